@@ -1,0 +1,193 @@
+"""Alerts and the hunt log as files for other people: JSON Lines, CSV, Markdown.
+
+Spreadsheets take a cell that begins with ``=`` for a formula, and Markdown has links and HTML: both are neutralised,
+since principals write some of the text. JSON Lines keep every string as it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+import orjson
+
+from detector.alert import Alert
+from detector.huntlog import Note, Words
+from detector.record import format_time
+from detector.visible import visible
+
+NoteFormat = Literal["md", "jsonl", "csv"]
+AlertFormat = Literal["jsonl", "csv"]
+
+
+def export_notes(notes: Sequence[Note], format: NoteFormat) -> str:
+    """The hunt log, or a part of it, in the order given."""
+    if format == "jsonl":
+        return _lines(_note_object(note) for note in notes)
+    if format == "csv":
+        return _table([_note_row(note) for note in notes], _NOTE_COLUMNS)
+    return _report(notes)
+
+
+def export_alerts(alerts: Iterable[Alert], format: AlertFormat) -> str:
+    """Alerts in the order given: whole as JSON Lines, or the columns that a spreadsheet is read by."""
+    if format == "jsonl":
+        return _lines(alert.as_json() for alert in alerts)
+    return _table([_alert_row(alert) for alert in alerts], _ALERT_COLUMNS)
+
+
+def _lines(objects: Iterable[dict[str, Any]]) -> str:
+    return "".join(orjson.dumps(each).decode() + "\n" for each in objects)
+
+
+_NOTE_COLUMNS = ["note_id", "created", "author", "verdict", "ticket", "owner", "principal", "accounts", "regions",
+                 "window_start", "window_end", "first_event", "last_event", "events", "denied", "flags",
+                 "source_addresses", "user_agents", "access_keys", "rule", "alert_id", "text", "edited"]
+_ALERT_COLUMNS = ["alert_id", "revision", "state", "status", "severity", "risk_score", "rule", "window_start",
+                  "window_end", "first_event", "last_event", "principal", "accounts", "regions", "region_count",
+                  "events", "denied", "source_addresses", "user_agents", "access_keys", "flags", "suppressed_by"]
+
+
+def _note_object(note: Note) -> dict[str, Any]:
+    context = note.context
+    return {
+        "note_id": note.note_id,
+        "alert_id": note.alert_id,
+        "created": format_time(note.created),
+        "author": note.author,
+        **msgspec.to_builtins(note.words),
+        "context": {
+            **msgspec.to_builtins(context),
+            **{name: format_time(getattr(context, name)) for name in ("start", "end", "first_event", "last_event")},
+            "flags": [_flag(flag) for flag in context.flags],
+        },
+        "edited": None if note.edited is None else format_time(note.edited),
+        "history": [{"at": format_time(edit.at), "author": edit.author, **msgspec.to_builtins(edit.words)}
+                    for edit in note.history],
+    }
+
+
+def _flag(flag: Any) -> dict[str, Any]:
+    return {"flag": flag.flag, "count": flag.count, "first": format_time(flag.first), "last": format_time(flag.last)}
+
+
+def _note_row(note: Note) -> dict[str, Any]:
+    context, words = note.context, note.words
+    return {
+        "note_id": note.note_id, "created": format_time(note.created), "author": note.author,
+        "verdict": words.verdict, "ticket": words.ticket, "owner": words.owner, "text": words.text,
+        "principal": context.principal, "accounts": context.accounts, "regions": context.regions,
+        "window_start": format_time(context.start), "window_end": format_time(context.end),
+        "first_event": format_time(context.first_event), "last_event": format_time(context.last_event),
+        "events": context.events, "denied": context.denied, "flags": [flag.flag for flag in context.flags],
+        "source_addresses": context.source_addresses, "user_agents": context.user_agents,
+        "access_keys": context.access_keys, "rule": context.rule, "alert_id": note.alert_id,
+        "edited": "" if note.edited is None else format_time(note.edited),
+    }
+
+
+def _alert_row(alert: Alert) -> dict[str, Any]:
+    facets, window = alert.facets, alert.window
+    return {
+        "alert_id": alert.alert_id, "revision": alert.revision,
+        "state": "settled" if alert.settled else "provisional", "status": alert.status,
+        "severity": alert.severity, "risk_score": alert.rule.risk_score, "rule": alert.rule.name,
+        "window_start": format_time(window.start) if window else "",
+        "window_end": format_time(window.end) if window else "",
+        "first_event": format_time(alert.first_event), "last_event": format_time(alert.last_event),
+        "principal": alert.principal, "accounts": facets.accounts, "regions": facets.regions,
+        "region_count": len(facets.regions), "events": alert.event_count, "denied": facets.denied,
+        "source_addresses": facets.source_addresses, "user_agents": facets.user_agents,
+        "access_keys": facets.access_keys, "flags": [flag.flag for flag in alert.flags],
+        "suppressed_by": alert.suppressed_by or "",
+    }
+
+
+def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row[column]) for column in columns])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    """A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
+    text = visible("; ".join(value) if isinstance(value, list) else str(value), _WHOLE, lines=True)
+    return "'" + text if text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%") else text
+
+
+_WHOLE = 1 << 20
+"""Characters of one string in an export: all of them, but for what no person wrote."""
+
+
+def _report(notes: Sequence[Note]) -> str:
+    entries = "\n".join(_entry(note) for note in notes)
+    return f"# Hunt log\n\n{len(notes)} {'entry' if len(notes) == 1 else 'entries'}.\n\n{entries}"
+
+
+def _entry(note: Note) -> str:
+    context, words = note.context, note.words
+    denied = f", {context.denied} denied" if context.denied else ""
+    facts = [
+        ("Verdict", words.verdict),
+        ("Ticket", _plain(words.ticket)),
+        ("Owner", _plain(words.owner)),
+        ("Principal", _code(context.principal) or "no ARN"),
+        ("Accounts", _codes(context.accounts)),
+        ("Regions", f"{len(context.regions)}: {_codes(context.regions)}"),
+        ("Window", f"{format_time(context.start)} to {format_time(context.end)}"),
+        ("Events", f"{context.events} from {format_time(context.first_event)} "
+                   f"to {format_time(context.last_event)}{denied}"),
+        ("Flags", ", ".join(f"{flag.flag} {flag.count}" for flag in context.flags) or "none"),
+        ("Access keys", _codes(context.access_keys)),
+        ("Source", _codes(context.source_addresses)),
+        ("User agent", _codes(context.user_agents)),
+        ("Rule", _plain(context.rule)),
+        ("Alert", note.alert_id),
+    ]
+    table = "".join(f"| {name} | {value} |\n" for name, value in facts if value)
+    edited = "" if note.edited is None else f", edited {format_time(note.edited)}"
+    quoted = "".join(f"> {_plain(line)}\n" for line in words.text.splitlines())
+    former = "".join(f"- until {format_time(end)}: {_plain(_said(edit.words))} ({_plain(edit.author)})\n"
+                     for edit, end in zip(note.history, _ends(note), strict=True))
+    return "\n".join(part for part in (
+        f"## {_code(context.principal) or 'No ARN'}, {format_time(context.first_event)}\n",
+        f"Note {note.note_id}, {format_time(note.created)}, by {_plain(note.author)}{edited}\n",
+        f"| | |\n|---|---|\n{table}", quoted, former and f"Before:\n\n{former}") if part)
+
+
+def _ends(note: Note) -> list[float]:
+    """Until when each former state of the note stood."""
+    return [*(edit.at for edit in note.history[1:]), *([note.edited] if note.edited is not None else [])]
+
+
+def _said(words: Words) -> str:
+    return " · ".join(part for part in (words.verdict, words.ticket, words.owner, words.text) if part)
+
+
+def _codes(values: Iterable[str]) -> str:
+    return ", ".join(_code(value) for value in values)
+
+
+def _code(text: str) -> str:
+    """A log's own text as a code span, in which Markdown and HTML mean nothing."""
+    if not text:
+        return ""
+    shown = visible(text, _WHOLE).replace("|", "\\|")
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    space = " " if shown[0] in "` " or shown[-1] in "` " else ""
+    return f"{fence}{space}{shown}{space}{fence}"
+
+
+_ACTIVE = re.compile(r"([\\`*_{}\[\]<>#|!~&])|(?<=:)(?=//)|(?<=www)(?=\.)")
+
+
+def _plain(text: str) -> str:
+    """A person's text as plain words: no markup, link or HTML comes of what they may have pasted."""
+    return _ACTIVE.sub(lambda found: "\\" + found[0], visible(text, _WHOLE))

@@ -1,0 +1,138 @@
+"""The one function that does the work: bytes -> a mergeable partial result.
+
+The live tail, the process pool and a cluster all call ``digest``; ``merge`` is commutative, associative and
+idempotent, so how the work was split and in what order it came back cannot change the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence, Set
+from typing import TypeVar
+
+import msgspec
+
+from detector.alert import Event, Position
+from detector.formats import Chunk, Records, parse
+from detector.record import Head, identity, parse_time
+from detector.rules.dispatch import Dispatch
+from detector.rules.rule import Rule
+from detector.window import Inputs, WindowKey
+
+
+class Tally(msgspec.Struct):
+    """The accounting of one chunk, which ends before byte ``end``: seen = kept + skipped + rejected.
+
+    ``hits`` of the kept were counted by some rule; ``first`` and ``last`` span the event times of the kept ones.
+    """
+
+    end: int
+    seen: int = 0
+    hits: int = 0
+    skipped: dict[str, int] = {}
+    rejected: dict[str, int] = {}
+    first: int | None = None
+    last: int | None = None
+
+
+class Partial(msgspec.Struct, eq=True):
+    """What some chunks hold for some rules. Keys are identities, so that a union never counts twice."""
+
+    chunks: dict[tuple[str, int], Tally] = {}
+    """By file and offset."""
+    events: dict[bytes, Event] = {}
+    """By ``record.identity``."""
+    hits: dict[WindowKey, dict[bytes, Inputs]] = {}
+
+    def merge(self, *others: Partial) -> Partial:
+        """The union. Where two records claim one identity, the smaller one (by value) stands, whoever came first."""
+        return merge([self, *others])
+
+
+def merge(partials: Iterable[Partial]) -> Partial:
+    """The union of any number of partials, a new one."""
+    union = Partial({}, {}, {})
+    for partial in partials:
+        union.chunks.update(partial.chunks)
+        _unite(union.events, partial.events)
+        for key, hits in partial.hits.items():
+            _unite(union.hits.setdefault(key, {}), hits)
+    return union
+
+
+_T = TypeVar("_T", Event, Inputs)
+
+
+def _unite(into: dict[bytes, _T], other: dict[bytes, _T]) -> None:
+    for name, value in other.items():
+        if (held := into.setdefault(name, value)) is not value and held != value:
+            into[name] = min(held, value, key=msgspec.msgpack.encode)
+
+
+def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
+    """What one chunk of the file ``source`` holds for the rules behind ``dispatch``.
+
+    Raises formats.Incomplete or formats.Unreadable where the chunk is no JSON.
+    """
+    records = parse(chunk)
+    tally = Tally(chunk.end, seen=len(records.heads) + records.rejected.total(), rejected=dict(records.rejected))
+    partial = Partial({(source, chunk.offset): tally}, {}, {})
+    aside = _set_aside(records.heads, tally)
+    for index, head in enumerate(records.heads):
+        if (rules := dispatch[head.event_source, head.event_name]) and index not in aside:
+            tally.hits += _collect(partial, rules, records, Position(source, chunk.offset, index))
+    return partial
+
+
+_KEPT = frozenset({"Management", "Data"})
+_SKIPPED = {"Insight": "insight", "NetworkActivity": "network-activity", "Aggregated": "aggregated"}
+
+
+def _set_aside(heads: Sequence[Head], tally: Tally) -> Set[int]:
+    """Where the records are that are not kept, after counting them by reason. Mostly there are none."""
+    times = [parse_time(text) for text in {head.event_time for head in heads}]
+    if {head.event_category for head in heads} <= _KEPT and None not in times:
+        tally.first, tally.last = (min(times), max(times)) if times else (None, None)  # type: ignore[type-var]
+        return frozenset()
+    aside = set()
+    for index, head in enumerate(heads):
+        time = parse_time(head.event_time)
+        if reason := _skip(head):
+            tally.skipped[reason] = tally.skipped.get(reason, 0) + 1
+        elif time is None:
+            reason = "no-event-time" if _is_cloudtrail(head) else "not-cloudtrail"
+            tally.rejected[reason] = tally.rejected.get(reason, 0) + 1
+        else:
+            tally.first = time if tally.first is None else min(tally.first, time)
+            tally.last = time if tally.last is None else max(tally.last, time)
+            continue
+        aside.add(index)
+    return aside
+
+
+def _skip(head: Head) -> str | None:
+    if head.event_source == "aws:s3":
+        return "s3-notification"
+    return _SKIPPED.get(head.event_category or "")
+
+
+def _is_cloudtrail(head: Head) -> bool:
+    return bool(head.event_source and head.event_name)
+
+
+def _collect(partial: Partial, rules: Sequence[Rule], records: Records, position: Position) -> bool:
+    """Put the record into the windows of the rules that it passes; whether there was one."""
+    record = records.record(position.index)
+    time = parse_time(record.event_time)
+    event: Event | None = None
+    for rule in rules:
+        for key, inputs in rule.query.rows(record, time or 0):
+            if event is None:
+                event = Event.of(record, records.raw(position.index), time or 0, position)
+                name = identity(event.account, event.event_id)
+                _unite(partial.events, {name: event})
+            if rule.query.window:
+                window = WindowKey(rule.rule_id, event.time // rule.query.window, key)
+            else:
+                window = WindowKey(rule.rule_id, event.time, (event.account, event.event_id))
+            _unite(partial.hits.setdefault(window, {}), {name: inputs})
+    return event is not None

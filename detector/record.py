@@ -1,0 +1,221 @@
+"""One CloudTrail record: its typed fields, its identity, its time.
+
+Field names and meanings: AWS CloudTrail User Guide, "CloudTrail record contents" and "CloudTrail
+userIdentity element".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+_IRREGULAR = {"event_id": "eventID", "request_id": "requestID", "source_ip_address": "sourceIPAddress"}
+
+
+def _cloudtrail_name(field: str) -> str:
+    """CloudTrail's own spelling of a field: ``aws_region`` -> ``awsRegion``."""
+    head, *rest = field.split("_")
+    return _IRREGULAR.get(field) or head + "".join(part.title() for part in rest)
+
+
+class Head(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+    """What is read of every record before a rule has asked for it: four strings, so that most cost no more."""
+
+    event_time: str | None = None
+    event_source: str | None = None
+    event_name: str | None = None
+    event_category: str | None = None
+
+
+class SessionIssuer(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+    """Who issued a session: for an assumed role, the role."""
+
+    type: str | None = None
+    arn: str | None = None
+    account_id: str | None = None
+    user_name: str | None = None
+    principal_id: str | None = None
+
+
+class SessionAttributes(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+    mfa_authenticated: str | None = None
+    creation_date: str | None = None
+
+
+class SessionContext(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+    session_issuer: SessionIssuer | None = None
+    attributes: SessionAttributes | None = None
+
+
+class UserIdentity(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+    """Who called. Services and callers of other accounts often have no ARN."""
+
+    type: str | None = None
+    principal_id: str | None = None
+    arn: str | None = None
+    account_id: str | None = None
+    access_key_id: str | None = None
+    user_name: str | None = None
+    invoked_by: str | None = None
+    session_context: SessionContext | None = None
+
+
+class Record(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+    """One record, decoded once some rule has asked for its (eventSource, eventName).
+
+    Strings are as the log has them. The free structures (``request_parameters`` and the like) stay raw
+    JSON until something reads them; one that is absent is ``null``.
+    """
+
+    event_time: str | None = None
+    event_source: str | None = None
+    event_name: str | None = None
+    event_id: str | None = None
+    event_type: str | None = None
+    event_category: str | None = None
+    event_version: str | None = None
+    aws_region: str | None = None
+    source_ip_address: str | None = None
+    user_agent: str | None = None
+    recipient_account_id: str | None = None
+    shared_event_id: str | None = None
+    request_id: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    api_version: str | None = None
+    vpc_endpoint_id: str | None = None
+    read_only: bool | None = None
+    management_event: bool | None = None
+    session_credential_from_console: str | None = None
+    user_identity: UserIdentity | None = None
+    request_parameters: msgspec.Raw = msgspec.Raw(b"null")
+    response_elements: msgspec.Raw = msgspec.Raw(b"null")
+    additional_event_data: msgspec.Raw = msgspec.Raw(b"null")
+    resources: msgspec.Raw = msgspec.Raw(b"null")
+    tls_details: msgspec.Raw = msgspec.Raw(b"null")
+    service_event_details: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def caller(self) -> UserIdentity:
+        """``userIdentity``; an empty one where the record has none."""
+        return self.user_identity or _NOBODY
+
+    @property
+    def role_arn(self) -> str | None:
+        """The role behind an assumed-role session (``sessionIssuer.arn``)."""
+        context = self.caller.session_context
+        return context.session_issuer.arn if context and context.session_issuer else None
+
+
+_NOBODY = UserIdentity()
+_record = msgspec.json.Decoder(Record)
+
+
+def decode(raw: bytes | msgspec.Raw) -> Record:
+    """A record from its JSON. A field of an unexpected type never costs the record: scalars become text, the rest null.
+
+    Raises ValueError or RecursionError when ``raw`` is no JSON object.
+    """
+    try:
+        return _record.decode(raw)
+    except (ValueError, RecursionError):
+        found = loads(raw)
+    if not isinstance(found, dict):
+        raise ValueError("not a JSON object")
+    record: Record = _fitted(Record, found)
+    return record
+
+
+def loads(raw: bytes | bytearray | msgspec.Raw, type: Any = Any) -> Any:
+    """JSON as it comes: what strict decoders refuse (lone surrogates, bytes that are no UTF-8) becomes visible escapes.
+
+    ``type`` saves the strict decoder work where the value itself is not wanted. Raises ValueError or RecursionError
+    when it is no JSON.
+    """
+    try:
+        return msgspec.json.decode(raw, type=type)
+    except (ValueError, RecursionError):
+        return _shown(json.loads(bytes(raw).decode("utf-8", "surrogateescape"), strict=False))
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+    if isinstance(value, dict):
+        return {_shown(name): _shown(inner) for name, inner in value.items()}
+    return [_shown(inner) for inner in value] if isinstance(value, list) else value
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _fitted(kind: type[Any], found: dict[str, Any]) -> Any:
+    """``found`` as a ``kind``, field by field, keeping what fits."""
+    kept = {}
+    for field in msgspec.structs.fields(kind):
+        if (value := found.get(field.encode_name)) is not None and (fit := _fit(field.type, value)) is not None:
+            kept[field.name] = fit
+    return kind(**kept)
+
+
+def _fit(wanted: Any, value: Any) -> Any:
+    if wanted is msgspec.Raw:
+        return msgspec.Raw(msgspec.json.encode(value))
+    inner = next(kind for kind in wanted.__args__ if kind is not type(None))
+    if inner is str:
+        return value if isinstance(value, str) else json_text(value) if isinstance(value, bool | int | float) else None
+    if inner is bool:
+        return value if isinstance(value, bool) else {"true": True, "false": False}.get(value) \
+            if isinstance(value, str) else None
+    return _fitted(inner, value) if isinstance(value, dict) else None
+
+
+def json_text(value: Any) -> str:
+    """``value`` as compact JSON with sorted keys: the same value gives the same text, whatever its layout was."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def event_id(record: Record, raw: bytes | msgspec.Raw) -> str:
+    """The record's ``eventID``; without one, a hash of the record that its layout in the file does not change."""
+    if record.event_id:
+        return record.event_id
+    return "sha256:" + hashlib.sha256(json_text(loads(raw)).encode()).hexdigest()
+
+
+def identity(account: str, event_id: str) -> bytes:
+    """The 16-byte key under which an event is known: ``(recipientAccountId, eventID)``."""
+    return hashlib.blake2b(f"{account}\0{event_id}".encode(errors="surrogatepass"), digest_size=16).digest()
+
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|z|[+-]\d\d:?\d\d)?")
+
+
+def parse_time(text: str | None) -> int | None:
+    """Seconds since the Unix epoch of an ``eventTime``; None where it is unusable.
+
+    CloudTrail writes UTC in whole seconds; fractions are dropped, a missing zone is UTC.
+    """
+    return _parse_time(text) if text and len(text) <= 40 else None
+
+
+@lru_cache(1 << 16)
+def _parse_time(text: str) -> int | None:
+    if not (found := _TIME.fullmatch(text.strip())):
+        return None
+    day, clock, zone = found.groups()
+    try:
+        stamp = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if (zone or 'Z') in 'Zz' else zone}")
+        return int(stamp.timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
+def format_time(seconds: int | float) -> str:
+    """``YYYY-MM-DDTHH:MM:SSZ``, the one format in which times leave the program."""
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat()[:19] + "Z"

@@ -1,0 +1,40 @@
+"""What is wrong with a rule or a query, and where."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where something stands in a query: ``line`` and ``column`` from 1, and the slice ``text[start:end]``."""
+
+    line: int
+    column: int
+    start: int
+    end: int
+
+
+class EsqlError(Exception):
+    """A query that cannot be run as it stands: one line, with the place (from 1) in the query's text."""
+
+    def __init__(self, at: Span, message: str) -> None:
+        super().__init__(message)
+        self.at = at
+        self.message = message
+
+    @property
+    def line(self) -> int:
+        return self.at.line
+
+    @property
+    def column(self) -> int:
+        return self.at.column
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``"; did you mean X?"``, or nothing where no known name is near."""
+    found = difflib.get_close_matches(name.lower(), by_lower := {k.lower(): k for k in known}, n=1, cutoff=0.7)
+    return f"; did you mean {by_lower[found[0]]}?" if found else ""

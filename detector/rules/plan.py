@@ -1,0 +1,214 @@
+"""A query's tree -> Query: the commands one after the other, over the columns that each leaves to the next."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from detector.ecs import Fields
+from detector.rules import bounds, explain, syntax
+from detector.rules.aggregates import AGGREGATES, Aggregate
+from detector.rules.compile import Compiler
+from detector.rules.errors import EsqlError
+from detector.rules.query import Aggregated, Expand, Grouping, Query, Shape, Stage
+from detector.rules.scope import Code, Fact, Frame, OfHits, OfWindow, Scope, constant
+
+_INDEX = "logs-aws.cloudtrail-default"
+
+
+def plan(text: str, fields: Fields) -> Query:
+    """Raises EsqlError for a query that cannot be run as it stands."""
+    return planned(syntax.parse(text), text, fields)
+
+
+@dataclass
+class _Part:
+    """What a part of the pipeline (before STATS, or after) has come to."""
+
+    scope: Scope
+    stages: list[Stage] = field(default_factory=list)
+    limited: syntax.Command | None = None
+
+
+def planned(tree: syntax.Tree, text: str, fields: Fields) -> Query:
+    first, *rest = tree.commands
+    frame = Frame()
+    part = _Part(Scope(frame, fields))
+    _source(first, part.scope)
+    dispatch, minimum, grouped = bounds.ANY, 1, None
+    for command in rest:
+        match command:
+            case syntax.Where(condition):
+                if grouped:
+                    minimum = max(minimum, bounds.minimum(condition, part.scope))
+                else:
+                    dispatch = bounds.both(dispatch, bounds.pairs(condition, part.scope))
+                part.stages.append(Compiler(part.scope).condition(condition).read)
+            case syntax.Stats():
+                if grouped:
+                    raise EsqlError(command.at, "a second stats is not supported")
+                if part.limited:
+                    raise EsqlError(part.limited.at, "limit before stats is not supported: "
+                                                     "which rows it leaves depends on their order")
+                grouped = _grouped(command, part.scope)
+                before, part = part, _Part(grouped.scope)
+            case _:
+                _step(command, part)
+    thresholds = explain.thresholds(tree)
+    if grouped is None:
+        columns = {name: part.scope.find(name, first.at) for name in part.scope.names()}
+        return Query(text, repr(tree), "filter", dispatch, None, None, (), 1, columns, part.scope.open, frame,
+                     tuple(part.stages), (), tuple(columns.values()), None, thresholds)
+    grouping = Grouping(grouped.scope.frame, grouped.key_slots, grouped.window_slot, tuple(grouped.aggregated),
+                        tuple(part.stages))
+    shape: Shape = "lookback" if grouped.window is None else "window"
+    return Query(text, repr(tree), shape, dispatch, grouped.window, grouped.window_column, tuple(grouped.keys),
+                 minimum, dict(part.scope.columns), False, frame, tuple(before.stages), tuple(grouped.keys.values()),
+                 tuple(grouped.inputs), grouping, thresholds)
+
+
+def _source(command: syntax.Command, scope: Scope) -> None:
+    if not isinstance(command, syntax.From):
+        raise EsqlError(command.at, "the query must begin with from")
+    if not any(_reads_cloudtrail(pattern) for pattern in command.patterns):
+        raise EsqlError(command.at, f"reads {', '.join(command.patterns)}, which is not CloudTrail "
+                                    "(logs-aws.cloudtrail-*)")
+    known: dict[str, Callable[[], Code]] = {
+        "_id": lambda: scope.find("event.id", command.at), "_index": lambda: constant(_INDEX, "keyword"),
+        "_version": lambda: constant(1, "long")}
+    for name in command.metadata:
+        if name not in known:
+            raise EsqlError(command.at, f"the metadata field {name} is not supported")
+        scope.define(name, known[name]())
+
+
+def _reads_cloudtrail(pattern: str) -> bool:
+    """Whether an index pattern covers the data stream of CloudTrail, in whatever namespace."""
+    name = pattern.rpartition(":")[2]
+    return fnmatch.fnmatchcase(_INDEX, name) or name.startswith("logs-aws.cloudtrail-")
+
+
+def _step(command: syntax.Command, part: _Part) -> None:
+    """A command that works the same on either side of STATS."""
+    scope = part.scope
+    match command:
+        case syntax.Eval(columns):
+            for named in columns:
+                scope.define(named.name, scope.frame.kept(Compiler(scope).compile(named.expression)))
+        case syntax.Keep(patterns):
+            scope.keep((p.name, p.at) for p in patterns)
+        case syntax.Drop(patterns):
+            scope.drop((p.name, p.at) for p in patterns)
+        case syntax.Rename(pairs):
+            for old, new in pairs:
+                scope.rename(old.name, new.name, old.at)
+        case syntax.MvExpand(column):
+            code, slot = scope.find(column.name, column.at), scope.frame.slot()
+            part.stages.append(Expand(code.read, slot))
+            expanded = Code(lambda row: row[slot], code.type)
+            scope.columns[column.name] = expanded
+        case syntax.Sort(orders):
+            for order in orders:
+                Compiler(scope).compile(order.expression)
+        case syntax.Limit():
+            part.limited = command
+        case _:
+            name = type(command).__name__.upper()
+            raise EsqlError(command.at, f"the command {name} is not supported")
+
+
+@dataclass
+class _Grouped:
+    """STATS, compiled: what it takes from a row, and the columns that it gives."""
+
+    scope: Scope
+    source: Scope
+    window: int | None = None
+    window_column: str | None = None
+    window_slot: int | None = None
+    keys: dict[str, Code] = field(default_factory=dict)
+    key_slots: tuple[int, ...] = ()
+    inputs: list[Code] = field(default_factory=list)
+    aggregated: list[Aggregated] = field(default_factory=list)
+    taken: dict[str, int] = field(default_factory=dict)
+
+    def input(self, node: syntax.Expression, code: Code) -> int:
+        """The place of an input; one that several aggregates take is taken once."""
+        if (place := self.taken.setdefault(repr(node), len(self.inputs))) == len(self.inputs):
+            self.inputs.append(code)
+        return place
+
+
+def _grouped(command: syntax.Stats, source: Scope) -> _Grouped:
+    grouped = _Grouped(Scope(Frame()), source)
+    by: dict[str, Code] = {}
+    for named in command.by:
+        code = source.frame.kept(Compiler(source).compile(named.expression))
+        source.define(named.name, code)
+        slot = grouped.scope.frame.slot()
+        if isinstance(code.fact, OfWindow) and grouped.window is None:
+            grouped.window, grouped.window_column, grouped.window_slot = code.fact.seconds, named.name, slot
+        else:
+            grouped.keys[named.name] = code
+            grouped.key_slots += (slot,)
+        by[named.name] = replace(_slotted(slot, code), fact=None)
+    for aggregation in command.aggregations:
+        named, condition = aggregation.named, None
+        if aggregation.condition is not None:
+            condition = grouped.input(aggregation.condition, Compiler(source).condition(aggregation.condition))
+        code = _Aggregating(grouped, condition, by).compile(named.expression)
+        grouped.scope.define(named.name, grouped.scope.frame.kept(code))
+    for name, code in by.items():
+        grouped.scope.define(name, code)
+    return grouped
+
+
+def _slotted(slot: int, code: Code) -> Code:
+    return Code(lambda row: row[slot], code.type)
+
+
+class _Aggregating(Compiler):
+    """Compiles an expression of STATS: aggregates are computed from rows, columns outside them are keys."""
+
+    def __init__(self, grouped: _Grouped, condition: int | None, by: dict[str, Code]) -> None:
+        keys = Scope(grouped.scope.frame)
+        keys.columns = dict(by)
+        super().__init__(keys)
+        self._grouped, self._condition = grouped, condition
+
+    def compile(self, node: syntax.Expression) -> Code:
+        if isinstance(node, syntax.Column) and node.name not in self.scope.columns:
+            self._grouped.source.find(node.name, node.at)
+            raise EsqlError(node.at, f"{node.name} must stand in an aggregate such as values(), or in by")
+        return super().compile(node)
+
+    def call(self, node: syntax.Call) -> Code:
+        if not (found := AGGREGATES.get(node.name)):
+            return super().call(node)
+        rows = Compiler(self._grouped.source)
+        codes = [rows.compile(argument) for argument in node.arguments]
+        places = [argument.at for argument in node.arguments]
+        kind = found.signature.check([code.type for code in codes], places, node.at)
+        slot = self._grouped.scope.frame.slot()
+        pairs = enumerate(zip(node.arguments, codes, strict=True))
+        arguments = tuple(self._grouped.input(argument, code) for place, (argument, code) in pairs
+                          if place == 0 or not code.constant)
+        self._grouped.aggregated.append(Aggregated(_bound(found, codes), arguments, self._condition, slot))
+        return Code(lambda row: row[slot], kind, found.signature.many, fact=self._fact(node, codes))
+
+    def _fact(self, node: syntax.Call, codes: list[Code]) -> Fact:
+        """Counting rows, or distinct values of something that has one value a row, gives at most the rows."""
+        counts = node.name in ("count", "count_distinct") and not any(code.many for code in codes)
+        return OfHits() if counts else None
+
+
+def _bound(found: Aggregate, codes: list[Code]) -> Callable[..., Any]:
+    """The aggregate with its constant arguments and types settled; what is left takes rows."""
+    settled: dict[str, Any] = {}
+    if found.typed:
+        settled["types"] = tuple(code.type for code in codes)
+    if constants := [code.value for code in codes[1:] if code.constant]:
+        settled["constants"] = constants
+    return lambda rows: found.implementation(rows, **settled)

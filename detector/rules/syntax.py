@@ -1,0 +1,267 @@
+"""ES|QL text -> its tree. What the words mean is decided later; here only their order is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from detector.rules.errors import EsqlError, Span
+
+if TYPE_CHECKING:
+    from lark import Lark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A part of a query. Two that say the same are equal and print the same, wherever they stand."""
+
+    at: Span = field(repr=False, compare=False)
+
+    def walk(self) -> Iterator[Node]:
+        """This node and all below it."""
+        yield self
+        for part in fields(self):
+            value = getattr(self, part.name)
+            for child in value if isinstance(value, tuple) else (value,):
+                if isinstance(child, Node):
+                    yield from child.walk()
+
+
+class Expression(Node):
+    """Something that has a value."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Expression):
+    """A constant; a tuple is a multivalue."""
+
+    value: bool | int | float | str | tuple[Any, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timespan(Expression):
+    amount: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Expression):
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Expression):
+    """``name(arguments)``; ``on_rows`` is ``count(*)``."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+    on_rows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Expression):
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Logic(Expression):
+    operator: str  # and, or
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Compare(Expression):
+    operator: str  # == != < <= > >=
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic(Expression):
+    operator: str  # + - * / %
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Negate(Expression):
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class In(Expression):
+    value: Expression
+    options: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Like(Expression):
+    """``value like patterns``, or ``rlike`` where ``regular``."""
+
+    value: Expression
+    patterns: tuple[str, ...]
+    regular: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull(Expression):
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Cast(Expression):
+    operand: Expression
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Node):
+    """``name = expression``; without a name, the expression's own text is the name."""
+
+    name: str
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation(Node):
+    """One of the columns that STATS computes, over the rows for which ``condition`` is true."""
+
+    named: Named
+    condition: Expression | None
+
+
+class Command(Node):
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class From(Command):
+    patterns: tuple[str, ...]
+    metadata: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Command):
+    columns: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Where(Command):
+    condition: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Eval(Command):
+    columns: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep(Command):
+    patterns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drop(Command):
+    patterns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rename(Command):
+    """Pairs of (old, new)."""
+
+    pairs: tuple[tuple[Column, Column], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stats(Command):
+    aggregations: tuple[Aggregation, ...]
+    by: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InlineStats(Command):
+    aggregations: tuple[Aggregation, ...]
+    by: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Order(Node):
+    expression: Expression
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sort(Command):
+    orders: tuple[Order, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit(Command):
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class MvExpand(Command):
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class Dissect(Command):
+    value: Expression
+    pattern: str
+    separator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grok(Command):
+    value: Expression
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree(Node):
+    commands: tuple[Command, ...]
+
+
+def parse(text: str) -> Tree:
+    """The tree of a query. Raises EsqlError at the first place where it is no ES|QL that trailhound knows."""
+    tree: Tree = _parse(text, "query")
+    return tree
+
+
+def parse_expression(text: str) -> Expression:
+    """The tree of one expression."""
+    tree: Expression = _parse(text, "expression")
+    return tree
+
+
+def _parse(text: str, start: str) -> Any:
+    from lark.exceptions import UnexpectedInput, VisitError
+
+    from detector.rules.build import build, explained
+
+    try:
+        return build(text, _grammar().parse(text, start=start))
+    except UnexpectedInput as error:
+        raise explained(text, error) from None
+    except VisitError as error:
+        if isinstance(error.orig_exc, EsqlError):
+            raise error.orig_exc from None
+        raise
+
+
+@cache
+def _grammar() -> Lark:
+    from importlib.resources import files
+
+    from lark import Lark
+
+    grammar = files("detector.rules").joinpath("esql.lark").read_text(encoding="utf-8")
+    return Lark(grammar, parser="lalr", start=["query", "expression"], propagate_positions=True,
+                maybe_placeholders=True)

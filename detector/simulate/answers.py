@@ -1,0 +1,101 @@
+"""The answer key in words: what the trail holds and what must be found in it, as the samples' README."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from detector.simulate.organization import ACCOUNTS, END, HOMES, ORGANIZATION, REGIONS, SECOND_TRAIL, START, stamp
+from detector.simulate.stories import STORIES, Finding, Story
+from detector.simulate.trail import Delivery
+
+WINDOW = 30
+"""Seconds of the reference rule's window."""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """``duplicates``: records that repeat the event (account and event id) of another; ``counted`` of them are calls
+    to DescribeInstances, which is what the reference rule counts.
+    """
+
+    files: int
+    records: int
+    duplicates: int
+    counted: int
+    by_account: Counter[str]
+    """Records, by the account that they were recorded for."""
+
+
+def totals(trail: Iterable[Delivery]) -> Totals:
+    files = list(trail)
+    records = [record for file in files for record in json.loads(gzip.decompress(file.data))["Records"]]
+    events = {(record["recipientAccountId"], record["eventID"]): record for record in records}
+    calls = Counter(record["eventName"] for record in records) - Counter(e["eventName"] for e in events.values())
+    return Totals(len(files), len(records), len(records) - len(events), calls["DescribeInstances"],
+                  Counter(record["recipientAccountId"] for record in records))
+
+
+def readme(trail: Iterable[Delivery]) -> str:
+    """The README that belongs beside the files of ``trail``."""
+    return "\n".join(_lines(totals(trail)))
+
+
+def _lines(held: Totals) -> Iterator[str]:
+    account, region = SECOND_TRAIL
+    day, first, last = stamp(START, "%Y-%m-%d"), stamp(START, "%H:%M"), stamp(END, "%H:%M")
+    yield f"""# A simulated organization trail
+
+Everything here is **simulated**: accounts, people, keys, addresses and attacks do not exist. Account numbers are those
+of documentation, addresses come from the ranges reserved for documentation (RFC 5737), keys end in `EXAMPLE`.
+`python -m detector.simulate DIRECTORY` writes this folder, the same every time; a test holds the folder to it, and
+the detector to the answers below.
+
+The trail of organization `{ORGANIZATION}`: {len(ACCOUNTS)} accounts, {len(REGIONS)} regions, {day} from {first}
+to {last} UTC, in the paths and files in which CloudTrail delivers to S3. Account {account} also has a trail of
+its own in {region}, so every file of that region is there twice, under two names.
+
+| files | records | duplicates | of them calls to DescribeInstances |
+|--:|--:|--:|--:|
+| {held.files:,} | {held.records:,} | {held.duplicates:,} | {held.counted:,} |
+"""
+    yield from _table(("account", "name", "machines in", "-records"), (
+        (f"`{account}`", name, ", ".join(HOMES[account]), f"{held.by_account[account]:,}")
+        for account, name in ACCOUNTS.items()))
+    yield """
+## What must be found
+
+By the reference rule: one principal's calls to DescribeInstances in at least 10 regions within 30 seconds.
+`trailhound scan sample_logs` uses tumbling windows, aligned to :00 and :30; with `--window sliding` any 30 seconds
+count.
+"""
+    yield from _table(("story", "principal", "-tumbling", "-sliding"), (
+        *((story.title, _principal(story), len(story.tumbling), len(story.sliding)) for story in STORIES),
+        ("**alerts**", "", sum(len(s.tumbling) for s in STORIES), sum(len(s.sliding) for s in STORIES))))
+    yield "\nEach alert:\n"
+    yield from _table(("story", "tumbling window", "first event", "last event", "-regions", "-events"), (
+        (story.title, _window(story, found), stamp(found.first, "%H:%M:%SZ"), stamp(found.last, "%H:%M:%SZ"),
+         found.regions, found.events) for story in STORIES for found in story.sliding))
+    yield "\n## The stories"
+    for story in STORIES:
+        yield f"\n### {story.title}\n\n{_principal(story)}\n\n{story.about}"
+    yield ""
+
+
+def _principal(story: Story) -> str:
+    return f"`{story.principal}`" if story.principal else "no ARN"
+
+
+def _window(story: Story, found: Finding) -> str:
+    return stamp(found.first // WINDOW * WINDOW, "%H:%M:%SZ") if found in story.tumbling else "none"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """A Markdown table; a head that begins with ``-`` is of a column of numbers."""
+    yield f"| {' | '.join(head.lstrip('-') for head in heads)} |"
+    yield f"|{'|'.join('--:' if head.startswith('-') else '---' for head in heads)}|"
+    for row in rows:
+        yield f"| {' | '.join(map(str, row))} |"

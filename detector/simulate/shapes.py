@@ -1,0 +1,243 @@
+"""The shapes of CloudTrail records: who calls, and one call.
+
+Fields, their order and their values follow the CloudTrail User Guide ("CloudTrail record contents",
+"CloudTrail userIdentity element") and public records of real accounts.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from detector.simulate.organization import aws_id, digest, resource_id, stamp
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One record. ``delay``: how many seconds later than usual CloudTrail delivers it."""
+
+    at: int
+    record: Json
+    delay: int = 0
+
+    @property
+    def account(self) -> str:
+        return str(self.record["recipientAccountId"])
+
+    @property
+    def region(self) -> str:
+        return str(self.record["awsRegion"])
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls, from where, with what: all that stays the same from call to call.
+
+    ``account`` is the one whose trail records the calls. In ``agent``, ``{command}`` stands for the call in the
+    form in which the AWS CLI names it (``ec2.describe-instances``).
+    """
+
+    account: str
+    identity: Json
+    address: str
+    agent: str
+    console: bool = False
+
+    @property
+    def arn(self) -> str | None:
+        return self.identity.get("arn")
+
+    def via(self, service: str) -> Caller:
+        """The same caller where an AWS service makes the call for it."""
+        host = f"{service}.amazonaws.com"
+        return replace(self, identity={**self.identity, "invokedBy": host}, address=host, agent=host)
+
+
+@dataclass(frozen=True)
+class Failure:
+    code: str
+    message: str
+
+
+def iam_user(account: str, name: str, address: str, agent: str) -> Caller:
+    """An IAM user with a long-term access key."""
+    return Caller(account, {
+        "type": "IAMUser",
+        "principalId": aws_id("AIDA", f"{account}/{name}"),
+        "arn": f"arn:aws:iam::{account}:user/{name}",
+        "accountId": account,
+        "accessKeyId": aws_id("AKIA", f"{account}/{name}"),
+        "userName": name,
+    }, address, agent)
+
+
+def role_session(account: str, role: str, session: str, address: str, agent: str, issued: int, *,
+                 path: str = "/", console: bool = False) -> Caller:
+    """A session of a role, its credentials issued at ``issued``. ``path`` is the role's own."""
+    principal = aws_id("AROA", f"{account}/{role}")
+    identity: Json = {
+        "type": "AssumedRole",
+        "principalId": f"{principal}:{session}",
+        "arn": f"arn:aws:sts::{account}:assumed-role/{role}/{session}",
+        "accountId": account,
+        "accessKeyId": aws_id("ASIA", f"{account}/{role}/{session}/{issued}"),
+        "sessionContext": {
+            "sessionIssuer": {
+                "type": "Role",
+                "principalId": principal,
+                "arn": f"arn:aws:iam::{account}:role{path}{role}",
+                "accountId": account,
+                "userName": role,
+            },
+            "attributes": {"creationDate": stamp(issued), "mfaAuthenticated": "true" if console else "false"},
+        },
+    }
+    if session.startswith("i-"):
+        identity["sessionContext"]["ec2RoleDelivery"] = "2.0"
+    return Caller(account, identity, address, agent, console)
+
+
+def service_role(account: str, role: str, service: str, issued: int) -> Caller:
+    """A service-linked role that its service uses."""
+    host = f"{service}.amazonaws.com"
+    return role_session(account, role, role.removeprefix("AWSServiceRoleFor"), host, host, issued,
+                        path=f"/aws-service-role/{host}/").via(service)
+
+
+def service(account: str, name: str) -> Caller:
+    """An AWS service on its own behalf: no ARN, no account, no key."""
+    host = f"{name}.amazonaws.com"
+    return Caller(account, {"type": "AWSService", "invokedBy": host}, host, host)
+
+
+def other_account(account: str, foreign: str, session: str, address: str, agent: str) -> Caller:
+    """A caller of another account, of whom the recipient's trail tells no ARN."""
+    principal = aws_id("AROA", f"{foreign}/{session}")
+    return Caller(account, {"type": "AWSAccount", "principalId": f"{principal}:{session}", "accountId": foreign},
+                  address, agent)
+
+
+def web_identity(account: str, provider: str, subject: str, address: str, agent: str) -> Caller:
+    """A caller with a token of an OpenID Connect provider, on the way to a role."""
+    arn = f"arn:aws:iam::{account}:oidc-provider/{provider}"
+    return Caller(account, {
+        "type": "WebIdentityUser",
+        "principalId": f"{arn}:sts.amazonaws.com:{subject}",
+        "userName": subject,
+        "identityProvider": arn,
+    }, address, agent)
+
+
+_LATEST = {"ec2": "1.11", "kms": "1.11", "s3": "1.11", "sts": "1.11", "iam": "1.11", "signin": "1.09"}
+_READS = ("Describe", "Get", "List", "Lookup", "BatchGet", "Decrypt", "Encrypt", "GenerateDataKey", "AssumeRole")
+_RESOURCE_TYPES = {"kms": "AWS::KMS::Key", "s3": "AWS::S3::Bucket", "sts": "AWS::IAM::Role"}
+
+
+def call(rng: Random, who: Caller, moment: int, source: str, action: str, region: str, parameters: Json | None = None,
+         response: Json | None = None, *, failure: Failure | None = None, resource: str | None = None) -> Event:
+    """One call to ``source`` (``ec2`` for ec2.amazonaws.com), completed at ``moment``; ``resource`` is an ARN."""
+    sign_in = source == "signin"
+    record: Json = {
+        "eventVersion": _LATEST.get(source, "1.10"),
+        "userIdentity": who.identity,
+        "eventTime": stamp(moment),
+        "eventSource": f"{source}.amazonaws.com",
+        "eventName": action,
+        "awsRegion": region,
+        "sourceIPAddress": who.address,
+        "userAgent": who.agent.replace("{command}", f"{source}.{_kebab(action)}"),
+    }
+    if failure:
+        record |= {"errorCode": failure.code, "errorMessage": failure.message}
+    record |= {"requestParameters": parameters, "responseElements": None if failure else response}
+    if source == "s3":
+        record["additionalEventData"] = {
+            "SignatureVersion": "SigV4", "CipherSuite": "TLS_AES_128_GCM_SHA256", "bytesTransferredIn": 0,
+            "AuthenticationMethod": "AuthHeader", "bytesTransferredOut": 180 + rng.randrange(900),
+        }
+    elif sign_in:
+        record["additionalEventData"] = {"MobileVersion": "No", "MFAUsed": "Yes"}
+    record |= {
+        "requestID": uuid(rng),
+        "eventID": uuid(rng),
+        "readOnly": action.startswith(_READS),
+    }
+    if resource:
+        record["resources"] = [{"accountId": who.account, "type": _RESOURCE_TYPES[source], "ARN": resource}]
+    record |= {
+        "eventType": "AwsConsoleSignIn" if sign_in else "AwsApiCall",
+        "managementEvent": True,
+        "recipientAccountId": who.account,
+        "eventCategory": "Management",
+    }
+    if who.address.startswith("10."):
+        record["vpcEndpointId"] = resource_id("vpce", f"{who.account}/{region}/{source}")
+    if not who.address.endswith(".amazonaws.com"):
+        record["tlsDetails"] = {
+            "tlsVersion": "TLSv1.3",
+            "cipherSuite": "TLS_AES_128_GCM_SHA256",
+            "clientProvidedHostHeader": _host(source, region),
+        }
+    if who.console and not sign_in:
+        record["sessionCredentialFromConsole"] = "true"
+    return Event(moment, record)
+
+
+def assume_role(rng: Random, who: Caller, moment: int, region: str, session: Caller,
+                action: str = "AssumeRole") -> Event:
+    """``who`` gets the credentials of ``session`` for an hour; ``action`` is a call of STS that does so."""
+    role = session.identity["sessionContext"]["sessionIssuer"]["arn"]
+    key = session.identity["accessKeyId"]
+    _, name = session.identity["principalId"].split(":", 1)
+    return call(rng, who, moment, "sts", action, region, {"roleArn": role, "roleSessionName": name}, {
+        "credentials": {
+            "accessKeyId": key,
+            "sessionToken": "IQoJb3JpZ2luX2VjEXAMPLE" + digest(key)[:24],
+            "expiration": long_time(moment + 3600),
+        },
+        "assumedRoleUser": {"assumedRoleId": session.identity["principalId"], "arn": session.arn},
+    }, resource=role)
+
+
+def describe_instances(rng: Random, who: Caller, moment: int, region: str, *, running: bool = False,
+                       failure: Failure | None = None) -> Event:
+    """The call that the reference rule counts; ``running`` asks for the running instances only."""
+    state = {"name": "instance-state-name", "valueSet": {"items": [{"value": "running"}]}}
+    parameters = {"maxResults": 1000, "instancesSet": {}, "filterSet": {"items": [state]} if running else {}}
+    return call(rng, who, moment, "ec2", "DescribeInstances", region, parameters, failure=failure)
+
+
+def denied(rng: Random, who: Caller, source: str, action: str, resource: str = "*") -> Failure:
+    """How ``source`` refuses a call that no policy allows: EC2 in its own words, the others in common ones."""
+    why = (f"User: {who.arn} is not authorized to perform: {source}:{action} on resource: {resource} "
+           f"because no identity-based policy allows the {source}:{action} action")
+    if source != "ec2":
+        return Failure("AccessDenied", why)
+    encoded = f"{rng.randrange(1 << 320):080x}"
+    return Failure("Client.UnauthorizedOperation", "You are not authorized to perform this operation. "
+                   f"{why}. Encoded authorization failure message: {encoded}")
+
+
+def uuid(rng: Random) -> str:
+    return str(UUID(int=rng.randrange(1 << 128), version=4))
+
+
+def long_time(seconds: int) -> str:
+    """``Mar 1, 2026, 1:05:00 PM``: how STS and IAM write a time, in March 2026. strftime's names follow the locale."""
+    hour = int(stamp(seconds, "%H"))
+    return f"Mar {int(stamp(seconds, '%d'))}, 2026, {hour % 12 or 12}{stamp(seconds, ':%M:%S')} {'AP'[hour >= 12]}M"
+
+
+def _kebab(action: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", action).lower()
+
+
+def _host(source: str, region: str) -> str:
+    if source == "iam":
+        return "iam.amazonaws.com"
+    return f"{region}.signin.aws.amazon.com" if source == "signin" else f"{source}.{region}.amazonaws.com"

@@ -1,0 +1,229 @@
+"""What was read and what it held: files, events, windows.
+
+``commit`` writes the partials of some files and how far they are read in one transaction, and derives the alerts of
+the windows that they touched in the same one: after a crash all of it is there, or the files are read again.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from detector.accounting import Accounting, FileState
+from detector.partial import Partial, Tally, merge
+from detector.record import json_text
+from detector.rules import RuleSet
+from detector.rules.rule import Rule
+from detector.store.alerts import Alerts, Changes
+from detector.window import WindowKey
+
+
+class FileRow(msgspec.Struct, frozen=True):
+    """A file as it was when it was last looked at. ``path`` as ``os.fsdecode`` gives it; times in nanoseconds.
+
+    ``resume`` is the byte up to which its lines are committed (0 for a whole document), ``print`` recognizes the
+    content up to there, ``generation`` tells by which rules it was searched.
+    """
+
+    path: str
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    state: FileState
+    reason: str | None = None
+    detail: str | None = None
+    resume: int = 0
+    print: bytes | None = None
+    generation: int = 0
+
+
+class FileRead(msgspec.Struct):
+    """What reading a file came to. ``again``: it was read from its start though nothing but the rules had changed."""
+
+    file: FileRow
+    partial: Partial
+    again: bool = False
+
+
+
+
+_FILE = "path, device, inode, size, mtime_ns, state, reason, detail, resume, print, generation"
+
+
+class Ingest(Alerts):
+    """The part of the store that the pipeline writes."""
+
+    def use(self, rules: RuleSet) -> None:
+        """Search by these rules from now on. A new or changed rule makes the files read so far due again.
+
+        The windows of a changed rule are dropped, since they may not be what it says now; the analyst's decisions stay.
+        """
+        self._rules = {rule.rule_id: rule for rule in rules}
+        self._mode = mode = rules.mode
+        with self._writing() as db:
+            held = {rule_id: rest for rule_id, *rest in db.execute("SELECT rule_id, fingerprint, mode FROM rule")}
+            fresh = [rule for rule in rules if held.get(rule.rule_id, [None])[0] != rule.fingerprint]
+            for rule in fresh:
+                self._drop_windows(db, rule.rule_id)
+            if fresh:
+                db.execute("UPDATE progress SET generation = generation + 1")
+            for rule in rules:
+                if rule not in fresh and held[rule.rule_id][1] != mode:
+                    self._derive_all(db, rule)
+            db.execute("DELETE FROM rule")
+            db.executemany("INSERT INTO rule VALUES (?, ?, ?)", [(r.rule_id, r.fingerprint, mode) for r in rules])
+        self.generation = int(self._value("SELECT generation FROM progress"))
+
+    def files(self) -> list[FileRow]:
+        """All files ever found."""
+        return [FileRow(os.fsdecode(path), *rest) for path, *rest in self._rows(f"SELECT {_FILE} FROM file")]
+
+    def move(self, moved: Iterable[tuple[str, str]], lost: Iterable[str]) -> None:
+        """Files that have a new path, (old, new), and files that are gone before any record of theirs was kept."""
+        with self._writing() as db:
+            db.executemany("UPDATE file SET path = ? WHERE path = ?",
+                           [(os.fsencode(new), os.fsencode(old)) for old, new in moved])
+            db.executemany("DELETE FROM file WHERE path = ? AND seen = 0", [(os.fsencode(path),) for path in lost])
+
+    def commit(self, reads: Sequence[FileRead], newest_allowed: float = float("inf")) -> Changes:
+        """Keep what was read, with the files' new places, and what follows: all of it or nothing.
+
+        Event times after ``newest_allowed`` count, but do not move the watermark.
+        """
+        union = merge(read.partial for read in reads)
+        with self._writing() as db:
+            ids = {read.file.path: self._put_file(db, read) for read in reads}
+            self._put_events(db, union, ids, {read.file.path for read in reads if read.again})
+            touched = self._put_hits(db, union)
+            newest = max((tally.last for tally in union.chunks.values()
+                          if tally.last is not None and tally.last <= newest_allowed), default=None)
+            if newest is not None:
+                db.execute("UPDATE progress SET newest = max(coalesce(newest, ?1), ?1)", (newest,))
+            return self._derive(db, touched)
+
+    def newest(self) -> int | None:
+        """The newest event time read, in seconds since the epoch."""
+        found = self._value("SELECT newest FROM progress")
+        return None if found is None else int(found)
+
+    def accounting(self) -> Accounting:
+        """The sums of everything read into this state."""
+        states: dict[str, Counter[str]] = defaultdict(Counter)
+        seen = duplicate = 0
+        for state, reason, files, records, copies in self._rows(
+                "SELECT state, reason, count(*), sum(seen), sum(duplicate) FROM file GROUP BY state, reason"):
+            states[state][reason or ""] += files
+            seen += records
+            duplicate += copies
+        counts: dict[str, dict[str, int]] = {"skipped": {}, "rejected": {}}
+        for kind, reason, count in self._rows("SELECT kind, reason, sum(count) FROM file_count GROUP BY kind, reason"):
+            counts[kind][reason] = count
+        return Accounting(
+            files_read=states["read"].total(), files_waiting=states["waiting"].total(),
+            files_skipped=dict(states["skipped"]), files_quarantined=dict(states["quarantined"]),
+            records_seen=seen, records_duplicate=duplicate,
+            records_skipped=counts["skipped"], records_rejected=counts["rejected"],
+        )
+
+    def _put_file(self, db: sqlite3.Connection, read: FileRead) -> int:
+        file = read.file
+        path = os.fsencode(file.path)
+        tallies = [tally for (source, _), tally in read.partial.chunks.items() if source == file.path]
+        if read.again:
+            db.execute("DELETE FROM file_count WHERE file_id = (SELECT file_id FROM file WHERE path = ?)", (path,))
+            db.execute("UPDATE file SET seen = 0, duplicate = 0, first = NULL, last = NULL WHERE path = ?", (path,))
+        first = min((t.first for t in tallies if t.first is not None), default=None)
+        last = max((t.last for t in tallies if t.last is not None), default=None)
+        (file_id,) = db.execute(
+            f"INSERT INTO file ({_FILE}, seen, duplicate, first, last, read_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
+            "device = excluded.device, inode = excluded.inode, size = excluded.size, mtime_ns = excluded.mtime_ns, "
+            "state = excluded.state, reason = excluded.reason, detail = excluded.detail, resume = excluded.resume, "
+            "print = excluded.print, generation = excluded.generation, seen = seen + excluded.seen, "
+            "first = min(coalesce(first, excluded.first), coalesce(excluded.first, first)), "
+            "last = max(coalesce(last, excluded.last), coalesce(excluded.last, last)), read_at = excluded.read_at "
+            "RETURNING file_id",
+            (path, file.device, file.inode, file.size, file.mtime_ns, file.state, file.reason, file.detail, file.resume,
+             file.print, file.generation, sum(t.seen for t in tallies), first, last, self._clock()),
+        ).fetchone()
+        for kind, counted in _reasons(tallies):
+            for reason, count in counted.items():
+                db.execute("INSERT INTO file_count VALUES (?, ?, ?, ?) "
+                           "ON CONFLICT DO UPDATE SET count = count + excluded.count", (file_id, kind, reason, count))
+        return int(file_id)
+
+    def _put_events(self, db: sqlite3.Connection, union: Partial, ids: dict[str, int], again: set[str]) -> None:
+        """Keep the events, and count as duplicates the hits beyond the first of each.
+
+        An event that a re-read file brought itself the last time is no duplicate.
+        """
+        brought = Counter(dict.fromkeys(ids, 0))
+        for (source, _), tally in union.chunks.items():
+            brought[source] += tally.hits
+        for name, event in union.events.items():
+            source = event.position.source
+            held = db.execute("SELECT file_id, body FROM event WHERE identity = ?", (name,)).fetchone()
+            body = msgspec.msgpack.encode(msgspec.structs.astuple(event)[:-1])
+            place = (event.time, ids[source], event.position.offset, event.position.index)
+            if held is None:
+                db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", (name, *place, body))
+            elif body < held[1]:
+                db.execute("UPDATE event SET time = ?, file_id = ?, offset = ?, place = ?, body = ? WHERE identity = ?",
+                           (*place, body, name))
+            if held is None or (source in again and held[0] == ids[source]):
+                brought[source] -= 1
+        db.executemany("UPDATE file SET duplicate = duplicate + ? WHERE file_id = ?",
+                       [(count, ids[path]) for path, count in brought.items() if count])
+
+    def _put_hits(self, db: sqlite3.Connection, union: Partial) -> dict[int, set[int]]:
+        """Grow the windows; which buckets of which series were touched."""
+        touched: dict[int, set[int]] = defaultdict(set)
+        for key, hits in union.hits.items():
+            series = self._series(db, key)
+            before = db.total_changes
+            db.executemany(
+                "INSERT INTO hit VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET inputs = excluded.inputs "
+                "WHERE excluded.inputs < inputs",
+                [(series, key.bucket, name, msgspec.msgpack.encode(inputs)) for name, inputs in hits.items()])
+            if db.total_changes != before:
+                touched[series].add(key.bucket)
+        return touched
+
+    def _series(self, db: sqlite3.Connection, key: WindowKey) -> int:
+        text = json_text(list(key.key))
+        found = db.execute("SELECT series_id FROM series WHERE rule_id = ? AND key = ?", (key.rule_id, text)).fetchone()
+        if found is None:
+            width = self._rules[key.rule_id].query.window or 1
+            found = db.execute("INSERT INTO series (rule_id, key, width) VALUES (?, ?, ?) RETURNING series_id",
+                               (key.rule_id, text, width)).fetchone()
+        return int(found[0])
+
+    def _drop_windows(self, db: sqlite3.Connection, rule_id: str) -> None:
+        for table in ("hit", "alert"):
+            db.execute(f"DELETE FROM {table} WHERE series_id IN (SELECT series_id FROM series WHERE rule_id = ?)",
+                       (rule_id,))
+        db.execute("DELETE FROM series WHERE rule_id = ?", (rule_id,))
+
+    def _derive_all(self, db: sqlite3.Connection, rule: Rule) -> None:
+        """The windows stay, but are cut otherwise: tumbling or sliding."""
+        db.execute("DELETE FROM alert WHERE series_id IN (SELECT series_id FROM series WHERE rule_id = ?)",
+                   (rule.rule_id,))
+        touched: dict[int, set[int]] = defaultdict(set)
+        for series, bucket in db.execute("SELECT DISTINCT series_id, bucket FROM hit JOIN series USING (series_id) "
+                                         "WHERE rule_id = ?", (rule.rule_id,)):
+            touched[series].add(bucket)
+        self._derive(db, touched)
+
+
+def _reasons(tallies: Iterable[Tally]) -> list[tuple[str, Counter[str]]]:
+    skipped: Counter[str] = Counter()
+    rejected: Counter[str] = Counter()
+    for tally in tallies:
+        skipped.update(tally.skipped)
+        rejected.update(tally.rejected)
+    return [("skipped", skipped), ("rejected", rejected)]

@@ -1,0 +1,161 @@
+"""The state's tables, and how an older state becomes a newer one."""
+
+from __future__ import annotations
+
+import sqlite3
+
+APPLICATION_ID = 0x7472_6C68  # "trlh": a file of another program is never taken for a state
+
+MIGRATIONS = ("""
+CREATE TABLE file (            -- every file found: what it was when read, how far, and what it held
+    file_id  INTEGER PRIMARY KEY,
+    path     BLOB NOT NULL UNIQUE,      -- as the system has it, which need not be UTF-8
+    device   INTEGER NOT NULL,
+    inode    INTEGER NOT NULL,
+    size     INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    state    TEXT NOT NULL CHECK (state IN ('read', 'waiting', 'skipped', 'quarantined')),
+    reason   TEXT,
+    detail   TEXT,
+    resume   INTEGER NOT NULL,          -- the byte up to which lines are committed; 0 for a whole document
+    print    BLOB,                      -- recognizes the content up to there
+    generation INTEGER NOT NULL,        -- of the rules that it was searched by
+    seen     INTEGER NOT NULL,
+    duplicate INTEGER NOT NULL,
+    first    INTEGER,                   -- span of event times: which pivots need this file
+    last     INTEGER,
+    read_at  REAL NOT NULL
+) STRICT;
+CREATE INDEX file_span ON file (first, last);
+
+CREATE TABLE file_count (      -- records of a file that were not kept, by reason
+    file_id INTEGER NOT NULL REFERENCES file,
+    kind    TEXT NOT NULL CHECK (kind IN ('skipped', 'rejected')),
+    reason  TEXT NOT NULL,
+    count   INTEGER NOT NULL,
+    PRIMARY KEY (file_id, kind, reason)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE event (           -- what is kept of a record that some rule counted
+    identity BLOB PRIMARY KEY,
+    time     INTEGER NOT NULL,
+    file_id  INTEGER NOT NULL REFERENCES file,
+    offset   INTEGER NOT NULL,
+    place    INTEGER NOT NULL,
+    body     BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE series (          -- a rule and the values of its keys
+    series_id INTEGER PRIMARY KEY,
+    rule_id   TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    width     INTEGER NOT NULL,         -- seconds a bucket spans
+    UNIQUE (rule_id, key)
+) STRICT;
+
+CREATE TABLE hit (             -- the windows: each a set of events
+    series_id INTEGER NOT NULL REFERENCES series,
+    bucket    INTEGER NOT NULL,
+    identity  BLOB NOT NULL REFERENCES event,
+    inputs    BLOB NOT NULL,
+    PRIMARY KEY (series_id, bucket, identity)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE alert (
+    alert_id   TEXT PRIMARY KEY,
+    series_id  INTEGER NOT NULL REFERENCES series,
+    start      INTEGER NOT NULL,
+    until      INTEGER NOT NULL,        -- end of the window, exclusive
+    content    BLOB NOT NULL,           -- what its hits say
+    revision   INTEGER NOT NULL,
+    settled    INTEGER NOT NULL,
+    supersedes TEXT NOT NULL
+) STRICT;
+CREATE INDEX alert_window ON alert (series_id, start);
+CREATE INDEX alert_provisional ON alert (until) WHERE settled = 0;
+
+CREATE TABLE status (          -- what the analyst decided; an alert without a row is open
+    alert_id TEXT PRIMARY KEY,
+    status   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE note (
+    note_id  INTEGER PRIMARY KEY,
+    alert_id TEXT NOT NULL,
+    created  REAL NOT NULL,
+    author   TEXT NOT NULL,
+    context  TEXT NOT NULL
+) STRICT;
+CREATE INDEX note_alert ON note (alert_id);
+
+CREATE TABLE note_words (      -- all that a note ever said; the newest counts
+    note_id INTEGER NOT NULL REFERENCES note,
+    at      REAL NOT NULL,
+    author  TEXT NOT NULL,
+    words   TEXT NOT NULL
+) STRICT;
+CREATE INDEX note_words_note ON note_words (note_id);
+
+CREATE TABLE suppression (
+    suppression_id TEXT PRIMARY KEY,
+    created REAL NOT NULL,
+    body    TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE hidden (          -- which alerts a suppression has hidden
+    suppression_id TEXT NOT NULL REFERENCES suppression,
+    alert_id       TEXT NOT NULL,
+    since          REAL NOT NULL,
+    PRIMARY KEY (suppression_id, alert_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE history (         -- append only
+    entry_id INTEGER PRIMARY KEY,
+    at       REAL NOT NULL,
+    author   TEXT NOT NULL,
+    subject  TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    detail   TEXT NOT NULL
+) STRICT;
+CREATE INDEX history_subject ON history (subject);
+
+CREATE TABLE rule (            -- the rules that the files have been searched by
+    rule_id     TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    mode        TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE progress (        -- one row
+    generation INTEGER NOT NULL,        -- grows when a rule comes or changes: older files are searched again
+    newest     INTEGER                  -- newest event time read that the clock allows
+) STRICT;
+INSERT INTO progress VALUES (0, NULL);
+""",)
+
+
+class NewerState(Exception):
+    """The state was written by a newer trailhound."""
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring ``db`` to the newest version in one transaction; at any failure it stays as it was."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise NewerState
+        for script in MIGRATIONS[version:]:
+            for statement in _statements(script):
+                db.execute(statement)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> list[str]:
+    """``executescript`` would commit first; so the script is cut by hand. No statement of ours holds a ``;``."""
+    uncommented = "\n".join(line.split("--")[0] for line in script.splitlines())
+    return [statement for statement in uncommented.split(";") if statement.strip()]

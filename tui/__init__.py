@@ -1,0 +1,1 @@
+"""trailhound's two front ends over one core: the command line and the terminal app."""

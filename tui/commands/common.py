@@ -1,0 +1,75 @@
+"""What the commands share: opening what was named, and saying what was read."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from detector.accounting import Accounting
+from detector.record import parse_time
+from detector.rules import RuleSet, load
+from detector.sources.directory import Directory
+from detector.visible import visible
+from tui import config
+from tui.cli import Failure
+
+
+def say(line: str) -> None:
+    """Narrate on standard error."""
+    print(visible(line), file=sys.stderr)
+
+
+def rules_of(args: argparse.Namespace) -> RuleSet:
+    """The rules that the command line and the configuration name; files in error are named, and the others run."""
+    settings = config.load()
+    asn = args.asn_db or settings.asn_db
+    paths = [Path(name).expanduser() for name in [*settings.rules, *args.rules]]
+    for path in paths:
+        if not path.exists():
+            raise Failure(f"{path}: no such rule file or folder: check the name")
+    rules = load(paths, not args.no_builtin, args.window, Path(asn).expanduser() if asn else None)
+    for problem in rules.problems:
+        say(f"rule not used: {problem}")
+    if not len(rules):
+        raise Failure("no rule to search by: name rule files with --rules, or leave out --no-builtin")
+    return rules
+
+
+def directory_of(sources: Sequence[str], live: bool) -> Directory:
+    """The files and folders named; where it is live, they may appear later."""
+    for source in sources:
+        if source.startswith("s3://"):
+            raise Failure(f"{source}: buckets cannot be read directly yet: aws s3 sync {source} FOLDER, and name that")
+        if not live and not os.path.exists(source):
+            raise Failure(f"{source}: no such file or folder: check the name")
+    return Directory([Path(source) for source in sources])
+
+
+def time_of(text: str | None, option: str) -> int | None:
+    """Seconds since the epoch of a time on the command line: ISO 8601, or a day."""
+    if text is None:
+        return None
+    if (seconds := parse_time(text if len(text) > 10 else f"{text}T00:00:00Z")) is None:
+        raise Failure(f"{option} {text}: no time: write it like 2026-03-01 or 2026-03-01T11:30:00Z")
+    return seconds
+
+
+def accounting_lines(sums: Accounting) -> list[str]:
+    """The two sums in words."""
+    return [
+        f"files {sums.files_found:,} found = {sums.files_read:,} read + {sums.files_waiting:,} waiting "
+        f"+ {_reasons(sums.files_skipped)} skipped + {_reasons(sums.files_quarantined)} quarantined",
+        f"records {sums.records_seen:,} seen = {sums.records_kept:,} kept + {sums.records_duplicate:,} duplicate "
+        f"+ {_reasons(sums.records_skipped)} skipped + {_reasons(sums.records_rejected)} rejected"
+        + (f"; {sums.late_unmerged:,} late-unmerged" if sums.late_unmerged else ""),
+    ]
+
+
+def _reasons(counts: dict[str, int]) -> str:
+    total = f"{sum(counts.values()):,}"
+    if not counts:
+        return total
+    return f"{total} ({', '.join(f'{reason} {count:,}' for reason, count in sorted(counts.items()))})"

@@ -1,0 +1,34 @@
+"""``trailhound log export``: the hunt log for other people."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from detector.export import export_notes
+from detector.store import Store
+from tui import config
+from tui.cli import RAN, Failure
+from tui.commands.common import say
+
+
+def run(args: argparse.Namespace) -> int:
+    store = Store.open(config.state_path(args.db))
+    try:
+        notes = store.notes(args.alert)
+    finally:
+        store.close()
+    text = export_notes(notes, args.format)
+    if args.output is None:
+        sys.stdout.write(text)
+        return RAN
+    try:
+        with open(os.open(args.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w",
+                  encoding="utf-8", newline="") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(text)
+    except OSError as error:
+        raise Failure(f"{args.output}: {error.strerror}: name another file with -o") from None
+    say(f"{len(notes)} {'note' if len(notes) == 1 else 'notes'} in {args.output}")
+    return RAN

@@ -1,0 +1,69 @@
+"""``trailhound scan``: read everything once, print the alerts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+from detector.alert import Alert
+from detector.export import export_alerts
+from detector.pipeline import Pipeline, Update
+from detector.store import Store
+from detector.visible import visible
+from tui import config
+from tui.cli import FOUND, RAN
+from tui.commands.common import accounting_lines, directory_of, rules_of, say, time_of
+
+
+def run(args: argparse.Namespace) -> int:
+    since, until = time_of(args.since, "--since"), time_of(args.until, "--until")
+    now = time_of(args.now, "--now")
+    directory = directory_of(args.sources, live=False)
+    rules = rules_of(args)
+    store = Store.open(config.state_path(args.db) if args.db else None)
+    try:
+        pipeline = Pipeline(store, rules, directory, args.jobs, clock=time.time if now is None else lambda: float(now))
+        pipeline.scan(_narrate)
+        alerts = [alert for alert in reversed(store.alerts())
+                  if (since is None or alert.last_event >= since) and (until is None or alert.first_event < until)]
+        if args.format == "table":
+            sys.stdout.write(table(alerts))
+        else:
+            sys.stdout.write(export_alerts(alerts, args.format))
+        for line in accounting_lines(store.accounting()):
+            say(line)
+        say(f"{len(alerts):,} {'alert' if len(alerts) == 1 else 'alerts'}")
+    finally:
+        store.close()
+    return FOUND if args.exit_code and alerts else RAN
+
+
+def _narrate(update: Update) -> None:
+    for problem in update.problems:
+        say(problem)
+    if sys.stderr.isatty() and not update.live:
+        sums = update.accounting
+        print(f"\r\x1b[Kread {sums.files_read:,} files, {sums.records_seen:,} records", end="\r", file=sys.stderr)
+
+
+def table(alerts: Sequence[Alert]) -> str:
+    """Alerts for the eye: a line each, columns aligned; the principal comes last, since it may be of any length."""
+    rows = [("TIME (UTC)", "SEV", "STATUS", "REG", "CALLS", "SPAN", "ACCOUNT", "SOURCE", "PRINCIPAL")]
+    for alert in alerts:
+        sources = alert.facets.source_addresses
+        rows.append((
+            time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(alert.first_event)), alert.severity,
+            "suppressed" if alert.suppressed_by else alert.status, str(len(alert.facets.regions)),
+            str(alert.event_count), f"{alert.span}s", visible(alert.account),
+            visible(sources[0] if len(sources) == 1 else f"{len(sources)} addresses", 39),
+            visible(alert.principal) or "(no ARN)",
+        ))
+    if len(rows) == 1:
+        return ""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    right = {3, 4, 5}
+    return "".join("  ".join(
+        cell.rjust(width) if column in right else cell.ljust(width)
+        for column, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip() + "\n" for row in rows)

@@ -1,0 +1,59 @@
+"""``trailhound suppress``: add, list and lift suppressions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+import msgspec
+
+from detector.huntlog import SCOPES, Suppression, interval, preview
+from detector.record import format_time, json_text
+from detector.store import Store
+from detector.visible import visible
+from tui import config
+from tui.cli import RAN, Failure
+from tui.commands.common import say
+
+
+def run(args: argparse.Namespace) -> int:
+    store = Store.open(config.state_path(args.db))
+    try:
+        {"add": _add, "list": _list, "lift": _lift}[args.action](store, args)
+    finally:
+        store.close()
+    return RAN
+
+
+def _add(store: Store, args: argparse.Namespace) -> None:
+    scope, value = next((scope, given) for scope in SCOPES
+                        if (given := getattr(args, scope.replace("-", "_"))) is not None)
+    now = time.time()
+    try:
+        made = store.suppress(Suppression(scope, value, args.rule, now, now + interval(args.interval), args.ticket,
+                                          args.owner, args.justification))
+    except ValueError as error:
+        raise Failure(str(error)) from None
+    would = preview(made, store.alerts(), store.newest() or now)
+    print(made.suppression_id)
+    say(f"hides {made.scope} {made.value} until {format_time(made.expires)}; "
+        f"of the last 30 days' alerts it hides {len(would)}")
+
+
+def _list(store: Store, args: argparse.Namespace) -> None:
+    now = time.time()
+    for made in store.suppressions():
+        if args.format == "jsonl":
+            print(json_text({**msgspec.to_builtins(made), "state": made.state(now),
+                             **{name: format_time(getattr(made, name)) for name in ("created", "expires")},
+                             "lifted": None if made.lifted is None else format_time(made.lifted)}))
+        else:
+            sys.stdout.write(f"{made.suppression_id}  {made.state(now):7}  until {format_time(made.expires)}  "
+                             f"hidden {made.hidden:5}  {made.scope} {visible(made.value)}  "
+                             f"{visible(' · '.join(filter(None, (made.ticket, made.owner, made.justification))))}\n")
+
+
+def _lift(store: Store, args: argparse.Namespace) -> None:
+    made = store.lift(args.id)
+    say(f"lifted {made.suppression_id}: {made.scope} {made.value}")

@@ -1,0 +1,45 @@
+"""``trailhound tail``: read and watch; print each alert when it appears and at every revision."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+
+from detector.export import export_alerts
+from detector.pipeline import Pipeline, Update
+from detector.store import ReadOnly, Store
+from tui import config
+from tui.cli import RAN
+from tui.commands.common import accounting_lines, directory_of, rules_of, say
+
+
+def run(args: argparse.Namespace) -> int:
+    directory = directory_of(args.sources, live=True)
+    rules = rules_of(args)
+    store = Store.open(config.state_path(args.db))
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    printed: dict[str, int] = {}
+
+    def publish(update: Update) -> None:
+        for problem in update.problems:
+            say(problem)
+        for name in update.withdrawn:
+            say(f"withdrawn: alert {name}")
+        due = [alert for alert in update.alerts if printed.get(alert.alert_id) != alert.revision]
+        printed.update({alert.alert_id: alert.revision for alert in due})
+        sys.stdout.write(export_alerts(due, "jsonl"))
+        sys.stdout.flush()
+
+    try:
+        if store.read_only:
+            raise ReadOnly(f"{store.holder} is using this state: close it there, or name another with --db FILE")
+        Pipeline(store, rules, directory).run(stop, publish)
+        for line in accounting_lines(store.accounting()):
+            say(line)
+    finally:
+        store.close()
+    return RAN

@@ -1,0 +1,43 @@
+"""The configuration file: a few defaults for what can be given on the command line.
+
+    # config.toml in the configuration folder that `trailhound status` names
+    asn_db = "/path/to/GeoLite2-ASN.mmdb"
+    rules = ["/path/to/rules"]
+    db = "/path/to/hunt.db"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+from platformdirs import user_config_path, user_data_path
+
+from tui.cli import Failure
+
+
+class Config(msgspec.Struct, forbid_unknown_fields=True):
+    asn_db: str | None = None
+    rules: list[str] = []
+    db: str | None = None
+
+
+def path() -> Path:
+    return user_config_path("trailhound") / "config.toml"
+
+
+def load() -> Config:
+    """The configuration; an empty one where there is no file. Raises Failure."""
+    try:
+        return msgspec.convert(tomllib.loads(path().read_text(encoding="utf-8")), Config)
+    except FileNotFoundError:
+        return Config()
+    except (OSError, ValueError) as error:
+        raise Failure(f"{path()}: {error}: correct the file or move it away") from None
+
+
+def state_path(db: str | None) -> Path:
+    """The state to use: what was named, or else configured, or else ``hunt.db`` in the data folder."""
+    named = db or load().db
+    return Path(named).expanduser() if named else user_data_path("trailhound") / "hunt.db"
