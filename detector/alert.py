@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from detector.baseline import Baseline
 from detector.record import Record, event_id, format_time, json_text
 
 Value = None | bool | int | float | str | list[Any]
@@ -54,6 +55,8 @@ class Event(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
     role_arn: str
     caller_account: str
     mfa: str
+    issued_key: str
+    """The access key of the session that this call opened (STS), by which the session is followed."""
     position: Position
 
     @classmethod
@@ -76,8 +79,28 @@ class Event(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
             role_arn=record.role_arn or "",
             caller_account=caller.account_id or record.recipient_account_id or "",
             mfa=(context and context.attributes and context.attributes.mfa_authenticated) or "",
+            issued_key=_issued_key(record),
             position=position,
         )
+
+
+class _Credentials(msgspec.Struct, rename="camel"):
+    access_key_id: str = ""
+
+
+class _SessionOpened(msgspec.Struct):
+    credentials: _Credentials | None = None
+
+
+def _issued_key(record: Record) -> str:
+    """``responseElements.credentials.accessKeyId`` of AssumeRole and its like."""
+    if record.event_source != "sts.amazonaws.com":
+        return ""
+    try:
+        opened = msgspec.json.decode(record.response_elements, type=_SessionOpened | None)
+    except ValueError:
+        return ""
+    return opened.credentials.access_key_id if opened and opened.credentials else ""
 
 
 class RuleSummary(msgspec.Struct, frozen=True):
@@ -105,6 +128,14 @@ class Flag(msgspec.Struct, frozen=True):
     count: int
     first: int
     last: int
+
+
+class Risk(msgspec.Struct, frozen=True):
+    """A score from 0 to 100, the severity that it means, and the sum that it came from: (what, how much) in order."""
+
+    score: int
+    severity: str
+    parts: list[tuple[str, int]]
 
 
 class Facets(msgspec.Struct, frozen=True):
@@ -154,10 +185,16 @@ class Alert(msgspec.Struct, frozen=True):
     last_event: int
     facets: Facets
     flags: list[Flag] = []
+    baseline: Baseline | None = None
+    """What is usual for its principal and account; None until all that was found has been read."""
+    risk: Risk | None = None
+    """The rule's score with what the flags add and take; None until they are known."""
     revision: int = 1
     settled: bool = False
     status: Status = "open"
     suppressed_by: str | None = None
+    broke_through: list[str] = []
+    """What it brought that the suppressions that speak of it had not seen, where that is why it is not hidden."""
     supersedes: list[str] = []
 
     @property
@@ -180,7 +217,11 @@ class Alert(msgspec.Struct, frozen=True):
 
     @property
     def severity(self) -> str:
-        return self.rule.severity
+        return self.risk.severity if self.risk else self.rule.severity
+
+    @property
+    def score(self) -> int:
+        return self.risk.score if self.risk else self.rule.risk_score
 
     def as_json(self) -> dict[str, Any]:
         """The object that ``--format jsonl`` prints."""
@@ -200,8 +241,9 @@ class Alert(msgspec.Struct, frozen=True):
             "last_event": format_time(self.last_event),
             "flags": [{"flag": f.flag, "count": f.count, "first": format_time(f.first), "last": format_time(f.last)}
                       for f in self.flags],
-            "risk": {"score": self.rule.risk_score, "severity": self.rule.severity},
+            "risk": {"score": self.score, "severity": self.severity},
             "suppressed_by": self.suppressed_by,
+            "broke_through": self.broke_through,
             "supersedes": self.supersedes,
         }
 

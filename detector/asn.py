@@ -8,8 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import maxminddb
-
 
 class Network(NamedTuple):
     """An autonomous system; null where the database does not say."""
@@ -29,11 +27,14 @@ class AsnLookup:
     """Look-ups in one database. It pickles as its path, so that each process opens the file itself."""
 
     def __init__(self, path: Path) -> None:
+        import maxminddb  # slow to import, and few users name a database
+
         self.path = path
+        self._broken = maxminddb.InvalidDatabaseError
         try:
             self._reader = maxminddb.open_database(path)
             kind = self._reader.metadata().database_type
-        except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
+        except (OSError, ValueError, self._broken) as error:
             raise AsnError(f"{path}: no readable .mmdb database ({error}); name an ASN database") from None
         if not (fields := _dialect(kind)):
             raise AsnError(f"{path}: holds {kind}, which names no AS; use a GeoLite2-ASN, DB-IP ASN or IPinfo database")
@@ -55,7 +56,7 @@ class AsnLookup:
             if address is None or not ipaddress.ip_address(address).is_global:
                 return _UNKNOWN
             found = self._reader.get(address)
-        except (ValueError, maxminddb.InvalidDatabaseError):
+        except (ValueError, self._broken):
             return _UNKNOWN
         if not isinstance(found, dict):
             return _UNKNOWN

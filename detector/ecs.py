@@ -6,8 +6,8 @@ null, ``""``, ``"-"``, ``"none"`` and empty lists and objects count as absent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -26,7 +26,8 @@ class Field:
     """A field: its ES|QL type, and how it is read.
 
     ``read`` gives null (None), one value, or a list of two or more where ``many`` says that there can be several.
-    ``constant`` is the one value that the field has in every record, where it is such a field.
+    ``constant`` is the one value that the field has in every record, where it is such a field, and ``only`` the one
+    that it has where it is not null.
     ``absent`` says in a sentence why the field is always null here, where it is.
     """
 
@@ -35,7 +36,18 @@ class Field:
     read: Read
     many: bool = False
     constant: str | None = None
+    only: str | None = None
     absent: str = ""
+
+    @property
+    def of_head(self) -> bool:
+        """Whether ``read`` can be given a Head as well as a Record."""
+        return self.name in _OF_HEAD or self.constant is not None
+
+    @property
+    def always(self) -> bool:
+        """Whether no record is without it, as CloudTrail writes them."""
+        return self.name in _ALWAYS or self.constant is not None
 
 
 class Fields(Mapping[str, Field]):
@@ -63,6 +75,17 @@ def fields(asn: AsnLookup | None = None) -> Fields:
     """The table; with ``asn`` the source's autonomous system is looked up, without it those fields are null."""
     return Fields({field.name: field for field in (*_plain(), *_network(asn))})
 
+
+_OF_HEAD = frozenset({
+    "event.provider", "event.action", "cloud.account.id", "cloud.region", "source.address", "source.ip",
+    "source.as.number", "source.as.organization.name", "user_agent.original", "user_agent.name", "user_agent.version",
+    "aws.cloudtrail.read_only", "aws.cloudtrail.event_category", "aws.cloudtrail.recipient_account_id",
+    "aws.cloudtrail.user_identity.arn", "aws.cloudtrail.user_identity.access_key_id"})
+_ALWAYS = frozenset({
+    "@timestamp", "event.ingested", "event.created", "event.provider", "event.action", "event.id", "event.outcome",
+    "cloud.account.id", "cloud.region", "aws.cloudtrail.event_type", "aws.cloudtrail.event_version",
+    "aws.cloudtrail.event_category", "aws.cloudtrail.recipient_account_id", "aws.cloudtrail.user_identity.type",
+    "source.address"})
 
 # reading
 
@@ -110,7 +133,12 @@ def _member(raw: Callable[[Record], msgspec.Raw], path: list[str]) -> Read:
             for length in range(1, len(rest) + 1):
                 yield from found(value.get(".".join(rest[:length])), rest[length:])
 
-    return lambda record: single(found(_decoded(raw(record)), path))
+    return lambda record: _set(found(_decoded(raw(record)), path))
+
+
+def _set(values: Iterable[str]) -> Any:
+    """Several values of a field are kept as an index keeps them: each once, in order."""
+    return single(sorted(set(values)))
 
 
 def _text(raw: Callable[[Record], msgspec.Raw]) -> Read:
@@ -141,6 +169,13 @@ def _issuer(name: str) -> Read:
     return read
 
 
+def _on_behalf_of(name: str) -> Read:
+    def read(record: Record) -> str | None:
+        user = record.caller.on_behalf_of
+        return present(getattr(user, name)) if user else None
+    return read
+
+
 def _session(name: str) -> Read:
     def read(record: Record) -> str | None:
         context = record.caller.session_context
@@ -150,15 +185,20 @@ def _session(name: str) -> Read:
 
 
 def _resources(name: str) -> Read:
-    """One column of ``resources``; as in the integration, equal resources count once and columns are values only."""
+    """One element of all ``resources``."""
 
     def read(record: Record) -> Any:
         resources = _decoded(record.resources)
         if not isinstance(resources, list):
             return None
-        return single(dict.fromkeys(
-            value for each in resources if isinstance(each, dict) and (value := _scalar(each.get(name))) is not None))
+        return _set(value for each in resources
+                    if isinstance(each, dict) and (value := _scalar(each.get(name))) is not None)
     return read
+
+
+def _yes(answer: Read) -> Read:
+    """Whether a Yes or No is Yes."""
+    return lambda record: None if (said := answer(record)) is None else said == "Yes"
 
 
 def _time(record: Record) -> int | None:
@@ -238,6 +278,7 @@ def _plain() -> Iterator[Field]:
     yield _keyword("user.name", _user_name)
     yield _keyword("user.id", _user_id)
     yield _keyword("user.target.name", _member(_request, ["userName"]))
+    yield _keyword("user.changes.name", _member(_request, ["newUserName"]))
     yield _keyword("group.name", _member(_request, ["groupName"]))
     yield _keyword("user_agent.original", _own("user_agent"))
     yield _keyword("user_agent.name", lambda r: client_name(present(r.user_agent)))
@@ -245,35 +286,39 @@ def _plain() -> Iterator[Field]:
     yield _keyword("tls.version", _member(_tls, ["tlsVersion"]))
     yield _keyword("tls.cipher", _member(_tls, ["cipherSuite"]))
     yield _keyword("tls.client.server_name", _member(_tls, ["clientProvidedHostHeader"]))
-    yield from (Field("aws.cloudtrail." + f.name, f.type, f.read, f.many) for f in _cloudtrail())
+    yield from (replace(field, name="aws.cloudtrail." + field.name) for field in _cloudtrail())
 
 
 def _cloudtrail() -> Iterator[Field]:
     """Below ``aws.cloudtrail``."""
     for name in ("event_version", "event_type", "event_category", "error_code", "error_message", "request_id",
-                 "api_version", "recipient_account_id", "shared_event_id", "vpc_endpoint_id",
-                 "session_credential_from_console"):
+                 "api_version", "recipient_account_id", "shared_event_id", "vpc_endpoint_id"):
         yield _keyword(name, _own(name))
-    yield Field("management_event", "boolean", lambda r: r.management_event)
+    yield Field("session_credential_from_console", "keyword", _own("session_credential_from_console"), only="true")
+    yield _keyword("management_event", lambda r: None if r.management_event is None else java_text(r.management_event))
     yield Field("read_only", "boolean", lambda r: r.read_only)
-    for name in ("type", "arn", "access_key_id", "invoked_by"):
+    for name in ("type", "arn", "access_key_id", "invoked_by", "credential_id"):
         yield _keyword("user_identity." + name, _caller(name))
+    for name in ("user_id", "identity_store_arn"):
+        yield _keyword("user_identity.on_behalf_of." + name, _on_behalf_of(name))
     yield _keyword("user_identity.session_context.mfa_authenticated", _session("mfa_authenticated"))
     yield Field("user_identity.session_context.creation_date", "date", _session_start)
     for name in ("type", "arn", "account_id", "principal_id"):
         yield _keyword("user_identity.session_context.session_issuer." + name, _issuer(name))
     for name in _FREE:
         yield _keyword(name, _text(_FREE[name]))
+        yield _keyword(name + ".text", _text(_FREE[name]))
         yield _keyword("flattened." + name, _text(_FREE[name]))
     for name, element in (("arn", "ARN"), ("account_id", "accountId"), ("type", "type")):
         yield _keyword("resources." + name, _resources(element), many=True)
-    for name, element in (("mobile_version", "MobileVersion"), ("login_to", "LoginTo"), ("mfa_used", "MFAUsed")):
-        yield _keyword("console_login.additional_eventdata." + name, _member(_additional, [element]))
+    yield _keyword("console_login.additional_eventdata.login_to", _member(_additional, ["LoginTo"]))
+    for name, element in (("mobile_version", "MobileVersion"), ("mfa_used", "MFAUsed")):
+        yield Field("console_login.additional_eventdata." + name, "boolean", _yes(_member(_additional, [element])))
 
 
 _GEO: tuple[tuple[str, Type], ...] = (
     ("city_name", "keyword"), ("country_iso_code", "keyword"), ("country_name", "keyword"),
-    ("continent_name", "keyword"), ("region_iso_code", "keyword"), ("region_name", "keyword"))
+    ("continent_name", "keyword"), ("location", "keyword"), ("region_iso_code", "keyword"), ("region_name", "keyword"))
 
 
 def _network(asn: AsnLookup | None) -> Iterator[Field]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import csv
 import io
-import re
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
 import orjson
 
-from detector.alert import Alert
+from detector.alert import Alert, Event
 from detector.huntlog import Note, Words
+from detector.markdown import WHOLE, code, codes, plain
 from detector.record import format_time
 from detector.visible import visible
 
@@ -38,6 +39,19 @@ def export_alerts(alerts: Iterable[Alert], format: AlertFormat) -> str:
     if format == "jsonl":
         return _lines(alert.as_json() for alert in alerts)
     return _table([_alert_row(alert) for alert in alerts], _ALERT_COLUMNS)
+
+
+def event_object(event: Event) -> dict[str, Any]:
+    """What is kept of an event, and where its record lies."""
+    told = {name: getattr(event, name) for name in event.__struct_fields__ if name != "position"}
+    return {**told, "time": format_time(event.time), **position_object(event)}
+
+
+def position_object(event: Event) -> dict[str, Any]:
+    """``offset`` is in unpacked bytes: that of the chunk with which the record was read; ``index`` its place there."""
+    position = event.position
+    source = os.fsencode(position.source).decode(errors="backslashreplace")
+    return {"source": source, "offset": position.offset, "index": position.index}
 
 
 def _lines(objects: Iterable[dict[str, Any]]) -> str:
@@ -95,7 +109,7 @@ def _alert_row(alert: Alert) -> dict[str, Any]:
     return {
         "alert_id": alert.alert_id, "revision": alert.revision,
         "state": "settled" if alert.settled else "provisional", "status": alert.status,
-        "severity": alert.severity, "risk_score": alert.rule.risk_score, "rule": alert.rule.name,
+        "severity": alert.severity, "risk_score": alert.score, "rule": alert.rule.name,
         "window_start": format_time(window.start) if window else "",
         "window_end": format_time(window.end) if window else "",
         "first_event": format_time(alert.first_event), "last_event": format_time(alert.last_event),
@@ -112,18 +126,14 @@ def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_cell(row[column]) for column in columns])
+        writer.writerow([safe_cell(row[column]) for column in columns])
     return out.getvalue()
 
 
-def _cell(value: Any) -> str:
+def safe_cell(value: Any) -> str:
     """A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
-    text = visible("; ".join(value) if isinstance(value, list) else str(value), _WHOLE, lines=True)
+    text = visible("; ".join(value) if isinstance(value, list) else str(value), WHOLE, lines=True)
     return "'" + text if text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%") else text
-
-
-_WHOLE = 1 << 20
-"""Characters of one string in an export: all of them, but for what no person wrote."""
 
 
 def _report(notes: Sequence[Note]) -> str:
@@ -136,29 +146,29 @@ def _entry(note: Note) -> str:
     denied = f", {context.denied} denied" if context.denied else ""
     facts = [
         ("Verdict", words.verdict),
-        ("Ticket", _plain(words.ticket)),
-        ("Owner", _plain(words.owner)),
-        ("Principal", _code(context.principal) or "no ARN"),
-        ("Accounts", _codes(context.accounts)),
-        ("Regions", f"{len(context.regions)}: {_codes(context.regions)}"),
+        ("Ticket", plain(words.ticket)),
+        ("Owner", plain(words.owner)),
+        ("Principal", code(context.principal) or "no ARN"),
+        ("Accounts", codes(context.accounts)),
+        ("Regions", f"{len(context.regions)}: {codes(context.regions)}"),
         ("Window", f"{format_time(context.start)} to {format_time(context.end)}"),
         ("Events", f"{context.events} from {format_time(context.first_event)} "
                    f"to {format_time(context.last_event)}{denied}"),
         ("Flags", ", ".join(f"{flag.flag} {flag.count}" for flag in context.flags) or "none"),
-        ("Access keys", _codes(context.access_keys)),
-        ("Source", _codes(context.source_addresses)),
-        ("User agent", _codes(context.user_agents)),
-        ("Rule", _plain(context.rule)),
+        ("Access keys", codes(context.access_keys)),
+        ("Source", codes(context.source_addresses)),
+        ("User agent", codes(context.user_agents)),
+        ("Rule", plain(context.rule)),
         ("Alert", note.alert_id),
     ]
     table = "".join(f"| {name} | {value} |\n" for name, value in facts if value)
     edited = "" if note.edited is None else f", edited {format_time(note.edited)}"
-    quoted = "".join(f"> {_plain(line)}\n" for line in words.text.splitlines())
-    former = "".join(f"- until {format_time(end)}: {_plain(_said(edit.words))} ({_plain(edit.author)})\n"
+    quoted = "".join(f"> {plain(line)}\n" for line in words.text.splitlines())
+    former = "".join(f"- until {format_time(end)}: {plain(_said(edit.words))} ({plain(edit.author)})\n"
                      for edit, end in zip(note.history, _ends(note), strict=True))
     return "\n".join(part for part in (
-        f"## {_code(context.principal) or 'No ARN'}, {format_time(context.first_event)}\n",
-        f"Note {note.note_id}, {format_time(note.created)}, by {_plain(note.author)}{edited}\n",
+        f"## {code(context.principal) or 'No ARN'}, {format_time(context.first_event)}\n",
+        f"Note {note.note_id}, {format_time(note.created)}, by {plain(note.author)}{edited}\n",
         f"| | |\n|---|---|\n{table}", quoted, former and f"Before:\n\n{former}") if part)
 
 
@@ -169,25 +179,3 @@ def _ends(note: Note) -> list[float]:
 
 def _said(words: Words) -> str:
     return " · ".join(part for part in (words.verdict, words.ticket, words.owner, words.text) if part)
-
-
-def _codes(values: Iterable[str]) -> str:
-    return ", ".join(_code(value) for value in values)
-
-
-def _code(text: str) -> str:
-    """A log's own text as a code span, in which Markdown and HTML mean nothing."""
-    if not text:
-        return ""
-    shown = visible(text, _WHOLE).replace("|", "\\|")
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
-    space = " " if shown[0] in "` " or shown[-1] in "` " else ""
-    return f"{fence}{space}{shown}{space}{fence}"
-
-
-_ACTIVE = re.compile(r"([\\`*_{}\[\]<>#|!~&])|(?<=:)(?=//)|(?<=www)(?=\.)")
-
-
-def _plain(text: str) -> str:
-    """A person's text as plain words: no markup, link or HTML comes of what they may have pasted."""
-    return _ACTIVE.sub(lambda found: "\\" + found[0], visible(text, _WHOLE))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import fnmatch
 import ipaddress
 import re
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from detector.alert import Alert, Flag
+from detector.baseline import agent_family, network_of
 
 Verdict = Literal["undecided", "benign", "suspicious", "escalated", "false-positive", "duplicate"]
 VERDICTS: tuple[Verdict, ...] = ("undecided", "benign", "suspicious", "escalated", "false-positive", "duplicate")
@@ -83,8 +84,40 @@ class Note(msgspec.Struct, frozen=True):
     history: list[Edit] = []
 
 
+ALWAYS = ("snapshot", "image-export", "access-key", "iam-change")
+"""Flags that break through a suppression however often they were seen, unless they are waived."""
+
+NOVELTIES = {"new-network": 20, "new-agent": 15, "new-region": 10}
+"""Points of what an alert brings beside flags: a source network, a program, a region that was not seen."""
+
+BREAK_AT = 15
+"""Points of something new from which on it breaks through, unless said otherwise."""
+
+
+class Looks(msgspec.Struct, frozen=True):
+    """How the alerts looked that a suppression was made for: each sorted."""
+
+    regions: list[str]
+    source_addresses: list[str]
+    user_agents: list[str]
+    flags: list[str]
+
+    @classmethod
+    def of(cls, alerts: Iterable[Alert]) -> Looks:
+        held = list(alerts)
+        return cls(
+            regions=sorted({region for alert in held for region in alert.facets.regions}),
+            source_addresses=sorted({address for alert in held for address in alert.facets.source_addresses}),
+            user_agents=sorted({agent for alert in held for agent in alert.facets.user_agents}),
+            flags=sorted({flag.flag for alert in held for flag in alert.flags}),
+        )
+
+
 class Suppression(msgspec.Struct, frozen=True):
-    """Hides matching alerts while it is active; the alerts are kept.
+    """Hides matching alerts while it is active, and while they look as they did; the alerts are kept.
+
+    ``looks`` is what was seen when it was made; None where nothing was. Something new of ``break_at`` points or more
+    breaks through, and each flag of ``ALWAYS`` does, but for what is ``waived`` by name.
 
     ``value`` is an exact string for most scopes, a wildcard pattern (``*``, ``?``) for ``principal-pattern`` and
     ``user-agent``, an address or network for ``cidr``. ``rule_id`` None means all rules. Times are epoch seconds.
@@ -103,6 +136,9 @@ class Suppression(msgspec.Struct, frozen=True):
     lifted: float | None = None
     hidden: int = 0
     """How many alerts it has hidden so far."""
+    looks: Looks | None = None
+    break_at: int = BREAK_AT
+    waived: list[str] = []
 
     def active(self, now: float) -> bool:
         return self.lifted is None and self.created <= now < self.expires
@@ -122,10 +158,45 @@ def matches(suppression: Suppression, alert: Alert) -> bool:
     return bool(values) and all(_fits(suppression.scope, suppression.value, value) for value in values)
 
 
-def preview(suppression: Suppression, alerts: Iterable[Alert], until: float) -> list[Alert]:
-    """What it would have hidden of the alerts in the 30 days before ``until`` (epoch seconds)."""
-    return [alert for alert in alerts
-            if until - PREVIEW <= alert.last_event <= until and matches(suppression, alert)]
+def news(suppression: Suppression, alert: Alert) -> list[str]:
+    """What an alert that it speaks of brings that breaks through it, each in a few words; nothing where it hides it."""
+    seen = suppression.looks
+    points = _points(alert)
+    found = [f"{flag.flag} {flag.count}" for flag in alert.flags if flag.flag not in suppression.waived and (
+        flag.flag in ALWAYS
+        or (points.get(flag.flag, 0) >= suppression.break_at and (seen is None or flag.flag not in seen.flags)))]
+    if seen is not None:
+        found += [f"{name.replace('-', ' ')} {value}" for name, values in _novel(suppression.scope, seen, alert)
+                  if name not in suppression.waived and NOVELTIES[name] >= suppression.break_at for value in values]
+    return found
+
+
+def taught(suppression: Suppression, alerts: Iterable[Alert]) -> Suppression:
+    """The suppression, knowing how these alerts look, as far as it speaks of them; as it is, where it knows already.
+
+    What it would not hide it does not learn from.
+    """
+    if suppression.looks is not None:
+        return suppression
+    known = [alert for alert in alerts if matches(suppression, alert)
+             and not any(flag.flag in ALWAYS and flag.flag not in suppression.waived for flag in alert.flags)]
+    return msgspec.structs.replace(suppression, looks=Looks.of(known)) if known else suppression
+
+
+class Preview(NamedTuple):
+    """The alerts that would have been hidden, and those that would have broken through, with what they bring."""
+
+    hidden: list[Alert]
+    through: list[tuple[Alert, list[str]]]
+
+
+def preview(suppression: Suppression, alerts: Iterable[Alert], until: float) -> Preview:
+    """What it would have done with the alerts in the 30 days before ``until`` (epoch seconds)."""
+    meant = [alert for alert in alerts if until - PREVIEW <= alert.last_event <= until and matches(suppression, alert)]
+    knowing = taught(suppression, meant)
+    judged = [(alert, news(knowing, alert)) for alert in meant]
+    return Preview([alert for alert, brought in judged if not brought],
+                   [(alert, brought) for alert, brought in judged if brought])
 
 
 PREVIEW = 30 * 86_400
@@ -145,6 +216,8 @@ def check(suppression: Suppression) -> None:
             ipaddress.ip_network(suppression.value, strict=False)
         except ValueError:
             raise ValueError(f"{suppression.value!r} is no address or network: write it like 203.0.113.0/24") from None
+    if suppression.break_at < 0:
+        raise ValueError("nothing has fewer than 0 points: say from how many on something new breaks through")
     if suppression.expires <= suppression.created:
         raise ValueError("the suppression would end before it begins: give it an interval such as 7d")
     if not (suppression.ticket.strip() or suppression.justification.strip()):
@@ -169,6 +242,31 @@ def _values(scope: Scope, alert: Alert) -> list[str]:
         "access-key": facets.access_keys, "user-agent": facets.user_agents, "cidr": facets.source_addresses,
         "account": facets.accounts,
     }[scope]
+
+
+def _points(alert: Alert) -> dict[str, int]:
+    """What each of its flags adds to its risk."""
+    parts = alert.risk.parts if alert.risk else []
+    tools = [points for name, points in parts if name.endswith(" (tool)")]
+    return {**dict(parts), "tool-tell": max(tools, default=0)}
+
+
+def _novel(scope: Scope, seen: Looks, alert: Alert) -> Iterator[tuple[str, list[str]]]:
+    """What of an alert was not seen, by the names of ``NOVELTIES``; the scope itself says what may vary."""
+    facets = alert.facets
+    if scope != "cidr":
+        yield "new-network", sorted(_networks(facets.source_addresses) - _networks(seen.source_addresses))
+    if scope != "user-agent":
+        yield "new-agent", sorted(_families(facets.user_agents) - _families(seen.user_agents))
+    yield "new-region", sorted({*facets.regions} - {*seen.regions})
+
+
+def _networks(addresses: Iterable[str]) -> set[str]:
+    return {network_of(address) or address for address in addresses}
+
+
+def _families(agents: Iterable[str]) -> set[str]:
+    return {agent_family(agent) for agent in agents}
 
 
 def _fits(scope: Scope, wanted: str, value: str) -> bool:

@@ -6,13 +6,16 @@ idempotent, so how the work was split and in what order it came back cannot chan
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence, Set
 from typing import TypeVar
 
 import msgspec
 
 from detector.alert import Event, Position
+from detector.baseline import Sight, collect, widen
 from detector.formats import Chunk, Records, parse
+from detector.presence import marks, packed
 from detector.record import Head, identity, parse_time
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
@@ -32,6 +35,11 @@ class Tally(msgspec.Struct):
     rejected: dict[str, int] = {}
     first: int | None = None
     last: int | None = None
+    marks: bytes = b""
+    """Who is in it, as ``presence.packed`` has it."""
+    bridged: int = 0
+    """Records that came by EventBridge; of the chunks that have such, ``bridged_read_only`` are read-only calls."""
+    bridged_read_only: int = 0
 
 
 class Partial(msgspec.Struct, eq=True):
@@ -42,6 +50,11 @@ class Partial(msgspec.Struct, eq=True):
     events: dict[bytes, Event] = {}
     """By ``record.identity``."""
     hits: dict[WindowKey, dict[bytes, Inputs]] = {}
+    sights: dict[Sight, tuple[int, int]] = {}
+
+    @classmethod
+    def empty(cls) -> Partial:
+        return cls({}, {}, {}, {})
 
     def merge(self, *others: Partial) -> Partial:
         """The union. Where two records claim one identity, the smaller one (by value) stands, whoever came first."""
@@ -50,12 +63,14 @@ class Partial(msgspec.Struct, eq=True):
 
 def merge(partials: Iterable[Partial]) -> Partial:
     """The union of any number of partials, a new one."""
-    union = Partial({}, {}, {})
+    union = Partial.empty()
     for partial in partials:
         union.chunks.update(partial.chunks)
         _unite(union.events, partial.events)
         for key, hits in partial.hits.items():
             _unite(union.hits.setdefault(key, {}), hits)
+        for sight, span in partial.sights.items():
+            widen(union.sights, sight, span)
     return union
 
 
@@ -65,7 +80,15 @@ _T = TypeVar("_T", Event, Inputs)
 def _unite(into: dict[bytes, _T], other: dict[bytes, _T]) -> None:
     for name, value in other.items():
         if (held := into.setdefault(name, value)) is not value and held != value:
-            into[name] = min(held, value, key=msgspec.msgpack.encode)
+            into[name] = min(held, value, key=_order)
+
+
+def _order(value: Event | Inputs) -> tuple[object, ...]:
+    """What tells which of two values stands; a file's name decides last, and need not be text that can be encoded."""
+    if not isinstance(value, Event):
+        return (msgspec.msgpack.encode(value),)
+    *body, place = msgspec.structs.astuple(value)
+    return msgspec.msgpack.encode(body), os.fsencode(place.source), place.offset, place.index
 
 
 def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
@@ -74,12 +97,21 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
     Raises formats.Incomplete or formats.Unreadable where the chunk is no JSON.
     """
     records = parse(chunk)
-    tally = Tally(chunk.end, seen=len(records.heads) + records.rejected.total(), rejected=dict(records.rejected))
-    partial = Partial({(source, chunk.offset): tally}, {}, {})
+    tally = Tally(chunk.end, seen=len(records.heads) + records.rejected.total() + records.skipped.total(),
+                  skipped=dict(records.skipped), rejected=dict(records.rejected), bridged=records.bridged)
+    if records.bridged:
+        tally.bridged_read_only = sum(head.read_only is True for head in records.heads)
+    partial = Partial({(source, chunk.offset): tally}, {}, {}, {})
+    tally.marks = packed(marks(records))
     aside = _set_aside(records.heads, tally)
+    collect((head for index, head in enumerate(records.heads) if index not in aside) if aside else records.heads,
+            partial.sights)
     for index, head in enumerate(records.heads):
-        if (rules := dispatch[head.event_source, head.event_name]) and index not in aside:
-            tally.hits += _collect(partial, rules, records, Position(source, chunk.offset, index))
+        if (rules := dispatch.wanting(head)) and index not in aside:
+            try:
+                tally.hits += _collect(partial, rules, records, Position(source, chunk.offset, index))
+            except RecursionError:
+                tally.rejected["nested-too-deep"] = tally.rejected.get("nested-too-deep", 0) + 1
     return partial
 
 
@@ -96,7 +128,7 @@ def _set_aside(heads: Sequence[Head], tally: Tally) -> Set[int]:
     aside = set()
     for index, head in enumerate(heads):
         time = parse_time(head.event_time)
-        if reason := _skip(head):
+        if reason := skip_reason(head):
             tally.skipped[reason] = tally.skipped.get(reason, 0) + 1
         elif time is None:
             reason = "no-event-time" if _is_cloudtrail(head) else "not-cloudtrail"
@@ -109,7 +141,8 @@ def _set_aside(heads: Sequence[Head], tally: Tally) -> Set[int]:
     return aside
 
 
-def _skip(head: Head) -> str | None:
+def skip_reason(head: Head) -> str | None:
+    """Why a record that is read is not an event of the kind that rules are about; None where it is one."""
     if head.event_source == "aws:s3":
         return "s3-notification"
     return _SKIPPED.get(head.event_category or "")
@@ -122,17 +155,17 @@ def _is_cloudtrail(head: Head) -> bool:
 def _collect(partial: Partial, rules: Sequence[Rule], records: Records, position: Position) -> bool:
     """Put the record into the windows of the rules that it passes; whether there was one."""
     record = records.record(position.index)
-    time = parse_time(record.event_time)
-    event: Event | None = None
-    for rule in rules:
-        for key, inputs in rule.query.rows(record, time or 0):
-            if event is None:
-                event = Event.of(record, records.raw(position.index), time or 0, position)
-                name = identity(event.account, event.event_id)
-                _unite(partial.events, {name: event})
-            if rule.query.window:
-                window = WindowKey(rule.rule_id, event.time // rule.query.window, key)
-            else:
-                window = WindowKey(rule.rule_id, event.time, (event.account, event.event_id))
-            _unite(partial.hits.setdefault(window, {}), {name: inputs})
-    return event is not None
+    time = parse_time(record.event_time) or 0
+    found = [(rule, *row) for rule in rules for row in rule.query.rows(record, time)]
+    if not found:
+        return False
+    event = Event.of(record, records.canonical(position.index), time, position)
+    name = identity(event.account, event.event_id)
+    _unite(partial.events, {name: event})
+    for rule, key, inputs in found:
+        if rule.query.window:
+            window = WindowKey(rule.rule_id, time // rule.query.window, key)
+        else:
+            window = WindowKey(rule.rule_id, time, (event.account, event.event_id))
+        _unite(partial.hits.setdefault(window, {}), {name: inputs})
+    return True

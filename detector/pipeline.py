@@ -6,18 +6,23 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import chain
 
 import msgspec
 
 from detector.accounting import Accounting
 from detector.alert import Alert
+from detector.correlate import flagging_events, signals
+from detector.fetching import fetched
 from detector.partial import Partial
-from detector.reading import Task, read
+from detector.reading import Task, content_hash, read
+from detector.risk import RiskTable
+from detector.risk import load as load_risk
 from detector.rules import RuleSet
 from detector.rules.dispatch import Dispatch
-from detector.sources.directory import Directory, Found
+from detector.sources.keys import DIGEST, trail_file
+from detector.sources.source import Found, Source
 from detector.store import LATENESS, Changes, FileRead, FileRow, Store
 from detector.workers import Workers
 
@@ -29,6 +34,9 @@ _SWEEP_EVERY = 2.0
 _WORTH_PROCESSES = 8 << 20
 """Bytes to read from which starting other processes pays."""
 _RETRY_AFTER = 30.0
+_RETRIED = ("unreadable", "throttled", "credentials", "unreachable")
+_PASSING = ("reading", "being-written", "link", "out-of-range", "retry")
+"""Reasons that hold only as long as the sweep gives them."""
 _GIVE_UP_AFTER = 24 * 3600.0
 _LABEL = re.compile(r"_(\d{8}T\d{4})Z_")
 
@@ -48,87 +56,141 @@ class Update(msgspec.Struct, frozen=True):
 
 
 class Pipeline:
-    """Reads what ``directory`` finds into ``store`` by ``rules``.
+    """Reads what ``source`` finds into ``store`` by ``rules``.
 
-    ``jobs`` processes read; None: as many as help. ``clock`` tells the time against which event times are judged.
+    ``jobs`` processes read; None: as many as help. ``clock`` tells the time against which event times are judged,
+    ``risk`` what flags are worth.
     """
 
-    def __init__(self, store: Store, rules: RuleSet, directory: Directory, jobs: int | None = None,
-                 clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store, rules: RuleSet, source: Source, jobs: int | None = None,
+                 clock: Callable[[], float] = time.time, risk: RiskTable | None = None) -> None:
         self._store = store
-        self._directory = directory
+        self._source = source
+        self._digests = store.has_digests()
         self._clock = clock
-        self._dispatch = Dispatch(rules)
+        self._dispatch = Dispatch(rule for rule in rules if rule.alerts)
+        self._flagging = flagging_events(rules)
+        self._risk = risk or load_risk()
+        self._searched = 0
         self._jobs = jobs
         self._workers = Workers(rules, jobs or os.cpu_count() or 1)
         store.use(rules)
         self._held = {row.path: row for row in store.files()}
         self._waiting_since: dict[str, float] = {}
+        self._retrying = {path for path, row in self._held.items() if row.state == "waiting" and _is_remote(path)}
         self._pending = _Pending()
 
     def scan(self, publish: Callable[[Update], None]) -> None:
         """Read everything once. At the end all alerts are settled."""
         try:
             self._read_all(self._due(final=True), publish, threading.Event())
+            self._verify()
+            self._correlate(threading.Event())
         finally:
             self._workers.close()
         self._pending.add(self._store.settle(float("inf")))
         self._publish(publish, live=True)
 
     def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:
-        """Read what is there and what comes, until ``stop`` is set. Blocks."""
+        """Read what is there and what comes, until ``stop`` is set or nothing more can come. Blocks."""
         interval = _SWEEP_EVERY
         try:
             while not stop.is_set():
                 begun = time.monotonic()
-                due = self._due(final=False)
+                ended = self._source.ended()
+                due = self._due(final=ended)
                 interval = max(_SWEEP_EVERY, 10 * (time.monotonic() - begun))
                 self._read_all(due, publish, stop)
                 if stop.is_set():
                     return
+                if due:
+                    self._verify()
+                self._correlate(stop)
                 # All that was found is read, so the clock itself is the watermark.
                 self._pending.add(self._store.settle(self._clock()))
                 self._publish(publish, live=True)
-                self._directory.wait(stop, interval)
+                if ended:
+                    return
+                self._source.wait(stop, interval)
         finally:
             self._workers.close()
 
+    def reconsider(self) -> None:
+        """Look again at the files of the quarantine, after the analyst has decided on some of them."""
+        for row in self._store.files():
+            held = self._held.get(row.path)
+            if held is not None and held.state == "quarantined" and row.state != "quarantined":
+                self._held[row.path] = row
+                if row.state == "waiting":
+                    self._retrying.add(row.path)
+
     def _due(self, final: bool) -> list[Task]:
         """Sweep: what is new or has changed, the oldest delivery first."""
-        found = list(self._directory.sweep())
+        found = list(self._source.sweep())
+        self._pending.problems += self._source.problems()
         self._notice_moves(found)
-        due = [Task(file, held, self._store.generation, final)
+        found += self._to_retry({file.path for file in found})
+        self._digests = self._digests or any(DIGEST in file.path for file in found)
+        due = [Task(file, held, self._store.generation, final or self._waited(file.path) > _GIVE_UP_AFTER,
+                    self._digests and trail_file(file.path) is not None)
                for file in found if self._is_due(file, held := self._held.get(file.path), final)]
+        reading = {task.found.path for task in due}
+        self._source.committed([file.path for file in found if _is_remote(file.path) and file.path not in reading
+                                and self._held[file.path].state != "waiting"])
         return sorted(due, key=lambda task: _delivered(task.found))
+
+    def _to_retry(self, present: Set[str]) -> list[Found]:
+        """What is to be tried again, though its source, which looks for what is new, did not find it again."""
+        return [Found(row.path, row.device, row.inode, row.size, row.mtime_ns)
+                for path in self._retrying - present if (row := self._held.get(path)) is not None]
 
     def _is_due(self, file: Found, held: FileRow | None, final: bool) -> bool:
         if file.problem is not None:
+            if held is not None and held.state == "read" and file.problem[1] == "out-of-range":
+                return False
             return held is None or (held.state, held.reason) != file.problem[:2]
         if held is None or (file.size, file.mtime_ns, file.inode, file.device) != (
                 held.size, held.mtime_ns, held.inode, held.device):
             self._waiting_since.pop(file.path, None)
             return True
-        if held.generation != self._store.generation or held.reason in ("reading", "being-written", "link"):
+        if held.generation != self._store.generation or held.reason in _PASSING:
             return True
         if held.state != "waiting":
             return False
-        waited = self._clock() - self._waiting_since.setdefault(file.path, self._clock())
-        return final or waited > (_RETRY_AFTER if held.reason == "unreadable" else _GIVE_UP_AFTER)
+        self._waiting_since.setdefault(file.path, self._clock())
+        waited = self._waited(file.path)
+        if held.reason in _RETRIED and waited > _RETRY_AFTER:
+            del self._waiting_since[file.path]
+            return True
+        return final or waited > _GIVE_UP_AFTER
+
+    def _waited(self, path: str) -> float:
+        """Seconds for which a file has been waiting unchanged."""
+        now = self._clock()
+        return now - self._waiting_since.get(path, now)
 
     def _notice_moves(self, found: Sequence[Found]) -> None:
-        """A file under a new name is the same file; one that is gone and never gave a record is forgotten."""
-        present = {file.path for file in found}
-        gone = {(row.device, row.inode): row for row in self._held.values()
-                if row.path not in present and self._directory.covers(row.path)}
+        """A file under a new name is the same file, even where another has its old name by now (a log rotated).
+
+        One that is gone and never gave a record is forgotten.
+        """
+        inodes = {file.path: (file.device, file.inode) for file in found}
+        astray = [row for row in self._held.values()
+                  if inodes.get(row.path) != (row.device, row.inode) and self._source.covers(row.path)]
+        by_inode = {(row.device, row.inode): row for row in astray}
         moved = []
         for file in found:
-            if file.path not in self._held and (row := gone.get((file.device, file.inode))) and row.size <= file.size:
-                moved.append((row.path, file.path))
-                del gone[file.device, file.inode], self._held[row.path]
-                self._held[file.path] = msgspec.structs.replace(row, path=file.path)
-        lost = [row.path for row in gone.values() if row.state != "read"]
+            here = self._held.get(file.path)
+            known = here is not None and here.reason != "link" and (here.device, here.inode) == inodes[file.path]
+            if not known and (row := by_inode.get((file.device, file.inode))) and row.size <= file.size:
+                moved.append((row, file.path))
+                del by_inode[file.device, file.inode]
+        for row, _ in moved:
+            del self._held[row.path]
+        self._held |= {path: msgspec.structs.replace(row, path=path) for row, path in moved}
+        lost = [row.path for row in astray if row.state != "read" and row.path not in inodes and row.path in self._held]
         if moved or lost:
-            self._store.move(moved, lost)
+            self._store.move([(row.path, path) for row, path in moved], lost)
             for path in lost:
                 self._held.pop(path, None)
 
@@ -145,7 +207,10 @@ class Pipeline:
         self._commit(batch, publish)
 
     def _results(self, due: Sequence[Task], stop: threading.Event) -> Iterator[FileRead]:
-        readable = [task for task in due if task.found.problem is None]
+        remote = [task for task in due if task.found.problem is None and _is_remote(task.found.path)]
+        for task, file in fetched(_until(stop, remote)):
+            yield from read(task, self._dispatch, lambda _, file=file: file.result())  # type: ignore[misc]
+        readable = [task for task in due if task.found.problem is None and not _is_remote(task.found.path)]
         yield from (_set_aside(task) for task in due if task.found.problem is not None)
         large = sum(task.found.size for task in readable) >= _WORTH_PROCESSES
         if len(readable) > 1 and (self._jobs or large) and self._jobs != 1:
@@ -157,15 +222,43 @@ class Pipeline:
         if not batch:
             return
         self._pending.add(self._store.commit(batch, self._clock() + LATENESS))
+        self._pending.dirty = True
         for result in batch:
             row = result.file
             known = self._held.get(row.path)
-            if row.state in ("skipped", "quarantined") and (known is None or known.reason != row.reason):
+            told = known is not None and (known.state, known.reason) == (row.state, row.reason)
+            if row.state in ("skipped", "quarantined") and not told:
                 self._pending.problems.append(f"{row.state}: {row.path}: {row.detail}")
             self._held[row.path] = row
+            if row.state == "waiting" and _is_remote(row.path):
+                self._retrying.add(row.path)
+            else:
+                self._retrying.discard(row.path)
+        self._source.committed([result.file.path for result in batch if result.file.state != "waiting"])
         if newest := self._store.newest():
             self._pending.add(self._store.settle(newest))
         self._publish(publish, live=False)
+
+    def _verify(self) -> None:
+        """Hash what was read before a digest named it."""
+        if self._digests and (paths := self._store.unverified()):
+            self._store.verified([(path, hashed) for path in paths if (hashed := content_hash(path)) is not None])
+
+    def _correlate(self, stop: threading.Event) -> None:
+        """Search what was read for the signals of the alerts near it, until no alert lacks any."""
+        while not stop.is_set():
+            newest, due = self._store.unsearched(self._searched)
+            if due:
+                pieces = self._store.pieces(min(each.watch.start for each in due), max(each.watch.end for each in due),
+                                            min(each.searched for each in due))
+                found = signals(due, pieces, self._flagging, stop)
+                if stop.is_set():
+                    return
+                self._store.add_signals(found, {each.watch.name: newest for each in due})
+            else:
+                self._searched = newest
+                self._pending.add(self._store.refresh(self._risk))
+                return
 
     def _publish(self, publish: Callable[[Update], None], live: bool) -> None:
         pending = self._pending
@@ -190,7 +283,6 @@ class _Pending:
         self.dirty = False
 
     def add(self, changes: Changes) -> None:
-        self.dirty = True
         for name in changes.withdrawn:
             self.alerts.pop(name, None)
             self.withdrawn.append(name)
@@ -205,13 +297,17 @@ def _delivered(file: Found) -> str:
     return time.strftime("%Y%m%dT%H%M", time.gmtime(file.mtime_ns / 1e9))
 
 
+def _is_remote(path: str) -> bool:
+    return path.startswith("s3://")
+
+
 def _set_aside(task: Task) -> FileRead:
     """The result for a file that the sweep itself tells not to read."""
     file = task.found
     assert file.problem is not None
     row = FileRow(file.path, file.device, file.inode, file.size, file.mtime_ns, *file.problem,
                   generation=task.generation)
-    return FileRead(row, Partial({}, {}, {}))
+    return FileRead(row, Partial.empty())
 
 
 def _until(stop: threading.Event, tasks: Iterable[Task]) -> Iterator[Task]:

@@ -7,14 +7,15 @@ place where reading goes on.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from detector.accounting import FileState
 from detector.formats import Chunk, Incomplete, NotALog, Unreadable, chunks
+from detector.formats.digests import digest_of
 from detector.partial import Partial, Tally, digest, merge
 from detector.rules.dispatch import Dispatch
-from detector.sources.directory import Found
+from detector.sources.source import Found, Unavailable, open_file
 from detector.store.ingest import FileRead, FileRow
 
 _HEAD, _TAIL = 1024, 64
@@ -27,18 +28,36 @@ class Task(NamedTuple):
     held: FileRow | None
     generation: int
     final: bool
+    hashed: bool = False
+    """Whether its content is to be hashed: where there are digest files to compare with."""
 
 
-def read(task: Task, dispatch: Dispatch) -> Iterator[FileRead]:
+class DigestFile(NotALog):
+    """A digest holds no events, but says which log files there must be."""
+
+    def __init__(self, chunk: Chunk) -> None:
+        super().__init__("digest", "a CloudTrail digest file, which holds no events")
+        self.digest = digest_of(chunk.data)
+        self.sha256 = hashlib.sha256(chunk.data).digest()
+
+
+def read(task: Task, dispatch: Dispatch, opened: Callable[[str], BinaryIO] = open_file) -> Iterator[FileRead]:
     """Read one file on. Several results where it is large and of plain lines; none where it has gone away.
 
     Nothing is raised: what cannot be read is a result with its reason.
     """
     try:
-        with open(task.found.path, "rb") as file:
+        with opened(task.found.path) as file:
             yield from _read(file, task, dispatch)
+    except Unavailable as error:
+        state = "quarantined" if task.final and error.state == "waiting" else error.state
+        yield unread(task, state, Unreadable(error.code, str(error.strerror)))
     except FileNotFoundError:
         return  # renamed or removed since the sweep, which finds it again if it is still there
+    except DigestFile as error:
+        result = unread(task, "skipped", error)
+        result.digest, result.sha256 = error.digest, error.sha256
+        yield result
     except NotALog as error:
         yield unread(task, "skipped", error)
     except Incomplete as error:
@@ -52,26 +71,34 @@ def read(task: Task, dispatch: Dispatch) -> Iterator[FileRead]:
 
 def _read(file: BinaryIO, task: Task, dispatch: Dispatch) -> Iterator[FileRead]:
     held = task.held
-    again = held is not None and held.generation != task.generation
-    offset = held.resume if held and not again and held.print == _print(file, held.resume) else 0
+    if held is not None and held.print != _print(file, held.resume or held.size):
+        held = None  # it begins otherwise than what was read then: another file
+    offset = held.resume if held is not None and held.generation == task.generation else 0
+    again = held is not None and not offset
     file.seek(0)
-    plain = file.read(2) != b"\x1f\x8b"
-    file.seek(0)
+    plain = True
+    content = hashlib.sha256() if task.hashed and not offset else None
     whole: list[Partial] = []
     for chunk in chunks(file, offset):
+        plain = not chunk.packed
+        if content is not None:
+            content.update(chunk.data)
         partial = digest(task.found.path, chunk, dispatch)
         if not offset and not chunk.offset:
             _refuse_foreign(chunk, _tally(partial))
-        if _is_torn(chunk, _tally(partial)) and not task.final:
+        torn = _is_torn(chunk, _tally(partial))
+        if torn and not task.final:
             break
-        if plain and chunk.lines:
+        if plain and chunk.lines and not torn:
             yield _result(task, partial, chunk.end, _print(file, chunk.end), again, done=False)
             offset = chunk.end
         else:
             whole.append(partial)
     # The last word: the file as it was when it was found, read to its end.
     resume = offset if plain else 0
-    yield _result(task, merge(whole), resume, _print(file, resume), again, done=True)
+    last = _result(task, merge(whole), resume, _print(file, resume or task.found.size), again, done=True)
+    last.sha256 = content.digest() if content is not None else None
+    yield last
 
 
 def _tally(partial: Partial) -> Tally:
@@ -81,16 +108,22 @@ def _tally(partial: Partial) -> Tally:
 
 def _is_torn(chunk: Chunk, tally: Tally) -> bool:
     """Whether the chunk is the beginning of a line whose end has not been written yet."""
-    return chunk.lines and not chunk.data.endswith(b"\n") and tally.rejected.get("not-json", 0) > 0
+    return chunk.lines and bytes(chunk.data[-1:]) != b"\n" and tally.rejected.get("not-json", 0) > 0
 
 
 def _refuse_foreign(chunk: Chunk, tally: Tally) -> None:
     """A file that begins with nothing of CloudTrail's is no log, rather than a log of rejected records."""
+    if chunk.member:
+        return
+    if tally.seen == 1 and "digest" in tally.skipped:
+        raise DigestFile(chunk)
+    if tally.seen == 1 and "lake-sign" in tally.skipped:
+        raise NotALog("lake-sign", "a sign file of CloudTrail Lake, which holds no events")
     strange = tally.rejected.get("not-cloudtrail", 0) + tally.rejected.get("not-json", 0)
     if not tally.seen or strange < tally.seen:
         return
-    if b'"digestStartTime"' in chunk.data[:4096]:
-        raise NotALog("digest", "a CloudTrail digest file, which holds no events")
+    if tally.rejected.get("not-json") == tally.seen:
+        raise NotALog("not-json", "not JSON")
     raise NotALog("not-cloudtrail", "JSON, but no CloudTrail records")
 
 
@@ -98,10 +131,13 @@ def _print(file: BinaryIO, end: int) -> bytes | None:
     """What recognizes the content before byte ``end``: its beginning and its last bytes, hashed."""
     if not end:
         return None
+    place = file.tell()  # the chunks are still being read from there
     file.seek(0)
     head = file.read(min(_HEAD, end))
     file.seek(max(0, end - _TAIL))
-    return hashlib.blake2b(head + file.read(min(_TAIL, end)), digest_size=16).digest()
+    tail = file.read(min(_TAIL, end))
+    file.seek(place)
+    return hashlib.blake2b(head + tail, digest_size=16).digest()
 
 
 def _result(task: Task, partial: Partial, resume: int, mark: bytes | None, again: bool, done: bool) -> FileRead:
@@ -114,9 +150,21 @@ def _result(task: Task, partial: Partial, resume: int, mark: bytes | None, again
     return FileRead(row, partial, again)
 
 
+def content_hash(path: str) -> bytes | None:
+    """SHA-256 of a file's unpacked content; None where it cannot be read."""
+    content = hashlib.sha256()
+    try:
+        with open_file(path) as file:
+            for chunk in chunks(file):
+                content.update(chunk.data)
+    except (OSError, Unreadable):
+        return None
+    return content.digest()
+
+
 def unread(task: Task, state: FileState, error: Unreadable) -> FileRead:
     """The result for a file that was not read."""
     found, held = task.found, task.held
     row = FileRow(found.path, found.device, found.inode, found.size, found.mtime_ns, state, *error.reason,
                   held.resume if held else 0, held.print if held else None, task.generation)
-    return FileRead(row, Partial({}, {}, {}))
+    return FileRead(row, Partial.empty())

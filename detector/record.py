@@ -24,13 +24,35 @@ def _cloudtrail_name(field: str) -> str:
     return _IRREGULAR.get(field) or head + "".join(part.title() for part in rest)
 
 
+class Caller(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+    """Who called, as far as every record is asked."""
+
+    arn: str | None = None
+    account_id: str | None = None
+    access_key_id: str | None = None
+
+
 class Head(msgspec.Struct, gc=False, rename=_cloudtrail_name):
-    """What is read of every record before a rule has asked for it: four strings, so that most cost no more."""
+    """What is read of every record before a rule asks for it: what chooses the rules and what the baseline learns."""
 
     event_time: str | None = None
     event_source: str | None = None
     event_name: str | None = None
     event_category: str | None = None
+    aws_region: str | None = None
+    source_ip_address: str | None = None
+    user_agent: str | None = None
+    recipient_account_id: str | None = None
+    read_only: bool | None = None
+    user_identity: Caller | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """``userIdentity``; an empty one where the record has none."""
+        return self.user_identity or _NO_CALLER
+
+
+_NO_CALLER = Caller()
 
 
 class SessionIssuer(msgspec.Struct, gc=False, rename=_cloudtrail_name):
@@ -53,6 +75,13 @@ class SessionContext(msgspec.Struct, gc=False, rename=_cloudtrail_name):
     attributes: SessionAttributes | None = None
 
 
+class OnBehalfOf(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+    """The Identity Center user for whom a call was made."""
+
+    user_id: str | None = None
+    identity_store_arn: str | None = None
+
+
 class UserIdentity(msgspec.Struct, gc=False, rename=_cloudtrail_name):
     """Who called. Services and callers of other accounts often have no ARN."""
 
@@ -64,6 +93,8 @@ class UserIdentity(msgspec.Struct, gc=False, rename=_cloudtrail_name):
     user_name: str | None = None
     invoked_by: str | None = None
     session_context: SessionContext | None = None
+    credential_id: str | None = None
+    on_behalf_of: OnBehalfOf | None = None
 
 
 class Record(msgspec.Struct, gc=False, rename=_cloudtrail_name):
@@ -106,6 +137,13 @@ class Record(msgspec.Struct, gc=False, rename=_cloudtrail_name):
         """``userIdentity``; an empty one where the record has none."""
         return self.user_identity or _NOBODY
 
+    def head(self) -> Head:
+        """What ``Head`` would have read of it."""
+        who = self.user_identity
+        return Head(self.event_time, self.event_source, self.event_name, self.event_category, self.aws_region,
+                    self.source_ip_address, self.user_agent, self.recipient_account_id, self.read_only,
+                    Caller(who.arn, who.account_id, who.access_key_id) if who else None)
+
     @property
     def role_arn(self) -> str | None:
         """The role behind an assumed-role session (``sessionIssuer.arn``)."""
@@ -141,7 +179,12 @@ def loads(raw: bytes | bytearray | msgspec.Raw, type: Any = Any) -> Any:
     try:
         return msgspec.json.decode(raw, type=type)
     except (ValueError, RecursionError):
-        return _shown(json.loads(bytes(raw).decode("utf-8", "surrogateescape"), strict=False))
+        return _shown(json.loads(bytes(raw).decode("utf-8", "surrogateescape"), strict=False, parse_int=_whole))
+
+
+def _whole(digits: str) -> int | str:
+    """A whole number; as text where Python refuses to read so many digits."""
+    return int(digits) if len(digits) < 4300 else digits
 
 
 def _shown(value: Any) -> Any:
@@ -197,7 +240,7 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|z|[+-]
 
 
 def parse_time(text: str | None) -> int | None:
-    """Seconds since the Unix epoch of an ``eventTime``; None where it is unusable.
+    """Seconds since the Unix epoch of an ``eventTime``; None where it is unusable, as before 1970 or after 9998.
 
     CloudTrail writes UTC in whole seconds; fractions are dropped, a missing zone is UTC.
     """
@@ -211,9 +254,14 @@ def _parse_time(text: str) -> int | None:
     day, clock, zone = found.groups()
     try:
         stamp = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if (zone or 'Z') in 'Zz' else zone}")
-        return int(stamp.timestamp())
+        seconds = int(stamp.timestamp())
     except (ValueError, OverflowError):
         return None
+    return seconds if 0 <= seconds < _TOO_LATE else None
+
+
+_TOO_LATE = 253_370_764_800
+"""The year 9999: a window that begins before it ends at a time that can be written."""
 
 
 def format_time(seconds: int | float) -> str:

@@ -7,6 +7,7 @@ canonical text; an integer is an int whose range its type tells.
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -27,8 +28,6 @@ TYPE_NAMES: dict[str, Type] = {
 }
 """As they are written after ``::``."""
 
-Convert = Callable[[Any], Any]
-
 
 def single(values: Iterable[Any]) -> Any:
     """The value that ``values`` make up: null, the one, or a multivalue."""
@@ -39,20 +38,6 @@ def single(values: Iterable[Any]) -> Any:
 def many(value: Any) -> list[Any]:
     """The values that ``value`` holds."""
     return [] if value is None else value if isinstance(value, list) else [value]
-
-
-def both(left: bool | None, right: bool | None) -> bool | None:
-    """Three-valued ``and``."""
-    if left is False or right is False:
-        return False
-    return None if left is None or right is None else True
-
-
-def either(left: bool | None, right: bool | None) -> bool | None:
-    """Three-valued ``or``."""
-    if left is True or right is True:
-        return True
-    return None if left is None or right is None else False
 
 
 def in_range(number: Any, type: Type) -> Any:
@@ -89,6 +74,11 @@ def date_from_text(text: str) -> int | None:
 
 def milliseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def in_calendar(ms: int) -> int | None:
+    """``ms``, or null for a date outside the years 1 to 9999."""
+    return ms if -62_135_596_800_000 <= ms < 253_402_300_800_000 else None
 
 
 def moment(ms: int) -> datetime:
@@ -130,23 +120,24 @@ def order(type: Type) -> Callable[[Any], Any]:
 # conversions
 
 
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+
+
 def number_from_text(text: str, type: Type) -> Any:
-    """A number of ``type``; None where the text is none. Fractions round half up, as ES|QL rounds."""
-    try:
-        number = float(text) if type == "double" or not re.fullmatch(r"\s*[+-]?\d+\s*", text) else int(text)
-    except ValueError:
+    """A number of ``type``; None where the text is none."""
+    text = text.strip()
+    if not text.isascii() or not _NUMBER.fullmatch(text):
         return None
-    return converted_number(number, type)
+    return converted_number(int(text) if text.lstrip("+-").isdecimal() else float(text), type)
 
 
 def converted_number(number: int | float, type: Type) -> Any:
-    if type == "double":
-        return float(number)
-    if isinstance(number, float):
-        if number != number or abs(number) == float("inf"):
+    """``number`` as a ``type``; None where that cannot hold it. Fractions round half up."""
+    if type != "double" and isinstance(number, float):
+        if in_range(number, "double") is None:
             return None
-        number = int(number + 0.5) if number >= 0 else -int(-number + 0.5)
-    return in_range(number, type)
+        number = math.floor(number + 0.5)
+    return in_range(float(number) if type == "double" else number, type)
 
 
 def text_of(value: Any, type: Type) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 LIMIT = 2_000
 """Characters of one string that are shown before it is cut."""
@@ -36,7 +37,17 @@ def visible(text: str, limit: int = LIMIT, *, lines: bool = False) -> str:
     return f"{shown}…(+{rest:,} characters)" if rest > 0 else shown
 
 
+def masked(line: str) -> str:
+    """``line`` with one mark in place of each character that ``visible`` would escape: for text that is being edited,
+    where every character must keep its place."""
+    return _replaced(line, lambda _: "\ufffd")
+
+
 def _escaped(line: str) -> str:
+    return _replaced(line, lambda character: ascii(character)[1:-1])
+
+
+def _replaced(line: str, instead: Callable[[str], str]) -> str:
     if line.isprintable() and (line.isascii() or (not _UNSEEN.search(line) and not _has_marks(line))):
         return line
     shown = []
@@ -48,7 +59,7 @@ def _escaped(line: str) -> str:
         else:
             marks = 0
             seen = character.isprintable() and not _UNSEEN.match(character)
-        shown.append(character if seen else ascii(character)[1:-1])
+        shown.append(character if seen else instead(character))
     return "".join(shown)
 
 

@@ -4,14 +4,16 @@ A hit is an event that passed a rule's filter. Under ``WindowKey`` hits are coll
 window only ever grows by set union, and what is derived from it depends on nothing but the set.
 
 Tumbling windows are aligned to the Unix epoch, ``[floor(t / W) * W, + W)``, as ES|QL's DATE_TRUNC aligns spans of
-a fixed length. Sliding finds every span ``[t, t + W)`` that starts at a hit and meets the rule; spans that overlap
-are one.
+a fixed length. Sliding finds every span ``[t, t + W)`` that starts at a hit and meets the rule. Trailing finds every
+span of the last ``W`` seconds up to a hit: what a rule that looks back so far would see just after it. Spans that
+overlap are one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -45,44 +47,79 @@ class Span(NamedTuple):
     hits: Sequence[Hit]
 
 
-def tumbling(hits: Sequence[Hit], width: int) -> Iterator[Span]:
-    """The epoch-aligned windows of ``width`` seconds over ``hits``, which are in order of time."""
+class Group(Protocol):
+    """What ``meets`` is asked about: inputs join it, and leave it, the first first."""
+
+    def add(self, row: Inputs, /) -> None: ...
+    def drop(self) -> None: ...
+    def __len__(self) -> int: ...
+
+
+G = TypeVar("G", bound=Group)
+
+
+def tumbling(hits: Sequence[Hit], width: int, group: Callable[[], G], meets: Callable[[G, int], bool]) -> Iterator[int]:
+    """The starts of the epoch-aligned windows over ``hits`` that meet a rule. ``hits`` are in order of time."""
     at = 0
     while at < len(hits):
         start = hits[at].event.time // width * width
-        stop = _first_at(hits, at, start + width)
-        yield Span(start, start + width, hits[at:stop])
-        at = stop
+        window = group()
+        while at < len(hits) and hits[at].event.time < start + width:
+            window.add(hits[at].inputs)
+            at += 1
+        if meets(window, start):
+            yield start
 
 
-def sliding(hits: Sequence[Hit], width: int, meets: Callable[[Sequence[Hit]], bool],
-            before: float = float("inf")) -> Iterator[Span]:
-    """The unions of overlapping spans ``[t, t + width)`` that ``meets`` holds for; ``t`` is the time of a hit.
-
-    ``hits`` are in order of time; spans start ``before`` some time. Spans that only meet (one ends where the next
-    begins) stay two.
-    """
-    first = stop = begun = 0
-    end: int | None = None
-    while first < len(hits) and (time := hits[first].event.time) < before:
-        stop = _first_at(hits, max(first, stop), time + width)
-        if meets(hits[first:stop]):
-            if end is not None and time >= end:
-                yield _span(hits, begun, end)
-                end = None
-            begun = first if end is None else begun
-            end = time + width
-        first = _first_at(hits, first, time + 1)
-    if end is not None:
-        yield _span(hits, begun, end)
+def sliding(hits: Sequence[Hit], width: int, group: Callable[[], G], meets: Callable[[G, int], bool]) -> Iterator[int]:
+    """The starts of the spans that begin at a hit and meet a rule. ``hits`` are in order of time."""
+    moving, at, held = group(), 0, 0
+    for start, until in _moments(hits):
+        while at < len(hits) and hits[at].event.time < start + width:
+            moving.add(hits[at].inputs)
+            at += 1
+        if meets(moving, start):
+            yield start
+        for _ in range(until - held):
+            moving.drop()
+        held = until
 
 
-def _span(hits: Sequence[Hit], begun: int, end: int) -> Span:
-    return Span(hits[begun].event.time, end, hits[begun:_first_at(hits, begun, end)])
+def trailing(hits: Sequence[Hit], width: int, group: Callable[[], G], meets: Callable[[G, int], bool]) -> Iterator[int]:
+    """The starts of the spans that end just after a hit and meet a rule. ``hits`` are in order of time."""
+    moving, held, at = group(), 0, 0
+    for time, until in _moments(hits):
+        for hit in hits[at:until]:
+            moving.add(hit.inputs)
+        at = until
+        while hits[held].event.time <= time - width:
+            moving.drop()
+            held += 1
+        if meets(moving, time - width + 1):
+            yield time - width + 1
 
 
-def _first_at(hits: Sequence[Hit], at: int, time: int) -> int:
-    """The place of the first hit from ``at`` on that is not before ``time``."""
-    while at < len(hits) and hits[at].event.time < time:
-        at += 1
-    return at
+def _moments(hits: Sequence[Hit]) -> Iterator[tuple[int, int]]:
+    """Each time at which there are hits, and the place after the last of them."""
+    for place, hit in enumerate(hits, 1):
+        if place == len(hits) or hits[place].event.time != hit.event.time:
+            yield hit.event.time, place
+
+
+def unions(hits: Sequence[Hit], starts: Iterable[int], width: int, gap: int) -> Iterator[Span]:
+    """The spans of ``width`` seconds at ``starts``, which ascend; those that begin less than ``gap`` apart are one."""
+    found: list[tuple[int, int]] = []
+    last: int | None = None
+    for start in starts:
+        if last is not None and start - last < gap:
+            found[-1] = found[-1][0], start + width
+        else:
+            found.append((start, start + width))
+        last = start
+    for start, end in found:
+        first = bisect_left(hits, start, key=_time)
+        yield Span(start, end, hits[first:bisect_left(hits, end, first, key=_time)])
+
+
+def _time(hit: Hit) -> int:
+    return hit.event.time

@@ -91,7 +91,7 @@ class Workers:
 
 def _start(rules: RuleSet) -> None:
     global _dispatch
-    _dispatch = Dispatch(rules)
+    _dispatch = Dispatch(rule for rule in rules if rule.alerts)
 
 
 def _read_batch(batch: Sequence[Task]) -> list[FileRead]:

@@ -60,7 +60,10 @@ def _is_expected(error: Exception) -> bool:
     return isinstance(error, AsnError | StateError)
 
 
-_COMMANDS = ("scan", "tail", "demo", "log", "suppress", "rules", "status")
+_SOURCES = ("files, folders, patterns ('logs/**/*.gz'), s3://BUCKET/PREFIX, sqs://QUEUE, - for standard input, "
+            "file@LIST for a list of them")
+
+_COMMANDS = ("scan", "tail", "demo", "log", "suppress", "rules", "hunt", "pivot", "case", "status")
 
 
 def _app() -> argparse.ArgumentParser:
@@ -74,8 +77,11 @@ def _app() -> argparse.ArgumentParser:
                "  log export        the hunt log as Markdown, JSON Lines or CSV\n"
                "  suppress          add, list or lift suppressions\n"
                "  rules             list the rules, or check rule files\n"
+               "  hunt              ask a query of files, print its rows\n"
+               "  pivot             every event of a principal, key or address around a time\n"
+               "  case ALERT_ID     the case file of an alert: report, evidence, manifest\n"
                "  status            what the state holds")
-    parser.add_argument("sources", nargs="*", metavar="PATH", help="files and folders of CloudTrail logs")
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help=_SOURCES)
     parser.add_argument("--version", action="version", version=f"trailhound {__version__}")
     _searching(parser)
     _state(parser)
@@ -89,10 +95,12 @@ def _commands() -> argparse.ArgumentParser:
 
     scan = commands.add_parser("scan", help="read everything once and print the alerts",
                                description="Read everything once and print the alerts. Without --db no state is kept.")
-    scan.add_argument("sources", nargs="+", metavar="SOURCE")
+    scan.add_argument("sources", nargs="+", metavar="SOURCE", help=_SOURCES)
     scan.add_argument("--format", choices=("table", "jsonl", "csv"), default="table")
-    scan.add_argument("--since", metavar="T", help="only alerts with an event at or after this time")
-    scan.add_argument("--until", metavar="T", help="only alerts with an event before this time")
+    scan.add_argument("--since", metavar="T", help="only alerts with an event at or after this time; trail files "
+                                                   "delivered over an hour before it are not read")
+    scan.add_argument("--until", metavar="T", help="only alerts with an event before this time; trail files delivered "
+                                                   "over a day after it are not read")
     scan.add_argument("--now", metavar="T", help="take this for the present time")
     scan.add_argument("--jobs", type=_count, metavar="N", help="processes that read (default: as many as help)")
     scan.add_argument("--exit-code", action="store_true", help=f"exit with {FOUND} when there are alerts")
@@ -102,7 +110,7 @@ def _commands() -> argparse.ArgumentParser:
 
     tail = commands.add_parser("tail", help="the same, live, without the app",
                                description="Read and watch: print an alert when it appears and at every revision.")
-    tail.add_argument("sources", nargs="+", metavar="SOURCE")
+    tail.add_argument("sources", nargs="+", metavar="SOURCE", help=_SOURCES)
     tail.add_argument("--format", choices=("jsonl",), default="jsonl")
     _searching(tail)
     _state(tail)
@@ -131,10 +139,53 @@ def _commands() -> argparse.ArgumentParser:
     check.add_argument("files", nargs="+", metavar="FILE")
     check.set_defaults(module="rules")
 
+    hunt = commands.add_parser(
+        "hunt", help="ask a query of files, print its rows", usage="trailhound hunt [options] FILE SOURCE...\n"
+        "       trailhound hunt [options] --query ESQL SOURCE...",
+        description="Run the ES|QL queries of a hunt file as they stand on files of CloudTrail logs. No state is kept.")
+    hunt.add_argument("names", nargs="+", metavar="FILE SOURCE", help="a hunt file (or a rule file), then the logs")
+    hunt.add_argument("--query", metavar="ESQL", help="this query, instead of a file's")
+    hunt.add_argument("--format", choices=("table", "jsonl", "csv"), default="table")
+    hunt.add_argument("--now", metavar="T", help="what now() says (default: the newest event's time)")
+    hunt.add_argument("--asn-db", metavar="FILE", help="an .mmdb that names the networks of addresses")
+    hunt.set_defaults(module="hunt")
+
+    _pivot(commands.add_parser(
+        "pivot", help="every event of a principal, key or address around a time",
+        description="Print every event of what is named, read again from the logs. Without SOURCE these are the files "
+                    "that the state has read."))
+
+    case = commands.add_parser("case", help="the case file of an alert",
+                               description="Write all that is known of an alert, with its records as the logs have "
+                                           "them and a manifest, readable only by you.")
+    case.add_argument("alert", metavar="ALERT_ID")
+    case.add_argument("-o", "--output", metavar="DIR|FILE.zip", help="a new folder, or a zip (default: case-ALERT_ID)")
+    _searching(case)
+    _state(case)
+    case.set_defaults(module="case")
+
     status = commands.add_parser("status", help="what the state holds")
     _state(status)
     status.set_defaults(module="status")
     return parser
+
+
+def _pivot(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help=_SOURCES)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--principal", metavar="ARN", help="with its keys and what it opened")
+    what.add_argument("--role", metavar="ARN", help="all sessions of a role")
+    what.add_argument("--access-key", metavar="ID", help="with the call that issued it")
+    what.add_argument("--source", metavar="ADDRESS")
+    what.add_argument("--field", metavar="NAME=VALUE", help="any field of ECS: event.action=CreateAccessKey")
+    parser.add_argument("--around", metavar="T", required=True, help="2026-03-01T11:58:02Z")
+    parser.add_argument("--within", metavar="INTERVAL", default="30m", help="to either side: 5m, 2h (default: 30m)")
+    parser.add_argument("--order", choices=("found", "time", "guide"), default="found",
+                        help="as found, nearest files first; by time; or under the guide's questions")
+    parser.add_argument("--format", choices=("table", "jsonl"), default="table")
+    _searching(parser)
+    _state(parser)
+    parser.set_defaults(module="pivot")
 
 
 def _suppress(parser: argparse.ArgumentParser) -> None:
@@ -153,6 +204,11 @@ def _suppress(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--ticket", default="")
     add.add_argument("--owner", default="")
     add.add_argument("--justification", default="", help="why; this or a ticket is needed")
+    add.add_argument("--break-at", type=int, default=15, metavar="POINTS",
+                     help="an alert breaks through that brings something new of so many points (default: 15)")
+    add.add_argument("--waive", action="append", default=[], metavar="FLAG",
+                     help="what is no reason to break through (may be repeated); unless waived, snapshot, "
+                          "image-export, access-key and iam-change always are")
     listing = actions.add_parser("list", help="all of them, with how many alerts each has hidden")
     listing.add_argument("--format", choices=("table", "jsonl"), default="table")
     lift = actions.add_parser("lift", help="end one now")
@@ -183,4 +239,6 @@ def _count(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from tui import cli  # under its own name: the Failure that commands raise is that module's
+
+    sys.exit(cli.main())

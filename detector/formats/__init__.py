@@ -3,7 +3,8 @@
 ``containers`` undoes compression and cuts a file into chunks; ``records`` finds the records in a chunk.
 """
 
-from detector.formats.containers import Chunk, Incomplete, NotALog, Reason, Unreadable, chunks
+from detector.formats.containers import Chunk, chunks
+from detector.formats.reasons import Incomplete, NotALog, Reason, Unreadable
 from detector.formats.records import Records, parse
 
 __all__ = ["Chunk", "Incomplete", "NotALog", "Reason", "Records", "Unreadable", "chunks", "parse"]

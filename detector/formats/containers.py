@@ -1,157 +1,200 @@
 """A file's bytes -> chunks of JSON, at most one document or a run of whole lines each.
 
-A trail file is one JSON document; it is held whole, up to ``DOCUMENT_CAP``. JSON Lines are cut at line
-ends, so that a file of any size is read in flat memory.
+A trail file is one JSON document; it is held whole, up to ``DOCUMENT_CAP``. JSON Lines are cut at line ends, so that
+a file of any size is read in flat memory. What is packed in containers is unpacked layer by layer, member by member;
+offsets then count the bytes of all that was unpacked, in order.
 """
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Iterator
+import contextlib
+import os
+from collections.abc import Generator, Iterator
 from typing import BinaryIO, NamedTuple
 
 import msgspec
-from isal import igzip, isal_zlib
 
+from detector.formats.content import BLOCK, Budget, Content, gunzip
+from detector.formats.forms import unstamped
+from detector.formats.openers import MAGIC_BYTES, Container, container_of
+from detector.formats.reasons import NotALog, Unreadable
 from detector.record import loads
 
-BLOCK = 1 << 20
 SNIFF = 8 << 20
 """How much is read before a large file is judged to be lines or one document."""
 LINES_CHUNK = 8 << 20
 LINE_CAP = 64 << 20
 DOCUMENT_CAP = 1 << 30
 """Decompressed bytes. CloudTrail's own files hold at most 50 MB compressed, some 600 MB as JSON."""
+LAYERS_CAP = 5
+"""How many containers may be in each other."""
 
 _GZIP = b"\x1f\x8b"
-_KNOWN = {
-    b"PAR1": ("parquet", "a Parquet file: convert it to JSON Lines"),
-    b"PK\x03\x04": ("zip", "a zip archive: unpack it"),
-    b"\x28\xb5\x2f\xfd": ("zstd", "zstd-compressed: decompress it with unzstd"),
-    b"BZh": ("bzip2", "bzip2-compressed: decompress it with bunzip2"),
-    b"\xfd7zXZ": ("xz", "xz-compressed: decompress it with unxz"),
-}
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"
 
 
-class Reason(NamedTuple):
-    """Why something was not read: ``code`` is counted, ``detail`` is for a person."""
-
-    code: str
-    detail: str
-
-
-class Unreadable(Exception):
-    """The file is damaged or over a cap: it goes to quarantine."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = Reason(code, detail)
-
-
-class Incomplete(Unreadable):
-    """The file ends too early, as one that is still being written does: it is tried again when it has changed."""
-
-
-class NotALog(Unreadable):
-    """The file is sound but holds no CloudTrail records: it is skipped."""
-
-
 class Chunk(NamedTuple):
-    """Some JSON of one file: a whole document, or whole lines. ``offset`` is in decompressed bytes."""
+    """Some JSON of one file: a whole document, or whole lines. ``offset`` is in decompressed bytes.
+
+    ``data`` lies in memory that the next chunk is read into: it holds until then. ``member`` is the name in an
+    archive; ``problem`` is why that member could not be read, and ``data`` is empty then. ``packed``: the offset is
+    not one of the file itself.
+    """
 
     offset: int
-    data: bytes | bytearray
+    data: memoryview
     lines: bool
+    member: str = ""
+    problem: Unreadable | None = None
+    packed: bool = False
 
     @property
     def end(self) -> int:
         return self.offset + len(self.data)
 
 
-def chunks(file: BinaryIO, offset: int = 0) -> Iterator[Chunk]:
-    """The chunks of a file from ``offset`` on, which is 0 or a line's start.
+def chunks(file: BinaryIO, offset: int = 0) -> Generator[Chunk, None, None]:
+    """The chunks of a file from ``offset`` on, which is 0, or where a chunk or a line starts.
 
     A last line without its newline is a chunk of its own: it may be whole, or still being written.
     Raises Unreadable, Incomplete or NotALog.
     """
-    blocks = _blocks(file, offset)
-    start = bytearray(next(blocks, b""))
-    if not offset:
-        _refuse_foreign(start)
-    more = _fill(start, blocks, SNIFF)
-    if offset or _is_lines(start, whole=not more):
-        yield from _cut_lines(start, blocks, offset)
-    elif start.strip(_BLANK):
-        if more and _fill(start, blocks, DOCUMENT_CAP):
-            raise Unreadable("too-large", f"one JSON document of over {DOCUMENT_CAP >> 20} MiB; "
-                                          "make lines of it with jq -c '.Records[]'")
-        yield Chunk(0, start, lines=False)
+    budget = Budget.of_file(_size(file))
+    gzipped = file.read(2) == _GZIP
+    file.seek(0)
+    content = gunzip(file, budget) if gzipped else Content(file)
+    with _buffer() as held:
+        more = held.fill(content, BLOCK)
+        if container := container_of(bytes(held.view(MAGIC_BYTES))):
+            for chunk in _unpacked(held, content, container, budget, 0, int(gzipped), ""):
+                if chunk.offset >= offset:
+                    yield chunk._replace(packed=True)
+            return
+        if offset:
+            content.stream.seek(offset)
+            held.size = 0
+            cut = _cut_lines(held, content, offset, "")
+        else:
+            cut = _cut(held, content, more, 0, "")
+        for chunk in cut:
+            yield chunk._replace(packed=True) if gzipped else chunk
+
+
+def _size(file: BinaryIO) -> int:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
+
+
+def _unpacked(held: _Buffer, content: Content, container: Container, budget: Budget, base: int, depth: int,
+              member: str) -> Generator[Chunk, None, int]:
+    """The chunks of what is in a container, the first at offset ``base``; returns where they end.
+
+    ``held`` has the content's beginning.
+    """
+    if depth >= LAYERS_CAP:
+        raise Unreadable("nested-too-deep", f"over {LAYERS_CAP} containers in each other: unpack it")
+    if content.what:
+        content.unread(bytes(held.view(held.size)))
     else:
-        raise NotALog("empty", "empty")
+        content.stream.seek(0)
+    for name, inner in container.open(content, budget):
+        path = "/".join(filter(None, (member, name)))
+        held.size = 0
+        try:
+            more = held.fill(inner, BLOCK)
+            if deeper := container_of(bytes(held.view(MAGIC_BYTES))):
+                base = yield from _unpacked(held, inner, deeper, budget, base, depth + 1, path)
+                continue
+            for chunk in _cut(held, inner, more, base, path):
+                yield chunk
+                base = chunk.end
+        except Unreadable as error:
+            if not name or content.failed or budget.left < 0 or (container.name == "tar" and inner.failed):
+                raise
+            # A member costs itself only; a byte of offset is its place.
+            yield Chunk(base, memoryview(b""), lines=False, member=path, problem=error)
+            base += 1
+    return base
 
 
-def _blocks(file: BinaryIO, offset: int) -> Iterator[bytes]:
-    compressed = file.read(2) == _GZIP
-    if not compressed:
-        file.seek(offset)
-        yield from iter(lambda: file.read(BLOCK), b"")
+def _cut(held: _Buffer, content: Content, more: bool, offset: int, member: str) -> Iterator[Chunk]:
+    """The chunks of plain text that starts at ``offset``; ``held`` has its first block."""
+    _refuse_foreign(bytes(held.view(BLOCK)))
+    more = more and held.fill(content, SNIFF)
+    if _is_lines(bytes(held.view(SNIFF)), whole=not more):
+        yield from _cut_lines(held, content, offset, member)
         return
-    file.seek(0)
-    content: BinaryIO = igzip.open(file, "rb")  # type: ignore[no-untyped-call]
+    if (more and held.fill(content, DOCUMENT_CAP)) or held.size > DOCUMENT_CAP:
+        raise Unreadable("too-large", f"one JSON document of over {DOCUMENT_CAP >> 20} MiB; "
+                                      "make lines of it with jq -c '.Records[]'")
+    if not bytes(held.view(BLOCK)).removeprefix(_BOM).strip(_BLANK):
+        raise NotALog("empty", "empty")
+    yield Chunk(offset, held.view(held.size), lines=False, member=member)
+
+
+class _Buffer:
+    """Memory that file after file is read into: fresh memory for each costs nearly as much as unpacking it."""
+
+    def __init__(self) -> None:
+        self.bytes = bytearray(SNIFF)
+        self.size = 0
+
+    def fill(self, content: Content, limit: int) -> bool:
+        """Read on until ``limit`` bytes are held; False when the file has ended before."""
+        while self.size < limit:
+            if self.size == len(self.bytes):
+                self.bytes = self.bytes + bytes(len(self.bytes))  # not in place: a chunk may still be looked at
+            end = min(self.size + BLOCK, limit, len(self.bytes))
+            if not (count := content.readinto(memoryview(self.bytes)[self.size:end])):
+                return False
+            self.size += count
+        return True
+
+    def view(self, end: int) -> memoryview:
+        return memoryview(self.bytes)[:min(end, self.size)]
+
+    def drop(self, count: int) -> None:
+        """Let the first ``count`` bytes go."""
+        self.bytes[:self.size - count] = self.bytes[count:self.size]
+        self.size -= count
+
+
+_free: list[_Buffer] = []
+_KEPT = 128 << 20
+"""A buffer larger than this is not kept for the next file."""
+
+
+@contextlib.contextmanager
+def _buffer() -> Iterator[_Buffer]:
+    held = _free.pop() if _free else _Buffer()
+    held.size = 0
     try:
-        content.seek(offset)
-        yield from iter(lambda: content.read(BLOCK), b"")
-    except (EOFError, gzip.BadGzipFile, isal_zlib.error) as error:  # type: ignore[misc]
-        raise _gzip_problem(file, error) from None
+        yield held
+    finally:
+        if len(held.bytes) <= _KEPT:
+            _free.append(held)
 
 
-def _gzip_problem(file: BinaryIO, error: Exception) -> Unreadable:
-    """Cut short, or damaged? igzip takes garbage after the data for a cut; the standard library tells them apart."""
-    file.seek(0)
-    try:
-        with gzip.GzipFile(fileobj=file) as content:
-            while content.read(BLOCK):
-                pass
-    except EOFError:
-        return Incomplete("truncated-gzip", "the gzip data ends too early")
-    except (gzip.BadGzipFile, zlib.error) as found:
-        error = found
-    return Unreadable("corrupt-gzip", f"damaged gzip data ({error})")
-
-
-def _refuse_foreign(start: bytearray) -> None:
-    for magic, (code, detail) in _KNOWN.items():
-        if start.startswith(magic):
-            raise NotALog(code, detail)
-    text = start.removeprefix(_BOM).lstrip(_BLANK)
-    if text and text[:1] not in b"{[" and b"\n{" not in text:
+def _refuse_foreign(start: bytes) -> None:
+    text = unstamped(start.removeprefix(_BOM).lstrip(_BLANK))
+    if text and text[:1] not in b'{["' and b"\n{" not in text:
         raise NotALog("not-json", "not JSON")
 
 
-def _fill(buffer: bytearray, blocks: Iterator[bytes], limit: int) -> bool:
-    """Read on until ``buffer`` holds more than ``limit`` bytes; False when the file has ended."""
-    while len(buffer) <= limit:
-        if (block := next(blocks, None)) is None:
-            return False
-        buffer += block
-    return True
-
-
-def _is_lines(start: bytearray, whole: bool) -> bool:
+def _is_lines(start: bytes, whole: bool) -> bool:
     """Whether a file that begins so is JSON Lines: an early line is JSON by itself, and the file as one is not."""
-    lines = start.strip(_BLANK).split(b"\n", 6)
-    if len(lines) == 1 or (whole and _is_json(start)):
-        return False
+    lines = [line for line in start.split(b"\n", 6) if not line.isspace()]
+    if len(lines) < 2 or lines[0].rstrip()[-1:] in (b"[", b"{", b",") or (whole and _is_json(start)):
+        return False  # a document may have a record a line, and end after one while it is being written
     return any(_is_json(line) for line in lines[:6])
 
 
-def _is_json(text: bytearray) -> bool:
+def _is_json(text: bytes) -> bool:
     """Whether ``text`` is one JSON object or array, and not an empty one."""
-    text = text.removeprefix(_BOM).strip(_BLANK)
-    if len(text) == 2 or not text.startswith((b"{", b"[")):
+    text = unstamped(text.removeprefix(_BOM).strip(_BLANK))
+    if len(text) == 2 or not text.startswith((b"{", b"[", b'"')):
         return False
     try:
         loads(text, msgspec.Raw)
@@ -160,17 +203,17 @@ def _is_json(text: bytearray) -> bool:
     return True
 
 
-def _cut_lines(buffer: bytearray, blocks: Iterator[bytes], offset: int) -> Iterator[Chunk]:
+def _cut_lines(held: _Buffer, content: Content, offset: int, member: str) -> Iterator[Chunk]:
     more = True
     while more:
-        more = _fill(buffer, blocks, LINES_CHUNK)
-        while more and b"\n" not in buffer:
-            if len(buffer) > LINE_CAP:
+        more = held.fill(content, LINES_CHUNK)
+        while not (cut := held.bytes.rfind(b"\n", 0, held.size) + 1) and more:
+            if held.size > LINE_CAP:
                 raise Unreadable("too-large", f"a line of over {LINE_CAP >> 20} MiB")
-            more = _fill(buffer, blocks, len(buffer))
-        if cut := buffer.rfind(b"\n") + 1:
-            yield Chunk(offset, buffer[:cut], lines=True)
+            more = held.fill(content, held.size + LINES_CHUNK)
+        if cut:
+            yield Chunk(offset, held.view(cut), lines=True, member=member)
+            held.drop(cut)
             offset += cut
-            del buffer[:cut]
-    if buffer.strip(_BLANK):
-        yield Chunk(offset, buffer, lines=True)
+    if bytes(held.view(held.size)).strip(_BLANK):
+        yield Chunk(offset, held.view(held.size), lines=True, member=member)

@@ -1,12 +1,13 @@
-"""A chunk of JSON -> its records: trail files, bare arrays, single records, and each of them as a line.
+"""A chunk of JSON -> its records.
 
-The head of every record is decoded at once, typed; a record whose turn comes is decoded whole, from its
-own bytes. One odd record costs itself only: where the typed decode of a chunk fails, its records are
-taken one by one.
+The head of every record is decoded at once, typed; a record whose turn comes is decoded whole, from its own bytes.
+Trail files, arrays and lines of records go this way. Where that fails, or something has no time, the chunk goes the
+general way: one by one, through the forms that ``forms`` knows. So one odd record costs itself only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,10 @@ from functools import cached_property
 
 import msgspec
 
-from detector.formats.containers import Chunk, Incomplete, Unreadable
+from detector.formats.containers import Chunk
+from detector.formats.forms import Aside, Found, records, records_of
+from detector.formats.reasons import Incomplete, NotALog, Unreadable
+from detector.formats.spans import BLANK
 from detector.record import Head, Record, decode
 
 
@@ -33,75 +37,137 @@ _trail_raws = msgspec.json.Decoder(_Raws)
 _array_raws = msgspec.json.Decoder(list[msgspec.Raw])
 _line_raws = msgspec.json.Decoder(msgspec.Raw)
 
+ODD_CAP = 256 << 20
+"""Bytes of a document that is neither a trail file nor an array: it is copied, and may have to be walked."""
 _BOM = b"\xef\xbb\xbf"
-_BLANK = b" \t\r\n"
-_scan = json.JSONDecoder(strict=False)
 
 
 class Records:
     """The records of a chunk, by their place in it.
 
-    ``heads[i]`` is what is read of every record, an empty one where there is no JSON object; ``rejected`` counts
-    the lines that are no JSON at all, by reason.
+    ``heads[i]`` is what is read of every record, an empty one where there is no JSON object; ``rejected`` and
+    ``skipped`` count what is no record, by reason.
     """
 
-    def __init__(self, data: bytes | bytearray, split: Callable[[bytes | bytearray], Sequence[bytes | msgspec.Raw]],
-                 heads: Sequence[Head], rejected: Counter[str] | None = None) -> None:
+    def __init__(self, data: memoryview, split: Callable[[memoryview], Sequence[Found | bytes | msgspec.Raw]],
+                 heads: Sequence[Head], rejected: Counter[str] | None = None,
+                 skipped: Counter[str] | None = None, bridged: int = 0) -> None:
         self.heads = heads
         self.rejected = rejected or Counter()
+        self.skipped = skipped or Counter()
+        self.bridged = bridged
+        """How many came by EventBridge."""
         self._data = data
         self._split = split
 
     @cached_property
-    def _raws(self) -> Sequence[bytes | msgspec.Raw]:
+    def _found(self) -> Sequence[Found | bytes | msgspec.Raw]:
         return self._split(self._data)
 
     def raw(self, index: int) -> bytes:
-        """The record's own bytes, as they stand in the chunk."""
-        return bytes(self._raws[index])
+        """The record as the file has it: its own bytes where they stand as JSON, or the text that a wrapper's string
+        says, or the whole document where others have renamed its fields."""
+        found = self._found[index]
+        return found.raw if isinstance(found, Found) else bytes(found)
+
+    def canonical(self, index: int) -> bytes:
+        """The record's JSON in CloudTrail's names: ``raw``, but where the file has other names."""
+        found = self._found[index]
+        return found.translated or found.raw if isinstance(found, Found) else bytes(found)
 
     def record(self, index: int) -> Record:
         """The whole record. Only for an index whose head is not empty."""
-        return decode(self._raws[index])
+        found = self._found[index]
+        return decode((found.translated or found.raw) if isinstance(found, Found) else found)
 
 
 def parse(chunk: Chunk) -> Records:
     """The records of a chunk. Raises Incomplete or Unreadable where a document is no JSON."""
-    data = chunk.data[len(_BOM):] if chunk.data.startswith(_BOM) else chunk.data
+    if chunk.problem is not None:
+        return _unread(chunk)
+    start = bytes(chunk.data[:64])
+    data = chunk.data[len(_BOM):] if start.startswith(_BOM) else chunk.data
     try:
         if chunk.lines:
-            heads = _line_heads.decode_lines(data)
-            if all(head.event_time for head in heads):
-                return Records(data, _line_raws.decode_lines, heads)
-        elif data[:64].lstrip()[:1] == b"[":
-            return Records(data, _array_raws.decode, _array_heads.decode(data))
+            heads, split = _line_heads.decode_lines(data), _line_records
+        elif start.removeprefix(_BOM).lstrip(BLANK)[:1] == b"[":
+            heads, split = _array_heads.decode(data), _array_records
         else:
-            return Records(data, _trail_records, _trail_heads.decode(data).Records)
+            heads, split = _trail_heads.decode(data).Records, _trail_records
+        if None not in [head.event_time for head in heads]:
+            return Records(data, split, heads)
     except (ValueError, RecursionError):
-        pass  # odd somewhere: one by one
-    return _one_by_one(bytes(data), chunk.lines)
+        pass
+    try:
+        return _one_by_one(data, chunk.lines)
+    except Unreadable as error:
+        if not chunk.member:
+            raise
+        return _unread(chunk._replace(problem=error))
 
 
-def _trail_records(data: bytes | bytearray) -> list[msgspec.Raw]:
+def _line_records(data: memoryview) -> list[msgspec.Raw]:
+    return _line_raws.decode_lines(data)
+
+
+def _array_records(data: memoryview) -> list[msgspec.Raw]:
+    return _array_raws.decode(data)
+
+
+def _trail_records(data: memoryview) -> list[msgspec.Raw]:
     return _trail_raws.decode(data).Records or []
 
 
-def _one_by_one(data: bytes, lines: bool) -> Records:
-    rejected: Counter[str] = Counter()
-    raws: list[bytes] = []
-    for text in data.split(b"\n") if lines else [data]:
-        if not (text := text.strip(_BLANK)):
-            continue
-        try:
-            raws.extend(_split(text))
-        except RecursionError:
-            rejected["nested-too-deep"] += 1
-        except json.JSONDecodeError as error:
-            if not lines:
-                raise _json_problem(error) from None
-            rejected["not-json"] += 1
-    heads = [_head(raw) for raw in raws]
-    return Records(data, lambda _: raws, heads, rejected)
+def _unread(chunk: Chunk) -> Records:
+    """A member of an archive that could not be read counts as one thing seen, with its reason."""
+    assert chunk.problem is not None
+    counted = Counter([chunk.problem.reason.code])
+    if isinstance(chunk.problem, NotALog):
+        return Records(chunk.data, lambda _: [], [], skipped=counted)
+    return Records(chunk.data, lambda _: [], [], rejected=counted)
+
+
+def _one_by_one(data: memoryview, lines: bool) -> Records:
+    counted: dict[str, Counter[str]] = {"rejected": Counter(), "skipped": Counter(), "noted": Counter()}
+    found: list[Found] = []
+    for each in _in_lines(data) if lines else _in_document(data):
+        if isinstance(each, Found):
+            found.append(each)
+        else:
+            counted[each.kind][each.reason] += 1
+    heads = [each.head or _head(each.translated or each.raw) for each in found]
+    return Records(data, lambda _: found, heads, counted["rejected"], counted["skipped"],
+                   counted["noted"]["eventbridge"])
+
+
+def _in_lines(data: memoryview) -> Iterator[Found | Aside]:
+    for text in bytes(data).split(b"\n"):
+        if text := text.strip(BLANK):
+            try:
+                yield from records(text)
+            except RecursionError:
+                yield Aside("rejected", "nested-too-deep")
+            except json.JSONDecodeError:
+                yield Aside("rejected", "not-json")
+
+
+def _in_document(data: memoryview) -> Iterator[Found | Aside]:
+    with contextlib.suppress(ValueError, RecursionError):
+        is_array = bytes(data[:64]).lstrip(BLANK)[:1] == b"["
+        if raws := _array_raws.decode(data) if is_array else _trail_raws.decode(data).Records:
+            return records_of(map(bytes, raws))
+    if len(data) > ODD_CAP:
+        raise Unreadable("too-large", f"a document of an odd form, over {ODD_CAP >> 20} MiB: make lines of it with jq")
+    return _checked(bytes(data))
+
+
+def _checked(data: bytes) -> Iterator[Found | Aside]:
+    try:
+        yield from records(data)
+    except RecursionError:
+        yield Aside("rejected", "nested-too-deep")
+    except json.JSONDecodeError as error:
+        raise _json_problem(error) from None
 
 
 def _json_problem(error: json.JSONDecodeError) -> Unreadable:
@@ -110,68 +176,12 @@ def _json_problem(error: json.JSONDecodeError) -> Unreadable:
     return Unreadable("corrupt-json", f"no JSON at character {error.pos}: {error.msg}")
 
 
-def _split(text: bytes) -> list[bytes]:
-    """The records in one JSON value, each as the bytes that it stands as."""
-    try:
-        if text[:1] == b"[":
-            return [bytes(raw) for raw in _array_raws.decode(text)]
-        records = _trail_raws.decode(text).Records
-        return [text] if records is None else [bytes(raw) for raw in records]
-    except (ValueError, RecursionError):
-        return list(_walk(text))
-
-
-def _walk(data: bytes) -> Iterator[bytes]:
-    """``_split`` for what a strict decoder refuses (lone surrogates, bytes that are no UTF-8, raw controls)."""
-    text = data.decode("utf-8", "surrogateescape")
-    value, end = _scan.raw_decode(text)
-    if end != len(text):
-        raise json.JSONDecodeError("Extra data", text, end)
-    if isinstance(value, list):
-        spans = _elements(text, 0)
-    elif isinstance(value, dict) and isinstance(value.get("Records"), list):
-        spans = _elements(text, _member(text, "Records"))
-    else:
-        spans = iter([(0, end)])
-    for start, stop in spans:
-        yield text[start:stop].encode("utf-8", "surrogateescape")
-
-
-def _skip(text: str, at: int, more: str = "") -> int:
-    while at < len(text) and text[at] in " \t\r\n" + more:
-        at += 1
-    return at
-
-
-def _elements(text: str, at: int) -> Iterator[tuple[int, int]]:
-    """Where each element of the array that opens at ``at`` begins and ends."""
-    at = _skip(text, at + 1)
-    while text[at] != "]":
-        _, end = _scan.raw_decode(text, at)
-        yield at, end
-        at = _skip(text, end, ",")
-
-
-def _member(text: str, name: str) -> int:
-    """Where the value of the last member ``name`` of the object ``text`` begins (as in JSON, the last one counts)."""
-    at = _skip(text, 1)
-    found = -1
-    while text[at] != "}":
-        key, end = _scan.raw_decode(text, at)
-        at = _skip(text, end, ":")
-        if key == name:
-            found = at
-        at = _skip(text, _scan.raw_decode(text, at)[1], ",")
-    return found
-
-
 def _head(raw: bytes) -> Head:
     try:
         return _line_heads.decode(raw)
     except (ValueError, RecursionError):
         pass
     try:
-        record = decode(raw)
+        return decode(raw).head()
     except (ValueError, RecursionError):
         return Head()
-    return Head(record.event_time, record.event_source, record.event_name, record.event_category)

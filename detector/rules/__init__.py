@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Literal
 
 from detector.asn import AsnLookup, open_asn
 from detector.ecs import fields
-from detector.rules.rule import Rule, RuleError, read_rule
+from detector.rules.metadata import RuleError
+from detector.rules.rule import Rule, read_rule
 
-__all__ = ["Rule", "RuleProblem", "RuleSet", "RuleSpec", "load"]
+__all__ = ["Rule", "RuleProblem", "RuleSet", "RuleSpec", "load", "rule_files"]
 
 Mode = Literal["tumbling", "sliding"]
+_BUILTIN = Path(__file__).parent / "builtin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class RuleSpec:
     builtin: bool
     mode: Mode
     asn: Path | None
+    now: int | None = None
 
 
 class RuleSet:
@@ -59,6 +61,16 @@ class RuleSet:
         return self._rules.get(rule_id)
 
     @property
+    def alerting(self) -> tuple[Rule, ...]:
+        """Those that give alerts."""
+        return tuple(rule for rule in self if rule.alerts)
+
+    @property
+    def flagging(self) -> tuple[Rule, ...]:
+        """Those whose hits speak of the alerts near them."""
+        return tuple(rule for rule in self if rule.flag)
+
+    @property
     def mode(self) -> Mode:
         return self._spec.mode
 
@@ -73,39 +85,39 @@ class RuleSet:
 
     @classmethod
     def from_spec(cls, spec: RuleSpec) -> RuleSet:
-        return load(spec.paths, spec.builtin, spec.mode, spec.asn)
+        return load(spec.paths, spec.builtin, spec.mode, spec.asn, spec.now)
 
     def __reduce__(self) -> tuple[object, ...]:
         return RuleSet.from_spec, (self._spec,)
 
 
 def load(paths: Sequence[Path] = (), builtin: bool = True, mode: Mode = "tumbling",
-         asn: AsnLookup | Path | None = None) -> RuleSet:
+         asn: AsnLookup | Path | None = None, now: int | None = None) -> RuleSet:
     """The built-in rules (unless not ``builtin``) and those in ``paths``: files, or directories of ``*.toml``.
 
     A file that cannot be used becomes a problem, and the others load. A rule with the id of a built-in one replaces it.
-    ``asn`` names the autonomous systems of addresses. Raises AsnError where that is no such database.
+    ``asn`` names the autonomous systems of addresses. ``now`` is what NOW() says in queries, in seconds since the
+    epoch; without it, it follows from the events. Raises AsnError where ``asn`` is no such database.
     """
     lookup = open_asn(asn) if isinstance(asn, Path) else asn
     table = fields(lookup)
     known_by = lookup.fingerprint if lookup else ""
-    with as_file(files("detector.rules").joinpath("builtin")) as own:
-        sources = [*(sorted(own.glob("*.toml")) if builtin else ()), *_files(paths)]
-        rules: dict[str, Rule] = {}
-        problems = []
-        for path in sources:
-            try:
-                rule = read_rule(path, table, known_by)
-                if (other := rules.get(rule.rule_id)) and other.path.parent != own:
-                    raise RuleError(f"the same rule_id as {other.path}, which stands")
-                rules[rule.rule_id] = rule
-            except RuleError as error:
-                problems.append(RuleProblem(path, error.line, error.column, error.message))
-    spec = RuleSpec(tuple(paths), builtin, mode, lookup.path if lookup else None)
+    rules: dict[str, Rule] = {}
+    problems = []
+    for path in (*(rule_files([_BUILTIN]) if builtin else ()), *rule_files(paths)):
+        try:
+            rule = read_rule(path, table, known_by, now)
+            if (other := rules.get(rule.rule_id)) and not other.path.is_relative_to(_BUILTIN):
+                raise RuleError(f"the same rule_id as {other.path}, which stands")
+            rules[rule.rule_id] = rule
+        except RuleError as error:
+            problems.append(RuleProblem(path, error.line, error.column, error.message))
+    spec = RuleSpec(tuple(paths), builtin, mode, lookup.path if lookup else None, now)
     return RuleSet(list(rules.values()), problems, spec)
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
+def rule_files(paths: Sequence[Path]) -> Iterator[Path]:
+    """The files that are named, and those in the directories that are."""
     for path in paths:
         if path.is_dir():
             yield from sorted(path.rglob("*.toml"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 from detector.rules import syntax
 from detector.rules.errors import EsqlError
 from detector.rules.scope import Fact, OfConstant, OfField, OfHits, Scope
@@ -17,14 +19,17 @@ _MOST = 4096
 def pairs(condition: syntax.Expression, scope: Scope) -> Pairs:
     """Every record for which ``condition`` is true has one of these. None at all: it is never true."""
     match condition:
-        case syntax.Logic("and", left, right):
-            return both(pairs(left, scope), pairs(right, scope))
-        case syntax.Logic("or", left, right):
-            return _shortened(pairs(left, scope) | pairs(right, scope))
+        case syntax.Logic("and", operands):
+            return reduce(both, (pairs(operand, scope) for operand in operands))
+        case syntax.Logic("or", operands):
+            return _shortened(frozenset().union(*(pairs(operand, scope) for operand in operands)))
         case syntax.Compare("==", left, right):
-            return _one_of(left, (right,), scope) or _one_of(right, (left,), scope) or ANY
+            column, constant = (right, left) if isinstance(left, syntax.Literal) else (left, right)
+            return _one_of(column, (constant,), scope)
         case syntax.In(value, options):
-            return _one_of(value, options, scope) or ANY
+            return _one_of(value, options, scope)
+        case syntax.Holds(field, ":", value):
+            return _one_of(field, (syntax.Literal(value, at=condition.at),), scope)
     return ANY
 
 
@@ -52,11 +57,11 @@ def _shortened(found: Pairs) -> Pairs:
                      and ((provider, action) == (None, None) or (None, None) not in found))
 
 
-def _one_of(value: syntax.Expression, options: tuple[syntax.Expression, ...], scope: Scope) -> Pairs | None:
-    """None where ``value in options`` says nothing of provider and action; the empty set where it is never true."""
+def _one_of(value: syntax.Expression, options: tuple[syntax.Expression, ...], scope: Scope) -> Pairs:
+    """What ``value in options`` requires."""
     texts = [option.value for option in options if isinstance(option, syntax.Literal)]
     if len(texts) < len(options):
-        return None
+        return ANY
     match fact(value, scope):
         case OfField("event.provider"):
             return frozenset((text, None) for text in texts if isinstance(text, str))
@@ -64,7 +69,7 @@ def _one_of(value: syntax.Expression, options: tuple[syntax.Expression, ...], sc
             return frozenset((None, text) for text in texts if isinstance(text, str))
         case OfConstant(constant):
             return ANY if constant in texts else frozenset()
-    return None
+    return ANY
 
 
 def fact(node: syntax.Expression, scope: Scope) -> Fact:
@@ -80,10 +85,10 @@ def fact(node: syntax.Expression, scope: Scope) -> Fact:
 def minimum(condition: syntax.Expression, scope: Scope) -> int:
     """No group of fewer hits than this makes ``condition`` true."""
     match condition:
-        case syntax.Logic("and", left, right):
-            return max(minimum(left, scope), minimum(right, scope))
-        case syntax.Logic("or", left, right):
-            return min(minimum(left, scope), minimum(right, scope))
+        case syntax.Logic("and", operands):
+            return max(minimum(operand, scope) for operand in operands)
+        case syntax.Logic("or", operands):
+            return min(minimum(operand, scope) for operand in operands)
         case syntax.Compare(operator, left, syntax.Literal(number)):
             return _least(operator, left, number, scope)
         case syntax.Compare(operator, syntax.Literal(number), right):

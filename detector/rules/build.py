@@ -8,7 +8,7 @@ from typing import Any
 from lark import Token, Transformer, Tree, UnexpectedCharacters, UnexpectedInput, UnexpectedToken, v_args
 from lark.tree import Meta
 
-from detector.rules import syntax
+from detector.rules import kql, syntax
 from detector.rules.errors import EsqlError, Span, nearest
 
 COMMANDS = ("where", "eval", "keep", "drop", "rename", "stats", "inlinestats", "sort", "limit", "mv_expand",
@@ -140,10 +140,10 @@ class _Builder(Transformer[Token, Any]):
     column = column_name
 
     def either(self, meta: Meta, parts: list[Any]) -> syntax.Logic:
-        return syntax.Logic("or", parts[0], parts[1], at=self.at(meta))
+        return syntax.Logic("or", tuple(parts), at=self.at(meta))
 
     def both(self, meta: Meta, parts: list[Any]) -> syntax.Logic:
-        return syntax.Logic("and", parts[0], parts[1], at=self.at(meta))
+        return syntax.Logic("and", tuple(parts), at=self.at(meta))
 
     def negated(self, meta: Meta, parts: list[Any]) -> syntax.Not:
         return syntax.Not(parts[-1], at=self.at(meta))
@@ -180,13 +180,12 @@ class _Builder(Transformer[Token, Any]):
             return syntax.Literal(-operand.value, at=self.at(meta))
         return syntax.Negate(operand, at=self.at(meta))
 
-    signed_number = sign
-
     def cast(self, meta: Meta, parts: list[Any]) -> syntax.Cast:
         return syntax.Cast(parts[0], parts[1].lower(), at=self.at(meta))
 
-    def call(self, meta: Meta, parts: list[Any]) -> syntax.Call:
-        return syntax.Call(_unquoted(parts[0]).lower(), parts[1] or (), at=self.at(meta))
+    def call(self, meta: Meta, parts: list[Any]) -> syntax.Expression:
+        call = syntax.Call(_unquoted(parts[0]).lower(), parts[1] or (), at=self.at(meta))
+        return _condition(call) if call.name == "kql" else call
 
     def call_on_rows(self, meta: Meta, parts: list[Any]) -> syntax.Call:
         return syntax.Call(_unquoted(parts[0]).lower(), (), on_rows=True, at=self.at(meta))
@@ -234,12 +233,23 @@ class _Builder(Transformer[Token, Any]):
         return syntax.Literal(None, at=self.at(meta))
 
 
+def _condition(call: syntax.Call) -> syntax.Expression:
+    """``kql("…")``: what its text says, all of it standing where the text does."""
+    text = call.arguments[0] if len(call.arguments) == 1 else None
+    if not isinstance(text, syntax.Literal) or not isinstance(text.value, str):
+        raise EsqlError(call.at, "kql takes one string")
+    return kql.parse(text.value, text.at)
+
+
 _SIGNS = {"VBAR": "|", "COMMA": ",", "LPAR": "(", "RPAR": ")", "LSQB": "[", "RSQB": "]", "EQUAL": "=", "$END": "end",
           "COMPARISON": "a comparison", "SIGN": "+ or -", "STAR": "*", "DIVISION": "/ or %", "INTEGER": "a number",
           "DECIMAL": "a number", "QUOTED": "a string", "TRIPLE_QUOTED": "a string", "NAME": "a name",
           "NAME_PATTERN": "a name", "SOURCE": "an index pattern", "DIRECTION": "asc or desc",
           "NULLS_PLACE": "nulls first or nulls last", "__ANON_0": "::"}
 _VALUE = {"a number", "a string", "true", "false", "null", "[", "(", "+ or -"}
+_OPERATION = {"a comparison", "+ or -", "*", "/ or %", "::", "(", "in", "is", "like", "rlike", "not", "and", "or"}
+_OPERATORS = {"=": "a single = compares nothing; use ==", "&&": "&& is no operator; use and",
+              "=~": "=~ is no operator; use like or rlike"}
 
 
 def explained(text: str, error: UnexpectedInput) -> EsqlError:
@@ -251,8 +261,10 @@ def explained(text: str, error: UnexpectedInput) -> EsqlError:
     else:
         expected = error.allowed if isinstance(error, UnexpectedCharacters) else set()
     at = Span(text.count("\n", 0, start) + 1, start - (text.rfind("\n", 0, start) + 1) + 1, start, start + 1)
-    found = (re.match(r"[\w@.]+|\S", text[start:]) or [""])[0]
+    found = (re.match(r"[\w@.]+|[=!<>&~]+|\S", text[start:]) or [""])[0]
     before = text[:start].rstrip()
+    if before.endswith("|") and found == "|":
+        return EsqlError(at, "|| is no operator; use or")
     if (not before or before.endswith("|")) and found:
         if found.lower() in REFUSED:
             return EsqlError(at, f"the command {found.upper()} is not supported")
@@ -260,10 +272,14 @@ def explained(text: str, error: UnexpectedInput) -> EsqlError:
         return EsqlError(at, f"no such command: {found}{nearest(found, known)} (expected {', '.join(known)})")
     if found == ":":
         return EsqlError(at, "the match operator : is not supported; use ==, like or rlike")
-    if found == "=" and "COMPARISON" in expected:
-        return EsqlError(at, "a single = compares nothing; use ==")
+    if "COMPARISON" in expected and (better := _OPERATORS.get(found)):
+        return EsqlError(at, better)
+    if text[start - 1:start + 1] == "<>":
+        return EsqlError(at, "<> is no operator; use !=")
     if found == "?":
         return EsqlError(at, "query parameters (?name) are not supported; write the value")
+    if found == '"' and "NAME" in expected:
+        return EsqlError(at, "the string is not closed on its line")
     if found == "'":
         return EsqlError(at, "strings stand in double quotes")
     return EsqlError(at, f"unexpected {found or 'end of the query'}; expected {_listed(set(expected))}")
@@ -272,5 +288,7 @@ def explained(text: str, error: UnexpectedInput) -> EsqlError:
 def _listed(terminals: set[str]) -> str:
     words = {_SIGNS.get(t, t.lstrip("_").lower()) for t in terminals}
     if words >= {"a name", "a number", "a string"}:
-        words = words - _VALUE - {"a name"} | {"an expression"}
+        words = words - _VALUE - {"a name", "not"} | {"an expression"}
+    if "a comparison" in words:
+        words = words - _OPERATION | {"an operator"}
     return " or ".join(sorted(words)) or "nothing more"

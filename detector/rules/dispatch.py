@@ -1,9 +1,10 @@
-"""Which rules may match a record, by the two fields that nearly every rule asks for first."""
+"""Which rules may match a record: by the two fields that nearly every rule asks for, then by the rest of its head."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from detector.record import Head
 from detector.rules.rule import Rule
 
 _REMEMBERED = 10_000
@@ -16,11 +17,23 @@ class Dispatch(dict[tuple[str | None, str | None], tuple[Rule, ...]]):
     def __init__(self, rules: Iterable[Rule]) -> None:
         super().__init__()
         self._rules = tuple(rules)
+        self._gated: set[tuple[str | None, str | None]] = set()
+        """Pairs with a rule that asks for more of the head than these two."""
 
     def __missing__(self, pair: tuple[str | None, str | None]) -> tuple[Rule, ...]:
         source, name = pair
         ways = {pair, (source, None), (None, name), (None, None)}
-        rules = tuple(rule for rule in self._rules if not ways.isdisjoint(rule.query.dispatch))
+        head = Head(event_source=source, event_name=name)
+        rules = tuple(rule for rule in self._rules
+                      if not ways.isdisjoint(rule.query.dispatch) and rule.query.gate.lets_pair(head))
         if len(self) < _REMEMBERED:
             self[pair] = rules
+            if any(rule.query.gate.rest for rule in rules):
+                self._gated.add(pair)
         return rules
+
+    def wanting(self, head: Head) -> tuple[Rule, ...]:
+        """The rules whose filter does not exclude a record with this head."""
+        pair = head.event_source, head.event_name
+        rules = self[pair]
+        return tuple([rule for rule in rules if rule.query.gate.lets(head)]) if pair in self._gated else rules

@@ -1,13 +1,35 @@
-"""A query's thresholds in words."""
+"""What a query looks for, in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from detector.rules import syntax
 
 _WORDS = {">=": "at least", ">": "more than", "==": "exactly", "<=": "at most", "<": "fewer than", "!=": "not"}
 _OPPOSITE = {">=": "<=", "<=": ">=", ">": "<", "<": ">"}
+
+
+def meaning(shape: str, window: int | None, keys: Sequence[str], wanted: Sequence[str], gap: int = 0) -> str:
+    """What a rule gives alerts for; the arguments are those of Query and Rule."""
+    by = ", ".join(keys)
+    if shape == "terms":
+        return f"the first event in {span(window or 0)} of each {by}"
+    if shape == "filter":
+        return "each event that its query lets through" if window is None else (
+            f"events that its query lets through; those of one {by or 'rule'} less than {span(window)} apart are one")
+    where = f"in windows of {span(window)}" if shape == "window" and window else \
+        f"in any {span(window)}" if window else "over everything"
+    close = f"; alerts that begin less than {span(gap)} apart are one" if gap else ""
+    return f"{where} by {by or 'nothing: all events together'}: {' and '.join(wanted) or 'any event'}{close}"
+
+
+def span(seconds: int) -> str:
+    """``90 s``, ``61 min``, ``24 h``, ``10 d``: in the largest unit that it is a whole number of."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size and seconds % size == 0 and (unit != "d" or seconds > size):
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def thresholds(tree: syntax.Tree) -> tuple[str, ...]:
@@ -25,8 +47,8 @@ def thresholds(tree: syntax.Tree) -> tuple[str, ...]:
 
 def _parts(condition: syntax.Expression) -> Iterator[syntax.Expression]:
     if isinstance(condition, syntax.Logic) and condition.operator == "and":
-        yield from _parts(condition.left)
-        yield from _parts(condition.right)
+        for operand in condition.operands:
+            yield from _parts(operand)
     else:
         yield condition
 
@@ -40,8 +62,8 @@ def words(node: syntax.Expression, made: dict[str, syntax.Expression]) -> str:
             return _compared(operator, left, number, made)
         case syntax.Compare(operator, left, right):
             return f"{_thing(left, made)} {operator} {_thing(right, made)}"
-        case syntax.Logic(operator, left, right):
-            return f"({words(left, made)} {operator} {words(right, made)})"
+        case syntax.Logic(operator, operands):
+            return f"({f' {operator} '.join(words(operand, made) for operand in operands)})"
         case syntax.Not(syntax.IsNull(operand)):
             return f"{_thing(operand, made)} is known"
         case syntax.IsNull(operand):
@@ -69,6 +91,8 @@ def _thing(node: syntax.Expression, made: dict[str, syntax.Expression]) -> str:
             return str(value)
         case syntax.Call("count", (), _):
             return "events"
+        case syntax.Call("count", (syntax.Column(name),), _):
+            return f"values of {name}"
         case syntax.Call("count_distinct", (syntax.Column(name), *_), _):
             return f"distinct {name}"
         case syntax.Call(name, arguments, _):

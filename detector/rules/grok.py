@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from detector.rules.errors import nearest
@@ -63,14 +64,22 @@ _TYPES: dict[str, Type] = {"": "keyword", "keyword": "keyword", "string": "keywo
 _POSIX = {"alpha": "A-Za-z", "digit": "0-9", "alnum": "A-Za-z0-9", "upper": "A-Z", "lower": "a-z", "space": r"\s",
           "xdigit": "0-9A-Fa-f", "word": r"\w", "punct": r"!-/:-@\[-`{-~", "blank": r" \t"}
 
-Columns = dict[str, Type]
-Grokked = list[Any]
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``repeated``: its name stands more than once in the pattern, so that it can have several values."""
+
+    type: Type
+    repeated: bool
 
 
-def grokker(pattern: str) -> tuple[Columns, Callable[[str], Grokked | None]]:
-    """The columns with their types, and what gives their values for a text: None where it does not match.
+Parts = list[list[Any]]
+"""For each column the values that were found."""
 
-    A name that stands twice takes the values of both. Raises ValueError for what is no pattern.
+
+def grokker(pattern: str) -> tuple[dict[str, Column], Callable[[str], Parts | None]]:
+    """The columns, and what gives their values for a text: None where it does not match.
+
+    Raises ValueError for what is no pattern.
     """
     translation = _Translation()
     try:
@@ -81,13 +90,13 @@ def grokker(pattern: str) -> tuple[Columns, Callable[[str], Grokked | None]]:
         raise ValueError("the pattern names no column")
     places = {name: [number for number, (other, _) in enumerate(translation.groups) if other == name]
               for name, _ in translation.groups}
-    columns: Columns = {name: translation.groups[numbers[0]][1] for name, numbers in places.items()}
+    columns = {name: Column(translation.groups[numbers[0]][1], len(numbers) > 1) for name, numbers in places.items()}
 
-    def grok(text: str) -> Grokked | None:
+    def grok(text: str) -> Parts | None:
         if not (found := compiled.search(text)):
             return None
         return [[value for number in numbers if (part := found[f"g{number}"]) is not None
-                 and (value := _converted(part, columns[name])) is not None] for name, numbers in places.items()]
+                 and (value := _converted(part, columns[name].type)) is not None] for name, numbers in places.items()]
     return columns, grok
 
 

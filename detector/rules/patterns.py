@@ -126,7 +126,7 @@ class _Lucene:
         negated = self.peek() == "^"
         if negated:
             self.take()
-        parts = []
+        parts: list[str] = []
         while self.peek() != "]" or not parts:
             if self.peek() == "\\" and (inside := _CLASSES.get(self.pattern[self.place + 1:self.place + 2])):
                 self.place += 2

@@ -5,22 +5,31 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from detector.ecs import Fields
 from detector.rules import bounds, explain, syntax
-from detector.rules.aggregates import AGGREGATES, Aggregate
+from detector.rules.aggregates import AGGREGATES
 from detector.rules.compile import Compiler
-from detector.rules.errors import EsqlError
-from detector.rules.query import Aggregated, Expand, Grouping, Query, Shape, Stage
-from detector.rules.scope import Code, Fact, Frame, OfHits, OfWindow, Scope, constant
+from detector.rules.errors import EsqlError, Span
+from detector.rules.extract import dissect, grok
+from detector.rules.gate import Gatekeeper
+from detector.rules.query import Expand, Grouping, Ordering, Query, Shape, Stage
+from detector.rules.running import Aggregated
+from detector.rules.scope import AS_WRITTEN, GROUP, Code, Fact, Frame, OfHits, OfWindow, Reading, Scope, constant
 
 _INDEX = "logs-aws.cloudtrail-default"
 
 
-def plan(text: str, fields: Fields) -> Query:
-    """Raises EsqlError for a query that cannot be run as it stands."""
-    return planned(syntax.parse(text), text, fields)
+def plan(text: str, fields: Fields, reading: Reading = AS_WRITTEN,
+         keys: tuple[syntax.Named, ...] = ()) -> Query:
+    """Raises EsqlError for a query that cannot be run as it stands.
+
+    ``keys`` is what events of a query that does not group must have in common to belong together.
+    """
+    try:
+        return planned(syntax.parse(text), text, fields, reading, keys)
+    except RecursionError:
+        raise EsqlError(Span(1, 1, 0, 0), "the query is nested too deeply") from None
 
 
 @dataclass
@@ -29,50 +38,65 @@ class _Part:
 
     scope: Scope
     stages: list[Stage] = field(default_factory=list)
-    limited: syntax.Command | None = None
+    orders: tuple[Ordering, ...] = ()
+    limited: syntax.Limit | None = None
+
+    def refuse_after_limit(self, command: syntax.Command) -> None:
+        if self.limited:
+            name = type(command).__name__.lower()
+            raise EsqlError(self.limited.at, f"limit before {name} is not supported: which rows it leaves depends on "
+                                             "their order")
 
 
-def planned(tree: syntax.Tree, text: str, fields: Fields) -> Query:
+def planned(tree: syntax.Tree, text: str, fields: Fields, reading: Reading = AS_WRITTEN,
+            keys: tuple[syntax.Named, ...] = ()) -> Query:
+    """As ``plan``, of a query's tree."""
     first, *rest = tree.commands
-    frame = Frame()
+    frame = Frame(reading)
     part = _Part(Scope(frame, fields))
+    gatekeeper = Gatekeeper(Frame(reading), fields)
     _source(first, part.scope)
     dispatch, minimum, grouped = bounds.ANY, 1, None
     for command in rest:
         match command:
             case syntax.Where(condition):
+                part.refuse_after_limit(command)
                 if grouped:
                     minimum = max(minimum, bounds.minimum(condition, part.scope))
                 else:
                     dispatch = bounds.both(dispatch, bounds.pairs(condition, part.scope))
                 part.stages.append(Compiler(part.scope).condition(condition).read)
+                if not grouped:
+                    gatekeeper.add(condition, part.scope)
             case syntax.Stats():
                 if grouped:
                     raise EsqlError(command.at, "a second stats is not supported")
-                if part.limited:
-                    raise EsqlError(part.limited.at, "limit before stats is not supported: "
-                                                     "which rows it leaves depends on their order")
+                part.refuse_after_limit(command)
                 grouped = _grouped(command, part.scope)
                 before, part = part, _Part(grouped.scope)
             case _:
                 _step(command, part)
-    thresholds = explain.thresholds(tree)
+    limit = part.limited.rows if part.limited else None
+    after = gatekeeper.gate(), dispatch
     if grouped is None:
         columns = {name: part.scope.find(name, first.at) for name in part.scope.names()}
-        return Query(text, repr(tree), "filter", dispatch, None, None, (), 1, columns, part.scope.open, frame,
-                     tuple(part.stages), (), tuple(columns.values()), None, thresholds)
+        part.scope.columns.setdefault("event.id", Scope(frame, fields).find("event.id", first.at))
+        by = {each.name: Compiler(part.scope).compile(each.expression) for each in keys}
+        return Query(text, repr(tree), "filter", *after, None, None, tuple(by), 1, columns, part.scope.open, frame,
+                     tuple(part.stages), tuple(by.values()), tuple(columns.values()), None, part.orders, limit, ())
     grouping = Grouping(grouped.scope.frame, grouped.key_slots, grouped.window_slot, tuple(grouped.aggregated),
                         tuple(part.stages))
     shape: Shape = "lookback" if grouped.window is None else "window"
-    return Query(text, repr(tree), shape, dispatch, grouped.window, grouped.window_column, tuple(grouped.keys),
-                 minimum, dict(part.scope.columns), False, frame, tuple(before.stages), tuple(grouped.keys.values()),
-                 tuple(grouped.inputs), grouping, thresholds)
+    return Query(text, repr(tree), shape, *after, grouped.window, grouped.window_column,
+                 tuple(grouped.keys), minimum, dict(part.scope.columns), False, frame, tuple(before.stages),
+                 tuple(grouped.keys.values()), tuple(grouped.inputs), grouping, part.orders, limit,
+                 explain.thresholds(tree))
 
 
 def _source(command: syntax.Command, scope: Scope) -> None:
     if not isinstance(command, syntax.From):
         raise EsqlError(command.at, "the query must begin with from")
-    if not any(_reads_cloudtrail(pattern) for pattern in command.patterns):
+    if not any(reads_cloudtrail(pattern) for pattern in command.patterns):
         raise EsqlError(command.at, f"reads {', '.join(command.patterns)}, which is not CloudTrail "
                                     "(logs-aws.cloudtrail-*)")
     known: dict[str, Callable[[], Code]] = {
@@ -84,7 +108,7 @@ def _source(command: syntax.Command, scope: Scope) -> None:
         scope.define(name, known[name]())
 
 
-def _reads_cloudtrail(pattern: str) -> bool:
+def reads_cloudtrail(pattern: str) -> bool:
     """Whether an index pattern covers the data stream of CloudTrail, in whatever namespace."""
     name = pattern.rpartition(":")[2]
     return fnmatch.fnmatchcase(_INDEX, name) or name.startswith("logs-aws.cloudtrail-")
@@ -107,16 +131,24 @@ def _step(command: syntax.Command, part: _Part) -> None:
         case syntax.MvExpand(column):
             code, slot = scope.find(column.name, column.at), scope.frame.slot()
             part.stages.append(Expand(code.read, slot))
-            expanded = Code(lambda row: row[slot], code.type)
-            scope.columns[column.name] = expanded
+            part.refuse_after_limit(command)
+            scope.columns[column.name] = Code(lambda row: row[slot], code.type)
+        case syntax.Dissect():
+            dissect(command, scope)
+        case syntax.Grok():
+            grok(command, scope)
         case syntax.Sort(orders):
-            for order in orders:
-                Compiler(scope).compile(order.expression)
+            part.orders = tuple(_ordering(order, scope) for order in orders)
         case syntax.Limit():
-            part.limited = command
+            part.limited = command if part.limited is None or command.rows < part.limited.rows else part.limited
         case _:
             name = type(command).__name__.upper()
             raise EsqlError(command.at, f"the command {name} is not supported")
+
+
+def _ordering(order: syntax.Order, scope: Scope) -> Ordering:
+    code = Compiler(scope).compile(order.expression)
+    return Ordering(code.read, code.type, order.descending, order.nulls_first)
 
 
 @dataclass
@@ -142,7 +174,7 @@ class _Grouped:
 
 
 def _grouped(command: syntax.Stats, source: Scope) -> _Grouped:
-    grouped = _Grouped(Scope(Frame()), source)
+    grouped = _Grouped(Scope(Frame(source.frame.reading)), source)
     by: dict[str, Code] = {}
     for named in command.by:
         code = source.frame.kept(Compiler(source).compile(named.expression))
@@ -187,28 +219,24 @@ class _Aggregating(Compiler):
     def call(self, node: syntax.Call) -> Code:
         if not (found := AGGREGATES.get(node.name)):
             return super().call(node)
+        if node.on_rows and node.name != "count":
+            raise EsqlError(node.at, f"{node.name} does not take *")
         rows = Compiler(self._grouped.source)
         codes = [rows.compile(argument) for argument in node.arguments]
         places = [argument.at for argument in node.arguments]
         kind = found.signature.check([code.type for code in codes], places, node.at)
-        slot = self._grouped.scope.frame.slot()
+        if "constants" in found.takes and not all(code.constant for code in codes[1:]):
+            raise EsqlError(node.at, f"all arguments of {node.name} after the first must be constants")
         pairs = enumerate(zip(node.arguments, codes, strict=True))
         arguments = tuple(self._grouped.input(argument, code) for place, (argument, code) in pairs
                           if place == 0 or not code.constant)
-        self._grouped.aggregated.append(Aggregated(_bound(found, codes), arguments, self._condition, slot))
-        return Code(lambda row: row[slot], kind, found.signature.many, fact=self._fact(node, codes))
+        constants = tuple(code.value for code in codes[1:] if code.constant)
+        place = len(self._grouped.aggregated)
+        self._grouped.aggregated.append(
+            Aggregated(found, tuple(code.type for code in codes), constants, arguments, self._condition))
+        return Code(lambda row: row[GROUP].value(place), kind, found.signature.many, fact=self._fact(node, codes))
 
     def _fact(self, node: syntax.Call, codes: list[Code]) -> Fact:
         """Counting rows, or distinct values of something that has one value a row, gives at most the rows."""
         counts = node.name in ("count", "count_distinct") and not any(code.many for code in codes)
         return OfHits() if counts else None
-
-
-def _bound(found: Aggregate, codes: list[Code]) -> Callable[..., Any]:
-    """The aggregate with its constant arguments and types settled; what is left takes rows."""
-    settled: dict[str, Any] = {}
-    if found.typed:
-        settled["types"] = tuple(code.type for code in codes)
-    if constants := [code.value for code in codes[1:] if code.constant]:
-        settled["constants"] = constants
-    return lambda rows: found.implementation(rows, **settled)

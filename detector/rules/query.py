@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
@@ -10,11 +10,13 @@ from typing import Any, Literal
 from detector.alert import Value
 from detector.record import Record
 from detector.rules.bounds import Pairs
-from detector.rules.scope import NOW, RECORD, TIME, Code, Frame, Read, Row
-from detector.values import many, shown
+from detector.rules.gate import Gate
+from detector.rules.running import Aggregated, Group, Inputs, Moving, Whole
+from detector.rules.scope import GROUP, NOW, RECORD, TIME, Code, Frame, Read, Row
+from detector.values import Type, many, order, shown
 
-Shape = Literal["window", "lookback", "filter"]
-Inputs = tuple[Value, ...]
+Shape = Literal["window", "lookback", "filter", "terms"]
+Emitted = tuple[dict[str, Value], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +32,20 @@ Stage = Read | Expand
 
 
 @dataclass(frozen=True, slots=True)
-class Aggregated:
-    """An aggregate over the inputs at ``arguments``, of the rows whose input at ``condition`` is true."""
+class Ordering:
+    """One key of SORT."""
 
-    compute: Callable[[Sequence[Sequence[Any]]], Any]
-    arguments: tuple[int, ...]
-    condition: int | None
-    slot: int
+    read: Read
+    type: Type
+    descending: bool
+    nulls_first: bool
 
-    def over(self, rows: Sequence[Inputs]) -> Any:
-        if self.condition is not None:
-            rows = [row for row in rows if row[self.condition] is True]
-        return self.compute([[row[place] for place in self.arguments] for row in rows])
+    def key(self, row: Row) -> tuple[bool, Any]:
+        """Of several values the least counts, descending the greatest."""
+        values, by = many(self.read(row)), order(self.type)
+        if not values:
+            return self.nulls_first == self.descending, ""
+        return self.nulls_first != self.descending, (max if self.descending else min)(map(by, values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,34 +59,40 @@ class Grouping:
     stages: tuple[Stage, ...]
 
 
-def passing(stages: Sequence[Stage], row: Row, at: int = 0) -> Iterator[Row]:
-    """The rows that ``row`` becomes."""
+def passing(stages: Sequence[Stage], row: Row, at: int = 0, conditions: bool = True) -> Iterator[Row]:
+    """The rows that ``row`` becomes; with no ``conditions``, also where one does not hold."""
     for place in range(at, len(stages)):
         stage = stages[place]
         if isinstance(stage, Expand):
             for value in many(stage.read(row)) or [None]:
                 expanded = row.copy()
                 expanded[stage.slot] = value
-                yield from passing(stages, expanded, place + 1)
+                yield from passing(stages, expanded, place + 1, conditions)
             return
-        if stage(row) is not True:
+        if conditions and stage(row) is not True:
             return
     yield row
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query that groups (``grouping``), or one that only filters.
+    """A query that groups (``grouping``), or one that does not.
 
-    ``dispatch``: what (event.provider, event.action) a record must have to get through, None being any.
-    ``window``: seconds, and ``window_column`` its name; None for a query without one. ``key_names``: the other columns
-    of BY. ``minimum``: no group of fewer hits gives a result. ``columns``: what the query returns, by name, in order.
+    ``shape``: *window*, groups by a window of time; *lookback*, groups over all that it is run on; *filter*, each event
+    by itself; *terms*, the first event of each combination of values.
+    ``dispatch``: what (event.provider, event.action) a record must have to get through, None being any; ``gate``: what
+    must hold of its head.
+    ``window``: the seconds within which hits belong together, and ``window_column`` its name; None where each event
+    stands by itself, or the query says nothing of it. ``key_names``: what else they must have in common.
+    ``minimum``: no group of fewer hits gives a result. ``columns``: what the query returns, by name, in order.
+    ``orders`` and ``limit``: which results come first, and how many are wanted.
     ``thresholds``: what must hold of a group, each in words. ``canonical``: the same for queries that say the same.
     """
 
     text: str
     canonical: str
     shape: Shape
+    gate: Gate
     dispatch: Pairs
     window: int | None
     window_column: str | None
@@ -95,13 +105,15 @@ class Query:
     keys: tuple[Code, ...]
     inputs: tuple[Code, ...]
     grouping: Grouping | None
+    orders: tuple[Ordering, ...]
+    limit: int | None
     thresholds: tuple[str, ...]
 
     def rows(self, record: Record, time: int, now: int | None = None) -> list[tuple[tuple[Value, ...], Inputs]]:
         """What ``record`` adds to which groups: (key values, inputs of the aggregates), several for a multivalued key.
 
         ``time`` is the event's, in seconds since the epoch; ``now`` is what NOW() says, the event's own time unless
-        given. Empty where the filter is not true. A query that only filters has no keys, and its columns as inputs.
+        given. Empty where the filter is not true. A query that does not group has its columns as inputs.
         """
         found: list[tuple[tuple[Value, ...], Inputs]] = []
         for row in passing(self.stages, self._row(record, time, now)):
@@ -115,27 +127,54 @@ class Query:
         row[RECORD], row[TIME], row[NOW] = record, time * 1000, (time if now is None else now) * 1000
         return row
 
-    def result(self, window_start: int, key: Sequence[Value], inputs: Sequence[Inputs],
-               now: int | None = None) -> dict[str, Value] | None:
+    def emitted(self, record: Record, time: int) -> Iterator[Emitted]:
+        """What a query that does not group returns for ``record``, with what it is sorted by."""
+        for row in passing(self.stages, self._row(record, time, None)):
+            yield self._shown([code.read(row) for code in self.inputs]), [order.key(row) for order in self.orders]
+
+    def moving(self) -> Moving:
+        """A group to add inputs to. Of a query that groups."""
+        assert self.grouping is not None
+        return Moving(self.grouping.aggregated)
+
+    def meets(self, group: Group, window_start: int, key: Sequence[Value], now: int | None = None) -> bool:
+        """Whether the conditions after STATS hold of a group."""
+        return any(True for _ in self._grouped(group, window_start, key, now, conditions=True))
+
+    def result(self, window_start: int, key: Sequence[Value], inputs: Sequence[Inputs], now: int | None = None,
+               conditions: bool = True) -> dict[str, Value] | None:
         """What the query returns for one group, by column; None where a condition after STATS drops it.
 
-        ``window_start`` is in seconds since the epoch, ``now`` what NOW() says (the window's end unless given).
+        ``window_start`` is in seconds since the epoch, ``now`` what NOW() says (the window's end unless given). With no
+        ``conditions`` there is a result whatever they say.
         """
-        group = self.grouping
-        if group is None:
+        if self.grouping is None:
             return self._shown(inputs[0])
-        row = group.frame.blank()
-        row[TIME] = window_start * 1000
-        row[NOW] = (window_start + (self.window or 0) if now is None else now) * 1000
-        if group.window_slot is not None:
-            row[group.window_slot] = window_start * 1000
-        for slot, value in zip(group.key_slots, key, strict=True):
-            row[slot] = value
-        for each in group.aggregated:
-            row[each.slot] = each.over(inputs)
-        for passed in passing(group.stages, row):
-            return self._shown([code.read(passed) for code in self.columns.values()])
+        group = Whole(self.grouping.aggregated, inputs)
+        for row in self._grouped(group, window_start, key, now, conditions):
+            return self._shown([code.read(row) for code in self.columns.values()])
         return None
+
+    def results(self, window_start: int, key: Sequence[Value], inputs: Sequence[Inputs],
+                now: int | None = None) -> Iterator[Emitted]:
+        """All that the query returns for one group, with what it is sorted by."""
+        assert self.grouping is not None
+        for row in self._grouped(Whole(self.grouping.aggregated, inputs), window_start, key, now, conditions=True):
+            yield (self._shown([code.read(row) for code in self.columns.values()]),
+                   [order.key(row) for order in self.orders])
+
+    def _grouped(self, group: Group, window_start: int, key: Sequence[Value], now: int | None,
+                 conditions: bool) -> Iterator[Row]:
+        grouping = self.grouping
+        assert grouping is not None
+        row = grouping.frame.blank()
+        row[GROUP], row[TIME] = group, window_start * 1000
+        row[NOW] = (window_start + (self.window or 0) if now is None else now) * 1000
+        if grouping.window_slot is not None:
+            row[grouping.window_slot] = window_start * 1000
+        for slot, value in zip(grouping.key_slots, key, strict=True):
+            row[slot] = value
+        return passing(grouping.stages, row, conditions=conditions)
 
     def _shown(self, values: Sequence[Any]) -> dict[str, Value]:
         """Where a column can have several values it is a list even of one."""

@@ -4,78 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
 import msgspec
 
 from detector.alert import RuleSummary
 from detector.ecs import Fields
+from detector.rules import explain, kinds, syntax
 from detector.rules.errors import EsqlError
-from detector.rules.plan import plan
+from detector.rules.metadata import Metadata, RuleError, line_of, tables
 from detector.rules.query import Query
+from detector.rules.scope import Reading
 
-_ENGINE = "1"
+_ENGINE = "2"
 """Part of every fingerprint: changes when the same query would find something else than before."""
 
 
-class RuleError(Exception):
-    """A rule file that cannot be used: one line, with the place (from 1) in the file."""
-
-    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
-        super().__init__(message)
-        self.message, self.line, self.column = message, line, column
-
-
-class Reference(msgspec.Struct, frozen=True):
-    """A tactic, technique or sub-technique of MITRE ATT&CK."""
-
-    id: str
-    name: str = ""
-    reference: str = ""
-    subtechnique: list[Reference] = []
-
-
-class Threat(msgspec.Struct, frozen=True):
-    tactic: Reference
-    framework: str = ""
-    technique: list[Reference] = []
-
-
-class InvestigationFields(msgspec.Struct, frozen=True):
-    field_names: list[str] = []
-
-
-class Metadata(msgspec.Struct, frozen=True, kw_only=True,
-               rename={"query_text": "query", "lookback": "from"}):
-    """The ``[rule]`` table. ``note`` is the guide, ``setup`` what must be in place; both are Markdown."""
-
-    rule_id: Annotated[str, msgspec.Meta(min_length=1)]
-    name: str
-    type: str
-    description: str = ""
-    severity: Literal["low", "medium", "high", "critical"] = "low"
-    risk_score: Annotated[int, msgspec.Meta(ge=0, le=100)] = 21
-    language: str = ""
-    query_text: str = ""
-    building_block_type: str | None = None
-    lookback: str = "now-6m"
-    interval: str = "5m"
-    threat: list[Threat] = []
-    tags: list[str] = []
-    references: list[str] = []
-    false_positives: list[str] = []
-    note: str = ""
-    setup: str = ""
-    author: list[str] = []
-    license: str = ""
-    investigation_fields: InvestigationFields = InvestigationFields()
-
-
 class Rule(Metadata, frozen=True, kw_only=True):
-    """What the file says, and what it means: ``query`` finds it in records."""
+    """What the file says, and what it means: ``query`` finds it in records.
 
+    ``flag`` is the name under which its hits speak of alerts near them; ``alerts`` whether it gives alerts of its own.
+    """
+
+    flag: str | None
+    alerts: bool
+    nulls: str
     query: Query = msgspec.field(name="compiled")
     path: Path
     fingerprint: str
@@ -85,9 +38,23 @@ class Rule(Metadata, frozen=True, kw_only=True):
     def building_block(self) -> bool:
         return self.building_block_type is not None
 
+    def warm_up(self, reach: int) -> str | None:
+        """What "new" rests on, for a rule that looks for what is new and has only ``reach`` seconds of history: as
+        "baseline 3 of 10 days". None where that is enough, and for other rules."""
+        wanted = self.query.window or 0
+        if self.query.shape != "terms" or reach >= wanted:
+            return None
+        unit, size = ("days", 86_400) if wanted >= 86_400 else ("hours", 3600)
+        return f"baseline {reach // size} of {-(-wanted // size)} {unit}"
+
     @property
     def summary(self) -> RuleSummary:
         return RuleSummary(self.rule_id, self.name, self.severity, self.risk_score, self.building_block)
+
+    @property
+    def gap(self) -> int:
+        """Alerts of one key that begin within so many seconds of each other are one (``alert_suppression``)."""
+        return kinds.gap(self)
 
     @property
     def window(self) -> int | None:
@@ -95,62 +62,51 @@ class Rule(Metadata, frozen=True, kw_only=True):
         return self.query.window
 
     @property
+    def meaning(self) -> str:
+        """What it gives alerts for, in words."""
+        query = self.query
+        together = self.alert_suppression if query.shape == "filter" else None
+        keys = together.group_by if together else query.key_names
+        return explain.meaning(query.shape, query.window, keys, query.thresholds, self.gap)
+
+    @property
     def thresholds(self) -> tuple[str, ...]:
         """What must hold of a window for an alert, each in words."""
         return self.query.thresholds
 
 
-def read_rule(path: Path, fields: Fields, fields_fingerprint: str = "") -> Rule:
+def read_rule(path: Path, fields: Fields, fields_fingerprint: str = "", now: int | None = None) -> Rule:
     """The rule in a file. ``fields_fingerprint`` says what the fields' values depend on beside the record.
 
+    ``now`` is what NOW() says, in seconds since the epoch, where that does not follow from the events.
     Raises RuleError.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise RuleError(f"cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
-    about = _metadata(text)
-    if about.type != "esql" or about.language not in ("", "esql"):
-        raise RuleError(f"rules of type {about.type} are not supported", _line_of(text, "type"))
-    line, column = _place_of_query(text, about.query_text)
+    about, own = tables(text)
+    line, column = place_of_query(text, about.query_text)
+    alerts = own.flag is None if own.alerts is None else own.alerts
+    reading = Reading(now, own.nulls == "intended")
     try:
-        query = plan(about.query_text, fields)
-        if query.shape == "lookback":
-            raise RuleError("stats without a date_trunc window in by is not supported yet", line)
+        query = kinds.compiled(about, fields, reading)
     except EsqlError as error:
         first = column if error.line == 1 else 0
         raise RuleError(error.message, line + error.line - 1, first + error.column) from None
-    found_by = f"{_ENGINE}\0{about.rule_id}\0{query.canonical}\0{fields_fingerprint}"
-    fingerprint = hashlib.sha256(found_by.encode()).hexdigest()[:20]
-    return Rule(**msgspec.structs.asdict(about), query=query, path=path, fingerprint=fingerprint)
+    except RuleError as error:
+        raise RuleError(error.message, line_of(text, error.key)) from None
+    if not alerts and query.grouping is not None:
+        raise RuleError("a rule that gives no alerts must not group", line)
+    clock = now if syntax.asks_time(query.canonical) else None
+    parts = (_ENGINE, about.rule_id, query.canonical, query.window, kinds.gap(about), query.key_names, own.nulls, clock,
+             fields_fingerprint, own.flag, alerts)
+    fingerprint = hashlib.sha256("\0".join(map(repr, parts)).encode()).hexdigest()[:20]
+    return Rule(**msgspec.structs.asdict(about), flag=own.flag, alerts=alerts, nulls=own.nulls, query=query,
+                path=path, fingerprint=fingerprint)
 
 
-def _metadata(text: str) -> Metadata:
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        line, column = (int(place[1]), int(place[2])) if place else (text.count("\n") + 1, 1)
-        raise RuleError(f"no TOML: {str(error).partition(' (at ')[0]}", line, column) from None
-    found: Any = table.get("rule")
-    if not isinstance(found, dict):
-        raise RuleError("a hunt file, not a rule" if "hunt" in table else "no [rule] table")
-    if isinstance(names := found.get("investigation_fields"), list):
-        found["investigation_fields"] = {"field_names": names}
-    try:
-        return msgspec.convert(found, Metadata)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
-        name = re.split(r"[.\[`]", where)[0] if where else (re.findall(r"`(\w+)`", what) or ["rule"])[-1]
-        raise RuleError(f"{f'{name}: ' if where else ''}{what[:1].lower()}{what[1:]}", _line_of(text, name)) from None
-
-
-def _line_of(text: str, key: str) -> int:
-    found = re.search(rf"^\s*{re.escape(key)}\s*=", text, re.MULTILINE)
-    return text.count("\n", 0, found.end()) + 1 if found else 1
-
-
-def _place_of_query(text: str, query: str) -> tuple[int, int]:
+def place_of_query(text: str, query: str) -> tuple[int, int]:
     """The line of the file that the query's text begins in, and the column before its first character."""
     start = text.find(query) if query.strip() else -1
     if start < 0:  # it is written with escapes

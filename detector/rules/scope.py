@@ -19,7 +19,8 @@ Row = list[Any]
 Read = Callable[[Row], Any]
 
 RECORD, NOW, TIME = 0, 1, 2
-"""The slots that every row begins with: the Record, and two dates."""
+GROUP = RECORD
+"""The slots that every row begins with: the Record (after STATS the group of rows), and two dates."""
 
 
 class _Unread:
@@ -78,11 +79,27 @@ def constant(value: Any, type: Type) -> Code:
     return Code(lambda _: value, type, isinstance(value, list), constant=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a query is to be taken.
+
+    ``now``: what NOW() says, in seconds since the epoch; None: the event's own time, after STATS the end of the span.
+    ``intended``: whether a negated condition on what is missing is true, as authors often mean it, and not null.
+    """
+
+    now: int | None = None
+    intended: bool = False
+
+
+AS_WRITTEN = Reading()
+
+
 class Frame:
     """Gives out the slots of the rows that one part of a query works on."""
 
-    def __init__(self) -> None:
+    def __init__(self, reading: Reading = AS_WRITTEN) -> None:
         self.size = TIME + 1
+        self.reading = reading
 
     def slot(self) -> int:
         self.size += 1

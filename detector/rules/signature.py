@@ -1,9 +1,11 @@
 """How a function is declared: ``"mv_concat(keyword[], keyword) -> keyword"`` says what it takes and gives.
 
 A parameter is a type, ``any``, ``number``, ``span`` or ``same`` (all ``same`` arguments have one type, numbers widen).
-After it, ``?`` may be left out, ``...`` may come again, ``[]`` is handed over as the list of its values, ``*`` has
-the function applied to each value of a multivalue. An argument without a mark must be single: null, or several
-values, make the result null.
+After it, ``?`` may be left out, ``...`` may come again, ``[]`` is handed over as the list of its values, ``{}`` too and
+then null is the empty list, ``*`` has the function applied to each value of a multivalue. An argument without a mark
+must be single: several values make the result null. So does null, unless it is the empty list.
+The result is a type, ``same``, ``first`` (that of the first argument) or ``wide`` (long, of doubles double); ``[]``
+says that it can be a multivalue.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from detector.values import NUMBERS, SPANS, Type
 @dataclass(frozen=True, slots=True)
 class Parameter:
     type: str
-    mark: str = ""  # "", "[]" or "*"
+    mark: str = ""  # "", "[]", "{}" or "*"
     optional: bool = False
     again: bool = False
 
@@ -41,7 +43,7 @@ class Signature:
         found = re.fullmatch(r"(\w+)\((.*)\) -> (\w+)(\[\])?", text)
         assert found, text
         name, inner, result, many = found.groups()
-        parts = [re.fullmatch(r"(\w+)(\[\]|\*)?(\?)?(\.\.\.)?", part.strip()) for part in inner.split(",") if part]
+        parts = [re.fullmatch(r"(\w+)(\[\]|\{\}|\*)?(\?)?(\.\.\.)?", part.strip()) for part in inner.split(",") if part]
         return cls(name, tuple(Parameter(p[1], p[2] or "", bool(p[3]), bool(p[4])) for p in parts if p), result,
                    bool(many))
 
@@ -66,6 +68,10 @@ class Signature:
                     raise EsqlError(places[place], f"the arguments of {self.name} have different types: "
                                                    f"{same} and {type}")
                 same = joined
+        if self.result == "first":
+            return types[0]
+        if self.result == "wide":
+            return "double" if types[0] == "double" else "long"
         return same if self.result == "same" else self.result  # type: ignore[return-value]
 
 

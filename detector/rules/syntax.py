@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.rules.errors import EsqlError, Span
@@ -18,15 +18,6 @@ class Node:
     """A part of a query. Two that say the same are equal and print the same, wherever they stand."""
 
     at: Span = field(repr=False, compare=False)
-
-    def walk(self) -> Iterator[Node]:
-        """This node and all below it."""
-        yield self
-        for part in fields(self):
-            value = getattr(self, part.name)
-            for child in value if isinstance(value, tuple) else (value,):
-                if isinstance(child, Node):
-                    yield from child.walk()
 
 
 class Expression(Node):
@@ -69,9 +60,10 @@ class Not(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Logic(Expression):
-    operator: str  # and, or
-    left: Expression
-    right: Expression
+    """All of ``operands`` (``and``), or one of them (``or``)."""
+
+    operator: str
+    operands: tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +106,18 @@ class IsNull(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class Holds(Expression):
+    """KQL's condition on a field: true where one of its values fits, false else, also where there is none.
+
+    ``operator``: ``:`` equal, ``*`` like ``value`` as a pattern, ``exists``, or one of ``< <= > >=``.
+    """
+
+    field: Column
+    operator: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cast(Expression):
     operand: Expression
     type: str
@@ -133,6 +137,11 @@ class Aggregation(Node):
 
     named: Named
     condition: Expression | None
+
+
+def asks_time(part: object) -> bool:
+    """Whether a function in a part of a query, or in its printed form, knows the time without being given it."""
+    return any(f"Call(name='{name}'" in str(part) for name in ("now", "tbucket"))
 
 
 class Command(Node):
@@ -258,10 +267,8 @@ def _parse(text: str, start: str) -> Any:
 
 @cache
 def _grammar() -> Lark:
-    from importlib.resources import files
-
     from lark import Lark
 
-    grammar = files("detector.rules").joinpath("esql.lark").read_text(encoding="utf-8")
+    grammar = Path(__file__).with_name("esql.lark").read_text(encoding="utf-8")
     return Lark(grammar, parser="lalr", start=["query", "expression"], propagate_positions=True,
                 maybe_placeholders=True)

@@ -4,7 +4,7 @@ The same every time: nothing in it depends on the clock, the machine or the vers
 library only.
 """
 
-from detector.simulate.stories import STORIES, Finding, Story
+from detector.simulate.stories import OTHERS, STORIES, Finding, Other, Story
 from detector.simulate.trail import Delivery, deliveries
 
-__all__ = ["STORIES", "Delivery", "Finding", "Story", "deliveries"]
+__all__ = ["OTHERS", "STORIES", "Delivery", "Finding", "Other", "Story", "deliveries"]

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from detector.simulate.around import stories
 from detector.simulate.organization import ACCOUNTS, END, HOMES, ORGANIZATION, REGIONS, SECOND_TRAIL, START, stamp
-from detector.simulate.stories import STORIES, Finding, Story
+from detector.simulate.stories import OTHERS, STORIES, Finding, Story
 from detector.simulate.trail import Delivery
 
 WINDOW = 30
@@ -55,8 +56,8 @@ of documentation, addresses come from the ranges reserved for documentation (RFC
 the detector to the answers below.
 
 The trail of organization `{ORGANIZATION}`: {len(ACCOUNTS)} accounts, {len(REGIONS)} regions, {day} from {first}
-to {last} UTC, in the paths and files in which CloudTrail delivers to S3. Account {account} also has a trail of
-its own in {region}, so every file of that region is there twice, under two names.
+to {last} UTC, and a few calls of the twelve days before, in the paths and files in which CloudTrail delivers to S3.
+Account {account} also has a trail of its own in {region}, so every file of that region is there twice, under two names.
 
 | files | records | duplicates | of them calls to DescribeInstances |
 |--:|--:|--:|--:|
@@ -79,6 +80,25 @@ count.
     yield from _table(("story", "tumbling window", "first event", "last event", "-regions", "-events"), (
         (story.title, _window(story, found), stamp(found.first, "%H:%M:%SZ"), stamp(found.last, "%H:%M:%SZ"),
          found.regions, found.events) for story in STORIES for found in story.sliding))
+    yield """
+## What must be found around them
+
+Of each alert: the flags of its principal within half an hour either side, with their counts, the risk that they come
+to, and the rhythm of the principal's sweeps. There is nothing of the stolen key and of the refused one in the days
+before, so both are first seen.
+"""
+    yield from _table(("story", "flags", "-risk", "severity", "sweeps"), (
+        (story.title, ", ".join(f"{flag} {count}" for flag, count in around.flags.items()), around.score,
+         around.severity, around.rhythm) for story, around in stories()))
+    yield """
+## What the other rules find
+
+The other built-in rules, which these logs are not made for, find these. The first time that somebody asks who they are
+is one, since the days before hold little:
+"""
+    yield from _table(("rule", "principal", "-tumbling", "-sliding"), (
+        *((each.rule, f"`{each.principal}`", each.tumbling, each.sliding) for each in OTHERS),
+        ("**alerts**", "", sum(each.tumbling for each in OTHERS), sum(each.sliding for each in OTHERS))))
     yield "\n## The stories"
     for story in STORIES:
         yield f"\n### {story.title}\n\n{_principal(story)}\n\n{story.about}"

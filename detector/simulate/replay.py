@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from detector.simulate.organization import digest
+from detector.simulate.organization import START, digest
 from detector.simulate.trail import Delivery, deliveries
 
 SPEED = 150.0
@@ -17,12 +17,15 @@ SPEED = 150.0
 def replay(root: Path, stop: threading.Event, speed: float = SPEED) -> None:
     """Writes the trail below ``root``, ``speed`` times as fast as life, until it is all there or ``stop`` is set.
 
+    What was there before the simulated day is there at once.
+
     Blocks; to be called in a thread, which has to have ended before ``root`` is removed.
     """
     began, first = time.monotonic(), None
     for delivery in deliveries():
-        first = delivery.at if first is None else first
-        due = began + (delivery.at - first) / speed
+        if first is None and delivery.at >= START:
+            first = delivery.at
+        due = began + (delivery.at - (first or delivery.at)) / speed
         if stop.wait(max(0.0, due - time.monotonic())):
             return
         land(root, delivery)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from detector.simulate.noise import noise
 from detector.simulate.organization import ORGANIZATION, SECOND_TRAIL, letters, number, stamp
+from detector.simulate.past import past
 from detector.simulate.shapes import Event
 from detector.simulate.stories import STORIES
 
@@ -48,7 +49,7 @@ def deliveries() -> Iterator[Delivery]:
 
 def _files() -> Iterator[Delivery]:
     batches: dict[_Batch, list[Event]] = defaultdict(list)
-    for events in (noise(), *(story.events() for story in STORIES)):
+    for events in (past(), noise(), *(story.events() for story in STORIES)):
         for event in events:
             batches[_batch(event)].append(event)
     for batch, events in batches.items():

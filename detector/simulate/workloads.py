@@ -72,6 +72,9 @@ _THROTTLED = Failure("ThrottlingException", "Rate exceeded")
 _SLOW_DOWN = Failure("Client.RequestLimitExceeded", "Request limit exceeded.")
 _NO_POLICY = Failure("NoSuchBucketPolicy", "The bucket policy does not exist")
 
+CAROL = iam_user(DEVELOPMENT, "carol", "198.51.100.25", agents.LINUX_CLI)
+"""A developer who works with a long-term key."""
+
 
 def _always(who: Caller) -> Callable[[int], Caller]:
     return lambda _run: who
@@ -82,12 +85,16 @@ def _decrypt(context: Json, via: str) -> Step:
                 resource=_KEY, via=via)
 
 
+def fleet_session(account: str, region: str, place: int) -> Caller:
+    """The session of one of the servers behind a load balancer."""
+    return role_session(account, "app-server", instance(account, region, place),
+                        f"10.{20 + number(region, 40)}.4.{11 + place}", agents.BOTO3_SERVER, START - 2400 - 60 * place)
+
+
 def _fleet(account: str, region: str, size: int) -> Iterator[Routine]:
     """Servers behind a load balancer, and the services that keep them running."""
     for place in range(size):
-        server = instance(account, region, place)
-        who = role_session(account, "app-server", server, f"10.{20 + number(region, 40)}.4.{11 + place}",
-                           agents.BOTO3_SERVER, START - 2400 - 60 * place)
+        server, who = instance(account, region, place), fleet_session(account, region, place)
         yield Routine(f"server {place}", region, 420, _always(who), (
             Step("secretsmanager", "GetSecretValue", {"secretId": "app/{stage}/database"}),
             _decrypt({"SecretARN": "arn:aws:secretsmanager:{region}:{account}:secret:app/{stage}/database"},
@@ -250,18 +257,17 @@ def _people() -> Iterator[Routine]:
         Step("ec2", "GetConsoleOutput", {"instanceId": "{instance}"}, share=0.3),
     ), pace=4)
 
-    carol = iam_user(DEVELOPMENT, "carol", "198.51.100.25", agents.LINUX_CLI)
-    refused = Failure("AccessDenied", f"User: {carol.arn} is not authorized to perform: iam:ListRoles on resource: "
+    refused = Failure("AccessDenied", f"User: {CAROL.arn} is not authorized to perform: iam:ListRoles on resource: "
                       f"arn:aws:iam::{DEVELOPMENT}:role/ because no identity-based policy allows the iam:ListRoles "
                       "action")
-    yield Routine("experiments", HOMES[DEVELOPMENT][0], 1300, _always(carol), (
+    yield Routine("experiments", HOMES[DEVELOPMENT][0], 1300, _always(CAROL), (
         Step("sts", "GetCallerIdentity"),
         Step("ec2", "DescribeInstances", {"instancesSet": {}, "filterSet": {}}),
         Step("ec2", "StartInstances", {"instancesSet": {"items": [{"instanceId": "{instance}"}]}}, share=0.3),
         Step("ec2", "StopInstances", {"instancesSet": {"items": [{"instanceId": "{instance}"}]}}, share=0.3),
         Step("cloudformation", "DescribeStacks", {"stackName": "playground"}),
     ), pace=9)
-    yield Routine("mistakes", GLOBAL_REGION, 2700, _always(carol), (Step("iam", "ListRoles", failure=refused),))
+    yield Routine("mistakes", GLOBAL_REGION, 2700, _always(CAROL), (Step("iam", "ListRoles", failure=refused),))
 
     browser = replace(iam_user(DEVELOPMENT, "dave", "198.51.100.26", agents.BROWSER), console=True)
     browser = replace(browser, identity={k: v for k, v in browser.identity.items() if k != "accessKeyId"})

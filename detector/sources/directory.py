@@ -1,21 +1,26 @@
 """Files on disk: found by a sweep, woken by the system's change events.
 
-The sweep (``os.scandir``) is the truth. Change events get lost without an error under load, so they only say that
-it may be worth sweeping now.
+The sweep (``os.scandir``) is the truth. Change events get lost without an error under load, so they only say where it
+is worth looking now. A tree that is too large to be swept all the time is swept where it is hot: folders whose
+modification time has changed, files that were written lately, and what the events named. All of it is swept again
+every now and then.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fnmatch
+import glob
 import os
 import re
 import stat
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from detector.accounting import FileState
+from detector.sources.source import Found
 
 _BEING_WRITTEN = re.compile(
     r"\.(?:gz|json|jsonl|ndjson)\.[A-Za-z0-9]{8}$"  # aws s3 cp and sync: NAME.json.gz.1a2B3c4D
@@ -27,17 +32,15 @@ _BEING_WRITTEN = re.compile(
 )
 """Names under which copying tools write before they rename; the final name is read when it appears."""
 
-
-class Found(NamedTuple):
-    """A file as the sweep sees it. ``problem`` tells why it cannot be read or is not read (yet)."""
-
-    path: str
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    problem: tuple[FileState, str, str] | None = None
-    """(state, reason, detail), as the file's row in the store will say."""
+_CHEAP = 0.02
+"""Seconds that a whole sweep may take to be made every time."""
+_FULL_EVERY = 600.0
+_REST = 100
+"""Or this many times as long as it took, where that is less."""
+_GROWING = 120 * 10**9
+"""Nanoseconds since its last write in which a file is looked at in every sweep."""
+_RACY = 3 * 10**9
+"""Nanoseconds in which a folder may have changed again without another modification time."""
 
 
 def being_written(name: str) -> bool:
@@ -46,55 +49,183 @@ def being_written(name: str) -> bool:
 
 
 class Directory:
-    """Some files and folders. A root that does not exist yet may appear later."""
+    """Some files, folders and patterns (``*``, ``?``, ``**``). A root that does not exist yet may appear later."""
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self.roots = [Path(root).absolute() for root in roots]
+        self._folders: dict[str, int] = {}
+        """Every folder, with its modification time when it was listed."""
+        self._growing: set[str] = set()
+        self._owner: dict[tuple[int, int], str] = {}
+        """By which path each file is read: the others are links to it."""
+        self._listed: set[str] | None = None
+        """The folders that the last sweep has listed; None: all."""
+        self._hints: set[str] = set()
+        self._full_due = 0.0
+        self._watching: Iterator[set[tuple[object, str]]] | None = None
+        self._watched: list[Path] = []
 
     def sweep(self) -> Iterator[Found]:
-        """Every regular file below the roots, each once, whatever links lead to it.
+        """Every regular file below the roots, each once, whatever links lead to it; or those that may have changed.
 
         A folder that may not be listed is found as one quarantined file, so that it is not overlooked.
         """
+        begun = time.monotonic()
+        hints, self._hints = self._hints, set()
+        if begun < self._full_due:
+            yield from self._sweep_hot(hints)
+            return
+        self._folders, self._owner, self._growing, self._listed = {}, {}, set(), None
+        yield from self._walk(self._starts())
+        took = time.monotonic() - begun
+        self._full_due = 0.0 if took < _CHEAP else time.monotonic() + min(_FULL_EVERY, _REST * took)
+
+    def covers(self, path: str) -> bool:
+        """Whether the last sweep would have found a file at this path, if it were still there."""
+        if self._listed is not None:
+            return os.path.dirname(path) in self._listed
+        return any(fnmatch.fnmatchcase(path, str(root)) if _is_pattern(root) else _is_below(path, str(root))
+                   for root in self.roots)
+
+    def committed(self, paths: Sequence[str]) -> None:
+        """Nothing hangs on it."""
+
+    def problems(self) -> list[str]:
+        return []
+
+    def ended(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self._watching = None
+
+    def wait(self, stop: threading.Event, seconds: float) -> None:
+        """Return when something may have changed, after ``seconds`` at the latest, or when ``stop`` is set."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not stop.is_set():
+            changes = self._changes(stop, left)
+            if changes is None:
+                stop.wait(left)
+            elif changes:
+                self._hints.update(path for _, path in changes)
+                return
+
+    def _changes(self, stop: threading.Event, seconds: float) -> set[tuple[object, str]] | None:
+        """The next change events, none after a while; None where there is nothing that gives events."""
+        watched = [root for root in self.roots if root.exists()]
+        if watched != self._watched or self._watching is None:
+            self._watched = watched
+            self._watching = _watch(watched, stop, min(seconds, 1.0)) if watched else None
+        if self._watching is None:
+            return None
+        # Out of watches, or a root went away: the sweep still comes.
+        with contextlib.suppress(OSError, RuntimeError):
+            if (changes := next(self._watching, None)) is not None:
+                return changes
+        self._watching = None
+        return None
+
+    def _starts(self) -> list[str]:
+        starts: list[str] = []
+        for root in self.roots:
+            starts += sorted(glob.glob(str(root), recursive=True)) if _is_pattern(root) else [str(root)]
+        return starts
+
+    def _walk(self, starts: Sequence[str]) -> Iterator[Found]:
         folders: set[tuple[int, int]] = set()
-        files: set[tuple[int, int]] = set()
-        due = [str(root) for root in reversed(self.roots)]
+        due = list(reversed(starts))
         while due:
             path = due.pop()
             try:
                 status = os.stat(path)
-                identity = (status.st_dev, status.st_ino)
                 if stat.S_ISREG(status.st_mode):
-                    yield Found(path, *identity, status.st_size, status.st_mtime_ns, _problem(path, identity in files))
-                    files.add(identity)
-                elif stat.S_ISDIR(status.st_mode) and identity not in folders:
-                    folders.add(identity)
-                    with os.scandir(path) as entries:
-                        due += sorted((entry.path for entry in entries), reverse=True)
+                    yield self._file(path, status)
+                elif stat.S_ISDIR(status.st_mode) and (status.st_dev, status.st_ino) not in folders:
+                    folders.add((status.st_dev, status.st_ino))
+                    due += self._list(path, status.st_mtime_ns)
             except PermissionError as error:
                 yield Found(path, 0, 0, 0, 0, ("quarantined", "unreadable", f"{error.strerror}: allow reading it"))
             except OSError:
                 continue  # it went away, or is a link that leads nowhere: there is nothing to read
 
-    def covers(self, path: str) -> bool:
-        """Whether the sweep would find a file at this path."""
-        return any(Path(path).is_relative_to(root) for root in self.roots)
+    def _list(self, path: str, mtime_ns: int) -> list[str]:
+        with os.scandir(path) as entries:
+            names = sorted((entry.path for entry in entries), reverse=True)
+        self._folders[path] = mtime_ns
+        if self._listed is not None:
+            self._listed.add(path)
+        return names
 
-    def wait(self, stop: threading.Event, seconds: float) -> None:
-        """Return when something may have changed, after ``seconds`` at the latest, or when ``stop`` is set."""
-        watched = [root for root in self.roots if root.exists()]
-        if not watched:
-            stop.wait(seconds)
+    def _file(self, path: str, status: os.stat_result) -> Found:
+        identity = (status.st_dev, status.st_ino)
+        owner = self._owner.setdefault(identity, path)
+        linked = owner != path and _is_at(owner, identity)
+        if not linked:
+            self._owner[identity] = path
+        if time.time_ns() - status.st_mtime_ns < _GROWING:
+            self._growing.add(path)
+        else:
+            self._growing.discard(path)
+        return Found(path, *identity, status.st_size, status.st_mtime_ns, _problem(path, linked))
+
+    def _sweep_hot(self, hints: set[str]) -> Iterator[Found]:
+        self._listed = set()
+        now = time.time_ns()
+        starts: dict[str, None] = dict.fromkeys(path for path in self._starts() if path not in self._folders)
+        for path, listed in list(self._folders.items()):
+            try:
+                changed = os.stat(path).st_mtime_ns
+            except OSError:
+                del self._folders[path]
+                continue
+            if changed != listed or now - changed < _RACY:
+                starts[path] = None
+        starts |= dict.fromkeys(self._growing)
+        starts |= dict.fromkeys(path for path in hints if self._covers_root(path))
+        seen: set[str] = set()
+        for path in starts:
+            for found in self._walk_new(path):
+                if found.path not in seen:
+                    seen.add(found.path)
+                    yield found
+
+    def _walk_new(self, path: str) -> Iterator[Found]:
+        """The file at ``path``; the files right in the folder ``path``, and all below its folders that are new."""
+        if path not in self._folders:
+            yield from self._walk([path])
             return
-        from watchfiles import watch  # it costs 40 ms, and a scan never waits
+        try:
+            inner = self._list(path, os.stat(path).st_mtime_ns)
+        except OSError:
+            return  # the next whole sweep says what became of it
+        yield from self._walk([each for each in reversed(inner) if each not in self._folders])
 
-        with contextlib.suppress(OSError, RuntimeError):  # out of watches, or a root went away: the sweep still comes
-            for _ in watch(*watched, stop_event=stop, rust_timeout=int(seconds * 1000), yield_on_timeout=True,
-                           debounce=200, step=50, watch_filter=None, raise_interrupt=False,
-                           ignore_permission_denied=True):
-                return
-        if not stop.is_set():
-            stop.wait(seconds)
+    def _covers_root(self, path: str) -> bool:
+        return any(_is_below(path, str(root)) for root in self.roots if not _is_pattern(root))
+
+
+def _watch(roots: Sequence[Path], stop: threading.Event, seconds: float) -> Iterator[set[tuple[object, str]]]:
+    from watchfiles import watch  # it costs 40 ms, and a scan never waits
+
+    return iter(watch(*roots, stop_event=stop, rust_timeout=max(1, int(seconds * 1000)),  # type: ignore[arg-type]
+                      yield_on_timeout=True, debounce=200, step=50, watch_filter=None, raise_interrupt=False,
+                      ignore_permission_denied=True))
+
+
+def _is_pattern(root: Path) -> bool:
+    return glob.has_magic(str(root)) and not root.exists()
+
+
+def _is_below(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip("/") + "/")
+
+
+def _is_at(path: str, identity: tuple[int, int]) -> bool:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == identity
 
 
 def _problem(path: str, known: bool) -> tuple[FileState, str, str] | None:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+
 from detector.store.alerts import LATENESS, Changes
+from detector.store.completeness import Completeness, Feed, Finding, Freshness, Quarantined
+from detector.store.correlated import Correlated
 from detector.store.ingest import FileRead, FileRow, Ingest
 from detector.store.state import ReadOnly, StateError
 from detector.store.triage import HistoryEntry, Triage
 
-__all__ = ["LATENESS", "Changes", "FileRead", "FileRow", "HistoryEntry", "ReadOnly", "StateError", "Store"]
+__all__ = ["LATENESS", "Changes", "Feed", "FileRead", "FileRow", "Finding", "Freshness", "HistoryEntry", "Quarantined",
+           "ReadOnly", "StateError", "Store"]
 
 
-class Store(Ingest, Triage):
+class Store(Ingest, Correlated, Completeness, Triage):
     """One state file, or a temporary one. Safe to use from several threads of one process."""
+
+    def _open(self, path: Path | None, closing: contextlib.ExitStack) -> None:
+        super()._open(path, closing)
+        if not self.read_only:
+            self.notice_expiry()

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from detector.alert import Alert, Event, Mode, Status
-from detector.derive import derive
-from detector.huntlog import Suppression, matches
+from detector.baseline import principal_of
+from detector.correlate import REACH, Context
+from detector.derive import derive, reach, succeeds
+from detector.huntlog import Suppression, matches, news
+from detector.lineage import Lineage
+from detector.record import format_time
 from detector.rules.rule import Rule
 from detector.store.state import State
 from detector.window import Hit
@@ -27,12 +31,22 @@ class Changes(msgspec.Struct, frozen=True):
     withdrawn: tuple[str, ...] = ()
 
 
-_ALERT = ("SELECT a.alert_id, content, revision, settled, coalesce(status, 'open'), supersedes "
+_ALERT = ("SELECT content, revision, settled, coalesce(status, 'open'), supersedes, context "
           "FROM alert a LEFT JOIN status USING (alert_id)")
-_HIT = ("SELECT e.body, f.path, e.offset, e.place, h.inputs FROM hit h JOIN event e USING (identity) "
+FROM_EVENT = "FROM event e JOIN file f USING (file_id)"
+_HIT = ("SELECT e.body, f.path, e.offset, e.place, h.inputs, h.bucket FROM hit h JOIN event e USING (identity) "
         "JOIN file f USING (file_id) WHERE h.series_id = ? AND h.bucket BETWEEN ? AND ? AND e.time >= ? AND e.time < ? "
         "ORDER BY e.time, h.identity")
 _content = msgspec.msgpack.Decoder(Alert)
+_context = msgspec.msgpack.Decoder(Context)
+_UNKNOWN = Context([], None, None)
+
+
+class _Put(NamedTuple):
+    """``brought_by``: the file that an event was known from before, None for a new one; ``revised``: it differs now."""
+
+    brought_by: int | None
+    revised: bool
 
 
 class Alerts(State):
@@ -55,7 +69,7 @@ class Alerts(State):
             return []
         series, start, until, width = window[0]
         rows = self._rows(_HIT, series, start // width, (until - 1) // width, start, until)
-        return sorted((_hit(row).event for row in rows), key=lambda e: (e.time, e.region, e.event_id))
+        return sorted((hit.event for hit in _hits(rows, width)), key=lambda e: (e.time, e.region, e.event_id))
 
     def settle(self, watermark: float) -> Changes:
         """Settle the alerts whose windows the watermark has passed by the lateness."""
@@ -63,6 +77,19 @@ class Alerts(State):
             due = [name for (name,) in db.execute("UPDATE alert SET settled = 1 WHERE settled = 0 AND until <= ? "
                                                   "RETURNING alert_id", (watermark - LATENESS,))]
             return Changes(self._named(db, due))
+
+    def _put_event(self, db: sqlite3.Connection, name: bytes, event: Event, file_id: int) -> _Put:
+        """Keep an event under its identity. Of two that claim one, the smaller stands, whichever came first."""
+        held = db.execute("SELECT file_id, body FROM event WHERE identity = ?", (name,)).fetchone()
+        body = msgspec.msgpack.encode(msgspec.structs.astuple(event)[:-1])
+        place = (event.time, file_id, event.position.offset, event.position.index)
+        if held is None:
+            db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", (name, *place, body))
+            return _Put(None, False)
+        if body < held[1]:
+            db.execute("UPDATE event SET time = ?, file_id = ?, offset = ?, place = ?, body = ? WHERE identity = ?",
+                       (*place, body, name))
+        return _Put(held[0], body < held[1])
 
     def _named(self, db: sqlite3.Connection, names: Iterable[str]) -> tuple[Alert, ...]:
         rows = [row for name in names for row in db.execute(f"{_ALERT} WHERE a.alert_id = ?", (name,))]
@@ -72,12 +99,13 @@ class Alerts(State):
         now = self._clock()
         active = [suppression for suppression in self._suppressions() if suppression.active(now)]
         found = []
-        for _, content, revision, settled, status, supersedes in rows:
+        for content, revision, settled, status, supersedes, context in rows:
             alert = _content.decode(content)
-            by = next((s.suppression_id for s in active if matches(s, alert)), None)
-            found.append(msgspec.structs.replace(
-                alert, revision=revision, settled=bool(settled), status=status,
-                supersedes=msgspec.json.decode(supersedes), suppressed_by=by))
+            known = _context.decode(context) if context else _UNKNOWN
+            alert = msgspec.structs.replace(
+                alert, revision=revision, settled=bool(settled), status=status, flags=known.flags,
+                baseline=known.baseline, risk=known.risk, supersedes=msgspec.json.decode(supersedes))
+            found.append(_judged(alert, active))
         return found
 
     def _suppressions(self) -> list[Suppression]:
@@ -92,15 +120,17 @@ class Alerts(State):
             rule_id, text, width = db.execute("SELECT rule_id, key, width FROM series WHERE series_id = ?",
                                               (series,)).fetchone()
             rule, key = self._rules[rule_id], tuple(msgspec.json.decode(text))
-            slides = self._mode == "sliding" and rule.query.window is not None
+            far = reach(rule, self._mode)
             for first, last in _runs(buckets):
                 start, end = first * width, (last + 1) * width
-                if slides:
-                    start, end = _reach(db, series, start - width + 1, end + width - 1)
-                hits = self._hits(db, series, width, start, end + width if slides else end, rule.query.minimum)
+                if far:
+                    start, end = _reach(db, series, start - far + 1, end + far - 1)
+                hits = self._hits(db, series, width, start - far, end + far, rule.query.minimum)
                 held = _held(db, series, start, end)
-                derived = {alert.alert_id: alert for alert in derive(rule, self._mode, key, hits, end)}
-                changed += self._reconcile(db, series, derived, held, withdrawn)
+                derived = {alert.alert_id: alert for alert in derive(rule, self._mode, key, hits, start, end)}
+                changed += self._reconcile(db, series, derived, held, withdrawn, succeeds(rule))
+                if rule.flag and rule.query.shape != "filter":
+                    db.execute("UPDATE alert SET stale = 1 WHERE start < ? AND until > ?", (end + REACH, start - REACH))
         alerts = self._named(db, changed)
         self._note_hidden(db, alerts)
         return Changes(alerts, tuple(withdrawn))
@@ -111,29 +141,37 @@ class Alerts(State):
                               (series, *buckets)).fetchone()
         if count < minimum:
             return []
-        return [_hit(row) for row in db.execute(_HIT, (series, *buckets, start, end))]
+        return list(_hits(db.execute(_HIT, (series, *buckets, start, end)), width))
 
     def _reconcile(self, db: sqlite3.Connection, series: int, derived: Mapping[str, Alert],
-                   held: dict[str, _Held], withdrawn: list[str]) -> Iterator[str]:
-        """Write what was derived over what was held; the ids of the alerts that are new or differ."""
+                   held: dict[str, _Held], withdrawn: list[str], near: int) -> Iterator[str]:
+        """Write what was derived over what was held; the ids of the alerts that are new or differ.
+
+        An alert takes the place of one that is gone and that it overlaps, or is within ``near`` seconds of.
+        """
         gone = {name: alert for name, alert in held.items() if name not in derived}
         for name, alert in derived.items():
             content = msgspec.msgpack.encode(alert)
             start, until = _extent(alert)
-            if name in held:
-                if held[name].content != content:
-                    db.execute("UPDATE alert SET start = ?, until = ?, content = ?, revision = revision + 1 "
-                               "WHERE alert_id = ?", (start, until, content, name))
-                    yield name
+            lineage = Lineage.of(alert.facets)
+            before = held.get(name)
+            if before is not None and before.content == content:
                 continue
-            followed = [old for old, it in gone.items() if it.start < until and start < it.until]
-            supersedes = sorted({*followed, *(older for old in followed for older in gone[old].supersedes)})
-            revision = 1 + max((gone[old].revision for old in followed), default=0)
-            db.execute("INSERT INTO alert VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
-                       (name, series, start, until, content, revision, msgspec.json.encode(supersedes).decode()))
+            followed = [old for old, it in gone.items() if it.start < until + near and start < it.until + near]
+            past = [*(gone[old] for old in followed), *([before] if before else [])]
+            supersedes = msgspec.json.encode(sorted({*followed, *(older for it in past for older in it.supersedes)}))
+            if before is None:
+                revision = 1 + max((it.revision for it in past), default=0)
+                db.execute("INSERT INTO alert VALUES (?, ?, ?, ?, ?, ?, 0, ?, NULL, '', -1, 1)",
+                           (name, series, start, until, content, revision, supersedes.decode()))
+            else:
+                db.execute("UPDATE alert SET start = ?, until = ?, content = ?, revision = revision + 1, stale = 1, "
+                           "supersedes = ? WHERE alert_id = ?", (start, until, content, supersedes.decode(), name))
+            if before is None or lineage.own != before.lineage.own or (start, until) != (before.start, before.until):
+                self._put_lineage(db, name, lineage, alert)
             for old in followed:
                 del gone[old]
-            self._follow(db, followed, name)
+            self._follow(db, followed, name, joined=before is not None)
             withdrawn += followed
             yield name
         for name in gone:
@@ -141,9 +179,21 @@ class Alerts(State):
             self._record(db, name, "withdrawn", "records that came later changed what its rule says of this window")
             withdrawn.append(name)
 
-    def _follow(self, db: sqlite3.Connection, old: Sequence[str], new: str) -> None:
-        """Status, notes and suppressions go with the alert that takes the place of others."""
+    def _put_lineage(self, db: sqlite3.Connection, name: str, lineage: Lineage, alert: Alert) -> None:
+        """Whose alert it is: its signals are searched for anew, and the baseline knows whom it speaks of."""
+        db.execute("DELETE FROM signal WHERE alert_id = ?", (name,))
+        db.execute("UPDATE alert SET lineage = ?, searched = -1 WHERE alert_id = ?",
+                   (msgspec.json.encode(lineage).decode(), name))
+        facets = alert.facets
+        who = {*facets.accounts, *facets.access_keys, *(principal_of(arn) for arn in facets.arns)}
+        db.executemany("INSERT OR IGNORE INTO alert_who VALUES (?, ?)", [(each, name) for each in who])
+
+    def _follow(self, db: sqlite3.Connection, old: Sequence[str], new: str, joined: bool) -> None:
+        """Status, notes and suppressions go with the alert that takes the place of others, or that others join."""
         decided: list[Status] = []
+        if old and joined:
+            found = db.execute("SELECT status FROM status WHERE alert_id = ?", (new,)).fetchone()
+            decided.append(found[0] if found else "open")
         for name in old:
             db.execute("DELETE FROM alert WHERE alert_id = ?", (name,))
             found = db.execute("DELETE FROM status WHERE alert_id = ? RETURNING status", (name,)).fetchone()
@@ -158,14 +208,38 @@ class Alerts(State):
                 break
 
     def _note_hidden(self, db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
-        """Record which active suppression hides which of these alerts."""
+        """Record which active suppression hides which of these alerts, and which of them break through."""
         now = self._clock()
+        self._note_expired(db)
         for alert in alerts:
+            if alert.broke_through:
+                self._note_broken(db, alert, now)
             if alert.suppressed_by is not None:
                 new = db.execute("INSERT OR IGNORE INTO hidden VALUES (?, ?, ?)",
                                  (alert.suppressed_by, alert.alert_id, now)).rowcount
                 if new:
                     self._record(db, alert.alert_id, "hidden", f"by suppression {alert.suppressed_by}")
+
+    def _note_broken(self, db: sqlite3.Connection, alert: Alert, now: float) -> None:
+        for suppression in self._suppressions():
+            if suppression.active(now) and matches(suppression, alert):
+                brought = ", ".join(news(suppression, alert))
+                row = (suppression.suppression_id, alert.alert_id, brought)
+                new = db.execute("INSERT INTO broken VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
+                                 "brought = excluded.brought WHERE brought != excluded.brought", row).rowcount
+                if new:
+                    self._record(db, alert.alert_id, "broke-through", f"suppression {row[0]}: {brought}")
+                    self._record(db, row[0], "broke-through", f"alert {alert.alert_id}: {brought}")
+
+    def _note_expired(self, db: sqlite3.Connection) -> None:
+        """Record which suppressions have ended by themselves since anybody looked."""
+        now = self._clock()
+        for suppression in self._suppressions():
+            name = suppression.suppression_id
+            if suppression.state(now) == "expired" and db.execute(
+                    "SELECT kind FROM history WHERE subject = ? AND kind IN ('created', 'extended', 'expired') "
+                    "ORDER BY entry_id DESC LIMIT 1", (name,)).fetchone() != ("expired",):
+                self._record(db, name, "expired", f"at {format_time(suppression.expires)}")
 
 
 class _Held(msgspec.Struct):
@@ -174,13 +248,26 @@ class _Held(msgspec.Struct):
     content: bytes
     revision: int
     supersedes: list[str]
+    lineage: Lineage
+
+
+def _judged(alert: Alert, active: Iterable[Suppression]) -> Alert:
+    """The alert, hidden by the first suppression that speaks of it and to which it brings nothing new."""
+    brought: dict[str, None] = {}
+    for suppression in active:
+        if matches(suppression, alert):
+            if not (new := news(suppression, alert)):
+                return msgspec.structs.replace(alert, suppressed_by=suppression.suppression_id)
+            brought |= dict.fromkeys(new)
+    return msgspec.structs.replace(alert, broke_through=list(brought)) if brought else alert
 
 
 def _held(db: sqlite3.Connection, series: int, start: int, end: int) -> dict[str, _Held]:
     """The alerts of the series that overlap ``[start, end)``."""
-    return {name: _Held(from_, until, content, revision, msgspec.json.decode(supersedes))
-            for name, from_, until, content, revision, supersedes in db.execute(
-                "SELECT alert_id, start, until, content, revision, supersedes FROM alert "
+    return {name: _Held(from_, until, content, revision, msgspec.json.decode(supersedes),
+                        msgspec.json.decode(lineage, type=Lineage))
+            for name, from_, until, content, revision, supersedes, lineage in db.execute(
+                "SELECT alert_id, start, until, content, revision, supersedes, lineage FROM alert "
                 "WHERE series_id = ? AND start < ? AND until > ?", (series, end, start))}
 
 
@@ -212,7 +299,14 @@ def _extent(alert: Alert) -> tuple[int, int]:
     return alert.window.start, alert.window.end
 
 
-def _hit(row: Any) -> Hit:
-    body, path, offset, place, inputs = row
-    event = msgspec.convert([*msgspec.msgpack.decode(body), (os.fsdecode(path), offset, place)], Event)
-    return Hit(event, tuple(msgspec.msgpack.decode(inputs)))
+def _hits(rows: Iterable[Any], width: int) -> Iterator[Hit]:
+    """The hits of rows, but for a claim to another time than the one that stands for the event."""
+    for *row, inputs, bucket in rows:
+        event = event_of(row)
+        if event.time // width == bucket:
+            yield Hit(event, tuple(msgspec.msgpack.decode(inputs)))
+
+
+def event_of(row: Any) -> Event:
+    body, path, offset, place = row
+    return msgspec.convert([*msgspec.msgpack.decode(body), (os.fsdecode(path), offset, place)], Event)

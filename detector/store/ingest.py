@@ -14,11 +14,14 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from detector.accounting import Accounting, FileState
+from detector.baseline import Spans
+from detector.formats.digests import Digest
 from detector.partial import Partial, Tally, merge
 from detector.record import json_text
 from detector.rules import RuleSet
 from detector.rules.rule import Rule
 from detector.store.alerts import Alerts, Changes
+from detector.store.completeness import put_content, put_feed
 from detector.window import WindowKey
 
 
@@ -26,7 +29,7 @@ class FileRow(msgspec.Struct, frozen=True):
     """A file as it was when it was last looked at. ``path`` as ``os.fsdecode`` gives it; times in nanoseconds.
 
     ``resume`` is the byte up to which its lines are committed (0 for a whole document), ``print`` recognizes the
-    content up to there, ``generation`` tells by which rules it was searched.
+    content up to there (up to ``size`` for a document), ``generation`` tells by which rules it was searched.
     """
 
     path: str
@@ -43,16 +46,22 @@ class FileRow(msgspec.Struct, frozen=True):
 
 
 class FileRead(msgspec.Struct):
-    """What reading a file came to. ``again``: it was read from its start though nothing but the rules had changed."""
+    """What reading a file came to. ``again``: it was read from its start, though what it begins with had been."""
 
     file: FileRow
     partial: Partial
     again: bool = False
-
-
+    sha256: bytes | None = None
+    """Of the unpacked content, where it was asked for."""
+    digest: Digest | None = None
+    """What the file says, where it is a digest file."""
 
 
 _FILE = "path, device, inode, size, mtime_ns, state, reason, detail, resume, print, generation"
+
+
+_TELLING = frozenset({"account", "principal", "access-key", "changed-region"})
+"""The kinds of sight that an alert's context rests on."""
 
 
 class Ingest(Alerts):
@@ -70,8 +79,11 @@ class Ingest(Alerts):
             fresh = [rule for rule in rules if held.get(rule.rule_id, [None])[0] != rule.fingerprint]
             for rule in fresh:
                 self._drop_windows(db, rule.rule_id)
-            if fresh:
+            if any(rule.alerts for rule in fresh):
                 db.execute("UPDATE progress SET generation = generation + 1")
+            if any(rule.flag for rule in fresh) or held.keys() - self._rules.keys():
+                db.execute("DELETE FROM signal")
+                db.execute("UPDATE alert SET searched = -1, stale = 1")
             for rule in rules:
                 if rule not in fresh and held[rule.rule_id][1] != mode:
                     self._derive_all(db, rule)
@@ -84,11 +96,33 @@ class Ingest(Alerts):
         return [FileRow(os.fsdecode(path), *rest) for path, *rest in self._rows(f"SELECT {_FILE} FROM file")]
 
     def move(self, moved: Iterable[tuple[str, str]], lost: Iterable[str]) -> None:
-        """Files that have a new path, (old, new), and files that are gone before any record of theirs was kept."""
+        """Files that have a new path, (old, new), and files that are gone and will not be read further."""
+        paths = [(os.fsencode(old), os.fsencode(new)) for old, new in moved]
         with self._writing() as db:
-            db.executemany("UPDATE file SET path = ? WHERE path = ?",
-                           [(os.fsencode(new), os.fsencode(old)) for old, new in moved])
-            db.executemany("DELETE FROM file WHERE path = ? AND seen = 0", [(os.fsencode(path),) for path in lost])
+            # They may change places: each goes by way of a name that no file can have.
+            db.executemany("UPDATE file SET path = ? WHERE path = ?", [(b"\0" + new, old) for old, new in paths])
+            for _, new in paths:
+                self._absorb(db, b"\0" + new, new)
+            db.executemany("UPDATE file SET path = ? WHERE path = ?", [(new, b"\0" + new) for _, new in paths])
+            db.executemany("DELETE FROM content WHERE path IN (?, ?)", paths)  # hashed again where it matters
+            for path in map(os.fsencode, lost):
+                db.execute("DELETE FROM file WHERE path = ? AND seen = 0", (path,))
+                db.execute("UPDATE file SET state = 'read', reason = NULL, detail = NULL WHERE path = ?", (path,))
+
+    def _absorb(self, db: sqlite3.Connection, path: bytes, replaced: bytes) -> None:
+        """What had been read of a file that another replaces stays counted, as with one whose content is replaced."""
+        (file_id,) = db.execute("SELECT file_id FROM file WHERE path = ?", (path,)).fetchone()
+        found = db.execute("SELECT file_id, seen, duplicate FROM file WHERE path = ?", (replaced,)).fetchone()
+        if found is None:
+            return
+        old, seen, duplicate = found
+        db.execute("UPDATE event SET file_id = ? WHERE file_id = ?", (file_id, old))
+        db.execute("INSERT INTO file_count SELECT ?, kind, reason, count FROM file_count WHERE file_id = ? "
+                   "ON CONFLICT DO UPDATE SET count = count + excluded.count", (file_id, old))
+        db.execute("UPDATE file SET seen = seen + ?, duplicate = duplicate + ? WHERE file_id = ?",
+                   (seen, duplicate, file_id))
+        db.execute("DELETE FROM file_count WHERE file_id = ?", (old,))
+        db.execute("DELETE FROM file WHERE file_id = ?", (old,))
 
     def commit(self, reads: Sequence[FileRead], newest_allowed: float = float("inf")) -> Changes:
         """Keep what was read, with the files' new places, and what follows: all of it or nothing.
@@ -98,8 +132,12 @@ class Ingest(Alerts):
         union = merge(read.partial for read in reads)
         with self._writing() as db:
             ids = {read.file.path: self._put_file(db, read) for read in reads}
-            self._put_events(db, union, ids, {read.file.path for read in reads if read.again})
+            for read in reads:
+                put_content(db, read.file.path, read, self._clock())
+            revised = self._put_events(db, union, ids, {read.file.path for read in reads if read.again})
             touched = self._put_hits(db, union)
+            self._touch(db, revised, touched)
+            self._put_sights(db, union.sights)
             newest = max((tally.last for tally in union.chunks.values()
                           if tally.last is not None and tally.last <= newest_allowed), default=None)
             if newest is not None:
@@ -134,51 +172,79 @@ class Ingest(Alerts):
         file = read.file
         path = os.fsencode(file.path)
         tallies = [tally for (source, _), tally in read.partial.chunks.items() if source == file.path]
-        if read.again:
+        if read.again and (file.path, 0) in read.partial.chunks:
             db.execute("DELETE FROM file_count WHERE file_id = (SELECT file_id FROM file WHERE path = ?)", (path,))
             db.execute("UPDATE file SET seen = 0, duplicate = 0, first = NULL, last = NULL WHERE path = ?", (path,))
+        if (file.path, 0) in read.partial.chunks:
+            db.execute("DELETE FROM chunk WHERE file_id = (SELECT file_id FROM file WHERE path = ?)", (path,))
+        sequence = 0
+        if tallies:
+            (sequence,) = db.execute("UPDATE progress SET sequence = sequence + 1 RETURNING sequence").fetchone()
         first = min((t.first for t in tallies if t.first is not None), default=None)
         last = max((t.last for t in tallies if t.last is not None), default=None)
         (file_id,) = db.execute(
-            f"INSERT INTO file ({_FILE}, seen, duplicate, first, last, read_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
+            f"INSERT INTO file ({_FILE}, seen, duplicate, first, last, read_at, sequence) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
             "device = excluded.device, inode = excluded.inode, size = excluded.size, mtime_ns = excluded.mtime_ns, "
             "state = excluded.state, reason = excluded.reason, detail = excluded.detail, resume = excluded.resume, "
             "print = excluded.print, generation = excluded.generation, seen = seen + excluded.seen, "
             "first = min(coalesce(first, excluded.first), coalesce(excluded.first, first)), "
-            "last = max(coalesce(last, excluded.last), coalesce(excluded.last, last)), read_at = excluded.read_at "
-            "RETURNING file_id",
+            "last = max(coalesce(last, excluded.last), coalesce(excluded.last, last)), read_at = excluded.read_at, "
+            "sequence = max(sequence, excluded.sequence) RETURNING file_id",
             (path, file.device, file.inode, file.size, file.mtime_ns, file.state, file.reason, file.detail, file.resume,
-             file.print, file.generation, sum(t.seen for t in tallies), first, last, self._clock()),
+             file.print, file.generation, sum(t.seen for t in tallies), first, last, self._clock(), sequence),
         ).fetchone()
+        put_feed(db, file.path, sum(t.bridged for t in tallies), sum(t.bridged_read_only for t in tallies), read.again)
+        db.executemany("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?)", [
+            (file_id, offset, tally.first, tally.last, tally.marks)
+            for (source, offset), tally in read.partial.chunks.items()
+            if source == file.path and tally.first is not None])
         for kind, counted in _reasons(tallies):
             for reason, count in counted.items():
                 db.execute("INSERT INTO file_count VALUES (?, ?, ?, ?) "
                            "ON CONFLICT DO UPDATE SET count = count + excluded.count", (file_id, kind, reason, count))
         return int(file_id)
 
-    def _put_events(self, db: sqlite3.Connection, union: Partial, ids: dict[str, int], again: set[str]) -> None:
-        """Keep the events, and count as duplicates the hits beyond the first of each.
+    def _put_sights(self, db: sqlite3.Connection, sights: Spans) -> None:
+        """Widen the baseline, and mark the alerts for which its past has changed."""
+        for (kind, who, what), (first, last) in sights.items():
+            held = db.execute("SELECT first, last FROM sight WHERE kind = ? AND who = ? AND what = ?",
+                              (kind, who, what)).fetchone()
+            if held is None:
+                db.execute("INSERT INTO sight VALUES (?, ?, ?, ?, ?)", (kind, who, what, first, last))
+            elif first < held[0] or last > held[1]:
+                db.execute("UPDATE sight SET first = min(first, ?), last = max(last, ?) "
+                           "WHERE kind = ? AND who = ? AND what = ?", (first, last, kind, who, what))
+            if (held is None or first < held[0]) and kind in _TELLING:
+                db.execute("UPDATE alert SET stale = 1 WHERE until > ? AND alert_id IN "
+                           "(SELECT alert_id FROM alert_who WHERE who = ?)", (first, who))
+
+    def _put_events(self, db: sqlite3.Connection, union: Partial, ids: dict[str, int], again: set[str]) -> list[bytes]:
+        """Keep the events, and count as duplicates the hits beyond the first of each; which events differ now.
 
         An event that a re-read file brought itself the last time is no duplicate.
         """
+        revised = []
         brought = Counter(dict.fromkeys(ids, 0))
         for (source, _), tally in union.chunks.items():
             brought[source] += tally.hits
         for name, event in union.events.items():
             source = event.position.source
-            held = db.execute("SELECT file_id, body FROM event WHERE identity = ?", (name,)).fetchone()
-            body = msgspec.msgpack.encode(msgspec.structs.astuple(event)[:-1])
-            place = (event.time, ids[source], event.position.offset, event.position.index)
-            if held is None:
-                db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", (name, *place, body))
-            elif body < held[1]:
-                db.execute("UPDATE event SET time = ?, file_id = ?, offset = ?, place = ?, body = ? WHERE identity = ?",
-                           (*place, body, name))
-            if held is None or (source in again and held[0] == ids[source]):
+            put = self._put_event(db, name, event, ids[source])
+            if put.brought_by is None or (source in again and put.brought_by == ids[source]):
                 brought[source] -= 1
+            if put.revised:
+                revised.append(name)
         db.executemany("UPDATE file SET duplicate = duplicate + ? WHERE file_id = ?",
                        [(count, ids[path]) for path, count in brought.items() if count])
+        return revised
+
+    def _touch(self, db: sqlite3.Connection, revised: Iterable[bytes], touched: dict[int, set[int]]) -> None:
+        """Two records that claim one identity and differ are rare enough to look through all windows for."""
+        for name in revised:
+            for series, bucket in db.execute("SELECT series_id, bucket FROM rule JOIN series USING (rule_id) "
+                                             "JOIN hit USING (series_id) WHERE identity = ?", (name,)):
+                touched[series].add(bucket)
 
     def _put_hits(self, db: sqlite3.Connection, union: Partial) -> dict[int, set[int]]:
         """Grow the windows; which buckets of which series were touched."""

@@ -24,9 +24,11 @@ CREATE TABLE file (            -- every file found: what it was when read, how f
     duplicate INTEGER NOT NULL,
     first    INTEGER,                   -- span of event times: which pivots need this file
     last     INTEGER,
-    read_at  REAL NOT NULL
+    read_at  REAL NOT NULL,
+    sequence INTEGER NOT NULL           -- grows with every read that brought records
 ) STRICT;
 CREATE INDEX file_span ON file (first, last);
+CREATE INDEX file_sequence ON file (sequence);
 
 CREATE TABLE file_count (      -- records of a file that were not kept, by reason
     file_id INTEGER NOT NULL REFERENCES file,
@@ -34,6 +36,15 @@ CREATE TABLE file_count (      -- records of a file that were not kept, by reaso
     reason  TEXT NOT NULL,
     count   INTEGER NOT NULL,
     PRIMARY KEY (file_id, kind, reason)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE chunk (           -- what was read of a file at once, and who is in it: which chunks a search needs
+    file_id INTEGER NOT NULL REFERENCES file ON DELETE CASCADE,
+    offset  INTEGER NOT NULL,
+    first   INTEGER NOT NULL,
+    last    INTEGER NOT NULL,
+    marks   BLOB NOT NULL,
+    PRIMARY KEY (file_id, offset)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE event (           -- what is kept of a record that some rule counted
@@ -69,10 +80,39 @@ CREATE TABLE alert (
     content    BLOB NOT NULL,           -- what its hits say
     revision   INTEGER NOT NULL,
     settled    INTEGER NOT NULL,
-    supersedes TEXT NOT NULL
+    supersedes TEXT NOT NULL,
+    context    BLOB,                    -- flags, baseline and risk, once known
+    lineage    TEXT NOT NULL,           -- the principals that count as its own
+    searched   INTEGER NOT NULL,        -- up to which file sequence its signals are complete
+    stale      INTEGER NOT NULL         -- whether the context must be made again
 ) STRICT;
 CREATE INDEX alert_window ON alert (series_id, start);
+CREATE INDEX alert_start ON alert (start);
 CREATE INDEX alert_provisional ON alert (until) WHERE settled = 0;
+CREATE INDEX alert_stale ON alert (alert_id) WHERE stale = 1;
+
+CREATE TABLE alert_who (       -- which alerts speak of whom: accounts and principals as the baseline names them
+    who      TEXT NOT NULL,
+    alert_id TEXT NOT NULL REFERENCES alert ON DELETE CASCADE,
+    PRIMARY KEY (who, alert_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX alert_who_alert ON alert_who (alert_id);
+
+CREATE TABLE signal (          -- the events of an alert's principal that a flag rule counted near its window
+    alert_id TEXT NOT NULL REFERENCES alert ON DELETE CASCADE,
+    flag     TEXT NOT NULL,
+    identity BLOB NOT NULL REFERENCES event,
+    PRIMARY KEY (alert_id, flag, identity)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sight (           -- the baseline
+    kind  TEXT NOT NULL,
+    who   TEXT NOT NULL,
+    what  TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    last  INTEGER NOT NULL,
+    PRIMARY KEY (kind, who, what)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE status (          -- what the analyst decided; an alert without a row is open
     alert_id TEXT PRIMARY KEY,
@@ -109,6 +149,13 @@ CREATE TABLE hidden (          -- which alerts a suppression has hidden
     PRIMARY KEY (suppression_id, alert_id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE broken (          -- which alerts broke through a suppression, and what they brought
+    suppression_id TEXT NOT NULL REFERENCES suppression,
+    alert_id       TEXT NOT NULL,
+    brought        TEXT NOT NULL,
+    PRIMARY KEY (suppression_id, alert_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE history (         -- append only
     entry_id INTEGER PRIMARY KEY,
     at       REAL NOT NULL,
@@ -125,11 +172,37 @@ CREATE TABLE rule (            -- the rules that the files have been searched by
     mode        TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE named (           -- files that a digest file says there are
+    name   TEXT NOT NULL,               -- unique in itself, so it is the same wherever it was copied
+    key    TEXT NOT NULL,               -- where the trail put it
+    sha256 BLOB NOT NULL,               -- of its unpacked content
+    oldest INTEGER,
+    newest INTEGER,
+    digest TEXT NOT NULL,               -- path of the digest file
+    named_at REAL NOT NULL,
+    PRIMARY KEY (name, sha256)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE content (         -- what the files hold that a digest may name
+    path   BLOB PRIMARY KEY,
+    name   TEXT NOT NULL,
+    sha256 BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX content_name ON content (name);
+
+CREATE TABLE feed (            -- files with records from EventBridge, which may leave the read-only ones out
+    path      BLOB PRIMARY KEY,
+    records   INTEGER NOT NULL,
+    read_only INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE progress (        -- one row
     generation INTEGER NOT NULL,        -- grows when a rule comes or changes: older files are searched again
-    newest     INTEGER                  -- newest event time read that the clock allows
+    newest     INTEGER,                 -- newest event time read that the clock allows
+    sequence   INTEGER NOT NULL,        -- of the last read that brought records
+    risk       TEXT NOT NULL            -- by which table the risks were summed up
 ) STRICT;
-INSERT INTO progress VALUES (0, NULL);
+INSERT INTO progress VALUES (0, NULL, 0, '');
 """,)
 
 

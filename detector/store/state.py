@@ -57,6 +57,7 @@ class State:
             file = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="trailhound-")), "hunt.db")
         else:
             file = path
+            _refuse_foreign(file)
             try:
                 file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self.holder = _hold(file, closing)
@@ -143,12 +144,11 @@ def _connect(path: Path, durable: bool = True) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
-            _refuse_foreign(db, path)
             db.execute("PRAGMA busy_timeout = 5000")
-            db.execute("PRAGMA journal_mode = WAL")
             db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
             db.execute("PRAGMA foreign_keys = ON")
-            migrate(db)
+            migrate(db)  # before the log, so that the file itself says at once whose it is
+            db.execute("PRAGMA journal_mode = WAL")
         except BaseException:
             db.close()
             raise
@@ -167,8 +167,13 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
         raise StateError(f"{path}: {error}: close the other trailhound, or use --db FILE") from None
 
 
-def _refuse_foreign(db: sqlite3.Connection, path: Path) -> None:
-    owner = db.execute("PRAGMA application_id").fetchone()[0]
-    empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if owner != APPLICATION_ID and not (owner == 0 and empty):
-        raise StateError(f"{path}: a database of another program: name another file with --db FILE")
+def _refuse_foreign(path: Path) -> None:
+    """Raise StateError where there is a file that is no state of ours, before anything is made beside it."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError:
+        return  # none there yet; or it will be said when it is opened
+    ours = header[:16] == b"SQLite format 3\0" and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
+    if header and not ours:
+        raise StateError(f"{path}: not a state of trailhound: name another file with --db FILE")

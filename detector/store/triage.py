@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from detector.alert import Alert, Status
-from detector.huntlog import Context, Edit, Note, Suppression, Words, check, matches
+from detector.huntlog import Context, Edit, Note, Suppression, Words, check, taught
 from detector.record import format_time
 from detector.store.alerts import Alerts
 from detector.store.state import StateError, author
@@ -80,19 +80,19 @@ class Triage(Alerts):
                 for suppression in reversed(self._suppressions())]
 
     def suppress(self, suppression: Suppression) -> Suppression:
-        """Start hiding what matches; the suppression with its id. Raises ValueError where ``huntlog.check`` does."""
+        """Start hiding what matches and looks as it does now; the suppression with its id, and what it has seen.
+
+        Raises ValueError where ``huntlog.check`` does.
+        """
         made = msgspec.structs.replace(suppression, suppression_id=secrets.token_hex(4), author=author(),
                                        created=self._clock())
         check(made)
+        made = taught(made, self.alerts())
         with self._writing() as db:
             db.execute("INSERT INTO suppression VALUES (?, ?, ?)", (made.suppression_id, made.created, _text(made)))
             self._record(db, made.suppression_id, "created",
                          f"{made.scope} {made.value} until {format_time(made.expires)}")
-            hit = [alert for alert in self.alerts() if matches(made, alert)]
-            db.executemany("INSERT INTO hidden VALUES (?, ?, ?)",
-                           [(made.suppression_id, alert.alert_id, made.created) for alert in hit])
-            for alert in hit:
-                self._record(db, alert.alert_id, "hidden", f"by suppression {made.suppression_id}")
+        self._note_newly_hidden()
         return self._suppression(made.suppression_id)
 
     def extend(self, suppression_id: str, expires: float) -> Suppression:
@@ -109,6 +109,13 @@ class Triage(Alerts):
         if held.lifted is not None:
             return held
         return self._change(msgspec.structs.replace(held, lifted=self._clock()), "lifted", "")
+
+    def notice_expiry(self) -> None:
+        """Record the suppressions that have ended while nothing was written."""
+        now = self._clock()
+        if any(suppression.state(now) == "expired" for suppression in self._suppressions()):
+            with self._writing() as db:
+                self._note_expired(db)
 
     def history(self, subject: str) -> list[HistoryEntry]:
         """What happened to an alert or a suppression, oldest first."""

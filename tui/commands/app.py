@@ -13,25 +13,26 @@ from detector.sources.directory import Directory
 from detector.store import Store
 from tui import config
 from tui.cli import Failure
-from tui.commands.common import directory_of, rules_of
+from tui.commands.common import rules_of, sources_of
 
 
 def run(args: argparse.Namespace) -> int:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise Failure("the app needs a terminal: use trailhound scan or trailhound tail instead")
     return _demo() if args.demo else _hunt(args)
 
 
 def _hunt(args: argparse.Namespace) -> int:
-    directory = directory_of(args.sources, live=True)
+    source = sources_of(args.sources, live=True)
     rules = rules_of(args)
     store = Store.open(config.state_path(args.db))
     from tui import app
 
     try:
-        pipeline = None if store.read_only else Pipeline(store, rules, directory)
+        pipeline = None if store.read_only else Pipeline(store, rules, source)
         return app.run(store, rules, pipeline, " ".join(args.sources) or "no source")
     finally:
+        source.close()
         store.close()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,9 @@ from pathlib import Path
 from detector.accounting import Accounting
 from detector.record import parse_time
 from detector.rules import RuleSet, load
-from detector.sources.directory import Directory
+from detector.sources.named import open_sources
+from detector.sources.source import NoSource, Source
+from detector.store import Store
 from detector.visible import visible
 from tui import config
 from tui.cli import Failure
@@ -30,7 +31,8 @@ def rules_of(args: argparse.Namespace) -> RuleSet:
     for path in paths:
         if not path.exists():
             raise Failure(f"{path}: no such rule file or folder: check the name")
-    rules = load(paths, not args.no_builtin, args.window, Path(asn).expanduser() if asn else None)
+    now = time_of(getattr(args, "now", None), "--now")
+    rules = load(paths, not args.no_builtin, args.window, Path(asn).expanduser() if asn else None, now)
     for problem in rules.problems:
         say(f"rule not used: {problem}")
     if not len(rules):
@@ -38,14 +40,12 @@ def rules_of(args: argparse.Namespace) -> RuleSet:
     return rules
 
 
-def directory_of(sources: Sequence[str], live: bool) -> Directory:
-    """The files and folders named; where it is live, they may appear later."""
-    for source in sources:
-        if source.startswith("s3://"):
-            raise Failure(f"{source}: buckets cannot be read directly yet: aws s3 sync {source} FOLDER, and name that")
-        if not live and not os.path.exists(source):
-            raise Failure(f"{source}: no such file or folder: check the name")
-    return Directory([Path(source) for source in sources])
+def sources_of(names: Sequence[str], live: bool, since: int | None = None, until: int | None = None) -> Source:
+    """The sources named; where it is live, files and folders may appear later."""
+    try:
+        return open_sources(names, live, since, until)
+    except NoSource as error:
+        raise Failure(str(error)) from None
 
 
 def time_of(text: str | None, option: str) -> int | None:
@@ -66,6 +66,17 @@ def accounting_lines(sums: Accounting) -> list[str]:
         f"+ {_reasons(sums.records_skipped)} skipped + {_reasons(sums.records_rejected)} rejected"
         + (f"; {sums.late_unmerged:,} late-unmerged" if sums.late_unmerged else ""),
     ]
+
+
+def completeness_lines(store: Store, final: bool) -> list[str]:
+    """What is missing, changed or blind, a line each. ``final``: nothing more is to come."""
+    return [*map(str, store.integrity(final)), *(str(feed) for feed in store.feeds() if feed.blind)]
+
+
+def cost_lines() -> list[str]:
+    """What reading buckets has cost, where there were any."""
+    objects = sys.modules.get("detector.sources.objects")
+    return [str(objects.usage)] if objects and objects.usage.lists else []
 
 
 def _reasons(counts: dict[str, int]) -> str:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from detector.rules import Rule, load
+from detector.ecs import Fields, fields
+from detector.hunt import compiled, read_hunt
+from detector.rules import Rule, rule_files
+from detector.rules.advice import advice
+from detector.rules.metadata import RuleError, is_hunt
+from detector.rules.rule import place_of_query, read_rule
 from detector.visible import visible
 from tui.cli import FAILED, RAN
 from tui.commands.common import rules_of, say
@@ -14,19 +21,66 @@ from tui.commands.common import rules_of, say
 def run(args: argparse.Namespace) -> int:
     if args.files is None:
         for rule in rules_of(args):
-            print(f"{rule.rule_id}  {rule.severity:8}  {visible(rule.name)}\n    {visible(_in_words(rule))}")
+            flag = f"flag {rule.flag}: " if rule.flag else ""
+            print(f"{rule.rule_id}  {rule.severity:8}  {visible(rule.name)}\n    {flag}{visible(rule.meaning)}")
         return RAN
-    rules = load([Path(name) for name in args.files], builtin=False)
-    for rule in rules:
-        print(f"{rule.path}: {visible(rule.name)}: {visible(_in_words(rule))}")
-    for problem in rules.problems:
-        say(str(problem))
-    return FAILED if rules.problems else RAN
+    return _check([Path(name).expanduser() for name in args.files])
 
 
-def _in_words(rule: Rule) -> str:
-    query = rule.query
-    if query.window is None:
-        return "each event that its query lets through"
-    keys = ", ".join(query.key_names) or "all callers together"
-    return f"in windows of {query.window} s by {keys}: {' and '.join(rule.thresholds) or 'any event'}"
+def _check(paths: Sequence[Path]) -> int:
+    """Say of each file what it looks for and what there is to know, or what is wrong and where."""
+    table = fields()
+    by_id: dict[str, Path] = {}
+    status = RAN
+    for path in rule_files(paths):
+        try:
+            lines = list(_hunt(path, table) if is_hunt(path) else _rule(path, table, by_id))
+        except RuleError as error:
+            status = FAILED
+            say(f"{path}:{error.line}:{error.column}: {error.message}")
+            if excerpt := pointed(_text(path), error.line, error.column):
+                print(excerpt, file=sys.stderr)
+            continue
+        print(*lines, sep="\n")
+    return status
+
+
+def _rule(path: Path, table: Fields, by_id: dict[str, Path]) -> Iterator[str]:
+    rule = read_rule(path, table)
+    if (other := by_id.setdefault(rule.rule_id, path)) != path:
+        raise RuleError(f"the same rule_id as {other}")
+    yield f"{path}: {visible(rule.name)}: {visible(rule.meaning)}"
+    yield from _notes(path, rule, table)
+
+
+def _notes(path: Path, rule: Rule, table: Fields) -> Iterator[str]:
+    line, column = place_of_query(_text(path), rule.query_text)
+    for note in advice(rule, table, rule.nulls == "strict"):
+        at = note.column + (column if note.line == 1 else 0)
+        yield f"{path}:{line + note.line - 1}:{at}: note: {visible(note.sentence)}"
+
+
+def _hunt(path: Path, table: Fields) -> Iterator[str]:
+    hunt, text = read_hunt(path)
+    for query in hunt.queries:
+        compiled(query, table, 0, text)
+    number = "one query" if len(hunt.queries) == 1 else f"{len(hunt.queries)} queries"
+    yield f"{path}: {visible(hunt.name)}: a hunt of {number}"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return ""
+
+
+def pointed(text: str, line: int, column: int) -> str:
+    """The line of a text with a caret under the column (both from 1); empty where the text has no such line."""
+    lines = text.split("\n")
+    if not 1 <= line <= len(lines):
+        return ""
+    before, after = lines[line - 1][:column - 1], lines[line - 1][column - 1:]
+    shown = visible(before.replace("\t", " "), 1000)
+    margin = " " * len(str(line))
+    return f"  {line} | {shown}{visible(after.replace(chr(9), ' '), 1000)}\n  {margin} | {' ' * len(shown)}^"

@@ -5,39 +5,53 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from detector.alert import Alert
 from detector.export import export_alerts
+from detector.integrity import integrity_alerts
 from detector.pipeline import Pipeline, Update
+from detector.rules import RuleSet
 from detector.store import Store
 from detector.visible import visible
 from tui import config
 from tui.cli import FOUND, RAN
-from tui.commands.common import accounting_lines, directory_of, rules_of, say, time_of
+from tui.commands.common import accounting_lines, completeness_lines, cost_lines, rules_of, say, sources_of, time_of
 
 
 def run(args: argparse.Namespace) -> int:
     since, until = time_of(args.since, "--since"), time_of(args.until, "--until")
     now = time_of(args.now, "--now")
-    directory = directory_of(args.sources, live=False)
     rules = rules_of(args)
+    source = sources_of(args.sources, False, since, until)
     store = Store.open(config.state_path(args.db) if args.db else None)
     try:
-        pipeline = Pipeline(store, rules, directory, args.jobs, clock=time.time if now is None else lambda: float(now))
+        pipeline = Pipeline(store, rules, source, args.jobs, clock=time.time if now is None else lambda: float(now))
         pipeline.scan(_narrate)
-        alerts = [alert for alert in reversed(store.alerts())
+        alerts = [alert for alert in (*reversed(store.alerts()), *integrity_alerts(store.integrity(final=True)))
                   if (since is None or alert.last_event >= since) and (until is None or alert.first_event < until)]
         if args.format == "table":
             sys.stdout.write(table(alerts))
         else:
             sys.stdout.write(export_alerts(alerts, args.format))
-        for line in accounting_lines(store.accounting()):
+        for line in (*completeness_lines(store, True), *accounting_lines(store.accounting()), *cost_lines()):
             say(line)
         say(f"{len(alerts):,} {'alert' if len(alerts) == 1 else 'alerts'}")
+        for line in _warm_ups(rules, alerts):
+            say(line)
     finally:
+        source.close()
         store.close()
     return FOUND if args.exit_code and alerts else RAN
+
+
+def _warm_ups(rules: RuleSet, alerts: Sequence[Alert]) -> Iterator[str]:
+    """The rules that look for what is new, and had too little history to tell."""
+    for rule in rules:
+        reaches = [alert.baseline.reach(alert.first_event) for alert in alerts
+                   if alert.rule.id == rule.rule_id and alert.baseline]
+        if short := [reach for reach in reaches if rule.warm_up(reach)]:
+            yield f"{rule.name}: {len(short):,} of its alerts rest on a short history ({rule.warm_up(min(short))})"
 
 
 def _narrate(update: Update) -> None:
@@ -50,7 +64,7 @@ def _narrate(update: Update) -> None:
 
 def table(alerts: Sequence[Alert]) -> str:
     """Alerts for the eye: a line each, columns aligned; the principal comes last, since it may be of any length."""
-    rows = [("TIME (UTC)", "SEV", "STATUS", "REG", "CALLS", "SPAN", "ACCOUNT", "SOURCE", "PRINCIPAL")]
+    rows = [("TIME (UTC)", "SEV", "STATUS", "REG", "CALLS", "SPAN", "ACCOUNT", "SOURCE", "RULE", "PRINCIPAL")]
     for alert in alerts:
         sources = alert.facets.source_addresses
         rows.append((
@@ -58,7 +72,7 @@ def table(alerts: Sequence[Alert]) -> str:
             "suppressed" if alert.suppressed_by else alert.status, str(len(alert.facets.regions)),
             str(alert.event_count), f"{alert.span}s", visible(alert.account),
             visible(sources[0] if len(sources) == 1 else f"{len(sources)} addresses", 39),
-            visible(alert.principal) or "(no ARN)",
+            visible(alert.rule.name, 40), visible(alert.principal) or "(no ARN)",
         ))
     if len(rows) == 1:
         return ""

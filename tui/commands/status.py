@@ -7,9 +7,29 @@ import time
 
 from detector.record import format_time
 from detector.store import Store
+from detector.visible import visible
 from tui import config
 from tui.cli import RAN
-from tui.commands.common import accounting_lines
+from tui.commands.common import accounting_lines, completeness_lines
+
+_SHOWN = 20
+
+
+def source_lines(store: Store, now: float) -> list[str]:
+    """How fresh each region is, what is in quarantine, what is missing or blind."""
+    lines = []
+    for place in store.freshness():
+        cadence = "no cadence yet" if place.cadence is None else f"every {place.cadence / 60:,.0f} min"
+        verdict = "late" if place.late(now) else "proven by digests" if place.proven else "as usual"
+        lines.append(f"{'region':14} {visible(place.account)} {visible(place.region):15} {place.files:>9,} files  "
+                     f"{place.bytes / 1e6:>9,.1f} MB  {place.records:>11,} records  "
+                     f"newest {format_time(place.newest)}  {cadence}, {verdict}"
+                     + (f", {place.failed:,} in quarantine" if place.failed else ""))
+    quarantine = store.quarantine()
+    lines += [f"{'quarantine':14} {visible(file.path)}: {visible(file.detail)}" for file in quarantine[:_SHOWN]]
+    if len(quarantine) > _SHOWN:
+        lines.append(f"{'':14} and {len(quarantine) - _SHOWN:,} more")
+    return [*lines, *(f"{'incomplete':14} {visible(line)}" for line in completeness_lines(store, False))]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
         for line in accounting_lines(store.accounting()):
             name, rest = line.split(" ", 1)
             print(f"{name:14} {rest}")
+        for line in source_lines(store, now):
+            print(line)
         print(f"newest event   {format_time(newest) if newest is not None else 'none'}")
         print(f"alerts         {len(alerts):,}: "
               + ", ".join(f"{sum(alert.status == status for alert in alerts):,} {status}"

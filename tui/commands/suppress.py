@@ -8,7 +8,8 @@ import time
 
 import msgspec
 
-from detector.huntlog import SCOPES, Suppression, interval, preview
+from detector import risk
+from detector.huntlog import ALWAYS, NOVELTIES, SCOPES, Suppression, interval, preview
 from detector.record import format_time, json_text
 from detector.store import Store
 from detector.visible import visible
@@ -30,15 +31,26 @@ def _add(store: Store, args: argparse.Namespace) -> None:
     scope, value = next((scope, given) for scope in SCOPES
                         if (given := getattr(args, scope.replace("-", "_"))) is not None)
     now = time.time()
+    alerts, until = store.alerts(), store.newest() or now
     try:
-        made = store.suppress(Suppression(scope, value, args.rule, now, now + interval(args.interval), args.ticket,
-                                          args.owner, args.justification))
+        wanted = Suppression(scope, value, args.rule, now, now + interval(args.interval), args.ticket, args.owner,
+                             args.justification, break_at=args.break_at, waived=sorted(_waived(args.waive)))
+        made = store.suppress(wanted)
     except ValueError as error:
         raise Failure(str(error)) from None
-    would = preview(made, store.alerts(), store.newest() or now)
+    hidden, through = preview(made, alerts, until)
     print(made.suppression_id)
     say(f"hides {made.scope} {made.value} until {format_time(made.expires)}; "
-        f"of the last 30 days' alerts it hides {len(would)}")
+        f"of the last 30 days' alerts it hides {len(hidden)}; {len(through)} break through")
+    for alert, brought in through:
+        say(f"  {format_time(alert.first_event)}  {alert.alert_id}  {', '.join(brought)}")
+
+
+def _waived(names: list[str]) -> set[str]:
+    known = {*ALWAYS, *NOVELTIES, *risk.load().flags, "tool-tell"}
+    if strange := sorted(set(names) - known):
+        raise ValueError(f"{strange[0]}: nothing of that name breaks through: name one of {', '.join(sorted(known))}")
+    return set(names)
 
 
 def _list(store: Store, args: argparse.Namespace) -> None:

@@ -12,12 +12,12 @@ from detector.pipeline import Pipeline, Update
 from detector.store import ReadOnly, Store
 from tui import config
 from tui.cli import RAN
-from tui.commands.common import accounting_lines, directory_of, rules_of, say
+from tui.commands.common import accounting_lines, completeness_lines, cost_lines, rules_of, say, sources_of
 
 
 def run(args: argparse.Namespace) -> int:
-    directory = directory_of(args.sources, live=True)
     rules = rules_of(args)
+    source = sources_of(args.sources, live=True)
     store = Store.open(config.state_path(args.db))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -37,9 +37,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         if store.read_only:
             raise ReadOnly(f"{store.holder} is using this state: close it there, or name another with --db FILE")
-        Pipeline(store, rules, directory).run(stop, publish)
-        for line in accounting_lines(store.accounting()):
+        Pipeline(store, rules, source).run(stop, publish)
+        for line in (*completeness_lines(store, False), *accounting_lines(store.accounting()), *cost_lines()):
             say(line)
     finally:
+        source.close()
         store.close()
     return RAN

@@ -14,6 +14,7 @@ from random import Random
 from detector.simulate.organization import START, at, stream
 from detector.simulate.shapes import Event
 from detector.simulate.stories import attacks, benign, edges
+from detector.simulate.workloads import CAROL
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,17 @@ class Story:
         return list(self.tell(stream(f"story/{self.name}")))
 
 
+@dataclass(frozen=True)
+class Other:
+    """What a further built-in rule must find of a principal: how many alerts, by kind of window."""
+
+    rule_id: str
+    rule: str
+    principal: str | None
+    tumbling: int
+    sliding: int
+
+
 def _found(first: str, last: str, regions: int, events: int) -> Finding:
     return Finding(at(first), at(last), regions, events)
 
@@ -59,6 +71,7 @@ def _story(title: str, tell: Callable[[Random], Iterator[Event]], principal: str
 
 STORIES: tuple[Story, ...] = (
     _story("A stolen key", attacks.stolen_key, attacks.CI_DEPLOY.arn, _found("11:58:02", "11:58:13", 17, 34)),
+    _story("A borrowed role", attacks.borrowed_role, attacks.RELEASE_BOT.arn, _found("10:31:03", "10:31:17", 17, 17)),
     _story("An inventory", benign.inventory, benign.scanner(START).arn,
            *(_found(f"{hour}:00:04", f"{hour}:00:07", 17, 17) for hour in (10, 11, 12))),
     _story("A look in the console", benign.console_view, benign.ALICE.arn, _found("10:02:17", "10:02:17", 17, 17)),
@@ -70,4 +83,19 @@ STORIES: tuple[Story, ...] = (
     _story("A sweep that is refused", attacks.refused_sweep, attacks.LEGACY_EXPORT.arn,
            _found("12:21:33", "12:21:42", 17, 17)),
     _story("Callers without an ARN", edges.without_arn, None, _found("12:40:02", "12:40:26", 12, 13)),
+)
+
+_FIRST = "fe4abb31-3c75-40f8-982a-799b81115488", "Asked for the first time whose credentials it has"
+_BURST = "9a49ff4f-e499-47be-9fef-bb7626646381", "Many different listings from the command line"
+_SLOW = "6edddbdd-ab21-46f3-8cd9-e9ea841d9311", "EC2 instances listed region by region"
+_REFUSED = "c11fd14f-a657-4a89-ad8d-3b71c3814627", "A long-term key refused in many regions"
+
+OTHERS: tuple[Other, ...] = (
+    Other(*_FIRST, CAROL.arn, 1, 1),
+    Other(*_FIRST, attacks.CONTRACTOR.arn, 1, 1),
+    Other(*_FIRST, attacks.CI_DEPLOY.arn, 1, 1),
+    Other(*_FIRST, attacks.LEGACY_EXPORT.arn, 1, 1),
+    Other(*_SLOW, attacks.CONTRACTOR.arn, 1, 1),
+    Other(*_BURST, attacks.CONTRACTOR.arn, 1, 2),
+    Other(*_REFUSED, attacks.LEGACY_EXPORT.arn, 1, 1),
 )

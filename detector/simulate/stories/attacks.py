@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 from detector.simulate import agents
@@ -18,10 +19,22 @@ from detector.simulate.organization import (
     resource_id,
     volume,
 )
-from detector.simulate.shapes import Event, call, denied, describe_instances, iam_user, long_time, uuid
+from detector.simulate.shapes import (
+    Event,
+    assume_role,
+    call,
+    denied,
+    describe_instances,
+    iam_user,
+    long_time,
+    role_session,
+    uuid,
+)
 
 CI_DEPLOY = iam_user(PRODUCTION, "ci-deploy", "203.0.113.7", agents.KALI_CLI)
 CONTRACTOR = iam_user(DEVELOPMENT, "contractor-dev", "192.0.2.91", agents.PACU)
+RELEASE_BOT = iam_user(PRODUCTION, "release-bot", "198.51.100.87", agents.LINUX_CLI)
+RELEASE_ADMIN = role_session(PRODUCTION, "release-admin", "cli", "198.51.100.87", agents.LINUX_CLI, at("10:33:10"))
 LEGACY_EXPORT = iam_user(DEVELOPMENT, "legacy-export", "198.51.100.140", agents.LINUX_CLI)
 
 
@@ -70,6 +83,25 @@ def stolen_key(rng: Random) -> Iterator[Event]:
     }})
     yield call(rng, who, at("12:15:05"), "iam", "AttachUserPolicy", home,
                {"userName": "backup-operator", "policyArn": "arn:aws:iam::aws:policy/AdministratorAccess"})
+
+
+def borrowed_role(rng: Random) -> Iterator[Event]:
+    """The key of a release robot sweeps all 17 regions from a laptop, then opens a session of a role with more rights,
+    and that session makes a user with a login. The file with the new user comes 40 minutes late.
+
+    One alert: 17 regions, 17 calls. What the session did is counted with it; the late file raises its risk.
+    """
+    who, home = RELEASE_BOT, GLOBAL_REGION
+    yield call(rng, who, at("10:30:44"), "ec2", "DescribeRegions", home, {"regionSet": {}})
+    for place, region in enumerate(REGIONS):
+        yield describe_instances(rng, who, at("10:31:03") + place * 14 // 16, region)
+    yield assume_role(rng, who, at("10:33:10"), home, RELEASE_ADMIN)
+    yield call(rng, RELEASE_ADMIN, at("10:34:02"), "iam", "ListRoles", home)
+    yield call(rng, RELEASE_ADMIN, at("10:34:20"), "iam", "ListUsers", home)
+    for moment, action in ((at("10:41:15"), "CreateUser"), (at("10:41:40"), "CreateLoginProfile")):
+        event = call(rng, RELEASE_ADMIN, moment, "iam", action, home, {"userName": "svc-metrics-2"})
+        event.record["addendum"] = {"reason": "DELIVERY_DELAY"}
+        yield replace(event, delay=2400)
 
 
 def slow_sweep(rng: Random) -> Iterator[Event]:

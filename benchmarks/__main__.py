@@ -1,0 +1,71 @@
+"""``python -m benchmarks [--quick] [NAME …]``: make the corpora in a temporary folder, measure, print ratios."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.app import app
+from benchmarks.latency import latency
+from benchmarks.memory import memory
+from benchmarks.report import Budget, Report, budget_table
+from benchmarks.rules import rules
+from benchmarks.scale import FULL, QUICK, Scale
+from benchmarks.stages import stages
+from benchmarks.startup import startup
+from benchmarks.throughput import large, lines, small
+
+BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
+    it.__name__: it for it in (startup, large, small, lines, rules, stages, memory, latency, app)}
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__,
+                                     epilog="; ".join(f"{name}: {it.__doc__}" for name, it in BENCHMARKS.items()))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)} (default: all)")
+    parser.add_argument("--quick", action="store_true", help="small corpora and few runs: minutes, not hours")
+    given = parser.parse_args(arguments)
+    if unknown := set(given.names) - set(BENCHMARKS):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}: choose from {', '.join(BENCHMARKS)}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as by ctrl-c: what was started and made is cleaned up
+    try:
+        return run(given.names or list(BENCHMARKS), QUICK if given.quick else FULL)
+    except KeyboardInterrupt:
+        print("\ninterrupted: what was found until then stands above", file=sys.stderr)
+        return 1
+
+
+def run(names: list[str], scale: Scale) -> int:
+    """Run the benchmarks and print what they find; 1 where one could not be finished."""
+    print(_machine(), flush=True)
+    budgets: list[Budget] = []
+    status = 0
+    for name in names:
+        with tempfile.TemporaryDirectory(prefix="trailhound-benchmarks-") as folder:
+            try:
+                report = BENCHMARKS[name](scale, Path(folder))
+            except Exception as error:  # it costs this benchmark only
+                print(f"\n{name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+                status = 1
+                continue
+        print(report, flush=True)
+        budgets += report.budgets
+    if budgets:
+        print(budget_table(budgets))
+    return status
+
+
+def _machine() -> str:
+    load = os.getloadavg()[0]
+    busy = f"; busy: load {load:.1f} before anything was measured" if load > 0.5 else ""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}{busy}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

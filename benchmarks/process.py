@@ -1,0 +1,165 @@
+"""Whole processes: how long they take, what memory they need, and what they print."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import IO, ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+HOME = Path(__file__).parent.parent
+PYTHON = sys.executable
+TRAILHOUND = (PYTHON, "-m", "tui.cli")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process from start to end. ``cpu`` is in seconds, user and system, of the process and its children.
+
+    ``rss`` is the peak of resident memory in bytes; with children, the sum of each one's own peak.
+    """
+
+    seconds: float
+    cpu: float
+    rss: int
+    output: tuple[str, ...]
+    narration: str
+    """What it wrote to standard error."""
+
+
+class Failed(RuntimeError):
+    """A process ended badly: its name, its status and its last words."""
+
+
+def run(command: Sequence[str], home: Path) -> Run:
+    """Run ``command``; user configuration and data are looked for below ``home``, so that none is found.
+
+    Raises Failed.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        begun = time.perf_counter()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=HOME,
+                                   env=environment(home), start_new_session=True)
+        peaks = _Peaks(process.pid)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:  # interrupted: nothing is left running
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        seconds = time.perf_counter() - begun
+        process.returncode = os.waitstatus_to_exitcode(status)
+        tree = peaks.stop()
+        output, narration = _text(out), _text(err)
+    if process.returncode:
+        last = narration.strip().rpartition("\n")[2]
+        raise Failed(f"{' '.join(command)[:200]}: status {process.returncode}: {last[:300]}")
+    # wait4 knows the largest single process exactly, but takes over our own peak; samples know all, but not the end.
+    exact = usage.ru_maxrss if usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss else 0
+    return Run(seconds, usage.ru_utime + usage.ru_stime, max(exact * 1024, tree), tuple(output.splitlines()), narration)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Ours, without what would slow Python down, and with nobody's configuration."""
+    kept = {name: value for name, value in os.environ.items()
+            if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")}
+    return kept | {"PYTHONPATH": str(HOME), "LC_ALL": "C.UTF-8",
+                   "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home)}
+
+
+class _Peaks(threading.Thread):
+    """Looks at a process and its descendants until told to stop, and adds up the peak of each."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid = pid
+        self._peaks: dict[int, int] = {}
+        self._ended = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        while not self._ended.wait(0.02):
+            for pid in _family(self._pid):
+                self._peaks[pid] = max(self._peaks.get(pid, 0), _peak(pid))
+
+    def stop(self) -> int:
+        self._ended.set()
+        self.join()
+        return sum(self._peaks.values())
+
+
+def _family(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [pid, *(member for child in children for member in _family(int(child)))]
+
+
+def _peak(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Several runs of one command, in the order of the rounds."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def seconds(self) -> float:
+        return median(run.seconds for run in self.runs)
+
+    @property
+    def cpu(self) -> float:
+        return median(run.cpu for run in self.runs)
+
+    @property
+    def rss(self) -> float:
+        return median(run.rss for run in self.runs)
+
+    def ratio(self, to: Measured) -> float:
+        """How many times the time of ``to``: the median over the rounds, each of which saw the same machine."""
+        return median(mine.seconds / its.seconds for mine, its in zip(self.runs, to.runs, strict=True))
+
+
+def measure(commands: Mapping[str, Sequence[str]], rounds: int, home: Path) -> dict[str, Measured]:
+    """Run each command ``rounds`` times, one after the other in every round, each round beginning with the next.
+
+    What slows the machine for a while so slows all of them. Raises Failed.
+    """
+    names = list(commands)
+    runs: dict[str, list[Run]] = {name: [] for name in names}
+    for number in range(rounds):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            runs[name].append(run(commands[name], home))
+    return {name: Measured(tuple(held)) for name, held in runs.items()}
+
+
+def apart(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Call ``function`` in a process of its own: this one stays small, below the peaks that it has to tell."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *args, **kwargs).result()

@@ -1,0 +1,53 @@
+"""What a benchmark found: a table, remarks, and how the budgets of the design fared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Budget(NamedTuple):
+    """One line of the design's table. ``kept`` is None where it could not be measured."""
+
+    what: str
+    limit: str
+    found: str
+    kept: bool | None
+
+
+def at_least(what: str, limit: float, found: float, form: str = "{:.2f}×") -> Budget:
+    return Budget(what, "≥ " + form.format(limit), form.format(found), found >= limit)
+
+
+def at_most(what: str, limit: float, found: float, form: str = "{:.2f}×") -> Budget:
+    return Budget(what, "≤ " + form.format(limit), form.format(found), found <= limit)
+
+
+def unmeasured(what: str, why: str) -> Budget:
+    return Budget(what, "", why, None)
+
+
+@dataclass(frozen=True)
+class Report:
+    """``rows`` begin with the heads of the columns; the first column is text, the others are aligned as numbers."""
+
+    title: str
+    rows: Sequence[Sequence[str]]
+    remarks: Sequence[str] = ()
+    budgets: Sequence[Budget] = field(default=())
+
+    def __str__(self) -> str:
+        return "\n".join(["", self.title, "", *table(self.rows), *(["", *self.remarks] if self.remarks else [])])
+
+
+def budget_table(budgets: Sequence[Budget]) -> str:
+    says = {True: "ok", False: "missed", None: "not measured"}
+    rows = [("budget", "limit", "found", ""), *((b.what, b.limit, b.found, says[b.kept]) for b in budgets)]
+    return "\n".join(["", "Budgets", "", *table(rows)])
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in
+                                                  zip(row[1:], widths[1:], strict=True))]).rstrip() for row in rows]

@@ -1,0 +1,7 @@
+"""What the reference rule asks for; by itself, so that a tool that is measured loads nothing else of ours."""
+
+REFERENCE = "393ef120-63d1-11ef-8e38-f661ea17fbce"
+WINDOW = 30
+"""Seconds, aligned to the clock."""
+NEEDED = 10
+"""Regions within a window."""

@@ -1,0 +1,101 @@
+"""Where the time of a scan goes: each stage is what the way down to it takes, less the stage before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from benchmarks.corpus import write_trail
+from benchmarks.process import apart, measure
+from benchmarks.report import Report
+from benchmarks.scale import Scale
+from benchmarks.throughput import scan
+
+if TYPE_CHECKING:
+    from detector.formats import Chunk
+    from detector.rules import RuleSet
+    from detector.rules.dispatch import Dispatch
+
+_STAGES = ("unpacking", "heads decoded", "counted, baseline, dispatched", "hits decoded whole",
+           "committed, alerts derived, signals searched")
+_REST = "start-up, rules, output"
+
+
+def stages(scale: Scale, folder: Path) -> Report:
+    """The stages of a scan by one process over large files."""
+    corpus = apart(write_trail, folder / "stages", scale.large)
+    taken = apart(_taken, corpus.root, scale.rounds)
+    whole = measure({"scan": scan(corpus.root)}, scale.rounds, folder / "home")["scan"].cpu
+    taken = [*taken, whole - sum(taken), whole]
+    rows = [("", "CPU", "share", "per record", "to unpacking"), *(
+        (name, f"{seconds:.2f} s", f"{seconds / whole:.0%}", f"{seconds / corpus.records * 1e6:.2f} µs",
+         f"{seconds / taken[0]:.2f}×")
+        for name, seconds in zip((*_STAGES, _REST, "whole scan"), taken, strict=True))]
+    return Report(f"Stages of one process: {corpus}", rows)
+
+
+def _taken(root: Path, rounds: int) -> list[float]:
+    """Seconds of CPU of each stage, medians over rounds in one warm process."""
+    from detector.rules import load
+    from detector.rules.dispatch import Dispatch
+
+    rules = load()
+    paths = sorted(path for path in root.rglob("*") if path.is_file())
+    ways: list[Callable[[], None]] = [
+        lambda: _unpack(paths), lambda: _decode(paths), lambda: _digest(paths, Dispatch(())),
+        lambda: _digest(paths, Dispatch(rule for rule in rules if rule.alerts)), lambda: _scan(root, rules),
+    ]
+    _round(ways)  # warms up
+    return [median(stage) for stage in zip(*(_round(ways) for _ in range(rounds)), strict=True)]
+
+
+def _round(ways: Sequence[Callable[[], None]]) -> list[float]:
+    """What each way takes more than the one before it."""
+    reached = [0.0]
+    for way in ways:
+        begun = time.process_time()
+        way()
+        reached.append(time.process_time() - begun)
+    return [after - before for before, after in pairwise(reached)]
+
+
+def _chunks(paths: list[Path]) -> Iterator[tuple[Path, Chunk]]:
+    from detector.formats import chunks
+
+    for path in paths:
+        with open(path, "rb") as file:
+            for chunk in chunks(file):
+                yield path, chunk
+
+
+def _unpack(paths: list[Path]) -> None:
+    for _ in _chunks(paths):
+        pass
+
+
+def _decode(paths: list[Path]) -> None:
+    from detector.formats import parse
+
+    for _, chunk in _chunks(paths):
+        parse(chunk)
+
+
+def _digest(paths: list[Path], dispatch: Dispatch) -> None:
+    from detector.partial import digest
+
+    for path, chunk in _chunks(paths):
+        digest(str(path), chunk, dispatch)
+
+
+def _scan(root: Path, rules: RuleSet) -> None:
+    from detector.pipeline import Pipeline
+    from detector.sources.directory import Directory
+    from detector.store import Store
+
+    store = Store.open(None)
+    Pipeline(store, rules, Directory([root]), jobs=1).scan(lambda _: None)
+    store.close()

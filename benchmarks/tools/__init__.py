@@ -1,0 +1,1 @@
+"""What trailhound is compared with: small whole programs that print one line for each alert, or only unpack."""

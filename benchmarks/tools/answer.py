@@ -1,0 +1,29 @@
+"""The reference rule in a few lines, as someone would write it for a script."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.rule import NEEDED, WINDOW
+
+
+def files() -> list[Path]:
+    """The files below the folder named on the command line."""
+    return sorted(path for path in Path(sys.argv[1]).rglob("*") if path.is_file())
+
+
+def print_alerts(records: Iterable[dict[str, Any]]) -> None:
+    """Read all ``records`` and print a line for each principal and window that meets the rule."""
+    regions: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for record in records:
+        if record["eventName"] == "DescribeInstances" and record["eventSource"] == "ec2.amazonaws.com":
+            time = int(datetime.fromisoformat(record["eventTime"]).timestamp())
+            regions[time // WINDOW * WINDOW, record["userIdentity"].get("arn")].add(record["awsRegion"])
+    for (start, arn), found in regions.items():
+        if len(found) >= NEEDED:
+            print(start, arn, len(found))

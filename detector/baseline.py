@@ -1,0 +1,192 @@
+"""What is usual: the first and last sight of every principal, key, region, client and network, over all records.
+
+A sight is a fact with a span of event times. Spans only widen (by minimum and maximum), so the baseline is a pure
+function of the records read, whatever their order, and older logs that come later correct it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from detector.record import Caller, Head, parse_time
+
+Kind = Literal["account", "principal", "access-key", "region", "changed-region", "principal-region",
+               "principal-agent", "principal-network"]
+
+DAY = 86_400
+ENOUGH = 10 * DAY
+"""Seconds of history from which "never seen before" means something (Elastic's new-terms rules look back 5 to 10 d)."""
+NEW = DAY
+"""A principal first seen less than this before a window is new there."""
+
+
+class Sight(NamedTuple):
+    """Something that was seen: ``who`` (an account, a principal, a key), and ``what`` of it (``""`` for itself)."""
+
+    kind: Kind
+    who: str
+    what: str
+
+
+Spans = dict[Sight, tuple[int, int]]
+"""First and last event time of each sight, in seconds since the epoch."""
+
+
+class Baseline(msgspec.Struct, frozen=True):
+    """What the baseline says of one alert. Times are epoch seconds, None where there was no such sight before.
+
+    ``since`` is when the account's history begins; ``principal_first`` and ``key_first`` are the first sights of the
+    alert's principal and of its newest long-term key; ``unused_regions`` are those of its regions in which nothing of
+    the account was changed before.
+    """
+
+    since: int | None = None
+    principal_first: int | None = None
+    key_first: int | None = None
+    unused_regions: list[str] = []
+
+    def reach(self, start: int) -> int:
+        """Seconds of history before ``start``."""
+        return max(0, start - self.since) if self.since is not None else 0
+
+    def enough(self, start: int) -> bool:
+        """Whether there is enough history before ``start`` to call something new or unused."""
+        return self.reach(start) >= ENOUGH
+
+
+def first_seen(baseline: Baseline | None, start: int) -> tuple[bool | None, str]:
+    """Whether the principal of an alert whose window begins at ``start`` was new then, and what is known of that.
+
+    None where that cannot be told.
+    """
+    if baseline is None:
+        return None, "not known yet"
+    firsts = [first for first in (baseline.principal_first, baseline.key_first) if first is not None]
+    if not firsts:
+        return None, "no ARN and no key to know the caller by"
+    reach = baseline.reach(start)
+    if not baseline.enough(start):
+        return None, f"baseline too short ({lasting(reach)} of {lasting(ENOUGH)})"
+    ago = start - max(firsts)
+    seen = "not seen before" if ago <= 0 else f"first seen {lasting(ago)} before"
+    return is_new(max(firsts), start), f"{seen}; baseline {lasting(reach)}"
+
+
+def is_new(first: int, start: int) -> bool:
+    """Whether a first sight is so short before a window that its principal is new there."""
+    return first > start - NEW
+
+
+def lasting(seconds: int) -> str:
+    """How long, in the largest unit: ``40 s``, ``3 m``, ``2 h``, ``12 d``."""
+    for size, unit in ((DAY, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def collect(heads: Iterable[Head], into: Spans) -> None:
+    """Add what these records show to ``into``. All of them have a usable event time."""
+    principals, families, networks, times = (
+        _Memo(_principal), _Memo(_family), _Memo(_network), _Memo(parse_time))
+    seen: dict[_Facts, list[int]] = {}
+    for head in heads:
+        who = head.user_identity or _NOBODY
+        access_key = who.access_key_id
+        if access_key and access_key[:4] != _LONG_TERM:
+            access_key = None
+        facts = (principals[who.arn], access_key, who.account_id or head.recipient_account_id, head.aws_region,
+                 families[head.user_agent], networks[head.source_ip_address], head.read_only is False)
+        time = times[head.event_time]
+        span = seen.get(facts)
+        if span is None:
+            seen[facts] = [time, time]
+        elif time < span[0]:
+            span[0] = time
+        elif time > span[1]:
+            span[1] = time
+    for facts, (first, last) in seen.items():
+        for sight in _sights(*facts):
+            widen(into, sight, (first, last))
+
+
+_Facts = tuple[str | None, str | None, str | None, str | None, str | None, str | None, bool]
+_NOBODY = Caller()
+_LONG_TERM = "AKIA"
+
+
+class _Memo(dict[str | None, Any]):
+    """What a function says of each text, asked once."""
+
+    def __init__(self, function: Callable[[str | None], Any]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, text: str | None) -> Any:
+        found = self[text] = self._function(text)
+        return found
+
+
+def _principal(arn: str | None) -> str | None:
+    return principal_of(arn) if arn else None
+
+
+def _family(user_agent: str | None) -> str | None:
+    return agent_family(user_agent) if user_agent else None
+
+
+def _network(address: str | None) -> str | None:
+    return network_of(address) if address else None
+
+
+def widen(spans: Spans, sight: Sight, span: tuple[int, int]) -> None:
+    held = spans.get(sight)
+    spans[sight] = span if held is None else (min(held[0], span[0]), max(held[1], span[1]))
+
+
+@lru_cache(1 << 14)
+def _sights(principal: str | None, access_key: str | None, account: str | None, region: str | None,
+            family: str | None, network: str | None, changes: bool) -> tuple[Sight, ...]:
+    found: list[Sight] = []
+    if account:
+        found.append(Sight("account", account, ""))
+        if region:
+            found.append(Sight("region", account, region))
+            if changes:
+                found.append(Sight("changed-region", account, region))
+    if access_key:
+        found.append(Sight("access-key", access_key, ""))
+    if principal:
+        found.append(Sight("principal", principal, ""))
+        if region:
+            found.append(Sight("principal-region", principal, region))
+        if family:
+            found.append(Sight("principal-agent", principal, family))
+        if network:
+            found.append(Sight("principal-network", principal, network))
+    return tuple(found)
+
+
+def principal_of(arn: str) -> str:
+    """Who is behind an ARN: for a session of an assumed role the role, since session names come and go."""
+    return arn.rsplit("/", 1)[0] if ":assumed-role/" in arn else arn
+
+
+def agent_family(user_agent: str) -> str:
+    """The program that a user agent names first, without its version: ``aws-cli``, ``Boto3``."""
+    return user_agent.lstrip("[").split("/", 1)[0].split(" ", 1)[0][:64]
+
+
+@lru_cache(1 << 14)
+def network_of(address: str) -> str | None:
+    """The /24 (IPv6: /48) that an address is in; a service's name as it is."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address if address.endswith(".amazonaws.com") else None
+    return str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 48), strict=False))

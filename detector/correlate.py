@@ -1,0 +1,161 @@
+"""Signals -> flags on an alert: what else its principal did near its window, and what is unusual about it.
+
+Signals are events of the alert's lineage, within ``REACH`` of its window, that a flag rule lets through. They are found
+in the logs again, in the files whose span of event times overlaps, and kept as a set for each alert; the baseline is
+made of spans. So an alert's flags depend on the records alone: what arrives later is searched when it arrives, and
+revises them.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from detector.alert import Alert, Event, Flag, Risk
+from detector.baseline import Baseline, is_new
+from detector.lineage import Lineage
+from detector.presence import Marks, carried, held, marks_of, unpacked
+from detector.record import Record
+from detector.risk import RiskTable
+from detector.rules.dispatch import Dispatch
+from detector.rules.rule import Rule
+from detector.search import Watch, search
+from detector.tells import tells, tells_of
+
+REACH = 30 * 60
+"""Seconds before and after a window within which an event of the same principal speaks of the alert."""
+
+
+class Signals(msgspec.Struct):
+    """What a search found for one alert: its signals by flag, and its lineage with what it learned of it."""
+
+    lineage: Lineage
+    events: dict[str, list[Event]]
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What is known around an alert."""
+
+    flags: list[Flag]
+    baseline: Baseline | None
+    risk: Risk | None
+
+
+class Due(NamedTuple):
+    """An alert to search for: ``searched`` is the file sequence up to which it was, ``own`` are its own events."""
+
+    watch: Watch[Lineage]
+    searched: int
+    own: Sequence[Event]
+
+
+class Piece(NamedTuple):
+    """A chunk of a file: its first and last event time, who is in it, and the sequence of the file."""
+
+    path: str
+    offset: int
+    first: int
+    last: int
+    marks: bytes
+    sequence: int
+
+
+def signals(due: Sequence[Due], pieces: Iterable[Piece], flagging: Dispatch,
+            stop: threading.Event) -> dict[str, Signals]:
+    """The signals of each alert in the pieces that may hold some. An alert that has nothing near it has no entry."""
+    found: dict[str, Signals] = {}
+    issuing: dict[str, list[Event]] = defaultdict(list)
+    own = {each.watch.name: {event.event_id for event in each.own} for each in due}
+    for path, watches in by_file(due, pieces).items():
+        if stop.is_set():
+            break
+        for watch, event, record, _raw in search(path, watches):
+            near = found.setdefault(watch.name, Signals(watch.selector, defaultdict(list)))
+            if event.issued_key:
+                issuing[watch.name].append(event)
+            if event.event_id in own[watch.name]:
+                continue
+            for flag in flags_of(event, record, flagging):
+                near.events[flag].append(event)
+    for name, events in issuing.items():
+        found[name].lineage = found[name].lineage.grown(events)
+    return found
+
+
+def flagging_events(rules: Iterable[Rule]) -> Dispatch:
+    """The rules whose flag speaks of single events; that of another shape speaks of the windows that it finds."""
+    return Dispatch(rule for rule in rules if rule.flag and rule.query.shape == "filter")
+
+
+def flags_of(event: Event, record: Record, flagging: Dispatch) -> tuple[str, ...]:
+    """The flags that speak of an event, sorted."""
+    return tuple(sorted({rule.flag for rule in flagging[event.provider, event.action]
+                         if rule.flag and rule.query.rows(record, event.time)}))
+
+
+def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> dict[str, dict[int, list[Watch[Lineage]]]]:
+    """The files and offsets to search, with the watches that are due there.
+
+    A watch is due in a piece near it in time that it was not searched for in, and that holds records of its lineage
+    beside the alert's own. ``due`` is in order of start.
+    """
+    starts = [each.watch.start for each in due]
+    longest = max((each.watch.end - each.watch.start for each in due), default=0)
+    wanted = [marks_of(each.watch.selector) for each in due]
+    own: list[dict[tuple[str, int], list[Event]]] = []
+    for each in due:
+        there: dict[tuple[str, int], list[Event]] = defaultdict(list)
+        for event in each.own:
+            there[event.position.source, event.position.offset].append(event)
+        own.append(there)
+    found: dict[str, dict[int, list[Watch[Lineage]]]] = defaultdict(dict)
+    for piece in pieces:
+        marks: Marks | None = None
+        watches = []
+        for place in range(bisect_left(starts, piece.first - longest), bisect_right(starts, piece.last)):
+            watch, searched, _ = due[place]
+            if watch.end <= piece.first or piece.sequence <= searched:
+                continue
+            marks = unpacked(piece.marks) if marks is None else marks
+            names = wanted[place]
+            if names is None or held(names, marks) > carried(names, own[place].get((piece.path, piece.offset), ())):
+                watches.append(watch)
+        if watches:
+            found[piece.path][piece.offset] = watches
+    return found
+
+
+def context(alert: Alert, events: Sequence[Event], counted: Sequence[Flag], baseline: Baseline,
+            table: RiskTable) -> Context:
+    """The alert's flags, from its signals as ``counted``, from its own ``events`` and from the baseline."""
+    start = alert.window.start if alert.window else alert.first_event
+    flags = [*counted, *_own(events), *_unusual(alert, baseline, start)]
+    flags.sort(key=lambda flag: (-table.flags.get(flag.flag, 0), flag.flag))
+    return Context(flags, baseline,
+                   table.risk(alert.rule.risk_score, flags, tells_of(alert.facets.user_agents)))
+
+
+def _own(events: Sequence[Event]) -> Iterator[Flag]:
+    """Flags that speak of the alert's own hits."""
+    tests: dict[str, Callable[[Event], object]] = {
+        "denied-calls": lambda event: event.error_code,
+        "tool-tell": lambda event: tells(event.user_agent),
+    }
+    for name, holds in tests.items():
+        if times := [event.time for event in events if holds(event)]:
+            yield Flag(name, len(times), min(times), max(times))
+
+
+def _unusual(alert: Alert, baseline: Baseline, start: int) -> Iterator[Flag]:
+    if not baseline.enough(start):
+        return
+    firsts = [first for first in (baseline.principal_first, baseline.key_first) if first is not None]
+    if firsts and is_new(max(firsts), start):
+        yield Flag("first-seen-principal", 1, max(firsts), max(firsts))
+    if baseline.unused_regions:
+        yield Flag("unused-region", len(baseline.unused_regions), alert.first_event, alert.last_event)

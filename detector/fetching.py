@@ -1,0 +1,35 @@
+"""Objects of buckets, fetched ahead in threads, so that reading does not wait for the network."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO
+
+from detector.reading import Task
+from detector.sources.source import open_file
+
+_THREADS = 32
+_AHEAD_BYTES = 256 << 20
+"""Of objects that are fetched but not read yet; one object may be larger."""
+
+
+def fetched(tasks: Iterable[Task]) -> Iterator[tuple[Task, Future[BinaryIO]]]:
+    """Each task with its open file (or the OSError of opening it), in the given order."""
+    due = iter(tasks)
+    ahead: deque[tuple[Task, Future[BinaryIO]]] = deque()
+    size = 0
+    pool = ThreadPoolExecutor(_THREADS, "fetch")
+    try:
+        task = next(due, None)
+        while task is not None or ahead:
+            while task is not None and (not ahead or (len(ahead) < 4 * _THREADS and size < _AHEAD_BYTES)):
+                ahead.append((task, pool.submit(open_file, task.found.path)))
+                size += task.found.size
+                task = next(due, None)
+            done, file = ahead.popleft()
+            size -= done.found.size
+            yield done, file
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,163 @@
+"""Hunts: queries that are asked once, over files, and answered with rows.
+
+A hunt file is Elastic's: a ``[hunt]`` table with one or more ES|QL queries. What a query means is as in rules;
+only here SORT and LIMIT count, and a window of time is a column like any other.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+
+import msgspec
+
+from detector.alert import Value
+from detector.ecs import Fields
+from detector.formats import Records, Unreadable, chunks, parse
+from detector.partial import skip_reason
+from detector.record import Record, event_id, identity, parse_time
+from detector.rules import syntax
+from detector.rules.errors import EsqlError
+from detector.rules.metadata import RuleError, line_of
+from detector.rules.plan import plan
+from detector.rules.query import Emitted, Query
+from detector.rules.rule import place_of_query
+from detector.rules.running import Inputs
+from detector.rules.scope import Reading
+from detector.sources.source import open_file
+
+Rows = Iterator[dict[str, Value]]
+
+
+class Hunt(msgspec.Struct, frozen=True, kw_only=True, rename={"queries": "query"}):
+    """What a hunt file says. ``notes`` are the author's, for who reads the rows."""
+
+    name: str = ""
+    description: str = ""
+    uuid: str = ""
+    author: list[str] | str = ""
+    language: list[str] | str = []
+    queries: list[str] | str
+    notes: list[str] = []
+    mitre: list[str] = []
+    references: list[str] = []
+
+
+def read_hunt(path: Path) -> tuple[Hunt, str]:
+    """The hunt in a file (the query of a rule file is one too), and the file's text. Raises RuleError."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        table = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise RuleError(f"cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RuleError(f"no TOML: {error}") from None
+    try:
+        hunt = msgspec.convert(table.get("hunt", table.get("rule")), Hunt)
+    except msgspec.ValidationError as error:
+        raise RuleError(f"no hunt: {str(error)[:1].lower()}{str(error)[1:]}") from None
+    if "rule" in table and table["rule"].get("type", "esql") != "esql":
+        raise RuleError("a rule that is not ES|QL cannot be run as a hunt", line_of(text, "type"))
+    queries = [hunt.queries] if isinstance(hunt.queries, str) else hunt.queries
+    return msgspec.structs.replace(hunt, queries=queries), text
+
+
+def compiled(query: str, fields: Fields, now: int | None, text: str = "") -> Query:
+    """A query of a hunt; ``now`` is what NOW() says, ``text`` the file that the query stands in.
+
+    Raises RuleError, with the place in that file.
+    """
+    try:
+        return plan(query, fields, Reading(now))
+    except EsqlError as error:
+        line, column = place_of_query(text, query) if text else (1, 0)
+        raise RuleError(error.message, line + error.line - 1,
+                        error.column + (column if error.line == 1 else 0)) from None
+
+
+def asks_now(query: str) -> bool:
+    """Whether NOW() stands in the query."""
+    try:
+        return syntax.asks_time(syntax.parse(query))
+    except (EsqlError, RecursionError):
+        return False
+
+
+class Reader:
+    """The events in some files, each once. ``problems`` collects what could not be read, a line each."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = list(paths)
+        self.problems: dict[str, str] = {}
+
+    def newest(self) -> int | None:
+        """The newest event time, in seconds since the epoch."""
+        times = (time for records in self._parsed() for head in records.heads
+                 if not skip_reason(head) and (time := parse_time(head.event_time)) is not None)
+        return max(times, default=None)
+
+    def events(self, query: Query) -> Iterator[tuple[Record, int, bytes]]:
+        """Records that may get through the query's filter, with their time and identity."""
+        gate = query.gate
+        for records in self._parsed():
+            for index, head in enumerate(records.heads):
+                time = parse_time(head.event_time)
+                if time is None or skip_reason(head) or not (gate.lets_pair(head) and gate.lets(head)):
+                    continue
+                record = records.record(index)
+                name = identity(record.recipient_account_id or "", event_id(record, records.canonical(index)))
+                yield record, time, name
+
+    def _parsed(self) -> Iterator[Records]:
+        for path in self._paths:
+            try:
+                with open_file(path) as file:
+                    yield from map(parse, chunks(file))
+            except OSError as error:
+                self.problems[path] = f"{path}: {error.strerror}"
+            except Unreadable as error:
+                self.problems[path] = f"{path}: {error}"
+
+
+def rows(query: Query, reader: Reader) -> Rows:
+    """What the query returns: as it is found where its order does not matter, or else at the end."""
+    found = _grouped(query, reader) if query.grouping else _filtered(query, reader)
+    if query.orders:
+        found = iter(_sorted(query, found))
+    return islice((row for row, _ in found), query.limit)
+
+
+def _filtered(query: Query, reader: Reader) -> Iterator[Emitted]:
+    seen: set[bytes] = set()
+    for record, time, name in reader.events(query):
+        emitted = list(query.emitted(record, time))
+        if emitted and name not in seen:
+            seen.add(name)
+            yield from emitted
+
+
+def _grouped(query: Query, reader: Reader) -> Iterator[Emitted]:
+    seen: set[bytes] = set()
+    groups: dict[tuple[int, tuple[Value, ...]], list[Inputs]] = defaultdict(list)
+    for record, time, name in reader.events(query):
+        added = query.rows(record, time)
+        if not added or name in seen:
+            continue
+        seen.add(name)
+        start = time // query.window * query.window if query.window else 0
+        for key, inputs in added:
+            groups[start, key].append(inputs)
+    if not groups and not query.key_names and query.window is None:
+        groups[0, ()] = []  # without BY there is one group, be it empty
+    return chain.from_iterable(query.results(start, key, inputs) for (start, key), inputs in groups.items())
+
+
+def _sorted(query: Query, found: Iterable[Emitted]) -> list[Emitted]:
+    result = list(found)
+    for place in reversed(range(len(query.orders))):
+        result.sort(key=lambda emitted, place=place: emitted[1][place],  # type: ignore[misc]
+                    reverse=query.orders[place].descending)
+    return result

@@ -1,0 +1,106 @@
+"""What an author should know of a rule that is no mistake: where it cannot match, or not all that it seems to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from detector.ecs import Fields
+from detector.rules import kql, syntax
+from detector.rules.gate import columns, parts
+from detector.rules.metadata import Metadata
+
+
+class Advice(NamedTuple):
+    """A sentence, with its place (from 1) in the query's text."""
+
+    line: int
+    column: int
+    sentence: str
+
+
+def advice(about: Metadata, fields: Fields, strict: bool) -> list[Advice]:
+    """What there is to say of a rule whose query compiles. ``strict``: nulls are taken as the language has them."""
+    if about.type != "esql":
+        return list(_absent(kql.parse(about.query_text), fields))
+    tree = syntax.parse(about.query_text)
+    found = [*(_traps(tree, fields) if strict else ()), *_absent(tree, fields)]
+    suppression = about.alert_suppression
+    stats = next((command for command in tree.commands if isinstance(command, syntax.Stats)), None)
+    if suppression and stats and not {named.name for named in stats.by} <= set(suppression.group_by):
+        found.append(Advice(stats.at.line, stats.at.column,
+                            "alert_suppression groups by less than this: alerts that differ in the other columns of by "
+                            "stay apart here"))
+    return sorted(found)
+
+
+def _traps(tree: syntax.Tree, fields: Fields) -> Iterator[Advice]:
+    """Negations that are null, and so drop the row, where a field is missing."""
+    own: set[str] = set()
+    conditions: list[syntax.Expression] = []
+    for command in tree.commands:
+        match command:
+            case syntax.Where(condition):
+                conditions += parts(condition)
+            case syntax.Eval(named):
+                own.update(each.name for each in named)
+            case syntax.Stats():
+                break
+    needed = {column.name for each in conditions if not _negated(each) for column in _required(each)}
+    for each in conditions:
+        if not _negated(each):
+            continue
+        for column in {found.name: found for found in columns(each)}.values():
+            field = None if column.name in own else fields.get(column.name)
+            if field is None or field.always or column.name in needed:
+                continue
+            if field.only is not None and _excludes(each, field.only):
+                yield Advice(each.at.line, each.at.column,
+                             f'no event gets through: {column.name} is "{field.only}" or missing, and a negation of '
+                             f"what is missing is null; {_remedy(column.name)}")
+            else:
+                yield Advice(each.at.line, each.at.column,
+                             f"events without {column.name} are dropped, since the condition is null for them; "
+                             f"{_remedy(column.name)}")
+
+
+def _remedy(name: str) -> str:
+    return f'write "{name} is null or …", or nulls = "intended" in a [trailhound] table'
+
+
+def _negated(condition: syntax.Expression) -> bool:
+    """Whether it is a negation that an author may take to hold of what is missing."""
+    match condition:
+        case syntax.Compare("!=", _, syntax.Literal()):
+            return True
+        case syntax.Not(syntax.IsNull()):
+            return False
+        case syntax.Not():
+            return True
+    return False
+
+
+def _required(condition: syntax.Expression) -> Iterator[syntax.Column]:
+    """Columns that are not null where the condition is true."""
+    match condition:
+        case syntax.Not(syntax.IsNull(operand)):
+            yield from columns(operand)
+        case syntax.Compare() | syntax.In() | syntax.Like():
+            yield from columns(condition)
+
+
+def _excludes(condition: syntax.Expression, value: str) -> bool:
+    match condition:
+        case syntax.Compare("!=", _, syntax.Literal(excluded)) | syntax.Not(
+                syntax.Compare("==", _, syntax.Literal(excluded))):
+            return excluded == value
+        case syntax.Not(syntax.In(_, options)):
+            return any(isinstance(each, syntax.Literal) and each.value == value for each in options)
+    return False
+
+
+def _absent(tree: syntax.Tree | syntax.Expression, fields: Fields) -> Iterator[Advice]:
+    """Fields that are always null here."""
+    for column in {found.name: found for found in columns(tree)}.values():
+        if (field := fields.get(column.name)) and field.absent:
+            yield Advice(column.at.line, column.at.column, f"{column.name} is always null here: {field.absent}")

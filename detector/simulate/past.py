@@ -1,0 +1,46 @@
+"""The days before: thin traces of the daily work, so that it can be told who and what is new on the day itself.
+
+A few calls of each account, in the regions where it has machines, every few days. Whoever is in a story and belongs to
+the organization is there too; the keys that nobody uses any more are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from detector.simulate.organization import ACCOUNTS, HOMES, START, instance, stream
+from detector.simulate.shapes import Caller, Event, call
+from detector.simulate.stories import attacks, benign, edges
+from detector.simulate.workloads import CAROL, fleet_session
+
+DAYS = (12, 9, 5, 2)
+"""How many days before the simulated one."""
+_DAY = 86_400
+
+
+def past() -> Iterator[Event]:
+    for days in DAYS:
+        noon = START - days * _DAY + 2 * 3600
+        for account in ACCOUNTS:
+            yield from _of_account(account, noon)
+
+
+def _of_account(account: str, moment: int) -> Iterator[Event]:
+    rng = stream(f"past/{account}/{moment}")
+    for region in HOMES[account]:
+        server = instance(account, region, 0)
+        for who in (fleet_session(account, region, 0), *_of_interest(account, region, moment)):
+            moment += 3
+            yield call(rng, who, moment, "cloudwatch", "DescribeAlarms", region, {"maxRecords": 100})
+        # What is written in a region is what makes it one that the account uses.
+        yield call(rng, fleet_session(account, region, 0), moment, "logs", "CreateLogStream", region,
+                   {"logGroupName": "/app/daily", "logStreamName": f"{server}/{rng.randrange(1 << 32):08x}"})
+
+
+def _of_interest(account: str, region: str, moment: int) -> Iterator[Caller]:
+    """Those in the stories who have been with the organization for long."""
+    if region != HOMES[account][0]:
+        return
+    known = (benign.scanner(moment), benign.ALICE, edges.APP_SERVER, edges.REPORTING, edges.METRICS,
+             attacks.CONTRACTOR, attacks.RELEASE_BOT, CAROL)
+    yield from (who for who in known if who.account == account)

@@ -1,0 +1,168 @@
+"""The context of alerts: which files are still to be searched for their signals, and what follows from those found."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Mapping
+
+import msgspec
+
+from detector.alert import Alert, Event, Flag
+from detector.baseline import Baseline, principal_of
+from detector.correlate import REACH, Due, Piece, Signals, context
+from detector.lineage import Lineage, Names
+from detector.pivot import FileSpan
+from detector.presence import held, marks_of, unpacked
+from detector.record import identity
+from detector.risk import RiskTable
+from detector.search import Selector, Watch
+from detector.store.alerts import FROM_EVENT, Alerts, Changes, event_of
+
+_content = msgspec.msgpack.Decoder(Alert)
+
+
+class Correlated(Alerts):
+    """The part of the store that keeps what is known around an alert."""
+
+    def unsearched(self, after: int) -> tuple[int, list[Due]]:
+        """The alerts whose signals may be incomplete, in order of start.
+
+        ``after`` is the sequence up to which nothing was due the last time; first comes that of the newest file now.
+        """
+        newest = int(self._value("SELECT sequence FROM progress"))
+        first, last = self._rows("SELECT min(first), max(last) FROM file WHERE sequence > ?", after)[0]
+        rows = self._rows(
+            "SELECT alert_id, start, until, lineage, searched FROM alert "
+            "WHERE searched < ? AND (searched < 0 OR (start <= ? AND until > ?)) ORDER BY start",
+            newest, (last or 0) + REACH, (first or 0) - REACH)
+        return newest, [
+            Due(Watch(name, msgspec.json.decode(lineage, type=Lineage), start - REACH, until + REACH), searched,
+                self.events(name))
+            for name, start, until, lineage, searched in rows]
+
+    def pieces(self, start: int, end: int, after: int = 0) -> list[Piece]:
+        """What was read that has events in ``[start, end)``, of the files that came after the sequence ``after``."""
+        return [Piece(os.fsdecode(path), *rest) for path, *rest in self._rows(
+            "SELECT path, offset, c.first, c.last, marks, sequence FROM chunk c JOIN file f USING (file_id) "
+            "WHERE f.first < ?1 AND f.last >= ?2 AND c.first < ?1 AND c.last >= ?2 AND sequence > ?3 "
+            "ORDER BY f.first, file_id, offset", end, start, after)]
+
+    def add_signals(self, found: Mapping[str, Signals], searched: Mapping[str, int]) -> None:
+        """Keep what the searches found; ``searched`` says for each alert up to which file sequence it is complete."""
+        with self._writing() as db:
+            for name, upto in searched.items():
+                held = db.execute("SELECT lineage FROM alert WHERE alert_id = ?", (name,)).fetchone()
+                if held is None:
+                    continue  # superseded meanwhile; the one that took its place is searched for itself
+                signals = found.get(name)
+                if signals is None:
+                    db.execute("UPDATE alert SET searched = ? WHERE alert_id = ?", (upto, name))
+                    continue
+                new = sum(self._put_signal(db, name, flag, event)
+                          for flag, events in signals.events.items() for event in events)
+                lineage = msgspec.json.encode(signals.lineage).decode()
+                # With a session of its own that was not known, all files are to be searched once more.
+                grown = lineage != held[0]
+                db.execute("UPDATE alert SET lineage = ?, searched = ?, stale = max(stale, ?) WHERE alert_id = ?",
+                           (lineage, -1 if grown else upto, int(new > 0 or grown), name))
+
+    def refresh(self, table: RiskTable) -> Changes:
+        """Make the context of the alerts anew for which something has changed, of all when ``table`` has."""
+        with self._writing() as db:
+            if db.execute("UPDATE progress SET risk = ?1 WHERE risk != ?1", (table.fingerprint,)).rowcount:
+                db.execute("UPDATE alert SET stale = 1")
+            due = [name for (name,) in db.execute("SELECT alert_id FROM alert WHERE stale = 1")]
+            changed = [alert.alert_id for alert in self._named(db, due) if self._put_context(db, alert, table)]
+            db.execute("UPDATE alert SET stale = 0 WHERE stale = 1")
+            alerts = self._named(db, changed)
+            self._note_hidden(db, alerts)
+            return Changes(alerts)
+
+    def signals(self, alert_id: str) -> dict[str, list[Event]]:
+        """The events behind each flag of an alert, in order of time."""
+        found: dict[str, list[Event]] = {}
+        for *row, flag in self._rows(f"SELECT e.body, f.path, e.offset, e.place, flag {FROM_EVENT} "
+                                     "JOIN signal USING (identity) WHERE alert_id = ? ORDER BY flag, time, identity",
+                                     alert_id):
+            found.setdefault(flag, []).append(event_of(row))
+        return found
+
+    def lineage(self, alert_id: str) -> Lineage:
+        """Who counts as the principal of an alert; nobody where there is no such alert."""
+        found = self._value("SELECT lineage FROM alert WHERE alert_id = ?", alert_id)
+        return msgspec.json.decode(found, type=Lineage) if found else Lineage(Names())
+
+    def file_spans(self, start: int, end: int, selector: Selector | None = None) -> list[FileSpan]:
+        """The files read that have events in ``[start, end)``; of a lineage those that hold some of its records."""
+        wanted = marks_of(selector) if isinstance(selector, Lineage) else None
+        offsets: dict[str, list[int]] = {}
+        for piece in self.pieces(start, end):
+            if wanted is None or held(wanted, unpacked(piece.marks)):
+                offsets.setdefault(piece.path, []).append(piece.offset)
+        return [FileSpan(path, size, first, last, offsets=tuple(offsets[path])) for path, size, first, last in (
+            (os.fsdecode(path), *rest) for path, *rest in self._rows(
+                "SELECT path, size, first, last FROM file WHERE first < ? AND last >= ? ORDER BY first", end, start))
+            if path in offsets]
+
+    def _put_signal(self, db: sqlite3.Connection, name: str, flag: str, event: Event) -> int:
+        key = identity(event.account, event.event_id)
+        (file_id,) = db.execute("SELECT file_id FROM file WHERE path = ?",
+                                (os.fsencode(event.position.source),)).fetchone()
+        self._put_event(db, key, event, file_id)
+        return db.execute("INSERT OR IGNORE INTO signal VALUES (?, ?, ?)", (name, flag, key)).rowcount
+
+    def _put_context(self, db: sqlite3.Connection, alert: Alert, table: RiskTable) -> bool:
+        """Whether it differs from what was known."""
+        counted = [Flag(*row) for row in db.execute(
+            "SELECT flag, count(*), min(time), max(time) FROM signal JOIN event USING (identity) "
+            "WHERE alert_id = ? GROUP BY flag", (alert.alert_id,))]
+        counted += self._flag_alerts(db, alert)
+        made = msgspec.msgpack.encode(
+            context(alert, self.events(alert.alert_id), counted, self._baseline(db, alert), table))
+        (held,) = db.execute("SELECT context FROM alert WHERE alert_id = ?", (alert.alert_id,)).fetchone()
+        if held == made:
+            return False
+        db.execute("UPDATE alert SET context = ?, revision = revision + ? WHERE alert_id = ?",
+                   (made, int(held is not None), alert.alert_id))
+        return True
+
+    def _flag_alerts(self, db: sqlite3.Connection, alert: Alert) -> list[Flag]:
+        """The flags of rules that are true of windows: the other alerts that they gave of the same principal near."""
+        lineage = self.lineage(alert.alert_id)
+        names = {*map(principal_of, (*lineage.own.arns, *lineage.hop.arns)), *lineage.own.keys, *lineage.hop.keys}
+        found: dict[str, list[Alert]] = {}
+        for rule in self._rules.values():
+            if rule.flag and rule.query.shape != "filter":
+                rows = db.execute(
+                    "SELECT DISTINCT alert_id, content FROM alert JOIN series USING (series_id) "
+                    "JOIN alert_who USING (alert_id) WHERE rule_id = ? AND alert_id != ? AND start < ? AND until > ? "
+                    f"AND who IN ({', '.join('?' * len(names))})",
+                    (rule.rule_id, alert.alert_id, *_near(alert), *names))
+                found.setdefault(rule.flag, []).extend(_content.decode(content) for _, content in rows)
+        return [Flag(flag, len(near), min(it.first_event for it in near), max(it.last_event for it in near))
+                for flag, near in found.items() if near]
+
+    def _baseline(self, db: sqlite3.Connection, alert: Alert) -> Baseline:
+        def first(kind: str, who: str, what: str = "") -> int | None:
+            found = db.execute("SELECT first FROM sight WHERE kind = ? AND who = ? AND what = ?",
+                               (kind, who, what)).fetchone()
+            return None if found is None else int(found[0])
+
+        start = alert.window.start if alert.window else alert.first_event
+        facets, account = alert.facets, alert.account
+        keys = [seen for key in facets.access_keys if (seen := first("access-key", key)) is not None]
+        unused = [region for region in facets.regions
+                  if (changed := first("changed-region", account, region)) is None or changed >= start]
+        return Baseline(
+            since=first("account", account),
+            principal_first=first("principal", principal_of(alert.principal)) if alert.principal else None,
+            key_first=max(keys, default=None),
+            unused_regions=unused,
+        )
+
+
+def _near(alert: Alert) -> tuple[int, int]:
+    """Before which time something must start, and after which it must end, to be near the alert."""
+    start, end = (alert.window.start, alert.window.end) if alert.window else (alert.first_event, alert.first_event + 1)
+    return end + REACH, start - REACH

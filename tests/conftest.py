@@ -1,0 +1,40 @@
+"""What all tests share: no test touches the user's own state or configuration, and hypothesis is repeatable in CI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.commandline import Cli, Ran
+from tui.cli import main
+
+settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", settings.get_profile("local"), derandomize=True, database=None)
+settings.load_profile("repeatable" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setenv("XDG_DATA_HOME", str(home / "data"))
+        patch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+        yield
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Runs trailhound in this process."""
+
+    def run(*args: object) -> Ran:
+        try:
+            status = main([str(arg) for arg in args])
+        except SystemExit as error:
+            status = error.code if isinstance(error.code, int) else 1
+        return Ran(status, *capsys.readouterr())
+
+    return run

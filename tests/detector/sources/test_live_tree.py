@@ -1,0 +1,96 @@
+"""Thousands of files that appear while they are watched, through each writer's way of renaming: none is lost."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from detector.pipeline import Pipeline, Update
+from detector.rules import load
+from detector.sources import directory
+from detector.sources.directory import Directory
+from detector.store import Store
+from tests.detector.formats import forms
+
+FOLDERS, EACH = 60, 30
+
+
+def renamed(temporary: Callable[[str], str], aged: bool = False) -> Callable[[Path, bytes], None]:
+    def write(path: Path, data: bytes) -> None:
+        under = path.with_name(temporary(path.name))
+        under.write_bytes(data)
+        os.rename(under, path)
+        if aged:
+            os.utime(path, (1, 1))
+    return write
+
+
+def in_place(path: Path, data: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(data[:30])
+        file.flush()
+        file.write(data[30:])
+
+
+WRITERS: dict[str, Callable[[Path, bytes], None]] = {
+    "aws s3 sync": renamed(lambda name: f"{name}.1a2B3c4D", aged=True),
+    "s5cmd": renamed(lambda name: f"{name}123456"),
+    "rclone": renamed(lambda name: f"{name}.abcd.partial", aged=True),
+    "s3cmd": renamed(lambda name: f".s3cmd.{name}.tmp"),
+    "rsync": renamed(lambda name: f".{name}.1a2B3c", aged=True),
+    "cp": in_place,
+}
+
+
+@pytest.mark.parametrize("existing", [0, 20])
+def test_none_is_lost(existing: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Only one whole sweep is made: everything after it is found where it is hot.
+    monkeypatch.setattr(directory, "_CHEAP", -1.0)
+    monkeypatch.setattr(directory, "_REST", 10**9)
+    monkeypatch.setattr("detector.pipeline._SWEEP_EVERY", 0.05)
+    for folder in range(existing):
+        (tmp_path / f"a/{folder % 7}/{folder}").mkdir(parents=True)
+    records = forms.sweep()
+    writers = list(WRITERS.values())
+
+    def write() -> None:
+        for number in range(FOLDERS * EACH):
+            folder = tmp_path / f"a/{number % FOLDERS % 7}/{number % FOLDERS}"
+            folder.mkdir(parents=True, exist_ok=True)
+            record = {**records[number % len(records)], "eventID": str(number)}
+            writers[number % len(writers)](folder / f"{number}.json.gz", gzip.compress(forms.document([record])))
+
+    whole: list[float] = []
+    walked = Directory._starts
+
+    def starts(self: Directory) -> list[str]:
+        whole.append(self._full_due)
+        return walked(self)
+
+    monkeypatch.setattr(Directory, "_starts", starts)
+    source, store, stop = Directory([tmp_path]), Store.open(None), threading.Event()
+    writing = threading.Thread(target=write)
+
+    def publish(update: Update) -> None:
+        if not writing.ident and update.live:
+            writing.start()
+        sums = update.accounting
+        assert sums.files_found == sums.files_read + sums.files_waiting + sum(sums.files_skipped.values()) + sum(
+            sums.files_quarantined.values())
+        if sums.files_read == FOLDERS * EACH:
+            stop.set()
+
+    pipeline = Pipeline(store, load(), source, jobs=1)
+    pipeline._pending.dirty = True
+    pipeline.run(stop, publish)
+    writing.join()
+    sums = store.accounting()
+    assert (sums.files_read, sums.files_found, sums.records_seen) == (FOLDERS * EACH,) * 3
+    assert len(set(whole)) == 2  # before the first whole sweep, and after it: there was no second
+    store.close()
+    source.close()

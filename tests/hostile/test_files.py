@@ -1,0 +1,196 @@
+"""Files made to do harm: each is named once with its reason, costs a bounded amount, and hides nothing else."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import random
+import tempfile
+import tracemalloc
+import zlib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.formats import Unreadable, chunks, containers
+from detector.partial import digest
+from detector.rules.dispatch import Dispatch
+from tests.detector.trail import REFERENCE, call, document, lines, rules, scan, sweep, write
+from tests.hostile.payloads import PAYLOADS
+from tui.cli import main
+
+TRAIL = document(sweep(10))
+MIB = 1 << 20
+
+
+def packed_zeros(size: int, around: bytes = b"") -> bytes:
+    """A gzip of ``around`` and ``size`` spaces behind it, made without holding them."""
+    packer = zlib.compressobj(9, wbits=31)
+    return packer.compress(around) + b"".join(packer.compress(b" " * MIB) for _ in range(size // MIB)) + packer.flush()
+
+
+HOSTILE = {
+    "empty.json": (b"", "empty"),
+    "binary.json.gz": (bytes(range(256)) * 100, "not-json"),
+    "truncated.json.gz": (gzip.compress(TRAIL)[:-10], "truncated-gzip"),
+    "corrupt.json.gz": (gzip.compress(TRAIL)[:-8] + b"\0" * 8, "corrupt-gzip"),
+    "half.json": (TRAIL[: len(TRAIL) // 2], "truncated-json"),
+    "broken.json": (TRAIL.replace(b":", b"::", 1), "corrupt-json"),
+    "other.json": (b'{"hello": "world"}', "not-cloudtrail"),
+    "text.log": (b"not a log\n" * 100, "not-json"),
+}
+
+
+def test_a_folder_of_hostile_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, (content, _) in HOSTILE.items():
+        write(tmp_path, name, content)
+    write(tmp_path, "zz-last.json", sweep(10))
+    assert main(["scan", str(tmp_path), "--format", "jsonl", "--jobs", "1"]) == 0
+    out, err = capsys.readouterr()
+    alerts = [alert for alert in map(json.loads, out.splitlines()) if alert["rule"]["id"] == REFERENCE]
+    assert [len(alert["event_ids"]) for alert in alerts] == [10]
+    told = err.splitlines()
+    for name, (_, reason) in HOSTILE.items():
+        assert len([line for line in told if f"/{name}: " in line]) == 1, name
+        assert f"{reason} {Counter(why for _, why in HOSTILE.values())[reason]}" in err
+    assert "files 9 found = 1 read + 0 waiting" in err
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred.json", "[bold]x[/].json", "two\nlines.json",
+                                  os.fsdecode(b"\xff\xfe.json"), "\u202egpj.json", "=cmd.json", "a" * 240 + ".json",
+                                  " .json", "-rf"])
+def test_names_are_shown_as_what_they_are(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, name, b"not a log")
+    assert main(["scan", str(tmp_path)]) == 0
+    told = capsys.readouterr().err
+    (line,) = (line for line in told.splitlines() if line.startswith("skipped: "))
+    assert line.isprintable()
+    assert "\u202e" not in line
+
+
+def test_strings_of_an_attacker_reach_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    payloads = {name: value for name, value in PAYLOADS.items() if not name.startswith("huge")}
+    for name, value in payloads.items():
+        write(tmp_path, f"{name}.json", [
+            {**call(0, f"r{number}-{value}", arn=f"arn:aws:iam::111122223333:user/{name}-{value}"), "userAgent": value,
+             "sourceIPAddress": value, "errorCode": value, "eventID": f"{name}-{number}{value}",
+             "recipientAccountId": f"{name}{value}"} for number in range(10)])
+    for form in ("table", "jsonl"):
+        assert main(["scan", str(tmp_path), "--format", form]) == 0
+        out, err = capsys.readouterr()
+        assert [line for line in (out + err).split("\n") if form == "table" and not line.isprintable()] == []
+        assert "\x1b" not in out + err
+        assert [name for name in payloads if f"user/{name}-" not in out] == []
+
+
+# how much they cost
+
+BOMBS = {
+    "spaces": packed_zeros(96 * MIB),
+    "spaces in a document": packed_zeros(96 * MIB, b'{"Records": ['),
+    "spaces behind a record": packed_zeros(96 * MIB, TRAIL),
+    "spaces between lines": packed_zeros(96 * MIB, lines(sweep(10))),
+    "one long string": gzip.compress(b'{"Records": [{"eventName": "' + b"A" * (64 * MIB), 1),
+    "zeros": gzip.compress(bytes(64 * MIB), 1),
+    "members": gzip.compress(b" " * MIB, 1) * 96,
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_costs_little_memory(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, size in (("SNIFF", MIB), ("LINES_CHUNK", MIB), ("LINE_CAP", 4 * MIB), ("DOCUMENT_CAP", 4 * MIB)):
+        monkeypatch.setattr(containers, limit, size)
+    monkeypatch.setattr(containers, "_free", [], raising=False)  # memory that is kept between files
+    write(tmp_path, "bomb.json.gz", BOMBS[name])
+    write(tmp_path, "good.json", sweep(10, 60))
+    rules()
+    tracemalloc.start()
+    try:
+        run = scan(tmp_path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 24 * MIB
+    assert any(alert.first_event == 1_772_359_260 for alert in run.alerts)
+    told = {**run.accounting.files_quarantined, **run.accounting.files_skipped}
+    if name != "spaces between lines":
+        assert told
+        assert set(told) <= {"too-large", "empty", "not-json", "bomb"}
+
+
+def test_many_hits_of_one_window_are_one_alert(tmp_path: Path) -> None:
+    write(tmp_path, "a.jsonl", lines(call(0, f"region-{number % 400}", event_id=str(number)) for number in range(5000)))
+    (alert,) = scan(tmp_path).alerts
+    assert (alert.event_count, alert.columns["Esql.cloud_region_count_distinct"]) == (5000, 400)
+
+
+# anything at all
+
+def digested(content: bytes) -> None:
+    """Nothing but ``Unreadable`` may come of reading it."""
+    dispatch = Dispatch(rules())
+    try:
+        for chunk in chunks(io.BytesIO(content)):
+            digest("file", chunk, dispatch)
+    except Unreadable as error:
+        assert error.reason.code
+        assert "\n" not in error.reason.detail
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_any_bytes(content: bytes) -> None:
+    digested(content)
+    digested(b'{"Records": [' + content)
+    digested(gzip.compress(content))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from([10**30, "none"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=8)
+FIELDS = [*call(), "errorCode", "errorMessage", "resources", "tlsDetails", "sessionContext", "Records", "vpcEndpointId",
+          "serviceEventDetails", "sharedEventID", "additionalEventData", "apiVersion"]
+
+
+@settings(max_examples=100)
+@given(st.lists(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=4), min_size=1, max_size=4),
+       st.sampled_from(["trail", "array", "lines"]))
+def test_any_values_in_any_field(changes: list[dict[str, object]], where: str) -> None:
+    records = [{**call(number, event_id=f"e{number}"), **change} for number, change in enumerate(changes)]
+    raw = [json.dumps(record).encode() for record in records]
+    content = {"trail": b'{"Records":[%s]}' % b",".join(raw), "array": b"[%s]" % b",".join(raw),
+               "lines": b"\n".join(raw)}[where]
+    digested(content)
+
+
+@settings(max_examples=200)
+@given(st.integers(0, 10**9), st.integers(1, 6), st.sampled_from([TRAIL, lines(sweep(10)), gzip.compress(TRAIL, 1)]))
+def test_any_damage(seed: int, count: int, whole: bytes) -> None:
+    """Bytes changed, cut out and doubled, anywhere: never an error, and the file beside it is never lost."""
+    dice = random.Random(seed)
+    content = bytearray(whole)
+    for _ in range(count):
+        at, size = dice.randrange(len(content)), dice.randrange(1, 40)
+        match dice.randrange(4):
+            case 0:
+                content[at] = dice.randrange(256)
+            case 1:
+                del content[at:at + size]
+            case 2:
+                content[at:at] = content[at:at + size]
+            case 3:
+                content[at:at] = dice.choice([b'"', b"{", b"[", b"\\", b"\xff", b"\n", b"\x00", b"NaN", b"9" * 4400])
+        content = content or bytearray(b" ")
+    digested(bytes(content))
+    if seed % 8 == 0:
+        with tempfile.TemporaryDirectory() as folder:
+            write(Path(folder), "damaged", bytes(content))
+            write(Path(folder), "good.json", sweep(10, 600))
+            run = scan(Path(folder))
+        assert run.accounting.files_found == 2
+        assert any(alert.first_event == 1_772_359_800 for alert in run.alerts)

@@ -1,0 +1,177 @@
+"""Log text is shown as what it is, and does nothing: by itself, and in every widget."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from detector.accounting import Accounting
+from tests.hostile.payloads import PAYLOADS, harm, screen_text
+from tui import safe
+from tui.widgets.columns import Column
+from tui.widgets.heat_strip import HeatStrip
+from tui.widgets.json_view import JsonView
+from tui.widgets.region_line import RegionLine
+from tui.widgets.row_list import RowList
+from tui.widgets.spark import Spark
+from tui.widgets.status import AccountingLine, TopLine
+
+
+def test_plain_text_is_untouched() -> None:
+    for plain in ("arn:aws:iam::111122223333:user/ci-deploy", "Zoë 日本語 роль", "C:\\x1b", "", "cafe\u0301"):
+        assert safe.visible(plain) == plain
+
+
+def test_what_is_not_seen_is_spelt_out() -> None:
+    assert safe.visible("\x1b[31m\x9b") == r"\x1b[31m\x9b"
+    assert safe.visible("a\u202eb\u200bc\ud800") == r"a\u202eb\u200bc\ud800"
+    assert safe.visible("\U000e0061\ufe0f\u3164\u00a0") == r"\U000e0061\ufe0f\u3164\xa0"
+    assert safe.visible("one\ntwo\tthree") == r"one\ntwo\tthree"
+
+
+def test_marks_are_kept_as_far_as_letters_carry_them() -> None:
+    assert safe.visible("e\u0301\u0302\u0303") == "e\u0301\u0302\u0303"
+    assert safe.visible("e" + "\u0301" * 5) == "e" + "\u0301" * 3 + r"\u0301\u0301"
+    assert safe.visible("\u0301x") == r"\u0301x"
+
+
+def test_lines_are_kept_where_they_are_wanted() -> None:
+    assert safe.visible("one\r\ntwo\n\x1bthree\r", lines=True) == "one\ntwo\n\\x1bthree\\r"
+
+
+def test_long_text_is_cut_and_says_so() -> None:
+    assert safe.visible("A" * 250_000, 10) == "A" * 10 + "…(+249,990 characters)"
+
+
+@given(st.text(st.characters(codec=None)))
+def test_every_character_of_the_result_can_be_seen(text: str) -> None:
+    shown = safe.visible(text)
+    assert shown.isprintable()
+    assert not any(0xD800 <= ord(character) <= 0xDFFF for character in shown)
+    assert not shown or unicodedata.category(shown[0]) not in ("Mn", "Me")
+    assert safe.visible(shown) == shown
+
+
+@given(st.text(max_size=60), st.integers(min_value=0, max_value=40))
+def test_clip_keeps_to_its_cells(text: str, cells: int) -> None:
+    shown = safe.visible(text)
+    clipped = safe.clip(shown, cells)
+    assert cell_len(clipped) <= cells
+    assert clipped == shown if cell_len(shown) <= cells else clipped.endswith("…") or not cells
+
+
+def test_clip_counts_wide_characters_twice() -> None:
+    assert safe.clip("日本語語", 8) == "日本語語"
+    assert safe.clip("日本語語", 7) == "日本語…"
+    assert safe.clip("abc", 2) == "a…"
+
+
+def test_the_command_line_can_use_it_without_textual() -> None:
+    program = "import sys, tui.safe; tui.safe.visible('\\x1b'); print([m for m in sys.modules if 'textual' in m])"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+class Everything(App[None]):
+    """Every widget, with a payload wherever text goes in."""
+
+    CSS = "HeatStrip { height: 4; } RowList { height: 9; } JsonView { height: 1fr; } Static { height: auto; }"
+
+    payload = ""
+    bells = 0
+
+    def compose(self) -> ComposeResult:
+        yield TopLine()
+        yield Spark()
+        yield RegionLine()
+        yield HeatStrip()
+        yield RowList[str](
+            [
+                Column("text", "text", 70, lambda row: self.payload),
+                Column("rich", "rich", 50, lambda row: Text(self.payload, "bold")),
+                Column("content", "content", 50, lambda row: Content.styled(self.payload, "$accent"), "right"),
+            ],
+            key=str,
+        )
+        yield RowList[str]([Column("x", "x", 3, str)], key=str, id="nothing")
+        yield Static(id="text")
+        yield JsonView()
+        yield AccountingLine()
+
+    def feed(self, payload: str) -> None:
+        self.payload = payload
+        self.query_one(TopLine).show(payload[:40], safe.text(payload), payload)
+        self.query_one(Spark).load([1.0], 0, 10, payload)
+        self.query_one(RegionLine).show([payload, "us-east-1"], {payload})
+        self.query_one(HeatStrip).load([payload], [(payload, 3)], 0, 30, {payload})
+        self.query_one(RowList).show(["a", "b"])
+        self.query_one("#nothing", RowList).empty = payload
+        self.query_one(JsonView).show(json.dumps({payload[:300]: payload, "again": [payload]}).encode())
+        self.query_one(AccountingLine).show(Accounting(files_read=1, files_quarantined={payload: 1}))
+        text = self.query_one("#text", Static)
+        text.update(safe.text(payload, "bold", lines=True, limit=100))
+        text.border_title = safe.title(payload)
+        text.tooltip = safe.title(payload)
+        safe.notify(self, payload, title=payload, timeout=0.1)
+
+    def bell(self) -> None:
+        self.bells += 1
+
+
+def test_no_widget_takes_harm() -> None:
+    async def drive() -> None:
+        app = Everything()
+        async with app.run_test(size=(200, 60), notifications=True, tooltips=True) as pilot:
+            for name, payload in PAYLOADS.items():
+                app.feed(payload)
+                await pilot.pause()
+                assert harm(app) == [], name
+                shown = screen_text(app)
+                assert safe.visible(payload)[:30] in shown, name
+                assert safe.visible(json.dumps(payload, ensure_ascii=False))[1:20] in shown, name
+                await pilot.click(RowList, offset=(6, 1))
+                assert app.bells == 0, name
+
+    asyncio.run(drive())
+
+
+@pytest.mark.parametrize("widget", [HeatStrip, RowList, JsonView, TopLine, RegionLine, Spark])
+@pytest.mark.parametrize("name", ["action", "closing-tag", "hyperlink"])
+def test_no_key_or_click_sets_it_off(name: str, widget: type[Widget]) -> None:
+    async def drive() -> None:
+        app = Everything()
+        async with app.run_test(size=(200, 60)) as pilot:
+            app.feed(PAYLOADS[name])
+            await pilot.pause()
+            for x in (2, 6, 10):
+                await pilot.click(widget, offset=(x, widget is RowList or widget is HeatStrip))
+            await pilot.press("j", "enter", "space")
+            assert harm(app) == []
+            assert app.bells == 0
+
+    asyncio.run(drive())
+
+
+def test_evidence_is_byte_true_to_copy() -> None:
+    raw = json.dumps({"userAgent": "\x1b[31m" * 60_000, "x": "\u202e"}, ensure_ascii=False).encode()
+
+    async def drive() -> None:
+        app = Everything()
+        async with app.run_test():
+            view = app.query_one(JsonView)
+            view.show(raw)
+            assert view.raw_text.encode() == raw
+
+    asyncio.run(drive())

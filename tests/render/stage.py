@@ -1,0 +1,62 @@
+"""One widget on an otherwise empty screen, and what it draws."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from textual.app import App, ComposeResult
+from textual.message import Message
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+W = TypeVar("W", bound=Widget)
+
+
+class Stage(App[None]):
+    """Holds the widget, and every message that it posted."""
+
+    def __init__(self, widget: Widget) -> None:
+        super().__init__()
+        self.widget = widget
+
+    def compose(self) -> ComposeResult:
+        yield self.widget
+
+
+def perform(
+    make: Callable[[], W],
+    act: Callable[[W, Pilot[None], list[Message]], Awaitable[None]],
+    size: tuple[int, int] = (80, 10),
+) -> None:
+    """Run ``act`` on a mounted, focused widget. The list given to it fills with the messages that the widget posts."""
+
+    async def drive() -> None:
+        widget = make()
+        app = Stage(widget)
+        said: list[Message] = []
+
+        def note(message: Message) -> None:
+            """Every pump that a message passes tells it; it counts once."""
+            of_widget = type(message).__qualname__.startswith(f"{type(widget).__name__}.")
+            if of_widget and not any(known is message for known in said):
+                said.append(message)
+
+        async with app.run_test(size=size, message_hook=note) as pilot:
+            if widget.can_focus:
+                widget.focus()
+            await pilot.pause()
+            await act(widget, pilot, said)
+
+    asyncio.run(drive())
+
+
+def drawn(widget: Widget) -> list[str]:
+    """The widget's lines, without the blanks at their ends."""
+    return [widget.render_line(y).text.rstrip() for y in range(widget.size.height)]
+
+
+def style_at(widget: Widget, y: int, letters: str) -> Any:
+    """The Rich style that ``letters`` have in line ``y``."""
+    return next(segment.style for segment in widget.render_line(y) if letters in segment.text)

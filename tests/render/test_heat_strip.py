@@ -1,0 +1,171 @@
+"""Regions by time: what is drawn, and where the cursor is."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.message import Message
+from textual.pilot import Pilot
+
+from tests.render.stage import drawn, perform, style_at
+from tui.widgets.heat_strip import GLYPHS, HeatStrip
+from tui.widgets.time_axis import TimeAxis
+
+START = 1_772_366_280  # 2026-03-01T11:58:00Z
+REGIONS = ["us-east-1", "us-east-2", "af-south-1"]
+TIMES = [
+    *[("us-east-1", START + 1)] * 7, ("us-east-1", START + 3),
+    *[("us-east-2", START + 2.9)] * 2,
+    ("af-south-1", START + 29), ("af-south-1", START + 30),
+]  # fmt: skip
+
+Said = list[Message]
+
+
+def cells(said: Said, kind: type[Message] = HeatStrip.CellHighlighted) -> list[tuple[str, int, int]]:
+    return [(m.region, m.start - START, m.end - START) for m in said if isinstance(m, kind)]  # type: ignore[attr-defined]
+
+
+def test_a_second_a_cell_where_it_fits() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+        strip.load(REGIONS, TIMES, START, START + 30, {"af-south-1"})
+        assert drawn(strip) == [
+            "region            11:58:00  :10       :20         calls",
+            "us-east-1          █ ░                                8",
+            "us-east-2           ▒                                 2",
+            "af-south-1  rare                               ░      1",
+            "",
+        ]
+        await pilot.press("l")
+        assert drawn(strip)[:2] == [
+            "region             11:58:01 :10       :20         calls",
+            "us-east-1          7 ░                                8",
+        ]
+
+    perform(HeatStrip, act, (58, 5))
+
+
+def test_wider_cells_where_there_is_room_and_longer_ones_where_there_is_not() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+        strip.load(REGIONS, TIMES, START, START + 30)
+        assert drawn(strip)[1].startswith("us-east-1      ███   ░░░")
+        await pilot.resize_terminal(40, 5)
+        await pilot.pause()
+        assert drawn(strip)[:2] == [
+            "region      11:58:00         calls",
+            "us-east-1   7░                   8",
+        ]
+        strip.load(REGIONS, TIMES * 2, START, START + 30)
+        assert drawn(strip)[1].startswith("us-east-1   +"), "a number that does not fit its cell"
+        await pilot.resize_terminal(200, 5)
+        strip.load(REGIONS, [("us-east-1", START + 7200)], START, START + 14_400)
+        await pilot.pause()
+        assert "12:30" in drawn(strip)[0] and "13:58:00" not in drawn(strip)[0]
+
+    perform(HeatStrip, act, (120, 5))
+
+
+def test_glyph_and_colour_rise_together() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+        counts = [1, 2, 6, 22, 80, 300]
+        strip.load(["a"], [("a", START + 2 + i) for i, n in enumerate(counts) for _ in range(n)], START, START + 30)
+        line = drawn(strip)[1][len("region") + 2 :]
+        glyphs = line[2 : 2 + len(counts)]
+        assert list(glyphs) == sorted(glyphs, key=GLYPHS.index) and glyphs[-1] == "█" and glyphs[0] == "·"
+        assert len({style_at(strip, 1, glyph).color for glyph in set(glyphs)}) == len(set(glyphs))
+
+    perform(HeatStrip, act, (50, 3))
+
+
+def test_the_keys_move_the_cursor_and_say_the_cell() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+        strip.load(REGIONS, TIMES, START, START + 30)
+        await pilot.press("h", "k", "l", "j", "right", "left", "down", "up", "end", "l", "home", "enter")
+        assert cells(said) == [
+            ("us-east-1", 1, 2), ("us-east-2", 1, 2), ("us-east-2", 2, 3), ("us-east-2", 1, 2), ("af-south-1", 1, 2),
+            ("us-east-2", 1, 2), ("us-east-2", 29, 30), ("us-east-2", 0, 1),
+        ]  # fmt: skip
+        assert cells(said, HeatStrip.CellOpened) == [("us-east-2", 0, 1)]
+
+    perform(HeatStrip, act)
+
+
+def test_it_is_moved_from_outside_without_saying_so() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+        strip.load(REGIONS, TIMES, START, START + 30)
+        strip.select("af-south-1", START + 29.5)
+        assert strip.cell == ("af-south-1", START + 29, START + 30)
+        strip.select("no such region", START)
+        strip.select("us-east-1", START + 9_999)
+        assert strip.cell == ("us-east-1", START + 29, START + 30)
+        await pilot.pause()
+        assert said == []
+
+    perform(HeatStrip, act)
+
+
+def test_new_calls_leave_the_cursor_where_it_is() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+        strip.load(REGIONS, TIMES, START, START + 30)
+        strip.select("us-east-2", START + 2)
+        strip.load(["eu-west-1", *REGIONS], TIMES, START, START + 30)
+        assert strip.cell == ("us-east-2", START + 2, START + 3)
+
+    perform(HeatStrip, act)
+
+
+def test_forty_regions_scroll_with_the_cursor() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+        regions = [f"region-{number}" for number in range(40)]
+        strip.load(regions, [], START, START + 30)
+        await pilot.press(*"j" * 12)
+        assert drawn(strip)[0].startswith("region")
+        assert drawn(strip)[-1].startswith("region-12")
+        strip.select("region-39", START)
+        assert drawn(strip)[-1].startswith("region-39")
+
+    perform(HeatStrip, act, (80, 8))
+
+
+def test_the_mouse_chooses_and_opens_a_cell() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+        strip.load(REGIONS, TIMES, START, START + 30)
+        await pilot.pause()
+        await pilot.click(HeatStrip, offset=(2, 2))
+        await pilot.click(HeatStrip, offset=(30, 0))
+        assert cells(said) == []
+        await pilot.double_click(HeatStrip, offset=(12 + 2 * 2 + 1, 2))
+        assert cells(said) == cells(said, HeatStrip.CellOpened) == [("us-east-2", 2, 3)]
+
+    perform(HeatStrip, act)
+
+
+def test_nothing_and_unnamed_regions() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+        await pilot.press("l", "enter")
+        assert strip.cell is None and said == []
+        strip.load([], [("", START + 5)], START, START)
+        strip.load([], [("", START + 5)], START, START + 10)
+        assert drawn(strip)[1].startswith("–")
+
+    perform(HeatStrip, act)
+
+
+@given(
+    st.integers(min_value=0, max_value=4_000_000_000),
+    st.integers(min_value=1, max_value=40_000_000),
+    st.integers(min_value=1, max_value=200),
+    st.floats(min_value=0, max_value=1, exclude_max=True),
+)
+def test_every_time_has_its_bucket_and_the_axis_fits(start: int, span: int, width: int, part: float) -> None:
+    axis = TimeAxis.fit(start, start + span, width)
+    time = start + int(span * part)
+    first, end = axis.span(axis.bucket(time))
+    assert first <= time < end
+    assert first % axis.step == 0
+    assert axis.width <= width
+    assert axis.start <= start and axis.span(axis.count - 1)[1] >= start + span
+    ticks = axis.ticks()
+    assert all(at + len(text) < after for (at, text), (after, _) in pairwise(ticks))

@@ -1,0 +1,390 @@
+"""The list: what it draws, and that its cursor stays with its row."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from textual.content import Content
+from textual.message import Message
+from textual.pilot import Pilot
+
+from tests.render.stage import drawn, perform, style_at
+from tui.widgets.columns import Column
+from tui.widgets.row_list import RowList
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    calls: int = 1
+    severity: str = "low"
+
+
+GLYPHS = {"low": ("· low", "$foreground-muted"), "high": ("▲ high", "$text-error bold")}
+
+COLUMNS = [
+    Column[Row]("severity", "sev", 6, lambda row: Content.styled(*GLYPHS[row.severity]), survive=0),
+    Column[Row]("name", "principal", 12, lambda row: row.name, survive=1, flex=True),
+    Column[Row]("calls", "calls", 6, lambda row: f"{row.calls:,}", "right", survive=2),
+    Column[Row]("agent", "agent", 9, lambda row: "aws-cli/2.17.32", survive=3),
+]
+
+ROWS = [Row("user/ci-deploy", 34, "high"), Row("role/日本語/セッション", 1204), Row("x\x1b[31m[/]", 7)]
+
+
+def rows_list(**options: Any) -> RowList[Row]:
+    return RowList(COLUMNS, key=lambda row: row.name, **options)
+
+
+def numbers_list() -> RowList[int]:
+    return RowList([Column[int]("n", "n", 6, str)], key=str)
+
+
+List = RowList[Any]
+Said = list[Message]
+
+
+def test_it_draws_titles_cursor_marks_and_cells() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show(ROWS)
+        rows.show_sort("calls", descending=True)
+        await pilot.press("space")
+        assert drawn(rows) == [
+            "   sev     principal            calls↓  agent",
+            " ✓ ▲ high  user/ci-deploy           34  aws-cli/…",
+            "▌  · low   role/日本語/セッシ…   1,204  aws-cli/…",
+            r"   · low   x\x1b[31m[/]              7  aws-cli/…",
+            "",
+        ]
+
+    perform(rows_list, act, (50, 5))
+
+
+def test_columns_go_as_the_width_shrinks_and_the_spare_goes_to_one() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show(ROWS)
+        await pilot.pause()
+        for width, titles in (
+            (60, "   sev     principal                       calls  agent"),
+            (40, "   sev     principal              calls"),
+            (28, "   sev     principal"),
+            (12, "   sev"),
+            (6, "   s…"),
+        ):
+            await pilot.resize_terminal(width, 5)
+            await pilot.pause()
+            assert drawn(rows)[0] == titles
+
+    perform(rows_list, act, (60, 5))
+
+
+def test_every_line_fills_the_width_with_its_background() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show(ROWS)
+        await pilot.pause()
+        for y in range(rows.size.height):
+            line = rows.render_line(y)
+            assert line.cell_length == rows.cells
+            assert all(segment.style and segment.style.bgcolor for segment in line)
+        cursor, other = rows.render_line(1), rows.render_line(2)
+        assert {segment.style.bgcolor for segment in cursor if segment.style} != {
+            segment.style.bgcolor for segment in other if segment.style
+        }
+        assert len({segment.style.bgcolor for segment in cursor if segment.style}) == 1
+
+    perform(rows_list, act, (60, 6))
+
+
+def test_styles_come_from_cells_and_rows_and_a_misspelt_one_is_left_out() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show(ROWS)
+        await pilot.pause()
+        assert style_at(rows, 1, "high").bold
+        assert style_at(rows, 3, "x").italic
+        assert not style_at(rows, 2, "role").italic
+
+    styles = {"x\x1b[31m[/]": "italic", "user/ci-deploy": "no-such-style"}
+    perform(lambda: rows_list(row_style=lambda row: styles.get(row.name, "")), act, (60, 6))
+
+
+def test_it_says_so_when_there_is_nothing() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        await pilot.pause()
+        assert drawn(rows) == ["   sev", "", "   No alerts yet.", "   Files are being…", ""]
+        rows.empty = "0 of 41 match\x1b"
+        assert drawn(rows)[2:4] == [r"   0 of 41 match\x…", ""]
+        await pilot.press("j", "enter", "space")
+        assert said == []
+
+    perform(lambda: rows_list(empty="No alerts yet.\nFiles are being read now."), act, (20, 5))
+
+
+def test_the_theme_and_the_focus_repaint_it() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show(ROWS)
+        await pilot.pause()
+        dark = style_at(rows, 2, "role").bgcolor
+        focused = style_at(rows, 1, "▌").color
+        rows.blur()
+        await pilot.pause()
+        assert style_at(rows, 1, "▌").color != focused
+        pilot.app.theme = "textual-light"
+        await pilot.pause()
+        assert style_at(rows, 2, "role").bgcolor != dark
+
+    perform(rows_list, act)
+
+
+def test_a_hundred_thousand_rows_are_drawn_only_where_they_are_seen() -> None:
+    asked: set[int] = set()
+
+    def cell(row: int) -> str:
+        asked.add(row)
+        return str(row)
+
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show(range(100_000))
+        await pilot.pause()
+        await pilot.press("G", "k")
+        assert rows.cursor_row == 99_998
+        assert drawn(rows)[-2:] == ["▌  99998", "   99999"]
+        assert len(asked) <= 3 * rows.size.height
+
+    perform(lambda: RowList([Column[int]("n", "n", 6, cell)], key=str), act)
+
+
+# --- the cursor
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(min_value=1, max_value=40))
+def test_the_cursor_stays_on_its_key_and_its_line(chance: random.Random, count: int) -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        now, fresh = list(range(count)), count
+        rows.show(now)
+        for _ in range(30):
+            for _ in range(chance.randrange(4)):
+                rows.move_to(str(chance.choice(now)))
+                rows.action_page(chance.choice([-0.5, 0.5, 1]))
+            seen, key, line = rows.cursor_row, rows.cursor_key, (rows.cursor_index or 0) - rows.top
+            change = chance.randrange(4)
+            if change == 0:
+                for _ in range(chance.randrange(1, 12)):
+                    now.insert(chance.randrange(len(now) + 1), fresh)
+                    fresh += 1
+            elif change == 1:
+                now = [row for row in now if chance.random() < 0.7] or now[:1]
+            elif change == 2:
+                chance.shuffle(now)
+            else:
+                now.sort(reverse=chance.random() < 0.5)
+            rows.show(list(now))
+            assert rows.keys == [str(row) for row in now]
+            if seen in now:
+                assert rows.cursor_key == key
+                highest = max(0, len(now) - rows.page)
+                assert rows.top == max(0, min(highest, now.index(seen) - line))
+            assert rows.cursor_key is not None
+            under = rows.render_line(1 + (rows.cursor_index or 0) - rows.top).text
+            assert under.split() == ["▌", rows.cursor_key]
+
+    perform(numbers_list, act, (20, 9))
+
+
+def test_rows_that_come_above_do_not_move_what_is_on_screen() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show(range(100, 200))
+        await pilot.press("ctrl+d", "j", "j")
+        before = drawn(rows)
+        rows.show([*range(50), *range(100, 200), 300])
+        assert drawn(rows) == before
+        rows.show(range(90, 200))
+        assert drawn(rows) == before
+
+    perform(numbers_list, act)
+
+
+def test_what_is_on_screen_stays_when_the_cursor_is_out_of_sight() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show(range(100, 200))
+        rows.scroll_top(50)
+        before = drawn(rows)
+        rows.show([*range(7), *range(100, 200)])
+        assert drawn(rows) == before
+        assert rows.cursor_key == "100"
+
+    perform(numbers_list, act)
+
+
+def test_a_cursor_that_lost_its_row_goes_to_the_nearest_and_says_so() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show(list("abcdef"))
+        rows.move_to("c")
+        await pilot.pause()
+        said.clear()
+        rows.show(list("abdef"))
+        assert rows.cursor_key == "d"
+        rows.show(list("abf"))
+        assert rows.cursor_key == "b"
+        rows.show([])
+        assert rows.cursor_key is None and rows.cursor_row is None
+        rows.show(["z"])
+        await pilot.pause()
+        moved = [(message.key, message.lost) for message in said if isinstance(message, RowList.CursorMoved)]
+        assert moved == [("d", True), ("b", True), (None, True), ("z", False)]
+        shown = [message.row for message in said if isinstance(message, RowList.Highlighted)]
+        assert shown == ["d", "b", None, "z"]
+
+    perform(lambda: RowList([Column[str]("n", "n", 3, str)], key=str), act)
+
+
+def test_a_row_that_changed_is_told_and_drawn_again() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show([Row("a", 1), Row("b", 1)])
+        await pilot.pause()
+        said.clear()
+        changed = Row("a", 2)
+        rows.show([changed, rows.rows[1]])
+        await pilot.pause()
+        assert [type(message) for message in said] == [RowList.Highlighted]
+        assert said[0].row is changed  # type: ignore[attr-defined]
+        assert "2" in drawn(rows)[1]
+
+    perform(rows_list, act)
+
+
+def test_follow_stays_on_the_first_row_until_it_is_left() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show(range(50, 100))
+        await pilot.press("G")
+        rows.follow = True
+        assert rows.cursor_key == "50"
+        rows.show(range(100))
+        assert rows.cursor_key == "0" and rows.top == 0
+        await pilot.press("j")
+        assert not rows.follow
+        rows.show([*range(200, 230), *range(100)])
+        assert rows.cursor_key == "1"
+        await pilot.pause()
+        assert not any(message.lost for message in said if isinstance(message, RowList.CursorMoved))
+
+    perform(numbers_list, act)
+
+
+def test_the_keys_move_it() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show(range(100))
+        assert rows.page == 9
+        for key, place in (
+            ("j", 1), ("down", 2), ("k", 1), ("up", 0), ("k", 0), ("G", 99), ("j", 99), ("g", 0), ("end", 99),
+            ("home", 0), ("ctrl+d", 4), ("ctrl+u", 0), ("pagedown", 9), ("pageup", 0),
+        ):  # fmt: skip
+            await pilot.press(key)
+            assert rows.cursor_index == place, key
+            assert rows.in_view(place)
+
+    perform(numbers_list, act)
+
+
+def test_the_mouse_chooses_and_opens() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show(range(5))
+        await pilot.pause()
+        await pilot.click(RowList, offset=(4, 3))
+        assert rows.cursor_key == "2"
+        assert not [message for message in said if isinstance(message, RowList.Opened)]
+        await pilot.click(RowList, offset=(4, 0))
+        await pilot.click(RowList, offset=(4, 8))
+        assert rows.cursor_key == "2"
+        await pilot.double_click(RowList, offset=(4, 4))
+        await pilot.press("enter")
+        assert [message.row for message in said if isinstance(message, RowList.Opened)] == [3, 3]
+
+    perform(numbers_list, act)
+
+
+def test_a_small_list_that_was_filled_unseen_is_shown_from_its_top() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.display = False
+        await pilot.pause()
+        rows.show(range(6))
+        rows.move_to("4")
+        rows.display = True
+        await pilot.pause()
+        assert drawn(rows)[1:7] == ["   0", "   1", "   2", "   3", "▌  4", "   5"]
+
+    perform(numbers_list, act)
+
+
+# --- marks and search
+
+
+def test_marks_are_of_rows_that_are_there() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show(range(5))
+        await pilot.press("space", "space", "j", "space")
+        assert rows.marks == {"0", "1", "3"}
+        await pilot.press("g", "space")
+        assert rows.marks == {"1", "3"}
+        rows.show([3, 4])
+        assert rows.marks == {"3"}
+        rows.marks = rows.keys
+        assert rows.marks == {"3", "4"}
+        rows.marks = {"3", "no such row"}
+        assert rows.marks == {"3"}
+        await pilot.pause()
+        changes = [message.marks for message in said if isinstance(message, RowList.MarksChanged)]
+        assert changes[-3:] == [{"3"}, {"3", "4"}, {"3"}]
+
+    perform(numbers_list, act)
+
+
+def test_a_search_paints_hits_and_goes_from_one_to_the_next() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show([Row("user/alice"), Row("user/bob"), Row("role/alice"), Row("a-very-long-name-of-alice")])
+        rows.set_highlight(re.compile("alice"))
+        await pilot.pause()
+        assert style_at(rows, 1, "alice").underline
+        assert not style_at(rows, 2, "user").underline
+        assert style_at(rows, 4, "…").underline, "a hit beyond the cut shows at the cut"
+        rows.next_hit(here=True)
+        await pilot.app.workers.wait_for_complete()
+        assert rows.cursor_key == "user/alice"
+        for go, key in (
+            (rows.next_hit, "role/alice"),
+            (rows.next_hit, "a-very-long-name-of-alice"),
+            (rows.next_hit, "user/alice"),
+            (rows.previous_hit, "a-very-long-name-of-alice"),
+        ):
+            go()
+            await pilot.app.workers.wait_for_complete()
+            assert rows.cursor_key == key
+        rows.set_highlight(re.compile("nobody"))
+        rows.next_hit()
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert [type(message) for message in said][-1] is RowList.NoHit
+        assert rows.cursor_key == "a-very-long-name-of-alice"
+
+    perform(rows_list, act, (30, 10))
+
+
+def test_what_is_found_is_what_is_shown() -> None:
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show(ROWS)
+        rows.set_highlight(re.compile(re.escape(r"\x1b")))
+        rows.next_hit()
+        await pilot.app.workers.wait_for_complete()
+        assert rows.cursor_key == "x\x1b[31m[/]"
+        rows.set_highlight(re.compile("q*"))
+        rows.next_hit()
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert isinstance(said[-1], RowList.NoHit), "an empty match is no hit"
+
+    perform(rows_list, act)

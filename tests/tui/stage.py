@@ -1,0 +1,157 @@
+"""The app on a small trail of its own, driven by keys; with a clock that stands still and updates given by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from textual.message import Message
+from textual.pilot import Pilot
+
+from detector.alert import Alert
+from detector.pipeline import Pipeline, Update
+from detector.rules import RuleSet, load
+from detector.sources.directory import Directory
+from detector.store import Store
+from tests.detector.trail import ANA, START, Raw, call, sweep, write
+from tests.hostile.payloads import screen_text
+from tui.app import HuntApp
+
+NOW = START + 3 * 3600.0
+KNOWN = {"colon": ":", "full_stop": ".", "minus": "-", "slash": "/", "space": " ", "underscore": "_", "comma": ","}
+BEN = "arn:aws:sts::111122223333:assumed-role/inventory/ben"
+CAT = "arn:aws:iam::111122223333:user/cat"
+
+RULES = Path(__file__).with_name("data")
+"""One rule of severity low, and one of severity high that only the sweep by CAT meets."""
+
+
+_PATIENCE = 500
+"""Turns of the event loop, each until it is idle."""
+
+
+class Clock:
+    """Epoch seconds that only a test moves."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Feed:
+    """A pipeline that reads nothing: the test says what it has found."""
+
+    def __init__(self, first: Update) -> None:
+        self._first = first
+        self.publish: Callable[[Update], None] = lambda update: None
+        self.stopped = threading.Event()
+
+    def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:
+        self.publish = publish
+        publish(self._first)
+        stop.wait()
+        self.stopped.set()
+
+
+class Broken(Feed):
+    """A pipeline that fails."""
+
+    def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:
+        raise RuntimeError("the disk [/] \x1b[31mwent away\nand more")
+
+
+def records() -> list[Raw]:
+    """Three sweeps an hour apart by three principals, the last one (newest) in fourteen regions, partly denied."""
+    role = {"type": "AssumedRole", "accountId": "444455556666", "accessKeyId": "ASIAEXAMPLE000000000",
+            "arn": BEN, "sessionContext": {"sessionIssuer": {"type": "Role", "userName": "inventory",
+                                                             "arn": "arn:aws:iam::444455556666:role/inventory"}}}
+    denied = {"errorCode": "Client.UnauthorizedOperation", "errorMessage": "You are not authorized"}
+    return [
+        *sweep(12, at=3, userIdentity=role, userAgent="Boto3/1.40.21 md/Botocore APN_1826889",
+               sourceIPAddress="198.51.100.4"),
+        *sweep(10, at=3600, arn=ANA),
+        *(call(7200 + second, region, arn=CAT, sourceIPAddress="203.0.113.60",
+               userAgent="aws-cli/2.17.32 os/linux#6.8-kali2", **(denied if second % 2 else {}))
+          for second, region in enumerate(_regions(14))),
+    ]
+
+
+def _regions(count: int) -> list[str]:
+    return [record["awsRegion"] for record in sweep(count)]
+
+
+class Hunt:
+    """A trail in ``folder``, read into a state; ``play`` opens the app on it."""
+
+    def __init__(self, folder: Path, trail: Iterable[Raw] | None = None, state: Path | None = None) -> None:
+        self.clock = Clock()
+        self.rules: RuleSet = load([RULES], builtin=False)
+        self.store = Store.open(state, self.clock)
+        self.trail = write(folder, "trail/111122223333_CloudTrail_us-east-1_20260301T1200Z_abc.json",
+                           list(records() if trail is None else trail))
+        updates: list[Update] = []
+        Pipeline(self.store, self.rules, Directory([self.trail.parent]), clock=self.clock).scan(updates.append)
+        self.read = updates[-1]
+        self.feed: Feed = Feed(self.update())
+
+    def update(self, *alerts: Alert, withdrawn: Sequence[str] = (), **changed: Any) -> Update:
+        """An update that the pipeline could send."""
+        told = {"alerts": alerts, "withdrawn": tuple(withdrawn), "problems": (), **changed}
+        return msgspec.structs.replace(self.read, **told)
+
+    def alert(self, principal: str = ANA) -> Alert:
+        return next(alert for alert in self.store.alerts() if alert.principal == principal)
+
+    def play(
+        self, journey: Callable[[HuntApp, Pilot[None]], Awaitable[None]], *, size: tuple[int, int] = (80, 24),
+        store: Store | None = None, pipeline: Any = "feed", heard: list[Message] | None = None,
+    ) -> HuntApp:
+        """Open the app, wait until the store and the first update are on screen, and take the journey."""
+        app = HuntApp(store or self.store, self.rules, self.feed if pipeline == "feed" else pipeline, "AWSLogs/",
+                      clock=self.clock)
+
+        async def drive() -> None:
+            hook = (lambda message: heard.append(message)) if heard is not None else None
+            async with app.run_test(size=size, message_hook=hook, notifications=True) as pilot:
+                await until(pilot, lambda: app.picture.loaded)
+                if pipeline == "feed":
+                    await until(pilot, lambda: app.picture.live or bool(app.picture.error))
+                await journey(app, pilot)
+
+        asyncio.run(drive())
+        return app
+
+    async def arrive(self, app: HuntApp, pilot: Pilot[None], update: Update) -> None:
+        """The pipeline finds something, and it is on screen."""
+        self.feed.publish(update)
+        app.take_batch()
+        await pilot.pause()
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
+    """Let the app go on until it has come this far; it has come to rest without it otherwise."""
+    for _ in range(_PATIENCE):
+        if holds():
+            await pilot.pause()
+            return
+        await pilot.pause()
+    raise AssertionError(f"never came to it:\n{screen_text(pilot.app)}")
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys by their names; what begins with ``'`` is typed letter by letter."""
+    names = {letter: name for name, letter in KNOWN.items()}
+    for key in keys:
+        await pilot.press(*(names.get(letter, letter) for letter in key[1:]) if key.startswith("'") else [key])
+    await pilot.pause()
+
+
+def said(app: HuntApp) -> str:
+    """The line that the app says now."""
+    return "\n".join(notification.message for notification in app._notifications)

@@ -1,0 +1,261 @@
+"""One alert: strip, calls and raw record together; fields, guide, notes; on to the next one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+
+from detector.alert import Alert, Event
+from tests.detector.trail import ANA
+from tests.hostile.payloads import screen_text
+from tests.tui.stage import BEN, CAT, Hunt, press, said, until
+from tui.app import HuntApp
+from tui.screens.alert import AlertScreen
+from tui.screens.alert_panes import FieldRow
+from tui.screens.pane_bar import PaneBar
+from tui.widgets.heat_strip import HeatStrip
+from tui.widgets.json_view import JsonView
+from tui.widgets.row_list import RowList
+
+
+@pytest.fixture
+def hunt(tmp_path: Path) -> Hunt:
+    return Hunt(tmp_path)
+
+
+async def opened(app: HuntApp, pilot: Pilot[None], *keys: str) -> None:
+    await press(pilot, *keys, "enter")
+    await until(pilot, lambda: bool(calls(app).rows))
+
+
+def calls(app: HuntApp) -> RowList[Event]:
+    return app.screen.query_one("#calls", RowList)
+
+
+def call(app: HuntApp) -> Event:
+    row = calls(app).cursor_row
+    assert row is not None
+    return row
+
+
+def strip(app: HuntApp) -> HeatStrip:
+    return app.screen.query_one(HeatStrip)
+
+
+def shown(app: HuntApp) -> Alert:
+    assert isinstance(app.screen, AlertScreen)
+    assert app.screen.alert is not None
+    return app.screen.alert
+
+
+def test_the_strip_follows_the_calls(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot)
+        await press(pilot, "j", "j", "j")
+        region, start, end = strip(app).cell
+        assert region == call(app).region
+        assert start <= call(app).time < end
+
+    hunt.play(journey)
+
+
+def test_the_calls_follow_the_strip(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot)
+        await press(pilot, "i", "j", "l")
+        region, start, end = strip(app).cell
+        assert strip(app).has_focus
+        assert call(app).region == region
+        assert start <= call(app).time < end
+        await press(pilot, "l")
+        assert strip(app).cell[1] == end, "an empty cell can be gone to, and the calls stay where they are"
+        assert call(app).region == region
+        await press(pilot, "i")
+        assert calls(app).has_focus
+
+    hunt.play(journey, size=(120, 40))
+
+
+def test_enter_on_the_strip_opens_its_calls(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot)
+        await press(pilot, "i", "j", "l", "enter")
+        assert calls(app).has_focus
+        assert call(app).region == strip(app).cell[0]
+
+    hunt.play(journey)
+
+
+def test_the_raw_record_is_byte_true_and_follows_the_call(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot)
+        await press(pilot, "j", "r")
+        view = app.screen.query_one(JsonView)
+        await until(pilot, lambda: bool(view.raw_text))
+        assert view.raw_text in hunt.trail.read_text()
+        assert json.loads(view.raw_text)["eventID"] == call(app).event_id
+        before = view.raw_text
+        await press(pilot, "r", "j", "r")
+        await until(pilot, lambda: view.raw_text != before)
+        assert json.loads(view.raw_text)["eventID"] == call(app).event_id
+
+    hunt.play(journey)
+
+
+def test_a_record_whose_file_is_gone_is_said_in_its_place(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot)
+        hunt.trail.unlink()
+        await press(pilot, "r")
+        await until(pilot, lambda: "the file is gone" in screen_text(app))
+
+    hunt.play(journey, size=(160, 48))
+
+
+def test_the_fields_are_in_the_rules_order_each_by_its_own_name(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, "j", "j")
+        await press(pilot, "tab")
+        fields: RowList[FieldRow] = app.screen.query_one("#fields", RowList)
+        rule = hunt.rules.get(shown(app).rule.id)
+        assert rule is not None
+        wanted = rule.investigation_fields.field_names
+        assert [row.name for row in fields.rows][:len(wanted)] == wanted
+        assert set(wanted) | set(shown(app).columns) == {row.name for row in fields.rows}
+
+    hunt.play(journey)
+
+
+def test_a_field_unfolds_to_all_of_its_values(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, "j", "j")
+        await press(pilot, "tab")
+        fields: RowList[FieldRow] = app.screen.query_one("#fields", RowList)
+        folded = len(fields.rows)
+        assert fields.move_to("Esql.cloud_region_values")
+        await press(pilot, "enter")
+        assert [row.value for row in fields.rows if row.name == "Esql.cloud_region_values"][1:] == \
+            shown(app).facets.regions
+        await press(pilot, "enter")
+        assert len(fields.rows) == folded
+
+    hunt.play(journey)
+
+
+def test_the_guide_is_the_rules_note(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, "j", "j")
+        await press(pilot, "tab", "tab", "tab")
+        assert "Ask whether the principal is new" in screen_text(app)
+
+    hunt.play(journey)
+
+
+def test_a_rule_that_is_no_longer_loaded_leaves_no_foreign_guide(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        ana = hunt.alert(ANA)
+        foreign = msgspec.structs.replace(ana, rule=msgspec.structs.replace(ana.rule, id="gone"))
+        await hunt.arrive(app, pilot, hunt.update(foreign))
+        await opened(app, pilot, "G")
+        await press(pilot, "K", "tab", "tab", "tab")
+        assert shown(app).rule.id == "gone"
+        assert "The rule of this alert is not loaded." in screen_text(app)
+
+    hunt.play(journey)
+
+
+def test_j_and_k_go_through_the_list_and_it_goes_along(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot)
+        assert shown(app).principal == CAT
+        await press(pilot, "J", "J")
+        await until(pilot, lambda: {event.arn for event in calls(app).rows} == {ANA})
+        assert shown(app).principal == ANA
+        await press(pilot, "J", "J")
+        assert said(app) == "This is the last alert"
+        assert shown(app).principal == BEN
+        await press(pilot, "K", "escape")
+        row = app.screen.query_one(RowList).cursor_row
+        assert row is not None
+        assert row.principal == ANA
+
+    hunt.play(journey)
+
+
+def test_alerts_that_came_meanwhile_do_not_change_the_way(hunt: Hunt) -> None:
+    from tests.tui.build import alert
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, "j")
+        await hunt.arrive(app, pilot, hunt.update(alert("new", at=9_000)))
+        await press(pilot, "K", "K")
+        assert said(app) == "This is the first alert"
+        assert shown(app).alert_id != "new"
+
+    hunt.play(journey)
+
+
+def test_an_alert_that_late_data_joined_into_another_is_followed(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        ana = hunt.alert(ANA)
+        await opened(app, pilot, "j", "j")
+        joined = msgspec.structs.replace(ana, alert_id="joined", supersedes=[ana.alert_id], revision=2)
+        await hunt.arrive(app, pilot, hunt.update(joined, withdrawn=[ana.alert_id]))
+        assert shown(app).alert_id == "joined"
+        assert "joined this alert into another" in said(app)
+
+    hunt.play(journey)
+
+
+def test_a_revision_reads_the_calls_again(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, "j", "j")
+        ana = hunt.alert(ANA)
+        grown = msgspec.structs.replace(ana, revision=2, event_ids=[*ana.event_ids, "late"], settled=False)
+        await hunt.arrive(app, pilot, hunt.update(grown))
+        text = screen_text(app)
+        assert "provisional · revision 2" in text
+        assert "calls 11" in text
+
+    hunt.play(journey, size=(120, 40))
+
+
+def test_decisions_apply_to_the_alert_that_is_shown(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, "j", "j")
+        await press(pilot, "a", "c", "'looked at it", "ctrl+s")
+        assert hunt.alert(ANA).status == "acknowledged"
+        assert [note.words.text for note in hunt.store.notes(shown(app).alert_id)] == ["looked at it"]
+        await press(pilot, "shift+tab")
+        assert app.screen.query_one(PaneBar).front == "notes"
+        assert "looked at it" in screen_text(app)
+
+    hunt.play(journey)
+
+
+def test_search_goes_through_the_calls(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot)
+        await press(pilot, "tab", "tab", "slash", "'eu-west-2", "enter")
+        assert app.screen.query_one(PaneBar).front == "calls"
+        assert call(app).region == "eu-west-2"
+        await press(pilot, "escape")
+        assert isinstance(app.screen, AlertScreen), "the first escape ends the search"
+
+    hunt.play(journey)
+
+
+def test_the_pane_can_have_the_whole_screen(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot)
+        before = calls(app).size.height
+        await press(pilot, "plus")
+        assert calls(app).size.height > before
+        await press(pilot, "i")
+        assert strip(app).has_focus
+
+    hunt.play(journey)

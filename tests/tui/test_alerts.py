@@ -1,0 +1,273 @@
+"""The list of alerts under an analyst's hands, while new ones come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from textual.message import Message
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from detector.alert import Alert
+from tests.detector.trail import ANA
+from tests.hostile.payloads import screen_text
+from tests.tui.build import alert
+from tests.tui.stage import BEN, CAT, Hunt, press, said
+from tui.app import HuntApp
+from tui.screens.alert import AlertScreen
+from tui.screens.alerts import AlertsScreen
+from tui.widgets.row_list import RowList
+
+NEWEST = 9_000
+"""Seconds after the start of the trail that none of its alerts has."""
+
+
+@pytest.fixture
+def hunt(tmp_path: Path) -> Hunt:
+    return Hunt(tmp_path)
+
+
+def rows(app: HuntApp) -> RowList[Alert]:
+    return app.screen.query_one(RowList)
+
+
+def principals(app: HuntApp) -> list[str]:
+    return [one.principal for one in rows(app).rows]
+
+
+def counts(app: HuntApp) -> str:
+    return str(app.screen.query_one("#counts", Static).render())
+
+
+def test_the_newest_is_first(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        assert principals(app) == [CAT, CAT, ANA, BEN]
+        assert counts(app) == "4 alerts"
+
+    hunt.play(journey)
+
+
+def test_the_cursor_stays_on_its_alert_while_others_come_and_go(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "j", "j")
+        ana = rows(app).cursor_key
+        for number in range(30):
+            await hunt.arrive(app, pilot, hunt.update(alert(f"new-{number}", at=NEWEST + number)))
+            assert rows(app).cursor_key == ana
+        await hunt.arrive(app, pilot, hunt.update(withdrawn=[f"new-{number}" for number in range(0, 30, 2)]))
+        assert rows(app).cursor_key == ana
+        await press(pilot, "a")
+        assert [one.alert_id for one in app.picture.alerts.values() if one.status == "acknowledged"] == [ana]
+
+    hunt.play(journey)
+
+
+def test_an_alert_that_is_withdrawn_under_the_cursor_is_announced(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "j", "j")
+        await hunt.arrive(app, pilot, hunt.update(withdrawn=[hunt.alert(ANA).alert_id]))
+        assert "took the alert under the cursor away" in said(app)
+        assert rows(app).cursor_row is not None
+        assert rows(app).cursor_row.principal == BEN
+
+    hunt.play(journey)
+
+
+def test_paused_the_list_is_still_and_what_came_is_counted(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        before = principals(app)
+        await press(pilot, "P")
+        await hunt.arrive(app, pilot, hunt.update(alert("new", at=NEWEST), alert("newer", at=NEWEST + 1)))
+        assert principals(app) == before
+        assert "+2 new" in counts(app)
+        assert "paused" in screen_text(app)
+        await press(pilot, "a")
+        assert rows(app).cursor_row.status == "acknowledged"
+        await press(pilot, "P")
+        assert rows(app).keys[:2] == ["newer", "new"]
+        assert "new" not in counts(app)
+
+    hunt.play(journey)
+
+
+def test_following_stays_on_the_newest_until_the_analyst_moves(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "j", "F")
+        await hunt.arrive(app, pilot, hunt.update(alert("new", at=NEWEST)))
+        assert rows(app).cursor_key == "new"
+        await press(pilot, "j")
+        at = rows(app).cursor_key
+        await hunt.arrive(app, pilot, hunt.update(alert("newer", at=NEWEST + 1)))
+        assert rows(app).cursor_key == at
+        assert "follow" not in counts(app)
+
+    hunt.play(journey)
+
+
+def test_nothing_moves_under_a_form(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        before = principals(app)
+        await press(pilot, "c")
+        await hunt.arrive(app, pilot, hunt.update(alert("new", at=NEWEST)))
+        assert [one.principal for one in app.screen_stack[0].query_one(RowList).rows] == before
+        await press(pilot, "escape")
+        assert rows(app).keys[0] == "new"
+
+    hunt.play(journey)
+
+
+def test_a_decision_goes_to_the_marked_ones_and_says_how_many(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "space", "space")
+        assert "2 marked" in counts(app)
+        await press(pilot, "G", "d")
+        assert said(app) == "Closed 2 alerts; z takes it back"
+        assert principals(app) == [ANA, BEN]
+        assert not rows(app).marks
+        assert [one.status for one in hunt.store.alerts()] == ["closed", "closed", "open", "open"]
+
+    hunt.play(journey)
+
+
+def test_closed_ones_are_counted_and_one_key_shows_them(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "d")
+        assert counts(app) == "4 alerts · 3 here · 1 closed · H shows them"
+        await press(pilot, "H")
+        assert len(principals(app)) == 4
+        assert counts(app) == "4 alerts · 1 closed · H hides them"
+
+    hunt.play(journey)
+
+
+def test_undo_gives_every_alert_the_status_that_it_had(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "a", "asterisk", "d")
+        assert principals(app) == []
+        await press(pilot, "z")
+        assert [one.status for one in rows(app).rows] == ["acknowledged", "open", "open", "open"]
+        await press(pilot, "z")
+        assert {one.status for one in hunt.store.alerts()} == {"open"}
+        await press(pilot, "z")
+        assert said(app) == "Nothing to take back"
+
+    hunt.play(journey)
+
+
+def test_a_filter_is_live_stays_written_with_numbers_and_esc_clears_it(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "f", "'kali")
+        assert principals(app) == [CAT, CAT]
+        await press(pilot, "enter")
+        assert rows(app).has_focus
+        assert "filter kali  2 of 4" in screen_text(app)
+        await hunt.arrive(app, pilot, hunt.update(alert("new", at=NEWEST)))
+        assert "filter kali  2 of 5" in screen_text(app)
+        await press(pilot, "escape")
+        assert len(principals(app)) == 5
+        assert "filter" not in screen_text(app).splitlines()[-5]
+
+    hunt.play(journey)
+
+
+def test_a_filter_that_cannot_be_understood_says_why_and_changes_nothing(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "f", "'kali", "enter", "f", "' acount:1", "enter")
+        assert principals(app) == [CAT, CAT]
+        assert "did you mean account?" in screen_text(app)
+        await press(pilot, "escape")
+        assert "filter kali  2 of 4" in screen_text(app)
+
+    hunt.play(journey)
+
+
+def test_find_goes_to_the_hits_and_round(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "slash", "'user/cat", "enter")
+        first = rows(app).cursor_key
+        await press(pilot, "n")
+        second = rows(app).cursor_key
+        await press(pilot, "n")
+        assert first != second
+        assert rows(app).cursor_key == first
+        await press(pilot, "N")
+        assert rows(app).cursor_key == second
+        await press(pilot, "escape", "slash", "'nowhere")
+        assert "no hit" in screen_text(app)
+
+    hunt.play(journey)
+
+
+def test_sorting_is_chosen_by_name_and_turned_round(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "s", "j", "enter")
+        assert [one.severity for one in rows(app).rows] == ["critical", "medium", "low", "low"]
+        await press(pilot, "S")
+        assert [one.severity for one in rows(app).rows] == ["low", "low", "medium", "critical"]
+        assert "severity↑" in screen_text(app)
+
+    hunt.play(journey)
+
+
+def test_e_goes_to_the_next_serious_one(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "G", "e")
+        assert rows(app).cursor_row.severity == "critical"
+        await press(pilot, "e")
+        assert "No other alert" in said(app)
+
+    hunt.play(journey)
+
+
+def test_going_back_from_an_alert_leaves_the_list_as_it_was(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "f", "'user", "enter", "j", "enter")
+        assert isinstance(app.screen, AlertScreen)
+        await press(pilot, "J", "escape")
+        assert isinstance(app.screen, AlertsScreen)
+        assert (principals(app), rows(app).cursor_index) == ([CAT, CAT, ANA], 2)
+
+    hunt.play(journey)
+
+
+def test_the_sentence_and_the_regions_are_of_the_alert_under_the_cursor(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "G")
+        shown = " ".join(screen_text(app).split())
+        assert "role/inventory/ben called DescribeInstances in 12 regions within one second" in shown
+        assert "ap-ne-1" in shown
+
+    hunt.play(journey)
+
+
+def test_batches_wait_for_each_other(hunt: Hunt) -> None:
+    """Two updates in a row are one batch: the screens are told once for both."""
+    heard: list[Message] = []
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        heard.clear()
+        for number in range(100):
+            hunt.feed.publish(hunt.update(alert(f"new-{number}", at=NEWEST)))
+        await pilot.pause()
+        assert len({id(message) for message in heard if type(message).__name__ == "Arrived"}) == 1
+        app.take_batch()
+        await pilot.pause()
+        assert len(rows(app).rows) == 104
+
+    hunt.play(journey, heard=heard)
+
+
+def test_an_empty_list_says_what_to_do(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path, trail=[])
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        assert "No alert so far in AWSLogs/." in screen_text(app)
+        await hunt.arrive(app, pilot, hunt.update(live=False))
+        assert "Reading AWSLogs/ …" in screen_text(app)
+        only = msgspec.structs.replace(alert("only"), status="closed")
+        await hunt.arrive(app, pilot, hunt.update(only))
+        assert "H shows them" in screen_text(app)
+
+    hunt.play(journey)

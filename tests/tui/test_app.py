@@ -1,0 +1,196 @@
+"""The app as a whole: reading in its thread, read-only beside another, failures, leaving, a hunt from end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import TextArea
+
+from detector.store import StateError, Store
+from tests.detector.trail import ANA, REFERENCE, sweep, write
+from tests.hostile.payloads import harm, screen_text
+from tests.tui.stage import BEN, NOW, Broken, Clock, Hunt, press, said, until
+from tui.app import HuntApp
+from tui.screens.alerts import AlertsScreen
+from tui.screens.forms.note import NoteForm
+from tui.screens.hunt_log import HuntLogScreen
+from tui.widgets.row_list import RowList
+
+
+@pytest.fixture
+def hunt(tmp_path: Path) -> Hunt:
+    return Hunt(tmp_path)
+
+
+def test_leaving_stops_the_reading(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "q")
+
+    app = hunt.play(journey)
+    assert hunt.feed.stopped.is_set()
+    assert app.return_code == 0
+
+
+def test_a_worker_that_fails_is_one_line_and_the_app_lives(hunt: Hunt) -> None:
+    hunt.feed = Broken(hunt.update())
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        assert said(app).startswith("Reading stopped: RuntimeError: the disk [/] \\x1b[31mwent away.")
+        assert "× stopped" in screen_text(app)
+        assert harm(app) == []
+        await press(pilot, "j", "j", "a")
+        assert hunt.alert(ANA).status == "acknowledged"
+
+    hunt.play(journey)
+
+
+def test_a_store_that_cannot_be_read_is_one_line(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        def torn() -> None:
+            raise StateError("hunt.db: malformed: move it away")
+
+        monkeypatch.setattr(hunt.store, "alerts", torn)
+        app.reload()
+        await until(pilot, lambda: said(app) == "hunt.db: malformed: move it away")
+        assert len(app.screen.query_one(RowList).rows) == 4
+
+    hunt.play(journey)
+
+
+def test_a_second_app_on_the_state_looks_on(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path, state=tmp_path / "hunt.db")
+    second = Store.open(tmp_path / "hunt.db", hunt.clock)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        assert "read-only" in screen_text(app).splitlines()[0]
+        for key in ("a", "d", "c", "x", "exclamation_mark", "z"):
+            await press(pilot, key)
+            assert said(app).startswith("read-only: trailhound (process")
+            assert isinstance(app.screen, AlertsScreen)
+        ana = hunt.alert(ANA)
+        hunt.store.set_status([ana.alert_id], "closed")
+        app.tick()
+        await until(pilot, lambda: app.picture.alerts[ana.alert_id].status == "closed")
+        assert "1 closed" in screen_text(app)
+
+    hunt.play(journey, store=second, pipeline=None)
+    assert [one.status for one in hunt.store.alerts()].count("closed") == 1
+
+
+def test_what_was_typed_when_the_state_is_taken_away_is_kept(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even a write that is refused after the form was opened loses nothing."""
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "c", "'thought")
+        monkeypatch.setattr(hunt.store, "_writer", None)
+        await press(pilot, "ctrl+s")
+        assert isinstance(app.screen, NoteForm)
+        assert "read-only" in screen_text(app)
+        assert app.screen.query_one(TextArea).text == "thought"
+
+    hunt.play(journey)
+
+
+def test_files_that_cannot_be_read_are_counted_and_listed(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        bad = msgspec.structs.replace(hunt.read.accounting, files_quarantined={"corrupt": 2})
+        await hunt.arrive(app, pilot, hunt.update(accounting=bad))
+        assert said(app) == "2 files could not be read; 5 shows why"
+
+    hunt.play(journey)
+
+
+def test_areas_are_where_they_were_left(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "j", "j", "enter", "3")
+        assert isinstance(app.screen, HuntLogScreen)
+        await press(pilot, "1")
+        assert "Alerts › user/ana" in screen_text(app)
+        await press(pilot, "1")
+        assert isinstance(app.screen, AlertsScreen)
+
+    hunt.play(journey)
+
+
+def test_both_themes_can_be_had(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "T")
+        assert not app.current_theme.dark
+        await press(pilot, "T")
+        assert app.current_theme.dark
+
+    hunt.play(journey)
+
+
+@pytest.mark.parametrize("size", [(20, 5), (40, 10), (300, 100)])
+def test_any_size_is_survived(size: tuple[int, int], hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        for keys in (["enter", "tab", "tab", "tab", "tab", "i", "escape"], ["c", "escape"], ["x", "escape"], ["3"],
+                     ["4"], ["5"], ["question_mark", "escape"]):
+            await press(pilot, *keys)
+            assert screen_text(app)
+
+    hunt.play(journey, size=size)
+
+
+def test_a_hunt_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open, drill, note, suppress, leave, come back: still there; export."""
+    state, out = tmp_path / "hunt.db", tmp_path / "out"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    hunt = Hunt(tmp_path, state=state)
+
+    async def first(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "j", "j", "enter", "j", "r", "escape")
+        await press(pilot, "exclamation_mark", "'Key of ana is out", "shift+tab", "shift+tab", "'IR-1", "ctrl+s")
+        await press(pilot, "a", "G", "x", "shift+tab", "'our inventory", "ctrl+s")
+        await until(pilot, lambda: len(app.screen.query_one(RowList).rows) == 3)
+        await press(pilot, "q")
+
+    hunt.play(first)
+    hunt.store.close()
+
+    again = Hunt(tmp_path, state=state)
+
+    async def second(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = app.screen.query_one(RowList)
+        assert [one.status for one in rows.rows if one.principal == ANA] == ["acknowledged"]
+        assert BEN not in [one.principal for one in rows.rows]
+        await press(pilot, "3")
+        assert "escalated" in screen_text(app)
+        await press(pilot, "w", "tab", "l", "ctrl+s")
+
+    again.play(second)
+    [path] = out.iterdir()
+    [entry] = [json.loads(line) for line in path.read_text().splitlines()]
+    told = json.dumps(entry)
+    assert "Key of ana is out" in told
+    assert "IR-1" in told
+    assert ANA in told
+
+
+def test_the_real_pipeline_reads_what_comes(tmp_path: Path) -> None:
+    """The app over the pipeline itself: alerts appear as files do, with no key pressed."""
+    from detector.pipeline import Pipeline
+    from detector.rules import load
+    from detector.sources.directory import Directory
+
+    hunt = Hunt(tmp_path, trail=[])
+    rules, store = load(), Store.open(None, Clock())
+    pipeline = Pipeline(store, rules, Directory([tmp_path / "trail"]), clock=lambda: NOW)
+    hunt.rules = rules
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.picture.live)
+        assert app.screen.query_one(RowList).rows == []
+        write(tmp_path, "trail/new.json", sweep(12))
+        await until(pilot, lambda: bool(app.screen.query_one(RowList).rows))
+        row = app.screen.query_one(RowList).cursor_row
+        assert row is not None
+        assert row.rule.id == REFERENCE
+
+    hunt.play(journey, store=store, pipeline=pipeline)
+

@@ -1,0 +1,122 @@
+"""Whatever an attacker writes into a trail: every screen is alive, nothing acts, and what was written can be seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from detector.alert import Alert, Event, Position
+from detector.huntlog import Note, Suppression, Words
+from tests.hostile.payloads import PAYLOADS, harm, screen_text
+from tests.tui.build import START, alert, note, suppression
+from tests.tui.stage import NOW, Hunt, press, until
+from tui import safe
+from tui.app import HuntApp
+from tui.screens.alert import PANES
+from tui.widgets.row_list import RowList
+
+_TOGETHER = 6
+"""Payloads that share an app: opening it is what takes the time."""
+
+GROUPS = [list(PAYLOADS)[start:start + _TOGETHER] for start in range(0, len(PAYLOADS), _TOGETHER)]
+
+
+def hostile(name: str, at: int = 9_000) -> tuple[Alert, list[Event]]:
+    """An alert all of whose log text is the payload, and its calls."""
+    payload, short = PAYLOADS[name], PAYLOADS[name][:2_000]
+    texts = dict.fromkeys(Event.__struct_fields__, payload)
+    events = [
+        Event(**{**texts, "event_id": f"{number}", "time": START + number, "region": f"{short}{number}",
+                 "position": Position(f"/nowhere/{short}", 0, number)})
+        for number in range(3)
+    ]
+    one = alert(
+        name, at=at, regions=[event.region for event in events], accounts=[payload], arns=[payload],
+        roles=[payload], access_keys=[payload], identity_types=[payload], source_addresses=[payload],
+        user_agents=[payload], error_codes=[payload], denied=1, flags=(short,),
+        columns={short: payload, "Esql.values": [payload, payload]}, key={"key": payload},
+    )
+    return msgspec.structs.replace(one, event_ids=[event.event_id for event in events],
+                                   rule=msgspec.structs.replace(one.rule, name=payload)), events
+
+
+def written(number: int, of: Alert) -> tuple[Note, Suppression]:
+    """What may have been pasted into a note and a suppression."""
+    text = of.principal
+    short = text[:2_000]
+    return (
+        msgspec.structs.replace(note(number, of=of), author=short,
+                                words=Words(text[:5_000], "suspicious", short, short)),
+        suppression(f"s{number}", value=text or "x", ticket=text, owner=text, justification=text, author=text,
+                    created=NOW + number, expires=NOW + 600),
+    )
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group[0])
+def test_every_screen_stands_it(group: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [hostile(name, at=9_000 - place) for place, name in enumerate(group)]
+    calls = {one.alert_id: events for one, events in made}
+    hunt = Hunt(tmp_path, trail=[])
+    monkeypatch.setattr(hunt.store, "events", calls.__getitem__)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        acted: list[str] = []
+        monkeypatch.setattr(app, "bell", lambda: acted.append("bell"))
+
+        async def go(*keys: str) -> None:
+            """Press, and look after each key."""
+            for key in keys:
+                await pilot.press(key)
+                found = [what for what in harm(app) if "'@mouse." not in what]  # Textual's own scrollbars
+                assert not found, (app.screen, key, found)
+
+        hunt.clock.now += _TOGETHER
+        hunt.feed.publish(hunt.update(*(one for one, _ in made), problems=[PAYLOADS[name] for name in group]))
+        app.take_batch()
+        for number, (one, _) in enumerate(made):
+            words, hides = written(number, one)
+            app.picture.put_note(words)
+            app.picture.put_suppression(hides)
+        app.changed.publish(None)
+        await go("slash", "a", "enter", "n", "escape", "f", "x", "escape", "s", "escape", "question_mark",
+                 "question_mark", "colon", "a", "escape", "escape", "H", "5", "4")
+        for _ in group:
+            await go("x", "escape", "u", "n", "j")
+        await go("3")
+        for _ in group:
+            await go("c", "escape", "j")
+        await go("1")
+        for _ in group:
+            await go("c", "escape", "x", "l", "l", "l", "escape", "y", "space")
+        await go("escape", "g", "a", "enter", "i", "l", "j", "i")
+        for name in group:
+            await until(pilot, lambda name=name: len(app.screen.query_one("#calls", RowList).rows) == len(calls[name]))
+            for pane in PANES:
+                await go("j", *(["enter", "enter"] if pane == "fields" else []), "tab")
+            await go("J")
+        await go("escape")
+        for column in range(0, 160, 20):
+            await pilot.click(RowList, offset=(column, 1))
+        assert acted == []
+
+    hunt.play(journey, size=(160, 48))
+
+
+@pytest.mark.parametrize("name", [name for name, payload in PAYLOADS.items() if payload and len(payload) < 40])
+def test_what_was_written_can_be_seen(name: str, tmp_path: Path) -> None:
+    one, _ = hostile(name)
+    hunt = Hunt(tmp_path, trail=[])
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await hunt.arrive(app, pilot, hunt.update(one))
+        seen = safe.visible(PAYLOADS[name])
+        assert seen in str(app.screen.query_one("#why", Static).render())
+        assert seen.replace(" ", "")[:12] in screen_text(app).replace(" ", "")
+        await press(pilot, "enter")
+        assert seen.replace(" ", "")[:12] in screen_text(app).replace(" ", "")
+
+    hunt.play(journey, size=(160, 48))

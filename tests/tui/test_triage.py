@@ -1,0 +1,334 @@
+"""Notes, suppressions and exports by keyboard: what is asked, what is kept, and what happens when it cannot be."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static, TextArea
+
+from detector.store import StateError
+from tests.detector.trail import ANA
+from tests.hostile.payloads import screen_text
+from tests.tui.stage import BEN, CAT, Hunt, press, said, until
+from tui.app import HuntApp
+from tui.screens.alerts import AlertsScreen
+from tui.screens.forms.confirm import Confirm
+from tui.screens.forms.export import ExportForm
+from tui.screens.forms.note import NoteForm
+from tui.screens.forms.suppress import SuppressForm
+from tui.screens.hunt_log import HuntLogScreen
+from tui.screens.suppressions import SuppressionsScreen
+from tui.widgets.row_list import RowList
+
+DAY = 86_400
+
+
+@pytest.fixture
+def hunt(tmp_path: Path) -> Hunt:
+    return Hunt(tmp_path)
+
+
+def preview(app: HuntApp) -> str:
+    return str(app.screen.query_one("#preview", Static).render())
+
+
+def complaint(app: HuntApp) -> str:
+    return str(app.screen.query_one("#form-error", Static).render())
+
+
+# --- notes
+
+
+def test_a_note_keeps_what_the_alert_knew(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "j", "j", "c", "'Our own", "enter", "'scan", "shift+tab", "'dana", "shift+tab", "'CHG-7",
+                    "shift+tab", "l", "ctrl+s")
+        [note] = hunt.store.notes()
+        assert (note.words.text, note.words.owner, note.words.ticket, note.words.verdict) == \
+            ("Our own\nscan", "dana", "CHG-7", "benign")
+        assert (note.context.principal, len(note.context.regions)) == (ANA, 10)
+        assert said(app) == "Noted on 1 alert: benign"
+
+    hunt.play(journey)
+
+
+def test_escalate_is_a_note_with_that_verdict(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "exclamation_mark", "'now", "ctrl+s")
+        assert [note.words.verdict for note in hunt.store.notes()] == ["escalated"]
+
+    hunt.play(journey)
+
+
+def test_one_note_goes_to_each_marked_alert(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "space", "space", "c")
+        assert "One note on each of 2 alerts" in screen_text(app)
+        await press(pilot, "'both", "ctrl+s")
+        assert len({note.alert_id for note in hunt.store.notes()}) == 2
+
+    hunt.play(journey)
+
+
+def test_an_empty_note_is_refused(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "c", "ctrl+s")
+        assert "Nothing to keep yet" in complaint(app)
+        assert hunt.store.notes() == []
+
+    hunt.play(journey)
+
+
+def test_what_was_typed_is_not_lost_by_a_slip(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "c", "'long thought", "escape")
+        assert isinstance(app.screen, Confirm)
+        await press(pilot, "n")
+        assert app.screen.query_one(TextArea).text == "long thought"
+        await press(pilot, "ctrl+q", "n")
+        assert app.screen.query_one(TextArea).text == "long thought"
+        await press(pilot, "escape", "y")
+        assert isinstance(app.screen, AlertsScreen)
+        await press(pilot, "c", "escape")
+        assert isinstance(app.screen, AlertsScreen), "nothing was typed, nothing is asked"
+
+    hunt.play(journey)
+
+
+def test_a_note_that_cannot_be_written_says_so_and_keeps_the_words(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = hunt.store.add_note
+
+    def full(*given: object) -> None:
+        raise StateError("hunt.db: the disk is full: free some space")
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "c", "'long thought")
+        monkeypatch.setattr(hunt.store, "add_note", full)
+        await press(pilot, "ctrl+s")
+        assert isinstance(app.screen, NoteForm)
+        assert complaint(app) == "hunt.db: the disk is full: free some space"
+        assert app.screen.query_one(TextArea).text == "long thought"
+        monkeypatch.setattr(hunt.store, "add_note", write)
+        await press(pilot, "ctrl+s")
+        assert [note.words.text for note in hunt.store.notes()] == ["long thought"]
+
+    hunt.play(journey)
+
+
+def test_a_second_try_goes_on_where_the_first_one_failed(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, tries = hunt.store.add_note, iter([True, False])
+
+    def second_fails(*given: object) -> object:
+        if next(tries, True):
+            return write(*given)  # type: ignore[arg-type]
+        raise StateError("no")
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        monkeypatch.setattr(hunt.store, "add_note", second_fails)
+        await press(pilot, "space", "space", "space", "c", "'all", "ctrl+s", "ctrl+s")
+        assert isinstance(app.screen, AlertsScreen)
+        notes = [note.alert_id for note in hunt.store.notes()]
+        assert len(notes) == len(set(notes)) == 3
+
+    hunt.play(journey)
+
+
+def test_an_edit_keeps_what_was_said_before(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "c", "'first", "ctrl+s", "3")
+        assert isinstance(app.screen, HuntLogScreen)
+        await press(pilot, "c", "' thoughts", "ctrl+s")
+        [note] = hunt.store.notes()
+        assert note.words.text == "first thoughts"
+        assert [edit.words.text for edit in note.history] == ["first"]
+        await press(pilot, "tab", "G")
+        shown = screen_text(app)
+        assert "first thoughts" in shown
+        assert "it said" in shown
+
+    hunt.play(journey, size=(120, 40))
+
+
+def test_an_entry_of_the_log_opens_its_alert(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "G", "c", "'look", "ctrl+s", "3", "enter")
+        assert "Alerts › role/inventory/ben" in screen_text(app)
+        await press(pilot, "escape")
+        assert isinstance(app.screen, HuntLogScreen)
+        await press(pilot, "escape")
+        assert isinstance(app.screen, AlertsScreen)
+
+    hunt.play(journey)
+
+
+# --- exports
+
+
+@pytest.mark.parametrize(("kind", "right"), [("md", 0), ("jsonl", 1), ("csv", 2)])
+def test_the_log_is_exported_privately_and_the_path_is_said(
+    hunt: Hunt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, right: int
+) -> None:
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "c", "'Our scan", "ctrl+s", "3", "w", "tab", *["l"] * right, "ctrl+s")
+        [path] = (tmp_path / "out").iterdir()
+        assert said(app) == f"1 note written to {path}"
+        assert path.suffix == f".{kind}"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert "Our scan" in path.read_text()
+        if kind == "jsonl":
+            assert [json.loads(line) for line in path.read_text().splitlines()]
+
+    hunt.play(journey)
+
+
+def test_what_the_filter_shows_can_be_exported(
+    hunt: Hunt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "c", "'one", "ctrl+s", "G", "c", "'two", "ctrl+s", "3", "f", "'two", "enter", "w")
+        assert "filtered" in screen_text(app)
+        await press(pilot, "ctrl+s")
+        [path] = (tmp_path / "out").iterdir()
+        assert "two" in path.read_text()
+        assert "one" not in path.read_text().split("\n", 3)[-1].replace("none", "")
+
+    hunt.play(journey)
+
+
+def test_a_file_that_exists_is_left_alone_and_the_form_stays(hunt: Hunt, tmp_path: Path) -> None:
+    taken = tmp_path / "taken.md"
+    taken.write_text("mine")
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "c", "'x", "ctrl+s", "3", "w")
+        app.screen.query_one("#file", Input).value = str(taken)
+        await press(pilot, "ctrl+s")
+        assert isinstance(app.screen, ExportForm)
+        assert "exists and is left as it is" in complaint(app)
+        app.screen.query_one("#file", Input).value = str(tmp_path / "no" / "such" / "folder.md")
+        await press(pilot, "ctrl+s")
+        assert "Could not write" in complaint(app)
+        assert taken.read_text() == "mine"
+
+    hunt.play(journey)
+
+
+# --- suppressions
+
+
+def test_a_suppression_says_before_what_it_would_have_hidden(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "x")
+        await until(pilot, lambda: "Would have hidden 1 alert " in preview(app))
+        await press(pilot, "tab", "tab", "l")
+        await until(pilot, lambda: "Would have hidden 2 alerts of the last 30 days (2 of the 4 held)" in preview(app))
+        hunt.clock.now += 40 * DAY
+        await press(pilot, "h", "l")
+        await until(pilot, lambda: "Would have hidden 0 alerts of the last 30 days (2 of the 4 held)" in preview(app))
+
+    hunt.play(journey)
+
+
+def test_the_scope_brings_the_alerts_own_value(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "G", "x")
+        values = {}
+        for _ in range(7):
+            values[app.screen.query_one("#scope").value] = app.screen.query_one("#value", Input).value
+            await press(pilot, "l")
+        assert values["principal"] == BEN
+        assert values["role"] == "arn:aws:iam::444455556666:role/inventory"
+        assert values["cidr"] == "198.51.100.4"
+
+    hunt.play(journey)
+
+
+def test_what_cannot_work_is_said_and_the_form_stays(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "x", "ctrl+s")
+        assert "say why" in complaint(app)
+        app.screen.query_one("#for", Input).value = "soon"
+        await pilot.pause()
+        assert "How long?" in preview(app)
+        await press(pilot, "ctrl+s")
+        assert "How long?" in complaint(app)
+        assert isinstance(app.screen, SuppressForm)
+        assert hunt.store.suppressions() == []
+
+    hunt.play(journey)
+
+
+async def suppress(pilot: Pilot[None], *before: str) -> None:
+    await press(pilot, *before, "x", "shift+tab", "'expected", "ctrl+s")
+
+
+def test_a_suppressed_alert_is_hidden_kept_and_comes_back_by_itself(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = app.screen.query_one(RowList)
+        await suppress(pilot, "G")
+        await until(pilot, lambda: len(rows.rows) == 3)
+        assert "1 suppressed" in screen_text(app)
+        await press(pilot, "H")
+        assert len(rows.rows) == 4
+        await press(pilot, "H")
+        hunt.clock.now += 7 * DAY + 1
+        app.tick()
+        await until(pilot, lambda: len(rows.rows) == 4)
+        assert "suppressed" not in screen_text(app)
+
+    hunt.play(journey)
+
+
+def test_marks_make_a_suppression_for_each_value(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "asterisk", "x")
+        assert "Suppress from 4 marked alerts" in screen_text(app)
+        assert app.screen.query_one("#value", Input).disabled
+        await press(pilot, "shift+tab", "'ours", "ctrl+s")
+        assert {(made.value, made.rule_id is None) for made in hunt.store.suppressions()} >= \
+            {(ANA, False), (BEN, False), (CAT, False)}
+        assert not app.screen.query_one(RowList).marks
+
+    hunt.play(journey)
+
+
+def test_extend_and_lift(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await suppress(pilot, "G")
+        await press(pilot, "4")
+        assert isinstance(app.screen, SuppressionsScreen)
+        assert "7 d" in screen_text(app)
+        await press(pilot, "x")
+        app.screen.query_one("#for", Input).value = "30d"
+        await press(pilot, "ctrl+s")
+        [made] = hunt.store.suppressions()
+        assert made.expires == hunt.clock.now + 30 * DAY
+        await until(pilot, lambda: "extended" in screen_text(app))
+        await press(pilot, "u", "y")
+        await until(pilot, lambda: hunt.store.suppressions()[0].lifted is not None)
+        await until(pilot, lambda: "lifted" in screen_text(app))
+        await press(pilot, "1")
+        await until(pilot, lambda: len(app.screen.query_one(RowList).rows) == 4)
+
+    hunt.play(journey, size=(120, 40))
+
+
+def test_the_same_suppression_twice_is_refused(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "H")
+        await suppress(pilot, "G")
+        await suppress(pilot, "G")
+        assert "An active suppression says just this" in complaint(app)
+        assert len(hunt.store.suppressions()) == 1
+
+    hunt.play(journey)

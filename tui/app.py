@@ -1,0 +1,258 @@
+"""The app: it owns the reading thread and the picture, and moves between the areas. Screens draw themselves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from textual import on, work
+from textual.app import App
+from textual.notifications import SeverityLevel
+from textual.signal import Signal
+
+from detector.pipeline import Pipeline, Update
+from detector.rules import RuleSet
+from detector.store import StateError, Store
+from tui import format, safe
+from tui.decisions import Decisions
+from tui.keymap import APP, OPEN, KeysProvider, key
+from tui.messages import Arrived, IngestStopped, Loaded, Unreadable
+from tui.picture import Inbox, Picture, Snapshot
+from tui.screens.alerts import AlertsScreen
+from tui.screens.base import HuntScreen
+from tui.screens.forms.base import Form
+from tui.screens.forms.confirm import Confirm
+from tui.screens.hunt_log import HuntLogScreen
+from tui.screens.sources import SourcesScreen
+from tui.screens.suppressions import SuppressionsScreen
+from tui.theme import DARK, LIGHT
+
+_BATCH_SECONDS = 0.25
+"""The least time between two batches on screen."""
+
+_TICK_SECONDS = 1.0
+
+
+def run(store: Store, rules: RuleSet, pipeline: Pipeline | None, where: str) -> int:
+    """Open the app until the analyst leaves it; the exit status."""
+    app = HuntApp(store, rules, pipeline, where)
+    app.run()
+    return app.return_code or 0
+
+
+class HuntApp(App[None]):
+    """The app over ``store``, read into by ``pipeline``; None: another trailhound reads, and this one only looks on.
+
+    ``where`` says in a few words what is read. ``clock`` gives epoch seconds.
+    """
+
+    CSS_PATH = "trailhound.tcss"
+    TITLE = "trailhound"
+    ENABLE_COMMAND_PALETTE = True
+    COMMANDS = {KeysProvider}
+    MODES = {
+        "alerts": AlertsScreen,
+        "log": HuntLogScreen,
+        "suppressions": SuppressionsScreen,
+        "sources": SourcesScreen,
+    }
+    DEFAULT_MODE = "alerts"
+
+    BINDINGS = [
+        key("area.alerts", "1", "area('alerts')", "alerts", "Go to the alerts", OPEN),
+        key("area.log", "3", "area('log')", "hunt log", "Go to the hunt log", OPEN),
+        key("area.suppressions", "4", "area('suppressions')", "suppressions", "Go to the suppressions", OPEN),
+        key("area.sources", "5", "area('sources')", "sources", "Go to what was read and what could not be", OPEN),
+        key("palette", "colon,ctrl+p", "command_palette", "commands", "Find a command by its name", APP),
+        key("theme", "T", "next_theme", "theme", "Change between dark and light", APP),
+        key("quit", "ctrl+q", "quit", "quit", "Leave trailhound", APP, everywhere=True),
+        key("help", "question_mark,f1", "help", "keys", "Show every key of this screen", APP, show=True),
+    ]
+
+    def __init__(
+        self, store: Store, rules: RuleSet, pipeline: Pipeline | None, where: str,
+        *, clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.store = store
+        self.rules = rules
+        self.where = where
+        self.now = clock
+        self.picture = Picture()
+        self.decisions = Decisions(store, self.picture, changed=self._publish, reload=self.reload)
+        self.changed: Signal[None] = Signal(self, "changed")
+        """The picture is different now."""
+        self._pipeline = pipeline
+        self._stop = threading.Event()
+        self._inbox = Inbox()
+        self._taken_at = float("-inf")
+        self._reading = False
+        self._read_again = False
+        self._version = -1
+        self._expiry: float | None = None
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = DARK.name
+
+    # --- reading
+
+    def on_ready(self) -> None:
+        """After the first paint: start to read."""
+        self.reload()
+        self.set_interval(_TICK_SECONDS, self.tick)
+        if self._pipeline is not None:
+            self._ingest(self._pipeline)
+
+    def on_unmount(self) -> None:
+        self._stop.set()
+
+    @work(thread=True, group="ingest", exit_on_error=False)
+    def _ingest(self, pipeline: Pipeline) -> None:
+        try:
+            pipeline.run(self._stop, self._publish_update)
+        except Exception as error:  # whatever went wrong, the analyst keeps the screen, and is told
+            self.post_message(IngestStopped(f"{type(error).__name__}: {error}".splitlines()[0]))
+
+    def _publish_update(self, update: Update) -> None:
+        if self._inbox.put(update):
+            self.post_message(Arrived())
+
+    @on(Arrived)
+    def _arrived(self) -> None:
+        wait = self._taken_at + _BATCH_SECONDS - time.monotonic()
+        if wait > 0:
+            self.set_timer(wait, self.take_batch)
+        else:
+            self.take_batch()
+
+    def take_batch(self) -> None:
+        """Put on screen what the pipeline has found since the last batch."""
+        self._taken_at = time.monotonic()
+        update = self._inbox.take()
+        if update is None:
+            return
+        before = self.picture.unread
+        self.picture.update(update, self.now())
+        if self.picture.unread > before:
+            self.say(f"{format.plural(self.picture.unread - before, 'file')} could not be read; 5 shows why",
+                     severity="warning")
+        self._publish()
+
+    @on(IngestStopped)
+    def _ingest_stopped(self, event: IngestStopped) -> None:
+        self.picture.error = event.reason
+        self.say(f"Reading stopped: {event.reason}. What was found stays; leave and start again to go on.",
+                 severity="error")
+        self._publish()
+
+    def reload(self) -> None:
+        """Read the store again, in a thread; one at a time."""
+        if self._reading:
+            self._read_again = True
+            return
+        self._reading = True
+        self.picture.expect_snapshot()
+        self._read_store()
+
+    @work(thread=True, group="store", exit_on_error=False)
+    def _read_store(self) -> None:
+        try:
+            self.post_message(Loaded(Snapshot.read(self.store)))
+        except StateError as error:
+            self.post_message(Unreadable(str(error)))
+
+    @on(Loaded)
+    def _loaded(self, event: Loaded) -> None:
+        self.picture.load(event.snapshot)
+        self._expiry = self.picture.next_expiry(self.now())
+        self._finish_reading()
+        self._publish()
+
+    @on(Unreadable)
+    def _unreadable(self, event: Unreadable) -> None:
+        self.say(event.reason, severity="error")
+        self._finish_reading()
+
+    def _finish_reading(self) -> None:
+        self._reading = False
+        if self._read_again:
+            self._read_again = False
+            self.reload()
+
+    def tick(self) -> None:
+        """Once a second: the lag grows, suppressions expire, another trailhound may have written."""
+        if not self.is_running:
+            return  # the last timers still fire while the screens are being taken down
+        if self._expiry is not None and self._expiry <= self.now():
+            self._expiry = None
+            self.reload()
+        elif self.store.read_only and not self._reading and self._written_elsewhere():
+            self.reload()
+        if isinstance(self.screen, HuntScreen):
+            self.screen.tick()
+
+    def _written_elsewhere(self) -> bool:
+        before = self._version
+        try:
+            self._version = self.store.version()
+        except StateError as error:
+            self.say(str(error), severity="error")
+        return before != self._version
+
+    def _publish(self) -> None:
+        self.changed.publish(None)
+
+    # --- talking and moving
+
+    def say(self, message: str, *, severity: SeverityLevel = "information") -> None:
+        """One line to the analyst, in place of the one before. It may quote a log."""
+        self.clear_notifications()
+        safe.notify(self, message, severity=severity)
+
+    def may_write(self) -> bool:
+        """Whether decisions can be kept; where they cannot, say why."""
+        if self.store.read_only:
+            self.say(f"read-only: {self.store.holder} is using this state; close it there to decide here",
+                     severity="warning")
+        return not self.store.read_only
+
+    @property
+    def at_home(self) -> bool:
+        """Whether the list of alerts is in front, behind which there is nothing."""
+        return self.current_mode == "alerts" and len(self.screen_stack) == 1
+
+    def leave(self) -> None:
+        """Go back one screen; from the first screen of an area to the alerts; from there, out."""
+        if self.at_home:
+            self.exit()
+        elif len(self.screen_stack) > 1:
+            self.pop_screen()
+        else:
+            self.switch_mode("alerts")
+
+    def action_area(self, name: str) -> None:
+        """Go to an area as it was left; where it is in front already, back to its first screen."""
+        if name != self.current_mode:
+            self.switch_mode(name)
+        else:
+            while len(self.screen_stack) > 1:
+                self.pop_screen()
+
+    async def action_quit(self) -> None:
+        if isinstance(self.screen, Form) and self.screen.unsaved:
+            self.push_screen(Confirm("Leave trailhound and lose what you typed?", "leave"), self._quit_answered)
+        else:
+            self.exit()
+
+    def _quit_answered(self, leave: bool | None) -> None:
+        if leave:
+            self.exit()
+
+    def action_next_theme(self) -> None:
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(self.screen))

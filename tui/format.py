@@ -1,0 +1,231 @@
+"""How an alert's values are said: short principals, times, spans, agents, and why it fired in one sentence.
+
+The results still hold the log's own characters: the sinks (``tui.safe``, the list widget) make them visible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from detector.alert import Alert, Flag
+from detector.record import format_time
+from detector.tells import tells
+
+if TYPE_CHECKING:
+    from detector.rules import Rule
+
+GLYPHS = {"critical": "◆", "high": "▲", "medium": "●", "low": "·"}
+SEVERITIES = ("low", "medium", "high", "critical")
+
+FLAG_WORDS = {
+    "first-seen-principal": "new",
+    "caller-identity": "whoami",
+    "discovery-burst": "burst",
+    "other-enumeration": "enum",
+    "snapshot": "snap",
+    "image-export": "image",
+    "access-key": "key",
+    "role-assumption": "role",
+    "iam-change": "iam",
+    "s3-write": "s3-write",
+    "s3-egress": "s3-out",
+    "unused-region": "rare",
+    "denied-calls": "denied",
+    "tool-tell": "tool",
+    "instance-start": "run",
+    "session-start": "session",
+}
+
+_NETWORK_COLUMN = "source_as_organization_name"
+
+
+def count(number: int) -> str:
+    return f"{number:,}"
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 alert``, ``2 alerts``, ``3 entries``."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{count(number)} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+
+
+def severity(word: str) -> str:
+    return f"{GLYPHS.get(word, ' ')} {word}"
+
+
+def short_arn(arn: str) -> str:
+    """An ARN without what every row repeats: ``user/ci-deploy``, ``role/app/i-0a1``, ``root``."""
+    parts = arn.split(":", 5)
+    resource = parts[-1] if parts[0] == "arn" and len(parts) == 6 else arn
+    return "role/" + resource.removeprefix("assumed-role/") if resource.startswith("assumed-role/") else resource
+
+
+def principal(alert: Alert) -> str:
+    """Who called, short; what kind of caller it was where none had an ARN, and how many more there were."""
+    arns = alert.facets.arns
+    if not arns:
+        kinds = ", ".join(alert.facets.identity_types)
+        return f"no ARN ({kinds})" if kinds else "no ARN"
+    return short_arn(arns[0]) + (f" +{len(arns) - 1}" if len(arns) > 1 else "")
+
+
+def subject(alert: Alert) -> str:
+    """Who called, as a sentence begins with it."""
+    if alert.facets.arns:
+        return principal(alert)
+    return f"Callers without an ARN ({', '.join(alert.facets.identity_types) or 'unknown'})"
+
+
+def one_of(values: Sequence[str], noun: str) -> str:
+    """The value, or how many there are; a dash for none."""
+    return plural(len(values), noun) if len(values) > 1 else values[0] if values else "–"
+
+
+def listed(values: Sequence[str], limit: int = 1) -> str:
+    """The first ``limit`` values, and how many more there are; a dash for none."""
+    more = len(values) - limit
+    return (", ".join(values[:limit]) or "–") + (f" +{more}" if more > 0 else "")
+
+
+def agent(user_agent: str) -> str:
+    """The product that a user agent names first, and what it tells of the tool behind it."""
+    if not user_agent:
+        return "–"
+    first = user_agent.split(" ", 1)[0].strip("[],;").replace("/", " ")
+    product = next((name for word, name in _PRODUCTS.items() if user_agent.lower().startswith(word)), first)
+    return " ".join([product, *(tell.name for tell in tells(user_agent) if tell.name not in product.lower())])
+
+
+_PRODUCTS = {"mozilla": "browser", "apn/1.0 hashicorp": "terraform", "aws internal": "AWS Internal",
+             "scout suite": "scoutsuite"}
+
+
+def agents(alert: Alert) -> str:
+    return one_of(sorted({agent(text) for text in alert.facets.user_agents}), "agent")
+
+
+def network(alert: Alert) -> str:
+    """The AS organizations that the rule's query returned, where it returns them and a database was given."""
+    for name, value in alert.columns.items():
+        if _NETWORK_COLUMN in name and value:
+            return listed([str(item) for item in value]) if isinstance(value, list) else str(value)
+    return "–"
+
+
+def flag_words(flags: Sequence[Flag]) -> str:
+    return " ".join(FLAG_WORDS.get(flag.flag, flag.flag) for flag in flags)
+
+
+def state(alert: Alert) -> str:
+    """Where an alert stands, in one short word; ``~`` while its window may still grow."""
+    if alert.suppressed_by:
+        return "hidden"
+    word = {"open": "", "acknowledged": "ack", "closed": "closed"}[alert.status]
+    return word if alert.settled else f"~ {word}".rstrip()
+
+
+def moment(seconds: float) -> str:
+    """``03-01 11:58:02``, UTC, for lists."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%m-%d %H:%M:%S")
+
+
+def clock(seconds: float) -> str:
+    """``11:58:02``, UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%H:%M:%S")
+
+
+def full_time(seconds: float) -> str:
+    """``2026-03-01 11:58:02Z``."""
+    return format_time(seconds).replace("T", " ")
+
+
+def between(start: float, end: float) -> str:
+    """``2026-03-01 11:58:00–11:58:30Z``; the second date only where it is another day."""
+    first, last = full_time(start), full_time(end)
+    return f"{first[:-1]}–{last[11:] if first[:10] == last[:10] else last}"
+
+
+def span(seconds: float) -> str:
+    """How long, in the two largest units: ``11 s``, ``2 m 05 s``, ``1 h 10 m``, ``6 d 23 h``."""
+    whole = max(0, int(seconds))
+    for size, unit, smaller_size, smaller in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "m"), (60, "m", 1, "s")):
+        if whole >= size:
+            rest = whole % size // smaller_size
+            return f"{whole // size} {unit}" + (f" {rest:02d} {smaller}" if rest else "")
+    return f"{whole} s"
+
+
+def age(seconds: float) -> str:
+    """How long, in the largest unit: ``40 s``, ``3 m``, ``5 d``."""
+    return " ".join(span(seconds).split(" ")[:2])
+
+
+def masked(access_key: str) -> str:
+    """Enough of an access key id to tell it from the others on screen: ``AKIA…MPLE``."""
+    return f"{access_key[:4]}…{access_key[-4:]}" if len(access_key) > 12 else access_key
+
+
+def why(alert: Alert, rule: Rule | None) -> str:
+    """Why the alert fired, in a sentence or two, from what the alert itself knows."""
+    who, facets = subject(alert), alert.facets
+    did = calls(rule) if rule else ""
+    deed = f"called {did}" if did else f"matched “{alert.rule.name}”"
+    where = f"in {plural(len(facets.regions), 'region')}" if len(facets.regions) != 1 else f"in {facets.regions[0]}"
+    if alert.window is None:
+        return " ".join([f"{who} {deed} {where} at {full_time(alert.first_event)}.", *_remarks(alert)])
+    within = f"within {span(alert.span)}" if alert.span else "within one second"
+    return " ".join([f"{who} {deed} {where} {within}{_threshold(rule)}.", *_remarks(alert)])
+
+
+def calls(rule: Rule) -> str:
+    """The API calls that the rule counts, where it names them and they are few."""
+    actions = sorted({action for _, action in rule.query.dispatch if action})
+    named = all(action for _, action in rule.query.dispatch)
+    return " or ".join(actions) if named and 0 < len(actions) <= 3 else ""
+
+
+def _threshold(rule: Rule | None) -> str:
+    if rule is None or not rule.window or not rule.thresholds:
+        return ""
+    wanted = " and ".join(words.replace("distinct cloud.region", "regions") for words in rule.thresholds)
+    return f" (the rule wants {wanted} in {span(rule.window)})"
+
+
+def _remarks(alert: Alert) -> list[str]:
+    facets, remarks = alert.facets, []
+    if facets.denied:
+        share = f"All {count(facets.denied)}" if facets.denied == alert.event_count else \
+            f"{count(facets.denied)} of {count(alert.event_count)}"
+        remarks.append(f"{share} calls were denied.")
+    if len(facets.access_keys) == 1:
+        remarks.append(f"Key {masked(facets.access_keys[0])}.")
+    elif facets.access_keys:
+        remarks.append(f"{len(facets.access_keys)} access keys.")
+    if first := next((flag for flag in alert.flags if flag.flag == "first-seen-principal"), None):
+        remarks.append(_first_seen(alert, first))
+    if others := [flag for flag in alert.flags if flag.flag not in _SAID]:
+        remarks.append("Also: " + ", ".join(f"{flag.flag} {flag.count}" for flag in others) + ".")
+    return remarks
+
+
+_SAID = ("first-seen-principal", "denied-calls", "tool-tell")
+"""Flags that the sentence has other words for."""
+
+
+def _first_seen(alert: Alert, first: Flag) -> str:
+    """How new the principal is, and how much history stands behind that."""
+    start = alert.window.start if alert.window else alert.first_event
+    before = f"{span(start - first.first)} before" if first.first < start else "in this window"
+    history = f", in {age(alert.baseline.reach(start))} of history" if alert.baseline else ""
+    return f"First seen {before}{history}."
+
+
+def risk(alert: Alert) -> str:
+    """The score, and the sum that it came from."""
+    if alert.risk is None:
+        return str(alert.score)
+    parts = "".join(f" {'-' if points < 0 else '+'} {what} {abs(points)}" for what, points in alert.risk.parts)
+    return f"{alert.score} ={parts.removeprefix(' +')}"

@@ -1,0 +1,35 @@
+"""What other threads tell the app, and what the app tells its screens. Every message is immutable."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+from tui.picture import Snapshot
+
+
+class Arrived(Message):
+    """The pipeline's worker has put something into the inbox."""
+
+
+class Loaded(Message):
+    """The store was read, as a whole."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+
+
+class Unreadable(Message):
+    """The store could not be read; ``reason`` is one line."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class IngestStopped(Message):
+    """The pipeline's worker ended on an error; ``reason`` is one line."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason

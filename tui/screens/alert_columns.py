@@ -1,0 +1,67 @@
+"""The columns of the list of alerts, and the orders that it can be put in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from textual.content import Content
+
+from detector.alert import Alert
+from tui import format, safe
+from tui.theme import SEVERITY_STYLE
+from tui.widgets.columns import Column
+
+
+def severity(alert: Alert) -> Content:
+    return safe.text(format.severity(alert.severity), SEVERITY_STYLE.get(alert.severity, ""))
+
+
+COLUMNS: tuple[Column[Alert], ...] = (
+    Column("time", "time (UTC)", 14, lambda alert: format.moment(alert.first_event), survive=0),
+    Column("severity", "severity", 10, severity, survive=1),
+    Column("principal", "principal", 22, format.principal, survive=2, flex=True),
+    Column("account", "account", 12, lambda alert: format.one_of(alert.facets.accounts, "account"), survive=9),
+    Column("regions", "reg", 3, lambda alert: str(len(alert.facets.regions)), align="right", survive=3),
+    Column("calls", "calls", 5, lambda alert: format.count(alert.event_count), align="right", survive=4),
+    Column("span", "span", 8, lambda alert: format.span(alert.span), align="right", survive=7),
+    Column("identity", "identity", 11, lambda alert: format.one_of(alert.facets.identity_types, "type"), survive=11),
+    Column("source", "source", 15, lambda alert: format.one_of(alert.facets.source_addresses, "source"), survive=8),
+    Column("network", "network", 12, format.network, survive=12),
+    Column("agent", "agent", 14, format.agents, survive=10, flex=True),
+    Column("flags", "flags", 12, lambda alert: format.flag_words(alert.flags), survive=5),
+    Column("state", "state", 6, format.state, survive=6),
+)
+
+
+@dataclass(frozen=True)
+class Order:
+    """A way to sort alerts: the column it shows, and which end comes first."""
+
+    column: str
+    label: str
+    by: Callable[[Alert], Any]
+    descending: bool = True
+
+
+_RANK = {word: place for place, word in enumerate(format.SEVERITIES)}
+
+ORDERS = (
+    Order("time", "time, newest first", lambda alert: alert.first_event),
+    Order("severity", "severity, highest first", lambda alert: (_RANK.get(alert.severity, -1), alert.score)),
+    Order("regions", "regions, most first", lambda alert: len(alert.facets.regions)),
+    Order("calls", "calls, most first", lambda alert: alert.event_count),
+    Order("span", "span, fastest first", lambda alert: alert.span, descending=False),
+    Order("flags", "flags, most first", lambda alert: len(alert.flags)),
+    Order("principal", "principal, A to Z", format.principal, descending=False),
+    Order("account", "account", lambda alert: alert.account, descending=False),
+    Order("source", "source", lambda alert: alert.facets.source_addresses, descending=False),
+)
+
+
+def ordered(alerts: list[Alert], order: Order, reverse: bool) -> list[Alert]:
+    """In this order, or its reverse; alerts that it holds equal: newest first. The order is total."""
+    alerts = sorted(alerts, key=lambda alert: (alert.first_event, alert.alert_id), reverse=True)
+    return alerts if order is ORDERS[0] and not reverse else \
+        sorted(alerts, key=order.by, reverse=order.descending is not reverse)

@@ -1,0 +1,113 @@
+"""What all forms share: a title, labelled fields, an error line, save and cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Input, Static, TextArea
+
+from detector.store import StateError
+from tui import safe
+from tui.keymap import FORM, key
+from tui.screens.forms.choice import Choice
+from tui.screens.forms.confirm import Confirm
+from tui.screens.key_line import KeyLine
+
+if TYPE_CHECKING:
+    from tui.app import HuntApp
+
+
+class Form(ModalScreen[bool]):
+    """Dismissed with True once ``save`` has succeeded, with False when given up."""
+
+    BINDINGS = [
+        key("form.save", "ctrl+s", "save", "save", "Do what the form says", FORM, show=True),
+        key("form.cancel", "escape", "cancel", "cancel", "Close the form, asking first if something was typed", FORM,
+            show=True),
+        key("form.next", "tab", "app.focus_next", "next field", "Go to the next field", FORM, show=True),
+        key("form.previous", "shift+tab", "app.focus_previous", "previous field", "Go to the previous field", FORM),
+    ]
+
+    heading = ""
+    """What the form is about. It may quote a log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._saving = False
+        self._opened_with: list[str] = []
+
+    @property
+    def hunt(self) -> HuntApp:
+        return cast("HuntApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="form", can_focus=False):
+            yield Static(safe.text(self.heading), id="form-heading")
+            yield from self.fields()
+            yield Static("", id="form-error")
+        yield KeyLine()
+
+    def fields(self) -> Iterable[Widget]:
+        raise NotImplementedError
+
+    async def save(self) -> str:
+        """Do it, and return the line that says so. A failure raises what the store or the file system raised, or
+        ValueError for a field that makes no sense; the form stays open with all that was typed."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        self._opened_with = self._values()
+
+    async def action_save(self) -> None:
+        if self._saving:
+            return
+        self._saving = True
+        try:
+            done = await self.save()
+        except (StateError, OSError, ValueError) as error:
+            self.complain(str(error))
+        else:
+            self.hunt.say(done)
+            self.dismiss(True)
+        finally:
+            self._saving = False
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether something was typed or chosen since the form was opened."""
+        return self._values() != self._opened_with
+
+    def action_cancel(self) -> None:
+        if not self.unsaved:
+            self.dismiss(False)
+        else:
+            self.app.push_screen(Confirm("Discard what you typed?", "discard"), self._cancelled)
+
+    def _cancelled(self, discard: bool | None) -> None:
+        if discard:
+            self.dismiss(False)
+
+    def complain(self, message: str) -> None:
+        """Say on the form's own line what is wrong; empty takes it away."""
+        self.query_one("#form-error", Static).update(safe.text(message))
+
+    def value(self, id: str) -> str:
+        """What the field holds, without blanks around it."""
+        field = self.query_one(f"#{id}")
+        assert isinstance(field, Input | Choice | TextArea)
+        return (field.text if isinstance(field, TextArea) else field.value).strip()
+
+    def _values(self) -> list[str]:
+        fields = (self.query(kind) for kind in (Input, Choice, TextArea))
+        return [self.value(field.id) for found in fields for field in found if field.id]
+
+
+def labelled(label: str, field: Widget) -> Horizontal:
+    """A field after its label, which is ours."""
+    return Horizontal(Static(Content(label), classes="label"), field, classes="field")

@@ -1,0 +1,35 @@
+"""Yes or no."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui import safe
+from tui.keymap import FORM, key
+from tui.screens.key_line import KeyLine
+
+
+class Confirm(ModalScreen[bool]):
+    """``question`` may quote a log; ``yes`` is the verb that enter and y stand for."""
+
+    BINDINGS = [
+        key("confirm.yes", "y,enter", "answer(True)", "yes", "Do it", FORM, show=True),
+        key("confirm.no", "n,escape", "answer(False)", "no", "Go back and change nothing", FORM, show=True),
+    ]
+
+    def __init__(self, question: str, yes: str) -> None:
+        super().__init__()
+        self._question = question
+        self._yes = yes
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="form", classes="small"):
+            yield Static(safe.text(self._question))
+            yield Static(safe.text(f"y {self._yes}   n go back", "$foreground-muted"))
+        yield KeyLine()
+
+    def action_answer(self, answer: bool) -> None:
+        self.dismiss(answer)

@@ -1,0 +1,39 @@
+"""How long, as an analyst types it."""
+
+from __future__ import annotations
+
+import re
+
+from detector.huntlog import interval
+from detector.record import parse_time
+
+_LONGEST = 366 * 86_400
+
+
+def expiry(text: str, now: float) -> float:
+    """The epoch second that ``text`` ends at: ``8h``, ``7d``, ``2w`` from now, or a day or time in UTC.
+
+    Raises ValueError, one line, for anything else, for the past, and for more than a year: nothing is hidden for ever.
+    """
+    typed = text.strip().lower()
+    if re.fullmatch(r"\d{4}-\d\d-\d\d(?:[t ]\d\d:\d\d(?::\d\d)?z?)?", typed):
+        end = _moment(typed)
+    else:
+        try:
+            end = now + interval(typed)
+        except ValueError:
+            raise ValueError("How long? Write 8h, 7d, 2w, or a day such as 2026-04-01.") from None
+    if end <= now:
+        raise ValueError("That is in the past: choose a later end.")
+    if end - now > _LONGEST:
+        raise ValueError("That is more than a year: choose a nearer end and extend it later.")
+    return end
+
+
+def _moment(typed: str) -> float:
+    day, _, clock = typed.replace("t", " ").rstrip("z").partition(" ")
+    clock = clock or "00:00:00"
+    seconds = parse_time(f"{day}T{clock if clock.count(':') == 2 else clock + ':00'}Z")
+    if seconds is None:
+        raise ValueError(f"There is no such time: {typed}.")
+    return seconds

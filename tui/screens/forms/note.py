@@ -1,0 +1,76 @@
+"""Write a note on alerts, or change one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from textual.widget import Widget
+from textual.widgets import TextArea
+
+from detector.alert import Alert
+from detector.huntlog import VERDICTS, Note, Verdict, Words
+from tui import format
+from tui.screens.fields import LineField, TextField
+from tui.screens.forms.base import Form, labelled
+from tui.screens.forms.choice import Choice
+
+
+class _NoteFields(Form):
+    def __init__(self, words: Words) -> None:
+        super().__init__()
+        self._words = words
+
+    def fields(self) -> Iterable[Widget]:
+        yield labelled("verdict", Choice(VERDICTS, self._words.verdict, id="verdict"))
+        yield labelled("ticket", LineField("ticket", self._words.ticket, "e.g. IR-142"))
+        yield labelled("owner", LineField("owner", self._words.owner, "who follows it up"))
+        yield TextField("text", self._words.text, "What you saw, what you think, what comes next")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        text = self.query_one("#text", TextArea)
+        text.move_cursor(text.document.end)
+        text.focus()
+
+    def words(self) -> Words:
+        """What was typed. Raises ValueError where it says nothing."""
+        verdict = cast(Verdict, self.value("verdict"))
+        words = Words(self.value("text"), verdict, self.value("ticket"), self.value("owner"))
+        if words == Words():
+            raise ValueError("Nothing to keep yet: choose a verdict or write something.")
+        return words
+
+
+class NoteForm(_NoteFields):
+    """A note on each of ``alerts``."""
+
+    def __init__(self, alerts: Sequence[Alert], verdict: Verdict = "undecided") -> None:
+        super().__init__(Words(verdict=verdict))
+        self._left = list(alerts)
+        first = alerts[0]
+        self.heading = f"Note: {format.subject(first)}  {format.full_time(first.first_event)}" if len(alerts) == 1 \
+            else f"One note on each of {format.plural(len(alerts), 'alert')}"
+
+    async def save(self) -> str:
+        words, wanted = self.words(), len(self._left)
+        while self._left:  # what was written stays written: a second try goes on from where the first one failed
+            await self.hunt.decisions.add_note(self._left[0], words)
+            del self._left[0]
+        return f"Noted on {format.plural(wanted, 'alert')}: {words.verdict}"
+
+
+class EditNoteForm(_NoteFields):
+    """New words for a note; the former ones stay in its history."""
+
+    def __init__(self, note: Note) -> None:
+        super().__init__(note.words)
+        self._note = note
+        self.heading = f"Edit note on {format.short_arn(note.context.principal) or 'a caller without an ARN'}" \
+                       f"  {format.full_time(note.context.first_event)}"
+
+    async def save(self) -> str:
+        words = self.words()
+        if words != self._note.words:
+            await self.hunt.decisions.edit_note(self._note.note_id, words)
+        return "Note changed; what it said before is kept"

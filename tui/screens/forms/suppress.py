@@ -1,0 +1,129 @@
+"""Hide what is known to be harmless: what, for how long, why, and what that would have hidden."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from textual import on, work
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from detector.alert import Alert
+from detector.huntlog import SCOPES, Scope, Suppression, matches, preview, scope_values
+from tui import format, safe
+from tui.screens.fields import LineField
+from tui.screens.forms.base import Form, labelled
+from tui.screens.forms.choice import Choice
+from tui.screens.forms.interval import expiry
+
+_SHOWN = 4
+"""Alerts named in the preview."""
+
+
+class SuppressForm(Form):
+    """Suppressions from ``alerts``: one for each distinct value that they have in the chosen scope."""
+
+    def __init__(self, alerts: Sequence[Alert]) -> None:
+        super().__init__()
+        self._alerts = alerts
+        self._values_of = [scope_values(alert) for alert in alerts]
+        self._scopes = [scope for scope in SCOPES if any(values.get(scope) for values in self._values_of)]
+        self.heading = f"Suppress: {format.subject(alerts[0])}" if len(alerts) == 1 else \
+            f"Suppress from {format.plural(len(alerts), 'marked alert')}"
+
+    def fields(self) -> Iterable[Widget]:
+        yield labelled("scope", Choice(self._scopes, id="scope"))
+        yield labelled("value", LineField("value"))
+        yield labelled("rule", Choice(("this rule", "all rules"), id="rule"))
+        yield labelled("for", LineField("for", "7d", "8h, 7d, 2w, or a day: 2026-04-01"))
+        yield labelled("ticket", LineField("ticket", "", "e.g. CHG-77"))
+        yield labelled("owner", LineField("owner", "", "who answers for it"))
+        yield labelled("justification", LineField("justification", "", "why this is expected"))
+        yield Static("", id="preview")
+
+    def on_mount(self) -> None:
+        self._fill_value()
+        super().on_mount()
+        self.query_one("#scope").focus()
+
+    @on(Choice.Changed, "#scope")
+    def _fill_value(self) -> None:
+        values, field = self._scope_values(), self.query_one("#value", Input)
+        field.value = values[0] if len(values) == 1 else f"{len(values)} values, one suppression each"
+        field.disabled = len(values) > 1
+        self._look_ahead()
+
+    @on(Choice.Changed, "#rule")
+    @on(Input.Changed, "#value,#for")
+    def _look_ahead(self) -> None:
+        try:
+            wanted = self._suppressions()
+        except ValueError as error:
+            self._show_preview(safe.text(str(error), "$text-warning"))
+        else:
+            self._count(wanted)
+
+    @work(exclusive=True, group="preview")
+    async def _count(self, wanted: list[Suppression]) -> None:
+        alerts, now = list(self.hunt.picture.alerts.values()), self.hunt.now()
+        hidden, held = await asyncio.to_thread(_hidden, wanted, alerts, now)
+        count = f"Would have hidden {format.plural(len(hidden), 'alert')} of the last 30 days"
+        lines = [
+            Content.assemble((count, "bold"), (f" ({format.count(held)} of the {format.count(len(alerts))} held)", "")),
+            Content(f"and hides what is like them until {format.full_time(wanted[0].expires)}."),
+            *(safe.text(f"{format.moment(alert.first_event)}  {format.principal(alert)}", "$foreground-muted")
+              for alert in hidden[:_SHOWN]),
+        ]
+        if len(hidden) > _SHOWN:
+            lines.append(Content.styled(f"and {format.count(len(hidden) - _SHOWN)} more", "$foreground-muted"))
+        self._show_preview(Content("\n").join(lines))
+
+    def _show_preview(self, shown: Content) -> None:
+        self.query_one("#preview", Static).update(shown)
+
+    async def save(self) -> str:
+        wanted = self._suppressions()
+        active = {_sense(known) for known in self.hunt.picture.suppressions if known.active(self.hunt.now())}
+        missing = [suppression for suppression in wanted if _sense(suppression) not in active]
+        if not missing:
+            raise ValueError("An active suppression says just this: extend it on Suppressions.")
+        for suppression in missing:
+            await self.hunt.decisions.suppress(suppression)
+        return f"{format.plural(len(missing), 'suppression')} until {format.full_time(wanted[0].expires)}; " \
+               "the alerts are kept, H shows them"
+
+    def _scope_values(self) -> list[str]:
+        scope = cast(Scope, self.value("scope"))
+        return sorted({values[scope] for values in self._values_of if values.get(scope)})
+
+    def _suppressions(self) -> list[Suppression]:
+        """What the fields say now. Raises ValueError where they make no sense."""
+        now, several = self.hunt.now(), self._scope_values()
+        values = several if len(several) > 1 else [self.value("value")]
+        if not all(values):
+            raise ValueError("Which value? An empty one would match nothing.")
+        rules = {alert.rule.id for alert in self._alerts} if self.value("rule") == "this rule" else {None}
+        return [
+            Suppression(
+                scope=cast(Scope, self.value("scope")), value=value, rule_id=rule, created=now,
+                expires=expiry(self.value("for"), now), ticket=self.value("ticket"), owner=self.value("owner"),
+                justification=self.value("justification"),
+            )
+            for value in values for rule in sorted(rules, key=str)
+        ]
+
+
+def _sense(suppression: Suppression) -> tuple[Scope, str, str | None]:
+    """What it hides, whoever made it and for how long."""
+    return suppression.scope, suppression.value, suppression.rule_id
+
+
+def _hidden(wanted: Sequence[Suppression], alerts: Sequence[Alert], now: float) -> tuple[list[Alert], int]:
+    """The alerts of the last 30 days that any of the suppressions would have hidden, each once, newest first; and how
+    many of all: old logs have none in the last 30 days."""
+    found = {alert.alert_id: alert for suppression in wanted for alert in preview(suppression, alerts, now).hidden}
+    held = sum(any(matches(suppression, alert) for suppression in wanted) for alert in alerts)
+    return sorted(found.values(), key=lambda alert: alert.first_event, reverse=True), held

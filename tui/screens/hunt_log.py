@@ -1,0 +1,96 @@
+"""The hunt log: what was written, newest first; the right half shows the entry whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual import on
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from detector.huntlog import Note
+from tui import format
+from tui.filter import NOTE_FIELDS
+from tui.keymap import OUT, TRIAGE, key
+from tui.screens.alert import AlertScreen
+from tui.screens.entry import Entry
+from tui.screens.lists import ListScreen
+from tui.screens.note_view import note_lines, verdict
+from tui.screens.query_line import QueryLine
+from tui.screens.reader import Reader
+from tui.widgets.columns import Column
+from tui.widgets.row_list import RowList
+
+EMPTY = "No notes yet.\nc on an alert writes one, ! escalates it; every note keeps what the alert knew at that time."
+
+COLUMNS: tuple[Column[Note], ...] = (
+    Column("time", "written", 11, lambda note: format.moment(note.created)[:-3], survive=0),
+    Column("verdict", "verdict", 10, lambda note: verdict(note.words.verdict), survive=1),
+    Column("principal", "principal", 12, lambda note: format.short_arn(note.context.principal) or "no ARN", survive=2,
+           flex=True),
+    Column("ticket", "ticket", 9, lambda note: note.words.ticket, survive=4),
+    Column("owner", "owner", 8, lambda note: note.words.owner, survive=5),
+    Column("text", "note", 14, lambda note: note.words.text, survive=6, flex=True),
+)
+
+
+class HuntLogScreen(ListScreen[Note]):
+    BINDINGS = [
+        key("note.edit", "c", "edit", "edit", "Change the note; what it said before is kept", TRIAGE, show=True),
+        key("note.export", "w", "export", "export", "Write notes to a file", OUT, show=True),
+    ]
+
+    fields = NOTE_FIELDS
+
+    def place(self) -> str:
+        return "trailhound › Hunt log"
+
+    def body(self) -> Iterable[Widget]:
+        with Horizontal(classes="halves"):
+            yield RowList(COLUMNS, key=lambda note: str(note.note_id), empty=EMPTY)
+            with Reader(classes="half"):
+                yield Entry(id="entry")
+        yield QueryLine()
+
+    def show(self) -> None:
+        notes = self.narrowed(self.hunt.picture.notes)
+        self.row_list.empty = "No note matches the filter.\nesc clears it." if self.filter else EMPTY
+        self.row_list.show(notes)
+        self.refresh_query()
+        self._show_entry()
+
+    @on(RowList.Highlighted)
+    def _show_entry(self) -> None:
+        note = self.row_list.cursor_row
+        self.query_one(Entry).show(note_lines(note) if note else [])
+
+    @on(RowList.Opened)
+    def _open_alert(self) -> None:
+        note = self.row_list.cursor_row
+        if note is None:
+            return
+        alert = self.hunt.picture.current(note.alert_id)
+        if alert is None:
+            self.hunt.say("The state no longer holds this alert; the note keeps what it knew", severity="warning")
+        else:
+            self.app.push_screen(AlertScreen(alert.alert_id, [alert.alert_id]))
+
+    def action_edit(self) -> None:
+        from tui.screens.forms.note import EditNoteForm
+
+        note = self.row_list.cursor_row
+        if note is not None and self.hunt.may_write():
+            self.app.push_screen(EditNoteForm(note))
+
+    def action_export(self) -> None:
+        from tui.screens.forms.export import ExportForm
+
+        notes, marks = list(self.row_list.rows), self.row_list.marks
+        sets = {
+            "marked": [note for note in notes if str(note.note_id) in marks],
+            "filtered": notes if self.filter else [],
+            "all": self.hunt.picture.notes,
+            "this alert's": [note for note in self.hunt.picture.notes
+                             if self.row_list.cursor_row and note.alert_id == self.row_list.cursor_row.alert_id],
+        }
+        self.app.push_screen(ExportForm({name: found for name, found in sets.items() if found or name == "all"}))

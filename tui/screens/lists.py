@@ -1,0 +1,189 @@
+"""Screens around a list: search on all of them, a filter where the rows have fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Generic, TypeVar
+
+from textual import on
+from textual.content import Content
+
+from tui import format, safe
+from tui.filter import Fields, Filter, FilterError, parse
+from tui.keymap import FIND, MOVE, key
+from tui.screens.base import HuntScreen
+from tui.screens.query_line import QueryLine
+from tui.widgets.row_list import RowList
+
+R = TypeVar("R")
+
+
+class SearchScreen(HuntScreen):
+    """``/`` searches in ``searched_list()``. The body must hold a QueryLine."""
+
+    BINDINGS = [
+        key("find", "slash", "find", "find", "Search in the list", FIND),
+        key("find.next", "n", "hit(1)", "next hit", "Go to the next hit of the search", FIND),
+        key("find.previous", "N", "hit(-1)", "previous hit", "Go to the previous hit of the search", FIND),
+    ]
+
+    _sought = ""
+
+    def searched_list(self) -> RowList[Any]:
+        raise NotImplementedError
+
+    @property
+    def query_line(self) -> QueryLine:
+        return self.query_one(QueryLine)
+
+    def action_find(self) -> None:
+        self.query_line.ask("find", self._sought)
+
+    def action_hit(self, step: int) -> None:
+        if not self._sought:
+            self.hunt.say("Nothing is being searched: / starts a search")
+        elif step > 0:
+            self.searched_list().next_hit()
+        else:
+            self.searched_list().previous_hit()
+
+    def action_back(self) -> None:
+        if self._sought:
+            self._seek("")
+        else:
+            super().action_back()
+
+    def query_typed(self, event: QueryLine.Changed) -> bool:
+        """Take what is typed; whether it makes sense."""
+        self._seek(event.text)
+        return True
+
+    def query_given_up(self) -> None:
+        self._seek("")
+
+    def settle_query(self) -> None:
+        """Nothing is typed any more: back to the list."""
+        self.query_line.state(self.query_state())
+        self.searched_list().focus()
+
+    def query_state(self) -> Content | None:
+        """What stays written under the list."""
+        if not self._sought:
+            return None
+        return Content.assemble(("find ", "$foreground-muted"), safe.text(self._sought),
+                                ("   n next · esc ends", "$foreground-muted"))
+
+    @on(QueryLine.Changed)
+    def _changed_query(self, event: QueryLine.Changed) -> None:
+        if self.query_typed(event) and event.done:
+            self.settle_query()
+
+    @on(QueryLine.Cancelled)
+    def _cancelled_query(self) -> None:
+        self.query_given_up()
+        self.settle_query()
+
+    @on(RowList.NoHit)
+    def _no_hit(self) -> None:
+        self.query_line.complain("no hit")
+
+    def _seek(self, text: str) -> None:
+        self._sought = text.strip()
+        pattern = re.compile(re.escape(self._sought), re.IGNORECASE) if self._sought else None
+        self.searched_list().set_highlight(pattern)
+        if not self.query_line.asking:
+            self.query_line.state(self.query_state())
+        elif pattern:
+            self.query_line.message(Content(""))
+            self.searched_list().next_hit(here=True)
+
+
+class ListScreen(SearchScreen, Generic[R]):
+    """A screen of one list, which a filter narrows. It hides nothing silently: it stays written, with numbers."""
+
+    BINDINGS = [
+        key("filter", "f,backslash", "filter", "filter", "Show only what matches: words, field:value, !not", FIND,
+            show=True),
+        key("focus.next", "tab", "app.focus_next", "other half", "Go between the list and what it shows", MOVE),
+        key("focus.previous", "shift+tab", "app.focus_previous", "other half back", "Go between them backwards", MOVE),
+        key("mark.all", "asterisk", "mark_all", "mark all", "Mark every row that is shown", FIND),
+    ]
+
+    fields: Fields[R]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filter: Filter[R] = parse("", self.fields)
+        self._filter_before = self.filter
+        self.matched = (0, 0)
+        """How many rows the filter lets through, of how many."""
+
+    @property
+    def row_list(self) -> RowList[R]:
+        return self.query_one(RowList)
+
+    def searched_list(self) -> RowList[Any]:
+        return self.row_list
+
+    def narrowed(self, rows: Iterable[R]) -> list[R]:
+        """The rows that the filter lets through."""
+        rows = list(rows)
+        matching = [row for row in rows if self.filter(row)] if self.filter else rows
+        self.matched = (len(matching), len(rows))
+        return matching
+
+    def action_filter(self) -> None:
+        self._filter_before = self.filter
+        self.query_line.ask("filter", self.filter.text)
+
+    def action_mark_all(self) -> None:
+        self.row_list.marks = self.row_list.keys
+
+    def action_back(self) -> None:
+        if self._sought:
+            self._seek("")
+        elif self.filter:
+            self._narrow(parse("", self.fields))
+            self.query_line.state(None)
+        elif self.row_list.marks:
+            self.row_list.marks = ()
+        else:
+            super().action_back()
+
+    def query_typed(self, event: QueryLine.Changed) -> bool:
+        if event.purpose == "find":
+            return super().query_typed(event)
+        try:
+            self._narrow(parse(event.text, self.fields))
+        except FilterError as error:
+            self._narrow(self._filter_before)
+            self.query_line.complain(str(error))
+            return False
+        self.query_line.message(self._share())
+        return True
+
+    def query_given_up(self) -> None:
+        if self.query_line.purpose == "find":
+            super().query_given_up()
+        else:
+            self._narrow(self._filter_before)
+
+    def query_state(self) -> Content | None:
+        if self._sought or not self.filter:
+            return super().query_state()
+        return Content.assemble(("filter ", "$foreground-muted"), safe.text(self.filter.text), "  ", self._share(),
+                                ("   esc clears", "$foreground-muted"))
+
+    def refresh_query(self) -> None:
+        """The numbers beside the filter may have changed."""
+        if not self.query_line.asking:
+            self.query_line.state(self.query_state())
+
+    def _share(self) -> Content:
+        matching, of = self.matched
+        return Content(f"{format.count(matching)} of {format.count(of)}").stylize("$foreground-muted")
+
+    def _narrow(self, filter: Filter[R]) -> None:
+        self.filter = filter
+        self.show()

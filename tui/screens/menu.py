@@ -1,0 +1,50 @@
+"""One of a few, by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui.keymap import MOVE, OPEN, key
+from tui.screens.key_line import KeyLine
+
+
+class _Options(OptionList):
+    BINDINGS = [
+        key("menu.choose", "enter", "select", "choose", "Take the one under the cursor", OPEN, show=True),
+        key("menu.down", "j,down", "cursor_down", "down", "Next", MOVE),
+        key("menu.up", "k,up", "cursor_up", "up", "Previous", MOVE),
+    ]
+
+
+class Menu(ModalScreen[str | None]):
+    """Dismissed with the id that was chosen. ``options`` are (id, label) pairs of ours, never log text."""
+
+    BINDINGS = [key("menu.close", "escape,q", "dismiss", "close", "Close and change nothing", OPEN, show=True)]
+
+    def __init__(self, heading: str, options: Sequence[tuple[str, str]], chosen: str) -> None:
+        super().__init__()
+        self._heading = heading
+        self._options = options
+        self._chosen = chosen
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="form", classes="small"):
+            yield Static(Content(self._heading), id="form-heading")
+            yield _Options(*(Option(Content(label), id=name) for name, label in self._options), compact=True)
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        menu = self.query_one(_Options)
+        menu.highlighted = menu.get_option_index(self._chosen)
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_id)

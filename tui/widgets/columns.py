@@ -1,0 +1,56 @@
+"""The columns of a list: what each shows, and which of them fit a width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from tui.widgets.line import Cell
+
+R = TypeVar("R")
+
+GAP = 2
+"""Blank cells between two columns."""
+
+
+@dataclass(frozen=True)
+class Column(Generic[R]):
+    """One column. ``cell`` gives what it shows of a row; a plain ``str`` is taken for log text and made visible.
+
+    ``width`` is in cells. As the width shrinks, columns go one by one, the highest ``survive`` first. A ``flex`` column
+    also takes a share of the width that is to spare.
+    """
+
+    key: str
+    title: str
+    width: int
+    cell: Callable[[R], Cell]
+    align: Literal["left", "right"] = "left"
+    survive: int = 0
+    flex: bool = False
+
+
+def fit(columns: Sequence[Column[R]], cells: int) -> list[tuple[Column[R], int]]:
+    """The columns that fit ``cells``, in their order, each with its width. One always stays, clipped if it must be."""
+    kept = list(columns)
+    while len(kept) > 1 and _needed(kept) > cells:
+        # of equals the last goes first
+        kept.remove(max(reversed(kept), key=lambda column: column.survive))
+    spare = cells - _needed(kept)
+    if spare < 0:
+        return [(column, max(0, cells)) for column in kept]
+    growing = [column for column in kept if column.flex]
+    widths = []
+    for column in kept:
+        share = 0
+        if column.flex:
+            share = spare // len(growing)
+            spare -= share
+            growing.remove(column)
+        widths.append((column, column.width + share))
+    return widths
+
+
+def _needed(columns: Sequence[Column[R]]) -> int:
+    return sum(column.width for column in columns) + GAP * (len(columns) - 1)

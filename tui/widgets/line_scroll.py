@@ -1,0 +1,96 @@
+"""A scrolled area that is drawn a line at a time, under lines that stay."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.style import Style
+
+
+class LineScroll(ScrollView, inherit_bindings=False):
+    """Rows counted from 0, below ``HEADER`` lines that do not scroll. It scrolls up and down only."""
+
+    HEADER: ClassVar[int] = 0
+
+    ALLOW_SELECT = False
+
+    DEFAULT_CSS = """
+    LineScroll {
+        height: 1fr;
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-gutter: stable;
+        scrollbar-size-vertical: 1;
+        scrollbar-color: $foreground 20%;
+        scrollbar-color-hover: $foreground 35%;
+        scrollbar-color-active: $accent;
+        scrollbar-background: $foreground 4%;
+        scrollbar-background-hover: $foreground 4%;
+        scrollbar-background-active: $foreground 4%;
+        &:focus { background-tint: transparent; }
+    }
+    """
+
+    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+        self._parts: dict[str, Style] = {}
+        super().__init__(name=name, id=id, classes=classes)
+
+    @property
+    def cells(self) -> int:
+        """How wide a line is: the scrollbar's place is never drawn on."""
+        return self.scrollable_size.width
+
+    @property
+    def top(self) -> int:
+        """The first row in view."""
+        return round(self.scroll_y)
+
+    @property
+    def page(self) -> int:
+        """How many rows are in view at once."""
+        return max(1, self.size.height - self.HEADER)
+
+    def in_view(self, row: int) -> bool:
+        return self.top <= row < self.top + self.page
+
+    def set_rows(self, count: int) -> None:
+        """There are ``count`` rows now."""
+        self.virtual_size = Size(0, count + self.HEADER)
+
+    def scroll_top(self, row: int) -> None:
+        """Make ``row`` the first in view, as far as the end allows."""
+        # force: before the next layout Textual may still think that everything fits, and not scroll at all
+        self.scroll_to(y=row, animate=False, force=True)
+
+    def reveal(self, row: int) -> None:
+        """Scroll as little as it takes to have ``row`` in view."""
+        if row < self.top:
+            self.scroll_top(row)
+        elif not self.in_view(row):
+            self.scroll_top(row - self.page + 1)
+
+    def refresh_row(self, row: int) -> None:
+        self.refresh_line(row + self.HEADER)
+
+    def part(self, component: str) -> Style:
+        """What a component class says, and nothing that it leaves open: to lay over another style.
+
+        Textual's own ``get_visual_style(partial=True)`` loses opaque backgrounds and automatic colours.
+        """
+        if (style := self._parts.get(component)) is None:
+            whole, rules = self.get_visual_style(component), self.get_component_styles(component)
+            style = self._parts[component] = Style(
+                background=whole.background if rules.has_rule("background") else None,
+                foreground=whole.foreground if rules.has_rule("color") else None,
+                bold=rules.text_style.bold,
+                italic=rules.text_style.italic,
+                underline=rules.text_style.underline,
+                reverse=rules.text_style.reverse,
+            )
+        return style
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._parts.clear()

@@ -1,0 +1,226 @@
+"""One list for alerts, events, notes and suppressions: any number of rows, drawn a line at a time.
+
+The cursor belongs to a row's key, never to a position. Rows come and go above and below it while an analyst reads, and
+the next key press must still mean the row that was looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from textual import events, work
+from textual.message import Message
+from textual.reactive import reactive
+
+from tui.keymap import MOVE, OPEN, TRIAGE, key
+from tui.widgets.anchor import successor
+from tui.widgets.line import hits, plain
+from tui.widgets.row_view import RowView
+
+R = TypeVar("R")
+
+_SEARCH_STEP = 500
+"""Rows searched before the event loop has its turn."""
+
+
+@dataclass
+class _Said(Message):
+    row_list: RowList[Any]
+
+    @property
+    def control(self) -> RowList[Any]:
+        return self.row_list
+
+
+class RowList(RowView[R], can_focus=True, inherit_bindings=False):
+    """A list to move through, mark and search. What it is made of: see ``RowView``."""
+
+    BINDINGS = [
+        key("list.down", "j,down", "move(1)", "down", "Next row", MOVE),
+        key("list.up", "k,up", "move(-1)", "up", "Previous row", MOVE),
+        key("list.first", "g,home", "first", "first", "First row", MOVE),
+        key("list.last", "G,end", "last", "last", "Last row", MOVE),
+        key("list.half-page-down", "ctrl+d", "page(0.5)", "half page down", "Half a page down", MOVE),
+        key("list.half-page-up", "ctrl+u", "page(-0.5)", "half page up", "Half a page up", MOVE),
+        key("list.page-down", "pagedown", "page(1)", "page down", "A page down", MOVE),
+        key("list.page-up", "pageup", "page(-1)", "page up", "A page up", MOVE),
+        key("list.open", "enter", "open", "open", "Open the row under the cursor", OPEN, show=True),
+        key("list.mark", "space", "mark", "mark", "Mark the row or unmark it, and go to the next", TRIAGE, show=True),
+    ]
+
+    follow: reactive[bool] = reactive(False, init=False)
+    """Stay on the first row whatever comes. Moving off it by hand ends it."""
+
+    @dataclass
+    class Highlighted(_Said):
+        """The row under the cursor is another one, or has changed. None: there is no row."""
+
+        row: Any
+
+    @dataclass
+    class CursorMoved(_Said):
+        """The cursor is on another key. ``lost``: nobody moved it, its row went, and this is the nearest one left."""
+
+        key: str | None
+        lost: bool
+
+    @dataclass
+    class Opened(_Said):
+        """Enter or a double click on a row."""
+
+        row: Any
+
+    @dataclass
+    class MarksChanged(_Said):
+        """Other rows are marked than before."""
+
+        marks: frozenset[str]
+
+    @dataclass
+    class NoHit(_Said):
+        """A search went all the way round and found nothing."""
+
+    def show(self, rows: Sequence[R]) -> None:
+        """Show ``rows``, the whole list in display order.
+
+        The cursor stays on its key and on its screen line, as far as the list's ends allow; where it was scrolled out
+        of sight, the top line stays instead. A row that went takes its mark along, and the cursor goes to the nearest
+        row that is left. With ``follow``, the cursor goes to the first row.
+        """
+        old_keys, old_key, old_row = self._keys, self.cursor_key, self.cursor_row
+        held = self._cursor if self.in_view(self._cursor) else self.top
+        line = held - self.top
+        self._rows, self._keys = rows, list(map(self._key, rows))
+        if self.follow:
+            self._cursor = held = 0
+            line = 0
+        else:
+            self._cursor, held = (successor(old_keys, index, self._keys) for index in (self._cursor, held))
+        self._redraw()
+        self.set_rows(len(rows))
+        self.scroll_top(held - line)
+        if self._marks:
+            self._set_marks(self._marks.intersection(self._keys))
+        if self.cursor_key != old_key:
+            lost = old_key is not None and not self.follow
+            self.post_message(self.CursorMoved(self, self.cursor_key, lost))
+        if self.cursor_row is not old_row or self.cursor_key != old_key:
+            self.post_message(self.Highlighted(self, self.cursor_row))
+
+    def move_to(self, key: str) -> bool:
+        """Put the cursor on the row of ``key`` and in view; False where there is no such row."""
+        try:
+            self._move(self._keys.index(key))
+        except ValueError:
+            return False
+        return True
+
+    # --- marks, order, search
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """Keys of the marked rows. Assign to change them; only rows of the list can be marked."""
+        return self._marks
+
+    @marks.setter
+    def marks(self, keys: Iterable[str]) -> None:
+        self._set_marks(frozenset(keys).intersection(self._keys))
+
+    def set_highlight(self, pattern: re.Pattern[str] | None) -> None:
+        """Paint where ``pattern`` is found in the columns that are shown; ``next_hit`` goes there."""
+        self._pattern = pattern
+        self._redraw()
+
+    def next_hit(self, *, here: bool = False) -> None:
+        """Move to the next row with a hit, going round at the end; ``here``: the cursor's own row counts too.
+
+        The search runs in slices beside everything else, and a newer one ends it. ``NoHit`` says there is none.
+        """
+        self._seek(0 if here else 1, 1)
+
+    def previous_hit(self) -> None:
+        """Move to the previous row with a hit, as ``next_hit`` does."""
+        self._seek(-1, -1)
+
+    @work(exclusive=True, group="seek")
+    async def _seek(self, offset: int, step: int) -> None:
+        rows, keys, start, pattern = self._rows, self._keys, self._cursor + offset, self._pattern
+        columns = [column for column, _ in self._shown_columns()]
+        for count in range(len(rows) if pattern else 0):
+            if count % _SEARCH_STEP == 0:
+                await asyncio.sleep(0)
+            index = (start + step * count) % len(rows)
+            if any(pattern and hits(pattern, plain(column.cell(rows[index]))) for column in columns):
+                self.move_to(keys[index])
+                return
+        self.post_message(self.NoHit(self))
+
+    # --- keys and mouse
+
+    def action_move(self, step: int) -> None:
+        self._move(self._cursor + step)
+
+    def action_first(self) -> None:
+        self._move(0)
+
+    def action_last(self) -> None:
+        self._move(len(self._keys) - 1)
+
+    def action_page(self, pages: float) -> None:
+        """Move by ``pages`` heights of the list, the cursor keeping its screen line."""
+        step = int(self.page * pages) or (1 if pages > 0 else -1)
+        self.scroll_top(self.top + step)
+        self._move(self._cursor + step)
+
+    def action_open(self) -> None:
+        if self._keys:
+            self.post_message(self.Opened(self, self.cursor_row))
+
+    def action_mark(self) -> None:
+        if (key := self.cursor_key) is not None:
+            self._set_marks(self._marks ^ {key})
+            self.action_move(1)
+
+    def on_click(self, event: events.Click) -> None:
+        place = event.get_content_offset(self)
+        if place is None or place.y < self.HEADER:
+            return
+        index = self.top + place.y - self.HEADER
+        if index < len(self._keys):
+            self._move(index)
+            if event.chain == 2:
+                self.action_open()
+
+    # --- place
+
+    def _move(self, index: int) -> None:
+        """The analyst moves the cursor."""
+        if not self._keys:
+            return
+        before, self._cursor = self._cursor, max(0, min(index, len(self._keys) - 1))
+        if self._cursor:
+            self.follow = False
+        self.reveal(self._cursor)
+        if self._cursor != before:
+            self.refresh_row(before)
+            self.refresh_row(self._cursor)
+            self.post_message(self.CursorMoved(self, self.cursor_key, lost=False))
+            self.post_message(self.Highlighted(self, self.cursor_row))
+
+    def watch_follow(self, follow: bool) -> None:
+        if follow:
+            self._move(0)
+
+    def _set_marks(self, marks: frozenset[str]) -> None:
+        if marks != self._marks:
+            self._marks = marks
+            self.refresh()
+            self.post_message(self.MarksChanged(self, marks))
+
+    def on_resize(self) -> None:
+        self._redraw()
+        self.reveal(self._cursor)

@@ -1,0 +1,157 @@
+"""The lines that are on every screen: where am I and is it live; and what became of every file and record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from textual.content import Content
+from textual.widget import Widget
+
+from detector.accounting import Accounting
+from detector.record import format_time
+from tui.widgets.line import Cell, content
+
+State = Literal["live", "reading", "paused", "read-only", "stopped"]
+
+_STATES: dict[State, tuple[str, str]] = {
+    "live": ("●", "$text-success"),
+    "reading": ("◌", "$text-accent"),
+    "paused": ("‖", "$text-warning"),
+    "read-only": ("○", "$text-warning"),
+    "stopped": ("×", "$text-error"),
+}
+
+_BETWEEN = 3
+"""Blank cells between two facts."""
+
+
+def live_state(state: State, newest: int | None, now: float) -> Content:
+    """``● live  newest 12:38:05Z (3 m behind)``. ``newest`` is the newest event time read; both in epoch seconds."""
+    glyph, style = _STATES[state]
+    said = Content.styled(f"{glyph} {state}", style)
+    if newest is None:
+        return said
+    behind = max(0, int(now - newest))
+    stamp = format_time(newest)
+    time = stamp[11:] if behind < _DAY else stamp
+    return Content.assemble(said, (f"  newest {time} ({_span(behind)} behind)", "$foreground-muted"))
+
+
+_DAY = 86_400
+
+
+def _span(seconds: int) -> str:
+    for unit, size in (("d", _DAY), ("h", 3_600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size:,} {unit}"
+    return f"{seconds} s"
+
+
+class TopLine(Widget):
+    """Where the analyst is, at the left; what is so now, at the right. What does not fit goes, the last fact first."""
+
+    DEFAULT_CSS = "TopLine { height: 1; text-style: bold; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._where = Content("")
+        self._facts: list[Content] = []
+
+    def show(self, where: Cell, *facts: Cell) -> None:
+        """``where`` and ``facts`` as a list's cells: plain ``str`` is taken for log text."""
+        self._where = content(where)
+        self._facts = [content(fact) for fact in facts]
+        self.refresh()
+
+    def render(self) -> Content:
+        cells = self.size.width
+        facts = [fact for fact in self._facts if fact]
+        # the first fact stays, and half the line is enough to say where
+        while len(facts) > 1 and _width(facts) + min(self._where.cell_length, cells // 2) > cells:
+            facts.pop()
+        right = Content(" " * _BETWEEN).join(facts).truncate(cells, ellipsis=True)
+        where = self._where.truncate(max(0, cells - right.cell_length - (_BETWEEN if facts else 0)), ellipsis=True)
+        blank = " " * (cells - where.cell_length - right.cell_length)
+        return Content.assemble(where, blank, right.stylize_before("not bold"))
+
+
+def _width(facts: list[Content]) -> int:
+    return sum(fact.cell_length + _BETWEEN for fact in facts)
+
+
+class AccountingLine(Widget):
+    """``files 9 = 7 read + 2 waiting · records 12 = 11 kept + 1 rejected``: sums that add up, or no sum at all.
+
+    Terms that are nought are left out. As the width shrinks: shorter words; then the totals with what needs a look;
+    then the totals. A number is never rounded.
+    """
+
+    DEFAULT_CSS = "AccountingLine { height: 1; color: $foreground-muted; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._accounting: Accounting | None = None
+
+    def show(self, accounting: Accounting | None) -> None:
+        """None: nothing has been read yet."""
+        self._accounting = accounting
+        self.refresh()
+
+    def render(self) -> Content:
+        if self._accounting is None:
+            return Content("")
+        cells = self.size.width
+        for form in _forms(self._accounting):
+            if form.cell_length <= cells:
+                return form
+        return form.truncate(cells, ellipsis=True)
+
+
+_WARN = "$text-warning"
+
+Term = tuple[int, str, str, str]
+"""How many, the word, the short word, the style."""
+
+
+def _forms(accounting: Accounting) -> Iterator[Content]:
+    """The accounting in ever fewer cells."""
+    files: list[Term] = [
+        (accounting.files_read, "read", "read", ""),
+        (accounting.files_waiting, "waiting", "wait", ""),
+        (sum(accounting.files_skipped.values()), "skipped", "skip", ""),
+        (sum(accounting.files_quarantined.values()), "quarantined", "quar", _WARN),
+    ]
+    records: list[Term] = [
+        (accounting.records_kept, "kept", "kept", ""),
+        (accounting.records_duplicate, "duplicate", "dup", ""),
+        (sum(accounting.records_skipped.values()), "skipped", "skip", ""),
+        (sum(accounting.records_rejected.values()), "rejected", "rej", _WARN),
+    ]
+    late: list[Term] = [(accounting.late_unmerged, "late, unmerged", "late", _WARN)]
+    totals = (("files", accounting.files_found, files), ("records", accounting.records_seen, records))
+    for short in (False, True):
+        sums = [_sum(name, total, _terms(terms, short)) for name, total, terms in totals]
+        yield _joined([*sums, *_terms(late, short)])
+    trouble = [_terms([term for term in terms if term[3]], False) for _, _, terms in totals]
+    plain = [_sum(name, total, []) for name, total, _ in totals]
+    yield _joined([plain[0], *trouble[0], plain[1], *trouble[1], *_terms(late, True)])
+    yield _joined(plain)
+
+
+def _terms(terms: list[Term], short: bool) -> list[Content]:
+    return [
+        Content.styled(f"{number:,} {brief if short else word}", style)
+        for number, word, brief, style in terms
+        if number
+    ]
+
+
+def _sum(name: str, total: int, terms: list[Content]) -> Content:
+    if not terms:
+        return Content(f"{name} {total:,}")
+    return Content.assemble(f"{name} {total:,} = ", Content(" + ").join(terms))
+
+
+def _joined(parts: list[Content]) -> Content:
+    return Content(" · ").join(parts)
