@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.app import app
+from benchmarks.investigation import investigation
 from benchmarks.latency import latency
 from benchmarks.memory import memory
 from benchmarks.report import Budget, Report, budget_table
@@ -22,7 +23,7 @@ from benchmarks.startup import startup
 from benchmarks.throughput import large, lines, small
 
 BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
-    it.__name__: it for it in (startup, large, small, lines, rules, stages, memory, latency, app)}
+    it.__name__: it for it in (startup, large, small, lines, rules, investigation, stages, memory, latency, app)}
 
 
 def main(arguments: list[str]) -> int:

@@ -146,7 +146,10 @@ def _network(address: str | None) -> str | None:
 
 def widen(spans: Spans, sight: Sight, span: tuple[int, int]) -> None:
     held = spans.get(sight)
-    spans[sight] = span if held is None else (min(held[0], span[0]), max(held[1], span[1]))
+    if held is None:
+        spans[sight] = span
+    elif span[0] < held[0] or span[1] > held[1]:
+        spans[sight] = min(held[0], span[0]), max(held[1], span[1])
 
 
 @lru_cache(1 << 14)

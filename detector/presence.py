@@ -31,7 +31,7 @@ def marks(records: Records) -> Marks:
     for arn, count in Counter(who.arn for who in callers).items():
         names[arn and principal_of(arn)] += count
     for index, head in enumerate(records.heads):
-        if head.event_source == "sts.amazonaws.com" and head.event_name != "GetCallerIdentity":
+        if head.event_source == "sts.amazonaws.com":
             own = head.user_identity and head.user_identity.access_key_id
             names.update(key for found in set(_ISSUED.findall(records.canonical(index)))
                          if (key := found.decode(errors="replace")) != own)

@@ -69,7 +69,8 @@ def date_from_text(text: str) -> int | None:
     if zone and zone != "Z":
         digits = zone[1:].replace(":", "").ljust(4, "0")
         shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:])) * (1 if zone[0] == "+" else -1)
-    return milliseconds(moment - shift) + int((fraction or "0").ljust(3, "0")[:3])
+    return in_calendar(milliseconds(moment) - shift // timedelta(milliseconds=1)
+                       + int((fraction or "0").ljust(3, "0")[:3]))
 
 
 def milliseconds(moment: datetime) -> int:

@@ -1,4 +1,5 @@
-"""``trailhound scan`` without what is found around alerts: no baseline is learned, no signals are searched for."""
+"""``trailhound scan`` without what is found around alerts: no baseline is learned, it is not noted who is where, and no
+signals are searched for."""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ import detector.partial
 from detector.pipeline import Pipeline
 from tui.cli import main
 
-detector.partial.collect = lambda heads, into: None
-Pipeline._correlate = lambda self, stop: None  # type: ignore[method-assign]
+detector.partial.collect = lambda *_: None
+detector.partial.marks = lambda *_: {}
+Pipeline._correlate = lambda *_: None  # type: ignore[method-assign]
 
 if __name__ == "__main__":
     raise SystemExit(main(sys.argv[1:]))

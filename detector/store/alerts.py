@@ -162,7 +162,7 @@ class Alerts(State):
             supersedes = msgspec.json.encode(sorted({*followed, *(older for it in past for older in it.supersedes)}))
             if before is None:
                 revision = 1 + max((it.revision for it in past), default=0)
-                db.execute("INSERT INTO alert VALUES (?, ?, ?, ?, ?, ?, 0, ?, NULL, '', -1, 1)",
+                db.execute("INSERT INTO alert VALUES (?, ?, ?, ?, ?, ?, 0, ?, NULL, '', -1, 1, 0)",
                            (name, series, start, until, content, revision, supersedes.decode()))
             else:
                 db.execute("UPDATE alert SET start = ?, until = ?, content = ?, revision = revision + 1, stale = 1, "

@@ -113,19 +113,18 @@ class Correlated(Alerts):
         return db.execute("INSERT OR IGNORE INTO signal VALUES (?, ?, ?)", (name, flag, key)).rowcount
 
     def _put_context(self, db: sqlite3.Connection, alert: Alert, table: RiskTable) -> bool:
-        """Whether it differs from what was known."""
+        """Whether it differs from what was known; with a change of the events it is one revision."""
         counted = [Flag(*row) for row in db.execute(
             "SELECT flag, count(*), min(time), max(time) FROM signal JOIN event USING (identity) "
             "WHERE alert_id = ? GROUP BY flag", (alert.alert_id,))]
         counted += self._flag_alerts(db, alert)
         made = msgspec.msgpack.encode(
             context(alert, self.events(alert.alert_id), counted, self._baseline(db, alert), table))
-        (held,) = db.execute("SELECT context FROM alert WHERE alert_id = ?", (alert.alert_id,)).fetchone()
-        if held == made:
-            return False
-        db.execute("UPDATE alert SET context = ?, revision = revision + ? WHERE alert_id = ?",
-                   (made, int(held is not None), alert.alert_id))
-        return True
+        known, told = db.execute("SELECT context, told FROM alert WHERE alert_id = ?", (alert.alert_id,)).fetchone()
+        revision = alert.revision + int(known not in (None, made) and told == alert.revision)
+        db.execute("UPDATE alert SET revision = ?1, told = ?1, context = ?2 WHERE alert_id = ?3",
+                   (revision, made, alert.alert_id))
+        return bool(known != made)
 
     def _flag_alerts(self, db: sqlite3.Connection, alert: Alert) -> list[Flag]:
         """The flags of rules that are true of windows: the other alerts that they gave of the same principal near."""

@@ -84,7 +84,8 @@ CREATE TABLE alert (
     context    BLOB,                    -- flags, baseline and risk, once known
     lineage    TEXT NOT NULL,           -- the principals that count as its own
     searched   INTEGER NOT NULL,        -- up to which file sequence its signals are complete
-    stale      INTEGER NOT NULL         -- whether the context must be made again
+    stale      INTEGER NOT NULL,        -- whether the context must be made again
+    told       INTEGER NOT NULL         -- the revision for which the context was made last; 0: for none
 ) STRICT;
 CREATE INDEX alert_window ON alert (series_id, start);
 CREATE INDEX alert_start ON alert (start);

@@ -67,6 +67,23 @@ def test_a_live_run_comes_to_the_same_by_any_way(data: st.DataObject, records: T
     assert run.facts == at_once.facts
 
 
+MOMENTS = (0, 1, 2, 15, 27, 28, 29, 30, 31, 32, 45, 57, 58, 59, 60, 61, 62, 75, 89, 90)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from(MOMENTS), st.integers(0, 2)), min_size=10, max_size=26),
+       st.sampled_from(MODES))
+def test_windows_grow_to_the_same_in_any_order(calls: list[tuple[int, int]], mode: str) -> None:
+    """Calls near the edges of windows, over three files that come one after the other."""
+    files: list[list[Raw]] = [[], [], []]
+    for place, (at, number) in enumerate(calls):
+        files[number].append(call(60 + at, REGIONS[place % 11], event_id=str(place)))
+    with tempfile.TemporaryDirectory() as folder, closing(Store.open(None)) as store:
+        run = watch(store, Path(folder), *(partial(write, Path(folder), f"{number}.json", part)
+                                           for number, part in enumerate(files)), mode=mode)
+    holds(run, [record for part in files for record in part], mode)
+
+
 class Pieces(list[tuple[str, bytes]]):
     def __repr__(self) -> str:
         return ", ".join(f"{name} +{len(piece)}" for name, piece in self)

@@ -303,3 +303,11 @@ def test_an_alert_is_told_again_when_late_records_change_it(tmp_path: Path) -> N
     assert told[0].revision == 1
     assert told[0].revision < told[1].revision < told[2].revision == run.alerts[0].revision
     store.close()
+
+
+def test_one_late_record_is_one_revision(tmp_path: Path) -> None:
+    store = Store.open(None)
+    write(tmp_path / "logs", "a.json", sweep(10))
+    run = watch(store, tmp_path / "logs", lambda: write(tmp_path / "logs", "late.json", [call(1, "me-south-1")]))
+    store.close()
+    assert run.alerts[0].revision == 2

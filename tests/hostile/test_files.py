@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from detector.formats import Unreadable, chunks, containers
 from detector.partial import digest
+from detector.rules import load
 from detector.rules.dispatch import Dispatch
 from tests.detector.trail import REFERENCE, call, document, lines, rules, scan, sweep, write
 from tests.hostile.payloads import PAYLOADS
@@ -127,6 +128,30 @@ def test_many_hits_of_one_window_are_one_alert(tmp_path: Path) -> None:
     write(tmp_path, "a.jsonl", lines(call(0, f"region-{number % 400}", event_id=str(number)) for number in range(5000)))
     (alert,) = scan(tmp_path).alerts
     assert (alert.event_count, alert.columns["Esql.cloud_region_count_distinct"]) == (5000, 400)
+
+
+DATES = '''
+[rule]
+rule_id = "dates"
+name = "dates"
+type = "esql"
+language = "esql"
+query = """
+from logs-aws.cloudtrail-* metadata _id
+| where aws.cloudtrail.user_identity.session_context.creation_date is not null and event.action == "DescribeInstances"
+| keep aws.cloudtrail.user_identity.session_context.creation_date
+"""
+'''
+
+
+@pytest.mark.parametrize("date", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0000-00-00T00:00:00Z"])
+def test_a_date_outside_the_calendar_is_none(date: str, tmp_path: Path) -> None:
+    by = load([write(tmp_path, "rule.toml", DATES.encode())], builtin=False)
+    record = call()
+    for number, text in enumerate((date, "2026-03-01T09:00:00Z")):
+        record["userIdentity"]["sessionContext"] = {"attributes": {"creationDate": text}}
+        write(tmp_path / "logs", f"{number}.json", [{**record, "eventID": str(number)}])
+    assert [alert.event_ids for alert in scan(tmp_path / "logs", by=by).alerts] == [["1"]]
 
 
 # anything at all

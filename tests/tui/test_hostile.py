@@ -99,11 +99,11 @@ def test_every_screen_stands_it(group: list[str], tmp_path: Path, monkeypatch: p
                 await go("j", *(["enter", "enter"] if pane == "fields" else []), "tab")
             await go("J")
         await go("escape")
-        for column in range(0, 160, 20):
+        for column in range(0, 120, 20):
             await pilot.click(RowList, offset=(column, 1))
         assert acted == []
 
-    hunt.play(journey, size=(160, 48))
+    hunt.play(journey, size=(120, 36))
 
 
 @pytest.mark.parametrize("name", [name for name, payload in PAYLOADS.items() if payload and len(payload) < 40])
@@ -119,4 +119,4 @@ def test_what_was_written_can_be_seen(name: str, tmp_path: Path) -> None:
         await press(pilot, "enter")
         assert seen.replace(" ", "")[:12] in screen_text(app).replace(" ", "")
 
-    hunt.play(journey, size=(160, 48))
+    hunt.play(journey, size=(120, 36))

@@ -13,7 +13,7 @@ from detector.sources.directory import Directory
 from detector.store import Store
 from tui import config
 from tui.cli import Failure
-from tui.commands.common import rules_of, sources_of
+from tui.commands.common import risk_of, rules_of, sources_of
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,7 +29,7 @@ def _hunt(args: argparse.Namespace) -> int:
     from tui import app
 
     try:
-        pipeline = None if store.read_only else Pipeline(store, rules, source)
+        pipeline = None if store.read_only else Pipeline(store, rules, source, risk=risk_of())
         return app.run(store, rules, pipeline, " ".join(args.sources) or "no source")
     finally:
         source.close()

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from detector import risk
 from detector.accounting import Accounting
 from detector.record import parse_time
+from detector.risk import RiskError, RiskTable
 from detector.rules import RuleSet, load
 from detector.sources.named import open_sources
 from detector.sources.source import NoSource, Source
@@ -45,6 +47,14 @@ def sources_of(names: Sequence[str], live: bool, since: int | None = None, until
     try:
         return open_sources(names, live, since, until)
     except NoSource as error:
+        raise Failure(str(error)) from None
+
+
+def risk_of() -> RiskTable:
+    """What flags are worth: the built-in table with the lines of the user's own ``risk.toml``."""
+    try:
+        return risk.load(config.path().with_name("risk.toml"))
+    except RiskError as error:
         raise Failure(str(error)) from None
 
 

@@ -16,7 +16,16 @@ from detector.store import Store
 from detector.visible import visible
 from tui import config
 from tui.cli import FOUND, RAN
-from tui.commands.common import accounting_lines, completeness_lines, cost_lines, rules_of, say, sources_of, time_of
+from tui.commands.common import (
+    accounting_lines,
+    completeness_lines,
+    cost_lines,
+    risk_of,
+    rules_of,
+    say,
+    sources_of,
+    time_of,
+)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
     source = sources_of(args.sources, False, since, until)
     store = Store.open(config.state_path(args.db) if args.db else None)
     try:
-        pipeline = Pipeline(store, rules, source, args.jobs, clock=time.time if now is None else lambda: float(now))
+        pipeline = Pipeline(store, rules, source, args.jobs, risk=risk_of(),
+                            clock=time.time if now is None else lambda: float(now))
         pipeline.scan(_narrate)
         alerts = [alert for alert in (*reversed(store.alerts()), *integrity_alerts(store.integrity(final=True)))
                   if (since is None or alert.last_event >= since) and (until is None or alert.first_event < until)]

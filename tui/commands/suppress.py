@@ -8,14 +8,13 @@ import time
 
 import msgspec
 
-from detector import risk
 from detector.huntlog import ALWAYS, NOVELTIES, SCOPES, Suppression, interval, preview
 from detector.record import format_time, json_text
 from detector.store import Store
 from detector.visible import visible
 from tui import config
 from tui.cli import RAN, Failure
-from tui.commands.common import say
+from tui.commands.common import risk_of, say
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,7 +46,7 @@ def _add(store: Store, args: argparse.Namespace) -> None:
 
 
 def _waived(names: list[str]) -> set[str]:
-    known = {*ALWAYS, *NOVELTIES, *risk.load().flags, "tool-tell"}
+    known = {*ALWAYS, *NOVELTIES, *risk_of().flags, "tool-tell"}
     if strange := sorted(set(names) - known):
         raise ValueError(f"{strange[0]}: nothing of that name breaks through: name one of {', '.join(sorted(known))}")
     return set(names)

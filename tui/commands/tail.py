@@ -12,7 +12,7 @@ from detector.pipeline import Pipeline, Update
 from detector.store import ReadOnly, Store
 from tui import config
 from tui.cli import RAN
-from tui.commands.common import accounting_lines, completeness_lines, cost_lines, rules_of, say, sources_of
+from tui.commands.common import accounting_lines, completeness_lines, cost_lines, risk_of, rules_of, say, sources_of
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         if store.read_only:
             raise ReadOnly(f"{store.holder} is using this state: close it there, or name another with --db FILE")
-        Pipeline(store, rules, source).run(stop, publish)
+        Pipeline(store, rules, source, risk=risk_of()).run(stop, publish)
         for line in (*completeness_lines(store, False), *accounting_lines(store.accounting()), *cost_lines()):
             say(line)
     finally:

@@ -70,7 +70,7 @@ def field_rows(alert: Alert, rule: Rule | None, unfolded: Set[str], cells: int) 
             yield FieldRow(name, ", ".join(values) or "–", len(values))
 
 
-_LIMIT = 20_000
+_LIMIT = 5_000
 """Characters of one value that are shown unfolded; what is cut is said."""
 
 

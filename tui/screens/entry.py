@@ -11,8 +11,6 @@ from textual.widgets import Static
 from tui import safe
 
 _LABEL = 11
-_LIMIT = 100_000
-"""Characters of one value that are shown here; what is cut is said."""
 
 
 class Fact(NamedTuple):
@@ -55,6 +53,6 @@ class Entry(Static):
             ))
 
     def _hung(self, fact: Fact) -> Content:
-        first, *rest = safe.text(fact.value, limit=_LIMIT).wrap(self.content_size.width - _LABEL)
+        first, *rest = safe.text(fact.value).wrap(self.content_size.width - _LABEL)
         label = Content.styled(fact.label.ljust(_LABEL), self._label_style)
         return Content("\n").join([Content.assemble(label, first), *(line.pad_left(_LABEL) for line in rest)])
