@@ -152,7 +152,7 @@ def widen(spans: Spans, sight: Sight, span: tuple[int, int]) -> None:
         spans[sight] = min(held[0], span[0]), max(held[1], span[1])
 
 
-@lru_cache(1 << 14)
+@lru_cache(1 << 16)
 def _sights(principal: str | None, access_key: str | None, account: str | None, region: str | None,
             family: str | None, network: str | None, changes: bool) -> tuple[Sight, ...]:
     found: list[Sight] = []

@@ -126,7 +126,7 @@ class Pipeline:
 
     def _due(self, final: bool) -> list[Task]:
         """Sweep: what is new or has changed, the oldest delivery first."""
-        found = list(self._source.sweep())
+        found = self._by_known_names(list(self._source.sweep()))
         self._pending.problems += self._source.problems()
         self._notice_moves(found)
         found += self._to_retry({file.path for file in found})
@@ -168,6 +168,19 @@ class Pipeline:
         """Seconds for which a file has been waiting unchanged."""
         now = self._clock()
         return now - self._waiting_since.get(path, now)
+
+    def _by_known_names(self, found: list[Found]) -> list[Found]:
+        """Of several names of one file that is read already, the one that it was read under is not the link."""
+        for place, file in enumerate(found):
+            held = self._held.get(file.path)
+            if file.problem is None or file.problem[1] != "link" or held is None or held.reason == "link":
+                continue
+            for other, named in enumerate(found[:place]):
+                if (named.device, named.inode, named.problem) == (file.device, file.inode, None):
+                    if named.path not in self._held and (held.device, held.inode) == (file.device, file.inode):
+                        found[other], found[place] = named._replace(problem=file.problem), file._replace(problem=None)
+                    break
+        return found
 
     def _notice_moves(self, found: Sequence[Found]) -> None:
         """A file under a new name is the same file, even where another has its old name by now (a log rotated).

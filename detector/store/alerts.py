@@ -43,9 +43,9 @@ _UNKNOWN = Context([], None, None)
 
 
 class _Put(NamedTuple):
-    """``brought_by``: the file that an event was known from before, None for a new one; ``revised``: it differs now."""
+    """``known_at``: (file, offset, place) of an event that was known; ``revised``: it differs now."""
 
-    brought_by: int | None
+    known_at: tuple[int, int, int] | None
     revised: bool
 
 
@@ -80,16 +80,16 @@ class Alerts(State):
 
     def _put_event(self, db: sqlite3.Connection, name: bytes, event: Event, file_id: int) -> _Put:
         """Keep an event under its identity. Of two that claim one, the smaller stands, whichever came first."""
-        held = db.execute("SELECT file_id, body FROM event WHERE identity = ?", (name,)).fetchone()
+        held = db.execute("SELECT body, file_id, offset, place FROM event WHERE identity = ?", (name,)).fetchone()
         body = msgspec.msgpack.encode(msgspec.structs.astuple(event)[:-1])
         place = (event.time, file_id, event.position.offset, event.position.index)
         if held is None:
             db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", (name, *place, body))
             return _Put(None, False)
-        if body < held[1]:
+        if body < held[0]:
             db.execute("UPDATE event SET time = ?, file_id = ?, offset = ?, place = ?, body = ? WHERE identity = ?",
                        (*place, body, name))
-        return _Put(held[0], body < held[1])
+        return _Put(held[1:], body < held[0])
 
     def _named(self, db: sqlite3.Connection, names: Iterable[str]) -> tuple[Alert, ...]:
         rows = [row for name in names for row in db.execute(f"{_ALERT} WHERE a.alert_id = ?", (name,))]

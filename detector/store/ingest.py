@@ -222,7 +222,7 @@ class Ingest(Alerts):
     def _put_events(self, db: sqlite3.Connection, union: Partial, ids: dict[str, int], again: set[str]) -> list[bytes]:
         """Keep the events, and count as duplicates the hits beyond the first of each; which events differ now.
 
-        An event that a re-read file brought itself the last time is no duplicate.
+        An event that a re-read file brought from the same place the last time is no duplicate.
         """
         revised = []
         brought = Counter(dict.fromkeys(ids, 0))
@@ -231,7 +231,8 @@ class Ingest(Alerts):
         for name, event in union.events.items():
             source = event.position.source
             put = self._put_event(db, name, event, ids[source])
-            if put.brought_by is None or (source in again and put.brought_by == ids[source]):
+            here = (ids[source], event.position.offset, event.position.index)
+            if put.known_at is None or (source in again and put.known_at == here):
                 brought[source] -= 1
             if put.revised:
                 revised.append(name)

@@ -244,8 +244,6 @@ def test_a_file_with_several_names_is_read_once(store: Store, logs: Path) -> Non
     assert run.accounting.files_skipped == {"link": 2}
 
 
-@pytest.mark.xfail(strict=True, reason="BUG, open: a link that comes later and sorts before a file that was read takes "
-                   "its place, and the file is read a second time under the link's name (Directory.sweep)")
 def test_a_link_that_comes_later_is_only_a_link(store: Store, logs: Path) -> None:
     path = write(logs, "m.json", SWEEP)
     read_once(watch(store, logs, lambda: (logs / "a.json").symlink_to(path)), skipped=1)

@@ -82,8 +82,6 @@ def test_lines_in_many_chunks_are_counted_once_when_they_are_searched_again(
     assert run.accounting == first.accounting
 
 
-@pytest.mark.xfail(strict=True, reason="BUG, open: searched again, a file's copies of its own events count as kept "
-                   "where they lie in commits of their own (ingest._put_events asks for the file, not the place)")
 def test_copies_within_a_file_stay_duplicates_when_it_is_searched_again(
         store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for limit, size in (("BLOCK", 1000), ("SNIFF", 3000), ("LINES_CHUNK", 1500)):

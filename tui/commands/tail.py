@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 
+from detector.alert import Alert
 from detector.export import export_alerts
 from detector.pipeline import Pipeline, Update
 from detector.store import ReadOnly, Store
@@ -22,15 +23,15 @@ def run(args: argparse.Namespace) -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())
-    printed: dict[str, int] = {}
+    printed: dict[str, object] = {}
 
     def publish(update: Update) -> None:
         for problem in update.problems:
             say(problem)
         for name in update.withdrawn:
             say(f"withdrawn: alert {name}")
-        due = [alert for alert in update.alerts if printed.get(alert.alert_id) != alert.revision]
-        printed.update({alert.alert_id: alert.revision for alert in due})
+        due = [alert for alert in update.alerts if printed.get(alert.alert_id) != _said(alert)]
+        printed.update({alert.alert_id: _said(alert) for alert in due})
         sys.stdout.write(export_alerts(due, "jsonl"))
         sys.stdout.flush()
 
@@ -44,3 +45,8 @@ def run(args: argparse.Namespace) -> int:
         source.close()
         store.close()
     return RAN
+
+
+def _said(alert: Alert) -> tuple[object, ...]:
+    """What is worth a line: a revision, and what is found around the alert, which is searched for once all is read."""
+    return alert.revision, alert.flags, alert.risk
