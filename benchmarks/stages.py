@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks.corpus import write_trail
-from benchmarks.process import apart, measure
+from benchmarks.process import apart, run
 from benchmarks.report import Report
 from benchmarks.scale import Scale
 from benchmarks.throughput import scan
@@ -21,46 +21,45 @@ if TYPE_CHECKING:
     from detector.rules.dispatch import Dispatch
 
 _STAGES = ("unpacking", "heads decoded", "counted, baseline, dispatched", "hits decoded whole",
-           "committed, alerts derived, signals searched")
-_REST = "start-up, rules, output"
+           "committed, alerts derived, signals searched", "start-up, rules, output")
 
 
 def stages(scale: Scale, folder: Path) -> Report:
     """The stages of a scan by one process over large files."""
     corpus = apart(write_trail, folder / "stages", scale.large)
-    taken = apart(_taken, corpus.root, scale.rounds)
-    whole = measure({"scan": scan(corpus.root)}, scale.rounds, folder / "home")["scan"].cpu
-    taken = [*taken, whole - sum(taken), whole]
+    command, home = scan(corpus.root), folder / "home"
+    rounds = [(*apart(_reached, corpus.root), run(command, home).cpu) for _ in range(scale.rounds)]
+    whole = median(reached[-1] for reached in rounds)
+    taken = [median(held) for held in zip(*(_steps(reached) for reached in rounds), strict=True)]
     rows = [("", "CPU", "share", "per record", "to unpacking"), *(
         (name, f"{seconds:.2f} s", f"{seconds / whole:.0%}", f"{seconds / corpus.records * 1e6:.2f} µs",
          f"{seconds / taken[0]:.2f}×")
-        for name, seconds in zip((*_STAGES, _REST, "whole scan"), taken, strict=True))]
+        for name, seconds in zip((*_STAGES, "whole scan"), (*taken, whole), strict=True))]
     return Report(f"Stages of one process: {corpus}", rows)
 
 
-def _taken(root: Path, rounds: int) -> list[float]:
-    """Seconds of CPU of each stage, medians over rounds in one warm process."""
+def _steps(reached: Sequence[float]) -> list[float]:
+    """What each takes more than the one before it."""
+    return [after - before for before, after in pairwise((0.0, *reached))]
+
+
+def _reached(root: Path) -> list[float]:
+    """Seconds of CPU until the end of each stage, in one warm process."""
     from detector.rules import load
     from detector.rules.dispatch import Dispatch
 
     rules = load()
     paths = sorted(path for path in root.rglob("*") if path.is_file())
-    ways: list[Callable[[], None]] = [
-        lambda: _unpack(paths), lambda: _decode(paths), lambda: _digest(paths, Dispatch(())),
-        lambda: _digest(paths, Dispatch(rule for rule in rules if rule.alerts)), lambda: _scan(root, rules),
-    ]
-    _round(ways)  # warms up
-    return [median(stage) for stage in zip(*(_round(ways) for _ in range(rounds)), strict=True)]
+    _unpack(paths)
+    return [_cpu(lambda: _unpack(paths)), _cpu(lambda: _decode(paths)), _cpu(lambda: _digest(paths, Dispatch(()))),
+            _cpu(lambda: _digest(paths, Dispatch(rule for rule in rules if rule.alerts))),
+            _cpu(lambda: _scan(root, rules))]
 
 
-def _round(ways: Sequence[Callable[[], None]]) -> list[float]:
-    """What each way takes more than the one before it."""
-    reached = [0.0]
-    for way in ways:
-        begun = time.process_time()
-        way()
-        reached.append(time.process_time() - begun)
-    return [after - before for before, after in pairwise(reached)]
+def _cpu(work: Callable[[], None]) -> float:
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
 
 
 def _chunks(paths: list[Path]) -> Iterator[tuple[Path, Chunk]]:

@@ -120,11 +120,9 @@ def flag_words(flags: Sequence[Flag]) -> str:
 
 
 def state(alert: Alert) -> str:
-    """Where an alert stands, in one short word; ``~`` while its window may still grow."""
-    if alert.suppressed_by:
-        return "hidden"
-    word = {"open": "", "acknowledged": "ack", "closed": "closed"}[alert.status]
-    return word if alert.settled else f"~ {word}".rstrip()
+    """Where an alert stands, in at most five letters; ``~`` while its window may still grow."""
+    word = "hid" if alert.suppressed_by else {"open": "", "acknowledged": "ack", "closed": "done"}[alert.status]
+    return word if alert.settled else f"~{word}"
 
 
 def moment(seconds: float) -> str:
@@ -190,8 +188,9 @@ def calls(rule: Rule) -> str:
 def _threshold(rule: Rule | None) -> str:
     if rule is None or not rule.window or not rule.thresholds:
         return ""
-    wanted = " and ".join(words.replace("distinct cloud.region", "regions") for words in rule.thresholds)
-    return f" (the rule wants {wanted} in {span(rule.window)})"
+    wanted = " and ".join(words.removeprefix("at least ").replace("distinct cloud.region", "regions")
+                          for words in rule.thresholds)
+    return f" (fires at {wanted} in {span(rule.window)})"
 
 
 def _remarks(alert: Alert) -> list[str]:

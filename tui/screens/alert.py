@@ -109,7 +109,7 @@ class AlertScreen(TriageScreen, SearchScreen):
             return "Alerts"
         start, end = (alert.window.start, alert.window.end) if alert.window else (alert.first_event, alert.last_event)
         until = f"–{format.clock(end)}" if self.size.width >= WIDE else ""
-        return f"Alerts › {format.principal(alert)}  {format.moment(start)}{until}Z"
+        return Content.assemble("Alerts › ", safe.text(format.principal(alert)), f"  {format.moment(start)}{until}Z")
 
     def facts(self) -> Sequence[Cell]:
         alert = self.alert

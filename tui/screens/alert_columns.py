@@ -21,7 +21,7 @@ def severity(alert: Alert) -> Content:
 COLUMNS: tuple[Column[Alert], ...] = (
     Column("time", "time (UTC)", 14, lambda alert: format.moment(alert.first_event), survive=0),
     Column("severity", "severity", 10, severity, survive=1),
-    Column("principal", "principal", 22, format.principal, survive=2, flex=True),
+    Column("principal", "principal", 15, format.principal, survive=2, flex=True),
     Column("account", "account", 12, lambda alert: format.one_of(alert.facets.accounts, "account"), survive=9),
     Column("regions", "reg", 3, lambda alert: str(len(alert.facets.regions)), align="right", survive=3),
     Column("calls", "calls", 5, lambda alert: format.count(alert.event_count), align="right", survive=4),
@@ -30,8 +30,8 @@ COLUMNS: tuple[Column[Alert], ...] = (
     Column("source", "source", 15, lambda alert: format.one_of(alert.facets.source_addresses, "source"), survive=8),
     Column("network", "network", 12, format.network, survive=12),
     Column("agent", "agent", 14, format.agents, survive=10, flex=True),
-    Column("flags", "flags", 12, lambda alert: format.flag_words(alert.flags), survive=5),
-    Column("state", "state", 6, format.state, survive=6),
+    Column("flags", "flags", 12, lambda alert: format.flag_words(alert.flags), survive=6),
+    Column("state", "state", 5, format.state, survive=5),
 )
 
 

@@ -123,8 +123,9 @@ def summary(alert: Alert) -> list[Line]:
 
 
 def rare_regions(alert: Alert) -> list[str]:
-    """The regions in which the account has changed nothing before."""
-    return alert.baseline.unused_regions if alert.baseline else []
+    """The regions in which the account has changed nothing before, where there is history enough to say so."""
+    told = any(flag.flag == "unused-region" for flag in alert.flags)
+    return alert.baseline.unused_regions if told and alert.baseline else []
 
 
 def regions_by_first_call(events: Sequence[Event]) -> list[str]:
