@@ -95,7 +95,7 @@ def flagging_events(rules: Iterable[Rule]) -> Dispatch:
 def flags_of(event: Event, record: Record, flagging: Dispatch) -> tuple[str, ...]:
     """The flags that speak of an event, sorted."""
     return tuple(sorted({rule.flag for rule in flagging[event.provider, event.action]
-                         if rule.flag and rule.query.rows(record, event.time)}))
+                         if rule.flag and rule.query.lets(record, event.time)}))
 
 
 def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> dict[str, dict[int, list[Watch[Lineage]]]]:

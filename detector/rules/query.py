@@ -122,6 +122,10 @@ class Query:
             found.extend((key, inputs) for key in product(*values))
         return found
 
+    def lets(self, record: Record, time: int) -> bool:
+        """Whether ``record`` gets through the filter: ``rows`` would not be empty."""
+        return any(True for _ in passing(self.stages, self._row(record, time, None)))
+
     def _row(self, record: Record, time: int, now: int | None) -> Row:
         row = self.frame.blank()
         row[RECORD], row[TIME], row[NOW] = record, time * 1000, (time if now is None else now) * 1000

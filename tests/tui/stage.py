@@ -110,7 +110,7 @@ class Hunt:
 
     def play(
         self, journey: Callable[[HuntApp, Pilot[None]], Awaitable[None]], *, size: tuple[int, int] = (80, 24),
-        store: Store | None = None, pipeline: Any = "feed", heard: list[Message] | None = None,
+        store: Store | None = None, pipeline: Any = "feed", heard: list[Message] | None = None, toasts: bool = True,
     ) -> HuntApp:
         """Open the app, wait until the store and the first update are on screen, and take the journey."""
         app = HuntApp(store or self.store, self.rules, self.feed if pipeline == "feed" else pipeline, "AWSLogs/",
@@ -118,7 +118,7 @@ class Hunt:
 
         async def drive() -> None:
             hook = (lambda message: heard.append(message)) if heard is not None else None
-            async with app.run_test(size=size, message_hook=hook, notifications=True) as pilot:
+            async with app.run_test(size=size, message_hook=hook, notifications=toasts) as pilot:
                 await until(pilot, lambda: app.picture.loaded)
                 if pipeline == "feed":
                     await until(pilot, lambda: app.picture.live or bool(app.picture.error))

@@ -21,7 +21,7 @@ from tui.screens.reader import Reader
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
 
-EMPTY = "No notes yet.\nc on an alert writes one, ! escalates it; every note keeps what the alert knew at that time."
+EMPTY = "No notes yet.\nc on an alert writes one, ! escalates;\neach keeps what the alert then knew."
 
 COLUMNS: tuple[Column[Note], ...] = (
     Column("time", "written", 11, lambda note: format.moment(note.created)[:-3], survive=0),

@@ -23,7 +23,7 @@ from tui.screens.reader import Reader
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
 
-EMPTY = "Nothing is suppressed.\nx on an alert hides its like for a time; hidden alerts are kept."
+EMPTY = "Nothing is suppressed.\nx on an alert hides what is like it,\nfor a time; what is hidden is kept."
 
 _STATE_STYLE = {"active": "$text-accent", "expired": "$foreground-muted", "lifted": "$foreground-muted"}
 
@@ -50,7 +50,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
         return (
             Column("state", "state", 7, self._state, survive=0),
             Column("scope", "scope", 10, lambda entry: entry.scope, survive=4),
-            Column("value", "value", 14, lambda entry: format.short_arn(entry.value), survive=1, flex=True),
+            Column("value", "value", 12, lambda entry: format.short_arn(entry.value), survive=1, flex=True),
             Column("hidden", "hidden", 6, lambda entry: format.count(entry.hidden), align="right", survive=3),
             Column("expires", "ends in", 7, self._ends, align="right", survive=2),
             Column("ticket", "ticket", 9, lambda entry: entry.ticket, survive=5),
@@ -119,6 +119,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
               for line in history),
         ]
 
+    @on(RowList.Opened)
     def action_extend(self) -> None:
         from tui.screens.forms.extend import ExtendForm
 
