@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 
 from textual import on, work
 from textual.app import App
 from textual.notifications import SeverityLevel
+from textual.screen import Screen
 from textual.signal import Signal
 
 from detector.pipeline import Pipeline, Update
@@ -21,11 +24,6 @@ from tui.messages import Arrived, IngestStopped, Loaded, Unreadable
 from tui.picture import Inbox, Picture, Snapshot
 from tui.screens.alerts import AlertsScreen
 from tui.screens.base import HuntScreen
-from tui.screens.forms.base import Form
-from tui.screens.forms.confirm import Confirm
-from tui.screens.hunt_log import HuntLogScreen
-from tui.screens.sources import SourcesScreen
-from tui.screens.suppressions import SuppressionsScreen
 from tui.theme import DARK, LIGHT
 
 _BATCH_SECONDS = 0.25
@@ -41,6 +39,12 @@ def run(store: Store, rules: RuleSet, pipeline: Pipeline | None, where: str) -> 
     return app.return_code or 0
 
 
+def _area(module: str, name: str) -> Screen[None]:
+    """A screen that is imported when it is first gone to, so that the first paint does not wait for it."""
+    screen: Screen[None] = getattr(import_module(f"tui.screens.{module}"), name)()
+    return screen
+
+
 class HuntApp(App[None]):
     """The app over ``store``, read into by ``pipeline``; None: another trailhound reads, and this one only looks on.
 
@@ -53,9 +57,9 @@ class HuntApp(App[None]):
     COMMANDS = {KeysProvider}
     MODES = {
         "alerts": AlertsScreen,
-        "log": HuntLogScreen,
-        "suppressions": SuppressionsScreen,
-        "sources": SourcesScreen,
+        "log": partial(_area, "hunt_log", "HuntLogScreen"),
+        "suppressions": partial(_area, "suppressions", "SuppressionsScreen"),
+        "sources": partial(_area, "sources", "SourcesScreen"),
     }
     DEFAULT_MODE = "alerts"
 
@@ -240,6 +244,9 @@ class HuntApp(App[None]):
                 self.pop_screen()
 
     async def action_quit(self) -> None:
+        from tui.screens.forms.base import Form
+        from tui.screens.forms.confirm import Confirm
+
         if isinstance(self.screen, Form) and self.screen.unsaved:
             self.push_screen(Confirm("Leave trailhound and lose what you typed?", "leave"), self._quit_answered)
         else:

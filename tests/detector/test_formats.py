@@ -60,7 +60,8 @@ def test_single_objects(tmp_path: Path) -> None:
     assert (len(run.alerts), run.accounting.records_seen, run.accounting.files_read) == (1, 10, 10)
 
 
-@pytest.mark.parametrize("content", [b'{"Records": []}', b"[]", gzip.compress(b'{"Records":[]}\n')])
+@pytest.mark.parametrize("content", [b'{"Records": []}', b"[]", gzip.compress(b'{"Records":[]}\n')],
+                         ids=["document", "array", "gzip"])
 def test_a_file_without_records_is_read(content: bytes, tmp_path: Path) -> None:
     write(tmp_path, "quiet.json", content)
     run = scan(tmp_path)

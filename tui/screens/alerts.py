@@ -14,12 +14,10 @@ from detector.alert import Alert
 from tui import format, safe
 from tui.filter import ALERT_FIELDS
 from tui.keymap import FIND, LIVE, MOVE, key
-from tui.screens.alert import AlertScreen
 from tui.screens.alert_columns import COLUMNS, ORDERS, ordered
 from tui.screens.alert_panes import rare_regions
 from tui.screens.base import WIDE
 from tui.screens.lists import ListScreen
-from tui.screens.menu import Menu
 from tui.screens.query_line import QueryLine
 from tui.screens.triage import TriageScreen
 from tui.widgets.line import Cell
@@ -167,6 +165,8 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
 
     @on(RowList.Opened)
     def _open(self) -> None:
+        from tui.screens.alert import AlertScreen
+
         alert = self.row_list.cursor_row
         if alert is not None:
             self.app.push_screen(AlertScreen(alert.alert_id, self.row_list.keys, moved=self.row_list.move_to))
@@ -189,6 +189,8 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
         self._changed()
 
     def action_sort(self) -> None:
+        from tui.screens.menu import Menu
+
         options = [(order.column, order.label) for order in ORDERS]
         self.app.push_screen(Menu("Sort by", options, self._order.column), self._sort_by)
 
