@@ -171,6 +171,17 @@ def news(suppression: Suppression, alert: Alert) -> list[str]:
     return found
 
 
+def judged(alert: Alert, active: Iterable[Suppression]) -> Alert:
+    """The alert, hidden by the first suppression that speaks of it and to which it brings nothing new."""
+    brought: dict[str, None] = {}
+    for suppression in active:
+        if matches(suppression, alert):
+            if not (new := news(suppression, alert)):
+                return msgspec.structs.replace(alert, suppressed_by=suppression.suppression_id)
+            brought |= dict.fromkeys(new)
+    return msgspec.structs.replace(alert, broke_through=list(brought)) if brought else alert
+
+
 def taught(suppression: Suppression, alerts: Iterable[Alert]) -> Suppression:
     """The suppression, knowing how these alerts look, as far as it speaks of them; as it is, where it knows already.
 
@@ -191,7 +202,12 @@ class Preview(NamedTuple):
 
 
 def preview(suppression: Suppression, alerts: Iterable[Alert], until: float) -> Preview:
-    """What it would have done with the alerts in the 30 days before ``until`` (epoch seconds)."""
+    """What it would have done with the alerts in the 30 days before ``until`` (epoch seconds).
+
+    Where the logs are older than that, in the 30 days before the newest alert.
+    """
+    alerts = list(alerts)
+    until = min(until, max((alert.last_event for alert in alerts), default=until))
     meant = [alert for alert in alerts if until - PREVIEW <= alert.last_event <= until and matches(suppression, alert)]
     knowing = taught(suppression, meant)
     judged = [(alert, news(knowing, alert)) for alert in meant]

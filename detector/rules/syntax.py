@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import os
+import sys
+import tempfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -267,8 +272,20 @@ def _parse(text: str, start: str) -> Any:
 
 @cache
 def _grammar() -> Lark:
-    from lark import Lark
+    """The parser. To make its tables takes longer than all else at start: they are kept in the user's cache folder."""
+    import lark
+    from platformdirs import user_cache_path
 
     grammar = Path(__file__).with_name("esql.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", start=["query", "expression"], propagate_positions=True,
-                maybe_placeholders=True)
+    made_of = hashlib.sha256(f"{grammar}\0{lark.__version__}\0{sys.version}".encode()).hexdigest()[:16]
+    kept = user_cache_path("trailhound") / f"esql-{made_of}.tables"
+    with contextlib.suppress(Exception), kept.open("rb") as file:  # none yet, or none of use: they are made again
+        return lark.Lark.load(file)
+    parser = lark.Lark(grammar, parser="lalr", start=["query", "expression"], propagate_positions=True,
+                       maybe_placeholders=True)
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as made:
+            parser.save(made)
+        os.replace(made.name, kept)
+    return parser
