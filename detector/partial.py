@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence, Set
+from time import perf_counter
 from typing import TypeVar
 
 import msgspec
@@ -109,7 +110,7 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
     for index, head in enumerate(records.heads):
         if (rules := dispatch.wanting(head)) and index not in aside:
             try:
-                tally.hits += _collect(partial, rules, records, Position(source, chunk.offset, index))
+                tally.hits += _collect(partial, rules, dispatch.spent, records, Position(source, chunk.offset, index))
             except RecursionError:
                 tally.rejected["nested-too-deep"] = tally.rejected.get("nested-too-deep", 0) + 1
     return partial
@@ -152,11 +153,16 @@ def _is_cloudtrail(head: Head) -> bool:
     return bool(head.event_source and head.event_name)
 
 
-def _collect(partial: Partial, rules: Sequence[Rule], records: Records, position: Position) -> bool:
+def _collect(partial: Partial, rules: Sequence[Rule], spent: dict[str, float], records: Records,
+             position: Position) -> bool:
     """Put the record into the windows of the rules that it passes; whether there was one."""
     record = records.record(position.index)
     time = parse_time(record.event_time) or 0
-    found = [(rule, *row) for rule in rules for row in rule.query.rows(record, time)]
+    found = []
+    for rule in rules:
+        begun = perf_counter()
+        found += [(rule, *row) for row in rule.query.rows(record, time)]
+        spent[rule.rule_id] += perf_counter() - begun
     if not found:
         return False
     event = Event.of(record, records.canonical(position.index), time, position)

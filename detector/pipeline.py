@@ -6,6 +6,7 @@ import os
 import re
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import chain
 
@@ -68,17 +69,42 @@ class Pipeline:
         self._source = source
         self._digests = store.has_digests()
         self._clock = clock
-        self._dispatch = Dispatch(rule for rule in rules if rule.alerts)
-        self._flagging = flagging_events(rules)
         self._risk = risk or load_risk()
-        self._searched = 0
         self._jobs = jobs
-        self._workers = Workers(rules, jobs or os.cpu_count() or 1)
-        store.use(rules)
+        self._next_rules: deque[RuleSet] = deque(maxlen=1)
+        self._search_by(rules)
         self._held = {row.path: row for row in store.files()}
         self._waiting_since: dict[str, float] = {}
         self._retrying = {path for path, row in self._held.items() if row.state == "waiting" and _is_remote(path)}
         self._pending = _Pending()
+
+    def _search_by(self, rules: RuleSet) -> None:
+        """Take these rules, but those that are off in the store."""
+        rules = rules.without(self._store.rules_off())
+        self._dispatch = Dispatch(rule for rule in rules if rule.alerts)
+        self._flagging = flagging_events(rules)
+        self._searched = 0
+        self._workers = Workers(rules, self._jobs or os.cpu_count() or 1)
+        self._store.use(rules)
+
+    def use(self, rules: RuleSet) -> None:
+        """Search by these rules, but those that are off in the store, from the next sweep on. Any thread may call it.
+
+        What was read is searched again where a rule has come or changed.
+        """
+        self._next_rules.append(rules)
+
+    def _take_up_rules(self) -> None:
+        if not self._next_rules:
+            return
+        before = {alert.alert_id for alert in self._store.alerts()}
+        self._workers.close()
+        self._search_by(self._next_rules.pop())
+        # A source that looks for what is new does not find the older files again.
+        self._retrying |= {path for path, row in self._held.items() if _is_remote(path) and row.state == "read"
+                           and row.generation != self._store.generation}
+        now = self._store.alerts()
+        self._pending.add(Changes(tuple(now), tuple(before - {alert.alert_id for alert in now})))
 
     def scan(self, publish: Callable[[Update], None]) -> None:
         """Read everything once. At the end all alerts are settled."""
@@ -97,6 +123,7 @@ class Pipeline:
         try:
             while not stop.is_set():
                 begun = time.monotonic()
+                self._take_up_rules()
                 ended = self._source.ended()
                 due = self._due(final=ended)
                 interval = max(_SWEEP_EVERY, 10 * (time.monotonic() - begun))
@@ -114,6 +141,11 @@ class Pipeline:
                 self._source.wait(stop, interval)
         finally:
             self._workers.close()
+
+    def spent(self) -> dict[str, float]:
+        """Seconds that each rule has taken of the records that got to it, since they were loaded."""
+        own = self._dispatch.spent
+        return {rule_id: own.get(rule_id, 0.0) + seconds for rule_id, seconds in self._workers.spent.items()}
 
     def reconsider(self) -> None:
         """Look again at the files of the quarantine, after the analyst has decided on some of them."""

@@ -17,6 +17,8 @@ from detector.store.ingest import FileRead
 _BATCH_BYTES = 8 << 20
 _BATCH_FILES = 256
 _dispatch: Dispatch
+_Result = tuple[list[FileRead], dict[str, float]]
+"""What a batch came to, and the seconds that each rule took."""
 
 
 def batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
@@ -40,11 +42,13 @@ class Workers:
         self._rules = rules
         self._jobs = jobs
         self._pool: ProcessPoolExecutor | None = None
+        self.spent: dict[str, float] = dict.fromkeys((rule.rule_id for rule in rules), 0.0)
+        """Seconds that each rule has taken in all processes."""
 
     def read(self, tasks: Iterable[Task]) -> Iterator[FileRead]:
         """As ``reading.read`` for each task, in the order in which they are done."""
         due = batches(tasks)
-        running: dict[Future[list[FileRead]], list[Task]] = {}
+        running: dict[Future[_Result], list[Task]] = {}
         suspects: deque[Task] = deque()
         more = True
         while more or running:
@@ -57,7 +61,7 @@ class Workers:
             for future in done:
                 batch = running.pop(future)
                 try:
-                    yield from future.result()
+                    yield from self._taken(future)
                 except BrokenProcessPool:
                     self.close()
                     suspects.extend(batch)
@@ -69,7 +73,13 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
 
-    def _submit(self, batch: Sequence[Task]) -> Future[list[FileRead]]:
+    def _taken(self, future: Future[_Result]) -> list[FileRead]:
+        results, spent = future.result()
+        for rule_id, seconds in spent.items():
+            self.spent[rule_id] = self.spent.get(rule_id, 0.0) + seconds
+        return results
+
+    def _submit(self, batch: Sequence[Task]) -> Future[_Result]:
         if self._pool is None:
             # Not by fork: the app has threads.
             self._pool = ProcessPoolExecutor(self._jobs, multiprocessing.get_context("spawn"), _start, (self._rules,))
@@ -82,7 +92,7 @@ class Workers:
     def _retry(self, task: Task) -> list[FileRead]:
         """One file by itself, so that if the process dies once more, it is known why."""
         try:
-            return self._submit([task]).result()
+            return self._taken(self._submit([task]))
         except BrokenProcessPool:
             self.close()
             return [unread(task, "quarantined", Unreadable("killed-reader", "the process that read it died: "
@@ -94,5 +104,7 @@ def _start(rules: RuleSet) -> None:
     _dispatch = Dispatch(rule for rule in rules if rule.alerts)
 
 
-def _read_batch(batch: Sequence[Task]) -> list[FileRead]:
-    return [result for task in batch for result in read(task, _dispatch)]
+def _read_batch(batch: Sequence[Task]) -> _Result:
+    before = dict(_dispatch.spent)
+    results = [result for task in batch for result in read(task, _dispatch)]
+    return results, {rule_id: seconds - before[rule_id] for rule_id, seconds in _dispatch.spent.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.signal import Signal
 
+from detector.asn import AsnError
 from detector.pipeline import Pipeline, Update
 from detector.rules import RuleSet
 from detector.store import StateError, Store
@@ -30,6 +32,9 @@ _BATCH_SECONDS = 0.25
 """The least time between two batches on screen."""
 
 _TICK_SECONDS = 1.0
+
+_RULES_SECONDS = 3.0
+"""How often the rule files are looked at."""
 
 
 def run(store: Store, rules: RuleSet, pipeline: Pipeline | None, where: str) -> int:
@@ -60,6 +65,7 @@ class HuntApp(App[None]):
         "log": partial(_area, "hunt_log", "HuntLogScreen"),
         "suppressions": partial(_area, "suppressions", "SuppressionsScreen"),
         "sources": partial(_area, "sources", "SourcesScreen"),
+        "rules": partial(_area, "rules", "RulesScreen"),
     }
     DEFAULT_MODE = "alerts"
 
@@ -68,6 +74,7 @@ class HuntApp(App[None]):
         key("area.log", "3", "area('log')", "hunt log", "Go to the hunt log", OPEN),
         key("area.suppressions", "4", "area('suppressions')", "suppressions", "Go to the suppressions", OPEN),
         key("area.sources", "5", "area('sources')", "sources", "Go to what was read and what could not be", OPEN),
+        key("area.rules", "6", "area('rules')", "rules", "Go to the rules: on or off, and what they found", OPEN),
         key("palette", "colon,ctrl+p", "command_palette", "commands", "Find a command by its name", APP),
         key("theme", "T", "next_theme", "theme", "Change between dark and light", APP),
         key("quit", "ctrl+q", "quit", "quit", "Leave trailhound", APP, everywhere=True),
@@ -94,6 +101,7 @@ class HuntApp(App[None]):
         self._reading = False
         self._read_again = False
         self._version = -1
+        self._loading_rules = False
         self._expiry: float | None = None
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -105,11 +113,20 @@ class HuntApp(App[None]):
         """After the first paint: start to read."""
         self.reload()
         self.set_interval(_TICK_SECONDS, self.tick)
+        self.set_interval(_RULES_SECONDS, self.reload_rules)
         if self._pipeline is not None:
             self._ingest(self._pipeline)
 
+    def on_exit_app(self) -> None:
+        self._stop.set()  # at once, so that the reading ends while the screens are taken down
+
     def on_unmount(self) -> None:
         self._stop.set()
+
+    @property
+    def closing(self) -> threading.Event:
+        """Set when trailhound is being left: what reads in a thread stops."""
+        return self._stop
 
     @work(thread=True, group="ingest", exit_on_error=False)
     def _ingest(self, pipeline: Pipeline) -> None:
@@ -206,6 +223,45 @@ class HuntApp(App[None]):
 
     def _publish(self) -> None:
         self.changed.publish(None)
+
+    # --- rules and the quarantine
+
+    def use_rules(self, rules: RuleSet) -> None:
+        """Search by these rules, but those that are off in the store, from the next sweep on."""
+        self.rules = rules
+        if self._pipeline is not None:
+            self._pipeline.use(rules)
+        self._publish()
+
+    def reload_rules(self, asked: bool = False) -> None:
+        """Load the rule files again where one has changed, or because the analyst ``asked``; in a thread."""
+        if asked or not self._loading_rules:
+            self._loading_rules = True
+            self._load_rules(asked)
+
+    @work(group="rules", exit_on_error=False)
+    async def _load_rules(self, asked: bool) -> None:
+        try:
+            rules = await asyncio.to_thread(lambda: self.rules.again() if asked or self.rules.changed else None)
+        except AsnError as error:
+            self.say(str(error), severity="error")
+            return
+        finally:
+            self._loading_rules = False
+        if rules is not None:
+            self.use_rules(rules)
+            broken = format.plural(len(rules.problems), "file") + " in error; 6 shows where"
+            self.say(f"Loaded {format.plural(len(rules), 'rule')}" + (f", {broken}" if rules.problems else ""),
+                     severity="warning" if rules.problems else "information")
+
+    def rule_seconds(self) -> dict[str, float]:
+        """What each rule has taken since it was loaded; nothing where another trailhound reads."""
+        return self._pipeline.spent() if self._pipeline is not None else {}
+
+    def reconsider(self) -> None:
+        """The analyst has decided on files of the quarantine. Blocks: call it in a thread."""
+        if self._pipeline is not None:
+            self._pipeline.reconsider()
 
     # --- talking and moving
 

@@ -5,12 +5,15 @@ The results still hold the log's own characters: the sinks (``tui.safe``, the li
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from detector.alert import Alert, Flag
+from detector.alert import Alert, Event, Flag
+from detector.baseline import first_seen
 from detector.record import format_time
+from detector.risk import in_words
 from detector.tells import tells
 
 if TYPE_CHECKING:
@@ -94,7 +97,7 @@ def agent(user_agent: str) -> str:
     """The product that a user agent names first, and what it tells of the tool behind it."""
     if not user_agent:
         return "–"
-    first = user_agent.split(" ", 1)[0].strip("[],;").replace("/", " ")
+    first = user_agent.split(" ", 1)[0].split("/", 1)[0].strip("[],;")
     product = next((name for word, name in _PRODUCTS.items() if user_agent.lower().startswith(word)), first)
     return " ".join([product, *(tell.name for tell in tells(user_agent) if tell.name not in product.lower())])
 
@@ -166,16 +169,17 @@ def masked(access_key: str) -> str:
     return f"{access_key[:4]}…{access_key[-4:]}" if len(access_key) > 12 else access_key
 
 
-def why(alert: Alert, rule: Rule | None) -> str:
-    """Why the alert fired, in a sentence or two, from what the alert itself knows."""
+def why(alert: Alert, rule: Rule | None, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})) -> str:
+    """Why the alert fired, in a sentence or two, from what the alert itself knows; and what its principal did then,
+    where ``signals`` (the events behind its flags) tell."""
     who, facets = subject(alert), alert.facets
     did = calls(rule) if rule else ""
     deed = f"called {did}" if did else f"matched “{alert.rule.name}”"
     where = f"in {plural(len(facets.regions), 'region')}" if len(facets.regions) != 1 else f"in {facets.regions[0]}"
     if alert.window is None:
-        return " ".join([f"{who} {deed} {where} at {full_time(alert.first_event)}.", *_remarks(alert)])
+        return " ".join([f"{who} {deed} {where} at {full_time(alert.first_event)}.", *_remarks(alert, signals)])
     within = f"within {span(alert.span)}" if alert.span else "within one second"
-    return " ".join([f"{who} {deed} {where} {within}{_threshold(rule)}.", *_remarks(alert)])
+    return " ".join([f"{who} {deed} {where} {within}{_threshold(rule)}.", *_remarks(alert, signals)])
 
 
 def calls(rule: Rule) -> str:
@@ -193,38 +197,48 @@ def _threshold(rule: Rule | None) -> str:
     return f" (fires at {wanted} in {span(rule.window)})"
 
 
-def _remarks(alert: Alert) -> list[str]:
+def _remarks(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> list[str]:
     facets, remarks = alert.facets, []
+    if alert.broke_through:
+        remarks.append(f"Broke through a suppression: {', '.join(alert.broke_through)}.")
     if facets.denied:
         share = f"All {count(facets.denied)}" if facets.denied == alert.event_count else \
             f"{count(facets.denied)} of {count(alert.event_count)}"
         remarks.append(f"{share} calls were denied.")
-    if len(facets.access_keys) == 1:
-        remarks.append(f"Key {masked(facets.access_keys[0])}.")
-    elif facets.access_keys:
-        remarks.append(f"{len(facets.access_keys)} access keys.")
-    if first := next((flag for flag in alert.flags if flag.flag == "first-seen-principal"), None):
-        remarks.append(_first_seen(alert, first))
-    if others := [flag for flag in alert.flags if flag.flag not in _SAID]:
+    remarks.append(_caller(alert))
+    if then := _then(alert, signals):
+        remarks.append(f"Then: {listed(then, _THEN)}.")
+    elif others := [flag for flag in alert.flags if flag.flag not in _SAID]:
         remarks.append("Also: " + ", ".join(f"{flag.flag} {flag.count}" for flag in others) + ".")
-    return remarks
+    return [remark for remark in remarks if remark]
 
 
 _SAID = ("first-seen-principal", "denied-calls", "tool-tell")
 """Flags that the sentence has other words for."""
 
+_THEN = 5
+"""Calls named after "Then"."""
 
-def _first_seen(alert: Alert, first: Flag) -> str:
-    """How new the principal is, and how much history stands behind that."""
-    start = alert.window.start if alert.window else alert.first_event
-    before = f"{span(start - first.first)} before" if first.first < start else "in this window"
-    history = f", in {age(alert.baseline.reach(start))} of history" if alert.baseline else ""
-    return f"First seen {before}{history}."
+
+def _then(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> list[str]:
+    """What was called from the alert's first event on, each once: for the weightiest flag first, in order of time."""
+    weight = [flag.flag for flag in alert.flags]
+    events = [event for flag in weight for event in signals.get(flag, ()) if event.time >= alert.first_event]
+    return list(dict.fromkeys(event.action for event in events))
+
+
+def _caller(alert: Alert) -> str:
+    """Which key called, and how new the caller is, as far as there is history enough to say so."""
+    keys = alert.facets.access_keys
+    who = f"Key {masked(keys[0])}" if len(keys) == 1 else f"{len(keys)} access keys" if keys else ""
+    if alert.baseline is None or not (keys or alert.facets.arns):
+        return who and f"{who}."
+    _new, words = first_seen(alert.baseline, alert.window.start if alert.window else alert.first_event)
+    if len(keys) != 1:
+        return ". ".join(filter(None, (who, f"{words[:1].upper()}{words[1:]}"))) + "."
+    return f"{who}{': ' if words.startswith('baseline') else ' '}{words}."
 
 
 def risk(alert: Alert) -> str:
-    """The score, and the sum that it came from."""
-    if alert.risk is None:
-        return str(alert.score)
-    parts = "".join(f" {'-' if points < 0 else '+'} {what} {abs(points)}" for what, points in alert.risk.parts)
-    return f"{alert.score} ={parts.removeprefix(' +')}"
+    """The score, and the sum that it came from, as a sentence."""
+    return in_words(alert.risk) if alert.risk else str(alert.score)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from detector.alert import Alert
-from detector.huntlog import Note, Suppression, matches
+from detector.huntlog import Note, Suppression, judged
 
 if TYPE_CHECKING:
     from detector.accounting import Accounting
@@ -117,10 +117,9 @@ class Picture:
             self.alerts.pop(alert_id, None)
         for alert in alerts:
             known = self.alerts.get(alert.alert_id)
-            hidden_by = next((s.suppression_id for s in self.suppressions if s.active(now) and matches(s, alert)), None)
-            self.alerts[alert.alert_id] = msgspec.structs.replace(
-                alert, status=known.status if known else alert.status, suppressed_by=hidden_by
-            )
+            status = known.status if known else alert.status
+            unjudged = msgspec.structs.replace(alert, status=status, suppressed_by=None, broke_through=[])
+            self.alerts[alert.alert_id] = judged(unjudged, (s for s in reversed(self.suppressions) if s.active(now)))
 
     def _put_note(self, note: Note) -> None:
         others = [known for known in self.notes if known.note_id != note.note_id]

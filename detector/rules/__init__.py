@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -41,15 +41,22 @@ class RuleSpec:
     mode: Mode
     asn: Path | None
     now: int | None = None
+    off: frozenset[str] = frozenset()
+    """Ids of rules that are left out."""
+
+
+Stamp = tuple[tuple[str, int, int], ...]
+"""Which rule files there are, each with its mtime (ns) and size."""
 
 
 class RuleSet:
-    """Rules by their id, and the files that could not be used."""
+    """Rules by their id, and the files that could not be used. ``stamp`` is that of the files when they were read."""
 
-    def __init__(self, rules: Sequence[Rule], problems: Sequence[RuleProblem], spec: RuleSpec) -> None:
+    def __init__(self, rules: Sequence[Rule], problems: Sequence[RuleProblem], spec: RuleSpec, stamp: Stamp) -> None:
         self._rules = {rule.rule_id: rule for rule in rules}
         self.problems = list(problems)
         self._spec = spec
+        self._stamp = stamp
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self._rules.values())
@@ -83,9 +90,23 @@ class RuleSet:
     def spec(self) -> RuleSpec:
         return self._spec
 
+    def without(self, off: Collection[str]) -> RuleSet:
+        """These rules but those of the ids in ``off``."""
+        kept = [rule for rule in self if rule.rule_id not in off]
+        return RuleSet(kept, self.problems, replace(self._spec, off=self._spec.off | frozenset(off)), self._stamp)
+
+    def again(self) -> RuleSet:
+        """The same files as they are now."""
+        return RuleSet.from_spec(self._spec)
+
+    @property
+    def changed(self) -> bool:
+        """Whether a rule file has come, gone or been written since these were loaded."""
+        return _stamp(self._spec.paths, self._spec.builtin) != self._stamp
+
     @classmethod
     def from_spec(cls, spec: RuleSpec) -> RuleSet:
-        return load(spec.paths, spec.builtin, spec.mode, spec.asn, spec.now)
+        return load(spec.paths, spec.builtin, spec.mode, spec.asn, spec.now).without(spec.off)
 
     def __reduce__(self) -> tuple[object, ...]:
         return RuleSet.from_spec, (self._spec,)
@@ -102,9 +123,10 @@ def load(paths: Sequence[Path] = (), builtin: bool = True, mode: Mode = "tumblin
     lookup = open_asn(asn) if isinstance(asn, Path) else asn
     table = fields(lookup)
     known_by = lookup.fingerprint if lookup else ""
+    stamp = _stamp(paths, builtin)  # before the files are read: a later change is not missed
     rules: dict[str, Rule] = {}
     problems = []
-    for path in (*(rule_files([_BUILTIN]) if builtin else ()), *rule_files(paths)):
+    for path in _files(paths, builtin):
         try:
             rule = read_rule(path, table, known_by, now)
             if (other := rules.get(rule.rule_id)) and not other.path.is_relative_to(_BUILTIN):
@@ -113,7 +135,22 @@ def load(paths: Sequence[Path] = (), builtin: bool = True, mode: Mode = "tumblin
         except RuleError as error:
             problems.append(RuleProblem(path, error.line, error.column, error.message))
     spec = RuleSpec(tuple(paths), builtin, mode, lookup.path if lookup else None, now)
-    return RuleSet(list(rules.values()), problems, spec)
+    return RuleSet(list(rules.values()), problems, spec, stamp)
+
+
+def _files(paths: Sequence[Path], builtin: bool) -> Iterator[Path]:
+    yield from rule_files([_BUILTIN, *paths] if builtin else paths)
+
+
+def _stamp(paths: Sequence[Path], builtin: bool) -> Stamp:
+    stamp = []
+    for path in _files(paths, builtin):
+        try:
+            is_now = path.stat()
+        except OSError:
+            continue  # gone
+        stamp.append((str(path), is_now.st_mtime_ns, is_now.st_size))
+    return tuple(stamp)
 
 
 def rule_files(paths: Sequence[Path]) -> Iterator[Path]:

@@ -6,17 +6,18 @@ import contextlib
 from pathlib import Path
 
 from detector.store.alerts import LATENESS, Changes
-from detector.store.completeness import Completeness, Feed, Finding, Freshness, Quarantined
+from detector.store.by_rule import ByRule, RuleCount
+from detector.store.completeness import Completeness, Feed, Finding, Freshness, Quarantined, Volume
 from detector.store.correlated import Correlated
 from detector.store.ingest import FileRead, FileRow, Ingest
 from detector.store.state import ReadOnly, StateError
 from detector.store.triage import HistoryEntry, Triage
 
 __all__ = ["LATENESS", "Changes", "Feed", "FileRead", "FileRow", "Finding", "Freshness", "HistoryEntry", "Quarantined",
-           "ReadOnly", "StateError", "Store"]
+           "ReadOnly", "RuleCount", "StateError", "Store", "Volume"]
 
 
-class Store(Ingest, Correlated, Completeness, Triage):
+class Store(Ingest, Correlated, Completeness, Triage, ByRule):
     """One state file, or a temporary one. Safe to use from several threads of one process."""
 
     def _open(self, path: Path | None, closing: contextlib.ExitStack) -> None:

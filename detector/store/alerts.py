@@ -13,7 +13,7 @@ from detector.alert import Alert, Event, Mode, Status
 from detector.baseline import principal_of
 from detector.correlate import REACH, Context
 from detector.derive import derive, reach, succeeds
-from detector.huntlog import Suppression, matches, news
+from detector.huntlog import Suppression, judged, matches, news
 from detector.lineage import Lineage
 from detector.record import format_time
 from detector.rules.rule import Rule
@@ -105,7 +105,7 @@ class Alerts(State):
             alert = msgspec.structs.replace(
                 alert, revision=revision, settled=bool(settled), status=status, flags=known.flags,
                 baseline=known.baseline, risk=known.risk, supersedes=msgspec.json.decode(supersedes))
-            found.append(_judged(alert, active))
+            found.append(judged(alert, active))
         return found
 
     def _suppressions(self) -> list[Suppression]:
@@ -249,17 +249,6 @@ class _Held(msgspec.Struct):
     revision: int
     supersedes: list[str]
     lineage: Lineage
-
-
-def _judged(alert: Alert, active: Iterable[Suppression]) -> Alert:
-    """The alert, hidden by the first suppression that speaks of it and to which it brings nothing new."""
-    brought: dict[str, None] = {}
-    for suppression in active:
-        if matches(suppression, alert):
-            if not (new := news(suppression, alert)):
-                return msgspec.structs.replace(alert, suppressed_by=suppression.suppression_id)
-            brought |= dict.fromkeys(new)
-    return msgspec.structs.replace(alert, broke_through=list(brought)) if brought else alert
 
 
 def _held(db: sqlite3.Connection, series: int, start: int, end: int) -> dict[str, _Held]:

@@ -23,6 +23,8 @@ from detector.store.state import State
 PATIENCE = 3600
 """Seconds after a digest was read until what it names and nobody has brought is missing, while files still come."""
 
+_DIGESTS_STOPPED = 3 * 3600
+
 
 class Finding(msgspec.Struct, frozen=True):
     """A log file that is not as its digest says. ``oldest`` and ``newest`` span its event times, in epoch seconds."""
@@ -57,6 +59,8 @@ class Freshness(msgspec.Struct, frozen=True):
     cadence: float | None
     proven: bool
     """Whether a digest covers the newest delivery: then what is not there was not delivered."""
+    digested: int | None = None
+    """When the newest digest was delivered. They come every hour, also where nothing happened."""
 
     def silent(self, now: float) -> float:
         """Seconds since the newest delivery."""
@@ -65,6 +69,10 @@ class Freshness(msgspec.Struct, frozen=True):
     def late(self, now: float) -> bool:
         """Whether the silence is unlike this region: over six of its cadences, and over half an hour."""
         return self.cadence is not None and self.silent(now) > max(1800.0, 6 * self.cadence)
+
+    def vouched(self, now: float) -> bool:
+        """Whether digests still come, which prove that the silence is not for want of delivery."""
+        return self.proven and self.digested is not None and now - self.digested < _DIGESTS_STOPPED
 
 
 class Feed(msgspec.Struct, frozen=True):
@@ -81,6 +89,21 @@ class Feed(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         return (f"blind: {self.path}: an EventBridge feed without one read-only event, so without DescribeInstances: "
                 "set the rule's state to ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
+
+
+class Volume(msgspec.Struct, frozen=True):
+    """What was brought from one place: a bucket's or folder's part above ``AWSLogs``, or else a file's own folder.
+
+    ``newest`` is the newest event time (epoch seconds), None where no record had one.
+    """
+
+    place: str
+    files: int
+    bytes: int
+    records: int
+    failed: int
+    waiting: int
+    newest: int | None
 
 
 class Quarantined(msgspec.Struct, frozen=True):
@@ -154,8 +177,23 @@ class Completeness(State):
             gaps = [later - sooner for sooner, later in pairwise(ordered)]
             files, size, records, failed = sums[key]
             found.append(Freshness(*key, files, size, records, failed, max(times),
-                                   median(gaps) if len(gaps) >= 3 else None, digested.get(key, 0) >= max(times)))
+                                   median(gaps) if len(gaps) >= 3 else None, digested.get(key, 0) >= max(times),
+                                   digested.get(key)))
         return found
+
+    def volumes(self) -> list[Volume]:
+        """Each place that files came from, by name. The links among them are left out: they bring nothing."""
+        sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
+        newest: dict[str, int] = {}
+        for path, size, seen, state, last in self._rows(
+                "SELECT path, size, seen, state, last FROM file WHERE reason IS NOT 'link'"):
+            place = _place(os.fsdecode(path))
+            for index, value in enumerate((1, size, seen, state == "quarantined", state == "waiting")):
+                sums[place][index] += value
+            if last is not None:
+                newest[place] = max(last, newest.get(place, last))
+        return [Volume(place, files, size, records, failed, waiting, newest.get(place))
+                for place, (files, size, records, failed, waiting) in sorted(sums.items())]
 
     def feeds(self) -> list[Feed]:
         """The EventBridge feeds, by path."""
@@ -185,6 +223,11 @@ class Completeness(State):
     def _paths(self) -> list[str]:
         return [os.fsdecode(path) for (path,) in self._rows(
             "SELECT path FROM file WHERE state = 'read' OR reason = 'digest'")]
+
+
+def _place(path: str) -> str:
+    above, layout, _ = path.partition("/AWSLogs/")
+    return above + "/AWSLogs" if layout else path.rpartition("/")[0] or path
 
 
 def _chains(names: Iterable[str]) -> dict[tuple[str, str], int]:

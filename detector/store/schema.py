@@ -204,7 +204,11 @@ CREATE TABLE progress (        -- one row
     risk       TEXT NOT NULL            -- by which table the risks were summed up
 ) STRICT;
 INSERT INTO progress VALUES (0, NULL, 0, '');
-""",)
+""", """
+CREATE TABLE rule_off (        -- the rules that the analyst switched off
+    rule_id TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+""")
 
 
 class NewerState(Exception):

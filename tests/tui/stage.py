@@ -12,6 +12,7 @@ import msgspec
 from textual.message import Message
 from textual.pilot import Pilot
 
+import detector.rules
 from detector.alert import Alert
 from detector.pipeline import Pipeline, Update
 from detector.rules import RuleSet, load
@@ -29,6 +30,9 @@ CAT = "arn:aws:iam::111122223333:user/cat"
 RULES = Path(__file__).with_name("data")
 """One rule of severity low, and one of severity high that only the sweep by CAT meets."""
 
+
+FLAGS = Path(detector.rules.__file__).with_name("builtin") / "flags"
+"""The rules of the flags."""
 
 _PATIENCE = 500
 """Turns of the event loop, each until it is idle."""
@@ -51,6 +55,9 @@ class Feed:
         self._first = first
         self.publish: Callable[[Update], None] = lambda update: None
         self.stopped = threading.Event()
+
+    def spent(self) -> dict[str, float]:
+        return {}
 
     def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:
         self.publish = publish
@@ -82,6 +89,15 @@ def records() -> list[Raw]:
     ]
 
 
+def aftermath() -> list[Raw]:
+    """What CAT did after its sweep: it looked on, shared a snapshot, and made a key."""
+    calls = (("GetCallerIdentity", "sts"), ("DescribeVolumes", "ec2"), ("DescribeVolumes", "ec2"),
+             ("CreateSnapshot", "ec2"), ("ModifySnapshotAttribute", "ec2"), ("CreateAccessKey", "iam"))
+    return [call(7300 + 40 * place, arn=CAT, eventName=name, eventSource=f"{service}.amazonaws.com",
+                 readOnly=name.startswith(("Get", "Describe")), sourceIPAddress="203.0.113.60",
+                 userAgent="aws-cli/2.17.32 os/linux#6.8-kali2") for place, (name, service) in enumerate(calls)]
+
+
 def _regions(count: int) -> list[str]:
     return [record["awsRegion"] for record in sweep(count)]
 
@@ -89,9 +105,10 @@ def _regions(count: int) -> list[str]:
 class Hunt:
     """A trail in ``folder``, read into a state; ``play`` opens the app on it."""
 
-    def __init__(self, folder: Path, trail: Iterable[Raw] | None = None, state: Path | None = None) -> None:
+    def __init__(self, folder: Path, trail: Iterable[Raw] | None = None, state: Path | None = None,
+                 rules: Sequence[Path] = (RULES,)) -> None:
         self.clock = Clock()
-        self.rules: RuleSet = load([RULES], builtin=False)
+        self.rules: RuleSet = load(rules, builtin=False)
         self.store = Store.open(state, self.clock)
         self.trail = write(folder, "trail/111122223333_CloudTrail_us-east-1_20260301T1200Z_abc.json",
                            list(records() if trail is None else trail))

@@ -149,7 +149,7 @@ def test_a_field_unfolds_to_all_of_its_values(hunt: Hunt) -> None:
 def test_the_guide_is_the_rules_note(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot, "j", "j")
-        await press(pilot, "tab", "tab", "tab")
+        await press(pilot, "shift+tab", "shift+tab")
         assert "Ask whether the principal is new" in screen_text(app)
 
     hunt.play(journey)
@@ -161,7 +161,7 @@ def test_a_rule_that_is_no_longer_loaded_leaves_no_foreign_guide(hunt: Hunt) -> 
         foreign = msgspec.structs.replace(ana, rule=msgspec.structs.replace(ana.rule, id="gone"))
         await hunt.arrive(app, pilot, hunt.update(foreign))
         await opened(app, pilot, "G")
-        await press(pilot, "K", "tab", "tab", "tab")
+        await press(pilot, "K", "shift+tab", "shift+tab")
         assert shown(app).rule.id == "gone"
         assert "The rule of this alert is not loaded." in screen_text(app)
 

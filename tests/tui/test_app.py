@@ -129,7 +129,7 @@ def test_both_themes_can_be_had(hunt: Hunt) -> None:
 def test_any_size_is_survived(size: tuple[int, int], hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         for keys in (["enter", "tab", "tab", "tab", "tab", "i", "escape"], ["c", "escape"], ["x", "escape"], ["3"],
-                     ["4"], ["5"], ["question_mark", "escape"]):
+                     ["4"], ["5"], ["6"], ["question_mark", "escape"]):
             await press(pilot, *keys)
             assert screen_text(app)
 
@@ -145,7 +145,7 @@ def test_a_hunt_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     async def first(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "j", "j", "enter", "j", "r", "escape")
-        await press(pilot, "exclamation_mark", "'Key of ana is out", "shift+tab", "shift+tab", "'IR-1", "ctrl+s")
+        await press(pilot, "exclamation_mark", "'Key of ana is out", "shift+tab", "shift+tab", "'IR-1", "ctrl+s", "n")
         await press(pilot, "a", "G", "x", "shift+tab", "'our inventory", "ctrl+s")
         await until(pilot, lambda: len(app.screen.query_one(RowList).rows) == 3)
         await press(pilot, "q")

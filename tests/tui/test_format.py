@@ -26,8 +26,8 @@ def test_an_arn_is_shortened_to_what_tells(arn: str, short: str) -> None:
 
 
 @pytest.mark.parametrize(("user_agent", "said"), [
-    ("aws-cli/1.29.54 md/Botocore#1.31.54 os/linux#6.3.0-kali1-cloud-amd64", "aws-cli 1.29.54 kali"),
-    ("Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 APN_1826889", "Boto3 1.44.5 prowler"),
+    ("aws-cli/1.29.54 md/Botocore#1.31.54 os/linux#6.3.0-kali1-cloud-amd64", "aws-cli kali"),
+    ("Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 APN_1826889", "Boto3 prowler"),
     ("APN/1.0 HashiCorp/1.0 Terraform/1.1.2 (+https://www.terraform.io)", "terraform"),
     ("Scout Suite/5.1 (https://github.com/nccgroup/ScoutSuite)", "scoutsuite"),
     ("AWS Internal", "AWS Internal"),
@@ -73,12 +73,12 @@ def test_why_says_how_new_the_principal_is_and_how_much_history_there_is() -> No
     new = alert(at=7200 - 40, baseline=Baseline(since=START - 12 * 86_400 + 7140, principal_first=START + 7100),
                 flags=("first-seen-principal", "snapshot"))
     new = msgspec.structs.replace(new, flags=[msgspec.structs.replace(new.flags[0], first=START + 7100), new.flags[1]])
-    assert format.why(new, None).endswith("First seen 40 s before, in 12 d of history. Also: snapshot 2.")
+    assert format.why(new, None).endswith("Key AKIA…0001 first seen 40 s before; baseline 12 d. Also: snapshot 2.")
 
 
 def test_a_risk_shows_its_sum() -> None:
     assert format.risk(alert(risk=Risk(56, "medium", [("rule", 21), ("snapshot", 50), ("benign", -15)]))) == \
-        "56 = rule 21 + snapshot 50 - benign 15"
+        "56, medium: rule 21 + snapshot 50 − benign 15"
     assert format.risk(alert()) == "21"
 
 

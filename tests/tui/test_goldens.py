@@ -18,7 +18,7 @@ from tui.widgets.row_list import RowList
 GOLDEN = Path(__file__).with_name("golden")
 SIZES = ((80, 24), (160, 48))
 
-NOTE = ["exclamation_mark", "'Key is stolen, ", "shift+tab", "'dana", "shift+tab", "'IR-142", "ctrl+s"]
+NOTE = ["exclamation_mark", "'Key is stolen, ", "shift+tab", "'dana", "shift+tab", "'IR-142", "ctrl+s", "n"]
 SUPPRESSION = ["G", "x", "shift+tab", "'our inventory", "shift+tab", "'dana", "shift+tab", "'CHG-77"]
 
 SCREENS: dict[str, Sequence[str]] = {
@@ -39,7 +39,6 @@ SCREENS: dict[str, Sequence[str]] = {
     "export-form": [*NOTE, "3", "w"],
     "suppressions": [*SUPPRESSION, "ctrl+s", "4"],
     "suppressions-empty": ["4"],
-    "sources": ["5"],
     "help": ["question_mark"],
 }
 

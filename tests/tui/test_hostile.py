@@ -83,7 +83,7 @@ def test_every_screen_stands_it(group: list[str], tmp_path: Path, monkeypatch: p
             app.picture.put_suppression(hides)
         app.changed.publish(None)
         await go("slash", "a", "enter", "n", "escape", "f", "x", "escape", "s", "escape", "question_mark",
-                 "question_mark", "colon", "a", "escape", "escape", "H", "5", "4")
+                 "question_mark", "colon", "a", "escape", "escape", "H", "6", "5", "4")
         for _ in group:
             await go("x", "escape", "u", "n", "j")
         await go("3")

@@ -24,7 +24,10 @@ from tui.keymap import GROUPS, Entry, KeysProvider, display, of_screen
 from tui.screens.alert import AlertScreen
 from tui.screens.alerts import AlertsScreen
 from tui.screens.hunt_log import HuntLogScreen
+from tui.screens.pivot import PivotScreen
 from tui.screens.reader import Reader
+from tui.screens.record import RecordScreen
+from tui.screens.rules import RulesScreen
 from tui.screens.sources import SourcesScreen
 from tui.screens.suppressions import SuppressionsScreen
 from tui.widgets.heat_strip import HeatStrip
@@ -34,14 +37,18 @@ from tui.widgets.row_list import RowList
 SCREENS: dict[type[DOMNode], tuple[type[DOMNode], ...]] = {
     AlertsScreen: (RowList,),
     AlertScreen: (RowList, HeatStrip, JsonView, Reader),
+    PivotScreen: (RowList,),
+    RecordScreen: (JsonView,),
     HuntLogScreen: (RowList, Reader),
     SuppressionsScreen: (RowList, Reader),
-    SourcesScreen: (Reader,),
+    SourcesScreen: (RowList, Reader),
+    RulesScreen: (RowList, Reader),
 }
 """The screens, and the widgets on each that can have the focus."""
 
-WAYS = {"alerts": [], "alert": ["enter"], "strip": ["enter", "i"], "raw": ["enter", "r"], "log": ["3"],
-        "suppressions": ["4"], "sources": ["5"]}
+WAYS = {"alerts": [], "alert": ["enter"], "strip": ["enter", "i"], "raw": ["enter", "r"],
+        "guide": ["enter", "tab", "tab", "tab"], "pivot": ["p"], "log": ["3"],
+        "suppressions": ["4"], "sources": ["5"], "rules": ["6"]}
 
 
 def ours() -> list[tuple[str, Binding]]:
@@ -96,9 +103,14 @@ def test_letters_never_work_over_a_form() -> None:
     assert [binding.id for _, binding in ours() if binding.priority and len(binding.key) == 1] == []
 
 
+async def go(way: str, app: HuntApp, pilot: Pilot[None]) -> None:
+    await press(pilot, *WAYS[way])
+    await until(pilot, lambda: way != "pivot" or isinstance(app.screen, PivotScreen))
+
+
 def at(way: str, tmp_path: Path, look: object) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, *WAYS[way])
+        await go(way, app, pilot)
         await look(app, pilot)  # type: ignore[operator]
 
     Hunt(tmp_path).play(journey, size=(160, 60))
@@ -150,7 +162,7 @@ def test_the_palette_does_what_the_key_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_the_last_line_shows_the_keys_that_matter_and_help_always(way: str, width: int, tmp_path: Path) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, *WAYS[way])
+        await go(way, app, pilot)
         line = screen_text(app).splitlines()[-1]
         assert line.endswith("? keys")
         assert len(line) <= width

@@ -6,14 +6,17 @@ import json
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
+from detector.alert import Flag
+from detector.huntlog import Looks
 from detector.store import StateError
 from tests.detector.trail import ANA
 from tests.hostile.payloads import screen_text
-from tests.tui.stage import BEN, CAT, Hunt, press, said, until
+from tests.tui.stage import BEN, CAT, NOW, Hunt, press, said, until
 from tui.app import HuntApp
 from tui.screens.alerts import AlertsScreen
 from tui.screens.forms.confirm import Confirm
@@ -58,7 +61,7 @@ def test_a_note_keeps_what_the_alert_knew(hunt: Hunt) -> None:
 
 def test_escalate_is_a_note_with_that_verdict(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "exclamation_mark", "'now", "ctrl+s")
+        await press(pilot, "exclamation_mark", "'now", "ctrl+s", "n")
         assert [note.words.verdict for note in hunt.store.notes()] == ["escalated"]
 
     hunt.play(journey)
@@ -234,9 +237,43 @@ def test_a_suppression_says_before_what_it_would_have_hidden(hunt: Hunt) -> None
         await until(pilot, lambda: "Would have hidden 2 alerts of the last 30 days (2 of the 4 held)" in preview(app))
         hunt.clock.now += 40 * DAY
         await press(pilot, "h", "l")
-        await until(pilot, lambda: "Would have hidden 0 alerts of the last 30 days (2 of the 4 held)" in preview(app))
+        await until(pilot, lambda: "until 2026-04-17" in preview(app))
+        assert "Would have hidden 2 alerts" in preview(app)  # the logs' own last 30 days count
 
     hunt.play(journey)
+
+
+def test_a_suppression_says_before_what_would_break_through_it(hunt: Hunt) -> None:
+    ana = hunt.alert(ANA)
+    shared = msgspec.structs.replace(ana, alert_id="shared", flags=[Flag("snapshot", 2, ana.first_event, int(NOW))])
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await hunt.arrive(app, pilot, hunt.update(shared))
+        app.screen.query_one(RowList).move_to(ana.alert_id)
+        await press(pilot, "x", "tab", "tab", "l")
+        await until(pilot, lambda: "1 would break through: snapshot 2" in preview(app))
+
+    hunt.play(journey)
+
+
+def test_a_suppression_remembers_how_the_alerts_looked_that_it_was_made_from(hunt: Hunt) -> None:
+    ana = hunt.alert(ANA)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        app.screen.query_one(RowList).move_to(ana.alert_id)
+        await press(pilot, "x", "shift+tab", "'known", "ctrl+s")
+        [made] = hunt.store.suppressions()
+        assert made.looks == Looks.of([ana])
+        moved = msgspec.structs.replace(ana, alert_id="moved", facets=msgspec.structs.replace(
+            ana.facets, source_addresses=["198.51.100.77"]))
+        await hunt.arrive(app, pilot, hunt.update(moved))
+        assert app.picture.alerts["moved"].suppressed_by is None
+        assert app.picture.alerts["moved"].broke_through == ["new network 198.51.100.0/24"]
+        app.screen.query_one(RowList).move_to("moved")
+        await pilot.pause()
+        assert "Broke through a suppression: new network 198.51.100.0/24" in " ".join(screen_text(app).split())
+
+    hunt.play(journey, size=(120, 40))
 
 
 def test_the_scope_brings_the_alerts_own_value(hunt: Hunt) -> None:

@@ -79,8 +79,10 @@ def accounting_lines(sums: Accounting) -> list[str]:
 
 
 def completeness_lines(store: Store, final: bool) -> list[str]:
-    """What is missing, changed or blind, a line each. ``final``: nothing more is to come."""
-    return [*map(str, store.integrity(final)), *(str(feed) for feed in store.feeds() if feed.blind)]
+    """What is missing, changed, blind or not looked for, a line each. ``final``: nothing more is to come."""
+    off = sorted(store.rules_off())
+    return [*map(str, store.integrity(final)), *(str(feed) for feed in store.feeds() if feed.blind),
+            *([f"rules off in this state: {', '.join(off)}: 6 in the app switches them on"] if off else [])]
 
 
 def cost_lines() -> list[str]:

@@ -14,6 +14,7 @@ from textual.widgets import ContentSwitcher, Markdown, Static
 
 from detector.alert import Alert, Event
 from detector.evidence import EvidenceGone, raw_record
+from detector.guide import Answer
 from detector.store import StateError
 from tui import format, safe
 from tui.keymap import MOVE, OPEN, OUT, key
@@ -30,6 +31,8 @@ from tui.screens.alert_panes import (
 )
 from tui.screens.base import WIDE
 from tui.screens.entry import Entry, Line
+from tui.screens.guide_pane import GuidePane
+from tui.screens.guide_pane import run as run_guide
 from tui.screens.lists import SearchScreen
 from tui.screens.note_view import note_lines
 from tui.screens.pane_bar import PaneBar
@@ -47,7 +50,9 @@ _AROUND = 1
 _FIELDS_BETWEEN = 9
 """Cells of the fields' list that neither name nor value has."""
 
-PANES = ("calls", "fields", "raw", "guide", "notes")
+PANES = ("calls", "fields", "raw", "guide", "rule", "notes")
+_FOCUSED = {"guide": "questions"}
+"""What has the focus in a pane that is more than one thing."""
 
 
 class AlertScreen(TriageScreen, SearchScreen):
@@ -58,7 +63,8 @@ class AlertScreen(TriageScreen, SearchScreen):
     BINDINGS = [
         key("alert.next", "J", "step(1)", "next alert", "Go to the next alert without going back", MOVE, show=True),
         key("alert.previous", "K", "step(-1)", "previous alert", "Go to the previous alert without going back", MOVE),
-        key("pane.next", "tab", "pane(1)", "next pane", "Calls, fields, raw record, guide, notes", MOVE, show=True),
+        key("pane.next", "tab", "pane(1)", "next pane", "Calls, fields, raw record, guide, rule, notes", MOVE,
+            show=True),
         key("pane.previous", "shift+tab", "pane(-1)", "previous pane", "The pane before", MOVE),
         key("pane.raw", "r", "raw", "raw", "The raw record of the call under the cursor, and back", OPEN, show=True),
         key("strip.focus", "i", "strip", "time strip", "Move in regions and time, and back to the pane", MOVE,
@@ -97,7 +103,8 @@ class AlertScreen(TriageScreen, SearchScreen):
             yield RowList(field_columns(self._field_cells), key=lambda row: row.key, id="fields",
                           empty="The rule returned no fields.")
             yield JsonView(id="raw")
-            with Reader(id="guide"):
+            yield GuidePane(id="guide")
+            with Reader(id="rule"):
                 yield Markdown("", open_links=False)
             with Reader(id="notes"):
                 yield Entry(id="written")
@@ -142,12 +149,34 @@ class AlertScreen(TriageScreen, SearchScreen):
         self.query_one("#why", Static).update(safe.text(format.why(alert, rule)))
         self.query_one("#summary", Entry).show(summary(alert))
         self._show_fields()
+        self._run_guide(alert)
         if before is None or (before.alert_id, before.event_ids) != (alert.alert_id, alert.event_ids):
             self._read_events(alert)
         if alert.rule.id != self._guide_of:
             self._guide_of = alert.rule.id
             guide = (rule.note or "This rule has no guide.") if rule else "The rule of this alert is not loaded."
             self.query_one(Markdown).update(safe.visible(guide, len(guide), lines=True))
+
+    @work(exclusive=True, group="guide")
+    async def _run_guide(self, alert: Alert) -> None:
+        rule = self.hunt.rules.get(alert.rule.id)
+        try:
+            answers, signals = await asyncio.to_thread(run_guide, self.hunt.store, alert, rule)
+        except StateError as error:
+            self.hunt.say(str(error), severity="error")
+            return
+        self.query_one(GuidePane).show(answers)
+        self.query_one("#why", Static).update(safe.text(format.why(alert, rule, signals)))
+
+    @on(RowList.Opened, "#questions")
+    def _question_opened(self, event: RowList.Opened) -> None:
+        from tui.screens.pivot import PivotScreen
+
+        answer: Answer = event.row
+        if answer.pivot is None:
+            self.hunt.say(f"{answer.question} {answer.detail}: no other calls stand behind this")
+        elif self.alert is not None:
+            self.app.push_screen(PivotScreen(("Alerts", format.principal(self.alert)), self.alert, answer.pivot))
 
     def _show_notes(self, alert: Alert) -> None:
         notes = self.hunt.picture.notes_of(alert)
@@ -245,6 +274,9 @@ class AlertScreen(TriageScreen, SearchScreen):
     def targets(self) -> list[Alert]:
         return [self.alert] if self.alert else []
 
+    def at_cursor(self) -> Alert | None:
+        return self.alert
+
     def searched_list(self) -> RowList[Any]:
         return self.query_one("#fields" if self.query_one(PaneBar).front == "fields" else "#calls", RowList)
 
@@ -299,6 +331,6 @@ class AlertScreen(TriageScreen, SearchScreen):
         self.query_one(PaneBar).front = pane
         self.set_class(pane != "calls", "-reading")
         self.query_one(ContentSwitcher).current = pane
-        self.query_one(f"#{pane}").focus()
+        self.query_one(f"#{_FOCUSED.get(pane, pane)}").focus()
         if pane == "raw":
             self._show_raw()

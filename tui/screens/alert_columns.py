@@ -29,8 +29,8 @@ COLUMNS: tuple[Column[Alert], ...] = (
     Column("identity", "identity", 11, lambda alert: format.one_of(alert.facets.identity_types, "type"), survive=11),
     Column("source", "source", 15, lambda alert: format.one_of(alert.facets.source_addresses, "source"), survive=8),
     Column("network", "network", 12, format.network, survive=12),
-    Column("agent", "agent", 14, format.agents, survive=10, flex=True),
-    Column("flags", "flags", 12, lambda alert: format.flag_words(alert.flags), survive=6),
+    Column("agent", "agent", 14, format.agents, survive=10),
+    Column("flags", "flags", 12, lambda alert: format.flag_words(alert.flags), survive=6, flex=True),
     Column("state", "state", 5, format.state, survive=5),
 )
 

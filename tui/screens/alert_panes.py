@@ -107,6 +107,7 @@ def summary(alert: Alert) -> list[Line]:
     start, end = (alert.window and (alert.window.start, alert.window.end)) or (alert.first_event, alert.last_event)
     return list(facts(
         ("window", format.between(start, end)),
+        ("risk", format.risk(alert)),
         ("principal", format.listed(facets.arns, 2)),
         ("identity", format.listed(facets.identity_types, 2)),
         ("account", format.listed(facets.accounts, 2)),
@@ -117,7 +118,6 @@ def summary(alert: Alert) -> list[Line]:
         ("agent", format.listed(facets.user_agents)),
         ("outcome", denied + errors),
         ("flags", ", ".join(f"{flag.flag} {flag.count}" for flag in alert.flags) or "none"),
-        ("risk", format.risk(alert)),
         ("rule", alert.rule.name),
     ))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from textual import on
 from textual.containers import Horizontal
@@ -19,6 +20,7 @@ from tui.screens.alert_panes import rare_regions
 from tui.screens.base import WIDE
 from tui.screens.lists import ListScreen
 from tui.screens.query_line import QueryLine
+from tui.screens.sweep_rows import SweepRows
 from tui.screens.triage import TriageScreen
 from tui.widgets.line import Cell
 from tui.widgets.region_line import RegionLine
@@ -34,6 +36,7 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
         key("alerts.hidden", "H", "toggle_hidden", "hidden", "Show or hide what is closed or suppressed", FIND),
         key("alerts.sort", "s", "sort", "sort", "Choose what the list is sorted by", FIND),
         key("alerts.reverse", "S", "reverse", "reverse", "Turn the order round", FIND),
+        key("alerts.fold", "o", "fold", "fold sweep", "Make the alerts of a sweep one row, or unfold them", FIND),
         key("alerts.follow", "F", "toggle_follow", "follow", "Stay on the first alert as new ones come", LIVE),
         key("alerts.pause", "P", "toggle_pause", "pause", "Hold the list still while reading goes on", LIVE),
         key("alerts.serious", "e", "serious(1)", "next serious", "Go to the next alert that is high or critical", MOVE),
@@ -52,6 +55,7 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
         self._unseen = 0
         self._at: str | None = None
         self._totals = (0, 0, 0)
+        self._sweeps = SweepRows()
 
     # --- what is shown
 
@@ -69,7 +73,8 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
         with Horizontal(classes="line"):
             yield Spark()
             yield Static("", id="counts")
-        yield RowList(COLUMNS, key=lambda alert: alert.alert_id, row_style=_row_style)
+        columns = [replace(column, cell=self._who) if column.key == "principal" else column for column in COLUMNS]
+        yield RowList(columns, key=self._sweeps.key, row_style=_row_style)
         yield QueryLine()
         yield Static("", id="why")
         yield RegionLine()
@@ -77,7 +82,7 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
     def show(self) -> None:
         alerts = list(self.hunt.picture.alerts.values())
         kept = alerts if self._show_hidden else [alert for alert in alerts if not _hidden(alert)]
-        rows = self._held_still(ordered(self.narrowed(kept), self._order, self._reversed))
+        rows = self._held_still(ordered(self._sweeps.fold(self.narrowed(kept)), self._order, self._reversed))
         self.row_list.empty = self._empty(alerts, kept)
         self.row_list.show(rows)
         self.row_list.show_sort(self._order.column, self._order.descending is not self._reversed)
@@ -96,8 +101,8 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
         if self._held is None:
             self._unseen = 0
             return rows
-        found = {alert.alert_id: alert for alert in rows}
-        held = [found.pop(alert_id) for alert_id in self._held if alert_id in found]
+        found = {self._sweeps.key(alert): alert for alert in rows}
+        held = [found.pop(key) for key in self._held if key in found]
         self._unseen = len(found)
         return held
 
@@ -135,12 +140,16 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
             return f"Reading {self.hunt.where} …\nAlerts appear here as soon as a rule fires."
         return f"No alert so far in {self.hunt.where}.\nNew files are read as they come. 5 shows what was read."
 
+    def _who(self, alert: Alert) -> str:
+        row, who = self._sweeps.folded(alert), format.principal(alert)
+        return f"×{len(row.ids)} {who} {row.rhythm.pace}".rstrip() if row else who
+
     @on(RowList.Highlighted)
     def _show_highlighted(self) -> None:
         alert = self.row_list.cursor_row
-        self.query_one("#why", Static).update(
-            safe.text(format.why(alert, self.hunt.rules.get(alert.rule.id))) if alert else Content("")
-        )
+        why = format.why(alert, self.hunt.rules.get(alert.rule.id)) if alert else ""
+        together = self._sweeps.folded(alert) if alert else None
+        self.query_one("#why", Static).update(safe.text(f"{together}; o unfolds. {why}" if together else why))
         self.query_one(RegionLine).show(alert.facets.regions if alert else [], rare_regions(alert) if alert else [])
 
     @on(RowList.MarksChanged)
@@ -158,7 +167,11 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
 
     def targets(self) -> list[Alert]:
         marks = self.row_list.marks or {self.row_list.cursor_key}
-        return [alert for alert in self.row_list.rows if alert.alert_id in marks]
+        rows = zip(self.row_list.keys, self.row_list.rows, strict=True)
+        return [member for key, alert in rows if key in marks for member in self._sweeps.members(alert)]
+
+    def at_cursor(self) -> Alert | None:
+        return self.row_list.cursor_row
 
     def decided(self) -> None:
         self.row_list.marks = ()
@@ -169,7 +182,23 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
 
         alert = self.row_list.cursor_row
         if alert is not None:
-            self.app.push_screen(AlertScreen(alert.alert_id, self.row_list.keys, moved=self.row_list.move_to))
+            order = [member.alert_id for row in self.row_list.rows for member in self._sweeps.members(row)]
+            self.app.push_screen(AlertScreen(alert.alert_id, order, moved=self._go_to))
+
+    def _go_to(self, alert_id: str) -> None:
+        if alert := self.hunt.picture.alerts.get(alert_id):
+            self.row_list.move_to(self._sweeps.key(alert))
+
+    def action_fold(self) -> None:
+        alert = self.row_list.cursor_row
+        if alert is None:
+            return
+        if self._sweeps.turn(alert):
+            self._unpause()
+            self.show()
+            self._go_to(alert.alert_id)
+        else:
+            self.hunt.say("This alert is a sweep of its own")
 
     def action_toggle_hidden(self) -> None:
         self._show_hidden = not self._show_hidden
@@ -210,7 +239,7 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
         for away in range(1, len(rows)):
             alert = rows[(start + step * away) % len(rows)]
             if alert.severity in _SERIOUS:
-                self.row_list.move_to(alert.alert_id)
+                self._go_to(alert.alert_id)
                 return
         self.hunt.say("No other alert here is high or critical")
 

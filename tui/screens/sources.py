@@ -1,68 +1,115 @@
-"""What was read and what could not be: the accounting by reason, and every problem that was met."""
+"""The sources: what was read, from where and how fresh it is; what is missing, changed, blind or in quarantine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 
+from textual import work
 from textual.content import Content
-from textual.widget import Widget
 
-from tui import format, safe
-from tui.screens.base import HuntScreen
-from tui.screens.entry import Entry, Line, facts
-from tui.screens.reader import Reader
+from detector.store import Quarantined, StateError
+from tui import format
+from tui.keymap import LIVE, TRIAGE, key
+from tui.screens.entry import Line, facts
+from tui.screens.source_rows import (
+    FIELDS,
+    GLYPHS,
+    STATE_STYLE,
+    SourceRow,
+    accounting_lines,
+    problem_lines,
+    rows,
+    size,
+    whole,
+)
+from tui.screens.state_list import StateListScreen
+from tui.widgets.columns import Column
 
 
-class SourcesScreen(HuntScreen):
+class SourcesScreen(StateListScreen[SourceRow]):
+    BINDINGS = [
+        key("source.retry", "R", "retry", "read again", "Read the file of the quarantine again", LIVE, show=True),
+        key("source.ignore", "x", "ignore", "ignore", "Count the file of the quarantine as skipped from now on", TRIAGE,
+            show=True),
+    ]
+
+    fields = FIELDS
+
     def place(self) -> str:
         return "trailhound › Sources"
 
-    def body(self) -> Iterable[Widget]:
-        with Reader(id="sources"):
-            yield Entry(id="entry")
+    def columns(self) -> tuple[Column[SourceRow], ...]:
+        return (
+            Column("state", "state", 10, _state, survive=0),
+            Column("kind", "kind", 6, lambda row: "" if row.kind == "all" else row.kind, survive=2),
+            Column("what", "source", 16, lambda row: row.short, survive=1, flex=True),
+            Column("files", "files", 8, lambda row: "" if row.files is None else format.count(row.files),
+                   align="right", survive=4),
+            Column("bytes", "size", 8, lambda row: "" if row.bytes is None else size(row.bytes), align="right",
+                   survive=5),
+            Column("newest", "newest", 14, lambda row: "" if row.newest is None else format.moment(row.newest),
+                   survive=6),
+            Column("lag", "lag", 5, self._lag, align="right", survive=3),
+        )
 
-    def show(self) -> None:
-        self.query_one(Entry).show(list(self._lines()))
+    def _lag(self, row: SourceRow) -> str:
+        return "" if row.newest is None else format.age(self.hunt.now() - row.newest)
 
-    def _lines(self) -> Iterator[Line]:
-        picture = self.hunt.picture
+    def row_key(self, row: SourceRow) -> str:
+        return row.key
+
+    def ask(self) -> Sequence[SourceRow]:
+        return rows(self.hunt.store, self.hunt.where, self.hunt.now())
+
+    def whole(self, row: SourceRow) -> list[Line]:
+        return list(self._everything() if row.kind == "all" else whole(row, self.hunt.now()))
+
+    def _everything(self) -> Iterator[Line]:
+        picture, rules = self.hunt.picture, self.hunt.rules
         path = self.hunt.store.path
         yield from facts(
             ("reads", self.hunt.where),
             ("state", str(path) if path else "temporary: it goes when you leave"),
-            ("rules", format.plural(len(list(self.hunt.rules)), "rule")),
+            ("rules", format.plural(len(rules), "rule")),
             ("stopped", picture.error),
         )
-        accounting = picture.accounting
-        if accounting is not None:
+        if picture.accounting is not None:
             yield Content("")
-            yield from _sum("files", accounting.files_found, {"read": accounting.files_read,
-                                                              "waiting": accounting.files_waiting})
-            yield from _reasons("skipped", accounting.files_skipped)
-            yield from _reasons("quarantined", accounting.files_quarantined)
-            yield Content("")
-            yield from _sum("records", accounting.records_seen, {"kept": accounting.records_kept,
-                                                                 "duplicate": accounting.records_duplicate})
-            yield from _reasons("skipped", accounting.records_skipped)
-            yield from _reasons("rejected", accounting.records_rejected)
-            if accounting.late_unmerged:
-                yield _line("late, unmerged", accounting.late_unmerged)
-        problems = [*map(str, self.hunt.rules.problems), *picture.problems]
+            yield from accounting_lines(picture.accounting)
         yield Content("")
-        yield Content.styled("problems", "$foreground-muted")
-        yield from (safe.text(f"  {problem}") for problem in reversed(problems))
-        if not problems:
-            yield Content("  none since trailhound was opened")
+        yield from problem_lines([*map(str, rules.problems), *picture.problems])
+
+    def action_retry(self) -> None:
+        self._decide(self.hunt.store.retry, "Read again with the next sweep")
+
+    def action_ignore(self) -> None:
+        self._decide(self.hunt.store.ignore, "Counted as skipped from now on, unless it changes")
+
+    def _decide(self, decide: Callable[[Sequence[str]], None], said: str) -> None:
+        paths = [row.about.path for row in self.targets() if isinstance(row.about, Quarantined)]
+        if not paths:
+            self.hunt.say("This is no file of the quarantine: those say “error”", severity="warning")
+        elif self.hunt.may_write():
+            self._write(decide, paths, said)
+
+    @work
+    async def _write(self, decide: Callable[[Sequence[str]], None], paths: Sequence[str], said: str) -> None:
+        def write() -> None:
+            decide(paths)
+            self.hunt.reconsider()
+
+        try:
+            await asyncio.to_thread(write)
+            await self.renew()
+        except StateError as error:
+            self.hunt.say(str(error), severity="error")
+            return
+        self.row_list.marks = ()
+        self.hunt.reload()
+        self.hunt.say(f"{said}: {paths[0] if len(paths) == 1 else format.plural(len(paths), 'file')}")
 
 
-def _sum(name: str, total: int, parts: Mapping[str, int]) -> Iterator[Content]:
-    yield Content.assemble((f"{name:<8}", "$foreground-muted"), (f"{total:>12,}", "bold"), "  found")
-    yield from (_line(part, number) for part, number in parts.items())
-
-
-def _reasons(part: str, reasons: Mapping[str, int]) -> Iterator[Content]:
-    yield from (_line(f"{part}: {reason}", number) for reason, number in sorted(reasons.items()))
-
-
-def _line(label: str, number: int) -> Content:
-    return Content.assemble(f"{'':8}{number:>12,}  ", safe.text(label, "$foreground-muted"))
+def _state(row: SourceRow) -> Content:
+    shown = "everything" if row.kind == "all" else f"{GLYPHS.get(row.state, ' ')} {row.state}"
+    return Content.styled(shown, STATE_STYLE.get(row.state, ""))

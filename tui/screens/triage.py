@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from textual import work
+
 from detector.alert import Alert, Status
 from detector.huntlog import Verdict, scope_values
 from detector.store import StateError
 from tui import format
-from tui.keymap import TRIAGE, key
+from tui.keymap import OPEN, TRIAGE, key
 from tui.screens.base import HuntScreen
 
 _DONE: dict[Status, str] = {"acknowledged": "Acknowledged", "closed": "Closed", "open": "Reopened"}
@@ -23,14 +27,19 @@ class TriageScreen(HuntScreen):
         key("alert.comment", "c", "comment('undecided')", "comment", "Write a note into the hunt log", TRIAGE,
             show=True),
         key("alert.escalate", "exclamation_mark", "comment('escalated')", "escalate",
-            "Write a note with the verdict escalated", TRIAGE, show=True),
+            "Write a note with the verdict escalated, then the case file", TRIAGE, show=True),
         key("alert.close", "d", "status('closed')", "done", "Close it: dealt with, hidden from the list", TRIAGE),
         key("alert.reopen", "u", "status('open')", "reopen", "Reopen what was acknowledged or closed", TRIAGE),
+        key("pivot", "p", "pivot", "pivot", "Every call of its principal around it, from the logs", OPEN, show=True),
         key("alert.undo", "z", "undo", "undo", "Take the latest change of status back", TRIAGE),
     ]
 
     def targets(self) -> list[Alert]:
         """The alerts that a decision applies to now."""
+        raise NotImplementedError
+
+    def at_cursor(self) -> Alert | None:
+        """The alert that is looked at now."""
         raise NotImplementedError
 
     def decided(self) -> None:
@@ -62,8 +71,15 @@ class TriageScreen(HuntScreen):
         from tui.screens.forms.note import NoteForm
 
         alerts = self.targets()
+        def closed(saved: bool | None) -> None:
+            self._form_closed(saved)
+            if saved and verdict == "escalated":
+                from tui.screens.escalation import offer
+
+                offer(self.hunt, alerts)
+
         if alerts and self.hunt.may_write():
-            self.app.push_screen(NoteForm(alerts, verdict), self._form_closed)
+            self.app.push_screen(NoteForm(alerts, verdict), closed)
 
     def action_suppress(self) -> None:
         from tui.screens.forms.suppress import SuppressForm
@@ -76,6 +92,25 @@ class TriageScreen(HuntScreen):
         else:
             self.hunt.say("Its calls name no principal, key, agent, address or account to suppress by",
                           severity="warning")
+
+    @work(exclusive=True, group="open-pivot")
+    async def action_pivot(self) -> None:
+        from detector.pivot import around
+        from tui.screens.pivot import PivotScreen
+
+        alert = self.at_cursor()
+        if alert is None:
+            return
+        try:
+            lineage = await asyncio.to_thread(self.hunt.store.lineage, alert.alert_id)
+        except StateError as error:
+            self.hunt.say(str(error), severity="error")
+            return
+        if not lineage:
+            self.hunt.say("Its calls name no principal, role or key to look for", severity="warning")
+        elif self._in_front:
+            wanted = around(alert, lineage, "its principal")
+            self.app.push_screen(PivotScreen(("Alerts", format.principal(alert)), alert, wanted))
 
     def _form_closed(self, saved: bool | None) -> None:
         if saved:

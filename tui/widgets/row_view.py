@@ -28,6 +28,7 @@ class RowView(LineScroll, Generic[R]):
 
     ``columns`` in the order they are drawn; ``key`` names a row for as long as it exists; ``empty`` is said when there
     are no rows. ``row_style`` gives a row's style in Textual's syntax (``$foreground-muted``), ``""`` for none.
+    ``heading`` gives what is written across all columns in place of a row's cells, None for a row of cells.
     """
 
     HEADER = 1
@@ -67,6 +68,7 @@ class RowView(LineScroll, Generic[R]):
         key: Callable[[R], str],
         empty: str = "Nothing here yet.",
         row_style: Callable[[R], str] | None = None,
+        heading: Callable[[R], Content | None] | None = None,
         name: str | None = None,
         id: str | None = None,
         classes: str | None = None,
@@ -75,6 +77,7 @@ class RowView(LineScroll, Generic[R]):
         self._columns = tuple(columns)
         self._key = key
         self._row_style = row_style
+        self._heading = heading
         self.set_reactive(RowView.empty, empty)
         self._rows: Sequence[R] = ()
         self._keys: list[str] = []
@@ -164,6 +167,10 @@ class RowView(LineScroll, Generic[R]):
             ("▌" if at_cursor else " ", ground + self.part("row-list--bar")),
             ("✓ " if marked else "  ", ground + self.part("row-list--mark")),
         ]
+        if self._heading and (across := self._heading(row)) is not None:
+            cells = self.cells - GUTTER
+            drawn += pieces(self._painted(across, cells, hit), cells, "left", base, self.app)
+            return strip(drawn, self.cells, ground)
         for column, cells in self._shown_columns():
             cell = self._painted(content(column.cell(row)), cells, hit)
             drawn += pieces(cell, cells, column.align, base, self.app)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
+import msgspec
 from textual import on, work
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from detector.alert import Alert
-from detector.huntlog import SCOPES, Scope, Suppression, matches, preview, scope_values
+from detector.huntlog import SCOPES, Looks, Scope, Suppression, matches, preview, scope_values
 from tui import format, safe
 from tui.screens.fields import LineField
 from tui.screens.forms.base import Form, labelled
@@ -69,16 +70,19 @@ class SuppressForm(Form):
     @work(exclusive=True, group="preview")
     async def _count(self, wanted: list[Suppression]) -> None:
         alerts, now = list(self.hunt.picture.alerts.values()), self.hunt.now()
-        hidden, held = await asyncio.to_thread(_hidden, wanted, alerts, now)
-        count = f"Would have hidden {format.plural(len(hidden), 'alert')} of the last 30 days"
+        seen = await asyncio.to_thread(_previewed, wanted, alerts, now)
+        count = f"Would have hidden {format.plural(len(seen.hidden), 'alert')} of the last 30 days"
+        through = f"; {format.count(len(seen.through))} would break through: " if seen.through else ""
+        news = list(dict.fromkeys(each for _, brought in seen.through for each in brought))
         lines = [
-            Content.assemble((count, "bold"), (f" ({format.count(held)} of the {format.count(len(alerts))} held)", "")),
+            Content.assemble((count, "bold"), f" ({format.count(seen.held)} of the {format.count(len(alerts))} held)",
+                             through, safe.text(format.listed(news, _SHOWN) if news else "", "$text-warning")),
             Content(f"and hides what is like them until {format.full_time(wanted[0].expires)}."),
             *(safe.text(f"{format.moment(alert.first_event)}  {format.principal(alert)}", "$foreground-muted")
-              for alert in hidden[:_SHOWN]),
+              for alert in seen.hidden[:_SHOWN]),
         ]
-        if len(hidden) > _SHOWN:
-            lines.append(Content.styled(f"and {format.count(len(hidden) - _SHOWN)} more", "$foreground-muted"))
+        if len(seen.hidden) > _SHOWN:
+            lines.append(Content.styled(f"and {format.count(len(seen.hidden) - _SHOWN)} more", "$foreground-muted"))
         self._show_preview(Content("\n").join(lines))
 
     def _show_preview(self, shown: Content) -> None:
@@ -107,13 +111,18 @@ class SuppressForm(Form):
             raise ValueError("Which value? An empty one would match nothing.")
         rules = {alert.rule.id for alert in self._alerts} if self.value("rule") == "this rule" else {None}
         return [
-            Suppression(
+            self._knowing(Suppression(
                 scope=cast(Scope, self.value("scope")), value=value, rule_id=rule, created=now,
                 expires=expiry(self.value("for"), now), ticket=self.value("ticket"), owner=self.value("owner"),
                 justification=self.value("justification"),
-            )
+            ))
             for value in values for rule in sorted(rules, key=str)
         ]
+
+    def _knowing(self, suppression: Suppression) -> Suppression:
+        """The suppression, with how those of the form's alerts look that it speaks of."""
+        meant = [alert for alert in self._alerts if matches(suppression, alert)]
+        return msgspec.structs.replace(suppression, looks=Looks.of(meant)) if meant else suppression
 
 
 def _sense(suppression: Suppression) -> tuple[Scope, str, str | None]:
@@ -121,9 +130,23 @@ def _sense(suppression: Suppression) -> tuple[Scope, str, str | None]:
     return suppression.scope, suppression.value, suppression.rule_id
 
 
-def _hidden(wanted: Sequence[Suppression], alerts: Sequence[Alert], now: float) -> tuple[list[Alert], int]:
-    """The alerts of the last 30 days that any of the suppressions would have hidden, each once, newest first; and how
-    many of all: old logs have none in the last 30 days."""
-    found = {alert.alert_id: alert for suppression in wanted for alert in preview(suppression, alerts, now).hidden}
-    held = sum(any(matches(suppression, alert) for suppression in wanted) for alert in alerts)
-    return sorted(found.values(), key=lambda alert: alert.first_event, reverse=True), held
+class _Previewed(NamedTuple):
+    """The alerts of the last 30 days that would have been hidden, and those that would have broken through with what
+    they bring, newest first; ``held``: how many of all are spoken of, whenever they were."""
+
+    hidden: list[Alert]
+    through: list[tuple[Alert, list[str]]]
+    held: int
+
+
+def _previewed(wanted: Sequence[Suppression], alerts: Sequence[Alert], now: float) -> _Previewed:
+    """What the suppressions would have done together: an alert is hidden where one of them hides it."""
+    previews = [preview(suppression, alerts, now) for suppression in wanted]
+    hidden = {alert.alert_id: alert for seen in previews for alert in seen.hidden}
+    through = {alert.alert_id: (alert, news) for seen in previews for alert, news in seen.through
+               if alert.alert_id not in hidden}
+    return _Previewed(
+        sorted(hidden.values(), key=lambda alert: alert.first_event, reverse=True),
+        sorted(through.values(), key=lambda each: each[0].first_event, reverse=True),
+        sum(any(matches(suppression, alert) for suppression in wanted) for alert in alerts),
+    )

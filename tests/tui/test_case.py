@@ -1,0 +1,69 @@
+"""Escalation writes the case file once it is asked for and confirmed, and says where it lies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.hostile.payloads import screen_text
+from tests.tui.stage import FLAGS, RULES, Hunt, aftermath, press, records, said, until
+from tui.app import HuntApp
+from tui.screens.forms.confirm import Confirm
+
+
+@pytest.fixture
+def hunt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hunt:
+    out = tmp_path / "out"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    return Hunt(tmp_path, [*records(), *aftermath()], rules=(RULES, FLAGS))
+
+
+def test_an_escalated_alert_becomes_a_folder(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "exclamation_mark", "'key is out", "ctrl+s")
+        assert isinstance(app.screen, Confirm)
+        assert "case file of user/cat" in " ".join(screen_text(app).split())
+        assert list(Path.cwd().iterdir()) == []
+        await press(pilot, "y")
+        await until(pilot, lambda: "report.md first" in said(app))
+        [folder] = Path.cwd().iterdir()
+        assert str(folder) in said(app)
+        assert "key is out" in (folder / "notes.jsonl").read_text()
+        manifest = json.loads((folder / "manifest.json").read_text())
+        assert len(manifest["records"]) == 20
+        assert manifest["missing"] == manifest["unread"] == []
+
+    hunt.play(journey)
+
+
+def test_no_is_no_and_the_note_stays(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "exclamation_mark", "'key is out", "ctrl+s", "n")
+        assert [note.words.verdict for note in hunt.store.notes()] == ["escalated"]
+        assert list(Path.cwd().iterdir()) == []
+
+    hunt.play(journey)
+
+
+def test_marked_alerts_have_a_folder_each(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "asterisk", "exclamation_mark", "'all of it", "ctrl+s", "y")
+        count = len(app.picture.alerts)
+        await until(pilot, lambda: f"{count} case files in {Path.cwd()}" in said(app).replace("\n", ""))
+        assert len(list(Path.cwd().iterdir())) == count
+
+    hunt.play(journey)
+
+
+def test_what_cannot_be_written_is_said(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "exclamation_mark", "'key is out", "ctrl+s")
+        Path.cwd().rmdir()
+        await press(pilot, "y")
+        await until(pilot, lambda: "No case file" in said(app))
+
+    hunt.play(journey)

@@ -1,0 +1,111 @@
+"""The guide, run: every question with its answer, and the calls behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.hostile.payloads import screen_text
+from tests.tui.stage import FLAGS, RULES, Hunt, aftermath, press, records, until
+from tests.tui.test_goldens import SIZES, compare
+from tests.tui.test_pivot import actions, read
+from tui.app import HuntApp
+from tui.screens.alert import AlertScreen
+from tui.screens.pane_bar import PaneBar
+from tui.widgets.row_list import RowList
+
+OWN_QUERIES = '''
+[[transform.investigate]]
+label = "Who else used this address?"
+providers = [[{ field = "source.address", queryType = "phrase", value = "{{source.address}}", excluded = false }]]
+
+[[transform.investigate]]
+label = "Anything on hosts?"
+providers = [[{ field = "host.name", queryType = "phrase", value = "x", excluded = false }]]
+'''
+
+
+@pytest.fixture
+def hunt(tmp_path: Path) -> Hunt:
+    return Hunt(tmp_path, [*records(), *aftermath()], rules=(RULES, FLAGS))
+
+
+async def asked(app: HuntApp, pilot: Pilot[None]) -> RowList[object]:
+    """The guide pane of the alert under the cursor, answered."""
+    await press(pilot, "enter", "tab", "tab", "tab")
+    assert isinstance(app.screen, AlertScreen)
+    assert app.screen.query_one(PaneBar).front == "guide"
+    questions = app.screen.query_one("#questions", RowList)
+    await until(pilot, lambda: bool(questions.rows))
+    assert questions.has_focus
+    return questions
+
+
+def test_each_question_has_its_answer_and_count(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        found = {answer.question: (answer.verdict, answer.count) for answer in (await asked(app, pilot)).rows}
+        assert found["Snapshot or image activity?"] == ("yes", 2)
+        assert found["Keys, roles, permissions changed?"] == ("yes", 1)
+        assert found["S3 writes or large reads?"] == ("no", 0)
+        assert found["Were its calls refused?"] == ("yes", 7)
+        assert "baseline too short (1 h of 10 d)" in screen_text(app)
+
+    hunt.play(journey)
+
+
+def test_enter_shows_the_calls_behind_an_answer_and_escape_comes_back_to_it(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        questions = await asked(app, pilot)
+        await press(pilot, "j", "j", "j", "enter")
+        assert actions(await read(app, pilot)) == ["CreateSnapshot", "ModifySnapshotAttribute"]
+        await press(pilot, "escape")
+        assert questions.cursor_key == "Snapshot or image activity?"
+        assert questions.has_focus
+
+    hunt.play(journey)
+
+
+def test_what_the_alert_itself_answers_opens_nothing(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await asked(app, pilot)
+        await press(pilot, "G", "enter")
+        assert isinstance(app.screen, AlertScreen)
+
+    hunt.play(journey)
+
+
+def test_queries_that_a_rule_brings_are_asked_too(tmp_path: Path) -> None:
+    own = tmp_path / "rules"
+    own.mkdir()
+    for rule in RULES.glob("*.toml"):
+        (own / rule.name).write_text(rule.read_text() + OWN_QUERIES)
+    hunt = Hunt(tmp_path, [*records(), *aftermath()], rules=(own, FLAGS))
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        found = {answer.question: answer for answer in (await asked(app, pilot)).rows}
+        assert found["Anything on hosts?"].detail == "host.name is no field of CloudTrail's"
+        await press(pilot, "G", "k", "enter")
+        assert len(actions(await read(app, pilot))) == 20
+
+    hunt.play(journey)
+
+
+def test_the_sentence_says_what_came_then(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await asked(app, pilot)
+        await until(pilot, lambda: "Then: CreateAccessKey, CreateSnapshot, ModifySnapshotAttribute" in screen_text(app))
+        assert "Key AKIAEXAMPLE: baseline too short (1 h of 10 d)." in " ".join(screen_text(app).split())
+
+    hunt.play(journey, size=(160, 48))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_screen(size: tuple[int, int], hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await asked(app, pilot)
+        await press(pilot, "j", "j", "j")
+        compare(f"guide-run-{size[0]}x{size[1]}", screen_text(app))
+
+    hunt.play(journey, size=size, toasts=False)

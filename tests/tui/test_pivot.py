@@ -1,0 +1,207 @@
+"""A pivot: what it finds, how it is widened, grouped, filtered and left, and that a reading can be stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from detector import pivot
+from detector.lineage import Lineage, Names
+from detector.pivot import Batch, Pivot, Progress
+from tests.detector.trail import call
+from tests.hostile.payloads import PAYLOADS, harm, screen_text
+from tests.tui.stage import CAT, FLAGS, RULES, Hunt, aftermath, press, records, until
+from tests.tui.test_goldens import SIZES, compare
+from tui.app import HuntApp
+from tui.screens.alert import AlertScreen
+from tui.screens.alerts import AlertsScreen
+from tui.screens.menu import Menu
+from tui.screens.pivot import PivotScreen
+from tui.screens.pivot_rows import Head, reach, resized, term
+from tui.screens.record import RecordScreen
+
+
+@pytest.fixture
+def hunt(tmp_path: Path) -> Hunt:
+    return Hunt(tmp_path, [*records(), *aftermath()], rules=(RULES, FLAGS))
+
+
+async def pivoted(app: HuntApp, pilot: Pilot[None], *keys: str) -> PivotScreen:
+    """The pivot of the alert under the cursor, read to its end."""
+    await press(pilot, *keys, "p")
+    await until(pilot, lambda: isinstance(app.screen, PivotScreen))
+    return await read(app, pilot)
+
+
+async def read(app: HuntApp, pilot: Pilot[None]) -> PivotScreen:
+    await until(pilot, lambda: isinstance(app.screen, PivotScreen) and app.screen._state != "reading")
+    assert isinstance(app.screen, PivotScreen)
+    return app.screen
+
+
+def actions(screen: PivotScreen) -> list[str]:
+    return [row.question if isinstance(row, Head) else row.event.action for row in screen._lines.rows]
+
+
+def test_it_shows_what_the_principal_did_around_the_alert_in_order_of_time(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        screen = await pivoted(app, pilot)
+        assert actions(screen) == [*["DescribeInstances"] * 14, "GetCallerIdentity", "DescribeVolumes",
+                                   "DescribeVolumes", "CreateSnapshot", "ModifySnapshotAttribute", "CreateAccessKey"]
+        assert {row.event.arn for row in screen._found.values()} == {CAT}
+        assert sum(row.own for row in screen._found.values()) == 14
+        assert "20 calls in 1 file" in screen_text(app)
+
+    hunt.play(journey)
+
+
+def test_it_is_widened_and_narrowed_and_the_cursor_stays_on_its_call(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        screen = await pivoted(app, pilot)
+        await press(pilot, "j", "j")
+        at = screen._lines.cursor_key
+        await press(pilot, "minus", "minus", "minus", "minus")
+        await read(app, pilot)
+        assert reach(screen._wanted) == 60
+        assert set(actions(screen)) == {"DescribeInstances"}
+        assert screen._lines.cursor_key == at
+        await press(pilot, "plus", "plus")
+        await read(app, pilot)
+        assert actions(screen)[-1] == "CreateAccessKey"
+        assert screen._lines.cursor_key == at
+
+    hunt.play(journey)
+
+
+def test_the_guides_questions_stand_over_their_calls_and_fold_them(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        screen = await pivoted(app, pilot)
+        await press(pilot, "s")
+        heads = [row.question for row in screen._lines.rows if isinstance(row, Head)]
+        assert heads[:2] == ["The alert's own calls", "Did it ask whose key it has?"]
+        assert "Snapshot or image activity?" in heads
+        await press(pilot, "g", "enter")
+        assert actions(screen)[:2] == ["The alert's own calls", "Did it ask whose key it has?"]
+        assert "▸ The alert's own calls  14  DescribeInstances 14" in screen_text(app)
+
+    hunt.play(journey)
+
+
+def test_a_call_opens_its_record_and_the_way_back_is_exact(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        screen = await pivoted(app, pilot, "enter")
+        await press(pilot, "G", "enter")
+        assert isinstance(app.screen, RecordScreen)
+        assert '"CreateAccessKey"' in screen_text(app)
+        await press(pilot, "escape")
+        assert app.screen is screen
+        assert screen._lines.cursor_index == 19
+        await press(pilot, "p", "j")
+        assert isinstance(app.screen, Menu)
+        await press(pilot, "enter")
+        further = await read(app, pilot)
+        assert further is not screen
+        assert further._trail == ("Alerts", "user/cat", "its principal", "access key AKIAEXAMPLE")
+        await press(pilot, "escape")
+        assert app.screen is screen
+        await press(pilot, "escape")
+        assert isinstance(app.screen, AlertScreen)
+        await press(pilot, "escape")
+        assert isinstance(app.screen, AlertsScreen)
+
+    hunt.play(journey)
+
+
+def test_any_field_of_the_record_can_be_asked_for(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await pivoted(app, pilot)
+        await press(pilot, "G", "p")
+        menu = app.screen
+        assert isinstance(menu, Menu)
+        names = {label.split(" ", 1)[0] for _, label in menu._options}
+        assert {"principal", "access", "source.address", "event.action", "user_agent.original", "cloud.region"} <= names
+        at = next(place for place, (_, label) in enumerate(menu._options) if label == "event.action CreateAccessKey")
+        await press(pilot, *["j"] * at, "enter")
+        assert actions(await read(app, pilot)) == ["CreateAccessKey"]
+
+    hunt.play(journey)
+
+
+def test_rows_are_filtered_in_and_out_by_a_value_of_the_call(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        screen = await pivoted(app, pilot)
+        await press(pilot, "underscore", "enter")
+        assert "DescribeInstances" not in actions(screen)
+        assert len(actions(screen)) == 6
+        await press(pilot, "G", "equals_sign", "enter")
+        assert actions(screen) == ["CreateAccessKey"]
+        assert "1 of 20" in screen_text(app)
+        await press(pilot, "escape")
+        assert len(actions(screen)) == 20
+
+    hunt.play(journey)
+
+
+def test_escape_stops_the_reading_and_what_was_found_stays(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, run = threading.Event(), pivot.run
+
+    def endless(*given: Any) -> Iterator[Batch]:
+        yield from run(*given)
+        stop: threading.Event = given[4]
+        yield Batch((), Progress(1, 4, 25, 100))
+        asked.set()
+        assert stop.wait(20)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        monkeypatch.setattr(pivot, "run", endless)
+        await press(pilot, "p")
+        await until(pilot, asked.is_set)
+        await press(pilot, "escape")
+        screen = await read(app, pilot)
+        assert "stopped at 25%: 20 calls so far" in screen_text(app)
+        assert len(actions(screen)) == 20
+        await press(pilot, "escape")
+        assert isinstance(app.screen, AlertsScreen)
+
+    hunt.play(journey)
+
+
+def test_a_log_cannot_write_on_the_screen(tmp_path: Path) -> None:
+    hostile = [call(7400 + place, arn=CAT, userAgent=text, eventName=text, event_id=f"h{place}")
+               for place, text in enumerate(PAYLOADS.values())]
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await pivoted(app, pilot)
+        for keys in (["G"], ["s"], ["p"], ["escape", "equals_sign"], ["escape", "enter"]):
+            await press(pilot, *keys)
+            assert [each for each in harm(app) if "@mouse" not in each] == []  # those are the scroll bar's
+
+    Hunt(tmp_path, [*records(), *hostile], rules=(RULES, FLAGS)).play(journey, size=(160, 48))
+
+
+def test_a_value_with_quotes_is_still_found() -> None:
+    assert term("agent", 'a "quoted agent" b', wanted=False) == '!agent:"quoted agent"'
+
+
+def test_the_widest_and_the_narrowest_go_no_further() -> None:
+    wanted = Pivot("", Lineage(Names()), 0, 0, 1_772_359_200)
+    assert resized(wanted.within(60), -1) is None
+    assert resized(wanted.within(30 * 86_400), 1) is None
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", ["pivot", "pivot-questions"])
+def test_screen(name: str, size: tuple[int, int], hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await pivoted(app, pilot)
+        app.screen.query_one("#beneath").display = False  # it names the test's own folder
+        await press(pilot, *(["s", "g"] if name == "pivot-questions" else []))
+        await pilot.pause()
+        compare(f"{name}-{size[0]}x{size[1]}", screen_text(app))
+
+    hunt.play(journey, size=size, toasts=False)

@@ -1,0 +1,216 @@
+"""The rules screen: what is loaded and has been found, off and on, loaded again while running, errors in place."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from detector.rules import RuleSet, load
+from detector.store import Store
+from tests.hostile.payloads import PAYLOADS, harm, screen_text
+from tests.tui.stage import FLAGS, RULES, Feed, Hunt, press, said, until
+from tests.tui.test_goldens import SIZES, compare
+from tui import safe
+from tui.app import HuntApp
+from tui.screens.reader import Reader
+from tui.screens.rules import RuleRow, RulesScreen
+from tui.widgets.row_list import RowList
+
+SWEEP, SERIOUS = (f"00000000-0000-0000-0000-00000000000{number}" for number in (1, 2))
+
+
+class Used(Feed):
+    """A pipeline that reads nothing, and remembers the rules that it was given."""
+
+    def __init__(self, feed: Feed) -> None:
+        super().__init__(feed._first)
+        self.used: list[RuleSet] = []
+
+    def use(self, rules: RuleSet) -> None:
+        self.used.append(rules)
+
+
+@pytest.fixture
+def hunt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hunt:
+    """Its rule files are copies in ``rules``, named from where the test runs, so that paths are the same everywhere."""
+    monkeypatch.setattr("tui.screens.state_list._REST", 0)  # the state is asked as often as something changes
+    monkeypatch.setattr("tui.app._RULES_SECONDS", 3600)  # only the tests look whether files have changed
+    monkeypatch.setenv("LOGNAME", "ana.lyst")
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(RULES, "rules")
+    made = Hunt(tmp_path, rules=[Path("rules")])
+    made.feed = Used(made.feed)
+    return made
+
+
+def used(hunt: Hunt) -> list[RuleSet]:
+    assert isinstance(hunt.feed, Used)
+    return hunt.feed.used
+
+
+def break_sweep() -> Path:
+    path = Path("rules/sweep.toml")
+    path.write_text(path.read_text().replace("= count_distinct(cloud.region)", "= count_distnct(cloud.region)"))
+    return path
+
+
+async def opened(app: HuntApp, pilot: Pilot[None], *keys: str) -> RowList[RuleRow]:
+    await press(pilot, "6", *keys)
+    assert isinstance(app.screen, RulesScreen)
+    rows: RowList[RuleRow] = app.screen.row_list
+    await until(pilot, lambda: bool(rows.rows))
+    return rows
+
+
+def entry(app: HuntApp) -> str:
+    return str(app.screen.query_one("#entry", Static).render())
+
+
+def test_each_rule_with_what_it_found(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = await opened(app, pilot)
+        assert [(row.key, row.state, row.hits, row.count.alerts) for row in rows.rows] == [
+            (SERIOUS, "on", 36, 1), (SWEEP, "on", 36, 3)]
+        await press(pilot, "j")
+        assert "Instances listed in many regions" in entry(app)
+        assert "in windows of 30 s by" in " ".join(entry(app).split())
+        await press(pilot, "enter")
+        assert isinstance(app.focused, Reader)
+
+    hunt.play(journey, size=(120, 40))
+
+
+def test_a_flag_rule_says_so(hunt: Hunt) -> None:
+    hunt.rules = load([FLAGS], builtin=False)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, "f", "'flag:iam-change", "enter")
+        assert "none of its own: it flags those near" in " ".join(entry(app).split())
+
+    hunt.play(journey, size=(160, 48))
+
+
+def test_off_and_on_reach_the_state_and_the_reading(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = await opened(app, pilot, "x")
+        await until(pilot, lambda: rows.rows[0].state == "off")
+        assert hunt.store.rules_off() == {SERIOUS}
+        assert said(app).startswith("Off: ")
+        assert len(used(hunt)) == 1
+        assert "rule off" in entry(app)
+        await press(pilot, "x")
+        await until(pilot, lambda: rows.rows[0].state == "on")
+        assert hunt.store.rules_off() == frozenset()
+        assert said(app).startswith("On: ")
+        assert len(used(hunt)) == 2
+
+    hunt.play(journey)
+    assert len(hunt.store.alerts()) == 4
+
+
+def test_marked_rules_go_off_together(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = await opened(app, pilot, "asterisk", "x")
+        await until(pilot, lambda: {row.state for row in rows.rows} == {"off"})
+        assert said(app).startswith("Off: 2 rules")
+        assert not rows.marks
+
+    hunt.play(journey)
+
+
+def test_beside_another_trailhound_nothing_is_switched(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path, state=tmp_path / "hunt.db")
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, "x")
+        assert said(app).startswith("read-only: ")
+
+    hunt.play(journey, store=Store.open(tmp_path / "hunt.db", hunt.clock), pipeline=None)
+    assert hunt.store.rules_off() == frozenset()
+
+
+def test_a_mistake_is_shown_in_its_line_and_gone_when_it_is_mended(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = await opened(app, pilot)
+        good = Path("rules/sweep.toml").read_text()
+        path = break_sweep()
+        app.reload_rules()
+        await until(pilot, lambda: rows.rows[0].state == "error")
+        assert said(app) == "Loaded 1 rule, 1 file in error; 6 shows where"
+        await press(pilot, "g")
+        assert "did you mean count_distinct" in " ".join(entry(app).split())
+        assert "Esql.cloud_region_count_distinct = count_distnct(cloud.region)" in entry(app)
+        assert [rule.rule_id for rule in used(hunt)[-1]] == [SERIOUS]
+        path.write_text(good)
+        app.reload_rules()
+        await until(pilot, lambda: {row.state for row in rows.rows} == {"on"})
+        assert len(used(hunt)[-1]) == 2
+
+    hunt.play(journey, size=(160, 48))
+
+
+def test_files_that_did_not_change_are_left_alone_until_asked(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot)
+        app.reload_rules()
+        await until(pilot, lambda: not app._loading_rules)
+        assert used(hunt) == []
+        await press(pilot, "R")
+        await until(pilot, lambda: len(used(hunt)) == 1)
+        assert said(app) == "Loaded 2 rules"
+
+    hunt.play(journey)
+
+
+def test_a_file_in_error_is_not_switched(hunt: Hunt) -> None:
+    break_sweep()
+    hunt.rules = load([Path("rules")], builtin=False)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = await opened(app, pilot, "g", "x")
+        assert rows.cursor_row is not None
+        assert rows.cursor_row.state == "error"
+        assert used(hunt) == []
+
+    hunt.play(journey)
+
+
+@pytest.mark.parametrize("name", ["closing-tag", "action", "clear-screen", "bidi-override"])
+def test_rule_files_may_hold_anything(name: str, hunt: Hunt) -> None:
+    """They may have been downloaded."""
+    payload = PAYLOADS[name]
+    text = Path("rules/sweep.toml").read_text()
+    quoted = '"' + "".join(f"\\U{ord(character):08x}" for character in payload) + '"'
+    Path("rules/sweep.toml").write_text(text.replace('"Instances listed in many regions"', quoted))
+    Path("rules/wrong.toml").write_text(text.replace("| stats", f"| {payload} | stats"), errors="replace")
+    hunt.rules = load([Path("rules")], builtin=False)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = await opened(app, pilot)
+        for _ in rows.rows:
+            assert [what for what in harm(app) if "'@mouse." not in what] == []
+            await press(pilot, "j")
+        assert safe.visible(payload)[:8].strip() in screen_text(app)
+
+    hunt.play(journey, size=(160, 48))
+
+
+GOLDENS = {"rules": "G", "rules-error": "g"}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", GOLDENS)
+def test_screen(name: str, size: tuple[int, int], hunt: Hunt) -> None:
+    if name == "rules-error":
+        break_sweep()
+        hunt.rules = load([Path("rules")], builtin=False)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, GOLDENS[name])
+        compare(f"{name}-{size[0]}x{size[1]}", screen_text(app))
+
+    hunt.play(journey, size=size, toasts=False)

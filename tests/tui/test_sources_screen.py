@@ -1,0 +1,228 @@
+"""The sources screen: what came from where, how fresh it is, what is missing or changed, and the quarantine."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from detector.pipeline import Pipeline
+from detector.sources.directory import Directory
+from detector.store import Feed as Bridge
+from detector.store import Store
+from tests.detector.formats import forms
+from tests.detector.test_completeness import Trail
+from tests.detector.trail import write
+from tests.hostile.payloads import PAYLOADS, harm, screen_text
+from tests.tui.stage import Feed, Hunt, press, said, until
+from tests.tui.test_goldens import SIZES, compare
+from tui.app import HuntApp
+from tui.screens.source_rows import SourceRow, size
+from tui.screens.sources import SourcesScreen
+from tui.widgets.row_list import RowList
+
+HOUR = 3600.0
+
+
+class Reconsidering(Feed):
+    """A pipeline that reads nothing, and counts how often it was told to look at the quarantine again."""
+
+    times = 0
+
+    def reconsider(self) -> None:
+        self.times += 1
+
+
+@pytest.fixture(autouse=True)
+def restless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state is asked as often as something changes."""
+    monkeypatch.setattr("tui.screens.state_list._REST", 0)
+
+
+@pytest.fixture
+def hunt(tmp_path: Path) -> Hunt:
+    """Beside the trail of the stage, one that digests name: a file of it is altered, one is gone; and two bad files."""
+    made = Hunt(tmp_path / "org")
+    made.feed = Reconsidering(made.feed._first)
+    trail = Trail(tmp_path / "org/bucket")
+    trail.files[2].write_bytes(gzip.compress(forms.document(forms.sweep(2)[:-1])))
+    trail.files[7].unlink()
+    write(tmp_path, "org/trail/cut.json", b'{"Records": [')
+    write(tmp_path, "org/trail/odd.json.gz", b"\x1f\x8b\x08\x00odd")
+    read(made, tmp_path)
+    made.clock.now += HOUR / 2
+    return made
+
+
+def read(hunt: Hunt, folder: Path) -> None:
+    Pipeline(hunt.store, hunt.rules, Directory([folder]), 1, clock=hunt.clock).scan(lambda update: None)
+    hunt.clock.now += 2 * HOUR  # digests are believed by now
+    hunt.feed._first = hunt.update(accounting=hunt.store.accounting())
+
+
+async def opened(app: HuntApp, pilot: Pilot[None], *keys: str) -> RowList[SourceRow]:
+    await press(pilot, "5")
+    assert isinstance(app.screen, SourcesScreen)
+    rows: RowList[SourceRow] = app.screen.row_list
+    await until(pilot, lambda: bool(rows.rows))
+    await press(pilot, *keys)
+    return rows
+
+
+def entry(app: HuntApp) -> str:
+    """What is shown of the row, without its breaks."""
+    return " ".join(str(app.screen.query_one("#entry", Static).render()).split())
+
+
+def play(hunt: Hunt, journey: Callable[[HuntApp, Pilot[None]], object], **given: object) -> None:
+    hunt.play(journey, size=(160, 48), **given)  # type: ignore[arg-type]
+
+
+def test_what_is_wrong_comes_first_and_everything_is_there(hunt: Hunt, tmp_path: Path) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = await opened(app, pilot)
+        assert [(row.kind, row.state) for row in rows.rows] == [
+            ("all", ""), ("digest", "modified"), ("digest", "missing"), ("file", "error"), ("file", "error"),
+            ("source", "read"), ("source", "read"), ("region", "quiet")]
+        bucket, trail = (row for row in rows.rows if row.kind == "source")
+        assert (bucket.what, bucket.files) == (str(tmp_path / "org/bucket/AWSLogs"), 14)
+        assert (trail.what, trail.files) == (str(tmp_path / "org/trail"), 3)
+        assert "quarantined: truncated-json" in entry(app)
+
+    play(hunt, journey)
+
+
+def test_a_changed_file_is_an_alert_and_says_by_which_digest(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, "j")
+        assert "CloudTrail log file modified, critical 99" in entry(app)
+        assert "not what CloudTrail delivered" in entry(app)
+        await press(pilot, "j")
+        assert "CloudTrail log file missing, high 73" in entry(app)
+
+    play(hunt, journey)
+
+
+def test_a_region_is_quiet_while_its_digests_come_and_silent_without(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = await opened(app, pilot, "G")
+        assert "quiet: its digests still come" in entry(app)
+        assert "every 15 m" in entry(app)
+        hunt.clock.now += 2 * HOUR
+        app.changed.publish(None)
+        await until(pilot, lambda: any(row.state == "silent" for row in rows.rows))
+        assert [row.kind for row in rows.rows].index("region") < [row.kind for row in rows.rows].index("source")
+        assert "nothing proves that nothing happened" in entry(app)
+
+    play(hunt, journey)
+
+
+def test_a_feed_without_read_only_events_is_blind(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
+    feeds = [Bridge("/feeds/all.json", 9, 4), Bridge("/feeds/writes.json", 5, 0)]
+    monkeypatch.setattr(hunt.store, "feeds", lambda: feeds)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = await opened(app, pilot, "f", "'state:blind", "enter")
+        assert [row.what for row in rows.rows] == ["/feeds/writes.json"]
+        assert "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS" in entry(app)
+
+    play(hunt, journey)
+
+
+def test_the_quarantine_is_opened_read_again_and_ignored(hunt: Hunt) -> None:
+    def states() -> dict[str, tuple[str, str | None]]:
+        return {Path(row.path).name: (row.state, row.reason) for row in hunt.store.files()}
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = await opened(app, pilot, "f", "'kind:file", "enter", "g")
+        assert [Path(row.what).name for row in rows.rows] == ["cut.json", "odd.json.gz"]
+        assert "the JSON ends too early" in entry(app)
+        await press(pilot, "R")
+        await until(pilot, lambda: len(rows.rows) == 1)
+        assert states()["cut.json"] == ("waiting", "retry")
+        assert said(app).startswith("Read again with the next sweep: /")
+        await press(pilot, "x")
+        await until(pilot, lambda: not rows.rows)
+        assert states()["odd.json.gz"] == ("skipped", "ignored")
+        assert isinstance(hunt.feed, Reconsidering)
+        assert hunt.feed.times == 2
+        await until(pilot, lambda: app.picture.unread == 0)
+
+    play(hunt, journey)
+
+
+def test_marked_files_are_decided_on_together(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = await opened(app, pilot, "asterisk", "x")
+        await until(pilot, lambda: all(row.kind != "file" for row in rows.rows))
+        assert said(app) == "Counted as skipped from now on, unless it changes: 2 files"
+        assert hunt.store.accounting().files_skipped["ignored"] == 2
+
+    play(hunt, journey)
+
+
+@pytest.mark.parametrize("key", ["R", "x"])
+def test_what_is_not_in_quarantine_stays(key: str, hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        before = hunt.store.accounting()
+        await opened(app, pilot, "G", key)
+        assert "no file of the quarantine" in said(app)
+        assert hunt.store.accounting() == before
+
+    play(hunt, journey)
+
+
+def test_beside_another_trailhound_nothing_is_decided(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path, state=tmp_path / "hunt.db")
+    write(tmp_path, "trail/cut.json", b'{"Records": [')
+    read(hunt, tmp_path / "trail")
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, "j", "x")
+        assert said(app).startswith("read-only: ")
+
+    play(hunt, journey, store=Store.open(tmp_path / "hunt.db", hunt.clock), pipeline=None)
+    assert len(hunt.store.quarantine()) == 1
+
+
+def test_names_of_files_may_hold_anything(tmp_path: Path) -> None:
+    """Whoever may write to a bucket names its objects."""
+    hunt = Hunt(tmp_path)
+    for payload in list(PAYLOADS.values())[::2]:
+        if len(payload) < 60 and not {"\x00", "\ud800"} & set(payload):
+            write(tmp_path, f"trail/{payload.replace('/', '-')}.json", b'{"Records": [')
+    read(hunt, tmp_path / "trail")
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = await opened(app, pilot, "j")
+        assert len(rows.rows) > 10
+        for _ in rows.rows:
+            assert [what for what in harm(app) if "'@mouse." not in what] == []
+            await pilot.press("j")
+
+    play(hunt, journey)
+
+
+@pytest.mark.parametrize(("number", "words"), [
+    (0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (123_456, "123 kB"), (8_912_000, "8.9 MB"),
+    (5 * 10**15, "5,000.0 TB"),
+])
+def test_sizes(number: int, words: str) -> None:
+    assert size(number) == words
+
+
+GOLDENS: dict[str, Sequence[str]] = {"sources": [], "sources-region": ["G"]}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", GOLDENS)
+def test_screen(name: str, size: tuple[int, int], hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, *GOLDENS[name])
+        compare(f"{name}-{size[0]}x{size[1]}", screen_text(app))
+
+    hunt.play(journey, size=size, toasts=False)

@@ -1,0 +1,168 @@
+"""The lines of a pivot: its events, the questions that they stand under, and what can be asked further of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from detector.ecs import fields
+from detector.guide import by_question
+from detector.lineage import Lineage, Names
+from detector.pivot import Pivot, Progress, Row, counted
+from detector.record import decode
+from detector.search import Selector
+from detector.selectors import field_is, shown
+from tui import format, safe
+from tui.filter import Fields
+from tui.screens.alert_panes import event_key, outcome
+from tui.widgets.columns import Column
+from tui.widgets.line import Cell
+
+
+@dataclass(frozen=True)
+class Head:
+    """A question over the events that answer it; ``folded``: they are not shown."""
+
+    question: str
+    rows: int
+    counted: str
+    folded: bool
+
+
+Line = Head | Row
+
+
+def line_key(line: Line) -> str:
+    return f"\0{line.question}" if isinstance(line, Head) else event_key(line.event)
+
+
+def heading(line: Line) -> Content | None:
+    """How a question is written over its events; None for an event."""
+    if not isinstance(line, Head):
+        return None
+    return Content.assemble((f"{'▸' if line.folded else '▾'} {line.question}", "bold"), f"  {format.count(line.rows)}",
+                            safe.text(f"  {line.counted}", "$foreground-muted"))
+
+
+def under_questions(rows: Iterable[Row], folded: Set[str]) -> Iterator[Line]:
+    """The rows, which are in order of time, under the guide's questions."""
+    for question, held in by_question(rows):
+        yield Head(question, len(held), counted(held), question in folded)
+        if question not in folded:
+            yield from held
+
+
+def _cell(read: Callable[[Row], Cell]) -> Callable[[Line], Cell]:
+    return lambda line: "" if isinstance(line, Head) else read(line)
+
+
+def _marks(row: Row) -> Content:
+    words = [format.FLAG_WORDS.get(flag, flag) for flag in row.flags]
+    return Content.assemble(("own ", "$text-accent") if row.own else "", safe.text(" ".join(words), "$text-warning"))
+
+
+COLUMNS: tuple[Column[Line], ...] = (
+    Column("time", "time (UTC)", 14, _cell(lambda row: format.moment(row.event.time)), survive=0),
+    Column("flags", "flags", 9, _cell(_marks), survive=2),
+    Column("action", "call", 18, _cell(lambda row: row.event.action), survive=1, flex=True),
+    Column("outcome", "outcome", 12, _cell(lambda row: outcome(row.event)), survive=3),
+    Column("region", "region", 14, _cell(lambda row: row.event.region), survive=4),
+    Column("source", "source", 15, _cell(lambda row: row.event.source_address), survive=5),
+    Column("principal", "principal", 16, _cell(lambda row: format.short_arn(row.event.arn) or "no ARN"), survive=6,
+           flex=True),
+    Column("agent", "agent", 14, _cell(lambda row: row.event.user_agent), survive=7, flex=True),
+)
+
+ROW_FIELDS: Fields[Row] = {
+    "call": lambda row: [row.event.action],
+    "service": lambda row: [row.event.provider],
+    "region": lambda row: [row.event.region],
+    "outcome": lambda row: [row.event.error_code or "ok"],
+    "source": lambda row: [row.event.source_address],
+    "agent": lambda row: [row.event.user_agent],
+    "principal": lambda row: [row.event.arn],
+    "role": lambda row: [row.event.role_arn],
+    "key": lambda row: [row.event.access_key],
+    "account": lambda row: [row.event.account],
+    "flag": lambda row: [*row.flags, *(["own"] if row.own else [])],
+    "id": lambda row: [row.event.event_id],
+}
+"""What an event of a pivot can be filtered by."""
+
+
+def term(field: str, value: str, wanted: bool) -> str:
+    """The filter of the rows with, or without, this value; of a value with quotes its longest part between them."""
+    return f'{"" if wanted else "!"}{field}:"{max(value.split(chr(34)), key=len)}"'
+
+
+def further(row: Row) -> list[tuple[str, Selector]]:
+    """What can be asked from an event: its principal, role and key, then each field that its record has a value of.
+
+    Each with its title, which quotes the log.
+    """
+    event = row.event
+    names = (("principal", event.arn, Names(arns=[event.arn])), ("role", event.role_arn, Names(roles=[event.role_arn])),
+             ("access key", event.access_key, Names(keys=[event.access_key])))
+    found: list[tuple[str, Selector]] = [(f"{what} {value}", Lineage(named)) for what, value, named in names if value]
+    try:
+        record = decode(row.raw)
+    except (ValueError, RecursionError):
+        return found  # it came in another form than CloudTrail's own
+    for name, field in fields().items():
+        value = None if name.startswith(_SAME) or name.endswith(".text") else field.read(record)
+        held = value if isinstance(value, list) else [] if value is None else [value]
+        found += [(f"{name} {shown(each)}", field_is(field, shown(each))) for each in held]
+    order = {name: place for place, name in enumerate(_FIRST)}
+    return sorted(found, key=lambda asked: order.get(asked[0].split(" ", 1)[0], len(order)))
+
+
+_FIRST = ("principal", "role", "access", "source.address", "event.action", "user_agent.original", "cloud.region")
+_SAME = ("aws.cloudtrail.flattened.", "@timestamp", "event.ingested", "event.created", "event.original")
+"""Fields that say what another says, or that no two records share."""
+
+
+SPANS = (60, 300, 900, 1800, 3600, 2 * 3600, 6 * 3600, 12 * 3600, 86_400, 3 * 86_400, 7 * 86_400, 30 * 86_400)
+"""Seconds to either side that a pivot is widened and narrowed to."""
+
+
+def reach(pivot: Pivot) -> int:
+    """How far it goes to the farther side, in seconds."""
+    return max(pivot.around - pivot.start, pivot.end - 1 - pivot.around)
+
+
+def resized(pivot: Pivot, step: int) -> Pivot | None:
+    """The pivot one step wider (1) or narrower (-1); None where it goes no further."""
+    now = reach(pivot)
+    spans = [span for span in SPANS if span > now * 1.1] if step > 0 else [span for span in SPANS if span < now * 0.9]
+    return pivot.within(spans[0 if step > 0 else -1]) if spans else None
+
+
+def progress_line(progress: Progress, rows: int, state: str, cells: int) -> Content:
+    """How far the reading has come; ``state`` is ``reading``, ``done`` or ``stopped``."""
+    size = f"{_megabytes(progress.bytes_done)} of {_megabytes(progress.bytes)} MB"
+    files = f"{format.count(progress.files_done)} of {format.plural(progress.files, 'file')}"
+    unread = ""
+    if progress.unread:
+        unread = f" · {format.plural(len(progress.unread), 'file')} not read: {progress.unread[0]}"
+    if state == "done":
+        return Content.assemble(f"{format.plural(rows, 'call')} in {format.plural(progress.files, 'file')}, "
+                                f"{_megabytes(progress.bytes)} MB", safe.text(unread, "$text-warning"))
+    if state == "stopped":
+        return Content.assemble((f"stopped at {progress.share:.0%}", "$text-warning"),
+                                f": {format.plural(rows, 'call')} so far · + and - read again")
+    bar = max(8, min(40, cells - 56))
+    full = int(progress.share * bar)
+    return Content.assemble(("━" * full, "$accent"), ("─" * (bar - full), "$foreground-muted"),
+                            f"  {size} · {files} · {format.plural(rows, 'call')} · ",
+                            ("esc stops", "$foreground-muted"))
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f}" if size >= 1e5 or not size else f"{size / 1e6:.3f}"
+
+
+def narrowed_to(rows: Iterable[Row], pivot: Pivot) -> Sequence[Row]:
+    """Those in its span."""
+    return [row for row in rows if pivot.start <= row.event.time < pivot.end]

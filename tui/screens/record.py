@@ -1,0 +1,38 @@
+"""One raw record, on a screen of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from textual.widget import Widget
+from textual.widgets import Static
+
+from detector.pivot import Row
+from tui import format, safe
+from tui.screens.base import HuntScreen
+from tui.screens.crumbs import crumbs
+from tui.widgets.json_view import JsonView
+from tui.widgets.line import Cell
+
+
+class RecordScreen(HuntScreen):
+    """The record of ``row``; ``trail`` names the screens behind this one."""
+
+    AUTO_FOCUS = "JsonView"
+
+    def __init__(self, trail: Sequence[str], row: Row) -> None:
+        super().__init__()
+        self._trail = (*trail, f"{row.event.action} {format.clock(row.event.time)}Z")
+        self._row = row
+
+    def place(self) -> Cell:
+        return crumbs(self._trail, self.size.width)
+
+    def body(self) -> Iterable[Widget]:
+        position = self._row.event.position
+        yield Static(safe.text(f"{position.source} #{position.index}", "$foreground-muted"), classes="line")
+        yield JsonView()
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one(JsonView).show(self._row.raw)

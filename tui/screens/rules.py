@@ -1,0 +1,221 @@
+"""The rules: what each looks for and has found, which are off, and the files in error with their place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual import work
+from textual.content import Content
+
+from detector.rules import Rule, RuleProblem
+from detector.store import HistoryEntry, RuleCount, StateError
+from tui import format, safe
+from tui.filter import Fields
+from tui.keymap import LIVE, TRIAGE, key
+from tui.screens.entry import Line, facts
+from tui.screens.state_list import StateListScreen
+from tui.widgets.columns import Column
+
+_SHAPES = {"window": "window", "lookback": "look-back", "filter": "each event", "terms": "first time"}
+_NOTHING = RuleCount()
+
+
+@dataclass(frozen=True)
+class RuleRow:
+    """A rule and what it has found; or a file in error, and the line of it that is wrong."""
+
+    rule: Rule | None = None
+    on: bool = True
+    count: RuleCount = _NOTHING
+    signals: int = 0
+    seconds: float | None = None
+    history: tuple[HistoryEntry, ...] = ()
+    problem: RuleProblem | None = None
+    excerpt: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.rule.rule_id if self.rule else f"file {self.path}"
+
+    @property
+    def path(self) -> Path:
+        assert self.rule or self.problem
+        return self.rule.path if self.rule else self.problem.path  # type: ignore[union-attr]
+
+    @property
+    def state(self) -> str:
+        return "error" if self.problem else "on" if self.on else "off"
+
+    @property
+    def name(self) -> str:
+        return self.rule.name if self.rule else self.path.name
+
+    @property
+    def shape(self) -> str:
+        if self.rule is None:
+            return ""
+        return _SHAPES.get(self.rule.query.shape, self.rule.query.shape)
+
+    @property
+    def window(self) -> str:
+        if self.rule is None:
+            return ""
+        return format.span(self.rule.window) if self.rule.window else "–"
+
+    @property
+    def hits(self) -> int:
+        """Events that it counted; for a rule that only flags, those that speak of alerts."""
+        return self.count.hits if self.rule and self.rule.alerts else self.signals
+
+
+FIELDS: Fields[RuleRow] = {
+    "name": lambda row: [row.name],
+    "state": lambda row: [row.state],
+    "severity": lambda row: [row.rule.severity] if row.rule else [],
+    "shape": lambda row: [row.shape],
+    "flag": lambda row: [row.rule.flag] if row.rule and row.rule.flag else [],
+    "tag": lambda row: row.rule.tags if row.rule else [],
+    "id": lambda row: [row.rule.rule_id] if row.rule else [],
+    "file": lambda row: [str(row.path)],
+}
+
+
+class RulesScreen(StateListScreen[RuleRow]):
+    BINDINGS = [
+        key("rule.switch", "x", "switch", "on or off", "Switch the rule off, or on again; what it found stays", TRIAGE,
+            show=True),
+        key("rules.reload", "R", "reload", "reload", "Load the rule files again", LIVE, show=True),
+    ]
+
+    fields = FIELDS
+    empty = "No rule is loaded.\n--rules FILE names some."
+
+    def place(self) -> str:
+        return "trailhound › Rules"
+
+    def columns(self) -> tuple[Column[RuleRow], ...]:
+        return (
+            Column("state", "state", 5, _state, survive=0),
+            Column("severity", "sev", 10, lambda row: format.severity(row.rule.severity) if row.rule else "",
+                   survive=3),
+            Column("name", "rule", 16, lambda row: row.name, survive=1, flex=True),
+            Column("shape", "shape", 10, lambda row: row.shape, survive=6),
+            Column("window", "window", 7, lambda row: row.window, align="right", survive=5),
+            Column("hits", "hits", 7, lambda row: format.count(row.hits) if row.rule else "", align="right", survive=4),
+            Column("alerts", "alerts", 6, _alerts, align="right", survive=2),
+        )
+
+    def row_key(self, row: RuleRow) -> str:
+        return row.key
+
+    def row_style(self, row: RuleRow) -> str:
+        return "$foreground-muted" if row.state == "off" else ""
+
+    def ask(self) -> Sequence[RuleRow]:
+        store, rules = self.hunt.store, self.hunt.rules
+        off, counts, flags = store.rules_off(), store.rule_counts(), store.flag_counts()
+        spent = self.hunt.rule_seconds()
+        broken = [RuleRow(problem=problem, excerpt=_line(problem)) for problem in rules.problems]
+        loaded = [RuleRow(rule, rule.rule_id not in off, counts.get(rule.rule_id, _NOTHING),
+                          flags.get(rule.flag or "", 0), spent.get(rule.rule_id), tuple(store.history(rule.rule_id)))
+                  for rule in rules]
+        return [*broken, *sorted(loaded, key=_order)]
+
+    def whole(self, row: RuleRow) -> list[Line]:
+        return list(_problem_lines(row.problem, row.excerpt) if row.problem else _rule_lines(row))
+
+    def action_reload(self) -> None:
+        self.hunt.reload_rules(asked=True)
+
+    def action_switch(self) -> None:
+        rows = [row for row in self.targets() if row.rule]
+        if rows and self.hunt.may_write():
+            self._switch(rows, on=not rows[0].on)
+
+    @work
+    async def _switch(self, rows: Sequence[RuleRow], on: bool) -> None:
+        try:
+            await asyncio.to_thread(self.hunt.store.switch_rules, [row.key for row in rows], on)
+            self.hunt.use_rules(self.hunt.rules)
+            await self.renew()
+        except StateError as error:
+            self.hunt.say(str(error), severity="error")
+            return
+        self.row_list.marks = ()
+        what = rows[0].name if len(rows) == 1 else format.plural(len(rows), "rule")
+        self.hunt.say(f"On: {what}; what was read is searched again" if on else
+                      f"Off: {what}; what was found stays, and nothing new is looked for")
+
+
+def _order(row: RuleRow) -> tuple[bool, int, str]:
+    """Those that give alerts, the gravest first; then those that only flag."""
+    assert row.rule
+    return not row.rule.alerts, -format.SEVERITIES.index(row.rule.severity), row.name
+
+
+_STATE_STYLE = {"on": "", "off": "$foreground-muted", "error": "$text-error bold"}
+
+
+def _state(row: RuleRow) -> Content:
+    return Content.styled(row.state, _STATE_STYLE[row.state])
+
+
+def _alerts(row: RuleRow) -> str:
+    return format.count(row.count.alerts) if row.rule and row.rule.alerts else ""
+
+
+def _rule_lines(row: RuleRow) -> Iterator[Line]:
+    rule = row.rule
+    assert rule
+    yield safe.text(rule.name, "bold")
+    yield from facts(
+        ("state", "on" if row.on else "off: it is not searched by; x switches it on"),
+        ("severity", f"{rule.severity} {rule.risk_score}" + (", building block" if rule.building_block else "")),
+        ("finds", rule.meaning),
+        ("shape", f"{row.shape} ({', '.join(dict.fromkeys(filter(None, (rule.type, rule.language))))})"),
+        ("window", row.window),
+        ("flag", rule.flag or ""),
+        ("hits", format.count(row.hits) + ("" if rule.alerts else " events near alerts")),
+        ("alerts", format.count(row.count.alerts) if rule.alerts else "none of its own: it flags those near"),
+        ("time", "" if row.seconds is None else f"{row.seconds:.3f} s of searching since it was loaded"),
+        ("tags", ", ".join(rule.tags)),
+        ("id", rule.rule_id),
+        ("file", str(rule.path)),
+    )
+    if rule.description:
+        yield Content("")
+        yield safe.text(rule.description, lines=True)
+    if row.history:
+        yield Content("")
+        yield from (safe.text(f"{format.full_time(entry.at)}  {entry.author}  {entry.kind}", "$foreground-muted")
+                    for entry in row.history)
+
+
+def _problem_lines(problem: RuleProblem, excerpt: str) -> Iterator[Line]:
+    yield safe.text(problem.path.name, "bold")
+    yield from facts(
+        ("state", "error: not searched by; the other rules are"),
+        ("why", problem.message),
+        ("where", f"line {problem.line}, column {problem.column}"),
+        ("file", str(problem.path)),
+    )
+    if excerpt:
+        place = problem.column - 1
+        before, at, after = excerpt[:place].lstrip(), excerpt[place:place + 1], excerpt[place + 1:]
+        yield Content("")
+        yield Content.assemble((f"{problem.line} │ ", "$foreground-muted"), safe.text(before),
+                               safe.text(at or " ", "reverse $text-error"), safe.text(after))
+    yield Content("")
+    yield Content.styled("It is read again when the file is saved.", "$foreground-muted")
+
+
+def _line(problem: RuleProblem) -> str:
+    """The line that is wrong, as the file has it now."""
+    try:
+        lines = problem.path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
+    except OSError:
+        return ""
+    return lines[problem.line - 1] if 0 < problem.line <= len(lines) else ""
