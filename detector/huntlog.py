@@ -210,9 +210,9 @@ def preview(suppression: Suppression, alerts: Iterable[Alert], until: float) -> 
     until = min(until, max((alert.last_event for alert in alerts), default=until))
     meant = [alert for alert in alerts if until - PREVIEW <= alert.last_event <= until and matches(suppression, alert)]
     knowing = taught(suppression, meant)
-    judged = [(alert, news(knowing, alert)) for alert in meant]
-    return Preview([alert for alert, brought in judged if not brought],
-                   [(alert, brought) for alert, brought in judged if brought])
+    outcome = [(alert, news(knowing, alert)) for alert in meant]
+    return Preview([alert for alert, brought in outcome if not brought],
+                   [(alert, brought) for alert, brought in outcome if brought])
 
 
 PREVIEW = 30 * 86_400
