@@ -7,14 +7,14 @@ from pathlib import Path
 
 from detector.store.alerts import LATENESS, Changes
 from detector.store.by_rule import ByRule, RuleCount
-from detector.store.completeness import Completeness, Feed, Finding, Freshness, Quarantined, Volume
+from detector.store.completeness import Completeness, Feed, Finding, Freshness, Quarantined, Volume, judged_at
 from detector.store.correlated import Correlated
 from detector.store.ingest import FileRead, FileRow, Ingest
 from detector.store.state import ReadOnly, StateError
 from detector.store.triage import HistoryEntry, Triage
 
 __all__ = ["LATENESS", "Changes", "Feed", "FileRead", "FileRow", "Finding", "Freshness", "HistoryEntry", "Quarantined",
-           "ReadOnly", "RuleCount", "StateError", "Store", "Volume"]
+           "ReadOnly", "RuleCount", "StateError", "Store", "Volume", "judged_at"]
 
 
 class Store(Ingest, Correlated, Completeness, Triage, ByRule):

@@ -75,6 +75,16 @@ class Freshness(msgspec.Struct, frozen=True):
         return self.proven and self.digested is not None and now - self.digested < _DIGESTS_STOPPED
 
 
+def judged_at(places: Sequence[Freshness], now: float) -> float:
+    """The time by which silence is told: the clock, but in an archive, of which all is old, the newest delivery."""
+    newest = max((place.newest for place in places), default=now)
+    return newest if now - newest > _ARCHIVE else now
+
+
+_ARCHIVE = 86_400.0
+"""Seconds without any delivery at all from which a trail is an archive, and no longer one that has fallen silent."""
+
+
 class Feed(msgspec.Struct, frozen=True):
     """A file of EventBridge events. Without any read-only one it is blind to this hunt, however quiet it looks."""
 

@@ -15,7 +15,7 @@ from detector.pipeline import Pipeline
 from detector.rules import load
 from detector.sources.directory import Directory
 from detector.sources.keys import trail_file
-from detector.store import Store
+from detector.store import Freshness, Store, judged_at
 from detector.store.completeness import PATIENCE
 from tests.detector.formats import forms
 from tui.cli import main
@@ -219,3 +219,15 @@ def test_quarantine_retry_and_ignore(tmp_path: Path, store: Store) -> None:
 def test_names(path: str, expected: tuple[str, str] | None) -> None:
     file = trail_file(path)
     assert (file and (file.region, file.folder)) == expected
+
+
+def test_in_an_archive_silence_is_told_by_its_newest_delivery() -> None:
+    def place(newest: int) -> Freshness:
+        return Freshness("111122223333", "eu-west-1", 9, 900, 90, 0, newest, 300.0, False, None)
+
+    now = 1_800_000_000
+    recent, old = [place(now - 7200), place(now - 60)], [place(now - 90 * 86_400), place(now - 91 * 86_400)]
+    assert judged_at(recent, now) == now
+    assert judged_at(old, now) == now - 90 * 86_400
+    assert judged_at([], now) == now
+    assert [each.late(judged_at(old, now)) for each in old] == [False, True]

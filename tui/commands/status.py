@@ -6,7 +6,7 @@ import argparse
 import time
 
 from detector.record import format_time
-from detector.store import Store
+from detector.store import Store, judged_at
 from detector.visible import visible
 from tui import config
 from tui.cli import RAN
@@ -18,7 +18,9 @@ _SHOWN = 20
 def source_lines(store: Store, now: float) -> list[str]:
     """How fresh each region is, what is in quarantine, what is missing or blind."""
     lines = []
-    for place in store.freshness():
+    places = store.freshness()
+    now = judged_at(places, now)
+    for place in places:
         cadence = "no cadence yet" if place.cadence is None else f"every {place.cadence / 60:,.0f} min"
         verdict = "late" if place.late(now) else "proven by digests" if place.proven else "as usual"
         lines.append(f"{'region':14} {visible(place.account)} {visible(place.region):15} {place.files:>9,} files  "

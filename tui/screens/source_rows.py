@@ -13,7 +13,7 @@ from textual.content import Content
 
 from detector.accounting import Accounting
 from detector.integrity import integrity_alerts
-from detector.store import Feed, Finding, Freshness, Quarantined, Store, Volume
+from detector.store import Feed, Finding, Freshness, Quarantined, Store, Volume, judged_at
 from tui import format, safe
 from tui.filter import Fields
 from tui.screens.entry import Fact, Line, facts
@@ -63,7 +63,9 @@ FIELDS: Fields[SourceRow] = {
 
 def rows(store: Store, where: str, now: float) -> list[SourceRow]:
     """All rows, in the order of the screen. Raises StateError."""
-    regions = [_region(place, now) for place in store.freshness()]
+    places = store.freshness()
+    at = judged_at(places, now)
+    regions = [_region(place, at) for place in places]
     return [
         SourceRow("all", "all", "", where),
         *(SourceRow(f"{found.kind} {found.name}", "digest", found.kind, found.path or found.key, found)
