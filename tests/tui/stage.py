@@ -21,6 +21,7 @@ from detector.store import Store
 from tests.detector.trail import ANA, START, Raw, call, sweep, write
 from tests.hostile.payloads import screen_text
 from tui.app import HuntApp
+from tui.screens.alerts import AlertsScreen
 
 NOW = START + 3 * 3600.0
 KNOWN = {"colon": ":", "full_stop": ".", "minus": "-", "slash": "/", "space": " ", "underscore": "_", "comma": ","}
@@ -128,8 +129,12 @@ class Hunt:
     def play(
         self, journey: Callable[[HuntApp, Pilot[None]], Awaitable[None]], *, size: tuple[int, int] = (80, 24),
         store: Store | None = None, pipeline: Any = "feed", heard: list[Message] | None = None, toasts: bool = True,
+        folded: bool = False,
     ) -> HuntApp:
-        """Open the app, wait until the store and the first update are on screen, and take the journey."""
+        """Open the app, wait until the store and the first update are on screen, and take the journey.
+
+        Every alert is a row of its own unless ``folded``.
+        """
         app = HuntApp(store or self.store, self.rules, self.feed if pipeline == "feed" else pipeline, "AWSLogs/",
                       clock=self.clock)
 
@@ -139,6 +144,8 @@ class Hunt:
                 await until(pilot, lambda: app.picture.loaded)
                 if pipeline == "feed":
                     await until(pilot, lambda: app.picture.live or bool(app.picture.error))
+                if not folded:
+                    _unfold(app)
                 await journey(app, pilot)
 
         asyncio.run(drive())
@@ -149,6 +156,15 @@ class Hunt:
         self.feed.publish(update)
         app.take_batch()
         await pilot.pause()
+
+
+def _unfold(app: HuntApp) -> None:
+    """As the key does, but for the words that it says; the cursor is where the app opens."""
+    assert isinstance(app.screen, AlertsScreen)
+    alerts = app.screen
+    alerts._sweeps.turn_all()
+    alerts.row_list.show([])
+    alerts.show()
 
 
 async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:

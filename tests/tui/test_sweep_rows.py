@@ -54,7 +54,7 @@ def test_what_comes_in_a_rhythm_is_one_row(hunt: Hunt) -> None:
         assert "×4 user/scanner" in shown
         assert "every 30 minutes, 12 regions, 4 times; o unfolds." in shown
 
-    hunt.play(journey, size=(160, 48))
+    hunt.play(journey, size=(160, 48), folded=True)
 
 
 def test_a_key_unfolds_it_and_folds_it_again(hunt: Hunt) -> None:
@@ -69,7 +69,7 @@ def test_a_key_unfolds_it_and_folds_it_again(hunt: Hunt) -> None:
         assert principals(app).count(SCANNER) == 1
         assert rows(app).cursor_row.principal == SCANNER
 
-    hunt.play(journey)
+    hunt.play(journey, folded=True)
 
 
 def test_triage_is_of_all_that_a_row_stands_for(hunt: Hunt) -> None:
@@ -81,7 +81,7 @@ def test_triage_is_of_all_that_a_row_stands_for(hunt: Hunt) -> None:
         assert {one.principal for one in closed} == {SCANNER}
         assert SCANNER not in principals(app)
 
-    hunt.play(journey)
+    hunt.play(journey, folded=True)
 
 
 def test_an_unfolded_alert_is_decided_alone(hunt: Hunt) -> None:
@@ -90,7 +90,7 @@ def test_an_unfolded_alert_is_decided_alone(hunt: Hunt) -> None:
         await press(pilot, "o", "a")
         assert len([one for one in hunt.store.alerts() if one.status == "acknowledged"]) == 1
 
-    hunt.play(journey)
+    hunt.play(journey, folded=True)
 
 
 def test_the_cursor_and_a_mark_stay_on_the_row_as_the_next_one_comes(hunt: Hunt) -> None:
@@ -106,7 +106,7 @@ def test_the_cursor_and_a_mark_stay_on_the_row_as_the_next_one_comes(hunt: Hunt)
         await press(pilot, "a")
         assert {one.principal for one in app.picture.alerts.values() if one.status == "acknowledged"} == {SCANNER}
 
-    hunt.play(journey)
+    hunt.play(journey, folded=True)
 
 
 def test_all_alerts_of_a_row_can_be_gone_through(hunt: Hunt) -> None:
@@ -119,17 +119,34 @@ def test_all_alerts_of_a_row_can_be_gone_through(hunt: Hunt) -> None:
             seen |= {app.screen.alert.alert_id} if app.screen.alert else set()
         assert len(seen) == len(hunt.store.alerts())
 
-    hunt.play(journey)
+    hunt.play(journey, folded=True)
 
 
 def test_one_sweep_by_several_rules_folds_too(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        assert principals(app).count(CAT) == 2
-        await press(pilot, "g", "o")
         assert principals(app).count(CAT) == 1
+        await press(pilot, "g")
         assert "2 alerts of one sweep; o unfolds." in screen_text(app)
+        await press(pilot, "o")
+        assert principals(app).count(CAT) == 2
 
-    hunt.play(journey)
+    hunt.play(journey, folded=True)
+
+
+def test_a_key_unfolds_all_and_folds_them_again(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        folded = len(rows(app).rows)
+        await press(pilot, "G", "O")
+        assert len(rows(app).rows) == len(hunt.store.alerts()) > folded
+        here = rows(app).cursor_row
+        await press(pilot, "o")
+        assert len(rows(app).rows) <= len(hunt.store.alerts())
+        await press(pilot, "O")
+        assert len(rows(app).rows) == folded
+        assert here is not None and rows(app).cursor_row is not None
+        assert rows(app).cursor_row.principal == here.principal
+
+    hunt.play(journey, folded=True)
 
 
 def test_who_swept_once_stands_alone(hunt: Hunt) -> None:
@@ -138,7 +155,7 @@ def test_who_swept_once_stands_alone(hunt: Hunt) -> None:
         await press(pilot, "G", "o")
         assert principals(app).count(BEN) == 1
 
-    hunt.play(journey)
+    hunt.play(journey, folded=True)
 
 
 def test_another_severity_does_not_hide_in_the_row() -> None:

@@ -37,6 +37,7 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
         key("alerts.sort", "s", "sort", "sort", "Choose what the list is sorted by", FIND),
         key("alerts.reverse", "S", "reverse", "reverse", "Turn the order round", FIND),
         key("alerts.fold", "o", "fold", "fold sweep", "Make the alerts of a sweep one row, or unfold them", FIND),
+        key("alerts.fold_all", "O", "fold_all", "fold all", "Unfold every sweep, or make each one row again", FIND),
         key("alerts.follow", "F", "toggle_follow", "follow", "Stay on the first alert as new ones come", LIVE),
         key("alerts.pause", "P", "toggle_pause", "pause", "Hold the list still while reading goes on", LIVE),
         key("alerts.serious", "e", "serious(1)", "next serious", "Go to the next alert that is high or critical", MOVE),
@@ -199,6 +200,15 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
             self._go_to(alert.alert_id)
         else:
             self.hunt.say("This alert is a sweep of its own")
+
+    def action_fold_all(self) -> None:
+        here = self.row_list.cursor_row
+        folded = self._sweeps.turn_all()
+        self._unpause()
+        self.show()
+        if here is not None:
+            self._go_to(here.alert_id)
+        self.hunt.say("Each sweep is one row; o unfolds one" if folded else "Every alert is a row of its own")
 
     def action_toggle_hidden(self) -> None:
         self._show_hidden = not self._show_hidden

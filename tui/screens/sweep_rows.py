@@ -22,11 +22,6 @@ class Together:
         """The id of its first alert, which stays as others come."""
         return self.ids[0]
 
-    @property
-    def folded_at_first(self) -> bool:
-        """What comes in a rhythm is one row until it is unfolded; a single sweep is its alerts until it is folded."""
-        return self.rhythm.period is not None
-
     def __str__(self) -> str:
         """``every hour, 17 regions, 31 times``; of one sweep how many alerts it has."""
         return str(self.rhythm) if self.rhythm.times > 1 else f"{len(self.ids)} alerts of one sweep"
@@ -38,7 +33,9 @@ class SweepRows:
     def __init__(self) -> None:
         self._shape: list[tuple[str, int, str]] = []
         self._of: dict[str, Together] = {}
+        self._unfolded = False
         self._turned: set[str] = set()
+        """The rows that are not as most are."""
         self._alerts: dict[str, Alert] = {}
 
     def fold(self, alerts: Sequence[Alert]) -> list[Alert]:
@@ -52,7 +49,7 @@ class SweepRows:
     def folded(self, alert: Alert) -> Together | None:
         """The folded row that the alert is in."""
         row = self._of.get(alert.alert_id)
-        return row if row and row.folded_at_first is not (row.name in self._turned) else None
+        return row if row and self._unfolded is (row.name in self._turned) else None
 
     def key(self, alert: Alert) -> str:
         """What the alert's row is known by."""
@@ -63,6 +60,12 @@ class SweepRows:
         """The alerts that its row stands for."""
         row = self.folded(alert)
         return [self._alerts[name] for name in row.ids] if row else [alert]
+
+    def turn_all(self) -> bool:
+        """Unfold every row, or fold them all again; whether they are folded now."""
+        self._unfolded = not self._unfolded
+        self._turned.clear()
+        return not self._unfolded
 
     def turn(self, alert: Alert) -> bool:
         """Fold the row that the alert is in, or unfold it; False where it stands alone."""
