@@ -50,8 +50,8 @@ class Sweep(msgspec.Struct, frozen=True):
 
     @property
     def worst(self) -> Alert:
-        """The alert with the highest risk, the first of equals."""
-        return max(self.alerts, key=lambda alert: alert.score)
+        """The alert with the highest risk; of equals the one over the most regions and events, then the first."""
+        return max(self.alerts, key=lambda alert: (alert.score, len(alert.facets.regions), alert.event_count))
 
 
 class Recurring(msgspec.Struct, frozen=True):
