@@ -19,7 +19,7 @@ from detector.asn import AsnError
 from detector.pipeline import Pipeline, Update
 from detector.rules import RuleSet
 from detector.store import StateError, Store
-from tui import format, safe
+from tui import format, safe, times
 from tui.decisions import Decisions
 from tui.keymap import APP, OPEN, KeysProvider, key
 from tui.messages import Arrived, IngestStopped, Loaded, Unreadable
@@ -76,6 +76,7 @@ class HuntApp(App[None]):
         key("area.sources", "5", "area('sources')", "sources", "Go to what was read and what could not be", OPEN),
         key("area.rules", "6", "area('rules')", "rules", "Go to the rules: on or off, and what they found", OPEN),
         key("palette", "colon,ctrl+p", "command_palette", "commands", "Find a command by its name", APP),
+        key("times", "t", "next_times", "times", "Say times in UTC, in local time, or as how long ago", APP),
         key("theme", "T", "next_theme", "theme", "Change between dark and light", APP),
         key("quit", "ctrl+q", "quit", "quit", "Leave trailhound", APP, everywhere=True),
         key("help", "question_mark,f1", "help", "keys", "Show every key of this screen", APP, show=True),
@@ -90,6 +91,7 @@ class HuntApp(App[None]):
         self.rules = rules
         self.where = where
         self.now = clock
+        times.use("UTC", clock)
         self.picture = Picture()
         self.decisions = Decisions(store, self.picture, changed=self._publish, reload=self.reload)
         self.changed: Signal[None] = Signal(self, "changed")
@@ -311,6 +313,12 @@ class HuntApp(App[None]):
     def _quit_answered(self, leave: bool | None) -> None:
         if leave:
             self.exit()
+
+    def action_next_times(self) -> None:
+        times.use(times.following())
+        self.say({"UTC": "Times are UTC", "local": "Times are those of your own zone",
+                  "relative": "Times are how long ago; among an alert's calls, how long after the first"}[times.mode])
+        self._publish()
 
     def action_next_theme(self) -> None:
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name

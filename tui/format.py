@@ -5,16 +5,15 @@ The results still hold the log's own characters: the sinks (``tui.safe``, the li
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from detector.alert import Alert, Event, Flag
 from detector.baseline import first_seen
-from detector.record import format_time
 from detector.risk import in_words
 from detector.tells import tells
+from tui import times
 
 if TYPE_CHECKING:
     from detector.rules import Rule
@@ -129,24 +128,52 @@ def state(alert: Alert) -> str:
 
 
 def moment(seconds: float) -> str:
-    """``03-01 11:58:02``, UTC, for lists."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%m-%d %H:%M:%S")
+    """``03-01 11:58:02``, for lists; ``3 h 02 m ago`` where times are relative."""
+    return _ago(seconds) if times.mode == "relative" else times.at(seconds).strftime("%m-%d %H:%M:%S")
 
 
-def clock(seconds: float) -> str:
-    """``11:58:02``, UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%H:%M:%S")
+def minute(seconds: float) -> str:
+    """``03-01 11:58``, for narrow lists; ``3 h ago`` where times are relative."""
+    return _ago(seconds, age) if times.mode == "relative" else times.at(seconds).strftime("%m-%d %H:%M")
+
+
+def clock(seconds: float, start: float) -> str:
+    """``11:58:02``, of something that began at ``start``; where times are relative, how long after: ``+02:05``."""
+    if times.mode != "relative":
+        return times.at(seconds).strftime("%H:%M:%S")
+    after = max(0, int(seconds - start))
+    hours, minutes = divmod(after // 60, 60)
+    return f"+{age(after)}" if hours > 9 else f"+{hours}:{minutes:02}:{after % 60:02}" if hours else \
+        f"+{minutes:02}:{after % 60:02}"
 
 
 def full_time(seconds: float) -> str:
-    """``2026-03-01 11:58:02Z``."""
-    return format_time(seconds).replace("T", " ")
+    """``2026-03-01 11:58:02Z``; ``2026-03-01 12:58:02+01:00``; ``2026-03-01 11:58:02Z, 3 h 02 m ago``."""
+    at = times.at(seconds)
+    stamp = f"{at:%Y-%m-%d %H:%M:%S}{times.zone(at)}"
+    return f"{stamp}, {_ago(seconds)}" if times.mode == "relative" else stamp
 
 
 def between(start: float, end: float) -> str:
     """``2026-03-01 11:58:00–11:58:30Z``; the second date only where it is another day."""
-    first, last = full_time(start), full_time(end)
-    return f"{first[:-1]}–{last[11:] if first[:10] == last[:10] else last}"
+    first, last = times.at(start), times.at(end)
+    until = f"{last:%H:%M:%S}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M:%S}"
+    stamp = f"{first:%Y-%m-%d %H:%M:%S}–{until}{times.zone(last)}"
+    return f"{stamp}, {_ago(start)}" if times.mode == "relative" else stamp
+
+
+def begun(start: float, end: float | None = None) -> str:
+    """``03-01 11:58:00–11:58:30Z``, in as few cells as it takes; ``3 h 02 m ago`` where times are relative."""
+    if times.mode == "relative":
+        return _ago(start)
+    until = f"–{times.at(end):%H:%M:%S}" if end is not None else ""
+    return f"{moment(start)}{until}{times.zone(times.at(start))}"
+
+
+def _ago(seconds: float, length: Callable[[float], str] | None = None) -> str:
+    past = times.now() - seconds
+    said = (length or span)(abs(past))
+    return f"{said} ago" if past >= 0 else f"in {said}"
 
 
 def span(seconds: float) -> str:

@@ -20,8 +20,8 @@ from tui import format, safe
 from tui.keymap import MOVE, OPEN, OUT, key
 from tui.screens.alert_columns import severity
 from tui.screens.alert_panes import (
-    CALLS,
     FieldRow,
+    call_columns,
     event_key,
     field_columns,
     field_rows,
@@ -99,7 +99,7 @@ class AlertScreen(TriageScreen, SearchScreen):
             yield Entry(id="summary")
         yield PaneBar(PANES)
         with ContentSwitcher(initial="calls"):
-            yield RowList(CALLS, key=event_key, empty="Reading the calls …", id="calls")
+            yield RowList(call_columns(self._first_call), key=event_key, empty="Reading the calls …", id="calls")
             yield RowList(field_columns(self._field_cells), key=lambda row: row.key, id="fields",
                           empty="The rule returned no fields.")
             yield JsonView(id="raw")
@@ -115,8 +115,11 @@ class AlertScreen(TriageScreen, SearchScreen):
         if alert is None:
             return "Alerts"
         start, end = (alert.window.start, alert.window.end) if alert.window else (alert.first_event, alert.last_event)
-        until = f"–{format.clock(end)}" if self.size.width >= WIDE else ""
-        return Content.assemble("Alerts › ", safe.text(format.principal(alert)), f"  {format.moment(start)}{until}Z")
+        when = format.begun(start, end if self.size.width >= WIDE else None)
+        return Content.assemble("Alerts › ", safe.text(format.principal(alert)), f"  {when}")
+
+    def _first_call(self) -> float:
+        return self.alert.first_event if self.alert else 0
 
     def facts(self) -> Sequence[Cell]:
         alert = self.alert
@@ -156,6 +159,10 @@ class AlertScreen(TriageScreen, SearchScreen):
             self._guide_of = alert.rule.id
             guide = (rule.note or "This rule has no guide.") if rule else "The rule of this alert is not loaded."
             self.query_one(Markdown).update(safe.visible(guide, len(guide), lines=True))
+
+    def redraw(self) -> None:
+        self._shown = None
+        super().redraw()
 
     @work(exclusive=True, group="guide")
     async def _run_guide(self, alert: Alert) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from textual.content import Content
 
 from detector.alert import Alert
-from tui import format, safe
+from tui import format, safe, times
 from tui.theme import SEVERITY_STYLE
 from tui.widgets.columns import Column
 
@@ -19,7 +19,7 @@ def severity(alert: Alert) -> Content:
 
 
 COLUMNS: tuple[Column[Alert], ...] = (
-    Column("time", "time (UTC)", 14, lambda alert: format.moment(alert.first_event), survive=0),
+    Column("time", times.heading, 14, lambda alert: format.moment(alert.first_event), survive=0),
     Column("severity", "severity", 10, severity, survive=1),
     Column("principal", "principal", 15, format.principal, survive=2, flex=True),
     Column("account", "account", 12, lambda alert: format.one_of(alert.facets.accounts, "account"), survive=9),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from detector.alert import Alert, Event, Value
-from tui import format, safe
+from tui import format, safe, times
 from tui.screens.entry import Line, facts
 from tui.widgets.columns import Column
 
@@ -31,15 +31,18 @@ def event_key(event: Event) -> str:
     return f"{event.account} {event.event_id}"
 
 
-CALLS: tuple[Column[Event], ...] = (
-    Column("time", "time", 8, lambda event: format.clock(event.time), survive=0),
-    Column("region", "region", 14, lambda event: event.region, survive=1),
-    Column("action", "call", 18, lambda event: event.action, survive=4),
-    Column("outcome", "outcome", 14, outcome, survive=2),
-    Column("source", "source", 15, lambda event: event.source_address, survive=3),
-    Column("agent", "agent", 14, lambda event: event.user_agent, survive=5, flex=True),
-    Column("place", "record", 24, place, survive=6, flex=True),
-)
+def call_columns(start: Callable[[], float]) -> tuple[Column[Event], ...]:
+    """The columns of an alert's calls; ``start`` gives the epoch second of its first one."""
+    return (
+        Column("time", lambda: "after" if times.mode == "relative" else "time", 8,
+               lambda event: format.clock(event.time, start()), survive=0),
+        Column("region", "region", 14, lambda event: event.region, survive=1),
+        Column("action", "call", 18, lambda event: event.action, survive=4),
+        Column("outcome", "outcome", 14, outcome, survive=2),
+        Column("source", "source", 15, lambda event: event.source_address, survive=3),
+        Column("agent", "agent", 14, lambda event: event.user_agent, survive=5, flex=True),
+        Column("place", "record", 24, place, survive=6, flex=True),
+    )
 
 
 @dataclass(frozen=True)

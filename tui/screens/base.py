@@ -10,10 +10,11 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tui import safe
+from tui import safe, times
 from tui.keymap import OPEN, key
 from tui.screens.key_line import KeyLine
 from tui.widgets.line import Cell
+from tui.widgets.row_view import RowView
 from tui.widgets.status import AccountingLine, State, TopLine, live_state
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class HuntScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._composed = False
+        self._times: times.Mode = times.mode
 
     @property
     def hunt(self) -> HuntApp:
@@ -76,6 +78,12 @@ class HuntScreen(Screen[None]):
         """Draw what the picture holds now. Called when it has changed while this screen is in front, and when this
         screen comes to the front."""
 
+    def redraw(self) -> None:
+        """Draw again all that says a time: the analyst wants them said in another way."""
+        for rows in self.query(RowView):
+            rows.redraw()
+        self.show()
+
     def on_mount(self) -> None:
         self._composed = True
         self.hunt.changed.subscribe(self, lambda _: self._changed())
@@ -86,13 +94,20 @@ class HuntScreen(Screen[None]):
     def _changed(self) -> None:
         """Draw, if in front: what lies under a form or another screen holds still, and is drawn when it comes back."""
         if self._in_front:
-            self.show()
+            if self._times == times.mode:
+                self.show()
+            else:
+                self._times = times.mode
+                self.redraw()
             self.show_status()
 
     def tick(self) -> None:
         """Once a second: time has passed."""
         if self._in_front:
             self.show_status()
+            if times.mode == "relative":
+                for rows in self.query(RowView):
+                    rows.redraw()
 
     @property
     def _in_front(self) -> bool:

@@ -24,7 +24,7 @@ from tui.widgets.row_list import RowList
 EMPTY = "No notes yet.\nc on an alert writes one, ! escalates;\neach keeps what the alert then knew."
 
 COLUMNS: tuple[Column[Note], ...] = (
-    Column("time", "written", 11, lambda note: format.moment(note.created)[:-3], survive=0),
+    Column("time", "written", 11, lambda note: format.minute(note.created), survive=0),
     Column("verdict", "verdict", 10, lambda note: verdict(note.words.verdict), survive=1),
     Column("principal", "principal", 12, lambda note: format.short_arn(note.context.principal) or "no ARN", survive=2,
            flex=True),

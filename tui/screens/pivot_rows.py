@@ -14,7 +14,7 @@ from detector.pivot import Pivot, Progress, Row, counted
 from detector.record import decode
 from detector.search import Selector
 from detector.selectors import field_is, shown
-from tui import format, safe
+from tui import format, safe, times
 from tui.filter import Fields
 from tui.screens.alert_panes import event_key, outcome
 from tui.widgets.columns import Column
@@ -64,7 +64,7 @@ def _marks(row: Row) -> Content:
 
 
 COLUMNS: tuple[Column[Line], ...] = (
-    Column("time", "time (UTC)", 14, _cell(lambda row: format.moment(row.event.time)), survive=0),
+    Column("time", times.heading, 14, _cell(lambda row: format.moment(row.event.time)), survive=0),
     Column("flags", "flags", 9, _cell(_marks), survive=2),
     Column("action", "call", 18, _cell(lambda row: row.event.action), survive=1, flex=True),
     Column("outcome", "outcome", 12, _cell(lambda row: outcome(row.event)), survive=3),

@@ -22,7 +22,7 @@ class RecordScreen(HuntScreen):
 
     def __init__(self, trail: Sequence[str], row: Row) -> None:
         super().__init__()
-        self._trail = (*trail, f"{row.event.action} {format.clock(row.event.time)}Z")
+        self._trail = (*trail, f"{row.event.action} {format.begun(row.event.time)}")
         self._row = row
 
     def place(self) -> Cell:

@@ -14,7 +14,7 @@ from textual.content import Content
 from detector.accounting import Accounting
 from detector.integrity import integrity_alerts
 from detector.store import Feed, Finding, Freshness, Quarantined, Store, Volume, judged_at
-from tui import format, safe
+from tui import format, safe, times
 from tui.filter import Fields
 from tui.screens.entry import Fact, Line, facts
 
@@ -161,7 +161,9 @@ def _freshness(place: Freshness, state: str, now: float) -> Iterator[Line]:
 
 
 def _time(at: int | None, now: float) -> str:
-    return "no record has a time" if at is None else f"{format.full_time(at)}, {format.age(now - at)} ago"
+    if at is None:
+        return "no record has a time"
+    return format.full_time(at) + ("" if times.mode == "relative" else f", {format.age(now - at)} ago")
 
 
 def accounting_lines(accounting: Accounting) -> Iterator[Line]:

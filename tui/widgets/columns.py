@@ -18,12 +18,12 @@ GAP = 2
 class Column(Generic[R]):
     """One column. ``cell`` gives what it shows of a row; a plain ``str`` is taken for log text and made visible.
 
-    ``width`` is in cells. As the width shrinks, columns go one by one, the highest ``survive`` first. A ``flex`` column
-    also takes a share of the width that is to spare.
+    ``title`` is a word of ours, or what gives one that changes. ``width`` is in cells. As the width shrinks, columns go
+    one by one, the highest ``survive`` first. A ``flex`` column also takes a share of the width that is to spare.
     """
 
     key: str
-    title: str
+    title: str | Callable[[], str]
     width: int
     cell: Callable[[R], Cell]
     align: Literal["left", "right"] = "left"

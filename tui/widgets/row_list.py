@@ -100,7 +100,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
             line = 0
         else:
             self._cursor, held = (successor(old_keys, index, self._keys) for index in (self._cursor, held))
-        self._redraw()
+        self.redraw()
         self.set_rows(len(rows))
         self.scroll_top(held - line)
         if self._marks:
@@ -133,7 +133,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
     def set_highlight(self, pattern: re.Pattern[str] | None) -> None:
         """Paint where ``pattern`` is found in the columns that are shown; ``next_hit`` goes there."""
         self._pattern = pattern
-        self._redraw()
+        self.redraw()
 
     def next_hit(self, *, here: bool = False) -> None:
         """Move to the next row with a hit, going round at the end; ``here``: the cursor's own row counts too.
@@ -222,5 +222,5 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
             self.post_message(self.MarksChanged(self, marks))
 
     def on_resize(self) -> None:
-        self._redraw()
+        self.redraw()
         self.reveal(self._cursor)

@@ -120,9 +120,10 @@ class RowView(LineScroll, Generic[R]):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._redraw()
+        self.redraw()
 
-    def _redraw(self) -> None:
+    def redraw(self) -> None:
+        """Draw every row again: what its cells say may have changed with the time."""
         self._strips.clear()
         self.refresh()
 
@@ -154,8 +155,9 @@ class RowView(LineScroll, Generic[R]):
             arrow = ""
             if self._sort and self._sort[0] == column.key:
                 arrow = "↓" if self._sort[1] else "↑"
-            title = Content(safe.clip(column.title, cells - len(arrow)) + arrow)
-            drawn += [*pieces(title, cells, column.align, base, self.app), (" " * GAP, base)]
+            title = column.title if isinstance(column.title, str) else column.title()
+            shown = Content(safe.clip(title, cells - len(arrow)) + arrow)
+            drawn += [*pieces(shown, cells, column.align, base, self.app), (" " * GAP, base)]
         return strip(drawn, self.cells, base)
 
     def _row(self, index: int, at_cursor: bool, marked: bool) -> Strip:

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from detector.accounting import Accounting
-from detector.record import format_time
+from tui import times
 from tui.widgets.line import Cell, content
 
 State = Literal["live", "reading", "paused", "read-only", "stopped"]
@@ -33,9 +33,11 @@ def live_state(state: State, newest: int | None, now: float) -> Content:
     if newest is None:
         return said
     behind = max(0, int(now - newest))
-    stamp = format_time(newest)
-    time = stamp[11:] if behind < _DAY else stamp
-    return Content.assemble(said, (f"  newest {time} ({_span(behind)} behind)", "$foreground-muted"))
+    if times.mode == "relative":
+        return Content.assemble(said, (f"  newest {_span(behind)} ago", "$foreground-muted"))
+    at = times.at(newest)
+    stamp = f"{at:%H:%M:%S}" if behind < _DAY else f"{at:%Y-%m-%dT%H:%M:%S}"
+    return Content.assemble(said, (f"  newest {stamp}{times.zone(at)} ({_span(behind)} behind)", "$foreground-muted"))
 
 
 _DAY = 86_400

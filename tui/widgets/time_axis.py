@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.record import format_time
+from tui import times
 
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400)
 """Sizes of a bucket in seconds; beyond, whole days."""
@@ -52,10 +52,10 @@ class TimeAxis:
 
     def clock(self, time: int) -> str:
         """``time`` as exactly as the buckets need it."""
-        stamp = format_time(time)
+        at = times.at(time)
         if self.step >= 86_400:
-            return stamp[:10]
-        return stamp[11:19] if self.step < 60 else stamp[11:16] if self._in_one_day else stamp[5:16].replace("T", " ")
+            return f"{at:%Y-%m-%d}"
+        return f"{at:%H:%M:%S}" if self.step < 60 else f"{at:%H:%M}" if self._in_one_day else f"{at:%m-%d %H:%M}"
 
     def ticks(self) -> list[tuple[int, str]]:
         """What to write above the buckets, each with its cell: the first time whole, then what changes, evenly."""
@@ -75,7 +75,7 @@ class TimeAxis:
 
     @property
     def _in_one_day(self) -> bool:
-        return self.start // 86_400 == (self.start + self.count * self.step - 1) // 86_400
+        return times.at(self.start).date() == times.at(self.start + self.count * self.step - 1).date()
 
 
 def _count(start: int, end: int, step: int) -> int:
