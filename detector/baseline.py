@@ -7,13 +7,13 @@ function of the records read, whatever their order, and older logs that come lat
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from detector.record import Caller, Head, parse_time
+from detector.record import Call, Head
 
 Kind = Literal["account", "principal", "access-key", "region", "changed-region", "principal-region",
                "principal-agent", "principal-network"]
@@ -90,69 +90,45 @@ def lasting(seconds: int) -> str:
     return f"{seconds} s"
 
 
-def collect(heads: Iterable[Head], into: Spans) -> None:
-    """Add what these records show to ``into``. All of them have a usable event time."""
-    principals, families, networks, times = (
-        _Memo(_principal), _Memo(_family), _Memo(_network), _Memo(parse_time))
-    seen: dict[_Facts, list[int]] = {}
-    for head in heads:
-        who = head.user_identity or _NOBODY
-        access_key = who.access_key_id
-        if access_key and access_key[:4] != _LONG_TERM:
-            access_key = None
-        facts = (principals[who.arn], access_key, who.account_id or head.recipient_account_id, head.aws_region,
-                 families[head.user_agent], networks[head.source_ip_address], head.read_only is False)
-        time = times[head.event_time]
-        span = seen.get(facts)
-        if span is None:
-            seen[facts] = [time, time]
-        elif time < span[0]:
-            span[0] = time
-        elif time > span[1]:
-            span[1] = time
-    for facts, (first, last) in seen.items():
+def collect(spans: Mapping[Call, tuple[int, int]], into: Spans) -> None:
+    """Add what these calls show, each with its first and last event time, to ``into``."""
+    seen: dict[_Facts, tuple[int, int]] = {}
+    for call, span in spans.items():
+        widen(seen, _facts(call), span)
+    for facts, span in seen.items():
         for sight in _sights(*facts):
-            widen(into, sight, (first, last))
+            widen(into, sight, span)
 
 
 _Facts = tuple[str | None, str | None, str | None, str | None, str | None, str | None, bool]
-_NOBODY = Caller()
+_REMEMBERED = 1 << 14
 _LONG_TERM = "AKIA"
 
 
-class _Memo(dict[str | None, Any]):
-    """What a function says of each text, asked once."""
-
-    def __init__(self, function: Callable[[str | None], Any]) -> None:
-        super().__init__()
-        self._function = function
-
-    def __missing__(self, text: str | None) -> Any:
-        found = self[text] = self._function(text)
-        return found
-
-
-def _principal(arn: str | None) -> str | None:
-    return principal_of(arn) if arn else None
+@lru_cache(_REMEMBERED)
+def _facts(call: Call) -> _Facts:
+    head = Head(None, *call)
+    who = head.caller
+    key = who.access_key_id
+    return (principal_of(who.arn) if who.arn else None, key if key and key.startswith(_LONG_TERM) else None,
+            who.account_id or head.recipient_account_id, head.aws_region,
+            agent_family(head.user_agent) if head.user_agent else None,
+            network_of(head.source_ip_address) if head.source_ip_address else None, head.read_only is False)
 
 
-def _family(user_agent: str | None) -> str | None:
-    return agent_family(user_agent) if user_agent else None
-
-
-def _network(address: str | None) -> str | None:
-    return network_of(address) if address else None
-
-
-def widen(spans: Spans, sight: Sight, span: tuple[int, int]) -> None:
-    held = spans.get(sight)
+def widen(spans: dict[_K, tuple[int, int]], name: _K, span: tuple[int, int]) -> None:
+    """Make the span of ``name`` reach over ``span`` too."""
+    held = spans.get(name)
     if held is None:
-        spans[sight] = span
+        spans[name] = span
     elif span[0] < held[0] or span[1] > held[1]:
-        spans[sight] = min(held[0], span[0]), max(held[1], span[1])
+        spans[name] = min(held[0], span[0]), max(held[1], span[1])
 
 
-@lru_cache(1 << 16)
+_K = TypeVar("_K")
+
+
+@lru_cache(_REMEMBERED)
 def _sights(principal: str | None, access_key: str | None, account: str | None, region: str | None,
             family: str | None, network: str | None, changes: bool) -> tuple[Sight, ...]:
     found: list[Sight] = []

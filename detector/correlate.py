@@ -18,9 +18,9 @@ import msgspec
 
 from detector.alert import Alert, Event, Flag, Risk
 from detector.baseline import Baseline, is_new
-from detector.lineage import Lineage
+from detector.lineage import STS, Lineage
 from detector.presence import Marks, carried, held, marks_of, unpacked
-from detector.record import Record
+from detector.record import Call, Head, Record
 from detector.risk import RiskTable
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
@@ -71,10 +71,15 @@ def signals(due: Sequence[Due], pieces: Iterable[Piece], flagging: Dispatch,
     found: dict[str, Signals] = {}
     issuing: dict[str, list[Event]] = defaultdict(list)
     own = {each.watch.name: {event.event_id for event in each.own} for each in due}
+
+    def telling(call: Call) -> bool:
+        """Whether such a record may be a signal, or open a session."""
+        return bool(flagging.wanting(call)) or Head(None, *call).event_source == STS
+
     for path, watches in by_file(due, pieces).items():
         if stop.is_set():
             break
-        for watch, event, record, _raw in search(path, watches):
+        for watch, event, record, _raw in search(path, watches, telling):
             near = found.setdefault(watch.name, Signals(watch.selector, defaultdict(list)))
             if event.issued_key:
                 issuing[watch.name].append(event)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import msgspec
 
@@ -53,27 +53,39 @@ class Lineage(msgspec.Struct, frozen=True):
         return Lineage(self.own, Names(sorted(arns - {""} - set(self.own.arns)), [],
                                        sorted(keys - {""} - set(self.own.keys))))
 
-    def admitting(self) -> Callable[[Head], bool] | None:
-        """A test that each of its records passes by its head; None where heads cannot tell."""
-        arns, keys = {*self.own.arns, *self.hop.arns}, {*self.own.keys, *self.hop.keys}
-        sessions = {session_of(role) for role in self.own.roles}
-        if None in sessions:
-            return None
-
-        def admits(head: Head) -> bool:
-            who = head.user_identity
-            if who is not None and (who.arn in arns or who.access_key_id in keys or (
-                    bool(sessions) and who.arn is not None and principal_of(who.arn) in sessions)):
-                return True
-            return head.event_source == "sts.amazonaws.com"  # it may have issued one of the keys
-
-        return admits
+    def names(self) -> frozenset[str] | None:
+        """Of which each of its records carries one, by ``names_of`` or as ``issued``; None where that does not tell."""
+        names = {*self.own.keys, *self.hop.keys, *map(principal_of, (*self.own.arns, *self.hop.arns))}
+        for role in self.own.roles:
+            if (session := session_of(role)) is None:
+                return None
+            names.add(session)
+        return frozenset(names)
 
     def needles(self) -> list[bytes] | None:
         """Bytes of which one stands in each record that it includes; None where no such bytes can be relied on."""
         names = [*self.own.arns, *self.own.roles, *self.own.keys, *self.hop.arns, *self.hop.keys]
         found = {needle(name.rpartition(":")[2]) for name in names}
         return None if None in found else sorted(part for part in found if part)
+
+
+STS = "sts.amazonaws.com"
+"""Whose calls open sessions: a record of its may carry a key that it ``issued``."""
+
+
+def names_of(head: Head) -> set[str]:
+    """The names by which a record's caller is known: the principal and the access key."""
+    who = head.caller
+    names = {who.arn and principal_of(who.arn), who.access_key_id}
+    return {name for name in names if name}
+
+
+def issued(record: bytes) -> set[str]:
+    """The access keys that stand in the JSON of a record of STS: the caller's, and that of a session it opened."""
+    return {key.decode(errors="replace") for key in _KEY.findall(record)}
+
+
+_KEY = re.compile(rb'"accessKeyId"\s*:\s*"([^"]+)"')
 
 
 def session_of(role: str) -> str | None:

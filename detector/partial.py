@@ -7,7 +7,7 @@ idempotent, so how the work was split and in what order it came back cannot chan
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from detector.alert import Event, Position
 from detector.baseline import Sight, collect, widen
 from detector.formats import Chunk, Records, parse
 from detector.presence import marks, packed
-from detector.record import Head, identity, parse_time
+from detector.record import Call, Head, identity
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 from detector.window import Inputs, WindowKey
@@ -104,42 +104,40 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
         tally.bridged_read_only = sum(head.read_only is True for head in records.heads)
     partial = Partial({(source, chunk.offset): tally}, {}, {}, {})
     tally.marks = packed(marks(records))
-    aside = _set_aside(records.heads, tally)
-    collect((head for index, head in enumerate(records.heads) if index not in aside) if aside else records.heads,
-            partial.sights)
-    for index, head in enumerate(records.heads):
-        if (rules := dispatch.wanting(head)) and index not in aside:
-            try:
-                tally.hits += _collect(partial, rules, dispatch.spent, records, Position(source, chunk.offset, index))
-            except RecursionError:
-                tally.rejected["nested-too-deep"] = tally.rejected.get("nested-too-deep", 0) + 1
+    spans: dict[Call, tuple[int, int]] = {}
+    for call, indexes in _kept(records, tally):
+        times = [time for index in indexes if (time := records.times[index]) is not None]
+        spans[call] = min(times), max(times)
+        if rules := dispatch.wanting(call):
+            for index in indexes:
+                try:
+                    tally.hits += _collect(partial, rules, dispatch.spent, records,
+                                           Position(source, chunk.offset, index))
+                except RecursionError:
+                    tally.rejected["nested-too-deep"] = tally.rejected.get("nested-too-deep", 0) + 1
+    tally.first = min((first for first, _ in spans.values()), default=None)
+    tally.last = max((last for _, last in spans.values()), default=None)
+    collect(spans, partial.sights)
     return partial
 
 
-_KEPT = frozenset({"Management", "Data"})
 _SKIPPED = {"Insight": "insight", "NetworkActivity": "network-activity", "Aggregated": "aggregated"}
 
 
-def _set_aside(heads: Sequence[Head], tally: Tally) -> Set[int]:
-    """Where the records are that are not kept, after counting them by reason. Mostly there are none."""
-    times = [parse_time(text) for text in {head.event_time for head in heads}]
-    if {head.event_category for head in heads} <= _KEPT and None not in times:
-        tally.first, tally.last = (min(times), max(times)) if times else (None, None)  # type: ignore[type-var]
-        return frozenset()
-    aside = set()
-    for index, head in enumerate(heads):
-        time = parse_time(head.event_time)
+def _kept(records: Records, tally: Tally) -> Iterator[tuple[Call, list[int]]]:
+    """Where the records of each call are that count as events; the others are counted by reason."""
+    timeless = None in records.times
+    for call, indexes in records.calls.items():
+        head = Head(None, *call)
         if reason := skip_reason(head):
-            tally.skipped[reason] = tally.skipped.get(reason, 0) + 1
-        elif time is None:
-            reason = "no-event-time" if _is_cloudtrail(head) else "not-cloudtrail"
-            tally.rejected[reason] = tally.rejected.get(reason, 0) + 1
-        else:
-            tally.first = time if tally.first is None else min(tally.first, time)
-            tally.last = time if tally.last is None else max(tally.last, time)
+            tally.skipped[reason] = tally.skipped.get(reason, 0) + len(indexes)
             continue
-        aside.add(index)
-    return aside
+        if timeless and (kept := [index for index in indexes if records.times[index] is not None]) != indexes:
+            reason = "no-event-time" if _is_cloudtrail(head) else "not-cloudtrail"
+            tally.rejected[reason] = tally.rejected.get(reason, 0) + len(indexes) - len(kept)
+            indexes = kept
+        if indexes:
+            yield call, indexes
 
 
 def skip_reason(head: Head) -> str | None:
@@ -157,7 +155,7 @@ def _collect(partial: Partial, rules: Sequence[Rule], spent: dict[str, float], r
              position: Position) -> bool:
     """Put the record into the windows of the rules that it passes; whether there was one."""
     record = records.record(position.index)
-    time = parse_time(record.event_time) or 0
+    time = records.times[position.index] or 0
     found = []
     for rule in rules:
         begun = perf_counter()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Generic, NamedTuple, Protocol, TypeVar
 
 from detector.alert import Event, Position
 from detector.formats import Chunk, Records, Unreadable, chunks, parse
+from detector.lineage import STS, issued, names_of
 from detector.partial import skip_reason
-from detector.record import Head, Record, parse_time
+from detector.record import Call, Head, Record
 from detector.sources.source import open_file
 
 
@@ -20,8 +22,8 @@ class Selector(Protocol):
     def includes(self, event: Event, record: Record, /) -> bool:
         """Whether this event, of this record, is one of them."""
 
-    def admitting(self) -> Callable[[Head], bool] | None:
-        """A cheap test that each of their records passes by its head; None where heads cannot tell."""
+    def names(self) -> frozenset[str] | None:
+        """Names of which each of their records carries one, as ``lineage`` has them; None where there are no such."""
 
     def needles(self) -> Sequence[bytes] | None:
         """Bytes of which one stands in the JSON of each of their records; None where no such bytes can be relied on."""
@@ -48,17 +50,14 @@ class Match(NamedTuple, Generic[S]):
     raw: bytes
 
 
-def search(path: str, watches: Mapping[int, Sequence[Watch[S]]]) -> Iterator[Match[S]]:
-    """The matches of a file for the watches of each chunk, by its offset.
+def search(path: str, watches: Mapping[int, Sequence[Watch[S]]], worth: Callable[[Call], bool]) -> Iterator[Match[S]]:
+    """The matches of a file for the watches of each chunk, by its offset, among the records whose call is ``worth`` it.
 
     A file that has gone or cannot be read has none, or those before that.
     """
-    known: dict[str, _Wanted[S]] = {}
     with contextlib.suppress(OSError, Unreadable), open_file(path) as file:
         for chunk in _visit(file, watches.keys()):
-            wanted = [known.get(watch.name) or known.setdefault(watch.name, _Wanted(watch))
-                      for watch in watches[chunk.offset]]
-            yield from _matches(path, chunk, wanted)
+            yield from _matches(path, chunk, watches[chunk.offset], worth)
 
 
 def sift(path: str, file: BinaryIO, watch: Watch[S], offsets: Sequence[int] | None) -> Iterator[list[Match[S]]]:
@@ -66,9 +65,10 @@ def sift(path: str, file: BinaryIO, watch: Watch[S], offsets: Sequence[int] | No
 
     ``offsets`` are those of the chunks to look into, None: all. Raises OSError and Unreadable.
     """
-    wanted = [_Wanted(watch)]
+    needles = _patterns(watch.selector)
     for chunk in chunks(file) if offsets is None else _visit(file, offsets):
-        yield list(_matches(path, chunk, wanted))
+        there = _stands_in(chunk.data, needles)
+        yield list(_matches(path, chunk, [watch], lambda _: True)) if there else []
 
 
 def _visit(file: BinaryIO, offsets: Iterable[int]) -> Iterator[Chunk]:
@@ -86,38 +86,55 @@ def _visit(file: BinaryIO, offsets: Iterable[int]) -> Iterator[Chunk]:
                 return
 
 
-class _Wanted(Generic[S]):
-    """A watch, and what can be told of a chunk or record before it is decoded."""
-
-    def __init__(self, watch: Watch[S]) -> None:
-        self.watch = watch
-        self._admits = watch.selector.admitting()
-        needles = watch.selector.needles()
-        self._needles = None if needles is None else [re.compile(re.escape(needle)) for needle in needles]
-
-    def may_be_in(self, data: memoryview | bytes) -> bool:
-        return self._needles is None or any(needle.search(data) for needle in self._needles)
-
-    def may_be(self, head: Head, records: Records, index: int) -> bool:
-        return self._admits(head) if self._admits else self.may_be_in(records.raw(index))
+def _patterns(selector: Selector) -> list[re.Pattern[bytes]] | None:
+    needles = selector.needles()
+    return None if needles is None else [re.compile(re.escape(needle)) for needle in needles]
 
 
-def _matches(path: str, chunk: Chunk, wanted: Sequence[_Wanted[S]]) -> Iterator[Match[S]]:
-    wanted = [each for each in wanted if each.may_be_in(chunk.data)]
-    if not wanted:
-        return
-    start, end = min(each.watch.start for each in wanted), max(each.watch.end for each in wanted)
+def _stands_in(data: memoryview | bytes, needles: Sequence[re.Pattern[bytes]] | None) -> bool:
+    return needles is None or any(needle.search(data) for needle in needles)
+
+
+class _Callers(Generic[S]):
+    """Which watches may be for a call: found by the caller's names, however many watches there are."""
+
+    def __init__(self, watches: Sequence[Watch[S]]) -> None:
+        self._watches = watches
+        self._by_name: dict[str, list[int]] = defaultdict(list)
+        self._of_any: list[int] = []
+        for place, watch in enumerate(watches):
+            if (names := watch.selector.names()) is None:
+                self._of_any.append(place)
+            else:
+                for name in names:
+                    self._by_name[name].append(place)
+
+    def of(self, names: Iterable[str]) -> list[Watch[S]]:
+        named = {place for name in names for place in self._by_name.get(name, ())}
+        return [self._watches[place] for place in sorted({*self._of_any, *named})]
+
+
+def _matches(path: str, chunk: Chunk, watches: Sequence[Watch[S]], worth: Callable[[Call], bool]) -> Iterator[Match[S]]:
     records = parse(chunk)
-    times: dict[str | None, int | None] = {}
-    for index, head in enumerate(records.heads):
-        text = head.event_time
-        time = times[text] if text in times else times.setdefault(text, parse_time(text))
-        if time is None or not start <= time < end or skip_reason(head):
+    callers = _Callers(watches)
+    # Where heads tell nothing of the caller, the bytes of the record may.
+    needles = {watch.name: _patterns(watch.selector) for watch in watches if watch.selector.names() is None}
+    for call, indexes in records.calls.items():
+        head = Head(None, *call)
+        if skip_reason(head) or not worth(call):
             continue
-        near = [each.watch for each in wanted
-                if each.watch.start <= time < each.watch.end and each.may_be(head, records, index)]
-        if near:
-            yield from _of_record(near, records, time, Position(path, chunk.offset, index))
+        names = names_of(head)
+        near = callers.of(names)
+        opening = head.event_source == STS
+        for index in indexes if near or opening else ():
+            if (time := records.times[index]) is None:
+                continue
+            if opening:
+                near = callers.of(names | issued(records.canonical(index)))
+            due = [watch for watch in near if watch.start <= time < watch.end and (
+                watch.name not in needles or _stands_in(records.raw(index), needles[watch.name]))]
+            if due:
+                yield from _of_record(due, records, time, Position(path, chunk.offset, index))
 
 
 def _of_record(watches: Sequence[Watch[S]], records: Records, time: int, position: Position) -> Iterator[Match[S]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from detector.alert import Event
 from detector.ecs import Field
 from detector.lineage import needle
-from detector.record import Head, Record
+from detector.record import Record
 from detector.search import Selector
 
 _AS_IT_STANDS = frozenset({
@@ -53,8 +53,8 @@ class Matching(msgspec.Struct, frozen=True):
     def includes(self, _event: Event, record: Record) -> bool:
         return any(all(condition.holds(record) for condition in group) for group in self.groups)
 
-    def admitting(self) -> None:
-        """Heads do not have all fields."""
+    def names(self) -> None:
+        """Any caller may meet the conditions."""
 
     def needles(self) -> Sequence[bytes] | None:
         found: list[bytes] = []
@@ -74,8 +74,8 @@ class Both(msgspec.Struct, frozen=True):
     def includes(self, event: Event, record: Record) -> bool:
         return all(selector.includes(event, record) for selector in self.selectors)
 
-    def admitting(self) -> Callable[[Head], bool] | None:
-        return next((test for selector in self.selectors if (test := selector.admitting())), None)
+    def names(self) -> frozenset[str] | None:
+        return next((names for selector in self.selectors if (names := selector.names()) is not None), None)
 
     def needles(self) -> Sequence[bytes] | None:
         return _fewest(self.selectors)

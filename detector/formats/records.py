@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import msgspec
@@ -19,7 +19,7 @@ from detector.formats.containers import Chunk
 from detector.formats.forms import Aside, Found, records, records_of
 from detector.formats.reasons import Incomplete, NotALog, Unreadable
 from detector.formats.spans import BLANK
-from detector.record import Head, Record, decode
+from detector.record import Call, Head, Record, call_of, decode, parse_time
 
 
 class _Heads(msgspec.Struct, gc=False):
@@ -59,6 +59,20 @@ class Records:
         """How many came by EventBridge."""
         self._data = data
         self._split = split
+
+    @cached_property
+    def calls(self) -> Mapping[Call, list[int]]:
+        """Where the records of each call are, in order: some hundred calls for thousands of records, mostly."""
+        calls: dict[Call, list[int]] = defaultdict(list)
+        for index, call in enumerate(map(call_of, self.heads)):
+            calls[call].append(index)
+        return calls
+
+    @cached_property
+    def times(self) -> list[int | None]:
+        """The event time of each record, in seconds since the epoch; None where it is unusable."""
+        known = {text: parse_time(text) for text in {head.event_time for head in self.heads}}
+        return [known[head.event_time] for head in self.heads]
 
     @cached_property
     def _found(self) -> Sequence[Found | bytes | msgspec.Raw]:

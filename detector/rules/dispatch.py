@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
-from detector.record import Head
+from detector.record import Call, Head
 from detector.rules.rule import Rule
 
 _REMEMBERED = 10_000
-"""Distinct (eventSource, eventName) pairs; AWS has some 15,000, a hostile log could hold any number."""
+"""Distinct (eventSource, eventName) pairs, and calls; AWS has some 15,000 of the former, a hostile log any number."""
 
 
 class Dispatch(dict[tuple[str | None, str | None], tuple[Rule, ...]]):
@@ -19,8 +20,8 @@ class Dispatch(dict[tuple[str | None, str | None], tuple[Rule, ...]]):
         self._rules = tuple(rules)
         self.spent: dict[str, float] = dict.fromkeys((rule.rule_id for rule in self._rules), 0.0)
         """Seconds that each rule has taken of the records that got to it."""
-        self._gated: set[tuple[str | None, str | None]] = set()
-        """Pairs with a rule that asks for more of the head than these two."""
+        self.wanting = lru_cache(_REMEMBERED)(self._wanting)
+        """The rules whose filter does not exclude the records of a call."""
 
     def __missing__(self, pair: tuple[str | None, str | None]) -> tuple[Rule, ...]:
         source, name = pair
@@ -30,12 +31,8 @@ class Dispatch(dict[tuple[str | None, str | None], tuple[Rule, ...]]):
                       if not ways.isdisjoint(rule.query.dispatch) and rule.query.gate.lets_pair(head))
         if len(self) < _REMEMBERED:
             self[pair] = rules
-            if any(rule.query.gate.rest for rule in rules):
-                self._gated.add(pair)
         return rules
 
-    def wanting(self, head: Head) -> tuple[Rule, ...]:
-        """The rules whose filter does not exclude a record with this head."""
-        pair = head.event_source, head.event_name
-        rules = self[pair]
-        return tuple([rule for rule in rules if rule.query.gate.lets(head)]) if pair in self._gated else rules
+    def _wanting(self, call: Call) -> tuple[Rule, ...]:
+        head = Head(None, *call)
+        return tuple(rule for rule in self[head.event_source, head.event_name] if rule.query.gate.lets(head))
