@@ -8,10 +8,9 @@ revises them.
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -65,31 +64,46 @@ class Piece(NamedTuple):
     sequence: int
 
 
-def signals(due: Sequence[Due], pieces: Iterable[Piece], flagging: Dispatch,
-            stop: threading.Event) -> dict[str, Signals]:
-    """The signals of each alert in the pieces that may hold some. An alert that has nothing near it has no entry."""
-    found: dict[str, Signals] = {}
-    issuing: dict[str, list[Event]] = defaultdict(list)
-    own = {each.watch.name: {event.event_id for event in each.own} for each in due}
+class Signal(NamedTuple):
+    """An event of the lineage of the alert ``name``: the flags that speak of it; none where it only opens a session."""
 
+    name: str
+    event: Event
+    flags: tuple[str, ...]
+
+
+Watched = Mapping[int, Sequence[Watch[Lineage]]]
+"""What is looked for in the chunks of a file, by their offset."""
+
+
+def look(path: str, watches: Watched, flagging: Dispatch) -> Iterator[Signal]:
+    """The signals in a file for the watches of each chunk, by its offset."""
     def telling(call: Call) -> bool:
         """Whether such a record may be a signal, or open a session."""
         return bool(flagging.wanting(call)) or Head(None, *call).event_source == STS
 
-    for path, watches in by_file(due, pieces).items():
-        if stop.is_set():
-            break
-        for watch, event, record, _raw in search(path, watches, telling):
-            near = found.setdefault(watch.name, Signals(watch.selector, defaultdict(list)))
-            if event.issued_key:
-                issuing[watch.name].append(event)
-            if event.event_id in own[watch.name]:
-                continue
-            for flag in flags_of(event, record, flagging):
+    for watch, event, record, _raw in search(path, watches, telling):
+        flags = flags_of(event, record, flagging)
+        if flags or event.issued_key:
+            yield Signal(watch.name, event, flags)
+
+
+def gathered(due: Sequence[Due], found: Iterable[Signal]) -> dict[str, Signals]:
+    """The signals of each alert, from those of all files. An alert that has nothing near it has no entry."""
+    signals: dict[str, Signals] = {}
+    issuing: dict[str, list[Event]] = defaultdict(list)
+    lineages = {each.watch.name: each.watch.selector for each in due}
+    own = {each.watch.name: {event.event_id for event in each.own} for each in due}
+    for name, event, flags in found:
+        near = signals.setdefault(name, Signals(lineages[name], defaultdict(list)))
+        if event.issued_key:
+            issuing[name].append(event)
+        if event.event_id not in own[name]:
+            for flag in flags:
                 near.events[flag].append(event)
     for name, events in issuing.items():
-        found[name].lineage = found[name].lineage.grown(events)
-    return found
+        signals[name].lineage = signals[name].lineage.grown(events)
+    return signals
 
 
 def flagging_events(rules: Iterable[Rule]) -> Dispatch:
@@ -103,8 +117,8 @@ def flags_of(event: Event, record: Record, flagging: Dispatch) -> tuple[str, ...
                          if rule.flag and rule.query.lets(record, event.time)}))
 
 
-def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> dict[str, dict[int, list[Watch[Lineage]]]]:
-    """The files and offsets to search, with the watches that are due there.
+def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> dict[str, Watched]:
+    """The files to search, and what for.
 
     A watch is due in a piece near it in time that it was not searched for in, and that holds records of its lineage
     beside the alert's own. ``due`` is in order of start.
@@ -118,7 +132,7 @@ def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> dict[str, dict[int, 
         for event in each.own:
             there[event.position.source, event.position.offset].append(event)
         own.append(there)
-    found: dict[str, dict[int, list[Watch[Lineage]]]] = defaultdict(dict)
+    found: defaultdict[str, dict[int, list[Watch[Lineage]]]] = defaultdict(dict)
     for piece in pieces:
         marks: Marks | None = None
         watches = []
@@ -132,7 +146,7 @@ def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> dict[str, dict[int, 
                 watches.append(watch)
         if watches:
             found[piece.path][piece.offset] = watches
-    return found
+    return dict(found)
 
 
 def context(alert: Alert, events: Sequence[Event], counted: Sequence[Flag], baseline: Baseline,

@@ -7,14 +7,15 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain
+from typing import TypeVar
 
 import msgspec
 
 from detector.accounting import Accounting
 from detector.alert import Alert
-from detector.correlate import flagging_events, signals
+from detector.correlate import Signal, Watched, by_file, flagging_events, gathered, look
 from detector.fetching import fetched
 from detector.partial import Partial
 from detector.reading import Task, content_hash, read
@@ -257,8 +258,7 @@ class Pipeline:
             yield from read(task, self._dispatch, lambda _, file=file: file.result())  # type: ignore[misc]
         readable = [task for task in due if task.found.problem is None and not _is_remote(task.found.path)]
         yield from (_set_aside(task) for task in due if task.found.problem is not None)
-        large = sum(task.found.size for task in readable) >= _WORTH_PROCESSES
-        if len(readable) > 1 and (self._jobs or large) and self._jobs != 1:
+        if self._worth_processes(len(readable), sum(task.found.size for task in readable)):
             yield from self._workers.read(_until(stop, readable))
         else:
             yield from chain.from_iterable(read(task, self._dispatch) for task in _until(stop, readable))
@@ -296,7 +296,7 @@ class Pipeline:
             if due:
                 pieces = self._store.pieces(min(each.watch.start for each in due), max(each.watch.end for each in due),
                                             min(each.searched for each in due))
-                found = signals(due, pieces, self._flagging, stop)
+                found = gathered(due, self._looked(by_file(due, pieces), stop))
                 if stop.is_set():
                     return
                 self._store.add_signals(found, {each.watch.name: newest for each in due})
@@ -304,6 +304,16 @@ class Pipeline:
                 self._searched = newest
                 self._pending.add(self._store.refresh(self._risk))
                 return
+
+    def _looked(self, watches: Mapping[str, Watched], stop: threading.Event) -> Iterator[Signal]:
+        """The signals in these files."""
+        files = _until(stop, watches.items())
+        if self._worth_processes(len(watches), sum(self._held[path].size for path in watches if path in self._held)):
+            return self._workers.look(files)
+        return chain.from_iterable(look(path, there, self._flagging) for path, there in files)
+
+    def _worth_processes(self, files: int, size: int) -> bool:
+        return files > 1 and self._jobs != 1 and (self._jobs is not None or size >= _WORTH_PROCESSES)
 
     def _publish(self, publish: Callable[[Update], None], live: bool) -> None:
         pending = self._pending
@@ -355,8 +365,11 @@ def _set_aside(task: Task) -> FileRead:
     return FileRead(row, Partial.empty())
 
 
-def _until(stop: threading.Event, tasks: Iterable[Task]) -> Iterator[Task]:
-    for task in tasks:
+def _until(stop: threading.Event, things: Iterable[_T]) -> Iterator[_T]:
+    for thing in things:
         if stop.is_set():
             return
-        yield task
+        yield thing
+
+
+_T = TypeVar("_T")

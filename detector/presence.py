@@ -30,11 +30,13 @@ def marks(records: Records) -> Marks:
             names[name] += len(indexes)
         if head.event_source == STS:
             for index in indexes:
-                names.update(issued(records.canonical(index)) - {head.caller.access_key_id})
+                for key in issued(records.canonical(index)):
+                    names[key] += key != head.caller.access_key_id
     marks: Marks = {}
     for name, count in names.items():
-        mark = _mark(name)
-        marks[mark] = marks.get(mark, 0) + count
+        if count:
+            mark = _mark(name)
+            marks[mark] = marks.get(mark, 0) + count
     return marks
 
 

@@ -20,8 +20,9 @@ class Dispatch(dict[tuple[str | None, str | None], tuple[Rule, ...]]):
         self._rules = tuple(rules)
         self.spent: dict[str, float] = dict.fromkeys((rule.rule_id for rule in self._rules), 0.0)
         """Seconds that each rule has taken of the records that got to it."""
-        self.wanting = lru_cache(_REMEMBERED)(self._wanting)
-        """The rules whose filter does not exclude the records of a call."""
+        self._gated: set[tuple[str | None, str | None]] = set()
+        """Pairs with a rule that asks for more of the head than these two."""
+        self._asked = lru_cache(_REMEMBERED)(self._ask)
 
     def __missing__(self, pair: tuple[str | None, str | None]) -> tuple[Rule, ...]:
         source, name = pair
@@ -31,8 +32,16 @@ class Dispatch(dict[tuple[str | None, str | None], tuple[Rule, ...]]):
                       if not ways.isdisjoint(rule.query.dispatch) and rule.query.gate.lets_pair(head))
         if len(self) < _REMEMBERED:
             self[pair] = rules
+            if any(rule.query.gate.rest for rule in rules):
+                self._gated.add(pair)
         return rules
 
-    def _wanting(self, call: Call) -> tuple[Rule, ...]:
+    def wanting(self, call: Call) -> tuple[Rule, ...]:
+        """The rules whose filter does not exclude the records of a call."""
+        pair = call[1:3]
+        rules = self[pair]
+        return self._asked(call) if pair in self._gated else rules
+
+    def _ask(self, call: Call) -> tuple[Rule, ...]:
         head = Head(None, *call)
         return tuple(rule for rule in self[head.event_source, head.event_name] if rule.query.gate.lets(head))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
-import sys
-import tempfile
 from dataclasses import dataclass, field
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.rules.errors import EsqlError, Span
+from detector.rules.kept import kept
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -245,7 +242,7 @@ class Tree(Node):
 
 def parse(text: str) -> Tree:
     """The tree of a query. Raises EsqlError at the first place where it is no ES|QL that trailhound knows."""
-    tree: Tree = _parse(text, "query")
+    tree: Tree = kept("query", text, lambda: _parse(text, "query"))
     return tree
 
 
@@ -272,20 +269,16 @@ def _parse(text: str, start: str) -> Any:
 
 @cache
 def _grammar() -> Lark:
-    """The parser. To make its tables takes longer than all else at start: they are kept in the user's cache folder."""
+    """The parser. To make its tables takes longer than all else at start."""
     import lark
-    from platformdirs import user_cache_path
 
     grammar = Path(__file__).with_name("esql.lark").read_text(encoding="utf-8")
-    made_of = hashlib.sha256(f"{grammar}\0{lark.__version__}\0{sys.version}".encode()).hexdigest()[:16]
-    kept = user_cache_path("trailhound") / f"esql-{made_of}.tables"
-    with contextlib.suppress(Exception), kept.open("rb") as file:  # none yet, or none of use: they are made again
-        return lark.Lark.load(file)
-    parser = lark.Lark(grammar, parser="lalr", start=["query", "expression"], propagate_positions=True,
-                       maybe_placeholders=True)
-    with contextlib.suppress(OSError):
-        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as made:
-            parser.save(made)
-        os.replace(made.name, kept)
+
+    def tables() -> bytes:
+        made = BytesIO()
+        lark.Lark(grammar, parser="lalr", start=["query", "expression"], propagate_positions=True,
+                  maybe_placeholders=True).save(made)
+        return made.getvalue()
+
+    parser: Lark = lark.Lark.load(BytesIO(kept("tables", lark.__version__, tables)))
     return parser
