@@ -17,6 +17,7 @@ import pytest
 from detector.huntlog import Words
 from detector.store import Store
 from tests.commandline import ONLY_REFERENCE, Cli, Ran, one_line, two_sweeps
+from tests.detector.damage import damage_table
 from tests.detector.trail import ANA, REGIONS, Stepping, call, document, lines, rules, sweep, write
 
 
@@ -160,6 +161,23 @@ def test_status_tells_what_the_state_holds(cli: Cli, db: Path, tmp_path: Path) -
         assert words in ran.out
     assert "none yet" in cli("status", "--db", tmp_path / "no.db").out
     assert not (tmp_path / "no.db").exists()
+
+
+def test_doctor_says_whether_the_state_is_sound_and_saves_what_was_written(cli: Cli, db: Path, logs: Path,
+                                                                           tmp_path: Path) -> None:
+    assert cli("doctor", "--db", db).out == f"sound          {db}\n"
+    one_line(cli("doctor", "--db", tmp_path / "none"), 1, "no state yet")
+    damage_table(db, "alert")
+    ran = cli("doctor", "--db", db)
+    assert (ran.status, ran.out.count("damaged"), "--save" in ran.err) == (1, len(ran.out.splitlines()), True)
+    one_line(cli("scan", logs, "--db", db, *ONLY_REFERENCE), 1, str(db), "damaged", "doctor --save")
+    one_line(cli("doctor", "--db", logs / "a.json"), 1, "not a state", "--db")
+    new = tmp_path / "new.db"
+    saved = cli("doctor", "--db", db, "--save", new)
+    assert (saved.status, "1 saved" in saved.out, f"--db {new}" in saved.err) == (0, True, True)
+    assert cli("doctor", "--db", db, "--save", new).status == 1  # it is there now, and left alone
+    assert len(cli("scan", logs, "--db", new, "--format", "jsonl", *ONLY_REFERENCE).objects) == 2
+    assert len(cli("log", "export", "--db", new, "--format", "jsonl").objects) == 1
 
 
 def test_rules_are_checked(cli: Cli, tmp_path: Path) -> None:

@@ -134,6 +134,8 @@ class HuntApp(App[None]):
     def _ingest(self, pipeline: Pipeline) -> None:
         try:
             pipeline.run(self._stop, self._publish_update)
+        except StateError as error:
+            self.post_message(IngestStopped(str(error)))
         except Exception as error:  # whatever went wrong, the analyst keeps the screen, and is told
             self.post_message(IngestStopped(f"{type(error).__name__}: {error}".splitlines()[0]))
 
@@ -195,6 +197,9 @@ class HuntApp(App[None]):
     @on(Unreadable)
     def _unreadable(self, event: Unreadable) -> None:
         self.say(event.reason, severity="error")
+        if not self.picture.loaded:
+            self.picture.error = event.reason  # there is nothing to show but this
+            self._publish()
         self._finish_reading()
 
     def _finish_reading(self) -> None:

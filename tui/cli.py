@@ -63,7 +63,7 @@ def _is_expected(error: Exception) -> bool:
 _SOURCES = ("files, folders, patterns ('logs/**/*.gz'), s3://BUCKET/PREFIX, sqs://QUEUE, - for standard input, "
             "file@LIST for a list of them")
 
-_COMMANDS = ("scan", "tail", "demo", "log", "suppress", "rules", "hunt", "pivot", "case", "status")
+_COMMANDS = ("scan", "tail", "demo", "log", "suppress", "rules", "hunt", "pivot", "case", "status", "doctor")
 
 
 def _app() -> argparse.ArgumentParser:
@@ -80,7 +80,8 @@ def _app() -> argparse.ArgumentParser:
                "  hunt              ask a query of files, print its rows\n"
                "  pivot             every event of a principal, key or address around a time\n"
                "  case ALERT_ID     the case file of an alert: report, evidence, manifest\n"
-               "  status            what the state holds")
+               "  status            what the state holds\n"
+               "  doctor            whether the state is sound; saves what you wrote from one that is not")
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help=_SOURCES)
     parser.add_argument("--version", action="version", version=f"trailhound {__version__}")
     _searching(parser)
@@ -167,6 +168,14 @@ def _commands() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="what the state holds")
     _state(status)
     status.set_defaults(module="status")
+
+    doctor = commands.add_parser("doctor", help="whether the state is sound",
+                                 description="Check the state. From a damaged one, --save takes what you wrote (notes, "
+                                             "statuses, suppressions, their history) into a new one; the rest comes "
+                                             "back when the logs are read into that.")
+    doctor.add_argument("--save", metavar="NEW", help="a state to be made, with what you wrote")
+    _state(doctor)
+    doctor.set_defaults(module="doctor")
     return parser
 
 

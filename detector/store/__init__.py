@@ -9,15 +9,16 @@ from detector.store.alerts import LATENESS, Changes
 from detector.store.by_rule import ByRule, RuleCount
 from detector.store.completeness import Completeness, Feed, Finding, Freshness, Quarantined, Volume, judged_at
 from detector.store.correlated import Correlated
+from detector.store.faults import Damaged, ReadOnly, StateError
 from detector.store.ingest import FileRead, FileRow, Ingest
-from detector.store.state import ReadOnly, StateError
+from detector.store.rescue import Rescue, Saved, damages
 from detector.store.triage import HistoryEntry, Triage
 
-__all__ = ["LATENESS", "Changes", "Feed", "FileRead", "FileRow", "Finding", "Freshness", "HistoryEntry", "Quarantined",
-           "ReadOnly", "RuleCount", "StateError", "Store", "Volume", "judged_at"]
+__all__ = ["LATENESS", "Changes", "Damaged", "Feed", "FileRead", "FileRow", "Finding", "Freshness", "HistoryEntry",
+           "Quarantined", "ReadOnly", "RuleCount", "Saved", "StateError", "Store", "Volume", "damages", "judged_at"]
 
 
-class Store(Ingest, Correlated, Completeness, Triage, ByRule):
+class Store(Ingest, Correlated, Completeness, Triage, ByRule, Rescue):
     """One state file, or a temporary one. Safe to use from several threads of one process."""
 
     def _open(self, path: Path | None, closing: contextlib.ExitStack) -> None:

@@ -17,7 +17,7 @@ from detector.huntlog import Suppression, judged, matches, news
 from detector.lineage import Lineage
 from detector.record import format_time
 from detector.rules.rule import Rule
-from detector.store.state import State
+from detector.store.state import State, sound
 from detector.window import Hit
 
 LATENESS = 20 * 60
@@ -61,6 +61,7 @@ class Alerts(State):
         found = self._assembled(self._rows(f"{_ALERT} WHERE a.alert_id = ?", alert_id))
         return found[0] if found else None
 
+    @sound
     def events(self, alert_id: str) -> list[Event]:
         """The events that an alert rests on, in order of time, then region."""
         window = self._rows("SELECT series_id, start, until, width FROM alert JOIN series USING (series_id) "
@@ -95,6 +96,7 @@ class Alerts(State):
         rows = [row for name in names for row in db.execute(f"{_ALERT} WHERE a.alert_id = ?", (name,))]
         return tuple(self._assembled(rows))
 
+    @sound
     def _assembled(self, rows: Sequence[Any]) -> list[Alert]:
         now = self._clock()
         active = [suppression for suppression in self._suppressions() if suppression.active(now)]
@@ -108,6 +110,7 @@ class Alerts(State):
             found.append(judged(alert, active))
         return found
 
+    @sound
     def _suppressions(self) -> list[Suppression]:
         return [msgspec.json.decode(body, type=Suppression)
                 for (body,) in self._rows("SELECT body FROM suppression ORDER BY created")]

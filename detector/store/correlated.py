@@ -18,6 +18,7 @@ from detector.record import identity
 from detector.risk import RiskTable
 from detector.search import Selector, Watch
 from detector.store.alerts import FROM_EVENT, Alerts, Changes, event_of
+from detector.store.state import sound
 
 _content = msgspec.msgpack.Decoder(Alert)
 
@@ -25,6 +26,7 @@ _content = msgspec.msgpack.Decoder(Alert)
 class Correlated(Alerts):
     """The part of the store that keeps what is known around an alert."""
 
+    @sound
     def unsearched(self, after: int) -> tuple[int, list[Due]]:
         """The alerts whose signals may be incomplete, in order of start.
 
@@ -79,6 +81,7 @@ class Correlated(Alerts):
             self._note_hidden(db, alerts)
             return Changes(alerts)
 
+    @sound
     def signals(self, alert_id: str) -> dict[str, list[Event]]:
         """The events behind each flag of an alert, in order of time."""
         found: dict[str, list[Event]] = {}
@@ -88,6 +91,7 @@ class Correlated(Alerts):
             found.setdefault(flag, []).append(event_of(row))
         return found
 
+    @sound
     def lineage(self, alert_id: str) -> Lineage:
         """Who counts as the principal of an alert; nobody where there is no such alert."""
         found = self._value("SELECT lineage FROM alert WHERE alert_id = ?", alert_id)

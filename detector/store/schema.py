@@ -210,23 +210,23 @@ CREATE TABLE rule_off (        -- the rules that the analyst switched off
 ) STRICT, WITHOUT ROWID;
 """)
 
-
-class NewerState(Exception):
-    """The state was written by a newer trailhound."""
+VERSION = len(MIGRATIONS)
 
 
 def migrate(db: sqlite3.Connection) -> None:
-    """Bring ``db`` to the newest version in one transaction; at any failure it stays as it was."""
+    """Bring ``db`` to the newest version in one transaction; at any failure it stays as it was.
+
+    One that is as it should be is not written to, so that it opens on a full disk too.
+    """
     db.execute("BEGIN IMMEDIATE")
     try:
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(MIGRATIONS):
-            raise NewerState
         for script in MIGRATIONS[version:]:
             for statement in _statements(script):
                 db.execute(statement)
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        if version < VERSION:
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
     except BaseException:
         db.execute("ROLLBACK")

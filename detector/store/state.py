@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import getpass
 import os
 import sqlite3
@@ -12,19 +13,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from detector.store.schema import APPLICATION_ID, NewerState, migrate
+from detector.store.faults import ReadOnly, StateError, told
+from detector.store.schema import APPLICATION_ID, VERSION, migrate
 
 _T = TypeVar("_T")
+_S = TypeVar("_S", bound="State")
+_P = ParamSpec("_P")
 
-
-class StateError(Exception):
-    """The state cannot be used; one line says why and what to do."""
-
-
-class ReadOnly(StateError):
-    """Another trailhound holds the state: nothing was written."""
+_TURNS = 40
+"""Times to look, twenty a second, whether another process has made the tables."""
 
 
 class State:
@@ -57,15 +56,19 @@ class State:
             file = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="trailhound-")), "hunt.db")
         else:
             file = path
-            _refuse_foreign(file)
+            refuse_foreign(file)
             try:
                 file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self.holder = _hold(file, closing)
             except OSError as error:
                 raise StateError(f"{path}: {error.strerror}: name another state with --db FILE") from None
+        if _version(file) > VERSION:
+            raise StateError(f"{path}: written by a newer trailhound: update trailhound, or use --db FILE")
         if self.holder is None:
             self._writer = closing.enter_context(contextlib.closing(_connect(file, durable=path is not None)))
-        self._reader = closing.enter_context(contextlib.closing(_connect_to_read(file)))
+        elif not _is_ready(file):
+            raise StateError(f"{path}: {self.holder}, an older one, is using it: close that one, then start again")
+        self._reader = closing.enter_context(contextlib.closing(connect_to_read(file)))
 
     @property
     def read_only(self) -> bool:
@@ -87,7 +90,7 @@ class State:
             if self._writer is None:
                 raise ReadOnly(f"read-only: {self.holder} is using this state; close it there first")
             db = self._writer
-            try:
+            with told(self.path):
                 db.execute("BEGIN IMMEDIATE")
                 try:
                     yield db
@@ -96,17 +99,11 @@ class State:
                     if db.in_transaction:
                         db.execute("ROLLBACK")
                     raise
-            except sqlite3.Error as error:
-                raise StateError(f"{self.path}: {error}: nothing was written; free some space or check the disk, "
-                                 "then try again") from error
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
         """What is committed, without waiting for a transaction that is under way."""
-        with self._read_lock:
-            try:
-                return self._reader.execute(query, values).fetchall()
-            except sqlite3.Error as error:
-                raise StateError(f"{self.path}: {error}") from error
+        with self._read_lock, told(self.path):
+            return self._reader.execute(query, values).fetchall()
 
     def _value(self, query: str, *values: Any) -> Any:
         rows = self._rows(query, *values)
@@ -116,6 +113,15 @@ class State:
         """Add to the history."""
         db.execute("INSERT INTO history (at, author, subject, kind, detail) VALUES (?, ?, ?, ?, ?)",
                    (self._clock(), author(), subject, kind, detail))
+
+
+def sound(method: Callable[Concatenate[_S, _P], _T]) -> Callable[Concatenate[_S, _P], _T]:
+    """For methods that decode what they read: where that cannot be, the state is damaged."""
+    def checked(self: _S, /, *args: _P.args, **named: _P.kwargs) -> _T:
+        with told(self.path):
+            return method(self, *args, **named)
+    functools.update_wrapper(checked, method)
+    return checked
 
 
 def author() -> str:
@@ -142,38 +148,53 @@ def _hold(path: Path, closing: contextlib.ExitStack) -> str | None:
 def _connect(path: Path, durable: bool = True) -> sqlite3.Connection:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        try:
-            db.execute("PRAGMA busy_timeout = 5000")
-            db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
-            db.execute("PRAGMA foreign_keys = ON")
-            migrate(db)  # before the log, so that the file itself says at once whose it is
-            db.execute("PRAGMA journal_mode = WAL")
-        except BaseException:
-            db.close()
-            raise
-    except NewerState:
-        raise StateError(f"{path}: written by a newer trailhound: update trailhound, or use --db FILE") from None
-    except (sqlite3.Error, OSError) as error:
-        raise StateError(f"{path}: {error}: move it away or name another with --db FILE") from None
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}: allow writing it, or name another with --db FILE") from None
+    with told(path), contextlib.ExitStack() as closing:
+        db = closing.enter_context(contextlib.closing(
+            sqlite3.connect(path, isolation_level=None, check_same_thread=False)))
+        db.execute("PRAGMA busy_timeout = 5000")
+        db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+        db.execute("PRAGMA foreign_keys = ON")
+        migrate(db)  # before the log, so that the file itself says at once whose it is
+        db.execute("PRAGMA journal_mode = WAL")
+        closing.pop_all()
     return db
 
 
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    try:
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that never changes the file. Raises StateError."""
+    with told(path):
         return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None,
                                check_same_thread=False)
-    except sqlite3.Error as error:
-        raise StateError(f"{path}: {error}: close the other trailhound, or use --db FILE") from None
 
 
-def _refuse_foreign(path: Path) -> None:
+def _is_ready(path: Path) -> bool:
+    """Whether the tables are those of this version; the process that holds the state may be making them just now."""
+    for _ in range(_TURNS):
+        if _version(path) == VERSION:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _version(path: Path) -> int:
+    """Of the tables at ``path``; 0 where there are none. Asked so that a file that is not for us stays as it is."""
+    if not path.exists():
+        return 0
+    with told(path), contextlib.closing(connect_to_read(path)) as db:
+        return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def refuse_foreign(path: Path) -> None:
     """Raise StateError where there is a file that is no state of ours, before anything is made beside it."""
     try:
         with path.open("rb") as file:
             header = file.read(100)
-    except OSError:
-        return  # none there yet; or it will be said when it is opened
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}: name another state with --db FILE") from None
     ours = header[:16] == b"SQLite format 3\0" and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
     if header and not ours:
         raise StateError(f"{path}: not a state of trailhound: name another file with --db FILE")

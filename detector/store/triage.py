@@ -11,7 +11,8 @@ from detector.alert import Alert, Status
 from detector.huntlog import Context, Edit, Note, Suppression, Words, check, taught
 from detector.record import format_time
 from detector.store.alerts import Alerts
-from detector.store.state import StateError, author
+from detector.store.faults import StateError
+from detector.store.state import author, sound
 
 
 class HistoryEntry(msgspec.Struct, frozen=True):
@@ -37,6 +38,7 @@ class Triage(Alerts):
                     self._record(db, name, "status", f"{before} -> {status}")
             return list(self._named(db, alert_ids))
 
+    @sound
     def notes(self, alert_id: str | None = None) -> list[Note]:
         """The hunt log, newest first; of one alert, or all."""
         where, values = ("WHERE alert_id = ?", [alert_id]) if alert_id is not None else ("", [])

@@ -141,7 +141,7 @@ class Hunt:
         async def drive() -> None:
             hook = (lambda message: heard.append(message)) if heard is not None else None
             async with app.run_test(size=size, message_hook=hook, notifications=toasts) as pilot:
-                await until(pilot, lambda: app.picture.loaded)
+                await until(pilot, lambda: app.picture.loaded or bool(app.picture.error))
                 if pipeline == "feed":
                     await until(pilot, lambda: app.picture.live or bool(app.picture.error))
                 if not folded:

@@ -137,7 +137,9 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
             return "No alert matches the filter.\nesc clears it."
         if alerts:
             return "Every alert is closed or suppressed.\nH shows them."
-        if not picture.loaded or not (picture.live or self.hunt.store.read_only or picture.error):
+        if picture.error:
+            return f"Reading stopped.\n{picture.error}"
+        if not picture.loaded or not (picture.live or self.hunt.store.read_only):
             return f"Reading {self.hunt.where} …\nAlerts appear here as soon as a rule fires."
         return f"No alert so far in {self.hunt.where}.\nNew files are read as they come. 5 shows what was read."
 
