@@ -21,9 +21,10 @@ from benchmarks.scale import FULL, QUICK, Scale
 from benchmarks.stages import stages
 from benchmarks.startup import startup
 from benchmarks.throughput import large, lines, small
+from benchmarks.tree import tree
 
 BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
-    it.__name__: it for it in (startup, large, small, lines, rules, investigation, stages, memory, latency, app)}
+    it.__name__: it for it in (startup, large, small, lines, rules, investigation, stages, memory, latency, tree, app)}
 
 
 def main(arguments: list[str]) -> int:

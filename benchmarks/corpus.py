@@ -47,6 +47,10 @@ class Plan:
         return Plan(self.periods * factor, self.accounts, self.per_file)
 
     @property
+    def files(self) -> int:
+        return self.periods * self.accounts * len(REGIONS)
+
+    @property
     def records(self) -> int:
         return self.periods * self.accounts * self.per_group
 
@@ -78,16 +82,20 @@ class Corpus:
 def write_trail(root: Path, plan: Plan) -> Corpus:
     """Trail files in the paths and under the names of an organization's trail."""
     json_bytes = stored = files = 0
+    for path, document in trail_files(plan):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        data = packed(document)
+        (root / path).write_bytes(data)
+        json_bytes, stored, files = json_bytes + len(document), stored + len(data), files + 1
+    return Corpus(root, False, files, plan.records, json_bytes, stored, sweeps_before(plan.records))
+
+
+def trail_files(plan: Plan) -> Iterator[tuple[Path, bytes]]:
+    """Each file of the trail: its path in the bucket, and its content, not packed yet."""
     for number in range(plan.periods * plan.accounts):
         account, start = _place(plan, number)
         for region, records in _group(plan, number).items():
-            path = root / _path(account, region, start + _PERIOD)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            document = trail_document(records)
-            data = packed(document)
-            path.write_bytes(data)
-            json_bytes, stored, files = json_bytes + len(document), stored + len(data), files + 1
-    return Corpus(root, False, files, plan.records, json_bytes, stored, _sweeps_before(plan.records))
+            yield Path(_path(account, region, start + _PERIOD)), trail_document(records)
 
 
 def write_lines(root: Path, plan: Plan) -> Corpus:
@@ -99,7 +107,7 @@ def write_lines(root: Path, plan: Plan) -> Corpus:
             Random(f"lines/{number}").shuffle(records)
             file.writelines(record + b"\n" for record in records)
         size = file.tell()
-    return Corpus(root, True, 1, plan.records, size, size, _sweeps_before(plan.records))
+    return Corpus(root, True, 1, plan.records, size, size, sweeps_before(plan.records))
 
 
 def write_sweeps(root: Path, count: int, first: int = 0) -> Corpus:
@@ -134,6 +142,11 @@ def packed(document: bytes) -> bytes:
     return gzip.compress(document, 6, mtime=0)
 
 
+def sweeps_before(records: int) -> int:
+    """How many sweeps the first so many records hold."""
+    return -(-records // SWEEP_EVERY)
+
+
 def _place(plan: Plan, number: int) -> tuple[str, int]:
     """The account of a group, and the second that it begins at."""
     period, place = divmod(number, plan.accounts)
@@ -145,7 +158,7 @@ def _group(plan: Plan, number: int) -> dict[str, list[bytes]]:
     account, start = _place(plan, number)
     rng = Random(f"group/{number}")
     records: dict[str, list[bytes]] = {region: [] for region in REGIONS}
-    for planted in range(_sweeps_before(number * plan.per_group), _sweeps_before((number + 1) * plan.per_group)):
+    for planted in range(sweeps_before(number * plan.per_group), sweeps_before((number + 1) * plan.per_group)):
         for regions in (len(REGIONS), NEEDED - 1):
             window = start + WINDOW * rng.randrange(_PERIOD // WINDOW)
             for region, record in sweep(planted, window, regions, account).items():
@@ -154,11 +167,6 @@ def _group(plan: Plan, number: int) -> dict[str, list[bytes]]:
         held += _background().records(rng, account, region, start, plan.per_file - len(held))
         rng.shuffle(held)
     return records
-
-
-def _sweeps_before(records: int) -> int:
-    """How many sweeps the first so many records hold."""
-    return -(-records // SWEEP_EVERY)
 
 
 class _Background:

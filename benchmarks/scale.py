@@ -19,6 +19,9 @@ class Scale:
     watched: Plan
     """The tree that is watched while the latency is measured."""
     renames: int
+    appearing: Plan
+    """The tree that is written while it is watched, in so many ``folders``."""
+    folders: int
     held: int
     """Alerts that the app holds while keys are pressed."""
     arriving: int
@@ -26,7 +29,9 @@ class Scale:
 
 
 QUICK = Scale(rounds=3, large=Plan(1, 1, 12_000), small=Plan(98, 3, 5), lines=Plan(7, 3, 500),
-              memory=Plan(1, 1, 300), watched=Plan(98, 3, 5), renames=20, held=2_000, arriving=5_000)
+              memory=Plan(1, 1, 300), watched=Plan(98, 3, 5), renames=20,
+              appearing=Plan(98, 3, 5), folders=150, held=2_000, arriving=5_000)
 FULL = Scale(rounds=5, large=Plan(1, 1, 50_000), small=Plan(980, 3, 5), lines=Plan(154, 3, 500),
-             memory=Plan(1, 1, 1_200), watched=Plan(1961, 3, 5), renames=50, held=100_000, arriving=20_000)
+             memory=Plan(1, 1, 1_200), watched=Plan(1961, 3, 5), renames=50,
+             appearing=Plan(1961, 3, 5), folders=3_000, held=100_000, arriving=20_000)
 """17 files of 50,000 records; 49,980 of five; 5 GB of lines; 20,400 records and up to a hundred times as many."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from benchmarks.writers import WRITERS
 from detector.pipeline import Pipeline, Update
 from detector.rules import load
 from detector.sources import directory
@@ -18,33 +17,6 @@ from detector.store import Store
 from tests.detector.formats import forms
 
 FOLDERS, EACH = 60, 30
-
-
-def renamed(temporary: Callable[[str], str], aged: bool = False) -> Callable[[Path, bytes], None]:
-    def write(path: Path, data: bytes) -> None:
-        under = path.with_name(temporary(path.name))
-        under.write_bytes(data)
-        os.rename(under, path)
-        if aged:
-            os.utime(path, (1, 1))
-    return write
-
-
-def in_place(path: Path, data: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(data[:30])
-        file.flush()
-        file.write(data[30:])
-
-
-WRITERS: dict[str, Callable[[Path, bytes], None]] = {
-    "aws s3 sync": renamed(lambda name: f"{name}.1a2B3c4D", aged=True),
-    "s5cmd": renamed(lambda name: f"{name}123456"),
-    "rclone": renamed(lambda name: f"{name}.abcd.partial", aged=True),
-    "s3cmd": renamed(lambda name: f".s3cmd.{name}.tmp"),
-    "rsync": renamed(lambda name: f".{name}.1a2B3c", aged=True),
-    "cp": in_place,
-}
 
 
 @pytest.mark.parametrize("existing", [0, 20])

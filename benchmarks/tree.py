@@ -1,0 +1,119 @@
+"""A tree that grows while it is watched, by every copying tool's way of writing: all of it is read, none is lost."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import cycle
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+
+from benchmarks.corpus import Plan, packed, sweeps_before, trail_files
+from benchmarks.process import apart
+from benchmarks.report import Report
+from benchmarks.rule import REFERENCE
+from benchmarks.scale import Scale
+from benchmarks.writers import WRITERS
+from detector.accounting import Accounting
+
+_PATIENCE = 60.0
+"""Seconds without anything new, after the last file was written, from which what is missing is lost."""
+
+
+class Lost(RuntimeError):
+    """Not everything that was written was read, or not what it holds was found."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """``written`` and ``read`` are seconds until the last file was there, and was committed."""
+
+    sums: Accounting
+    alerts: int
+    written: float
+    read: float
+    cpu: float
+    backlog: int
+    """Files at most that were written and not yet read."""
+
+
+def tree(scale: Scale, folder: Path) -> Report:
+    """Files that appear in a watched tree, written as the copying tools write them."""
+    plan, folders = scale.appearing, scale.folders
+    found = apart(_watch, folder / "tree", folder / "tree.db", plan, folders)
+    _check(found, plan)
+    rows = [("", "files", "time", "files/s", "CPU"),
+            ("written", f"{plan.files:,}", f"{found.written:.1f} s", f"{plan.files / found.written:,.0f}", ""),
+            ("read and committed", f"{found.sums.files_read:,}", f"{found.read:.1f} s",
+             f"{plan.files / found.read:,.0f}", f"{found.cpu:.1f} s")]
+    return Report(f"A growing tree: {plan.files:,} files in {folders:,} folders, by {', '.join(WRITERS)}", rows, [
+        f"All files read and no other, {found.sums.records_seen:,} records, all {found.alerts:,} planted alerts found. "
+        f"At most {found.backlog:,} files lay written and not yet read."])
+
+
+def _check(found: Watched, plan: Plan) -> None:
+    """Raise Lost unless what was found is what was written, and adds up."""
+    sums = found.sums
+    if (sums.files_read, sums.files_found) != (plan.files, plan.files):
+        raise Lost(f"{plan.files:,} files were written, {sums.files_read:,} of {sums.files_found:,} found were read")
+    if (sums.records_seen, sums.records_kept) != (plan.records, plan.records):
+        raise Lost(f"{plan.records:,} records were written, {sums.records_kept:,} of {sums.records_seen:,} were kept")
+    if found.alerts != (planted := sweeps_before(plan.records)):
+        raise Lost(f"{planted:,} alerts were planted, {found.alerts:,} found")
+
+
+def _watch(root: Path, state: Path, plan: Plan, folders: int) -> Watched:
+    """Watch ``root`` while another process writes it."""
+    from detector.pipeline import Pipeline, Update
+    from detector.rules import load
+    from detector.sources.directory import Directory
+    from detector.store import Store
+
+    root.mkdir()
+    store, stop, news = Store.open(state), threading.Event(), threading.Event()
+    context = multiprocessing.get_context("spawn")
+    count = context.Value("q", 0)
+    writing = context.Process(target=_write, args=(root, plan, folders, count))
+    sums, backlog, written = Accounting(), 0, 0.0
+
+    def publish(update: Update) -> None:
+        nonlocal sums, backlog, written
+        sums = update.accounting
+        backlog = max(backlog, count.value - sums.files_read)
+        if not written and count.value == plan.files:
+            written = time.perf_counter() - begun
+        news.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        writing.start()
+        while not count.value and writing.is_alive():
+            time.sleep(0.01)  # until the writer has loaded what it writes
+        begun, cpu = time.perf_counter(), time.process_time()
+        reading = pool.submit(Pipeline(store, load(), Directory([root])).run, stop, publish)
+        reading.add_done_callback(lambda _: news.set())  # if it fails, nobody waits for it
+        try:
+            while (sums.files_read < plan.files and not reading.done()
+                   and (news.wait(_PATIENCE) or writing.is_alive())):
+                news.clear()
+            read, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        finally:
+            stop.set()
+            writing.join()
+            reading.result()
+        alerts = sum(alert.rule.id == REFERENCE for alert in store.alerts())
+        found = Watched(store.accounting(), alerts, written, read, cpu, backlog)
+        store.close()
+        return found
+
+
+def _write(root: Path, plan: Plan, folders: int, count: Synchronized[int]) -> None:
+    """Write the trail, its files dealt out among the folders and the tools."""
+    files = zip(trail_files(plan), cycle(WRITERS.values()), strict=False)
+    for number, ((path, document), write) in enumerate(files):
+        folder = root / f"{number % folders % 50:02}" / f"{number % folders:04}"
+        folder.mkdir(parents=True, exist_ok=True)
+        write(folder / path.name, packed(document))
+        count.value += 1
