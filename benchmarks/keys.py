@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from textual.driver import Driver
-from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 
 from benchmarks.app import SIZE, Pressed
+from benchmarks.terminal import DrawnApp
 from detector.pipeline import Pipeline
 from detector.rules import load
 from detector.sources.directory import Directory
 from detector.store import Store
-from tui.app import HuntApp
 from tui.widgets.row_list import RowList
 
 _PATIENCE = 10.0
@@ -80,16 +77,11 @@ async def _watch(gaps: list[float]) -> None:
         gaps.append(time.perf_counter() - begun - _TICK)
 
 
-class _TimedApp(HuntApp):
+class _TimedApp(DrawnApp):
     """Knows when what a key has changed was written to the terminal."""
-
-    CSS_PATH = str(Path(inspect.getfile(HuntApp)).with_name(HuntApp.CSS_PATH))
 
     _from: str | None = None
     _painted: asyncio.Event | None = None
-
-    def get_driver_class(self) -> type[Driver]:
-        return _Terminal
 
     def done(self, reached: Callable[[], bool]) -> bool:
         """Whether what is waited for is there; once reading has stopped, it never will be."""
@@ -110,21 +102,9 @@ class _TimedApp(HuntApp):
             await asyncio.wait_for(self._painted.wait(), _PATIENCE)
         return time.perf_counter() - begun
 
-    def written(self) -> None:
+    def written(self, text: str) -> None:  # noqa: ARG002
         if self._painted is not None and self._cursor() != self._from:
             self._painted.set()
 
     def _cursor(self) -> str | None:
         return self.screen.query_one(RowList).cursor_key
-
-
-class _Terminal(HeadlessDriver):
-    """A terminal that nobody looks at: everything is drawn to the last character, and dropped."""
-
-    @property
-    def is_headless(self) -> bool:
-        return False
-
-    def write(self, data: str) -> None:  # noqa: ARG002
-        if isinstance(self._app, _TimedApp):
-            self._app.written()

@@ -1,0 +1,111 @@
+"""The app with a stopwatch over a large tree: files with one sweep each are renamed into it, one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from textual.pilot import Pilot
+
+from benchmarks.app import SIZE
+from benchmarks.corpus import packed, sweep, trail_document
+from benchmarks.latency import Renamed
+from benchmarks.rule import WINDOW
+from benchmarks.terminal import DrawnApp
+from benchmarks.writers import WRITERS
+from detector.pipeline import Pipeline, Update
+from detector.rules import RuleSet, load
+from detector.simulate.organization import START
+from detector.sources.directory import Directory
+from detector.store import Store
+from tui.widgets.row_list import RowList
+
+_FIRST = 10_000
+"""The number of the first sweep that is renamed into the tree; those that lie there have smaller ones."""
+_PATIENCE = 30.0
+"""Seconds after which a file counts as overlooked."""
+_TICK = 0.05
+
+
+class Overlooked(RuntimeError):
+    """A file that was renamed into the tree gave no alert."""
+
+
+async def renames(root: Path, state: Path, count: int) -> list[Renamed]:
+    """Let ``count`` files appear below ``root``, when all that lies there has been read. Raises Overlooked."""
+    folder = next(path for path in root.rglob("*.json.gz")).parent
+    rules, store, pauses = load(), Store.open(state), Random("pauses")
+    pipeline = _Timed(store, rules, root)
+    app = _WatchedApp(store, rules, pipeline, "benchmark")
+    found: list[Renamed] = []
+
+    async def hand(_: Pilot[object]) -> None:
+        try:
+            while not app.picture.live and not app.picture.error:
+                await asyncio.sleep(_TICK)
+            app.screen.query_one(RowList).follow = True  # the newest alert is in sight
+            for number in range(_FIRST, _FIRST + count):
+                await asyncio.sleep(pauses.uniform(0.1, 2.5))  # anywhere between two sweeps of the tree
+                found.append(await app.time_rename(lambda number=number: _rename(folder, number), _user(number)))
+        finally:
+            app.exit()
+
+    await app.run_async(size=SIZE, auto_pilot=hand)
+    store.close()
+    if len(found) < count:
+        raise Overlooked(app.picture.error or f"no alert of {_user(_FIRST + len(found))} on the screen within "
+                                              f"{_PATIENCE:.0f} s of its file's rename")
+    return found
+
+
+def _user(number: int) -> str:
+    return f"sweep-{number:06d}"
+
+
+def _rename(folder: Path, number: int) -> None:
+    """A file with one sweep appears as by aws s3 sync."""
+    name = f"111122223333_CloudTrail_us-east-1_20260301T2355Z_{number:016x}.json.gz"
+    WRITERS["aws s3 sync"](folder / name, packed(trail_document(sweep(number, START + WINDOW * number).values())))
+
+
+class _Timed(Pipeline):
+    """Knows when it published an alert of each user first."""
+
+    def __init__(self, store: Store, rules: RuleSet, root: Path) -> None:
+        super().__init__(store, rules, Directory([root]))
+        self.published: dict[str, float] = {}
+
+    def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:
+        def noted(update: Update) -> None:
+            for alert in update.alerts:
+                self.published.setdefault(alert.principal.rpartition("/")[2], time.perf_counter())
+            publish(update)
+
+        super().run(stop, noted)
+
+
+class _WatchedApp(DrawnApp):
+    """Knows when a text was written to the terminal first."""
+
+    _sought = ""
+    _painted: asyncio.Event
+
+    def __init__(self, store: Store, rules: RuleSet, pipeline: _Timed, where: str) -> None:
+        super().__init__(store, rules, pipeline, where)
+        self._timed = pipeline
+
+    async def time_rename(self, rename: Callable[[], None], user: str) -> Renamed:
+        self._sought, self._painted = user, asyncio.Event()
+        rename()
+        begun = time.perf_counter()
+        await asyncio.wait_for(self._painted.wait(), _PATIENCE)
+        painted = time.perf_counter()
+        return Renamed(self._timed.published[user] - begun, painted - begun)
+
+    def written(self, text: str) -> None:
+        if self._sought and self._sought in text:
+            self._painted.set()

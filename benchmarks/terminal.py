@@ -1,0 +1,33 @@
+"""The app on a terminal that nobody looks at: everything is drawn to the last character, and dropped."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+from textual.driver import Driver
+from textual.drivers.headless_driver import HeadlessDriver
+
+from tui.app import HuntApp
+
+
+class DrawnApp(HuntApp):
+    """Is told of everything that is written to the terminal."""
+
+    CSS_PATH = str(Path(inspect.getfile(HuntApp)).with_name(HuntApp.CSS_PATH))
+
+    def get_driver_class(self) -> type[Driver]:
+        return _Terminal
+
+    def written(self, text: str) -> None:
+        """This has just been written."""
+
+
+class _Terminal(HeadlessDriver):
+    @property
+    def is_headless(self) -> bool:
+        return False
+
+    def write(self, data: str) -> None:
+        if isinstance(self._app, DrawnApp):
+            self._app.written(data)
