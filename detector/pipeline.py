@@ -39,6 +39,8 @@ _RETRY_AFTER = 30.0
 _RETRIED = ("unreadable", "throttled", "credentials", "unreachable")
 _PASSING = ("reading", "being-written", "link", "out-of-range", "retry")
 """Reasons that hold only as long as the sweep gives them."""
+_SUMMED_UP = ("out-of-range", "digest", "link")
+"""Reasons of files that there may be very many of, and nothing wrong with: they are counted, not named."""
 _GIVE_UP_AFTER = 24 * 3600.0
 _LABEL = re.compile(r"_(\d{8}T\d{4})Z_")
 
@@ -272,7 +274,7 @@ class Pipeline:
             row = result.file
             known = self._held.get(row.path)
             told = known is not None and (known.state, known.reason) == (row.state, row.reason)
-            if row.state in ("skipped", "quarantined") and not told:
+            if row.state in ("skipped", "quarantined") and not told and row.reason not in _SUMMED_UP:
                 self._pending.problems.append(f"{row.state}: {row.path}: {row.detail}")
             self._held[row.path] = row
             if row.state == "waiting" and _is_remote(row.path):

@@ -78,6 +78,12 @@ class RuleSet:
         return tuple(rule for rule in self if rule.flag)
 
     @property
+    def reach(self) -> int:
+        """Seconds over which events count together: the longest window. What rules that look for what is new have to
+        have seen before is not in it."""
+        return max((max(rule.query.window or 0, rule.gap) for rule in self if rule.query.shape != "terms"), default=0)
+
+    @property
     def mode(self) -> Mode:
         return self._spec.mode
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from detector.sources.bounds import AHEAD, SLACK
+from detector.sources.bounds import Bounds
 from detector.sources.keys import DIGEST, TRAIL, trail_file, trail_prefix
 from detector.sources.objects import address, found, list_level, list_objects, split_address, store_of
 from detector.sources.source import Found, NoSource, Unavailable
@@ -42,13 +42,13 @@ class Part(NamedTuple):
 
 
 class Bucket:
-    """``s3://BUCKET/PREFIX``. ``since`` and ``until`` (epoch seconds) spare listing what is out of bounds."""
+    """``s3://BUCKET/PREFIX``. What is out of ``bounds`` is not even listed."""
 
-    def __init__(self, url: str, since: int | None = None, until: int | None = None,
+    def __init__(self, url: str, bounds: Bounds | None = None,
                  clock: Callable[[], float] = time.time, poll: float = POLL_SECONDS) -> None:
         self.bucket, prefix = split_address(url)
         self._prefix = prefix.strip("/")
-        self._since, self._until = since, until
+        self._bounds = bounds or Bounds(None, None)
         self._clock = clock
         self._poll = poll
         self._parts: list[Part] = []
@@ -171,8 +171,9 @@ class Bucket:
         """(list after this key, up to that key) for this look at a part."""
         if not part.form:
             return None, None
-        before = None if self._until is None else self._day(part, self._until + SLACK + _DAY)
-        first = None if self._since is None else self._day(part, self._since - AHEAD)
+        oldest, latest = self._bounds.first_label, self._bounds.last_label
+        before = None if latest is None else self._day(part, latest + _DAY)
+        first = None if oldest is None else self._day(part, oldest)
         if (part.prefix, 0) not in self._looked:
             return first, before
         for every, days in _WIDER:

@@ -9,16 +9,19 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from detector.sources.bounds import Bounded
+from detector.sources.bounds import Bounded, Bounds, Recorded
 from detector.sources.directory import Directory
 from detector.sources.source import NoSource, Several, Source
 
 
-def open_sources(names: Sequence[str], live: bool, since: int | None = None, until: int | None = None) -> Source:
+def open_sources(names: Sequence[str], live: bool, bounds: Bounds | None = None,
+                 recorded: Mapping[str, Recorded] | None = None) -> Source:
     """All the sources named. Where it is live, what does not exist yet may appear later. Raises NoSource.
+
+    With ``bounds``, files outside of them are told, not read; ``recorded`` helps to know them.
 
     A name is a path, a pattern, ``file@LIST`` (a file of names, one a line), ``-``, ``s3://…`` or ``sqs://…``.
     """
@@ -31,7 +34,7 @@ def open_sources(names: Sequence[str], live: bool, since: int | None = None, unt
         elif name.startswith("s3://"):
             from detector.sources.bucket import Bucket
 
-            bucket = Bucket(name, since, until)
+            bucket = Bucket(name, bounds)
             if not live:
                 bucket.check()
             others.append(bucket)
@@ -44,7 +47,7 @@ def open_sources(names: Sequence[str], live: bool, since: int | None = None, unt
                 raise NoSource(f"{name}: no such file or folder: check the name")
             paths.append(Path(name))
     source: Source = Several([*([Directory(paths)] if paths or not (piped or others) else []), *piped, *others])
-    return source if since is None and until is None else Bounded(source, since, until)
+    return source if bounds is None else Bounded(source, bounds, recorded or {})
 
 
 def _listed(names: Sequence[str]) -> Iterator[str]:

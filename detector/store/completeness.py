@@ -17,6 +17,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from detector.formats.digests import Digest
+from detector.sources.bounds import Recorded
 from detector.sources.keys import DIGEST, TRAIL, trail_file
 from detector.store.state import State
 
@@ -204,6 +205,11 @@ class Completeness(State):
                 newest[place] = max(last, newest.get(place, last))
         return [Volume(place, files, size, records, failed, waiting, newest.get(place))
                 for place, (files, size, records, failed, waiting) in sorted(sums.items())]
+
+    def recorded(self) -> dict[str, Recorded]:
+        """The files that were read to their end, by path."""
+        return {os.fsdecode(path): Recorded(*rest) for path, *rest in self._rows(
+            "SELECT path, size, mtime_ns, inode, device, first, last FROM file WHERE state = 'read'")}
 
     def feeds(self) -> list[Feed]:
         """The EventBridge feeds, by path."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from detector import risk
@@ -12,6 +12,7 @@ from detector.accounting import Accounting
 from detector.record import parse_time
 from detector.risk import RiskError, RiskTable
 from detector.rules import RuleSet, load
+from detector.sources.bounds import Bounded, Bounds, Recorded
 from detector.sources.named import open_sources
 from detector.sources.source import NoSource, Source
 from detector.store import Store
@@ -42,10 +43,11 @@ def rules_of(args: argparse.Namespace) -> RuleSet:
     return rules
 
 
-def sources_of(names: Sequence[str], live: bool, since: int | None = None, until: int | None = None) -> Source:
+def sources_of(names: Sequence[str], live: bool, bounds: Bounds | None = None,
+               recorded: Mapping[str, Recorded] | None = None) -> Source:
     """The sources named; where it is live, files and folders may appear later."""
     try:
-        return open_sources(names, live, since, until)
+        return open_sources(names, live, bounds, recorded)
     except NoSource as error:
         raise Failure(str(error)) from None
 
@@ -83,6 +85,11 @@ def completeness_lines(store: Store, final: bool) -> list[str]:
     off = sorted(store.rules_off())
     return [*map(str, store.integrity(final)), *(str(feed) for feed in store.feeds() if feed.blind),
             *([f"rules off in this state: {', '.join(off)}: 6 in the app switches them on"] if off else [])]
+
+
+def left_out_lines(source: Source) -> list[str]:
+    """What time bounds have spared reading."""
+    return source.left_out() if isinstance(source, Bounded) else []
 
 
 def cost_lines() -> list[str]:

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import orjson
@@ -20,12 +21,13 @@ from detector.lineage import Lineage, Names
 from detector.pivot import FileSpan, Pivot, Progress, Row
 from detector.search import Selector
 from detector.selectors import field_is
+from detector.sources.bounds import Bounds, Recorded
 from detector.sources.keys import trail_file
 from detector.store import Store
 from detector.visible import visible
 from tui import config
 from tui.cli import RAN, Failure
-from tui.commands.common import rules_of, say, sources_of, time_of
+from tui.commands.common import left_out_lines, rules_of, say, sources_of, time_of
 
 
 def run(args: argparse.Namespace) -> int:
@@ -89,15 +91,25 @@ def _selector(args: argparse.Namespace) -> tuple[str, Selector]:
 
 def _files(args: argparse.Namespace, wanted: Pivot) -> tuple[Sequence[FileSpan], Callable[[], None]]:
     """What may be read, and how to let it go afterwards: the named sources, or what the state has read."""
-    if args.sources:
-        source = sources_of(args.sources, live=False, since=wanted.start, until=wanted.end)
-        return [FileSpan(found.path, found.size, delivered=file.delivered if (file := trail_file(found.path)) else None)
-                for found in source.sweep() if found.problem is None], source.close
     path = config.state_path(args.db)
+    if args.sources:
+        recorded = _recorded(path) if args.db else None
+        source = sources_of(args.sources, False, Bounds(wanted.start, wanted.end), recorded)
+        files = [FileSpan(found.path, found.size, delivered=(file := trail_file(found.path)) and file.delivered)
+                 for found in source.sweep() if found.problem is None]
+        for line in left_out_lines(source):
+            say(line)
+        return files, source.close
     if not Path(path).exists():
         raise Failure(f"{path}: there is no state yet: name the logs, or a state with --db FILE")
     store = Store.open(path)
     return store.file_spans(wanted.start, wanted.end, wanted.selector), store.close
+
+
+def _recorded(path: Path) -> dict[str, Recorded]:
+    """What a state knows of the files that it has read."""
+    with closing(Store.open(path)) as store:
+        return store.recorded()
 
 
 def _narrate(progress: Progress) -> None:

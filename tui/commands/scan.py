@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from collections.abc import Iterator, Sequence
 
 from detector.alert import Alert
+from detector.correlate import REACH
 from detector.export import export_alerts
 from detector.integrity import integrity_alerts
 from detector.pipeline import Pipeline, Update
 from detector.rules import RuleSet
+from detector.sources.bounds import Bounds
 from detector.store import Store
 from detector.visible import visible
 from tui import config
@@ -20,6 +23,7 @@ from tui.commands.common import (
     accounting_lines,
     completeness_lines,
     cost_lines,
+    left_out_lines,
     risk_of,
     rules_of,
     say,
@@ -32,9 +36,11 @@ def run(args: argparse.Namespace) -> int:
     since, until = time_of(args.since, "--since"), time_of(args.until, "--until")
     now = time_of(args.now, "--now")
     rules = rules_of(args)
-    source = sources_of(args.sources, False, since, until)
-    store = Store.open(config.state_path(args.db) if args.db else None)
-    try:
+    bounds = None if since is None and until is None else Bounds(since, until, rules.reach + REACH)
+    with contextlib.ExitStack() as closing:
+        store = closing.enter_context(contextlib.closing(Store.open(config.state_path(args.db) if args.db else None)))
+        source = closing.enter_context(contextlib.closing(
+            sources_of(args.sources, False, bounds, store.recorded() if bounds else None)))
         pipeline = Pipeline(store, rules, source, args.jobs, risk=risk_of(),
                             clock=time.time if now is None else lambda: float(now))
         pipeline.scan(_narrate)
@@ -44,14 +50,12 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.write(table(alerts))
         else:
             sys.stdout.write(export_alerts(alerts, args.format))
-        for line in (*completeness_lines(store, True), *accounting_lines(store.accounting()), *cost_lines()):
+        for line in (*completeness_lines(store, True), *left_out_lines(source), *accounting_lines(store.accounting()),
+                     *cost_lines()):
             say(line)
         say(f"{len(alerts):,} {'alert' if len(alerts) == 1 else 'alerts'}")
         for line in _warm_ups(rules, alerts):
             say(line)
-    finally:
-        source.close()
-        store.close()
     return FOUND if args.exit_code and alerts else RAN
 
 

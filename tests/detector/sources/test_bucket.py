@@ -13,6 +13,7 @@ import pytest
 from detector.evidence import raw_record
 from detector.pipeline import Pipeline, Update
 from detector.rules import load
+from detector.sources.bounds import Bounds
 from detector.sources.bucket import Bucket
 from detector.sources.named import open_sources
 from detector.sources.objects import usage
@@ -212,9 +213,9 @@ def test_a_bucket_that_is_emptied_midway(hunt: Hunt, aws: Aws, clock: Clock) -> 
                     delete(keys.pop())
 
     aws.fault = empty
-    hunt.step()
-    clock.now += 60
-    hunt.step()
+    for _ in range(3):
+        hunt.step()
+        clock.now += 60
     sums = hunt.store.accounting()
     assert sums.files_found == len(RECORDS)
     assert sums.files_read + sums.files_skipped.get("gone", 0) == len(RECORDS)
@@ -265,7 +266,7 @@ def test_bounds_spare_requests(aws: Aws, clock: Clock) -> None:
     put_sweep()
     put(key("us-east-1", "20250101T0000Z"), b"old")
     put(key("us-east-1", "20260501T0000Z"), b"later")
-    source = open_sources([f"s3://{BUCKET}"], live=False, since=int(NOW - 7200), until=int(NOW))
+    source = open_sources([f"s3://{BUCKET}"], live=False, bounds=Bounds(int(NOW - 7200), int(NOW)))
     assert len([found for found in source.sweep() if found.problem is None]) == len(RECORDS)
 
 

@@ -1,0 +1,128 @@
+"""What time bounds leave unread never changes the alerts within them; how much it was is told."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from detector.alert import Alert
+from detector.correlate import REACH
+from detector.pipeline import Pipeline
+from detector.rules import RuleSet
+from detector.sources.bounds import SLACK, Bounded, Bounds
+from detector.sources.directory import Directory
+from detector.store import Store
+from tests.commandline import Cli
+from tests.detector.trail import ACCOUNT, REFERENCE_FILE, REGIONS, START, Raw, call, document, rules
+
+DAY = 86_400
+FLAGS = REFERENCE_FILE.with_name("flags")
+HUNT = (FLAGS / "snapshot.toml",)
+
+
+def test_the_rules_of_these_tests_are_there() -> None:
+    assert {rule.flag for rule in rules("tumbling", *HUNT)} == {None, "snapshot"}
+
+
+class Burst(NamedTuple):
+    """A principal's sweep at ``at``, a snapshot ``after`` seconds later, and how late each file with them came."""
+
+    at: int
+    after: int
+    late: tuple[int, int, int]
+
+    def files(self, number: int) -> list[tuple[int, list[Raw]]]:
+        """(label, records) of each file: half of the sweep, its other half, the snapshot."""
+        arn = f"arn:aws:iam::{ACCOUNT}:user/u{number}"
+        calls = [_at(self.at + place, region, arn) for place, region in enumerate(REGIONS[:12])]
+        snapshot = _at(self.at + self.after, "us-east-1", arn, eventName="CreateSnapshot")
+        parts = (calls[:6], calls[6:], [snapshot])
+        return [(START + self.at + late, part) for late, part in zip(self.late, parts, strict=True)]
+
+
+def _at(at: int, region: str, arn: str, **changed: str) -> Raw:
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(START + at))
+    return call(0, region, f"{arn}/{at}/{region}/{changed}", arn, eventTime=when, **changed)
+
+
+def put(folder: Path, bursts: list[Burst]) -> None:
+    for number, burst in enumerate(bursts):
+        for part, (label, records) in enumerate(burst.files(number)):
+            name = time.strftime("%Y%m%dT%H%MZ", time.gmtime(label))
+            path = folder / f"{ACCOUNT}_CloudTrail_us-east-1_{name}_{number:08}{part:08}.json.gz"
+            path.write_bytes(gzip.compress(document(records), 1))
+
+
+def found(store: Store, by: RuleSet, source: Directory | Bounded, bounds: Bounds) -> list[object]:
+    """What is known of the alerts that reach into the bounds, after one more scan."""
+    Pipeline(store, by, source, jobs=1).scan(lambda _: None)
+    assert bounds.since is not None and bounds.until is not None
+    return [_facts(alert) for alert in store.alerts()
+            if bounds.since <= alert.last_event and alert.first_event < bounds.until]
+
+
+def _facts(alert: Alert) -> object:
+    return alert.alert_id, alert.event_ids, alert.columns, [flag for flag in alert.flags if flag.flag == "snapshot"]
+
+
+# A file comes some minutes before its label to a day after its events; snapshots may be just in reach, or beyond it.
+late = st.sampled_from([-300, 0, 600, DAY - 3600, SLACK - 1])
+after = st.sampled_from([-REACH, 60, REACH, REACH + 60])
+bursts = st.builds(Burst, st.integers(0, 4 * DAY), after, st.tuples(late, late, late))
+near = st.sampled_from([-DAY, -60, -1, 0, 11, 12, 60, DAY])
+"""Seconds from a burst to a bound."""
+
+
+@example([Burst(0, 60, (0, 0, 0))], 11, DAY)  # a bound within a sweep
+@example([Burst(0, 60, (0, 0, 0))], -DAY, 1)
+@given(st.lists(bursts, min_size=1, max_size=6), near, near)
+@settings(max_examples=12)
+def test_what_is_left_unread_changes_no_alert_within(made: list[Burst], first: int, last: int) -> None:
+    by = rules("tumbling", *HUNT)
+    bounds = Bounds(START + made[0].at + first, START + made[-1].at + last, by.reach + REACH)
+    with tempfile.TemporaryDirectory() as name, closing(Store.open(None)) as whole, \
+            closing(Store.open(None)) as bounded, closing(Store.open(None)) as again:
+        folder = Path(name)
+        put(folder, made)
+        expected = found(whole, by, Directory([folder]), bounds)
+        assert found(bounded, by, Bounded(Directory([folder]), bounds, {}), bounds) == expected
+        # Read by another rule before: now the spans of what was read are known as well.
+        found(again, by.without([rule.rule_id for rule in by if rule.alerts]), Directory([folder]), bounds)
+        known = Bounded(Directory([folder]), bounds, again.recorded())
+        assert found(again, by, known, bounds) == expected
+        # What was left unread is due still, once the bounds are gone.
+        assert found(again, by, Directory([folder]), bounds) == expected
+        assert len(again.alerts()) == len(whole.alerts())
+
+
+@pytest.mark.parametrize("command", ["scan", "pivot"])
+def test_it_is_told_how_much_was_left_unread_and_why(command: str, tmp_path: Path, cli: Cli) -> None:
+    logs, state = tmp_path / "logs", tmp_path / "hunt.db"
+    logs.mkdir()
+    # Of this time; delivered long before; delivered at this time, with events of a day earlier.
+    put(logs, [Burst(2 * DAY, 60, (300, 300, 300)), Burst(0, 60, (300,) * 3), Burst(DAY, 60, (DAY - 60,) * 3)])
+    assert cli("scan", logs, "--db", state, "--no-builtin", "--rules", FLAGS).status == 0
+    asked = {"scan": ("--since", "2026-03-03T09:30:00Z", "--until", "2026-03-03T11:00:00Z"),
+             "pivot": ("--principal", f"arn:aws:iam::{ACCOUNT}:user/u0", "--around", "2026-03-03T10:00:00Z")}[command]
+    told = cli(command, logs, "--db", state, *asked).err
+    assert "not read: 3 files (0.0 MB) delivered outside of the time asked for" in told
+    assert "not read: 3 files (0.0 MB) read before, and without events of the time asked for" in told
+
+
+def test_a_file_that_has_changed_is_read_whatever_it_held(tmp_path: Path) -> None:
+    path = tmp_path / "calls.json"
+    path.write_bytes(document([_at(0, "us-east-1", "arn")]))
+    bounds, by = Bounds(START + DAY, START + 2 * DAY), rules()
+    with closing(Store.open(None)) as store:
+        found(store, by, Directory([tmp_path]), bounds)
+        path.write_bytes(document([_at(DAY, "us-east-1", "arn")]))
+        found(store, by, Bounded(Directory([tmp_path]), bounds, store.recorded()), bounds)
+        assert store.accounting().records_seen == 2
