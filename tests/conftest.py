@@ -1,4 +1,5 @@
-"""What all tests share: no test touches the user's own state or configuration, and hypothesis is repeatable in CI."""
+"""What all tests share: none touches the user's own state or configuration, or depends on the terminal that it is run
+in; and hypothesis is repeatable in CI."""
 
 from __future__ import annotations
 
@@ -23,6 +24,10 @@ def _home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("HOME", str(home))
         patch.setenv("XDG_DATA_HOME", str(home / "data"))
         patch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+        patch.setenv("XDG_STATE_HOME", str(home / "state"))
+        patch.setenv("TERM", "xterm-256color")
+        patch.setenv("COLORTERM", "truecolor")
+        patch.delenv("NO_COLOR", raising=False)
         yield
 
 

@@ -19,14 +19,14 @@ from detector.asn import AsnError
 from detector.pipeline import Pipeline, Update
 from detector.rules import RuleSet
 from detector.store import StateError, Store
-from tui import format, safe, times
+from tui import appearance, format, safe, times
 from tui.decisions import Decisions
 from tui.keymap import APP, OPEN, KeysProvider, key
 from tui.messages import Arrived, IngestStopped, Loaded, Unreadable
 from tui.picture import Inbox, Picture, Snapshot
 from tui.screens.alerts import AlertsScreen
 from tui.screens.base import HuntScreen
-from tui.theme import DARK, LIGHT
+from tui.theme import LABELS, THEMES
 
 _BATCH_SECONDS = 0.25
 """The least time between two batches on screen."""
@@ -77,7 +77,7 @@ class HuntApp(App[None]):
         key("area.rules", "6", "area('rules')", "rules", "Go to the rules: on or off, and what they found", OPEN),
         key("palette", "colon,ctrl+p", "command_palette", "commands", "Find a command by its name", APP),
         key("times", "t", "next_times", "times", "Say times in UTC, in local time, or as how long ago", APP),
-        key("theme", "T", "next_theme", "theme", "Change between dark and light", APP),
+        key("theme", "T", "choose_theme", "theme", "Choose the theme: dark, light, …", APP),
         key("quit", "ctrl+q", "quit", "quit", "Leave trailhound", APP, everywhere=True),
         key("help", "question_mark,f1", "help", "keys", "Show every key of this screen", APP, show=True),
     ]
@@ -86,7 +86,7 @@ class HuntApp(App[None]):
         self, store: Store, rules: RuleSet, pipeline: Pipeline | None, where: str,
         *, clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__()
+        super().__init__(ansi_color=True if appearance.colourless() else None)
         self.store = store
         self.rules = rules
         self.where = where
@@ -105,9 +105,9 @@ class HuntApp(App[None]):
         self._version = -1
         self._loading_rules = False
         self._expiry: float | None = None
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = DARK.name
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self.theme = THEMES["ansi" if self.no_color else appearance.at_start(self.console.color_system)].name
 
     # --- reading
 
@@ -325,8 +325,22 @@ class HuntApp(App[None]):
                   "relative": "Times are how long ago; among an alert's calls, how long after the first"}[times.mode])
         self._publish()
 
-    def action_next_theme(self) -> None:
-        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+    def action_choose_theme(self) -> None:
+        from tui.screens.menu import Menu
+
+        if self.no_color:
+            self.say("NO_COLOR is set: unset it to choose a theme")
+            return
+        before = next(name for name, theme in THEMES.items() if theme.name == self.theme)
+        self.push_screen(Menu("Theme", list(LABELS.items()), before, self._wear), partial(self._theme_chosen, before))
+
+    def _wear(self, name: str) -> None:
+        self.theme = THEMES[name].name
+
+    def _theme_chosen(self, before: str, name: str | None) -> None:
+        self._wear(name or before)
+        if name is not None:
+            self.say(appearance.keep(name))
 
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen

@@ -4,6 +4,7 @@
     asn_db = "/path/to/GeoLite2-ASN.mmdb"
     rules = ["/path/to/rules"]
     db = "/path/to/hunt.db"
+    theme = "light"
 """
 
 from __future__ import annotations
@@ -16,11 +17,18 @@ from platformdirs import user_config_path, user_data_path
 
 from tui.cli import Failure
 
+THEMES = ("dark", "light", "contrast", "ansi")
+
 
 class Config(msgspec.Struct, forbid_unknown_fields=True):
     asn_db: str | None = None
     rules: list[str] = []
     db: str | None = None
+    theme: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.theme is not None and self.theme not in THEMES:
+            raise ValueError(f"no theme {self.theme!r}, there are {', '.join(THEMES)}")
 
 
 def path() -> Path:

@@ -115,16 +115,6 @@ def test_areas_are_where_they_were_left(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_both_themes_can_be_had(hunt: Hunt) -> None:
-    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "T")
-        assert not app.current_theme.dark
-        await press(pilot, "T")
-        assert app.current_theme.dark
-
-    hunt.play(journey)
-
-
 @pytest.mark.parametrize("size", [(20, 5), (40, 10), (300, 100)])
 def test_any_size_is_survived(size: tuple[int, int], hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import threading
@@ -19,6 +20,9 @@ from tui.commands.common import risk_of, rules_of, sources_of
 def run(args: argparse.Namespace) -> int:
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise Failure("the app needs a terminal: use trailhound scan or trailhound tail instead")
+    if os.environ.get("TERM") in ("dumb", "unknown"):
+        raise Failure(f"TERM={os.environ['TERM']} cannot be drawn on: set TERM to what your terminal is, "
+                      "or use trailhound scan or trailhound tail")
     return _demo() if args.demo else _hunt(args)
 
 

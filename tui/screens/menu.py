@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual import on
 from textual.app import ComposeResult
@@ -25,15 +25,22 @@ class _Options(OptionList):
 
 
 class Menu(ModalScreen[str | None]):
-    """Dismissed with the id that was chosen. ``options`` are (id, label) pairs of ours, never log text."""
+    """Dismissed with the id that was chosen. ``options`` are (id, label) pairs of ours, never log text.
+
+    ``preview`` is told the id of each option that the cursor comes to.
+    """
 
     BINDINGS = [key("menu.close", "escape,q", "dismiss", "close", "Close and change nothing", OPEN, show=True)]
 
-    def __init__(self, heading: str, options: Sequence[tuple[str, str]], chosen: str) -> None:
+    def __init__(
+        self, heading: str, options: Sequence[tuple[str, str]], chosen: str,
+        preview: Callable[[str], None] | None = None,
+    ) -> None:
         super().__init__()
         self._heading = heading
         self._options = options
         self._chosen = chosen
+        self._preview = preview
 
     def compose(self) -> ComposeResult:
         with Vertical(id="form", classes="small"):
@@ -48,3 +55,8 @@ class Menu(ModalScreen[str | None]):
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_id)
+
+    @on(OptionList.OptionHighlighted)
+    def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        if self._preview is not None and event.option_id is not None:
+            self._preview(event.option_id)

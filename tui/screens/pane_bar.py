@@ -1,4 +1,4 @@
-"""The names of the panes that share a place, with the one in front marked."""
+"""The names of the panes that share a place, the one in front in brackets."""
 
 from __future__ import annotations
 
@@ -50,4 +50,5 @@ class PaneBar(Widget):
             start += len(words) + len(_BETWEEN)
 
     def _words(self) -> list[str]:
-        return [f"{pane} {self.counts[pane]:,}" if pane in self.counts else pane for pane in self.panes]
+        words = [f"{pane} {self.counts[pane]:,}" if pane in self.counts else pane for pane in self.panes]
+        return [f"[{said}]" if pane == self.front else said for pane, said in zip(self.panes, words, strict=True)]

@@ -1,4 +1,4 @@
-"""A choice of one among a few words, all in sight."""
+"""A choice of one among a few words, all in sight, the chosen one in brackets."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Choice(Widget, can_focus=True):
     def render(self) -> Content:
         chosen, other = (self.get_visual_style(name) for name in ("choice--chosen", "choice--other"))
         lines = [
-            Content.assemble(*((f" {word} ", chosen if word == self.value else other) for word in line))
+            Content.assemble(*((f"[{word}]", chosen) if word == self.value else (f" {word} ", other) for word in line))
             for line in self._lines(self.content_size.width)
         ]
         return Content("\n").join(lines)

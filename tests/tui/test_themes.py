@@ -1,0 +1,115 @@
+"""The looks: readable in every theme, no meaning by colour alone, chosen by key and configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.color import Color
+from textual.pilot import Pilot
+
+from detector.alert import STATUSES
+from tests.commandline import Cli
+from tests.hostile.payloads import screen_text
+from tests.tui.build import alert
+from tests.tui.stage import Hunt, press, said
+from tui import appearance, config, format
+from tui.app import HuntApp
+from tui.theme import LABELS, SEVERITY_STYLE, THEMES
+from tui.widgets.status import _STATES, live_state
+
+
+def test_the_configuration_knows_every_theme() -> None:
+    assert tuple(THEMES) == tuple(LABELS) == config.THEMES
+
+
+def luminance(color: Color) -> float:
+    """Relative luminance (WCAG 2.1)."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color.normalized]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: Color, other: Color) -> float:
+    darker, lighter = sorted(map(luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize(("name", "least"), [("dark", 4.5), ("light", 4.5), ("contrast", 7)])
+def test_text_stands_out_from_its_ground(name: str, least: float) -> None:
+    """At WCAG's level AA, and AAA where high contrast is asked for."""
+    theme = THEMES[name]
+    variables = {**theme.to_color_system().generate(), **theme.variables}
+    ground = Color.parse(variables["background"])
+    for style in (*SEVERITY_STYLE.values(), "$foreground", "$foreground-muted", "$text-accent", "$text-success",
+                  "$accent", "$footer-description-foreground", "$footer-key-foreground"):
+        color = Color.parse(variables[style.split()[0].removeprefix("$")])
+        assert contrast(ground + color, ground) >= least, style
+
+
+def states() -> Iterator[tuple[str, list[str]]]:
+    """What can be told apart on screen, and how each of it is written."""
+    yield "severity", [format.severity(word) for word in SEVERITY_STYLE]
+    yield "status", [format.state(alert(status=status, settled=True)) for status in STATUSES]
+    yield "settled", [format.state(alert(settled=settled)) for settled in (True, False)]
+    yield "suppressed", [format.state(alert(suppressed_by=by)) for by in (None, "s")]
+    yield "live", [live_state(state, None, 0).plain for state in _STATES]
+
+
+@pytest.mark.parametrize(("name", "written"), list(states()), ids=lambda value: value if isinstance(value, str) else "")
+def test_what_differs_is_written_differently(name: str, written: list[str]) -> None:
+    assert len(set(written)) == len(written)
+
+
+def test_without_colour_everything_is_still_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With NO_COLOR not one cell has a colour; cursor, pane in front and severity are told by letters."""
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "T")
+        assert "unset it" in said(app)
+        for keys in ([], ["j"], ["enter"], ["tab"]):
+            await press(pilot, *keys)
+            for row in app.screen._compositor.render_strips():
+                for segment in row.apply_filter(app._filters[-1], Color(0, 0, 0)):
+                    assert segment.style is None or {segment.style.color and segment.style.color.name,
+                                                     segment.style.bgcolor and segment.style.bgcolor.name} <= {
+                                                         None, "default"}
+        assert "[fields]" in screen_text(app)
+
+    Hunt(tmp_path).play(journey)
+
+
+def test_a_theme_is_looked_at_chosen_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        before = app.theme
+        await press(pilot, "T", "j")
+        assert app.theme == THEMES["light"].name, "the theme under the cursor is on"
+        await press(pilot, "escape")
+        assert app.theme == before
+        assert appearance.at_start("truecolor") == "dark"
+        await press(pilot, "T", "j", "j", "enter")
+        assert app.theme == THEMES["contrast"].name
+        assert "from now on" in said(app)
+
+    Hunt(tmp_path).play(journey)
+    assert appearance.at_start("truecolor") == "contrast"
+    assert appearance.at_start("standard") == appearance.at_start(None) == "ansi", "what the terminal cannot show"
+    kept = tmp_path / "state" / "trailhound" / "theme"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    for broken in ("no such theme", "\x00"):
+        kept.write_text(broken)
+        assert appearance.at_start("256") == "dark"
+
+
+def test_the_configuration_names_the_theme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "trailhound").mkdir()
+    (tmp_path / "trailhound" / "config.toml").write_text('theme = "light"')
+    assert appearance.at_start("truecolor") == appearance.at_start("standard") == "light"
+    (tmp_path / "trailhound" / "config.toml").write_text('theme = "drak"')
+    ran = cli("status")
+    assert ran.status == 1
+    assert "no theme 'drak', there are dark, light, contrast, ansi" in ran.err
