@@ -36,13 +36,13 @@ async def press(folder: Path, records: int) -> tuple[Pressed, Pressed]:
     Pipeline(store, rules, Directory([folder / "held"]), jobs=1).scan(lambda _: None)
     watched = folder / "watched"
     watched.mkdir()
-    app = _TimedApp(store, rules, Pipeline(store, rules, Directory([watched])), "benchmark")
+    app = _TimedApp(store, rules, Pipeline(store, rules, Directory([watched])))
     found: list[Pressed] = []
 
     async def hand(_: Pilot[object]) -> None:
         try:
             held = len(store.alerts())
-            while not app.done(lambda: app.picture.live and len(app.picture.alerts) == held):
+            while not app.done(lambda: app.is_open and app.picture.live and len(app.picture.alerts) == held):
                 await asyncio.sleep(_TICK)
             found.append(await _pressed(app, lambda pressed: pressed >= _IDLE_KEYS))
             (folder / "arriving").rename(watched / "arriving")
@@ -85,7 +85,7 @@ class _TimedApp(DrawnApp):
 
     def done(self, reached: Callable[[], bool]) -> bool:
         """Whether what is waited for is there; once reading has stopped, it never will be."""
-        if self.picture.error:
+        if self.is_open and self.picture.error:
             raise RuntimeError(self.picture.error)
         return reached()
 

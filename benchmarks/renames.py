@@ -40,12 +40,12 @@ async def renames(root: Path, state: Path, count: int) -> list[Renamed]:
     folder = next(path for path in root.rglob("*.json.gz")).parent
     rules, store, pauses = load(), Store.open(state), Random("pauses")
     pipeline = _Timed(store, rules, root)
-    app = _WatchedApp(store, rules, pipeline, "benchmark")
+    app = _WatchedApp(store, rules, pipeline)
     found: list[Renamed] = []
 
     async def hand(_: Pilot[object]) -> None:
         try:
-            while not app.picture.live and not app.picture.error:
+            while not app.is_open or not (app.picture.live or app.picture.error):
                 await asyncio.sleep(_TICK)
             app.screen.query_one(RowList).follow = True  # the newest alert is in sight
             for number in range(_FIRST, _FIRST + count):
@@ -94,8 +94,8 @@ class _WatchedApp(DrawnApp):
     _sought = ""
     _painted: asyncio.Event
 
-    def __init__(self, store: Store, rules: RuleSet, pipeline: _Timed, where: str) -> None:
-        super().__init__(store, rules, pipeline, where)
+    def __init__(self, store: Store, rules: RuleSet, pipeline: _Timed) -> None:
+        super().__init__(store, rules, pipeline)
         self._timed = pipeline
 
     async def time_rename(self, rename: Callable[[], None], user: str) -> Renamed:

@@ -8,13 +8,20 @@ from pathlib import Path
 from textual.driver import Driver
 from textual.drivers.headless_driver import HeadlessDriver
 
+from detector.pipeline import Pipeline
+from detector.rules import RuleSet
+from detector.store import Store
 from tui.app import HuntApp
+from tui.opening import Opened
 
 
 class DrawnApp(HuntApp):
     """Is told of everything that is written to the terminal."""
 
     CSS_PATH = str(Path(inspect.getfile(HuntApp)).with_name(HuntApp.CSS_PATH))
+
+    def __init__(self, store: Store, rules: RuleSet, pipeline: Pipeline) -> None:
+        super().__init__(lambda: Opened(store, rules, pipeline), "benchmark")
 
     def get_driver_class(self) -> type[Driver]:
         return _Terminal

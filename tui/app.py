@@ -1,4 +1,7 @@
-"""The app: it owns the reading thread and the picture, and moves between the areas. Screens draw themselves."""
+"""The app: it owns the reading thread and the picture, and moves between the areas. Screens draw themselves.
+
+What the core is made of is imported when it is opened, behind the first screen: importing it takes as long as Textual.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.app import App
@@ -15,18 +19,18 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.signal import Signal
 
-from detector.asn import AsnError
-from detector.pipeline import Pipeline, Update
-from detector.rules import RuleSet
-from detector.store import StateError, Store
-from tui import appearance, format, safe, times
-from tui.decisions import Decisions
+from tui import appearance, safe, times
 from tui.keymap import APP, OPEN, KeysProvider, key
-from tui.messages import Arrived, IngestStopped, Loaded, Unreadable
-from tui.picture import Inbox, Picture, Snapshot
-from tui.screens.alerts import AlertsScreen
-from tui.screens.base import HuntScreen
+from tui.messages import Arrived, IngestStopped, IsOpen, Loaded, NotOpened, Unreadable
+from tui.opening import Opening, OpeningScreen
 from tui.theme import LABELS, THEMES
+
+if TYPE_CHECKING:
+    from detector.pipeline import Pipeline, Update
+    from detector.rules import RuleSet
+    from detector.store import Store
+    from tui.decisions import Decisions
+    from tui.picture import Picture
 
 _BATCH_SECONDS = 0.25
 """The least time between two batches on screen."""
@@ -37,10 +41,12 @@ _RULES_SECONDS = 3.0
 """How often the rule files are looked at."""
 
 
-def run(store: Store, rules: RuleSet, pipeline: Pipeline | None, where: str) -> int:
-    """Open the app until the analyst leaves it; the exit status."""
-    app = HuntApp(store, rules, pipeline, where)
+def run(opening: Opening, where: str) -> int:
+    """Open the app until the analyst leaves it; the exit status. Raises what ``opening`` raised."""
+    app = HuntApp(opening, where)
     app.run()
+    if app.not_opened is not None:
+        raise app.not_opened
     return app.return_code or 0
 
 
@@ -51,7 +57,7 @@ def _area(module: str, name: str) -> Screen[None]:
 
 
 class HuntApp(App[None]):
-    """The app over ``store``, read into by ``pipeline``; None: another trailhound reads, and this one only looks on.
+    """The app over what ``opening`` opens: ``store``, ``rules``, ``picture`` and ``decisions`` are there from then on.
 
     ``where`` says in a few words what is read. ``clock`` gives epoch seconds.
     """
@@ -61,13 +67,14 @@ class HuntApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     COMMANDS = {KeysProvider}
     MODES = {
-        "alerts": AlertsScreen,
+        "opening": OpeningScreen,
+        "alerts": partial(_area, "alerts", "AlertsScreen"),
         "log": partial(_area, "hunt_log", "HuntLogScreen"),
         "suppressions": partial(_area, "suppressions", "SuppressionsScreen"),
         "sources": partial(_area, "sources", "SourcesScreen"),
         "rules": partial(_area, "rules", "RulesScreen"),
     }
-    DEFAULT_MODE = "alerts"
+    DEFAULT_MODE = "opening"
 
     BINDINGS = [
         key("area.alerts", "1", "area('alerts')", "alerts", "Go to the alerts", OPEN),
@@ -82,23 +89,23 @@ class HuntApp(App[None]):
         key("help", "question_mark,f1", "help", "keys", "Show every key of this screen", APP, show=True),
     ]
 
-    def __init__(
-        self, store: Store, rules: RuleSet, pipeline: Pipeline | None, where: str,
-        *, clock: Callable[[], float] = time.time,
-    ) -> None:
+    store: Store
+    rules: RuleSet
+    picture: Picture
+    decisions: Decisions
+
+    def __init__(self, opening: Opening, where: str, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__(ansi_color=True if appearance.colourless() else None)
-        self.store = store
-        self.rules = rules
         self.where = where
         self.now = clock
         times.use("UTC", clock)
-        self.picture = Picture()
-        self.decisions = Decisions(store, self.picture, changed=self._publish, reload=self.reload)
         self.changed: Signal[None] = Signal(self, "changed")
         """The picture is different now."""
-        self._pipeline = pipeline
+        self.not_opened: Exception | None = None
+        """Why the app closed before it was open."""
+        self._opening = opening
+        self._pipeline: Pipeline | None = None
         self._stop = threading.Event()
-        self._inbox = Inbox()
         self._taken_at = float("-inf")
         self._reading = False
         self._read_again = False
@@ -109,15 +116,57 @@ class HuntApp(App[None]):
             self.register_theme(theme)
         self.theme = THEMES["ansi" if self.no_color else appearance.at_start(self.console.color_system)].name
 
-    # --- reading
+    # --- opening
 
     def on_ready(self) -> None:
-        """After the first paint: start to read."""
+        """After the first paint."""
+        self._open()
+
+    @work(thread=True, group="opening", exit_on_error=False)
+    def _open(self) -> None:
+        try:
+            opened = self._opening()
+            import_module("tui.screens.alerts")
+        except Exception as error:  # whatever it was, the command says it once the terminal is its own again
+            self.post_message(NotOpened(error))
+        else:
+            self.post_message(IsOpen(opened))
+
+    @on(NotOpened)
+    def _not_opened(self, event: NotOpened) -> None:
+        self.not_opened = event.error
+        self.exit()
+
+    @on(IsOpen)
+    def _is_open(self, event: IsOpen) -> None:
+        """Start to read."""
+        from tui import format
+        from tui.decisions import Decisions
+        from tui.picture import Inbox, Picture
+
+        self.store, self.rules, self._pipeline = event.opened.store, event.opened.rules, event.opened.pipeline
+        self.picture, self._inbox = Picture(), Inbox()
+        self.decisions = Decisions(self.store, self.picture, changed=self._publish, reload=self.reload)
+        self.switch_mode("alerts")
         self.reload()
         self.set_interval(_TICK_SECONDS, self.tick)
         self.set_interval(_RULES_SECONDS, self.reload_rules)
         if self._pipeline is not None:
             self._ingest(self._pipeline)
+        if self.rules.problems:
+            self.say(f"{format.plural(len(self.rules.problems), 'rule file')} in error; 6 shows where",
+                     severity="warning")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a state to look at."""
+        return self.current_mode != "opening"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Until it is open, there is nothing to do but to leave."""
+        return self.is_open or action == "quit"
+
+    # --- reading
 
     def on_exit_app(self) -> None:
         self._stop.set()  # at once, so that the reading ends while the screens are taken down
@@ -132,6 +181,8 @@ class HuntApp(App[None]):
 
     @work(thread=True, group="ingest", exit_on_error=False)
     def _ingest(self, pipeline: Pipeline) -> None:
+        from detector.store import StateError
+
         try:
             pipeline.run(self._stop, self._publish_update)
         except StateError as error:
@@ -153,6 +204,8 @@ class HuntApp(App[None]):
 
     def take_batch(self) -> None:
         """Put on screen what the pipeline has found since the last batch."""
+        from tui import format
+
         self._taken_at = time.monotonic()
         update = self._inbox.take()
         if update is None:
@@ -182,6 +235,9 @@ class HuntApp(App[None]):
 
     @work(thread=True, group="store", exit_on_error=False)
     def _read_store(self) -> None:
+        from detector.store import StateError
+        from tui.picture import Snapshot
+
         try:
             self.post_message(Loaded(Snapshot.read(self.store)))
         except StateError as error:
@@ -210,6 +266,8 @@ class HuntApp(App[None]):
 
     def tick(self) -> None:
         """Once a second: the lag grows, suppressions expire, another trailhound may have written."""
+        from tui.screens.base import HuntScreen
+
         if not self.is_running:
             return  # the last timers still fire while the screens are being taken down
         if self._expiry is not None and self._expiry <= self.now():
@@ -221,6 +279,8 @@ class HuntApp(App[None]):
             self.screen.tick()
 
     def _written_elsewhere(self) -> bool:
+        from detector.store import StateError
+
         before = self._version
         try:
             self._version = self.store.version()
@@ -248,6 +308,9 @@ class HuntApp(App[None]):
 
     @work(group="rules", exit_on_error=False)
     async def _load_rules(self, asked: bool) -> None:
+        from detector.asn import AsnError
+        from tui import format
+
         try:
             rules = await asyncio.to_thread(lambda: self.rules.again() if asked or self.rules.changed else None)
         except AsnError as error:

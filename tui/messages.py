@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.message import Message
 
-from tui.picture import Snapshot
+if TYPE_CHECKING:
+    from tui.opening import Opened
+    from tui.picture import Snapshot
+
+
+class IsOpen(Message):
+    """What the app works on is there."""
+
+    def __init__(self, opened: Opened) -> None:
+        super().__init__()
+        self.opened = opened
+
+
+class NotOpened(Message):
+    """It could not be opened."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
 
 
 class Arrived(Message):

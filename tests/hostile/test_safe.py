@@ -27,7 +27,8 @@ from tui.widgets.json_view import JsonView
 from tui.widgets.region_line import RegionLine
 from tui.widgets.row_list import RowList
 from tui.widgets.spark import Spark
-from tui.widgets.status import AccountingLine, TopLine
+from tui.widgets.status import AccountingLine
+from tui.widgets.top_line import TopLine
 
 
 def test_plain_text_is_untouched() -> None:

@@ -14,7 +14,8 @@ from detector.accounting import Accounting
 from tests.render.stage import drawn, perform, style_at
 from tui.widgets.region_line import RegionLine, short_region
 from tui.widgets.spark import Spark
-from tui.widgets.status import AccountingLine, TopLine, live_state
+from tui.widgets.status import AccountingLine, live_state
+from tui.widgets.top_line import TopLine
 
 Said = list[Message]
 

@@ -21,6 +21,7 @@ from detector.store import Store
 from tests.detector.trail import ANA, START, Raw, call, sweep, write
 from tests.hostile.payloads import screen_text
 from tui.app import HuntApp
+from tui.opening import Opened
 from tui.screens.alerts import AlertsScreen
 
 NOW = START + 3 * 3600.0
@@ -135,13 +136,13 @@ class Hunt:
 
         Every alert is a row of its own unless ``folded``.
         """
-        app = HuntApp(store or self.store, self.rules, self.feed if pipeline == "feed" else pipeline, "AWSLogs/",
-                      clock=self.clock)
+        opened = Opened(store or self.store, self.rules, self.feed if pipeline == "feed" else pipeline)
+        app = HuntApp(lambda: opened, "AWSLogs/", clock=self.clock)
 
         async def drive() -> None:
             hook = (lambda message: heard.append(message)) if heard is not None else None
             async with app.run_test(size=size, message_hook=hook, notifications=toasts) as pilot:
-                await until(pilot, lambda: app.picture.loaded or bool(app.picture.error))
+                await until(pilot, lambda: app.is_open and (app.picture.loaded or bool(app.picture.error)))
                 if pipeline == "feed":
                     await until(pilot, lambda: app.picture.live or bool(app.picture.error))
                 if not folded:

@@ -18,6 +18,7 @@ from detector.store import Store
 from tests.detector.trail import ANA
 from tests.tui.stage import RULES, press, records, until, write
 from tui.app import HuntApp
+from tui.opening import Opened
 from tui.screens.alert import AlertScreen
 from tui.screens.alerts import AlertsScreen
 from tui.widgets.row_list import RowList
@@ -27,9 +28,10 @@ async def sit_down(folder: Path, state: Path, journey: Callable[[HuntApp, Pilot[
     """Start trailhound on its state, with its own pipeline, until the journey ends."""
     store, rules = Store.open(state), load([RULES], builtin=False)
     try:
-        app = HuntApp(store, rules, Pipeline(store, rules, Directory([folder])), "AWSLogs/")
+        opened = Opened(store, rules, Pipeline(store, rules, Directory([folder])))
+        app = HuntApp(lambda: opened, "AWSLogs/")
         async with app.run_test(size=(160, 48)) as pilot:
-            await until(pilot, lambda: app.picture.loaded and app.picture.live)
+            await until(pilot, lambda: app.is_open and app.picture.loaded and app.picture.live)
             assert isinstance(app.screen, AlertsScreen)
             await journey(app, pilot)
     finally:

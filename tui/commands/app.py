@@ -7,14 +7,15 @@ import os
 import sys
 import tempfile
 import threading
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from detector.pipeline import Pipeline
-from detector.sources.directory import Directory
-from detector.store import Store
-from tui import config
 from tui.cli import Failure
-from tui.commands.common import risk_of, rules_of, sources_of
+
+if TYPE_CHECKING:
+    from tui.opening import Opened
 
 
 def run(args: argparse.Namespace) -> int:
@@ -23,37 +24,47 @@ def run(args: argparse.Namespace) -> int:
     if os.environ.get("TERM") in ("dumb", "unknown"):
         raise Failure(f"TERM={os.environ['TERM']} cannot be drawn on: set TERM to what your terminal is, "
                       "or use trailhound scan or trailhound tail")
-    return _demo() if args.demo else _hunt(args)
+    for name in [] if args.demo else args.rules:
+        if not Path(name).expanduser().exists():
+            raise Failure(f"{name}: no such rule file or folder: check the name")
+    from tui import app
+
+    with ExitStack() as held:
+        if args.demo:
+            return app.run(partial(_demo, held), "demo, simulated")
+        return app.run(partial(_hunt, args, held), " ".join(args.sources) or "no source")
 
 
-def _hunt(args: argparse.Namespace) -> int:
+def _hunt(args: argparse.Namespace, held: ExitStack) -> Opened:
+    from detector.pipeline import Pipeline
+    from detector.store import Store
+    from tui import config
+    from tui.commands.common import risk_of, rules_of, sources_of
+    from tui.opening import Opened
+
     source = sources_of(args.sources, live=True)
+    held.callback(source.close)
     rules = rules_of(args)
     store = Store.open(config.state_path(args.db))
-    from tui import app
-
-    try:
-        pipeline = None if store.read_only else Pipeline(store, rules, source, risk=risk_of())
-        return app.run(store, rules, pipeline, " ".join(args.sources) or "no source")
-    finally:
-        source.close()
-        store.close()
+    held.callback(store.close)
+    return Opened(store, rules, None if store.read_only else Pipeline(store, rules, source, risk=risk_of()))
 
 
-def _demo() -> int:
+def _demo(held: ExitStack) -> Opened:
+    from detector.pipeline import Pipeline
     from detector.rules import load
     from detector.simulate.replay import replay
-    from tui import app
+    from detector.sources.directory import Directory
+    from detector.store import Store
+    from tui.opening import Opened
 
     rules = load()
+    folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="trailhound-demo-")))
+    store = Store.open(None)
+    held.callback(store.close)
     stop = threading.Event()
-    with tempfile.TemporaryDirectory(prefix="trailhound-demo-") as folder:
-        store = Store.open(None)
-        replaying = threading.Thread(target=replay, args=(Path(folder), stop))
-        replaying.start()
-        try:
-            return app.run(store, rules, Pipeline(store, rules, Directory([Path(folder)])), "demo, simulated")
-        finally:
-            stop.set()
-            replaying.join()
-            store.close()
+    replaying = threading.Thread(target=replay, args=(folder, stop))
+    replaying.start()
+    held.callback(replaying.join)
+    held.callback(stop.set)
+    return Opened(store, rules, Pipeline(store, rules, Directory([folder])))

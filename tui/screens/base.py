@@ -15,7 +15,8 @@ from tui.keymap import OPEN, key
 from tui.screens.key_line import KeyLine
 from tui.widgets.line import Cell
 from tui.widgets.row_view import RowView
-from tui.widgets.status import AccountingLine, State, TopLine, live_state
+from tui.widgets.status import AccountingLine, State, live_state
+from tui.widgets.top_line import TopLine
 
 if TYPE_CHECKING:
     from tui.app import HuntApp

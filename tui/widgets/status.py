@@ -1,4 +1,4 @@
-"""The lines that are on every screen: where am I and is it live; and what became of every file and record."""
+"""What is so now on every screen: is it live; and what became of every file and record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from textual.widget import Widget
 
 from detector.accounting import Accounting
 from tui import times
-from tui.widgets.line import Cell, content
 
 State = Literal["live", "reading", "paused", "read-only", "stopped"]
 
@@ -21,9 +20,6 @@ _STATES: dict[State, tuple[str, str]] = {
     "read-only": ("○", "$text-warning"),
     "stopped": ("×", "$text-error"),
 }
-
-_BETWEEN = 3
-"""Blank cells between two facts."""
 
 
 def live_state(state: State, newest: int | None, now: float) -> Content:
@@ -48,38 +44,6 @@ def _span(seconds: int) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size:,} {unit}"
     return f"{seconds} s"
-
-
-class TopLine(Widget):
-    """Where the analyst is, at the left; what is so now, at the right. What does not fit goes, the last fact first."""
-
-    DEFAULT_CSS = "TopLine { height: 1; text-style: bold; }"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._where = Content("")
-        self._facts: list[Content] = []
-
-    def show(self, where: Cell, *facts: Cell) -> None:
-        """``where`` and ``facts`` as a list's cells: plain ``str`` is taken for log text."""
-        self._where = content(where)
-        self._facts = [content(fact) for fact in facts]
-        self.refresh()
-
-    def render(self) -> Content:
-        cells = self.size.width
-        facts = [fact for fact in self._facts if fact]
-        # the first fact stays, and half the line is enough to say where
-        while len(facts) > 1 and _width(facts) + min(self._where.cell_length, cells // 2) > cells:
-            facts.pop()
-        right = Content(" " * _BETWEEN).join(facts).truncate(cells, ellipsis=True)
-        where = self._where.truncate(max(0, cells - right.cell_length - (_BETWEEN if facts else 0)), ellipsis=True)
-        blank = " " * (cells - where.cell_length - right.cell_length)
-        return Content.assemble(where, blank, right.stylize_before("not bold"))
-
-
-def _width(facts: list[Content]) -> int:
-    return sum(fact.cell_length + _BETWEEN for fact in facts)
 
 
 class AccountingLine(Widget):

@@ -1,0 +1,128 @@
+"""The app stands before there is anything to look at; what fails behind the first screen is the command's one line."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import select
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from detector.store import StateError
+from tests.hostile.payloads import screen_text
+from tests.test_import_hygiene import loaded
+from tests.tui.stage import Hunt, said, until
+from tui import app as the_app
+from tui.app import HuntApp
+from tui.opening import Opened
+
+_PATIENCE = 30.0
+
+
+def test_the_first_screen_needs_nothing_of_the_core() -> None:
+    modules, _ = loaded("import json, sys\nimport tui.app\nprint(json.dumps([sorted(sys.modules), 0]))")
+    assert "textual" in modules
+    assert modules & {"sqlite3", "lark", "detector.alert", "detector.store", "detector.rules"} == set()
+
+
+def test_until_it_is_open_the_frame_stands_and_keys_do_nothing(tmp_path: Path) -> None:
+    hunt, open_now = Hunt(tmp_path), threading.Event()
+    opened = Opened(hunt.store, hunt.rules, None)
+
+    def opening() -> Opened:
+        open_now.wait(_PATIENCE)
+        return opened
+
+    async def drive() -> None:
+        app = HuntApp(opening, "AWSLogs/", clock=hunt.clock)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.press("5", "question_mark", "colon", "enter", "j")
+            lines = screen_text(app).splitlines()
+            assert lines[0].startswith(" trailhound › Alerts")
+            assert "◌ opening   AWSLogs/" in lines[0]
+            assert "Opening the state and the rules …" in lines[2]
+            assert not app.is_open
+            open_now.set()
+            await until(pilot, lambda: app.is_open and app.picture.loaded)
+            assert len(app.picture.alerts) == 4
+
+    asyncio.run(drive())
+
+
+def test_it_can_be_left_before_it_is_open(tmp_path: Path) -> None:
+    left = threading.Event()
+
+    def opening() -> Opened:
+        left.wait(_PATIENCE)
+        raise StateError("came too late to matter")
+
+    async def drive() -> None:
+        app = HuntApp(opening, "AWSLogs/")
+        async with app.run_test() as pilot:
+            await pilot.press("q")
+            left.set()
+        assert app.not_opened is None
+        assert app.return_code == 0
+
+    asyncio.run(drive())
+
+
+def test_what_cannot_be_opened_ends_the_app_with_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def drive(app: HuntApp) -> None:
+        async with app.run_test() as pilot:
+            await until(pilot, lambda: app.not_opened is not None)
+
+    monkeypatch.setattr(HuntApp, "run", lambda app: asyncio.run(drive(app)))
+
+    def opening() -> Opened:
+        raise StateError("hunt.db: malformed: move it away")
+
+    with pytest.raises(StateError, match=r"^hunt\.db: malformed: move it away$"):
+        the_app.run(opening, "AWSLogs/")
+
+
+def test_rule_files_in_error_are_told(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[rule\n")
+    hunt = Hunt(tmp_path, rules=[Path(__file__).with_name("data"), broken])
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        assert said(app) == "1 rule file in error; 6 shows where"
+
+    hunt.play(journey)
+
+
+@pytest.mark.parametrize(("args", "line"), [
+    (["--rules", "no-such"], "trailhound: no-such: no such rule file or folder: check the name"),
+    (["--db", "notes.txt"], "trailhound: notes.txt: not a state of trailhound: name another file with --db FILE"),
+])
+def test_on_a_terminal_the_error_is_one_line_and_the_status_1(args: list[str], line: str, tmp_path: Path) -> None:
+    """Before the app opens, and after: the terminal is its own again, and the line is the last on it."""
+    (tmp_path / "notes.txt").write_text("not a state, but longer than nothing")
+    terminal, inside = pty.openpty()
+    with subprocess.Popen([sys.executable, "-m", "tui.cli", ".", *args], cwd=tmp_path, stdin=inside, stdout=inside,
+                          stderr=inside, env={**os.environ, "PYTHONPATH": os.getcwd(), "TERM": "xterm"}) as process:
+        os.close(inside)
+        seen = _read_to_end(terminal)
+        status = process.wait(_PATIENCE)
+    os.close(terminal)
+    assert status == 1
+    assert seen.decode(errors="replace").split("\x1b")[-1].endswith(f"{line}\r\n")
+    assert seen.count(line.encode()) == 1
+
+
+def _read_to_end(terminal: int) -> bytes:
+    seen = b""
+    while select.select([terminal], [], [], _PATIENCE)[0]:
+        try:
+            block = os.read(terminal, 1 << 16)
+        except OSError:  # the other side is closed
+            return seen
+        seen += block
+    raise AssertionError(f"it never ended: {seen[-500:]!r}")
