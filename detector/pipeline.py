@@ -17,6 +17,7 @@ from detector.accounting import Accounting
 from detector.alert import Alert
 from detector.correlate import Signal, Watched, by_file, flagging_events, gathered, look
 from detector.fetching import fetched
+from detector.held import Held
 from detector.partial import Partial
 from detector.reading import Task, content_hash, read
 from detector.risk import RiskTable
@@ -76,9 +77,9 @@ class Pipeline:
         self._jobs = jobs
         self._next_rules: deque[RuleSet] = deque(maxlen=1)
         self._search_by(rules)
-        self._held = {row.path: row for row in store.files()}
+        self._held = Held(store.files())
         self._waiting_since: dict[str, float] = {}
-        self._retrying = {path for path, row in self._held.items() if row.state == "waiting" and _is_remote(path)}
+        self._retrying = {row.path for row in self._held if row.state == "waiting" and _is_remote(row.path)}
         self._pending = _Pending()
 
     def _search_by(self, rules: RuleSet) -> None:
@@ -104,7 +105,7 @@ class Pipeline:
         self._workers.close()
         self._search_by(self._next_rules.pop())
         # A source that looks for what is new does not find the older files again.
-        self._retrying |= {path for path, row in self._held.items() if _is_remote(path) and row.state == "read"
+        self._retrying |= {row.path for row in self._held if _is_remote(row.path) and row.state == "read"
                            and row.generation != self._store.generation}
         now = self._store.alerts()
         self._pending.add(Changes(tuple(now), tuple(before - {alert.alert_id for alert in now})))
@@ -155,7 +156,7 @@ class Pipeline:
         for row in self._store.files():
             held = self._held.get(row.path)
             if held is not None and held.state == "quarantined" and row.state != "quarantined":
-                self._held[row.path] = row
+                self._held.put(row)
                 if row.state == "waiting":
                     self._retrying.add(row.path)
 
@@ -171,7 +172,7 @@ class Pipeline:
                for file in found if self._is_due(file, held := self._held.get(file.path), final)]
         reading = {task.found.path for task in due}
         self._source.committed([file.path for file in found if _is_remote(file.path) and file.path not in reading
-                                and self._held[file.path].state != "waiting"])
+                                and (held := self._held.get(file.path)) and held.state != "waiting"])
         return sorted(due, key=lambda task: _delivered(task.found))
 
     def _to_retry(self, present: Set[str]) -> list[Found]:
@@ -218,29 +219,10 @@ class Pipeline:
         return found
 
     def _notice_moves(self, found: Sequence[Found]) -> None:
-        """A file under a new name is the same file, even where another has its old name by now (a log rotated).
-
-        One that is gone and never gave a record is forgotten.
-        """
-        inodes = {file.path: (file.device, file.inode) for file in found}
-        astray = [row for row in self._held.values()
-                  if inodes.get(row.path) != (row.device, row.inode) and self._source.covers(row.path)]
-        by_inode = {(row.device, row.inode): row for row in astray}
-        moved = []
-        for file in found:
-            here = self._held.get(file.path)
-            known = here is not None and here.reason != "link" and (here.device, here.inode) == inodes[file.path]
-            if not known and (row := by_inode.get((file.device, file.inode))) and row.size <= file.size:
-                moved.append((row, file.path))
-                del by_inode[file.device, file.inode]
-        for row, _ in moved:
-            del self._held[row.path]
-        self._held |= {path: msgspec.structs.replace(row, path=path) for row, path in moved}
-        lost = [row.path for row in astray if row.state != "read" and row.path not in inodes and row.path in self._held]
-        if moved or lost:
-            self._store.move([(row.path, path) for row, path in moved], lost)
-            for path in lost:
-                self._held.pop(path, None)
+        """A file under a new name stays what it is; one that is gone and never gave a record is forgotten."""
+        moves = self._held.follow(found, self._source.covers)
+        if moves.renamed or moves.lost:
+            self._store.move(moves.renamed, moves.lost)
 
     def _read_all(self, due: Sequence[Task], publish: Callable[[Update], None], stop: threading.Event) -> None:
         batch: list[FileRead] = []
@@ -276,7 +258,7 @@ class Pipeline:
             told = known is not None and (known.state, known.reason) == (row.state, row.reason)
             if row.state in ("skipped", "quarantined") and not told and row.reason not in _SUMMED_UP:
                 self._pending.problems.append(f"{row.state}: {row.path}: {row.detail}")
-            self._held[row.path] = row
+            self._held.put(row)
             if row.state == "waiting" and _is_remote(row.path):
                 self._retrying.add(row.path)
             else:
@@ -310,7 +292,7 @@ class Pipeline:
     def _looked(self, watches: Mapping[str, Watched], stop: threading.Event) -> Iterator[Signal]:
         """The signals in these files."""
         files = _until(stop, watches.items())
-        if self._worth_processes(len(watches), sum(self._held[path].size for path in watches if path in self._held)):
+        if self._worth_processes(len(watches), sum(row.size for path in watches if (row := self._held.get(path)))):
             return self._workers.look(files)
         return chain.from_iterable(look(path, there, self._flagging) for path, there in files)
 

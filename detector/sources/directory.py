@@ -83,7 +83,7 @@ class Directory:
     def covers(self, path: str) -> bool:
         """Whether the last sweep would have found a file at this path, if it were still there."""
         if self._listed is not None:
-            return os.path.dirname(path) in self._listed
+            return (path.rpartition("/")[0] or "/") in self._listed
         return any(fnmatch.fnmatchcase(path, str(root)) if _is_pattern(root) else _is_below(path, str(root))
                    for root in self.roots)
 

@@ -208,6 +208,8 @@ INSERT INTO progress VALUES (0, NULL, 0, '');
 CREATE TABLE rule_off (        -- the rules that the analyst switched off
     rule_id TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
+""", """
+CREATE INDEX file_sums ON file (state, reason, seen, duplicate);  -- the accounting, without reading the whole table
 """)
 
 VERSION = len(MIGRATIONS)
