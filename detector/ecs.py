@@ -14,7 +14,7 @@ import msgspec
 
 from detector.asn import AsnLookup
 from detector.javatext import java_text
-from detector.record import Record, parse_time
+from detector.record import Record, loads, parse_time
 from detector.useragent import client_name, client_version
 from detector.values import Type, date_from_text, ip_from_text, single
 
@@ -110,8 +110,8 @@ def _cleaned(value: Any) -> Any:
 
 def _decoded(raw: msgspec.Raw) -> Any:
     try:
-        return _cleaned(msgspec.json.decode(raw))
-    except msgspec.DecodeError:
+        return _cleaned(loads(raw))
+    except ValueError:
         return None
 
 

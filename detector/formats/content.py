@@ -9,6 +9,7 @@ import bz2
 import gzip
 import io
 import lzma
+import struct
 import sys
 import tarfile
 import zipfile
@@ -30,9 +31,10 @@ CONTENT_CAP = 256 << 20
 RATIO_CAP = 200
 """A file may unpack to ``CONTENT_CAP`` bytes, or to this many times its own size where that is more."""
 
-_DAMAGE: tuple[Any, ...] = (
+DAMAGE: tuple[Any, ...] = (
     gzip.BadGzipFile, zlib.error, isal_zlib.error, lzma.LZMAError, zstd.ZstdError, tarfile.TarError,
-    zipfile.BadZipFile, RuntimeError, NotImplementedError)
+    zipfile.BadZipFile, struct.error, ValueError, ArithmeticError, LookupError, RuntimeError)
+"""What the libraries raise that undo a compression or unpack an archive, where its bytes are damaged."""
 
 
 class Budget:
@@ -96,7 +98,7 @@ class Content(io.RawIOBase):
             return Incomplete(f"truncated-{self.what}", f"the {self.what} data ends too early")
         if isinstance(error, RuntimeError) and "encrypted" in str(error):
             return Unreadable("encrypted", "encrypted: unpack it with its password")
-        if isinstance(error, _DAMAGE) or (isinstance(error, OSError) and error.errno is None):
+        if isinstance(error, DAMAGE) or (isinstance(error, OSError) and error.errno is None):
             return Unreadable(f"corrupt-{self.what}", f"damaged {self.what} data ({error})")
         return error
 

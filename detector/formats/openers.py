@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from detector.formats import tables
-from detector.formats.content import BLOCK, Budget, Content, Made, bunzip, gunzip, unxz, unzstd
+from detector.formats.content import BLOCK, DAMAGE, Budget, Content, Made, bunzip, gunzip, unxz, unzstd
 from detector.formats.reasons import NotALog, Unreadable
 
 MAGIC_BYTES = 512
@@ -68,7 +68,7 @@ def _zip(content: Content, budget: Budget) -> Iterator[Member]:
                 raise Unreadable("too-many-members", f"over {MEMBERS_CAP:,} members: unpack it")
             for entry in entries:
                 yield Member(entry.filename, Content(_Late(partial(archive.open, entry)), "zip", budget))
-    except zipfile.BadZipFile as error:
+    except DAMAGE as error:
         content.failed = True
         raise Unreadable("corrupt-zip", f"a damaged zip archive, or one cut short ({error})") from None
 
@@ -105,7 +105,7 @@ def _tar(content: Content, budget: Budget) -> Iterator[Member]:
                     raise Unreadable("too-many-members", f"over {MEMBERS_CAP:,} members: unpack it")
                 if entry.isfile() and (stream := archive.extractfile(entry)) is not None:
                     yield Member(entry.name, Content(stream, "tar", budget if entry.sparse else None))
-    except tarfile.TarError as error:
+    except DAMAGE as error:
         content.failed = True
         raise Content(None, "tar").problem(error) from None
 
