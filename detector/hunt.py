@@ -6,7 +6,6 @@ only here SORT and LIMIT count, and a window of time is a column like any other.
 
 from __future__ import annotations
 
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
@@ -21,7 +20,7 @@ from detector.partial import skip_reason
 from detector.record import Record, event_id, identity, parse_time
 from detector.rules import syntax
 from detector.rules.errors import EsqlError
-from detector.rules.metadata import RuleError, line_of
+from detector.rules.metadata import RuleError, line_of, toml
 from detector.rules.plan import plan
 from detector.rules.query import Emitted, Query
 from detector.rules.rule import place_of_query
@@ -50,11 +49,9 @@ def read_hunt(path: Path) -> tuple[Hunt, str]:
     """The hunt in a file (the query of a rule file is one too), and the file's text. Raises RuleError."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-        table = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise RuleError(f"cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise RuleError(f"no TOML: {error}") from None
+    table = toml(text)
     try:
         hunt = msgspec.convert(table.get("hunt", table.get("rule")), Hunt)
     except msgspec.ValidationError as error:
@@ -82,7 +79,7 @@ def asks_now(query: str) -> bool:
     """Whether NOW() stands in the query."""
     try:
         return syntax.asks_time(syntax.parse(query))
-    except (EsqlError, RecursionError):
+    except EsqlError:
         return False
 
 

@@ -121,6 +121,8 @@ def order(type: Type) -> Callable[[Any], Any]:
 # conversions
 
 
+_MOST_DIGITS = 40
+"""More make no number that a type can hold, unless they are zeros."""
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
@@ -129,7 +131,8 @@ def number_from_text(text: str, type: Type) -> Any:
     text = text.strip()
     if not text.isascii() or not _NUMBER.fullmatch(text):
         return None
-    return converted_number(int(text) if text.lstrip("+-").isdecimal() else float(text), type)
+    whole = text.lstrip("+-").isdecimal() and len(text) <= _MOST_DIGITS
+    return converted_number(int(text) if whole else float(text), type)
 
 
 def converted_number(number: int | float, type: Type) -> Any:

@@ -82,6 +82,22 @@ def fact(node: syntax.Expression, scope: Scope) -> Fact:
         return None
 
 
+def multiplied(tree: syntax.Tree) -> syntax.Command | None:
+    """The command that makes rows of one event that can meet in one group: MV_EXPAND, unless of a field that is a key.
+
+    The values of a field differ, so that such rows go to different groups.
+    """
+    place = next((place for place, each in enumerate(tree.commands) if isinstance(each, syntax.Stats)), None)
+    if place is None:
+        return None
+    stats, before = tree.commands[place], tree.commands[:place]
+    keys = {key.expression.name for key in getattr(stats, "by", ()) if isinstance(key.expression, syntax.Column)}
+    plain = all(isinstance(each, syntax.From | syntax.Where | syntax.MvExpand | syntax.Keep | syntax.Drop)
+                for each in before)
+    return next((each for each in before if isinstance(each, syntax.MvExpand)
+                 and not (plain and each.column.name in keys)), None)
+
+
 def minimum(condition: syntax.Expression, scope: Scope) -> int:
     """No group of fewer hits than this makes ``condition`` true."""
     match condition:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -99,7 +100,7 @@ class _Builder(Transformer[Token, Any]):
         return syntax.Order(parts[0], descending, nulls_first, at=self.at(meta))
 
     def limit(self, meta: Meta, parts: list[Any]) -> syntax.Limit:
-        return syntax.Limit(int(parts[0]), at=self.at(meta))
+        return syntax.Limit(self._whole(parts[0]), at=self.at(meta))
 
     def mv_expand(self, meta: Meta, parts: list[Any]) -> syntax.MvExpand:
         return syntax.MvExpand(parts[0], at=self.at(meta))
@@ -214,14 +215,23 @@ class _Builder(Transformer[Token, Any]):
         return syntax.Literal(re.sub(r"\\(.)", plain, text[1:-1]), at=self.at(meta))
 
     def integer(self, meta: Meta, parts: list[Any]) -> syntax.Literal:
-        number = int(parts[0])
+        number = self._whole(parts[0])
         return syntax.Literal(number if number < 2**63 else float(number), at=self.at(meta))
 
     def decimal(self, meta: Meta, parts: list[Any]) -> syntax.Literal:
-        return syntax.Literal(float(parts[0]), at=self.at(meta))
+        return syntax.Literal(self._finite(parts[0]), at=self.at(meta))
 
     def timespan(self, meta: Meta, parts: list[Any]) -> syntax.Timespan:
-        return syntax.Timespan(int(parts[0]), parts[1].lower(), at=self.at(meta))
+        return syntax.Timespan(self._whole(parts[0]), parts[1].lower(), at=self.at(meta))
+
+    def _whole(self, token: Token) -> int:
+        self._finite(token)
+        return int(token.lstrip("0") or "0")  # of any number of zeros, which int() does not take
+
+    def _finite(self, token: Token) -> float:
+        if (number := float(token)) == math.inf:
+            raise EsqlError(self.token_at(token), "the number is too large")
+        return number
 
     def true(self, meta: Meta, _parts: list[Any]) -> syntax.Literal:
         return syntax.Literal(True, at=self.at(meta))

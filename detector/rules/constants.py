@@ -58,7 +58,7 @@ def taken_as(code: Code, type: str, at: Span) -> Code:
 def spanned(code: Code, at: Span) -> Code:
     """A timespan; text such as ``"30 seconds"`` is one too."""
     if code.constant and code.type == "keyword" \
-            and (found := re.fullmatch(r"\s*(\d+)\s*([A-Za-z]+)\s*", str(code.value))):
+            and (found := re.fullmatch(r"\s*([0-9]{1,18})\s*([A-Za-z]+)\s*", str(code.value))):
         return timespan(syntax.Timespan(int(found[1]), found[2].lower(), at=at))
     if code.type not in SPANS:
         raise EsqlError(at, f"a timespan such as 30 seconds must stand here, not {code.type}")

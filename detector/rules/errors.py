@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from detector.visible import visible
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -21,9 +23,9 @@ class EsqlError(Exception):
     """A query that cannot be run as it stands: one line, with the place (from 1) in the query's text."""
 
     def __init__(self, at: Span, message: str) -> None:
-        super().__init__(message)
+        self.message = visible(message, 400)  # it may quote the query
+        super().__init__(self.message)
         self.at = at
-        self.message = message
 
     @property
     def line(self) -> int:
@@ -32,6 +34,11 @@ class EsqlError(Exception):
     @property
     def column(self) -> int:
         return self.at.column
+
+
+def too_deep() -> EsqlError:
+    """What a RecursionError means that a query brings about."""
+    return EsqlError(Span(1, 1, 0, 0), "the query is nested too deeply")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

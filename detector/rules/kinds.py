@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from detector.ecs import Fields
-from detector.rules import kql, syntax
-from detector.rules.errors import Span, nearest
+from detector.rules import bounds, kql, syntax
+from detector.rules.errors import EsqlError, Span, nearest
 from detector.rules.metadata import Metadata, RuleError
-from detector.rules.plan import plan, planned, reads_cloudtrail
+from detector.rules.plan import planned, reads_cloudtrail
 from detector.rules.query import Query
 from detector.rules.scope import Reading
+from detector.rules.spans import LONGEST_WINDOW
 
 _REFUSED = {
     "eql": "EQL (type eql) is not supported: rules in ES|QL and KQL run here",
@@ -39,7 +40,7 @@ def compiled(about: Metadata, fields: Fields, reading: Reading) -> Query:
         raise RuleError(f"reads {', '.join(about.index)}, which is not CloudTrail (logs-aws.cloudtrail-*)", key="index")
     match about.type:
         case "esql":
-            query = plan(about.query_text, fields, reading, _grouping(about))
+            query = _esql(about, fields, reading)
         case "threshold":
             query = _threshold(about, fields, reading)
         case "new_terms":
@@ -47,7 +48,9 @@ def compiled(about: Metadata, fields: Fields, reading: Reading) -> Query:
         case _:
             query = _planned(about, (), fields, reading, _grouping(about))
     if query.shape == "lookback":
-        return replace(query, window=_ago(about.lookback, "from"))
+        if (lookback := _ago(about.lookback, "from")) > LONGEST_WINDOW:
+            raise RuleError(f"from: over {LONGEST_WINDOW // 86_400} days are not supported", key="from")
+        return replace(query, window=lookback)
     return replace(query, window=gap(about)) if query.shape == "filter" and about.alert_suppression else query
 
 
@@ -62,13 +65,22 @@ def gap(about: Metadata) -> int:
 
 
 def _ago(text: str, key: str) -> int:
-    if not (found := re.fullmatch(r"now-(\d+)([smhdw])", text.replace(" ", ""))) or not int(found[1]):
+    if not (found := re.fullmatch(r"now-([0-9]{1,9})([smhdw])", text.replace(" ", ""))) or not int(found[1]):
         raise RuleError(f"{key}: {text} is not supported: write it like now-6m", key=key)
     return int(found[1]) * _SECONDS[found[2]]
 
 
 def _holds_cloudtrail(pattern: str) -> bool:
     return reads_cloudtrail(pattern) or pattern.startswith("filebeat-")
+
+
+def _esql(about: Metadata, fields: Fields, reading: Reading) -> Query:
+    """A window is a set of events: one that would count several times in it is refused."""
+    tree = syntax.parse(about.query_text)
+    if command := bounds.multiplied(tree):
+        raise EsqlError(command.at, "mv_expand before stats would count an event several times: "
+                                    "let stats group by that field, or use the functions of multivalues")
+    return planned(tree, about.query_text, fields, reading, _grouping(about))
 
 
 def _planned(about: Metadata, commands: Sequence[syntax.Command], fields: Fields, reading: Reading,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from detector.rules import syntax
-from detector.rules.errors import EsqlError, Span
+from detector.rules.errors import EsqlError, Span, too_deep
 
 _TOKEN = re.compile(r"""(?P<space>\s+)|(?P<quoted>"(?:\\.|[^"\\])*")|(?P<sign><=|>=|[():<>{}])"""
                     r"""|(?P<plain>(?:\\.|[^\\():<>"{}\s])+)""", re.DOTALL)
@@ -21,7 +21,10 @@ def parse(text: str, at: Span | None = None) -> syntax.Expression:
     Raises EsqlError at the first place where it is no KQL that trailhound knows.
     """
     reader = _Reader(text, at)
-    condition = reader.either()
+    try:
+        condition = reader.either()
+    except RecursionError:
+        raise too_deep() from None
     if reader.peek():
         raise reader.unexpected("and, or, or the end of the query")
     return condition

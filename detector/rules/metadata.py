@@ -10,13 +10,16 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from detector.visible import visible
+
 
 class RuleError(Exception):
     """A rule file that cannot be used: one line, with the place (from 1) in the file."""
 
     def __init__(self, message: str, line: int = 1, column: int = 1, key: str = "") -> None:
-        super().__init__(message)
-        self.message, self.line, self.column = message, line, column
+        self.message = visible(message, 400)  # it may quote the file
+        super().__init__(self.message)
+        self.line, self.column = line, column
         self.key = key
         """What of the rule it is about, where that tells the line."""
 
@@ -41,7 +44,7 @@ class InvestigationFields(msgspec.Struct, frozen=True):
 
 
 class Duration(msgspec.Struct, frozen=True):
-    value: Annotated[int, msgspec.Meta(gt=0)]
+    value: Annotated[int, msgspec.Meta(gt=0, le=1_000_000)]
     unit: Literal["s", "m", "h", "d"]
 
 
@@ -136,14 +139,21 @@ class Own(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nulls: Literal["strict", "intended"] = "strict"
 
 
-def tables(text: str) -> tuple[Metadata, Own]:
-    """The ``[rule]`` and the ``[trailhound]`` table of a file. Raises RuleError."""
+def toml(text: str) -> dict[str, Any]:
+    """A file's tables. Raises RuleError."""
     try:
-        table = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line, column = (int(place[1]), int(place[2])) if place else (text.count("\n") + 1, 1)
         raise RuleError(f"no TOML: {str(error).partition(' (at ')[0]}", line, column) from None
+    except (ValueError, RecursionError):  # which the parser lets pass
+        raise RuleError("no TOML: a number of too many digits, or nested too deeply") from None
+
+
+def tables(text: str) -> tuple[Metadata, Own]:
+    """The ``[rule]`` and the ``[trailhound]`` table of a file. Raises RuleError."""
+    table = toml(text)
     found: Any = table.get("rule")
     if not isinstance(found, dict):
         raise RuleError("a hunt file, not a rule" if "hunt" in table else "no [rule] table")
@@ -168,7 +178,7 @@ def is_hunt(path: Path) -> bool:
     """Whether a file is a hunt file, as far as can be told."""
     try:
         return "hunt" in tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
 
 

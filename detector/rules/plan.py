@@ -10,7 +10,7 @@ from detector.ecs import Fields
 from detector.rules import bounds, explain, syntax
 from detector.rules.aggregates import AGGREGATES
 from detector.rules.compile import Compiler
-from detector.rules.errors import EsqlError, Span
+from detector.rules.errors import EsqlError, too_deep
 from detector.rules.extract import dissect, grok
 from detector.rules.gate import Gatekeeper
 from detector.rules.query import Expand, Grouping, Ordering, Query, Shape, Stage
@@ -26,10 +26,7 @@ def plan(text: str, fields: Fields, reading: Reading = AS_WRITTEN,
 
     ``keys`` is what events of a query that does not group must have in common to belong together.
     """
-    try:
-        return planned(syntax.parse(text), text, fields, reading, keys)
-    except RecursionError:
-        raise EsqlError(Span(1, 1, 0, 0), "the query is nested too deeply") from None
+    return planned(syntax.parse(text), text, fields, reading, keys)
 
 
 @dataclass
@@ -51,6 +48,13 @@ class _Part:
 def planned(tree: syntax.Tree, text: str, fields: Fields, reading: Reading = AS_WRITTEN,
             keys: tuple[syntax.Named, ...] = ()) -> Query:
     """As ``plan``, of a query's tree."""
+    try:
+        return _planned(tree, text, fields, reading, keys)
+    except RecursionError:
+        raise too_deep() from None
+
+
+def _planned(tree: syntax.Tree, text: str, fields: Fields, reading: Reading, keys: tuple[syntax.Named, ...]) -> Query:
     first, *rest = tree.commands
     frame = Frame(reading)
     part = _Part(Scope(frame, fields))

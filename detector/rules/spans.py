@@ -25,6 +25,10 @@ PERIODS = {name: (days, months) for names, days, months in (
 """Unit -> (days, months)."""
 
 
+LONGEST_WINDOW = 365 * 86_400
+"""Seconds: a window over any event that is read ends, and begins, at a time that can be written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timespan:
     amount: int

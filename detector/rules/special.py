@@ -11,7 +11,7 @@ from detector.rules.errors import EsqlError, Span
 from detector.rules.lift import lifted, one
 from detector.rules.scope import NOW, Code, OfField, OfWindow, Read, Scope, constant
 from detector.rules.signature import common
-from detector.rules.spans import truncate
+from detector.rules.spans import LONGEST_WINDOW, truncate
 from detector.values import Type
 
 
@@ -64,6 +64,8 @@ def _cut(node: syntax.Call, span: Code, span_at: Span, date: Code, date_at: Span
     if span.value.amount <= 0:
         raise EsqlError(span_at, f"the timespan of {node.name} must be positive")
     seconds = span.value.window if isinstance(date.fact, OfField) and date.fact.name == "@timestamp" else None
+    if seconds and seconds > LONGEST_WINDOW:
+        raise EsqlError(span_at, f"a window of over {LONGEST_WINDOW // 86_400} days is not supported")
     return Code(lifted(truncate(span.value), [one(date)]), "date", constant=date.constant,
                 fact=OfWindow(seconds) if seconds else None)
 

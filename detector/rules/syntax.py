@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.rules.errors import EsqlError, Span
+from detector.rules.errors import EsqlError, Span, too_deep
 from detector.rules.kept import kept
 
 if TYPE_CHECKING:
@@ -264,7 +264,11 @@ def _parse(text: str, start: str) -> Any:
     except VisitError as error:
         if isinstance(error.orig_exc, EsqlError):
             raise error.orig_exc from None
+        if isinstance(error.orig_exc, RecursionError):
+            raise too_deep() from None
         raise
+    except RecursionError:
+        raise too_deep() from None
 
 
 @cache

@@ -142,7 +142,10 @@ def _reader(pattern: str) -> re.Pattern[str]:
             raise ValueError(f"the date pattern {found[0]} is not supported")
         parts.append(re.escape(found[1].replace("''", "'") or "'") if found[1] is not None
                      else _READ[found[0]] if found[2] else re.escape(found[0]))
-    return re.compile("".join(parts))
+    try:
+        return re.compile("".join(parts))
+    except re.error:
+        raise ValueError(f"the date pattern {pattern} names a part twice") from None
 
 
 @function("date_parse(keyword, keyword?) -> date")
