@@ -1,0 +1,211 @@
+"""What must hold of any bytes whatever. Each target takes some, and fails where a promise is broken.
+
+The tests run every find that is kept through the same functions (tests/hostile/test_finds.py).
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import unicodedata
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+from detector.ecs import fields
+from detector.formats import Chunk, Records, Unreadable, chunks, parse, records
+from detector.partial import digest
+from detector.record import Head, Record, decode
+from detector.rules import load
+from detector.rules.dispatch import Dispatch
+from detector.rules.errors import EsqlError
+from detector.rules.kql import parse as parse_kql
+from detector.rules.plan import plan, planned
+from detector.rules.query import Query
+from detector.rules.scope import Reading
+from detector.rules.syntax import From, Span, Tree, Where
+from detector.visible import masked, visible
+
+Target = Callable[[bytes], None]
+
+
+# formats
+
+def formats(data: bytes) -> None:
+    """A file of any bytes: it is read or refused with a reason, its sums add up, and every record can be had again."""
+    _read(data)
+    if data[:2] != b"\x1f\x8b":
+        _read(gzip.compress(data, 1))
+
+
+def _read(data: bytes) -> None:
+    end = 0
+    try:
+        for chunk in chunks(io.BytesIO(data)):
+            assert chunk.offset == end, "chunks follow on each other"
+            end = chunk.end + (chunk.problem is not None)  # a member that cannot be read has a byte as its place
+            _digested(chunk)
+    except Unreadable as error:
+        _is_reason(error)
+
+
+def _is_reason(error: Unreadable) -> None:
+    assert error.reason.code and error.reason.code.isascii() and " " not in error.reason.code
+    assert "\n" not in error.reason.detail
+
+
+def _digested(chunk: Chunk) -> None:
+    found = parse(chunk)
+    partial = digest("file", chunk, _dispatch())
+    (tally,) = partial.chunks.values()
+    aside = sum(tally.skipped.values()) + sum(tally.rejected.values())
+    assert 0 <= tally.hits <= tally.seen - aside
+    assert (tally.first is None) == (tally.seen == aside), "what is kept has a time"
+    for index, head in enumerate(found.heads):
+        assert found.raw(index)
+        if head != Head():
+            assert found.record(index).head() == head, "the head is that of the record"
+    if chunk.problem is None:
+        _same_either_way(chunk, found)
+
+
+def _same_either_way(chunk: Chunk, found: Records) -> None:
+    """Records that are decoded all at once are those that are found one by one."""
+    data = chunk.data.tobytes().removeprefix(b"\xef\xbb\xbf")
+    try:
+        slow = records._one_by_one(memoryview(data), chunk.lines)
+    except Unreadable:
+        return
+    assert [head for head in slow.heads if head != Head()] == [head for head in found.heads if head != Head()]
+
+
+@cache
+def _dispatch() -> Dispatch:
+    return Dispatch(load())
+
+
+# rules
+
+def esql(data: bytes) -> None:
+    """Any text as an ES|QL query: it is refused with a place in the text, or gives rows and results of any record."""
+    _asked(data, lambda text, reading: plan(text, fields(), reading))
+
+
+def kql(data: bytes) -> None:
+    """Any text as a KQL query, likewise."""
+    _asked(data, lambda text, reading: planned(
+        Tree((From(("logs-aws.cloudtrail-*",), (), at=_START), Where(parse_kql(text), at=_START)), at=_START),
+        text, fields(), reading))
+
+
+_START = Span(1, 1, 0, 0)
+
+
+def _asked(data: bytes, compiled: Callable[[str, Reading], Query]) -> None:
+    text = data.decode(errors="replace")
+    try:
+        query = compiled(text, Reading(None, intended=len(data) % 2 == 1))
+    except EsqlError as error:
+        assert error.message and "\n" not in error.message.strip()
+        assert 1 <= error.line <= text.count("\n") + 1
+        assert 1 <= error.column <= max(map(len, text.split("\n"))) + 1
+        return
+    _answered(query)
+
+
+def _answered(query: Query) -> None:
+    groups: dict[Any, list[Any]] = {}
+    for number, record in enumerate(_odd_records()):
+        time = _TIMES[number % len(_TIMES)]
+        rows = query.rows(record, time)
+        assert query.lets(record, time) == bool(rows)
+        assert not rows or _expected(query, record), "nobody is turned away at the gate who would get through"
+        json.dumps(rows)
+        if query.grouping is None:
+            list(query.emitted(record, time))
+            assert all(query.result(time, key, [inputs]) is not None for key, inputs in rows)
+            continue
+        for key, inputs in rows:
+            groups.setdefault((time // (query.window or 1), key), []).append(inputs)
+    for (bucket, key), inputs in groups.items():
+        start = bucket * (query.window or 1)
+        moving = query.moving()
+        for each in inputs:
+            moving.add(each)
+        result = query.result(start, key, inputs)
+        assert query.meets(moving, start, key) == (result is not None), "a group that moves is the group at once"
+        json.dumps(query.result(start, key, inputs, conditions=False))
+        query.shown_key(key)
+
+
+def _expected(query: Query, record: Record) -> bool:
+    head = record.head()
+    return any(provider in (None, record.event_source) and action in (None, record.event_name)
+               for provider, action in query.dispatch) and query.gate.lets_pair(head) and query.gate.lets(head)
+
+
+_TIMES = (0, 1_772_359_200, 1_709_164_799, 253_370_764_799)
+_ODD: tuple[Any, ...] = (
+    None, "", "-", "none", 0, -1, 2**63 - 1, 2**63, 10**30, 0.5, 1e308, True, False, "9" * 5000, "\ud800", "a\nb",
+    "::ffff:1.2.3.4", "fe80::1%eth0", "2024-02-29T23:59:59Z", [], {}, [1, "x", None, [2]],
+    {"a": {"b": [1, {"c": "d"}]}},
+)
+
+
+@cache
+def _odd_records() -> tuple[Record, ...]:
+    """Records in which every field has once been anything."""
+    return tuple(_odd(place) for place in range(len(_ODD)))
+
+
+def _odd(place: int) -> Record:
+    turn: Iterator[Any] = iter([*_ODD[place:], *_ODD[:place]] * 3)
+    who = {name: next(turn) for name in ("type", "principalId", "arn", "accountId", "accessKeyId", "userName",
+                                         "invokedBy")}
+    who["sessionContext"] = {"attributes": {"creationDate": next(turn), "mfaAuthenticated": next(turn)},
+                             "sessionIssuer": {"arn": next(turn), "userName": next(turn)}}
+    record = {name: next(turn) for name in (
+        "awsRegion", "sourceIPAddress", "userAgent", "errorCode", "errorMessage", "eventType", "readOnly",
+        "recipientAccountId", "apiVersion", "vpcEndpointId", "requestParameters", "responseElements", "resources",
+        "additionalEventData", "tlsDetails", "serviceEventDetails", "sessionCredentialFromConsole")}
+    record |= {"eventTime": "2026-03-01T10:00:00Z", "eventID": str(place), "userIdentity": who,
+               "eventSource": ("ec2.amazonaws.com", "sts.amazonaws.com")[place % 2],
+               "eventName": ("DescribeInstances", "GetCallerIdentity")[place % 2]}
+    return decode(json.dumps(record).encode())
+
+
+# text
+
+def safe(data: bytes) -> None:
+    """Any text: what is shown of it does nothing to a terminal, keeps its place, and shows as itself."""
+    text = data.decode("utf-8", "surrogatepass" if len(data) % 2 else "surrogateescape") if _decodes(data) else \
+        data.decode("latin-1")
+    shown = visible(text, limit=200)
+    assert _harmless(shown)
+    assert visible(text) == visible(visible(text, limit=len(text) + 1), limit=20 * len(text) + 1) or len(text) > 2000
+    assert all(map(_harmless, visible(text, lines=True).split("\n")))
+    veiled = masked(text)
+    assert len(veiled) == len(text)
+    assert _harmless(veiled)
+
+
+def _decodes(data: bytes) -> bool:
+    try:
+        data.decode("utf-8", "surrogatepass" if len(data) % 2 else "surrogateescape")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _harmless(shown: str) -> bool:
+    """Told from Unicode's own tables: no controls, formats, separators, surrogates, private or unassigned."""
+    acts = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    return all(unicodedata.category(character) not in acts and (character == " "
+               or unicodedata.category(character) != "Zs") and unicodedata.bidirectional(character) not in _BIDI
+               for character in shown)
+
+
+_BIDI = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "BN"})
+
+TARGETS: dict[str, Target] = {target.__name__: target for target in (formats, esql, kql, safe)}
