@@ -6,6 +6,7 @@ import gzip
 import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,9 +31,7 @@ Raw = dict[str, Any]
 
 def stamp(seconds: int) -> str:
     """An eventTime, ``seconds`` after START."""
-    minutes, second = divmod(seconds, 60)
-    hours, minute = divmod(minutes, 60)
-    return f"2026-03-01T{10 + hours:02d}:{minute:02d}:{second:02d}Z"
+    return (datetime(2026, 3, 1, 10) + timedelta(seconds=seconds)).isoformat() + "Z"
 
 
 def call(at: int = 0, region: str = "us-east-1", event_id: str | None = None, arn: str | None = ANA,
