@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import random
 import sys
 from pathlib import Path
 
 import atheris
+
+os.environ["XDG_CACHE_HOME"] = os.devnull  # parsed queries are not kept: there will be many
 
 with atheris.instrument_imports(include=["detector"]):
     from fuzz.targets import TARGETS

@@ -29,7 +29,7 @@ def kept(name: str, made_from: str, make: Callable[[], _T]) -> _T:
             found: _T = pickle.load(file)  # noqa: S301 (whoever can write there is who runs this)
             return found
     made = make()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RecursionError):  # no place, or nested deeper than pickle goes
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = place.with_name(f"{place.name}.{os.getpid()}")
         fresh.write_bytes(pickle.dumps(made))
