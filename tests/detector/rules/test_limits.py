@@ -47,7 +47,7 @@ def test_what_no_value_can_hold_is_null_or_as_it_was(query, value):
     ("query", f"source.as.number > {DIGITS}", "", "is of type long"),
     ("query", "event.action: x", f"x = {DIGITS}", "too many digits"),
     ("query", "event.action: x", f"x = {'[' * 3000}", "nested too deeply"),
-    ("query", "event.action: x", "[rule.alert_suppression.duration]\nvalue = 9999999999\nunit = 'd'", "alert_suppression"),
+    ("query", "event.action: x", "[rule.alert_suppression.duration]\nvalue = 9999999\nunit = 'd'", "suppression"),
     ("new_terms", "event.action: x", f"new_terms_fields = ['user.id']\nhistory_window_start = 'now-{DIGITS}d'",
      "history_window_start"),
     ("esql", "from logs-* | stats n = count(*)", "", "over 365 days"),
