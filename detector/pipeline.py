@@ -265,7 +265,7 @@ class Pipeline:
                 self._retrying.discard(row.path)
         self._source.committed([result.file.path for result in batch if result.file.state != "waiting"])
         if newest := self._store.newest():
-            self._pending.add(self._store.settle(newest))
+            self._pending.add(self._store.settle(min(newest, self._clock())))
         self._publish(publish, live=False)
 
     def _verify(self) -> None:

@@ -138,8 +138,8 @@ class Ingest(Alerts):
             touched = self._put_hits(db, union)
             self._touch(db, revised, touched)
             self._put_sights(db, union.sights)
-            newest = max((tally.last for tally in union.chunks.values()
-                          if tally.last is not None and tally.last <= newest_allowed), default=None)
+            newest = max((time for span in union.sights.values() for time in span if time <= newest_allowed),
+                         default=None)
             if newest is not None:
                 db.execute("UPDATE progress SET newest = max(coalesce(newest, ?1), ?1)", (newest,))
             return self._derive(db, touched)

@@ -12,7 +12,7 @@ import pytest
 
 from detector.huntlog import Suppression, Words
 from detector.store import ReadOnly, StateError, Store
-from tests.detector.trail import outcome, scan, sweep, watch, write
+from tests.detector.trail import outcome, scan, sweep, write
 
 HOLDER = """
 import sys
@@ -215,12 +215,4 @@ def test_a_process_that_is_killed_costs_nothing(tmp_path: Path) -> None:
     run, undisturbed = scan(logs, store=store), scan(logs)
     assert (run.facts, run.accounting) == (undisturbed.facts, undisturbed.accounting)
     assert {alert.revision for alert in run.alerts} == {alert.revision for alert in undisturbed.alerts}
-    store.close()
-
-
-def test_the_newest_event_is_remembered_unless_it_lies_ahead_of_the_clock(tmp_path: Path) -> None:
-    write(tmp_path / "logs", "a.json", [*sweep(10), *sweep(1, 600), *sweep(1, eventTime="2027-01-01T00:00:00Z")])
-    store = Store.open(None)
-    watch(store, tmp_path / "logs", clock=lambda: 1_772_359_200 + 900.0)
-    assert store.newest() is None or store.newest() == 1_772_359_200 + 600
     store.close()
