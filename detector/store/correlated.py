@@ -92,6 +92,23 @@ class Correlated(Alerts):
         return found
 
     @sound
+    def around(self, alert_id: str, reach: int) -> list[Event]:
+        """What is held of an alert's principal within ``reach`` seconds of it, in order of time: the signals, and the
+        events of its other alerts."""
+        extent = self._rows("SELECT start, until FROM alert WHERE alert_id = ?", alert_id)
+        if not extent:
+            return []
+        ((start, end),), names = extent, _names(self.lineage(alert_id))
+        rows = self._rows(
+            "SELECT DISTINCT identity, e.body, f.path, e.offset, e.place FROM alert a JOIN series s USING (series_id) "
+            "JOIN hit h ON h.series_id = s.series_id AND h.bucket BETWEEN a.start / width AND (a.until - 1) / width "
+            "JOIN event e USING (identity) JOIN file f USING (file_id) "
+            f"WHERE alert_id IN (SELECT alert_id FROM alert_who WHERE who IN ({', '.join('?' * len(names))})) "
+            "AND a.start < ? AND a.until > ? AND e.time >= a.start AND e.time < a.until",
+            *names, end + reach, start - reach)
+        held = {event for events in self.signals(alert_id).values() for event in events}
+        return sorted(held.union(event_of(row) for _, *row in rows), key=lambda event: (event.time, event.event_id))
+
     def lineage(self, alert_id: str) -> Lineage:
         """Who counts as the principal of an alert; nobody where there is no such alert."""
         found = self._value("SELECT lineage FROM alert WHERE alert_id = ?", alert_id)
@@ -132,8 +149,7 @@ class Correlated(Alerts):
 
     def _flag_alerts(self, db: sqlite3.Connection, alert: Alert) -> list[Flag]:
         """The flags of rules that are true of windows: the other alerts that they gave of the same principal near."""
-        lineage = self.lineage(alert.alert_id)
-        names = {*map(principal_of, (*lineage.own.arns, *lineage.hop.arns)), *lineage.own.keys, *lineage.hop.keys}
+        names = _names(self.lineage(alert.alert_id))
         found: dict[str, list[Alert]] = {}
         for rule in self._rules.values():
             if rule.flag and rule.query.shape != "filter":
@@ -163,6 +179,11 @@ class Correlated(Alerts):
             key_first=max(keys, default=None),
             unused_regions=unused,
         )
+
+
+def _names(lineage: Lineage) -> set[str]:
+    """As ``alert_who`` has those that count as one principal."""
+    return {*map(principal_of, (*lineage.own.arns, *lineage.hop.arns)), *lineage.own.keys, *lineage.hop.keys}
 
 
 def _near(alert: Alert) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from tests.render.stage import drawn, perform, style_at
 from tui.widgets.heat_strip import GLYPHS, HeatStrip
 from tui.widgets.time_axis import TimeAxis
+from tui.widgets.time_view import TimeView
 
 START = 1_772_366_280  # 2026-03-01T11:58:00Z
 REGIONS = ["us-east-1", "us-east-2", "af-south-1"]
@@ -32,33 +33,33 @@ def test_a_second_a_cell_where_it_fits() -> None:
     async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
         strip.load(REGIONS, TIMES, START, START + 30, {"af-south-1"})
         assert drawn(strip) == [
-            "region            11:58:00  :10       :20         calls",
-            "us-east-1          █ ░                                8",
-            "us-east-2           ▒                                 2",
-            "af-south-1  rare                               ░      1",
+            " region            11:58:00  :10       :20         calls",
+            "▌us-east-1         0█ ░                                8",
+            " us-east-2           ▒                                 2",
+            " af-south-1  rare                               ░      1",
             "",
         ]
         await pilot.press("l")
         assert drawn(strip)[:2] == [
-            "region             11:58:01 :10       :20         calls",
-            "us-east-1          7 ░                                8",
+            " region             11:58:01 :10       :20         calls",
+            "▌us-east-1          7 ░                                8",
         ]
 
-    perform(HeatStrip, act, (58, 5))
+    perform(HeatStrip, act, (59, 5))
 
 
 def test_wider_cells_where_there_is_room_and_longer_ones_where_there_is_not() -> None:
     async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
         strip.load(REGIONS, TIMES, START, START + 30)
-        assert drawn(strip)[1].startswith("us-east-1      ███   ░░░")
-        await pilot.resize_terminal(40, 5)
+        assert drawn(strip)[1].startswith("▌us-east-1    0 ███   ░░░")
+        await pilot.resize_terminal(41, 5)
         await pilot.pause()
         assert drawn(strip)[:2] == [
-            "region      11:58:00         calls",
-            "us-east-1   7░                   8",
+            " region      11:58:00         calls",
+            "▌us-east-1   7░                   8",
         ]
         strip.load(REGIONS, TIMES * 2, START, START + 30)
-        assert drawn(strip)[1].startswith("us-east-1   +"), "a number that does not fit its cell"
+        assert drawn(strip)[1].startswith("▌us-east-1   +"), "a number that does not fit its cell"
         await pilot.resize_terminal(200, 5)
         strip.load(REGIONS, [("us-east-1", START + 7200)], START, START + 14_400)
         await pilot.pause()
@@ -71,7 +72,7 @@ def test_glyph_and_colour_rise_together() -> None:
     async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
         counts = [1, 2, 6, 22, 80, 300]
         strip.load(["a"], [("a", START + 2 + i) for i, n in enumerate(counts) for _ in range(n)], START, START + 30)
-        line = drawn(strip)[1][len("region") + 2 :]
+        line = drawn(strip)[1][1 + len("region") + 2 :]
         glyphs = line[2 : 2 + len(counts)]
         assert list(glyphs) == sorted(glyphs, key=GLYPHS.index) and glyphs[-1] == "█" and glyphs[0] == "·"
         assert len({style_at(strip, 1, glyph).color for glyph in set(glyphs)}) == len(set(glyphs))
@@ -96,10 +97,10 @@ def test_it_is_moved_from_outside_without_saying_so() -> None:
     async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
         strip.load(REGIONS, TIMES, START, START + 30)
         strip.select("af-south-1", START + 29.5)
-        assert strip.cell == ("af-south-1", START + 29, START + 30)
+        assert strip.at_cursor == ("af-south-1", START + 29, START + 30)
         strip.select("no such region", START)
         strip.select("us-east-1", START + 9_999)
-        assert strip.cell == ("us-east-1", START + 29, START + 30)
+        assert strip.at_cursor == ("us-east-1", START + 9_999, START + 10_000), "it is brought into view"
         await pilot.pause()
         assert said == []
 
@@ -111,7 +112,7 @@ def test_new_calls_leave_the_cursor_where_it_is() -> None:
         strip.load(REGIONS, TIMES, START, START + 30)
         strip.select("us-east-2", START + 2)
         strip.load(["eu-west-1", *REGIONS], TIMES, START, START + 30)
-        assert strip.cell == ("us-east-2", START + 2, START + 3)
+        assert strip.at_cursor == ("us-east-2", START + 2, START + 3)
 
     perform(HeatStrip, act)
 
@@ -121,10 +122,10 @@ def test_forty_regions_scroll_with_the_cursor() -> None:
         regions = [f"region-{number}" for number in range(40)]
         strip.load(regions, [], START, START + 30)
         await pilot.press(*"j" * 12)
-        assert drawn(strip)[0].startswith("region")
-        assert drawn(strip)[-1].startswith("region-12")
+        assert drawn(strip)[0].startswith(" region")
+        assert drawn(strip)[-1].startswith("▌region-12")
         strip.select("region-39", START)
-        assert drawn(strip)[-1].startswith("region-39")
+        assert drawn(strip)[-1].startswith("▌region-39")
 
     perform(HeatStrip, act, (80, 8))
 
@@ -136,19 +137,19 @@ def test_the_mouse_chooses_and_opens_a_cell() -> None:
         await pilot.click(HeatStrip, offset=(2, 2))
         await pilot.click(HeatStrip, offset=(30, 0))
         assert cells(said) == []
-        await pilot.double_click(HeatStrip, offset=(12 + 2 * 2 + 1, 2))
+        await pilot.double_click(HeatStrip, offset=(13 + 2 * 2 + 1, 2))
         assert cells(said) == cells(said, HeatStrip.CellOpened) == [("us-east-2", 2, 3)]
 
-    perform(HeatStrip, act)
+    perform(HeatStrip, act, (81, 10))
 
 
 def test_nothing_and_unnamed_regions() -> None:
     async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
         await pilot.press("l", "enter")
-        assert strip.cell is None and said == []
+        assert strip.at_cursor is None and said == []
         strip.load([], [("", START + 5)], START, START)
         strip.load([], [("", START + 5)], START, START + 10)
-        assert drawn(strip)[1].startswith("–")
+        assert drawn(strip)[1].startswith("▌–")
 
     perform(HeatStrip, act)
 
@@ -169,3 +170,68 @@ def test_every_time_has_its_bucket_and_the_axis_fits(start: int, span: int, widt
     assert axis.start <= start and axis.span(axis.count - 1)[1] >= start + span
     ticks = axis.ticks()
     assert all(at + len(text) < after for (at, text), (after, _) in pairwise(ticks))
+
+
+def test_it_zooms_from_seconds_to_days_and_back() -> None:
+    """Further calls come into view with more time, and regions that only they are in; the alert itself is marked."""
+
+    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+        around = [("eu-west-1", START - 600), ("us-east-1", START + 7_200), ("us-east-1", START + 3 * 86_400)]
+        strip.load(REGIONS, TIMES, START, START + 30, around=around)
+        strip.select("us-east-1", START + 1)
+        assert len(drawn(strip)) == 7 and "eu-west-1" not in "".join(drawn(strip))
+        await pilot.press("greater_than_sign", "greater_than_sign", "greater_than_sign", "g")
+        assert drawn(strip) == [
+            " region      11:43  11:50   ▼ 12:00           calls",
+            "▌us-east-1   0              █                     8",
+            " us-east-2                  ▒                     2",
+            " af-south-1                 ░                     1",
+            " eu-west-1        ░                               1",
+            "",
+            "",
+        ]
+        strip.select("us-east-1", START + 1)
+        await pilot.press(*["greater_than_sign"] * 12)
+        assert drawn(strip)[:2] == [
+            " region      2026-01-29     2026-02-28         calls",
+            "▌us-east-1                  9 ░                   10",
+        ]
+        for _ in range(20):
+            await pilot.press("less_than_sign")
+        assert strip.at_cursor == ("us-east-1", START + 1, START + 2)
+        assert drawn(strip)[1].endswith(" 8"), "down to seconds"
+        await pilot.press(*"l" * 40)
+        assert strip.at_cursor == ("us-east-1", START + 29, START + 30), "it moves on through its span, and no further"
+        await pilot.press("left_curly_bracket")
+        assert strip.at_cursor == ("us-east-1", START + 3, START + 4)
+        await pilot.press("right_curly_bracket")
+        assert strip.at_cursor[1] <= START + 7_200 < strip.at_cursor[2], "out of view, it is brought into view"
+
+    perform(HeatStrip, act, (60, 7))
+
+
+HOMES = st.tuples(st.integers(0, 10**9), st.integers(1, 10**6)).map(lambda home: (home[0], home[0] + home[1]))
+
+
+@given(HOMES, st.integers(0, 10**7), st.lists(st.tuples(st.sampled_from(["wide", "narrow", "move", "show"]),
+                                                        st.integers(-10**7, 10**7)), max_size=12))
+def test_what_is_in_view_is_always_what_can_be_looked_at(
+        home: tuple[int, int], more: int, steps: list[tuple[str, int]]) -> None:
+    view = TimeView.of(home, (home[0] - more, home[1] + more))
+    for step, by in steps:
+        time = max(view.first, min(view.last - 1, home[0] + by))
+        if step in ("wide", "narrow"):
+            resized = view.resized(1 if step == "wide" else -1, time)
+            assert resized is None or (resized.length > view.length) is (step == "wide")
+            view = resized or view
+        elif step == "move":
+            view = view.moved(by)
+        else:
+            view = view.showing(time)
+        assert view.first <= view.start < view.end <= view.last
+    while (narrower := view.resized(-1, home[0])) is not None:
+        view = narrower
+    assert view.length <= 10
+    while (wider := view.resized(1, home[0])) is not None:
+        view = wider
+    assert (view.start, view.end) == (view.first, view.last)

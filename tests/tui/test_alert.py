@@ -10,13 +10,14 @@ import pytest
 from textual.pilot import Pilot
 
 from detector.alert import Alert, Event
-from tests.detector.trail import ANA
+from tests.detector.trail import ANA, START, sweep
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import BEN, CAT, Hunt, press, said, until
 from tui.app import HuntApp
 from tui.screens.alert import AlertScreen
 from tui.screens.alert_panes import FieldRow
 from tui.screens.pane_bar import PaneBar
+from tui.screens.pivot import PivotScreen
 from tui.widgets.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
 from tui.widgets.row_list import RowList
@@ -56,7 +57,7 @@ def test_the_strip_follows_the_calls(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         await press(pilot, "j", "j", "j")
-        region, start, end = strip(app).cell
+        region, start, end = strip(app).at_cursor
         assert region == call(app).region
         assert start <= call(app).time < end
 
@@ -67,12 +68,12 @@ def test_the_calls_follow_the_strip(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         await press(pilot, "i", "j", "l")
-        region, start, end = strip(app).cell
+        region, start, end = strip(app).at_cursor
         assert strip(app).has_focus
         assert call(app).region == region
         assert start <= call(app).time < end
         await press(pilot, "l")
-        assert strip(app).cell[1] == end, "an empty cell can be gone to, and the calls stay where they are"
+        assert strip(app).at_cursor[1] == end, "an empty cell can be gone to, and the calls stay where they are"
         assert call(app).region == region
         await press(pilot, "i")
         assert calls(app).has_focus
@@ -85,9 +86,34 @@ def test_enter_on_the_strip_opens_its_calls(hunt: Hunt) -> None:
         await opened(app, pilot)
         await press(pilot, "i", "j", "l", "enter")
         assert calls(app).has_focus
-        assert call(app).region == strip(app).cell[0]
+        assert call(app).region == strip(app).at_cursor[0]
 
     hunt.play(journey)
+
+
+def test_the_strip_widens_to_what_else_its_principal_did(tmp_path: Path) -> None:
+    """Seconds to hours: the sweep before comes into view, and enter there asks the logs for its calls."""
+    hunt = Hunt(tmp_path, trail=[*sweep(10), *sweep(12, at=7_200)])
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await opened(app, pilot)
+        await press(pilot, "j", "i", *["greater_than_sign"] * 5)
+        await until(pilot, lambda: strip(app).render_line(1).text.rstrip().endswith(" 2"))
+        assert "▼" not in screen_text(app), "the cursor is on the alert itself"
+        await press(pilot, "left_curly_bracket")
+        assert "▼" in screen_text(app)
+        _region, start, end = strip(app).at_cursor
+        assert start <= START < end
+        assert call(app).time == START + 7_200, "the calls of this alert stay as they are"
+        await press(pilot, "enter")
+        await until(pilot, lambda: isinstance(app.screen, PivotScreen) and len(app.screen.row_list.rows) == 10)
+        await press(pilot, "escape")
+        await press(pilot, *["less_than_sign"] * 5)
+        await press(pilot, "i", "j")
+        assert call(app).region == strip(app).at_cursor[0], "what is gone to among the calls comes into view"
+        assert strip(app).at_cursor[1] == START + 7_200
+
+    hunt.play(journey, size=(120, 40))
 
 
 def test_the_raw_record_is_byte_true_and_follows_the_call(hunt: Hunt) -> None:

@@ -15,6 +15,7 @@ from textual.widgets import ContentSwitcher, Markdown, Static
 from detector.alert import Alert, Event
 from detector.evidence import EvidenceGone, raw_record
 from detector.guide import Answer
+from detector.pivot import Pivot
 from detector.store import StateError
 from tui import format, safe
 from tui.keymap import MOVE, OPEN, OUT, key
@@ -25,10 +26,9 @@ from tui.screens.alert_panes import (
     event_key,
     field_columns,
     field_rows,
-    rare_regions,
-    regions_by_first_call,
     summary,
 )
+from tui.screens.alert_strip import AlertStrip
 from tui.screens.base import WIDE
 from tui.screens.entry import Entry, Line
 from tui.screens.guide_pane import GuidePane
@@ -95,7 +95,7 @@ class AlertScreen(TriageScreen, SearchScreen):
     def body(self) -> Iterable[Widget]:
         yield Static("", id="why")
         with Horizontal(id="sight"):
-            yield HeatStrip()
+            yield AlertStrip()
             yield Entry(id="summary")
         yield PaneBar(PANES)
         with ContentSwitcher(initial="calls"):
@@ -216,12 +216,7 @@ class AlertScreen(TriageScreen, SearchScreen):
         calls = self.query_one("#calls", RowList)
         calls.empty = "The state holds no calls of this alert."
         calls.show(events)
-        start = alert.window.start if alert.window else alert.first_event
-        end = max(alert.window.end if alert.window else 0, alert.last_event + 1)
-        self.query_one(HeatStrip).load(
-            regions_by_first_call(events), [(event.region, event.time) for event in events], start, end,
-            marks=rare_regions(alert),
-        )
+        self.query_one(AlertStrip).show(alert, events)
         self.query_one("#sight").styles.height = len({event.region for event in events}) + _AROUND
         self._call_highlighted()
 
@@ -235,11 +230,15 @@ class AlertScreen(TriageScreen, SearchScreen):
         if call is not None:
             self.query_one("#calls", RowList).move_to(event_key(call))
         if isinstance(event, HeatStrip.CellOpened):
-            self._front("calls")
+            if call is not None:
+                self._front("calls")
+            else:
+                middle = (event.start + event.end) // 2
+                self.open_pivot(lambda _, lineage: Pivot("its principal", lineage, event.start, event.end, middle))
 
     @on(RowList.Highlighted, "#calls")
     def _call_highlighted(self) -> None:
-        strip, call = self.query_one(HeatStrip), self._call
+        strip, call = self.query_one(AlertStrip), self._call
         if call is not None and not strip.has_focus:
             strip.select(call.region, call.time)
         if self.query_one(PaneBar).front == "raw":
@@ -311,7 +310,7 @@ class AlertScreen(TriageScreen, SearchScreen):
         self._front("calls" if self.query_one(PaneBar).front == "raw" else "raw")
 
     def action_strip(self) -> None:
-        strip = self.query_one(HeatStrip)
+        strip = self.query_one(AlertStrip)
         self.remove_class("-zoomed")
         if self.query_one(PaneBar).front != "calls":
             self._front("calls")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from textual import work
 
 from detector.alert import Alert, Status
 from detector.huntlog import Verdict, scope_values
+from detector.lineage import Lineage
+from detector.pivot import Pivot
 from detector.store import StateError
 from tui import format
 from tui.keymap import OPEN, TRIAGE, key
@@ -93,9 +96,14 @@ class TriageScreen(HuntScreen):
             self.hunt.say("Its calls name no principal, key, agent, address or account to suppress by",
                           severity="warning")
 
-    @work(exclusive=True, group="open-pivot")
-    async def action_pivot(self) -> None:
+    def action_pivot(self) -> None:
         from detector.pivot import around
+
+        self.open_pivot(lambda alert, lineage: around(alert, lineage, "its principal"))
+
+    @work(exclusive=True, group="open-pivot")
+    async def open_pivot(self, wanted: Callable[[Alert, Lineage], Pivot]) -> None:
+        """Ask the logs what ``wanted`` says of the alert that is looked at, and of those who count as its principal."""
         from tui.screens.pivot import PivotScreen
 
         alert = self.at_cursor()
@@ -109,8 +117,7 @@ class TriageScreen(HuntScreen):
         if not lineage:
             self.hunt.say("Its calls name no principal, role or key to look for", severity="warning")
         elif self._in_front:
-            wanted = around(alert, lineage, "its principal")
-            self.app.push_screen(PivotScreen(("Alerts", format.principal(alert)), alert, wanted))
+            self.app.push_screen(PivotScreen(("Alerts", format.principal(alert)), alert, wanted(alert, lineage)))
 
     def _form_closed(self, saved: bool | None) -> None:
         if saved:
