@@ -25,7 +25,7 @@ from detector.risk import load as load_risk
 from detector.rules import RuleSet
 from detector.rules.dispatch import Dispatch
 from detector.sources.keys import DIGEST, trail_file
-from detector.sources.source import Found, Source
+from detector.sources.source import Found, Source, is_at
 from detector.store import LATENESS, Changes, FileRead, FileRow, Store
 from detector.workers import Workers
 
@@ -81,6 +81,8 @@ class Pipeline:
         self._waiting_since: dict[str, float] = {}
         self._retrying = {row.path for row in self._held if row.state == "waiting" and _is_remote(row.path)}
         self._pending = _Pending()
+        self._astray: Set[tuple[str, FileRow]] = frozenset()
+        """Files that were not where they had been read when they were searched last."""
 
     def _search_by(self, rules: RuleSet) -> None:
         """Take these rules, but those that are off in the store."""
@@ -274,20 +276,33 @@ class Pipeline:
             self._store.verified([(path, hashed) for path in paths if (hashed := content_hash(path)) is not None])
 
     def _correlate(self, stop: threading.Event) -> None:
-        """Search what was read for the signals of the alerts near it, until no alert lacks any."""
+        """Search what was read for the signals of the alerts near it, until no alert lacks any.
+
+        A file that has another name by now is found by the next sweep, and searched then.
+        """
         while not stop.is_set():
             newest, due = self._store.unsearched(self._searched)
             if due:
                 pieces = self._store.pieces(min(each.watch.start for each in due), max(each.watch.end for each in due),
                                             min(each.searched for each in due))
-                found = gathered(due, self._looked(by_file(due, pieces), stop))
+                watches = by_file(due, pieces)
+                found = gathered(due, self._looked(watches, stop))
                 if stop.is_set():
                     return
-                self._store.add_signals(found, {each.watch.name: newest for each in due})
+                astray = {(path, row) for path in watches
+                          if (row := self._held.get(path)) and not is_at(path, (row.device, row.inode))}
+                missed = {watch.name for path, _ in astray - self._astray
+                          for each in watches[path].values() for watch in each}
+                self._store.add_signals(found, {
+                    each.watch.name: each.searched if each.watch.name in missed else newest for each in due})
+                self._astray = astray
+                if missed:
+                    break
             else:
                 self._searched = newest
-                self._pending.add(self._store.refresh(self._risk))
-                return
+                break
+        if not stop.is_set():
+            self._pending.add(self._store.refresh(self._risk))
 
     def _looked(self, watches: Mapping[str, Watched], stop: threading.Event) -> Iterator[Signal]:
         """The signals in these files."""

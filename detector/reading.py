@@ -7,6 +7,7 @@ place where reading goes on.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -48,6 +49,8 @@ def read(task: Task, dispatch: Dispatch, opened: Callable[[str], BinaryIO] = ope
     """
     try:
         with opened(task.found.path) as file:
+            if _is_another(file, task.found):
+                return  # put in its place since the sweep, which finds both again
             yield from _read(file, task, dispatch)
     except Unavailable as error:
         state = "quarantined" if task.final and error.state == "waiting" else error.state
@@ -99,6 +102,14 @@ def _read(file: BinaryIO, task: Task, dispatch: Dispatch) -> Iterator[FileRead]:
     last = _result(task, merge(whole), resume, _print(file, resume or task.found.size), again, done=True)
     last.sha256 = content.digest() if content is not None else None
     yield last
+
+
+def _is_another(file: BinaryIO, found: Found) -> bool:
+    """Whether the name has passed to another file: what it holds must not be taken for what was found."""
+    if not found.device:
+        return False  # an object of a bucket
+    status = os.fstat(file.fileno())
+    return (status.st_dev, status.st_ino) != (found.device, found.inode)
 
 
 def _tally(partial: Partial) -> Tally:

@@ -80,8 +80,8 @@ def _visit(file: BinaryIO, offsets: Iterable[int]) -> Iterator[Chunk]:
                 if chunk.offset == due[0]:
                     yield chunk
                 due = [offset for offset in due if offset > chunk.offset]
-                if not due or not (chunk.packed or due[0] <= chunk.end):
-                    break
+                if not due or not (chunk.packed or due[0] == chunk.end):
+                    break  # a file that has grown is not cut where it was when it was read
             else:
                 return
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from detector.accounting import FileState
-from detector.sources.source import Found
+from detector.sources.source import Found, is_at
 
 _BEING_WRITTEN = re.compile(
     r"\.(?:gz|json|jsonl|ndjson)\.[A-Za-z0-9]{8}$"  # aws s3 cp and sync: NAME.json.gz.1a2B3c4D
@@ -159,7 +159,7 @@ class Directory:
     def _file(self, path: str, status: os.stat_result) -> Found:
         identity = (status.st_dev, status.st_ino)
         owner = self._owner.setdefault(identity, path)
-        linked = owner != path and _is_at(owner, identity)
+        linked = owner != path and is_at(owner, identity)
         if not linked:
             self._owner[identity] = path
         if time.time_ns() - status.st_mtime_ns < _GROWING:
@@ -218,14 +218,6 @@ def _is_pattern(root: Path) -> bool:
 
 def _is_below(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip("/") + "/")
-
-
-def _is_at(path: str, identity: tuple[int, int]) -> bool:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return False
-    return (status.st_dev, status.st_ino) == identity
 
 
 def _problem(path: str, known: bool) -> tuple[FileState, str, str] | None:

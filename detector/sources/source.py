@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple, Protocol
@@ -102,3 +103,14 @@ def open_file(path: str) -> BinaryIO:
 
         return open_object(path)
     return open(path, "rb")
+
+
+def is_at(path: str, identity: tuple[int, int]) -> bool:
+    """Whether the file of this device and inode has this name; whether an object does is not known: True."""
+    if path.startswith("s3://"):
+        return True
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == identity

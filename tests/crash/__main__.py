@@ -1,0 +1,169 @@
+"""``python -m tests.crash [--rounds 200] [--seed 1]``: one state, killed over and over, is as if it never had been.
+
+The pipeline reads a growing tree in a child process, which is killed at a random moment or dies at a commit point; then
+an analyst decides something, and it goes on with the same state. Nothing is cleaned up in between. In the end alerts,
+flags, baseline, risk and accounting must be those of one undisturbed run over the tree as it is then; all that the
+analyst was told is kept must be there, once; and the state must be sound.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import detector.rules
+from detector.alert import Status
+from detector.huntlog import Suppression, Words
+from detector.rules import load
+from detector.store import Store, damages
+from tests.crash.child import KINDS, Death, live, migrated
+from tests.crash.tree import PEOPLE, Tree
+from tests.detector.trail import REFERENCE_FILE, outcome, scan
+
+_FLAGS = Path(detector.rules.__file__).with_name("builtin") / "flags"
+_LIFE = 0.35
+"""Seconds that a child lives at the most."""
+
+
+class Harness:
+    def __init__(self, folder: Path, seed: int) -> None:
+        self._chance = random.Random(seed)
+        self._tree = Tree(folder / "logs", seed)
+        self._db = folder / "hunt.db"
+        self._acknowledged = folder / "acknowledged"
+        self._acknowledged.touch()
+        self._rules = load([REFERENCE_FILE, _FLAGS], builtin=False)
+        self._migrations = 0
+        self._statuses: dict[str, Status] = {}
+        self._notes: list[str] = []
+        self._suppressions: dict[str, tuple[float, bool]] = {}
+        self.deaths: Counter[str] = Counter()
+
+    def round(self, number: int) -> None:
+        """One life: the tree grows, the child reads, and dies; then the analyst decides."""
+        death = self._death()
+        child = os.fork()
+        if not child:
+            self._live(death, str(number))
+        end = time.monotonic() + (self._chance.random() * _LIFE if death.by == "moment" else _LIFE)
+        dead, status = 0, 0
+        while not dead and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, self._chance.random() * 0.06))
+            self._tree.grow()
+            dead, status = os.waitpid(child, os.WNOHANG)
+        if not dead:
+            os.kill(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
+        if not os.WIFSIGNALED(status):
+            raise SystemExit(f"life {number} ended by itself")
+        self.deaths[death.by if dead else "moment"] += 1
+        self._decide(str(number))
+
+    def finish(self) -> list[str]:
+        """Read what is left, undisturbed, and compare; a line for each thing that is not as it must be."""
+        self._tree.complete()
+        with closing(Store.open(self._db)) as store, closing(Store.open(None)) as fresh:
+            ran = scan(self._tree.root, store=store, by=self._rules)
+            undisturbed = scan(self._tree.root, store=fresh, by=self._rules)
+            notes = Counter(note.words.text for note in store.notes())
+            kept = self._acknowledged.read_text().split() + self._notes
+            compared = {
+                "alerts": (_facts(ran.alerts), _facts(undisturbed.alerts)),
+                "accounting": (ran.accounting, undisturbed.accounting),
+                "baseline and hits": (store.rule_counts(), fresh.rule_counts()),
+                "flags": (store.flag_counts(), fresh.flag_counts()),
+                "notes lost": ([text for text in kept if not notes[text]], []),
+                "notes doubled": ([text for text, count in notes.items() if count > 1], []),
+                "notes of no alert": ({note.alert_id for note in store.notes()}
+                                      - {alert.alert_id for alert in ran.alerts}, set()),
+                "statuses": ({alert.alert_id: alert.status for alert in ran.alerts if alert.status != "open"},
+                             {name: status for name, status in self._statuses.items() if status != "open"}),
+                "suppressions": ({made.suppression_id: (made.expires, made.lifted is not None)
+                                  for made in store.suppressions()}, self._suppressions),
+                "damage": (damages(self._db), []),
+            }
+            self.read = (len(ran.alerts), ran.accounting.files_read, ran.accounting.records_seen, notes.total())
+            assert outcome(store).accounting == ran.accounting
+        return [f"{what}: {found} instead of {expected}" for what, (found, expected) in compared.items()
+                if found != expected]
+
+    def _death(self) -> Death:
+        by = self._chance.choice(KINDS)
+        if by == "migration":
+            self._migrations += self._chance.randrange(2)
+            return Death(by, self._chance.randint(1, 5), self._chance.random() < 0.5)
+        most = {"statement": 400, "begin": 12, "commit": 12, "decode": 10}.get(by, 0)
+        return Death(by, int(most ** self._chance.random()), self._chance.random() < 0.5)
+
+    def _live(self, death: Death, life: str) -> None:
+        """In the child: whatever happens, it does not come back."""
+        try:
+            migrated(self._migrations)
+            live(self._db, self._tree.root, self._rules, death, self._acknowledged, life)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+
+    def _decide(self, text: str) -> None:
+        """The analyst, with the state to themselves, does one thing."""
+        migrated(self._migrations)
+        with closing(Store.open(self._db)) as store:
+            alerts = store.alerts()
+            if not alerts:
+                return
+            alert = self._chance.choice(alerts)
+            match self._chance.randrange(4):
+                case 0:
+                    status: Status = self._chance.choice(("open", "acknowledged", "closed"))
+                    store.set_status([alert.alert_id], status)
+                    self._statuses[alert.alert_id] = status
+                case 1:
+                    note = store.add_note(alert, Words("first"))
+                    store.edit_note(note.note_id, Words(text))
+                    self._notes.append(text)
+                case 2:
+                    wanted = Suppression("principal", self._chance.choice(PEOPLE), None, 0, 4e9, "T-1", "", "")
+                    self._suppressions[store.suppress(wanted).suppression_id] = (4e9, False)
+                case 3 if self._suppressions:
+                    name = self._chance.choice(sorted(self._suppressions))
+                    store.lift(name)
+                    self._suppressions[name] = (self._suppressions[name][0], True)
+
+
+def _facts(alerts: list[Any]) -> list[Any]:
+    """What follows from the records alone."""
+    untold = ("revision", "supersedes", "state", "status", "suppressed_by", "broke_through")
+    return [({name: value for name, value in alert.as_json().items() if name not in untold}, alert.baseline)
+            for alert in alerts]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="crash-") as folder:
+        harness = Harness(Path(folder), args.seed)
+        for number in range(args.rounds):
+            harness.round(number)
+        wrong = harness.finish()
+        alerts, files, records, notes = harness.read
+    print(f"{args.rounds} lives: {', '.join(f'{count} {by}' for by, count in sorted(harness.deaths.items()))}")
+    print(f"{alerts} alerts, {files} files, {records} records, {notes} notes")
+    print("\n".join(wrong) or "as if undisturbed")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

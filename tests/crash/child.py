@@ -1,0 +1,114 @@
+"""The process that is killed: the pipeline, live, and an analyst who writes; it dies where it is told to.
+
+The faults are injected from outside: a connection class that counts statements, and a counted ``digest``. Nothing of
+the product knows of them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import detector.pipeline
+import detector.reading
+from detector.huntlog import Words
+from detector.pipeline import Pipeline
+from detector.rules import RuleSet
+from detector.sources.directory import Directory
+from detector.store import Store, schema
+
+
+class Death(NamedTuple):
+    """Where the process dies: before or after the ``count``-th of these; ``by`` other than these: never by itself."""
+
+    by: str
+    count: int = 0
+    after: bool = False
+
+
+KINDS = ("moment", "statement", "begin", "commit", "decode", "migration")
+
+
+class _Fate:
+    def __init__(self, death: Death) -> None:
+        self._death = death
+        self._left = death.count
+
+    def passes(self, kind: str, do: Callable[[], Any]) -> Any:
+        """Do it, or die before or after."""
+        if kind != self._death.by:
+            return do()
+        self._left -= 1
+        if self._left == 0 and not self._death.after:
+            _die()
+        done = do()
+        if self._left == 0:
+            _die()
+        return done
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _mortal(fate: _Fate) -> type[sqlite3.Connection]:
+    class Mortal(sqlite3.Connection):
+        def execute(self, sql: str, *given: Any) -> sqlite3.Cursor:
+            run = partial(super().execute, sql, *given)
+            kind = {"BEGIN": "begin", "COMMIT": "commit"}.get(sql.split()[0], "statement")
+            if self._migrates(sql):
+                kind = "migration"
+            return fate.passes(kind, run) if kind != "statement" or self.in_transaction else run()
+
+        def executemany(self, sql: str, rows: Any, /) -> sqlite3.Cursor:
+            return fate.passes("statement", partial(super().executemany, sql, rows))
+
+        def _migrates(self, sql: str) -> bool:
+            return sql.lstrip().startswith(("CREATE", "PRAGMA user_version =", "PRAGMA application_id ="))
+
+    return Mortal
+
+
+def migrated(times: int) -> None:
+    """From now on the newest state has been migrated so many times more, each time with all of its files copied."""
+    more = tuple(f"CREATE TABLE files_{number} AS SELECT * FROM file; "
+                 f"CREATE INDEX files_{number}_path ON files_{number} (path); "
+                 f"CREATE TABLE hits_{number} AS SELECT * FROM hit LIMIT 100" for number in range(times))
+    schema.MIGRATIONS = _OWN + more
+    schema.VERSION = len(schema.MIGRATIONS)
+    detector.store.state.VERSION = schema.VERSION
+
+
+_OWN = schema.MIGRATIONS
+
+
+def live(db: Path, logs: Path, rules: RuleSet, death: Death, acknowledged: Path, life: str) -> None:
+    """Read until killed. Each note of the analyst's is acknowledged once the store has it."""
+    fate = _Fate(death)
+    sqlite3.connect = partial(sqlite3.connect, factory=_mortal(fate))
+    digest = detector.reading.digest
+    detector.reading.digest = lambda *given: fate.passes("decode", partial(digest, *given))
+    detector.pipeline._COMMIT_FILES = 3
+    detector.pipeline._SWEEP_EVERY = 0.02
+    store = Store.open(db)
+    threading.Thread(target=_write_notes, args=(store, acknowledged, life), daemon=True).start()
+    Pipeline(store, rules, Directory([logs]), jobs=1).run(threading.Event(), lambda update: None)
+
+
+def _write_notes(store: Store, acknowledged: Path, life: str) -> None:
+    log = os.open(acknowledged, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    number = 0
+    while True:
+        time.sleep(0.02)
+        for alert in store.alerts()[:1]:
+            number += 1
+            text = f"{life}.{number}"
+            store.add_note(alert, Words(text))
+            os.write(log, f"{text}\n".encode())
