@@ -1,4 +1,4 @@
-"""A tree of logs that grows: files come whole or in pieces, lines are appended, logs rotate, copies and late records come.
+"""A tree of logs that grows: files come whole or in pieces, lines are appended, logs rotate, late records come.
 
 What it ends as depends on the seed alone, however slowly or often interrupted it was read meanwhile.
 """
