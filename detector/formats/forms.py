@@ -97,7 +97,7 @@ def _open(value: bytes, depth: int) -> Iterator[Found | Aside]:
     if kind == b"{":
         try:
             head = _head.decode(value)
-            if head.event_time and head.event_name and head.event_source:
+            if head.event_time and head.event_name and head.event_source and head.user_identity:
                 yield Found(value, head=head) if len(value) <= RECORD_CAP else Aside("rejected", "too-large")
                 return
         except RecursionError:

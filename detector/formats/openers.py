@@ -15,7 +15,8 @@ from detector.formats import tables
 from detector.formats.content import BLOCK, DAMAGE, Budget, Content, Made, bunzip, gunzip, unxz, unzstd
 from detector.formats.reasons import NotALog, Unreadable
 
-MAGIC_BYTES = 512
+MAGIC_BYTES = 4096
+"""Enough for the header of a table of all columns."""
 MEMBERS_CAP = 1_000_000
 _HEADER_CAP = 1 << 20
 _SPOOL = 32 << 20

@@ -108,8 +108,8 @@ def parse(chunk: Chunk) -> Records:
             heads, split = _array_heads.decode(data), _array_records
         else:
             heads, split = _trail_heads.decode(data).Records, _trail_records
-        if None not in [head.event_time for head in heads]:
-            return Records(data, split, heads)
+        if None not in [head.event_time for head in heads] and (not heads or any(head.user_identity for head in heads)):
+            return Records(data, split, heads)  # whole records: rows of a table that hold them have no caller beside
     except (ValueError, RecursionError):
         pass
     try:
@@ -156,7 +156,7 @@ def _one_by_one(data: memoryview, lines: bool) -> Records:
 
 def _in_lines(data: memoryview) -> Iterator[Found | Aside]:
     for text in bytes(data).split(b"\n"):
-        if text := text.strip(BLANK):
+        if text := text.strip(BLANK).removeprefix(_BOM):  # files put together bring their marks along
             try:
                 yield from records(text)
             except RecursionError:

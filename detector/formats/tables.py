@@ -38,7 +38,8 @@ def csv_lines(content: Any) -> Iterator[bytes]:
     csv.field_size_limit(RECORD_CAP)
     text = io.TextIOWrapper(io.BufferedReader(content), "utf-8-sig", "surrogateescape", newline="")
     rows = csv.reader(text)
-    names = _names(",".join(f'"{name}"' for name in next(rows)))
+    header = next((row for row in rows if any(map(str.strip, row))), [])
+    names = _names(",".join(f'"{name}"' for name in header))
     column = next((names.index(name) for name in _RECORD_COLUMNS if name in names), None)
     if column is None:
         raise NotALog("event-history-csv" if "eventsource" in names and "useridentity" not in names else "csv",

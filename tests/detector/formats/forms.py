@@ -129,6 +129,11 @@ def forms(records: Sequence[Json]) -> dict[str, bytes]:
         "Splunk HTTP event": lines([{"time": 1.7e9, "sourcetype": "aws:cloudtrail", "event": record}
                                     for record in records]),
         "Lake, eventJson": lines([{"eventID": record["eventID"], "eventJson": text(record)} for record in records]),
+        "Lake, eventJson among others": lines([
+            {"eventTime": "2026-03-01 11:30:00.000", "eventName": "DescribeInstances",
+             "eventSource": "ec2.amazonaws.com", "eventJson": text(record)} for record in records]),
+        "Lake, eventJson and time": lines([{"eventTime": "2026-03-01 11:30:00.000", "eventJson": text(record)}
+                                           for record in records]),
         "Lake, eventjson": lines([{"eventjson": text(record)} for record in records]),
         "Athena": lines([athena(record) for record in records]),
         "OCSF": lines([ocsf(record) for record in records]),
@@ -254,9 +259,10 @@ def ocsf(record: Json) -> Json:
             "http_request": {"user_agent": record["userAgent"]}}
 
 
-def lake_csv(records: Sequence[Json]) -> bytes:
+def lake_csv(records: Sequence[Json], others: Sequence[str] = ("eventTime",)) -> bytes:
+    """``others`` are the columns before the record's."""
     file = io.StringIO()
     rows = csv.writer(file, quoting=csv.QUOTE_ALL)
-    rows.writerow(["eventTime", "eventJson"])
-    rows.writerows([record["eventTime"], text(record)] for record in records)
+    rows.writerow([*others, "eventJson"])
+    rows.writerows([*(record["eventTime"] for _ in others), text(record)] for record in records)
     return file.getvalue().encode()

@@ -116,6 +116,18 @@ def test_what_is_skipped_and_why(reason: str, value: object, tmp_path: Path) -> 
     assert sums.records_kept == 1 and not sums.records_rejected
 
 
+COLUMNS = [f"a_column_of_some_length_{number}" for number in range(40)]
+
+
+@pytest.mark.parametrize("data", [
+    b"\r\n \n" + FORMS["Lake CSV"], b"\xef\xbb\xbf" + FORMS["Lake CSV"],
+    forms.lake_csv(RECORDS, COLUMNS), forms.lake_csv(RECORDS).replace(b'", ""', b'",\n ""'),
+    b"".join(b"\xef\xbb\xbf" + forms.lines(part) for part in (RECORDS[:5], RECORDS[5:])),
+], ids=["blank lines first", "a mark first", "many columns", "JSON over lines", "files put together with their marks"])
+def test_a_form_written_otherwise(data: bytes) -> None:
+    assert found(data) == IDS
+
+
 @pytest.mark.parametrize(("data", "code", "says"), [
     (b"Event name,Event time,User name,Event source\nDescribeInstances,x,y,z\n", "event-history-csv", "as JSON"),
     (b"eventTime,eventName\nx,y\n", "csv", "eventJson"),
