@@ -163,7 +163,7 @@ def _unfold(app: HuntApp) -> None:
     """As the key does, but for the words that it says; the cursor is where the app opens."""
     assert isinstance(app.screen, AlertsScreen)
     alerts = app.screen
-    alerts._sweeps.turn_all()
+    alerts._folds = alerts._folds.turn_all()
     alerts.row_list.show([])
     alerts.show()
 

@@ -13,6 +13,7 @@ from tests.hostile.payloads import screen_text
 from tests.tui.build import alert
 from tests.tui.stage import BEN, CAT, Hunt, press, records
 from tui.app import HuntApp
+from tui.job import Job
 from tui.screens.alert import AlertScreen
 from tui.screens.sweep_rows import SweepRows
 from tui.widgets.row_list import RowList
@@ -161,4 +162,6 @@ def test_who_swept_once_stands_alone(hunt: Hunt) -> None:
 def test_another_severity_does_not_hide_in_the_row() -> None:
     hourly = [alert(str(hour), at=hour * HOUR) for hour in range(4)]
     worse = alert("worse", at=5 * HOUR, severity="high")
-    assert [one.alert_id for one in SweepRows().fold([*hourly, worse])] == ["3", "worse"]
+    rows = SweepRows()
+    rows.change([*hourly, worse], [], Job())
+    assert {name: row.lead for name, row in rows.of.items()} == dict.fromkeys("0123", "3")

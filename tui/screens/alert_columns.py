@@ -58,10 +58,3 @@ ORDERS = (
     Order("account", "account", lambda alert: alert.account, descending=False),
     Order("source", "source", lambda alert: alert.facets.source_addresses, descending=False),
 )
-
-
-def ordered(alerts: list[Alert], order: Order, reverse: bool) -> list[Alert]:
-    """In this order, or its reverse; alerts that it holds equal: newest first. The order is total."""
-    alerts = sorted(alerts, key=lambda alert: (alert.first_event, alert.alert_id), reverse=True)
-    return alerts if order is ORDERS[0] and not reverse else \
-        sorted(alerts, key=order.by, reverse=order.descending is not reverse)

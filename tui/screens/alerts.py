@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from textual import on
 from textual.containers import Horizontal
@@ -14,13 +16,15 @@ from textual.widgets import Static
 from detector.alert import Alert
 from tui import format, safe
 from tui.filter import ALERT_FIELDS
+from tui.job import Job
 from tui.keymap import FIND, LIVE, MOVE, key
-from tui.screens.alert_columns import COLUMNS, ORDERS, ordered
+from tui.screens.alert_columns import COLUMNS, ORDERS
 from tui.screens.alert_panes import rare_regions
+from tui.screens.alert_rows import NO_ROWS, AlertArranger, AlertRows, Wanted
+from tui.screens.arranged import ArrangedScreen
 from tui.screens.base import WIDE
-from tui.screens.lists import ListScreen
 from tui.screens.query_line import QueryLine
-from tui.screens.sweep_rows import SweepRows
+from tui.screens.sweep_rows import Folds
 from tui.screens.triage import TriageScreen
 from tui.widgets.line import Cell
 from tui.widgets.region_line import RegionLine
@@ -31,7 +35,7 @@ _DAY = 86_400
 _SERIOUS = ("high", "critical")
 
 
-class AlertsScreen(TriageScreen, ListScreen[Alert]):
+class AlertsScreen(TriageScreen, ArrangedScreen[Alert, AlertRows]):
     BINDINGS = [
         key("alerts.hidden", "H", "toggle_hidden", "hidden", "Show or hide what is closed or suppressed", FIND),
         key("alerts.sort", "s", "sort", "sort", "Choose what the list is sorted by", FIND),
@@ -52,11 +56,12 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
         self._order = ORDERS[0]
         self._reversed = False
         self._show_hidden = False
-        self._held: tuple[str, ...] | None = None
-        self._unseen = 0
+        self.paused = False
         self._at: str | None = None
-        self._totals = (0, 0, 0)
-        self._sweeps = SweepRows()
+        self._folds = Folds()
+        self._arranger = AlertArranger()
+        self._seen = NO_ROWS
+        self._go_when_there = ""
 
     # --- what is shown
 
@@ -66,53 +71,56 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
     def facts(self) -> Sequence[Cell]:
         return self.live_state(self.paused), self.hunt.where
 
-    @property
-    def paused(self) -> bool:
-        return self._held is not None
-
     def body(self) -> Iterable[Widget]:
         with Horizontal(classes="line"):
             yield Spark()
             yield Static("", id="counts")
         columns = [replace(column, cell=self._who) if column.key == "principal" else column for column in COLUMNS]
-        yield RowList(columns, key=self._sweeps.key, row_style=_row_style)
+        yield RowList(columns, key=lambda alert: self._seen.key(alert), row_style=_row_style)
         yield QueryLine()
         yield Static("", id="why")
         yield RegionLine()
 
-    def show(self) -> None:
-        alerts = list(self.hunt.picture.alerts.values())
-        kept = alerts if self._show_hidden else [alert for alert in alerts if not _hidden(alert)]
-        rows = self._held_still(ordered(self._sweeps.fold(self.narrowed(kept)), self._order, self._reversed))
-        self.row_list.empty = self._empty(alerts, kept)
-        self.row_list.show(rows)
+    @property
+    def _holding(self) -> bool:
+        """Whether rows must neither come nor move: the analyst paused the list, or is choosing among them."""
+        return self.paused or bool(self.row_list.marks)
+
+    def arranging(self) -> tuple[int, Callable[[Job], AlertRows]]:
+        alerts = self.hunt.picture.alerts.copy()
+        held = self.row_list.keys if self._holding and not self._asked else None
+        wanted = Wanted(alerts, _any if self._show_hidden else _open_to_see, self.filter or None, self._folds,
+                        self._order, self._reversed, held)
+        return len(alerts), partial(self._arranger.arrange, wanted)
+
+    def fits(self, result: AlertRows) -> bool:
+        return result.held or self._asked or not self._holding
+
+    def arranged(self, result: AlertRows) -> None:
+        self._seen = result
+        self.matched = len(result.matching), len(result.shown)
+        self.row_list.empty = self._empty()
+        self.row_list.show(result.rows, result.keys)
         self.row_list.show_sort(self._order.column, self._order.descending is not self._reversed)
-        self._totals = (
-            len(alerts),
-            sum(alert.status == "closed" and not alert.suppressed_by for alert in alerts),
-            sum(bool(alert.suppressed_by) for alert in alerts),
-        )
+        if self._go_when_there:
+            self._go_to(self._go_when_there)
+            self._go_when_there = ""
         self._show_counts()
-        self._show_spark(kept)
-        self.refresh_query()
+        self._show_spark(result.times)
         self._show_highlighted()
 
-    def _held_still(self, rows: list[Alert]) -> list[Alert]:
-        """While paused, the rows that were there, in the order in which they were."""
-        if self._held is None:
-            self._unseen = 0
-            return rows
-        found = {self._sweeps.key(alert): alert for alert in rows}
-        held = [found.pop(key) for key in self._held if key in found]
-        self._unseen = len(found)
-        return held
+    def wish(self) -> object:
+        return self.filter, self._order, self._reversed, self._show_hidden, self._folds
+
+    def take_back(self, wish: Any) -> None:
+        self.filter, self._order, self._reversed, self._show_hidden, self._folds = wish
 
     def _show_counts(self) -> None:
         """How many there are, and where those are that the list does not show."""
-        total, closed, suppressed = self._totals
+        total, closed, suppressed = self._seen.total, self._seen.closed, self._seen.suppressed
         here, marked = len(self.row_list.rows), len(self.row_list.marks)
         parts = [
-            (f"+{format.count(self._unseen)} new", "$text-accent bold", self._unseen),
+            (f"+{format.count(self._seen.unseen)} new", "$text-accent bold", self._seen.unseen),
             (f"{format.count(marked)} marked", "$text-accent bold", marked),
             ("follow", "$text-accent", self.row_list.follow),
             (format.plural(total, "alert"), "", True),
@@ -125,17 +133,16 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
             Content(" · ").join(Content.styled(words, style) for words, style, said in parts if said)
         )
 
-    def _show_spark(self, alerts: Sequence[Alert]) -> None:
-        newest = max((alert.first_event for alert in alerts), default=0)
+    def _show_spark(self, times: Sequence[int]) -> None:
+        newest = max(times, default=0)
         label = f"24 h to {format.moment(newest)}" if self.size.width >= WIDE else "24 h"
-        self.query_one(Spark).load([alert.first_event for alert in alerts], newest + 1 - _DAY, newest + 1,
-                                   label if alerts else "")
+        self.query_one(Spark).load(times, newest + 1 - _DAY, newest + 1, label if times else "")
 
-    def _empty(self, alerts: Sequence[Alert], kept: Sequence[Alert]) -> str:
+    def _empty(self) -> str:
         picture = self.hunt.picture
-        if kept:
+        if self._seen.shown:
             return "No alert matches the filter.\nesc clears it."
-        if alerts:
+        if self._seen.total:
             return "Every alert is closed or suppressed.\nH shows them."
         if picture.error:
             return f"Reading stopped.\n{picture.error}"
@@ -144,19 +151,24 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
         return f"No alert so far in {self.hunt.where}.\nNew files are read as they come. 5 shows what was read."
 
     def _who(self, alert: Alert) -> str:
-        row, who = self._sweeps.folded(alert), format.principal(alert)
+        row, who = self._seen.folded(alert), format.principal(alert)
         return f"×{len(row.ids)} {who} {row.rhythm.pace}".rstrip() if row else who
 
     @on(RowList.Highlighted)
     def _show_highlighted(self) -> None:
         alert = self.row_list.cursor_row
         why = format.why(alert, self.hunt.rules.get(alert.rule.id)) if alert else ""
-        together = self._sweeps.folded(alert) if alert else None
+        together = self._seen.folded(alert) if alert else None
         self.query_one("#why", Static).update(safe.text(f"{together}; o unfolds. {why}" if together else why))
         self.query_one(RegionLine).show(alert.facets.regions if alert else [], rare_regions(alert) if alert else [])
 
     @on(RowList.MarksChanged)
     def _marks_changed(self) -> None:
+        if not self._holding and self._seen.held:
+            self.show()  # what was held back
+        elif self._holding and not self._seen.held:
+            self.hold_rows()
+            self.show()
         self._show_counts()
 
     @on(RowList.CursorMoved)
@@ -171,7 +183,7 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
     def targets(self) -> list[Alert]:
         marks = self.row_list.marks or {self.row_list.cursor_key}
         rows = zip(self.row_list.keys, self.row_list.rows, strict=True)
-        return [member for key, alert in rows if key in marks for member in self._sweeps.members(alert)]
+        return [member for key, alert in rows if key in marks for member in self._seen.members(alert)]
 
     def at_cursor(self) -> Alert | None:
         return self.row_list.cursor_row
@@ -185,47 +197,48 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
 
         alert = self.row_list.cursor_row
         if alert is not None:
-            order = [member.alert_id for row in self.row_list.rows for member in self._sweeps.members(row)]
+            order = [member.alert_id for row in self.row_list.rows for member in self._seen.members(row)]
             self.app.push_screen(AlertScreen(alert.alert_id, order, moved=self._go_to))
 
     def _go_to(self, alert_id: str) -> None:
         if alert := self.hunt.picture.alerts.get(alert_id):
-            self.row_list.move_to(self._sweeps.key(alert))
+            self.row_list.move_to(self._seen.key(alert))
 
     def action_fold(self) -> None:
         alert = self.row_list.cursor_row
         if alert is None:
             return
-        if self._sweeps.turn(alert):
-            self._unpause()
-            self.show()
-            self._go_to(alert.alert_id)
+        if (row := self._seen.together(alert)) is not None:
+            self._fold(self._folds.turn(row), alert)
         else:
             self.hunt.say("This alert is a sweep of its own")
 
     def action_fold_all(self) -> None:
-        here = self.row_list.cursor_row
-        folded = self._sweeps.turn_all()
-        self._unpause()
-        self.show()
-        if here is not None:
-            self._go_to(here.alert_id)
-        self.hunt.say("Each sweep is one row; o unfolds one" if folded else "Every alert is a row of its own")
+        self._fold(self._folds.turn_all(), self.row_list.cursor_row)
+        self.hunt.say("Every alert is a row of its own" if self._folds.unfolded else
+                      "Each sweep is one row; o unfolds one")
+
+    def _fold(self, folds: Folds, here: Alert | None) -> None:
+        self._folds = folds
+        self._go_when_there = here.alert_id if here else ""
+        self.rearrange()
+
+    def rearrange(self) -> None:
+        self.paused = False
+        super().rearrange()
 
     def action_toggle_hidden(self) -> None:
         self._show_hidden = not self._show_hidden
-        self._unpause()
-        self.show()
+        self.rearrange()
 
     def action_toggle_follow(self) -> None:
         self.row_list.follow = not self.row_list.follow
         self.show()
 
     def action_toggle_pause(self) -> None:
+        self.paused = not self.paused
         if self.paused:
-            self._unpause()
-        else:
-            self._held = tuple(self.row_list.keys)
+            self.hold_rows()
             self.hunt.say("The list is held still; reading goes on. P goes on")
         self._changed()
 
@@ -238,13 +251,11 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
     def _sort_by(self, column: str | None) -> None:
         if column is not None:
             self._order, self._reversed = next(order for order in ORDERS if order.column == column), False
-            self._unpause()
-            self.show()
+            self.rearrange()
 
     def action_reverse(self) -> None:
         self._reversed = not self._reversed
-        self._unpause()
-        self.show()
+        self.rearrange()
 
     def action_serious(self, step: int) -> None:
         rows, start = self.row_list.rows, self.row_list.cursor_index or 0
@@ -255,12 +266,13 @@ class AlertsScreen(TriageScreen, ListScreen[Alert]):
                 return
         self.hunt.say("No other alert here is high or critical")
 
-    def _unpause(self) -> None:
-        self._held = None
+
+def _any(_: Alert) -> bool:
+    return True
 
 
-def _hidden(alert: Alert) -> bool:
-    return alert.status == "closed" or bool(alert.suppressed_by)
+def _open_to_see(alert: Alert) -> bool:
+    return alert.status != "closed" and not alert.suppressed_by
 
 
 def _row_style(alert: Alert) -> str:

@@ -88,6 +88,19 @@ class SearchScreen(HuntScreen):
     def _no_hit(self) -> None:
         self.query_line.complain("no hit")
 
+    def tell_progress(self, what: str, share: float) -> None:
+        """``searching 34 %  esc stops``, under the list."""
+        said = Content.assemble((f"{what} {share:.0%}", "$text-accent"), ("   esc stops", "$foreground-muted"))
+        if self.query_line.asking:
+            self.query_line.message(said)
+        else:
+            self.query_line.state(said)
+
+    def settle_progress(self) -> None:
+        """It has come to its end: what stood under the list before."""
+        if not self.query_line.asking:
+            self.query_line.state(self.query_state())
+
     def _seek(self, text: str) -> None:
         self._sought = text.strip()
         pattern = re.compile(re.escape(self._sought), re.IGNORECASE) if self._sought else None
@@ -179,6 +192,11 @@ class ListScreen(SearchScreen, Generic[R]):
         """The numbers beside the filter may have changed."""
         if not self.query_line.asking:
             self.query_line.state(self.query_state())
+
+    def settle_progress(self) -> None:
+        super().settle_progress()
+        if self.query_line.asking and self.query_line.text.strip() == self.filter.text:
+            self.query_line.message(self._share())
 
     def _share(self) -> Content:
         matching, of = self.matched

@@ -65,6 +65,11 @@ class QueryLine(Horizontal):
     def asking(self) -> bool:
         return self.display and self.query_one(QueryInput).display
 
+    @property
+    def text(self) -> str:
+        """What is typed."""
+        return self.query_one(QueryInput).value
+
     def ask(self, purpose: Purpose, text: str) -> None:
         """Let the analyst type, starting from ``text``."""
         self.purpose = purpose

@@ -84,8 +84,8 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
     class NoHit(_Said):
         """A search went all the way round and found nothing."""
 
-    def show(self, rows: Sequence[R]) -> None:
-        """Show ``rows``, the whole list in display order.
+    def show(self, rows: Sequence[R], keys: Sequence[str] | None = None) -> None:
+        """Show ``rows``, the whole list in display order; ``keys`` are theirs, where the caller has them at hand.
 
         The cursor stays on its key and on its screen line, as far as the list's ends allow; where it was scrolled out
         of sight, the top line stays instead. A row that went takes its mark along, and the cursor goes to the nearest
@@ -94,7 +94,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         old_keys, old_key, old_row = self._keys, self.cursor_key, self.cursor_row
         held = self._cursor if self.in_view(self._cursor) else self.top
         line = held - self.top
-        self._rows, self._keys = rows, list(map(self._key, rows))
+        self._rows, self._keys = rows, list(map(self._key, rows)) if keys is None else keys
         if self.follow:
             self._cursor = held = 0
             line = 0

@@ -80,7 +80,7 @@ class RowView(LineScroll, Generic[R]):
         self._heading = heading
         self.set_reactive(RowView.empty, empty)
         self._rows: Sequence[R] = ()
-        self._keys: list[str] = []
+        self._keys: Sequence[str] = ()
         self._cursor = 0
         self._marks: frozenset[str] = frozenset()
         self._sort: tuple[str, bool] | None = None
