@@ -196,6 +196,27 @@ def test_the_cursor_stays_on_its_key_and_its_line(chance: random.Random, count: 
     perform(numbers_list, act, (20, 9))
 
 
+def test_over_a_thousand_inserts_the_cursor_keeps_its_row_and_its_line() -> None:
+    chance = random.Random(7)
+
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        now = list(range(50))
+        rows.show(now)
+        rows.move_to("25")
+        rows.action_page(0.5)
+        key, line = rows.cursor_key, (rows.cursor_index or 0) - rows.top
+        for fresh in range(50, 1050):
+            now.insert(chance.randrange(len(now) + 1), fresh)
+            rows.show(list(now))
+            assert (rows.cursor_key, (rows.cursor_index or 0) - rows.top) == (key, line)
+        assert rows.render_line(1 + line).text.split() == ["▌", key]
+        await pilot.pause()
+        moves = [message for message in said if isinstance(message, RowList.CursorMoved)]
+        assert [message.key for message in moves][-1] == key, "nobody was told that the cursor had gone elsewhere"
+
+    perform(numbers_list, act, (20, 9))
+
+
 def test_rows_that_come_above_do_not_move_what_is_on_screen() -> None:
     async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
         rows.show(range(100, 200))

@@ -1,0 +1,57 @@
+"""Work in pieces gives what it would give at once, and ends when it is not wanted."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui import job
+from tui.job import GivenUp, Job, in_order
+
+Rows = st.lists(st.tuples(st.integers(0, 30), st.integers()), max_size=200)
+
+
+@given(Rows, st.booleans(), st.integers(1, 40))
+def test_in_pieces_rows_are_sorted_as_at_once(rows: list[tuple[int, int]], descending: bool, piece: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job, "_PIECE", piece)
+        patch.setattr(job, "_SAMPLES", 4)
+        found = in_order(rows, lambda row: row[0], Job(), descending=descending)
+    assert found == sorted(rows, key=lambda row: row[0], reverse=descending)
+
+
+def test_many_rows_are_sorted_without_one_call_that_sorts_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    largest = 0
+
+    def watched(piece: list[int], keys: list[int], descending: bool, job: Job) -> list[int]:
+        nonlocal largest
+        largest = max(largest, len(piece))
+        return plain(piece, keys, descending, job)
+
+    plain = job._sorted
+    monkeypatch.setattr(job, "_sorted", watched)
+    rows = [number * 7919 % 100_003 for number in range(100_000)]
+    assert in_order(rows, lambda row: row, Job()) == sorted(rows)
+    assert 0 < largest <= 3 * job._PIECE
+
+
+def test_it_ends_when_it_is_given_up_and_says_how_far_it_was() -> None:
+    work, at = Job(), 0
+    with pytest.raises(GivenUp):
+        for at in work.each(range(10_000)):
+            if at == 5_200:
+                threading.Thread(target=work.give_up).start()
+                while not work.given_up:
+                    pass
+    assert 5_200 <= at < 6_000
+    assert 0.5 <= work.share < 0.6
+
+
+def test_sorting_can_be_given_up() -> None:
+    work = Job()
+    work.give_up()
+    with pytest.raises(GivenUp):
+        in_order(range(50_000), lambda row: row, work)
