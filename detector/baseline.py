@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from detector.record import Call, Head
+from detector.record import Head
 
 Kind = Literal["account", "principal", "access-key", "region", "changed-region", "principal-region",
                "principal-agent", "principal-network"]
@@ -90,30 +90,37 @@ def lasting(seconds: int) -> str:
     return f"{seconds} s"
 
 
-def collect(spans: Mapping[Call, tuple[int, int]], into: Spans) -> None:
-    """Add what these calls show, each with its first and last event time, to ``into``."""
-    seen: dict[_Facts, tuple[int, int]] = {}
-    for call, span in spans.items():
-        widen(seen, _facts(call), span)
-    for facts, span in seen.items():
-        for sight in _sights(*facts):
-            widen(into, sight, span)
+class Facts(NamedTuple):
+    """What a call says that the baseline is made of: the sights of a partial, before they are told apart."""
+
+    principal: str | None
+    access_key: str | None
+    account: str | None
+    region: str | None
+    family: str | None
+    network: str | None
+    changes: bool
 
 
-_Facts = tuple[str | None, str | None, str | None, str | None, str | None, str | None, bool]
-_REMEMBERED = 1 << 14
+def facts(head: Head) -> Facts:
+    who = head.caller
+    key = who.access_key_id
+    return Facts(principal_of(who.arn) if who.arn else None, key if key and key.startswith(_LONG_TERM) else None,
+                 who.account_id or head.recipient_account_id, head.aws_region,
+                 agent_family(head.user_agent) if head.user_agent else None,
+                 network_of(head.source_ip_address) if head.source_ip_address else None, head.read_only is False)
+
+
 _LONG_TERM = "AKIA"
 
 
-@lru_cache(_REMEMBERED)
-def _facts(call: Call) -> _Facts:
-    head = Head(None, *call)
-    who = head.caller
-    key = who.access_key_id
-    return (principal_of(who.arn) if who.arn else None, key if key and key.startswith(_LONG_TERM) else None,
-            who.account_id or head.recipient_account_id, head.aws_region,
-            agent_family(head.user_agent) if head.user_agent else None,
-            network_of(head.source_ip_address) if head.source_ip_address else None, head.read_only is False)
+def sights(seen: Mapping[Facts, tuple[int, int]]) -> Spans:
+    """Every sight that these facts, each with its first and last event time, are of."""
+    spans: Spans = {}
+    for told, span in seen.items():
+        for sight in _sights(told):
+            widen(spans, sight, span)
+    return spans
 
 
 def widen(spans: dict[_K, tuple[int, int]], name: _K, span: tuple[int, int]) -> None:
@@ -128,26 +135,25 @@ def widen(spans: dict[_K, tuple[int, int]], name: _K, span: tuple[int, int]) -> 
 _K = TypeVar("_K")
 
 
-@lru_cache(_REMEMBERED)
-def _sights(principal: str | None, access_key: str | None, account: str | None, region: str | None,
-            family: str | None, network: str | None, changes: bool) -> tuple[Sight, ...]:
+@lru_cache(1 << 14)
+def _sights(told: Facts) -> tuple[Sight, ...]:
     found: list[Sight] = []
-    if account:
-        found.append(Sight("account", account, ""))
-        if region:
-            found.append(Sight("region", account, region))
-            if changes:
-                found.append(Sight("changed-region", account, region))
-    if access_key:
-        found.append(Sight("access-key", access_key, ""))
-    if principal:
-        found.append(Sight("principal", principal, ""))
-        if region:
-            found.append(Sight("principal-region", principal, region))
-        if family:
-            found.append(Sight("principal-agent", principal, family))
-        if network:
-            found.append(Sight("principal-network", principal, network))
+    if told.account:
+        found.append(Sight("account", told.account, ""))
+        if told.region:
+            found.append(Sight("region", told.account, told.region))
+            if told.changes:
+                found.append(Sight("changed-region", told.account, told.region))
+    if told.access_key:
+        found.append(Sight("access-key", told.access_key, ""))
+    if told.principal:
+        found.append(Sight("principal", told.principal, ""))
+        if told.region:
+            found.append(Sight("principal-region", told.principal, told.region))
+        if told.family:
+            found.append(Sight("principal-agent", told.principal, told.family))
+        if told.network:
+            found.append(Sight("principal-network", told.principal, told.network))
     return tuple(found)
 
 

@@ -7,16 +7,18 @@ idempotent, so how the work was split and in what order it came back cannot chan
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from detector.alert import Event, Position
-from detector.baseline import Sight, collect, widen
+from detector.baseline import Facts, facts, widen
 from detector.formats import Chunk, Records, parse
-from detector.presence import marks, packed
+from detector.lineage import STS, names_of
+from detector.presence import Marks, mark, mark_issued, marks_of, packed
 from detector.record import Call, Head, identity
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
@@ -51,7 +53,8 @@ class Partial(msgspec.Struct, eq=True):
     events: dict[bytes, Event] = {}
     """By ``record.identity``."""
     hits: dict[WindowKey, dict[bytes, Inputs]] = {}
-    sights: dict[Sight, tuple[int, int]] = {}
+    sights: dict[Facts, tuple[int, int]] = {}
+    """First and last event time."""
 
     @classmethod
     def empty(cls) -> Partial:
@@ -70,8 +73,8 @@ def merge(partials: Iterable[Partial]) -> Partial:
         _unite(union.events, partial.events)
         for key, hits in partial.hits.items():
             _unite(union.hits.setdefault(key, {}), hits)
-        for sight, span in partial.sights.items():
-            widen(union.sights, sight, span)
+        for seen, span in partial.sights.items():
+            widen(union.sights, seen, span)
     return union
 
 
@@ -103,41 +106,57 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
     if records.bridged:
         tally.bridged_read_only = sum(head.read_only is True for head in records.heads)
     partial = Partial({(source, chunk.offset): tally}, {}, {}, {})
-    tally.marks = packed(marks(records))
-    spans: dict[Call, tuple[int, int]] = {}
-    for call, indexes in _kept(records, tally):
-        times = [time for index in indexes if (time := records.times[index]) is not None]
-        spans[call] = min(times), max(times)
+    marks: Marks = {}
+    for call, indexes in records.calls.items():
+        told = _told(call)
+        mark(marks, told.names, len(indexes))
+        if told.opening:
+            mark_issued(marks, told.head, map(records.canonical, indexes))
+        times = _times(records, indexes, told, tally)
+        if not times:
+            continue
+        first, last = min(times.values()), max(times.values())
+        widen(partial.sights, told.facts, (first, last))
+        tally.first = first if tally.first is None else min(first, tally.first)
+        tally.last = last if tally.last is None else max(last, tally.last)
         if rules := dispatch.wanting(call):
-            for index in indexes:
-                try:
-                    tally.hits += _collect(partial, rules, dispatch.spent, records,
-                                           Position(source, chunk.offset, index))
-                except RecursionError:
-                    tally.rejected["nested-too-deep"] = tally.rejected.get("nested-too-deep", 0) + 1
-    tally.first = min((first for first, _ in spans.values()), default=None)
-    tally.last = max((last for _, last in spans.values()), default=None)
-    collect(spans, partial.sights)
+            for index, time in times.items():
+                tally.hits += _collect(partial, rules, dispatch.spent, records, time,
+                                       Position(source, chunk.offset, index))
+    tally.marks = packed(marks)
     return partial
 
 
+class _Told(NamedTuple):
+    """What a call tells of each of its records. ``skipped``: why they are no events; ``opening``: they may open a
+    session."""
+
+    head: Head
+    facts: Facts
+    names: tuple[int, ...]
+    skipped: str | None
+    opening: bool
+
+
+@lru_cache(1 << 13)
+def _told(call: Call) -> _Told:
+    head = Head(None, *call)
+    return _Told(head, facts(head), marks_of(names_of(head)), skip_reason(head), head.event_source == STS)
+
+
+def _times(records: Records, indexes: Sequence[int], told: _Told, tally: Tally) -> dict[int, int]:
+    """The event times of the records that count as events, by index; the others are counted by reason."""
+    if told.skipped:
+        tally.skipped[told.skipped] = tally.skipped.get(told.skipped, 0) + len(indexes)
+        return {}
+    times = {index: time for index in indexes if (time := records.times[index]) is not None}
+    if timeless := len(indexes) - len(times):
+        reason = "no-event-time" if _is_cloudtrail(told.head) else "not-cloudtrail"
+        tally.rejected[reason] = tally.rejected.get(reason, 0) + timeless
+    return times
+
+
 _SKIPPED = {"Insight": "insight", "NetworkActivity": "network-activity", "Aggregated": "aggregated"}
-
-
-def _kept(records: Records, tally: Tally) -> Iterator[tuple[Call, list[int]]]:
-    """Where the records of each call are that count as events; the others are counted by reason."""
-    timeless = None in records.times
-    for call, indexes in records.calls.items():
-        head = Head(None, *call)
-        if reason := skip_reason(head):
-            tally.skipped[reason] = tally.skipped.get(reason, 0) + len(indexes)
-            continue
-        if timeless and (kept := [index for index in indexes if records.times[index] is not None]) != indexes:
-            reason = "no-event-time" if _is_cloudtrail(head) else "not-cloudtrail"
-            tally.rejected[reason] = tally.rejected.get(reason, 0) + len(indexes) - len(kept)
-            indexes = kept
-        if indexes:
-            yield call, indexes
 
 
 def skip_reason(head: Head) -> str | None:
@@ -151,19 +170,23 @@ def _is_cloudtrail(head: Head) -> bool:
     return bool(head.event_source and head.event_name)
 
 
-def _collect(partial: Partial, rules: Sequence[Rule], spent: dict[str, float], records: Records,
+def _collect(partial: Partial, rules: Sequence[Rule], spent: dict[str, float], records: Records, time: int,
              position: Position) -> bool:
     """Put the record into the windows of the rules that it passes; whether there was one."""
-    record = records.record(position.index)
-    time = records.times[position.index] or 0
-    found = []
-    for rule in rules:
-        begun = perf_counter()
-        found += [(rule, *row) for row in rule.query.rows(record, time)]
-        spent[rule.rule_id] += perf_counter() - begun
-    if not found:
+    found: list[tuple[Rule, tuple[Any, ...], Inputs]] = []
+    try:
+        record = records.record(position.index)
+        for rule in rules:
+            begun = perf_counter()
+            found += [(rule, *row) for row in rule.query.rows(record, time)]
+            spent[rule.rule_id] += perf_counter() - begun
+        if not found:
+            return False
+        event = Event.of(record, records.canonical(position.index), time, position)
+    except RecursionError:
+        (tally,) = partial.chunks.values()
+        tally.rejected["nested-too-deep"] = tally.rejected.get("nested-too-deep", 0) + 1
         return False
-    event = Event.of(record, records.canonical(position.index), time, position)
     name = identity(event.account, event.event_id)
     _unite(partial.events, {name: event})
     for rule, key, inputs in found:

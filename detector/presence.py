@@ -6,7 +6,6 @@ each is kept. Two names with one checksum cost a search in vain, never a record.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from zlib import crc32
 
@@ -14,36 +13,33 @@ import msgspec
 
 from detector.alert import Event
 from detector.baseline import principal_of
-from detector.formats import Records
-from detector.lineage import STS, Lineage, issued, names_of
+from detector.lineage import Lineage, issued
 from detector.record import Head
 
 Marks = dict[int, int]
 """Records by the checksum of a name that they carry."""
 
-def marks(records: Records) -> Marks:
-    """The marks of all records of a chunk."""
-    names: Counter[str] = Counter()
-    for call, indexes in records.calls.items():
-        head = Head(None, *call)
-        for name in names_of(head):
-            names[name] += len(indexes)
-        if head.event_source == STS:
-            for index in indexes:
-                for key in issued(records.canonical(index)):
-                    names[key] += key != head.caller.access_key_id
-    marks: Marks = {}
-    for name, count in names.items():
-        if count:
-            mark = _mark(name)
-            marks[mark] = marks.get(mark, 0) + count
-    return marks
+
+def mark(marks: Marks, names: Iterable[int], count: int) -> None:
+    """Note that so many more records carry these names."""
+    for name in names:
+        marks[name] = marks.get(name, 0) + count
 
 
-def marks_of(lineage: Lineage) -> frozenset[int] | None:
+def mark_issued(marks: Marks, head: Head, records: Iterable[bytes]) -> None:
+    """Note the keys that records of STS with this head carry beside the caller's own."""
+    for record in records:
+        mark(marks, marks_of(issued(record) - {head.caller.access_key_id}), 1)
+
+
+def marks_of(names: Iterable[str]) -> tuple[int, ...]:
+    return tuple({_mark(name) for name in names})
+
+
+def wanted_of(lineage: Lineage) -> frozenset[int] | None:
     """The marks of which every record of the lineage carries one; None where that cannot be told."""
     names = lineage.names()
-    return None if names is None else frozenset(map(_mark, names))
+    return None if names is None else frozenset(marks_of(names))
 
 
 def carried(wanted: frozenset[int], events: Iterable[Event]) -> int:

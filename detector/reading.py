@@ -99,7 +99,8 @@ def _read(file: BinaryIO, task: Task, dispatch: Dispatch) -> Iterator[FileRead]:
             whole.append(partial)
     # The last word: the file as it was when it was found, read to its end.
     resume = offset if plain else 0
-    last = _result(task, merge(whole), resume, _print(file, resume or task.found.size), again, done=True)
+    last = _result(task, whole[0] if len(whole) == 1 else merge(whole), resume,
+                   _print(file, resume or task.found.size), again, done=True)
     last.sha256 = content.digest() if content is not None else None
     yield last
 

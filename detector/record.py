@@ -244,6 +244,7 @@ def identity(account: str, event_id: str) -> bytes:
     return hashlib.blake2b(f"{account}\0{event_id}".encode(errors="surrogatepass"), digest_size=16).digest()
 
 
+_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|z|[+-]\d\d:?\d\d)?")
 
 
@@ -257,6 +258,8 @@ def parse_time(text: str | None) -> int | None:
 
 @lru_cache(1 << 16)
 def _parse_time(text: str) -> int | None:
+    if _CANONICAL.fullmatch(text) and (midnight := _midnight(text[:10])) is not None:
+        return midnight + 3600 * int(text[11:13]) + 60 * int(text[14:16]) + int(text[17:19])
     if not (found := _TIME.fullmatch(text.strip())):
         return None
     day, clock, zone = found.groups()
@@ -266,6 +269,12 @@ def _parse_time(text: str) -> int | None:
     except (ValueError, OverflowError):
         return None
     return seconds if 0 <= seconds < _TOO_LATE else None
+
+
+@lru_cache(1 << 10)
+def _midnight(day: str) -> int | None:
+    """Where the day begins; None where it is none that counts."""
+    return _parse_time(f"{day} 00:00:00Z")
 
 
 _TOO_LATE = 253_370_764_800

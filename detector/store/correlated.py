@@ -13,7 +13,7 @@ from detector.baseline import Baseline, principal_of
 from detector.correlate import REACH, Due, Piece, Signals, context
 from detector.lineage import Lineage, Names
 from detector.pivot import FileSpan
-from detector.presence import held, marks_of, unpacked
+from detector.presence import held, unpacked, wanted_of
 from detector.record import identity
 from detector.risk import RiskTable
 from detector.search import Selector, Watch
@@ -116,7 +116,7 @@ class Correlated(Alerts):
 
     def file_spans(self, start: int, end: int, selector: Selector | None = None) -> list[FileSpan]:
         """The files read that have events in ``[start, end)``; of a lineage those that hold some of its records."""
-        wanted = marks_of(selector) if isinstance(selector, Lineage) else None
+        wanted = wanted_of(selector) if isinstance(selector, Lineage) else None
         offsets: dict[str, list[int]] = {}
         for piece in self.pieces(start, end):
             if wanted is None or held(wanted, unpacked(piece.marks)):

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from detector.accounting import Accounting, FileState
-from detector.baseline import Spans
+from detector.baseline import Spans, sights
 from detector.formats.digests import Digest
 from detector.partial import Partial, Tally, merge
 from detector.record import json_text
@@ -137,7 +137,7 @@ class Ingest(Alerts):
             revised = self._put_events(db, union, ids, {read.file.path for read in reads if read.again})
             touched = self._put_hits(db, union)
             self._touch(db, revised, touched)
-            self._put_sights(db, union.sights)
+            self._put_sights(db, sights(union.sights))
             newest = max((time for span in union.sights.values() for time in span if time <= newest_allowed),
                          default=None)
             if newest is not None:
@@ -205,19 +205,18 @@ class Ingest(Alerts):
                            "ON CONFLICT DO UPDATE SET count = count + excluded.count", (file_id, kind, reason, count))
         return int(file_id)
 
-    def _put_sights(self, db: sqlite3.Connection, sights: Spans) -> None:
+    def _put_sights(self, db: sqlite3.Connection, spans: Spans) -> None:
         """Widen the baseline, and mark the alerts for which its past has changed."""
-        for (kind, who, what), (first, last) in sights.items():
-            held = db.execute("SELECT first, last FROM sight WHERE kind = ? AND who = ? AND what = ?",
-                              (kind, who, what)).fetchone()
-            if held is None:
-                db.execute("INSERT INTO sight VALUES (?, ?, ?, ?, ?)", (kind, who, what, first, last))
-            elif first < held[0] or last > held[1]:
-                db.execute("UPDATE sight SET first = min(first, ?), last = max(last, ?) "
-                           "WHERE kind = ? AND who = ? AND what = ?", (first, last, kind, who, what))
-            if (held is None or first < held[0]) and kind in _TELLING:
+        for (kind, who, what), (first, _) in spans.items():
+            if kind in _TELLING and not db.execute(
+                    "SELECT 1 FROM sight WHERE kind = ? AND who = ? AND what = ? AND first <= ?",
+                    (kind, who, what, first)).fetchone():
                 db.execute("UPDATE alert SET stale = 1 WHERE until > ? AND alert_id IN "
                            "(SELECT alert_id FROM alert_who WHERE who = ?)", (first, who))
+        db.executemany("INSERT INTO sight VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                       "first = min(first, excluded.first), last = max(last, excluded.last) "
+                       "WHERE excluded.first < first OR excluded.last > last",
+                       [(*sight, *span) for sight, span in spans.items()])
 
     def _put_events(self, db: sqlite3.Connection, union: Partial, ids: dict[str, int], again: set[str]) -> list[bytes]:
         """Keep the events, and count as duplicates the hits beyond the first of each; which events differ now.
