@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from detector.sources.source import Found
-from detector.store.ingest import FileRow
+from detector.store.files import FileRow
 
 
 class Moves(NamedTuple):

@@ -17,7 +17,7 @@ from detector.formats.digests import digest_of
 from detector.partial import Partial, Tally, digest, merge
 from detector.rules.dispatch import Dispatch
 from detector.sources.source import Found, Unavailable, open_file
-from detector.store.ingest import FileRead, FileRow
+from detector.store.files import FileRead, FileRow
 
 _HEAD, _TAIL = 1024, 64
 

@@ -14,7 +14,7 @@ from detector.formats import Unreadable
 from detector.reading import Task, read, unread
 from detector.rules import RuleSet
 from detector.rules.dispatch import Dispatch
-from detector.store.ingest import FileRead
+from detector.store.files import FileRead
 
 _BATCH_BYTES = 2 << 20
 _BATCH_FILES = 256

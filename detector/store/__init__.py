@@ -10,7 +10,8 @@ from detector.store.by_rule import ByRule, RuleCount
 from detector.store.completeness import Completeness, Feed, Finding, Freshness, Quarantined, Volume, judged_at
 from detector.store.correlated import Correlated
 from detector.store.faults import Damaged, ReadOnly, StateError
-from detector.store.ingest import FileRead, FileRow, Ingest
+from detector.store.files import FileRead, FileRow
+from detector.store.ingest import Ingest
 from detector.store.rescue import Rescue, Saved, damages
 from detector.store.triage import HistoryEntry, Triage
 

@@ -13,52 +13,16 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from detector.accounting import Accounting, FileState
+from detector.accounting import Accounting
 from detector.baseline import Spans, sights
-from detector.formats.digests import Digest
-from detector.partial import Partial, Tally, merge
+from detector.partial import Partial, merge
 from detector.record import json_text
 from detector.rules import RuleSet
 from detector.rules.rule import Rule
 from detector.store.alerts import Alerts, Changes
-from detector.store.completeness import put_content, put_feed
+from detector.store.completeness import put_content
+from detector.store.files import COLUMNS, FileRead, FileRow, file_id, put_files
 from detector.window import WindowKey
-
-
-class FileRow(msgspec.Struct, frozen=True):
-    """A file as it was when it was last looked at. ``path`` as ``os.fsdecode`` gives it; times in nanoseconds.
-
-    ``resume`` is the byte up to which its lines are committed (0 for a whole document), ``print`` recognizes the
-    content up to there (up to ``size`` for a document), ``generation`` tells by which rules it was searched.
-    """
-
-    path: str
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    state: FileState
-    reason: str | None = None
-    detail: str | None = None
-    resume: int = 0
-    print: bytes | None = None
-    generation: int = 0
-
-
-class FileRead(msgspec.Struct):
-    """What reading a file came to. ``again``: it was read from its start, though what it begins with had been."""
-
-    file: FileRow
-    partial: Partial
-    again: bool = False
-    sha256: bytes | None = None
-    """Of the unpacked content, where it was asked for."""
-    digest: Digest | None = None
-    """What the file says, where it is a digest file."""
-
-
-_FILE = "path, device, inode, size, mtime_ns, state, reason, detail, resume, print, generation"
-
 
 _TELLING = frozenset({"account", "principal", "access-key", "changed-region"})
 """The kinds of sight that an alert's context rests on."""
@@ -93,7 +57,7 @@ class Ingest(Alerts):
 
     def files(self) -> list[FileRow]:
         """All files ever found."""
-        return [FileRow(os.fsdecode(path), *rest) for path, *rest in self._rows(f"SELECT {_FILE} FROM file")]
+        return [FileRow(os.fsdecode(path), *rest) for path, *rest in self._rows(f"SELECT {COLUMNS} FROM file")]
 
     def move(self, moved: Iterable[tuple[str, str]], lost: Iterable[str]) -> None:
         """Files that have a new path, (old, new), and files that are gone and will not be read further."""
@@ -131,10 +95,10 @@ class Ingest(Alerts):
         """
         union = merge(read.partial for read in reads)
         with self._writing() as db:
-            ids = {read.file.path: self._put_file(db, read) for read in reads}
+            put_files(db, reads, self._clock())
             for read in reads:
                 put_content(db, read.file.path, read, self._clock())
-            revised = self._put_events(db, union, ids, {read.file.path for read in reads if read.again})
+            revised = self._put_events(db, union, {read.file.path for read in reads if read.again})
             touched = self._put_hits(db, union)
             self._touch(db, revised, touched)
             self._put_sights(db, sights(union.sights))
@@ -168,43 +132,6 @@ class Ingest(Alerts):
             records_skipped=counts["skipped"], records_rejected=counts["rejected"],
         )
 
-    def _put_file(self, db: sqlite3.Connection, read: FileRead) -> int:
-        file = read.file
-        path = os.fsencode(file.path)
-        tallies = [tally for (source, _), tally in read.partial.chunks.items() if source == file.path]
-        if read.again and (file.path, 0) in read.partial.chunks:
-            db.execute("DELETE FROM file_count WHERE file_id = (SELECT file_id FROM file WHERE path = ?)", (path,))
-            db.execute("UPDATE file SET seen = 0, duplicate = 0, first = NULL, last = NULL WHERE path = ?", (path,))
-        if (file.path, 0) in read.partial.chunks:
-            db.execute("DELETE FROM chunk WHERE file_id = (SELECT file_id FROM file WHERE path = ?)", (path,))
-        sequence = 0
-        if tallies:
-            (sequence,) = db.execute("UPDATE progress SET sequence = sequence + 1 RETURNING sequence").fetchone()
-        first = min((t.first for t in tallies if t.first is not None), default=None)
-        last = max((t.last for t in tallies if t.last is not None), default=None)
-        (file_id,) = db.execute(
-            f"INSERT INTO file ({_FILE}, seen, duplicate, first, last, read_at, sequence) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
-            "device = excluded.device, inode = excluded.inode, size = excluded.size, mtime_ns = excluded.mtime_ns, "
-            "state = excluded.state, reason = excluded.reason, detail = excluded.detail, resume = excluded.resume, "
-            "print = excluded.print, generation = excluded.generation, seen = seen + excluded.seen, "
-            "first = min(coalesce(first, excluded.first), coalesce(excluded.first, first)), "
-            "last = max(coalesce(last, excluded.last), coalesce(excluded.last, last)), read_at = excluded.read_at, "
-            "sequence = max(sequence, excluded.sequence) RETURNING file_id",
-            (path, file.device, file.inode, file.size, file.mtime_ns, file.state, file.reason, file.detail, file.resume,
-             file.print, file.generation, sum(t.seen for t in tallies), first, last, self._clock(), sequence),
-        ).fetchone()
-        put_feed(db, file.path, sum(t.bridged for t in tallies), sum(t.bridged_read_only for t in tallies), read.again)
-        db.executemany("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?)", [
-            (file_id, offset, tally.first, tally.last, tally.marks)
-            for (source, offset), tally in read.partial.chunks.items()
-            if source == file.path and tally.first is not None])
-        for kind, counted in _reasons(tallies):
-            for reason, count in counted.items():
-                db.execute("INSERT INTO file_count VALUES (?, ?, ?, ?) "
-                           "ON CONFLICT DO UPDATE SET count = count + excluded.count", (file_id, kind, reason, count))
-        return int(file_id)
-
     def _put_sights(self, db: sqlite3.Connection, spans: Spans) -> None:
         """Widen the baseline, and mark the alerts for which its past has changed."""
         for (kind, who, what), (first, _) in spans.items():
@@ -218,15 +145,16 @@ class Ingest(Alerts):
                        "WHERE excluded.first < first OR excluded.last > last",
                        [(*sight, *span) for sight, span in spans.items()])
 
-    def _put_events(self, db: sqlite3.Connection, union: Partial, ids: dict[str, int], again: set[str]) -> list[bytes]:
+    def _put_events(self, db: sqlite3.Connection, union: Partial, again: set[str]) -> list[bytes]:
         """Keep the events, and count as duplicates the hits beyond the first of each; which events differ now.
 
         An event that a re-read file brought from the same place the last time is no duplicate.
         """
         revised = []
-        brought = Counter(dict.fromkeys(ids, 0))
+        brought: Counter[str] = Counter()
         for (source, _), tally in union.chunks.items():
             brought[source] += tally.hits
+        ids = {source: file_id(db, source) for source in {event.position.source for event in union.events.values()}}
         for name, event in union.events.items():
             source = event.position.source
             put = self._put_event(db, name, event, ids[source])
@@ -235,8 +163,8 @@ class Ingest(Alerts):
                 brought[source] -= 1
             if put.revised:
                 revised.append(name)
-        db.executemany("UPDATE file SET duplicate = duplicate + ? WHERE file_id = ?",
-                       [(count, ids[path]) for path, count in brought.items() if count])
+        db.executemany("UPDATE file SET duplicate = duplicate + ? WHERE path = ?",
+                       [(count, os.fsencode(path)) for path, count in brought.items() if count])
         return revised
 
     def _touch(self, db: sqlite3.Connection, revised: Iterable[bytes], touched: dict[int, set[int]]) -> None:
@@ -286,12 +214,3 @@ class Ingest(Alerts):
                                          "WHERE rule_id = ?", (rule.rule_id,)):
             touched[series].add(bucket)
         self._derive(db, touched)
-
-
-def _reasons(tallies: Iterable[Tally]) -> list[tuple[str, Counter[str]]]:
-    skipped: Counter[str] = Counter()
-    rejected: Counter[str] = Counter()
-    for tally in tallies:
-        skipped.update(tally.skipped)
-        rejected.update(tally.rejected)
-    return [("skipped", skipped), ("rejected", rejected)]
