@@ -6,6 +6,7 @@ What the core is made of is imported when it is opened, behind the first screen:
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.signal import Signal
 
-from tui import appearance, safe, times
+from tui import appearance, clipboard, safe, times
 from tui.keymap import APP, OPEN, KeysProvider, key
 from tui.messages import Arrived, IngestStopped, IsOpen, Loaded, NotOpened, Unreadable
 from tui.opening import Opening, OpeningScreen
@@ -99,6 +100,9 @@ class HuntApp(App[None]):
         self.where = where
         self.now = clock
         times.use("UTC", clock)
+        self.clipboard_route = clipboard.find(os.environ)
+        self.piped_to = ""
+        """The command that a row was last piped to."""
         self.changed: Signal[None] = Signal(self, "changed")
         """The picture is different now."""
         self.not_opened: Exception | None = None

@@ -39,6 +39,7 @@ from tui.screens.pane_bar import PaneBar
 from tui.screens.query_line import QueryLine
 from tui.screens.reader import Reader
 from tui.screens.triage import TriageScreen
+from tui.takeouts import Takeout, lines, of_alerts, of_events
 from tui.widgets.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
 from tui.widgets.line import Cell
@@ -279,6 +280,13 @@ class AlertScreen(TriageScreen, SearchScreen):
 
     def targets(self) -> list[Alert]:
         return [self.alert] if self.alert else []
+
+    def takeouts(self) -> Sequence[Takeout]:
+        """In front of the calls and their records what the call gives, and then what only the alert has."""
+        call = self._call if self.query_one(PaneBar).front in ("calls", "raw") else None
+        found = [lines([self.query_one("#calls", RowList).line(call)]), *of_events([call])] if call else []
+        known = {each.letter for each in found}
+        return [*found, *(each for each in of_alerts(self.targets()) if each.letter not in known)]
 
     def at_cursor(self) -> Alert | None:
         return self.alert

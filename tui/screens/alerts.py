@@ -26,6 +26,7 @@ from tui.screens.base import WIDE
 from tui.screens.query_line import QueryLine
 from tui.screens.sweep_rows import Folds
 from tui.screens.triage import TriageScreen
+from tui.takeouts import Takeout, of_alerts
 from tui.widgets.line import Cell
 from tui.widgets.region_line import RegionLine
 from tui.widgets.row_list import RowList
@@ -181,9 +182,10 @@ class AlertsScreen(TriageScreen, ArrangedScreen[Alert, AlertRows]):
     # --- what is done
 
     def targets(self) -> list[Alert]:
-        marks = self.row_list.marks or {self.row_list.cursor_key}
-        rows = zip(self.row_list.keys, self.row_list.rows, strict=True)
-        return [member for key, alert in rows if key in marks for member in self._seen.members(alert)]
+        return [member for alert in self.meant() for member in self._seen.members(alert)]
+
+    def takeouts_of(self, rows: Sequence[Alert]) -> Sequence[Takeout]:
+        return of_alerts([member for alert in rows for member in self._seen.members(alert)])
 
     def at_cursor(self) -> Alert | None:
         return self.row_list.cursor_row

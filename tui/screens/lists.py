@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 from textual import on
@@ -12,14 +12,15 @@ from textual.content import Content
 from tui import format, safe
 from tui.filter import Fields, Filter, FilterError, parse
 from tui.keymap import FIND, MOVE, key
-from tui.screens.base import HuntScreen
 from tui.screens.query_line import QueryLine
+from tui.screens.taking import TakingScreen
+from tui.takeouts import Takeout, lines
 from tui.widgets.row_list import RowList
 
 R = TypeVar("R")
 
 
-class SearchScreen(HuntScreen):
+class SearchScreen(TakingScreen):
     """``/`` searches in ``searched_list()``. The body must hold a QueryLine."""
 
     BINDINGS = [
@@ -138,6 +139,20 @@ class ListScreen(SearchScreen, Generic[R]):
 
     def searched_list(self) -> RowList[Any]:
         return self.row_list
+
+    def meant(self) -> list[R]:
+        """The rows that what is done applies to: the marked ones, or the one under the cursor."""
+        listed = self.row_list
+        meant = listed.marks or {listed.cursor_key}
+        return [row for key, row in zip(listed.keys, listed.rows, strict=True) if key in meant]
+
+    def takeouts(self) -> Sequence[Takeout]:
+        rows = self.meant()
+        return [lines(map(self.row_list.line, rows)), *self.takeouts_of(rows)] if rows else []
+
+    def takeouts_of(self, rows: Sequence[R]) -> Sequence[Takeout]:
+        """What these rows can give beside their lines."""
+        raise NotImplementedError
 
     def narrowed(self, rows: Iterable[R]) -> list[R]:
         """The rows that the filter lets through."""

@@ -106,8 +106,3 @@ class StateListScreen(ListScreen[R], Generic[R]):
     @on(RowList.Opened)
     def _read_entry(self) -> None:
         self.query_one(Reader).focus()
-
-    def targets(self) -> list[R]:
-        """The marked rows, or the one under the cursor."""
-        marks = self.row_list.marks or {self.row_list.cursor_key}
-        return [row for row in self.row_list.rows if self.row_key(row) in marks]

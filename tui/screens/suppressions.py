@@ -20,6 +20,7 @@ from tui.screens.forms.confirm import Confirm
 from tui.screens.lists import ListScreen
 from tui.screens.query_line import QueryLine
 from tui.screens.reader import Reader
+from tui.takeouts import Takeout, of_suppressions
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
 
@@ -144,9 +145,10 @@ class SuppressionsScreen(ListScreen[Suppression]):
         self.app.push_screen(Confirm(f"Lift {what}? What it hides comes back into the list.", "lift"), answered)
 
     def _targets(self) -> list[Suppression]:
-        marks = self.row_list.marks or {self.row_list.cursor_key}
-        return [entry for entry in self.row_list.rows
-                if entry.suppression_id in marks and entry.active(self.hunt.now())]
+        return [entry for entry in self.meant() if entry.active(self.hunt.now())]
+
+    def takeouts_of(self, rows: Sequence[Suppression]) -> Sequence[Takeout]:
+        return of_suppressions(rows)
 
     @work
     async def _lift(self, entries: Sequence[Suppression]) -> None:
