@@ -86,6 +86,8 @@ def _app() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"trailhound {__version__}")
     _searching(parser)
     _state(parser)
+    parser.add_argument("--no-session", action="store_true",
+                        help="start afresh: do not go on as the app was left, and do not keep how it is left")
     parser.set_defaults(module="app", demo=False)
     return parser
 

@@ -57,7 +57,8 @@ _FOCUSED = {"guide": "questions"}
 
 
 class AlertScreen(TriageScreen, SearchScreen):
-    """The alert of ``alert_id``; ``order`` are the ids before and after it, and ``moved`` hears of every step."""
+    """The alert of ``alert_id``, with ``pane`` in front; ``order`` are the ids before and after it, and ``moved`` hears
+    of every step."""
 
     AUTO_FOCUS = "#calls"
 
@@ -75,12 +76,13 @@ class AlertScreen(TriageScreen, SearchScreen):
     ]
 
     def __init__(
-        self, alert_id: str, order: Sequence[str], moved: Callable[[str], object] | None = None
+        self, alert_id: str, order: Sequence[str], moved: Callable[[str], object] | None = None, pane: str = "calls",
     ) -> None:
         super().__init__()
         self._alert_id = alert_id
         self._order = tuple(order)
         self._moved = moved
+        self._first_pane = pane if pane in PANES else "calls"
         self._shown: Alert | None = None
         self._events: list[Event] = []
         self._unfolded: set[str] = set()
@@ -90,6 +92,16 @@ class AlertScreen(TriageScreen, SearchScreen):
     @property
     def alert(self) -> Alert | None:
         return self.hunt.picture.current(self._alert_id) or self._shown
+
+    @property
+    def pane(self) -> str:
+        """The pane in front."""
+        return self.query_one(PaneBar).front
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        if self._first_pane != "calls":
+            self.call_after_refresh(self._front, self._first_pane)
 
     # --- what is shown
 

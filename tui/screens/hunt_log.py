@@ -41,6 +41,7 @@ class HuntLogScreen(ListScreen[Note]):
         key("note.export", "w", "export", "export", "Write notes to a file", OUT, show=True),
     ]
 
+    area = "log"
     fields = NOTE_FIELDS
 
     def place(self) -> str:
@@ -57,6 +58,8 @@ class HuntLogScreen(ListScreen[Note]):
         notes = self.narrowed(self.hunt.picture.notes)
         self.row_list.empty = "No note matches the filter.\nesc clears it." if self.filter else EMPTY
         self.row_list.show(notes)
+        if self.hunt.picture.loaded:
+            self.rows_are_here()
         self.refresh_query()
         self._show_entry()
 

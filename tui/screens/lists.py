@@ -14,6 +14,7 @@ from tui.filter import Fields, Filter, FilterError, parse
 from tui.keymap import FIND, MOVE, key
 from tui.screens.query_line import QueryLine
 from tui.screens.taking import TakingScreen
+from tui.session import View
 from tui.takeouts import Takeout, lines
 from tui.widgets.row_list import RowList
 
@@ -126,12 +127,46 @@ class ListScreen(SearchScreen, Generic[R]):
 
     fields: Fields[R]
 
+    area = ""
+    """The area that this is the first screen of: it is then left and taken up with the session."""
+
     def __init__(self) -> None:
         super().__init__()
+        self._left: View | None = None
         self.filter: Filter[R] = parse("", self.fields)
         self._filter_before = self.filter
         self.matched = (0, 0)
         """How many rows the filter lets through, of how many."""
+
+    def on_mount(self) -> None:
+        if left := self.hunt.desk.view(self.area):
+            self._left = left
+            self.take_up(left)
+        super().on_mount()
+
+    @property
+    def view(self) -> View:
+        """How the list is now, or how it was left where it is not there yet."""
+        rows = self.row_list
+        return self._left or View(filter=self.filter.text, cursor=rows.cursor_key, marks=sorted(rows.marks))
+
+    def take_up(self, left: View) -> None:
+        """Go on with how the list was left: all but the cursor and the marks, for which the rows must be there."""
+        try:
+            self.filter = parse(left.filter, self.fields)
+        except FilterError as error:
+            self.hunt.say(f"The filter that was left, {left.filter}, is not taken up: {error}", severity="warning")
+
+    def rows_are_here(self) -> None:
+        """The rows have been shown as they are in the state."""
+        if (left := self._left) is None:
+            return
+        self._left = None
+        if left.cursor is not None:
+            self.row_list.move_to(left.cursor)
+        self.row_list.marks = left.marks
+        if gone := len(left.marks) - len(self.row_list.marks):
+            self.hunt.say(f"{format.plural(gone, 'row')} that had a mark when you left cannot be seen any more")
 
     @property
     def row_list(self) -> RowList[R]:

@@ -94,6 +94,7 @@ class RulesScreen(StateListScreen[RuleRow]):
         key("rules.reload", "R", "reload", "reload", "Load the rule files again", LIVE, show=True),
     ]
 
+    area = "rules"
     fields = FIELDS
     empty = "No rule is loaded.\n--rules FILE names some."
 

@@ -36,6 +36,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
             show=True),
     ]
 
+    area = "sources"
     fields = FIELDS
 
     def place(self) -> str:

@@ -35,6 +35,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
         key("suppression.lift", "u", "lift", "lift", "End it now: what it hid comes back", TRIAGE, show=True),
     ]
 
+    area = "suppressions"
     fields = SUPPRESSION_FIELDS
 
     def place(self) -> str:
@@ -72,6 +73,8 @@ class SuppressionsScreen(ListScreen[Suppression]):
         entries = self.narrowed(self.hunt.picture.suppressions)
         self.row_list.empty = "No suppression matches the filter.\nesc clears it." if self.filter else EMPTY
         self.row_list.show(entries)
+        if self.hunt.picture.loaded:
+            self.rows_are_here()
         self.refresh_query()
         self._show_entry()
 
