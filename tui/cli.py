@@ -63,7 +63,13 @@ def _is_expected(error: Exception) -> bool:
 _SOURCES = ("files, folders, patterns ('logs/**/*.gz'), s3://BUCKET/PREFIX, sqs://QUEUE, - for standard input, "
             "file@LIST for a list of them")
 
-_COMMANDS = ("scan", "tail", "demo", "log", "suppress", "rules", "hunt", "pivot", "case", "status", "doctor")
+_COMMANDS = ("scan", "tail", "demo", "log", "suppress", "rules", "hunt", "pivot", "case", "status", "doctor",
+             "completion")
+
+
+def parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """What reads the command line of the app, and that of the commands."""
+    return _app(), _commands()
 
 
 def _app() -> argparse.ArgumentParser:
@@ -81,7 +87,8 @@ def _app() -> argparse.ArgumentParser:
                "  pivot             every event of a principal, key or address around a time\n"
                "  case ALERT_ID     the case file of an alert: report, evidence, manifest\n"
                "  status            what the state holds\n"
-               "  doctor            whether the state is sound; saves what you wrote from one that is not")
+               "  doctor            whether the state is sound; saves what you wrote from one that is not\n"
+               "  completion SHELL  what bash, zsh or fish completes this by")
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help=_SOURCES)
     parser.add_argument("--version", action="version", version=f"trailhound {__version__}")
     _searching(parser)
@@ -178,6 +185,14 @@ def _commands() -> argparse.ArgumentParser:
     doctor.add_argument("--save", metavar="NEW", help="a state to be made, with what you wrote")
     _state(doctor)
     doctor.set_defaults(module="doctor")
+
+    completion = commands.add_parser(
+        "completion", help="what a shell completes the command line by", usage="trailhound completion bash|zsh|fish",
+        description="Print a completion script. bash: add  source <(trailhound completion bash)  to ~/.bashrc; zsh: "
+                    "source <(trailhound completion zsh)  to ~/.zshrc after compinit; fish: "
+                    "trailhound completion fish > ~/.config/fish/completions/trailhound.fish")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+    completion.set_defaults(module="completion")
     return parser
 
 

@@ -50,7 +50,9 @@ _FILES = ("FILE", "DIR", "SOURCE")
 def command(parser: argparse.ArgumentParser, under: argparse.ArgumentParser | None = None, words: Sequence[str] = (),
             help: str = "") -> Command:
     """The command of a parser, with its subcommands, or those of ``under``."""
-    options, names, choices = [], "", ()
+    options: list[Option] = []
+    names: str = ""
+    choices: tuple[str, ...] = ()
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction) or action.help == argparse.SUPPRESS:
             continue
@@ -134,13 +136,13 @@ def _zsh_body(each: Command) -> Iterator[str]:
         yield "(( CURRENT == 2 )) && _describe command commands"
     arguments = [shlex.quote(spec) for option in each.options for spec in _zsh_option(option)]
     if each.names:
-        arguments.append("'*:: :_files'" if each.names == "file" else
-                         f"'1: :({' '.join(each.choices)})'" if each.choices else "'*:: :'")
+        arguments.append("'*:file:_files'" if each.names == "file" else
+                         f"'1:word:({' '.join(each.choices)})'" if each.choices else "'*:word:'")
     yield "_arguments -s " + " ".join(arguments)
 
 
 def _zsh_option(option: Option) -> Iterator[str]:
-    said = option.help.replace("[", "(").replace("]", ")").replace(":", " ")
+    said = option.help.replace("[", "(").replace("]", ")").replace(":", "\\:")
     value = "" if not option.takes else f":value:({' '.join(option.choices)})" if option.choices else \
         ":file:_files" if option.takes == "file" else ":value:"
     return (f"*{flag}[{said}]{value}" for flag in option.flags)
