@@ -87,7 +87,7 @@ def _app() -> argparse.ArgumentParser:
                "  pivot             every event of a principal, key or address around a time\n"
                "  case ALERT_ID     the case file of an alert: report, evidence, manifest\n"
                "  status            what the state holds\n"
-               "  doctor            whether the state is sound; saves what you wrote from one that is not\n"
+               "  doctor            whether all is well: terminal, state, sources; rescues what you wrote\n"
                "  completion SHELL  what bash, zsh or fish completes this by")
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help=_SOURCES)
     parser.add_argument("--version", action="version", version=f"trailhound {__version__}")
@@ -178,10 +178,13 @@ def _commands() -> argparse.ArgumentParser:
     _state(status)
     status.set_defaults(module="status")
 
-    doctor = commands.add_parser("doctor", help="whether the state is sound",
-                                 description="Check the state. From a damaged one, --save takes what you wrote (notes, "
-                                             "statuses, suppressions, their history) into a new one; the rest comes "
-                                             "back when the logs are read into that.")
+    doctor = commands.add_parser("doctor", help="whether all is well here: terminal, state, sources, configuration",
+                                 description="Look at the terminal, the clipboard, the state, the configuration and "
+                                             "the sources: a line each, with what to do. Exit status 1 where "
+                                             "something is a problem. From a damaged state, --save takes what you "
+                                             "wrote (notes, statuses, suppressions, their history) into a new one; the rest "
+                                             "comes back when the logs are read into that.")
+    doctor.add_argument("sources", nargs="*", metavar="SOURCE", help="whether these can be read, and those configured")
     doctor.add_argument("--save", metavar="NEW", help="a state to be made, with what you wrote")
     _state(doctor)
     doctor.set_defaults(module="doctor")

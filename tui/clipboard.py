@@ -44,7 +44,7 @@ def find(environ: Mapping[str, str]) -> Route:
             if reaches and shutil.which(route.command[0], path=environ.get("PATH")):
                 return route
     advice = "tmux passes it on with “set -g set-clipboard on”" if environ.get("TMUX") else \
-        "the terminal must allow programs to set the clipboard (OSC 52)"
+        "the terminal must allow programs to set the clipboard"
     return replace(TERMINAL, advice=advice)
 
 
