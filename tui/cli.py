@@ -182,8 +182,8 @@ def _commands() -> argparse.ArgumentParser:
                                  description="Look at the terminal, the clipboard, the state, the configuration and "
                                              "the sources: a line each, with what to do. Exit status 1 where "
                                              "something is a problem. From a damaged state, --save takes what you "
-                                             "wrote (notes, statuses, suppressions, their history) into a new one; the rest "
-                                             "comes back when the logs are read into that.")
+                                             "wrote (notes, statuses, suppressions, their history) into a new one; "
+                                             "the rest comes back when the logs are read into that.")
     doctor.add_argument("sources", nargs="*", metavar="SOURCE", help="whether these can be read, and those configured")
     doctor.add_argument("--save", metavar="NEW", help="a state to be made, with what you wrote")
     _state(doctor)
