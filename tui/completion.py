@@ -142,10 +142,10 @@ def _zsh_body(each: Command) -> Iterator[str]:
 
 
 def _zsh_option(option: Option) -> Iterator[str]:
-    said = option.help.replace("[", "(").replace("]", ")").replace(":", "\\:")
+    said = "[" + option.help.replace("[", "(").replace("]", ")").replace(":", "\\:") + "]"
     value = "" if not option.takes else f":value:({' '.join(option.choices)})" if option.choices else \
         ":file:_files" if option.takes == "file" else ":value:"
-    return (f"*{flag}[{said}]{value}" for flag in option.flags)
+    return (f"*{flag}{said}{value}" for flag in option.flags)
 
 
 def fish(root: Command) -> str:
