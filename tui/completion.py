@@ -93,10 +93,11 @@ def bash(root: Command) -> str:
     # where nothing of ours matches, readline completes the names of files
     return "\n".join([
         f"_{PROGRAM}() {{",
-        '    local cur=${COMP_WORDS[COMP_CWORD]} path="" words="" i',
+        '    local cur=${COMP_WORDS[COMP_CWORD]} path="" words="" at i',
         "    for ((i = 1; i < COMP_CWORD; i++)); do",
-        '        case "$path/${COMP_WORDS[i]}" in',
-        f'            {paths}) path="$path/${{COMP_WORDS[i]}}" ;;',
+        '        at="$path/${COMP_WORDS[i]}"',
+        '        case "$at" in',
+        f'            {paths}) path="$at" ;;',
         "        esac",
         "    done",
         '    case "$path ${COMP_WORDS[COMP_CWORD-1]}" in',

@@ -12,6 +12,8 @@ SECONDS = 30.0
 LIMIT = 1_000_000
 """Bytes of output that are kept."""
 
+_DRAIN_SECONDS = 1.0
+
 _PLAIN = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat"}
 """What tells programs that nobody can answer them or wants colours."""
 
@@ -50,6 +52,10 @@ async def run(command: str, data: bytes, seconds: float = SECONDS, limit: int = 
         if not ended or shell.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGKILL)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_DRAIN_SECONDS):  # to its end, so that the pipe is closed
+                    while await shell.stdout.read(65_536):
+                        pass
         await shell.wait()
     return Piped(bytes(output[:limit]), None, why)
 
