@@ -19,7 +19,7 @@ from detector.correlate import Signal, Watched, by_file, flagging_events, gather
 from detector.fetching import fetched
 from detector.held import Held
 from detector.partial import Partial
-from detector.reading import Task, content_hash, read
+from detector.reading import Task, content_hash, digesting, read
 from detector.risk import RiskTable
 from detector.risk import load as load_risk
 from detector.rules import RuleSet
@@ -27,7 +27,7 @@ from detector.rules.dispatch import Dispatch
 from detector.sources.keys import DIGEST, trail_file
 from detector.sources.source import Found, Source, is_at
 from detector.store import LATENESS, Changes, FileRead, FileRow, Store
-from detector.workers import Workers
+from detector.workers import Workers, is_plain
 
 PUBLISH_EVERY = 0.25
 """Seconds between updates at the least, so that a screen gets batches and not a flood."""
@@ -36,6 +36,8 @@ _COMMIT_FILES = 2000
 _SWEEP_EVERY = 2.0
 _WORTH_PROCESSES = 8 << 20
 """Bytes to read from which starting other processes pays."""
+_WORTH_PARTING = 64 << 20
+"""Bytes of one plain file from which its lines are spread over processes."""
 _RETRY_AFTER = 30.0
 _RETRIED = ("unreadable", "throttled", "credentials", "unreachable")
 _PASSING = ("reading", "being-written", "link", "out-of-range", "retry")
@@ -239,15 +241,22 @@ class Pipeline:
         self._commit(batch, publish)
 
     def _results(self, due: Sequence[Task], stop: threading.Event) -> Iterator[FileRead]:
+        here = digesting(self._dispatch)
         remote = [task for task in due if task.found.problem is None and _is_remote(task.found.path)]
         for task, file in fetched(_until(stop, remote)):
-            yield from read(task, self._dispatch, lambda _, file=file: file.result())  # type: ignore[misc]
+            yield from read(task, here, lambda _, file=file: file.result())  # type: ignore[misc]
         readable = [task for task in due if task.found.problem is None and not _is_remote(task.found.path)]
         yield from (_set_aside(task) for task in due if task.found.problem is not None)
+        if self._jobs != 1:
+            large = {task.found.path: task for task in readable
+                     if task.found.size >= _WORTH_PARTING and is_plain(task.found.path)}
+            for task in _until(stop, large.values()):
+                yield from read(task, self._workers.digesting(here))
+            readable = [task for task in readable if task.found.path not in large]
         if self._worth_processes(len(readable), sum(task.found.size for task in readable)):
             yield from self._workers.read(_until(stop, readable))
         else:
-            yield from chain.from_iterable(read(task, self._dispatch) for task in _until(stop, readable))
+            yield from chain.from_iterable(read(task, here) for task in _until(stop, readable))
 
     def _commit(self, batch: Sequence[FileRead], publish: Callable[[Update], None]) -> None:
         if not batch:
@@ -307,12 +316,13 @@ class Pipeline:
     def _looked(self, watches: Mapping[str, Watched], stop: threading.Event) -> Iterator[Signal]:
         """The signals in these files."""
         files = _until(stop, watches.items())
-        if self._worth_processes(len(watches), sum(row.size for path in watches if (row := self._held.get(path)))):
+        chunks = sum(map(len, watches.values()))
+        if self._worth_processes(chunks, sum(row.size for path in watches if (row := self._held.get(path)))):
             return self._workers.look(files)
         return chain.from_iterable(look(path, there, self._flagging) for path, there in files)
 
-    def _worth_processes(self, files: int, size: int) -> bool:
-        return files > 1 and self._jobs != 1 and (self._jobs is not None or size >= _WORTH_PROCESSES)
+    def _worth_processes(self, things: int, size: int) -> bool:
+        return things > 1 and self._jobs != 1 and (self._jobs is not None or size >= _WORTH_PROCESSES)
 
     def _publish(self, publish: Callable[[Update], None], live: bool) -> None:
         pending = self._pending

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from detector.accounting import FileState
@@ -42,7 +42,30 @@ class DigestFile(NotALog):
         self.sha256 = hashlib.sha256(chunk.data).digest()
 
 
-def read(task: Task, dispatch: Dispatch, opened: Callable[[str], BinaryIO] = open_file) -> Iterator[FileRead]:
+class Digested(NamedTuple):
+    """A chunk, whose data may have gone since, and what it holds."""
+
+    chunk: Chunk
+    partial: Partial
+    torn: bool = False
+    """It is the beginning of a line whose end has not been written yet."""
+
+
+Digesting = Callable[[str, Iterable[Chunk]], Iterator[Digested]]
+"""Digests the chunks of a source one after the other, wherever that is done."""
+
+
+def digesting(dispatch: Dispatch) -> Digesting:
+    """In this process, by these rules."""
+    def here(source: str, them: Iterable[Chunk]) -> Iterator[Digested]:
+        for chunk in them:
+            partial = digest(source, chunk, dispatch)
+            yield Digested(chunk, partial, _is_torn(chunk, _tally(partial)))
+
+    return here
+
+
+def read(task: Task, digested: Digesting, opened: Callable[[str], BinaryIO] = open_file) -> Iterator[FileRead]:
     """Read one file on. Several results where it is large and of plain lines; none where it has gone away.
 
     Nothing is raised: what cannot be read is a result with its reason.
@@ -51,7 +74,7 @@ def read(task: Task, dispatch: Dispatch, opened: Callable[[str], BinaryIO] = ope
         with opened(task.found.path) as file:
             if _is_another(file, task.found):
                 return  # put in its place since the sweep, which finds both again
-            yield from _read(file, task, dispatch)
+            yield from _read(file, task, digested)
     except Unavailable as error:
         state = "quarantined" if task.final and error.state == "waiting" else error.state
         yield unread(task, state, Unreadable(error.code, str(error.strerror)))
@@ -72,7 +95,7 @@ def read(task: Task, dispatch: Dispatch, opened: Callable[[str], BinaryIO] = ope
                       Unreadable("unreadable", f"{error.strerror}: allow reading it"))
 
 
-def _read(file: BinaryIO, task: Task, dispatch: Dispatch) -> Iterator[FileRead]:
+def _read(file: BinaryIO, task: Task, digested: Digesting) -> Iterator[FileRead]:
     held = task.held
     if held is not None and held.print != _print(file, held.resume or held.size):
         held = None  # it begins otherwise than what was read then: another file
@@ -82,14 +105,10 @@ def _read(file: BinaryIO, task: Task, dispatch: Dispatch) -> Iterator[FileRead]:
     plain = True
     content = hashlib.sha256() if task.hashed and not offset else None
     whole: list[Partial] = []
-    for chunk in chunks(file, offset):
+    for chunk, partial, torn in digested(task.found.path, _hashed(chunks(file, offset), content)):
         plain = not chunk.packed
-        if content is not None:
-            content.update(chunk.data)
-        partial = digest(task.found.path, chunk, dispatch)
         if not offset and not chunk.offset:
             _refuse_foreign(chunk, _tally(partial))
-        torn = _is_torn(chunk, _tally(partial))
         if torn and not task.final:
             break
         if plain and chunk.lines and not torn:
@@ -103,6 +122,13 @@ def _read(file: BinaryIO, task: Task, dispatch: Dispatch) -> Iterator[FileRead]:
                    _print(file, resume or task.found.size), again, done=True)
     last.sha256 = content.digest() if content is not None else None
     yield last
+
+
+def _hashed(them: Iterable[Chunk], content: hashlib._Hash | None) -> Iterator[Chunk]:
+    for chunk in them:
+        if content is not None:
+            content.update(chunk.data)
+        yield chunk
 
 
 def _is_another(file: BinaryIO, found: Found) -> bool:

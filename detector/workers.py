@@ -5,19 +5,25 @@ from __future__ import annotations
 import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from detector.correlate import Signal, Watched, flagging_events, look
-from detector.formats import Unreadable
-from detector.reading import Task, read, unread
+from detector.formats import Chunk, Unreadable
+from detector.partial import Partial, digest
+from detector.reading import Digested, Digesting, Task, digesting, read, unread
 from detector.rules import RuleSet
 from detector.rules.dispatch import Dispatch
 from detector.store.files import FileRead
 
 _BATCH_BYTES = 2 << 20
 _BATCH_FILES = 256
+_DIED = (BrokenProcessPool, CancelledError)
+"""What a process that dies does to its own work, and to what waited behind it."""
+_PART_CHUNKS = 4
+"""Of 8 MiB, mostly."""
+_A = TypeVar("_A")
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -41,10 +47,29 @@ class Workers:
         for task in dead:
             yield from self._retry(task)
 
+    def digesting(self, here: Digesting) -> Digesting:
+        """Digest runs of whole lines of plain files in these processes, the others by ``here``; in order."""
+        def spread(source: str, them: Iterable[Chunk]) -> Iterator[Digested]:
+            ahead: deque[tuple[Chunk, _Lines, Future[_Partial]]] = deque()
+            for chunk in them:
+                if chunk.offset and chunk.lines and not chunk.packed and bytes(chunk.data[-1:]) == b"\n":
+                    lines = source, chunk.offset, chunk.end
+                    ahead.append((chunk, lines, self._submit(_digest_lines, lines)))
+                    if len(ahead) > 2 * self._jobs:
+                        yield self._digested(*ahead.popleft())
+                    continue
+                while ahead:
+                    yield self._digested(*ahead.popleft())
+                yield from here(source, [chunk])
+            while ahead:
+                yield self._digested(*ahead.popleft())
+
+        return spread
+
     def look(self, files: Iterable[tuple[str, Watched]]) -> Iterator[Signal]:
         """As ``correlate.look`` for each file, in the order in which they are done."""
         dead: deque[tuple[str, Watched]] = deque()
-        for found in self._spread(_look_in, ([file] for file in files), dead):
+        for found in self._spread(_look_in, ([part] for file in files for part in parts(*file)), dead):
             yield from found
         if dead:
             flagging = flagging_events(self._rules)
@@ -71,34 +96,66 @@ class Workers:
                 batch = running.pop(future)
                 try:
                     yield future.result()
-                except BrokenProcessPool:
+                except _DIED:
                     self.close()
                     dead.extend(batch)
 
-    def _submit(self, work: Callable[[list[_T]], _R], batch: list[_T]) -> Future[_R]:
+    def _digested(self, chunk: Chunk, lines: _Lines, future: Future[_Partial]) -> Digested:
+        try:
+            partial, spent = future.result()
+        except _DIED:
+            partial, spent = self._once_more(_digest_lines, lines)
+        self._note(spent)
+        return Digested(chunk, partial)
+
+    def _submit(self, work: Callable[[_A], _R], argument: _A) -> Future[_R]:
         if self._pool is None:
             # Not by fork: the app has threads.
             self._pool = ProcessPoolExecutor(self._jobs, multiprocessing.get_context("spawn"), _start, (self._rules,))
         try:
-            return self._pool.submit(work, batch)
+            return self._pool.submit(work, argument)
         except BrokenProcessPool:
             self.close()
-            return self._submit(work, batch)
+            return self._submit(work, argument)
+
+    def _once_more(self, work: Callable[[_A], _R], argument: _A) -> _R:
+        """One thing by itself after a process has died: if one dies again, it is known why. Raises Unreadable."""
+        self.close()
+        try:
+            return self._submit(work, argument).result()
+        except BrokenProcessPool:
+            self.close()
+            raise Unreadable("killed-reader", "the process that read it died: look at the file, and at the memory "
+                                              "there is") from None
 
     def _note(self, spent: dict[str, float]) -> None:
         for rule_id, seconds in spent.items():
             self.spent[rule_id] = self.spent.get(rule_id, 0.0) + seconds
 
     def _retry(self, task: Task) -> list[FileRead]:
-        """One file by itself, so that if the process dies once more, it is known why."""
         try:
-            results, spent = self._submit(_read_batch, [task]).result()
-        except BrokenProcessPool:
-            self.close()
-            return [unread(task, "quarantined", Unreadable("killed-reader", "the process that read it died: "
-                                                           "look at the file, and at the memory there is"))]
+            results, spent = self._once_more(_read_batch, [task])
+        except Unreadable as error:
+            return [unread(task, "quarantined", error)]
         self._note(spent)
         return results
+
+
+def is_plain(path: str) -> bool:
+    """Whether a file seems to be text as it stands: what lies in it can be read from the middle."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(1) in (b"{", b"[", b" ", b"\n", b"\xef")
+    except OSError:
+        return False
+
+
+def parts(path: str, watches: Watched) -> Iterator[tuple[str, Watched]]:
+    """The chunks of a file to look into, a few at once where they can be read by themselves."""
+    offsets = sorted(watches)
+    several = _PART_CHUNKS if len(offsets) > _PART_CHUNKS and is_plain(path) else len(offsets)
+    for start in range(0, len(offsets), several):
+        yield path, {offset: watches[offset] for offset in offsets[start:start + several]}
 
 
 def batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
@@ -119,6 +176,11 @@ def batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
 
 _dispatch: Dispatch
 _flagging: Dispatch
+_Spent = dict[str, float]
+"""The seconds that each rule took."""
+_Lines = tuple[str, int, int]
+"""A file and the bytes of it that are whole lines."""
+_Partial = tuple[Partial, _Spent]
 
 
 def _start(rules: RuleSet) -> None:
@@ -127,12 +189,24 @@ def _start(rules: RuleSet) -> None:
     _flagging = flagging_events(rules)
 
 
-def _read_batch(batch: Sequence[Task]) -> tuple[list[FileRead], dict[str, float]]:
-    """What a batch came to, and the seconds that each rule took."""
-    before = dict(_dispatch.spent)
-    results = [result for task in batch for result in read(task, _dispatch)]
-    return results, {rule_id: seconds - before[rule_id] for rule_id, seconds in _dispatch.spent.items()}
+def _read_batch(batch: Sequence[Task]) -> tuple[list[FileRead], _Spent]:
+    here = digesting(_dispatch)
+    return _timed(lambda: [result for task in batch for result in read(task, here)])
+
+
+def _digest_lines(lines: _Lines) -> _Partial:
+    path, start, end = lines
+    with open(path, "rb") as file:
+        file.seek(start)
+        chunk = Chunk(start, memoryview(file.read(end - start)), lines=True)
+    return _timed(lambda: digest(path, chunk, _dispatch))
 
 
 def _look_in(batch: Sequence[tuple[str, Watched]]) -> list[Signal]:
     return [signal for path, watches in batch for signal in look(path, watches, _flagging)]
+
+
+def _timed(work: Callable[[], _R]) -> tuple[_R, _Spent]:
+    before = dict(_dispatch.spent)
+    made = work()
+    return made, {rule_id: seconds - before[rule_id] for rule_id, seconds in _dispatch.spent.items()}
