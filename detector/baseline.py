@@ -59,6 +59,22 @@ class Baseline(msgspec.Struct, frozen=True):
         return self.reach(start) >= ENOUGH
 
 
+class Footing(msgspec.Struct, frozen=True):
+    """The first calls in a region (epoch seconds): of an account, one that changed something, and a principal's."""
+
+    seen: int | None = None
+    changed: int | None = None
+    principal: int | None = None
+
+    def word(self, start: int | None) -> str:
+        """How usual the region was before ``start`` (None: at any time): ``new``, ``rare`` where nothing was changed in
+        it, ``used``."""
+        def before(first: int | None) -> bool:
+            return first is not None and (start is None or first < start)
+
+        return "used" if before(self.changed) else "rare" if before(self.seen) else "new"
+
+
 def first_seen(baseline: Baseline | None, start: int) -> tuple[bool | None, str]:
     """Whether the principal of an alert whose window begins at ``start`` was new then, and what is known of that.
 

@@ -4,7 +4,6 @@
     asn_db = "/path/to/GeoLite2-ASN.mmdb"
     rules = ["/path/to/rules"]
     db = "/path/to/hunt.db"
-    sources = ["/path/to/AWSLogs"]  # what the app opens where the command line names nothing
     theme = "light"
 """
 
@@ -25,7 +24,6 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
     asn_db: str | None = None
     rules: list[str] = []
     db: str | None = None
-    sources: list[str] = []
     theme: str | None = None
 
     def __post_init__(self) -> None:

@@ -12,13 +12,11 @@ from detector.store.correlated import Correlated
 from detector.store.faults import Damaged, ReadOnly, StateError
 from detector.store.files import FileRead, FileRow
 from detector.store.ingest import Ingest
-from detector.store.rescue import Rescue, Saved, damages, schema_of
-from detector.store.schema import SQLITE
+from detector.store.rescue import Rescue, Saved, damages
 from detector.store.triage import HistoryEntry, Triage
 
-__all__ = ["LATENESS", "SQLITE", "Changes", "Damaged", "Feed", "FileRead", "FileRow", "Finding", "Freshness",
-           "HistoryEntry", "Quarantined", "ReadOnly", "RuleCount", "Saved", "StateError", "Store", "Volume", "damages",
-           "judged_at", "schema_of"]
+__all__ = ["LATENESS", "Changes", "Damaged", "Feed", "FileRead", "FileRow", "Finding", "Freshness", "HistoryEntry",
+           "Quarantined", "ReadOnly", "RuleCount", "Saved", "StateError", "Store", "Volume", "damages", "judged_at"]
 
 
 class Store(Ingest, Correlated, Completeness, Triage, ByRule, Rescue):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from detector.alert import Alert, Event, Flag
-from detector.baseline import Baseline, principal_of
+from detector.baseline import Baseline, Footing, principal_of
 from detector.correlate import REACH, Due, Piece, Signals, context
 from detector.lineage import Lineage, Names
 from detector.pivot import FileSpan
@@ -109,6 +109,21 @@ class Correlated(Alerts):
         held = {event for events in self.signals(alert_id).values() for event in events}
         return sorted(held.union(event_of(row) for _, *row in rows), key=lambda event: (event.time, event.event_id))
 
+    @sound
+    def footprint(self, accounts: Sequence[str], principal: str = "") -> dict[str, Footing]:
+        """Each region that is seen of these accounts (none named: of all), or of the principal (an ARN)."""
+        whose = f"AND who IN ({', '.join('?' * len(accounts))}) " if accounts else ""
+        rows = self._rows("SELECT what, kind, min(first) FROM sight WHERE kind IN ('region', 'changed-region') "
+                          f"{whose}GROUP BY what, kind", *accounts)
+        rows += self._rows("SELECT what, kind, first FROM sight WHERE kind = 'principal-region' AND who = ?",
+                           principal_of(principal))
+        found: dict[str, dict[str, int]] = {}
+        for region, kind, first in rows:
+            found.setdefault(region, {})[kind] = first
+        return {region: Footing(firsts.get("region"), firsts.get("changed-region"), firsts.get("principal-region"))
+                for region, firsts in found.items()}
+
+    @sound
     def lineage(self, alert_id: str) -> Lineage:
         """Who counts as the principal of an alert; nobody where there is no such alert."""
         found = self._value("SELECT lineage FROM alert WHERE alert_id = ?", alert_id)

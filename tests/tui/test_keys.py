@@ -23,6 +23,7 @@ from tui.app import HuntApp
 from tui.keymap import GROUPS, Entry, KeysProvider, display, of_screen
 from tui.screens.alert import AlertScreen
 from tui.screens.alerts import AlertsScreen
+from tui.screens.board import BoardScreen
 from tui.screens.hunt_log import HuntLogScreen
 from tui.screens.pivot import PivotScreen
 from tui.screens.reader import Reader
@@ -32,6 +33,7 @@ from tui.screens.sources import SourcesScreen
 from tui.screens.suppressions import SuppressionsScreen
 from tui.widgets.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
+from tui.widgets.region_board import RegionBoard
 from tui.widgets.row_list import RowList
 
 SCREENS: dict[type[DOMNode], tuple[type[DOMNode], ...]] = {
@@ -39,6 +41,7 @@ SCREENS: dict[type[DOMNode], tuple[type[DOMNode], ...]] = {
     AlertScreen: (RowList, HeatStrip, JsonView, Reader),
     PivotScreen: (RowList,),
     RecordScreen: (JsonView,),
+    BoardScreen: (RegionBoard,),
     HuntLogScreen: (RowList, Reader),
     SuppressionsScreen: (RowList, Reader),
     SourcesScreen: (RowList, Reader),
@@ -46,7 +49,7 @@ SCREENS: dict[type[DOMNode], tuple[type[DOMNode], ...]] = {
 }
 """The screens, and the widgets on each that can have the focus."""
 
-WAYS = {"alerts": [], "alert": ["enter"], "strip": ["enter", "i"], "raw": ["enter", "r"],
+WAYS = {"alerts": [], "alert": ["enter"], "strip": ["enter", "i"], "board": ["b"], "raw": ["enter", "r"],
         "guide": ["enter", "tab", "tab", "tab"], "pivot": ["p"], "log": ["3"],
         "suppressions": ["4"], "sources": ["5"], "rules": ["6"]}
 

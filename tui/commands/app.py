@@ -41,16 +41,13 @@ def _hunt(args: argparse.Namespace, held: ExitStack) -> Opened:
     from tui import config
     from tui.commands.common import risk_of, rules_of, sources_of
     from tui.opening import Opened
-    from tui.session import SessionFile
 
     source = sources_of(args.sources, live=True)
     held.callback(source.close)
     rules = rules_of(args)
     store = Store.open(config.state_path(args.db))
     held.callback(store.close)
-    kept = not (args.no_session or store.read_only or store.path is None)
-    return Opened(store, rules, None if store.read_only else Pipeline(store, rules, source, risk=risk_of()),
-                  SessionFile(store.path) if kept and store.path else None)
+    return Opened(store, rules, None if store.read_only else Pipeline(store, rules, source, risk=risk_of()))
 
 
 def _demo(held: ExitStack) -> Opened:

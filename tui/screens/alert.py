@@ -39,7 +39,6 @@ from tui.screens.pane_bar import PaneBar
 from tui.screens.query_line import QueryLine
 from tui.screens.reader import Reader
 from tui.screens.triage import TriageScreen
-from tui.takeouts import Takeout, lines, of_alerts, of_events
 from tui.widgets.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
 from tui.widgets.line import Cell
@@ -57,8 +56,7 @@ _FOCUSED = {"guide": "questions"}
 
 
 class AlertScreen(TriageScreen, SearchScreen):
-    """The alert of ``alert_id``, with ``pane`` in front; ``order`` are the ids before and after it, and ``moved`` hears
-    of every step."""
+    """The alert of ``alert_id``; ``order`` are the ids before and after it, and ``moved`` hears of every step."""
 
     AUTO_FOCUS = "#calls"
 
@@ -72,17 +70,17 @@ class AlertScreen(TriageScreen, SearchScreen):
         key("strip.focus", "i", "strip", "time strip", "Move in regions and time, and back to the pane", MOVE,
             show=True),
         key("pane.zoom", "plus", "zoom", "zoom", "Give the pane the whole screen, and back", OPEN),
+        key("board", "b", "board", "regions", "The regions by geography: how many, how usual", OPEN),
         key("alert.export", "w", "export", "export", "Write this alert's notes to a file", OUT),
     ]
 
     def __init__(
-        self, alert_id: str, order: Sequence[str], moved: Callable[[str], object] | None = None, pane: str = "calls",
+        self, alert_id: str, order: Sequence[str], moved: Callable[[str], object] | None = None
     ) -> None:
         super().__init__()
         self._alert_id = alert_id
         self._order = tuple(order)
         self._moved = moved
-        self._first_pane = pane if pane in PANES else "calls"
         self._shown: Alert | None = None
         self._events: list[Event] = []
         self._unfolded: set[str] = set()
@@ -92,16 +90,6 @@ class AlertScreen(TriageScreen, SearchScreen):
     @property
     def alert(self) -> Alert | None:
         return self.hunt.picture.current(self._alert_id) or self._shown
-
-    @property
-    def pane(self) -> str:
-        """The pane in front."""
-        return self.query_one(PaneBar).front
-
-    def on_mount(self) -> None:
-        super().on_mount()
-        if self._first_pane != "calls":
-            self.call_after_refresh(self._front, self._first_pane)
 
     # --- what is shown
 
@@ -293,13 +281,6 @@ class AlertScreen(TriageScreen, SearchScreen):
     def targets(self) -> list[Alert]:
         return [self.alert] if self.alert else []
 
-    def takeouts(self) -> Sequence[Takeout]:
-        """In front of the calls and their records what the call gives, and then what only the alert has."""
-        call = self._call if self.query_one(PaneBar).front in ("calls", "raw") else None
-        found = [lines([self.query_one("#calls", RowList).line(call)]), *of_events([call])] if call else []
-        known = {each.letter for each in found}
-        return [*found, *(each for each in of_alerts(self.targets()) if each.letter not in known)]
-
     def at_cursor(self) -> Alert | None:
         return self.alert
 
@@ -338,6 +319,18 @@ class AlertScreen(TriageScreen, SearchScreen):
             self._front(self.query_one(PaneBar).front)
         else:
             strip.focus()
+
+    def action_board(self) -> None:
+        from tui.screens.board import BoardScreen, of_alert
+
+        def go_to(region: str) -> None:
+            if call := next((call for call in self._events if call.region == region), None):
+                self._front("calls")
+                self.query_one("#calls", RowList).move_to(event_key(call))
+
+        if (alert := self.alert) is not None:
+            self.app.push_screen(BoardScreen(("Alerts", format.principal(alert)),
+                                             lambda: of_alert(self.hunt.store, alert), go_to))
 
     def action_zoom(self) -> None:
         self.toggle_class("-zoomed")

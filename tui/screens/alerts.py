@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from msgspec.structs import replace as replace_fields
 from textual import on
 from textual.containers import Horizontal
 from textual.content import Content
@@ -16,9 +15,9 @@ from textual.widgets import Static
 
 from detector.alert import Alert
 from tui import format, safe
-from tui.filter import ALERT_FIELDS
+from tui.filter import ALERT_FIELDS, parse
 from tui.job import Job
-from tui.keymap import FIND, LIVE, MOVE, key
+from tui.keymap import FIND, LIVE, MOVE, OPEN, key
 from tui.screens.alert_columns import COLUMNS, ORDERS
 from tui.screens.alert_panes import rare_regions
 from tui.screens.alert_rows import NO_ROWS, AlertArranger, AlertRows, Wanted
@@ -27,8 +26,6 @@ from tui.screens.base import WIDE
 from tui.screens.query_line import QueryLine
 from tui.screens.sweep_rows import Folds
 from tui.screens.triage import TriageScreen
-from tui.session import View
-from tui.takeouts import Takeout, of_alerts
 from tui.widgets.line import Cell
 from tui.widgets.region_line import RegionLine
 from tui.widgets.row_list import RowList
@@ -45,6 +42,7 @@ class AlertsScreen(TriageScreen, ArrangedScreen[Alert, AlertRows]):
         key("alerts.reverse", "S", "reverse", "reverse", "Turn the order round", FIND),
         key("alerts.fold", "o", "fold", "fold sweep", "Make the alerts of a sweep one row, or unfold them", FIND),
         key("alerts.fold_all", "O", "fold_all", "fold all", "Unfold every sweep, or make each one row again", FIND),
+        key("board", "b", "board", "regions", "The regions by geography: how many, how usual", OPEN),
         key("alerts.follow", "F", "toggle_follow", "follow", "Stay on the first alert as new ones come", LIVE),
         key("alerts.pause", "P", "toggle_pause", "pause", "Hold the list still while reading goes on", LIVE),
         key("alerts.serious", "e", "serious(1)", "next serious", "Go to the next alert that is high or critical", MOVE),
@@ -52,7 +50,6 @@ class AlertsScreen(TriageScreen, ArrangedScreen[Alert, AlertRows]):
             "Go to the previous alert that is high or critical", MOVE),
     ]
 
-    area = "alerts"
     fields = ALERT_FIELDS
 
     def __init__(self) -> None:
@@ -111,8 +108,6 @@ class AlertsScreen(TriageScreen, ArrangedScreen[Alert, AlertRows]):
             self._go_when_there = ""
         self._show_counts()
         self._show_spark(result.times)
-        if self.hunt.picture.loaded and bool(result.total) == bool(self.hunt.picture.alerts):
-            self.rows_are_here()
         self._show_highlighted()
 
     def wish(self) -> object:
@@ -187,10 +182,9 @@ class AlertsScreen(TriageScreen, ArrangedScreen[Alert, AlertRows]):
     # --- what is done
 
     def targets(self) -> list[Alert]:
-        return [member for alert in self.meant() for member in self._seen.members(alert)]
-
-    def takeouts_of(self, rows: Sequence[Alert]) -> Sequence[Takeout]:
-        return of_alerts([member for alert in rows for member in self._seen.members(alert)])
+        marks = self.row_list.marks or {self.row_list.cursor_key}
+        rows = zip(self.row_list.keys, self.row_list.rows, strict=True)
+        return [member for key, alert in rows if key in marks for member in self._seen.members(alert)]
 
     def at_cursor(self) -> Alert | None:
         return self.row_list.cursor_row
@@ -198,34 +192,14 @@ class AlertsScreen(TriageScreen, ArrangedScreen[Alert, AlertRows]):
     def decided(self) -> None:
         self.row_list.marks = ()
 
-    @property
-    def view(self) -> View:
-        left = super().view
-        return self._left or replace_fields(left, order=self._order.column, reversed=self._reversed,
-                                            hidden=self._show_hidden, unfolded=self._folds.unfolded)
-
-    def take_up(self, left: View) -> None:
-        super().take_up(left)
-        self._order = next((order for order in ORDERS if order.column == left.order), ORDERS[0])
-        self._reversed, self._show_hidden = left.reversed, left.hidden
-        if left.unfolded:
-            self._folds = self._folds.turn_all()
-
-    def rows_are_here(self) -> None:
-        super().rows_are_here()
-        self.hunt.desk.take_up(self.hunt)
-
     @on(RowList.Opened)
     def _open(self) -> None:
-        alert = self.row_list.cursor_row
-        if alert is not None:
-            self.open_alert(alert.alert_id)
-
-    def open_alert(self, alert_id: str, pane: str = "calls") -> None:
         from tui.screens.alert import AlertScreen
 
-        order = [member.alert_id for row in self.row_list.rows for member in self._seen.members(row)]
-        self.app.push_screen(AlertScreen(alert_id, order, moved=self._go_to, pane=pane))
+        alert = self.row_list.cursor_row
+        if alert is not None:
+            order = [member.alert_id for row in self.row_list.rows for member in self._seen.members(row)]
+            self.app.push_screen(AlertScreen(alert.alert_id, order, moved=self._go_to))
 
     def _go_to(self, alert_id: str) -> None:
         if alert := self.hunt.picture.alerts.get(alert_id):
@@ -253,6 +227,15 @@ class AlertsScreen(TriageScreen, ArrangedScreen[Alert, AlertRows]):
     def rearrange(self) -> None:
         self.paused = False
         super().rearrange()
+
+    def action_board(self) -> None:
+        from tui.screens.board import BoardScreen, of_alerts
+
+        def narrow_to(region: str) -> None:
+            self._narrow(parse(f'region:"{region}"', self.fields))
+
+        alerts = list(self._seen.matching.values())
+        self.app.push_screen(BoardScreen(("Alerts",), lambda: of_alerts(self.hunt.store, alerts), narrow_to))
 
     def action_toggle_hidden(self) -> None:
         self._show_hidden = not self._show_hidden

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 from textual import on
@@ -12,16 +12,14 @@ from textual.content import Content
 from tui import format, safe
 from tui.filter import Fields, Filter, FilterError, parse
 from tui.keymap import FIND, MOVE, key
+from tui.screens.base import HuntScreen
 from tui.screens.query_line import QueryLine
-from tui.screens.taking import TakingScreen
-from tui.session import View
-from tui.takeouts import Takeout, lines
 from tui.widgets.row_list import RowList
 
 R = TypeVar("R")
 
 
-class SearchScreen(TakingScreen):
+class SearchScreen(HuntScreen):
     """``/`` searches in ``searched_list()``. The body must hold a QueryLine."""
 
     BINDINGS = [
@@ -127,46 +125,12 @@ class ListScreen(SearchScreen, Generic[R]):
 
     fields: Fields[R]
 
-    area = ""
-    """The area that this is the first screen of: it is then left and taken up with the session."""
-
     def __init__(self) -> None:
         super().__init__()
-        self._left: View | None = None
         self.filter: Filter[R] = parse("", self.fields)
         self._filter_before = self.filter
         self.matched = (0, 0)
         """How many rows the filter lets through, of how many."""
-
-    def on_mount(self) -> None:
-        if left := self.hunt.desk.view(self.area):
-            self._left = left
-            self.take_up(left)
-        super().on_mount()
-
-    @property
-    def view(self) -> View:
-        """How the list is now, or how it was left where it is not there yet."""
-        rows = self.row_list
-        return self._left or View(filter=self.filter.text, cursor=rows.cursor_key, marks=sorted(rows.marks))
-
-    def take_up(self, left: View) -> None:
-        """Go on with how the list was left: all but the cursor and the marks, for which the rows must be there."""
-        try:
-            self.filter = parse(left.filter, self.fields)
-        except FilterError as error:
-            self.hunt.say(f"The filter that was left, {left.filter}, is not taken up: {error}", severity="warning")
-
-    def rows_are_here(self) -> None:
-        """The rows have been shown as they are in the state."""
-        if (left := self._left) is None:
-            return
-        self._left = None
-        if left.cursor is not None:
-            self.row_list.move_to(left.cursor)
-        self.row_list.marks = left.marks
-        if gone := len(left.marks) - len(self.row_list.marks):
-            self.hunt.say(f"{format.plural(gone, 'row')} that had a mark when you left cannot be seen any more")
 
     @property
     def row_list(self) -> RowList[R]:
@@ -174,20 +138,6 @@ class ListScreen(SearchScreen, Generic[R]):
 
     def searched_list(self) -> RowList[Any]:
         return self.row_list
-
-    def meant(self) -> list[R]:
-        """The rows that what is done applies to: the marked ones, or the one under the cursor."""
-        listed = self.row_list
-        meant = listed.marks or {listed.cursor_key}
-        return [row for key, row in zip(listed.keys, listed.rows, strict=True) if key in meant]
-
-    def takeouts(self) -> Sequence[Takeout]:
-        rows = self.meant()
-        return [lines(map(self.row_list.line, rows)), *self.takeouts_of(rows)] if rows else []
-
-    def takeouts_of(self, rows: Sequence[R]) -> Sequence[Takeout]:
-        """What these rows can give beside their lines."""
-        raise NotImplementedError
 
     def narrowed(self, rows: Iterable[R]) -> list[R]:
         """The rows that the filter lets through."""

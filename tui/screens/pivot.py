@@ -39,7 +39,6 @@ from tui.screens.pivot_rows import (
     under_questions,
 )
 from tui.screens.query_line import QueryLine
-from tui.takeouts import Takeout, of_events
 from tui.widgets.line import Cell
 from tui.widgets.row_list import RowList
 
@@ -197,10 +196,6 @@ class PivotScreen(ListScreen[Row]):
         self.hunt.say(event.reason, severity="error")
 
     # --- what is done
-
-    def takeouts_of(self, rows: Sequence[Row]) -> Sequence[Takeout]:
-        calls = {row.event: row.raw for row in rows if not isinstance(row, Head)}
-        return of_events(list(calls), calls.__getitem__) if calls else []
 
     def action_back(self) -> None:
         if self._state == "reading" and not self._stop.is_set():

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from textual import work
 from textual.content import Content
 
-from detector.record import format_time
 from detector.store import Quarantined, StateError
 from tui import format
 from tui.keymap import LIVE, TRIAGE, key
@@ -25,7 +24,6 @@ from tui.screens.source_rows import (
     whole,
 )
 from tui.screens.state_list import StateListScreen
-from tui.takeouts import Takeout, as_json, values
 from tui.widgets.columns import Column
 
 
@@ -36,7 +34,6 @@ class SourcesScreen(StateListScreen[SourceRow]):
             show=True),
     ]
 
-    area = "sources"
     fields = FIELDS
 
     def place(self) -> str:
@@ -83,11 +80,6 @@ class SourcesScreen(StateListScreen[SourceRow]):
         yield Content("")
         yield from problem_lines([*map(str, rules.problems), *picture.problems])
 
-    def takeouts_of(self, rows: Sequence[SourceRow]) -> Sequence[Takeout]:
-        told = [{"kind": row.kind, "state": row.state, "source": row.what, "files": row.files, "bytes": row.bytes,
-                 "newest": None if row.newest is None else format_time(row.newest)} for row in rows]
-        return [as_json(told), *values("f", "source", (row.what for row in rows))]
-
     def action_retry(self) -> None:
         self._decide(self.hunt.store.retry, "Read again with the next sweep")
 
@@ -95,7 +87,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
         self._decide(self.hunt.store.ignore, "Counted as skipped from now on, unless it changes")
 
     def _decide(self, decide: Callable[[Sequence[str]], None], said: str) -> None:
-        paths = [row.about.path for row in self.meant() if isinstance(row.about, Quarantined)]
+        paths = [row.about.path for row in self.targets() if isinstance(row.about, Quarantined)]
         if not paths:
             self.hunt.say("This is no file of the quarantine: those say “error”", severity="warning")
         elif self.hunt.may_write():

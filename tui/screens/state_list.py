@@ -90,8 +90,6 @@ class StateListScreen(ListScreen[R], Generic[R]):
         self.row_list.empty = "Asking the state…" if self._rows is None else \
             "Nothing matches the filter.\nesc clears it." if self.filter else self.empty
         self.row_list.show(self.narrowed(self._rows or ()))
-        if self._rows is not None:
-            self.rows_are_here()
         self.refresh_query()
         self._show_entry()
 
@@ -108,3 +106,8 @@ class StateListScreen(ListScreen[R], Generic[R]):
     @on(RowList.Opened)
     def _read_entry(self) -> None:
         self.query_one(Reader).focus()
+
+    def targets(self) -> list[R]:
+        """The marked rows, or the one under the cursor."""
+        marks = self.row_list.marks or {self.row_list.cursor_key}
+        return [row for row in self.row_list.rows if self.row_key(row) in marks]

@@ -20,7 +20,6 @@ from tui.screens.forms.confirm import Confirm
 from tui.screens.lists import ListScreen
 from tui.screens.query_line import QueryLine
 from tui.screens.reader import Reader
-from tui.takeouts import Takeout, of_suppressions
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
 
@@ -35,7 +34,6 @@ class SuppressionsScreen(ListScreen[Suppression]):
         key("suppression.lift", "u", "lift", "lift", "End it now: what it hid comes back", TRIAGE, show=True),
     ]
 
-    area = "suppressions"
     fields = SUPPRESSION_FIELDS
 
     def place(self) -> str:
@@ -73,8 +71,6 @@ class SuppressionsScreen(ListScreen[Suppression]):
         entries = self.narrowed(self.hunt.picture.suppressions)
         self.row_list.empty = "No suppression matches the filter.\nesc clears it." if self.filter else EMPTY
         self.row_list.show(entries)
-        if self.hunt.picture.loaded:
-            self.rows_are_here()
         self.refresh_query()
         self._show_entry()
 
@@ -148,10 +144,9 @@ class SuppressionsScreen(ListScreen[Suppression]):
         self.app.push_screen(Confirm(f"Lift {what}? What it hides comes back into the list.", "lift"), answered)
 
     def _targets(self) -> list[Suppression]:
-        return [entry for entry in self.meant() if entry.active(self.hunt.now())]
-
-    def takeouts_of(self, rows: Sequence[Suppression]) -> Sequence[Takeout]:
-        return of_suppressions(rows)
+        marks = self.row_list.marks or {self.row_list.cursor_key}
+        return [entry for entry in self.row_list.rows
+                if entry.suppression_id in marks and entry.active(self.hunt.now())]
 
     @work
     async def _lift(self, entries: Sequence[Suppression]) -> None:

@@ -14,7 +14,7 @@ from textual.style import Style
 
 from tui import safe
 from tui.widgets.columns import GAP, Column, fit
-from tui.widgets.line import Piece, content, hits, pieces, plain, strip, style_of
+from tui.widgets.line import Piece, content, hits, pieces, strip, style_of
 from tui.widgets.line_scroll import LineScroll
 
 R = TypeVar("R")
@@ -109,10 +109,6 @@ class RowView(LineScroll, Generic[R]):
     def cursor_index(self) -> int | None:
         """The cursor's place in display order, from 0."""
         return self._cursor if self._keys else None
-
-    def line(self, row: R) -> str:
-        """The row as one line of text that can be seen: every column, whether it is in view or not."""
-        return "  ".join(filter(None, (plain(column.cell(row)) for column in self._columns)))
 
     def show_sort(self, column: str | None, descending: bool = False) -> None:
         """Say in the column titles by which column (its key) the rows are sorted; the caller sorts them."""
