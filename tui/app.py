@@ -21,7 +21,7 @@ from textual.signal import Signal
 
 from tui import appearance, safe, times
 from tui.keymap import APP, OPEN, KeysProvider, key
-from tui.messages import Arrived, IngestStopped, IsOpen, Loaded, NotOpened, Unreadable
+from tui.messages import Arrived, IngestStopped, IsOpen, NotOpened
 from tui.opening import Opening, OpeningScreen
 from tui.theme import LABELS, THEMES
 
@@ -107,11 +107,7 @@ class HuntApp(App[None]):
         self._pipeline: Pipeline | None = None
         self._stop = threading.Event()
         self._taken_at = float("-inf")
-        self._reading = False
-        self._read_again = False
-        self._version = -1
         self._loading_rules = False
-        self._expiry: float | None = None
         for theme in THEMES.values():
             self.register_theme(theme)
         self.theme = THEMES["ansi" if self.no_color else appearance.at_start(self.console.color_system)].name
@@ -143,10 +139,13 @@ class HuntApp(App[None]):
         from tui import format
         from tui.decisions import Decisions
         from tui.picture import Inbox, Picture
+        from tui.state_reader import StateReader
 
         self.store, self.rules, self._pipeline = event.opened.store, event.opened.rules, event.opened.pipeline
         self.picture, self._inbox = Picture(), Inbox()
-        self.decisions = Decisions(self.store, self.picture, changed=self._publish, reload=self.reload)
+        self._reader = StateReader(self, self.store, self.picture, changed=self._publish, failed=self._unreadable,
+                                   now=self.now)
+        self.decisions = Decisions(self.store, self.picture, changed=self._publish, rejudge=self._reader.rejudge)
         self.switch_mode("alerts")
         self.reload()
         self.set_interval(_TICK_SECONDS, self.tick)
@@ -207,9 +206,11 @@ class HuntApp(App[None]):
         from tui import format
 
         self._taken_at = time.monotonic()
-        update = self._inbox.take()
+        update, more = self._inbox.take()
         if update is None:
             return
+        if more:
+            self.post_message(Arrived())
         before = self.picture.unread
         self.picture.update(update, self.now())
         if self.picture.unread > before:
@@ -225,44 +226,14 @@ class HuntApp(App[None]):
         self._publish()
 
     def reload(self) -> None:
-        """Read the store again, in a thread; one at a time."""
-        if self._reading:
-            self._read_again = True
-            return
-        self._reading = True
-        self.picture.expect_snapshot()
-        self._read_store()
+        """Read the store again."""
+        self._reader.reload()
 
-    @work(thread=True, group="store", exit_on_error=False)
-    def _read_store(self) -> None:
-        from detector.store import StateError
-        from tui.picture import Snapshot
-
-        try:
-            self.post_message(Loaded(Snapshot.read(self.store)))
-        except StateError as error:
-            self.post_message(Unreadable(str(error)))
-
-    @on(Loaded)
-    def _loaded(self, event: Loaded) -> None:
-        self.picture.load(event.snapshot)
-        self._expiry = self.picture.next_expiry(self.now())
-        self._finish_reading()
-        self._publish()
-
-    @on(Unreadable)
-    def _unreadable(self, event: Unreadable) -> None:
-        self.say(event.reason, severity="error")
+    def _unreadable(self, reason: str) -> None:
+        self.say(reason, severity="error")
         if not self.picture.loaded:
-            self.picture.error = event.reason  # there is nothing to show but this
+            self.picture.error = reason  # there is nothing to show but this
             self._publish()
-        self._finish_reading()
-
-    def _finish_reading(self) -> None:
-        self._reading = False
-        if self._read_again:
-            self._read_again = False
-            self.reload()
 
     def tick(self) -> None:
         """Once a second: the lag grows, suppressions expire, another trailhound may have written."""
@@ -270,23 +241,9 @@ class HuntApp(App[None]):
 
         if not self.is_running:
             return  # the last timers still fire while the screens are being taken down
-        if self._expiry is not None and self._expiry <= self.now():
-            self._expiry = None
-            self.reload()
-        elif self.store.read_only and not self._reading and self._written_elsewhere():
-            self.reload()
+        self._reader.tick()
         if isinstance(self.screen, HuntScreen):
             self.screen.tick()
-
-    def _written_elsewhere(self) -> bool:
-        from detector.store import StateError
-
-        before = self._version
-        try:
-            self._version = self.store.version()
-        except StateError as error:
-            self.say(str(error), severity="error")
-        return before != self._version
 
     def _publish(self) -> None:
         self.changed.publish(None)

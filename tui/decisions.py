@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class Decisions:
-    """``changed`` is called on the event loop after the picture has taken a result; ``reload`` reads the store again,
-    where the result may bear on any number of alerts."""
+    """``changed`` is called on the event loop after the picture has taken a result; ``rejudge`` where suppressions are
+    others than before, which may bear on any number of alerts."""
 
     def __init__(
-        self, store: Store, picture: Picture, *, changed: Callable[[], None], reload: Callable[[], None]
+        self, store: Store, picture: Picture, *, changed: Callable[[], None], rejudge: Callable[[], None]
     ) -> None:
         self._store = store
         self._picture = picture
         self._changed = changed
-        self._reload = reload
+        self._rejudge = rejudge
         self._undoable: list[dict[Status, list[str]]] = []
 
     async def set_status(self, alert_ids: Sequence[str], status: Status) -> None:
@@ -74,5 +74,5 @@ class Decisions:
     def _hid(self, suppression: Suppression) -> Suppression:
         self._picture.put_suppression(suppression)
         self._changed()
-        self._reload()
+        self._rejudge()
         return suppression

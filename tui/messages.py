@@ -8,7 +8,6 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from tui.opening import Opened
-    from tui.picture import Snapshot
 
 
 class IsOpen(Message):
@@ -29,22 +28,6 @@ class NotOpened(Message):
 
 class Arrived(Message):
     """The pipeline's worker has put something into the inbox."""
-
-
-class Loaded(Message):
-    """The store was read, as a whole."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        super().__init__()
-        self.snapshot = snapshot
-
-
-class Unreadable(Message):
-    """The store could not be read; ``reason`` is one line."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__()
-        self.reason = reason
 
 
 class IngestStopped(Message):

@@ -31,7 +31,7 @@ class Changes(msgspec.Struct, frozen=True):
     withdrawn: tuple[str, ...] = ()
 
 
-_ALERT = ("SELECT content, revision, settled, coalesce(status, 'open'), supersedes, context "
+_ALERT = ("SELECT content, revision, settled, coalesce(status, 'open'), supersedes, context, start, a.rowid "
           "FROM alert a LEFT JOIN status USING (alert_id)")
 FROM_EVENT = "FROM event e JOIN file f USING (file_id)"
 _HIT = ("SELECT e.body, f.path, e.offset, e.place, h.inputs, h.bucket FROM hit h JOIN event e USING (identity) "
@@ -56,6 +56,17 @@ class Alerts(State):
     def alerts(self) -> list[Alert]:
         """All alerts, suppressed and closed ones too, the newest window first."""
         return self._assembled(self._rows(f"{_ALERT} ORDER BY start DESC, a.alert_id"))
+
+    def alert_batches(self, size: int = 1_000) -> Iterator[list[Alert]]:
+        """All alerts, the newest window first, ``size`` at a time, so that nobody need hold or wait for all of them.
+
+        Each batch is as the state is when it is read.
+        """
+        last = (1 << 62, 0)
+        while rows := self._rows(f"{_ALERT} WHERE (start, a.rowid) < (?, ?) ORDER BY start DESC, a.rowid DESC LIMIT ?",
+                                 *last, size):
+            last = rows[-1][-2:]
+            yield self._assembled(rows)
 
     def alert(self, alert_id: str) -> Alert | None:
         found = self._assembled(self._rows(f"{_ALERT} WHERE a.alert_id = ?", alert_id))
@@ -101,7 +112,7 @@ class Alerts(State):
         now = self._clock()
         active = [suppression for suppression in self._suppressions() if suppression.active(now)]
         found = []
-        for content, revision, settled, status, supersedes, context in rows:
+        for content, revision, settled, status, supersedes, context, *_ in rows:
             alert = _content.decode(content)
             known = _context.decode(context) if context else _UNKNOWN
             alert = msgspec.structs.replace(

@@ -53,12 +53,22 @@ def test_a_store_that_cannot_be_read_is_one_line(hunt: Hunt, monkeypatch: pytest
         def torn() -> None:
             raise StateError("hunt.db: malformed: move it away")
 
-        monkeypatch.setattr(hunt.store, "alerts", torn)
+        monkeypatch.setattr(hunt.store, "alert_batches", torn)
         app.reload()
         await until(pilot, lambda: said(app) == "hunt.db: malformed: move it away")
         assert len(app.screen.query_one(RowList).rows) == 4
 
     hunt.play(journey)
+
+
+def test_the_store_is_read_in_parts_the_newest_first(hunt: Hunt) -> None:
+    for size in (1, 3, 4, 1_000):
+        parts = list(hunt.store.alert_batches(size))
+        assert [one.window.start for part in parts for one in part if one.window] == \
+            [one.window.start for one in hunt.store.alerts() if one.window]
+        held = {one.alert_id: one for one in hunt.store.alerts()}
+        assert {one.alert_id: one for part in parts for one in part} == held
+        assert all(len(part) == size for part in parts[:-1])
 
 
 def test_a_second_app_on_the_state_looks_on(tmp_path: Path) -> None:
