@@ -15,6 +15,7 @@ from benchmarks.app import app
 from benchmarks.investigation import investigation
 from benchmarks.latency import latency
 from benchmarks.memory import memory
+from benchmarks.pivots import pivots
 from benchmarks.report import Budget, Report, budget_table
 from benchmarks.rules import rules
 from benchmarks.scale import FULL, QUICK, Scale
@@ -24,7 +25,8 @@ from benchmarks.throughput import large, lines, small
 from benchmarks.tree import tree
 
 BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
-    it.__name__: it for it in (startup, large, small, lines, rules, investigation, stages, memory, latency, tree, app)}
+    it.__name__: it for it in (
+        startup, large, small, lines, rules, investigation, stages, memory, pivots, latency, tree, app)}
 
 
 def main(arguments: list[str]) -> int:
