@@ -24,6 +24,9 @@ Mode = Literal["tumbling", "sliding"]
 Status = Literal["open", "acknowledged", "closed"]
 STATUSES: tuple[Status, ...] = ("open", "acknowledged", "closed")
 
+SEVERITIES = ("low", "medium", "high", "critical")
+"""From the least to the gravest."""
+
 
 class Position(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
     """Where a record lies: the file, the byte offset (decompressed) of the chunk it was read with, its place there."""
@@ -172,6 +175,9 @@ class Facets(msgspec.Struct, frozen=True):
         )
 
 
+_NETWORK_COLUMN = "source_as_organization_name"
+
+
 class Alert(msgspec.Struct, frozen=True):
     """One finding of one rule. ``window`` is None for a rule that only filters (one alert an event)."""
 
@@ -205,6 +211,14 @@ class Alert(msgspec.Struct, frozen=True):
     @property
     def account(self) -> str:
         return self.facets.accounts[0] if self.facets.accounts else ""
+
+    @property
+    def networks(self) -> list[str]:
+        """The AS organizations that the rule's query returned, where it returns them and a database was given."""
+        for name, value in self.columns.items():
+            if _NETWORK_COLUMN in name and value:
+                return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+        return []
 
     @property
     def span(self) -> int:

@@ -21,6 +21,14 @@ RAN, FAILED, MISUSED, FOUND = 0, 1, 2, 10
 class Failure(Exception):
     """A command cannot go on; one line says what happened and what to do."""
 
+    status = FAILED
+
+
+class Misuse(Failure):
+    """What was asked for makes no sense; nothing was done."""
+
+    status = MISUSED
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -48,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from detector.visible import visible
 
         print(f"trailhound: {visible(str(error))}", file=sys.stderr)
-        return FAILED
+        return error.status if isinstance(error, Failure) else FAILED
 
 
 def _is_expected(error: Exception) -> bool:
@@ -103,6 +111,7 @@ def _commands() -> argparse.ArgumentParser:
     scan.add_argument("--until", metavar="T", help="only alerts with an event before this time; trail files delivered "
                                                    "over a day after it are not read")
     scan.add_argument("--now", metavar="T", help="take this for the present time")
+    _filter(scan)
     scan.add_argument("--jobs", type=_count, metavar="N", help="processes that read (default: as many as help)")
     scan.add_argument("--exit-code", action="store_true", help=f"exit with {FOUND} when there are alerts")
     _searching(scan)
@@ -113,6 +122,7 @@ def _commands() -> argparse.ArgumentParser:
                                description="Read and watch: print an alert when it appears and at every revision.")
     tail.add_argument("sources", nargs="+", metavar="SOURCE", help=_SOURCES)
     tail.add_argument("--format", choices=("jsonl",), default="jsonl")
+    _filter(tail)
     _searching(tail)
     _state(tail)
     tail.set_defaults(module="tail")
@@ -127,6 +137,7 @@ def _commands() -> argparse.ArgumentParser:
     export.add_argument("--format", choices=("md", "jsonl", "csv"), default="md")
     export.add_argument("-o", "--output", metavar="FILE", help="write here, readable only by you (default: stdout)")
     export.add_argument("--alert", metavar="ID", help="only the notes of one alert")
+    _filter(export)
     _state(export)
     export.set_defaults(module="log")
 
@@ -192,6 +203,7 @@ def _pivot(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--order", choices=("found", "time", "guide"), default="found",
                         help="as found, nearest files first; by time; or under the guide's questions")
     parser.add_argument("--format", choices=("table", "jsonl"), default="table")
+    _filter(parser)
     _searching(parser)
     _state(parser)
     parser.set_defaults(module="pivot")
@@ -225,6 +237,11 @@ def _suppress(parser: argparse.ArgumentParser) -> None:
     for action, name in ((add, "add"), (listing, "list"), (lift, "lift")):
         _state(action)
         action.set_defaults(module="suppress", action=name)
+
+
+def _filter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--filter", metavar="FILTER", default="",
+                        help="only what it lets through, as the app's filter does: 'severity>=high last 2h'")
 
 
 def _searching(parser: argparse.ArgumentParser) -> None:

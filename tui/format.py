@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from detector.alert import Alert, Event, Flag
 from detector.baseline import first_seen
 from detector.risk import in_words
+from detector.short import FLAG_WORDS, short_arn
 from detector.tells import tells
 from tui import times
 
@@ -19,30 +20,6 @@ if TYPE_CHECKING:
     from detector.rules import Rule
 
 GLYPHS = {"critical": "◆", "high": "▲", "medium": "●", "low": "·"}
-SEVERITIES = ("low", "medium", "high", "critical")
-
-FLAG_WORDS = {
-    "first-seen-principal": "new",
-    "caller-identity": "whoami",
-    "discovery-burst": "burst",
-    "other-enumeration": "enum",
-    "snapshot": "snap",
-    "image-export": "image",
-    "access-key": "key",
-    "role-assumption": "role",
-    "iam-change": "iam",
-    "s3-write": "s3-write",
-    "s3-egress": "s3-out",
-    "unused-region": "rare",
-    "denied-calls": "denied",
-    "tool-tell": "tool",
-    "instance-start": "run",
-    "session-start": "session",
-}
-
-_NETWORK_COLUMN = "source_as_organization_name"
-
-
 def count(number: int) -> str:
     return f"{number:,}"
 
@@ -56,13 +33,6 @@ def plural(number: int, noun: str) -> str:
 
 def severity(word: str) -> str:
     return f"{GLYPHS.get(word, ' ')} {word}"
-
-
-def short_arn(arn: str) -> str:
-    """An ARN without what every row repeats: ``user/ci-deploy``, ``role/app/i-0a1``, ``root``."""
-    parts = arn.split(":", 5)
-    resource = parts[-1] if parts[0] == "arn" and len(parts) == 6 else arn
-    return "role/" + resource.removeprefix("assumed-role/") if resource.startswith("assumed-role/") else resource
 
 
 def principal(alert: Alert) -> str:
@@ -111,10 +81,7 @@ def agents(alert: Alert) -> str:
 
 def network(alert: Alert) -> str:
     """The AS organizations that the rule's query returned, where it returns them and a database was given."""
-    for name, value in alert.columns.items():
-        if _NETWORK_COLUMN in name and value:
-            return listed([str(item) for item in value]) if isinstance(value, list) else str(value)
-    return "–"
+    return listed(alert.networks)
 
 
 def flag_words(flags: Sequence[Flag]) -> str:

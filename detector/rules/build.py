@@ -9,8 +9,9 @@ from typing import Any
 from lark import Token, Transformer, Tree, UnexpectedCharacters, UnexpectedInput, UnexpectedToken, v_args
 from lark.tree import Meta
 
+from detector.nearest import nearest
 from detector.rules import kql, syntax
-from detector.rules.errors import EsqlError, Span, nearest
+from detector.rules.errors import EsqlError, Span
 
 COMMANDS = ("where", "eval", "keep", "drop", "rename", "stats", "inlinestats", "sort", "limit", "mv_expand",
             "dissect", "grok")

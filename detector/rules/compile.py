@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from detector import values
+from detector.nearest import nearest
 from detector.rules import syntax
 from detector.rules.aggregates import AGGREGATES
 from detector.rules.constants import literal, taken_as, timespan
-from detector.rules.errors import EsqlError, nearest
+from detector.rules.errors import EsqlError
 from detector.rules.functions import FUNCTIONS, UNSUPPORTED
 from detector.rules.holds import holds
 from detector.rules.lift import applied, lifted, one

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from detector import values
+from detector.nearest import nearest
 from detector.rules import syntax
-from detector.rules.errors import EsqlError, Span, nearest
+from detector.rules.errors import EsqlError, Span
 from detector.rules.scope import Code, constant
 from detector.rules.spans import DURATIONS, PERIODS, Timespan
 from detector.values import SPANS

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from detector.visible import visible
@@ -39,9 +37,3 @@ class EsqlError(Exception):
 def too_deep() -> EsqlError:
     """What a RecursionError means that a query brings about."""
     return EsqlError(Span(1, 1, 0, 0), "the query is nested too deeply")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``"; did you mean X?"``, or nothing where no known name is near."""
-    found = difflib.get_close_matches(name.lower(), by_lower := {k.lower(): k for k in known}, n=1, cutoff=0.7)
-    return f"; did you mean {by_lower[found[0]]}?" if found else ""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from detector.rules.errors import nearest
+from detector.nearest import nearest
 from detector.values import Type, converted_number
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"

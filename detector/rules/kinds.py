@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from detector.ecs import Fields
+from detector.nearest import nearest
 from detector.rules import bounds, kql, syntax
-from detector.rules.errors import EsqlError, Span, nearest
+from detector.rules.errors import EsqlError, Span
 from detector.rules.metadata import Metadata, RuleError
 from detector.rules.plan import planned, reads_cloudtrail
 from detector.rules.query import Query

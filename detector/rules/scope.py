@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from detector.ecs import Fields
-from detector.rules.errors import EsqlError, Span, nearest
+from detector.nearest import nearest
+from detector.rules.errors import EsqlError, Span
 from detector.values import Type
 
 Row = list[Any]

@@ -7,6 +7,7 @@ import pytest
 
 from detector.alert import Risk
 from detector.baseline import Baseline
+from detector.short import short_arn
 from tests.tui.build import START, alert
 from tui import format
 
@@ -22,7 +23,7 @@ from tui import format
     ("", ""),
 ])
 def test_an_arn_is_shortened_to_what_tells(arn: str, short: str) -> None:
-    assert format.short_arn(arn) == short
+    assert short_arn(arn) == short
 
 
 @pytest.mark.parametrize(("user_agent", "said"), [

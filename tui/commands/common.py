@@ -6,9 +6,11 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from detector import risk
 from detector.accounting import Accounting
+from detector.filter import Fields, Filter, FilterError, parse
 from detector.record import parse_time
 from detector.risk import RiskError, RiskTable
 from detector.rules import RuleSet, load
@@ -18,7 +20,9 @@ from detector.sources.source import NoSource, Source
 from detector.store import Store
 from detector.visible import visible
 from tui import config
-from tui.cli import Failure
+from tui.cli import Failure, Misuse
+
+R = TypeVar("R")
 
 
 def say(line: str) -> None:
@@ -67,6 +71,14 @@ def time_of(text: str | None, option: str) -> int | None:
     if (seconds := parse_time(text if len(text) > 10 else f"{text}T00:00:00Z")) is None:
         raise Failure(f"{option} {text}: no time: write it like 2026-03-01 or 2026-03-01T11:30:00Z")
     return seconds
+
+
+def filter_of(args: argparse.Namespace, fields: Fields[R], at: float) -> Filter[R]:
+    """What ``--filter`` lets through, its times read at ``at`` (epoch seconds); without it everything."""
+    try:
+        return parse(args.filter, fields, at)
+    except FilterError as error:
+        raise Misuse(f"--filter {args.filter}: {error}") from None
 
 
 def accounting_lines(sums: Accounting) -> list[str]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 
 from detector.export import export_notes
+from detector.filter.tables import NOTES
 from detector.store import Store
 from tui import config
 from tui.cli import RAN, Failure
-from tui.commands.common import say
+from tui.commands.common import filter_of, say
 
 
 def run(args: argparse.Namespace) -> int:
+    wanted = filter_of(args, NOTES, time.time())
     store = Store.open(config.state_path(args.db))
     try:
-        notes = store.notes(args.alert)
+        notes = list(filter(wanted, store.notes(args.alert)))
     finally:
         store.close()
     text = export_notes(notes, args.format)

@@ -15,6 +15,7 @@ from detector import pivot
 from detector.correlate import flagging_events
 from detector.ecs import fields
 from detector.export import event_object
+from detector.filter.tables import EVENTS
 from detector.guide import by_question
 from detector.huntlog import interval
 from detector.lineage import Lineage, Names
@@ -27,11 +28,12 @@ from detector.store import Store
 from detector.visible import visible
 from tui import config
 from tui.cli import RAN, Failure
-from tui.commands.common import left_out_lines, rules_of, say, sources_of, time_of
+from tui.commands.common import filter_of, left_out_lines, rules_of, say, sources_of, time_of
 
 
 def run(args: argparse.Namespace) -> int:
     wanted = _pivot(args)
+    passes = filter_of(args, EVENTS, wanted.end)
     rules = rules_of(args)
     files, close = _files(args, wanted)
     rows: list[Row] = []
@@ -42,11 +44,12 @@ def run(args: argparse.Namespace) -> int:
     try:
         for batch in pivot.run(wanted, files, flagging_events(rules)):
             last = batch.progress
-            found += len(batch.rows)
+            passing = list(filter(passes, batch.rows))
+            found += len(passing)
             if streaming:
-                print_rows(batch.rows)
+                print_rows(passing)
             else:
-                rows += batch.rows
+                rows += passing
             _narrate(last)
     finally:
         close()

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from detector.alert import Alert
 from detector.correlate import REACH
 from detector.export import export_alerts
+from detector.filter.tables import ALERTS
 from detector.integrity import integrity_alerts
 from detector.pipeline import Pipeline, Update
 from detector.rules import RuleSet
@@ -23,6 +24,7 @@ from tui.commands.common import (
     accounting_lines,
     completeness_lines,
     cost_lines,
+    filter_of,
     left_out_lines,
     risk_of,
     rules_of,
@@ -35,6 +37,7 @@ from tui.commands.common import (
 def run(args: argparse.Namespace) -> int:
     since, until = time_of(args.since, "--since"), time_of(args.until, "--until")
     now = time_of(args.now, "--now")
+    filter_of(args, ALERTS, time.time())  # one that makes no sense is refused before anything is read
     rules = rules_of(args)
     bounds = None if since is None and until is None else Bounds(since, until, rules.reach + REACH)
     with contextlib.ExitStack() as closing:
@@ -46,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
         pipeline.scan(_narrate)
         alerts = [alert for alert in (*reversed(store.alerts()), *integrity_alerts(store.integrity(final=True)))
                   if (since is None or alert.last_event >= since) and (until is None or alert.first_event < until)]
+        wanted = filter_of(args, ALERTS, now or store.newest() or time.time())
+        found, alerts = len(alerts), list(filter(wanted, alerts))
         if args.format == "table":
             sys.stdout.write(table(alerts))
         else:
@@ -53,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
         for line in (*completeness_lines(store, True), *left_out_lines(source), *accounting_lines(store.accounting()),
                      *cost_lines()):
             say(line)
-        say(f"{len(alerts):,} {'alert' if len(alerts) == 1 else 'alerts'}")
+        say(f"{len(alerts):,} of {found:,} alerts by --filter{''.join(f', {when}' for when in wanted.whens)}" if wanted
+            else f"{len(alerts):,} {'alert' if len(alerts) == 1 else 'alerts'}")
         for line in _warm_ups(rules, alerts):
             say(line)
     return FOUND if args.exit_code and alerts else RAN

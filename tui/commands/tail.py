@@ -6,17 +6,29 @@ import argparse
 import signal
 import sys
 import threading
+import time
 
 from detector.alert import Alert
 from detector.export import export_alerts
+from detector.filter.tables import ALERTS
 from detector.pipeline import Pipeline, Update
 from detector.store import ReadOnly, Store
 from tui import config
 from tui.cli import RAN
-from tui.commands.common import accounting_lines, completeness_lines, cost_lines, risk_of, rules_of, say, sources_of
+from tui.commands.common import (
+    accounting_lines,
+    completeness_lines,
+    cost_lines,
+    filter_of,
+    risk_of,
+    rules_of,
+    say,
+    sources_of,
+)
 
 
 def run(args: argparse.Namespace) -> int:
+    filter_of(args, ALERTS, time.time())  # one that makes no sense is refused before anything is read
     rules = rules_of(args)
     source = sources_of(args.sources, live=True)
     store = Store.open(config.state_path(args.db))
@@ -30,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
             say(problem)
         for name in update.withdrawn:
             say(f"withdrawn: alert {name}")
-        due = [alert for alert in update.alerts if printed.get(alert.alert_id) != _said(alert)]
+        wanted = filter_of(args, ALERTS, update.newest or time.time())
+        due = [alert for alert in update.alerts if wanted(alert) and printed.get(alert.alert_id) != _said(alert)]
         printed.update({alert.alert_id: _said(alert) for alert in due})
         sys.stdout.write(export_alerts(due, "jsonl"))
         sys.stdout.flush()

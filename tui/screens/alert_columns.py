@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.content import Content
 
-from detector.alert import Alert
+from detector.alert import SEVERITIES, Alert
 from tui import format, safe, times
 from tui.theme import SEVERITY_STYLE
 from tui.widgets.columns import Column
@@ -30,8 +30,9 @@ COLUMNS: tuple[Column[Alert], ...] = (
     Column("source", "source", 15, lambda alert: format.one_of(alert.facets.source_addresses, "source"), survive=8),
     Column("network", "network", 12, format.network, survive=12),
     Column("agent", "agent", 14, format.agents, survive=10),
-    Column("flags", "flags", 12, lambda alert: format.flag_words(alert.flags), survive=6, flex=True),
-    Column("state", "state", 5, format.state, survive=5),
+    Column("flags", "flags", 12, lambda alert: format.flag_words(alert.flags), survive=6, flex=True,
+           field="flag"),
+    Column("state", "state", 5, format.state, survive=5, field="status"),
 )
 
 
@@ -45,7 +46,7 @@ class Order:
     descending: bool = True
 
 
-_RANK = {word: place for place, word in enumerate(format.SEVERITIES)}
+_RANK = {word: place for place, word in enumerate(SEVERITIES)}
 
 ORDERS = (
     Order("time", "time, newest first", lambda alert: alert.first_event),

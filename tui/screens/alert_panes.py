@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from detector.alert import Alert, Event, Value
+from detector.short import short_arn
 from tui import format, safe, times
 from tui.screens.entry import Line, facts
 from tui.widgets.columns import Column
@@ -114,7 +115,7 @@ def summary(alert: Alert) -> list[Line]:
         ("principal", format.listed(facets.arns, 2)),
         ("identity", format.listed(facets.identity_types, 2)),
         ("account", format.listed(facets.accounts, 2)),
-        ("role", format.listed([format.short_arn(arn) for arn in facets.roles], 1) if facets.roles else ""),
+        ("role", format.listed([short_arn(arn) for arn in facets.roles], 1) if facets.roles else ""),
         ("keys", format.listed(facets.access_keys, 2)),
         ("source", format.listed(facets.source_addresses, 3)),
         ("network", format.network(alert)),

@@ -14,8 +14,9 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from detector.alert import Alert
+from detector.filter.tables import ALERTS
+from detector.filter.writing import written
 from tui import format, safe
-from tui.filter import ALERT_FIELDS, parse
 from tui.job import Job
 from tui.keymap import FIND, LIVE, MOVE, OPEN, key
 from tui.screens.alert_columns import COLUMNS, ORDERS
@@ -50,7 +51,7 @@ class AlertsScreen(TriageScreen, ArrangedScreen[Alert, AlertRows]):
             "Go to the previous alert that is high or critical", MOVE),
     ]
 
-    fields = ALERT_FIELDS
+    fields = ALERTS
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,10 +88,19 @@ class AlertsScreen(TriageScreen, ArrangedScreen[Alert, AlertRows]):
         """Whether rows must neither come nor move: the analyst paused the list, or is choosing among them."""
         return self.paused or bool(self.row_list.marks)
 
+    @property
+    def _shows_hidden(self) -> bool:
+        """Whether what is closed or suppressed is in the list: it was asked for, or the filter speaks of that."""
+        return self._show_hidden or not self.filter.names.isdisjoint(("status", "suppressed", "id"))
+
+    def candidates(self) -> Sequence[Alert]:
+        return self._seen.shown
+
     def arranging(self) -> tuple[int, Callable[[Job], AlertRows]]:
+        self.renew_filter()
         alerts = self.hunt.picture.alerts.copy()
         held = self.row_list.keys if self._holding and not self._asked else None
-        wanted = Wanted(alerts, _any if self._show_hidden else _open_to_see, self.filter or None, self._folds,
+        wanted = Wanted(alerts, _any if self._shows_hidden else _open_to_see, self.filter or None, self._folds,
                         self._order, self._reversed, held)
         return len(alerts), partial(self._arranger.arrange, wanted)
 
@@ -232,7 +242,7 @@ class AlertsScreen(TriageScreen, ArrangedScreen[Alert, AlertRows]):
         from tui.screens.board import BoardScreen, of_alerts
 
         def narrow_to(region: str) -> None:
-            self._narrow(parse(f'region:"{region}"', self.fields))
+            self.filter_by(f"region={written(region)}")
 
         alerts = list(self._seen.matching.values())
         self.app.push_screen(BoardScreen(("Alerts",), lambda: of_alerts(self.hunt.store, alerts), narrow_to))

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from textual import on, work
 from textual.message import Message
 
-from tui.filter import Filter
+from detector.filter import Filter
 from tui.job import GivenUp, Job
 from tui.screens.lists import ListScreen
 

@@ -8,9 +8,10 @@ from textual import on
 from textual.containers import Horizontal
 from textual.widget import Widget
 
+from detector.filter.tables import NOTES
 from detector.huntlog import Note
+from detector.short import short_arn
 from tui import format
-from tui.filter import NOTE_FIELDS
 from tui.keymap import OUT, TRIAGE, key
 from tui.screens.alert import AlertScreen
 from tui.screens.entry import Entry
@@ -24,9 +25,9 @@ from tui.widgets.row_list import RowList
 EMPTY = "No notes yet.\nc on an alert writes one, ! escalates;\neach keeps what the alert then knew."
 
 COLUMNS: tuple[Column[Note], ...] = (
-    Column("time", "written", 11, lambda note: format.minute(note.created), survive=0),
+    Column("time", "written", 11, lambda note: format.minute(note.created), survive=0, field="written"),
     Column("verdict", "verdict", 10, lambda note: verdict(note.words.verdict), survive=1),
-    Column("principal", "principal", 12, lambda note: format.short_arn(note.context.principal) or "no ARN", survive=2,
+    Column("principal", "principal", 12, lambda note: short_arn(note.context.principal) or "no ARN", survive=2,
            flex=True),
     Column("ticket", "ticket", 9, lambda note: note.words.ticket, survive=4),
     Column("owner", "owner", 8, lambda note: note.words.owner, survive=5),
@@ -40,10 +41,13 @@ class HuntLogScreen(ListScreen[Note]):
         key("note.export", "w", "export", "export", "Write notes to a file", OUT, show=True),
     ]
 
-    fields = NOTE_FIELDS
+    fields = NOTES
 
     def place(self) -> str:
         return "trailhound › Hunt log"
+
+    def reference(self) -> float:
+        return self.hunt.now()
 
     def body(self) -> Iterable[Widget]:
         with Horizontal(classes="halves"):

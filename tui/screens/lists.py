@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 from textual import on
 from textual.content import Content
 
+from detector.filter import Field, Fields, Filter, FilterError, parse, parse_so_far
+from detector.filter.completion import Completion, complete, present
+from detector.filter.writing import term, values_of
 from tui import format, safe
-from tui.filter import Fields, Filter, FilterError, parse
 from tui.keymap import FIND, MOVE, key
 from tui.screens.base import HuntScreen
 from tui.screens.query_line import QueryLine
 from tui.widgets.row_list import RowList
 
 R = TypeVar("R")
+
+_OPTION_CELLS = 48
 
 
 class SearchScreen(HuntScreen):
@@ -118,6 +122,13 @@ class ListScreen(SearchScreen, Generic[R]):
     BINDINGS = [
         key("filter", "f,backslash", "filter", "filter", "Show only what matches: words, field:value, !not", FIND,
             show=True),
+        key("filter.with", "equals_sign", "by_cell(True)", "only these", "Show only what shares a value of this row",
+            FIND),
+        key("filter.without", "minus", "by_cell(False)", "without these", "Hide what shares a value of this row", FIND),
+        key("column.previous", "h,left", "column(-1)", "column left", "Choose the column to the left, to filter by it",
+            MOVE),
+        key("column.next", "l,right", "column(1)", "column right", "Choose the column to the right, to filter by it",
+            MOVE),
         key("focus.next", "tab", "app.focus_next", "other half", "Go between the list and what it shows", MOVE),
         key("focus.previous", "shift+tab", "app.focus_previous", "other half back", "Go between them backwards", MOVE),
         key("mark.all", "asterisk", "mark_all", "mark all", "Mark every row that is shown", FIND),
@@ -127,8 +138,10 @@ class ListScreen(SearchScreen, Generic[R]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.filter: Filter[R] = parse("", self.fields)
+        self.filter: Filter[R] = Filter("", None)
         self._filter_before = self.filter
+        self._of: Sequence[R] = ()
+        self._present: dict[str, list[str]] = {}
         self.matched = (0, 0)
         """How many rows the filter lets through, of how many."""
 
@@ -139,16 +152,83 @@ class ListScreen(SearchScreen, Generic[R]):
     def searched_list(self) -> RowList[Any]:
         return self.row_list
 
+    def reference(self) -> float:
+        """What times in a filter are relative to: the newest record, for lists of what the logs tell."""
+        newest = self.hunt.picture.newest
+        return self.hunt.now() if newest is None else newest
+
     def narrowed(self, rows: Iterable[R]) -> list[R]:
         """The rows that the filter lets through."""
-        rows = list(rows)
+        self.renew_filter()
+        self._of = rows = list(rows)
         matching = [row for row in rows if self.filter(row)] if self.filter else rows
         self.matched = (len(matching), len(rows))
         return matching
 
+    def renew_filter(self) -> None:
+        """Read it again where its times are other ones by now."""
+        if self.filter.moves and self.filter.at != self.reference():
+            self.filter = self._parsed(self.filter.text)
+
+    def candidates(self) -> Sequence[R]:
+        """The rows that the filter is asked of: what they hold can be completed."""
+        return self._of
+
+    def _parsed(self, text: str) -> Filter[R]:
+        return parse(text, self.fields, self.reference())
+
     def action_filter(self) -> None:
         self._filter_before = self.filter
-        self.query_line.ask("filter", self.filter.text)
+        self._present.clear()
+        self.query_line.ask("filter", self.filter.text and self.filter.text + " ", self._completed)
+
+    def _completed(self, text: str) -> Completion:
+        def values(field: Field[R]) -> list[str]:
+            if field.name not in self._present:
+                self._present[field.name] = present(field, self.candidates())
+            return self._present[field.name]
+
+        return complete(text, self.fields, values)
+
+    def action_column(self, step: int) -> None:
+        self.row_list.step_column(step)
+
+    def action_by_cell(self, wanted: bool) -> None:
+        row, column = self.row_list.cursor_row, self.row_list.column
+        if row is None or not self.filterable(row):
+            return
+        field = self.fields.get(column.field or column.key) if column else None
+        if field is None:
+            self._by_menu(row, wanted)
+        else:
+            self._add_term(term(field, values_of(field, row), wanted))
+
+    def filterable(self, row: R) -> bool:  # noqa: ARG002
+        """Whether the row is one that a filter is asked of."""
+        return True
+
+    def _by_menu(self, row: R, wanted: bool) -> None:
+        from tui.screens.menu import Menu
+
+        terms = list(dict.fromkeys(
+            term(field, [value], wanted) for field in self.fields for value in values_of(field, row)))
+        options = [(each, safe.clip(safe.visible(each), _OPTION_CELLS)) for each in terms]
+
+        def narrow(chosen: str | None) -> None:
+            if chosen is not None:
+                self._add_term(chosen)
+
+        self.app.push_screen(Menu("Show only" if wanted else "Hide", options, terms[0]), narrow)
+
+    def _add_term(self, term: str) -> None:
+        try:
+            self.filter_by(self.filter.with_term(term))
+        except FilterError as error:  # a value may be of any length
+            self.hunt.say(f"Not filtered: {error}", severity="warning")
+
+    def filter_by(self, text: str) -> None:
+        """Put this filter in force, as if it had been typed. Raises FilterError."""
+        self._narrow(self._parsed(text))
 
     def action_mark_all(self) -> None:
         self.row_list.marks = self.row_list.keys
@@ -157,8 +237,7 @@ class ListScreen(SearchScreen, Generic[R]):
         if self._sought:
             self._seek("")
         elif self.filter:
-            self._narrow(parse("", self.fields))
-            self.query_line.state(None)
+            self.filter_by("")
         elif self.row_list.marks:
             self.row_list.marks = ()
         else:
@@ -167,8 +246,9 @@ class ListScreen(SearchScreen, Generic[R]):
     def query_typed(self, event: QueryLine.Changed) -> bool:
         if event.purpose == "find":
             return super().query_typed(event)
+        reading = parse if event.done else parse_so_far
         try:
-            self._narrow(parse(event.text, self.fields))
+            self._narrow(reading(event.text, self.fields, self.reference()))
         except FilterError as error:
             self._narrow(self._filter_before)
             self.query_line.complain(str(error))
@@ -186,7 +266,7 @@ class ListScreen(SearchScreen, Generic[R]):
         if self._sought or not self.filter:
             return super().query_state()
         return Content.assemble(("filter ", "$foreground-muted"), safe.text(self.filter.text), "  ", self._share(),
-                                ("   esc clears", "$foreground-muted"))
+                                (f"{self._when()}   esc clears", "$foreground-muted"))
 
     def refresh_query(self) -> None:
         """The numbers beside the filter may have changed."""
@@ -195,12 +275,16 @@ class ListScreen(SearchScreen, Generic[R]):
 
     def settle_progress(self) -> None:
         super().settle_progress()
-        if self.query_line.asking and self.query_line.text.strip() == self.filter.text:
+        if self.query_line.asking and self.query_line.purpose == "filter":
             self.query_line.message(self._share())
 
     def _share(self) -> Content:
         matching, of = self.matched
         return Content(f"{format.count(matching)} of {format.count(of)}").stylize("$foreground-muted")
+
+    def _when(self) -> str:
+        """Which times are meant, where they are relative."""
+        return "".join(f" · {when}" for when in self.filter.whens)
 
     def _narrow(self, filter: Filter[R]) -> None:
         self.filter = filter

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from detector.huntlog import Context, Note, Words
+from detector.short import short_arn
 from tui import format, safe
 from tui.screens.entry import Line, facts
 from tui.widgets.region_line import short_region
@@ -24,7 +25,7 @@ def verdict(word: str) -> Content:
 
 
 def _context(context: Context) -> Iterator[Line]:
-    yield safe.text(format.short_arn(context.principal) or "a caller without an ARN", "bold")
+    yield safe.text(short_arn(context.principal) or "a caller without an ARN", "bold")
     yield from facts(
         ("arn", context.principal),
         ("account", ", ".join(context.accounts)),

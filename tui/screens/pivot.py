@@ -15,17 +15,16 @@ from textual.widgets import Static
 from detector import pivot
 from detector.alert import Alert
 from detector.correlate import flagging_events
+from detector.filter.tables import EVENTS
 from detector.pivot import Pivot, Progress, Row
 from detector.search import Selector
 from detector.store import StateError
 from tui import format, safe
-from tui.filter import parse
 from tui.keymap import FIND, OPEN, key
 from tui.screens.crumbs import crumbs
 from tui.screens.lists import ListScreen
 from tui.screens.pivot_rows import (
     COLUMNS,
-    ROW_FIELDS,
     Head,
     Line,
     further,
@@ -35,7 +34,6 @@ from tui.screens.pivot_rows import (
     progress_line,
     reach,
     resized,
-    term,
     under_questions,
 )
 from tui.screens.query_line import QueryLine
@@ -54,17 +52,15 @@ class PivotScreen(ListScreen[Row]):
 
     BINDINGS = [
         key("pivot", "p", "further", "pivot", "Every call with a value of the call under the cursor", OPEN, show=True),
-        key("pivot.wider", "plus", "resize(1)", "wider", "Look further back and ahead", FIND, show=True),
-        key("pivot.narrower", "minus", "resize(-1)", "narrower", "Look less far back and ahead", FIND, show=True),
+        key("pivot.wider", "greater_than_sign,plus", "resize(1)", "wider", "Look further back and ahead", FIND,
+            show=True),
+        key("pivot.narrower", "less_than_sign", "resize(-1)", "narrower", "Look less far back and ahead", FIND,
+            show=True),
         key("pivot.group", "s", "group", "by question", "Group the calls by the guide's questions, or by time", FIND,
             show=True),
-        key("pivot.only", "equals_sign", "by_cell(True)", "only these", "Show only what shares a value of this call",
-            FIND),
-        key("pivot.without", "underscore", "by_cell(False)", "without these", "Hide what shares a value of this call",
-            FIND),
     ]
 
-    fields = ROW_FIELDS
+    fields = EVENTS
 
     class Found(Message):
         """What a reading, known by what stops it, has found since the last time. ``done``: it has come to its end."""
@@ -92,6 +88,13 @@ class PivotScreen(ListScreen[Row]):
         self._state = "reading"
         self._grouped = False
         self._folded: set[str] = set()
+
+    def reference(self) -> float:
+        """The end of what is asked for: times are about that, wherever the newest record is."""
+        return self._wanted.end
+
+    def filterable(self, row: Line) -> bool:
+        return isinstance(row, Row)
 
     # --- what is shown
 
@@ -138,7 +141,7 @@ class PivotScreen(ListScreen[Row]):
             return "No call matches the filter.\nesc clears it."
         if self._state == "reading":
             return "Reading the logs, the nearest files first …"
-        return "No such call in this span.\n+ looks further back and ahead."
+        return "No such call in this span.\n> looks further back and ahead."
 
     @on(RowList.Highlighted)
     def _highlighted(self) -> None:
@@ -188,7 +191,7 @@ class PivotScreen(ListScreen[Row]):
         if event.done:
             self._state = "stopped" if event.reading.is_set() else "done"
             if len(self._found) >= _MOST:
-                self.hunt.say(f"Stopped at {format.count(_MOST)} calls: - narrows the span", severity="warning")
+                self.hunt.say(f"Stopped at {format.count(_MOST)} calls: < narrows the span", severity="warning")
         self._changed()
 
     @on(Failed)
@@ -244,21 +247,6 @@ class PivotScreen(ListScreen[Row]):
     def _pivot(self, row: Row, title: str, selector: Selector) -> None:
         wanted = Pivot(title, selector, self._wanted.start, self._wanted.end, row.event.time)
         self.app.push_screen(PivotScreen(self._trail, self._alert, wanted))
-
-    def action_by_cell(self, wanted: bool) -> None:
-        from tui.screens.menu import Menu
-
-        row = self._row
-        if row is None:
-            return
-        values = [(field, value) for field, read in ROW_FIELDS.items() for value in read(row) if value]
-        options = [(str(place), _option(f"{field} {value}")) for place, (field, value) in enumerate(values)]
-
-        def narrow(chosen: str | None) -> None:
-            if chosen is not None:
-                self._narrow(parse(f"{self.filter.text} {term(*values[int(chosen)], wanted)}", ROW_FIELDS))
-
-        self.app.push_screen(Menu("Show only" if wanted else "Hide", options, "0"), narrow)
 
 
 _OPTION_CELLS = 48

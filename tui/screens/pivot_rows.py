@@ -14,8 +14,8 @@ from detector.pivot import Pivot, Progress, Row, counted
 from detector.record import decode
 from detector.search import Selector
 from detector.selectors import field_is, shown
+from detector.short import FLAG_WORDS, short_arn
 from tui import format, safe, times
-from tui.filter import Fields
 from tui.screens.alert_panes import event_key, outcome
 from tui.widgets.columns import Column
 from tui.widgets.line import Cell
@@ -59,43 +59,21 @@ def _cell(read: Callable[[Row], Cell]) -> Callable[[Line], Cell]:
 
 
 def _marks(row: Row) -> Content:
-    words = [format.FLAG_WORDS.get(flag, flag) for flag in row.flags]
+    words = [FLAG_WORDS.get(flag, flag) for flag in row.flags]
     return Content.assemble(("own ", "$text-accent") if row.own else "", safe.text(" ".join(words), "$text-warning"))
 
 
 COLUMNS: tuple[Column[Line], ...] = (
     Column("time", times.heading, 14, _cell(lambda row: format.moment(row.event.time)), survive=0),
-    Column("flags", "flags", 9, _cell(_marks), survive=2),
-    Column("action", "call", 18, _cell(lambda row: row.event.action), survive=1, flex=True),
+    Column("flags", "flags", 9, _cell(_marks), survive=2, field="flag"),
+    Column("action", "call", 18, _cell(lambda row: row.event.action), survive=1, flex=True, field="call"),
     Column("outcome", "outcome", 12, _cell(lambda row: outcome(row.event)), survive=3),
     Column("region", "region", 14, _cell(lambda row: row.event.region), survive=4),
     Column("source", "source", 15, _cell(lambda row: row.event.source_address), survive=5),
-    Column("principal", "principal", 16, _cell(lambda row: format.short_arn(row.event.arn) or "no ARN"), survive=6,
+    Column("principal", "principal", 16, _cell(lambda row: short_arn(row.event.arn) or "no ARN"), survive=6,
            flex=True),
     Column("agent", "agent", 14, _cell(lambda row: row.event.user_agent), survive=7, flex=True),
 )
-
-ROW_FIELDS: Fields[Row] = {
-    "call": lambda row: [row.event.action],
-    "service": lambda row: [row.event.provider],
-    "region": lambda row: [row.event.region],
-    "outcome": lambda row: [row.event.error_code or "ok"],
-    "source": lambda row: [row.event.source_address],
-    "agent": lambda row: [row.event.user_agent],
-    "principal": lambda row: [row.event.arn],
-    "role": lambda row: [row.event.role_arn],
-    "key": lambda row: [row.event.access_key],
-    "account": lambda row: [row.event.account],
-    "flag": lambda row: [*row.flags, *(["own"] if row.own else [])],
-    "id": lambda row: [row.event.event_id],
-}
-"""What an event of a pivot can be filtered by."""
-
-
-def term(field: str, value: str, wanted: bool) -> str:
-    """The filter of the rows with, or without, this value; of a value with quotes its longest part between them."""
-    return f'{"" if wanted else "!"}{field}:"{max(value.split(chr(34)), key=len)}"'
-
 
 def further(row: Row) -> list[tuple[str, Selector]]:
     """What can be asked from an event: its principal, role and key, then each field that its record has a value of.
@@ -151,7 +129,7 @@ def progress_line(progress: Progress, rows: int, state: str, cells: int) -> Cont
                                 f"{_megabytes(progress.bytes)} MB", safe.text(unread, "$text-warning"))
     if state == "stopped":
         return Content.assemble((f"stopped at {progress.share:.0%}", "$text-warning"),
-                                f": {format.plural(rows, 'call')} so far · + and - read again")
+                                f": {format.plural(rows, 'call')} so far · < and > read again")
     bar = max(8, min(40, cells - 56))
     full = int(progress.share * bar)
     return Content.assemble(("━" * full, "$accent"), ("─" * (bar - full), "$foreground-muted"),

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from textual import work
 from textual.content import Content
 
+from detector.alert import SEVERITIES
+from detector.filter import Field, Fields
+from detector.filter.kinds import Choice, Number, Text
 from detector.rules import Rule, RuleProblem
 from detector.store import HistoryEntry, RuleCount, StateError
 from tui import format, safe
-from tui.filter import Fields
 from tui.keymap import LIVE, TRIAGE, key
 from tui.screens.entry import Line, facts
 from tui.screens.state_list import StateListScreen
@@ -54,6 +57,26 @@ class RuleRow:
         return self.rule.name if self.rule else self.path.name
 
     @property
+    def severity(self) -> str:
+        return self.rule.severity if self.rule else ""
+
+    @property
+    def flag(self) -> str:
+        return self.rule.flag or "" if self.rule else ""
+
+    @property
+    def tags(self) -> Sequence[str]:
+        return self.rule.tags if self.rule else ()
+
+    @property
+    def id(self) -> str:
+        return self.rule.rule_id if self.rule else ""
+
+    @property
+    def file(self) -> str:
+        return str(self.path)
+
+    @property
     def shape(self) -> str:
         if self.rule is None:
             return ""
@@ -71,16 +94,20 @@ class RuleRow:
         return self.count.hits if self.rule and self.rule.alerts else self.signals
 
 
-FIELDS: Fields[RuleRow] = {
-    "name": lambda row: [row.name],
-    "state": lambda row: [row.state],
-    "severity": lambda row: [row.rule.severity] if row.rule else [],
-    "shape": lambda row: [row.shape],
-    "flag": lambda row: [row.rule.flag] if row.rule and row.rule.flag else [],
-    "tag": lambda row: row.rule.tags if row.rule else [],
-    "id": lambda row: [row.rule.rule_id] if row.rule else [],
-    "file": lambda row: [str(row.path)],
-}
+_text = Text()
+
+RULES: Fields[RuleRow] = Fields("rules", (
+    Field("name", "its name; of a file in error, the file's", attrgetter("name"), _text),
+    Field("state", "whether it is searched by", attrgetter("state"), Choice(("on", "off", "error"))),
+    Field("severity", "how bad its alerts are", attrgetter("severity"), Choice(SEVERITIES, ordered=True)),
+    Field("shape", "how it looks at events: window, look-back, each event, first time", attrgetter("shape"), _text),
+    Field("hits", "how many events it counted", attrgetter("hits"), Number()),
+    Field("alerts", "how many alerts it gave", attrgetter("count.alerts"), Number()),
+    Field("flag", "the flag that it sets", attrgetter("flag"), _text),
+    Field("tag", "a tag of it", attrgetter("tags"), _text),
+    Field("id", "its rule_id", attrgetter("id"), _text),
+    Field("file", "where it is written", attrgetter("file"), _text),
+))
 
 
 class RulesScreen(StateListScreen[RuleRow]):
@@ -90,7 +117,7 @@ class RulesScreen(StateListScreen[RuleRow]):
         key("rules.reload", "R", "reload", "reload", "Load the rule files again", LIVE, show=True),
     ]
 
-    fields = FIELDS
+    fields = RULES
     empty = "No rule is loaded.\n--rules FILE names some."
 
     def place(self) -> str:
@@ -153,7 +180,7 @@ class RulesScreen(StateListScreen[RuleRow]):
 def _order(row: RuleRow) -> tuple[bool, int, str]:
     """Those that give alerts, the gravest first; then those that only flag."""
     assert row.rule
-    return not row.rule.alerts, -format.SEVERITIES.index(row.rule.severity), row.name
+    return not row.rule.alerts, -SEVERITIES.index(row.rule.severity), row.name
 
 
 _STATE_STYLE = {"on": "", "off": "$foreground-muted", "error": "$text-error bold"}

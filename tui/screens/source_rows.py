@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from textual.content import Content
 
 from detector.accounting import Accounting
+from detector.filter import Field, Fields
+from detector.filter.kinds import BYTES, Number, Text, Time
 from detector.integrity import integrity_alerts
 from detector.store import Feed, Finding, Freshness, Quarantined, Store, Volume, judged_at
 from tui import format, safe, times
-from tui.filter import Fields
 from tui.screens.entry import Fact, Line, facts
 
 About = Finding | Feed | Quarantined | Volume | Freshness | None
@@ -39,6 +41,10 @@ class SourceRow:
         return self.state in GLYPHS
 
     @property
+    def reasons(self) -> Sequence[str]:
+        return (self.about.reason, self.about.detail) if isinstance(self.about, Quarantined) else ()
+
+    @property
     def short(self) -> str:
         """The end of a path, which tells more than its beginning."""
         *_, folder, name = ["", *self.what.split("/")]
@@ -53,12 +59,17 @@ STATE_STYLE = {"modified": "$text-error bold", "missing": "$text-error bold", "b
                "error": "$text-warning", "silent": "$text-warning", "quiet": "$foreground-muted"}
 GLYPHS = {"modified": "◆", "missing": "▲", "blind": "▲", "error": "●", "silent": "●"}
 
-FIELDS: Fields[SourceRow] = {
-    "kind": lambda row: [row.kind],
-    "state": lambda row: [row.state],
-    "name": lambda row: [row.what],
-    "reason": lambda row: [row.about.reason, row.about.detail] if isinstance(row.about, Quarantined) else [],
-}
+_text = Text()
+
+SOURCES: Fields[SourceRow] = Fields("sources", (
+    Field("newest", "the newest label or event time", attrgetter("newest"), Time()),
+    Field("kind", "digest, feed, file, region, source", attrgetter("kind"), _text),
+    Field("state", "what is said of it: silent, error, missing", attrgetter("state"), _text),
+    Field("name", "the path, the bucket, the region and account", attrgetter("what"), _text),
+    Field("reason", "why a file is in quarantine", attrgetter("reasons"), _text),
+    Field("files", "how many files", attrgetter("files"), Number()),
+    Field("size", "how many bytes", attrgetter("bytes"), BYTES),
+))
 
 
 def rows(store: Store, where: str, now: float) -> list[SourceRow]:

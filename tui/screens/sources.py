@@ -13,8 +13,8 @@ from tui import format
 from tui.keymap import LIVE, TRIAGE, key
 from tui.screens.entry import Line, facts
 from tui.screens.source_rows import (
-    FIELDS,
     GLYPHS,
+    SOURCES,
     STATE_STYLE,
     SourceRow,
     accounting_lines,
@@ -34,7 +34,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
             show=True),
     ]
 
-    fields = FIELDS
+    fields = SOURCES
 
     def place(self) -> str:
         return "trailhound › Sources"
@@ -43,14 +43,14 @@ class SourcesScreen(StateListScreen[SourceRow]):
         return (
             Column("state", "state", 10, _state, survive=0),
             Column("kind", "kind", 6, lambda row: "" if row.kind == "all" else row.kind, survive=2),
-            Column("what", "source", 16, lambda row: row.short, survive=1, flex=True),
+            Column("what", "source", 16, lambda row: row.short, survive=1, flex=True, field="name"),
             Column("files", "files", 8, lambda row: "" if row.files is None else format.count(row.files),
                    align="right", survive=4),
             Column("bytes", "size", 8, lambda row: "" if row.bytes is None else size(row.bytes), align="right",
-                   survive=5),
+                   survive=5, field="size"),
             Column("newest", "newest", 14, lambda row: "" if row.newest is None else format.moment(row.newest),
                    survive=6),
-            Column("lag", "lag", 5, self._lag, align="right", survive=3),
+            Column("lag", "lag", 5, self._lag, align="right", survive=3, field="newest"),
         )
 
     def _lag(self, row: SourceRow) -> str:

@@ -10,10 +10,11 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
 
+from detector.filter.tables import SUPPRESSIONS
 from detector.huntlog import Suppression
+from detector.short import short_arn
 from detector.store import HistoryEntry, StateError
 from tui import format, safe
-from tui.filter import SUPPRESSION_FIELDS
 from tui.keymap import TRIAGE, key
 from tui.screens.entry import Entry, Line, facts
 from tui.screens.forms.confirm import Confirm
@@ -34,10 +35,13 @@ class SuppressionsScreen(ListScreen[Suppression]):
         key("suppression.lift", "u", "lift", "lift", "End it now: what it hid comes back", TRIAGE, show=True),
     ]
 
-    fields = SUPPRESSION_FIELDS
+    fields = SUPPRESSIONS
 
     def place(self) -> str:
         return "trailhound › Suppressions"
+
+    def reference(self) -> float:
+        return self.hunt.now()
 
     def body(self) -> Iterable[Widget]:
         with Horizontal(classes="halves"):
@@ -50,9 +54,9 @@ class SuppressionsScreen(ListScreen[Suppression]):
         return (
             Column("state", "state", 7, self._state, survive=0),
             Column("scope", "scope", 10, lambda entry: entry.scope, survive=4),
-            Column("value", "value", 12, lambda entry: format.short_arn(entry.value), survive=1, flex=True),
+            Column("value", "value", 12, lambda entry: short_arn(entry.value), survive=1, flex=True),
             Column("hidden", "hidden", 6, lambda entry: format.count(entry.hidden), align="right", survive=3),
-            Column("expires", "ends in", 7, self._ends, align="right", survive=2),
+            Column("expires", "ends in", 7, self._ends, align="right", survive=2, field="ends"),
             Column("ticket", "ticket", 9, lambda entry: entry.ticket, survive=5),
             Column("owner", "owner", 8, lambda entry: entry.owner, survive=6),
         )
@@ -99,7 +103,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
     def _whole(self, entry: Suppression, history: Sequence[HistoryEntry]) -> list[Line]:
         rule = self.hunt.rules.get(entry.rule_id) if entry.rule_id else None
         return [
-            safe.text(format.short_arn(entry.value), "bold"),
+            safe.text(short_arn(entry.value), "bold"),
             *facts(
                 ("state", entry.state(self.hunt.now())),
                 ("scope", entry.scope),

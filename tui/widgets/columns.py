@@ -20,6 +20,7 @@ class Column(Generic[R]):
 
     ``title`` is a word of ours, or what gives one that changes. ``width`` is in cells. As the width shrinks, columns go
     one by one, the highest ``survive`` first. A ``flex`` column also takes a share of the width that is to spare.
+    ``field`` is the filter's name for what it shows, where that is not its ``key``.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Column(Generic[R]):
     align: Literal["left", "right"] = "left"
     survive: int = 0
     flex: bool = False
+    field: str = ""
 
 
 def fit(columns: Sequence[Column[R]], cells: int) -> list[tuple[Column[R], int]]:

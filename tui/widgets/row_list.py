@@ -119,6 +119,13 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
             return False
         return True
 
+    def step_column(self, step: int) -> None:
+        """Go to the cell beside; the first one is that of the first column."""
+        keys = [column.key for column, _ in self._shown_columns()]
+        place = keys.index(self._column) + step if self._column in keys else 0
+        self._column = keys[max(0, min(place, len(keys) - 1))]
+        self.redraw()
+
     # --- marks, order, search
 
     @property

@@ -36,6 +36,7 @@ class RowView(LineScroll, Generic[R]):
     COMPONENT_CLASSES = {
         "row-list--header",
         "row-list--cursor",
+        "row-list--cell",
         "row-list--bar",
         "row-list--mark",
         "row-list--hit",
@@ -49,6 +50,7 @@ class RowView(LineScroll, Generic[R]):
         & > .row-list--bar { color: $foreground-muted; }
         & > .row-list--mark { color: $accent; text-style: bold; }
         & > .row-list--hit { background: $warning 35%; text-style: underline; }
+        & > .row-list--cell { text-style: bold underline; }
         & > .row-list--cursor { background: $foreground 6%; }
         &:focus > .row-list--cursor { background: $accent 14%; }
         &:focus > .row-list--bar { color: $accent; }
@@ -84,6 +86,7 @@ class RowView(LineScroll, Generic[R]):
         self._cursor = 0
         self._marks: frozenset[str] = frozenset()
         self._sort: tuple[str, bool] | None = None
+        self._column: str | None = None
         self._pattern: re.Pattern[str] | None = None
         self._strips: LRUCache[tuple[int, bool, bool], Strip] = LRUCache(1024)
 
@@ -109,6 +112,11 @@ class RowView(LineScroll, Generic[R]):
     def cursor_index(self) -> int | None:
         """The cursor's place in display order, from 0."""
         return self._cursor if self._keys else None
+
+    @property
+    def column(self) -> Column[R] | None:
+        """The column of the cell that the analyst is at; None: at none, or it is not shown now."""
+        return next((column for column, _ in self._shown_columns() if column.key == self._column), None)
 
     def show_sort(self, column: str | None, descending: bool = False) -> None:
         """Say in the column titles by which column (its key) the rows are sorted; the caller sorts them."""
@@ -157,7 +165,8 @@ class RowView(LineScroll, Generic[R]):
                 arrow = "↓" if self._sort[1] else "↑"
             title = column.title if isinstance(column.title, str) else column.title()
             shown = Content(safe.clip(title, cells - len(arrow)) + arrow)
-            drawn += [*pieces(shown, cells, column.align, base, self.app), (" " * GAP, base)]
+            style = base + self.part("row-list--cell") if column.key == self._column else base
+            drawn += [*pieces(shown, cells, column.align, style, self.app), (" " * GAP, base)]
         return strip(drawn, self.cells, base)
 
     def _row(self, index: int, at_cursor: bool, marked: bool) -> Strip:
@@ -175,7 +184,8 @@ class RowView(LineScroll, Generic[R]):
             return strip(drawn, self.cells, ground)
         for column, cells in self._shown_columns():
             cell = self._painted(content(column.cell(row)), cells, hit)
-            drawn += pieces(cell, cells, column.align, base, self.app)
+            style = base + self.part("row-list--cell") if at_cursor and column.key == self._column else base
+            drawn += pieces(cell, cells, column.align, style, self.app)
             drawn.append((" " * GAP, base))
         return strip(drawn, self.cells, ground)
 

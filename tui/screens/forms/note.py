@@ -10,6 +10,7 @@ from textual.widgets import TextArea
 
 from detector.alert import Alert
 from detector.huntlog import VERDICTS, Note, Verdict, Words
+from detector.short import short_arn
 from tui import format
 from tui.screens.fields import LineField, TextField
 from tui.screens.forms.base import Form, labelled
@@ -66,7 +67,7 @@ class EditNoteForm(_NoteFields):
     def __init__(self, note: Note) -> None:
         super().__init__(note.words)
         self._note = note
-        self.heading = f"Edit note on {format.short_arn(note.context.principal) or 'a caller without an ARN'}" \
+        self.heading = f"Edit note on {short_arn(note.context.principal) or 'a caller without an ARN'}" \
                        f"  {format.full_time(note.context.first_event)}"
 
     async def save(self) -> str:

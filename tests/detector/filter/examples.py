@@ -1,0 +1,95 @@
+"""Filters with what they mean and which alerts they let through: what the tests run and docs/filters.md shows."""
+
+from __future__ import annotations
+
+from tests.tui.build import START, alert
+
+AT = START + 2 * 3600
+"""The reference, 2026-03-01 12:00:00Z; the alerts begin two hours before it."""
+
+ALERTS = (
+    alert("kali", severity="high", user_agents=["aws-cli/2.17.32 os/linux#6.8-kali2"], flags=("snapshot",),
+          regions=["us-east-1", "eu-west-1"], revision=2),
+    alert("tool", at=5_400, arns=["arn:aws:sts::444455556666:assumed-role/inventory/nightly"],
+          accounts=["444455556666"], source_addresses=["10.0.3.9", "2001:db8::7"], user_agents=["prowler/5"],
+          regions=["us-east-1"], status="acknowledged", denied=12),
+    alert("old", at=-86_400, severity="medium", arns=[], accounts=["999988887777"], status="closed",
+          suppressed_by="s1", broke_through=["snapshot 1"], source_addresses=["198.51.100.4"],
+          user_agents=['say "hi", (twice)'], regions=["ap-south-1"]),
+)
+
+EXAMPLES: tuple[tuple[str, str, str], ...] = (
+    ("kali", "anywhere in any field of text, whatever the case", "kali"),
+    ("ana kali", "both, in any field", "kali"),
+    ('"kali2"', "quotes hold blanks together and take away special meaning", "kali"),
+    ("!kali", "not; `-kali` and `not kali` say the same", "tool old"),
+    ("region:us-", "in this field", "kali tool"),
+    ("region=us-east-1", "all of the value, not only in it", "kali tool"),
+    ("region:us-*-1", "wildcards, over all of the value; `?` is one character", "kali tool"),
+    ("principal:*/nightly", "", "tool"),
+    ("severity:high,medium", "one of several", "kali old"),
+    ("severity>=medium", "severity has an order", "kali old"),
+    ("status!=open", "is not", "tool old"),
+    ("status:ack", "of a fixed word the beginning is enough", "tool"),
+    ("calls>10 revision>1", "numbers: `>` `>=` `<` `<=` `=` `:`", "kali"),
+    ("calls:10..20", "a range with both ends; either may be left out", "kali tool old"),
+    ("denied:1..", "", "tool"),
+    ("span<30s", "a length of time: `s` `m` `h` `d` `w`", "kali tool old"),
+    ("source:10.0.0.0/8", "a network, IPv4 or IPv6", "tool"),
+    ("source:2001:db8:0::7", "an address, however it is written", "tool"),
+    ("flag:snap", "flags by their name, or by the word in the list", "kali"),
+    ('key:""', "there is none", ""),
+    ('principal:""', "", "old"),
+    ("broke:*", "there is one", "old"),
+    ("kali or severity:medium", "`or` binds less than what stands side by side", "kali old"),
+    ("(kali or prowler) region:us-", "parentheses", "kali tool"),
+    ("-(kali or prowler)", "", "old"),
+    ("arn:aws:iam", "an ARN, an IPv6 address or a URL needs no quotes", "kali"),
+    (r'agent="say \"hi\", (twice)"', r"in quotes `\"` is a quote and `\\` a backslash", "old"),
+    ("last 2h", "from so long before the reference on", "kali tool"),
+    ("since 11:30", "from the last 11:30 on; so `after`, `before`, `until`", "tool"),
+    ("since yesterday", "", "kali tool old"),
+    ("2026-03-01", "on that day", "kali tool"),
+    ("2026-02-27..2026-02-28", "from the first to the last day", "old"),
+    ("11:00..12:00", "from minute to minute", "tool"),
+    ("time:10:00..10:30", "the same of a field", "kali"),
+    ("time<2026-03-01T10:00", "", "old"),
+    ("ended>=now-45m", "a time before or after the reference", "tool"),
+)
+
+ERRORS: tuple[tuple[str, str], ...] = (
+    ("acount:1", "no field acount; did you mean account?"),
+    ("nonsense:1", "no field nonsense; quote it to look for the text"),
+    ("severity:hihg", "severity: hihg is none of low, medium, high, critical; did you mean high?"),
+    ("severity>*", "severity: * may be low or medium or high or critical: write more of it"),
+    ("calls>many", "calls: many is no number: write it like 10"),
+    ("calls:20..10", "calls: 20..10 ends before it begins"),
+    ("calls>1..2", "calls: a range stands after : only, not after >"),
+    ("calls>1,2", "> compares with one value"),
+    ("principal>a", "principal: > compares numbers, times and severities, and this is text: use : or ="),
+    ("status>open", "status: open is neither more nor less than another: use : or ="),
+    ("source:10.0.0.0/40", "source: 10.0.0.0/40 is no network: write it like 10.0.0.0/8"),
+    ("since yesteday", "time: yesteday is no time: write it like 11:30, yesterday, 2026-03-01, 2026-03-01T11:30 or "
+                       "now-2h; did you mean yesterday?"),
+    ("time:2026-02-30", "time: 2026-02-30 is no time: write it like 11:30, yesterday, 2026-03-01, 2026-03-01T11:30 or "
+                        "now-2h"),
+    ("2026-03-02..2026-03-01", "time: 2026-03-02..2026-03-01 ends before it begins"),
+    ("last year", "last year: such as 30m, 2h, 7d"),
+    ("(a))", "this ) closes nothing: quote it to look for it"),
+    ("or a", "or stands between two things: quote it to look for the word"),
+    ("()", "nothing stands between ( and )"),
+    ("(" * 60 + "a", "more than 40 parentheses within each other"),
+    ("a" * 5_000, "a filter has at most 4,000 characters"),
+)
+
+UNFINISHED: tuple[tuple[str, str, str], ...] = (
+    ("kali severity:", "kali", "severity: needs a value"),
+    ("kali severity:high,", "kali", "severity:high, needs a value"),
+    ("kali !", "kali", "! stands before nothing"),
+    ("kali or", "kali", "or stands before nothing"),
+    ("kali (tool or", "kali (tool)", "or stands before nothing"),
+    ("kali (", "kali", "nothing stands between ( and )"),
+    ("kali since ", "kali", "since what? such as 11:30, yesterday, 2026-03-01"),
+    ('kali agent:"', "kali", 'agent:" needs a value'),
+)
+"""What is being typed, what holds meanwhile, and what is said when it is entered so."""
