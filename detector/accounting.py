@@ -14,7 +14,7 @@ class Accounting(msgspec.Struct, frozen=True):
 
     ``duplicate`` records are further copies of an event that a rule counted. A record that no rule counts changes
     nothing however often it comes, and trailhound keeps no memory of it: each copy is ``kept``.
-    ``late_unmerged`` records came for windows that the state has already let go.
+    ``late_unmerged`` of the kept came for windows that the state had let go: they are in none.
     """
 
     files_read: int = 0

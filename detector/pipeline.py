@@ -44,6 +44,7 @@ _PASSING = ("reading", "being-written", "link", "out-of-range", "retry")
 """Reasons that hold only as long as the sweep gives them."""
 _SUMMED_UP = ("out-of-range", "digest", "link")
 """Reasons of files that there may be very many of, and nothing wrong with: they are counted, not named."""
+_LET_GO_EVERY = 24 * 3600.0
 _GIVE_UP_AFTER = 24 * 3600.0
 _LABEL = re.compile(r"_(\d{8}T\d{4})Z_")
 
@@ -66,17 +67,20 @@ class Pipeline:
     """Reads what ``source`` finds into ``store`` by ``rules``.
 
     ``jobs`` processes read; None: as many as help. ``clock`` tells the time against which event times are judged,
-    ``risk`` what flags are worth.
+    ``risk`` what flags are worth. Live, what is older than ``retention`` seconds is let go; None: nothing is.
     """
 
     def __init__(self, store: Store, rules: RuleSet, source: Source, jobs: int | None = None,
-                 clock: Callable[[], float] = time.time, risk: RiskTable | None = None) -> None:
+                 clock: Callable[[], float] = time.time, risk: RiskTable | None = None,
+                 retention: int | None = None) -> None:
         self._store = store
         self._source = source
         self._digests = store.has_digests()
         self._clock = clock
         self._risk = risk or load_risk()
         self._jobs = jobs
+        self._retention = retention
+        self._let_go_at = float("-inf")
         self._next_rules: deque[RuleSet] = deque(maxlen=1)
         self._search_by(rules)
         self._held = Held(store.files())
@@ -143,6 +147,7 @@ class Pipeline:
                 self._correlate(stop)
                 # All that was found is read, so the clock itself is the watermark.
                 self._pending.add(self._store.settle(self._clock()))
+                self._let_go()
                 self._publish(publish, live=True)
                 if ended:
                     return
@@ -278,6 +283,12 @@ class Pipeline:
         if newest := self._store.newest():
             self._pending.add(self._store.settle(min(newest, self._clock())))
         self._publish(publish, live=False)
+
+    def _let_go(self) -> None:
+        """Once a day, and only when all that was found is in its window."""
+        if self._retention is not None and self._clock() - self._let_go_at > _LET_GO_EVERY:
+            self._store.let_go(self._retention)
+            self._let_go_at = self._clock()
 
     def _verify(self) -> None:
         """Hash what was read before a digest named it."""

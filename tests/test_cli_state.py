@@ -163,6 +163,18 @@ def test_status_tells_what_the_state_holds(cli: Cli, db: Path, tmp_path: Path) -
     assert not (tmp_path / "no.db").exists()
 
 
+def test_compact_says_what_it_freed(cli: Cli, db: Path, tmp_path: Path) -> None:
+    ran = cli("compact", "--db", db)
+    assert (ran.status, ran.err) == (0, "")
+    assert "let go         0 hits" in ran.out
+    assert "MB freed" in ran.out
+    one_line(cli("compact", "--db", db, "--retention", "soon"), 1, "soon", "12h")
+    one_line(cli("compact", "--db", tmp_path / "none"), 1, "no state yet")
+    store = Store.open(db)
+    one_line(cli("compact", "--db", db), 1, f"process {os.getpid()}", "close it there")
+    store.close()
+
+
 def test_doctor_says_whether_the_state_is_sound_and_saves_what_was_written(cli: Cli, db: Path, logs: Path,
                                                                            tmp_path: Path) -> None:
     assert cli("doctor", "--db", db).out == f"sound          {db}\n"

@@ -71,7 +71,7 @@ def _is_expected(error: Exception) -> bool:
 _SOURCES = ("files, folders, patterns ('logs/**/*.gz'), s3://BUCKET/PREFIX, sqs://QUEUE, - for standard input, "
             "file@LIST for a list of them")
 
-_COMMANDS = ("scan", "tail", "demo", "log", "suppress", "rules", "hunt", "pivot", "case", "status", "doctor")
+_COMMANDS = ("scan", "tail", "demo", "log", "suppress", "rules", "hunt", "pivot", "case", "status", "compact", "doctor")
 
 
 def _app() -> argparse.ArgumentParser:
@@ -89,6 +89,7 @@ def _app() -> argparse.ArgumentParser:
                "  pivot             every event of a principal, key or address around a time\n"
                "  case ALERT_ID     the case file of an alert: report, evidence, manifest\n"
                "  status            what the state holds\n"
+               "  compact           let go of old windows that came to nothing, give the space back\n"
                "  doctor            whether the state is sound; saves what you wrote from one that is not")
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help=_SOURCES)
     parser.add_argument("--version", action="version", version=f"trailhound {__version__}")
@@ -179,6 +180,14 @@ def _commands() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="what the state holds")
     _state(status)
     status.set_defaults(module="status")
+
+    compact = commands.add_parser(
+        "compact", help="let go of old windows that came to nothing, give the space back",
+        description="Let go of hits that are older than the retention and were read as long ago, but for those of "
+                    "alerts, and make the state smaller. Alerts, notes, suppressions and the list of files stay.")
+    compact.add_argument("--retention", metavar="INTERVAL", help="for how long all is kept (default: 31d)")
+    _state(compact)
+    compact.set_defaults(module="compact")
 
     doctor = commands.add_parser("doctor", help="whether the state is sound",
                                  description="Check the state. From a damaged one, --save takes what you wrote (notes, "

@@ -4,6 +4,7 @@
     asn_db = "/path/to/GeoLite2-ASN.mmdb"
     rules = ["/path/to/rules"]
     db = "/path/to/hunt.db"
+    retention = "31d"
     theme = "light"
 """
 
@@ -24,6 +25,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
     asn_db: str | None = None
     rules: list[str] = []
     db: str | None = None
+    retention: str | None = None
     theme: str | None = None
 
     def __post_init__(self) -> None:

@@ -13,13 +13,15 @@ from detector.store.faults import Damaged, ReadOnly, StateError
 from detector.store.files import FileRead, FileRow
 from detector.store.ingest import Ingest
 from detector.store.rescue import Rescue, Saved, damages
+from detector.store.retention import RETENTION, Compacted, Retention
 from detector.store.triage import HistoryEntry, Triage
 
-__all__ = ["LATENESS", "Changes", "Damaged", "Feed", "FileRead", "FileRow", "Finding", "Freshness", "HistoryEntry",
-           "Quarantined", "ReadOnly", "RuleCount", "Saved", "StateError", "Store", "Volume", "damages", "judged_at"]
+__all__ = ["LATENESS", "RETENTION", "Changes", "Compacted", "Damaged", "Feed", "FileRead", "FileRow", "Finding",
+           "Freshness", "HistoryEntry", "Quarantined", "ReadOnly", "RuleCount", "Saved", "StateError", "Store",
+           "Volume", "damages", "judged_at"]
 
 
-class Store(Ingest, Correlated, Completeness, Triage, ByRule, Rescue):
+class Store(Ingest, Correlated, Completeness, Triage, ByRule, Rescue, Retention):
     """One state file, or a temporary one. Safe to use from several threads of one process."""
 
     def _open(self, path: Path | None, closing: contextlib.ExitStack) -> None:

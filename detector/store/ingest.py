@@ -15,6 +15,7 @@ import msgspec
 
 from detector.accounting import Accounting
 from detector.baseline import Spans, sights
+from detector.derive import reach
 from detector.partial import Partial, merge
 from detector.record import json_text
 from detector.rules import RuleSet
@@ -22,6 +23,7 @@ from detector.rules.rule import Rule
 from detector.store.alerts import Alerts, Changes
 from detector.store.completeness import put_content
 from detector.store.files import COLUMNS, FileRead, FileRow, file_id, put_files
+from detector.store.retention import set_aside
 from detector.window import WindowKey
 
 _TELLING = frozenset({"account", "principal", "access-key", "changed-region"})
@@ -40,7 +42,11 @@ class Ingest(Alerts):
         self._mode = mode = rules.mode
         with self._writing() as db:
             held = {rule_id: rest for rule_id, *rest in db.execute("SELECT rule_id, fingerprint, mode FROM rule")}
-            fresh = [rule for rule in rules if held.get(rule.rule_id, [None])[0] != rule.fingerprint]
+            whole = {rule_id for (rule_id,) in db.execute(
+                "SELECT rule_id FROM rule EXCEPT SELECT rule_id FROM series WHERE gone_first IS NOT NULL")}
+            # Windows of which something was let go cannot be cut otherwise.
+            fresh = [rule for rule in rules if held.get(rule.rule_id, [None])[0] != rule.fingerprint
+                     or (held[rule.rule_id][1] != mode and rule.rule_id not in whole)]
             for rule in fresh:
                 self._drop_windows(db, rule.rule_id)
             if any(rule.alerts for rule in fresh):
@@ -52,7 +58,8 @@ class Ingest(Alerts):
                 if rule not in fresh and held[rule.rule_id][1] != mode:
                     self._derive_all(db, rule)
             db.execute("DELETE FROM rule")
-            db.executemany("INSERT INTO rule VALUES (?, ?, ?)", [(r.rule_id, r.fingerprint, mode) for r in rules])
+            db.executemany("INSERT INTO rule VALUES (?, ?, ?, ?)",
+                           [(rule.rule_id, rule.fingerprint, mode, reach(rule, mode)) for rule in rules])
         self.generation = int(self._value("SELECT generation FROM progress"))
 
     def files(self) -> list[FileRow]:
@@ -85,6 +92,8 @@ class Ingest(Alerts):
                    "ON CONFLICT DO UPDATE SET count = count + excluded.count", (file_id, old))
         db.execute("UPDATE file SET seen = seen + ?, duplicate = duplicate + ? WHERE file_id = ?",
                    (seen, duplicate, file_id))
+        db.execute("INSERT INTO late SELECT ?, count FROM late WHERE file_id = ? "
+                   "ON CONFLICT DO UPDATE SET count = count + excluded.count", (file_id, old))
         db.execute("DELETE FROM file_count WHERE file_id = ?", (old,))
         db.execute("DELETE FROM file WHERE file_id = ?", (old,))
 
@@ -98,7 +107,9 @@ class Ingest(Alerts):
             put_files(db, reads, self._clock())
             for read in reads:
                 put_content(db, read.file.path, read, self._clock())
-            revised = self._put_events(db, union, {read.file.path for read in reads if read.again})
+            again = {read.file.path for read in reads if read.again}
+            set_aside(db, union, again)
+            revised = self._put_events(db, union, again)
             touched = self._put_hits(db, union)
             self._touch(db, revised, touched)
             self._put_sights(db, sights(union.sights))
@@ -130,6 +141,7 @@ class Ingest(Alerts):
             files_skipped=dict(states["skipped"]), files_quarantined=dict(states["quarantined"]),
             records_seen=seen, records_duplicate=duplicate,
             records_skipped=counts["skipped"], records_rejected=counts["rejected"],
+            late_unmerged=int(self._value("SELECT coalesce(sum(count), 0) FROM late")),
         )
 
     def _put_sights(self, db: sqlite3.Connection, spans: Spans) -> None:
@@ -171,7 +183,9 @@ class Ingest(Alerts):
         """Two records that claim one identity and differ are rare enough to look through all windows for."""
         for name in revised:
             for series, bucket in db.execute("SELECT series_id, bucket FROM rule JOIN series USING (rule_id) "
-                                             "JOIN hit USING (series_id) WHERE identity = ?", (name,)):
+                                             "JOIN hit USING (series_id) WHERE identity = ? AND "
+                                             "bucket NOT BETWEEN coalesce(gone_first, 1) AND coalesce(gone_last, 0)",
+                                             (name,)):
                 touched[series].add(bucket)
 
     def _put_hits(self, db: sqlite3.Connection, union: Partial) -> dict[int, set[int]]:

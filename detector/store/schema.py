@@ -210,6 +210,15 @@ CREATE TABLE rule_off (        -- the rules that the analyst switched off
 ) STRICT, WITHOUT ROWID;
 """, """
 CREATE INDEX file_sums ON file (state, reason, seen, duplicate);  -- the accounting, without reading the whole table
+""", """
+ALTER TABLE rule ADD COLUMN reach INTEGER;         -- how far apart hits tell on each other; NULL: not known yet
+ALTER TABLE series ADD COLUMN gone_first INTEGER;  -- the buckets of which hits were let go, or that these told on
+ALTER TABLE series ADD COLUMN gone_last INTEGER;
+CREATE INDEX series_gone ON series (gone_first) WHERE gone_first IS NOT NULL;
+CREATE TABLE late (            -- records that came for windows that had been let go
+    file_id INTEGER PRIMARY KEY REFERENCES file ON DELETE CASCADE,
+    count   INTEGER NOT NULL
+) STRICT;
 """)
 
 VERSION = len(MIGRATIONS)

@@ -87,9 +87,7 @@ class State:
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it is kept, or nothing."""
         with self._write_lock:
-            if self._writer is None:
-                raise ReadOnly(f"read-only: {self.holder} is using this state; close it there first")
-            db = self._writer
+            db = self._own()
             with told(self.path):
                 db.execute("BEGIN IMMEDIATE")
                 try:
@@ -99,6 +97,12 @@ class State:
                     if db.in_transaction:
                         db.execute("ROLLBACK")
                     raise
+
+    def _own(self) -> sqlite3.Connection:
+        """The connection that writes. Raises ReadOnly."""
+        if self._writer is None:
+            raise ReadOnly(f"read-only: {self.holder} is using this state; close it there first")
+        return self._writer
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
         """What is committed, without waiting for a transaction that is under way."""

@@ -39,7 +39,7 @@ def _hunt(args: argparse.Namespace, held: ExitStack) -> Opened:
     from detector.pipeline import Pipeline
     from detector.store import Store
     from tui import config
-    from tui.commands.common import risk_of, rules_of, sources_of
+    from tui.commands.common import retention_of, risk_of, rules_of, sources_of
     from tui.opening import Opened
 
     source = sources_of(args.sources, live=True)
@@ -47,7 +47,9 @@ def _hunt(args: argparse.Namespace, held: ExitStack) -> Opened:
     rules = rules_of(args)
     store = Store.open(config.state_path(args.db))
     held.callback(store.close)
-    return Opened(store, rules, None if store.read_only else Pipeline(store, rules, source, risk=risk_of()))
+    if store.read_only:
+        return Opened(store, rules, None)
+    return Opened(store, rules, Pipeline(store, rules, source, risk=risk_of(), retention=retention_of()))
 
 
 def _demo(held: ExitStack) -> Opened:

@@ -11,13 +11,14 @@ from typing import TypeVar
 from detector import risk
 from detector.accounting import Accounting
 from detector.filter import Fields, Filter, FilterError, parse
+from detector.huntlog import interval
 from detector.record import parse_time
 from detector.risk import RiskError, RiskTable
 from detector.rules import RuleSet, load
 from detector.sources.bounds import Bounded, Bounds, Recorded
 from detector.sources.named import open_sources
 from detector.sources.source import NoSource, Source
-from detector.store import Store
+from detector.store import RETENTION, Store
 from detector.visible import visible
 from tui import config
 from tui.cli import Failure, Misuse
@@ -62,6 +63,15 @@ def risk_of() -> RiskTable:
         return risk.load(config.path().with_name("risk.toml"))
     except RiskError as error:
         raise Failure(str(error)) from None
+
+
+def retention_of(given: str | None = None) -> int:
+    """Seconds for which windows without an alert are kept: as given, or else configured, or else CloudTrail's own."""
+    named = given or config.load().retention
+    try:
+        return RETENTION if named is None else interval(named)
+    except ValueError as error:
+        raise Failure(f"retention: {error}") from None
 
 
 def time_of(text: str | None, option: str) -> int | None:

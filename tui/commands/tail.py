@@ -20,6 +20,7 @@ from tui.commands.common import (
     completeness_lines,
     cost_lines,
     filter_of,
+    retention_of,
     risk_of,
     rules_of,
     say,
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         if store.read_only:
             raise ReadOnly(f"{store.holder} is using this state: close it there, or name another with --db FILE")
-        Pipeline(store, rules, source, risk=risk_of()).run(stop, publish)
+        Pipeline(store, rules, source, risk=risk_of(), retention=retention_of()).run(stop, publish)
         for line in (*completeness_lines(store, False), *accounting_lines(store.accounting()), *cost_lines()):
             say(line)
     finally:
