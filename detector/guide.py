@@ -16,7 +16,7 @@ from detector.baseline import first_seen
 from detector.correlate import REACH
 from detector.ecs import Fields
 from detector.lineage import Lineage
-from detector.pivot import Pivot, Row, around
+from detector.pivot import Pivot, Row, around, counted
 from detector.selectors import Both, Condition, Matching
 from detector.tells import tells_of
 
@@ -73,6 +73,12 @@ def by_question(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
         asked = next((question.text for question in QUESTIONS if not question.flags.isdisjoint(row.flags)), OTHER)
         groups[OWN if row.own else asked].append(row)
     return [(head, held) for head, held in groups.items() if held]
+
+
+def answered(answer: Answer, rows: Sequence[Row]) -> Answer:
+    """An answer that only its pivot could give, from what that has found."""
+    detail = f"{_plural(len(rows), 'call')}: {counted(rows)}" if rows else "none"
+    return msgspec.structs.replace(answer, verdict="yes" if rows else "no", count=len(rows), detail=detail)
 
 
 def _new(alert: Alert, lineage: Lineage) -> Answer:

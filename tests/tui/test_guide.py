@@ -86,6 +86,10 @@ def test_queries_that_a_rule_brings_are_asked_too(tmp_path: Path) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         found = {answer.question: answer for answer in (await asked(app, pilot)).rows}
         assert found["Anything on hosts?"].detail == "host.name is no field of CloudTrail's"
+        questions = app.screen.query_one("#questions", RowList)
+        await until(pilot, lambda: questions.rows[-2].count is not None)
+        assert (questions.rows[-2].verdict, questions.rows[-2].count) == ("yes", 20)
+        assert questions.rows[-2].detail.startswith("20 calls: DescribeInstances")
         await press(pilot, "G", "k", "enter")
         assert len(actions(await read(app, pilot))) == 20
 

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Markdown, Static
 
 from detector.alert import Alert, Event
+from detector.correlate import flagging_events
 from detector.evidence import EvidenceGone, raw_record
 from detector.guide import Answer
 from detector.pivot import Pivot
@@ -32,7 +33,6 @@ from tui.screens.alert_strip import AlertStrip
 from tui.screens.base import WIDE
 from tui.screens.entry import Entry, Line
 from tui.screens.guide_pane import GuidePane
-from tui.screens.guide_pane import run as run_guide
 from tui.screens.lists import SearchScreen
 from tui.screens.note_view import note_lines
 from tui.screens.pane_bar import PaneBar
@@ -153,7 +153,7 @@ class AlertScreen(TriageScreen, SearchScreen):
         self.query_one("#why", Static).update(safe.text(format.why(alert, rule)))
         self.query_one("#summary", Entry).show(summary(alert))
         self._show_fields()
-        self._run_guide(alert)
+        self.query_one(GuidePane).ask(self.hunt.store, alert, rule, flagging_events(self.hunt.rules))
         if before is None or (before.alert_id, before.event_ids) != (alert.alert_id, alert.event_ids):
             self._read_events(alert)
         if alert.rule.id != self._guide_of:
@@ -165,16 +165,14 @@ class AlertScreen(TriageScreen, SearchScreen):
         self._shown = None
         super().redraw()
 
-    @work(exclusive=True, group="guide")
-    async def _run_guide(self, alert: Alert) -> None:
-        rule = self.hunt.rules.get(alert.rule.id)
-        try:
-            answers, signals = await asyncio.to_thread(run_guide, self.hunt.store, alert, rule)
-        except StateError as error:
-            self.hunt.say(str(error), severity="error")
-            return
-        self.query_one(GuidePane).show(answers)
-        self.query_one("#why", Static).update(safe.text(format.why(alert, rule, signals)))
+    @on(GuidePane.Asked)
+    def _asked(self, event: GuidePane.Asked) -> None:
+        rule = self.hunt.rules.get(event.alert.rule.id)
+        self.query_one("#why", Static).update(safe.text(format.why(event.alert, rule, event.signals)))
+
+    @on(GuidePane.Failed)
+    def _not_asked(self, event: GuidePane.Failed) -> None:
+        self.hunt.say(event.reason, severity="error")
 
     @on(RowList.Opened, "#questions")
     def _question_opened(self, event: RowList.Opened) -> None:
@@ -351,5 +349,7 @@ class AlertScreen(TriageScreen, SearchScreen):
         self.set_class(pane != "calls", "-reading")
         self.query_one(ContentSwitcher).current = pane
         self.query_one(f"#{_FOCUSED.get(pane, pane)}").focus()
+        if pane == "guide":
+            self.query_one(GuidePane).look()
         if pane == "raw":
             self._show_raw()

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Static
 
-from detector import guide, investigate
+from detector import guide, investigate, pivot
 from detector.alert import Alert, Event
 from detector.ecs import fields
 from detector.evidence import EvidenceGone, raw_record
 from detector.guide import Answer
 from detector.record import decode
 from detector.rules import Rule
-from detector.store import Store
+from detector.rules.dispatch import Dispatch
+from detector.store import StateError, Store
 from tui import format, safe
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
@@ -34,14 +40,61 @@ COLUMNS: tuple[Column[Answer], ...] = (
 
 
 class GuidePane(Vertical):
-    """The list of questions, and under it the answer under the cursor, whole."""
+    """The list of questions, and under it the answer under the cursor, whole.
+
+    What the state tells is asked at once; the logs are read for the rule's own queries when the pane is looked at.
+    """
+
+    class Asked(Message):
+        """The state has answered: ``signals`` are the events behind each flag of ``alert``."""
+
+        def __init__(self, alert: Alert, signals: Mapping[str, Sequence[Event]]) -> None:
+            super().__init__()
+            self.alert = alert
+            self.signals = signals
+
+    class Failed(Message):
+        def __init__(self, reason: str) -> None:
+            super().__init__()
+            self.reason = reason
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._looked_at = asyncio.Event()
 
     def compose(self) -> ComposeResult:
         yield RowList(COLUMNS, key=lambda answer: answer.question, empty="Asking …", id="questions")
         yield Static("", id="answer")
 
-    def show(self, answers: Iterable[Answer]) -> None:
-        self.query_one("#questions", RowList).show(list({answer.question: answer for answer in answers}.values()))
+    @work(exclusive=True, group="ask")
+    async def ask(self, store: Store, alert: Alert, rule: Rule | None, flagging: Dispatch) -> None:
+        """Answer the questions for ``alert``; ``flagging`` tells what counts as a flag."""
+        try:
+            asked = await asyncio.to_thread(run, store, alert, rule)
+            self._show(asked)
+            self.post_message(self.Asked(alert, asked.signals))
+            await self._looked_at.wait()
+            await self._count(asked, store, alert, flagging)
+        except StateError as error:
+            self.post_message(self.Failed(str(error)))
+
+    def look(self) -> None:
+        """The pane is in front."""
+        self._looked_at.set()
+
+    async def _count(self, asked: Run, store: Store, alert: Alert, flagging: Dispatch) -> None:
+        stop = threading.Event()
+        try:
+            for place, answer in enumerate(asked.own):
+                if counted := await asyncio.to_thread(count, store, alert, answer, flagging, stop):
+                    asked.own[place] = counted
+                    self._show(asked)
+        finally:
+            stop.set()
+
+    def _show(self, asked: Run) -> None:
+        answers = {answer.question: answer for answer in (*asked.answers, *asked.own)}
+        self.query_one("#questions", RowList).show(list(answers.values()))
 
     def on_row_list_highlighted(self, event: RowList.Highlighted) -> None:
         answer: Answer | None = event.row
@@ -53,18 +106,37 @@ class GuidePane(Vertical):
             safe.text(f"{answer.question} "), safe.text(answer.detail), (f"\n{behind}", "$foreground-muted")))
 
 
-def run(store: Store, alert: Alert, rule: Rule | None) -> tuple[list[Answer], dict[str, list[Event]]]:
-    """The answers to the guide's questions, then those of the rule's own queries; and the events behind each flag.
+class Run(NamedTuple):
+    """The answers to the guide's questions; those to the rule's own queries, not counted yet; the events behind each
+    flag."""
+
+    answers: list[Answer]
+    own: list[Answer]
+    signals: dict[str, list[Event]]
+
+
+def run(store: Store, alert: Alert, rule: Rule | None) -> Run:
+    """The guide of an alert, as far as the state tells.
 
     Reads the state and one record: not for the event loop. Raises StateError.
     """
     signals, table = store.signals(alert.alert_id), fields()
-    found = guide.answers(alert, signals, store.lineage(alert.alert_id), table)
+    found = Run(guide.answers(alert, signals, store.lineage(alert.alert_id), table), [], signals)
     if rule is not None and investigate.investigations(rule):
         events = store.events(alert.alert_id)
         try:
             record = decode(raw_record(events[0])) if events else None
         except (EvidenceGone, ValueError, RecursionError):
             record = None  # gone, or in another form; what the alert itself does not name is then said to be missing
-        found += investigate.answers(rule, alert, table, record)
-    return found, signals
+        found.own.extend(investigate.answers(rule, alert, table, record))
+    return found
+
+
+def count(store: Store, alert: Alert, answer: Answer, flagging: Dispatch, stop: threading.Event) -> Answer | None:
+    """The answer with its count, from the logs; None where ``stop`` came first. Raises StateError."""
+    if answer.pivot is None:
+        return answer
+    wanted = answer.pivot
+    files = store.file_spans(wanted.start, wanted.end, wanted.selector)
+    rows = [row for batch in pivot.run(wanted, files, flagging, frozenset(alert.event_ids), stop) for row in batch.rows]
+    return None if stop.is_set() else guide.answered(answer, rows)
