@@ -152,6 +152,8 @@ def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> dict[str, Watched]:
 def context(alert: Alert, events: Sequence[Event], counted: Sequence[Flag], baseline: Baseline,
             table: RiskTable) -> Context:
     """The alert's flags, from its signals as ``counted``, from its own ``events`` and from the baseline."""
+    if not events:  # it is about a log file: no call speaks of it
+        return Context([], None, table.risk(alert.rule.risk_score, [], []))
     start = alert.window.start if alert.window else alert.first_event
     flags = [*counted, *_own(events), *_unusual(alert, baseline, start)]
     flags.sort(key=lambda flag: (-table.flags.get(flag.flag, 0), flag.flag))

@@ -24,6 +24,7 @@ from detector.risk import RiskTable
 from detector.risk import load as load_risk
 from detector.rules import RuleSet
 from detector.rules.dispatch import Dispatch
+from detector.sources.bounds import Bounds
 from detector.sources.keys import DIGEST, trail_file
 from detector.sources.source import Found, Source, is_at
 from detector.store import LATENESS, Changes, FileRead, FileRow, Store
@@ -38,6 +39,8 @@ _WORTH_PROCESSES = 8 << 20
 """Bytes to read from which starting other processes pays."""
 _WORTH_PARTING = 64 << 20
 """Bytes of one plain file from which its lines are spread over processes."""
+_VERIFY_EVERY = 60.0
+"""Seconds between looks at what digests say, while files come."""
 _RETRY_AFTER = 30.0
 _RETRIED = ("unreadable", "throttled", "credentials", "unreachable")
 _PASSING = ("reading", "being-written", "link", "out-of-range", "retry")
@@ -67,17 +70,20 @@ class Pipeline:
     """Reads what ``source`` finds into ``store`` by ``rules``.
 
     ``jobs`` processes read; None: as many as help. ``clock`` tells the time against which event times are judged,
-    ``risk`` what flags are worth. Live, what is older than ``retention`` seconds is let go; None: nothing is.
+    ``risk`` what flags are worth. Outside of ``bounds`` the source looks for nothing, so that nothing is missing there.
+    Live, what is older than ``retention`` seconds is let go; None: nothing is.
     """
 
     def __init__(self, store: Store, rules: RuleSet, source: Source, jobs: int | None = None,
                  clock: Callable[[], float] = time.time, risk: RiskTable | None = None,
-                 retention: int | None = None) -> None:
+                 bounds: Bounds | None = None, retention: int | None = None) -> None:
         self._store = store
         self._source = source
         self._digests = store.has_digests()
         self._clock = clock
         self._risk = risk or load_risk()
+        self._bounds = bounds
+        self._verify_due = float("-inf")
         self._jobs = jobs
         self._retention = retention
         self._let_go_at = float("-inf")
@@ -122,7 +128,7 @@ class Pipeline:
         """Read everything once. At the end all alerts are settled."""
         try:
             self._read_all(self._due(final=True), publish, threading.Event())
-            self._verify()
+            self._verify(final=True)
             self._correlate(threading.Event())
         finally:
             self._workers.close()
@@ -142,8 +148,7 @@ class Pipeline:
                 self._read_all(due, publish, stop)
                 if stop.is_set():
                     return
-                if due:
-                    self._verify()
+                self._verify(final=ended)
                 self._correlate(stop)
                 # All that was found is read, so the clock itself is the watermark.
                 self._pending.add(self._store.settle(self._clock()))
@@ -290,10 +295,15 @@ class Pipeline:
             self._store.let_go(self._retention)
             self._let_go_at = self._clock()
 
-    def _verify(self) -> None:
-        """Hash what was read before a digest named it."""
-        if self._digests and (paths := self._store.unverified()):
+    def _verify(self, final: bool) -> None:
+        """Hash what was read before a digest named it, and judge what is missing or modified."""
+        now = self._clock()
+        if not self._digests or not (final or now >= self._verify_due):
+            return
+        self._verify_due = now + _VERIFY_EVERY
+        if paths := self._store.unverified():
             self._store.verified([(path, hashed) for path in paths if (hashed := content_hash(path)) is not None])
+        self._pending.add(self._store.judge_files(final, self._bounds))
 
     def _correlate(self, stop: threading.Event) -> None:
         """Search what was read for the signals of the alerts near it, until no alert lacks any.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from detector.alert import Alert
 from detector.baseline import first_seen
+from detector.integrity import file_of, said_of
 from detector.markdown import code, codes, plain
 from detector.pivot import Row
 from detector.record import format_time
@@ -31,7 +32,8 @@ def report(case: Case, records: int) -> str:
         ("Correlation", _correlation(case)), ("Verdict", _verdict(case)), ("Timeline", _timeline(case.rows)),
         ("Next steps", _next_steps(case)), ("Evidence", _evidence(case, records)),
     )
-    head = f"# Case: {code(alert.principal) or 'callers without an ARN'}, {format_time(alert.first_event)}\n"
+    of = file_of(alert) or alert.principal
+    head = f"# Case: {code(of) or 'callers without an ARN'}, {format_time(alert.first_event)}\n"
     return "\n".join([head, _summary(alert), *(f"\n## {title}\n\n" + "\n".join(lines) for title, lines in sections)]) \
         + "\n"
 
@@ -40,6 +42,8 @@ def _summary(alert: Alert) -> str:
     facets, flags = alert.facets, ", ".join(f"{flag.flag} ({flag.count})" for flag in alert.flags)
     within = f"within {alert.span} s" if alert.span else "within one second"
     risk = f" Risk {in_words(alert.risk)}." if alert.risk else ""
+    if of_file := said_of(alert):
+        return f"{plain(of_file)}.{risk}"
     return (f"{_count(alert.event_count, 'call')} in {_count(len(facets.regions), 'region')} {within}, found by "
             f"{plain(alert.rule.name)}.{risk}" + (f" Around it: {flags}." if flags else ""))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from detector.alert import Alert, Event, Flag
 from detector.baseline import first_seen
+from detector.integrity import file_of, said_of
 from detector.risk import in_words
 from detector.short import FLAG_WORDS, short_arn
 from detector.tells import tells
@@ -36,8 +37,13 @@ def severity(word: str) -> str:
 
 
 def principal(alert: Alert) -> str:
-    """Who called, short; what kind of caller it was where none had an ARN, and how many more there were."""
+    """Who called, short; what kind of caller it was where none had an ARN, and how many more there were.
+
+    Of an alert about a log file, the file.
+    """
     arns = alert.facets.arns
+    if file := file_of(alert):
+        return file.partition("_CloudTrail_")[2] or file
     if not arns:
         kinds = ", ".join(alert.facets.identity_types)
         return f"no ARN ({kinds})" if kinds else "no ARN"
@@ -166,6 +172,8 @@ def masked(access_key: str) -> str:
 def why(alert: Alert, rule: Rule | None, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})) -> str:
     """Why the alert fired, in a sentence or two, from what the alert itself knows; and what its principal did then,
     where ``signals`` (the events behind its flags) tell."""
+    if of_file := said_of(alert):
+        return of_file
     who, facets = subject(alert), alert.facets
     did = calls(rule) if rule else ""
     deed = f"called {did}" if did else f"matched “{alert.rule.name}”"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from detector.integrity import Finding
 from detector.store.alerts import LATENESS, Changes
 from detector.store.by_rule import ByRule, RuleCount
-from detector.store.completeness import Completeness, Feed, Finding, Freshness, Quarantined, Volume, judged_at
+from detector.store.completeness import Feed, Freshness, Quarantined, Volume, judged_at
 from detector.store.correlated import Correlated
 from detector.store.faults import Damaged, ReadOnly, StateError
 from detector.store.files import FileRead, FileRow
+from detector.store.findings import Findings
 from detector.store.ingest import Ingest
 from detector.store.rescue import Rescue, Saved, damages
 from detector.store.retention import RETENTION, Compacted, Retention
@@ -21,7 +23,7 @@ __all__ = ["LATENESS", "RETENTION", "Changes", "Compacted", "Damaged", "Feed", "
            "Volume", "damages", "judged_at"]
 
 
-class Store(Ingest, Correlated, Completeness, Triage, ByRule, Rescue, Retention):
+class Store(Ingest, Correlated, Findings, Triage, ByRule, Rescue, Retention):
     """One state file, or a temporary one. Safe to use from several threads of one process."""
 
     def _open(self, path: Path | None, closing: contextlib.ExitStack) -> None:

@@ -12,12 +12,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from statistics import median
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 
 from detector.formats.digests import Digest
-from detector.sources.bounds import Recorded
+from detector.integrity import Finding
+from detector.sources.bounds import Bounds, Recorded
 from detector.sources.keys import DIGEST, TRAIL, trail_file
 from detector.store.state import State
 
@@ -25,26 +26,6 @@ PATIENCE = 3600
 """Seconds after a digest was read until what it names and nobody has brought is missing, while files still come."""
 
 _DIGESTS_STOPPED = 3 * 3600
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """A log file that is not as its digest says. ``oldest`` and ``newest`` span its event times, in epoch seconds."""
-
-    kind: Literal["missing", "modified"]
-    name: str
-    key: str
-    digest: str
-    account: str
-    region: str
-    oldest: int | None
-    newest: int | None
-    path: str | None = None
-
-    def __str__(self) -> str:
-        if self.kind == "missing":
-            return (f"missing: {self.key}: {self.digest} names it, but it was not found: fetch it again, "
-                    "or find out who deleted it")
-        return f"modified: {self.path}: not what CloudTrail delivered, by the hash in {self.digest}: fetch it again"
 
 
 class Freshness(msgspec.Struct, frozen=True):
@@ -145,20 +126,25 @@ class Completeness(State):
             db.executemany("INSERT OR REPLACE INTO content VALUES (?, ?, ?)", [
                 (os.fsencode(path), path.rpartition("/")[2], sha256) for path, sha256 in hashes])
 
-    def integrity(self, final: bool = False) -> list[Finding]:
-        """The log files that are missing or modified, by name. ``final``: nothing more is to come."""
+    def integrity(self, final: bool = False, bounds: Bounds | None = None) -> list[Finding]:
+        """The log files that are missing or modified, by name. ``final``: nothing more is to come.
+
+        With ``bounds``, only those that were looked for.
+        """
         rows = self._rows(
             "SELECT n.name, n.key, n.digest, n.oldest, n.newest, c.path, n.named_at FROM named n "
             "LEFT JOIN content c ON c.name = n.name WHERE NOT EXISTS "
             "(SELECT 1 FROM named o JOIN content d ON d.name = o.name AND d.sha256 = o.sha256 WHERE o.name = n.name) "
             "GROUP BY n.name ORDER BY n.name")
-        present = {path.rpartition("/")[2] for path in self._paths()} if rows else set()
+        present = self._names() if rows else set()
         chains = _chains(present)
         found = []
         for name, key, digest, oldest, newest, path, named_at in rows:
             if path is None and (name in present or not (final or self._clock() - named_at > PATIENCE)):
-                continue  # read, but not hashed yet; or it may still come
+                continue  # there, but not hashed yet, or not readable; or it may still come
             file = trail_file(name)
+            if file and bounds and not bounds.may_hold(file.delivered):
+                continue
             first = chains.get((file.account, file.region), 0) if file and file.folder == DIGEST else 0
             if file and file.delivered < first:
                 continue  # before the first digest that was brought: what came before was not asked for
@@ -235,6 +221,11 @@ class Completeness(State):
                 db.execute("UPDATE file SET state = ?, reason = ?, detail = ? WHERE path = ? AND state = 'quarantined'",
                            (state, reason, detail, os.fsencode(path)))
                 self._record(db, path, reason, detail)
+
+    def _names(self) -> set[str]:
+        """The names of all files that were found, read or not, but for those gone before they were read."""
+        return {os.fsdecode(path).rpartition("/")[2] for (path,) in self._rows(
+            "SELECT path FROM file WHERE reason IS NOT 'gone'")}
 
     def _paths(self) -> list[str]:
         return [os.fsdecode(path) for (path,) in self._rows(

@@ -5,19 +5,22 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from detector.integrity import integrity_alerts
+from detector.integrity import RULES, integrity_alert, said_of
 from detector.pipeline import Pipeline
 from detector.rules import load
+from detector.sources.bounds import Bounded, Bounds
 from detector.sources.directory import Directory
 from detector.sources.keys import trail_file
 from detector.store import Freshness, Store, judged_at
 from detector.store.completeness import PATIENCE
 from tests.detector.formats import forms
+from tests.detector.trail import watch
 from tui.cli import main
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
@@ -105,10 +108,56 @@ def test_one_altered_and_one_missing(trail: Trail, store: Store) -> None:
     assert set(found) == {"missing", "modified"} and len(store.integrity(final=True)) == 2
     assert found["modified"].path == str(altered)
     assert found["missing"].name == missing.name and found["missing"].region == REGION
-    alerts = integrity_alerts(store.integrity(final=True))
-    assert {alert.rule.name for alert in alerts} == {"CloudTrail log file missing", "CloudTrail log file modified"}
-    assert len({alert.alert_id for alert in alerts}) == 2
-    assert all(json.dumps(alert.as_json()) for alert in alerts)
+    alerts = {alert.alert_id: alert for alert in store.alerts()}
+    for finding in found.values():
+        alert = alerts[integrity_alert(finding).alert_id]
+        assert alert.rule.name == f"CloudTrail log file {finding.kind}" and finding.digest in said_of(alert)
+        assert (alert.severity, alert.event_ids, alert.settled) == (alert.rule.severity, [], True)
+        assert alert.as_json()["columns"]["log.file.path"] == finding.path
+
+
+def test_an_alert_of_a_file_is_triaged_and_goes_when_the_file_is_as_it_was(trail: Trail, store: Store) -> None:
+    content = trail.files[7].read_bytes()
+    trail.files[7].unlink()
+    scan(store, trail.root)
+    before = {alert.alert_id for alert in store.alerts()}
+    (alert,) = (alert for alert in store.alerts() if alert.rule == RULES["missing"])
+    store.set_status([alert.alert_id], "acknowledged")
+    scan(store, trail.root)  # by the same files it stays as it is
+    assert (held := store.alert(alert.alert_id)) and (held.status, held.revision) == ("acknowledged", 1)
+    trail.files[7].write_bytes(content)
+    scan(store, trail.root)
+    assert alert.alert_id in before - {alert.alert_id for alert in store.alerts()}
+    assert [entry.kind for entry in store.history(alert.alert_id)] == ["status", "withdrawn"]
+
+
+def test_live_a_missing_file_is_told_when_it_is_overdue_without_any_other_news(trail: Trail, store: Store) -> None:
+    trail.files[7].unlink()
+    told: list[str] = []
+    seen: list[bool] = []
+
+    class Waiting(Directory):
+        def wait(self, stop: threading.Event, seconds: float) -> None:
+            seen.append("CloudTrail log file missing" in told)
+            store._clock.now += PATIENCE + 1  # type: ignore[attr-defined]
+            if len(seen) == 2:
+                stop.set()
+
+    pipeline = Pipeline(store, load(), Waiting([trail.root]), jobs=1, clock=store._clock)
+    pipeline.run(threading.Event(), lambda update: told.extend(alert.rule.name for alert in update.alerts))
+    assert seen == [False, True]
+
+
+def test_what_bounds_leave_out_is_not_missing_nor_is_what_cannot_be_read(trail: Trail, store: Store) -> None:
+    bounds = Bounds(1772371800, None)  # 13:30, so that files are looked for that were delivered from 12:30 on
+    trail.files[4].unlink()  # 12:00
+    trail.files[6].unlink()  # 12:30
+    trail.files[7].write_bytes(b"\x1f\x8b\x08\x00odd")
+    Pipeline(store, load(), Bounded(Directory([trail.root]), bounds, {}), jobs=1, bounds=bounds).scan(lambda _: None)
+    assert store.accounting().files_quarantined
+    missing = [alert.columns["aws.s3.object.key"] for alert in store.alerts() if alert.rule == RULES["missing"]]
+    assert [str(key).rpartition("/")[2] for key in missing] == [trail.files[6].name]
+    assert len(store.integrity(True)) == 2
 
 
 def test_a_digest_missing_from_the_chain(trail: Trail, store: Store) -> None:
@@ -129,12 +178,12 @@ def test_what_is_missing_may_still_come_and_then_is_not(trail: Trail, store: Sto
     late = trail.files[5]
     content = late.read_bytes()
     late.unlink()
-    scan(store, trail.root)
+    watch(store, trail.root)
     assert store.integrity() == []
     store._clock.now += PATIENCE + 1  # type: ignore[attr-defined]
     assert [finding.name for finding in store.integrity()] == [late.name]
     late.write_bytes(content)
-    scan(store, trail.root)
+    watch(store, trail.root)
     assert store.integrity(final=True) == []
 
 

@@ -10,6 +10,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from detector.alert import Alert
+from detector.integrity import RULES
 from detector.pipeline import Pipeline
 from detector.sources.directory import Directory
 from detector.store import Feed as Bridge
@@ -155,10 +157,24 @@ def test_the_quarantine_is_opened_read_again_and_ignored(hunt: Hunt) -> None:
     play(hunt, journey)
 
 
+def test_a_missing_file_is_among_the_alerts_and_is_triaged_like_one(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        listed: RowList[Alert] = app.screen.row_list
+        alert = next(alert for alert in listed.rows if alert.rule == RULES["missing"])
+        assert listed.move_to(alert.alert_id)
+        await pilot.pause()
+        assert "Log file missing: 111122223333_CloudTrail_us-east-1_20260301T1245Z" in screen_text(app)
+        await press(pilot, "enter", "a")
+        await until(pilot, lambda: hunt.store.alert(alert.alert_id).status == "acknowledged")
+        assert "The state holds no calls of this alert" in screen_text(app)
+
+    play(hunt, journey)
+
+
 def test_marked_files_are_decided_on_together(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot, "asterisk", "x")
-        await until(pilot, lambda: all(row.kind != "file" for row in rows.rows))
+        await until(pilot, lambda: all(row.kind != "file" for row in rows.rows) and bool(said(app)))
         assert said(app) == "Counted as skipped from now on, unless it changes: 2 files"
         assert hunt.store.accounting().files_skipped["ignored"] == 2
 

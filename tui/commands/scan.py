@@ -12,7 +12,7 @@ from detector.alert import Alert
 from detector.correlate import REACH
 from detector.export import export_alerts
 from detector.filter.tables import ALERTS
-from detector.integrity import integrity_alerts
+from detector.integrity import file_of
 from detector.pipeline import Pipeline, Update
 from detector.rules import RuleSet
 from detector.sources.bounds import Bounds
@@ -45,9 +45,9 @@ def run(args: argparse.Namespace) -> int:
         source = closing.enter_context(contextlib.closing(
             sources_of(args.sources, False, bounds, store.recorded() if bounds else None)))
         pipeline = Pipeline(store, rules, source, args.jobs, risk=risk_of(),
-                            clock=time.time if now is None else lambda: float(now))
+                            clock=time.time if now is None else lambda: float(now), bounds=bounds)
         pipeline.scan(_narrate)
-        alerts = [alert for alert in (*reversed(store.alerts()), *integrity_alerts(store.integrity(final=True)))
+        alerts = [alert for alert in reversed(store.alerts())
                   if (since is None or alert.last_event >= since) and (until is None or alert.first_event < until)]
         wanted = filter_of(args, ALERTS, now or store.newest() or time.time())
         found, alerts = len(alerts), list(filter(wanted, alerts))
@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.write(table(alerts))
         else:
             sys.stdout.write(export_alerts(alerts, args.format))
-        for line in (*completeness_lines(store, True), *left_out_lines(source), *accounting_lines(store.accounting()),
-                     *cost_lines()):
+        for line in (*completeness_lines(store, True, bounds), *left_out_lines(source),
+                     *accounting_lines(store.accounting()), *cost_lines()):
             say(line)
         say(f"{len(alerts):,} of {found:,} alerts by --filter{''.join(f', {when}' for when in wanted.whens)}" if wanted
             else f"{len(alerts):,} {'alert' if len(alerts) == 1 else 'alerts'}")
@@ -92,7 +92,7 @@ def table(alerts: Sequence[Alert]) -> str:
             "suppressed" if alert.suppressed_by else alert.status, str(len(alert.facets.regions)),
             str(alert.event_count), f"{alert.span}s", visible(alert.account),
             visible(sources[0] if len(sources) == 1 else f"{len(sources)} addresses", 39),
-            visible(alert.rule.name, 40), visible(alert.principal) or "(no ARN)",
+            visible(alert.rule.name, 40), visible(file_of(alert) or alert.principal) or "(no ARN)",
         ))
     if len(rows) == 1:
         return ""

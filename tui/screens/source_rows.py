@@ -15,7 +15,7 @@ from textual.content import Content
 from detector.accounting import Accounting
 from detector.filter import Field, Fields
 from detector.filter.kinds import BYTES, Number, Text, Time
-from detector.integrity import integrity_alerts
+from detector.integrity import integrity_alert
 from detector.store import Feed, Finding, Freshness, Quarantined, Store, Volume, judged_at
 from tui import format, safe, times
 from tui.screens.entry import Fact, Line, facts
@@ -133,17 +133,11 @@ def whole(row: SourceRow, now: float) -> Iterator[Line]:
             yield from _freshness(about, row.state, now)
 
 
-_WHY = {
-    "missing": "the digest names it, but it was not found: fetch it again, or find out who deleted it",
-    "modified": "not what CloudTrail delivered, by the hash in the digest: fetch it again",
-}
-
-
 def _finding(finding: Finding) -> Iterator[Line]:
-    (alert,) = integrity_alerts([finding])
+    alert = integrity_alert(finding)
     yield from facts(
         ("alert", f"{alert.rule.name}, {alert.rule.severity} {alert.rule.risk_score}"),
-        ("why", _WHY[finding.kind]),
+        ("why", str(finding)),
         ("account", finding.account), ("region", finding.region),
         ("events", format.between(finding.oldest, finding.newest) if finding.oldest and finding.newest else ""),
         ("key", finding.key), ("file", finding.path or "not found"), ("digest", finding.digest),
