@@ -80,7 +80,8 @@ def _note_object(note: Note) -> dict[str, Any]:
             "flags": [_flag(flag) for flag in context.flags],
         },
         "edited": None if note.edited is None else format_time(note.edited),
-        "history": [{"at": format_time(edit.at), "author": edit.author, **msgspec.to_builtins(edit.words)}
+        "history": [{"at": format_time(edit.at), "author": edit.author,
+                     **(msgspec.to_builtins(edit.words) if edit.words else {"undone": True})}
                     for edit in note.history],
     }
 
@@ -177,5 +178,7 @@ def _ends(note: Note) -> list[float]:
     return [*(edit.at for edit in note.history[1:]), *([note.edited] if note.edited is not None else [])]
 
 
-def _said(words: Words) -> str:
+def _said(words: Words | None) -> str:
+    if words is None:
+        return "taken back"
     return " · ".join(part for part in (words.verdict, words.ticket, words.owner, words.text) if part)

@@ -64,11 +64,11 @@ class Words(msgspec.Struct, frozen=True):
 
 
 class Edit(msgspec.Struct, frozen=True):
-    """A former state of a note: until ``at`` (epoch seconds) it said ``words``."""
+    """A former state of a note: ``author`` wrote ``words`` at ``at`` (epoch seconds); None: took it back."""
 
     at: float
     author: str
-    words: Words
+    words: Words | None
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -134,17 +134,24 @@ class Suppression(msgspec.Struct, frozen=True):
     author: str = ""
     suppression_id: str = ""
     lifted: float | None = None
+    undone: float | None = None
+    """When the decision to make it was taken back."""
     hidden: int = 0
     """How many alerts it has hidden so far."""
     looks: Looks | None = None
     break_at: int = BREAK_AT
     waived: list[str] = []
 
-    def active(self, now: float) -> bool:
-        return self.lifted is None and self.created <= now < self.expires
+    @property
+    def over(self) -> Literal["lifted", "undone", ""]:
+        """How the analyst ended it; empty where only time will."""
+        return "undone" if self.undone is not None else "lifted" if self.lifted is not None else ""
 
-    def state(self, now: float) -> Literal["active", "expired", "lifted"]:
-        return "lifted" if self.lifted is not None else "active" if now < self.expires else "expired"
+    def active(self, now: float) -> bool:
+        return not self.over and self.created <= now < self.expires
+
+    def state(self, now: float) -> Literal["active", "expired", "lifted", "undone"]:
+        return self.over or ("active" if now < self.expires else "expired")
 
 
 def matches(suppression: Suppression, alert: Alert) -> bool:

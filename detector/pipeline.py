@@ -166,13 +166,15 @@ class Pipeline:
         return {rule_id: own.get(rule_id, 0.0) + seconds for rule_id, seconds in self._workers.spent.items()}
 
     def reconsider(self) -> None:
-        """Look again at the files of the quarantine, after the analyst has decided on some of them."""
+        """Look again at the files of the quarantine, after the analyst has decided on some of them or taken it back."""
         for row in self._store.files():
             held = self._held.get(row.path)
-            if held is not None and held.state == "quarantined" and row.state != "quarantined":
+            if held is not None and held.state != row.state and "quarantined" in (held.state, row.state):
                 self._held.put(row)
                 if row.state == "waiting":
                     self._retrying.add(row.path)
+                else:
+                    self._retrying.discard(row.path)
 
     def _due(self, final: bool) -> list[Task]:
         """Sweep: what is new or has changed, the oldest delivery first."""

@@ -93,7 +93,7 @@ def db(cli: Cli, logs: Path, tmp_path: Path) -> Path:
     path = tmp_path / "hunt.db"
     cli("scan", logs, "--db", path, *ONLY_REFERENCE)
     store = Store.open(path)
-    store.add_note(store.alerts()[0], Words("[x](https://evil.example)", "benign", "T-9", "sec"))
+    store.add_notes([store.alerts()[0]], Words("[x](https://evil.example)", "benign", "T-9", "sec"))
     store.close()
     return path
 

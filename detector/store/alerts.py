@@ -214,6 +214,7 @@ class Alerts(State):
             decided.append(found[0] if found else "open")
             db.execute("UPDATE note SET alert_id = ? WHERE alert_id = ?", (new, name))
             db.execute("UPDATE OR REPLACE hidden SET alert_id = ? WHERE alert_id = ?", (new, name))
+            db.execute("UPDATE OR REPLACE decided SET subject = ? WHERE thing = 'status' AND subject = ?", (new, name))
             self._record(db, name, "superseded", f"by {new}")
             self._record(db, new, "supersedes", name)
         for status in ("open", "acknowledged", "closed"):  # the one that hides least
@@ -251,7 +252,7 @@ class Alerts(State):
         for suppression in self._suppressions():
             name = suppression.suppression_id
             if suppression.state(now) == "expired" and db.execute(
-                    "SELECT kind FROM history WHERE subject = ? AND kind IN ('created', 'extended', 'expired') "
+                    "SELECT kind FROM history WHERE subject = ? AND kind != 'broke-through' "
                     "ORDER BY entry_id DESC LIMIT 1", (name,)).fetchone() != ("expired",):
                 self._record(db, name, "expired", f"at {format_time(suppression.expires)}")
 

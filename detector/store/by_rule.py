@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from detector.store.state import State
+from detector.store.alerts import Alerts
+from detector.store.journal import Journal, Wanted
 
 
 class RuleCount(msgspec.Struct, frozen=True):
@@ -16,7 +17,7 @@ class RuleCount(msgspec.Struct, frozen=True):
     alerts: int = 0
 
 
-class ByRule(State):
+class ByRule(Alerts, Journal):
     """The part of the store that speaks of rules."""
 
     def rules_off(self) -> frozenset[str]:
@@ -25,11 +26,11 @@ class ByRule(State):
 
     def switch_rules(self, rule_ids: Sequence[str], on: bool) -> None:
         """Search by these rules, or no more. A pipeline takes it up with its next ``use``."""
+        state = "on" if on else "off"
         with self._writing() as db:
-            for rule_id in rule_ids:
-                switch = "DELETE FROM rule_off WHERE rule_id = ?" if on else "INSERT OR IGNORE INTO rule_off VALUES (?)"
-                if db.execute(switch, (rule_id,)).rowcount:
-                    self._record(db, rule_id, "rule on" if on else "rule off")
+            self._decide(db, f"rule {state}", [
+                Wanted("rule", rule_id, state, self._rules[rule_id].name if rule_id in self._rules else rule_id)
+                for rule_id in rule_ids])
 
     def rule_counts(self) -> dict[str, RuleCount]:
         """By rule id; a rule that has found nothing is not there."""

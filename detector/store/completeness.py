@@ -20,7 +20,8 @@ from detector.formats.digests import Digest
 from detector.integrity import Finding
 from detector.sources.bounds import Bounds, Recorded
 from detector.sources.keys import DIGEST, TRAIL, trail_file
-from detector.store.state import State
+from detector.store.decided import text
+from detector.store.journal import Journal, Wanted
 
 PATIENCE = 3600
 """Seconds after a digest was read until what it names and nobody has brought is missing, while files still come."""
@@ -107,7 +108,7 @@ class Quarantined(msgspec.Struct, frozen=True):
     size: int
 
 
-class Completeness(State):
+class Completeness(Journal):
     """The part of the store that knows what is missing."""
 
     def has_digests(self) -> bool:
@@ -217,10 +218,9 @@ class Completeness(State):
 
     def _requalify(self, paths: Sequence[str], state: str, reason: str, detail: str) -> None:
         with self._writing() as db:
-            for path in paths:
-                db.execute("UPDATE file SET state = ?, reason = ?, detail = ? WHERE path = ? AND state = 'quarantined'",
-                           (state, reason, detail, os.fsencode(path)))
-                self._record(db, path, reason, detail)
+            self._decide(db, reason, [
+                Wanted("file", file.path, text([state, reason, detail]), file.path)
+                for file in self.quarantine() if file.path in paths])
 
     def _names(self) -> set[str]:
         """The names of all files that were found, read or not, but for those gone before they were read."""

@@ -16,7 +16,8 @@ import msgspec
 from detector.store.faults import UNREADABLE
 from detector.store.state import State, connect_to_read, refuse_foreign
 
-WRITTEN = ("note", "note_words", "suppression", "hidden", "broken", "status", "rule_off", "history")
+WRITTEN = ("note", "note_words", "suppression", "hidden", "broken", "status", "rule_off", "history", "decision",
+           "decided")
 """The tables that come from the analyst and not from the logs; one that others refer to comes before them."""
 
 _SHOWN = 5

@@ -219,6 +219,26 @@ CREATE TABLE late (            -- records that came for windows that had been le
     file_id INTEGER PRIMARY KEY REFERENCES file ON DELETE CASCADE,
     count   INTEGER NOT NULL
 ) STRICT;
+""", """
+CREATE TABLE decision (        -- the journal: what one key or form did
+    decision_id INTEGER PRIMARY KEY,
+    at       REAL NOT NULL,
+    author   TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    about    TEXT NOT NULL,             -- the name of the one thing that it was about, empty for several
+    standing TEXT NOT NULL CHECK (standing IN ('done', 'undone', 'past'))   -- past: to be neither undone nor redone
+) STRICT;
+CREATE INDEX decision_standing ON decision (author, standing);
+
+CREATE TABLE decided (         -- what a decision changed: how each thing stood, and how it stands by it
+    decision_id INTEGER NOT NULL REFERENCES decision,
+    thing   TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    before  TEXT,
+    after   TEXT,
+    PRIMARY KEY (decision_id, thing, subject)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX decided_subject ON decided (thing, subject);
 """)
 
 VERSION = len(MIGRATIONS)

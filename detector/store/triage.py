@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from detector.alert import Alert, Status
 from detector.huntlog import Context, Edit, Note, Suppression, Words, check, taught
-from detector.record import format_time
 from detector.store.alerts import Alerts
+from detector.store.decided import text
 from detector.store.faults import StateError
+from detector.store.journal import Journal, Turned, Wanted
 from detector.store.state import author, sound
+
+_STATUS_KINDS: dict[Status, str] = {"acknowledged": "acknowledged", "closed": "closed", "open": "reopened"}
 
 
 class HistoryEntry(msgspec.Struct, frozen=True):
@@ -24,93 +28,100 @@ class HistoryEntry(msgspec.Struct, frozen=True):
     detail: str
 
 
-class Triage(Alerts):
+class Triage(Alerts, Journal):
     """The part of the store that the analyst writes. Every method raises ReadOnly where another process holds it."""
 
     def set_status(self, alert_ids: Sequence[str], status: Status) -> list[Alert]:
         """Give these alerts a status; the alerts as they now are."""
         with self._writing() as db:
-            for name in alert_ids:
-                held = db.execute("SELECT status FROM status WHERE alert_id = ?", (name,)).fetchone()
-                before = held[0] if held else "open"
-                if before != status:
-                    db.execute("INSERT OR REPLACE INTO status VALUES (?, ?)", (name, status))
-                    self._record(db, name, "status", f"{before} -> {status}")
-            return list(self._named(db, alert_ids))
+            alerts = list(self._named(db, alert_ids))
+            names = {alert.alert_id: alert.principal for alert in alerts}
+            self._decide(db, _STATUS_KINDS[status],
+                         [Wanted("status", name, status, names.get(name, "")) for name in alert_ids])
+            return [msgspec.structs.replace(alert, status=status) for alert in alerts]
 
     @sound
     def notes(self, alert_id: str | None = None) -> list[Note]:
-        """The hunt log, newest first; of one alert, or all."""
+        """The hunt log, newest first, without the notes that were taken back; of one alert, or all."""
         where, values = ("WHERE alert_id = ?", [alert_id]) if alert_id is not None else ("", [])
         said: dict[int, list[Edit]] = {}
         for note_id, at, who, words in self._rows(
                 f"SELECT note_id, at, w.author, words FROM note_words w JOIN note USING (note_id) {where} "
                 "ORDER BY w.rowid", *values):
-            said.setdefault(note_id, []).append(Edit(at, who, msgspec.json.decode(words, type=Words)))
+            said.setdefault(note_id, []).append(Edit(at, who, _words(words)))
         return [
-            Note(note_id, alert_id, created, who, said[note_id][-1].words,
-                 msgspec.json.decode(context, type=Context),
-                 edited=said[note_id][-1].at if len(said[note_id]) > 1 else None, history=said[note_id][:-1])
+            Note(note_id, alert_id, created, who, now.words, msgspec.json.decode(context, type=Context),
+                 edited=now.at if before else None, history=before)
             for note_id, alert_id, created, who, context in self._rows(
                 f"SELECT note_id, alert_id, created, author, context FROM note {where} "
                 "ORDER BY created DESC, note_id DESC", *values)
+            for *before, now in [said[note_id]] if now.words is not None
         ]
 
-    def add_note(self, alert: Alert, words: Words) -> Note:
-        """Write a note on an alert, with what the alert knows now."""
-        now = self._clock()
+    def add_notes(self, alerts: Sequence[Alert], words: Words) -> list[Note]:
+        """Write a note on each of these alerts, with what it knows now."""
+        now, said = self._clock(), text(words)
         with self._writing() as db:
-            (note_id,) = db.execute(
-                "INSERT INTO note (alert_id, created, author, context) VALUES (?, ?, ?, ?) RETURNING note_id",
-                (alert.alert_id, now, author(), _text(Context.of(alert)))).fetchone()
-            db.execute("INSERT INTO note_words VALUES (?, ?, ?, ?)", (note_id, now, author(), _text(words)))
-            self._record(db, alert.alert_id, "note", f"#{note_id} {words.verdict}")
-        return self._note(note_id)
+            ids = [db.execute("INSERT INTO note (alert_id, created, author, context) VALUES (?, ?, ?, ?) "
+                              "RETURNING note_id",
+                              (alert.alert_id, now, author(), text(Context.of(alert)))).fetchone()[0]
+                   for alert in alerts]
+            self._decide(db, "note", [Wanted("note", str(note_id), said, alert.principal)
+                                      for note_id, alert in zip(ids, alerts, strict=True)])
+        return [self._note(note_id) for note_id in ids]
 
     def edit_note(self, note_id: int, words: Words) -> Note:
         """Say it otherwise; what it said before stays in its history."""
-        alert_id = self._note(note_id).alert_id
+        held = self._note(note_id)
         with self._writing() as db:
-            db.execute("INSERT INTO note_words VALUES (?, ?, ?, ?)", (note_id, self._clock(), author(), _text(words)))
-            self._record(db, alert_id, "note-edited", f"#{note_id} {words.verdict}")
+            self._decide(db, "note-edited", [Wanted("note", str(note_id), text(words), held.context.principal)])
         return self._note(note_id)
 
     def suppressions(self) -> list[Suppression]:
-        """All suppressions, also expired and lifted ones, newest first, with how many alerts each has hidden."""
+        """All suppressions, also those that are over, newest first, with how many alerts each has hidden."""
         hidden = dict(self._rows("SELECT suppression_id, count(*) FROM hidden GROUP BY suppression_id"))
         return [msgspec.structs.replace(suppression, hidden=hidden.get(suppression.suppression_id, 0))
                 for suppression in reversed(self._suppressions())]
 
-    def suppress(self, suppression: Suppression) -> Suppression:
-        """Start hiding what matches and looks as it does now; the suppression with its id, and what it has seen.
+    def suppress(self, suppressions: Sequence[Suppression]) -> list[Suppression]:
+        """Start hiding what matches and looks as it does now; the suppressions with ids, and what each has seen.
 
         Raises ValueError where ``huntlog.check`` does.
         """
-        made = msgspec.structs.replace(suppression, suppression_id=secrets.token_hex(4), author=author(),
-                                       created=self._clock())
-        check(made)
-        made = taught(made, self.alerts())
-        with self._writing() as db:
-            db.execute("INSERT INTO suppression VALUES (?, ?, ?)", (made.suppression_id, made.created, _text(made)))
-            self._record(db, made.suppression_id, "created",
-                         f"{made.scope} {made.value} until {format_time(made.expires)}")
-        self._note_newly_hidden()
-        return self._suppression(made.suppression_id)
+        alerts, made = self.alerts(), []
+        for suppression in suppressions:
+            new = msgspec.structs.replace(suppression, suppression_id=secrets.token_hex(4), author=author(),
+                                          created=self._clock())
+            check(new)
+            made.append(taught(new, alerts))
+        self._suppress_so("created", made)
+        return [self._suppression(each.suppression_id) for each in made]
 
-    def extend(self, suppression_id: str, expires: float) -> Suppression:
-        """Let it end at another time; one that had expired hides again."""
-        held = self._suppression(suppression_id)
-        if held.lifted is not None:
-            raise StateError(f"suppression {suppression_id} was lifted: make a new one")
-        return self._change(msgspec.structs.replace(held, expires=expires), "extended",
-                            f"until {format_time(expires)}, was {format_time(held.expires)}")
+    def extend(self, suppression_ids: Sequence[str], expires: float) -> list[Suppression]:
+        """Let them end at another time (epoch seconds); one that had expired hides again."""
+        held = [self._suppression(name) for name in suppression_ids]
+        for suppression in held:
+            if suppression.over:
+                raise StateError(f"suppression {suppression.suppression_id} was {suppression.over}: make a new one")
+        self._suppress_so("extended", [msgspec.structs.replace(each, expires=expires) for each in held])
+        return [self._suppression(name) for name in suppression_ids]
 
-    def lift(self, suppression_id: str) -> Suppression:
-        """End it now, for good."""
-        held = self._suppression(suppression_id)
-        if held.lifted is not None:
-            return held
-        return self._change(msgspec.structs.replace(held, lifted=self._clock()), "lifted", "")
+    def lift(self, suppression_ids: Sequence[str]) -> list[Suppression]:
+        """End them now, for good; one that is over already stays as it is."""
+        held = [self._suppression(name) for name in suppression_ids]
+        self._suppress_so("lifted", [
+            msgspec.structs.replace(each, lifted=self._clock()) for each in held if not each.over])
+        return [self._suppression(name) for name in suppression_ids]
+
+    @sound
+    def undo(self) -> Turned | None:
+        """Take back this author's latest decision; None where there is none."""
+        return self._turned(self._take_back)
+
+    @sound
+    def redo(self) -> Turned | None:
+        """Make again the decision that was taken back last; None where there is none, or another was made since."""
+        return self._turned(self._make_again)
 
     def notice_expiry(self) -> None:
         """Record the suppressions that have ended while nothing was written."""
@@ -136,13 +147,20 @@ class Triage(Alerts):
             raise StateError(f"no suppression {suppression_id}: trailhound suppress list shows them")
         return found
 
-    def _change(self, suppression: Suppression, kind: str, detail: str) -> Suppression:
-        name = suppression.suppression_id
+    def _suppress_so(self, kind: str, suppressions: Sequence[Suppression]) -> None:
         with self._writing() as db:
-            db.execute("UPDATE suppression SET body = ? WHERE suppression_id = ?", (_text(suppression), name))
-            self._record(db, name, kind, detail)
+            self._decide(db, kind, [Wanted("suppression", each.suppression_id, _body(each), each.value)
+                                    for each in suppressions])
         self._note_newly_hidden()
-        return self._suppression(name)
+
+    def _turned(self, turn: Callable[[sqlite3.Connection], Turned | None]) -> Turned | None:
+        with self._writing() as db:
+            turned = turn(db)
+            if turned and "status" in turned.things:
+                turned = msgspec.structs.replace(turned, alerts=list(self._named(db, turned.subjects)))
+        if turned and "suppression" in turned.things:
+            self._note_newly_hidden()
+        return turned
 
     def _note_newly_hidden(self) -> None:
         """A suppression that hides again may hide alerts that came while it did not."""
@@ -150,5 +168,10 @@ class Triage(Alerts):
             self._note_hidden(db, self.alerts())
 
 
-def _text(value: msgspec.Struct) -> str:
-    return msgspec.json.encode(value).decode()
+def _words(said: str) -> Words | None:
+    return msgspec.json.decode(said, type=Words | None)
+
+
+def _body(suppression: Suppression) -> str:
+    """As it is kept: how many alerts it has hidden is counted."""
+    return text(msgspec.structs.replace(suppression, hidden=0))

@@ -265,7 +265,7 @@ def made(case: Case, out: Path) -> Path:
 
 
 def test_the_manifest_holds_every_piece_to_its_hash_and_every_record_to_its_place(case: Case, tmp_path: Path) -> None:
-    case.store.add_note(case.alert, Words("It was **them** <b>", "escalated", "SEC-1", "me"))
+    case.store.add_notes([case.alert], Words("It was **them** <b>", "escalated", "SEC-1", "me"))
     out = made(case, tmp_path / "case")
     manifest = json.loads((out / "manifest.json").read_bytes())
     pieces = {piece["name"]: piece for piece in manifest["pieces"]}
@@ -308,7 +308,7 @@ def test_what_is_there_is_never_overwritten_and_nothing_is_left_half_done(case: 
 
 
 def test_the_report_reads_well_alone(case: Case, tmp_path: Path) -> None:
-    case.store.add_note(case.alert, Words("Asked the owner.", "suspicious", "SEC-1", "me"))
+    case.store.add_notes([case.alert], Words("Asked the owner.", "suspicious", "SEC-1", "me"))
     report = (made(case, tmp_path / "case") / "report.md").read_text(encoding="utf-8")
     heads = [line[3:] for line in report.splitlines() if line.startswith("## ")]
     assert heads == ["What", "Who", "When", "Where", "Correlation", "Verdict", "Timeline", "Next steps", "Evidence"]

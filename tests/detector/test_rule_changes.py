@@ -128,7 +128,7 @@ def test_decisions_outlive_a_change_of_the_rule(store: Store, logs: Path, tmp_pa
     scan(logs, store=store, by=ruleset(tmp_path))
     alert = next(alert for alert in store.alerts() if alert.rule.id == "mine")
     store.set_status([alert.alert_id], "closed")
-    store.add_note(alert, Words("known"))
+    store.add_notes([alert], Words("known"))
     run = scan(logs, store=store, by=ruleset(tmp_path, least=2))
     again = next(found for found in run.alerts if found.rule.id == "mine")
     assert (again.alert_id, again.status) == (alert.alert_id, "closed")

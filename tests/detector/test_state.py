@@ -45,8 +45,9 @@ def test_another_process_holds_the_state(state: Path) -> None:
         (alert,) = store.alerts()
         words = Words("seen")
         suppression = Suppression("principal", alert.principal, None, 0, 9e9, "T-1", "", "")
-        for write_it in (lambda: store.set_status([alert.alert_id], "closed"), lambda: store.add_note(alert, words),
-                         lambda: store.suppress(suppression), lambda: store.settle(0), lambda: store.commit([])):
+        for write_it in (lambda: store.set_status([alert.alert_id], "closed"),
+                         lambda: store.add_notes([alert], words),
+                         lambda: store.suppress([suppression]), lambda: store.settle(0), lambda: store.commit([])):
             with pytest.raises(ReadOnly) as told:
                 write_it()
             assert str(holder.pid) in str(told.value)

@@ -122,7 +122,7 @@ def kinds(store: Store, subject: str) -> list[tuple[str, str]]:
 def test_a_late_flag_breaks_through_and_all_of_it_is_in_the_history(tmp_path: Path, store: Store) -> None:
     write(tmp_path / "logs", "a.json", swept("ana", 0))
     [found] = scan(tmp_path / "logs", store=store, by=rules("tumbling")).alerts
-    made = store.suppress(suppression(value=found.principal, created=START, expires=START + 40.0 * DAY))
+    [made] = store.suppress([suppression(value=found.principal, created=START, expires=START + 40.0 * DAY)])
     assert made.looks is not None and made.looks.source_addresses == ["203.0.113.7"] and made.hidden == 1
     assert store.alerts()[0].suppressed_by == made.suppression_id
     write(tmp_path / "logs", "b.json", [act("access-key", "ana", 100)])
@@ -138,17 +138,17 @@ def test_a_late_flag_breaks_through_and_all_of_it_is_in_the_history(tmp_path: Pa
 def test_expiry_is_noticed_once_and_extension_hides_again(tmp_path: Path, store: Store, clock: Clock) -> None:
     write(tmp_path / "logs", "a.json", swept("ana", 0))
     [found] = scan(tmp_path / "logs", store=store, by=rules("tumbling")).alerts
-    name = store.suppress(suppression(value=found.principal, expires=clock.now + DAY)).suppression_id
+    name = store.suppress([suppression(value=found.principal, expires=clock.now + DAY)])[0].suppression_id
     clock.now += 2 * DAY
     assert store.alerts()[0].suppressed_by is None
     store.notice_expiry()
     store.notice_expiry()
     assert [kind for kind, _ in kinds(store, name)] == ["created", "expired"]
-    store.extend(name, clock.now + DAY)
+    store.extend([name], clock.now + DAY)
     assert store.alerts()[0].suppressed_by == name
     clock.now += 2 * DAY
     store.close()
     with closing(Store.open(tmp_path / "hunt.db", clock)) as again:
         assert [kind for kind, _ in kinds(again, name)] == ["created", "expired", "extended", "expired"]
-        again.lift(name)
+        again.lift([name])
         assert kinds(again, name)[-1][0] == "lifted"

@@ -62,7 +62,7 @@ def test_status_is_kept_with_its_history(store: Store, clock: Clock) -> None:
     store.set_status([ana.alert_id], "closed")
     told = store.history(ana.alert_id)
     assert [(entry.kind, entry.detail, entry.at) for entry in told] == [
-        ("status", "open -> acknowledged", START + DAY), ("status", "acknowledged -> closed", START + DAY + 60)]
+        ("acknowledged", "open -> acknowledged", START + DAY), ("closed", "acknowledged -> closed", START + DAY + 60)]
     assert all(entry.author for entry in told)
     assert {alert.principal: alert.status for alert in store.alerts()} == {ANA: "closed", BEN: "acknowledged"}
 
@@ -84,7 +84,7 @@ def test_status_survives_a_restart_and_a_revision(store: Store, clock: Clock, tm
 
 def test_a_note_keeps_what_the_alert_knew(store: Store, tmp_path: Path) -> None:
     ana = of(store, ANA)
-    note = store.add_note(ana, Words("looks odd", "suspicious", "T-7", "sec"))
+    [note] = store.add_notes([ana], Words("looks odd", "suspicious", "T-7", "sec"))
     write(tmp_path / "logs", "late.json", [call(5, "me-south-1")])
     scan(tmp_path / "logs", store=store)
     (held,) = store.notes()
@@ -96,7 +96,7 @@ def test_a_note_keeps_what_the_alert_knew(store: Store, tmp_path: Path) -> None:
 
 def test_an_edit_keeps_what_was_said_before(store: Store, clock: Clock) -> None:
     ana = of(store, ANA)
-    note = store.add_note(ana, Words("looks odd"))
+    [note] = store.add_notes([ana], Words("looks odd"))
     first = clock.now
     clock.now += 60
     store.edit_note(note.note_id, Words("inventory", "benign"))
@@ -113,14 +113,15 @@ def test_notes_come_newest_first_and_by_alert(store: Store, clock: Clock) -> Non
     ana, ben = of(store, ANA), of(store, BEN)
     for at, (alert, text) in enumerate([(ana, "one"), (ben, "two"), (ana, "three")]):
         clock.now = START + DAY + at
-        store.add_note(alert, Words(text))
+        store.add_notes([alert], Words(text))
     assert [note.words.text for note in store.notes()] == ["three", "two", "one"]
     assert [note.words.text for note in store.notes(ana.alert_id)] == ["three", "one"]
     assert store.notes("no such alert") == []
 
 
 def test_what_is_not_there_cannot_be_changed(store: Store) -> None:
-    for change in (lambda: store.edit_note(77, Words("x")), lambda: store.lift("x"), lambda: store.extend("x", 1e10)):
+    for change in (lambda: store.edit_note(77, Words("x")), lambda: store.lift(["x"]),
+                   lambda: store.extend(["x"], 1e10)):
         with pytest.raises(StateError, match=r"no (note|suppression)"):
             change()
 
@@ -128,7 +129,7 @@ def test_what_is_not_there_cannot_be_changed(store: Store) -> None:
 # suppressions
 
 def test_a_suppression_hides_while_it_is_active(store: Store, clock: Clock) -> None:
-    made = store.suppress(suppression(clock))
+    [made] = store.suppress([suppression(clock)])
     assert made.suppression_id
     assert (made.author != "", made.hidden) == (True, 1)
     assert (of(store, ANA).suppressed_by, of(store, BEN).suppressed_by) == (made.suppression_id, None)
@@ -141,29 +142,29 @@ def test_a_suppression_hides_while_it_is_active(store: Store, clock: Clock) -> N
 
 
 def test_an_expired_one_that_is_extended_hides_again(store: Store, clock: Clock) -> None:
-    made = store.suppress(suppression(clock, days=1))
+    [made] = store.suppress([suppression(clock, days=1)])
     clock.now += 2 * DAY
-    extended = store.extend(made.suppression_id, clock.now + DAY)
+    [extended] = store.extend([made.suppression_id], clock.now + DAY)
     assert (extended.state(clock.now), extended.expires) == ("active", clock.now + DAY)
     assert of(store, ANA).suppressed_by == made.suppression_id
 
 
 def test_a_lifted_one_is_over(store: Store, clock: Clock) -> None:
-    made = store.suppress(suppression(clock))
+    [made] = store.suppress([suppression(clock)])
     clock.now += 60
-    lifted = store.lift(made.suppression_id)
+    [lifted] = store.lift([made.suppression_id])
     assert (lifted.lifted, lifted.state(clock.now)) == (clock.now, "lifted")
     assert of(store, ANA).suppressed_by is None
     clock.now += 60
-    assert store.lift(made.suppression_id) == lifted
+    assert store.lift([made.suppression_id])[0] == lifted
     with pytest.raises(StateError, match="was lifted"):
-        store.extend(made.suppression_id, clock.now + DAY)
+        store.extend([made.suppression_id], clock.now + DAY)
 
 
 def test_what_happened_to_it_is_told(store: Store, clock: Clock) -> None:
-    made = store.suppress(suppression(clock))
-    store.extend(made.suppression_id, clock.now + 14 * DAY)
-    store.lift(made.suppression_id)
+    [made] = store.suppress([suppression(clock)])
+    store.extend([made.suppression_id], clock.now + 14 * DAY)
+    store.lift([made.suppression_id])
     assert [entry.kind for entry in store.history(made.suppression_id)] == ["created", "extended", "lifted"]
     hidden = [entry for entry in store.history(of(store, ANA).alert_id) if entry.kind == "hidden"]
     assert [made.suppression_id in entry.detail for entry in hidden] == [True]
@@ -171,7 +172,7 @@ def test_what_happened_to_it_is_told(store: Store, clock: Clock) -> None:
 
 
 def test_alerts_that_come_later_are_hidden_and_counted(store: Store, clock: Clock, tmp_path: Path) -> None:
-    made = store.suppress(suppression(clock))
+    [made] = store.suppress([suppression(clock)])
     write(tmp_path / "logs", "more.json", [*sweep(10, 120), *sweep(10, 180, arn=BEN)])
     run = scan(tmp_path / "logs", store=store)
     assert sorted(alert.suppressed_by is not None for alert in run.alerts) == [False, False, True, True]
@@ -183,15 +184,15 @@ def test_alerts_that_come_later_are_hidden_and_counted(store: Store, clock: Cloc
 
 
 def test_the_newest_suppression_comes_first(store: Store, clock: Clock) -> None:
-    first = store.suppress(suppression(clock))
+    [first] = store.suppress([suppression(clock)])
     clock.now += 1
-    second = store.suppress(suppression(clock, BEN))
+    [second] = store.suppress([suppression(clock, BEN)])
     assert [made.suppression_id for made in store.suppressions()] == [second.suppression_id, first.suppression_id]
 
 
 def test_one_that_could_not_work_is_refused(store: Store, clock: Clock) -> None:
     with pytest.raises(ValueError, match="say why"):
-        store.suppress(suppression(clock, ticket="", justification=" "))
+        store.suppress([suppression(clock, ticket="", justification=" ")])
     assert store.suppressions() == []
 
 
@@ -212,8 +213,8 @@ def sliding(clock: Clock, tmp_path: Path) -> Iterator[Store]:
 def test_a_late_earlier_call_moves_the_start_and_all_follows(sliding: Store, clock: Clock, tmp_path: Path) -> None:
     old = sliding.alerts()[1]
     sliding.set_status([old.alert_id], "acknowledged")
-    note = sliding.add_note(old, Words("mine"))
-    made = sliding.suppress(suppression(clock))
+    [note] = sliding.add_notes([old], Words("mine"))
+    [made] = sliding.suppress([suppression(clock)])
     write(tmp_path / "live", "late.json", [call(50, "me-south-1")])
     run = scan(tmp_path / "live", store=sliding, mode="sliding")
     other, new = run.alerts
@@ -245,7 +246,7 @@ def test_two_alerts_that_are_joined_become_the_first(undecided: int, sliding: St
     second, first = sliding.alerts()
     sliding.set_status([(first, second)[1 - undecided].alert_id], "closed")
     for alert in (first, second):
-        sliding.add_note(alert, Words(alert.alert_id))
+        sliding.add_notes([alert], Words(alert.alert_id))
     write(tmp_path / "live", "late.json", sweep(10, 80))
     run = scan(tmp_path / "live", store=sliding, mode="sliding")
     (joined,) = run.alerts
@@ -261,7 +262,7 @@ def test_two_alerts_that_are_joined_by_an_earlier_one(sliding: Store, tmp_path: 
     second, first = sliding.alerts()
     for alert in (first, second):
         sliding.set_status([alert.alert_id], "closed")
-        sliding.add_note(alert, Words(alert.alert_id))
+        sliding.add_notes([alert], Words(alert.alert_id))
     write(tmp_path / "live", "late.json", [*sweep(10, 45), *sweep(10, 80)])
     (joined,) = scan(tmp_path / "live", store=sliding, mode="sliding").alerts
     assert (joined.supersedes, joined.status) == (sorted([first.alert_id, second.alert_id]), "closed")

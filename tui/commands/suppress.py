@@ -34,7 +34,7 @@ def _add(store: Store, args: argparse.Namespace) -> None:
     try:
         wanted = Suppression(scope, value, args.rule, now, now + interval(args.interval), args.ticket, args.owner,
                              args.justification, break_at=args.break_at, waived=sorted(_waived(args.waive)))
-        made = store.suppress(wanted)
+        [made] = store.suppress([wanted])
     except ValueError as error:
         raise Failure(str(error)) from None
     hidden, through = preview(made, alerts, until)
@@ -66,5 +66,5 @@ def _list(store: Store, args: argparse.Namespace) -> None:
 
 
 def _lift(store: Store, args: argparse.Namespace) -> None:
-    made = store.lift(args.id)
+    [made] = store.lift([args.id])
     say(f"lifted {made.suppression_id}: {made.scope} {made.value}")

@@ -55,8 +55,10 @@ def _written(note: Note) -> Iterator[Line]:
 def _history(note: Note) -> Iterator[Content]:
     for edit in reversed(note.history):
         yield Content("")
-        yield safe.text(f"until {format.full_time(edit.at)} it said ({edit.author})", "$foreground-muted")
-        yield safe.text(_one_line(edit.words), "$foreground-muted", lines=True, limit=100_000)
+        did = "wrote" if edit.words else "took it back"
+        yield safe.text(f"{edit.author} {did}, {format.full_time(edit.at)}", "$foreground-muted")
+        if edit.words:
+            yield safe.text(_one_line(edit.words), "$foreground-muted", lines=True, limit=100_000)
 
 
 def _one_line(words: Words) -> str:
