@@ -143,9 +143,9 @@ class HuntApp(App[None]):
 
         self.store, self.rules, self._pipeline = event.opened.store, event.opened.rules, event.opened.pipeline
         self.picture, self._inbox = Picture(), Inbox()
-        self._reader = StateReader(self, self.store, self.picture, changed=self._publish, failed=self._unreadable,
+        self._reader = StateReader(self, self.store, self.picture, changed=self.publish, failed=self._unreadable,
                                    now=self.now)
-        self.decisions = Decisions(self.store, self.picture, changed=self._publish, rejudge=self._reader.rejudge)
+        self.decisions = Decisions(self)
         self.switch_mode("alerts")
         self.reload()
         self.set_interval(_TICK_SECONDS, self.tick)
@@ -216,24 +216,28 @@ class HuntApp(App[None]):
         if self.picture.unread > before:
             self.say(f"{format.plural(self.picture.unread - before, 'file')} could not be read; 5 shows why",
                      severity="warning")
-        self._publish()
+        self.publish()
 
     @on(IngestStopped)
     def _ingest_stopped(self, event: IngestStopped) -> None:
         self.picture.error = event.reason
         self.say(f"Reading stopped: {event.reason}. What was found stays; leave and start again to go on.",
                  severity="error")
-        self._publish()
+        self.publish()
 
     def reload(self) -> None:
         """Read the store again."""
         self._reader.reload()
 
+    def rejudge(self) -> None:
+        """Judge every alert by the suppressions as they are now."""
+        self._reader.rejudge()
+
     def _unreadable(self, reason: str) -> None:
         self.say(reason, severity="error")
         if not self.picture.loaded:
             self.picture.error = reason  # there is nothing to show but this
-            self._publish()
+            self.publish()
 
     def tick(self) -> None:
         """Once a second: the lag grows, suppressions expire, another trailhound may have written."""
@@ -245,7 +249,8 @@ class HuntApp(App[None]):
         if isinstance(self.screen, HuntScreen):
             self.screen.tick()
 
-    def _publish(self) -> None:
+    def publish(self) -> None:
+        """The picture is different now: the screen in front draws itself."""
         self.changed.publish(None)
 
     # --- rules and the quarantine
@@ -255,7 +260,7 @@ class HuntApp(App[None]):
         self.rules = rules
         if self._pipeline is not None:
             self._pipeline.use(rules)
-        self._publish()
+        self.publish()
 
     def reload_rules(self, asked: bool = False) -> None:
         """Load the rule files again where one has changed, or because the analyst ``asked``; in a thread."""
@@ -343,7 +348,7 @@ class HuntApp(App[None]):
         times.use(times.following())
         self.say({"UTC": "Times are UTC", "local": "Times are those of your own zone",
                   "relative": "Times are how long ago; among an alert's calls, how long after the first"}[times.mode])
-        self._publish()
+        self.publish()
 
     def action_choose_theme(self) -> None:
         from tui.screens.menu import Menu

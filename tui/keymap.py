@@ -5,8 +5,9 @@ One letter is one idea on every screen. Every binding has an id (to remap it by)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 from textual.binding import ActiveBinding, Binding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -19,12 +20,15 @@ MOVE = Binding.Group("Move")
 OPEN = Binding.Group("Open and go back")
 FIND = Binding.Group("Find, filter, sort")
 TRIAGE = Binding.Group("Decide")
+"""What is done to the marked rows, or else to the one under the cursor."""
+
+MARK = Binding.Group("Mark, undo, again")
 LIVE = Binding.Group("Live")
 OUT = Binding.Group("Take out")
 FORM = Binding.Group("Form")
 APP = Binding.Group("trailhound")
 
-GROUPS = (TRIAGE, OPEN, MOVE, FIND, LIVE, OUT, FORM, APP)
+GROUPS = (TRIAGE, MARK, OPEN, MOVE, FIND, LIVE, OUT, FORM, APP)
 """In the order of the help page."""
 
 
@@ -43,13 +47,10 @@ class Entry:
 
     id: str
     keys: tuple[str, ...]
+    label: str
     binding: Binding
     node: DOMNode
     enabled: bool
-
-    @property
-    def label(self) -> str:
-        return self.binding.description
 
     @property
     def group(self) -> Binding.Group:
@@ -70,7 +71,15 @@ def display(name: str) -> str:
     return name if name == "enter" else format_key(name)
 
 
-def entries(active: Iterable[ActiveBinding]) -> list[Entry]:
+@runtime_checkable
+class Labels(Protocol):
+    """A screen on which labels say what the keys would do now."""
+
+    def label_of(self, binding: Binding) -> str:
+        """The label of one of its bindings, or of a widget's or the app's."""
+
+
+def entries(active: Iterable[ActiveBinding], label: Callable[[Binding], str]) -> list[Entry]:
     """What the keys do here, each idea once, in the order in which the bindings are looked up."""
     found: dict[str, Entry] = {}
     for node, binding, enabled, _ in active:
@@ -79,13 +88,14 @@ def entries(active: Iterable[ActiveBinding]) -> list[Entry]:
         known = found.get(binding.id)
         found[binding.id] = (
             replace(known, keys=(*known.keys, binding.key)) if known
-            else Entry(binding.id, (binding.key,), binding, node, enabled)
+            else Entry(binding.id, (binding.key,), label(binding), binding, node, enabled)
         )
     return list(found.values())
 
 
 def of_screen(screen: Screen[object]) -> list[Entry]:
-    return entries(screen.active_bindings.values())
+    label = screen.label_of if isinstance(screen, Labels) else lambda binding: binding.description
+    return entries(screen.active_bindings.values(), label)
 
 
 def grouped(found: Iterable[Entry]) -> Iterator[tuple[Binding.Group, list[Entry]]]:

@@ -20,8 +20,8 @@ from detector.store.retention import RETENTION, Compacted, Retention
 from detector.store.triage import HistoryEntry, Triage
 
 __all__ = ["LATENESS", "RETENTION", "Changes", "Compacted", "Damaged", "Decision", "Feed", "FileRead", "FileRow",
-           "Finding", "Freshness", "HistoryEntry", "Quarantined", "ReadOnly", "RuleCount", "Saved", "StateError", "Store",
-           "Turned", "Volume", "damages", "judged_at"]
+           "Finding", "Freshness", "HistoryEntry", "Quarantined", "ReadOnly", "RuleCount", "Saved", "StateError",
+           "Store", "Turned", "Volume", "damages", "judged_at"]
 
 
 class Store(Ingest, Correlated, Findings, Triage, ByRule, Rescue, Retention):

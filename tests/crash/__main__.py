@@ -129,15 +129,15 @@ class Harness:
                     store.set_status([alert.alert_id], status)
                     self._statuses[alert.alert_id] = status
                 case 1:
-                    note = store.add_note(alert, Words("first"))
+                    [note] = store.add_notes([alert], Words("first"))
                     store.edit_note(note.note_id, Words(text))
                     self._notes.append(text)
                 case 2:
                     wanted = Suppression("principal", self._chance.choice(PEOPLE), None, 0, 4e9, "T-1", "", "")
-                    self._suppressions[store.suppress(wanted).suppression_id] = (4e9, False)
+                    self._suppressions[store.suppress([wanted])[0].suppression_id] = (4e9, False)
                 case 3 if self._suppressions:
                     name = self._chance.choice(sorted(self._suppressions))
-                    store.lift(name)
+                    store.lift([name])
                     self._suppressions[name] = (self._suppressions[name][0], True)
 
 

@@ -110,5 +110,5 @@ def _write_notes(store: Store, acknowledged: Path, life: str) -> None:
         for alert in store.alerts()[:1]:
             number += 1
             text = f"{life}.{number}"
-            store.add_note(alert, Words(text))
+            store.add_notes([alert], Words(text))
             os.write(log, f"{text}\n".encode())

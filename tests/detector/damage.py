@@ -24,9 +24,12 @@ def damage_table(path: Path, table: str) -> None:
     _overwrite(path, (root - 1) * _PAGE, _PAGE)
 
 
-def damage_page_of(path: Path, text: bytes) -> None:
-    """The page that holds ``text``."""
-    _overwrite(path, path.read_bytes().index(text) // _PAGE * _PAGE, _PAGE)
+def damage_pages_of(path: Path, text: bytes) -> None:
+    """Every page that holds ``text``."""
+    content = path.read_bytes()
+    for page in range(0, len(content), _PAGE):
+        if text in content[page:page + _PAGE]:
+            _overwrite(path, page, _PAGE)
 
 
 def _overwrite(path: Path, start: int, size: int, chance: random.Random | None = None) -> None:

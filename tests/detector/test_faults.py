@@ -17,7 +17,7 @@ import pytest
 
 from detector.huntlog import Suppression, Words
 from detector.store import Damaged, StateError, Store, damages
-from tests.detector.damage import damage, damage_page_of, damage_table
+from tests.detector.damage import damage, damage_pages_of, damage_table
 from tests.detector.trail import outcome, scan, sweep, write
 
 
@@ -28,8 +28,8 @@ def state(tmp_path: Path) -> Path:
     write(tmp_path / "logs", "a.json", sweep(10))
     store = Store.open(path)
     (alert,) = scan(tmp_path / "logs", store=store).alerts
-    store.add_note(alert, Words("seen", "benign", "T-1"))
-    store.suppress(Suppression("principal", alert.principal, None, 0, 9e9, "T-1", "", ""))
+    store.add_notes([alert], Words("seen", "benign", "T-1"))
+    store.suppress([Suppression("principal", alert.principal, None, 0, 9e9, "T-1", "", "")])
     store.close()
     return path
 
@@ -52,8 +52,8 @@ def told(failing: Callable[[], object], *words: str) -> None:
 def writes(store: Store) -> list[Callable[[], object]]:
     (alert,) = store.alerts()
     (note,), (suppression,) = store.notes(), store.suppressions()
-    return [lambda: store.set_status([alert.alert_id], "closed"), lambda: store.add_note(alert, Words("x" * 9000)),
-            lambda: store.edit_note(note.note_id, Words("y" * 9000)), lambda: store.lift(suppression.suppression_id),
+    return [lambda: store.set_status([alert.alert_id], "closed"), lambda: store.add_notes([alert], Words("x" * 9000)),
+            lambda: store.edit_note(note.note_id, Words("y" * 9000)), lambda: store.lift([suppression.suppression_id]),
             lambda: store.switch_rules(["a" * 9000], on=False)]
 
 
@@ -76,14 +76,14 @@ def test_a_full_disk_loses_nothing_and_says_so(store: Store, tmp_path: Path) -> 
     run, undisturbed = scan(tmp_path / "logs", store=store), scan(tmp_path / "logs")
     assert (len(run.alerts), run.accounting) == (61, undisturbed.accounting)
     assert [alert.alert_id for alert in run.alerts] == [alert.alert_id for alert in undisturbed.alerts]
-    assert store.add_note(run.alerts[0], Words("x" * 9000)).words.text == "x" * 9000
+    assert store.add_notes([run.alerts[0]], Words("x" * 9000))[0].words.text == "x" * 9000
 
 
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path
 from detector.store import Store, StateError
-from tests.detector.damage import damage, damage_page_of, damage_table
+from tests.detector.damage import damage, damage_pages_of, damage_table
 from tests.detector.trail import scan
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 path = Path(sys.argv[1])
@@ -213,9 +213,9 @@ def test_rows_before_and_after_a_damaged_page_are_saved(state: Path, tmp_path: P
     store = Store.open(state)
     (alert,) = store.alerts()
     for number in range(200):
-        store.add_note(alert, Words(f"{number} " + "x" * 300))
+        store.add_notes([alert], Words(f"{number} " + "x" * 300))
     store.close()
-    damage_page_of(state, b'"100 xxx')
+    damage_pages_of(state, b'"100 xxx')
     new = Store.open(tmp_path / "new.db")
     saved = {each.table: each for each in new.save(state)}
     assert (saved["note"].rows, saved["note"].whole) == (201, True)

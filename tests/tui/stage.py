@@ -61,6 +61,9 @@ class Feed:
     def spent(self) -> dict[str, float]:
         return {}
 
+    def use(self, rules: RuleSet) -> None:
+        """It searches by none."""
+
     def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:
         self.publish = publish
         publish(self._first)

@@ -151,7 +151,7 @@ def test_undo_gives_every_alert_the_status_that_it_had(hunt: Hunt) -> None:
         await press(pilot, "z")
         assert {one.status for one in hunt.store.alerts()} == {"open"}
         await press(pilot, "z")
-        assert said(app) == "Nothing to take back"
+        assert said(app) == "Nothing to undo"
 
     hunt.play(journey)
 

@@ -175,7 +175,7 @@ def test_marked_files_are_decided_on_together(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot, "asterisk", "x")
         await until(pilot, lambda: all(row.kind != "file" for row in rows.rows) and bool(said(app)))
-        assert said(app) == "Counted as skipped from now on, unless it changes: 2 files"
+        assert said(app) == "Counted as skipped from now on, unless it changes: 2 files; z takes it back"
         assert hunt.store.accounting().files_skipped["ignored"] == 2
 
     play(hunt, journey)

@@ -100,8 +100,9 @@ class AlertScreen(TriageScreen, SearchScreen):
             yield Entry(id="summary")
         yield PaneBar(PANES)
         with ContentSwitcher(initial="calls"):
-            yield RowList(call_columns(self._first_call), key=event_key, empty="Reading the calls …", id="calls")
-            yield RowList(field_columns(self._field_cells), key=lambda row: row.key, id="fields",
+            yield RowList(call_columns(self._first_call), key=event_key, empty="Reading the calls …", id="calls",
+                          marking=False)
+            yield RowList(field_columns(self._field_cells), key=lambda row: row.key, id="fields", marking=False,
                           empty="The rule returned no fields.")
             yield JsonView(id="raw")
             yield GuidePane(id="guide")
@@ -281,6 +282,11 @@ class AlertScreen(TriageScreen, SearchScreen):
 
     def at_cursor(self) -> Alert | None:
         return self.alert
+
+    def advance(self) -> bool:
+        before = self._alert_id
+        self.action_step(1)
+        return self._alert_id != before
 
     def searched_list(self) -> RowList[Any]:
         return self.query_one("#fields" if self.query_one(PaneBar).front == "fields" else "#calls", RowList)

@@ -24,6 +24,7 @@ from tui.screens.alert_panes import rare_regions
 from tui.screens.alert_rows import NO_ROWS, AlertArranger, AlertRows, Wanted
 from tui.screens.arranged import ArrangedScreen
 from tui.screens.base import WIDE
+from tui.screens.deciding import DecidingListScreen
 from tui.screens.query_line import QueryLine
 from tui.screens.sweep_rows import Folds
 from tui.screens.triage import TriageScreen
@@ -36,7 +37,7 @@ _DAY = 86_400
 _SERIOUS = ("high", "critical")
 
 
-class AlertsScreen(TriageScreen, ArrangedScreen[Alert, AlertRows]):
+class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert, AlertRows]):
     BINDINGS = [
         key("alerts.hidden", "H", "toggle_hidden", "hidden", "Show or hide what is closed or suppressed", FIND),
         key("alerts.sort", "s", "sort", "sort", "Choose what the list is sorted by", FIND),
@@ -192,15 +193,10 @@ class AlertsScreen(TriageScreen, ArrangedScreen[Alert, AlertRows]):
     # --- what is done
 
     def targets(self) -> list[Alert]:
-        marks = self.row_list.marks or {self.row_list.cursor_key}
-        rows = zip(self.row_list.keys, self.row_list.rows, strict=True)
-        return [member for key, alert in rows if key in marks for member in self._seen.members(alert)]
+        return [member for alert in self.row_list.chosen for member in self._seen.members(alert)]
 
     def at_cursor(self) -> Alert | None:
         return self.row_list.cursor_row
-
-    def decided(self) -> None:
-        self.row_list.marks = ()
 
     @on(RowList.Opened)
     def _open(self) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
+from detector.store import StateError
 from tui import safe, times
-from tui.keymap import OPEN, key
+from tui.keymap import MARK, OPEN, key
 from tui.screens.key_line import KeyLine
 from tui.widgets.line import Cell
 from tui.widgets.row_view import RowView
@@ -38,6 +40,8 @@ class HuntScreen(Screen[None]):
     BINDINGS = [
         key("back", "escape", "back", "back", "Take back search, filter and marks, one a press; then go back", OPEN),
         key("leave", "q", "leave", "leave", "Go back to the screen before; on the first one, quit", OPEN),
+        key("undo", "z", "undo", "undo", "Take the latest decision back, whatever it was", MARK),
+        key("redo", "Z", "redo", "redo", "Make the decision again that was taken back last", MARK),
     ]
 
     def __init__(self) -> None:
@@ -57,6 +61,10 @@ class HuntScreen(Screen[None]):
 
     def body(self) -> Iterable[Widget]:
         raise NotImplementedError
+
+    def label_of(self, binding: Binding) -> str:
+        """What a key would do now, as the last line says it."""
+        return binding.description
 
     def place(self) -> Cell:
         """Where am I."""
@@ -126,3 +134,16 @@ class HuntScreen(Screen[None]):
 
     def action_leave(self) -> None:
         self.hunt.leave()
+
+    async def action_undo(self) -> None:
+        await self._turn(self.hunt.decisions.undo)
+
+    async def action_redo(self) -> None:
+        await self._turn(self.hunt.decisions.redo)
+
+    async def _turn(self, turn: Callable[[], Awaitable[str]]) -> None:
+        if self.hunt.may_write():
+            try:
+                self.hunt.say(await turn())
+            except StateError as error:
+                self.hunt.say(str(error), severity="error")

@@ -63,7 +63,7 @@ class GuidePane(Vertical):
         self._looked_at = asyncio.Event()
 
     def compose(self) -> ComposeResult:
-        yield RowList(COLUMNS, key=lambda answer: answer.question, empty="Asking …", id="questions")
+        yield RowList(COLUMNS, key=lambda answer: answer.question, empty="Asking …", id="questions", marking=False)
         yield Static("", id="answer")
 
     @work(exclusive=True, group="ask")

@@ -20,6 +20,7 @@ class KeyLine(Footer):
 
     def compose(self) -> ComposeResult:
         shown = [entry for entry in of_screen(self.screen) if entry.binding.show]
+        shown.sort(key=lambda entry: entry.label == entry.binding.description)  # what tells most of now comes first
         if isinstance(self.screen.focused, Input) and not self.screen.is_modal:
             shown = [entry for entry in shown if entry.node is self.screen.focused]  # letters are typed, not obeyed
         widths = [len(display(entry.keys[0])) + len(entry.label) + _BETWEEN for entry in shown]

@@ -13,7 +13,7 @@ from detector.filter import Field, Fields, Filter, FilterError, parse, parse_so_
 from detector.filter.completion import Completion, complete, present
 from detector.filter.writing import term, values_of
 from tui import format, safe
-from tui.keymap import FIND, MOVE, key
+from tui.keymap import FIND, MARK, MOVE, key
 from tui.screens.base import HuntScreen
 from tui.screens.query_line import QueryLine
 from tui.widgets.row_list import RowList
@@ -131,7 +131,7 @@ class ListScreen(SearchScreen, Generic[R]):
             MOVE),
         key("focus.next", "tab", "app.focus_next", "other half", "Go between the list and what it shows", MOVE),
         key("focus.previous", "shift+tab", "app.focus_previous", "other half back", "Go between them backwards", MOVE),
-        key("mark.all", "asterisk", "mark_all", "mark all", "Mark every row that is shown", FIND),
+        key("mark.all", "asterisk", "mark_all", "mark all", "Mark every row that is shown", MARK),
     ]
 
     fields: Fields[R]
@@ -234,7 +234,9 @@ class ListScreen(SearchScreen, Generic[R]):
         self.row_list.marks = self.row_list.keys
 
     def action_back(self) -> None:
-        if self._sought:
+        if self.row_list.ranging:
+            self.row_list.marks = ()
+        elif self._sought:
             self._seek("")
         elif self.filter:
             self.filter_by("")

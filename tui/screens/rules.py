@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 
-from textual import work
 from textual.content import Content
 
 from detector.alert import SEVERITIES
 from detector.filter import Field, Fields
 from detector.filter.kinds import Choice, Number, Text
 from detector.rules import Rule, RuleProblem
-from detector.store import HistoryEntry, RuleCount, StateError
+from detector.store import HistoryEntry, RuleCount
 from tui import format, safe
 from tui.keymap import LIVE, TRIAGE, key
+from tui.screens.deciding import Act
 from tui.screens.entry import Line, facts
 from tui.screens.state_list import StateListScreen
 from tui.widgets.columns import Column
@@ -118,6 +118,7 @@ class RulesScreen(StateListScreen[RuleRow]):
     ]
 
     fields = RULES
+    noun = "rule"
     empty = "No rule is loaded.\n--rules FILE names some."
 
     def place(self) -> str:
@@ -135,7 +136,7 @@ class RulesScreen(StateListScreen[RuleRow]):
             Column("alerts", "alerts", 6, _alerts, align="right", survive=2),
         )
 
-    def row_key(self, row: RuleRow) -> str:
+    def row_id(self, row: RuleRow) -> str:
         return row.key
 
     def row_style(self, row: RuleRow) -> str:
@@ -157,24 +158,21 @@ class RulesScreen(StateListScreen[RuleRow]):
     def action_reload(self) -> None:
         self.hunt.reload_rules(asked=True)
 
-    def action_switch(self) -> None:
-        rows = [row for row in self.targets() if row.rule]
-        if rows and self.hunt.may_write():
-            self._switch(rows, on=not rows[0].on)
+    async def action_switch(self) -> None:
+        first = next((row for row in self.targets() if row.rule), None)
+        if first is not None:
+            word = "off" if first.on else "on"
+            await self.decide(Act(f"switch {word}", partial(self._switch, not first.on)))
 
-    @work
-    async def _switch(self, rows: Sequence[RuleRow], on: bool) -> None:
-        try:
-            await asyncio.to_thread(self.hunt.store.switch_rules, [row.key for row in rows], on)
-            self.hunt.use_rules(self.hunt.rules)
-            await self.renew()
-        except StateError as error:
-            self.hunt.say(str(error), severity="error")
-            return
-        self.row_list.marks = ()
-        what = rows[0].name if len(rows) == 1 else format.plural(len(rows), "rule")
-        self.hunt.say(f"On: {what}; what was read is searched again" if on else
-                      f"Off: {what}; what was found stays, and nothing new is looked for")
+    async def _switch(self, on: bool, rows: Sequence[RuleRow]) -> str | None:
+        meant = [row for row in rows if row.rule]
+        if not meant:
+            return None
+        await self.hunt.decisions.switch_rules([row.key for row in meant], on)
+        await self.renew()
+        what = meant[0].name if len(meant) == 1 else format.plural(len(meant), "rule")
+        return f"On: {what}; what was read is searched again" if on else \
+            f"Off: {what}; what was found stays, and nothing new is looked for"
 
 
 def _order(row: RuleRow) -> tuple[bool, int, str]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 
-from textual import work
 from textual.content import Content
 
-from detector.store import Quarantined, StateError
+from detector.store import Quarantined
 from tui import format
-from tui.keymap import LIVE, TRIAGE, key
+from tui.keymap import TRIAGE, key
+from tui.screens.deciding import Act
 from tui.screens.entry import Line, facts
 from tui.screens.source_rows import (
     GLYPHS,
@@ -29,12 +29,13 @@ from tui.widgets.columns import Column
 
 class SourcesScreen(StateListScreen[SourceRow]):
     BINDINGS = [
-        key("source.retry", "R", "retry", "read again", "Read the file of the quarantine again", LIVE, show=True),
+        key("source.retry", "R", "retry", "read again", "Read the file of the quarantine again", TRIAGE, show=True),
         key("source.ignore", "x", "ignore", "ignore", "Count the file of the quarantine as skipped from now on", TRIAGE,
             show=True),
     ]
 
     fields = SOURCES
+    noun = "file"
 
     def place(self) -> str:
         return "trailhound › Sources"
@@ -56,7 +57,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
     def _lag(self, row: SourceRow) -> str:
         return "" if row.newest is None else format.age(self.hunt.now() - row.newest)
 
-    def row_key(self, row: SourceRow) -> str:
+    def row_id(self, row: SourceRow) -> str:
         return row.key
 
     def ask(self) -> Sequence[SourceRow]:
@@ -80,34 +81,24 @@ class SourcesScreen(StateListScreen[SourceRow]):
         yield Content("")
         yield from problem_lines([*map(str, rules.problems), *picture.problems])
 
-    def action_retry(self) -> None:
-        self._decide(self.hunt.store.retry, "Read again with the next sweep")
+    async def action_retry(self) -> None:
+        await self.decide(Act("read again", partial(
+            self._requalify, self.hunt.decisions.retry, "Read again with the next sweep")))
 
-    def action_ignore(self) -> None:
-        self._decide(self.hunt.store.ignore, "Counted as skipped from now on, unless it changes")
+    async def action_ignore(self) -> None:
+        await self.decide(Act("ignore", partial(
+            self._requalify, self.hunt.decisions.ignore, "Counted as skipped from now on, unless it changes")))
 
-    def _decide(self, decide: Callable[[Sequence[str]], None], said: str) -> None:
-        paths = [row.about.path for row in self.targets() if isinstance(row.about, Quarantined)]
+    async def _requalify(
+        self, decide: Callable[[Sequence[str]], Awaitable[None]], said: str, rows: Sequence[SourceRow]
+    ) -> str | None:
+        paths = [row.about.path for row in rows if isinstance(row.about, Quarantined)]
         if not paths:
             self.hunt.say("This is no file of the quarantine: those say “error”", severity="warning")
-        elif self.hunt.may_write():
-            self._write(decide, paths, said)
-
-    @work
-    async def _write(self, decide: Callable[[Sequence[str]], None], paths: Sequence[str], said: str) -> None:
-        def write() -> None:
-            decide(paths)
-            self.hunt.reconsider()
-
-        try:
-            await asyncio.to_thread(write)
-            await self.renew()
-        except StateError as error:
-            self.hunt.say(str(error), severity="error")
-            return
-        self.row_list.marks = ()
-        self.hunt.reload()
-        self.hunt.say(f"{said}: {paths[0] if len(paths) == 1 else format.plural(len(paths), 'file')}")
+            return None
+        await decide(paths)
+        await self.renew()
+        return f"{said}: {paths[0] if len(paths) == 1 else format.plural(len(paths), 'file')}"
 
 
 def _state(row: SourceRow) -> Content:

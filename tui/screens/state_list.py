@@ -11,8 +11,8 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from detector.store import StateError
+from tui.screens.deciding import DecidingListScreen
 from tui.screens.entry import Entry, Line
-from tui.screens.lists import ListScreen
 from tui.screens.query_line import QueryLine
 from tui.screens.reader import Reader
 from tui.widgets.columns import Column
@@ -24,8 +24,8 @@ _REST = 1.0
 """Seconds between the end of a question and the next one, while the picture keeps changing."""
 
 
-class StateListScreen(ListScreen[R], Generic[R]):
-    """``ask`` gives the rows, ``columns`` and ``row_key`` say how they are listed, ``whole`` what is beside them."""
+class StateListScreen(DecidingListScreen[R], Generic[R]):
+    """``ask`` gives the rows, ``columns`` says how they are listed, ``whole`` what is beside them."""
 
     empty = "Nothing here yet."
 
@@ -42,9 +42,6 @@ class StateListScreen(ListScreen[R], Generic[R]):
     def columns(self) -> tuple[Column[R], ...]:
         raise NotImplementedError
 
-    def row_key(self, row: R) -> str:
-        raise NotImplementedError
-
     def row_style(self, row: R) -> str:  # noqa: ARG002
         return ""
 
@@ -53,7 +50,7 @@ class StateListScreen(ListScreen[R], Generic[R]):
 
     def body(self) -> Iterable[Widget]:
         with Horizontal(classes="halves"):
-            yield RowList(self.columns(), key=self.row_key, row_style=self.row_style)
+            yield RowList(self.columns(), key=self.row_id, row_style=self.row_style)
             with Reader(classes="half"):
                 yield Entry(id="entry")
         yield QueryLine()
@@ -106,8 +103,3 @@ class StateListScreen(ListScreen[R], Generic[R]):
     @on(RowList.Opened)
     def _read_entry(self) -> None:
         self.query_one(Reader).focus()
-
-    def targets(self) -> list[R]:
-        """The marked rows, or the one under the cursor."""
-        marks = self.row_list.marks or {self.row_list.cursor_key}
-        return [row for row in self.row_list.rows if self.row_key(row) in marks]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from textual import on, work
 from textual.containers import Horizontal
@@ -16,9 +17,9 @@ from detector.short import short_arn
 from detector.store import HistoryEntry, StateError
 from tui import format, safe
 from tui.keymap import TRIAGE, key
+from tui.screens.deciding import Act, DecidingListScreen
 from tui.screens.entry import Entry, Line, facts
-from tui.screens.forms.confirm import Confirm
-from tui.screens.lists import ListScreen
+from tui.screens.forms.interval import expiry
 from tui.screens.query_line import QueryLine
 from tui.screens.reader import Reader
 from tui.widgets.columns import Column
@@ -26,16 +27,18 @@ from tui.widgets.row_list import RowList
 
 EMPTY = "Nothing is suppressed.\nx on an alert hides what is like it,\nfor a time; what is hidden is kept."
 
-_STATE_STYLE = {"active": "$text-accent", "expired": "$foreground-muted", "lifted": "$foreground-muted"}
+_STATE_STYLE = {"active": "$text-accent", "expired": "$foreground-muted", "lifted": "$foreground-muted",
+                "undone": "$foreground-muted"}
 
 
-class SuppressionsScreen(ListScreen[Suppression]):
+class SuppressionsScreen(DecidingListScreen[Suppression]):
     BINDINGS = [
         key("suppression.extend", "x", "extend", "extend", "Let it hide for longer", TRIAGE, show=True),
         key("suppression.lift", "u", "lift", "lift", "End it now: what it hid comes back", TRIAGE, show=True),
     ]
 
     fields = SUPPRESSIONS
+    noun = "suppression"
 
     def place(self) -> str:
         return "trailhound › Suppressions"
@@ -70,6 +73,9 @@ class SuppressionsScreen(ListScreen[Suppression]):
 
     def _ends(self, entry: Suppression) -> str:
         return format.age(entry.expires - self.hunt.now()) if entry.active(self.hunt.now()) else "–"
+
+    def row_id(self, row: Suppression) -> str:
+        return row.suppression_id
 
     def show(self) -> None:
         entries = self.narrowed(self.hunt.picture.suppressions)
@@ -112,6 +118,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
                 ("made", f"{format.full_time(entry.created)} {entry.author}"),
                 ("ends", format.full_time(entry.expires)),
                 ("lifted", format.full_time(entry.lifted) if entry.lifted else ""),
+                ("undone", format.full_time(entry.undone) if entry.undone else ""),
                 ("hidden", format.plural(entry.hidden, "alert")),
                 ("ticket", entry.ticket),
                 ("owner", entry.owner),
@@ -124,41 +131,46 @@ class SuppressionsScreen(ListScreen[Suppression]):
         ]
 
     @on(RowList.Opened)
-    def action_extend(self) -> None:
+    async def action_extend(self) -> None:
+        await self.decide(Act("extend", self._ask_how_long))
+
+    async def _ask_how_long(self, entries: Sequence[Suppression]) -> None:
         from tui.screens.forms.extend import ExtendForm
 
-        entry = self.row_list.cursor_row
-        if entry is None or not self.hunt.may_write():
+        if not (meant := self._not_over(entries)):
             return
-        if entry.lifted is not None:
-            self.hunt.say("It was lifted; suppress again from an alert", severity="warning")
-        else:
-            self.app.push_screen(ExtendForm(entry))
+        form = ExtendForm(meant)
 
-    def action_lift(self) -> None:
-        entries = self._targets()
-        if not entries or not self.hunt.may_write():
-            return
-        what = f"{entries[0].scope} {entries[0].value}" if len(entries) == 1 else \
-            format.plural(len(entries), "suppression")
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._lift(entries)
+        def closed(saved: bool | None) -> None:
+            if saved:
+                self.done(Act(f"extend for {form.span}", partial(self._extend, form.span)), meant)
 
-        self.app.push_screen(Confirm(f"Lift {what}? What it hides comes back into the list.", "lift"), answered)
+        self.app.push_screen(form, closed)
 
-    def _targets(self) -> list[Suppression]:
-        marks = self.row_list.marks or {self.row_list.cursor_key}
-        return [entry for entry in self.row_list.rows
-                if entry.suppression_id in marks and entry.active(self.hunt.now())]
+    async def _extend(self, span: str, entries: Sequence[Suppression]) -> str | None:
+        if not (meant := self._not_over(entries)):
+            return None
+        expires = expiry(span, self.hunt.now())
+        await self.hunt.decisions.extend(meant, expires)
+        return f"{_named(meant)} hides until {format.full_time(expires)}"
 
-    @work
-    async def _lift(self, entries: Sequence[Suppression]) -> None:
-        try:
-            for entry in entries:
-                await self.hunt.decisions.lift(entry.suppression_id)
-        except StateError as error:
-            self.hunt.say(str(error), severity="error")
-            return
-        self.row_list.marks = ()
-        self.hunt.say(f"Lifted {format.plural(len(entries), 'suppression')}")
+    async def action_lift(self) -> None:
+        await self.decide(Act("lift", self._lift))
+
+    async def _lift(self, entries: Sequence[Suppression]) -> str | None:
+        if not (meant := self._not_over(entries)):
+            return None
+        await self.hunt.decisions.lift(meant)
+        return f"Lifted {_named(meant)}: what was hidden comes back"
+
+    def _not_over(self, entries: Sequence[Suppression]) -> list[Suppression]:
+        """Those that can still be decided on; where there are none, say so."""
+        meant = [entry for entry in entries if not entry.over]
+        if not meant:
+            self.hunt.say(f"It was {entries[0].over} already; suppress again from an alert", severity="warning")
+        return meant
+
+
+def _named(entries: Sequence[Suppression]) -> str:
+    return f"{entries[0].scope} {short_arn(entries[0].value)}" if len(entries) == 1 else \
+        format.plural(len(entries), "suppression")

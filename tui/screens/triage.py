@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from textual import work
 
 from detector.alert import Alert, Status
-from detector.huntlog import Verdict, scope_values
+from detector.huntlog import Verdict, Words, scope_values
 from detector.lineage import Lineage
 from detector.pivot import Pivot
 from detector.store import StateError
-from tui import format
+from tui import format, safe
 from tui.keymap import OPEN, TRIAGE, key
-from tui.screens.base import HuntScreen
+from tui.screens.deciding import Act, DecidingScreen
 
 _DONE: dict[Status, str] = {"acknowledged": "Acknowledged", "closed": "Closed", "open": "Reopened"}
+_TO_DO: dict[Status, str] = {"acknowledged": "acknowledge", "closed": "done", "open": "reopen"}
+
+_WORDS_CELLS = 24
+"""Of a note, on the last line."""
 
 
-class TriageScreen(HuntScreen):
-    """Decisions apply to ``targets()`` as they were when the key was pressed: to their ids, not to their places."""
-
+class TriageScreen(DecidingScreen[Alert]):
     BINDINGS = [
         key("alert.acknowledge", "a", "status('acknowledged')", "acknowledge", "Acknowledge: you have seen it", TRIAGE,
             show=True),
@@ -34,67 +37,64 @@ class TriageScreen(HuntScreen):
         key("alert.close", "d", "status('closed')", "done", "Close it: dealt with, hidden from the list", TRIAGE),
         key("alert.reopen", "u", "status('open')", "reopen", "Reopen what was acknowledged or closed", TRIAGE),
         key("pivot", "p", "pivot", "pivot", "Every call of its principal around it, from the logs", OPEN, show=True),
-        key("alert.undo", "z", "undo", "undo", "Take the latest change of status back", TRIAGE),
     ]
 
-    def targets(self) -> list[Alert]:
-        """The alerts that a decision applies to now."""
-        raise NotImplementedError
+    noun = "alert"
 
     def at_cursor(self) -> Alert | None:
         """The alert that is looked at now."""
         raise NotImplementedError
 
-    def decided(self) -> None:
-        """A decision was made on the targets."""
+    def row_id(self, row: Alert) -> str:
+        return row.alert_id
 
     async def action_status(self, status: Status) -> None:
-        alerts = self.targets()
-        if not alerts or not self.hunt.may_write():
-            return
-        try:
-            await self.hunt.decisions.set_status([alert.alert_id for alert in alerts], status)
-        except StateError as error:
-            self.hunt.say(str(error), severity="error")
-            return
-        self.hunt.say(f"{_DONE[status]} {self._named(alerts)}; z takes it back")
-        self.decided()
+        await self.decide(Act(_TO_DO[status], partial(self._set_status, status)))
 
-    async def action_undo(self) -> None:
-        if not self.hunt.may_write():
-            return
-        try:
-            count = await self.hunt.decisions.undo()
-        except StateError as error:
-            self.hunt.say(str(error), severity="error")
-            return
-        self.hunt.say(f"Taken back for {format.plural(count, 'alert')}" if count else "Nothing to take back")
+    async def _set_status(self, status: Status, alerts: Sequence[Alert]) -> str:
+        await self.hunt.decisions.set_status(alerts, status)
+        return f"{_DONE[status]} {_named(alerts)}"
 
     def action_comment(self, verdict: Verdict) -> None:
         from tui.screens.forms.note import NoteForm
 
         alerts = self.targets()
-        def closed(saved: bool | None) -> None:
-            self._form_closed(saved)
-            if saved and verdict == "escalated":
-                from tui.screens.escalation import offer
-
-                offer(self.hunt, alerts)
-
-        if alerts and self.hunt.may_write():
-            self.app.push_screen(NoteForm(alerts, verdict), closed)
-
-    def action_suppress(self) -> None:
-        from tui.screens.forms.suppress import SuppressForm
-
-        alerts = self.targets()
         if not alerts or not self.hunt.may_write():
             return
-        if any(map(scope_values, alerts)):
-            self.app.push_screen(SuppressForm(alerts), self._form_closed)
-        else:
+        form = NoteForm(alerts, verdict)
+
+        def closed(saved: bool | None) -> None:
+            if saved:
+                self.done(Act(f"note “{_short(form.written)}”", partial(self._note, form.written)), alerts)
+                if verdict == "escalated":
+                    from tui.screens.escalation import offer
+
+                    offer(self.hunt, alerts)
+
+        self.app.push_screen(form, closed)
+
+    async def _note(self, words: Words, alerts: Sequence[Alert]) -> str:
+        await self.hunt.decisions.add_notes(alerts, words)
+        return f"Noted “{_short(words)}” on {_named(alerts)}"
+
+    async def action_suppress(self) -> None:
+        await self.decide(Act("suppress", partial(self._suppress, {})))
+
+    async def _suppress(self, filled: Mapping[str, str], alerts: Sequence[Alert]) -> None:
+        """Ask what to hide; done again, it is asked with what was filled in before, since its value is another one."""
+        from tui.screens.forms.suppress import SuppressForm
+
+        if not any(map(scope_values, alerts)):
             self.hunt.say("Its calls name no principal, key, agent, address or account to suppress by",
                           severity="warning")
+            return
+        form = SuppressForm(alerts, filled)
+
+        def closed(saved: bool | None) -> None:
+            if saved:
+                self.done(Act("suppress as before …", partial(self._suppress, form.filled)), alerts)
+
+        self.app.push_screen(form, closed)
 
     def action_pivot(self) -> None:
         from detector.pivot import around
@@ -119,9 +119,10 @@ class TriageScreen(HuntScreen):
         elif self._in_front:
             self.app.push_screen(PivotScreen(("Alerts", format.principal(alert)), alert, wanted(alert, lineage)))
 
-    def _form_closed(self, saved: bool | None) -> None:
-        if saved:
-            self.decided()
 
-    def _named(self, alerts: list[Alert]) -> str:
-        return format.principal(alerts[0]) if len(alerts) == 1 else format.plural(len(alerts), "alert")
+def _named(alerts: Sequence[Alert]) -> str:
+    return format.principal(alerts[0]) if len(alerts) == 1 else format.plural(len(alerts), "alert")
+
+
+def _short(words: Words) -> str:
+    return safe.clip(safe.visible(words.text or words.ticket or words.verdict), _WORDS_CELLS)

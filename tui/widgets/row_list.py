@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,8 +16,9 @@ from textual import events, work
 from textual.message import Message
 from textual.reactive import reactive
 
-from tui.keymap import MOVE, OPEN, TRIAGE, key
+from tui.keymap import MARK, MOVE, OPEN, key
 from tui.widgets.anchor import successor
+from tui.widgets.columns import Column
 from tui.widgets.line import hits, plain
 from tui.widgets.row_view import RowView
 
@@ -36,8 +37,17 @@ class _Said(Message):
         return self.row_list
 
 
+@dataclass(frozen=True)
+class _Range:
+    """Marks from the row of the key ``begin`` to the cursor, beside those that were there before."""
+
+    begin: str
+    before: frozenset[str]
+
+
 class RowList(RowView[R], can_focus=True, inherit_bindings=False):
-    """A list to move through, mark and search. What it is made of: see ``RowView``."""
+    """A list to move through, mark and search. What it is made of: see ``RowView``; ``marking`` False: its rows cannot
+    be marked."""
 
     BINDINGS = [
         key("list.down", "j,down", "move(1)", "down", "Next row", MOVE),
@@ -49,8 +59,16 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         key("list.page-down", "pagedown", "page(1)", "page down", "A page down", MOVE),
         key("list.page-up", "pageup", "page(-1)", "page up", "A page up", MOVE),
         key("list.open", "enter", "open", "open", "Open the row under the cursor", OPEN, show=True),
-        key("list.mark", "space", "mark", "mark", "Mark the row or unmark it, and go to the next", TRIAGE, show=True),
+        key("list.mark", "space", "mark", "mark", "Mark the row or unmark it, and go to the next", MARK, show=True),
+        key("list.range", "V", "range", "mark range", "Begin a range of marks that goes with the cursor, or end it",
+            MARK),
     ]
+
+    def __init__(self, columns: Sequence[Column[R]], *, key: Callable[[R], str], marking: bool = True, **given: Any
+                 ) -> None:
+        super().__init__(columns, key=key, **given)
+        self._marking = marking
+        self._range: _Range | None = None
 
     follow: reactive[bool] = reactive(False, init=False)
     """Stay on the first row whatever comes. Moving off it by hand ends it."""
@@ -105,6 +123,8 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         self.scroll_top(held - line)
         if self._marks:
             self._set_marks(self._marks.intersection(self._keys))
+        if self._range and self._range.begin not in self._marks:
+            self._range = None
         if self.cursor_key != old_key:
             lost = old_key is not None and not self.follow
             self.post_message(self.CursorMoved(self, self.cursor_key, lost))
@@ -135,7 +155,20 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
 
     @marks.setter
     def marks(self, keys: Iterable[str]) -> None:
+        self._range = None
         self._set_marks(frozenset(keys).intersection(self._keys))
+
+    @property
+    def ranging(self) -> bool:
+        """Whether the marks go with the cursor."""
+        return self._range is not None
+
+    @property
+    def chosen(self) -> list[R]:
+        """The marked rows in display order, or else the one under the cursor."""
+        if self._marks:
+            return [row for key, row in zip(self._keys, self._rows, strict=True) if key in self._marks]
+        return [self._rows[self._cursor]] if self._keys else []
 
     def set_highlight(self, pattern: re.Pattern[str] | None) -> None:
         """Paint where ``pattern`` is found in the columns that are shown; ``next_hit`` goes there."""
@@ -189,8 +222,30 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
 
     def action_mark(self) -> None:
         if (key := self.cursor_key) is not None:
-            self._set_marks(self._marks ^ {key})
+            self.marks = self._marks ^ {key}
             self.action_move(1)
+
+    def action_range(self) -> None:
+        if self._range:
+            self._range = None
+        elif (key := self.cursor_key) is not None:
+            self._range = _Range(key, self._marks)
+            self._stretch()
+
+    def _stretch(self) -> None:
+        """Let the range go from where it was begun to the cursor."""
+        if self._range:
+            ends = sorted((self._keys.index(self._range.begin), self._cursor))
+            self._set_marks(self._range.before.union(self._keys[ends[0] : ends[1] + 1]))
+
+    def check_action(self, action: str, _: tuple[object, ...]) -> bool:
+        return self._marking or action not in ("mark", "range")
+
+    def advance(self) -> bool:
+        """Move to the next row; False on the last one."""
+        before = self._cursor
+        self._move(before + 1)
+        return self._cursor != before
 
     def on_click(self, event: events.Click) -> None:
         place = event.get_content_offset(self)
@@ -215,6 +270,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         if self._cursor != before:
             self.refresh_row(before)
             self.refresh_row(self._cursor)
+            self._stretch()
             self.post_message(self.CursorMoved(self, self.cursor_key, lost=False))
             self.post_message(self.Highlighted(self, self.cursor_row))
 

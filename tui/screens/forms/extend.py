@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual.widget import Widget
 
@@ -14,19 +14,23 @@ from tui.screens.forms.interval import expiry
 
 
 class ExtendForm(Form):
-    """A new end for ``suppression``, counted from now."""
+    """A new end for each of ``suppressions``, counted from now."""
 
-    def __init__(self, suppression: Suppression) -> None:
+    def __init__(self, suppressions: Sequence[Suppression]) -> None:
         super().__init__()
-        self._suppression = suppression
-        ends = format.full_time(suppression.expires)
-        self.heading = f"Extend {suppression.scope} {suppression.value}, which ends {ends}"
+        self._suppressions = suppressions
+        self.span = ""
+        """What was saved, as it was typed."""
+        first = suppressions[0]
+        self.heading = f"Extend {first.scope} {first.value}, which ends {format.full_time(first.expires)}" \
+            if len(suppressions) == 1 else f"Extend {format.plural(len(suppressions), 'suppression')}"
 
     def fields(self) -> Iterable[Widget]:
         yield labelled("for", LineField("for", "7d", "8h, 7d, 2w from now, or a day: 2026-04-01"))
 
     async def save(self) -> str:
-        extended = await self.hunt.decisions.extend(
-            self._suppression.suppression_id, expiry(self.value("for"), self.hunt.now())
-        )
-        return f"Hides until {format.full_time(extended.expires)}"
+        typed = self.value("for")
+        expires = expiry(typed, self.hunt.now())
+        await self.hunt.decisions.extend(self._suppressions, expires)
+        self.span = typed
+        return f"Hides until {format.full_time(expires)}; z takes it back"

@@ -48,17 +48,18 @@ class NoteForm(_NoteFields):
 
     def __init__(self, alerts: Sequence[Alert], verdict: Verdict = "undecided") -> None:
         super().__init__(Words(verdict=verdict))
-        self._left = list(alerts)
+        self._alerts = alerts
+        self.written = Words()
+        """What was saved."""
         first = alerts[0]
         self.heading = f"Note: {format.subject(first)}  {format.full_time(first.first_event)}" if len(alerts) == 1 \
             else f"One note on each of {format.plural(len(alerts), 'alert')}"
 
     async def save(self) -> str:
-        words, wanted = self.words(), len(self._left)
-        while self._left:  # what was written stays written: a second try goes on from where the first one failed
-            await self.hunt.decisions.add_note(self._left[0], words)
-            del self._left[0]
-        return f"Noted on {format.plural(wanted, 'alert')}: {words.verdict}"
+        words = self.words()
+        await self.hunt.decisions.add_notes(self._alerts, words)
+        self.written = words
+        return f"Noted on {format.plural(len(self._alerts), 'alert')}: {words.verdict}; z takes it back"
 
 
 class EditNoteForm(_NoteFields):
@@ -74,4 +75,4 @@ class EditNoteForm(_NoteFields):
         words = self.words()
         if words != self._note.words:
             await self.hunt.decisions.edit_note(self._note.note_id, words)
-        return "Note changed; what it said before is kept"
+        return "Note changed; what it said before is kept, and z brings it back"

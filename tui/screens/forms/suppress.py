@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, cast
 
 import msgspec
@@ -20,29 +21,39 @@ from tui.screens.forms.base import Form, labelled
 from tui.screens.forms.choice import Choice
 from tui.screens.forms.interval import expiry
 
+_AGAIN = ("scope", "rule", "for", "ticket", "owner", "justification")
+"""The fields that say the same of the next alert."""
+
 _SHOWN = 4
 """Alerts named in the preview."""
 
 
 class SuppressForm(Form):
-    """Suppressions from ``alerts``: one for each distinct value that they have in the chosen scope."""
+    """Suppressions from ``alerts``: one for each distinct value that they have in the chosen scope.
 
-    def __init__(self, alerts: Sequence[Alert]) -> None:
+    ``filled`` is what an earlier form was filled with, but for the value, which is the alerts' own.
+    """
+
+    def __init__(self, alerts: Sequence[Alert], filled: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__()
         self._alerts = alerts
+        self.filled = filled
         self._values_of = [scope_values(alert) for alert in alerts]
         self._scopes = [scope for scope in SCOPES if any(values.get(scope) for values in self._values_of)]
         self.heading = f"Suppress: {format.subject(alerts[0])}" if len(alerts) == 1 else \
             f"Suppress from {format.plural(len(alerts), 'marked alert')}"
 
     def fields(self) -> Iterable[Widget]:
-        yield labelled("scope", Choice(self._scopes, id="scope"))
+        filled = self.filled.get
+        scope = filled("scope", "")
+        yield labelled("scope", Choice(self._scopes, scope if scope in self._scopes else "", id="scope"))
         yield labelled("value", LineField("value"))
-        yield labelled("rule", Choice(("this rule", "all rules"), id="rule"))
-        yield labelled("for", LineField("for", "7d", "8h, 7d, 2w, or a day: 2026-04-01"))
-        yield labelled("ticket", LineField("ticket", "", "e.g. CHG-77"))
-        yield labelled("owner", LineField("owner", "", "who answers for it"))
-        yield labelled("justification", LineField("justification", "", "why this is expected"))
+        yield labelled("rule", Choice(("this rule", "all rules"), filled("rule", ""), id="rule"))
+        yield labelled("for", LineField("for", filled("for", "7d"), "8h, 7d, 2w, or a day: 2026-04-01"))
+        yield labelled("ticket", LineField("ticket", filled("ticket", ""), "e.g. CHG-77"))
+        yield labelled("owner", LineField("owner", filled("owner", ""), "who answers for it"))
+        yield labelled("justification", LineField("justification", filled("justification", ""),
+                                                  "why this is expected"))
         yield Static("", id="preview")
 
     def on_mount(self) -> None:
@@ -94,10 +105,10 @@ class SuppressForm(Form):
         missing = [suppression for suppression in wanted if _sense(suppression) not in active]
         if not missing:
             raise ValueError("An active suppression says just this: extend it on Suppressions.")
-        for suppression in missing:
-            await self.hunt.decisions.suppress(suppression)
+        await self.hunt.decisions.suppress(missing)
+        self.filled = {name: self.value(name) for name in _AGAIN}
         return f"{format.plural(len(missing), 'suppression')} until {format.full_time(wanted[0].expires)}; " \
-               "the alerts are kept, H shows them"
+               "H shows the alerts, z takes it back"
 
     def _scope_values(self) -> list[str]:
         scope = cast(Scope, self.value("scope"))
