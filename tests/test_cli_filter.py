@@ -59,7 +59,7 @@ def test_the_hunt_log_is_exported_as_far_as_it_lets_through(cli: Cli, logs: Path
     cli("scan", logs, "--db", state, *ONLY_REFERENCE)
     store = Store.open(state)
     for alert, verdict in zip(store.alerts(), ("benign", "escalated"), strict=True):
-        store.add_note(alert, Words("said", verdict))
+        store.add_notes([alert], Words("said", verdict))
     store.close()
     ran = cli("log", "export", "--db", state, "--format", "jsonl", "--filter", "verdict:esc since today")
     assert [entry["verdict"] for entry in ran.objects] == ["escalated"]

@@ -54,7 +54,7 @@ def test_old_windows_that_came_to_nothing_go_and_alerts_stay(store: Store, clock
     write(tmp_path, "a.json", [*sweep(10), *sweep(9, 600), call(1200)])
     write(tmp_path, "b.json", later(40, *sweep(10)))
     before = scan(tmp_path, store=store).alerts
-    store.add_note(before[1], Words("mine"))
+    store.add_notes([before[1]], Words("mine"))
     events = store.events(before[1].alert_id)
     clock.now += 10 * DAY
     assert store.let_go(RETENTION) == (0, 0), "as long as it was read lately, it may be an archive that is looked at"
