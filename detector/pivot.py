@@ -6,13 +6,14 @@ only records that can hold what is asked for are decoded. Events come in batches
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 
 import msgspec
 
-from detector.alert import Alert, Event
+from detector.alert import Alert, Event, Position
 from detector.correlate import REACH, flags_of
 from detector.formats import NotALog, Unreadable
 from detector.record import identity
@@ -63,16 +64,33 @@ class Pivot(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, start=self.around - seconds, end=self.around + seconds + 1)
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """An event that was found, the flags that speak of it, and its JSON as the file has it.
 
-    ``own``: it is one of those that the alert itself rests on.
+    ``own``: it is one of those that the alert itself rests on. ``raw`` is empty where it is read again when it is asked
+    for (``evidence.raw_record``).
     """
 
     event: Event
     flags: tuple[str, ...]
     own: bool
-    raw: bytes
+    raw: bytes = b""
+
+    @property
+    def moment(self) -> tuple[int, str, str]:
+        """What the order of time goes by."""
+        return self.event.time, self.event.region, self.event.event_id
+
+    def lean(self) -> Row:
+        """The row as a million of them are held: without its JSON, and what many events have in common held once."""
+        event, common = self.event, sys.intern
+        return Row(Event(
+            common(event.account), event.event_id, event.time, common(event.provider), common(event.action),
+            common(event.region), common(event.source_address), common(event.user_agent), common(event.error_code),
+            common(event.identity_type), common(event.arn), common(event.access_key), common(event.role_arn),
+            common(event.caller_account), common(event.mfa), event.issued_key,
+            Position(common(event.position.source), event.position.offset, event.position.index),
+        ), self.flags, self.own)
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -140,7 +158,7 @@ def counted(rows: Iterable[Row]) -> str:
 
 def timeline(rows: Iterable[Row]) -> list[Row]:
     """In order of time."""
-    return sorted(rows, key=lambda row: (row.event.time, row.event.region, row.event.event_id))
+    return sorted(rows, key=lambda row: row.moment)
 
 
 def _read(file: FileSpan, pivot: Pivot) -> Iterator[tuple[int, list[Match[Selector]]]]:

@@ -20,6 +20,7 @@ from detector import pivot
 from detector.case import CaseError, gather, write
 from detector.correlate import flagging_events
 from detector.ecs import fields
+from detector.evidence import raw_record
 from detector.guide import OTHER, OWN, answers, by_question
 from detector.huntlog import Words
 from detector.investigate import answers as asked
@@ -88,6 +89,9 @@ def test_a_pivot_brings_exactly_what_is_meant(tmp_path: Path, by: str, layout: s
     assert ids(rows) == {record["eventID"] for record in within if meant(record)} != set()
     for row in rows:
         assert json.loads(row.raw) in records
+        lean = row.lean()
+        assert (lean.event, lean.flags, lean.own, lean.raw) == (row.event, row.flags, row.own, b"")
+        assert raw_record(lean.event) == row.raw, "what is not held is read again"
 
 
 def test_each_event_comes_once_however_often_it_was_delivered(tmp_path: Path) -> None:

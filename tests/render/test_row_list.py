@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -393,6 +394,39 @@ def test_a_search_paints_hits_and_goes_from_one_to_the_next() -> None:
         assert rows.cursor_key == "a-very-long-name-of-alice"
 
     perform(rows_list, act, (30, 10))
+
+
+def test_a_long_search_is_off_the_loop_says_how_far_it_is_and_can_be_given_up() -> None:
+    go_on, threads = threading.Event(), set[int]()
+
+    def cell(row: int) -> str:
+        if threading.get_ident() != loop:
+            threads.add(threading.get_ident())
+            go_on.wait(30)
+        return str(row)
+
+    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+        rows.show(range(3_000))
+        rows.set_highlight(re.compile("2999"))
+        rows.next_hit()
+        while not any(isinstance(message, RowList.Searching) for message in said):
+            await pilot.pause(0.05)
+        await pilot.press("j")
+        assert rows.cursor_key == "1", "keys are answered meanwhile"
+        rows.set_highlight(None)
+        go_on.set()
+        await pilot.pause()
+        assert rows.cursor_key == "1"
+        assert [message.share for message in said if isinstance(message, RowList.Searching)][-1] is None
+        assert not any(isinstance(message, RowList.NoHit) for message in said), "it was not at its end"
+        rows.set_highlight(re.compile("2999"))
+        rows.next_hit()
+        await pilot.app.workers.wait_for_complete()
+        assert rows.cursor_key == "2999"
+        assert threads
+
+    loop = threading.get_ident()
+    perform(lambda: RowList([Column[int]("n", "n", 6, cell)], key=str), act)
 
 
 def test_what_is_found_is_what_is_shown() -> None:

@@ -15,14 +15,15 @@ from detector.lineage import Lineage, Names
 from detector.pivot import Batch, Pivot, Progress
 from tests.detector.trail import call
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
-from tests.tui.stage import CAT, FLAGS, RULES, Hunt, aftermath, press, records, until
+from tests.tui.stage import CAT, FLAGS, RULES, Hunt, aftermath, press, records, said, until
 from tests.tui.test_goldens import SIZES, compare
 from tui.app import HuntApp
+from tui.job import GivenUp, Job
 from tui.screens.alert import AlertScreen
 from tui.screens.alerts import AlertsScreen
 from tui.screens.menu import Menu
 from tui.screens.pivot import PivotScreen
-from tui.screens.pivot_rows import Head, reach, resized
+from tui.screens.pivot_rows import Head, arrange, line_key, reach, resized
 from tui.screens.record import RecordScreen
 
 
@@ -88,6 +89,37 @@ def test_the_guides_questions_stand_over_their_calls_and_fold_them(hunt: Hunt) -
         await press(pilot, "g", "enter")
         assert actions(screen)[:2] == ["The alert's own calls", "Did it ask whose key it has?"]
         assert "▸ The alert's own calls  14  DescribeInstances 14" in screen_text(app)
+
+    hunt.play(journey)
+
+
+def test_a_record_whose_file_is_gone_is_one_line(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await pivoted(app, pilot, "enter")
+        hunt.trail.unlink()
+        await press(pilot, "enter")
+        await until(pilot, lambda: said(app).endswith("the file is gone; put it back to see the record"))
+        await press(pilot, "escape", "p")
+        await until(pilot, lambda: isinstance(app.screen, Menu))
+        assert "principal" in screen_text(app), "what is held of the call can still be asked for"
+
+    hunt.play(journey)
+
+
+def test_the_lines_are_the_same_in_pieces_and_can_be_given_up(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        found = (await pivoted(app, pilot))._found
+        for grouped in (False, True):
+            lines = arrange(found, lambda row: row.event.action != "DescribeVolumes", grouped, frozenset(), Job())
+            rows = [line for line in lines.lines if not isinstance(line, Head)]
+            assert list(lines.keys) == [line_key(line) for line in lines.lines]
+            assert (lines.matching, lines.of, len(rows)) == (18, 20, 18)
+            if not grouped:
+                assert rows == pivot.timeline(rows)
+        given_up = Job()
+        given_up.give_up()
+        with pytest.raises(GivenUp):
+            arrange(found, bool, False, frozenset(), given_up)
 
     hunt.play(journey)
 

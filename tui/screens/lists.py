@@ -22,6 +22,9 @@ R = TypeVar("R")
 
 _OPTION_CELLS = 48
 
+_COMPLETED_FROM = 10_000
+"""Rows whose values are offered as completions: what all of a long list hold would keep the keys waiting."""
+
 
 class SearchScreen(HuntScreen):
     """``/`` searches in ``searched_list()``. The body must hold a QueryLine."""
@@ -91,6 +94,13 @@ class SearchScreen(HuntScreen):
     @on(RowList.NoHit)
     def _no_hit(self) -> None:
         self.query_line.complain("no hit")
+
+    @on(RowList.Searching)
+    def _searching(self, event: RowList.Searching) -> None:
+        if event.share is None:
+            self.settle_progress()
+        else:
+            self.tell_progress("searching", event.share)
 
     def tell_progress(self, what: str, share: float) -> None:
         """``searching 34 %  esc stops``, under the list."""
@@ -185,7 +195,7 @@ class ListScreen(SearchScreen, Generic[R]):
     def _completed(self, text: str) -> Completion:
         def values(field: Field[R]) -> list[str]:
             if field.name not in self._present:
-                self._present[field.name] = present(field, self.candidates())
+                self._present[field.name] = present(field, self.candidates()[:_COMPLETED_FROM])
             return self._present[field.name]
 
         return complete(text, self.fields, values)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Iterable, Sequence
-from typing import cast
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, cast
 
 from textual import on, work
 from textual.message import Message
@@ -15,26 +17,28 @@ from textual.widgets import Static
 from detector import pivot
 from detector.alert import Alert
 from detector.correlate import flagging_events
+from detector.evidence import EvidenceGone, raw_record
 from detector.filter.tables import EVENTS
 from detector.pivot import Pivot, Progress, Row
 from detector.search import Selector
 from detector.store import StateError
 from tui import format, safe
+from tui.job import Job
 from tui.keymap import FIND, OPEN, key
+from tui.screens.arranged import ArrangedScreen
 from tui.screens.crumbs import crumbs
-from tui.screens.lists import ListScreen
 from tui.screens.pivot_rows import (
     COLUMNS,
     Head,
     Line,
+    Lines,
+    arrange,
     further,
     heading,
     line_key,
-    narrowed_to,
     progress_line,
     reach,
     resized,
-    under_questions,
 )
 from tui.screens.query_line import QueryLine
 from tui.widgets.line import Cell
@@ -43,11 +47,11 @@ from tui.widgets.row_list import RowList
 _BATCH_SECONDS = 0.25
 """The least time between two batches on screen."""
 
-_MOST = 50_000
+_MOST = 1_000_000
 """Events that are held; where there are more, a narrower pivot shows them."""
 
 
-class PivotScreen(ListScreen[Row]):
+class PivotScreen(ArrangedScreen[Row, Lines]):
     """The events of ``wanted``, asked from ``alert``; ``trail`` names the screens behind this one."""
 
     BINDINGS = [
@@ -65,7 +69,9 @@ class PivotScreen(ListScreen[Row]):
     class Found(Message):
         """What a reading, known by what stops it, has found since the last time. ``done``: it has come to its end."""
 
-        def __init__(self, reading: threading.Event, rows: Sequence[Row], progress: Progress, done: bool) -> None:
+        def __init__(
+            self, reading: threading.Event, rows: Sequence[tuple[str, Row]], progress: Progress, done: bool
+        ) -> None:
             super().__init__()
             self.reading = reading
             self.rows = rows
@@ -87,7 +93,7 @@ class PivotScreen(ListScreen[Row]):
         self._stop = threading.Event()
         self._state = "reading"
         self._grouped = False
-        self._folded: set[str] = set()
+        self._folded: frozenset[str] = frozenset()
 
     def reference(self) -> float:
         """The end of what is asked for: times are about that, wherever the newest record is."""
@@ -116,16 +122,30 @@ class PivotScreen(ListScreen[Row]):
         self._stop.set()
 
     def show(self) -> None:
-        rows = pivot.timeline(self.narrowed(self._found.values()))
-        lines: list[Line] = list(under_questions(rows, self._folded)) if self._grouped else list(rows)
+        self.query_one("#progress", Static).update(
+            progress_line(self._progress, len(self._found), self._state, self.size.width))
+        super().show()
+
+    def candidates(self) -> Sequence[Row]:
+        return list(self._found.values())
+
+    def arranging(self) -> tuple[int, Callable[[Job], Lines]]:
+        self.renew_filter()
+        return len(self._found), partial(arrange, self._found.copy(), self.filter or None, self._grouped, self._folded)
+
+    def arranged(self, result: Lines) -> None:
+        self.matched = result.matching, result.of
         self._lines.empty = self._empty()
-        self._lines.show(lines)
+        self._lines.show(result.lines, result.keys)
         wanted, order = self._wanted, "by question" if self._grouped else "in order of time"
         asked = f"{format.between(wanted.start, wanted.end - 1)} · ± {format.age(reach(wanted))} · {order}"
         self.query_one("#asked", Static).update(safe.text(asked, "$foreground-muted"))
-        self.query_one("#progress", Static).update(
-            progress_line(self._progress, len(self._found), self._state, self.size.width))
-        self.refresh_query()
+
+    def wish(self) -> object:
+        return self.filter, self._grouped, self._folded
+
+    def take_back(self, wish: Any) -> None:
+        self.filter, self._grouped, self._folded = wish
 
     @property
     def _lines(self) -> RowList[Line]:
@@ -159,18 +179,18 @@ class PivotScreen(ListScreen[Row]):
         self._stop.set()
         self._stop, self._wanted, self._state = threading.Event(), wanted, "reading"
         self._progress = Progress(0, 0, 0, 0)
-        self._found = {line_key(row): row for row in narrowed_to(self._found.values(), wanted)}
+        self._found = {key: row for key, row in self._found.items() if wanted.start <= row.event.time < wanted.end}
         self._read(wanted, self._stop)
 
     @work(thread=True, group="pivot", exit_on_error=False)
     def _read(self, wanted: Pivot, stop: threading.Event) -> None:
-        rows: list[Row] = []
+        rows: list[tuple[str, Row]] = []
         progress, held, due = self._progress, 0, 0.0
         try:
             files = self.hunt.store.file_spans(wanted.start, wanted.end, wanted.selector)
             flagging = flagging_events(self.hunt.rules)
             for batch in pivot.run(wanted, files, flagging, frozenset(self._alert.event_ids), stop):
-                rows += batch.rows[:_MOST - held]
+                rows += [(line_key(row), row.lean()) for row in batch.rows[:_MOST - held]]
                 held += len(batch.rows)
                 progress = batch.progress
                 if held >= _MOST:
@@ -186,7 +206,7 @@ class PivotScreen(ListScreen[Row]):
     def _take(self, event: Found) -> None:
         if event.reading is not self._stop:
             return  # of a reading that another has taken the place of
-        self._found.update((line_key(row), row) for row in event.rows)
+        self._found.update(event.rows)
         self._progress = event.progress
         if event.done:
             self._state = "stopped" if event.reading.is_set() else "done"
@@ -216,7 +236,7 @@ class PivotScreen(ListScreen[Row]):
 
     def action_group(self) -> None:
         self._grouped = not self._grouped
-        self.show()
+        self.rearrange()
 
     @on(RowList.Opened)
     def _opened(self, event: RowList.Opened) -> None:
@@ -225,17 +245,22 @@ class PivotScreen(ListScreen[Row]):
         line: Line = event.row
         if isinstance(line, Head):
             self._folded ^= {line.question}
-            self.show()
+            self.rearrange()
         else:
             self.app.push_screen(RecordScreen(self._trail, line))
 
-    def action_further(self) -> None:
+    @work(exclusive=True, group="further")
+    async def action_further(self) -> None:
         from tui.screens.menu import Menu
 
-        row = self._row
+        row, raw = self._row, b""
         if row is None:
             return
-        asked = further(row)
+        try:
+            raw = await asyncio.to_thread(raw_record, row.event)
+        except EvidenceGone as error:
+            self.hunt.say(str(error), severity="warning")
+        asked = further(row.event, raw)
         options = [(str(place), _option(title)) for place, (title, _) in enumerate(asked)]
 
         def ask(chosen: str | None) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import cast
 
 from textual.content import Content
 
+from detector.alert import Event
 from detector.ecs import fields
 from detector.guide import by_question
 from detector.lineage import Lineage, Names
@@ -16,6 +18,7 @@ from detector.search import Selector
 from detector.selectors import field_is, shown
 from detector.short import FLAG_WORDS, short_arn
 from tui import format, safe, times
+from tui.job import Job, in_order
 from tui.screens.alert_panes import event_key, outcome
 from tui.widgets.columns import Column
 from tui.widgets.line import Cell
@@ -44,6 +47,32 @@ def heading(line: Line) -> Content | None:
         return None
     return Content.assemble((f"{'▸' if line.folded else '▾'} {line.question}", "bold"), f"  {format.count(line.rows)}",
                             safe.text(f"  {line.counted}", "$foreground-muted"))
+
+
+@dataclass(frozen=True)
+class Lines:
+    """``lines`` in display order with their ``keys``; the filter let ``matching`` of ``of`` rows through."""
+
+    lines: Sequence[Line]
+    keys: Sequence[str]
+    matching: int
+    of: int
+
+
+def arrange(
+    found: Mapping[str, Row], keep: Callable[[Row], bool] | None, grouped: bool, folded: Set[str], job: Job
+) -> Lines:
+    """The rows that ``keep`` lets through, in order of time or under the guide's questions. Raises GivenUp."""
+    keys = list(found)
+    if keep is not None:
+        keys = [key for key in job.each(keys) if keep(found[key])]
+    matching = len(keys)
+    keys = in_order(keys, lambda key: found[key].moment, job)
+    lines: list[Line] = [found[key] for key in keys]
+    if grouped:
+        lines = list(under_questions(cast("list[Row]", lines), folded))
+        keys = [line_key(line) for line in job.each(lines)]
+    return Lines(lines, keys, matching, len(found))
 
 
 def under_questions(rows: Iterable[Row], folded: Set[str]) -> Iterator[Line]:
@@ -75,17 +104,17 @@ COLUMNS: tuple[Column[Line], ...] = (
     Column("agent", "agent", 14, _cell(lambda row: row.event.user_agent), survive=7, flex=True),
 )
 
-def further(row: Row) -> list[tuple[str, Selector]]:
+
+def further(event: Event, raw: bytes) -> list[tuple[str, Selector]]:
     """What can be asked from an event: its principal, role and key, then each field that its record has a value of.
 
-    Each with its title, which quotes the log.
+    Each with its title, which quotes the log. ``raw`` is the record, empty where it is gone.
     """
-    event = row.event
     names = (("principal", event.arn, Names(arns=[event.arn])), ("role", event.role_arn, Names(roles=[event.role_arn])),
              ("access key", event.access_key, Names(keys=[event.access_key])))
     found: list[tuple[str, Selector]] = [(f"{what} {value}", Lineage(named)) for what, value, named in names if value]
     try:
-        record = decode(row.raw)
+        record = decode(raw)
     except (ValueError, RecursionError):
         return found  # it came in another form than CloudTrail's own
     for name, field in fields().items():
@@ -139,8 +168,3 @@ def progress_line(progress: Progress, rows: int, state: str, cells: int) -> Cont
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f}" if size >= 1e5 or not size else f"{size / 1e6:.3f}"
-
-
-def narrowed_to(rows: Iterable[Row], pivot: Pivot) -> Sequence[Row]:
-    """Those in its span."""
-    return [row for row in rows if pivot.start <= row.event.time < pivot.end]

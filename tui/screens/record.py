@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
+from textual import work
 from textual.widget import Widget
 from textual.widgets import Static
 
+from detector.evidence import EvidenceGone, raw_record
 from detector.pivot import Row
 from tui import format, safe
 from tui.screens.base import HuntScreen
@@ -35,4 +38,11 @@ class RecordScreen(HuntScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.query_one(JsonView).show(self._row.raw)
+        self._read()
+
+    @work
+    async def _read(self) -> None:
+        try:
+            self.query_one(JsonView).show(await asyncio.to_thread(raw_record, self._row.event))
+        except EvidenceGone as error:
+            self.hunt.say(str(error), severity="warning")

@@ -16,6 +16,7 @@ from textual import events, work
 from textual.message import Message
 from textual.reactive import reactive
 
+from tui.job import GivenUp, Job
 from tui.keymap import MARK, MOVE, OPEN, key
 from tui.widgets.anchor import successor
 from tui.widgets.columns import Column
@@ -24,8 +25,8 @@ from tui.widgets.row_view import RowView
 
 R = TypeVar("R")
 
-_SEARCH_STEP = 500
-"""Rows searched before the event loop has its turn."""
+_TELL_AFTER = 0.2
+"""Seconds from which a search says how far it is."""
 
 
 @dataclass
@@ -97,6 +98,12 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         """Other rows are marked than before."""
 
         marks: frozenset[str]
+
+    @dataclass
+    class Searching(_Said):
+        """A search that takes long: how much of the list it has been through, from 0 to 1; None once it has ended."""
+
+        share: float | None
 
     @dataclass
     class NoHit(_Said):
@@ -173,12 +180,13 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
     def set_highlight(self, pattern: re.Pattern[str] | None) -> None:
         """Paint where ``pattern`` is found in the columns that are shown; ``next_hit`` goes there."""
         self._pattern = pattern
+        self.workers.cancel_group(self, "seek")
         self.redraw()
 
     def next_hit(self, *, here: bool = False) -> None:
         """Move to the next row with a hit, going round at the end; ``here``: the cursor's own row counts too.
 
-        The search runs in slices beside everything else, and a newer one ends it. ``NoHit`` says there is none.
+        The search runs in a thread, and a newer one takes its place. ``NoHit`` says there is none.
         """
         self._seek(0 if here else 1, 1)
 
@@ -188,16 +196,36 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
 
     @work(exclusive=True, group="seek")
     async def _seek(self, offset: int, step: int) -> None:
-        rows, keys, start, pattern = self._rows, self._keys, self._cursor + offset, self._pattern
+        job, told = Job(), False
+        search = asyncio.ensure_future(asyncio.to_thread(self._hit, job, self._cursor + offset, step, self._pattern,
+                                                         self._rows, self._keys))
+        try:
+            while not (await asyncio.wait({search}, timeout=_TELL_AFTER))[0]:
+                told = True
+                self.post_message(self.Searching(self, job.share))
+        finally:
+            job.give_up()  # a newer search is there, or nobody wants this one
+            if told:
+                self.post_message(self.Searching(self, None))
+        if (hit := await search) is None:
+            self.post_message(self.NoHit(self))
+        else:
+            self.move_to(hit)
+
+    def _hit(self, job: Job, start: int, step: int, pattern: re.Pattern[str] | None, rows: Sequence[R],
+             keys: Sequence[str]) -> str | None:
+        """The key of the first row from ``start`` on with a hit; in a thread."""
+        if pattern is None:
+            return None
         columns = [column for column, _ in self._shown_columns()]
-        for count in range(len(rows) if pattern else 0):
-            if count % _SEARCH_STEP == 0:
-                await asyncio.sleep(0)
-            index = (start + step * count) % len(rows)
-            if any(pattern and hits(pattern, plain(column.cell(rows[index]))) for column in columns):
-                self.move_to(keys[index])
-                return
-        self.post_message(self.NoHit(self))
+        try:
+            for count in job.each(range(len(rows))):
+                index = (start + step * count) % len(rows)
+                if any(hits(pattern, plain(column.cell(rows[index]))) for column in columns):
+                    return keys[index]
+        except GivenUp:
+            pass
+        return None
 
     # --- keys and mouse
 
