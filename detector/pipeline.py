@@ -19,6 +19,7 @@ from detector.correlate import Signal, Watched, by_file, flagging_events, gather
 from detector.fetching import fetched
 from detector.held import Held
 from detector.partial import Partial
+from detector.pending import Pending
 from detector.reading import Task, content_hash, digesting, read
 from detector.risk import RiskTable
 from detector.risk import load as load_risk
@@ -92,7 +93,7 @@ class Pipeline:
         self._held = Held(store.files())
         self._waiting_since: dict[str, float] = {}
         self._retrying = {row.path for row in self._held if row.state == "waiting" and _is_remote(row.path)}
-        self._pending = _Pending()
+        self._pending = Pending()
         self._astray: Set[tuple[str, FileRow]] = frozenset()
         """Files that were not where they had been read when they were searched last."""
 
@@ -355,26 +356,7 @@ class Pipeline:
             return  # nothing has happened
         publish(Update(tuple(pending.alerts.values()), tuple(pending.withdrawn), self._store.accounting(), live,
                        self._store.newest(), tuple(pending.problems)))
-        self._pending = _Pending(live)
-
-
-class _Pending:
-    """What has not been published yet."""
-
-    def __init__(self, live: bool = False) -> None:
-        self.alerts: dict[str, Alert] = {}
-        self.withdrawn: list[str] = []
-        self.problems: list[str] = []
-        self.published = time.monotonic()
-        self.live = live
-        self.dirty = False
-
-    def add(self, changes: Changes) -> None:
-        for name in changes.withdrawn:
-            self.alerts.pop(name, None)
-            self.withdrawn.append(name)
-        for alert in changes.alerts:
-            self.alerts[alert.alert_id] = alert
+        self._pending = Pending(live)
 
 
 def _delivered(file: Found) -> str:

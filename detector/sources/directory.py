@@ -2,8 +2,8 @@
 
 The sweep (``os.scandir``) is the truth. Change events get lost without an error under load, so they only say where it
 is worth looking now. A tree that is too large to be swept all the time is swept where it is hot: folders whose
-modification time has changed, files that were written lately, and what the events named. All of it is swept again
-every now and then.
+modification time has changed, files that were written lately, and what the events named. The rest comes round in
+slices, one with each sweep, so that nothing new has to wait for it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from detector.accounting import FileState
@@ -34,9 +35,8 @@ _BEING_WRITTEN = re.compile(
 
 _CHEAP = 0.02
 """Seconds that a whole sweep may take to be made every time."""
-_FULL_EVERY = 600.0
-_REST = 100
-"""Or this many times as long as it took, where that is less."""
+_ROUND = 300
+"""Sweeps in which the whole tree comes round: ten minutes where one is made every two seconds."""
 _GROWING = 120 * 10**9
 """Nanoseconds since its last write in which a file is looked at in every sweep."""
 _RACY = 3 * 10**9
@@ -57,11 +57,15 @@ class Directory:
         """Every folder, with its modification time when it was listed."""
         self._growing: set[str] = set()
         self._owner: dict[tuple[int, int], str] = {}
-        """By which path each file is read: the others are links to it."""
+        """By which path each file is read: the others are links to it. Of this round; and of the round before."""
+        self._owner_before: dict[tuple[int, int], str] = {}
         self._listed: set[str] | None = None
         """The folders that the last sweep has listed; None: all."""
         self._hints: set[str] = set()
-        self._full_due = 0.0
+        self._slice = 0.0
+        """Seconds of each sweep that go to what is not hot; 0: the whole tree is swept each time."""
+        self._round: Iterator[str] = iter(())
+        """The folders that the slices have yet to come to."""
         self._watching: Iterator[set[tuple[object, str]]] | None = None
         self._watched: list[Path] = []
 
@@ -70,15 +74,15 @@ class Directory:
 
         A folder that may not be listed is found as one quarantined file, so that it is not overlooked.
         """
-        begun = time.monotonic()
         hints, self._hints = self._hints, set()
-        if begun < self._full_due:
+        if self._slice:
             yield from self._sweep_hot(hints)
             return
+        begun = time.monotonic()
         self._folders, self._owner, self._growing, self._listed = {}, {}, set(), None
         yield from self._walk(self._starts())
         took = time.monotonic() - begun
-        self._full_due = 0.0 if took < _CHEAP else time.monotonic() + min(_FULL_EVERY, _REST * took)
+        self._slice = max(_CHEAP, took / _ROUND) if took > _CHEAP else 0.0
 
     def covers(self, path: str) -> bool:
         """Whether the last sweep would have found a file at this path, if it were still there."""
@@ -146,6 +150,7 @@ class Directory:
             except PermissionError as error:
                 yield Found(path, 0, 0, 0, 0, ("quarantined", "unreadable", f"{error.strerror}: allow reading it"))
             except OSError:
+                self._growing.discard(path)
                 continue  # it went away, or is a link that leads nowhere: there is nothing to read
 
     def _list(self, path: str, mtime_ns: int) -> list[str]:
@@ -158,10 +163,9 @@ class Directory:
 
     def _file(self, path: str, status: os.stat_result) -> Found:
         identity = (status.st_dev, status.st_ino)
-        owner = self._owner.setdefault(identity, path)
+        owner = self._owner.get(identity) or self._owner_before.get(identity, path)
         linked = owner != path and is_at(owner, identity)
-        if not linked:
-            self._owner[identity] = path
+        self._owner[identity] = owner if linked else path
         if time.time_ns() - status.st_mtime_ns < _GROWING:
             self._growing.add(path)
         else:
@@ -175,19 +179,33 @@ class Directory:
         for path, listed in list(self._folders.items()):
             try:
                 changed = os.stat(path).st_mtime_ns
-            except OSError:
+            except OSError as error:
                 del self._folders[path]
+                if isinstance(error, FileNotFoundError):
+                    self._listed.add(path)  # and there is nothing in it
                 continue
             if changed != listed or now - changed < _RACY:
                 starts[path] = None
         starts |= dict.fromkeys(self._growing)
         starts |= dict.fromkeys(path for path in hints if self._covers_root(path))
         seen: set[str] = set()
-        for path in starts:
+        for path in chain(starts, self._due_folders()):
             for found in self._walk_new(path):
                 if found.path not in seen:
                     seen.add(found.path)
                     yield found
+
+    def _due_folders(self) -> Iterator[str]:
+        """The folders that this sweep looks at though nothing speaks for it, until its time for that is up."""
+        begun = time.monotonic()
+        while time.monotonic() - begun < self._slice:
+            path = next(self._round, None)
+            if path is None:
+                self._round = iter(list(self._folders))
+                self._owner_before, self._owner = self._owner, {}  # those that are gone are not in it
+                return
+            if self._listed is not None and path not in self._listed:
+                yield path
 
     def _walk_new(self, path: str) -> Iterator[Found]:
         """The file at ``path``; the files right in the folder ``path``, and all below its folders that are new."""
@@ -197,7 +215,7 @@ class Directory:
         try:
             inner = self._list(path, os.stat(path).st_mtime_ns)
         except OSError:
-            return  # the next whole sweep says what became of it
+            return  # its parent says what became of it
         yield from self._walk([each for each in reversed(inner) if each not in self._folders])
 
     def _covers_root(self, path: str) -> bool:

@@ -17,7 +17,7 @@ from detector.sources.directory import Directory
 def large(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Directory:
     """A tree that counts as too large, after its first whole sweep; all of it is old."""
     monkeypatch.setattr(directory, "_CHEAP", -1.0)
-    monkeypatch.setattr(directory, "_REST", 10**9)
+    monkeypatch.setattr(directory, "_ROUND", 10**12)
     monkeypatch.setattr(directory, "_RACY", 0)
     for name in ("a/1.json", "a/2.json", "b/c/3.json"):
         path = tmp_path / name
@@ -86,10 +86,22 @@ def test_a_renamed_file_is_no_link_and_a_link_is_one(large: Directory) -> None:
     assert found["link.json"] is not None and found["link.json"][1] == "link"
 
 
-def test_a_folder_that_goes_away(large: Directory) -> None:
+def test_of_a_folder_that_goes_away_the_files_are_known_to_be_gone(large: Directory) -> None:
     shutil.rmtree(large.roots[0] / "b")
     swept(large)
-    assert not large.covers(str(large.roots[0] / "b/c/3.json"))
+    assert large.covers(str(large.roots[0] / "b/c/3.json"))
+
+
+def test_what_is_not_hot_comes_round(large: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = large.roots[0] / "b/c/3.json"
+    old.write_text("{}{}")
+    os.utime(old, (1, 1))
+    assert swept(large) == set()  # nothing speaks for it
+    monkeypatch.setattr(large, "_slice", 10.0)
+    os.link(old, large.roots[0] / "b/c/link.json")
+    rounds = [swept(large) for _ in range(4)]
+    assert {"b/c/3.json", "a/1.json", "a/2.json"} <= set().union(*rounds)
+    assert "b/c/link.json" not in set().union(*rounds)  # in every round it is known to be a link
 
 
 def test_waiting_ends_when_it_is_told_to(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ FOLDERS, EACH = 60, 30
 def test_none_is_lost(existing: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Only one whole sweep is made: everything after it is found where it is hot.
     monkeypatch.setattr(directory, "_CHEAP", -1.0)
-    monkeypatch.setattr(directory, "_REST", 10**9)
+    monkeypatch.setattr(directory, "_ROUND", 10**12)
     monkeypatch.setattr("detector.pipeline._SWEEP_EVERY", 0.05)
     for folder in range(existing):
         (tmp_path / f"a/{folder % 7}/{folder}").mkdir(parents=True)
@@ -41,7 +41,7 @@ def test_none_is_lost(existing: int, tmp_path: Path, monkeypatch: pytest.MonkeyP
     walked = Directory._starts
 
     def starts(self: Directory) -> list[str]:
-        whole.append(self._full_due)
+        whole.append(self._slice)
         return walked(self)
 
     monkeypatch.setattr(Directory, "_starts", starts)
@@ -63,6 +63,6 @@ def test_none_is_lost(existing: int, tmp_path: Path, monkeypatch: pytest.MonkeyP
     writing.join()
     sums = store.accounting()
     assert (sums.files_read, sums.files_found, sums.records_seen) == (FOLDERS * EACH,) * 3
-    assert len(set(whole)) == 2  # before the first whole sweep, and after it: there was no second
+    assert whole.count(0.0) == 1  # there was no second whole sweep
     store.close()
     source.close()
