@@ -28,7 +28,7 @@ AlertFormat = Literal["jsonl", "csv"]
 def export_notes(notes: Sequence[Note], format: NoteFormat) -> str:
     """The hunt log, or a part of it, in the order given."""
     if format == "jsonl":
-        return _lines(_note_object(note) for note in notes)
+        return _lines(note_object(note) for note in notes)
     if format == "csv":
         return _table([_note_row(note) for note in notes], _NOTE_COLUMNS)
     return _report(notes)
@@ -66,7 +66,7 @@ _ALERT_COLUMNS = ["alert_id", "revision", "state", "status", "severity", "risk_s
                   "events", "denied", "source_addresses", "user_agents", "access_keys", "flags", "suppressed_by"]
 
 
-def _note_object(note: Note) -> dict[str, Any]:
+def note_object(note: Note) -> dict[str, Any]:
     context = note.context
     return {
         "note_id": note.note_id,

@@ -6,6 +6,8 @@ What the core is made of is imported when it is opened, behind the first screen:
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +21,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.signal import Signal
 
-from tui import appearance, safe, times
+from tui import appearance, clipboard, safe, times
 from tui.keymap import APP, OPEN, KeysProvider, key
 from tui.messages import Arrived, IngestStopped, IsOpen, NotOpened
 from tui.opening import Opening, OpeningScreen
@@ -31,11 +33,15 @@ if TYPE_CHECKING:
     from detector.store import Store
     from tui.decisions import Decisions
     from tui.picture import Picture
+    from tui.resume import Desk
 
 _BATCH_SECONDS = 0.25
 """The least time between two batches on screen."""
 
 _TICK_SECONDS = 1.0
+
+_SESSION_SECONDS = 10.0
+"""How often it is kept how the app is, so that a lost connection loses little of it."""
 
 _RULES_SECONDS = 3.0
 """How often the rule files are looked at."""
@@ -47,6 +53,8 @@ def run(opening: Opening, where: str) -> int:
     app.run()
     if app.not_opened is not None:
         raise app.not_opened
+    if app.is_open and app.desk.problem:
+        print(f"trailhound: {safe.visible(app.desk.problem)}", file=sys.stderr)
     return app.return_code or 0
 
 
@@ -93,12 +101,16 @@ class HuntApp(App[None]):
     rules: RuleSet
     picture: Picture
     decisions: Decisions
+    desk: Desk
 
     def __init__(self, opening: Opening, where: str, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__(ansi_color=True if appearance.colourless() else None)
         self.where = where
         self.now = clock
         times.use("UTC", clock)
+        self.clipboard_route = clipboard.find(os.environ)
+        self.piped_to = ""
+        """The command that a row was last piped to."""
         self.changed: Signal[None] = Signal(self, "changed")
         """The picture is different now."""
         self.not_opened: Exception | None = None
@@ -139,6 +151,7 @@ class HuntApp(App[None]):
         from tui import format
         from tui.decisions import Decisions
         from tui.picture import Inbox, Picture
+        from tui.resume import Desk
         from tui.state_reader import StateReader
 
         self.store, self.rules, self._pipeline = event.opened.store, event.opened.rules, event.opened.pipeline
@@ -146,10 +159,16 @@ class HuntApp(App[None]):
         self._reader = StateReader(self, self.store, self.picture, changed=self.publish, failed=self._unreadable,
                                    now=self.now)
         self.decisions = Decisions(self)
+        self.desk = Desk(event.opened.session)
+        times.use(self.desk.left.times)
+        self.piped_to = self.desk.left.piped_to
         self.switch_mode("alerts")
         self.reload()
         self.set_interval(_TICK_SECONDS, self.tick)
         self.set_interval(_RULES_SECONDS, self.reload_rules)
+        self.set_interval(_SESSION_SECONDS, self._keep_session)
+        if self.desk.problem:
+            self.say(self.desk.problem, severity="warning")
         if self._pipeline is not None:
             self._ingest(self._pipeline)
         if self.rules.problems:
@@ -169,6 +188,8 @@ class HuntApp(App[None]):
 
     def on_exit_app(self) -> None:
         self._stop.set()  # at once, so that the reading ends while the screens are taken down
+        if self.is_open:
+            self.desk.keep(self)
 
     def on_unmount(self) -> None:
         self._stop.set()
@@ -177,6 +198,13 @@ class HuntApp(App[None]):
     def closing(self) -> threading.Event:
         """Set when trailhound is being left: what reads in a thread stops."""
         return self._stop
+
+    @work(group="session", exclusive=True, exit_on_error=False)
+    async def _keep_session(self) -> None:
+        before = self.desk.problem
+        await self.desk.keep_beside(self)
+        if self.desk.problem not in ("", before):
+            self.say(self.desk.problem, severity="warning")
 
     @work(thread=True, group="ingest", exit_on_error=False)
     def _ingest(self, pipeline: Pipeline) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 
 from platformdirs import user_state_path
 
-from tui import config
+from tui import config, private
 
 FEW_COLOURS = (None, "standard")
 """What Rich calls the colours of a terminal that has sixteen, or none."""
@@ -34,10 +33,7 @@ def keep(name: str) -> str:
     """Open with this theme from now on; what became of that, in words."""
     path = _place()
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-            file.write(f"{name}\n")
-        Path(file.name).replace(path)
+        private.put(path, f"{name}\n")
     except OSError as error:
         return f"This theme until you leave: {path}: {error.strerror}"
     return "This theme from now on, where the configuration names none"

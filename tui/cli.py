@@ -71,7 +71,13 @@ def _is_expected(error: Exception) -> bool:
 _SOURCES = ("files, folders, patterns ('logs/**/*.gz'), s3://BUCKET/PREFIX, sqs://QUEUE, - for standard input, "
             "file@LIST for a list of them")
 
-_COMMANDS = ("scan", "tail", "demo", "log", "suppress", "rules", "hunt", "pivot", "case", "status", "compact", "doctor")
+_COMMANDS = ("scan", "tail", "demo", "log", "suppress", "rules", "hunt", "pivot", "case", "status", "compact",
+             "doctor", "completion")
+
+
+def parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """What reads the command line of the app, and that of the commands."""
+    return _app(), _commands()
 
 
 def _app() -> argparse.ArgumentParser:
@@ -90,11 +96,14 @@ def _app() -> argparse.ArgumentParser:
                "  case ALERT_ID     the case file of an alert: report, evidence, manifest\n"
                "  status            what the state holds\n"
                "  compact           let go of old windows that came to nothing, give the space back\n"
-               "  doctor            whether the state is sound; saves what you wrote from one that is not")
+               "  doctor            whether all is well: terminal, state, sources; rescues what you wrote\n"
+               "  completion SHELL  what bash, zsh or fish completes this by")
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help=_SOURCES)
     parser.add_argument("--version", action="version", version=f"trailhound {__version__}")
     _searching(parser)
     _state(parser)
+    parser.add_argument("--no-session", action="store_true",
+                        help="start afresh: do not go on as the app was left, and do not keep how it is left")
     parser.set_defaults(module="app", demo=False)
     return parser
 
@@ -189,13 +198,24 @@ def _commands() -> argparse.ArgumentParser:
     _state(compact)
     compact.set_defaults(module="compact")
 
-    doctor = commands.add_parser("doctor", help="whether the state is sound",
-                                 description="Check the state. From a damaged one, --save takes what you wrote (notes, "
-                                             "statuses, suppressions, their history) into a new one; the rest comes "
-                                             "back when the logs are read into that.")
+    doctor = commands.add_parser("doctor", help="whether all is well here: terminal, state, sources, configuration",
+                                 description="Look at the terminal, the clipboard, the state, the configuration and "
+                                             "the sources: a line each, with what to do. Exit status 1 where "
+                                             "something is a problem. From a damaged state, --save takes what you "
+                                             "wrote (notes, statuses, suppressions, their history) into a new one; "
+                                             "the rest comes back when the logs are read into that.")
+    doctor.add_argument("sources", nargs="*", metavar="SOURCE", help="whether these can be read, and those configured")
     doctor.add_argument("--save", metavar="NEW", help="a state to be made, with what you wrote")
     _state(doctor)
     doctor.set_defaults(module="doctor")
+
+    completion = commands.add_parser(
+        "completion", help="what a shell completes the command line by", usage="trailhound completion bash|zsh|fish",
+        description="Print a completion script. bash: add  source <(trailhound completion bash)  to ~/.bashrc; zsh: "
+                    "source <(trailhound completion zsh)  to ~/.zshrc after compinit; fish: "
+                    "trailhound completion fish > ~/.config/fish/completions/trailhound.fish")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+    completion.set_defaults(module="completion")
     return parser
 
 

@@ -5,6 +5,7 @@
     rules = ["/path/to/rules"]
     db = "/path/to/hunt.db"
     retention = "31d"
+    sources = ["/path/to/AWSLogs"]  # what the app opens where the command line names nothing
     theme = "light"
 """
 
@@ -26,6 +27,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
     rules: list[str] = []
     db: str | None = None
     retention: str | None = None
+    sources: list[str] = []
     theme: str | None = None
 
     def __post_init__(self) -> None:

@@ -19,15 +19,20 @@ if TYPE_CHECKING:
     from detector.rules import RuleSet
     from detector.store import Store
     from tui.app import HuntApp
+    from tui.session import SessionFile
 
 
 @dataclass(frozen=True)
 class Opened:
-    """The state, the rules, and what reads into the state; None: another trailhound does, and this one looks on."""
+    """The state, the rules, and what reads into the state; None: another trailhound does, and this one looks on.
+
+    ``session`` is where it is kept how the app is left; None: nowhere.
+    """
 
     store: Store
     rules: RuleSet
     pipeline: Pipeline | None
+    session: SessionFile | None = None
 
 
 Opening = Callable[[], Opened]

@@ -28,7 +28,7 @@ def open_sources(names: Sequence[str], live: bool, bounds: Bounds | None = None,
     paths: list[Path] = []
     piped: list[Source] = []
     others: list[Source] = []
-    for name in _listed(names):
+    for name in listed(names):
         if name == "-":
             piped.append(Piped(live))
         elif name.startswith("s3://"):
@@ -50,7 +50,8 @@ def open_sources(names: Sequence[str], live: bool, bounds: Bounds | None = None,
     return source if bounds is None else Bounded(source, bounds, recorded or {})
 
 
-def _listed(names: Sequence[str]) -> Iterator[str]:
+def listed(names: Sequence[str]) -> Iterator[str]:
+    """The names, those of lists in place of the lists. Raises NoSource."""
     for name in names:
         if not name.startswith("file@"):
             yield name

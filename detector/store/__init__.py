@@ -15,13 +15,14 @@ from detector.store.files import FileRead, FileRow
 from detector.store.findings import Findings
 from detector.store.ingest import Ingest
 from detector.store.journal import Decision, Turned
-from detector.store.rescue import Rescue, Saved, damages
+from detector.store.rescue import Rescue, Saved, damages, schema_of
 from detector.store.retention import RETENTION, Compacted, Retention
+from detector.store.schema import SQLITE
 from detector.store.triage import HistoryEntry, Triage
 
-__all__ = ["LATENESS", "RETENTION", "Changes", "Compacted", "Damaged", "Decision", "Feed", "FileRead", "FileRow",
-           "Finding", "Freshness", "HistoryEntry", "Quarantined", "ReadOnly", "RuleCount", "Saved", "StateError",
-           "Store", "Turned", "Volume", "damages", "judged_at"]
+__all__ = ["LATENESS", "RETENTION", "SQLITE", "Changes", "Compacted", "Damaged", "Decision", "Feed", "FileRead",
+           "FileRow", "Finding", "Freshness", "HistoryEntry", "Quarantined", "ReadOnly", "RuleCount", "Saved",
+           "StateError", "Store", "Turned", "Volume", "damages", "judged_at", "schema_of"]
 
 
 class Store(Ingest, Correlated, Findings, Triage, ByRule, Rescue, Retention):

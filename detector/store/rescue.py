@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from detector.store.faults import UNREADABLE
+from detector.store.faults import UNREADABLE, Damaged
+from detector.store.schema import VERSION
 from detector.store.state import State, connect_to_read, refuse_foreign
 
 WRITTEN = ("note", "note_words", "suppression", "hidden", "broken", "status", "rule_off", "history", "decision",
@@ -31,6 +32,17 @@ class Saved(msgspec.Struct, frozen=True):
     table: str
     rows: int
     whole: bool
+
+
+def schema_of(path: Path) -> tuple[int, int]:
+    """The version of the state at ``path``, and the newest, which opening it makes of it. Raises StateError where it is
+    no state."""
+    refuse_foreign(path)
+    with contextlib.closing(connect_to_read(path)) as db:
+        try:
+            return db.execute("PRAGMA user_version").fetchone()[0], VERSION
+        except UNREADABLE as error:
+            raise Damaged(path) from error
 
 
 def damages(path: Path) -> list[str]:

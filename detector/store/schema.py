@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
+SQLITE = sqlite3.sqlite_version
+"""The version of the SQLite library that Python brings."""
+
 APPLICATION_ID = 0x7472_6C68  # "trlh": a file of another program is never taken for a state
 
 MIGRATIONS = ("""

@@ -23,6 +23,7 @@ from tests.hostile.payloads import screen_text
 from tui.app import HuntApp
 from tui.opening import Opened
 from tui.screens.alerts import AlertsScreen
+from tui.session import SessionFile
 
 NOW = START + 3 * 3600.0
 KNOWN = {"colon": ":", "full_stop": ".", "minus": "-", "slash": "/", "space": " ", "underscore": "_", "comma": ","}
@@ -133,13 +134,13 @@ class Hunt:
     def play(
         self, journey: Callable[[HuntApp, Pilot[None]], Awaitable[None]], *, size: tuple[int, int] = (80, 24),
         store: Store | None = None, pipeline: Any = "feed", heard: list[Message] | None = None, toasts: bool = True,
-        folded: bool = False,
+        folded: bool = False, session: SessionFile | None = None,
     ) -> HuntApp:
         """Open the app, wait until the store and the first update are on screen, and take the journey.
 
         Every alert is a row of its own unless ``folded``.
         """
-        opened = Opened(store or self.store, self.rules, self.feed if pipeline == "feed" else pipeline)
+        opened = Opened(store or self.store, self.rules, self.feed if pipeline == "feed" else pipeline, session)
         app = HuntApp(lambda: opened, "AWSLogs/", clock=self.clock)
 
         async def drive() -> None:

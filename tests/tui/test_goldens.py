@@ -55,6 +55,7 @@ def test_screen(name: str, size: tuple[int, int], tmp_path: Path, monkeypatch: p
         await press(pilot, *SCREENS[name])
         if isinstance(app.screen, AlertScreen):
             await until(pilot, lambda: bool(app.screen.query_one("#calls", RowList).rows))
+        await until(pilot, lambda: bool(screen_text(app).splitlines()[-1].strip()))  # the keys are drawn last
         compare(f"{name}-{size[0]}x{size[1]}", screen_text(app))
 
     Hunt(tmp_path).play(journey, size=size, toasts=False)

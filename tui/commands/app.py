@@ -41,6 +41,7 @@ def _hunt(args: argparse.Namespace, held: ExitStack) -> Opened:
     from tui import config
     from tui.commands.common import retention_of, risk_of, rules_of, sources_of
     from tui.opening import Opened
+    from tui.session import SessionFile
 
     source = sources_of(args.sources, live=True)
     held.callback(source.close)
@@ -49,7 +50,8 @@ def _hunt(args: argparse.Namespace, held: ExitStack) -> Opened:
     held.callback(store.close)
     if store.read_only:
         return Opened(store, rules, None)
-    return Opened(store, rules, Pipeline(store, rules, source, risk=risk_of(), retention=retention_of()))
+    pipeline = Pipeline(store, rules, source, risk=risk_of(), retention=retention_of())
+    return Opened(store, rules, pipeline, None if args.no_session or store.path is None else SessionFile(store.path))
 
 
 def _demo(held: ExitStack) -> Opened:

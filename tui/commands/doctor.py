@@ -1,49 +1,50 @@
-"""``trailhound doctor``: whether the state is sound, and what the analyst wrote, saved from one that is not."""
+"""``trailhound doctor``: whether all is well where trailhound runs; and what the analyst wrote, saved from a state that
+is damaged."""
 
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from detector.store import Damaged, Store, damages
+from detector.store import Store
 from detector.visible import visible
 from tui import config
+from tui.checkup import Check, installation, state, terminal
 from tui.cli import FAILED, RAN, Failure
 from tui.commands.common import say
 
 
 def run(args: argparse.Namespace) -> int:
-    path = config.state_path(args.db)
-    if not path.exists():
-        raise Failure(f"{path}: there is no state yet: name one with --db FILE")
-    found = damages(path) or _unreadable(path)
-    for line in found:
-        print(f"damaged        {visible(line)}")
     if args.save:
-        _save(path, Path(args.save).expanduser())
-    elif found:
-        raise Failure(f"{path}: damaged: --save NEW saves what you wrote into a new state; read the logs into that one")
-    else:
-        print(f"sound          {path}")
-    return FAILED if found and not args.save else RAN
+        _save(config.state_path(args.db), Path(args.save).expanduser())
+        return RAN
+    counts = {"problem": 0, "warning": 0}
+    for check in _checks(args):
+        print(visible(str(check)), flush=True)
+        if check.verdict in counts:
+            counts[check.verdict] += 1
+    if counts["problem"]:
+        say(", ".join(f"{count} {verdict}{'' if count == 1 else 's'}" for verdict, count in counts.items() if count))
+    return FAILED if counts["problem"] else RAN
 
 
-def _unreadable(path: Path) -> list[str]:
-    """Reads all that the screens show, which SQLite does not look into."""
-    store = None
+def _checks(args: argparse.Namespace) -> Iterator[Check]:
+    yield from installation.versions()
+    yield from terminal.checks(os.environ)
+    yield from installation.configuration()
     try:
-        store = Store.open(path)
-        for reading in (store.alerts, store.notes, store.suppressions, store.files, store.accounting):
-            reading()
-    except Damaged:
-        return ["what is in it cannot be read back"]
-    finally:
-        if store is not None:
-            store.close()
-    return []
+        path, names = config.state_path(args.db), [*args.sources, *config.load().sources]
+    except Failure:
+        return  # it was said of the configuration, and nothing can be known of what it names
+    yield from state.checks(path)
+    yield from installation.sources(names)
 
 
 def _save(damaged: Path, new: Path) -> None:
+    if not damaged.exists():
+        raise Failure(f"{damaged}: there is no state yet: name one with --db FILE")
     if new.exists():
         raise Failure(f"{new} exists and is left as it is: name another file")
     store = Store.open(new)

@@ -39,6 +39,7 @@ from tui.screens.pane_bar import PaneBar
 from tui.screens.query_line import QueryLine
 from tui.screens.reader import Reader
 from tui.screens.triage import TriageScreen
+from tui.takeouts import Takeout, lines, of_alerts, of_events
 from tui.widgets.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
 from tui.widgets.line import Cell
@@ -56,7 +57,8 @@ _FOCUSED = {"guide": "questions"}
 
 
 class AlertScreen(TriageScreen, SearchScreen):
-    """The alert of ``alert_id``; ``order`` are the ids before and after it, and ``moved`` hears of every step."""
+    """The alert of ``alert_id``, with ``pane`` in front; ``order`` are the ids before and after it, and ``moved`` hears
+    of every step."""
 
     AUTO_FOCUS = "#calls"
 
@@ -75,12 +77,13 @@ class AlertScreen(TriageScreen, SearchScreen):
     ]
 
     def __init__(
-        self, alert_id: str, order: Sequence[str], moved: Callable[[str], object] | None = None
+        self, alert_id: str, order: Sequence[str], moved: Callable[[str], object] | None = None, pane: str = "calls",
     ) -> None:
         super().__init__()
         self._alert_id = alert_id
         self._order = tuple(order)
         self._moved = moved
+        self._first_pane = pane if pane in PANES else "calls"
         self._shown: Alert | None = None
         self._events: list[Event] = []
         self._unfolded: set[str] = set()
@@ -90,6 +93,16 @@ class AlertScreen(TriageScreen, SearchScreen):
     @property
     def alert(self) -> Alert | None:
         return self.hunt.picture.current(self._alert_id) or self._shown
+
+    @property
+    def pane(self) -> str:
+        """The pane in front."""
+        return self.query_one(PaneBar).front
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        if self._first_pane != "calls":
+            self.call_after_refresh(self._front, self._first_pane)
 
     # --- what is shown
 
@@ -279,6 +292,13 @@ class AlertScreen(TriageScreen, SearchScreen):
 
     def targets(self) -> list[Alert]:
         return [self.alert] if self.alert else []
+
+    def takeouts(self) -> Sequence[Takeout]:
+        """In front of the calls and their records what the call gives, and then what only the alert has."""
+        call = self._call if self.query_one(PaneBar).front in ("calls", "raw") else None
+        found = [lines([self.query_one("#calls", RowList).line(call)]), *of_events([call])] if call else []
+        known = {each.letter for each in found}
+        return [*found, *(each for each in of_alerts(self.targets()) if each.letter not in known)]
 
     def at_cursor(self) -> Alert | None:
         return self.alert

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace as replace_fields
 from textual import on
 from textual.containers import Horizontal
 from textual.content import Content
@@ -28,6 +29,8 @@ from tui.screens.deciding import DecidingListScreen
 from tui.screens.query_line import QueryLine
 from tui.screens.sweep_rows import Folds
 from tui.screens.triage import TriageScreen
+from tui.session import View
+from tui.takeouts import Takeout, of_alerts
 from tui.widgets.line import Cell
 from tui.widgets.region_line import RegionLine
 from tui.widgets.row_list import RowList
@@ -52,6 +55,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
             "Go to the previous alert that is high or critical", MOVE),
     ]
 
+    area = "alerts"
     fields = ALERTS
 
     def __init__(self) -> None:
@@ -119,6 +123,8 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
             self._go_when_there = ""
         self._show_counts()
         self._show_spark(result.times)
+        if self.hunt.picture.loaded and bool(result.total) == bool(self.hunt.picture.alerts):
+            self.rows_are_here()
         self._show_highlighted()
 
     def wish(self) -> object:
@@ -195,17 +201,41 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
     def targets(self) -> list[Alert]:
         return [member for alert in self.row_list.chosen for member in self._seen.members(alert)]
 
+
+    def takeouts_of(self, rows: Sequence[Alert]) -> Sequence[Takeout]:
+        return of_alerts([member for alert in rows for member in self._seen.members(alert)])
+
     def at_cursor(self) -> Alert | None:
         return self.row_list.cursor_row
 
+    @property
+    def view(self) -> View:
+        left = super().view
+        return self._left or replace_fields(left, order=self._order.column, reversed=self._reversed,
+                                            hidden=self._show_hidden, unfolded=self._folds.unfolded)
+
+    def take_up(self, left: View) -> None:
+        super().take_up(left)
+        self._order = next((order for order in ORDERS if order.column == left.order), ORDERS[0])
+        self._reversed, self._show_hidden = left.reversed, left.hidden
+        if left.unfolded:
+            self._folds = self._folds.turn_all()
+
+    def rows_are_here(self) -> None:
+        super().rows_are_here()
+        self.hunt.desk.take_up(self.hunt)
+
     @on(RowList.Opened)
     def _open(self) -> None:
-        from tui.screens.alert import AlertScreen
-
         alert = self.row_list.cursor_row
         if alert is not None:
-            order = [member.alert_id for row in self.row_list.rows for member in self._seen.members(row)]
-            self.app.push_screen(AlertScreen(alert.alert_id, order, moved=self._go_to))
+            self.open_alert(alert.alert_id)
+
+    def open_alert(self, alert_id: str, pane: str = "calls") -> None:
+        from tui.screens.alert import AlertScreen
+
+        order = [member.alert_id for row in self.row_list.rows for member in self._seen.members(row)]
+        self.app.push_screen(AlertScreen(alert_id, order, moved=self._go_to, pane=pane))
 
     def _go_to(self, alert_id: str) -> None:
         if alert := self.hunt.picture.alerts.get(alert_id):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual import on
 from textual.containers import Horizontal
@@ -19,6 +19,7 @@ from tui.screens.lists import ListScreen
 from tui.screens.note_view import note_lines, verdict
 from tui.screens.query_line import QueryLine
 from tui.screens.reader import Reader
+from tui.takeouts import Takeout, of_notes
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
 
@@ -41,6 +42,7 @@ class HuntLogScreen(ListScreen[Note]):
         key("note.export", "w", "export", "export", "Write notes to a file", OUT, show=True),
     ]
 
+    area = "log"
     fields = NOTES
 
     def place(self) -> str:
@@ -60,6 +62,8 @@ class HuntLogScreen(ListScreen[Note]):
         notes = self.narrowed(self.hunt.picture.notes)
         self.row_list.empty = "No note matches the filter.\nesc clears it." if self.filter else EMPTY
         self.row_list.show(notes)
+        if self.hunt.picture.loaded:
+            self.rows_are_here()
         self.refresh_query()
         self._show_entry()
 
@@ -78,6 +82,9 @@ class HuntLogScreen(ListScreen[Note]):
             self.hunt.say("The state no longer holds this alert; the note keeps what it knew", severity="warning")
         else:
             self.app.push_screen(AlertScreen(alert.alert_id, [alert.alert_id]))
+
+    def takeouts_of(self, rows: Sequence[Note]) -> Sequence[Takeout]:
+        return of_notes(rows)
 
     def action_edit(self) -> None:
         from tui.screens.forms.note import EditNoteForm

@@ -14,8 +14,10 @@ from detector.filter.completion import Completion, complete, present
 from detector.filter.writing import term, values_of
 from tui import format, safe
 from tui.keymap import FIND, MARK, MOVE, key
-from tui.screens.base import HuntScreen
 from tui.screens.query_line import QueryLine
+from tui.screens.taking import TakingScreen
+from tui.session import View
+from tui.takeouts import Takeout, lines
 from tui.widgets.row_list import RowList
 
 R = TypeVar("R")
@@ -26,7 +28,7 @@ _COMPLETED_FROM = 10_000
 """Rows whose values are offered as completions: what all of a long list hold would keep the keys waiting."""
 
 
-class SearchScreen(HuntScreen):
+class SearchScreen(TakingScreen):
     """``/`` searches in ``searched_list()``. The body must hold a QueryLine."""
 
     BINDINGS = [
@@ -146,14 +148,48 @@ class ListScreen(SearchScreen, Generic[R]):
 
     fields: Fields[R]
 
+    area = ""
+    """The area that this is the first screen of: it is then left and taken up with the session."""
+
     def __init__(self) -> None:
         super().__init__()
+        self._left: View | None = None
         self.filter: Filter[R] = Filter("", None)
         self._filter_before = self.filter
         self._of: Sequence[R] = ()
         self._present: dict[str, list[str]] = {}
         self.matched = (0, 0)
         """How many rows the filter lets through, of how many."""
+
+    def on_mount(self) -> None:
+        if left := self.hunt.desk.view(self.area):
+            self._left = left
+            self.take_up(left)
+        super().on_mount()
+
+    @property
+    def view(self) -> View:
+        """How the list is now, or how it was left where it is not there yet."""
+        rows = self.row_list
+        return self._left or View(filter=self.filter.text, cursor=rows.cursor_key, marks=sorted(rows.marks))
+
+    def take_up(self, left: View) -> None:
+        """Go on with how the list was left: all but the cursor and the marks, for which the rows must be there."""
+        try:
+            self.filter = self._parsed(left.filter)
+        except FilterError as error:
+            self.hunt.say(f"The filter that was left, {left.filter}, is not taken up: {error}", severity="warning")
+
+    def rows_are_here(self) -> None:
+        """The rows have been shown as they are in the state."""
+        if (left := self._left) is None:
+            return
+        self._left = None
+        if left.cursor is not None:
+            self.row_list.move_to(left.cursor)
+        self.row_list.marks = left.marks
+        if gone := len(left.marks) - len(self.row_list.marks):
+            self.hunt.say(f"{format.plural(gone, 'row')} that had a mark when you left cannot be seen any more")
 
     @property
     def row_list(self) -> RowList[R]:
@@ -166,6 +202,14 @@ class ListScreen(SearchScreen, Generic[R]):
         """What times in a filter are relative to: the newest record, for lists of what the logs tell."""
         newest = self.hunt.picture.newest
         return self.hunt.now() if newest is None else newest
+
+    def takeouts(self) -> Sequence[Takeout]:
+        rows = self.row_list.chosen
+        return [lines(map(self.row_list.line, rows)), *self.takeouts_of(rows)] if rows else []
+
+    def takeouts_of(self, rows: Sequence[R]) -> Sequence[Takeout]:
+        """What these rows can give beside their lines."""
+        raise NotImplementedError
 
     def narrowed(self, rows: Iterable[R]) -> list[R]:
         """The rows that the filter lets through."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -24,11 +25,21 @@ class _Options(OptionList):
     ]
 
 
+class _Lettered(OptionList):
+    BINDINGS = [
+        key("menu.choose", "enter", "select", "choose", "Take the one under the cursor", OPEN, show=True),
+        key("menu.down", "down", "cursor_down", "down", "Next", MOVE),
+        key("menu.up", "up", "cursor_up", "up", "Previous", MOVE),
+    ]
+
+
 class Menu(ModalScreen[str | None]):
     """Dismissed with the id that was chosen. ``options`` are (id, label) pairs of ours, never log text.
 
     ``preview`` is told the id of each option that the cursor comes to.
     """
+
+    LIST: ClassVar[type[OptionList]] = _Options
 
     BINDINGS = [key("menu.close", "escape,q", "dismiss", "close", "Close and change nothing", OPEN, show=True)]
 
@@ -45,11 +56,11 @@ class Menu(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="form", classes="small"):
             yield Static(Content(self._heading), id="form-heading")
-            yield _Options(*(Option(Content(label), id=name) for name, label in self._options), compact=True)
+            yield self.LIST(*(Option(Content(label), id=name) for name, label in self._options), compact=True)
         yield KeyLine()
 
     def on_mount(self) -> None:
-        menu = self.query_one(_Options)
+        menu = self.query_one(OptionList)
         menu.highlighted = menu.get_option_index(self._chosen)
 
     @on(OptionList.OptionSelected)
@@ -60,3 +71,17 @@ class Menu(ModalScreen[str | None]):
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
         if self._preview is not None and event.option_id is not None:
             self._preview(event.option_id)
+
+
+class LetterMenu(Menu):
+    """A menu whose ids are letters, each of which chooses at once."""
+
+    LIST = _Lettered
+
+    def __init__(self, heading: str, options: Sequence[tuple[str, str]]) -> None:
+        super().__init__(heading, [(letter, f"{letter}  {label}") for letter, label in options], options[0][0])
+
+    def on_key(self, event: events.Key) -> None:
+        if any(event.character == letter for letter, _ in self._options):
+            event.stop()
+            self.dismiss(event.character)

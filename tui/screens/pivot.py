@@ -41,6 +41,7 @@ from tui.screens.pivot_rows import (
     resized,
 )
 from tui.screens.query_line import QueryLine
+from tui.takeouts import Takeout, of_events
 from tui.widgets.line import Cell
 from tui.widgets.row_list import RowList
 
@@ -219,6 +220,10 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
         self.hunt.say(event.reason, severity="error")
 
     # --- what is done
+
+    def takeouts_of(self, rows: Sequence[Row]) -> Sequence[Takeout]:
+        calls = {row.event: row.raw for row in rows if not isinstance(row, Head)}
+        return of_events(list(calls), calls.__getitem__) if calls else []
 
     def action_back(self) -> None:
         if self._state == "reading" and not self._stop.is_set():

@@ -12,13 +12,14 @@ from textual.widgets import Static
 from detector.evidence import EvidenceGone, raw_record
 from detector.pivot import Row
 from tui import format, safe
-from tui.screens.base import HuntScreen
 from tui.screens.crumbs import crumbs
+from tui.screens.taking import TakingScreen
+from tui.takeouts import Takeout, of_events
 from tui.widgets.json_view import JsonView
 from tui.widgets.line import Cell
 
 
-class RecordScreen(HuntScreen):
+class RecordScreen(TakingScreen):
     """The record of ``row``; ``trail`` names the screens behind this one."""
 
     AUTO_FOCUS = "JsonView"
@@ -35,6 +36,9 @@ class RecordScreen(HuntScreen):
         position = self._row.event.position
         yield Static(safe.text(f"{position.source} #{position.index}", "$foreground-muted"), classes="line")
         yield JsonView()
+
+    def takeouts(self) -> Sequence[Takeout]:
+        return of_events([self._row.event], lambda _: self._row.raw)
 
     def on_mount(self) -> None:
         super().on_mount()

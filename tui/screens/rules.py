@@ -15,15 +15,19 @@ from detector.filter import Field, Fields
 from detector.filter.kinds import Choice, Number, Text
 from detector.rules import Rule, RuleProblem
 from detector.store import HistoryEntry, RuleCount
+from detector.visible import visible
 from tui import format, safe
 from tui.keymap import LIVE, TRIAGE, key
 from tui.screens.deciding import Act
 from tui.screens.entry import Line, facts
 from tui.screens.state_list import StateListScreen
+from tui.takeouts import Takeout, as_json, values
 from tui.widgets.columns import Column
 
 _SHAPES = {"window": "window", "lookback": "look-back", "filter": "each event", "terms": "first time"}
 _NOTHING = RuleCount()
+_QUERY = 100_000
+"""Characters of a query that are copied."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,7 @@ class RulesScreen(StateListScreen[RuleRow]):
         key("rules.reload", "R", "reload", "reload", "Load the rule files again", LIVE, show=True),
     ]
 
+    area = "rules"
     fields = RULES
     noun = "rule"
     empty = "No rule is loaded.\n--rules FILE names some."
@@ -154,6 +159,17 @@ class RulesScreen(StateListScreen[RuleRow]):
 
     def whole(self, row: RuleRow) -> list[Line]:
         return list(_problem_lines(row.problem, row.excerpt) if row.problem else _rule_lines(row))
+
+    def takeouts_of(self, rows: Sequence[RuleRow]) -> Sequence[Takeout]:
+        rules = [row.rule for row in rows if row.rule]
+        told = [{"state": row.state, "file": str(row.path), "rule_id": row.rule and row.rule.rule_id, "name": row.name,
+                 "severity": row.rule and row.rule.severity, "finds": row.rule and row.rule.meaning,
+                 "query": row.rule and row.rule.query_text, "error": row.problem and row.problem.message}
+                for row in rows]
+        return [as_json(told), *values("n", "rule id", (rule.rule_id for rule in rules)),
+                *values("f", "file", (str(row.path) for row in rows)),
+                *([Takeout("s", "query", lambda: "\n\n".join(
+                    visible(rule.query_text, _QUERY, lines=True) for rule in rules))] if rules else [])]
 
     def action_reload(self) -> None:
         self.hunt.reload_rules(asked=True)

@@ -7,6 +7,7 @@ from functools import partial
 
 from textual.content import Content
 
+from detector.record import format_time
 from detector.store import Quarantined
 from tui import format
 from tui.keymap import TRIAGE, key
@@ -24,6 +25,7 @@ from tui.screens.source_rows import (
     whole,
 )
 from tui.screens.state_list import StateListScreen
+from tui.takeouts import Takeout, as_json, values
 from tui.widgets.columns import Column
 
 
@@ -34,6 +36,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
             show=True),
     ]
 
+    area = "sources"
     fields = SOURCES
     noun = "file"
 
@@ -80,6 +83,11 @@ class SourcesScreen(StateListScreen[SourceRow]):
             yield from accounting_lines(picture.accounting)
         yield Content("")
         yield from problem_lines([*map(str, rules.problems), *picture.problems])
+
+    def takeouts_of(self, rows: Sequence[SourceRow]) -> Sequence[Takeout]:
+        told = [{"kind": row.kind, "state": row.state, "source": row.what, "files": row.files, "bytes": row.bytes,
+                 "newest": None if row.newest is None else format_time(row.newest)} for row in rows]
+        return [as_json(told), *values("f", "source", (row.what for row in rows))]
 
     async def action_retry(self) -> None:
         await self.decide(Act("read again", partial(

@@ -87,6 +87,8 @@ class StateListScreen(DecidingListScreen[R], Generic[R]):
         self.row_list.empty = "Asking the state…" if self._rows is None else \
             "Nothing matches the filter.\nesc clears it." if self.filter else self.empty
         self.row_list.show(self.narrowed(self._rows or ()))
+        if self._rows is not None:
+            self.rows_are_here()
         self.refresh_query()
         self._show_entry()
 

@@ -22,6 +22,7 @@ from tui.screens.entry import Entry, Line, facts
 from tui.screens.forms.interval import expiry
 from tui.screens.query_line import QueryLine
 from tui.screens.reader import Reader
+from tui.takeouts import Takeout, of_suppressions
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
 
@@ -37,6 +38,7 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
         key("suppression.lift", "u", "lift", "lift", "End it now: what it hid comes back", TRIAGE, show=True),
     ]
 
+    area = "suppressions"
     fields = SUPPRESSIONS
     noun = "suppression"
 
@@ -81,6 +83,8 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
         entries = self.narrowed(self.hunt.picture.suppressions)
         self.row_list.empty = "No suppression matches the filter.\nesc clears it." if self.filter else EMPTY
         self.row_list.show(entries)
+        if self.hunt.picture.loaded:
+            self.rows_are_here()
         self.refresh_query()
         self._show_entry()
 
@@ -153,6 +157,9 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
         expires = expiry(span, self.hunt.now())
         await self.hunt.decisions.extend(meant, expires)
         return f"{_named(meant)} hides until {format.full_time(expires)}"
+
+    def takeouts_of(self, rows: Sequence[Suppression]) -> Sequence[Takeout]:
+        return of_suppressions(rows)
 
     async def action_lift(self) -> None:
         await self.decide(Act("lift", self._lift))

@@ -14,7 +14,7 @@ from textual.style import Style
 
 from tui import safe
 from tui.widgets.columns import GAP, Column, fit
-from tui.widgets.line import Piece, content, hits, pieces, strip, style_of
+from tui.widgets.line import Piece, content, hits, pieces, plain, strip, style_of
 from tui.widgets.line_scroll import LineScroll
 
 R = TypeVar("R")
@@ -117,6 +117,10 @@ class RowView(LineScroll, Generic[R]):
     def column(self) -> Column[R] | None:
         """The column of the cell that the analyst is at; None: at none, or it is not shown now."""
         return next((column for column, _ in self._shown_columns() if column.key == self._column), None)
+
+    def line(self, row: R) -> str:
+        """The row as one line of text that can be seen: every column, whether it is in view or not."""
+        return "  ".join(filter(None, (plain(column.cell(row)) for column in self._columns)))
 
     def show_sort(self, column: str | None, descending: bool = False) -> None:
         """Say in the column titles by which column (its key) the rows are sorted; the caller sorts them."""

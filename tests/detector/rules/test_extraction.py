@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.rules import lucene
 from detector.rules.dissect import dissector
-from detector.rules.errors import Span
+from detector.rules.errors import EsqlError, Span
 from detector.rules.grok import grokker
 from detector.rules.patterns import matcher, wildcard
 
@@ -89,6 +90,41 @@ def test_rlike_is_lucenes_language(pattern, matches, differs):
     test = matcher([pattern], True, HERE)
     assert [text for text in matches if not test(text)] == []
     assert [text for text in differs if test(text)] == []
+
+
+PATTERNS = st.recursive(
+    st.sampled_from(["a", "b", "ab", ".", "[ab]", "[^a]", "[b-d]", r"\\.", "()", ".*", ".*a.*b", "(a|b)*a"]),
+    lambda inner: st.builds("{}{}".format, inner, inner) | st.builds("({}|{})".format, inner, inner)
+    | st.builds("({}){}".format, inner, st.sampled_from(["?", "*", "+", "{2}", "{1,3}", "{2,}", "{0}"])), max_leaves=6)
+
+
+@given(PATTERNS, st.lists(st.text("abc.", max_size=9), min_size=1, max_size=8))
+def test_rlike_means_what_the_same_means_in_python(pattern, texts):
+    """As far as the languages agree: groups, alternatives, sets and quantifiers."""
+    test = matcher([pattern], True, HERE)
+    assert [test(text) for text in texts] == [bool(re.fullmatch(pattern, text, re.DOTALL)) for text in texts]
+
+
+def test_rlike_takes_a_step_for_each_character_of_a_hostile_text():
+    """In Python's own, each of these would take longer than anyone waits."""
+    for pattern in ("(a*)*b", "(a|a|aa)*b", ".*a.*a.*a.*a.*b", "(.*a){12}b", "((a?){40}){5}b", "(((a+)+)+)+b"):
+        assert not matcher([pattern], True, HERE)("a" * 20_000)
+
+
+def test_rlike_forgets_what_it_has_met(monkeypatch):
+    monkeypatch.setattr(lucene, "_MOST_MOVES", 3)
+    test = matcher(["(ab|cd)*e?.", "x{3,5}"], True, HERE)
+    texts = ["", "e", "abx", "abcdabe", "ababcdcdeF", "xx", "xxx", "xxxxxx", "abc"]
+    assert [test(text) for text in texts * 2] == [False, True, True, True, True, False, True, False, True] * 2
+
+
+@pytest.mark.parametrize("pattern, says", [
+    ("a{3,1}", "asks for more than it allows"), ("a{9999}", "too large"), ("((a{99}){99}){99}", "too large"),
+    ("[b-a]", "no range"), ("a{x}", "must be followed by"), ("*a", "nothing stands before"), ("a)", "unexpected )"),
+    ("[a", "ends too early"), ("a\\", "ends too early"), ('"a', "closing"), ("(a", "a ) is missing")])
+def test_what_is_no_pattern_of_rlike(pattern, says):
+    with pytest.raises(EsqlError, match=re.escape(says)):
+        matcher([pattern], True, HERE)
 
 
 def plain(pattern):

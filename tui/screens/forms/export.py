@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from detector.huntlog import Note
-from tui import format, safe
+from tui import format, private, safe
 from tui.screens.fields import LineField
 from tui.screens.forms.base import Form, labelled
 from tui.screens.forms.choice import Choice
@@ -72,12 +71,4 @@ def _write(notes: Sequence[Note], kind: Format, path: Path) -> None:
     """A new file that only its owner can read."""
     from detector.export import export_notes
 
-    text = export_notes(notes, kind)
-    made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(made, "w", encoding="utf-8", newline="") as file:
-        try:
-            file.write(text)
-            file.flush()
-        except OSError:
-            path.unlink()
-            raise
+    private.create(path, export_notes(notes, kind))

@@ -6,18 +6,27 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 from textual.widget import Widget
-from textual.widgets import TextArea
+from textual.widgets import Markdown, TextArea
 
 from detector.alert import Alert
 from detector.huntlog import VERDICTS, Note, Verdict, Words
 from detector.short import short_arn
-from tui import format
+from tui import format, handover, safe
+from tui.keymap import FORM, key
 from tui.screens.fields import LineField, TextField
 from tui.screens.forms.base import Form, labelled
 from tui.screens.forms.choice import Choice
+from tui.screens.reader import Reader
 
 
 class _NoteFields(Form):
+    BINDINGS = [
+        key("note.editor", "ctrl+e", "editor", "editor", "Write the note in $VISUAL or $EDITOR", FORM, show=True,
+            everywhere=True),
+        key("note.preview", "ctrl+r", "preview", "preview", "See the note as Markdown, and back", FORM, show=True,
+            everywhere=True),
+    ]
+
     def __init__(self, words: Words) -> None:
         super().__init__()
         self._words = words
@@ -27,12 +36,38 @@ class _NoteFields(Form):
         yield labelled("ticket", LineField("ticket", self._words.ticket, "e.g. IR-142"))
         yield labelled("owner", LineField("owner", self._words.owner, "who follows it up"))
         yield TextField("text", self._words.text, "What you saw, what you think, what comes next")
+        with Reader(id="note-preview"):
+            yield Markdown("", open_links=False)
 
     def on_mount(self) -> None:
         super().on_mount()
         text = self.query_one("#text", TextArea)
         text.move_cursor(text.document.end)
         text.focus()
+
+    async def action_editor(self) -> None:
+        field = self.query_one("#text", TextArea)
+        try:
+            text = handover.edited(self.hunt, field.text)
+        except handover.NotHandedOver as error:
+            self.complain(str(error))
+            return
+        self.complain("")
+        field.text = text
+        field.move_cursor(field.document.end)
+        await self._show_preview()
+
+    async def action_preview(self) -> None:
+        """Only what the analyst wrote is Markdown here, and what in it would act on a terminal is visible."""
+        field, shown = self.query_one("#text", TextArea), self.query_one("#note-preview")
+        shown.display = field.display
+        field.display = not shown.display
+        await self._show_preview()
+        (shown if shown.display else field).focus()
+
+    async def _show_preview(self) -> None:
+        text = self.query_one("#text", TextArea).text
+        await self.query_one(Markdown).update(safe.visible(text, len(text), lines=True))
 
     def words(self) -> Words:
         """What was typed. Raises ValueError where it says nothing."""

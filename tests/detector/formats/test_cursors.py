@@ -1,0 +1,48 @@
+"""A file can be read on from any place where a chunk has ended, and every record is found again where it was."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.evidence import raw_record
+from detector.formats import chunks, containers
+from detector.partial import digest, merge
+from detector.record import loads
+from detector.rules.dispatch import Dispatch
+from tests.detector.formats import forms
+from tests.detector.strategies import File, files, trails
+from tests.detector.trail import rules, write
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> File:
+    """A file of some records, in one of the test's layouts; or its content packed in one or two containers."""
+    file = draw(files(draw(trails())[:40]).filter(bool).map(lambda made: made[0]))
+    if draw(st.booleans()):
+        return file
+    name = draw(st.sampled_from(list(forms.containers(b""))))
+    return File(file.name, forms.containers(file.content)[name], f"{file.how}, {name}")
+
+
+@settings(max_examples=40)
+@given(contents(), st.integers(700, 4000))
+def test_reading_goes_on_from_wherever_a_chunk_ended(file: File, size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        for limit in ("BLOCK", "SNIFF", "LINES_CHUNK"):
+            patch.setattr(containers, limit, size)
+        read = [(chunk.offset, bytes(chunk.data)) for chunk in chunks(io.BytesIO(file.content))]
+        for place, (offset, _) in enumerate(read):
+            again = [(chunk.offset, bytes(chunk.data)) for chunk in chunks(io.BytesIO(file.content), offset)]
+            assert again == read[place:]
+        path = str(write(Path(folder), file.name, file.content))
+        dispatch = Dispatch(rules())
+        found = merge(digest(path, chunk, dispatch) for chunk in chunks(io.BytesIO(file.content)))
+        for event in found.events.values():
+            given_id = loads(raw_record(event)).get("eventID")
+            assert given_id == event.event_id if given_id else event.event_id.startswith("sha256:")

@@ -1,0 +1,165 @@
+"""The app goes on as it was left, beside its own state; what cannot be taken up is said and left aside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from textual.pilot import Pilot
+
+from tests.detector.trail import ANA
+from tests.hostile.payloads import PAYLOADS, harm, screen_text
+from tests.tui.stage import Hunt, press, said, until
+from tui import private, times
+from tui.app import HuntApp
+from tui.screens.alert import AlertScreen
+from tui.screens.alerts import AlertsScreen
+from tui.screens.rules import RulesScreen
+from tui.screens.suppressions import SuppressionsScreen
+from tui.session import VERSION, NoSession, Session, SessionFile, View
+from tui.widgets.row_list import RowList
+
+
+@pytest.fixture(autouse=True)
+def utc() -> Iterator[None]:
+    yield
+    times.use("UTC", time.time)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> SessionFile:
+    return SessionFile(tmp_path / "hunt.db")
+
+
+def test_filter_order_marks_place_and_times_are_taken_up(tmp_path: Path, file: SessionFile) -> None:
+    hunt = Hunt(tmp_path)
+    ana = hunt.alert(ANA).alert_id
+
+    async def leave(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "S", "H", "f", "'user", "enter")
+        app.screen.query_one(RowList).move_to(ana)
+        await press(pilot, "space", "k", "t", "t", "6")
+        await until(pilot, lambda: bool(app.screen.query_one(RowList).rows))
+        await press(pilot, "f", "'high", "enter", "4", "ctrl+q")
+
+    hunt.play(leave, session=file)
+    assert file.path.stat().st_mode & 0o777 == 0o600
+
+    async def come_back(app: HuntApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: isinstance(app.screen, SuppressionsScreen))
+        assert times.mode == "relative"
+        await press(pilot, "6")
+        assert isinstance(app.screen, RulesScreen)
+        assert app.screen.filter.text == "high"
+        await press(pilot, "1")
+        assert isinstance(app.screen, AlertsScreen)
+        rows = app.screen.query_one(RowList)
+        assert app.screen.filter.text == "user"
+        assert rows.marks == {ana}
+        assert rows.cursor_key == ana
+        assert [row.first_event for row in rows.rows] == sorted(row.first_event for row in rows.rows)
+        assert app.screen.view.hidden
+        await press(pilot, "ctrl+q")
+
+    hunt.play(come_back, session=file, folded=True)
+    assert file.read().area == "alerts", "and kept again"
+
+
+def test_the_alert_that_was_open_is_open(tmp_path: Path, file: SessionFile) -> None:
+    hunt = Hunt(tmp_path)
+    ana = hunt.alert(ANA).alert_id
+
+    async def leave(app: HuntApp, pilot: Pilot[None]) -> None:
+        app.screen.query_one(RowList).move_to(ana)
+        await press(pilot, "enter", "shift+tab", "ctrl+q")
+
+    hunt.play(leave, session=file)
+
+    async def come_back(app: HuntApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: isinstance(app.screen, AlertScreen))
+        screen = app.screen
+        assert isinstance(screen, AlertScreen)
+        await until(pilot, lambda: screen.pane == "notes")
+        assert screen.alert is not None
+        assert screen.alert.alert_id == ana
+        await press(pilot, "escape")
+        assert app.screen.query_one(RowList).cursor_key == ana
+
+    hunt.play(come_back, session=file, folded=True)
+
+    async def start_afresh(app: HuntApp, pilot: Pilot[None]) -> None:
+        assert isinstance(app.screen, AlertsScreen)
+
+    before = file.path.read_bytes()
+    hunt.play(start_afresh)
+    assert file.path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("content", "word"), [
+    (b"{", "cannot be read"), (b"\xff\x00", "cannot be read"), (b'{"version": 99}', "another version"),
+    (b'{"version": 1, "area": 7}', "cannot be read"), (b'{"version": 1, "nothing of ours": 7}', "cannot be read"),
+])
+def test_a_broken_session_is_left_aside(content: bytes, word: str, tmp_path: Path, file: SessionFile) -> None:
+    file.path.write_bytes(content)
+    with pytest.raises(NoSession, match=word) as raised:
+        file.read()
+    assert "\n" not in str(raised.value)
+
+
+def test_what_is_gone_or_hostile_is_said_and_harms_nothing(tmp_path: Path, file: SessionFile) -> None:
+    hunt = Hunt(tmp_path)
+    for payload in (PAYLOADS["action"], PAYLOADS["window-title"]):
+        gone = View(filter="", order=payload, cursor=payload, marks=[payload, hunt.alert(ANA).alert_id])
+        file.write(Session(version=VERSION, area=payload, alert=payload, pane=payload, piped_to=payload,
+                           views={"alerts": gone, payload: gone}))
+
+        async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+            assert isinstance(app.screen, AlertsScreen)
+            assert len(app.screen.query_one(RowList).marks) == 1
+            assert said(app).startswith("1 row that had a mark")
+            await press(pilot, "vertical_line")
+            assert harm(app) == []
+
+        hunt.play(journey, session=file, folded=True)
+    file.path.write_bytes(b"{")
+
+    async def told(app: HuntApp, pilot: Pilot[None]) -> None:
+        assert "hunt.db.session cannot be read" in screen_text(app)
+        await press(pilot, "ctrl+q")
+
+    hunt.play(told, session=file, folded=True)
+    assert file.read().area == "alerts", "the next one is whole again"
+
+
+@settings(max_examples=50)
+@given(st.builds(
+    Session, version=st.just(VERSION), area=st.text(), alert=st.none() | st.text(), piped_to=st.text(),
+    times=st.sampled_from(times.MODES), views=st.dictionaries(st.text(), st.builds(
+        View, filter=st.text(), cursor=st.none() | st.text(), marks=st.lists(st.text()), hidden=st.booleans()))))
+def test_what_is_kept_is_what_is_read(session: Session) -> None:
+    assert msgspec.json.decode(msgspec.json.encode(session), type=Session) == session
+
+
+def test_a_file_that_cannot_be_written_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    private.put(path, "old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            private.put(path, "new")
+    assert path.read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(FileExistsError):
+        private.create(path, "new")
+    with pytest.raises(UnicodeError):
+        private.create(tmp_path / "other", "\ud800")
+    assert not (tmp_path / "other").exists()

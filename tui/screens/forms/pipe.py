@@ -1,0 +1,61 @@
+"""Which command a row's JSON is piped to, and where its output is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual import on
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from detector.visible import visible
+from tui import handover, safe
+from tui.screens.fields import LineField
+from tui.screens.forms.base import Form, labelled
+from tui.screens.forms.choice import Choice
+
+_HERE, _TERMINAL = "here", "in the terminal"
+
+
+class PipeForm(Form):
+    """``text`` is the JSON. Once it is saved, ``command`` is what to run for a viewer here; None where it was run in
+    the terminal."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+        self.command: str | None = None
+        self.heading = f"Pipe {len(text.encode()):,} bytes of JSON to a command"
+
+    def fields(self) -> Iterable[Widget]:
+        yield labelled("command", LineField("command", self.hunt.piped_to, "jq .userIdentity"))
+        yield labelled("output", Choice((_HERE, _TERMINAL), id="output"))
+        yield Static(safe.text("The shell runs it. In the terminal, a pager or an editor can be used.",
+                               "$foreground-muted"))
+
+    @on(Input.Submitted)
+    async def _entered(self) -> None:
+        await self.action_save()
+
+    async def save(self) -> str:
+        command = self.value("command")
+        if not command:
+            raise ValueError("Which command? Write one as in a shell.")
+        self.hunt.piped_to = command
+        if self.value("output") == _HERE:
+            self.command = command
+            return f"Running {command}"
+        status = handover.run(self.hunt, ["/bin/sh", "-c", command], _for_a_terminal(self.text).encode())
+        return f"{command} ended" + (f" with status {status}" if status else "")
+
+
+def _for_a_terminal(text: str) -> str:
+    """The same JSON with what would act on a terminal written as JSON's own escapes."""
+    return text if visible(text, len(text), lines=True) == text else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    if character == "\n" or visible(character) == character:
+        return character
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[place:place + 4]}" for place in range(0, len(units), 4))

@@ -1,0 +1,85 @@
+"""What is under the cursor, or marked, taken out: copied by ``y``, piped to a command by ``|``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from textual import work
+
+from detector.evidence import EvidenceGone
+from tui import clipboard
+from tui.keymap import OUT, key
+from tui.screens.base import HuntScreen
+from tui.takeouts import Takeout
+
+
+class TakingScreen(HuntScreen):
+    BINDINGS = [
+        key("copy", "y", "copy", "copy", "Copy the row, its JSON, or one of its values", OUT),
+        key("pipe", "vertical_line", "pipe", "pipe", "Pipe the row's JSON to a command", OUT),
+    ]
+
+    def takeouts(self) -> Sequence[Takeout]:
+        """What the row under the cursor, or the marked rows, can give; the first is what is wanted most."""
+        return []
+
+    def action_copy(self) -> None:
+        from tui.screens.menu import LetterMenu
+
+        found = {each.letter: each for each in self.takeouts()}
+        if not found:
+            self.hunt.say("There is nothing here to copy")
+            return
+
+        def copy(letter: str | None) -> None:
+            if letter is not None:
+                self._copy(found[letter])
+
+        options = [(letter, each.name) for letter, each in found.items()]
+        self.app.push_screen(LetterMenu("Copy", options), copy)
+
+    @work(exclusive=True, group="copy")
+    async def _copy(self, wanted: Takeout) -> None:
+        try:
+            text = await asyncio.to_thread(wanted.read)
+        except EvidenceGone as error:
+            self.hunt.say(f"Not copied: {error}", severity="error")
+            return
+        route = self.hunt.clipboard_route
+        trouble, failed = "", False
+        if route.command:
+            try:
+                await asyncio.to_thread(clipboard.give, route, text)
+            except clipboard.ClipboardError as error:
+                trouble, failed, route = f"; {error}", True, clipboard.TERMINAL
+        if not route.command:
+            self.app.copy_to_clipboard(text)
+            trouble += "".join(f"; {advice}" for advice in (clipboard.caution(text), route.advice) if advice)
+        self.hunt.say(f"Copied {wanted.name} by {route.name}{trouble}", severity="warning" if failed else "information")
+
+    def action_pipe(self) -> None:
+        found = next((each for each in self.takeouts() if each.letter == "j"), None)
+        if found is None:
+            self.hunt.say("There is nothing here to pipe")
+        else:
+            self._read_and_ask(found)
+
+    @work(exclusive=True, group="pipe")
+    async def _read_and_ask(self, wanted: Takeout) -> None:
+        from tui.screens.forms.pipe import PipeForm
+
+        try:
+            text = await asyncio.to_thread(wanted.read)
+        except EvidenceGone as error:
+            self.hunt.say(f"Not piped: {error}", severity="error")
+        else:
+            form = PipeForm(text + "\n")
+
+            def show_output(saved: bool | None) -> None:
+                if saved and form.command is not None:
+                    from tui.screens.output import OutputScreen
+
+                    self.app.push_screen(OutputScreen(form.command, form.text))
+
+            self.app.push_screen(form, show_output)
