@@ -104,6 +104,7 @@ class Workers:
         try:
             partial, spent = future.result()
         except _DIED:
+            self.close()
             partial, spent = self._once_more(_digest_lines, lines)
         self._note(spent)
         return Digested(chunk, partial)
@@ -120,7 +121,6 @@ class Workers:
 
     def _once_more(self, work: Callable[[_A], _R], argument: _A) -> _R:
         """One thing by itself after a process has died: if one dies again, it is known why. Raises Unreadable."""
-        self.close()
         try:
             return self._submit(work, argument).result()
         except BrokenProcessPool:
