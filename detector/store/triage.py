@@ -44,19 +44,15 @@ class Triage(Alerts, Journal):
     def notes(self, alert_id: str | None = None) -> list[Note]:
         """The hunt log, newest first, without the notes that were taken back; of one alert, or all."""
         where, values = ("WHERE alert_id = ?", [alert_id]) if alert_id is not None else ("", [])
+        held = self._rows(f"SELECT note_id, alert_id, created, author, context FROM note {where} "
+                          "ORDER BY created DESC, note_id DESC", *values)
+        # Asked after the notes, so that the words of each are there, whoever writes meanwhile.
         said: dict[int, list[Edit]] = {}
         for note_id, at, who, words in self._rows(
                 f"SELECT note_id, at, w.author, words FROM note_words w JOIN note USING (note_id) {where} "
                 "ORDER BY w.rowid", *values):
             said.setdefault(note_id, []).append(Edit(at, who, _words(words)))
-        return [
-            Note(note_id, alert_id, created, who, now.words, msgspec.json.decode(context, type=Context),
-                 edited=now.at if before else None, history=before)
-            for note_id, alert_id, created, who, context in self._rows(
-                f"SELECT note_id, alert_id, created, author, context FROM note {where} "
-                "ORDER BY created DESC, note_id DESC", *values)
-            for *before, now in [said[note_id]] if now.words is not None
-        ]
+        return [note for row in held if (note := _note(said.get(row[0]), *row)) is not None]
 
     def add_notes(self, alerts: Sequence[Alert], words: Words) -> list[Note]:
         """Write a note on each of these alerts, with what it knows now."""
@@ -170,6 +166,16 @@ class Triage(Alerts, Journal):
 
 def _words(said: str) -> Words | None:
     return msgspec.json.decode(said, type=Words | None)
+
+
+def _note(said: list[Edit] | None, note_id: int, alert_id: str, created: float, who: str, context: str) -> Note | None:
+    """None for one that was taken back. One that lost its words, in a state saved from a damaged one, says of what it
+    was."""
+    *before, now = said or [Edit(created, who, Words())]
+    if now.words is None:
+        return None
+    return Note(note_id, alert_id, created, who, now.words, msgspec.json.decode(context, type=Context),
+                edited=now.at if before else None, history=before)
 
 
 def _body(suppression: Suppression) -> str:

@@ -221,6 +221,7 @@ def test_rows_before_and_after_a_damaged_page_are_saved(state: Path, tmp_path: P
     assert (saved["note"].rows, saved["note"].whole) == (201, True)
     assert not saved["note_words"].whole
     assert 180 < saved["note_words"].rows < 201
+    assert [bool(note.words.text) for note in new.notes()].count(False) == 201 - saved["note_words"].rows
     new.close()
 
 
