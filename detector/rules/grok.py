@@ -83,7 +83,9 @@ def grokker(pattern: str) -> tuple[dict[str, Column], Callable[[str], Parts | No
     """
     translation = _Translation()
     try:
-        compiled = re.compile(translation.of(pattern), re.MULTILINE)
+        # What begins with any text matches from the start of a line, or nowhere in it: it is not tried at each place.
+        begin = "^" if re.match(r"%\{(GREEDY)?DATA[:}]|\.\*", pattern) else ""
+        compiled = re.compile(begin + translation.of(pattern), re.MULTILINE)
     except (re.error, OverflowError) as error:
         raise ValueError(f"no regular expression: {error}") from None
     if not translation.groups:

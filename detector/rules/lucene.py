@@ -231,27 +231,32 @@ def _only(character: str) -> _Characters:
 # matching
 
 class _State:
-    """The ``positions`` that may come next. ``accepts``: a text may end here; ``moves`` are those met so far."""
+    """The ``positions`` that may come next. ``accepts``: a text may end here. ``settled``: so it is, whatever follows.
+    ``moves`` are those met so far.
+    """
 
-    __slots__ = ("accepts", "moves", "positions")
+    __slots__ = ("accepts", "moves", "positions", "settled")
 
-    def __init__(self, positions: frozenset[int], accepts: bool) -> None:
+    def __init__(self, positions: frozenset[int], accepts: bool, settled: bool) -> None:
         self.positions = positions
         self.accepts = accepts
+        self.settled = settled
         self.moves: dict[str, _State] = {}
 
 
 class _Automaton:
     def __init__(self, positions: _Positions, whole: _Part) -> None:
         self._characters, self._after, self._last = positions.characters, positions.after, whole.last
-        self._start = _State(whole.first, whole.empty)
         self._states: dict[tuple[frozenset[int], bool], _State] = {}
+        self._start = self._state(whole.first, whole.empty)
         self._moves = 0
 
     def matches(self, text: str) -> bool:
         state = self._start
         for character in text:
             state = state.moves.get(character) or self._move(state, character)
+            if state.settled:
+                break
         return state.accepts
 
     def _move(self, state: _State, character: str) -> _State:
@@ -264,6 +269,12 @@ class _Automaton:
                 known.moves.clear()
             self._states.clear()
             self._moves = 0
-        found = self._states.setdefault((positions, accepts), _State(positions, accepts))
-        state.moves[character] = found
+        found = state.moves[character] = self._state(positions, accepts)
+        return found
+
+    def _state(self, positions: frozenset[int], accepts: bool) -> _State:
+        if (found := self._states.get((positions, accepts))) is None:
+            on = accepts and any(place in self._last and place in self._after[place]
+                                 and self._characters[place] == _ANY for place in positions)
+            found = self._states[positions, accepts] = _State(positions, accepts, on or not (positions or accepts))
         return found

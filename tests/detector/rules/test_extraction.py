@@ -65,6 +65,13 @@ def test_grok(pattern, text, values):
     assert (dict(zip(columns, found, strict=True)) if found else found) == values
 
 
+@given(st.sampled_from(["%{GREEDYDATA:x}a%{WORD:y}", "%{DATA:x}b%{DATA:y}c", ".*a(?<y>.*)"]),
+       st.text("abc\n ", max_size=12))
+def test_grok_begins_at_a_line_where_it_begins_with_any_text(pattern, text):
+    assert grokker(pattern)[1](text) == grokker(f"(?:{pattern})")[1](text)
+    assert grokker(pattern)[1]("c" * 100_000) is None
+
+
 def test_grok_types_its_columns():
     columns, _ = grokker("%{WORD:w} %{INT:n:int} %{NUMBER:d:float} %{WORD:w}")
     assert {name: column.type for name, column in columns.items()} == {"w": "keyword", "n": "integer", "d": "double"}
