@@ -75,7 +75,7 @@ def test_decisions_go_with_the_alerts_that_are_joined(steps: list[tuple[str, obj
                 alert = store.alert(names[start])
                 assert alert is not None
                 if what == "note":
-                    note = store.add_note(alert, Words(f"note {number}")).note_id
+                    (note,) = (each.note_id for each in store.add_notes([alert], Words(f"note {number}")))
                     written[note] = f"note {number}"
                     model[start] = model[start]._replace(notes=model[start].notes | {note})
                 else:
