@@ -16,16 +16,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from textual import on, work
-from textual.app import App
-from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.signal import Signal
 
-from tui import appearance, clipboard, safe, times
-from tui.keymap import APP, OPEN, KeysProvider, key
+from tui import clipboard, safe, times
+from tui.frame import FrameApp
+from tui.keymap import APP, OPEN, key
 from tui.messages import Arrived, IngestStopped, IsOpen, NotOpened
 from tui.opening import Opening, OpeningScreen
-from tui.theme import LABELS, THEMES
 
 if TYPE_CHECKING:
     from detector.pipeline import Pipeline, Update
@@ -64,16 +62,12 @@ def _area(module: str, name: str) -> Screen[None]:
     return screen
 
 
-class HuntApp(App[None]):
+class HuntApp(FrameApp[None]):
     """The app over what ``opening`` opens: ``store``, ``rules``, ``picture`` and ``decisions`` are there from then on.
 
     ``where`` says in a few words what is read. ``clock`` gives epoch seconds.
     """
 
-    CSS_PATH = "trailhound.tcss"
-    TITLE = "trailhound"
-    ENABLE_COMMAND_PALETTE = True
-    COMMANDS = {KeysProvider}
     MODES = {
         "opening": OpeningScreen,
         "alerts": partial(_area, "alerts", "AlertsScreen"),
@@ -90,11 +84,7 @@ class HuntApp(App[None]):
         key("area.suppressions", "4", "area('suppressions')", "suppressions", "Go to the suppressions", OPEN),
         key("area.sources", "5", "area('sources')", "sources", "Go to what was read and what could not be", OPEN),
         key("area.rules", "6", "area('rules')", "rules", "Go to the rules: on or off, and what they found", OPEN),
-        key("palette", "colon,ctrl+p", "command_palette", "commands", "Find a command by its name", APP),
         key("times", "t", "next_times", "times", "Say times in UTC, in local time, or as how long ago", APP),
-        key("theme", "T", "choose_theme", "theme", "Choose the theme: dark, light, …", APP),
-        key("quit", "ctrl+q", "quit", "quit", "Leave trailhound", APP, everywhere=True),
-        key("help", "question_mark,f1", "help", "keys", "Show every key of this screen", APP, show=True),
     ]
 
     store: Store
@@ -104,7 +94,7 @@ class HuntApp(App[None]):
     desk: Desk
 
     def __init__(self, opening: Opening, where: str, *, clock: Callable[[], float] = time.time) -> None:
-        super().__init__(ansi_color=True if appearance.colourless() else None)
+        super().__init__()
         self.where = where
         self.now = clock
         times.use("UTC", clock)
@@ -120,9 +110,6 @@ class HuntApp(App[None]):
         self._stop = threading.Event()
         self._taken_at = float("-inf")
         self._loading_rules = False
-        for theme in THEMES.values():
-            self.register_theme(theme)
-        self.theme = THEMES["ansi" if self.no_color else appearance.at_start(self.console.color_system)].name
 
     # --- opening
 
@@ -325,11 +312,6 @@ class HuntApp(App[None]):
 
     # --- talking and moving
 
-    def say(self, message: str, *, severity: SeverityLevel = "information") -> None:
-        """One line to the analyst, in place of the one before. It may quote a log."""
-        self.clear_notifications()
-        safe.notify(self, message, severity=severity)
-
     def may_write(self) -> bool:
         """Whether decisions can be kept; where they cannot, say why."""
         if self.store.read_only:
@@ -377,25 +359,3 @@ class HuntApp(App[None]):
         self.say({"UTC": "Times are UTC", "local": "Times are those of your own zone",
                   "relative": "Times are how long ago; among an alert's calls, how long after the first"}[times.mode])
         self.publish()
-
-    def action_choose_theme(self) -> None:
-        from tui.screens.menu import Menu
-
-        if self.no_color:
-            self.say("NO_COLOR is set: unset it to choose a theme")
-            return
-        before = next(name for name, theme in THEMES.items() if theme.name == self.theme)
-        self.push_screen(Menu("Theme", list(LABELS.items()), before, self._wear), partial(self._theme_chosen, before))
-
-    def _wear(self, name: str) -> None:
-        self.theme = THEMES[name].name
-
-    def _theme_chosen(self, before: str, name: str | None) -> None:
-        self._wear(name or before)
-        if name is not None:
-            self.say(appearance.keep(name))
-
-    def action_help(self) -> None:
-        from tui.screens.help import HelpScreen
-
-        self.push_screen(HelpScreen(self.screen))

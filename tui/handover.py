@@ -35,6 +35,13 @@ def run(app: App[Any], command: Sequence[str], data: bytes | None = None) -> int
         raise NotHandedOver(f"{command[0]}: {error.strerror}") from None
 
 
+def outcome(status: int) -> str:
+    """What an exit status of ``run`` means, in words."""
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with status {status}" if status else "has ended"
+
+
 def edited(app: App[Any], text: str) -> str:
     """``text`` as it is after the analyst's ``$VISUAL`` or ``$EDITOR``, without line breaks at its end.
 
@@ -52,7 +59,7 @@ def edited(app: App[Any], text: str) -> str:
         except ValueError as error:
             raise NotHandedOver(f"EDITOR says {editor}: {error}") from None
         if status := run(app, command):
-            raise NotHandedOver(f"{command[0]} ended with status {status}: the note is as it was")
+            raise NotHandedOver(f"{command[0]} {outcome(status)}: the note is as it was")
         try:
             return file.read_text(encoding="utf-8", errors="backslashreplace").rstrip("\r\n")
         except OSError as error:

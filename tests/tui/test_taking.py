@@ -198,6 +198,7 @@ def test_a_note_is_written_in_the_editor_and_seen_as_markdown(
         text = app.screen.query_one(TextArea)
         assert text.text == "first\n# Key is out"
         await press(pilot, "ctrl+r")
+        assert app.focused is app.screen.query_one("#note-preview")
         assert app.screen.query_one("MarkdownH1") in app.screen.query_one(Markdown).children
         monkeypatch.setenv("EDITOR", "false")
         await press(pilot, "ctrl+r", "ctrl+e")

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.cli import Failure
+from tui.cli import RAN, Failure
 
 if TYPE_CHECKING:
     from tui.opening import Opened
@@ -27,12 +27,30 @@ def run(args: argparse.Namespace) -> int:
     for name in [] if args.demo else args.rules:
         if not Path(name).expanduser().exists():
             raise Failure(f"{name}: no such rule file or folder: check the name")
+    if not args.demo and not args.sources and not _choose(args):
+        return RAN
     from tui import app
 
     with ExitStack() as held:
         if args.demo:
             return app.run(partial(_demo, held), "demo, simulated")
         return app.run(partial(_hunt, args, held), " ".join(args.sources) or "no source")
+
+
+def _choose(args: argparse.Namespace) -> bool:
+    """Nothing is named: take what is configured; where nothing was ever read either, let the analyst choose. Whether
+    there is anything to open."""
+    from tui import config
+
+    args.sources = [os.path.expanduser(name) for name in config.load().sources]
+    if args.sources or config.state_path(args.db).exists():
+        return True
+    from tui import welcome
+
+    chosen = welcome.ask()
+    args.demo = chosen == welcome.DEMO
+    args.sources = [] if args.demo or chosen is None else [chosen]
+    return chosen is not None
 
 
 def _hunt(args: argparse.Namespace, held: ExitStack) -> Opened:

@@ -60,10 +60,11 @@ class _NoteFields(Form):
     async def action_preview(self) -> None:
         """Only what the analyst wrote is Markdown here, and what in it would act on a terminal is visible."""
         field, shown = self.query_one("#text", TextArea), self.query_one("#note-preview")
-        shown.display = field.display
-        field.display = not shown.display
+        front, behind = (shown, field) if field.display else (field, shown)
+        front.display = True
+        front.focus()
+        behind.display = False  # last, or else the focus would be given to the next field
         await self._show_preview()
-        (shown if shown.display else field).focus()
 
     async def _show_preview(self) -> None:
         text = self.query_one("#text", TextArea).text

@@ -46,7 +46,7 @@ class PipeForm(Form):
             self.command = command
             return f"Running {command}"
         status = handover.run(self.hunt, ["/bin/sh", "-c", command], _for_a_terminal(self.text).encode())
-        return f"{command} ended" + (f" with status {status}" if status else "")
+        return f"{command} {handover.outcome(status)}"
 
 
 def _for_a_terminal(text: str) -> str:

@@ -1,0 +1,79 @@
+"""What an app of trailhound's has before there is anything to hunt in: its looks, one line to say, help, a picture of
+its screen."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TypeVar
+
+from textual import work
+from textual.app import App
+from textual.notifications import SeverityLevel
+
+from tui import appearance, safe
+from tui.keymap import APP, OUT, KeysProvider, key
+from tui.theme import LABELS, THEMES
+
+T = TypeVar("T")
+
+
+class FrameApp(App[T]):
+    CSS_PATH = "trailhound.tcss"
+    TITLE = "trailhound"
+    ENABLE_COMMAND_PALETTE = True
+    COMMANDS = {KeysProvider}
+
+    BINDINGS = [
+        key("palette", "colon,ctrl+p", "command_palette", "commands", "Find a command by its name", APP),
+        key("theme", "T", "choose_theme", "theme", "Choose the theme: dark, light, …", APP),
+        key("screenshot", "f9", "keep_screen", "screenshot", "Keep this screen in a file, as SVG and as text", OUT,
+            everywhere=True),
+        key("quit", "ctrl+q", "quit", "quit", "Leave trailhound", APP, everywhere=True),
+        key("help", "question_mark,f1", "help", "keys", "Show every key of this screen", APP, show=True),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(ansi_color=True if appearance.colourless() else None)
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self.theme = THEMES["ansi" if self.no_color else appearance.at_start(self.console.color_system)].name
+
+    def say(self, message: str, *, severity: SeverityLevel = "information") -> None:
+        """One line to the analyst, in place of the one before. It may quote a log."""
+        self.clear_notifications()
+        safe.notify(self, message, severity=severity)
+
+    def action_choose_theme(self) -> None:
+        from tui.screens.menu import Menu
+
+        if self.no_color:
+            self.say("NO_COLOR is set: unset it to choose a theme")
+            return
+        before = next(name for name, theme in THEMES.items() if theme.name == self.theme)
+        self.push_screen(Menu("Theme", list(LABELS.items()), before, self._wear), partial(self._theme_chosen, before))
+
+    def _wear(self, name: str) -> None:
+        self.theme = THEMES[name].name
+
+    def _theme_chosen(self, before: str, name: str | None) -> None:
+        self._wear(name or before)
+        if name is not None:
+            self.say(appearance.keep(name))
+
+    @work(group="screenshot")
+    async def action_keep_screen(self) -> None:
+        from tui import screenshot
+
+        drawn = screenshot.svg(self), screenshot.text(self)
+        try:
+            kept = await asyncio.to_thread(screenshot.keep, *drawn)
+        except OSError as error:
+            self.say(f"No screenshot: {error.filename or screenshot.folder()}: {error.strerror}", severity="error")
+        else:
+            self.say(f"This screen is in {kept}.svg and .txt, for you alone to read")
+
+    def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(self.screen))
