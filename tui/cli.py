@@ -187,6 +187,7 @@ def _commands() -> argparse.ArgumentParser:
     case.set_defaults(module="case")
 
     status = commands.add_parser("status", help="what the state holds")
+    status.add_argument("--all", action="store_true", help="every region, all of the quarantine, all that is missing")
     _state(status)
     status.set_defaults(module="status")
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from detector.record import format_time
-from detector.store import Store, judged_at
+from detector.store import Freshness, Store, judged_at
 from detector.visible import visible
 from tui import config
 from tui.cli import RAN
@@ -15,23 +17,43 @@ from tui.commands.common import accounting_lines, completeness_lines
 _SHOWN = 20
 
 
-def source_lines(store: Store, now: float) -> list[str]:
-    """How fresh each region is, what is in quarantine, what is missing or blind."""
-    lines = []
+def source_lines(store: Store, now: float, everything: bool) -> Iterator[str]:
+    """How fresh each region is, what is in quarantine, missing or blind; folded, unless ``everything`` is asked for.
+
+    Of many regions only those are told that are late or have files in quarantine.
+    """
     places = store.freshness()
     now = judged_at(places, now)
-    for place in places:
-        cadence = "no cadence yet" if place.cadence is None else f"every {place.cadence / 60:,.0f} min"
-        verdict = "late" if place.late(now) else "proven by digests" if place.proven else "as usual"
-        lines.append(f"{'region':14} {visible(place.account)} {visible(place.region):15} {place.files:>9,} files  "
-                     f"{place.bytes / 1e6:>9,.1f} MB  {place.records:>11,} records  "
-                     f"newest {format_time(place.newest)}  {cadence}, {verdict}"
-                     + (f", {place.failed:,} in quarantine" if place.failed else ""))
-    quarantine = store.quarantine()
-    lines += [f"{'quarantine':14} {visible(file.path)}: {visible(file.detail)}" for file in quarantine[:_SHOWN]]
-    if len(quarantine) > _SHOWN:
-        lines.append(f"{'':14} and {len(quarantine) - _SHOWN:,} more")
-    return [*lines, *(f"{'incomplete':14} {visible(line)}" for line in completeness_lines(store, False))]
+    wanting = [place for place in places if place.failed or _verdict(place, now) == "late"]
+    shown = places if everything or len(places) <= _SHOWN else wanting
+    if len(shown) < len(places):
+        verdicts = Counter(_verdict(place, now) for place in places)
+        yield (f"{'regions':14} {len(places):,} of {len({place.account for place in places}):,} accounts: "
+               + ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(verdicts.items()))
+               + f"; newest delivery {format_time(max(place.newest for place in places))}; --all lists them")
+    yield from _folded("region", [_region(place, now) for place in shown], everything)
+    yield from _folded("quarantine", [f"{file.path}: {file.detail}" for file in store.quarantine()], everything)
+    yield from _folded("incomplete", completeness_lines(store, False), everything)
+
+
+def _folded(name: str, lines: Sequence[str], everything: bool) -> Iterator[str]:
+    limit = len(lines) if everything else _SHOWN
+    yield from (f"{name:14} {visible(line)}" for line in lines[:limit])
+    if len(lines) > limit:
+        yield f"{'':14} and {len(lines) - limit:,} more: --all lists them"
+
+
+def _region(place: Freshness, now: float) -> str:
+    cadence = "no cadence yet" if place.cadence is None else f"every {place.cadence / 60:,.0f} min"
+    return (f"{place.account} {place.region:15} {place.files:>9,} files  {place.bytes / 1e6:>9,.1f} MB  "
+            f"{place.records:>11,} records  newest {format_time(place.newest)}  {cadence}, {_verdict(place, now)}"
+            + (f", {place.failed:,} in quarantine" if place.failed else ""))
+
+
+def _verdict(place: Freshness, now: float) -> str:
+    if place.late(now) and not place.vouched(now):
+        return "late"
+    return "proven by digests" if place.proven else "as usual"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         for line in accounting_lines(store.accounting()):
             name, rest = line.split(" ", 1)
             print(f"{name:14} {rest}")
-        for line in source_lines(store, now):
+        for line in source_lines(store, now, args.all):
             print(line)
         print(f"newest event   {format_time(newest) if newest is not None else 'none'}")
         print(f"alerts         {len(alerts):,}: "
