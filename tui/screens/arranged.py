@@ -100,7 +100,8 @@ class ArrangedScreen(ListScreen[R], Generic[R, A]):
         self._arrange(work, self._job, self._number)
         self._tell_later(self._job)
 
-    @work(thread=True, group="arrange", exit_on_error=False)
+    # described here, because Textual would write down what it is given: 100,000 alerts
+    @work(thread=True, group="arrange", exit_on_error=False, description="put the rows together")
     def _arrange(self, work: Callable[[Job], A], job: Job, number: int) -> None:
         try:
             self.post_message(self.Arranged(number, work(job)))

@@ -183,7 +183,7 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
         self._found = {key: row for key, row in self._found.items() if wanted.start <= row.event.time < wanted.end}
         self._read(wanted, self._stop)
 
-    @work(thread=True, group="pivot", exit_on_error=False)
+    @work(thread=True, group="pivot", exit_on_error=False, description="read the logs")
     def _read(self, wanted: Pivot, stop: threading.Event) -> None:
         rows: list[tuple[str, Row]] = []
         progress, held, due = self._progress, 0, 0.0
