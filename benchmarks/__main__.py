@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks.app import app
 from benchmarks.investigation import investigation
 from benchmarks.latency import latency
+from benchmarks.lists import lists
 from benchmarks.memory import memory
 from benchmarks.pivots import pivots
 from benchmarks.report import Budget, Report, budget_table
@@ -26,7 +27,7 @@ from benchmarks.tree import tree
 
 BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
     it.__name__: it for it in (
-        startup, large, small, lines, rules, investigation, stages, memory, pivots, latency, tree, app)}
+        startup, large, small, lines, rules, investigation, stages, memory, pivots, latency, tree, app, lists)}
 
 
 def main(arguments: list[str]) -> int:

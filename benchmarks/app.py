@@ -39,33 +39,33 @@ def app(scale: Scale, folder: Path) -> Report:
     """First paint in a terminal, and key press to paint while alerts arrive."""
     if importlib.util.find_spec("tui.app") is None:
         return Report("App", [("The app is not there yet: nothing was measured.",)])
-    held = apart(write_sweeps, folder / "held", scale.held)
-    arriving = apart(write_sweeps, folder / "arriving", scale.arriving, scale.held)
+    arriving = apart(write_sweeps, folder / "arriving", scale.arriving)
     bare, first = _first_paint(scale, folder)
-    idle, busy = apart(_press, folder, held.records + arriving.records)
+    idle, busy = apart(_press, folder, scale.held, arriving.records)
     rows = [("", "median", "p95", "slowest", "times"),
-            _row("first paint, whole process in a terminal", first),
-            _row("  to python -c pass", [seconds / bare for seconds in first], "{:.1f}×", 1),
-            _row(f"key to paint, {held.alerts:,} alerts held, nothing arrives", idle.keys),
-            _row(f"key to paint, {arriving.alerts:,} alerts arrive", busy.keys),
-            _row("event loop late, nothing arrives", idle.gaps),
-            _row(f"event loop late, {arriving.alerts:,} alerts arrive", busy.gaps)]
+            row("first paint, whole process in a terminal", first),
+            row("  to python -c pass", [seconds / bare for seconds in first], "{:.1f}×", 1),
+            row(f"key to paint, {scale.held:,} alerts held, nothing arrives", idle.keys),
+            row(f"key to paint, {arriving.alerts:,} alerts arrive", busy.keys),
+            row("event loop late, nothing arrives", idle.gaps),
+            row(f"event loop late, {arriving.alerts:,} alerts arrive", busy.gaps)]
     return Report("App", rows, [f"{arriving.alerts:,} alerts of {arriving.records:,} records arrived within "
-                                f"{busy.seconds:.1f} s."], _budgets(first, busy, held.alerts))
+                                f"{busy.seconds:.1f} s."], _budgets(first, busy, scale.held))
 
 
 def _budgets(first: Sequence[float], busy: Pressed, held: int) -> list[Budget]:
     return [at_most("first paint", 500, median(first) * 1e3, "{:.0f} ms"),
-            at_most(f"key to paint, backlog, {held:,} alerts held: p95", 50, _p95(busy.keys) * 1e3, "{:.0f} ms"),
+            at_most(f"key to paint, backlog, {held:,} alerts held: p95", 50, p95(busy.keys) * 1e3, "{:.0f} ms"),
             at_most("longest gap of the event loop meanwhile", 100, max(busy.gaps) * 1e3, "{:.0f} ms")]
 
 
-def _row(name: str, values: Sequence[float], form: str = "{:.0f} ms", factor: float = 1e3) -> tuple[str, ...]:
-    shown = (form.format(value * factor) for value in (median(values), _p95(values), max(values)))
+def row(name: str, values: Sequence[float], form: str = "{:.0f} ms", factor: float = 1e3) -> tuple[str, ...]:
+    shown = (form.format(value * factor) for value in (median(values), p95(values), max(values)))
     return name, *shown, f"{len(values):,}"
 
 
-def _p95(values: Sequence[float]) -> float:
+def p95(values: Sequence[float]) -> float:
+    """The value that 95 of 100 do not exceed."""
     return sorted(values)[int(0.95 * (len(values) - 1))]
 
 
@@ -103,7 +103,7 @@ def _wait_for(text: bytes, screen: int) -> float:
     return time.perf_counter()
 
 
-def _press(folder: Path, records: int) -> tuple[Pressed, Pressed]:
+def _press(folder: Path, held: int, records: int) -> tuple[Pressed, Pressed]:
     from benchmarks.keys import press
 
-    return asyncio.run(press(folder, records))
+    return asyncio.run(press(folder, held, records))

@@ -1,0 +1,133 @@
+"""The work on a long list: alerts that came, or the calls of a pivot."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from textual import work
+from textual.pilot import Pilot
+
+from benchmarks.app import SIZE
+from benchmarks.held import alerts, calls
+from benchmarks.keys import Holding
+from benchmarks.lists import Done, Found
+from benchmarks.stopwatch import TICK, TimedApp, lateness
+from detector.lineage import Lineage, Names
+from detector.pivot import Pivot, Progress
+from detector.rules import load
+from detector.simulate.organization import START
+from detector.sources.directory import Directory
+from detector.store import Store
+from tui.screens.arranged import ArrangedScreen
+from tui.screens.pivot import PivotScreen
+from tui.screens.pivot_rows import line_key
+from tui.widgets.row_list import RowList
+
+_BATCH = 5_000
+_KEYS = 30
+
+
+async def try_out(state: Path, what: str, rows: int) -> Found:
+    """Show ``rows`` of ``what``, "alerts" or "calls", then do with them what an analyst does."""
+    state.with_name("nothing").mkdir(exist_ok=True)
+    rules, store = load(), Store.open(state)
+    held = rows if what == "alerts" else 1
+    app = TimedApp(store, rules, Holding(store, rules, Directory([state.with_name("nothing")]), held))
+    done: list[Done] = []
+    before, after = _memory(), 0
+
+    async def hand(_: Pilot[object]) -> None:
+        nonlocal before, after
+
+        async def step(name: str, act: Callable[[], Any], over: Callable[[], bool]) -> None:
+            async with lateness() as gaps:
+                begun = time.perf_counter()
+                given = act()
+                if isinstance(given, Awaitable):
+                    await given
+                while not app.done(over):
+                    await asyncio.sleep(TICK)
+                done.append(Done(name, time.perf_counter() - begun, gaps, []))
+
+        try:
+            while not app.done(lambda: app.is_open and app.picture.loaded):
+                await asyncio.sleep(TICK)
+            if what == "calls":
+                before = _memory()
+                await step("open", lambda: app.push_screen(_Calls(rows)),
+                           lambda: isinstance(app.screen, _Calls) and app.screen._state == "done" and _rest(app, rows))
+            else:
+                await step("open", lambda: None, lambda: len(app.picture.alerts) == rows and _rest(app))
+            screen = app.screen
+            assert isinstance(screen, ArrangedScreen)
+            after = _memory()
+            other = screen.action_reverse if what == "alerts" else screen.action_group  # type: ignore[attr-defined]
+            await step("another order", other, lambda: _rest(app))
+            await step("and back", other, lambda: _rest(app))
+            await step("filter: region=us-west-2", lambda: screen.filter_by("region=us-west-2"), lambda: _rest(app))
+            await step("filter: a word that none has", lambda: screen.filter_by("nowhere"), lambda: _rest(app, 0))
+            await step("no filter", lambda: screen.filter_by(""), lambda: _rest(app))
+            await step("search: a word that none has", lambda: _search(screen.row_list), lambda: not _searching(app))
+            await _scroll(app, screen, done)
+        finally:
+            app.exit()
+
+    await app.run_async(size=SIZE, auto_pilot=hand)
+    store.close()
+    if app.return_code or len(done) < 8:
+        raise RuntimeError(f"the app ended early, after: {[it.what for it in done]}")
+    return Found(what, rows, after - before, done)
+
+
+def _rest(app: TimedApp, rows: int | None = None) -> bool:
+    """Whether nothing is being arranged, and the list has so many rows."""
+    screen = app.screen
+    assert isinstance(screen, ArrangedScreen)
+    return screen._job is None and not screen._asked and not screen._again \
+        and (rows is None or len(screen.row_list.rows) == rows)
+
+
+def _search(rows: RowList[Any]) -> None:
+    rows.set_highlight(re.compile("nowhere"))
+    rows.next_hit()
+
+
+def _searching(app: TimedApp) -> bool:
+    return any(worker.group == "seek" and not worker.is_finished for worker in app.workers)
+
+
+async def _scroll(app: TimedApp, screen: ArrangedScreen[Any, Any], done: list[Done]) -> None:
+    screen.row_list.set_highlight(None)
+    async with lateness() as gaps:
+        begun = time.perf_counter()
+        keys = [await app.time_key(key) for key in ["pagedown", "G", "pageup", "g", "j"] * (_KEYS // 5)]
+        done.append(Done("move through it", time.perf_counter() - begun, gaps, keys))
+
+
+def _memory() -> int:
+    """Bytes that this process has in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class _Calls(PivotScreen):
+    """A pivot that finds so many calls without reading for them."""
+
+    def __init__(self, count: int) -> None:
+        wanted = Pivot("all it did", Lineage(Names()), START, START + count, START)
+        super().__init__((), next(alerts(0, 1)), wanted)
+        self._count = count
+
+    @work(thread=True)
+    def _read(self, _: Pivot, stop: threading.Event) -> None:
+        progress = Progress(0, 1, 0, 1)
+        for first in range(0, self._count, _BATCH):
+            found = [(line_key(row), row) for row in calls(first, min(_BATCH, self._count - first))]
+            self.post_message(self.Found(stop, found, progress, done=False))
+        self.post_message(self.Found(stop, (), Progress(1, 1, 1, 1), done=True))

@@ -1,0 +1,65 @@
+"""The app with a stopwatch: how long a key takes until it is painted, and how late the event loop is."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from benchmarks.terminal import DrawnApp
+from tui.widgets.row_list import RowList
+
+TICK = 0.01
+_PATIENCE = 10.0
+
+
+@asynccontextmanager
+async def lateness() -> AsyncIterator[list[float]]:
+    """By how many seconds each tick comes later than it should, for as long as the block lasts."""
+    late: list[float] = []
+    watching = asyncio.create_task(_watch(late))
+    try:
+        yield late
+    finally:
+        watching.cancel()
+
+
+async def _watch(late: list[float]) -> None:
+    while True:
+        begun = time.perf_counter()
+        await asyncio.sleep(TICK)
+        late.append(time.perf_counter() - begun - TICK)
+
+
+class TimedApp(DrawnApp):
+    """Knows when what a key has changed was written to the terminal."""
+
+    _from: str | None = None
+    _painted: asyncio.Event | None = None
+
+    def done(self, reached: Callable[[], bool]) -> bool:
+        """Whether what is waited for is there; once reading has stopped, it never will be."""
+        if self.is_open and self.picture.error:
+            raise RuntimeError(self.picture.error)
+        return reached()
+
+    @property
+    def records(self) -> int:
+        return self.picture.accounting.records_seen if self.picture.accounting else 0
+
+    async def time_key(self, key: str) -> float:
+        """Press ``key``, which moves the cursor: seconds until that is painted."""
+        self._from, self._painted = self._cursor(), asyncio.Event()
+        begun = time.perf_counter()
+        self.simulate_key(key)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._painted.wait(), _PATIENCE)
+        return time.perf_counter() - begun
+
+    def written(self, text: str) -> None:  # noqa: ARG002
+        if self._painted is not None and self._cursor() != self._from:
+            self._painted.set()
+
+    def _cursor(self) -> str | None:
+        return self.screen.query_one(RowList).cursor_key
