@@ -29,6 +29,7 @@ SCREENS: dict[str, Sequence[str]] = {
     "alerts-menu": ["s"],
     "alert": ["enter"],
     "board": ["b"],
+    "timeline": ["i", "space", *"hhhhh"],
     "board-alert": ["enter", "b", "k"],
     "alert-fields": ["enter", "J", "tab", "j", "enter"],
     "alert-raw": ["enter", "j", "r"],

@@ -31,7 +31,9 @@ from tui.screens.record import RecordScreen
 from tui.screens.rules import RulesScreen
 from tui.screens.sources import SourcesScreen
 from tui.screens.suppressions import SuppressionsScreen
+from tui.screens.timeline import TimelineScreen
 from tui.widgets.heat_strip import HeatStrip
+from tui.widgets.histogram import Histogram
 from tui.widgets.json_view import JsonView
 from tui.widgets.region_board import RegionBoard
 from tui.widgets.row_list import RowList
@@ -42,6 +44,7 @@ SCREENS: dict[type[DOMNode], tuple[type[DOMNode], ...]] = {
     PivotScreen: (RowList,),
     RecordScreen: (JsonView,),
     BoardScreen: (RegionBoard,),
+    TimelineScreen: (Histogram,),
     HuntLogScreen: (RowList, Reader),
     SuppressionsScreen: (RowList, Reader),
     SourcesScreen: (RowList, Reader),
@@ -49,8 +52,8 @@ SCREENS: dict[type[DOMNode], tuple[type[DOMNode], ...]] = {
 }
 """The screens, and the widgets on each that can have the focus."""
 
-WAYS = {"alerts": [], "alert": ["enter"], "strip": ["enter", "i"], "board": ["b"], "raw": ["enter", "r"],
-        "guide": ["enter", "tab", "tab", "tab"], "pivot": ["p"], "log": ["3"],
+WAYS = {"alerts": [], "alert": ["enter"], "strip": ["enter", "i"], "board": ["b"], "timeline": ["i"],
+        "raw": ["enter", "r"], "guide": ["enter", "tab", "tab", "tab"], "pivot": ["p"], "log": ["3"],
         "suppressions": ["4"], "sources": ["5"], "rules": ["6"]}
 
 

@@ -17,6 +17,7 @@ from textual.widgets import Static
 from detector.alert import Alert
 from detector.filter.tables import ALERTS
 from detector.filter.writing import written
+from detector.record import format_time
 from tui import format, safe
 from tui.job import Job
 from tui.keymap import FIND, LIVE, MOVE, OPEN, key
@@ -47,6 +48,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         key("alerts.reverse", "S", "reverse", "reverse", "Turn the order round", FIND),
         key("alerts.fold", "o", "fold", "fold sweep", "Make the alerts of a sweep one row, or unfold them", FIND),
         key("alerts.fold_all", "O", "fold_all", "fold all", "Unfold every sweep, or make each one row again", FIND),
+        key("timeline", "i", "timeline", "over time", "When the alerts came; brush a time to filter by", OPEN),
         key("board", "b", "board", "regions", "The regions by geography: how many, how usual", OPEN),
         key("alerts.follow", "F", "toggle_follow", "follow", "Stay on the first alert as new ones come", LIVE),
         key("alerts.pause", "P", "toggle_pause", "pause", "Hold the list still while reading goes on", LIVE),
@@ -69,6 +71,8 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         self._arranger = AlertArranger()
         self._seen = NO_ROWS
         self._go_when_there = ""
+        self._brushed = ""
+        """The part of the filter that was brushed in the timeline, which another brush takes the place of."""
 
     # --- what is shown
 
@@ -264,11 +268,25 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         self.paused = False
         super().rearrange()
 
+    def action_timeline(self) -> None:
+        from tui.screens.timeline import TimelineScreen
+
+        def alerts() -> list[Alert]:
+            shows = _any if self._shows_hidden else _open_to_see
+            return [alert for alert in self.hunt.picture.alerts.copy().values() if shows(alert)]
+
+        def narrow_to(start: int, end: int) -> None:
+            self.filter = self._parsed(self.filter.text.replace(self._brushed, "").strip())
+            self._brushed = f"time:{format_time(start)[:-1]}..{format_time(end - 1)[:-1]}"
+            self._add_term(self._brushed)
+
+        self.app.push_screen(TimelineScreen(alerts, narrow_to))
+
     def action_board(self) -> None:
         from tui.screens.board import BoardScreen, of_alerts
 
         def narrow_to(region: str) -> None:
-            self.filter_by(f"region={written(region)}")
+            self._add_term(f"region={written(region)}")
 
         alerts = list(self._seen.matching.values())
         self.app.push_screen(BoardScreen(("Alerts",), lambda: of_alerts(self.hunt.store, alerts), narrow_to))
