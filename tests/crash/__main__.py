@@ -55,7 +55,7 @@ class Harness:
         child = os.fork()
         if not child:
             self._live(death, str(number))
-        end = time.monotonic() + (self._chance.random() * _LIFE if death.by == "moment" else _LIFE)
+        end = time.monotonic() + _LIFE * (self._chance.random() if death.by in ("moment", "compaction") else 1)
         dead, status = 0, 0
         while not dead and (left := end - time.monotonic()) > 0:
             time.sleep(min(left, self._chance.random() * 0.06))
@@ -66,7 +66,7 @@ class Harness:
             _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status):
             raise SystemExit(f"life {number} ended by itself")
-        self.deaths[death.by if dead else "moment"] += 1
+        self.deaths[death.by if dead or death.by == "compaction" else "moment"] += 1
         self._decide(str(number))
 
     def finish(self) -> list[str]:

@@ -26,14 +26,15 @@ from detector.store import Store, schema
 
 
 class Death(NamedTuple):
-    """Where the process dies: before or after the ``count``-th of these; ``by`` other than these: never by itself."""
+    """Where the process dies: before or after the ``count``-th of these. At a moment, and in a compaction, of which it
+    then does one after the other, it does not die by itself."""
 
     by: str
     count: int = 0
     after: bool = False
 
 
-KINDS = ("moment", "statement", "begin", "commit", "decode", "migration")
+KINDS = ("moment", "statement", "begin", "commit", "decode", "migration", "compaction")
 
 
 class _Fate:
@@ -98,6 +99,8 @@ def live(db: Path, logs: Path, rules: RuleSet, death: Death, acknowledged: Path,
     detector.pipeline._COMMIT_FILES = 3
     detector.pipeline._SWEEP_EVERY = 0.02
     store = Store.open(db)
+    while death.by == "compaction":
+        store.compact(retention=1 << 40)
     threading.Thread(target=_write_notes, args=(store, acknowledged, life), daemon=True).start()
     Pipeline(store, rules, Directory([logs]), jobs=1).run(threading.Event(), lambda update: None)
 

@@ -24,13 +24,13 @@ from tests.detector.test_oracle import told
 from tests.detector.trail import ANA, REGIONS, START, Raw, adds_up, call, outcome, scan, write
 
 PEOPLE = (ANA, ANA.replace("ana", "bo"))
-SLOTS = 12
+SLOTS = 8
 WIDTH = oracle.WIDTH
 
 sweeps = st.builds(
     lambda who, slot, first, count: [call(slot * WIDTH + place, region, arn=who)
                                      for place, region in enumerate(REGIONS[first:first + count], first)],
-    st.sampled_from(PEOPLE), st.integers(0, SLOTS - 1), st.sampled_from([0, 0, 4, 7]), st.integers(5, len(REGIONS)))
+    st.sampled_from(PEOPLE), st.integers(0, SLOTS - 1), st.sampled_from([0, 0, 4, 7]), st.integers(3, 12))
 """Of one window's calls a part or all: it takes several, or a large one, to make an alert."""
 
 
@@ -100,17 +100,16 @@ class Hunt(RuleBasedStateMachine):
             else:
                 self.held[name] = held
 
-    @rule()
-    def restart(self) -> None:
+    @rule(seconds=st.sampled_from([1, 300, 1000]))
+    def restart(self, seconds: int) -> None:
         self.store.close()
+        self.now += seconds
         self.store = self._open()
 
-    @rule(seconds=st.sampled_from([30.0, 300.0, 1000.0]))
-    def wait(self, seconds: float) -> None:
+    @precondition(lambda self: self.files)
+    @rule(seconds=st.sampled_from([300, 300, 0]), retention=st.sampled_from([30, 90, 200]), vacuum=st.booleans())
+    def compact(self, seconds: int, retention: int, vacuum: bool) -> None:
         self.now += seconds
-
-    @rule(retention=st.sampled_from([60, 120, 250]), vacuum=st.booleans())
-    def compact(self, retention: int, vacuum: bool) -> None:
         horizon = min(self.now, self.newest) - retention
         old = {name for name, held in self.held.items()
                if (held.bucket + 1) * WIDTH <= horizon and held.read_at < self.now - retention

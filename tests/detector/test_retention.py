@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from detector.huntlog import Words
 from detector.record import parse_time
-from detector.store import RETENTION, ReadOnly, Store
+from detector.store import RETENTION, ReadOnly, StateError, Store
 from tests.detector.strategies import Trail, trails
 from tests.detector.trail import ANA, REGIONS, START, Raw, adds_up, call, outcome, rules, scan, sweep, watch, write
 
@@ -201,6 +201,22 @@ def test_compact_gives_the_space_back(clock: Clock, tmp_path: Path) -> None:
         assert store.compact(RETENTION).hits == 0
         with closing(Store.open(path, clock)) as other, pytest.raises(ReadOnly, match="close it there"):
             other.compact(RETENTION)
+
+
+def test_letting_go_is_all_or_nothing(store: Store, clock: Clock, tmp_path: Path) -> None:
+    write(tmp_path, "a.json", sweep(9))
+    write(tmp_path, "b.json", later(40, *sweep(10)))
+    before = scan(tmp_path, store=store)
+    clock.now += 42 * DAY
+    assert store._writer is not None
+    for step in ("hit", "event"):
+        store._writer.execute(f"CREATE TEMP TRIGGER full_{step} BEFORE DELETE ON {step} "
+                              "BEGIN SELECT RAISE(ABORT, 'full'); END")
+        with pytest.raises(StateError):
+            store.let_go(RETENTION)
+        assert (hits(store), store.alerts()) == (19, before.alerts)
+        store._writer.execute(f"DROP TRIGGER full_{step}")
+    assert store.let_go(RETENTION) == (9, 9)
 
 
 def test_rules_that_are_not_known_keep_their_windows_until_they_are(store: Store, clock: Clock, tmp_path: Path) -> None:
