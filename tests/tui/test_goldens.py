@@ -29,6 +29,7 @@ SCREENS: dict[str, Sequence[str]] = {
     "alerts-menu": ["s"],
     "alert": ["enter"],
     "board": ["b"],
+    "calendar": ["j", "D"],
     "timeline": ["i", "space", *"hhhhh"],
     "board-alert": ["enter", "b", "k"],
     "alert-fields": ["enter", "J", "tab", "j", "enter"],

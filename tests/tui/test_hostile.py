@@ -92,7 +92,7 @@ def test_every_screen_stands_it(group: list[str], tmp_path: Path, monkeypatch: p
         await go("1")
         for _ in group:
             await go("c", "escape", "x", "l", "l", "l", "escape", "y", "space")
-        await go("escape", "b", "j", "l", "escape", "i", "h", "space", "h", "escape", "escape")
+        await go("escape", "b", "j", "l", "escape", "D", "h", "escape", "i", "h", "space", "h", "escape", "escape")
         await go("g", "a", "enter", "i", "l", "j", "greater_than_sign", "i", "b", "j", "escape")
         for name in group:
             await until(pilot, lambda name=name: len(app.screen.query_one("#calls", RowList).rows) == len(calls[name]))

@@ -24,6 +24,7 @@ from tui.keymap import GROUPS, Entry, KeysProvider, display, of_screen
 from tui.screens.alert import AlertScreen
 from tui.screens.alerts import AlertsScreen
 from tui.screens.board import BoardScreen
+from tui.screens.calendar import CalendarScreen
 from tui.screens.hunt_log import HuntLogScreen
 from tui.screens.pivot import PivotScreen
 from tui.screens.reader import Reader
@@ -32,6 +33,7 @@ from tui.screens.rules import RulesScreen
 from tui.screens.sources import SourcesScreen
 from tui.screens.suppressions import SuppressionsScreen
 from tui.screens.timeline import TimelineScreen
+from tui.widgets.calendar import Calendar
 from tui.widgets.heat_strip import HeatStrip
 from tui.widgets.histogram import Histogram
 from tui.widgets.json_view import JsonView
@@ -44,6 +46,7 @@ SCREENS: dict[type[DOMNode], tuple[type[DOMNode], ...]] = {
     PivotScreen: (RowList,),
     RecordScreen: (JsonView,),
     BoardScreen: (RegionBoard,),
+    CalendarScreen: (Calendar,),
     TimelineScreen: (Histogram,),
     HuntLogScreen: (RowList, Reader),
     SuppressionsScreen: (RowList, Reader),
@@ -52,7 +55,7 @@ SCREENS: dict[type[DOMNode], tuple[type[DOMNode], ...]] = {
 }
 """The screens, and the widgets on each that can have the focus."""
 
-WAYS = {"alerts": [], "alert": ["enter"], "strip": ["enter", "i"], "board": ["b"], "timeline": ["i"],
+WAYS = {"alerts": [], "alert": ["enter"], "strip": ["enter", "i"], "board": ["b"], "timeline": ["i"], "calendar": ["D"],
         "raw": ["enter", "r"], "guide": ["enter", "tab", "tab", "tab"], "pivot": ["p"], "log": ["3"],
         "suppressions": ["4"], "sources": ["5"], "rules": ["6"]}
 

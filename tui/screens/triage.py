@@ -36,6 +36,7 @@ class TriageScreen(DecidingScreen[Alert]):
             "Write a note with the verdict escalated, then the case file", TRIAGE, show=True),
         key("alert.close", "d", "status('closed')", "done", "Close it: dealt with, hidden from the list", TRIAGE),
         key("alert.reopen", "u", "status('open')", "reopen", "Reopen what was acknowledged or closed", TRIAGE),
+        key("calendar", "D", "calendar", "calendar", "The sweeps of its principal by day and hour", OPEN),
         key("pivot", "p", "pivot", "pivot", "Every call of its principal around it, from the logs", OPEN, show=True),
     ]
 
@@ -95,6 +96,12 @@ class TriageScreen(DecidingScreen[Alert]):
                 self.done(Act("suppress as before …", partial(self._suppress, form.filled)), alerts)
 
         self.app.push_screen(form, closed)
+
+    def action_calendar(self) -> None:
+        from tui.screens.calendar import CalendarScreen
+
+        if (alert := self.at_cursor()) is not None:
+            self.app.push_screen(CalendarScreen(alert, lambda: self.hunt.picture.alerts.copy().values()))
 
     def action_pivot(self) -> None:
         from detector.pivot import around
