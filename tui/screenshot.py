@@ -19,9 +19,12 @@ _FONTS = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 _FAMILY = re.compile(r"font-family: ?(?:Fira Code|arial)(?:, monospace)?")
 
 
+_OURS = "Fira Code, Menlo, Consolas, DejaVu Sans Mono, Liberation Mono, monospace"
+
+
 def svg(app: App[Any]) -> str:
     """The screen, with letters in whatever fixed-width font the reader has; nothing is fetched to show it."""
-    return _FAMILY.sub("font-family: monospace", _FONTS.sub("", app.export_screenshot(simplify=True)))
+    return _FAMILY.sub(f"font-family: {_OURS}", _FONTS.sub("", app.export_screenshot(simplify=True)))
 
 
 def text(app: App[Any]) -> str:

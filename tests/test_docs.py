@@ -1,0 +1,45 @@
+"""The documentation speaks of what there is: pictures, pages, keys, and commands that the command line takes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tui.cli import parsers
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+IMAGES = ROOT / "docs" / "images"
+
+
+def links(page: Path) -> list[str]:
+    return re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_is_linked_is_there(page: Path) -> None:
+    assert not [link for link in links(page) if "://" not in link and not (page.parent / link).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_can_be_typed(page: Path) -> None:
+    app, commands = parsers()
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        for line in block.splitlines():
+            words = shlex.split(line.rpartition("| ")[2] if "| trailhound" in line else line, comments=True)
+            if words[:1] == ["trailhound"]:
+                known = words[1:2] and words[1] in commands._subparsers._group_actions[0].choices  # type: ignore
+                (commands if known else app).parse_args(words[1:])
+
+
+def test_every_picture_is_shown_and_harmless() -> None:
+    shown = {(page.parent / link).resolve() for page in PAGES for link in links(page) if link.endswith(".svg")}
+    assert shown == set(IMAGES.glob("*.svg"))
+    for picture in shown:
+        text = picture.read_text(encoding="utf-8")
+        assert picture.stat().st_size < 100_000
+        assert not any(fetched in text for fetched in ("@font-face", "url(http", "href", "<script", "<image"))
+        assert all(line.isprintable() for line in text.replace("\t", "").splitlines())
