@@ -41,7 +41,7 @@ class Completion:
 def present(field: Field[R], rows: Iterable[R]) -> list[str]:
     """The values that rows have in the field, the most frequent first; of very many rows those of the first ones."""
     counted = Counter(value for row in islice(rows, _LOOKED_AT) for value in values_of(field, row))
-    return [value for value, _ in counted.most_common()]
+    return sorted(counted, key=lambda value: (-counted[value], value))
 
 
 def complete(text: str, fields: Fields[R], values: Callable[[Field[R]], Iterable[str]]) -> Completion:

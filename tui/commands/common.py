@@ -20,7 +20,7 @@ from detector.sources.named import open_sources
 from detector.sources.source import NoSource, Source
 from detector.store import RETENTION, Store
 from detector.visible import visible
-from tui import config
+from tui import config, saved_views
 from tui.cli import Failure, Misuse
 
 R = TypeVar("R")
@@ -86,7 +86,7 @@ def time_of(text: str | None, option: str) -> int | None:
 def filter_of(args: argparse.Namespace, fields: Fields[R], at: float) -> Filter[R]:
     """What ``--filter`` lets through, its times read at ``at`` (epoch seconds); without it everything."""
     try:
-        return parse(args.filter, fields, at)
+        return parse(saved_views.expanded(args.filter, fields.rows), fields, at)
     except FilterError as error:
         raise Misuse(f"--filter {args.filter}: {error}") from None
 

@@ -33,11 +33,11 @@ from tui.screens.alert_strip import AlertStrip
 from tui.screens.base import WIDE
 from tui.screens.entry import Entry, Line
 from tui.screens.guide_pane import GuidePane
-from tui.screens.lists import SearchScreen
 from tui.screens.note_view import note_lines
 from tui.screens.pane_bar import PaneBar
 from tui.screens.query_line import QueryLine
 from tui.screens.reader import Reader
+from tui.screens.searching import SearchScreen
 from tui.screens.triage import TriageScreen
 from tui.takeouts import Takeout, lines, of_alerts, of_events
 from tui.widgets.heat_strip import HeatStrip

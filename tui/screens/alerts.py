@@ -220,8 +220,8 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
 
     def take_up(self, left: View) -> None:
         super().take_up(left)
-        self._order = next((order for order in ORDERS if order.column == left.order), ORDERS[0])
-        self._reversed, self._show_hidden = left.reversed, left.hidden
+        self.order_by(left.order, left.reversed)
+        self._show_hidden = left.hidden
         if left.unfolded:
             self._folds = self._folds.turn_all()
 
@@ -316,6 +316,10 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         if column is not None:
             self._order, self._reversed = next(order for order in ORDERS if order.column == column), False
             self.rearrange()
+
+    def order_by(self, column: str, reverse: bool) -> None:
+        if found := next((order for order in ORDERS if order.column == column), None):
+            self._order, self._reversed = found, reverse
 
     def action_reverse(self) -> None:
         self._reversed = not self._reversed

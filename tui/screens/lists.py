@@ -1,21 +1,20 @@
-"""Screens around a list: search on all of them, a filter where the rows have fields."""
+"""Screens of one list, which a filter narrows: written by hand, from a cell, or saved as a view."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
-from textual import on
 from textual.content import Content
 
 from detector.filter import Field, Fields, Filter, FilterError, parse, parse_so_far
 from detector.filter.completion import Completion, complete, present
 from detector.filter.writing import term, values_of
-from tui import format, safe
+from tui import format, safe, saved_views
 from tui.keymap import FIND, MARK, MOVE, key
+from tui.saved_views import SavedView, ViewError
 from tui.screens.query_line import QueryLine
-from tui.screens.taking import TakingScreen
+from tui.screens.searching import SearchScreen
 from tui.session import View
 from tui.takeouts import Takeout, lines
 from tui.widgets.row_list import RowList
@@ -24,108 +23,11 @@ R = TypeVar("R")
 
 _OPTION_CELLS = 48
 
-_COMPLETED_FROM = 10_000
-"""Rows whose values are offered as completions: what all of a long list hold would keep the keys waiting."""
+_MARGIN = 2
+"""Cells left blank beside the line under a list."""
 
-
-class SearchScreen(TakingScreen):
-    """``/`` searches in ``searched_list()``. The body must hold a QueryLine."""
-
-    BINDINGS = [
-        key("find", "slash", "find", "find", "Search in the list", FIND),
-        key("find.next", "n", "hit(1)", "next hit", "Go to the next hit of the search", FIND),
-        key("find.previous", "N", "hit(-1)", "previous hit", "Go to the previous hit of the search", FIND),
-    ]
-
-    _sought = ""
-
-    def searched_list(self) -> RowList[Any]:
-        raise NotImplementedError
-
-    @property
-    def query_line(self) -> QueryLine:
-        return self.query_one(QueryLine)
-
-    def action_find(self) -> None:
-        self.query_line.ask("find", self._sought)
-
-    def action_hit(self, step: int) -> None:
-        if not self._sought:
-            self.hunt.say("Nothing is being searched: / starts a search")
-        elif step > 0:
-            self.searched_list().next_hit()
-        else:
-            self.searched_list().previous_hit()
-
-    def action_back(self) -> None:
-        if self._sought:
-            self._seek("")
-        else:
-            super().action_back()
-
-    def query_typed(self, event: QueryLine.Changed) -> bool:
-        """Take what is typed; whether it makes sense."""
-        self._seek(event.text)
-        return True
-
-    def query_given_up(self) -> None:
-        self._seek("")
-
-    def settle_query(self) -> None:
-        """Nothing is typed any more: back to the list."""
-        self.query_line.state(self.query_state())
-        self.searched_list().focus()
-
-    def query_state(self) -> Content | None:
-        """What stays written under the list."""
-        if not self._sought:
-            return None
-        return Content.assemble(("find ", "$foreground-muted"), safe.text(self._sought),
-                                ("   n next · esc ends", "$foreground-muted"))
-
-    @on(QueryLine.Changed)
-    def _changed_query(self, event: QueryLine.Changed) -> None:
-        if self.query_typed(event) and event.done:
-            self.settle_query()
-
-    @on(QueryLine.Cancelled)
-    def _cancelled_query(self) -> None:
-        self.query_given_up()
-        self.settle_query()
-
-    @on(RowList.NoHit)
-    def _no_hit(self) -> None:
-        self.query_line.complain("no hit")
-
-    @on(RowList.Searching)
-    def _searching(self, event: RowList.Searching) -> None:
-        if event.share is None:
-            self.settle_progress()
-        else:
-            self.tell_progress("searching", event.share)
-
-    def tell_progress(self, what: str, share: float) -> None:
-        """``searching 34 %  esc stops``, under the list."""
-        said = Content.assemble((f"{what} {share:.0%}", "$text-accent"), ("   esc stops", "$foreground-muted"))
-        if self.query_line.asking:
-            self.query_line.message(said)
-        else:
-            self.query_line.state(said)
-
-    def settle_progress(self) -> None:
-        """It has come to its end: what stood under the list before."""
-        if not self.query_line.asking:
-            self.query_line.state(self.query_state())
-
-    def _seek(self, text: str) -> None:
-        self._sought = text.strip()
-        pattern = re.compile(re.escape(self._sought), re.IGNORECASE) if self._sought else None
-        self.searched_list().set_highlight(pattern)
-        if not self.query_line.asking:
-            self.query_line.state(self.query_state())
-        elif pattern:
-            self.query_line.message(Content(""))
-            self.searched_list().next_hit(here=True)
+_LEAST = 8
+"""Cells of a filter that are shown in any case."""
 
 
 class ListScreen(SearchScreen, Generic[R]):
@@ -141,6 +43,7 @@ class ListScreen(SearchScreen, Generic[R]):
             MOVE),
         key("column.next", "l,right", "column(1)", "column right", "Choose the column to the right, to filter by it",
             MOVE),
+        key("views", "v", "views", "views", "Filters under a name: use one, save this one, delete one", FIND),
         key("focus.next", "tab", "app.focus_next", "other half", "Go between the list and what it shows", MOVE),
         key("focus.previous", "shift+tab", "app.focus_previous", "other half back", "Go between them backwards", MOVE),
         key("mark.all", "asterisk", "mark_all", "mark all", "Mark every row that is shown", MARK),
@@ -228,8 +131,8 @@ class ListScreen(SearchScreen, Generic[R]):
         """The rows that the filter is asked of: what they hold can be completed."""
         return self._of
 
-    def _parsed(self, text: str) -> Filter[R]:
-        return parse(text, self.fields, self.reference())
+    def _parsed(self, text: str, parsing: Callable[[str, Fields[R], float], Filter[R]] = parse) -> Filter[R]:
+        return parsing(saved_views.expanded(text, self.fields.rows), self.fields, self.reference())
 
     def action_filter(self) -> None:
         self._filter_before = self.filter
@@ -239,9 +142,11 @@ class ListScreen(SearchScreen, Generic[R]):
     def _completed(self, text: str) -> Completion:
         def values(field: Field[R]) -> list[str]:
             if field.name not in self._present:
-                self._present[field.name] = present(field, self.candidates()[:_COMPLETED_FROM])
+                self._present[field.name] = present(field, self.candidates())
             return self._present[field.name]
 
+        if names := saved_views.referred(text, self.fields.rows):
+            return Completion(0, names)
         return complete(text, self.fields, values)
 
     def action_column(self, step: int) -> None:
@@ -255,7 +160,7 @@ class ListScreen(SearchScreen, Generic[R]):
         if field is None:
             self._by_menu(row, wanted)
         else:
-            self._add_term(term(field, values_of(field, row), wanted))
+            self._try(self.filter.with_term(term(field, values_of(field, row), wanted)))
 
     def filterable(self, row: R) -> bool:  # noqa: ARG002
         """Whether the row is one that a filter is asked of."""
@@ -270,19 +175,42 @@ class ListScreen(SearchScreen, Generic[R]):
 
         def narrow(chosen: str | None) -> None:
             if chosen is not None:
-                self._add_term(chosen)
+                self._try(self.filter.with_term(chosen))
 
         self.app.push_screen(Menu("Show only" if wanted else "Hide", options, terms[0]), narrow)
 
-    def _add_term(self, term: str) -> None:
+    def _try(self, text: str) -> None:
+        """The same of one that nobody typed: a value of a log may be of any length, a view of another version."""
         try:
-            self.filter_by(self.filter.with_term(term))
-        except FilterError as error:  # a value may be of any length
+            self.filter_by(text)
+        except FilterError as error:
             self.hunt.say(f"Not filtered: {error}", severity="warning")
 
     def filter_by(self, text: str) -> None:
         """Put this filter in force, as if it had been typed. Raises FilterError."""
         self._narrow(self._parsed(text))
+
+    def order_by(self, column: str, reverse: bool) -> None:
+        """Sort so from now on; where there is no such column, as before."""
+
+    def action_views(self) -> None:
+        from tui.screens.view_menu import ViewMenu
+
+        now = self.view
+        current = SavedView("", self.fields.rows, self.filter.text, now.order, now.reversed)
+        try:
+            views = saved_views.views(self.fields.rows)
+        except ViewError as error:
+            self.hunt.say(str(error), severity="error")
+            return
+
+        def use(chosen: str | None) -> None:
+            if chosen is not None:
+                view = views[int(chosen)]
+                self.order_by(view.order, view.reversed)
+                self._try(view.filter)
+
+        self.app.push_screen(ViewMenu(views, current), use)
 
     def action_mark_all(self) -> None:
         self.row_list.marks = self.row_list.keys
@@ -302,9 +230,8 @@ class ListScreen(SearchScreen, Generic[R]):
     def query_typed(self, event: QueryLine.Changed) -> bool:
         if event.purpose == "find":
             return super().query_typed(event)
-        reading = parse if event.done else parse_so_far
         try:
-            self._narrow(reading(event.text, self.fields, self.reference()))
+            self._narrow(self._parsed(event.text, parse if event.done else parse_so_far))
         except FilterError as error:
             self._narrow(self._filter_before)
             self.query_line.complain(str(error))
@@ -321,8 +248,10 @@ class ListScreen(SearchScreen, Generic[R]):
     def query_state(self) -> Content | None:
         if self._sought or not self.filter:
             return super().query_state()
-        return Content.assemble(("filter ", "$foreground-muted"), safe.text(self.filter.text), "  ", self._share(),
-                                (f"{self._when()}   esc clears", "$foreground-muted"))
+        before = Content.styled("filter ", "$foreground-muted")
+        after = Content.assemble("  ", self._share(), (f"{self._when()}   esc clears", "$foreground-muted"))
+        room = self.size.width - _MARGIN - before.cell_length - after.cell_length  # the numbers are never cut off
+        return Content.assemble(before, safe.clip(safe.visible(self.filter.text), max(_LEAST, room)), after)
 
     def refresh_query(self) -> None:
         """The numbers beside the filter may have changed."""

@@ -158,7 +158,10 @@ class QueryLine(Vertical):
         with field.prevent(Input.Changed):
             field.value = field.value[:self._offered.start] + self._offered.options[self._taken]
         field.cursor_position = len(field.value)
-        self._show_offer()
+        if field.value.endswith((":", "=", " ")):  # a value is to follow
+            self._offer(field.value)
+        else:
+            self._show_offer()
         self.post_message(self.Changed(self.purpose, field.value, done=False))
 
     @on(Input.Changed)
