@@ -160,7 +160,7 @@ class ListScreen(SearchScreen, Generic[R]):
         if field is None:
             self._by_menu(row, wanted)
         else:
-            self._try(self.filter.with_term(term(field, values_of(field, row), wanted)))
+            self._add_term(term(field, values_of(field, row), wanted))
 
     def filterable(self, row: R) -> bool:  # noqa: ARG002
         """Whether the row is one that a filter is asked of."""
@@ -175,12 +175,15 @@ class ListScreen(SearchScreen, Generic[R]):
 
         def narrow(chosen: str | None) -> None:
             if chosen is not None:
-                self._try(self.filter.with_term(chosen))
+                self._add_term(chosen)
 
         self.app.push_screen(Menu("Show only" if wanted else "Hide", options, terms[0]), narrow)
 
+    def _add_term(self, term: str) -> None:
+        self._try(self.filter.with_term(term))
+
     def _try(self, text: str) -> None:
-        """The same of one that nobody typed: a value of a log may be of any length, a view of another version."""
+        """Put a filter in force that nobody typed: a value of a log may be of any length, a view of another version."""
         try:
             self.filter_by(text)
         except FilterError as error:
