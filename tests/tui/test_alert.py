@@ -149,7 +149,7 @@ def test_the_fields_are_in_the_rules_order_each_by_its_own_name(hunt: Hunt) -> N
         fields: RowList[FieldRow] = app.screen.query_one("#fields", RowList)
         rule = hunt.rules.get(shown(app).rule.id)
         assert rule is not None
-        wanted = rule.investigation_fields.field_names
+        wanted = ["risk", *rule.investigation_fields.field_names]
         assert [row.name for row in fields.rows][:len(wanted)] == wanted
         assert set(wanted) | set(shown(app).columns) == {row.name for row in fields.rows}
 

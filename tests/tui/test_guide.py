@@ -105,6 +105,21 @@ def test_the_sentence_says_what_came_then(hunt: Hunt) -> None:
     hunt.play(journey, size=(160, 48))
 
 
+def test_the_list_says_what_came_then_once_the_cursor_rests(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "Then: CreateAccessKey, CreateSnapshot" in screen_text(app))
+
+    hunt.play(journey, size=(160, 48))
+
+
+def test_a_narrow_screen_says_what_the_risk_is_made_of(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "enter", "tab", "enter")
+        await until(pilot, lambda: "critical: rule 21 + " in " ".join(screen_text(app).split()))
+
+    hunt.play(journey)
+
+
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_screen(size: tuple[int, int], hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:

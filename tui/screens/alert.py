@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from textual import on, work
@@ -164,7 +165,7 @@ class AlertScreen(TriageScreen, SearchScreen):
         if before is alert:
             return
         rule = self.hunt.rules.get(alert.rule.id)
-        self.query_one("#why", Static).update(safe.text(format.why(alert, rule)))
+        self._say_why(alert)
         self.query_one("#summary", Entry).show(summary(alert))
         self._show_fields()
         self.query_one(GuidePane).ask(self.hunt.store, alert, rule, flagging_events(self.hunt.rules))
@@ -181,8 +182,11 @@ class AlertScreen(TriageScreen, SearchScreen):
 
     @on(GuidePane.Asked)
     def _asked(self, event: GuidePane.Asked) -> None:
-        rule = self.hunt.rules.get(event.alert.rule.id)
-        self.query_one("#why", Static).update(safe.text(format.why(event.alert, rule, event.signals)))
+        self._say_why(event.alert, event.signals)
+
+    def _say_why(self, alert: Alert, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})) -> None:
+        why = format.why(alert, self.hunt.rules.get(alert.rule.id), signals)
+        self.query_one("#why", Static).update(safe.text(why))
 
     @on(GuidePane.Failed)
     def _not_asked(self, event: GuidePane.Failed) -> None:

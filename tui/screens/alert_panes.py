@@ -61,10 +61,11 @@ class FieldRow:
 
 
 def field_rows(alert: Alert, rule: Rule | None, unfolded: Set[str], cells: int) -> Iterator[FieldRow]:
-    """The rule's investigation fields in its order, then what else its query returned. Unfolded, a field says its name
-    whole, and its values, wrapped to ``cells``."""
-    known = {**alert.key, **alert.columns}
-    for name in dict.fromkeys([*(rule.investigation_fields.field_names if rule else ()), *alert.key, *alert.columns]):
+    """What the risk is made of, the rule's investigation fields in its order, then what else its query returned.
+    Unfolded, a field says its name whole, and its values, wrapped to ``cells``."""
+    known = {**alert.key, **alert.columns, _RISK: format.risk(alert)}
+    asked = rule.investigation_fields.field_names if rule else ()
+    for name in dict.fromkeys([_RISK, *asked, *alert.key, *alert.columns]):
         values = _values(known.get(name))
         if name in unfolded:
             yield FieldRow(name, name, len(values))
@@ -74,6 +75,7 @@ def field_rows(alert: Alert, rule: Rule | None, unfolded: Set[str], cells: int) 
             yield FieldRow(name, ", ".join(values) or "–", len(values))
 
 
+_RISK = "risk"
 _LIMIT = 5_000
 """Characters of one value that are shown unfolded; what is cut is said."""
 

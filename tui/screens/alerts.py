@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from msgspec.structs import replace as replace_fields
-from textual import on
+from textual import on, work
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from detector.alert import Alert
+from detector.alert import Alert, Event
 from detector.filter.tables import ALERTS
 from detector.filter.writing import written
 from detector.record import format_time
+from detector.store import StateError
 from tui import format, safe
 from tui.job import Job
 from tui.keymap import FIND, LIVE, MOVE, OPEN, key
@@ -38,6 +42,7 @@ from tui.widgets.row_list import RowList
 from tui.widgets.spark import Spark
 
 _DAY = 86_400
+_REST_SECONDS = 0.15
 _SERIOUS = ("high", "critical")
 
 
@@ -179,10 +184,25 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
     @on(RowList.Highlighted)
     def _show_highlighted(self) -> None:
         alert = self.row_list.cursor_row
-        why = format.why(alert, self.hunt.rules.get(alert.rule.id)) if alert else ""
+        self._say_why(alert)
+        if alert and alert.flags:
+            self._say_then(alert)
+        self.query_one(RegionLine).show(alert.facets.regions if alert else [], rare_regions(alert) if alert else [])
+
+    def _say_why(self, alert: Alert | None, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})) -> None:
+        why = format.why(alert, self.hunt.rules.get(alert.rule.id), signals) if alert else ""
         together = self._seen.folded(alert) if alert else None
         self.query_one("#why", Static).update(safe.text(f"{together}; o unfolds. {why}" if together else why))
-        self.query_one(RegionLine).show(alert.facets.regions if alert else [], rare_regions(alert) if alert else [])
+
+    @work(exclusive=True, group="then")
+    async def _say_then(self, alert: Alert) -> None:
+        """Say what the principal did then, once the cursor rests."""
+        rows = self.row_list
+        await asyncio.sleep(_REST_SECONDS)
+        with contextlib.suppress(StateError):  # the sentence stands without it
+            signals = await asyncio.to_thread(self.hunt.store.signals, alert.alert_id)
+            if rows.is_attached and rows.cursor_row is alert:
+                self._say_why(alert, signals)
 
     @on(RowList.MarksChanged)
     def _marks_changed(self) -> None:
