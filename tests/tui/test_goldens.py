@@ -43,6 +43,9 @@ SCREENS: dict[str, Sequence[str]] = {
     "export-form": [*NOTE, "3", "w"],
     "suppressions": [*SUPPRESSION, "ctrl+s", "4"],
     "suppressions-empty": ["4"],
+    "note-preview": ["c", "'# Key is *out*", "ctrl+r"],
+    "copy-menu": ["y"],
+    "pipe-form": ["vertical_line"],
     "help": ["question_mark"],
 }
 
