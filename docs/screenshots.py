@@ -81,18 +81,25 @@ async def _go_through(app: HuntApp, pilot: Pilot[None]) -> None:
     assert isinstance(alerts, AlertsScreen)
     rows = alerts.row_list
     await _until(pilot, lambda: any(_ATTACK in rows.line(row) for row in rows.rows))
-    rows.move_to(next(key for key, row in zip(rows.keys, rows.rows, strict=True) if _ATTACK in rows.line(row)))
+    attack = next(key for key, row in zip(rows.keys, rows.rows, strict=True) if _ATTACK in rows.line(row))
+    rows.move_to(attack)
     await _keep(app, pilot, "alerts")
 
     await _press(pilot, "f", *_typed("risk>=47 "))
     await _keep(app, pilot, "filter")
-    await _press(pilot, "escape", "escape")
+    await _press(pilot, "escape", "escape", "i")
+    await _keep(app, pilot, "timeline")
+    await _press(pilot, "i")
 
+    rows.move_to(attack)
     await _press(pilot, "enter")
     screen = app.screen
     assert isinstance(screen, AlertScreen)
     await _until(pilot, lambda: bool(screen.query_one("#calls", RowList).rows))
     await _keep(app, pilot, "alert")
+    await _press(pilot, "b")
+    await _keep(app, pilot, "board")
+    await _press(pilot, "b")
     await _press(pilot, "tab", "tab", "tab")
     await _until(pilot, lambda: bool(screen.query_one("#questions", RowList).rows))
     await _keep(app, pilot, "guide")

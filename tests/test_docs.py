@@ -43,3 +43,10 @@ def test_every_picture_is_shown_and_harmless() -> None:
         assert picture.stat().st_size < 100_000
         assert not any(fetched in text for fetched in ("@font-face", "url(http", "href", "<script", "<image"))
         assert all(line.isprintable() for line in text.replace("\t", "").splitlines())
+
+
+def test_what_is_said_to_be_shown_is_tested() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "expectations.md").read_text(encoding="utf-8"))
+    assert len(named) > 30
+    for file, test in named:
+        assert f"\ndef {test}(" in (ROOT / file).read_text(encoding="utf-8"), (file, test)
