@@ -110,13 +110,16 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
     def candidates(self) -> Sequence[Alert]:
         return self._seen.shown
 
-    def arranging(self) -> tuple[int, Callable[[Job], AlertRows]]:
+    def row_count(self) -> int:
+        return len(self.hunt.picture.alerts)
+
+    def arranging(self) -> Callable[[Job], AlertRows]:
         self.renew_filter()
         alerts = self.hunt.picture.alerts.copy()
         held = self.row_list.keys if self._holding and not self._asked else None
         wanted = Wanted(alerts, _any if self._shows_hidden else _open_to_see, self.filter or None, self._folds,
                         self._order, self._reversed, held)
-        return len(alerts), partial(self._arranger.arrange, wanted)
+        return partial(self._arranger.arrange, wanted)
 
     def fits(self, result: AlertRows) -> bool:
         return result.held or self._asked or not self._holding

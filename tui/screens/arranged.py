@@ -51,8 +51,12 @@ class ArrangedScreen(ListScreen[R], Generic[R, A]):
         self._rest_until = 0.0
         self._in_force: object = None
 
-    def arranging(self) -> tuple[int, Callable[[Job], A]]:
-        """How many rows there are to look at, and the work: it runs in a thread, and takes along all that it needs."""
+    def row_count(self) -> int:
+        """How many rows there are to look at."""
+        raise NotImplementedError
+
+    def arranging(self) -> Callable[[Job], A]:
+        """The work: it runs in a thread, and takes along all that it needs."""
         raise NotImplementedError
 
     def arranged(self, result: A) -> None:
@@ -86,9 +90,8 @@ class ArrangedScreen(ListScreen[R], Generic[R, A]):
         if self._job is not None:
             self._again = True
             return
-        count, work = self.arranging()
-        if count <= _AT_ONCE:
-            self._done(work(Job()))
+        if self.row_count() <= _AT_ONCE:
+            self._done(self.arranging()(Job()))
             return
         wait = self._rest_until - time.monotonic()
         if wait > 0 and not self._asked:
@@ -97,7 +100,7 @@ class ArrangedScreen(ListScreen[R], Generic[R, A]):
                 self.set_timer(wait, self._go_on)
             return
         self._job, self._begun, self._again = Job(), time.monotonic(), False
-        self._arrange(work, self._job, self._number)
+        self._arrange(self.arranging(), self._job, self._number)
         self._tell_later(self._job)
 
     # described here, because Textual would write down what it is given: 100,000 alerts

@@ -130,9 +130,12 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
     def candidates(self) -> Sequence[Row]:
         return list(self._found.values())
 
-    def arranging(self) -> tuple[int, Callable[[Job], Lines]]:
+    def row_count(self) -> int:
+        return len(self._found)
+
+    def arranging(self) -> Callable[[Job], Lines]:
         self.renew_filter()
-        return len(self._found), partial(arrange, self._found.copy(), self.filter or None, self._grouped, self._folded)
+        return partial(arrange, self._found.copy(), self.filter or None, self._grouped, self._folded)
 
     def arranged(self, result: Lines) -> None:
         self.matched = result.matching, result.of

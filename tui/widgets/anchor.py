@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+_NEAR = 1_000
+"""Rows to either side that are looked at first: of a million, to ask where all of them went would take long."""
+
 
 def successor(old: Sequence[str], index: int, new: Sequence[str]) -> int:
     """The place in ``new`` of the key at ``old[index]``; where it went, of its nearest neighbour, the one below first.
@@ -16,9 +19,12 @@ def successor(old: Sequence[str], index: int, new: Sequence[str]) -> int:
     try:
         return new.index(old[index])
     except ValueError:
-        places = {key: place for place, key in enumerate(new)}
-    for away in range(1, len(old)):
-        for near in (index + away, index - away):
-            if 0 <= near < len(old) and (place := places.get(old[near])) is not None:
-                return place
+        pass
+    for reach in (_NEAR, len(old)):
+        first = max(0, index - reach)
+        near = old[first : index + reach]
+        left = set(near).intersection(new)
+        if left:
+            places = [place for place, key in enumerate(near, first) if key in left]
+            return new.index(old[min(places, key=lambda place: (abs(place - index), place < index))])
     return min(index, len(new) - 1)
