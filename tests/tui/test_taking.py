@@ -102,6 +102,39 @@ def test_without_a_program_the_terminal_takes_it(desk: Path, tmp_path: Path, mon
     hunt.play(journey)
 
 
+def test_every_list_can_be_copied_from(desk: Path, tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        async def copied(letter: str) -> str:
+            await until(pilot, lambda: len(app.screen_stack) > 1 or bool(app.screen.query_one(RowList).rows))
+            await press(pilot, "y", letter)
+            await until(pilot, lambda: said(app).startswith("Copied"))
+            app.clear_notifications()
+            return app._clipboard
+
+        await press(pilot, "c", "'seen [/] it", "ctrl+s", "x", "shift+tab", "'known", "ctrl+s", "3")
+        note_told = json.loads(await copied("j"))
+        assert note_told["text"] == "seen [/] it"
+        assert await copied("t") == "seen [/] it"
+        await press(pilot, "4")
+        assert json.loads(await copied("j"))["justification"] == "known"
+        assert await copied("v") == note_told["context"]["principal"]
+        await press(pilot, "5")
+        assert json.loads(await copied("j"))["kind"] == "all"
+        await press(pilot, "6")
+        rule = json.loads(await copied("j"))
+        assert await copied("n") == rule["rule_id"]
+        assert await copied("s") == rule["query"]
+        await press(pilot, "1", "H", "p")
+        await until(pilot, lambda: " calls in " in screen_text(app))
+        assert await copied("j") in hunt.trail.read_text()
+        await press(pilot, "enter")
+        assert await copied("j") in hunt.trail.read_text()
+
+    hunt.play(journey)
+
+
 @pytest.mark.parametrize(("environ", "name"), [
     ({"DISPLAY": ":0"}, "xclip"),
     ({"WAYLAND_DISPLAY": "wayland-0", "DISPLAY": ":0"}, "wl-copy"),
