@@ -93,12 +93,12 @@ def gathered(due: Sequence[Due], found: Iterable[Signal]) -> dict[str, Signals]:
     signals: dict[str, Signals] = {}
     issuing: dict[str, list[Event]] = defaultdict(list)
     lineages = {each.watch.name: each.watch.selector for each in due}
-    own = {each.watch.name: {event.event_id for event in each.own} for each in due}
+    own = {each.watch.name: {(event.account, event.event_id) for event in each.own} for each in due}
     for name, event, flags in found:
         near = signals.setdefault(name, Signals(lineages[name], defaultdict(list)))
         if event.issued_key:
             issuing[name].append(event)
-        if event.event_id not in own[name]:
+        if (event.account, event.event_id) not in own[name]:
             for flag in flags:
                 near.events[flag].append(event)
     for name, events in issuing.items():

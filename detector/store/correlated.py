@@ -22,6 +22,11 @@ from detector.store.state import sound
 
 _content = msgspec.msgpack.Decoder(Alert)
 
+_SIGNALS = (f"{FROM_EVENT} JOIN signal USING (identity) JOIN alert a USING (alert_id) JOIN series s USING (series_id) "
+            "WHERE alert_id = ? AND NOT (e.time >= a.start AND e.time < a.until AND EXISTS (SELECT 1 FROM hit h WHERE "
+            "h.series_id = a.series_id AND h.bucket = e.time / s.width AND h.identity = e.identity))")
+"""The signals of an alert: what was found for it, but for what has become one of its own hits since."""
+
 
 class Correlated(Alerts):
     """The part of the store that keeps what is known around an alert."""
@@ -85,9 +90,8 @@ class Correlated(Alerts):
     def signals(self, alert_id: str) -> dict[str, list[Event]]:
         """The events behind each flag of an alert, in order of time."""
         found: dict[str, list[Event]] = {}
-        for *row, flag in self._rows(f"SELECT e.body, f.path, e.offset, e.place, flag {FROM_EVENT} "
-                                     "JOIN signal USING (identity) WHERE alert_id = ? ORDER BY flag, time, identity",
-                                     alert_id):
+        for *row, flag in self._rows(f"SELECT e.body, f.path, e.offset, e.place, flag {_SIGNALS} "
+                                     "ORDER BY flag, e.time, identity", alert_id):
             found.setdefault(flag, []).append(event_of(row))
         return found
 
@@ -151,8 +155,7 @@ class Correlated(Alerts):
     def _put_context(self, db: sqlite3.Connection, alert: Alert, table: RiskTable) -> bool:
         """Whether it differs from what was known; with a change of the events it is one revision."""
         counted = [Flag(*row) for row in db.execute(
-            "SELECT flag, count(*), min(time), max(time) FROM signal JOIN event USING (identity) "
-            "WHERE alert_id = ? GROUP BY flag", (alert.alert_id,))]
+            f"SELECT flag, count(*), min(e.time), max(e.time) {_SIGNALS} GROUP BY flag", (alert.alert_id,))]
         counted += self._flag_alerts(db, alert)
         made = msgspec.msgpack.encode(
             context(alert, self.events(alert.alert_id), counted, self._baseline(db, alert), table))

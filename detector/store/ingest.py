@@ -180,13 +180,17 @@ class Ingest(Alerts):
         return revised
 
     def _touch(self, db: sqlite3.Connection, revised: Iterable[bytes], touched: dict[int, set[int]]) -> None:
-        """Two records that claim one identity and differ are rare enough to look through all windows for."""
+        """Two records that claim one identity and differ are rare enough to look through all windows and signals."""
         for name in revised:
-            for series, bucket in db.execute("SELECT series_id, bucket FROM rule JOIN series USING (rule_id) "
-                                             "JOIN hit USING (series_id) WHERE identity = ? AND "
-                                             "bucket NOT BETWEEN coalesce(gone_first, 1) AND coalesce(gone_last, 0)",
-                                             (name,)):
+            spoken_of = db.execute("DELETE FROM signal WHERE identity = ? RETURNING alert_id", (name,)).fetchall()
+            db.executemany("UPDATE alert SET searched = -1, stale = 1 WHERE alert_id = ?", spoken_of)
+            for series, bucket, width in db.execute(
+                    "SELECT series_id, bucket, width FROM rule JOIN series USING (rule_id) JOIN hit USING (series_id) "
+                    "WHERE identity = ? AND bucket NOT BETWEEN coalesce(gone_first, 1) AND coalesce(gone_last, 0)",
+                    (name,)).fetchall():
                 touched[series].add(bucket)
+                db.execute("UPDATE alert SET searched = -1, stale = 1 WHERE series_id = ? AND start < ? AND until > ?",
+                           (series, (bucket + 1) * width, bucket * width))
 
     def _put_hits(self, db: sqlite3.Connection, union: Partial) -> dict[int, set[int]]:
         """Grow the windows; which buckets of which series were touched."""
