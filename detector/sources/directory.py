@@ -107,10 +107,11 @@ class Directory:
         """Return when something may have changed, after ``seconds`` at the latest, or when ``stop`` is set."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not stop.is_set():
+            new = self._watching is None
             changes = self._changes(stop, left)
             if changes is None:
                 stop.wait(left)
-            elif changes:
+            elif changes or new:  # while the watch over a large tree was being set up, nothing was noticed
                 self._hints.update(path for _, path in changes)
                 return
 

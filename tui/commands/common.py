@@ -17,7 +17,7 @@ from detector.risk import RiskError, RiskTable
 from detector.rules import RuleSet, load
 from detector.sources.bounds import Bounded, Bounds, Recorded
 from detector.sources.named import open_sources
-from detector.sources.source import NoSource, Source
+from detector.sources.source import NoSource, Source, requests_made
 from detector.store import RETENTION, Store
 from detector.visible import visible
 from tui import config, saved_views
@@ -116,8 +116,8 @@ def left_out_lines(source: Source) -> list[str]:
 
 def cost_lines() -> list[str]:
     """What reading buckets has cost, where there were any."""
-    objects = sys.modules.get("detector.sources.objects")
-    return [str(objects.usage)] if objects and objects.usage.lists else []
+    made = requests_made()
+    return [made] if made else []
 
 
 def _reasons(counts: dict[str, int]) -> str:

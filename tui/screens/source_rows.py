@@ -19,6 +19,7 @@ from detector.integrity import integrity_alert
 from detector.store import Feed, Finding, Freshness, Quarantined, Store, Volume, judged_at
 from tui import format, safe, times
 from tui.screens.entry import Fact, Line, facts
+from tui.screens.rates import Rate
 
 About = Finding | Feed | Quarantined | Volume | Freshness | None
 
@@ -107,7 +108,7 @@ def size(number: int) -> str:
     return f"{scaled:,.1f} TB"
 
 
-def whole(row: SourceRow, now: float) -> Iterator[Line]:
+def whole(row: SourceRow, now: float, rate: Rate | None = None) -> Iterator[Line]:
     """All there is to say of a row about one thing."""
     about = row.about
     yield safe.text(row.short, "bold")
@@ -128,6 +129,8 @@ def whole(row: SourceRow, now: float) -> Iterator[Line]:
                 ("place", about.place), ("files", format.count(about.files)), ("waiting", format.count(about.waiting)),
                 ("errors", f"{format.count(about.failed)} in quarantine" if about.failed else "none"),
                 ("bytes", size(about.bytes)), ("records", format.count(about.records)),
+                ("rate", "" if rate is None else f"{size(round(rate.bytes))} and {rate.records:,.0f} records a second, "
+                                                 "over the last minute"),
                 ("newest", _time(about.newest, now)))
         case Freshness():
             yield from _freshness(about, row.state, now)

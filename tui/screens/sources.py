@@ -8,11 +8,13 @@ from functools import partial
 from textual.content import Content
 
 from detector.record import format_time
-from detector.store import Quarantined
+from detector.sources.source import requests_made
+from detector.store import Quarantined, Volume
 from tui import format
 from tui.keymap import TRIAGE, key
 from tui.screens.deciding import Act
 from tui.screens.entry import Line, facts
+from tui.screens.rates import Rates
 from tui.screens.source_rows import (
     GLYPHS,
     SOURCES,
@@ -40,6 +42,10 @@ class SourcesScreen(StateListScreen[SourceRow]):
     fields = SOURCES
     noun = "file"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._rates = Rates()
+
     def place(self) -> str:
         return "trailhound › Sources"
 
@@ -47,11 +53,12 @@ class SourcesScreen(StateListScreen[SourceRow]):
         return (
             Column("state", "state", 10, _state, survive=0),
             Column("kind", "kind", 6, lambda row: "" if row.kind == "all" else row.kind, survive=2),
-            Column("what", "source", 16, lambda row: row.short, survive=1, flex=True, field="name"),
+            Column("what", "source", 22, lambda row: row.short, survive=1, flex=True, field="name"),
             Column("files", "files", 8, lambda row: "" if row.files is None else format.count(row.files),
                    align="right", survive=4),
             Column("bytes", "size", 8, lambda row: "" if row.bytes is None else size(row.bytes), align="right",
                    survive=5, field="size"),
+            Column("rate", "rate", 8, self._rate, align="right", survive=7),
             Column("newest", "newest", 14, lambda row: "" if row.newest is None else format.moment(row.newest),
                    survive=6),
             Column("lag", "lag", 5, self._lag, align="right", survive=3, field="newest"),
@@ -60,14 +67,22 @@ class SourcesScreen(StateListScreen[SourceRow]):
     def _lag(self, row: SourceRow) -> str:
         return "" if row.newest is None else format.age(self.hunt.now() - row.newest)
 
+    def _rate(self, row: SourceRow) -> str:
+        rate = self._rates.of(row.what, self.hunt.now()) if row.kind == "source" else None
+        return "" if rate is None else f"{size(round(rate.bytes))}/s"
+
     def row_id(self, row: SourceRow) -> str:
         return row.key
 
     def ask(self) -> Sequence[SourceRow]:
-        return rows(self.hunt.store, self.hunt.where, self.hunt.now())
+        found = rows(self.hunt.store, self.hunt.where, self.hunt.now())
+        self._rates.look((row.about for row in found if isinstance(row.about, Volume)), self.hunt.now())
+        return found
 
     def whole(self, row: SourceRow) -> list[Line]:
-        return list(self._everything() if row.kind == "all" else whole(row, self.hunt.now()))
+        if row.kind == "all":
+            return list(self._everything())
+        return list(whole(row, self.hunt.now(), self._rates.of(row.what, self.hunt.now())))
 
     def _everything(self) -> Iterator[Line]:
         picture, rules = self.hunt.picture, self.hunt.rules
@@ -76,6 +91,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
             ("reads", self.hunt.where),
             ("state", str(path) if path else "temporary: it goes when you leave"),
             ("rules", format.plural(len(rules), "rule")),
+            ("buckets", requests_made()),
             ("stopped", picture.error),
         )
         if picture.accounting is not None:
