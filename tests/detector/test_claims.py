@@ -41,7 +41,7 @@ CALLS = st.builds(
                      {"recipientAccountId": "444455556666"}, {"errorCode": "AccessDenied"}]))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.lists(CALLS, min_size=1, max_size=3), st.lists(CALLS, min_size=1, max_size=3))
 def test_what_is_said_does_not_depend_on_who_came_first(one: list[Raw], other: list[Raw]) -> None:
     told = []
