@@ -10,9 +10,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -45,9 +46,9 @@ _RULES_SECONDS = 3.0
 """How often the rule files are looked at."""
 
 
-def run(opening: Opening, where: str) -> int:
+def run(opening: Opening, where: str, keys: Mapping[str, str]) -> int:
     """Open the app until the analyst leaves it; the exit status. Raises what ``opening`` raised."""
-    app = HuntApp(opening, where)
+    app = HuntApp(opening, where, keys=keys)
     app.run()
     if app.not_opened is not None:
         raise app.not_opened
@@ -65,7 +66,8 @@ def _area(module: str, name: str) -> Screen[None]:
 class HuntApp(FrameApp[None]):
     """The app over what ``opening`` opens: ``store``, ``rules``, ``picture`` and ``decisions`` are there from then on.
 
-    ``where`` says in a few words what is read. ``clock`` gives epoch seconds.
+    ``where`` says in a few words what is read, ``keys`` the keys of bindings (by id) that have others than usual.
+    ``clock`` gives epoch seconds.
     """
 
     MODES = {
@@ -93,10 +95,12 @@ class HuntApp(FrameApp[None]):
     decisions: Decisions
     desk: Desk
 
-    def __init__(self, opening: Opening, where: str, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, opening: Opening, where: str, *, clock: Callable[[], float] = time.time,
+                 keys: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__()
         self.where = where
         self.now = clock
+        self._keys = keys
         times.use("UTC", clock)
         self.clipboard_route = clipboard.find(os.environ)
         self.piped_to = ""
@@ -112,6 +116,9 @@ class HuntApp(FrameApp[None]):
         self._loading_rules = False
 
     # --- opening
+
+    def on_load(self) -> None:
+        self.set_keymap(dict(self._keys))
 
     def on_ready(self) -> None:
         """After the first paint."""

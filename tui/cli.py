@@ -71,7 +71,7 @@ def _is_expected(error: Exception) -> bool:
 _SOURCES = ("files, folders, patterns ('logs/**/*.gz'), s3://BUCKET/PREFIX, sqs://QUEUE, - for standard input, "
             "file@LIST for a list of them")
 
-_COMMANDS = ("scan", "tail", "demo", "log", "suppress", "rules", "hunt", "pivot", "case", "status", "compact",
+_COMMANDS = ("scan", "tail", "demo", "log", "suppress", "rules", "hunt", "pivot", "case", "status", "keys", "compact",
              "doctor", "completion")
 
 
@@ -95,6 +95,7 @@ def _app() -> argparse.ArgumentParser:
                "  pivot             every event of a principal, key or address around a time\n"
                "  case ALERT_ID     the case file of an alert: report, evidence, manifest\n"
                "  status            what the state holds\n"
+               "  keys              every key of the app, by id\n"
                "  compact           let go of old windows that came to nothing, give the space back\n"
                "  doctor            whether all is well: terminal, state, sources; rescues what you wrote\n"
                "  completion SHELL  what bash, zsh or fish completes this by")
@@ -185,6 +186,11 @@ def _commands() -> argparse.ArgumentParser:
     _searching(case)
     _state(case)
     case.set_defaults(module="case")
+
+    keys = commands.add_parser("keys", help="every key of the app, by the id to give it another by",
+                               description="List every key of the app. [keys] in the configuration gives them others.")
+    keys.add_argument("--format", choices=("table", "md"), default="table")
+    keys.set_defaults(module="keys")
 
     status = commands.add_parser("status", help="what the state holds")
     status.add_argument("--all", action="store_true", help="every region, all of the quarantine, all that is missing")

@@ -7,6 +7,9 @@
     retention = "31d"
     sources = ["/path/to/AWSLogs"]  # what the app opens where the command line names nothing
     theme = "light"
+
+    [keys]                      # `trailhound keys` lists the ids
+    "alert.acknowledge" = "A"
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
     retention: str | None = None
     sources: list[str] = []
     theme: str | None = None
+    keys: dict[str, str | list[str]] = {}
 
     def __post_init__(self) -> None:
         if self.theme is not None and self.theme not in THEMES:

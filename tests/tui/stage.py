@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -134,14 +135,14 @@ class Hunt:
     def play(
         self, journey: Callable[[HuntApp, Pilot[None]], Awaitable[None]], *, size: tuple[int, int] = (80, 24),
         store: Store | None = None, pipeline: Any = "feed", heard: list[Message] | None = None, toasts: bool = True,
-        folded: bool = False, session: SessionFile | None = None,
+        folded: bool = False, session: SessionFile | None = None, keys: Mapping[str, str] = MappingProxyType({}),
     ) -> HuntApp:
         """Open the app, wait until the store and the first update are on screen, and take the journey.
 
         Every alert is a row of its own unless ``folded``.
         """
         opened = Opened(store or self.store, self.rules, self.feed if pipeline == "feed" else pipeline, session)
-        app = HuntApp(lambda: opened, "AWSLogs/", clock=self.clock)
+        app = HuntApp(lambda: opened, "AWSLogs/", clock=self.clock, keys=keys)
 
         async def drive() -> None:
             hook = (lambda message: heard.append(message)) if heard is not None else None

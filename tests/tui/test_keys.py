@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from collections import defaultdict
 from importlib import import_module
 from pathlib import Path
@@ -14,46 +15,20 @@ from textual.binding import Binding
 from textual.command import DiscoveryHit, Hit
 from textual.dom import DOMNode
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import OptionList
 
 import tui
+from tests.commandline import Cli
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import Hunt, press, until
 from tui.app import HuntApp
 from tui.keymap import GROUPS, Entry, KeysProvider, display, of_screen
-from tui.screens.alert import AlertScreen
-from tui.screens.alerts import AlertsScreen
-from tui.screens.board import BoardScreen
-from tui.screens.calendar import CalendarScreen
+from tui.places import PLACES, TYPED_IN, Place, bindings_of
+from tui.remap import doubles
 from tui.screens.hunt_log import HuntLogScreen
+from tui.screens.pane_bar import PaneBar
 from tui.screens.pivot import PivotScreen
-from tui.screens.reader import Reader
-from tui.screens.record import RecordScreen
-from tui.screens.rules import RulesScreen
-from tui.screens.sources import SourcesScreen
-from tui.screens.suppressions import SuppressionsScreen
-from tui.screens.timeline import TimelineScreen
-from tui.widgets.calendar import Calendar
-from tui.widgets.heat_strip import HeatStrip
-from tui.widgets.histogram import Histogram
-from tui.widgets.json_view import JsonView
-from tui.widgets.region_board import RegionBoard
-from tui.widgets.row_list import RowList
-
-SCREENS: dict[type[DOMNode], tuple[type[DOMNode], ...]] = {
-    AlertsScreen: (RowList,),
-    AlertScreen: (RowList, HeatStrip, JsonView, Reader),
-    PivotScreen: (RowList,),
-    RecordScreen: (JsonView,),
-    BoardScreen: (RegionBoard,),
-    CalendarScreen: (Calendar,),
-    TimelineScreen: (Histogram,),
-    HuntLogScreen: (RowList, Reader),
-    SuppressionsScreen: (RowList, Reader),
-    SourcesScreen: (RowList, Reader),
-    RulesScreen: (RowList, Reader),
-}
-"""The screens, and the widgets on each that can have the focus."""
 
 WAYS = {"alerts": [], "alert": ["enter"], "strip": ["enter", "i"], "board": ["b"], "timeline": ["i"], "calendar": ["D"],
         "raw": ["enter", "r"], "guide": ["enter", "tab", "tab", "tab"], "pivot": ["p"], "log": ["3"],
@@ -69,16 +44,6 @@ def ours() -> list[tuple[str, Binding]]:
         for name, made in vars(import_module(module.name)).items():
             if inspect.isclass(made) and made.__module__ == module.name and issubclass(made, DOMNode):
                 found += [(name, binding) for binding in made.__dict__.get("BINDINGS", [])]
-    return found
-
-
-def keys_of(kind: type[DOMNode]) -> dict[str, str]:
-    """Key -> id of all that the class and the classes of ours above it bind."""
-    found: dict[str, str] = {}
-    for above in reversed(kind.__mro__):
-        if above.__module__.startswith("tui."):
-            for binding in above.__dict__.get("BINDINGS", []):
-                found.update(dict.fromkeys(binding.key.split(","), binding.id))
     return found
 
 
@@ -98,14 +63,30 @@ def test_an_id_means_one_thing() -> None:
     assert {id: words for id, words in told.items() if len(words) > 1} == {}
 
 
-@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.__name__)
-def test_no_key_has_two_meanings_on_a_screen(screen: type[DOMNode]) -> None:
-    app, own = keys_of(HuntApp), keys_of(screen)
-    assert {key: (app[key], own[key]) for key in app.keys() & own.keys()} == {}
-    for widget in SCREENS[screen]:
-        focused = keys_of(widget)
-        outer = {**app, **own}
-        assert {key: (focused[key], outer[key]) for key in focused.keys() & outer.keys()} == {}
+def test_every_screen_has_its_place() -> None:
+    """No screen is forgotten where keys are listed and checked; those that others are made from need not be there."""
+    made = {made for module in walk_packages(tui.__path__, "tui.") for made in vars(import_module(module.name)).values()
+            if inspect.isclass(made) and made.__module__ == module.name and issubclass(made, Screen)}
+    above = {parent for each in made for parent in each.__mro__[1:]}
+    assert made - above <= {place.screen for place in PLACES} <= made
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_no_key_has_two_meanings_on_a_screen(place: Place) -> None:
+    """But for what is typed: enter and escape mean the text first."""
+    for chain in place.chains():
+        if not issubclass(chain[0], TYPED_IN):
+            assert list(doubles(chain, {})) == []
+
+
+def test_the_docs_list_every_key(cli: Cli) -> None:
+    """``UPDATE_GOLDENS=1`` writes the list anew."""
+    docs = Path(tui.__file__).parents[1] / "docs" / "keys.md"
+    said, listed = docs.read_text(encoding="utf-8"), cli("keys", "--format", "md").out
+    if os.environ.get("UPDATE_GOLDENS"):
+        said = said[:said.index("## Decide")] + listed
+        docs.write_text(said, encoding="utf-8")
+    assert said[said.index("## Decide"):] == listed
 
 
 def test_letters_never_work_over_a_form() -> None:
@@ -123,6 +104,41 @@ def at(way: str, tmp_path: Path, look: object) -> None:
         await look(app, pilot)  # type: ignore[operator]
 
     Hunt(tmp_path).play(journey, size=(160, 60))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_on_a_screen_is_known_and_what_can_be_clicked_has_a_key(way: str, tmp_path: Path) -> None:
+    async def look(app: HuntApp, pilot: Pilot[None]) -> None:
+        [place] = [place for place in PLACES if place.screen is type(app.screen)]
+        ids = {entry.id for entry in of_screen(app.screen)}
+        for widget in app.screen.query("*"):
+            if widget.can_focus and any(bindings_of(type(widget))):
+                assert isinstance(widget, place.widgets), f"{widget} is not listed at {place.name}"
+            if type(widget).__dict__.get("on_click"):
+                assert isinstance(widget, place.widgets) or ids & CLICKED[type(widget)], widget
+        unknown = ids - {binding.id for chain in place.chains() for kind in chain for binding in bindings_of(kind)}
+        assert unknown == set()
+
+    at(way, tmp_path, look)
+
+
+CLICKED: dict[type[DOMNode], set[str]] = {PaneBar: {"pane.next"}}
+"""What can be clicked without having the focus, and the key that does the same."""
+
+
+def test_the_mouse_alone_gets_to_every_command(tmp_path: Path) -> None:
+    async def look(app: HuntApp, pilot: Pilot[None]) -> None:
+        def place_of(words: str) -> tuple[int, int]:
+            y, line = next((y, line) for y, line in enumerate(screen_text(app).splitlines()) if words in line)
+            return line.index(words), y
+
+        await pilot.click(offset=place_of("? keys"))
+        await pilot.pause()
+        await pilot.click(offset=place_of(": commands"))
+        await until(pilot, lambda: any(found.option_count > 9 for found in app.screen.query(OptionList)))
+        assert "hunt log" in screen_text(app)
+
+    at("alerts", tmp_path, look)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from detector.alert import Alert
+from detector.alert import Alert, Risk
 from tests.detector.trail import Raw, sweep
 from tests.hostile.payloads import screen_text
 from tests.tui.build import alert
@@ -56,6 +57,25 @@ def test_what_comes_in_a_rhythm_is_one_row(hunt: Hunt) -> None:
         assert "every 30 minutes, 12 regions, 4 times; o unfolds." in shown
 
     hunt.play(journey, size=(160, 48), folded=True)
+
+
+def test_the_next_serious_alert_is_found_in_a_folded_sweep_too(hunt: Hunt) -> None:
+    """Of a folded sweep the gravest stands for its row, and what is graver than its rhythm has a row of its own."""
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        oldest = min((one for one in app.picture.alerts.values() if one.principal == SCANNER),
+                     key=lambda one: one.first_event)
+        grave = msgspec.structs.replace(oldest, risk=Risk(80, "high", []))
+        await hunt.arrive(app, pilot, hunt.update(grave))
+        assert principals(app).count(SCANNER) == 2
+        found = set()
+        for _ in range(2):
+            await press(pilot, "e")
+            assert rows(app).cursor_row is not None
+            found.add((rows(app).cursor_row.principal, rows(app).cursor_row.severity))
+        assert found == {(CAT, "critical"), (SCANNER, "high")}
+        assert len(rows(app).rows) == 5, "nothing was unfolded for it"
+
+    hunt.play(journey, folded=True)
 
 
 def test_a_key_unfolds_it_and_folds_it_again(hunt: Hunt) -> None:

@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,8 @@ if TYPE_CHECKING:
 
 
 def run(args: argparse.Namespace) -> int:
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise Failure("the app needs a terminal: use trailhound scan or trailhound tail instead")
-    if os.environ.get("TERM") in ("dumb", "unknown"):
-        raise Failure(f"TERM={os.environ['TERM']} cannot be drawn on: set TERM to what your terminal is, "
-                      "or use trailhound scan or trailhound tail")
+    _need_terminal()
+    keys = _keys()
     for name in [] if args.demo else args.rules:
         if not Path(name).expanduser().exists():
             raise Failure(f"{name}: no such rule file or folder: check the name")
@@ -33,8 +31,27 @@ def run(args: argparse.Namespace) -> int:
 
     with ExitStack() as held:
         if args.demo:
-            return app.run(partial(_demo, held), "demo, simulated")
-        return app.run(partial(_hunt, args, held), " ".join(args.sources) or "no source")
+            return app.run(partial(_demo, held), "demo, simulated", keys)
+        return app.run(partial(_hunt, args, held), " ".join(args.sources) or "no source", keys)
+
+
+def _need_terminal() -> None:
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise Failure("the app needs a terminal: use trailhound scan or trailhound tail instead")
+    if os.environ.get("TERM") in ("dumb", "unknown"):
+        raise Failure(f"TERM={os.environ['TERM']} cannot be drawn on: set TERM to what your terminal is, "
+                      "or use trailhound scan or trailhound tail")
+
+
+def _keys() -> Mapping[str, str]:
+    """The analyst's own; where there are none, no screen need be imported to know."""
+    from tui import config
+
+    if not config.load().keys:
+        return {}
+    from tui.remap import configured
+
+    return configured()
 
 
 def _choose(args: argparse.Namespace) -> bool:

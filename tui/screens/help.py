@@ -19,6 +19,8 @@ from tui.screens.key_line import KeyLine
 class HelpScreen(ModalScreen[None]):
     BINDINGS = [
         key("help.close", "escape,q,question_mark,f1", "dismiss", "close", "Close the help", OPEN, show=True),
+        key("help.commands", "colon", "commands", "commands", "Find one of them by its name, and do it", OPEN,
+            show=True),
         key("help.down", "j,down", "scroll(1)", "down", "Scroll down", OPEN),
         key("help.up", "k,up", "scroll(-1)", "up", "Scroll up", OPEN),
     ]
@@ -34,6 +36,10 @@ class HelpScreen(ModalScreen[None]):
                 for name, found in self._groups:
                     yield Entry(_table(name, found), label_style="$text-accent", classes="keys")
         yield KeyLine()
+
+    def action_commands(self) -> None:
+        self.dismiss()
+        self.app.call_after_refresh(self.app.action_command_palette)
 
     def action_scroll(self, lines: int) -> None:
         self.query_one("#help").scroll_relative(y=lines, animate=False)

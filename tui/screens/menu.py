@@ -17,7 +17,7 @@ from tui.keymap import MOVE, OPEN, key
 from tui.screens.key_line import KeyLine
 
 
-class _Options(OptionList):
+class Options(OptionList):
     BINDINGS = [
         key("menu.choose", "enter", "select", "choose", "Take the one under the cursor", OPEN, show=True),
         key("menu.down", "j,down", "cursor_down", "down", "Next", MOVE),
@@ -25,7 +25,7 @@ class _Options(OptionList):
     ]
 
 
-class _Lettered(OptionList):
+class Lettered(OptionList):
     BINDINGS = [
         key("menu.choose", "enter", "select", "choose", "Take the one under the cursor", OPEN, show=True),
         key("menu.down", "down", "cursor_down", "down", "Next", MOVE),
@@ -39,7 +39,7 @@ class Menu(ModalScreen[str | None]):
     ``preview`` is told the id of each option that the cursor comes to.
     """
 
-    LIST: ClassVar[type[OptionList]] = _Options
+    LIST: ClassVar[type[OptionList]] = Options
 
     BINDINGS = [key("menu.close", "escape,q", "dismiss", "close", "Close and change nothing", OPEN, show=True)]
 
@@ -76,7 +76,7 @@ class Menu(ModalScreen[str | None]):
 class LetterMenu(Menu):
     """A menu whose ids are letters, each of which chooses at once."""
 
-    LIST = _Lettered
+    LIST = Lettered
 
     def __init__(self, heading: str, options: Sequence[tuple[str, str]]) -> None:
         super().__init__(heading, [(letter, f"{letter}  {label}") for letter, label in options], options[0][0])
