@@ -32,6 +32,12 @@ def test_scan_prints_what_it_lets_through_and_accounts_for_all(cli: Cli, logs: P
     assert cli("scan", logs, "--exit-code", "--filter", "calls>99", *ONLY_REFERENCE).status == 0
 
 
+def test_a_view_stands_for_its_filter(cli: Cli, logs: Path) -> None:
+    asked = ("scan", logs, "--format", "jsonl", *ONLY_REFERENCE, "--filter")
+    assert cli(*asked, "@serious or calls>10").objects == cli(*asked, "severity>=high or calls>10").objects != []
+    one_line(cli(*asked, "@serius"), 2, "no view @serius of alerts; did you mean serious?")
+
+
 def test_relative_times_are_read_at_the_newest_record_and_that_is_said(cli: Cli, logs: Path) -> None:
     ran = cli("scan", logs, "--format", "jsonl", "--filter", "last 2m", *ONLY_REFERENCE)
     assert len(ran.objects) == 1

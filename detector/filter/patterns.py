@@ -76,7 +76,7 @@ class Within:
         return address is not None and address in self.network
 
 
-@lru_cache(1 << 14)
+@lru_cache(1 << 16)
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     canonical = ip_from_text(text)
     return None if canonical is None else ipaddress.ip_address(canonical)
