@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from detector.sources import directory
 from detector.sources.directory import Directory
+from detector.store import Store
+from tests.detector.trail import sweep, watch, write
 
 
 @pytest.fixture
@@ -120,3 +123,14 @@ def test_patterns(tmp_path: Path) -> None:
     (tmp_path / "a/b/4.json").write_text("{}")
     assert sorted(os.path.basename(found.path) for found in source.sweep()) == ["1.json", "2.json", "4.json"]
     assert source.covers(str(tmp_path / "a/b/4.json")) and not source.covers(str(tmp_path / "a/b/3.txt"))
+
+
+def test_a_folder_that_is_renamed_is_not_read_again(large: Directory) -> None:
+    root = large.roots[0]
+    write(root, "a/sweep.json", sweep())
+    with closing(Store.open(None)) as store:
+        watch(store, root, lambda: os.rename(root / "a", root / "z"))
+        sums = store.accounting()
+        assert (sums.records_seen, sums.records_duplicate) == (10, 0)
+        assert {os.path.relpath(row.path, root) for row in store.files()} == {
+            "b/c/3.json", "z/1.json", "z/2.json", "z/sweep.json"}
