@@ -22,12 +22,13 @@ from benchmarks.rules import rules
 from benchmarks.scale import FULL, QUICK, Scale
 from benchmarks.stages import stages
 from benchmarks.startup import startup
+from benchmarks.state import state
 from benchmarks.throughput import large, lines, small
 from benchmarks.tree import tree
 
 BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
     it.__name__: it for it in (
-        startup, large, small, lines, rules, investigation, stages, memory, pivots, latency, tree, app, lists)}
+        startup, large, small, lines, rules, investigation, stages, memory, state, pivots, latency, tree, app, lists)}
 
 
 def main(arguments: list[str]) -> int:
