@@ -7,9 +7,10 @@ only here SORT and LIMIT count, and a window of time is a column like any other.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -28,6 +29,7 @@ from detector.rules.running import Inputs
 from detector.rules.scope import Reading
 from detector.sources.source import open_file
 
+_T = TypeVar("_T")
 Rows = Iterator[dict[str, Value]]
 
 
@@ -92,27 +94,37 @@ class Reader:
 
     def newest(self) -> int | None:
         """The newest event time, in seconds since the epoch."""
-        times = (time for records in self._parsed() for head in records.heads
+        times = (time for _, records in self._parsed() for head in records.heads
                  if not skip_reason(head) and (time := parse_time(head.event_time)) is not None)
         return max(times, default=None)
 
-    def events(self, query: Query) -> Iterator[tuple[Record, int, bytes]]:
-        """Records that may get through the query's filter, with their time and identity."""
+    def asked(self, query: Query, ask: Callable[[Record, int], Sequence[_T]]) -> Iterator[tuple[int, Sequence[_T]]]:
+        """What ``ask`` gives for a record and its time, with that time: for the events that get through the filter."""
         gate = query.gate
-        for records in self._parsed():
+        seen: set[bytes] = set()
+        for path, records in self._parsed():
             for index, head in enumerate(records.heads):
                 time = parse_time(head.event_time)
                 if time is None or skip_reason(head) or not (gate.lets_pair(head) and gate.lets(head)):
                     continue
-                record = records.record(index)
-                name = identity(record.recipient_account_id or "", event_id(record, records.canonical(index)))
-                yield record, time, name
+                try:
+                    record = records.record(index)
+                    if not (given := ask(record, time)):
+                        continue
+                    name = identity(record.recipient_account_id or "", event_id(record, records.canonical(index)))
+                except RecursionError:
+                    self.problems[path] = f"{path}: a record in it is nested too deep to be looked at"
+                    continue
+                if name not in seen:
+                    seen.add(name)
+                    yield time, given
 
-    def _parsed(self) -> Iterator[Records]:
+    def _parsed(self) -> Iterator[tuple[str, Records]]:
         for path in self._paths:
             try:
                 with open_file(path) as file:
-                    yield from map(parse, chunks(file))
+                    for chunk in chunks(file):
+                        yield path, parse(chunk)
             except OSError as error:
                 self.problems[path] = f"{path}: {error.strerror}"
             except Unreadable as error:
@@ -128,22 +140,13 @@ def rows(query: Query, reader: Reader) -> Rows:
 
 
 def _filtered(query: Query, reader: Reader) -> Iterator[Emitted]:
-    seen: set[bytes] = set()
-    for record, time, name in reader.events(query):
-        emitted = list(query.emitted(record, time))
-        if emitted and name not in seen:
-            seen.add(name)
-            yield from emitted
+    for _, emitted in reader.asked(query, lambda record, time: list(query.emitted(record, time))):
+        yield from emitted
 
 
 def _grouped(query: Query, reader: Reader) -> Iterator[Emitted]:
-    seen: set[bytes] = set()
     groups: dict[tuple[int, tuple[Value, ...]], list[Inputs]] = defaultdict(list)
-    for record, time, name in reader.events(query):
-        added = query.rows(record, time)
-        if not added or name in seen:
-            continue
-        seen.add(name)
+    for time, added in reader.asked(query, query.rows):
         start = time // query.window * query.window if query.window else 0
         for key, inputs in added:
             groups[start, key].append(inputs)

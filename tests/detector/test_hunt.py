@@ -194,3 +194,14 @@ def test_what_is_wrong_is_pointed_at_before_anything_is_read(tmp_path, logs, cap
 def test_a_hunt_without_a_source_says_what_is_missing(tmp_path, capsys):
     status, _, err = run(capsys, written(tmp_path, HUNT))
     assert status == 1 and "no source" in err
+
+
+def test_a_record_nested_too_deep_is_named_and_costs_itself_only(logs):
+    folder = logs(call(1), call(2))
+    deep = orjson.dumps(call(3, requestParameters="deep")).replace(b'"deep"', b'{"a":' * 900 + b"1" + b"}" * 900)
+    (folder / "deep.json").write_bytes(b'{"Records":[%s]}' % deep)
+    reader = Reader(map(str, sorted(folder.iterdir())))
+    query = compiled(f"{FROM} | keep event.id, aws.cloudtrail.request_parameters", fields(), None)
+    assert [row["event.id"] for row in rows(query, reader)] == ["e-1", "e-2"]
+    (problem,) = reader.problems.values()
+    assert "deep.json: a record in it is nested too deep" in problem
