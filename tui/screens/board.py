@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from textual import on, work
+from textual import on
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -15,11 +14,11 @@ from textual.widgets import Static
 from detector.alert import Alert
 from detector.baseline import Footing
 from detector.regions import Region, board
-from detector.store import StateError, Store
+from detector.store import Store
 from tui import format, safe
 from tui.keymap import OPEN, key
-from tui.screens.base import HuntScreen
 from tui.screens.crumbs import crumbs
+from tui.screens.gathered import GatheredScreen
 from tui.widgets.line import Cell
 from tui.widgets.region_board import RegionBoard
 
@@ -60,7 +59,7 @@ def of_alerts(store: Store, alerts: Sequence[Alert]) -> Told:
     return Told("alert", len(alerts), counts, store.footprint(()), None, True)
 
 
-class BoardScreen(HuntScreen):
+class BoardScreen(GatheredScreen[Told]):
     """``ask`` gives what is told now, in a thread; ``choose`` hears of the region that is opened."""
 
     BINDINGS = [key("board.close", "b", "leave", "close", "Back to where the board was opened", OPEN, show=True)]
@@ -82,22 +81,17 @@ class BoardScreen(HuntScreen):
         yield RegionBoard()
         yield Static("", id="region")
 
-    def show(self) -> None:
-        self._tell()
+    def gathering(self) -> Callable[[], Told]:
+        return self._ask
 
-    @work(exclusive=True)
-    async def _tell(self) -> None:
-        try:
-            self._told = told = await asyncio.to_thread(self._ask)
-        except StateError as error:
-            self.hunt.say(str(error), severity="error")
-            return
+    def gathered(self, found: Told) -> None:
+        self._told = found
         shown = self.query_one(RegionBoard)
-        groups = board(told.counts)
-        shown.load(groups, told.counts, {name: told.word(name) for name in {*told.counts, *told.footing}})
+        groups = board(found.counts)
+        shown.load(groups, found.counts, {name: found.word(name) for name in {*found.counts, *found.footing}})
         self.query_one("#legend", Static).update(Content.assemble(
-            f"{format.plural(len(told.counts), 'region')}, {format.plural(told.total, told.noun)}",
-            (" · + opt-in · " + ("rare: nothing changed there before" if told.known else
+            f"{format.plural(len(found.counts), 'region')}, {format.plural(found.total, found.noun)}",
+            (" · + opt-in · " + ("rare: nothing changed there before" if found.known else
                                  "too little history to call one rare"), "$foreground-muted")))
         self._describe()
 

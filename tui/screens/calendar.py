@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
-from textual import on, work
+from textual import on
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -13,13 +12,13 @@ from detector.alert import Alert
 from detector.sweeps import Rhythm, Sweep, names_of, rhythm, sweeps
 from tui import format, safe
 from tui.keymap import OPEN, key
-from tui.screens.base import HuntScreen
 from tui.screens.crumbs import crumbs
+from tui.screens.gathered import GatheredScreen
 from tui.widgets.calendar import Calendar
 from tui.widgets.line import Cell
 
 
-class CalendarScreen(HuntScreen):
+class CalendarScreen(GatheredScreen[Sequence[Sweep]]):
     """The sweeps of who is behind ``alert``, among the ``alerts`` that there are now."""
 
     BINDINGS = [key("calendar.close", "D", "leave", "close", "Back to where the calendar was opened", OPEN, show=True)]
@@ -30,7 +29,6 @@ class CalendarScreen(HuntScreen):
         super().__init__()
         self._alert = alert
         self._alerts = alerts
-        self._ordering = self._again = False
 
     def place(self) -> Cell:
         return crumbs(("Alerts", format.principal(self._alert), "calendar"), self.size.width)
@@ -40,25 +38,14 @@ class CalendarScreen(HuntScreen):
         yield Calendar()
         yield Static("", id="sweeps")
 
-    def show(self) -> None:
-        if self._ordering:
-            self._again = True
-        else:
-            self._ordering = True
-            self._order()
-
-    @work(group="order")
-    async def _order(self) -> None:
-        """Find the principal's sweeps off the event loop: there may be many alerts."""
+    def gathering(self) -> Callable[[], Sequence[Sweep]]:
         alerts = list(self._alerts())
-        found = await asyncio.to_thread(_sweeps_like, self._alert, alerts)
-        self._ordering = False
+        return lambda: _sweeps_like(self._alert, alerts)
+
+    def gathered(self, found: Sequence[Sweep]) -> None:
         self.query_one(Calendar).load(found)
         self.query_one("#rhythm", Static).update(safe.text(_told(rhythm(found), found)))
         self._describe()
-        if self._again:
-            self._again = False
-            self.show()
 
     @on(Calendar.Moved)
     def _describe(self) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from textual import on, work
+from textual import on
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -16,7 +15,7 @@ from detector.alert import SEVERITIES, Alert
 from tui import format, safe
 from tui.keymap import OPEN, key
 from tui.screens.alert_columns import COLUMNS
-from tui.screens.base import HuntScreen
+from tui.screens.gathered import GatheredScreen
 from tui.widgets.histogram import Histogram
 from tui.widgets.row_list import RowList
 
@@ -42,7 +41,7 @@ class Ordered:
         return self.alerts[bisect_left(self.times, start):bisect_left(self.times, end)][::-1]
 
 
-class TimelineScreen(HuntScreen):
+class TimelineScreen(GatheredScreen[Ordered]):
     """``alerts`` gives those that there are now, in a thread; ``choose`` hears of the ``[start, end)`` to narrow to."""
 
     BINDINGS = [key("timeline.close", "i", "leave", "list", "Back to the list of alerts", OPEN, show=True)]
@@ -54,7 +53,6 @@ class TimelineScreen(HuntScreen):
         self._alerts = alerts
         self._choose = choose
         self._ordered = Ordered.of(())
-        self._ordering = self._again = False
 
     def place(self) -> str:
         return "Alerts › over time"
@@ -66,25 +64,15 @@ class TimelineScreen(HuntScreen):
         rows.can_focus = False
         yield rows
 
-    def show(self) -> None:
-        if self._ordering:
-            self._again = True
-        else:
-            self._ordering = True
-            self._order()
+    def gathering(self) -> Callable[[], Ordered]:
+        return lambda: Ordered.of(self._alerts())
 
-    @work(group="order")
-    async def _order(self) -> None:
-        """Put them in order off the event loop: there may be many."""
-        self._ordered = await asyncio.to_thread(lambda: Ordered.of(self._alerts()))
-        self._ordering = False
+    def gathered(self, found: Ordered) -> None:
+        self._ordered = found
         histogram = self.query_one(Histogram)
         histogram.load(self._ordered.severities)
         histogram.styles.height = histogram.HEADER + max(1, len(self._ordered.severities))
         self._show_brushed(*(histogram.brushed or histogram.span))
-        if self._again:
-            self._again = False
-            self.show()
 
     @on(Histogram.Moved)
     def _moved(self, event: Histogram.Moved) -> None:
