@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -161,7 +162,7 @@ class Triage(Alerts, Journal):
     def _note_newly_hidden(self) -> None:
         """A suppression that hides again may hide alerts that came while it did not."""
         with self._writing() as db:
-            self._note_hidden(db, self.alerts())
+            self._note_hidden(db, chain.from_iterable(self.alert_batches()))
 
 
 def _words(said: str) -> Words | None:

@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from textual import events, work
@@ -25,6 +26,8 @@ from tui.widgets.row_view import RowView
 
 R = TypeVar("R")
 
+_KNOWN_TEXTS = 10_000
+"""Texts of cells whose answer a search remembers: most rows have a region or a user agent that others have too."""
 _TELL_AFTER = 0.2
 """Seconds from which a search says how far it is."""
 
@@ -218,10 +221,16 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         if pattern is None:
             return None
         columns = [column for column, _ in self._shown_columns()]
+
+        @lru_cache(_KNOWN_TEXTS)
+        def holds(text: str) -> bool:
+            return bool(hits(pattern, plain(text)))
+
         try:
             for count in job.each(range(len(rows))):
                 index = (start + step * count) % len(rows)
-                if any(hits(pattern, plain(column.cell(rows[index]))) for column in columns):
+                cells = (column.cell(rows[index]) for column in columns)
+                if any(holds(cell if isinstance(cell, str) else cell.plain) for cell in cells):
                     return keys[index]
         except GivenUp:
             pass
