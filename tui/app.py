@@ -100,7 +100,7 @@ class HuntApp(FrameApp[None]):
         super().__init__()
         self.where = where
         self.now = clock
-        self._keys = keys
+        self.keys = keys
         times.use("UTC", clock)
         self.clipboard_route = clipboard.find(os.environ)
         self.piped_to = ""
@@ -118,7 +118,7 @@ class HuntApp(FrameApp[None]):
     # --- opening
 
     def on_load(self) -> None:
-        self.set_keymap(dict(self._keys))
+        self.set_keymap(dict(self.keys))
 
     def on_ready(self) -> None:
         """After the first paint."""

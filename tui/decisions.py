@@ -14,6 +14,7 @@ from detector.huntlog import Note, Suppression, Words
 from detector.short import short_arn
 from detector.store import Decision, Turned
 from tui import format
+from tui.keymap import shown
 
 if TYPE_CHECKING:
     from tui.app import HuntApp
@@ -44,6 +45,11 @@ class Decisions:
         self._hunt = hunt
         self.last: dict[str, Last] = {}
         """What was done last, by the kind of row that it was done to."""
+
+    @property
+    def way_back(self) -> str:
+        """What is said after a decision."""
+        return f"{shown('undo', self._hunt.keys)} takes it back"
 
     async def set_status(self, alerts: Sequence[Alert], status: Status) -> None:
         ids = [alert.alert_id for alert in alerts]
@@ -85,12 +91,13 @@ class Decisions:
     async def undo(self) -> str:
         """Take the latest decision back; the line that says so."""
         turned = await self._turn(self._hunt.store.undo)
-        return self._line(turned, "Undone", "Z does it again") if turned else "Nothing to undo"
+        back = f"{shown('redo', self._hunt.keys)} does it again"
+        return self._line(turned, "Undone", back) if turned else "Nothing to undo"
 
     async def redo(self) -> str:
         """Make the decision again that was taken back last; the line that says so."""
         turned = await self._turn(self._hunt.store.redo)
-        return self._line(turned, "Done again", "z takes it back") if turned else "Nothing to do again"
+        return self._line(turned, "Done again", self.way_back) if turned else "Nothing to do again"
 
     async def _turn(self, turn: Callable[[], Turned | None]) -> Turned | None:
         turned = await asyncio.to_thread(turn)

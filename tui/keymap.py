@@ -5,7 +5,7 @@ One letter is one idea on every screen. Every binding has an id (to remap it by)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -32,12 +32,17 @@ GROUPS = (TRIAGE, MARK, OPEN, MOVE, FIND, LIVE, OUT, FORM, APP)
 """In the order of the help page."""
 
 
+_USUAL: dict[str, str] = {}
+"""The keys of every binding made so far, by its id."""
+
+
 def key(
     id: str, keys: str, action: str, label: str, tooltip: str, group: Binding.Group, *, show: bool = False,
     everywhere: bool = False,
 ) -> Binding:
     """A binding as trailhound writes them. ``show`` puts it on the last line of the screen; ``everywhere`` lets it work
     over forms too, so it must be no letter."""
+    _USUAL[id] = keys
     return Binding(keys, action, label, show=show, tooltip=tooltip, id=id, group=group, priority=everywhere)
 
 
@@ -60,6 +65,11 @@ class Entry:
     @property
     def shown_keys(self) -> str:
         return " ".join(display(name) for name in self.keys)
+
+
+def shown(id: str, keys: Mapping[str, str]) -> str:
+    """The key of a binding, as a message names it: its first one in ``keys`` (by id), or else its usual one."""
+    return display(keys.get(id, _USUAL[id]).split(",")[0])
 
 
 def display(name: str) -> str:

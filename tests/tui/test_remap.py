@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from tests.commandline import Cli, one_line
 from tests.detector.trail import ANA, write
 from tests.hostile.payloads import screen_text
-from tests.tui.stage import Hunt, press
+from tests.tui.stage import Hunt, press, said
 from tui.app import HuntApp
 from tui.cli import Misuse
 from tui.remap import checked
@@ -81,6 +81,7 @@ def test_the_app_goes_by_them(tmp_path: Path) -> None:
         await press(pilot, "m", "m", "x")
         assert app.screen.query_one(RowList).cursor_index == 2
         assert hunt.alert(ANA).status == "acknowledged"
+        assert said(app) == "Acknowledged user/ana; U takes it back"
         await press(pilot, "j", "U")
         assert app.screen.query_one(RowList).cursor_index == 2
         assert hunt.alert(ANA).status == "open"

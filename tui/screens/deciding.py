@@ -79,7 +79,7 @@ class DecidingScreen(HuntScreen, Generic[R]):
             self.hunt.say(str(error), severity="error")
             return
         if said is not None:
-            self.hunt.say(f"{said}; z takes it back")
+            self.hunt.say(f"{said}; {self.hunt.decisions.way_back}")
             self.done(act, rows)
 
     def done(self, act: Act[R], rows: Sequence[R]) -> None:

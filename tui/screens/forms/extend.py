@@ -33,4 +33,4 @@ class ExtendForm(Form):
         expires = expiry(typed, self.hunt.now())
         await self.hunt.decisions.extend(self._suppressions, expires)
         self.span = typed
-        return f"Hides until {format.full_time(expires)}; z takes it back"
+        return f"Hides until {format.full_time(expires)}; {self.hunt.decisions.way_back}"

@@ -95,7 +95,7 @@ class NoteForm(_NoteFields):
         words = self.words()
         await self.hunt.decisions.add_notes(self._alerts, words)
         self.written = words
-        return f"Noted on {format.plural(len(self._alerts), 'alert')}: {words.verdict}; z takes it back"
+        return f"Noted on {format.plural(len(self._alerts), 'alert')}: {words.verdict}; {self.hunt.decisions.way_back}"
 
 
 class EditNoteForm(_NoteFields):
@@ -111,4 +111,4 @@ class EditNoteForm(_NoteFields):
         words = self.words()
         if words != self._note.words:
             await self.hunt.decisions.edit_note(self._note.note_id, words)
-        return "Note changed; what it said before is kept, and z brings it back"
+        return f"Note changed; what it said before is kept; {self.hunt.decisions.way_back}"
