@@ -84,7 +84,7 @@ def test_what_cannot_be_opened_ends_the_app_with_its_own_error(monkeypatch: pyte
         raise StateError("hunt.db: malformed: move it away")
 
     with pytest.raises(StateError, match=r"^hunt\.db: malformed: move it away$"):
-        the_app.run(opening, "AWSLogs/")
+        the_app.run(opening, "AWSLogs/", {})
 
 
 def test_rule_files_in_error_are_told(tmp_path: Path) -> None:
