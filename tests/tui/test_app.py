@@ -129,7 +129,8 @@ def test_areas_are_where_they_were_left(hunt: Hunt) -> None:
 def test_any_size_is_survived(size: tuple[int, int], hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         for keys in (["enter", "tab", "tab", "tab", "tab", "i", "escape"], ["c", "escape"], ["x", "escape"], ["3"],
-                     ["4"], ["5"], ["6"], ["question_mark", "escape"]):
+                     ["4"], ["5"], ["6"], ["1", "i", "space", "h", "escape", "escape"], ["b", "j", "escape"],
+                     ["D", "h", "escape"], ["question_mark", "escape"]):
             await press(pilot, *keys)
             assert screen_text(app)
 
