@@ -114,7 +114,15 @@ def flagging_events(rules: Iterable[Rule]) -> Dispatch:
 def flags_of(event: Event, record: Record, flagging: Dispatch) -> tuple[str, ...]:
     """The flags that speak of an event, sorted."""
     return tuple(sorted({rule.flag for rule in flagging[event.provider, event.action]
-                         if rule.flag and rule.query.lets(record, event.time)}))
+                         if rule.flag and _lets(rule, record, event.time)}))
+
+
+def _lets(rule: Rule, record: Record, time: int) -> bool:
+    """Whether a rule's filter lets a record through; not where what it asks for is nested too deep to be looked at."""
+    try:
+        return rule.query.lets(record, time)
+    except RecursionError:
+        return False
 
 
 def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> dict[str, Watched]:

@@ -88,7 +88,10 @@ def _answer(asked: Investigation, alert: Alert, fields: Fields, record: Record |
     def value_of(name: str) -> list[str]:
         found = [shown(value) for value in _of_alert(alert, name)]
         if not found and record is not None and name in fields:
-            held = fields[name].read(record)
+            try:
+                held = fields[name].read(record)
+            except RecursionError:
+                raise _Unanswerable(f"{name} is nested too deep to be looked at") from None
             found = [shown(value) for value in (held if isinstance(held, list) else [held]) if value is not None]
         if not found:
             raise _Unanswerable(f"the alert has no {name}")

@@ -141,8 +141,8 @@ def _of_record(watches: Sequence[Watch[S]], records: Records, time: int, positio
     try:
         record = records.record(position.index)
         event = Event.of(record, records.canonical(position.index), time, position)
+        due = [watch for watch in watches if watch.selector.includes(event, record)]
     except RecursionError:
         return  # counted as rejected where it was read
-    for watch in watches:
-        if watch.selector.includes(event, record):
-            yield Match(watch, event, record, records.raw(position.index))
+    for watch in due:
+        yield Match(watch, event, record, records.raw(position.index))

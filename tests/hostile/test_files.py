@@ -17,10 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detector.ecs import fields
 from detector.formats import Unreadable, chunks, containers
 from detector.partial import digest
 from detector.rules import load
 from detector.rules.dispatch import Dispatch
+from detector.search import Watch, search
+from detector.selectors import Condition, Matching
 from tests.detector.trail import REFERENCE, call, document, lines, rules, scan, sweep, write
 from tests.hostile.payloads import PAYLOADS
 from tui.cli import main
@@ -152,6 +155,23 @@ def test_a_date_outside_the_calendar_is_none(date: str, tmp_path: Path) -> None:
         record["userIdentity"]["sessionContext"] = {"attributes": {"creationDate": text}}
         write(tmp_path / "logs", f"{number}.json", [{**record, "eventID": str(number)}])
     assert [alert.event_ids for alert in scan(tmp_path / "logs", by=by).alerts] == [["1"]]
+
+
+def test_what_is_nested_too_deep_costs_itself_only_wherever_it_is_looked_at(tmp_path: Path) -> None:
+    """By a rule, as a signal of an alert, in a pivot: the call itself still counts where nothing asks what is in it."""
+    near = [call(100, event_id=f"{depth}", eventSource="s3.amazonaws.com", eventName="GetObject",
+                 additionalEventData=str(depth)) for depth in (990, 3000)]
+    made = [json.dumps(record) for record in [*sweep(10), *near]]
+    for depth in (990, 3000):
+        made = [text.replace(f'"additionalEventData": "{depth}"', '"additionalEventData": '
+                             + '{"a":' * depth + "1" + "}" * depth) for text in made]
+    write(tmp_path, "a.json", ('{"Records":[' + ",".join(made) + "]}").encode())
+    run = scan(tmp_path, by=load())
+    assert [alert.event_count for alert in run.alerts if alert.rule.id == REFERENCE] == [10]
+    assert (run.accounting.records_seen, run.accounting.files_read) == (12, 1)
+    anything = Matching(((Condition(fields()["aws.cloudtrail.additional_eventdata"], None),),))
+    watch = Watch("it", anything, 0, 1 << 40)
+    assert list(search(str(tmp_path / "a.json"), {0: [watch]}, lambda _: True)) == []
 
 
 # anything at all

@@ -118,7 +118,10 @@ def further(event: Event, raw: bytes) -> list[tuple[str, Selector]]:
     except (ValueError, RecursionError):
         return found  # it came in another form than CloudTrail's own
     for name, field in fields().items():
-        value = None if name.startswith(_SAME) or name.endswith(".text") else field.read(record)
+        try:
+            value = None if name.startswith(_SAME) or name.endswith(".text") else field.read(record)
+        except RecursionError:
+            continue  # nested too deep to be asked for
         held = value if isinstance(value, list) else [] if value is None else [value]
         found += [(f"{name} {shown(each)}", field_is(field, shown(each))) for each in held]
     order = {name: place for place, name in enumerate(_FIRST)}
