@@ -159,7 +159,7 @@ def _credentials(bucket: str) -> Any:
 
 _MEANINGS = (
     (("InvalidObjectState",), "quarantined", "archived", "archived: restore the object, then retry"),
-    (("ExpiredToken", "TokenRefreshRequired", "InvalidToken", "RequestExpired"), "waiting", "credentials",
+    (("ExpiredToken", "TokenRefreshRequired", "InvalidToken", "RequestExpired", "SSOToken"), "waiting", "credentials",
      "the credentials have expired: renew them (aws sso login); it is tried again"),
     (("InvalidAccessKeyId", "SignatureDoesNotMatch", "missing credentials", "CredentialsError", "NoCredentials"),
      "waiting", "credentials", "the credentials are not accepted: check AWS_PROFILE or the access key"),
