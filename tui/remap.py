@@ -116,4 +116,4 @@ def doubles(chain: Sequence[type[DOMNode]], keymap: Keymap) -> Iterator[tuple[st
 
 
 def _misuse(reason: str) -> Misuse:
-    return Misuse(f"{config.path()}: [keys]: {reason}")
+    return Misuse(f"{config.path()}: keys: {reason}")

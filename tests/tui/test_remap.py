@@ -62,7 +62,7 @@ def test_it_is_said_at_the_start(
 ) -> None:
     monkeypatch.setattr("tui.commands.app._need_terminal", lambda: None)
     configure(tmp_path, monkeypatch, '[keys]\n"pivt" = "P"\n')
-    one_line(cli(*command), 2, "config.toml: [keys]: nothing is called 'pivt', did you mean 'pivot'?")
+    one_line(cli(*command), 2, "config.toml: keys: nothing is called 'pivt', did you mean 'pivot'?")
     assert cli("status").status == 0, "other commands do without keys"
 
 
