@@ -20,7 +20,10 @@ async def lateness() -> AsyncIterator[list[float]]:
     late: list[float] = []
     watching = asyncio.create_task(_watch(late))
     try:
+        await asyncio.sleep(0)  # it is on the watch before anything is done
         yield late
+        while not late:
+            await asyncio.sleep(TICK)
     finally:
         watching.cancel()
 
