@@ -45,9 +45,9 @@ def test_what_makes_no_sense_is_said(id: str, keys: str | Sequence[str], said: s
 
 
 def test_keys_may_change_places_and_be_several() -> None:
-    assert checked({"alert.acknowledge": "x", "alert.suppress": "a", "list.down": ["j", " ", "#"], "list.mark": "v"}
+    assert checked({"alert.acknowledge": "x", "alert.suppress": "a", "list.down": ["j", " ", "#"], "list.mark": "f6"}
                    ) == {"alert.acknowledge": "x", "alert.suppress": "a", "list.down": "j,space,number_sign",
-                         "list.mark": "v"}
+                         "list.mark": "f6"}
     assert checked({}) == {}
 
 
