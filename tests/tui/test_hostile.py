@@ -82,8 +82,8 @@ def test_every_screen_stands_it(group: list[str], tmp_path: Path, monkeypatch: p
             app.picture.put_note(words)
             app.picture.put_suppression(hides)
         app.changed.publish(None)
-        await go("slash", "a", "enter", "n", "escape", "f", "x", "escape", "s", "escape", "question_mark",
-                 "question_mark", "colon", "a", "escape", "escape", "H", "6", "5", "4")
+        await go("slash", "a", "enter", "n", "escape", "f", "x", "escape", "s", "escape", "y", "escape",
+                 "question_mark", "question_mark", "colon", "a", "escape", "escape", "H", "6", "5", "4")
         for _ in group:
             await go("x", "escape", "u", "n", "j")
         await go("3")
