@@ -41,6 +41,9 @@ _TURNS = 5_000
 _ATTACK = "user/ci-deploy"
 """The principal of the sample logs' worst sweep, as the list writes it."""
 
+_THEN = "Then: "
+"""What the sentence on an alert says once what its principal did has been read."""
+
 
 def main() -> None:
     os.environ.update(TZ="UTC", LOGNAME="ana", COLORTERM="truecolor", TERM="xterm-256color")
@@ -83,9 +86,11 @@ async def _go_through(app: HuntApp, pilot: Pilot[None]) -> None:
     await _until(pilot, lambda: any(_ATTACK in rows.line(row) for row in rows.rows))
     attack = next(key for key, row in zip(rows.keys, rows.rows, strict=True) if _ATTACK in rows.line(row))
     rows.move_to(attack)
+    await _until(pilot, lambda: _THEN in screenshot.text(app))
     await _keep(app, pilot, "alerts")
 
     await _press(pilot, "f", *_typed("risk>=47 "))
+    await _until(pilot, lambda: _THEN in screenshot.text(app))
     await _keep(app, pilot, "filter")
     await _press(pilot, "escape", "escape", "i")
     await _keep(app, pilot, "timeline")
@@ -96,6 +101,7 @@ async def _go_through(app: HuntApp, pilot: Pilot[None]) -> None:
     screen = app.screen
     assert isinstance(screen, AlertScreen)
     await _until(pilot, lambda: bool(screen.query_one("#calls", RowList).rows))
+    await _until(pilot, lambda: _THEN in screenshot.text(app))
     await _keep(app, pilot, "alert")
     await _press(pilot, "b")
     await _keep(app, pilot, "board")
@@ -118,6 +124,7 @@ async def _go_through(app: HuntApp, pilot: Pilot[None]) -> None:
 
     await _press(pilot, "1", "1", "x")
     await _press(pilot, *["tab"] * 4, *_typed("CHG-77"))
+    await _until(pilot, lambda: "break through" in screenshot.text(app) and _THEN in screenshot.text(app))
     await _keep(app, pilot, "suppress")
     await _press(pilot, "escape", "y")
     for key, name in (("5", "sources"), ("6", "rules")):
