@@ -14,7 +14,7 @@ from detector.alert import Alert
 from tests.detector.trail import ANA
 from tests.hostile.payloads import screen_text
 from tests.tui.build import alert
-from tests.tui.stage import BEN, CAT, Hunt, press, said
+from tests.tui.stage import BEN, CAT, Feed, Hunt, press, said, until
 from tui.app import HuntApp
 from tui.screens.alert import AlertScreen
 from tui.screens.alerts import AlertsScreen
@@ -90,6 +90,23 @@ def test_paused_the_list_is_still_and_what_came_is_counted(hunt: Hunt) -> None:
         assert "new" not in counts(app)
 
     hunt.play(journey)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_who_has_not_moved_while_all_was_read_begins_at_the_first_alert(hunt: Hunt, moved: bool) -> None:
+    hunt.feed = Feed(hunt.update(live=False))
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: bool(rows(app).keys))
+        if moved:
+            await press(pilot, "j")
+        at = rows(app).cursor_key
+        await hunt.arrive(app, pilot, hunt.update(alert("newer", at=NEWEST), live=False))
+        assert rows(app).cursor_key == at
+        await hunt.arrive(app, pilot, hunt.update(alert("newest", at=NEWEST + 1)))
+        assert rows(app).cursor_key == (at if moved else "newest")
+
+    hunt.play(journey, pipeline=hunt.feed)
 
 
 def test_following_stays_on_the_newest_until_the_analyst_moves(hunt: Hunt) -> None:

@@ -70,6 +70,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         self._order = ORDERS[0]
         self._reversed = False
         self._show_hidden = False
+        self._begun = False
         self.paused = False
         self._at: str | None = None
         self._folds = Folds()
@@ -137,7 +138,15 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         self._show_spark(result.times)
         if self.hunt.picture.loaded and bool(result.total) == bool(self.hunt.picture.alerts):
             self.rows_are_here()
+        if self.hunt.picture.live and not self._begun:
+            self._begin()
         self._show_highlighted()
+
+    def _begin(self) -> None:
+        """All that was there has been read: who has not moved yet begins at the first alert, not where reading did."""
+        self._begun = True
+        if self.row_list.keys and not self.row_list.moved:
+            self.row_list.move_to(self.row_list.keys[0])
 
     def wish(self) -> object:
         return self.filter, self._order, self._reversed, self._show_hidden, self._folds

@@ -72,6 +72,8 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
                  ) -> None:
         super().__init__(columns, key=key, **given)
         self._marking = marking
+        self.moved = False
+        """Whether somebody has moved the cursor."""
         self._range: _Range | None = None
 
     follow: reactive[bool] = reactive(False, init=False)
@@ -300,6 +302,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         """The analyst moves the cursor."""
         if not self._keys:
             return
+        self.moved = True
         before, self._cursor = self._cursor, max(0, min(index, len(self._keys) - 1))
         if self._cursor:
             self.follow = False
