@@ -1,22 +1,18 @@
-"""Every main screen as text, in a small and a wide terminal. ``UPDATE_GOLDENS=1`` writes them anew: read the diff."""
+"""Every screen as text, in a small, a middling and a wide terminal."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
-from tests.hostile.payloads import screen_text
+from tests.tui.goldens import GOLDEN, SIZES, compare
 from tests.tui.stage import Hunt, press, until
 from tui.app import HuntApp
 from tui.screens.alert import AlertScreen
 from tui.widgets.row_list import RowList
-
-GOLDEN = Path(__file__).with_name("golden")
-SIZES = ((80, 24), (160, 48))
 
 NOTE = ["exclamation_mark", "'Key is stolen, ", "shift+tab", "'dana", "shift+tab", "'IR-142", "ctrl+s", "n"]
 SUPPRESSION = ["G", "x", "shift+tab", "'our inventory", "shift+tab", "'dana", "shift+tab", "'CHG-77"]
@@ -24,6 +20,7 @@ SUPPRESSION = ["G", "x", "shift+tab", "'our inventory", "shift+tab", "'dana", "s
 SCREENS: dict[str, Sequence[str]] = {
     "alerts": ["a", "j"],
     "alerts-empty": ["f", "'nothing-is-like-this", "enter"],
+    "alerts-filter": ["f", "'principal:ben s"],
     "alerts-find": ["slash", "'ben"],
     "alerts-hidden": [*SUPPRESSION, "ctrl+s", "d", "H"],
     "alerts-menu": ["s"],
@@ -34,25 +31,32 @@ SCREENS: dict[str, Sequence[str]] = {
     "board-alert": ["enter", "b", "k"],
     "alert-fields": ["enter", "J", "tab", "j", "enter"],
     "alert-raw": ["enter", "j", "r"],
-    "alert-guide": ["j", "enter", "shift+tab", "shift+tab"],
+    "alert-rule": ["enter", *["tab"] * 4],
     "alert-notes": [*NOTE, "enter", "shift+tab"],
     "note-form": ["exclamation_mark", "'Key is stolen"],
     "suppress-form": SUPPRESSION,
     "hunt-log": [*NOTE, "3"],
     "hunt-log-empty": ["3"],
+    "edit-note-form": [*NOTE, "3", "c"],
     "export-form": [*NOTE, "3", "w"],
     "suppressions": [*SUPPRESSION, "ctrl+s", "4"],
     "suppressions-empty": ["4"],
+    "extend-form": [*SUPPRESSION, "ctrl+s", "4", "x"],
+    "confirm": ["c", "'Key is stolen", "escape"],
     "note-preview": ["c", "'# Key is *out*", "ctrl+r"],
     "copy-menu": ["y"],
     "pipe-form": ["vertical_line"],
+    "pipe-output": ["vertical_line", "'seq 1 3", "ctrl+s"],
+    "views-menu": ["v"],
+    "view-form": ["f", "'sev", "tab", "'high", "enter", "v", "w"],
+    "theme-menu": ["T"],
+    "palette": ["colon", "'sort"],
     "help": ["question_mark"],
 }
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("name", SCREENS)
-def test_screen(name: str, size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_screen(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ana.lyst")
     monkeypatch.chdir("/")
 
@@ -60,14 +64,15 @@ def test_screen(name: str, size: tuple[int, int], tmp_path: Path, monkeypatch: p
         await press(pilot, *SCREENS[name])
         if isinstance(app.screen, AlertScreen):
             await until(pilot, lambda: bool(app.screen.query_one("#calls", RowList).rows))
-        await until(pilot, lambda: bool(screen_text(app).splitlines()[-1].strip()))  # the keys are drawn last
-        compare(f"{name}-{size[0]}x{size[1]}", screen_text(app))
+        await compare(app, pilot, name)
 
-    Hunt(tmp_path).play(journey, size=size, toasts=False)
+    Hunt(tmp_path).play(journey, toasts=False)
 
 
-def compare(name: str, shown: str) -> None:
-    path = GOLDEN / f"{name}.txt"
-    if os.environ.get("UPDATE_GOLDENS"):
-        path.write_text(shown + "\n", encoding="utf-8")
-    assert shown + "\n" == path.read_text(encoding="utf-8")
+def test_no_golden_lies_unused() -> None:
+    sizes = {f"{width}x{height}" for width, height in SIZES}
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    for path in GOLDEN.iterdir():
+        name, _, size = path.stem.rpartition("-")
+        assert size in sizes, path.name
+        assert f'"{name}"' in tests, path.name

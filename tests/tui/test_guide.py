@@ -8,8 +8,8 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.hostile.payloads import screen_text
+from tests.tui.goldens import compare
 from tests.tui.stage import FLAGS, RULES, Hunt, aftermath, press, records, until
-from tests.tui.test_goldens import SIZES, compare
 from tests.tui.test_pivot import actions, read
 from tui.app import HuntApp
 from tui.screens.alert import AlertScreen
@@ -120,11 +120,10 @@ def test_a_narrow_screen_says_what_the_risk_is_made_of(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_screen(size: tuple[int, int], hunt: Hunt) -> None:
+def test_screen(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await asked(app, pilot)
         await press(pilot, "j", "j", "j")
-        compare(f"guide-run-{size[0]}x{size[1]}", screen_text(app))
+        await compare(app, pilot, "guide-run")
 
-    hunt.play(journey, size=size, toasts=False)
+    hunt.play(journey, toasts=False)

@@ -15,8 +15,8 @@ from detector.lineage import Lineage, Names
 from detector.pivot import Batch, Pivot, Progress
 from tests.detector.trail import call
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
+from tests.tui.goldens import compare
 from tests.tui.stage import CAT, FLAGS, RULES, Hunt, aftermath, press, records, said, until
-from tests.tui.test_goldens import SIZES, compare
 from tui.app import HuntApp
 from tui.job import GivenUp, Job
 from tui.screens.alert import AlertScreen
@@ -223,14 +223,16 @@ def test_the_widest_and_the_narrowest_go_no_further() -> None:
     assert resized(wanted.within(30 * 86_400), 1) is None
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("name", ["pivot", "pivot-questions"])
-def test_screen(name: str, size: tuple[int, int], hunt: Hunt) -> None:
+GOLDENS = {"pivot": [], "pivot-questions": ["s", "g"], "record": ["enter"]}
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_screen(name: str, hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await pivoted(app, pilot)
-        app.screen.query_one("#beneath").display = False  # it names the test's own folder
-        await press(pilot, *(["s", "g"] if name == "pivot-questions" else []))
-        await pilot.pause()
-        compare(f"{name}-{size[0]}x{size[1]}", screen_text(app))
+        await press(pilot, *GOLDENS[name])
+        await until(pilot, lambda: name != "record" or '"eventVersion"' in screen_text(app))
+        app.screen.query("#beneath, #position").set(display=False)  # they name the test's own folder
+        await compare(app, pilot, name)
 
-    hunt.play(journey, size=size, toasts=False)
+    hunt.play(journey, toasts=False)

@@ -12,8 +12,8 @@ from textual.widgets import Static
 from detector.rules import RuleSet, load
 from detector.store import Store
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
+from tests.tui.goldens import compare
 from tests.tui.stage import FLAGS, RULES, Feed, Hunt, press, said, until
-from tests.tui.test_goldens import SIZES, compare
 from tui import safe
 from tui.app import HuntApp
 from tui.screens.reader import Reader
@@ -202,15 +202,14 @@ def test_rule_files_may_hold_anything(name: str, hunt: Hunt) -> None:
 GOLDENS = {"rules": "G", "rules-error": "g"}
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("name", GOLDENS)
-def test_screen(name: str, size: tuple[int, int], hunt: Hunt) -> None:
+def test_screen(name: str, hunt: Hunt) -> None:
     if name == "rules-error":
         break_sweep()
         hunt.rules = load([Path("rules")], builtin=False)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot, GOLDENS[name])
-        compare(f"{name}-{size[0]}x{size[1]}", screen_text(app))
+        await compare(app, pilot, name)
 
-    hunt.play(journey, size=size, toasts=False)
+    hunt.play(journey, toasts=False)

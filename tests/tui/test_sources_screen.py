@@ -20,8 +20,8 @@ from tests.detector.formats import forms
 from tests.detector.test_completeness import Trail
 from tests.detector.trail import write
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
+from tests.tui.goldens import compare
 from tests.tui.stage import Feed, Hunt, press, said, until
-from tests.tui.test_goldens import SIZES, compare
 from tui.app import HuntApp
 from tui.screens.source_rows import SourceRow, size
 from tui.screens.sources import SourcesScreen
@@ -234,11 +234,10 @@ def test_sizes(number: int, words: str) -> None:
 GOLDENS: dict[str, Sequence[str]] = {"sources": [], "sources-region": ["G"]}
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("name", GOLDENS)
-def test_screen(name: str, size: tuple[int, int], hunt: Hunt) -> None:
+def test_screen(name: str, hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot, *GOLDENS[name])
-        compare(f"{name}-{size[0]}x{size[1]}", screen_text(app))
+        await compare(app, pilot, name)
 
-    hunt.play(journey, size=size, toasts=False)
+    hunt.play(journey, toasts=False)

@@ -12,6 +12,7 @@ from detector.alert import Alert, Risk
 from tests.detector.trail import Raw, sweep
 from tests.hostile.payloads import screen_text
 from tests.tui.build import alert
+from tests.tui.goldens import compare
 from tests.tui.stage import BEN, CAT, Hunt, press, records
 from tui.app import HuntApp
 from tui.job import Job
@@ -55,6 +56,8 @@ def test_what_comes_in_a_rhythm_is_one_row(hunt: Hunt) -> None:
         shown = screen_text(app)
         assert "×4 user/scanner" in shown
         assert "every 30 minutes, 12 regions, 4 times; o unfolds." in shown
+        app.clear_notifications()
+        await compare(app, pilot, "alerts-folded")
 
     hunt.play(journey, size=(160, 48), folded=True)
 

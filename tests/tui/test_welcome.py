@@ -18,8 +18,8 @@ from textual.pilot import Pilot
 from detector.sources.likely import Likely, look
 from tests.detector.trail import sweep, write
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
+from tests.tui.goldens import compare
 from tests.tui.stage import Hunt, press, said, until
-from tests.tui.test_goldens import compare
 from tests.tui.test_hostile import hostile
 from tui import config, screenshot, welcome
 from tui.app import HuntApp
@@ -115,7 +115,7 @@ def test_there_is_always_the_demo_and_the_way_out(tmp_path: Path) -> None:
         await press(pilot, "q")
 
     async def look(app: WelcomeApp, pilot: Pilot[str]) -> None:
-        compare("welcome-80x24", screen_text(app))
+        await compare(app, pilot, "welcome")
 
     play(look, Path("/nowhere"))
     assert play(demo, tmp_path / "none", size=(40, 10)) == welcome.DEMO

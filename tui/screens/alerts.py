@@ -135,7 +135,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
             self._go_to(self._go_when_there)
             self._go_when_there = ""
         self._show_counts()
-        self._show_spark(result.times)
+        self._show_spark()
         if self.hunt.picture.loaded and bool(result.total) == bool(self.hunt.picture.alerts):
             self.rows_are_here()
         if self.hunt.picture.live and not self._begun:
@@ -172,7 +172,11 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
             Content(" · ").join(Content.styled(words, style) for words, style, said in parts if said)
         )
 
-    def _show_spark(self, times: Sequence[int]) -> None:
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_spark)
+
+    def _show_spark(self) -> None:
+        times = self._seen.times
         newest = max(times, default=0)
         label = f"24 h to {format.moment(newest)}" if self.size.width >= WIDE else "24 h"
         self.query_one(Spark).load(times, newest + 1 - _DAY, newest + 1, label if times else "")

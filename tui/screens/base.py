@@ -100,6 +100,9 @@ class HuntScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         self._changed()
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.tick)
+
     def _changed(self) -> None:
         """Draw, if in front: what lies under a form or another screen holds still, and is drawn when it comes back."""
         if self._in_front:
@@ -111,7 +114,7 @@ class HuntScreen(Screen[None]):
             self.show_status()
 
     def tick(self) -> None:
-        """Once a second: time has passed."""
+        """Once a second, as time has passed, and when there is more or less room to say it in."""
         if self._in_front:
             self.show_status()
             if times.mode == "relative":

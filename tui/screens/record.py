@@ -34,7 +34,8 @@ class RecordScreen(TakingScreen):
 
     def body(self) -> Iterable[Widget]:
         position = self._row.event.position
-        yield Static(safe.text(f"{position.source} #{position.index}", "$foreground-muted"), classes="line")
+        where = safe.text(f"{position.source} #{position.index}", "$foreground-muted")
+        yield Static(where, id="position", classes="line")
         yield JsonView()
 
     def takeouts(self) -> Sequence[Takeout]:
