@@ -128,7 +128,7 @@ def test_an_alert_of_a_file_is_triaged_and_goes_when_the_file_is_as_it_was(trail
     trail.files[7].write_bytes(content)
     scan(store, trail.root)
     assert alert.alert_id in before - {alert.alert_id for alert in store.alerts()}
-    assert [entry.kind for entry in store.history(alert.alert_id)] == ["status", "withdrawn"]
+    assert [entry.kind for entry in store.history(alert.alert_id)] == ["acknowledged", "withdrawn"]
 
 
 def test_live_a_missing_file_is_told_when_it_is_overdue_without_any_other_news(trail: Trail, store: Store) -> None:

@@ -13,6 +13,7 @@ from textual.widgets import Static
 from detector.alert import Alert
 from detector.integrity import RULES
 from detector.pipeline import Pipeline
+from detector.sources import objects
 from detector.sources.directory import Directory
 from detector.store import Feed as Bridge
 from detector.store import Store
@@ -41,8 +42,9 @@ class Reconsidering(Feed):
 
 @pytest.fixture(autouse=True)
 def restless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The state is asked as often as something changes."""
+    """The state is asked as often as something changes; no bucket has been read from, as far as the screen knows."""
     monkeypatch.setattr("tui.screens.state_list._REST", 0)
+    monkeypatch.setattr(objects, "usage", objects.Usage())
 
 
 @pytest.fixture
