@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from tests.commandline import Cli, Ran
 from tui.cli import main
 
-settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("local", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", settings.get_profile("local"), derandomize=True, database=None)
 settings.load_profile("repeatable" if os.environ.get("CI") else "local")
 

@@ -84,14 +84,10 @@ def test_every_screen_stands_it(group: list[str], tmp_path: Path, monkeypatch: p
         app.changed.publish(None)
         await go("slash", "a", "enter", "n", "escape", "f", "x", "escape", "s", "escape", "y", "escape",
                  "question_mark", "question_mark", "colon", "a", "escape", "escape", "H", "6", "5", "4")
+        await go("x", "escape", "u", "n", *("j" for _ in group), "3", "c", "escape", *("j" for _ in group), "1")
         for _ in group:
-            await go("x", "escape", "u", "n", "j")
-        await go("3")
-        for _ in group:
-            await go("c", "escape", "j")
-        await go("1")
-        for _ in group:
-            await go("c", "escape", "x", "l", "l", "l", "escape", "y", "space")
+            await go("x", "escape", "space")
+        await go("c", "escape", "x", "l", "l", "l", "escape", "y")
         await go("escape", "b", "j", "l", "escape", "D", "h", "escape", "i", "h", "space", "h", "escape", "escape")
         await go("g", "a", "enter", "i", "l", "j", "greater_than_sign", "i", "b", "j", "escape")
         for name in group:
