@@ -18,12 +18,12 @@ import msgspec
 from detector.alert import Alert, Event, Flag, Risk
 from detector.baseline import Baseline, is_new
 from detector.lineage import STS, Lineage
-from detector.presence import Marks, carried, held, unpacked, wanted_of
+from detector.presence import Presence, marks_of
 from detector.record import Call, Head, Record
 from detector.risk import RiskTable
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
-from detector.search import Watch, search
+from detector.search import Asked, Watch, search
 from detector.tells import tells, tells_of
 
 REACH = 30 * 60
@@ -72,7 +72,7 @@ class Signal(NamedTuple):
     flags: tuple[str, ...]
 
 
-Watched = Mapping[int, Sequence[Watch[Lineage]]]
+Watched = Mapping[int, Asked[Lineage]]
 """What is looked for in the chunks of a file, by their offset."""
 
 
@@ -133,27 +133,27 @@ def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> dict[str, Watched]:
     """
     starts = [each.watch.start for each in due]
     longest = max((each.watch.end - each.watch.start for each in due), default=0)
-    wanted = [wanted_of(each.watch.selector) for each in due]
-    own: list[dict[tuple[str, int], list[Event]]] = []
+    wanted = [None if (names := each.watch.selector.names()) is None else marks_of(names) for each in due]
+    own: list[dict[tuple[str, int], set[int]]] = []
     for each in due:
-        there: dict[tuple[str, int], list[Event]] = defaultdict(list)
+        there: dict[tuple[str, int], set[int]] = defaultdict(set)
         for event in each.own:
-            there[event.position.source, event.position.offset].append(event)
+            there[event.position.source, event.position.offset].add(event.position.index)
         own.append(there)
-    found: defaultdict[str, dict[int, list[Watch[Lineage]]]] = defaultdict(dict)
+    found: defaultdict[str, dict[int, Asked[Lineage]]] = defaultdict(dict)
     for piece in pieces:
-        marks: Marks | None = None
+        presence: Presence | None = None
         watches = []
         for place in range(bisect_left(starts, piece.first - longest), bisect_right(starts, piece.last)):
             watch, searched, _ = due[place]
             if watch.end <= piece.first or piece.sequence <= searched:
                 continue
-            marks = unpacked(piece.marks) if marks is None else marks
-            names = wanted[place]
-            if names is None or held(names, marks) > carried(names, own[place].get((piece.path, piece.offset), ())):
+            presence = presence or Presence(piece.marks)
+            marks = wanted[place]
+            if marks is None or presence.holds(marks, own[place].get((piece.path, piece.offset), frozenset())):
                 watches.append(watch)
         if watches:
-            found[piece.path][piece.offset] = watches
+            found[piece.path][piece.offset] = Asked(watches, piece.marks)
     return dict(found)
 
 

@@ -7,6 +7,7 @@ idempotent, so how the work was split and in what order it came back cannot chan
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from time import perf_counter
@@ -17,8 +18,8 @@ import msgspec
 from detector.alert import Event, Position
 from detector.baseline import Facts, facts, widen
 from detector.formats import Chunk, Records, parse
-from detector.lineage import STS, names_of
-from detector.presence import Marks, mark, mark_issued, marks_of, packed
+from detector.lineage import STS, issued, names_of
+from detector.presence import Marks, Places, marks_of, packed
 from detector.record import Call, Head, identity
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
@@ -39,7 +40,7 @@ class Tally(msgspec.Struct):
     first: int | None = None
     last: int | None = None
     marks: bytes = b""
-    """Who is in it, as ``presence.packed`` has it."""
+    """Who is in it and where, as ``presence.packed`` has it."""
     bridged: int = 0
     """Records that came by EventBridge; of the chunks that have such, ``bridged_read_only`` are read-only calls."""
     bridged_read_only: int = 0
@@ -106,12 +107,14 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
     if records.bridged:
         tally.bridged_read_only = sum(head.read_only is True for head in records.heads)
     partial = Partial({(source, chunk.offset): tally}, {}, {}, {})
-    marks: Marks = {}
+    places: Places = defaultdict(list)
     for call, indexes in records.calls.items():
         told = _told(call)
-        mark(marks, told.names, len(indexes))
         if told.opening:
-            mark_issued(marks, told.head, map(records.canonical, indexes))
+            for index in indexes:
+                places[marks_of(names_of(told.head) | issued(records.canonical(index)))].append(index)
+        else:
+            places[told.marks] += indexes
         times = _times(records, indexes, told, tally)
         if not times:
             continue
@@ -123,7 +126,7 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
             for index, time in times.items():
                 tally.hits += _collect(partial, rules, dispatch.spent, records, time,
                                        Position(source, chunk.offset, index))
-    tally.marks = packed(marks)
+    tally.marks = packed(places, records.plain)
     return partial
 
 
@@ -133,7 +136,7 @@ class _Told(NamedTuple):
 
     head: Head
     facts: Facts
-    names: tuple[int, ...]
+    marks: Marks
     skipped: str | None
     opening: bool
 

@@ -325,7 +325,7 @@ class Pipeline:
                 astray = {(path, row) for path in watches
                           if (row := self._held.get(path)) and not is_at(path, (row.device, row.inode))}
                 missed = {watch.name for path, _ in astray - self._astray
-                          for each in watches[path].values() for watch in each}
+                          for each in watches[path].values() for watch in each.watches}
                 self._store.add_signals(found, {
                     each.watch.name: each.searched if each.watch.name in missed else newest for each in due})
                 self._astray = astray

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Generic, NamedTuple, Protocol, TypeVar
 
 from detector.alert import Event, Position
-from detector.formats import Chunk, Records, Unreadable, chunks, parse
+from detector.formats import Chunk, Rows, Unreadable, chunks, parse, rows
 from detector.lineage import STS, issued, names_of
 from detector.partial import skip_reason
-from detector.record import Call, Head, Record
+from detector.presence import Presence, marks_of
+from detector.record import Call, Head, Record, call_of, parse_time
 from detector.sources.source import open_file
 
 
@@ -41,6 +42,13 @@ class Watch(NamedTuple, Generic[S]):
     end: int
 
 
+class Asked(NamedTuple, Generic[S]):
+    """What is looked for in a chunk; ``marks`` say who is in it, as ``presence`` reads them."""
+
+    watches: Sequence[Watch[S]]
+    marks: bytes
+
+
 class Match(NamedTuple, Generic[S]):
     """``raw`` is the record as the file has it."""
 
@@ -50,14 +58,19 @@ class Match(NamedTuple, Generic[S]):
     raw: bytes
 
 
-def search(path: str, watches: Mapping[int, Sequence[Watch[S]]], worth: Callable[[Call], bool]) -> Iterator[Match[S]]:
-    """The matches of a file for the watches of each chunk, by its offset, among the records whose call is ``worth`` it.
+def search(path: str, asked: Mapping[int, Asked[S]], worth: Callable[[Call], bool]) -> Iterator[Match[S]]:
+    """The matches of a file for what is asked of each chunk, by its offset, among the records whose call is ``worth``
+    it.
 
     A file that has gone or cannot be read has none, or those before that.
     """
     with contextlib.suppress(OSError, Unreadable), open_file(path) as file:
-        for chunk in _visit(file, watches.keys()):
-            yield from _matches(path, chunk, watches[chunk.offset], worth)
+        for chunk in _visit(file, asked.keys()):
+            watches, marks = asked[chunk.offset]
+            if any(watch.selector.names() is None for watch in watches):
+                yield from _matches(path, chunk, watches, worth)
+            else:
+                yield from _known(path, chunk, watches, Presence(marks), worth)
 
 
 def sift(path: str, file: BinaryIO, watch: Watch[S], offsets: Sequence[int] | None) -> Iterator[list[Match[S]]]:
@@ -133,13 +146,39 @@ def _matches(path: str, chunk: Chunk, watches: Sequence[Watch[S]], worth: Callab
                 near = callers.of(names | issued(records.canonical(index)))
             due = [watch for watch in near if watch.start <= time < watch.end and (
                 watch.name not in needles or _stands_in(records.raw(index), needles[watch.name]))]
-            if due:
-                yield from _of_record(due, records, time, Position(path, chunk.offset, index))
+            if due and (record := _record(records, index)):
+                yield from _of_record(due, records, record, time, Position(path, chunk.offset, index))
 
 
-def _of_record(watches: Sequence[Watch[S]], records: Records, time: int, position: Position) -> Iterator[Match[S]]:
+def _record(records: Rows, index: int) -> Record | None:
+    """None where it cannot be read: it is nested too deep, or the file has become another."""
     try:
-        record = records.record(position.index)
+        return records.record(index)
+    except (ValueError, RecursionError, IndexError):
+        return None
+
+
+def _known(path: str, chunk: Chunk, watches: Sequence[Watch[S]], presence: Presence,
+           worth: Callable[[Call], bool]) -> Iterator[Match[S]]:
+    """The matches among the records that carry a name of the watches: the others are not even looked at."""
+    records = rows(chunk, presence.plain)
+    by_mark: dict[int, list[int]] = defaultdict(list)
+    for place, watch in enumerate(watches):
+        for mark in marks_of(watch.selector.names() or ()):
+            by_mark[mark].append(place)
+    for marks, indexes in presence.where(by_mark.keys()):
+        near = [watches[place] for place in sorted({place for mark in marks for place in by_mark.get(mark, ())})]
+        for index in indexes:
+            if (record := _record(records, index)) is None or (time := parse_time(record.event_time)) is None:
+                continue
+            due = [watch for watch in near if watch.start <= time < watch.end]
+            if due and not skip_reason(head := record.head()) and worth(call_of(head)):
+                yield from _of_record(due, records, record, time, Position(path, chunk.offset, index))
+
+
+def _of_record(watches: Sequence[Watch[S]], records: Rows, record: Record, time: int,
+               position: Position) -> Iterator[Match[S]]:
+    try:
         event = Event.of(record, records.canonical(position.index), time, position)
         due = [watch for watch in watches if watch.selector.includes(event, record)]
     except RecursionError:

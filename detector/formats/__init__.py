@@ -5,6 +5,6 @@
 
 from detector.formats.containers import Chunk, chunks
 from detector.formats.reasons import Incomplete, NotALog, Reason, Unreadable
-from detector.formats.records import Records, parse
+from detector.formats.records import Records, Rows, parse, rows
 
-__all__ = ["Chunk", "Incomplete", "NotALog", "Reason", "Records", "Unreadable", "chunks", "parse"]
+__all__ = ["Chunk", "Incomplete", "NotALog", "Reason", "Records", "Rows", "Unreadable", "chunks", "parse", "rows"]

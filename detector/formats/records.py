@@ -42,37 +42,15 @@ ODD_CAP = 256 << 20
 _BOM = b"\xef\xbb\xbf"
 
 
-class Records:
-    """The records of a chunk, by their place in it.
+_Split = Callable[[memoryview], Sequence[Found | bytes | msgspec.Raw]]
 
-    ``heads[i]`` is what is read of every record, an empty one where there is no JSON object; ``rejected`` and
-    ``skipped`` count what is no record, by reason.
-    """
 
-    def __init__(self, data: memoryview, split: Callable[[memoryview], Sequence[Found | bytes | msgspec.Raw]],
-                 heads: Sequence[Head], rejected: Counter[str] | None = None,
-                 skipped: Counter[str] | None = None, bridged: int = 0) -> None:
-        self.heads = heads
-        self.rejected = rejected or Counter()
-        self.skipped = skipped or Counter()
-        self.bridged = bridged
-        """How many came by EventBridge."""
+class Rows:
+    """The records of a chunk, by their place in it, each read when it is asked for."""
+
+    def __init__(self, data: memoryview, split: _Split) -> None:
         self._data = data
         self._split = split
-
-    @cached_property
-    def calls(self) -> Mapping[Call, list[int]]:
-        """Where the records of each call are, in order: some hundred calls for thousands of records, mostly."""
-        calls: dict[Call, list[int]] = defaultdict(list)
-        for index, call in enumerate(map(call_of, self.heads)):
-            calls[call].append(index)
-        return calls
-
-    @cached_property
-    def times(self) -> list[int | None]:
-        """The event time of each record, in seconds since the epoch; None where it is unusable."""
-        known = {text: parse_time(text) for text in {head.event_time for head in self.heads}}
-        return [known[head.event_time] for head in self.heads]
 
     @cached_property
     def _found(self) -> Sequence[Found | bytes | msgspec.Raw]:
@@ -95,21 +73,48 @@ class Records:
         return decode((found.translated or found.raw) if isinstance(found, Found) else found)
 
 
+class Records(Rows):
+    """The records of a chunk with the head of each.
+
+    ``heads[i]`` is what is read of every record, an empty one where there is no JSON object; ``rejected`` and
+    ``skipped`` count what is no record, by reason. ``plain``: the records stand in the chunk as they are.
+    """
+
+    def __init__(self, data: memoryview, split: _Split, heads: Sequence[Head], rejected: Counter[str] | None = None,
+                 skipped: Counter[str] | None = None, bridged: int = 0, plain: bool = False) -> None:
+        super().__init__(data, split)
+        self.heads = heads
+        self.rejected = rejected or Counter()
+        self.skipped = skipped or Counter()
+        self.bridged = bridged
+        """How many came by EventBridge."""
+        self.plain = plain
+
+    @cached_property
+    def calls(self) -> Mapping[Call, list[int]]:
+        """Where the records of each call are, in order: some hundred calls for thousands of records, mostly."""
+        calls: dict[Call, list[int]] = defaultdict(list)
+        for index, call in enumerate(map(call_of, self.heads)):
+            calls[call].append(index)
+        return calls
+
+    @cached_property
+    def times(self) -> list[int | None]:
+        """The event time of each record, in seconds since the epoch; None where it is unusable."""
+        known = {text: parse_time(text) for text in {head.event_time for head in self.heads}}
+        return [known[head.event_time] for head in self.heads]
+
+
 def parse(chunk: Chunk) -> Records:
     """The records of a chunk. Raises Incomplete or Unreadable where a document is no JSON."""
     if chunk.problem is not None:
         return _unread(chunk)
-    start = bytes(chunk.data[:64])
-    data = chunk.data[len(_BOM):] if start.startswith(_BOM) else chunk.data
+    data = _unmarked(chunk.data)
     try:
-        if chunk.lines:
-            heads, split = _line_heads.decode_lines(data), _line_records
-        elif start.removeprefix(_BOM).lstrip(BLANK)[:1] == b"[":
-            heads, split = _array_heads.decode(data), _array_records
-        else:
-            heads, split = _trail_heads.decode(data).Records, _trail_records
+        heads, split = _heads(chunk, data), _split(chunk, data)
         if None not in [head.event_time for head in heads] and (not heads or any(head.user_identity for head in heads)):
-            return Records(data, split, heads)  # whole records: rows of a table that hold them have no caller beside
+            # Whole records: rows of a table that hold them have no caller beside.
+            return Records(data, split, heads, plain=True)
     except (ValueError, RecursionError):
         pass
     try:
@@ -120,12 +125,37 @@ def parse(chunk: Chunk) -> Records:
         return _unread(chunk._replace(problem=error))
 
 
-def _line_records(data: memoryview) -> list[msgspec.Raw]:
-    return _line_raws.decode_lines(data)
+def rows(chunk: Chunk, plain: bool) -> Rows:
+    """The records of a chunk that was parsed before, which said whether they are ``plain``, without their heads.
+
+    Raises Incomplete or Unreadable where the file has changed since, and a document is no JSON.
+    """
+    if not plain:
+        return parse(chunk)
+    data = _unmarked(chunk.data)
+    try:
+        found = _split(chunk, data)(data)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable("corrupt-json", str(error)) from None
+    return Rows(data, lambda _: found)
 
 
-def _array_records(data: memoryview) -> list[msgspec.Raw]:
-    return _array_raws.decode(data)
+def _unmarked(data: memoryview) -> memoryview:
+    return data[len(_BOM):] if bytes(data[:len(_BOM)]) == _BOM else data
+
+
+def _is_array(data: memoryview) -> bool:
+    return bytes(data[:64]).lstrip(BLANK)[:1] == b"["
+
+
+def _heads(chunk: Chunk, data: memoryview) -> list[Head]:
+    if chunk.lines:
+        return _line_heads.decode_lines(data)
+    return _array_heads.decode(data) if _is_array(data) else _trail_heads.decode(data).Records
+
+
+def _split(chunk: Chunk, data: memoryview) -> _Split:
+    return _line_raws.decode_lines if chunk.lines else _array_raws.decode if _is_array(data) else _trail_records
 
 
 def _trail_records(data: memoryview) -> list[msgspec.Raw]:
@@ -167,8 +197,7 @@ def _in_lines(data: memoryview) -> Iterator[Found | Aside]:
 
 def _in_document(data: memoryview) -> Iterator[Found | Aside]:
     with contextlib.suppress(ValueError, RecursionError):
-        is_array = bytes(data[:64]).lstrip(BLANK)[:1] == b"["
-        if raws := _array_raws.decode(data) if is_array else _trail_raws.decode(data).Records:
+        if raws := _array_raws.decode(data) if _is_array(data) else _trail_raws.decode(data).Records:
             return records_of(map(bytes, raws))
     if len(data) > ODD_CAP:
         raise Unreadable("too-large", f"a document of an odd form, over {ODD_CAP >> 20} MiB: make lines of it with jq")

@@ -41,7 +41,7 @@ CREATE TABLE file_count (      -- records of a file that were not kept, by reaso
     PRIMARY KEY (file_id, kind, reason)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE chunk (           -- what was read of a file at once, and who is in it: which chunks a search needs
+CREATE TABLE chunk (           -- what was read of a file at once, and who is in it where: what a search needs
     file_id INTEGER NOT NULL REFERENCES file ON DELETE CASCADE,
     offset  INTEGER NOT NULL,
     first   INTEGER NOT NULL,
@@ -242,6 +242,9 @@ CREATE TABLE decided (         -- what a decision changed: how each thing stood,
     PRIMARY KEY (decision_id, thing, subject)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX decided_subject ON decided (thing, subject);
+""", """
+DELETE FROM chunk;             -- told who is in it, but not where: files that are still there are read again
+UPDATE progress SET generation = generation + 1;
 """)
 
 VERSION = len(MIGRATIONS)

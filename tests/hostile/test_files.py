@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from detector.ecs import fields
 from detector.formats import Unreadable, chunks, containers
 from detector.partial import digest
+from detector.presence import packed
 from detector.rules import load
 from detector.rules.dispatch import Dispatch
-from detector.search import Watch, search
+from detector.search import Asked, Watch, search
 from detector.selectors import Condition, Matching
 from tests.detector.trail import REFERENCE, call, document, lines, rules, scan, sweep, write
 from tests.hostile.payloads import PAYLOADS
@@ -171,7 +172,7 @@ def test_what_is_nested_too_deep_costs_itself_only_wherever_it_is_looked_at(tmp_
     assert (run.accounting.records_seen, run.accounting.files_read) == (12, 1)
     anything = Matching(((Condition(fields()["aws.cloudtrail.additional_eventdata"], None),),))
     watch = Watch("it", anything, 0, 1 << 40)
-    assert list(search(str(tmp_path / "a.json"), {0: [watch]}, lambda _: True)) == []
+    assert list(search(str(tmp_path / "a.json"), {0: Asked([watch], packed({}, plain=True))}, lambda _: True)) == []
 
 
 # anything at all
