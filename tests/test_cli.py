@@ -47,20 +47,30 @@ def test_version(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(("args", "words"), [
-    (["scan", "/no/such/folder"], ["/no/such/folder: no such file or folder", "check the name"]),
     (["scan", ".", "--since", "yesterday"], ["--since yesterday: no time", "2026-03-01T11:30:00Z"]),
     (["scan", ".", "--until", "2026-02-30"], ["--until 2026-02-30"]),
     (["scan", ".", "--now", "12:00"], ["--now 12:00"]),
-    (["scan", ".", "--rules", "/no/such/rules"], ["/no/such/rules: no such rule file or folder"]),
     (["scan", ".", "--no-builtin"], ["no rule to search by", "--rules"]),
+    (["hunt", "--query", "from x", ".", "--now", "12:00"], ["--now 12:00"]),
+    (["hunt", "hunt.toml"], ["hunt.toml: no source"]),
+    (["compact", "--db", __file__, "--retention", "soon"], ["--retention 'soon' is no interval", "12h, 7d or 2w"]),
+    (["suppress", "add", "--principal", "a", "--for", "1y", "--ticket", "T"],
+     ["--for '1y' is no interval", "12h, 7d or 2w"]),
+    (["suppress", "add", "--principal", "a"], ["say why"]),
+    (["suppress", "add", "--cidr", "here", "--ticket", "T"], ["no address or network"]),
+    (["suppress", "add", "--principal", "", "--ticket", "T"], ["name one"]),
+])
+def test_what_makes_no_sense_is_wrong_usage(args: list[str], words: Sequence[str], cli: Cli) -> None:
+    one_line(cli(*args), 2, *words)
+
+
+@pytest.mark.parametrize(("args", "words"), [
+    (["scan", "/no/such/folder"], ["/no/such/folder: no such file or folder", "check the name"]),
+    (["scan", ".", "--rules", "/no/such/rules"], ["/no/such/rules: no such rule file or folder"]),
     (["scan", ".", "--asn-db", "/no/such.mmdb"], ["/no/such.mmdb"]),
     (["status", "--db", "/dev/null/x"], []),
     (["log", "export", "--db", __file__], ["test_cli.py", "--db"]),
     (["suppress", "lift", "nothing"], ["no suppression nothing", "suppress list"]),
-    (["suppress", "add", "--principal", "a", "--for", "1y", "--ticket", "T"], ["'1y' is no interval", "12h, 7d or 2w"]),
-    (["suppress", "add", "--principal", "a"], ["say why"]),
-    (["suppress", "add", "--cidr", "here", "--ticket", "T"], ["no address or network"]),
-    (["suppress", "add", "--principal", "", "--ticket", "T"], ["name one"]),
 ])
 def test_an_error_is_one_line_that_says_what_to_do(args: list[str], words: Sequence[str], cli: Cli) -> None:
     if args == ["status", "--db", "/dev/null/x"]:
@@ -76,6 +86,8 @@ def test_a_configuration_in_error_is_one_line(cli: Cli, tmp_path: Path, monkeypa
     for text in ("rules = 5", "colour = 'blue'", "rules = ["):
         write(tmp_path, "trailhound/config.toml", text.encode())
         one_line(cli("scan", tmp_path), 1, "config.toml")
+    write(tmp_path, "trailhound/config.toml", b"retention = 'soon'")
+    one_line(cli("compact", "--db", __file__), 1, "config.toml: retention: 'soon' is no interval")
 
 
 def test_the_configuration_names_defaults(

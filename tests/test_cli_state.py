@@ -168,7 +168,7 @@ def test_compact_says_what_it_freed(cli: Cli, db: Path, tmp_path: Path) -> None:
     assert (ran.status, ran.err) == (0, "")
     assert "let go         0 hits" in ran.out
     assert "MB freed" in ran.out
-    one_line(cli("compact", "--db", db, "--retention", "soon"), 1, "soon", "12h")
+    one_line(cli("compact", "--db", db, "--retention", "soon"), 2, "soon", "12h")
     one_line(cli("compact", "--db", tmp_path / "none"), 1, "no state yet")
     store = Store.open(db)
     one_line(cli("compact", "--db", db), 1, f"process {os.getpid()}", "close it there")

@@ -193,7 +193,13 @@ def test_what_is_wrong_is_pointed_at_before_anything_is_read(tmp_path, logs, cap
 
 def test_a_hunt_without_a_source_says_what_is_missing(tmp_path, capsys):
     status, _, err = run(capsys, written(tmp_path, HUNT))
-    assert status == 1 and "no source" in err
+    assert status == 2 and "no source" in err
+
+
+def test_a_query_in_error_on_the_command_line_is_wrong_usage(logs, capsys):
+    status, out, err = run(capsys, "--query", f"{FROM} | keep cloud.regoin", logs(call(1)))
+    assert (status, out) == (2, "")
+    assert err.startswith("--query:1:") and "did you mean cloud.region?" in err
 
 
 def test_a_record_nested_too_deep_is_named_and_costs_itself_only(logs):

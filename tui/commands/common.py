@@ -44,7 +44,7 @@ def rules_of(args: argparse.Namespace) -> RuleSet:
     for problem in rules.problems:
         say(f"rule not used: {problem}")
     if not len(rules):
-        raise Failure("no rule to search by: name rule files with --rules, or leave out --no-builtin")
+        raise Misuse("no rule to search by: name rule files with --rules, or leave out --no-builtin")
     return rules
 
 
@@ -67,11 +67,13 @@ def risk_of() -> RiskTable:
 
 def retention_of(given: str | None = None) -> int:
     """Seconds for which windows without an alert are kept: as given, or else configured, or else CloudTrail's own."""
-    named = given or config.load().retention
+    if given is not None:
+        return interval_of(given, "--retention")
+    configured = config.load().retention
     try:
-        return RETENTION if named is None else interval(named)
+        return RETENTION if configured is None else interval(configured)
     except ValueError as error:
-        raise Failure(f"retention: {error}") from None
+        raise Failure(f"{config.path()}: retention: {error}") from None
 
 
 def time_of(text: str | None, option: str) -> int | None:
@@ -79,8 +81,16 @@ def time_of(text: str | None, option: str) -> int | None:
     if text is None:
         return None
     if (seconds := parse_time(text if len(text) > 10 else f"{text}T00:00:00Z")) is None:
-        raise Failure(f"{option} {text}: no time: write it like 2026-03-01 or 2026-03-01T11:30:00Z")
+        raise Misuse(f"{option} {text}: no time: write it like 2026-03-01 or 2026-03-01T11:30:00Z")
     return seconds
+
+
+def interval_of(text: str, option: str) -> int:
+    """Seconds of an interval on the command line: 90m, 12h, 7d, 2w."""
+    try:
+        return interval(text)
+    except ValueError as error:
+        raise Misuse(f"{option} {error}") from None
 
 
 def filter_of(args: argparse.Namespace, fields: Fields[R], at: float) -> Filter[R]:

@@ -22,7 +22,7 @@ from detector.rules.metadata import RuleError
 from detector.rules.query import Query
 from detector.visible import visible
 from tui import config
-from tui.cli import FAILED, RAN, Failure
+from tui.cli import FAILED, MISUSED, RAN, Failure, Misuse
 from tui.commands.common import say, sources_of, time_of
 from tui.commands.rules import pointed
 
@@ -40,10 +40,10 @@ def run(args: argparse.Namespace) -> int:
         for query in queries:  # all that is wrong is said before anything is read
             compiled(query, table, now, text)
     except RuleError as error:
-        where = "--query" if args.query else args.names[0]
+        where, status = ("--query", MISUSED) if args.query is not None else (args.names[0], FAILED)
         say(f"{where}:{error.line}:{error.column}: {error.message}")
         print(pointed(text or args.query, error.line, error.column), file=sys.stderr)
-        return FAILED
+        return status
     with closing(sources_of(sources, live=False)) as source:
         reader = Reader(found.path for found in source.sweep() if found.problem is None)
         if now is None and any(map(asks_now, queries)) and (now := reader.newest()) is not None:
@@ -64,7 +64,7 @@ def _asked(args: argparse.Namespace) -> tuple[Sequence[str], Sequence[str], str]
         return [args.query], args.names, ""
     name, *sources = args.names
     if not sources:
-        raise Failure(f"{name}: no source: name a hunt file and then files or folders of logs, or give --query")
+        raise Misuse(f"{name}: no source: name a hunt file and then files or folders of logs, or give --query")
     try:
         hunt, text = read_hunt(Path(name).expanduser())
     except RuleError as error:

@@ -17,7 +17,6 @@ from detector.ecs import fields
 from detector.export import event_object
 from detector.filter.tables import EVENTS
 from detector.guide import by_question
-from detector.huntlog import interval
 from detector.lineage import Lineage, Names
 from detector.pivot import FileSpan, Pivot, Progress, Row
 from detector.search import Selector
@@ -27,8 +26,8 @@ from detector.sources.keys import trail_file
 from detector.store import Store
 from detector.visible import visible
 from tui import config
-from tui.cli import RAN, Failure
-from tui.commands.common import filter_of, left_out_lines, rules_of, say, sources_of, time_of
+from tui.cli import RAN, Failure, Misuse
+from tui.commands.common import filter_of, interval_of, left_out_lines, rules_of, say, sources_of, time_of
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,12 +68,8 @@ def run(args: argparse.Namespace) -> int:
 def _pivot(args: argparse.Namespace) -> Pivot:
     around = time_of(args.around, "--around")
     assert around is not None
-    try:
-        within = interval(args.within)
-    except ValueError as error:
-        raise Failure(f"--within {error}") from None
     title, selector = _selector(args)
-    return Pivot(title, selector, around, around, around).within(within)
+    return Pivot(title, selector, around, around, around).within(interval_of(args.within, "--within"))
 
 
 def _selector(args: argparse.Namespace) -> tuple[str, Selector]:
@@ -88,7 +83,7 @@ def _selector(args: argparse.Namespace) -> tuple[str, Selector]:
         args.field.partition("=")
     table = fields()
     if not equals or name not in table:
-        raise Failure(f"--field {args.field}: write it like event.action=CreateAccessKey, with a field of ECS")
+        raise Misuse(f"--field {args.field}: write it like event.action=CreateAccessKey, with a field of ECS")
     return f"{name} {value}", field_is(table[name], value)
 
 

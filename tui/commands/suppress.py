@@ -8,13 +8,13 @@ import time
 
 import msgspec
 
-from detector.huntlog import ALWAYS, NOVELTIES, SCOPES, Suppression, interval, preview
+from detector.huntlog import ALWAYS, NOVELTIES, SCOPES, Suppression, preview
 from detector.record import format_time, json_text
 from detector.store import Store
 from detector.visible import visible
 from tui import config
-from tui.cli import RAN, Failure
-from tui.commands.common import risk_of, say
+from tui.cli import RAN, Misuse
+from tui.commands.common import interval_of, risk_of, say
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,14 +29,14 @@ def run(args: argparse.Namespace) -> int:
 def _add(store: Store, args: argparse.Namespace) -> None:
     scope, value = next((scope, given) for scope in SCOPES
                         if (given := getattr(args, scope.replace("-", "_"))) is not None)
-    now = time.time()
+    now, lasting = time.time(), interval_of(args.interval, "--for")
     alerts, until = store.alerts(), store.newest() or now
     try:
-        wanted = Suppression(scope, value, args.rule, now, now + interval(args.interval), args.ticket, args.owner,
+        wanted = Suppression(scope, value, args.rule, now, now + lasting, args.ticket, args.owner,
                              args.justification, break_at=args.break_at, waived=sorted(_waived(args.waive)))
         [made] = store.suppress([wanted])
     except ValueError as error:
-        raise Failure(str(error)) from None
+        raise Misuse(str(error)) from None
     hidden, through = preview(made, alerts, until)
     print(made.suppression_id)
     say(f"hides {made.scope} {made.value} until {format_time(made.expires)}; "
