@@ -20,7 +20,7 @@ from detector.baseline import Facts, facts, widen
 from detector.formats import Chunk, Records, parse
 from detector.lineage import STS, issued, names_of
 from detector.presence import Marks, Places, marks_of, packed
-from detector.record import Call, Head, identity
+from detector.record import Call, Head, identity, parse_time
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 from detector.window import Inputs, WindowKey
@@ -118,14 +118,15 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
         times = _times(records, indexes, told, tally)
         if not times:
             continue
-        first, last = min(times.values()), max(times.values())
+        first, last = min(times), max(times)
         widen(partial.sights, told.facts, (first, last))
         tally.first = first if tally.first is None else min(first, tally.first)
         tally.last = last if tally.last is None else max(last, tally.last)
         if rules := dispatch.wanting(call):
-            for index, time in times.items():
-                tally.hits += _collect(partial, rules, dispatch.spent, records, time,
-                                       Position(source, chunk.offset, index))
+            for index in indexes:
+                if (time := records.time(index)) is not None:
+                    tally.hits += _collect(partial, rules, dispatch.spent, records, time,
+                                           Position(source, chunk.offset, index))
     tally.marks = packed(places, records.plain)
     return partial
 
@@ -147,16 +148,17 @@ def _told(call: Call) -> _Told:
     return _Told(head, facts(head), marks_of(names_of(head)), skip_reason(head), head.event_source == STS)
 
 
-def _times(records: Records, indexes: Sequence[int], told: _Told, tally: Tally) -> dict[int, int]:
-    """The event times of the records that count as events, by index; the others are counted by reason."""
+def _times(records: Records, indexes: Sequence[int], told: _Told, tally: Tally) -> set[int]:
+    """The event times of the records that count as events; the others are counted by reason."""
     if told.skipped:
         tally.skipped[told.skipped] = tally.skipped.get(told.skipped, 0) + len(indexes)
-        return {}
-    times = {index: time for index in indexes if (time := records.times[index]) is not None}
-    if timeless := len(indexes) - len(times):
+        return set()
+    times = {parse_time(text) for text in {records.heads[index].event_time for index in indexes}}
+    if None in times:
         reason = "no-event-time" if _is_cloudtrail(told.head) else "not-cloudtrail"
+        timeless = sum(records.time(index) is None for index in indexes)
         tally.rejected[reason] = tally.rejected.get(reason, 0) + timeless
-    return times
+    return {time for time in times if time is not None}
 
 
 _SKIPPED = {"Insight": "insight", "NetworkActivity": "network-activity", "Aggregated": "aggregated"}

@@ -123,7 +123,7 @@ def _cut(held: _Buffer, content: Content, more: bool, offset: int, member: str) 
     """The chunks of plain text that starts at ``offset``; ``held`` has its first block."""
     _refuse_foreign(bytes(held.view(BLOCK)))
     more = more and held.fill(content, SNIFF)
-    if _is_lines(bytes(held.view(SNIFF)), whole=not more):
+    if held.bytes.find(b"\n", 0, held.size) >= 0 and _is_lines(bytes(held.view(SNIFF)), whole=not more):
         yield from _cut_lines(held, content, offset, member)
         return
     if (more and held.fill(content, DOCUMENT_CAP)) or held.size > DOCUMENT_CAP:
