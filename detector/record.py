@@ -256,7 +256,6 @@ def parse_time(text: str | None) -> int | None:
     return _parse_time(text) if text and len(text) <= 40 else None
 
 
-@lru_cache(1 << 16)
 def _parse_time(text: str) -> int | None:
     if _CANONICAL.fullmatch(text) and (midnight := _midnight(text[:10])) is not None:
         return midnight + 3600 * int(text[11:13]) + 60 * int(text[14:16]) + int(text[17:19])

@@ -140,7 +140,7 @@ def _matches(path: str, chunk: Chunk, watches: Sequence[Watch[S]], worth: Callab
         near = callers.of(names)
         opening = head.event_source == STS
         for index in indexes if near or opening else ():
-            if (time := records.time(index)) is None:
+            if (time := records.times[index]) is None:
                 continue
             if opening:
                 near = callers.of(names | issued(records.canonical(index)))

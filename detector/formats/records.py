@@ -98,9 +98,11 @@ class Records(Rows):
             calls[call].append(index)
         return calls
 
-    def time(self, index: int) -> int | None:
-        """The event time of a record, in seconds since the epoch; None where it is unusable."""
-        return parse_time(self.heads[index].event_time)
+    @cached_property
+    def times(self) -> list[int | None]:
+        """The event time of each record, in seconds since the epoch; None where it is unusable."""
+        known = {text: parse_time(text) for text in {head.event_time for head in self.heads}}
+        return [known[head.event_time] for head in self.heads]
 
 
 def parse(chunk: Chunk) -> Records:
