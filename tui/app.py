@@ -22,7 +22,7 @@ from textual.signal import Signal
 
 from tui import clipboard, safe, times
 from tui.frame import FrameApp
-from tui.keymap import APP, OPEN, key
+from tui.keymap import APP, OPEN, key, shown
 from tui.messages import Arrived, IngestStopped, IsOpen, NotOpened
 from tui.opening import Opening, OpeningScreen
 
@@ -166,8 +166,8 @@ class HuntApp(FrameApp[None]):
         if self._pipeline is not None:
             self._ingest(self._pipeline)
         if self.rules.problems:
-            self.say(f"{format.plural(len(self.rules.problems), 'rule file')} in error; 6 shows where",
-                     severity="warning")
+            self.say(f"{format.plural(len(self.rules.problems), 'rule file')} in error; "
+                     f"{self.key_of('area.rules')} shows where", severity="warning")
 
     @property
     def is_open(self) -> bool:
@@ -236,8 +236,8 @@ class HuntApp(FrameApp[None]):
         before = self.picture.unread
         self.picture.update(update, self.now())
         if self.picture.unread > before:
-            self.say(f"{format.plural(self.picture.unread - before, 'file')} could not be read; 5 shows why",
-                     severity="warning")
+            self.say(f"{format.plural(self.picture.unread - before, 'file')} could not be read; "
+                     f"{self.key_of('area.sources')} shows why", severity="warning")
         self.publish()
 
     @on(IngestStopped)
@@ -304,7 +304,7 @@ class HuntApp(FrameApp[None]):
             self._loading_rules = False
         if rules is not None:
             self.use_rules(rules)
-            broken = format.plural(len(rules.problems), "file") + " in error; 6 shows where"
+            broken = format.plural(len(rules.problems), "file") + f" in error; {self.key_of('area.rules')} shows where"
             self.say(f"Loaded {format.plural(len(rules), 'rule')}" + (f", {broken}" if rules.problems else ""),
                      severity="warning" if rules.problems else "information")
 
@@ -318,6 +318,10 @@ class HuntApp(FrameApp[None]):
             self._pipeline.reconsider()
 
     # --- talking and moving
+
+    def key_of(self, id: str) -> str:
+        """The key that does it now, as a message names it."""
+        return shown(id, self.keys)
 
     def may_write(self) -> bool:
         """Whether decisions can be kept; where they cannot, say why."""

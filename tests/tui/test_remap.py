@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
@@ -87,5 +88,23 @@ def test_the_app_goes_by_them(tmp_path: Path) -> None:
         assert hunt.alert(ANA).status == "open"
         await press(pilot, "question_mark")
         assert "x          Acknowledge" in screen_text(app)
+
+    hunt.play(journey, size=(120, 40), keys=keys)
+
+
+def test_what_the_alerts_and_messages_say_names_them(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path)
+    keys = checked({"area.sources": "8", "alerts.pause": "0", "alerts.hidden": "9"})
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        bad = msgspec.structs.replace(hunt.read.accounting, files_quarantined={"corrupt": 2})
+        await hunt.arrive(app, pilot, hunt.update(accounting=bad))
+        assert said(app) == "2 files could not be read; 8 shows why"
+        await press(pilot, "0")
+        assert said(app) == "The list is held still; reading goes on. 0 goes on"
+        await press(pilot, "0", "d")
+        assert "9 shows them" in screen_text(app)
+        await press(pilot, "9")
+        assert "9 hides them" in screen_text(app)
 
     hunt.play(journey, size=(120, 40), keys=keys)
