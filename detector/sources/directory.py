@@ -3,7 +3,8 @@
 The sweep (``os.scandir``) is the truth. Change events get lost without an error under load, so they only say where it
 is worth looking now. A tree that is too large to be swept all the time is swept where it is hot: folders whose
 modification time has changed, files that were written lately, and what the events named. The rest comes round in
-slices, one with each sweep, so that nothing new has to wait for it.
+slices, one with each sweep, so that nothing new has to wait for it; and so do the files written lately where there are
+very many, as after a large copy.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import re
 import stat
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -38,7 +40,9 @@ _CHEAP = 0.02
 _ROUND = 300
 """Sweeps in which the whole tree comes round: ten minutes where one is made every two seconds."""
 _GROWING = 120 * 10**9
-"""Nanoseconds since its last write in which a file is looked at in every sweep."""
+"""Nanoseconds since its last write in which a file is one written lately."""
+_LATELY = 0.05
+"""Seconds of each sweep that go to files written lately, of which some thousands are looked at in that time."""
 _RACY = 3 * 10**9
 """Nanoseconds in which a folder may have changed again without another modification time."""
 
@@ -64,8 +68,10 @@ class Directory:
         self._hints: set[str] = set()
         self._slice = 0.0
         """Seconds of each sweep that go to what is not hot; 0: the whole tree is swept each time."""
-        self._round: Iterator[str] = iter(())
+        self._round: deque[str] = deque()
         """The folders that the slices have yet to come to."""
+        self._lately: deque[str] = deque()
+        """The files written lately that the sweeps have yet to come to."""
         self._watching: Iterator[set[tuple[object, str]]] | None = None
         self._watched: list[Path] = []
 
@@ -187,26 +193,27 @@ class Directory:
                 continue
             if changed != listed or now - changed < _RACY:
                 starts[path] = None
-        starts |= dict.fromkeys(self._growing)
         starts |= dict.fromkeys(path for path in hints if self._covers_root(path))
         seen: set[str] = set()
-        for path in chain(starts, self._due_folders()):
+        for path in chain(starts, self._due_growing(), self._due_folders()):
             for found in self._walk_new(path):
                 if found.path not in seen:
                     seen.add(found.path)
                     yield found
 
+    def _due_growing(self) -> Iterator[str]:
+        """The files written lately; of very many those that this sweep has time for."""
+        if not self._lately:
+            self._lately.extend(self._growing)
+        return _within(_LATELY, self._lately)
+
     def _due_folders(self) -> Iterator[str]:
         """The folders that this sweep looks at though nothing speaks for it, until its time for that is up."""
-        begun = time.monotonic()
-        while time.monotonic() - begun < self._slice:
-            path = next(self._round, None)
-            if path is None:
-                self._round = iter(list(self._folders))
-                self._owner_before, self._owner = self._owner, {}  # those that are gone are not in it
-                return
-            if self._listed is not None and path not in self._listed:
-                yield path
+        if not self._round:
+            self._round.extend(self._folders)
+            self._owner_before, self._owner = self._owner, {}  # those that are gone are not in it
+        return (path for path in _within(self._slice, self._round)
+                if self._listed is not None and path not in self._listed)
 
     def _walk_new(self, path: str) -> Iterator[Found]:
         """The file at ``path``; the files right in the folder ``path``, and all below its folders that are new."""
@@ -221,6 +228,13 @@ class Directory:
 
     def _covers_root(self, path: str) -> bool:
         return any(_is_below(path, str(root)) for root in self.roots if not _is_pattern(root))
+
+
+def _within(seconds: float, due: deque[str]) -> Iterator[str]:
+    """Take from ``due`` until the time is up."""
+    until = time.monotonic() + seconds
+    while due and time.monotonic() < until:
+        yield due.popleft()
 
 
 def _watch(roots: Sequence[Path], stop: threading.Event, seconds: float) -> Iterator[set[tuple[object, str]]]:

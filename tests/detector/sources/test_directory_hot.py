@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -134,3 +137,17 @@ def test_a_folder_that_is_renamed_is_not_read_again(large: Directory) -> None:
         assert (sums.records_seen, sums.records_duplicate) == (10, 0)
         assert {os.path.relpath(row.path, root) for row in store.files()} == {
             "b/c/3.json", "z/1.json", "z/2.json", "z/sweep.json"}
+
+
+def test_after_a_large_copy_what_is_new_does_not_wait_for_all_that_was_written(
+        large: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = large.roots[0]
+    for number in range(50):
+        (root / "a" / f"copied-{number}.json").write_text("{}")
+    assert len(swept(large)) >= 50  # their folder has changed
+    ticks = itertools.count()
+    monkeypatch.setattr(directory, "time", SimpleNamespace(monotonic=lambda: next(ticks), time_ns=time.time_ns))
+    monkeypatch.setattr(directory, "_LATELY", 11)  # a look at the clock is a second: ten files
+    rounds = [swept(large) for _ in range(5)]
+    assert [len(found) for found in rounds] == [10] * 5
+    assert len(set().union(*rounds)) == 50
