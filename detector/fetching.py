@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from detector.reading import Task
 from detector.sources.source import open_file
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _THREADS = 32
 _AHEAD_BYTES = 256 << 20
@@ -17,6 +19,8 @@ _AHEAD_BYTES = 256 << 20
 
 def fetched(tasks: Iterable[Task]) -> Iterator[tuple[Task, Future[BinaryIO]]]:
     """Each task with its open file (or the OSError of opening it), in the given order."""
+    from concurrent.futures import ThreadPoolExecutor  # most scans fetch nothing, and it costs 10 ms
+
     due = iter(tasks)
     ahead: deque[tuple[Task, Future[BinaryIO]]] = deque()
     size = 0

@@ -256,7 +256,7 @@ class Pipeline:
     def _results(self, due: Sequence[Task], stop: threading.Event) -> Iterator[FileRead]:
         here = digesting(self._dispatch)
         remote = [task for task in due if task.found.problem is None and _is_remote(task.found.path)]
-        for task, file in fetched(_until(stop, remote)):
+        for task, file in fetched(_until(stop, remote)) if remote else ():
             yield from read(task, here, lambda _, file=file: file.result())  # type: ignore[misc]
         readable = [task for task in due if task.found.problem is None and not _is_remote(task.found.path)]
         yield from (_set_aside(task) for task in due if task.found.problem is not None)

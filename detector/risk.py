@@ -6,7 +6,6 @@ import hashlib
 import tomllib
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import msgspec
@@ -70,5 +69,5 @@ def load(override: Path | None = None) -> RiskTable:
 
 @cache
 def _built_in() -> RiskTable:
-    text = files("detector").joinpath("risk.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("risk.toml").read_text(encoding="utf-8")
     return msgspec.convert(tomllib.loads(text), RiskTable)
