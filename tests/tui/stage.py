@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +22,7 @@ from detector.sources.directory import Directory
 from detector.store import Store
 from tests.detector.trail import ANA, START, Raw, call, sweep, write
 from tests.hostile.payloads import screen_text
+from tests.tui import rest
 from tui.app import HuntApp
 from tui.opening import Opened
 from tui.screens.alerts import AlertsScreen
@@ -38,8 +40,9 @@ RULES = Path(__file__).with_name("data")
 FLAGS = Path(detector.rules.__file__).with_name("builtin") / "flags"
 """The rules of the flags."""
 
-_PATIENCE = 500
-"""Turns of the event loop, each until it is idle."""
+_PATIENCE = 30.0
+_A_MOMENT = 0.005
+"""Seconds: for what a thread does, until it has come."""
 
 
 class Clock:
@@ -136,10 +139,12 @@ class Hunt:
         self, journey: Callable[[HuntApp, Pilot[None]], Awaitable[None]], *, size: tuple[int, int] = (80, 24),
         store: Store | None = None, pipeline: Any = "feed", heard: list[Message] | None = None, toasts: bool = True,
         folded: bool = False, session: SessionFile | None = None, keys: Mapping[str, str] = MappingProxyType({}),
+        by_clock: bool = False,
     ) -> HuntApp:
         """Open the app, wait until the store and the first update are on screen, and take the journey.
 
-        Every alert is a row of its own unless ``folded``.
+        Every alert is a row of its own unless ``folded``. ``by_clock``: a key is waited for as Textual does, for what
+        Textual itself delays, as its palette.
         """
         opened = Opened(store or self.store, self.rules, self.feed if pipeline == "feed" else pipeline, session)
         app = HuntApp(lambda: opened, "AWSLogs/", clock=self.clock, keys=keys)
@@ -154,7 +159,7 @@ class Hunt:
                     _unfold(app)
                 await journey(app, pilot)
 
-        asyncio.run(drive())
+        (asyncio.run if by_clock else rest.run)(drive())
         return app
 
     async def arrive(self, app: HuntApp, pilot: Pilot[None], update: Update) -> None:
@@ -175,11 +180,13 @@ def _unfold(app: HuntApp) -> None:
 
 async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
     """Let the app go on until it has come this far; it has come to rest without it otherwise."""
-    for _ in range(_PATIENCE):
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
         if holds():
             await pilot.pause()
             return
         await pilot.pause()
+        await asyncio.sleep(_A_MOMENT)
     raise AssertionError(f"never came to it:\n{screen_text(pilot.app)}")
 
 

@@ -66,7 +66,7 @@ def test_screen(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             await until(pilot, lambda: bool(app.screen.query_one("#calls", RowList).rows))
         await compare(app, pilot, name)
 
-    Hunt(tmp_path).play(journey, toasts=False)
+    Hunt(tmp_path).play(journey, toasts=False, by_clock=True)
 
 
 def test_no_golden_lies_unused() -> None:

@@ -1,0 +1,86 @@
+"""An app is at rest once nothing is left to do, which the event loop itself tells: no key waits for a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Coroutine
+from typing import Any
+from unittest.mock import patch
+
+from textual._context import active_app
+
+_PATIENCE_SECONDS = 0.25
+"""How long a rest waits for work in threads; what takes longer may never end, and the test says what it waits for."""
+
+_SLICE_SECONDS = 0.002
+
+
+class _Selector(selectors.DefaultSelector):
+    """The loop asks it to wait when nothing is left to run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = 0
+        self.waiting: list[asyncio.Future[None]] = []
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.turns += 1
+        if not self.waiting or (timeout is not None and timeout <= 0):
+            return super().select(timeout)
+        ready = super().select(0)
+        if not ready:
+            for future in self.waiting:
+                if not future.done():
+                    future.set_result(None)
+            self.waiting.clear()
+        return ready
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self._told = _Selector()
+        super().__init__(self._told)
+        self.working: set[asyncio.Future[Any]] = set()
+        """What threads compute for the app."""
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
+        work = super().run_in_executor(executor, func, *args)
+        self.working.add(work)
+        work.add_done_callback(self.working.discard)
+        return work
+
+    async def rest(self) -> int:
+        """Wait until nothing is left to run; how many turns of the loop that took."""
+        before, future = self._told.turns, self.create_future()
+        self._told.waiting.append(future)
+        await future
+        return self._told.turns - before
+
+
+_NOTHING = 3
+"""Turns of a rest before which nothing was to be done."""
+
+
+async def _rest(*_seconds: float) -> None:
+    """In place of Textual's wait, which sleeps until the process computes little."""
+    loop, app = asyncio.get_running_loop(), active_app.get()
+    assert isinstance(loop, _Loop)
+    end = loop.time() + _PATIENCE_SECONDS
+    while True:
+        await loop.rest()
+        if app._screen_stack:
+            app.screen._on_timer_update()  # what is drawn at the next sixtieth of a second is drawn now
+        if await loop.rest() > _NOTHING:
+            continue
+        reading = sum(worker.group == "ingest" and worker.is_running for worker in app.workers)  # which never ends
+        if loop.time() > end or len(loop.working) <= reading:
+            return
+        await asyncio.sleep(_SLICE_SECONDS)
+
+
+def run(journey: Coroutine[Any, Any, None]) -> None:
+    """What ``asyncio.run`` does, for a journey by keyboard."""
+    with (patch("textual.app.wait_for_idle", _rest), patch("textual.pilot.wait_for_idle", _rest),
+          asyncio.Runner(loop_factory=_Loop) as runner):
+        runner.run(journey)
