@@ -11,8 +11,10 @@ from textual.pilot import Pilot
 
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import until
+from tui import screenshot
 
 GOLDEN = Path(__file__).with_name("golden")
+PICTURES = Path(__file__).with_name("pictures")
 SIZES = ((80, 24), (120, 34), (200, 50))
 
 
@@ -21,10 +23,19 @@ async def compare(app: App[Any], pilot: Pilot[Any], name: str) -> None:
     for width, height in SIZES:
         await pilot.resize_terminal(width, height)
         shown = await _at_rest(app, pilot, height) + "\n"
-        path = GOLDEN / f"{name}-{width}x{height}.txt"
-        if os.environ.get("UPDATE_GOLDENS"):
-            path.write_text(shown, encoding="utf-8")
-        assert shown == path.read_text(encoding="utf-8")
+        _hold(GOLDEN / f"{name}-{width}x{height}.txt", shown)
+
+
+async def compare_picture(app: App[Any], pilot: Pilot[Any], name: str) -> None:
+    """With colours and styles, as the key for a picture draws it."""
+    await _at_rest(app, pilot, app.size.height)
+    _hold(PICTURES / f"{name}.svg", screenshot.svg(app))
+
+
+def _hold(path: Path, shown: str) -> None:
+    if os.environ.get("UPDATE_GOLDENS"):
+        path.write_text(shown, encoding="utf-8")
+    assert shown == path.read_text(encoding="utf-8")
 
 
 async def _at_rest(app: App[Any], pilot: Pilot[Any], height: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.goldens import GOLDEN, SIZES, compare
+from tests.tui.goldens import GOLDEN, SIZES, compare, compare_picture
 from tests.tui.stage import Hunt, press, until
 from tui.app import HuntApp
 from tui.screens.alert import AlertScreen
@@ -67,6 +67,19 @@ def test_screen(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         await compare(app, pilot, name)
 
     Hunt(tmp_path).play(journey, toasts=False, by_clock=True)
+
+
+@pytest.mark.parametrize("name", ["alerts", "alert", "board"])
+def test_picture(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, *SCREENS[name])
+        if isinstance(app.screen, AlertScreen):
+            await until(pilot, lambda: bool(app.screen.query_one("#calls", RowList).rows))
+        await compare_picture(app, pilot, name)
+
+    Hunt(tmp_path).play(journey, size=SIZES[1], toasts=False, by_clock=True)
 
 
 def test_no_golden_lies_unused() -> None:
