@@ -76,9 +76,10 @@ def test_records_that_were_lost_are_noticed(tmp_path: Path) -> None:
 
 
 def test_a_process_is_measured_with_its_children(tmp_path: Path) -> None:
-    child = "import sys; held = bytearray(50 << 20); print('child'); sys.stderr.write('said')"
+    # It stays for some samples: what is exact does not count where this process itself has ever been larger.
+    child = "import sys, time; held = bytearray(50 << 20); time.sleep(0.5); print('child'); sys.stderr.write('said')"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
-    found = apart(run, [PYTHON, "-c", parent], tmp_path)  # exact, where it is above the measuring process's own
+    found = apart(run, [PYTHON, "-c", parent], tmp_path)
 
     assert found.output == ("child",)
     assert found.narration == "said"
