@@ -18,7 +18,7 @@ import msgspec
 from detector.alert import Alert, Event, Flag, Risk
 from detector.baseline import Baseline, is_new
 from detector.lineage import STS, Lineage
-from detector.presence import Presence, marks_of
+from detector.presence import Presence, wanted_of
 from detector.record import Call, Head, Record
 from detector.risk import RiskTable
 from detector.rules.dispatch import Dispatch
@@ -133,7 +133,7 @@ def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> dict[str, Watched]:
     """
     starts = [each.watch.start for each in due]
     longest = max((each.watch.end - each.watch.start for each in due), default=0)
-    wanted = [None if (names := each.watch.selector.names()) is None else marks_of(names) for each in due]
+    wanted = [wanted_of(each.watch.selector) for each in due]
     own: list[dict[tuple[str, int], set[int]]] = []
     for each in due:
         there: dict[tuple[str, int], set[int]] = defaultdict(set)

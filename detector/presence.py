@@ -14,6 +14,8 @@ from zlib import crc32
 
 import msgspec
 
+from detector.lineage import Lineage
+
 Marks = tuple[int, ...]
 """The checksums of the names that a record carries, sorted."""
 Places = dict[Marks, list[int]]
@@ -59,6 +61,12 @@ def packed(places: Places, plain: bool) -> bytes:
     """As ``Presence`` reads it."""
     groups = [(marks, _distances(sorted(indexes))) for marks, indexes in places.items() if marks]
     return msgspec.msgpack.encode(_Packed(plain, groups))
+
+
+def wanted_of(lineage: Lineage) -> Marks | None:
+    """The marks of which every record of the lineage carries one; None where that cannot be told."""
+    names = lineage.names()
+    return None if names is None else marks_of(names)
 
 
 def marks_of(names: Iterable[str]) -> Marks:

@@ -13,7 +13,7 @@ from detector.baseline import Baseline, Footing, principal_of
 from detector.correlate import REACH, Due, Piece, Signals, context
 from detector.lineage import Lineage, Names
 from detector.pivot import FileSpan
-from detector.presence import Presence, marks_of
+from detector.presence import Presence, wanted_of
 from detector.record import identity
 from detector.risk import RiskTable
 from detector.search import Selector, Watch
@@ -135,8 +135,7 @@ class Correlated(Alerts):
 
     def file_spans(self, start: int, end: int, selector: Selector | None = None) -> list[FileSpan]:
         """The files read that have events in ``[start, end)``; of a lineage those that hold some of its records."""
-        names = selector.names() if isinstance(selector, Lineage) else None
-        wanted = None if names is None else marks_of(names)
+        wanted = wanted_of(selector) if isinstance(selector, Lineage) else None
         offsets: dict[str, list[int]] = {}
         for piece in self.pieces(start, end):
             if wanted is None or Presence(piece.marks).holds(wanted):
