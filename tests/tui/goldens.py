@@ -27,8 +27,10 @@ async def compare(app: App[Any], pilot: Pilot[Any], name: str) -> None:
 
 
 async def compare_picture(app: App[Any], pilot: Pilot[Any], name: str) -> None:
-    """With colours and styles, as the key for a picture draws it."""
-    await _at_rest(app, pilot, app.size.height)
+    """With colours and styles, as the key for a picture draws it, in the middle one of the sizes."""
+    width, height = SIZES[1]
+    await pilot.resize_terminal(width, height)
+    await _at_rest(app, pilot, height)
     _hold(PICTURES / f"{name}.svg", screenshot.svg(app))
 
 

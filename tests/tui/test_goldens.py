@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
 
 from tests.tui.goldens import GOLDEN, SIZES, compare, compare_picture
@@ -55,31 +56,32 @@ SCREENS: dict[str, Sequence[str]] = {
 }
 
 
-@pytest.mark.parametrize("name", SCREENS)
-def test_screen(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOGNAME", "ana.lyst")
-    monkeypatch.chdir("/")
-
+def stand(name: str, hunt: Hunt, held: Callable[[App[None], Pilot[None], str], Awaitable[None]]) -> None:
+    """Go to the screen, and hold it against what it showed before."""
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, *SCREENS[name])
         if isinstance(app.screen, AlertScreen):
             await until(pilot, lambda: bool(app.screen.query_one("#calls", RowList).rows))
-        await compare(app, pilot, name)
+        await held(app, pilot, name)
 
-    Hunt(tmp_path).play(journey, toasts=False, by_clock=True)
+    hunt.play(journey, toasts=False, by_clock=True)
+
+
+@pytest.fixture
+def hunt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hunt:
+    monkeypatch.setenv("LOGNAME", "ana.lyst")
+    monkeypatch.chdir("/")
+    return Hunt(tmp_path)
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_screen(name: str, hunt: Hunt) -> None:
+    stand(name, hunt, compare)
 
 
 @pytest.mark.parametrize("name", ["alerts", "alert", "board"])
-def test_picture(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir("/")
-
-    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, *SCREENS[name])
-        if isinstance(app.screen, AlertScreen):
-            await until(pilot, lambda: bool(app.screen.query_one("#calls", RowList).rows))
-        await compare_picture(app, pilot, name)
-
-    Hunt(tmp_path).play(journey, size=SIZES[1], toasts=False, by_clock=True)
+def test_picture(name: str, hunt: Hunt) -> None:
+    stand(name, hunt, compare_picture)
 
 
 def test_no_golden_lies_unused() -> None:
