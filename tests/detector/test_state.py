@@ -6,13 +6,16 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from detector.huntlog import Suppression, Words
+from detector.rules import load
 from detector.store import ReadOnly, StateError, Store
-from tests.detector.trail import outcome, scan, sweep, write
+from tests.detector.trail import REFERENCE, call, outcome, scan, sweep, write
 
 HOLDER = """
 import sys
@@ -133,6 +136,27 @@ def test_a_newer_state_is_left_alone(state: Path) -> None:
     with pytest.raises(StateError, match="newer trailhound: update"):
         Store.open(state)
     assert state.read_bytes() == before
+
+
+def test_a_state_that_does_not_say_where_records_are_reads_its_files_again(state: Path, tmp_path: Path) -> None:
+    gone = write(tmp_path / "logs", "gone.json", [call(30, eventName="DescribeVolumes")])
+    with closing(Store.open(state)) as store:
+        scan(tmp_path / "logs", store=store)
+    near = call(20, eventName="CreateAccessKey", eventSource="iam.amazonaws.com", readOnly=False)
+    write(tmp_path / "logs", "b.json", [near])
+    gone.unlink()
+    db = sqlite3.connect(state)
+    db.execute("UPDATE chunk SET marks = ?", (msgspec.msgpack.encode({1: 10}),))  # as version 5 had it
+    db.execute("UPDATE alert SET searched = -1")  # all that is near it is asked for, what is gone too
+    db.execute("PRAGMA user_version = 5")
+    db.commit()
+    db.close()
+    with closing(Store.open(state)) as store:
+        before = store.alerts()
+        run = scan(tmp_path / "logs", store=store, by=load())
+        assert [alert.alert_id for alert in before] == [it.alert_id for it in run.alerts if it.rule.id == REFERENCE]
+        assert (run.accounting.records_seen, run.accounting.records_duplicate) == (12, 0)
+        assert "access-key" in store.signals(before[0].alert_id)
 
 
 def test_a_temporary_state_goes_with_its_store() -> None:
