@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
@@ -107,6 +107,7 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
         tally.bridged_read_only = sum(head.read_only is True for head in records.heads)
     partial = Partial({(source, chunk.offset): tally}, {}, {}, {})
     places: Places = defaultdict(list)
+    spans: list[tuple[int, int]] = []
     for call, indexes in records.calls.items():
         told = _told[call]
         if told.opening:
@@ -114,17 +115,18 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
                 places[marks_of(names_of(told.head) | issued(records.canonical(index)))].append(index)
         else:
             places[told.marks] += indexes
-        times = _times(records, indexes, told, tally)
+        events, times = _timed(records, indexes, told, tally)
         if not times:
             continue
-        first, last = min(times.values()), max(times.values())
-        widen(partial.sights, told.facts, (first, last))
-        tally.first = first if tally.first is None else min(first, tally.first)
-        tally.last = last if tally.last is None else max(last, tally.last)
+        span = min(times), max(times)
+        spans.append(span)
+        widen(partial.sights, told.facts, span)
         if rules := dispatch.wanting(told.call):
-            for index, time in times.items():
+            for index, time in zip(events, times, strict=True):
                 tally.hits += _collect(partial, rules, dispatch.spent, records, time,
                                        Position(source, chunk.offset, index))
+    if spans:
+        tally.first, tally.last = min(first for first, _ in spans), max(last for _, last in spans)
     tally.marks = packed(places, records.plain)
     return partial
 
@@ -143,16 +145,26 @@ class _Told(NamedTuple):
 
 class _Known(dict[Call, _Told]):
     """What each call tells, kept by a copy: a string of the chunk's own would hold the memory around it, so that the
-    heads of the next chunks lie scattered, which costs a third of their decoding."""
+    heads of the next chunks lie scattered, which costs a third of their decoding.
+
+    ``_before`` are those from before it was full the last time, so that calls which come round are not all made anew.
+    """
+
+    _before: Mapping[Call, _Told] = {}
 
     def __missing__(self, call: Call) -> _Told:
-        own = _copier.decode(msgspec.msgpack.encode(call))
-        head = Head(None, *own)
-        told = _Told(own, head, facts(head), marks_of(names_of(head)), skip_reason(head), head.event_source == STS)
+        told = self._before.get(call) or _told_by(call)
         if len(self) >= _REMEMBERED:
+            self._before = dict(self)
             self.clear()
-        self[own] = told
+        self[told.call] = told
         return told
+
+
+def _told_by(call: Call) -> _Told:
+    own = _copier.decode(msgspec.msgpack.encode(call))
+    head = Head(None, *own)
+    return _Told(own, head, facts(head), marks_of(names_of(head)), skip_reason(head), head.event_source == STS)
 
 
 _copier = msgspec.msgpack.Decoder(Call)
@@ -160,16 +172,18 @@ _REMEMBERED = 1 << 13
 _told = _Known()
 
 
-def _times(records: Records, indexes: Sequence[int], told: _Told, tally: Tally) -> dict[int, int]:
-    """The event times of the records that count as events, by index; the others are counted by reason."""
+def _timed(records: Records, indexes: Sequence[int], told: _Told, tally: Tally) -> tuple[Sequence[int], list[int]]:
+    """The records that count as events, and the event time of each; the others are counted by reason."""
     if told.skipped:
         tally.skipped[told.skipped] = tally.skipped.get(told.skipped, 0) + len(indexes)
-        return {}
-    times = {index: time for index in indexes if (time := records.times[index]) is not None}
-    if timeless := len(indexes) - len(times):
+        return (), []
+    known = records.times
+    times = [known[index] for index in indexes]
+    if None in times:
         reason = "no-event-time" if _is_cloudtrail(told.head) else "not-cloudtrail"
-        tally.rejected[reason] = tally.rejected.get(reason, 0) + timeless
-    return times
+        tally.rejected[reason] = tally.rejected.get(reason, 0) + times.count(None)
+        indexes = [index for index in indexes if known[index] is not None]
+    return indexes, [time for time in times if time is not None]
 
 
 _SKIPPED = {"Insight": "insight", "NetworkActivity": "network-activity", "Aggregated": "aggregated"}

@@ -244,7 +244,7 @@ def identity(account: str, event_id: str) -> bytes:
     return hashlib.blake2b(f"{account}\0{event_id}".encode(errors="surrogatepass"), digest_size=16).digest()
 
 
-_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ")
+_CANONICAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|z|[+-]\d\d:?\d\d)?")
 
 
@@ -257,8 +257,8 @@ def parse_time(text: str | None) -> int | None:
 
 
 def _parse_time(text: str) -> int | None:
-    if _CANONICAL.fullmatch(text) and (midnight := _midnight(text[:10])) is not None:
-        return midnight + 3600 * int(text[11:13]) + 60 * int(text[14:16]) + int(text[17:19])
+    if (second := _SECONDS.get(text[17:])) is not None and (minute := _minute(text[:17])) is not None:
+        return minute + second
     if not (found := _TIME.fullmatch(text.strip())):
         return None
     day, clock, zone = found.groups()
@@ -270,10 +270,13 @@ def _parse_time(text: str) -> int | None:
     return seconds if 0 <= seconds < _TOO_LATE else None
 
 
-@lru_cache(1 << 10)
-def _midnight(day: str) -> int | None:
-    """Where the day begins; None where it is none that counts."""
-    return _parse_time(f"{day} 00:00:00Z")
+_SECONDS = {f"{second:02}Z": second for second in range(60)}
+
+
+@lru_cache(1 << 12)
+def _minute(text: str) -> int | None:
+    """When a minute begins that is written as CloudTrail writes it (``2026-03-01T11:30:``); None where it is not."""
+    return _parse_time(f"{text}00+00:00") if _CANONICAL.fullmatch(text) else None
 
 
 _TOO_LATE = 253_370_764_800
