@@ -18,9 +18,10 @@ from detector.alert import Value
 from detector.ecs import Fields
 from detector.formats import Records, Unreadable, chunks, parse
 from detector.partial import skip_reason
-from detector.record import Record, event_id, identity, parse_time
+from detector.record import Head, Record, event_id, identity
 from detector.rules import syntax
 from detector.rules.errors import EsqlError
+from detector.rules.gate import Gate
 from detector.rules.metadata import RuleError, line_of, toml
 from detector.rules.plan import plan
 from detector.rules.query import Emitted, Query
@@ -94,18 +95,17 @@ class Reader:
 
     def newest(self) -> int | None:
         """The newest event time, in seconds since the epoch."""
-        times = (time for _, records in self._parsed() for head in records.heads
-                 if not skip_reason(head) and (time := parse_time(head.event_time)) is not None)
+        times = (time for _, records in self._parsed() for call, indexes in records.calls.items()
+                 if not skip_reason(Head(None, *call)) for index in indexes
+                 if (time := records.times[index]) is not None)
         return max(times, default=None)
 
     def asked(self, query: Query, ask: Callable[[Record, int], Sequence[_T]]) -> Iterator[tuple[int, Sequence[_T]]]:
         """What ``ask`` gives for a record and its time, with that time: for the events that get through the filter."""
-        gate = query.gate
         seen: set[bytes] = set()
         for path, records in self._parsed():
-            for index, head in enumerate(records.heads):
-                time = parse_time(head.event_time)
-                if time is None or skip_reason(head) or not (gate.lets_pair(head) and gate.lets(head)):
+            for index in _let_in(records, query.gate):
+                if (time := records.times[index]) is None:
                     continue
                 try:
                     record = records.record(index)
@@ -129,6 +129,13 @@ class Reader:
                 self.problems[path] = f"{path}: {error.strerror}"
             except Unreadable as error:
                 self.problems[path] = f"{path}: {error}"
+
+
+def _let_in(records: Records, gate: Gate) -> list[int]:
+    """The events that may get through the filter, in order."""
+    heads = ((Head(None, *call), indexes) for call, indexes in records.calls.items())
+    return sorted(index for head, indexes in heads
+                  if not skip_reason(head) and gate.lets_pair(head) and gate.lets(head) for index in indexes)
 
 
 def rows(query: Query, reader: Reader) -> Rows:

@@ -101,10 +101,11 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
     Raises formats.Incomplete or formats.Unreadable where the chunk is no JSON.
     """
     records = parse(chunk)
-    tally = Tally(chunk.end, seen=len(records.heads) + records.rejected.total() + records.skipped.total(),
+    tally = Tally(chunk.end, seen=len(records) + records.rejected.total() + records.skipped.total(),
                   skipped=dict(records.skipped), rejected=dict(records.rejected), bridged=records.bridged)
     if records.bridged:
-        tally.bridged_read_only = sum(head.read_only is True for head in records.heads)
+        tally.bridged_read_only = sum(len(indexes) for call, indexes in records.calls.items()
+                                      if Head(None, *call).read_only is True)
     partial = Partial({(source, chunk.offset): tally}, {}, {}, {})
     places: Places = defaultdict(list)
     spans: list[tuple[int, int]] = []

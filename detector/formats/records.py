@@ -1,6 +1,6 @@
 """A chunk of JSON -> its records.
 
-The head of every record is decoded at once, typed; a record whose turn comes is decoded whole, from its own bytes.
+The document is cut into records, and the head of each is decoded, typed; a record whose turn comes is decoded whole.
 Trail files, arrays and lines of records go this way. Where that fails, or something has no time, the chunk goes the
 general way: one by one, through the forms that ``forms`` knows. So one odd record costs itself only.
 """
@@ -10,8 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -22,39 +21,29 @@ from detector.formats.spans import BLANK
 from detector.record import Call, Head, Record, call_of, decode, parse_time
 
 
-class _Heads(msgspec.Struct, gc=False):
-    Records: list[Head]
+class _Trail(msgspec.Struct, gc=False):
+    Records: list[msgspec.Raw]
 
 
-class _Raws(msgspec.Struct, gc=False):
-    Records: list[msgspec.Raw] | None = None
-
-
-_trail_heads = msgspec.json.Decoder(_Heads)
-_array_heads = msgspec.json.Decoder(list[Head])
-_line_heads = msgspec.json.Decoder(Head)
-_trail_raws = msgspec.json.Decoder(_Raws)
+_trail_raws = msgspec.json.Decoder(_Trail)
 _array_raws = msgspec.json.Decoder(list[msgspec.Raw])
 _line_raws = msgspec.json.Decoder(msgspec.Raw)
+_record_head = msgspec.json.Decoder(Head)
 
 ODD_CAP = 256 << 20
 """Bytes of a document that is neither a trail file nor an array: it is copied, and may have to be walked."""
 _BOM = b"\xef\xbb\xbf"
 
 
-_Split = Callable[[memoryview], Sequence[Found | bytes | msgspec.Raw]]
-
 
 class Rows:
     """The records of a chunk, by their place in it, each read when it is asked for."""
 
-    def __init__(self, data: memoryview, split: _Split) -> None:
-        self._data = data
-        self._split = split
+    def __init__(self, found: Sequence[Found | msgspec.Raw]) -> None:
+        self._found = found
 
-    @cached_property
-    def _found(self) -> Sequence[Found | bytes | msgspec.Raw]:
-        return self._split(self._data)
+    def __len__(self) -> int:
+        return len(self._found)
 
     def raw(self, index: int) -> bytes:
         """The record as the file has it: its own bytes where they stand as JSON, or the text that a wrapper's string
@@ -74,35 +63,39 @@ class Rows:
 
 
 class Records(Rows):
-    """The records of a chunk with the head of each.
+    """The records of a chunk with what is read of each: of one that is no JSON object, nothing.
 
-    ``heads[i]`` is what is read of every record, an empty one where there is no JSON object; ``rejected`` and
-    ``skipped`` count what is no record, by reason. ``plain``: the records stand in the chunk as they are.
+    ``rejected`` and ``skipped`` count what is no record, by reason. ``plain``: the records stand in the chunk as they
+    are.
     """
 
-    def __init__(self, data: memoryview, split: _Split, heads: Sequence[Head], rejected: Counter[str] | None = None,
-                 skipped: Counter[str] | None = None, bridged: int = 0, plain: bool = False) -> None:
-        super().__init__(data, split)
-        self.heads = heads
+    def __init__(self, found: Sequence[Found | msgspec.Raw], heads: Iterable[Head],
+                 rejected: Counter[str] | None = None, skipped: Counter[str] | None = None, bridged: int = 0,
+                 plain: bool = False) -> None:
+        super().__init__(found)
         self.rejected = rejected or Counter()
         self.skipped = skipped or Counter()
         self.bridged = bridged
         """How many came by EventBridge."""
         self.plain = plain
-
-    @cached_property
-    def calls(self) -> Mapping[Call, list[int]]:
+        self.calls: dict[Call, list[int]] = defaultdict(list)
         """Where the records of each call are, in order: some hundred calls for thousands of records, mostly."""
-        calls: dict[Call, list[int]] = defaultdict(list)
-        for index, call in enumerate(map(call_of, self.heads)):
-            calls[call].append(index)
-        return calls
-
-    @cached_property
-    def times(self) -> list[int | None]:
+        self.times: list[int | None] = []
         """The event time of each record, in seconds since the epoch; None where it is unusable."""
-        known = {text: parse_time(text) for text in {head.event_time for head in self.heads}}
-        return [known[head.event_time] for head in self.heads]
+        known = _Times()
+        # Each head is gone before the next is made: all of them would be more than the caches of a processor hold, and
+        # lie scattered between what stays.
+        for index, head in enumerate(heads):
+            self.calls[call_of(head)].append(index)
+            self.times.append(known[head.event_time])
+        self.timed = None not in known
+        """Whether each has an event time, usable or not."""
+
+
+class _Times(dict[str | None, int | None]):
+    def __missing__(self, text: str | None) -> int | None:
+        time = self[text] = parse_time(text)
+        return time
 
 
 def parse(chunk: Chunk) -> Records:
@@ -111,10 +104,11 @@ def parse(chunk: Chunk) -> Records:
         return _unread(chunk)
     data = _unmarked(chunk.data)
     try:
-        heads, split = _heads(chunk, data), _split(chunk, data)
-        if None not in [head.event_time for head in heads] and (not heads or any(head.user_identity for head in heads)):
+        raws = _raws(chunk, data)
+        records = Records(raws, map(_record_head.decode, raws), plain=True)
+        if records.timed and (not raws or any(caller for caller, *_ in records.calls)):
             # Whole records: rows of a table that hold them have no caller beside.
-            return Records(data, split, heads, plain=True)
+            return records
     except (ValueError, RecursionError):
         pass
     try:
@@ -134,10 +128,9 @@ def rows(chunk: Chunk, plain: bool) -> Rows:
         return parse(chunk)
     data = _unmarked(chunk.data)
     try:
-        found = _split(chunk, data)(data)
+        return Rows(_raws(chunk, data))
     except (ValueError, RecursionError) as error:
         raise Unreadable("corrupt-json", str(error)) from None
-    return Rows(data, lambda _: found)
 
 
 def _unmarked(data: memoryview) -> memoryview:
@@ -148,18 +141,10 @@ def _is_array(data: memoryview) -> bool:
     return bytes(data[:64]).lstrip(BLANK)[:1] == b"["
 
 
-def _heads(chunk: Chunk, data: memoryview) -> list[Head]:
+def _raws(chunk: Chunk, data: memoryview) -> list[msgspec.Raw]:
     if chunk.lines:
-        return _line_heads.decode_lines(data)
-    return _array_heads.decode(data) if _is_array(data) else _trail_heads.decode(data).Records
-
-
-def _split(chunk: Chunk, data: memoryview) -> _Split:
-    return _line_raws.decode_lines if chunk.lines else _array_raws.decode if _is_array(data) else _trail_records
-
-
-def _trail_records(data: memoryview) -> list[msgspec.Raw]:
-    return _trail_raws.decode(data).Records or []
+        return _line_raws.decode_lines(data)
+    return _array_raws.decode(data) if _is_array(data) else _trail_raws.decode(data).Records
 
 
 def _unread(chunk: Chunk) -> Records:
@@ -167,8 +152,8 @@ def _unread(chunk: Chunk) -> Records:
     assert chunk.problem is not None
     counted = Counter([chunk.problem.reason.code])
     if isinstance(chunk.problem, NotALog):
-        return Records(chunk.data, lambda _: [], [], skipped=counted)
-    return Records(chunk.data, lambda _: [], [], rejected=counted)
+        return Records([], [], skipped=counted)
+    return Records([], [], rejected=counted)
 
 
 def _one_by_one(data: memoryview, lines: bool) -> Records:
@@ -179,8 +164,8 @@ def _one_by_one(data: memoryview, lines: bool) -> Records:
             found.append(each)
         else:
             counted[each.kind][each.reason] += 1
-    heads = [each.head or _head(each.translated or each.raw) for each in found]
-    return Records(data, lambda _: found, heads, counted["rejected"], counted["skipped"],
+    heads = (each.head or _head(each.translated or each.raw) for each in found)
+    return Records(found, heads, counted["rejected"], counted["skipped"],
                    counted["noted"]["eventbridge"])
 
 
@@ -221,7 +206,7 @@ def _json_problem(error: json.JSONDecodeError) -> Unreadable:
 
 def _head(raw: bytes) -> Head:
     try:
-        return _line_heads.decode(raw)
+        return _record_head.decode(raw)
     except (ValueError, RecursionError):
         pass
     try:

@@ -28,7 +28,7 @@ def found(data: bytes) -> list[str]:
     ids = []
     for chunk in chunks(io.BytesIO(data)):
         records = parse(chunk)
-        ids += [records.record(index).event_id or "" for index in range(len(records.heads))]
+        ids += [records.record(index).event_id or "" for index in range(len(records))]
     return sorted(ids)
 
 
