@@ -59,7 +59,8 @@ _decoder = msgspec.msgpack.Decoder(_Packed)
 
 def packed(places: Places, plain: bool) -> bytes:
     """As ``Presence`` reads it."""
-    groups = [(marks, _distances(sorted(indexes))) for marks, indexes in places.items() if marks]
+    groups = [(marks, _distances(sorted(indexes)) if len(indexes) > 1 else indexes)
+              for marks, indexes in places.items() if marks]
     return msgspec.msgpack.encode(_Packed(plain, groups))
 
 

@@ -103,9 +103,12 @@ def _read(file: BinaryIO, task: Task, digested: Digesting) -> Iterator[FileRead]
     again = held is not None and not offset
     file.seek(0)
     plain = True
+    them: Iterable[Chunk] = chunks(file, offset)
     content = hashlib.sha256() if task.hashed and not offset else None
+    if content is not None:
+        them = _hashed(them, content)
     whole: list[Partial] = []
-    for chunk, partial, torn in digested(task.found.path, _hashed(chunks(file, offset), content)):
+    for chunk, partial, torn in digested(task.found.path, them):
         plain = not chunk.packed
         if not offset and not chunk.offset:
             _refuse_foreign(chunk, _tally(partial))
@@ -124,10 +127,9 @@ def _read(file: BinaryIO, task: Task, digested: Digesting) -> Iterator[FileRead]
     yield last
 
 
-def _hashed(them: Iterable[Chunk], content: hashlib._Hash | None) -> Iterator[Chunk]:
+def _hashed(them: Iterable[Chunk], content: hashlib._Hash) -> Iterator[Chunk]:
     for chunk in them:
-        if content is not None:
-            content.update(chunk.data)
+        content.update(chunk.data)
         yield chunk
 
 
