@@ -18,6 +18,7 @@ from detector.record import identity
 from detector.risk import RiskTable
 from detector.search import Selector, Watch
 from detector.store.alerts import FROM_EVENT, Alerts, Changes, event_of
+from detector.store.files import file_id
 from detector.store.state import sound
 
 _content = msgspec.msgpack.Decoder(Alert)
@@ -66,8 +67,7 @@ class Correlated(Alerts):
                 if signals is None:
                     db.execute("UPDATE alert SET searched = ? WHERE alert_id = ?", (upto, name))
                     continue
-                new = sum(self._put_signal(db, name, flag, event)
-                          for flag, events in signals.events.items() for event in events)
+                new = self._put_signals(db, name, signals.events)
                 lineage = msgspec.json.encode(signals.lineage).decode()
                 # With a session of its own that was not known, all files are to be searched once more.
                 grown = lineage != held[0]
@@ -145,12 +145,16 @@ class Correlated(Alerts):
                 "SELECT path, size, first, last FROM file WHERE first < ? AND last >= ? ORDER BY first", end, start))
             if path in offsets]
 
-    def _put_signal(self, db: sqlite3.Connection, name: str, flag: str, event: Event) -> int:
-        key = identity(event.account, event.event_id)
-        (file_id,) = db.execute("SELECT file_id FROM file WHERE path = ?",
-                                (os.fsencode(event.position.source),)).fetchone()
-        self._put_event(db, key, event, file_id)
-        return db.execute("INSERT OR IGNORE INTO signal VALUES (?, ?, ?)", (name, flag, key)).rowcount
+    def _put_signals(self, db: sqlite3.Connection, name: str, found: Mapping[str, Sequence[Event]]) -> int:
+        """Keep the signals of an alert, by flag; how many are new. An event is mostly one of several flags."""
+        events = {event: identity(event.account, event.event_id) for events in found.values() for event in events}
+        sources = {source: file_id(db, source) for source in {event.position.source for event in events}}
+        for event, key in events.items():
+            self._put_event(db, key, event, sources[event.position.source])
+        before = db.total_changes
+        db.executemany("INSERT OR IGNORE INTO signal VALUES (?, ?, ?)",
+                       [(name, flag, events[event]) for flag, them in found.items() for event in them])
+        return db.total_changes - before
 
     def _put_context(self, db: sqlite3.Connection, alert: Alert, table: RiskTable) -> bool:
         """Whether it differs from what was known; with a change of the events it is one revision."""
