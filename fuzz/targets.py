@@ -16,7 +16,7 @@ from typing import Any
 from detector.ecs import fields
 from detector.formats import Chunk, Records, Unreadable, chunks, parse, records
 from detector.partial import digest
-from detector.record import Head, Record, decode
+from detector.record import Call, Head, Record, call_of, decode, parse_time
 from detector.rules import load
 from detector.rules.dispatch import Dispatch
 from detector.rules.errors import EsqlError
@@ -62,22 +62,30 @@ def _digested(chunk: Chunk) -> None:
     aside = sum(tally.skipped.values()) + sum(tally.rejected.values())
     assert 0 <= tally.hits <= tally.seen - aside
     assert (tally.first is None) == (tally.seen == aside), "what is kept has a time"
-    for index, head in enumerate(found.heads):
+    for index, (call, time) in enumerate(_heads(found)):
         assert found.raw(index)
-        if head != Head():
-            assert found.record(index).head() == head, "the head is that of the record"
+        if call != call_of(Head()):
+            head = found.record(index).head()
+            assert (call_of(head), parse_time(head.event_time)) == (call, time), "the head is that of the record"
     if chunk.problem is None:
         _same_either_way(chunk, found)
 
 
 def _same_either_way(chunk: Chunk, found: Records) -> None:
-    """Records that are decoded all at once are those that are found one by one."""
+    """The records of a whole document are those that are found one by one."""
     data = chunk.data.tobytes().removeprefix(b"\xef\xbb\xbf")
     try:
         slow = records._one_by_one(memoryview(data), chunk.lines)
     except Unreadable:
         return
-    assert [head for head in slow.heads if head != Head()] == [head for head in found.heads if head != Head()]
+    nothing = call_of(Head()), None
+    assert [head for head in _heads(slow) if head != nothing] == [head for head in _heads(found) if head != nothing]
+
+
+def _heads(found: Records) -> list[tuple[Call, int | None]]:
+    """What is read of each record, in order."""
+    calls = {index: call for call, indexes in found.calls.items() for index in indexes}
+    return [(calls[index], time) for index, time in enumerate(found.times)]
 
 
 @cache
