@@ -6,7 +6,7 @@ row by row, so that a step costs what it changes; the others are computed again 
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -52,31 +52,50 @@ class Whole:
 
 
 class Moving:
-    """A group that rows join (``add``) and leave (``drop``), the first first."""
+    """A group that rows join (``add``) and leave (``drop``), the first first.
+
+    An aggregate is kept up from when it is asked for: most groups are too small for that, and most conditions ask for
+    few of the aggregates.
+    """
 
     def __init__(self, aggregated: Sequence[Aggregated]) -> None:
         self._aggregated = aggregated
         self._rows: deque[Inputs] = deque()
-        self._kept = [_kept(each) for each in aggregated]
+        self._kept: dict[int, _Kept | None] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def add(self, row: Inputs) -> None:
         self._rows.append(row)
-        for each, kept in zip(self._aggregated, self._kept, strict=True):
-            if kept and each.takes(row):
-                kept.add(_values(each, row))
+        for place, kept in self._kept.items():
+            if kept:
+                _add(self._aggregated[place], row, kept)
 
     def drop(self) -> None:
         row = self._rows.popleft()
-        for each, kept in zip(self._aggregated, self._kept, strict=True):
+        for place, kept in self._kept.items():
+            each = self._aggregated[place]
             if kept and each.takes(row):
                 kept.drop(_values(each, row))
 
     def value(self, place: int) -> Any:
+        each = self._aggregated[place]
+        if place not in self._kept:
+            self._kept[place] = self._begun(each)
         kept = self._kept[place]
-        return self._aggregated[place].over(self._rows) if kept is None else kept.value()
+        return each.over(self._rows) if kept is None else kept.value()
+
+    def _begun(self, each: Aggregated) -> _Kept | None:
+        if kept := _kept(each):
+            for row in self._rows:
+                _add(each, row, kept)
+        return kept
+
+
+def _add(each: Aggregated, row: Inputs, kept: _Kept) -> None:
+    if each.takes(row):
+        kept.add(_values(each, row))
 
 
 def _values(each: Aggregated, row: Inputs) -> list[Any]:
@@ -123,10 +142,11 @@ class _Sum(_Count):
 
 class _Distinct:
     def __init__(self) -> None:
-        self.counts: Counter[Any] = Counter()
+        self.counts: dict[Any, int] = defaultdict(int)
 
     def add(self, values: list[Any]) -> None:
-        self.counts.update(values)
+        for value in values:
+            self.counts[value] += 1
 
     def drop(self, values: list[Any]) -> None:
         for value in values:
