@@ -31,6 +31,8 @@ def visible(text: str, limit: int = LIMIT, *, lines: bool = False) -> str:
     unassigned characters, piled-up combining marks. With ``lines`` line breaks are kept: for text of several lines.
     Over ``limit`` characters the rest is cut, and its length said.
     """
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     shown, rest = text[:limit], len(text) - limit
     split = shown.replace("\r\n", "\n").split("\n") if lines else [shown]
     shown = "\n".join(map(_escaped, split))

@@ -6,10 +6,12 @@ The results still hold the log's own characters: the sinks (``tui.safe``, the li
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from detector.alert import Alert, Event, Flag
+from detector.alert import Alert, Event
 from detector.baseline import first_seen
 from detector.integrity import file_of, said_of
 from detector.risk import in_words
@@ -81,8 +83,8 @@ _PRODUCTS = {"mozilla": "browser", "apn/1.0 hashicorp": "terraform", "aws intern
              "scout suite": "scoutsuite"}
 
 
-def agents(alert: Alert) -> str:
-    return one_of(sorted({agent(text) for text in alert.facets.user_agents}), "agent")
+def agents(user_agents: Sequence[str]) -> str:
+    return one_of(sorted({agent(text) for text in user_agents}), "agent")
 
 
 def network(alert: Alert) -> str:
@@ -90,8 +92,8 @@ def network(alert: Alert) -> str:
     return listed(alert.networks)
 
 
-def flag_words(flags: Sequence[Flag]) -> str:
-    return " ".join(FLAG_WORDS.get(flag.flag, flag.flag) for flag in flags)
+def flag_words(flags: Sequence[str]) -> str:
+    return " ".join(FLAG_WORDS.get(flag, flag) for flag in flags)
 
 
 def state(alert: Alert) -> str:
@@ -102,7 +104,18 @@ def state(alert: Alert) -> str:
 
 def moment(seconds: float) -> str:
     """``03-01 11:58:02``, for lists; ``3 h 02 m ago`` where times are relative."""
-    return _ago(seconds) if times.mode == "relative" else times.at(seconds).strftime("%m-%d %H:%M:%S")
+    if times.mode == "relative":
+        return _ago(seconds)
+    if times.mode == "local":
+        return times.at(seconds).isoformat(" ", "seconds")[5:19]
+    hour, rest = divmod(int(seconds), 3_600)
+    return f"{_hour(hour)}{rest // 60:02}:{rest % 60:02}"
+
+
+@lru_cache(1 << 10)
+def _hour(hour: int) -> str:
+    """``03-01 11:``, so many hours after the epoch: of long lists the time is what differs most."""
+    return datetime.fromtimestamp(hour * 3_600, UTC).strftime("%m-%d %H:")
 
 
 def minute(seconds: float) -> str:

@@ -42,11 +42,16 @@ class Job:
 
     def each(self, items: Sequence[T]) -> Iterator[T]:
         """The items, one by one. Raises GivenUp between them, once they are not wanted any more."""
+        for piece in self.pieces(items):
+            yield from piece
+
+    def pieces(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
+        """The items, some hundred at a time. Raises GivenUp as ``each`` does."""
         for start in range(0, len(items), _LOOK_EVERY):
             if self._unwanted.is_set():
                 raise GivenUp
             self.share = start / len(items)
-            yield from items[start : start + _LOOK_EVERY]
+            yield items[start : start + _LOOK_EVERY]
         self.share = 1.0
 
 

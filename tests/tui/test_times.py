@@ -69,6 +69,7 @@ def test_the_key_goes_round_and_every_screen_follows(tmp_path: Path) -> None:
 def test_each_way_says_the_same_moment(start: int, length: int) -> None:
     times.use("UTC", lambda: NOW)
     assert datetime.strptime(format.full_time(start), "%Y-%m-%d %H:%M:%S%z") == datetime.fromtimestamp(start, UTC)
+    assert format.moment(start) == datetime.fromtimestamp(start, UTC).strftime("%m-%d %H:%M:%S")
     times.use("local")
     assert datetime.strptime(format.full_time(start), "%Y-%m-%d %H:%M:%S%z") == datetime.fromtimestamp(start, UTC)
     assert format.moment(start) == datetime.fromtimestamp(start, INDIA).strftime("%m-%d %H:%M:%S")

@@ -147,7 +147,7 @@ class AlertScreen(TriageScreen, SearchScreen):
             f"revision {alert.revision}" if alert.revision > 1 else "",
             "suppressed" if alert.suppressed_by else "",
         ]
-        risk = Content.assemble(severity(alert), f" {alert.score} · ", " · ".join(filter(None, standing)))
+        risk = Content.assemble(severity(alert.severity), f" {alert.score} · ", " · ".join(filter(None, standing)))
         at = self._order.index(self._alert_id) + 1 if self._alert_id in self._order else 0
         count = Content(f"{at} of {len(self._order)}" if at else "").stylize("$foreground-muted")
         return risk, count, self.live_state()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from textual.content import Content
@@ -11,27 +12,27 @@ from textual.content import Content
 from detector.alert import SEVERITIES, Alert
 from tui import format, safe, times
 from tui.theme import SEVERITY_STYLE
-from tui.widgets.columns import Column
+from tui.widgets.columns import Column, following
 
 
-def severity(alert: Alert) -> Content:
-    return safe.text(format.severity(alert.severity), SEVERITY_STYLE.get(alert.severity, ""))
+def severity(word: str) -> Content:
+    return safe.text(format.severity(word), SEVERITY_STYLE.get(word, ""))
 
 
 COLUMNS: tuple[Column[Alert], ...] = (
-    Column("time", times.heading, 14, lambda alert: format.moment(alert.first_event), survive=0),
-    Column("severity", "severity", 10, severity, survive=1),
+    following("time", times.heading, 14, attrgetter("first_event"), format.moment, survive=0),
+    following("severity", "severity", 10, attrgetter("severity"), severity, survive=1),
     Column("principal", "principal", 15, format.principal, survive=2, flex=True),
     Column("account", "account", 12, lambda alert: format.one_of(alert.facets.accounts, "account"), survive=9),
     Column("regions", "reg", 3, lambda alert: str(len(alert.facets.regions)), align="right", survive=3),
-    Column("calls", "calls", 5, lambda alert: format.count(alert.event_count), align="right", survive=4),
-    Column("span", "span", 8, lambda alert: format.span(alert.span), align="right", survive=7),
+    following("calls", "calls", 5, attrgetter("event_count"), format.count, align="right", survive=4),
+    following("span", "span", 8, attrgetter("span"), format.span, align="right", survive=7),
     Column("identity", "identity", 11, lambda alert: format.one_of(alert.facets.identity_types, "type"), survive=11),
     Column("source", "source", 15, lambda alert: format.one_of(alert.facets.source_addresses, "source"), survive=8),
     Column("network", "network", 12, format.network, survive=12),
-    Column("agent", "agent", 14, format.agents, survive=10),
-    Column("flags", "flags", 12, lambda alert: format.flag_words(alert.flags), survive=6, flex=True,
-           field="flag"),
+    following("agent", "agent", 14, lambda alert: tuple(alert.facets.user_agents), format.agents, survive=10),
+    following("flags", "flags", 12, lambda alert: tuple([flag.flag for flag in alert.flags]), format.flag_words,
+              survive=6, flex=True, field="flag"),
     Column("state", "state", 5, format.state, survive=5, field="status"),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -12,14 +13,14 @@ from detector.alert import Alert, Event, Value
 from detector.short import short_arn
 from tui import format, safe, times
 from tui.screens.entry import Line, facts
-from tui.widgets.columns import Column
+from tui.widgets.columns import Column, following
 
 if TYPE_CHECKING:
     from detector.rules import Rule
 
 
-def outcome(event: Event) -> Content:
-    return safe.text(event.error_code, "$text-warning") if event.error_code else Content("ok")
+def outcome(error_code: str) -> Content:
+    return safe.text(error_code, "$text-warning") if error_code else Content("ok")
 
 
 def place(event: Event) -> str:
@@ -39,7 +40,7 @@ def call_columns(start: Callable[[], float]) -> tuple[Column[Event], ...]:
                lambda event: format.clock(event.time, start()), survive=0),
         Column("region", "region", 14, lambda event: event.region, survive=1),
         Column("action", "call", 18, lambda event: event.action, survive=4),
-        Column("outcome", "outcome", 14, outcome, survive=2),
+        following("outcome", "outcome", 14, attrgetter("error_code"), outcome, survive=2),
         Column("source", "source", 15, lambda event: event.source_address, survive=3),
         Column("agent", "agent", 14, lambda event: event.user_agent, survive=5, flex=True),
         Column("place", "record", 24, place, survive=6, flex=True),

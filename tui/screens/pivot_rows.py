@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import cast
+from operator import attrgetter
+from typing import Any, cast
 
 from textual.content import Content
 
@@ -16,7 +17,7 @@ from detector.pivot import Pivot, Progress, Row, counted
 from detector.record import decode
 from detector.search import Selector
 from detector.selectors import field_is, shown
-from detector.short import FLAG_WORDS, short_arn
+from detector.short import short_arn
 from tui import format, safe, times
 from tui.job import Job, in_order
 from tui.screens.alert_panes import event_key, outcome
@@ -83,25 +84,29 @@ def under_questions(rows: Iterable[Row], folded: Set[str]) -> Iterator[Line]:
             yield from held
 
 
-def _cell(read: Callable[[Row], Cell]) -> Callable[[Line], Cell]:
-    return lambda line: "" if isinstance(line, Head) else read(line)
+def _column(key: str, title: str | Callable[[], str], width: int, of: Callable[[Row], Any],
+            said: Callable[[Any], Cell] = str, **given: Any) -> Column[Line]:
+    """A column that says what ``of`` reads of an event; of a question nothing."""
+    return Column(key, title, width, lambda line: "" if isinstance(line, Head) else said(of(line)),
+                  of=cast("Callable[[Line], Hashable]", of), **given)
 
 
-def _marks(row: Row) -> Content:
-    words = [FLAG_WORDS.get(flag, flag) for flag in row.flags]
-    return Content.assemble(("own ", "$text-accent") if row.own else "", safe.text(" ".join(words), "$text-warning"))
+def _marks(of: tuple[Sequence[str], bool]) -> Content:
+    flags, own = of
+    words = safe.text(format.flag_words(flags), "$text-warning")
+    return Content.assemble(("own ", "$text-accent") if own else "", words)
 
 
 COLUMNS: tuple[Column[Line], ...] = (
-    Column("time", times.heading, 14, _cell(lambda row: format.moment(row.event.time)), survive=0),
-    Column("flags", "flags", 9, _cell(_marks), survive=2, field="flag"),
-    Column("action", "call", 18, _cell(lambda row: row.event.action), survive=1, flex=True, field="call"),
-    Column("outcome", "outcome", 12, _cell(lambda row: outcome(row.event)), survive=3),
-    Column("region", "region", 14, _cell(lambda row: row.event.region), survive=4),
-    Column("source", "source", 15, _cell(lambda row: row.event.source_address), survive=5),
-    Column("principal", "principal", 16, _cell(lambda row: short_arn(row.event.arn) or "no ARN"), survive=6,
-           flex=True),
-    Column("agent", "agent", 14, _cell(lambda row: row.event.user_agent), survive=7, flex=True),
+    _column("time", times.heading, 14, attrgetter("event.time"), format.moment, survive=0),
+    _column("flags", "flags", 9, attrgetter("flags", "own"), _marks, survive=2, field="flag"),
+    _column("action", "call", 18, attrgetter("event.action"), survive=1, flex=True, field="call"),
+    _column("outcome", "outcome", 12, attrgetter("event.error_code"), outcome, survive=3),
+    _column("region", "region", 14, attrgetter("event.region"), survive=4),
+    _column("source", "source", 15, attrgetter("event.source_address"), survive=5),
+    _column("principal", "principal", 16, attrgetter("event.arn"), lambda arn: short_arn(arn) or "no ARN", survive=6,
+            flex=True),
+    _column("agent", "agent", 14, attrgetter("event.user_agent"), survive=7, flex=True),
 )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from tui.widgets.line import Cell
 
 R = TypeVar("R")
+V = TypeVar("V", bound=Hashable)
 
 GAP = 2
 """Blank cells between two columns."""
@@ -20,7 +21,8 @@ class Column(Generic[R]):
 
     ``title`` is a word of ours, or what gives one that changes. ``width`` is in cells. As the width shrinks, columns go
     one by one, the highest ``survive`` first. A ``flex`` column also takes a share of the width that is to spare.
-    ``field`` is the filter's name for what it shows, where that is not its ``key``.
+    ``field`` is the filter's name for what it shows, where that is not its ``key``. ``of`` gives what the cell follows
+    from, and from nothing else of the row, where that is read sooner than the cell is written.
     """
 
     key: str
@@ -31,6 +33,18 @@ class Column(Generic[R]):
     survive: int = 0
     flex: bool = False
     field: str = ""
+    of: Callable[[R], Hashable] | None = None
+
+    def text(self, row: R) -> str:
+        """The letters of the cell, as the log has them."""
+        cell = self.cell(row)
+        return cell if isinstance(cell, str) else cell.plain
+
+
+def following(key: str, title: str | Callable[[], str], width: int, of: Callable[[R], V], said: Callable[[V], Cell],
+              **given: Any) -> Column[R]:
+    """A column that says what ``of`` reads of a row, and whose cells so follow from that alone."""
+    return Column(key, title, width, lambda row: said(of(row)), of=of, **given)
 
 
 def fit(columns: Sequence[Column[R]], cells: int) -> list[tuple[Column[R], int]]:

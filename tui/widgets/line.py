@@ -68,4 +68,6 @@ def strip(drawn: Iterable[Piece], cells: int, base: Style) -> Strip:
 
 def hits(pattern: re.Pattern[str], text: str) -> Sequence[tuple[int, int]]:
     """Where ``pattern`` is found in ``text``; empty matches are none."""
+    if not pattern.search(text):  # as in most texts, and sooner told than by an iterator
+        return ()
     return [found.span() for found in pattern.finditer(text) if found.end() > found.start()]

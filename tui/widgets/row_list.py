@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from textual import events, work
@@ -21,13 +21,11 @@ from tui.job import GivenUp, Job
 from tui.keymap import MARK, MOVE, OPEN, key
 from tui.widgets.anchor import successor
 from tui.widgets.columns import Column
-from tui.widgets.line import hits, plain
 from tui.widgets.row_view import RowView
+from tui.widgets.seeking import first_hit
 
 R = TypeVar("R")
 
-_KNOWN_TEXTS = 10_000
-"""Texts of cells whose answer a search remembers: most rows have a region or a user agent that others have too."""
 _TELL_AFTER = 0.2
 """Seconds from which a search says how far it is."""
 
@@ -223,19 +221,9 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         if pattern is None:
             return None
         columns = [column for column, _ in self._shown_columns()]
-
-        @lru_cache(_KNOWN_TEXTS)
-        def holds(text: str) -> bool:
-            return bool(hits(pattern, plain(text)))
-
-        try:
-            for count in job.each(range(len(rows))):
-                index = (start + step * count) % len(rows)
-                cells = (column.cell(rows[index]) for column in columns)
-                if any(holds(cell if isinstance(cell, str) else cell.plain) for cell in cells):
-                    return keys[index]
-        except GivenUp:
-            pass
+        with suppress(GivenUp):
+            if (place := first_hit(columns, pattern, rows, start, step, job, self._heading)) is not None:
+                return keys[place]
         return None
 
     # --- keys and mouse
