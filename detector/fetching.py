@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from detector.reading import Task
-from detector.sources.source import open_file
+from detector.reading import Given, Task
+from detector.sources.source import Unavailable, open_file
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -17,23 +17,31 @@ _AHEAD_BYTES = 256 << 20
 """Of objects that are fetched but not read yet; one object may be larger."""
 
 
-def fetched(tasks: Iterable[Task]) -> Iterator[tuple[Task, Future[BinaryIO]]]:
-    """Each task with its open file (or the OSError of opening it), in the given order."""
+def fetched(tasks: Iterable[Task]) -> Iterator[Given]:
+    """Each task with its object, in the given order."""
     from concurrent.futures import ThreadPoolExecutor  # most scans fetch nothing, and it costs 10 ms
 
     due = iter(tasks)
-    ahead: deque[tuple[Task, Future[BinaryIO]]] = deque()
+    ahead: deque[tuple[Task, Future[Given]]] = deque()
     size = 0
     pool = ThreadPoolExecutor(_THREADS, "fetch")
     try:
         task = next(due, None)
         while task is not None or ahead:
             while task is not None and (not ahead or (len(ahead) < 4 * _THREADS and size < _AHEAD_BYTES)):
-                ahead.append((task, pool.submit(open_file, task.found.path)))
+                ahead.append((task, pool.submit(_fetch, task)))
                 size += task.found.size
                 task = next(due, None)
-            done, file = ahead.popleft()
+            done, given = ahead.popleft()
             size -= done.found.size
-            yield done, file
+            yield given.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _fetch(task: Task) -> Given:
+    try:
+        with open_file(task.found.path) as file:
+            return Given(task, file.read())
+    except Unavailable as error:
+        return Given(task, error)

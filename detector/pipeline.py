@@ -20,7 +20,7 @@ from detector.fetching import fetched
 from detector.held import Held
 from detector.partial import Partial
 from detector.pending import Pending
-from detector.reading import Task, content_hash, digesting, read
+from detector.reading import Digesting, Given, Task, content_hash, digesting, read
 from detector.risk import RiskTable
 from detector.risk import load as load_risk
 from detector.rules import RuleSet
@@ -255,21 +255,25 @@ class Pipeline:
 
     def _results(self, due: Sequence[Task], stop: threading.Event) -> Iterator[FileRead]:
         here = digesting(self._dispatch)
-        remote = [task for task in due if task.found.problem is None and _is_remote(task.found.path)]
-        for task, file in fetched(_until(stop, remote)) if remote else ():
-            yield from read(task, here, lambda _, file=file: file.result())  # type: ignore[misc]
-        readable = [task for task in due if task.found.problem is None and not _is_remote(task.found.path)]
+        readable = [task for task in due if task.found.problem is None]
+        remote = [task for task in readable if _is_remote(task.found.path)]
+        local = [task for task in readable if not _is_remote(task.found.path)]
+        if remote:
+            yield from self._each(remote, fetched(_until(stop, remote)), here)
         yield from (_set_aside(task) for task in due if task.found.problem is not None)
         if self._jobs != 1:
-            large = {task.found.path: task for task in readable
+            large = {task.found.path: task for task in local
                      if task.found.size >= _WORTH_PARTING and is_plain(task.found.path)}
             for task in _until(stop, large.values()):
                 yield from read(task, self._workers.digesting(here))
-            readable = [task for task in readable if task.found.path not in large]
-        if self._worth_processes(len(readable), sum(task.found.size for task in readable)):
-            yield from self._workers.read(_until(stop, readable))
-        else:
-            yield from chain.from_iterable(read(task, here) for task in _until(stop, readable))
+            local = [task for task in local if task.found.path not in large]
+        yield from self._each(local, map(Given, _until(stop, local)), here)
+
+    def _each(self, tasks: Sequence[Task], given: Iterator[Given], here: Digesting) -> Iterator[FileRead]:
+        """What the tasks come to, which are ``given`` one after the other: by processes where that pays."""
+        if self._worth_processes(len(tasks), sum(task.found.size for task in tasks)):
+            return self._workers.read(given)
+        return chain.from_iterable(read(each.task, here, each.open) for each in given)
 
     def _commit(self, batch: Sequence[FileRead], publish: Callable[[Update], None]) -> None:
         if not batch:

@@ -7,6 +7,7 @@ place where reading goes on.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, NamedTuple
@@ -31,6 +32,19 @@ class Task(NamedTuple):
     final: bool
     hashed: bool = False
     """Whether its content is to be hashed: where there are digest files to compare with."""
+
+
+class Given(NamedTuple):
+    """A task with the object that was fetched for it, or why that failed. None: any process can open the file."""
+
+    task: Task
+    content: bytes | Unavailable | None = None
+
+    def open(self, path: str) -> BinaryIO:
+        """Raises OSError."""
+        if isinstance(self.content, Unavailable):
+            raise self.content
+        return open_file(path) if self.content is None else io.BytesIO(self.content)
 
 
 class DigestFile(NotALog):

@@ -12,9 +12,10 @@ from typing import TypeVar
 from detector.correlate import Signal, Watched, flagging_events, look
 from detector.formats import Chunk, Unreadable
 from detector.partial import Partial, digest
-from detector.reading import Digested, Digesting, Task, digesting, read, unread
+from detector.reading import Digested, Digesting, Given, digesting, read, unread
 from detector.rules import RuleSet
 from detector.rules.dispatch import Dispatch
+from detector.sources.source import Requests, hand_over, take_over
 from detector.store.files import FileRead
 
 _BATCH_BYTES = 2 << 20
@@ -38,14 +39,14 @@ class Workers:
         self.spent: dict[str, float] = dict.fromkeys((rule.rule_id for rule in rules), 0.0)
         """Seconds that each rule has taken in all processes."""
 
-    def read(self, tasks: Iterable[Task]) -> Iterator[FileRead]:
+    def read(self, given: Iterable[Given]) -> Iterator[FileRead]:
         """As ``reading.read`` for each task, in the order in which they are done."""
-        dead: deque[Task] = deque()
-        for results, spent in self._spread(_read_batch, batches(tasks), dead):
+        dead: deque[Given] = deque()
+        for results, spent in self._spread(_read_batch, batches(given), dead):
             self._note(spent)
             yield from results
-        for task in dead:
-            yield from self._retry(task)
+        for each in dead:
+            yield from self._retry(each)
 
     def digesting(self, here: Digesting) -> Digesting:
         """Digest runs of whole lines of plain files in these processes, the others by ``here``; in order."""
@@ -69,7 +70,8 @@ class Workers:
     def look(self, files: Iterable[tuple[str, Watched]]) -> Iterator[Signal]:
         """As ``correlate.look`` for each file, in the order in which they are done."""
         dead: deque[tuple[str, Watched]] = deque()
-        for found in self._spread(_look_in, ([part] for file in files for part in parts(*file)), dead):
+        for found, requests in self._spread(_look_in, ([part] for file in files for part in parts(*file)), dead):
+            take_over(requests)
             yield from found
         if dead:
             flagging = flagging_events(self._rules)
@@ -132,11 +134,11 @@ class Workers:
         for rule_id, seconds in spent.items():
             self.spent[rule_id] = self.spent.get(rule_id, 0.0) + seconds
 
-    def _retry(self, task: Task) -> list[FileRead]:
+    def _retry(self, given: Given) -> list[FileRead]:
         try:
-            results, spent = self._once_more(_read_batch, [task])
+            results, spent = self._once_more(_read_batch, [given])
         except Unreadable as error:
-            return [unread(task, "quarantined", error)]
+            return [unread(given.task, "quarantined", error)]
         self._note(spent)
         return results
 
@@ -158,13 +160,13 @@ def parts(path: str, watches: Watched) -> Iterator[tuple[str, Watched]]:
         yield path, {offset: watches[offset] for offset in offsets[start:start + several]}
 
 
-def batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
+def batches(given: Iterable[Given]) -> Iterator[list[Given]]:
     """The tasks in batches that are worth a trip to another process, their order kept."""
-    batch: list[Task] = []
+    batch: list[Given] = []
     size = 0
-    for task in tasks:
-        batch.append(task)
-        size += task.found.size
+    for each in given:
+        batch.append(each)
+        size += each.task.found.size
         if size >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
             yield batch
             batch, size = [], 0
@@ -189,9 +191,9 @@ def _start(rules: RuleSet) -> None:
     _flagging = flagging_events(rules)
 
 
-def _read_batch(batch: Sequence[Task]) -> tuple[list[FileRead], _Spent]:
+def _read_batch(batch: Sequence[Given]) -> tuple[list[FileRead], _Spent]:
     here = digesting(_dispatch)
-    return _timed(lambda: [result for task in batch for result in read(task, here)])
+    return _timed(lambda: [result for each in batch for result in read(each.task, here, each.open)])
 
 
 def _digest_lines(lines: _Lines) -> _Partial:
@@ -202,8 +204,8 @@ def _digest_lines(lines: _Lines) -> _Partial:
     return _timed(lambda: digest(path, chunk, _dispatch))
 
 
-def _look_in(batch: Sequence[tuple[str, Watched]]) -> list[Signal]:
-    return [signal for path, watches in batch for signal in look(path, watches, _flagging)]
+def _look_in(batch: Sequence[tuple[str, Watched]]) -> tuple[list[Signal], Requests]:
+    return [signal for path, watches in batch for signal in look(path, watches, _flagging)], hand_over()
 
 
 def _timed(work: Callable[[], _R]) -> tuple[_R, _Spent]:

@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from detector.sources.source import Found, NoSource, Unavailable
+from detector.sources.source import Found, NoSource, Requests, Unavailable
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -43,6 +43,13 @@ class Usage:
             self.lists += lists
             self.gets += gets
             self.bytes += read
+
+    def handed_over(self) -> Requests:
+        """All of it, which is forgotten here."""
+        with self._lock:
+            made = Requests(self.lists, self.gets, self.bytes)
+            self.lists = self.gets = self.bytes = 0
+        return made
 
     def __str__(self) -> str:
         # Standard storage, us-east-1: LIST 0.005 and GET 0.0004 USD per thousand.

@@ -40,6 +40,20 @@ class Unavailable(OSError):
         self.state = state
         self.code = code
 
+    def __reduce__(self) -> tuple[type[Unavailable], tuple[FileState, str, str]]:
+        return Unavailable, (self.state, self.code, str(self.strerror))
+
+
+class Requests(NamedTuple):
+    """What reading buckets costs: LIST and GET requests, and bytes read."""
+
+    lists: int
+    gets: int
+    bytes: int
+
+
+NO_REQUESTS = Requests(0, 0, 0)
+
 
 class Source(Protocol):
     """Somewhere files appear."""
@@ -121,3 +135,16 @@ def requests_made() -> str:
     """What reading buckets has cost so far; ``""`` where there were none. It does not load what reads them."""
     objects = sys.modules.get("detector.sources.objects")
     return str(objects.usage) if objects and objects.usage.lists else ""
+
+
+def hand_over() -> Requests:
+    """What reading buckets has cost in this process since this was last asked, for another process to ``take_over``."""
+    objects = sys.modules.get("detector.sources.objects")
+    return objects.usage.handed_over() if objects else NO_REQUESTS
+
+
+def take_over(requests: Requests) -> None:
+    if requests != NO_REQUESTS:
+        from detector.sources.objects import usage
+
+        usage.add(*requests)

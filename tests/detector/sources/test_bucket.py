@@ -59,9 +59,9 @@ class Clock:
 class Hunt:
     """A pipeline that is stepped: each step is a sweep, with what it found read."""
 
-    def __init__(self, source: Source, clock: Clock, path: Path | None = None) -> None:
+    def __init__(self, source: Source, clock: Clock, path: Path | None = None, jobs: int = 1) -> None:
         self.store = Store.open(path, clock)
-        self.pipeline = Pipeline(self.store, load(), source, jobs=1, clock=clock)
+        self.pipeline = Pipeline(self.store, load(), source, jobs=jobs, clock=clock)
         self.problems: list[str] = []
 
     def step(self) -> None:
@@ -260,6 +260,25 @@ def test_a_restart_at_any_point_reads_the_rest_and_nothing_twice(aws: Aws, clock
         clock.now += 60
     assert ids == [IDS]
     assert sums.records_seen == len(RECORDS) and not sums.records_duplicate
+
+
+def test_other_processes_find_the_same_and_what_they_ask_for_is_counted(aws: Aws, clock: Clock) -> None:
+    put_sweep()
+    put(key("us-east-1"), b"no log")
+    for number in range(3):
+        put(key("us-east-1"), packed([{**RECORDS[0], "eventID": f"more-{number}", "eventName": "DescribeSnapshots"}]))
+    aws.fault = lambda request: (
+        ("403 Forbidden", "AccessDenied") if f"/{RECORDS[3]['awsRegion']}/" in request["PATH_INFO"]
+        else ("503 Slow Down", "SlowDown") if f"/{RECORDS[4]['awsRegion']}/" in request["PATH_INFO"] else None)
+    found = []
+    for jobs in (1, 2):
+        hunt, before = Hunt(Bucket(f"s3://{BUCKET}", clock=clock, poll=0), clock, jobs=jobs), usage.gets
+        hunt.step()
+        found.append((hunt.ids(), hunt.store.accounting(), sorted(hunt.problems), usage.gets - before))
+        hunt.store.close()
+    assert found[0] == found[1]
+    ids, _, _, requests = found[0]
+    assert len(ids[0]) == 10 and requests == len(RECORDS) + 4 + 3, "signals are looked for, which is counted too"
 
 
 def test_bounds_spare_requests(aws: Aws, clock: Clock) -> None:
