@@ -22,7 +22,7 @@ from textual.signal import Signal
 
 from tui import clipboard, safe, times
 from tui.frame import FrameApp
-from tui.keymap import APP, OPEN, key, shown
+from tui.keymap import APP, OPEN, key, key_of
 from tui.messages import Arrived, IngestStopped, IsOpen, NotOpened
 from tui.opening import Opening, OpeningScreen
 
@@ -97,10 +97,9 @@ class HuntApp(FrameApp[None]):
 
     def __init__(self, opening: Opening, where: str, *, clock: Callable[[], float] = time.time,
                  keys: Mapping[str, str] = MappingProxyType({})) -> None:
-        super().__init__()
+        super().__init__(keys)
         self.where = where
         self.now = clock
-        self.keys = keys
         times.use("UTC", clock)
         self.clipboard_route = clipboard.find(os.environ)
         self.piped_to = ""
@@ -116,9 +115,6 @@ class HuntApp(FrameApp[None]):
         self._loading_rules = False
 
     # --- opening
-
-    def on_load(self) -> None:
-        self.set_keymap(dict(self.keys))
 
     def on_ready(self) -> None:
         """After the first paint."""
@@ -167,7 +163,7 @@ class HuntApp(FrameApp[None]):
             self._ingest(self._pipeline)
         if self.rules.problems:
             self.say(f"{format.plural(len(self.rules.problems), 'rule file')} in error; "
-                     f"{self.key_of('area.rules')} shows where", severity="warning")
+                     f"{key_of('area.rules')} shows where", severity="warning")
 
     @property
     def is_open(self) -> bool:
@@ -237,7 +233,7 @@ class HuntApp(FrameApp[None]):
         self.picture.update(update, self.now())
         if self.picture.unread > before:
             self.say(f"{format.plural(self.picture.unread - before, 'file')} could not be read; "
-                     f"{self.key_of('area.sources')} shows why", severity="warning")
+                     f"{key_of('area.sources')} shows why", severity="warning")
         self.publish()
 
     @on(IngestStopped)
@@ -304,7 +300,7 @@ class HuntApp(FrameApp[None]):
             self._loading_rules = False
         if rules is not None:
             self.use_rules(rules)
-            broken = format.plural(len(rules.problems), "file") + f" in error; {self.key_of('area.rules')} shows where"
+            broken = format.plural(len(rules.problems), "file") + f" in error; {key_of('area.rules')} shows where"
             self.say(f"Loaded {format.plural(len(rules), 'rule')}" + (f", {broken}" if rules.problems else ""),
                      severity="warning" if rules.problems else "information")
 
@@ -318,10 +314,6 @@ class HuntApp(FrameApp[None]):
             self._pipeline.reconsider()
 
     # --- talking and moving
-
-    def key_of(self, id: str) -> str:
-        """The key that does it now, as a message names it."""
-        return shown(id, self.keys)
 
     def may_write(self) -> bool:
         """Whether decisions can be kept; where they cannot, say why."""

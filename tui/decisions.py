@@ -14,7 +14,7 @@ from detector.huntlog import Note, Suppression, Words
 from detector.short import short_arn
 from detector.store import Decision, Turned
 from tui import format
-from tui.keymap import shown
+from tui.keymap import key_of
 
 if TYPE_CHECKING:
     from tui.app import HuntApp
@@ -49,7 +49,7 @@ class Decisions:
     @property
     def way_back(self) -> str:
         """What is said after a decision."""
-        return f"{shown('undo', self._hunt.keys)} takes it back"
+        return f"{key_of('undo')} takes it back"
 
     async def set_status(self, alerts: Sequence[Alert], status: Status) -> None:
         ids = [alert.alert_id for alert in alerts]
@@ -91,7 +91,7 @@ class Decisions:
     async def undo(self) -> str:
         """Take the latest decision back; the line that says so."""
         turned = await self._turn(self._hunt.store.undo)
-        back = f"{shown('redo', self._hunt.keys)} does it again"
+        back = f"{key_of('redo')} does it again"
         return self._line(turned, "Undone", back) if turned else "Nothing to undo"
 
     async def redo(self) -> str:

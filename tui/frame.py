@@ -4,14 +4,16 @@ its screen."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import TypeVar
 
 from textual import work
 from textual.app import App
 from textual.notifications import SeverityLevel
 
-from tui import appearance, safe
+from tui import appearance, keymap, safe
 from tui.keymap import APP, OUT, KeysProvider, key
 from tui.theme import LABELS, THEMES
 
@@ -19,6 +21,8 @@ T = TypeVar("T")
 
 
 class FrameApp(App[T]):
+    """``keys`` are those of bindings (by id) that have others than usual."""
+
     CSS_PATH = "trailhound.tcss"
     TITLE = "trailhound"
     ENABLE_COMMAND_PALETTE = True
@@ -33,11 +37,16 @@ class FrameApp(App[T]):
         key("help", "question_mark,f1", "help", "keys", "Show every key of this screen", APP, show=True),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__(ansi_color=True if appearance.colourless() else None)
+        self._keys = keys
+        keymap.use(keys)
         for theme in THEMES.values():
             self.register_theme(theme)
         self.theme = THEMES["ansi" if self.no_color else appearance.at_start(self.console.color_system)].name
+
+    def on_load(self) -> None:
+        self.set_keymap(dict(self._keys))
 
     def say(self, message: str, *, severity: SeverityLevel = "information") -> None:
         """One line to the analyst, in place of the one before. It may quote a log."""

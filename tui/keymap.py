@@ -1,6 +1,7 @@
 """The grammar of keys: one place that makes bindings, and one that tells them to help, footer and palette.
 
-One letter is one idea on every screen. Every binding has an id (to remap it by), a label, a tooltip and a group.
+One letter is one idea on every screen. Every binding has an id (to remap it by), a label, a tooltip and a group. Which
+keys the analyst's own are is kept once for the process, as the clock is (``tui.times``).
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ GROUPS = (TRIAGE, MARK, OPEN, MOVE, FIND, LIVE, OUT, FORM, APP)
 _USUAL: dict[str, str] = {}
 """The keys of every binding made so far, by its id."""
 
+_own: Mapping[str, str] = {}
+"""The keys of the bindings that have others, by their ids."""
+
 
 def key(
     id: str, keys: str, action: str, label: str, tooltip: str, group: Binding.Group, *, show: bool = False,
@@ -67,9 +71,15 @@ class Entry:
         return " ".join(display(name) for name in self.keys)
 
 
-def shown(id: str, keys: Mapping[str, str]) -> str:
-    """The key of a binding, as a message names it: its first one in ``keys`` (by id), or else its usual one."""
-    return display(keys.get(id, _USUAL[id]).split(",")[0])
+def use(keys: Mapping[str, str]) -> None:
+    """Name these keys from now on; other bindings, by their ids, have their usual ones."""
+    global _own
+    _own = keys
+
+
+def key_of(id: str) -> str:
+    """The key of a binding as a text names it, the first where it has several. Its class must be imported."""
+    return display(_own.get(id, _USUAL[id]).split(",")[0])
 
 
 def display(name: str) -> str:

@@ -97,9 +97,9 @@ def _refuse_typed(place: Place, keymap: Keymap) -> None:
 
 def _refuse_clashes(place: Place, keymap: Keymap) -> None:
     for chain in place.chains():
-        usual = set(doubles(chain, {}))
+        usual = {(first, second) for _, first, second in doubles(chain, {})}
         for name, first, second in doubles(chain, keymap):
-            if (name, first, second) not in usual and {first, second} & keymap.keys():
+            if (first, second) not in usual and {first, second} & keymap.keys():
                 raise _misuse(f"{display(name)} would mean both {first!r} and {second!r} ({place.name}): "
                               "give one of them another key")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 from textual import on, work
@@ -32,9 +33,9 @@ trailhound s3://BUCKET/…     a bucket (pip install 'trailhound[s3]')
 trailhound --help            all else; docs/guide.md is the way in"""
 
 
-def ask() -> str | None:
-    """Let the analyst choose: the path of a folder, ``DEMO``, or None to leave."""
-    return WelcomeApp([Path.cwd(), Path.home()]).run()
+def ask(keys: Mapping[str, str]) -> str | None:
+    """Let the analyst choose: the path of a folder, ``DEMO``, or None to leave. ``keys``: see FrameApp."""
+    return WelcomeApp([Path.cwd(), Path.home()], keys).run()
 
 
 class Found(Message):
@@ -48,8 +49,8 @@ class Found(Message):
 class WelcomeApp(FrameApp[str]):
     """Looks below ``roots``. It returns what was chosen."""
 
-    def __init__(self, roots: Sequence[Path]) -> None:
-        super().__init__()
+    def __init__(self, roots: Sequence[Path], keys: Mapping[str, str] = MappingProxyType({})) -> None:
+        super().__init__(keys)
         self.roots = roots
 
     def get_default_screen(self) -> Screen[None]:

@@ -136,9 +136,9 @@ def test_hostile_names_of_folders_do_nothing(tmp_path: Path) -> None:
 
 def test_the_command_asks_only_where_nothing_is_named_or_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def chosen(answer: str | None, db: Path) -> tuple[bool, bool, list[str]]:
-        monkeypatch.setattr(welcome, "ask", lambda: answer)
+        monkeypatch.setattr(welcome, "ask", lambda keys: answer)
         args = argparse.Namespace(demo=False, sources=[], db=str(db))
-        return command._choose(args), args.demo, args.sources
+        return command._choose(args, {}), args.demo, args.sources
 
     assert chosen("/logs", tmp_path / "no.db") == (True, False, ["/logs"])
     assert chosen(welcome.DEMO, tmp_path / "no.db") == (True, True, [])

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     for name in [] if args.demo else args.rules:
         if not Path(name).expanduser().exists():
             raise Failure(f"{name}: no such rule file or folder: check the name")
-    if not args.demo and not args.sources and not _choose(args):
+    if not args.demo and not args.sources and not _choose(args, keys):
         return RAN
     from tui import app
 
@@ -54,7 +54,7 @@ def _keys() -> Mapping[str, str]:
     return configured()
 
 
-def _choose(args: argparse.Namespace) -> bool:
+def _choose(args: argparse.Namespace, keys: Mapping[str, str]) -> bool:
     """Nothing is named: take what is configured; where nothing was ever read either, let the analyst choose. Whether
     there is anything to open."""
     from tui import config
@@ -64,7 +64,7 @@ def _choose(args: argparse.Namespace) -> bool:
         return True
     from tui import welcome
 
-    chosen = welcome.ask()
+    chosen = welcome.ask(keys)
     args.demo = chosen == welcome.DEMO
     args.sources = [] if args.demo or chosen is None else [chosen]
     return chosen is not None

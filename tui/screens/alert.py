@@ -20,7 +20,7 @@ from detector.guide import Answer
 from detector.pivot import Pivot
 from detector.store import StateError
 from tui import format, safe
-from tui.keymap import MOVE, OPEN, OUT, key
+from tui.keymap import MOVE, OPEN, OUT, key, key_of
 from tui.screens.alert_columns import severity
 from tui.screens.alert_panes import (
     FieldRow,
@@ -206,7 +206,8 @@ class AlertScreen(TriageScreen, SearchScreen):
         notes = self.hunt.picture.notes_of(alert)
         self.query_one(PaneBar).counts = {"calls": alert.event_count, "notes": len(notes)}
         lines: list[Line] = [line for note in notes for line in (*note_lines(note), Content(""))]
-        none = Content.styled("No notes on this alert yet.\nc writes one, ! escalates it.", "$foreground-muted")
+        none = Content.styled(f"No notes on this alert yet.\n{key_of('alert.comment')} writes one, "
+                              f"{key_of('alert.escalate')} escalates it.", "$foreground-muted")
         self.query_one("#written", Entry).show(lines or [none])
 
     def _show_fields(self) -> None:

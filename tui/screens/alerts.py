@@ -24,7 +24,7 @@ from detector.record import format_time
 from detector.store import StateError
 from tui import format, safe
 from tui.job import Job
-from tui.keymap import FIND, LIVE, MOVE, OPEN, key
+from tui.keymap import FIND, LIVE, MOVE, OPEN, key, key_of
 from tui.screens.alert_columns import COLUMNS, ORDERS
 from tui.screens.alert_panes import rare_regions
 from tui.screens.alert_rows import NO_ROWS, AlertArranger, AlertRows, Wanted
@@ -166,7 +166,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
             (f"{format.count(here)} here", "$foreground-muted", here != total),
             (f"{format.count(closed)} closed", "$foreground-muted", closed),
             (f"{format.count(suppressed)} suppressed", "$foreground-muted", suppressed),
-            (f"{self.hunt.key_of('alerts.hidden')} {'hides' if self._show_hidden else 'shows'} them",
+            (f"{key_of('alerts.hidden')} {'hides' if self._show_hidden else 'shows'} them",
              "$foreground-muted", closed or suppressed),
         ]
         self.query_one("#counts", Static).update(
@@ -185,15 +185,15 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
     def _empty(self) -> str:
         picture = self.hunt.picture
         if self._seen.shown:
-            return "No alert matches the filter.\nesc clears it."
+            return self.nothing_matches()
         if self._seen.total:
-            return f"Every alert is closed or suppressed.\n{self.hunt.key_of('alerts.hidden')} shows them."
+            return f"Every alert is closed or suppressed.\n{key_of('alerts.hidden')} shows them."
         if picture.error:
             return f"Reading stopped.\n{picture.error}"
         if not picture.loaded or not (picture.live or self.hunt.store.read_only):
             return f"Reading {self.hunt.where} …\nAlerts appear here as soon as a rule fires."
         return (f"No alert so far in {self.hunt.where}.\nNew files are read as they come. "
-                f"{self.hunt.key_of('area.sources')} shows what was read.")
+                f"{key_of('area.sources')} shows what was read.")
 
     def _who(self, alert: Alert) -> str:
         row, who = self._seen.folded(alert), format.principal(alert)
@@ -211,7 +211,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         why = format.why(alert, self.hunt.rules.get(alert.rule.id), signals) if alert else ""
         together = self._seen.folded(alert) if alert else None
         self.query_one("#why", Static).update(safe.text(
-            f"{together}; {self.hunt.key_of('alerts.fold')} unfolds. {why}" if together else why))
+            f"{together}; {key_of('alerts.fold')} unfolds. {why}" if together else why))
 
     @work(exclusive=True, group="then")
     async def _say_then(self, alert: Alert) -> None:
@@ -296,7 +296,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
     def action_fold_all(self) -> None:
         self._fold(self._folds.turn_all(), self.row_list.cursor_row)
         self.hunt.say("Every alert is a row of its own" if self._folds.unfolded else
-                      f"Each sweep is one row; {self.hunt.key_of('alerts.fold')} unfolds one")
+                      f"Each sweep is one row; {key_of('alerts.fold')} unfolds one")
 
     def _fold(self, folds: Folds, here: Alert | None) -> None:
         self._folds = folds
@@ -342,7 +342,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         self.paused = not self.paused
         if self.paused:
             self.hold_rows()
-            self.hunt.say(f"The list is held still; reading goes on. {self.hunt.key_of('alerts.pause')} goes on")
+            self.hunt.say(f"The list is held still; reading goes on. {key_of('alerts.pause')} goes on")
         self._changed()
 
     def action_sort(self) -> None:

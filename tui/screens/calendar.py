@@ -11,7 +11,7 @@ from textual.widgets import Static
 from detector.alert import Alert
 from detector.sweeps import Rhythm, Sweep, names_of, rhythm, sweeps
 from tui import format, safe
-from tui.keymap import OPEN, key
+from tui.keymap import OPEN, key, key_of
 from tui.screens.crumbs import crumbs
 from tui.screens.gathered import GatheredScreen
 from tui.widgets.calendar import Calendar
@@ -62,7 +62,7 @@ class CalendarScreen(GatheredScreen[Sequence[Sweep]]):
         from tui.screens.alert import AlertScreen
 
         if not event.sweeps:
-            self.hunt.say("No sweep here: } goes to the next one")
+            self.hunt.say(f"No sweep here: {key_of('calendar.next')} goes to the next one")
             return
         worst = max((sweep.worst for sweep in event.sweeps), key=lambda alert: alert.score)
         order = [alert.alert_id for sweep in event.sweeps for alert in sweep.alerts]

@@ -24,6 +24,7 @@ from detector.rules import Rule
 from detector.rules.dispatch import Dispatch
 from detector.store import StateError, Store
 from tui import format, safe
+from tui.keymap import key_of
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
 
@@ -101,7 +102,8 @@ class GuidePane(Vertical):
         if answer is None:
             self.query_one("#answer", Static).update("")
             return
-        behind = "enter shows the calls behind it" if answer.pivot else "answered from the alert itself"
+        behind = f"{key_of('list.open')} shows the calls behind it" if answer.pivot else \
+            "answered from the alert itself"
         self.query_one("#answer", Static).update(Content.assemble(
             safe.text(f"{answer.question} "), safe.text(answer.detail), (f"\n{behind}", "$foreground-muted")))
 

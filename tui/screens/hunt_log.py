@@ -12,7 +12,7 @@ from detector.filter.tables import NOTES
 from detector.huntlog import Note
 from detector.short import short_arn
 from tui import format
-from tui.keymap import OUT, TRIAGE, key
+from tui.keymap import OUT, TRIAGE, key, key_of
 from tui.screens.alert import AlertScreen
 from tui.screens.entry import Entry
 from tui.screens.lists import ListScreen
@@ -22,8 +22,6 @@ from tui.screens.reader import Reader
 from tui.takeouts import Takeout, of_notes
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
-
-EMPTY = "No notes yet.\nc on an alert writes one, ! escalates;\neach keeps what the alert then knew."
 
 COLUMNS: tuple[Column[Note], ...] = (
     Column("time", "written", 11, lambda note: format.minute(note.created), survive=0, field="written"),
@@ -53,14 +51,14 @@ class HuntLogScreen(ListScreen[Note]):
 
     def body(self) -> Iterable[Widget]:
         with Horizontal(classes="halves"):
-            yield RowList(COLUMNS, key=lambda note: str(note.note_id), empty=EMPTY)
+            yield RowList(COLUMNS, key=lambda note: str(note.note_id))
             with Reader(classes="half"):
                 yield Entry(id="entry")
         yield QueryLine()
 
     def show(self) -> None:
         notes = self.narrowed(self.hunt.picture.notes)
-        self.row_list.empty = "No note matches the filter.\nesc clears it." if self.filter else EMPTY
+        self.row_list.empty = self.nothing_matches() if self.filter else _empty()
         self.row_list.show(notes)
         if self.hunt.picture.loaded:
             self.rows_are_here()
@@ -105,3 +103,8 @@ class HuntLogScreen(ListScreen[Note]):
                              if self.row_list.cursor_row and note.alert_id == self.row_list.cursor_row.alert_id],
         }
         self.app.push_screen(ExportForm({name: found for name, found in sets.items() if found or name == "all"}))
+
+
+def _empty() -> str:
+    return (f"No notes yet.\n{key_of('alert.comment')} on an alert writes one, {key_of('alert.escalate')} escalates;\n"
+            "each keeps what the alert then knew.")

@@ -11,7 +11,7 @@ from detector.filter import Field, Fields, Filter, FilterError, parse, parse_so_
 from detector.filter.completion import Completion, complete, present
 from detector.filter.writing import term, values_of
 from tui import format, safe, saved_views
-from tui.keymap import FIND, MARK, MOVE, key
+from tui.keymap import FIND, MARK, MOVE, key, key_of
 from tui.saved_views import SavedView, ViewError
 from tui.screens.query_line import QueryLine
 from tui.screens.searching import SearchScreen
@@ -121,6 +121,10 @@ class ListScreen(SearchScreen, Generic[R]):
         matching = [row for row in rows if self.filter(row)] if self.filter else rows
         self.matched = (len(matching), len(rows))
         return matching
+
+    def nothing_matches(self) -> str:
+        """What the list says where the filter lets nothing through."""
+        return f"Nothing matches the filter.\n{key_of('back')} clears it."
 
     def renew_filter(self) -> None:
         """Read it again where its times are other ones by now."""
@@ -252,7 +256,8 @@ class ListScreen(SearchScreen, Generic[R]):
         if self._sought or not self.filter:
             return super().query_state()
         before = Content.styled("filter ", "$foreground-muted")
-        after = Content.assemble("  ", self._share(), (f"{self._when()}   esc clears", "$foreground-muted"))
+        clears = f"{self._when()}   {key_of('back')} clears"
+        after = Content.assemble("  ", self._share(), (clears, "$foreground-muted"))
         room = self.size.width - _MARGIN - before.cell_length - after.cell_length  # the numbers are never cut off
         return Content.assemble(before, safe.clip(safe.visible(self.filter.text), max(_LEAST, room)), after)
 

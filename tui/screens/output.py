@@ -9,6 +9,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import format, piping, safe
+from tui.keymap import key_of
 from tui.screens.taking import TakingScreen
 from tui.takeouts import Takeout
 from tui.widgets.line import Cell
@@ -33,7 +34,7 @@ class OutputScreen(TakingScreen):
         return f"| {self._command}"
 
     def body(self) -> Iterable[Widget]:
-        yield Static("Running … esc stops it.", id="said", classes="line")
+        yield Static(safe.text(f"Running … {key_of('back')} stops it."), id="said", classes="line")
         yield TextView()
 
     def on_mount(self) -> None:

@@ -24,7 +24,7 @@ from detector.search import Selector
 from detector.store import StateError
 from tui import format, safe
 from tui.job import Job
-from tui.keymap import FIND, OPEN, key
+from tui.keymap import FIND, OPEN, key, key_of
 from tui.screens.arranged import ArrangedScreen
 from tui.screens.crumbs import crumbs
 from tui.screens.pivot_rows import (
@@ -162,10 +162,10 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
 
     def _empty(self) -> str:
         if self._found:
-            return "No call matches the filter.\nesc clears it."
+            return self.nothing_matches()
         if self._state == "reading":
             return "Reading the logs, the nearest files first …"
-        return "No such call in this span.\n> looks further back and ahead."
+        return f"No such call in this span.\n{key_of('pivot.wider')} looks further back and ahead."
 
     @on(RowList.Highlighted)
     def _highlighted(self) -> None:
@@ -215,7 +215,8 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
         if event.done:
             self._state = "stopped" if event.reading.is_set() else "done"
             if len(self._found) >= _MOST:
-                self.hunt.say(f"Stopped at {format.count(_MOST)} calls: < narrows the span", severity="warning")
+                self.hunt.say(f"Stopped at {format.count(_MOST)} calls: {key_of('pivot.narrower')} narrows the span",
+                              severity="warning")
         self._changed()
 
     @on(Failed)

@@ -20,6 +20,7 @@ from detector.selectors import field_is, shown
 from detector.short import short_arn
 from tui import format, safe, times
 from tui.job import Job, in_order
+from tui.keymap import key_of
 from tui.screens.alert_panes import event_key, outcome
 from tui.widgets.columns import Column
 from tui.widgets.line import Cell
@@ -166,12 +167,13 @@ def progress_line(progress: Progress, rows: int, state: str, cells: int) -> Cont
                                 f"{_megabytes(progress.bytes)} MB", safe.text(unread, "$text-warning"))
     if state == "stopped":
         return Content.assemble((f"stopped at {progress.share:.0%}", "$text-warning"),
-                                f": {format.plural(rows, 'call')} so far · < and > read again")
+                                f": {format.plural(rows, 'call')} so far · {key_of('pivot.narrower')} and "
+                                f"{key_of('pivot.wider')} read again")
     bar = max(8, min(40, cells - 56))
     full = int(progress.share * bar)
     return Content.assemble(("━" * full, "$accent"), ("─" * (bar - full), "$foreground-muted"),
                             f"  {size} · {files} · {format.plural(rows, 'call')} · ",
-                            ("esc stops", "$foreground-muted"))
+                            (f"{key_of('back')} stops", "$foreground-muted"))
 
 
 def _megabytes(size: int) -> str:

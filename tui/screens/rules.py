@@ -17,7 +17,7 @@ from detector.rules import Rule, RuleProblem
 from detector.store import HistoryEntry, RuleCount
 from detector.visible import visible
 from tui import format, safe
-from tui.keymap import LIVE, TRIAGE, key
+from tui.keymap import LIVE, TRIAGE, key, key_of
 from tui.screens.deciding import Act
 from tui.screens.entry import Line, facts
 from tui.screens.state_list import StateListScreen
@@ -213,7 +213,7 @@ def _rule_lines(row: RuleRow) -> Iterator[Line]:
     assert rule
     yield safe.text(rule.name, "bold")
     yield from facts(
-        ("state", "on" if row.on else "off: it is not searched by; x switches it on"),
+        ("state", "on" if row.on else f"off: it is not searched by; {key_of('rule.switch')} switches it on"),
         ("severity", f"{rule.severity} {rule.risk_score}" + (", building block" if rule.building_block else "")),
         ("finds", rule.meaning),
         ("shape", f"{row.shape} ({', '.join(dict.fromkeys(filter(None, (rule.type, rule.language))))})"),

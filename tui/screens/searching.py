@@ -9,7 +9,7 @@ from textual import on
 from textual.content import Content
 
 from tui import safe
-from tui.keymap import FIND, key
+from tui.keymap import FIND, key, key_of
 from tui.screens.query_line import QueryLine
 from tui.screens.taking import TakingScreen
 from tui.widgets.row_list import RowList
@@ -38,7 +38,7 @@ class SearchScreen(TakingScreen):
 
     def action_hit(self, step: int) -> None:
         if not self._sought:
-            self.hunt.say("Nothing is being searched: / starts a search")
+            self.hunt.say(f"Nothing is being searched: {key_of('find')} starts a search")
         elif step > 0:
             self.searched_list().next_hit()
         else:
@@ -68,7 +68,7 @@ class SearchScreen(TakingScreen):
         if not self._sought:
             return None
         return Content.assemble(("find ", "$foreground-muted"), safe.text(self._sought),
-                                ("   n next · esc ends", "$foreground-muted"))
+                                (f"   {key_of('find.next')} next · {key_of('back')} ends", "$foreground-muted"))
 
     @on(QueryLine.Changed)
     def _changed_query(self, event: QueryLine.Changed) -> None:
@@ -93,7 +93,8 @@ class SearchScreen(TakingScreen):
 
     def tell_progress(self, what: str, share: float) -> None:
         """``searching 34 %  esc stops``, under the list."""
-        said = Content.assemble((f"{what} {share:.0%}", "$text-accent"), ("   esc stops", "$foreground-muted"))
+        stops = key_of("query.cancel" if self.query_line.asking else "back")
+        said = Content.assemble((f"{what} {share:.0%}", "$text-accent"), (f"   {stops} stops", "$foreground-muted"))
         if self.query_line.asking:
             self.query_line.message(said)
         else:

@@ -18,6 +18,7 @@ from detector.filter.kinds import BYTES, Number, Text, Time
 from detector.integrity import integrity_alert
 from detector.store import Feed, Finding, Freshness, Quarantined, Store, Volume, judged_at
 from tui import format, safe, times
+from tui.keymap import key_of
 from tui.screens.entry import Fact, Line, facts
 from tui.screens.rates import Rate
 
@@ -122,8 +123,8 @@ def whole(row: SourceRow, now: float, rate: Rate | None = None) -> Iterator[Line
             yield from facts(("state", "in quarantine: not read"), ("reason", about.reason), ("why", about.detail),
                              ("size", size(about.size)), ("file", about.path))
             yield Content("")
-            yield Content.styled("R reads it again with the next sweep; x counts it as skipped from now on.",
-                                 "$foreground-muted")
+            yield Content.styled(f"{key_of('source.retry')} reads it again with the next sweep; "
+                                 f"{key_of('source.ignore')} counts it as skipped from now on.", "$foreground-muted")
         case Volume():
             yield from facts(
                 ("place", about.place), ("files", format.count(about.files)), ("waiting", format.count(about.waiting)),

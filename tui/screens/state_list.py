@@ -85,7 +85,7 @@ class StateListScreen(DecidingListScreen[R], Generic[R]):
         if not self._in_front:
             return
         self.row_list.empty = "Asking the state…" if self._rows is None else \
-            "Nothing matches the filter.\nesc clears it." if self.filter else self.empty
+            self.nothing_matches() if self.filter else self.empty
         self.row_list.show(self.narrowed(self._rows or ()))
         if self._rows is not None:
             self.rows_are_here()

@@ -16,7 +16,7 @@ from detector.huntlog import Suppression
 from detector.short import short_arn
 from detector.store import HistoryEntry, StateError
 from tui import format, safe
-from tui.keymap import TRIAGE, key
+from tui.keymap import TRIAGE, key, key_of
 from tui.screens.deciding import Act, DecidingListScreen
 from tui.screens.entry import Entry, Line, facts
 from tui.screens.forms.interval import expiry
@@ -25,8 +25,6 @@ from tui.screens.reader import Reader
 from tui.takeouts import Takeout, of_suppressions
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
-
-EMPTY = "Nothing is suppressed.\nx on an alert hides what is like it,\nfor a time; what is hidden is kept."
 
 _STATE_STYLE = {"active": "$text-accent", "expired": "$foreground-muted", "lifted": "$foreground-muted",
                 "undone": "$foreground-muted"}
@@ -50,7 +48,7 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
 
     def body(self) -> Iterable[Widget]:
         with Horizontal(classes="halves"):
-            yield RowList(self._columns(), key=lambda entry: entry.suppression_id, empty=EMPTY, row_style=self._style)
+            yield RowList(self._columns(), key=lambda entry: entry.suppression_id, row_style=self._style)
             with Reader(classes="half"):
                 yield Entry(id="entry")
         yield QueryLine()
@@ -81,7 +79,7 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
 
     def show(self) -> None:
         entries = self.narrowed(self.hunt.picture.suppressions)
-        self.row_list.empty = "No suppression matches the filter.\nesc clears it." if self.filter else EMPTY
+        self.row_list.empty = self.nothing_matches() if self.filter else _empty()
         self.row_list.show(entries)
         if self.hunt.picture.loaded:
             self.rows_are_here()
@@ -181,3 +179,8 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
 def _named(entries: Sequence[Suppression]) -> str:
     return f"{entries[0].scope} {short_arn(entries[0].value)}" if len(entries) == 1 else \
         format.plural(len(entries), "suppression")
+
+
+def _empty() -> str:
+    return (f"Nothing is suppressed.\n{key_of('alert.suppress')} on an alert hides what is like it,\n"
+            "for a time; what is hidden is kept.")

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
 from tui import safe, saved_views
-from tui.keymap import FORM, key
+from tui.keymap import FORM, key, key_of
 from tui.saved_views import SavedView, ViewError
 from tui.screens.fields import LineField
 from tui.screens.forms.base import Form, labelled
@@ -50,7 +50,7 @@ class ViewMenu(Menu):
         if self._current.filter:
             self.app.push_screen(SaveForm(self._current), self._saved)
         else:
-            self.hunt.say("No filter is in force that could be saved: f writes one")
+            self.hunt.say(f"No filter is in force that could be saved: {key_of('filter')} writes one")
 
     def _saved(self, saved: bool | None) -> None:
         if saved:
@@ -97,4 +97,4 @@ class SaveForm(Form):
             await asyncio.to_thread(saved_views.save, named)
         except ViewError as error:
             raise ValueError(str(error)) from None
-        return f"Saved: v offers {named.name}, and @{named.name} stands for it"
+        return f"Saved: {key_of('views')} offers {named.name}, and @{named.name} stands for it"

@@ -8,12 +8,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui import safe
-from tui.keymap import FORM, key
+from tui.keymap import FORM, key, key_of
 from tui.screens.key_line import KeyLine
 
 
 class Confirm(ModalScreen[bool]):
-    """``question`` may quote a log; ``yes`` is the verb that enter and y stand for."""
+    """``question`` may quote a log; ``yes`` is the verb for doing it."""
 
     BINDINGS = [
         key("confirm.yes", "y,enter", "answer(True)", "yes", "Do it", FORM, show=True),
@@ -28,7 +28,8 @@ class Confirm(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(id="form", classes="small"):
             yield Static(safe.text(self._question))
-            yield Static(safe.text(f"y {self._yes}   n go back", "$foreground-muted"))
+            ways = f"{key_of('confirm.yes')} {self._yes}   {key_of('confirm.no')} go back"
+            yield Static(safe.text(ways, "$foreground-muted"))
         yield KeyLine()
 
     def action_answer(self, answer: bool) -> None:

@@ -16,7 +16,7 @@ from textual.widgets import Input, Static
 from detector.alert import Alert
 from detector.huntlog import SCOPES, Looks, Scope, Suppression, matches, preview, scope_values
 from tui import format, safe
-from tui.keymap import shown
+from tui.keymap import key_of
 from tui.screens.fields import LineField
 from tui.screens.forms.base import Form, labelled
 from tui.screens.forms.choice import Choice
@@ -109,7 +109,7 @@ class SuppressForm(Form):
         await self.hunt.decisions.suppress(missing)
         self.filled = {name: self.value(name) for name in _AGAIN}
         return f"{format.plural(len(missing), 'suppression')} until {format.full_time(wanted[0].expires)}; " \
-               f"{shown('alerts.hidden', self.hunt.keys)} shows the alerts, {self.hunt.decisions.way_back}"
+               f"{key_of('alerts.hidden')} shows the alerts, {self.hunt.decisions.way_back}"
 
     def _scope_values(self) -> list[str]:
         scope = cast(Scope, self.value("scope"))

@@ -1,0 +1,138 @@
+"""Every text that names a key names the one that does it now: many are other ones here, and all screens are read."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+import tui
+from detector.pivot import Progress
+from tests.detector.trail import write
+from tests.hostile.payloads import screen_text
+from tests.tui.stage import FLAGS, RULES, Hunt, aftermath, press, records, said, until
+from tests.tui.test_goldens import SCREENS
+from tui import keymap
+from tui.app import HuntApp
+from tui.keymap import display
+from tui.places import every_binding
+from tui.remap import Keymap, checked
+from tui.screens.pivot_rows import progress_line
+from tui.welcome import WelcomeApp
+
+OTHER = {"escape": "f2", "enter": "f3", "space": "f4", "z": "f5", "n": "7", "x": "8", "c": "9", "exclamation_mark": "0",
+         "f": "W", "v": "Y", "slash": "L", "R": "M", "o": "Q", "H": "U", "P": "X", "greater_than_sign": "C",
+         "less_than_sign": "B", "right_curly_bracket": "I", "y": "2"}
+"""What is pressed in place of these keys, by whatever they do."""
+
+SHOWN = {display(usual): display(other) for usual, other in OTHER.items()}
+
+
+def other_keys() -> Keymap:
+    usual = {id: binding.key.split(",") for id, binding in every_binding().items()}
+    return checked({id: [OTHER.get(name, name) for name in names] for id, names in usual.items()
+                    if not OTHER.keys().isdisjoint(names)})
+
+
+@pytest.fixture
+def hunt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hunt:
+    """Beside the trail of the stage, what a sweep was followed by, and a file that cannot be read."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tui.screens.state_list._REST", 0)
+    write(tmp_path, "trail/cut.json", b'{"Records": [')
+    return Hunt(tmp_path, [*records(), *aftermath()], rules=(RULES, FLAGS))
+
+
+SUPPRESSED = [*SCREENS["suppress-form"], "ctrl+s"]
+
+NAMED: dict[str, tuple[Sequence[str], str]] = {
+    "a search": (["slash", "'ben", "enter"], "‹n› next · ‹esc› ends"),
+    "no search": (["n"], "Nothing is being searched: ‹/› starts a search"),
+    "a filter": (["f", "'cat", "enter"], "‹esc› clears"),
+    "a filter that lets nothing through": (["f", "'nobody", "enter"], "‹esc› clears it."),
+    "a decision": (["a"], "‹z› takes it back"),
+    "a suppression": (SUPPRESSED, "‹H› shows the alerts, ‹z› takes it back"),
+    "what is hidden": (SUPPRESSED, "1 suppressed · ‹H› shows them"),
+    "nothing left": (["asterisk", "d"], "‹H› shows them."),
+    "folds": (["O"], "‹o› unfolds one"),
+    "a pause": (["P"], "‹P› goes on"),
+    "no notes": (["enter", "tab", "tab", "tab", "tab", "tab"], "‹c› writes one, ‹!› escalates it."),
+    "the guide": (["enter", "tab", "tab", "tab"], "‹enter› shows the calls behind it"),
+    "a hunt log without notes": (["3"], "‹c› on an alert writes one, ‹!› escalates;"),
+    "no suppressions": (["4"], "‹x› on an alert hides what is like it"),
+    "a file in quarantine": (["5", "j"], "‹R› reads it again with the next sweep; ‹x› counts it"),
+    "a rule that is off": (["6", "x"], "it is not searched by; ‹x› switches it on"),
+    "a question": (["c", "'no", "escape"], "‹y› discard   ‹n› go back"),
+    "views": (["v", "w"], "could be saved: ‹f› writes one"),
+    "a saved view": (["f", "'cat", "enter", "v", "w", "'mine", "ctrl+s"], "Saved: ‹v› offers mine"),
+    "a calendar": (["D", "l", "enter"], "No sweep here: ‹}› goes to the next one"),
+    "a pivot": (["p", *["less_than_sign"] * 4, "f", "'nobody", "enter"], "‹esc› clears it."),
+    "a command": (["vertical_line", "'sleep 60", "ctrl+s"], "Running … ‹esc› stops it."),
+    "a screen of lists": (["question_mark"], "‹space›"),
+}
+"""Ways, by the usual keys, to a text that names keys; those are in ‹ ›."""
+
+
+def walk(hunt: Hunt, ways: Sequence[str], wanted: str = "") -> None:
+    """Go there by the other keys: ``wanted`` is said, and no key that does nothing any more."""
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, *(OTHER.get(name, name) for name in ways))
+
+        def shown() -> str:
+            return f"{screen_text(app)}\n{said(app)}"
+
+        await until(pilot, lambda: re.sub("‹(.+?)›", lambda usual: SHOWN[usual[1]], wanted) in shown())
+        words = {word.strip(",;.:()") for word in shown().split()}
+        assert words & SHOWN.keys() == set(), shown()
+
+    hunt.play(journey, size=(160, 50), keys=other_keys(), by_clock=True)
+
+
+@pytest.mark.parametrize("name", sorted(SCREENS.keys() - {"copy-menu", "alert-raw"}))  # letters and braces of their own
+def test_no_screen_names_a_key_that_does_nothing(name: str, hunt: Hunt) -> None:
+    walk(hunt, SCREENS[name])
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_texts_name_the_key_that_does_it(name: str, hunt: Hunt) -> None:
+    walk(hunt, *NAMED[name])
+
+
+def test_the_first_page_goes_by_them() -> None:
+    app = WelcomeApp([Path("/nowhere")], checked({"welcome.demo": "x", "list.down": "m"}))
+
+    async def drive() -> None:
+        async with app.run_test() as pilot:
+            await until(pilot, lambda: "No trail" in screen_text(app))
+            assert "x demo" in screen_text(app)
+            await press(pilot, "d")
+            assert app.is_running
+            await press(pilot, "x")
+
+    asyncio.run(drive())
+    assert app.return_value == "demo"
+
+
+@pytest.mark.parametrize(("state", "words"), [("reading", "‹esc› stops"), ("stopped", "‹<› and ‹>› read again")])
+def test_what_a_pivot_says_of_its_reading(state: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keymap, "_own", other_keys())
+    line = progress_line(Progress(1, 2, 10, 20), 3, state, 80).plain
+    assert re.sub("‹(.+?)›", lambda usual: SHOWN[usual[1]], words) in line
+
+
+def named() -> Iterator[str]:
+    """The bindings whose keys a text names, by the source."""
+    for path in Path(tui.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "key_of":
+                yield from (part.value for part in ast.walk(node) if isinstance(part, ast.Constant))
+
+
+def test_texts_name_bindings_that_there_are() -> None:
+    assert set(named()) <= every_binding().keys()
+    assert len(set(named())) > 20
