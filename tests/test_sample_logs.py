@@ -8,11 +8,11 @@ from __future__ import annotations
 import gzip
 import ipaddress
 import json
-import math
 import re
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter, defaultdict
 from contextlib import closing
 from datetime import datetime
@@ -27,7 +27,7 @@ from detector.simulate import OTHERS, STORIES, Delivery, Finding, deliveries
 from detector.simulate.answers import readme, totals
 from detector.simulate.around import AROUND
 from detector.simulate.organization import START
-from detector.simulate.replay import SPEED, land, replay
+from detector.simulate.replay import SPEED, TrailClock, land, replay, write
 from detector.sources.directory import Directory
 from detector.store import Store
 from detector.sweeps import rhythm, sweeps
@@ -313,15 +313,30 @@ def test_the_demo_is_alive_at_once(trail):
 
 
 def test_replay_lands_the_whole_trail_and_leaves_no_partial_file(trail, tmp_path):
-    replay(tmp_path, threading.Event(), math.inf)
+    write(tmp_path)
     there = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert there == {delivery.path: delivery.data for delivery in trail}
+
+
+def test_the_clock_goes_as_the_trail_comes_and_then_as_life(monkeypatch):
+    now = 1_000.0
+
+    def told(moment):
+        nonlocal now
+        now = moment
+        return clock() - START, clock.until(START + 160)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    clock = TrailClock(speed=10)
+    assert clock() == START
+    clock.start(START + 100, START + 200)
+    assert [told(1_000.0 + seconds) for seconds in (0, 5, 10, 20)] == [(100, 6), (150, 1), (200, 0), (210, 0)]
 
 
 def test_replay_ends_when_it_is_told_to(tmp_path):
     stop = threading.Event()
     stop.set()
-    replay(tmp_path, stop)
+    replay(tmp_path, stop, TrailClock())
     assert not list(tmp_path.iterdir())
 
 

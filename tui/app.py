@@ -46,9 +46,9 @@ _RULES_SECONDS = 3.0
 """How often the rule files are looked at."""
 
 
-def run(opening: Opening, where: str, keys: Mapping[str, str]) -> int:
+def run(opening: Opening, where: str, keys: Mapping[str, str], clock: Callable[[], float] = time.time) -> int:
     """Open the app until the analyst leaves it; the exit status. Raises what ``opening`` raised."""
-    app = HuntApp(opening, where, keys=keys)
+    app = HuntApp(opening, where, clock=clock, keys=keys)
     app.run()
     if app.not_opened is not None:
         raise app.not_opened

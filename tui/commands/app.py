@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from tui.cli import RAN, Failure
 
 if TYPE_CHECKING:
+    from detector.simulate.replay import TrailClock
     from tui.opening import Opened
 
 
@@ -31,7 +32,10 @@ def run(args: argparse.Namespace) -> int:
 
     with ExitStack() as held:
         if args.demo:
-            return app.run(partial(_demo, held), "demo, simulated", keys)
+            from detector.simulate.replay import TrailClock
+
+            clock = TrailClock()
+            return app.run(partial(_demo, held, clock), "demo, simulated", keys, clock)
         return app.run(partial(_hunt, args, held), " ".join(args.sources) or "no source", keys)
 
 
@@ -89,7 +93,7 @@ def _hunt(args: argparse.Namespace, held: ExitStack) -> Opened:
     return Opened(store, rules, pipeline, None if args.no_session or store.path is None else SessionFile(store.path))
 
 
-def _demo(held: ExitStack) -> Opened:
+def _demo(held: ExitStack, clock: TrailClock) -> Opened:
     from detector.pipeline import Pipeline
     from detector.rules import load
     from detector.simulate.replay import replay
@@ -99,11 +103,11 @@ def _demo(held: ExitStack) -> Opened:
 
     rules = load()
     folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="trailhound-demo-")))
-    store = Store.open(None)
+    store = Store.open(None, clock)
     held.callback(store.close)
     stop = threading.Event()
-    replaying = threading.Thread(target=replay, args=(folder, stop))
+    replaying = threading.Thread(target=replay, args=(folder, stop, clock))
     replaying.start()
     held.callback(replaying.join)
     held.callback(stop.set)
-    return Opened(store, rules, Pipeline(store, rules, Directory([folder])))
+    return Opened(store, rules, Pipeline(store, rules, Directory([folder]), clock=clock))
