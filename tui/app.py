@@ -16,7 +16,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from textual import on, work
+from textual import on
 from textual.screen import Screen
 from textual.signal import Signal
 
@@ -25,6 +25,7 @@ from tui.frame import FrameApp
 from tui.keymap import APP, OPEN, key, key_of
 from tui.messages import Arrived, IngestStopped, IsOpen, NotOpened
 from tui.opening import Opening, OpeningScreen
+from tui.work import work
 
 if TYPE_CHECKING:
     from detector.pipeline import Pipeline, Update

@@ -9,13 +9,13 @@ from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
-from textual import work
 from textual.app import App
 from textual.notifications import SeverityLevel
 
 from tui import appearance, keymap, safe
 from tui.keymap import APP, OUT, KeysProvider, key
 from tui.theme import LABELS, THEMES
+from tui.work import work
 
 T = TypeVar("T")
 

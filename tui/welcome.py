@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
@@ -23,6 +23,7 @@ from tui.screens.key_line import KeyLine
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
 from tui.widgets.top_line import TopLine
+from tui.work import work
 
 DEMO = "demo"
 """What is chosen in place of a folder."""

@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from textual import work
-
 from detector.alert import Alert, Event
 from detector.store import StateError
 from tui.screens.alert_panes import rare_regions, regions_by_first_call
 from tui.widgets.heat_strip import REACH, HeatStrip
+from tui.work import work
 
 if TYPE_CHECKING:
     from tui.app import HuntApp

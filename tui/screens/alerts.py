@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from msgspec.structs import replace as replace_fields
-from textual import on, work
+from textual import on
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
@@ -40,6 +40,7 @@ from tui.widgets.line import Cell
 from tui.widgets.region_line import RegionLine
 from tui.widgets.row_list import RowList
 from tui.widgets.spark import Spark
+from tui.work import work
 
 _DAY = 86_400
 _REST_SECONDS = 0.15
@@ -216,11 +217,10 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
     @work(exclusive=True, group="then")
     async def _say_then(self, alert: Alert) -> None:
         """Say what the principal did then, once the cursor rests."""
-        rows = self.row_list
         await asyncio.sleep(_REST_SECONDS)
         with contextlib.suppress(StateError):  # the sentence stands without it
             signals = await asyncio.to_thread(self.hunt.store.signals, alert.alert_id)
-            if rows.is_attached and rows.cursor_row is alert:
+            if self.row_list.cursor_row is alert:
                 self._say_why(alert, signals)
 
     @on(RowList.MarksChanged)

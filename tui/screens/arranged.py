@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from textual import on, work
+from textual import on
 from textual.message import Message
 
 from detector.filter import Filter
 from tui.job import GivenUp, Job
 from tui.screens.lists import ListScreen
+from tui.work import work
 
 R = TypeVar("R")
 A = TypeVar("A")

@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from textual import work
-
 from detector.store import StateError
 from tui.screens.base import HuntScreen
+from tui.work import work
 
 T = TypeVar("T")
 

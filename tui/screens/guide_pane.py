@@ -7,7 +7,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -27,6 +26,7 @@ from tui import format, safe
 from tui.keymap import key_of
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
+from tui.work import work
 
 _VERDICT_STYLE = {"yes": "$text-warning bold", "no": "$foreground-muted", "unknown": "$foreground-muted"}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from textual import work
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -14,6 +13,7 @@ from tui.screens.taking import TakingScreen
 from tui.takeouts import Takeout
 from tui.widgets.line import Cell
 from tui.widgets.text_view import TextView
+from tui.work import work
 
 _LINE = 10_000
 """Characters of one line that are shown."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, cast
 
-from textual import on, work
+from textual import on
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
@@ -44,6 +44,7 @@ from tui.screens.query_line import QueryLine
 from tui.takeouts import Takeout, of_events
 from tui.widgets.line import Cell
 from tui.widgets.row_list import RowList
+from tui.work import work
 
 _BATCH_SECONDS = 0.25
 """The least time between two batches on screen."""

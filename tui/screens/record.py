@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from textual import work
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -17,6 +16,7 @@ from tui.screens.taking import TakingScreen
 from tui.takeouts import Takeout, of_events
 from tui.widgets.json_view import JsonView
 from tui.widgets.line import Cell
+from tui.work import work
 
 
 class RecordScreen(TakingScreen):
@@ -45,7 +45,7 @@ class RecordScreen(TakingScreen):
         super().on_mount()
         self._read()
 
-    @work
+    @work()
     async def _read(self) -> None:
         try:
             self.query_one(JsonView).show(await asyncio.to_thread(raw_record, self._row.event))

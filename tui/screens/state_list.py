@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
-from textual import on, work
+from textual import on
 from textual.containers import Horizontal
 from textual.widget import Widget
 
@@ -17,6 +17,7 @@ from tui.screens.query_line import QueryLine
 from tui.screens.reader import Reader
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
+from tui.work import work
 
 R = TypeVar("R")
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from textual import on, work
+from textual import on
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
@@ -25,6 +25,7 @@ from tui.screens.reader import Reader
 from tui.takeouts import Takeout, of_suppressions
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
+from tui.work import work
 
 _STATE_STYLE = {"active": "$text-accent", "expired": "$foreground-muted", "lifted": "$foreground-muted",
                 "undone": "$foreground-muted"}

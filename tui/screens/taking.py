@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from textual import work
-
 from detector.evidence import EvidenceGone
 from tui import clipboard
 from tui.keymap import OUT, key
 from tui.screens.base import HuntScreen
 from tui.takeouts import Takeout
+from tui.work import work
 
 
 class TakingScreen(HuntScreen):

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from textual import work
-
 from detector.alert import Alert, Status
 from detector.huntlog import Verdict, Words, scope_values
 from detector.lineage import Lineage
@@ -16,6 +14,7 @@ from detector.store import StateError
 from tui import format, safe
 from tui.keymap import OPEN, TRIAGE, key
 from tui.screens.deciding import Act, DecidingScreen
+from tui.work import work
 
 _DONE: dict[Status, str] = {"acknowledged": "Acknowledged", "closed": "Closed", "open": "Reopened"}
 _TO_DO: dict[Status, str] = {"acknowledged": "acknowledge", "closed": "done", "open": "reopen"}

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from msgspec.structs import replace
-from textual import work
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
@@ -19,6 +18,7 @@ from tui.screens.fields import LineField
 from tui.screens.forms.base import Form, labelled
 from tui.screens.forms.confirm import Confirm
 from tui.screens.menu import Menu
+from tui.work import work
 
 if TYPE_CHECKING:
     from tui.app import HuntApp
@@ -65,7 +65,7 @@ class ViewMenu(Menu):
 
         self.app.push_screen(Confirm(f"Delete the view {view.name}, {view.filter}?", "delete"), answered)
 
-    @work
+    @work()
     async def _delete(self, view: SavedView) -> None:
         try:
             await asyncio.to_thread(saved_views.delete, view)

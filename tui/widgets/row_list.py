@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from textual import events, work
+from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 
@@ -23,6 +23,7 @@ from tui.widgets.anchor import successor
 from tui.widgets.columns import Column
 from tui.widgets.row_view import RowView
 from tui.widgets.seeking import first_hit
+from tui.work import work
 
 R = TypeVar("R")
 

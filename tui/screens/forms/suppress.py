@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple, cast
 
 import msgspec
-from textual import on, work
+from textual import on
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -21,6 +21,7 @@ from tui.screens.fields import LineField
 from tui.screens.forms.base import Form, labelled
 from tui.screens.forms.choice import Choice
 from tui.screens.forms.interval import expiry
+from tui.work import work
 
 _AGAIN = ("scope", "rule", "for", "ticket", "owner", "justification")
 """The fields that say the same of the next alert."""
