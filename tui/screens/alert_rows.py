@@ -73,8 +73,8 @@ class AlertRows:
 NO_ROWS = AlertRows((), (), {}, (), (), {}, Folds(), 0, 0, 0, 0, held=False)
 
 
-class AlertArranger:
-    """Makes rows, one after the other: never two at a time."""
+class _LetThrough:
+    """The alerts that are shown and match, and which of them are one row, while alerts and the question change."""
 
     def __init__(self) -> None:
         self._forget()
@@ -82,21 +82,25 @@ class AlertArranger:
     def _forget(self) -> None:
         self._asked: tuple[object, object] = (None, None)
         self._known: Mapping[str, Alert] = {}
-        self._shown: dict[str, Alert] = {}
-        self._matching: dict[str, Alert] = {}
-        self._sweeps = SweepRows()
+        self.shown: dict[str, Alert] = {}
+        self.matching: dict[str, Alert] = {}
+        self.sweeps = SweepRows()
 
-    def arrange(self, wanted: Wanted, job: Job) -> AlertRows:
-        """The rows for what is wanted. Raises GivenUp."""
-        self._take(wanted, job)
-        return self._rows(wanted, job)
+    def copy(self) -> _LetThrough:
+        other = _LetThrough()
+        other._asked, other._known = self._asked, self._known
+        other.shown, other.matching, other.sweeps = self.shown.copy(), self.matching.copy(), self.sweeps.copy()
+        return other
 
-    def _take(self, wanted: Wanted, job: Job) -> None:
-        """Ask of the alerts that differ whether they are shown and match; of all, where the question is another."""
+    def take(self, wanted: Wanted, job: Job) -> None:
+        """Ask of the alerts that differ whether they are shown and match; of all, where the question is another.
+
+        Raises GivenUp.
+        """
         asked = wanted.shows, wanted.keep
         anew = asked != self._asked
         known, now = {} if anew else self._known, wanted.alerts
-        shown, matching = ({}, {}) if anew else (self._shown, self._matching)
+        shown, matching = ({}, {}) if anew else (self.shown, self.matching)
         changed = [alert for name, alert in now.items() if known.get(name) is not alert]
         went = [name for name in known if name not in now] if len(known) + len(changed) != len(now) else []
         for name in went:
@@ -111,33 +115,54 @@ class AlertArranger:
             else:
                 went.append(alert.alert_id)
         if anew:
-            came = [alert for alert in came if self._matching.get(alert.alert_id) is not alert]
-            went = [name for name in self._matching if name not in matching]
+            came = [alert for alert in came if self.matching.get(alert.alert_id) is not alert]
+            went = [name for name in self.matching if name not in matching]
         try:
-            self._sweeps.change(came, went, job)
+            self.sweeps.change(came, went, job)
         except GivenUp:
             self._forget()
             raise
-        self._asked, self._known, self._shown, self._matching = asked, now, shown, matching
+        self._asked, self._known, self.shown, self.matching = asked, now, shown, matching
 
-    def _rows(self, wanted: Wanted, job: Job) -> AlertRows:
-        of, folded = self._sweeps.of, wanted.folds.folded
-        leads = [alert for name, alert in self._matching.items()
-                 if (row := of.get(name)) is None or row.lead == name or not folded(row)]
-        rows = ordered(leads, wanted.order, wanted.reverse, job)
-        keys = [row.name if (row := folded(of.get(alert.alert_id))) else alert.alert_id for alert in rows]
-        unseen = 0
-        if wanted.held is not None:
-            found = dict(zip(keys, rows, strict=True))
-            keys = [key for key in wanted.held if key in found]
-            rows, unseen = [found[key] for key in keys], len(found) - len(keys)
-        alerts, shown = wanted.alerts.values(), list(self._shown.values())
-        return AlertRows(
-            rows, keys, dict(self._matching), shown, [alert.first_event for alert in shown], dict(of), wanted.folds,
-            len(alerts),
-            closed=sum(alert.status == "closed" and not alert.suppressed_by for alert in alerts),
-            suppressed=sum(bool(alert.suppressed_by) for alert in alerts), unseen=unseen,
-            held=wanted.held is not None)
+
+class AlertArranger:
+    """Makes rows, one after the other: never two at a time.
+
+    What is let through without a filter is kept while there is one, so that the filter can be taken back at once.
+    """
+
+    def __init__(self) -> None:
+        self._all = _LetThrough()
+        self._filtered: _LetThrough | None = None
+
+    def arrange(self, wanted: Wanted, job: Job) -> AlertRows:
+        """The rows for what is wanted. Raises GivenUp."""
+        if wanted.keep is None:
+            through, self._filtered = self._all, None
+        else:
+            through = self._filtered = self._filtered or self._all.copy()
+        through.take(wanted, job)
+        return _rows(wanted, through, job)
+
+
+def _rows(wanted: Wanted, through: _LetThrough, job: Job) -> AlertRows:
+    of, folded = through.sweeps.of, wanted.folds.folded
+    leads = [alert for name, alert in through.matching.items()
+             if (row := of.get(name)) is None or row.lead == name or not folded(row)]
+    rows = ordered(leads, wanted.order, wanted.reverse, job)
+    keys = [row.name if (row := folded(of.get(alert.alert_id))) else alert.alert_id for alert in rows]
+    unseen = 0
+    if wanted.held is not None:
+        found = dict(zip(keys, rows, strict=True))
+        keys = [key for key in wanted.held if key in found]
+        rows, unseen = [found[key] for key in keys], len(found) - len(keys)
+    alerts, shown = wanted.alerts.values(), list(through.shown.values())
+    return AlertRows(
+        rows, keys, dict(through.matching), shown, [alert.first_event for alert in shown], dict(of), wanted.folds,
+        len(alerts),
+        closed=sum(alert.status == "closed" and not alert.suppressed_by for alert in alerts),
+        suppressed=sum(bool(alert.suppressed_by) for alert in alerts), unseen=unseen,
+        held=wanted.held is not None)
 
 
 def ordered(alerts: Sequence[Alert], order: Order, reverse: bool, job: Job) -> list[Alert]:

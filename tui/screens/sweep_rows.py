@@ -65,6 +65,12 @@ class SweepRows:
         """The row of each alert that does not stand alone, by its id."""
         return self._of
 
+    def copy(self) -> SweepRows:
+        """The same, to be changed by itself."""
+        other = SweepRows()
+        other._alerts, other._kin, other._of = self._alerts.copy(), self._kin.copy(), self._of.copy()
+        return other
+
     def change(self, came: Sequence[Alert], went: Iterable[str], job: Job) -> None:
         """Alerts are new or differ, others are no more. Raises GivenUp, after which nothing here holds."""
         for name in went:
@@ -96,6 +102,12 @@ class _Kin:
         self._ids: dict[str, set[str]] = {}
         self._name_of: dict[str, str] = {}
         self._changed: set[str] = set()
+
+    def copy(self) -> _Kin:
+        other = _Kin()
+        other._above, other._name_of, other._changed = self._above.copy(), self._name_of.copy(), self._changed.copy()
+        other._ids = {root: ids.copy() for root, ids in self._ids.items()}
+        return other
 
     def add(self, alert_id: str, names: set[str]) -> None:
         first, *rest = names
