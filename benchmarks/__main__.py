@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.app import app
+from benchmarks.day import day
 from benchmarks.investigation import investigation
 from benchmarks.latency import latency
 from benchmarks.lists import lists
@@ -28,7 +29,8 @@ from benchmarks.tree import tree
 
 BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
     it.__name__: it for it in (
-        startup, large, small, lines, rules, investigation, stages, memory, state, pivots, latency, tree, app, lists)}
+        startup, large, small, lines, rules, investigation, stages, memory, state, pivots, latency, tree, day, app,
+        lists)}
 
 
 def main(arguments: list[str]) -> int:

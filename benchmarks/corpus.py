@@ -30,7 +30,7 @@ SWEEP_EVERY = 50_000
 _SWEEPS_PER_FILE = 500
 _SKEW = 3
 """Few callers make most of the calls."""
-_PERIOD = 300
+PERIOD = 300
 """Seconds that one file of a trail covers."""
 
 
@@ -95,7 +95,7 @@ def trail_files(plan: Plan) -> Iterator[tuple[Path, bytes]]:
     for number in range(plan.periods * plan.accounts):
         account, start = _place(plan, number)
         for region, records in _group(plan, number).items():
-            yield Path(_path(account, region, start + _PERIOD)), trail_document(records)
+            yield Path(_path(account, region, start + PERIOD)), trail_document(records)
 
 
 def write_lines(root: Path, plan: Plan) -> Corpus:
@@ -150,7 +150,7 @@ def sweeps_before(records: int) -> int:
 def _place(plan: Plan, number: int) -> tuple[str, int]:
     """The account of a group, and the second that it begins at."""
     period, place = divmod(number, plan.accounts)
-    return list(ACCOUNTS)[place], START + _PERIOD * period
+    return list(ACCOUNTS)[place], START + PERIOD * period
 
 
 def _group(plan: Plan, number: int) -> dict[str, list[bytes]]:
@@ -160,7 +160,7 @@ def _group(plan: Plan, number: int) -> dict[str, list[bytes]]:
     records: dict[str, list[bytes]] = {region: [] for region in REGIONS}
     for planted in range(sweeps_before(number * plan.per_group), sweeps_before((number + 1) * plan.per_group)):
         for regions in (len(REGIONS), NEEDED - 1):
-            window = start + WINDOW * rng.randrange(_PERIOD // WINDOW)
+            window = start + WINDOW * rng.randrange(PERIOD // WINDOW)
             for region, record in sweep(planted, window, regions, account).items():
                 records[region].append(record)
     for region, held in records.items():
@@ -186,7 +186,7 @@ class _Background:
             among = self._listings if rng.random() < LISTING_SHARE else self._others
             ids = b"%064x" % rng.getrandbits(256)
             yield among[int(rng.random() ** _SKEW * len(among))] % {
-                **place, b"time": _time(start + int(rng.random() * _PERIOD)),
+                **place, b"time": _time(start + int(rng.random() * PERIOD)),
                 b"request": _uuid(ids[:32]), b"event": _uuid(ids[32:]),
             }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import threading
 import time
@@ -18,6 +17,7 @@ from benchmarks.app import SIZE
 from benchmarks.held import alerts, calls
 from benchmarks.keys import Holding
 from benchmarks.lists import Done, Found
+from benchmarks.process import resident
 from benchmarks.stopwatch import TICK, TimedApp, lateness
 from detector.lineage import Lineage, Names
 from detector.pivot import Pivot, Progress
@@ -41,7 +41,7 @@ async def try_out(state: Path, what: str, rows: int) -> Found:
     held = rows if what == "alerts" else 1
     app = TimedApp(store, rules, Holding(store, rules, Directory([state.with_name("nothing")]), held))
     done: list[Done] = []
-    before, after = _memory(), 0
+    before, after = resident(), 0
 
     async def hand(_: Pilot[object]) -> None:
         nonlocal before, after
@@ -60,14 +60,14 @@ async def try_out(state: Path, what: str, rows: int) -> Found:
             while not app.done(lambda: app.is_open and app.picture.loaded):
                 await asyncio.sleep(TICK)
             if what == "calls":
-                before = _memory()
+                before = resident()
                 await step("open", lambda: app.push_screen(_Calls(rows)),
                            lambda: isinstance(app.screen, _Calls) and app.screen._state == "done" and _rest(app, rows))
             else:
                 await step("open", lambda: None, lambda: len(app.picture.alerts) == rows and _rest(app))
             screen = app.screen
             assert isinstance(screen, ArrangedScreen)
-            after = _memory()
+            after = resident()
             other = screen.action_reverse if what == "alerts" else screen.action_group  # type: ignore[attr-defined]
             await step("another order", other, lambda: _rest(app))
             await step("and back", other, lambda: _rest(app))
@@ -109,11 +109,6 @@ async def _scroll(app: TimedApp, screen: ArrangedScreen[Any, Any], done: list[Do
         begun = time.perf_counter()
         keys = [await app.time_key(key) for key in ["pagedown", "G", "pageup", "g", "j"] * (_KEYS // 5)]
         done.append(Done("move through it", time.perf_counter() - begun, gaps, keys))
-
-
-def _memory() -> int:
-    """Bytes that this process has in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class _Calls(PivotScreen):

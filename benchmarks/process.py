@@ -98,7 +98,7 @@ class _Peaks(threading.Thread):
     def run(self) -> None:
         while not self._ended.wait(0.02):
             for pid in _family(self._pid):
-                self._peaks[pid] = max(self._peaks.get(pid, 0), _peak(pid))
+                self._peaks[pid] = max(self._peaks.get(pid, 0), peak(pid))
 
     def stop(self) -> int:
         self._ended.set()
@@ -114,7 +114,13 @@ def _family(pid: int) -> list[int]:
     return [pid, *(member for child in children for member in _family(int(child)))]
 
 
-def _peak(pid: int) -> int:
+def resident() -> int:
+    """Bytes that this process has in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def peak(pid: int) -> int:
+    """Bytes that a process has had in memory at most; 0 where it is gone."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks.corpus import Corpus, Plan, write_lines, write_sweeps, write_trail
+from benchmarks.day import day_files, files_of, records_of
 from benchmarks.process import PYTHON, Failed, Measured, Run, apart, measure, run
 from benchmarks.report import Report, at_least, at_most
 from benchmarks.rule import NEEDED
@@ -134,3 +135,12 @@ def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert stopped.value.code == 2
     assert "no benchmark larg: choose from startup, large" in capsys.readouterr().err
+
+
+def test_a_day_is_what_its_plan_says_and_has_a_sweep_in_every_five_minutes() -> None:
+    plan = Plan(periods=3, accounts=2, per_file=6)
+    files = dict(day_files(plan))
+
+    assert len(files) == files_of(plan) == 3 * (2 * 17 + 1)
+    assert sum(len(json.loads(document)["Records"]) for document in files.values()) == records_of(plan)
+    assert [path.name.endswith("sweep.json.gz") for path in files] == 3 * [*[False] * 34, True]

@@ -1,0 +1,104 @@
+"""A day of an organization's trail passes before the app, faster than days do: what the app holds as it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.corpus import PERIOD, Plan, sweep, sweeps_before, trail_document, trail_files
+from benchmarks.process import apart
+from benchmarks.report import Report
+from benchmarks.scale import Scale
+from benchmarks.tree import Lost
+from detector.accounting import Accounting
+from detector.simulate.organization import REGIONS, START
+
+PARTS = 6
+_FIRST = 10_000
+"""The number of the first sweep that is planted beside those of the trail; those have smaller ones."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """How it was when a part of the day had been read. ``rss`` and ``state`` are bytes in memory and of the state;
+    ``alerts`` are those of the reference rule, ``all_alerts`` those of all rules."""
+
+    sums: Accounting
+    alerts: int
+    all_alerts: int
+    rss: int
+    state: int
+
+
+@dataclass(frozen=True)
+class Passed:
+    """``parts`` of the day, the first when nothing was read; ``peak`` is the most that was in memory, in bytes;
+    ``seconds`` until all was read, of which the app took ``cpu``."""
+
+    parts: list[Part]
+    peak: int
+    seconds: float
+    cpu: float
+
+
+def day(scale: Scale, folder: Path) -> Report:
+    """Memory of the app while a day of an organization's trail arrives and is read."""
+    plan = scale.day
+    found = apart(_pass, folder / "trail", folder / "day.db", plan)
+    _check(found.parts[-1], plan)
+    hours = plan.periods * PERIOD / 3600 / PARTS
+    rows = [("read of the day", "files", "records", "alerts", "memory", "grown by", "state")]
+    before = found.parts[0]
+    for number, part in enumerate(found.parts):
+        rows.append((f"{hours * number:.0f} h", f"{part.sums.files_read:,}", f"{part.sums.records_seen:,}",
+                     f"{part.all_alerts:,}", _megabytes(part.rss), _megabytes(part.rss - before.rss),
+                     _megabytes(part.state)))
+        before = part
+    first, last = found.parts[1], found.parts[-1]
+    grown, files = last.rss - first.rss, last.sums.files_read - first.sums.files_read
+    return Report(f"A day live: {files_of(plan):,} files, {records_of(plan):,} records", rows, [
+        f"All files and records read, all {last.alerts:,} planted alerts found, in {found.seconds:.0f} s "
+        f"({found.cpu:.0f} s of CPU). Peak RSS {_megabytes(found.peak)}.",
+        f"After the first part of the day memory grew by {grown / files:,.0f} bytes for each file."])
+
+
+def day_files(plan: Plan) -> Iterator[tuple[Path, bytes]]:
+    """The trail's files in the order that they are delivered, and with those of each five minutes one with a sweep."""
+    trail = trail_files(plan)
+    for period in range(plan.periods):
+        for _ in range(plan.accounts * len(REGIONS)):
+            path, document = next(trail)
+            yield path, document
+        planted = sweep(_FIRST + period, START + PERIOD * period)
+        yield path.with_name(path.name.replace(".json.gz", "sweep.json.gz")), trail_document(planted.values())
+
+
+def files_of(plan: Plan) -> int:
+    return plan.files + plan.periods
+
+
+def records_of(plan: Plan) -> int:
+    return plan.records + plan.periods * len(REGIONS)
+
+
+def _check(end: Part, plan: Plan) -> None:
+    """Raise Lost unless what was found is what was written."""
+    sums, files, records = end.sums, files_of(plan), records_of(plan)
+    if (sums.files_read, sums.files_found) != (files, files):
+        raise Lost(f"{files:,} files were written, {sums.files_read:,} of {sums.files_found:,} found were read")
+    if (sums.records_seen, sums.records_kept) != (records, records):
+        raise Lost(f"{records:,} records were written, {sums.records_kept:,} of {sums.records_seen:,} were kept")
+    if end.alerts != (planted := sweeps_before(plan.records) + plan.periods):
+        raise Lost(f"{planted:,} alerts were planted, {end.alerts:,} found")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _pass(root: Path, state: Path, plan: Plan) -> Passed:
+    from benchmarks.passing import passing
+
+    return asyncio.run(passing(root, state, plan))
