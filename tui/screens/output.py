@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from tui import format, piping, safe
 from tui.keymap import key_of
-from tui.screens.taking import TakingScreen
+from tui.screens.taking import ReadingScreen
 from tui.takeouts import Takeout
 from tui.widgets.line import Cell
 from tui.widgets.text_view import TextView
@@ -19,7 +19,7 @@ _LINE = 10_000
 """Characters of one line that are shown."""
 
 
-class OutputScreen(TakingScreen):
+class OutputScreen(ReadingScreen):
     """Runs ``command`` on ``text``; leaving the screen stops it."""
 
     AUTO_FOCUS = "TextView"

@@ -12,14 +12,14 @@ from detector.evidence import EvidenceGone, raw_record
 from detector.pivot import Row
 from tui import format, safe
 from tui.screens.crumbs import crumbs
-from tui.screens.taking import TakingScreen
+from tui.screens.taking import ReadingScreen
 from tui.takeouts import Takeout, of_events
 from tui.widgets.json_view import JsonView
 from tui.widgets.line import Cell
 from tui.work import work
 
 
-class RecordScreen(TakingScreen):
+class RecordScreen(ReadingScreen):
     """The record of ``row``; ``trail`` names the screens behind this one."""
 
     AUTO_FOCUS = "JsonView"

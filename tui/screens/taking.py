@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+
+from textual.binding import Binding
 
 from detector.evidence import EvidenceGone
 from tui import clipboard
@@ -82,3 +85,10 @@ class TakingScreen(HuntScreen):
                     self.app.push_screen(OutputScreen(form.command, form.text))
 
             self.app.push_screen(form, show_output)
+
+
+class ReadingScreen(TakingScreen):
+    """One text, to be read: what else there is to do, the last line says."""
+
+    BINDINGS = [replace(binding, show=True) for screen in (HuntScreen, TakingScreen) for binding in screen.BINDINGS
+                if isinstance(binding, Binding) and binding.id in ("back", "copy")]
