@@ -26,11 +26,12 @@ from benchmarks.startup import startup
 from benchmarks.state import state
 from benchmarks.throughput import large, lines, small
 from benchmarks.tree import tree
+from benchmarks.wire import wire
 
 BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
     it.__name__: it for it in (
         startup, large, small, lines, rules, investigation, stages, memory, state, pivots, latency, tree, day, app,
-        lists)}
+        lists, wire)}
 
 
 def main(arguments: list[str]) -> int:

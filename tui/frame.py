@@ -9,11 +9,15 @@ from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
+from rich.console import RenderableType
+from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.notifications import SeverityLevel
+from textual.screen import Screen
 
 from tui import appearance, keymap, safe
 from tui.keymap import APP, OUT, KeysProvider, key
+from tui.terminal import Terminal
 from tui.theme import LABELS, THEMES
 from tui.work import work
 
@@ -33,6 +37,8 @@ class FrameApp(App[T]):
         key("theme", "T", "choose_theme", "theme", "Choose the theme: dark, light, …", APP),
         key("screenshot", "f9", "keep_screen", "screenshot", "Keep this screen in a file, as SVG and as text", OUT,
             everywhere=True),
+        key("repaint", "ctrl+l", "repaint", "draw again", "Draw the screen again, where something else wrote over it",
+            APP, everywhere=True),
         key("quit", "ctrl+q", "quit", "quit", "Leave trailhound", APP, everywhere=True),
         key("help", "question_mark,f1", "help", "keys", "Show every key of this screen", APP, show=True),
     ]
@@ -41,6 +47,7 @@ class FrameApp(App[T]):
         super().__init__(ansi_color=True if appearance.colourless() else None)
         self._keys = keys
         keymap.use(keys)
+        self._terminal = Terminal()
         for theme in THEMES.values():
             self.register_theme(theme)
         self.theme = THEMES["ansi" if self.no_color else appearance.at_start(self.console.color_system)].name
@@ -52,6 +59,21 @@ class FrameApp(App[T]):
         """One line to the analyst, in place of the one before. It may quote a log."""
         self.clear_notifications()
         safe.notify(self, message, severity=severity)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        if isinstance(renderable, CompositorUpdate):
+            renderable = self._terminal.lean(renderable)
+        super()._display(screen, renderable)
+
+    def on_mount(self) -> None:
+        self.app_resume_signal.subscribe(self, lambda _: self.action_repaint())
+
+    def on_resize(self) -> None:
+        self._terminal.forget()
+
+    def action_repaint(self) -> None:
+        self._terminal.forget()
+        self.screen.refresh()
 
     def action_choose_theme(self) -> None:
         from tui.screens.menu import Menu

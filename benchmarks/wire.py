@@ -1,0 +1,110 @@
+"""What goes over the wire: the bytes that are written to the terminal until a screen stands, and for each key."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from benchmarks.process import HOME, apart
+from benchmarks.report import Report
+from benchmarks.scale import Scale
+from benchmarks.terminal import DrawnApp
+from detector.pipeline import Pipeline
+from detector.rules import RuleSet, load
+from detector.sources.directory import Directory
+from detector.store import Store
+
+SIZES = ((80, 24), (160, 48))
+_MOVES = 20
+_QUIET = 0.5
+"""Seconds without a byte after which a screen stands; longer than the cursor must rest for the whole sentence."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """Bytes until the first screen stood, for each move of the cursor, to open an alert and to come back, a second."""
+
+    first: int
+    move: int
+    opened: int
+    back: int
+    idle: int
+
+
+def wire(_: Scale, folder: Path) -> Report:
+    """Bytes written to a terminal of many colours for a screen, a key, an idle second."""
+    found = [apart(_written, folder / f"{width}.db", (width, height)) for width, height in SIZES]
+    rows = [("bytes", *(f"{width}×{height}" for width, height in SIZES))]
+    rows += [(said, *(f"{count(each):,}" for each in found)) for said, count in _ROWS.items()]
+    return Report("The wire: the simulated logs, already read", rows)
+
+
+_ROWS: dict[str, Callable[[Written], int]] = {
+    "first screen": lambda it: it.first,
+    "the cursor moves": lambda it: it.move,
+    "an alert is opened": lambda it: it.opened,
+    "and left": lambda it: it.back,
+    "an idle second": lambda it: it.idle,
+}
+
+
+def _written(state: Path, size: tuple[int, int]) -> Written:
+    os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    rules, store, logs = load(), Store.open(state), HOME / "sample_logs"
+    Pipeline(store, rules, Directory([logs])).scan(lambda _: None)
+    try:
+        return asyncio.run(_watch(CountingApp(store, rules, Pipeline(store, rules, Directory([logs]))), size))
+    finally:
+        store.close()
+
+
+async def _watch(app: CountingApp, size: tuple[int, int]) -> Written:
+    found: list[Written] = []
+
+    async def hand(_: Pilot[object]) -> None:
+        try:
+            while not app.is_open or not app.picture.live:
+                await asyncio.sleep(_QUIET)
+            first = await app.count()
+            move = sum([await app.count("j") for _ in range(_MOVES)]) // _MOVES
+            opened, back = await app.count("enter"), await app.count("escape")
+            app.tick_once()
+            found.append(Written(first, move, opened, back, await app.count()))
+        finally:
+            app.exit()
+
+    await app.run_async(size=size, auto_pilot=hand)
+    return found[0]
+
+
+class CountingApp(DrawnApp):
+    """Counts what is written to the terminal. Its clock stands still unless a second is asked for."""
+
+    def __init__(self, store: Store, rules: RuleSet, pipeline: Pipeline) -> None:
+        super().__init__(store, rules, pipeline)
+        self._bytes = 0
+
+    async def count(self, key: str = "") -> int:
+        """Press ``key``: the bytes since the last count, once nothing more is written because of it."""
+        if key:
+            self.simulate_key(key)
+        before = -1
+        while self._bytes != before:
+            before = self._bytes
+            await asyncio.sleep(_QUIET)
+        counted, self._bytes = self._bytes, 0
+        return counted
+
+    def tick(self) -> None:
+        pass
+
+    def tick_once(self) -> None:
+        super().tick()
+
+    def written(self, text: str) -> None:
+        self._bytes += len(text.encode())
