@@ -170,7 +170,9 @@ class Directory:
 
     def _file(self, path: str, status: os.stat_result) -> Found:
         identity = (status.st_dev, status.st_ino)
-        owner = self._owner.get(identity) or self._owner_before.get(identity, path)
+        owner = self._owner.get(identity) or self._owner_before.pop(identity, path)
+        if owner == path:
+            path = owner  # the string that is held already, not a second one for each file
         linked = owner != path and is_at(owner, identity)
         self._owner[identity] = owner if linked else path
         if time.time_ns() - status.st_mtime_ns < _GROWING:
