@@ -104,6 +104,12 @@ class FrameApp(App[T]):
         else:
             self.say(f"This screen is in {kept}.svg and .txt, for you alone to read")
 
+    def action_command_palette(self) -> None:
+        from tui.screens.palette import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette())
+
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
 

@@ -35,6 +35,7 @@ from tui.screens.help import HelpScreen
 from tui.screens.hunt_log import HuntLogScreen
 from tui.screens.menu import Lettered, LetterMenu, Menu, Options
 from tui.screens.output import OutputScreen
+from tui.screens.palette import Palette
 from tui.screens.pivot import PivotScreen
 from tui.screens.query_line import QueryInput
 from tui.screens.reader import Reader
@@ -102,6 +103,7 @@ PLACES = (
     Place("Copy", LetterMenu, (Lettered,)),
     Place("Views", ViewMenu, (Options,)),
     Place("Help", HelpScreen),
+    Place("Commands", Palette),
 )
 
 TYPED_IN = (Input, TextArea)

@@ -5,19 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from rich.segment import Segment
+from rich.style import Style
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.strip import Strip
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.keymap import MOVE, OPEN, key
 from tui.screens.key_line import KeyLine
 
+_GUTTER = 2
 
-class Options(OptionList):
+
+class Signed(OptionList):
+    """The option under the cursor has the sign before it that a row of a list has."""
+
+    def _get_left_gutter_width(self) -> int:
+        return _GUTTER
+
+    def render_line(self, y: int) -> Strip:
+        line = super().render_line(y)
+        style = next((segment.style for segment in line), None) or Style.null()
+        here = self.highlighted is not None and style.meta.get("option") == self.highlighted
+        return Strip([Segment(("▌" if here else "").ljust(_GUTTER), style), *line])
+
+
+class Options(Signed):
     BINDINGS = [
         key("menu.choose", "enter", "select", "choose", "Take the one under the cursor", OPEN, show=True),
         key("menu.down", "j,down", "cursor_down", "down", "Next", MOVE),
@@ -25,7 +43,7 @@ class Options(OptionList):
     ]
 
 
-class Lettered(OptionList):
+class Lettered(Signed):
     BINDINGS = [
         key("menu.choose", "enter", "select", "choose", "Take the one under the cursor", OPEN, show=True),
         key("menu.down", "down", "cursor_down", "down", "Next", MOVE),
