@@ -19,7 +19,7 @@ from detector.baseline import Facts, facts, widen
 from detector.formats import Chunk, Records, parse
 from detector.lineage import STS, issued, names_of
 from detector.presence import Marks, Places, marks_of, packed
-from detector.record import Call, Head, identity
+from detector.record import Call, Caller, Head, identity
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 from detector.window import Inputs, WindowKey
@@ -112,8 +112,9 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
     for call, indexes in records.calls.items():
         told = _told[call]
         if told.opening:
+            names = names_of(Head(None, *told.call))
             for index in indexes:
-                places[marks_of(names_of(told.head) | issued(records.canonical(index)))].append(index)
+                places[marks_of(names | issued(records.canonical(index)))].append(index)
         else:
             places[told.marks] += indexes
         events, times = _timed(records, indexes, told, tally)
@@ -137,7 +138,6 @@ class _Told(NamedTuple):
     session."""
 
     call: Call
-    head: Head
     facts: Facts
     marks: Marks
     skipped: str | None
@@ -145,31 +145,42 @@ class _Told(NamedTuple):
 
 
 class _Known(dict[Call, _Told]):
-    """What each call tells, kept by a copy: a string of the chunk's own would hold the memory around it, so that the
-    heads of the next chunks lie scattered, which costs a third of their decoding.
+    """What each call tells, kept by a copy: a string of the chunk's own would hold the memory around it, so that what
+    is decoded next lies scattered. Calls share what they have in common: most of it.
 
     ``_before`` are those from before it was full the last time, so that calls which come round are not all made anew.
     """
 
     _before: Mapping[Call, _Told] = {}
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._values: dict[Any, Any] = {}
+
     def __missing__(self, call: Call) -> _Told:
-        told = self._before.get(call) or _told_by(call)
+        told = self._before.get(call) or self._made(call)
         if len(self) >= _REMEMBERED:
             self._before = dict(self)
             self.clear()
+            self._values.clear()
         self[told.call] = told
         return told
 
+    def _made(self, call: Call) -> _Told:
+        who, *rest = _copier.decode(msgspec.msgpack.encode(call))
+        if who is not None:
+            who = Caller(*map(self._shared, msgspec.structs.astuple(who)))
+        call = (who, *map(self._shared, rest))
+        head = Head(None, *call)
+        return _Told(call, self._shared(Facts(*map(self._shared, facts(head)))), self._shared(marks_of(names_of(head))),
+                     skip_reason(head), head.event_source == STS)
 
-def _told_by(call: Call) -> _Told:
-    own = _copier.decode(msgspec.msgpack.encode(call))
-    head = Head(None, *own)
-    return _Told(own, head, facts(head), marks_of(names_of(head)), skip_reason(head), head.event_source == STS)
+    def _shared(self, value: Any) -> Any:
+        return self._values.setdefault(value, value)
 
 
 _copier = msgspec.msgpack.Decoder(Call)
-_REMEMBERED = 1 << 13
+_REMEMBERED = 6_000
 _told = _Known()
 
 
@@ -181,7 +192,7 @@ def _timed(records: Records, indexes: Sequence[int], told: _Told, tally: Tally) 
     known = records.times
     times = [known[index] for index in indexes]
     if None in times:
-        reason = "no-event-time" if _is_cloudtrail(told.head) else "not-cloudtrail"
+        reason = "no-event-time" if _is_cloudtrail(Head(None, *told.call)) else "not-cloudtrail"
         tally.rejected[reason] = tally.rejected.get(reason, 0) + times.count(None)
         indexes = [index for index in indexes if known[index] is not None]
     return indexes, [time for time in times if time is not None]
