@@ -11,6 +11,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -125,8 +127,8 @@ def _lets(rule: Rule, record: Record, time: int) -> bool:
         return False
 
 
-def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> dict[str, Watched]:
-    """The files to search, and what for.
+def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> Iterator[tuple[str, Watched]]:
+    """The files to search, and what for, as the ``pieces`` come; those of a file follow on each other.
 
     A watch is due in a piece near it in time that it was not searched for in, and that holds records of its lineage
     beside the alert's own. ``due`` is in order of start.
@@ -140,8 +142,8 @@ def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> dict[str, Watched]:
         for event in each.own:
             there[event.position.source, event.position.offset].add(event.position.index)
         own.append(there)
-    found: defaultdict[str, dict[int, Asked[Lineage]]] = defaultdict(dict)
-    for piece in pieces:
+
+    def asked(piece: Piece) -> Asked[Lineage]:
         presence: Presence | None = None
         watches = []
         for place in range(bisect_left(starts, piece.first - longest), bisect_right(starts, piece.last)):
@@ -152,9 +154,11 @@ def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> dict[str, Watched]:
             marks = wanted[place]
             if marks is None or presence.holds(marks, own[place].get((piece.path, piece.offset), frozenset())):
                 watches.append(watch)
-        if watches:
-            found[piece.path][piece.offset] = Asked(watches, piece.marks)
-    return dict(found)
+        return Asked(watches, piece.marks)
+
+    for path, of_file in groupby(pieces, attrgetter("path")):
+        if watched := {piece.offset: those for piece in of_file if (those := asked(piece)).watches}:
+            yield path, watched
 
 
 def context(alert: Alert, events: Sequence[Event], counted: Sequence[Flag], baseline: Baseline,

@@ -7,8 +7,8 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from itertools import chain, islice
 from typing import TypeVar
 
 import msgspec
@@ -40,6 +40,8 @@ _WORTH_PROCESSES = 8 << 20
 """Bytes to read from which starting other processes pays."""
 _WORTH_PARTING = 64 << 20
 """Bytes of one plain file from which its lines are spread over processes."""
+_LOOKED_AHEAD = 2000
+"""Files to search that are held at once, to tell whether processes pay; more may follow."""
 _VERIFY_EVERY = 60.0
 """Seconds between looks at what digests say, while files come."""
 _RETRY_AFTER = 30.0
@@ -319,33 +321,32 @@ class Pipeline:
         """
         while not stop.is_set():
             newest, due = self._store.unsearched(self._searched)
-            if due:
-                pieces = self._store.pieces(min(each.watch.start for each in due), max(each.watch.end for each in due),
-                                            min(each.searched for each in due))
-                watches = by_file(due, pieces)
-                found = gathered(due, self._looked(watches, stop))
-                if stop.is_set():
-                    return
-                astray = {(path, row) for path in watches
-                          if (row := self._held.get(path)) and not is_at(path, (row.device, row.inode))}
-                missed = {watch.name for path, _ in astray - self._astray
-                          for each in watches[path].values() for watch in each.watches}
-                self._store.add_signals(found, {
-                    each.watch.name: each.searched if each.watch.name in missed else newest for each in due})
-                self._astray = astray
-                if missed:
-                    break
-            else:
+            if not due:
                 self._searched = newest
+                break
+            pieces = self._store.pieces(min(each.watch.start for each in due), max(each.watch.end for each in due),
+                                        min(each.searched for each in due))
+            paths: list[str] = []
+            found = gathered(due, self._looked(_noting(paths, by_file(due, pieces)), stop))
+            if stop.is_set():
+                return
+            astray = {(path, row) for path in paths
+                      if (row := self._held.get(path)) and not is_at(path, (row.device, row.inode))}
+            missed = bool(astray - self._astray)
+            self._store.add_signals(found, {each.watch.name: each.searched if missed else newest for each in due})
+            self._astray = astray
+            if missed:
                 break
         if not stop.is_set():
             self._pending.add(self._store.refresh(self._risk))
 
-    def _looked(self, watches: Mapping[str, Watched], stop: threading.Event) -> Iterator[Signal]:
+    def _looked(self, files: Iterator[tuple[str, Watched]], stop: threading.Event) -> Iterator[Signal]:
         """The signals in these files."""
-        files = _until(stop, watches.items())
-        chunks = sum(map(len, watches.values()))
-        if self._worth_processes(chunks, sum(row.size for path in watches if (row := self._held.get(path)))):
+        files = _until(stop, files)
+        first = list(islice(files, _LOOKED_AHEAD))
+        size = sum(row.size for path, _ in first if (row := self._held.get(path)))
+        files = chain(first, files)
+        if self._worth_processes(sum(len(there) for _, there in first), size):
             return self._workers.look(files)
         return chain.from_iterable(look(path, there, self._flagging) for path, there in files)
 
@@ -361,6 +362,12 @@ class Pipeline:
         publish(Update(tuple(pending.alerts.values()), tuple(pending.withdrawn), self._store.accounting(), live,
                        self._store.newest(), tuple(pending.problems)))
         self._pending = Pending(live)
+
+
+def _noting(paths: list[str], files: Iterable[tuple[str, Watched]]) -> Iterator[tuple[str, Watched]]:
+    for path, there in files:
+        paths.append(path)
+        yield path, there
 
 
 def _delivered(file: Found) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -22,6 +22,8 @@ from detector.store.files import file_id
 from detector.store.state import sound
 
 _content = msgspec.msgpack.Decoder(Alert)
+_PAGE = 500
+"""Files whose chunks are looked up at once: who is in all chunks of a large state is not held."""
 
 _SIGNALS = (f"{FROM_EVENT} JOIN signal USING (identity) JOIN alert a USING (alert_id) JOIN series s USING (series_id) "
             "WHERE alert_id = ? AND NOT (e.time >= a.start AND e.time < a.until AND EXISTS (SELECT 1 FROM hit h WHERE "
@@ -49,12 +51,19 @@ class Correlated(Alerts):
                 self.events(name))
             for name, start, until, lineage, searched in rows]
 
-    def pieces(self, start: int, end: int, after: int = 0) -> list[Piece]:
-        """What was read that has events in ``[start, end)``, of the files that came after the sequence ``after``."""
-        return [Piece(os.fsdecode(path), *rest) for path, *rest in self._rows(
-            "SELECT path, offset, c.first, c.last, marks, sequence FROM chunk c JOIN file f USING (file_id) "
-            "WHERE f.first < ?1 AND f.last >= ?2 AND c.first < ?1 AND c.last >= ?2 AND sequence > ?3 "
-            "ORDER BY f.first, file_id, offset", end, start, after)]
+    def pieces(self, start: int, end: int, after: int = 0) -> Iterator[Piece]:
+        """What was read that has events in ``[start, end)``, of the files that came after the sequence ``after``; those
+        of a file follow on each other."""
+        files = [file_id for (file_id,) in self._rows(
+            "SELECT file_id FROM file WHERE first < ? AND last >= ? AND sequence > ? ORDER BY first, file_id",
+            end, start, after)]
+        for place in range(0, len(files), _PAGE):
+            page = files[place:place + _PAGE]
+            for path, *rest in self._rows(
+                    "SELECT path, offset, c.first, c.last, marks, sequence FROM file f JOIN chunk c USING (file_id) "
+                    f"WHERE file_id IN ({', '.join('?' * len(page))}) AND c.first < ? AND c.last >= ? "
+                    "ORDER BY f.first, file_id, offset", *page, end, start):
+                yield Piece(os.fsdecode(path), *rest)
 
     def add_signals(self, found: Mapping[str, Signals], searched: Mapping[str, int]) -> None:
         """Keep what the searches found; ``searched`` says for each alert up to which file sequence it is complete."""
