@@ -84,6 +84,22 @@ def test_whatever_comes_and_goes_they_are_what_they_are_from_scratch(chance: ran
         assert (len(rows.shown), rows.total) == (sum(map(is_open, alerts.values())), len(alerts))
 
 
+def test_what_a_filter_took_away_is_one_row_again_with_what_comes_later() -> None:
+    arranger, folds = AlertArranger(), Folds()
+    alerts = [alert(name, at=60 * place, severity=severity) for place, (name, severity) in
+              enumerate([("a", "high"), ("b", "low"), ("c", "high")])]
+
+    def rows(filtered: bool) -> list[str]:
+        found = arranger.arrange(Wanted({each.alert_id: each for each in alerts}, is_open,
+                                        is_high if filtered else None, folds, ORDERS[0], False), Job())
+        return [each.alert_id for row in found.rows for each in found.members(row)]
+
+    assert (rows(False), rows(True)) == (["a", "b", "c"], ["a", "c"])
+    alerts.append(alert("d", at=200))
+    assert rows(True) == ["a", "c"]
+    assert rows(False) == ["a", "b", "c", "d"]
+
+
 def give_up(arranger: AlertArranger, wanted: Wanted, after: int) -> None:
     """Ask for rows, and want them no more ``after`` so many looks at whether they are."""
     class Fickle(Job):
