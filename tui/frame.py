@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from rich.console import RenderableType
+from textual import events
 from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.notifications import SeverityLevel
@@ -68,8 +69,10 @@ class FrameApp(App[T]):
     def on_mount(self) -> None:
         self.app_resume_signal.subscribe(self, lambda _: self.action_repaint())
 
-    def on_resize(self) -> None:
-        self._terminal.forget()
+    def on_resize(self, event: events.Resize) -> None:
+        """Terminals move what stands there when they are resized, even if it is to and fro."""
+        if event.size != self._terminal.size:
+            self._terminal.forget()
 
     def action_repaint(self) -> None:
         self._terminal.forget()

@@ -32,12 +32,13 @@ class Terminal:
     """Knows what was written. Whenever something else may have written there too, it must ``forget``."""
 
     def __init__(self) -> None:
-        self._size = Size(0, 0)
+        self.size = Size(0, 0)
+        """As it was when it was written to last."""
         self._lines: list[list[Cell | None]] = []
 
     def forget(self) -> None:
         """Anything may stand there: all is written again as it is drawn."""
-        self._lines = [[None] * self._size.width for _ in range(self._size.height)]
+        self._lines = [[None] * self.size.width for _ in range(self.size.height)]
 
     def lean(self, update: CompositorUpdate) -> CompositorUpdate:
         """The same update in fewer bytes."""
@@ -48,8 +49,8 @@ class Terminal:
         return update
 
     def _write(self, parts: Iterable[Part], size: Size, colours: ColorSystem) -> str:
-        if size != self._size:
-            self._size = size
+        if size != self.size:
+            self.size = size
             self.forget()
         brush = _Brush(size.width)
         for y, x, strips in parts:

@@ -17,11 +17,7 @@ def _theme(
         name=f"trailhound-{name}", dark=dark, primary=primary, secondary=primary, accent=accent, foreground=text,
         background=ground, surface=surface, panel=panel, success=good, warning=doubtful, error=bad,
         variables={
-            "footer-background": ground,
-            "footer-item-background": ground,
-            "footer-key-background": ground,
             "footer-key-foreground": accent,
-            "footer-description-background": ground,
             "footer-description-foreground": quiet,
             "border-blurred": rule,
             "scrollbar": bars[0],
