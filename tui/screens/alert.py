@@ -11,7 +11,7 @@ from textual import on
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher, Markdown, Static
+from textual.widgets import ContentSwitcher, Markdown
 
 from detector.alert import Alert, Event
 from detector.correlate import flagging_events
@@ -45,6 +45,7 @@ from tui.widgets.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
 from tui.widgets.line import Cell
 from tui.widgets.row_list import RowList
+from tui.widgets.sentence import Sentence
 from tui.work import work
 
 _AROUND = 1
@@ -109,7 +110,7 @@ class AlertScreen(TriageScreen, SearchScreen):
     # --- what is shown
 
     def body(self) -> Iterable[Widget]:
-        yield Static("", id="why")
+        yield Sentence(Content(""), id="why")
         with Horizontal(id="sight"):
             yield AlertStrip()
             yield Entry(id="summary")
@@ -187,7 +188,7 @@ class AlertScreen(TriageScreen, SearchScreen):
 
     def _say_why(self, alert: Alert, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})) -> None:
         why = format.why(alert, self.hunt.rules.get(alert.rule.id), signals)
-        self.query_one("#why", Static).update(safe.text(why))
+        self.query_one(Sentence).update(safe.text(why))
 
     @on(GuidePane.Failed)
     def _not_asked(self, event: GuidePane.Failed) -> None:

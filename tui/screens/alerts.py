@@ -39,6 +39,7 @@ from tui.takeouts import Takeout, of_alerts
 from tui.widgets.line import Cell
 from tui.widgets.region_line import RegionLine
 from tui.widgets.row_list import RowList
+from tui.widgets.sentence import Sentence
 from tui.widgets.spark import Spark
 from tui.work import work
 
@@ -96,7 +97,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         columns = [replace(column, cell=self._who) if column.key == "principal" else column for column in COLUMNS]
         yield RowList(columns, key=lambda alert: self._seen.key(alert), row_style=_row_style)
         yield QueryLine()
-        yield Static("", id="why")
+        yield Sentence(Content(""), id="why")
         yield RegionLine()
 
     @property
@@ -211,7 +212,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
     def _say_why(self, alert: Alert | None, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})) -> None:
         why = format.why(alert, self.hunt.rules.get(alert.rule.id), signals) if alert else ""
         together = self._seen.folded(alert) if alert else None
-        self.query_one("#why", Static).update(safe.text(
+        self.query_one(Sentence).update(safe.text(
             f"{together}; {key_of('alerts.fold')} unfolds. {why}" if together else why))
 
     @work(exclusive=True, group="then")

@@ -1,0 +1,38 @@
+"""A text in the lines that there are for it, with a sign where it goes on."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.message import Message
+from textual.pilot import Pilot
+
+from tests.hostile.payloads import screen_text
+from tests.render.stage import perform
+from tui.widgets.sentence import Sentence
+
+WORDS = "one two three four five"
+
+
+def shown(width: int, height: int | str) -> list[str]:
+    """Its lines in so much room, drawn anew after it had another width."""
+    found: list[str] = []
+
+    async def act(sentence: Sentence, pilot: Pilot[None], _said: list[Message]) -> None:
+        sentence.styles.width, sentence.styles.height = 60, height
+        await pilot.pause()
+        sentence.styles.width = width
+        await pilot.pause()
+        found.extend(screen_text(pilot.app).rstrip().split("\n"))
+
+    perform(lambda: Sentence(Content(WORDS)), act)
+    return found
+
+
+def test_it_is_cut_only_where_it_does_not_fit() -> None:
+    assert shown(60, 1) == [WORDS]
+    assert shown(23, 1) == [WORDS]
+    assert shown(22, 1) == ["one two three four fi…"]
+    assert shown(14, 2) == ["one two three", "four five"]
+    assert shown(9, 2) == ["one two", "three fo…"]
+    assert shown(5, "auto") == ["one", "two", "three", "four", "five"]
+    assert shown(5, 4) == ["one", "two", "three", "four…"]
