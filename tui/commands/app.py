@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui import hangup
 from tui.cli import RAN, Failure
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace) -> int:
     _need_terminal()
+    hangup.watch()
     keys = _keys()
     for name in [] if args.demo else args.rules:
         if not Path(name).expanduser().exists():

@@ -1,0 +1,24 @@
+"""The terminal goes away: the app goes with it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_the_app_ends_with_its_terminal_without_being_signalled(tmp_path: Path) -> None:
+    """In a session without a controlling terminal nobody sends SIGHUP."""
+    ours, its = pty.openpty()
+    with subprocess.Popen([sys.executable, "-m", "tui.cli", str(tmp_path), "--db", str(tmp_path / "hunt.db")],
+                          stdin=its, stdout=its, stderr=its, start_new_session=True) as app:
+        os.close(its)
+        try:
+            assert os.read(ours, 1), "it has begun to draw"
+            os.close(ours)
+            assert app.wait(60) == -signal.SIGHUP
+        finally:
+            app.kill()
