@@ -89,7 +89,7 @@ class _Timed(Pipeline):
 
 
 class _WatchedApp(DrawnApp):
-    """Knows when a text was written to the terminal first."""
+    """Knows when a text stood on the terminal first."""
 
     _sought = ""
     _painted: asyncio.Event
@@ -106,6 +106,6 @@ class _WatchedApp(DrawnApp):
         painted = time.perf_counter()
         return Renamed(self._timed.published[user] - begun, painted - begun)
 
-    def written(self, text: str) -> None:
-        if self._sought and self._sought in text:
+    def written(self, text: str) -> None:  # noqa: ARG002
+        if self._sought and any(self._sought in line for line in self._terminal.text()):
             self._painted.set()

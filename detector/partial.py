@@ -180,7 +180,7 @@ class _Known(dict[Call, _Told]):
 
 
 _copier = msgspec.msgpack.Decoder(Call)
-_REMEMBERED = 6_000
+_REMEMBERED = 12_000
 _told = _Known()
 
 

@@ -40,6 +40,10 @@ class Terminal:
         """Anything may stand there: all is written again as it is drawn."""
         self._lines = [[None] * self.size.width for _ in range(self.size.height)]
 
+    def text(self) -> Iterator[str]:
+        """The letters of each line, as far as they are known."""
+        return ("".join(cell[0] if cell else " " for cell in line) for line in self._lines)
+
     def lean(self, update: CompositorUpdate) -> CompositorUpdate:
         """The same update in fewer bytes."""
         if isinstance(update, LayoutUpdate):

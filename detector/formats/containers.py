@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
-from detector.formats.content import BLOCK, Budget, Content, gunzip
+from detector.formats.content import BLOCK, Budget, Content, gunzip_file
 from detector.formats.forms import unstamped
 from detector.formats.openers import MAGIC_BYTES, Container, container_of
 from detector.formats.reasons import NotALog, Unreadable
@@ -60,10 +60,11 @@ def chunks(file: BinaryIO, offset: int = 0) -> Generator[Chunk, None, None]:
     A last line without its newline is a chunk of its own: it may be whole, or still being written.
     Raises Unreadable, Incomplete or NotALog.
     """
-    budget = Budget.of_file(_size(file))
+    size = _size(file)
+    budget = Budget.of_file(size)
     gzipped = file.read(2) == _GZIP
     file.seek(0)
-    content = gunzip(file, budget) if gzipped else Content(file)
+    content = gunzip_file(file, size, budget) if gzipped else Content(file)
     with _buffer() as held:
         more = held.fill(content, BLOCK)
         if container := container_of(bytes(held.view(MAGIC_BYTES))):
