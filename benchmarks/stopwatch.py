@@ -12,6 +12,8 @@ from tui.widgets.row_list import RowList
 
 TICK = 0.01
 _PATIENCE = 10.0
+_SIGN = "▌"
+"""What stands before the row under the cursor. Without it no row was painted, but a hidden cursor put somewhere."""
 
 
 @asynccontextmanager
@@ -60,8 +62,8 @@ class TimedApp(DrawnApp):
             await asyncio.wait_for(self._painted.wait(), _PATIENCE)
         return time.perf_counter() - begun
 
-    def written(self, text: str) -> None:  # noqa: ARG002
-        if self._painted is not None and self._cursor() != self._from:
+    def written(self, text: str) -> None:
+        if self._painted is not None and _SIGN in text and self._cursor() != self._from:
             self._painted.set()
 
     def _cursor(self) -> str | None:
