@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace) -> int:
     _need_terminal()
-    hangup.watch()
     keys = _keys()
     for name in [] if args.demo else args.rules:
         if not Path(name).expanduser().exists():
             raise Failure(f"{name}: no such rule file or folder: check the name")
+    hangup.watch()
     if not args.demo and not args.sources and not _choose(args, keys):
         return RAN
     from tui import app
