@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -12,8 +13,8 @@ from tui.widgets.row_list import RowList
 
 TICK = 0.01
 _PATIENCE = 10.0
-_SIGN = "▌"
-"""What stands before the row under the cursor. Without it no row was painted, but a hidden cursor put somewhere."""
+_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+"""What moves the terminal's own cursor or turns its colours: nothing was painted where there is nothing else."""
 
 
 @asynccontextmanager
@@ -63,7 +64,7 @@ class TimedApp(DrawnApp):
         return time.perf_counter() - begun
 
     def written(self, text: str) -> None:
-        if self._painted is not None and _SIGN in text and self._cursor() != self._from:
+        if self._painted is not None and _CODES.sub("", text) and self._cursor() != self._from:
             self._painted.set()
 
     def _cursor(self) -> str | None:
