@@ -13,7 +13,7 @@ from tui.widgets.sentence import Sentence
 WORDS = "one two three four five"
 
 
-def shown(width: int, height: int | str) -> list[str]:
+def shown(width: int, height: int | str, words: str = WORDS) -> list[str]:
     """Its lines in so much room, drawn anew after it had another width."""
     found: list[str] = []
 
@@ -24,7 +24,7 @@ def shown(width: int, height: int | str) -> list[str]:
         await pilot.pause()
         found.extend(screen_text(pilot.app).rstrip().split("\n"))
 
-    perform(lambda: Sentence(Content(WORDS)), act)
+    perform(lambda: Sentence(Content(words)), act)
     return found
 
 
@@ -36,3 +36,7 @@ def test_it_is_cut_only_where_it_does_not_fit() -> None:
     assert shown(9, 2) == ["one two", "three fo…"]
     assert shown(5, "auto") == ["one", "two", "three", "four", "five"]
     assert shown(5, 4) == ["one", "two", "three", "four…"]
+
+
+def test_what_was_cut_short_before_is_not_cut_twice() -> None:
+    assert shown(10, 1, "Key AKIA…MPLE is new") == ["Key AKIA…"]
