@@ -18,11 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import detector.rules
-from detector import risk
+from detector import pipeline, risk
 from detector.alert import Alert
 from detector.record import format_time
 from detector.rules import RuleSet, load
-from detector.store import Store
+from detector.store import Store, correlated
 from detector.sweeps import sweeps
 from tests.detector.strategies import Trail, files
 from tests.detector.trail import ACCOUNT, ANA, REGIONS, START, Raw, call, scan, watch, write
@@ -193,7 +193,10 @@ def facts(store: Store) -> list[Any]:
 def test_they_are_the_same_in_any_order_split_and_number_of_copies(data: st.DataObject, records: Trail,
                                                                    mode: str) -> None:
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other, \
-            closing(Store.open(None)) as at_once, closing(Store.open(None)) as in_steps:
+            closing(Store.open(None)) as at_once, closing(Store.open(None)) as in_steps, \
+            pytest.MonkeyPatch.context() as patch:
+        patch.setattr(correlated, "_PAGE", data.draw(st.integers(1, 3)))
+        patch.setattr(pipeline, "_LOOKED_AHEAD", data.draw(st.integers(1, 3)))
         for file in data.draw(files(records)):
             write(Path(one), file.name, file.content)
         scan(Path(one), store=at_once, by=rules(mode))

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import detector.partial
 from detector.formats import chunks, containers
 from detector.partial import Partial, digest, merge
 from detector.rules.dispatch import Dispatch
@@ -67,6 +68,17 @@ def test_a_file_in_chunks_is_the_file_as_one(records: list[Raw], size: int) -> N
         cut = digested(content)
     assert len(cut.chunks) > 1 or len(content) <= size
     assert facts(cut) == facts(whole)
+
+
+@settings(max_examples=50)
+@given(trails(), st.integers(1, 4))
+def test_what_is_remembered_of_calls_changes_nothing(records: list[Raw], remembered: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(detector.partial, "_told", detector.partial._Known())
+        patch.setattr(detector.partial, "_REMEMBERED", remembered)
+        few = [digested(lines(records)) for _ in range(2)]
+        assert len(detector.partial._told) <= remembered
+    assert few == [digested(lines(records))] * 2
 
 
 @settings(max_examples=50)
