@@ -29,20 +29,48 @@ from benchmarks.tree import tree
 from benchmarks.wire import wire
 
 BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
-    it.__name__: it for it in (
-        startup, large, small, lines, rules, investigation, stages, memory, state, pivots, latency, tree, day, app,
-        lists, wire)}
+    it.__name__: it
+    for it in (
+        startup,
+        large,
+        small,
+        lines,
+        rules,
+        investigation,
+        stages,
+        memory,
+        state,
+        pivots,
+        latency,
+        tree,
+        day,
+        app,
+        lists,
+        wire,
+    )
+}
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__,
-                                     epilog="; ".join(f"{name}: {it.__doc__}" for name, it in BENCHMARKS.items()))
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)} (default: all)")
-    parser.add_argument("--quick", action="store_true", help="small corpora and few runs: minutes, not hours")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        epilog="; ".join(f"{name}: {it.__doc__}" for name, it in BENCHMARKS.items()),
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)} (default: all)"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="small corpora and few runs: minutes, not hours"
+    )
     given = parser.parse_args(arguments)
     if unknown := set(given.names) - set(BENCHMARKS):
-        parser.error(f"no benchmark {', '.join(sorted(unknown))}: choose from {', '.join(BENCHMARKS)}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as by ctrl-c: what was started and made is cleaned up
+        parser.error(
+            f"no benchmark {', '.join(sorted(unknown))}: choose from {', '.join(BENCHMARKS)}"
+        )
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # as by ctrl-c: what was started and made is cleaned up
     try:
         return run(given.names or list(BENCHMARKS), QUICK if given.quick else FULL)
     except KeyboardInterrupt:

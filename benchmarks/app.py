@@ -28,7 +28,8 @@ _PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class Pressed:
-    """Seconds from each key to its paint, and by how much the event loop was late each time that it was looked at."""
+    """Seconds from each key to its paint, and by how much the event loop was late each time that it
+    was looked at."""
 
     keys: list[float]
     gaps: list[float]
@@ -37,29 +38,47 @@ class Pressed:
 
 def app(scale: Scale, folder: Path) -> Report:
     """First paint in a terminal, and key press to paint while alerts arrive."""
-    if importlib.util.find_spec("tui.app") is None:
+    if importlib.util.find_spec("tui.app.app") is None:
         return Report("App", [("The app is not there yet: nothing was measured.",)])
     arriving = apart(write_sweeps, folder / "arriving", scale.arriving)
     bare, first = _first_paint(scale, folder)
     idle, busy = apart(_press, folder, scale.held, arriving.records)
-    rows = [("", "median", "p95", "slowest", "times"),
-            row("first paint, whole process in a terminal", first),
-            row("  to python -c pass", [seconds / bare for seconds in first], "{:.1f}×", 1),
-            row(f"key to paint, {scale.held:,} alerts held, nothing arrives", idle.keys),
-            row(f"key to paint, {arriving.alerts:,} alerts arrive", busy.keys),
-            row("event loop late, nothing arrives", idle.gaps),
-            row(f"event loop late, {arriving.alerts:,} alerts arrive", busy.gaps)]
-    return Report("App", rows, [f"{arriving.alerts:,} alerts of {arriving.records:,} records arrived within "
-                                f"{busy.seconds:.1f} s."], _budgets(first, busy, scale.held))
+    rows = [
+        ("", "median", "p95", "slowest", "times"),
+        row("first paint, whole process in a terminal", first),
+        row("  to python -c pass", [seconds / bare for seconds in first], "{:.1f}×", 1),
+        row(f"key to paint, {scale.held:,} alerts held, nothing arrives", idle.keys),
+        row(f"key to paint, {arriving.alerts:,} alerts arrive", busy.keys),
+        row("event loop late, nothing arrives", idle.gaps),
+        row(f"event loop late, {arriving.alerts:,} alerts arrive", busy.gaps),
+    ]
+    return Report(
+        "App",
+        rows,
+        [
+            f"{arriving.alerts:,} alerts of {arriving.records:,} records arrived within "
+            f"{busy.seconds:.1f} s."
+        ],
+        _budgets(first, busy, scale.held),
+    )
 
 
 def _budgets(first: Sequence[float], busy: Pressed, held: int) -> list[Budget]:
-    return [at_most("first paint", 500, median(first) * 1e3, "{:.0f} ms"),
-            at_most(f"key to paint, backlog, {held:,} alerts held: p95", 50, p95(busy.keys) * 1e3, "{:.0f} ms"),
-            at_most("longest gap of the event loop meanwhile", 100, max(busy.gaps) * 1e3, "{:.0f} ms")]
+    return [
+        at_most("first paint", 500, median(first) * 1e3, "{:.0f} ms"),
+        at_most(
+            f"key to paint, backlog, {held:,} alerts held: p95",
+            50,
+            p95(busy.keys) * 1e3,
+            "{:.0f} ms",
+        ),
+        at_most("longest gap of the event loop meanwhile", 100, max(busy.gaps) * 1e3, "{:.0f} ms"),
+    ]
 
 
-def row(name: str, values: Sequence[float], form: str = "{:.0f} ms", factor: float = 1e3) -> tuple[str, ...]:
+def row(
+    name: str, values: Sequence[float], form: str = "{:.0f} ms", factor: float = 1e3
+) -> tuple[str, ...]:
     shown = (form.format(value * factor) for value in (median(values), p95(values), max(values)))
     return name, *shown, f"{len(values):,}"
 
@@ -70,11 +89,15 @@ def p95(values: Sequence[float]) -> float:
 
 
 def _first_paint(scale: Scale, folder: Path) -> tuple[float, list[float]]:
-    """Seconds that bare Python takes, and until the first screen stands, on an empty folder with an empty state."""
+    """Seconds that bare Python takes, and until the first screen stands, on an empty folder with an
+    empty state."""
     home = folder / "home"
     (folder / "empty").mkdir()
     _paint(folder, home)  # byte code is compiled once
-    runs = [(run([PYTHON, "-c", "pass"], home).seconds, _paint(folder, home)) for _ in range(2 * scale.rounds)]
+    runs = [
+        (run([PYTHON, "-c", "pass"], home).seconds, _paint(folder, home))
+        for _ in range(2 * scale.rounds)
+    ]
     return median(bare for bare, _ in runs), [first for _, first in runs]
 
 
@@ -82,9 +105,15 @@ def _paint(folder: Path, home: Path) -> float:
     screen, terminal = pty.openpty()
     termios.tcsetwinsize(screen, SIZE[::-1])
     begun = time.perf_counter()
-    process = subprocess.Popen([*TRAILHOUND, str(folder / "empty"), "--db", str(folder / "paint.db")],
-                               stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True, cwd=HOME,
-                               env=environment(home) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"})
+    process = subprocess.Popen(
+        [*TRAILHOUND, str(folder / "empty"), "--db", str(folder / "paint.db")],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        cwd=HOME,
+        env=environment(home) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
+    )
     os.close(terminal)
     try:
         return _wait_for(_TITLE, screen) - begun

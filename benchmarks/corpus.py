@@ -20,11 +20,19 @@ from typing import Any
 from benchmarks.rule import NEEDED, WINDOW
 from detector.simulate import agents
 from detector.simulate.noise import noise
-from detector.simulate.organization import ACCOUNTS, ORGANIZATION, REGIONS, START, resource_id, stamp
+from detector.simulate.organization import (
+    ACCOUNTS,
+    ORGANIZATION,
+    REGIONS,
+    START,
+    resource_id,
+    stamp,
+)
 from detector.simulate.shapes import Event, describe_instances, iam_user
 
 LISTING_SHARE = 0.01
-"""Calls to DescribeInstances among all, apart from the sweeps; of the public set mentioned above: 0.7 %."""
+"""Calls to DescribeInstances among all, apart from the sweeps; of the public set mentioned above:
+0.7 %."""
 SWEEP_EVERY = 50_000
 """Records to one sweep that must be found, and one that stays a region short of it."""
 _SWEEPS_PER_FILE = 500
@@ -36,7 +44,8 @@ PERIOD = 300
 
 @dataclass(frozen=True)
 class Plan:
-    """A trail: in each of ``periods`` of five minutes, each account has a file of ``per_file`` records per region."""
+    """A trail: in each of ``periods`` of five minutes, each account has a file of ``per_file``
+    records per region."""
 
     periods: int
     accounts: int
@@ -62,7 +71,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What was written below ``root``. ``json`` and ``stored`` are bytes, before and after compression."""
+    """What was written below ``root``. ``json`` and ``stored`` are bytes, before and after
+    compression."""
 
     root: Path
     lines: bool
@@ -75,8 +85,14 @@ class Corpus:
 
     def __str__(self) -> str:
         kind = "file of JSON Lines" if self.lines else "trail files, gzip"
-        return (f"{self.files:,} {kind}: {self.records:,} records, {self.json / 1e6:,.0f} MB of JSON"
-                + ("" if self.lines else f" in {self.stored / 1e6:,.1f} MB ({self.json / self.stored:.1f} to 1)"))
+        return (
+            f"{self.files:,} {kind}: {self.records:,} records, {self.json / 1e6:,.0f} MB of JSON"
+            + (
+                ""
+                if self.lines
+                else f" in {self.stored / 1e6:,.1f} MB ({self.json / self.stored:.1f} to 1)"
+            )
+        )
 
 
 def write_trail(root: Path, plan: Plan) -> Corpus:
@@ -116,21 +132,29 @@ def write_sweeps(root: Path, count: int, first: int = 0) -> Corpus:
     size = files = 0
     for start in range(first, first + count, _SWEEPS_PER_FILE):
         numbers = range(start, min(start + _SWEEPS_PER_FILE, first + count))
-        lines = b"".join(record + b"\n" for number in numbers
-                         for record in sweep(number, START + WINDOW * number, NEEDED).values())
+        lines = b"".join(
+            record + b"\n"
+            for number in numbers
+            for record in sweep(number, START + WINDOW * number, NEEDED).values()
+        )
         (root / f"sweeps-{start:07d}.jsonl").write_bytes(lines)
         size, files = size + len(lines), files + 1
     return Corpus(root, True, files, count * NEEDED, size, size, count)
 
 
-def sweep(number: int, window: int, regions: int = len(REGIONS), account: str = next(iter(ACCOUNTS))
-          ) -> dict[str, bytes]:
-    """One record by region: a principal of its own lists the instances of ``regions`` regions within ``window``."""
+def sweep(
+    number: int, window: int, regions: int = len(REGIONS), account: str = next(iter(ACCOUNTS))
+) -> dict[str, bytes]:
+    """One record by region: a principal of its own lists the instances of ``regions`` regions
+    within ``window``."""
     kind = "sweep" if regions >= NEEDED else "near-miss"
     rng = Random(f"{kind}/{number}")
     who = iam_user(account, f"{kind}-{number:06d}", f"198.51.100.{number % 250}", agents.KALI_CLI)
     places = REGIONS[:regions]
-    events = (describe_instances(rng, who, window + 2 + index, region) for index, region in enumerate(places))
+    events = (
+        describe_instances(rng, who, window + 2 + index, region)
+        for index, region in enumerate(places)
+    )
     return {event.region: _json(event.record).encode() for event in events}
 
 
@@ -158,7 +182,9 @@ def _group(plan: Plan, number: int) -> dict[str, list[bytes]]:
     account, start = _place(plan, number)
     rng = Random(f"group/{number}")
     records: dict[str, list[bytes]] = {region: [] for region in REGIONS}
-    for planted in range(sweeps_before(number * plan.per_group), sweeps_before((number + 1) * plan.per_group)):
+    for planted in range(
+        sweeps_before(number * plan.per_group), sweeps_before((number + 1) * plan.per_group)
+    ):
         for regions in (len(REGIONS), NEEDED - 1):
             window = start + WINDOW * rng.randrange(PERIOD // WINDOW)
             for region, record in sweep(planted, window, regions, account).items():
@@ -170,7 +196,8 @@ def _group(plan: Plan, number: int) -> dict[str, list[bytes]]:
 
 
 class _Background:
-    """Daily work: the simulated calls as texts, to be filled in for any account, region and second."""
+    """Daily work: the simulated calls as texts, to be filled in for any account, region and
+    second."""
 
     def __init__(self) -> None:
         self._listings: list[bytes] = []
@@ -180,14 +207,18 @@ class _Background:
             (self._listings if listing else self._others).append(_template(event, number))
         Random("order").shuffle(self._others)
 
-    def records(self, rng: Random, account: str, region: str, start: int, count: int) -> Iterator[bytes]:
+    def records(
+        self, rng: Random, account: str, region: str, start: int, count: int
+    ) -> Iterator[bytes]:
         place = {b"account": account.encode(), b"region": region.encode()}
         for _ in range(count):
             among = self._listings if rng.random() < LISTING_SHARE else self._others
             ids = b"%064x" % rng.getrandbits(256)
             yield among[int(rng.random() ** _SKEW * len(among))] % {
-                **place, b"time": _time(start + int(rng.random() * PERIOD)),
-                b"request": _uuid(ids[:32]), b"event": _uuid(ids[32:]),
+                **place,
+                b"time": _time(start + int(rng.random() * PERIOD)),
+                b"request": _uuid(ids[:32]),
+                b"event": _uuid(ids[32:]),
             }
 
 
@@ -199,15 +230,18 @@ def _background() -> _Background:
 def _template(event: Event, number: int) -> bytes:
     """The event as a text with places to fill in; the resources that it names are made its own.
 
-    Callers belong to one region: else a large trail would hold thousands of sweeps that nobody planted.
-    """
+    Callers belong to one region: else a large trail would hold thousands of sweeps that nobody
+    planted."""
     slots = {"eventTime": "%(time)b", "requestID": "%(request)b", "eventID": "%(event)b"}
     held = event.record | {key: f"@{key}@" for key in slots}
     who = held.pop("userIdentity")
     if arn := who.get("arn"):
         who = who | {"arn": f"{arn}-{event.region}"}
-    rest = re.sub(r"\b(i|vol|vpce|eni)-0[0-9a-f]{16}", lambda old: resource_id(old[1], f"{old[0]}/{number}"),
-                  _json(held))
+    rest = re.sub(
+        r"\b(i|vol|vpce|eni)-0[0-9a-f]{16}",
+        lambda old: resource_id(old[1], f"{old[0]}/{number}"),
+        _json(held),
+    )
     text = f'{{"userIdentity":{_json(who)},{rest[1:]}'.replace("%", "%%")
     text = text.replace(event.account, "%(account)b").replace(event.region, "%(region)b")
     for key, slot in slots.items():
@@ -231,5 +265,7 @@ def _uuid(digits: bytes) -> bytes:
 def _path(account: str, region: str, label: int) -> str:
     """As in the CloudTrail User Guide, "Finding your CloudTrail log files"."""
     unique = Random(f"{account}/{region}/{label}").getrandbits(64)
-    return (f"AWSLogs/{ORGANIZATION}/{account}/CloudTrail/{region}/{stamp(label, '%Y/%m/%d')}/"
-            f"{account}_CloudTrail_{region}_{stamp(label, '%Y%m%dT%H%MZ')}_{unique:016x}.json.gz")
+    return (
+        f"AWSLogs/{ORGANIZATION}/{account}/CloudTrail/{region}/{stamp(label, '%Y/%m/%d')}/"
+        f"{account}_CloudTrail_{region}_{stamp(label, '%Y%m%dT%H%MZ')}_{unique:016x}.json.gz"
+    )

@@ -12,18 +12,20 @@ from benchmarks.process import apart
 from benchmarks.report import Report
 from benchmarks.scale import Scale
 from benchmarks.tree import Lost
-from detector.accounting import Accounting
 from detector.simulate.organization import REGIONS, START
+from detector.sources.accounting import Accounting
 
 PARTS = 6
 _FIRST = 10_000
-"""The number of the first sweep that is planted beside those of the trail; those have smaller ones."""
+"""The number of the first sweep that is planted beside those of the trail; those have smaller
+ones."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """How it was when a part of the day had been read. ``rss`` and ``state`` are bytes in memory and of the state;
-    ``alerts`` are those of the reference rule, ``all_alerts`` those of all rules."""
+    """How it was when a part of the day had been read. ``rss`` and ``state`` are bytes in memory
+    and of the state; ``alerts`` are those of the reference rule, ``all_alerts`` those of all
+    rules."""
 
     sums: Accounting
     alerts: int
@@ -34,8 +36,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Passed:
-    """``parts`` of the day, the first when nothing was read; ``peak`` is the most that was in memory, in bytes;
-    ``seconds`` until all was read, of which the app took ``cpu``."""
+    """``parts`` of the day, the first when nothing was read; ``peak`` is the most that was in
+    memory, in bytes; ``seconds`` until all was read, of which the app took ``cpu``."""
 
     parts: list[Part]
     peak: int
@@ -52,27 +54,44 @@ def day(scale: Scale, folder: Path) -> Report:
     rows = [("read of the day", "files", "records", "alerts", "memory", "grown by", "state")]
     before = found.parts[0]
     for number, part in enumerate(found.parts):
-        rows.append((f"{hours * number:.0f} h", f"{part.sums.files_read:,}", f"{part.sums.records_seen:,}",
-                     f"{part.all_alerts:,}", _megabytes(part.rss), _megabytes(part.rss - before.rss),
-                     _megabytes(part.state)))
+        rows.append(
+            (
+                f"{hours * number:.0f} h",
+                f"{part.sums.files_read:,}",
+                f"{part.sums.records_seen:,}",
+                f"{part.all_alerts:,}",
+                _megabytes(part.rss),
+                _megabytes(part.rss - before.rss),
+                _megabytes(part.state),
+            )
+        )
         before = part
     first, last = found.parts[1], found.parts[-1]
     grown, files = last.rss - first.rss, last.sums.files_read - first.sums.files_read
-    return Report(f"A day live: {files_of(plan):,} files, {records_of(plan):,} records", rows, [
-        f"All files and records read, all {last.alerts:,} planted alerts found, in {found.seconds:.0f} s "
-        f"({found.cpu:.0f} s of CPU). Peak RSS {_megabytes(found.peak)}.",
-        f"After the first part of the day memory grew by {grown / files:,.0f} bytes for each file."])
+    return Report(
+        f"A day live: {files_of(plan):,} files, {records_of(plan):,} records",
+        rows,
+        [
+            f"All files and records read, all {last.alerts:,} planted alerts found, in {found.seconds:.0f} s "
+            f"({found.cpu:.0f} s of CPU). Peak RSS {_megabytes(found.peak)}.",
+            f"After the first part of the day memory grew by {grown / files:,.0f} bytes for each file.",
+        ],
+    )
 
 
 def day_files(plan: Plan) -> Iterator[tuple[Path, bytes]]:
-    """The trail's files in the order that they are delivered, and with those of each five minutes one with a sweep."""
+    """The trail's files in the order that they are delivered, and with those of each five minutes
+    one with a sweep."""
     trail = trail_files(plan)
     for period in range(plan.periods):
         for _ in range(plan.accounts * len(REGIONS)):
             path, document = next(trail)
             yield path, document
         planted = sweep(_FIRST + period, START + PERIOD * period)
-        yield path.with_name(path.name.replace(".json.gz", "sweep.json.gz")), trail_document(planted.values())
+        yield (
+            path.with_name(path.name.replace(".json.gz", "sweep.json.gz")),
+            trail_document(planted.values()),
+        )
 
 
 def files_of(plan: Plan) -> int:
@@ -87,9 +106,13 @@ def _check(end: Part, plan: Plan) -> None:
     """Raise Lost unless what was found is what was written."""
     sums, files, records = end.sums, files_of(plan), records_of(plan)
     if (sums.files_read, sums.files_found) != (files, files):
-        raise Lost(f"{files:,} files were written, {sums.files_read:,} of {sums.files_found:,} found were read")
+        raise Lost(
+            f"{files:,} files were written, {sums.files_read:,} of {sums.files_found:,} found were read"
+        )
     if (sums.records_seen, sums.records_kept) != (records, records):
-        raise Lost(f"{records:,} records were written, {sums.records_kept:,} of {sums.records_seen:,} were kept")
+        raise Lost(
+            f"{records:,} records were written, {sums.records_kept:,} of {sums.records_seen:,} were kept"
+        )
     if end.alerts != (planted := sweeps_before(plan.records) + plan.periods):
         raise Lost(f"{planted:,} alerts were planted, {end.alerts:,} found")
 

@@ -24,15 +24,44 @@ def investigation(scale: Scale, folder: Path) -> Report:
     rows = [("", "alerts", "reference alone", "with everything", "ratio")]
     budgets = []
     for kind, corpus in corpora.items():
-        scan = ["scan", str(corpus.root), "--jobs", "1", "--format", "jsonl", "--no-builtin",
-                "--rules", str(_REFERENCE)]
-        found = measure({"alone": [PYTHON, str(_BARE), *scan],
-                         "all": [*TRAILHOUND, *scan, "--rules", str(_BUILTIN / "flags")]},
-                        scale.rounds, folder / "home")
+        scan = [
+            "scan",
+            str(corpus.root),
+            "--jobs",
+            "1",
+            "--format",
+            "jsonl",
+            "--no-builtin",
+            "--rules",
+            str(_REFERENCE),
+        ]
+        found = measure(
+            {
+                "alone": [PYTHON, str(_BARE), *scan],
+                "all": [*TRAILHOUND, *scan, "--rules", str(_BUILTIN / "flags")],
+            },
+            scale.rounds,
+            folder / "home",
+        )
         # Of CPU time: the work is the same, whatever else the machine does meanwhile.
         ratio = found["all"].cpu / found["alone"].cpu
-        rows.append((kind, f"{corpus.alerts:,}", f"{found['alone'].cpu:.2f} s", f"{found['all'].cpu:.2f} s",
-                     f"{ratio:.2f}×"))
-        budgets.append(at_most(f"{kind}: flags, baseline and risk against the rule alone", 1.5, ratio))
-    return Report("The investigation (seconds of CPU)", rows, budgets=budgets, remarks=[
-        "Compiling the flag rules is in it, a constant that weighs on small corpora only (--quick)."])
+        rows.append(
+            (
+                kind,
+                f"{corpus.alerts:,}",
+                f"{found['alone'].cpu:.2f} s",
+                f"{found['all'].cpu:.2f} s",
+                f"{ratio:.2f}×",
+            )
+        )
+        budgets.append(
+            at_most(f"{kind}: flags, baseline and risk against the rule alone", 1.5, ratio)
+        )
+    return Report(
+        "The investigation (seconds of CPU)",
+        rows,
+        budgets=budgets,
+        remarks=[
+            "Compiling the flag rules is in it, a constant that weighs on small corpora only (--quick)."
+        ],
+    )

@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 from benchmarks.app import SIZE, Pressed
 from benchmarks.held import alerts
 from benchmarks.stopwatch import TICK, TimedApp, lateness
-from detector.pipeline import Pipeline, Update
-from detector.rules import RuleSet, load
+from detector.ingest.pipeline import Pipeline, Update
+from detector.rules.ruleset import RuleSet, load
 from detector.sources.directory import Directory
 from detector.sources.source import Source
 from detector.store import Store
@@ -30,7 +30,8 @@ _TURN = 10
 
 
 async def press(folder: Path, held: int, records: int) -> tuple[Pressed, Pressed]:
-    """Press keys while nothing arrives, then while ``folder/arriving`` is read, until all ``records`` are.
+    """Press keys while nothing arrives, then while ``folder/arriving`` is read, until all
+    ``records`` are.
 
     ``held`` alerts are there before.
     """
@@ -42,7 +43,9 @@ async def press(folder: Path, held: int, records: int) -> tuple[Pressed, Pressed
 
     async def hand(_: Pilot[object]) -> None:
         try:
-            while not app.done(lambda: app.is_open and app.picture.live and len(app.picture.alerts) == held):
+            while not app.done(
+                lambda: app.is_open and app.picture.live and len(app.picture.alerts) == held
+            ):
                 await asyncio.sleep(TICK)
             await asyncio.sleep(_SETTLE)
             found.append(await _pressed(app, lambda pressed: pressed >= _IDLE_KEYS))

@@ -15,7 +15,8 @@ from benchmarks.scale import Scale
 
 @dataclass(frozen=True)
 class Renamed:
-    """Seconds from a file's rename until its alert was published, after the commit, and until it was painted."""
+    """Seconds from a file's rename until its alert was published, after the commit, and until it
+    was painted."""
 
     published: float
     painted: float
@@ -26,11 +27,23 @@ def latency(scale: Scale, folder: Path) -> Report:
     corpus = apart(write_trail, folder / "watched", scale.watched)
     found = apart(_rename, corpus.root, folder / "latency.db", scale.renames)
     painted = sorted(each.painted for each in found)
-    rows = [(f"{len(found)} renames", "p50", "p90", "p99", "slowest"),
-            _row("to published", sorted(each.published for each in found)), _row("to painted", painted)]
-    return Report(f"Latency: a tree of {corpus.files:,} files, already read", rows, budgets=[
-        at_most(f"rename to alert on screen, {corpus.files:,} files: p99", 1000, _percentile(painted, 0.99) * 1e3,
-                "{:.0f} ms")])
+    rows = [
+        (f"{len(found)} renames", "p50", "p90", "p99", "slowest"),
+        _row("to published", sorted(each.published for each in found)),
+        _row("to painted", painted),
+    ]
+    return Report(
+        f"Latency: a tree of {corpus.files:,} files, already read",
+        rows,
+        budgets=[
+            at_most(
+                f"rename to alert on screen, {corpus.files:,} files: p99",
+                1000,
+                _percentile(painted, 0.99) * 1e3,
+                "{:.0f} ms",
+            )
+        ],
+    )
 
 
 def _row(name: str, ordered: Sequence[float]) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from benchmarks.scale import Scale
 
 @dataclass(frozen=True)
 class Done:
-    """Some work on a list: the seconds that it took, that the event loop was late by meanwhile, from key to paint."""
+    """Some work on a list: the seconds that it took, that the event loop was late by meanwhile,
+    from key to paint."""
 
     what: str
     seconds: float
@@ -34,19 +35,36 @@ class Found:
 
 def lists(scale: Scale, folder: Path) -> Report:
     """Long lists: how long the work on them takes, and how late the event loop is meanwhile."""
-    alerts, calls = apart(_work, folder, "alerts", scale.held), apart(_work, folder, "calls", scale.calls)
+    alerts, calls = (
+        apart(_work, folder, "alerts", scale.held),
+        apart(_work, folder, "calls", scale.calls),
+    )
     rows: list[tuple[str, ...]] = [("", "takes", "loop late at most", "key to paint p95")]
     for found in (alerts, calls):
-        rows += [(f"{found.rows:,} {found.what}: {done.what}", f"{done.seconds:.2f} s",
-                  f"{max(done.gaps) * 1e3:.0f} ms", f"{p95(done.keys) * 1e3:.0f} ms" if done.keys else "")
-                 for done in found.done]
-    remarks = [f"Memory: {found.bytes / found.rows:,.0f} bytes for each of {found.rows:,} {found.what}, all told."
-               for found in (alerts, calls)]
+        rows += [
+            (
+                f"{found.rows:,} {found.what}: {done.what}",
+                f"{done.seconds:.2f} s",
+                f"{max(done.gaps) * 1e3:.0f} ms",
+                f"{p95(done.keys) * 1e3:.0f} ms" if done.keys else "",
+            )
+            for done in found.done
+        ]
+    remarks = [
+        f"Memory: {found.bytes / found.rows:,.0f} bytes for each of {found.rows:,} {found.what}, all told."
+        for found in (alerts, calls)
+    ]
     late = max(gap for found in (alerts, calls) for done in found.done for gap in done.gaps)
     keys = [key for found in (alerts, calls) for done in found.done for key in done.keys]
-    return Report("Long lists", rows, remarks, [
-        at_most("long lists: longest gap of the event loop", 100, late * 1e3, "{:.0f} ms"),
-        at_most("long lists: key to paint, p95", 50, p95(keys) * 1e3, "{:.0f} ms")])
+    return Report(
+        "Long lists",
+        rows,
+        remarks,
+        [
+            at_most("long lists: longest gap of the event loop", 100, late * 1e3, "{:.0f} ms"),
+            at_most("long lists: key to paint, p95", 50, p95(keys) * 1e3, "{:.0f} ms"),
+        ],
+    )
 
 
 def _work(folder: Path, what: str, rows: int) -> Found:

@@ -19,15 +19,15 @@ from benchmarks.keys import Holding
 from benchmarks.lists import Done, Found
 from benchmarks.process import resident
 from benchmarks.stopwatch import TICK, TimedApp, lateness
-from detector.lineage import Lineage, Names
-from detector.pivot import Pivot, Progress
-from detector.rules import load
+from detector.detection.principal import Lineage, Names
+from detector.investigation.pivot import Pivot, Progress
+from detector.rules.ruleset import load
 from detector.simulate.organization import START
 from detector.sources.directory import Directory
 from detector.store import Store
-from tui.screens.arranged import ArrangedScreen
-from tui.screens.pivot import PivotScreen
-from tui.screens.pivot_rows import line_key
+from tui.screens.base.background_list import ArrangedScreen
+from tui.screens.pivot.rows import line_key
+from tui.screens.pivot.screen import PivotScreen
 from tui.widgets.row_list import RowList
 
 _BATCH = 5_000
@@ -39,7 +39,9 @@ async def try_out(state: Path, what: str, rows: int) -> Found:
     state.with_name("nothing").mkdir(exist_ok=True)
     rules, store = load(), Store.open(state)
     held = rows if what == "alerts" else 1
-    app = TimedApp(store, rules, Holding(store, rules, Directory([state.with_name("nothing")]), held))
+    app = TimedApp(
+        store, rules, Holding(store, rules, Directory([state.with_name("nothing")]), held)
+    )
     done: list[Done] = []
     before, after = resident(), 0
 
@@ -61,20 +63,41 @@ async def try_out(state: Path, what: str, rows: int) -> Found:
                 await asyncio.sleep(TICK)
             if what == "calls":
                 before = resident()
-                await step("open", lambda: app.push_screen(_Calls(rows)),
-                           lambda: isinstance(app.screen, _Calls) and app.screen._state == "done" and _rest(app, rows))
+                await step(
+                    "open",
+                    lambda: app.push_screen(_Calls(rows)),
+                    lambda: (
+                        isinstance(app.screen, _Calls)
+                        and app.screen._state == "done"
+                        and _rest(app, rows)
+                    ),
+                )
             else:
-                await step("open", lambda: None, lambda: len(app.picture.alerts) == rows and _rest(app))
+                await step(
+                    "open", lambda: None, lambda: len(app.picture.alerts) == rows and _rest(app)
+                )
             screen = app.screen
             assert isinstance(screen, ArrangedScreen)
             after = resident()
             other = screen.action_reverse if what == "alerts" else screen.action_group  # type: ignore[attr-defined]
             await step("another order", other, lambda: _rest(app))
             await step("and back", other, lambda: _rest(app))
-            await step("filter: region=us-west-2", lambda: screen.filter_by("region=us-west-2"), lambda: _rest(app))
-            await step("filter: a word that none has", lambda: screen.filter_by("nowhere"), lambda: _rest(app, 0))
+            await step(
+                "filter: region=us-west-2",
+                lambda: screen.filter_by("region=us-west-2"),
+                lambda: _rest(app),
+            )
+            await step(
+                "filter: a word that none has",
+                lambda: screen.filter_by("nowhere"),
+                lambda: _rest(app, 0),
+            )
             await step("no filter", lambda: screen.filter_by(""), lambda: _rest(app))
-            await step("search: a word that none has", lambda: _search(screen.row_list), lambda: not _searching(app))
+            await step(
+                "search: a word that none has",
+                lambda: _search(screen.row_list),
+                lambda: not _searching(app),
+            )
             await _scroll(app, screen, done)
         finally:
             app.exit()
@@ -90,8 +113,12 @@ def _rest(app: TimedApp, rows: int | None = None) -> bool:
     """Whether nothing is being arranged, and the list has so many rows."""
     screen = app.screen
     assert isinstance(screen, ArrangedScreen)
-    return screen._job is None and not screen._asked and not screen._again \
+    return (
+        screen._job is None
+        and not screen._asked
+        and not screen._again
         and (rows is None or len(screen.row_list.rows) == rows)
+    )
 
 
 def _search(rows: RowList[Any]) -> None:
@@ -107,7 +134,9 @@ async def _scroll(app: TimedApp, screen: ArrangedScreen[Any, Any], done: list[Do
     screen.row_list.set_highlight(None)
     async with lateness() as gaps:
         begun = time.perf_counter()
-        keys = [await app.time_key(key) for key in ["pagedown", "G", "pageup", "g", "j"] * (_KEYS // 5)]
+        keys = [
+            await app.time_key(key) for key in ["pagedown", "G", "pageup", "g", "j"] * (_KEYS // 5)
+        ]
         done.append(Done("move through it", time.perf_counter() - begun, gaps, keys))
 
 

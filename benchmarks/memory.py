@@ -19,15 +19,37 @@ def memory(scale: Scale, folder: Path) -> Report:
     peaks: dict[int, dict[int, Measured]] = {1: {}, 2: {}}
     for times in _TIMES:
         corpus = apart(write_trail, folder / f"memory-{times}", scale.memory.times(times))
-        found = measure({str(jobs): scan(corpus.root, jobs) for jobs in peaks}, min(scale.rounds, 3), folder / "home")
+        found = measure(
+            {str(jobs): scan(corpus.root, jobs) for jobs in peaks},
+            min(scale.rounds, 3),
+            folder / "home",
+        )
         for run in (run for measured in found.values() for run in measured.runs):
             check_accounting(run, corpus)
         for jobs, held in peaks.items():
             now = held[times] = found[str(jobs)]
             cost, first = now.seconds / corpus.records, held[1].seconds / (corpus.records / times)
-            rows.append((f"--jobs {jobs}, {times}×", f"{corpus.records:,}", f"{now.seconds:.2f} s",
-                         f"{cost * 1e6:.2f} µs", f"{cost / first:.2f}×",
-                         f"{now.rss / 1e6:,.0f} MB", f"{now.rss / held[1].rss:.2f}×"))
-    return Report("Growth", rows, ["The cost per record at 1× is mostly start-up: growth shows from 10× to 100×.",
-                                   "With two processes, the peaks of all are added up; at 1× there is work for one."],
-                  [at_most("memory: peak RSS at 100×, one process", 1.25, peaks[1][100].rss / peaks[1][1].rss)])
+            rows.append(
+                (
+                    f"--jobs {jobs}, {times}×",
+                    f"{corpus.records:,}",
+                    f"{now.seconds:.2f} s",
+                    f"{cost * 1e6:.2f} µs",
+                    f"{cost / first:.2f}×",
+                    f"{now.rss / 1e6:,.0f} MB",
+                    f"{now.rss / held[1].rss:.2f}×",
+                )
+            )
+    return Report(
+        "Growth",
+        rows,
+        [
+            "The cost per record at 1× is mostly start-up: growth shows from 10× to 100×.",
+            "With two processes, the peaks of all are added up; at 1× there is work for one.",
+        ],
+        [
+            at_most(
+                "memory: peak RSS at 100×, one process", 1.25, peaks[1][100].rss / peaks[1][1].rss
+            )
+        ],
+    )

@@ -19,8 +19,8 @@ from benchmarks.rule import REFERENCE
 from benchmarks.stopwatch import TimedApp
 from benchmarks.tree import Lost
 from benchmarks.writers import WRITERS
-from detector.pipeline import Pipeline
-from detector.rules import load
+from detector.ingest.pipeline import Pipeline
+from detector.rules.ruleset import load
 from detector.sources.directory import Directory
 from detector.store import Store
 
@@ -63,31 +63,45 @@ async def passing(root: Path, state: Path, plan: Plan) -> Passed:
             writing.kill()
     store.close()
     if len(parts) <= PARTS:
-        raise Lost(app.picture.error or f"the app ended when {len(parts) - 1} of {PARTS} parts of the day were read")
+        raise Lost(
+            app.picture.error
+            or f"the app ended when {len(parts) - 1} of {PARTS} parts of the day were read"
+        )
     return Passed(parts, peak(os.getpid()), seconds, cpu)
 
 
 async def _until(app: TimedApp, files: int, read: Synchronized[int]) -> None:
     """Wait until so many files are read, and nothing is left to do. Raises Lost."""
     since = time.monotonic()
-    while not app.done(lambda: app.is_open and app.picture.live and app.picture.accounting is not None
-                       and app.picture.accounting.files_read >= files):
+    while not app.done(
+        lambda: (
+            app.is_open
+            and app.picture.live
+            and app.picture.accounting is not None
+            and app.picture.accounting.files_read >= files
+        )
+    ):
         await asyncio.sleep(_TICK)
         if app.is_open and (sums := app.picture.accounting) and sums.files_read != read.value:
             read.value, since = sums.files_read, time.monotonic()
         if time.monotonic() - since > _PATIENCE:
-            raise Lost(f"{read.value:,} files were read, and no further one within {_PATIENCE:.0f} s")
+            raise Lost(
+                f"{read.value:,} files were read, and no further one within {_PATIENCE:.0f} s"
+            )
 
 
 def _part(app: TimedApp, state: Path) -> Part:
     sums, alerts = app.picture.accounting, app.picture.alerts.values()
     assert sums is not None
     size = sum(path.stat().st_size for path in state.parent.glob(f"{state.name}*"))
-    return Part(sums, sum(alert.rule.id == REFERENCE for alert in alerts), len(alerts), resident(), size)
+    return Part(
+        sums, sum(alert.rule.id == REFERENCE for alert in alerts), len(alerts), resident(), size
+    )
 
 
 def _write(root: Path, plan: Plan, read: Synchronized[int]) -> None:
-    """Write the day, each file under another name first, and wait where the reading is far behind."""
+    """Write the day, each file under another name first, and wait where the reading is far
+    behind."""
     for number, (path, document) in enumerate(day_files(plan)):
         while number - read.value >= _AHEAD:
             time.sleep(_TICK)

@@ -29,18 +29,42 @@ def pivots(scale: Scale, folder: Path) -> Report:
     """From asking what a principal did within half an hour to the first row."""
     corpus = apart(write_trail, folder / "trail", scale.pivot)
     home, state = folder / "home", folder / "hunt.db"
-    alerts = run([*TRAILHOUND, "scan", str(corpus.root), "--db", str(state), "--format", "jsonl"], home).output
-    principals = {"one that swept and did nothing else": _alert(alerts, fewest=True),
-                  "the busiest that an alert is about": _alert(alerts, fewest=False)}
+    alerts = run(
+        [*TRAILHOUND, "scan", str(corpus.root), "--db", str(state), "--format", "jsonl"], home
+    ).output
+    principals = {
+        "one that swept and did nothing else": _alert(alerts, fewest=True),
+        "the busiest that an alert is about": _alert(alerts, fewest=False),
+    }
     rows = [("", "first row", "all", "rows", "read")]
     budgets = []
     for who, (arn, around) in principals.items():
-        for where, files in {"with a state": ["--db", str(state)], "raw logs": [str(corpus.root)]}.items():
-            command = [*TRAILHOUND, "pivot", "--principal", arn, "--around", around, "--format", "jsonl", *files]
+        for where, files in {
+            "with a state": ["--db", str(state)],
+            "raw logs": [str(corpus.root)],
+        }.items():
+            command = [
+                *TRAILHOUND,
+                "pivot",
+                "--principal",
+                arn,
+                "--around",
+                around,
+                "--format",
+                "jsonl",
+                *files,
+            ]
             found = [_ask(command, home) for _ in range(scale.rounds)]
             first = median(each.first for each in found)
-            rows.append((f"{who}, {where}", f"{first:.2f} s", f"{median(each.all for each in found):.2f} s",
-                         f"{found[0].rows:,}", found[0].said.partition(" in ")[2]))
+            rows.append(
+                (
+                    f"{who}, {where}",
+                    f"{first:.2f} s",
+                    f"{median(each.all for each in found):.2f} s",
+                    f"{found[0].rows:,}",
+                    found[0].said.partition(" in ")[2],
+                )
+            )
             budgets.append(at_most(f"pivot, {where}: first row of {who}", 2, first, "{:.2f} s"))
     hours = scale.pivot.periods * 5 / 60
     return Report(f"Pivots over {hours:.1f} hours, {corpus}", rows, budgets=budgets)
@@ -48,8 +72,10 @@ def pivots(scale: Scale, folder: Path) -> Report:
 
 def _alert(alerts: Sequence[str], fewest: bool) -> tuple[str, str]:
     """The principal of an alert, by how much it did beside, and a time of the alert."""
-    held = sorted((json.loads(line) for line in alerts), key=lambda alert: (
-        sum(flag["count"] for flag in alert["flags"]), alert["alert_id"]))
+    held = sorted(
+        (json.loads(line) for line in alerts),
+        key=lambda alert: (sum(flag["count"] for flag in alert["flags"]), alert["alert_id"]),
+    )
     held = [alert for alert in held if alert["key"].get("aws.cloudtrail.user_identity.arn")]
     alert = held[0] if fewest else held[-1]
     return alert["key"]["aws.cloudtrail.user_identity.arn"], alert["first_event"]
@@ -57,8 +83,15 @@ def _alert(alerts: Sequence[str], fewest: bool) -> tuple[str, str]:
 
 def _ask(command: Sequence[str], home: Path) -> _Asked:
     begun = time.perf_counter()
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=HOME,
-                          env=environment(home), text=True) as process:
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=HOME,
+        env=environment(home),
+        text=True,
+    ) as process:
         assert process.stdout is not None and process.stderr is not None
         line = process.stdout.readline()
         first = time.perf_counter() - begun
@@ -67,4 +100,3 @@ def _ask(command: Sequence[str], home: Path) -> _Asked:
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)}: {said}")
     return _Asked(first, time.perf_counter() - begun, bool(line) + len(rest), said)
-

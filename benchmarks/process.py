@@ -23,12 +23,13 @@ _T = TypeVar("_T")
 
 HOME = Path(__file__).parent.parent
 PYTHON = sys.executable
-TRAILHOUND = (PYTHON, "-m", "tui.cli")
+TRAILHOUND = (PYTHON, "-m", "tui")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One process from start to end. ``cpu`` is in seconds, user and system, of the process and its children.
+    """One process from start to end. ``cpu`` is in seconds, user and system, of the process and its
+    children.
 
     ``rss`` is the peak of resident memory in bytes; with children, the sum of each one's own peak.
     """
@@ -46,14 +47,22 @@ class Failed(RuntimeError):
 
 
 def run(command: Sequence[str], home: Path) -> Run:
-    """Run ``command``; user configuration and data are looked for below ``home``, so that none is found.
+    """Run ``command``; user configuration and data are looked for below ``home``, so that none is
+    found.
 
     Raises Failed.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = time.perf_counter()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=HOME,
-                                   env=environment(home), start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            cwd=HOME,
+            env=environment(home),
+            start_new_session=True,
+        )
         peaks = _Peaks(process.pid)
         try:
             _, status, usage = os.wait4(process.pid, 0)
@@ -67,9 +76,20 @@ def run(command: Sequence[str], home: Path) -> Run:
     if process.returncode:
         last = narration.strip().rpartition("\n")[2]
         raise Failed(f"{' '.join(command)[:200]}: status {process.returncode}: {last[:300]}")
-    # wait4 knows the largest single process exactly, but takes over our own peak; samples know all, but not the end.
-    exact = usage.ru_maxrss if usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss else 0
-    return Run(seconds, usage.ru_utime + usage.ru_stime, max(exact * 1024, tree), tuple(output.splitlines()), narration)
+    # wait4 knows the largest single process exactly, but takes over our own peak; samples know all,
+    # but not the end.
+    exact = (
+        usage.ru_maxrss
+        if usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        else 0
+    )
+    return Run(
+        seconds,
+        usage.ru_utime + usage.ru_stime,
+        max(exact * 1024, tree),
+        tuple(output.splitlines()),
+        narration,
+    )
 
 
 def _text(file: IO[bytes]) -> str:
@@ -79,10 +99,17 @@ def _text(file: IO[bytes]) -> str:
 
 def environment(home: Path) -> dict[str, str]:
     """Ours, without what would slow Python down, and with nobody's configuration."""
-    kept = {name: value for name, value in os.environ.items()
-            if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")}
-    return kept | {"PYTHONPATH": str(HOME), "LC_ALL": "C.UTF-8",
-                   "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home)}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+    }
+    return kept | {
+        "PYTHONPATH": str(HOME),
+        "LC_ALL": "C.UTF-8",
+        "XDG_CONFIG_HOME": str(home),
+        "XDG_DATA_HOME": str(home),
+    }
 
 
 class _Peaks(threading.Thread):
@@ -125,7 +152,9 @@ def peak(pid: int) -> int:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0
-    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0)
+    return next(
+        (int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0
+    )
 
 
 @dataclass(frozen=True)
@@ -147,12 +176,16 @@ class Measured:
         return median(run.rss for run in self.runs)
 
     def ratio(self, to: Measured) -> float:
-        """How many times the time of ``to``: the median over the rounds, each of which saw the same machine."""
-        return median(mine.seconds / its.seconds for mine, its in zip(self.runs, to.runs, strict=True))
+        """How many times the time of ``to``: the median over the rounds, each of which saw the same
+        machine."""
+        return median(
+            mine.seconds / its.seconds for mine, its in zip(self.runs, to.runs, strict=True)
+        )
 
 
 def measure(commands: Mapping[str, Sequence[str]], rounds: int, home: Path) -> dict[str, Measured]:
-    """Run each command ``rounds`` times, one after the other in every round, each round beginning with the next.
+    """Run each command ``rounds`` times, one after the other in every round, each round beginning
+    with the next.
 
     What slows the machine for a while so slows all of them. Raises Failed.
     """
@@ -166,6 +199,7 @@ def measure(commands: Mapping[str, Sequence[str]], rounds: int, home: Path) -> d
 
 
 def apart(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Call ``function`` in a process of its own: this one stays small, below the peaks that it has to tell."""
+    """Call ``function`` in a process of its own: this one stays small, below the peaks that it has
+    to tell."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *args, **kwargs).result()

@@ -17,15 +17,16 @@ from benchmarks.latency import Renamed
 from benchmarks.rule import WINDOW
 from benchmarks.terminal import DrawnApp
 from benchmarks.writers import WRITERS
-from detector.pipeline import Pipeline, Update
-from detector.rules import RuleSet, load
+from detector.ingest.pipeline import Pipeline, Update
+from detector.rules.ruleset import RuleSet, load
 from detector.simulate.organization import START
 from detector.sources.directory import Directory
 from detector.store import Store
 from tui.widgets.row_list import RowList
 
 _FIRST = 10_000
-"""The number of the first sweep that is renamed into the tree; those that lie there have smaller ones."""
+"""The number of the first sweep that is renamed into the tree; those that lie there have smaller
+ones."""
 _PATIENCE = 30.0
 """Seconds after which a file counts as overlooked."""
 _TICK = 0.05
@@ -36,7 +37,8 @@ class Overlooked(RuntimeError):
 
 
 async def renames(root: Path, state: Path, count: int) -> list[Renamed]:
-    """Let ``count`` files appear below ``root``, when all that lies there has been read. Raises Overlooked."""
+    """Let ``count`` files appear below ``root``, when all that lies there has been read. Raises
+    Overlooked."""
     folder = next(path for path in root.rglob("*.json.gz")).parent
     rules, store, pauses = load(), Store.open(state), Random("pauses")
     pipeline = _Timed(store, rules, root)
@@ -49,16 +51,25 @@ async def renames(root: Path, state: Path, count: int) -> list[Renamed]:
                 await asyncio.sleep(_TICK)
             app.screen.query_one(RowList).follow = True  # the newest alert is in sight
             for number in range(_FIRST, _FIRST + count):
-                await asyncio.sleep(pauses.uniform(0.1, 2.5))  # anywhere between two sweeps of the tree
-                found.append(await app.time_rename(lambda number=number: _rename(folder, number), _user(number)))
+                await asyncio.sleep(
+                    pauses.uniform(0.1, 2.5)
+                )  # anywhere between two sweeps of the tree
+                found.append(
+                    await app.time_rename(
+                        lambda number=number: _rename(folder, number), _user(number)
+                    )
+                )
         finally:
             app.exit()
 
     await app.run_async(size=SIZE, auto_pilot=hand)
     store.close()
     if len(found) < count:
-        raise Overlooked(app.picture.error or f"no alert of {_user(_FIRST + len(found))} on the screen within "
-                                              f"{_PATIENCE:.0f} s of its file's rename")
+        raise Overlooked(
+            app.picture.error
+            or f"no alert of {_user(_FIRST + len(found))} on the screen within "
+            f"{_PATIENCE:.0f} s of its file's rename"
+        )
     return found
 
 
@@ -69,7 +80,9 @@ def _user(number: int) -> str:
 def _rename(folder: Path, number: int) -> None:
     """A file with one sweep appears as by aws s3 sync."""
     name = f"111122223333_CloudTrail_us-east-1_20260301T2355Z_{number:016x}.json.gz"
-    WRITERS["aws s3 sync"](folder / name, packed(trail_document(sweep(number, START + WINDOW * number).values())))
+    WRITERS["aws s3 sync"](
+        folder / name, packed(trail_document(sweep(number, START + WINDOW * number).values()))
+    )
 
 
 class _Timed(Pipeline):

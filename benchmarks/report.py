@@ -30,7 +30,8 @@ def unmeasured(what: str, why: str) -> Budget:
 
 @dataclass(frozen=True)
 class Report:
-    """``rows`` begin with the heads of the columns; the first column is text, the others are aligned as numbers."""
+    """``rows`` begin with the heads of the columns; the first column is text, the others are
+    aligned as numbers."""
 
     title: str
     rows: Sequence[Sequence[str]]
@@ -38,16 +39,28 @@ class Report:
     budgets: Sequence[Budget] = field(default=())
 
     def __str__(self) -> str:
-        return "\n".join(["", self.title, "", *table(self.rows), *(["", *self.remarks] if self.remarks else [])])
+        return "\n".join(
+            ["", self.title, "", *table(self.rows), *(["", *self.remarks] if self.remarks else [])]
+        )
 
 
 def budget_table(budgets: Sequence[Budget]) -> str:
     says = {True: "ok", False: "missed", None: "not measured"}
-    rows = [("budget", "limit", "found", ""), *((b.what, b.limit, b.found, says[b.kept]) for b in budgets)]
+    rows = [
+        ("budget", "limit", "found", ""),
+        *((b.what, b.limit, b.found, says[b.kept]) for b in budgets),
+    ]
     return "\n".join(["", "Budgets", "", *table(rows)])
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in
-                                                  zip(row[1:], widths[1:], strict=True))]).rstrip() for row in rows]
+    return [
+        "  ".join(
+            [
+                row[0].ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+            ]
+        ).rstrip()
+        for row in rows
+    ]

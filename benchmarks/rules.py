@@ -19,23 +19,32 @@ _QUERIES = {
     "detector-deleted": "event.provider: guardduty.amazonaws.com and event.action: (DeleteDetector or Update*)",
     "root-console": "event.action: ConsoleLogin and aws.cloudtrail.user_identity.type: Root",
     "group-opened": "event.provider: ec2.amazonaws.com and event.action: AuthorizeSecurityGroupIngress and "
-                    "aws.cloudtrail.request_parameters: *cidrIp=0.0.0.0/0*",
+    "aws.cloudtrail.request_parameters: *cidrIp=0.0.0.0/0*",
     "snapshot-shared": "event.action: ModifySnapshotAttribute and aws.cloudtrail.request_parameters: *add=*",
     "admin-attached": "event.action: Attach* and aws.cloudtrail.request_parameters: *AdministratorAccess*",
     "key-for-another": "event.action: CreateAccessKey and not user.target.name: *",
     "credential-file": "event.action: GetObject and aws.cloudtrail.flattened.request_parameters.key: "
-                       "(*/.aws/credentials or */id_rsa)",
+    "(*/.aws/credentials or */id_rsa)",
     "function-changed": "event.provider: lambda.amazonaws.com and event.action: (CreateFunction* or UpdateFunction*)",
     "bucket-policy": "event.provider: s3.amazonaws.com and event.action: PutBucketPolicy",
 }
-_TERMS = {"new-role-user": ("event.action: AssumeRole and aws.cloudtrail.user_identity.type: IAMUser",
-                            "aws.cloudtrail.user_identity.arn"),
-          "new-federation": ("event.action: GetFederationToken", "user.id"),
-          "new-trust": ("event.action: UpdateAssumeRolePolicy", "aws.cloudtrail.user_identity.arn"),
-          "new-command": ("event.provider: ssm.amazonaws.com and event.action: SendCommand", "user.id")}
-_THRESHOLDS = {"secrets": ("event.action: GetSecretValue", "user.id", 2000),
-               "root-guesses": ("event.action: ConsoleLogin and aws.cloudtrail.user_identity.type: Root",
-                                "cloud.account.id", 10)}
+_TERMS = {
+    "new-role-user": (
+        "event.action: AssumeRole and aws.cloudtrail.user_identity.type: IAMUser",
+        "aws.cloudtrail.user_identity.arn",
+    ),
+    "new-federation": ("event.action: GetFederationToken", "user.id"),
+    "new-trust": ("event.action: UpdateAssumeRolePolicy", "aws.cloudtrail.user_identity.arn"),
+    "new-command": ("event.provider: ssm.amazonaws.com and event.action: SendCommand", "user.id"),
+}
+_THRESHOLDS = {
+    "secrets": ("event.action: GetSecretValue", "user.id", 2000),
+    "root-guesses": (
+        "event.action: ConsoleLogin and aws.cloudtrail.user_identity.type: Root",
+        "cloud.account.id",
+        10,
+    ),
+}
 _LOOKBACKS = {
     "miner": """| where event.action in ("RegisterTaskDefinition", "RunTask")
 | stats made = sum(case(event.action == "RegisterTaskDefinition", 1, 0)),
@@ -56,21 +65,51 @@ def rules(scale: Scale, folder: Path) -> Report:
     corpus = apart(write_trail, folder / "rules", scale.large)
     many = folder / "many"
     count = _write(many)
-    base = [*TRAILHOUND, "scan", str(corpus.root), "--jobs", "1", "--format", "jsonl", "--no-builtin", "--rules"]
+    base = [
+        *TRAILHOUND,
+        "scan",
+        str(corpus.root),
+        "--jobs",
+        "1",
+        "--format",
+        "jsonl",
+        "--no-builtin",
+        "--rules",
+    ]
     one, all_ = "one rule", f"{count} rules"
-    found = measure({one: [*base, str(_BUILTIN / _REFERENCE)], all_: [*base, str(many)]}, scale.rounds, folder / "home")
-    rows = [("", "seconds", "records/s", "to one rule"), *(
-        (name, f"{found[name].seconds:.2f}", f"{corpus.records / found[name].seconds:,.0f}",
-         f"{found[name].seconds / found[one].seconds:.2f}×") for name in (one, all_))]
-    return Report(f"More rules: {corpus}", rows, budgets=[
-        at_most(f"{count} rules against one: time", 2.0, found[all_].seconds / found[one].seconds)])
+    found = measure(
+        {one: [*base, str(_BUILTIN / _REFERENCE)], all_: [*base, str(many)]},
+        scale.rounds,
+        folder / "home",
+    )
+    rows = [
+        ("", "seconds", "records/s", "to one rule"),
+        *(
+            (
+                name,
+                f"{found[name].seconds:.2f}",
+                f"{corpus.records / found[name].seconds:,.0f}",
+                f"{found[name].seconds / found[one].seconds:.2f}×",
+            )
+            for name in (one, all_)
+        ),
+    ]
+    return Report(
+        f"More rules: {corpus}",
+        rows,
+        budgets=[
+            at_most(
+                f"{count} rules against one: time", 2.0, found[all_].seconds / found[one].seconds
+            )
+        ],
+    )
 
 
 def _write(folder: Path) -> int:
     """The built-in rules that give alerts, and more of the kinds that Elastic's are of; how many.
 
-    Of these logs they say no more than the reference rule alone: an alert has a cost of its own, whatever rule gave it.
-    """
+    Of these logs they say no more than the reference rule alone: an alert has a cost of its own,
+    whatever rule gave it."""
     folder.mkdir()
     for path in _BUILTIN.glob("*.toml"):
         if path.name != _FIRST:
@@ -78,11 +117,21 @@ def _write(folder: Path) -> int:
     for name, query in _QUERIES.items():
         _rule(folder, name, "query", f"{_DATASET} and {query}")
     for name, (query, field) in _TERMS.items():
-        _rule(folder, name, "new_terms", f"{_DATASET} and {query}",
-              f'new_terms_fields = ["{field}"]\nhistory_window_start = "now-10d"')
+        _rule(
+            folder,
+            name,
+            "new_terms",
+            f"{_DATASET} and {query}",
+            f'new_terms_fields = ["{field}"]\nhistory_window_start = "now-10d"',
+        )
     for name, (query, field, value) in _THRESHOLDS.items():
-        _rule(folder, name, "threshold", f"{_DATASET} and {query}",
-              f'[rule.threshold]\nfield = ["{field}"]\nvalue = {value}')
+        _rule(
+            folder,
+            name,
+            "threshold",
+            f"{_DATASET} and {query}",
+            f'[rule.threshold]\nfield = ["{field}"]\nvalue = {value}',
+        )
     for name, query in _LOOKBACKS.items():
         _rule(folder, name, "esql", f"from logs-aws.cloudtrail-*\n{query}")
     return len(list(folder.iterdir()))
@@ -92,4 +141,6 @@ def _rule(folder: Path, name: str, type: str, query: str, more: str = "") -> Non
     language = "esql" if type == "esql" else "kuery"
     (folder / f"{name}.toml").write_text(
         f'[rule]\nrule_id = "{name}"\nname = "{name}"\ntype = "{type}"\nlanguage = "{language}"\nfrom = "now-60m"\n'
-        f"query = {json.dumps(query)}\n{more}\n", encoding="utf-8")
+        f"query = {json.dumps(query)}\n{more}\n",
+        encoding="utf-8",
+    )

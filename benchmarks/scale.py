@@ -33,13 +33,37 @@ class Scale:
     """Alerts that arrive meanwhile."""
 
 
-QUICK = Scale(rounds=3, large=Plan(1, 1, 12_000), small=Plan(98, 3, 5), lines=Plan(7, 3, 500),
-              memory=Plan(1, 1, 300), watched=Plan(98, 3, 5), renames=20,
-              appearing=Plan(98, 3, 5), folders=150, day=Plan(288, 3, 20), pivot=Plan(20, 3, 200),
-              held=100_000, calls=1_000_000, arriving=500)
-FULL = Scale(rounds=5, large=Plan(1, 1, 50_000), small=Plan(980, 3, 5), lines=Plan(154, 3, 500),
-             memory=Plan(1, 1, 1_200), watched=Plan(1961, 3, 5), renames=50,
-             appearing=Plan(1961, 3, 5), folders=3_000, day=Plan(288, 3, 200), pivot=Plan(306, 3, 500),
-             held=100_000, calls=1_000_000, arriving=20_000)
-"""17 files of 50,000 records; 49,980 of five; 5 GB of lines; 20,400 records and up to a hundred times as many; 10 GB to
-pivot over."""
+QUICK = Scale(
+    rounds=3,
+    large=Plan(1, 1, 12_000),
+    small=Plan(98, 3, 5),
+    lines=Plan(7, 3, 500),
+    memory=Plan(1, 1, 300),
+    watched=Plan(98, 3, 5),
+    renames=20,
+    appearing=Plan(98, 3, 5),
+    folders=150,
+    day=Plan(288, 3, 20),
+    pivot=Plan(20, 3, 200),
+    held=100_000,
+    calls=1_000_000,
+    arriving=500,
+)
+FULL = Scale(
+    rounds=5,
+    large=Plan(1, 1, 50_000),
+    small=Plan(980, 3, 5),
+    lines=Plan(154, 3, 500),
+    memory=Plan(1, 1, 1_200),
+    watched=Plan(1961, 3, 5),
+    renames=50,
+    appearing=Plan(1961, 3, 5),
+    folders=3_000,
+    day=Plan(288, 3, 200),
+    pivot=Plan(306, 3, 500),
+    held=100_000,
+    calls=1_000_000,
+    arriving=20_000,
+)
+"""17 files of 50,000 records; 49,980 of five; 5 GB of lines; 20,400 records and up to a hundred
+times as many; 10 GB to pivot over."""

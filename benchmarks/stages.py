@@ -17,11 +17,17 @@ from benchmarks.throughput import scan
 
 if TYPE_CHECKING:
     from detector.formats import Chunk
-    from detector.rules import RuleSet
     from detector.rules.dispatch import Dispatch
+    from detector.rules.ruleset import RuleSet
 
-_STAGES = ("unpacking", "heads decoded", "counted, baseline, dispatched", "hits decoded whole",
-           "committed, alerts derived, signals searched", "start-up, rules, output")
+_STAGES = (
+    "unpacking",
+    "heads decoded",
+    "counted, baseline, dispatched",
+    "hits decoded whole",
+    "committed, alerts derived, signals searched",
+    "start-up, rules, output",
+)
 
 
 def stages(scale: Scale, folder: Path) -> Report:
@@ -31,10 +37,19 @@ def stages(scale: Scale, folder: Path) -> Report:
     rounds = [(*apart(_reached, corpus.root), run(command, home).cpu) for _ in range(scale.rounds)]
     whole = median(reached[-1] for reached in rounds)
     taken = [median(held) for held in zip(*(_steps(reached) for reached in rounds), strict=True)]
-    rows = [("", "CPU", "share", "per record", "to unpacking"), *(
-        (name, f"{seconds:.2f} s", f"{seconds / whole:.0%}", f"{seconds / corpus.records * 1e6:.2f} µs",
-         f"{seconds / taken[0]:.2f}×")
-        for name, seconds in zip((*_STAGES, "whole scan"), (*taken, whole), strict=True))]
+    rows = [
+        ("", "CPU", "share", "per record", "to unpacking"),
+        *(
+            (
+                name,
+                f"{seconds:.2f} s",
+                f"{seconds / whole:.0%}",
+                f"{seconds / corpus.records * 1e6:.2f} µs",
+                f"{seconds / taken[0]:.2f}×",
+            )
+            for name, seconds in zip((*_STAGES, "whole scan"), (*taken, whole), strict=True)
+        ),
+    ]
     return Report(f"Stages of one process: {corpus}", rows)
 
 
@@ -45,15 +60,19 @@ def _steps(reached: Sequence[float]) -> list[float]:
 
 def _reached(root: Path) -> list[float]:
     """Seconds of CPU until the end of each stage, in one warm process."""
-    from detector.rules import load
     from detector.rules.dispatch import Dispatch
+    from detector.rules.ruleset import load
 
     rules = load()
     paths = sorted(path for path in root.rglob("*") if path.is_file())
     _unpack(paths)
-    return [_cpu(lambda: _unpack(paths)), _cpu(lambda: _decode(paths)), _cpu(lambda: _digest(paths, Dispatch(()))),
-            _cpu(lambda: _digest(paths, Dispatch(rule for rule in rules if rule.alerts))),
-            _cpu(lambda: _scan(root, rules))]
+    return [
+        _cpu(lambda: _unpack(paths)),
+        _cpu(lambda: _decode(paths)),
+        _cpu(lambda: _digest(paths, Dispatch(()))),
+        _cpu(lambda: _digest(paths, Dispatch(rule for rule in rules if rule.alerts))),
+        _cpu(lambda: _scan(root, rules)),
+    ]
 
 
 def _cpu(work: Callable[[], None]) -> float:
@@ -84,14 +103,14 @@ def _decode(paths: list[Path]) -> None:
 
 
 def _digest(paths: list[Path], dispatch: Dispatch) -> None:
-    from detector.partial import digest
+    from detector.detection.digest import digest
 
     for path, chunk in _chunks(paths):
         digest(str(path), chunk, dispatch)
 
 
 def _scan(root: Path, rules: RuleSet) -> None:
-    from detector.pipeline import Pipeline
+    from detector.ingest.pipeline import Pipeline
     from detector.sources.directory import Directory
     from detector.store import Store
 

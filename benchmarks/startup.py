@@ -16,15 +16,30 @@ def startup(scale: Scale, folder: Path) -> Report:
     commands = {
         _BARE: [PYTHON, "-c", "pass"],
         _IMPORT: [PYTHON, "-c", "import detector"],
-        "python -c 'import detector.pipeline'": [PYTHON, "-c", "import detector.pipeline"],
+        "python -c 'import detector.ingest.pipeline'": [
+            PYTHON,
+            "-c",
+            "import detector.ingest.pipeline",
+        ],
         _VERSION: [*TRAILHOUND, "--version"],
         "trailhound rules list": [*TRAILHOUND, "rules", "list"],
     }
     measure(commands, 1, folder / "home")  # byte code is compiled once
     found = measure(commands, 3 * scale.rounds, folder / "home")
-    rows = [("", "time", "to bare Python"), *(
-        (name, f"{it.seconds * 1e3:.0f} ms", f"{it.ratio(found[_BARE]):.1f}×") for name, it in found.items())]
+    rows = [
+        ("", "time", "to bare Python"),
+        *(
+            (name, f"{it.seconds * 1e3:.0f} ms", f"{it.ratio(found[_BARE]):.1f}×")
+            for name, it in found.items()
+        ),
+    ]
     remarks = ["A scan starts with what rules list does: importing the core, compiling the rules."]
-    return Report("Start-up", rows, remarks,
-                  [at_most("import detector", 60, found[_IMPORT].seconds * 1e3, "{:.0f} ms"),
-                   at_most("trailhound --version", 120, found[_VERSION].seconds * 1e3, "{:.0f} ms")])
+    return Report(
+        "Start-up",
+        rows,
+        remarks,
+        [
+            at_most("import detector", 60, found[_IMPORT].seconds * 1e3, "{:.0f} ms"),
+            at_most("trailhound --version", 120, found[_VERSION].seconds * 1e3, "{:.0f} ms"),
+        ],
+    )

@@ -14,7 +14,8 @@ from tui.widgets.row_list import RowList
 TICK = 0.01
 _PATIENCE = 10.0
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-"""What moves the terminal's own cursor or turns its colours: nothing was painted where there is nothing else."""
+"""What moves the terminal's own cursor or turns its colours: nothing was painted where there is
+nothing else."""
 
 
 @asynccontextmanager

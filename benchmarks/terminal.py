@@ -8,11 +8,11 @@ from pathlib import Path
 from textual.driver import Driver
 from textual.drivers.headless_driver import HeadlessDriver
 
-from detector.pipeline import Pipeline
-from detector.rules import RuleSet
+from detector.ingest.pipeline import Pipeline
+from detector.rules.ruleset import RuleSet
 from detector.store import Store
-from tui.app import HuntApp
-from tui.opening import Opened
+from tui.app.app import HuntApp
+from tui.model.opened import Opened
 
 
 class DrawnApp(HuntApp):

@@ -32,13 +32,18 @@ def large(scale: Scale, folder: Path) -> Report:
     corpus = apart(write_trail, folder / "large", scale.large)
     found = _compare(corpus, scale, folder)
     one, rate = found[_ONE], corpus.records / found[_ONE].seconds
-    return _report("Large files", corpus, found, [
-        at_least("large files: records/s, one process", 300_000, rate, "{:,.0f}"),
-        at_least("large files: against Python, gzip + json", 3.5, found[_STDLIB].ratio(one)),
-        _against_duckdb("large files", 10, found),
-        at_most("large files: time over isal alone", 2.5, one.ratio(found[_ISAL])),
-        at_least("large files: two processes against one", 1.8, one.ratio(found[_TWO])),
-    ])
+    return _report(
+        "Large files",
+        corpus,
+        found,
+        [
+            at_least("large files: records/s, one process", 300_000, rate, "{:,.0f}"),
+            at_least("large files: against Python, gzip + json", 3.5, found[_STDLIB].ratio(one)),
+            _against_duckdb("large files", 10, found),
+            at_most("large files: time over isal alone", 2.5, one.ratio(found[_ISAL])),
+            at_least("large files: two processes against one", 1.8, one.ratio(found[_TWO])),
+        ],
+    )
 
 
 def small(scale: Scale, folder: Path) -> Report:
@@ -46,9 +51,14 @@ def small(scale: Scale, folder: Path) -> Report:
     corpus = apart(write_trail, folder / "small", scale.small)
     found = _compare(corpus, scale, folder)
     rate = corpus.files / found[_ONE].seconds
-    return _report("Many small files", corpus, found, [
-        at_least("small files: files/s, one process", 4_000, rate, "{:,.0f}"),
-    ])
+    return _report(
+        "Many small files",
+        corpus,
+        found,
+        [
+            at_least("small files: files/s, one process", 4_000, rate, "{:,.0f}"),
+        ],
+    )
 
 
 def lines(scale: Scale, folder: Path) -> Report:
@@ -63,12 +73,15 @@ def scan(root: Path, jobs: int = 1) -> list[str]:
 
 
 def _compare(corpus: Corpus, scale: Scale, folder: Path) -> dict[str, Measured]:
-    """Measure all tools that are there; trailhound with everything on, all its rules too. Raises Disagreement."""
+    """Measure all tools that are there; trailhound with everything on, all its rules too. Raises
+    Disagreement."""
     found = measure(_commands(corpus), scale.rounds, folder / "home")
     for name, measured in found.items():
         for run in measured.runs:
             if name not in _FLOORS and alerts_found(run) != corpus.alerts:
-                raise Disagreement(f"{name} found {alerts_found(run):,} alerts where {corpus.alerts:,} were planted")
+                raise Disagreement(
+                    f"{name} found {alerts_found(run):,} alerts where {corpus.alerts:,} were planted"
+                )
             if name in (_ONE, _TWO):
                 check_accounting(run, corpus)
     return found
@@ -76,21 +89,28 @@ def _compare(corpus: Corpus, scale: Scale, folder: Path) -> dict[str, Measured]:
 
 def alerts_found(run: Run) -> int:
     """Alerts of the reference rule; trailhound prints those of its other rules too."""
-    return sum(not line.startswith("{") or json.loads(line)["rule"]["id"] == REFERENCE for line in run.output)
+    return sum(
+        not line.startswith("{") or json.loads(line)["rule"]["id"] == REFERENCE
+        for line in run.output
+    )
 
 
 def check_accounting(run: Run, corpus: Corpus) -> None:
     """Nothing that was written may have been lost. Raises Disagreement."""
     if f"{corpus.records:,} seen = {corpus.records:,} kept" not in run.narration:
-        said = next((line for line in run.narration.splitlines() if line.startswith("records ")), "nothing")
+        said = next(
+            (line for line in run.narration.splitlines() if line.startswith("records ")), "nothing"
+        )
         raise Disagreement(f"trailhound was given {corpus.records:,} records and says: {said}")
 
 
 def _commands(corpus: Corpus) -> dict[str, Sequence[str]]:
     root = str(corpus.root)
     commands: dict[str, Sequence[str]] = {
-        _ONE: scan(corpus.root), _TWO: scan(corpus.root, jobs=2),
-        _STDLIB: _tool("gzip_json", root), _ORJSON: _tool("isal_orjson", root),
+        _ONE: scan(corpus.root),
+        _TWO: scan(corpus.root, jobs=2),
+        _STDLIB: _tool("gzip_json", root),
+        _ORJSON: _tool("isal_orjson", root),
     }
     if has_duckdb():
         commands[_DUCKDB] = _tool("duckdb_sql", "typed", root)
@@ -98,8 +118,14 @@ def _commands(corpus: Corpus) -> dict[str, Sequence[str]]:
             commands[_OBJECTS] = _tool("duckdb_sql", "objects", root)
     if shutil.which("jq"):
         rule = HOME / "benchmarks/tools/alerts.jq"
-        commands[_JQ] = ["sh", "-c", 'find "$1" -type f -print0 | xargs -0 gzip -dcf | jq -nr -f "$2"', "sh", root,
-                         str(rule)]
+        commands[_JQ] = [
+            "sh",
+            "-c",
+            'find "$1" -type f -print0 | xargs -0 gzip -dcf | jq -nr -f "$2"',
+            "sh",
+            root,
+            str(rule),
+        ]
     if corpus.lines:
         return commands | {_READ: _tool("unpack", "plain", root)}
     return commands | {_ISAL: _tool("unpack", "isal", root), _ZLIB: _tool("unpack", "zlib", root)}
@@ -120,7 +146,9 @@ def _against_duckdb(corpus: str, limit: float, found: Mapping[str, Measured]) ->
     return at_least(what, limit, found[_DUCKDB].ratio(found[_ONE]))
 
 
-def _report(title: str, corpus: Corpus, found: Mapping[str, Measured], budgets: Sequence[Budget]) -> Report:
+def _report(
+    title: str, corpus: Corpus, found: Mapping[str, Measured], budgets: Sequence[Budget]
+) -> Report:
     columns: dict[str, Callable[[Measured], str]] = {
         "time": lambda it: f"{it.seconds:.2f} s",
         "to trailhound": lambda it: f"{it.ratio(found[_ONE]):.2f}×",
@@ -130,9 +158,14 @@ def _report(title: str, corpus: Corpus, found: Mapping[str, Measured], budgets: 
         "CPU": lambda it: f"{it.cpu:.2f} s",
         "peak RSS": lambda it: f"{it.rss / 1e6:,.0f} MB",
     }
-    rows = [("", *columns), *((name, *(cell(it) for cell in columns.values())) for name, it in found.items())]
+    rows = [
+        ("", *columns),
+        *((name, *(cell(it) for cell in columns.values())) for name, it in found.items()),
+    ]
     floors = ", ".join(name for name in found if name in _FLOORS)
-    remarks = [f"Planted alerts, found by every tool: {corpus.alerts:,}. The floor, which finds nothing: {floors}."]
+    remarks = [
+        f"Planted alerts, found by every tool: {corpus.alerts:,}. The floor, which finds nothing: {floors}."
+    ]
     if not has_duckdb():
         remarks.append("DuckDB is not installed: pip install -e '.[bench]'")
     if _JQ not in found:

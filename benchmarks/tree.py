@@ -17,10 +17,11 @@ from benchmarks.report import Report
 from benchmarks.rule import REFERENCE
 from benchmarks.scale import Scale
 from benchmarks.writers import WRITERS
-from detector.accounting import Accounting
+from detector.sources.accounting import Accounting
 
 _PATIENCE = 60.0
-"""Seconds without anything new, after the last file was written, from which what is missing is lost."""
+"""Seconds without anything new, after the last file was written, from which what is missing is
+lost."""
 
 
 class Lost(RuntimeError):
@@ -45,30 +46,52 @@ def tree(scale: Scale, folder: Path) -> Report:
     plan, folders = scale.appearing, scale.folders
     found = apart(_watch, folder / "tree", folder / "tree.db", plan, folders)
     _check(found, plan)
-    rows = [("", "files", "time", "files/s", "CPU"),
-            ("written", f"{plan.files:,}", f"{found.written:.1f} s", f"{plan.files / found.written:,.0f}", ""),
-            ("read and committed", f"{found.sums.files_read:,}", f"{found.read:.1f} s",
-             f"{plan.files / found.read:,.0f}", f"{found.cpu:.1f} s")]
-    return Report(f"A growing tree: {plan.files:,} files in {folders:,} folders, by {', '.join(WRITERS)}", rows, [
-        f"All files read and no other, {found.sums.records_seen:,} records, all {found.alerts:,} planted alerts found. "
-        f"At most {found.backlog:,} files lay written and not yet read."])
+    rows = [
+        ("", "files", "time", "files/s", "CPU"),
+        (
+            "written",
+            f"{plan.files:,}",
+            f"{found.written:.1f} s",
+            f"{plan.files / found.written:,.0f}",
+            "",
+        ),
+        (
+            "read and committed",
+            f"{found.sums.files_read:,}",
+            f"{found.read:.1f} s",
+            f"{plan.files / found.read:,.0f}",
+            f"{found.cpu:.1f} s",
+        ),
+    ]
+    return Report(
+        f"A growing tree: {plan.files:,} files in {folders:,} folders, by {', '.join(WRITERS)}",
+        rows,
+        [
+            f"All files read and no other, {found.sums.records_seen:,} records, all {found.alerts:,} planted alerts found. "
+            f"At most {found.backlog:,} files lay written and not yet read."
+        ],
+    )
 
 
 def _check(found: Watched, plan: Plan) -> None:
     """Raise Lost unless what was found is what was written, and adds up."""
     sums = found.sums
     if (sums.files_read, sums.files_found) != (plan.files, plan.files):
-        raise Lost(f"{plan.files:,} files were written, {sums.files_read:,} of {sums.files_found:,} found were read")
+        raise Lost(
+            f"{plan.files:,} files were written, {sums.files_read:,} of {sums.files_found:,} found were read"
+        )
     if (sums.records_seen, sums.records_kept) != (plan.records, plan.records):
-        raise Lost(f"{plan.records:,} records were written, {sums.records_kept:,} of {sums.records_seen:,} were kept")
+        raise Lost(
+            f"{plan.records:,} records were written, {sums.records_kept:,} of {sums.records_seen:,} were kept"
+        )
     if found.alerts != (planted := sweeps_before(plan.records)):
         raise Lost(f"{planted:,} alerts were planted, {found.alerts:,} found")
 
 
 def _watch(root: Path, state: Path, plan: Plan, folders: int) -> Watched:
     """Watch ``root`` while another process writes it."""
-    from detector.pipeline import Pipeline, Update
-    from detector.rules import load
+    from detector.ingest.pipeline import Pipeline, Update
+    from detector.rules.ruleset import load
     from detector.sources.directory import Directory
     from detector.store import Store
 
@@ -95,8 +118,11 @@ def _watch(root: Path, state: Path, plan: Plan, folders: int) -> Watched:
         reading = pool.submit(Pipeline(store, load(), Directory([root])).run, stop, publish)
         reading.add_done_callback(lambda _: news.set())  # if it fails, nobody waits for it
         try:
-            while (sums.files_read < plan.files and not reading.done()
-                   and (news.wait(_PATIENCE) or writing.is_alive())):
+            while (
+                sums.files_read < plan.files
+                and not reading.done()
+                and (news.wait(_PATIENCE) or writing.is_alive())
+            ):
                 news.clear()
             read, cpu = time.perf_counter() - begun, time.process_time() - cpu
         finally:

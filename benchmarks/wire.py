@@ -14,20 +14,22 @@ from benchmarks.process import HOME, apart
 from benchmarks.report import Report
 from benchmarks.scale import Scale
 from benchmarks.terminal import DrawnApp
-from detector.pipeline import Pipeline
-from detector.rules import RuleSet, load
+from detector.ingest.pipeline import Pipeline
+from detector.rules.ruleset import RuleSet, load
 from detector.sources.directory import Directory
 from detector.store import Store
 
 SIZES = ((80, 24), (160, 48))
 _MOVES = 20
 _QUIET = 0.5
-"""Seconds without a byte after which a screen stands; longer than the cursor must rest for the whole sentence."""
+"""Seconds without a byte after which a screen stands; longer than the cursor must rest for the
+whole sentence."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """Bytes until the first screen stood, for each move of the cursor, to open an alert and to come back, a second."""
+    """Bytes until the first screen stood, for each move of the cursor, to open an alert and to come
+    back, a second."""
 
     first: int
     move: int
@@ -58,7 +60,9 @@ def _written(state: Path, size: tuple[int, int]) -> Written:
     rules, store, logs = load(), Store.open(state), HOME / "sample_logs"
     Pipeline(store, rules, Directory([logs])).scan(lambda _: None)
     try:
-        return asyncio.run(_watch(CountingApp(store, rules, Pipeline(store, rules, Directory([logs]))), size))
+        return asyncio.run(
+            _watch(CountingApp(store, rules, Pipeline(store, rules, Directory([logs]))), size)
+        )
     finally:
         store.close()
 
@@ -83,14 +87,16 @@ async def _watch(app: CountingApp, size: tuple[int, int]) -> Written:
 
 
 class CountingApp(DrawnApp):
-    """Counts what is written to the terminal. Its clock stands still unless a second is asked for."""
+    """Counts what is written to the terminal. Its clock stands still unless a second is asked
+    for."""
 
     def __init__(self, store: Store, rules: RuleSet, pipeline: Pipeline) -> None:
         super().__init__(store, rules, pipeline)
         self._bytes = 0
 
     async def count(self, key: str = "") -> int:
-        """Press ``key``: the bytes since the last count, once nothing more is written because of it."""
+        """Press ``key``: the bytes since the last count, once nothing more is written because of
+        it."""
         if key:
             self.simulate_key(key)
         before = -1

@@ -19,6 +19,7 @@ def _renamed(temporary: str, aged: bool = False) -> Write:
         if aged:
             os.utime(under, _LONG_AGO)
         under.rename(path)
+
     return write
 
 

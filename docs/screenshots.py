@@ -15,17 +15,17 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from detector import pipeline
-from detector.record import parse_time
-from detector.rules import load
+from detector.cloudtrail.record import parse_time
+from detector.ingest import pipeline
+from detector.rules.ruleset import load
 from detector.sources.directory import Directory
 from detector.store import Store
-from tui import screenshot
-from tui.app import HuntApp
-from tui.opening import Opened
-from tui.screens.alert import AlertScreen
-from tui.screens.alerts import AlertsScreen
-from tui.screens.pivot import PivotScreen
+from tui.app.app import HuntApp
+from tui.model.opened import Opened
+from tui.screens.alert.screen import AlertScreen
+from tui.screens.alerts.screen import AlertsScreen
+from tui.screens.pivot.screen import PivotScreen
+from tui.terminal import screenshot
 from tui.widgets.row_list import RowList
 
 REPOSITORY = Path(__file__).parents[1]
@@ -67,12 +67,17 @@ async def _take() -> None:
 
     store, rules = Store.open(None, clock), load([RULES], builtin=False)
     try:
-        pipeline._COMMIT_SECONDS = float("inf")  # one commit: an alert's revision tells how fast the machine was
+        pipeline._COMMIT_SECONDS = float(
+            "inf"
+        )  # one commit: an alert's revision tells how fast the machine was
         pipeline.Pipeline(store, rules, Directory([TRAIL]), clock=clock).scan(lambda _: None)
         live = pipeline.Pipeline(store, rules, Directory([TRAIL]), clock=clock)
         app = HuntApp(lambda: Opened(store, rules, live), str(TRAIL), clock=clock)
         async with app.run_test(size=SIZE) as pilot:
-            await _until(pilot, lambda: app.is_open and app.picture.live and isinstance(app.screen, AlertsScreen))
+            await _until(
+                pilot,
+                lambda: app.is_open and app.picture.live and isinstance(app.screen, AlertsScreen),
+            )
             await _go_through(app, pilot)
     finally:
         store.close()
@@ -84,7 +89,9 @@ async def _go_through(app: HuntApp, pilot: Pilot[None]) -> None:
     assert isinstance(alerts, AlertsScreen)
     rows = alerts.row_list
     await _until(pilot, lambda: any(_ATTACK in rows.line(row) for row in rows.rows))
-    attack = next(key for key, row in zip(rows.keys, rows.rows, strict=True) if _ATTACK in rows.line(row))
+    attack = next(
+        key for key, row in zip(rows.keys, rows.rows, strict=True) if _ATTACK in rows.line(row)
+    )
     rows.move_to(attack)
     await _until(pilot, lambda: _THEN in screenshot.text(app))
     await _keep(app, pilot, "alerts")
@@ -111,11 +118,15 @@ async def _go_through(app: HuntApp, pilot: Pilot[None]) -> None:
     await _keep(app, pilot, "guide")
 
     await _press(pilot, "p")
-    await _until(pilot, lambda: isinstance(app.screen, PivotScreen) and " calls in " in screenshot.text(app))
+    await _until(
+        pilot, lambda: isinstance(app.screen, PivotScreen) and " calls in " in screenshot.text(app)
+    )
     await _keep(app, pilot, "pivot")
     await _press(pilot, "escape")
 
-    await _press(pilot, "exclamation_mark", *_typed("Key of ci-deploy used from outside; snapshot shared."))
+    await _press(
+        pilot, "exclamation_mark", *_typed("Key of ci-deploy used from outside; snapshot shared.")
+    )
     await _press(pilot, "shift+tab", *_typed("dana"), "shift+tab", *_typed("IR-142"))
     await _keep(app, pilot, "note")
     await _press(pilot, "ctrl+s", "n", "3")
@@ -124,7 +135,9 @@ async def _go_through(app: HuntApp, pilot: Pilot[None]) -> None:
 
     await _press(pilot, "1", "1", "x")
     await _press(pilot, *["tab"] * 4, *_typed("CHG-77"))
-    await _until(pilot, lambda: "break through" in screenshot.text(app) and _THEN in screenshot.text(app))
+    await _until(
+        pilot, lambda: "break through" in screenshot.text(app) and _THEN in screenshot.text(app)
+    )
     await _keep(app, pilot, "suppress")
     await _press(pilot, "escape", "y")
     for key, name in (("5", "sources"), ("6", "rules")):
@@ -139,8 +152,14 @@ async def _press(pilot: Pilot[None], *keys: str) -> None:
 
 
 def _typed(text: str) -> Sequence[str]:
-    names = {" ": "space", ".": "full_stop", ";": "semicolon", "-": "minus", ">": "greater_than_sign",
-             "=": "equals_sign"}
+    names = {
+        " ": "space",
+        ".": "full_stop",
+        ";": "semicolon",
+        "-": "minus",
+        ">": "greater_than_sign",
+        "=": "equals_sign",
+    }
     return [names.get(letter, letter) for letter in text]
 
 

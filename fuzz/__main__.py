@@ -34,9 +34,16 @@ LONGEST = 32_768
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     parser.add_argument("target", choices=TARGETS)
-    parser.add_argument("--runs", type=int, help="inputs to try (default: "
-                        + ", ".join(f"{target} {runs:,}" for target, runs in RUNS.items()) + ")")
-    parser.add_argument("--seconds", type=int, default=0, help="stop after so many (default: not before all runs)")
+    parser.add_argument(
+        "--runs",
+        type=int,
+        help="inputs to try (default: "
+        + ", ".join(f"{target} {runs:,}" for target, runs in RUNS.items())
+        + ")",
+    )
+    parser.add_argument(
+        "--seconds", type=int, default=0, help="stop after so many (default: not before all runs)"
+    )
     given = parser.parse_args(arguments)
     corpus = CORPORA / given.target
     corpus.mkdir(parents=True, exist_ok=True)
@@ -49,8 +56,16 @@ def fuzz(target: str, corpus: Path, runs: int, seconds: int) -> None:
     """Does not return: libFuzzer ends the process."""
     kept = FINDS / target
     kept.mkdir(parents=True, exist_ok=True)
-    options = [f"-runs={runs}", f"-max_total_time={seconds}", f"-max_len={LONGEST}", f"-timeout={SLOW}",
-               f"-report_slow_units={SLOW}", f"-artifact_prefix={kept}/", "-rss_limit_mb=2048", "-print_final_stats=1"]
+    options = [
+        f"-runs={runs}",
+        f"-max_total_time={seconds}",
+        f"-max_len={LONGEST}",
+        f"-timeout={SLOW}",
+        f"-report_slow_units={SLOW}",
+        f"-artifact_prefix={kept}/",
+        "-rss_limit_mb=2048",
+        "-print_final_stats=1",
+    ]
 
     def mutated(data: bytes, size: int, seed: int) -> bytes:
         dice = random.Random(seed)
@@ -58,8 +73,11 @@ def fuzz(target: str, corpus: Path, runs: int, seconds: int) -> None:
             return bytes(atheris.Mutate(data, size))
         return reworded(data.decode(errors="replace"), target, dice).encode()[:size]
 
-    atheris.Setup([sys.argv[0], *options, str(corpus)], TARGETS[target],
-                  custom_mutator=mutated if words(target) else None)
+    atheris.Setup(
+        [sys.argv[0], *options, str(corpus)],
+        TARGETS[target],
+        custom_mutator=mutated if words(target) else None,
+    )
     atheris.Fuzz()
 
 

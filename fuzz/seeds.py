@@ -9,15 +9,15 @@ from functools import cache
 from pathlib import Path
 
 import detector.rules
-from detector.ecs import fields
-from detector.rules import load
-from detector.rules.aggregates import AGGREGATES
-from detector.rules.functions import FUNCTIONS
-from detector.rules.grok import PATTERNS
-from detector.rules.special import SPECIAL
-from detector.values import TYPE_NAMES
+from detector.ecs.fields import fields
+from detector.ecs.values import TYPE_NAMES
+from detector.esql.aggregates import AGGREGATES
+from detector.esql.functions import FUNCTIONS
+from detector.esql.grok import PATTERNS
+from detector.esql.special_functions import SPECIAL
+from detector.rules.ruleset import load
+from tests.detector.esql import test_expressions, test_kql
 from tests.detector.formats import forms
-from tests.detector.rules import test_expressions, test_kql
 from tests.hostile.payloads import PAYLOADS
 
 FINDS = Path(__file__).parent.parent / "tests" / "hostile" / "finds"
@@ -59,7 +59,12 @@ def _safe() -> Iterator[bytes]:
         yield payload[:300].encode("utf-8", "surrogatepass")
 
 
-SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {"formats": _formats, "esql": _esql, "kql": _kql, "safe": _safe}
+SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
+    "formats": _formats,
+    "esql": _esql,
+    "kql": _kql,
+    "safe": _safe,
+}
 
 
 def finds(target: str) -> list[Path]:
@@ -69,27 +74,97 @@ def finds(target: str) -> list[Path]:
 
 # words
 
+
 @cache
 def words(target: str) -> tuple[str, ...]:
     """What a text of the target's language is made of; none where it is not made of words."""
     if target == "esql":
         terminals = re.findall(r"/\(?([a-z_|]+)\)?\(\?!", GRAMMAR.read_text())
-        return (*(word for each in terminals for word in each.split("|")), *FUNCTIONS, *AGGREGATES, *SPECIAL,
-                *TYPE_NAMES, *fields(), *_SIGNS, *_CONSTANTS, *(f"%{{{name}:x}}" for name in PATTERNS))
+        return (
+            *(word for each in terminals for word in each.split("|")),
+            *FUNCTIONS,
+            *AGGREGATES,
+            *SPECIAL,
+            *TYPE_NAMES,
+            *fields(),
+            *_SIGNS,
+            *_CONSTANTS,
+            *(f"%{{{name}:x}}" for name in PATTERNS),
+        )
     if target == "kql":
-        return (*fields(), "and", "or", "not", ":", "<", "<=", "(", ")", "*", '"', "\\", *_CONSTANTS)
+        return (
+            *fields(),
+            "and",
+            "or",
+            "not",
+            ":",
+            "<",
+            "<=",
+            "(",
+            ")",
+            "*",
+            '"',
+            "\\",
+            *_CONSTANTS,
+        )
     return ()
 
 
-_SIGNS = ("|", "(", ")", "[", "]", ",", "=", "==", "!=", "<", "<=", ">", "+", "-", "*", "/", "%", "::", ".", '"', '"""',
-          "`", "//")
-_CONSTANTS = ("0", "1", "-1", "9223372036854775807", "1e308", "0.5", "null", "true", '"a"', '"\\\\"', '"2024-02-29"',
-              '"10.0.0.0/8"', "30 seconds", "1 month", "5 days", "2 weeks", "3 quarters", "x", "n", "s", "mv", "nums")
+_SIGNS = (
+    "|",
+    "(",
+    ")",
+    "[",
+    "]",
+    ",",
+    "=",
+    "==",
+    "!=",
+    "<",
+    "<=",
+    ">",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "::",
+    ".",
+    '"',
+    '"""',
+    "`",
+    "//",
+)
+_CONSTANTS = (
+    "0",
+    "1",
+    "-1",
+    "9223372036854775807",
+    "1e308",
+    "0.5",
+    "null",
+    "true",
+    '"a"',
+    '"\\\\"',
+    '"2024-02-29"',
+    '"10.0.0.0/8"',
+    "30 seconds",
+    "1 month",
+    "5 days",
+    "2 weeks",
+    "3 quarters",
+    "x",
+    "n",
+    "s",
+    "mv",
+    "nums",
+)
 _TOKEN = re.compile(r'"""|"(?:\\.|[^"\\])*"|\w+|\s+|.', re.DOTALL)
 
 
 def reworded(text: str, target: str, dice: random.Random) -> str:
-    """``text`` with a few of its words changed, doubled, moved or left out, or a piece of another seed put in."""
+    """``text`` with a few of its words changed, doubled, moved or left out, or a piece of another
+    seed put in."""
     tokens = _TOKEN.findall(text)
     for _ in range(dice.randrange(1, 5)):
         at = dice.randrange(len(tokens) + 1)
@@ -97,17 +172,17 @@ def reworded(text: str, target: str, dice: random.Random) -> str:
             case 0:
                 tokens[at:at] = [" ", dice.choice(words(target)), " "]
             case 1:
-                tokens[at:at + 1] = [dice.choice(words(target))]
+                tokens[at : at + 1] = [dice.choice(words(target))]
             case 2:
-                del tokens[at:at + dice.randrange(1, 4)]
+                del tokens[at : at + dice.randrange(1, 4)]
             case 3:
-                tokens[at:at] = tokens[at:at + dice.randrange(1, 8)]
+                tokens[at:at] = tokens[at : at + dice.randrange(1, 8)]
             case 4:
-                tokens[at:at] = [f" {dice.choice(words(target))}(", *tokens[at:at + 1], ") "]
+                tokens[at:at] = [f" {dice.choice(words(target))}(", *tokens[at : at + 1], ") "]
             case 5:
                 other = _TOKEN.findall(dice.choice(_texts(target)))
                 begin = dice.randrange(len(other))
-                tokens[at:at] = other[begin:begin + dice.randrange(1, 12)]
+                tokens[at:at] = other[begin : begin + dice.randrange(1, 12)]
     return "".join(tokens)
 
 

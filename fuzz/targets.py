@@ -13,27 +13,29 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
-from detector.ecs import fields
+from detector.cloudtrail.record import Call, Head, Record, call_of, decode, parse_time
+from detector.detection.digest import digest
+from detector.ecs.fields import fields
+from detector.esql.ast import From, Span, Tree, Where
+from detector.esql.errors import EsqlError
+from detector.esql.kql import parse as parse_kql
+from detector.esql.planner import plan, planned
+from detector.esql.query import Query
+from detector.esql.scope import Reading
 from detector.formats import Chunk, Records, Unreadable, chunks, parse, records
-from detector.partial import digest
-from detector.record import Call, Head, Record, call_of, decode, parse_time
-from detector.rules import load
 from detector.rules.dispatch import Dispatch
-from detector.rules.errors import EsqlError
-from detector.rules.kql import parse as parse_kql
-from detector.rules.plan import plan, planned
-from detector.rules.query import Query
-from detector.rules.scope import Reading
-from detector.rules.syntax import From, Span, Tree, Where
-from detector.visible import masked, visible
+from detector.rules.ruleset import load
+from detector.text.visible import masked, visible
 
 Target = Callable[[bytes], None]
 
 
 # formats
 
+
 def formats(data: bytes) -> None:
-    """A file of any bytes: it is read or refused with a reason, its sums add up, and every record can be had again."""
+    """A file of any bytes: it is read or refused with a reason, its sums add up, and every record
+    can be had again."""
     _read(data)
     if data[:2] != b"\x1f\x8b":
         _read(gzip.compress(data, 1))
@@ -44,7 +46,9 @@ def _read(data: bytes) -> None:
     try:
         for chunk in chunks(io.BytesIO(data)):
             assert chunk.offset == end, "chunks follow on each other"
-            end = chunk.end + (chunk.problem is not None)  # a member that cannot be read has a byte as its place
+            end = chunk.end + (
+                chunk.problem is not None
+            )  # a member that cannot be read has a byte as its place
             _digested(chunk)
     except Unreadable as error:
         _is_reason(error)
@@ -66,7 +70,9 @@ def _digested(chunk: Chunk) -> None:
         assert found.raw(index)
         if call != call_of(Head()):
             head = found.record(index).head()
-            assert (call_of(head), parse_time(head.event_time)) == (call, time), "the head is that of the record"
+            assert (call_of(head), parse_time(head.event_time)) == (call, time), (
+                "the head is that of the record"
+            )
     if chunk.problem is None:
         _same_either_way(chunk, found)
 
@@ -79,7 +85,9 @@ def _same_either_way(chunk: Chunk, found: Records) -> None:
     except Unreadable:
         return
     nothing = call_of(Head()), None
-    assert [head for head in _heads(slow) if head != nothing] == [head for head in _heads(found) if head != nothing]
+    assert [head for head in _heads(slow) if head != nothing] == [
+        head for head in _heads(found) if head != nothing
+    ]
 
 
 def _heads(found: Records) -> list[tuple[Call, int | None]]:
@@ -95,16 +103,30 @@ def _dispatch() -> Dispatch:
 
 # rules
 
+
 def esql(data: bytes) -> None:
-    """Any text as an ES|QL query: it is refused with a place in the text, or gives rows and results of any record."""
+    """Any text as an ES|QL query: it is refused with a place in the text, or gives rows and results
+    of any record."""
     _asked(data, lambda text, reading: plan(text, fields(), reading))
 
 
 def kql(data: bytes) -> None:
     """Any text as a KQL query, likewise."""
-    _asked(data, lambda text, reading: planned(
-        Tree((From(("logs-aws.cloudtrail-*",), (), at=_START), Where(parse_kql(text), at=_START)), at=_START),
-        text, fields(), reading))
+    _asked(
+        data,
+        lambda text, reading: planned(
+            Tree(
+                (
+                    From(("logs-aws.cloudtrail-*",), (), at=_START),
+                    Where(parse_kql(text), at=_START),
+                ),
+                at=_START,
+            ),
+            text,
+            fields(),
+            reading,
+        ),
+    )
 
 
 _START = Span(1, 1, 0, 0)
@@ -128,7 +150,9 @@ def _answered(query: Query) -> None:
         time = _TIMES[number % len(_TIMES)]
         rows = query.rows(record, time)
         assert query.lets(record, time) == bool(rows)
-        assert not rows or _expected(query, record), "nobody is turned away at the gate who would get through"
+        assert not rows or _expected(query, record), (
+            "nobody is turned away at the gate who would get through"
+        )
         json.dumps(rows)
         if query.grouping is None:
             list(query.emitted(record, time))
@@ -142,21 +166,49 @@ def _answered(query: Query) -> None:
         for each in inputs:
             moving.add(each)
         result = query.result(start, key, inputs)
-        assert query.meets(moving, start, key) == (result is not None), "a group that moves is the group at once"
+        assert query.meets(moving, start, key) == (result is not None), (
+            "a group that moves is the group at once"
+        )
         json.dumps(query.result(start, key, inputs, conditions=False))
         query.shown_key(key)
 
 
 def _expected(query: Query, record: Record) -> bool:
     head = record.head()
-    return any(provider in (None, record.event_source) and action in (None, record.event_name)
-               for provider, action in query.dispatch) and query.gate.lets_pair(head) and query.gate.lets(head)
+    return (
+        any(
+            provider in (None, record.event_source) and action in (None, record.event_name)
+            for provider, action in query.dispatch
+        )
+        and query.gate.lets_pair(head)
+        and query.gate.lets(head)
+    )
 
 
 _TIMES = (0, 1_772_359_200, 1_709_164_799, 253_370_764_799)
 _ODD: tuple[Any, ...] = (
-    None, "", "-", "none", 0, -1, 2**63 - 1, 2**63, 10**30, 0.5, 1e308, True, False, "9" * 5000, "\ud800", "a\nb",
-    "::ffff:1.2.3.4", "fe80::1%eth0", "2024-02-29T23:59:59Z", [], {}, [1, "x", None, [2]],
+    None,
+    "",
+    "-",
+    "none",
+    0,
+    -1,
+    2**63 - 1,
+    2**63,
+    10**30,
+    0.5,
+    1e308,
+    True,
+    False,
+    "9" * 5000,
+    "\ud800",
+    "a\nb",
+    "::ffff:1.2.3.4",
+    "fe80::1%eth0",
+    "2024-02-29T23:59:59Z",
+    [],
+    {},
+    [1, "x", None, [2]],
     {"a": {"b": [1, {"c": "d"}]}},
 )
 
@@ -169,29 +221,71 @@ def _odd_records() -> tuple[Record, ...]:
 
 def _odd(place: int) -> Record:
     turn: Iterator[Any] = iter([*_ODD[place:], *_ODD[:place]] * 3)
-    who = {name: next(turn) for name in ("type", "principalId", "arn", "accountId", "accessKeyId", "userName",
-                                         "invokedBy")}
-    who["sessionContext"] = {"attributes": {"creationDate": next(turn), "mfaAuthenticated": next(turn)},
-                             "sessionIssuer": {"arn": next(turn), "userName": next(turn)}}
-    record = {name: next(turn) for name in (
-        "awsRegion", "sourceIPAddress", "userAgent", "errorCode", "errorMessage", "eventType", "readOnly",
-        "recipientAccountId", "apiVersion", "vpcEndpointId", "requestParameters", "responseElements", "resources",
-        "additionalEventData", "tlsDetails", "serviceEventDetails", "sessionCredentialFromConsole")}
-    record |= {"eventTime": "2026-03-01T10:00:00Z", "eventID": str(place), "userIdentity": who,
-               "eventSource": ("ec2.amazonaws.com", "sts.amazonaws.com")[place % 2],
-               "eventName": ("DescribeInstances", "GetCallerIdentity")[place % 2]}
+    who = {
+        name: next(turn)
+        for name in (
+            "type",
+            "principalId",
+            "arn",
+            "accountId",
+            "accessKeyId",
+            "userName",
+            "invokedBy",
+        )
+    }
+    who["sessionContext"] = {
+        "attributes": {"creationDate": next(turn), "mfaAuthenticated": next(turn)},
+        "sessionIssuer": {"arn": next(turn), "userName": next(turn)},
+    }
+    record = {
+        name: next(turn)
+        for name in (
+            "awsRegion",
+            "sourceIPAddress",
+            "userAgent",
+            "errorCode",
+            "errorMessage",
+            "eventType",
+            "readOnly",
+            "recipientAccountId",
+            "apiVersion",
+            "vpcEndpointId",
+            "requestParameters",
+            "responseElements",
+            "resources",
+            "additionalEventData",
+            "tlsDetails",
+            "serviceEventDetails",
+            "sessionCredentialFromConsole",
+        )
+    }
+    record |= {
+        "eventTime": "2026-03-01T10:00:00Z",
+        "eventID": str(place),
+        "userIdentity": who,
+        "eventSource": ("ec2.amazonaws.com", "sts.amazonaws.com")[place % 2],
+        "eventName": ("DescribeInstances", "GetCallerIdentity")[place % 2],
+    }
     return decode(json.dumps(record).encode())
 
 
 # text
 
+
 def safe(data: bytes) -> None:
-    """Any text: what is shown of it does nothing to a terminal, keeps its place, and shows as itself."""
-    text = data.decode("utf-8", "surrogatepass" if len(data) % 2 else "surrogateescape") if _decodes(data) else \
-        data.decode("latin-1")
+    """Any text: what is shown of it does nothing to a terminal, keeps its place, and shows as
+    itself."""
+    text = (
+        data.decode("utf-8", "surrogatepass" if len(data) % 2 else "surrogateescape")
+        if _decodes(data)
+        else data.decode("latin-1")
+    )
     shown = visible(text, limit=200)
     assert _harmless(shown)
-    assert visible(text) == visible(visible(text, limit=len(text) + 1), limit=20 * len(text) + 1) or len(text) > 2000
+    assert (
+        visible(text) == visible(visible(text, limit=len(text) + 1), limit=20 * len(text) + 1)
+        or len(text) > 2000
+    )
     assert all(map(_harmless, visible(text, lines=True).split("\n")))
     veiled = masked(text)
     assert len(veiled) == len(text)
@@ -207,11 +301,15 @@ def _decodes(data: bytes) -> bool:
 
 
 def _harmless(shown: str) -> bool:
-    """Told from Unicode's own tables: no controls, formats, separators, surrogates, private or unassigned."""
+    """Told from Unicode's own tables: no controls, formats, separators, surrogates, private or
+    unassigned."""
     acts = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-    return all(unicodedata.category(character) not in acts and (character == " "
-               or unicodedata.category(character) != "Zs") and unicodedata.bidirectional(character) not in _BIDI
-               for character in shown)
+    return all(
+        unicodedata.category(character) not in acts
+        and (character == " " or unicodedata.category(character) != "Zs")
+        and unicodedata.bidirectional(character) not in _BIDI
+        for character in shown
+    )
 
 
 _BIDI = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "BN"})

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.commandline import Cli, Ran
-from tui.cli import main
+from tests.commandline.cli import Cli, Ran
+from tui.commandline.main import main
 
-settings.register_profile("local", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("repeatable", settings.get_profile("local"), derandomize=True, database=None)
+settings.register_profile(
+    "local", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "repeatable", settings.get_profile("local"), derandomize=True, database=None
+)
 settings.load_profile("repeatable" if os.environ.get("CI") else "local")
 
 

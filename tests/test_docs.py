@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.cli import parsers
+from tui.commandline.parser import parsers
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -21,7 +21,9 @@ def links(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_is_linked_is_there(page: Path) -> None:
-    assert not [link for link in links(page) if "://" not in link and not (page.parent / link).exists()]
+    assert not [
+        link for link in links(page) if "://" not in link and not (page.parent / link).exists()
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -29,24 +31,36 @@ def test_every_command_can_be_typed(page: Path) -> None:
     app, commands = parsers()
     for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         for line in block.splitlines():
-            words = shlex.split(line.rpartition("| ")[2] if "| trailhound" in line else line, comments=True)
+            words = shlex.split(
+                line.rpartition("| ")[2] if "| trailhound" in line else line, comments=True
+            )
             if words[:1] == ["trailhound"]:
                 known = words[1:2] and words[1] in commands._subparsers._group_actions[0].choices  # type: ignore
                 (commands if known else app).parse_args(words[1:])
 
 
 def test_every_picture_is_shown_and_harmless() -> None:
-    shown = {(page.parent / link).resolve() for page in PAGES for link in links(page) if link.endswith(".svg")}
+    shown = {
+        (page.parent / link).resolve()
+        for page in PAGES
+        for link in links(page)
+        if link.endswith(".svg")
+    }
     assert shown == set(IMAGES.glob("*.svg"))
     for picture in shown:
         text = picture.read_text(encoding="utf-8")
         assert picture.stat().st_size < 100_000
-        assert not any(fetched in text for fetched in ("@font-face", "url(http", "href", "<script", "<image"))
+        assert not any(
+            fetched in text for fetched in ("@font-face", "url(http", "href", "<script", "<image")
+        )
         assert all(line.isprintable() for line in text.replace("\t", "").splitlines())
 
 
 def test_what_is_said_to_be_shown_is_tested() -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "expectations.md").read_text(encoding="utf-8"))
+    named = re.findall(
+        r"`(tests/[\w/]+\.py)::(\w+)`",
+        (ROOT / "docs" / "expectations.md").read_text(encoding="utf-8"),
+    )
     assert len(named) > 30
     for file, test in named:
         assert f"\ndef {test}(" in (ROOT / file).read_text(encoding="utf-8"), (file, test)

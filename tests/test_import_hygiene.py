@@ -34,7 +34,7 @@ print(json.dumps([sorted(sys.modules), skipped]))
 """
 A_COMMAND = """
 import contextlib, io, json, sys
-from tui.cli import main
+from tui.commandline.main import main
 with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
     try:
         status = main(sys.argv[1:])
@@ -45,8 +45,14 @@ print(json.dumps([sorted(sys.modules), status]))
 
 
 def loaded(code: str, *args: object) -> tuple[set[str], object]:
-    ran = subprocess.run([sys.executable, "-c", code, *map(str, args)], cwd=ROOT, capture_output=True, text=True,
-                         stdin=subprocess.DEVNULL, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *map(str, args)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
     assert ran.returncode == 0, ran.stderr
     modules, rest = json.loads(ran.stdout)
     return {module.split(".")[0] for module in modules} | set(modules), rest
@@ -54,13 +60,30 @@ def loaded(code: str, *args: object) -> tuple[set[str], object]:
 
 def test_the_core_imports_no_front_end() -> None:
     modules, skipped = loaded(EVERY_MODULE)
-    assert {"detector.pipeline", "detector.store.triage", "detector.formats.records"} <= modules
+    assert {
+        "detector.ingest.pipeline",
+        "detector.store.triage_table",
+        "detector.formats.records",
+    } <= modules
     assert modules & (HEAVY | {"tui"}) == set()
     assert set(skipped) <= {"detector.cluster"}
 
 
-@pytest.mark.parametrize("command", ["scan", "scan, several processes", "version", "help", "log", "suppress", "rules",
-                                     "status", "an error", "the app without a terminal"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "scan",
+        "scan, several processes",
+        "version",
+        "help",
+        "log",
+        "suppress",
+        "rules",
+        "status",
+        "an error",
+        "the app without a terminal",
+    ],
+)
 def test_commands_import_no_textual(command: str, tmp_path: Path) -> None:
     for number in range(3):
         write(tmp_path / "logs", f"{number}.jsonl", lines(sweep(10, 60 * number)))
@@ -68,31 +91,55 @@ def test_commands_import_no_textual(command: str, tmp_path: Path) -> None:
     args: list[object] = {
         "scan": ["scan", tmp_path / "logs", *db, "--exit-code"],
         "scan, several processes": ["scan", tmp_path / "logs", "--jobs", "2", "--exit-code"],
-        "version": ["--version"], "help": ["--help"], "log": ["log", "export", *db],
-        "suppress": ["suppress", "list", *db], "rules": ["rules", "list"], "status": ["status", *db],
+        "version": ["--version"],
+        "help": ["--help"],
+        "log": ["log", "export", *db],
+        "suppress": ["suppress", "list", *db],
+        "rules": ["rules", "list"],
+        "status": ["status", *db],
         "an error": ["scan", "/no/such"],
-        "the app without a terminal": [tmp_path / "logs"]}[command]
+        "the app without a terminal": [tmp_path / "logs"],
+    }[command]
     modules, status = loaded(A_COMMAND, *args)
-    assert status == {"scan": 10, "scan, several processes": 10, "an error": 1, "the app without a terminal": 1}.get(
-        command, 0)
+    assert status == {
+        "scan": 10,
+        "scan, several processes": 10,
+        "an error": 1,
+        "the app without a terminal": 1,
+    }.get(command, 0)
     assert modules & HEAVY == set()
 
 
 def test_a_tail_imports_no_textual(tmp_path: Path) -> None:
     write(tmp_path / "logs", "a.json", sweep(10))
-    code = """
+    code = (
+        """
 import json, sys
 from detector.pipeline import Pipeline
 run = Pipeline.run
 def once(self, stop, publish):
     run(self, stop, lambda update: (publish(update), update.live and stop.set()))
 Pipeline.run = once
-""" + A_COMMAND
+"""
+        + A_COMMAND
+    )
     modules, status = loaded(code, "tail", tmp_path / "logs", "--db", tmp_path / "hunt.db")
     assert (status, modules & HEAVY) == (0, set())
 
 
 def test_what_costs_time_is_not_imported_to_tell_the_version() -> None:
     modules, _ = loaded(A_COMMAND, "--version")
-    assert modules & {"lark", "watchfiles", "sqlite3", "msgspec", "isal", "orjson", "multiprocessing", "asyncio"} \
+    assert (
+        modules
+        & {
+            "lark",
+            "watchfiles",
+            "sqlite3",
+            "msgspec",
+            "isal",
+            "orjson",
+            "multiprocessing",
+            "asyncio",
+        }
         == set()
+    )

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from detector.rules import load
+from detector.rules.ruleset import load
 from detector.store import Store
 from tests.detector import oracle
 from tests.detector.trail import REFERENCE, scan
 
-DATA = Path(os.environ.get("TRAILHOUND_DATA") or Path(__file__).parents[2] / "shared" / "data", "invictus-ir")
+DATA = Path(
+    os.environ.get("TRAILHOUND_DATA") or Path(__file__).parents[2] / "shared" / "data",
+    "invictus-ir",
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,13 @@ def test_all_is_accounted_for(mode: str, data: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["tumbling", "sliding"])
 def test_the_reference_rule_finds_what_the_definition_finds(mode: str, data: Path) -> None:
-    records = [record for path in data.glob("*.json") for record in json.loads(path.read_bytes())["Records"]]
+    records = [
+        record
+        for path in data.glob("*.json")
+        for record in json.loads(path.read_bytes())["Records"]
+    ]
     found = [alert for alert in scan(data, mode=mode).facts if alert["rule"]["id"] == REFERENCE]
     assert len(records) == 2900
-    assert [alert["columns"] for alert in found] == [alert["columns"] for alert in oracle.alerts(records, mode)]
+    assert [alert["columns"] for alert in found] == [
+        alert["columns"] for alert in oracle.alerts(records, mode)
+    ]

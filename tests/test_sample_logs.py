@@ -20,9 +20,10 @@ from pathlib import Path
 
 import pytest
 
-from detector.alert import Alert
-from detector.pipeline import Pipeline
-from detector.rules import load
+from detector.detection.alert import Alert
+from detector.detection.sweeps import rhythm, sweeps
+from detector.ingest.pipeline import Pipeline
+from detector.rules.ruleset import load
 from detector.simulate import OTHERS, STORIES, Delivery, Finding, deliveries
 from detector.simulate.answers import readme, totals
 from detector.simulate.around import AROUND
@@ -30,7 +31,6 @@ from detector.simulate.organization import START
 from detector.simulate.replay import SPEED, TrailClock, land, replay, write
 from detector.sources.directory import Directory
 from detector.store import Store
-from detector.sweeps import rhythm, sweeps
 
 SAMPLES = Path(__file__).parents[1] / "sample_logs"
 LOGS = sorted(SAMPLES.rglob("*.json.gz"))
@@ -56,12 +56,15 @@ def records() -> list[dict]:
 
 @pytest.fixture(scope="module")
 def calls(records) -> dict[str | None, list[tuple[int, str]]]:
-    """Time and region of every call to DescribeInstances, each event once, in order of time, by the caller's ARN."""
+    """Time and region of every call to DescribeInstances, each event once, in order of time, by the
+    caller's ARN."""
     events = {(record["recipientAccountId"], record["eventID"]): record for record in records}
     found = defaultdict(list)
     for event in events.values():
         if (event["eventSource"], event["eventName"]) == ("ec2.amazonaws.com", "DescribeInstances"):
-            found[event["userIdentity"].get("arn")].append((seconds(event["eventTime"]), event["awsRegion"]))
+            found[event["userIdentity"].get("arn")].append(
+                (seconds(event["eventTime"]), event["awsRegion"])
+            )
     return {arn: sorted(times) for arn, times in found.items()}
 
 
@@ -96,7 +99,9 @@ MODES = {"tumbling": tumbling, "sliding": sliding}
 
 def key(mode: str) -> dict[str | None, list[Finding]]:
     """The answers, by principal; those of whom nothing is found are left out."""
-    return {story.principal: list(getattr(story, mode)) for story in STORIES if getattr(story, mode)}
+    return {
+        story.principal: list(getattr(story, mode)) for story in STORIES if getattr(story, mode)
+    }
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -106,11 +111,23 @@ def test_the_key_holds_what_the_definition_finds(calls, mode):
 
 
 def scanned(mode: str) -> list[dict]:
-    pytest.importorskip("tui.cli")
+    pytest.importorskip("tui.commandline.main")
     scan = subprocess.run(
-        [sys.executable, "-c", "from tui.cli import main; raise SystemExit(main())", "scan", str(SAMPLES),
-         "--format", "jsonl", "--window", mode],
-        capture_output=True, text=True, check=False)
+        [
+            sys.executable,
+            "-c",
+            "from tui.commandline.main import main; raise SystemExit(main())",
+            "scan",
+            str(SAMPLES),
+            "--format",
+            "jsonl",
+            "--window",
+            mode,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert scan.returncode == 0, scan.stderr
     return [json.loads(line) for line in scan.stdout.splitlines()]
 
@@ -123,11 +140,20 @@ def test_the_detector_finds_the_key(mode):
         if alert["rule"]["id"] != "393ef120-63d1-11ef-8e38-f661ea17fbce":
             others[alert["rule"]["id"], alert["key"]["aws.cloudtrail.user_identity.arn"]] += 1
         else:
-            found[alert["key"]["aws.cloudtrail.user_identity.arn"]].append(Finding(
-                seconds(alert["first_event"]), seconds(alert["last_event"]),
-                alert["columns"]["Esql.cloud_region_count_distinct"], len(alert["event_ids"])))
-    assert {arn: sorted(findings, key=lambda f: f.first) for arn, findings in found.items()} == key(mode)
-    assert others == Counter({(each.rule_id, each.principal): getattr(each, mode) for each in OTHERS})
+            found[alert["key"]["aws.cloudtrail.user_identity.arn"]].append(
+                Finding(
+                    seconds(alert["first_event"]),
+                    seconds(alert["last_event"]),
+                    alert["columns"]["Esql.cloud_region_count_distinct"],
+                    len(alert["event_ids"]),
+                )
+            )
+    assert {arn: sorted(findings, key=lambda f: f.first) for arn, findings in found.items()} == key(
+        mode
+    )
+    assert others == Counter(
+        {(each.rule_id, each.principal): getattr(each, mode) for each in OTHERS}
+    )
 
 
 def told(alert: Alert) -> tuple[dict[str, int], int, str]:
@@ -139,14 +165,22 @@ def test_the_detector_finds_what_is_around_them(mode):
     with closing(Store.open(None)) as store:
         Pipeline(store, load(mode=mode), Directory([SAMPLES])).scan(lambda update: None)
         alerts = store.alerts()
-        lineage = next(store.lineage(alert.alert_id) for alert in alerts if alert.principal.endswith("/release-bot"))
-    reference = [alert for alert in alerts if alert.rule.id == "393ef120-63d1-11ef-8e38-f661ea17fbce"]
+        lineage = next(
+            store.lineage(alert.alert_id)
+            for alert in alerts
+            if alert.principal.endswith("/release-bot")
+        )
+    reference = [
+        alert for alert in alerts if alert.rule.id == "393ef120-63d1-11ef-8e38-f661ea17fbce"
+    ]
     for story in STORIES:
         theirs = [alert for alert in reference if (alert.principal or None) == story.principal]
         assert len(theirs) == len(getattr(story, mode))
         if theirs:
             around = AROUND[story.name]
-            assert [told(alert) for alert in theirs] == [(around.flags, around.score, around.severity)] * len(theirs)
+            assert [told(alert) for alert in theirs] == [
+                (around.flags, around.score, around.severity)
+            ] * len(theirs)
             assert str(rhythm(sweeps(theirs))) == around.rhythm
     assert [key[:4] for key in lineage.hop.keys] == ["ASIA"]
 
@@ -157,8 +191,14 @@ def test_the_key_tells_of_every_story_with_alerts():
 
 def test_the_late_file_raises_the_risk(trail, tmp_path):
     story = next(story for story in STORIES if story.name == "borrowed_role")
-    late = [delivery for delivery in trail if any("addendum" in record and record["eventName"] == "CreateUser"
-                                                  for record in contents(delivery.data))]
+    late = [
+        delivery
+        for delivery in trail
+        if any(
+            "addendum" in record and record["eventName"] == "CreateUser"
+            for record in contents(delivery.data)
+        )
+    ]
     for delivery in trail:
         if delivery not in late:
             land(tmp_path, delivery)
@@ -170,7 +210,11 @@ def test_the_late_file_raises_the_risk(trail, tmp_path):
         Pipeline(store, load(), Directory([tmp_path])).scan(lambda update: None)
         after = store.alert(before.alert_id)
     assert before.severity == "medium" and "iam-change" not in told(before)[0]
-    assert after.severity == "high" and told(after)[0]["iam-change"] == 2 and after.revision == before.revision + 1
+    assert (
+        after.severity == "high"
+        and told(after)[0]["iam-change"] == 2
+        and after.revision == before.revision + 1
+    )
 
 
 def test_every_story_is_in_the_logs_under_a_principal_of_its_own(calls):
@@ -182,16 +226,24 @@ def test_every_story_is_in_the_logs_under_a_principal_of_its_own(calls):
 def test_the_folder_is_what_the_generator_writes(trail):
     """Contents are compared unpacked: builds of zlib differ in how they pack."""
     made = {delivery.path: gzip.decompress(delivery.data) for delivery in trail}
-    held = {path.relative_to(SAMPLES).as_posix(): gzip.decompress(path.read_bytes()) for path in LOGS}
+    held = {
+        path.relative_to(SAMPLES).as_posix(): gzip.decompress(path.read_bytes()) for path in LOGS
+    }
     assert held == made
     assert (SAMPLES / "README.md").read_text(encoding="utf-8") == readme(trail)
-    assert {path.name for path in SAMPLES.rglob("*") if path.is_file()} == {path.name for path in LOGS} | {"README.md"}
+    assert {path.name for path in SAMPLES.rglob("*") if path.is_file()} == {
+        path.name for path in LOGS
+    } | {"README.md"}
 
 
 def test_the_totals_of_the_key(trail, records):
     held = totals(trail)
     once = {(record["recipientAccountId"], record["eventID"]) for record in records}
-    counted = [(r["recipientAccountId"], r["eventID"]) for r in records if r["eventName"] == "DescribeInstances"]
+    counted = [
+        (r["recipientAccountId"], r["eventID"])
+        for r in records
+        if r["eventName"] == "DescribeInstances"
+    ]
     assert (held.files, held.records) == (len(LOGS), len(records))
     assert held.duplicates == len(records) - len(once) > 0
     assert held.counted == len(counted) - len(set(counted)) > 0
@@ -203,8 +255,10 @@ def test_the_folder_is_small():
     assert on_disk < 4 << 20
 
 
-NAME = re.compile(r"AWSLogs/(?:o-[a-z0-9]{10,32}/)?(\d{12})/CloudTrail/([a-z0-9-]+)/(\d{4})/(\d\d)/(\d\d)/"
-                  r"\1_CloudTrail_\2_(\3\4\5T\d{4}Z)_[A-Za-z0-9]{16}\.json\.gz")
+NAME = re.compile(
+    r"AWSLogs/(?:o-[a-z0-9]{10,32}/)?(\d{12})/CloudTrail/([a-z0-9-]+)/(\d{4})/(\d\d)/(\d\d)/"
+    r"\1_CloudTrail_\2_(\3\4\5T\d{4}Z)_[A-Za-z0-9]{16}\.json\.gz"
+)
 
 
 def test_files_are_named_and_labelled_as_cloudtrail_does():
@@ -222,7 +276,9 @@ def test_files_are_named_and_labelled_as_cloudtrail_does():
 
 def test_three_accounts_and_seventeen_regions_over_three_hours(records):
     assert len({record["recipientAccountId"] for record in records}) == 3
-    assert len({(record["recipientAccountId"], record["awsRegion"]) for record in records}) == 3 * 17
+    assert (
+        len({(record["recipientAccountId"], record["awsRegion"]) for record in records}) == 3 * 17
+    )
     times = [record["eventTime"] for record in records if record["eventTime"] >= "2026-03-01"]
     assert min(times) < "2026-03-01T10:05" and "2026-03-01T12:55" < max(times) < "2026-03-01T13:05"
 
@@ -230,14 +286,21 @@ def test_three_accounts_and_seventeen_regions_over_three_hours(records):
 def test_the_days_before_are_thin_and_long_enough_for_a_baseline(records):
     before = [record for record in records if record["eventTime"] < "2026-03-01"]
     assert len(before) < len(records) / 50
-    firsts = {account: min(record["eventTime"] for record in before if record["recipientAccountId"] == account)
-              for account in {record["recipientAccountId"] for record in records}}
+    firsts = {
+        account: min(
+            record["eventTime"] for record in before if record["recipientAccountId"] == account
+        )
+        for account in {record["recipientAccountId"] for record in records}
+    }
     assert max(firsts.values()) < "2026-02-19"
     seen = {record["userIdentity"].get("userName") for record in before}
     assert not {"ci-deploy", "legacy-export"} & seen and {"release-bot", "svc-metrics"} <= seen
 
 
-PUBLIC = [ipaddress.ip_network(net) for net in ("203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24", "10.0.0.0/8")]
+PUBLIC = [
+    ipaddress.ip_network(net)
+    for net in ("203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24", "10.0.0.0/8")
+]
 
 
 def test_nothing_in_it_can_be_real(records):
@@ -247,44 +310,78 @@ def test_nothing_in_it_can_be_real(records):
             assert any(ipaddress.ip_address(source) in net for net in PUBLIC), source
         text = json.dumps(record)
         for name in re.findall(r"\b(?:AKIA|ASIA|AIDA|AROA)[A-Z0-9]+", text):
-            assert name.endswith("EXAMPLE") and len(name) == (20 if name[1:3] in ("KI", "SI") else 21), name
+            assert name.endswith("EXAMPLE") and len(name) == (
+                20 if name[1:3] in ("KI", "SI") else 21
+            ), name
         assert not re.search(r"\{\w+\}", text), text
 
 
 def test_the_stolen_key_goes_on(records):
     story = STORIES[0]
-    theirs = sorted((record["eventTime"][11:], record["eventName"]) for record in records
-                    if record["userIdentity"].get("arn") == story.principal)
+    theirs = sorted(
+        (record["eventTime"][11:], record["eventName"])
+        for record in records
+        if record["userIdentity"].get("arn") == story.principal
+    )
     names = list(dict.fromkeys(name for _, name in theirs))
     assert names == [
-        "GetCallerIdentity", "DescribeRegions", "DescribeInstances", "DescribeVolumes", "DescribeSnapshots",
-        "DescribeInstanceAttribute", "CreateSnapshot", "ModifySnapshotAttribute", "ListUsers",
-        "ListAttachedUserPolicies", "CreateAccessKey", "AttachUserPolicy",
+        "GetCallerIdentity",
+        "DescribeRegions",
+        "DescribeInstances",
+        "DescribeVolumes",
+        "DescribeSnapshots",
+        "DescribeInstanceAttribute",
+        "CreateSnapshot",
+        "ModifySnapshotAttribute",
+        "ListUsers",
+        "ListAttachedUserPolicies",
+        "CreateAccessKey",
+        "AttachUserPolicy",
     ]
     assert theirs[0][0] > "11:28:30" and theirs[-1][0] < "12:28:00"
 
 
 def test_the_borrowed_role_is_opened_before_it_is_used(records):
-    opened = [record for record in records if record["eventName"] == "AssumeRole"
-              and record["userIdentity"].get("userName") == "release-bot"]
+    opened = [
+        record
+        for record in records
+        if record["eventName"] == "AssumeRole"
+        and record["userIdentity"].get("userName") == "release-bot"
+    ]
     [key] = {record["responseElements"]["credentials"]["accessKeyId"] for record in opened}
-    used = sorted((record["eventTime"], record["eventName"]) for record in records
-                  if record["userIdentity"].get("accessKeyId") == key)
-    assert [name for _, name in used] == ["ListRoles", "ListUsers", "CreateUser", "CreateLoginProfile"]
+    used = sorted(
+        (record["eventTime"], record["eventName"])
+        for record in records
+        if record["userIdentity"].get("accessKeyId") == key
+    )
+    assert [name for _, name in used] == [
+        "ListRoles",
+        "ListUsers",
+        "CreateUser",
+        "CreateLoginProfile",
+    ]
     assert opened[0]["eventTime"] < used[0][0]
 
 
 def test_the_refused_sweep_is_refused_by_ec2(records):
-    calls = [record for record in records if record["eventName"] == "DescribeInstances"
-             and record["userIdentity"].get("userName") == "legacy-export"]
+    calls = [
+        record
+        for record in records
+        if record["eventName"] == "DescribeInstances"
+        and record["userIdentity"].get("userName") == "legacy-export"
+    ]
     assert {record["errorCode"] for record in calls} == {"Client.UnauthorizedOperation"}
 
 
 def landings(trail: list[Delivery], principal: str | None) -> list[tuple[int, str, int]]:
     """When a principal's calls to DescribeInstances land, in which region, when they were made."""
-    return [(delivery.at, record["awsRegion"], seconds(record["eventTime"]))
-            for delivery in trail for record in contents(delivery.data)
-            if record["eventName"] == "DescribeInstances" and record["userIdentity"].get("arn") == principal]
+    return [
+        (delivery.at, record["awsRegion"], seconds(record["eventTime"]))
+        for delivery in trail
+        for record in contents(delivery.data)
+        if record["eventName"] == "DescribeInstances"
+        and record["userIdentity"].get("arn") == principal
+    ]
 
 
 def test_disorder_comes_out_of_order_late_and_twice(trail):
@@ -314,7 +411,11 @@ def test_the_demo_is_alive_at_once(trail):
 
 def test_replay_lands_the_whole_trail_and_leaves_no_partial_file(trail, tmp_path):
     write(tmp_path)
-    there = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    there = {
+        path.relative_to(tmp_path).as_posix(): path.read_bytes()
+        for path in tmp_path.rglob("*")
+        if path.is_file()
+    }
     assert there == {delivery.path: delivery.data for delivery in trail}
 
 
@@ -330,7 +431,12 @@ def test_the_clock_goes_as_the_trail_comes_and_then_as_life(monkeypatch):
     clock = TrailClock(speed=10)
     assert clock() == START
     clock.start(START + 100, START + 200)
-    assert [told(1_000.0 + seconds) for seconds in (0, 5, 10, 20)] == [(100, 6), (150, 1), (200, 0), (210, 0)]
+    assert [told(1_000.0 + seconds) for seconds in (0, 5, 10, 20)] == [
+        (100, 6),
+        (150, 1),
+        (200, 0),
+        (210, 0),
+    ]
 
 
 def test_replay_ends_when_it_is_told_to(tmp_path):
@@ -344,7 +450,9 @@ def test_a_file_lands_whole(trail, tmp_path, monkeypatch):
     """Until it is complete a file has a name that doesn't end like a log's."""
     names = []
     write = Path.write_bytes
-    monkeypatch.setattr(Path, "write_bytes", lambda path, data: (names.append(path.name), write(path, data))[1])
+    monkeypatch.setattr(
+        Path, "write_bytes", lambda path, data: (names.append(path.name), write(path, data))[1]
+    )
     delivery = trail[0]
     land(tmp_path, delivery)
     assert re.fullmatch(r".*\.json\.gz\.[0-9a-f]{8}", names[0])
@@ -352,8 +460,12 @@ def test_a_file_lands_whole(trail, tmp_path, monkeypatch):
 
 
 def test_the_command_leaves_what_is_there_alone(tmp_path):
-    made = subprocess.run([sys.executable, "-m", "detector.simulate", str(tmp_path)], capture_output=True, text=True,
-                          check=False)
+    made = subprocess.run(
+        [sys.executable, "-m", "detector.simulate", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert made.returncode == 1
     assert made.stderr.count("\n") == 1 and "remove it" in made.stderr
     assert not list(tmp_path.iterdir())

@@ -1,7 +1,7 @@
 """No code of the terminal app hands a string to a markup parser that it put together itself.
 
 To Textual a ``str`` is markup, so one name from a log in an f-string is a crash or an action to click on. What is shown
-goes through ``tui.safe``; this reads the source and finds what does not.
+goes through ``tui.presentation.safe``; this reads the source and finds what does not.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ ATTRIBUTES = {"border_title", "border_subtitle", "tooltip"}
 """Attributes whose strings Textual reads as markup."""
 
 PARSERS = {"from_ansi", "from_markup", "render_markup", "to_content"}
-"""Parsers of markup or escapes: a template of ours may go in with the data as its variables, and nothing else."""
+"""Parsers of markup or escapes: a template of ours may go in with the data as its variables, and
+nothing else."""
 
 TAG = re.compile(r"\[/?[a-z@$#][^\]]*\]|\[/")
 
@@ -48,7 +49,9 @@ def _complaints(node: ast.AST) -> Iterator[str]:
             yield "notify: use safe.notify"
         if name == "add_row":
             yield "add_row: a DataTable reads markup; use RowList"
-        if name == "from_ansi" or (name in PARSERS and not (node.args and isinstance(node.args[0], ast.Constant))):
+        if name == "from_ansi" or (
+            name in PARSERS and not (node.args and isinstance(node.args[0], ast.Constant))
+        ):
             yield f"{name}: what is parsed must be a literal, with the data as its variables"
         if name in SINKS and any(map(_put_together, arguments)):
             yield f"{name}: a string put together is read as markup; use safe.text or Content.assemble"
@@ -70,7 +73,11 @@ def _put_together(node: ast.AST) -> bool:
         return any(isinstance(part, ast.FormattedValue) for part in node.values)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mod):
         return any(_is_text(side) or _put_together(side) for side in (node.left, node.right))
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("format", "join"):
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("format", "join")
+    ):
         return _is_text(node.func.value)
     if isinstance(node, ast.IfExp):
         return _put_together(node.body) or _put_together(node.orelse)
@@ -86,7 +93,11 @@ def _name(function: ast.expr) -> str:
 
 
 def _is_safe(function: ast.expr) -> bool:
-    return isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "safe"
+    return (
+        isinstance(function, ast.Attribute)
+        and isinstance(function.value, ast.Name)
+        and function.value.id == "safe"
+    )
 
 
 def _is_text(node: ast.AST) -> bool:
@@ -98,7 +109,11 @@ def _is_true(node: ast.AST) -> bool:
 
 
 def _letters(node: ast.JoinedStr) -> list[str]:
-    return [part.value for part in node.values if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    return [
+        part.value
+        for part in node.values
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    ]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(SOURCES[0].parent)))

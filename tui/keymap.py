@@ -1,7 +1,7 @@
 """The grammar of keys: one place that makes bindings, and one that tells them to help, footer and palette.
 
 One letter is one idea on every screen. Every binding has an id (to remap it by), a label, a tooltip and a group. Which
-keys the analyst's own are is kept once for the process, as the clock is (``tui.times``).
+keys the analyst's own are is kept once for the process, as the clock is (``tui.presentation.time_display``).
 """
 
 from __future__ import annotations
@@ -41,13 +41,22 @@ _own: Mapping[str, str] = {}
 
 
 def key(
-    id: str, keys: str, action: str, label: str, tooltip: str, group: Binding.Group, *, show: bool = False,
+    id: str,
+    keys: str,
+    action: str,
+    label: str,
+    tooltip: str,
+    group: Binding.Group,
+    *,
+    show: bool = False,
     everywhere: bool = False,
 ) -> Binding:
-    """A binding as trailhound writes them. ``show`` puts it on the last line of the screen; ``everywhere`` lets it work
-    over forms too, so it must be no letter."""
+    """A binding as trailhound writes them. ``show`` puts it on the last line of the screen;
+    ``everywhere`` lets it work over forms too, so it must be no letter."""
     _USUAL[id] = keys
-    return Binding(keys, action, label, show=show, tooltip=tooltip, id=id, group=group, priority=everywhere)
+    return Binding(
+        keys, action, label, show=show, tooltip=tooltip, id=id, group=group, priority=everywhere
+    )
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,8 @@ def use(keys: Mapping[str, str]) -> None:
 
 
 def key_of(id: str) -> str:
-    """The key of a binding as a text names it, the first where it has several. Its class must be imported."""
+    """The key of a binding as a text names it, the first where it has several. Its class must be
+    imported."""
     return display(_own.get(id, _USUAL[id]).split(",")[0])
 
 
@@ -107,7 +117,8 @@ def entries(active: Iterable[ActiveBinding], label: Callable[[Binding], str]) ->
             continue  # an input's own editing keys, Textual's defaults
         known = found.get(binding.id)
         found[binding.id] = (
-            replace(known, keys=(*known.keys, binding.key)) if known
+            replace(known, keys=(*known.keys, binding.key))
+            if known
             else Entry(binding.id, (binding.key,), label(binding), binding, node, enabled)
         )
     return list(found.values())
@@ -119,7 +130,8 @@ def of_screen(screen: Screen[object]) -> list[Entry]:
 
 
 def grouped(found: Iterable[Entry]) -> Iterator[tuple[Binding.Group, list[Entry]]]:
-    """The entries under their groups, in the order of the help page; groups that it does not know come last."""
+    """The entries under their groups, in the order of the help page; groups that it does not know
+    come last."""
     by_group: dict[str, list[Entry]] = {}
     groups = {group.description: group for group in GROUPS}
     for entry in found:
@@ -135,18 +147,29 @@ class KeysProvider(Provider):
 
     async def discover(self) -> Hits:
         for entry in self._entries():
-            yield DiscoveryHit(Content(_title(entry)), lambda entry=entry: self._run(entry), help=entry.binding.tooltip)
+            yield DiscoveryHit(
+                Content(_title(entry)),
+                lambda entry=entry: self._run(entry),
+                help=entry.binding.tooltip,
+            )
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for entry in self._entries():
             score = max(matcher.match(entry.label), matcher.match(entry.binding.tooltip) / 2)
             if score > 0:
-                yield Hit(score, matcher.highlight(_title(entry)), lambda entry=entry: self._run(entry),
-                          text=_title(entry), help=entry.binding.tooltip)
+                yield Hit(
+                    score,
+                    matcher.highlight(_title(entry)),
+                    lambda entry=entry: self._run(entry),
+                    text=_title(entry),
+                    help=entry.binding.tooltip,
+                )
 
     def _entries(self) -> list[Entry]:
-        found = [entry for entry in of_screen(self.screen) if entry.binding.action != "command_palette"]
+        found = [
+            entry for entry in of_screen(self.screen) if entry.binding.action != "command_palette"
+        ]
         return [entry for _, together in grouped(found) for entry in together]
 
     async def _run(self, entry: Entry) -> None:

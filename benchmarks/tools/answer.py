@@ -21,9 +21,14 @@ def print_alerts(records: Iterable[dict[str, Any]]) -> None:
     """Read all ``records`` and print a line for each principal and window that meets the rule."""
     regions: dict[tuple[int, str], set[str]] = defaultdict(set)
     for record in records:
-        if record["eventName"] == "DescribeInstances" and record["eventSource"] == "ec2.amazonaws.com":
+        if (
+            record["eventName"] == "DescribeInstances"
+            and record["eventSource"] == "ec2.amazonaws.com"
+        ):
             time = int(datetime.fromisoformat(record["eventTime"]).timestamp())
-            regions[time // WINDOW * WINDOW, record["userIdentity"].get("arn")].add(record["awsRegion"])
+            regions[time // WINDOW * WINDOW, record["userIdentity"].get("arn")].add(
+                record["awsRegion"]
+            )
     for (start, arn), found in regions.items():
         if len(found) >= NEEDED:
             print(start, arn, len(found))

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import sys
 
-import detector.partial
-from detector.pipeline import Pipeline
-from tui.cli import main
+import detector.detection.digest
+from detector.ingest.pipeline import Pipeline
+from tui.commandline.main import main
 
-detector.partial.collect = lambda *_: None
-detector.partial.marks = lambda *_: {}
+detector.detection.digest.collect = lambda *_: None
+detector.detection.digest.marks = lambda *_: {}
 Pipeline._correlate = lambda *_: None  # type: ignore[method-assign]
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from detector.filter.compile import Filter, parse, parse_so_far
 from detector.filter.fields import Field, Fields
-from detector.filter.filter import Filter, parse, parse_so_far
-from detector.filter.syntax import FilterError
+from detector.filter.parser import FilterError
 
 __all__ = ["Field", "Fields", "Filter", "FilterError", "parse", "parse_so_far"]

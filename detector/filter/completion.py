@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
+from detector.filter.field_types import Choice, Number, Time
 from detector.filter.fields import Field, Fields
-from detector.filter.kinds import Choice, Number, Time
-from detector.filter.syntax import FIELD
-from detector.filter.times import KEYWORDS
-from detector.filter.writing import values_of, written
+from detector.filter.parser import FIELD
+from detector.filter.quoting import values_of, written
+from detector.filter.time_expressions import KEYWORDS
 
 R = TypeVar("R")
 
@@ -39,35 +39,53 @@ class Completion:
 
 
 def present(field: Field[R], rows: Iterable[R]) -> list[str]:
-    """The values that rows have in the field, the most frequent first; of very many rows those of the first ones."""
+    """The values that rows have in the field, the most frequent first; of very many rows those of
+    the first ones."""
     counted = Counter(value for row in islice(rows, _LOOKED_AT) for value in values_of(field, row))
     return sorted(counted, key=lambda value: (-counted[value], value))
 
 
-def complete(text: str, fields: Fields[R], values: Callable[[Field[R]], Iterable[str]]) -> Completion:
-    """How the end of ``text`` may go on; ``values`` gives those that a field of text has in the rows."""
+def complete(
+    text: str, fields: Fields[R], values: Callable[[Field[R]], Iterable[str]]
+) -> Completion:
+    """How the end of ``text`` may go on; ``values`` gives those that a field of text has in the
+    rows."""
     tokens, token, start = _last(_TOKENS, text)
     opening = len(token) - len(token.lstrip("!-("))
     token, start = token[opening:], start + opening
     before = tokens[-1].casefold() if tokens else ""
     if found := FIELD.match(token):
-        return _value(token[found.end():], start + found.end(), fields, found[1].casefold(), values)
+        return _value(
+            token[found.end() :], start + found.end(), fields, found[1].casefold(), values
+        )
     if fields.time and before in ("last", *KEYWORDS):
         return _beginning(token, start, _INTERVALS if before == "last" else _DAYS)
     names = [f"{field.name}{'>=' if isinstance(field.kind, Number) else ':'}" for field in fields]
     return _beginning(token, start, [*names, *(("last ", "since ") if fields.time else ())])
 
 
-def _value(typed: str, start: int, fields: Fields[R], name: str,
-           values: Callable[[Field[R]], Iterable[str]]) -> Completion:
+def _value(
+    typed: str,
+    start: int,
+    fields: Fields[R],
+    name: str,
+    values: Callable[[Field[R]], Iterable[str]],
+) -> Completion:
     """The last of the values after a field."""
     field = fields.get(name)
     if field is None:
         return Completion(start)  # which is said to be unknown
     _, value, place = _last(_VALUES, typed)
     kind = field.kind
-    known = kind.words if isinstance(kind, Choice) else _DAYS if isinstance(kind, Time) else \
-        () if isinstance(kind, Number) else values(field)
+    known = (
+        kind.words
+        if isinstance(kind, Choice)
+        else _DAYS
+        if isinstance(kind, Time)
+        else ()
+        if isinstance(kind, Number)
+        else values(field)
+    )
     folded = value.strip('"').replace('\\"', '"').casefold()
     known = [value for value in known if folded in value.casefold()]
     known.sort(key=lambda value: not value.casefold().startswith(folded))
@@ -75,7 +93,8 @@ def _value(typed: str, start: int, fields: Fields[R], name: str,
 
 
 def _last(parts: re.Pattern[str], text: str) -> tuple[list[str], str, int]:
-    """The parts before the one that ``text`` ends in; that one, maybe empty, and where it begins."""
+    """The parts before the one that ``text`` ends in; that one, maybe empty, and where it
+    begins."""
     found = list(parts.finditer(text))
     if found and found[-1].end() == len(text):
         return [part[0] for part in found[:-1]], found[-1][0], found[-1].start()
@@ -84,4 +103,6 @@ def _last(parts: re.Pattern[str], text: str) -> tuple[list[str], str, int]:
 
 def _beginning(token: str, start: int, options: Iterable[str]) -> Completion:
     folded = token.casefold()
-    return Completion(start, tuple(option for option in options if option.startswith(folded))[:MOST])
+    return Completion(
+        start, tuple(option for option in options if option.startswith(folded))[:MOST]
+    )

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from detector.filter.kinds import Kind, Number, Time
-from detector.nearest import nearest
+from detector.filter.field_types import Kind, Number, Time
+from detector.text.suggest import nearest
 
 R = TypeVar("R")
 
@@ -16,9 +16,9 @@ R = TypeVar("R")
 class Field(Generic[R]):
     """``read`` gives its value in a row: a text or several, a number or None, as ``kind`` has it.
 
-    ``shown`` gives the same without other names for it that ``read`` gives too. ``worded``: a word without a field is
-    looked for here as well, where it is text. What reads is importable by name, so that a filter can be pickled.
-    """
+    ``shown`` gives the same without other names for it that ``read`` gives too. ``worded``: a word
+    without a field is looked for here as well, where it is text. What reads is importable by name,
+    so that a filter can be pickled."""
 
     name: str
     meaning: str
@@ -51,8 +51,11 @@ class Fields(Generic[R]):
     @property
     def worded(self) -> tuple[Callable[[R], Any], ...]:
         """What reads the texts that a word without a field is looked for in."""
-        return tuple(field.read for field in self.fields
-                     if field.worded and not isinstance(field.kind, Number | Time))
+        return tuple(
+            field.read
+            for field in self.fields
+            if field.worded and not isinstance(field.kind, Number | Time)
+        )
 
     @property
     def time(self) -> Field[R] | None:

@@ -3,8 +3,19 @@
 ``containers`` undoes compression and cuts a file into chunks; ``records`` finds the records in a chunk.
 """
 
-from detector.formats.containers import Chunk, chunks
-from detector.formats.reasons import Incomplete, NotALog, Reason, Unreadable
+from detector.formats.chunks import Chunk, chunks
+from detector.formats.errors import Incomplete, NotALog, Reason, Unreadable
 from detector.formats.records import Records, Rows, parse, rows
 
-__all__ = ["Chunk", "Incomplete", "NotALog", "Reason", "Records", "Rows", "Unreadable", "chunks", "parse", "rows"]
+__all__ = [
+    "Chunk",
+    "Incomplete",
+    "NotALog",
+    "Reason",
+    "Records",
+    "Rows",
+    "Unreadable",
+    "chunks",
+    "parse",
+    "rows",
+]

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from detector.formats.containers import Chunk
-from detector.formats.forms import Aside, Found, records, records_of
-from detector.formats.reasons import Incomplete, NotALog, Unreadable
-from detector.formats.spans import BLANK
-from detector.record import Call, Head, Record, call_of, decode, parse_time
+from detector.cloudtrail.record import Call, Head, Record, call_of, decode, parse_time
+from detector.formats.chunks import Chunk
+from detector.formats.errors import Incomplete, NotALog, Unreadable
+from detector.formats.json_spans import BLANK
+from detector.formats.wrappers import Aside, Found, records, records_of
 
 
 class _Trail(msgspec.Struct, gc=False):
@@ -31,9 +31,9 @@ _line_raws = msgspec.json.Decoder(msgspec.Raw)
 _record_head = msgspec.json.Decoder(Head)
 
 ODD_CAP = 256 << 20
-"""Bytes of a document that is neither a trail file nor an array: it is copied, and may have to be walked."""
+"""Bytes of a document that is neither a trail file nor an array: it is copied, and may have to be
+walked."""
 _BOM = b"\xef\xbb\xbf"
-
 
 
 class Rows:
@@ -46,8 +46,8 @@ class Rows:
         return len(self._found)
 
     def raw(self, index: int) -> bytes:
-        """The record as the file has it: its own bytes where they stand as JSON, or the text that a wrapper's string
-        says, or the whole document where others have renamed its fields."""
+        """The record as the file has it: its own bytes where they stand as JSON, or the text that a
+        wrapper's string says, or the whole document where others have renamed its fields."""
         found = self._found[index]
         return found.raw if isinstance(found, Found) else bytes(found)
 
@@ -65,13 +65,18 @@ class Rows:
 class Records(Rows):
     """The records of a chunk with what is read of each: of one that is no JSON object, nothing.
 
-    ``rejected`` and ``skipped`` count what is no record, by reason. ``plain``: the records stand in the chunk as they
-    are.
-    """
+    ``rejected`` and ``skipped`` count what is no record, by reason. ``plain``: the records stand in
+    the chunk as they are."""
 
-    def __init__(self, found: Sequence[Found | msgspec.Raw], heads: Iterable[Head],
-                 rejected: Counter[str] | None = None, skipped: Counter[str] | None = None, bridged: int = 0,
-                 plain: bool = False) -> None:
+    def __init__(
+        self,
+        found: Sequence[Found | msgspec.Raw],
+        heads: Iterable[Head],
+        rejected: Counter[str] | None = None,
+        skipped: Counter[str] | None = None,
+        bridged: int = 0,
+        plain: bool = False,
+    ) -> None:
         super().__init__(found)
         self.rejected = rejected or Counter()
         self.skipped = skipped or Counter()
@@ -79,12 +84,13 @@ class Records(Rows):
         """How many came by EventBridge."""
         self.plain = plain
         self.calls: dict[Call, list[int]] = defaultdict(list)
-        """Where the records of each call are, in order: some hundred calls for thousands of records, mostly."""
+        """Where the records of each call are, in order: some hundred calls for thousands of
+        records, mostly."""
         self.times: list[int | None] = []
         """The event time of each record, in seconds since the epoch; None where it is unusable."""
         known = _Times()
-        # Each head is gone before the next is made: all of them would be more than the caches of a processor hold, and
-        # lie scattered between what stays.
+        # Each head is gone before the next is made: all of them would be more than the caches of a
+        # processor hold, and lie scattered between what stays.
         for index, head in enumerate(heads):
             self.calls[call_of(head)].append(index)
             self.times.append(known[head.event_time])
@@ -120,7 +126,8 @@ def parse(chunk: Chunk) -> Records:
 
 
 def rows(chunk: Chunk, plain: bool) -> Rows:
-    """The records of a chunk that was parsed before, which said whether they are ``plain``, without their heads.
+    """The records of a chunk that was parsed before, which said whether they are ``plain``, without
+    their heads.
 
     Raises Incomplete or Unreadable where the file has changed since, and a document is no JSON.
     """
@@ -134,7 +141,7 @@ def rows(chunk: Chunk, plain: bool) -> Rows:
 
 
 def _unmarked(data: memoryview) -> memoryview:
-    return data[len(_BOM):] if bytes(data[:len(_BOM)]) == _BOM else data
+    return data[len(_BOM) :] if bytes(data[: len(_BOM)]) == _BOM else data
 
 
 def _is_array(data: memoryview) -> bool:
@@ -157,7 +164,11 @@ def _unread(chunk: Chunk) -> Records:
 
 
 def _one_by_one(data: memoryview, lines: bool) -> Records:
-    counted: dict[str, Counter[str]] = {"rejected": Counter(), "skipped": Counter(), "noted": Counter()}
+    counted: dict[str, Counter[str]] = {
+        "rejected": Counter(),
+        "skipped": Counter(),
+        "noted": Counter(),
+    }
     found: list[Found] = []
     for each in _in_lines(data) if lines else _in_document(data):
         if isinstance(each, Found):
@@ -165,13 +176,16 @@ def _one_by_one(data: memoryview, lines: bool) -> Records:
         else:
             counted[each.kind][each.reason] += 1
     heads = (each.head or _head(each.translated or each.raw) for each in found)
-    return Records(found, heads, counted["rejected"], counted["skipped"],
-                   counted["noted"]["eventbridge"])
+    return Records(
+        found, heads, counted["rejected"], counted["skipped"], counted["noted"]["eventbridge"]
+    )
 
 
 def _in_lines(data: memoryview) -> Iterator[Found | Aside]:
     for text in bytes(data).split(b"\n"):
-        if text := text.strip(BLANK).removeprefix(_BOM):  # files put together bring their marks along
+        if text := text.strip(BLANK).removeprefix(
+            _BOM
+        ):  # files put together bring their marks along
             try:
                 yield from records(text)
             except RecursionError:
@@ -182,10 +196,17 @@ def _in_lines(data: memoryview) -> Iterator[Found | Aside]:
 
 def _in_document(data: memoryview) -> Iterator[Found | Aside]:
     with contextlib.suppress(ValueError, RecursionError):
-        if raws := _array_raws.decode(data) if _is_array(data) else _trail_raws.decode(data).Records:
+        if (
+            raws := _array_raws.decode(data)
+            if _is_array(data)
+            else _trail_raws.decode(data).Records
+        ):
             return records_of(map(bytes, raws))
     if len(data) > ODD_CAP:
-        raise Unreadable("too-large", f"a document of an odd form, over {ODD_CAP >> 20} MiB: make lines of it with jq")
+        raise Unreadable(
+            "too-large",
+            f"a document of an odd form, over {ODD_CAP >> 20} MiB: make lines of it with jq",
+        )
     return _checked(bytes(data))
 
 

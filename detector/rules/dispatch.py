@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from detector.record import Call, Head
+from detector.cloudtrail.record import Call, Head
 from detector.rules.rule import Rule
 
 _REMEMBERED = 10_000
-"""Distinct (eventSource, eventName) pairs, and calls; AWS has some 15,000 of the former, a hostile log any number."""
+"""Distinct (eventSource, eventName) pairs, and calls; AWS has some 15,000 of the former, a hostile
+log any number."""
 
 
 class Dispatch(dict[tuple[str | None, str | None], tuple[Rule, ...]]):
-    """``dispatch[eventSource, eventName]``: the rules whose filter does not already exclude such a record."""
+    """``dispatch[eventSource, eventName]``: the rules whose filter does not already exclude such a
+    record."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         super().__init__()
@@ -28,8 +30,11 @@ class Dispatch(dict[tuple[str | None, str | None], tuple[Rule, ...]]):
         source, name = pair
         ways = {pair, (source, None), (None, name), (None, None)}
         head = Head(event_source=source, event_name=name)
-        rules = tuple(rule for rule in self._rules
-                      if not ways.isdisjoint(rule.query.dispatch) and rule.query.gate.lets_pair(head))
+        rules = tuple(
+            rule
+            for rule in self._rules
+            if not ways.isdisjoint(rule.query.dispatch) and rule.query.gate.lets_pair(head)
+        )
         if len(self) < _REMEMBERED:
             self[pair] = rules
             if any(rule.query.gate.rest for rule in rules):
@@ -44,4 +49,6 @@ class Dispatch(dict[tuple[str | None, str | None], tuple[Rule, ...]]):
 
     def _ask(self, call: Call) -> tuple[Rule, ...]:
         head = Head(None, *call)
-        return tuple(rule for rule in self[head.event_source, head.event_name] if rule.query.gate.lets(head))
+        return tuple(
+            rule for rule in self[head.event_source, head.event_name] if rule.query.gate.lets(head)
+        )

@@ -9,7 +9,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from detector.simulate.around import stories
-from detector.simulate.organization import ACCOUNTS, END, HOMES, ORGANIZATION, REGIONS, SECOND_TRAIL, START, stamp
+from detector.simulate.organization import (
+    ACCOUNTS,
+    END,
+    HOMES,
+    ORGANIZATION,
+    REGIONS,
+    SECOND_TRAIL,
+    START,
+    stamp,
+)
 from detector.simulate.stories import OTHERS, STORIES, Finding, Story
 from detector.simulate.trail import Delivery
 
@@ -19,9 +28,8 @@ WINDOW = 30
 
 @dataclass(frozen=True)
 class Totals:
-    """``duplicates``: records that repeat the event (account and event id) of another; ``counted`` of them are calls
-    to DescribeInstances, which is what the reference rule counts.
-    """
+    """``duplicates``: records that repeat the event (account and event id) of another; ``counted``
+    of them are calls to DescribeInstances, which is what the reference rule counts."""
 
     files: int
     records: int
@@ -33,11 +41,20 @@ class Totals:
 
 def totals(trail: Iterable[Delivery]) -> Totals:
     files = list(trail)
-    records = [record for file in files for record in json.loads(gzip.decompress(file.data))["Records"]]
+    records = [
+        record for file in files for record in json.loads(gzip.decompress(file.data))["Records"]
+    ]
     events = {(record["recipientAccountId"], record["eventID"]): record for record in records}
-    calls = Counter(record["eventName"] for record in records) - Counter(e["eventName"] for e in events.values())
-    return Totals(len(files), len(records), len(records) - len(events), calls["DescribeInstances"],
-                  Counter(record["recipientAccountId"] for record in records))
+    calls = Counter(record["eventName"] for record in records) - Counter(
+        e["eventName"] for e in events.values()
+    )
+    return Totals(
+        len(files),
+        len(records),
+        len(records) - len(events),
+        calls["DescribeInstances"],
+        Counter(record["recipientAccountId"] for record in records),
+    )
 
 
 def readme(trail: Iterable[Delivery]) -> str:
@@ -63,9 +80,13 @@ Account {account} also has a trail of its own in {region}, so every file of that
 |--:|--:|--:|--:|
 | {held.files:,} | {held.records:,} | {held.duplicates:,} | {held.counted:,} |
 """
-    yield from _table(("account", "name", "machines in", "-records"), (
-        (f"`{account}`", name, ", ".join(HOMES[account]), f"{held.by_account[account]:,}")
-        for account, name in ACCOUNTS.items()))
+    yield from _table(
+        ("account", "name", "machines in", "-records"),
+        (
+            (f"`{account}`", name, ", ".join(HOMES[account]), f"{held.by_account[account]:,}")
+            for account, name in ACCOUNTS.items()
+        ),
+    )
     yield """
 ## What must be found
 
@@ -73,13 +94,37 @@ By the reference rule: one principal's calls to DescribeInstances in at least 10
 `trailhound scan sample_logs` uses tumbling windows, aligned to :00 and :30; with `--window sliding` any 30 seconds
 count.
 """
-    yield from _table(("story", "principal", "-tumbling", "-sliding"), (
-        *((story.title, _principal(story), len(story.tumbling), len(story.sliding)) for story in STORIES),
-        ("**alerts**", "", sum(len(s.tumbling) for s in STORIES), sum(len(s.sliding) for s in STORIES))))
+    yield from _table(
+        ("story", "principal", "-tumbling", "-sliding"),
+        (
+            *(
+                (story.title, _principal(story), len(story.tumbling), len(story.sliding))
+                for story in STORIES
+            ),
+            (
+                "**alerts**",
+                "",
+                sum(len(s.tumbling) for s in STORIES),
+                sum(len(s.sliding) for s in STORIES),
+            ),
+        ),
+    )
     yield "\nEach alert:\n"
-    yield from _table(("story", "tumbling window", "first event", "last event", "-regions", "-events"), (
-        (story.title, _window(story, found), stamp(found.first, "%H:%M:%SZ"), stamp(found.last, "%H:%M:%SZ"),
-         found.regions, found.events) for story in STORIES for found in story.sliding))
+    yield from _table(
+        ("story", "tumbling window", "first event", "last event", "-regions", "-events"),
+        (
+            (
+                story.title,
+                _window(story, found),
+                stamp(found.first, "%H:%M:%SZ"),
+                stamp(found.last, "%H:%M:%SZ"),
+                found.regions,
+                found.events,
+            )
+            for story in STORIES
+            for found in story.sliding
+        ),
+    )
     yield """
 ## What must be found around them
 
@@ -87,18 +132,37 @@ Of each alert: the flags of its principal within half an hour either side, with 
 to, and the rhythm of the principal's sweeps. There is nothing of the stolen key and of the refused one in the days
 before, so both are first seen.
 """
-    yield from _table(("story", "flags", "-risk", "severity", "sweeps"), (
-        (story.title, ", ".join(f"{flag} {count}" for flag, count in around.flags.items()), around.score,
-         around.severity, around.rhythm) for story, around in stories()))
+    yield from _table(
+        ("story", "flags", "-risk", "severity", "sweeps"),
+        (
+            (
+                story.title,
+                ", ".join(f"{flag} {count}" for flag, count in around.flags.items()),
+                around.score,
+                around.severity,
+                around.rhythm,
+            )
+            for story, around in stories()
+        ),
+    )
     yield """
 ## What the other rules find
 
 The other built-in rules, which these logs are not made for, find these. The first time that somebody asks who they are
 is one, since the days before hold little:
 """
-    yield from _table(("rule", "principal", "-tumbling", "-sliding"), (
-        *((each.rule, f"`{each.principal}`", each.tumbling, each.sliding) for each in OTHERS),
-        ("**alerts**", "", sum(each.tumbling for each in OTHERS), sum(each.sliding for each in OTHERS))))
+    yield from _table(
+        ("rule", "principal", "-tumbling", "-sliding"),
+        (
+            *((each.rule, f"`{each.principal}`", each.tumbling, each.sliding) for each in OTHERS),
+            (
+                "**alerts**",
+                "",
+                sum(each.tumbling for each in OTHERS),
+                sum(each.sliding for each in OTHERS),
+            ),
+        ),
+    )
     yield "\n## The stories"
     for story in STORIES:
         yield f"\n### {story.title}\n\n{_principal(story)}\n\n{story.about}"

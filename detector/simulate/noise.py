@@ -30,12 +30,23 @@ def _runs(routine: Routine) -> Iterator[Event]:
         start += int(routine.every * (0.7 + 0.6 * rng.random()))
 
 
-def _made(rng: Random, step: Step, who: Caller, moment: int, region: str, names: dict[str, str]) -> Event:
+def _made(
+    rng: Random, step: Step, who: Caller, moment: int, region: str, names: dict[str, str]
+) -> Event:
     if step.action.startswith("AssumeRole"):
         return assume_role(rng, step.by or who, moment, region, who, step.action)
-    return call(rng, who.via(step.via) if step.via else who, moment, step.source, step.action, region,
-                _filled(step.parameters, names), _filled(step.response, names), failure=step.failure,
-                resource=_filled(step.resource, names))
+    return call(
+        rng,
+        who.via(step.via) if step.via else who,
+        moment,
+        step.source,
+        step.action,
+        region,
+        _filled(step.parameters, names),
+        _filled(step.response, names),
+        failure=step.failure,
+        resource=_filled(step.resource, names),
+    )
 
 
 def _names(rng: Random, account: str, region: str) -> dict[str, str]:
@@ -60,4 +71,8 @@ def _filled(value: Any, names: dict[str, str]) -> Any:
         return value.format_map(names)
     if isinstance(value, list):
         return [_filled(item, names) for item in value]
-    return {key: _filled(item, names) for key, item in value.items()} if isinstance(value, dict) else value
+    return (
+        {key: _filled(item, names) for key, item in value.items()}
+        if isinstance(value, dict)
+        else value
+    )

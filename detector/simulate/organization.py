@@ -52,7 +52,8 @@ def stamp(seconds: int, form: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
 
 
 def stream(name: str) -> Random:
-    """A source of chance of its own for each story and routine, so that a new one changes none of the others."""
+    """A source of chance of its own for each story and routine, so that a new one changes none of
+    the others."""
     return Random(name)  # noqa: S311 - it must be repeatable
 
 
@@ -76,9 +77,17 @@ def letters(name: str, length: int, alphabet: str) -> str:
 
 
 def aws_id(prefix: str, name: str) -> str:
-    """An id such as ``AKIA…EXAMPLE`` in AWS's own lengths: 20 characters for access keys, 21 for principals."""
-    return prefix + letters(prefix + name, 9 if prefix in ("AKIA", "ASIA") else 10,
-                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") + "EXAMPLE"
+    """An id such as ``AKIA…EXAMPLE`` in AWS's own lengths: 20 characters for access keys, 21 for
+    principals."""
+    return (
+        prefix
+        + letters(
+            prefix + name,
+            9 if prefix in ("AKIA", "ASIA") else 10,
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
+        )
+        + "EXAMPLE"
+    )
 
 
 def resource_id(prefix: str, name: str) -> str:

@@ -31,16 +31,36 @@ def _of_account(account: str, moment: int) -> Iterator[Event]:
         server = instance(account, region, 0)
         for who in (fleet_session(account, region, 0), *_of_interest(account, region, moment)):
             moment += 3
-            yield call(rng, who, moment, "cloudwatch", "DescribeAlarms", region, {"maxRecords": 100})
+            yield call(
+                rng, who, moment, "cloudwatch", "DescribeAlarms", region, {"maxRecords": 100}
+            )
         # What is written in a region is what makes it one that the account uses.
-        yield call(rng, fleet_session(account, region, 0), moment, "logs", "CreateLogStream", region,
-                   {"logGroupName": "/app/daily", "logStreamName": f"{server}/{rng.randrange(1 << 32):08x}"})
+        yield call(
+            rng,
+            fleet_session(account, region, 0),
+            moment,
+            "logs",
+            "CreateLogStream",
+            region,
+            {
+                "logGroupName": "/app/daily",
+                "logStreamName": f"{server}/{rng.randrange(1 << 32):08x}",
+            },
+        )
 
 
 def _of_interest(account: str, region: str, moment: int) -> Iterator[Caller]:
     """Those in the stories who have been with the organization for long."""
     if region != HOMES[account][0]:
         return
-    known = (benign.scanner(moment), benign.ALICE, edges.APP_SERVER, edges.REPORTING, edges.METRICS,
-             attacks.CONTRACTOR, attacks.RELEASE_BOT, CAROL)
+    known = (
+        benign.scanner(moment),
+        benign.ALICE,
+        edges.APP_SERVER,
+        edges.REPORTING,
+        edges.METRICS,
+        attacks.CONTRACTOR,
+        attacks.RELEASE_BOT,
+        CAROL,
+    )
     yield from (who for who in known if who.account == account)

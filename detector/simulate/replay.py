@@ -11,12 +11,14 @@ from detector.simulate.organization import START, digest
 from detector.simulate.trail import Delivery, deliveries
 
 SPEED = 150.0
-"""Seconds of the trail in a second: three hours in about 75 seconds, the first sweep in the first second."""
+"""Seconds of the trail in a second: three hours in about 75 seconds, the first sweep in the first
+second."""
 
 
 class TrailClock:
-    """What time it is, in seconds since the epoch, where the trail is: ``speed`` times as fast as life until all of it
-    has come, then as fast as life. It stands until the trail begins to come."""
+    """What time it is, in seconds since the epoch, where the trail is: ``speed`` times as fast as
+    life until all of it has come, then as fast as life. It stands until the trail begins to
+    come."""
 
     def __init__(self, speed: float = SPEED) -> None:
         self._speed = speed
@@ -61,7 +63,8 @@ def write(root: Path) -> None:
 
 
 def land(root: Path, delivery: Delivery) -> None:
-    """Puts a file in its place as ``aws s3 sync`` does: under a temporary name beside it, then renamed."""
+    """Puts a file in its place as ``aws s3 sync`` does: under a temporary name beside it, then
+    renamed."""
     path = root / delivery.path
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{digest(delivery.path)[:8]}")

@@ -38,9 +38,8 @@ class Event:
 class Caller:
     """Who calls, from where, with what: all that stays the same from call to call.
 
-    ``account`` is the one whose trail records the calls. In ``agent``, ``{command}`` stands for the call in the
-    form in which the AWS CLI names it (``ec2.describe-instances``).
-    """
+    ``account`` is the one whose trail records the calls. In ``agent``, ``{command}`` stands for the
+    call in the form in which the AWS CLI names it (``ec2.describe-instances``)."""
 
     account: str
     identity: Json
@@ -55,7 +54,9 @@ class Caller:
     def via(self, service: str) -> Caller:
         """The same caller where an AWS service makes the call for it."""
         host = f"{service}.amazonaws.com"
-        return replace(self, identity={**self.identity, "invokedBy": host}, address=host, agent=host)
+        return replace(
+            self, identity={**self.identity, "invokedBy": host}, address=host, agent=host
+        )
 
 
 @dataclass(frozen=True)
@@ -66,18 +67,32 @@ class Failure:
 
 def iam_user(account: str, name: str, address: str, agent: str) -> Caller:
     """An IAM user with a long-term access key."""
-    return Caller(account, {
-        "type": "IAMUser",
-        "principalId": aws_id("AIDA", f"{account}/{name}"),
-        "arn": f"arn:aws:iam::{account}:user/{name}",
-        "accountId": account,
-        "accessKeyId": aws_id("AKIA", f"{account}/{name}"),
-        "userName": name,
-    }, address, agent)
+    return Caller(
+        account,
+        {
+            "type": "IAMUser",
+            "principalId": aws_id("AIDA", f"{account}/{name}"),
+            "arn": f"arn:aws:iam::{account}:user/{name}",
+            "accountId": account,
+            "accessKeyId": aws_id("AKIA", f"{account}/{name}"),
+            "userName": name,
+        },
+        address,
+        agent,
+    )
 
 
-def role_session(account: str, role: str, session: str, address: str, agent: str, issued: int, *,
-                 path: str = "/", console: bool = False) -> Caller:
+def role_session(
+    account: str,
+    role: str,
+    session: str,
+    address: str,
+    agent: str,
+    issued: int,
+    *,
+    path: str = "/",
+    console: bool = False,
+) -> Caller:
     """A session of a role, its credentials issued at ``issued``. ``path`` is the role's own."""
     principal = aws_id("AROA", f"{account}/{role}")
     identity: Json = {
@@ -94,7 +109,10 @@ def role_session(account: str, role: str, session: str, address: str, agent: str
                 "accountId": account,
                 "userName": role,
             },
-            "attributes": {"creationDate": stamp(issued), "mfaAuthenticated": "true" if console else "false"},
+            "attributes": {
+                "creationDate": stamp(issued),
+                "mfaAuthenticated": "true" if console else "false",
+            },
         },
     }
     if session.startswith("i-"):
@@ -105,8 +123,15 @@ def role_session(account: str, role: str, session: str, address: str, agent: str
 def service_role(account: str, role: str, service: str, issued: int) -> Caller:
     """A service-linked role that its service uses."""
     host = f"{service}.amazonaws.com"
-    return role_session(account, role, role.removeprefix("AWSServiceRoleFor"), host, host, issued,
-                        path=f"/aws-service-role/{host}/").via(service)
+    return role_session(
+        account,
+        role,
+        role.removeprefix("AWSServiceRoleFor"),
+        host,
+        host,
+        issued,
+        path=f"/aws-service-role/{host}/",
+    ).via(service)
 
 
 def service(account: str, name: str) -> Caller:
@@ -118,29 +143,67 @@ def service(account: str, name: str) -> Caller:
 def other_account(account: str, foreign: str, session: str, address: str, agent: str) -> Caller:
     """A caller of another account, of whom the recipient's trail tells no ARN."""
     principal = aws_id("AROA", f"{foreign}/{session}")
-    return Caller(account, {"type": "AWSAccount", "principalId": f"{principal}:{session}", "accountId": foreign},
-                  address, agent)
+    return Caller(
+        account,
+        {"type": "AWSAccount", "principalId": f"{principal}:{session}", "accountId": foreign},
+        address,
+        agent,
+    )
 
 
 def web_identity(account: str, provider: str, subject: str, address: str, agent: str) -> Caller:
     """A caller with a token of an OpenID Connect provider, on the way to a role."""
     arn = f"arn:aws:iam::{account}:oidc-provider/{provider}"
-    return Caller(account, {
-        "type": "WebIdentityUser",
-        "principalId": f"{arn}:sts.amazonaws.com:{subject}",
-        "userName": subject,
-        "identityProvider": arn,
-    }, address, agent)
+    return Caller(
+        account,
+        {
+            "type": "WebIdentityUser",
+            "principalId": f"{arn}:sts.amazonaws.com:{subject}",
+            "userName": subject,
+            "identityProvider": arn,
+        },
+        address,
+        agent,
+    )
 
 
-_LATEST = {"ec2": "1.11", "kms": "1.11", "s3": "1.11", "sts": "1.11", "iam": "1.11", "signin": "1.09"}
-_READS = ("Describe", "Get", "List", "Lookup", "BatchGet", "Decrypt", "Encrypt", "GenerateDataKey", "AssumeRole")
+_LATEST = {
+    "ec2": "1.11",
+    "kms": "1.11",
+    "s3": "1.11",
+    "sts": "1.11",
+    "iam": "1.11",
+    "signin": "1.09",
+}
+_READS = (
+    "Describe",
+    "Get",
+    "List",
+    "Lookup",
+    "BatchGet",
+    "Decrypt",
+    "Encrypt",
+    "GenerateDataKey",
+    "AssumeRole",
+)
 _RESOURCE_TYPES = {"kms": "AWS::KMS::Key", "s3": "AWS::S3::Bucket", "sts": "AWS::IAM::Role"}
 
 
-def call(rng: Random, who: Caller, moment: int, source: str, action: str, region: str, parameters: Json | None = None,
-         response: Json | None = None, *, failure: Failure | None = None, resource: str | None = None) -> Event:
-    """One call to ``source`` (``ec2`` for ec2.amazonaws.com), completed at ``moment``; ``resource`` is an ARN."""
+def call(
+    rng: Random,
+    who: Caller,
+    moment: int,
+    source: str,
+    action: str,
+    region: str,
+    parameters: Json | None = None,
+    response: Json | None = None,
+    *,
+    failure: Failure | None = None,
+    resource: str | None = None,
+) -> Event:
+    """One call to ``source`` (``ec2`` for ec2.amazonaws.com), completed at ``moment``; ``resource``
+    is an ARN."""
     sign_in = source == "signin"
     record: Json = {
         "eventVersion": _LATEST.get(source, "1.10"),
@@ -157,8 +220,11 @@ def call(rng: Random, who: Caller, moment: int, source: str, action: str, region
     record |= {"requestParameters": parameters, "responseElements": None if failure else response}
     if source == "s3":
         record["additionalEventData"] = {
-            "SignatureVersion": "SigV4", "CipherSuite": "TLS_AES_128_GCM_SHA256", "bytesTransferredIn": 0,
-            "AuthenticationMethod": "AuthHeader", "bytesTransferredOut": 180 + rng.randrange(900),
+            "SignatureVersion": "SigV4",
+            "CipherSuite": "TLS_AES_128_GCM_SHA256",
+            "bytesTransferredIn": 0,
+            "AuthenticationMethod": "AuthHeader",
+            "bytesTransferredOut": 180 + rng.randrange(900),
         }
     elif sign_in:
         record["additionalEventData"] = {"MobileVersion": "No", "MFAUsed": "Yes"}
@@ -168,7 +234,9 @@ def call(rng: Random, who: Caller, moment: int, source: str, action: str, region
         "readOnly": action.startswith(_READS),
     }
     if resource:
-        record["resources"] = [{"accountId": who.account, "type": _RESOURCE_TYPES[source], "ARN": resource}]
+        record["resources"] = [
+            {"accountId": who.account, "type": _RESOURCE_TYPES[source], "ARN": resource}
+        ]
     record |= {
         "eventType": "AwsConsoleSignIn" if sign_in else "AwsApiCall",
         "managementEvent": True,
@@ -188,39 +256,71 @@ def call(rng: Random, who: Caller, moment: int, source: str, action: str, region
     return Event(moment, record)
 
 
-def assume_role(rng: Random, who: Caller, moment: int, region: str, session: Caller,
-                action: str = "AssumeRole") -> Event:
-    """``who`` gets the credentials of ``session`` for an hour; ``action`` is a call of STS that does so."""
+def assume_role(
+    rng: Random, who: Caller, moment: int, region: str, session: Caller, action: str = "AssumeRole"
+) -> Event:
+    """``who`` gets the credentials of ``session`` for an hour; ``action`` is a call of STS that
+    does so."""
     role = session.identity["sessionContext"]["sessionIssuer"]["arn"]
     key = session.identity["accessKeyId"]
     _, name = session.identity["principalId"].split(":", 1)
-    return call(rng, who, moment, "sts", action, region, {"roleArn": role, "roleSessionName": name}, {
-        "credentials": {
-            "accessKeyId": key,
-            "sessionToken": "IQoJb3JpZ2luX2VjEXAMPLE" + digest(key)[:24],
-            "expiration": long_time(moment + 3600),
+    return call(
+        rng,
+        who,
+        moment,
+        "sts",
+        action,
+        region,
+        {"roleArn": role, "roleSessionName": name},
+        {
+            "credentials": {
+                "accessKeyId": key,
+                "sessionToken": "IQoJb3JpZ2luX2VjEXAMPLE" + digest(key)[:24],
+                "expiration": long_time(moment + 3600),
+            },
+            "assumedRoleUser": {
+                "assumedRoleId": session.identity["principalId"],
+                "arn": session.arn,
+            },
         },
-        "assumedRoleUser": {"assumedRoleId": session.identity["principalId"], "arn": session.arn},
-    }, resource=role)
+        resource=role,
+    )
 
 
-def describe_instances(rng: Random, who: Caller, moment: int, region: str, *, running: bool = False,
-                       failure: Failure | None = None) -> Event:
+def describe_instances(
+    rng: Random,
+    who: Caller,
+    moment: int,
+    region: str,
+    *,
+    running: bool = False,
+    failure: Failure | None = None,
+) -> Event:
     """The call that the reference rule counts; ``running`` asks for the running instances only."""
     state = {"name": "instance-state-name", "valueSet": {"items": [{"value": "running"}]}}
-    parameters = {"maxResults": 1000, "instancesSet": {}, "filterSet": {"items": [state]} if running else {}}
+    parameters = {
+        "maxResults": 1000,
+        "instancesSet": {},
+        "filterSet": {"items": [state]} if running else {},
+    }
     return call(rng, who, moment, "ec2", "DescribeInstances", region, parameters, failure=failure)
 
 
 def denied(rng: Random, who: Caller, source: str, action: str, resource: str = "*") -> Failure:
-    """How ``source`` refuses a call that no policy allows: EC2 in its own words, the others in common ones."""
-    why = (f"User: {who.arn} is not authorized to perform: {source}:{action} on resource: {resource} "
-           f"because no identity-based policy allows the {source}:{action} action")
+    """How ``source`` refuses a call that no policy allows: EC2 in its own words, the others in
+    common ones."""
+    why = (
+        f"User: {who.arn} is not authorized to perform: {source}:{action} on resource: {resource} "
+        f"because no identity-based policy allows the {source}:{action} action"
+    )
     if source != "ec2":
         return Failure("AccessDenied", why)
     encoded = f"{rng.randrange(1 << 320):080x}"
-    return Failure("Client.UnauthorizedOperation", "You are not authorized to perform this operation. "
-                   f"{why}. Encoded authorization failure message: {encoded}")
+    return Failure(
+        "Client.UnauthorizedOperation",
+        "You are not authorized to perform this operation. "
+        f"{why}. Encoded authorization failure message: {encoded}",
+    )
 
 
 def uuid(rng: Random) -> str:
@@ -228,7 +328,8 @@ def uuid(rng: Random) -> str:
 
 
 def long_time(seconds: int) -> str:
-    """``Mar 1, 2026, 1:05:00 PM``: how STS and IAM write a time, in March 2026. strftime's names follow the locale."""
+    """``Mar 1, 2026, 1:05:00 PM``: how STS and IAM write a time, in March 2026. strftime's names
+    follow the locale."""
     hour = int(stamp(seconds, "%H"))
     return f"Mar {int(stamp(seconds, '%d'))}, 2026, {hour % 12 or 12}{stamp(seconds, ':%M:%S')} {'AP'[hour >= 12]}M"
 
@@ -240,4 +341,8 @@ def _kebab(action: str) -> str:
 def _host(source: str, region: str) -> str:
     if source == "iam":
         return "iam.amazonaws.com"
-    return f"{region}.signin.aws.amazon.com" if source == "signin" else f"{source}.{region}.amazonaws.com"
+    return (
+        f"{region}.signin.aws.amazon.com"
+        if source == "signin"
+        else f"{source}.{region}.amazonaws.com"
+    )

@@ -26,7 +26,8 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 @dataclass(frozen=True, order=True)
 class Delivery:
-    """A file of the trail: when it lands (seconds since the epoch), its path below the bucket, its bytes (gzip)."""
+    """A file of the trail: when it lands (seconds since the epoch), its path below the bucket, its
+    bytes (gzip)."""
 
     at: int
     path: str
@@ -79,8 +80,11 @@ def _landing(batch: _Batch, path: str) -> int:
 
 
 def _packed(events: list[Event]) -> bytes:
-    """The events as one gzip file without a date. Event ids are random, so their order is no order in time."""
-    records = [event.record for event in sorted(events, key=lambda event: str(event.record["eventID"]))]
+    """The events as one gzip file without a date. Event ids are random, so their order is no order
+    in time."""
+    records = [
+        event.record for event in sorted(events, key=lambda event: str(event.record["eventID"]))
+    ]
     packed = io.BytesIO()
     with gzip.GzipFile("", "wb", mtime=0, fileobj=packed) as file:
         file.write(json.dumps({"Records": records}, separators=(",", ":")).encode())

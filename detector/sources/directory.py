@@ -22,18 +22,20 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from detector.accounting import FileState
-from detector.sources.source import Found, is_at
+from detector.sources.accounting import FileState
+from detector.sources.open_file import is_at
+from detector.sources.source import Found
 
 _BEING_WRITTEN = re.compile(
     r"\.(?:gz|json|jsonl|ndjson)\.[A-Za-z0-9]{8}$"  # aws s3 cp and sync: NAME.json.gz.1a2B3c4D
-    r"|\.(?:gz|json|jsonl|ndjson)\d+$"              # s5cmd: NAME.json.gz123456789
-    r"|\.partial$"                                  # rclone
-    r"|^\.s3cmd\..*\.tmp$"                          # s3cmd
-    r"|^\..*\.[A-Za-z0-9]{6}$"                      # rsync: .NAME.json.gz.1a2B3c
+    r"|\.(?:gz|json|jsonl|ndjson)\d+$"  # s5cmd: NAME.json.gz123456789
+    r"|\.partial$"  # rclone
+    r"|^\.s3cmd\..*\.tmp$"  # s3cmd
+    r"|^\..*\.[A-Za-z0-9]{6}$"  # rsync: .NAME.json.gz.1a2B3c
     r"|\.(?:tmp|part|crdownload|filepart)$"
 )
-"""Names under which copying tools write before they rename; the final name is read when it appears."""
+"""Names under which copying tools write before they rename; the final name is read when it
+appears."""
 
 _CHEAP = 0.02
 """Seconds that a whole sweep may take to be made every time."""
@@ -42,7 +44,8 @@ _ROUND = 300
 _GROWING = 120 * 10**9
 """Nanoseconds since its last write in which a file is one written lately."""
 _LATELY = 0.05
-"""Seconds of each sweep that go to files written lately, of which some thousands are looked at in that time."""
+"""Seconds of each sweep that go to files written lately, of which some thousands are looked at in
+that time."""
 _RACY = 3 * 10**9
 """Nanoseconds in which a folder may have changed again without another modification time."""
 
@@ -53,7 +56,8 @@ def being_written(name: str) -> bool:
 
 
 class Directory:
-    """Some files, folders and patterns (``*``, ``?``, ``**``). A root that does not exist yet may appear later."""
+    """Some files, folders and patterns (``*``, ``?``, ``**``). A root that does not exist yet may
+    appear later."""
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self.roots = [Path(root).absolute() for root in roots]
@@ -61,13 +65,15 @@ class Directory:
         """Every folder, with its modification time when it was listed."""
         self._growing: set[str] = set()
         self._owner: dict[tuple[int, int], str] = {}
-        """By which path each file is read: the others are links to it. Of this round; and of the round before."""
+        """By which path each file is read: the others are links to it. Of this round; and of the
+        round before."""
         self._owner_before: dict[tuple[int, int], str] = {}
         self._listed: set[str] | None = None
         """The folders that the last sweep has listed; None: all."""
         self._hints: set[str] = set()
         self._slice = 0.0
-        """Seconds of each sweep that go to what is not hot; 0: the whole tree is swept each time."""
+        """Seconds of each sweep that go to what is not hot; 0: the whole tree is swept each
+        time."""
         self._round: deque[str] = deque()
         """The folders that the slices have yet to come to."""
         self._lately: deque[str] = deque()
@@ -76,10 +82,11 @@ class Directory:
         self._watched: list[Path] = []
 
     def sweep(self) -> Iterator[Found]:
-        """Every regular file below the roots, each once, whatever links lead to it; or those that may have changed.
+        """Every regular file below the roots, each once, whatever links lead to it; or those that
+        may have changed.
 
-        A folder that may not be listed is found as one quarantined file, so that it is not overlooked.
-        """
+        A folder that may not be listed is found as one quarantined file, so that it is not
+        overlooked."""
         hints, self._hints = self._hints, set()
         if self._slice:
             yield from self._sweep_hot(hints)
@@ -94,8 +101,12 @@ class Directory:
         """Whether the last sweep would have found a file at this path, if it were still there."""
         if self._listed is not None:
             return (path.rpartition("/")[0] or "/") in self._listed
-        return any(fnmatch.fnmatchcase(path, str(root)) if _is_pattern(root) else _is_below(path, str(root))
-                   for root in self.roots)
+        return any(
+            fnmatch.fnmatchcase(path, str(root))
+            if _is_pattern(root)
+            else _is_below(path, str(root))
+            for root in self.roots
+        )
 
     def committed(self, paths: Sequence[str]) -> None:
         """Nothing hangs on it."""
@@ -110,19 +121,23 @@ class Directory:
         self._watching = None
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
-        """Return when something may have changed, after ``seconds`` at the latest, or when ``stop`` is set."""
+        """Return when something may have changed, after ``seconds`` at the latest, or when ``stop``
+        is set."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not stop.is_set():
             new = self._watching is None
             changes = self._changes(stop, left)
             if changes is None:
                 stop.wait(left)
-            elif changes or new:  # while the watch over a large tree was being set up, nothing was noticed
+            elif (
+                changes or new
+            ):  # while the watch over a large tree was being set up, nothing was noticed
                 self._hints.update(path for _, path in changes)
                 return
 
     def _changes(self, stop: threading.Event, seconds: float) -> set[tuple[object, str]] | None:
-        """The next change events, none after a while; None where there is nothing that gives events."""
+        """The next change events, none after a while; None where there is nothing that gives
+        events."""
         watched = [root for root in self.roots if root.exists()]
         if watched != self._watched or self._watching is None:
             self._watched = watched
@@ -139,7 +154,9 @@ class Directory:
     def _starts(self) -> list[str]:
         starts: list[str] = []
         for root in self.roots:
-            starts += sorted(glob.glob(str(root), recursive=True)) if _is_pattern(root) else [str(root)]
+            starts += (
+                sorted(glob.glob(str(root), recursive=True)) if _is_pattern(root) else [str(root)]
+            )
         return starts
 
     def _walk(self, starts: Sequence[str]) -> Iterator[Found]:
@@ -155,7 +172,14 @@ class Directory:
                     folders.add((status.st_dev, status.st_ino))
                     due += self._list(path, status.st_mtime_ns)
             except PermissionError as error:
-                yield Found(path, 0, 0, 0, 0, ("quarantined", "unreadable", f"{error.strerror}: allow reading it"))
+                yield Found(
+                    path,
+                    0,
+                    0,
+                    0,
+                    0,
+                    ("quarantined", "unreadable", f"{error.strerror}: allow reading it"),
+                )
             except OSError:
                 self._growing.discard(path)
                 continue  # it went away, or is a link that leads nowhere: there is nothing to read
@@ -184,7 +208,9 @@ class Directory:
     def _sweep_hot(self, hints: set[str]) -> Iterator[Found]:
         self._listed = set()
         now = time.time_ns()
-        starts: dict[str, None] = dict.fromkeys(path for path in self._starts() if path not in self._folders)
+        starts: dict[str, None] = dict.fromkeys(
+            path for path in self._starts() if path not in self._folders
+        )
         for path, listed in list(self._folders.items()):
             try:
                 changed = os.stat(path).st_mtime_ns
@@ -210,15 +236,20 @@ class Directory:
         return _within(_LATELY, self._lately)
 
     def _due_folders(self) -> Iterator[str]:
-        """The folders that this sweep looks at though nothing speaks for it, until its time for that is up."""
+        """The folders that this sweep looks at though nothing speaks for it, until its time for
+        that is up."""
         if not self._round:
             self._round.extend(self._folders)
             self._owner_before, self._owner = self._owner, {}  # those that are gone are not in it
-        return (path for path in _within(self._slice, self._round)
-                if self._listed is not None and path not in self._listed)
+        return (
+            path
+            for path in _within(self._slice, self._round)
+            if self._listed is not None and path not in self._listed
+        )
 
     def _walk_new(self, path: str) -> Iterator[Found]:
-        """The file at ``path``; the files right in the folder ``path``, and all below its folders that are new."""
+        """The file at ``path``; the files right in the folder ``path``, and all below its folders
+        that are new."""
         if path not in self._folders:
             yield from self._walk([path])
             return
@@ -239,12 +270,24 @@ def _within(seconds: float, due: deque[str]) -> Iterator[str]:
         yield due.popleft()
 
 
-def _watch(roots: Sequence[Path], stop: threading.Event, seconds: float) -> Iterator[set[tuple[object, str]]]:
+def _watch(
+    roots: Sequence[Path], stop: threading.Event, seconds: float
+) -> Iterator[set[tuple[object, str]]]:
     from watchfiles import watch  # it costs 40 ms, and a scan never waits
 
-    return iter(watch(*roots, stop_event=stop, rust_timeout=max(1, int(seconds * 1000)),  # type: ignore[arg-type]
-                      yield_on_timeout=True, debounce=200, step=50, watch_filter=None, raise_interrupt=False,
-                      ignore_permission_denied=True))
+    return iter(
+        watch(
+            *roots,
+            stop_event=stop,
+            rust_timeout=max(1, int(seconds * 1000)),  # type: ignore[arg-type]
+            yield_on_timeout=True,
+            debounce=200,
+            step=50,
+            watch_filter=None,
+            raise_interrupt=False,
+            ignore_permission_denied=True,
+        )
+    )
 
 
 def _is_pattern(root: Path) -> bool:

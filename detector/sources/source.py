@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import errno
-import os
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from detector.accounting import FileState
+from detector.sources.accounting import FileState
 
 
 class Found(NamedTuple):
     """A file as the sweep sees it. ``problem`` tells why it cannot be read or is not read (yet).
 
-    Of an object in a bucket, ``path`` is its ``s3://`` address, ``mtime_ns`` when it was put there, and ``inode``
-    comes from its ETag.
-    """
+    Of an object in a bucket, ``path`` is its ``s3://`` address, ``mtime_ns`` when it was put there,
+    and ``inode`` comes from its ETag."""
 
     path: str
     device: int
@@ -33,7 +30,8 @@ class NoSource(Exception):
 
 
 class Unavailable(OSError):
-    """A file of some source cannot be had: ``state`` tells whether it is tried again, ``strerror`` is for a person."""
+    """A file of some source cannot be had: ``state`` tells whether it is tried again, ``strerror``
+    is for a person."""
 
     def __init__(self, state: FileState, code: str, detail: str) -> None:
         super().__init__(errno.EIO, detail)
@@ -59,7 +57,8 @@ class Source(Protocol):
     """Somewhere files appear."""
 
     def sweep(self) -> Iterable[Found]:
-        """The files that are there: all of them, or at least those that may have changed since the last sweep."""
+        """The files that are there: all of them, or at least those that may have changed since the
+        last sweep."""
 
     def covers(self, path: str) -> bool:
         """Whether the last sweep would have found a file at this path, if it were still there."""
@@ -68,7 +67,8 @@ class Source(Protocol):
         """What was read of these files is in the state now."""
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
-        """Return when something may have changed, after ``seconds`` at the latest, or when ``stop`` is set."""
+        """Return when something may have changed, after ``seconds`` at the latest, or when ``stop``
+        is set."""
 
     def problems(self) -> list[str]:
         """What went wrong with the source itself since this was last asked, a line each."""
@@ -109,42 +109,3 @@ class Several:
     def close(self) -> None:
         for source in self._sources:
             source.close()
-
-
-def open_file(path: str) -> BinaryIO:
-    """A file of any source, by the path that it was found under. Raises OSError; its ``strerror`` is for a person."""
-    if path.startswith("s3://"):
-        from detector.sources.objects import open_object
-
-        return open_object(path)
-    return open(path, "rb")
-
-
-def is_at(path: str, identity: tuple[int, int]) -> bool:
-    """Whether the file of this device and inode has this name; whether an object does is not known: True."""
-    if path.startswith("s3://"):
-        return True
-    try:
-        status = os.stat(path)
-    except OSError:
-        return False
-    return (status.st_dev, status.st_ino) == identity
-
-
-def requests_made() -> str:
-    """What reading buckets has cost so far; ``""`` where there were none. It does not load what reads them."""
-    objects = sys.modules.get("detector.sources.objects")
-    return str(objects.usage) if objects and objects.usage.lists else ""
-
-
-def hand_over() -> Requests:
-    """What reading buckets has cost in this process since this was last asked, for another process to ``take_over``."""
-    objects = sys.modules.get("detector.sources.objects")
-    return objects.usage.handed_over() if objects else NO_REQUESTS
-
-
-def take_over(requests: Requests) -> None:
-    if requests != NO_REQUESTS:
-        from detector.sources.objects import usage
-
-        usage.add(*requests)

@@ -5,24 +5,47 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from detector.integrity import Finding
-from detector.store.alerts import LATENESS, Changes
-from detector.store.by_rule import ByRule, RuleCount
+from detector.detection.log_integrity import Finding
+from detector.store.alert_table import LATENESS, Changes
 from detector.store.completeness import Feed, Freshness, Quarantined, Volume, judged_at
-from detector.store.correlated import Correlated
-from detector.store.faults import Damaged, ReadOnly, StateError
-from detector.store.files import FileRead, FileRow
-from detector.store.findings import Findings
+from detector.store.context_table import Correlated
+from detector.store.errors import Damaged, ReadOnly, StateError
+from detector.store.file_table import FileRead, FileRow
 from detector.store.ingest import Ingest
-from detector.store.journal import Decision, Turned
-from detector.store.rescue import Rescue, Saved, damages, schema_of
+from detector.store.integrity_alerts import Findings
+from detector.store.recovery import Rescue, Saved, damages, schema_of
 from detector.store.retention import RETENTION, Compacted, Retention
+from detector.store.rule_table import ByRule, RuleCount
 from detector.store.schema import SQLITE
-from detector.store.triage import HistoryEntry, Triage
+from detector.store.triage_table import HistoryEntry, Triage
+from detector.store.undo_journal import Decision, Turned
 
-__all__ = ["LATENESS", "RETENTION", "SQLITE", "Changes", "Compacted", "Damaged", "Decision", "Feed", "FileRead",
-           "FileRow", "Finding", "Freshness", "HistoryEntry", "Quarantined", "ReadOnly", "RuleCount", "Saved",
-           "StateError", "Store", "Turned", "Volume", "damages", "judged_at", "schema_of"]
+__all__ = [
+    "LATENESS",
+    "RETENTION",
+    "SQLITE",
+    "Changes",
+    "Compacted",
+    "Damaged",
+    "Decision",
+    "Feed",
+    "FileRead",
+    "FileRow",
+    "Finding",
+    "Freshness",
+    "HistoryEntry",
+    "Quarantined",
+    "ReadOnly",
+    "RuleCount",
+    "Saved",
+    "StateError",
+    "Store",
+    "Turned",
+    "Volume",
+    "damages",
+    "judged_at",
+    "schema_of",
+]
 
 
 class Store(Ingest, Correlated, Findings, Triage, ByRule, Rescue, Retention):

@@ -13,18 +13,18 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from detector.accounting import Accounting
-from detector.baseline import Spans, sights
-from detector.derive import reach
-from detector.partial import Partial, merge
-from detector.record import json_text
-from detector.rules import RuleSet
+from detector.cloudtrail.record import json_text
+from detector.detection.baseline import Spans, sights
+from detector.detection.derive import reach
+from detector.detection.digest import Partial, merge
+from detector.detection.window import WindowKey
 from detector.rules.rule import Rule
-from detector.store.alerts import Alerts, Changes
+from detector.rules.ruleset import RuleSet
+from detector.sources.accounting import Accounting
+from detector.store.alert_table import Alerts, Changes
 from detector.store.completeness import put_content
-from detector.store.files import COLUMNS, FileRead, FileRow, file_id, put_files
+from detector.store.file_table import COLUMNS, FileRead, FileRow, file_id, put_files
 from detector.store.retention import set_aside
-from detector.window import WindowKey
 
 _TELLING = frozenset({"account", "principal", "access-key", "changed-region"})
 """The kinds of sight that an alert's context rests on."""
@@ -34,19 +34,31 @@ class Ingest(Alerts):
     """The part of the store that the pipeline writes."""
 
     def use(self, rules: RuleSet) -> None:
-        """Search by these rules from now on. A new or changed rule makes the files read so far due again.
+        """Search by these rules from now on. A new or changed rule makes the files read so far due
+        again.
 
-        The windows of a changed rule are dropped, since they may not be what it says now; the analyst's decisions stay.
-        """
+        The windows of a changed rule are dropped, since they may not be what it says now; the
+        analyst's decisions stay."""
         self._rules = {rule.rule_id: rule for rule in rules}
         self._mode = mode = rules.mode
         with self._writing() as db:
-            held = {rule_id: rest for rule_id, *rest in db.execute("SELECT rule_id, fingerprint, mode FROM rule")}
-            whole = {rule_id for (rule_id,) in db.execute(
-                "SELECT rule_id FROM rule EXCEPT SELECT rule_id FROM series WHERE gone_first IS NOT NULL")}
+            held = {
+                rule_id: rest
+                for rule_id, *rest in db.execute("SELECT rule_id, fingerprint, mode FROM rule")
+            }
+            whole = {
+                rule_id
+                for (rule_id,) in db.execute(
+                    "SELECT rule_id FROM rule EXCEPT SELECT rule_id FROM series WHERE gone_first IS NOT NULL"
+                )
+            }
             # Windows of which something was let go cannot be cut otherwise.
-            fresh = [rule for rule in rules if held.get(rule.rule_id, [None])[0] != rule.fingerprint
-                     or (held[rule.rule_id][1] != mode and rule.rule_id not in whole)]
+            fresh = [
+                rule
+                for rule in rules
+                if held.get(rule.rule_id, [None])[0] != rule.fingerprint
+                or (held[rule.rule_id][1] != mode and rule.rule_id not in whole)
+            ]
             for rule in fresh:
                 self._drop_windows(db, rule.rule_id)
             if any(rule.alerts for rule in fresh):
@@ -58,42 +70,69 @@ class Ingest(Alerts):
                 if rule not in fresh and held[rule.rule_id][1] != mode:
                     self._derive_all(db, rule)
             db.execute("DELETE FROM rule")
-            db.executemany("INSERT INTO rule VALUES (?, ?, ?, ?)",
-                           [(rule.rule_id, rule.fingerprint, mode, reach(rule, mode)) for rule in rules])
+            db.executemany(
+                "INSERT INTO rule VALUES (?, ?, ?, ?)",
+                [(rule.rule_id, rule.fingerprint, mode, reach(rule, mode)) for rule in rules],
+            )
         self.generation = int(self._value("SELECT generation FROM progress"))
 
     def files(self) -> list[FileRow]:
         """All files ever found."""
-        return [FileRow(os.fsdecode(path), *rest) for path, *rest in self._rows(f"SELECT {COLUMNS} FROM file")]
+        return [
+            FileRow(os.fsdecode(path), *rest)
+            for path, *rest in self._rows(f"SELECT {COLUMNS} FROM file")
+        ]
 
     def move(self, moved: Iterable[tuple[str, str]], lost: Iterable[str]) -> None:
-        """Files that have a new path, (old, new), and files that are gone and will not be read further."""
+        """Files that have a new path, (old, new), and files that are gone and will not be read
+        further."""
         paths = [(os.fsencode(old), os.fsencode(new)) for old, new in moved]
         with self._writing() as db:
             # They may change places: each goes by way of a name that no file can have.
-            db.executemany("UPDATE file SET path = ? WHERE path = ?", [(b"\0" + new, old) for old, new in paths])
+            db.executemany(
+                "UPDATE file SET path = ? WHERE path = ?",
+                [(b"\0" + new, old) for old, new in paths],
+            )
             for _, new in paths:
                 self._absorb(db, b"\0" + new, new)
-            db.executemany("UPDATE file SET path = ? WHERE path = ?", [(new, b"\0" + new) for _, new in paths])
-            db.executemany("DELETE FROM content WHERE path IN (?, ?)", paths)  # hashed again where it matters
+            db.executemany(
+                "UPDATE file SET path = ? WHERE path = ?", [(new, b"\0" + new) for _, new in paths]
+            )
+            db.executemany(
+                "DELETE FROM content WHERE path IN (?, ?)", paths
+            )  # hashed again where it matters
             for path in map(os.fsencode, lost):
                 db.execute("DELETE FROM file WHERE path = ? AND seen = 0", (path,))
-                db.execute("UPDATE file SET state = 'read', reason = NULL, detail = NULL WHERE path = ?", (path,))
+                db.execute(
+                    "UPDATE file SET state = 'read', reason = NULL, detail = NULL WHERE path = ?",
+                    (path,),
+                )
 
     def _absorb(self, db: sqlite3.Connection, path: bytes, replaced: bytes) -> None:
-        """What had been read of a file that another replaces stays counted, as with one whose content is replaced."""
+        """What had been read of a file that another replaces stays counted, as with one whose
+        content is replaced."""
         (file_id,) = db.execute("SELECT file_id FROM file WHERE path = ?", (path,)).fetchone()
-        found = db.execute("SELECT file_id, seen, duplicate FROM file WHERE path = ?", (replaced,)).fetchone()
+        found = db.execute(
+            "SELECT file_id, seen, duplicate FROM file WHERE path = ?", (replaced,)
+        ).fetchone()
         if found is None:
             return
         old, seen, duplicate = found
         db.execute("UPDATE event SET file_id = ? WHERE file_id = ?", (file_id, old))
-        db.execute("INSERT INTO file_count SELECT ?, kind, reason, count FROM file_count WHERE file_id = ? "
-                   "ON CONFLICT DO UPDATE SET count = count + excluded.count", (file_id, old))
-        db.execute("UPDATE file SET seen = seen + ?, duplicate = duplicate + ? WHERE file_id = ?",
-                   (seen, duplicate, file_id))
-        db.execute("INSERT INTO late SELECT ?, count FROM late WHERE file_id = ? "
-                   "ON CONFLICT DO UPDATE SET count = count + excluded.count", (file_id, old))
+        db.execute(
+            "INSERT INTO file_count SELECT ?, kind, reason, count FROM file_count WHERE file_id = ? "
+            "ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            (file_id, old),
+        )
+        db.execute(
+            "UPDATE file SET seen = seen + ?, duplicate = duplicate + ? WHERE file_id = ?",
+            (seen, duplicate, file_id),
+        )
+        db.execute(
+            "INSERT INTO late SELECT ?, count FROM late WHERE file_id = ? "
+            "ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            (file_id, old),
+        )
         db.execute("DELETE FROM file_count WHERE file_id = ?", (old,))
         db.execute("DELETE FROM file WHERE file_id = ?", (old,))
 
@@ -113,8 +152,10 @@ class Ingest(Alerts):
             touched = self._put_hits(db, union)
             self._touch(db, revised, touched)
             self._put_sights(db, sights(union.sights))
-            newest = max((time for span in union.sights.values() for time in span if time <= newest_allowed),
-                         default=None)
+            newest = max(
+                (time for span in union.sights.values() for time in span if time <= newest_allowed),
+                default=None,
+            )
             if newest is not None:
                 db.execute("UPDATE progress SET newest = max(coalesce(newest, ?1), ?1)", (newest,))
             return self._derive(db, touched)
@@ -129,36 +170,53 @@ class Ingest(Alerts):
         states: dict[str, Counter[str]] = defaultdict(Counter)
         seen = duplicate = 0
         for state, reason, files, records, copies in self._rows(
-                "SELECT state, reason, count(*), sum(seen), sum(duplicate) FROM file GROUP BY state, reason"):
+            "SELECT state, reason, count(*), sum(seen), sum(duplicate) FROM file GROUP BY state, reason"
+        ):
             states[state][reason or ""] += files
             seen += records
             duplicate += copies
         counts: dict[str, dict[str, int]] = {"skipped": {}, "rejected": {}}
-        for kind, reason, count in self._rows("SELECT kind, reason, sum(count) FROM file_count GROUP BY kind, reason"):
+        for kind, reason, count in self._rows(
+            "SELECT kind, reason, sum(count) FROM file_count GROUP BY kind, reason"
+        ):
             counts[kind][reason] = count
         return Accounting(
-            files_read=states["read"].total(), files_waiting=states["waiting"].total(),
-            files_skipped=dict(states["skipped"]), files_quarantined=dict(states["quarantined"]),
-            records_seen=seen, records_duplicate=duplicate,
-            records_skipped=counts["skipped"], records_rejected=counts["rejected"],
+            files_read=states["read"].total(),
+            files_waiting=states["waiting"].total(),
+            files_skipped=dict(states["skipped"]),
+            files_quarantined=dict(states["quarantined"]),
+            records_seen=seen,
+            records_duplicate=duplicate,
+            records_skipped=counts["skipped"],
+            records_rejected=counts["rejected"],
             late_unmerged=int(self._value("SELECT coalesce(sum(count), 0) FROM late")),
         )
 
     def _put_sights(self, db: sqlite3.Connection, spans: Spans) -> None:
         """Widen the baseline, and mark the alerts for which its past has changed."""
         for (kind, who, what), (first, _) in spans.items():
-            if kind in _TELLING and not db.execute(
+            if (
+                kind in _TELLING
+                and not db.execute(
                     "SELECT 1 FROM sight WHERE kind = ? AND who = ? AND what = ? AND first <= ?",
-                    (kind, who, what, first)).fetchone():
-                db.execute("UPDATE alert SET stale = 1 WHERE until > ? AND alert_id IN "
-                           "(SELECT alert_id FROM alert_who WHERE who = ?)", (first, who))
-        db.executemany("INSERT INTO sight VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-                       "first = min(first, excluded.first), last = max(last, excluded.last) "
-                       "WHERE excluded.first < first OR excluded.last > last",
-                       [(*sight, *span) for sight, span in spans.items()])
+                    (kind, who, what, first),
+                ).fetchone()
+            ):
+                db.execute(
+                    "UPDATE alert SET stale = 1 WHERE until > ? AND alert_id IN "
+                    "(SELECT alert_id FROM alert_who WHERE who = ?)",
+                    (first, who),
+                )
+        db.executemany(
+            "INSERT INTO sight VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "first = min(first, excluded.first), last = max(last, excluded.last) "
+            "WHERE excluded.first < first OR excluded.last > last",
+            [(*sight, *span) for sight, span in spans.items()],
+        )
 
     def _put_events(self, db: sqlite3.Connection, union: Partial, again: set[str]) -> list[bytes]:
-        """Keep the events, and count as duplicates the hits beyond the first of each; which events differ now.
+        """Keep the events, and count as duplicates the hits beyond the first of each; which events
+        differ now.
 
         An event that a re-read file brought from the same place the last time is no duplicate.
         """
@@ -166,7 +224,10 @@ class Ingest(Alerts):
         brought: Counter[str] = Counter()
         for (source, _), tally in union.chunks.items():
             brought[source] += tally.hits
-        ids = {source: file_id(db, source) for source in {event.position.source for event in union.events.values()}}
+        ids = {
+            source: file_id(db, source)
+            for source in {event.position.source for event in union.events.values()}
+        }
         for name, event in union.events.items():
             source = event.position.source
             put = self._put_event(db, name, event, ids[source])
@@ -175,22 +236,34 @@ class Ingest(Alerts):
                 brought[source] -= 1
             if put.revised:
                 revised.append(name)
-        db.executemany("UPDATE file SET duplicate = duplicate + ? WHERE path = ?",
-                       [(count, os.fsencode(path)) for path, count in brought.items() if count])
+        db.executemany(
+            "UPDATE file SET duplicate = duplicate + ? WHERE path = ?",
+            [(count, os.fsencode(path)) for path, count in brought.items() if count],
+        )
         return revised
 
-    def _touch(self, db: sqlite3.Connection, revised: Iterable[bytes], touched: dict[int, set[int]]) -> None:
-        """Two records that claim one identity and differ are rare enough to look through all windows and signals."""
+    def _touch(
+        self, db: sqlite3.Connection, revised: Iterable[bytes], touched: dict[int, set[int]]
+    ) -> None:
+        """Two records that claim one identity and differ are rare enough to look through all
+        windows and signals."""
         for name in revised:
-            spoken_of = db.execute("DELETE FROM signal WHERE identity = ? RETURNING alert_id", (name,)).fetchall()
-            db.executemany("UPDATE alert SET searched = -1, stale = 1 WHERE alert_id = ?", spoken_of)
+            spoken_of = db.execute(
+                "DELETE FROM signal WHERE identity = ? RETURNING alert_id", (name,)
+            ).fetchall()
+            db.executemany(
+                "UPDATE alert SET searched = -1, stale = 1 WHERE alert_id = ?", spoken_of
+            )
             for series, bucket, width in db.execute(
-                    "SELECT series_id, bucket, width FROM rule JOIN series USING (rule_id) JOIN hit USING (series_id) "
-                    "WHERE identity = ? AND bucket NOT BETWEEN coalesce(gone_first, 1) AND coalesce(gone_last, 0)",
-                    (name,)).fetchall():
+                "SELECT series_id, bucket, width FROM rule JOIN series USING (rule_id) JOIN hit USING (series_id) "
+                "WHERE identity = ? AND bucket NOT BETWEEN coalesce(gone_first, 1) AND coalesce(gone_last, 0)",
+                (name,),
+            ).fetchall():
                 touched[series].add(bucket)
-                db.execute("UPDATE alert SET searched = -1, stale = 1 WHERE series_id = ? AND start < ? AND until > ?",
-                           (series, (bucket + 1) * width, bucket * width))
+                db.execute(
+                    "UPDATE alert SET searched = -1, stale = 1 WHERE series_id = ? AND start < ? AND until > ?",
+                    (series, (bucket + 1) * width, bucket * width),
+                )
 
     def _put_hits(self, db: sqlite3.Connection, union: Partial) -> dict[int, set[int]]:
         """Grow the windows; which buckets of which series were touched."""
@@ -203,32 +276,47 @@ class Ingest(Alerts):
             db.executemany(
                 "INSERT INTO hit VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET inputs = excluded.inputs "
                 "WHERE excluded.inputs < inputs",
-                [(series, key.bucket, name, msgspec.msgpack.encode(inputs)) for name, inputs in hits.items()])
+                [
+                    (series, key.bucket, name, msgspec.msgpack.encode(inputs))
+                    for name, inputs in hits.items()
+                ],
+            )
             if db.total_changes != before:
                 touched[series].add(key.bucket)
         return touched
 
     def _series(self, db: sqlite3.Connection, key: WindowKey) -> int:
         text = json_text(list(key.key))
-        found = db.execute("SELECT series_id FROM series WHERE rule_id = ? AND key = ?", (key.rule_id, text)).fetchone()
+        found = db.execute(
+            "SELECT series_id FROM series WHERE rule_id = ? AND key = ?", (key.rule_id, text)
+        ).fetchone()
         if found is None:
             width = self._rules[key.rule_id].query.window or 1
-            found = db.execute("INSERT INTO series (rule_id, key, width) VALUES (?, ?, ?) RETURNING series_id",
-                               (key.rule_id, text, width)).fetchone()
+            found = db.execute(
+                "INSERT INTO series (rule_id, key, width) VALUES (?, ?, ?) RETURNING series_id",
+                (key.rule_id, text, width),
+            ).fetchone()
         return int(found[0])
 
     def _drop_windows(self, db: sqlite3.Connection, rule_id: str) -> None:
         for table in ("hit", "alert"):
-            db.execute(f"DELETE FROM {table} WHERE series_id IN (SELECT series_id FROM series WHERE rule_id = ?)",
-                       (rule_id,))
+            db.execute(
+                f"DELETE FROM {table} WHERE series_id IN (SELECT series_id FROM series WHERE rule_id = ?)",
+                (rule_id,),
+            )
         db.execute("DELETE FROM series WHERE rule_id = ?", (rule_id,))
 
     def _derive_all(self, db: sqlite3.Connection, rule: Rule) -> None:
         """The windows stay, but are cut otherwise: tumbling or sliding."""
-        db.execute("DELETE FROM alert WHERE series_id IN (SELECT series_id FROM series WHERE rule_id = ?)",
-                   (rule.rule_id,))
+        db.execute(
+            "DELETE FROM alert WHERE series_id IN (SELECT series_id FROM series WHERE rule_id = ?)",
+            (rule.rule_id,),
+        )
         touched: dict[int, set[int]] = defaultdict(set)
-        for series, bucket in db.execute("SELECT DISTINCT series_id, bucket FROM hit JOIN series USING (series_id) "
-                                         "WHERE rule_id = ?", (rule.rule_id,)):
+        for series, bucket in db.execute(
+            "SELECT DISTINCT series_id, bucket FROM hit JOIN series USING (series_id) "
+            "WHERE rule_id = ?",
+            (rule.rule_id,),
+        ):
             touched[series].add(bucket)
         self._derive(db, touched)

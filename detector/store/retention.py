@@ -15,10 +15,10 @@ from collections.abc import Iterator, Set
 
 import msgspec
 
-from detector.partial import Partial
-from detector.record import json_text
-from detector.store.faults import told
-from detector.store.state import State
+from detector.cloudtrail.record import json_text
+from detector.detection.digest import Partial
+from detector.store.database import State
+from detector.store.errors import told
 
 RETENTION = 31 * 86_400
 """Seconds for which all windows are kept. CloudTrail tries for 30 days to deliver a record."""
@@ -37,23 +37,33 @@ class Retention(State):
     """The part of the store that forgets."""
 
     def let_go(self, retention: int) -> tuple[int, int]:
-        """Let go of hits that are more than ``retention`` seconds older than the newest event, and were read as long
-        ago, but for those in an alert's window; how many hits, and how many events that nothing needs any more.
+        """Let go of hits that are more than ``retention`` seconds older than the newest event, and
+        were read as long ago, but for those in an alert's window; how many hits, and how many
+        events that nothing needs any more.
 
         In an archive that was only just read nothing is old.
         """
         now = self._clock()
         newest = self._value("SELECT newest FROM progress")
         horizon, read_before = min(now, newest or 0) - retention, now - retention
-        if not self._value("SELECT EXISTS (SELECT 1 FROM file WHERE first < ? AND read_at < ?)", horizon, read_before):
+        if not self._value(
+            "SELECT EXISTS (SELECT 1 FROM file WHERE first < ? AND read_at < ?)",
+            horizon,
+            read_before,
+        ):
             return 0, 0
         with self._unreferenced(), self._writing() as db:
             db.execute(f"CREATE TEMP TABLE old AS {_OLD}", (horizon, read_before))
             db.execute(_REMEMBER)
-            hits = db.execute("DELETE FROM hit WHERE (series_id, bucket, identity) IN "
-                              "(SELECT series_id, bucket, identity FROM old)").rowcount
-            events = db.execute("DELETE FROM event WHERE time < ? AND identity NOT IN "
-                                "(SELECT identity FROM hit UNION ALL SELECT identity FROM signal)", (horizon,)).rowcount
+            hits = db.execute(
+                "DELETE FROM hit WHERE (series_id, bucket, identity) IN "
+                "(SELECT series_id, bucket, identity FROM old)"
+            ).rowcount
+            events = db.execute(
+                "DELETE FROM event WHERE time < ? AND identity NOT IN "
+                "(SELECT identity FROM hit UNION ALL SELECT identity FROM signal)",
+                (horizon,),
+            ).rowcount
             db.execute("DROP TABLE old")
         return hits, events
 
@@ -73,7 +83,8 @@ class Retention(State):
 
     @contextlib.contextmanager
     def _unreferenced(self) -> Iterator[None]:
-        """References are not checked: for each event that goes, SQLite would look through all hits."""
+        """References are not checked: for each event that goes, SQLite would look through all
+        hits."""
         with self._write_lock:
             db = self._own()
             db.execute("PRAGMA foreign_keys = OFF")
@@ -90,7 +101,8 @@ WHERE (bucket + 1) * width <= ? AND read_at < ? AND (r.rule_id IS NULL OR reach 
     (SELECT 1 FROM alert a WHERE a.series_id = s.series_id AND start < (bucket + 1) * width AND until > bucket * width)
 """
 
-# Hits tell on windows as far as the rule reaches, and what touches one of those is derived again as far once more.
+# Hits tell on windows as far as the rule reaches, and what touches one of those is derived again as
+# far once more.
 _REMEMBER = """
 UPDATE series SET gone_first = min(coalesce(gone_first, lowest), lowest), gone_last = max(coalesce(gone_last, highest),
     highest)
@@ -102,23 +114,29 @@ WHERE series_id = id
 
 
 def set_aside(db: sqlite3.Connection, union: Partial, again: Set[str]) -> None:
-    """Take out of ``union`` the hits that come for windows that were let go, and count the records for their files.
+    """Take out of ``union`` the hits that come for windows that were let go, and count the records
+    for their files.
 
-    The events stay, so that further copies are known as such. Those of files that are read ``again`` had been in these
-    windows.
-    """
-    if not db.execute("SELECT EXISTS (SELECT 1 FROM series WHERE gone_first IS NOT NULL)").fetchone()[0]:
+    The events stay, so that further copies are known as such. Those of files that are read
+    ``again`` had been in these windows."""
+    if not db.execute(
+        "SELECT EXISTS (SELECT 1 FROM series WHERE gone_first IS NOT NULL)"
+    ).fetchone()[0]:
         return
     aside: set[bytes] = set()
     for key in list(union.hits):
-        if db.execute("SELECT 1 FROM series WHERE rule_id = ? AND key = ? AND ? BETWEEN gone_first AND gone_last",
-                      (key.rule_id, json_text(list(key.key)), key.bucket)).fetchone():
+        if db.execute(
+            "SELECT 1 FROM series WHERE rule_id = ? AND key = ? AND ? BETWEEN gone_first AND gone_last",
+            (key.rule_id, json_text(list(key.key)), key.bucket),
+        ).fetchone():
             aside.update(union.hits.pop(key))
     late: Counter[str] = Counter()
     for name in aside:
         source = union.events[name].position.source
         known = db.execute("SELECT 1 FROM event WHERE identity = ?", (name,)).fetchone()
         late[source] += known is None and source not in again
-    db.executemany("INSERT INTO late SELECT file_id, ? FROM file WHERE path = ? "
-                   "ON CONFLICT DO UPDATE SET count = count + excluded.count",
-                   [(count, os.fsencode(path)) for path, count in late.items() if count])
+    db.executemany(
+        "INSERT INTO late SELECT file_id, ? FROM file WHERE path = ? "
+        "ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        [(count, os.fsencode(path)) for path, count in late.items() if count],
+    )

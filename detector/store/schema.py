@@ -9,7 +9,8 @@ SQLITE = sqlite3.sqlite_version
 
 APPLICATION_ID = 0x7472_6C68  # "trlh": a file of another program is never taken for a state
 
-MIGRATIONS = ("""
+MIGRATIONS = (
+    """
 CREATE TABLE file (            -- every file found: what it was when read, how far, and what it held
     file_id  INTEGER PRIMARY KEY,
     path     BLOB NOT NULL UNIQUE,      -- as the system has it, which need not be UTF-8
@@ -207,13 +208,16 @@ CREATE TABLE progress (        -- one row
     risk       TEXT NOT NULL            -- by which table the risks were summed up
 ) STRICT;
 INSERT INTO progress VALUES (0, NULL, 0, '');
-""", """
+""",
+    """
 CREATE TABLE rule_off (        -- the rules that the analyst switched off
     rule_id TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
-""", """
+""",
+    """
 CREATE INDEX file_sums ON file (state, reason, seen, duplicate);  -- the accounting, without reading the whole table
-""", """
+""",
+    """
 ALTER TABLE rule ADD COLUMN reach INTEGER;         -- how far apart hits tell on each other; NULL: not known yet
 ALTER TABLE series ADD COLUMN gone_first INTEGER;  -- the buckets of which hits were let go, or that these told on
 ALTER TABLE series ADD COLUMN gone_last INTEGER;
@@ -222,7 +226,8 @@ CREATE TABLE late (            -- records that came for windows that had been le
     file_id INTEGER PRIMARY KEY REFERENCES file ON DELETE CASCADE,
     count   INTEGER NOT NULL
 ) STRICT;
-""", """
+""",
+    """
 CREATE TABLE decision (        -- the journal: what one key or form did
     decision_id INTEGER PRIMARY KEY,
     at       REAL NOT NULL,
@@ -242,10 +247,12 @@ CREATE TABLE decided (         -- what a decision changed: how each thing stood,
     PRIMARY KEY (decision_id, thing, subject)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX decided_subject ON decided (thing, subject);
-""", """
+""",
+    """
 DELETE FROM chunk;             -- told who is in it, but not where: files that are still there are read again
 UPDATE progress SET generation = generation + 1;
-""")
+""",
+)
 
 VERSION = len(MIGRATIONS)
 
@@ -271,6 +278,7 @@ def migrate(db: sqlite3.Connection) -> None:
 
 
 def _statements(script: str) -> list[str]:
-    """``executescript`` would commit first; so the script is cut by hand. No statement of ours holds a ``;``."""
+    """``executescript`` would commit first; so the script is cut by hand. No statement of ours
+    holds a ``;``."""
     uncommented = "\n".join(line.split("--")[0] for line in script.splitlines())
     return [statement for statement in uncommented.split(";") if statement.strip()]

@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import detector.rules
-from detector.alert import Status
-from detector.huntlog import Suppression, Words
-from detector.rules import load
+from detector.detection.alert import Status
+from detector.rules.ruleset import load
 from detector.store import Store, damages
+from detector.triage.note import Words
+from detector.triage.suppression import Suppression
 from tests.crash.child import KINDS, Death, live, migrated
 from tests.crash.tree import PEOPLE, Tree
 from tests.detector.trail import REFERENCE_FILE, outcome, scan
@@ -55,7 +56,9 @@ class Harness:
         child = os.fork()
         if not child:
             self._live(death, str(number))
-        end = time.monotonic() + _LIFE * (self._chance.random() if death.by in ("moment", "compaction") else 1)
+        end = time.monotonic() + _LIFE * (
+            self._chance.random() if death.by in ("moment", "compaction") else 1
+        )
         dead, status = 0, 0
         while not dead and (left := end - time.monotonic()) > 0:
             time.sleep(min(left, self._chance.random() * 0.06))
@@ -70,7 +73,8 @@ class Harness:
         self._decide(str(number))
 
     def finish(self) -> list[str]:
-        """Read what is left, undisturbed, and compare; a line for each thing that is not as it must be."""
+        """Read what is left, undisturbed, and compare; a line for each thing that is not as it must
+        be."""
         self._tree.complete()
         with closing(Store.open(self._db)) as store, closing(Store.open(None)) as fresh:
             ran = scan(self._tree.root, store=store, by=self._rules)
@@ -84,18 +88,40 @@ class Harness:
                 "flags": (store.flag_counts(), fresh.flag_counts()),
                 "notes lost": ([text for text in kept if not notes[text]], []),
                 "notes doubled": ([text for text, count in notes.items() if count > 1], []),
-                "notes of no alert": ({note.alert_id for note in store.notes()}
-                                      - {alert.alert_id for alert in ran.alerts}, set()),
-                "statuses": ({alert.alert_id: alert.status for alert in ran.alerts if alert.status != "open"},
-                             {name: status for name, status in self._statuses.items() if status != "open"}),
-                "suppressions": ({made.suppression_id: (made.expires, made.lifted is not None)
-                                  for made in store.suppressions()}, self._suppressions),
+                "notes of no alert": (
+                    {note.alert_id for note in store.notes()}
+                    - {alert.alert_id for alert in ran.alerts},
+                    set(),
+                ),
+                "statuses": (
+                    {
+                        alert.alert_id: alert.status
+                        for alert in ran.alerts
+                        if alert.status != "open"
+                    },
+                    {name: status for name, status in self._statuses.items() if status != "open"},
+                ),
+                "suppressions": (
+                    {
+                        made.suppression_id: (made.expires, made.lifted is not None)
+                        for made in store.suppressions()
+                    },
+                    self._suppressions,
+                ),
                 "damage": (damages(self._db), []),
             }
-            self.read = (len(ran.alerts), ran.accounting.files_read, ran.accounting.records_seen, notes.total())
+            self.read = (
+                len(ran.alerts),
+                ran.accounting.files_read,
+                ran.accounting.records_seen,
+                notes.total(),
+            )
             assert outcome(store).accounting == ran.accounting
-        return [f"{what}: {found} instead of {expected}" for what, (found, expected) in compared.items()
-                if found != expected]
+        return [
+            f"{what}: {found} instead of {expected}"
+            for what, (found, expected) in compared.items()
+            if found != expected
+        ]
 
     def _death(self) -> Death:
         by = self._chance.choice(KINDS)
@@ -133,7 +159,9 @@ class Harness:
                     store.edit_note(note.note_id, Words(text))
                     self._notes.append(text)
                 case 2:
-                    wanted = Suppression("principal", self._chance.choice(PEOPLE), None, 0, 4e9, "T-1", "", "")
+                    wanted = Suppression(
+                        "principal", self._chance.choice(PEOPLE), None, 0, 4e9, "T-1", "", ""
+                    )
                     self._suppressions[store.suppress([wanted])[0].suppression_id] = (4e9, False)
                 case 3 if self._suppressions:
                     name = self._chance.choice(sorted(self._suppressions))
@@ -144,12 +172,19 @@ class Harness:
 def _facts(alerts: list[Any]) -> list[Any]:
     """What follows from the records alone."""
     untold = ("revision", "supersedes", "state", "status", "suppressed_by", "broke_through")
-    return [({name: value for name, value in alert.as_json().items() if name not in untold}, alert.baseline)
-            for alert in alerts]
+    return [
+        (
+            {name: value for name, value in alert.as_json().items() if name not in untold},
+            alert.baseline,
+        )
+        for alert in alerts
+    ]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.crash", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -159,7 +194,9 @@ def main() -> int:
             harness.round(number)
         wrong = harness.finish()
         alerts, files, records, notes = harness.read
-    print(f"{args.rounds} lives: {', '.join(f'{count} {by}' for by, count in sorted(harness.deaths.items()))}")
+    print(
+        f"{args.rounds} lives: {', '.join(f'{count} {by}' for by, count in sorted(harness.deaths.items()))}"
+    )
     print(f"{alerts} alerts, {files} files, {records} records, {notes} notes")
     print("\n".join(wrong) or "as if undisturbed")
     return bool(wrong)

@@ -16,18 +16,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import detector.pipeline
-import detector.reading
-from detector.huntlog import Words
-from detector.pipeline import Pipeline
-from detector.rules import RuleSet
+import detector.ingest.pipeline
+import detector.ingest.reader
+from detector.ingest.pipeline import Pipeline
+from detector.rules.ruleset import RuleSet
 from detector.sources.directory import Directory
 from detector.store import Store, schema
+from detector.triage.note import Words
 
 
 class Death(NamedTuple):
-    """Where the process dies: before or after the ``count``-th of these. At a moment, and in a compaction, of which it
-    then does one after the other, it does not die by itself."""
+    """Where the process dies: before or after the ``count``-th of these. At a moment, and in a
+    compaction, of which it then does one after the other, it does not die by itself."""
 
     by: str
     count: int = 0
@@ -72,19 +72,25 @@ def _mortal(fate: _Fate) -> type[sqlite3.Connection]:
             return fate.passes("statement", partial(super().executemany, sql, rows))
 
         def _migrates(self, sql: str) -> bool:
-            return sql.lstrip().startswith(("CREATE", "PRAGMA user_version =", "PRAGMA application_id ="))
+            return sql.lstrip().startswith(
+                ("CREATE", "PRAGMA user_version =", "PRAGMA application_id =")
+            )
 
     return Mortal
 
 
 def migrated(times: int) -> None:
-    """From now on the newest state has been migrated so many times more, each time with all of its files copied."""
-    more = tuple(f"CREATE TABLE files_{number} AS SELECT * FROM file; "
-                 f"CREATE INDEX files_{number}_path ON files_{number} (path); "
-                 f"CREATE TABLE hits_{number} AS SELECT * FROM hit LIMIT 100" for number in range(times))
+    """From now on the newest state has been migrated so many times more, each time with all of its
+    files copied."""
+    more = tuple(
+        f"CREATE TABLE files_{number} AS SELECT * FROM file; "
+        f"CREATE INDEX files_{number}_path ON files_{number} (path); "
+        f"CREATE TABLE hits_{number} AS SELECT * FROM hit LIMIT 100"
+        for number in range(times)
+    )
     schema.MIGRATIONS = _OWN + more
     schema.VERSION = len(schema.MIGRATIONS)
-    detector.store.state.VERSION = schema.VERSION
+    detector.store.database.VERSION = schema.VERSION
 
 
 _OWN = schema.MIGRATIONS
@@ -94,10 +100,10 @@ def live(db: Path, logs: Path, rules: RuleSet, death: Death, acknowledged: Path,
     """Read until killed. Each note of the analyst's is acknowledged once the store has it."""
     fate = _Fate(death)
     sqlite3.connect = partial(sqlite3.connect, factory=_mortal(fate))
-    digest = detector.reading.digest
-    detector.reading.digest = lambda *given: fate.passes("decode", partial(digest, *given))
-    detector.pipeline._COMMIT_FILES = 3
-    detector.pipeline._SWEEP_EVERY = 0.02
+    digest = detector.ingest.reader.digest
+    detector.ingest.reader.digest = lambda *given: fate.passes("decode", partial(digest, *given))
+    detector.ingest.pipeline._COMMIT_FILES = 3
+    detector.ingest.pipeline._SWEEP_EVERY = 0.02
     store = Store.open(db)
     while death.by == "compaction":
         store.compact(retention=1 << 40)

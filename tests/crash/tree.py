@@ -14,8 +14,12 @@ from pathlib import Path
 from tests.detector.trail import ACCOUNT, REGIONS, Raw, call, document, lines, stamp
 
 PEOPLE = [f"arn:aws:iam::{ACCOUNT}:user/{name}" for name in ("ana", "ben", "cat", "dan", "eve")]
-_AFTER = (("GetCallerIdentity", "sts"), ("CreateAccessKey", "iam"), ("ModifySnapshotAttribute", "ec2"),
-          ("DescribeVolumes", "ec2"))
+_AFTER = (
+    ("GetCallerIdentity", "sts"),
+    ("CreateAccessKey", "iam"),
+    ("ModifySnapshotAttribute", "ec2"),
+    ("DescribeVolumes", "ec2"),
+)
 _MINUTES = 300
 
 
@@ -34,7 +38,15 @@ class Tree:
         if self._begun and self._chance.random() < 0.5:
             self._begun.pop(0)()
         else:
-            kinds = (self._whole, self._whole, self._in_place, self._append, self._append, self._copy, self._rotate)
+            kinds = (
+                self._whole,
+                self._whole,
+                self._in_place,
+                self._append,
+                self._append,
+                self._copy,
+                self._rotate,
+            )
             self._chance.choice(kinds)()
 
     def complete(self) -> None:
@@ -43,17 +55,26 @@ class Tree:
             self._begun.pop(0)()
 
     def _records(self) -> list[Raw]:
-        """A sweep, or half of one of which the other half may come any time later, or what someone does around it."""
+        """A sweep, or half of one of which the other half may come any time later, or what someone
+        does around it."""
         who, at = self._chance.choice(PEOPLE), self._chance.randrange(_MINUTES) * 60
         kind = self._chance.random()
         if kind < 0.4:
-            return [call(at, region, arn=who) for region in REGIONS[:self._chance.randint(8, 14)]]
+            return [call(at, region, arn=who) for region in REGIONS[: self._chance.randint(8, 14)]]
         if kind < 0.7:
             half = slice(0, 6) if self._chance.random() < 0.5 else slice(6, 12)
             return [call(at, region, arn=who) for region in REGIONS[half]]
-        return [call(at + 30 * place, arn=who, eventName=name, eventSource=f"{service}.amazonaws.com",
-                     event_id=f"{name}-{who}-{at}", readOnly=name.startswith(("Get", "Describe")))
-                for place, (name, service) in enumerate(_AFTER)]
+        return [
+            call(
+                at + 30 * place,
+                arn=who,
+                eventName=name,
+                eventSource=f"{service}.amazonaws.com",
+                event_id=f"{name}-{who}-{at}",
+                readOnly=name.startswith(("Get", "Describe")),
+            )
+            for place, (name, service) in enumerate(_AFTER)
+        ]
 
     def _next(self, kind: str) -> Path:
         self._made += 1

@@ -37,8 +37,10 @@ class Sums(NamedTuple):
 
 def alerts(records: Iterable[Raw], mode: str) -> list[Raw]:
     """The alerts, the earliest window first; of each what follows from the records alone."""
-    return sorted(_alerts(records, {"tumbling": _tumbling, "sliding": _sliding}[mode]),
-                  key=lambda alert: (alert["window"]["start"], str(alert["key"])))
+    return sorted(
+        _alerts(records, {"tumbling": _tumbling, "sliding": _sliding}[mode]),
+        key=lambda alert: (alert["window"]["start"], str(alert["key"])),
+    )
 
 
 def sums(records: Iterable[Raw]) -> Sums:
@@ -61,7 +63,10 @@ _SKIPPED = {"Insight": "insight", "NetworkActivity": "network-activity", "Aggreg
 
 
 def _counts(record: Raw) -> bool:
-    return (record.get("eventSource"), record.get("eventName")) == ("ec2.amazonaws.com", "DescribeInstances")
+    return (record.get("eventSource"), record.get("eventName")) == (
+        "ec2.amazonaws.com",
+        "DescribeInstances",
+    )
 
 
 def _identity(record: Raw) -> tuple[str, str]:
@@ -79,7 +84,9 @@ def _time(record: Raw) -> int | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
+    return (
+        moment.replace(tzinfo=moment.tzinfo or UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    ) // timedelta(seconds=1)
 
 
 Windows = Callable[[list[Event]], Iterator[tuple[int, int]]]
@@ -88,7 +95,11 @@ Windows = Callable[[list[Event]], Iterator[tuple[int, int]]]
 def _alerts(records: Iterable[Raw], windows: Windows) -> Iterator[Raw]:
     events: dict[str | None, dict[tuple[str, str], Event]] = {}
     for record in records:
-        if _counts(record) and record.get("eventCategory") not in _SKIPPED and (time := _time(record)) is not None:
+        if (
+            _counts(record)
+            and record.get("eventCategory") not in _SKIPPED
+            and (time := _time(record)) is not None
+        ):
             identity = _identity(record)
             of_principal = events.setdefault(_value(record, "userIdentity", "arn"), {})
             of_principal[identity] = Event(time, identity[1], record)
@@ -103,8 +114,10 @@ def _within(calls: list[Event], start: int, end: int) -> list[Event]:
 
 
 def _meets(calls: list[Event]) -> bool:
-    return len(calls) >= EVENTS_NEEDED and len({_value(call.record, "awsRegion") for call in calls} - {None}) >= \
-        REGIONS_NEEDED
+    return (
+        len(calls) >= EVENTS_NEEDED
+        and len({_value(call.record, "awsRegion") for call in calls} - {None}) >= REGIONS_NEEDED
+    )
 
 
 def _tumbling(calls: list[Event]) -> Iterator[tuple[int, int]]:
@@ -115,9 +128,13 @@ def _tumbling(calls: list[Event]) -> Iterator[tuple[int, int]]:
 
 
 def _sliding(calls: list[Event]) -> Iterator[tuple[int, int]]:
-    """Spans that start at an event's time and meet the threshold; those that overlap are one, those that touch two."""
-    spans = [(time, time + WIDTH) for time in sorted({call.time for call in calls})
-             if _meets(_within(calls, time, time + WIDTH))]
+    """Spans that start at an event's time and meet the threshold; those that overlap are one, those
+    that touch two."""
+    spans = [
+        (time, time + WIDTH)
+        for time in sorted({call.time for call in calls})
+        if _meets(_within(calls, time, time + WIDTH))
+    ]
     while spans:
         start, end = spans.pop(0)
         while spans and spans[0][0] < end:
@@ -129,8 +146,11 @@ def _alert(arn: str | None, start: int, end: int, calls: list[Event]) -> Raw:
     def values(*path: str) -> list[str] | None:
         return sorted({value for call in calls if (value := _value(call.record, *path))}) or None
 
-    accounts = {_value(call.record, "userIdentity", "accountId") or _value(call.record, "recipientAccountId")
-                for call in calls} - {None}
+    accounts = {
+        _value(call.record, "userIdentity", "accountId")
+        or _value(call.record, "recipientAccountId")
+        for call in calls
+    } - {None}
     regions = values("awsRegion")
     return {
         "window": {"start": _text(start), "end": _text(end)},
@@ -140,11 +160,14 @@ def _alert(arn: str | None, start: int, end: int, calls: list[Event]) -> Raw:
             "Esql.event_count": len(calls),
             "Esql.event_timestamp_values": sorted({_text(call.time) for call in calls}),
             "Esql.aws_cloudtrail_user_identity_type_values": values("userIdentity", "type"),
-            "Esql.aws_cloudtrail_user_identity_access_key_id_values": values("userIdentity", "accessKeyId"),
+            "Esql.aws_cloudtrail_user_identity_access_key_id_values": values(
+                "userIdentity", "accessKeyId"
+            ),
             "Esql.source_ip_values": _addresses(calls),
             "Esql.user_agent_original_values": values("userAgent"),
             "Esql.source_as_organization_name_values": None,
-            "Esql.cloud_account_id_values": sorted(account for account in accounts if account) or None,
+            "Esql.cloud_account_id_values": sorted(account for account in accounts if account)
+            or None,
             "Esql.cloud_region_values": regions,
             "Esql.data_stream_namespace_values": ["default"],
             "Esql.time_window_date_trunc": _text(start),
@@ -175,4 +198,8 @@ def _addresses(calls: list[Event]) -> list[str] | None:
 
 
 def _text(seconds: int) -> str:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+    return (
+        (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds))
+        .isoformat()
+        .replace("+00:00", "Z")
+    )

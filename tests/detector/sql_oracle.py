@@ -29,7 +29,8 @@ class Found(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A rule. ``wanted`` is a condition on an event, ``having`` one on a group of them; ``width`` is in seconds."""
+    """A rule. ``wanted`` is a condition on an event, ``having`` one on a group of them; ``width``
+    is in seconds."""
 
     wanted: str
     keys: tuple[str, ...]
@@ -82,7 +83,9 @@ class Oracle:
     def __init__(self, records: Iterable[Raw]) -> None:
         self._db = sqlite3.connect(":memory:")
         self._db.execute("CREATE TABLE record (raw TEXT)")
-        self._db.executemany("INSERT INTO record VALUES (?)", [(json.dumps(record),) for record in records])
+        self._db.executemany(
+            "INSERT INTO record VALUES (?)", [(json.dumps(record),) for record in records]
+        )
         self._db.execute(RECORDS)
 
     def __enter__(self) -> Oracle:
@@ -94,7 +97,9 @@ class Oracle:
     def tumbling(self, rule: Asked) -> list[Found]:
         """Epoch-aligned windows."""
         keys = f"json_array({', '.join(rule.keys)})"
-        return self._found(TUMBLING.format(keys=keys, width=rule.width, wanted=rule.wanted, having=rule.having))
+        return self._found(
+            TUMBLING.format(keys=keys, width=rule.width, wanted=rule.wanted, having=rule.having)
+        )
 
     def sliding(self, rule: Asked) -> list[Found]:
         """Spans that begin at an event."""
@@ -105,16 +110,31 @@ class Oracle:
         return self._spans(rule, rule.width - 1)
 
     def firsts(self, rule: Asked) -> list[Found]:
-        """Events with none of their keys before them for the rule's width; of those of one second, any one."""
-        return self._found(FIRSTS.format(keys=", ".join(rule.keys), width=rule.width, wanted=rule.wanted))
+        """Events with none of their keys before them for the rule's width; of those of one second,
+        any one."""
+        return self._found(
+            FIRSTS.format(keys=", ".join(rule.keys), width=rule.width, wanted=rule.wanted)
+        )
 
     def _spans(self, rule: Asked, back: int) -> list[Found]:
-        return self._found(SPANS.format(keys=", ".join(rule.keys), width=rule.width, wanted=rule.wanted,
-                                        having=rule.having, back=back))
+        return self._found(
+            SPANS.format(
+                keys=", ".join(rule.keys),
+                width=rule.width,
+                wanted=rule.wanted,
+                having=rule.having,
+                back=back,
+            )
+        )
 
     def _found(self, statement: str) -> list[Found]:
-        return sorted((Found(tuple(json.loads(key)), start, end, events, _sorted(regions), _sorted(ids))
-                       for key, start, end, events, regions, ids in self._db.execute(statement)), key=repr)
+        return sorted(
+            (
+                Found(tuple(json.loads(key)), start, end, events, _sorted(regions), _sorted(ids))
+                for key, start, end, events, regions, ids in self._db.execute(statement)
+            ),
+            key=repr,
+        )
 
 
 def _sorted(array: str) -> tuple[str, ...]:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import detector.rules
-from detector.accounting import Accounting
-from detector.alert import Alert
-from detector.pipeline import Pipeline, Update
-from detector.rules import RuleSet, load
+from detector.detection.alert import Alert
+from detector.ingest.pipeline import Pipeline, Update
+from detector.rules.ruleset import RuleSet, load
+from detector.sources.accounting import Accounting
 from detector.sources.directory import Directory
 from detector.store import Store
 
@@ -23,8 +23,22 @@ REFERENCE = "393ef120-63d1-11ef-8e38-f661ea17fbce"
 START = 1_772_359_200  # 2026-03-01T10:00:00Z, on the edge of a window
 ACCOUNT = "111122223333"
 ANA = f"arn:aws:iam::{ACCOUNT}:user/ana"
-REGIONS = ("ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1",
-           "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1", "us-east-1", "us-west-2")
+REGIONS = (
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-west-2",
+)
 
 Raw = dict[str, Any]
 
@@ -34,19 +48,39 @@ def stamp(seconds: int) -> str:
     return (datetime(2026, 3, 1, 10) + timedelta(seconds=seconds)).isoformat() + "Z"
 
 
-def call(at: int = 0, region: str = "us-east-1", event_id: str | None = None, arn: str | None = ANA,
-         **changed: Any) -> Raw:
-    """A call to DescribeInstances, ``at`` seconds after START; elements of the record may be changed or, by None, left
-    out. Its eventID tells when, where and by whom unless one is given.
+def call(
+    at: int = 0,
+    region: str = "us-east-1",
+    event_id: str | None = None,
+    arn: str | None = ANA,
+    **changed: Any,
+) -> Raw:
+    """A call to DescribeInstances, ``at`` seconds after START; elements of the record may be
+    changed or, by None, left out. Its eventID tells when, where and by whom unless one is given.
     """
-    identity = {"type": "IAMUser", "principalId": "AIDAEXAMPLE", "accountId": ACCOUNT, "accessKeyId": "AKIAEXAMPLE"}
+    identity = {
+        "type": "IAMUser",
+        "principalId": "AIDAEXAMPLE",
+        "accountId": ACCOUNT,
+        "accessKeyId": "AKIAEXAMPLE",
+    }
     record = {
-        "eventVersion": "1.11", "userIdentity": identity if arn is None else {**identity, "arn": arn},
-        "eventTime": stamp(at), "eventSource": "ec2.amazonaws.com", "eventName": "DescribeInstances",
-        "awsRegion": region, "sourceIPAddress": "203.0.113.7", "userAgent": "aws-cli/2.17.0",
-        "requestParameters": {"filterSet": {}}, "responseElements": None, "eventType": "AwsApiCall",
+        "eventVersion": "1.11",
+        "userIdentity": identity if arn is None else {**identity, "arn": arn},
+        "eventTime": stamp(at),
+        "eventSource": "ec2.amazonaws.com",
+        "eventName": "DescribeInstances",
+        "awsRegion": region,
+        "sourceIPAddress": "203.0.113.7",
+        "userAgent": "aws-cli/2.17.0",
+        "requestParameters": {"filterSet": {}},
+        "responseElements": None,
+        "eventType": "AwsApiCall",
         "eventID": event_id if event_id is not None else f"{arn or 'nobody'}-{at}-{region}",
-        "readOnly": True, "managementEvent": True, "eventCategory": "Management", "recipientAccountId": ACCOUNT,
+        "readOnly": True,
+        "managementEvent": True,
+        "eventCategory": "Management",
+        "recipientAccountId": ACCOUNT,
     }
     return {name: value for name, value in {**record, **changed}.items() if value is not None}
 
@@ -68,19 +102,22 @@ def lines(records: Iterable[Raw]) -> bytes:
 
 def members(data: bytes, size: int) -> bytes:
     """``data`` in gzip members of ``size`` bytes each."""
-    return b"".join(gzip.compress(data[at:at + size], 1) for at in range(0, len(data), size))
+    return b"".join(gzip.compress(data[at : at + size], 1) for at in range(0, len(data), size))
 
 
 def write(folder: Path, name: str, data: bytes | Sequence[Raw]) -> Path:
-    """A file of these bytes, or a trail file of these records, in a folder that is made where it is missing."""
+    """A file of these bytes, or a trail file of these records, in a folder that is made where it is
+    missing."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data if isinstance(data, bytes) else document(data))
     return path
 
 
-REFERENCE_FILE = Path(detector.rules.__file__).with_name("builtin") \
+REFERENCE_FILE = (
+    Path(detector.rules.__file__).with_name("builtin")
     / "discovery_ec2_multi_region_describe_instances.toml"
+)
 
 
 @cache
@@ -104,16 +141,28 @@ class Run(NamedTuple):
     def facts(self) -> list[Raw]:
         """What an alert says apart from how it came about, the earliest window first."""
         told = [alert.as_json() for alert in reversed(self.alerts)]
-        return [{name: value for name, value in each.items() if name not in ("revision", "supersedes", "state")}
-                for each in told]
+        return [
+            {
+                name: value
+                for name, value in each.items()
+                if name not in ("revision", "supersedes", "state")
+            }
+            for each in told
+        ]
 
 
 def outcome(store: Store, updates: Sequence[Update] = ()) -> Run:
     return Run(store.alerts(), store.accounting(), list(updates))
 
 
-def scan(*roots: Path, store: Store | None = None, mode: str = "tumbling", jobs: int = 1,
-         by: RuleSet | None = None, **given: Any) -> Run:
+def scan(
+    *roots: Path,
+    store: Store | None = None,
+    mode: str = "tumbling",
+    jobs: int = 1,
+    by: RuleSet | None = None,
+    **given: Any,
+) -> Run:
     """One scan of these roots, into ``store`` or one of its own."""
     held = store or Store.open(None)
     updates: list[Update] = []
@@ -126,7 +175,8 @@ def scan(*roots: Path, store: Store | None = None, mode: str = "tumbling", jobs:
 
 
 class Stepping(Directory):
-    """Never waits: after each sweep the next step is taken, and after the last sweep the run is told to stop."""
+    """Never waits: after each sweep the next step is taken, and after the last sweep the run is
+    told to stop."""
 
     def __init__(self, roots: Sequence[Path], steps: Iterable[Callable[[], Any]]) -> None:
         super().__init__(roots)
@@ -137,18 +187,35 @@ class Stepping(Directory):
         step()
 
 
-def watch(store: Store, root: Path | Sequence[Path], *steps: Callable[[], Any], mode: str = "tumbling",
-          by: RuleSet | None = None, **given: Any) -> Run:
+def watch(
+    store: Store,
+    root: Path | Sequence[Path],
+    *steps: Callable[[], Any],
+    mode: str = "tumbling",
+    by: RuleSet | None = None,
+    **given: Any,
+) -> Run:
     """A live run on ``root``: a sweep, and one more after each step."""
     roots = [root] if isinstance(root, Path) else root
     updates: list[Update] = []
-    Pipeline(store, by or rules(mode), Stepping(roots, steps), 1, **given).run(threading.Event(), updates.append)
+    Pipeline(store, by or rules(mode), Stepping(roots, steps), 1, **given).run(
+        threading.Event(), updates.append
+    )
     return outcome(store, updates)
 
 
 def adds_up(sums: Accounting) -> bool:
-    """Whether no part is negative and both sums hold (the totals are told by the parts, so this looks at those)."""
-    counts = [sums.files_read, sums.files_waiting, *sums.files_skipped.values(), *sums.files_quarantined.values(),
-              sums.records_seen, sums.records_duplicate, sums.records_kept, *sums.records_skipped.values(),
-              *sums.records_rejected.values()]
+    """Whether no part is negative and both sums hold (the totals are told by the parts, so this
+    looks at those)."""
+    counts = [
+        sums.files_read,
+        sums.files_waiting,
+        *sums.files_skipped.values(),
+        *sums.files_quarantined.values(),
+        sums.records_seen,
+        sums.records_duplicate,
+        sums.records_kept,
+        *sums.records_skipped.values(),
+        *sums.records_rejected.values(),
+    ]
     return min(counts) >= 0

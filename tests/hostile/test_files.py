@@ -17,17 +17,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.ecs import fields
-from detector.formats import Unreadable, chunks, containers
-from detector.partial import digest
-from detector.presence import packed
-from detector.rules import load
+from detector.detection.digest import digest
+from detector.detection.principal_index import packed
+from detector.detection.record_search import Asked, Watch, search
+from detector.ecs.fields import fields
+from detector.formats import Unreadable, chunks
+from detector.investigation.selectors import Condition, Matching
 from detector.rules.dispatch import Dispatch
-from detector.search import Asked, Watch, search
-from detector.selectors import Condition, Matching
+from detector.rules.ruleset import load
 from tests.detector.trail import REFERENCE, call, document, lines, rules, scan, sweep, write
 from tests.hostile.payloads import PAYLOADS
-from tui.cli import main
+from tui.commandline.main import main
 
 TRAIL = document(sweep(10))
 MIB = 1 << 20
@@ -36,7 +36,11 @@ MIB = 1 << 20
 def packed_zeros(size: int, around: bytes = b"") -> bytes:
     """A gzip of ``around`` and ``size`` spaces behind it, made without holding them."""
     packer = zlib.compressobj(9, wbits=31)
-    return packer.compress(around) + b"".join(packer.compress(b" " * MIB) for _ in range(size // MIB)) + packer.flush()
+    return (
+        packer.compress(around)
+        + b"".join(packer.compress(b" " * MIB) for _ in range(size // MIB))
+        + packer.flush()
+    )
 
 
 HOSTILE = {
@@ -57,7 +61,9 @@ def test_a_folder_of_hostile_files(tmp_path: Path, capsys: pytest.CaptureFixture
     write(tmp_path, "zz-last.json", sweep(10))
     assert main(["scan", str(tmp_path), "--format", "jsonl", "--jobs", "1"]) == 0
     out, err = capsys.readouterr()
-    alerts = [alert for alert in map(json.loads, out.splitlines()) if alert["rule"]["id"] == REFERENCE]
+    alerts = [
+        alert for alert in map(json.loads, out.splitlines()) if alert["rule"]["id"] == REFERENCE
+    ]
     assert [len(alert["event_ids"]) for alert in alerts] == [10]
     told = err.splitlines()
     for name, (_, reason) in HOSTILE.items():
@@ -66,10 +72,23 @@ def test_a_folder_of_hostile_files(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "files 9 found = 1 read + 0 waiting" in err
 
 
-@pytest.mark.parametrize("name", ["\x1b[31mred.json", "[bold]x[/].json", "two\nlines.json",
-                                  os.fsdecode(b"\xff\xfe.json"), "\u202egpj.json", "=cmd.json", "a" * 240 + ".json",
-                                  " .json", "-rf"])
-def test_names_are_shown_as_what_they_are(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\x1b[31mred.json",
+        "[bold]x[/].json",
+        "two\nlines.json",
+        os.fsdecode(b"\xff\xfe.json"),
+        "\u202egpj.json",
+        "=cmd.json",
+        "a" * 240 + ".json",
+        " .json",
+        "-rf",
+    ],
+)
+def test_names_are_shown_as_what_they_are(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(tmp_path, name, b"not a log")
     assert main(["scan", str(tmp_path)]) == 0
     told = capsys.readouterr().err
@@ -78,17 +97,36 @@ def test_names_are_shown_as_what_they_are(name: str, tmp_path: Path, capsys: pyt
     assert "\u202e" not in line
 
 
-def test_strings_of_an_attacker_reach_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_strings_of_an_attacker_reach_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     payloads = {name: value for name, value in PAYLOADS.items() if not name.startswith("huge")}
     for name, value in payloads.items():
-        write(tmp_path, f"{name}.json", [
-            {**call(0, f"r{number}-{value}", arn=f"arn:aws:iam::111122223333:user/{name}-{value}"), "userAgent": value,
-             "sourceIPAddress": value, "errorCode": value, "eventID": f"{name}-{number}{value}",
-             "recipientAccountId": f"{name}{value}"} for number in range(10)])
+        write(
+            tmp_path,
+            f"{name}.json",
+            [
+                {
+                    **call(
+                        0,
+                        f"r{number}-{value}",
+                        arn=f"arn:aws:iam::111122223333:user/{name}-{value}",
+                    ),
+                    "userAgent": value,
+                    "sourceIPAddress": value,
+                    "errorCode": value,
+                    "eventID": f"{name}-{number}{value}",
+                    "recipientAccountId": f"{name}{value}",
+                }
+                for number in range(10)
+            ],
+        )
     for form in ("table", "jsonl"):
         assert main(["scan", str(tmp_path), "--format", form]) == 0
         out, err = capsys.readouterr()
-        assert [line for line in (out + err).split("\n") if form == "table" and not line.isprintable()] == []
+        assert [
+            line for line in (out + err).split("\n") if form == "table" and not line.isprintable()
+        ] == []
         assert "\x1b" not in out + err
         assert [name for name in payloads if f"user/{name}-" not in out] == []
 
@@ -107,10 +145,17 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_costs_little_memory(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for limit, size in (("SNIFF", MIB), ("LINES_CHUNK", MIB), ("LINE_CAP", 4 * MIB), ("DOCUMENT_CAP", 4 * MIB)):
-        monkeypatch.setattr(containers, limit, size)
-    monkeypatch.setattr(containers, "_free", [], raising=False)  # memory that is kept between files
+def test_a_bomb_costs_little_memory(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit, size in (
+        ("SNIFF", MIB),
+        ("LINES_CHUNK", MIB),
+        ("LINE_CAP", 4 * MIB),
+        ("DOCUMENT_CAP", 4 * MIB),
+    ):
+        monkeypatch.setattr(chunks, limit, size)
+    monkeypatch.setattr(chunks, "_free", [], raising=False)  # memory that is kept between files
     write(tmp_path, "bomb.json.gz", BOMBS[name])
     write(tmp_path, "good.json", sweep(10, 60))
     rules()
@@ -129,7 +174,11 @@ def test_a_bomb_costs_little_memory(name: str, tmp_path: Path, monkeypatch: pyte
 
 
 def test_many_hits_of_one_window_are_one_alert(tmp_path: Path) -> None:
-    write(tmp_path, "a.jsonl", lines(call(0, f"region-{number % 400}", event_id=str(number)) for number in range(5000)))
+    write(
+        tmp_path,
+        "a.jsonl",
+        lines(call(0, f"region-{number % 400}", event_id=str(number)) for number in range(5000)),
+    )
     (alert,) = scan(tmp_path).alerts
     assert (alert.event_count, alert.columns["Esql.cloud_region_count_distinct"]) == (5000, 400)
 
@@ -148,7 +197,9 @@ from logs-aws.cloudtrail-* metadata _id
 '''
 
 
-@pytest.mark.parametrize("date", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0000-00-00T00:00:00Z"])
+@pytest.mark.parametrize(
+    "date", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0000-00-00T00:00:00Z"]
+)
 def test_a_date_outside_the_calendar_is_none(date: str, tmp_path: Path) -> None:
     by = load([write(tmp_path, "rule.toml", DATES.encode())], builtin=False)
     record = call()
@@ -159,23 +210,47 @@ def test_a_date_outside_the_calendar_is_none(date: str, tmp_path: Path) -> None:
 
 
 def test_what_is_nested_too_deep_costs_itself_only_wherever_it_is_looked_at(tmp_path: Path) -> None:
-    """By a rule, as a signal of an alert, in a pivot: the call itself still counts where nothing asks what is in it."""
-    near = [call(100, event_id=f"{depth}", eventSource="s3.amazonaws.com", eventName="GetObject",
-                 additionalEventData=str(depth)) for depth in (990, 3000)]
+    """By a rule, as a signal of an alert, in a pivot: the call itself still counts where nothing
+    asks what is in it."""
+    near = [
+        call(
+            100,
+            event_id=f"{depth}",
+            eventSource="s3.amazonaws.com",
+            eventName="GetObject",
+            additionalEventData=str(depth),
+        )
+        for depth in (990, 3000)
+    ]
     made = [json.dumps(record) for record in [*sweep(10), *near]]
     for depth in (990, 3000):
-        made = [text.replace(f'"additionalEventData": "{depth}"', '"additionalEventData": '
-                             + '{"a":' * depth + "1" + "}" * depth) for text in made]
+        made = [
+            text.replace(
+                f'"additionalEventData": "{depth}"',
+                '"additionalEventData": ' + '{"a":' * depth + "1" + "}" * depth,
+            )
+            for text in made
+        ]
     write(tmp_path, "a.json", ('{"Records":[' + ",".join(made) + "]}").encode())
     run = scan(tmp_path, by=load())
     assert [alert.event_count for alert in run.alerts if alert.rule.id == REFERENCE] == [10]
     assert (run.accounting.records_seen, run.accounting.files_read) == (12, 1)
     anything = Matching(((Condition(fields()["aws.cloudtrail.additional_eventdata"], None),),))
     watch = Watch("it", anything, 0, 1 << 40)
-    assert list(search(str(tmp_path / "a.json"), {0: Asked([watch], packed({}, plain=True))}, lambda _: True)) == []
+    assert (
+        list(
+            search(
+                str(tmp_path / "a.json"),
+                {0: Asked([watch], packed({}, plain=True))},
+                lambda _: True,
+            )
+        )
+        == []
+    )
 
 
 # anything at all
+
 
 def digested(content: bytes) -> None:
     """Nothing but ``Unreadable`` may come of reading it."""
@@ -189,7 +264,10 @@ def digested(content: bytes) -> None:
 
 
 @settings(max_examples=300)
-@given(st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode("utf-8", "surrogatepass")))
+@given(
+    st.binary(max_size=200)
+    | st.text(max_size=100).map(lambda text: text.encode("utf-8", "surrogatepass"))
+)
 def test_any_bytes(content: bytes) -> None:
     digested(content)
     digested(b'{"Records": [' + content)
@@ -197,27 +275,62 @@ def test_any_bytes(content: bytes) -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from([10**30, "none"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=8)
-FIELDS = [*call(), "errorCode", "errorMessage", "resources", "tlsDetails", "sessionContext", "Records", "vpcEndpointId",
-          "serviceEventDetails", "sharedEventID", "additionalEventData", "apiVersion"]
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from([10**30, "none"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+FIELDS = [
+    *call(),
+    "errorCode",
+    "errorMessage",
+    "resources",
+    "tlsDetails",
+    "sessionContext",
+    "Records",
+    "vpcEndpointId",
+    "serviceEventDetails",
+    "sharedEventID",
+    "additionalEventData",
+    "apiVersion",
+]
 
 
 @settings(max_examples=100)
-@given(st.lists(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=4), min_size=1, max_size=4),
-       st.sampled_from(["trail", "array", "lines"]))
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=4), min_size=1, max_size=4
+    ),
+    st.sampled_from(["trail", "array", "lines"]),
+)
 def test_any_values_in_any_field(changes: list[dict[str, object]], where: str) -> None:
-    records = [{**call(number, event_id=f"e{number}"), **change} for number, change in enumerate(changes)]
+    records = [
+        {**call(number, event_id=f"e{number}"), **change} for number, change in enumerate(changes)
+    ]
     raw = [json.dumps(record).encode() for record in records]
-    content = {"trail": b'{"Records":[%s]}' % b",".join(raw), "array": b"[%s]" % b",".join(raw),
-               "lines": b"\n".join(raw)}[where]
+    content = {
+        "trail": b'{"Records":[%s]}' % b",".join(raw),
+        "array": b"[%s]" % b",".join(raw),
+        "lines": b"\n".join(raw),
+    }[where]
     digested(content)
 
 
 @settings(max_examples=200)
-@given(st.integers(0, 10**9), st.integers(1, 6), st.sampled_from([TRAIL, lines(sweep(10)), gzip.compress(TRAIL, 1)]))
+@given(
+    st.integers(0, 10**9),
+    st.integers(1, 6),
+    st.sampled_from([TRAIL, lines(sweep(10)), gzip.compress(TRAIL, 1)]),
+)
 def test_any_damage(seed: int, count: int, whole: bytes) -> None:
-    """Bytes changed, cut out and doubled, anywhere: never an error, and the file beside it is never lost."""
+    """Bytes changed, cut out and doubled, anywhere: never an error, and the file beside it is never
+    lost."""
     dice = random.Random(seed)
     content = bytearray(whole)
     for _ in range(count):
@@ -226,11 +339,13 @@ def test_any_damage(seed: int, count: int, whole: bytes) -> None:
             case 0:
                 content[at] = dice.randrange(256)
             case 1:
-                del content[at:at + size]
+                del content[at : at + size]
             case 2:
-                content[at:at] = content[at:at + size]
+                content[at:at] = content[at : at + size]
             case 3:
-                content[at:at] = dice.choice([b'"', b"{", b"[", b"\\", b"\xff", b"\n", b"\x00", b"NaN", b"9" * 4400])
+                content[at:at] = dice.choice(
+                    [b'"', b"{", b"[", b"\\", b"\xff", b"\n", b"\x00", b"NaN", b"9" * 4400]
+                )
         content = content or bytearray(b" ")
     digested(bytes(content))
     if seed % 8 == 0:

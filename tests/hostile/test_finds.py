@@ -8,6 +8,8 @@ from fuzz.seeds import FINDS, finds
 from fuzz.targets import TARGETS
 
 
-@pytest.mark.parametrize(("target", "find"), [(target, path.name) for target in TARGETS for path in finds(target)])
+@pytest.mark.parametrize(
+    ("target", "find"), [(target, path.name) for target in TARGETS for path in finds(target)]
+)
 def test_a_find_is_none_any_more(target: str, find: str) -> None:
     TARGETS[target]((FINDS / target / find).read_bytes())

@@ -18,9 +18,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from detector.accounting import Accounting
+from detector.sources.accounting import Accounting
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
-from tui import safe
+from tui.presentation import safe
 from tui.widgets.columns import Column
 from tui.widgets.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
@@ -32,7 +32,13 @@ from tui.widgets.top_line import TopLine
 
 
 def test_plain_text_is_untouched() -> None:
-    for plain in ("arn:aws:iam::111122223333:user/ci-deploy", "Zoë 日本語 роль", "C:\\x1b", "", "cafe\u0301"):
+    for plain in (
+        "arn:aws:iam::111122223333:user/ci-deploy",
+        "Zoë 日本語 роль",
+        "C:\\x1b",
+        "",
+        "cafe\u0301",
+    ):
         assert safe.visible(plain) == plain
 
 
@@ -81,8 +87,13 @@ def test_clip_counts_wide_characters_twice() -> None:
 
 
 def test_the_command_line_can_use_it_without_textual() -> None:
-    program = "import sys, tui.safe; tui.safe.visible('\\x1b'); print([m for m in sys.modules if 'textual' in m])"
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
+    program = "import sys, tui.presentation.safe; tui.presentation.safe.visible('\\x1b'); print([m for m in sys.modules if 'textual' in m])"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        ).stdout
+        == "[]\n"
+    )
 
 
 class Everything(App[None]):
@@ -102,7 +113,13 @@ class Everything(App[None]):
             [
                 Column("text", "text", 70, lambda row: self.payload),
                 Column("rich", "rich", 50, lambda row: Text(self.payload, "bold")),
-                Column("content", "content", 50, lambda row: Content.styled(self.payload, "$accent"), "right"),
+                Column(
+                    "content",
+                    "content",
+                    50,
+                    lambda row: Content.styled(self.payload, "$accent"),
+                    "right",
+                ),
             ],
             key=str,
         )
@@ -119,8 +136,12 @@ class Everything(App[None]):
         self.query_one(HeatStrip).load([payload], [(payload, 3)], 0, 30, {payload})
         self.query_one(RowList).show(["a", "b"])
         self.query_one("#nothing", RowList).empty = payload
-        self.query_one(JsonView).show(json.dumps({payload[:300]: payload, "again": [payload]}).encode())
-        self.query_one(AccountingLine).show(Accounting(files_read=1, files_quarantined={payload: 1}))
+        self.query_one(JsonView).show(
+            json.dumps({payload[:300]: payload, "again": [payload]}).encode()
+        )
+        self.query_one(AccountingLine).show(
+            Accounting(files_read=1, files_quarantined={payload: 1})
+        )
         text = self.query_one("#text", Static)
         text.update(safe.text(payload, "bold", lines=True, limit=100))
         text.border_title = safe.title(payload)

@@ -30,7 +30,8 @@ def perform(
     act: Callable[[W, Pilot[None], list[Message]], Awaitable[None]],
     size: tuple[int, int] = (80, 10),
 ) -> None:
-    """Run ``act`` on a mounted, focused widget. The list given to it fills with the messages that the widget posts."""
+    """Run ``act`` on a mounted, focused widget. The list given to it fills with the messages that
+    the widget posts."""
 
     async def drive() -> None:
         widget = make()

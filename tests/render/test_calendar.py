@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.message import Message
 from textual.pilot import Pilot
 
-from detector.sweeps import sweeps
+from detector.detection.sweeps import sweeps
 from tests.render.stage import drawn, perform
 from tests.tui.build import alert
 from tui.widgets.calendar import Calendar
@@ -17,10 +17,15 @@ HOUR, DAY = 3_600, 86_400
 
 def test_days_by_hours() -> None:
     async def act(calendar: Calendar, pilot: Pilot[None], said: Said) -> None:
-        calendar.load(sweeps([
-            *(alert(f"daily {day}", at=day * DAY) for day in (0, 1, 3)), alert("again", at=20 * 60),
-            alert("late", at=3 * DAY + 11 * HOUR, severity="high"),
-        ]))
+        calendar.load(
+            sweeps(
+                [
+                    *(alert(f"daily {day}", at=day * DAY) for day in (0, 1, 3)),
+                    alert("again", at=20 * 60),
+                    alert("late", at=3 * DAY + 11 * HOUR, severity="high"),
+                ]
+            )
+        )
         assert drawn(calendar) == [
             " day        00    03    06    09    12    15    18    21      sweeps",
             " Sun 03-01                      ·2                                 2",
@@ -30,7 +35,10 @@ def test_days_by_hours() -> None:
             "",
         ]
         await pilot.press("left_curly_bracket", "k")
-        assert drawn(calendar)[0] == " day        00    03    06      10  12    15    18    21      sweeps"
+        assert (
+            drawn(calendar)[0]
+            == " day        00    03    06      10  12    15    18    21      sweeps"
+        )
         assert drawn(calendar)[3] == "▌Tue 03-03                      _"
         assert [len(one.sweeps) for one in said if isinstance(one, Calendar.Moved)] == [1, 0]
         await pilot.press("left_curly_bracket", "left_curly_bracket", "left_curly_bracket", "enter")
@@ -46,9 +54,13 @@ def test_days_by_hours() -> None:
 def test_weeks_by_days_where_it_goes_back_far() -> None:
     async def act(calendar: Calendar, pilot: Pilot[None], said: Said) -> None:
         weekly = [alert(f"{week}", at=week * 7 * DAY) for week in range(10)]
-        calendar.load(sweeps([*weekly[:2], *(alert(f"x{n}", at=7 * DAY + n * HOUR) for n in range(1, 12))]))
+        calendar.load(
+            sweeps([*weekly[:2], *(alert(f"x{n}", at=7 * DAY + n * HOUR) for n in range(1, 12))])
+        )
         assert drawn(calendar)[0].startswith(" day")
-        calendar.load(sweeps([*weekly, *(alert(f"x{n}", at=7 * DAY + n * HOUR) for n in range(1, 12))]))
+        calendar.load(
+            sweeps([*weekly, *(alert(f"x{n}", at=7 * DAY + n * HOUR) for n in range(1, 12))])
+        )
         assert drawn(calendar)[:3] == [
             " week of    Mon   Tue   Wed   Thu   Fri   Sat   Sun     sweeps",
             " 2026-02-23                                     ·            1",

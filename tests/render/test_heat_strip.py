@@ -25,7 +25,9 @@ TIMES = [
 Said = list[Message]
 
 
-def cells(said: Said, kind: type[Message] = HeatStrip.CellHighlighted) -> list[tuple[str, int, int]]:
+def cells(
+    said: Said, kind: type[Message] = HeatStrip.CellHighlighted
+) -> list[tuple[str, int, int]]:
     return [(m.region, m.start - START, m.end - START) for m in said if isinstance(m, kind)]  # type: ignore[attr-defined]
 
 
@@ -71,10 +73,19 @@ def test_wider_cells_where_there_is_room_and_longer_ones_where_there_is_not() ->
 def test_glyph_and_colour_rise_together() -> None:
     async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
         counts = [1, 2, 6, 22, 80, 300]
-        strip.load(["a"], [("a", START + 2 + i) for i, n in enumerate(counts) for _ in range(n)], START, START + 30)
+        strip.load(
+            ["a"],
+            [("a", START + 2 + i) for i, n in enumerate(counts) for _ in range(n)],
+            START,
+            START + 30,
+        )
         line = drawn(strip)[1][1 + len("region") + 2 :]
         glyphs = line[2 : 2 + len(counts)]
-        assert list(glyphs) == sorted(glyphs, key=GLYPHS.index) and glyphs[-1] == "█" and glyphs[0] == "·"
+        assert (
+            list(glyphs) == sorted(glyphs, key=GLYPHS.index)
+            and glyphs[-1] == "█"
+            and glyphs[0] == "·"
+        )
         assert len({style_at(strip, 1, glyph).color for glyph in set(glyphs)}) == len(set(glyphs))
 
     perform(HeatStrip, act, (50, 3))
@@ -83,7 +94,9 @@ def test_glyph_and_colour_rise_together() -> None:
 def test_the_keys_move_the_cursor_and_say_the_cell() -> None:
     async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
         strip.load(REGIONS, TIMES, START, START + 30)
-        await pilot.press("h", "k", "l", "j", "right", "left", "down", "up", "end", "l", "home", "enter")
+        await pilot.press(
+            "h", "k", "l", "j", "right", "left", "down", "up", "end", "l", "home", "enter"
+        )
         assert cells(said) == [
             ("us-east-1", 1, 2), ("us-east-2", 1, 2), ("us-east-2", 2, 3), ("us-east-2", 1, 2), ("af-south-1", 1, 2),
             ("us-east-2", 1, 2), ("us-east-2", 29, 30), ("us-east-2", 0, 1),
@@ -100,7 +113,9 @@ def test_it_is_moved_from_outside_without_saying_so() -> None:
         assert strip.at_cursor == ("af-south-1", START + 29, START + 30)
         strip.select("no such region", START)
         strip.select("us-east-1", START + 9_999)
-        assert strip.at_cursor == ("us-east-1", START + 9_999, START + 10_000), "it is brought into view"
+        assert strip.at_cursor == ("us-east-1", START + 9_999, START + 10_000), (
+            "it is brought into view"
+        )
         await pilot.pause()
         assert said == []
 
@@ -160,7 +175,9 @@ def test_nothing_and_unnamed_regions() -> None:
     st.integers(min_value=1, max_value=200),
     st.floats(min_value=0, max_value=1, exclude_max=True),
 )
-def test_every_time_has_its_bucket_and_the_axis_fits(start: int, span: int, width: int, part: float) -> None:
+def test_every_time_has_its_bucket_and_the_axis_fits(
+    start: int, span: int, width: int, part: float
+) -> None:
     axis = TimeAxis.fit(start, start + span, width)
     time = start + int(span * part)
     first, end = axis.span(axis.bucket(time))
@@ -173,10 +190,15 @@ def test_every_time_has_its_bucket_and_the_axis_fits(start: int, span: int, widt
 
 
 def test_it_zooms_from_seconds_to_days_and_back() -> None:
-    """Further calls come into view with more time, and regions that only they are in; the alert itself is marked."""
+    """Further calls come into view with more time, and regions that only they are in; the alert
+    itself is marked."""
 
     async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
-        around = [("eu-west-1", START - 600), ("us-east-1", START + 7_200), ("us-east-1", START + 3 * 86_400)]
+        around = [
+            ("eu-west-1", START - 600),
+            ("us-east-1", START + 7_200),
+            ("us-east-1", START + 3 * 86_400),
+        ]
         strip.load(REGIONS, TIMES, START, START + 30, around=around)
         strip.select("us-east-1", START + 1)
         assert len(drawn(strip)) == 7 and "eu-west-1" not in "".join(drawn(strip))
@@ -201,22 +223,37 @@ def test_it_zooms_from_seconds_to_days_and_back() -> None:
         assert strip.at_cursor == ("us-east-1", START + 1, START + 2)
         assert drawn(strip)[1].endswith(" 8"), "down to seconds"
         await pilot.press(*"l" * 40)
-        assert strip.at_cursor == ("us-east-1", START + 29, START + 30), "it moves on through its span, and no further"
+        assert strip.at_cursor == ("us-east-1", START + 29, START + 30), (
+            "it moves on through its span, and no further"
+        )
         await pilot.press("left_curly_bracket")
         assert strip.at_cursor == ("us-east-1", START + 3, START + 4)
         await pilot.press("right_curly_bracket")
-        assert strip.at_cursor[1] <= START + 7_200 < strip.at_cursor[2], "out of view, it is brought into view"
+        assert strip.at_cursor[1] <= START + 7_200 < strip.at_cursor[2], (
+            "out of view, it is brought into view"
+        )
 
     perform(HeatStrip, act, (60, 7))
 
 
-HOMES = st.tuples(st.integers(0, 10**9), st.integers(1, 10**6)).map(lambda home: (home[0], home[0] + home[1]))
+HOMES = st.tuples(st.integers(0, 10**9), st.integers(1, 10**6)).map(
+    lambda home: (home[0], home[0] + home[1])
+)
 
 
-@given(HOMES, st.integers(0, 10**7), st.lists(st.tuples(st.sampled_from(["wide", "narrow", "move", "show"]),
-                                                        st.integers(-10**7, 10**7)), max_size=12))
+@given(
+    HOMES,
+    st.integers(0, 10**7),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["wide", "narrow", "move", "show"]), st.integers(-(10**7), 10**7)
+        ),
+        max_size=12,
+    ),
+)
 def test_what_is_in_view_is_always_what_can_be_looked_at(
-        home: tuple[int, int], more: int, steps: list[tuple[str, int]]) -> None:
+    home: tuple[int, int], more: int, steps: list[tuple[str, int]]
+) -> None:
     view = TimeView.of(home, (home[0] - more, home[1] + more))
     for step, by in steps:
         time = max(view.first, min(view.last - 1, home[0] + by))

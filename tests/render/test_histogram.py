@@ -20,7 +20,11 @@ TIMES = {
 
 
 def spans(said: Said, kind: type[Message]) -> list[tuple[int, int, bool]]:
-    return [((m.start - START) // HOUR, (m.end - START) // HOUR, m.brushed) for m in said if type(m) is kind]  # type: ignore[attr-defined]
+    return [
+        ((m.start - START) // HOUR, (m.end - START) // HOUR, m.brushed)
+        for m in said
+        if type(m) is kind
+    ]  # type: ignore[attr-defined]
 
 
 def test_a_row_for_each_severity_the_highest_first() -> None:
@@ -47,12 +51,19 @@ def test_a_brush_is_begun_drawn_along_ended_and_chosen() -> None:
             " brushed           ├──┤       5",
         ]
         await pilot.press("space", "h", "h", "enter")
-        assert spans(said, Histogram.Chosen) == [(6, 10, True)], "once it is ended, the cursor goes on without it"
+        assert spans(said, Histogram.Chosen) == [(6, 10, True)], (
+            "once it is ended, the cursor goes on without it"
+        )
         assert histogram.clear_brush()
         assert not histogram.clear_brush()
         await pilot.press("enter")
         assert spans(said, Histogram.Chosen)[1:] == [(4, 5, False)], "without a brush, the bucket"
-        assert spans(said, Histogram.Moved)[:4] == [(9, 10, True), (8, 10, True), (7, 10, True), (6, 10, True)]
+        assert spans(said, Histogram.Moved)[:4] == [
+            (9, 10, True),
+            (8, 10, True),
+            (7, 10, True),
+            (6, 10, True),
+        ]
 
     perform(Histogram, act, (38, 6))
 

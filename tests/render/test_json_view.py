@@ -44,14 +44,18 @@ def test_it_is_laid_out_as_it_is_spelt() -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8"), max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+    ),
     max_leaves=20,
 )
 
 
 @given(json_values)
 def test_every_line_can_be_seen(value: object) -> None:
-    assert all(line.isprintable() for line in text_of(json.dumps(value, ensure_ascii=False).encode()))
+    assert all(
+        line.isprintable() for line in text_of(json.dumps(value, ensure_ascii=False).encode())
+    )
 
 
 @given(json_values)
@@ -77,7 +81,11 @@ def test_what_is_no_json_is_shown_as_text(raw: bytes, why: str) -> None:
 
 def test_long_strings_are_cut_and_long_lines_wrapped() -> None:
     async def act(view: JsonView, pilot: Pilot[None], said: Said) -> None:
-        view.show(json.dumps({"userAgent": "A" * 250_000, "wide": "日本語" * 20}, ensure_ascii=False).encode())
+        view.show(
+            json.dumps(
+                {"userAgent": "A" * 250_000, "wide": "日本語" * 20}, ensure_ascii=False
+            ).encode()
+        )
         shown = drawn(view)
         assert shown[:2] == ["{", '  "userAgent": "' + "A" * 43]
         assert shown[2] == " " * 6 + "A" * 53

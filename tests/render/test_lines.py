@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from textual.message import Message
 from textual.pilot import Pilot
 
-from detector.accounting import Accounting
+from detector.sources.accounting import Accounting
 from tests.render.stage import drawn, perform, style_at
 from tui.widgets.region_line import RegionLine, short_region
 from tui.widgets.spark import Spark
@@ -34,9 +34,13 @@ us-isof-east-1 us-isof-south-1
 
 def test_where_and_what_is_so() -> None:
     async def act(line: TopLine, pilot: Pilot[None], said: Said) -> None:
-        line.show("trailhound › Alerts", live_state("live", NOW, NOW + 190.5), "AWSLogs/ · 3 accounts")
+        line.show(
+            "trailhound › Alerts", live_state("live", NOW, NOW + 190.5), "AWSLogs/ · 3 accounts"
+        )
         assert drawn(line) == [
-            "trailhound › Alerts" + " " * 14 + "● live  newest 12:38:05Z (3 m behind)   AWSLogs/ · 3 accounts"
+            "trailhound › Alerts"
+            + " " * 14
+            + "● live  newest 12:38:05Z (3 m behind)   AWSLogs/ · 3 accounts"
         ]
         for width, text in (
             (70, "trailhound › Alerts              ● live  newest 12:38:05Z (3 m behind)"),

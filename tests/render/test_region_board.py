@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.message import Message
 from textual.pilot import Pilot
 
-from detector.regions import board
+from detector.cloudtrail.regions import board
 from tests.render.stage import drawn, perform, style_at
 from tui.widgets.region_board import RegionBoard
 
@@ -32,11 +32,15 @@ def test_geographies_stand_side_by_side() -> None:
             " ca-w-1  +           eu-c-2  +                               ap-s-1",
             " mx-c-1  +           eu-s-1  +                               ap-s-2  +",
         ]
-        styles = {style_at(widget, y, word).color for y, word in ((2, "rare"), (3, "used"), (5, "new"))}
+        styles = {
+            style_at(widget, y, word).color for y, word in ((2, "rare"), (3, "used"), (5, "new"))
+        }
         assert len(styles) == 3
         await pilot.resize_terminal(160, 8)
         await pilot.pause()
-        assert drawn(widget)[4].startswith(" us-east-1      N. Virginia     12 used  eu-west-3      Paris")
+        assert drawn(widget)[4].startswith(
+            " us-east-1      N. Virginia     12 used  eu-west-3      Paris"
+        )
 
     perform(RegionBoard, act, (80, 8))
 
@@ -66,9 +70,14 @@ def test_the_keys_and_the_mouse_move_and_open() -> None:
             "ap-northeast-2", "ap-east-2", "ap-east-1", "ap-south-1", "ap-south-2", "ap-southeast-7",
             "ap-southeast-5", "ap-southeast-1", "af-south-1",
         ]  # fmt: skip
-        assert [one.region.name for one in said if isinstance(one, RegionBoard.Opened)] == ["af-south-1"]
+        assert [one.region.name for one in said if isinstance(one, RegionBoard.Opened)] == [
+            "af-south-1"
+        ]
         await pilot.double_click(RegionBoard, offset=(3, 4))
-        assert [one.region.name for one in said if isinstance(one, RegionBoard.Opened)] == ["af-south-1", "us-east-1"]
+        assert [one.region.name for one in said if isinstance(one, RegionBoard.Opened)] == [
+            "af-south-1",
+            "us-east-1",
+        ]
         await pilot.click(RegionBoard, offset=(45, 9))
         assert widget.at_cursor.name == "us-east-1", "there is nothing there"
 

@@ -35,7 +35,11 @@ COLUMNS = [
     Column[Row]("agent", "agent", 9, lambda row: "aws-cli/2.17.32", survive=3),
 ]
 
-ROWS = [Row("user/ci-deploy", 34, "high"), Row("role/日本語/セッション", 1204), Row("x\x1b[31m[/]", 7)]
+ROWS = [
+    Row("user/ci-deploy", 34, "high"),
+    Row("role/日本語/セッション", 1204),
+    Row("x\x1b[31m[/]", 7),
+]
 
 
 def rows_list(**options: Any) -> RowList[Row]:
@@ -213,7 +217,9 @@ def test_over_a_thousand_inserts_the_cursor_keeps_its_row_and_its_line() -> None
         assert rows.render_line(1 + line).text.split() == ["▌", key]
         await pilot.pause()
         moves = [message for message in said if isinstance(message, RowList.CursorMoved)]
-        assert [message.key for message in moves][-1] == key, "nobody was told that the cursor had gone elsewhere"
+        assert [message.key for message in moves][-1] == key, (
+            "nobody was told that the cursor had gone elsewhere"
+        )
 
     perform(numbers_list, act, (20, 9))
 
@@ -257,7 +263,11 @@ def test_a_cursor_that_lost_its_row_goes_to_the_nearest_and_says_so() -> None:
         assert rows.cursor_key is None and rows.cursor_row is None
         rows.show(["z"])
         await pilot.pause()
-        moved = [(message.key, message.lost) for message in said if isinstance(message, RowList.CursorMoved)]
+        moved = [
+            (message.key, message.lost)
+            for message in said
+            if isinstance(message, RowList.CursorMoved)
+        ]
         assert moved == [("d", True), ("b", True), (None, True), ("z", False)]
         shown = [message.row for message in said if isinstance(message, RowList.Highlighted)]
         assert shown == ["d", "b", None, "z"]
@@ -368,7 +378,14 @@ def test_marks_are_of_rows_that_are_there() -> None:
 
 def test_a_search_paints_hits_and_goes_from_one_to_the_next() -> None:
     async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
-        rows.show([Row("user/alice"), Row("user/bob"), Row("role/alice"), Row("a-very-long-name-of-alice")])
+        rows.show(
+            [
+                Row("user/alice"),
+                Row("user/bob"),
+                Row("role/alice"),
+                Row("a-very-long-name-of-alice"),
+            ]
+        )
         rows.set_highlight(re.compile("alice"))
         await pilot.pause()
         assert style_at(rows, 1, "alice").underline
@@ -417,8 +434,12 @@ def test_a_long_search_is_off_the_loop_says_how_far_it_is_and_can_be_given_up() 
         go_on.set()
         await pilot.pause()
         assert rows.cursor_key == "1"
-        assert [message.share for message in said if isinstance(message, RowList.Searching)][-1] is None
-        assert not any(isinstance(message, RowList.NoHit) for message in said), "it was not at its end"
+        assert [message.share for message in said if isinstance(message, RowList.Searching)][
+            -1
+        ] is None
+        assert not any(isinstance(message, RowList.NoHit) for message in said), (
+            "it was not at its end"
+        )
         rows.set_highlight(re.compile("2999"))
         rows.next_hit()
         await pilot.app.workers.wait_for_complete()

@@ -12,48 +12,80 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.content import Content
 
-from detector.alert import Alert, Event, Position
-from detector.integrity import RULES
-from detector.pivot import Row
+from detector.detection.alert import Alert
+from detector.detection.event import Event, Position
+from detector.detection.log_integrity import RULES
+from detector.investigation.pivot import Row
 from tests.hostile.payloads import PAYLOADS
 from tests.tui.build import START, alert
-from tui.job import GivenUp, Job
-from tui.screens import alert_columns, pivot_rows
-from tui.screens.pivot_rows import Head
+from tui.concurrency.job import GivenUp, Job
+from tui.screens.alerts import columns
+from tui.screens.pivot import rows
+from tui.screens.pivot.rows import Head
 from tui.widgets import seeking
 from tui.widgets.columns import Column
 from tui.widgets.line import hits, plain
 from tui.widgets.seeking import first_hit
 
-WORDS = ("user/ana", "user/bob", "eu-west-1", "Denied", "aws-cli/2.17", "", "x" * 3_000,
-         *(text[:3_000] for text in PAYLOADS.values()))
+WORDS = (
+    "user/ana",
+    "user/bob",
+    "eu-west-1",
+    "Denied",
+    "aws-cli/2.17",
+    "",
+    "x" * 3_000,
+    *(text[:3_000] for text in PAYLOADS.values()),
+)
 
 
 def one_alert(chance: random.Random, number: int) -> Alert:
     def some(least: int = 0) -> list[str]:
         return chance.choices(WORDS, k=chance.randrange(least, 3))
 
-    made = alert(f"a{number}", at=chance.randrange(-9_000, 200_000), severity=chance.choice(["low", "high", "odd"]),
-                 flags=tuple(chance.sample(["denied-calls", "iam-change", "own\n"], chance.randrange(3))), arns=some(),
-                 accounts=some(), source_addresses=some(), user_agents=some(), identity_types=some(), regions=some(),
-                 status=chance.choice(["open", "closed"]), settled=chance.random() < 0.5, event_ids=some(),
-                 columns={"Esql.source_as_organization_name_values": some()})
+    made = alert(
+        f"a{number}",
+        at=chance.randrange(-9_000, 200_000),
+        severity=chance.choice(["low", "high", "odd"]),
+        flags=tuple(chance.sample(["denied-calls", "iam-change", "own\n"], chance.randrange(3))),
+        arns=some(),
+        accounts=some(),
+        source_addresses=some(),
+        user_agents=some(),
+        identity_types=some(),
+        regions=some(),
+        status=chance.choice(["open", "closed"]),
+        settled=chance.random() < 0.5,
+        event_ids=some(),
+        columns={"Esql.source_as_organization_name_values": some()},
+    )
     if chance.random() < 0.1:
         made.key["aws.s3.object.key"] = chance.choice(WORDS)
         return alert(made.alert_id, rule=RULES["missing"], key=made.key, arns=made.facets.arns)
     return made
 
 
-def one_call(chance: random.Random, number: int) -> pivot_rows.Line:
+def one_call(chance: random.Random, number: int) -> rows.Line:
     if chance.random() < 0.1:
         return Head(chance.choice(WORDS), number, chance.choice(WORDS), chance.random() < 0.5)
     said = chance.choices(WORDS, k=14)
-    event = Event(said[0], f"{number}", START + chance.randrange(100_000), *said[1:], Position("f", 0, number))
-    return Row(event, tuple(chance.sample(["denied-calls", "iam-change"], chance.randrange(3))), chance.random() < 0.5)
+    event = Event(
+        said[0], f"{number}", START + chance.randrange(100_000), *said[1:], Position("f", 0, number)
+    )
+    return Row(
+        event,
+        tuple(chance.sample(["denied-calls", "iam-change"], chance.randrange(3))),
+        chance.random() < 0.5,
+    )
 
 
-def one_by_one(columns: Sequence[Column[Any]], pattern: re.Pattern[str], rows: Sequence[Any], start: int, step: int
-               ) -> int | None:
+def one_by_one(
+    columns: Sequence[Column[Any]],
+    pattern: re.Pattern[str],
+    rows: Sequence[Any],
+    start: int,
+    step: int,
+) -> int | None:
     for count in range(len(rows)):
         place = (start + step * count) % len(rows)
         if any(hits(pattern, plain(column.cell(rows[place]))) for column in columns):
@@ -61,21 +93,31 @@ def one_by_one(columns: Sequence[Column[Any]], pattern: re.Pattern[str], rows: S
     return None
 
 
-@pytest.mark.parametrize(("columns", "make", "no_cells"), [
-    (alert_columns.COLUMNS, one_alert, None), (pivot_rows.COLUMNS, one_call, pivot_rows.heading)])
+@pytest.mark.parametrize(
+    ("columns", "make", "no_cells"),
+    [(columns.COLUMNS, one_alert, None), (rows.COLUMNS, one_call, rows.heading)],
+)
 @settings(max_examples=200)
 @given(chance=st.randoms(use_true_random=False))
-def test_it_finds_what_is_shown(columns: Sequence[Column[Any]], make: Callable[[random.Random, int], Any],
-                                no_cells: Callable[[Any], Content | None] | None, chance: random.Random) -> None:
+def test_it_finds_what_is_shown(
+    columns: Sequence[Column[Any]],
+    make: Callable[[random.Random, int], Any],
+    no_cells: Callable[[Any], Content | None] | None,
+    chance: random.Random,
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tui.job._LOOK_EVERY", chance.choice([1, 3, 500]))
+        patch.setattr("tui.concurrency.job._LOOK_EVERY", chance.choice([1, 3, 500]))
         patch.setattr(seeking, "_REMEMBERED", chance.choice([0, 5, 20_000]))
         rows = [make(chance, number) for number in range(chance.randrange(1, 30))]
         shown = chance.sample(columns, chance.randrange(1, len(columns)))
         said = plain(chance.choice(columns).cell(chance.choice(rows)))
         begin = chance.randrange(len(said) + 1)
-        sought = said[begin : begin + chance.randrange(1, 9)].upper() or chance.choice([r"\x1b", "+1", "own"])
-        pattern = re.compile(chance.choice([*[re.escape(sought)] * 6, "q*", "[^ -~]", "^.{2}$"]), re.IGNORECASE)
+        sought = said[begin : begin + chance.randrange(1, 9)].upper() or chance.choice(
+            [r"\x1b", "+1", "own"]
+        )
+        pattern = re.compile(
+            chance.choice([*[re.escape(sought)] * 6, "q*", "[^ -~]", "^.{2}$"]), re.IGNORECASE
+        )
         start, step = chance.randrange(-1, len(rows) + 1), chance.choice([-1, 1])
         found = first_hit(shown, pattern, rows, start, step, Job(), no_cells)
     assert found == one_by_one(shown, pattern, rows, start, step)
@@ -85,7 +127,7 @@ def test_it_ends_when_it_is_given_up() -> None:
     job = Job()
     job.give_up()
     with pytest.raises(GivenUp):
-        first_hit(alert_columns.COLUMNS, re.compile("x"), [alert()], 0, 1, job)
+        first_hit(columns.COLUMNS, re.compile("x"), [alert()], 0, 1, job)
 
 
 def test_a_cell_is_written_once_for_all_rows_that_it_follows_from() -> None:

@@ -6,8 +6,10 @@ import re
 
 from rich.cells import cell_len
 
-_TOKEN = re.compile(r"\x1b\[(?P<codes>[\d;?]*)(?P<end>[A-Za-z])|\x1b\].*?(?:\x07|\x1b\\)|(?P<letter>[^\x1b])",
-                    re.DOTALL)
+_TOKEN = re.compile(
+    r"\x1b\[(?P<codes>[\d;?]*)(?P<end>[A-Za-z])|\x1b\].*?(?:\x07|\x1b\\)|(?P<letter>[^\x1b])",
+    re.DOTALL,
+)
 
 _ENDS = {"22": {"1", "2"}, "23": {"3"}, "24": {"4", "21"}, "27": {"7"}, "29": {"9"}}
 
@@ -18,7 +20,9 @@ Seen = tuple[str, frozenset[str], str, str]
 class Emulator:
     def __init__(self, width: int, height: int) -> None:
         self._width = width
-        self._cells: list[list[Seen]] = [[(" ", frozenset(), "", "")] * width for _ in range(height)]
+        self._cells: list[list[Seen]] = [
+            [(" ", frozenset(), "", "")] * width for _ in range(height)
+        ]
         self._x = self._y = 0
         self._attributes: set[str] = set()
         self._colours = {"3": "", "4": ""}
@@ -41,9 +45,17 @@ class Emulator:
 
     @property
     def seen(self) -> list[list[Seen]]:
-        """What an analyst sees: the colour of a letter where there is one, or a line where it would be."""
-        return [[cell if cell[0][:1] != " " or cell[1] & {"4", "7", "9"} else (cell[0], frozenset(), "", cell[3])
-                 for cell in line] for line in self._cells]
+        """What an analyst sees: the colour of a letter where there is one, or a line where it would
+        be."""
+        return [
+            [
+                cell
+                if cell[0][:1] != " " or cell[1] & {"4", "7", "9"}
+                else (cell[0], frozenset(), "", cell[3])
+                for cell in line
+            ]
+            for line in self._cells
+        ]
 
     @property
     def text(self) -> list[str]:
@@ -64,10 +76,15 @@ class Emulator:
             elif int(code) < 30:
                 self._attributes.add(code)
             else:
-                self._colours["3" if code[0] in "39" else "4"] = "" if code in ("39", "49") else code
+                self._colours["3" if code[0] in "39" else "4"] = (
+                    "" if code in ("39", "49") else code
+                )
 
     def _put(self, letter: str) -> None:
-        line, style = self._cells[self._y], (frozenset(self._attributes), self._colours["3"], self._colours["4"])
+        line, style = (
+            self._cells[self._y],
+            (frozenset(self._attributes), self._colours["3"], self._colours["4"]),
+        )
         if not (cells := cell_len(letter)):
             place = next((x for x in range(self._x - 1, -1, -1) if line[x][0]), 0)
             line[place] = (line[place][0] + letter, *line[place][1:])

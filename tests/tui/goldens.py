@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import until
-from tui import screenshot
+from tui.terminal import screenshot
 
 GOLDEN = Path(__file__).with_name("golden")
 PICTURES = Path(__file__).with_name("pictures")
@@ -19,7 +19,8 @@ SIZES = ((80, 24), (120, 34), (200, 50))
 
 
 async def compare(app: App[Any], pilot: Pilot[Any], name: str) -> None:
-    """In each size, one after the other, in one app: what is on screen has to follow the terminal."""
+    """In each size, one after the other, in one app: what is on screen has to follow the
+    terminal."""
     for width, height in SIZES:
         await pilot.resize_terminal(width, height)
         shown = await _at_rest(app, pilot, height) + "\n"
@@ -27,7 +28,8 @@ async def compare(app: App[Any], pilot: Pilot[Any], name: str) -> None:
 
 
 async def compare_picture(app: App[Any], pilot: Pilot[Any], name: str) -> None:
-    """With colours and styles, as the key for a picture draws it, in the middle one of the sizes."""
+    """With colours and styles, as the key for a picture draws it, in the middle one of the
+    sizes."""
     width, height = SIZES[1]
     await pilot.resize_terminal(width, height)
     await _at_rest(app, pilot, height)

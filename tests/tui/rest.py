@@ -11,7 +11,8 @@ from unittest.mock import patch
 from textual._context import active_app
 
 _PATIENCE_SECONDS = 0.25
-"""How long a rest waits for work in threads; what takes longer may never end, and the test says what it waits for."""
+"""How long a rest waits for work in threads; what takes longer may never end, and the test says
+what it waits for."""
 
 _SLICE_SECONDS = 0.002
 
@@ -73,7 +74,9 @@ async def _rest(*_seconds: float) -> None:
             app.screen._on_timer_update()  # what is drawn at the next sixtieth of a second is drawn now
         if await loop.rest() > _NOTHING:
             continue
-        reading = sum(worker.group == "ingest" and worker.is_running for worker in app.workers)  # which never ends
+        reading = sum(
+            worker.group == "ingest" and worker.is_running for worker in app.workers
+        )  # which never ends
         if loop.time() > end or len(loop.working) <= reading:
             return
         await asyncio.sleep(_SLICE_SECONDS)
@@ -81,6 +84,9 @@ async def _rest(*_seconds: float) -> None:
 
 def run(journey: Coroutine[Any, Any, None]) -> None:
     """What ``asyncio.run`` does, for a journey by keyboard."""
-    with (patch("textual.app.wait_for_idle", _rest), patch("textual.pilot.wait_for_idle", _rest),
-          asyncio.Runner(loop_factory=_Loop) as runner):
+    with (
+        patch("textual.app.wait_for_idle", _rest),
+        patch("textual.pilot.wait_for_idle", _rest),
+        asyncio.Runner(loop_factory=_Loop) as runner,
+    ):
         runner.run(journey)

@@ -15,21 +15,29 @@ from textual.message import Message
 from textual.pilot import Pilot
 
 import detector.rules
-from detector.alert import Alert
-from detector.pipeline import Pipeline, Update
-from detector.rules import RuleSet, load
+from detector.detection.alert import Alert
+from detector.ingest.pipeline import Pipeline, Update
+from detector.rules.ruleset import RuleSet, load
 from detector.sources.directory import Directory
 from detector.store import Store
 from tests.detector.trail import ANA, START, Raw, call, sweep, write
 from tests.hostile.payloads import screen_text
 from tests.tui import rest
-from tui.app import HuntApp
-from tui.opening import Opened
-from tui.screens.alerts import AlertsScreen
-from tui.session import SessionFile
+from tui.app.app import HuntApp
+from tui.model.opened import Opened
+from tui.screens.alerts.screen import AlertsScreen
+from tui.settings.session_file import SessionFile
 
 NOW = START + 3 * 3600.0
-KNOWN = {"colon": ":", "full_stop": ".", "minus": "-", "slash": "/", "space": " ", "underscore": "_", "comma": ","}
+KNOWN = {
+    "colon": ":",
+    "full_stop": ".",
+    "minus": "-",
+    "slash": "/",
+    "space": " ",
+    "underscore": "_",
+    "comma": ",",
+}
 BEN = "arn:aws:sts::111122223333:assumed-role/inventory/ben"
 CAT = "arn:aws:iam::111122223333:user/cat"
 
@@ -84,28 +92,67 @@ class Broken(Feed):
 
 
 def records() -> list[Raw]:
-    """Three sweeps an hour apart by three principals, the last one (newest) in fourteen regions, partly denied."""
-    role = {"type": "AssumedRole", "accountId": "444455556666", "accessKeyId": "ASIAEXAMPLE000000000",
-            "arn": BEN, "sessionContext": {"sessionIssuer": {"type": "Role", "userName": "inventory",
-                                                             "arn": "arn:aws:iam::444455556666:role/inventory"}}}
+    """Three sweeps an hour apart by three principals, the last one (newest) in fourteen regions,
+    partly denied."""
+    role = {
+        "type": "AssumedRole",
+        "accountId": "444455556666",
+        "accessKeyId": "ASIAEXAMPLE000000000",
+        "arn": BEN,
+        "sessionContext": {
+            "sessionIssuer": {
+                "type": "Role",
+                "userName": "inventory",
+                "arn": "arn:aws:iam::444455556666:role/inventory",
+            }
+        },
+    }
     denied = {"errorCode": "Client.UnauthorizedOperation", "errorMessage": "You are not authorized"}
     return [
-        *sweep(12, at=3, userIdentity=role, userAgent="Boto3/1.40.21 md/Botocore APN_1826889",
-               sourceIPAddress="198.51.100.4"),
+        *sweep(
+            12,
+            at=3,
+            userIdentity=role,
+            userAgent="Boto3/1.40.21 md/Botocore APN_1826889",
+            sourceIPAddress="198.51.100.4",
+        ),
         *sweep(10, at=3600, arn=ANA),
-        *(call(7200 + second, region, arn=CAT, sourceIPAddress="203.0.113.60",
-               userAgent="aws-cli/2.17.32 os/linux#6.8-kali2", **(denied if second % 2 else {}))
-          for second, region in enumerate(_regions(14))),
+        *(
+            call(
+                7200 + second,
+                region,
+                arn=CAT,
+                sourceIPAddress="203.0.113.60",
+                userAgent="aws-cli/2.17.32 os/linux#6.8-kali2",
+                **(denied if second % 2 else {}),
+            )
+            for second, region in enumerate(_regions(14))
+        ),
     ]
 
 
 def aftermath() -> list[Raw]:
     """What CAT did after its sweep: it looked on, shared a snapshot, and made a key."""
-    calls = (("GetCallerIdentity", "sts"), ("DescribeVolumes", "ec2"), ("DescribeVolumes", "ec2"),
-             ("CreateSnapshot", "ec2"), ("ModifySnapshotAttribute", "ec2"), ("CreateAccessKey", "iam"))
-    return [call(7300 + 40 * place, arn=CAT, eventName=name, eventSource=f"{service}.amazonaws.com",
-                 readOnly=name.startswith(("Get", "Describe")), sourceIPAddress="203.0.113.60",
-                 userAgent="aws-cli/2.17.32 os/linux#6.8-kali2") for place, (name, service) in enumerate(calls)]
+    calls = (
+        ("GetCallerIdentity", "sts"),
+        ("DescribeVolumes", "ec2"),
+        ("DescribeVolumes", "ec2"),
+        ("CreateSnapshot", "ec2"),
+        ("ModifySnapshotAttribute", "ec2"),
+        ("CreateAccessKey", "iam"),
+    )
+    return [
+        call(
+            7300 + 40 * place,
+            arn=CAT,
+            eventName=name,
+            eventSource=f"{service}.amazonaws.com",
+            readOnly=name.startswith(("Get", "Describe")),
+            sourceIPAddress="203.0.113.60",
+            userAgent="aws-cli/2.17.32 os/linux#6.8-kali2",
+        )
+        for place, (name, service) in enumerate(calls)
+    ]
 
 
 def _regions(count: int) -> list[str]:
@@ -115,15 +162,25 @@ def _regions(count: int) -> list[str]:
 class Hunt:
     """A trail in ``folder``, read into a state; ``play`` opens the app on it."""
 
-    def __init__(self, folder: Path, trail: Iterable[Raw] | None = None, state: Path | None = None,
-                 rules: Sequence[Path] = (RULES,)) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        trail: Iterable[Raw] | None = None,
+        state: Path | None = None,
+        rules: Sequence[Path] = (RULES,),
+    ) -> None:
         self.clock = Clock()
         self.rules: RuleSet = load(rules, builtin=False)
         self.store = Store.open(state, self.clock)
-        self.trail = write(folder, "trail/111122223333_CloudTrail_us-east-1_20260301T1200Z_abc.json",
-                           list(records() if trail is None else trail))
+        self.trail = write(
+            folder,
+            "trail/111122223333_CloudTrail_us-east-1_20260301T1200Z_abc.json",
+            list(records() if trail is None else trail),
+        )
         updates: list[Update] = []
-        Pipeline(self.store, self.rules, Directory([self.trail.parent]), clock=self.clock).scan(updates.append)
+        Pipeline(self.store, self.rules, Directory([self.trail.parent]), clock=self.clock).scan(
+            updates.append
+        )
         self.read = updates[-1]
         self.feed: Feed = Feed(self.update())
 
@@ -136,23 +193,35 @@ class Hunt:
         return next(alert for alert in self.store.alerts() if alert.principal == principal)
 
     def play(
-        self, journey: Callable[[HuntApp, Pilot[None]], Awaitable[None]], *, size: tuple[int, int] = (80, 24),
-        store: Store | None = None, pipeline: Any = "feed", heard: list[Message] | None = None, toasts: bool = True,
-        folded: bool = False, session: SessionFile | None = None, keys: Mapping[str, str] = MappingProxyType({}),
+        self,
+        journey: Callable[[HuntApp, Pilot[None]], Awaitable[None]],
+        *,
+        size: tuple[int, int] = (80, 24),
+        store: Store | None = None,
+        pipeline: Any = "feed",
+        heard: list[Message] | None = None,
+        toasts: bool = True,
+        folded: bool = False,
+        session: SessionFile | None = None,
+        keys: Mapping[str, str] = MappingProxyType({}),
         by_clock: bool = False,
     ) -> HuntApp:
-        """Open the app, wait until the store and the first update are on screen, and take the journey.
+        """Open the app, wait until the store and the first update are on screen, and take the
+        journey.
 
-        Every alert is a row of its own unless ``folded``. ``by_clock``: a key is waited for as Textual does, for what
-        Textual itself delays, as its palette.
-        """
-        opened = Opened(store or self.store, self.rules, self.feed if pipeline == "feed" else pipeline, session)
+        Every alert is a row of its own unless ``folded``. ``by_clock``: a key is waited for as
+        Textual does, for what Textual itself delays, as its palette."""
+        opened = Opened(
+            store or self.store, self.rules, self.feed if pipeline == "feed" else pipeline, session
+        )
         app = HuntApp(lambda: opened, "AWSLogs/", clock=self.clock, keys=keys)
 
         async def drive() -> None:
             hook = (lambda message: heard.append(message)) if heard is not None else None
             async with app.run_test(size=size, message_hook=hook, notifications=toasts) as pilot:
-                await until(pilot, lambda: app.is_open and (app.picture.loaded or bool(app.picture.error)))
+                await until(
+                    pilot, lambda: app.is_open and (app.picture.loaded or bool(app.picture.error))
+                )
                 if pipeline == "feed":
                     await until(pilot, lambda: app.picture.live or bool(app.picture.error))
                 if not folded:
@@ -194,7 +263,9 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
     """Press keys by their names; what begins with ``'`` is typed letter by letter."""
     names = {letter: name for name, letter in KNOWN.items()}
     for key in keys:
-        await pilot.press(*(names.get(letter, letter) for letter in key[1:]) if key.startswith("'") else [key])
+        await pilot.press(
+            *(names.get(letter, letter) for letter in key[1:]) if key.startswith("'") else [key]
+        )
     await pilot.pause()
 
 

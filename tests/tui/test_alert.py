@@ -9,15 +9,16 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from detector.alert import Alert, Event
+from detector.detection.alert import Alert
+from detector.detection.event import Event
 from tests.detector.trail import ANA, START, sweep
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import BEN, CAT, Hunt, press, said, until
-from tui.app import HuntApp
-from tui.screens.alert import AlertScreen
-from tui.screens.alert_panes import FieldRow
-from tui.screens.pane_bar import PaneBar
-from tui.screens.pivot import PivotScreen
+from tui.app.app import HuntApp
+from tui.screens.alert.panes import FieldRow
+from tui.screens.alert.screen import AlertScreen
+from tui.screens.base.pane_tabs import PaneBar
+from tui.screens.pivot.screen import PivotScreen
 from tui.widgets.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
 from tui.widgets.row_list import RowList
@@ -73,7 +74,9 @@ def test_the_calls_follow_the_strip(hunt: Hunt) -> None:
         assert call(app).region == region
         assert start <= call(app).time < end
         await press(pilot, "l")
-        assert strip(app).at_cursor[1] == end, "an empty cell can be gone to, and the calls stay where they are"
+        assert strip(app).at_cursor[1] == end, (
+            "an empty cell can be gone to, and the calls stay where they are"
+        )
         assert call(app).region == region
         await press(pilot, "i")
         assert calls(app).has_focus
@@ -92,7 +95,8 @@ def test_enter_on_the_strip_opens_its_calls(hunt: Hunt) -> None:
 
 
 def test_the_strip_widens_to_what_else_its_principal_did(tmp_path: Path) -> None:
-    """Seconds to hours: the sweep before comes into view, and enter there asks the logs for its calls."""
+    """Seconds to hours: the sweep before comes into view, and enter there asks the logs for its
+    calls."""
     hunt = Hunt(tmp_path, trail=[*sweep(10), *sweep(12, at=7_200)])
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -106,11 +110,16 @@ def test_the_strip_widens_to_what_else_its_principal_did(tmp_path: Path) -> None
         assert start <= START < end
         assert call(app).time == START + 7_200, "the calls of this alert stay as they are"
         await press(pilot, "enter")
-        await until(pilot, lambda: isinstance(app.screen, PivotScreen) and len(app.screen.row_list.rows) == 10)
+        await until(
+            pilot,
+            lambda: isinstance(app.screen, PivotScreen) and len(app.screen.row_list.rows) == 10,
+        )
         await press(pilot, "escape")
         await press(pilot, *["less_than_sign"] * 5)
         await press(pilot, "i", "j")
-        assert call(app).region == strip(app).at_cursor[0], "what is gone to among the calls comes into view"
+        assert call(app).region == strip(app).at_cursor[0], (
+            "what is gone to among the calls comes into view"
+        )
         assert strip(app).at_cursor[1] == START + 7_200
 
     hunt.play(journey, size=(120, 40))
@@ -150,7 +159,7 @@ def test_the_fields_are_in_the_rules_order_each_by_its_own_name(hunt: Hunt) -> N
         rule = hunt.rules.get(shown(app).rule.id)
         assert rule is not None
         wanted = ["risk", *rule.investigation_fields.field_names]
-        assert [row.name for row in fields.rows][:len(wanted)] == wanted
+        assert [row.name for row in fields.rows][: len(wanted)] == wanted
         assert set(wanted) | set(shown(app).columns) == {row.name for row in fields.rows}
 
     hunt.play(journey)
@@ -164,8 +173,9 @@ def test_a_field_unfolds_to_all_of_its_values(hunt: Hunt) -> None:
         folded = len(fields.rows)
         assert fields.move_to("Esql.cloud_region_values")
         await press(pilot, "enter")
-        assert [row.value for row in fields.rows if row.name == "Esql.cloud_region_values"][1:] == \
-            shown(app).facets.regions
+        assert [row.value for row in fields.rows if row.name == "Esql.cloud_region_values"][
+            1:
+        ] == shown(app).facets.regions
         await press(pilot, "enter")
         assert len(fields.rows) == folded
 
@@ -229,7 +239,9 @@ def test_an_alert_that_late_data_joined_into_another_is_followed(hunt: Hunt) -> 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         ana = hunt.alert(ANA)
         await opened(app, pilot, "j", "j")
-        joined = msgspec.structs.replace(ana, alert_id="joined", supersedes=[ana.alert_id], revision=2)
+        joined = msgspec.structs.replace(
+            ana, alert_id="joined", supersedes=[ana.alert_id], revision=2
+        )
         await hunt.arrive(app, pilot, hunt.update(joined, withdrawn=[ana.alert_id]))
         assert shown(app).alert_id == "joined"
         assert "joined this alert into another" in said(app)
@@ -241,7 +253,9 @@ def test_a_revision_reads_the_calls_again(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot, "j", "j")
         ana = hunt.alert(ANA)
-        grown = msgspec.structs.replace(ana, revision=2, event_ids=[*ana.event_ids, "late"], settled=False)
+        grown = msgspec.structs.replace(
+            ana, revision=2, event_ids=[*ana.event_ids, "late"], settled=False
+        )
         await hunt.arrive(app, pilot, hunt.update(grown))
         text = screen_text(app)
         assert "provisional · revision 2" in text
@@ -255,7 +269,9 @@ def test_decisions_apply_to_the_alert_that_is_shown(hunt: Hunt) -> None:
         await opened(app, pilot, "j", "j")
         await press(pilot, "a", "c", "'looked at it", "ctrl+s")
         assert hunt.alert(ANA).status == "acknowledged"
-        assert [note.words.text for note in hunt.store.notes(shown(app).alert_id)] == ["looked at it"]
+        assert [note.words.text for note in hunt.store.notes(shown(app).alert_id)] == [
+            "looked at it"
+        ]
         await press(pilot, "shift+tab")
         assert app.screen.query_one(PaneBar).front == "notes"
         assert "looked at it" in screen_text(app)

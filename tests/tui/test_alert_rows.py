@@ -10,14 +10,14 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.alert import Alert
-from detector.sweeps import recurring, sweeps
+from detector.detection.alert import Alert
+from detector.detection.sweeps import recurring, sweeps
 from tests.tui.build import alert
-from tui.format import principal
-from tui.job import GivenUp, Job
-from tui.screens.alert_columns import ORDERS, Order
-from tui.screens.alert_rows import AlertArranger, AlertRows, Wanted
-from tui.screens.sweep_rows import Folds
+from tui.concurrency.job import GivenUp, Job
+from tui.presentation.format import principal
+from tui.screens.alerts.columns import ORDERS, Order
+from tui.screens.alerts.rows import AlertArranger, AlertRows, Wanted
+from tui.screens.alerts.sweep_groups import Folds
 
 SEVERITIES = ("low", "medium", "high")
 
@@ -26,9 +26,15 @@ def one(chance: random.Random, name: str) -> Alert:
     """By one of few users, some of whom share a key; often in a rhythm."""
     user = chance.randrange(5)
     keys = [f"AKIA{chance.choice([user, 9])}"] if chance.random() < 0.7 else []
-    return alert(name, at=1800 * chance.randrange(40) + chance.choice([0, 0, 60]), severity=chance.choice(SEVERITIES),
-                 arns=[f"arn:aws:iam::111122223333:user/u{user}"] if chance.random() < 0.9 else [], access_keys=keys,
-                 status=chance.choice(["open", "open", "closed"]), revision=chance.randrange(1, 9))
+    return alert(
+        name,
+        at=1800 * chance.randrange(40) + chance.choice([0, 0, 60]),
+        severity=chance.choice(SEVERITIES),
+        arns=[f"arn:aws:iam::111122223333:user/u{user}"] if chance.random() < 0.9 else [],
+        access_keys=keys,
+        status=chance.choice(["open", "open", "closed"]),
+        revision=chance.randrange(1, 9),
+    )
 
 
 def is_open(alert: Alert) -> bool:
@@ -39,7 +45,9 @@ def is_high(alert: Alert) -> bool:
     return alert.severity == "high"
 
 
-def plainly(alerts: Sequence[Alert], filtered: bool, folds: Folds, order: Order, reverse: bool) -> list[str]:
+def plainly(
+    alerts: Sequence[Alert], filtered: bool, folds: Folds, order: Order, reverse: bool
+) -> list[str]:
     """The ids of the rows, all of it at once."""
     through = [each for each in alerts if is_open(each) and (not filtered or is_high(each))]
     rows = []
@@ -71,27 +79,44 @@ def test_whatever_comes_and_goes_they_are_what_they_are_from_scratch(chance: ran
         filtered = filtered is (chance.random() < 0.8)
         order, reverse = chance.choice(ORDERS), chance.random() < 0.3
         if rows is not None and rows.of and chance.random() < 0.5:
-            folds = chance.choice([folds.turn_all(), folds.turn(chance.choice(sorted(rows.of.values(), key=str)))])
+            folds = chance.choice(
+                [folds.turn_all(), folds.turn(chance.choice(sorted(rows.of.values(), key=str)))]
+            )
         wanted = Wanted(dict(alerts), is_open, is_high if filtered else None, folds, order, reverse)
         if chance.random() < 0.2:
             give_up(arranger, wanted, after=chance.randrange(4))
         rows = arranger.arrange(wanted, Job())
-        assert [row.alert_id for row in rows.rows] == plainly(list(alerts.values()), filtered, folds, order, reverse)
+        assert [row.alert_id for row in rows.rows] == plainly(
+            list(alerts.values()), filtered, folds, order, reverse
+        )
         assert list(rows.keys) == [rows.key(row) for row in rows.rows]
         assert len(set(rows.keys)) == len(rows.keys)
-        assert sorted(each.alert_id for row in rows.rows for each in rows.members(row)) == sorted(rows.matching)
+        assert sorted(each.alert_id for row in rows.rows for each in rows.members(row)) == sorted(
+            rows.matching
+        )
         assert all(rows.matching[name] is alerts[name] for name in rows.matching)
         assert (len(rows.shown), rows.total) == (sum(map(is_open, alerts.values())), len(alerts))
 
 
 def test_what_a_filter_took_away_is_one_row_again_with_what_comes_later() -> None:
     arranger, folds = AlertArranger(), Folds()
-    alerts = [alert(name, at=60 * place, severity=severity) for place, (name, severity) in
-              enumerate([("a", "high"), ("b", "low"), ("c", "high")])]
+    alerts = [
+        alert(name, at=60 * place, severity=severity)
+        for place, (name, severity) in enumerate([("a", "high"), ("b", "low"), ("c", "high")])
+    ]
 
     def rows(filtered: bool) -> list[str]:
-        found = arranger.arrange(Wanted({each.alert_id: each for each in alerts}, is_open,
-                                        is_high if filtered else None, folds, ORDERS[0], False), Job())
+        found = arranger.arrange(
+            Wanted(
+                {each.alert_id: each for each in alerts},
+                is_open,
+                is_high if filtered else None,
+                folds,
+                ORDERS[0],
+                False,
+            ),
+            Job(),
+        )
         return [each.alert_id for row in found.rows for each in found.members(row)]
 
     assert (rows(False), rows(True)) == (["a", "b", "c"], ["a", "c"])
@@ -102,6 +127,7 @@ def test_what_a_filter_took_away_is_one_row_again_with_what_comes_later() -> Non
 
 def give_up(arranger: AlertArranger, wanted: Wanted, after: int) -> None:
     """Ask for rows, and want them no more ``after`` so many looks at whether they are."""
+
     class Fickle(Job):
         looks = 0
 
@@ -123,15 +149,29 @@ def test_held_rows_stay_in_their_order_with_what_is_new_in_them() -> None:
     arranger = AlertArranger()
 
     def rows(alerts: Sequence[Alert], held: Sequence[str] | None = None) -> AlertRows:
-        return arranger.arrange(Wanted({each.alert_id: each for each in alerts}, is_open, None, Folds(True), ORDERS[6],
-                                       False, held), Job())
+        return arranger.arrange(
+            Wanted(
+                {each.alert_id: each for each in alerts},
+                is_open,
+                None,
+                Folds(True),
+                ORDERS[6],
+                False,
+                held,
+            ),
+            Job(),
+        )
 
-    first, second, third = (alert(name, at=9000 * place, arns=[f"arn:aws:iam::1:user/{name}"])
-                            for place, name in enumerate("bcd"))
+    first, second, third = (
+        alert(name, at=9000 * place, arns=[f"arn:aws:iam::1:user/{name}"])
+        for place, name in enumerate("bcd")
+    )
     before = rows([first, second, third])
     assert [principal(row) for row in before.rows] == ["user/b", "user/c", "user/d"]
     facets = msgspec.structs.replace(second.facets, arns=["arn:aws:iam::1:user/z"])
     changed = msgspec.structs.replace(second, facets=facets)
     now = rows([first, changed, alert("a", arns=["arn:aws:iam::1:user/a"])], before.keys)
-    assert [principal(row) for row in now.rows] == ["user/b", "user/z"], "it would come last if it were sorted again"
+    assert [principal(row) for row in now.rows] == ["user/b", "user/z"], (
+        "it would come last if it were sorted again"
+    )
     assert (now.unseen, now.held) == (1, True)

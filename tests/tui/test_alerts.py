@@ -10,14 +10,14 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from detector.alert import Alert
+from detector.detection.alert import Alert
 from tests.detector.trail import ANA
 from tests.hostile.payloads import screen_text
 from tests.tui.build import alert
 from tests.tui.stage import BEN, CAT, Feed, Hunt, press, said, until
-from tui.app import HuntApp
-from tui.screens.alert import AlertScreen
-from tui.screens.alerts import AlertsScreen
+from tui.app.app import HuntApp
+from tui.screens.alert.screen import AlertScreen
+from tui.screens.alerts.screen import AlertsScreen
 from tui.widgets.row_list import RowList
 
 NEWEST = 9_000
@@ -56,10 +56,14 @@ def test_the_cursor_stays_on_its_alert_while_others_come_and_go(hunt: Hunt) -> N
         for number in range(30):
             await hunt.arrive(app, pilot, hunt.update(alert(f"new-{number}", at=NEWEST + number)))
             assert rows(app).cursor_key == ana
-        await hunt.arrive(app, pilot, hunt.update(withdrawn=[f"new-{number}" for number in range(0, 30, 2)]))
+        await hunt.arrive(
+            app, pilot, hunt.update(withdrawn=[f"new-{number}" for number in range(0, 30, 2)])
+        )
         assert rows(app).cursor_key == ana
         await press(pilot, "a")
-        assert [one.alert_id for one in app.picture.alerts.values() if one.status == "acknowledged"] == [ana]
+        assert [
+            one.alert_id for one in app.picture.alerts.values() if one.status == "acknowledged"
+        ] == [ana]
 
     hunt.play(journey)
 
@@ -79,7 +83,9 @@ def test_paused_the_list_is_still_and_what_came_is_counted(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         before = principals(app)
         await press(pilot, "P")
-        await hunt.arrive(app, pilot, hunt.update(alert("new", at=NEWEST), alert("newer", at=NEWEST + 1)))
+        await hunt.arrive(
+            app, pilot, hunt.update(alert("new", at=NEWEST), alert("newer", at=NEWEST + 1))
+        )
         assert principals(app) == before
         assert "+2 new" in counts(app)
         assert "paused" in screen_text(app)
@@ -93,7 +99,9 @@ def test_paused_the_list_is_still_and_what_came_is_counted(hunt: Hunt) -> None:
 
 
 @pytest.mark.parametrize("moved", [False, True])
-def test_who_has_not_moved_while_all_was_read_begins_at_the_first_alert(hunt: Hunt, moved: bool) -> None:
+def test_who_has_not_moved_while_all_was_read_begins_at_the_first_alert(
+    hunt: Hunt, moved: bool
+) -> None:
     hunt.feed = Feed(hunt.update(live=False))
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -253,7 +261,9 @@ def test_the_sentence_and_the_regions_are_of_the_alert_under_the_cursor(hunt: Hu
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "G")
         shown = " ".join(screen_text(app).split())
-        assert "role/inventory/ben called DescribeInstances in 12 regions within one second" in shown
+        assert (
+            "role/inventory/ben called DescribeInstances in 12 regions within one second" in shown
+        )
         assert "ap-ne-1" in shown
 
     hunt.play(journey)

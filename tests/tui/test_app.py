@@ -14,10 +14,10 @@ from detector.store import StateError, Store
 from tests.detector.trail import ANA, REFERENCE, sweep, write
 from tests.hostile.payloads import harm, screen_text
 from tests.tui.stage import BEN, NOW, Broken, Clock, Hunt, press, said, until
-from tui.app import HuntApp
-from tui.screens.alerts import AlertsScreen
+from tui.app.app import HuntApp
+from tui.screens.admin.hunt_log import HuntLogScreen
+from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.forms.note import NoteForm
-from tui.screens.hunt_log import HuntLogScreen
 from tui.widgets.row_list import RowList
 
 
@@ -39,7 +39,9 @@ def test_a_worker_that_fails_is_one_line_and_the_app_lives(hunt: Hunt) -> None:
     hunt.feed = Broken(hunt.update())
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        assert said(app).startswith("Reading stopped: RuntimeError: the disk [/] \\x1b[31mwent away.")
+        assert said(app).startswith(
+            "Reading stopped: RuntimeError: the disk [/] \\x1b[31mwent away."
+        )
         assert "× stopped" in screen_text(app)
         assert harm(app) == []
         await press(pilot, "j", "j", "a")
@@ -48,7 +50,9 @@ def test_a_worker_that_fails_is_one_line_and_the_app_lives(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_a_store_that_cannot_be_read_is_one_line(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_cannot_be_read_is_one_line(
+    hunt: Hunt, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         def torn() -> None:
             raise StateError("hunt.db: malformed: move it away")
@@ -64,8 +68,9 @@ def test_a_store_that_cannot_be_read_is_one_line(hunt: Hunt, monkeypatch: pytest
 def test_the_store_is_read_in_parts_the_newest_first(hunt: Hunt) -> None:
     for size in (1, 3, 4, 1_000):
         parts = list(hunt.store.alert_batches(size))
-        assert [one.window.start for part in parts for one in part if one.window] == \
-            [one.window.start for one in hunt.store.alerts() if one.window]
+        assert [one.window.start for part in parts for one in part if one.window] == [
+            one.window.start for one in hunt.store.alerts() if one.window
+        ]
         held = {one.alert_id: one for one in hunt.store.alerts()}
         assert {one.alert_id: one for part in parts for one in part} == held
         assert all(len(part) == size for part in parts[:-1])
@@ -91,8 +96,11 @@ def test_a_second_app_on_the_state_looks_on(tmp_path: Path) -> None:
     assert [one.status for one in hunt.store.alerts()].count("closed") == 1
 
 
-def test_what_was_typed_when_the_state_is_taken_away_is_kept(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_typed_when_the_state_is_taken_away_is_kept(
+    hunt: Hunt, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Even a write that is refused after the form was opened loses nothing."""
+
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "c", "'thought")
         monkeypatch.setattr(hunt.store, "_writer", None)
@@ -128,9 +136,19 @@ def test_areas_are_where_they_were_left(hunt: Hunt) -> None:
 @pytest.mark.parametrize("size", [(20, 5), (40, 10), (300, 100)])
 def test_any_size_is_survived(size: tuple[int, int], hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        for keys in (["enter", "tab", "tab", "tab", "tab", "i", "escape"], ["c", "escape"], ["x", "escape"], ["3"],
-                     ["4"], ["5"], ["6"], ["1", "i", "space", "h", "escape", "escape"], ["b", "j", "escape"],
-                     ["D", "h", "escape"], ["question_mark", "escape"]):
+        for keys in (
+            ["enter", "tab", "tab", "tab", "tab", "i", "escape"],
+            ["c", "escape"],
+            ["x", "escape"],
+            ["3"],
+            ["4"],
+            ["5"],
+            ["6"],
+            ["1", "i", "space", "h", "escape", "escape"],
+            ["b", "j", "escape"],
+            ["D", "h", "escape"],
+            ["question_mark", "escape"],
+        ):
             await press(pilot, *keys)
             assert screen_text(app)
 
@@ -146,7 +164,16 @@ def test_a_hunt_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     async def first(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "j", "j", "enter", "j", "r", "escape")
-        await press(pilot, "exclamation_mark", "'Key of ana is out", "shift+tab", "shift+tab", "'IR-1", "ctrl+s", "n")
+        await press(
+            pilot,
+            "exclamation_mark",
+            "'Key of ana is out",
+            "shift+tab",
+            "shift+tab",
+            "'IR-1",
+            "ctrl+s",
+            "n",
+        )
         await press(pilot, "a", "G", "x", "shift+tab", "'our inventory", "ctrl+s")
         await until(pilot, lambda: len(app.screen.query_one(RowList).rows) == 3)
         await press(pilot, "q")
@@ -175,8 +202,8 @@ def test_a_hunt_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_real_pipeline_reads_what_comes(tmp_path: Path) -> None:
     """The app over the pipeline itself: alerts appear as files do, with no key pressed."""
-    from detector.pipeline import Pipeline
-    from detector.rules import load
+    from detector.ingest.pipeline import Pipeline
+    from detector.rules.ruleset import load
     from detector.sources.directory import Directory
 
     hunt = Hunt(tmp_path, trail=[])
@@ -194,4 +221,3 @@ def test_the_real_pipeline_reads_what_comes(tmp_path: Path) -> None:
         assert row.rule.id == REFERENCE
 
     hunt.play(journey, store=store, pipeline=pipeline)
-

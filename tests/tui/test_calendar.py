@@ -9,23 +9,35 @@ from textual.pilot import Pilot
 from tests.detector.trail import ANA, START, sweep
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import Hunt, press, said, until
-from tui.app import HuntApp
-from tui.screens.alert import AlertScreen
-from tui.screens.alerts import AlertsScreen
-from tui.screens.calendar import CalendarScreen
+from tui.app.app import HuntApp
+from tui.screens.alert.calendar import CalendarScreen
+from tui.screens.alert.screen import AlertScreen
+from tui.screens.alerts.screen import AlertsScreen
 from tui.widgets.calendar import Calendar
 
-BEN = {"type": "IAMUser", "accountId": "111122223333", "arn": "arn:aws:iam::111122223333:user/ben",
-       "accessKeyId": "AKIABENSOWN"}
+BEN = {
+    "type": "IAMUser",
+    "accountId": "111122223333",
+    "arn": "arn:aws:iam::111122223333:user/ben",
+    "accessKeyId": "AKIABENSOWN",
+}
 
 
 def test_the_rhythm_of_one_principal_and_the_way_to_an_alert(tmp_path: Path) -> None:
-    hunt = Hunt(tmp_path, trail=[*(record for hour in range(4) for record in sweep(10, at=3_600 * hour)),
-                                 *sweep(12, at=600, userIdentity=BEN)])
+    hunt = Hunt(
+        tmp_path,
+        trail=[
+            *(record for hour in range(4) for record in sweep(10, at=3_600 * hour)),
+            *sweep(12, at=600, userIdentity=BEN),
+        ],
+    )
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "D")
-        await until(pilot, lambda: isinstance(app.screen, CalendarScreen) and app.screen.query_one(Calendar).here)
+        await until(
+            pilot,
+            lambda: isinstance(app.screen, CalendarScreen) and app.screen.query_one(Calendar).here,
+        )
         text = screen_text(app)
         assert "every hour, 10 regions, 4 times · the next about 2026-03-01 14:00:00Z" in text
         assert text.count("·") >= 4
@@ -37,10 +49,16 @@ def test_the_rhythm_of_one_principal_and_the_way_to_an_alert(tmp_path: Path) -> 
         assert app.screen.alert is not None
         assert (app.screen.alert.principal, app.screen.alert.first_event) == (ANA, START)
         await press(pilot, "D")
-        await until(pilot, lambda: isinstance(app.screen, CalendarScreen) and app.screen.query_one(Calendar).here)
+        await until(
+            pilot,
+            lambda: isinstance(app.screen, CalendarScreen) and app.screen.query_one(Calendar).here,
+        )
         await press(pilot, "D", "escape", "escape")
         await press(pilot, "G", "k", "D")
-        await until(pilot, lambda: isinstance(app.screen, CalendarScreen) and app.screen.query_one(Calendar).here)
+        await until(
+            pilot,
+            lambda: isinstance(app.screen, CalendarScreen) and app.screen.query_one(Calendar).here,
+        )
         assert "once, 12 regions" in screen_text(app)
         await press(pilot, "escape")
         assert isinstance(app.screen, AlertsScreen)

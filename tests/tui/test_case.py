@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import FLAGS, RULES, Hunt, aftermath, press, records, said, until
-from tui.app import HuntApp
+from tui.app.app import HuntApp
 from tui.screens.forms.confirm import Confirm
 
 
@@ -53,7 +53,9 @@ def test_marked_alerts_have_a_folder_each(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "asterisk", "exclamation_mark", "'all of it", "ctrl+s", "y")
         count = len(app.picture.alerts)
-        await until(pilot, lambda: f"{count} case files in {Path.cwd()}" in said(app).replace("\n", ""))
+        await until(
+            pilot, lambda: f"{count} case files in {Path.cwd()}" in said(app).replace("\n", "")
+        )
         assert len(list(Path.cwd().iterdir())) == count
 
     hunt.play(journey)

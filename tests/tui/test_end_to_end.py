@@ -11,20 +11,22 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from detector.pipeline import Pipeline
-from detector.rules import load
+from detector.ingest.pipeline import Pipeline
+from detector.rules.ruleset import load
 from detector.sources.directory import Directory
 from detector.store import Store
 from tests.detector.trail import ANA
 from tests.tui.stage import RULES, press, records, until, write
-from tui.app import HuntApp
-from tui.opening import Opened
-from tui.screens.alert import AlertScreen
-from tui.screens.alerts import AlertsScreen
+from tui.app.app import HuntApp
+from tui.model.opened import Opened
+from tui.screens.alert.screen import AlertScreen
+from tui.screens.alerts.screen import AlertsScreen
 from tui.widgets.row_list import RowList
 
 
-async def sit_down(folder: Path, state: Path, journey: Callable[[HuntApp, Pilot[None]], Awaitable[None]]) -> None:
+async def sit_down(
+    folder: Path, state: Path, journey: Callable[[HuntApp, Pilot[None]], Awaitable[None]]
+) -> None:
     """Start trailhound on its state, with its own pipeline, until the journey ends."""
     store, rules = Store.open(state), load([RULES], builtin=False)
     try:
@@ -38,7 +40,9 @@ async def sit_down(folder: Path, state: Path, journey: Callable[[HuntApp, Pilot[
         store.close()
 
 
-def test_what_was_decided_is_there_after_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_decided_is_there_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, state, out = tmp_path / "trail", tmp_path / "hunt.db", tmp_path / "out"
     out.mkdir()
     monkeypatch.chdir(out)
@@ -46,7 +50,9 @@ def test_what_was_decided_is_there_after_a_restart(tmp_path: Path, monkeypatch: 
 
     async def first(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = app.screen.query_one(RowList)
-        ana = next(alert.alert_id for alert in app.picture.alerts.values() if alert.principal == ANA)
+        ana = next(
+            alert.alert_id for alert in app.picture.alerts.values() if alert.principal == ANA
+        )
         rows.move_to(ana)
         await press(pilot, "enter")
         assert isinstance(app.screen, AlertScreen)
@@ -72,6 +78,10 @@ def test_what_was_decided_is_there_after_a_restart(tmp_path: Path, monkeypatch: 
     assert "> Our own scan" in written[".md"]
     assert ANA in written[".md"]
     [note] = map(json.loads, written[".jsonl"].splitlines())
-    assert (note["text"], note["context"]["principal"], len(note["context"]["regions"])) == ("Our own scan", ANA, 10)
+    assert (note["text"], note["context"]["principal"], len(note["context"]["regions"])) == (
+        "Our own scan",
+        ANA,
+        10,
+    )
     [row] = csv.DictReader(written[".csv"].splitlines())
     assert (row["text"], row["principal"], row["events"]) == ("Our own scan", ANA, "10")

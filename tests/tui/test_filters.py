@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from detector.alert import Alert
+from detector.detection.alert import Alert
 from tests.detector.trail import ANA
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.build import alert
 from tests.tui.stage import BEN, CAT, Hunt, press, said, until
-from tui import config, saved_views
-from tui.app import HuntApp
-from tui.screens.alerts import AlertsScreen
-from tui.screens.menu import Menu
-from tui.screens.pivot import PivotScreen
-from tui.screens.query_line import QueryInput
+from tui.app.app import HuntApp
+from tui.screens.alerts.screen import AlertsScreen
+from tui.screens.base.menu import Menu
+from tui.screens.base.query_line import QueryInput
+from tui.screens.pivot.screen import PivotScreen
+from tui.settings import config, saved_views
 from tui.widgets.row_list import RowList
 
 
@@ -106,7 +106,9 @@ def test_what_is_hidden_is_shown_when_the_filter_speaks_of_it(hunt: Hunt) -> Non
 def test_it_stays_in_force_over_an_alert_and_a_pivot(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "f", "'principal=user/cat", "enter", "enter", "p")
-        await until(pilot, lambda: isinstance(app.screen, PivotScreen) and app.screen._state == "done")
+        await until(
+            pilot, lambda: isinstance(app.screen, PivotScreen) and app.screen._state == "done"
+        )
         await press(pilot, "f", "'outcome=ok 11:58..12:59", "enter", "escape", "escape", "escape")
         assert isinstance(app.screen, AlertsScreen)
         assert principals(app) == [CAT, CAT]
@@ -121,7 +123,11 @@ def test_relative_times_follow_the_newest_record_and_say_which_they_are(hunt: Hu
         await press(pilot, "f", "'last 90m", "enter")
         assert principals(app) == [CAT, CAT, ANA]
         assert "3 of 4 · time since 2026-03-01 10:" in screen_text(app)
-        await hunt.arrive(app, pilot, hunt.update(alert("new", at=10_000), newest=hunt.alert(CAT).last_event + 3_600))
+        await hunt.arrive(
+            app,
+            pilot,
+            hunt.update(alert("new", at=10_000), newest=hunt.alert(CAT).last_event + 3_600),
+        )
         assert "3 of 5 · time since 2026-03-01 11:" in screen_text(app)
 
     hunt.play(journey, size=(120, 34))
@@ -153,7 +159,10 @@ def test_a_view_is_saved_with_its_order_used_by_name_and_deleted(hunt: Hunt, fol
 
 def test_no_view_is_lost_or_replaced(folder: Path) -> None:
     saved_views.save(saved_views.SavedView("mine", "alerts", "kali"))
-    for again in (saved_views.SavedView("mine", "alerts", "other"), saved_views.SavedView("serious", "alerts", "x")):
+    for again in (
+        saved_views.SavedView("mine", "alerts", "other"),
+        saved_views.SavedView("serious", "alerts", "x"),
+    ):
         with pytest.raises(saved_views.ViewError, match="already"):
             saved_views.save(again)
     saved_views.save(saved_views.SavedView("mine", "notes", "benign"))
@@ -174,8 +183,17 @@ def test_the_views_that_come_along_make_sense(view: saved_views.SavedView) -> No
 
 def test_a_value_of_a_log_does_no_harm_where_it_is_offered_or_filtered_by(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path, trail=[])
-    made = [alert(f"a{place}", at=place, user_agents=[text], accounts=[text], arns=[text], flags=(text[:2_000],))
-            for place, text in enumerate(PAYLOADS.values())]
+    made = [
+        alert(
+            f"a{place}",
+            at=place,
+            user_agents=[text],
+            accounts=[text],
+            arns=[text],
+            flags=(text[:2_000],),
+        )
+        for place, text in enumerate(PAYLOADS.values())
+    ]
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await hunt.arrive(app, pilot, hunt.update(*made))

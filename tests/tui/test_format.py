@@ -5,46 +5,63 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from detector.alert import Risk
-from detector.baseline import Baseline
-from detector.short import short_arn
+from detector.detection.alert import Risk
+from detector.detection.baseline import Baseline
+from detector.text.abbreviations import short_arn
 from tests.tui.build import START, alert
-from tui import format
+from tui.presentation import format
 
 
-@pytest.mark.parametrize(("arn", "short"), [
-    ("arn:aws:iam::111122223333:user/ci-deploy", "user/ci-deploy"),
-    ("arn:aws-us-gov:iam::111122223333:user/path/to/ci", "user/path/to/ci"),
-    ("arn:aws:sts::111122223333:assumed-role/app/i-0a1", "role/app/i-0a1"),
-    ("arn:aws:sts::111122223333:federated-user/bob", "federated-user/bob"),
-    ("arn:aws:iam::111122223333:root", "root"),
-    ("arn:aws:iam", "arn:aws:iam"),
-    ("not an arn", "not an arn"),
-    ("", ""),
-])
+@pytest.mark.parametrize(
+    ("arn", "short"),
+    [
+        ("arn:aws:iam::111122223333:user/ci-deploy", "user/ci-deploy"),
+        ("arn:aws-us-gov:iam::111122223333:user/path/to/ci", "user/path/to/ci"),
+        ("arn:aws:sts::111122223333:assumed-role/app/i-0a1", "role/app/i-0a1"),
+        ("arn:aws:sts::111122223333:federated-user/bob", "federated-user/bob"),
+        ("arn:aws:iam::111122223333:root", "root"),
+        ("arn:aws:iam", "arn:aws:iam"),
+        ("not an arn", "not an arn"),
+        ("", ""),
+    ],
+)
 def test_an_arn_is_shortened_to_what_tells(arn: str, short: str) -> None:
     assert short_arn(arn) == short
 
 
-@pytest.mark.parametrize(("user_agent", "said"), [
-    ("aws-cli/1.29.54 md/Botocore#1.31.54 os/linux#6.3.0-kali1-cloud-amd64", "aws-cli kali"),
-    ("Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 APN_1826889", "Boto3 prowler"),
-    ("APN/1.0 HashiCorp/1.0 Terraform/1.1.2 (+https://www.terraform.io)", "terraform"),
-    ("Scout Suite/5.1 (https://github.com/nccgroup/ScoutSuite)", "scoutsuite"),
-    ("AWS Internal", "AWS Internal"),
-    ("[EC2ConsoleFrontend, aws-internal/3]", "EC2ConsoleFrontend"),
-    ("Mozilla/5.0 (X11; Linux x86_64)", "browser"),
-    ("autoscaling.amazonaws.com", "autoscaling.amazonaws.com"),
-    ("", "–"),
-])
-def test_an_agent_is_named_by_its_product_and_what_it_gives_away(user_agent: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("user_agent", "said"),
+    [
+        ("aws-cli/1.29.54 md/Botocore#1.31.54 os/linux#6.3.0-kali1-cloud-amd64", "aws-cli kali"),
+        ("Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 APN_1826889", "Boto3 prowler"),
+        ("APN/1.0 HashiCorp/1.0 Terraform/1.1.2 (+https://www.terraform.io)", "terraform"),
+        ("Scout Suite/5.1 (https://github.com/nccgroup/ScoutSuite)", "scoutsuite"),
+        ("AWS Internal", "AWS Internal"),
+        ("[EC2ConsoleFrontend, aws-internal/3]", "EC2ConsoleFrontend"),
+        ("Mozilla/5.0 (X11; Linux x86_64)", "browser"),
+        ("autoscaling.amazonaws.com", "autoscaling.amazonaws.com"),
+        ("", "–"),
+    ],
+)
+def test_an_agent_is_named_by_its_product_and_what_it_gives_away(
+    user_agent: str, said: str
+) -> None:
     assert format.agent(user_agent) == said
 
 
-@pytest.mark.parametrize(("seconds", "said"), [
-    (0, "0 s"), (59, "59 s"), (60, "1 m"), (125, "2 m 05 s"), (3600, "1 h"), (3600 + 600, "1 h 10 m"),
-    (86_400 * 6 + 3600 * 23, "6 d 23 h"), (-5, "0 s"),
-])
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 m"),
+        (125, "2 m 05 s"),
+        (3600, "1 h"),
+        (3600 + 600, "1 h 10 m"),
+        (86_400 * 6 + 3600 * 23, "6 d 23 h"),
+        (-5, "0 s"),
+    ],
+)
 def test_a_span_has_two_units_at_most(seconds: int, said: str) -> None:
     assert format.span(seconds) == said
 
@@ -61,25 +78,41 @@ def test_callers_without_an_arn_are_said_by_their_kind() -> None:
 
 
 def test_more_callers_are_counted() -> None:
-    assert format.principal(alert(arns=["arn:aws:iam::1:user/a", "arn:aws:iam::1:user/b"])) == "user/a +1"
+    assert (
+        format.principal(alert(arns=["arn:aws:iam::1:user/a", "arn:aws:iam::1:user/b"]))
+        == "user/a +1"
+    )
 
 
 def test_why_says_who_where_how_fast_and_what_stands_out() -> None:
     said = format.why(alert(flags=("snapshot", "access-key"), denied=5), None)
-    assert said == ("user/ana matched “Many regions” in 12 regions within 11 s. 5 of 12 calls were denied. "
-                    "Key AKIA…0001. Also: snapshot 2, access-key 2.")
+    assert said == (
+        "user/ana matched “Many regions” in 12 regions within 11 s. 5 of 12 calls were denied. "
+        "Key AKIA…0001. Also: snapshot 2, access-key 2."
+    )
 
 
 def test_why_says_how_new_the_principal_is_and_how_much_history_there_is() -> None:
-    new = alert(at=7200 - 40, baseline=Baseline(since=START - 12 * 86_400 + 7140, principal_first=START + 7100),
-                flags=("first-seen-principal", "snapshot"))
-    new = msgspec.structs.replace(new, flags=[msgspec.structs.replace(new.flags[0], first=START + 7100), new.flags[1]])
-    assert format.why(new, None).endswith("Key AKIA…0001 first seen 40 s before; baseline 12 d. Also: snapshot 2.")
+    new = alert(
+        at=7200 - 40,
+        baseline=Baseline(since=START - 12 * 86_400 + 7140, principal_first=START + 7100),
+        flags=("first-seen-principal", "snapshot"),
+    )
+    new = msgspec.structs.replace(
+        new, flags=[msgspec.structs.replace(new.flags[0], first=START + 7100), new.flags[1]]
+    )
+    assert format.why(new, None).endswith(
+        "Key AKIA…0001 first seen 40 s before; baseline 12 d. Also: snapshot 2."
+    )
 
 
 def test_a_risk_shows_its_sum() -> None:
-    assert format.risk(alert(risk=Risk(56, "medium", [("rule", 21), ("snapshot", 50), ("benign", -15)]))) == \
-        "56, medium: rule 21 + snapshot 50 − benign 15"
+    assert (
+        format.risk(
+            alert(risk=Risk(56, "medium", [("rule", 21), ("snapshot", 50), ("benign", -15)]))
+        )
+        == "56, medium: rule 21 + snapshot 50 − benign 15"
+    )
     assert format.risk(alert()) == "21"
 
 
@@ -88,11 +121,18 @@ def test_why_tells_that_all_was_denied() -> None:
 
 
 def test_the_network_is_taken_from_the_column_that_has_it() -> None:
-    assert format.network(alert(columns={"Esql.source_as_organization_name_values": ["EXAMPLE", "OTHER"]})) == \
-        "EXAMPLE +1"
+    assert (
+        format.network(
+            alert(columns={"Esql.source_as_organization_name_values": ["EXAMPLE", "OTHER"]})
+        )
+        == "EXAMPLE +1"
+    )
     assert format.network(alert(columns={"Esql.source_as_organization_name_values": None})) == "–"
 
 
 def test_plurals() -> None:
-    assert [format.plural(1, "entry"), format.plural(2, "entry"), format.plural(1200, "alert")] == \
-        ["1 entry", "2 entries", "1,200 alerts"]
+    assert [format.plural(1, "entry"), format.plural(2, "entry"), format.plural(1200, "alert")] == [
+        "1 entry",
+        "2 entries",
+        "1,200 alerts",
+    ]

@@ -11,12 +11,30 @@ from textual.pilot import Pilot
 
 from tests.tui.goldens import GOLDEN, SIZES, compare, compare_picture
 from tests.tui.stage import Hunt, press, until
-from tui.app import HuntApp
-from tui.screens.alert import AlertScreen
+from tui.app.app import HuntApp
+from tui.screens.alert.screen import AlertScreen
 from tui.widgets.row_list import RowList
 
-NOTE = ["exclamation_mark", "'Key is stolen, ", "shift+tab", "'dana", "shift+tab", "'IR-142", "ctrl+s", "n"]
-SUPPRESSION = ["G", "x", "shift+tab", "'our inventory", "shift+tab", "'dana", "shift+tab", "'CHG-77"]
+NOTE = [
+    "exclamation_mark",
+    "'Key is stolen, ",
+    "shift+tab",
+    "'dana",
+    "shift+tab",
+    "'IR-142",
+    "ctrl+s",
+    "n",
+]
+SUPPRESSION = [
+    "G",
+    "x",
+    "shift+tab",
+    "'our inventory",
+    "shift+tab",
+    "'dana",
+    "shift+tab",
+    "'CHG-77",
+]
 
 SCREENS: dict[str, Sequence[str]] = {
     "alerts": ["a", "j"],
@@ -56,8 +74,11 @@ SCREENS: dict[str, Sequence[str]] = {
 }
 
 
-def stand(name: str, hunt: Hunt, held: Callable[[App[None], Pilot[None], str], Awaitable[None]]) -> None:
+def stand(
+    name: str, hunt: Hunt, held: Callable[[App[None], Pilot[None], str], Awaitable[None]]
+) -> None:
     """Go to the screen, and hold it against what it showed before."""
+
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, *SCREENS[name])
         if isinstance(app.screen, AlertScreen):
@@ -86,7 +107,9 @@ def test_picture(name: str, hunt: Hunt) -> None:
 
 def test_no_golden_lies_unused() -> None:
     sizes = {f"{width}x{height}" for width, height in SIZES}
-    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    tests = "".join(
+        path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")
+    )
     for path in GOLDEN.iterdir():
         name, _, size = path.stem.rpartition("-")
         assert size in sizes, path.name

@@ -11,12 +11,12 @@ from tests.hostile.payloads import screen_text
 from tests.tui.goldens import compare
 from tests.tui.stage import FLAGS, RULES, Hunt, aftermath, press, records, until
 from tests.tui.test_pivot import actions, read
-from tui.app import HuntApp
-from tui.screens.alert import AlertScreen
-from tui.screens.pane_bar import PaneBar
+from tui.app.app import HuntApp
+from tui.screens.alert.screen import AlertScreen
+from tui.screens.base.pane_tabs import PaneBar
 from tui.widgets.row_list import RowList
 
-OWN_QUERIES = '''
+OWN_QUERIES = """
 [[transform.investigate]]
 label = "Who else used this address?"
 providers = [[{ field = "source.address", queryType = "phrase", value = "{{source.address}}", excluded = false }]]
@@ -24,7 +24,7 @@ providers = [[{ field = "source.address", queryType = "phrase", value = "{{sourc
 [[transform.investigate]]
 label = "Anything on hosts?"
 providers = [[{ field = "host.name", queryType = "phrase", value = "x", excluded = false }]]
-'''
+"""
 
 
 @pytest.fixture
@@ -45,7 +45,10 @@ async def asked(app: HuntApp, pilot: Pilot[None]) -> RowList[object]:
 
 def test_each_question_has_its_answer_and_count(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        found = {answer.question: (answer.verdict, answer.count) for answer in (await asked(app, pilot)).rows}
+        found = {
+            answer.question: (answer.verdict, answer.count)
+            for answer in (await asked(app, pilot)).rows
+        }
         assert found["Snapshot or image activity?"] == ("yes", 2)
         assert found["Keys, roles, permissions changed?"] == ("yes", 1)
         assert found["S3 writes or large reads?"] == ("no", 0)
@@ -99,8 +102,15 @@ def test_queries_that_a_rule_brings_are_asked_too(tmp_path: Path) -> None:
 def test_the_sentence_says_what_came_then(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await asked(app, pilot)
-        await until(pilot, lambda: "Then: CreateAccessKey, CreateSnapshot, ModifySnapshotAttribute" in screen_text(app))
-        assert "Key AKIAEXAMPLE: baseline too short (1 h of 10 d)." in " ".join(screen_text(app).split())
+        await until(
+            pilot,
+            lambda: (
+                "Then: CreateAccessKey, CreateSnapshot, ModifySnapshotAttribute" in screen_text(app)
+            ),
+        )
+        assert "Key AKIAEXAMPLE: baseline too short (1 h of 10 d)." in " ".join(
+            screen_text(app).split()
+        )
 
     hunt.play(journey, size=(160, 48))
 

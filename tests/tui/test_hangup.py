@@ -13,8 +13,13 @@ from pathlib import Path
 def test_the_app_ends_with_its_terminal_without_being_signalled(tmp_path: Path) -> None:
     """In a session without a controlling terminal nobody sends SIGHUP."""
     ours, its = pty.openpty()
-    with subprocess.Popen([sys.executable, "-m", "tui.cli", str(tmp_path), "--db", str(tmp_path / "hunt.db")],
-                          stdin=its, stdout=its, stderr=its, start_new_session=True) as app:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tui", str(tmp_path), "--db", str(tmp_path / "hunt.db")],
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+    ) as app:
         os.close(its)
         try:
             assert os.read(ours, 1), "it has begun to draw"

@@ -9,20 +9,22 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from detector.alert import Alert, Event, Position
-from detector.huntlog import Note, Suppression, Words
+from detector.detection.alert import Alert
+from detector.detection.event import Event, Position
+from detector.triage.note import Note, Words
+from detector.triage.suppression import Suppression
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.build import START, alert, note, suppression
 from tests.tui.stage import NOW, Hunt, until
-from tui import safe
-from tui.app import HuntApp
-from tui.screens.alert import PANES
+from tui.app.app import HuntApp
+from tui.presentation import safe
+from tui.screens.alert.screen import PANES
 from tui.widgets.row_list import RowList
 
 _TOGETHER = 6
 """Payloads that share an app: opening it is what takes the time."""
 
-GROUPS = [list(PAYLOADS)[start:start + _TOGETHER] for start in range(0, len(PAYLOADS), _TOGETHER)]
+GROUPS = [list(PAYLOADS)[start : start + _TOGETHER] for start in range(0, len(PAYLOADS), _TOGETHER)]
 
 
 def hostile(name: str, at: int = 9_000) -> tuple[Alert, list[Event]]:
@@ -30,18 +32,39 @@ def hostile(name: str, at: int = 9_000) -> tuple[Alert, list[Event]]:
     payload, short = PAYLOADS[name], PAYLOADS[name][:2_000]
     texts = dict.fromkeys(Event.__struct_fields__, payload)
     events = [
-        Event(**{**texts, "event_id": f"{number}", "time": START + number, "region": f"{short}{number}",
-                 "position": Position(f"/nowhere/{short}", 0, number)})
+        Event(
+            **{
+                **texts,
+                "event_id": f"{number}",
+                "time": START + number,
+                "region": f"{short}{number}",
+                "position": Position(f"/nowhere/{short}", 0, number),
+            }
+        )
         for number in range(3)
     ]
     one = alert(
-        name, at=at, regions=[event.region for event in events], accounts=[payload], arns=[payload],
-        roles=[payload], access_keys=[payload], identity_types=[payload], source_addresses=[payload],
-        user_agents=[payload], error_codes=[payload], denied=1, flags=(short,),
-        columns={short: payload, "Esql.values": [payload, payload]}, key={"key": payload},
+        name,
+        at=at,
+        regions=[event.region for event in events],
+        accounts=[payload],
+        arns=[payload],
+        roles=[payload],
+        access_keys=[payload],
+        identity_types=[payload],
+        source_addresses=[payload],
+        user_agents=[payload],
+        error_codes=[payload],
+        denied=1,
+        flags=(short,),
+        columns={short: payload, "Esql.values": [payload, payload]},
+        key={"key": payload},
     )
-    return msgspec.structs.replace(one, event_ids=[event.event_id for event in events],
-                                   rule=msgspec.structs.replace(one.rule, name=payload)), events
+    return msgspec.structs.replace(
+        one,
+        event_ids=[event.event_id for event in events],
+        rule=msgspec.structs.replace(one.rule, name=payload),
+    ), events
 
 
 def written(number: int, of: Alert) -> tuple[Note, Suppression]:
@@ -49,15 +72,26 @@ def written(number: int, of: Alert) -> tuple[Note, Suppression]:
     text = of.principal
     short = text[:2_000]
     return (
-        msgspec.structs.replace(note(number, of=of), author=short,
-                                words=Words(text[:5_000], "suspicious", short, short)),
-        suppression(f"s{number}", value=text or "x", ticket=text, owner=text, justification=text, author=text,
-                    created=NOW + number, expires=NOW + 600),
+        msgspec.structs.replace(
+            note(number, of=of), author=short, words=Words(text[:5_000], "suspicious", short, short)
+        ),
+        suppression(
+            f"s{number}",
+            value=text or "x",
+            ticket=text,
+            owner=text,
+            justification=text,
+            author=text,
+            created=NOW + number,
+            expires=NOW + 600,
+        ),
     )
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group[0])
-def test_every_screen_stands_it(group: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_screen_stands_it(
+    group: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = [hostile(name, at=9_000 - place) for place, name in enumerate(group)]
     calls = {one.alert_id: events for one, events in made}
     hunt = Hunt(tmp_path, trail=[])
@@ -71,27 +105,84 @@ def test_every_screen_stands_it(group: list[str], tmp_path: Path, monkeypatch: p
             """Press, and look after each key."""
             for key in keys:
                 await pilot.press(key)
-                found = [what for what in harm(app) if "'@mouse." not in what]  # Textual's own scrollbars
+                found = [
+                    what for what in harm(app) if "'@mouse." not in what
+                ]  # Textual's own scrollbars
                 assert not found, (app.screen, key, found)
 
         hunt.clock.now += _TOGETHER
-        hunt.feed.publish(hunt.update(*(one for one, _ in made), problems=[PAYLOADS[name] for name in group]))
+        hunt.feed.publish(
+            hunt.update(*(one for one, _ in made), problems=[PAYLOADS[name] for name in group])
+        )
         app.take_batch()
         for number, (one, _) in enumerate(made):
             words, hides = written(number, one)
             app.picture.put_note(words)
             app.picture.put_suppression(hides)
         app.changed.publish(None)
-        await go("slash", "a", "enter", "n", "escape", "f", "x", "escape", "s", "escape", "y", "escape",
-                 "question_mark", "question_mark", "colon", "a", "escape", "escape", "H", "6", "5", "4")
-        await go("x", "escape", "u", "n", *("j" for _ in group), "3", "c", "escape", *("j" for _ in group), "1")
+        await go(
+            "slash",
+            "a",
+            "enter",
+            "n",
+            "escape",
+            "f",
+            "x",
+            "escape",
+            "s",
+            "escape",
+            "y",
+            "escape",
+            "question_mark",
+            "question_mark",
+            "colon",
+            "a",
+            "escape",
+            "escape",
+            "H",
+            "6",
+            "5",
+            "4",
+        )
+        await go(
+            "x",
+            "escape",
+            "u",
+            "n",
+            *("j" for _ in group),
+            "3",
+            "c",
+            "escape",
+            *("j" for _ in group),
+            "1",
+        )
         for _ in group:
             await go("x", "escape", "space")
         await go("c", "escape", "x", "l", "l", "l", "escape", "y")
-        await go("escape", "b", "j", "l", "escape", "D", "h", "escape", "i", "h", "space", "h", "escape", "escape")
+        await go(
+            "escape",
+            "b",
+            "j",
+            "l",
+            "escape",
+            "D",
+            "h",
+            "escape",
+            "i",
+            "h",
+            "space",
+            "h",
+            "escape",
+            "escape",
+        )
         await go("g", "a", "enter", "i", "l", "j", "greater_than_sign", "i", "b", "j", "escape")
         for name in group:
-            await until(pilot, lambda name=name: len(app.screen.query_one("#calls", RowList).rows) == len(calls[name]))
+            await until(
+                pilot,
+                lambda name=name: (
+                    len(app.screen.query_one("#calls", RowList).rows) == len(calls[name])
+                ),
+            )
             for pane in PANES:
                 await go("j", *(["enter", "enter"] if pane == "fields" else []), "tab")
             await go("J")
@@ -108,7 +199,11 @@ def test_what_was_written_can_be_seen(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path, trail=[])
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await hunt.arrive(app, pilot, hunt.update(*(hostile(name, at=9_000 - n)[0] for n, name in enumerate(names))))
+        await hunt.arrive(
+            app,
+            pilot,
+            hunt.update(*(hostile(name, at=9_000 - n)[0] for n, name in enumerate(names))),
+        )
         for name in names:
             seen = safe.visible(PAYLOADS[name])
             assert seen in str(app.screen.query_one("#why", Static).render())

@@ -8,19 +8,35 @@ from tests.tui.build import START
 from tui.screens.forms.interval import expiry
 
 
-@pytest.mark.parametrize(("typed", "seconds"), [
-    ("8h", 8 * 3600), (" 7D ", 7 * 86_400), ("2w", 14 * 86_400), ("90m", 5400),
-    ("2026-03-02", 14 * 3600), ("2026-03-01 10:30", 1800), ("2026-03-01T10:30:01Z", 1801),
-])
+@pytest.mark.parametrize(
+    ("typed", "seconds"),
+    [
+        ("8h", 8 * 3600),
+        (" 7D ", 7 * 86_400),
+        ("2w", 14 * 86_400),
+        ("90m", 5400),
+        ("2026-03-02", 14 * 3600),
+        ("2026-03-01 10:30", 1800),
+        ("2026-03-01T10:30:01Z", 1801),
+    ],
+)
 def test_an_end_that_makes_sense(typed: str, seconds: int) -> None:
     assert expiry(typed, START) == START + seconds
 
 
-@pytest.mark.parametrize(("typed", "complaint"), [
-    ("", "How long"), ("soon", "How long"), ("0d", "How long"), ("-1d", "How long"),
-    ("2026-03-01 09:59", "in the past"), ("2026-13-01", "no such time"), ("400d", "more than a year"),
-    ("99999w", "more than a year"),
-])
+@pytest.mark.parametrize(
+    ("typed", "complaint"),
+    [
+        ("", "How long"),
+        ("soon", "How long"),
+        ("0d", "How long"),
+        ("-1d", "How long"),
+        ("2026-03-01 09:59", "in the past"),
+        ("2026-13-01", "no such time"),
+        ("400d", "more than a year"),
+        ("99999w", "more than a year"),
+    ],
+)
 def test_one_that_does_not(typed: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         expiry(typed, START)

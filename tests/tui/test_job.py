@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui import job
-from tui.job import GivenUp, Job, in_order
+from tui.concurrency import job
+from tui.concurrency.job import GivenUp, Job, in_order
 
 Rows = st.lists(st.tuples(st.integers(0, 30), st.integers()), max_size=200)
 
 
 @given(Rows, st.booleans(), st.integers(1, 40))
-def test_in_pieces_rows_are_sorted_as_at_once(rows: list[tuple[int, int]], descending: bool, piece: int) -> None:
+def test_in_pieces_rows_are_sorted_as_at_once(
+    rows: list[tuple[int, int]], descending: bool, piece: int
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job, "_PIECE", piece)
         patch.setattr(job, "_SAMPLES", 4)
@@ -23,7 +25,9 @@ def test_in_pieces_rows_are_sorted_as_at_once(rows: list[tuple[int, int]], desce
     assert found == sorted(rows, key=lambda row: row[0], reverse=descending)
 
 
-def test_many_rows_are_sorted_without_one_call_that_sorts_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_rows_are_sorted_without_one_call_that_sorts_them_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     largest = 0
 
     def watched(piece: list[int], keys: list[int], descending: bool, job: Job) -> list[int]:

@@ -12,22 +12,40 @@ import pytest
 from textual.pilot import Pilot
 
 import tui
-from detector.pivot import Progress
+from detector.investigation.pivot import Progress
 from tests.detector.trail import write
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import FLAGS, RULES, Hunt, aftermath, press, records, said, until
 from tests.tui.test_goldens import SCREENS
 from tui import keymap
-from tui.app import HuntApp
+from tui.app.app import HuntApp
+from tui.app.key_remap import Keymap, checked
+from tui.app.screen_registry import every_binding
+from tui.app.welcome_app import WelcomeApp
 from tui.keymap import display
-from tui.places import every_binding
-from tui.remap import Keymap, checked
-from tui.screens.pivot_rows import progress_line
-from tui.welcome import WelcomeApp
+from tui.screens.pivot.rows import progress_line
 
-OTHER = {"escape": "f2", "enter": "f3", "space": "f4", "z": "f5", "n": "7", "x": "8", "c": "9", "exclamation_mark": "0",
-         "f": "W", "v": "Y", "slash": "L", "R": "M", "o": "Q", "H": "U", "P": "X", "greater_than_sign": "C",
-         "less_than_sign": "B", "right_curly_bracket": "I", "y": "2"}
+OTHER = {
+    "escape": "f2",
+    "enter": "f3",
+    "space": "f4",
+    "z": "f5",
+    "n": "7",
+    "x": "8",
+    "c": "9",
+    "exclamation_mark": "0",
+    "f": "W",
+    "v": "Y",
+    "slash": "L",
+    "R": "M",
+    "o": "Q",
+    "H": "U",
+    "P": "X",
+    "greater_than_sign": "C",
+    "less_than_sign": "B",
+    "right_curly_bracket": "I",
+    "y": "2",
+}
 """What is pressed in place of these keys, by whatever they do."""
 
 SHOWN = {display(usual): display(other) for usual, other in OTHER.items()}
@@ -35,15 +53,21 @@ SHOWN = {display(usual): display(other) for usual, other in OTHER.items()}
 
 def other_keys() -> Keymap:
     usual = {id: binding.key.split(",") for id, binding in every_binding().items()}
-    return checked({id: [OTHER.get(name, name) for name in names] for id, names in usual.items()
-                    if not OTHER.keys().isdisjoint(names)})
+    return checked(
+        {
+            id: [OTHER.get(name, name) for name in names]
+            for id, names in usual.items()
+            if not OTHER.keys().isdisjoint(names)
+        }
+    )
 
 
 @pytest.fixture
 def hunt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hunt:
-    """Beside the trail of the stage, what a sweep was followed by, and a file that cannot be read."""
+    """Beside the trail of the stage, what a sweep was followed by, and a file that cannot be
+    read."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tui.screens.state_list._REST", 0)
+    monkeypatch.setattr("tui.screens.base.store_list._REST", 0)
     write(tmp_path, "trail/cut.json", b'{"Records": [')
     return Hunt(tmp_path, [*records(), *aftermath()], rules=(RULES, FLAGS))
 
@@ -80,20 +104,25 @@ NAMED: dict[str, tuple[Sequence[str], str]] = {
 
 def walk(hunt: Hunt, ways: Sequence[str], wanted: str = "") -> None:
     """Go there by the other keys: ``wanted`` is said, and no key that does nothing any more."""
+
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, *(OTHER.get(name, name) for name in ways))
 
         def shown() -> str:
             return f"{screen_text(app)}\n{said(app)}"
 
-        await until(pilot, lambda: re.sub("‹(.+?)›", lambda usual: SHOWN[usual[1]], wanted) in shown())
+        await until(
+            pilot, lambda: re.sub("‹(.+?)›", lambda usual: SHOWN[usual[1]], wanted) in shown()
+        )
         words = {word.strip(",;.:()") for word in shown().split()}
         assert words & SHOWN.keys() == set(), shown()
 
     hunt.play(journey, size=(160, 50), keys=other_keys(), by_clock=True)
 
 
-@pytest.mark.parametrize("name", sorted(SCREENS.keys() - {"copy-menu", "alert-raw"}))  # letters and braces of their own
+@pytest.mark.parametrize(
+    "name", sorted(SCREENS.keys() - {"copy-menu", "alert-raw"})
+)  # letters and braces of their own
 def test_no_screen_names_a_key_that_does_nothing(name: str, hunt: Hunt) -> None:
     walk(hunt, SCREENS[name])
 
@@ -118,8 +147,12 @@ def test_the_first_page_goes_by_them() -> None:
     assert app.return_value == "demo"
 
 
-@pytest.mark.parametrize(("state", "words"), [("reading", "‹esc› stops"), ("stopped", "‹<› and ‹>› read again")])
-def test_what_a_pivot_says_of_its_reading(state: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("state", "words"), [("reading", "‹esc› stops"), ("stopped", "‹<› and ‹>› read again")]
+)
+def test_what_a_pivot_says_of_its_reading(
+    state: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(keymap, "_own", other_keys())
     line = progress_line(Progress(1, 2, 10, 20), 3, state, 80).plain
     assert re.sub("‹(.+?)›", lambda usual: SHOWN[usual[1]], words) in line
@@ -129,7 +162,11 @@ def named() -> Iterator[str]:
     """The bindings whose keys a text names, by the source."""
     for path in Path(tui.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "key_of":
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "key_of"
+            ):
                 yield from (part.value for part in ast.walk(node) if isinstance(part, ast.Constant))
 
 

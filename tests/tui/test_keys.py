@@ -19,35 +19,53 @@ from textual.screen import Screen
 from textual.widgets import OptionList
 
 import tui
-from tests.commandline import Cli
+from tests.commandline.cli import Cli
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import Hunt, press, until
-from tui.app import HuntApp
+from tui.app.app import HuntApp
+from tui.app.key_remap import doubles
+from tui.app.screen_registry import PLACES, TYPED_IN, Place, bindings_of
 from tui.keymap import GROUPS, Entry, KeysProvider, display, of_screen
-from tui.places import PLACES, TYPED_IN, Place, bindings_of
-from tui.remap import doubles
-from tui.screens.hunt_log import HuntLogScreen
-from tui.screens.pane_bar import PaneBar
-from tui.screens.pivot import PivotScreen
+from tui.screens.admin.hunt_log import HuntLogScreen
+from tui.screens.base.pane_tabs import PaneBar
+from tui.screens.pivot.screen import PivotScreen
 
-WAYS = {"alerts": [], "alert": ["enter"], "strip": ["enter", "i"], "board": ["b"], "timeline": ["i"], "calendar": ["D"],
-        "raw": ["enter", "r"], "guide": ["enter", "tab", "tab", "tab"], "pivot": ["p"], "log": ["3"],
-        "suppressions": ["4"], "sources": ["5"], "rules": ["6"]}
+WAYS = {
+    "alerts": [],
+    "alert": ["enter"],
+    "strip": ["enter", "i"],
+    "board": ["b"],
+    "timeline": ["i"],
+    "calendar": ["D"],
+    "raw": ["enter", "r"],
+    "guide": ["enter", "tab", "tab", "tab"],
+    "pivot": ["p"],
+    "log": ["3"],
+    "suppressions": ["4"],
+    "sources": ["5"],
+    "rules": ["6"],
+}
 
 
 def ours() -> list[tuple[str, Binding]]:
     """Every binding that trailhound's own classes write, and the class."""
     found = []
     for module in walk_packages(tui.__path__, "tui."):
-        if module.name.startswith("tui.commands"):
+        if module.name.startswith("tui.commandline.commands"):
             continue
         for name, made in vars(import_module(module.name)).items():
-            if inspect.isclass(made) and made.__module__ == module.name and issubclass(made, DOMNode):
+            if (
+                inspect.isclass(made)
+                and made.__module__ == module.name
+                and issubclass(made, DOMNode)
+            ):
                 found += [(name, binding) for binding in made.__dict__.get("BINDINGS", [])]
     return found
 
 
-@pytest.mark.parametrize(("owner", "binding"), ours(), ids=lambda value: getattr(value, "id", value))
+@pytest.mark.parametrize(
+    ("owner", "binding"), ours(), ids=lambda value: getattr(value, "id", value)
+)
 def test_every_binding_is_named_explained_and_grouped(owner: str, binding: Binding) -> None:
     assert binding.id
     assert binding.description
@@ -64,9 +82,14 @@ def test_an_id_means_one_thing() -> None:
 
 
 def test_every_screen_has_its_place() -> None:
-    """No screen is forgotten where keys are listed and checked; those that others are made from need not be there."""
-    made = {made for module in walk_packages(tui.__path__, "tui.") for made in vars(import_module(module.name)).values()
-            if inspect.isclass(made) and made.__module__ == module.name and issubclass(made, Screen)}
+    """No screen is forgotten where keys are listed and checked; those that others are made from
+    need not be there."""
+    made = {
+        made
+        for module in walk_packages(tui.__path__, "tui.")
+        for made in vars(import_module(module.name)).values()
+        if inspect.isclass(made) and made.__module__ == module.name and issubclass(made, Screen)
+    }
     above = {parent for each in made for parent in each.__mro__[1:]}
     assert made - above <= {place.screen for place in PLACES} <= made
 
@@ -84,9 +107,9 @@ def test_the_docs_list_every_key(cli: Cli) -> None:
     docs = Path(tui.__file__).parents[1] / "docs" / "keys.md"
     said, listed = docs.read_text(encoding="utf-8"), cli("keys", "--format", "md").out
     if os.environ.get("UPDATE_GOLDENS"):
-        said = said[:said.index("## Decide")] + listed
+        said = said[: said.index("## Decide")] + listed
         docs.write_text(said, encoding="utf-8")
-    assert said[said.index("## Decide"):] == listed
+    assert said[said.index("## Decide") :] == listed
 
 
 def test_letters_never_work_over_a_form() -> None:
@@ -107,7 +130,9 @@ def at(way: str, tmp_path: Path, look: object) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_is_on_a_screen_is_known_and_what_can_be_clicked_has_a_key(way: str, tmp_path: Path) -> None:
+def test_what_is_on_a_screen_is_known_and_what_can_be_clicked_has_a_key(
+    way: str, tmp_path: Path
+) -> None:
     async def look(app: HuntApp, pilot: Pilot[None]) -> None:
         [place] = [place for place in PLACES if place.screen is type(app.screen)]
         ids = {entry.id for entry in of_screen(app.screen)}
@@ -116,7 +141,12 @@ def test_what_is_on_a_screen_is_known_and_what_can_be_clicked_has_a_key(way: str
                 assert isinstance(widget, place.widgets), f"{widget} is not listed at {place.name}"
             if type(widget).__dict__.get("on_click"):
                 assert isinstance(widget, place.widgets) or ids & CLICKED[type(widget)], widget
-        unknown = ids - {binding.id for chain in place.chains() for kind in chain for binding in bindings_of(kind)}
+        unknown = ids - {
+            binding.id
+            for chain in place.chains()
+            for kind in chain
+            for binding in bindings_of(kind)
+        }
         assert unknown == set()
 
     at(way, tmp_path, look)
@@ -129,13 +159,17 @@ CLICKED: dict[type[DOMNode], set[str]] = {PaneBar: {"pane.next"}}
 def test_the_mouse_alone_gets_to_every_command(tmp_path: Path) -> None:
     async def look(app: HuntApp, pilot: Pilot[None]) -> None:
         def place_of(words: str) -> tuple[int, int]:
-            y, line = next((y, line) for y, line in enumerate(screen_text(app).splitlines()) if words in line)
+            y, line = next(
+                (y, line) for y, line in enumerate(screen_text(app).splitlines()) if words in line
+            )
             return line.index(words), y
 
         await pilot.click(offset=place_of("? keys"))
         await pilot.pause()
         await pilot.click(offset=place_of(": commands"))
-        await until(pilot, lambda: any(found.option_count > 9 for found in app.screen.query(OptionList)))
+        await until(
+            pilot, lambda: any(found.option_count > 9 for found in app.screen.query(OptionList))
+        )
         assert "hunt log" in screen_text(app)
 
     at("alerts", tmp_path, look)
@@ -185,7 +219,9 @@ def test_the_palette_does_what_the_key_does(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [80, 160])
 @pytest.mark.parametrize("way", WAYS)
-def test_the_last_line_shows_the_keys_that_matter_and_help_always(way: str, width: int, tmp_path: Path) -> None:
+def test_the_last_line_shows_the_keys_that_matter_and_help_always(
+    way: str, width: int, tmp_path: Path
+) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await go(way, app, pilot)
         line = screen_text(app).splitlines()[-1]

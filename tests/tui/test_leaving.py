@@ -10,8 +10,8 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.stage import Hunt, press, until
-from tui.app import HuntApp
-from tui.screens.key_line import KeyLine
+from tui.app.app import HuntApp
+from tui.screens.base.key_footer import KeyLine
 
 WORK: dict[str, tuple[str, str]] = {
     "the calls of an alert": ("enter", "q"),
@@ -23,7 +23,9 @@ WORK: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("name", WORK)
-def test_work_that_ends_as_its_screen_goes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_that_ends_as_its_screen_goes(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begin, leave = WORK[name]
     held: list[asyncio.Event] = []
     to_thread = asyncio.to_thread

@@ -18,17 +18,23 @@ from detector.store import StateError
 from tests.hostile.payloads import screen_text
 from tests.test_import_hygiene import loaded
 from tests.tui.stage import Hunt, said, until
-from tui import app as the_app
-from tui.app import HuntApp
-from tui.opening import Opened
+from tui.app import app as the_app
+from tui.app.app import HuntApp
+from tui.model.opened import Opened
 
 _PATIENCE = 30.0
 
 
 def test_the_first_screen_needs_nothing_of_the_core() -> None:
-    modules, _ = loaded("import json, sys\nimport tui.app\nprint(json.dumps([sorted(sys.modules), 0]))")
+    modules, _ = loaded(
+        "import json, sys\nimport tui.app.app\nprint(json.dumps([sorted(sys.modules), 0]))"
+    )
     assert "textual" in modules
-    assert modules & {"sqlite3", "lark", "detector.alert", "detector.store", "detector.rules"} == set()
+    assert (
+        modules
+        & {"sqlite3", "lark", "detector.detection.alert", "detector.store", "detector.rules"}
+        == set()
+    )
 
 
 def test_until_it_is_open_the_frame_stands_and_keys_do_nothing(tmp_path: Path) -> None:
@@ -73,7 +79,9 @@ def test_it_can_be_left_before_it_is_open(tmp_path: Path) -> None:
     asyncio.run(drive())
 
 
-def test_what_cannot_be_opened_ends_the_app_with_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_opened_ends_the_app_with_its_own_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def drive(app: HuntApp) -> None:
         async with app.run_test() as pilot:
             await until(pilot, lambda: app.not_opened is not None)
@@ -98,16 +106,34 @@ def test_rule_files_in_error_are_told(tmp_path: Path) -> None:
     hunt.play(journey)
 
 
-@pytest.mark.parametrize(("args", "line"), [
-    (["--rules", "no-such"], "trailhound: no-such: no such rule file or folder: check the name"),
-    (["--db", "notes.txt"], "trailhound: notes.txt: not a state of trailhound: name another file with --db FILE"),
-])
-def test_on_a_terminal_the_error_is_one_line_and_the_status_1(args: list[str], line: str, tmp_path: Path) -> None:
-    """Before the app opens, and after: the terminal is its own again, and the line is the last on it."""
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (
+            ["--rules", "no-such"],
+            "trailhound: no-such: no such rule file or folder: check the name",
+        ),
+        (
+            ["--db", "notes.txt"],
+            "trailhound: notes.txt: not a state of trailhound: name another file with --db FILE",
+        ),
+    ],
+)
+def test_on_a_terminal_the_error_is_one_line_and_the_status_1(
+    args: list[str], line: str, tmp_path: Path
+) -> None:
+    """Before the app opens, and after: the terminal is its own again, and the line is the last on
+    it."""
     (tmp_path / "notes.txt").write_text("not a state, but longer than nothing")
     terminal, inside = pty.openpty()
-    with subprocess.Popen([sys.executable, "-m", "tui.cli", ".", *args], cwd=tmp_path, stdin=inside, stdout=inside,
-                          stderr=inside, env={**os.environ, "PYTHONPATH": os.getcwd(), "TERM": "xterm"}) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tui", ".", *args],
+        cwd=tmp_path,
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        env={**os.environ, "PYTHONPATH": os.getcwd(), "TERM": "xterm"},
+    ) as process:
         os.close(inside)
         seen = _read_to_end(terminal)
         status = process.wait(_PATIENCE)

@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from detector import pivot
-from detector.lineage import Lineage, Names
-from detector.pivot import Batch, Pivot, Progress
+from detector.detection.principal import Lineage, Names
+from detector.investigation import pivot
+from detector.investigation.pivot import Batch, Pivot, Progress
 from tests.detector.trail import call
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.goldens import compare
 from tests.tui.stage import CAT, FLAGS, RULES, Hunt, aftermath, press, records, said, until
-from tui.app import HuntApp
-from tui.job import GivenUp, Job
-from tui.screens.alert import AlertScreen
-from tui.screens.alerts import AlertsScreen
-from tui.screens.menu import Menu
-from tui.screens.pivot import PivotScreen
-from tui.screens.pivot_rows import Head, arrange, line_key, reach, resized
-from tui.screens.record import RecordScreen
+from tui.app.app import HuntApp
+from tui.concurrency.job import GivenUp, Job
+from tui.screens.alert.screen import AlertScreen
+from tui.screens.alerts.screen import AlertsScreen
+from tui.screens.base.menu import Menu
+from tui.screens.pivot.record import RecordScreen
+from tui.screens.pivot.rows import Head, arrange, line_key, reach, resized
+from tui.screens.pivot.screen import PivotScreen
 
 
 @pytest.fixture
@@ -40,20 +40,31 @@ async def pivoted(app: HuntApp, pilot: Pilot[None], *keys: str) -> PivotScreen:
 
 
 async def read(app: HuntApp, pilot: Pilot[None]) -> PivotScreen:
-    await until(pilot, lambda: isinstance(app.screen, PivotScreen) and app.screen._state != "reading")
+    await until(
+        pilot, lambda: isinstance(app.screen, PivotScreen) and app.screen._state != "reading"
+    )
     assert isinstance(app.screen, PivotScreen)
     return app.screen
 
 
 def actions(screen: PivotScreen) -> list[str]:
-    return [row.question if isinstance(row, Head) else row.event.action for row in screen._lines.rows]
+    return [
+        row.question if isinstance(row, Head) else row.event.action for row in screen._lines.rows
+    ]
 
 
 def test_it_shows_what_the_principal_did_around_the_alert_in_order_of_time(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         screen = await pivoted(app, pilot)
-        assert actions(screen) == [*["DescribeInstances"] * 14, "GetCallerIdentity", "DescribeVolumes",
-                                   "DescribeVolumes", "CreateSnapshot", "ModifySnapshotAttribute", "CreateAccessKey"]
+        assert actions(screen) == [
+            *["DescribeInstances"] * 14,
+            "GetCallerIdentity",
+            "DescribeVolumes",
+            "DescribeVolumes",
+            "CreateSnapshot",
+            "ModifySnapshotAttribute",
+            "CreateAccessKey",
+        ]
         assert {row.event.arn for row in screen._found.values()} == {CAT}
         assert sum(row.own for row in screen._found.values()) == 14
         assert "20 calls in 1 file" in screen_text(app)
@@ -98,7 +109,9 @@ def test_a_record_whose_file_is_gone_is_one_line(hunt: Hunt) -> None:
         await pivoted(app, pilot, "enter")
         hunt.trail.unlink()
         await press(pilot, "enter")
-        await until(pilot, lambda: said(app).endswith("the file is gone; put it back to see the record"))
+        await until(
+            pilot, lambda: said(app).endswith("the file is gone; put it back to see the record")
+        )
         await press(pilot, "escape", "p")
         await until(pilot, lambda: isinstance(app.screen, Menu))
         assert "principal" in screen_text(app), "what is held of the call can still be asked for"
@@ -110,7 +123,13 @@ def test_the_lines_are_the_same_in_pieces_and_can_be_given_up(hunt: Hunt) -> Non
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         found = (await pivoted(app, pilot))._found
         for grouped in (False, True):
-            lines = arrange(found, lambda row: row.event.action != "DescribeVolumes", grouped, frozenset(), Job())
+            lines = arrange(
+                found,
+                lambda row: row.event.action != "DescribeVolumes",
+                grouped,
+                frozenset(),
+                Job(),
+            )
             rows = [line for line in lines.lines if not isinstance(line, Head)]
             assert list(lines.keys) == [line_key(line) for line in lines.lines]
             assert (lines.matching, lines.of, len(rows)) == (18, 20, 18)
@@ -156,8 +175,19 @@ def test_any_field_of_the_record_can_be_asked_for(hunt: Hunt) -> None:
         menu = app.screen
         assert isinstance(menu, Menu)
         names = {label.split(" ", 1)[0] for _, label in menu._options}
-        assert {"principal", "access", "source.address", "event.action", "user_agent.original", "cloud.region"} <= names
-        at = next(place for place, (_, label) in enumerate(menu._options) if label == "event.action CreateAccessKey")
+        assert {
+            "principal",
+            "access",
+            "source.address",
+            "event.action",
+            "user_agent.original",
+            "cloud.region",
+        } <= names
+        at = next(
+            place
+            for place, (_, label) in enumerate(menu._options)
+            if label == "event.action CreateAccessKey"
+        )
         await press(pilot, *["j"] * at, "enter")
         assert actions(await read(app, pilot)) == ["CreateAccessKey"]
 
@@ -180,7 +210,9 @@ def test_rows_are_filtered_in_and_out_by_a_value_of_the_call(hunt: Hunt) -> None
     hunt.play(journey)
 
 
-def test_escape_stops_the_reading_and_what_was_found_stays(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_escape_stops_the_reading_and_what_was_found_stays(
+    hunt: Hunt, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked, run = threading.Event(), pivot.run
 
     def endless(*given: Any) -> Iterator[Batch]:
@@ -205,14 +237,18 @@ def test_escape_stops_the_reading_and_what_was_found_stays(hunt: Hunt, monkeypat
 
 
 def test_a_log_cannot_write_on_the_screen(tmp_path: Path) -> None:
-    hostile = [call(7400 + place, arn=CAT, userAgent=text, eventName=text, event_id=f"h{place}")
-               for place, text in enumerate(PAYLOADS.values())]
+    hostile = [
+        call(7400 + place, arn=CAT, userAgent=text, eventName=text, event_id=f"h{place}")
+        for place, text in enumerate(PAYLOADS.values())
+    ]
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await pivoted(app, pilot)
         for keys in (["G"], ["s"], ["p"], ["escape", "equals_sign"], ["escape", "enter"]):
             await press(pilot, *keys)
-            assert [each for each in harm(app) if "@mouse" not in each] == []  # those are the scroll bar's
+            assert [
+                each for each in harm(app) if "@mouse" not in each
+            ] == []  # those are the scroll bar's
 
     Hunt(tmp_path, [*records(), *hostile], rules=(RULES, FLAGS)).play(journey, size=(160, 48))
 
@@ -232,7 +268,9 @@ def test_screen(name: str, hunt: Hunt) -> None:
         await pivoted(app, pilot)
         await press(pilot, *GOLDENS[name])
         await until(pilot, lambda: name != "record" or '"eventVersion"' in screen_text(app))
-        app.screen.query("#beneath, #position").set(display=False)  # they name the test's own folder
+        app.screen.query("#beneath, #position").set(
+            display=False
+        )  # they name the test's own folder
         await compare(app, pilot, name)
 
     hunt.play(journey, toasts=False)

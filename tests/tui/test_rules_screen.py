@@ -9,15 +9,15 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from detector.rules import RuleSet, load
+from detector.rules.ruleset import RuleSet, load
 from detector.store import Store
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.goldens import compare
 from tests.tui.stage import FLAGS, RULES, Feed, Hunt, press, said, until
-from tui import safe
-from tui.app import HuntApp
-from tui.screens.reader import Reader
-from tui.screens.rules import RuleRow, RulesScreen
+from tui.app.app import HuntApp
+from tui.presentation import safe
+from tui.screens.admin.rules import RuleRow, RulesScreen
+from tui.screens.base.text_pane import Reader
 from tui.widgets.row_list import RowList
 
 SWEEP, SERIOUS = (f"00000000-0000-0000-0000-00000000000{number}" for number in (1, 2))
@@ -36,9 +36,14 @@ class Used(Feed):
 
 @pytest.fixture
 def hunt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hunt:
-    """Its rule files are copies in ``rules``, named from where the test runs, so that paths are the same everywhere."""
-    monkeypatch.setattr("tui.screens.state_list._REST", 0)  # the state is asked as often as something changes
-    monkeypatch.setattr("tui.app._RULES_SECONDS", 3600)  # only the tests look whether files have changed
+    """Its rule files are copies in ``rules``, named from where the test runs, so that paths are the
+    same everywhere."""
+    monkeypatch.setattr(
+        "tui.screens.base.store_list._REST", 0
+    )  # the state is asked as often as something changes
+    monkeypatch.setattr(
+        "tui.app.app._RULES_SECONDS", 3600
+    )  # only the tests look whether files have changed
     monkeypatch.setenv("LOGNAME", "ana.lyst")
     monkeypatch.chdir(tmp_path)
     shutil.copytree(RULES, "rules")
@@ -54,7 +59,9 @@ def used(hunt: Hunt) -> list[RuleSet]:
 
 def break_sweep() -> Path:
     path = Path("rules/sweep.toml")
-    path.write_text(path.read_text().replace("= count_distinct(cloud.region)", "= count_distnct(cloud.region)"))
+    path.write_text(
+        path.read_text().replace("= count_distinct(cloud.region)", "= count_distnct(cloud.region)")
+    )
     return path
 
 
@@ -74,7 +81,9 @@ def test_each_rule_with_what_it_found(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot)
         assert [(row.key, row.state, row.hits, row.count.alerts) for row in rows.rows] == [
-            (SERIOUS, "on", 36, 1), (SWEEP, "on", 36, 3)]
+            (SERIOUS, "on", 36, 1),
+            (SWEEP, "on", 36, 3),
+        ]
         await press(pilot, "j")
         assert "Instances listed in many regions" in entry(app)
         assert "in windows of 30 s by" in " ".join(entry(app).split())
@@ -186,7 +195,9 @@ def test_rule_files_may_hold_anything(name: str, hunt: Hunt) -> None:
     text = Path("rules/sweep.toml").read_text()
     quoted = '"' + "".join(f"\\U{ord(character):08x}" for character in payload) + '"'
     Path("rules/sweep.toml").write_text(text.replace('"Instances listed in many regions"', quoted))
-    Path("rules/wrong.toml").write_text(text.replace("| stats", f"| {payload} | stats"), errors="replace")
+    Path("rules/wrong.toml").write_text(
+        text.replace("| stats", f"| {payload} | stats"), errors="replace"
+    )
     hunt.rules = load([Path("rules")], builtin=False)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:

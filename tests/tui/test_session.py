@@ -15,20 +15,21 @@ from textual.pilot import Pilot
 from tests.detector.trail import ANA
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.stage import Hunt, press, said, until
-from tui import private, times
-from tui.app import HuntApp
-from tui.screens.alert import AlertScreen
-from tui.screens.alerts import AlertsScreen
-from tui.screens.rules import RulesScreen
-from tui.screens.suppressions import SuppressionsScreen
-from tui.session import VERSION, NoSession, Session, SessionFile, View
+from tui.app.app import HuntApp
+from tui.presentation import time_display
+from tui.screens.admin.rules import RulesScreen
+from tui.screens.admin.suppressions import SuppressionsScreen
+from tui.screens.alert.screen import AlertScreen
+from tui.screens.alerts.screen import AlertsScreen
+from tui.settings import private_files
+from tui.settings.session_file import VERSION, NoSession, Session, SessionFile, View
 from tui.widgets.row_list import RowList
 
 
 @pytest.fixture(autouse=True)
 def utc() -> Iterator[None]:
     yield
-    times.use("UTC", time.time)
+    time_display.use("UTC", time.time)
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_filter_order_marks_place_and_times_are_taken_up(tmp_path: Path, file: S
 
     async def come_back(app: HuntApp, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: isinstance(app.screen, SuppressionsScreen))
-        assert times.mode == "relative"
+        assert time_display.mode == "relative"
         await press(pilot, "6")
         assert isinstance(app.screen, RulesScreen)
         assert app.screen.filter.text == "high"
@@ -62,7 +63,9 @@ def test_filter_order_marks_place_and_times_are_taken_up(tmp_path: Path, file: S
         assert app.screen.filter.text == "user"
         assert rows.marks == {ana}
         assert rows.cursor_key == ana
-        assert [row.first_event for row in rows.rows] == sorted(row.first_event for row in rows.rows)
+        assert [row.first_event for row in rows.rows] == sorted(
+            row.first_event for row in rows.rows
+        )
         assert app.screen.view.hidden
         await press(pilot, "ctrl+q")
 
@@ -100,23 +103,43 @@ def test_the_alert_that_was_open_is_open(tmp_path: Path, file: SessionFile) -> N
     assert file.path.read_bytes() == before
 
 
-@pytest.mark.parametrize(("content", "word"), [
-    (b"{", "cannot be read"), (b"\xff\x00", "cannot be read"), (b'{"version": 99}', "another version"),
-    (b'{"version": 1, "area": 7}', "cannot be read"), (b'{"version": 1, "nothing of ours": 7}', "cannot be read"),
-])
-def test_a_broken_session_is_left_aside(content: bytes, word: str, tmp_path: Path, file: SessionFile) -> None:
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"{", "cannot be read"),
+        (b"\xff\x00", "cannot be read"),
+        (b'{"version": 99}', "another version"),
+        (b'{"version": 1, "area": 7}', "cannot be read"),
+        (b'{"version": 1, "nothing of ours": 7}', "cannot be read"),
+    ],
+)
+def test_a_broken_session_is_left_aside(
+    content: bytes, word: str, tmp_path: Path, file: SessionFile
+) -> None:
     file.path.write_bytes(content)
     with pytest.raises(NoSession, match=word) as raised:
         file.read()
     assert "\n" not in str(raised.value)
 
 
-def test_what_is_gone_or_hostile_is_said_and_harms_nothing(tmp_path: Path, file: SessionFile) -> None:
+def test_what_is_gone_or_hostile_is_said_and_harms_nothing(
+    tmp_path: Path, file: SessionFile
+) -> None:
     hunt = Hunt(tmp_path)
     for payload in (PAYLOADS["action"], PAYLOADS["window-title"]):
-        gone = View(filter="", order=payload, cursor=payload, marks=[payload, hunt.alert(ANA).alert_id])
-        file.write(Session(version=VERSION, area=payload, alert=payload, pane=payload, piped_to=payload,
-                           views={"alerts": gone, payload: gone}))
+        gone = View(
+            filter="", order=payload, cursor=payload, marks=[payload, hunt.alert(ANA).alert_id]
+        )
+        file.write(
+            Session(
+                version=VERSION,
+                area=payload,
+                alert=payload,
+                pane=payload,
+                piped_to=payload,
+                views={"alerts": gone, payload: gone},
+            )
+        )
 
         async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
             assert isinstance(app.screen, AlertsScreen)
@@ -137,17 +160,35 @@ def test_what_is_gone_or_hostile_is_said_and_harms_nothing(tmp_path: Path, file:
 
 
 @settings(max_examples=50)
-@given(st.builds(
-    Session, version=st.just(VERSION), area=st.text(), alert=st.none() | st.text(), piped_to=st.text(),
-    times=st.sampled_from(times.MODES), views=st.dictionaries(st.text(), st.builds(
-        View, filter=st.text(), cursor=st.none() | st.text(), marks=st.lists(st.text()), hidden=st.booleans()))))
+@given(
+    st.builds(
+        Session,
+        version=st.just(VERSION),
+        area=st.text(),
+        alert=st.none() | st.text(),
+        piped_to=st.text(),
+        times=st.sampled_from(time_display.MODES),
+        views=st.dictionaries(
+            st.text(),
+            st.builds(
+                View,
+                filter=st.text(),
+                cursor=st.none() | st.text(),
+                marks=st.lists(st.text()),
+                hidden=st.booleans(),
+            ),
+        ),
+    )
+)
 def test_what_is_kept_is_what_is_read(session: Session) -> None:
     assert msgspec.json.decode(msgspec.json.encode(session), type=Session) == session
 
 
-def test_a_file_that_cannot_be_written_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_written_is_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "file"
-    private.put(path, "old")
+    private_files.put(path, "old")
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -155,11 +196,11 @@ def test_a_file_that_cannot_be_written_is_as_it_was(tmp_path: Path, monkeypatch:
     with monkeypatch.context() as disk:
         disk.setattr("os.fsync", full)
         with pytest.raises(OSError, match="No space"):
-            private.put(path, "new")
+            private_files.put(path, "new")
     assert path.read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
     with pytest.raises(FileExistsError):
-        private.create(path, "new")
+        private_files.create(path, "new")
     with pytest.raises(UnicodeError):
-        private.create(tmp_path / "other", "\ud800")
+        private_files.create(tmp_path / "other", "\ud800")
     assert not (tmp_path / "other").exists()

@@ -10,29 +10,30 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from detector.alert import Alert
-from detector.integrity import RULES
-from detector.pipeline import Pipeline
-from detector.sources import objects
+from detector.detection.alert import Alert
+from detector.detection.log_integrity import RULES
+from detector.ingest.pipeline import Pipeline
+from detector.sources import s3_objects
 from detector.sources.directory import Directory
 from detector.store import Feed as Bridge
 from detector.store import Store
 from tests.detector.formats import forms
-from tests.detector.test_completeness import Trail
+from tests.detector.store.test_completeness import Trail
 from tests.detector.trail import write
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.goldens import compare
 from tests.tui.stage import Feed, Hunt, press, said, until
-from tui.app import HuntApp
-from tui.screens.source_rows import SourceRow, size
-from tui.screens.sources import SourcesScreen
+from tui.app.app import HuntApp
+from tui.screens.admin.source_rows import SourceRow, size
+from tui.screens.admin.sources import SourcesScreen
 from tui.widgets.row_list import RowList
 
 HOUR = 3600.0
 
 
 class Reconsidering(Feed):
-    """A pipeline that reads nothing, and counts how often it was told to look at the quarantine again."""
+    """A pipeline that reads nothing, and counts how often it was told to look at the quarantine
+    again."""
 
     times = 0
 
@@ -42,14 +43,16 @@ class Reconsidering(Feed):
 
 @pytest.fixture(autouse=True)
 def restless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The state is asked as often as something changes; no bucket has been read from, as far as the screen knows."""
-    monkeypatch.setattr("tui.screens.state_list._REST", 0)
-    monkeypatch.setattr(objects, "usage", objects.Usage())
+    """The state is asked as often as something changes; no bucket has been read from, as far as the
+    screen knows."""
+    monkeypatch.setattr("tui.screens.base.store_list._REST", 0)
+    monkeypatch.setattr(s3_objects, "usage", s3_objects.Usage())
 
 
 @pytest.fixture
 def hunt(tmp_path: Path) -> Hunt:
-    """Beside the trail of the stage, one that digests name: a file of it is altered, one is gone; and two bad files."""
+    """Beside the trail of the stage, one that digests name: a file of it is altered, one is gone;
+    and two bad files."""
     made = Hunt(tmp_path / "org")
     made.feed = Reconsidering(made.feed._first)
     trail = Trail(tmp_path / "org/bucket")
@@ -63,7 +66,9 @@ def hunt(tmp_path: Path) -> Hunt:
 
 
 def read(hunt: Hunt, folder: Path) -> None:
-    Pipeline(hunt.store, hunt.rules, Directory([folder]), 1, clock=hunt.clock).scan(lambda update: None)
+    Pipeline(hunt.store, hunt.rules, Directory([folder]), 1, clock=hunt.clock).scan(
+        lambda update: None
+    )
     hunt.clock.now += 2 * HOUR  # digests are believed by now
     hunt.feed._first = hunt.update(accounting=hunt.store.accounting())
 
@@ -90,8 +95,15 @@ def test_what_is_wrong_comes_first_and_everything_is_there(hunt: Hunt, tmp_path:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot)
         assert [(row.kind, row.state) for row in rows.rows] == [
-            ("all", ""), ("digest", "modified"), ("digest", "missing"), ("file", "error"), ("file", "error"),
-            ("source", "read"), ("source", "read"), ("region", "quiet")]
+            ("all", ""),
+            ("digest", "modified"),
+            ("digest", "missing"),
+            ("file", "error"),
+            ("file", "error"),
+            ("source", "read"),
+            ("source", "read"),
+            ("region", "quiet"),
+        ]
         bucket, trail = (row for row in rows.rows if row.kind == "source")
         assert (bucket.what, bucket.files) == (str(tmp_path / "org/bucket/AWSLogs"), 14)
         assert (trail.what, trail.files) == (str(tmp_path / "org/trail"), 3)
@@ -119,13 +131,17 @@ def test_a_region_is_quiet_while_its_digests_come_and_silent_without(hunt: Hunt)
         hunt.clock.now += 2 * HOUR
         app.changed.publish(None)
         await until(pilot, lambda: any(row.state == "silent" for row in rows.rows))
-        assert [row.kind for row in rows.rows].index("region") < [row.kind for row in rows.rows].index("source")
+        assert [row.kind for row in rows.rows].index("region") < [
+            row.kind for row in rows.rows
+        ].index("source")
         assert "nothing proves that nothing happened" in entry(app)
 
     play(hunt, journey)
 
 
-def test_a_feed_without_read_only_events_is_blind(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_feed_without_read_only_events_is_blind(
+    hunt: Hunt, monkeypatch: pytest.MonkeyPatch
+) -> None:
     feeds = [Bridge("/feeds/all.json", 9, 4), Bridge("/feeds/writes.json", 5, 0)]
     monkeypatch.setattr(hunt.store, "feeds", lambda: feeds)
 
@@ -165,7 +181,9 @@ def test_a_missing_file_is_among_the_alerts_and_is_triaged_like_one(hunt: Hunt) 
         alert = next(alert for alert in listed.rows if alert.rule == RULES["missing"])
         assert listed.move_to(alert.alert_id)
         await pilot.pause()
-        assert "Log file missing: 111122223333_CloudTrail_us-east-1_20260301T1245Z" in screen_text(app)
+        assert "Log file missing: 111122223333_CloudTrail_us-east-1_20260301T1245Z" in screen_text(
+            app
+        )
         await press(pilot, "enter", "a")
         await until(pilot, lambda: hunt.store.alert(alert.alert_id).status == "acknowledged")
         assert "The state holds no calls of this alert" in screen_text(app)
@@ -177,7 +195,10 @@ def test_marked_files_are_decided_on_together(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot, "asterisk", "x")
         await until(pilot, lambda: all(row.kind != "file" for row in rows.rows) and bool(said(app)))
-        assert said(app) == "Counted as skipped from now on, unless it changes: 2 files; z takes it back"
+        assert (
+            said(app)
+            == "Counted as skipped from now on, unless it changes: 2 files; z takes it back"
+        )
         assert hunt.store.accounting().files_skipped["ignored"] == 2
 
     play(hunt, journey)
@@ -225,10 +246,17 @@ def test_names_of_files_may_hold_anything(tmp_path: Path) -> None:
     play(hunt, journey)
 
 
-@pytest.mark.parametrize(("number", "words"), [
-    (0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (123_456, "123 kB"), (8_912_000, "8.9 MB"),
-    (5 * 10**15, "5,000.0 TB"),
-])
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (123_456, "123 kB"),
+        (8_912_000, "8.9 MB"),
+        (5 * 10**15, "5,000.0 TB"),
+    ],
+)
 def test_sizes(number: int, words: str) -> None:
     assert size(number) == words
 

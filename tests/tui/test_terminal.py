@@ -21,41 +21,64 @@ from textual.strip import Strip
 from tests.hostile.payloads import screen_text
 from tests.tui.emulator import Emulator
 from tests.tui.stage import Hunt, press, until
-from tui.app import HuntApp
-from tui.terminal import Terminal
+from tui.app.app import HuntApp
+from tui.terminal.diff_renderer import Terminal
 
 WIDTH, HEIGHT = 12, 2
 CONSOLE = Console(force_terminal=True, color_system="truecolor", width=WIDTH, height=HEIGHT)
 
 styles = st.none() | st.builds(
-    Style, color=st.sampled_from([None, "#e0a458", "#d3d7de", "red", "default"]),
-    bgcolor=st.sampled_from([None, "#14171c", "#232832", "blue", "default"]), bold=st.booleans(), dim=st.booleans(),
-    underline=st.booleans(), reverse=st.booleans())
+    Style,
+    color=st.sampled_from([None, "#e0a458", "#d3d7de", "red", "default"]),
+    bgcolor=st.sampled_from([None, "#14171c", "#232832", "blue", "default"]),
+    bold=st.booleans(),
+    dim=st.booleans(),
+    underline=st.booleans(),
+    reverse=st.booleans(),
+)
 
-texts = st.text(st.sampled_from("ab  ─▌"), max_size=8) | st.text(st.sampled_from("日本 "), max_size=4) \
+texts = (
+    st.text(st.sampled_from("ab  ─▌"), max_size=8)
+    | st.text(st.sampled_from("日本 "), max_size=4)
     | st.sampled_from(["e\u0301", "\u0301", "日\u0301b"])
+)
 
 
 @st.composite
 def strips(draw: st.DrawFn, width: int) -> Strip:
     segments = draw(st.lists(st.builds(Segment, texts, styles, st.none()), max_size=4))
-    return Strip([Segment("x"), *segments]).adjust_cell_length(width)  # a mark has a letter that it is on
+    return Strip([Segment("x"), *segments]).adjust_cell_length(
+        width
+    )  # a mark has a letter that it is on
 
 
 @st.composite
 def updates(draw: st.DrawFn) -> CompositorUpdate:
     """The whole screen, or parts of some lines, cut where widgets meet."""
     if draw(st.integers(0, 3)) == 0:
-        return LayoutUpdate([[draw(strips(WIDTH))] for _ in range(HEIGHT)], Region(0, 0, WIDTH, HEIGHT))
-    cuts = [sorted({0, WIDTH, *draw(st.lists(st.integers(1, WIDTH - 1), max_size=2))}) for _ in range(HEIGHT)]
-    chops = [{start: draw(st.none() | strips(end - start)) for start, end in pairwise(line)}
-             for line in cuts]
-    spans = [(y, *sorted(draw(st.lists(st.sampled_from(cuts[y]), min_size=2, max_size=2, unique=True))))
-             for y in draw(st.lists(st.integers(0, HEIGHT - 1), min_size=1, unique=True).map(sorted))]
+        return LayoutUpdate(
+            [[draw(strips(WIDTH))] for _ in range(HEIGHT)], Region(0, 0, WIDTH, HEIGHT)
+        )
+    cuts = [
+        sorted({0, WIDTH, *draw(st.lists(st.integers(1, WIDTH - 1), max_size=2))})
+        for _ in range(HEIGHT)
+    ]
+    chops = [
+        {start: draw(st.none() | strips(end - start)) for start, end in pairwise(line)}
+        for line in cuts
+    ]
+    spans = [
+        (y, *sorted(draw(st.lists(st.sampled_from(cuts[y]), min_size=2, max_size=2, unique=True))))
+        for y in draw(st.lists(st.integers(0, HEIGHT - 1), min_size=1, unique=True).map(sorted))
+    ]
     return ChopsUpdate(chops, spans, [line[1:] for line in cuts])
 
 
-@given(st.lists(updates(), min_size=1, max_size=3).flatmap(lambda few: st.lists(st.sampled_from(few), max_size=6)))
+@given(
+    st.lists(updates(), min_size=1, max_size=3).flatmap(
+        lambda few: st.lists(st.sampled_from(few), max_size=6)
+    )
+)
 def test_the_terminal_shows_what_textual_would_write(drawn: Sequence[CompositorUpdate]) -> None:
     terminal, ours, textuals = Terminal(), Emulator(WIDTH, HEIGHT), Emulator(WIDTH, HEIGHT)
     for update in drawn:
@@ -81,7 +104,8 @@ def test_what_is_not_written_is_not_taken_to_stand_there() -> None:
 
 
 def test_the_screen_follows_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Through lists, forms over them, other areas and themes: letters and colours, also after it was wiped."""
+    """Through lists, forms over them, other areas and themes: letters and colours, also after it
+    was wiped."""
     size = 100, 30
     terminals = [Emulator(*size)]
     monkeypatch.setattr(HeadlessDriver, "is_headless", property(lambda _: False))
@@ -96,8 +120,28 @@ def test_the_screen_follows_every_key(tmp_path: Path, monkeypatch: pytest.Monkey
 
         await pilot.resize_terminal(*size)
         await follows()
-        for keys in ("j", "space", "x", "escape", "escape", "enter", "j", "tab", "question_mark", "escape", "q", "5",
-                     "1", "T", "j", "enter", "slash", "c", "a", "enter"):
+        for keys in (
+            "j",
+            "space",
+            "x",
+            "escape",
+            "escape",
+            "enter",
+            "j",
+            "tab",
+            "question_mark",
+            "escape",
+            "q",
+            "5",
+            "1",
+            "T",
+            "j",
+            "enter",
+            "slash",
+            "c",
+            "a",
+            "enter",
+        ):
             await press(pilot, keys)
             await follows()
         terminals.append(Emulator(*size))

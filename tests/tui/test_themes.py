@@ -9,14 +9,15 @@ import pytest
 from textual.color import Color
 from textual.pilot import Pilot
 
-from detector.alert import STATUSES
-from tests.commandline import Cli
+from detector.detection.alert import STATUSES
+from tests.commandline.cli import Cli
 from tests.hostile.payloads import screen_text
 from tests.tui.build import alert
 from tests.tui.stage import Hunt, press, said
-from tui import appearance, config, format
-from tui.app import HuntApp
-from tui.theme import LABELS, SEVERITY_STYLE, THEMES
+from tui.app.app import HuntApp
+from tui.presentation import format
+from tui.presentation.theme import LABELS, SEVERITY_STYLE, THEMES
+from tui.settings import config, theme_choice
 from tui.widgets.status import _STATES, live_state
 
 
@@ -26,7 +27,10 @@ def test_the_configuration_knows_every_theme() -> None:
 
 def luminance(color: Color) -> float:
     """Relative luminance (WCAG 2.1)."""
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color.normalized]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in color.normalized
+    ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
@@ -41,8 +45,16 @@ def test_text_stands_out_from_its_ground(name: str, least: float) -> None:
     theme = THEMES[name]
     variables = {**theme.to_color_system().generate(), **theme.variables}
     ground = Color.parse(variables["background"])
-    for style in (*SEVERITY_STYLE.values(), "$foreground", "$foreground-muted", "$text-accent", "$text-success",
-                  "$accent", "$footer-description-foreground", "$footer-key-foreground"):
+    for style in (
+        *SEVERITY_STYLE.values(),
+        "$foreground",
+        "$foreground-muted",
+        "$text-accent",
+        "$text-success",
+        "$accent",
+        "$footer-description-foreground",
+        "$footer-key-foreground",
+    ):
         color = Color.parse(variables[style.split()[0].removeprefix("$")])
         assert contrast(ground + color, ground) >= least, style
 
@@ -56,13 +68,18 @@ def states() -> Iterator[tuple[str, list[str]]]:
     yield "live", [live_state(state, None, 0).plain for state in _STATES]
 
 
-@pytest.mark.parametrize(("name", "written"), list(states()), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "written"), list(states()), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_what_differs_is_written_differently(name: str, written: list[str]) -> None:
     assert len(set(written)) == len(written)
 
 
-def test_without_colour_everything_is_still_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With NO_COLOR not one cell has a colour; cursor, pane in front and severity are told by letters."""
+def test_without_colour_everything_is_still_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With NO_COLOR not one cell has a colour; cursor, pane in front and severity are told by
+    letters."""
     monkeypatch.setenv("NO_COLOR", "1")
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -72,15 +89,18 @@ def test_without_colour_everything_is_still_told(tmp_path: Path, monkeypatch: py
             await press(pilot, *keys)
             for row in app.screen._compositor.render_strips():
                 for segment in row.apply_filter(app._filters[-1], Color(0, 0, 0)):
-                    assert segment.style is None or {segment.style.color and segment.style.color.name,
-                                                     segment.style.bgcolor and segment.style.bgcolor.name} <= {
-                                                         None, "default"}
+                    assert segment.style is None or {
+                        segment.style.color and segment.style.color.name,
+                        segment.style.bgcolor and segment.style.bgcolor.name,
+                    } <= {None, "default"}
         assert "[fields]" in screen_text(app)
 
     Hunt(tmp_path).play(journey)
 
 
-def test_a_theme_is_looked_at_chosen_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_theme_is_looked_at_chosen_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -89,26 +109,30 @@ def test_a_theme_is_looked_at_chosen_and_kept(tmp_path: Path, monkeypatch: pytes
         assert app.theme == THEMES["light"].name, "the theme under the cursor is on"
         await press(pilot, "escape")
         assert app.theme == before
-        assert appearance.at_start("truecolor") == "dark"
+        assert theme_choice.at_start("truecolor") == "dark"
         await press(pilot, "T", "j", "j", "enter")
         assert app.theme == THEMES["contrast"].name
         assert "from now on" in said(app)
 
     Hunt(tmp_path).play(journey)
-    assert appearance.at_start("truecolor") == "contrast"
-    assert appearance.at_start("standard") == appearance.at_start(None) == "ansi", "what the terminal cannot show"
+    assert theme_choice.at_start("truecolor") == "contrast"
+    assert theme_choice.at_start("standard") == theme_choice.at_start(None) == "ansi", (
+        "what the terminal cannot show"
+    )
     kept = tmp_path / "state" / "trailhound" / "theme"
     assert kept.stat().st_mode & 0o777 == 0o600
     for broken in ("no such theme", "\x00"):
         kept.write_text(broken)
-        assert appearance.at_start("256") == "dark"
+        assert theme_choice.at_start("256") == "dark"
 
 
-def test_the_configuration_names_the_theme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
+def test_the_configuration_names_the_theme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "trailhound").mkdir()
     (tmp_path / "trailhound" / "config.toml").write_text('theme = "light"')
-    assert appearance.at_start("truecolor") == appearance.at_start("standard") == "light"
+    assert theme_choice.at_start("truecolor") == theme_choice.at_start("standard") == "light"
     (tmp_path / "trailhound" / "config.toml").write_text('theme = "drak"')
     ran = cli("status")
     assert ran.status == 1

@@ -9,17 +9,20 @@ from textual.pilot import Pilot
 from tests.detector.trail import ANA, START
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import BEN, CAT, Hunt, press, until
-from tui.app import HuntApp
-from tui.screens.alert import AlertScreen
-from tui.screens.alerts import AlertsScreen
-from tui.screens.timeline import TimelineScreen
+from tui.app.app import HuntApp
+from tui.screens.alert.screen import AlertScreen
+from tui.screens.alerts.screen import AlertsScreen
+from tui.screens.alerts.timeline import TimelineScreen
 from tui.widgets.histogram import Histogram
 from tui.widgets.row_list import RowList
 
 
 async def over_time(app: HuntApp, pilot: Pilot[None]) -> Histogram:
     await press(pilot, "i")
-    await until(pilot, lambda: isinstance(app.screen, TimelineScreen) and bool(app.screen.query_one(RowList).rows))
+    await until(
+        pilot,
+        lambda: isinstance(app.screen, TimelineScreen) and bool(app.screen.query_one(RowList).rows),
+    )
     return app.screen.query_one(Histogram)
 
 

@@ -11,20 +11,20 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
-from detector.alert import Flag
-from detector.huntlog import Looks
+from detector.detection.alert import Flag
 from detector.store import StateError
+from detector.triage.suppression import Looks
 from tests.detector.trail import ANA
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import BEN, CAT, NOW, Hunt, press, said, until
-from tui.app import HuntApp
-from tui.screens.alerts import AlertsScreen
+from tui.app.app import HuntApp
+from tui.screens.admin.hunt_log import HuntLogScreen
+from tui.screens.admin.suppressions import SuppressionsScreen
+from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.forms.confirm import Confirm
 from tui.screens.forms.export import ExportForm
 from tui.screens.forms.note import NoteForm
 from tui.screens.forms.suppress import SuppressForm
-from tui.screens.hunt_log import HuntLogScreen
-from tui.screens.suppressions import SuppressionsScreen
 from tui.widgets.row_list import RowList
 
 DAY = 86_400
@@ -48,11 +48,29 @@ def complaint(app: HuntApp) -> str:
 
 def test_a_note_keeps_what_the_alert_knew(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "j", "j", "c", "'Our own", "enter", "'scan", "shift+tab", "'dana", "shift+tab", "'CHG-7",
-                    "shift+tab", "l", "ctrl+s")
+        await press(
+            pilot,
+            "j",
+            "j",
+            "c",
+            "'Our own",
+            "enter",
+            "'scan",
+            "shift+tab",
+            "'dana",
+            "shift+tab",
+            "'CHG-7",
+            "shift+tab",
+            "l",
+            "ctrl+s",
+        )
         [note] = hunt.store.notes()
-        assert (note.words.text, note.words.owner, note.words.ticket, note.words.verdict) == \
-            ("Our own\nscan", "dana", "CHG-7", "benign")
+        assert (note.words.text, note.words.owner, note.words.ticket, note.words.verdict) == (
+            "Our own\nscan",
+            "dana",
+            "CHG-7",
+            "benign",
+        )
         assert (note.context.principal, len(note.context.regions)) == (ANA, 10)
         assert said(app) == "Noted on 1 alert: benign; z takes it back"
 
@@ -102,7 +120,9 @@ def test_what_was_typed_is_not_lost_by_a_slip(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_a_note_that_cannot_be_written_says_so_and_keeps_the_words(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_note_that_cannot_be_written_says_so_and_keeps_the_words(
+    hunt: Hunt, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write = hunt.store.add_notes
 
     def full(*given: object) -> None:
@@ -180,7 +200,9 @@ def test_what_the_filter_shows_can_be_exported(
     monkeypatch.chdir(tmp_path / "out")
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "c", "'one", "ctrl+s", "G", "c", "'two", "ctrl+s", "3", "f", "'two", "enter", "w")
+        await press(
+            pilot, "c", "'one", "ctrl+s", "G", "c", "'two", "ctrl+s", "3", "f", "'two", "enter", "w"
+        )
         assert "filtered" in screen_text(app)
         await press(pilot, "ctrl+s")
         [path] = (tmp_path / "out").iterdir()
@@ -216,7 +238,12 @@ def test_a_suppression_says_before_what_it_would_have_hidden(hunt: Hunt) -> None
         await press(pilot, "x")
         await until(pilot, lambda: "Would have hidden 1 alert " in preview(app))
         await press(pilot, "tab", "tab", "l")
-        await until(pilot, lambda: "Would have hidden 2 alerts of the last 30 days (2 of the 4 held)" in preview(app))
+        await until(
+            pilot,
+            lambda: (
+                "Would have hidden 2 alerts of the last 30 days (2 of the 4 held)" in preview(app)
+            ),
+        )
         hunt.clock.now += 40 * DAY
         await press(pilot, "h", "l")
         await until(pilot, lambda: "until 2026-04-17" in preview(app))
@@ -227,7 +254,9 @@ def test_a_suppression_says_before_what_it_would_have_hidden(hunt: Hunt) -> None
 
 def test_a_suppression_says_before_what_would_break_through_it(hunt: Hunt) -> None:
     ana = hunt.alert(ANA)
-    shared = msgspec.structs.replace(ana, alert_id="shared", flags=[Flag("snapshot", 2, ana.first_event, int(NOW))])
+    shared = msgspec.structs.replace(
+        ana, alert_id="shared", flags=[Flag("snapshot", 2, ana.first_event, int(NOW))]
+    )
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await hunt.arrive(app, pilot, hunt.update(shared))
@@ -246,14 +275,19 @@ def test_a_suppression_remembers_how_the_alerts_looked_that_it_was_made_from(hun
         await press(pilot, "x", "shift+tab", "'known", "ctrl+s")
         [made] = hunt.store.suppressions()
         assert made.looks == Looks.of([ana])
-        moved = msgspec.structs.replace(ana, alert_id="moved", facets=msgspec.structs.replace(
-            ana.facets, source_addresses=["198.51.100.77"]))
+        moved = msgspec.structs.replace(
+            ana,
+            alert_id="moved",
+            facets=msgspec.structs.replace(ana.facets, source_addresses=["198.51.100.77"]),
+        )
         await hunt.arrive(app, pilot, hunt.update(moved))
         assert app.picture.alerts["moved"].suppressed_by is None
         assert app.picture.alerts["moved"].broke_through == ["new network 198.51.100.0/24"]
         app.screen.query_one(RowList).move_to("moved")
         await pilot.pause()
-        assert "Broke through a suppression: new network 198.51.100.0/24" in " ".join(screen_text(app).split())
+        assert "Broke through a suppression: new network 198.51.100.0/24" in " ".join(
+            screen_text(app).split()
+        )
 
     hunt.play(journey, size=(120, 40))
 
@@ -263,7 +297,9 @@ def test_the_scope_brings_the_alerts_own_value(hunt: Hunt) -> None:
         await press(pilot, "G", "x")
         values = {}
         for _ in range(7):
-            values[app.screen.query_one("#scope").value] = app.screen.query_one("#value", Input).value
+            values[app.screen.query_one("#scope").value] = app.screen.query_one(
+                "#value", Input
+            ).value
             await press(pilot, "l")
         assert values["principal"] == BEN
         assert values["role"] == "arn:aws:iam::444455556666:role/inventory"
@@ -314,8 +350,11 @@ def test_marks_make_a_suppression_for_each_value(hunt: Hunt) -> None:
         assert "Suppress from 4 marked alerts" in screen_text(app)
         assert app.screen.query_one("#value", Input).disabled
         await press(pilot, "shift+tab", "'ours", "ctrl+s")
-        assert {(made.value, made.rule_id is None) for made in hunt.store.suppressions()} >= \
-            {(ANA, False), (BEN, False), (CAT, False)}
+        assert {(made.value, made.rule_id is None) for made in hunt.store.suppressions()} >= {
+            (ANA, False),
+            (BEN, False),
+            (CAT, False),
+        }
         assert not app.screen.query_one(RowList).marks
 
     hunt.play(journey)

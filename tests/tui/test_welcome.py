@@ -15,21 +15,25 @@ from hypothesis import strategies as st
 from platformdirs import user_data_path
 from textual.pilot import Pilot
 
-from detector.sources.likely import Likely, look
+from detector.sources.discover import Likely, look
 from tests.detector.trail import sweep, write
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.goldens import compare
 from tests.tui.stage import Hunt, press, said, until
 from tests.tui.test_hostile import hostile
-from tui import config, screenshot, welcome
-from tui.app import HuntApp
-from tui.commands import app as command
-from tui.welcome import WelcomeApp
+from tui.app import welcome_app
+from tui.app.app import HuntApp
+from tui.app.welcome_app import WelcomeApp
+from tui.commandline.commands import app as command
+from tui.settings import config
+from tui.terminal import screenshot
 
 NAME = "111122223333_CloudTrail_us-east-1_20260301T1200Z_0123456789abcdef.json.gz"
 
 
-def delivered(root: Path, *regions: str, account: str = "111122223333", day: str = "2026/03/01") -> Path:
+def delivered(
+    root: Path, *regions: str, account: str = "111122223333", day: str = "2026/03/01"
+) -> Path:
     for region in regions:
         write(root / "AWSLogs" / account / "CloudTrail" / region / day, NAME, sweep(1))
     return root / "AWSLogs"
@@ -42,7 +46,7 @@ def found(*roots: Path, **bounds: float) -> list[Likely]:
 def test_trails_are_found_nearest_first_and_told_apart(tmp_path: Path) -> None:
     bucket = delivered(tmp_path / "work/buckets/one", "eu-west-1", "us-east-1", day="2026/02/27")
     delivered(tmp_path / "work/buckets/one", "us-east-1", account="444455556666")
-    organization = delivered(tmp_path / "work" / "org" , "us-east-1")
+    organization = delivered(tmp_path / "work" / "org", "us-east-1")
     (organization / "o-abc123").mkdir()
     (organization / "111122223333").rename(organization / "o-abc123" / "111122223333")
     write(tmp_path / "loose", NAME, sweep(1))
@@ -57,7 +61,9 @@ def test_trails_are_found_nearest_first_and_told_apart(tmp_path: Path) -> None:
         Likely(bucket, 2, 2, "2026-03-01"),
     ]
     assert found(tmp_path, depth=1) == [Likely(tmp_path / "loose", 1, 1, "2026-03-01")]
-    assert found(tmp_path, folders=1) == found(tmp_path, seconds=0) == found(tmp_path / "none") == []
+    assert (
+        found(tmp_path, folders=1) == found(tmp_path, seconds=0) == found(tmp_path / "none") == []
+    )
     stopped = threading.Event()
     stopped.set()
     assert list(look([tmp_path], stopped)) == []
@@ -66,7 +72,8 @@ def test_trails_are_found_nearest_first_and_told_apart(tmp_path: Path) -> None:
 @settings(max_examples=25)
 @given(st.lists(st.lists(st.sampled_from(["a", "b", ".c", "AWSLogs"]), max_size=4), max_size=6))
 def test_no_trail_is_named_twice_or_below_another(
-    tmp_path_factory: pytest.TempPathFactory, paths: list[list[str]],
+    tmp_path_factory: pytest.TempPathFactory,
+    paths: list[list[str]],
 ) -> None:
     root = tmp_path_factory.mktemp("tree")
     for path in paths:
@@ -76,8 +83,11 @@ def test_no_trail_is_named_twice_or_below_another(
     assert not any(one in other.parents for one in trails for other in trails)
 
 
-def play(journey: Callable[[WelcomeApp, Pilot[str]], Awaitable[None]], *roots: Path,
-         size: tuple[int, int] = (80, 24)) -> str | None:
+def play(
+    journey: Callable[[WelcomeApp, Pilot[str]], Awaitable[None]],
+    *roots: Path,
+    size: tuple[int, int] = (80, 24),
+) -> str | None:
     app = WelcomeApp(roots)
 
     async def drive() -> None:
@@ -118,7 +128,7 @@ def test_there_is_always_the_demo_and_the_way_out(tmp_path: Path) -> None:
         await compare(app, pilot, "welcome")
 
     play(look, Path("/nowhere"))
-    assert play(demo, tmp_path / "none", size=(40, 10)) == welcome.DEMO
+    assert play(demo, tmp_path / "none", size=(40, 10)) == welcome_app.DEMO
     assert play(out, tmp_path) is None
 
 
@@ -134,30 +144,47 @@ def test_hostile_names_of_folders_do_nothing(tmp_path: Path) -> None:
     play(journey, tmp_path)
 
 
-def test_the_command_asks_only_where_nothing_is_named_or_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_asks_only_where_nothing_is_named_or_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def chosen(answer: str | None, db: Path) -> tuple[bool, bool, list[str]]:
-        monkeypatch.setattr(welcome, "ask", lambda keys: answer)
+        monkeypatch.setattr(welcome_app, "ask", lambda keys: answer)
         args = argparse.Namespace(demo=False, sources=[], db=str(db))
         return command._choose(args, {}), args.demo, args.sources
 
     assert chosen("/logs", tmp_path / "no.db") == (True, False, ["/logs"])
-    assert chosen(welcome.DEMO, tmp_path / "no.db") == (True, True, [])
+    assert chosen(welcome_app.DEMO, tmp_path / "no.db") == (True, True, [])
     assert chosen(None, tmp_path / "no.db") == (False, False, [])
     (tmp_path / "hunt.db").touch()
     assert chosen("never", tmp_path / "hunt.db") == (True, False, [])
-    monkeypatch.setattr(config, "load", lambda: config.Config(sources=["~/AWSLogs", "s3://bucket/x"]))
-    assert chosen("never", tmp_path / "no.db") == (True, False, [str(Path.home() / "AWSLogs"), "s3://bucket/x"])
+    monkeypatch.setattr(
+        config, "load", lambda: config.Config(sources=["~/AWSLogs", "s3://bucket/x"])
+    )
+    assert chosen("never", tmp_path / "no.db") == (
+        True,
+        False,
+        [str(Path.home() / "AWSLogs"), "s3://bucket/x"],
+    )
 
 
 def test_a_screenshot_is_private_and_shows_what_the_screen_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     hunt = Hunt(tmp_path)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await hunt.arrive(app, pilot, hunt.update(*(hostile(name, at=9_000)[0] for name in
-                                                    ("window-title", "html", "action", "hyperlink"))))
+        await hunt.arrive(
+            app,
+            pilot,
+            hunt.update(
+                *(
+                    hostile(name, at=9_000)[0]
+                    for name in ("window-title", "html", "action", "hyperlink")
+                )
+            ),
+        )
         await press(pilot, "c", "'in a form', too", "f9")
         await until(pilot, lambda: said(app).startswith("This screen is in"))
         folder = user_data_path("trailhound") / "screenshots"
@@ -172,7 +199,9 @@ def test_a_screenshot_is_private_and_shows_what_the_screen_does(
         for line in letters.splitlines():
             for word in line.split():
                 assert word in drawn
-        assert not any(fetched in svg.read_text() for fetched in ("@font-face", "url(http", "href", "<image"))
+        assert not any(
+            fetched in svg.read_text() for fetched in ("@font-face", "url(http", "href", "<image")
+        )
         assert not picture.findall(".//{http://www.w3.org/2000/svg}script")
 
         def full(*_: object) -> None:

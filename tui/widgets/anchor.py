@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _NEAR = 1_000
-"""Rows to either side that are looked at first: of a million, to ask where all of them went would take long."""
+"""Rows to either side that are looked at first: of a million, to ask where all of them went would
+take long."""
 
 
 def successor(old: Sequence[str], index: int, new: Sequence[str]) -> int:
-    """The place in ``new`` of the key at ``old[index]``; where it went, of its nearest neighbour, the one below first.
+    """The place in ``new`` of the key at ``old[index]``; where it went, of its nearest neighbour,
+    the one below first.
 
     0 where there is nothing to go by.
     """
@@ -26,5 +28,7 @@ def successor(old: Sequence[str], index: int, new: Sequence[str]) -> int:
         left = set(near).intersection(new)
         if left:
             places = [place for place, key in enumerate(near, first) if key in left]
-            return new.index(old[min(places, key=lambda place: (abs(place - index), place < index))])
+            return new.index(
+                old[min(places, key=lambda place: (abs(place - index), place < index))]
+            )
     return min(index, len(new) - 1)

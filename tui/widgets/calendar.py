@@ -11,10 +11,10 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from detector.sweeps import Sweep
-from tui import format, times
+from detector.detection.sweeps import Sweep
 from tui.keymap import MOVE, OPEN, key
-from tui.theme import SEVERITY_STYLE
+from tui.presentation import format, time_display
+from tui.presentation.theme import SEVERITY_STYLE
 from tui.widgets.line import Piece, strip, style_of
 from tui.widgets.line_scroll import LineScroll
 
@@ -27,11 +27,18 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
-    """A cell has the glyph of the worst severity of its sweeps, and how many they are where there are several."""
+    """A cell has the glyph of the worst severity of its sweeps, and how many they are where there
+    are several."""
 
     HEADER = 1
 
-    COMPONENT_CLASSES = {"calendar--header", "calendar--now", "calendar--row", "calendar--bar", "calendar--cursor"}
+    COMPONENT_CLASSES = {
+        "calendar--header",
+        "calendar--now",
+        "calendar--row",
+        "calendar--bar",
+        "calendar--cursor",
+    }
 
     DEFAULT_CSS = """
     Calendar {
@@ -45,13 +52,37 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
     """
 
     BINDINGS = [
-        key("calendar.left", "h,left", "move(0, -1)", "earlier", "The hour before, or the day", MOVE),
+        key(
+            "calendar.left", "h,left", "move(0, -1)", "earlier", "The hour before, or the day", MOVE
+        ),
         key("calendar.right", "l,right", "move(0, 1)", "later", "The hour after, or the day", MOVE),
         key("calendar.down", "j,down", "move(1, 0)", "down", "The next day, or week", MOVE),
         key("calendar.up", "k,up", "move(-1, 0)", "up", "The day before, or week", MOVE),
-        key("calendar.next", "right_curly_bracket", "sweep(1)", "next sweep", "Go to the next sweep", MOVE),
-        key("calendar.before", "left_curly_bracket", "sweep(-1)", "sweep before", "Go to the sweep before", MOVE),
-        key("calendar.open", "enter", "open", "open", "Open the worst alert of these sweeps", OPEN, show=True),
+        key(
+            "calendar.next",
+            "right_curly_bracket",
+            "sweep(1)",
+            "next sweep",
+            "Go to the next sweep",
+            MOVE,
+        ),
+        key(
+            "calendar.before",
+            "left_curly_bracket",
+            "sweep(-1)",
+            "sweep before",
+            "Go to the sweep before",
+            MOVE,
+        ),
+        key(
+            "calendar.open",
+            "enter",
+            "open",
+            "open",
+            "Open the worst alert of these sweeps",
+            OPEN,
+            show=True,
+        ),
     ]
 
     @dataclass
@@ -78,11 +109,16 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
         self._at = (0, 0)
 
     def load(self, sweeps: Sequence[Sweep]) -> None:
-        """Show these sweeps, which are in order of time. The cursor stays on its time; at first it is on the newest."""
-        days = [times.at(sweep.first_event).date() for sweep in sweeps]
+        """Show these sweeps, which are in order of time. The cursor stays on its time; at first it
+        is on the newest."""
+        days = [time_display.at(sweep.first_event).date() for sweep in sweeps]
         at = self._day_and_hour() if self._held else None
         self._by_week = bool(days) and (days[-1] - days[0]).days >= _DAYS
-        self._first = (days[0] - timedelta(days[0].weekday()) if self._by_week else days[0]) if days else date.min
+        self._first = (
+            (days[0] - timedelta(days[0].weekday()) if self._by_week else days[0])
+            if days
+            else date.min
+        )
         held: dict[tuple[int, int], list[Sweep]] = defaultdict(list)
         for sweep in sweeps:
             held[self._place(sweep)].append(sweep)
@@ -109,14 +145,17 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
         return max(2, min(6, (self.cells - _LABEL - _TOTAL) // self._columns))
 
     def _place(self, sweep: Sweep) -> tuple[int, int]:
-        at = times.at(sweep.first_event)
+        at = time_display.at(sweep.first_event)
         away = (at.date() - self._first).days
         return divmod(away, 7) if self._by_week else (away, at.hour)
 
     def _day_and_hour(self) -> tuple[date, int]:
         row, column = self._at
-        return (self._first + timedelta(7 * row + column), 0) if self._by_week else \
-            (self._first + timedelta(row), column)
+        return (
+            (self._first + timedelta(7 * row + column), 0)
+            if self._by_week
+            else (self._first + timedelta(row), column)
+        )
 
     def _nearest(self, day: date, hour: int) -> tuple[int, int]:
         away = (day - self._first).days
@@ -125,10 +164,17 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
 
     def action_move(self, rows: int, columns: int) -> None:
         row, column = self._at
-        self._go((max(0, min(row + rows, self._count - 1)), max(0, min(column + columns, self._columns - 1))))
+        self._go(
+            (
+                max(0, min(row + rows, self._count - 1)),
+                max(0, min(column + columns, self._columns - 1)),
+            )
+        )
 
     def action_sweep(self, step: int) -> None:
-        ahead = [place for place in self._held if (place > self._at if step > 0 else place < self._at)]
+        ahead = [
+            place for place in self._held if (place > self._at if step > 0 else place < self._at)
+        ]
         if ahead:
             self._go(min(ahead) if step > 0 else max(ahead))
 
@@ -162,32 +208,45 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
         day = self._first + timedelta(7 * row if self._by_week else row)
         label = f"{day}" if self._by_week else f"{_WEEKDAYS[day.weekday()]} {day:%m-%d}"
         total = sum(len(sweeps) for (at, _), sweeps in self._held.items() if at == row)
-        return strip([
-            ("▌" if row == self._at[0] else " ", base + self.part("calendar--bar")),
-            (label.ljust(_LABEL - 1), base),
-            *(self._cell((row, column)) for column in range(self._columns)),
-            (f"{total or ''}".rjust(_TOTAL), base + self.part("calendar--header")),
-        ], self.cells, base)
+        return strip(
+            [
+                ("▌" if row == self._at[0] else " ", base + self.part("calendar--bar")),
+                (label.ljust(_LABEL - 1), base),
+                *(self._cell((row, column)) for column in range(self._columns)),
+                (f"{total or ''}".rjust(_TOTAL), base + self.part("calendar--header")),
+            ],
+            self.cells,
+            base,
+        )
 
     def _header(self) -> list[Piece]:
-        base, now = self.get_visual_style("calendar--header"), self.get_visual_style("calendar--now")
+        base, now = (
+            self.get_visual_style("calendar--header"),
+            self.get_visual_style("calendar--now"),
+        )
         drawn: list[Piece] = [((" week of" if self._by_week else " day").ljust(_LABEL), base)]
         for column in range(self._columns):
             title = self._title(column)
-            drawn += [(title, now if column == self._at[1] else base), (" " * (self._cells - len(title)), base)]
+            drawn += [
+                (title, now if column == self._at[1] else base),
+                (" " * (self._cells - len(title)), base),
+            ]
         return [*drawn, ("sweeps".rjust(_TOTAL), base)]
 
     def _title(self, column: int) -> str:
-        """Of a column; where hours stand close, of every third and of the cursor's, which its neighbours give room."""
+        """Of a column; where hours stand close, of every third and of the cursor's, which its
+        neighbours give room."""
         if self._by_week:
-            return _WEEKDAYS[column][:self._cells]
+            return _WEEKDAYS[column][: self._cells]
         away = abs(column - self._at[1])
         if self._cells > 2 or away == 0 or (column % 3 == 0 and away > 1):
             return f"{column:02}"
         return ""
 
     def _cell(self, place: tuple[int, int]) -> Piece:
-        base = self.get_visual_style("calendar--row") if place[0] == self._at[0] else self.visual_style
+        base = (
+            self.get_visual_style("calendar--row") if place[0] == self._at[0] else self.visual_style
+        )
         sweeps = self._held.get(place, ())
         text = ""
         if sweeps:

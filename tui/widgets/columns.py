@@ -17,13 +17,14 @@ GAP = 2
 
 @dataclass(frozen=True)
 class Column(Generic[R]):
-    """One column. ``cell`` gives what it shows of a row; a plain ``str`` is taken for log text and made visible.
+    """One column. ``cell`` gives what it shows of a row; a plain ``str`` is taken for log text and
+    made visible.
 
-    ``title`` is a word of ours, or what gives one that changes. ``width`` is in cells. As the width shrinks, columns go
-    one by one, the highest ``survive`` first. A ``flex`` column also takes a share of the width that is to spare.
-    ``field`` is the filter's name for what it shows, where that is not its ``key``. ``of`` gives what the cell follows
-    from, and from nothing else of the row, where that is read sooner than the cell is written.
-    """
+    ``title`` is a word of ours, or what gives one that changes. ``width`` is in cells. As the width
+    shrinks, columns go one by one, the highest ``survive`` first. A ``flex`` column also takes a
+    share of the width that is to spare. ``field`` is the filter's name for what it shows, where
+    that is not its ``key``. ``of`` gives what the cell follows from, and from nothing else of the
+    row, where that is read sooner than the cell is written."""
 
     key: str
     title: str | Callable[[], str]
@@ -41,14 +42,21 @@ class Column(Generic[R]):
         return cell if isinstance(cell, str) else cell.plain
 
 
-def following(key: str, title: str | Callable[[], str], width: int, of: Callable[[R], V], said: Callable[[V], Cell],
-              **given: Any) -> Column[R]:
+def following(
+    key: str,
+    title: str | Callable[[], str],
+    width: int,
+    of: Callable[[R], V],
+    said: Callable[[V], Cell],
+    **given: Any,
+) -> Column[R]:
     """A column that says what ``of`` reads of a row, and whose cells so follow from that alone."""
     return Column(key, title, width, lambda row: said(of(row)), of=of, **given)
 
 
 def fit(columns: Sequence[Column[R]], cells: int) -> list[tuple[Column[R], int]]:
-    """The columns that fit ``cells``, in their order, each with its width. One always stays, clipped if it must be."""
+    """The columns that fit ``cells``, in their order, each with its width. One always stays,
+    clipped if it must be."""
     kept = list(columns)
     while len(kept) > 1 and _needed(kept) > cells:
         # of equals the last goes first

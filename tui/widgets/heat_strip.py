@@ -11,8 +11,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.style import Style
 
-from tui import safe
 from tui.keymap import MOVE, OPEN, key
+from tui.presentation import safe
 from tui.widgets.line import Piece
 from tui.widgets.time_rows import TimeRows
 from tui.widgets.time_view import DAY
@@ -60,7 +60,15 @@ class HeatStrip(TimeRows):
     BINDINGS = [
         key("strip.down", "j,down", "region(1)", "down", "Next region", MOVE),
         key("strip.up", "k,up", "region(-1)", "up", "Previous region", MOVE),
-        key("strip.open", "enter", "open", "open", "Open the calls of this region and time", OPEN, show=True),
+        key(
+            "strip.open",
+            "enter",
+            "open",
+            "open",
+            "Open the calls of this region and time",
+            OPEN,
+            show=True,
+        ),
     ]
 
     @dataclass
@@ -71,7 +79,9 @@ class HeatStrip(TimeRows):
     class CellOpened(_Said):
         """Enter or a double click on this cell."""
 
-    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self, *, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._regions: list[str] = []
         self._marks: frozenset[str] = frozenset()
@@ -87,12 +97,12 @@ class HeatStrip(TimeRows):
         marks: Collection[str] = (),
         around: Iterable[tuple[str, float]] = (),
     ) -> None:
-        """Show ``times``, each a (region, epoch seconds), over ``[start, end)``; ``marks``: regions that are rare here.
+        """Show ``times``, each a (region, epoch seconds), over ``[start, end)``; ``marks``: regions
+        that are rare here.
 
-        Rows are in the order of ``regions``; a region that only ``times`` has comes after them. ``around`` are further
-        times, which are there when more than ``[start, end)`` is in view. The cursor stays on its region and time where
-        they are still there.
-        """
+        Rows are in the order of ``regions``; a region that only ``times`` has comes after them.
+        ``around`` are further times, which are there when more than ``[start, end)`` is in view.
+        The cursor stays on its region and time where they are still there."""
         home = int(start), max(ceil(end), int(start) + 1)
         held: dict[str, list[int]] = defaultdict(list)
         for region, time in times:
@@ -115,10 +125,15 @@ class HeatStrip(TimeRows):
 
     def label(self, name: str) -> Content:
         shown = safe.clip(safe.visible(name), _LABEL) or "–"
-        return Content.assemble(shown, ("  rare", "$text-warning")) if name in self._marks else Content(shown)
+        return (
+            Content.assemble(shown, ("  rare", "$text-warning"))
+            if name in self._marks
+            else Content(shown)
+        )
 
     def select(self, region: str, time: float) -> None:
-        """Put the cursor on the cell of ``region`` and ``time`` and post no message. An unknown region: no move."""
+        """Put the cursor on the cell of ``region`` and ``time`` and post no message. An unknown
+        region: no move."""
         if region in self._regions:
             self._region = region
             self.seek(int(time))
@@ -131,7 +146,8 @@ class HeatStrip(TimeRows):
 
     @property
     def at_cursor(self) -> tuple[str, int, int] | None:
-        """Region, start and end (epoch seconds, half-open) of the cell under the cursor; None where there is none."""
+        """Region, start and end (epoch seconds, half-open) of the cell under the cursor; None where
+        there is none."""
         return None if self._region is None else (self._region, *self.span)
 
     def looked_at(self) -> Iterable[str]:
@@ -172,10 +188,13 @@ class HeatStrip(TimeRows):
         self.reveal(self.row or 0)
 
     def cell(self, name: str, bucket: int, base: Style) -> Piece:
-        """A glyph for the count; under the cursor, which a full block would hide, the number itself."""
+        """A glyph for the count; under the cursor, which a full block would hide, the number
+        itself."""
         count, cells = self._counts[name][bucket], self._axis.cells
         if name == self._region and bucket == self._axis.bucket(self._time):
             number = str(count)
-            return (number if len(number) <= cells else "+").center(cells), base + self.part("time-rows--cursor")
+            return (number if len(number) <= cells else "+").center(cells), base + self.part(
+                "time-rows--cursor"
+            )
         level = self.level(count, len(GLYPHS) - 1)
         return GLYPHS[level] * cells, base + self.part(f"heat-strip--{level}") if level else base

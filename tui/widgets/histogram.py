@@ -9,10 +9,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.style import Style
 
-from detector.alert import SEVERITIES
-from tui import format, safe
+from detector.detection.alert import SEVERITIES
 from tui.keymap import FIND, key
-from tui.theme import SEVERITY_STYLE
+from tui.presentation import format, safe
+from tui.presentation.theme import SEVERITY_STYLE
 from tui.widgets.line import Piece, style_of
 from tui.widgets.time_rows import TimeRows
 
@@ -21,20 +21,37 @@ _ORDER = tuple(reversed(SEVERITIES))
 
 
 class Histogram(TimeRows):
-    """Severities × buckets of time, the highest first. The line above them shows the cursor, or what is brushed."""
+    """Severities × buckets of time, the highest first. The line above them shows the cursor, or
+    what is brushed."""
 
     NAMES, COUNTS = "severity", "alerts"
     HEADER = 2
 
     BINDINGS = [
-        key("brush", "space", "brush", "brush", "Begin to brush a span of time here, or end it", FIND, show=True),
-        key("brush.filter", "enter", "choose", "filter", "Filter the list to what is brushed, or to this bucket", FIND,
-            show=True),
+        key(
+            "brush",
+            "space",
+            "brush",
+            "brush",
+            "Begin to brush a span of time here, or end it",
+            FIND,
+            show=True,
+        ),
+        key(
+            "brush.filter",
+            "enter",
+            "choose",
+            "filter",
+            "Filter the list to what is brushed, or to this bucket",
+            FIND,
+            show=True,
+        ),
     ]
 
     @dataclass
     class Moved(Message):
-        """The cursor is on ``[start, end)``, or the brush over it; epoch seconds. ``brushed``: it is the brush."""
+        """The cursor is on ``[start, end)``, or the brush over it; epoch seconds. ``brushed``: it
+        is the brush."""
 
         histogram: Histogram
         start: int
@@ -49,13 +66,16 @@ class Histogram(TimeRows):
     class Chosen(Moved):
         """The analyst wants the alerts of this time."""
 
-    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self, *, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._begun: tuple[int, int] | None = None
         self._brushed: tuple[int, int] | None = None
 
     def load(self, times: Mapping[str, Sequence[int]]) -> None:
-        """Show the times of the alerts (epoch seconds) of each severity. The cursor starts on the newest."""
+        """Show the times of the alerts (epoch seconds) of each severity. The cursor starts on the
+        newest."""
         first = min((min(held) for held in times.values() if held), default=0)
         last = max((max(held) for held in times.values() if held), default=0)
         if not self._held:
@@ -87,7 +107,9 @@ class Histogram(TimeRows):
 
     def action_choose(self) -> None:
         self._brushed, self._begun = self.brushed, None
-        self.post_message(self.Chosen(self, *(self._brushed or self.span), self._brushed is not None))
+        self.post_message(
+            self.Chosen(self, *(self._brushed or self.span), self._brushed is not None)
+        )
 
     def clicked(self, row: int, bucket: int, twice: bool) -> None:
         super().clicked(row, bucket, twice)
@@ -100,7 +122,10 @@ class Histogram(TimeRows):
 
     def names_in_view(self, counted: Mapping[str, int]) -> Sequence[str]:  # noqa: ARG002
         """All severities that there are, so that the rows stay as the view moves."""
-        return sorted(self._held, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
+        return sorted(
+            self._held,
+            key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name),
+        )
 
     def label(self, name: str) -> Content:
         return safe.text(format.severity(name), SEVERITY_STYLE.get(name, ""))
@@ -112,7 +137,10 @@ class Histogram(TimeRows):
     def header(self, y: int) -> list[Piece]:
         if y == 0:
             return super().header(y)
-        base, now = self.get_visual_style("time-rows--header"), self.get_visual_style("time-rows--now")
+        base, now = (
+            self.get_visual_style("time-rows--header"),
+            self.get_visual_style("time-rows--now"),
+        )
         start, end = self.brushed or self.span
         written = []
         if self._names and start < self._view.end and end > self._view.start:

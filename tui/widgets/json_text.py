@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from tui import safe
+from tui.presentation import safe
 
 Kind = Literal["plain", "key", "string", "number", "word", "note"]
 
@@ -18,6 +18,7 @@ Line = list[tuple[str, Kind]]
 
 LONGEST = 1_000
 """Characters of one string that are shown."""
+
 
 def _indent(depth: int) -> str:
     return "  " * min(depth, 20)
@@ -34,11 +35,16 @@ class _Number(str):
 
 
 def layout(raw: bytes) -> list[Line]:
-    """The lines of ``raw``. What is no JSON, or nested too deep to follow, is shown as text, and a line says so."""
+    """The lines of ``raw``. What is no JSON, or nested too deep to follow, is shown as text, and a
+    line says so."""
     text = raw.decode("utf-8", "backslashreplace")
     try:
         value = json.loads(
-            text, object_pairs_hook=_Object, parse_int=_Number, parse_float=_Number, parse_constant=_Number
+            text,
+            object_pairs_hook=_Object,
+            parse_int=_Number,
+            parse_float=_Number,
+            parse_constant=_Number,
         )
         return list(_value(value, 0, [], ""))
     except RecursionError:
@@ -56,7 +62,8 @@ def _as_text(text: str, why: str) -> Iterator[Line]:
 
 
 def _value(value: Any, depth: int, before: Line, after: str) -> Iterator[Line]:
-    """The lines of ``value``: its first line goes on from ``before``, its last one ends with ``after``."""
+    """The lines of ``value``: its first line goes on from ``before``, its last one ends with
+    ``after``."""
     if isinstance(value, _Object) and value:
         yield [*before, ("{", "plain")]
         for place, (name, inner) in enumerate(value, 1):
@@ -66,7 +73,9 @@ def _value(value: Any, depth: int, before: Line, after: str) -> Iterator[Line]:
     elif isinstance(value, list) and value and not isinstance(value, _Object):
         yield [*before, ("[", "plain")]
         for place, inner in enumerate(value, 1):
-            yield from _value(inner, depth + 1, [(_indent(depth + 1), "plain")], "," if place < len(value) else "")
+            yield from _value(
+                inner, depth + 1, [(_indent(depth + 1), "plain")], "," if place < len(value) else ""
+            )
         yield [(_indent(depth) + "]" + after, "plain")]
     else:
         rest: Line = [(after, "plain")] if after else []
@@ -84,7 +93,8 @@ def _scalar(value: Any) -> Line:
 
 
 def _string(value: str, kind: Kind) -> Line:
-    """``value`` as JSON writes it, what cannot be seen escaped; cut where it is too long, and its length said."""
+    """``value`` as JSON writes it, what cannot be seen escaped; cut where it is too long, and its
+    length said."""
     shown = safe.visible(json.dumps(value[:LONGEST], ensure_ascii=False), 8 * LONGEST)
     if len(value) <= LONGEST:
         return [(shown, kind)]

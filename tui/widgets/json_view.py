@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from textual.style import Style
 
-from tui import safe
+from tui.presentation import safe
 from tui.widgets.json_text import layout
 from tui.widgets.text_view import TextView
 
 
 class JsonView(TextView):
-    """JSON coloured by kind of value, wrapped to the width. Long strings are cut; ``raw_text`` has them whole."""
+    """JSON coloured by kind of value, wrapped to the width. Long strings are cut; ``raw_text`` has
+    them whole."""
 
     COMPONENT_CLASSES = {
         "json-view--plain",
@@ -32,12 +33,15 @@ class JsonView(TextView):
     }
     """
 
-    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self, *, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._raw: bytes | None = None
 
     def show(self, raw: bytes | None, empty: str = "No record.") -> None:
-        """Show ``raw``, one JSON value, from its first line on; None: say ``empty`` (which may quote a log) instead."""
+        """Show ``raw``, one JSON value, from its first line on; None: say ``empty`` (which may
+        quote a log) instead."""
         self._raw = raw
         self.set_lines([[(safe.visible(empty), "plain")]] if raw is None else layout(raw))
 

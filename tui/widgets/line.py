@@ -13,7 +13,7 @@ from textual.content import Content, Span
 from textual.strip import Strip
 from textual.style import Style
 
-from tui import safe
+from tui.presentation import safe
 
 Cell = str | Content | Text
 """What a cell may hold: log text as ``str``; or text that is styled and already visible."""
@@ -25,7 +25,8 @@ Align = Literal["left", "right"]
 
 
 def content(cell: Cell) -> Content:
-    """``cell`` as content that is visible whatever it came from. Style strings of a ``Text`` are read as Textual's."""
+    """``cell`` as content that is visible whatever it came from. Style strings of a ``Text`` are
+    read as Textual's."""
     if isinstance(cell, str):
         return Content(safe.visible(cell))
     if safe.visible(cell.plain, len(cell.plain)) != cell.plain:
@@ -35,7 +36,10 @@ def content(cell: Cell) -> Content:
     spans = [(0, len(cell.plain), cell.style), *cell.spans] if cell.style else cell.spans
     return Content(
         cell.plain,
-        [Span(start, end, of if isinstance(of, str) else Style.from_rich_style(of)) for start, end, of in spans],
+        [
+            Span(start, end, of if isinstance(of, str) else Style.from_rich_style(of))
+            for start, end, of in spans
+        ],
     )
 
 
@@ -45,7 +49,8 @@ def plain(cell: Cell) -> str:
 
 
 def pieces(cell: Content, cells: int, align: Align, base: Style, app: App[object]) -> list[Piece]:
-    """``cell`` in exactly ``cells`` cells, over ``base``. A style that Textual cannot read is left out."""
+    """``cell`` in exactly ``cells`` cells, over ``base``. A style that Textual cannot read is left
+    out."""
     shown = cell.truncate(cells, ellipsis=True)
     blank = (" " * (cells - shown.cell_length), base)
     drawn = list(shown.render(base, end="", parse_style=lambda style: style_of(style, app)))
@@ -53,10 +58,13 @@ def pieces(cell: Content, cells: int, align: Align, base: Style, app: App[object
 
 
 def style_of(style: str | Style, app: App[object]) -> Style:
-    """A style of ours (``$error bold``) in the app's theme; the null style where it cannot be read."""
+    """A style of ours (``$error bold``) in the app's theme; the null style where it cannot be
+    read."""
     try:
         return app.stylesheet.parse_style(style)
-    except Exception:  # Textual raises several unrelated kinds; a misspelt style must not take the app down
+    except (
+        Exception
+    ):  # Textual raises several unrelated kinds; a misspelt style must not take the app down
         return Style.null()
 
 

@@ -10,7 +10,8 @@ from textual.style import Style
 
 
 class LineScroll(ScrollView, inherit_bindings=False):
-    """Rows counted from 0, below ``HEADER`` lines that do not scroll. It scrolls up and down only."""
+    """Rows counted from 0, below ``HEADER`` lines that do not scroll. It scrolls up and down
+    only."""
 
     HEADER: ClassVar[int] = 0
 
@@ -33,7 +34,9 @@ class LineScroll(ScrollView, inherit_bindings=False):
     }
     """
 
-    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self, *, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
         self._parts: dict[str, Style] = {}
         super().__init__(name=name, id=id, classes=classes)
 
@@ -61,7 +64,8 @@ class LineScroll(ScrollView, inherit_bindings=False):
 
     def scroll_top(self, row: int) -> None:
         """Make ``row`` the first in view, as far as the end allows."""
-        # force: before the next layout Textual may still think that everything fits, and not scroll at all
+        # force: before the next layout Textual may still think that everything fits, and not scroll
+        # at all
         self.scroll_to(y=row, animate=False, force=True)
 
     def reveal(self, row: int) -> None:
@@ -77,8 +81,8 @@ class LineScroll(ScrollView, inherit_bindings=False):
     def part(self, component: str) -> Style:
         """What a component class says, and nothing that it leaves open: to lay over another style.
 
-        Textual's own ``get_visual_style(partial=True)`` loses opaque backgrounds and automatic colours.
-        """
+        Textual's own ``get_visual_style(partial=True)`` loses opaque backgrounds and automatic
+        colours."""
         if (style := self._parts.get(component)) is None:
             whole, rules = self.get_visual_style(component), self.get_component_styles(component)
             style = self._parts[component] = Style(

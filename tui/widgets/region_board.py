@@ -10,9 +10,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
 
-from detector.regions import Region
-from tui import safe
+from detector.cloudtrail.regions import Region
 from tui.keymap import MOVE, OPEN, key
+from tui.presentation import safe
 from tui.widgets.line import Piece, pieces, strip
 from tui.widgets.line_scroll import LineScroll
 from tui.widgets.region_line import short_region
@@ -34,7 +34,12 @@ _WORD_STYLES = {"new": "$text-error", "rare": "$text-warning", "used": "$foregro
 class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
     """A column for each geography; what does not fit side by side goes below."""
 
-    COMPONENT_CLASSES = {"region-board--title", "region-board--idle", "region-board--bar", "region-board--cursor"}
+    COMPONENT_CLASSES = {
+        "region-board--title",
+        "region-board--idle",
+        "region-board--bar",
+        "region-board--cursor",
+    }
 
     DEFAULT_CSS = """
     RegionBoard {
@@ -55,7 +60,15 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         key("board.right", "l,right", "move(0, 1)", "right", "The geography to the right", MOVE),
         key("board.down", "j,down", "move(1, 0)", "down", "Next region", MOVE),
         key("board.up", "k,up", "move(-1, 0)", "up", "Previous region", MOVE),
-        key("board.open", "enter", "open", "open", "Go to what there is of this region", OPEN, show=True),
+        key(
+            "board.open",
+            "enter",
+            "open",
+            "open",
+            "Go to what there is of this region",
+            OPEN,
+            show=True,
+        ),
     ]
 
     @dataclass
@@ -81,21 +94,39 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         self._grid: list[list[Region | str | None]] = []
         self._at: str | None = None
 
-    def load(self, groups: Mapping[str, Sequence[Region]], counts: Mapping[str, int], words: Mapping[str, str]) -> None:
-        """Show ``groups``, the regions of each geography; ``counts`` and ``words`` (new, rare, used) are by region.
+    def load(
+        self,
+        groups: Mapping[str, Sequence[Region]],
+        counts: Mapping[str, int],
+        words: Mapping[str, str],
+    ) -> None:
+        """Show ``groups``, the regions of each geography; ``counts`` and ``words`` (new, rare,
+        used) are by region.
 
         The cursor stays on its region; at first it is on one with the most.
         """
         self._groups, self._counts, self._words = dict(groups), counts, words
         regions = [region for group in groups.values() for region in group]
         if self._at not in {region.name for region in regions}:
-            self._at = max(regions, key=lambda region: counts.get(region.name, 0)).name if regions else None
+            self._at = (
+                max(regions, key=lambda region: counts.get(region.name, 0)).name
+                if regions
+                else None
+            )
         self._lay_out()
 
     @property
     def at_cursor(self) -> Region | None:
         """The region under the cursor."""
-        return next((region for group in self._groups.values() for region in group if region.name == self._at), None)
+        return next(
+            (
+                region
+                for group in self._groups.values()
+                for region in group
+                if region.name == self._at
+            ),
+            None,
+        )
 
     def on_resize(self) -> None:
         self._lay_out()
@@ -107,7 +138,11 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
     @property
     def _least(self) -> int:
         """The cells that a column takes at least, so that no two names are cut to one."""
-        names = [short_region(safe.visible(region.name)) for group in self._groups.values() for region in group]
+        names = [
+            short_region(safe.visible(region.name))
+            for group in self._groups.values()
+            for region in group
+        ]
         return 2 + min(_LONGEST, max(map(len, names), default=0)) + _COUNT + _WORD
 
     @property
@@ -120,12 +155,17 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         titles = list(self._groups)
         self._grid = []
         for first in range(0, len(titles), self._columns):
-            band = titles[first:first + self._columns]
+            band = titles[first : first + self._columns]
             if self._grid:
                 self._grid.append([None] * len(band))
             self._grid.append(list(band))
             for line in range(max(len(self._groups[title]) for title in band)):
-                self._grid.append([group[line] if line < len(group := self._groups[title]) else None for title in band])
+                self._grid.append(
+                    [
+                        group[line] if line < len(group := self._groups[title]) else None
+                        for title in band
+                    ]
+                )
         self.set_rows(len(self._grid))
         self.refresh()
         if (place := self._place) is not None:
@@ -133,31 +173,50 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
 
     @property
     def _place(self) -> tuple[int, int] | None:
-        return next(((row, column) for row, line in enumerate(self._grid) for column, found in enumerate(line)
-                     if isinstance(found, Region) and found.name == self._at), None)
+        return next(
+            (
+                (row, column)
+                for row, line in enumerate(self._grid)
+                for column, found in enumerate(line)
+                if isinstance(found, Region) and found.name == self._at
+            ),
+            None,
+        )
 
     def action_move(self, rows: int, columns: int) -> None:
         """To the next region that way; sideways to the nearest of that column in this band."""
         if self._place is None:
             return
         row, column = self._place
-        places = [(at, beside, found) for at, line in enumerate(self._grid) for beside, found in enumerate(line)
-                  if isinstance(found, Region)]
+        places = [
+            (at, beside, found)
+            for at, line in enumerate(self._grid)
+            for beside, found in enumerate(line)
+            if isinstance(found, Region)
+        ]
         if rows:
-            ahead = [(abs(at - row), found) for at, beside, found in places
-                     if beside == column and (at - row) * rows > 0]
+            ahead = [
+                (abs(at - row), found)
+                for at, beside, found in places
+                if beside == column and (at - row) * rows > 0
+            ]
         else:
             start, end = self._band(row)
-            ahead = [(abs(at - row), found) for at, beside, found in places
-                     if beside == column + columns and start <= at < end]
+            ahead = [
+                (abs(at - row), found)
+                for at, beside, found in places
+                if beside == column + columns and start <= at < end
+            ]
         if ahead:
             self._go(min(ahead, key=lambda found: found[0])[1])
 
     def _band(self, row: int) -> tuple[int, int]:
         """The lines between the blank ones around ``row``."""
         blank = [at for at, line in enumerate(self._grid) if not any(line)]
-        return (max((at for at in blank if at < row), default=-1) + 1,
-                min((at for at in blank if at > row), default=len(self._grid)))
+        return (
+            max((at for at in blank if at < row), default=-1) + 1,
+            min((at for at in blank if at > row), default=len(self._grid)),
+        )
 
     def action_open(self) -> None:
         if region := self.at_cursor:
@@ -192,11 +251,17 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         if isinstance(found, Region):
             return self._named(found)
         title = Content(safe.clip(f" {found or ''}", self._cells))
-        return pieces(title, self._cells, "left", self.get_visual_style("region-board--title") if found else base,
-                      self.app)
+        return pieces(
+            title,
+            self._cells,
+            "left",
+            self.get_visual_style("region-board--title") if found else base,
+            self.app,
+        )
 
     def _named(self, region: Region) -> list[Piece]:
-        """``▌us-e-1    12 rare``: the name, ``+`` where it is an opt-in region, how much, how usual."""
+        """``▌us-e-1    12 rare``: the name, ``+`` where it is an opt-in region, how much, how
+        usual."""
         at_cursor, count = region.name == self._at, self._counts.get(region.name, 0)
         base = self.get_visual_style("region-board--cursor") if at_cursor else self.visual_style
         said = base if count else base + self.part("region-board--idle")
@@ -212,10 +277,22 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
             *pieces(Content(name), room, "left", said, self.app),
             ("+" if region.opt_in else " ", said),
             *pieces(Content(_short(count) if count else ""), _COUNT, "right", said, self.app),
-            *pieces(Content.assemble(" ", (word, _WORD_STYLES.get(word, ""))), _WORD, "left", base, self.app),
+            *pieces(
+                Content.assemble(" ", (word, _WORD_STYLES.get(word, ""))),
+                _WORD,
+                "left",
+                base,
+                self.app,
+            ),
         ]
 
 
 def _short(count: int) -> str:
     """A number in at most four cells."""
-    return str(count) if count < 10_000 else f"{count // 1000}k" if count < 1_000_000 else f"{count // 1_000_000}M"
+    return (
+        str(count)
+        if count < 10_000
+        else f"{count // 1000}k"
+        if count < 1_000_000
+        else f"{count // 1_000_000}M"
+    )

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from textual.content import Content
 from textual.widget import Widget
 
-from tui import safe
+from tui.presentation import safe
 
 _WAY = {
     "north": "n", "northeast": "ne", "east": "e", "southeast": "se",
@@ -18,8 +18,9 @@ _SEPARATOR = " ▪ "
 
 
 def short_region(region: str) -> str:
-    """``ap-northeast-1`` -> ``ap-ne-1``. Only the compass word is shortened, so no two regions get one name, in any
-    partition: ``us-gov-east-1`` is ``us-gov-e-1``. What is no region name stays as it is."""
+    """``ap-northeast-1`` -> ``ap-ne-1``. Only the compass word is shortened, so no two regions get
+    one name, in any partition: ``us-gov-east-1`` is ``us-gov-e-1``. What is no region name stays as
+    it is."""
     return "-".join(_WAY.get(word, word) for word in region.split("-"))
 
 
@@ -33,7 +34,8 @@ class RegionLine(Widget):
         self._regions: list[Content] = []
 
     def show(self, regions: Sequence[str], rare: Collection[str] = ()) -> None:
-        """``regions`` in the order to show; the ``rare`` ones, hardly used by the account, come before the others."""
+        """``regions`` in the order to show; the ``rare`` ones, hardly used by the account, come
+        before the others."""
         order = sorted(regions, key=lambda region: region not in rare)
         self._regions = [_named(region, region in rare) for region in order]
         self.refresh()
@@ -43,7 +45,11 @@ class RegionLine(Widget):
         fitting = len(self._regions)
         while fitting and (line := self._line(fitting)).cell_length > cells:
             fitting -= 1
-        return line if fitting else Content(safe.clip(f"{len(self._regions)} regions" if self._regions else "", cells))
+        return (
+            line
+            if fitting
+            else Content(safe.clip(f"{len(self._regions)} regions" if self._regions else "", cells))
+        )
 
     def _line(self, fitting: int) -> Content:
         line = Content.styled(_SEPARATOR, "$foreground-disabled").join(self._regions[:fitting])
@@ -53,4 +59,8 @@ class RegionLine(Widget):
 
 def _named(region: str, rare: bool) -> Content:
     name = safe.clip(safe.visible(short_region(region)), 20) or "–"
-    return Content.styled(f"{name} rare", "$text-warning") if rare else Content.styled(name, "$foreground")
+    return (
+        Content.styled(f"{name} rare", "$text-warning")
+        if rare
+        else Content.styled(name, "$foreground")
+    )

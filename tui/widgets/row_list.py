@@ -17,13 +17,13 @@ from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 
-from tui.job import GivenUp, Job
+from tui.concurrency.job import GivenUp, Job
+from tui.concurrency.worker import work
 from tui.keymap import MARK, MOVE, OPEN, key
 from tui.widgets.anchor import successor
 from tui.widgets.columns import Column
 from tui.widgets.row_view import RowView
 from tui.widgets.seeking import first_hit
-from tui.work import work
 
 R = TypeVar("R")
 
@@ -42,33 +42,56 @@ class _Said(Message):
 
 @dataclass(frozen=True)
 class _Range:
-    """Marks from the row of the key ``begin`` to the cursor, beside those that were there before."""
+    """Marks from the row of the key ``begin`` to the cursor, beside those that were there
+    before."""
 
     begin: str
     before: frozenset[str]
 
 
 class RowList(RowView[R], can_focus=True, inherit_bindings=False):
-    """A list to move through, mark and search. What it is made of: see ``RowView``; ``marking`` False: its rows cannot
-    be marked."""
+    """A list to move through, mark and search. What it is made of: see ``RowView``; ``marking``
+    False: its rows cannot be marked."""
 
     BINDINGS = [
         key("list.down", "j,down", "move(1)", "down", "Next row", MOVE),
         key("list.up", "k,up", "move(-1)", "up", "Previous row", MOVE),
         key("list.first", "g,home", "first", "first", "First row", MOVE),
         key("list.last", "G,end", "last", "last", "Last row", MOVE),
-        key("list.half-page-down", "ctrl+d", "page(0.5)", "half page down", "Half a page down", MOVE),
+        key(
+            "list.half-page-down", "ctrl+d", "page(0.5)", "half page down", "Half a page down", MOVE
+        ),
         key("list.half-page-up", "ctrl+u", "page(-0.5)", "half page up", "Half a page up", MOVE),
         key("list.page-down", "pagedown", "page(1)", "page down", "A page down", MOVE),
         key("list.page-up", "pageup", "page(-1)", "page up", "A page up", MOVE),
         key("list.open", "enter", "open", "open", "Open the row under the cursor", OPEN, show=True),
-        key("list.mark", "space", "mark", "mark", "Mark the row or unmark it, and go to the next", MARK, show=True),
-        key("list.range", "V", "range", "mark range", "Begin a range of marks that goes with the cursor, or end it",
-            MARK),
+        key(
+            "list.mark",
+            "space",
+            "mark",
+            "mark",
+            "Mark the row or unmark it, and go to the next",
+            MARK,
+            show=True,
+        ),
+        key(
+            "list.range",
+            "V",
+            "range",
+            "mark range",
+            "Begin a range of marks that goes with the cursor, or end it",
+            MARK,
+        ),
     ]
 
-    def __init__(self, columns: Sequence[Column[R]], *, key: Callable[[R], str], marking: bool = True, **given: Any
-                 ) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Column[R]],
+        *,
+        key: Callable[[R], str],
+        marking: bool = True,
+        **given: Any,
+    ) -> None:
         super().__init__(columns, key=key, **given)
         self._marking = marking
         self.moved = False
@@ -86,7 +109,8 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
 
     @dataclass
     class CursorMoved(_Said):
-        """The cursor is on another key. ``lost``: nobody moved it, its row went, and this is the nearest one left."""
+        """The cursor is on another key. ``lost``: nobody moved it, its row went, and this is the
+        nearest one left."""
 
         key: str | None
         lost: bool
@@ -105,7 +129,8 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
 
     @dataclass
     class Searching(_Said):
-        """A search that takes long: how much of the list it has been through, from 0 to 1; None once it has ended."""
+        """A search that takes long: how much of the list it has been through, from 0 to 1; None
+        once it has ended."""
 
         share: float | None
 
@@ -114,12 +139,13 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         """A search went all the way round and found nothing."""
 
     def show(self, rows: Sequence[R], keys: Sequence[str] | None = None) -> None:
-        """Show ``rows``, the whole list in display order; ``keys`` are theirs, where the caller has them at hand.
+        """Show ``rows``, the whole list in display order; ``keys`` are theirs, where the caller has
+        them at hand.
 
-        The cursor stays on its key and on its screen line, as far as the list's ends allow; where it was scrolled out
-        of sight, the top line stays instead. A row that went takes its mark along, and the cursor goes to the nearest
-        row that is left. With ``follow``, the cursor goes to the first row.
-        """
+        The cursor stays on its key and on its screen line, as far as the list's ends allow; where
+        it was scrolled out of sight, the top line stays instead. A row that went takes its mark
+        along, and the cursor goes to the nearest row that is left. With ``follow``, the cursor goes
+        to the first row."""
         old_keys, old_key, old_row = self._keys, self.cursor_key, self.cursor_row
         held = self._cursor if self.in_view(self._cursor) else self.top
         line = held - self.top
@@ -128,7 +154,9 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
             self._cursor = held = 0
             line = 0
         else:
-            self._cursor, held = (successor(old_keys, index, self._keys) for index in (self._cursor, held))
+            self._cursor, held = (
+                successor(old_keys, index, self._keys) for index in (self._cursor, held)
+            )
         self.redraw()
         self.set_rows(len(rows))
         self.scroll_top(held - line)
@@ -178,17 +206,21 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
     def chosen(self) -> list[R]:
         """The marked rows in display order, or else the one under the cursor."""
         if self._marks:
-            return [row for key, row in zip(self._keys, self._rows, strict=True) if key in self._marks]
+            return [
+                row for key, row in zip(self._keys, self._rows, strict=True) if key in self._marks
+            ]
         return [self._rows[self._cursor]] if self._keys else []
 
     def set_highlight(self, pattern: re.Pattern[str] | None) -> None:
-        """Paint where ``pattern`` is found in the columns that are shown; ``next_hit`` goes there."""
+        """Paint where ``pattern`` is found in the columns that are shown; ``next_hit`` goes
+        there."""
         self._pattern = pattern
         self.workers.cancel_group(self, "seek")
         self.redraw()
 
     def next_hit(self, *, here: bool = False) -> None:
-        """Move to the next row with a hit, going round at the end; ``here``: the cursor's own row counts too.
+        """Move to the next row with a hit, going round at the end; ``here``: the cursor's own row
+        counts too.
 
         The search runs in a thread, and a newer one takes its place. ``NoHit`` says there is none.
         """
@@ -201,8 +233,11 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
     @work(exclusive=True, group="seek")
     async def _seek(self, offset: int, step: int) -> None:
         job, told = Job(), False
-        search = asyncio.ensure_future(asyncio.to_thread(self._hit, job, self._cursor + offset, step, self._pattern,
-                                                         self._rows, self._keys))
+        search = asyncio.ensure_future(
+            asyncio.to_thread(
+                self._hit, job, self._cursor + offset, step, self._pattern, self._rows, self._keys
+            )
+        )
         try:
             while not (await asyncio.wait({search}, timeout=_TELL_AFTER))[0]:
                 told = True
@@ -216,14 +251,23 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         else:
             self.move_to(hit)
 
-    def _hit(self, job: Job, start: int, step: int, pattern: re.Pattern[str] | None, rows: Sequence[R],
-             keys: Sequence[str]) -> str | None:
+    def _hit(
+        self,
+        job: Job,
+        start: int,
+        step: int,
+        pattern: re.Pattern[str] | None,
+        rows: Sequence[R],
+        keys: Sequence[str],
+    ) -> str | None:
         """The key of the first row from ``start`` on with a hit; in a thread."""
         if pattern is None:
             return None
         columns = [column for column, _ in self._shown_columns()]
         with suppress(GivenUp):
-            if (place := first_hit(columns, pattern, rows, start, step, job, self._heading)) is not None:
+            if (
+                place := first_hit(columns, pattern, rows, start, step, job, self._heading)
+            ) is not None:
                 return keys[place]
         return None
 

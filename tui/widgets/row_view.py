@@ -12,7 +12,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.style import Style
 
-from tui import safe
+from tui.presentation import safe
 from tui.widgets.columns import GAP, Column, fit
 from tui.widgets.line import Piece, content, hits, pieces, plain, strip, style_of
 from tui.widgets.line_scroll import LineScroll
@@ -24,12 +24,13 @@ GUTTER = 3
 
 
 class RowView(LineScroll, Generic[R]):
-    """The picture of a list: its rows, which one the cursor is on, which are marked, what is highlighted.
+    """The picture of a list: its rows, which one the cursor is on, which are marked, what is
+    highlighted.
 
-    ``columns`` in the order they are drawn; ``key`` names a row for as long as it exists; ``empty`` is said when there
-    are no rows. ``row_style`` gives a row's style in Textual's syntax (``$foreground-muted``), ``""`` for none.
-    ``heading`` gives what is written across all columns in place of a row's cells, None for a row of cells.
-    """
+    ``columns`` in the order they are drawn; ``key`` names a row for as long as it exists; ``empty``
+    is said when there are no rows. ``row_style`` gives a row's style in Textual's syntax
+    (``$foreground-muted``), ``""`` for none. ``heading`` gives what is written across all columns
+    in place of a row's cells, None for a row of cells."""
 
     HEADER = 1
 
@@ -116,14 +117,18 @@ class RowView(LineScroll, Generic[R]):
     @property
     def column(self) -> Column[R] | None:
         """The column of the cell that the analyst is at; None: at none, or it is not shown now."""
-        return next((column for column, _ in self._shown_columns() if column.key == self._column), None)
+        return next(
+            (column for column, _ in self._shown_columns() if column.key == self._column), None
+        )
 
     def line(self, row: R) -> str:
-        """The row as one line of text that can be seen: every column, whether it is in view or not."""
+        """The row as one line of text that can be seen: every column, whether it is in view or
+        not."""
         return "  ".join(filter(None, (plain(column.cell(row)) for column in self._columns)))
 
     def show_sort(self, column: str | None, descending: bool = False) -> None:
-        """Say in the column titles by which column (its key) the rows are sorted; the caller sorts them."""
+        """Say in the column titles by which column (its key) the rows are sorted; the caller sorts
+        them."""
         self._sort = None if column is None else (column, descending)
         self.refresh()
 
@@ -151,10 +156,18 @@ class RowView(LineScroll, Generic[R]):
         return self._blank(y)
 
     def _blank(self, y: int) -> Strip:
-        """A line below the rows; where there are none, what ``empty`` says, a line below the titles."""
+        """A line below the rows; where there are none, what ``empty`` says, a line below the
+        titles."""
         base = self.get_visual_style("row-list--empty")
-        said = [] if self._keys else ["", *self.empty.split("\n")][y - self.HEADER : y - self.HEADER + 1]
-        drawn = [(" " * GUTTER + safe.clip(safe.visible(line), self.cells - GUTTER), base) for line in said]
+        said = (
+            []
+            if self._keys
+            else ["", *self.empty.split("\n")][y - self.HEADER : y - self.HEADER + 1]
+        )
+        drawn = [
+            (" " * GUTTER + safe.clip(safe.visible(line), self.cells - GUTTER), base)
+            for line in said
+        ]
         return strip(drawn, self.cells, base)
 
     def _shown_columns(self) -> list[tuple[Column[R], int]]:
@@ -188,17 +201,21 @@ class RowView(LineScroll, Generic[R]):
             return strip(drawn, self.cells, ground)
         for column, cells in self._shown_columns():
             cell = self._painted(content(column.cell(row)), cells, hit)
-            style = base + self.part("row-list--cell") if at_cursor and column.key == self._column else base
+            style = (
+                base + self.part("row-list--cell")
+                if at_cursor and column.key == self._column
+                else base
+            )
             drawn += pieces(cell, cells, column.align, style, self.app)
             drawn.append((" " * GAP, base))
         return strip(drawn, self.cells, ground)
 
     def _painted(self, cell: Content, cells: int, hit: Style) -> Content:
-        """``cell`` cut to ``cells``, hits painted; one that lies beyond the cut paints the ``…``."""
+        """``cell`` cut to ``cells``, hits painted; one that lies beyond the cut paints the
+        ``…``."""
         cut = cell.truncate(cells, ellipsis=True)
         if self._pattern and cut.plain:
             last = len(cut.plain) - 1
             for start, end in hits(self._pattern, cell.plain):
                 cut = cut.stylize(hit, min(start, last), min(end, last + 1))
         return cut
-

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from tui.job import Job
+from tui.concurrency.job import Job
 from tui.widgets.columns import Column
 from tui.widgets.line import hits, plain
 
@@ -20,10 +20,18 @@ _REMEMBERED = 20_000
 """What cells follow from, of one column, that is known to have no hit."""
 
 
-def first_hit(columns: Sequence[Column[R]], pattern: re.Pattern[str], rows: Sequence[R], start: int, step: int,
-              job: Job, no_cells: Callable[[R], object] | None = None) -> int | None:
-    """The place of the first row with a hit in a cell of ``columns``, from ``start`` on by ``step`` (1 or -1) and round
-    the end; None where there is none. Rows of which ``no_cells`` gives something are passed over. Raises GivenUp."""
+def first_hit(
+    columns: Sequence[Column[R]],
+    pattern: re.Pattern[str],
+    rows: Sequence[R],
+    start: int,
+    step: int,
+    job: Job,
+    no_cells: Callable[[R], object] | None = None,
+) -> int | None:
+    """The place of the first row with a hit in a cell of ``columns``, from ``start`` on by ``step``
+    (1 or -1) and round the end; None where there is none. Rows of which ``no_cells`` gives
+    something are passed over. Raises GivenUp."""
     looks = [_Look(column, pattern) for column in columns]
     for counts in job.pieces(range(len(rows))):
         places = [(start + step * count) % len(rows) for count in counts]
@@ -49,7 +57,9 @@ class _Look(Generic[R]):
         followed = list(map(self._of, rows))
         example = dict(zip(followed, rows, strict=True))
         unknown = example.keys() - self._without
-        if with_hit := {of for of in unknown if hits(self._pattern, plain(self._column.text(example[of])))}:
+        if with_hit := {
+            of for of in unknown if hits(self._pattern, plain(self._column.text(example[of])))
+        }:
             return next(place for place, of in enumerate(followed) if of in with_hit)
         if len(self._without) > _REMEMBERED:
             self._without.clear()

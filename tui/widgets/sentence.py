@@ -17,8 +17,10 @@ class Sentence(Static):
         cells, room = self.content_size
         lines = self._lines(cells)
         if len(lines) > room > 0:
-            last = Content(" ").join(lines[room - 1:]).truncate(cells, ellipsis=True)
-            lines[room - 1:] = [last[:-1] if last.plain.endswith("……") else last]  # a key was cut short before
+            last = Content(" ").join(lines[room - 1 :]).truncate(cells, ellipsis=True)
+            lines[room - 1 :] = [
+                last[:-1] if last.plain.endswith("……") else last
+            ]  # a key was cut short before
         return Content("\n").join(lines)
 
     def _lines(self, cells: int) -> list[Content]:

@@ -8,13 +8,14 @@ from math import ceil
 from textual.content import Content
 from textual.widget import Widget
 
-from tui import safe
+from tui.presentation import safe
 
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 class Spark(Widget):
-    """``▁▁▂▁▁▇▁▁▁  last 24 h``: a cell is an equal share of the span; the lowest bar is none at all."""
+    """``▁▁▂▁▁▇▁▁▁  last 24 h``: a cell is an equal share of the span; the lowest bar is none at
+    all."""
 
     DEFAULT_CSS = "Spark { height: 1; color: $foreground-muted; }"
 
@@ -25,7 +26,8 @@ class Spark(Widget):
         self._label = ""
 
     def load(self, times: Iterable[float], start: float, end: float, label: str = "") -> None:
-        """Count ``times`` over ``[start, end)``, all in epoch seconds; those outside are left out."""
+        """Count ``times`` over ``[start, end)``, all in epoch seconds; those outside are left
+        out."""
         self._start, self._end = start, end
         self._times = [time for time in times if start <= time < end]
         self._label = label
@@ -38,7 +40,9 @@ class Spark(Widget):
             return Content(label)
         counts = [0] * cells
         for time in self._times:
-            counts[min(cells - 1, int((time - self._start) * cells / (self._end - self._start)))] += 1
+            counts[
+                min(cells - 1, int((time - self._start) * cells / (self._end - self._start)))
+            ] += 1
         return Content.assemble(*_bars(counts), f"  {label}" if label else "")
 
 

@@ -8,8 +8,8 @@ from typing import Literal
 from textual.content import Content
 from textual.widget import Widget
 
-from detector.accounting import Accounting
-from tui import times
+from detector.sources.accounting import Accounting
+from tui.presentation import time_display
 
 State = Literal["live", "reading", "paused", "read-only", "stopped"]
 
@@ -23,17 +23,21 @@ _STATES: dict[State, tuple[str, str]] = {
 
 
 def live_state(state: State, newest: int | None, now: float) -> Content:
-    """``● live  newest 12:38:05Z (3 m behind)``. ``newest`` is the newest event time read; both in epoch seconds."""
+    """``● live  newest 12:38:05Z (3 m behind)``. ``newest`` is the newest event time read; both in
+    epoch seconds."""
     glyph, style = _STATES[state]
     said = Content.styled(f"{glyph} {state}", style)
     if newest is None:
         return said
     behind = max(0, int(now - newest))
-    if times.mode == "relative":
+    if time_display.mode == "relative":
         return Content.assemble(said, (f"  newest {_span(behind)} ago", "$foreground-muted"))
-    at = times.at(newest)
+    at = time_display.at(newest)
     stamp = f"{at:%H:%M:%S}" if behind < _DAY else f"{at:%Y-%m-%dT%H:%M:%S}"
-    return Content.assemble(said, (f"  newest {stamp}{times.zone(at)} ({_span(behind)} behind)", "$foreground-muted"))
+    return Content.assemble(
+        said,
+        (f"  newest {stamp}{time_display.zone(at)} ({_span(behind)} behind)", "$foreground-muted"),
+    )
 
 
 _DAY = 86_400
@@ -47,11 +51,11 @@ def _span(seconds: int) -> str:
 
 
 class AccountingLine(Widget):
-    """``files 9 = 7 read + 2 waiting · records 12 = 11 kept + 1 rejected``: sums that add up, or no sum at all.
+    """``files 9 = 7 read + 2 waiting · records 12 = 11 kept + 1 rejected``: sums that add up, or no
+    sum at all.
 
-    Terms that are nought are left out. As the width shrinks: shorter words; then the totals with what needs a look;
-    then the totals. A number is never rounded.
-    """
+    Terms that are nought are left out. As the width shrinks: shorter words; then the totals with
+    what needs a look; then the totals. A number is never rounded."""
 
     DEFAULT_CSS = "AccountingLine { height: 1; color: $foreground-muted; }"
 
@@ -95,7 +99,10 @@ def _forms(accounting: Accounting) -> Iterator[Content]:
         (sum(accounting.records_rejected.values()), "rejected", "rej", _WARN),
     ]
     late: list[Term] = [(accounting.late_unmerged, "late, unmerged", "late", _WARN)]
-    totals = (("files", accounting.files_found, files), ("records", accounting.records_seen, records))
+    totals = (
+        ("files", accounting.files_found, files),
+        ("records", accounting.records_seen, records),
+    )
     for short in (False, True):
         sums = [_sum(name, total, _terms(terms, short)) for name, total, terms in totals]
         yield _joined([*sums, *_terms(late, short)])

@@ -27,13 +27,29 @@ class TextView(LineScroll, can_focus=True, inherit_bindings=False):
         key("text.up", "k,up", "scroll_by(-1)", "up", "A line up", MOVE),
         key("text.first", "g,home", "scroll_first", "first", "First line", MOVE),
         key("text.last", "G,end", "scroll_last", "last", "Last line", MOVE),
-        key("text.half-page-down", "ctrl+d", "scroll_pages(0.5)", "half page down", "Half a page down", MOVE),
-        key("text.half-page-up", "ctrl+u", "scroll_pages(-0.5)", "half page up", "Half a page up", MOVE),
+        key(
+            "text.half-page-down",
+            "ctrl+d",
+            "scroll_pages(0.5)",
+            "half page down",
+            "Half a page down",
+            MOVE,
+        ),
+        key(
+            "text.half-page-up",
+            "ctrl+u",
+            "scroll_pages(-0.5)",
+            "half page up",
+            "Half a page up",
+            MOVE,
+        ),
         key("text.page-down", "pagedown", "scroll_pages(1)", "page down", "A page down", MOVE),
         key("text.page-up", "pageup", "scroll_pages(-1)", "page up", "A page up", MOVE),
     ]
 
-    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self, *, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._lines: Sequence[Line] = []
         self._wrapped: list[Line] = []
@@ -71,11 +87,14 @@ class TextView(LineScroll, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         row = self.top + y
         line = self._wrapped[row] if row < len(self._wrapped) else []
-        return strip([(text, self.kind_style(kind)) for text, kind in line], self.cells, self.visual_style)
+        return strip(
+            [(text, self.kind_style(kind)) for text, kind in line], self.cells, self.visual_style
+        )
 
 
 def _wrapped(line: Line, cells: int) -> Iterator[Line]:
-    """``line`` in parts of at most ``cells`` cells, the later ones under the first, a little to the right."""
+    """``line`` in parts of at most ``cells`` cells, the later ones under the first, a little to the
+    right."""
     if sum(cell_len(text) for text, _ in line) <= cells:
         yield line
         return

@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui import times
+from tui.presentation import time_display
 
-_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400)
+_STEPS = (
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1_800,
+    3_600,
+    7_200,
+    10_800,
+    21_600,
+    43_200,
+    86_400,
+)
 """Sizes of a bucket in seconds; beyond, whole days."""
 
 _WIDEST = 3
@@ -27,7 +46,8 @@ class TimeAxis:
 
     @classmethod
     def fit(cls, start: int, end: int, width: int) -> TimeAxis:
-        """The finest axis over ``[start, end)`` in ``width`` cells. Buckets begin at whole multiples of their size."""
+        """The finest axis over ``[start, end)`` in ``width`` cells. Buckets begin at whole
+        multiples of their size."""
         step = next((step for step in _STEPS if _count(start, end, step) <= width), 0)
         if not step:
             step = 86_400
@@ -52,15 +72,25 @@ class TimeAxis:
 
     def clock(self, time: int) -> str:
         """``time`` as exactly as the buckets need it."""
-        at = times.at(time)
+        at = time_display.at(time)
         if self.step >= 86_400:
             return f"{at:%Y-%m-%d}"
-        return f"{at:%H:%M:%S}" if self.step < 60 else f"{at:%H:%M}" if self._in_one_day else f"{at:%m-%d %H:%M}"
+        return (
+            f"{at:%H:%M:%S}"
+            if self.step < 60
+            else f"{at:%H:%M}"
+            if self._in_one_day
+            else f"{at:%m-%d %H:%M}"
+        )
 
     def ticks(self) -> list[tuple[int, str]]:
-        """What to write above the buckets, each with its cell: the first time whole, then what changes, evenly."""
+        """What to write above the buckets, each with its cell: the first time whole, then what
+        changes, evenly."""
         ticks = [(0, self.clock(self.start))]
-        every = next((step for step in _STEPS if step >= self.step and self._cells_of(step) >= _TICK_GAP), None)
+        every = next(
+            (step for step in _STEPS if step >= self.step and self._cells_of(step) >= _TICK_GAP),
+            None,
+        )
         if every:
             first = (self.start // every + 1) * every
             for time in range(first, self.start + self.count * self.step, every):
@@ -75,7 +105,10 @@ class TimeAxis:
 
     @property
     def _in_one_day(self) -> bool:
-        return times.at(self.start).date() == times.at(self.start + self.count * self.step - 1).date()
+        return (
+            time_display.at(self.start).date()
+            == time_display.at(self.start + self.count * self.step - 1).date()
+        )
 
 
 def _count(start: int, end: int, step: int) -> int:

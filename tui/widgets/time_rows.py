@@ -23,7 +23,8 @@ _GAP = 2
 
 
 class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
-    """Times under names. A subclass says how a row's name and a bucket's count are drawn, and where the cursor is.
+    """Times under names. A subclass says how a row's name and a bucket's count are drawn, and where
+    the cursor is.
 
     ``NAMES`` and ``COUNTS`` are the titles of the names and of the sums at the end of each row.
     """
@@ -32,7 +33,13 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
     NAMES: ClassVar[str]
     COUNTS: ClassVar[str]
 
-    COMPONENT_CLASSES = {"time-rows--header", "time-rows--now", "time-rows--row", "time-rows--bar", "time-rows--cursor"}
+    COMPONENT_CLASSES = {
+        "time-rows--header",
+        "time-rows--now",
+        "time-rows--row",
+        "time-rows--bar",
+        "time-rows--cursor",
+    }
 
     DEFAULT_CSS = """
     TimeRows {
@@ -54,16 +61,45 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         key("time.right", "l,right", "bucket(1)", "later", "A bucket of time on", MOVE),
         key("time.first", "g,home", "end(-1)", "start", "First bucket of time in view", MOVE),
         key("time.last", "G,end", "end(1)", "end", "Last bucket of time in view", MOVE),
-        key("time.before", "left_curly_bracket", "burst(-1)", "burst before", "The burst before, also out of view",
-            MOVE),
-        key("time.next", "right_curly_bracket", "burst(1)", "next burst", "The next burst, also out of view", MOVE),
-        key("time.wider", "greater_than_sign", "resize(1)", "wider", "More time in view, up to all there is", FIND,
-            show=True),
-        key("time.narrower", "less_than_sign", "resize(-1)", "narrower", "Less time in view, down to seconds", FIND,
-            show=True),
+        key(
+            "time.before",
+            "left_curly_bracket",
+            "burst(-1)",
+            "burst before",
+            "The burst before, also out of view",
+            MOVE,
+        ),
+        key(
+            "time.next",
+            "right_curly_bracket",
+            "burst(1)",
+            "next burst",
+            "The next burst, also out of view",
+            MOVE,
+        ),
+        key(
+            "time.wider",
+            "greater_than_sign",
+            "resize(1)",
+            "wider",
+            "More time in view, up to all there is",
+            FIND,
+            show=True,
+        ),
+        key(
+            "time.narrower",
+            "less_than_sign",
+            "resize(-1)",
+            "narrower",
+            "Less time in view, down to seconds",
+            FIND,
+            show=True,
+        ),
     ]
 
-    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self, *, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._held: dict[str, list[int]] = {}
         self._names: list[str] = []
@@ -101,8 +137,11 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
 
     # --- time
 
-    def hold(self, times: Mapping[str, Iterable[int]], home: tuple[int, int], reach: tuple[int, int]) -> None:
-        """Show these epoch seconds over ``[home)``, of which ``reach`` can be looked at. The cursor keeps its time."""
+    def hold(
+        self, times: Mapping[str, Iterable[int]], home: tuple[int, int], reach: tuple[int, int]
+    ) -> None:
+        """Show these epoch seconds over ``[home)``, of which ``reach`` can be looked at. The cursor
+        keeps its time."""
         self._held = {name: sorted(held) for name, held in times.items()}
         self._view = self._view.over(home, reach)
         self._time = max(self._view.start, min(self._view.end - 1, self._time))
@@ -114,8 +153,12 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         return self._axis.span(self._axis.bucket(self._time))
 
     def counted(self, start: int, end: int) -> dict[str, int]:
-        """How many times of each name lie in ``[start, end)``; names that have none are left out."""
-        inside = {name: bisect_left(held, end) - bisect_left(held, start) for name, held in self._held.items()}
+        """How many times of each name lie in ``[start, end)``; names that have none are left
+        out."""
+        inside = {
+            name: bisect_left(held, end) - bisect_left(held, start)
+            for name, held in self._held.items()
+        }
         return {name: count for name, count in inside.items() if count}
 
     def seek(self, time: int) -> None:
@@ -138,8 +181,14 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
 
     def action_burst(self, step: int) -> None:
         start, end = self.span
-        found = [held[at] for held in map(self._held.get, self.looked_at()) if held
-                 and 0 <= (at := bisect_left(held, end) if step > 0 else bisect_left(held, start) - 1) < len(held)]
+        found = [
+            held[at]
+            for held in map(self._held.get, self.looked_at())
+            if held
+            and 0
+            <= (at := bisect_left(held, end) if step > 0 else bisect_left(held, start) - 1)
+            < len(held)
+        ]
         if found:
             self.seek(min(found) if step > 0 else max(found))
             self.moved()
@@ -181,21 +230,36 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         start, end = self._view.start, self._view.end
         inside = self.counted(start, end)
         self._names = list(self.names_in_view(inside))
-        self._label_cells = 1 + _GAP + max(
-            len(self.NAMES), *(self.label(name).cell_length for name in self._names), 0)
+        self._label_cells = (
+            1
+            + _GAP
+            + max(len(self.NAMES), *(self.label(name).cell_length for name in self._names), 0)
+        )
         self._total_cells = max(len(self.COUNTS), len(f"{max(inside.values(), default=0):,}"))
         room = self.cells - self._label_cells - _GAP - self._total_cells
         self._axis = TimeAxis.fit(start, end, max(1, room))
-        bounds = [max(start, min(end, self._axis.start + self._axis.step * place))
-                  for place in range(self._axis.count + 1)]
-        self._counts = {name: [later - earlier for earlier, later in pairwise(
-            [bisect_left(self._held.get(name, ()), bound) for bound in bounds])] for name in self._names}
-        self._most = max((count for counts in self._counts.values() for count in counts), default=0) or 1
+        bounds = [
+            max(start, min(end, self._axis.start + self._axis.step * place))
+            for place in range(self._axis.count + 1)
+        ]
+        self._counts = {
+            name: [
+                later - earlier
+                for earlier, later in pairwise(
+                    [bisect_left(self._held.get(name, ()), bound) for bound in bounds]
+                )
+            ]
+            for name in self._names
+        }
+        self._most = (
+            max((count for counts in self._counts.values() for count in counts), default=0) or 1
+        )
         self.set_rows(len(self._names))
         self.refresh()
 
     def level(self, count: int, levels: int) -> int:
-        """Which of the glyphs, 0 to ``levels``, says ``count``: on a logarithmic scale, up to the fullest bucket."""
+        """Which of the glyphs, 0 to ``levels``, says ``count``: on a logarithmic scale, up to the
+        fullest bucket."""
         return ceil(levels * log1p(count) / log1p(self._most))
 
     def render_line(self, y: int) -> Strip:
@@ -210,22 +274,34 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         drawn: list[Piece] = [("▌" if at_cursor else " ", base + self.part("time-rows--bar"))]
         drawn += pieces(self.label(name), self._label_cells - 1, "left", base, self.app)
         drawn += [self.cell(name, bucket, base) for bucket in range(self._axis.count)]
-        drawn.append(self._sum(f"{sum(self._counts[name]):,}", base + self.part("time-rows--header")))
+        drawn.append(
+            self._sum(f"{sum(self._counts[name]):,}", base + self.part("time-rows--header"))
+        )
         return strip(drawn, self.cells, base)
 
     def header(self, y: int) -> list[Piece]:  # noqa: ARG002
-        """The times above the buckets, that of the cursor among them, and where home is when it is not all in view."""
+        """The times above the buckets, that of the cursor among them, and where home is when it is
+        not all in view."""
         base = self.get_visual_style("time-rows--header")
         written = [(at, tick, base) for at, tick in self._axis.ticks()]
         if self._view.length > self._view.home[1] - self._view.home[0]:
-            written = _over(written, self._axis.bucket(self._view.home[0]) * self._axis.cells, "▼", base)
+            written = _over(
+                written, self._axis.bucket(self._view.home[0]) * self._axis.cells, "▼", base
+            )
         if self._names:
             clock = self._axis.clock(self.span[0])
-            at = max(0, min(self._axis.bucket(self._time) * self._axis.cells, self._axis.width - len(clock)))
+            at = max(
+                0,
+                min(
+                    self._axis.bucket(self._time) * self._axis.cells, self._axis.width - len(clock)
+                ),
+            )
             written = _over(written, at, clock, self.get_visual_style("time-rows--now"))
         return self.across(self.NAMES, written, self.COUNTS, base)
 
-    def across(self, name: str, written: Iterable[tuple[int, str, Style]], total: str, base: Style) -> list[Piece]:
+    def across(
+        self, name: str, written: Iterable[tuple[int, str, Style]], total: str, base: Style
+    ) -> list[Piece]:
         """A line with ``written`` at these cells of the buckets, in order."""
         drawn: list[Piece] = [(f" {name}".ljust(self._label_cells), base)]
         end = 0

@@ -6,7 +6,21 @@ from dataclasses import dataclass, replace
 
 HOUR, DAY = 3_600, 86_400
 
-SPANS = (10, 30, 120, 600, 1_800, 2 * HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 31 * DAY, 92 * DAY, 366 * DAY)
+SPANS = (
+    10,
+    30,
+    120,
+    600,
+    1_800,
+    2 * HOUR,
+    6 * HOUR,
+    DAY,
+    3 * DAY,
+    7 * DAY,
+    31 * DAY,
+    92 * DAY,
+    366 * DAY,
+)
 """Seconds that are in view as it is widened and narrowed."""
 
 
@@ -36,17 +50,29 @@ class TimeView:
         return (self.start, self.end) == self.home
 
     def over(self, home: tuple[int, int], reach: tuple[int, int]) -> TimeView:
-        """The view of another ``home``: of the same length and place where they still meet, else all of home."""
+        """The view of another ``home``: of the same length and place where they still meet, else
+        all of home."""
         fresh = TimeView.of(home, reach)
         if self.at_home or self.end <= home[0] or self.start >= home[1]:
             return fresh
         return replace(fresh, start=self.start, end=self.end)._within()
 
     def resized(self, step: int, around: int) -> TimeView | None:
-        """One length wider (1) or narrower (-1), with ``around`` in its middle; None where it goes no further."""
+        """One length wider (1) or narrower (-1), with ``around`` in its middle; None where it goes
+        no further."""
         home = self.home[1] - self.home[0]
-        lengths = sorted({*(span for span in SPANS if span < self.last - self.first), home, self.last - self.first})
-        further = [length for length in lengths if (length > self.length if step > 0 else length < self.length)]
+        lengths = sorted(
+            {
+                *(span for span in SPANS if span < self.last - self.first),
+                home,
+                self.last - self.first,
+            }
+        )
+        further = [
+            length
+            for length in lengths
+            if (length > self.length if step > 0 else length < self.length)
+        ]
         if not further:
             return None
         length = further[0 if step > 0 else -1]
@@ -54,10 +80,15 @@ class TimeView:
             return replace(self, start=self.home[0], end=self.home[1])
         start = around - length // 2
         view = replace(self, start=start, end=start + length)
-        return view._within(*self.home) if length < home and self.home[0] <= around < self.home[1] else view._within()
+        return (
+            view._within(*self.home)
+            if length < home and self.home[0] <= around < self.home[1]
+            else view._within()
+        )
 
     def moved(self, seconds: int) -> TimeView:
-        """Later by ``seconds``, earlier where they are negative, as far as it goes; what lies in home stays there."""
+        """Later by ``seconds``, earlier where they are negative, as far as it goes; what lies in
+        home stays there."""
         view = replace(self, start=self.start + seconds, end=self.end + seconds)
         at_home = self.home[0] <= self.start and self.end <= self.home[1]
         return view._within(*self.home) if at_home else view._within()

@@ -12,7 +12,8 @@ _BETWEEN = 3
 
 
 class TopLine(Widget):
-    """Where the analyst is, at the left; what is so now, at the right. What does not fit goes, the last fact first."""
+    """Where the analyst is, at the left; what is so now, at the right. What does not fit goes, the
+    last fact first."""
 
     DEFAULT_CSS = "TopLine { height: 1; text-style: bold; }"
 
@@ -34,7 +35,9 @@ class TopLine(Widget):
         while len(facts) > 1 and _width(facts) + min(self._where.cell_length, cells // 2) > cells:
             facts.pop()
         right = Content(" " * _BETWEEN).join(facts).truncate(cells, ellipsis=True)
-        where = self._where.truncate(max(0, cells - right.cell_length - (_BETWEEN if facts else 0)), ellipsis=True)
+        where = self._where.truncate(
+            max(0, cells - right.cell_length - (_BETWEEN if facts else 0)), ellipsis=True
+        )
         blank = " " * (cells - where.cell_length - right.cell_length)
         return Content.assemble(where, blank, right.stylize_before("not bold"))
 

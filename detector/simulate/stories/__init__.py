@@ -19,7 +19,8 @@ from detector.simulate.workloads import CAROL
 
 @dataclass(frozen=True)
 class Finding:
-    """One alert: its first and last event (seconds since the epoch), how many regions and events."""
+    """One alert: its first and last event (seconds since the epoch), how many regions and
+    events."""
 
     first: int
     last: int
@@ -29,7 +30,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Story:
-    """``principal`` is the caller's ARN, None for callers without one; the findings are by kind of window."""
+    """``principal`` is the caller's ARN, None for callers without one; the findings are by kind of
+    window."""
 
     title: str
     tell: Callable[[Random], Iterator[Event]]
@@ -64,25 +66,61 @@ def _found(first: str, last: str, regions: int, events: int) -> Finding:
     return Finding(at(first), at(last), regions, events)
 
 
-def _story(title: str, tell: Callable[[Random], Iterator[Event]], principal: str | None, *found: Finding) -> Story:
+def _story(
+    title: str, tell: Callable[[Random], Iterator[Event]], principal: str | None, *found: Finding
+) -> Story:
     """A story of which both kinds of window find the same."""
     return Story(title, tell, principal, found, found)
 
 
 STORIES: tuple[Story, ...] = (
-    _story("A stolen key", attacks.stolen_key, attacks.CI_DEPLOY.arn, _found("11:58:02", "11:58:13", 17, 34)),
-    _story("A borrowed role", attacks.borrowed_role, attacks.RELEASE_BOT.arn, _found("10:31:03", "10:31:17", 17, 17)),
-    _story("An inventory", benign.inventory, benign.scanner(START).arn,
-           *(_found(f"{hour}:00:04", f"{hour}:00:07", 17, 17) for hour in (10, 11, 12))),
-    _story("A look in the console", benign.console_view, benign.ALICE.arn, _found("10:02:17", "10:02:17", 17, 17)),
-    Story("A sweep over a window's edge", edges.split_sweep, edges.APP_SERVER.arn,
-          sliding=(_found("10:47:21", "10:47:37", 17, 17),)),
+    _story(
+        "A stolen key",
+        attacks.stolen_key,
+        attacks.CI_DEPLOY.arn,
+        _found("11:58:02", "11:58:13", 17, 34),
+    ),
+    _story(
+        "A borrowed role",
+        attacks.borrowed_role,
+        attacks.RELEASE_BOT.arn,
+        _found("10:31:03", "10:31:17", 17, 17),
+    ),
+    _story(
+        "An inventory",
+        benign.inventory,
+        benign.scanner(START).arn,
+        *(_found(f"{hour}:00:04", f"{hour}:00:07", 17, 17) for hour in (10, 11, 12)),
+    ),
+    _story(
+        "A look in the console",
+        benign.console_view,
+        benign.ALICE.arn,
+        _found("10:02:17", "10:02:17", 17, 17),
+    ),
+    Story(
+        "A sweep over a window's edge",
+        edges.split_sweep,
+        edges.APP_SERVER.arn,
+        sliding=(_found("10:47:21", "10:47:37", 17, 17),),
+    ),
     Story("A slow sweep", attacks.slow_sweep, attacks.CONTRACTOR.arn),
     Story("A near miss", edges.near_miss, edges.REPORTING.arn),
-    _story("Files out of order", edges.disorder, edges.METRICS.arn, _found("11:31:04", "11:31:15", 12, 14)),
-    _story("A sweep that is refused", attacks.refused_sweep, attacks.LEGACY_EXPORT.arn,
-           _found("12:21:33", "12:21:42", 17, 17)),
-    _story("Callers without an ARN", edges.without_arn, None, _found("12:40:02", "12:40:26", 12, 13)),
+    _story(
+        "Files out of order",
+        edges.disorder,
+        edges.METRICS.arn,
+        _found("11:31:04", "11:31:15", 12, 14),
+    ),
+    _story(
+        "A sweep that is refused",
+        attacks.refused_sweep,
+        attacks.LEGACY_EXPORT.arn,
+        _found("12:21:33", "12:21:42", 17, 17),
+    ),
+    _story(
+        "Callers without an ARN", edges.without_arn, None, _found("12:40:02", "12:40:26", 12, 13)
+    ),
 )
 
 _FIRST = "fe4abb31-3c75-40f8-982a-799b81115488", "Asked for the first time whose credentials it has"

@@ -8,14 +8,38 @@ AT = START + 2 * 3600
 """The reference, 2026-03-01 12:00:00Z; the alerts begin two hours before it."""
 
 ALERTS = (
-    alert("kali", severity="high", user_agents=["aws-cli/2.17.32 os/linux#6.8-kali2"], flags=("snapshot",),
-          regions=["us-east-1", "eu-west-1"], revision=2),
-    alert("tool", at=5_400, arns=["arn:aws:sts::444455556666:assumed-role/inventory/nightly"],
-          accounts=["444455556666"], source_addresses=["10.0.3.9", "2001:db8::7"], user_agents=["prowler/5"],
-          regions=["us-east-1"], status="acknowledged", denied=12),
-    alert("old", at=-86_400, severity="medium", arns=[], accounts=["999988887777"], status="closed",
-          suppressed_by="s1", broke_through=["snapshot 1"], source_addresses=["198.51.100.4"],
-          user_agents=['say "hi", (twice)'], regions=["ap-south-1"]),
+    alert(
+        "kali",
+        severity="high",
+        user_agents=["aws-cli/2.17.32 os/linux#6.8-kali2"],
+        flags=("snapshot",),
+        regions=["us-east-1", "eu-west-1"],
+        revision=2,
+    ),
+    alert(
+        "tool",
+        at=5_400,
+        arns=["arn:aws:sts::444455556666:assumed-role/inventory/nightly"],
+        accounts=["444455556666"],
+        source_addresses=["10.0.3.9", "2001:db8::7"],
+        user_agents=["prowler/5"],
+        regions=["us-east-1"],
+        status="acknowledged",
+        denied=12,
+    ),
+    alert(
+        "old",
+        at=-86_400,
+        severity="medium",
+        arns=[],
+        accounts=["999988887777"],
+        status="closed",
+        suppressed_by="s1",
+        broke_through=["snapshot 1"],
+        source_addresses=["198.51.100.4"],
+        user_agents=['say "hi", (twice)'],
+        regions=["ap-south-1"],
+    ),
 )
 
 EXAMPLES: tuple[tuple[str, str, str], ...] = (
@@ -66,13 +90,22 @@ ERRORS: tuple[tuple[str, str], ...] = (
     ("calls:20..10", "calls: 20..10 ends before it begins"),
     ("calls>1..2", "calls: a range stands after : only, not after >"),
     ("calls>1,2", "> compares with one value"),
-    ("principal>a", "principal: > compares numbers, times and severities, and this is text: use : or ="),
+    (
+        "principal>a",
+        "principal: > compares numbers, times and severities, and this is text: use : or =",
+    ),
     ("status>open", "status: open is neither more nor less than another: use : or ="),
     ("source:10.0.0.0/40", "source: 10.0.0.0/40 is no network: write it like 10.0.0.0/8"),
-    ("since yesteday", "time: yesteday is no time: write it like 11:30, yesterday, 2026-03-01, 2026-03-01T11:30 or "
-                       "now-2h; did you mean yesterday?"),
-    ("time:2026-02-30", "time: 2026-02-30 is no time: write it like 11:30, yesterday, 2026-03-01, 2026-03-01T11:30 or "
-                        "now-2h"),
+    (
+        "since yesteday",
+        "time: yesteday is no time: write it like 11:30, yesterday, 2026-03-01, 2026-03-01T11:30 or "
+        "now-2h; did you mean yesterday?",
+    ),
+    (
+        "time:2026-02-30",
+        "time: 2026-02-30 is no time: write it like 11:30, yesterday, 2026-03-01, 2026-03-01T11:30 or "
+        "now-2h",
+    ),
     ("2026-03-02..2026-03-01", "time: 2026-03-02..2026-03-01 ends before it begins"),
     ("last year", "last year: such as 30m, 2h, 7d"),
     ("(a))", "this ) closes nothing: quote it to look for it"),

@@ -13,10 +13,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.alert import Alert
+from detector.detection.alert import Alert
 from detector.filter import parse
-from detector.filter.tables import ALERTS
-from detector.filter.writing import written
+from detector.filter.quoting import written
+from detector.filter.schemas import ALERTS
 from tests.tui.build import START, alert
 
 AT = START + 7_200
@@ -26,7 +26,14 @@ Written = tuple[str, Plain]
 """A filter's text, and what it means said another way."""
 
 _RANKS = ["low", "medium", "high", "critical"]
-_ORDER = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le, "=": operator.eq, ":": operator.eq}
+_ORDER = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    ":": operator.eq,
+}
 
 _TEXTS: dict[str, Callable[[Alert], list[str]]] = {
     "region": lambda one: one.facets.regions,
@@ -41,30 +48,48 @@ _NUMBERS: dict[str, Callable[[Alert], int]] = {
     "revision": lambda one: one.revision,
 }
 
-letters = st.text("aB*?. \"\\ß,(:-é", max_size=4)
-addresses = st.sampled_from(["10.0.0.1", "10.9.0.1", "192.168.0.1", "2001:db8::1", "ec2.amazonaws.com"])
+letters = st.text('aB*?. "\\ß,(:-é', max_size=4)
+addresses = st.sampled_from(
+    ["10.0.0.1", "10.9.0.1", "192.168.0.1", "2001:db8::1", "ec2.amazonaws.com"]
+)
 alerts = st.builds(
-    lambda at, events, severity, **facets: alert("x", at, severity, event_ids=["e"] * events, **facets),
-    st.integers(-100_000, 10_000), st.integers(0, 4), st.sampled_from(_RANKS),
-    regions=st.lists(letters, max_size=3), user_agents=st.lists(letters, max_size=2),
-    accounts=st.lists(letters, max_size=2), error_codes=st.lists(letters, max_size=2), denied=st.integers(0, 3),
-    source_addresses=st.lists(addresses, max_size=3), revision=st.integers(1, 3),
+    lambda at, events, severity, **facets: alert(
+        "x", at, severity, event_ids=["e"] * events, **facets
+    ),
+    st.integers(-100_000, 10_000),
+    st.integers(0, 4),
+    st.sampled_from(_RANKS),
+    regions=st.lists(letters, max_size=3),
+    user_agents=st.lists(letters, max_size=2),
+    accounts=st.lists(letters, max_size=2),
+    error_codes=st.lists(letters, max_size=2),
+    denied=st.integers(0, 3),
+    source_addresses=st.lists(addresses, max_size=3),
+    revision=st.integers(1, 3),
 )
 
 
 def _in(value: str, name: str) -> Plain:
-    return lambda one: any(value.casefold() in text.casefold() for text in _TEXTS[name](one)) if value else \
-        not any(_TEXTS[name](one))
+    return lambda one: (
+        any(value.casefold() in text.casefold() for text in _TEXTS[name](one))
+        if value
+        else not any(_TEXTS[name](one))
+    )
 
 
 def _is(value: str, name: str) -> Plain:
-    return lambda one: any(value.casefold() == text.casefold() for text in _TEXTS[name](one)) if value else \
-        not any(_TEXTS[name](one))
+    return lambda one: (
+        any(value.casefold() == text.casefold() for text in _TEXTS[name](one))
+        if value
+        else not any(_TEXTS[name](one))
+    )
 
 
 def _like(value: str, name: str) -> Plain:
     pattern = re.compile(fnmatch.translate(value.casefold()))
-    return lambda one: any(bool(text) and bool(pattern.match(text.casefold())) for text in _TEXTS[name](one))
+    return lambda one: any(
+        bool(text) and bool(pattern.match(text.casefold())) for text in _TEXTS[name](one)
+    )
 
 
 def _within(network: str) -> Plain:
@@ -86,7 +111,9 @@ def _number(name: str, by: str, number: int) -> Written:
 
 
 def _severity(by: str, word: str) -> Written:
-    return f"severity{by}{word}", lambda one: _ORDER[by](_RANKS.index(one.severity), _RANKS.index(word))
+    return f"severity{by}{word}", lambda one: _ORDER[by](
+        _RANKS.index(one.severity), _RANKS.index(word)
+    )
 
 
 def _last(hours: int) -> Written:
@@ -101,13 +128,23 @@ def _any_of(values: list[str], name: str) -> Written:
 texts = st.sampled_from(sorted(_TEXTS))
 terms: st.SearchStrategy[Written] = st.one_of(
     st.builds(lambda value, name: (f"{name}:{written(value)}", _in(value, name)), letters, texts),
-    st.builds(lambda value, name: (f"{name}:{value}", _like(value, name)), st.from_regex(r"[a*?.é]*[*?][ab*?]*",
-                                                                                       fullmatch=True), texts),
+    st.builds(
+        lambda value, name: (f"{name}:{value}", _like(value, name)),
+        st.from_regex(r"[a*?.é]*[*?][ab*?]*", fullmatch=True),
+        texts,
+    ),
     st.builds(_any_of, st.lists(letters, min_size=1, max_size=3), texts),
-    st.builds(_number, st.sampled_from(sorted(_NUMBERS)), st.sampled_from(sorted(_ORDER)), st.integers(0, 4)),
+    st.builds(
+        _number,
+        st.sampled_from(sorted(_NUMBERS)),
+        st.sampled_from(sorted(_ORDER)),
+        st.integers(0, 4),
+    ),
     st.builds(_severity, st.sampled_from(sorted(_ORDER)), st.sampled_from(_RANKS)),
-    st.builds(lambda network: (f"source:{network}", _within(network)),
-              st.sampled_from(["10.0.0.0/8", "10.0.0.0/16", "0.0.0.0/0", "2001:db8::/32", "::/0"])),
+    st.builds(
+        lambda network: (f"source:{network}", _within(network)),
+        st.sampled_from(["10.0.0.0/8", "10.0.0.0/16", "0.0.0.0/0", "2001:db8::/32", "::/0"]),
+    ),
     st.builds(lambda day: (day, _on(day)), st.sampled_from(["2026-02-28", "2026-03-01"])),
     st.builds(_last, st.integers(1, 30)),
 )
@@ -118,7 +155,9 @@ def _both(these: list[Written]) -> Written:
 
 
 def _either(these: list[Written]) -> Written:
-    return f"({' or '.join(text for text, _ in these)})", lambda one: any(holds(one) for _, holds in these)
+    return f"({' or '.join(text for text, _ in these)})", lambda one: any(
+        holds(one) for _, holds in these
+    )
 
 
 def _not(mark: str, this: Written) -> Written:
@@ -140,13 +179,36 @@ def test_it_lets_through_what_its_tree_says(written: Written, rows: list[Alert])
     assert [wanted(row) for row in rows] == [holds(row) for row in rows]
 
 
-@given(st.lists(letters.filter(bool), min_size=1, max_size=3), st.lists(alerts, min_size=1, max_size=4))
+@given(
+    st.lists(letters.filter(bool), min_size=1, max_size=3), st.lists(alerts, min_size=1, max_size=4)
+)
 def test_words_are_looked_for_in_every_text(words: list[str], rows: list[Alert]) -> None:
-    wanted = parse(" ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in words), ALERTS, AT)
+    wanted = parse(
+        " ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in words),
+        ALERTS,
+        AT,
+    )
     for row in rows:
         facets = row.facets
         texts = [
-            row.severity, row.status, "settled", *row.broke_through, *facets.arns, "user/ana", *facets.identity_types,
-            *facets.roles, *facets.access_keys, *facets.accounts, *facets.regions, *facets.source_addresses,
-            *facets.user_agents, *facets.error_codes, row.rule.name, row.rule.id, row.alert_id]
-        assert wanted(row) is all(any(word.casefold() in text.casefold() for text in texts) for word in words)
+            row.severity,
+            row.status,
+            "settled",
+            *row.broke_through,
+            *facets.arns,
+            "user/ana",
+            *facets.identity_types,
+            *facets.roles,
+            *facets.access_keys,
+            *facets.accounts,
+            *facets.regions,
+            *facets.source_addresses,
+            *facets.user_agents,
+            *facets.error_codes,
+            row.rule.name,
+            row.rule.id,
+            row.alert_id,
+        ]
+        assert wanted(row) is all(
+            any(word.casefold() in text.casefold() for text in texts) for word in words
+        )

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.evidence import raw_record
-from detector.formats import chunks, containers
-from detector.partial import digest, merge
-from detector.record import loads
+from detector.cloudtrail.record import loads
+from detector.detection.digest import digest, merge
+from detector.formats import chunks
+from detector.investigation.raw_record import raw_record
 from detector.rules.dispatch import Dispatch
 from tests.detector.formats import forms
 from tests.detector.strategies import File, files, trails
@@ -22,7 +22,8 @@ from tests.detector.trail import rules, write
 
 @st.composite
 def contents(draw: st.DrawFn) -> File:
-    """A file of some records, in one of the test's layouts; or its content packed in one or two containers."""
+    """A file of some records, in one of the test's layouts; or its content packed in one or two
+    containers."""
     file = draw(files(draw(trails())[:40]).filter(bool).map(lambda made: made[0]))
     if draw(st.booleans()):
         return file
@@ -35,10 +36,13 @@ def contents(draw: st.DrawFn) -> File:
 def test_reading_goes_on_from_wherever_a_chunk_ended(file: File, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         for limit in ("BLOCK", "SNIFF", "LINES_CHUNK"):
-            patch.setattr(containers, limit, size)
+            patch.setattr(chunks, limit, size)
         read = [(chunk.offset, bytes(chunk.data)) for chunk in chunks(io.BytesIO(file.content))]
         for place, (offset, _) in enumerate(read):
-            again = [(chunk.offset, bytes(chunk.data)) for chunk in chunks(io.BytesIO(file.content), offset)]
+            again = [
+                (chunk.offset, bytes(chunk.data))
+                for chunk in chunks(io.BytesIO(file.content), offset)
+            ]
             assert again == read[place:]
         path = str(write(Path(folder), file.name, file.content))
         dispatch = Dispatch(rules())

@@ -7,24 +7,36 @@ from pathlib import Path
 
 import pytest
 
-from detector.formats import chunks, forms, openers, parse
+from detector.formats import chunks, containers, parse, wrappers
 from tests.detector.formats import forms as fixtures
 
 PAGE = (Path(__file__).parents[3] / "docs/formats.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", [each.name for each in (*forms.FORMS, *openers.CONTAINERS)])
+@pytest.mark.parametrize("name", [each.name for each in (*wrappers.FORMS, *containers.CONTAINERS)])
 def test_the_page_names_it(name: str) -> None:
     assert name.lower() in PAGE.lower()
 
 
-@pytest.mark.parametrize("name", sorted({form.name for form in forms.FORMS}))
+@pytest.mark.parametrize("name", sorted({form.name for form in wrappers.FORMS}))
 def test_a_fixture_opens_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(forms, "FORMS", tuple(
-        form._replace(open=lambda found, value, form=form: opened.append(form.name) or form.open(found, value))
-        for form in forms.FORMS))
-    samples = [*fixtures.forms(fixtures.sweep()).values(), *map(fixtures.lines, fixtures.ASIDE.values())]
+    monkeypatch.setattr(
+        wrappers,
+        "FORMS",
+        tuple(
+            form._replace(
+                open=lambda found, value, form=form: (
+                    opened.append(form.name) or form.open(found, value)
+                )
+            )
+            for form in wrappers.FORMS
+        ),
+    )
+    samples = [
+        *fixtures.forms(fixtures.sweep()).values(),
+        *map(fixtures.lines, fixtures.ASIDE.values()),
+    ]
     for data in samples:
         for chunk in chunks(io.BytesIO(data)):
             parse(chunk)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from detector.evidence import raw_record
 from detector.formats import NotALog, Unreadable, chunks, parse
-from detector.pipeline import Pipeline
-from detector.rules import load
+from detector.ingest.pipeline import Pipeline
+from detector.investigation.raw_record import raw_record
+from detector.rules.ruleset import load
 from detector.sources.directory import Directory
 from detector.store import Store
 from tests.detector.formats import forms
@@ -56,13 +56,33 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> list:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_form_gives_the_same_alert_and_leads_back_to_its_record(form: str, tmp_path: Path, expected: list) -> None:
-    (tmp_path / "file").write_bytes(forms.tarred({"readme": b"text", "x.gz": gzip.compress(FORMS[form])}))
+def test_a_form_gives_the_same_alert_and_leads_back_to_its_record(
+    form: str, tmp_path: Path, expected: list
+) -> None:
+    (tmp_path / "file").write_bytes(
+        forms.tarred({"readme": b"text", "x.gz": gzip.compress(FORMS[form])})
+    )
     alerts, store = scanned(tmp_path)
     try:
-        assert [(alert.alert_id, alert.event_ids, alert.facets.arns, alert.facets.regions, alert.facets.denied)
-                for alert in alerts] == [(alert.alert_id, alert.event_ids, alert.facets.arns, alert.facets.regions,
-                                          alert.facets.denied) for alert in expected]
+        assert [
+            (
+                alert.alert_id,
+                alert.event_ids,
+                alert.facets.arns,
+                alert.facets.regions,
+                alert.facets.denied,
+            )
+            for alert in alerts
+        ] == [
+            (
+                alert.alert_id,
+                alert.event_ids,
+                alert.facets.arns,
+                alert.facets.regions,
+                alert.facets.denied,
+            )
+            for alert in expected
+        ]
         for event in store.events(alerts[0].alert_id):
             raw = raw_record(event)
             assert event.event_id.encode() in raw
@@ -103,8 +123,10 @@ def test_parquet(tmp_path: Path, expected: list) -> None:
     assert [alert.alert_id for alert in alerts] == [alert.alert_id for alert in expected]
 
 
-@pytest.mark.parametrize(("reason", "value"), [(reason, value) for reason, values in forms.ASIDE.items()
-                                               for value in values])
+@pytest.mark.parametrize(
+    ("reason", "value"),
+    [(reason, value) for reason, values in forms.ASIDE.items() for value in values],
+)
 def test_what_is_skipped_and_why(reason: str, value: object, tmp_path: Path) -> None:
     (tmp_path / "file").write_text(json.dumps(value))
     (tmp_path / "mixed").write_bytes(forms.lines([value, RECORDS[0]]))
@@ -119,21 +141,40 @@ def test_what_is_skipped_and_why(reason: str, value: object, tmp_path: Path) -> 
 COLUMNS = [f"a_column_of_some_length_{number}" for number in range(40)]
 
 
-@pytest.mark.parametrize("data", [
-    b"\r\n \n" + FORMS["Lake CSV"], b"\xef\xbb\xbf" + FORMS["Lake CSV"],
-    forms.lake_csv(RECORDS, COLUMNS), forms.lake_csv(RECORDS).replace(b'", ""', b'",\n ""'),
-    b"".join(b"\xef\xbb\xbf" + forms.lines(part) for part in (RECORDS[:5], RECORDS[5:])),
-], ids=["blank lines first", "a mark first", "many columns", "JSON over lines", "files put together with their marks"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\r\n \n" + FORMS["Lake CSV"],
+        b"\xef\xbb\xbf" + FORMS["Lake CSV"],
+        forms.lake_csv(RECORDS, COLUMNS),
+        forms.lake_csv(RECORDS).replace(b'", ""', b'",\n ""'),
+        b"".join(b"\xef\xbb\xbf" + forms.lines(part) for part in (RECORDS[:5], RECORDS[5:])),
+    ],
+    ids=[
+        "blank lines first",
+        "a mark first",
+        "many columns",
+        "JSON over lines",
+        "files put together with their marks",
+    ],
+)
 def test_a_form_written_otherwise(data: bytes) -> None:
     assert found(data) == IDS
 
 
-@pytest.mark.parametrize(("data", "code", "says"), [
-    (b"Event name,Event time,User name,Event source\nDescribeInstances,x,y,z\n", "event-history-csv", "as JSON"),
-    (b"eventTime,eventName\nx,y\n", "csv", "eventJson"),
-    (b"7z\xbc\xaf'\x1c....", "7z", "7z archive"),
-    (b"hello\n", "not-json", "not JSON"),
-])
+@pytest.mark.parametrize(
+    ("data", "code", "says"),
+    [
+        (
+            b"Event name,Event time,User name,Event source\nDescribeInstances,x,y,z\n",
+            "event-history-csv",
+            "as JSON",
+        ),
+        (b"eventTime,eventName\nx,y\n", "csv", "eventJson"),
+        (b"7z\xbc\xaf'\x1c....", "7z", "7z archive"),
+        (b"hello\n", "not-json", "not JSON"),
+    ],
+)
 def test_what_is_refused_says_what_to_do(data: bytes, code: str, says: str) -> None:
     with pytest.raises(NotALog) as refused:
         list(chunks(io.BytesIO(data)))
@@ -143,8 +184,16 @@ def test_what_is_refused_says_what_to_do(data: bytes, code: str, says: str) -> N
 
 def test_a_bad_member_costs_itself_only(tmp_path: Path) -> None:
     good = gzip.compress(FORMS["trail file"])
-    for name, data in (("a.zip", forms.zipped({"bad.gz": good[:-20], "cut.json": b'{"Records":[', "good.gz": good})),
-                       ("a.tar", forms.tarred({"bad.gz": good[:-20], "cut.json": b'{"Records":[', "good.gz": good}))):
+    for name, data in (
+        (
+            "a.zip",
+            forms.zipped({"bad.gz": good[:-20], "cut.json": b'{"Records":[', "good.gz": good}),
+        ),
+        (
+            "a.tar",
+            forms.tarred({"bad.gz": good[:-20], "cut.json": b'{"Records":[', "good.gz": good}),
+        ),
+    ):
         (tmp_path / name).write_bytes(data)
     alerts, store = scanned(tmp_path)
     sums = store.accounting()
@@ -154,12 +203,20 @@ def test_a_bad_member_costs_itself_only(tmp_path: Path) -> None:
     assert sums.files_read == 2
 
 
-@pytest.mark.parametrize("data", [
-    forms.tarred({"a.json": FORMS["trail file"]})[:5000],
-    gzip.compress(forms.tarred({"a.json": FORMS["trail file"]}))[:400],
-    forms.zipped({"a.json": FORMS["trail file"]})[:-30],
-    *(packed[:-9] for name, packed in forms.containers(FORMS["trail file"]).items() if name in ("zstd", "xz", "bzip2")),
-], ids=["tar", "tar.gz", "zip", "zstd", "bzip2", "xz"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        forms.tarred({"a.json": FORMS["trail file"]})[:5000],
+        gzip.compress(forms.tarred({"a.json": FORMS["trail file"]}))[:400],
+        forms.zipped({"a.json": FORMS["trail file"]})[:-30],
+        *(
+            packed[:-9]
+            for name, packed in forms.containers(FORMS["trail file"]).items()
+            if name in ("zstd", "xz", "bzip2")
+        ),
+    ],
+    ids=["tar", "tar.gz", "zip", "zstd", "bzip2", "xz"],
+)
 def test_what_is_cut_short_is_not_taken(data: bytes) -> None:
     with pytest.raises(Unreadable):
         for chunk in chunks(io.BytesIO(data)):
@@ -167,11 +224,16 @@ def test_what_is_cut_short_is_not_taken(data: bytes) -> None:
 
 
 def test_a_bomb_ends_at_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("detector.formats.content.CONTENT_CAP", 1 << 20)
-    monkeypatch.setattr("detector.formats.content.RATIO_CAP", 1)
+    monkeypatch.setattr("detector.formats.decompress.CONTENT_CAP", 1 << 20)
+    monkeypatch.setattr("detector.formats.decompress.RATIO_CAP", 1)
     zeros = b"\n" * (64 << 20)
-    for data in (gzip.compress(zeros), gzip.compress(gzip.compress(zeros)), forms.zipped({"a": zeros}),
-                 gzip.compress(forms.tarred({"a": zeros})), forms.containers(zeros)["zstd"]):
+    for data in (
+        gzip.compress(zeros),
+        gzip.compress(gzip.compress(zeros)),
+        forms.zipped({"a": zeros}),
+        gzip.compress(forms.tarred({"a": zeros})),
+        forms.containers(zeros)["zstd"],
+    ):
         with pytest.raises(Unreadable) as stopped:
             list(chunks(io.BytesIO(data)))
         assert stopped.value.reason.code == "bomb"
@@ -200,10 +262,25 @@ def test_wrappers_in_wrappers_end_somewhere(tmp_path: Path) -> None:
 DEEP = {**RECORDS[0], "requestParameters": "@"}
 
 
-@pytest.mark.parametrize("inside", ["[" * 5000 + "]" * 5000, '{"a":' * 990 + "1" + "}" * 990, "1" * 5000])
-@pytest.mark.parametrize("form", ["trail file", "array", "JSON Lines", "records one after the other", "EventBridge",
-                                  "trail file, pretty", "EventBridge, no newlines", "SQS"])
-def test_a_record_too_deep_or_of_a_huge_number_costs_itself_at_most(form: str, inside: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "inside", ["[" * 5000 + "]" * 5000, '{"a":' * 990 + "1" + "}" * 990, "1" * 5000]
+)
+@pytest.mark.parametrize(
+    "form",
+    [
+        "trail file",
+        "array",
+        "JSON Lines",
+        "records one after the other",
+        "EventBridge",
+        "trail file, pretty",
+        "EventBridge, no newlines",
+        "SQS",
+    ],
+)
+def test_a_record_too_deep_or_of_a_huge_number_costs_itself_at_most(
+    form: str, inside: str, tmp_path: Path
+) -> None:
     data = forms.forms([DEEP, *RECORDS])[form]
     (tmp_path / "file").write_bytes(data.replace(b'"@"', inside.encode()))
     alerts, store = scanned(tmp_path)
@@ -218,19 +295,34 @@ def test_a_record_too_deep_or_of_a_huge_number_costs_itself_at_most(form: str, i
 @pytest.mark.parametrize("opening", ["[\n", '{"Records":[\n', '{"Records": [{},\n'])
 def test_a_document_with_a_record_a_line_is_no_json_lines_while_it_is_written(opening: str) -> None:
     with pytest.raises(Unreadable):
-        for chunk in chunks(io.BytesIO((opening + ",\n".join(map(forms.text, RECORDS[:5]))).encode())):
+        for chunk in chunks(
+            io.BytesIO((opening + ",\n".join(map(forms.text, RECORDS[:5]))).encode())
+        ):
             parse(chunk)
 
 
-@pytest.mark.parametrize("odd", [
-    '{"hits": 3}', '{"Records": {"a": 1}}', '{"awslogs": 7}', '{"awslogs": {"data": "!!"}}',
-    '{"results": [3], "statistics": 1}',
-    '{"message": "plain words"}', '{"Messages": [{"Body": "{"}]}', '{"fields": 1, "_index": 2}',
-    '{"event.original": "{"}',
-    '{"eventname": 1, "eventtime": []}', '{"api": 1, "metadata": 2}', '{"kinesis": {"data": "H4sIAAAA"}}',
-    '{"detail-type": 1, "detail": 2}', '{"_source": null}', '{"logEvents": 3, "messageType": "DATA_MESSAGE"}',
-    '"{"', "3",
-])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        '{"hits": 3}',
+        '{"Records": {"a": 1}}',
+        '{"awslogs": 7}',
+        '{"awslogs": {"data": "!!"}}',
+        '{"results": [3], "statistics": 1}',
+        '{"message": "plain words"}',
+        '{"Messages": [{"Body": "{"}]}',
+        '{"fields": 1, "_index": 2}',
+        '{"event.original": "{"}',
+        '{"eventname": 1, "eventtime": []}',
+        '{"api": 1, "metadata": 2}',
+        '{"kinesis": {"data": "H4sIAAAA"}}',
+        '{"detail-type": 1, "detail": 2}',
+        '{"_source": null}',
+        '{"logEvents": 3, "messageType": "DATA_MESSAGE"}',
+        '"{"',
+        "3",
+    ],
+)
 def test_an_odd_wrapper_costs_itself_only(odd: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(odd.encode() + b"\n" + forms.lines(RECORDS))
     alerts, store = scanned(tmp_path)

@@ -8,46 +8,95 @@ from typing import Any
 import pytest
 
 import detector.rules
-from detector.rules import load
-from tests.detector.rules.conftest import record
-from tests.detector.rules.test_types import DAY, Scan, call
+from detector.rules.ruleset import load
+from tests.detector.esql.conftest import record
+from tests.detector.rules.test_rule_types import DAY, Scan, call
 
 BUILTIN = Path(detector.rules.__file__).with_name("builtin")
-REGIONS = [f"{area}-{side}-{number}" for area in ("us", "eu", "ap", "sa") for side in ("east", "west")
-           for number in (1, 2, 3)]
+REGIONS = [
+    f"{area}-{side}-{number}"
+    for area in ("us", "eu", "ap", "sa")
+    for side in ("east", "west")
+    for number in (1, 2, 3)
+]
 Calls = list[dict[str, Any]]
 
 
 def quota(regions: int, **changed: Any) -> Calls:
     asked = {"serviceCode": "ec2", "quotaCode": "L-1216C47A", **changed}
-    return [call(second, awsRegion=REGIONS[second], eventSource="servicequotas.amazonaws.com",
-                 eventName="GetServiceQuota", requestParameters=asked) for second in range(regions)]
+    return [
+        call(
+            second,
+            awsRegion=REGIONS[second],
+            eventSource="servicequotas.amazonaws.com",
+            eventName="GetServiceQuota",
+            requestParameters=asked,
+        )
+        for second in range(regions)
+    ]
 
 
-def burst(actions: int, agent: str = "aws-cli/2.17.0", action: str = "List{}s", last: int = 9) -> Calls:
-    return [call(min(number, last) if number < actions - 1 else last, eventID=f"b-{number}", userAgent=agent,
-                 eventName=action.format("ABCDEFGH"[number])) for number in range(actions)]
+def burst(
+    actions: int, agent: str = "aws-cli/2.17.0", action: str = "List{}s", last: int = 9
+) -> Calls:
+    return [
+        call(
+            min(number, last) if number < actions - 1 else last,
+            eventID=f"b-{number}",
+            userAgent=agent,
+            eventName=action.format("ABCDEFGH"[number]),
+        )
+        for number in range(actions)
+    ]
 
 
 def posture(buckets: int, **changed: Any) -> Calls:
-    return [call(number % 10, eventID=f"p-{number}", eventSource="s3.amazonaws.com", eventName="GetBucketAcl",
-                 requestParameters={"bucketName": f"bucket-{number}"}, **changed) for number in range(buckets)]
+    return [
+        call(
+            number % 10,
+            eventID=f"p-{number}",
+            eventSource="s3.amazonaws.com",
+            eventName="GetBucketAcl",
+            requestParameters={"bucketName": f"bucket-{number}"},
+            **changed,
+        )
+        for number in range(buckets)
+    ]
 
 
 def steps(regions: int, pause: int) -> Calls:
     return [call(number * pause, awsRegion=REGIONS[number]) for number in range(regions)]
 
 
-def refused(regions: int, key: str = "AKIAEXAMPLE", code: str | None = "Client.UnauthorizedOperation",
-            action: str = "DescribeVpcs") -> Calls:
-    return [call(number, awsRegion=REGIONS[number], eventName=action, errorCode=code,
-                 userIdentity={"type": "IAMUser", "arn": "arn:aws:iam::1:user/x", "accessKeyId": key})
-            for number in range(regions)]
+def refused(
+    regions: int,
+    key: str = "AKIAEXAMPLE",
+    code: str | None = "Client.UnauthorizedOperation",
+    action: str = "DescribeVpcs",
+) -> Calls:
+    return [
+        call(
+            number,
+            awsRegion=REGIONS[number],
+            eventName=action,
+            errorCode=code,
+            userIdentity={"type": "IAMUser", "arn": "arn:aws:iam::1:user/x", "accessKeyId": key},
+        )
+        for number in range(regions)
+    ]
 
 
 def identity(*seconds: int, type: str = "IAMUser", **changed: Any) -> Calls:
-    return [call(second, eventSource="sts.amazonaws.com", eventName="GetCallerIdentity",
-                 userIdentity={"type": type, "arn": "arn:aws:iam::1:user/x"}, **changed) for second in seconds]
+    return [
+        call(
+            second,
+            eventSource="sts.amazonaws.com",
+            eventName="GetCallerIdentity",
+            userIdentity={"type": type, "arn": "arn:aws:iam::1:user/x"},
+            **changed,
+        )
+        for second in seconds
+    ]
 
 
 CASES: list[tuple[str, Calls, int]] = [
@@ -65,11 +114,15 @@ CASES: list[tuple[str, Calls, int]] = [
     ("discovery_s3_posture_burst", posture(15), 0),
     ("discovery_s3_posture_burst", posture(16, errorCode="AccessDenied"), 0),
     ("discovery_s3_posture_burst", posture(16, sourceIPAddress="config.amazonaws.com"), 0),
-    ("discovery_s3_posture_burst", posture(10) + [c | {"sourceIPAddress": "203.0.113.8"} for c in posture(16)[10:]], 0),
-    ("discovery_ec2_slow_sweep", steps(10, 66), 1),       # 594 s from the first to the last
-    ("discovery_ec2_slow_sweep", steps(10, 67), 0),       # 603 s
+    (
+        "discovery_s3_posture_burst",
+        posture(10) + [c | {"sourceIPAddress": "203.0.113.8"} for c in posture(16)[10:]],
+        0,
+    ),
+    ("discovery_ec2_slow_sweep", steps(10, 66), 1),  # 594 s from the first to the last
+    ("discovery_ec2_slow_sweep", steps(10, 67), 0),  # 603 s
     ("discovery_ec2_slow_sweep", steps(9, 60), 0),
-    ("discovery_ec2_slow_sweep", steps(10, 3), 0),        # 27 s: a fast one
+    ("discovery_ec2_slow_sweep", steps(10, 3), 0),  # 27 s: a fast one
     ("discovery_ec2_slow_sweep", steps(11, 3) + steps(12, 4)[11:], 1),
     ("discovery_denied_multi_region_long_term_key", refused(5), 1),
     ("discovery_denied_multi_region_long_term_key", refused(4), 0),
@@ -85,7 +138,9 @@ CASES: list[tuple[str, Calls, int]] = [
 ]
 
 
-@pytest.mark.parametrize("name, records, count", CASES, ids=[f"{name}-{count}" for name, _, count in CASES])
+@pytest.mark.parametrize(
+    "name, records, count", CASES, ids=[f"{name}-{count}" for name, _, count in CASES]
+)
 def test_what_fires_and_what_just_does_not(tmp_path, name, records, count):
     assert len(Scan(tmp_path, BUILTIN / f"{name}.toml").lands(*records).alerts()) == count
 
@@ -101,14 +156,37 @@ def test_all_of_them_load_and_have_what_an_analyst_reads():
 
 
 FLAGS: list[tuple[str, dict[str, Any], bool]] = [
-    ("caller-identity", {"eventSource": "sts.amazonaws.com", "eventName": "GetCallerIdentity"}, True),
-    ("caller-identity", {"eventSource": "sts.amazonaws.com", "eventName": "GetSessionToken"}, False),
-    ("other-enumeration", {"eventSource": "iam.amazonaws.com", "eventName": "ListUsers", "readOnly": True}, True),
-    ("other-enumeration", {"eventSource": "iam.amazonaws.com", "eventName": "ListUsers", "errorCode": "X"}, True),
+    (
+        "caller-identity",
+        {"eventSource": "sts.amazonaws.com", "eventName": "GetCallerIdentity"},
+        True,
+    ),
+    (
+        "caller-identity",
+        {"eventSource": "sts.amazonaws.com", "eventName": "GetSessionToken"},
+        False,
+    ),
+    (
+        "other-enumeration",
+        {"eventSource": "iam.amazonaws.com", "eventName": "ListUsers", "readOnly": True},
+        True,
+    ),
+    (
+        "other-enumeration",
+        {"eventSource": "iam.amazonaws.com", "eventName": "ListUsers", "errorCode": "X"},
+        True,
+    ),
     ("other-enumeration", {"eventSource": "s3.amazonaws.com", "eventName": "HeadBucket"}, True),
-    ("other-enumeration", {"eventSource": "s3.amazonaws.com", "eventName": "GetObject",
-                           "eventCategory": "Data"}, False),
-    ("other-enumeration", {"eventSource": "sts.amazonaws.com", "eventName": "GetCallerIdentity"}, False),
+    (
+        "other-enumeration",
+        {"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventCategory": "Data"},
+        False,
+    ),
+    (
+        "other-enumeration",
+        {"eventSource": "sts.amazonaws.com", "eventName": "GetCallerIdentity"},
+        False,
+    ),
     ("other-enumeration", {"eventName": "Getaway"}, False),
     ("other-enumeration", {"eventName": "CreateVpc"}, False),
     ("snapshot", {"eventName": "ModifySnapshotAttribute"}, True),
@@ -120,17 +198,39 @@ FLAGS: list[tuple[str, dict[str, Any], bool]] = [
     ("access-key", {"eventSource": "iam.amazonaws.com", "eventName": "CreateAccessKey"}, True),
     ("access-key", {"eventSource": "iam.amazonaws.com", "eventName": "ListAccessKeys"}, False),
     ("role-assumption", {"eventSource": "sts.amazonaws.com", "eventName": "AssumeRole"}, True),
-    ("role-assumption", {"eventSource": "sts.amazonaws.com", "eventName": "AssumeRole", "errorCode": "X"}, False),
+    (
+        "role-assumption",
+        {"eventSource": "sts.amazonaws.com", "eventName": "AssumeRole", "errorCode": "X"},
+        False,
+    ),
     ("iam-change", {"eventSource": "iam.amazonaws.com", "eventName": "AttachUserPolicy"}, True),
     ("iam-change", {"eventSource": "iam.amazonaws.com", "eventName": "CreateAccessKey"}, False),
-    ("iam-change", {"eventSource": "iam.amazonaws.com", "eventName": "CreateServiceLinkedRole"}, False),
+    (
+        "iam-change",
+        {"eventSource": "iam.amazonaws.com", "eventName": "CreateServiceLinkedRole"},
+        False,
+    ),
     ("iam-change", {"eventName": "AttachVolume"}, False),
     ("s3-write", {"eventSource": "s3.amazonaws.com", "eventName": "PutBucketPolicy"}, True),
     ("s3-write", {"eventSource": "s3.amazonaws.com", "eventName": "GetObject"}, False),
-    ("s3-egress", {"eventSource": "s3.amazonaws.com", "eventName": "GetObject",
-                   "additionalEventData": {"bytesTransferredOut": 10_000_000.0}}, True),
-    ("s3-egress", {"eventSource": "s3.amazonaws.com", "eventName": "GetObject",
-                   "additionalEventData": {"bytesTransferredOut": 9_999_999}}, False),
+    (
+        "s3-egress",
+        {
+            "eventSource": "s3.amazonaws.com",
+            "eventName": "GetObject",
+            "additionalEventData": {"bytesTransferredOut": 10_000_000.0},
+        },
+        True,
+    ),
+    (
+        "s3-egress",
+        {
+            "eventSource": "s3.amazonaws.com",
+            "eventName": "GetObject",
+            "additionalEventData": {"bytesTransferredOut": 9_999_999},
+        },
+        False,
+    ),
     ("s3-egress", {"eventSource": "s3.amazonaws.com", "eventName": "GetObject"}, False),
     ("instance-start", {"eventName": "RunInstances"}, True),
     ("instance-start", {"eventName": "StopInstances"}, False),
@@ -139,9 +239,11 @@ FLAGS: list[tuple[str, dict[str, Any], bool]] = [
 ]
 
 
-@pytest.mark.parametrize("flag, changed, lets", FLAGS, ids=[f"{flag}-{c['eventName']}" for flag, c, _ in FLAGS])
+@pytest.mark.parametrize(
+    "flag, changed, lets", FLAGS, ids=[f"{flag}-{c['eventName']}" for flag, c, _ in FLAGS]
+)
 def test_what_a_flag_rule_lets_through(flag, changed, lets):
-    rule, = (rule for rule in load().flagging if rule.flag == flag)
+    (rule,) = (rule for rule in load().flagging if rule.flag == flag)
     assert bool(rule.query.rows(record(**changed), 0)) == lets
     assert not rule.alerts
 

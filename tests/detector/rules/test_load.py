@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.rules import load
+from detector.rules.ruleset import load
 
 RULE = """[rule]
 rule_id = "{rule_id}"
@@ -30,7 +30,7 @@ def write(path, query=GOOD, rule_id="r-1"):
 def only_problem(path):
     rules = load([path], builtin=False)
     assert list(rules) == []
-    problem, = rules.problems
+    (problem,) = rules.problems
     return problem
 
 
@@ -65,20 +65,35 @@ def test_one_bad_file_stops_that_one_only(tmp_path):
 
 
 def test_a_mistake_in_the_query_is_placed_in_the_file(tmp_path):
-    problem = only_problem(write(tmp_path / "r.toml", query='from logs-*\n| where event.acton == "X"'))
+    problem = only_problem(
+        write(tmp_path / "r.toml", query='from logs-*\n| where event.acton == "X"')
+    )
     assert (problem.line, problem.column) == (9, 9)
     assert "did you mean event.action?" in problem.message
 
 
-@pytest.mark.parametrize("name, text, line, says", [
-    ("not toml", "[rule\n", 1, "no TOML"),
-    ("no rule", "[metadata]\nx = 1\n", 1, "no [rule] table"),
-    ("a hunt", "[hunt]\nname = 'x'\n", 1, "hunt"),
-    ("no id", "[rule]\nname = 'x'\ntype = 'esql'\n", 1, "rule_id"),
-    ("bad severity", "[rule]\nrule_id='x'\nname='x'\ntype='esql'\n\nseverity='awful'\n", 6, "severity"),
-    ("bad type", "[rule]\nrule_id='x'\nname=5\ntype='esql'\n", 3, "name"),
-    ("machine learning", "[rule]\nrule_id='x'\nname='x'\ntype='machine_learning'\n", 4, "machine_learning"),
-])
+@pytest.mark.parametrize(
+    "name, text, line, says",
+    [
+        ("not toml", "[rule\n", 1, "no TOML"),
+        ("no rule", "[metadata]\nx = 1\n", 1, "no [rule] table"),
+        ("a hunt", "[hunt]\nname = 'x'\n", 1, "hunt"),
+        ("no id", "[rule]\nname = 'x'\ntype = 'esql'\n", 1, "rule_id"),
+        (
+            "bad severity",
+            "[rule]\nrule_id='x'\nname='x'\ntype='esql'\n\nseverity='awful'\n",
+            6,
+            "severity",
+        ),
+        ("bad type", "[rule]\nrule_id='x'\nname=5\ntype='esql'\n", 3, "name"),
+        (
+            "machine learning",
+            "[rule]\nrule_id='x'\nname='x'\ntype='machine_learning'\n",
+            4,
+            "machine_learning",
+        ),
+    ],
+)
 def test_what_is_wrong_with_a_file_is_said_with_its_line(tmp_path, name, text, line, says):
     path = tmp_path / "r.toml"
     path.write_text(text)

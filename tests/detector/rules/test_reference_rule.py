@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pickle
 
-from detector.rules import load
-from tests.detector.rules.conftest import START, record, sweep
+from detector.rules.ruleset import load
+from tests.detector.esql.conftest import START, record, sweep
 
 RULE_ID = "393ef120-63d1-11ef-8e38-f661ea17fbce"
 ARN = "arn:aws:iam::111122223333:user/ana"
@@ -30,7 +30,9 @@ def test_it_loads_without_a_problem_and_says_what_it_is():
     assert found.summary.severity == "low"
     assert found.summary.risk_score == 21
     assert found.summary.building_block is True
-    assert [(t.tactic.id, [x.id for x in t.technique]) for t in found.threat] == [("TA0007", ["T1580"])]
+    assert [(t.tactic.id, [x.id for x in t.technique]) for t in found.threat] == [
+        ("TA0007", ["T1580"])
+    ]
     assert found.thresholds == ("at least 10 distinct cloud.region", "at least 10 events")
     assert len(found.investigation_fields.field_names) == 12
     assert found.investigation_fields.field_names[3] == "aws.cloudtrail.user_identity.arn"
@@ -73,7 +75,10 @@ def test_calls_that_were_refused_count():
 
 
 def test_callers_without_an_arn_are_one_group():
-    assert result(sweep(TEN, userIdentity={"type": "AWSAccount", "accountId": "9"}), key=(None,)) is not None
+    assert (
+        result(sweep(TEN, userIdentity={"type": "AWSAccount", "accountId": "9"}), key=(None,))
+        is not None
+    )
 
 
 def test_other_calls_do_not_count():
@@ -87,7 +92,9 @@ def test_rows_and_result_survive_the_way_through_json():
     import msgspec
 
     query = rule().query
-    rows = [row for second, each in enumerate(sweep(TEN)) for row in query.rows(each, START + second)]
+    rows = [
+        row for second, each in enumerate(sweep(TEN)) for row in query.rows(each, START + second)
+    ]
     kept = msgspec.json.decode(msgspec.json.encode(rows))
     assert query.result(START, kept[0][0], [inputs for _, inputs in kept]) == result(sweep(TEN))
 

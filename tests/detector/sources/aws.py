@@ -12,11 +12,12 @@ import pytest
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from detector.sources import objects
+from detector.sources import s3_objects
 
 BUCKET = "trail-logs"
 Fault = Callable[[dict[str, Any]], tuple[str, str] | None]
-"""Gets a request's WSGI environment; an HTTP status and an S3 error code, or None to let it pass."""
+"""Gets a request's WSGI environment; an HTTP status and an S3 error code, or None to let it
+pass."""
 
 
 class _Quiet(WSGIRequestHandler):
@@ -27,19 +28,24 @@ class _Quiet(WSGIRequestHandler):
 
 
 class Aws:
-    """``fault`` decides over each request; ``requests`` are (method, path, query) of all of them."""
+    """``fault`` decides over each request; ``requests`` are (method, path, query) of all of
+    them."""
 
     def __init__(self) -> None:
         self.fault: Fault = lambda _: None
         self.requests: list[tuple[str, str, str]] = []
         self._app = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Quiet)
+        self._server = make_server(
+            "127.0.0.1", 0, self._answer, threaded=True, request_handler=_Quiet
+        )
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def _answer(self, environment: dict[str, Any], start: Any) -> Any:
-        self.requests.append((environment["REQUEST_METHOD"], environment["PATH_INFO"], environment["QUERY_STRING"]))
+        self.requests.append(
+            (environment["REQUEST_METHOD"], environment["PATH_INFO"], environment["QUERY_STRING"])
+        )
         if fault := self.fault(environment):
             status, code = fault
             body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
@@ -62,20 +68,34 @@ def server() -> Iterator[Aws]:
 
 @pytest.fixture
 def aws(server: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    for name, value in (("AWS_ENDPOINT_URL", server.url), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_REGION", "us-east-1"),
-                        ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_DEFAULT_REGION", "us-east-1")):
+    for name, value in (
+        ("AWS_ENDPOINT_URL", server.url),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+    ):
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.setitem(objects.RETRIES, "max_retries", 4)
-    monkeypatch.setitem(objects.RETRIES, "backoff", {
-        "init_backoff": objects.timedelta(milliseconds=1), "max_backoff": objects.timedelta(milliseconds=2), "base": 2})
-    objects.store_of.cache_clear()
+    monkeypatch.setitem(s3_objects.RETRIES, "max_retries", 4)
+    monkeypatch.setitem(
+        s3_objects.RETRIES,
+        "backoff",
+        {
+            "init_backoff": s3_objects.timedelta(milliseconds=1),
+            "max_backoff": s3_objects.timedelta(milliseconds=2),
+            "base": 2,
+        },
+    )
+    s3_objects.store_of.cache_clear()
     boto3.client("s3").create_bucket(Bucket=BUCKET)
     server.requests.clear()
     yield server
     server.fault = lambda _: None
-    urllib.request.urlopen(urllib.request.Request(f"{server.url}/moto-api/reset", method="POST")).close()
-    objects.store_of.cache_clear()
+    urllib.request.urlopen(
+        urllib.request.Request(f"{server.url}/moto-api/reset", method="POST")
+    ).close()
+    s3_objects.store_of.cache_clear()
 
 
 def put(key: str, data: bytes) -> None:

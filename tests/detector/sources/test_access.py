@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from detector.sources.objects import open_object, store_of
+from detector.sources.s3_objects import open_object, store_of
 from detector.sources.source import NoSource, Unavailable
 from tests.detector.sources.aws import BUCKET, Aws, put
 
@@ -48,20 +48,26 @@ def reply(status: int, region: str | None) -> Any:
     if region:
         headers["x-amz-bucket-region"] = region
     if status >= 300:
-        raise urllib.error.HTTPError("https://s3.amazonaws.com/trail", status, "", headers, io.BytesIO())
+        raise urllib.error.HTTPError(
+            "https://s3.amazonaws.com/trail", status, "", headers, io.BytesIO()
+        )
     answer = io.BytesIO()
     answer.headers = headers  # type: ignore[attr-defined]
     return answer
 
 
-@pytest.mark.parametrize(("status", "told", "region"), [
-    (200, "eu-west-3", "eu-west-3"),
-    (301, "me-south-1", "me-south-1"),
-    (403, "ap-east-1", "ap-east-1"),
-    (404, None, "us-west-2"),
-])
-def test_a_bucket_says_its_region_whoever_asks(monkeypatch: pytest.MonkeyPatch, status: int, told: str | None,
-                                               region: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "told", "region"),
+    [
+        (200, "eu-west-3", "eu-west-3"),
+        (301, "me-south-1", "me-south-1"),
+        (403, "ap-east-1", "ap-east-1"),
+        (404, None, "us-west-2"),
+    ],
+)
+def test_a_bucket_says_its_region_whoever_asks(
+    monkeypatch: pytest.MonkeyPatch, status: int, told: str | None, region: str
+) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
@@ -87,14 +93,18 @@ def test_without_a_network_the_configured_region_is_taken(monkeypatch: pytest.Mo
 
 def test_a_profile_is_used(aws: Aws, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put("AWSLogs/one.json", b"{}")
-    (home / ".aws" / "credentials").write_text("[hunter]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = s\n")
+    (home / ".aws" / "credentials").write_text(
+        "[hunter]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = s\n"
+    )
     monkeypatch.setenv("AWS_PROFILE", "hunter")
 
     with open_object(f"s3://{BUCKET}/AWSLogs/one.json") as file:
         assert file.read() == b"{}"
 
 
-def test_a_profile_that_is_not_there_is_named(aws: Aws, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_profile_that_is_not_there_is_named(
+    aws: Aws, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (home / ".aws" / "config").write_text("[profile other]\n")
     monkeypatch.setenv("AWS_PROFILE", "hunter")
 
@@ -102,7 +112,9 @@ def test_a_profile_that_is_not_there_is_named(aws: Aws, home: Path, monkeypatch:
         store_of(BUCKET)
 
 
-def test_single_sign_on_that_has_ended_says_how_to_go_on(aws: Aws, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_single_sign_on_that_has_ended_says_how_to_go_on(
+    aws: Aws, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (home / ".aws" / "config").write_text(SSO)
     monkeypatch.setenv("AWS_PROFILE", "analyst")
 

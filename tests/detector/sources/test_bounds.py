@@ -13,14 +13,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from detector.alert import Alert
-from detector.correlate import REACH
-from detector.pipeline import Pipeline
-from detector.rules import RuleSet
-from detector.sources.bounds import SLACK, Bounded, Bounds
+from detector.detection.alert import Alert
+from detector.detection.correlate import REACH
+from detector.ingest.pipeline import Pipeline
+from detector.rules.ruleset import RuleSet
 from detector.sources.directory import Directory
+from detector.sources.time_bounds import SLACK, Bounded, Bounds
 from detector.store import Store
-from tests.commandline import Cli
+from tests.commandline.cli import Cli
 from tests.detector.trail import ACCOUNT, REFERENCE_FILE, REGIONS, START, Raw, call, document, rules
 
 DAY = 86_400
@@ -33,7 +33,8 @@ def test_the_rules_of_these_tests_are_there() -> None:
 
 
 class Burst(NamedTuple):
-    """A principal's sweep at ``at``, a snapshot ``after`` seconds later, and how late each file with them came."""
+    """A principal's sweep at ``at``, a snapshot ``after`` seconds later, and how late each file
+    with them came."""
 
     at: int
     after: int
@@ -65,15 +66,24 @@ def found(store: Store, by: RuleSet, source: Directory | Bounded, bounds: Bounds
     """What is known of the alerts that reach into the bounds, after one more scan."""
     Pipeline(store, by, source, jobs=1).scan(lambda _: None)
     assert bounds.since is not None and bounds.until is not None
-    return [_facts(alert) for alert in store.alerts()
-            if bounds.since <= alert.last_event and alert.first_event < bounds.until]
+    return [
+        _facts(alert)
+        for alert in store.alerts()
+        if bounds.since <= alert.last_event and alert.first_event < bounds.until
+    ]
 
 
 def _facts(alert: Alert) -> object:
-    return alert.alert_id, alert.event_ids, alert.columns, [flag for flag in alert.flags if flag.flag == "snapshot"]
+    return (
+        alert.alert_id,
+        alert.event_ids,
+        alert.columns,
+        [flag for flag in alert.flags if flag.flag == "snapshot"],
+    )
 
 
-# A file comes some minutes before its label to a day after its events; snapshots may be just in reach, or beyond it.
+# A file comes some minutes before its label to a day after its events; snapshots may be just in
+# reach, or beyond it.
 late = st.sampled_from([-300, 0, 600, DAY - 3600, SLACK - 1])
 after = st.sampled_from([-REACH, 60, REACH, REACH + 60])
 bursts = st.builds(Burst, st.integers(0, 4 * DAY), after, st.tuples(late, late, late))
@@ -85,17 +95,28 @@ near = st.sampled_from([-DAY, -60, -1, 0, 11, 12, 60, DAY])
 @example([Burst(0, 60, (0, 0, 0))], -DAY, 1)
 @given(st.lists(bursts, min_size=1, max_size=6), near, near)
 @settings(max_examples=12)
-def test_what_is_left_unread_changes_no_alert_within(made: list[Burst], first: int, last: int) -> None:
+def test_what_is_left_unread_changes_no_alert_within(
+    made: list[Burst], first: int, last: int
+) -> None:
     by = rules("tumbling", *HUNT)
     bounds = Bounds(START + made[0].at + first, START + made[-1].at + last, by.reach + REACH)
-    with tempfile.TemporaryDirectory() as name, closing(Store.open(None)) as whole, \
-            closing(Store.open(None)) as bounded, closing(Store.open(None)) as again:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        closing(Store.open(None)) as whole,
+        closing(Store.open(None)) as bounded,
+        closing(Store.open(None)) as again,
+    ):
         folder = Path(name)
         put(folder, made)
         expected = found(whole, by, Directory([folder]), bounds)
         assert found(bounded, by, Bounded(Directory([folder]), bounds, {}), bounds) == expected
         # Read by another rule before: now the spans of what was read are known as well.
-        found(again, by.without([rule.rule_id for rule in by if rule.alerts]), Directory([folder]), bounds)
+        found(
+            again,
+            by.without([rule.rule_id for rule in by if rule.alerts]),
+            Directory([folder]),
+            bounds,
+        )
         known = Bounded(Directory([folder]), bounds, again.recorded())
         assert found(again, by, known, bounds) == expected
         # What was left unread is due still, once the bounds are gone.
@@ -104,17 +125,35 @@ def test_what_is_left_unread_changes_no_alert_within(made: list[Burst], first: i
 
 
 @pytest.mark.parametrize("command", ["scan", "pivot"])
-def test_it_is_told_how_much_was_left_unread_and_why(command: str, tmp_path: Path, cli: Cli) -> None:
+def test_it_is_told_how_much_was_left_unread_and_why(
+    command: str, tmp_path: Path, cli: Cli
+) -> None:
     logs, state = tmp_path / "logs", tmp_path / "hunt.db"
     logs.mkdir()
     # Of this time; delivered long before; delivered at this time, with events of a day earlier.
-    put(logs, [Burst(2 * DAY, 60, (300, 300, 300)), Burst(0, 60, (300,) * 3), Burst(DAY, 60, (DAY - 60,) * 3)])
+    put(
+        logs,
+        [
+            Burst(2 * DAY, 60, (300, 300, 300)),
+            Burst(0, 60, (300,) * 3),
+            Burst(DAY, 60, (DAY - 60,) * 3),
+        ],
+    )
     assert cli("scan", logs, "--db", state, "--no-builtin", "--rules", FLAGS).status == 0
-    asked = {"scan": ("--since", "2026-03-03T09:30:00Z", "--until", "2026-03-03T11:00:00Z"),
-             "pivot": ("--principal", f"arn:aws:iam::{ACCOUNT}:user/u0", "--around", "2026-03-03T10:00:00Z")}[command]
+    asked = {
+        "scan": ("--since", "2026-03-03T09:30:00Z", "--until", "2026-03-03T11:00:00Z"),
+        "pivot": (
+            "--principal",
+            f"arn:aws:iam::{ACCOUNT}:user/u0",
+            "--around",
+            "2026-03-03T10:00:00Z",
+        ),
+    }[command]
     told = cli(command, logs, "--db", state, *asked).err
     assert "not read: 3 files (0.0 MB) delivered outside of the time asked for" in told
-    assert "not read: 3 files (0.0 MB) read before, and without events of the time asked for" in told
+    assert (
+        "not read: 3 files (0.0 MB) read before, and without events of the time asked for" in told
+    )
 
 
 def test_a_file_that_has_changed_is_read_whatever_it_held(tmp_path: Path) -> None:

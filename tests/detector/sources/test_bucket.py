@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from detector.evidence import raw_record
-from detector.pipeline import Pipeline, Update
-from detector.rules import load
-from detector.sources.bounds import Bounds
-from detector.sources.bucket import Bucket
-from detector.sources.named import open_sources
-from detector.sources.objects import usage
-from detector.sources.queue import Queue, objects_of
+from detector.ingest.pipeline import Pipeline, Update
+from detector.investigation.raw_record import raw_record
+from detector.rules.ruleset import load
+from detector.sources.open import open_sources
+from detector.sources.s3_bucket import Bucket
+from detector.sources.s3_objects import usage
 from detector.sources.source import NoSource, Source
+from detector.sources.sqs_queue import Queue, objects_of
+from detector.sources.time_bounds import Bounds
 from detector.store import Store
 from tests.detector.formats import forms
 from tests.detector.sources.aws import BUCKET, Aws, delete, put
@@ -30,17 +30,23 @@ IDS = sorted(record["eventID"] for record in RECORDS)
 _serial = itertools.count()
 
 
-def key(region: str, label: str = "20260301T1135Z", prefix: str = "", account: str = "111122223333") -> str:
+def key(
+    region: str, label: str = "20260301T1135Z", prefix: str = "", account: str = "111122223333"
+) -> str:
     day = f"{label[:4]}/{label[4:6]}/{label[6:8]}"
-    return (f"{prefix}AWSLogs/{account}/CloudTrail/{region}/{day}/{account}_CloudTrail_{region}_{label}_"
-            f"{next(_serial):016}.json.gz")
+    return (
+        f"{prefix}AWSLogs/{account}/CloudTrail/{region}/{day}/{account}_CloudTrail_{region}_{label}_"
+        f"{next(_serial):016}.json.gz"
+    )
 
 
 def packed(records: Sequence[forms.Json]) -> bytes:
     return gzip.compress(forms.document(records), mtime=0)
 
 
-def put_sweep(label: str = "20260301T1135Z", prefix: str = "", account: str = "111122223333") -> list[str]:
+def put_sweep(
+    label: str = "20260301T1135Z", prefix: str = "", account: str = "111122223333"
+) -> list[str]:
     keys = []
     for record in RECORDS:
         keys.append(key(record["awsRegion"], label, prefix, account))
@@ -59,7 +65,9 @@ class Clock:
 class Hunt:
     """A pipeline that is stepped: each step is a sweep, with what it found read."""
 
-    def __init__(self, source: Source, clock: Clock, path: Path | None = None, jobs: int = 1) -> None:
+    def __init__(
+        self, source: Source, clock: Clock, path: Path | None = None, jobs: int = 1
+    ) -> None:
         self.store = Store.open(path, clock)
         self.pipeline = Pipeline(self.store, load(), source, jobs=jobs, clock=clock)
         self.problems: list[str] = []
@@ -103,7 +111,9 @@ def test_a_trail_below_any_prefix(hunt: Hunt, prefix: str) -> None:
 
 
 def test_an_organization_trail_and_control_towers_doubling(hunt: Hunt) -> None:
-    for record, head in zip(RECORDS, itertools.cycle(("AWSLogs/o-abcdefghij/", "o-abcdefghij/AWSLogs/o-abcdefghij/"))):
+    for record, head in zip(
+        RECORDS, itertools.cycle(("AWSLogs/o-abcdefghij/", "o-abcdefghij/AWSLogs/o-abcdefghij/"))
+    ):
         put(key(record["awsRegion"]).replace("AWSLogs/", head), packed([record]))
     put("AWSLogs/111122223333/Config/us-east-1/2026/3/1/x.json.gz", b"not ours")
     hunt.step()
@@ -111,7 +121,9 @@ def test_an_organization_trail_and_control_towers_doubling(hunt: Hunt) -> None:
     assert hunt.store.accounting().files_found == len(RECORDS)
 
 
-def test_the_alerts_equal_those_of_the_same_files_on_disk(hunt: Hunt, tmp_path: Path, clock: Clock) -> None:
+def test_the_alerts_equal_those_of_the_same_files_on_disk(
+    hunt: Hunt, tmp_path: Path, clock: Clock
+) -> None:
     for name in put_sweep():
         index = next(i for i, record in enumerate(RECORDS) if f"/{record['awsRegion']}/" in name)
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +131,9 @@ def test_the_alerts_equal_those_of_the_same_files_on_disk(hunt: Hunt, tmp_path: 
     hunt.step()
     disk = Hunt(open_sources([str(tmp_path)], live=True), clock)
     disk.step()
-    assert [alert.as_json() for alert in disk.store.alerts()] == [alert.as_json() for alert in hunt.store.alerts()]
+    assert [alert.as_json() for alert in disk.store.alerts()] == [
+        alert.as_json() for alert in hunt.store.alerts()
+    ]
     disk.store.close()
 
 
@@ -172,7 +186,9 @@ def test_two_trails_that_deliver_the_same_events(hunt: Hunt) -> None:
 def test_a_storm_of_throttling(hunt: Hunt, aws: Aws, clock: Clock, status: str) -> None:
     put_sweep()
     calls = itertools.count()
-    aws.fault = lambda request: (status, "SlowDown") if ".json.gz" in request["PATH_INFO"] and next(calls) % 5 else None
+    aws.fault = lambda request: (
+        (status, "SlowDown") if ".json.gz" in request["PATH_INFO"] and next(calls) % 5 else None
+    )
     for _ in range(12):
         hunt.step()
         clock.now += 60
@@ -185,7 +201,9 @@ def test_a_storm_of_throttling(hunt: Hunt, aws: Aws, clock: Clock, status: str) 
 
 def test_credentials_that_expire_and_are_renewed(hunt: Hunt, aws: Aws, clock: Clock) -> None:
     put_sweep()
-    aws.fault = lambda request: ("400 Bad Request", "ExpiredToken") if ".json.gz" in request["PATH_INFO"] else None
+    aws.fault = lambda request: (
+        ("400 Bad Request", "ExpiredToken") if ".json.gz" in request["PATH_INFO"] else None
+    )
     hunt.step()
     sums = hunt.store.accounting()
     assert sums.files_waiting == len(RECORDS) and not hunt.ids()
@@ -222,12 +240,20 @@ def test_a_bucket_that_is_emptied_midway(hunt: Hunt, aws: Aws, clock: Clock) -> 
     assert sums.files_skipped["gone"]
 
 
-@pytest.mark.parametrize(("status", "code", "reason"), [
-    ("403 Forbidden", "InvalidObjectState", "archived"), ("403 Forbidden", "AccessDenied", "denied")])
-def test_what_cannot_be_had_is_in_quarantine_with_words(hunt: Hunt, aws: Aws, status: str, code: str,
-                                                        reason: str, clock: Clock) -> None:
+@pytest.mark.parametrize(
+    ("status", "code", "reason"),
+    [
+        ("403 Forbidden", "InvalidObjectState", "archived"),
+        ("403 Forbidden", "AccessDenied", "denied"),
+    ],
+)
+def test_what_cannot_be_had_is_in_quarantine_with_words(
+    hunt: Hunt, aws: Aws, status: str, code: str, reason: str, clock: Clock
+) -> None:
     put_sweep()
-    aws.fault = lambda request: (status, code) if f"/{RECORDS[3]['awsRegion']}/" in request["PATH_INFO"] else None
+    aws.fault = lambda request: (
+        (status, code) if f"/{RECORDS[3]['awsRegion']}/" in request["PATH_INFO"] else None
+    )
     hunt.step()
     assert hunt.store.accounting().files_quarantined == {reason: 1}
     assert len(hunt.ids()[0]) == 11
@@ -242,12 +268,17 @@ def test_what_cannot_be_had_is_in_quarantine_with_words(hunt: Hunt, aws: Aws, st
     assert hunt.ids() == [IDS] and not hunt.store.quarantine()
 
 
-def test_a_restart_at_any_point_reads_the_rest_and_nothing_twice(aws: Aws, clock: Clock, tmp_path: Path) -> None:
+def test_a_restart_at_any_point_reads_the_rest_and_nothing_twice(
+    aws: Aws, clock: Clock, tmp_path: Path
+) -> None:
     put_sweep()
     for stop_after in range(1, len(RECORDS) + 1):
         gets = itertools.count()
         aws.fault = lambda request, gets=gets, stop_after=stop_after: (
-            ("503 Slow Down", "SlowDown") if ".json.gz" in request["PATH_INFO"] and next(gets) >= stop_after else None)
+            ("503 Slow Down", "SlowDown")
+            if ".json.gz" in request["PATH_INFO"] and next(gets) >= stop_after
+            else None
+        )
         if stop_after == len(RECORDS):
             aws.fault = lambda _: None
         hunt = Hunt(Bucket(f"s3://{BUCKET}", clock=clock, poll=0), clock, tmp_path / "hunt.db")
@@ -262,23 +293,39 @@ def test_a_restart_at_any_point_reads_the_rest_and_nothing_twice(aws: Aws, clock
     assert sums.records_seen == len(RECORDS) and not sums.records_duplicate
 
 
-def test_other_processes_find_the_same_and_what_they_ask_for_is_counted(aws: Aws, clock: Clock) -> None:
+def test_other_processes_find_the_same_and_what_they_ask_for_is_counted(
+    aws: Aws, clock: Clock
+) -> None:
     put_sweep()
     put(key("us-east-1"), b"no log")
     for number in range(3):
-        put(key("us-east-1"), packed([{**RECORDS[0], "eventID": f"more-{number}", "eventName": "DescribeSnapshots"}]))
+        put(
+            key("us-east-1"),
+            packed([{**RECORDS[0], "eventID": f"more-{number}", "eventName": "DescribeSnapshots"}]),
+        )
     aws.fault = lambda request: (
-        ("403 Forbidden", "AccessDenied") if f"/{RECORDS[3]['awsRegion']}/" in request["PATH_INFO"]
-        else ("503 Slow Down", "SlowDown") if f"/{RECORDS[4]['awsRegion']}/" in request["PATH_INFO"] else None)
+        ("403 Forbidden", "AccessDenied")
+        if f"/{RECORDS[3]['awsRegion']}/" in request["PATH_INFO"]
+        else ("503 Slow Down", "SlowDown")
+        if f"/{RECORDS[4]['awsRegion']}/" in request["PATH_INFO"]
+        else None
+    )
     found = []
     for jobs in (1, 2):
-        hunt, before = Hunt(Bucket(f"s3://{BUCKET}", clock=clock, poll=0), clock, jobs=jobs), usage.gets
+        hunt, before = (
+            Hunt(Bucket(f"s3://{BUCKET}", clock=clock, poll=0), clock, jobs=jobs),
+            usage.gets,
+        )
         hunt.step()
-        found.append((hunt.ids(), hunt.store.accounting(), sorted(hunt.problems), usage.gets - before))
+        found.append(
+            (hunt.ids(), hunt.store.accounting(), sorted(hunt.problems), usage.gets - before)
+        )
         hunt.store.close()
     assert found[0] == found[1]
     ids, _, _, requests = found[0]
-    assert len(ids[0]) == 10 and requests == len(RECORDS) + 4 + 3, "signals are looked for, which is counted too"
+    assert len(ids[0]) == 10 and requests == len(RECORDS) + 4 + 3, (
+        "signals are looked for, which is counted too"
+    )
 
 
 def test_bounds_spare_requests(aws: Aws, clock: Clock) -> None:
@@ -297,9 +344,13 @@ def test_denied_or_missing_says_so_at_once(aws: Aws) -> None:
         open_sources([f"s3://{BUCKET}"], live=False)
 
 
-def test_a_prefix_that_may_not_be_listed_is_not_overlooked(hunt: Hunt, aws: Aws, clock: Clock) -> None:
+def test_a_prefix_that_may_not_be_listed_is_not_overlooked(
+    hunt: Hunt, aws: Aws, clock: Clock
+) -> None:
     put_sweep()
-    aws.fault = lambda request: ("403 Forbidden", "AccessDenied") if "eu-west-1" in request["QUERY_STRING"] else None
+    aws.fault = lambda request: (
+        ("403 Forbidden", "AccessDenied") if "eu-west-1" in request["QUERY_STRING"] else None
+    )
     hunt.step()
     assert hunt.store.accounting().files_quarantined == {"denied": 1}
     aws.fault = lambda _: None
@@ -310,10 +361,15 @@ def test_a_prefix_that_may_not_be_listed_is_not_overlooked(hunt: Hunt, aws: Aws,
 
 
 def test_a_bucket_of_other_forms_and_nothing_is_written(hunt: Hunt, aws: Aws) -> None:
-    put("firehose/2026/03/01/11/delivery-1", gzip.compress(forms.forms(RECORDS)["CloudWatch subscription"]))
+    put(
+        "firehose/2026/03/01/11/delivery-1",
+        gzip.compress(forms.forms(RECORDS)["CloudWatch subscription"]),
+    )
     put("loose.json", forms.document(forms.sweep(50)))
-    put("aws/CLOUD_TRAIL_MGMT/2.0/region=us-east-1/accountId=1/eventDay=20260301/x.json",
-        forms.forms(forms.sweep(40))["OCSF"])
+    put(
+        "aws/CLOUD_TRAIL_MGMT/2.0/region=us-east-1/accountId=1/eventDay=20260301/x.json",
+        forms.forms(forms.sweep(40))["OCSF"],
+    )
     aws.requests.clear()
     hunt.step()
     assert len(hunt.ids()) == 3
@@ -324,32 +380,61 @@ def test_what_it_cost_is_told(hunt: Hunt) -> None:
     put_sweep()
     before = usage.gets, usage.lists, usage.bytes
     hunt.step()
-    assert usage.gets - before[0] >= len(RECORDS)  # what is near an alert is looked up in the objects again
+    assert usage.gets - before[0] >= len(
+        RECORDS
+    )  # what is near an alert is looked up in the objects again
     assert usage.lists > before[1] and usage.bytes > before[2]
     assert "GET requests" in str(usage)
 
 
 def notification(name: str, data: bytes) -> str:
-    return forms.text({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {
-        "bucket": {"name": BUCKET}, "object": {"key": name.replace("/", "%2F"), "size": len(data), "eTag": "x"}}}]})
+    return forms.text(
+        {
+            "Records": [
+                {
+                    "eventSource": "aws:s3",
+                    "eventName": "ObjectCreated:Put",
+                    "s3": {
+                        "bucket": {"name": BUCKET},
+                        "object": {"key": name.replace("/", "%2F"), "size": len(data), "eTag": "x"},
+                    },
+                }
+            ]
+        }
+    )
 
 
-def test_a_queue_deletes_a_message_only_after_its_commit(aws: Aws, clock: Clock,
-                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_deletes_a_message_only_after_its_commit(
+    aws: Aws, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import boto3
 
     sqs = boto3.client("sqs")
     url = sqs.create_queue(QueueName="trail", Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
     for index, name in enumerate(put_sweep()):
         body = notification(name, b"x")
-        sqs.send_message(QueueUrl=url, MessageBody=forms.text({"Type": "Notification", "Message": body})
-                         if index % 2 else body)
+        sqs.send_message(
+            QueueUrl=url,
+            MessageBody=forms.text({"Type": "Notification", "Message": body})
+            if index % 2
+            else body,
+        )
     sqs.send_message(QueueUrl=url, MessageBody='{"Event": "s3:TestEvent"}')
     sqs.send_message(QueueUrl=url, MessageBody="something else")
 
     def left() -> int:
-        return sum(map(int, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[
-            "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"])["Attributes"].values()))
+        return sum(
+            map(
+                int,
+                sqs.get_queue_attributes(
+                    QueueUrl=url,
+                    AttributeNames=[
+                        "ApproximateNumberOfMessages",
+                        "ApproximateNumberOfMessagesNotVisible",
+                    ],
+                )["Attributes"].values(),
+            )
+        )
 
     queue = Queue("sqs://trail")
 
@@ -359,7 +444,9 @@ def test_a_queue_deletes_a_message_only_after_its_commit(aws: Aws, clock: Clock,
 
     hunt = Hunt(queue, clock)
     failing = hunt.store.commit
-    monkeypatch.setattr(hunt.store, "commit", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(
+        hunt.store, "commit", lambda *_: (_ for _ in ()).throw(OSError("disk full"))
+    )
     with pytest.raises(OSError, match="disk full"):
         hunt.step()
     assert left() == len(RECORDS) + 1  # the test message is done with
@@ -368,7 +455,9 @@ def test_a_queue_deletes_a_message_only_after_its_commit(aws: Aws, clock: Clock,
     hunt.step()
     assert hunt.ids() == [IDS]
     assert left() == 1  # not one of ours, and left where it is
-    sqs.send_message(QueueUrl=url, MessageBody=notification(name, b"x"))  # told again of an object that was read
+    sqs.send_message(
+        QueueUrl=url, MessageBody=notification(name, b"x")
+    )  # told again of an object that was read
     hunt.step()
     assert left() == 1 and hunt.store.accounting().records_seen == len(RECORDS)
     assert any("tells of no S3 object" in problem for problem in hunt.problems)
@@ -377,10 +466,15 @@ def test_a_queue_deletes_a_message_only_after_its_commit(aws: Aws, clock: Clock,
 
 def test_messages() -> None:
     name = "AWSLogs/a b/x.json.gz"
-    bridged = {"detail-type": "Object Created", "detail": {"bucket": {"name": "b"}, "object": {"key": name, "size": 1}}}
+    bridged = {
+        "detail-type": "Object Created",
+        "detail": {"bucket": {"name": "b"}, "object": {"key": name, "size": 1}},
+    }
     assert objects_of(forms.text(bridged))[0].path == f"s3://b/{name}"
-    quoted = {"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": "AWSLogs/a+b/x.json.gz", "size": 1}}}]}
+    quoted = {
+        "Records": [
+            {"s3": {"bucket": {"name": "b"}, "object": {"key": "AWSLogs/a+b/x.json.gz", "size": 1}}}
+        ]
+    }
     assert objects_of(forms.text(quoted))[0].path == f"s3://b/{name}"
     assert objects_of('{"Records": 3}') is None and objects_of("[]") is None
-
-

@@ -41,7 +41,9 @@ def swept(source: Directory) -> set[str]:
     return {os.path.relpath(found.path, root) for found in source.sweep() if found.problem is None}
 
 
-@pytest.mark.parametrize("temporary", ["4.json.1a2B3c4D", "4.json123456789", "4.json.abcd.partial", ".s3cmd.1234.tmp"])
+@pytest.mark.parametrize(
+    "temporary", ["4.json.1a2B3c4D", "4.json123456789", "4.json.abcd.partial", ".s3cmd.1234.tmp"]
+)
 def test_every_writers_rename_into_an_old_folder(large: Directory, temporary: str) -> None:
     root = large.roots[0]
     (root / "a" / temporary).write_text("{}")
@@ -124,8 +126,14 @@ def test_patterns(tmp_path: Path) -> None:
     source = Directory([tmp_path / "**/*.json"])
     assert sorted(os.path.basename(found.path) for found in source.sweep()) == ["1.json", "2.json"]
     (tmp_path / "a/b/4.json").write_text("{}")
-    assert sorted(os.path.basename(found.path) for found in source.sweep()) == ["1.json", "2.json", "4.json"]
-    assert source.covers(str(tmp_path / "a/b/4.json")) and not source.covers(str(tmp_path / "a/b/3.txt"))
+    assert sorted(os.path.basename(found.path) for found in source.sweep()) == [
+        "1.json",
+        "2.json",
+        "4.json",
+    ]
+    assert source.covers(str(tmp_path / "a/b/4.json")) and not source.covers(
+        str(tmp_path / "a/b/3.txt")
+    )
 
 
 def test_a_folder_that_is_renamed_is_not_read_again(large: Directory) -> None:
@@ -136,17 +144,24 @@ def test_a_folder_that_is_renamed_is_not_read_again(large: Directory) -> None:
         sums = store.accounting()
         assert (sums.records_seen, sums.records_duplicate) == (10, 0)
         assert {os.path.relpath(row.path, root) for row in store.files()} == {
-            "b/c/3.json", "z/1.json", "z/2.json", "z/sweep.json"}
+            "b/c/3.json",
+            "z/1.json",
+            "z/2.json",
+            "z/sweep.json",
+        }
 
 
 def test_after_a_large_copy_what_is_new_does_not_wait_for_all_that_was_written(
-        large: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    large: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = large.roots[0]
     for number in range(50):
         (root / "a" / f"copied-{number}.json").write_text("{}")
     assert len(swept(large)) >= 50  # their folder has changed
     ticks = itertools.count()
-    monkeypatch.setattr(directory, "time", SimpleNamespace(monotonic=lambda: next(ticks), time_ns=time.time_ns))
+    monkeypatch.setattr(
+        directory, "time", SimpleNamespace(monotonic=lambda: next(ticks), time_ns=time.time_ns)
+    )
     monkeypatch.setattr(directory, "_LATELY", 11)  # a look at the clock is a second: ten files
     rounds = [swept(large) for _ in range(5)]
     assert [len(found) for found in rounds] == [10] * 5

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.writers import WRITERS
-from detector.pipeline import Pipeline, Update
-from detector.rules import load
+from detector.ingest.pipeline import Pipeline, Update
+from detector.rules.ruleset import load
 from detector.sources import directory
 from detector.sources.directory import Directory
 from detector.store import Store
@@ -24,7 +24,7 @@ def test_none_is_lost(existing: int, tmp_path: Path, monkeypatch: pytest.MonkeyP
     # Only one whole sweep is made: everything after it is found where it is hot.
     monkeypatch.setattr(directory, "_CHEAP", -1.0)
     monkeypatch.setattr(directory, "_ROUND", 10**12)
-    monkeypatch.setattr("detector.pipeline._SWEEP_EVERY", 0.05)
+    monkeypatch.setattr("detector.ingest.pipeline._SWEEP_EVERY", 0.05)
     for folder in range(existing):
         (tmp_path / f"a/{folder % 7}/{folder}").mkdir(parents=True)
     records = forms.sweep()
@@ -35,7 +35,9 @@ def test_none_is_lost(existing: int, tmp_path: Path, monkeypatch: pytest.MonkeyP
             folder = tmp_path / f"a/{number % FOLDERS % 7}/{number % FOLDERS}"
             folder.mkdir(parents=True, exist_ok=True)
             record = {**records[number % len(records)], "eventID": str(number)}
-            writers[number % len(writers)](folder / f"{number}.json.gz", gzip.compress(forms.document([record])))
+            writers[number % len(writers)](
+                folder / f"{number}.json.gz", gzip.compress(forms.document([record]))
+            )
 
     whole: list[float] = []
     walked = Directory._starts
@@ -52,8 +54,9 @@ def test_none_is_lost(existing: int, tmp_path: Path, monkeypatch: pytest.MonkeyP
         if not writing.ident and update.live:
             writing.start()
         sums = update.accounting
-        assert sums.files_found == sums.files_read + sums.files_waiting + sum(sums.files_skipped.values()) + sum(
-            sums.files_quarantined.values())
+        assert sums.files_found == sums.files_read + sums.files_waiting + sum(
+            sums.files_skipped.values()
+        ) + sum(sums.files_quarantined.values())
         if sums.files_read == FOLDERS * EACH:
             stop.set()
 

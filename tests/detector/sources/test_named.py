@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from detector.pipeline import Pipeline
-from detector.rules import load
-from detector.sources.named import open_sources
+from detector.ingest.pipeline import Pipeline
+from detector.rules.ruleset import load
+from detector.sources.open import open_sources
 from detector.sources.source import NoSource
 from detector.store import Store
 from tests.detector.formats import forms
-from tui.cli import main
+from tui.commandline.main import main
 
 RECORDS = forms.sweep()
 IDS = sorted(record["eventID"] for record in RECORDS)
@@ -41,11 +41,16 @@ def scanned(capsys: pytest.CaptureFixture[str], *args: str) -> list[list[str]]:
 def reference(out: str) -> list[list[str]]:
     """The events of each alert of the reference rule."""
     alerts = map(json.loads, out.splitlines())
-    return [alert["event_ids"] for alert in alerts if alert["rule"]["id"] == "393ef120-63d1-11ef-8e38-f661ea17fbce"]
+    return [
+        alert["event_ids"]
+        for alert in alerts
+        if alert["rule"]["id"] == "393ef120-63d1-11ef-8e38-f661ea17fbce"
+    ]
 
 
-def test_patterns_lists_and_several(parts: Path, capsys: pytest.CaptureFixture[str],
-                                    monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patterns_lists_and_several(
+    parts: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(parts)
     assert scanned(capsys, "logs/**/*.gz") == [IDS]
     assert scanned(capsys, "logs/0", "logs/1", str(parts / "logs/2/2.json.gz"), "logs/2") == [IDS]
@@ -74,7 +79,9 @@ class Pipe(io.StringIO):
 
 
 @pytest.mark.parametrize("form", ["trail file", "JSON Lines", "lookup-events"])
-def test_standard_input(form: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input(
+    form: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for data in (forms.forms(RECORDS)[form], gzip.compress(forms.forms(RECORDS)[form])):
         monkeypatch.setattr(sys, "stdin", Pipe(data))
         assert scanned(capsys, "-") == [IDS]
@@ -84,15 +91,23 @@ def test_standard_input_live(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Pipe(forms.lines(RECORDS)))
     source = open_sources(["-"], live=True)
     store = Store.open(None)
-    Pipeline(store, load(), source, jobs=1).run(threading.Event(), lambda _: None)  # ends with its input
+    Pipeline(store, load(), source, jobs=1).run(
+        threading.Event(), lambda _: None
+    )  # ends with its input
     assert IDS in [alert.event_ids for alert in store.alerts()]
     source.close()
     store.close()
 
 
-@pytest.mark.parametrize(("name", "says"), [
-    ("no-such", "no such file or folder"), ("no-such/*.gz", "no such file or folder"), ("file@no-such", "No such file"),
-    ("s3://", "write s3://BUCKET/PREFIX")])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("no-such", "no such file or folder"),
+        ("no-such/*.gz", "no such file or folder"),
+        ("file@no-such", "No such file"),
+        ("s3://", "write s3://BUCKET/PREFIX"),
+    ],
+)
 def test_a_wrong_name_is_one_line(name: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scan", name]) == 1
     error = capsys.readouterr().err
@@ -107,7 +122,9 @@ def test_a_terminal_is_no_standard_input(monkeypatch: pytest.MonkeyPatch) -> Non
         open_sources(["-"], live=False)
 
 
-def test_bounds_skip_by_the_name_and_say_how_many(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bounds_skip_by_the_name_and_say_how_many(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     state = str(tmp_path / "hunt.db")
     logs = tmp_path / "logs"
     logs.mkdir()
@@ -124,7 +141,9 @@ def test_bounds_skip_by_the_name_and_say_how_many(tmp_path: Path, capsys: pytest
     assert reference(out) == [IDS]
     assert "out-of-range 3" in err
     # What was read stays read, whatever the bounds are now.
-    assert main(["scan", str(logs), "--format", "jsonl", "--since", "2026-05-01", "--db", state]) == 0
+    assert (
+        main(["scan", str(logs), "--format", "jsonl", "--since", "2026-05-01", "--db", state]) == 0
+    )
     assert "= 1 read" in capsys.readouterr().err
     # Without the bounds, what they had skipped is read.
     assert main(["scan", str(logs), "--format", "jsonl", "--db", state]) == 0

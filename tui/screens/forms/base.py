@@ -13,14 +13,14 @@ from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
 from detector.store import StateError
-from tui import safe
 from tui.keymap import FORM, key
+from tui.presentation import safe
+from tui.screens.base.key_footer import KeyLine
 from tui.screens.forms.choice import Choice
 from tui.screens.forms.confirm import Confirm
-from tui.screens.key_line import KeyLine
 
 if TYPE_CHECKING:
-    from tui.app import HuntApp
+    from tui.app.app import HuntApp
 
 
 class Form(ModalScreen[bool]):
@@ -28,10 +28,32 @@ class Form(ModalScreen[bool]):
 
     BINDINGS = [
         key("form.save", "ctrl+s", "save", "save", "Do what the form says", FORM, show=True),
-        key("form.cancel", "escape", "cancel", "cancel", "Close the form, asking first if something was typed", FORM,
-            show=True),
-        key("form.next", "tab", "app.focus_next", "next field", "Go to the next field", FORM, show=True),
-        key("form.previous", "shift+tab", "app.focus_previous", "previous field", "Go to the previous field", FORM),
+        key(
+            "form.cancel",
+            "escape",
+            "cancel",
+            "cancel",
+            "Close the form, asking first if something was typed",
+            FORM,
+            show=True,
+        ),
+        key(
+            "form.next",
+            "tab",
+            "app.focus_next",
+            "next field",
+            "Go to the next field",
+            FORM,
+            show=True,
+        ),
+        key(
+            "form.previous",
+            "shift+tab",
+            "app.focus_previous",
+            "previous field",
+            "Go to the previous field",
+            FORM,
+        ),
     ]
 
     heading = ""
@@ -57,8 +79,9 @@ class Form(ModalScreen[bool]):
         raise NotImplementedError
 
     async def save(self) -> str:
-        """Do it, and return the line that says so. A failure raises what the store or the file system raised, or
-        ValueError for a field that makes no sense; the form stays open with all that was typed."""
+        """Do it, and return the line that says so. A failure raises what the store or the file
+        system raised, or ValueError for a field that makes no sense; the form stays open with all
+        that was typed."""
         raise NotImplementedError
 
     def on_mount(self) -> None:

@@ -41,9 +41,16 @@ class Choice(Widget, can_focus=True):
         self.set_reactive(Choice.value, value or self.options[0])
 
     def render(self) -> Content:
-        chosen, other = (self.get_visual_style(name) for name in ("choice--chosen", "choice--other"))
+        chosen, other = (
+            self.get_visual_style(name) for name in ("choice--chosen", "choice--other")
+        )
         lines = [
-            Content.assemble(*((f"[{word}]", chosen) if word == self.value else (f" {word} ", other) for word in line))
+            Content.assemble(
+                *(
+                    (f"[{word}]", chosen) if word == self.value else (f" {word} ", other)
+                    for word in line
+                )
+            )
             for line in self._lines(self.content_size.width)
         ]
         return Content("\n").join(lines)

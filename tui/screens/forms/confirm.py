@@ -7,9 +7,9 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui import safe
 from tui.keymap import FORM, key, key_of
-from tui.screens.key_line import KeyLine
+from tui.presentation import safe
+from tui.screens.base.key_footer import KeyLine
 
 
 class Confirm(ModalScreen[bool]):
@@ -17,7 +17,15 @@ class Confirm(ModalScreen[bool]):
 
     BINDINGS = [
         key("confirm.yes", "y,enter", "answer(True)", "yes", "Do it", FORM, show=True),
-        key("confirm.no", "n,escape", "answer(False)", "no", "Go back and change nothing", FORM, show=True),
+        key(
+            "confirm.no",
+            "n,escape",
+            "answer(False)",
+            "no",
+            "Go back and change nothing",
+            FORM,
+            show=True,
+        ),
     ]
 
     def __init__(self, question: str, yes: str) -> None:

@@ -12,11 +12,12 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from detector.huntlog import Note
-from tui import format, private, safe
-from tui.screens.fields import LineField
+from detector.triage.note import Note
+from tui.presentation import format, safe
+from tui.screens.base.input_fields import LineField
 from tui.screens.forms.base import Form, labelled
 from tui.screens.forms.choice import Choice
+from tui.settings import private_files
 
 Format = Literal["md", "jsonl", "csv"]
 
@@ -50,10 +51,15 @@ class ExportForm(Form):
             stamp = datetime.fromtimestamp(self.hunt.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
             self._named = field.value = f"hunt-log-{stamp}.{self.value('format')}"
         count = format.plural(len(self._sets[self.value("which")]), "note")
-        self.query_one("#preview", Static).update(safe.text(f"{count}, in {Path.cwd()}", "$foreground-muted"))
+        self.query_one("#preview", Static).update(
+            safe.text(f"{count}, in {Path.cwd()}", "$foreground-muted")
+        )
 
     async def save(self) -> str:
-        notes, path = self._sets[self.value("which")], Path(self.value("file")).expanduser().absolute()
+        notes, path = (
+            self._sets[self.value("which")],
+            Path(self.value("file")).expanduser().absolute(),
+        )
         if not self.value("file"):
             raise ValueError("Which file? Write a name or a path.")
         if not notes:
@@ -63,12 +69,14 @@ class ExportForm(Form):
         except FileExistsError:
             raise ValueError(f"{path} exists and is left as it is: choose another name.") from None
         except OSError as error:
-            raise ValueError(f"Could not write {path}: {error.strerror or error}. Choose another place.") from None
+            raise ValueError(
+                f"Could not write {path}: {error.strerror or error}. Choose another place."
+            ) from None
         return f"{format.plural(len(notes), 'note')} written to {path}"
 
 
 def _write(notes: Sequence[Note], kind: Format, path: Path) -> None:
     """A new file that only its owner can read."""
-    from detector.export import export_notes
+    from detector.triage.export import export_notes
 
-    private.create(path, export_notes(notes, kind))
+    private_files.create(path, export_notes(notes, kind))

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from textual.widget import Widget
 
-from detector.huntlog import Suppression
-from tui import format
-from tui.screens.fields import LineField
+from detector.triage.suppression import Suppression
+from tui.presentation import format
+from tui.screens.base.input_fields import LineField
 from tui.screens.forms.base import Form, labelled
 from tui.screens.forms.interval import expiry
 
@@ -22,8 +22,11 @@ class ExtendForm(Form):
         self.span = ""
         """What was saved, as it was typed."""
         first = suppressions[0]
-        self.heading = f"Extend {first.scope} {first.value}, which ends {format.full_time(first.expires)}" \
-            if len(suppressions) == 1 else f"Extend {format.plural(len(suppressions), 'suppression')}"
+        self.heading = (
+            f"Extend {first.scope} {first.value}, which ends {format.full_time(first.expires)}"
+            if len(suppressions) == 1
+            else f"Extend {format.plural(len(suppressions), 'suppression')}"
+        )
 
     def fields(self) -> Iterable[Widget]:
         yield labelled("for", LineField("for", "7d", "8h, 7d, 2w from now, or a day: 2026-04-01"))

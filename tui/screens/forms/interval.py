@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 
-from detector.huntlog import interval
-from detector.record import parse_time
+from detector.cloudtrail.record import parse_time
+from detector.text.interval import interval
 
 _LONGEST = 366 * 86_400
 
 
 def expiry(text: str, now: float) -> float:
-    """The epoch second that ``text`` ends at: ``8h``, ``7d``, ``2w`` from now, or a day or time in UTC.
+    """The epoch second that ``text`` ends at: ``8h``, ``7d``, ``2w`` from now, or a day or time in
+    UTC.
 
-    Raises ValueError, one line, for anything else, for the past, and for more than a year: nothing is hidden for ever.
-    """
+    Raises ValueError, one line, for anything else, for the past, and for more than a year: nothing
+    is hidden for ever."""
     typed = text.strip().lower()
     if re.fullmatch(r"\d{4}-\d\d-\d\d(?:[t ]\d\d:\d\d(?::\d\d)?z?)?", typed):
         end = _moment(typed)

@@ -8,23 +8,40 @@ from typing import cast
 from textual.widget import Widget
 from textual.widgets import Markdown, TextArea
 
-from detector.alert import Alert
-from detector.huntlog import VERDICTS, Note, Verdict, Words
-from detector.short import short_arn
-from tui import format, handover, safe
+from detector.detection.alert import Alert
+from detector.text.abbreviations import short_arn
+from detector.triage.note import VERDICTS, Note, Verdict, Words
 from tui.keymap import FORM, key
-from tui.screens.fields import LineField, TextField
+from tui.presentation import format, safe
+from tui.screens.base.input_fields import LineField, TextField
+from tui.screens.base.text_pane import Reader
 from tui.screens.forms.base import Form, labelled
 from tui.screens.forms.choice import Choice
-from tui.screens.reader import Reader
+from tui.terminal import external_editor
 
 
 class _NoteFields(Form):
     BINDINGS = [
-        key("note.editor", "ctrl+e", "editor", "editor", "Write the note in $VISUAL or $EDITOR", FORM, show=True,
-            everywhere=True),
-        key("note.preview", "ctrl+r", "preview", "preview", "See the note as Markdown, and back", FORM, show=True,
-            everywhere=True),
+        key(
+            "note.editor",
+            "ctrl+e",
+            "editor",
+            "editor",
+            "Write the note in $VISUAL or $EDITOR",
+            FORM,
+            show=True,
+            everywhere=True,
+        ),
+        key(
+            "note.preview",
+            "ctrl+r",
+            "preview",
+            "preview",
+            "See the note as Markdown, and back",
+            FORM,
+            show=True,
+            everywhere=True,
+        ),
     ]
 
     def __init__(self, words: Words) -> None:
@@ -48,8 +65,8 @@ class _NoteFields(Form):
     async def action_editor(self) -> None:
         field = self.query_one("#text", TextArea)
         try:
-            text = handover.edited(self.hunt, field.text)
-        except handover.NotHandedOver as error:
+            text = external_editor.edited(self.hunt, field.text)
+        except external_editor.NotHandedOver as error:
             self.complain(str(error))
             return
         self.complain("")
@@ -58,7 +75,8 @@ class _NoteFields(Form):
         await self._show_preview()
 
     async def action_preview(self) -> None:
-        """Only what the analyst wrote is Markdown here, and what in it would act on a terminal is visible."""
+        """Only what the analyst wrote is Markdown here, and what in it would act on a terminal is
+        visible."""
         field, shown = self.query_one("#text", TextArea), self.query_one("#note-preview")
         front, behind = (shown, field) if field.display else (field, shown)
         front.display = True
@@ -88,8 +106,11 @@ class NoteForm(_NoteFields):
         self.written = Words()
         """What was saved."""
         first = alerts[0]
-        self.heading = f"Note: {format.subject(first)}  {format.full_time(first.first_event)}" if len(alerts) == 1 \
+        self.heading = (
+            f"Note: {format.subject(first)}  {format.full_time(first.first_event)}"
+            if len(alerts) == 1
             else f"One note on each of {format.plural(len(alerts), 'alert')}"
+        )
 
     async def save(self) -> str:
         words = self.words()
@@ -104,8 +125,10 @@ class EditNoteForm(_NoteFields):
     def __init__(self, note: Note) -> None:
         super().__init__(note.words)
         self._note = note
-        self.heading = f"Edit note on {short_arn(note.context.principal) or 'a caller without an ARN'}" \
-                       f"  {format.full_time(note.context.first_event)}"
+        self.heading = (
+            f"Edit note on {short_arn(note.context.principal) or 'a caller without an ARN'}"
+            f"  {format.full_time(note.context.first_event)}"
+        )
 
     async def save(self) -> str:
         words = self.words()

@@ -8,18 +8,19 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from detector.visible import visible
-from tui import handover, safe
-from tui.screens.fields import LineField
+from detector.text.visible import visible
+from tui.presentation import safe
+from tui.screens.base.input_fields import LineField
 from tui.screens.forms.base import Form, labelled
 from tui.screens.forms.choice import Choice
+from tui.terminal import external_editor
 
 _HERE, _TERMINAL = "here", "in the terminal"
 
 
 class PipeForm(Form):
-    """``text`` is the JSON. Once it is saved, ``command`` is what to run for a viewer here; None where it was run in
-    the terminal."""
+    """``text`` is the JSON. Once it is saved, ``command`` is what to run for a viewer here; None
+    where it was run in the terminal."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -30,8 +31,12 @@ class PipeForm(Form):
     def fields(self) -> Iterable[Widget]:
         yield labelled("command", LineField("command", self.hunt.piped_to, "jq .userIdentity"))
         yield labelled("output", Choice((_HERE, _TERMINAL), id="output"))
-        yield Static(safe.text("The shell runs it. In the terminal, a pager or an editor can be used.",
-                               "$foreground-muted"))
+        yield Static(
+            safe.text(
+                "The shell runs it. In the terminal, a pager or an editor can be used.",
+                "$foreground-muted",
+            )
+        )
 
     @on(Input.Submitted)
     async def _entered(self) -> None:
@@ -45,8 +50,10 @@ class PipeForm(Form):
         if self.value("output") == _HERE:
             self.command = command
             return f"Running {command}"
-        status = handover.run(self.hunt, ["/bin/sh", "-c", command], _for_a_terminal(self.text).encode())
-        return f"{command} {handover.outcome(status)}"
+        status = external_editor.run(
+            self.hunt, ["/bin/sh", "-c", command], _for_a_terminal(self.text).encode()
+        )
+        return f"{command} {external_editor.outcome(status)}"
 
 
 def _for_a_terminal(text: str) -> str:
@@ -58,4 +65,4 @@ def _escaped(character: str) -> str:
     if character == "\n" or visible(character) == character:
         return character
     units = character.encode("utf-16-be", "surrogatepass").hex()
-    return "".join(f"\\u{units[place:place + 4]}" for place in range(0, len(units), 4))
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))

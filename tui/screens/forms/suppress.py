@@ -13,15 +13,23 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from detector.alert import Alert
-from detector.huntlog import SCOPES, Looks, Scope, Suppression, matches, preview, scope_values
-from tui import format, safe
+from detector.detection.alert import Alert
+from detector.triage.suppression import (
+    SCOPES,
+    Looks,
+    Scope,
+    Suppression,
+    matches,
+    preview,
+    scope_values,
+)
+from tui.concurrency.worker import work
 from tui.keymap import key_of
-from tui.screens.fields import LineField
+from tui.presentation import format, safe
+from tui.screens.base.input_fields import LineField
 from tui.screens.forms.base import Form, labelled
 from tui.screens.forms.choice import Choice
 from tui.screens.forms.interval import expiry
-from tui.work import work
 
 _AGAIN = ("scope", "rule", "for", "ticket", "owner", "justification")
 """The fields that say the same of the next alert."""
@@ -36,26 +44,39 @@ class SuppressForm(Form):
     ``filled`` is what an earlier form was filled with, but for the value, which is the alerts' own.
     """
 
-    def __init__(self, alerts: Sequence[Alert], filled: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(
+        self, alerts: Sequence[Alert], filled: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         super().__init__()
         self._alerts = alerts
         self.filled = filled
         self._values_of = [scope_values(alert) for alert in alerts]
-        self._scopes = [scope for scope in SCOPES if any(values.get(scope) for values in self._values_of)]
-        self.heading = f"Suppress: {format.subject(alerts[0])}" if len(alerts) == 1 else \
-            f"Suppress from {format.plural(len(alerts), 'marked alert')}"
+        self._scopes = [
+            scope for scope in SCOPES if any(values.get(scope) for values in self._values_of)
+        ]
+        self.heading = (
+            f"Suppress: {format.subject(alerts[0])}"
+            if len(alerts) == 1
+            else f"Suppress from {format.plural(len(alerts), 'marked alert')}"
+        )
 
     def fields(self) -> Iterable[Widget]:
         filled = self.filled.get
         scope = filled("scope", "")
-        yield labelled("scope", Choice(self._scopes, scope if scope in self._scopes else "", id="scope"))
+        yield labelled(
+            "scope", Choice(self._scopes, scope if scope in self._scopes else "", id="scope")
+        )
         yield labelled("value", LineField("value"))
         yield labelled("rule", Choice(("this rule", "all rules"), filled("rule", ""), id="rule"))
-        yield labelled("for", LineField("for", filled("for", "7d"), "8h, 7d, 2w, or a day: 2026-04-01"))
+        yield labelled(
+            "for", LineField("for", filled("for", "7d"), "8h, 7d, 2w, or a day: 2026-04-01")
+        )
         yield labelled("ticket", LineField("ticket", filled("ticket", ""), "e.g. CHG-77"))
         yield labelled("owner", LineField("owner", filled("owner", ""), "who answers for it"))
-        yield labelled("justification", LineField("justification", filled("justification", ""),
-                                                  "why this is expected"))
+        yield labelled(
+            "justification",
+            LineField("justification", filled("justification", ""), "why this is expected"),
+        )
         yield Static("", id="preview")
 
     def on_mount(self) -> None:
@@ -66,7 +87,9 @@ class SuppressForm(Form):
     @on(Choice.Changed, "#scope")
     def _fill_value(self) -> None:
         values, field = self._scope_values(), self.query_one("#value", Input)
-        field.value = values[0] if len(values) == 1 else f"{len(values)} values, one suppression each"
+        field.value = (
+            values[0] if len(values) == 1 else f"{len(values)} values, one suppression each"
+        )
         field.disabled = len(values) > 1
         self._look_ahead()
 
@@ -85,17 +108,32 @@ class SuppressForm(Form):
         alerts, now = list(self.hunt.picture.alerts.values()), self.hunt.now()
         seen = await asyncio.to_thread(_previewed, wanted, alerts, now)
         count = f"Would have hidden {format.plural(len(seen.hidden), 'alert')} of the last 30 days"
-        through = f"; {format.count(len(seen.through))} would break through: " if seen.through else ""
+        through = (
+            f"; {format.count(len(seen.through))} would break through: " if seen.through else ""
+        )
         news = list(dict.fromkeys(each for _, brought in seen.through for each in brought))
         lines = [
-            Content.assemble((count, "bold"), f" ({format.count(seen.held)} of the {format.count(len(alerts))} held)",
-                             through, safe.text(format.listed(news, _SHOWN) if news else "", "$text-warning")),
+            Content.assemble(
+                (count, "bold"),
+                f" ({format.count(seen.held)} of the {format.count(len(alerts))} held)",
+                through,
+                safe.text(format.listed(news, _SHOWN) if news else "", "$text-warning"),
+            ),
             Content(f"and hides what is like them until {format.full_time(wanted[0].expires)}."),
-            *(safe.text(f"{format.moment(alert.first_event)}  {format.principal(alert)}", "$foreground-muted")
-              for alert in seen.hidden[:_SHOWN]),
+            *(
+                safe.text(
+                    f"{format.moment(alert.first_event)}  {format.principal(alert)}",
+                    "$foreground-muted",
+                )
+                for alert in seen.hidden[:_SHOWN]
+            ),
         ]
         if len(seen.hidden) > _SHOWN:
-            lines.append(Content.styled(f"and {format.count(len(seen.hidden) - _SHOWN)} more", "$foreground-muted"))
+            lines.append(
+                Content.styled(
+                    f"and {format.count(len(seen.hidden) - _SHOWN)} more", "$foreground-muted"
+                )
+            )
         self._show_preview(Content("\n").join(lines))
 
     def _show_preview(self, shown: Content) -> None:
@@ -103,14 +141,20 @@ class SuppressForm(Form):
 
     async def save(self) -> str:
         wanted = self._suppressions()
-        active = {_sense(known) for known in self.hunt.picture.suppressions if known.active(self.hunt.now())}
+        active = {
+            _sense(known)
+            for known in self.hunt.picture.suppressions
+            if known.active(self.hunt.now())
+        }
         missing = [suppression for suppression in wanted if _sense(suppression) not in active]
         if not missing:
             raise ValueError("An active suppression says just this: extend it on Suppressions.")
         await self.hunt.decisions.suppress(missing)
         self.filled = {name: self.value(name) for name in _AGAIN}
-        return f"{format.plural(len(missing), 'suppression')} until {format.full_time(wanted[0].expires)}; " \
-               f"{key_of('alerts.hidden')} shows the alerts, {self.hunt.decisions.way_back}"
+        return (
+            f"{format.plural(len(missing), 'suppression')} until {format.full_time(wanted[0].expires)}; "
+            f"{key_of('alerts.hidden')} shows the alerts, {self.hunt.decisions.way_back}"
+        )
 
     def _scope_values(self) -> list[str]:
         scope = cast(Scope, self.value("scope"))
@@ -122,14 +166,26 @@ class SuppressForm(Form):
         values = several if len(several) > 1 else [self.value("value")]
         if not all(values):
             raise ValueError("Which value? An empty one would match nothing.")
-        rules = {alert.rule.id for alert in self._alerts} if self.value("rule") == "this rule" else {None}
+        rules = (
+            {alert.rule.id for alert in self._alerts}
+            if self.value("rule") == "this rule"
+            else {None}
+        )
         return [
-            self._knowing(Suppression(
-                scope=cast(Scope, self.value("scope")), value=value, rule_id=rule, created=now,
-                expires=expiry(self.value("for"), now), ticket=self.value("ticket"), owner=self.value("owner"),
-                justification=self.value("justification"),
-            ))
-            for value in values for rule in sorted(rules, key=str)
+            self._knowing(
+                Suppression(
+                    scope=cast(Scope, self.value("scope")),
+                    value=value,
+                    rule_id=rule,
+                    created=now,
+                    expires=expiry(self.value("for"), now),
+                    ticket=self.value("ticket"),
+                    owner=self.value("owner"),
+                    justification=self.value("justification"),
+                )
+            )
+            for value in values
+            for rule in sorted(rules, key=str)
         ]
 
     def _knowing(self, suppression: Suppression) -> Suppression:
@@ -144,8 +200,9 @@ def _sense(suppression: Suppression) -> tuple[Scope, str, str | None]:
 
 
 class _Previewed(NamedTuple):
-    """The alerts of the last 30 days that would have been hidden, and those that would have broken through with what
-    they bring, newest first; ``held``: how many of all are spoken of, whenever they were."""
+    """The alerts of the last 30 days that would have been hidden, and those that would have broken
+    through with what they bring, newest first; ``held``: how many of all are spoken of, whenever
+    they were."""
 
     hidden: list[Alert]
     through: list[tuple[Alert, list[str]]]
@@ -153,11 +210,16 @@ class _Previewed(NamedTuple):
 
 
 def _previewed(wanted: Sequence[Suppression], alerts: Sequence[Alert], now: float) -> _Previewed:
-    """What the suppressions would have done together: an alert is hidden where one of them hides it."""
+    """What the suppressions would have done together: an alert is hidden where one of them hides
+    it."""
     previews = [preview(suppression, alerts, now) for suppression in wanted]
     hidden = {alert.alert_id: alert for seen in previews for alert in seen.hidden}
-    through = {alert.alert_id: (alert, news) for seen in previews for alert, news in seen.through
-               if alert.alert_id not in hidden}
+    through = {
+        alert.alert_id: (alert, news)
+        for seen in previews
+        for alert, news in seen.through
+        if alert.alert_id not in hidden
+    }
     return _Previewed(
         sorted(hidden.values(), key=lambda alert: alert.first_event, reverse=True),
         sorted(through.values(), key=lambda each: each[0].first_event, reverse=True),

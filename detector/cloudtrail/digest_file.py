@@ -1,0 +1,81 @@
+"""A digest file's content: which log files a trail delivered in an hour, and what each holds, by its hash.
+
+CloudTrail User Guide, "CloudTrail digest file structure": hashes are SHA-256 over the uncompressed content.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from detector.cloudtrail.record import parse_time
+
+
+class LogFile(msgspec.Struct, frozen=True):
+    """A file that a digest names. ``oldest`` and ``newest`` span its event times, in seconds since
+    the epoch."""
+
+    key: str
+    sha256: bytes
+    oldest: int | None
+    newest: int | None
+
+    @property
+    def name(self) -> str:
+        """The file's own name, by which it is known wherever it was copied."""
+        return self.key.rpartition("/")[2]
+
+
+class Digest(msgspec.Struct, frozen=True):
+    """One digest file. ``previous`` is the digest before it, None for the first of a chain."""
+
+    start: int | None
+    end: int | None
+    files: tuple[LogFile, ...]
+    previous: LogFile | None = None
+
+
+class _LogFile(msgspec.Struct, rename="camel"):
+    s3_object: str = msgspec.field(name="s3Object")
+    hash_value: str | None = None
+    oldest_event_time: str | None = None
+    newest_event_time: str | None = None
+
+
+class _Digest(msgspec.Struct, rename="camel"):
+    digest_start_time: str
+    digest_end_time: str | None = None
+    log_files: list[_LogFile] = []
+    previous_digest_s3_object: str | None = msgspec.field(
+        name="previousDigestS3Object", default=None
+    )
+    previous_digest_hash_value: str | None = None
+
+
+def digest_of(data: bytes | memoryview) -> Digest | None:
+    """The digest in this JSON; None where it is none."""
+    try:
+        found = msgspec.json.decode(data, type=_Digest)
+        before = None
+        if found.previous_digest_s3_object and found.previous_digest_hash_value:
+            before = LogFile(
+                found.previous_digest_s3_object,
+                bytes.fromhex(found.previous_digest_hash_value),
+                None,
+                parse_time(found.digest_start_time),
+            )
+        return Digest(
+            parse_time(found.digest_start_time),
+            parse_time(found.digest_end_time),
+            tuple(
+                LogFile(
+                    file.s3_object,
+                    bytes.fromhex(file.hash_value or ""),
+                    parse_time(file.oldest_event_time),
+                    parse_time(file.newest_event_time),
+                )
+                for file in found.log_files
+            ),
+            before,
+        )
+    except (ValueError, RecursionError):
+        return None

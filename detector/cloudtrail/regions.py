@@ -1,0 +1,120 @@
+"""Where AWS's regions are: partition, geography and place, and whether an account must have switched one on.
+
+Partitions, names and places as the AWS SDKs have them (botocore 1.44, ``partitions.json``), some before they are open.
+A region launched after 20 March 2019 is off until an account enables it (AWS Account Management Reference, "Enable or
+disable AWS Regions in your account").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+
+class Region(msgspec.Struct, frozen=True):
+    """``opt_in``: an account must have enabled it; None where that is not known."""
+
+    name: str
+    place: str
+    geography: str
+    partition: str
+    opt_in: bool | None
+
+
+_AMERICAS, _EUROPE, _MIDDLE, _ASIA = "Americas", "Europe", "Mid East & Africa", "Asia Pacific"
+
+_PLACES = {
+    (
+        "aws",
+        _AMERICAS,
+    ): "us-west-2 Oregon, us-west-1 N. California, us-east-2 Ohio, us-east-1 N. Virginia, "
+    "ca-central-1 Montreal, ca-west-1 Calgary, mx-central-1 Mexico, sa-east-1 São Paulo, "
+    "sa-west-1 Chile",
+    ("aws", _EUROPE): "eu-north-1 Stockholm, eu-west-1 Ireland, eu-west-2 London, eu-west-3 Paris, "
+    "eu-central-1 Frankfurt, eu-central-2 Zurich, eu-south-1 Milan, eu-south-2 Spain",
+    (
+        "aws",
+        _MIDDLE,
+    ): "il-central-1 Tel Aviv, me-south-1 Bahrain, me-central-1 UAE, me-west-1 Saudi Arabia, "
+    "af-south-1 Cape Town",
+    (
+        "aws",
+        _ASIA,
+    ): "ap-northeast-1 Tokyo, ap-northeast-3 Osaka, ap-northeast-2 Seoul, ap-east-2 Taipei, "
+    "ap-east-1 Hong Kong, ap-south-1 Mumbai, ap-south-2 Hyderabad, ap-southeast-7 Thailand, "
+    "ap-southeast-5 Malaysia, ap-southeast-1 Singapore, ap-southeast-3 Jakarta, "
+    "ap-southeast-2 Sydney, ap-southeast-4 Melbourne, ap-southeast-6 New Zealand",
+    ("aws-cn", "China"): "cn-north-1 Beijing, cn-northwest-1 Ningxia",
+    ("aws-us-gov", "GovCloud (US)"): "us-gov-west-1 US-West, us-gov-east-1 US-East",
+    ("aws-eusc", "EU sovereign"): "eusc-de-east-1 Germany",
+    ("aws-iso", "US ISO"): "us-iso-west-1 West, us-iso-east-1 East",
+    ("aws-iso-b", "US ISOB"): "us-isob-west-1 West, us-isob-east-1 Ohio",
+    ("aws-iso-e", "EU ISOE"): "eu-isoe-west-1 West",
+    ("aws-iso-f", "US ISOF"): "us-isof-east-1 East, us-isof-south-1 South",
+}
+"""By partition and geography, from north to south and west to east as far as a list can."""
+
+_ON_BY_DEFAULT = frozenset(
+    {
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+        "ca-central-1",
+        "sa-east-1",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+    }
+)
+
+
+def _of(partition: str, geography: str, words: str) -> Region:
+    name, place = words.split(" ", 1)
+    return Region(
+        name,
+        place,
+        geography,
+        partition,
+        name not in _ON_BY_DEFAULT if partition == "aws" else None,
+    )
+
+
+REGIONS = {
+    region.name: region
+    for (partition, geography), places in _PLACES.items()
+    for region in (_of(partition, geography, words) for words in places.split(", "))
+}
+"""By name, in the order of the board."""
+
+ELSEWHERE = "not known"
+"""The geography of what is in no table: a region that is newer than it, or whatever a log says."""
+
+
+def region_of(name: str) -> Region:
+    return REGIONS.get(name) or Region(name, "", ELSEWHERE, "", None)
+
+
+def board(seen: Iterable[str]) -> dict[str, list[Region]]:
+    """By geography, every region of the partitions that ``seen`` has regions of (of AWS's own where
+    it has none), and what else is seen."""
+    found = [region_of(name) for name in seen]
+    partitions = {region.partition for region in found} - {""} or {"aws"}
+    listed = [region for region in REGIONS.values() if region.partition in partitions]
+    strangers = sorted(
+        (region for region in found if region.geography == ELSEWHERE),
+        key=lambda region: region.name,
+    )
+    groups: dict[str, list[Region]] = {}
+    for region in [*listed, *dict.fromkeys(strangers)]:
+        groups.setdefault(region.geography, []).append(region)
+    return groups

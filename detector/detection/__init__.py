@@ -1,0 +1,1 @@
+"""From records to alerts: events, windows, digest, derivation, context."""

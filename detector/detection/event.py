@@ -1,0 +1,87 @@
+"""Keep what an alert shows of a record: the event, and where its record lies."""
+
+from __future__ import annotations
+
+import msgspec
+
+from detector.cloudtrail.record import Record, event_id
+
+
+class Position(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
+    """Where a record lies: the file, the byte offset (decompressed) of the chunk it was read with,
+    its place there."""
+
+    source: str
+    offset: int
+    index: int
+
+
+class Event(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
+    """What is kept of a record that a rule counted; the whole record is read again from its
+    ``position``.
+
+    ``account`` is the recipient account, with ``event_id`` the event's identity. ``time`` is in
+    seconds since the Unix epoch. The other strings are the log's own, ``""`` where it had none."""
+
+    account: str
+    event_id: str
+    time: int
+    provider: str
+    action: str
+    region: str
+    source_address: str
+    user_agent: str
+    error_code: str
+    identity_type: str
+    arn: str
+    access_key: str
+    role_arn: str
+    caller_account: str
+    mfa: str
+    issued_key: str
+    """The access key of the session that this call opened (STS), by which the session is
+    followed."""
+    position: Position
+
+    @classmethod
+    def of(cls, record: Record, raw: bytes | msgspec.Raw, time: int, position: Position) -> Event:
+        caller = record.caller
+        context = caller.session_context
+        return cls(
+            account=record.recipient_account_id or "",
+            event_id=event_id(record, raw),
+            time=time,
+            provider=record.event_source or "",
+            action=record.event_name or "",
+            region=record.aws_region or "",
+            source_address=record.source_ip_address or "",
+            user_agent=record.user_agent or "",
+            error_code=record.error_code or ("error" if record.error_message else ""),
+            identity_type=caller.type or "",
+            arn=caller.arn or "",
+            access_key=caller.access_key_id or "",
+            role_arn=record.role_arn or "",
+            caller_account=caller.account_id or record.recipient_account_id or "",
+            mfa=(context and context.attributes and context.attributes.mfa_authenticated) or "",
+            issued_key=_issued_key(record),
+            position=position,
+        )
+
+
+class _Credentials(msgspec.Struct, rename="camel"):
+    access_key_id: str = ""
+
+
+class _SessionOpened(msgspec.Struct):
+    credentials: _Credentials | None = None
+
+
+def _issued_key(record: Record) -> str:
+    """``responseElements.credentials.accessKeyId`` of AssumeRole and its like."""
+    if record.event_source != "sts.amazonaws.com":
+        return ""
+    try:
+        opened = msgspec.json.decode(record.response_elements, type=_SessionOpened | None)
+    except ValueError:
+        return ""
+    return opened.credentials.access_key_id if opened and opened.credentials else ""

@@ -1,0 +1,1 @@
+"""Elastic's view of a record: ECS fields and their values."""

@@ -1,0 +1,42 @@
+"""Request and response elements in the text form that Elastic's integration gives them.
+
+The integration writes a JSON object as Java's ``Map.toString`` does: ``{key=value, key={...}, key=[a, b]}``, with the
+keys in the order of a ``HashMap``, not of the JSON. Rules cut that text with dissect, grok and like, so it must be
+the same here. Sources: the OpenJDK documentation of ``String.hashCode`` and of ``HashMap``'s capacity (16, doubled
+above three quarters full); the integration's sample documents.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from detector.ecs.values import java_double
+
+
+def java_text(value: Any) -> str:
+    """``value`` (of JSON) as Java's ``toString`` writes it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}={java_text(value[key])}" for key in hash_order(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(java_text, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return java_double(value)
+    return "null" if value is None else str(value)
+
+
+def hash_order(keys: dict[str, Any]) -> list[str]:
+    """The order in which a HashMap that ``keys`` were put into gives them back."""
+    capacity = 16
+    while len(keys) > capacity * 3 // 4:
+        capacity *= 2
+    return sorted(keys, key=lambda key: _spread(key) & (capacity - 1))
+
+
+def _spread(text: str) -> int:
+    units = text.encode("utf-16-be", "surrogatepass")
+    code = 0
+    for high, low in zip(units[::2], units[1::2], strict=True):
+        code = (code * 31 + (high << 8 | low)) & 0xFFFFFFFF
+    return code ^ code >> 16

@@ -1,0 +1,239 @@
+"""ES|QL text -> its tree. What the words mean is decided later; here only their order is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from detector.esql.errors import Span
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A part of a query. Two that say the same are equal and print the same, wherever they
+    stand."""
+
+    at: Span = field(repr=False, compare=False)
+
+
+class Expression(Node):
+    """Something that has a value."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Expression):
+    """A constant; a tuple is a multivalue."""
+
+    value: bool | int | float | str | tuple[Any, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timespan(Expression):
+    amount: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Expression):
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Expression):
+    """``name(arguments)``; ``on_rows`` is ``count(*)``."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+    on_rows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Expression):
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Logic(Expression):
+    """All of ``operands`` (``and``), or one of them (``or``)."""
+
+    operator: str
+    operands: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compare(Expression):
+    operator: str  # == != < <= > >=
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic(Expression):
+    operator: str  # + - * / %
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Negate(Expression):
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class In(Expression):
+    value: Expression
+    options: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Like(Expression):
+    """``value like patterns``, or ``rlike`` where ``regular``."""
+
+    value: Expression
+    patterns: tuple[str, ...]
+    regular: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull(Expression):
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Holds(Expression):
+    """KQL's condition on a field: true where one of its values fits, false else, also where there
+    is none.
+
+    ``operator``: ``:`` equal, ``*`` like ``value`` as a pattern, ``exists``, or one of ``< <= >
+    >=``."""
+
+    field: Column
+    operator: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cast(Expression):
+    operand: Expression
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Node):
+    """``name = expression``; without a name, the expression's own text is the name."""
+
+    name: str
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation(Node):
+    """One of the columns that STATS computes, over the rows for which ``condition`` is true."""
+
+    named: Named
+    condition: Expression | None
+
+
+def asks_time(part: object) -> bool:
+    """Whether a function in a part of a query, or in its printed form, knows the time without being
+    given it."""
+    return any(f"Call(name='{name}'" in str(part) for name in ("now", "tbucket"))
+
+
+class Command(Node):
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class From(Command):
+    patterns: tuple[str, ...]
+    metadata: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Command):
+    columns: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Where(Command):
+    condition: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Eval(Command):
+    columns: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep(Command):
+    patterns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drop(Command):
+    patterns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rename(Command):
+    """Pairs of (old, new)."""
+
+    pairs: tuple[tuple[Column, Column], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stats(Command):
+    aggregations: tuple[Aggregation, ...]
+    by: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InlineStats(Command):
+    aggregations: tuple[Aggregation, ...]
+    by: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Order(Node):
+    expression: Expression
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sort(Command):
+    orders: tuple[Order, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit(Command):
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class MvExpand(Command):
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class Dissect(Command):
+    value: Expression
+    pattern: str
+    separator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grok(Command):
+    value: Expression
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree(Node):
+    commands: tuple[Command, ...]

@@ -1,0 +1,73 @@
+"""From one type to another. What does not convert becomes null; of several values, those go that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from detector.ecs import values
+from detector.ecs.values import Type
+from detector.esql.functions.registry import function
+
+
+@function("to_string(any*) -> keyword", "to_str")
+def to_string(value: Any, *, types: Sequence[Type]) -> str:
+    return values.text_of(value, types[0])
+
+
+def _number(value: Any, given: Type, wanted: Type) -> Any:
+    if given == "keyword":
+        return values.number_from_text(value, wanted)
+    if given == "ip":
+        raise ValueError
+    return values.converted_number(int(value) if given in ("boolean", "date") else value, wanted)
+
+
+@function("to_integer(any*) -> integer", "to_int")
+def to_integer(value: Any, *, types: Sequence[Type]) -> Any:
+    return _number(value, types[0], "integer")
+
+
+@function("to_long(any*) -> long")
+def to_long(value: Any, *, types: Sequence[Type]) -> Any:
+    return _number(value, types[0], "long")
+
+
+@function("to_double(any*) -> double", "to_dbl")
+def to_double(value: Any, *, types: Sequence[Type]) -> Any:
+    return _number(value, types[0], "double")
+
+
+@function("to_boolean(any*) -> boolean", "to_bool")
+def to_boolean(value: Any, *, types: Sequence[Type]) -> bool:
+    """Of texts, ``true`` in any letter case is true, all others are false."""
+    if types[0] in ("ip", "date"):
+        raise ValueError
+    return value.lower() == "true" if isinstance(value, str) else bool(value)
+
+
+@function("to_datetime(any*) -> date", "to_dt", "to_date")
+def to_datetime(value: Any, *, types: Sequence[Type]) -> Any:
+    """Of a number: milliseconds since the epoch."""
+    if types[0] == "keyword":
+        return values.date_from_text(value)
+    if types[0] in ("boolean", "ip"):
+        raise ValueError
+    return values.in_calendar(int(value))
+
+
+@function("to_ip(any*) -> ip")
+def to_ip(value: Any, *, types: Sequence[Type]) -> Any:
+    if types[0] not in ("keyword", "ip"):
+        raise ValueError
+    return values.ip_from_text(value)
+
+
+@function("to_degrees(number*) -> double")
+def to_degrees(value: Any) -> float:
+    return float(value) * 57.29577951308232
+
+
+@function("to_radians(number*) -> double")
+def to_radians(value: Any) -> float:
+    return float(value) / 57.29577951308232

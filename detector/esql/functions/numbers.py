@@ -1,0 +1,106 @@
+"""Numbers. A whole number stays one unless the signature says double."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from detector.ecs.values import Type, in_range, order
+from detector.esql.functions.registry import function
+
+
+@function("abs(number) -> first")
+def absolute(number: Any, *, types: Sequence[Type]) -> Any:
+    return in_range(abs(number), types[0])
+
+
+@function("ceil(number) -> first")
+def ceil(number: Any) -> Any:
+    return number if isinstance(number, int) else float(math.ceil(number))
+
+
+@function("floor(number) -> first")
+def floor(number: Any) -> Any:
+    return number if isinstance(number, int) else float(math.floor(number))
+
+
+@function("round(number, long?) -> first")
+def rounded(number: Any, places: int = 0) -> Any:
+    """Half away from zero; negative places round before the point."""
+    if abs(places) > 300:
+        return number if places > 0 else type(number)(0)
+    if isinstance(number, int):
+        if places >= 0:
+            return number
+        size: int = 10**-places
+        return (abs(number) + size // 2) // size * size * (1 if number >= 0 else -1)
+    scale = 10.0**places
+    return math.copysign(math.floor(abs(number) * scale + 0.5) / scale, number)
+
+
+@function("signum(number) -> double")
+def signum(number: Any) -> float:
+    return float((number > 0) - (number < 0))
+
+
+@function("sqrt(number) -> double")
+def sqrt(number: Any) -> float:
+    return math.sqrt(number)
+
+
+@function("cbrt(number) -> double")
+def cbrt(number: Any) -> float:
+    return math.cbrt(number)
+
+
+@function("pow(number, number) -> double")
+def power(base: Any, exponent: Any) -> Any:
+    return in_range(math.pow(base, exponent), "double")
+
+
+@function("exp(number) -> double")
+def exp(number: Any) -> float:
+    return math.exp(number)
+
+
+@function("log(number, number?) -> double")
+def log(base: Any, number: Any = None) -> float:
+    """The natural logarithm; of two arguments, the first is the base."""
+    return math.log(base) if number is None else math.log(number) / math.log(base)
+
+
+@function("log10(number) -> double")
+def log10(number: Any) -> float:
+    return math.log10(number)
+
+
+@function("hypot(number, number) -> double")
+def hypot(one: Any, other: Any) -> float:
+    return math.hypot(one, other)
+
+
+@function("pi() -> double")
+def pi() -> float:
+    return math.pi
+
+
+@function("e() -> double")
+def e() -> float:
+    return math.e
+
+
+@function("tau() -> double")
+def tau() -> float:
+    return math.tau
+
+
+@function("greatest(same[], same[]...) -> same")
+def greatest(*values: list[Any], types: Sequence[Type]) -> Any:
+    """Over all values; null where an argument is null."""
+    return max((value for each in values for value in each), key=order(types[0]))
+
+
+@function("least(same[], same[]...) -> same")
+def least(*values: list[Any], types: Sequence[Type]) -> Any:
+    return min((value for each in values for value in each), key=order(types[0]))

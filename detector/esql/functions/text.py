@@ -1,0 +1,218 @@
+"""Text, addresses and hashes. Lengths and places count characters; places begin at 1."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import ipaddress
+import re
+import urllib.parse
+from functools import lru_cache
+from typing import Any
+
+from detector.esql.functions.registry import function
+
+_LONGEST = 1 << 20
+"""Characters that a function may make of a text, as ES|QL limits REPEAT and SPACE."""
+
+
+@function("starts_with(keyword, keyword) -> boolean")
+def starts_with(text: str, prefix: str) -> bool:
+    return text.startswith(prefix)
+
+
+@function("ends_with(keyword, keyword) -> boolean")
+def ends_with(text: str, suffix: str) -> bool:
+    return text.endswith(suffix)
+
+
+@function("contains(keyword, keyword) -> boolean")
+def contains(text: str, part: str) -> bool:
+    return part in text
+
+
+@function("concat(keyword, keyword...) -> keyword")
+def concat(*parts: str) -> str:
+    return "".join(parts)
+
+
+@function("length(keyword) -> integer")
+def length(text: str) -> int:
+    return len(text)
+
+
+@function("byte_length(keyword) -> integer")
+def byte_length(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))
+
+
+@function("substring(keyword, integer, integer?) -> keyword")
+def substring(text: str, start: int, length: int | None = None) -> str:
+    """A negative start counts from the end; 0 is as 1."""
+    if length is not None and length < 0:
+        raise ValueError
+    first = start - 1 if start > 0 else max(len(text) + start, 0) if start < 0 else 0
+    return text[first:] if length is None else text[first : first + length]
+
+
+@function("left(keyword, integer) -> keyword")
+def left(text: str, length: int) -> str:
+    return text[: max(length, 0)]
+
+
+@function("right(keyword, integer) -> keyword")
+def right(text: str, length: int) -> str:
+    return text[-length:] if length > 0 else ""
+
+
+@function("locate(keyword, keyword, integer?) -> integer")
+def locate(text: str, part: str, start: int = 1) -> int:
+    """0 where it is not found."""
+    return text.find(part, max(start - 1, 0)) + 1
+
+
+@function("to_lower(keyword*) -> keyword")
+def to_lower(text: str) -> str:
+    return text.lower()
+
+
+@function("to_upper(keyword*) -> keyword")
+def to_upper(text: str) -> str:
+    return text.upper()
+
+
+@function("trim(keyword) -> keyword")
+def trim(text: str) -> str:
+    return text.strip()
+
+
+@function("ltrim(keyword) -> keyword")
+def ltrim(text: str) -> str:
+    return text.lstrip()
+
+
+@function("rtrim(keyword) -> keyword")
+def rtrim(text: str) -> str:
+    return text.rstrip()
+
+
+@function("reverse(keyword) -> keyword")
+def reverse(text: str) -> str:
+    return text[::-1]
+
+
+@function("repeat(keyword, integer) -> keyword")
+def repeat(text: str, times: int) -> str:
+    if times < 0 or len(text) * times > _LONGEST:
+        raise ValueError
+    return text * times
+
+
+@function("space(integer) -> keyword")
+def space(times: int) -> str:
+    return repeat(" ", times)
+
+
+@function("split(keyword, keyword) -> keyword[]")
+def split(text: str, delimiter: str) -> list[str]:
+    if not delimiter:
+        raise ValueError
+    return text.split(delimiter)
+
+
+@lru_cache(256)
+def _regex(pattern: str) -> re.Pattern[str]:
+    """Java's named groups and end anchor, as Python's."""
+    return re.compile(re.sub(r"\(\?<([A-Za-z]\w*)>", r"(?P<\1>", pattern).replace(r"\z", r"\Z"))
+
+
+@lru_cache(256)
+def _replacement(by: str) -> tuple[str | int, ...]:
+    """Texts, and numbers of groups: ``$1`` is the first, a backslash takes what follows as it
+    is."""
+    return tuple(
+        int(group) if group else escaped or plain
+        for escaped, group, plain in re.findall(r"\\(.)|\$(\d)|([^\\$]+|[\\$])", by, re.DOTALL)
+    )
+
+
+@function("replace(keyword, keyword, keyword) -> keyword")
+def replace(text: str, pattern: str, by: str) -> str:
+    """``pattern`` is a regular expression; ``$1`` in ``by`` is what its first group found."""
+    parts = _replacement(by)
+    try:
+        return _regex(pattern).sub(
+            lambda found: "".join(
+                part if isinstance(part, str) else found[part] or "" for part in parts
+            ),
+            text,
+        )
+    except (re.error, IndexError) as error:
+        raise ValueError from error
+
+
+@function("from_base64(keyword) -> keyword")
+def from_base64(text: str) -> str:
+    """Null for what is no base64, or no text in UTF-8."""
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode()
+    except binascii.Error as error:
+        raise ValueError from error
+
+
+@function("to_base64(keyword) -> keyword")
+def to_base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@function("url_decode(keyword) -> keyword")
+def url_decode(text: str) -> str:
+    return urllib.parse.unquote_plus(text, errors="strict")
+
+
+@function("url_encode(keyword) -> keyword")
+def url_encode(text: str) -> str:
+    return urllib.parse.quote_plus(text, safe="*-._")
+
+
+@function("hash(keyword, keyword) -> keyword")
+def hashed(algorithm: str, text: str) -> str:
+    name = algorithm.lower().replace("sha-", "sha").replace("-", "_")
+    if name not in hashlib.algorithms_guaranteed or name.startswith("shake"):
+        raise ValueError
+    return hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()
+
+
+@function("md5(keyword) -> keyword")
+def md5(text: str) -> str:
+    return hashed("md5", text)
+
+
+@function("sha1(keyword) -> keyword")
+def sha1(text: str) -> str:
+    return hashed("sha1", text)
+
+
+@function("sha256(keyword) -> keyword")
+def sha256(text: str) -> str:
+    return hashed("sha256", text)
+
+
+@lru_cache(1024)
+def _network(block: str) -> Any:
+    return ipaddress.ip_network(block, strict=False)
+
+
+@function("cidr_match(ip, keyword...) -> boolean")
+def cidr_match(address: str, *blocks: str) -> bool:
+    """Whether ``address`` is in one of the ``blocks``."""
+    found = ipaddress.ip_address(address)
+    return any(found in _network(block) for block in blocks)
+
+
+@function("ip_prefix(ip, integer, integer) -> ip")
+def ip_prefix(address: str, bits4: int, bits6: int) -> str:
+    """The address cut to its first bits, as many as its version says."""
+    bits = bits4 if ipaddress.ip_address(address).version == 4 else bits6
+    return str(_network(f"{address}/{bits}").network_address)

@@ -1,0 +1,231 @@
+"""The kinds of values that fields have, and what an operator and a value ask of one.
+
+What is asked is a small callable over the value that a field has in a row. A value that is not there (an empty text, no
+text, None) meets nothing but the question for just that, which is ``""``.
+"""
+
+from __future__ import annotations
+
+import operator as operators
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from detector.filter import text_match, time_expressions
+from detector.filter.parser import Value
+from detector.filter.text_match import Pattern
+from detector.filter.time_expressions import UNITS, Span
+from detector.text.suggest import nearest
+
+Test = Callable[[Any], bool]
+
+_ORDER = {">": operators.gt, ">=": operators.ge, "<": operators.lt, "<=": operators.le}
+
+
+class Kind(Protocol):
+    @property
+    def said(self) -> str:
+        """What such a field holds, in a few words."""
+
+    def test(self, operator: str, value: Value, at: float) -> Test:
+        """What is asked; times are read at the reference ``at``. Raises ValueError in one line."""
+
+
+@dataclass(frozen=True)
+class Holds:
+    """One of the texts meets the pattern."""
+
+    pattern: Pattern
+
+    def __call__(self, value: str | Sequence[str]) -> bool:
+        if isinstance(value, str):
+            return bool(value) and self.pattern(value.casefold())
+        return any(text and self.pattern(text.casefold()) for text in value)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """There is no value."""
+
+    def __call__(self, value: Any) -> bool:
+        return value is None or (not isinstance(value, int | float) and not any(value))
+
+
+@dataclass(frozen=True)
+class Compared:
+    by: Callable[[Any, Any], bool]
+    number: float
+
+    def __call__(self, value: float | None) -> bool:
+        return value is not None and self.by(value, self.number)
+
+
+@dataclass(frozen=True)
+class Between:
+    """Both ends are in it."""
+
+    low: float
+    high: float
+
+    def __call__(self, value: float | None) -> bool:
+        return value is not None and self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
+class During:
+    """A time in the span."""
+
+    span: Span
+
+    def __call__(self, value: float | None) -> bool:
+        return value is not None and self.span.start <= value < self.span.end
+
+
+@dataclass(frozen=True)
+class OneOf:
+    words: frozenset[str]
+
+    def __call__(self, value: str | Sequence[str]) -> bool:
+        return value in self.words if isinstance(value, str) else not self.words.isdisjoint(value)
+
+
+@dataclass(frozen=True)
+class Text:
+    """``:`` finds the value anywhere in it, ``=`` wants all of it."""
+
+    said = "text"
+
+    def test(self, operator: str, value: Value, at: float) -> Test:  # noqa: ARG002
+        return _of_text(operator, value, text_match.pattern)
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address is that one, however it is written; a network holds those in it; all else is
+    text."""
+
+    said = "address or network"
+
+    def test(self, operator: str, value: Value, at: float) -> Test:  # noqa: ARG002
+        return _of_text(operator, value, text_match.address)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few words, of which the beginning is enough; ``ordered``: from the least to the
+    most."""
+
+    words: tuple[str, ...]
+    ordered: bool = False
+
+    @property
+    def said(self) -> str:
+        return " < ".join(self.words) if self.ordered else ", ".join(self.words)
+
+    def test(self, operator: str, value: Value, at: float) -> Test:  # noqa: ARG002
+        if _asks_for_nothing(value):
+            return Missing()
+        meant = self._meant(operator, value)
+        if operator in (":", "="):
+            return OneOf(frozenset(meant))
+        if not self.ordered:
+            raise ValueError(f"{value.text} is neither more nor less than another: use : or =")
+        if len(meant) > 1:
+            raise ValueError(f"{value.text} may be {' or '.join(meant)}: write more of it")
+        by, place = _ORDER[operator], self.words.index(meant[0])
+        return OneOf(frozenset(word for index, word in enumerate(self.words) if by(index, place)))
+
+    def _meant(self, operator: str, value: Value) -> list[str]:
+        folded = value.text.casefold()
+        if value.wild:
+            asked = text_match.pattern(value, whole=True)
+            meant = [word for word in self.words if asked(word)]
+        else:
+            meant = [word for word in self.words if word == folded] or [
+                word for word in self.words if operator != "=" and word.startswith(folded)
+            ]
+        if not meant:
+            raise ValueError(
+                f"{value.text} is none of {', '.join(self.words)}{nearest(value.text, self.words)}"
+            )
+        return meant
+
+
+@dataclass(frozen=True)
+class Number:
+    """``units`` are what may stand after a number, and what they multiply it by."""
+
+    units: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def said(self) -> str:
+        return (
+            f"number, with {', '.join(unit for unit, _ in self.units)}" if self.units else "number"
+        )
+
+    def test(self, operator: str, value: Value, at: float) -> Test:  # noqa: ARG002
+        if _asks_for_nothing(value):
+            return Missing()
+        if value.dots is None:
+            return Compared(_ORDER.get(operator, operators.eq), self._number(value.text))
+        _refuse_range(operator)
+        low, high = value.bounds
+        between = Between(
+            self._number(low) if low else float("-inf"),
+            self._number(high) if high else float("inf"),
+        )
+        if between.low > between.high:
+            raise ValueError(f"{value.text} ends before it begins")
+        return between
+
+    def _number(self, text: str) -> float:
+        digits = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
+        unit = text[len(digits) :].strip().casefold()
+        by = {"": 1.0, **{name.casefold(): size for name, size in self.units}}.get(unit)
+        try:
+            if by is None or len(digits) > _DIGITS or "_" in digits:
+                raise ValueError(text)
+            return float(digits) * by
+        except ValueError:
+            such = f" or 10{self.units[0][0]}" if self.units else ""
+            raise ValueError(f"{text} is no number: write it like 10{such}") from None
+
+
+_DIGITS = 18
+
+SECONDS = Number(tuple((unit, float(size)) for unit, size in UNITS.items()))
+BYTES = Number((("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12)))
+
+
+@dataclass(frozen=True)
+class Time:
+    """Epoch seconds."""
+
+    said = "time"
+
+    def test(self, operator: str, value: Value, at: float) -> Test:
+        return Missing() if _asks_for_nothing(value) else During(self.span(operator, value, at))
+
+    def span(self, operator: str, value: Value, at: float) -> Span:
+        """The times that are asked for. Raises ValueError."""
+        if value.dots is None:
+            return time_expressions.compared(operator, time_expressions.span_of(value.text, at))
+        _refuse_range(operator)
+        return time_expressions.between(*value.bounds, at)
+
+
+def _of_text(operator: str, value: Value, read: Callable[..., Pattern]) -> Test:
+    if operator not in (":", "="):
+        raise ValueError(
+            f"{operator} compares numbers, times and severities, and this is text: use : or ="
+        )
+    return Missing() if _asks_for_nothing(value) else Holds(read(value, whole=operator == "="))
+
+
+def _asks_for_nothing(value: Value) -> bool:
+    return value.quoted and not value.text
+
+
+def _refuse_range(operator: str) -> None:
+    if operator not in (":", "="):
+        raise ValueError(f"a range stands after : only, not after {operator}")

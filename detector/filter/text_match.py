@@ -1,0 +1,126 @@
+"""How a value is compared with text: anywhere in it, as the whole of it, by wildcards, as a network. Case is ignored.
+
+Each is a small callable over case-folded text, in time linear in the text for a given filter: no regular expression
+that backtracks, however the wildcards stand.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from detector.ecs.values import ip_from_text
+from detector.filter.parser import Value
+
+Pattern = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Contains:
+    text: str
+
+    def __call__(self, folded: str) -> bool:
+        return self.text in folded
+
+
+@dataclass(frozen=True)
+class Is:
+    text: str
+
+    def __call__(self, folded: str) -> bool:
+        return folded == self.text
+
+
+@dataclass(frozen=True)
+class Glob:
+    """The whole text: what lies between its stars, in order, each piece where it is found first."""
+
+    first: re.Pattern[str]
+    pieces: tuple[re.Pattern[str], ...]
+    last: re.Pattern[str] | None
+    width: int
+    """Characters of ``last``; None: there is no star, and ``first`` is all of it."""
+
+    def __call__(self, folded: str) -> bool:
+        if self.last is None:
+            return self.first.fullmatch(folded) is not None
+        if not (found := self.first.match(folded)):
+            return False
+        place = found.end()
+        for piece in self.pieces:
+            if not (found := piece.search(folded, place)):
+                return False
+            place = found.end()
+        return (
+            len(folded) - self.width >= place
+            and self.last.fullmatch(folded, len(folded) - self.width) is not None
+        )
+
+
+@dataclass(frozen=True)
+class Address:
+    """The address itself, in whatever way it is written."""
+
+    canonical: str
+
+    def __call__(self, folded: str) -> bool:
+        return ip_from_text(folded) == self.canonical
+
+
+@dataclass(frozen=True)
+class Within:
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network
+
+    def __call__(self, folded: str) -> bool:
+        address = _address(folded)
+        return address is not None and address in self.network
+
+
+@lru_cache(1 << 16)
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    canonical = ip_from_text(text)
+    return None if canonical is None else ipaddress.ip_address(canonical)
+
+
+def pattern(value: Value, *, whole: bool) -> Pattern:
+    """What ``value`` asks of a text: with wildcards or where ``whole``, of all of it; else that it
+    is in it."""
+    if value.wild:
+        return _glob(value)
+    folded = value.text.casefold()
+    return Is(folded) if whole else Contains(folded)
+
+
+def address(value: Value, *, whole: bool) -> Pattern:
+    """The same of an address, which may be a network too. Raises ValueError for a network that is
+    none."""
+    text = value.text.strip()
+    if not value.wild and (canonical := ip_from_text(text)) is not None:
+        return Address(canonical)
+    if "/" in text and re.fullmatch(r"[0-9a-fA-F.:]+/[0-9]+", text):
+        try:
+            return Within(ipaddress.ip_network(text, strict=False))
+        except ValueError:
+            raise ValueError(f"{text} is no network: write it like 10.0.0.0/8") from None
+    return pattern(value, whole=whole)
+
+
+def _glob(value: Value) -> Glob:
+    wild = set(value.wild)
+    pieces = [""]
+    widths = [0]
+    for place, letter in enumerate(value.text):
+        if place in wild and letter == "*":
+            pieces.append("")
+            widths.append(0)
+        else:
+            folded = letter.casefold()
+            pieces[-1] += "." if place in wild else re.escape(folded)
+            widths[-1] += 1 if place in wild else len(folded)
+    first, *rest = (re.compile(piece, re.DOTALL) for piece in pieces)
+    if not rest:
+        return Glob(first, (), None, 0)
+    return Glob(first, tuple(piece for piece in rest[:-1] if piece.pattern), rest[-1], widths[-1])

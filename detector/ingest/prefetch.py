@@ -1,0 +1,52 @@
+"""Objects of buckets, fetched ahead in threads, so that reading does not wait for the network."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from detector.ingest.reader import Given, Task
+from detector.sources.open_file import open_file
+from detector.sources.source import Unavailable
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+_THREADS = 32
+_AHEAD_BYTES = 256 << 20
+"""Of objects that are fetched but not read yet; one object may be larger."""
+
+
+def fetched(tasks: Iterable[Task]) -> Iterator[Given]:
+    """Each task with its object, in the given order."""
+    from concurrent.futures import (
+        ThreadPoolExecutor,
+    )  # most scans fetch nothing, and it costs 10 ms
+
+    due = iter(tasks)
+    ahead: deque[tuple[Task, Future[Given]]] = deque()
+    size = 0
+    pool = ThreadPoolExecutor(_THREADS, "fetch")
+    try:
+        task = next(due, None)
+        while task is not None or ahead:
+            while task is not None and (
+                not ahead or (len(ahead) < 4 * _THREADS and size < _AHEAD_BYTES)
+            ):
+                ahead.append((task, pool.submit(_fetch, task)))
+                size += task.found.size
+                task = next(due, None)
+            done, given = ahead.popleft()
+            size -= done.found.size
+            yield given.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _fetch(task: Task) -> Given:
+    try:
+        with open_file(task.found.path) as file:
+            return Given(task, file.read())
+    except Unavailable as error:
+        return Given(task, error)

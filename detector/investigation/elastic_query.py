@@ -1,0 +1,45 @@
+"""The ES|QL that asks Elasticsearch for the events behind an alert: for those who have a SIEM beside the logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from detector.cloudtrail.record import format_time
+from detector.detection.alert import Alert
+from detector.ecs.values import Value
+
+_INDEX = "logs-aws.cloudtrail-*"
+"""Where Elastic's AWS integration puts CloudTrail."""
+
+
+def events_of(alert: Alert) -> str:
+    """Every CloudTrail event with the alert's key within its window. Keys that the rule's query
+    computes are left out: only it knows them."""
+    start, end = (
+        (alert.window.start, alert.window.end)
+        if alert.window
+        else (alert.first_event, alert.last_event + 1)
+    )
+    terms = [
+        f'@timestamp >= "{format_time(start)}"',
+        f'@timestamp < "{format_time(end)}"',
+        *_terms(alert),
+    ]
+    return f"FROM {_INDEX}\n| WHERE " + "\n    AND ".join(terms) + "\n| SORT @timestamp"
+
+
+def _terms(alert: Alert) -> Iterator[str]:
+    for field, value in alert.key.items():
+        if field.replace("_", "").replace(".", "").isalnum() and not field.startswith("Esql"):
+            yield f"{field} IS NULL" if value is None else f"{field} == {_literal(value)}"
+
+
+def _literal(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    for character, escape in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+        text = text.replace(character, escape)
+    return f'"{text}"'

@@ -1,0 +1,47 @@
+"""The two sums that always add up: every file found and every record seen is accounted for, by reason."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+FileState = Literal["read", "waiting", "skipped", "quarantined"]
+
+
+class Accounting(msgspec.Struct, frozen=True):
+    """files found = read + waiting + skipped + quarantined; records seen = kept + duplicate +
+    skipped + rejected.
+
+    ``duplicate`` records are further copies of an event that a rule counted. A record that no rule
+    counts changes nothing however often it comes, and trailhound keeps no memory of it: each copy
+    is ``kept``. ``late_unmerged`` of the kept came for windows that the state had let go: they are
+    in none."""
+
+    files_read: int = 0
+    files_waiting: int = 0
+    files_skipped: dict[str, int] = {}
+    files_quarantined: dict[str, int] = {}
+    records_seen: int = 0
+    records_duplicate: int = 0
+    records_skipped: dict[str, int] = {}
+    records_rejected: dict[str, int] = {}
+    late_unmerged: int = 0
+
+    @property
+    def files_found(self) -> int:
+        return (
+            self.files_read
+            + self.files_waiting
+            + sum(self.files_skipped.values())
+            + sum(self.files_quarantined.values())
+        )
+
+    @property
+    def records_kept(self) -> int:
+        return (
+            self.records_seen
+            - self.records_duplicate
+            - sum(self.records_skipped.values())
+            - sum(self.records_rejected.values())
+        )

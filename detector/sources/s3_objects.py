@@ -1,0 +1,259 @@
+"""Objects in S3 by their ``s3://`` address: listed and read, never written. Errors in words.
+
+How a bucket is reached follows the AWS tools' own environment: AWS_PROFILE, AWS_ENDPOINT_URL, AWS_REGION, keys.
+Without keys there, the container's or the instance's role is used; profiles and single sign-on need boto3.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from detector.sources.source import Found, NoSource, Requests, Unavailable
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
+
+RETRIES: dict[str, Any] = {
+    "max_retries": 10,
+    "retry_timeout": timedelta(minutes=3),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=200),
+        "max_backoff": timedelta(seconds=20),
+        "base": 2,
+    },
+}
+"""How long a throttled or failing request is tried again before it waits for the next sweep."""
+_PAGE = 1000
+
+
+class Usage:
+    """What reading from buckets has cost so far: requests, and bytes read."""
+
+    def __init__(self) -> None:
+        self.lists = self.gets = self.bytes = 0
+        self._lock = threading.Lock()
+
+    def add(self, lists: int = 0, gets: int = 0, read: int = 0) -> None:
+        with self._lock:
+            self.lists += lists
+            self.gets += gets
+            self.bytes += read
+
+    def handed_over(self) -> Requests:
+        """All of it, which is forgotten here."""
+        with self._lock:
+            made = Requests(self.lists, self.gets, self.bytes)
+            self.lists = self.gets = self.bytes = 0
+        return made
+
+    def __str__(self) -> str:
+        # Standard storage, us-east-1: LIST 0.005 and GET 0.0004 USD per thousand.
+        dollars = (self.lists * 0.005 + self.gets * 0.0004) / 1000
+        return (
+            f"S3 {self.lists:,} LIST and {self.gets:,} GET requests, {self.bytes / 1e6:,.1f} MB read, "
+            f"about ${dollars:,.4f} of requests"
+        )
+
+
+usage = Usage()
+"""Of this process."""
+
+
+def address(bucket: str, key: str) -> str:
+    return f"s3://{bucket}/{key}"
+
+
+def split_address(path: str) -> tuple[str, str]:
+    """(bucket, key) of an ``s3://`` address."""
+    bucket, _, key = path.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def found(bucket: str, key: str, size: int, etag: str | None) -> Found:
+    """An object as a sweep gives it. Its time is left out: a bucket and a queue tell different ones
+    of one object."""
+    mark = hashlib.blake2b((etag or "").strip('"').encode(), digest_size=7).digest()
+    return Found(address(bucket, key), 0, int.from_bytes(mark), size, 0)
+
+
+def open_object(path: str) -> BinaryIO:
+    """An object's content. Raises Unavailable."""
+    bucket, key = split_address(path)
+    try:
+        data = store_of(bucket).get(key).bytes()
+    except Exception as error:
+        raise problem(path, error) from None
+    finally:
+        usage.add(gets=1)
+    usage.add(read=len(data))
+    return io.BytesIO(data)
+
+
+def list_objects(
+    bucket: str, prefix: str, after: str | None = None
+) -> Iterator[tuple[str, int, str | None]]:
+    """(key, size, ETag) of every object below ``prefix`` and after the key ``after``, by key.
+    Raises Unavailable."""
+    try:
+        for page in store_of(bucket).list(prefix or None, offset=after, chunk_size=_PAGE):
+            usage.add(lists=1)
+            yield from ((each["path"], each["size"], each["e_tag"]) for each in page)
+    except Exception as error:
+        raise problem(address(bucket, prefix), error) from None
+
+
+def list_level(bucket: str, prefix: str) -> tuple[list[str], list[tuple[str, int, str | None]]]:
+    """The folders right below ``prefix`` (without a final slash), and the objects. Raises
+    Unavailable."""
+    try:
+        level = store_of(bucket).list_with_delimiter(prefix or None)
+    except Exception as error:
+        raise problem(address(bucket, prefix), error) from None
+    objects = [(each["path"], each["size"], each["e_tag"]) for each in level["objects"]]
+    usage.add(lists=1 + (len(objects) + len(level["common_prefixes"])) // _PAGE)
+    return list(level["common_prefixes"]), objects
+
+
+@lru_cache(64)
+def store_of(bucket: str) -> S3Store:
+    """The bucket, in its own region. Raises NoSource."""
+    try:
+        from obstore.store import S3Store
+    except ImportError:
+        raise NoSource(f"s3://{bucket}: pip install 'trailhound[s3]' to read buckets") from None
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    options: dict[str, Any] = {"region": _region(bucket, endpoint)}
+    if endpoint:
+        options["endpoint"] = endpoint
+    if provider := _credentials(bucket):
+        options["credential_provider"] = provider
+    return S3Store(
+        bucket,
+        client_options={"allow_http": bool(endpoint and endpoint.startswith("http:"))},
+        retry_config=RETRIES,
+        **options,
+    )  # type: ignore[arg-type]
+
+
+def _region(bucket: str, endpoint: str | None) -> str:
+    """Where the bucket is. AWS tells everyone, with whatever status; other stores have one
+    region."""
+    configured = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    if endpoint:
+        return configured
+    request = urllib.request.Request(f"https://s3.amazonaws.com/{bucket}", method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - https
+            headers = reply.headers
+    except urllib.error.HTTPError as error:
+        headers = error.headers
+    except OSError:
+        return configured
+    return headers.get("x-amz-bucket-region") or configured
+
+
+def _credentials(bucket: str) -> Any:
+    """boto3's credentials, where a profile is asked for; None where obstore finds them itself."""
+    if os.environ.get("AWS_ACCESS_KEY_ID") and not os.environ.get("AWS_PROFILE"):
+        return None
+    home = Path.home() / ".aws"
+    if not (
+        os.environ.get("AWS_PROFILE")
+        or (home / "config").exists()
+        or (home / "credentials").exists()
+    ):
+        return None
+    try:
+        import boto3
+        from obstore.auth.boto3 import Boto3CredentialProvider
+
+        return Boto3CredentialProvider(boto3.Session())
+    except ImportError:
+        raise NoSource(
+            f"s3://{bucket}: pip install 'trailhound[aws]' to use AWS profiles, or set AWS_ACCESS_KEY_ID "
+            "and AWS_SECRET_ACCESS_KEY"
+        ) from None
+    except Exception as error:  # boto3 has no common class of errors, and each says what is wrong
+        raise NoSource(
+            f"s3://{bucket}: {str(error).splitlines()[0]}: check AWS_PROFILE, or aws sso login"
+        ) from None
+
+
+_MEANINGS = (
+    (
+        ("InvalidObjectState",),
+        "quarantined",
+        "archived",
+        "archived: restore the object, then retry",
+    ),
+    (
+        ("ExpiredToken", "TokenRefreshRequired", "InvalidToken", "RequestExpired", "SSOToken"),
+        "waiting",
+        "credentials",
+        "the credentials have expired: renew them (aws sso login); it is tried again",
+    ),
+    (
+        (
+            "InvalidAccessKeyId",
+            "SignatureDoesNotMatch",
+            "missing credentials",
+            "CredentialsError",
+            "NoCredentials",
+        ),
+        "waiting",
+        "credentials",
+        "the credentials are not accepted: check AWS_PROFILE or the access key",
+    ),
+    (
+        ("SlowDown", "TooManyRequests", "429", "503", "Throttl", "ServiceUnavailable"),
+        "waiting",
+        "throttled",
+        "S3 asks to slow down: it is tried again",
+    ),
+    (
+        (
+            "redirect",
+            "PermanentRedirect",
+            "AuthorizationHeaderMalformed",
+            "IllegalLocationConstraint",
+        ),
+        "quarantined",
+        "wrong-region",
+        "the bucket is in another region: set AWS_REGION to it",
+    ),
+    (
+        ("AccessDenied", "403"),
+        "quarantined",
+        "denied",
+        "access denied: allow s3:GetObject and s3:ListBucket on it, and "
+        "kms:Decrypt where it is encrypted with a key",
+    ),
+    (("NoSuchBucket",), "quarantined", "no-bucket", "no such bucket: check the name"),
+)
+
+
+def problem(path: str, error: Exception) -> Unavailable:
+    """What went wrong with an object or a listing."""
+    if isinstance(error, Unavailable):
+        return error
+    if isinstance(error, NoSource):
+        return Unavailable("waiting", "unreachable", str(error))
+    text = f"{type(error).__name__}: {error}"
+    for marks, state, code, detail in _MEANINGS:
+        if any(mark in text for mark in marks):
+            return Unavailable(state, code, detail)  # type: ignore[arg-type]
+    if isinstance(error, FileNotFoundError):
+        return Unavailable("skipped", "gone", "deleted before it was read")
+    return Unavailable(
+        "waiting", "unreachable", f"{path}: {' '.join(text.split())[:200]}: it is tried again"
+    )

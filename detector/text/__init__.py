@@ -1,0 +1,1 @@
+"""Text helpers without knowledge of logs: visible escapes, Markdown, suggestions, times."""

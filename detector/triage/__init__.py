@@ -1,0 +1,1 @@
+"""What the analyst decides and writes: notes, suppressions, exports."""

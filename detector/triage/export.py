@@ -1,0 +1,285 @@
+"""Alerts and the hunt log as files for other people: JSON Lines, CSV, Markdown.
+
+Spreadsheets take a cell that begins with ``=`` for a formula, and Markdown has links and HTML: both are neutralised,
+since principals write some of the text. JSON Lines keep every string as it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+import orjson
+
+from detector.cloudtrail.record import format_time
+from detector.detection.alert import Alert
+from detector.detection.event import Event
+from detector.text.markdown import WHOLE, code, codes, plain
+from detector.text.visible import visible
+from detector.triage.note import Note, Words
+
+NoteFormat = Literal["md", "jsonl", "csv"]
+AlertFormat = Literal["jsonl", "csv"]
+
+
+def export_notes(notes: Sequence[Note], format: NoteFormat) -> str:
+    """The hunt log, or a part of it, in the order given."""
+    if format == "jsonl":
+        return _lines(note_object(note) for note in notes)
+    if format == "csv":
+        return _table([_note_row(note) for note in notes], _NOTE_COLUMNS)
+    return _report(notes)
+
+
+def export_alerts(alerts: Iterable[Alert], format: AlertFormat) -> str:
+    """Alerts in the order given: whole as JSON Lines, or the columns that a spreadsheet is read
+    by."""
+    if format == "jsonl":
+        return _lines(alert.as_json() for alert in alerts)
+    return _table([_alert_row(alert) for alert in alerts], _ALERT_COLUMNS)
+
+
+def event_object(event: Event) -> dict[str, Any]:
+    """What is kept of an event, and where its record lies."""
+    told = {name: getattr(event, name) for name in event.__struct_fields__ if name != "position"}
+    return {**told, "time": format_time(event.time), **position_object(event)}
+
+
+def position_object(event: Event) -> dict[str, Any]:
+    """``offset`` is in unpacked bytes: that of the chunk with which the record was read; ``index``
+    its place there."""
+    position = event.position
+    source = os.fsencode(position.source).decode(errors="backslashreplace")
+    return {"source": source, "offset": position.offset, "index": position.index}
+
+
+def _lines(objects: Iterable[dict[str, Any]]) -> str:
+    return "".join(orjson.dumps(each).decode() + "\n" for each in objects)
+
+
+_NOTE_COLUMNS = [
+    "note_id",
+    "created",
+    "author",
+    "verdict",
+    "ticket",
+    "owner",
+    "principal",
+    "accounts",
+    "regions",
+    "window_start",
+    "window_end",
+    "first_event",
+    "last_event",
+    "events",
+    "denied",
+    "flags",
+    "source_addresses",
+    "user_agents",
+    "access_keys",
+    "rule",
+    "alert_id",
+    "text",
+    "edited",
+]
+_ALERT_COLUMNS = [
+    "alert_id",
+    "revision",
+    "state",
+    "status",
+    "severity",
+    "risk_score",
+    "rule",
+    "window_start",
+    "window_end",
+    "first_event",
+    "last_event",
+    "principal",
+    "accounts",
+    "regions",
+    "region_count",
+    "events",
+    "denied",
+    "source_addresses",
+    "user_agents",
+    "access_keys",
+    "flags",
+    "suppressed_by",
+]
+
+
+def note_object(note: Note) -> dict[str, Any]:
+    context = note.context
+    return {
+        "note_id": note.note_id,
+        "alert_id": note.alert_id,
+        "created": format_time(note.created),
+        "author": note.author,
+        **msgspec.to_builtins(note.words),
+        "context": {
+            **msgspec.to_builtins(context),
+            **{
+                name: format_time(getattr(context, name))
+                for name in ("start", "end", "first_event", "last_event")
+            },
+            "flags": [_flag(flag) for flag in context.flags],
+        },
+        "edited": None if note.edited is None else format_time(note.edited),
+        "history": [
+            {
+                "at": format_time(edit.at),
+                "author": edit.author,
+                **(msgspec.to_builtins(edit.words) if edit.words else {"undone": True}),
+            }
+            for edit in note.history
+        ],
+    }
+
+
+def _flag(flag: Any) -> dict[str, Any]:
+    return {
+        "flag": flag.flag,
+        "count": flag.count,
+        "first": format_time(flag.first),
+        "last": format_time(flag.last),
+    }
+
+
+def _note_row(note: Note) -> dict[str, Any]:
+    context, words = note.context, note.words
+    return {
+        "note_id": note.note_id,
+        "created": format_time(note.created),
+        "author": note.author,
+        "verdict": words.verdict,
+        "ticket": words.ticket,
+        "owner": words.owner,
+        "text": words.text,
+        "principal": context.principal,
+        "accounts": context.accounts,
+        "regions": context.regions,
+        "window_start": format_time(context.start),
+        "window_end": format_time(context.end),
+        "first_event": format_time(context.first_event),
+        "last_event": format_time(context.last_event),
+        "events": context.events,
+        "denied": context.denied,
+        "flags": [flag.flag for flag in context.flags],
+        "source_addresses": context.source_addresses,
+        "user_agents": context.user_agents,
+        "access_keys": context.access_keys,
+        "rule": context.rule,
+        "alert_id": note.alert_id,
+        "edited": "" if note.edited is None else format_time(note.edited),
+    }
+
+
+def _alert_row(alert: Alert) -> dict[str, Any]:
+    facets, window = alert.facets, alert.window
+    return {
+        "alert_id": alert.alert_id,
+        "revision": alert.revision,
+        "state": "settled" if alert.settled else "provisional",
+        "status": alert.status,
+        "severity": alert.severity,
+        "risk_score": alert.score,
+        "rule": alert.rule.name,
+        "window_start": format_time(window.start) if window else "",
+        "window_end": format_time(window.end) if window else "",
+        "first_event": format_time(alert.first_event),
+        "last_event": format_time(alert.last_event),
+        "principal": alert.principal,
+        "accounts": facets.accounts,
+        "regions": facets.regions,
+        "region_count": len(facets.regions),
+        "events": alert.event_count,
+        "denied": facets.denied,
+        "source_addresses": facets.source_addresses,
+        "user_agents": facets.user_agents,
+        "access_keys": facets.access_keys,
+        "flags": [flag.flag for flag in alert.flags],
+        "suppressed_by": alert.suppressed_by or "",
+    }
+
+
+def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([safe_cell(row[column]) for column in columns])
+    return out.getvalue()
+
+
+def safe_cell(value: Any) -> str:
+    """A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
+    text = visible("; ".join(value) if isinstance(value, list) else str(value), WHOLE, lines=True)
+    return "'" + text if text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%") else text
+
+
+def _report(notes: Sequence[Note]) -> str:
+    entries = "\n".join(_entry(note) for note in notes)
+    return f"# Hunt log\n\n{len(notes)} {'entry' if len(notes) == 1 else 'entries'}.\n\n{entries}"
+
+
+def _entry(note: Note) -> str:
+    context, words = note.context, note.words
+    denied = f", {context.denied} denied" if context.denied else ""
+    facts = [
+        ("Verdict", words.verdict),
+        ("Ticket", plain(words.ticket)),
+        ("Owner", plain(words.owner)),
+        ("Principal", code(context.principal) or "no ARN"),
+        ("Accounts", codes(context.accounts)),
+        ("Regions", f"{len(context.regions)}: {codes(context.regions)}"),
+        ("Window", f"{format_time(context.start)} to {format_time(context.end)}"),
+        (
+            "Events",
+            f"{context.events} from {format_time(context.first_event)} "
+            f"to {format_time(context.last_event)}{denied}",
+        ),
+        ("Flags", ", ".join(f"{flag.flag} {flag.count}" for flag in context.flags) or "none"),
+        ("Access keys", codes(context.access_keys)),
+        ("Source", codes(context.source_addresses)),
+        ("User agent", codes(context.user_agents)),
+        ("Rule", plain(context.rule)),
+        ("Alert", note.alert_id),
+    ]
+    table = "".join(f"| {name} | {value} |\n" for name, value in facts if value)
+    edited = "" if note.edited is None else f", edited {format_time(note.edited)}"
+    quoted = "".join(f"> {plain(line)}\n" for line in words.text.splitlines())
+    former = "".join(
+        f"- until {format_time(end)}: {plain(_said(edit.words))} ({plain(edit.author)})\n"
+        for edit, end in zip(note.history, _ends(note), strict=True)
+    )
+    return "\n".join(
+        part
+        for part in (
+            f"## {code(context.principal) or 'No ARN'}, {format_time(context.first_event)}\n",
+            f"Note {note.note_id}, {format_time(note.created)}, by {plain(note.author)}{edited}\n",
+            f"| | |\n|---|---|\n{table}",
+            quoted,
+            former and f"Before:\n\n{former}",
+        )
+        if part
+    )
+
+
+def _ends(note: Note) -> list[float]:
+    """Until when each former state of the note stood."""
+    return [
+        *(edit.at for edit in note.history[1:]),
+        *([note.edited] if note.edited is not None else []),
+    ]
+
+
+def _said(words: Words | None) -> str:
+    if words is None:
+        return "taken back"
+    return " · ".join(
+        part for part in (words.verdict, words.ticket, words.owner, words.text) if part
+    )

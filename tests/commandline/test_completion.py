@@ -1,0 +1,79 @@
+"""Completion as bash does it, and that no command or option is left out for any shell."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tui.commandline.completion import SHELLS, command
+from tui.commandline.parser import parsers
+
+SCRIPTS = {shell: write(command(*parsers())) for shell, write in SHELLS.items()}
+
+
+def completed(typed: str, folder: Path) -> set[str]:
+    """What bash offers after ``typed``; where nothing is, it completes file names."""
+    script = (
+        f"{SCRIPTS['bash']}\nCOMP_WORDS=({typed}); COMP_CWORD=$(({len(typed.split()) - 1}))\n"
+        '_trailhound; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    ran = subprocess.run(
+        ["bash", "-u", "-c", script], cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert ran.stderr == ""
+    return set(ran.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("trailhound sc", {"scan"}),
+        ("trailhound s", {"scan", "suppress", "status"}),
+        ("trailhound suppress ''", {"add", "list", "lift", "-h", "--help"}),
+        ("trailhound scan --format ''", {"table", "jsonl", "csv"}),
+        ("trailhound scan logs/ --window sl", {"sliding"}),
+        ("trailhound log export --format m", {"md"}),
+        ("trailhound completion f", {"fish"}),
+        ("trailhound scan --db ''", set()),
+        ("trailhound scan lo", set()),
+        ("trailhound --no-s", {"--no-session"}),
+        ("trailhound pivot --pri", {"--principal"}),
+    ],
+)
+def test_bash_completes(typed: str, offered: set[str], tmp_path: Path) -> None:
+    assert completed(typed, tmp_path) == offered
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_takes_the_script(shell: str, tmp_path: Path) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    script = tmp_path / "script"
+    script.write_text(SCRIPTS[shell])
+    ran = subprocess.run([shell, "-n", script], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def everything(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        yield from action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for name, below in action.choices.items():
+                yield name
+                yield from everything(below)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_nothing_is_left_out(shell: str) -> None:
+    words = set(re.findall(r"[\w-]+", SCRIPTS[shell]))
+    for parser in parsers():
+        for word in everything(parser):
+            assert word in words or (shell == "fish" and word.lstrip("-") in words), word
+    quotes = SCRIPTS[shell].replace("\\'", "").replace("'\\''", "").count("'")
+    assert quotes % 2 == 0

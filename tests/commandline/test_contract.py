@@ -1,0 +1,340 @@
+"""The contract of the command line: exit statuses, one line for each error, data on stdout and narration on stderr."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from detector import __version__
+from detector.store import Store
+from tests.commandline.cli import ONLY_REFERENCE, Cli, Ran, one_line, two_sweeps
+from tests.detector.trail import ANA, REFERENCE, REGIONS, call, rules, sweep, write
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    return two_sweeps(tmp_path / "logs")
+
+
+# usage and errors
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["scan"],
+        ["tail"],
+        ["scan", "x", "--format", "xml"],
+        ["scan", "x", "--jobs", "0"],
+        ["scan", "x", "--jobs", "many"],
+        ["scan", "x", "--window", "hopping"],
+        ["scan", "x", "--no-such-option"],
+        ["log"],
+        ["log", "import"],
+        ["suppress"],
+        ["suppress", "add"],
+        ["suppress", "add", "--principal", "a", "--account", "b"],
+        ["suppress", "lift"],
+        ["rules"],
+        ["rules", "check"],
+        ["status", "x"],
+        ["--no-such-option"],
+        ["tail", "x", "--format", "csv"],
+        ["demo", "x"],
+    ],
+)
+def test_misuse_is_told_in_one_line(args: list[str], cli: Cli) -> None:
+    one_line(cli(*args), 2, "--help")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["scan"],
+        ["tail"],
+        ["demo"],
+        ["log"],
+        ["log", "export"],
+        ["suppress"],
+        ["suppress", "add"],
+        ["suppress", "list"],
+        ["suppress", "lift"],
+        ["rules"],
+        ["rules", "list"],
+        ["rules", "check"],
+        ["status"],
+    ],
+)
+def test_every_command_explains_itself(args: list[str], cli: Cli) -> None:
+    ran = cli(*args, "--help")
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.startswith("usage: trailhound")
+
+
+def test_version(cli: Cli) -> None:
+    assert cli("--version") == Ran(0, f"trailhound {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (
+            ["scan", ".", "--since", "yesterday"],
+            ["--since yesterday: no time", "2026-03-01T11:30:00Z"],
+        ),
+        (["scan", ".", "--until", "2026-02-30"], ["--until 2026-02-30"]),
+        (["scan", ".", "--now", "12:00"], ["--now 12:00"]),
+        (["scan", ".", "--no-builtin"], ["no rule to search by", "--rules"]),
+        (["hunt", "--query", "from x", ".", "--now", "12:00"], ["--now 12:00"]),
+        (["hunt", "hunt.toml"], ["hunt.toml: no source"]),
+        (
+            ["compact", "--db", __file__, "--retention", "soon"],
+            ["--retention 'soon' is no interval", "12h, 7d or 2w"],
+        ),
+        (
+            ["suppress", "add", "--principal", "a", "--for", "1y", "--ticket", "T"],
+            ["--for '1y' is no interval", "12h, 7d or 2w"],
+        ),
+        (["suppress", "add", "--principal", "a"], ["say why"]),
+        (["suppress", "add", "--cidr", "here", "--ticket", "T"], ["no address or network"]),
+        (["suppress", "add", "--principal", "", "--ticket", "T"], ["name one"]),
+    ],
+)
+def test_what_makes_no_sense_is_wrong_usage(
+    args: list[str], words: Sequence[str], cli: Cli
+) -> None:
+    one_line(cli(*args), 2, *words)
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (
+            ["scan", "/no/such/folder"],
+            ["/no/such/folder: no such file or folder", "check the name"],
+        ),
+        (
+            ["scan", ".", "--rules", "/no/such/rules"],
+            ["/no/such/rules: no such rule file or folder"],
+        ),
+        (["scan", ".", "--asn-db", "/no/such.mmdb"], ["/no/such.mmdb"]),
+        (["status", "--db", "/dev/null/x"], []),
+        (["log", "export", "--db", __file__], ["test_cli.py", "--db"]),
+        (["suppress", "lift", "nothing"], ["no suppression nothing", "suppress list"]),
+    ],
+)
+def test_an_error_is_one_line_that_says_what_to_do(
+    args: list[str], words: Sequence[str], cli: Cli
+) -> None:
+    if args == ["status", "--db", "/dev/null/x"]:
+        ran = cli(*args)
+        assert ran.status in (0, 1)
+        assert "Traceback" not in ran.err
+        return
+    one_line(cli(*args), 1, *words)
+
+
+def test_a_configuration_in_error_is_one_line(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for text in ("rules = 5", "colour = 'blue'", "rules = ["):
+        write(tmp_path, "trailhound/config.toml", text.encode())
+        one_line(cli("scan", tmp_path), 1, "config.toml")
+    write(tmp_path, "trailhound/config.toml", b"retention = 'soon'")
+    one_line(cli("compact", "--db", __file__), 1, "config.toml: retention: 'soon' is no interval")
+
+
+def test_the_configuration_names_defaults(
+    cli: Cli, tmp_path: Path, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (path,) = (rule.path for rule in rules())
+    write(
+        tmp_path,
+        "trailhound/config.toml",
+        f"rules = ['{path}']\ndb = '{tmp_path}/mine.db'\n".encode(),
+    )
+    ran = cli("scan", logs, "--no-builtin", "--format", "jsonl")
+    assert (ran.status, len(ran.objects)) == (0, 2)
+    assert not (tmp_path / "mine.db").exists()  # a scan keeps no state unless it is named
+    assert cli("suppress", "list").status == 0
+    assert (tmp_path / "mine.db").exists()
+
+
+@pytest.mark.parametrize("args", [[], ["."], ["demo"], ["--db", "x.db", "."]])
+def test_the_app_without_a_terminal_says_what_to_use(args: list[str], cli: Cli) -> None:
+    one_line(cli(*args), 1, "needs a terminal", "trailhound scan", "trailhound tail")
+
+
+# scan
+
+
+def test_data_goes_to_stdout_and_narration_to_stderr(cli: Cli, logs: Path) -> None:
+    write(logs, "c.txt", b"no log")
+    ran = cli("scan", logs, "--format", "jsonl", *ONLY_REFERENCE)
+    assert ran.status == 0
+    assert [alert["rule"]["id"] for alert in ran.objects] == [REFERENCE, REFERENCE]
+    assert f"skipped: {logs}/c.txt: not JSON" in ran.err
+    assert "files 3 found = 2 read + 0 waiting + 1 (not-json 1) skipped + 0 quarantined" in ran.err
+    assert "records 22 seen = 22 kept + 0 duplicate + 0 skipped + 0 rejected" in ran.err
+    assert ran.err.rstrip().splitlines()[-1] == "2 alerts"
+
+
+def test_an_alert_has_the_shape_of_the_contract(cli: Cli, logs: Path) -> None:
+    first, second = cli("scan", logs, "--format", "jsonl", *ONLY_REFERENCE).objects
+    assert first["window"] == {
+        "mode": "tumbling",
+        "start": "2026-03-01T10:00:00Z",
+        "end": "2026-03-01T10:00:30Z",
+    }
+    assert second["first_event"] == second["last_event"] == "2026-03-01T10:05:00Z"
+    assert first["key"] == {"aws.cloudtrail.user_identity.arn": ANA}
+    assert {
+        name: first["rule"][name] for name in ("id", "severity", "risk_score", "building_block")
+    } == {"id": REFERENCE, "severity": "low", "risk_score": 21, "building_block": True}
+    assert first["event_ids"] == sorted(f"{ANA}-0-{region}" for region in REGIONS[:10])
+    assert first["columns"]["Esql.cloud_region_count_distinct"] == 10
+    assert first["columns"]["Esql.cloud_region_values"] == sorted(REGIONS[:10])
+    assert (first["status"], first["state"], first["revision"], first["suppressed_by"]) == (
+        "open",
+        "settled",
+        1,
+        None,
+    )
+    assert {type(first[name]) for name in ("flags", "event_ids", "supersedes")} == {list}
+    assert set(first["risk"]) >= {"score", "severity"}
+    assert re.fullmatch(r"[0-9a-f]+", first["alert_id"])
+
+
+def test_a_missing_key_is_null(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path, "a.json", sweep(10, arn=None))
+    (alert,) = cli("scan", tmp_path, "--format", "jsonl", *ONLY_REFERENCE).objects
+    assert alert["key"] == {"aws.cloudtrail.user_identity.arn": None}
+
+
+def test_the_other_formats(cli: Cli, logs: Path) -> None:
+    rows = list(
+        csv.DictReader(
+            io.StringIO(cli("scan", logs, "--format", "csv", *ONLY_REFERENCE).out, newline="")
+        )
+    )
+    assert [(row["principal"], row["region_count"], row["first_event"]) for row in rows] == [
+        (ANA, "10", "2026-03-01T10:00:00Z"),
+        (ANA, "11", "2026-03-01T10:05:00Z"),
+    ]
+    table = cli("scan", logs, *ONLY_REFERENCE).out.splitlines()
+    assert len(table) == 3
+    assert all(line.endswith(ANA) for line in table[1:])
+    assert table[1].startswith("2026-03-01 10:00:00")
+
+
+def test_nothing_found_prints_nothing(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path, "a.json", sweep(9))
+    for form in ("table", "jsonl"):
+        ran = cli("scan", tmp_path, "--format", form, *ONLY_REFERENCE)
+        assert (ran.status, ran.out) == (0, "")
+
+
+def test_exit_code_10_tells_that_there_are_alerts(cli: Cli, logs: Path) -> None:
+    assert cli("scan", logs, *ONLY_REFERENCE).status == 0
+    assert cli("scan", logs, "--exit-code", *ONLY_REFERENCE).status == 10
+    assert (
+        cli("scan", logs, "--exit-code", "--until", "2026-03-01T09:00:00Z", *ONLY_REFERENCE).status
+        == 0
+    )
+    assert cli("scan", logs / "nowhere", "--exit-code", *ONLY_REFERENCE).status == 1
+
+
+def test_files_in_error_do_not_change_the_status(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path, "a.json", b'{"Records": [')
+    ran = cli("scan", tmp_path, "--exit-code", *ONLY_REFERENCE)
+    assert ran.status == 0
+    assert "quarantined 1" not in ran.out
+    assert f"quarantined: {tmp_path}/a.json: " in ran.err
+
+
+@pytest.mark.parametrize(
+    ("bounds", "found"),
+    [
+        ([], [10, 11]),
+        (["--since", "2026-03-01"], [10, 11]),
+        (["--until", "2026-03-01"], []),
+        (["--since", "2026-03-01T10:00:00Z"], [10, 11]),
+        (["--since", "2026-03-01T10:00:01Z"], [11]),
+        (["--until", "2026-03-01T10:05:00Z"], [10]),
+        (["--until", "2026-03-01T10:05:01Z"], [10, 11]),
+        (["--since", "2026-03-01T12:05:00+02:00"], [11]),
+        (["--since", "2026-03-02"], []),
+    ],
+)
+def test_since_and_until_choose_by_event_time(
+    bounds: list[str], found: list[int], cli: Cli, logs: Path
+) -> None:
+    ran = cli("scan", logs, "--format", "jsonl", *bounds, *ONLY_REFERENCE)
+    assert [len(alert["event_ids"]) for alert in ran.objects] == found
+
+
+def test_windows_that_slide(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path, "a.json", [call(25 + at, region) for at, region in enumerate(REGIONS[:10])])
+    assert cli("scan", tmp_path, "--format", "jsonl", *ONLY_REFERENCE).objects == []
+    (alert,) = cli(
+        "scan", tmp_path, "--format", "jsonl", "--window", "sliding", *ONLY_REFERENCE
+    ).objects
+    assert alert["window"] == {
+        "mode": "sliding",
+        "start": "2026-03-01T10:00:25Z",
+        "end": "2026-03-01T10:00:55Z",
+    }
+
+
+def test_several_processes_find_the_same(cli: Cli, tmp_path: Path) -> None:
+    for number in range(40):
+        write(tmp_path, f"{number}.json", sweep(10, 30 * number)[number % 3 :])
+    found = [
+        cli("scan", tmp_path, "--format", "jsonl", "--jobs", jobs, *ONLY_REFERENCE)
+        for jobs in (1, 2)
+    ]
+    assert found[0] == found[1]
+    assert len(found[0].objects) == 14
+
+
+def test_a_state_is_resumed(cli: Cli, logs: Path, tmp_path: Path) -> None:
+    db = tmp_path / "hunt.db"
+    first = cli("scan", logs, "--db", db, "--format", "jsonl", *ONLY_REFERENCE)
+    write(logs, "c.json", sweep(12, 600))
+    second = cli("scan", logs, "--db", db, "--format", "jsonl", *ONLY_REFERENCE)
+    assert second.objects[:2] == first.objects
+    assert [len(alert["event_ids"]) for alert in second.objects] == [10, 11, 12]
+    assert "records 34 seen" in second.err
+    store = Store.open(db)
+    held = cli("scan", logs, "--db", db, *ONLY_REFERENCE)
+    store.close()
+    one_line(held, 1, f"process {os.getpid()}", "read-only")
+
+
+def test_a_rule_in_error_is_named_and_the_others_run(cli: Cli, logs: Path, tmp_path: Path) -> None:
+    bad = write(tmp_path, "rules/bad.toml", b"[rule]\nname = 'x'\n")
+    ran = cli("scan", logs, "--format", "jsonl", "--rules", bad, *ONLY_REFERENCE)
+    assert (ran.status, len(ran.objects)) == (0, 2)
+    assert f"rule not used: {bad}:" in ran.err
+
+
+def test_the_builtin_rules_hold_the_reference_rule(cli: Cli, logs: Path) -> None:
+    found = cli("scan", logs, "--format", "jsonl").objects
+    assert len([alert for alert in found if alert["rule"]["id"] == REFERENCE]) == 2
+    assert REFERENCE in cli("rules", "list").out
+
+
+def test_a_root_may_look_like_a_pattern(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "logs[1]", "a.json", sweep(10))
+    write(tmp_path, "what?.json", sweep(10, 60))
+    for root in ("logs[1]", "what?.json"):
+        assert len(cli("scan", tmp_path / root, "--format", "jsonl", *ONLY_REFERENCE).objects) == 1

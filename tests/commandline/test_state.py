@@ -1,0 +1,336 @@
+"""The commands on a state, and whole processes: what is followed live, written, exported, suppressed and told."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detector.store import Store
+from detector.triage.note import Words
+from tests.commandline.cli import ONLY_REFERENCE, Cli, Ran, one_line, two_sweeps
+from tests.detector.damage import damage_table
+from tests.detector.trail import ANA, REGIONS, Stepping, call, document, lines, rules, sweep, write
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    return two_sweeps(tmp_path / "logs")
+
+
+# tail
+
+
+@pytest.fixture
+def tail(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+    """Runs ``tail`` on the folder ``live``, with one sweep after each step given."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def run(*steps: Callable[[], object]) -> Ran:
+        monkeypatch.setattr(
+            "tui.commandline.commands.tail.sources_of",
+            lambda names, **_: Stepping([Path(name) for name in names], steps),
+        )
+        return cli("tail", tmp_path / "live", "--db", tmp_path / "hunt.db", *ONLY_REFERENCE)
+
+    yield run
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_tail_prints_an_alert_when_it_appears_and_when_it_is_revised(
+    tail: Cli, tmp_path: Path
+) -> None:
+    live = tmp_path / "live"
+    ran = tail(
+        lambda: write(live, "a.json", sweep(9)),
+        lambda: write(live, "b.json", [call(3, REGIONS[9])]),
+        lambda: write(live, "c.json", [call(4, REGIONS[9])]),
+        lambda: write(live, "d.json", [call(4, REGIONS[9])]),
+        lambda: write(live, "e.json", sweep(10, 60)),
+        lambda: None,
+    )
+    assert ran.status == 0
+    assert [len(alert["event_ids"]) for alert in ran.objects] == [10, 11, 10]
+    first, revised, other = ran.objects
+    assert first["alert_id"] == revised["alert_id"] != other["alert_id"]
+    assert first["revision"] == 1 < revised["revision"]
+    assert "files 5 found = 5 read" in ran.err
+
+
+def test_tail_goes_on_where_it_stopped(tail: Cli, tmp_path: Path) -> None:
+    live = tmp_path / "live"
+    write(live, "a.json", sweep(10))
+    assert len(tail().objects) == 1
+    again = tail(lambda: write(live, "b.json", sweep(10, 60)))
+    assert [alert["first_event"] for alert in again.objects] == ["2026-03-01T10:01:00Z"]
+    assert "records 20 seen" in again.err
+
+
+def test_tail_says_what_it_withdraws(
+    tail: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = tmp_path / "live"
+    write(live, "a.json", sweep(10))
+    (first,) = tail().objects
+    smaller = [{**record, "eventTime": "2026-03-01T09:00:00Z"} for record in sweep(1)]
+    ran = tail(
+        lambda: write(live, "b.json", smaller)
+    )  # another claim to an event takes it out of its window
+    assert ran.objects == []
+    assert f"withdrawn: alert {first['alert_id']}" in ran.err
+
+
+def test_tail_of_a_state_in_use_is_refused(cli: Cli, tmp_path: Path) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    store = Store.open(tmp_path / "hunt.db")
+    one_line(
+        cli("tail", tmp_path, "--db", tmp_path / "hunt.db"), 1, f"process {os.getpid()}", "--db"
+    )
+    store.close()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+# the hunt log, suppressions, status
+
+
+@pytest.fixture
+def db(cli: Cli, logs: Path, tmp_path: Path) -> Path:
+    """A state with two alerts and a note on the later one."""
+    path = tmp_path / "hunt.db"
+    cli("scan", logs, "--db", path, *ONLY_REFERENCE)
+    store = Store.open(path)
+    store.add_notes([store.alerts()[0]], Words("[x](https://evil.example)", "benign", "T-9", "sec"))
+    store.close()
+    return path
+
+
+def test_the_log_goes_to_stdout(cli: Cli, db: Path) -> None:
+    markdown = cli("log", "export", "--db", db)
+    assert (markdown.status, markdown.err) == (0, "")
+    assert markdown.out.startswith("# Hunt log\n\n1 entry.\n")
+    assert "](" not in markdown.out.replace("\\]", "")
+    (note,) = cli("log", "export", "--db", db, "--format", "jsonl").objects
+    assert (note["text"], note["ticket"]) == ("[x](https://evil.example)", "T-9")
+    assert len(cli("log", "export", "--db", db, "--format", "csv").out.split("\r\n")) == 3
+    assert (
+        len(
+            cli(
+                "log", "export", "--db", db, "--format", "jsonl", "--alert", note["alert_id"]
+            ).objects
+        )
+        == 1
+    )
+    assert cli("log", "export", "--db", db, "--format", "jsonl", "--alert", "other").out == ""
+
+
+def test_the_log_goes_to_a_file_that_only_its_owner_reads(
+    cli: Cli, db: Path, tmp_path: Path
+) -> None:
+    out = write(tmp_path, "log.csv", b"older and longer " * 1000)
+    out.chmod(0o666)
+    ran = cli("log", "export", "--db", db, "--format", "csv", "-o", out)
+    assert (ran.status, ran.out, ran.err) == (0, "", f"1 note in {out}\n")
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert out.read_bytes().count(b"\r\n") == 2
+    one_line(cli("log", "export", "--db", db, "-o", tmp_path), 1, "-o")
+    one_line(cli("log", "export", "--db", db, "-o", tmp_path / "no" / "such"), 1, "-o")
+
+
+def test_the_life_of_a_suppression(cli: Cli, db: Path, logs: Path) -> None:
+    made = cli(
+        "suppress",
+        "add",
+        "--db",
+        db,
+        "--principal",
+        ANA,
+        "--for",
+        "2w",
+        "--ticket",
+        "T-1",
+        "--owner",
+        "sec",
+    )
+    (name,) = made.out.split()
+    assert (made.status, "hides 2" in made.err) == (0, True)
+    (listed,) = cli("suppress", "list", "--db", db, "--format", "jsonl").objects
+    assert {
+        key: listed[key]
+        for key in ("suppression_id", "scope", "value", "ticket", "owner", "state", "hidden")
+    } == {
+        "suppression_id": name,
+        "scope": "principal",
+        "value": ANA,
+        "ticket": "T-1",
+        "owner": "sec",
+        "state": "active",
+        "hidden": 2,
+    }
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", listed["expires"])
+    assert cli("suppress", "list", "--db", db).out.startswith(f"{name}  active ")
+    shown = cli("scan", logs, "--db", db, "--format", "jsonl", *ONLY_REFERENCE)
+    assert {alert["suppressed_by"] for alert in shown.objects} == {name}
+    lifted = cli("suppress", "lift", "--db", db, name)
+    assert (lifted.status, lifted.out, "lifted" in lifted.err) == (0, "", True)
+    assert cli("suppress", "list", "--db", db).out.startswith(f"{name}  lifted ")
+    shown = cli("scan", logs, "--db", db, "--format", "jsonl", *ONLY_REFERENCE)
+    assert {alert["suppressed_by"] for alert in shown.objects} == {None}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "hidden"),
+    [
+        ("--principal-pattern", "*:user/a*", 2),
+        ("--access-key", "AKIAEXAMPLE", 2),
+        ("--user-agent", "aws-cli/*", 2),
+        ("--cidr", "203.0.113.0/24", 2),
+        ("--account", "111122223333", 2),
+        ("--role", "arn:none", 0),
+    ],
+)
+def test_every_scope_can_be_given(option: str, value: str, hidden: int, cli: Cli, db: Path) -> None:
+    assert cli("suppress", "add", "--db", db, option, value, "--justification", "known").status == 0
+    (listed,) = cli("suppress", "list", "--db", db, "--format", "jsonl").objects
+    assert (listed["scope"], listed["value"], listed["hidden"]) == (option[2:], value, hidden)
+
+
+def test_a_suppression_of_one_rule(cli: Cli, db: Path) -> None:
+    cli("suppress", "add", "--db", db, "--principal", ANA, "--rule", "another", "--ticket", "T")
+    assert cli("suppress", "list", "--db", db, "--format", "jsonl").objects[0]["hidden"] == 0
+
+
+def test_status_tells_what_the_state_holds(cli: Cli, db: Path, tmp_path: Path) -> None:
+    ran = cli("status", "--db", db)
+    assert (ran.status, ran.err) == (0, "")
+    for words in (
+        str(db),
+        "2 found = 2 read",
+        "22 seen",
+        "2026-03-01T10:05:00Z",
+        "2 open",
+        "notes          1",
+    ):
+        assert words in ran.out
+    assert "none yet" in cli("status", "--db", tmp_path / "no.db").out
+    assert not (tmp_path / "no.db").exists()
+
+
+def test_compact_says_what_it_freed(cli: Cli, db: Path, tmp_path: Path) -> None:
+    ran = cli("compact", "--db", db)
+    assert (ran.status, ran.err) == (0, "")
+    assert "let go         0 hits" in ran.out
+    assert "MB freed" in ran.out
+    one_line(cli("compact", "--db", db, "--retention", "soon"), 2, "soon", "12h")
+    one_line(cli("compact", "--db", tmp_path / "none"), 1, "no state yet")
+    store = Store.open(db)
+    one_line(cli("compact", "--db", db), 1, f"process {os.getpid()}", "close it there")
+    store.close()
+
+
+def test_doctor_says_whether_the_state_is_sound_and_saves_what_was_written(
+    cli: Cli, db: Path, logs: Path, tmp_path: Path
+) -> None:
+    assert "ok       soundness     sound" in cli("doctor", "--db", db).out
+    one_line(
+        cli("doctor", "--db", tmp_path / "none", "--save", tmp_path / "new"), 1, "no state yet"
+    )
+    damage_table(db, "alert")
+    ran = cli("doctor", "--db", db)
+    assert ran.status == 1
+    assert "problem  soundness     damaged, " in ran.out
+    assert "--save NEW" in ran.out
+    one_line(cli("scan", logs, "--db", db, *ONLY_REFERENCE), 1, str(db), "damaged", "doctor --save")
+    assert (
+        "not a state of trailhound: name another file with --db FILE"
+        in cli("doctor", "--db", logs / "a.json").out
+    )
+    new = tmp_path / "new.db"
+    saved = cli("doctor", "--db", db, "--save", new)
+    assert (saved.status, "1 saved" in saved.out, f"--db {new}" in saved.err) == (0, True, True)
+    assert cli("doctor", "--db", db, "--save", new).status == 1  # it is there now, and left alone
+    assert len(cli("scan", logs, "--db", new, "--format", "jsonl", *ONLY_REFERENCE).objects) == 2
+    assert len(cli("log", "export", "--db", new, "--format", "jsonl").objects) == 1
+
+
+def test_rules_are_checked(cli: Cli, tmp_path: Path) -> None:
+    (path,) = (rule.path for rule in rules())
+    good = cli("rules", "check", path)
+    assert (good.status, good.err) == (0, "")
+    bad = write(tmp_path, "bad.toml", b"not toml [")
+    ran = cli("rules", "check", path, bad)
+    assert ran.status == 1
+    assert str(bad) in ran.err
+
+
+# whole processes
+
+
+def trailhound(*args: object, **given: Any) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "tui", *map(str, args)],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        check=False,
+        **given,
+    )
+
+
+def test_a_pipe_that_closes_early_is_no_error(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "a.json",
+        [record for number in range(30) for record in sweep(10, 30 * number, userAgent="A" * 9000)],
+    )
+    command = f"{sys.executable} -m tui.commandline.main scan {tmp_path} --format jsonl {' '.join(ONLY_REFERENCE)} | head -c 10"
+    ran = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        check=False,
+    )
+    assert (ran.returncode, b"Traceback" in ran.stderr, b"Error" in ran.stderr) == (0, False, False)
+
+
+def test_the_status_of_a_process(tmp_path: Path) -> None:
+    write(tmp_path, "a.json", sweep(10))
+    assert trailhound("scan", tmp_path, "--exit-code").returncode == 10
+    assert trailhound("scan", tmp_path / "none").returncode == 1
+    assert trailhound("scan").returncode == 2
+    app = trailhound(tmp_path, stdin=subprocess.DEVNULL)
+    assert (app.returncode, app.stdout, app.stderr.count(b"\n")) == (1, b"", 1)
+
+
+def test_tail_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    write(tmp_path / "live", "a.jsonl", lines(sweep(10)))
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "tui",
+        "tail",
+        tmp_path / "live",
+        "--db",
+        tmp_path / "hunt.db",
+    ]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=Path(__file__).parents[1], **pipes) as ran:
+        assert ran.stdout and ran.stderr
+        assert json.loads(ran.stdout.readline())["first_event"] == "2026-03-01T10:00:00Z"
+        write(tmp_path / "live", "b.json.gz.part", document(sweep(10, 60))).rename(
+            tmp_path / "live" / "b.json"
+        )
+        while json.loads(ran.stdout.readline())["first_event"] != "2026-03-01T10:01:00Z":
+            pass
+        ran.send_signal(signal.SIGTERM)
+        assert ran.wait() == 0
+        assert b"files 2 found = 2 read" in ran.stderr.read()

@@ -1,0 +1,187 @@
+"""Rules of every shape find what plain SQL finds, in one scan and live, whatever way the records come."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import closing
+from functools import cache, partial
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.detection.alert import Alert
+from detector.rules.ruleset import RuleSet
+from detector.store import Store
+from tests.detector.sql_oracle import Asked, Found, Oracle
+from tests.detector.strategies import PRINCIPALS, Trail
+from tests.detector.trail import (
+    REFERENCE,
+    REGIONS,
+    Raw,
+    call,
+    document,
+    lines,
+    rules,
+    scan,
+    watch,
+    write,
+)
+
+DAY = 86_400
+SWEEP = Asked(
+    "provider = 'ec2.amazonaws.com' AND action = 'DescribeInstances'",
+    ("arn",),
+    "count(*) >= 10 AND count(DISTINCT region) >= 10",
+    30,
+)
+DENIED = Asked(
+    "failed AND arn IS NOT NULL", ("arn",), "count(*) >= 4 AND count(DISTINCT region) >= 3", 360
+)
+LOOKED = Asked("action LIKE 'Describe%'", ("user", "region"), "count(*) >= 2", 600)
+NEW = Asked("arn IS NOT NULL AND region IS NOT NULL", ("arn", "region"), "", 2 * DAY)
+
+FILES = {
+    "denied": """type = "threshold"
+language = "kuery"
+from = "now-6m"
+query = "event.outcome: failure"
+[rule.threshold]
+field = ["aws.cloudtrail.user_identity.arn"]
+value = 4
+cardinality = [{field = "cloud.region", value = 3}]
+""",
+    "looked": """type = "esql"
+language = "esql"
+from = "now-10m"
+query = '''from logs-aws.cloudtrail-* | where event.action like "Describe*"
+| stats n = count(*), v = values(cloud.region) by user.id, cloud.region | where n >= 2'''
+""",
+    "new": """type = "new_terms"
+language = "kuery"
+query = "event.dataset: aws.cloudtrail"
+history_window_start = "now-2d"
+new_terms_fields = ["aws.cloudtrail.user_identity.arn", "cloud.region"]
+""",
+}
+
+
+@cache
+def by(mode: str) -> RuleSet:
+    """The reference rule and those of ``FILES``."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [
+            write(
+                Path(folder),
+                f"{name}.toml",
+                f'[rule]\nrule_id = "{name}"\nname = "{name}"\n{text}'.encode(),
+            )
+            for name, text in FILES.items()
+        ]
+        made = rules(mode, *paths)
+    assert not made.problems
+    return made
+
+
+# what comes
+
+
+@st.composite
+def corpora(draw: st.DrawFn) -> Trail:
+    """Bursts of days: some denied, near the edges of windows, by clocks that differ between
+    regions; with copies, and events that have lost their id, region or caller."""
+    skew = draw(
+        st.dictionaries(
+            st.sampled_from(REGIONS[:4]), st.sampled_from([-31, -2, 1, 3, 31]), max_size=2
+        )
+    )
+    records: list[Raw] = []
+    for number in range(draw(st.integers(1, 4))):
+        arn = draw(st.sampled_from(PRINCIPALS[:4]))
+        begin = (
+            draw(st.sampled_from([0, 2 * DAY - 1, 2 * DAY, 2 * DAY + 1, 3 * DAY, 59, 330, 600]))
+            + 120
+        )
+        pace = draw(st.sampled_from([0, 1, 1, 2, 2, 60, 200]))
+        changed = draw(
+            st.sampled_from(
+                [
+                    {},
+                    {"errorCode": "AccessDenied"},
+                    {"eventName": "DescribeRegions"},
+                    {"recipientAccountId": "444455556666"},
+                ]
+            )
+        )
+        for place, region in enumerate(REGIONS[: draw(st.sampled_from([2, 4, 10, 11, 12]))]):
+            at = begin + place * pace + skew.get(region, 0)
+            records.append(call(at, region, event_id=f"{number}-{place}", arn=arn, **changed))
+    for place in draw(st.sets(st.integers(0, len(records) - 1), max_size=2)):
+        lost = draw(st.sampled_from(["eventID", "awsRegion", "userIdentity", "recipientAccountId"]))
+        records[place] = {name: value for name, value in records[place].items() if name != lost}
+    records += draw(st.lists(st.sampled_from(records), max_size=5))
+    return Trail(draw(st.permutations(records)))
+
+
+@st.composite
+def deliveries(draw: st.DrawFn, records: Sequence[Raw]) -> list[bytes]:
+    """The records, anyhow over a few files."""
+    count = draw(st.integers(1, 4))
+    parts: dict[int, list[Raw]] = defaultdict(list)
+    for record in records:
+        parts[draw(st.integers(1, count))].append(record)
+    return [draw(st.sampled_from([document, lines]))(part) for part in parts.values()]
+
+
+# what is found
+
+
+def told(alerts: Sequence[Alert], rule_id: str) -> list[Found]:
+    return sorted((_found(alert) for alert in alerts if alert.rule.id == rule_id), key=repr)
+
+
+def _found(alert: Alert) -> Found:
+    start, end = (
+        (alert.window.start, alert.window.end)
+        if alert.window
+        else (alert.first_event, alert.first_event + 1)
+    )
+    counted = alert.columns.get(
+        "Esql.event_count", alert.columns.get("n", alert.columns.get("threshold_result.count"))
+    )
+    ids = tuple(name for name in alert.event_ids if not name.startswith("sha256:"))
+    return Found(
+        tuple(alert.key.values()), start, end, counted or 1, tuple(alert.facets.regions), ids
+    )  # type: ignore[arg-type]
+
+
+def holds(alerts: Sequence[Alert], records: Sequence[Raw], mode: str) -> None:
+    with Oracle(records) as oracle:
+        sweeps = oracle.tumbling(SWEEP) if mode == "tumbling" else oracle.sliding(SWEEP)
+        assert told(alerts, REFERENCE) == sweeps
+        assert told(alerts, "denied") == oracle.trailing(DENIED)
+        assert told(alerts, "looked") == oracle.trailing(LOOKED)
+        firsts = oracle.firsts(NEW)
+    new = told(alerts, "new")
+    assert [(alert.key, alert.start) for alert in new] == [
+        (first.key, first.start) for first in firsts
+    ]
+    assert all(set(alert.ids) <= set(first.ids) for alert, first in zip(new, firsts, strict=True))
+
+
+@settings(max_examples=40)
+@given(st.data(), corpora(), st.sampled_from(["tumbling", "sliding"]))
+def test_rules_find_what_sql_finds(data: st.DataObject, records: Trail, mode: str) -> None:
+    files = data.draw(deliveries(records))
+    with tempfile.TemporaryDirectory() as folder, closing(Store.open(None)) as store:
+        steps = [
+            partial(write, Path(folder), f"{number}.json", content)
+            for number, content in enumerate(files)
+        ]
+        live = watch(store, Path(folder), *steps, by=by(mode))
+        at_once = scan(Path(folder), by=by(mode))
+    holds(at_once.alerts, records, mode)
+    holds(live.alerts, records, mode)
+    assert live.facts == at_once.facts

@@ -1,0 +1,108 @@
+"""Spans that meet a rule, against every span looked at by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detector.detection import window
+from detector.detection.event import Event, Position
+from detector.detection.window import Hit
+from detector.ecs.fields import fields
+from detector.esql.planner import plan
+from tests.detector.esql.conftest import record
+
+WIDTH = 10
+QUERY = plan(
+    "from logs-* | stats n = count(*), r = count_distinct(cloud.region), t = max(@timestamp) by user.name "
+    "| where n >= 3 and r >= 2",
+    fields(),
+)
+times = st.lists(st.tuples(st.integers(0, 60), st.sampled_from("abc")), max_size=25).map(sorted)
+
+
+def hits(found) -> list[Hit]:
+    made = []
+    for number, (time, region) in enumerate(found):
+        call = record(awsRegion=region, eventID=f"e-{number}")
+        ((_, inputs),) = QUERY.rows(call, time)
+        made.append(Hit(Event.of(call, b"{}", time, Position("x", 0, 0)), inputs))
+    return made
+
+
+def holds(found, first, end) -> bool:
+    within = [region for time, region in found if first <= time < end]
+    return len(within) >= 3 and len(set(within)) >= 2
+
+
+def starts(cut: Callable, found) -> list[int]:
+    return list(
+        cut(
+            hits(found),
+            WIDTH,
+            QUERY.moving,
+            lambda group, at: QUERY.meets(group, at, ("ana",), at + WIDTH),
+        )
+    )
+
+
+@given(times)
+def test_sliding_spans_begin_at_a_hit(found):
+    expected = [
+        first for first in sorted({time for time, _ in found}) if holds(found, first, first + WIDTH)
+    ]
+    assert starts(window.sliding, found) == expected
+
+
+@given(times)
+def test_trailing_spans_end_just_after_a_hit(found):
+    ends = [time + 1 for time in sorted({time for time, _ in found})]
+    assert starts(window.trailing, found) == [
+        end - WIDTH for end in ends if holds(found, end - WIDTH, end)
+    ]
+
+
+@given(times)
+def test_tumbling_windows_are_aligned(found):
+    expected = [first for first in range(0, 70, WIDTH) if holds(found, first, first + WIDTH)]
+    assert starts(window.tumbling, found) == expected
+
+
+@pytest.mark.parametrize(
+    "begins, gap, expected",
+    [
+        ([0, 9], 10, [(0, 19)]),
+        ([0, 10], 10, [(0, 10), (10, 20)]),
+        ([0, 10, 25], 16, [(0, 35)]),
+        ([], 10, []),
+    ],
+)
+def test_spans_that_begin_less_than_a_gap_apart_are_one(begins, gap, expected):
+    made = hits([(time, "a") for time in range(0, 40, 5)])
+    spans = list(window.unions(made, begins, WIDTH, gap))
+    assert [(span.start, span.end) for span in spans] == expected
+    for span in spans:
+        assert [hit.event.time for hit in span.hits] == [
+            t for t in range(0, 40, 5) if span.start <= t < span.end
+        ]
+
+
+def test_thousands_of_hits_in_one_span_are_looked_at_once_each():
+    class Counted:
+        added = dropped = 0
+
+        def add(self, _row):
+            Counted.added += 1
+
+        def drop(self):
+            Counted.dropped += 1
+
+        def __len__(self):
+            return Counted.added - Counted.dropped
+
+    made = hits([(number, "a") for number in range(5000)])
+    list(window.trailing(made, 4000, Counted, lambda _group, _at: True))
+    assert Counted.added == 5000 and Counted.dropped <= 5000

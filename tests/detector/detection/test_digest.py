@@ -1,0 +1,143 @@
+"""A partial result is a set: how the work is cut and in what order it comes back changes nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import detector.detection.digest
+from detector.detection.digest import Partial, digest, merge
+from detector.formats import chunks
+from detector.rules.dispatch import Dispatch
+from tests.detector.strategies import trails
+from tests.detector.trail import Raw, call, document, lines, rules, sweep
+
+NOTHING = merge([])
+
+
+def digested(data: bytes, source: str = "trail.json") -> Partial:
+    """The partial of a whole file."""
+    dispatch = Dispatch(rules())
+    return merge(digest(source, chunk, dispatch) for chunk in chunks(io.BytesIO(data)))
+
+
+CLAIMS: tuple[Raw, ...] = (
+    {},
+    {"awsRegion": "af-south-1"},
+    {"eventTime": "2026-03-01T11:00:00Z"},
+    {"userIdentity": {}},
+)
+
+
+@st.composite
+def partials(draw: st.DrawFn) -> Partial:
+    """Of a few records that come again and again, also in forms that contradict each other."""
+    records = draw(
+        st.lists(
+            st.builds(
+                lambda at, claim: {**call(at, event_id=f"e{at}"), **claim},
+                st.integers(0, 5),
+                st.sampled_from(CLAIMS),
+            ),
+            min_size=1,
+            max_size=6,
+        )
+    )
+    return digested(
+        lines(records), draw(st.sampled_from(["a", "b", "c\udcff"])) + str(len(records))
+    )
+
+
+@given(partials(), partials(), partials())
+def test_merging_is_the_union_of_sets(a: Partial, b: Partial, c: Partial) -> None:
+    # One file at one offset holds one thing: where two partials are of the same, let them be the
+    # same.
+    b, c = (each if not (set(each.chunks) & set(a.chunks)) else a for each in (b, c))
+    c = c if not (set(c.chunks) & set(b.chunks)) else b
+    assert a.merge(b) == b.merge(a)
+    assert a.merge(b).merge(c) == a.merge(b.merge(c)) == merge([c, a, b])
+    assert a.merge(a) == a == a.merge(NOTHING) == NOTHING.merge(a)
+    assert a.merge(b).merge(a).merge(b) == a.merge(b)
+
+
+@given(partials(), partials())
+def test_merging_changes_neither_side(a: Partial, b: Partial) -> None:
+    before = pickle.dumps((a, b))
+    a.merge(b)
+    assert pickle.loads(before) == (a, b)
+
+
+@settings(max_examples=50)
+@given(trails(), st.integers(1500, 4000))
+def test_a_file_in_chunks_is_the_file_as_one(records: list[Raw], size: int) -> None:
+    content = lines(records)
+    whole = digested(content)
+    with pytest.MonkeyPatch.context() as patch:
+        for limit in ("BLOCK", "SNIFF", "LINES_CHUNK"):
+            patch.setattr(chunks, limit, size)
+        cut = digested(content)
+    assert len(cut.chunks) > 1 or len(content) <= size
+    assert facts(cut) == facts(whole)
+
+
+@settings(max_examples=50)
+@given(trails(), st.integers(1, 4))
+def test_what_is_remembered_of_calls_changes_nothing(records: list[Raw], remembered: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(detector.detection.digest, "_told", detector.detection.digest._Known())
+        patch.setattr(detector.detection.digest, "_REMEMBERED", remembered)
+        few = [digested(lines(records)) for _ in range(2)]
+        assert len(detector.detection.digest._told) <= remembered
+    assert few == [digested(lines(records))] * 2
+
+
+@settings(max_examples=50)
+@given(trails(), st.integers(1, 5))
+def test_records_in_many_files_are_the_records_in_one(records: list[Raw], count: int) -> None:
+    parts = [records[start::count] for start in range(count)]
+    many = merge(
+        digested(document(part), f"{number}.json") for number, part in enumerate(parts) if part
+    )
+    assert facts(many) == facts(digested(document(records)))
+
+
+def facts(partial: Partial) -> list[Any]:
+    """What it says apart from where it was read."""
+    events = {
+        name: json.dumps(
+            [getattr(event, field) for field in event.__struct_fields__ if field != "position"]
+        )
+        for name, event in partial.events.items()
+    }
+    tallies = list(partial.chunks.values())
+    sums = [
+        sum(each)
+        for each in zip(
+            *(
+                (tally.seen, tally.hits, sum(tally.skipped.values()), sum(tally.rejected.values()))
+                for tally in tallies
+            ),
+            strict=True,
+        )
+    ]
+    times = [time for tally in tallies for time in (tally.first, tally.last) if time is not None]
+    return [events, partial.hits, sums, min(times, default=None), max(times, default=None)]
+
+
+def test_every_position_leads_to_its_record() -> None:
+    records = sweep(12)
+    partial = digested(lines(records))
+    assert {event.event_id: event.position.index for event in partial.events.values()} == {
+        record["eventID"]: index for index, record in enumerate(records)
+    }
+
+
+def test_a_partial_can_be_sent_to_another_process() -> None:
+    partial = digested(document(sweep(12)))
+    assert pickle.loads(pickle.dumps(partial)) == partial

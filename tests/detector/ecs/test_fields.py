@@ -1,0 +1,198 @@
+"""From a record to ECS fields."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from detector.ecs.asn import AsnError, open_asn
+from detector.ecs.fields import fields
+from detector.ecs.java_text import java_text
+from tests.detector.esql.conftest import CALL, record
+
+ASN = Path(__file__).parent / "data" / "GeoLite2-ASN-Test.mmdb"
+
+
+def read(name, **changed):
+    return fields()[name].read(record(**changed))
+
+
+SESSION = {
+    "type": "AssumedRole",
+    "principalId": "AROA1:me",
+    "arn": "arn:aws:sts::1:assumed-role/R/me",
+    "accountId": "1",
+    "sessionContext": {
+        "sessionIssuer": {
+            "type": "Role",
+            "arn": "arn:aws:iam::1:role/R",
+            "userName": "R",
+            "principalId": "AROA1",
+            "accountId": "1",
+        },
+        "attributes": {"mfaAuthenticated": "false", "creationDate": "2026-01-01T00:00:00Z"},
+    },
+}
+IDENTITY = "aws.cloudtrail.user_identity."
+
+
+@pytest.mark.parametrize(
+    "name, raw, value",
+    [
+        ("@timestamp", {"eventTime": "2026-01-01T00:00:07Z"}, 1_767_225_607_000),
+        ("event.dataset", {}, "aws.cloudtrail"),
+        ("data_stream.namespace", {}, "default"),
+        ("event.provider", {"eventSource": "s3.amazonaws.com"}, "s3.amazonaws.com"),
+        ("event.action", {"eventName": None}, None),
+        ("cloud.region", {"awsRegion": ""}, None),
+        ("cloud.region", {"awsRegion": "-"}, None),
+        ("aws.cloudtrail.error_code", {"errorCode": "none"}, None),
+        ("event.outcome", {}, "success"),
+        ("event.outcome", {"errorCode": "AccessDenied"}, "failure"),
+        ("event.outcome", {"errorMessage": "no"}, "failure"),
+        ("event.outcome", {"errorCode": ""}, "success"),
+        (
+            "event.outcome",
+            {"eventName": "ConsoleLogin", "responseElements": {"ConsoleLogin": "Failure"}},
+            "failure",
+        ),
+        ("cloud.account.id", {"userIdentity": {"accountId": "9"}, "recipientAccountId": "1"}, "9"),
+        (
+            "cloud.account.id",
+            {"userIdentity": {"type": "AWSService"}, "recipientAccountId": "1"},
+            "1",
+        ),
+        ("aws.cloudtrail.recipient_account_id", {"recipientAccountId": "1"}, "1"),
+        ("source.ip", {"sourceIPAddress": "203.0.113.7"}, "203.0.113.7"),
+        ("source.ip", {"sourceIPAddress": "2001:DB8:0::1"}, "2001:db8::1"),
+        ("source.ip", {"sourceIPAddress": "ec2.amazonaws.com"}, None),
+        ("source.ip", {"sourceIPAddress": "AWS Internal"}, None),
+        ("source.address", {"sourceIPAddress": "ec2.amazonaws.com"}, "ec2.amazonaws.com"),
+        ("user.name", {}, "ana"),
+        ("user.name", {"userIdentity": SESSION}, "R"),
+        ("user.name", {"userIdentity": {"type": "AWSService", "userName": "x"}}, None),
+        ("user.name", {"userIdentity": {"type": "Root", "arn": "arn:aws:iam::1:root"}}, None),
+        ("user.id", {"userIdentity": SESSION}, "AROA1:me"),
+        ("user.id", {"userIdentity": {"type": "AWSService", "principalId": "x"}}, None),
+        ("user.target.name", {"requestParameters": {"userName": "bob"}}, "bob"),
+        (IDENTITY + "arn", {"userIdentity": {"arn": ""}}, None),
+        (
+            IDENTITY + "session_context.session_issuer.arn",
+            {"userIdentity": SESSION},
+            "arn:aws:iam::1:role/R",
+        ),
+        (IDENTITY + "session_context.creation_date", {"userIdentity": SESSION}, 1_767_225_600_000),
+        (IDENTITY + "session_context.mfa_authenticated", {"userIdentity": SESSION}, "false"),
+        ("user_agent.original", {"userAgent": None}, None),
+        ("user_agent.name", {"userAgent": None}, None),
+        ("user_agent.name", {"userAgent": "[aws-cli/2.17.0 Python/3.11]"}, "aws-cli"),
+        ("user_agent.version", {"userAgent": "aws-cli/2.17.0 Python/3.11"}, "2.17.0"),
+        ("user_agent.name", {"userAgent": "Boto3/1.34.0 md/Botocore"}, "Boto3"),
+        ("user_agent.name", {"userAgent": "ec2.amazonaws.com"}, "Other"),
+        ("aws.cloudtrail.management_event", {"managementEvent": True}, "true"),
+        ("aws.cloudtrail.read_only", {"readOnly": False}, False),
+        (
+            "aws.cloudtrail.session_credential_from_console",
+            {"sessionCredentialFromConsole": "true"},
+            "true",
+        ),
+        (
+            "aws.cloudtrail.resources.arn",
+            {"resources": [{"ARN": "b"}, {"ARN": "a"}, {"ARN": "b"}]},
+            ["a", "b"],
+        ),
+        ("aws.cloudtrail.resources.type", {"resources": [{"type": "T"}, {"ARN": "a"}]}, "T"),
+        ("aws.cloudtrail.resources.arn", {"resources": "odd"}, None),
+        (
+            "aws.cloudtrail.console_login.additional_eventdata.mfa_used",
+            {"additionalEventData": {"MFAUsed": "No"}},
+            False,
+        ),
+        ("aws.cloudtrail.request_parameters", {"requestParameters": {}}, None),
+        (
+            "aws.cloudtrail.request_parameters",
+            {"requestParameters": {"a": {"b": ["x", 1, True, None]}}},
+            "{a={b=[x, 1, true]}}",
+        ),
+        (
+            "aws.cloudtrail.flattened.request_parameters.filterSet.items.name",
+            {"requestParameters": {"filterSet": {"items": [{"name": "n"}, {"name": "m"}]}}},
+            ["m", "n"],
+        ),
+        (
+            "aws.cloudtrail.flattened.request_parameters.maxResults",
+            {"requestParameters": {"maxResults": 5}},
+            "5",
+        ),
+        ("tls.version", {"tlsDetails": {"tlsVersion": "TLSv1.3"}}, "TLSv1.3"),
+    ],
+)
+def test_a_field_is_read(name, raw, value):
+    assert read(name, **raw) == value
+
+
+def test_unknown_names_are_no_fields():
+    table = fields()
+    assert "event.acton" not in table
+    assert table.get("aws.cloudtrail.flattened.nothing.x") is None
+    assert len(table) == len(set(table))
+
+
+def test_every_field_reads_from_a_record_that_has_nothing():
+    empty = record(**dict.fromkeys(CALL))
+    found = {name: field.read(empty) for name, field in fields().items() if field.constant is None}
+    assert {name for name, value in found.items() if value is not None} == {"event.outcome"}
+
+
+def test_keys_stand_in_the_order_of_a_hash_map():
+    assert (
+        java_text({"credentials": 1, "assumedRoleUser": 2}) == "{assumedRoleUser=2, credentials=1}"
+    )
+    assert java_text({"b": 1, "a": 2, "c": 3}) == "{a=2, b=1, c=3}"
+    assert java_text({"n": 1.0, "m": 12345678.0, "t": None}) == "{t=null, m=1.2345678E7, n=1.0}"
+
+
+@pytest.fixture(scope="module")
+def asn():
+    return open_asn(ASN)
+
+
+@pytest.mark.parametrize(
+    "address, number, organization",
+    [
+        ("1.128.0.7", 1221, "Telstra Pty Ltd"),
+        ("2600:6000::1", 237, "Merit Network Inc."),
+        ("8.8.8.8", None, None),
+        ("10.0.0.1", None, None),
+        ("ec2.amazonaws.com", None, None),
+        ("1.128.0.7, 10.0.0.1", None, None),
+        ("", None, None),
+        (None, None, None),
+    ],
+)
+def test_the_network_of_an_address(asn, address, number, organization):
+    table, call = fields(asn), record(sourceIPAddress=address)
+    assert table["source.as.number"].read(call) == number
+    assert table["source.as.organization.name"].read(call) == organization
+
+
+def test_a_lookup_pickles_as_its_path(asn):
+    again = pickle.loads(pickle.dumps(asn))
+    assert again.lookup("1.128.0.7") == asn.lookup("1.128.0.7")
+    assert again.fingerprint == asn.fingerprint
+
+
+def test_a_file_that_is_no_database_is_said_in_a_line(tmp_path):
+    path = tmp_path / "x.mmdb"
+    for make in (
+        lambda: None,
+        lambda: path.write_bytes(b"not a database"),
+        lambda: path.write_bytes(b""),
+    ):
+        make()
+        with pytest.raises(AsnError) as caught:
+            open_asn(path)
+        assert "\n" not in str(caught.value)
+        assert str(path) in str(caught.value)

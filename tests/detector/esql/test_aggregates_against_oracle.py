@@ -1,0 +1,91 @@
+"""The window family against the same definition in plain Python over the raw records."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.ecs.fields import fields
+from detector.esql.planner import plan
+from tests.detector.esql.conftest import START, record
+
+QUERY = plan(
+    """from logs-aws.cloudtrail-*
+    | where event.provider == "p" and event.action in ("A", "B") and aws.cloudtrail.error_code != "skip"
+    | eval w = date_trunc(10 seconds, @timestamp)
+    | stats n = count(*), regions = count_distinct(cloud.region), names = values(cloud.region),
+            bad = count(*) where event.outcome == "failure", keys = count(aws.cloudtrail.user_identity.access_key_id),
+            first = min(@timestamp) by w, aws.cloudtrail.user_identity.arn, aws.cloudtrail.resources.arn
+    | where regions >= 2 and n >= 2""",
+    fields(),
+)
+
+CALLS = st.fixed_dictionaries(
+    {
+        "second": st.integers(0, 29),
+        "eventSource": st.sampled_from(["p", "q"]),
+        "eventName": st.sampled_from("ABC"),
+        "awsRegion": st.sampled_from(["r1", "r2", "", None]),
+        "errorCode": st.sampled_from(["skip", "denied", None]),
+        "arn": st.sampled_from(["x", "y", None]),
+        "key": st.sampled_from(["k", None]),
+        "resources": st.lists(st.sampled_from(["b1", "b2"]), max_size=3),
+    }
+)
+
+
+def oracle(calls):
+    groups = defaultdict(list)
+    for call in calls:
+        if (
+            call["eventSource"] == "p"
+            and call["eventName"] in "AB"
+            and call["errorCode"] not in ("skip", None)
+        ):
+            for resource in set(call["resources"]) or {None}:
+                groups[call["second"] // 10 * 10, call["arn"], resource].append(call)
+    found = {}
+    for key, group in groups.items():
+        regions = {call["awsRegion"] for call in group} - {None, ""}
+        if len(regions) >= 2 and len(group) >= 2:
+            found[key] = {
+                "n": len(group),
+                "regions": len(regions),
+                "names": sorted(regions),
+                "bad": len(group),
+                "keys": sum(1 for call in group if call["key"]),
+                "first": min(c["second"] for c in group),
+            }
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(CALLS, max_size=40), st.randoms())
+def test_a_query_finds_what_its_definition_says(calls, chance):
+    groups = defaultdict(list)
+    for number, call in chance.sample(list(enumerate(calls)), len(calls)):
+        raw = record(
+            eventTime=f"2026-01-01T00:00:{call['second']:02d}Z",
+            eventID=str(number),
+            eventSource=call["eventSource"],
+            eventName=call["eventName"],
+            awsRegion=call["awsRegion"],
+            errorCode=call["errorCode"],
+            userIdentity={"arn": call["arn"], "accessKeyId": call["key"]},
+            resources=[{"ARN": name} for name in call["resources"]],
+        )
+        pair = (raw.event_source, raw.event_name)
+        for key, inputs in QUERY.rows(raw, START + call["second"]):
+            assert pair in QUERY.dispatch
+            groups[call["second"] // 10 * 10, *key].append(inputs)
+    found = {}
+    for (start, *key), inputs in groups.items():
+        result = QUERY.result(START + start, key, inputs)
+        assert result is None or len(inputs) >= QUERY.minimum
+        if result:
+            found[start, *key] = {
+                name: result[name] for name in ("n", "regions", "names", "bad", "keys")
+            } | {"first": int(result["first"][17:19])}
+    assert found == oracle(calls)

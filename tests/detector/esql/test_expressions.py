@@ -1,0 +1,474 @@
+"""A table of ES|QL expressions and what they give. The values are those of the language's reference."""
+
+from __future__ import annotations
+
+import pytest
+
+from detector.ecs.fields import fields
+from detector.ecs.values import date_text
+from detector.esql.compiler import Compiler
+from detector.esql.errors import EsqlError
+from detector.esql.parser import parse_expression
+from detector.esql.scope import NOW, RECORD, TIME, Code, Frame, Scope
+from tests.detector.esql.conftest import START, record
+
+COLUMNS = {
+    "n": (None, "keyword"),
+    "s": ("Hello", "keyword"),
+    "i": (7, "integer"),
+    "l": (2**40, "long"),
+    "d": (2.5, "double"),
+    "yes": (True, "boolean"),
+    "no": (False, "boolean"),
+    "unknown": (None, "boolean"),
+    "none": (None, "integer"),
+    "ip": ("10.1.2.3", "ip"),
+    "ip6": ("2001:db8::1", "ip"),
+    "noip": (None, "ip"),
+    "nodate": (None, "date"),
+    "mv": (["a", "b", "a"], "keyword"),
+    "nums": ([3, 1, 2], "integer"),
+    "floats": ([1.5, 3.0], "double"),
+    "flags": ([True, False], "boolean"),
+    "ips": (["10.0.0.2", "9.0.0.1"], "ip"),
+}
+
+
+def evaluate(text):
+    """The value of an expression, a date as text, and its type."""
+    frame = Frame()
+    scope = Scope(frame, fields())
+    for name, (value, type) in COLUMNS.items():
+        scope.define(name, Code(lambda _, value=value: value, type, isinstance(value, list)))
+    code = Compiler(scope).compile(parse_expression(text))
+    row = frame.blank()
+    row[RECORD], row[NOW], row[TIME] = record(), (START + 3600) * 1000, START * 1000
+    value = code.read(row)
+    return (
+        date_text(value) if code.type == "date" and isinstance(value, int) else value
+    ), code.type
+
+
+TABLE = r'''
+# logic has three values
+yes and unknown                                   | None
+no and unknown                                    | False
+unknown and no                                    | False
+yes or unknown                                    | True
+unknown or yes                                    | True
+no or unknown                                     | None
+not unknown                                       | None
+not no                                            | True
+not s == "x" and i == 7                           | True
+yes or no and no                                  | True
+(yes or no) and no                                | False
+flags and yes                                     | None
+
+# comparisons
+s == "Hello"                                      | True
+s == "hello"                                      | False
+s != "x"                                          | True
+n == "x"                                          | None
+n != "x"                                          | None
+not n == "x"                                      | None
+n == null                                         | None
+mv == "a"                                         | None
+i == 7.0                                          | True
+i < l                                             | True
+d >= 2.5                                          | True
+s < "World"                                       | True
+"B" < "a"                                         | True
+ip == "10.1.2.3"                                  | True
+"10.1.2.3" == ip                                  | True
+ip < "9.0.0.0"                                    | False
+ip > "9.0.0.0"                                    | True
+yes == "true"                                     | True
+@timestamp == "2026-01-01"                        | True
+@timestamp > "2025-12-31T23:59:59.999Z"           | True
+@timestamp < now()                                | True
+@timestamp > now() - 1 hour                       | False
+@timestamp >= now() - 1 hour                      | True
+
+# in
+s in ("a", "Hello")                               | True
+s in ("a", "b")                                   | False
+s in ("a", null)                                  | None
+s in ("Hello", null)                              | True
+n in ("a", "b")                                   | None
+s not in ("a", "b")                               | True
+s not in ("a", null)                              | None
+n not in ("a")                                    | None
+mv in ("a", "b")                                  | None
+true in (starts_with(s, "H"), starts_with(s, "x")) | True
+true in (starts_with(n, "H"), starts_with(s, "x")) | None
+i in (1, 7)                                       | True
+ip in ("10.1.2.3", "1.1.1.1")                     | True
+s in (s, "x")                                     | True
+
+# null
+n is null                                         | True
+n is not null                                     | False
+mv is not null                                    | True
+s is null                                         | False
+
+# like: the whole text, * and ?
+s like "H*"                                       | True
+s like "*ll*"                                     | True
+s like "h*"                                       | False
+s like "H?llo"                                    | True
+s like "Hell"                                     | False
+s like "H%"                                       | False
+s not like "x*"                                   | True
+n like "*"                                        | None
+n not like "*"                                    | None
+mv like "a*"                                      | None
+s like ("x*", "H*")                               | True
+"a*b" like "a\\*b"                              | True
+"axb" like "a\\*b"                              | False
+"a\nb" like "a*b"                                | True
+
+# rlike: the whole text, Lucene's language
+s rlike "H.*"                                     | True
+s rlike "ello"                                    | False
+s rlike "(Hello|World)"                           | True
+s rlike "[A-Z][a-z]{4}"                           | True
+s rlike "^Hello$"                                 | False
+"^a$" rlike "^a$"                                 | True
+"a1" rlike "\\w\\d"                              | True
+"a.b" rlike """a\.b"""                           | True
+"axb" rlike """a\.b"""                           | False
+"x@y" rlike ".*@.*"                               | True
+s not rlike "x.*"                                 | True
+n rlike ".*"                                      | None
+
+# arithmetic
+i + 1                                             | 8
+i - 10                                            | -3
+i * 2                                             | 14
+i / 2                                             | 3
+-7 / 2                                            | -3
+i / 2.0                                           | 3.5
+i % 4                                             | 3
+-7 % 4                                            | -3
+2 + 3 * 4                                         | 14
+(2 + 3) * 4                                       | 20
+10 - 2 - 3                                        | 5
+-i                                                | -7
+- -i                                              | 7
+i / 0                                             | None
+d / 0                                             | None
+i + none                                          | None
+i + nums                                          | None
+2147483647 + 1                                    | None
+2147483648 + 1                                    | 2147483649
+9223372036854775807 + 1                           | None
+l * l                                             | None
+1e3                                               | 1000.0
+.5 + .5                                           | 1.0
+
+# dates and timespans
+@timestamp + 1 day                                | 2026-01-02T00:00:00Z
+@timestamp - 90 minutes                           | 2025-12-31T22:30:00Z
+@timestamp + 1 month                              | 2026-02-01T00:00:00Z
+"2026-01-31"::date + 1 month                      | 2026-02-28T00:00:00Z
+"2024-02-29"::date + 1 year                       | 2025-02-28T00:00:00Z
+1 week + @timestamp                               | 2026-01-08T00:00:00Z
+now()                                             | 2026-01-01T01:00:00Z
+date_trunc(30 seconds, "2026-01-01T00:00:59Z"::datetime) | 2026-01-01T00:00:30Z
+date_trunc(1 hour, "1985-02-18T10:35:26Z"::date)  | 1985-02-18T10:00:00Z
+date_trunc(1 day, "1985-02-18T10:35:26Z"::date)   | 1985-02-18T00:00:00Z
+date_trunc(1 week, "1985-02-20T10:00:00Z"::date)  | 1985-02-18T00:00:00Z
+date_trunc(1 month, "1985-02-18T10:35:26Z"::date) | 1985-02-01T00:00:00Z
+date_trunc(1 quarter, "1985-06-18"::date)         | 1985-04-01T00:00:00Z
+date_trunc(1 year, "1985-02-18"::date)            | 1985-01-01T00:00:00Z
+date_trunc(240 hours, "1985-02-18"::date)         | 1985-02-11T00:00:00Z
+date_trunc(1 second, "1969-12-31T23:59:59.5Z"::date) | 1969-12-31T23:59:59Z
+date_trunc(1 hour, nodate)                        | None
+bucket(@timestamp, 1 hour)                        | 2026-01-01T00:00:00Z
+date_diff("seconds", "2026-01-01", "2026-01-01T01:00:00Z") | 3600
+date_diff("seconds", "2026-01-01T01:00:00Z", "2026-01-01") | -3600
+date_diff("minute", "2026-01-01", "2026-01-01T00:01:59Z")  | 1
+date_diff("year", "2023-12-01", "2023-12-31T23:59:59Z")    | 0
+date_diff("year", "2023-12-01", "2024-12-01")     | 1
+date_diff("month", "2024-01-31", "2024-02-29")    | 0
+date_diff("days", nodate, @timestamp)             | None
+date_extract("year", "2022-05-06"::date)          | 2022
+date_extract("hour_of_day", "2022-05-06T13:00:00Z"::date) | 13
+date_extract("day_of_week", "2022-05-06"::date)   | 5
+date_format("yyyy-MM-dd", "2022-05-06T13:00:00Z"::date) | '2022-05-06'
+date_format("HH 'h' mm", "2022-05-06T13:05:00Z"::date) | '13 h 05'
+date_parse("yyyy/MM/dd", "2022/05/06")            | 2022-05-06T00:00:00Z
+date_parse("yyyy/MM/dd", "x")                     | None
+day_name("2026-01-01"::date)                      | 'Thursday'
+
+# choices
+case(yes, "a", "b")                               | 'a'
+case(no, "a", "b")                                | 'b'
+case(unknown, "a", "b")                           | 'b'
+case(flags, "a", "b")                             | 'b'
+case(no, "a")                                     | None
+case(no, "a", i == 7, "b", "c")                   | 'b'
+case(yes, null, 1)                                | None
+case(no, 1, 2.5)                                  | 2.5
+case(yes, 1, 2.5)                                 | 1.0
+coalesce(n, s)                                    | 'Hello'
+coalesce(n, null, "x")                            | 'x'
+coalesce(n, n)                                    | None
+coalesce(mv, s)                                   | ['a', 'b', 'a']
+greatest(1, 5, 3)                                 | 5
+greatest(1, none)                                 | None
+least("b", "a")                                   | 'a'
+
+# text
+concat(s, " ", "World")                           | 'Hello World'
+concat(s, n)                                      | None
+starts_with(s, "He")                              | True
+ends_with(s, "lo")                                | True
+starts_with(mv, "a")                              | None
+contains(s, "ell")                                | True
+substring(s, 2)                                   | 'ello'
+substring(s, 2, 3)                                | 'ell'
+substring(s, -3)                                  | 'llo'
+substring(s, -3, 2)                               | 'll'
+substring(s, 0, 2)                                | 'He'
+substring(s, 99)                                  | ''
+left(s, 3)                                        | 'Hel'
+right(s, 3)                                       | 'llo'
+locate(s, "l")                                    | 3
+locate(s, "x")                                    | 0
+length(s)                                         | 5
+length("é")                                       | 1
+byte_length("é")                                  | 2
+length(n)                                         | None
+to_lower(s)                                       | 'hello'
+to_upper(mv)                                      | ['A', 'B', 'A']
+trim("  x ")                                      | 'x'
+ltrim("  x ")                                     | 'x '
+reverse(s)                                        | 'olleH'
+repeat("ab", 3)                                   | 'ababab'
+replace(s, "l+", "L")                             | 'HeLo'
+replace("a-b", "(\\w)-(\\w)", "$2-$1")                | 'b-a'
+split("a;b;c", ";")                               | ['a', 'b', 'c']
+split("abc", ";")                                 | 'abc'
+from_base64("aGVsbG8=")                           | 'hello'
+from_base64("!")                                  | None
+to_base64("hello")                                | 'aGVsbG8='
+md5("a")                                          | '0cc175b9c0f1b6a831c399e269772661'
+url_decode("a%20b+c")                             | 'a b c'
+
+# conversions
+to_string(7)                                      | '7'
+to_string(2.0)                                    | '2.0'
+to_string(true)                                   | 'true'
+to_string(@timestamp)                             | '2026-01-01T00:00:00.000Z'
+to_string(nums)                                   | ['3', '1', '2']
+to_string(ip)                                     | '10.1.2.3'
+to_integer("42")                                  | 42
+to_integer("2.7")                                 | 3
+to_integer("x")                                   | None
+to_integer("2147483648")                          | None
+to_integer(2.5)                                   | 3
+to_integer(-2.5)                                  | -2
+to_long("2147483648")                             | 2147483648
+to_long(@timestamp)                               | 1767225600000
+to_double("1.5")                                  | 1.5
+to_double(i)                                      | 7.0
+to_integer(["1", "x", "3"])                       | [1, 3]
+to_boolean("TRUE")                                | True
+to_boolean("1")                                   | False
+to_boolean(1)                                     | True
+to_datetime("2026-01-01T00:00:00.000Z")           | 2026-01-01T00:00:00Z
+to_datetime(1767225600000)                        | 2026-01-01T00:00:00Z
+to_datetime("yesterday")                          | None
+to_ip("1.2.3.4")                                  | '1.2.3.4'
+to_ip("ec2.amazonaws.com")                        | None
+"5"::integer + 1                                  | 6
+i::double / 2                                     | 3.5
+
+# addresses
+cidr_match(ip, "10.0.0.0/8")                      | True
+cidr_match(ip, "192.168.0.0/16", "10.1.2.0/24")   | True
+cidr_match(ip, "192.168.0.0/16")                  | False
+cidr_match(ip6, "2001:db8::/32")                  | True
+cidr_match(ip6, "10.0.0.0/8")                     | False
+cidr_match(noip, "10.0.0.0/8")                    | None
+not cidr_match(noip, "10.0.0.0/8")                | None
+ip_prefix(ip, 24, 0)                              | '10.1.2.0'
+
+# numbers
+abs(-3)                                           | 3
+abs(-2.5)                                         | 2.5
+round(2.5)                                        | 3.0
+round(-2.5)                                       | -3.0
+round(1.2345, 2)                                  | 1.23
+round(155, -1)                                    | 160
+ceil(1.2)                                         | 2.0
+floor(-1.2)                                       | -2.0
+pow(2, 10)                                        | 1024.0
+sqrt(9)                                           | 3.0
+sqrt(-1)                                          | None
+log(2, 8)                                         | 3.0
+log10(1000)                                       | 3.0
+signum(-5)                                        | -1.0
+
+# multivalues
+mv_count(mv)                                      | 3
+mv_count(s)                                       | 1
+mv_count(n)                                       | None
+mv_first(mv)                                      | 'a'
+mv_last(nums)                                     | 2
+mv_min(nums)                                      | 1
+mv_max(nums)                                      | 3
+mv_min(ips)                                       | '9.0.0.1'
+mv_sum(nums)                                      | 6
+mv_avg(nums)                                      | 2.0
+mv_median(nums)                                   | 2
+mv_median([1, 2])                                 | 1
+mv_dedupe(mv)                                     | ['a', 'b']
+mv_concat(mv, ", ")                               | 'a, b, a'
+mv_concat(s, ", ")                                | 'Hello'
+mv_contains(mv, "a")                              | True
+mv_contains(mv, ["a", "b"])                       | True
+mv_contains(mv, "z")                              | False
+mv_contains(n, "a")                               | False
+mv_contains(mv, n)                                | True
+mv_append(mv, s)                                  | ['a', 'b', 'a', 'Hello']
+mv_append(mv, n)                                  | None
+mv_slice([1, 2, 3, 4], 1, 2)                      | [2, 3]
+mv_slice([1, 2, 3, 4], -2, -1)                    | [3, 4]
+mv_slice([1, 2, 3], 1)                            | 2
+mv_sort(nums)                                     | [1, 2, 3]
+mv_sort(nums, "DESC")                             | [3, 2, 1]
+mv_zip(["x", "y"], ["1", "2"], "-")               | ['x-1', 'y-2']
+greatest(nums, 2)                                 | 3
+'''
+
+
+def rows():
+    for line in TABLE.splitlines():
+        if line.strip() and not line.startswith("#"):
+            expression, _, expected = line.rpartition(" | ")
+            yield expression.strip(), expected.strip()
+
+
+@pytest.mark.parametrize("expression, expected", list(rows()))
+def test_it_gives(expression, expected):
+    value, _ = evaluate(expression)
+    if (
+        isinstance(value, str)
+        and value[:1].isdigit()
+        and value.endswith("Z")
+        and not expected.startswith("'")
+    ):
+        assert value == expected
+    elif isinstance(value, float):
+        assert value == pytest.approx(float(expected)) and "." in expected
+    else:
+        assert repr(value) == expected
+
+
+@pytest.mark.parametrize(
+    "expression, type",
+    [
+        ("1", "integer"),
+        ("2147483648", "long"),
+        ("1.0", "double"),
+        ("i + l", "long"),
+        ("i + d", "double"),
+        ("length(s)", "integer"),
+        ("null", "null"),
+        ("case(no, 1, 2.5)", "double"),
+        ("@timestamp", "date"),
+        ("source.ip", "ip"),
+        ("coalesce(none, l)", "long"),
+        ("abs(d)", "double"),
+        ("mv_count(mv)", "integer"),
+    ],
+)
+def test_its_type_is(expression, type):
+    assert evaluate(expression)[1] == type
+
+
+@pytest.mark.parametrize(
+    "expression, column, says",
+    [
+        ("event.action == 5", 1, "cannot compare keyword with integer"),
+        ('i == "x"', 1, "cannot compare integer with keyword"),
+        ('ip == "not an address"', 7, '"not an address" is no ip'),
+        ('@timestamp > "soon"', 14, '"soon" is no date'),
+        ("s + 1", 1, "+ does not work on keyword and integer"),
+        ("yes < no", 1, "< does not compare boolean values"),
+        ("s and yes", 1, "a condition must be true or false, not keyword"),
+        ('evnt.action == "x"', 1, "no column evnt.action here; did you mean event.action?"),
+        ('start_with(s, "x")', 1, "no function start_with; did you mean starts_with?"),
+        ("count(*)", 1, "count is an aggregate"),
+        ('match(s, "x")', 1, "the function MATCH is not supported"),
+        ('kql("x")', 5, "x names no field"),
+        ("kql(s)", 1, "kql takes one string"),
+        ("length(i)", 8, "argument 1 of length must be a keyword, not integer"),
+        ("substring(s)", 1, "substring takes 2 to 3 arguments, not 1"),
+        ("length()", 1, "length takes 1 argument, not 0"),
+        ("date_trunc(1 fortnight, @timestamp)", 12, "no unit of time fortnight"),
+        ("date_trunc(s, @timestamp)", 12, "a timespan such as 30 seconds must stand here"),
+        ("date_trunc(0 seconds, @timestamp)", 12, "must be positive"),
+        ('case(yes, 1, "a")', 1, "the values of case have different types"),
+        ('i like "x"', 1, "like looks at text, not integer"),
+        ('s rlike "a&b"', 1, "intersection (&) is not supported"),
+        ('s rlike "(a"', 1, "a ) is missing"),
+        ("i::version", 1, "no type version"),
+        ('s == "\\d"', 6, "no such escape"),
+        ("s == 'x'", 6, "double quotes"),
+        ('s = "x"', 3, "use =="),
+        ('s : "x"', 3, "match operator"),
+        ("s == ?name", 6, "parameters"),
+        ("s ==", 5, "expected an expression"),
+        ('(s == "x"', 10, "expected"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_column(expression, column, says):
+    with pytest.raises(EsqlError) as caught:
+        evaluate(expression)
+    assert says in caught.value.message
+    assert (caught.value.line, caught.value.column) == (1, column)
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        'STARTS_WITH(s, "H") AND NOT no',
+        'Starts_With(s, "H") and not no',
+        'starts_with ( s , "H" ) And Not no',
+        '/* why */ starts_with(s, // because\n "H") and not no',
+        '`s` == "Hello"',
+        'starts_with(s, """H""")',
+        '"say \\"x\\"" == """say "x""""',
+        '"a\\tb" != """a\\tb"""',
+    ],
+)
+def test_spelling_does_not_matter(spelling):
+    assert evaluate(spelling)[0] is True
+
+
+@pytest.mark.parametrize(
+    "unit, milliseconds",
+    [
+        ("ms", 1),
+        ("millisecond", 1),
+        ("s", 1000),
+        ("sec", 1000),
+        ("seconds", 1000),
+        ("m", 60_000),
+        ("min", 60_000),
+        ("minutes", 60_000),
+        ("h", 3_600_000),
+        ("hours", 3_600_000),
+        ("d", 86_400_000),
+        ("day", 86_400_000),
+        ("w", 604_800_000),
+        ("weeks", 604_800_000),
+    ],
+)
+def test_every_unit_of_time(unit, milliseconds):
+    assert evaluate(f"to_long(@timestamp + 2 {unit}) - to_long(@timestamp)")[0] == 2 * milliseconds
+    assert evaluate(f"to_long(@timestamp + 2{unit}) - to_long(@timestamp)")[0] == 2 * milliseconds

@@ -1,0 +1,226 @@
+"""DISSECT, GROK, LIKE and RLIKE by themselves."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detector.esql import lucene_regex
+from detector.esql.dissect import dissector
+from detector.esql.errors import EsqlError, Span
+from detector.esql.grok import grokker
+from detector.esql.like import matcher, wildcard
+
+HERE = Span(1, 1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "pattern, text, values",
+    [
+        ("%{a} %{b}", "x y", {"a": "x", "b": "y"}),
+        ("%{a} %{b}", "x y z", {"a": "x", "b": "y z"}),
+        ("%{a} %{b}", "x", None),
+        ("%{a},%{b},%{c}", "x,,z", {"a": "x", "b": "", "c": "z"}),
+        ("%{a->} %{b}", "x    y", {"a": "x", "b": "y"}),
+        ("%{a} %{b}", "x    y", {"a": "x", "b": "   y"}),
+        ("[%{a}] %{b}", "[x] y", {"a": "x", "b": "y"}),
+        ("[%{a}] %{b}", "x] y", None),
+        ("%{?skipped}=%{b}", "x=y", {"b": "y"}),
+        ("%{}=%{b}", "x=y", {"b": "y"}),
+        ("%{+n} %{+n}", "x y", {"n": "x-y"}),
+        ("%{+n/2} %{+n/1}", "x y", {"n": "y-x"}),
+        ("%{n} %{+n}", "x y", {"n": "x-y"}),
+        (
+            "{%{?k}=%{Esql.a}, %{?l.key}=%{Esql.b}}",
+            "{s=ec2, q=L-1}",
+            {"Esql.a": "ec2", "Esql.b": "L-1"},
+        ),
+        ("{%{}name=%{u},", "{x=1, name=bob, z=3}", {"u": "bob"}),
+        ("%{}static/js/%{f}", "a/static/js/b.js", {"f": "b.js"}),
+    ],
+)
+def test_dissect(pattern, text, values):
+    names, dissect = dissector(pattern, "-")
+    found = dissect(text)
+    assert (found and dict(zip(names, found, strict=True))) == values
+
+
+@pytest.mark.parametrize(
+    "pattern, text, values",
+    [
+        (
+            "%{IP:ip} %{WORD:w} %{NUMBER:n:int}",
+            "from 1.2.3.4 foo 42",
+            {"ip": ["1.2.3.4"], "w": ["foo"], "n": [42]},
+        ),
+        ("%{NUMBER:n:double}", "at 2.5", {"n": [2.5]}),
+        ("%{INT:n:long}", "5000000000", {"n": [5000000000]}),
+        ("%{INT:n:int}", "5000000000", {"n": []}),
+        ("%{WORD} %{WORD:b}", "x y", {"b": ["y"]}),
+        ("%{WORD:a} %{WORD:a}", "x y", {"a": ["x", "y"]}),
+        ("(?<a>x)|(?<b>y)", "y", {"a": [], "b": ["y"]}),
+        (
+            r"instanceId=(?<Esql.instance_id>[^,}\]]+)",
+            "{a={instanceId=i-1}}",
+            {"Esql.instance_id": ["i-1"]},
+        ),
+        ("%{IPV6:ip}", "addr 2001:db8::1 x", {"ip": ["2001:db8::1"]}),
+        ("%{TIMESTAMP_ISO8601:t}", "at 2026-01-01T00:00:00Z!", {"t": ["2026-01-01T00:00:00Z"]}),
+        ("%{EMAILADDRESS:e}", "<a.b@x.org>", {"e": ["a.b@x.org"]}),
+        (
+            "%{UUID:u}",
+            "id 12345678-1234-1234-1234-123456789abc",
+            {"u": ["12345678-1234-1234-1234-123456789abc"]},
+        ),
+        ("%{QUOTEDSTRING:q}", 'say "a \\" b" now', {"q": ['"a \\" b"']}),
+        ("(?<h>\\h+)$", "xyz ff", {"h": ["ff"]}),
+        ("(?<a>[[:alpha:]]+)", "12ab", {"a": ["ab"]}),
+        ("%{WORD:a}=", "x", None),
+    ],
+)
+def test_grok(pattern, text, values):
+    columns, grok = grokker(pattern)
+    found = grok(text)
+    assert (dict(zip(columns, found, strict=True)) if found else found) == values
+
+
+@given(
+    st.sampled_from(["%{GREEDYDATA:x}a%{WORD:y}", "%{DATA:x}b%{DATA:y}c", ".*a(?<y>.*)"]),
+    st.text("abc\n ", max_size=12),
+)
+def test_grok_begins_at_a_line_where_it_begins_with_any_text(pattern, text):
+    assert grokker(pattern)[1](text) == grokker(f"(?:{pattern})")[1](text)
+    assert grokker(pattern)[1]("c" * 100_000) is None
+
+
+def test_grok_types_its_columns():
+    columns, _ = grokker("%{WORD:w} %{INT:n:int} %{NUMBER:d:float} %{WORD:w}")
+    assert {name: column.type for name, column in columns.items()} == {
+        "w": "keyword",
+        "n": "integer",
+        "d": "double",
+    }
+    assert columns["w"].repeated
+
+
+@pytest.mark.parametrize(
+    "pattern, matches, differs",
+    [
+        ("a+?", ["", "a", "aa"], ["b"]),
+        ("a++", ["a", "aaa"], [""]),
+        ("(ab|c)*d", ["d", "abcd"], ["ab"]),
+        ("[^a-c]+", ["xyz"], ["xa"]),
+        ("[a.b-]+", [".-ab"], ["c"]),
+        (r"[\d_]+", ["1_2"], ["a"]),
+        (r"\d{2,}", ["12", "123"], ["1", "٣٤"]),
+        (r"a\|b", ["a|b"], ["a", "b"]),
+        ('"a.b"+', ["a.b", "a.ba.b"], ["axb"]),
+        ("a@", ["a", "abc"], ["b"]),
+        ("#", [], ["", "a"]),
+        (".", ["\n", "x"], ["", "xx"]),
+        ("()", [""], ["a"]),
+    ],
+)
+def test_rlike_is_lucenes_language(pattern, matches, differs):
+    test = matcher([pattern], True, HERE)
+    assert [text for text in matches if not test(text)] == []
+    assert [text for text in differs if test(text)] == []
+
+
+PATTERNS = st.recursive(
+    st.sampled_from(
+        ["a", "b", "ab", ".", "[ab]", "[^a]", "[b-d]", r"\\.", "()", ".*", ".*a.*b", "(a|b)*a"]
+    ),
+    lambda inner: (
+        st.builds("{}{}".format, inner, inner)
+        | st.builds("({}|{})".format, inner, inner)
+        | st.builds(
+            "({}){}".format, inner, st.sampled_from(["?", "*", "+", "{2}", "{1,3}", "{2,}", "{0}"])
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@given(PATTERNS, st.lists(st.text("abc.", max_size=9), min_size=1, max_size=8))
+def test_rlike_means_what_the_same_means_in_python(pattern, texts):
+    """As far as the languages agree: groups, alternatives, sets and quantifiers."""
+    test = matcher([pattern], True, HERE)
+    assert [test(text) for text in texts] == [
+        bool(re.fullmatch(pattern, text, re.DOTALL)) for text in texts
+    ]
+
+
+def test_rlike_takes_a_step_for_each_character_of_a_hostile_text():
+    """In Python's own, each of these would take longer than anyone waits."""
+    for pattern in (
+        "(a*)*b",
+        "(a|a|aa)*b",
+        ".*a.*a.*a.*a.*b",
+        "(.*a){12}b",
+        "((a?){40}){5}b",
+        "(((a+)+)+)+b",
+    ):
+        assert not matcher([pattern], True, HERE)("a" * 20_000)
+
+
+def test_rlike_forgets_what_it_has_met(monkeypatch):
+    monkeypatch.setattr(lucene_regex, "_MOST_MOVES", 3)
+    test = matcher(["(ab|cd)*e?.", "x{3,5}"], True, HERE)
+    texts = ["", "e", "abx", "abcdabe", "ababcdcdeF", "xx", "xxx", "xxxxxx", "abc"]
+    assert [test(text) for text in texts * 2] == [
+        False,
+        True,
+        True,
+        True,
+        True,
+        False,
+        True,
+        False,
+        True,
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    "pattern, says",
+    [
+        ("a{3,1}", "asks for more than it allows"),
+        ("a{9999}", "too large"),
+        ("((a{99}){99}){99}", "too large"),
+        ("[b-a]", "no range"),
+        ("a{x}", "must be followed by"),
+        ("*a", "nothing stands before"),
+        ("a)", "unexpected )"),
+        ("[a", "ends too early"),
+        ("a\\", "ends too early"),
+        ('"a', "closing"),
+        ("(a", "a ) is missing"),
+    ],
+)
+def test_what_is_no_pattern_of_rlike(pattern, says):
+    with pytest.raises(EsqlError, match=re.escape(says)):
+        matcher([pattern], True, HERE)
+
+
+def plain(pattern):
+    """LIKE without the atomic groups."""
+    parts = re.findall(r"\\(.)|(\*)|(\?)|(.)", pattern, re.DOTALL)
+    return "".join(
+        ".*" if star else "." if mark else re.escape(taken or other)
+        for taken, star, mark, other in parts
+    )
+
+
+@given(st.text("ab*?", max_size=8), st.text("ab", max_size=10))
+def test_like_means_what_the_plain_expression_means(pattern, text):
+    assert bool(re.fullmatch(wildcard(pattern), text, re.DOTALL)) == bool(
+        re.fullmatch(plain(pattern), text, re.DOTALL)
+    )
+
+
+def test_like_takes_one_pass_over_a_hostile_text():
+    """Without the atomic groups this would take longer than anyone waits."""
+    assert not matcher(["*a*a*a*a*a*a*a*a*a*b"], False, HERE)("a" * 20_000)

@@ -1,0 +1,145 @@
+"""KQL: what each form means of a record, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from detector.cloudtrail.record import parse_time
+from detector.ecs.fields import fields
+from detector.esql import ast, kql
+from detector.esql.errors import EsqlError, Span
+from detector.esql.planner import plan, planned
+from tests.detector.esql.conftest import record
+
+AT = Span(1, 1, 0, 0)
+RESOURCES = [{"ARN": "arn:aws:s3:::one", "type": "AWS::S3::Bucket"}, {"ARN": "arn:aws:s3:::two"}]
+CALL = record(
+    errorCode="AccessDenied",
+    resources=RESOURCES,
+    readOnly=True,
+    requestParameters={"name": "a b", "key": "home/.aws/credentials", "n": 5, "odd": 'say "x" (y)'},
+)
+
+
+def holds(text: str) -> bool:
+    source = ast.From(("logs-aws.cloudtrail-*",), (), at=AT)
+    query = planned(ast.Tree((source, ast.Where(kql.parse(text), at=AT)), at=AT), text, fields())
+    return bool(query.rows(CALL, parse_time(CALL.event_time) or 0))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'event.action: "DescribeInstances"',
+        "event.action:DescribeInstances",
+        "event.action : Describe*",
+        "event.action: *Instances",
+        "event.action: *scribe*",
+        "event.action: *",
+        "event.action: (Get or Describe*)",
+        "event.action: (Describe* and not *Volumes)",
+        "event.action: (GetX or not GetY)",
+        "NOT event.action: GetX",
+        "not (event.action: GetX or event.action: GetY)",
+        "event.action: GetX or event.provider: ec2.amazonaws.com and event.outcome: failure",
+        "(event.action: GetX or event.provider: ec2.amazonaws.com) AND event.outcome: failure",
+        "not user.target.name: *",
+        'not user.target.name: "x"',
+        "aws.cloudtrail.resources.arn: *two",
+        "aws.cloudtrail.resources.arn: (*one and *two)",
+        "aws.cloudtrail.resources.arn: *",
+        "source.ip: 203.0.113.7",
+        "source.ip: 203.0.113.0/24",
+        'source.ip: ("10.0.0.0/8" or "203.0.113.0/24")',
+        "aws.cloudtrail.read_only: true",
+        "aws.cloudtrail.flattened.request_parameters.key: (*/.aws/credentials or */id_rsa)",
+        'aws.cloudtrail.flattened.request_parameters.name: "a b"',
+        "aws.cloudtrail.flattened.request_parameters.name: a b",
+        r'aws.cloudtrail.flattened.request_parameters.odd: "say \"x\" (y)"',
+        r"aws.cloudtrail.user_identity.arn: *\:user/ana",
+        "@timestamp >= 2026-01-01",
+        "@timestamp < 2026-01-02",
+        "event.dataset:aws.cloudtrail and\n    event.provider:ec2.amazonaws.com",
+    ],
+)
+def test_it_holds(text):
+    assert holds(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'event.action: "Describe*"',
+        "event.action: describeinstances",
+        "event.action: Describe",
+        "user.target.name: *",
+        "not aws.cloudtrail.resources.arn: *two",
+        "source.ip: 10.0.0.0/8",
+        "event.action: (GetX and *)",
+        "aws.cloudtrail.user_identity.arn: *?user/ana",
+        "@timestamp > 2026-01-01",
+        "source.as.number: 64496",
+    ],
+)
+def test_it_does_not_hold(text):
+    assert not holds(text)
+
+
+@pytest.mark.parametrize(
+    "text, line, column, says",
+    [
+        ("hello", 1, 1, "hello names no field"),
+        ("event.action: GetX or\n  hello world", 2, 3, "hello world names no field"),
+        ("event.action:", 1, 14, "expected a value"),
+        ("event.action: (GetX", 1, 20, "unexpected end of the query; expected )"),
+        ("event.action: GetX )", 1, 20, "unexpected )"),
+        ('event.action: "GetX', 1, 15, "not closed"),
+        ("a: { b: c }", 1, 4, "nested fields"),
+        ("aws.*: x", 1, 1, "* in the name of a field"),
+        (
+            "aws.cloudtrail.request_parameters.text: x",
+            1,
+            1,
+            "use aws.cloudtrail.request_parameters",
+        ),
+        ("aws.cloudtrail.flattened.request_parameters: x", 1, 1, "name the element"),
+        ("and", 1, 1, "expected a value"),
+    ],
+)
+def test_what_is_refused_and_where(text, line, column, says):
+    with pytest.raises(EsqlError) as error:
+        kql.parse(text)
+    assert says in error.value.message
+    assert (error.value.line, error.value.column) == (line, column)
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("event.acton: x", "did you mean event.action?"),
+        ("source.ip: x*", "of type ip"),
+        ("source.ip: hello", "hello is none"),
+        ("source.as.number: many", "many is none"),
+    ],
+)
+def test_what_does_not_fit_its_field_is_refused(text, says):
+    with pytest.raises(EsqlError) as error:
+        holds(text)
+    assert says in error.value.message
+
+
+def test_and_binds_closer_than_or():
+    tree = kql.parse("a: 1 or b: 2 and not c: 3")
+    assert isinstance(tree, ast.Logic) and tree.operator == "or"
+    assert isinstance(tree.operands[1], ast.Logic) and tree.operands[1].operator == "and"
+
+
+def test_it_can_stand_in_an_esql_query_and_dispatches_there():
+    query = plan(
+        'from logs-* | where kql("event.action: (A or B) and event.provider: P") and user.name == "x"',
+        fields(),
+    )
+    assert query.dispatch == {("P", "A"), ("P", "B")}
+    with pytest.raises(EsqlError, match="did you mean") as error:
+        plan('from logs-* | where kql("event.acton: A")', fields())
+    assert error.value.column == 25

@@ -1,0 +1,101 @@
+"""What is too deep, too long or too large in a rule is refused with a sentence, and never ends the program."""
+
+from __future__ import annotations
+
+import pytest
+
+from detector.ecs.fields import fields
+from detector.esql.errors import EsqlError
+from detector.esql.planner import plan
+from detector.rules.ruleset import load
+from tests.detector.esql.conftest import record
+from tests.detector.rules.test_rule_types import Scan, call, written
+
+DIGITS = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    "query, says",
+    [
+        ("where " + "not " * 5000 + "true", "nested too deeply"),
+        ("eval x = " + "+".join(["1"] * 3000), "nested too deeply"),
+        ('where kql("' + "(" * 3000 + "event.action: x" + ")" * 3000 + '")', "nested too deeply"),
+        (f"eval x = {DIGITS}", "too large"),
+        ("eval x = 1e999", "too large"),
+        (f"limit {DIGITS}", "too large"),
+        (f"eval x = date_trunc({DIGITS} seconds, @timestamp)", "too large"),
+        (f'eval x = @timestamp + "{DIGITS} days"', "does not work on date and keyword"),
+        ("stats n = count(*) by w = date_trunc(400 days, @timestamp)", "over 365 days"),
+        ("where `a\nb` == 1", r"no column a\nb"),
+    ],
+)
+def test_a_query_is_refused_with_one_line(query, says):
+    with pytest.raises(EsqlError) as caught:
+        plan(f"from logs-* | {query}", fields())
+    assert says in caught.value.message and caught.value.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "query, value",
+    [
+        ("eval x = " + "0" * 5000 + "7", 7),
+        ("eval x = 9223372036854775807", 2**63 - 1),
+        ("eval x = 9223372036854775808", 2.0**63),
+        ("eval x = to_long(user_agent.original)", None),
+        ('eval x = date_parse("yyyy yyyy", "2020 2020")', None),
+        ("eval x = @timestamp + 99999999999999999 months", None),
+        ("eval x = date_trunc(99999999999999999 months, @timestamp)", "0001-01-01T00:00:00Z"),
+    ],
+)
+def test_what_no_value_can_hold_is_null_or_as_it_was(query, value):
+    ((emitted, _),) = plan(f"from logs-* | {query} | keep x", fields()).emitted(
+        record(userAgent=DIGITS), 0
+    )
+    assert emitted["x"] == value
+
+
+@pytest.mark.parametrize(
+    "type, query, more, says",
+    [
+        ("query", "(" * 3000 + "event.action: x" + ")" * 3000, "", "nested too deeply"),
+        ("query", "not " * 5000 + "event.action: x", "", "nested too deeply"),
+        ("query", f"source.as.number > {DIGITS}", "", "is of type long"),
+        ("query", "event.action: x", f"x = {DIGITS}", "too many digits"),
+        ("query", "event.action: x", f"x = {'[' * 3000}", "nested too deeply"),
+        (
+            "query",
+            "event.action: x",
+            "[rule.alert_suppression.duration]\nvalue = 9999999\nunit = 'd'",
+            "suppression",
+        ),
+        (
+            "new_terms",
+            "event.action: x",
+            f"new_terms_fields = ['user.id']\nhistory_window_start = 'now-{DIGITS}d'",
+            "history_window_start",
+        ),
+        ("esql", "from logs-* | stats n = count(*)", "", "over 365 days"),
+    ],
+)
+def test_a_file_is_refused_with_one_line(tmp_path, type, query, more, says):
+    (problem,) = load(
+        [written(tmp_path, query, type, lookback="now-9999w", more=more)], builtin=False
+    ).problems
+    assert says in problem.message and problem.message.isprintable()
+
+
+MANY = [{"ARN": "a"}, {"ARN": "b"}]
+EXPANDED = (
+    "from logs-aws.cloudtrail-* | mv_expand aws.cloudtrail.resources.arn | stats n = count(*) by "
+)
+
+
+def test_rows_of_one_event_must_not_meet_in_a_group(tmp_path):
+    """A window is a set of events: there, two rows of one event would be one."""
+    apart = written(tmp_path / "a", EXPANDED + "aws.cloudtrail.resources.arn, user.name")
+    assert Scan(tmp_path, apart).lands(call(0, resources=MANY)).seconds() == [(0, 0), (0, 0)]
+    together = written(tmp_path / "b", EXPANDED + "user.name")
+    (problem,) = load([together], builtin=False).problems
+    assert "count an event several times" in problem.message
+    ((emitted, _),) = plan(EXPANDED + "user.name", fields()).results(0, ("ana",), [(), ()])
+    assert emitted["n"] == 2  # a hunt looks at all rows

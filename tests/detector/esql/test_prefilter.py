@@ -1,0 +1,163 @@
+"""The gate never turns away what the filter lets through; groups that move along agree with groups made at once."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detector.cloudtrail.record import Head, parse_time
+from detector.ecs.fields import fields
+from detector.esql.planner import plan
+from tests.detector.esql.conftest import record
+
+ACTIONS = ("DescribeInstances", "GetObject", "ListBuckets", None)
+CALLS = [
+    record(
+        eventName=action,
+        eventSource=provider,
+        userAgent=agent,
+        readOnly=read,
+        errorCode=error,
+        userIdentity={"type": "IAMUser", "accessKeyId": key},
+    )
+    for action, provider, agent, read, error, key in product(
+        ACTIONS,
+        ("ec2.amazonaws.com", "s3.amazonaws.com"),
+        ("aws-cli/2.1", None),
+        (True, None),
+        ("AccessDenied", None),
+        ("AKIA1", "ASIA1"),
+    )
+]
+CONDITIONS = [
+    'event.provider == "ec2.amazonaws.com"',
+    'starts_with(event.action, "Describe")',
+    'event.action rlike "(Get|List).*"',
+    'not event.action like "Get*"',
+    "event.action is null",
+    'user_agent.name == "aws-cli"',
+    "aws.cloudtrail.read_only",
+    'aws.cloudtrail.error_code == "AccessDenied"',
+    'aws.cloudtrail.user_identity.access_key_id like "AKIA*"',
+    'kql("event.action: (Get* or List*) and not user_agent.name: aws-cli")',
+    'event.dataset == "aws.cloudtrail"',
+    'source.ip == "203.0.113.7"',
+    'coalesce(user_agent.original, "none") == "none"',
+    'event.outcome != "success"',
+]
+
+
+@given(
+    st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=4),
+    st.lists(st.sampled_from(("and", "or")), min_size=3, max_size=3),
+    st.booleans(),
+)
+def test_the_gate_lets_through_what_the_filter_does(conditions, words, negated):
+    text = conditions[0]
+    for word, condition in zip(words, conditions[1:], strict=False):
+        text = f"({text}) {word} {condition}"
+    query = plan(
+        f"from logs-* | where {'not ' if negated else ''}({text}) | keep event.id", fields()
+    )
+    for call in CALLS:
+        if query.rows(call, parse_time(call.event_time) or 0):
+            head = call.head()
+            assert query.gate.lets_pair(
+                Head(event_source=head.event_source, event_name=head.event_name)
+            )
+            assert query.gate.lets(head)
+
+
+@pytest.mark.parametrize(
+    "condition, kept",
+    [
+        ('starts_with(event.action, "Describe")', {"DescribeInstances"}),
+        ('event.action rlike "(Get|List).*"', {"GetObject", "ListBuckets"}),
+        ('event.action like "Get*" and event.outcome == "failure"', {"GetObject"}),
+        ('event.action like "Get*" or event.outcome == "failure"', {*ACTIONS}),
+        (
+            'event.action in ("GetObject") or (event.action like "List*" and user.name == "x")',
+            {"GetObject", "ListBuckets"},
+        ),
+    ],
+)
+def test_a_pair_is_turned_away_by_what_the_filter_says_of_it(condition, kept):
+    gate = plan(f"from logs-* | where {condition} | keep event.id", fields()).gate
+    assert {
+        action for action in ACTIONS if gate.lets_pair(Head(event_source="x", event_name=action))
+    } == kept
+
+
+def test_a_column_that_has_been_redefined_says_nothing_of_the_head():
+    query = plan(
+        'from logs-* | eval event.action = "X" | where event.action == "X" | keep event.id',
+        fields(),
+    )
+    assert query.gate.lets_pair(Head(event_source="x", event_name="Y"))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'now() > "2020-01-01"',
+        'case(cloud.region == "x", now(), null) is null',
+        "true",
+        'not cloud.region == "x"',
+    ],
+)
+def test_what_asks_the_time_is_left_to_the_filter(condition):
+    gate = plan(f"from logs-* | where {condition} | keep event.id", fields()).gate
+    head = record().head()
+    assert gate.lets_pair(head) and gate.lets(head)
+
+
+AGGREGATES = (
+    "count(*)",
+    "count(aws.cloudtrail.error_code)",
+    "count_distinct(cloud.region)",
+    "values(cloud.region)",
+    "min(@timestamp)",
+    "max(@timestamp)",
+    "min(source.ip)",
+    "max(source.ip)",
+    "sum(to_long(aws.cloudtrail.flattened.request_parameters.n))",
+    "avg(to_long(aws.cloudtrail.flattened.request_parameters.n))",
+    "sum(to_double(aws.cloudtrail.flattened.request_parameters.n))",
+    "values(aws.cloudtrail.resources.arn)",
+    "max(aws.cloudtrail.resources.arn)",
+    'count(*) where cloud.region == "us-east-1"',
+)
+calls = st.builds(
+    lambda region, error, address, number, arns: record(
+        awsRegion=region,
+        errorCode=error,
+        sourceIPAddress=address,
+        requestParameters={"n": number},
+        resources=[{"ARN": arn} for arn in arns],
+    ),
+    st.sampled_from(("us-east-1", "eu-west-1", "ap-south-1")),
+    st.sampled_from(("AccessDenied", None)),
+    st.sampled_from(("10.0.0.2", "9.0.0.1", "s3.amazonaws.com")),
+    st.sampled_from((1, 7, None)),
+    st.lists(st.sampled_from(("a", "b", "c")), max_size=2),
+)
+QUERY = plan(
+    "from logs-* | stats " + ", ".join(f"c{n} = {text}" for n, text in enumerate(AGGREGATES)),
+    fields(),
+)
+
+
+@given(st.lists(calls, max_size=8), st.integers(0, 8))
+def test_a_group_that_moves_has_the_values_of_the_rows_that_are_in(records, left):
+    rows = [inputs for each, call in enumerate(records) for _, inputs in QUERY.rows(call, each)]
+    moving = QUERY.moving()
+    for row in rows:
+        moving.add(row)
+    for _ in rows[:left]:
+        moving.drop()
+    assert len(moving) == len(rows[left:])
+    held = [QUERY.grouping.aggregated[place].over(rows[left:]) for place in range(len(AGGREGATES))]
+    assert [moving.value(place) for place in range(len(AGGREGATES))] == held

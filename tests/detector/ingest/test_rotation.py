@@ -1,0 +1,164 @@
+"""A log that is rotated or grows between two looks at it: by name it is another file then, by content it is longer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import detector.ingest.reader
+import detector.rules
+from detector.rules.ruleset import RuleSet, load
+from detector.store import Store
+from tests.detector.trail import (
+    ANA,
+    REFERENCE_FILE,
+    Raw,
+    Run,
+    call,
+    lines,
+    scan,
+    sweep,
+    watch,
+    write,
+)
+
+FLAGS = Path(detector.rules.__file__).with_name("builtin") / "flags"
+
+
+@pytest.fixture(scope="module")
+def rules() -> RuleSet:
+    return load([REFERENCE_FILE, FLAGS], builtin=False)
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with closing(Store.open(None)) as opened:
+        yield opened
+
+
+def telling(at: int, **who: Any) -> list[Raw]:
+    """A call that a flag speaks of."""
+    return [
+        call(
+            at,
+            eventName="CreateAccessKey",
+            eventSource="iam.amazonaws.com",
+            event_id=f"key-{at}",
+            readOnly=False,
+            **who,
+        )
+    ]
+
+
+def append(path: Path, records: list[Raw]) -> None:
+    with path.open("ab") as file:
+        file.write(lines(records))
+
+
+def rotate(log: Path, records: list[Raw]) -> None:
+    log.rename(log.with_suffix(".1"))
+    append(log, records)
+
+
+def once(do: Callable[[], None], then: Callable[..., Any]) -> Callable[..., Any]:
+    """``then``, but the first time ``do`` comes before."""
+    todo = [do]
+
+    def called(*given: Any, **named: Any) -> Any:
+        if todo:
+            todo.pop()()
+        return then(*given, **named)
+
+    return called
+
+
+def as_if_undisturbed(run: Run, logs: Path, rules: RuleSet) -> None:
+    undisturbed = scan(logs, by=rules)
+    assert run.facts == undisturbed.facts
+    assert (run.accounting.records_seen, run.accounting.records_duplicate) == (
+        undisturbed.accounting.records_seen,
+        undisturbed.accounting.records_duplicate,
+    )
+
+
+def test_a_log_that_is_rotated_just_before_it_is_opened(
+    store: Store, tmp_path: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the new file holds must not be taken for the old one's: neither is lost, and neither
+    counts twice."""
+    logs, log = tmp_path / "logs", tmp_path / "logs" / "events.jsonl"
+    write(logs, log.name, lines(sweep(10)))
+    rotated = once(lambda: rotate(log, [*sweep(12, 60), *telling(90)]), detector.ingest.reader.read)
+    run = watch(
+        store,
+        logs,
+        lambda: (
+            append(log, sweep(11, 120)),
+            monkeypatch.setattr("detector.ingest.pipeline.read", rotated),
+        ),
+        lambda: None,
+        by=rules,
+    )
+    as_if_undisturbed(run, logs, rules)
+
+
+def test_a_log_that_is_rotated_before_it_is_searched_for_signals(
+    store: Store, tmp_path: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found by its new name with the next sweep, and searched then."""
+    logs, log = tmp_path / "logs", tmp_path / "logs" / "events.jsonl"
+    write(logs, log.name, lines([*sweep(10), *telling(60)]))
+    monkeypatch.setattr(store, "pieces", once(lambda: rotate(log, telling(90)), store.pieces))
+    run = watch(store, logs, lambda: None, lambda: None, by=rules)
+    (alert,) = run.facts
+    assert {flag["flag"]: flag["count"] for flag in alert["flags"]}["access-key"] == 2
+    as_if_undisturbed(run, logs, rules)
+
+
+def test_a_log_that_is_gone_is_not_searched_for_ever(
+    store: Store, tmp_path: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs, searched = tmp_path / "logs", []
+    gone = write(logs, "a.jsonl", lines([*sweep(10), *telling(60)]))
+    pieces = store.pieces
+    monkeypatch.setattr(
+        store,
+        "pieces",
+        lambda *given: (searched.append(given), gone.unlink(missing_ok=True), pieces(*given))[-1],
+    )
+    run = watch(store, logs, *[lambda: None] * 4, by=rules)
+    assert len(run.alerts) == 1
+    assert len(searched) == 2, "once more after the next sweep, and no more"
+
+
+def test_signals_in_what_was_appended_are_found_in_it(
+    store: Store, tmp_path: Path, rules: RuleSet
+) -> None:
+    """The file is one chunk by now, and was several when it was read; each is searched for its
+    own."""
+    logs, log = tmp_path / "logs", tmp_path / "logs" / "events.jsonl"
+    bo = {"type": "IAMUser", "arn": ANA.replace("ana", "bo"), "accessKeyId": "AKIABOEXAMPLE"}
+    swept = [
+        {**record, "eventID": f"bo-{record['awsRegion']}"}
+        for record in sweep(10, 30, userIdentity=bo)
+    ]
+    write(logs, log.name, lines([*telling(40, userIdentity=bo), *telling(50, userIdentity=bo)]))
+    run = watch(
+        store,
+        logs,
+        lambda: append(log, telling(60)),
+        lambda: write(logs, "sweep.json", [*sweep(10), *swept]),
+        lambda: None,
+        by=rules,
+    )
+    assert [
+        flag["count"]
+        for alert in run.facts
+        for flag in alert["flags"]
+        if flag["flag"] == "access-key"
+    ] == [1, 2]
+    as_if_undisturbed(run, logs, rules)

@@ -1,0 +1,222 @@
+"""One state, other rules: the files are searched again, and nothing is counted twice or kept that no longer holds."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from detector.formats import chunks
+from detector.ingest.pipeline import Pipeline
+from detector.rules.ruleset import RuleSet, load
+from detector.sources.directory import Directory
+from detector.store import Store
+from detector.triage.note import Words
+from tests.detector.trail import REGIONS, START, call, document, lines, rules, scan, sweep, write
+
+RULE = '''
+[rule]
+rule_id = "{name}"
+name = "{name}"
+type = "esql"
+language = "esql"
+severity = "medium"
+query = """
+from logs-aws.cloudtrail-*
+| where event.provider == "ec2.amazonaws.com" and event.action == "{action}"
+| eval Esql.time_window_date_trunc = date_trunc({width} seconds, @timestamp)
+| stats Esql.regions = count_distinct(cloud.region), Esql.values = values(cloud.region)
+  by Esql.time_window_date_trunc, aws.cloudtrail.user_identity.arn
+| where Esql.regions >= {least}
+"""
+'''
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    held = Store.open(None)
+    yield held
+    held.close()
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    """Two sweeps of ten regions, each in a file of another kind, one call twice; and four other
+    calls."""
+    folder = tmp_path / "logs"
+    write(folder, "a.json", sweep(10))
+    write(folder, "b.jsonl", lines([*sweep(10, 60), *sweep(1)]))
+    write(
+        folder,
+        "c.json.gz",
+        gzip.compress(
+            document(call(200 + at, REGIONS[at], eventName="DescribeVolumes") for at in range(4))
+        ),
+    )
+    write(
+        folder,
+        "d.jsonl",
+        lines([{"eventTime": "x", "eventName": "y", "eventSource": "z"}])
+        + b"no json\n"
+        + lines(sweep(1, 99)),
+    )
+    return folder
+
+
+def ruleset(
+    folder: Path,
+    name: str = "mine",
+    action: str = "DescribeVolumes",
+    width: int = 30,
+    least: int = 3,
+    mode: str = "tumbling",
+    reference: bool = True,
+) -> RuleSet:
+    path = write(
+        folder,
+        f"{name}.toml",
+        RULE.format(name=name, action=action, width=width, least=least).encode(),
+    )
+    if reference:
+        return load([*(rule.path for rule in rules()), path], builtin=False, mode=mode)  # type: ignore[arg-type]
+    return load([path], builtin=False, mode=mode)  # type: ignore[arg-type]
+
+
+def test_a_rule_that_comes_later_searches_what_was_read(
+    store: Store, logs: Path, tmp_path: Path
+) -> None:
+    first = scan(logs, store=store)
+    by = ruleset(tmp_path)
+    run = scan(logs, store=store, by=by)
+    assert run.accounting == first.accounting
+    assert run.facts == scan(logs, by=by).facts
+    assert [alert.rule.id for alert in run.alerts].count("mine") == 1
+    assert scan(logs, store=store, by=by).updates[-1].alerts == ()
+
+
+def test_lines_in_many_chunks_are_counted_once_when_they_are_searched_again(
+    store: Store, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit, size in (("BLOCK", 1000), ("SNIFF", 3000), ("LINES_CHUNK", 1500)):
+        monkeypatch.setattr(chunks, limit, size)
+    first = scan(logs, store=store)
+    run = scan(logs, store=store, by=ruleset(tmp_path))
+    assert first.accounting.records_seen == 10 + 11 + 4 + 3
+    assert run.accounting == first.accounting
+
+
+def test_copies_within_a_file_stay_duplicates_when_it_is_searched_again(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit, size in (("BLOCK", 1000), ("SNIFF", 3000), ("LINES_CHUNK", 1500)):
+        monkeypatch.setattr(chunks, limit, size)
+    monkeypatch.setattr("detector.ingest.pipeline._COMMIT_FILES", 1)
+    write(tmp_path / "logs", "a.jsonl", lines([*sweep(10), *sweep(10, 60), *sweep(10)]))
+    first = scan(tmp_path / "logs", store=store)
+    assert first.accounting.records_duplicate == 10
+    assert scan(tmp_path / "logs", store=store, by=ruleset(tmp_path)).accounting == first.accounting
+
+
+def test_a_rule_that_changes_forgets_what_it_said(store: Store, logs: Path, tmp_path: Path) -> None:
+    scan(logs, store=store, by=ruleset(tmp_path))
+    for change in (
+        {"least": 5},
+        {"width": 2},
+        {"width": 2, "least": 2},
+        {"action": "DescribeInstances", "least": 9},
+    ):
+        by = ruleset(tmp_path, **change)  # type: ignore[arg-type]
+        run = scan(logs, store=store, by=by)
+        fresh = scan(logs, by=by)
+        assert (run.facts, run.accounting) == (fresh.facts, fresh.accounting)
+
+
+def test_only_what_changes_the_search_makes_files_due(
+    store: Store, logs: Path, tmp_path: Path
+) -> None:
+    by = ruleset(tmp_path)
+    scan(logs, store=store, by=by)
+    (path,) = (rule.path for rule in by if rule.rule_id == "mine")
+    text = path.read_text()
+    path.write_text(
+        text.replace('severity = "medium"', 'severity = "high"').replace("| stats", "  |  stats")
+    )
+    before = store.generation
+    scan(logs, store=store, by=load([path], builtin=False))
+    assert store.generation == before
+
+
+def test_files_that_changed_meanwhile_are_searched_by_the_new_rules(
+    store: Store, logs: Path, tmp_path: Path
+) -> None:
+    scan(logs, store=store)
+    with (logs / "b.jsonl").open("ab") as log:
+        log.write(
+            lines(call(204 + at, REGIONS[at + 4], eventName="DescribeVolumes") for at in range(4))
+        )
+    (logs / "a.json").unlink()
+    by = ruleset(tmp_path)
+    run = scan(logs, store=store, by=by)
+    (alert,) = (alert for alert in run.alerts if alert.rule.id == "mine")
+    assert (alert.columns["Esql.regions"], run.accounting.records_seen) == (8, 32)
+
+
+def test_decisions_outlive_a_change_of_the_rule(store: Store, logs: Path, tmp_path: Path) -> None:
+    scan(logs, store=store, by=ruleset(tmp_path))
+    alert = next(alert for alert in store.alerts() if alert.rule.id == "mine")
+    store.set_status([alert.alert_id], "closed")
+    store.add_notes([alert], Words("known"))
+    run = scan(logs, store=store, by=ruleset(tmp_path, least=2))
+    again = next(found for found in run.alerts if found.rule.id == "mine")
+    assert (again.alert_id, again.status) == (alert.alert_id, "closed")
+    assert [note.alert_id for note in store.notes()] == [again.alert_id]
+
+
+def test_a_rule_that_is_not_loaded_leaves_its_alerts(
+    store: Store, logs: Path, tmp_path: Path
+) -> None:
+    """Also where its windows grow meanwhile, and where records of theirs are contradicted."""
+    both = ruleset(tmp_path, action="DescribeInstances", least=9)
+    scan(logs, store=store, by=both)
+    claims = [{**record, "eventTime": "2026-03-01T09:00:00Z"} for record in sweep(3)]
+    write(logs, "e.json", [*sweep(11, 60), *claims])
+    run = scan(logs, store=store)
+    assert [alert.rule.id for alert in run.alerts].count("mine") == 2
+    fresh = scan(logs, by=both)
+    assert scan(logs, store=store, by=both).facts == fresh.facts
+
+
+def test_tumbling_and_sliding_on_one_state(store: Store, logs: Path) -> None:
+    """The windows are kept, so that no file is read for it."""
+    write(logs, "split.json", [call(145 + at, region) for at, region in enumerate(REGIONS[:10])])
+    seen = []
+    for mode in ("tumbling", "sliding", "tumbling", "sliding"):
+        run = scan(logs, store=store, mode=mode)
+        assert run.facts == scan(logs, mode=mode).facts
+        seen.append((len(run.alerts), run.accounting, store.generation))
+    assert [number for number, *_ in seen] == [2, 3, 2, 3]
+    assert seen[0][1:] == seen[1][1:] == seen[2][1:] == seen[3][1:]
+
+
+def test_decisions_come_back_with_the_mode(store: Store, logs: Path) -> None:
+    write(logs, "early.json", [call(-5, "me-south-1", eventTime="2026-03-01T09:59:55Z")])
+    scan(logs, store=store)
+    first = store.alerts()[-1]
+    store.set_status([first.alert_id], "closed")
+    sliding = scan(logs, store=store, mode="sliding").alerts[-1]
+    assert sliding.window is not None
+    assert (sliding.window.start, sliding.alert_id != first.alert_id) == (START - 5, True)
+    again = scan(logs, store=store).alerts[-1]
+    assert (again.alert_id, again.status) == (first.alert_id, "closed")
+
+
+def test_a_rule_change_that_is_broken_off_is_finished_later(
+    store: Store, logs: Path, tmp_path: Path
+) -> None:
+    first = scan(logs, store=store)
+    by = ruleset(tmp_path)
+    Pipeline(store, by, Directory([logs]), 1)  # the rules are in use; nothing has been read by them
+    run = scan(logs, store=store, by=by)
+    assert (run.facts, run.accounting) == (scan(logs, by=by).facts, first.accounting)

@@ -1,0 +1,214 @@
+"""Rules come, go, change, and are switched off and on while the pipeline runs: as if they had always been so."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detector.ingest.pipeline import Pipeline, Update
+from detector.rules.ruleset import RuleSet, load
+from detector.store import RuleCount, Store
+from tests.detector.ingest.test_rule_changes import RULE
+from tests.detector.trail import (
+    REFERENCE,
+    REFERENCE_FILE,
+    REGIONS,
+    Stepping,
+    call,
+    outcome,
+    scan,
+    sweep,
+    write,
+)
+from tui.commandline.main import main
+
+MINE = {"name": "mine", "action": "DescribeVolumes", "width": 30, "least": 3}
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    held = Store.open(None)
+    yield held
+    held.close()
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    folder = tmp_path / "logs"
+    write(folder, "a.json", sweep(10))
+    write(
+        folder,
+        "b.json",
+        [call(200 + at, REGIONS[at], eventName="DescribeVolumes") for at in range(4)],
+    )
+    return folder
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> RuleSet:
+    (tmp_path / "rules").mkdir()
+    return load([REFERENCE_FILE, tmp_path / "rules"], builtin=False)
+
+
+def put(tmp_path: Path, **changed: Any) -> Path:
+    return write(tmp_path / "rules", "mine.toml", RULE.format(**{**MINE, **changed}).encode())
+
+
+def run(
+    store: Store, rules: RuleSet, logs: Path, *steps: Callable[[Pipeline], Any]
+) -> list[Update]:
+    """A live run: a sweep, and one more after each step."""
+    updates: list[Update] = []
+    pipeline = Pipeline(
+        store, rules, Stepping([logs], [lambda step=step: step(pipeline) for step in steps]), 1
+    )
+    pipeline.run(threading.Event(), updates.append)
+    return updates
+
+
+def shown(updates: list[Update]) -> set[str]:
+    """The alerts that a screen holds after these updates."""
+    held: set[str] = set()
+    for update in updates:
+        held = held - set(update.withdrawn) | {alert.alert_id for alert in update.alerts}
+    return held
+
+
+def test_a_rule_that_comes_searches_what_was_read(
+    store: Store, logs: Path, rules: RuleSet, tmp_path: Path
+) -> None:
+    put(tmp_path)
+    assert rules.changed
+    later = rules.again()
+    assert not later.changed
+    updates = run(store, rules, logs, lambda pipeline: pipeline.use(later))
+    ended = outcome(store, updates)
+    fresh = scan(logs, by=later)
+    assert (ended.facts, ended.accounting) == (fresh.facts, fresh.accounting)
+    assert len(ended.alerts) == 2
+    assert shown(updates) == {alert.alert_id for alert in ended.alerts}
+
+
+def test_a_rule_that_changes_takes_back_what_it_said(
+    store: Store, logs: Path, rules: RuleSet, tmp_path: Path
+) -> None:
+    put(tmp_path)
+    before = rules.again()
+
+    def change(pipeline: Pipeline) -> None:
+        put(tmp_path, least=5)
+        assert before.changed
+        pipeline.use(before.again())
+
+    updates = run(store, before, logs, change)
+    assert [alert.rule.id for alert in store.alerts()] == [REFERENCE]
+    assert shown(updates) == {alert.alert_id for alert in store.alerts()}
+
+
+def test_off_finds_nothing_new_and_keeps_what_was_found(
+    store: Store, logs: Path, rules: RuleSet
+) -> None:
+    def off(pipeline: Pipeline) -> None:
+        store.switch_rules([REFERENCE], on=False)
+        pipeline.use(rules)
+
+    def more(_: Pipeline) -> None:
+        write(logs, "c.json", sweep(10, 300))
+
+    run(store, rules, logs, off, more)
+    assert len(store.alerts()) == 1
+    assert store.accounting().records_seen == 24
+
+
+def test_on_again_it_finds_what_came_meanwhile(store: Store, logs: Path, rules: RuleSet) -> None:
+    store.switch_rules([REFERENCE], on=False)
+
+    def on(pipeline: Pipeline) -> None:
+        assert store.alerts() == []
+        store.switch_rules([REFERENCE], on=True)
+        pipeline.use(rules)
+
+    ended = outcome(store, run(store, rules, logs, on))
+    assert len(ended.alerts) == 1
+    assert (ended.facts, ended.accounting) == (
+        scan(logs, by=rules).facts,
+        scan(logs, by=rules).accounting,
+    )
+
+
+def test_what_is_off_stays_off_and_is_in_the_history(
+    tmp_path: Path, logs: Path, rules: RuleSet
+) -> None:
+    store = Store.open(tmp_path / "hunt.db")
+    store.switch_rules(["mine", REFERENCE], on=False)
+    store.switch_rules(["mine", "mine"], on=True)
+    store.switch_rules([REFERENCE], on=False)
+    store.close()
+    store = Store.open(tmp_path / "hunt.db")
+    assert store.rules_off() == {REFERENCE}
+    assert [entry.kind for entry in store.history("mine")] == ["rule off", "rule on"]
+    assert [entry.kind for entry in store.history(REFERENCE)] == ["rule off"]
+    assert scan(logs, store=store, by=rules).alerts == []
+    store.close()
+
+
+def test_other_processes_leave_out_the_same_rules(rules: RuleSet, tmp_path: Path) -> None:
+    put(tmp_path)
+    both = rules.again()
+    left = both.without({REFERENCE})
+    assert [rule.rule_id for rule in pickle.loads(pickle.dumps(left))] == ["mine"]
+    assert len(left.without({"mine"})) == 0
+    assert {rule.rule_id for rule in both} == {"mine", REFERENCE}
+
+
+def test_a_file_that_goes_is_a_change_and_one_in_error_is_named(
+    rules: RuleSet, tmp_path: Path
+) -> None:
+    path = put(tmp_path)
+    held = rules.again()
+    path.write_text(path.read_text().replace("count_distinct", "count_distnct"))
+    assert held.changed
+    broken = held.again()
+    assert [(problem.path, problem.line) for problem in broken.problems] == [(path, 12)]
+    assert [rule.rule_id for rule in broken] == [REFERENCE]
+    path.unlink()
+    assert broken.changed
+    assert broken.again().problems == []
+
+
+def test_counts_are_by_rule(store: Store, logs: Path, rules: RuleSet, tmp_path: Path) -> None:
+    put(tmp_path, least=9)
+    scan(logs, store=store, by=rules.again())
+    assert store.rule_counts() == {REFERENCE: RuleCount(10, 1), "mine": RuleCount(4, 0)}
+
+
+def test_volumes_are_by_place_and_add_up(store: Store, logs: Path, rules: RuleSet) -> None:
+    write(logs, "AWSLogs/1/x/c.json", sweep(3, 60))
+    write(logs, "AWSLogs/2/y/d.json", b'{"Records": [')
+    scan(logs, store=store, by=rules)
+    places = {volume.place: volume for volume in store.volumes()}
+    assert set(places) == {str(logs), str(logs / "AWSLogs")}
+    below = places[str(logs / "AWSLogs")]
+    assert (below.files, below.records, below.failed) == (2, 3, 1)
+    assert sum(volume.records for volume in places.values()) == store.accounting().records_seen
+    assert sum(volume.bytes for volume in places.values()) == sum(
+        path.stat().st_size for path in logs.rglob("*.json")
+    )
+
+
+def test_the_command_line_says_which_rules_are_off(
+    tmp_path: Path, logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_state = ["--db", str(tmp_path / "hunt.db")]
+    store = Store.open(tmp_path / "hunt.db")
+    store.switch_rules([REFERENCE], on=False)
+    store.close()
+    assert main(["scan", str(logs), *with_state, "--exit-code"]) == 0
+    assert f"rules off in this state: {REFERENCE}: " in capsys.readouterr().err
+    assert main(["status", *with_state]) == 0
+    assert f"rules off in this state: {REFERENCE}: " in capsys.readouterr().out

@@ -1,0 +1,118 @@
+"""Other processes find what this one finds, also where one of them dies on the way."""
+
+from __future__ import annotations
+
+import gzip
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detector.detection.digest import Partial, merge
+from detector.formats import Chunk, chunks
+from detector.ingest import workers
+from detector.ingest.reader import Digested, Task, digesting, read
+from detector.ingest.workers import Workers, _start
+from detector.rules.dispatch import Dispatch
+from detector.rules.ruleset import RuleSet
+from detector.sources.directory import Directory
+from detector.store import FileRead, Store
+from tests.detector.trail import call, document, lines, rules, scan, sweep, write
+
+
+@pytest.fixture
+def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
+    """A file of lines that is cut into some ten chunks."""
+    for size in ("BLOCK", "SNIFF", "LINES_CHUNK"):
+        monkeypatch.setattr(chunks, size, 8_000)
+    records = [
+        *sweep(10),
+        *(call(60 + at, event_id=f"more-{at}") for at in range(120)),
+        *sweep(12, 300),
+    ]
+    (tmp_path / "trail.jsonl").write_bytes(lines(records))
+    (found,) = Directory([tmp_path]).sweep()
+    return Task(found, None, 0, final=True)
+
+
+@pytest.fixture
+def pool() -> Iterator[Workers]:
+    made = Workers(rules(), 2)
+    yield made
+    made.close()
+
+
+def whole(task: Task, pool: Workers | None) -> tuple[list[int], Partial]:
+    """Where reading could go on after each result, and all that was found."""
+    here = digesting(Dispatch(rules()))
+    results = list(read(task, pool.digesting(here) if pool else here))
+    return [result.file.resume for result in results], merge(result.partial for result in results)
+
+
+def test_lines_are_spread_in_order(task: Task, pool: Workers) -> None:
+    alone = whole(task, None)
+
+    assert whole(task, pool) == alone
+    assert len(alone[0]) > 8
+
+
+def test_a_process_that_dies_costs_nothing(task: Task, pool: Workers) -> None:
+    here = digesting(Dispatch(rules()))
+
+    def killing(source: str, them: Iterator[Chunk]) -> Iterator[Digested]:
+        for number, digested in enumerate(pool.digesting(here)(source, them)):
+            if number == 3:
+                for process in multiprocessing.active_children():
+                    assert process.pid is not None
+                    os.kill(process.pid, signal.SIGKILL)
+            yield digested
+
+    results = list(read(task, killing))  # type: ignore[arg-type]
+    assert merge(result.partial for result in results) == whole(task, None)[1]
+    assert [result.file.state for result in results] == ["waiting"] * (len(results) - 1) + ["read"]
+
+
+# A reader that dies in a scan: of a file that always kills it, or once.
+
+
+def deadly_start(by: RuleSet) -> None:
+    """As a process that reads begins, but some files kill it."""
+    _start(by)
+    workers.read = deadly_read
+
+
+def deadly_read(task: Task, *given: Any) -> Iterator[FileRead]:
+    path = Path(task.found.path)
+    died = path.parent.with_name(f"{path.name} has killed")
+    if path.name == "kills.gz" or (path.name == "kills-once.gz" and not died.exists()):
+        died.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return read(task, *given)
+
+
+def test_a_scan_outlives_its_readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All files of a batch whose reader died are tried once more, each by itself; the one that
+    kills is named."""
+    logs = tmp_path / "logs"
+    for number in range(60):
+        write(logs, f"{number}.gz", gzip.compress(document(sweep(10, 60 * number))))
+    write(logs, "kills-once.gz", gzip.compress(document(sweep(11, 30))))
+    write(logs, "kills.gz", gzip.compress(document(sweep(12, 90))))
+    monkeypatch.setattr(workers, "_start", deadly_start)
+    monkeypatch.setattr(workers, "_BATCH_FILES", 8)
+    with closing(Store.open(None)) as store:
+        run = scan(logs, store=store, jobs=2)
+        assert (len(run.alerts), run.accounting.files_read) == (61, 61)
+        assert run.accounting.files_quarantined == {"killed-reader": 1}
+        assert (run.accounting.records_seen, run.accounting.records_kept) == (611, 611)
+        (problem,) = run.problems
+        assert f"{logs}/kills.gz: the process that read it died" in problem
+        monkeypatch.setattr(workers, "_start", _start)
+        store.retry([f"{logs}/kills.gz"])
+        again, whole = scan(logs, store=store), scan(logs)
+        assert (again.facts, again.accounting) == (whole.facts, whole.accounting)

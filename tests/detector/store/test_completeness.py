@@ -1,0 +1,352 @@
+"""What digests name is there and unchanged, or said to be missing or modified; blind feeds and silent regions show."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from detector.cloudtrail.object_key import trail_file
+from detector.detection.log_integrity import RULES, integrity_alert, said_of
+from detector.ingest.pipeline import Pipeline
+from detector.rules.ruleset import load
+from detector.sources.directory import Directory
+from detector.sources.time_bounds import Bounded, Bounds
+from detector.store import Freshness, Store, judged_at
+from detector.store.completeness import PATIENCE
+from tests.detector.formats import forms
+from tests.detector.trail import watch
+from tui.commandline.main import main
+
+ACCOUNT, REGION = "111122223333", "us-east-1"
+HOURS = range(11, 14)
+
+
+def name(label: str, serial: int) -> str:
+    return f"{ACCOUNT}_CloudTrail_{REGION}_{label}_{serial:016}.json.gz"
+
+
+class Trail:
+    """Three hours of a region: four files an hour, and a digest for each hour that names them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.files: list[Path] = []
+        self.digests: list[Path] = []
+        previous: tuple[str, str] | None = None
+        for hour in HOURS:
+            named = []
+            for quarter in range(4):
+                content = forms.document(forms.sweep(len(self.files)))
+                label = f"20260301T{hour:02}{15 * quarter:02}Z"
+                key = f"AWSLogs/{ACCOUNT}/CloudTrail/{REGION}/2026/03/01/{name(label, len(self.files))}"
+                self.files.append(self._put(key, content))
+                named.append(
+                    {
+                        "s3Bucket": "b",
+                        "s3Object": key,
+                        "hashAlgorithm": "SHA-256",
+                        "hashValue": hashlib.sha256(content).hexdigest(),
+                        "oldestEventTime": f"2026-03-01T{hour}:00:00Z",
+                        "newestEventTime": f"2026-03-01T{hour}:10:00Z",
+                    }
+                )
+            digest = json.dumps(
+                {
+                    "awsAccountId": ACCOUNT,
+                    "digestStartTime": f"2026-03-01T{hour:02}:00:00Z",
+                    "digestEndTime": f"2026-03-01T{hour + 1:02}:00:00Z",
+                    "digestS3Bucket": "b",
+                    "logFiles": named,
+                    "previousDigestS3Object": previous and previous[0],
+                    "previousDigestHashValue": previous and previous[1],
+                }
+            ).encode()
+            key = (
+                f"AWSLogs/{ACCOUNT}/CloudTrail-Digest/{REGION}/2026/03/01/{ACCOUNT}_CloudTrail-Digest_{REGION}_"
+                f"trail_{REGION}_20260301T{hour + 1:02}0000Z.json.gz"
+            )
+            self.digests.append(self._put(key, digest))
+            previous = key, hashlib.sha256(digest).hexdigest()
+
+    def _put(self, key: str, content: bytes) -> Path:
+        path = self.root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(content))
+        return path
+
+
+@pytest.fixture
+def trail(tmp_path: Path) -> Trail:
+    return Trail(tmp_path / "trail")
+
+
+class Clock:
+    now = 1772380800.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    made = Store.open(None, Clock())
+    yield made
+    made.close()
+
+
+def scan(store: Store, root: Path) -> None:
+    Pipeline(store, load(), Directory([root]), jobs=1).scan(lambda _: None)
+
+
+def test_a_whole_chain_is_proven(trail: Trail, store: Store) -> None:
+    scan(store, trail.root)
+    assert store.integrity(final=True) == []
+    (place,) = store.freshness()
+    assert (place.account, place.region, place.files, place.proven) == (ACCOUNT, REGION, 12, True)
+    assert place.cadence == 900
+    assert store.accounting().files_skipped == {"digest": 3}
+
+
+def test_one_altered_and_one_missing(trail: Trail, store: Store) -> None:
+    altered, missing = trail.files[2], trail.files[7]
+    altered.write_bytes(gzip.compress(forms.document(forms.sweep(2)[:-1])))
+    missing.unlink()
+    scan(store, trail.root)
+    found = {finding.kind: finding for finding in store.integrity(final=True)}
+    assert set(found) == {"missing", "modified"} and len(store.integrity(final=True)) == 2
+    assert found["modified"].path == str(altered)
+    assert found["missing"].name == missing.name and found["missing"].region == REGION
+    alerts = {alert.alert_id: alert for alert in store.alerts()}
+    for finding in found.values():
+        alert = alerts[integrity_alert(finding).alert_id]
+        assert (
+            alert.rule.name == f"CloudTrail log file {finding.kind}"
+            and finding.digest in said_of(alert)
+        )
+        assert (alert.severity, alert.event_ids, alert.settled) == (alert.rule.severity, [], True)
+        assert alert.as_json()["columns"]["log.file.path"] == finding.path
+
+
+def test_an_alert_of_a_file_is_triaged_and_goes_when_the_file_is_as_it_was(
+    trail: Trail, store: Store
+) -> None:
+    content = trail.files[7].read_bytes()
+    trail.files[7].unlink()
+    scan(store, trail.root)
+    before = {alert.alert_id for alert in store.alerts()}
+    (alert,) = (alert for alert in store.alerts() if alert.rule == RULES["missing"])
+    store.set_status([alert.alert_id], "acknowledged")
+    scan(store, trail.root)  # by the same files it stays as it is
+    assert (held := store.alert(alert.alert_id)) and (held.status, held.revision) == (
+        "acknowledged",
+        1,
+    )
+    trail.files[7].write_bytes(content)
+    scan(store, trail.root)
+    assert alert.alert_id in before - {alert.alert_id for alert in store.alerts()}
+    assert [entry.kind for entry in store.history(alert.alert_id)] == ["acknowledged", "withdrawn"]
+
+
+def test_live_a_missing_file_is_told_when_it_is_overdue_without_any_other_news(
+    trail: Trail, store: Store
+) -> None:
+    trail.files[7].unlink()
+    told: list[str] = []
+    seen: list[bool] = []
+
+    class Waiting(Directory):
+        def wait(self, stop: threading.Event, seconds: float) -> None:
+            seen.append("CloudTrail log file missing" in told)
+            store._clock.now += PATIENCE + 1  # type: ignore[attr-defined]
+            if len(seen) == 2:
+                stop.set()
+
+    pipeline = Pipeline(store, load(), Waiting([trail.root]), jobs=1, clock=store._clock)
+    pipeline.run(
+        threading.Event(), lambda update: told.extend(alert.rule.name for alert in update.alerts)
+    )
+    assert seen == [False, True]
+
+
+def test_what_bounds_leave_out_is_not_missing_nor_is_what_cannot_be_read(
+    trail: Trail, store: Store
+) -> None:
+    bounds = Bounds(
+        1772371800, None
+    )  # 13:30, so that files are looked for that were delivered from 12:30 on
+    trail.files[4].unlink()  # 12:00
+    trail.files[6].unlink()  # 12:30
+    trail.files[7].write_bytes(b"\x1f\x8b\x08\x00odd")
+    Pipeline(
+        store, load(), Bounded(Directory([trail.root]), bounds, {}), jobs=1, bounds=bounds
+    ).scan(lambda _: None)
+    assert store.accounting().files_quarantined
+    missing = [
+        alert.columns["aws.s3.object.key"]
+        for alert in store.alerts()
+        if alert.rule == RULES["missing"]
+    ]
+    assert [str(key).rpartition("/")[2] for key in missing] == [trail.files[6].name]
+    assert len(store.integrity(True)) == 2
+
+
+def test_a_digest_missing_from_the_chain(trail: Trail, store: Store) -> None:
+    trail.digests[1].unlink()
+    scan(store, trail.root)
+    assert [(each.kind, each.name) for each in store.integrity(final=True)] == [
+        ("missing", trail.digests[1].name)
+    ]
+
+
+def test_a_digest_altered(trail: Trail, store: Store) -> None:
+    digest = json.loads(gzip.decompress(trail.digests[1].read_bytes()))
+    digest["logFiles"].pop()
+    trail.digests[1].write_bytes(gzip.compress(json.dumps(digest).encode()))
+    scan(store, trail.root)
+    assert [(each.kind, each.name) for each in store.integrity(final=True)] == [
+        ("modified", trail.digests[1].name)
+    ]
+
+
+def test_what_is_missing_may_still_come_and_then_is_not(trail: Trail, store: Store) -> None:
+    late = trail.files[5]
+    content = late.read_bytes()
+    late.unlink()
+    watch(store, trail.root)
+    assert store.integrity() == []
+    store._clock.now += PATIENCE + 1  # type: ignore[attr-defined]
+    assert [finding.name for finding in store.integrity()] == [late.name]
+    late.write_bytes(content)
+    watch(store, trail.root)
+    assert store.integrity(final=True) == []
+
+
+def test_a_digest_that_comes_after_its_files(trail: Trail, store: Store) -> None:
+    kept = [(path, path.read_bytes()) for path in trail.digests]
+    for path, _ in kept:
+        path.unlink()
+    scan(store, trail.root)
+    trail.files[0].write_bytes(gzip.compress(b'{"Records":[]}'))
+    for path, content in kept:
+        path.write_bytes(content)
+    scan(store, trail.root)
+    assert [(finding.kind, finding.name) for finding in store.integrity(final=True)] == [
+        ("modified", trail.files[0].name)
+    ]
+
+
+def test_the_same_findings_in_an_archive_of_the_bucket_or_a_copy(
+    trail: Trail, store: Store
+) -> None:
+    moved = trail.root / "elsewhere"
+    moved.mkdir()
+    for path in trail.files:
+        path.rename(moved / path.name)
+    scan(store, trail.root)
+    assert store.integrity(final=True) == []
+
+
+def test_scan_says_it_and_alerts(trail: Trail, capsys: pytest.CaptureFixture[str]) -> None:
+    trail.files[3].unlink()
+    assert main(["scan", str(trail.root), "--format", "jsonl", "--exit-code"]) == 10
+    out, err = capsys.readouterr()
+    names = [json.loads(line)["rule"]["name"] for line in out.splitlines()]
+    assert names.count("CloudTrail log file missing") == 1
+    assert f"missing: AWSLogs/{ACCOUNT}/CloudTrail/{REGION}/2026/03/01/{trail.files[3].name}" in err
+
+
+def test_a_silent_region_is_late_by_its_own_cadence(trail: Trail, store: Store) -> None:
+    scan(store, trail.root)
+    (place,) = store.freshness()
+    newest = trail_file(str(trail.files[-1])).delivered  # type: ignore[union-attr]
+    assert place.newest == newest
+    assert not place.late(newest + 3600) and place.late(newest + 6 * 900 + 1)
+
+
+def test_an_event_bridge_feed_without_read_only_events_is_blind(
+    tmp_path: Path, store: Store
+) -> None:
+    def bridged(read_only: bool) -> bytes:
+        return forms.lines(
+            [
+                {
+                    "version": "0",
+                    "detail-type": "AWS API Call via CloudTrail",
+                    "detail": {**record, "readOnly": read_only},
+                }
+                for record in forms.sweep()
+            ]
+        )
+
+    (tmp_path / "blind.json").write_bytes(bridged(False))
+    (tmp_path / "seeing.json").write_bytes(bridged(True))
+    (tmp_path / "trail.json").write_bytes(forms.document(forms.sweep()))
+    scan(store, tmp_path)
+    assert [(Path(feed.path).name, feed.blind) for feed in store.feeds()] == [
+        ("blind.json", True),
+        ("seeing.json", False),
+    ]
+
+
+def test_quarantine_retry_and_ignore(tmp_path: Path, store: Store) -> None:
+    for each in ("a.json", "b.json"):
+        (tmp_path / each).write_bytes(b'{"Records": [}')
+    pipeline = Pipeline(store, load(), Directory([tmp_path]), jobs=1)
+    pipeline.scan(lambda _: None)
+    first, second = store.quarantine()
+    assert first.reason == "corrupt-json" and "no JSON at character" in first.detail
+    store.ignore([first.path])
+    store.retry([second.path])
+    pipeline.reconsider()
+    pipeline.scan(lambda _: None)
+    sums = store.accounting()
+    assert sums.files_skipped == {"ignored": 1} and sums.files_quarantined == {"corrupt-json": 1}
+    assert [entry.kind for entry in store.history(first.path)] == ["ignored"]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (
+            "AWSLogs/1/x/111122223333_CloudTrail_us-east-1_20260301T1255ZHdkvFTXOA3Vnhbc.json.gz",
+            ("us-east-1", "CloudTrail"),
+        ),
+        (
+            "111122223333_CloudTrail-Insight_eu-west-1_20260301T1255Z_abcdefgh12345678.json",
+            ("eu-west-1", "CloudTrail-Insight"),
+        ),
+        (
+            "111122223333_CloudTrail-Digest_us-east-1_my_trail_us-east-1_20260301T125500Z.json.gz",
+            ("us-east-1", "CloudTrail-Digest"),
+        ),
+        (
+            "111122223333_CloudTrail_us-east-1_20260301T1255Z_abcdefgh12345678.json.gz.1a2B3c4D",
+            None,
+        ),
+        ("vpcflow.json.gz", None),
+    ],
+)
+def test_names(path: str, expected: tuple[str, str] | None) -> None:
+    file = trail_file(path)
+    assert (file and (file.region, file.folder)) == expected
+
+
+def test_in_an_archive_silence_is_told_by_its_newest_delivery() -> None:
+    def place(newest: int) -> Freshness:
+        return Freshness("111122223333", "eu-west-1", 9, 900, 90, 0, newest, 300.0, False, None)
+
+    now = 1_800_000_000
+    recent, old = (
+        [place(now - 7200), place(now - 60)],
+        [place(now - 90 * 86_400), place(now - 91 * 86_400)],
+    )
+    assert judged_at(recent, now) == now
+    assert judged_at(old, now) == now - 90 * 86_400
+    assert judged_at([], now) == now
+    assert [each.late(judged_at(old, now)) for each in old] == [False, True]

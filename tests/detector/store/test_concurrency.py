@@ -1,0 +1,162 @@
+"""Several at one state: one writes, the others look on; nobody sees half of anything, and nothing written is lost."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from detector.ingest.pipeline import Pipeline
+from detector.sources.directory import Directory
+from detector.store import Store
+from detector.triage.note import Words
+from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line
+from tests.detector.trail import ANA, document, rules, scan, sweep, write
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def tail(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """``trailhound tail`` on the folder ``logs``, of which the first alert has been printed."""
+    write(tmp_path / "logs", "first.json", sweep(10))
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "tui",
+        "tail",
+        tmp_path / "logs",
+        "--db",
+        tmp_path / "hunt.db",
+        *ONLY_REFERENCE,
+    ]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ran:
+        assert ran.stdout
+        assert json.loads(ran.stdout.readline())["first_event"] == "2026-03-01T10:00:00Z"
+        yield ran
+        ran.kill()
+
+
+def test_looking_on_while_another_process_reads(
+    tail: subprocess.Popen[bytes], cli: Cli, tmp_path: Path
+) -> None:
+    """Exports and lists are whole at every moment; what would write is refused by name, and works
+    when it is free."""
+    db, logs = tmp_path / "hunt.db", tmp_path / "logs"
+    wanted = ("suppress", "add", "--db", db, "--principal", ANA, "--ticket", "T-1")
+    seen = [1]
+    for number in range(1, 31):
+        write(logs, f"{number}.part", document(sweep(10, 60 * number))).rename(
+            logs / f"{number}.json"
+        )
+        assert cli("log", "export", "--db", db, "--format", "jsonl").status == 0
+        with closing(Store.open(db)) as store:
+            assert store.holder == f"trailhound (process {tail.pid})"
+            accounting, alerts = store.accounting(), store.alerts()
+            assert accounting.records_seen % 10 == 0
+            assert {alert.event_count for alert in alerts} == {10}
+            seen.append(len(alerts))
+        if number % 10 == 0:
+            one_line(cli(*wanted), 1, f"process {tail.pid}", "close it there")
+    assert seen == sorted(seen)
+    assert tail.stdout
+    told: set[str] = set()
+    while len(told) < 30:
+        told.add(json.loads(tail.stdout.readline())["first_event"])
+    tail.send_signal(signal.SIGTERM)
+    assert tail.wait() == 0
+    assert cli(*wanted).status == 0
+    (listed,) = cli("suppress", "list", "--db", db, "--format", "jsonl").objects
+    assert listed["hidden"] == 31
+    with closing(Store.open(db)) as store:
+        run, undisturbed = scan(logs, store=store), scan(logs)
+        assert ([alert.alert_id for alert in run.alerts], run.accounting) == (
+            [alert.alert_id for alert in undisturbed.alerts],
+            undisturbed.accounting,
+        )
+
+
+OPENING = """
+import sys
+from pathlib import Path
+from detector.store import Store
+print("ready", flush=True)
+sys.stdin.readline()
+store = Store.open(Path(sys.argv[1]))
+print(store.read_only, len(store.alerts()), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_two_that_open_a_new_state_at_once(tmp_path: Path) -> None:
+    """One makes it and writes, the other looks on, whoever comes first."""
+    for number in range(3):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        command = [sys.executable, "-c", OPENING, tmp_path / f"{number}.db"]
+        both = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(2)]  # type: ignore[call-overload]
+        for ran in both:
+            assert ran.stdout.readline() == "ready\n"
+        for ran in both:
+            ran.stdin.write("go\n")
+            ran.stdin.flush()
+        assert sorted(ran.stdout.readline() for ran in both) == ["False 0\n", "True 0\n"]
+        for ran in both:
+            ran.communicate()
+
+
+def test_threads_of_one_process_read_write_and_ingest_at_once(tmp_path: Path) -> None:
+    """As the app does: its reading thread, the analyst's decisions, and the list of all that is
+    held."""
+    logs, stop, failed = tmp_path / "logs", threading.Event(), []
+    write(logs, "0.json", sweep(10))
+    with closing(Store.open(tmp_path / "hunt.db")) as store:
+        (alert,) = scan(logs, store=store).alerts
+
+        def reading() -> None:
+            try:
+                while not stop.is_set():
+                    notes, suppressions = store.notes(), store.suppressions()
+                    assert all(note.words.text for note in notes)
+                    assert len({note.note_id for note in notes}) == len(notes)
+                    assert all(made.suppression_id for made in suppressions)
+                    store.alerts()
+            except BaseException as error:
+                failed.append(error)
+
+        def ingesting() -> None:
+            try:
+                Pipeline(store, rules(), Directory([logs]), 1).run(stop, lambda update: None)
+            except BaseException as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=each) for each in (reading, reading, ingesting)]
+        for thread in threads:
+            thread.start()
+        for number in range(1, 41):
+            write(logs, f"{number}.part", document(sweep(10, 60 * number))).rename(
+                logs / f"{number}.json"
+            )
+            (note,) = store.add_notes([alert], Words(f"{number}"))
+            store.edit_note(note.note_id, Words(f"{number}, edited"))
+            store.set_status([alert.alert_id], ("open", "acknowledged", "closed")[number % 3])  # type: ignore[arg-type]
+        stop.set()
+        for thread in threads:
+            thread.join(60)
+        assert failed == []
+        assert sorted(int(note.words.text.partition(",")[0]) for note in store.notes()) == list(
+            range(1, 41)
+        )
+        run, undisturbed = scan(logs, store=store), scan(logs)
+        assert ([each.alert_id for each in run.alerts], run.accounting) == (
+            [each.alert_id for each in undisturbed.alerts],
+            undisturbed.accounting,
+        )
+        assert store.alert(alert.alert_id).status == "acknowledged"  # type: ignore[union-attr]

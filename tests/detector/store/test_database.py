@@ -1,0 +1,277 @@
+"""The state file: private, one writer, nothing half written, nothing of others touched."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from detector.rules.ruleset import load
+from detector.store import ReadOnly, StateError, Store
+from detector.triage.note import Words
+from detector.triage.suppression import Suppression
+from tests.detector.trail import REFERENCE, call, outcome, scan, sweep, write
+
+HOLDER = """
+import sys
+from pathlib import Path
+from detector.store import Store
+store = Store.open(Path(sys.argv[1]))
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A state with an alert."""
+    path = tmp_path / "hunt.db"
+    write(tmp_path / "logs", "a.json", sweep(10))
+    store = Store.open(path)
+    scan(tmp_path / "logs", store=store)
+    store.close()
+    return path
+
+
+def test_another_process_holds_the_state(state: Path) -> None:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", HOLDER, state], **pipes) as holder:
+        assert holder.stdout and holder.stdin
+        assert holder.stdout.readline() == b"open\n"
+        store = Store.open(state)
+        assert (store.read_only, store.holder) == (True, f"trailhound (process {holder.pid})")
+        (alert,) = store.alerts()
+        words = Words("seen")
+        suppression = Suppression("principal", alert.principal, None, 0, 9e9, "T-1", "", "")
+        for write_it in (
+            lambda: store.set_status([alert.alert_id], "closed"),
+            lambda: store.add_notes([alert], words),
+            lambda: store.suppress([suppression]),
+            lambda: store.settle(0),
+            lambda: store.commit([]),
+        ):
+            with pytest.raises(ReadOnly) as told:
+                write_it()
+            assert str(holder.pid) in str(told.value)
+            assert "\n" not in str(told.value)
+        assert (store.alerts(), store.notes(), store.suppressions()) == ([alert], [], [])
+        store.close()
+        holder.kill()  # whoever dies lets it go
+    store = Store.open(state)
+    assert not store.read_only
+    assert store.set_status([alert.alert_id], "closed")[0].status == "closed"
+    store.close()
+
+
+def test_a_reader_sees_what_the_writer_writes(state: Path) -> None:
+    writer, reader = Store.open(state), Store.open(state)
+    assert (writer.read_only, reader.read_only) == (False, True)
+    (alert,) = reader.alerts()
+    before = reader.version()
+    writer.set_status([alert.alert_id], "acknowledged")
+    assert reader.version() != before
+    assert reader.alerts()[0].status == "acknowledged"
+    reader.close()
+    writer.close()
+
+
+def test_only_the_owner_may_read_it(state: Path) -> None:
+    store = Store.open(state)
+    files = [path for path in state.parent.iterdir() if path.is_file()]
+    assert {path.name for path in files} >= {"hunt.db", "hunt.db-wal"}
+    assert {
+        path.name: path.stat().st_mode & 0o777 for path in files if path.name.startswith("hunt.db")
+    } == dict.fromkeys((path.name for path in files if path.name.startswith("hunt.db")), 0o600)
+    store.close()
+
+
+def test_its_folder_is_made_private(tmp_path: Path) -> None:
+    Store.open(tmp_path / "new" / "er" / "hunt.db").close()
+    assert (tmp_path / "new" / "er").stat().st_mode & 0o777 == 0o700
+
+
+def foreign(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE theirs (x)")
+        db.execute("INSERT INTO theirs VALUES (1)")
+    db.close()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        foreign,
+        lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 20),
+        lambda path: path.write_bytes(b"[project]\nname = 'not a state'\n"),
+        lambda path: path.write_bytes(b"x"),
+        lambda path: path.mkdir(),
+    ],
+    ids=["of another program", "corrupt", "text", "one byte", "a folder"],
+)
+def test_what_is_no_state_is_left_alone(make: object, tmp_path: Path) -> None:
+    path = tmp_path / "theirs"
+    make(path)  # type: ignore[operator]
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(StateError) as told:
+        Store.open(path)
+    assert str(told.value).startswith(f"{path}: ")
+    assert "--db" in str(told.value)
+    assert "\n" not in str(told.value)
+    assert (path.read_bytes() if path.is_file() else None) == before
+    if path.is_file():
+        assert [found.name for found in tmp_path.iterdir()] == ["theirs"]
+
+
+def test_a_damaged_state_is_told_in_one_line(state: Path) -> None:
+    content = bytearray(state.read_bytes())
+    content[100:] = os.urandom(len(content) - 100)
+    state.write_bytes(content)
+    with pytest.raises(StateError) as told:
+        Store.open(state)
+    assert "\n" not in str(told.value)
+    assert state.read_bytes() == content
+
+
+def test_a_newer_state_is_left_alone(state: Path) -> None:
+    db = sqlite3.connect(state)
+    db.execute("PRAGMA user_version = 999")
+    db.close()
+    before = state.read_bytes()
+    with pytest.raises(StateError, match="newer trailhound: update"):
+        Store.open(state)
+    assert state.read_bytes() == before
+
+
+def test_a_state_that_does_not_say_where_records_are_reads_its_files_again(
+    state: Path, tmp_path: Path
+) -> None:
+    gone = write(tmp_path / "logs", "gone.json", [call(30, eventName="DescribeVolumes")])
+    with closing(Store.open(state)) as store:
+        scan(tmp_path / "logs", store=store)
+    near = call(20, eventName="CreateAccessKey", eventSource="iam.amazonaws.com", readOnly=False)
+    write(tmp_path / "logs", "b.json", [near])
+    gone.unlink()
+    db = sqlite3.connect(state)
+    db.execute(
+        "UPDATE chunk SET marks = ?", (msgspec.msgpack.encode({1: 10}),)
+    )  # as version 5 had it
+    db.execute(
+        "UPDATE alert SET searched = -1"
+    )  # all that is near it is asked for, what is gone too
+    db.execute("PRAGMA user_version = 5")
+    db.commit()
+    db.close()
+    with closing(Store.open(state)) as store:
+        before = store.alerts()
+        run = scan(tmp_path / "logs", store=store, by=load())
+        assert [alert.alert_id for alert in before] == [
+            it.alert_id for it in run.alerts if it.rule.id == REFERENCE
+        ]
+        assert (run.accounting.records_seen, run.accounting.records_duplicate) == (12, 0)
+        assert "access-key" in store.signals(before[0].alert_id)
+
+
+def test_a_temporary_state_goes_with_its_store() -> None:
+    store = Store.open(None)
+    (folder,) = {Path(row[2]).parent for row in store._rows("PRAGMA database_list")}
+    assert folder.exists()
+    store.close()
+    store.close()
+    assert not folder.exists()
+
+
+def test_a_closed_store_says_so() -> None:
+    store = Store.open(None)
+    store.close()
+    with pytest.raises(StateError):
+        store.alerts()
+
+
+# all or nothing
+
+
+def test_a_commit_that_fails_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "logs", "a.json", sweep(10))
+    store = Store.open(tmp_path / "hunt.db")
+    empty = outcome(store)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    steps = ("_put_events", "_put_hits", "_derive", "_reconcile", "_note_hidden")
+    for step in steps:
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, step, die)
+            with pytest.raises(Killed):
+                scan(tmp_path / "logs", store=store)
+        assert (store.alerts(), store.files(), store.accounting(), store.newest()) == (
+            [],
+            [],
+            empty.accounting,
+            None,
+        )
+    run = scan(tmp_path / "logs", store=store)
+    assert (run.facts, run.accounting) == (
+        scan(tmp_path / "logs").facts,
+        scan(tmp_path / "logs").accounting,
+    )
+    store.close()
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from detector.pipeline import Pipeline
+from detector.sources.directory import Directory
+from detector.store import Store
+from tests.detector.trail import rules
+
+def die(*_):
+    os.kill(os.getpid(), 9)
+
+commits = int(sys.argv[3])
+commit = Store.commit
+def counted(self, *given):
+    global commits
+    if not commits:
+        self._note_hidden = die
+    commits -= 1
+    return commit(self, *given)
+Store.commit = counted
+import detector.ingest.pipeline as pipeline
+pipeline._COMMIT_FILES = 3
+Pipeline(Store.open(Path(sys.argv[1])), rules(), Directory([Path(sys.argv[2])]), 1).scan(lambda update: None)
+"""
+
+
+def test_a_process_that_is_killed_costs_nothing(tmp_path: Path) -> None:
+    """Killed in the middle of a commit, then run again: the same as never killed."""
+    logs = tmp_path / "logs"
+    for number in range(10):
+        write(logs, f"{number}.json", sweep(10, 60 * number))
+    for commits in (0, 2):
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED, tmp_path / "hunt.db", logs, str(commits)],
+            cwd=Path(__file__).parents[2],
+            check=False,
+        )
+        assert killed.returncode == -9
+    store = Store.open(tmp_path / "hunt.db")
+    assert 0 < store.accounting().files_read < 10
+    run, undisturbed = scan(logs, store=store), scan(logs)
+    assert (run.facts, run.accounting) == (undisturbed.facts, undisturbed.accounting)
+    assert {alert.revision for alert in run.alerts} == {
+        alert.revision for alert in undisturbed.alerts
+    }
+    store.close()

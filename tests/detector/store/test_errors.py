@@ -1,0 +1,287 @@
+"""States that fail: a full disk, one that is locked, read-only, newer or damaged. One line says what to do, and nothing
+that was there is lost."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from detector.store import Damaged, StateError, Store, damages
+from detector.triage.note import Words
+from detector.triage.suppression import Suppression
+from tests.detector.damage import damage, damage_pages_of, damage_table
+from tests.detector.trail import outcome, scan, sweep, write
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A state with an alert, a note on it, and a suppression."""
+    path = tmp_path / "hunt.db"
+    write(tmp_path / "logs", "a.json", sweep(10))
+    store = Store.open(path)
+    (alert,) = scan(tmp_path / "logs", store=store).alerts
+    store.add_notes([alert], Words("seen", "benign", "T-1"))
+    store.suppress([Suppression("principal", alert.principal, None, 0, 9e9, "T-1", "", "")])
+    store.close()
+    return path
+
+
+@pytest.fixture
+def store(state: Path) -> Iterator[Store]:
+    opened = Store.open(state)
+    yield opened
+    opened.close()
+
+
+def told(failing: Callable[[], object], *words: str) -> None:
+    with pytest.raises(StateError) as error:
+        failing()
+    assert "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value)
+
+
+def writes(store: Store) -> list[Callable[[], object]]:
+    (alert,) = store.alerts()
+    (note,), (suppression,) = store.notes(), store.suppressions()
+    return [
+        lambda: store.set_status([alert.alert_id], "closed"),
+        lambda: store.add_notes([alert], Words("x" * 9000)),
+        lambda: store.edit_note(note.note_id, Words("y" * 9000)),
+        lambda: store.lift([suppression.suppression_id]),
+        lambda: store.switch_rules(["a" * 9000], on=False),
+    ]
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_full_disk_loses_nothing_and_says_so(store: Store, tmp_path: Path) -> None:
+    assert store._writer is not None
+    before = outcome(store), store.notes(), store.suppressions()
+    for number in range(60):
+        write(tmp_path / "logs", f"b{number}.json", sweep(10, 60 * number + 60))
+    (pages,) = store._writer.execute("PRAGMA page_count").fetchone()
+    store._writer.execute(f"PRAGMA max_page_count = {pages}")
+    told(
+        lambda: scan(tmp_path / "logs", store=store),
+        "disk is full",
+        "nothing was written",
+        "free some space",
+    )
+    for write_it in writes(store)[1:3]:
+        told(write_it, "disk is full", "nothing was written")
+    assert (outcome(store), store.notes(), store.suppressions()) == before
+    store._writer.execute("PRAGMA max_page_count = 1000000")  # there is space again
+    run, undisturbed = scan(tmp_path / "logs", store=store), scan(tmp_path / "logs")
+    assert (len(run.alerts), run.accounting) == (61, undisturbed.accounting)
+    assert [alert.alert_id for alert in run.alerts] == [
+        alert.alert_id for alert in undisturbed.alerts
+    ]
+    assert store.add_notes([run.alerts[0]], Words("x" * 9000))[0].words.text == "x" * 9000
+
+
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+from detector.store import Store, StateError
+from tests.detector.damage import damage, damage_pages_of, damage_table
+from tests.detector.trail import scan
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+path = Path(sys.argv[1])
+store = Store.open(path)
+resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, resource.RLIM_INFINITY))
+try:
+    scan(Path(sys.argv[2]), store=store)
+except StateError as error:
+    print(error)
+store.close()
+"""
+
+
+def test_a_file_that_may_not_grow_is_told(state: Path, tmp_path: Path) -> None:
+    """A quota, as the system enforces it: the log cannot grow, and what was committed stays."""
+    for number in range(200):
+        write(tmp_path / "logs", f"b{number}.json", sweep(10, 60 * number + 60))
+    ran = subprocess.run(
+        [sys.executable, "-c", LIMITED, state, tmp_path / "logs"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr, ran.stdout.count("\n")) == (0, "", 1), ran
+    assert str(state) in ran.stdout
+    assert "nothing was written" in ran.stdout
+    store = Store.open(state)
+    assert ([note.words.text for note in store.notes()], len(store.suppressions())) == (["seen"], 1)
+    run, undisturbed = scan(tmp_path / "logs", store=store), scan(tmp_path / "logs")
+    assert run.accounting == undisturbed.accounting
+    assert [alert.alert_id for alert in run.alerts] == [
+        alert.alert_id for alert in undisturbed.alerts
+    ]
+    store.close()
+
+
+def test_a_state_that_another_program_locks_is_told(store: Store, state: Path) -> None:
+    assert store._writer is not None
+    store._writer.execute("PRAGMA busy_timeout = 1")
+    other = sqlite3.connect(state, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for write_it in writes(store):
+        told(write_it, "another program has locked it", "nothing was written", "close that one")
+    other.execute("ROLLBACK")
+    other.close()
+    for write_it in writes(store):
+        write_it()
+
+
+def test_a_state_that_may_only_be_read_is_told(store: Store) -> None:
+    assert store._writer is not None
+    store._writer.execute("PRAGMA query_only = 1")
+    for write_it in writes(store):
+        told(write_it, "may only be read", "--db FILE")
+
+
+@pytest.mark.parametrize("refused", ["hunt.db", "hunt.db.lock"])
+def test_a_state_that_may_not_be_written_is_told_when_it_is_opened(
+    refused: str, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = digest(state)
+    allowed = os.open
+
+    def opened(path: Path, flags: int, *mode: int) -> int:
+        if Path(path).name == refused and flags & os.O_RDWR:
+            raise PermissionError(13, "Permission denied")
+        return allowed(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", opened)
+    told(lambda: Store.open(state), "Permission denied", "--db FILE")
+    assert digest(state) == before
+
+
+def test_a_newer_state_is_left_alone_even_where_its_log_is_not_in_it_yet(state: Path) -> None:
+    db = sqlite3.connect(state, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA user_version = 999")
+    held = {path: digest(path) for path in (state, state.with_name("hunt.db-wal"))}
+    told(lambda: Store.open(state), "newer trailhound", "update", "--db FILE")
+    assert {path: digest(path) for path in held} == held
+    db.close()
+
+
+def test_an_older_trailhound_that_holds_the_state_is_told(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = Store.open(state)
+    monkeypatch.setattr("detector.store.database._TURNS", 1)
+    monkeypatch.setattr("detector.store.database.VERSION", 999)
+    told(lambda: Store.open(state), "an older one", "close that one")
+    older.close()
+
+
+# damage
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_damage_anywhere_is_told_in_one_line_or_does_no_harm(
+    seed: int, state: Path, tmp_path: Path
+) -> None:
+    damage(state, random.Random(seed))
+    try:
+        store = Store.open(state)
+    except StateError as error:
+        assert "doctor" in str(error)
+        return
+    for reading in (
+        store.alerts,
+        store.notes,
+        store.suppressions,
+        store.files,
+        store.accounting,
+        store.freshness,
+        lambda: scan(tmp_path / "logs", store=store),
+    ):
+        try:
+            reading()
+        except Damaged as error:
+            assert str(error).count("\n") == 0
+            assert "doctor" in str(error)
+    store.close()
+
+
+def test_what_was_written_is_saved_from_a_damaged_state(state: Path, tmp_path: Path) -> None:
+    """All of it where its own pages are sound; and it finds its alerts again, since their ids come
+    from the logs."""
+    store = Store.open(state)
+    (alert,), notes, suppressions = store.alerts(), store.notes(), store.suppressions()
+    history = store.history(alert.alert_id)
+    store.close()
+    damage_table(state, "alert")
+    before = digest(state)
+    assert damages(state)
+    new = Store.open(tmp_path / "new.db")
+    saved = {each.table: (each.rows, each.whole) for each in new.save(state)}
+    assert (saved["note"], saved["suppression"], saved["status"]) == (
+        (1, True),
+        (1, True),
+        (0, True),
+    )
+    run = scan(tmp_path / "logs", store=new)
+    assert ([each.alert_id for each in run.alerts], new.notes()) == ([alert.alert_id], notes)
+    assert ([each.suppression_id for each in new.suppressions()], run.alerts[0].suppressed_by) == (
+        [suppressions[0].suppression_id],
+        suppressions[0].suppression_id,
+    )
+    assert new.history(alert.alert_id) == history
+    new.close()
+    assert digest(state) == before
+
+
+def test_rows_before_and_after_a_damaged_page_are_saved(state: Path, tmp_path: Path) -> None:
+    store = Store.open(state)
+    (alert,) = store.alerts()
+    for number in range(200):
+        store.add_notes([alert], Words(f"{number} " + "x" * 300))
+    store.close()
+    damage_pages_of(state, b'"100 xxx')
+    new = Store.open(tmp_path / "new.db")
+    saved = {each.table: each for each in new.save(state)}
+    assert (saved["note"].rows, saved["note"].whole) == (201, True)
+    assert not saved["note_words"].whole
+    assert 180 < saved["note_words"].rows < 201
+    assert [bool(note.words.text) for note in new.notes()].count(False) == 201 - saved[
+        "note_words"
+    ].rows
+    new.close()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_log_that_is_cut_off_costs_only_what_is_read_again(seed: int, tmp_path: Path) -> None:
+    """After a loss of power the end of the write-ahead log may be missing: what it held is read
+    once more."""
+    logs = tmp_path / "logs"
+    store = Store.open(tmp_path / "hunt.db")
+    for number in range(6):
+        write(logs, f"{number}.json", sweep(10, 60 * number))
+        scan(logs, store=store)
+    for path in tmp_path.glob("hunt.db*"):
+        shutil.copy(path, tmp_path / path.name.replace("hunt", "cut"))
+    store.close()
+    wal = tmp_path / "cut.db-wal"
+    os.truncate(wal, random.Random(seed).randrange(wal.stat().st_size))
+    (tmp_path / "cut.db-shm").unlink()
+    store = Store.open(tmp_path / "cut.db")
+    run, undisturbed = scan(logs, store=store), scan(logs)
+    assert (run.facts, run.accounting) == (undisturbed.facts, undisturbed.accounting)
+    store.close()

@@ -1,0 +1,297 @@
+"""What is let go: nothing of an alert, nothing that was written, and nothing silently."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.cloudtrail.record import parse_time
+from detector.store import RETENTION, ReadOnly, StateError, Store
+from detector.triage.note import Words
+from tests.detector.strategies import Trail, trails
+from tests.detector.trail import (
+    ANA,
+    REGIONS,
+    START,
+    Raw,
+    adds_up,
+    call,
+    outcome,
+    rules,
+    scan,
+    sweep,
+    watch,
+    write,
+)
+
+DAY = 86_400
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START + 3600.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def later(days: int, *records: Raw) -> list[Raw]:
+    """These records so many days later."""
+    return [
+        {
+            **record,
+            "eventTime": f"2026-{3 + days // 31:02d}-{1 + days % 31:02d}{record['eventTime'][10:]}",
+            "eventID": f"{days}-{record['eventID']}",
+        }
+        for record in records
+    ]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(clock: Clock) -> Iterator[Store]:
+    with closing(Store.open(None, clock)) as opened:
+        yield opened
+
+
+def hits(store: Store) -> int:
+    return sum(count.hits for count in store.rule_counts().values())
+
+
+def test_old_windows_that_came_to_nothing_go_and_alerts_stay(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    write(tmp_path, "a.json", [*sweep(10), *sweep(9, 600), call(1200)])
+    write(tmp_path, "b.json", later(40, *sweep(10)))
+    before = scan(tmp_path, store=store).alerts
+    store.add_notes([before[1]], Words("mine"))
+    events = store.events(before[1].alert_id)
+    clock.now += 10 * DAY
+    assert store.let_go(RETENTION) == (0, 0), (
+        "as long as it was read lately, it may be an archive that is looked at"
+    )
+    clock.now += 32 * DAY
+    assert store.let_go(RETENTION) == (10, 10)
+    assert (store.alerts(), store.events(before[1].alert_id), hits(store)) == (before, events, 20)
+    assert [note.words.text for note in store.notes()] == ["mine"]
+    assert scan(tmp_path, store=store).accounting.late_unmerged == 0, "nothing is read again for it"
+
+
+def test_what_comes_later_for_a_window_that_is_gone_is_counted(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    write(tmp_path, "a.json", [*sweep(6), *sweep(10, 60)])
+    write(tmp_path, "b.json", later(40, *sweep(10)))
+    before = scan(tmp_path, store=store)
+    clock.now += 42 * DAY
+    store.let_go(RETENTION)
+    late = [call(1, region) for region in REGIONS[6:]]
+    write(tmp_path, "c.json", late)
+    write(tmp_path, "d.json", [*late, *sweep(6)])
+    run = scan(tmp_path, store=store)
+    assert run.alerts == before.alerts
+    sums = run.accounting
+    assert (sums.late_unmerged, sums.records_duplicate) == (8 + 6, 8), (
+        "of those let go it is not known that they came"
+    )
+    assert (sums.records_seen, sums.records_kept) == (26 + 8 + 14, 26 + 6 + 8)
+    assert adds_up(sums)
+
+
+def test_what_comes_later_for_an_alert_that_stayed_is_as_ever(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """The windows around it are gone, but no window at its own time is less than whole."""
+    write(tmp_path, "a.json", [call(0), *sweep(10, 60), call(120)])
+    write(tmp_path, "b.json", later(40, *sweep(10)))
+    scan(tmp_path, store=store)
+    clock.now += 42 * DAY
+    store.let_go(RETENTION)
+    write(tmp_path, "c.json", sweep(10, 60))
+    run = scan(tmp_path, store=store)
+    assert (run.accounting.records_duplicate, run.accounting.late_unmerged) == (10, 0)
+
+
+def test_another_archive_is_merged_as_if_nothing_had_gone(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """Only spans of which something went are closed: other principals, and other times of the same
+    one, are not."""
+    write(tmp_path, "a.json", sweep(9))
+    write(tmp_path, "b.json", later(40, *sweep(10)))
+    scan(tmp_path, store=store)
+    clock.now += 42 * DAY
+    assert store.let_go(RETENTION) == (9, 9)
+    write(tmp_path, "c.json", [*sweep(12, -3600 + 120), *sweep(11, arn=ANA + "2")])
+    run, undisturbed = scan(tmp_path, store=store), scan(tmp_path)
+    assert (run.facts, run.accounting) == (undisturbed.facts, undisturbed.accounting)
+
+
+def test_a_rule_that_changes_is_searched_for_in_the_logs_again(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """Windows that are less than whole are not cut otherwise: the logs are the store."""
+    write(tmp_path, "a.json", [*sweep(5, 25), *(call(31, region) for region in REGIONS[5:])])
+    write(tmp_path, "b.json", later(40, *sweep(10)))
+    assert len(scan(tmp_path, store=store).alerts) == 1
+    clock.now += 42 * DAY
+    store.let_go(RETENTION)
+    run, undisturbed = scan(tmp_path, store=store, mode="sliding"), scan(tmp_path, mode="sliding")
+    assert len(run.alerts) == 2
+    assert (run.facts, run.accounting) == (undisturbed.facts, undisturbed.accounting)
+
+
+def test_what_would_have_met_with_something_that_is_gone_is_late_too(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """A span slides over the edge of what went; one that is further away is whole."""
+    write(tmp_path, "a.json", [*sweep(9, 29), call(200)])
+    scan(tmp_path, store=store, mode="sliding")
+    clock.now += DAY
+    assert store.let_go(170) == (9, 9)
+    write(tmp_path, "b.json", [call(31, REGIONS[9]), *sweep(10, 150)])
+    run = scan(tmp_path, store=store, mode="sliding")
+    assert ([alert["first_event"] for alert in run.facts], run.accounting.late_unmerged) == (
+        ["2026-03-01T10:02:30Z"],
+        1,
+    )
+
+
+def test_a_live_run_lets_go_once_all_is_read_and_a_scan_never_does(
+    clock: Clock, tmp_path: Path
+) -> None:
+    write(tmp_path / "logs", "a.json", sweep(9))
+    write(tmp_path / "logs", "b.json", later(40, *sweep(10)))
+    clock.now += 41 * DAY
+    with closing(Store.open(None, clock)) as store:
+        watch(store, tmp_path / "logs", clock=clock, retention=RETENTION)
+        clock.now += 32 * DAY
+        scan(tmp_path / "logs", store=store, clock=clock)
+        assert hits(store) == 19
+        watch(store, tmp_path / "logs", clock=clock)
+        assert hits(store) == 19
+        watch(store, tmp_path / "logs", clock=clock, retention=RETENTION)
+        assert hits(store) == 10
+
+
+@pytest.mark.parametrize("mode", ["tumbling", "sliding"])
+@settings(max_examples=15)
+@given(trails(), st.integers(0, 240), st.data())
+def test_what_is_held_never_changes_and_what_is_young_is_merged(
+    mode: str, trail: Trail, age: int, data: st.DataObject
+) -> None:
+    """Alerts with all that is known of them are the same after; what comes then for a time that is
+    within the retention gives what it would have given."""
+    with tempfile.TemporaryDirectory() as folder:
+        clock = Clock()
+        held, late = _split(trail, data.draw(st.sets(st.integers(0, len(trail) - 1), max_size=6)))
+        write(Path(folder), "a.json", held)
+        with closing(Store.open(None, clock)) as store:
+            before = scan(Path(folder), store=store, mode=mode)
+            clock.now += 2 * DAY
+            store.let_go(age)
+            assert outcome(store).alerts == before.alerts
+            assert store.accounting() == before.accounting
+            horizon = (
+                (store.newest() or 0) - age + (60 if mode == "sliding" else 0)
+            )  # as far as hits tell there
+            young = [
+                record
+                for record in late
+                if (time := parse_time(record.get("eventTime"))) and time >= horizon
+            ]
+            write(Path(folder), "b.json", young)
+            run, undisturbed = (
+                scan(Path(folder), store=store, mode=mode),
+                scan(Path(folder), mode=mode),
+            )
+            assert run.facts == undisturbed.facts
+            assert run.accounting == undisturbed.accounting
+            os.remove(Path(folder, "b.json"))
+            write(Path(folder), "c.json", late)
+            again = scan(Path(folder), store=store, mode=mode)
+            for alert in before.alerts:
+                assert alert.alert_id in {each.alert_id for each in again.alerts} or any(
+                    alert.alert_id in each.supersedes for each in again.alerts
+                )
+            assert adds_up(again.accounting)
+
+
+def _split(trail: Sequence[Raw], late: set[int]) -> tuple[list[Raw], list[Raw]]:
+    return (
+        [record for place, record in enumerate(trail) if place not in late],
+        [record for place, record in enumerate(trail) if place in late],
+    )
+
+
+# compact
+
+
+def test_compact_gives_the_space_back(clock: Clock, tmp_path: Path) -> None:
+    write(
+        tmp_path / "logs",
+        "a.json",
+        [call(at, region) for at in range(0, 6000, 30) for region in REGIONS[:9]],
+    )
+    write(tmp_path / "logs", "b.json", later(40, *sweep(10)))
+    path = tmp_path / "hunt.db"
+    with closing(Store.open(path, clock)) as store:
+        before = scan(tmp_path / "logs", store=store)
+        clock.now += 42 * DAY
+        done = store.compact(RETENTION)
+        assert (done.hits, done.events) == (1800, 1800)
+        assert done.after < done.before / 2
+        assert path.stat().st_size == done.after
+        assert outcome(store) == outcome(store)
+        assert (store.alerts(), store.accounting()) == (before.alerts, before.accounting)
+        assert store.compact(RETENTION).hits == 0
+        with (
+            closing(Store.open(path, clock)) as other,
+            pytest.raises(ReadOnly, match="close it there"),
+        ):
+            other.compact(RETENTION)
+
+
+def test_letting_go_is_all_or_nothing(store: Store, clock: Clock, tmp_path: Path) -> None:
+    write(tmp_path, "a.json", sweep(9))
+    write(tmp_path, "b.json", later(40, *sweep(10)))
+    before = scan(tmp_path, store=store)
+    clock.now += 42 * DAY
+    assert store._writer is not None
+    for step in ("hit", "event"):
+        store._writer.execute(
+            f"CREATE TEMP TRIGGER full_{step} BEFORE DELETE ON {step} "
+            "BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+        with pytest.raises(StateError):
+            store.let_go(RETENTION)
+        assert (hits(store), store.alerts()) == (19, before.alerts)
+        store._writer.execute(f"DROP TRIGGER full_{step}")
+    assert store.let_go(RETENTION) == (9, 9)
+
+
+def test_rules_that_are_not_known_keep_their_windows_until_they_are(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """How far hits tell on each other is the rule's to say; a state of before it was kept does not
+    know."""
+    write(tmp_path, "a.json", sweep(9))
+    write(tmp_path, "b.json", later(40, *sweep(10)))
+    scan(tmp_path, store=store)
+    clock.now += 42 * DAY
+    with store._writing() as db:
+        db.execute("UPDATE rule SET reach = NULL")
+    assert store.let_go(RETENTION) == (0, 0)
+    store.use(rules())
+    assert store.let_go(RETENTION) == (9, 9)

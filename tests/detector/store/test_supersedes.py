@@ -1,0 +1,123 @@
+"""Sliding windows that grow and join as records come late: what the analyst decided and wrote goes with them."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.detection.alert import STATUSES, Status
+from detector.store import Store
+from detector.triage.note import Words
+from tests.detector.trail import START, scan, sweep, write
+
+WIDTH = 30
+
+
+class Known(NamedTuple):
+    """An alert as a model of a few lines has it. ``replaced``: the starts of those whose place it
+    took."""
+
+    status: Status
+    notes: frozenset[int]
+    replaced: frozenset[int]
+
+
+def spans(seconds: set[int]) -> dict[int, int]:
+    """Start and end of the alerts where there is a whole sweep at each of these seconds."""
+    found: dict[int, int] = {}
+    start = None
+    for second in sorted(seconds):
+        if start is None or second >= found[start]:
+            start = second
+        found[start] = second + WIDTH
+    return found
+
+
+def grown(held: dict[int, Known], seconds: set[int]) -> dict[int, Known]:
+    """What becomes of the alerts: one whose start is inside a span that begins elsewhere goes over
+    into that one."""
+    return {
+        start: _joined(
+            [held[old] for old in held if start <= old < end],
+            frozenset(old for old in held if start < old < end),
+        )
+        for start, end in spans(seconds).items()
+    }
+
+
+def _joined(parts: list[Known], gone: frozenset[int]) -> Known:
+    status = min((part.status for part in parts), key=STATUSES.index, default="open")
+    return Known(
+        status,
+        frozenset().union(*(part.notes for part in parts)),
+        gone.union(*(part.replaced for part in parts)),
+    )
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("late"),
+            st.sets(
+                st.sampled_from([0, 10, 29, 30, 31, 58, 60, 61, 89, 90, 120]),
+                min_size=1,
+                max_size=2,
+            ),
+        ),
+        st.tuples(st.sampled_from(["note", *STATUSES]), st.integers(0, 3)),
+    ),
+    min_size=2,
+    max_size=12,
+)
+
+
+@settings(max_examples=30)
+@given(STEPS)
+def test_decisions_go_with_the_alerts_that_are_joined(steps: list[tuple[str, object]]) -> None:
+    seconds: set[int] = set()
+    model: dict[int, Known] = {}
+    names: dict[int, str] = {}
+    written: dict[int, str] = {}
+    with tempfile.TemporaryDirectory() as folder, closing(Store.open(None)) as store:
+        for number, (what, value) in enumerate(steps):
+            if isinstance(value, set):
+                seconds |= value
+                write(
+                    Path(folder),
+                    f"{number}.json",
+                    [record for at in value for record in sweep(10, at)],
+                )
+                scan(Path(folder), store=store, mode="sliding")
+                model = grown(model, seconds)
+            elif model:
+                start = sorted(model)[int(str(value)) % len(model)]
+                alert = store.alert(names[start])
+                assert alert is not None
+                if what == "note":
+                    (note,) = (
+                        each.note_id for each in store.add_notes([alert], Words(f"note {number}"))
+                    )
+                    written[note] = f"note {number}"
+                    model[start] = model[start]._replace(notes=model[start].notes | {note})
+                else:
+                    store.set_status([alert.alert_id], what)  # type: ignore[arg-type]
+                    model[start] = model[start]._replace(status=what)  # type: ignore[arg-type]
+            alerts = {alert.first_event - START: alert for alert in store.alerts()}
+            names |= {start: alert.alert_id for start, alert in alerts.items()}
+            notes = {
+                start: frozenset(note.note_id for note in store.notes(names[start]))
+                for start in alerts
+            }
+            assert {
+                start: Known(alert.status, notes[start], frozenset(alert.supersedes))  # type: ignore[arg-type]
+                for start, alert in alerts.items()
+            } == {
+                start: known._replace(replaced=frozenset(names[old] for old in known.replaced))  # type: ignore[arg-type]
+                for start, known in model.items()
+            }
+        assert {note.note_id: note.words.text for note in store.notes()} == written

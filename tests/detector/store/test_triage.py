@@ -1,0 +1,396 @@
+"""What the analyst decides and writes stays, tells its history, and follows the alert where late records move it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from detector.detection.alert import Alert
+from detector.store import StateError, Store
+from detector.triage.note import Words
+from detector.triage.suppression import Suppression
+from tests.detector.trail import ANA, REGIONS, START, call, scan, sweep, watch, write
+
+DAY = 86_400.0
+BEN = ANA.replace("ana", "ben")
+
+
+class Clock:
+    """The store's clock; the tests turn it."""
+
+    def __init__(self) -> None:
+        self.now = START + DAY
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(clock: Clock, tmp_path: Path) -> Iterator[Store]:
+    """With one alert of Ana's and one of Ben's."""
+    held = Store.open(tmp_path / "hunt.db", clock)
+    write(tmp_path / "logs", "a.json", [*sweep(10), *sweep(10, 60, arn=BEN)])
+    scan(tmp_path / "logs", store=held)
+    yield held
+    held.close()
+
+
+def of(store: Store, arn: str) -> Alert:
+    return next(alert for alert in store.alerts() if alert.principal == arn)
+
+
+def suppression(clock: Clock, value: str = ANA, days: float = 7, **changed: object) -> Suppression:
+    made = Suppression(
+        "principal", value, None, clock.now, clock.now + days * DAY, "T-1", "sec", "inventory"
+    )
+    return msgspec.structs.replace(made, **changed)
+
+
+# status
+
+
+def test_status_is_kept_with_its_history(store: Store, clock: Clock) -> None:
+    ana, ben = of(store, ANA), of(store, BEN)
+    changed = store.set_status([ana.alert_id, ben.alert_id], "acknowledged")
+    assert [alert.status for alert in changed] == ["acknowledged", "acknowledged"]
+    clock.now += 60
+    store.set_status([ana.alert_id], "closed")
+    store.set_status([ana.alert_id], "closed")
+    told = store.history(ana.alert_id)
+    assert [(entry.kind, entry.detail, entry.at) for entry in told] == [
+        ("acknowledged", "open -> acknowledged", START + DAY),
+        ("closed", "acknowledged -> closed", START + DAY + 60),
+    ]
+    assert all(entry.author for entry in told)
+    assert {alert.principal: alert.status for alert in store.alerts()} == {
+        ANA: "closed",
+        BEN: "acknowledged",
+    }
+
+
+def test_status_survives_a_restart_and_a_revision(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    store.set_status([of(store, ANA).alert_id], "closed")
+    store.close()
+    write(tmp_path / "logs", "late.json", [call(5, "me-south-1")])
+    again = Store.open(tmp_path / "hunt.db", clock)
+    before = of(again, ANA)
+    scan(tmp_path / "logs", store=again)
+    after = of(again, ANA)
+    assert (after.status, len(after.event_ids)) == ("closed", len(before.event_ids) + 1)
+    assert after.revision > before.revision
+    again.close()
+
+
+# notes
+
+
+def test_a_note_keeps_what_the_alert_knew(store: Store, tmp_path: Path) -> None:
+    ana = of(store, ANA)
+    [note] = store.add_notes([ana], Words("looks odd", "suspicious", "T-7", "sec"))
+    write(tmp_path / "logs", "late.json", [call(5, "me-south-1")])
+    scan(tmp_path / "logs", store=store)
+    (held,) = store.notes()
+    assert held == note
+    assert (held.context.principal, held.context.regions) == (ANA, list(REGIONS[:10]))
+    assert (held.context.start, held.context.end, held.context.events) == (START, START + 30, 10)
+    assert (held.edited, held.history, held.words.ticket) == (None, [], "T-7")
+
+
+def test_an_edit_keeps_what_was_said_before(store: Store, clock: Clock) -> None:
+    ana = of(store, ANA)
+    [note] = store.add_notes([ana], Words("looks odd"))
+    first = clock.now
+    clock.now += 60
+    store.edit_note(note.note_id, Words("inventory", "benign"))
+    clock.now += 60
+    edited = store.edit_note(note.note_id, Words("really inventory", "benign", "T-1"))
+    assert edited.words == Words("really inventory", "benign", "T-1")
+    assert (edited.created, edited.edited) == (first, first + 120)
+    assert [(edit.at, edit.words.text) for edit in edited.history] == [
+        (first, "looks odd"),
+        (first + 60, "inventory"),
+    ]
+    assert store.notes() == [edited]
+    assert [entry.kind for entry in store.history(ana.alert_id)] == [
+        "note",
+        "note-edited",
+        "note-edited",
+    ]
+
+
+def test_notes_come_newest_first_and_by_alert(store: Store, clock: Clock) -> None:
+    ana, ben = of(store, ANA), of(store, BEN)
+    for at, (alert, text) in enumerate([(ana, "one"), (ben, "two"), (ana, "three")]):
+        clock.now = START + DAY + at
+        store.add_notes([alert], Words(text))
+    assert [note.words.text for note in store.notes()] == ["three", "two", "one"]
+    assert [note.words.text for note in store.notes(ana.alert_id)] == ["three", "one"]
+    assert store.notes("no such alert") == []
+
+
+def test_what_is_not_there_cannot_be_changed(store: Store) -> None:
+    for change in (
+        lambda: store.edit_note(77, Words("x")),
+        lambda: store.lift(["x"]),
+        lambda: store.extend(["x"], 1e10),
+    ):
+        with pytest.raises(StateError, match=r"no (note|suppression)"):
+            change()
+
+
+# suppressions
+
+
+def test_a_suppression_hides_while_it_is_active(store: Store, clock: Clock) -> None:
+    [made] = store.suppress([suppression(clock)])
+    assert made.suppression_id
+    assert (made.author != "", made.hidden) == (True, 1)
+    assert (of(store, ANA).suppressed_by, of(store, BEN).suppressed_by) == (
+        made.suppression_id,
+        None,
+    )
+    clock.now += 7 * DAY - 1
+    assert of(store, ANA).suppressed_by == made.suppression_id
+    clock.now += 1  # nothing is written: it ends by itself
+    assert of(store, ANA).suppressed_by is None
+    assert store.suppressions()[0].state(clock.now) == "expired"
+    assert store.suppressions()[0].hidden == 1
+
+
+def test_an_expired_one_that_is_extended_hides_again(store: Store, clock: Clock) -> None:
+    [made] = store.suppress([suppression(clock, days=1)])
+    clock.now += 2 * DAY
+    [extended] = store.extend([made.suppression_id], clock.now + DAY)
+    assert (extended.state(clock.now), extended.expires) == ("active", clock.now + DAY)
+    assert of(store, ANA).suppressed_by == made.suppression_id
+
+
+def test_a_lifted_one_is_over(store: Store, clock: Clock) -> None:
+    [made] = store.suppress([suppression(clock)])
+    clock.now += 60
+    [lifted] = store.lift([made.suppression_id])
+    assert (lifted.lifted, lifted.state(clock.now)) == (clock.now, "lifted")
+    assert of(store, ANA).suppressed_by is None
+    clock.now += 60
+    assert store.lift([made.suppression_id])[0] == lifted
+    with pytest.raises(StateError, match="was lifted"):
+        store.extend([made.suppression_id], clock.now + DAY)
+
+
+def test_what_happened_to_it_is_told(store: Store, clock: Clock) -> None:
+    [made] = store.suppress([suppression(clock)])
+    store.extend([made.suppression_id], clock.now + 14 * DAY)
+    store.lift([made.suppression_id])
+    assert [entry.kind for entry in store.history(made.suppression_id)] == [
+        "created",
+        "extended",
+        "lifted",
+    ]
+    hidden = [entry for entry in store.history(of(store, ANA).alert_id) if entry.kind == "hidden"]
+    assert [made.suppression_id in entry.detail for entry in hidden] == [True]
+    assert store.history(of(store, BEN).alert_id) == []
+
+
+def test_alerts_that_come_later_are_hidden_and_counted(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    [made] = store.suppress([suppression(clock)])
+    write(tmp_path / "logs", "more.json", [*sweep(10, 120), *sweep(10, 180, arn=BEN)])
+    run = scan(tmp_path / "logs", store=store)
+    assert sorted(alert.suppressed_by is not None for alert in run.alerts) == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert store.suppressions()[0].hidden == 2
+    assert len(run.alerts) == 4  # they are kept
+    scan(tmp_path / "logs", store=store)
+    assert store.suppressions()[0].hidden == 2
+    assert made.suppression_id == store.suppressions()[0].suppression_id
+
+
+def test_the_newest_suppression_comes_first(store: Store, clock: Clock) -> None:
+    [first] = store.suppress([suppression(clock)])
+    clock.now += 1
+    [second] = store.suppress([suppression(clock, BEN)])
+    assert [made.suppression_id for made in store.suppressions()] == [
+        second.suppression_id,
+        first.suppression_id,
+    ]
+
+
+def test_one_that_could_not_work_is_refused(store: Store, clock: Clock) -> None:
+    with pytest.raises(ValueError, match="say why"):
+        store.suppress([suppression(clock, ticket="", justification=" ")])
+    assert store.suppressions() == []
+
+
+# alerts that late records move (sliding)
+
+
+@pytest.fixture
+def sliding(clock: Clock, tmp_path: Path) -> Iterator[Store]:
+    """With an alert of Ana's from 10:01:00 and one from 10:01:45."""
+    held = Store.open(None, clock)
+    write(tmp_path / "live", "a.json", [*sweep(10, 60), *sweep(10, 105)])
+    scan(tmp_path / "live", store=held, mode="sliding")
+    assert [
+        (alert.window.start - START, alert.window.end - START)
+        for alert in held.alerts()
+        if alert.window
+    ] == [(105, 135), (60, 90)]
+    yield held
+    held.close()
+
+
+def test_a_late_earlier_call_moves_the_start_and_all_follows(
+    sliding: Store, clock: Clock, tmp_path: Path
+) -> None:
+    old = sliding.alerts()[1]
+    sliding.set_status([old.alert_id], "acknowledged")
+    [note] = sliding.add_notes([old], Words("mine"))
+    [made] = sliding.suppress([suppression(clock)])
+    write(tmp_path / "live", "late.json", [call(50, "me-south-1")])
+    run = scan(tmp_path / "live", store=sliding, mode="sliding")
+    other, new = run.alerts
+    assert new.window is not None
+    assert (new.window.start - START, new.window.end - START, new.event_count) == (50, 90, 11)
+    assert (new.alert_id != old.alert_id, new.supersedes) == (True, [old.alert_id])
+    assert (new.status, new.suppressed_by, other.status) == (
+        "acknowledged",
+        made.suppression_id,
+        "open",
+    )
+    assert new.revision > old.revision
+    assert [(held.note_id, held.alert_id) for held in sliding.notes()] == [
+        (note.note_id, new.alert_id)
+    ]
+    assert sliding.alert(old.alert_id) is None
+    assert sliding.suppressions()[0].hidden == 2
+    assert [entry.kind for entry in sliding.history(old.alert_id)][-1] == "superseded"
+    assert "supersedes" in [entry.kind for entry in sliding.history(new.alert_id)]
+    assert [old.alert_id in update.withdrawn for update in run.updates if update.alerts] == [True]
+
+
+def test_moved_twice_it_knows_all_that_it_replaced(sliding: Store, tmp_path: Path) -> None:
+    names = [sliding.alerts()[1].alert_id]
+    for number, at in enumerate((50, 40)):
+        write(tmp_path / "live", f"late{number}.json", sweep(10, at))
+        scan(tmp_path / "live", store=sliding, mode="sliding")
+        names.append(sliding.alerts()[-1].alert_id)
+    assert sorted(sliding.alerts()[-1].supersedes) == sorted(names[:2])
+
+
+@pytest.mark.parametrize("undecided", [0, 1])
+def test_two_alerts_that_are_joined_become_the_first(
+    undecided: int, sliding: Store, tmp_path: Path
+) -> None:
+    """Its id is that of its first span; what was written on the other is not lost."""
+    second, first = sliding.alerts()
+    sliding.set_status([(first, second)[1 - undecided].alert_id], "closed")
+    for alert in (first, second):
+        sliding.add_notes([alert], Words(alert.alert_id))
+    write(tmp_path / "live", "late.json", sweep(10, 80))
+    run = scan(tmp_path / "live", store=sliding, mode="sliding")
+    (joined,) = run.alerts
+    assert joined.window is not None
+    assert (joined.alert_id, joined.supersedes) == (first.alert_id, [second.alert_id])
+    assert (joined.window.start - START, joined.window.end - START, joined.event_count) == (
+        60,
+        135,
+        30,
+    )
+    assert joined.status == "open"  # of the two, the one that hides least
+    assert {note.alert_id for note in sliding.notes()} == {joined.alert_id}
+    assert len(sliding.notes()) == 2
+
+
+def test_two_alerts_that_are_joined_by_an_earlier_one(sliding: Store, tmp_path: Path) -> None:
+    second, first = sliding.alerts()
+    for alert in (first, second):
+        sliding.set_status([alert.alert_id], "closed")
+        sliding.add_notes([alert], Words(alert.alert_id))
+    write(tmp_path / "live", "late.json", [*sweep(10, 45), *sweep(10, 80)])
+    (joined,) = scan(tmp_path / "live", store=sliding, mode="sliding").alerts
+    assert (joined.supersedes, joined.status) == (
+        sorted([first.alert_id, second.alert_id]),
+        "closed",
+    )
+    assert [note.alert_id for note in sliding.notes()] == [joined.alert_id] * 2
+
+
+# provisional, settled, revised
+
+
+def test_an_alert_is_settled_when_the_watermark_has_passed(tmp_path: Path) -> None:
+    """By the newest event read while there is more to read, by the clock when all is read."""
+    now = START + 60.0
+    logs = tmp_path / "logs"
+    store = Store.open(None)
+
+    def later() -> None:
+        nonlocal now
+        now += 20 * 60
+
+    write(logs, "a.json", sweep(10))
+    first = watch(store, logs, clock=lambda: now)
+    assert [alert.settled for alert in first.alerts] == [False]
+    run = watch(store, logs, later, clock=lambda: now)
+    assert [(alert.settled, alert.revision) for alert in run.alerts] == [
+        (True, first.alerts[0].revision)
+    ]
+    assert [[alert.settled for alert in update.alerts] for update in run.updates if update.alerts][
+        -1
+    ] == [True]
+    revised = watch(
+        store, logs, lambda: write(logs, "late.json", [call(9, "me-south-1")]), clock=lambda: now
+    )
+    assert revised.alerts[0].revision > run.alerts[0].revision
+    store.close()
+
+
+def test_an_alert_is_told_again_when_late_records_change_it(tmp_path: Path) -> None:
+    store = Store.open(None)
+    logs = tmp_path / "logs"
+    late = [
+        call(1, "me-south-1"),
+        call(2, "me-south-1"),
+        call(2, "me-south-1"),
+    ]  # the last one comes twice
+    write(logs, "a.json", sweep(10))
+    run = watch(
+        store,
+        logs,
+        *(
+            lambda n=n, record=record: write(logs, f"{n}.json", [record])
+            for n, record in enumerate(late)
+        ),
+    )
+    told = [alert for update in run.updates for alert in update.alerts]
+    assert [alert.event_count for alert in told] == [10, 11, 12]
+    assert told[0].revision == 1
+    assert told[0].revision < told[1].revision < told[2].revision == run.alerts[0].revision
+    store.close()
+
+
+def test_one_late_record_is_one_revision(tmp_path: Path) -> None:
+    store = Store.open(None)
+    write(tmp_path / "logs", "a.json", sweep(10))
+    run = watch(
+        store,
+        tmp_path / "logs",
+        lambda: write(tmp_path / "logs", "late.json", [call(1, "me-south-1")]),
+    )
+    store.close()
+    assert run.alerts[0].revision == 2

@@ -1,0 +1,221 @@
+"""Suppression with caution: what it hides, what breaks through it and why, and what of it is in the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from detector.detection.alert import Alert, Facets, Flag, Risk
+from detector.detection.risk import load
+from detector.rules.rule_summary import RuleSummary
+from detector.store import Store
+from detector.triage.suppression import ALWAYS, Suppression, check, matches, news, preview, taught
+from tests.detector.detection.test_correlate import act, rules, swept
+from tests.detector.trail import ANA, START, scan, write
+
+DAY = 86_400
+
+
+def alert(
+    name: str = "a",
+    flags: Sequence[str] = (),
+    address: str = "203.0.113.7",
+    agent: str = "aws-cli/2.1",
+    regions: Sequence[str] = ("us-east-1",),
+    at: int = 0,
+) -> Alert:
+    facets = Facets(
+        list(regions),
+        ["111122223333"],
+        [ANA],
+        [],
+        ["AKIAEXAMPLE"],
+        ["IAMUser"],
+        [address],
+        [agent],
+        [],
+        0,
+    )
+    held = [Flag(flag, 2, at, at) for flag in flags]
+    return Alert(
+        name,
+        RuleSummary("r", "a rule", "low", 21, False),
+        None,
+        {},
+        {},
+        [name],
+        at,
+        at,
+        facets,
+        flags=held,
+        risk=load().risk(21, held, []),
+    )
+
+
+def suppression(**changed: Any) -> Suppression:
+    return msgspec.structs.replace(
+        Suppression("principal", ANA, None, 0.0, 40.0 * DAY, "OPS-1", "", ""), **changed
+    )
+
+
+@pytest.mark.parametrize("flag", ALWAYS)
+def test_some_flags_always_break_through_unless_waived(flag: str) -> None:
+    seen = taught(suppression(break_at=100), [alert(), alert(flags=[flag])])
+    assert news(seen, alert(flags=[flag])) == [f"{flag} 2"]
+    assert news(msgspec.structs.replace(seen, waived=[flag]), alert(flags=[flag])) == []
+
+
+@pytest.mark.parametrize(
+    ("break_at", "flag", "through"),
+    [
+        (15, "first-seen-principal", True),
+        (16, "first-seen-principal", False),
+        (15, "other-enumeration", False),
+        (5, "other-enumeration", True),
+        (20, "s3-egress", True),
+        (0, "a-flag-without-points", True),
+    ],
+)
+def test_a_new_flag_breaks_through_from_so_many_points(
+    break_at: int, flag: str, through: bool
+) -> None:
+    made = taught(suppression(break_at=break_at), [alert()])
+    assert bool(news(made, alert(flags=[flag]))) is through
+
+
+def test_what_was_seen_when_it_was_made_is_no_news() -> None:
+    made = taught(suppression(), [alert(flags=["s3-egress"])])
+    assert news(made, alert(flags=["s3-egress"])) == []
+    assert news(made, alert(flags=["session-start"])) == ["session-start 2"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "scope", "brought"),
+    [
+        ({"address": "203.0.113.99"}, "principal", []),
+        ({"address": "198.51.100.1"}, "principal", ["new network 198.51.100.0/24"]),
+        ({"agent": "aws-cli/3.0 other"}, "principal", []),
+        ({"agent": "Boto3/1.40"}, "principal", ["new agent Boto3"]),
+        ({"regions": ["eu-west-1", "us-east-1"]}, "principal", []),
+        ({"agent": "Boto3/1.40"}, "user-agent", []),
+    ],
+)
+def test_it_hides_only_what_looks_as_it_did(
+    changed: dict[str, Any], scope: Any, brought: list[str]
+) -> None:
+    value = {"principal": ANA, "user-agent": "*"}[scope]
+    made = taught(suppression(scope=scope, value=value), [alert()])
+    assert matches(made, alert(**changed))
+    assert news(made, alert(**changed)) == brought
+
+
+def test_a_new_region_breaks_through_where_that_is_asked_for() -> None:
+    made = taught(suppression(break_at=10), [alert()])
+    assert news(made, alert(regions=["eu-west-1"])) == ["new region eu-west-1"]
+    assert (
+        news(msgspec.structs.replace(made, waived=["new-region"]), alert(regions=["eu-west-1"]))
+        == []
+    )
+
+
+def test_a_tool_that_was_not_seen_is_news() -> None:
+    made = taught(suppression(), [alert()])
+    risk = Risk(41, "medium", [("rule", 21), ("kali (tool)", 20)])
+    kali = msgspec.structs.replace(alert(flags=["tool-tell"]), risk=risk)
+    assert news(made, kali) == ["tool-tell 2"]
+
+
+def test_preview_tells_hidden_from_breaking_through() -> None:
+    alerts = [alert("a", at=100), alert("b", ["snapshot"], at=200), alert("old", at=-31 * DAY)]
+    hidden, through = preview(suppression(), alerts, 300.0)
+    assert [each.alert_id for each in hidden] == ["a"]
+    assert [(each.alert_id, brought) for each, brought in through] == [("b", ["snapshot 2"])]
+
+
+def test_points_below_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match="points"):
+        check(suppression(break_at=-1))
+
+
+# in the state
+
+
+class Clock:
+    now = START + 7200.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    with closing(Store.open(tmp_path / "hunt.db", clock)) as held:
+        yield held
+
+
+def kinds(store: Store, subject: str) -> list[tuple[str, str]]:
+    return [(entry.kind, entry.detail) for entry in store.history(subject)]
+
+
+def test_a_late_flag_breaks_through_and_all_of_it_is_in_the_history(
+    tmp_path: Path, store: Store
+) -> None:
+    write(tmp_path / "logs", "a.json", swept("ana", 0))
+    [found] = scan(tmp_path / "logs", store=store, by=rules("tumbling")).alerts
+    [made] = store.suppress(
+        [suppression(value=found.principal, created=START, expires=START + 40.0 * DAY)]
+    )
+    assert (
+        made.looks is not None
+        and made.looks.source_addresses == ["203.0.113.7"]
+        and made.hidden == 1
+    )
+    assert store.alerts()[0].suppressed_by == made.suppression_id
+    write(tmp_path / "logs", "b.json", [act("access-key", "ana", 100)])
+    [after] = scan(tmp_path / "logs", store=store, by=rules("tumbling")).alerts
+    assert (after.suppressed_by, after.broke_through) == (None, ["access-key 1"])
+    assert after.as_json()["broke_through"] == ["access-key 1"]
+    assert [kind for kind, _ in kinds(store, found.alert_id)] == ["hidden", "broke-through"]
+    assert kinds(store, made.suppression_id)[1:] == [
+        ("broke-through", f"alert {found.alert_id}: access-key 1")
+    ]
+    scan(tmp_path / "logs", store=store, by=rules("tumbling"))
+    assert len(kinds(store, made.suppression_id)) == 2
+
+
+def test_expiry_is_noticed_once_and_extension_hides_again(
+    tmp_path: Path, store: Store, clock: Clock
+) -> None:
+    write(tmp_path / "logs", "a.json", swept("ana", 0))
+    [found] = scan(tmp_path / "logs", store=store, by=rules("tumbling")).alerts
+    name = store.suppress([suppression(value=found.principal, expires=clock.now + DAY)])[
+        0
+    ].suppression_id
+    clock.now += 2 * DAY
+    assert store.alerts()[0].suppressed_by is None
+    store.notice_expiry()
+    store.notice_expiry()
+    assert [kind for kind, _ in kinds(store, name)] == ["created", "expired"]
+    store.extend([name], clock.now + DAY)
+    assert store.alerts()[0].suppressed_by == name
+    clock.now += 2 * DAY
+    store.close()
+    with closing(Store.open(tmp_path / "hunt.db", clock)) as again:
+        assert [kind for kind, _ in kinds(again, name)] == [
+            "created",
+            "expired",
+            "extended",
+            "expired",
+        ]
+        again.lift([name])
+        assert kinds(again, name)[-1][0] == "lifted"

@@ -1,0 +1,232 @@
+"""What a suppression speaks of, and what may be written."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from detector.detection.alert import Alert, Facets, Window
+from detector.detection.event import Event, Position
+from detector.rules.rule_summary import RuleSummary
+from detector.text.interval import interval
+from detector.triage.note import Context
+from detector.triage.suppression import SCOPES, Suppression, check, matches, preview, scope_values
+from tests.detector.trail import ANA, START
+
+ROLE = "arn:aws:iam::111122223333:role/inventory"
+
+
+def event(**changed: str) -> Event:
+    made = Event(
+        "111122223333",
+        "e-1",
+        START,
+        "ec2.amazonaws.com",
+        "DescribeInstances",
+        "us-east-1",
+        "203.0.113.7",
+        "aws-cli/2.17.0 md/prompt#off",
+        "",
+        "IAMUser",
+        ANA,
+        "AKIAEXAMPLE",
+        ROLE,
+        "111122223333",
+        "",
+        "",
+        Position("a.json", 0, 0),
+    )
+    return msgspec.structs.replace(made, **changed)
+
+
+def alert(*events: Event, last: int = START) -> Alert:
+    """An alert on these events."""
+    held = events or (event(),)
+    return Alert(
+        "a1",
+        RuleSummary("r1", "A rule", "low", 21, False),
+        Window("tumbling", START, START + 30),
+        {},
+        {},
+        [each.event_id for each in held],
+        START,
+        last,
+        Facets.of(held),
+    )
+
+
+def suppression(scope: str, value: str, rule_id: str | None = None) -> Suppression:
+    return Suppression(scope, value, rule_id, START, START + 1000, "T-1", "sec", "why")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("scope", "value", "expected"),
+    [
+        ("principal", ANA, True),
+        ("principal", ANA + "x", False),
+        ("principal", ANA.upper(), False),
+        ("principal", "arn:aws:iam::111122223333:user/*", False),
+        ("principal-pattern", "arn:aws:iam::111122223333:user/*", True),
+        ("principal-pattern", "arn:aws:iam::*:user/a?a", True),
+        ("principal-pattern", "*:user/[ab]na", False),
+        ("principal-pattern", "*ANA", False),
+        ("principal-pattern", "ana", False),
+        ("role", ROLE, True),
+        ("role", ROLE + "2", False),
+        ("access-key", "AKIAEXAMPLE", True),
+        ("access-key", "AKIA*", False),
+        ("user-agent", "aws-cli/2.17.0 md/prompt#off", True),
+        ("user-agent", "aws-cli/*", True),
+        ("user-agent", "Boto3/*", False),
+        ("cidr", "203.0.113.0/24", True),
+        ("cidr", "203.0.113.99/24", True),
+        ("cidr", "203.0.113.7", True),
+        ("cidr", "198.51.100.0/24", False),
+        ("cidr", "::/0", False),
+        ("account", "111122223333", True),
+        ("account", "11112222333", False),
+    ],
+)
+def test_what_each_scope_speaks_of(scope: str, value: str, expected: bool) -> None:
+    assert matches(suppression(scope, value), alert()) is expected
+
+
+def test_a_pattern_takes_brackets_for_themselves() -> None:
+    odd = alert(event(user_agent="[aws-cli]/1"))
+    assert matches(suppression("user-agent", "[aws-cli]/*"), odd)
+    assert not matches(suppression("user-agent", "[aws-cli]/*"), alert(event(user_agent="a/1")))
+
+
+def test_addresses_of_both_kinds() -> None:
+    six = alert(event(source_address="2001:db8::1"))
+    assert matches(suppression("cidr", "2001:DB8::/32"), six)
+    assert not matches(suppression("cidr", "0.0.0.0/0"), six)
+    assert not matches(
+        suppression("cidr", "0.0.0.0/0"), alert(event(source_address="ec2.amazonaws.com"))
+    )
+
+
+def test_it_speaks_of_its_rule_only() -> None:
+    assert matches(suppression("principal", ANA, "r1"), alert())
+    assert not matches(suppression("principal", ANA, "r2"), alert())
+
+
+@pytest.mark.parametrize(
+    ("scope", "field", "other"),
+    [
+        ("principal", "arn", ANA + "2"),
+        ("role", "role_arn", ROLE + "2"),
+        ("access-key", "access_key", "AKIAOTHER"),
+        ("user-agent", "user_agent", "curl/8"),
+        ("cidr", "source_address", "198.51.100.1"),
+        ("account", "caller_account", "444455556666"),
+    ],
+)
+def test_an_alert_that_mixes_several_is_meant_where_all_are(
+    scope: str, field: str, other: str
+) -> None:
+    """Or else whoever is known and benign would hide whoever is neither."""
+    value = scope_values(alert())[scope]  # type: ignore[index]
+    mixed = alert(event(), event(event_id="e-2", **{field: other}))
+    assert matches(suppression(scope, value), alert())
+    assert not matches(suppression(scope, value), mixed)
+
+
+def test_an_alert_without_such_a_value_is_not_meant() -> None:
+    nobody = alert(
+        event(
+            arn="", role_arn="", access_key="", user_agent="", source_address="", caller_account=""
+        )
+    )
+    for scope in SCOPES:
+        assert not matches(suppression(scope, "*"), nobody)
+    assert scope_values(nobody) == {}
+
+
+def test_each_scope_made_from_an_alert_matches_it() -> None:
+    made = scope_values(alert())
+    assert set(made) == set(SCOPES)
+    assert all(matches(suppression(scope, value), alert()) for scope, value in made.items())
+
+
+def test_the_preview_looks_30_days_back() -> None:
+    day = 86_400
+    alerts = [alert(last=START - days * day) for days in (0, 29, 30, 31)] + [alert(last=START + 1)]
+    assert [
+        found.last_event for found in preview(suppression("principal", ANA), alerts, START).hidden
+    ] == [START, START - 29 * day, START - 30 * day]
+    assert preview(suppression("principal", ANA + "x"), alerts, START).hidden == []
+
+
+def test_active_from_its_making_until_its_end() -> None:
+    made = suppression("principal", ANA)
+    assert [made.active(START + at) for at in (-1, 0, 999, 1000)] == [False, True, True, False]
+    assert [made.state(START + at) for at in (0, 999, 1000)] == ["active", "active", "expired"]
+    lifted = msgspec.structs.replace(made, lifted=START + 5.0)
+    assert (lifted.active(START + 1), lifted.state(START + 5000)) == (False, "lifted")
+
+
+# what may be written
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90m", 5400),
+        ("1m", 60),
+        ("12h", 43_200),
+        ("7d", 604_800),
+        ("2w", 1_209_600),
+        (" 3 d ", 259_200),
+        ("99999m", 5_999_940),
+    ],
+)
+def test_intervals(text: str, seconds: int) -> None:
+    assert interval(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "7", "d", "0d", "-1d", "1.5h", "7 days", "1y", "123456d", "7d7h", "٣x"]
+)
+def test_what_is_no_interval(text: str) -> None:
+    with pytest.raises(ValueError, match="is no interval: write it like") as told:
+        interval(text)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"value": " "}, "empty: name one"),
+        ({"scope": "cidr", "value": "203.0.113"}, "no address or network"),
+        ({"scope": "cidr", "value": "203.0.113.0/33"}, "no address or network"),
+        ({"expires": START}, "would end before it begins"),
+        ({"ticket": "", "justification": "  "}, "say why"),
+    ],
+)
+def test_what_is_no_suppression(changed: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words) as told:
+        check(msgspec.structs.replace(suppression("principal", ANA), **changed))
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"ticket": ""},
+        {"justification": ""},
+        {"scope": "cidr", "value": "203.0.113.9"},
+        {"scope": "cidr", "value": "2001:db8::/32"},
+    ],
+)
+def test_what_is_a_suppression(changed: dict[str, object]) -> None:
+    check(msgspec.structs.replace(suppression("principal", ANA), **changed))
+
+
+def test_a_note_knows_its_alert() -> None:
+    context = Context.of(
+        alert(event(error_code="AccessDenied"), event(event_id="e-2", region="eu-west-1"))
+    )
+    assert context.regions == ["eu-west-1", "us-east-1"]
+    assert (context.denied, context.events, context.rule) == (1, 2, "A rule")
+    assert (context.start, context.end, context.accounts) == (START, START + 30, ["111122223333"])

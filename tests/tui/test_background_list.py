@@ -1,0 +1,172 @@
+"""A long list: put together off the event loop, the newest wish counts, and nothing moves under the analyst's hands."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.hostile.payloads import screen_text
+from tests.tui.build import alert
+from tests.tui.stage import ANA, CAT, Hunt, press, until
+from tui.app.app import HuntApp
+from tui.concurrency.job import GivenUp, Job
+from tui.screens.alerts.rows import AlertArranger, AlertRows, Wanted
+from tui.screens.alerts.screen import AlertsScreen
+from tui.screens.base import background_list
+
+_PATIENCE = 30.0
+NEWEST = 3 * 3600
+
+
+class Gate:
+    """Work on the list ends only when it is let through; ``asked`` is what it was asked for,
+    ``threads`` by whom.
+
+    ``given`` counts the rows of each result; ``deaf``: the work does not hear that it is not wanted
+    any more."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[Wanted] = []
+        self.threads: set[int] = set()
+        self.given: list[int] = []
+        self.open = threading.Event()
+        self.deaf = False
+        self.open.set()
+        arrange: Callable[[AlertArranger, Wanted, Job], AlertRows] = AlertArranger.arrange
+
+        def gated(arranger: AlertArranger, wanted: Wanted, job: Job) -> AlertRows:
+            self.asked.append(wanted)
+            self.threads.add(threading.get_ident())
+            while not self.open.wait(0.01):
+                if job.given_up and not self.deaf:
+                    raise GivenUp
+            rows = arrange(arranger, wanted, Job() if self.deaf else job)
+            self.given.append(len(rows.rows))
+            return rows
+
+        monkeypatch.setattr(AlertArranger, "arrange", gated)
+        monkeypatch.setattr(background_list, "_AT_ONCE", -1)
+        monkeypatch.setattr(background_list, "_SHARE", 0)
+        monkeypatch.setattr(background_list, "_TELL_AFTER", 0.01)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
+    return Gate(monkeypatch)
+
+
+@pytest.fixture
+def hunt(tmp_path: Path) -> Hunt:
+    return Hunt(tmp_path)
+
+
+def screen(app: HuntApp) -> AlertsScreen:
+    assert isinstance(app.screen, AlertsScreen)
+    return app.screen
+
+
+def principals(app: HuntApp) -> list[str]:
+    return [row.principal for row in screen(app).row_list.rows]
+
+
+async def at_rest(app: HuntApp, pilot: Pilot[None], rows: int = 4) -> None:
+    await until(pilot, lambda: len(screen(app).row_list.rows) == rows and screen(app)._job is None)
+
+
+def test_the_work_is_off_the_loop_and_a_stale_result_is_dropped(
+    hunt: Hunt, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await at_rest(app, pilot)
+        gate.open.clear()
+        gate.deaf = True
+        gate.given.clear()
+        counts = set[int]()
+        show = screen(app).row_list.show
+        monkeypatch.setattr(
+            screen(app).row_list,
+            "show",
+            lambda rows, keys: (counts.add(len(rows)), show(rows, keys)),
+        )
+        await press(pilot, "f", "'qq")
+        await until(pilot, lambda: gate.asked[-1].keep is not None)
+        assert len(principals(app)) == 4, "the list as it was stands until the new one is there"
+        await press(pilot, "escape", "f", "'ana", "enter")
+        gate.open.set()
+        await at_rest(app, pilot, 1)
+        assert principals(app) == [ANA]
+        assert gate.given == [0, 1], "q was looked for to the end, qq never"
+        assert counts == {1}, "but what was found of q was never shown"
+        assert "1 of 4" in screen_text(app)
+        assert threading.get_ident() not in gate.threads
+
+    hunt.play(journey)
+
+
+def test_a_long_sort_says_how_far_it_is_and_escape_takes_it_back(hunt: Hunt, gate: Gate) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await at_rest(app, pilot)
+        before = principals(app)
+        gate.open.clear()
+        await press(pilot, "S")
+        await until(pilot, lambda: "arranging 0%   esc stops" in screen_text(app))
+        await press(pilot, "escape")
+        assert "esc stops" not in screen_text(app)
+        assert [wanted.reverse for wanted in gate.asked[-2:]] == [True, False]
+        gate.open.set()
+        await at_rest(app, pilot)
+        assert principals(app) == before
+        assert not gate.asked[-1].reverse
+        await press(pilot, "S")
+        await until(pilot, lambda: principals(app) == before[::-1])
+
+    hunt.play(journey)
+
+
+def test_marked_rows_are_not_moved_by_what_comes(hunt: Hunt, gate: Gate) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await at_rest(app, pilot)
+        before, rows = principals(app), screen(app).row_list
+        await press(pilot, "j", "space")
+        await hunt.arrive(
+            app,
+            pilot,
+            hunt.update(*(alert(f"new-{place}", at=NEWEST + place) for place in range(123))),
+        )
+        await until(pilot, lambda: "+123 new" in screen_text(app))
+        assert principals(app) == before
+        assert (len(rows.marks), rows.cursor_index) == (1, 2)
+        await press(pilot, "S")
+        await until(pilot, lambda: len(rows.rows) == 127)
+        assert len(rows.marks) == 1, "what the analyst asks for is done, and the marks stay"
+        await hunt.arrive(app, pilot, hunt.update(alert("newest", at=NEWEST + 999)))
+        await until(pilot, lambda: "+1 new" in screen_text(app))
+        await press(pilot, "space", "k", "space", "escape")
+        await at_rest(app, pilot, 128)
+        assert "new" not in screen_text(app).splitlines()[1]
+
+    hunt.play(journey, size=(160, 30))
+
+
+def test_under_a_form_nothing_moves_even_when_the_work_ends_then(hunt: Hunt, gate: Gate) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await at_rest(app, pilot)
+        alerts = screen(app)
+        before = list(alerts.row_list.keys)
+        gate.open.clear()
+        await hunt.arrive(app, pilot, hunt.update(alert("new", at=NEWEST)))
+        await until(pilot, lambda: "new" in gate.asked[-1].alerts)
+        await press(pilot, "c")
+        gate.open.set()
+        await until(pilot, lambda: alerts._job is None)
+        await hunt.arrive(app, pilot, hunt.update(alert("newer", at=NEWEST + 1)))
+        assert list(alerts.row_list.keys) == before
+        await press(pilot, "escape")
+        await at_rest(app, pilot, 6)
+        assert alerts.row_list.cursor_row.principal == CAT
+
+    hunt.play(journey)

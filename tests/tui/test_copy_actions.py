@@ -1,0 +1,317 @@
+"""Taking things out: copied by whatever reaches the clipboard, piped to a command, written in an editor."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Markdown, TextArea
+
+from tests.detector.trail import ANA
+from tests.hostile.payloads import PAYLOADS, harm, screen_text
+from tests.tui.build import alert, note, suppression
+from tests.tui.stage import BEN, CAT, Hunt, press, said, until
+from tui.app.app import HuntApp
+from tui.presentation import copy_formats
+from tui.screens.alert.screen import AlertScreen
+from tui.screens.base.menu import LetterMenu
+from tui.screens.dialogs.command_output import OutputScreen
+from tui.screens.forms.note import NoteForm
+from tui.terminal import clipboard, pipe
+from tui.widgets.row_list import RowList
+from tui.widgets.text_view import TextView
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of programs that is the whole PATH but for the system's own; no clipboard can be
+    reached yet."""
+    for name in (
+        "SSH_CONNECTION",
+        "SSH_TTY",
+        "TMUX",
+        "WAYLAND_DISPLAY",
+        "DISPLAY",
+        "WSL_DISTRO_NAME",
+        "VISUAL",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    return programs
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_rows_are_copied_by_the_clipboard_program(
+    desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":0")
+    held = tmp_path / "clipboard"
+    program(desk, "xclip", f'cat > "{held}"')
+    hunt = Hunt(tmp_path)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        async def copied(*keys: str) -> str:
+            held.unlink(missing_ok=True)
+            await press(pilot, *keys)
+            await until(pilot, lambda: held.exists() and said(app).startswith("Copied"))
+            return held.read_text()
+
+        rows = app.screen.query_one(RowList)
+        ben = next(one for one in rows.rows if one.principal == BEN)
+        rows.move_to(ben.alert_id)
+        assert "role/inventory/ben" in await copied("y", "y")
+        assert said(app) == "Copied line by xclip"
+        assert json.loads(await copied("y", "j")) == json.loads(json.dumps(ben.as_json()))
+        assert await copied("y", "a") == BEN
+        assert await copied("y", "i") == "198.51.100.4"
+        assert await copied("y", "n") == ben.alert_id
+        await press(pilot, "asterisk")
+        assert set((await copied("y", "a")).splitlines()) == {ANA, BEN, CAT}
+        assert said(app) == "Copied principal (3) by xclip"
+        await press(pilot, "escape", "y")
+        assert isinstance(app.screen, LetterMenu)
+        await press(pilot, "escape")
+
+        rows.move_to(ben.alert_id)
+        await press(pilot, "enter")
+        await until(pilot, lambda: bool(app.screen.query_one("#calls", RowList).rows))
+        record = await copied("y", "j")
+        assert record in hunt.trail.read_text(), "the record's own bytes"
+        call = app.screen.query_one("#calls", RowList).cursor_row
+        assert await copied("y", "e") == call.event_id
+        assert ben.alert_id == await copied("y", "n"), (
+            "what only the alert has can be had beside the call"
+        )
+
+    hunt.play(journey)
+
+
+def test_without_a_program_the_terminal_takes_it(
+    desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":0")
+    program(desk, "xclip", "exit 1")
+    hunt = Hunt(tmp_path)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "y", "n")
+        await until(pilot, lambda: "xclip failed with status 1" in said(app))
+        assert said(app).startswith("Copied alert id by the terminal (OSC 52)")
+        assert app._clipboard == app.screen.query_one(RowList).cursor_key
+        await press(pilot, "4", "y")
+        assert said(app) == "There is nothing here to copy"
+
+    hunt.play(journey)
+
+
+def test_every_list_can_be_copied_from(desk: Path, tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        async def copied(letter: str) -> str:
+            await until(
+                pilot, lambda: len(app.screen_stack) > 1 or bool(app.screen.query_one(RowList).rows)
+            )
+            await press(pilot, "y", letter)
+            await until(pilot, lambda: said(app).startswith("Copied"))
+            app.clear_notifications()
+            return app._clipboard
+
+        await press(pilot, "c", "'seen [/] it", "ctrl+s", "x", "shift+tab", "'known", "ctrl+s", "3")
+        note_told = json.loads(await copied("j"))
+        assert note_told["text"] == "seen [/] it"
+        assert await copied("t") == "seen [/] it"
+        await press(pilot, "4")
+        assert json.loads(await copied("j"))["justification"] == "known"
+        assert await copied("v") == note_told["context"]["principal"]
+        await press(pilot, "5")
+        assert json.loads(await copied("j"))["kind"] == "all"
+        await press(pilot, "6")
+        rule = json.loads(await copied("j"))
+        assert await copied("n") == rule["rule_id"]
+        assert await copied("s") == rule["query"]
+        await press(pilot, "1", "H", "p")
+        await until(pilot, lambda: " calls in " in screen_text(app))
+        assert await copied("j") in hunt.trail.read_text()
+        await press(pilot, "enter")
+        assert await copied("j") in hunt.trail.read_text()
+
+    hunt.play(journey)
+
+
+@pytest.mark.parametrize(
+    ("environ", "name"),
+    [
+        ({"DISPLAY": ":0"}, "xclip"),
+        ({"WAYLAND_DISPLAY": "wayland-0", "DISPLAY": ":0"}, "wl-copy"),
+        ({"WSL_DISTRO_NAME": "Debian"}, "clip.exe"),
+        ({"DISPLAY": ":0", "SSH_CONNECTION": "10.0.0.1"}, "the terminal (OSC 52)"),
+        ({}, "the terminal (OSC 52)"),
+    ],
+)
+def test_the_route_goes_to_the_screen_that_is_looked_at(
+    desk: Path, environ: dict[str, str], name: str
+) -> None:
+    for each in ("xclip", "wl-copy", "clip.exe"):
+        program(desk, each, "")
+    assert clipboard.find({"PATH": str(desk), **environ}).name == name
+    assert "set-clipboard" in clipboard.find({"TMUX": "x"}).advice
+    assert clipboard.caution("x" * 80_000)
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_what_is_copied_cannot_act(name: str) -> None:
+    """But for JSON, in which every value is as it was written."""
+    payload = PAYLOADS[name]
+    one = alert("a", arns=[payload], user_agents=[payload], key={"user.name": payload[:100]})
+    kinds: list[Sequence[copy_formats.Takeout]] = [
+        copy_formats.of_alerts([one]),
+        copy_formats.of_notes([note(of=one, text=payload)]),
+        copy_formats.of_suppressions([suppression(value=payload or "x")]),
+    ]
+    for found in kinds:
+        for taken in found:
+            text = taken.read()
+            assert all(line.isprintable() for line in text.split("\n")), taken
+            assert "\n" not in text or taken.letter in "rts", taken
+    told = json.loads(kinds[1][0].read())
+    assert told["text"] == payload
+    assert told["context"]["principal"] == payload
+
+
+def test_json_is_piped_to_a_command_and_its_output_read(desk: Path, tmp_path: Path) -> None:
+    program(
+        desk,
+        "shout",
+        r"""sed 's/.*"eventName": *"\([A-Za-z]*\)".*/\1/'; printf 'a\tb\033[31mred\n'; exit 3""",
+    )
+    hunt = Hunt(tmp_path)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "enter")
+        await until(pilot, lambda: bool(app.screen.query_one("#calls", RowList).rows))
+        await press(pilot, "vertical_line", "'shout", "enter")
+        await until(pilot, lambda: "ended with status 3" in screen_text(app))
+        assert isinstance(app.screen, OutputScreen)
+        assert "DescribeInstances" in screen_text(app)
+        assert r"a       b\x1b[31mred" in screen_text(app)
+        assert harm(app) == []
+        await press(pilot, "y", "y")
+        await until(pilot, lambda: said(app).startswith("Copied output"))
+        assert app._clipboard.endswith(r"b\x1b[31mred")
+        await press(pilot, "escape")
+        assert isinstance(app.screen, AlertScreen)
+        await press(pilot, "vertical_line", "end", "' | head -c3 >/dev/null; seq 1 90", "ctrl+s")
+        await until(pilot, lambda: "90 lines" in screen_text(app))
+        await press(pilot, "G")
+        assert app.screen.query_one(TextView).top > 50
+        await press(pilot, "q", "vertical_line", "tab", "l", "ctrl+s")
+        assert "this terminal cannot be given to another program" in screen_text(app)
+
+    hunt.play(journey)
+
+
+def test_a_command_is_bounded_and_takes_what_it_started_along(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    still = f'sleep 600 & echo $! > "{mark}"; cat'
+    done = asyncio.run(pipe.run(still, b"{}", seconds=0.5))
+    assert (done.status, done.why, done.output) == (None, "stopped after 0 s", b"{}")
+    with pytest.raises(ProcessLookupError):
+        for _ in range(10_000):  # until the system has cleared it away
+            os.kill(int(mark.read_text()), 0)
+            if Path(f"/proc/{mark.read_text().strip()}/stat").read_text().split()[2] == "Z":
+                raise ProcessLookupError
+    flood = asyncio.run(pipe.run("yes", b"", limit=5_000))
+    assert (flood.status, flood.why, len(flood.output)) == (
+        None,
+        "stopped after 5,000 bytes",
+        5_000,
+    )
+    assert asyncio.run(pipe.run("true", b"x" * 10_000_000)).status == 0
+    assert asyncio.run(pipe.run("no-such-program", b"")).status == 127
+
+
+def test_a_note_is_written_in_the_editor_and_seen_as_markdown(
+    desk: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = tmp_path / "seen"
+    program(
+        desk,
+        "scribe",
+        f'stat -c %a "$2" > "{seen}"; cat "$2" >> "{seen}"; printf "\\n# Key is out\\n" >> "$2"',
+    )
+    hunt = Hunt(tmp_path)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "c", "'first", "ctrl+e")
+        assert "no editor is named: set EDITOR" in screen_text(app)
+        monkeypatch.setenv("EDITOR", "scribe -w")
+        await press(pilot, "ctrl+e")
+        assert "this terminal cannot be given" in screen_text(app)
+        monkeypatch.setattr(app, "suspend", contextlib.nullcontext)
+        await press(pilot, "ctrl+e")
+        assert seen.read_text() == "600\nfirst"
+        text = app.screen.query_one(TextArea)
+        assert text.text == "first\n# Key is out"
+        await press(pilot, "ctrl+r")
+        assert app.focused is app.screen.query_one("#note-preview")
+        assert app.screen.query_one("MarkdownH1") in app.screen.query_one(Markdown).children
+        monkeypatch.setenv("EDITOR", "false")
+        await press(pilot, "ctrl+r", "ctrl+e")
+        assert "false ended with status 1: the note is as it was" in screen_text(app)
+        await press(pilot, "'!", "ctrl+s")
+        assert not isinstance(app.screen, NoteForm)
+        assert hunt.store.notes()[0].words.text == "first\n# Key is out!"
+
+    hunt.play(journey)
+
+
+def test_markdown_of_a_note_cannot_act(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "c", "ctrl+r")
+        assert app.screen.query_one(Markdown)._open_links is False
+        for name, payload in PAYLOADS.items():
+            if len(payload) < 1_000:
+                app.screen.query_one(TextArea).text = payload
+                await press(pilot, "ctrl+r", "ctrl+r")
+                # Markdown's own links are there to see, and lead nowhere: the widget opens none
+                assert not [
+                    what for what in harm(app) if "link('" not in what and "@mouse" not in what
+                ], name
+
+    hunt.play(journey, size=(100, 30))
+
+
+def test_the_query_for_an_alert_finds_its_events(tmp_path: Path) -> None:
+    from detector.ecs.fields import fields
+    from detector.investigation.elastic_query import events_of
+    from detector.investigation.hunt import Reader, compiled, rows
+
+    hunt = Hunt(tmp_path)
+    for one in hunt.store.alerts():
+        query = compiled(events_of(one), fields(), None, "")
+        found = [row["event.id"] for row in rows(query, Reader([str(hunt.trail)]))]
+        assert sorted(map(str, found)) == sorted(one.event_ids)
+    odd = msgspec.structs.replace(
+        hunt.alert(), key={"user.name": 'a"\\\n', "source.ip": None, "Esql.x": 1}
+    )
+    assert 'user.name == "a\\"\\\\\\n"\n    AND source.ip IS NULL\n| SORT' in events_of(odd)
+    compiled(events_of(odd), fields(), None, "")

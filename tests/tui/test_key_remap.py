@@ -1,0 +1,142 @@
+"""Keys of the analyst's own: what makes no sense is one line before the app opens, what does works and is told of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+
+from tests.commandline.cli import Cli, one_line
+from tests.detector.trail import ANA, write
+from tests.hostile.payloads import screen_text
+from tests.tui.stage import Hunt, press, said
+from tui.app.app import HuntApp
+from tui.app.key_remap import checked
+from tui.settings.errors import Misuse
+from tui.widgets.row_list import RowList
+
+
+@pytest.mark.parametrize(
+    ("id", "keys", "said"),
+    [
+        (
+            "alert.acknowlege",
+            "A",
+            "nothing is called 'alert.acknowlege', did you mean 'alert.acknowledge'?",
+        ),
+        ("zzz", "A", "nothing is called 'zzz' `trailhound keys` lists what there is"),
+        (
+            "alert.acknowledge",
+            "x",
+            "x would mean both 'alert.acknowledge' and 'alert.suppress' (Alerts)",
+        ),
+        (
+            "alert.acknowledge",
+            "j",
+            "j would mean both 'alert.acknowledge' and 'list.down' (Alerts)",
+        ),
+        (
+            "alert.acknowledge",
+            ["A", "z"],
+            "z would mean both 'alert.acknowledge' and 'undo' (Alerts)",
+        ),
+        ("strip.up", "?", "? would mean both 'help' and 'strip.up' (Alert)"),
+        ("alert.acknowledge", [], "'alert.acknowledge' has no key"),
+        ("alert.acknowledge", "ctrl+i", "terminals send tab for ctrl+i"),
+        ("alert.acknowledge", "ctrl+m", "terminals send enter for ctrl+m"),
+        ("alert.acknowledge", "ctrl+[", "terminals send escape for ctrl+["),
+        ("alert.acknowledge", "alt+a", "'alt+a' is no key that every terminal sends"),
+        ("alert.acknowledge", "ctrl+shift+a", "no key that every terminal sends"),
+        ("alert.acknowledge", "[/]", "'[/]' is no key that every terminal sends"),
+        ("quit", "Q", "'quit': Q is for typing where it works"),
+        ("form.save", "!", "'form.save': ! is for typing where it works (Note)"),
+        ("form.save", "ctrl+k", "'form.save': ^k is for typing where it works (Note)"),
+        ("query.enter", "f", "'query.enter': f is for typing where it works (Alerts)"),
+    ],
+)
+def test_what_makes_no_sense_is_said(id: str, keys: str | Sequence[str], said: str) -> None:
+    with pytest.raises(Misuse) as told:
+        checked({id: keys})
+    assert said in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_keys_may_change_places_and_be_several() -> None:
+    assert checked(
+        {
+            "alert.acknowledge": "x",
+            "alert.suppress": "a",
+            "list.down": ["j", " ", "#"],
+            "list.mark": "f6",
+        }
+    ) == {
+        "alert.acknowledge": "x",
+        "alert.suppress": "a",
+        "list.down": "j,space,number_sign",
+        "list.mark": "f6",
+    }
+    assert checked({}) == {}
+
+
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    write(tmp_path, "trailhound/config.toml", text.encode())
+
+
+@pytest.mark.parametrize("command", [["demo"], ["keys"]])
+def test_it_is_said_at_the_start(
+    command: list[str], cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.commandline.commands.app._need_terminal", lambda: None)
+    configure(tmp_path, monkeypatch, '[keys]\n"pivt" = "P"\n')
+    one_line(cli(*command), 2, "config.toml: keys: nothing is called 'pivt', did you mean 'pivot'?")
+    assert cli("status").status == 0, "other commands do without keys"
+
+
+def test_the_list_of_keys_tells_them(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(tmp_path, monkeypatch, '[keys]\n"alert.acknowledge" = ["A", "f5"]\n')
+    assert "A f5" in next(
+        line for line in cli("keys").out.splitlines() if " alert.acknowledge " in line
+    )
+
+
+def test_the_app_goes_by_them(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path)
+    keys = checked({"alert.acknowledge": "x", "alert.suppress": "a", "undo": "U", "list.down": "m"})
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        assert "x acknowledge" in screen_text(app).splitlines()[-1]
+        await press(pilot, "m", "m", "x")
+        assert app.screen.query_one(RowList).cursor_index == 2
+        assert hunt.alert(ANA).status == "acknowledged"
+        assert said(app) == "Acknowledged user/ana; U takes it back"
+        await press(pilot, "j", "U")
+        assert app.screen.query_one(RowList).cursor_index == 2
+        assert hunt.alert(ANA).status == "open"
+        await press(pilot, "question_mark")
+        assert "x          Acknowledge" in screen_text(app)
+
+    hunt.play(journey, size=(120, 40), keys=keys)
+
+
+def test_what_the_alerts_and_messages_say_names_them(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path)
+    keys = checked({"area.sources": "8", "alerts.pause": "0", "alerts.hidden": "9"})
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        bad = msgspec.structs.replace(hunt.read.accounting, files_quarantined={"corrupt": 2})
+        await hunt.arrive(app, pilot, hunt.update(accounting=bad))
+        assert said(app) == "2 files could not be read; 8 shows why"
+        await press(pilot, "0")
+        assert said(app) == "The list is held still; reading goes on. 0 goes on"
+        await press(pilot, "0", "d")
+        assert "9 shows them" in screen_text(app)
+        await press(pilot, "9")
+        assert "9 hides them" in screen_text(app)
+
+    hunt.play(journey, size=(120, 40), keys=keys)

@@ -1,0 +1,96 @@
+"""The board of regions: of an alert and of all, how usual each region is, and what enter goes to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from detector.detection.baseline import ENOUGH
+from tests.detector.trail import ANA, START, call, sweep
+from tests.hostile.payloads import screen_text
+from tests.tui.stage import Hunt, press, said, until
+from tui.app.app import HuntApp
+from tui.screens.alert.region_board import BoardScreen
+from tui.screens.alert.screen import AlertScreen
+from tui.screens.alerts.screen import AlertsScreen
+from tui.widgets.region_board import RegionBoard
+from tui.widgets.row_list import RowList
+
+EARLIER = -ENOUGH - 60
+
+
+def history() -> list[dict[str, object]]:
+    """ANA changed something in one region long ago and only looked at another; now she is in
+    twelve."""
+    return [
+        call(EARLIER, "ap-northeast-1", eventName="RunInstances", readOnly=False),
+        call(EARLIER, "ap-south-1", eventName="DescribeVolumes"),
+        *sweep(12),
+    ]
+
+
+@pytest.fixture
+def hunt(tmp_path: Path) -> Hunt:
+    return Hunt(tmp_path, trail=history())
+
+
+async def told(app: HuntApp, pilot: Pilot[None]) -> RegionBoard:
+    await until(
+        pilot,
+        lambda: isinstance(app.screen, BoardScreen) and app.screen.query_one(RegionBoard).at_cursor,
+    )
+    return app.screen.query_one(RegionBoard)
+
+
+def line_of(app: HuntApp, region: str) -> str:
+    """The line and column of a region, to the next column."""
+    return next(
+        line[line.index(region) :][:18].rstrip()
+        for line in screen_text(app).splitlines()[1:]
+        if region in line
+    )
+
+
+def test_of_an_alert_it_says_how_usual_each_region_is(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "enter", "b")
+        board = await told(app, pilot)
+        text = screen_text(app)
+        assert "12 regions, 12 calls" in text
+        assert line_of(app, "ap-ne-1").split() == ["ap-ne-1", "1", "used"]
+        assert line_of(app, "ap-s-1").split() == ["ap-s-1", "1", "rare"]
+        assert line_of(app, "ap-ne-2").split() == ["ap-ne-2", "1", "new"]
+        assert line_of(app, "af-s-1").split() == ["af-s-1", "+"]
+        await press(pilot, *"hhhhkkkkkkkkkkk")
+        assert board.at_cursor.name == "us-west-2"
+        await press(pilot, "enter")
+        assert said(app) == "Nothing of this was in us-west-2"
+        await press(pilot, *"llljjjjj", "enter")
+        assert isinstance(app.screen, AlertScreen)
+        row = app.screen.query_one("#calls", RowList).cursor_row
+        assert row.region == "ap-south-1", "enter goes to its first call there"
+
+    hunt.play(journey)
+
+
+def test_of_all_alerts_it_counts_alerts_and_narrows_the_list(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path, trail=[*history(), *sweep(10, at=7_200)])
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "b")
+        board = await told(app, pilot)
+        assert "12 regions, 2 alerts" in screen_text(app)
+        while board.at_cursor.name != "sa-east-1":
+            await press(pilot, "j" if board.at_cursor.geography == "Americas" else "h")
+        assert line_of(app, "sa-e-1").split() == ["sa-e-1", "1", "rare"]
+        await press(pilot, "enter")
+        assert isinstance(app.screen, AlertsScreen)
+        assert [row.first_event for row in app.screen.row_list.rows] == [START]
+        assert "1 of 2" in screen_text(app)
+        await press(pilot, "escape", "b", "b")
+        assert isinstance(app.screen, AlertsScreen)
+
+    hunt.play(journey)
+    assert hunt.alert(ANA)

@@ -1,0 +1,209 @@
+"""Rows of sweeps: one for what comes in a rhythm, unfolded by a key, triaged at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+
+from detector.detection.alert import Alert, Risk
+from tests.detector.trail import Raw, sweep
+from tests.hostile.payloads import screen_text
+from tests.tui.build import alert
+from tests.tui.goldens import compare
+from tests.tui.stage import BEN, CAT, Hunt, press, records
+from tui.app.app import HuntApp
+from tui.concurrency.job import Job
+from tui.screens.alert.screen import AlertScreen
+from tui.screens.alerts.sweep_groups import SweepRows
+from tui.widgets.row_list import RowList
+
+HOUR = 3600
+SCANNER = "arn:aws:iam::111122223333:user/scanner"
+KEY = "AKIAEXAMPLE000000009"
+
+
+def scans(times: int) -> list[Raw]:
+    """By a principal with a key of its own, every half an hour."""
+    who = {"type": "IAMUser", "accountId": "111122223333", "arn": SCANNER, "accessKeyId": KEY}
+    return [
+        record
+        for run in range(times)
+        for record in sweep(12, at=100 + HOUR * run // 2, userIdentity=who)
+    ]
+
+
+@pytest.fixture
+def hunt(tmp_path: Path) -> Hunt:
+    return Hunt(tmp_path, [*records(), *scans(4)])
+
+
+def rows(app: HuntApp) -> RowList[Alert]:
+    return app.screen.query_one(RowList)
+
+
+async def at_scanner(app: HuntApp, pilot: Pilot[None]) -> None:
+    place = next(place for place, one in enumerate(rows(app).rows) if one.principal == SCANNER)
+    await press(pilot, "g", *["j"] * place)
+
+
+def principals(app: HuntApp) -> list[str]:
+    return [one.principal for one in rows(app).rows]
+
+
+def test_what_comes_in_a_rhythm_is_one_row(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        assert principals(app).count(SCANNER) == 1
+        await at_scanner(app, pilot)
+        shown = screen_text(app)
+        assert "×4 user/scanner" in shown
+        assert "every 30 minutes, 12 regions, 4 times; o unfolds." in shown
+        app.clear_notifications()
+        await compare(app, pilot, "alerts-folded")
+
+    hunt.play(journey, size=(160, 48), folded=True)
+
+
+def test_the_next_serious_alert_is_found_in_a_folded_sweep_too(hunt: Hunt) -> None:
+    """Of a folded sweep the gravest stands for its row, and what is graver than its rhythm has a
+    row of its own."""
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        oldest = min(
+            (one for one in app.picture.alerts.values() if one.principal == SCANNER),
+            key=lambda one: one.first_event,
+        )
+        grave = msgspec.structs.replace(oldest, risk=Risk(80, "high", []))
+        await hunt.arrive(app, pilot, hunt.update(grave))
+        assert principals(app).count(SCANNER) == 2
+        found = set()
+        for _ in range(2):
+            await press(pilot, "e")
+            assert rows(app).cursor_row is not None
+            found.add((rows(app).cursor_row.principal, rows(app).cursor_row.severity))
+        assert found == {(CAT, "critical"), (SCANNER, "high")}
+        assert len(rows(app).rows) == 5, "nothing was unfolded for it"
+
+    hunt.play(journey, folded=True)
+
+
+def test_a_key_unfolds_it_and_folds_it_again(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await at_scanner(app, pilot)
+        await press(pilot, "o")
+        assert principals(app).count(SCANNER) == 4
+        newest = max(one.first_event for one in rows(app).rows if one.principal == SCANNER)
+        assert rows(app).cursor_row is not None
+        assert rows(app).cursor_row.first_event == newest
+        await press(pilot, "o")
+        assert principals(app).count(SCANNER) == 1
+        assert rows(app).cursor_row.principal == SCANNER
+
+    hunt.play(journey, folded=True)
+
+
+def test_triage_is_of_all_that_a_row_stands_for(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await at_scanner(app, pilot)
+        await press(pilot, "d")
+        closed = [one for one in hunt.store.alerts() if one.status == "closed"]
+        assert len(closed) == 4
+        assert {one.principal for one in closed} == {SCANNER}
+        assert SCANNER not in principals(app)
+
+    hunt.play(journey, folded=True)
+
+
+def test_an_unfolded_alert_is_decided_alone(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await at_scanner(app, pilot)
+        await press(pilot, "o", "a")
+        assert len([one for one in hunt.store.alerts() if one.status == "acknowledged"]) == 1
+
+    hunt.play(journey, folded=True)
+
+
+def test_the_cursor_and_a_mark_stay_on_the_row_as_the_next_one_comes(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await at_scanner(app, pilot)
+        await press(pilot, "space", "k")
+        key = rows(app).cursor_key
+        last = max(
+            (one for one in hunt.store.alerts() if one.principal == SCANNER),
+            key=lambda one: one.first_event,
+        )
+        later = alert(
+            "later",
+            at=100 + 2 * HOUR,
+            arns=[SCANNER],
+            access_keys=[KEY],
+            regions=last.facets.regions,
+        )
+        await hunt.arrive(app, pilot, hunt.update(later))
+        assert principals(app).count(SCANNER) == 1
+        assert rows(app).cursor_key == key
+        await press(pilot, "a")
+        assert {
+            one.principal for one in app.picture.alerts.values() if one.status == "acknowledged"
+        } == {SCANNER}
+
+    hunt.play(journey, folded=True)
+
+
+def test_all_alerts_of_a_row_can_be_gone_through(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "enter")
+        assert isinstance(app.screen, AlertScreen)
+        seen = {app.screen.alert.alert_id} if app.screen.alert else set()
+        for _ in range(len(hunt.store.alerts()) - 1):
+            await press(pilot, "J")
+            seen |= {app.screen.alert.alert_id} if app.screen.alert else set()
+        assert len(seen) == len(hunt.store.alerts())
+
+    hunt.play(journey, folded=True)
+
+
+def test_one_sweep_by_several_rules_folds_too(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        assert principals(app).count(CAT) == 1
+        await press(pilot, "g")
+        assert "2 alerts of one sweep; o unfolds." in screen_text(app)
+        await press(pilot, "o")
+        assert principals(app).count(CAT) == 2
+
+    hunt.play(journey, folded=True)
+
+
+def test_a_key_unfolds_all_and_folds_them_again(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        folded = len(rows(app).rows)
+        await press(pilot, "G", "O")
+        assert len(rows(app).rows) == len(hunt.store.alerts()) > folded
+        here = rows(app).cursor_row
+        await press(pilot, "o")
+        assert len(rows(app).rows) <= len(hunt.store.alerts())
+        await press(pilot, "O")
+        assert len(rows(app).rows) == folded
+        assert here is not None and rows(app).cursor_row is not None
+        assert rows(app).cursor_row.principal == here.principal
+
+    hunt.play(journey, folded=True)
+
+
+def test_who_swept_once_stands_alone(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        assert principals(app).count(BEN) == 1
+        await press(pilot, "G", "o")
+        assert principals(app).count(BEN) == 1
+
+    hunt.play(journey, folded=True)
+
+
+def test_another_severity_does_not_hide_in_the_row() -> None:
+    hourly = [alert(str(hour), at=hour * HOUR) for hour in range(4)]
+    worse = alert("worse", at=5 * HOUR, severity="high")
+    rows = SweepRows()
+    rows.change([*hourly, worse], [], Job())
+    assert {name: row.lead for name, row in rows.of.items()} == dict.fromkeys("0123", "3")

@@ -1,0 +1,109 @@
+"""UTC, local time, or how long ago: one key, every screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from textual.pilot import Pilot
+
+from tests.hostile.payloads import screen_text
+from tests.tui.stage import NOW, START, Hunt, press, said, until
+from tui.app.app import HuntApp
+from tui.presentation import format, time_display
+from tui.widgets.row_list import RowList
+from tui.widgets.time_axis import TimeAxis
+
+INDIA = timezone(timedelta(hours=5, minutes=30))
+
+
+@pytest.fixture(autouse=True)
+def in_india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "IST-5:30")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+    time_display.use("UTC", time.time)
+
+
+def test_the_key_goes_round_and_every_screen_follows(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        assert "time (UTC)" in screen_text(app)
+        await press(pilot, "exclamation_mark", "'seen", "ctrl+s", "n", "3", "1", "t")
+        assert said(app) == "Times are those of your own zone"
+        local = screen_text(app)
+        assert "time (local)" in local
+        assert "03-01 17:30:00" in local  # the sweep of 12:00 UTC
+        assert "+05:30" in local.splitlines()[0]
+        await press(pilot, "enter")
+        await until(pilot, lambda: bool(app.screen.query_one("#calls", RowList).rows))
+        assert "  17:30:00" in screen_text(app)
+        await press(pilot, "t")
+        ago = screen_text(app)
+        assert "after" in ago and "+00:00" in ago and "+00:13" in ago
+        assert "1 h ago" in ago.splitlines()[0]
+        await press(pilot, "3")
+        assert "0 s ago" in screen_text(app), (
+            "a screen that was drawn before follows when it comes to the front"
+        )
+        await press(pilot, "1", "escape")
+        hunt.clock.now += 60
+        app.tick()
+        await pilot.pause()
+        assert "1 h 01 m ago" in screen_text(app), "what is relative grows"
+        await press(pilot, "t")
+        assert "time (UTC)" in screen_text(app)
+        assert "03-01 12:00:00" in screen_text(app)
+
+    hunt.play(journey, size=(120, 40))
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 4_000_000_000), st.integers(0, 400_000))
+def test_each_way_says_the_same_moment(start: int, length: int) -> None:
+    time_display.use("UTC", lambda: NOW)
+    assert datetime.strptime(
+        format.full_time(start), "%Y-%m-%d %H:%M:%S%z"
+    ) == datetime.fromtimestamp(start, UTC)
+    assert format.moment(start) == datetime.fromtimestamp(start, UTC).strftime("%m-%d %H:%M:%S")
+    time_display.use("local")
+    assert datetime.strptime(
+        format.full_time(start), "%Y-%m-%d %H:%M:%S%z"
+    ) == datetime.fromtimestamp(start, UTC)
+    assert format.moment(start) == datetime.fromtimestamp(start, INDIA).strftime("%m-%d %H:%M:%S")
+    both = format.between(start, start + length)
+    assert both.startswith(format.full_time(start)[:19]) and both.endswith("+05:30")
+    assert len(format.clock(start + length, start)) == 8
+    time_display.use("relative")
+    assert format.moment(start).endswith("ago") is (start <= NOW)
+    assert len(format.clock(start + length, start)) <= 8
+
+
+def test_relative_times_are_exact() -> None:
+    time_display.use("relative", lambda: NOW)
+    assert format.moment(NOW - 3_725) == "1 h 02 m ago"
+    assert format.moment(NOW + 86_400) == "in 1 d"
+    assert format.minute(NOW - 3_725) == "1 h ago"
+    assert format.full_time(START) == "2026-03-01 10:00:00Z, 3 h ago"
+    assert format.begun(NOW - 40, NOW) == "40 s ago"
+    assert [format.clock(START + after, START) for after in (0, 125, 3_725, 40_000)] == [
+        "+00:00",
+        "+02:05",
+        "+1:02:05",
+        "+11 h",
+    ]
+
+
+def test_the_axis_of_the_strip_is_local_too() -> None:
+    time_display.use("local")
+    assert TimeAxis.fit(START, START + 30, 30).ticks()[0] == (0, "15:30:00")
+    time_display.use("UTC")
+    assert TimeAxis.fit(START, START + 30, 30).ticks()[0] == (0, "10:00:00")

@@ -1,0 +1,261 @@
+"""Decisions by keyboard: on marks, ranges and sweeps with the count said first; undone, done again, and on the next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from detector.store import Store
+from detector.store import undo_journal as journal_module
+from detector.triage.note import Words
+from tests.detector.trail import ANA
+from tests.hostile.payloads import PAYLOADS, harm, screen_text
+from tests.tui.stage import CAT, Hunt, press, said, until
+from tests.tui.test_hostile import hostile
+from tui.app.app import HuntApp
+from tui.presentation import safe
+from tui.screens.alerts.screen import AlertsScreen
+from tui.screens.forms.suppress import SuppressForm
+from tui.widgets.row_list import RowList
+
+
+@pytest.fixture
+def hunt(tmp_path: Path) -> Hunt:
+    return Hunt(tmp_path)
+
+
+def rows(app: HuntApp) -> RowList:
+    return app.screen.query_one(RowList)
+
+
+def last_line(app: HuntApp) -> str:
+    return screen_text(app).splitlines()[-1]
+
+
+def statuses(hunt: Hunt) -> list[str]:
+    return [alert.status for alert in hunt.store.alerts()]
+
+
+def test_a_range_goes_with_the_cursor_and_the_count_is_said_before(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "j", "V", "j", "j")
+        assert len(rows(app).marks) == 3
+        await press(pilot, "k")
+        assert rows(app).marks == set(rows(app).keys[1:3])
+        await press(pilot, "V", "g")
+        assert rows(app).marks == set(rows(app).keys[1:3]), "ended: it goes no further"
+        assert "a acknowledge 2 marked" in last_line(app)
+        assert "x suppress 2 marked" in last_line(app)
+        await press(pilot, "x")
+        assert "Suppress from 2 marked alerts" in screen_text(app)
+        await press(pilot, "escape", "c")
+        assert "One note on each of 2 alerts" in screen_text(app)
+        await press(pilot, "escape", "a")
+        assert said(app) == "Acknowledged 2 alerts; z takes it back"
+        assert [alert.status for alert in rows(app).rows] == [
+            "open",
+            "acknowledged",
+            "acknowledged",
+            "open",
+        ]
+        assert not rows(app).marks
+        assert "marked" not in last_line(app)
+        await press(pilot, "V", "j", "escape")
+        assert not rows(app).marks
+        await press(pilot, "asterisk")
+        assert "a acknowledge 4 marked" in last_line(app)
+
+    hunt.play(journey)
+
+
+def test_a_sweep_row_says_how_many_alerts_it_stands_for(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        assert "acknowledge 2 alerts" in last_line(app)
+        await press(pilot, "a")
+        assert said(app) == "Acknowledged 2 alerts; z takes it back"
+        await press(pilot, "z")
+        assert said(app) == "Undone: acknowledged 2 alerts; Z does it again"
+
+    hunt.play(journey, folded=True)
+
+
+def test_everything_decided_is_undone_and_done_again_over_a_restart(tmp_path: Path) -> None:
+    """Status, note, edit, suppression, extension, lift, rule: each in one line, back to the start
+    and forward again."""
+    state, made = tmp_path / "hunt.db", []
+
+    async def first(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows(app).move_to(hunt.alert(ANA).alert_id)
+        await press(pilot, "a", "c", "'scan", "ctrl+s", "3", "c", "' of ours", "ctrl+s", "1")
+        await press(pilot, "G", "x", "shift+tab", "'ours", "ctrl+s", "4")
+        await until(pilot, lambda: bool(rows(app).rows))
+        await press(pilot, "x")
+        app.screen.query_one("#for", Input).value = "30d"
+        await press(pilot, "ctrl+s", "u")
+        assert said(app).startswith("Lifted principal role/inventory/ben")
+        await press(pilot, "6")
+        await until(pilot, lambda: bool(rows(app).rows))
+        await press(pilot, "x")
+        assert said(app).startswith("Off: ")
+        made.append(decided(hunt.store))
+
+    async def second(app: HuntApp, pilot: Pilot[None]) -> None:
+        for line in (
+            "switched off ",
+            "lifted the suppression of role/inventory/ben",
+            "extended the suppression of role/inventory/ben",
+            "suppressed role/inventory/ben",
+            "changed the note on user/ana",
+            "noted on user/ana",
+            "acknowledged user/ana",
+        ):
+            await press(pilot, "z")
+            assert said(app).startswith(f"Undone: {line}")
+            assert said(app).endswith("Z does it again")
+            made.append(decided(hunt.store))
+        await press(pilot, "z")
+        assert said(app) == "Nothing to undo"
+        assert made[-1] == (["open"] * 4, [], [], frozenset())
+        await until(pilot, lambda: not app.picture.notes and len(rows(app).rows) == 4)
+        for before in made[-2::-1]:
+            await press(pilot, "Z")
+            assert said(app).startswith("Done again: ")
+            assert decided(hunt.store) == before
+        await press(pilot, "Z")
+        assert said(app) == "Nothing to do again"
+        await press(pilot, "z", "z")
+        await until(pilot, lambda: len(rows(app).rows) == 3)  # lifted no more: it hides again
+
+    hunt = Hunt(tmp_path, state=state)
+    hunt.play(first)
+    hunt.store.close()
+    hunt = Hunt(tmp_path, state=state)
+    hunt.play(second)
+
+
+def decided(store: Store) -> tuple[list[str], list[str], list[tuple[float, bool]], frozenset[str]]:
+    return (
+        sorted(alert.status for alert in store.alerts()),
+        [note.words.text for note in store.notes()],
+        [(made.expires, made.lifted is None) for made in store.suppressions() if not made.undone],
+        store.rules_off(),
+    )
+
+
+def test_what_was_changed_since_is_left_and_said(
+    hunt: Hunt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "asterisk", "a")
+        monkeypatch.setattr(journal_module, "author", lambda: "colleague")
+        hunt.store.set_status([hunt.alert(ANA).alert_id], "closed")
+        monkeypatch.undo()
+        hunt.clock.now += 2 * 3600
+        await press(pilot, "z")
+        assert (
+            said(app)
+            == "Undone for 3 of 4: acknowledged 4 alerts (03-01 13:00:00); changed since, and left so: "
+            "user/ana; Z does it again"
+        )
+        assert sorted(statuses(hunt)) == ["closed", "open", "open", "open"]
+
+    hunt.play(journey)
+
+
+def test_the_last_thing_is_done_again_on_the_next_row_or_the_marks(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "full_stop")
+        assert said(app) == "Nothing to do again: no alert was decided on yet"
+        await press(pilot, "a", "full_stop")
+        assert [alert.status for alert in rows(app).rows] == [
+            "acknowledged",
+            "acknowledged",
+            "open",
+            "open",
+        ]
+        await press(pilot, "j", "j", "full_stop")
+        assert [alert.status for alert in rows(app).rows] == [
+            "acknowledged",
+            "acknowledged",
+            "open",
+            "acknowledged",
+        ]
+        await press(pilot, "full_stop")
+        assert said(app) == "This is the last alert"
+        await press(
+            pilot, "d", "full_stop"
+        )  # what is closed goes, and the cursor is on another row already
+        assert statuses(hunt).count("closed") == 2
+        await press(pilot, "g", "c", "'our own scan", "ctrl+s", "asterisk", "full_stop")
+        assert said(app) == "Noted “our own scan” on 2 alerts; z takes it back"
+        assert len(hunt.store.notes()) == 3
+
+    hunt.play(journey)
+
+
+def test_a_suppression_done_again_asks_with_the_same_words_and_the_alerts_own_value(
+    hunt: Hunt,
+) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "x", "tab", "tab", "tab")
+        app.screen.query_one("#for", Input).value = "30d"
+        await press(pilot, "tab", "'CHG-9", "ctrl+s")
+        await until(pilot, lambda: len(rows(app).rows) == 3)
+        await press(pilot, "j", "full_stop")
+        assert isinstance(app.screen, SuppressForm)
+        assert [app.screen.value(name) for name in ("value", "for", "ticket")] == [
+            ANA,
+            "30d",
+            "CHG-9",
+        ]
+        assert [made.value for made in hunt.store.suppressions()] == [CAT], (
+            "nothing is hidden without being asked"
+        )
+        await press(pilot, "ctrl+s")
+        assert {(made.value, made.ticket) for made in hunt.store.suppressions()} == {
+            (CAT, "CHG-9"),
+            (ANA, "CHG-9"),
+        }
+        await press(pilot, "4")
+        await press(pilot, "asterisk", "u")
+        assert said(app).startswith("Lifted 2 suppressions")
+        await press(pilot, "z")
+        assert said(app).startswith("Undone: lifted the suppression of 2 values")
+        await press(pilot, "asterisk", "x")
+        assert "Extend 2 suppressions" in screen_text(app)
+        await press(pilot, "ctrl+s")
+        assert len({made.expires for made in hunt.store.suppressions()}) == 1
+
+    hunt.play(journey, size=(120, 40))
+
+
+def test_the_alert_screen_goes_to_the_next_alert_to_do_it_again(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "enter", "a", "full_stop")
+        assert said(app).startswith("Acknowledged ")
+        assert sorted(statuses(hunt)) == ["acknowledged", "acknowledged", "open", "open"]
+        await press(pilot, "escape")
+        assert isinstance(app.screen, AlertsScreen)
+        assert rows(app).cursor_index == 1
+
+    hunt.play(journey)
+
+
+def test_what_is_said_of_hostile_principals_is_harmless(tmp_path: Path) -> None:
+    names = [name for name, payload in PAYLOADS.items() if payload and len(payload) < 40][:6]
+    hunt = Hunt(tmp_path, trail=[])
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        for name in names:
+            hunt.store.add_notes([hostile(name)[0]], Words("hm"))
+            await press(pilot, "z")
+            assert safe.visible(PAYLOADS[name])[:8].strip() in said(app)
+            assert harm(app) == []
+            await press(pilot, "Z")
+            assert said(app).startswith("Done again: noted on ")
+            assert harm(app) == []
+
+    hunt.play(journey, size=(120, 30))

@@ -1,0 +1,199 @@
+"""The picture: what came while the store was being read is not lost, and the analyst's word stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from detector.detection.alert import Alert
+from detector.sources.accounting import Accounting
+from tests.tui.build import START, alert, note, suppression, update
+from tui.model import view_model as the_picture
+from tui.model.view_model import Inbox, Picture, Snapshot, rejudged
+
+
+def read(picture: Picture, *parts: Sequence[Alert], **changed: object) -> None:
+    """The store was read, in these parts."""
+    for part in parts:
+        picture.load_part(part)
+    names = frozenset(each.alert_id for part in parts for each in part)
+    told = {
+        "alert_ids": names,
+        "notes": (),
+        "suppressions": (),
+        "accounting": Accounting(),
+        **changed,
+    }
+    picture.load(Snapshot(**told))
+
+
+def closed(one: Alert) -> Alert:
+    return msgspec.structs.replace(one, status="closed")
+
+
+@pytest.fixture
+def picture() -> Picture:
+    made = Picture()
+    read(made, [alert("a"), alert("b")])
+    return made
+
+
+def test_an_update_adds_changes_and_takes_away(picture: Picture) -> None:
+    picture.update(update(alert("a", revision=2), alert("c"), withdrawn=("b",), newest=9), START)
+    assert {name: one.revision for name, one in picture.alerts.items()} == {"a": 2, "c": 1}
+    assert picture.newest == 9
+
+
+def test_what_came_while_the_store_was_read_is_put_on_top(picture: Picture) -> None:
+    picture.expect_snapshot()
+    picture.update(update(alert("new"), withdrawn=("b",)), START)
+    picture.decide([closed(alert("a"))])
+    picture.put_note(note(7))
+    picture.put_suppression(suppression())
+    read(picture, [alert("a"), alert("b")])
+    assert {name: one.status for name, one in picture.alerts.items()} == {
+        "a": "closed",
+        "new": "open",
+    }
+    assert [entry.note_id for entry in picture.notes] == [7]
+    assert [entry.suppression_id for entry in picture.suppressions] == ["s"]
+
+
+def test_between_two_parts_what_comes_is_newer_than_either(picture: Picture) -> None:
+    kept = picture.alerts["a"]
+    picture.expect_snapshot()
+    picture.load_part([alert("a")])
+    picture.update(update(alert("c", revision=3), withdrawn=("b",)), START)
+    picture.load_part([alert("b"), alert("c", revision=2), alert("d")])
+    read(picture, [alert("a"), alert("b"), alert("c", revision=2), alert("d")])
+    assert {name: one.revision for name, one in picture.alerts.items()} == {"a": 1, "c": 3, "d": 1}
+    assert picture.alerts["a"] is kept, "what has not changed stays the same object"
+
+
+def test_what_the_store_holds_no_more_goes(picture: Picture) -> None:
+    picture.expect_snapshot()
+    picture.update(update(alert("new")), START)
+    read(picture, [alert("b")])
+    assert sorted(picture.alerts) == ["b", "new"]
+
+
+def test_another_suppression_hides_others_without_a_look_at_the_store(picture: Picture) -> None:
+    other = alert("other", arns=["arn:aws:iam::111122223333:user/other"])
+    picture.update(update(other), START)
+    picture.put_suppression(suppression())
+    pairs = rejudged(picture.alerts.values(), picture.active(START))
+    assert sorted(after.alert_id for _, after in pairs) == ["a", "b"]
+    picture.update(update(alert("b", revision=2)), START)
+    picture.rejudge(pairs)
+    assert {name: one.suppressed_by for name, one in picture.alerts.items()} == {
+        "a": "s",
+        "b": "s",
+        "other": None,
+    }
+    assert picture.alerts["b"].revision == 2, "what changed meanwhile stays"
+    assert rejudged(picture.alerts.values(), picture.active(START)) == []
+    picture.rejudge(rejudged(picture.alerts.values(), picture.active(START + 3600)))
+    assert not any(one.suppressed_by for one in picture.alerts.values())
+
+
+def test_the_accounting_never_goes_back(picture: Picture) -> None:
+    picture.expect_snapshot()
+    picture.update(update(read=5), START)
+    read(picture, accounting=Accounting(files_read=3))
+    assert picture.accounting == Accounting(files_read=5)
+
+
+def test_an_update_that_is_late_does_not_undo_a_decision(picture: Picture) -> None:
+    picture.decide([closed(alert("a"))])
+    picture.update(update(alert("a", revision=2)), START)
+    assert (picture.alerts["a"].status, picture.alerts["a"].revision) == ("closed", 2)
+
+
+@pytest.mark.parametrize(("now", "hidden_by"), [(START, "s"), (START + 3600, None)])
+def test_an_update_is_hidden_by_what_is_active_now(
+    picture: Picture, now: float, hidden_by: str | None
+) -> None:
+    picture.put_suppression(suppression())
+    picture.update(update(alert("c")), now)
+    assert picture.alerts["c"].suppressed_by == hidden_by
+
+
+def test_the_next_expiry_is_of_an_active_suppression(picture: Picture) -> None:
+    picture.put_suppression(suppression("long", expires=START + 9000))
+    picture.put_suppression(suppression("short", expires=START + 60))
+    picture.put_suppression(suppression("lifted", expires=START + 10, lifted=START + 1))
+    assert picture.next_expiry(START + 2) == START + 60
+    assert picture.next_expiry(START + 9000) is None
+
+
+def test_an_edited_note_takes_the_place_of_the_one_before(picture: Picture) -> None:
+    picture.put_note(note(1, created=START))
+    picture.put_note(note(2, created=START + 1))
+    picture.put_note(note(1, created=START, text="changed"))
+    assert [(entry.note_id, entry.words.text) for entry in picture.notes] == [
+        (2, ""),
+        (1, "changed"),
+    ]
+
+
+def test_the_notes_of_an_alert_are_also_those_of_the_alerts_it_replaced(picture: Picture) -> None:
+    joined = alert("joined", supersedes=["a"])
+    picture.put_note(note(1, of=alert("a")))
+    picture.put_note(note(2, of=alert("b")))
+    assert [entry.note_id for entry in picture.notes_of(joined)] == [1]
+
+
+def test_an_alert_that_was_replaced_is_found_by_its_old_id(picture: Picture) -> None:
+    picture.update(update(alert("joined", supersedes=["a"]), withdrawn=("a",)), START)
+    found = picture.current("a")
+    assert found is not None
+    assert found.alert_id == "joined"
+
+
+def test_the_inbox_asks_to_be_emptied_once() -> None:
+    inbox = Inbox()
+    assert [inbox.put(update(alert("a"))), inbox.put(update(alert("b")))] == [True, False]
+    inbox.take()
+    assert inbox.take() == (None, False)
+    assert inbox.put(update())
+
+
+def test_the_inbox_merges_in_order() -> None:
+    inbox = Inbox()
+    inbox.put(
+        update(
+            alert("a"), alert("b"), withdrawn=("gone", "back"), problems=("one",), read=1, newest=4
+        )
+    )
+    inbox.put(
+        update(
+            alert("a", revision=2),
+            alert("back", revision=3),
+            withdrawn=("b",),
+            problems=("two",),
+            read=2,
+        )
+    )
+    held, more = inbox.take()
+    assert held is not None
+    assert not more
+    assert {one.alert_id: one.revision for one in held.alerts} == {"a": 2, "back": 3}
+    assert set(held.withdrawn) == {"gone", "b"}
+    assert (held.problems, held.accounting.files_read, held.newest) == (("one", "two"), 2, 4)
+
+
+def test_of_very_many_alerts_a_batch_is_only_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(the_picture, "_AT_A_TIME", 2)
+    inbox, taken, more = Inbox(), list[str](), True
+    inbox.put(update(*(alert(name) for name in "abcde"), withdrawn=("gone",), problems=("one",)))
+    withdrawn, problems = list[str](), list[str]()
+    while more:
+        held, more = inbox.take()
+        assert held is not None
+        assert len(held.alerts) <= 2
+        taken += [one.alert_id for one in held.alerts]
+        withdrawn += held.withdrawn
+        problems += held.problems
+    assert (taken, withdrawn, problems) == (list("abcde"), ["gone"], ["one"])

@@ -1,0 +1,1 @@
+"""The app: opening, navigation, sessions, keys."""

@@ -1,0 +1,158 @@
+"""What an app of trailhound's has before there is anything to hunt in: its looks, one line to say, help, a picture of
+its screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import TypeVar
+
+from rich.console import RenderableType
+from textual import events
+from textual._compositor import CompositorUpdate
+from textual.app import App
+from textual.notifications import SeverityLevel
+from textual.screen import Screen
+
+from tui import keymap
+from tui.concurrency.worker import work
+from tui.keymap import APP, OUT, KeysProvider, key
+from tui.presentation import safe
+from tui.presentation.theme import LABELS, THEMES
+from tui.settings import theme_choice
+from tui.terminal.diff_renderer import Terminal
+
+T = TypeVar("T")
+
+
+class FrameApp(App[T]):
+    """``keys`` are those of bindings (by id) that have others than usual."""
+
+    CSS_PATH = "../trailhound.tcss"
+    TITLE = "trailhound"
+    ENABLE_COMMAND_PALETTE = True
+    COMMANDS = {KeysProvider}
+
+    BINDINGS = [
+        key(
+            "palette",
+            "colon,ctrl+p",
+            "command_palette",
+            "commands",
+            "Find a command by its name",
+            APP,
+        ),
+        key("theme", "T", "choose_theme", "theme", "Choose the theme: dark, light, …", APP),
+        key(
+            "screenshot",
+            "f9",
+            "keep_screen",
+            "screenshot",
+            "Keep this screen in a file, as SVG and as text",
+            OUT,
+            everywhere=True,
+        ),
+        key(
+            "repaint",
+            "ctrl+l",
+            "repaint",
+            "draw again",
+            "Draw the screen again, where something else wrote over it",
+            APP,
+            everywhere=True,
+        ),
+        key("quit", "ctrl+q", "quit", "quit", "Leave trailhound", APP, everywhere=True),
+        key(
+            "help",
+            "question_mark,f1",
+            "help",
+            "keys",
+            "Show every key of this screen",
+            APP,
+            show=True,
+        ),
+    ]
+
+    def __init__(self, keys: Mapping[str, str] = MappingProxyType({})) -> None:
+        super().__init__(ansi_color=True if theme_choice.colourless() else None)
+        self._keys = keys
+        keymap.use(keys)
+        self._terminal = Terminal()
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self.theme = THEMES[
+            "ansi" if self.no_color else theme_choice.at_start(self.console.color_system)
+        ].name
+
+    def on_load(self) -> None:
+        self.set_keymap(dict(self._keys))
+
+    def say(self, message: str, *, severity: SeverityLevel = "information") -> None:
+        """One line to the analyst, in place of the one before. It may quote a log."""
+        self.clear_notifications()
+        safe.notify(self, message, severity=severity)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        if isinstance(renderable, CompositorUpdate):
+            renderable = self._terminal.lean(renderable)
+        super()._display(screen, renderable)
+
+    def on_mount(self) -> None:
+        self.app_resume_signal.subscribe(self, lambda _: self.action_repaint())
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Terminals move what stands there when they are resized, even if it is to and fro."""
+        if event.size != self._terminal.size:
+            self._terminal.forget()
+
+    def action_repaint(self) -> None:
+        self._terminal.forget()
+        self.screen.refresh()
+
+    def action_choose_theme(self) -> None:
+        from tui.screens.base.menu import Menu
+
+        if self.no_color:
+            self.say("NO_COLOR is set: unset it to choose a theme")
+            return
+        before = next(name for name, theme in THEMES.items() if theme.name == self.theme)
+        self.push_screen(
+            Menu("Theme", list(LABELS.items()), before, self._wear),
+            partial(self._theme_chosen, before),
+        )
+
+    def _wear(self, name: str) -> None:
+        self.theme = THEMES[name].name
+
+    def _theme_chosen(self, before: str, name: str | None) -> None:
+        self._wear(name or before)
+        if name is not None:
+            self.say(theme_choice.keep(name))
+
+    @work(group="screenshot")
+    async def action_keep_screen(self) -> None:
+        from tui.terminal import screenshot
+
+        drawn = screenshot.svg(self), screenshot.text(self)
+        try:
+            kept = await asyncio.to_thread(screenshot.keep, *drawn)
+        except OSError as error:
+            self.say(
+                f"No screenshot: {error.filename or screenshot.folder()}: {error.strerror}",
+                severity="error",
+            )
+        else:
+            self.say(f"This screen is in {kept}.svg and .txt, for you alone to read")
+
+    def action_command_palette(self) -> None:
+        from tui.screens.dialogs.palette import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette())
+
+    def action_help(self) -> None:
+        from tui.screens.dialogs.help import HelpScreen
+
+        self.push_screen(HelpScreen(self.screen))

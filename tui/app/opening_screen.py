@@ -1,0 +1,39 @@
+"""What the app works on, and the screen that stands until it is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Static
+
+from tui.keymap import OPEN, key
+from tui.screens.base.key_footer import KeyLine
+from tui.widgets.top_line import TopLine
+
+if TYPE_CHECKING:
+    from tui.app.app import HuntApp
+
+
+class OpeningScreen(Screen[None]):
+    """The frame of the list of alerts. It imports nothing of the core, so it is there at once."""
+
+    BINDINGS = [
+        key(
+            "opening.leave",
+            "q,escape",
+            "app.quit",
+            "quit",
+            "Leave before it has begun",
+            OPEN,
+            show=True,
+        )
+    ]
+
+    def compose(self) -> ComposeResult:
+        top = TopLine()
+        top.show("trailhound › Alerts", "◌ opening", cast("HuntApp", self.app).where)
+        yield top
+        yield Static("Opening the state and the rules …", id="opening")
+        yield KeyLine()

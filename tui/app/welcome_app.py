@@ -1,0 +1,181 @@
+"""The first page: nothing was named and nothing was ever read, so here is what could be, and how to name it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+
+from detector.sources.discover import Likely, look
+from tui.app.base_app import FrameApp
+from tui.concurrency.worker import work
+from tui.keymap import FIND, OPEN, key
+from tui.presentation import format, safe
+from tui.screens.base.key_footer import KeyLine
+from tui.widgets.columns import Column
+from tui.widgets.row_list import RowList
+from tui.widgets.top_line import TopLine
+
+DEMO = "demo"
+"""What is chosen in place of a folder."""
+
+_HOW = """\
+trailhound FOLDER            a folder of trail files, in any state
+trailhound s3://BUCKET/…     a bucket (pip install 'trailhound[s3]')
+trailhound --help            all else; docs/guide.md is the way in"""
+
+
+def ask(keys: Mapping[str, str]) -> str | None:
+    """Let the analyst choose: the path of a folder, ``DEMO``, or None to leave. ``keys``: see
+    FrameApp."""
+    return WelcomeApp([Path.cwd(), Path.home()], keys).run()
+
+
+class Found(Message):
+    """A folder was found; None: the search has ended."""
+
+    def __init__(self, likely: Likely | None) -> None:
+        super().__init__()
+        self.likely = likely
+
+
+class WelcomeApp(FrameApp[str]):
+    """Looks below ``roots``. It returns what was chosen."""
+
+    def __init__(
+        self, roots: Sequence[Path], keys: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        super().__init__(keys)
+        self.roots = roots
+
+    def get_default_screen(self) -> Screen[None]:
+        return WelcomeScreen()
+
+
+class WelcomeScreen(Screen[None]):
+    BINDINGS = [
+        key(
+            "welcome.demo",
+            "d",
+            "choose_demo",
+            "demo",
+            "A simulated attack, unfolding live",
+            OPEN,
+            show=True,
+        ),
+        key("welcome.again", "R", "look", "look again", "Look for trails again", FIND, show=True),
+        key("welcome.leave", "q,escape", "app.quit", "leave", "Leave trailhound", OPEN, show=True),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found: list[Likely | None] = [None]
+        self._stop = threading.Event()
+
+    @property
+    def _roots(self) -> Sequence[Path]:
+        return cast(WelcomeApp, self.app).roots
+
+    def compose(self) -> ComposeResult:
+        top = TopLine()
+        top.show("trailhound › First start", "nothing is read yet")
+        yield top
+        yield Static(
+            "Choose what to hunt in. Nothing is changed there: trailhound only reads.",
+            classes="line",
+        )
+        yield RowList(_COLUMNS, key=_path)
+        yield Static("", id="looking", classes="line")
+        yield Static(Content(_HOW), id="how")
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        rows = self.query_one(RowList)
+        rows.follow = True  # the first trail found is under the cursor, until the analyst moves it
+        rows.focus()
+        self.action_look()
+
+    def on_unmount(self) -> None:
+        self._stop.set()
+
+    def action_look(self) -> None:
+        """Look for trails, from nothing."""
+        self._stop.set()
+        self._stop, self._found = threading.Event(), [None]
+        self._show("Looking for trails …")
+        self._look(self._roots, self._stop)
+
+    @work(thread=True, group="look", exclusive=True, exit_on_error=False)
+    def _look(self, roots: Iterable[Path], stop: threading.Event) -> None:
+        for likely in look(roots, stop):
+            self.post_message(Found(likely))
+        if not stop.is_set():
+            self.post_message(Found(None))
+
+    @on(Found)
+    def _take(self, event: Found) -> None:
+        if event.likely is not None:
+            self._found.insert(-1, event.likely)  # the demo stays the last
+            self._show("Looking for trails …")
+            return
+        found = len(self._found) - 1
+        where = " and ".join(dict.fromkeys(map(str, self._roots)))
+        self._show(
+            f"{format.plural(found, 'trail')} found in {where}"
+            if found
+            else f"No trail was found in {where}: name a folder or a bucket, or try the demo"
+        )
+
+    def _show(self, said: str) -> None:
+        rows = self.query_one(RowList)
+        rows.show(list(self._found))
+        self.query_one("#looking", Static).update(safe.text(said, "$foreground-muted"))
+
+    @on(RowList.Opened)
+    def _opened(self, event: RowList.Opened) -> None:
+        self.app.exit(_path(event.row))
+
+    def action_choose_demo(self) -> None:
+        self.app.exit(DEMO)
+
+
+def _path(row: Likely | None) -> str:
+    return str(row.path) if row is not None else DEMO
+
+
+_COLUMNS: tuple[Column[Likely | None], ...] = (
+    Column(
+        "path",
+        "folder",
+        30,
+        lambda row: _path(row) if row else "demo: a simulated attack",
+        survive=0,
+        flex=True,
+    ),
+    Column(
+        "accounts",
+        "accounts",
+        8,
+        lambda row: format.count(row.accounts) if row else "",
+        align="right",
+        survive=1,
+    ),
+    Column(
+        "regions",
+        "regions",
+        7,
+        lambda row: format.count(row.regions) if row else "",
+        align="right",
+        survive=2,
+    ),
+    Column("newest", "newest", 10, lambda row: row.newest if row else "", survive=3),
+)

@@ -1,0 +1,159 @@
+"""What the commands share: opening what was named, and saying what was read."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from detector.cloudtrail.record import parse_time
+from detector.detection import risk
+from detector.detection.risk import RiskError, RiskTable
+from detector.filter import Fields, Filter, FilterError, parse
+from detector.rules.ruleset import RuleSet, load
+from detector.sources.accounting import Accounting
+from detector.sources.open import open_sources
+from detector.sources.open_file import requests_made
+from detector.sources.source import NoSource, Source
+from detector.sources.time_bounds import Bounded, Bounds, Recorded
+from detector.store import RETENTION, Store
+from detector.text.interval import interval
+from detector.text.visible import visible
+from tui.settings import config, saved_views
+from tui.settings.errors import Failure, Misuse
+
+R = TypeVar("R")
+
+
+def say(line: str) -> None:
+    """Narrate on standard error."""
+    print(visible(line), file=sys.stderr)
+
+
+def rules_of(args: argparse.Namespace) -> RuleSet:
+    """The rules that the command line and the configuration name; files in error are named, and the
+    others run."""
+    settings = config.load()
+    asn = args.asn_db or settings.asn_db
+    paths = [Path(name).expanduser() for name in [*settings.rules, *args.rules]]
+    for path in paths:
+        if not path.exists():
+            raise Failure(f"{path}: no such rule file or folder: check the name")
+    now = time_of(getattr(args, "now", None), "--now")
+    rules = load(
+        paths, not args.no_builtin, args.window, Path(asn).expanduser() if asn else None, now
+    )
+    for problem in rules.problems:
+        say(f"rule not used: {problem}")
+    if not len(rules):
+        raise Misuse(
+            "no rule to search by: name rule files with --rules, or leave out --no-builtin"
+        )
+    return rules
+
+
+def sources_of(
+    names: Sequence[str],
+    live: bool,
+    bounds: Bounds | None = None,
+    recorded: Mapping[str, Recorded] | None = None,
+) -> Source:
+    """The sources named; where it is live, files and folders may appear later."""
+    try:
+        return open_sources(names, live, bounds, recorded)
+    except NoSource as error:
+        raise Failure(str(error)) from None
+
+
+def risk_of() -> RiskTable:
+    """What flags are worth: the built-in table with the lines of the user's own ``risk.toml``."""
+    try:
+        return risk.load(config.path().with_name("risk.toml"))
+    except RiskError as error:
+        raise Failure(str(error)) from None
+
+
+def retention_of(given: str | None = None) -> int:
+    """Seconds for which windows without an alert are kept: as given, or else configured, or else
+    CloudTrail's own."""
+    if given is not None:
+        return interval_of(given, "--retention")
+    configured = config.load().retention
+    try:
+        return RETENTION if configured is None else interval(configured)
+    except ValueError as error:
+        raise Failure(f"{config.path()}: retention: {error}") from None
+
+
+def time_of(text: str | None, option: str) -> int | None:
+    """Seconds since the epoch of a time on the command line: ISO 8601, or a day."""
+    if text is None:
+        return None
+    if (seconds := parse_time(text if len(text) > 10 else f"{text}T00:00:00Z")) is None:
+        raise Misuse(f"{option} {text}: no time: write it like 2026-03-01 or 2026-03-01T11:30:00Z")
+    return seconds
+
+
+def interval_of(text: str, option: str) -> int:
+    """Seconds of an interval on the command line: 90m, 12h, 7d, 2w."""
+    try:
+        return interval(text)
+    except ValueError as error:
+        raise Misuse(f"{option} {error}") from None
+
+
+def filter_of(args: argparse.Namespace, fields: Fields[R], at: float) -> Filter[R]:
+    """What ``--filter`` lets through, its times read at ``at`` (epoch seconds); without it
+    everything."""
+    try:
+        return parse(saved_views.expanded(args.filter, fields.rows), fields, at)
+    except FilterError as error:
+        raise Misuse(f"--filter {args.filter}: {error}") from None
+
+
+def accounting_lines(sums: Accounting) -> list[str]:
+    """The two sums in words."""
+    return [
+        f"files {sums.files_found:,} found = {sums.files_read:,} read + {sums.files_waiting:,} waiting "
+        f"+ {_reasons(sums.files_skipped)} skipped + {_reasons(sums.files_quarantined)} quarantined",
+        f"records {sums.records_seen:,} seen = {sums.records_kept:,} kept + {sums.records_duplicate:,} duplicate "
+        f"+ {_reasons(sums.records_skipped)} skipped + {_reasons(sums.records_rejected)} rejected"
+        + (f"; {sums.late_unmerged:,} late-unmerged" if sums.late_unmerged else ""),
+    ]
+
+
+def completeness_lines(store: Store, final: bool, bounds: Bounds | None = None) -> list[str]:
+    """What is missing, changed, blind or not looked for, a line each. ``final``: nothing more is to
+    come."""
+    off = sorted(store.rules_off())
+    return [
+        *map(str, store.integrity(final, bounds)),
+        *(str(feed) for feed in store.feeds() if feed.blind),
+        *(
+            [f"rules off in this state: {', '.join(off)}: 6 in the app switches them on"]
+            if off
+            else []
+        ),
+    ]
+
+
+def left_out_lines(source: Source) -> list[str]:
+    """What time bounds have spared reading."""
+    return source.left_out() if isinstance(source, Bounded) else []
+
+
+def cost_lines() -> list[str]:
+    """What reading buckets has cost, where there were any."""
+    made = requests_made()
+    return [made] if made else []
+
+
+def _reasons(counts: dict[str, int]) -> str:
+    total = f"{sum(counts.values()):,}"
+    if not counts:
+        return total
+    return (
+        f"{total} ({', '.join(f'{reason} {count:,}' for reason, count in sorted(counts.items()))})"
+    )

@@ -1,0 +1,27 @@
+"""``trailhound compact``: let go of old windows that came to nothing, and give the space back."""
+
+from __future__ import annotations
+
+import argparse
+
+from detector.store import Store
+from tui.commandline.commands.common import retention_of
+from tui.settings import config
+from tui.settings.errors import RAN, Failure
+
+
+def run(args: argparse.Namespace) -> int:
+    path = config.state_path(args.db)
+    if not path.exists():
+        raise Failure(f"{path}: there is no state yet: name one with --db FILE")
+    retention = retention_of(args.retention)
+    store = Store.open(path)
+    try:
+        done = store.compact(retention)
+    finally:
+        store.close()
+    print(f"let go         {done.hits:,} hits in windows without an alert, {done.events:,} events")
+    print(
+        f"state          {done.after / 1e6:,.1f} MB, {(done.before - done.after) / 1e6:,.1f} MB freed"
+    )
+    return RAN

@@ -1,0 +1,41 @@
+"""``trailhound log export``: the hunt log for other people."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from detector.filter.schemas import NOTES
+from detector.store import Store
+from detector.triage.export import export_notes
+from tui.commandline.commands.common import filter_of, say
+from tui.settings import config
+from tui.settings.errors import RAN, Failure
+
+
+def run(args: argparse.Namespace) -> int:
+    wanted = filter_of(args, NOTES, time.time())
+    store = Store.open(config.state_path(args.db))
+    try:
+        notes = list(filter(wanted, store.notes(args.alert)))
+    finally:
+        store.close()
+    text = export_notes(notes, args.format)
+    if args.output is None:
+        sys.stdout.write(text)
+        return RAN
+    try:
+        with open(
+            os.open(args.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600),
+            "w",
+            encoding="utf-8",
+            newline="",
+        ) as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(text)
+    except OSError as error:
+        raise Failure(f"{args.output}: {error.strerror}: name another file with -o") from None
+    say(f"{len(notes)} {'note' if len(notes) == 1 else 'notes'} in {args.output}")
+    return RAN

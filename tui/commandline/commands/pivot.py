@@ -1,0 +1,184 @@
+"""``trailhound pivot``: every event of a principal, a role, a key, an address, or any field's value, around a time."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import orjson
+
+from detector.cloudtrail.object_key import trail_file
+from detector.detection.correlate import flagging_events
+from detector.detection.principal import Lineage, Names
+from detector.detection.record_search import Selector
+from detector.ecs.fields import fields
+from detector.filter.schemas import EVENTS
+from detector.investigation import pivot
+from detector.investigation.guide import by_question
+from detector.investigation.pivot import Pivot, Progress, Row
+from detector.investigation.selectors import field_is
+from detector.sources.file_span import FileSpan
+from detector.sources.time_bounds import Bounds, Recorded
+from detector.store import Store
+from detector.text.visible import visible
+from detector.triage.export import event_object
+from tui.commandline.commands.common import (
+    filter_of,
+    interval_of,
+    left_out_lines,
+    rules_of,
+    say,
+    sources_of,
+    time_of,
+)
+from tui.settings import config
+from tui.settings.errors import RAN, Failure, Misuse
+
+
+def run(args: argparse.Namespace) -> int:
+    wanted = _pivot(args)
+    passes = filter_of(args, EVENTS, wanted.end)
+    rules = rules_of(args)
+    files, close = _files(args, wanted)
+    rows: list[Row] = []
+    last = Progress(0, 0, 0, 0)
+    streaming = args.order == "found"
+    print_rows = _PRINT[args.format]
+    found = 0
+    try:
+        for batch in pivot.run(wanted, files, flagging_events(rules)):
+            last = batch.progress
+            passing = list(filter(passes, batch.rows))
+            found += len(passing)
+            if streaming:
+                print_rows(passing)
+            else:
+                rows += passing
+            _narrate(last)
+    finally:
+        close()
+    if args.order == "time":
+        print_rows(pivot.timeline(rows))
+    elif args.order == "guide":
+        for question, held in by_question(pivot.timeline(rows)):
+            if args.format == "table":
+                sys.stdout.write(f"{question} {pivot.counted(held)}\n")
+            print_rows(held)
+    for why in last.unread:
+        say(f"not read: {why}")
+    say(
+        f"{found:,} {'event' if found == 1 else 'events'} in {last.files:,} files, {last.bytes / 1e6:,.1f} MB"
+    )
+    return RAN
+
+
+def _pivot(args: argparse.Namespace) -> Pivot:
+    around = time_of(args.around, "--around")
+    assert around is not None
+    title, selector = _selector(args)
+    return Pivot(title, selector, around, around, around).within(
+        interval_of(args.within, "--within")
+    )
+
+
+def _selector(args: argparse.Namespace) -> tuple[str, Selector]:
+    if args.principal is not None:
+        return args.principal, Lineage(Names(arns=[args.principal]))
+    if args.role is not None:
+        return args.role, Lineage(Names(roles=[args.role]))
+    if args.access_key is not None:
+        return args.access_key, Lineage(Names(keys=[args.access_key]))
+    name, equals, value = (
+        ("source.address", "=", args.source)
+        if args.source is not None
+        else args.field.partition("=")
+    )
+    table = fields()
+    if not equals or name not in table:
+        raise Misuse(
+            f"--field {args.field}: write it like event.action=CreateAccessKey, with a field of ECS"
+        )
+    return f"{name} {value}", field_is(table[name], value)
+
+
+def _files(
+    args: argparse.Namespace, wanted: Pivot
+) -> tuple[Sequence[FileSpan], Callable[[], None]]:
+    """What may be read, and how to let it go afterwards: the named sources, or what the state has
+    read."""
+    path = config.state_path(args.db)
+    if args.sources:
+        recorded = _recorded(path) if args.db else None
+        source = sources_of(args.sources, False, Bounds(wanted.start, wanted.end), recorded)
+        files = [
+            FileSpan(
+                found.path,
+                found.size,
+                delivered=(file := trail_file(found.path)) and file.delivered,
+            )
+            for found in source.sweep()
+            if found.problem is None
+        ]
+        for line in left_out_lines(source):
+            say(line)
+        return files, source.close
+    if not Path(path).exists():
+        raise Failure(f"{path}: there is no state yet: name the logs, or a state with --db FILE")
+    store = Store.open(path)
+    return store.file_spans(wanted.start, wanted.end, wanted.selector), store.close
+
+
+def _recorded(path: Path) -> dict[str, Recorded]:
+    """What a state knows of the files that it has read."""
+    with closing(Store.open(path)) as store:
+        return store.recorded()
+
+
+def _narrate(progress: Progress) -> None:
+    if sys.stderr.isatty():
+        print(
+            f"\r\x1b[Kread {progress.bytes_done / 1e6:,.1f} of {progress.bytes / 1e6:,.1f} MB, "
+            f"{progress.files_done:,} of {progress.files:,} files",
+            end="\r",
+            file=sys.stderr,
+        )
+
+
+def _print_jsonl(rows: Iterable[Row]) -> None:
+    sys.stdout.write(
+        "".join(
+            orjson.dumps({**event_object(row.event), "flags": row.flags}).decode() + "\n"
+            for row in rows
+        )
+    )
+    sys.stdout.flush()
+
+
+def _print_table(rows: Iterable[Row]) -> None:
+    sys.stdout.write("".join(line + "\n" for line in _lines(rows)))
+    sys.stdout.flush()
+
+
+def _lines(rows: Iterable[Row]) -> Iterator[str]:
+    """A line an event, its columns about aligned: it is printed when it is found, so that no width
+    is known before."""
+    for row in rows:
+        event = row.event
+        yield "  ".join(
+            (
+                time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(event.time)),
+                f"{visible(event.region, 20):14}",
+                f"{visible(event.action, 60):26}",
+                f"{visible(event.error_code, 40) or 'ok':8}",
+                f"{visible(event.source_address, 45):15}",
+                f"{','.join(row.flags) or '-':18}",
+                visible(event.arn) or "(no ARN)",
+            )
+        ).rstrip()
+
+
+_PRINT: dict[str, Callable[[Iterable[Row]], None]] = {"table": _print_table, "jsonl": _print_jsonl}

@@ -1,0 +1,79 @@
+"""``trailhound tail``: read and watch; print each alert when it appears and at every revision."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+import time
+
+from detector.detection.alert import Alert
+from detector.filter.schemas import ALERTS
+from detector.ingest.pipeline import Pipeline, Update
+from detector.store import ReadOnly, Store
+from detector.triage.export import export_alerts
+from tui.commandline.commands.common import (
+    accounting_lines,
+    completeness_lines,
+    cost_lines,
+    filter_of,
+    retention_of,
+    risk_of,
+    rules_of,
+    say,
+    sources_of,
+)
+from tui.settings import config
+from tui.settings.errors import RAN
+
+
+def run(args: argparse.Namespace) -> int:
+    filter_of(
+        args, ALERTS, time.time()
+    )  # one that makes no sense is refused before anything is read
+    rules = rules_of(args)
+    source = sources_of(args.sources, live=True)
+    store = Store.open(config.state_path(args.db))
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    printed: dict[str, object] = {}
+
+    def publish(update: Update) -> None:
+        for problem in update.problems:
+            say(problem)
+        for name in update.withdrawn:
+            say(f"withdrawn: alert {name}")
+        wanted = filter_of(args, ALERTS, update.newest or time.time())
+        due = [
+            alert
+            for alert in update.alerts
+            if wanted(alert) and printed.get(alert.alert_id) != _said(alert)
+        ]
+        printed.update({alert.alert_id: _said(alert) for alert in due})
+        sys.stdout.write(export_alerts(due, "jsonl"))
+        sys.stdout.flush()
+
+    try:
+        if store.read_only:
+            raise ReadOnly(
+                f"{store.holder} is using this state: close it there, or name another with --db FILE"
+            )
+        Pipeline(store, rules, source, risk=risk_of(), retention=retention_of()).run(stop, publish)
+        for line in (
+            *completeness_lines(store, False),
+            *accounting_lines(store.accounting()),
+            *cost_lines(),
+        ):
+            say(line)
+    finally:
+        source.close()
+        store.close()
+    return RAN
+
+
+def _said(alert: Alert) -> tuple[object, ...]:
+    """What is worth a line: a revision, and what is found around the alert, which is searched for
+    once all is read."""
+    return alert.revision, alert.flags, alert.risk

@@ -1,0 +1,47 @@
+"""The command line. Data goes to standard output, narration to standard error; each error is one line.
+
+Nothing heavy is imported before it is known what to do: a command's module when it runs, Textual when the app opens.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from tui.commandline.parser import _COMMANDS, _app, _commands
+from tui.settings.errors import FAILED, RAN, Failure
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run trailhound; the exit status."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    parser = _commands() if given and given[0] in _COMMANDS else _app()
+    args = parser.parse_args(given)
+    try:
+        status = int(import_module(f"tui.commandline.commands.{args.module}").run(args))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return RAN
+    except KeyboardInterrupt:
+        print("trailhound: interrupted", file=sys.stderr)
+        return FAILED
+    except Exception as error:
+        if not _is_expected(error):
+            raise
+        from detector.text.visible import visible
+
+        print(f"trailhound: {visible(str(error))}", file=sys.stderr)
+        return error.status if isinstance(error, Failure) else FAILED
+
+
+def _is_expected(error: Exception) -> bool:
+    if isinstance(error, Failure):
+        return True
+    from detector.ecs.asn import AsnError
+    from detector.store import StateError
+
+    return isinstance(error, AsnError | StateError)

@@ -1,0 +1,161 @@
+"""What the analyst decides, written to the store off the event loop, then shown; and the way back.
+
+Every method raises what the store raises (one line: what happened and what to do), after which nothing has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from detector.detection.alert import Alert, Status
+from detector.store import Decision, Turned
+from detector.text.abbreviations import short_arn
+from detector.triage.note import Note, Words
+from detector.triage.suppression import Suppression
+from tui.keymap import key_of
+from tui.presentation import format
+
+if TYPE_CHECKING:
+    from tui.app.app import HuntApp
+    from tui.model.repeat import Last
+
+_SAID = {
+    "acknowledged": ("acknowledged", "alert"),
+    "closed": ("closed", "alert"),
+    "reopened": ("reopened", "alert"),
+    "note": ("noted on", "alert"),
+    "note-edited": ("changed the note on", "alert"),
+    "created": ("suppressed", "value"),
+    "extended": ("extended the suppression of", "value"),
+    "lifted": ("lifted the suppression of", "value"),
+    "rule on": ("switched on", "rule"),
+    "rule off": ("switched off", "rule"),
+    "ignored": ("ignored", "file"),
+    "retry": ("sent to be read again", "file"),
+}
+"""How the store's kinds of decision are said, and on what each is made."""
+
+_OLD = 3600
+"""Seconds after which a decision is taken back with the time at which it was made."""
+
+
+class Decisions:
+    def __init__(self, hunt: HuntApp) -> None:
+        self._hunt = hunt
+        self.last: dict[str, Last] = {}
+        """What was done last, by the kind of row that it was done to."""
+
+    @property
+    def way_back(self) -> str:
+        """What is said after a decision."""
+        return f"{key_of('undo')} takes it back"
+
+    async def set_status(self, alerts: Sequence[Alert], status: Status) -> None:
+        ids = [alert.alert_id for alert in alerts]
+        self._hunt.picture.decide(await asyncio.to_thread(self._hunt.store.set_status, ids, status))
+        self._hunt.publish()
+
+    async def add_notes(self, alerts: Sequence[Alert], words: Words) -> None:
+        """The same words on each, or on none."""
+        self._noted(await asyncio.to_thread(self._hunt.store.add_notes, alerts, words))
+
+    async def edit_note(self, note_id: int, words: Words) -> None:
+        self._noted([await asyncio.to_thread(self._hunt.store.edit_note, note_id, words)])
+
+    async def suppress(self, suppressions: Sequence[Suppression]) -> None:
+        self._hid(await asyncio.to_thread(self._hunt.store.suppress, suppressions))
+
+    async def extend(self, suppressions: Sequence[Suppression], expires: float) -> None:
+        ids = [each.suppression_id for each in suppressions]
+        self._hid(await asyncio.to_thread(self._hunt.store.extend, ids, expires))
+
+    async def lift(self, suppressions: Sequence[Suppression]) -> None:
+        ids = [each.suppression_id for each in suppressions]
+        self._hid(await asyncio.to_thread(self._hunt.store.lift, ids))
+
+    async def switch_rules(self, rule_ids: Sequence[str], on: bool) -> None:
+        await asyncio.to_thread(self._hunt.store.switch_rules, rule_ids, on)
+        self._hunt.use_rules(self._hunt.rules)
+
+    async def retry(self, paths: Sequence[str]) -> None:
+        """Read these files of the quarantine again."""
+        await asyncio.to_thread(self._hunt.store.retry, paths)
+        await self._requalified()
+
+    async def ignore(self, paths: Sequence[str]) -> None:
+        """Count these files of the quarantine as skipped."""
+        await asyncio.to_thread(self._hunt.store.ignore, paths)
+        await self._requalified()
+
+    async def undo(self) -> str:
+        """Take the latest decision back; the line that says so."""
+        turned = await self._turn(self._hunt.store.undo)
+        back = f"{key_of('redo')} does it again"
+        return self._line(turned, "Undone", back) if turned else "Nothing to undo"
+
+    async def redo(self) -> str:
+        """Make the decision again that was taken back last; the line that says so."""
+        turned = await self._turn(self._hunt.store.redo)
+        return self._line(turned, "Done again", self.way_back) if turned else "Nothing to do again"
+
+    async def _turn(self, turn: Callable[[], Turned | None]) -> Turned | None:
+        turned = await asyncio.to_thread(turn)
+        if turned is None or not turned.subjects:
+            return turned
+        if "rule" in turned.things:
+            self._hunt.use_rules(self._hunt.rules)
+        elif "file" in turned.things:
+            await self._requalified()
+        elif "status" in turned.things:
+            self._hunt.picture.decide(turned.alerts)
+            self._hunt.publish()
+        else:
+            self._hunt.reload()
+        return turned
+
+    def _line(self, turned: Turned, did: str, back: str) -> str:
+        said, left = (
+            self._told(turned.decision),
+            format.listed([self._name(each) for each in turned.left], 2),
+        )
+        if not turned.subjects:
+            return f"Not {did.lower()}: {said}; changed since: {left}"
+        if turned.left:
+            return (
+                f"{did} for {len(turned.subjects)} of {turned.decision.count}: {said}; "
+                f"changed since, and left so: {left}; {back}"
+            )
+        return f"{did}: {said}; {back}"
+
+    def _told(self, decision: Decision) -> str:
+        """``closed user/ana``, ``noted on 3 alerts``; with the time where that is a while ago."""
+        verb, noun = _SAID[decision.kind]
+        about = short_arn(decision.about) or format.plural(decision.count, noun)
+        old = self._hunt.now() - decision.at > _OLD
+        return f"{verb} {about}" + (f" ({format.moment(decision.at)})" if old else "")
+
+    def _name(self, subject: str) -> str:
+        """What an analyst calls what the store knows by ``subject``."""
+        picture = self._hunt.picture
+        if alert := picture.alerts.get(subject):
+            return format.principal(alert)
+        return next(
+            (made.value for made in picture.suppressions if made.suppression_id == subject), subject
+        )
+
+    async def _requalified(self) -> None:
+        await asyncio.to_thread(self._hunt.reconsider)
+        self._hunt.reload()
+
+    def _noted(self, notes: Sequence[Note]) -> None:
+        for note in notes:
+            self._hunt.picture.put_note(note)
+        self._hunt.publish()
+
+    def _hid(self, suppressions: Sequence[Suppression]) -> None:
+        for suppression in suppressions:
+            self._hunt.picture.put_suppression(suppression)
+        self._hunt.publish()
+        self._hunt.rejudge()

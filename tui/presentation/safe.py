@@ -1,0 +1,65 @@
+"""Text from logs, made safe to show.
+
+Whoever writes to a trail writes user agents, session names and error messages. In a terminal such a string can move the
+cursor, rename the window or reorder what is read; to Textual a plain ``str`` is markup, which can crash the app or
+plant an action to click on. So every string that came from a log passes ``visible`` and reaches a widget as
+``Content``.
+
+Only ``text`` and ``title`` import Textual, so the command line can use the rest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len, set_cell_size
+
+from detector.text.visible import LIMIT, visible
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.content import Content
+    from textual.notifications import SeverityLevel
+
+__all__ = ["LIMIT", "clip", "notify", "text", "title", "visible"]
+
+
+def clip(text: str, cells: int) -> str:
+    """``text`` in at most ``cells`` terminal cells, ending in ``…`` where it was cut. Wide
+    characters count two."""
+    if cell_len(text) <= cells:
+        return text
+    return set_cell_size(text, cells - 1) + "…" if cells > 0 else ""
+
+
+def text(value: str, style: str = "", *, limit: int = LIMIT, lines: bool = False) -> Content:
+    """``value``, made visible, for a widget. ``style`` is ours, in Textual's syntax:
+    ``$foreground-muted bold``."""
+    from textual.content import Content
+
+    return Content.styled(visible(value, limit, lines=lines), style)
+
+
+def title(value: str, cells: int = 60) -> Content:
+    """``value`` for a border title, a tab or a tooltip: visible, clipped."""
+    from textual.content import Content
+
+    return Content(clip(visible(value), cells))
+
+
+def notify(
+    app: App[Any],
+    message: str,
+    *,
+    title: str = "",
+    severity: SeverityLevel = "information",
+    timeout: float | None = None,
+) -> None:
+    """``App.notify`` for a message that may quote a log: visible, never markup."""
+    app.notify(
+        visible(message, 400, lines=True),
+        title=clip(visible(title), 60),
+        severity=severity,
+        timeout=timeout,
+        markup=False,
+    )

@@ -1,0 +1,12 @@
+"""Show severity as a word, a sign and a color."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from tui.presentation import format, safe
+from tui.presentation.theme import SEVERITY_STYLE
+
+
+def severity(word: str) -> Content:
+    return safe.text(format.severity(word), SEVERITY_STYLE.get(word, ""))

@@ -1,0 +1,1 @@
+"""Sources, rules, suppressions and the hunt log."""

@@ -1,0 +1,136 @@
+"""The hunt log: what was written, newest first; the right half shows the entry whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from textual import on
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from detector.filter.schemas import NOTES
+from detector.text.abbreviations import short_arn
+from detector.triage.note import Note
+from tui.keymap import OUT, TRIAGE, key, key_of
+from tui.presentation import format
+from tui.presentation.copy_formats import Takeout, of_notes
+from tui.screens.alert.note_text import note_lines, verdict
+from tui.screens.alert.screen import AlertScreen
+from tui.screens.base.fact_list import Entry
+from tui.screens.base.filtered_list import ListScreen
+from tui.screens.base.query_line import QueryLine
+from tui.screens.base.text_pane import Reader
+from tui.widgets.columns import Column
+from tui.widgets.row_list import RowList
+
+COLUMNS: tuple[Column[Note], ...] = (
+    Column(
+        "time", "written", 11, lambda note: format.minute(note.created), survive=0, field="written"
+    ),
+    Column("verdict", "verdict", 10, lambda note: verdict(note.words.verdict), survive=1),
+    Column(
+        "principal",
+        "principal",
+        12,
+        lambda note: short_arn(note.context.principal) or "no ARN",
+        survive=2,
+        flex=True,
+    ),
+    Column("ticket", "ticket", 9, lambda note: note.words.ticket, survive=4),
+    Column("owner", "owner", 8, lambda note: note.words.owner, survive=5),
+    Column("text", "note", 14, lambda note: note.words.text, survive=6, flex=True),
+)
+
+
+class HuntLogScreen(ListScreen[Note]):
+    BINDINGS = [
+        key(
+            "note.edit",
+            "c",
+            "edit",
+            "edit",
+            "Change the note; what it said before is kept",
+            TRIAGE,
+            show=True,
+        ),
+        key("note.export", "w", "export", "export", "Write notes to a file", OUT, show=True),
+    ]
+
+    area = "log"
+    fields = NOTES
+
+    def place(self) -> str:
+        return "trailhound › Hunt log"
+
+    def reference(self) -> float:
+        return self.hunt.now()
+
+    def body(self) -> Iterable[Widget]:
+        with Horizontal(classes="halves"):
+            yield RowList(COLUMNS, key=lambda note: str(note.note_id))
+            with Reader(classes="half"):
+                yield Entry(id="entry")
+        yield QueryLine()
+
+    def show(self) -> None:
+        notes = self.narrowed(self.hunt.picture.notes)
+        self.row_list.empty = self.nothing_matches() if self.filter else _empty()
+        self.row_list.show(notes)
+        if self.hunt.picture.loaded:
+            self.rows_are_here()
+        self.refresh_query()
+        self._show_entry()
+
+    @on(RowList.Highlighted)
+    def _show_entry(self) -> None:
+        note = self.row_list.cursor_row
+        self.query_one(Entry).show(note_lines(note) if note else [])
+
+    @on(RowList.Opened)
+    def _open_alert(self) -> None:
+        note = self.row_list.cursor_row
+        if note is None:
+            return
+        alert = self.hunt.picture.current(note.alert_id)
+        if alert is None:
+            self.hunt.say(
+                "The state no longer holds this alert; the note keeps what it knew",
+                severity="warning",
+            )
+        else:
+            self.app.push_screen(AlertScreen(alert.alert_id, [alert.alert_id]))
+
+    def takeouts_of(self, rows: Sequence[Note]) -> Sequence[Takeout]:
+        return of_notes(rows)
+
+    def action_edit(self) -> None:
+        from tui.screens.forms.note import EditNoteForm
+
+        note = self.row_list.cursor_row
+        if note is not None and self.hunt.may_write():
+            self.app.push_screen(EditNoteForm(note))
+
+    def action_export(self) -> None:
+        from tui.screens.forms.export import ExportForm
+
+        notes, marks = list(self.row_list.rows), self.row_list.marks
+        sets = {
+            "marked": [note for note in notes if str(note.note_id) in marks],
+            "filtered": notes if self.filter else [],
+            "all": self.hunt.picture.notes,
+            "this alert's": [
+                note
+                for note in self.hunt.picture.notes
+                if self.row_list.cursor_row and note.alert_id == self.row_list.cursor_row.alert_id
+            ],
+        }
+        self.app.push_screen(
+            ExportForm({name: found for name, found in sets.items() if found or name == "all"})
+        )
+
+
+def _empty() -> str:
+    return (
+        f"No notes yet.\n{key_of('alert.comment')} on an alert writes one, {key_of('alert.escalate')} escalates;\n"
+        "each keeps what the alert then knew."
+    )

@@ -1,0 +1,232 @@
+"""The suppressions: what they hide, until when, and why; extend and lift."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from textual import on
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widget import Widget
+
+from detector.filter.schemas import SUPPRESSIONS
+from detector.store import HistoryEntry, StateError
+from detector.text.abbreviations import short_arn
+from detector.triage.suppression import Suppression
+from tui.concurrency.worker import work
+from tui.keymap import TRIAGE, key, key_of
+from tui.model.repeat import Act
+from tui.presentation import format, safe
+from tui.presentation.copy_formats import Takeout, of_suppressions
+from tui.screens.base.fact_list import Entry, Line, facts
+from tui.screens.base.query_line import QueryLine
+from tui.screens.base.text_pane import Reader
+from tui.screens.base.triage_actions import DecidingListScreen
+from tui.screens.forms.interval import expiry
+from tui.widgets.columns import Column
+from tui.widgets.row_list import RowList
+
+_STATE_STYLE = {
+    "active": "$text-accent",
+    "expired": "$foreground-muted",
+    "lifted": "$foreground-muted",
+    "undone": "$foreground-muted",
+}
+
+
+class SuppressionsScreen(DecidingListScreen[Suppression]):
+    BINDINGS = [
+        key(
+            "suppression.extend",
+            "x",
+            "extend",
+            "extend",
+            "Let it hide for longer",
+            TRIAGE,
+            show=True,
+        ),
+        key(
+            "suppression.lift",
+            "u",
+            "lift",
+            "lift",
+            "End it now: what it hid comes back",
+            TRIAGE,
+            show=True,
+        ),
+    ]
+
+    area = "suppressions"
+    fields = SUPPRESSIONS
+    noun = "suppression"
+
+    def place(self) -> str:
+        return "trailhound › Suppressions"
+
+    def reference(self) -> float:
+        return self.hunt.now()
+
+    def body(self) -> Iterable[Widget]:
+        with Horizontal(classes="halves"):
+            yield RowList(
+                self._columns(), key=lambda entry: entry.suppression_id, row_style=self._style
+            )
+            with Reader(classes="half"):
+                yield Entry(id="entry")
+        yield QueryLine()
+
+    def _columns(self) -> tuple[Column[Suppression], ...]:
+        return (
+            Column("state", "state", 7, self._state, survive=0),
+            Column("scope", "scope", 10, lambda entry: entry.scope, survive=4),
+            Column(
+                "value", "value", 12, lambda entry: short_arn(entry.value), survive=1, flex=True
+            ),
+            Column(
+                "hidden",
+                "hidden",
+                6,
+                lambda entry: format.count(entry.hidden),
+                align="right",
+                survive=3,
+            ),
+            Column("expires", "ends in", 7, self._ends, align="right", survive=2, field="ends"),
+            Column("ticket", "ticket", 9, lambda entry: entry.ticket, survive=5),
+            Column("owner", "owner", 8, lambda entry: entry.owner, survive=6),
+        )
+
+    def _state(self, entry: Suppression) -> Content:
+        state = entry.state(self.hunt.now())
+        return Content(state).stylize(_STATE_STYLE[state])
+
+    def _style(self, entry: Suppression) -> str:
+        return "" if entry.active(self.hunt.now()) else "$foreground-muted"
+
+    def _ends(self, entry: Suppression) -> str:
+        return format.age(entry.expires - self.hunt.now()) if entry.active(self.hunt.now()) else "–"
+
+    def row_id(self, row: Suppression) -> str:
+        return row.suppression_id
+
+    def show(self) -> None:
+        entries = self.narrowed(self.hunt.picture.suppressions)
+        self.row_list.empty = self.nothing_matches() if self.filter else _empty()
+        self.row_list.show(entries)
+        if self.hunt.picture.loaded:
+            self.rows_are_here()
+        self.refresh_query()
+        self._show_entry()
+
+    def show_status(self) -> None:
+        """Also what is left of each interval, which grows less."""
+        super().show_status()
+        self.row_list.show(self.row_list.rows)
+
+    @on(RowList.Highlighted)
+    def _show_entry(self) -> None:
+        entry = self.row_list.cursor_row
+        if entry is None:
+            self.query_one(Entry).show([])
+        else:
+            self._read_history(entry)
+
+    @work(exclusive=True, group="history")
+    async def _read_history(self, entry: Suppression) -> None:
+        try:
+            history = await asyncio.to_thread(self.hunt.store.history, entry.suppression_id)
+        except StateError as error:
+            self.hunt.say(str(error), severity="error")
+            history = []
+        self.query_one(Entry).show(self._whole(entry, history))
+
+    def _whole(self, entry: Suppression, history: Sequence[HistoryEntry]) -> list[Line]:
+        rule = self.hunt.rules.get(entry.rule_id) if entry.rule_id else None
+        return [
+            safe.text(short_arn(entry.value), "bold"),
+            *facts(
+                ("state", entry.state(self.hunt.now())),
+                ("scope", entry.scope),
+                ("value", entry.value),
+                ("rule", (rule.name if rule else entry.rule_id) if entry.rule_id else "all rules"),
+                ("made", f"{format.full_time(entry.created)} {entry.author}"),
+                ("ends", format.full_time(entry.expires)),
+                ("lifted", format.full_time(entry.lifted) if entry.lifted else ""),
+                ("undone", format.full_time(entry.undone) if entry.undone else ""),
+                ("hidden", format.plural(entry.hidden, "alert")),
+                ("ticket", entry.ticket),
+                ("owner", entry.owner),
+            ),
+            Content(""),
+            safe.text(entry.justification, lines=True),
+            Content(""),
+            *(
+                safe.text(
+                    f"{format.full_time(line.at)}  {line.author}  {line.kind}  {line.detail}",
+                    "$foreground-muted",
+                )
+                for line in history
+            ),
+        ]
+
+    @on(RowList.Opened)
+    async def action_extend(self) -> None:
+        await self.decide(Act("extend", self._ask_how_long))
+
+    async def _ask_how_long(self, entries: Sequence[Suppression]) -> None:
+        from tui.screens.forms.extend import ExtendForm
+
+        if not (meant := self._not_over(entries)):
+            return
+        form = ExtendForm(meant)
+
+        def closed(saved: bool | None) -> None:
+            if saved:
+                self.done(Act(f"extend for {form.span}", partial(self._extend, form.span)), meant)
+
+        self.app.push_screen(form, closed)
+
+    async def _extend(self, span: str, entries: Sequence[Suppression]) -> str | None:
+        if not (meant := self._not_over(entries)):
+            return None
+        expires = expiry(span, self.hunt.now())
+        await self.hunt.decisions.extend(meant, expires)
+        return f"{_named(meant)} hides until {format.full_time(expires)}"
+
+    def takeouts_of(self, rows: Sequence[Suppression]) -> Sequence[Takeout]:
+        return of_suppressions(rows)
+
+    async def action_lift(self) -> None:
+        await self.decide(Act("lift", self._lift))
+
+    async def _lift(self, entries: Sequence[Suppression]) -> str | None:
+        if not (meant := self._not_over(entries)):
+            return None
+        await self.hunt.decisions.lift(meant)
+        return f"Lifted {_named(meant)}: what was hidden comes back"
+
+    def _not_over(self, entries: Sequence[Suppression]) -> list[Suppression]:
+        """Those that can still be decided on; where there are none, say so."""
+        meant = [entry for entry in entries if not entry.over]
+        if not meant:
+            self.hunt.say(
+                f"It was {entries[0].over} already; suppress again from an alert",
+                severity="warning",
+            )
+        return meant
+
+
+def _named(entries: Sequence[Suppression]) -> str:
+    return (
+        f"{entries[0].scope} {short_arn(entries[0].value)}"
+        if len(entries) == 1
+        else format.plural(len(entries), "suppression")
+    )
+
+
+def _empty() -> str:
+    return (
+        f"Nothing is suppressed.\n{key_of('alert.suppress')} on an alert hides what is like it,\n"
+        "for a time; what is hidden is kept."
+    )

@@ -1,0 +1,1 @@
+"""One alert: panes, guide, region board, calendar, escalation."""

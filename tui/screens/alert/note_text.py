@@ -1,0 +1,78 @@
+"""A note of the hunt log, whole: what the alert knew when it was written, the words, and what they were before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from textual.content import Content
+
+from detector.text.abbreviations import short_arn
+from detector.triage.note import Context, Note, Words
+from tui.presentation import format, safe
+from tui.screens.base.fact_list import Line, facts
+from tui.widgets.region_line import short_region
+
+VERDICT_STYLE = {
+    "escalated": "$text-error bold",
+    "suspicious": "$text-warning",
+    "benign": "$text-success",
+    "undecided": "$foreground-muted",
+}
+
+
+def note_lines(note: Note) -> list[Line]:
+    return [*_context(note.context), Content(""), *_written(note), *_history(note)]
+
+
+def verdict(word: str) -> Content:
+    return safe.text(word, VERDICT_STYLE.get(word, ""))
+
+
+def _context(context: Context) -> Iterator[Line]:
+    yield safe.text(short_arn(context.principal) or "a caller without an ARN", "bold")
+    yield from facts(
+        ("arn", context.principal),
+        ("account", ", ".join(context.accounts)),
+        ("window", format.between(context.start, context.end)),
+        (
+            "events",
+            f"{format.count(context.events)}, {format.between(context.first_event, context.last_event)}"
+            + (f", {format.count(context.denied)} denied" if context.denied else ""),
+        ),
+        ("regions", f"{len(context.regions)}: " + ", ".join(map(short_region, context.regions))),
+        ("source", ", ".join(context.source_addresses)),
+        ("agent", ", ".join(context.user_agents)),
+        ("keys", ", ".join(context.access_keys)),
+        ("flags", ", ".join(f"{flag.flag} {flag.count}" for flag in context.flags)),
+        ("rule", context.rule),
+        ("alert", f"{context.alert_id}, revision {context.revision}"),
+    )
+
+
+def _written(note: Note) -> Iterator[Line]:
+    edited = f", edited {format.full_time(note.edited)}" if note.edited else ""
+    yield Content.assemble(
+        verdict(note.words.verdict),
+        safe.text(
+            f"  {note.author}, {format.full_time(note.created)}{edited}", "$foreground-muted"
+        ),
+    )
+    yield from facts(("ticket", note.words.ticket), ("owner", note.words.owner))
+    if note.words.text:
+        yield Content("")
+        yield safe.text(note.words.text, lines=True, limit=100_000)
+
+
+def _history(note: Note) -> Iterator[Content]:
+    for edit in reversed(note.history):
+        yield Content("")
+        did = "wrote" if edit.words else "took it back"
+        yield safe.text(f"{edit.author} {did}, {format.full_time(edit.at)}", "$foreground-muted")
+        if edit.words:
+            yield safe.text(_one_line(edit.words), "$foreground-muted", lines=True, limit=100_000)
+
+
+def _one_line(words: Words) -> str:
+    return " · ".join(
+        part for part in (words.verdict, words.ticket, words.owner, words.text) if part
+    )

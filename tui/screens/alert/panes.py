@@ -1,0 +1,156 @@
+"""What the panes of an alert show: its calls, and every field that its rule returned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from detector.detection.alert import Alert
+from detector.detection.event import Event
+from detector.ecs.values import Value
+from detector.text.abbreviations import short_arn
+from tui.presentation import format, safe, time_display
+from tui.presentation.calls import outcome
+from tui.screens.base.fact_list import Line, facts
+from tui.widgets.columns import Column, following
+
+if TYPE_CHECKING:
+    from detector.rules.rule import Rule
+
+
+def place(event: Event) -> str:
+    """Where the record lies: the file's name without what the other columns say, and the record's
+    place there."""
+    name = event.position.source.rsplit("/", 1)[-1]
+    return f"{name.split(f'_{event.region}_')[-1]} #{event.position.index}"
+
+
+def call_columns(start: Callable[[], float]) -> tuple[Column[Event], ...]:
+    """The columns of an alert's calls; ``start`` gives the epoch second of its first one."""
+    return (
+        Column(
+            "time",
+            lambda: "after" if time_display.mode == "relative" else "time",
+            8,
+            lambda event: format.clock(event.time, start()),
+            survive=0,
+        ),
+        Column("region", "region", 14, lambda event: event.region, survive=1),
+        Column("action", "call", 18, lambda event: event.action, survive=4),
+        following("outcome", "outcome", 14, attrgetter("error_code"), outcome, survive=2),
+        Column("source", "source", 15, lambda event: event.source_address, survive=3),
+        Column("agent", "agent", 14, lambda event: event.user_agent, survive=5, flex=True),
+        Column("place", "record", 24, place, survive=6, flex=True),
+    )
+
+
+@dataclass(frozen=True)
+class FieldRow:
+    """A field; or, of one that is unfolded, a line of its values (``line`` from 0; None: the field
+    itself)."""
+
+    name: str
+    value: str
+    count: int
+    line: int | None = None
+
+    @property
+    def key(self) -> str:
+        return self.name if self.line is None else f"{self.name}\0{self.line}"
+
+
+def field_rows(
+    alert: Alert, rule: Rule | None, unfolded: Set[str], cells: int
+) -> Iterator[FieldRow]:
+    """What the risk is made of, the rule's investigation fields in its order, then what else its
+    query returned. Unfolded, a field says its name whole, and its values, wrapped to ``cells``."""
+    known = {**alert.key, **alert.columns, _RISK: format.risk(alert)}
+    asked = rule.investigation_fields.field_names if rule else ()
+    for name in dict.fromkeys([_RISK, *asked, *alert.key, *alert.columns]):
+        values = _values(known.get(name))
+        if name in unfolded:
+            yield FieldRow(name, name, len(values))
+            lines = [
+                line.plain
+                for value in values
+                for line in safe.text(value, limit=_LIMIT).fold(max(cells, 2))
+            ]
+            yield from (FieldRow(name, line, 0, place) for place, line in enumerate(lines))
+        else:
+            yield FieldRow(name, ", ".join(values) or "–", len(values))
+
+
+_RISK = "risk"
+_LIMIT = 5_000
+"""Characters of one value that are shown unfolded; what is cut is said."""
+
+
+def _values(value: Value) -> list[str]:
+    if value is None:
+        return []
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+
+
+def field_columns(cells: Callable[[], int]) -> tuple[Column[FieldRow], ...]:
+    """The columns of the fields; ``cells`` are those that a name has."""
+    return (
+        Column("name", "field", 30, lambda row: _name(row, cells()), survive=0, flex=True),
+        Column(
+            "count",
+            "#",
+            3,
+            lambda row: str(row.count) if row.count > 1 else "",
+            align="right",
+            survive=2,
+        ),
+        Column("value", "value", 30, lambda row: row.value, survive=1, flex=True),
+    )
+
+
+def _name(row: FieldRow, cells: int) -> Content:
+    """A field's name; cut in the middle, as many begin alike and differ at the end."""
+    if row.line is not None:
+        return Content("")
+    name = safe.visible(row.name)
+    if len(name) > cells > 2:
+        name = f"{name[: cells // 3]}…{name[len(name) - (cells - cells // 3 - 1) :]}"
+    return Content.styled(name, "$foreground-muted")
+
+
+def summary(alert: Alert) -> list[Line]:
+    """Who, from where, with what, and how it went, for the space beside the strip."""
+    facets = alert.facets
+    denied = (
+        f"{facets.denied} of {alert.event_count} denied"
+        if facets.denied
+        else f"{alert.event_count} succeeded"
+    )
+    errors = f": {format.listed(facets.error_codes, 2)}" if facets.error_codes else ""
+    start, end = (alert.window and (alert.window.start, alert.window.end)) or (
+        alert.first_event,
+        alert.last_event,
+    )
+    return list(
+        facts(
+            ("window", format.between(start, end)),
+            ("risk", format.risk(alert)),
+            ("principal", format.listed(facets.arns, 2)),
+            ("identity", format.listed(facets.identity_types, 2)),
+            ("account", format.listed(facets.accounts, 2)),
+            (
+                "role",
+                format.listed([short_arn(arn) for arn in facets.roles], 1) if facets.roles else "",
+            ),
+            ("keys", format.listed(facets.access_keys, 2)),
+            ("source", format.listed(facets.source_addresses, 3)),
+            ("network", format.network(alert)),
+            ("agent", format.listed(facets.user_agents)),
+            ("outcome", denied + errors),
+            ("flags", ", ".join(f"{flag.flag} {flag.count}" for flag in alert.flags) or "none"),
+            ("rule", alert.rule.name),
+        )
+    )

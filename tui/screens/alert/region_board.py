@@ -1,0 +1,173 @@
+"""The board of regions: where an alert was, or all alerts were, and how usual each region is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from textual import on
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from detector.cloudtrail.regions import Region, board
+from detector.detection.alert import Alert
+from detector.detection.baseline import Footing
+from detector.store import Store
+from tui.keymap import OPEN, key
+from tui.presentation import format, safe
+from tui.screens.base.breadcrumbs import crumbs
+from tui.screens.base.loading import GatheredScreen
+from tui.widgets.line import Cell
+from tui.widgets.region_board import RegionBoard
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is told of the regions: how many of ``noun`` each has and there are, and what was there
+    before ``start``.
+
+    ``known``: whether there is history enough to call a region new or rare.
+    """
+
+    noun: str
+    total: int
+    counts: Mapping[str, int]
+    footing: Mapping[str, Footing]
+    start: int | None
+    known: bool
+
+    def word(self, region: str) -> str:
+        """How usual the region is; nothing of one without a call that is not used."""
+        if not self.known:
+            return ""
+        word = self.footing.get(region, Footing()).word(self.start)
+        return word if region in self.counts or word == "used" else ""
+
+
+def of_alert(store: Store, alert: Alert) -> Told:
+    """The calls of an alert. Raises StateError."""
+    start = alert.window.start if alert.window else alert.first_event
+    counts = Counter(event.region for event in store.events(alert.alert_id))
+    return Told(
+        "call",
+        counts.total(),
+        counts,
+        store.footprint(alert.facets.accounts, alert.principal),
+        start,
+        alert.baseline is not None and alert.baseline.enough(start),
+    )
+
+
+def of_alerts(store: Store, alerts: Sequence[Alert]) -> Told:
+    """How many of the alerts touched each region. Raises StateError."""
+    counts = Counter(region for alert in alerts for region in alert.facets.regions)
+    return Told("alert", len(alerts), counts, store.footprint(()), None, True)
+
+
+class BoardScreen(GatheredScreen[Told]):
+    """``ask`` gives what is told now, in a thread; ``choose`` hears of the region that is
+    opened."""
+
+    BINDINGS = [
+        key(
+            "board.close",
+            "b",
+            "leave",
+            "close",
+            "Back to where the board was opened",
+            OPEN,
+            show=True,
+        )
+    ]
+
+    AUTO_FOCUS = "RegionBoard"
+
+    def __init__(
+        self, trail: Sequence[str], ask: Callable[[], Told], choose: Callable[[str], object]
+    ) -> None:
+        super().__init__()
+        self._trail = (*trail, "regions")
+        self._ask = ask
+        self._choose = choose
+        self._told: Told | None = None
+
+    def place(self) -> Cell:
+        return crumbs(self._trail, self.size.width)
+
+    def body(self) -> Iterable[Widget]:
+        yield Static("", id="legend", classes="line")
+        yield RegionBoard()
+        yield Static("", id="region")
+
+    def gathering(self) -> Callable[[], Told]:
+        return self._ask
+
+    def gathered(self, found: Told) -> None:
+        self._told = found
+        shown = self.query_one(RegionBoard)
+        groups = board(found.counts)
+        shown.load(
+            groups,
+            found.counts,
+            {name: found.word(name) for name in {*found.counts, *found.footing}},
+        )
+        self.query_one("#legend", Static).update(
+            Content.assemble(
+                f"{format.plural(len(found.counts), 'region')}, {format.plural(found.total, found.noun)}",
+                (
+                    " · + opt-in · "
+                    + (
+                        "rare: nothing changed there before"
+                        if found.known
+                        else "too little history to call one rare"
+                    ),
+                    "$foreground-muted",
+                ),
+            )
+        )
+        self._describe()
+
+    @on(RegionBoard.Moved)
+    def _describe(self) -> None:
+        region = self.query_one(RegionBoard).at_cursor
+        if self._told is not None and region is not None:
+            self.query_one("#region", Static).update(safe.text(_described(region, self._told)))
+
+    @on(RegionBoard.Opened)
+    def _opened(self, event: RegionBoard.Opened) -> None:
+        if self._told is None or event.region.name not in self._told.counts:
+            self.hunt.say(f"Nothing of this was in {event.region.name}")
+        else:
+            self.hunt.leave()
+            self._choose(event.region.name)
+
+
+def _described(region: Region, told: Told) -> str:
+    """One region in words: what and where it is, what was in it, since when it is used."""
+    footing = told.footing.get(region.name, Footing())
+    optional = {True: "off until an account enables it", False: "on in every account", None: ""}[
+        region.opt_in
+    ]
+    since = [
+        f"{what} since {format.full_time(first)}"
+        for what, first in (
+            ("seen", footing.seen),
+            ("changed", footing.changed),
+            ("by this principal", footing.principal),
+        )
+        if first is not None
+    ]
+    return " · ".join(
+        filter(
+            None,
+            (
+                region.name or "no region",
+                region.place or region.geography,
+                optional,
+                format.plural(told.counts.get(region.name, 0), told.noun),
+                ", ".join(since) or "never seen",
+            ),
+        )
+    )

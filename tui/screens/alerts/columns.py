@@ -1,0 +1,98 @@
+"""The columns of the list of alerts, and the orders that it can be put in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from detector.detection.alert import SEVERITIES, Alert
+from tui.presentation import format, time_display
+from tui.presentation.severity import severity
+from tui.widgets.columns import Column, following
+
+COLUMNS: tuple[Column[Alert], ...] = (
+    following(
+        "time", time_display.heading, 14, attrgetter("first_event"), format.moment, survive=0
+    ),
+    following("severity", "severity", 10, attrgetter("severity"), severity, survive=1),
+    Column("principal", "principal", 15, format.principal, survive=2, flex=True),
+    Column(
+        "account",
+        "account",
+        12,
+        lambda alert: format.one_of(alert.facets.accounts, "account"),
+        survive=9,
+    ),
+    Column(
+        "regions", "reg", 3, lambda alert: str(len(alert.facets.regions)), align="right", survive=3
+    ),
+    following(
+        "calls", "calls", 5, attrgetter("event_count"), format.count, align="right", survive=4
+    ),
+    following("span", "span", 8, attrgetter("span"), format.span, align="right", survive=7),
+    Column(
+        "identity",
+        "identity",
+        11,
+        lambda alert: format.one_of(alert.facets.identity_types, "type"),
+        survive=11,
+    ),
+    Column(
+        "source",
+        "source",
+        15,
+        lambda alert: format.one_of(alert.facets.source_addresses, "source"),
+        survive=8,
+    ),
+    Column("network", "network", 12, format.network, survive=12),
+    following(
+        "agent",
+        "agent",
+        14,
+        lambda alert: tuple(alert.facets.user_agents),
+        format.agents,
+        survive=10,
+    ),
+    following(
+        "flags",
+        "flags",
+        12,
+        lambda alert: tuple([flag.flag for flag in alert.flags]),
+        format.flag_words,
+        survive=6,
+        flex=True,
+        field="flag",
+    ),
+    Column("state", "state", 5, format.state, survive=5, field="status"),
+)
+
+
+@dataclass(frozen=True)
+class Order:
+    """A way to sort alerts: the column it shows, and which end comes first."""
+
+    column: str
+    label: str
+    by: Callable[[Alert], Any]
+    descending: bool = True
+
+
+_RANK = {word: place for place, word in enumerate(SEVERITIES)}
+
+ORDERS = (
+    Order("time", "time, newest first", lambda alert: alert.first_event),
+    Order(
+        "severity",
+        "severity, highest first",
+        lambda alert: (_RANK.get(alert.severity, -1), alert.score),
+    ),
+    Order("regions", "regions, most first", lambda alert: len(alert.facets.regions)),
+    Order("calls", "calls, most first", lambda alert: alert.event_count),
+    Order("span", "span, fastest first", lambda alert: alert.span, descending=False),
+    Order("flags", "flags, most first", lambda alert: len(alert.flags)),
+    Order("principal", "principal, A to Z", format.principal, descending=False),
+    Order("account", "account", lambda alert: alert.account, descending=False),
+    Order("source", "source", lambda alert: alert.facets.source_addresses, descending=False),
+)

@@ -1,0 +1,104 @@
+"""What is under the cursor, or marked, taken out: copied by ``y``, piped to a command by ``|``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from textual.binding import Binding
+
+from detector.investigation.raw_record import EvidenceGone
+from tui.concurrency.worker import work
+from tui.keymap import OUT, key
+from tui.presentation.copy_formats import Takeout
+from tui.screens.base.screen import HuntScreen
+from tui.terminal import clipboard
+
+
+class TakingScreen(HuntScreen):
+    BINDINGS = [
+        key("copy", "y", "copy", "copy", "Copy the row, its JSON, or one of its values", OUT),
+        key("pipe", "vertical_line", "pipe", "pipe", "Pipe the row's JSON to a command", OUT),
+    ]
+
+    def takeouts(self) -> Sequence[Takeout]:
+        """What the row under the cursor, or the marked rows, can give; the first is what is wanted
+        most."""
+        return []
+
+    def action_copy(self) -> None:
+        from tui.screens.base.menu import LetterMenu
+
+        found = {each.letter: each for each in self.takeouts()}
+        if not found:
+            self.hunt.say("There is nothing here to copy")
+            return
+
+        def copy(letter: str | None) -> None:
+            if letter is not None:
+                self._copy(found[letter])
+
+        options = [(letter, each.name) for letter, each in found.items()]
+        self.app.push_screen(LetterMenu("Copy", options), copy)
+
+    @work(exclusive=True, group="copy")
+    async def _copy(self, wanted: Takeout) -> None:
+        try:
+            text = await asyncio.to_thread(wanted.read)
+        except EvidenceGone as error:
+            self.hunt.say(f"Not copied: {error}", severity="error")
+            return
+        route = self.hunt.clipboard_route
+        trouble, failed = "", False
+        if route.command:
+            try:
+                await asyncio.to_thread(clipboard.give, route, text)
+            except clipboard.ClipboardError as error:
+                trouble, failed, route = f"; {error}", True, clipboard.TERMINAL
+        if not route.command:
+            self.app.copy_to_clipboard(text)
+            trouble += "".join(
+                f"; {advice}" for advice in (clipboard.caution(text), route.advice) if advice
+            )
+        self.hunt.say(
+            f"Copied {wanted.name} by {route.name}{trouble}",
+            severity="warning" if failed else "information",
+        )
+
+    def action_pipe(self) -> None:
+        found = next((each for each in self.takeouts() if each.letter == "j"), None)
+        if found is None:
+            self.hunt.say("There is nothing here to pipe")
+        else:
+            self._read_and_ask(found)
+
+    @work(exclusive=True, group="pipe")
+    async def _read_and_ask(self, wanted: Takeout) -> None:
+        from tui.screens.forms.pipe import PipeForm
+
+        try:
+            text = await asyncio.to_thread(wanted.read)
+        except EvidenceGone as error:
+            self.hunt.say(f"Not piped: {error}", severity="error")
+        else:
+            form = PipeForm(text + "\n")
+
+            def show_output(saved: bool | None) -> None:
+                if saved and form.command is not None:
+                    from tui.screens.dialogs.command_output import OutputScreen
+
+                    self.app.push_screen(OutputScreen(form.command, form.text))
+
+            self.app.push_screen(form, show_output)
+
+
+class ReadingScreen(TakingScreen):
+    """One text, to be read: what else there is to do, the last line says."""
+
+    BINDINGS = [
+        replace(binding, show=True)
+        for screen in (HuntScreen, TakingScreen)
+        for binding in screen.BINDINGS
+        if isinstance(binding, Binding) and binding.id in ("back", "copy")
+    ]

@@ -1,0 +1,66 @@
+"""Something shown whole: labelled facts, whose values go on under their beginning, and text between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.presentation import safe
+
+_LABEL = 11
+
+
+class Fact(NamedTuple):
+    """``label`` is a word of ours, ``value`` may quote a log."""
+
+    label: str
+    value: str
+
+
+Line = Content | Fact
+
+
+def facts(*pairs: tuple[str, str]) -> Iterator[Fact]:
+    """The facts that have a value."""
+    return (Fact(label, value) for label, value in pairs if value)
+
+
+class Entry(Static):
+    """Wraps its lines to its own width. ``label_style`` is in Textual's syntax."""
+
+    def __init__(
+        self,
+        lines: Sequence[Line] = (),
+        *,
+        label_style: str = "$foreground-muted",
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__("", id=id, classes=classes)
+        self._lines = lines
+        self._label_style = label_style
+
+    def show(self, lines: Sequence[Line]) -> None:
+        self._lines = lines
+        self._lay_out()
+
+    def on_resize(self) -> None:
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        if self.content_size.width > _LABEL:
+            self.update(
+                Content("\n").join(
+                    self._hung(line) if isinstance(line, Fact) else line for line in self._lines
+                )
+            )
+
+    def _hung(self, fact: Fact) -> Content:
+        first, *rest = safe.text(fact.value).wrap(self.content_size.width - _LABEL)
+        label = Content.styled(fact.label.ljust(_LABEL), self._label_style)
+        return Content("\n").join(
+            [Content.assemble(label, first), *(line.pad_left(_LABEL) for line in rest)]
+        )

@@ -1,0 +1,35 @@
+"""Fields to type in. Log text in them stays as it is; what would act on the terminal is shown as a mark."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from rich.text import Text
+from textual.widgets import Input, TextArea
+
+from detector.text import visible
+
+_masked = lru_cache(64)(visible.masked)
+
+
+class LineField(Input):
+    """One line. ``value`` is untouched; ``placeholder`` is ours."""
+
+    def __init__(self, id: str, value: str = "", placeholder: str = "") -> None:
+        super().__init__(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
+
+    @property
+    def _value(self) -> Text:
+        return Text(_masked(self.value), no_wrap=True, overflow="ignore", end="")
+
+
+class TextField(TextArea):
+    """Several lines. ``text`` is untouched; ``placeholder`` is ours."""
+
+    def __init__(self, id: str, text: str = "", placeholder: str = "") -> None:
+        super().__init__(
+            text, placeholder=placeholder, id=id, soft_wrap=True, tab_behavior="focus", compact=True
+        )
+
+    def get_line(self, line_index: int) -> Text:
+        return Text(_masked(self.document.get_line(line_index)), no_wrap=True, end="")

@@ -1,0 +1,139 @@
+"""One of a few, by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.strip import Strip
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui.keymap import MOVE, OPEN, key
+from tui.screens.base.key_footer import KeyLine
+
+_GUTTER = 2
+
+
+class Signed(OptionList):
+    """The option under the cursor has the sign before it that a row of a list has."""
+
+    def _get_left_gutter_width(self) -> int:
+        return _GUTTER
+
+    def render_line(self, y: int) -> Strip:
+        line = super().render_line(y)
+        style = next((segment.style for segment in line), None) or Style.null()
+        here = self.highlighted is not None and style.meta.get("option") == self.highlighted
+        return Strip([Segment(("▌" if here else "").ljust(_GUTTER), style), *line])
+
+
+class Options(Signed):
+    BINDINGS = [
+        key(
+            "menu.choose",
+            "enter",
+            "select",
+            "choose",
+            "Take the one under the cursor",
+            OPEN,
+            show=True,
+        ),
+        key("menu.down", "j,down", "cursor_down", "down", "Next", MOVE),
+        key("menu.up", "k,up", "cursor_up", "up", "Previous", MOVE),
+    ]
+
+
+class Lettered(Signed):
+    BINDINGS = [
+        key(
+            "menu.choose",
+            "enter",
+            "select",
+            "choose",
+            "Take the one under the cursor",
+            OPEN,
+            show=True,
+        ),
+        key("menu.down", "down", "cursor_down", "down", "Next", MOVE),
+        key("menu.up", "up", "cursor_up", "up", "Previous", MOVE),
+    ]
+
+
+class Menu(ModalScreen[str | None]):
+    """Dismissed with the id that was chosen. ``options`` are (id, label) pairs of ours, never log
+    text.
+
+    ``preview`` is told the id of each option that the cursor comes to.
+    """
+
+    LIST: ClassVar[type[OptionList]] = Options
+
+    BINDINGS = [
+        key(
+            "menu.close",
+            "escape,q",
+            "dismiss",
+            "close",
+            "Close and change nothing",
+            OPEN,
+            show=True,
+        )
+    ]
+
+    def __init__(
+        self,
+        heading: str,
+        options: Sequence[tuple[str, str]],
+        chosen: str,
+        preview: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._heading = heading
+        self._options = options
+        self._chosen = chosen
+        self._preview = preview
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="form", classes="small"):
+            yield Static(Content(self._heading), id="form-heading")
+            yield self.LIST(
+                *(Option(Content(label), id=name) for name, label in self._options), compact=True
+            )
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        menu = self.query_one(OptionList)
+        menu.highlighted = menu.get_option_index(self._chosen)
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_id)
+
+    @on(OptionList.OptionHighlighted)
+    def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        if self._preview is not None and event.option_id is not None:
+            self._preview(event.option_id)
+
+
+class LetterMenu(Menu):
+    """A menu whose ids are letters, each of which chooses at once."""
+
+    LIST = Lettered
+
+    def __init__(self, heading: str, options: Sequence[tuple[str, str]]) -> None:
+        super().__init__(
+            heading, [(letter, f"{letter}  {label}") for letter, label in options], options[0][0]
+        )
+
+    def on_key(self, event: events.Key) -> None:
+        if any(event.character == letter for letter, _ in self._options):
+            event.stop()
+            self.dismiss(event.character)

@@ -1,0 +1,1 @@
+"""The palette, help and the output of a command."""

@@ -1,0 +1,69 @@
+"""What a command said of the JSON that it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui.concurrency.worker import work
+from tui.keymap import key_of
+from tui.presentation import format, safe
+from tui.presentation.copy_formats import Takeout
+from tui.screens.base.copy_actions import ReadingScreen
+from tui.terminal import pipe
+from tui.widgets.line import Cell
+from tui.widgets.text_view import TextView
+
+_LINE = 10_000
+"""Characters of one line that are shown."""
+
+
+class OutputScreen(ReadingScreen):
+    """Runs ``command`` on ``text``; leaving the screen stops it."""
+
+    AUTO_FOCUS = "TextView"
+
+    def __init__(self, command: str, text: str) -> None:
+        super().__init__()
+        self._command = command
+        self._text = text
+        self._lines: list[str] = []
+
+    def place(self) -> Cell:
+        return f"| {self._command}"
+
+    def body(self) -> Iterable[Widget]:
+        yield Static(safe.text(f"Running … {key_of('back')} stops it."), id="said", classes="line")
+        yield TextView()
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._run()
+
+    @work(exclusive=True)
+    async def _run(self) -> None:
+        try:
+            done = await pipe.run(self._command, self._text.encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            self._say(f"/bin/sh: {error.strerror}", "$text-warning")
+            return
+        output = done.output.decode("utf-8", "backslashreplace").rstrip("\n")
+        self._lines = (
+            [safe.visible(line.expandtabs(), _LINE) for line in output.split("\n")]
+            if output
+            else []
+        )
+        self.query_one(TextView).set_lines([[(line, "plain")] for line in self._lines])
+        ended = done.why or f"ended with status {done.status}"
+        self._say(
+            f"{ended} · {format.plural(len(self._lines), 'line')}",
+            "" if done.status == 0 else "$text-warning",
+        )
+
+    def _say(self, line: str, style: str) -> None:
+        self.query_one("#said", Static).update(safe.text(line, style))
+
+    def takeouts(self) -> Sequence[Takeout]:
+        return [Takeout("y", "output", lambda: "\n".join(self._lines))] if self._lines else []

@@ -1,0 +1,67 @@
+"""Every key of the screen beneath, from its own bindings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import ItemGrid, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Static
+
+from tui import keymap
+from tui.keymap import OPEN, grouped, key, of_screen
+from tui.screens.base.fact_list import Entry, Fact, Line
+from tui.screens.base.key_footer import KeyLine
+
+
+class HelpScreen(ModalScreen[None]):
+    BINDINGS = [
+        key(
+            "help.close",
+            "escape,q,question_mark,f1",
+            "dismiss",
+            "close",
+            "Close the help",
+            OPEN,
+            show=True,
+        ),
+        key(
+            "help.commands",
+            "colon",
+            "commands",
+            "commands",
+            "Find one of them by its name, and do it",
+            OPEN,
+            show=True,
+        ),
+        key("help.down", "j,down", "scroll(1)", "down", "Scroll down", OPEN),
+        key("help.up", "k,up", "scroll(-1)", "up", "Scroll up", OPEN),
+    ]
+
+    def __init__(self, beneath: Screen[object]) -> None:
+        super().__init__()
+        self._groups = [(group.description, found) for group, found in grouped(of_screen(beneath))]
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="help", can_focus=False):
+            yield Static("Keys on this screen", id="form-heading")
+            with ItemGrid(min_column_width=44, stretch_height=False, regular=False):
+                for name, found in self._groups:
+                    yield Entry(_table(name, found), label_style="$text-accent", classes="keys")
+        yield KeyLine()
+
+    def action_commands(self) -> None:
+        self.dismiss()
+        self.app.call_after_refresh(self.app.action_command_palette)
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one("#help").scroll_relative(y=lines, animate=False)
+
+
+def _table(name: str, found: Sequence[keymap.Entry]) -> list[Line]:
+    return [
+        Content.styled(name, "$foreground-muted"),
+        *(Fact(each.shown_keys, each.binding.tooltip) for each in found),
+    ]

@@ -1,0 +1,126 @@
+"""The saved views of a list: one is chosen, the filter in force is saved under a name, one is deleted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, cast
+
+from msgspec.structs import replace
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import OptionList, Static
+
+from tui.concurrency.worker import work
+from tui.keymap import FORM, key, key_of
+from tui.presentation import safe
+from tui.screens.base.input_fields import LineField
+from tui.screens.base.menu import Menu
+from tui.screens.forms.base import Form, labelled
+from tui.screens.forms.confirm import Confirm
+from tui.settings import saved_views
+from tui.settings.saved_views import SavedView, ViewError
+
+if TYPE_CHECKING:
+    from tui.app.app import HuntApp
+
+_LABEL_CELLS = 48
+
+
+class ViewMenu(Menu):
+    """Dismissed with the place in ``views`` of the one that was chosen, as text. ``current`` is
+    what would be saved, but for its name."""
+
+    BINDINGS = [
+        key(
+            "views.save",
+            "w",
+            "save",
+            "save this",
+            "Save the filter and the order in force under a name",
+            FORM,
+            show=True,
+        ),
+        key(
+            "views.delete",
+            "d",
+            "delete",
+            "delete",
+            "Delete the view under the cursor",
+            FORM,
+            show=True,
+        ),
+    ]
+
+    def __init__(self, views: Sequence[SavedView], current: SavedView) -> None:
+        labels = [
+            safe.clip(safe.visible(f"@{view.name}  {view.filter}"), _LABEL_CELLS) for view in views
+        ]
+        super().__init__("Views", [(str(place), label) for place, label in enumerate(labels)], "0")
+        self._views = views
+        self._current = current
+
+    @property
+    def hunt(self) -> HuntApp:
+        return cast("HuntApp", self.app)
+
+    def action_save(self) -> None:
+        if self._current.filter:
+            self.app.push_screen(SaveForm(self._current), self._saved)
+        else:
+            self.hunt.say(
+                f"No filter is in force that could be saved: {key_of('filter')} writes one"
+            )
+
+    def _saved(self, saved: bool | None) -> None:
+        if saved:
+            self.dismiss(None)
+
+    def action_delete(self) -> None:
+        view = self._views[self.query_one(OptionList).highlighted or 0]
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._delete(view)
+
+        self.app.push_screen(
+            Confirm(f"Delete the view {view.name}, {view.filter}?", "delete"), answered
+        )
+
+    @work()
+    async def _delete(self, view: SavedView) -> None:
+        try:
+            await asyncio.to_thread(saved_views.delete, view)
+        except ViewError as error:
+            self.hunt.say(str(error), severity="warning")
+            return
+        self.hunt.say(f"Deleted the view {view.name}: {view.filter}")
+        self.dismiss(None)
+
+
+class SaveForm(Form):
+    """A name for ``view``."""
+
+    def __init__(self, view: SavedView) -> None:
+        super().__init__()
+        self._view = view
+        self.heading = f"Save a view of {view.rows}"
+
+    def fields(self) -> Iterable[Widget]:
+        yield Static(safe.text(self._view.filter))
+        if self._view.order:
+            turned = ", turned round" if self._view.reversed else ""
+            yield Static(
+                Content.styled(f"sorted by {self._view.order}{turned}", "$foreground-muted")
+            )
+        yield labelled(
+            "name", LineField("name", "", "letters, digits, - and _; @name stands for it")
+        )
+
+    async def save(self) -> str:
+        named = replace(self._view, name=self.value("name"))
+        try:
+            await asyncio.to_thread(saved_views.save, named)
+        except ViewError as error:
+            raise ValueError(str(error)) from None
+        return f"Saved: {key_of('views')} offers {named.name}, and @{named.name} stands for it"

@@ -1,0 +1,1 @@
+"""A pivot and the raw record."""

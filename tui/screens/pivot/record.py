@@ -1,0 +1,53 @@
+"""One raw record, on a screen of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from textual.widget import Widget
+from textual.widgets import Static
+
+from detector.investigation.pivot import Row
+from detector.investigation.raw_record import EvidenceGone, raw_record
+from tui.concurrency.worker import work
+from tui.presentation import format, safe
+from tui.presentation.copy_formats import Takeout, of_events
+from tui.screens.base.breadcrumbs import crumbs
+from tui.screens.base.copy_actions import ReadingScreen
+from tui.widgets.json_view import JsonView
+from tui.widgets.line import Cell
+
+
+class RecordScreen(ReadingScreen):
+    """The record of ``row``; ``trail`` names the screens behind this one."""
+
+    AUTO_FOCUS = "JsonView"
+
+    def __init__(self, trail: Sequence[str], row: Row) -> None:
+        super().__init__()
+        self._trail = (*trail, f"{row.event.action} {format.begun(row.event.time)}")
+        self._row = row
+
+    def place(self) -> Cell:
+        return crumbs(self._trail, self.size.width)
+
+    def body(self) -> Iterable[Widget]:
+        position = self._row.event.position
+        where = safe.text(f"{position.source} #{position.index}", "$foreground-muted")
+        yield Static(where, id="position", classes="line")
+        yield JsonView()
+
+    def takeouts(self) -> Sequence[Takeout]:
+        return of_events([self._row.event], lambda _: self._row.raw)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._read()
+
+    @work()
+    async def _read(self) -> None:
+        try:
+            self.query_one(JsonView).show(await asyncio.to_thread(raw_record, self._row.event))
+        except EvidenceGone as error:
+            self.hunt.say(str(error), severity="warning")

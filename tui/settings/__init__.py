@@ -1,0 +1,1 @@
+"""What the analyst sets and keeps: configuration, saved views, session."""

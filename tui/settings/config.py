@@ -1,0 +1,60 @@
+"""The configuration file: a few defaults for what can be given on the command line.
+
+# config.toml in the configuration folder that `trailhound status` names
+asn_db = "/path/to/GeoLite2-ASN.mmdb"
+rules = ["/path/to/rules"]
+db = "/path/to/hunt.db"
+retention = "31d"
+sources = ["/path/to/AWSLogs"]  # what the app opens where the command line names nothing
+theme = "light"
+
+[keys]                      # `trailhound keys` lists the ids
+"alert.acknowledge" = "A"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+from platformdirs import user_config_path, user_data_path
+
+from tui.settings.errors import Failure
+
+THEMES = ("dark", "light", "contrast", "ansi")
+
+
+class Config(msgspec.Struct, forbid_unknown_fields=True):
+    asn_db: str | None = None
+    rules: list[str] = []
+    db: str | None = None
+    retention: str | None = None
+    sources: list[str] = []
+    theme: str | None = None
+    keys: dict[str, str | list[str]] = {}
+
+    def __post_init__(self) -> None:
+        if self.theme is not None and self.theme not in THEMES:
+            raise ValueError(f"no theme {self.theme!r}, there are {', '.join(THEMES)}")
+
+
+def path() -> Path:
+    return user_config_path("trailhound") / "config.toml"
+
+
+def load() -> Config:
+    """The configuration; an empty one where there is no file. Raises Failure."""
+    try:
+        return msgspec.convert(tomllib.loads(path().read_text(encoding="utf-8")), Config)
+    except FileNotFoundError:
+        return Config()
+    except (OSError, ValueError) as error:
+        raise Failure(f"{path()}: {error}: correct the file or move it away") from None
+
+
+def state_path(db: str | None) -> Path:
+    """The state to use: what was named, or else configured, or else ``hunt.db`` in the data
+    folder."""
+    named = db or load().db
+    return Path(named).expanduser() if named else user_data_path("trailhound") / "hunt.db"

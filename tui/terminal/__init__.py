@@ -1,0 +1,1 @@
+"""The terminal itself: drawing, clipboard, screenshots, external commands, hangups."""
