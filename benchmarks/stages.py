@@ -82,11 +82,11 @@ def _cpu(work: Callable[[], None]) -> float:
 
 
 def _chunks(paths: list[Path]) -> Iterator[tuple[Path, Chunk]]:
-    from detector.formats import chunks
+    from detector.formats import read_chunks
 
     for path in paths:
         with open(path, "rb") as file:
-            for chunk in chunks(file):
+            for chunk in read_chunks(file):
                 yield path, chunk
 
 

@@ -18,7 +18,7 @@ from tui.model.opened import Opened
 class DrawnApp(HuntApp):
     """Is told of everything that is written to the terminal."""
 
-    CSS_PATH = str(Path(inspect.getfile(HuntApp)).with_name(HuntApp.CSS_PATH))
+    CSS_PATH = str(Path(inspect.getfile(HuntApp)).parent / HuntApp.CSS_PATH)
 
     def __init__(self, store: Store, rules: RuleSet, pipeline: Pipeline) -> None:
         super().__init__(lambda: Opened(store, rules, pipeline), "benchmark")

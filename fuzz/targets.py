@@ -22,7 +22,7 @@ from detector.esql.kql import parse as parse_kql
 from detector.esql.planner import plan, planned
 from detector.esql.query import Query
 from detector.esql.scope import Reading
-from detector.formats import Chunk, Records, Unreadable, chunks, parse, records
+from detector.formats import Chunk, Records, Unreadable, parse, read_chunks, records
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import load
 from detector.text.visible import masked, visible
@@ -44,7 +44,7 @@ def formats(data: bytes) -> None:
 def _read(data: bytes) -> None:
     end = 0
     try:
-        for chunk in chunks(io.BytesIO(data)):
+        for chunk in read_chunks(io.BytesIO(data)):
             assert chunk.offset == end, "chunks follow on each other"
             end = chunk.end + (
                 chunk.problem is not None

@@ -115,7 +115,7 @@ def test_a_tail_imports_no_textual(tmp_path: Path) -> None:
     code = (
         """
 import json, sys
-from detector.pipeline import Pipeline
+from detector.ingest.pipeline import Pipeline
 run = Pipeline.run
 def once(self, stop, publish):
     run(self, stop, lambda update: (publish(update), update.live and stop.set()))

@@ -13,7 +13,7 @@ from detector.detection.digest import skip_reason
 from detector.detection.event import Event, Position
 from detector.detection.principal import STS, issued, names_of
 from detector.detection.principal_index import Presence, marks_of
-from detector.formats import Chunk, Rows, Unreadable, chunks, parse, rows
+from detector.formats import Chunk, Rows, Unreadable, parse, read_chunks, rows
 from detector.sources.open_file import open_file
 
 
@@ -87,7 +87,7 @@ def sift(
     ``offsets`` are those of the chunks to look into, None: all. Raises OSError and Unreadable.
     """
     needles = _patterns(watch.selector)
-    for chunk in chunks(file) if offsets is None else _visit(file, offsets):
+    for chunk in read_chunks(file) if offsets is None else _visit(file, offsets):
         there = _stands_in(chunk.data, needles)
         yield list(_matches(path, chunk, [watch], lambda _: True)) if there else []
 
@@ -97,7 +97,7 @@ def _visit(file: BinaryIO, offsets: Iterable[int]) -> Iterator[Chunk]:
     is plain."""
     due = sorted(offsets)
     while due:
-        with contextlib.closing(chunks(file, due[0])) as them:
+        with contextlib.closing(read_chunks(file, due[0])) as them:
             for chunk in them:
                 if chunk.offset == due[0]:
                     yield chunk

@@ -3,7 +3,7 @@
 ``containers`` undoes compression and cuts a file into chunks; ``records`` finds the records in a chunk.
 """
 
-from detector.formats.chunks import Chunk, chunks
+from detector.formats.chunks import Chunk, read_chunks
 from detector.formats.errors import Incomplete, NotALog, Reason, Unreadable
 from detector.formats.records import Records, Rows, parse, rows
 
@@ -15,7 +15,7 @@ __all__ = [
     "Records",
     "Rows",
     "Unreadable",
-    "chunks",
     "parse",
+    "read_chunks",
     "rows",
 ]

@@ -53,7 +53,7 @@ class Chunk(NamedTuple):
         return self.offset + len(self.data)
 
 
-def chunks(file: BinaryIO, offset: int = 0) -> Generator[Chunk, None, None]:
+def read_chunks(file: BinaryIO, offset: int = 0) -> Generator[Chunk, None, None]:
     """The chunks of a file from ``offset`` on, which is 0, or where a chunk or a line starts.
 
     A last line without its newline is a chunk of its own: it may be whole, or still being written.

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 from detector.cloudtrail.digest_file import digest_of
 from detector.detection.digest import Partial, Tally, digest, merge
-from detector.formats import Chunk, Incomplete, NotALog, Unreadable, chunks
+from detector.formats import Chunk, Incomplete, NotALog, Unreadable, read_chunks
 from detector.rules.dispatch import Dispatch
 from detector.sources.accounting import FileState
 from detector.sources.open_file import open_file
@@ -127,7 +127,7 @@ def _read(file: BinaryIO, task: Task, digested: Digesting) -> Iterator[FileRead]
     again = held is not None and not offset
     file.seek(0)
     plain = True
-    them: Iterable[Chunk] = chunks(file, offset)
+    them: Iterable[Chunk] = read_chunks(file, offset)
     content = hashlib.sha256() if task.hashed and not offset else None
     if content is not None:
         them = _hashed(them, content)
@@ -238,7 +238,7 @@ def content_hash(path: str) -> bytes | None:
     content = hashlib.sha256()
     try:
         with open_file(path) as file:
-            for chunk in chunks(file):
+            for chunk in read_chunks(file):
                 content.update(chunk.data)
     except (OSError, Unreadable):
         return None

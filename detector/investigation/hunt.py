@@ -25,7 +25,7 @@ from detector.esql.planner import plan
 from detector.esql.prefilter import Gate
 from detector.esql.query import Emitted, Query
 from detector.esql.scope import Reading
-from detector.formats import Records, Unreadable, chunks, parse
+from detector.formats import Records, Unreadable, parse, read_chunks
 from detector.rules.rule import place_of_query
 from detector.rules.rule_file import RuleError, line_of, toml
 from detector.sources.open_file import open_file
@@ -141,7 +141,7 @@ class Reader:
         for path in self._paths:
             try:
                 with open_file(path) as file:
-                    for chunk in chunks(file):
+                    for chunk in read_chunks(file):
                         yield path, parse(chunk)
             except OSError as error:
                 self.problems[path] = f"{path}: {error.strerror}"

@@ -126,7 +126,7 @@ def test_what_makes_no_sense_is_wrong_usage(
         ),
         (["scan", ".", "--asn-db", "/no/such.mmdb"], ["/no/such.mmdb"]),
         (["status", "--db", "/dev/null/x"], []),
-        (["log", "export", "--db", __file__], ["test_cli.py", "--db"]),
+        (["log", "export", "--db", __file__], ["test_contract.py", "--db"]),
         (["suppress", "lift", "nothing"], ["no suppression nothing", "suppress list"]),
     ],
 )

@@ -14,10 +14,10 @@ from tests.detector.trail import ANA, write
 ONLY = [
     "--no-builtin",
     "--rules",
-    str(Path(__file__).parents[1] / "detector" / "rules" / "builtin" / "flags"),
+    str(Path(__file__).parents[2] / "detector" / "rules" / "builtin" / "flags"),
     "--rules",
     str(
-        Path(__file__).parents[1]
+        Path(__file__).parents[2]
         / "detector"
         / "rules"
         / "builtin"

@@ -278,7 +278,7 @@ def test_rules_are_checked(cli: Cli, tmp_path: Path) -> None:
 def trailhound(*args: object, **given: Any) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "tui", *map(str, args)],
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         check=False,
         **given,
@@ -294,7 +294,7 @@ def test_a_pipe_that_closes_early_is_no_error(tmp_path: Path) -> None:
     command = f"{sys.executable} -m tui.commandline.main scan {tmp_path} --format jsonl {' '.join(ONLY_REFERENCE)} | head -c 10"
     ran = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         check=False,
     )
@@ -323,7 +323,7 @@ def test_tail_ends_when_it_is_told_to(tmp_path: Path) -> None:
         tmp_path / "hunt.db",
     ]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=Path(__file__).parents[1], **pipes) as ran:
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], **pipes) as ran:
         assert ran.stdout and ran.stderr
         assert json.loads(ran.stdout.readline())["first_event"] == "2026-03-01T10:00:00Z"
         write(tmp_path / "live", "b.json.gz.part", document(sweep(10, 60))).rename(

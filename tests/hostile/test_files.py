@@ -21,7 +21,7 @@ from detector.detection.digest import digest
 from detector.detection.principal_index import packed
 from detector.detection.record_search import Asked, Watch, search
 from detector.ecs.fields import fields
-from detector.formats import Unreadable, chunks
+from detector.formats import Unreadable, chunks, read_chunks
 from detector.investigation.selectors import Condition, Matching
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import load
@@ -256,7 +256,7 @@ def digested(content: bytes) -> None:
     """Nothing but ``Unreadable`` may come of reading it."""
     dispatch = Dispatch(rules())
     try:
-        for chunk in chunks(io.BytesIO(content)):
+        for chunk in read_chunks(io.BytesIO(content)):
             digest("file", chunk, dispatch)
     except Unreadable as error:
         assert error.reason.code

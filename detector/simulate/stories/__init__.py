@@ -1,14 +1,16 @@
 """What happens in the simulated trail besides daily work, and what must be found of it: the answer key.
 
-A story is a generator of events; its docstring tells what it is and what must be found. The findings are written
-down by hand, from the definition of the reference rule, and hold only calls to DescribeInstances.
+A story is a generator of events; ``about.toml`` tells what it is and what must be found. The
+findings are written down by hand, from the definition of the reference rule, and hold only calls to DescribeInstances.
 """
 
 from __future__ import annotations
 
-import inspect
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from random import Random
 
 from detector.simulate.organization import START, at, stream
@@ -45,10 +47,16 @@ class Story:
 
     @property
     def about(self) -> str:
-        return inspect.getdoc(self.tell) or ""
+        return _abouts()[self.name].rstrip()
 
     def events(self) -> list[Event]:
         return list(self.tell(stream(f"story/{self.name}")))
+
+
+@cache
+def _abouts() -> dict[str, str]:
+    path = Path(__file__).with_name("about.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import detector.detection.digest
 from detector.detection.digest import Partial, digest, merge
-from detector.formats import chunks
+from detector.formats import chunks, read_chunks
 from detector.rules.dispatch import Dispatch
 from tests.detector.strategies import trails
 from tests.detector.trail import Raw, call, document, lines, rules, sweep
@@ -24,7 +24,7 @@ NOTHING = merge([])
 def digested(data: bytes, source: str = "trail.json") -> Partial:
     """The partial of a whole file."""
     dispatch = Dispatch(rules())
-    return merge(digest(source, chunk, dispatch) for chunk in chunks(io.BytesIO(data)))
+    return merge(digest(source, chunk, dispatch) for chunk in read_chunks(io.BytesIO(data)))
 
 
 CLAIMS: tuple[Raw, ...] = (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from detector.cloudtrail.record import loads
 from detector.detection.digest import digest, merge
-from detector.formats import chunks
+from detector.formats import chunks, read_chunks
 from detector.investigation.raw_record import raw_record
 from detector.rules.dispatch import Dispatch
 from tests.detector.formats import forms
@@ -37,16 +37,20 @@ def test_reading_goes_on_from_wherever_a_chunk_ended(file: File, size: int) -> N
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         for limit in ("BLOCK", "SNIFF", "LINES_CHUNK"):
             patch.setattr(chunks, limit, size)
-        read = [(chunk.offset, bytes(chunk.data)) for chunk in chunks(io.BytesIO(file.content))]
+        read = [
+            (chunk.offset, bytes(chunk.data)) for chunk in read_chunks(io.BytesIO(file.content))
+        ]
         for place, (offset, _) in enumerate(read):
             again = [
                 (chunk.offset, bytes(chunk.data))
-                for chunk in chunks(io.BytesIO(file.content), offset)
+                for chunk in read_chunks(io.BytesIO(file.content), offset)
             ]
             assert again == read[place:]
         path = str(write(Path(folder), file.name, file.content))
         dispatch = Dispatch(rules())
-        found = merge(digest(path, chunk, dispatch) for chunk in chunks(io.BytesIO(file.content)))
+        found = merge(
+            digest(path, chunk, dispatch) for chunk in read_chunks(io.BytesIO(file.content))
+        )
         for event in found.events.values():
             given_id = loads(raw_record(event)).get("eventID")
             assert given_id == event.event_id if given_id else event.event_id.startswith("sha256:")

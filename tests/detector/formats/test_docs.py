@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.formats import chunks, containers, parse, wrappers
+from detector.formats import containers, parse, read_chunks, wrappers
 from tests.detector.formats import forms as fixtures
 
 PAGE = (Path(__file__).parents[3] / "docs/formats.md").read_text(encoding="utf-8")
@@ -38,6 +38,6 @@ def test_a_fixture_opens_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         *map(fixtures.lines, fixtures.ASIDE.values()),
     ]
     for data in samples:
-        for chunk in chunks(io.BytesIO(data)):
+        for chunk in read_chunks(io.BytesIO(data)):
             parse(chunk)
     assert name in opened

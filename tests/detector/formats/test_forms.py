@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.formats import NotALog, Unreadable, chunks, parse
+from detector.formats import NotALog, Unreadable, parse, read_chunks
 from detector.ingest.pipeline import Pipeline
 from detector.investigation.raw_record import raw_record
 from detector.rules.ruleset import load
@@ -26,7 +26,7 @@ IDS = sorted(record["eventID"] for record in RECORDS)
 
 def found(data: bytes) -> list[str]:
     ids = []
-    for chunk in chunks(io.BytesIO(data)):
+    for chunk in read_chunks(io.BytesIO(data)):
         records = parse(chunk)
         ids += [records.record(index).event_id or "" for index in range(len(records))]
     return sorted(ids)
@@ -177,7 +177,7 @@ def test_a_form_written_otherwise(data: bytes) -> None:
 )
 def test_what_is_refused_says_what_to_do(data: bytes, code: str, says: str) -> None:
     with pytest.raises(NotALog) as refused:
-        list(chunks(io.BytesIO(data)))
+        list(read_chunks(io.BytesIO(data)))
     assert refused.value.reason.code == code
     assert says in refused.value.reason.detail
 
@@ -219,7 +219,7 @@ def test_a_bad_member_costs_itself_only(tmp_path: Path) -> None:
 )
 def test_what_is_cut_short_is_not_taken(data: bytes) -> None:
     with pytest.raises(Unreadable):
-        for chunk in chunks(io.BytesIO(data)):
+        for chunk in read_chunks(io.BytesIO(data)):
             parse(chunk)
 
 
@@ -235,7 +235,7 @@ def test_a_bomb_ends_at_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
         forms.containers(zeros)["zstd"],
     ):
         with pytest.raises(Unreadable) as stopped:
-            list(chunks(io.BytesIO(data)))
+            list(read_chunks(io.BytesIO(data)))
         assert stopped.value.reason.code == "bomb"
 
 
@@ -244,7 +244,7 @@ def test_containers_in_containers_end_somewhere() -> None:
     for _ in range(9):
         data = gzip.compress(data)
     with pytest.raises(Unreadable) as stopped:
-        list(chunks(io.BytesIO(data)))
+        list(read_chunks(io.BytesIO(data)))
     assert stopped.value.reason.code == "nested-too-deep"
 
 
@@ -295,7 +295,7 @@ def test_a_record_too_deep_or_of_a_huge_number_costs_itself_at_most(
 @pytest.mark.parametrize("opening", ["[\n", '{"Records":[\n', '{"Records": [{},\n'])
 def test_a_document_with_a_record_a_line_is_no_json_lines_while_it_is_written(opening: str) -> None:
     with pytest.raises(Unreadable):
-        for chunk in chunks(
+        for chunk in read_chunks(
             io.BytesIO((opening + ",\n".join(map(forms.text, RECORDS[:5]))).encode())
         ):
             parse(chunk)

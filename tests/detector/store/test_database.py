@@ -232,7 +232,7 @@ def test_a_commit_that_fails_leaves_nothing(
 KILLED = """
 import os, sys
 from pathlib import Path
-from detector.pipeline import Pipeline
+from detector.ingest.pipeline import Pipeline
 from detector.sources.directory import Directory
 from detector.store import Store
 from tests.detector.trail import rules
@@ -263,7 +263,7 @@ def test_a_process_that_is_killed_costs_nothing(tmp_path: Path) -> None:
     for commits in (0, 2):
         killed = subprocess.run(
             [sys.executable, "-c", KILLED, tmp_path / "hunt.db", logs, str(commits)],
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             check=False,
         )
         assert killed.returncode == -9

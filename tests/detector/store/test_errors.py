@@ -115,7 +115,7 @@ def test_a_file_that_may_not_grow_is_told(state: Path, tmp_path: Path) -> None:
         write(tmp_path / "logs", f"b{number}.json", sweep(10, 60 * number + 60))
     ran = subprocess.run(
         [sys.executable, "-c", LIMITED, state, tmp_path / "logs"],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
         check=False,
