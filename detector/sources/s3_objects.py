@@ -140,9 +140,9 @@ def store_of(bucket: str) -> S3Store:
     return S3Store(
         bucket,
         client_options={"allow_http": bool(endpoint and endpoint.startswith("http:"))},
-        retry_config=RETRIES,
+        retry_config=RETRIES,  # type: ignore[arg-type]
         **options,
-    )  # type: ignore[arg-type]
+    )
 
 
 def _region(bucket: str, endpoint: str | None) -> str:
