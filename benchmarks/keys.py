@@ -44,20 +44,22 @@ async def press(folder: Path, held: int, records: int) -> tuple[Pressed, Pressed
     async def hand(_: Pilot[object]) -> None:
         try:
             while not app.done(
-                lambda: app.is_open and app.picture.live and len(app.picture.alerts) == held
+                lambda: app.is_open and app.view_model.live and len(app.view_model.alerts) == held
             ):
                 await asyncio.sleep(TICK)
             await asyncio.sleep(_SETTLE)
             found.append(await _pressed(app, lambda pressed: pressed >= _IDLE_KEYS))
             (folder / "arriving").rename(watched / "arriving")
-            found.append(await _pressed(app, lambda _: app.picture.live and app.records == records))
+            found.append(
+                await _pressed(app, lambda _: app.view_model.live and app.records == records)
+            )
         finally:
             app.exit()
 
     await app.run_async(size=SIZE, auto_pilot=hand)
     store.close()
     if len(found) < 2:
-        raise RuntimeError(f"the app ended early: {app.picture.error or 'see above'}")
+        raise RuntimeError(f"the app ended early: {app.view_model.error or 'see above'}")
     return found[0], found[1]
 
 

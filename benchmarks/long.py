@@ -59,7 +59,7 @@ async def try_out(state: Path, what: str, rows: int) -> Found:
                 done.append(Done(name, time.perf_counter() - begun, gaps, []))
 
         try:
-            while not app.done(lambda: app.is_open and app.picture.loaded):
+            while not app.done(lambda: app.is_open and app.view_model.loaded):
                 await asyncio.sleep(TICK)
             if what == "calls":
                 before = resident()
@@ -74,7 +74,7 @@ async def try_out(state: Path, what: str, rows: int) -> Found:
                 )
             else:
                 await step(
-                    "open", lambda: None, lambda: len(app.picture.alerts) == rows and _rest(app)
+                    "open", lambda: None, lambda: len(app.view_model.alerts) == rows and _rest(app)
                 )
             screen = app.screen
             assert isinstance(screen, ArrangedScreen)

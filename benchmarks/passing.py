@@ -64,7 +64,7 @@ async def passing(root: Path, state: Path, plan: Plan) -> Passed:
     store.close()
     if len(parts) <= PARTS:
         raise Lost(
-            app.picture.error
+            app.view_model.error
             or f"the app ended when {len(parts) - 1} of {PARTS} parts of the day were read"
         )
     return Passed(parts, peak(os.getpid()), seconds, cpu)
@@ -76,13 +76,13 @@ async def _until(app: TimedApp, files: int, read: Synchronized[int]) -> None:
     while not app.done(
         lambda: (
             app.is_open
-            and app.picture.live
-            and app.picture.accounting is not None
-            and app.picture.accounting.files_read >= files
+            and app.view_model.live
+            and app.view_model.accounting is not None
+            and app.view_model.accounting.files_read >= files
         )
     ):
         await asyncio.sleep(_TICK)
-        if app.is_open and (sums := app.picture.accounting) and sums.files_read != read.value:
+        if app.is_open and (sums := app.view_model.accounting) and sums.files_read != read.value:
             read.value, since = sums.files_read, time.monotonic()
         if time.monotonic() - since > _PATIENCE:
             raise Lost(
@@ -91,7 +91,7 @@ async def _until(app: TimedApp, files: int, read: Synchronized[int]) -> None:
 
 
 def _part(app: TimedApp, state: Path) -> Part:
-    sums, alerts = app.picture.accounting, app.picture.alerts.values()
+    sums, alerts = app.view_model.accounting, app.view_model.alerts.values()
     assert sums is not None
     size = sum(path.stat().st_size for path in state.parent.glob(f"{state.name}*"))
     return Part(

@@ -47,7 +47,7 @@ async def renames(root: Path, state: Path, count: int) -> list[Renamed]:
 
     async def hand(_: Pilot[object]) -> None:
         try:
-            while not app.is_open or not (app.picture.live or app.picture.error):
+            while not app.is_open or not (app.view_model.live or app.view_model.error):
                 await asyncio.sleep(_TICK)
             app.screen.query_one(RowList).follow = True  # the newest alert is in sight
             for number in range(_FIRST, _FIRST + count):
@@ -66,7 +66,7 @@ async def renames(root: Path, state: Path, count: int) -> list[Renamed]:
     store.close()
     if len(found) < count:
         raise Overlooked(
-            app.picture.error
+            app.view_model.error
             or f"no alert of {_user(_FIRST + len(found))} on the screen within "
             f"{_PATIENCE:.0f} s of its file's rename"
         )

@@ -47,13 +47,13 @@ class TimedApp(DrawnApp):
 
     def done(self, reached: Callable[[], bool]) -> bool:
         """Whether what is waited for is there; once reading has stopped, it never will be."""
-        if self.is_open and self.picture.error:
-            raise RuntimeError(self.picture.error)
+        if self.is_open and self.view_model.error:
+            raise RuntimeError(self.view_model.error)
         return reached()
 
     @property
     def records(self) -> int:
-        return self.picture.accounting.records_seen if self.picture.accounting else 0
+        return self.view_model.accounting.records_seen if self.view_model.accounting else 0
 
     async def time_key(self, key: str) -> float:
         """Press ``key``, which moves the cursor: seconds until that is painted."""

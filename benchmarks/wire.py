@@ -72,7 +72,7 @@ async def _watch(app: CountingApp, size: tuple[int, int]) -> Written:
 
     async def hand(_: Pilot[object]) -> None:
         try:
-            while not app.is_open or not app.picture.live:
+            while not app.is_open or not app.view_model.live:
                 await asyncio.sleep(_QUIET)
             first = await app.count()
             move = sum([await app.count("j") for _ in range(_MOVES)]) // _MOVES

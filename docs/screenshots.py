@@ -76,7 +76,9 @@ async def _take() -> None:
         async with app.run_test(size=SIZE) as pilot:
             await _until(
                 pilot,
-                lambda: app.is_open and app.picture.live and isinstance(app.screen, AlertsScreen),
+                lambda: (
+                    app.is_open and app.view_model.live and isinstance(app.screen, AlertsScreen)
+                ),
             )
             await _go_through(app, pilot)
     finally:

@@ -133,7 +133,7 @@ def test_scan_and_the_app_show_the_same_alerts(cli: Cli, tmp_path: Path) -> None
     ]
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        app.picture.newest = hunt.store.newest()
+        app.view_model.newest = hunt.store.newest()
         for text, wanted in zip(filters, printed, strict=True):
             app.screen.filter_by(text)
             await press(pilot)

@@ -220,10 +220,11 @@ class Hunt:
             hook = (lambda message: heard.append(message)) if heard is not None else None
             async with app.run_test(size=size, message_hook=hook, notifications=toasts) as pilot:
                 await until(
-                    pilot, lambda: app.is_open and (app.picture.loaded or bool(app.picture.error))
+                    pilot,
+                    lambda: app.is_open and (app.view_model.loaded or bool(app.view_model.error)),
                 )
                 if pipeline == "feed":
-                    await until(pilot, lambda: app.picture.live or bool(app.picture.error))
+                    await until(pilot, lambda: app.view_model.live or bool(app.view_model.error))
                 if not folded:
                     _unfold(app)
                 await journey(app, pilot)

@@ -62,7 +62,7 @@ def test_the_cursor_stays_on_its_alert_while_others_come_and_go(hunt: Hunt) -> N
         assert rows(app).cursor_key == ana
         await press(pilot, "a")
         assert [
-            one.alert_id for one in app.picture.alerts.values() if one.status == "acknowledged"
+            one.alert_id for one in app.view_model.alerts.values() if one.status == "acknowledged"
         ] == [ana]
 
     hunt.play(journey)

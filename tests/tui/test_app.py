@@ -89,7 +89,7 @@ def test_a_second_app_on_the_state_looks_on(tmp_path: Path) -> None:
         ana = hunt.alert(ANA)
         hunt.store.set_status([ana.alert_id], "closed")
         app.tick()
-        await until(pilot, lambda: app.picture.alerts[ana.alert_id].status == "closed")
+        await until(pilot, lambda: app.view_model.alerts[ana.alert_id].status == "closed")
         assert "1 closed" in screen_text(app)
 
     hunt.play(journey, store=second, pipeline=None)
@@ -212,7 +212,7 @@ def test_the_real_pipeline_reads_what_comes(tmp_path: Path) -> None:
     hunt.rules = rules
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: app.picture.live)
+        await until(pilot, lambda: app.view_model.live)
         assert app.screen.query_one(RowList).rows == []
         write(tmp_path, "trail/new.json", sweep(12))
         await until(pilot, lambda: bool(app.screen.query_one(RowList).rows))

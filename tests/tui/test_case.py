@@ -52,7 +52,7 @@ def test_no_is_no_and_the_note_stays(hunt: Hunt) -> None:
 def test_marked_alerts_have_a_folder_each(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "asterisk", "exclamation_mark", "'all of it", "ctrl+s", "y")
-        count = len(app.picture.alerts)
+        count = len(app.view_model.alerts)
         await until(
             pilot, lambda: f"{count} case files in {Path.cwd()}" in said(app).replace("\n", "")
         )

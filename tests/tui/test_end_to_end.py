@@ -33,7 +33,9 @@ async def sit_down(
         opened = Opened(store, rules, Pipeline(store, rules, Directory([folder])))
         app = HuntApp(lambda: opened, "AWSLogs/")
         async with app.run_test(size=(160, 48)) as pilot:
-            await until(pilot, lambda: app.is_open and app.picture.loaded and app.picture.live)
+            await until(
+                pilot, lambda: app.is_open and app.view_model.loaded and app.view_model.live
+            )
             assert isinstance(app.screen, AlertsScreen)
             await journey(app, pilot)
     finally:
@@ -51,7 +53,7 @@ def test_what_was_decided_is_there_after_a_restart(
     async def first(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = app.screen.query_one(RowList)
         ana = next(
-            alert.alert_id for alert in app.picture.alerts.values() if alert.principal == ANA
+            alert.alert_id for alert in app.view_model.alerts.values() if alert.principal == ANA
         )
         rows.move_to(ana)
         await press(pilot, "enter")

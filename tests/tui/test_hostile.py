@@ -117,8 +117,8 @@ def test_every_screen_stands_it(
         app.take_batch()
         for number, (one, _) in enumerate(made):
             words, hides = written(number, one)
-            app.picture.put_note(words)
-            app.picture.put_suppression(hides)
+            app.view_model.put_note(words)
+            app.view_model.put_suppression(hides)
         app.changed.publish(None)
         await go(
             "slash",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.tui.build import START
-from tui.screens.forms.interval import expiry
+from tui.model.expiry import expiry
 
 
 @pytest.mark.parametrize(

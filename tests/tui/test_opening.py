@@ -55,8 +55,8 @@ def test_until_it_is_open_the_frame_stands_and_keys_do_nothing(tmp_path: Path) -
             assert "Opening the state and the rules …" in lines[2]
             assert not app.is_open
             open_now.set()
-            await until(pilot, lambda: app.is_open and app.picture.loaded)
-            assert len(app.picture.alerts) == 4
+            await until(pilot, lambda: app.is_open and app.view_model.loaded)
+            assert len(app.view_model.alerts) == 4
 
     asyncio.run(drive())
 

@@ -170,7 +170,7 @@ def test_the_quarantine_is_opened_read_again_and_ignored(hunt: Hunt) -> None:
         assert states()["odd.json.gz"] == ("skipped", "ignored")
         assert isinstance(hunt.feed, Reconsidering)
         assert hunt.feed.times == 2
-        await until(pilot, lambda: app.picture.unread == 0)
+        await until(pilot, lambda: app.view_model.unread == 0)
 
     play(hunt, journey)
 

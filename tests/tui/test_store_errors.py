@@ -39,7 +39,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
         app._ingest(
             Pipeline(hunt.store, hunt.rules, Directory([hunt.trail.parent]), clock=hunt.clock)
         )
-        await until(pilot, lambda: bool(app.picture.error))
+        await until(pilot, lambda: bool(app.view_model.error))
         assert said(app).startswith(
             f"Reading stopped: {tmp_path}/hunt.db: the disk is full, nothing was written"
         )

@@ -72,7 +72,7 @@ def test_the_next_serious_alert_is_found_in_a_folded_sweep_too(hunt: Hunt) -> No
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         oldest = min(
-            (one for one in app.picture.alerts.values() if one.principal == SCANNER),
+            (one for one in app.view_model.alerts.values() if one.principal == SCANNER),
             key=lambda one: one.first_event,
         )
         grave = msgspec.structs.replace(oldest, risk=Risk(80, "high", []))
@@ -146,7 +146,7 @@ def test_the_cursor_and_a_mark_stay_on_the_row_as_the_next_one_comes(hunt: Hunt)
         assert rows(app).cursor_key == key
         await press(pilot, "a")
         assert {
-            one.principal for one in app.picture.alerts.values() if one.status == "acknowledged"
+            one.principal for one in app.view_model.alerts.values() if one.status == "acknowledged"
         } == {SCANNER}
 
     hunt.play(journey, folded=True)

@@ -281,8 +281,8 @@ def test_a_suppression_remembers_how_the_alerts_looked_that_it_was_made_from(hun
             facets=msgspec.structs.replace(ana.facets, source_addresses=["198.51.100.77"]),
         )
         await hunt.arrive(app, pilot, hunt.update(moved))
-        assert app.picture.alerts["moved"].suppressed_by is None
-        assert app.picture.alerts["moved"].broke_through == ["new network 198.51.100.0/24"]
+        assert app.view_model.alerts["moved"].suppressed_by is None
+        assert app.view_model.alerts["moved"].broke_through == ["new network 198.51.100.0/24"]
         app.screen.query_one(RowList).move_to("moved")
         await pilot.pause()
         assert "Broke through a suppression: new network 198.51.100.0/24" in " ".join(

@@ -119,7 +119,7 @@ def test_everything_decided_is_undone_and_done_again_over_a_restart(tmp_path: Pa
         await press(pilot, "z")
         assert said(app) == "Nothing to undo"
         assert made[-1] == (["open"] * 4, [], [], frozenset())
-        await until(pilot, lambda: not app.picture.notes and len(rows(app).rows) == 4)
+        await until(pilot, lambda: not app.view_model.notes and len(rows(app).rows) == 4)
         for before in made[-2::-1]:
             await press(pilot, "Z")
             assert said(app).startswith("Done again: ")

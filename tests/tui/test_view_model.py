@@ -10,14 +10,14 @@ import pytest
 from detector.detection.alert import Alert
 from detector.sources.accounting import Accounting
 from tests.tui.build import START, alert, note, suppression, update
-from tui.model import view_model as the_picture
-from tui.model.view_model import Inbox, Picture, Snapshot, rejudged
+from tui.model import view_model as view_model_module
+from tui.model.view_model import Inbox, Snapshot, ViewModel, rejudged
 
 
-def read(picture: Picture, *parts: Sequence[Alert], **changed: object) -> None:
+def read(view_model: ViewModel, *parts: Sequence[Alert], **changed: object) -> None:
     """The store was read, in these parts."""
     for part in parts:
-        picture.load_part(part)
+        view_model.load_part(part)
     names = frozenset(each.alert_id for part in parts for each in part)
     told = {
         "alert_ids": names,
@@ -26,7 +26,7 @@ def read(picture: Picture, *parts: Sequence[Alert], **changed: object) -> None:
         "accounting": Accounting(),
         **changed,
     }
-    picture.load(Snapshot(**told))
+    view_model.load(Snapshot(**told))
 
 
 def closed(one: Alert) -> Alert:
@@ -34,120 +34,128 @@ def closed(one: Alert) -> Alert:
 
 
 @pytest.fixture
-def picture() -> Picture:
-    made = Picture()
+def view_model() -> ViewModel:
+    made = ViewModel()
     read(made, [alert("a"), alert("b")])
     return made
 
 
-def test_an_update_adds_changes_and_takes_away(picture: Picture) -> None:
-    picture.update(update(alert("a", revision=2), alert("c"), withdrawn=("b",), newest=9), START)
-    assert {name: one.revision for name, one in picture.alerts.items()} == {"a": 2, "c": 1}
-    assert picture.newest == 9
+def test_an_update_adds_changes_and_takes_away(view_model: ViewModel) -> None:
+    view_model.update(update(alert("a", revision=2), alert("c"), withdrawn=("b",), newest=9), START)
+    assert {name: one.revision for name, one in view_model.alerts.items()} == {"a": 2, "c": 1}
+    assert view_model.newest == 9
 
 
-def test_what_came_while_the_store_was_read_is_put_on_top(picture: Picture) -> None:
-    picture.expect_snapshot()
-    picture.update(update(alert("new"), withdrawn=("b",)), START)
-    picture.decide([closed(alert("a"))])
-    picture.put_note(note(7))
-    picture.put_suppression(suppression())
-    read(picture, [alert("a"), alert("b")])
-    assert {name: one.status for name, one in picture.alerts.items()} == {
+def test_what_came_while_the_store_was_read_is_put_on_top(view_model: ViewModel) -> None:
+    view_model.expect_snapshot()
+    view_model.update(update(alert("new"), withdrawn=("b",)), START)
+    view_model.decide([closed(alert("a"))])
+    view_model.put_note(note(7))
+    view_model.put_suppression(suppression())
+    read(view_model, [alert("a"), alert("b")])
+    assert {name: one.status for name, one in view_model.alerts.items()} == {
         "a": "closed",
         "new": "open",
     }
-    assert [entry.note_id for entry in picture.notes] == [7]
-    assert [entry.suppression_id for entry in picture.suppressions] == ["s"]
+    assert [entry.note_id for entry in view_model.notes] == [7]
+    assert [entry.suppression_id for entry in view_model.suppressions] == ["s"]
 
 
-def test_between_two_parts_what_comes_is_newer_than_either(picture: Picture) -> None:
-    kept = picture.alerts["a"]
-    picture.expect_snapshot()
-    picture.load_part([alert("a")])
-    picture.update(update(alert("c", revision=3), withdrawn=("b",)), START)
-    picture.load_part([alert("b"), alert("c", revision=2), alert("d")])
-    read(picture, [alert("a"), alert("b"), alert("c", revision=2), alert("d")])
-    assert {name: one.revision for name, one in picture.alerts.items()} == {"a": 1, "c": 3, "d": 1}
-    assert picture.alerts["a"] is kept, "what has not changed stays the same object"
+def test_between_two_parts_what_comes_is_newer_than_either(view_model: ViewModel) -> None:
+    kept = view_model.alerts["a"]
+    view_model.expect_snapshot()
+    view_model.load_part([alert("a")])
+    view_model.update(update(alert("c", revision=3), withdrawn=("b",)), START)
+    view_model.load_part([alert("b"), alert("c", revision=2), alert("d")])
+    read(view_model, [alert("a"), alert("b"), alert("c", revision=2), alert("d")])
+    assert {name: one.revision for name, one in view_model.alerts.items()} == {
+        "a": 1,
+        "c": 3,
+        "d": 1,
+    }
+    assert view_model.alerts["a"] is kept, "what has not changed stays the same object"
 
 
-def test_what_the_store_holds_no_more_goes(picture: Picture) -> None:
-    picture.expect_snapshot()
-    picture.update(update(alert("new")), START)
-    read(picture, [alert("b")])
-    assert sorted(picture.alerts) == ["b", "new"]
+def test_what_the_store_holds_no_more_goes(view_model: ViewModel) -> None:
+    view_model.expect_snapshot()
+    view_model.update(update(alert("new")), START)
+    read(view_model, [alert("b")])
+    assert sorted(view_model.alerts) == ["b", "new"]
 
 
-def test_another_suppression_hides_others_without_a_look_at_the_store(picture: Picture) -> None:
+def test_another_suppression_hides_others_without_a_look_at_the_store(
+    view_model: ViewModel,
+) -> None:
     other = alert("other", arns=["arn:aws:iam::111122223333:user/other"])
-    picture.update(update(other), START)
-    picture.put_suppression(suppression())
-    pairs = rejudged(picture.alerts.values(), picture.active(START))
+    view_model.update(update(other), START)
+    view_model.put_suppression(suppression())
+    pairs = rejudged(view_model.alerts.values(), view_model.active(START))
     assert sorted(after.alert_id for _, after in pairs) == ["a", "b"]
-    picture.update(update(alert("b", revision=2)), START)
-    picture.rejudge(pairs)
-    assert {name: one.suppressed_by for name, one in picture.alerts.items()} == {
+    view_model.update(update(alert("b", revision=2)), START)
+    view_model.rejudge(pairs)
+    assert {name: one.suppressed_by for name, one in view_model.alerts.items()} == {
         "a": "s",
         "b": "s",
         "other": None,
     }
-    assert picture.alerts["b"].revision == 2, "what changed meanwhile stays"
-    assert rejudged(picture.alerts.values(), picture.active(START)) == []
-    picture.rejudge(rejudged(picture.alerts.values(), picture.active(START + 3600)))
-    assert not any(one.suppressed_by for one in picture.alerts.values())
+    assert view_model.alerts["b"].revision == 2, "what changed meanwhile stays"
+    assert rejudged(view_model.alerts.values(), view_model.active(START)) == []
+    view_model.rejudge(rejudged(view_model.alerts.values(), view_model.active(START + 3600)))
+    assert not any(one.suppressed_by for one in view_model.alerts.values())
 
 
-def test_the_accounting_never_goes_back(picture: Picture) -> None:
-    picture.expect_snapshot()
-    picture.update(update(read=5), START)
-    read(picture, accounting=Accounting(files_read=3))
-    assert picture.accounting == Accounting(files_read=5)
+def test_the_accounting_never_goes_back(view_model: ViewModel) -> None:
+    view_model.expect_snapshot()
+    view_model.update(update(read=5), START)
+    read(view_model, accounting=Accounting(files_read=3))
+    assert view_model.accounting == Accounting(files_read=5)
 
 
-def test_an_update_that_is_late_does_not_undo_a_decision(picture: Picture) -> None:
-    picture.decide([closed(alert("a"))])
-    picture.update(update(alert("a", revision=2)), START)
-    assert (picture.alerts["a"].status, picture.alerts["a"].revision) == ("closed", 2)
+def test_an_update_that_is_late_does_not_undo_a_decision(view_model: ViewModel) -> None:
+    view_model.decide([closed(alert("a"))])
+    view_model.update(update(alert("a", revision=2)), START)
+    assert (view_model.alerts["a"].status, view_model.alerts["a"].revision) == ("closed", 2)
 
 
 @pytest.mark.parametrize(("now", "hidden_by"), [(START, "s"), (START + 3600, None)])
 def test_an_update_is_hidden_by_what_is_active_now(
-    picture: Picture, now: float, hidden_by: str | None
+    view_model: ViewModel, now: float, hidden_by: str | None
 ) -> None:
-    picture.put_suppression(suppression())
-    picture.update(update(alert("c")), now)
-    assert picture.alerts["c"].suppressed_by == hidden_by
+    view_model.put_suppression(suppression())
+    view_model.update(update(alert("c")), now)
+    assert view_model.alerts["c"].suppressed_by == hidden_by
 
 
-def test_the_next_expiry_is_of_an_active_suppression(picture: Picture) -> None:
-    picture.put_suppression(suppression("long", expires=START + 9000))
-    picture.put_suppression(suppression("short", expires=START + 60))
-    picture.put_suppression(suppression("lifted", expires=START + 10, lifted=START + 1))
-    assert picture.next_expiry(START + 2) == START + 60
-    assert picture.next_expiry(START + 9000) is None
+def test_the_next_expiry_is_of_an_active_suppression(view_model: ViewModel) -> None:
+    view_model.put_suppression(suppression("long", expires=START + 9000))
+    view_model.put_suppression(suppression("short", expires=START + 60))
+    view_model.put_suppression(suppression("lifted", expires=START + 10, lifted=START + 1))
+    assert view_model.next_expiry(START + 2) == START + 60
+    assert view_model.next_expiry(START + 9000) is None
 
 
-def test_an_edited_note_takes_the_place_of_the_one_before(picture: Picture) -> None:
-    picture.put_note(note(1, created=START))
-    picture.put_note(note(2, created=START + 1))
-    picture.put_note(note(1, created=START, text="changed"))
-    assert [(entry.note_id, entry.words.text) for entry in picture.notes] == [
+def test_an_edited_note_takes_the_place_of_the_one_before(view_model: ViewModel) -> None:
+    view_model.put_note(note(1, created=START))
+    view_model.put_note(note(2, created=START + 1))
+    view_model.put_note(note(1, created=START, text="changed"))
+    assert [(entry.note_id, entry.words.text) for entry in view_model.notes] == [
         (2, ""),
         (1, "changed"),
     ]
 
 
-def test_the_notes_of_an_alert_are_also_those_of_the_alerts_it_replaced(picture: Picture) -> None:
+def test_the_notes_of_an_alert_are_also_those_of_the_alerts_it_replaced(
+    view_model: ViewModel,
+) -> None:
     joined = alert("joined", supersedes=["a"])
-    picture.put_note(note(1, of=alert("a")))
-    picture.put_note(note(2, of=alert("b")))
-    assert [entry.note_id for entry in picture.notes_of(joined)] == [1]
+    view_model.put_note(note(1, of=alert("a")))
+    view_model.put_note(note(2, of=alert("b")))
+    assert [entry.note_id for entry in view_model.notes_of(joined)] == [1]
 
 
-def test_an_alert_that_was_replaced_is_found_by_its_old_id(picture: Picture) -> None:
-    picture.update(update(alert("joined", supersedes=["a"]), withdrawn=("a",)), START)
-    found = picture.current("a")
+def test_an_alert_that_was_replaced_is_found_by_its_old_id(view_model: ViewModel) -> None:
+    view_model.update(update(alert("joined", supersedes=["a"]), withdrawn=("a",)), START)
+    found = view_model.current("a")
     assert found is not None
     assert found.alert_id == "joined"
 
@@ -185,7 +193,7 @@ def test_the_inbox_merges_in_order() -> None:
 
 
 def test_of_very_many_alerts_a_batch_is_only_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(the_picture, "_AT_A_TIME", 2)
+    monkeypatch.setattr(view_model_module, "_AT_A_TIME", 2)
     inbox, taken, more = Inbox(), list[str](), True
     inbox.put(update(*(alert(name) for name in "abcde"), withdrawn=("gone",), problems=("one",)))
     withdrawn, problems = list[str](), list[str]()

@@ -6,36 +6,35 @@ What the core is made of is imported when it is opened, behind the first screen:
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from textual import on
-from textual.screen import Screen
 from textual.signal import Signal
 
 from tui.app.base_app import FrameApp
 from tui.app.opening_screen import OpeningScreen
+from tui.app.routes import AREAS, ScreenRoutes
 from tui.concurrency.worker import work
 from tui.keymap import APP, OPEN, key, key_of
 from tui.model.messages import Arrived, IngestStopped, IsOpen, NotOpened
 from tui.model.opened import Opening
 from tui.presentation import safe, time_display
-from tui.terminal import clipboard
 
 if TYPE_CHECKING:
     from detector.ingest.pipeline import Pipeline, Update
     from detector.rules.ruleset import RuleSet
     from detector.store import Store
-    from tui.app.session_restore import Desk
+    from tui.app.session_restore import SessionKeeper
     from tui.model.decisions import Decisions
-    from tui.model.view_model import Picture
+    from tui.model.view_model import ViewModel
+    from tui.model.workspace import Routes
+    from tui.settings.session_file import View
 
 _BATCH_SECONDS = 0.25
 """The least time between two batches on screen."""
@@ -57,16 +56,9 @@ def run(
     app.run()
     if app.not_opened is not None:
         raise app.not_opened
-    if app.is_open and app.desk.problem:
-        print(f"trailhound: {safe.visible(app.desk.problem)}", file=sys.stderr)
+    if app.is_open and app.session.problem:
+        print(f"trailhound: {safe.visible(app.session.problem)}", file=sys.stderr)
     return app.return_code or 0
-
-
-def _area(module: str, name: str) -> Screen[None]:
-    """A screen that is imported when it is first gone to, so that the first paint does not wait for
-    it."""
-    screen: Screen[None] = getattr(import_module(f"tui.screens.{module}"), name)()
-    return screen
 
 
 class HuntApp(FrameApp[None]):
@@ -76,14 +68,7 @@ class HuntApp(FrameApp[None]):
     ``where`` says in a few words what is read, ``keys`` the keys of bindings (by id) that have
     others than usual. ``clock`` gives epoch seconds."""
 
-    MODES = {
-        "opening": OpeningScreen,
-        "alerts": partial(_area, "alerts.screen", "AlertsScreen"),
-        "log": partial(_area, "admin.hunt_log", "HuntLogScreen"),
-        "suppressions": partial(_area, "admin.suppressions", "SuppressionsScreen"),
-        "sources": partial(_area, "admin.sources", "SourcesScreen"),
-        "rules": partial(_area, "admin.rules", "RulesScreen"),
-    }
+    MODES = {"opening": OpeningScreen, **AREAS}
     DEFAULT_MODE = "opening"
 
     BINDINGS = [
@@ -125,9 +110,10 @@ class HuntApp(FrameApp[None]):
 
     store: Store
     rules: RuleSet
-    picture: Picture
+    view_model: ViewModel
     decisions: Decisions
-    desk: Desk
+    session: SessionKeeper
+    routes: Routes
 
     def __init__(
         self,
@@ -141,13 +127,13 @@ class HuntApp(FrameApp[None]):
         self.where = where
         self.now = clock
         time_display.use("UTC", clock)
-        self.clipboard_route = clipboard.find(os.environ)
         self.piped_to = ""
         """The command that a row was last piped to."""
         self.changed: Signal[None] = Signal(self, "changed")
         """The picture is different now."""
         self.not_opened: Exception | None = None
         """Why the app closed before it was open."""
+        self.routes = ScreenRoutes(self, self)
         self._opening = opening
         self._pipeline: Pipeline | None = None
         self._stop = threading.Event()
@@ -180,10 +166,10 @@ class HuntApp(FrameApp[None]):
     @on(IsOpen)
     def _is_open(self, event: IsOpen) -> None:
         """Start to read."""
-        from tui.app.session_restore import Desk
+        from tui.app.session_restore import SessionKeeper
         from tui.model.decisions import Decisions
         from tui.model.store_loader import StateReader
-        from tui.model.view_model import Inbox, Picture
+        from tui.model.view_model import Inbox, ViewModel
         from tui.presentation import format
 
         self.store, self.rules, self._pipeline = (
@@ -191,26 +177,26 @@ class HuntApp(FrameApp[None]):
             event.opened.rules,
             event.opened.pipeline,
         )
-        self.picture, self._inbox = Picture(), Inbox()
+        self.view_model, self._inbox = ViewModel(), Inbox()
         self._reader = StateReader(
             self,
             self.store,
-            self.picture,
+            self.view_model,
             changed=self.publish,
             failed=self._unreadable,
             now=self.now,
         )
         self.decisions = Decisions(self)
-        self.desk = Desk(event.opened.session)
-        time_display.use(self.desk.left.times)
-        self.piped_to = self.desk.left.piped_to
+        self.session = SessionKeeper(self, event.opened.session)
+        time_display.use(self.session.former.times)
+        self.piped_to = self.session.former.piped_to
         self.switch_mode("alerts")
         self.reload()
         self.set_interval(_TICK_SECONDS, self.tick)
         self.set_interval(_RULES_SECONDS, self.reload_rules)
         self.set_interval(_SESSION_SECONDS, self._keep_session)
-        if self.desk.problem:
-            self.say(self.desk.problem, severity="warning")
+        if self.session.problem:
+            self.say(self.session.problem, severity="warning")
         if self._pipeline is not None:
             self._ingest(self._pipeline)
         if self.rules.problems:
@@ -234,7 +220,7 @@ class HuntApp(FrameApp[None]):
     def on_exit_app(self) -> None:
         self._stop.set()  # at once, so that the reading ends while the screens are taken down
         if self.is_open:
-            self.desk.keep(self)
+            self.session.write(self.piped_to)
 
     def on_unmount(self) -> None:
         self._stop.set()
@@ -246,10 +232,10 @@ class HuntApp(FrameApp[None]):
 
     @work(group="session", exclusive=True, exit_on_error=False)
     async def _keep_session(self) -> None:
-        before = self.desk.problem
-        await self.desk.keep_beside(self)
-        if self.desk.problem not in ("", before):
-            self.say(self.desk.problem, severity="warning")
+        before = self.session.problem
+        await self.session.write_in_thread(self.piped_to)
+        if self.session.problem not in ("", before):
+            self.say(self.session.problem, severity="warning")
 
     @work(thread=True, group="ingest", exit_on_error=False)
     def _ingest(self, pipeline: Pipeline) -> None:
@@ -284,11 +270,11 @@ class HuntApp(FrameApp[None]):
             return
         if more:
             self.post_message(Arrived())
-        before = self.picture.unread
-        self.picture.update(update, self.now())
-        if self.picture.unread > before:
+        before = self.view_model.unread
+        self.view_model.update(update, self.now())
+        if self.view_model.unread > before:
             self.say(
-                f"{format.plural(self.picture.unread - before, 'file')} could not be read; "
+                f"{format.plural(self.view_model.unread - before, 'file')} could not be read; "
                 f"{key_of('area.sources')} shows why",
                 severity="warning",
             )
@@ -296,7 +282,7 @@ class HuntApp(FrameApp[None]):
 
     @on(IngestStopped)
     def _ingest_stopped(self, event: IngestStopped) -> None:
-        self.picture.error = event.reason
+        self.view_model.error = event.reason
         self.say(
             f"Reading stopped: {event.reason}. What was found stays; leave and start again to go on.",
             severity="error",
@@ -313,8 +299,8 @@ class HuntApp(FrameApp[None]):
 
     def _unreadable(self, reason: str) -> None:
         self.say(reason, severity="error")
-        if not self.picture.loaded:
-            self.picture.error = reason  # there is nothing to show but this
+        if not self.view_model.loaded:
+            self.view_model.error = reason  # there is nothing to show but this
             self.publish()
 
     def tick(self) -> None:
@@ -382,6 +368,16 @@ class HuntApp(FrameApp[None]):
         """The analyst has decided on files of the quarantine. Blocks: call it in a thread."""
         if self._pipeline is not None:
             self._pipeline.reconsider()
+
+    # --- the session
+
+    def left_view(self, area: str) -> View | None:
+        """Return how the list of an area was left in the session before."""
+        return self.session.former.views.get(area)
+
+    def restore_session(self) -> None:
+        """Go once to the screen on which the app was left."""
+        self.session.restore(self.at_home, self.view_model.alerts)
 
     # --- talking and moving
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
 
 from tui.keymap import OPEN, key
+from tui.model.workspace import Workspace
 from tui.screens.base.key_footer import KeyLine
 from tui.widgets.top_line import TopLine
-
-if TYPE_CHECKING:
-    from tui.app.app import HuntApp
 
 
 class OpeningScreen(Screen[None]):
@@ -33,7 +31,7 @@ class OpeningScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         top = TopLine()
-        top.show("trailhound › Alerts", "◌ opening", cast("HuntApp", self.app).where)
+        top.show("trailhound › Alerts", "◌ opening", cast(Workspace, self.app).where)
         yield top
         yield Static("Opening the state and the rules …", id="opening")
         yield KeyLine()

@@ -1,57 +1,58 @@
-"""The app goes on as it was left: the session is read at the start, taken up when the state is on screen, and kept."""
+"""Restore the app as it was left, and store how it is left now."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Container
+from typing import Any
+
+from textual.app import App
 
 from tui.presentation import time_display
+from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.base.filtered_list import ListScreen
-from tui.settings.session_file import VERSION, NoSession, Session, SessionFile, View
-
-if TYPE_CHECKING:
-    from tui.app.app import HuntApp
+from tui.settings.session_file import VERSION, NoSession, Session, SessionFile
 
 
-class Desk:
-    """What was left, and what will be. ``file`` None: nothing is taken up or kept."""
+class SessionKeeper:
+    """The session of ``app``, read from and written to ``file``; None: neither."""
 
-    def __init__(self, file: SessionFile | None) -> None:
+    def __init__(self, app: App[Any], file: SessionFile | None) -> None:
+        self._app = app
         self._file = file
-        self.left = Session()
-        self._first = True
+        self._restored = False
+        self.former = Session()
+        """The session as it was left before."""
         self.problem = ""
-        """Why the session was not taken up, or is not kept; one line."""
+        """Why the session was not restored, or is not written; one line."""
         if file is not None:
             try:
-                self.left = file.read()
+                self.former = file.read()
             except NoSession as error:
                 self.problem = str(error)
 
-    def view(self, area: str) -> View | None:
-        """How the list of an area was left."""
-        return self.left.views.get(area)
-
-    def take_up(self, app: HuntApp) -> None:
-        """Go to where the analyst was, once, unless they have gone somewhere already."""
-        left, first, self._first = self.left, self._first, False
-        if not (first and app.at_home):
+    def restore(self, at_home: bool, alert_ids: Container[str]) -> None:
+        """Go once to where the analyst was, unless they have left home; ``alert_ids`` can be opened."""
+        first, self._restored = not self._restored, True
+        if not (first and at_home):
             return
-        if left.alert in app.picture.alerts and isinstance(app.screen, AlertsScreen):
-            app.screen.open_alert(left.alert, left.pane)
-        if left.area in app.MODES and left.area != app.current_mode:
-            app.switch_mode(left.area)
+        app, former = self._app, self.former
+        alert_id = former.alert
+        if alert_id is not None and alert_id in alert_ids and isinstance(app.screen, AlertsScreen):
+            app.screen.open_alert(alert_id, former.pane)
+        if former.area in app.MODES and former.area != app.current_mode:
+            app.switch_mode(former.area)
 
-    def keep(self, app: HuntApp) -> None:
-        """Keep how the app is now. What cannot be kept is said in ``problem``."""
+    def write(self, piped_to: str) -> None:
+        """Write the session as it is now. A failure is said in ``problem``."""
         if self._file is not None:
-            self._write(self._file, captured(app))
+            self._write(self._file, self._capture(piped_to))
 
-    async def keep_beside(self, app: HuntApp) -> None:
-        """As ``keep``, but for the writing, which goes on beside the event loop."""
+    async def write_in_thread(self, piped_to: str) -> None:
+        """Write the session as it is now, in a thread. A failure is said in ``problem``."""
         if self._file is not None:
-            await asyncio.to_thread(self._write, self._file, captured(app))
+            await asyncio.to_thread(self._write, self._file, self._capture(piped_to))
 
     def _write(self, file: SessionFile, session: Session) -> None:
         try:
@@ -60,30 +61,30 @@ class Desk:
         except OSError as error:
             self.problem = f"{file.path}: {error.strerror}: how trailhound was left is not kept"
 
+    def _capture(self, piped_to: str) -> Session:
+        """Return how the app is now; areas not visited keep their former views."""
+        views = dict(self.former.views)
+        for area in self._app.MODES:
+            for screen in self._stack(area)[:1]:
+                if isinstance(screen, ListScreen):
+                    views[area] = screen.view
+        opened = None
+        for screen in self._stack("alerts"):
+            if isinstance(screen, AlertScreen):
+                opened = screen
+                break
+        return Session(
+            version=VERSION,
+            area=self._app.current_mode,
+            times=time_display.mode,
+            piped_to=piped_to,
+            views=views,
+            alert=opened.alert.alert_id if opened and opened.alert else None,
+            pane=opened.pane if opened else "calls",
+        )
 
-def captured(app: HuntApp) -> Session:
-    """How the app is now; areas that were not gone to are as they were left before."""
-    from tui.screens.alert.screen import AlertScreen
-
-    views = dict(app.desk.left.views)
-    stacks = {area: _stack(app, area) for area in app.MODES}
-    for area, stack in stacks.items():
-        if stack and isinstance(stack[0], ListScreen):
-            views[area] = stack[0].view
-    opened = next((screen for screen in stacks["alerts"] if isinstance(screen, AlertScreen)), None)
-    return Session(
-        version=VERSION,
-        area=app.current_mode,
-        times=time_display.mode,
-        piped_to=app.piped_to,
-        views=views,
-        alert=opened.alert.alert_id if opened and opened.alert else None,
-        pane=opened.pane if opened else "calls",
-    )
-
-
-def _stack(app: HuntApp, area: str) -> list[object]:
-    try:
-        return list(app.get_screen_stack(area))
-    except KeyError:
-        return []  # nobody has been there
+    def _stack(self, area: str) -> list[object]:
+        try:
+            return list(self._app.get_screen_stack(area))
+        except KeyError:
+            return []  # nobody has been there

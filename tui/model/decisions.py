@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from detector.detection.alert import Alert, Status
-from detector.store import Decision, Turned
+from detector.store import Decision, Store, Turned
 from detector.text.abbreviations import short_arn
 from detector.triage.note import Note, Words
 from detector.triage.suppression import Suppression
@@ -18,8 +18,9 @@ from tui.keymap import key_of
 from tui.presentation import format
 
 if TYPE_CHECKING:
-    from tui.app.app import HuntApp
-    from tui.model.repeat import Last
+    from detector.rules.ruleset import RuleSet
+    from tui.model.repeat import LastAction
+    from tui.model.view_model import ViewModel
 
 _SAID = {
     "acknowledged": ("acknowledged", "alert"),
@@ -41,10 +42,36 @@ _OLD = 3600
 """Seconds after which a decision is taken back with the time at which it was made."""
 
 
+class DecisionHost(Protocol):
+    """What a decision changes beside the store."""
+
+    store: Store
+    rules: RuleSet
+    view_model: ViewModel
+    now: Callable[[], float]
+
+    def publish(self) -> None:
+        """Let the screen in front draw the changed view model."""
+
+    def reload(self) -> None:
+        """Read the store again."""
+
+    def rejudge(self) -> None:
+        """Judge every alert by the suppressions as they are now."""
+
+    def use_rules(self, rules: RuleSet) -> None:
+        """Search by these rules from the next sweep on."""
+
+    def reconsider(self) -> None:
+        """Read files of the quarantine as decided. Blocks: call it in a thread."""
+
+
 class Decisions:
-    def __init__(self, hunt: HuntApp) -> None:
-        self._hunt = hunt
-        self.last: dict[str, Last] = {}
+    """Decisions, written to the store of ``host`` and shown in its view model."""
+
+    def __init__(self, host: DecisionHost) -> None:
+        self._host = host
+        self.last: dict[str, LastAction] = {}
         """What was done last, by the kind of row that it was done to."""
 
     @property
@@ -54,50 +81,52 @@ class Decisions:
 
     async def set_status(self, alerts: Sequence[Alert], status: Status) -> None:
         ids = [alert.alert_id for alert in alerts]
-        self._hunt.picture.decide(await asyncio.to_thread(self._hunt.store.set_status, ids, status))
-        self._hunt.publish()
+        self._host.view_model.decide(
+            await asyncio.to_thread(self._host.store.set_status, ids, status)
+        )
+        self._host.publish()
 
     async def add_notes(self, alerts: Sequence[Alert], words: Words) -> None:
         """The same words on each, or on none."""
-        self._noted(await asyncio.to_thread(self._hunt.store.add_notes, alerts, words))
+        self._noted(await asyncio.to_thread(self._host.store.add_notes, alerts, words))
 
     async def edit_note(self, note_id: int, words: Words) -> None:
-        self._noted([await asyncio.to_thread(self._hunt.store.edit_note, note_id, words)])
+        self._noted([await asyncio.to_thread(self._host.store.edit_note, note_id, words)])
 
     async def suppress(self, suppressions: Sequence[Suppression]) -> None:
-        self._hid(await asyncio.to_thread(self._hunt.store.suppress, suppressions))
+        self._hid(await asyncio.to_thread(self._host.store.suppress, suppressions))
 
     async def extend(self, suppressions: Sequence[Suppression], expires: float) -> None:
         ids = [each.suppression_id for each in suppressions]
-        self._hid(await asyncio.to_thread(self._hunt.store.extend, ids, expires))
+        self._hid(await asyncio.to_thread(self._host.store.extend, ids, expires))
 
     async def lift(self, suppressions: Sequence[Suppression]) -> None:
         ids = [each.suppression_id for each in suppressions]
-        self._hid(await asyncio.to_thread(self._hunt.store.lift, ids))
+        self._hid(await asyncio.to_thread(self._host.store.lift, ids))
 
     async def switch_rules(self, rule_ids: Sequence[str], on: bool) -> None:
-        await asyncio.to_thread(self._hunt.store.switch_rules, rule_ids, on)
-        self._hunt.use_rules(self._hunt.rules)
+        await asyncio.to_thread(self._host.store.switch_rules, rule_ids, on)
+        self._host.use_rules(self._host.rules)
 
     async def retry(self, paths: Sequence[str]) -> None:
         """Read these files of the quarantine again."""
-        await asyncio.to_thread(self._hunt.store.retry, paths)
+        await asyncio.to_thread(self._host.store.retry, paths)
         await self._requalified()
 
     async def ignore(self, paths: Sequence[str]) -> None:
         """Count these files of the quarantine as skipped."""
-        await asyncio.to_thread(self._hunt.store.ignore, paths)
+        await asyncio.to_thread(self._host.store.ignore, paths)
         await self._requalified()
 
     async def undo(self) -> str:
         """Take the latest decision back; the line that says so."""
-        turned = await self._turn(self._hunt.store.undo)
+        turned = await self._turn(self._host.store.undo)
         back = f"{key_of('redo')} does it again"
         return self._line(turned, "Undone", back) if turned else "Nothing to undo"
 
     async def redo(self) -> str:
         """Make the decision again that was taken back last; the line that says so."""
-        turned = await self._turn(self._hunt.store.redo)
+        turned = await self._turn(self._host.store.redo)
         return self._line(turned, "Done again", self.way_back) if turned else "Nothing to do again"
 
     async def _turn(self, turn: Callable[[], Turned | None]) -> Turned | None:
@@ -105,14 +134,14 @@ class Decisions:
         if turned is None or not turned.subjects:
             return turned
         if "rule" in turned.things:
-            self._hunt.use_rules(self._hunt.rules)
+            self._host.use_rules(self._host.rules)
         elif "file" in turned.things:
             await self._requalified()
         elif "status" in turned.things:
-            self._hunt.picture.decide(turned.alerts)
-            self._hunt.publish()
+            self._host.view_model.decide(turned.alerts)
+            self._host.publish()
         else:
-            self._hunt.reload()
+            self._host.reload()
         return turned
 
     def _line(self, turned: Turned, did: str, back: str) -> str:
@@ -133,29 +162,30 @@ class Decisions:
         """``closed user/ana``, ``noted on 3 alerts``; with the time where that is a while ago."""
         verb, noun = _SAID[decision.kind]
         about = short_arn(decision.about) or format.plural(decision.count, noun)
-        old = self._hunt.now() - decision.at > _OLD
+        old = self._host.now() - decision.at > _OLD
         return f"{verb} {about}" + (f" ({format.moment(decision.at)})" if old else "")
 
     def _name(self, subject: str) -> str:
         """What an analyst calls what the store knows by ``subject``."""
-        picture = self._hunt.picture
-        if alert := picture.alerts.get(subject):
+        view_model = self._host.view_model
+        if alert := view_model.alerts.get(subject):
             return format.principal(alert)
         return next(
-            (made.value for made in picture.suppressions if made.suppression_id == subject), subject
+            (made.value for made in view_model.suppressions if made.suppression_id == subject),
+            subject,
         )
 
     async def _requalified(self) -> None:
-        await asyncio.to_thread(self._hunt.reconsider)
-        self._hunt.reload()
+        await asyncio.to_thread(self._host.reconsider)
+        self._host.reload()
 
     def _noted(self, notes: Sequence[Note]) -> None:
         for note in notes:
-            self._hunt.picture.put_note(note)
-        self._hunt.publish()
+            self._host.view_model.put_note(note)
+        self._host.publish()
 
     def _hid(self, suppressions: Sequence[Suppression]) -> None:
         for suppression in suppressions:
-            self._hunt.picture.put_suppression(suppression)
-        self._hunt.publish()
-        self._hunt.rejudge()
+            self._host.view_model.put_suppression(suppression)
+        self._host.publish()
+        self._host.rejudge()

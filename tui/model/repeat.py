@@ -10,17 +10,20 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class Act(Generic[R]):
-    """Something to do to rows. ``words`` say what, as a label does; ``do`` does it and gives the
-    line that tells so, or None where a form took over. It raises what the store raises."""
+class Action(Generic[R]):
+    """Something to do to rows, as ``label`` says.
 
-    words: str
-    do: Callable[[Sequence[R]], Awaitable[str | None]]
+    ``run`` returns the line that says what was done, or None where a form took over. It raises what
+    the store raises.
+    """
+
+    label: str
+    run: Callable[[Sequence[R]], Awaitable[str | None]]
 
 
 @dataclass(frozen=True)
-class Last:
-    """The act that was done last, and the ids of the rows that it was done to."""
+class LastAction:
+    """The latest action, and the ids of the rows that it was done to."""
 
-    act: Act[Any]
-    on: frozenset[str]
+    action: Action[Any]
+    row_ids: frozenset[str]

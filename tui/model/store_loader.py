@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 
 from detector.store import StateError, Store
-from tui.model.view_model import Picture, Snapshot, rejudged
+from tui.model.view_model import Snapshot, ViewModel, rejudged
 
 if TYPE_CHECKING:
     from detector.detection.alert import Alert
@@ -27,7 +27,7 @@ class StateReader:
         self,
         app: App[Any],
         store: Store,
-        picture: Picture,
+        view_model: ViewModel,
         *,
         changed: Callable[[], None],
         failed: Callable[[str], None],
@@ -35,7 +35,7 @@ class StateReader:
     ) -> None:
         self._app = app
         self._store = store
-        self._picture = picture
+        self._view_model = view_model
         self._changed = changed
         self._failed = failed
         self._now = now
@@ -50,7 +50,7 @@ class StateReader:
         if self._busy:
             self._next = self.reload
             return
-        self._picture.expect_snapshot()
+        self._view_model.expect_snapshot()
         self._start(self._read)
 
     def rejudge(self) -> None:
@@ -59,7 +59,7 @@ class StateReader:
         if self._busy:
             self._next = self._next or self.rejudge
             return
-        alerts, active = self._picture.alerts.copy(), self._picture.active(self._now())
+        alerts, active = self._view_model.alerts.copy(), self._view_model.active(self._now())
         self._start(lambda: self._call(self._judged, rejudged(alerts.values(), active)))
 
     def tick(self) -> None:
@@ -104,20 +104,20 @@ class StateReader:
         self._app.call_later(then, *given)
 
     def _part(self, alerts: list[Alert]) -> None:
-        self._picture.load_part(alerts)
-        if not self._picture.loaded:
+        self._view_model.load_part(alerts)
+        if not self._view_model.loaded:
             self._changed()  # the newest ones are there already
 
     def _loaded(self, snapshot: Snapshot) -> None:
-        self._picture.load(snapshot)
+        self._view_model.load(snapshot)
         self._finish()
 
     def _judged(self, pairs: list[tuple[Alert, Alert]]) -> None:
-        self._picture.rejudge(pairs)
+        self._view_model.rejudge(pairs)
         self._finish()
 
     def _finish(self) -> None:
-        self._expiry = self._picture.next_expiry(self._now())
+        self._expiry = self._view_model.next_expiry(self._now())
         self._changed()
         self._go_on()
 

@@ -40,7 +40,7 @@ class Snapshot:
     accounting: Accounting
 
 
-class Picture:
+class ViewModel:
     """Alerts by id, notes and suppressions newest first, and how the reading goes."""
 
     def __init__(self) -> None:

@@ -14,10 +14,9 @@ from detector.triage.note import Note
 from tui.keymap import OUT, TRIAGE, key, key_of
 from tui.presentation import format
 from tui.presentation.copy_formats import Takeout, of_notes
-from tui.screens.alert.note_text import note_lines, verdict
-from tui.screens.alert.screen import AlertScreen
 from tui.screens.base.fact_list import Entry
 from tui.screens.base.filtered_list import ListScreen
+from tui.screens.base.note_text import note_lines, verdict
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.text_pane import Reader
 from tui.widgets.columns import Column
@@ -63,7 +62,7 @@ class HuntLogScreen(ListScreen[Note]):
         return "trailhound › Hunt log"
 
     def reference(self) -> float:
-        return self.hunt.now()
+        return self.workspace.now()
 
     def body(self) -> Iterable[Widget]:
         with Horizontal(classes="halves"):
@@ -73,10 +72,10 @@ class HuntLogScreen(ListScreen[Note]):
         yield QueryLine()
 
     def show(self) -> None:
-        notes = self.narrowed(self.hunt.picture.notes)
+        notes = self.narrowed(self.workspace.view_model.notes)
         self.row_list.empty = self.nothing_matches() if self.filter else _empty()
         self.row_list.show(notes)
-        if self.hunt.picture.loaded:
+        if self.workspace.view_model.loaded:
             self.rows_are_here()
         self.refresh_query()
         self._show_entry()
@@ -91,41 +90,37 @@ class HuntLogScreen(ListScreen[Note]):
         note = self.row_list.cursor_row
         if note is None:
             return
-        alert = self.hunt.picture.current(note.alert_id)
+        alert = self.workspace.view_model.current(note.alert_id)
         if alert is None:
-            self.hunt.say(
+            self.workspace.say(
                 "The state no longer holds this alert; the note keeps what it knew",
                 severity="warning",
             )
         else:
-            self.app.push_screen(AlertScreen(alert.alert_id, [alert.alert_id]))
+            self.workspace.routes.open_alert(alert.alert_id, [alert.alert_id])
 
     def takeouts_of(self, rows: Sequence[Note]) -> Sequence[Takeout]:
         return of_notes(rows)
 
     def action_edit(self) -> None:
-        from tui.screens.forms.note import EditNoteForm
-
         note = self.row_list.cursor_row
-        if note is not None and self.hunt.may_write():
-            self.app.push_screen(EditNoteForm(note))
+        if note is not None and self.workspace.may_write():
+            self.workspace.routes.edit_note(note)
 
     def action_export(self) -> None:
-        from tui.screens.forms.export import ExportForm
-
         notes, marks = list(self.row_list.rows), self.row_list.marks
         sets = {
             "marked": [note for note in notes if str(note.note_id) in marks],
             "filtered": notes if self.filter else [],
-            "all": self.hunt.picture.notes,
+            "all": self.workspace.view_model.notes,
             "this alert's": [
                 note
-                for note in self.hunt.picture.notes
+                for note in self.workspace.view_model.notes
                 if self.row_list.cursor_row and note.alert_id == self.row_list.cursor_row.alert_id
             ],
         }
-        self.app.push_screen(
-            ExportForm({name: found for name, found in sets.items() if found or name == "all"})
+        self.workspace.routes.export_notes(
+            {label: notes for label, notes in sets.items() if notes or label == "all"}
         )
 
 

@@ -18,7 +18,7 @@ from detector.rules.ruleset import RuleProblem
 from detector.store import HistoryEntry, RuleCount
 from detector.text.visible import visible
 from tui.keymap import LIVE, TRIAGE, key, key_of
-from tui.model.repeat import Act
+from tui.model.repeat import Action
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import Takeout, as_json, values
 from tui.screens.base.fact_list import Line, facts
@@ -191,9 +191,9 @@ class RulesScreen(StateListScreen[RuleRow]):
         return "$foreground-muted" if row.state == "off" else ""
 
     def ask(self) -> Sequence[RuleRow]:
-        store, rules = self.hunt.store, self.hunt.rules
+        store, rules = self.workspace.store, self.workspace.rules
         off, counts, flags = store.rules_off(), store.rule_counts(), store.flag_counts()
-        spent = self.hunt.rule_seconds()
+        spent = self.workspace.rule_seconds()
         broken = [RuleRow(problem=problem, excerpt=_line(problem)) for problem in rules.problems]
         loaded = [
             RuleRow(
@@ -246,19 +246,19 @@ class RulesScreen(StateListScreen[RuleRow]):
         ]
 
     def action_reload(self) -> None:
-        self.hunt.reload_rules(asked=True)
+        self.workspace.reload_rules(asked=True)
 
     async def action_switch(self) -> None:
         first = next((row for row in self.targets() if row.rule), None)
         if first is not None:
             word = "off" if first.on else "on"
-            await self.decide(Act(f"switch {word}", partial(self._switch, not first.on)))
+            await self.decide(Action(f"switch {word}", partial(self._switch, not first.on)))
 
     async def _switch(self, on: bool, rows: Sequence[RuleRow]) -> str | None:
         meant = [row for row in rows if row.rule]
         if not meant:
             return None
-        await self.hunt.decisions.switch_rules([row.key for row in meant], on)
+        await self.workspace.decisions.switch_rules([row.key for row in meant], on)
         await self.renew()
         what = meant[0].name if len(meant) == 1 else format.plural(len(meant), "rule")
         return (

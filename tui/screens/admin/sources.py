@@ -11,7 +11,7 @@ from detector.cloudtrail.record import format_time
 from detector.sources.open_file import requests_made
 from detector.store import Quarantined, Volume
 from tui.keymap import TRIAGE, key
-from tui.model.repeat import Act
+from tui.model.repeat import Action
 from tui.presentation import format
 from tui.presentation.copy_formats import Takeout, as_json, values
 from tui.screens.admin.read_rates import Rates
@@ -98,42 +98,44 @@ class SourcesScreen(StateListScreen[SourceRow]):
         )
 
     def _lag(self, row: SourceRow) -> str:
-        return "" if row.newest is None else format.age(self.hunt.now() - row.newest)
+        return "" if row.newest is None else format.age(self.workspace.now() - row.newest)
 
     def _rate(self, row: SourceRow) -> str:
-        rate = self._rates.of(row.what, self.hunt.now()) if row.kind == "source" else None
+        rate = self._rates.of(row.what, self.workspace.now()) if row.kind == "source" else None
         return "" if rate is None else f"{size(round(rate.bytes))}/s"
 
     def row_id(self, row: SourceRow) -> str:
         return row.key
 
     def ask(self) -> Sequence[SourceRow]:
-        found = rows(self.hunt.store, self.hunt.where, self.hunt.now())
+        found = rows(self.workspace.store, self.workspace.where, self.workspace.now())
         self._rates.look(
-            (row.about for row in found if isinstance(row.about, Volume)), self.hunt.now()
+            (row.about for row in found if isinstance(row.about, Volume)), self.workspace.now()
         )
         return found
 
     def whole(self, row: SourceRow) -> list[Line]:
         if row.kind == "all":
             return list(self._everything())
-        return list(whole(row, self.hunt.now(), self._rates.of(row.what, self.hunt.now())))
+        return list(
+            whole(row, self.workspace.now(), self._rates.of(row.what, self.workspace.now()))
+        )
 
     def _everything(self) -> Iterator[Line]:
-        picture, rules = self.hunt.picture, self.hunt.rules
-        path = self.hunt.store.path
+        view_model, rules = self.workspace.view_model, self.workspace.rules
+        path = self.workspace.store.path
         yield from facts(
-            ("reads", self.hunt.where),
+            ("reads", self.workspace.where),
             ("state", str(path) if path else "temporary: it goes when you leave"),
             ("rules", format.plural(len(rules), "rule")),
             ("buckets", requests_made()),
-            ("stopped", picture.error),
+            ("stopped", view_model.error),
         )
-        if picture.accounting is not None:
+        if view_model.accounting is not None:
             yield Content("")
-            yield from accounting_lines(picture.accounting)
+            yield from accounting_lines(view_model.accounting)
         yield Content("")
-        yield from problem_lines([*map(str, rules.problems), *picture.problems])
+        yield from problem_lines([*map(str, rules.problems), *view_model.problems])
 
     def takeouts_of(self, rows: Sequence[SourceRow]) -> Sequence[Takeout]:
         told = [
@@ -151,21 +153,23 @@ class SourcesScreen(StateListScreen[SourceRow]):
 
     async def action_retry(self) -> None:
         await self.decide(
-            Act(
+            Action(
                 "read again",
                 partial(
-                    self._requalify, self.hunt.decisions.retry, "Read again with the next sweep"
+                    self._requalify,
+                    self.workspace.decisions.retry,
+                    "Read again with the next sweep",
                 ),
             )
         )
 
     async def action_ignore(self) -> None:
         await self.decide(
-            Act(
+            Action(
                 "ignore",
                 partial(
                     self._requalify,
-                    self.hunt.decisions.ignore,
+                    self.workspace.decisions.ignore,
                     "Counted as skipped from now on, unless it changes",
                 ),
             )
@@ -179,7 +183,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
     ) -> str | None:
         paths = [row.about.path for row in rows if isinstance(row.about, Quarantined)]
         if not paths:
-            self.hunt.say(
+            self.workspace.say(
                 "This is no file of the quarantine: those say “error”", severity="warning"
             )
             return None

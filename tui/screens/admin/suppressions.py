@@ -17,14 +17,14 @@ from detector.text.abbreviations import short_arn
 from detector.triage.suppression import Suppression
 from tui.concurrency.worker import work
 from tui.keymap import TRIAGE, key, key_of
-from tui.model.repeat import Act
+from tui.model.expiry import expiry
+from tui.model.repeat import Action
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import Takeout, of_suppressions
 from tui.screens.base.fact_list import Entry, Line, facts
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.text_pane import Reader
 from tui.screens.base.triage_actions import DecidingListScreen
-from tui.screens.forms.interval import expiry
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
 
@@ -66,7 +66,7 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
         return "trailhound › Suppressions"
 
     def reference(self) -> float:
-        return self.hunt.now()
+        return self.workspace.now()
 
     def body(self) -> Iterable[Widget]:
         with Horizontal(classes="halves"):
@@ -98,23 +98,27 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
         )
 
     def _state(self, entry: Suppression) -> Content:
-        state = entry.state(self.hunt.now())
+        state = entry.state(self.workspace.now())
         return Content(state).stylize(_STATE_STYLE[state])
 
     def _style(self, entry: Suppression) -> str:
-        return "" if entry.active(self.hunt.now()) else "$foreground-muted"
+        return "" if entry.active(self.workspace.now()) else "$foreground-muted"
 
     def _ends(self, entry: Suppression) -> str:
-        return format.age(entry.expires - self.hunt.now()) if entry.active(self.hunt.now()) else "–"
+        return (
+            format.age(entry.expires - self.workspace.now())
+            if entry.active(self.workspace.now())
+            else "–"
+        )
 
     def row_id(self, row: Suppression) -> str:
         return row.suppression_id
 
     def show(self) -> None:
-        entries = self.narrowed(self.hunt.picture.suppressions)
+        entries = self.narrowed(self.workspace.view_model.suppressions)
         self.row_list.empty = self.nothing_matches() if self.filter else _empty()
         self.row_list.show(entries)
-        if self.hunt.picture.loaded:
+        if self.workspace.view_model.loaded:
             self.rows_are_here()
         self.refresh_query()
         self._show_entry()
@@ -135,18 +139,18 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
     @work(exclusive=True, group="history")
     async def _read_history(self, entry: Suppression) -> None:
         try:
-            history = await asyncio.to_thread(self.hunt.store.history, entry.suppression_id)
+            history = await asyncio.to_thread(self.workspace.store.history, entry.suppression_id)
         except StateError as error:
-            self.hunt.say(str(error), severity="error")
+            self.workspace.say(str(error), severity="error")
             history = []
         self.query_one(Entry).show(self._whole(entry, history))
 
     def _whole(self, entry: Suppression, history: Sequence[HistoryEntry]) -> list[Line]:
-        rule = self.hunt.rules.get(entry.rule_id) if entry.rule_id else None
+        rule = self.workspace.rules.get(entry.rule_id) if entry.rule_id else None
         return [
             safe.text(short_arn(entry.value), "bold"),
             *facts(
-                ("state", entry.state(self.hunt.now())),
+                ("state", entry.state(self.workspace.now())),
                 ("scope", entry.scope),
                 ("value", entry.value),
                 ("rule", (rule.name if rule else entry.rule_id) if entry.rule_id else "all rules"),
@@ -172,45 +176,41 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
 
     @on(RowList.Opened)
     async def action_extend(self) -> None:
-        await self.decide(Act("extend", self._ask_how_long))
+        await self.decide(Action("extend", self._ask_how_long))
 
     async def _ask_how_long(self, entries: Sequence[Suppression]) -> None:
-        from tui.screens.forms.extend import ExtendForm
-
         if not (meant := self._not_over(entries)):
             return
-        form = ExtendForm(meant)
 
-        def closed(saved: bool | None) -> None:
-            if saved:
-                self.done(Act(f"extend for {form.span}", partial(self._extend, form.span)), meant)
+        def saved(span: str) -> None:
+            self.done(Action(f"extend for {span}", partial(self._extend, span)), meant)
 
-        self.app.push_screen(form, closed)
+        self.workspace.routes.extend_suppressions(meant, saved)
 
     async def _extend(self, span: str, entries: Sequence[Suppression]) -> str | None:
         if not (meant := self._not_over(entries)):
             return None
-        expires = expiry(span, self.hunt.now())
-        await self.hunt.decisions.extend(meant, expires)
+        expires = expiry(span, self.workspace.now())
+        await self.workspace.decisions.extend(meant, expires)
         return f"{_named(meant)} hides until {format.full_time(expires)}"
 
     def takeouts_of(self, rows: Sequence[Suppression]) -> Sequence[Takeout]:
         return of_suppressions(rows)
 
     async def action_lift(self) -> None:
-        await self.decide(Act("lift", self._lift))
+        await self.decide(Action("lift", self._lift))
 
     async def _lift(self, entries: Sequence[Suppression]) -> str | None:
         if not (meant := self._not_over(entries)):
             return None
-        await self.hunt.decisions.lift(meant)
+        await self.workspace.decisions.lift(meant)
         return f"Lifted {_named(meant)}: what was hidden comes back"
 
     def _not_over(self, entries: Sequence[Suppression]) -> list[Suppression]:
         """Those that can still be decided on; where there are none, say so."""
         meant = [entry for entry in entries if not entry.over]
         if not meant:
-            self.hunt.say(
+            self.workspace.say(
                 f"It was {entries[0].over} already; suppress again from an alert",
                 severity="warning",
             )

@@ -76,14 +76,12 @@ class CalendarScreen(GatheredScreen[Sequence[Sweep]]):
 
     @on(Calendar.Opened)
     def _opened(self, event: Calendar.Opened) -> None:
-        from tui.screens.alert.screen import AlertScreen
-
         if not event.sweeps:
-            self.hunt.say(f"No sweep here: {key_of('calendar.next')} goes to the next one")
+            self.workspace.say(f"No sweep here: {key_of('calendar.next')} goes to the next one")
             return
         worst = max((sweep.worst for sweep in event.sweeps), key=lambda alert: alert.score)
         order = [alert.alert_id for sweep in event.sweeps for alert in sweep.alerts]
-        self.app.push_screen(AlertScreen(worst.alert_id, order))
+        self.workspace.routes.open_alert(worst.alert_id, order)
 
 
 _LINES = 3

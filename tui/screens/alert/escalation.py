@@ -6,23 +6,19 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from detector.detection.alert import Alert
 from detector.ecs.fields import fields
 from detector.investigation.case import Case, CaseError
 from detector.investigation.case_writer import gather, write
 from detector.store import StateError
+from tui.model.workspace import Workspace
 from tui.presentation import format
-from tui.screens.forms.confirm import Confirm
-
-if TYPE_CHECKING:
-    from tui.app.app import HuntApp
 
 
-def offer(hunt: HuntApp, alerts: Sequence[Alert]) -> None:
+def offer(workspace: Workspace, alerts: Sequence[Alert]) -> None:
     """Ask whether to write the case file of each alert, a folder where exports go too."""
-    stamp = datetime.fromtimestamp(hunt.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = datetime.fromtimestamp(workspace.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
     folders = {Path.cwd() / f"case-{alert.alert_id}-{stamp}": alert for alert in alerts}
     first = next(iter(folders))
     what = (
@@ -31,21 +27,20 @@ def offer(hunt: HuntApp, alerts: Sequence[Alert]) -> None:
         else f"{format.plural(len(alerts), 'case file')} to {first.parent}"
     )
 
-    def answered(yes: bool | None) -> None:
-        if yes:
-            hunt.run_worker(_write(hunt, folders), group="case", exit_on_error=False)
+    def confirmed() -> None:
+        workspace.run_worker(_write(workspace, folders), group="case", exit_on_error=False)
 
-    hunt.push_screen(
-        Confirm(f"Escalated. Write {what}, with every record around it?", "write"), answered
+    workspace.routes.confirm(
+        f"Escalated. Write {what}, with every record around it?", "write", confirmed
     )
 
 
-async def _write(hunt: HuntApp, folders: dict[Path, Alert]) -> None:
-    hunt.say(f"Reading the logs for {format.plural(len(folders), 'case file')} …")
+async def _write(workspace: Workspace, folders: dict[Path, Alert]) -> None:
+    workspace.say(f"Reading the logs for {format.plural(len(folders), 'case file')} …")
     said = ""
     try:
         for folder, alert in folders.items():
-            case = await asyncio.to_thread(_case, hunt, alert, folder)
+            case = await asyncio.to_thread(_case, workspace, alert, folder)
             missing = len(case.unread) + len(case.missing)
             said = f"{format.plural(len(case.rows), 'record')} in {folder}, report.md first" + (
                 f"; {format.count(missing)} could not be read, manifest.json names them"
@@ -53,16 +48,16 @@ async def _write(hunt: HuntApp, folders: dict[Path, Alert]) -> None:
                 else ""
             )
     except (CaseError, StateError) as error:
-        hunt.say(f"No case file: {error}", severity="error")
+        workspace.say(f"No case file: {error}", severity="error")
     else:
-        hunt.say(
+        workspace.say(
             said
             if len(folders) == 1
             else f"{format.plural(len(folders), 'case file')} in {folder.parent}"
         )
 
 
-def _case(hunt: HuntApp, alert: Alert, folder: Path) -> Case:
-    case = gather(hunt.store, alert, hunt.rules, fields(), hunt.closing)
+def _case(workspace: Workspace, alert: Alert, folder: Path) -> Case:
+    case = gather(workspace.store, alert, workspace.rules, fields(), workspace.closing)
     write(case, folder)
     return case

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from detector.detection.alert import Alert
 from detector.detection.event import Event
 from detector.store import StateError
 from tui.concurrency.worker import work
+from tui.model.workspace import Workspace
 from tui.presentation.calls import rare_regions, regions_by_first_call
 from tui.widgets.heat_strip import REACH, HeatStrip
-
-if TYPE_CHECKING:
-    from tui.app.app import HuntApp
 
 
 class AlertStrip(HeatStrip):
@@ -51,11 +49,11 @@ class AlertStrip(HeatStrip):
 
     @work(exclusive=True)
     async def _read_around(self, alert: Alert) -> None:
-        hunt = cast("HuntApp", self.app)
+        workspace = cast(Workspace, self.app)
         try:
-            around = await asyncio.to_thread(hunt.store.around, alert.alert_id, REACH)
+            around = await asyncio.to_thread(workspace.store.around, alert.alert_id, REACH)
         except StateError as error:
-            hunt.say(str(error), severity="error")
+            workspace.say(str(error), severity="error")
             return
         if self._alert is not None and self._alert.alert_id == alert.alert_id:
             self._around = around

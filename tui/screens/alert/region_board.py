@@ -138,9 +138,9 @@ class BoardScreen(GatheredScreen[Told]):
     @on(RegionBoard.Opened)
     def _opened(self, event: RegionBoard.Opened) -> None:
         if self._told is None or event.region.name not in self._told.counts:
-            self.hunt.say(f"Nothing of this was in {event.region.name}")
+            self.workspace.say(f"Nothing of this was in {event.region.name}")
         else:
-            self.hunt.leave()
+            self.workspace.leave()
             self._choose(event.region.name)
 
 

@@ -28,10 +28,10 @@ from tui.presentation.copy_formats import Takeout, lines, of_alerts, of_events
 from tui.presentation.severity import severity
 from tui.screens.alert.guide_pane import GuidePane
 from tui.screens.alert.heat_strip_pane import AlertStrip
-from tui.screens.alert.note_text import note_lines
 from tui.screens.alert.panes import FieldRow, call_columns, field_columns, field_rows, summary
 from tui.screens.base.alert_actions import TriageScreen
 from tui.screens.base.fact_list import Entry, Line
+from tui.screens.base.note_text import note_lines
 from tui.screens.base.pane_tabs import PaneBar
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.screen import WIDE
@@ -133,7 +133,7 @@ class AlertScreen(TriageScreen, SearchScreen):
 
     @property
     def alert(self) -> Alert | None:
-        return self.hunt.picture.current(self._alert_id) or self._shown
+        return self.workspace.view_model.current(self._alert_id) or self._shown
 
     @property
     def pane(self) -> str:
@@ -213,7 +213,7 @@ class AlertScreen(TriageScreen, SearchScreen):
         if alert is None:
             return
         if alert.alert_id != self._alert_id:
-            self.hunt.say(
+            self.workspace.say(
                 f"Late data joined this alert into another, which is shown now (revision {alert.revision})"
             )
             self._order = tuple(
@@ -224,12 +224,12 @@ class AlertScreen(TriageScreen, SearchScreen):
         self._show_notes(alert)
         if before is alert:
             return
-        rule = self.hunt.rules.get(alert.rule.id)
+        rule = self.workspace.rules.get(alert.rule.id)
         self._say_why(alert)
         self.query_one("#summary", Entry).show(summary(alert))
         self._show_fields()
         self.query_one(GuidePane).ask(
-            self.hunt.store, alert, rule, flagging_events(self.hunt.rules)
+            self.workspace.store, alert, rule, flagging_events(self.workspace.rules)
         )
         if before is None or (before.alert_id, before.event_ids) != (
             alert.alert_id,
@@ -256,27 +256,26 @@ class AlertScreen(TriageScreen, SearchScreen):
     def _say_why(
         self, alert: Alert, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})
     ) -> None:
-        why = format.why(alert, self.hunt.rules.get(alert.rule.id), signals)
+        why = format.why(alert, self.workspace.rules.get(alert.rule.id), signals)
         self.query_one(Sentence).update(safe.text(why))
 
     @on(GuidePane.Failed)
     def _not_asked(self, event: GuidePane.Failed) -> None:
-        self.hunt.say(event.reason, severity="error")
+        self.workspace.say(event.reason, severity="error")
 
     @on(RowList.Opened, "#questions")
     def _question_opened(self, event: RowList.Opened) -> None:
-        from tui.screens.pivot.screen import PivotScreen
-
         answer: Answer = event.row
         if answer.pivot is None:
-            self.hunt.say(f"{answer.question} {answer.detail}: no other calls stand behind this")
-        elif self.alert is not None:
-            self.app.push_screen(
-                PivotScreen(("Alerts", format.principal(self.alert)), self.alert, answer.pivot)
+            self.workspace.say(
+                f"{answer.question} {answer.detail}: no other calls stand behind this"
             )
+        elif self.alert is not None:
+            trail = ("Alerts", format.principal(self.alert))
+            self.workspace.routes.open_pivot(trail, self.alert, answer.pivot)
 
     def _show_notes(self, alert: Alert) -> None:
-        notes = self.hunt.picture.notes_of(alert)
+        notes = self.workspace.view_model.notes_of(alert)
         self.query_one(PaneBar).counts = {"calls": alert.event_count, "notes": len(notes)}
         lines: list[Line] = [line for note in notes for line in (*note_lines(note), Content(""))]
         none = Content.styled(
@@ -288,7 +287,7 @@ class AlertScreen(TriageScreen, SearchScreen):
 
     def _show_fields(self) -> None:
         if self.alert is not None:
-            rule = self.hunt.rules.get(self.alert.rule.id)
+            rule = self.workspace.rules.get(self.alert.rule.id)
             rows = field_rows(self.alert, rule, self._unfolded, self._field_cells())
             self.query_one("#fields", RowList).show(list(rows))
 
@@ -302,9 +301,9 @@ class AlertScreen(TriageScreen, SearchScreen):
     @work(exclusive=True, group="events")
     async def _read_events(self, alert: Alert) -> None:
         try:
-            events = await asyncio.to_thread(self.hunt.store.events, alert.alert_id)
+            events = await asyncio.to_thread(self.workspace.store.events, alert.alert_id)
         except StateError as error:
-            self.hunt.say(str(error), severity="error")
+            self.workspace.say(str(error), severity="error")
             return
         self._events = events
         calls = self.query_one("#calls", RowList)
@@ -423,9 +422,11 @@ class AlertScreen(TriageScreen, SearchScreen):
             if place
             else ()
         )
-        following = next((known for known in ahead if known in self.hunt.picture.alerts), None)
+        following = next(
+            (known for known in ahead if known in self.workspace.view_model.alerts), None
+        )
         if following is None:
-            self.hunt.say("This is the last alert" if step > 0 else "This is the first alert")
+            self.workspace.say("This is the last alert" if step > 0 else "This is the first alert")
             return
         self._alert_id, self._shown, self._raw_of = following, None, None
         if self._moved is not None:
@@ -449,36 +450,24 @@ class AlertScreen(TriageScreen, SearchScreen):
             strip.focus()
 
     def action_board(self) -> None:
-        from tui.screens.alert.region_board import BoardScreen, of_alert
-
         def go_to(region: str) -> None:
             if call := next((call for call in self._events if call.region == region), None):
                 self._front("calls")
                 self.query_one("#calls", RowList).move_to(event_key(call))
 
         if (alert := self.alert) is not None:
-            self.app.push_screen(
-                BoardScreen(
-                    ("Alerts", format.principal(alert)),
-                    lambda: of_alert(self.hunt.store, alert),
-                    go_to,
-                )
-            )
+            self.workspace.routes.open_regions_of_alert(alert, go_to)
 
     def action_zoom(self) -> None:
         self.toggle_class("-zoomed")
 
     def action_export(self) -> None:
-        from tui.screens.forms.export import ExportForm
-
         if self.alert is not None:
-            self.app.push_screen(
-                ExportForm(
-                    {
-                        "this alert's": self.hunt.picture.notes_of(self.alert),
-                        "all": self.hunt.picture.notes,
-                    }
-                )
+            self.workspace.routes.export_notes(
+                {
+                    "this alert's": self.workspace.view_model.notes_of(self.alert),
+                    "all": self.workspace.view_model.notes,
+                }
             )
 
     @on(PaneBar.Chosen)

@@ -34,6 +34,7 @@ from tui.screens.alerts.rows import NO_ROWS, AlertArranger, AlertRows, Wanted
 from tui.screens.alerts.sweep_groups import Folds
 from tui.screens.base.alert_actions import TriageScreen
 from tui.screens.base.background_list import ArrangedScreen
+from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.screen import WIDE
 from tui.screens.base.triage_actions import DecidingListScreen
@@ -147,7 +148,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         return "trailhound › Alerts"
 
     def facts(self) -> Sequence[Cell]:
-        return self.live_state(self.paused), self.hunt.where
+        return self.live_state(self.paused), self.workspace.where
 
     def body(self) -> Iterable[Widget]:
         with Horizontal(classes="line"):
@@ -178,11 +179,11 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         return self._seen.shown
 
     def row_count(self) -> int:
-        return len(self.hunt.picture.alerts)
+        return len(self.workspace.view_model.alerts)
 
     def arranging(self) -> Callable[[Job], AlertRows]:
         self.renew_filter()
-        alerts = self.hunt.picture.alerts.copy()
+        alerts = self.workspace.view_model.alerts.copy()
         held = self.row_list.keys if self._holding and not self._asked else None
         wanted = Wanted(
             alerts,
@@ -209,9 +210,11 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
             self._go_when_there = ""
         self._show_counts()
         self._show_spark()
-        if self.hunt.picture.loaded and bool(result.total) == bool(self.hunt.picture.alerts):
+        if self.workspace.view_model.loaded and bool(result.total) == bool(
+            self.workspace.view_model.alerts
+        ):
             self.rows_are_here()
-        if self.hunt.picture.live and not self._begun:
+        if self.workspace.view_model.live and not self._begun:
             self._begin()
         self._show_highlighted()
 
@@ -262,17 +265,17 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         self.query_one(Spark).load(times, newest + 1 - _DAY, newest + 1, label if times else "")
 
     def _empty(self) -> str:
-        picture = self.hunt.picture
+        view_model = self.workspace.view_model
         if self._seen.shown:
             return self.nothing_matches()
         if self._seen.total:
             return f"Every alert is closed or suppressed.\n{key_of('alerts.hidden')} shows them."
-        if picture.error:
-            return f"Reading stopped.\n{picture.error}"
-        if not picture.loaded or not (picture.live or self.hunt.store.read_only):
-            return f"Reading {self.hunt.where} …\nAlerts appear here as soon as a rule fires."
+        if view_model.error:
+            return f"Reading stopped.\n{view_model.error}"
+        if not view_model.loaded or not (view_model.live or self.workspace.store.read_only):
+            return f"Reading {self.workspace.where} …\nAlerts appear here as soon as a rule fires."
         return (
-            f"No alert so far in {self.hunt.where}.\nNew files are read as they come. "
+            f"No alert so far in {self.workspace.where}.\nNew files are read as they come. "
             f"{key_of('area.sources')} shows what was read."
         )
 
@@ -293,7 +296,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
     def _say_why(
         self, alert: Alert | None, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})
     ) -> None:
-        why = format.why(alert, self.hunt.rules.get(alert.rule.id), signals) if alert else ""
+        why = format.why(alert, self.workspace.rules.get(alert.rule.id), signals) if alert else ""
         together = self._seen.folded(alert) if alert else None
         self.query_one(Sentence).update(
             safe.text(f"{together}; {key_of('alerts.fold')} unfolds. {why}" if together else why)
@@ -304,7 +307,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         """Say what the principal did then, once the cursor rests."""
         await asyncio.sleep(_REST_SECONDS)
         with contextlib.suppress(StateError):  # the sentence stands without it
-            signals = await asyncio.to_thread(self.hunt.store.signals, alert.alert_id)
+            signals = await asyncio.to_thread(self.workspace.store.signals, alert.alert_id)
             if self.row_list.cursor_row is alert:
                 self._say_why(alert, signals)
 
@@ -319,8 +322,8 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
 
     @on(RowList.CursorMoved)
     def _cursor_moved(self, event: RowList.CursorMoved) -> None:
-        if event.lost and self._at not in self.hunt.picture.alerts:
-            self.hunt.say(
+        if event.lost and self._at not in self.workspace.view_model.alerts:
+            self.workspace.say(
                 "Late data took the alert under the cursor away; the cursor is on its neighbour"
             )
         self._at = event.key
@@ -357,7 +360,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
 
     def rows_are_here(self) -> None:
         super().rows_are_here()
-        self.hunt.desk.take_up(self.hunt)
+        self.workspace.restore_session()
 
     @on(RowList.Opened)
     def _open(self) -> None:
@@ -366,15 +369,13 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
             self.open_alert(alert.alert_id)
 
     def open_alert(self, alert_id: str, pane: str = "calls") -> None:
-        from tui.screens.alert.screen import AlertScreen
-
         order = [
             member.alert_id for row in self.row_list.rows for member in self._seen.members(row)
         ]
-        self.app.push_screen(AlertScreen(alert_id, order, moved=self._go_to, pane=pane))
+        self.workspace.routes.open_alert(alert_id, order, self._go_to, pane)
 
     def _go_to(self, alert_id: str) -> None:
-        if alert := self.hunt.picture.alerts.get(alert_id):
+        if alert := self.workspace.view_model.alerts.get(alert_id):
             self.row_list.move_to(self._seen.key(alert))
 
     def action_fold(self) -> None:
@@ -384,11 +385,11 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         if (row := self._seen.together(alert)) is not None:
             self._fold(self._folds.turn(row), alert)
         else:
-            self.hunt.say("This alert is a sweep of its own")
+            self.workspace.say("This alert is a sweep of its own")
 
     def action_fold_all(self) -> None:
         self._fold(self._folds.turn_all(), self.row_list.cursor_row)
-        self.hunt.say(
+        self.workspace.say(
             "Every alert is a row of its own"
             if self._folds.unfolded
             else f"Each sweep is one row; {key_of('alerts.fold')} unfolds one"
@@ -404,29 +405,24 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         super().rearrange()
 
     def action_timeline(self) -> None:
-        from tui.screens.alerts.timeline import TimelineScreen
-
         def alerts() -> list[Alert]:
             shows = _any if self._shows_hidden else _open_to_see
-            return [alert for alert in self.hunt.picture.alerts.copy().values() if shows(alert)]
+            return [
+                alert for alert in self.workspace.view_model.alerts.copy().values() if shows(alert)
+            ]
 
         def narrow_to(start: int, end: int) -> None:
             self.filter = self._parsed(self.filter.text.replace(self._brushed, "").strip())
             self._brushed = f"time:{format_time(start)[:-1]}..{format_time(end - 1)[:-1]}"
             self._add_term(self._brushed)
 
-        self.app.push_screen(TimelineScreen(alerts, narrow_to))
+        self.workspace.routes.open_timeline(alerts, narrow_to)
 
     def action_board(self) -> None:
-        from tui.screens.alert.region_board import BoardScreen, of_alerts
-
         def narrow_to(region: str) -> None:
             self._add_term(f"region={written(region)}")
 
-        alerts = list(self._seen.matching.values())
-        self.app.push_screen(
-            BoardScreen(("Alerts",), lambda: of_alerts(self.hunt.store, alerts), narrow_to)
-        )
+        self.workspace.routes.open_regions(list(self._seen.matching.values()), narrow_to)
 
     def action_toggle_hidden(self) -> None:
         self._show_hidden = not self._show_hidden
@@ -440,14 +436,12 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         self.paused = not self.paused
         if self.paused:
             self.hold_rows()
-            self.hunt.say(
+            self.workspace.say(
                 f"The list is held still; reading goes on. {key_of('alerts.pause')} goes on"
             )
         self._changed()
 
     def action_sort(self) -> None:
-        from tui.screens.base.menu import Menu
-
         options = [(order.column, order.label) for order in ORDERS]
         self.app.push_screen(Menu("Sort by", options, self._order.column), self._sort_by)
 
@@ -474,7 +468,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
             if alert.severity in _SERIOUS:
                 self._go_to(alert.alert_id)
                 return
-        self.hunt.say("No other alert here is high or critical")
+        self.workspace.say("No other alert here is high or critical")
 
 
 def _any(_: Alert) -> bool:

@@ -103,15 +103,13 @@ class TimelineScreen(GatheredScreen[Ordered]):
     @on(Histogram.Chosen)
     def _chosen(self, event: Histogram.Chosen) -> None:
         event.stop()
-        self.hunt.leave()
+        self.workspace.leave()
         self._choose(event.start, event.end)
 
     @on(RowList.Opened)
     def _open(self, event: RowList.Opened) -> None:
-        from tui.screens.alert.screen import AlertScreen
-
         order = [alert.alert_id for alert in self.query_one(RowList).rows]
-        self.app.push_screen(AlertScreen(event.row.alert_id, order))
+        self.workspace.routes.open_alert(event.row.alert_id, order)
 
     def action_back(self) -> None:
         if not self.query_one(Histogram).clear_brush():

@@ -14,7 +14,7 @@ from detector.triage.note import Verdict, Words
 from detector.triage.suppression import scope_values
 from tui.concurrency.worker import work
 from tui.keymap import OPEN, TRIAGE, key
-from tui.model.repeat import Act
+from tui.model.repeat import Action
 from tui.presentation import format, safe
 from tui.screens.base.triage_actions import DecidingScreen
 
@@ -108,65 +108,50 @@ class TriageScreen(DecidingScreen[Alert]):
         return row.alert_id
 
     async def action_status(self, status: Status) -> None:
-        await self.decide(Act(_TO_DO[status], partial(self._set_status, status)))
+        await self.decide(Action(_TO_DO[status], partial(self._set_status, status)))
 
     async def _set_status(self, status: Status, alerts: Sequence[Alert]) -> str:
-        await self.hunt.decisions.set_status(alerts, status)
+        await self.workspace.decisions.set_status(alerts, status)
         return f"{_DONE[status]} {_named(alerts)}"
 
     def action_comment(self, verdict: Verdict) -> None:
-        from tui.screens.forms.note import NoteForm
-
         alerts = self.targets()
-        if not alerts or not self.hunt.may_write():
+        if not alerts or not self.workspace.may_write():
             return
-        form = NoteForm(alerts, verdict)
 
-        def closed(saved: bool | None) -> None:
-            if saved:
-                self.done(
-                    Act(f"note “{_short(form.written)}”", partial(self._note, form.written)), alerts
-                )
-                if verdict == "escalated":
-                    from tui.screens.alert.escalation import offer
+        def saved(written: Words) -> None:
+            self.done(Action(f"note “{_short(written)}”", partial(self._note, written)), alerts)
+            if verdict == "escalated":
+                self.workspace.routes.offer_case_files(alerts)
 
-                    offer(self.hunt, alerts)
-
-        self.app.push_screen(form, closed)
+        self.workspace.routes.write_note(alerts, verdict, saved)
 
     async def _note(self, words: Words, alerts: Sequence[Alert]) -> str:
-        await self.hunt.decisions.add_notes(alerts, words)
+        await self.workspace.decisions.add_notes(alerts, words)
         return f"Noted “{_short(words)}” on {_named(alerts)}"
 
     async def action_suppress(self) -> None:
-        await self.decide(Act("suppress", partial(self._suppress, {})))
+        await self.decide(Action("suppress", partial(self._suppress, {})))
 
     async def _suppress(self, filled: Mapping[str, str], alerts: Sequence[Alert]) -> None:
         """Ask what to hide; done again, it is asked with what was filled in before, since its value
         is another one."""
-        from tui.screens.forms.suppress import SuppressForm
-
         if not any(map(scope_values, alerts)):
-            self.hunt.say(
+            self.workspace.say(
                 "Its calls name no principal, key, agent, address or account to suppress by",
                 severity="warning",
             )
             return
-        form = SuppressForm(alerts, filled)
 
-        def closed(saved: bool | None) -> None:
-            if saved:
-                self.done(Act("suppress as before …", partial(self._suppress, form.filled)), alerts)
+        def saved(filled: Mapping[str, str]) -> None:
+            self.done(Action("suppress as before …", partial(self._suppress, filled)), alerts)
 
-        self.app.push_screen(form, closed)
+        self.workspace.routes.suppress(alerts, filled, saved)
 
     def action_calendar(self) -> None:
-        from tui.screens.alert.calendar import CalendarScreen
-
-        if (alert := self.at_cursor()) is not None:
-            self.app.push_screen(
-                CalendarScreen(alert, lambda: self.hunt.picture.alerts.copy().values())
-            )
+        alert = self.at_cursor()
+        if alert is not None:
+            self.workspace.routes.open_calendar(alert)
 
     def action_pivot(self) -> None:
         from detector.investigation.pivot import around
@@ -177,24 +162,21 @@ class TriageScreen(DecidingScreen[Alert]):
     async def open_pivot(self, wanted: Callable[[Alert, Lineage], Pivot]) -> None:
         """Ask the logs what ``wanted`` says of the alert that is looked at, and of those who count
         as its principal."""
-        from tui.screens.pivot.screen import PivotScreen
-
         alert = self.at_cursor()
         if alert is None:
             return
         try:
-            lineage = await asyncio.to_thread(self.hunt.store.lineage, alert.alert_id)
+            lineage = await asyncio.to_thread(self.workspace.store.lineage, alert.alert_id)
         except StateError as error:
-            self.hunt.say(str(error), severity="error")
+            self.workspace.say(str(error), severity="error")
             return
         if not lineage:
-            self.hunt.say(
+            self.workspace.say(
                 "Its calls name no principal, role or key to look for", severity="warning"
             )
         elif self._in_front:
-            self.app.push_screen(
-                PivotScreen(("Alerts", format.principal(alert)), alert, wanted(alert, lineage))
-            )
+            trail = ("Alerts", format.principal(alert))
+            self.workspace.routes.open_pivot(trail, alert, wanted(alert, lineage))
 
 
 def _named(alerts: Sequence[Alert]) -> str:

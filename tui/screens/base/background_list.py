@@ -123,7 +123,9 @@ class ArrangedScreen(ListScreen[R], Generic[R, A]):
         self._rest_until = time.monotonic() + _SHARE * took
         if event.error is not None:
             self._asked = False
-            self.hunt.say(f"The list could not be put together: {event.error!r}", severity="error")
+            self.workspace.say(
+                f"The list could not be put together: {event.error!r}", severity="error"
+            )
         elif (
             event.result is not None
             and event.number == self._number

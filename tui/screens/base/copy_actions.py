@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from detector.investigation.raw_record import EvidenceGone
 from tui.concurrency.worker import work
 from tui.keymap import OUT, key
 from tui.presentation.copy_formats import Takeout
+from tui.screens.base.menu import LetterMenu
 from tui.screens.base.screen import HuntScreen
 from tui.terminal import clipboard
 
@@ -28,11 +30,9 @@ class TakingScreen(HuntScreen):
         return []
 
     def action_copy(self) -> None:
-        from tui.screens.base.menu import LetterMenu
-
         found = {each.letter: each for each in self.takeouts()}
         if not found:
-            self.hunt.say("There is nothing here to copy")
+            self.workspace.say("There is nothing here to copy")
             return
 
         def copy(letter: str | None) -> None:
@@ -47,9 +47,9 @@ class TakingScreen(HuntScreen):
         try:
             text = await asyncio.to_thread(wanted.read)
         except EvidenceGone as error:
-            self.hunt.say(f"Not copied: {error}", severity="error")
+            self.workspace.say(f"Not copied: {error}", severity="error")
             return
-        route = self.hunt.clipboard_route
+        route = clipboard.find(os.environ)
         trouble, failed = "", False
         if route.command:
             try:
@@ -61,7 +61,7 @@ class TakingScreen(HuntScreen):
             trouble += "".join(
                 f"; {advice}" for advice in (clipboard.caution(text), route.advice) if advice
             )
-        self.hunt.say(
+        self.workspace.say(
             f"Copied {wanted.name} by {route.name}{trouble}",
             severity="warning" if failed else "information",
         )
@@ -69,28 +69,18 @@ class TakingScreen(HuntScreen):
     def action_pipe(self) -> None:
         found = next((each for each in self.takeouts() if each.letter == "j"), None)
         if found is None:
-            self.hunt.say("There is nothing here to pipe")
+            self.workspace.say("There is nothing here to pipe")
         else:
             self._read_and_ask(found)
 
     @work(exclusive=True, group="pipe")
     async def _read_and_ask(self, wanted: Takeout) -> None:
-        from tui.screens.forms.pipe import PipeForm
-
         try:
             text = await asyncio.to_thread(wanted.read)
         except EvidenceGone as error:
-            self.hunt.say(f"Not piped: {error}", severity="error")
+            self.workspace.say(f"Not piped: {error}", severity="error")
         else:
-            form = PipeForm(text + "\n")
-
-            def show_output(saved: bool | None) -> None:
-                if saved and form.command is not None:
-                    from tui.screens.dialogs.command_output import OutputScreen
-
-                    self.app.push_screen(OutputScreen(form.command, form.text))
-
-            self.app.push_screen(form, show_output)
+            self.workspace.routes.pipe(text + "\n")
 
 
 class ReadingScreen(TakingScreen):

@@ -13,6 +13,7 @@ from detector.filter.quoting import term, values_of
 from tui.keymap import FIND, MARK, MOVE, key, key_of
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import Takeout, lines
+from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.search import SearchScreen
 from tui.settings import saved_views
@@ -120,7 +121,7 @@ class ListScreen(SearchScreen, Generic[R]):
         """How many rows the filter lets through, of how many."""
 
     def on_mount(self) -> None:
-        if left := self.hunt.desk.view(self.area):
+        if left := self.workspace.left_view(self.area):
             self._left = left
             self.take_up(left)
         super().on_mount()
@@ -139,7 +140,7 @@ class ListScreen(SearchScreen, Generic[R]):
         try:
             self.filter = self._parsed(left.filter)
         except FilterError as error:
-            self.hunt.say(
+            self.workspace.say(
                 f"The filter that was left, {left.filter}, is not taken up: {error}",
                 severity="warning",
             )
@@ -153,7 +154,7 @@ class ListScreen(SearchScreen, Generic[R]):
             self.row_list.move_to(left.cursor)
         self.row_list.marks = left.marks
         if gone := len(left.marks) - len(self.row_list.marks):
-            self.hunt.say(
+            self.workspace.say(
                 f"{format.plural(gone, 'row')} that had a mark when you left cannot be seen any more"
             )
 
@@ -167,8 +168,8 @@ class ListScreen(SearchScreen, Generic[R]):
     def reference(self) -> float:
         """What times in a filter are relative to: the newest record, for lists of what the logs
         tell."""
-        newest = self.hunt.picture.newest
-        return self.hunt.now() if newest is None else newest
+        newest = self.workspace.view_model.newest
+        return self.workspace.now() if newest is None else newest
 
     def takeouts(self) -> Sequence[Takeout]:
         rows = self.row_list.chosen
@@ -237,8 +238,6 @@ class ListScreen(SearchScreen, Generic[R]):
         return True
 
     def _by_menu(self, row: R, wanted: bool) -> None:
-        from tui.screens.base.menu import Menu
-
         terms = list(
             dict.fromkeys(
                 term(field, [value], wanted)
@@ -263,7 +262,7 @@ class ListScreen(SearchScreen, Generic[R]):
         try:
             self.filter_by(text)
         except FilterError as error:
-            self.hunt.say(f"Not filtered: {error}", severity="warning")
+            self.workspace.say(f"Not filtered: {error}", severity="warning")
 
     def filter_by(self, text: str) -> None:
         """Put this filter in force, as if it had been typed. Raises FilterError."""
@@ -273,23 +272,19 @@ class ListScreen(SearchScreen, Generic[R]):
         """Sort so from now on; where there is no such column, as before."""
 
     def action_views(self) -> None:
-        from tui.screens.forms.saved_view_menu import ViewMenu
-
         now = self.view
         current = SavedView("", self.fields.rows, self.filter.text, now.order, now.reversed)
         try:
             views = saved_views.views(self.fields.rows)
         except ViewError as error:
-            self.hunt.say(str(error), severity="error")
+            self.workspace.say(str(error), severity="error")
             return
 
-        def use(chosen: str | None) -> None:
-            if chosen is not None:
-                view = views[int(chosen)]
-                self.order_by(view.order, view.reversed)
-                self._try(view.filter)
+        def use(view: SavedView) -> None:
+            self.order_by(view.order, view.reversed)
+            self._try(view.filter)
 
-        self.app.push_screen(ViewMenu(views, current), use)
+        self.workspace.routes.choose_view(views, current, use)
 
     def action_mark_all(self) -> None:
         self.row_list.marks = self.row_list.keys

@@ -39,7 +39,7 @@ class GatheredScreen(HuntScreen, Generic[T]):
         try:
             self.gathered(await asyncio.to_thread(self.gathering()))
         except StateError as error:
-            self.hunt.say(str(error), severity="error")
+            self.workspace.say(str(error), severity="error")
         finally:
             self._gathering = False
         if self._again:

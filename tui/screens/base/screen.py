@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -13,16 +13,13 @@ from textual.widget import Widget
 
 from detector.store import StateError
 from tui.keymap import MARK, OPEN, key
+from tui.model.workspace import Workspace
 from tui.presentation import safe, time_display
 from tui.screens.base.key_footer import KeyLine
 from tui.widgets.line import Cell
 from tui.widgets.row_view import RowView
 from tui.widgets.status import AccountingLine, State, live_state
 from tui.widgets.top_line import TopLine
-
-if TYPE_CHECKING:
-    from tui.app.app import HuntApp
-
 
 WIDE = 110
 """Columns from which there is room for two things side by side."""
@@ -65,8 +62,8 @@ class HuntScreen(Screen[None]):
         self._times: time_display.Mode = time_display.mode
 
     @property
-    def hunt(self) -> HuntApp:
-        return cast("HuntApp", self.app)
+    def workspace(self) -> Workspace:
+        return cast(Workspace, self.app)
 
     def compose(self) -> ComposeResult:
         yield TopLine()
@@ -87,25 +84,26 @@ class HuntScreen(Screen[None]):
 
     def facts(self) -> Sequence[Cell]:
         """What is so now, the weightiest first: is it live, and what is read."""
-        return self.live_state(), self.hunt.where
+        return self.live_state(), self.workspace.where
 
     def live_state(self, paused: bool = False) -> Content:
-        picture, read_only = self.hunt.picture, self.hunt.store.read_only
+        view_model, read_only = self.workspace.view_model, self.workspace.store.read_only
         state: State = (
             "stopped"
-            if picture.error
+            if view_model.error
             else "read-only"
             if read_only
             else "paused"
             if paused
             else "live"
-            if picture.live
+            if view_model.live
             else "reading"
         )
-        shown = live_state(state, picture.newest, self.hunt.now())
+        shown = live_state(state, view_model.newest, self.workspace.now())
         if read_only:
             return Content.assemble(
-                shown, safe.text(f": {self.hunt.store.holder} writes here", "$foreground-muted")
+                shown,
+                safe.text(f": {self.workspace.store.holder} writes here", "$foreground-muted"),
             )
         return shown
 
@@ -121,7 +119,7 @@ class HuntScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._composed = True
-        self.hunt.changed.subscribe(self, lambda _: self._changed())
+        self.workspace.changed.subscribe(self, lambda _: self._changed())
 
     def on_screen_resume(self) -> None:
         self._changed()
@@ -157,24 +155,24 @@ class HuntScreen(Screen[None]):
     def show_status(self) -> None:
         """The top line and the accounting; also drawn once a second, as the lag grows."""
         self.query_one(TopLine).show(self.place(), *self.facts())
-        self.query_one(AccountingLine).show(self.hunt.picture.accounting)
+        self.query_one(AccountingLine).show(self.workspace.view_model.accounting)
 
     def action_back(self) -> None:
-        if not self.hunt.at_home:
-            self.hunt.leave()
+        if not self.workspace.at_home:
+            self.workspace.leave()
 
     def action_leave(self) -> None:
-        self.hunt.leave()
+        self.workspace.leave()
 
     async def action_undo(self) -> None:
-        await self._turn(self.hunt.decisions.undo)
+        await self._turn(self.workspace.decisions.undo)
 
     async def action_redo(self) -> None:
-        await self._turn(self.hunt.decisions.redo)
+        await self._turn(self.workspace.decisions.redo)
 
     async def _turn(self, turn: Callable[[], Awaitable[str]]) -> None:
-        if self.hunt.may_write():
+        if self.workspace.may_write():
             try:
-                self.hunt.say(await turn())
+                self.workspace.say(await turn())
             except StateError as error:
-                self.hunt.say(str(error), severity="error")
+                self.workspace.say(str(error), severity="error")

@@ -45,7 +45,7 @@ class SearchScreen(TakingScreen):
 
     def action_hit(self, step: int) -> None:
         if not self._sought:
-            self.hunt.say(f"Nothing is being searched: {key_of('find')} starts a search")
+            self.workspace.say(f"Nothing is being searched: {key_of('find')} starts a search")
         elif step > 0:
             self.searched_list().next_hit()
         else:

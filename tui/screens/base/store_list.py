@@ -79,7 +79,7 @@ class StateListScreen(DecidingListScreen[R], Generic[R]):
                 await asyncio.sleep(_REST)
                 await self.renew()
         except StateError as error:
-            self.hunt.say(str(error), severity="error")
+            self.workspace.say(str(error), severity="error")
         finally:
             self._asking = self._ask_again = False
 

@@ -10,7 +10,7 @@ from textual.binding import Binding
 
 from detector.store import StateError
 from tui.keymap import MARK, TRIAGE, key
-from tui.model.repeat import Act, Last
+from tui.model.repeat import Action, LastAction
 from tui.presentation import format
 from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.screen import HuntScreen
@@ -58,39 +58,41 @@ class DecidingScreen(HuntScreen, Generic[R]):
     def decided(self) -> None:
         """A decision was made on the targets."""
 
-    async def decide(self, act: Act[R]) -> None:
+    async def decide(self, action: Action[R]) -> None:
         """Do it to the targets, and say so."""
         rows = self.targets()
-        if not rows or not self.hunt.may_write():
+        if not rows or not self.workspace.may_write():
             return
         try:
-            said = await act.do(rows)
+            said = await action.run(rows)
         except (StateError, ValueError) as error:
-            self.hunt.say(str(error), severity="error")
+            self.workspace.say(str(error), severity="error")
             return
         if said is not None:
-            self.hunt.say(f"{said}; {self.hunt.decisions.way_back}")
-            self.done(act, rows)
+            self.workspace.say(f"{said}; {self.workspace.decisions.way_back}")
+            self.done(action, rows)
 
-    def done(self, act: Act[R], rows: Sequence[R]) -> None:
+    def done(self, action: Action[R], rows: Sequence[R]) -> None:
         """It was done to these rows, and can be done again."""
-        self.hunt.decisions.last[self.noun] = Last(act, frozenset(map(self.row_id, rows)))
+        self.workspace.decisions.last[self.noun] = LastAction(
+            action, frozenset(map(self.row_id, rows))
+        )
         self.decided()
         self.count_targets()
         self.refresh_bindings()
 
     async def action_again(self) -> None:
-        last = self.hunt.decisions.last.get(self.noun)
+        last = self.workspace.decisions.last.get(self.noun)
         if last is None:
-            self.hunt.say(f"Nothing to do again: no {self.noun} was decided on yet")
+            self.workspace.say(f"Nothing to do again: no {self.noun} was decided on yet")
         elif (
             not self.marked()
-            and last.on.issuperset(map(self.row_id, self.targets()))
+            and last.row_ids.issuperset(map(self.row_id, self.targets()))
             and not self.advance()
         ):
-            self.hunt.say(f"This is the last {self.noun}")
+            self.workspace.say(f"This is the last {self.noun}")
         else:
-            await self.decide(last.act)
+            await self.decide(last.action)
 
     def show_status(self) -> None:
         super().show_status()
@@ -106,8 +108,8 @@ class DecidingScreen(HuntScreen, Generic[R]):
 
     def label_of(self, binding: Binding) -> str:
         label, (count, marked) = super().label_of(binding), self._counted
-        if binding.id == "again" and (last := self.hunt.decisions.last.get(self.noun)):
-            label = f"again: {last.act.words}"
+        if binding.id == "again" and (last := self.workspace.decisions.last.get(self.noun)):
+            label = f"again: {last.action.label}"
         elif binding.group != TRIAGE:
             return label
         return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
@@ -14,13 +14,10 @@ from textual.widgets import Input, Static, TextArea
 
 from detector.store import StateError
 from tui.keymap import FORM, key
+from tui.model.workspace import Workspace
 from tui.presentation import safe
 from tui.screens.base.key_footer import KeyLine
 from tui.screens.forms.choice import Choice
-from tui.screens.forms.confirm import Confirm
-
-if TYPE_CHECKING:
-    from tui.app.app import HuntApp
 
 
 class Form(ModalScreen[bool]):
@@ -65,8 +62,8 @@ class Form(ModalScreen[bool]):
         self._opened_with: list[str] = []
 
     @property
-    def hunt(self) -> HuntApp:
-        return cast("HuntApp", self.app)
+    def workspace(self) -> Workspace:
+        return cast(Workspace, self.app)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="form", can_focus=False):
@@ -96,7 +93,7 @@ class Form(ModalScreen[bool]):
         except (StateError, OSError, ValueError) as error:
             self.complain(str(error))
         else:
-            self.hunt.say(done)
+            self.workspace.say(done)
             self.dismiss(True)
         finally:
             self._saving = False
@@ -110,11 +107,9 @@ class Form(ModalScreen[bool]):
         if not self.unsaved:
             self.dismiss(False)
         else:
-            self.app.push_screen(Confirm("Discard what you typed?", "discard"), self._cancelled)
-
-    def _cancelled(self, discard: bool | None) -> None:
-        if discard:
-            self.dismiss(False)
+            self.workspace.routes.confirm(
+                "Discard what you typed?", "discard", lambda: self.dismiss(False)
+            )
 
     def complain(self, message: str) -> None:
         """Say on the form's own line what is wrong; empty takes it away."""

@@ -48,7 +48,7 @@ class ExportForm(Form):
         """Follow the format with the file's name, unless the analyst has chosen one."""
         field = self.query_one("#file", Input)
         if field.value == self._named:
-            stamp = datetime.fromtimestamp(self.hunt.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
+            stamp = datetime.fromtimestamp(self.workspace.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
             self._named = field.value = f"hunt-log-{stamp}.{self.value('format')}"
         count = format.plural(len(self._sets[self.value("which")]), "note")
         self.query_one("#preview", Static).update(

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from textual.widget import Widget
 
 from detector.triage.suppression import Suppression
+from tui.model.expiry import expiry
 from tui.presentation import format
 from tui.screens.base.input_fields import LineField
 from tui.screens.forms.base import Form, labelled
-from tui.screens.forms.interval import expiry
 
 
 class ExtendForm(Form):
@@ -33,7 +33,7 @@ class ExtendForm(Form):
 
     async def save(self) -> str:
         typed = self.value("for")
-        expires = expiry(typed, self.hunt.now())
-        await self.hunt.decisions.extend(self._suppressions, expires)
+        expires = expiry(typed, self.workspace.now())
+        await self.workspace.decisions.extend(self._suppressions, expires)
         self.span = typed
-        return f"Hides until {format.full_time(expires)}; {self.hunt.decisions.way_back}"
+        return f"Hides until {format.full_time(expires)}; {self.workspace.decisions.way_back}"

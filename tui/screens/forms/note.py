@@ -65,7 +65,7 @@ class _NoteFields(Form):
     async def action_editor(self) -> None:
         field = self.query_one("#text", TextArea)
         try:
-            text = external_editor.edited(self.hunt, field.text)
+            text = external_editor.edited(self.app, field.text)
         except external_editor.NotHandedOver as error:
             self.complain(str(error))
             return
@@ -114,9 +114,9 @@ class NoteForm(_NoteFields):
 
     async def save(self) -> str:
         words = self.words()
-        await self.hunt.decisions.add_notes(self._alerts, words)
+        await self.workspace.decisions.add_notes(self._alerts, words)
         self.written = words
-        return f"Noted on {format.plural(len(self._alerts), 'alert')}: {words.verdict}; {self.hunt.decisions.way_back}"
+        return f"Noted on {format.plural(len(self._alerts), 'alert')}: {words.verdict}; {self.workspace.decisions.way_back}"
 
 
 class EditNoteForm(_NoteFields):
@@ -133,5 +133,5 @@ class EditNoteForm(_NoteFields):
     async def save(self) -> str:
         words = self.words()
         if words != self._note.words:
-            await self.hunt.decisions.edit_note(self._note.note_id, words)
-        return f"Note changed; what it said before is kept; {self.hunt.decisions.way_back}"
+            await self.workspace.decisions.edit_note(self._note.note_id, words)
+        return f"Note changed; what it said before is kept; {self.workspace.decisions.way_back}"

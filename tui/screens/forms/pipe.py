@@ -29,7 +29,7 @@ class PipeForm(Form):
         self.heading = f"Pipe {len(text.encode()):,} bytes of JSON to a command"
 
     def fields(self) -> Iterable[Widget]:
-        yield labelled("command", LineField("command", self.hunt.piped_to, "jq .userIdentity"))
+        yield labelled("command", LineField("command", self.workspace.piped_to, "jq .userIdentity"))
         yield labelled("output", Choice((_HERE, _TERMINAL), id="output"))
         yield Static(
             safe.text(
@@ -46,12 +46,12 @@ class PipeForm(Form):
         command = self.value("command")
         if not command:
             raise ValueError("Which command? Write one as in a shell.")
-        self.hunt.piped_to = command
+        self.workspace.piped_to = command
         if self.value("output") == _HERE:
             self.command = command
             return f"Running {command}"
         status = external_editor.run(
-            self.hunt, ["/bin/sh", "-c", command], _for_a_terminal(self.text).encode()
+            self.app, ["/bin/sh", "-c", command], _for_a_terminal(self.text).encode()
         )
         return f"{command} {external_editor.outcome(status)}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from msgspec.structs import replace
 from textual.content import Content
@@ -13,16 +13,13 @@ from textual.widgets import OptionList, Static
 
 from tui.concurrency.worker import work
 from tui.keymap import FORM, key, key_of
+from tui.model.workspace import Workspace
 from tui.presentation import safe
 from tui.screens.base.input_fields import LineField
 from tui.screens.base.menu import Menu
 from tui.screens.forms.base import Form, labelled
-from tui.screens.forms.confirm import Confirm
 from tui.settings import saved_views
 from tui.settings.saved_views import SavedView, ViewError
-
-if TYPE_CHECKING:
-    from tui.app.app import HuntApp
 
 _LABEL_CELLS = 48
 
@@ -61,14 +58,14 @@ class ViewMenu(Menu):
         self._current = current
 
     @property
-    def hunt(self) -> HuntApp:
-        return cast("HuntApp", self.app)
+    def workspace(self) -> Workspace:
+        return cast(Workspace, self.app)
 
     def action_save(self) -> None:
         if self._current.filter:
             self.app.push_screen(SaveForm(self._current), self._saved)
         else:
-            self.hunt.say(
+            self.workspace.say(
                 f"No filter is in force that could be saved: {key_of('filter')} writes one"
             )
 
@@ -78,23 +75,17 @@ class ViewMenu(Menu):
 
     def action_delete(self) -> None:
         view = self._views[self.query_one(OptionList).highlighted or 0]
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._delete(view)
-
-        self.app.push_screen(
-            Confirm(f"Delete the view {view.name}, {view.filter}?", "delete"), answered
-        )
+        question = f"Delete the view {view.name}, {view.filter}?"
+        self.workspace.routes.confirm(question, "delete", lambda: self._delete(view))
 
     @work()
     async def _delete(self, view: SavedView) -> None:
         try:
             await asyncio.to_thread(saved_views.delete, view)
         except ViewError as error:
-            self.hunt.say(str(error), severity="warning")
+            self.workspace.say(str(error), severity="warning")
             return
-        self.hunt.say(f"Deleted the view {view.name}: {view.filter}")
+        self.workspace.say(f"Deleted the view {view.name}: {view.filter}")
         self.dismiss(None)
 
 

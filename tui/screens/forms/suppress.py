@@ -25,11 +25,11 @@ from detector.triage.suppression import (
 )
 from tui.concurrency.worker import work
 from tui.keymap import key_of
+from tui.model.expiry import expiry
 from tui.presentation import format, safe
 from tui.screens.base.input_fields import LineField
 from tui.screens.forms.base import Form, labelled
 from tui.screens.forms.choice import Choice
-from tui.screens.forms.interval import expiry
 
 _AGAIN = ("scope", "rule", "for", "ticket", "owner", "justification")
 """The fields that say the same of the next alert."""
@@ -105,7 +105,7 @@ class SuppressForm(Form):
 
     @work(exclusive=True, group="preview")
     async def _count(self, wanted: list[Suppression]) -> None:
-        alerts, now = list(self.hunt.picture.alerts.values()), self.hunt.now()
+        alerts, now = list(self.workspace.view_model.alerts.values()), self.workspace.now()
         seen = await asyncio.to_thread(_previewed, wanted, alerts, now)
         count = f"Would have hidden {format.plural(len(seen.hidden), 'alert')} of the last 30 days"
         through = (
@@ -143,17 +143,17 @@ class SuppressForm(Form):
         wanted = self._suppressions()
         active = {
             _sense(known)
-            for known in self.hunt.picture.suppressions
-            if known.active(self.hunt.now())
+            for known in self.workspace.view_model.suppressions
+            if known.active(self.workspace.now())
         }
         missing = [suppression for suppression in wanted if _sense(suppression) not in active]
         if not missing:
             raise ValueError("An active suppression says just this: extend it on Suppressions.")
-        await self.hunt.decisions.suppress(missing)
+        await self.workspace.decisions.suppress(missing)
         self.filled = {name: self.value(name) for name in _AGAIN}
         return (
             f"{format.plural(len(missing), 'suppression')} until {format.full_time(wanted[0].expires)}; "
-            f"{key_of('alerts.hidden')} shows the alerts, {self.hunt.decisions.way_back}"
+            f"{key_of('alerts.hidden')} shows the alerts, {self.workspace.decisions.way_back}"
         )
 
     def _scope_values(self) -> list[str]:
@@ -162,7 +162,7 @@ class SuppressForm(Form):
 
     def _suppressions(self) -> list[Suppression]:
         """What the fields say now. Raises ValueError where they make no sense."""
-        now, several = self.hunt.now(), self._scope_values()
+        now, several = self.workspace.now(), self._scope_values()
         values = several if len(several) > 1 else [self.value("value")]
         if not all(values):
             raise ValueError("Which value? An empty one would match nothing.")

@@ -50,4 +50,4 @@ class RecordScreen(ReadingScreen):
         try:
             self.query_one(JsonView).show(await asyncio.to_thread(raw_record, self._row.event))
         except EvidenceGone as error:
-            self.hunt.say(str(error), severity="warning")
+            self.workspace.say(str(error), severity="warning")

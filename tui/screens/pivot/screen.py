@@ -29,6 +29,7 @@ from tui.presentation import format, safe
 from tui.presentation.copy_formats import Takeout, of_events
 from tui.screens.base.background_list import ArrangedScreen
 from tui.screens.base.breadcrumbs import crumbs
+from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
 from tui.screens.pivot.rows import (
     COLUMNS,
@@ -246,8 +247,8 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
         rows: list[tuple[str, Row]] = []
         progress, held, due = self._progress, 0, 0.0
         try:
-            files = self.hunt.store.file_spans(wanted.start, wanted.end, wanted.selector)
-            flagging = flagging_events(self.hunt.rules)
+            files = self.workspace.store.file_spans(wanted.start, wanted.end, wanted.selector)
+            flagging = flagging_events(self.workspace.rules)
             for batch in pivot.run(wanted, files, flagging, frozenset(self._alert.event_ids), stop):
                 rows += [(line_key(row), row.lean()) for row in batch.rows[: _MOST - held]]
                 held += len(batch.rows)
@@ -270,7 +271,7 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
         if event.done:
             self._state = "stopped" if event.reading.is_set() else "done"
             if len(self._found) >= _MOST:
-                self.hunt.say(
+                self.workspace.say(
                     f"Stopped at {format.count(_MOST)} calls: {key_of('pivot.narrower')} narrows the span",
                     severity="warning",
                 )
@@ -278,7 +279,7 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
 
     @on(Failed)
     def _failed(self, event: Failed) -> None:
-        self.hunt.say(event.reason, severity="error")
+        self.workspace.say(event.reason, severity="error")
 
     # --- what is done
 
@@ -295,7 +296,7 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
     def action_resize(self, step: int) -> None:
         wanted = resized(self._wanted, step)
         if wanted is None:
-            self.hunt.say(
+            self.workspace.say(
                 "This is as wide as it goes" if step > 0 else "This is as narrow as it goes"
             )
         else:
@@ -308,26 +309,22 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
 
     @on(RowList.Opened)
     def _opened(self, event: RowList.Opened) -> None:
-        from tui.screens.pivot.record import RecordScreen
-
         line: Line = event.row
         if isinstance(line, Head):
             self._folded ^= {line.question}
             self.rearrange()
         else:
-            self.app.push_screen(RecordScreen(self._trail, line))
+            self.workspace.routes.open_record(self._trail, line)
 
     @work(exclusive=True, group="further")
     async def action_further(self) -> None:
-        from tui.screens.base.menu import Menu
-
         row, raw = self._row, b""
         if row is None:
             return
         try:
             raw = await asyncio.to_thread(raw_record, row.event)
         except EvidenceGone as error:
-            self.hunt.say(str(error), severity="warning")
+            self.workspace.say(str(error), severity="warning")
         asked = further(row.event, raw)
         options = [(str(place), _option(title)) for place, (title, _) in enumerate(asked)]
 
@@ -339,7 +336,7 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
 
     def _pivot(self, row: Row, title: str, selector: Selector) -> None:
         wanted = Pivot(title, selector, self._wanted.start, self._wanted.end, row.event.time)
-        self.app.push_screen(PivotScreen(self._trail, self._alert, wanted))
+        self.workspace.routes.open_pivot(self._trail, self._alert, wanted)
 
 
 _OPTION_CELLS = 48

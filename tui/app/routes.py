@@ -1,0 +1,183 @@
+"""Which screen answers a request to go somewhere.
+
+Screens are imported when they are first gone to, so that the first paint does not wait for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+from textual.screen import Screen
+
+if TYPE_CHECKING:
+    from detector.detection.alert import Alert
+    from detector.investigation.pivot import Pivot, Row
+    from detector.triage.note import Note, Verdict, Words
+    from detector.triage.suppression import Suppression
+    from tui.model.workspace import Workspace
+    from tui.settings.saved_views import SavedView
+
+
+def _area_screen(module: str, name: str) -> Screen[None]:
+    screen: Screen[None] = getattr(import_module(f"tui.screens.{module}"), name)()
+    return screen
+
+
+AREAS: Mapping[str, Callable[[], Screen[None]]] = {
+    "alerts": partial(_area_screen, "alerts.screen", "AlertsScreen"),
+    "log": partial(_area_screen, "admin.hunt_log", "HuntLogScreen"),
+    "suppressions": partial(_area_screen, "admin.suppressions", "SuppressionsScreen"),
+    "sources": partial(_area_screen, "admin.sources", "SourcesScreen"),
+    "rules": partial(_area_screen, "admin.rules", "RulesScreen"),
+}
+"""The first screen of each area."""
+
+
+class ScreenRoutes:
+    """The routes of ``workspace``, whose screens are pushed on ``app``.
+
+    The methods are described in ``tui.model.workspace.Routes``.
+    """
+
+    def __init__(self, app: App[Any], workspace: Workspace) -> None:
+        self._app = app
+        self._workspace = workspace
+
+    # --- screens
+
+    def open_alert(
+        self,
+        alert_id: str,
+        order: Sequence[str],
+        moved: Callable[[str], object] | None = None,
+        pane: str = "calls",
+    ) -> None:
+        from tui.screens.alert.screen import AlertScreen
+
+        self._app.push_screen(AlertScreen(alert_id, order, moved, pane))
+
+    def open_calendar(self, alert: Alert) -> None:
+        from tui.screens.alert.calendar import CalendarScreen
+
+        view_model = self._workspace.view_model
+        self._app.push_screen(CalendarScreen(alert, lambda: view_model.alerts.copy().values()))
+
+    def open_regions_of_alert(self, alert: Alert, choose: Callable[[str], object]) -> None:
+        from tui.presentation import format
+        from tui.screens.alert.region_board import BoardScreen, of_alert
+
+        store = self._workspace.store
+        trail = ("Alerts", format.principal(alert))
+        self._app.push_screen(BoardScreen(trail, lambda: of_alert(store, alert), choose))
+
+    def open_regions(self, alerts: Sequence[Alert], choose: Callable[[str], object]) -> None:
+        from tui.screens.alert.region_board import BoardScreen, of_alerts
+
+        store = self._workspace.store
+        self._app.push_screen(BoardScreen(("Alerts",), lambda: of_alerts(store, alerts), choose))
+
+    def open_timeline(
+        self, alerts: Callable[[], Sequence[Alert]], choose: Callable[[int, int], object]
+    ) -> None:
+        from tui.screens.alerts.timeline import TimelineScreen
+
+        self._app.push_screen(TimelineScreen(alerts, choose))
+
+    def open_pivot(self, trail: Sequence[str], alert: Alert, pivot: Pivot) -> None:
+        from tui.screens.pivot.screen import PivotScreen
+
+        self._app.push_screen(PivotScreen(trail, alert, pivot))
+
+    def open_record(self, trail: Sequence[str], row: Row) -> None:
+        from tui.screens.pivot.record import RecordScreen
+
+        self._app.push_screen(RecordScreen(trail, row))
+
+    # --- forms and questions
+
+    def write_note(
+        self, alerts: Sequence[Alert], verdict: Verdict, saved: Callable[[Words], None]
+    ) -> None:
+        from tui.screens.forms.note import NoteForm
+
+        form = NoteForm(alerts, verdict)
+        self._ask(form, lambda: saved(form.written))
+
+    def edit_note(self, note: Note) -> None:
+        from tui.screens.forms.note import EditNoteForm
+
+        self._app.push_screen(EditNoteForm(note))
+
+    def suppress(
+        self,
+        alerts: Sequence[Alert],
+        filled: Mapping[str, str],
+        saved: Callable[[Mapping[str, str]], None],
+    ) -> None:
+        from tui.screens.forms.suppress import SuppressForm
+
+        form = SuppressForm(alerts, filled)
+        self._ask(form, lambda: saved(form.filled))
+
+    def extend_suppressions(
+        self, suppressions: Sequence[Suppression], saved: Callable[[str], None]
+    ) -> None:
+        from tui.screens.forms.extend import ExtendForm
+
+        form = ExtendForm(suppressions)
+        self._ask(form, lambda: saved(form.span))
+
+    def offer_case_files(self, alerts: Sequence[Alert]) -> None:
+        from tui.screens.alert import escalation
+
+        escalation.offer(self._workspace, alerts)
+
+    def export_notes(self, choices: Mapping[str, Sequence[Note]]) -> None:
+        from tui.screens.forms.export import ExportForm
+
+        self._app.push_screen(ExportForm(choices))
+
+    def pipe(self, text: str) -> None:
+        from tui.screens.forms.pipe import PipeForm
+
+        form = PipeForm(text)
+
+        def show_output() -> None:
+            from tui.screens.dialogs.command_output import OutputScreen
+
+            if form.command is not None:
+                self._app.push_screen(OutputScreen(form.command, text))
+
+        self._ask(form, show_output)
+
+    def choose_view(
+        self,
+        views: Sequence[SavedView],
+        current: SavedView,
+        chosen: Callable[[SavedView], None],
+    ) -> None:
+        from tui.screens.forms.saved_view_menu import ViewMenu
+
+        def answered(option: str | None) -> None:
+            if option is not None:
+                chosen(views[int(option)])
+
+        self._app.push_screen(ViewMenu(views, current), answered)
+
+    def confirm(self, question: str, verb: str, confirmed: Callable[[], object]) -> None:
+        from tui.screens.forms.confirm import Confirm
+
+        self._ask(Confirm(question, verb), confirmed)
+
+    def _ask(self, form: Screen[bool], confirmed: Callable[[], object]) -> None:
+        """Push a form or a question; call ``confirmed`` if it is dismissed with True."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                confirmed()
+
+        self._app.push_screen(form, answered)

@@ -1,0 +1,154 @@
+"""What a screen may ask of the app: the open store, the view model, decisions, and other screens.
+
+Screens and the view model know the app by these protocols alone, so no module of theirs imports it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from textual.notifications import SeverityLevel
+    from textual.signal import Signal
+
+    from detector.detection.alert import Alert
+    from detector.investigation.pivot import Pivot, Row
+    from detector.rules.ruleset import RuleSet
+    from detector.store import Store
+    from detector.triage.note import Note, Verdict, Words
+    from detector.triage.suppression import Suppression
+    from tui.model.decisions import Decisions
+    from tui.model.view_model import ViewModel
+    from tui.settings.saved_views import SavedView
+    from tui.settings.session_file import View
+
+
+class Workspace(Protocol):
+    """The app, as its screens see it."""
+
+    store: Store
+    rules: RuleSet
+    view_model: ViewModel
+    decisions: Decisions
+    routes: Routes
+    changed: Signal[None]
+    """Published when the view model has changed."""
+    where: str
+    """What is read, in a few words."""
+    piped_to: str
+    """The command that a row was last piped to."""
+    now: Callable[[], float]
+    """The clock, in epoch seconds."""
+
+    @property
+    def closing(self) -> threading.Event:
+        """Set when the app is being left: threads stop reading."""
+
+    @property
+    def at_home(self) -> bool:
+        """Whether the list of alerts is in front."""
+
+    def say(self, message: str, *, severity: SeverityLevel = "information") -> None:
+        """Show one line, which may quote a log, in place of the line before."""
+
+    def may_write(self) -> bool:
+        """Tell whether decisions can be stored; where they cannot, say why."""
+
+    def leave(self) -> None:
+        """Go back one screen, or quit from the list of alerts."""
+
+    def reload_rules(self, asked: bool = False) -> None:
+        """Load the rule files again if one has changed, or if the analyst asked."""
+
+    def rule_seconds(self) -> Mapping[str, float]:
+        """Return the seconds that each rule has taken, by rule id."""
+
+    def left_view(self, area: str) -> View | None:
+        """Return how the list of an area was left in the session before."""
+
+    def restore_session(self) -> None:
+        """Go once to the screen on which the app was left."""
+
+    def run_worker(
+        self, work: Coroutine[Any, Any, None], *, group: str, exit_on_error: bool
+    ) -> object:
+        """Run the coroutine beside the screens until it ends or the app is left."""
+
+
+class Routes(Protocol):
+    """Where a screen may send the analyst. Each method opens a screen over the one in front.
+
+    ``trail`` names the screens behind the new one. A form calls ``saved`` only if it was saved.
+    """
+
+    def open_alert(
+        self,
+        alert_id: str,
+        order: Sequence[str],
+        moved: Callable[[str], object] | None = None,
+        pane: str = "calls",
+    ) -> None:
+        """Open an alert; ``order`` are the ids to step through, ``moved`` gets the id of a step."""
+
+    def open_calendar(self, alert: Alert) -> None:
+        """Open the calendar of sweeps by the principal of an alert."""
+
+    def open_regions_of_alert(self, alert: Alert, choose: Callable[[str], object]) -> None:
+        """Open the regions of one alert; ``choose`` gets the name of the region opened there."""
+
+    def open_regions(self, alerts: Sequence[Alert], choose: Callable[[str], object]) -> None:
+        """Open the regions of many alerts; ``choose`` gets the name of the region opened there."""
+
+    def open_timeline(
+        self, alerts: Callable[[], Sequence[Alert]], choose: Callable[[int, int], object]
+    ) -> None:
+        """Open the timeline of ``alerts()``; ``choose`` gets the chosen start and end."""
+
+    def open_pivot(self, trail: Sequence[str], alert: Alert, pivot: Pivot) -> None:
+        """Open the calls that the pivot asks for, from an alert."""
+
+    def open_record(self, trail: Sequence[str], row: Row) -> None:
+        """Open the raw record of a pivot's row."""
+
+    def write_note(
+        self, alerts: Sequence[Alert], verdict: Verdict, saved: Callable[[Words], None]
+    ) -> None:
+        """Ask for a note on each alert; ``saved`` gets what was written."""
+
+    def edit_note(self, note: Note) -> None:
+        """Ask for the new text of a note."""
+
+    def suppress(
+        self,
+        alerts: Sequence[Alert],
+        filled: Mapping[str, str],
+        saved: Callable[[Mapping[str, str]], None],
+    ) -> None:
+        """Ask what to suppress; ``filled`` fills the form in, ``saved`` gets how it was saved."""
+
+    def extend_suppressions(
+        self, suppressions: Sequence[Suppression], saved: Callable[[str], None]
+    ) -> None:
+        """Ask for a later end; ``saved`` gets the span as it was typed."""
+
+    def offer_case_files(self, alerts: Sequence[Alert]) -> None:
+        """Ask whether to write the case file of each alert."""
+
+    def export_notes(self, choices: Mapping[str, Sequence[Note]]) -> None:
+        """Ask which of the choices, by label, to write to which file."""
+
+    def pipe(self, text: str) -> None:
+        """Ask for a command that gets the text as its input, and show its output."""
+
+    def choose_view(
+        self,
+        views: Sequence[SavedView],
+        current: SavedView,
+        chosen: Callable[[SavedView], None],
+    ) -> None:
+        """Offer the saved views; ``current`` is what would be saved, but for its name."""
+
+    def confirm(self, question: str, verb: str, confirmed: Callable[[], object]) -> None:
+        """Ask yes or no; ``verb`` says what yes does. Calls ``confirmed`` on yes."""
