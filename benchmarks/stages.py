@@ -96,10 +96,10 @@ def _unpack(paths: list[Path]) -> None:
 
 
 def _decode(paths: list[Path]) -> None:
-    from detector.formats import parse
+    from detector.formats import parse_records
 
     for _, chunk in _chunks(paths):
-        parse(chunk)
+        parse_records(chunk)
 
 
 def _digest(paths: list[Path], dispatch: Dispatch) -> None:

@@ -22,7 +22,7 @@ from detector.esql.kql import parse as parse_kql
 from detector.esql.planner import plan, planned
 from detector.esql.query import Query
 from detector.esql.scope import Reading
-from detector.formats import Chunk, Records, Unreadable, parse, read_chunks, records
+from detector.formats import Chunk, Records, Unreadable, parse_records, read_chunks, records
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import load
 from detector.text.visible import masked, visible
@@ -60,7 +60,7 @@ def _is_reason(error: Unreadable) -> None:
 
 
 def _digested(chunk: Chunk) -> None:
-    found = parse(chunk)
+    found = parse_records(chunk)
     partial = digest("file", chunk, _dispatch())
     (tally,) = partial.chunks.values()
     aside = sum(tally.skipped.values()) + sum(tally.rejected.values())
@@ -92,7 +92,7 @@ def _same_either_way(chunk: Chunk, found: Records) -> None:
 
 def _heads(found: Records) -> list[tuple[Call, int | None]]:
     """What is read of each record, in order."""
-    calls = {index: call for call, indexes in found.calls.items() for index in indexes}
+    calls = {index: call for call, indexes in found.by_signature.items() for index in indexes}
     return [(calls[index], time) for index, time in enumerate(found.times)]
 
 

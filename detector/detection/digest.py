@@ -20,7 +20,7 @@ from detector.detection.event import Event, Position
 from detector.detection.principal import STS, issued, names_of
 from detector.detection.principal_index import Marks, Places, marks_of, packed
 from detector.detection.window import Inputs, WindowKey
-from detector.formats import Chunk, Records, parse
+from detector.formats import Chunk, Records, parse_records
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 
@@ -105,24 +105,24 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
 
     Raises formats.Incomplete or formats.Unreadable where the chunk is no JSON.
     """
-    records = parse(chunk)
+    records = parse_records(chunk)
     tally = Tally(
         chunk.end,
         seen=len(records) + records.rejected.total() + records.skipped.total(),
         skipped=dict(records.skipped),
         rejected=dict(records.rejected),
-        bridged=records.bridged,
+        bridged=records.eventbridge_count,
     )
-    if records.bridged:
+    if records.eventbridge_count:
         tally.bridged_read_only = sum(
             len(indexes)
-            for call, indexes in records.calls.items()
+            for call, indexes in records.by_signature.items()
             if Head(None, *call).read_only is True
         )
     partial = Partial({(source, chunk.offset): tally}, {}, {}, {})
     places: Places = defaultdict(list)
     spans: list[tuple[int, int]] = []
-    for call, indexes in records.calls.items():
+    for call, indexes in records.by_signature.items():
         told = _told[call]
         if told.opening:
             names = names_of(Head(None, *told.call))
@@ -148,7 +148,7 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
                 )
     if spans:
         tally.first, tally.last = min(first for first, _ in spans), max(last for _, last in spans)
-    tally.marks = packed(places, records.plain)
+    tally.marks = packed(places, records.verbatim)
     return partial
 
 

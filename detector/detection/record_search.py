@@ -13,7 +13,14 @@ from detector.detection.digest import skip_reason
 from detector.detection.event import Event, Position
 from detector.detection.principal import STS, issued, names_of
 from detector.detection.principal_index import Presence, marks_of
-from detector.formats import Chunk, Rows, Unreadable, parse, read_chunks, rows
+from detector.formats import (
+    Chunk,
+    RawRecords,
+    Unreadable,
+    parse_records,
+    read_chunks,
+    split_records,
+)
 from detector.sources.open_file import open_file
 
 
@@ -102,7 +109,7 @@ def _visit(file: BinaryIO, offsets: Iterable[int]) -> Iterator[Chunk]:
                 if chunk.offset == due[0]:
                     yield chunk
                 due = [offset for offset in due if offset > chunk.offset]
-                if not due or not (chunk.packed or due[0] == chunk.end):
+                if not due or not (chunk.decompressed or due[0] == chunk.end):
                     break  # a file that has grown is not cut where it was when it was read
             else:
                 return
@@ -140,13 +147,13 @@ class _Callers(Generic[S]):
 def _matches(
     path: str, chunk: Chunk, watches: Sequence[Watch[S]], worth: Callable[[Call], bool]
 ) -> Iterator[Match[S]]:
-    records = parse(chunk)
+    records = parse_records(chunk)
     callers = _Callers(watches)
     # Where heads tell nothing of the caller, the bytes of the record may.
     needles = {
         watch.name: _patterns(watch.selector) for watch in watches if watch.selector.names() is None
     }
-    for call, indexes in records.calls.items():
+    for call, indexes in records.by_signature.items():
         head = Head(None, *call)
         if skip_reason(head) or not worth(call):
             continue
@@ -172,7 +179,7 @@ def _matches(
                 )
 
 
-def _record(records: Rows, index: int) -> Record | None:
+def _record(records: RawRecords, index: int) -> Record | None:
     """None where it cannot be read: it is nested too deep, or the file has become another."""
     try:
         return records.record(index)
@@ -189,7 +196,7 @@ def _known(
 ) -> Iterator[Match[S]]:
     """The matches among the records that carry a name of the watches: the others are not even
     looked at."""
-    records = rows(chunk, presence.plain)
+    records = split_records(chunk, presence.plain)
     by_mark: dict[int, list[int]] = defaultdict(list)
     for place, watch in enumerate(watches):
         for mark in marks_of(watch.selector.names() or ()):
@@ -212,7 +219,7 @@ def _known(
 
 
 def _of_record(
-    watches: Sequence[Watch[S]], records: Rows, record: Record, time: int, position: Position
+    watches: Sequence[Watch[S]], records: RawRecords, record: Record, time: int, position: Position
 ) -> Iterator[Match[S]]:
     try:
         event = Event.of(record, records.canonical(position.index), time, position)

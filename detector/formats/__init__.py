@@ -5,17 +5,17 @@
 
 from detector.formats.chunks import Chunk, read_chunks
 from detector.formats.errors import Incomplete, NotALog, Reason, Unreadable
-from detector.formats.records import Records, Rows, parse, rows
+from detector.formats.records import RawRecords, Records, parse_records, split_records
 
 __all__ = [
     "Chunk",
     "Incomplete",
     "NotALog",
+    "RawRecords",
     "Reason",
     "Records",
-    "Rows",
     "Unreadable",
-    "parse",
+    "parse_records",
     "read_chunks",
-    "rows",
+    "split_records",
 ]

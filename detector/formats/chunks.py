@@ -18,7 +18,7 @@ from detector.cloudtrail.record import loads
 from detector.formats.containers import MAGIC_BYTES, Container, container_of
 from detector.formats.decompress import BLOCK, Budget, Content, gunzip_file
 from detector.formats.errors import NotALog, Unreadable
-from detector.formats.wrappers import unstamped
+from detector.formats.wrappers import strip_timestamp
 
 SNIFF = 8 << 20
 """How much is read before a large file is judged to be lines or one document."""
@@ -46,7 +46,7 @@ class Chunk(NamedTuple):
     lines: bool
     member: str = ""
     problem: Unreadable | None = None
-    packed: bool = False
+    decompressed: bool = False
 
     @property
     def end(self) -> int:
@@ -69,7 +69,7 @@ def read_chunks(file: BinaryIO, offset: int = 0) -> Generator[Chunk, None, None]
         if container := container_of(bytes(held.view(MAGIC_BYTES))):
             for chunk in _unpacked(held, content, container, budget, 0, int(gzipped), ""):
                 if chunk.offset >= offset:
-                    yield chunk._replace(packed=True)
+                    yield chunk._replace(decompressed=True)
             return
         if offset:
             content.stream.seek(offset)
@@ -78,7 +78,7 @@ def read_chunks(file: BinaryIO, offset: int = 0) -> Generator[Chunk, None, None]
         else:
             cut = _cut(held, content, more, 0, "")
         for chunk in cut:
-            yield chunk._replace(packed=True) if gzipped else chunk
+            yield chunk._replace(decompressed=True) if gzipped else chunk
 
 
 def _size(file: BinaryIO) -> int:
@@ -200,7 +200,7 @@ def _buffer() -> Iterator[_Buffer]:
 
 
 def _refuse_foreign(start: bytes) -> None:
-    text = unstamped(start.removeprefix(_BOM).lstrip(_BLANK))
+    text = strip_timestamp(start.removeprefix(_BOM).lstrip(_BLANK))
     if text and text[:1] not in b'{["' and b"\n{" not in text:
         raise NotALog("not-json", "not JSON")
 
@@ -220,7 +220,7 @@ def _is_lines(start: bytes, whole: bool) -> bool:
 
 def _is_json(text: bytes) -> bool:
     """Whether ``text`` is one JSON object or array, and not an empty one."""
-    text = unstamped(text.removeprefix(_BOM).strip(_BLANK))
+    text = strip_timestamp(text.removeprefix(_BOM).strip(_BLANK))
     if len(text) == 2 or not text.startswith((b"{", b"[", b'"')):
         return False
     try:

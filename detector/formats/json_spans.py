@@ -15,7 +15,7 @@ import msgspec
 
 from detector.cloudtrail.record import loads
 
-BLANK = b" \t\r\n"
+WHITESPACE = b" \t\r\n"
 
 _scan = json.JSONDecoder(strict=False, parse_int=str)  # integers of any length
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]|,', re.S)
@@ -24,10 +24,10 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def values(data: bytes) -> Iterator[bytes]:
+def split_values(data: bytes) -> Iterator[bytes]:
     """The JSON values that stand one after the other in ``data``, with or without white space
     between them."""
-    data = data.strip(BLANK)
+    data = data.strip(WHITESPACE)
     try:
         yield bytes(_value.decode(data))
         return
@@ -42,7 +42,7 @@ def values(data: bytes) -> Iterator[bytes]:
         yield from (_bytes(text[start:end]) for start, end in spans)
 
 
-def members(value: bytes) -> dict[str, bytes]:
+def split_members(value: bytes) -> dict[str, bytes]:
     """The members of an object; as in JSON, the last of one name counts."""
     try:
         return {name: bytes(raw) for name, raw in _members.decode(value).items()}
@@ -57,11 +57,11 @@ def members(value: bytes) -> dict[str, bytes]:
             name = _TOKEN.match(value, start)
             if name is None or name[0][:1] != b'"':
                 raise json.JSONDecodeError("no name", "", start) from None
-            found[str(loads(name[0]))] = value[name.end() : end].lstrip(BLANK + b":")
+            found[str(loads(name[0]))] = value[name.end() : end].lstrip(WHITESPACE + b":")
         return found
 
 
-def elements(value: bytes) -> list[bytes]:
+def split_elements(value: bytes) -> list[bytes]:
     """The elements of an array."""
     try:
         return [bytes(raw) for raw in _elements.decode(value)]
@@ -74,7 +74,7 @@ def elements(value: bytes) -> list[bytes]:
         return [value[start:end] for start, end in _by_brackets(value, 1)]
 
 
-def decoded(value: bytes) -> bytes:
+def decode_string(value: bytes) -> bytes:
     """The text of a JSON string."""
     return str(loads(value)).encode("utf-8", "backslashreplace")
 
@@ -152,5 +152,5 @@ def _by_brackets(data: bytes, depth: int) -> Iterator[tuple[int, int]]:
 
 def _part(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
     part = data[start:end]
-    if part.strip(BLANK):
-        yield start + len(part) - len(part.lstrip(BLANK)), start + len(part.rstrip(BLANK))
+    if part.strip(WHITESPACE):
+        yield start + len(part) - len(part.lstrip(WHITESPACE)), start + len(part.rstrip(WHITESPACE))

@@ -17,8 +17,8 @@ import msgspec
 from detector.cloudtrail.record import Call, Head, Record, call_of, decode, parse_time
 from detector.formats.chunks import Chunk
 from detector.formats.errors import Incomplete, NotALog, Unreadable
-from detector.formats.json_spans import BLANK
-from detector.formats.wrappers import Aside, Found, records, records_of
+from detector.formats.json_spans import WHITESPACE
+from detector.formats.wrappers import NonRecord, ParsedRecord, records, unwrap_elements
 
 
 class _Trail(msgspec.Struct, gc=False):
@@ -36,33 +36,33 @@ walked."""
 _BOM = b"\xef\xbb\xbf"
 
 
-class Rows:
+class RawRecords:
     """The records of a chunk, by their place in it, each read when it is asked for."""
 
-    def __init__(self, found: Sequence[Found | msgspec.Raw]) -> None:
-        self._found = found
+    def __init__(self, items: Sequence[ParsedRecord | msgspec.Raw]) -> None:
+        self._items = items
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._items)
 
     def raw(self, index: int) -> bytes:
         """The record as the file has it: its own bytes where they stand as JSON, or the text that a
         wrapper's string says, or the whole document where others have renamed its fields."""
-        found = self._found[index]
-        return found.raw if isinstance(found, Found) else bytes(found)
+        items = self._items[index]
+        return items.raw if isinstance(items, ParsedRecord) else bytes(items)
 
     def canonical(self, index: int) -> bytes:
         """The record's JSON in CloudTrail's names: ``raw``, but where the file has other names."""
-        found = self._found[index]
-        return found.translated or found.raw if isinstance(found, Found) else bytes(found)
+        items = self._items[index]
+        return items.translated or items.raw if isinstance(items, ParsedRecord) else bytes(items)
 
     def record(self, index: int) -> Record:
         """The whole record. Only for an index whose head is not empty."""
-        found = self._found[index]
-        return decode((found.translated or found.raw) if isinstance(found, Found) else found)
+        items = self._items[index]
+        return decode((items.translated or items.raw) if isinstance(items, ParsedRecord) else items)
 
 
-class Records(Rows):
+class Records(RawRecords):
     """The records of a chunk with what is read of each: of one that is no JSON object, nothing.
 
     ``rejected`` and ``skipped`` count what is no record, by reason. ``plain``: the records stand in
@@ -70,49 +70,49 @@ class Records(Rows):
 
     def __init__(
         self,
-        found: Sequence[Found | msgspec.Raw],
+        items: Sequence[ParsedRecord | msgspec.Raw],
         heads: Iterable[Head],
         rejected: Counter[str] | None = None,
         skipped: Counter[str] | None = None,
-        bridged: int = 0,
-        plain: bool = False,
+        eventbridge_count: int = 0,
+        verbatim: bool = False,
     ) -> None:
-        super().__init__(found)
+        super().__init__(items)
         self.rejected = rejected or Counter()
         self.skipped = skipped or Counter()
-        self.bridged = bridged
+        self.eventbridge_count = eventbridge_count
         """How many came by EventBridge."""
-        self.plain = plain
-        self.calls: dict[Call, list[int]] = defaultdict(list)
+        self.verbatim = verbatim
+        self.by_signature: dict[Call, list[int]] = defaultdict(list)
         """Where the records of each call are, in order: some hundred calls for thousands of
         records, mostly."""
         self.times: list[int | None] = []
         """The event time of each record, in seconds since the epoch; None where it is unusable."""
-        known = _Times()
+        known = _TimeCache()
         # Each head is gone before the next is made: all of them would be more than the caches of a
         # processor hold, and lie scattered between what stays.
         for index, head in enumerate(heads):
-            self.calls[call_of(head)].append(index)
+            self.by_signature[call_of(head)].append(index)
             self.times.append(known[head.event_time])
-        self.timed = None not in known
+        self.has_times = None not in known
         """Whether each has an event time, usable or not."""
 
 
-class _Times(dict[str | None, int | None]):
+class _TimeCache(dict[str | None, int | None]):
     def __missing__(self, text: str | None) -> int | None:
         time = self[text] = parse_time(text)
         return time
 
 
-def parse(chunk: Chunk) -> Records:
+def parse_records(chunk: Chunk) -> Records:
     """The records of a chunk. Raises Incomplete or Unreadable where a document is no JSON."""
     if chunk.problem is not None:
         return _unread(chunk)
     data = _unmarked(chunk.data)
     try:
         raws = _raws(chunk, data)
-        records = Records(raws, map(_record_head.decode, raws), plain=True)
-        if records.timed and (not raws or any(caller for caller, *_ in records.calls)):
+        records = Records(raws, map(_record_head.decode, raws), verbatim=True)
+        if records.has_times and (not raws or any(caller for caller, *_ in records.by_signature)):
             # Whole records: rows of a table that hold them have no caller beside.
             return records
     except (ValueError, RecursionError):
@@ -125,17 +125,17 @@ def parse(chunk: Chunk) -> Records:
         return _unread(chunk._replace(problem=error))
 
 
-def rows(chunk: Chunk, plain: bool) -> Rows:
+def split_records(chunk: Chunk, verbatim: bool) -> RawRecords:
     """The records of a chunk that was parsed before, which said whether they are ``plain``, without
     their heads.
 
     Raises Incomplete or Unreadable where the file has changed since, and a document is no JSON.
     """
-    if not plain:
-        return parse(chunk)
+    if not verbatim:
+        return parse_records(chunk)
     data = _unmarked(chunk.data)
     try:
-        return Rows(_raws(chunk, data))
+        return RawRecords(_raws(chunk, data))
     except (ValueError, RecursionError) as error:
         raise Unreadable("corrupt-json", str(error)) from None
 
@@ -145,7 +145,7 @@ def _unmarked(data: memoryview) -> memoryview:
 
 
 def _is_array(data: memoryview) -> bool:
-    return bytes(data[:64]).lstrip(BLANK)[:1] == b"["
+    return bytes(data[:64]).lstrip(WHITESPACE)[:1] == b"["
 
 
 def _raws(chunk: Chunk, data: memoryview) -> list[msgspec.Raw]:
@@ -169,39 +169,39 @@ def _one_by_one(data: memoryview, lines: bool) -> Records:
         "skipped": Counter(),
         "noted": Counter(),
     }
-    found: list[Found] = []
+    items: list[ParsedRecord] = []
     for each in _in_lines(data) if lines else _in_document(data):
-        if isinstance(each, Found):
-            found.append(each)
+        if isinstance(each, ParsedRecord):
+            items.append(each)
         else:
             counted[each.kind][each.reason] += 1
-    heads = (each.head or _head(each.translated or each.raw) for each in found)
+    heads = (each.head or _head(each.translated or each.raw) for each in items)
     return Records(
-        found, heads, counted["rejected"], counted["skipped"], counted["noted"]["eventbridge"]
+        items, heads, counted["rejected"], counted["skipped"], counted["noted"]["eventbridge"]
     )
 
 
-def _in_lines(data: memoryview) -> Iterator[Found | Aside]:
+def _in_lines(data: memoryview) -> Iterator[ParsedRecord | NonRecord]:
     for text in bytes(data).split(b"\n"):
-        if text := text.strip(BLANK).removeprefix(
+        if text := text.strip(WHITESPACE).removeprefix(
             _BOM
         ):  # files put together bring their marks along
             try:
                 yield from records(text)
             except RecursionError:
-                yield Aside("rejected", "nested-too-deep")
+                yield NonRecord("rejected", "nested-too-deep")
             except json.JSONDecodeError:
-                yield Aside("rejected", "not-json")
+                yield NonRecord("rejected", "not-json")
 
 
-def _in_document(data: memoryview) -> Iterator[Found | Aside]:
+def _in_document(data: memoryview) -> Iterator[ParsedRecord | NonRecord]:
     with contextlib.suppress(ValueError, RecursionError):
         if (
             raws := _array_raws.decode(data)
             if _is_array(data)
             else _trail_raws.decode(data).Records
         ):
-            return records_of(map(bytes, raws))
+            return unwrap_elements(map(bytes, raws))
     if len(data) > ODD_CAP:
         raise Unreadable(
             "too-large",
@@ -210,11 +210,11 @@ def _in_document(data: memoryview) -> Iterator[Found | Aside]:
     return _checked(bytes(data))
 
 
-def _checked(data: bytes) -> Iterator[Found | Aside]:
+def _checked(data: bytes) -> Iterator[ParsedRecord | NonRecord]:
     try:
         yield from records(data)
     except RecursionError:
-        yield Aside("rejected", "nested-too-deep")
+        yield NonRecord("rejected", "nested-too-deep")
     except json.JSONDecodeError as error:
         raise _json_problem(error) from None
 

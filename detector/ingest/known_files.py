@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from detector.sources.source import Found
+from detector.sources.source import SourceFile
 from detector.store.file_table import FileRow
 
 
@@ -24,7 +24,7 @@ class Moves(NamedTuple):
     """Gone, and never read to the end."""
 
 
-class Held:
+class KnownFiles:
     """Files by path; by inode, to know those that were renamed; and those not read, which are
     forgotten once gone."""
 
@@ -66,7 +66,7 @@ class Held:
         else:
             del self._names[row.inode]
 
-    def follow(self, found: Sequence[Found], covers: Callable[[str], bool]) -> Moves:
+    def follow(self, found: Sequence[SourceFile], in_scope: Callable[[str], bool]) -> Moves:
         """Take up that files have moved. ``covers`` tells where the sweep would have found a file.
 
         A file under a new name is the same file, even where another has its old name by now (a log
@@ -74,7 +74,7 @@ class Held:
         here = {file.path: (file.device, file.inode) for file in found}
 
         def astray(row: FileRow) -> bool:
-            return here.get(row.path) != (row.device, row.inode) and covers(row.path)
+            return here.get(row.path) != (row.device, row.inode) and in_scope(row.path)
 
         moved: dict[str, str] = {}
         for file in found:
@@ -96,7 +96,9 @@ class Held:
             if row := min(same, key=lambda row: row.reason == "link", default=None):
                 moved[row.path] = file.path
         lost = [
-            path for path in self._unread if path not in here and path not in moved and covers(path)
+            path
+            for path in self._unread
+            if path not in here and path not in moved and in_scope(path)
         ]
         renamed = [msgspec.structs.replace(self._rows[old], path=new) for old, new in moved.items()]
         for path in (*moved, *lost):

@@ -19,16 +19,23 @@ from detector.detection.correlate import Signal, Watched, by_file, flagging_even
 from detector.detection.digest import Partial
 from detector.detection.risk import RiskTable
 from detector.detection.risk import load as load_risk
-from detector.ingest.known_files import Held
-from detector.ingest.prefetch import fetched
-from detector.ingest.reader import Digesting, Given, Task, content_hash, digesting, read
-from detector.ingest.unpublished import Pending
+from detector.ingest.known_files import KnownFiles
+from detector.ingest.prefetch import fetch_ahead
+from detector.ingest.reader import (
+    ChunkDigester,
+    FetchedTask,
+    Task,
+    hash_content,
+    local_digester,
+    read,
+)
+from detector.ingest.unpublished import UnpublishedChanges
 from detector.ingest.workers import Workers, is_plain
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import RuleSet
 from detector.sources.accounting import Accounting
-from detector.sources.open_file import is_at
-from detector.sources.source import Found, Source
+from detector.sources.open_file import has_identity
+from detector.sources.source import Source, SourceFile
 from detector.sources.time_bounds import Bounds
 from detector.store import LATENESS, Changes, FileRead, FileRow, Store
 
@@ -103,12 +110,12 @@ class Pipeline:
         self._let_go_at = float("-inf")
         self._next_rules: deque[RuleSet] = deque(maxlen=1)
         self._search_by(rules)
-        self._held = Held(store.files())
+        self._held = KnownFiles(store.files())
         self._waiting_since: dict[str, float] = {}
         self._retrying = {
             row.path for row in self._held if row.state == "waiting" and _is_remote(row.path)
         }
-        self._pending = Pending()
+        self._pending = UnpublishedChanges()
         self._astray: Set[tuple[str, FileRow]] = frozenset()
         """Files that were not where they had been read when they were searched last."""
 
@@ -183,7 +190,7 @@ class Pipeline:
         finally:
             self._workers.close()
 
-    def spent(self) -> dict[str, float]:
+    def rule_seconds(self) -> dict[str, float]:
         """Seconds that each rule has taken of the records that got to it, since they were
         loaded."""
         own = self._dispatch.spent
@@ -192,7 +199,7 @@ class Pipeline:
             for rule_id, seconds in self._workers.spent.items()
         }
 
-    def reconsider(self) -> None:
+    def recheck_quarantine(self) -> None:
         """Look again at the files of the quarantine, after the analyst has decided on some of them
         or taken it back."""
         for row in self._store.files():
@@ -226,7 +233,7 @@ class Pipeline:
             for file in found
             if self._is_due(file, held := self._held.get(file.path), final)
         ]
-        reading = {task.found.path for task in due}
+        reading = {task.file.path for task in due}
         self._source.committed(
             [
                 file.path
@@ -237,18 +244,18 @@ class Pipeline:
                 and held.state != "waiting"
             ]
         )
-        return sorted(due, key=lambda task: _delivered(task.found))
+        return sorted(due, key=lambda task: _delivered(task.file))
 
-    def _to_retry(self, present: Set[str]) -> list[Found]:
+    def _to_retry(self, present: Set[str]) -> list[SourceFile]:
         """What is to be tried again, though its source, which looks for what is new, did not find
         it again."""
         return [
-            Found(row.path, row.device, row.inode, row.size, row.mtime_ns)
+            SourceFile(row.path, row.device, row.inode, row.size, row.mtime_ns)
             for path in self._retrying - present
             if (row := self._held.get(path)) is not None
         ]
 
-    def _is_due(self, file: Found, held: FileRow | None, final: bool) -> bool:
+    def _is_due(self, file: SourceFile, held: FileRow | None, final: bool) -> bool:
         if file.problem is not None:
             if held is not None and held.state == "read" and file.problem[1] == "out-of-range":
                 return False
@@ -277,7 +284,7 @@ class Pipeline:
         now = self._clock()
         return now - self._waiting_since.get(path, now)
 
-    def _by_known_names(self, found: list[Found]) -> list[Found]:
+    def _by_known_names(self, found: list[SourceFile]) -> list[SourceFile]:
         """Of several names of one file that is read already, the one that it was read under is not
         the link."""
         for place, file in enumerate(found):
@@ -302,10 +309,10 @@ class Pipeline:
                     break
         return found
 
-    def _notice_moves(self, found: Sequence[Found]) -> None:
+    def _notice_moves(self, found: Sequence[SourceFile]) -> None:
         """A file under a new name stays what it is; one that is gone and never gave a record is
         forgotten."""
-        moves = self._held.follow(found, self._source.covers)
+        moves = self._held.follow(found, self._source.in_scope)
         if moves.renamed or moves.lost:
             self._store.move(moves.renamed, moves.lost)
 
@@ -324,30 +331,30 @@ class Pipeline:
         self._commit(batch, publish)
 
     def _results(self, due: Sequence[Task], stop: threading.Event) -> Iterator[FileRead]:
-        here = digesting(self._dispatch)
-        readable = [task for task in due if task.found.problem is None]
-        remote = [task for task in readable if _is_remote(task.found.path)]
-        local = [task for task in readable if not _is_remote(task.found.path)]
+        here = local_digester(self._dispatch)
+        readable = [task for task in due if task.file.problem is None]
+        remote = [task for task in readable if _is_remote(task.file.path)]
+        local = [task for task in readable if not _is_remote(task.file.path)]
         if remote:
-            yield from self._each(remote, fetched(_until(stop, remote)), here)
-        yield from (_set_aside(task) for task in due if task.found.problem is not None)
+            yield from self._each(remote, fetch_ahead(_until(stop, remote)), here)
+        yield from (_set_aside(task) for task in due if task.file.problem is not None)
         if self._jobs != 1:
             large = {
-                task.found.path: task
+                task.file.path: task
                 for task in local
-                if task.found.size >= _WORTH_PARTING and is_plain(task.found.path)
+                if task.file.size >= _WORTH_PARTING and is_plain(task.file.path)
             }
             for task in _until(stop, large.values()):
-                yield from read(task, self._workers.digesting(here))
-            local = [task for task in local if task.found.path not in large]
-        yield from self._each(local, map(Given, _until(stop, local)), here)
+                yield from read(task, self._workers.digester(here))
+            local = [task for task in local if task.file.path not in large]
+        yield from self._each(local, map(FetchedTask, _until(stop, local)), here)
 
     def _each(
-        self, tasks: Sequence[Task], given: Iterator[Given], here: Digesting
+        self, tasks: Sequence[Task], given: Iterator[FetchedTask], here: ChunkDigester
     ) -> Iterator[FileRead]:
         """What the tasks come to, which are ``given`` one after the other: by processes where that
         pays."""
-        if self._worth_processes(len(tasks), sum(task.found.size for task in tasks)):
+        if self._worth_processes(len(tasks), sum(task.file.size for task in tasks)):
             return self._workers.read(given)
         return chain.from_iterable(read(each.task, here, each.open) for each in given)
 
@@ -392,7 +399,7 @@ class Pipeline:
         self._verify_due = now + _VERIFY_EVERY
         if paths := self._store.unverified():
             self._store.verified(
-                [(path, hashed) for path in paths if (hashed := content_hash(path)) is not None]
+                [(path, hashed) for path in paths if (hashed := hash_content(path)) is not None]
             )
         self._pending.add(self._store.judge_files(final, self._bounds))
 
@@ -418,7 +425,7 @@ class Pipeline:
             astray = {
                 (path, row)
                 for path in paths
-                if (row := self._held.get(path)) and not is_at(path, (row.device, row.inode))
+                if (row := self._held.get(path)) and not has_identity(path, (row.device, row.inode))
             }
             missed = bool(astray - self._astray)
             self._store.add_signals(
@@ -439,7 +446,7 @@ class Pipeline:
         size = sum(row.size for path, _ in first if (row := self._held.get(path)))
         files = chain(first, files)
         if self._worth_processes(sum(len(there) for _, there in first), size):
-            return self._workers.look(files)
+            return self._workers.search_files(files)
         return chain.from_iterable(look(path, there, self._flagging) for path, there in files)
 
     def _worth_processes(self, things: int, size: int) -> bool:
@@ -467,7 +474,7 @@ class Pipeline:
                 tuple(pending.problems),
             )
         )
-        self._pending = Pending(live)
+        self._pending = UnpublishedChanges(live)
 
 
 def _noting(
@@ -478,7 +485,7 @@ def _noting(
         yield path, there
 
 
-def _delivered(file: Found) -> str:
+def _delivered(file: SourceFile) -> str:
     """When the file was delivered: the label in its name, which copying does not change, or else
     its mtime."""
     if label := _LABEL.search(file.path):
@@ -492,7 +499,7 @@ def _is_remote(path: str) -> bool:
 
 def _set_aside(task: Task) -> FileRead:
     """The result for a file that the sweep itself tells not to read."""
-    file = task.found
+    file = task.file
     assert file.problem is not None
     row = FileRow(
         file.path,

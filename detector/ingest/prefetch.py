@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from detector.ingest.reader import Given, Task
+from detector.ingest.reader import FetchedTask, Task
 from detector.sources.open_file import open_file
 from detector.sources.source import Unavailable
 
@@ -18,14 +18,14 @@ _AHEAD_BYTES = 256 << 20
 """Of objects that are fetched but not read yet; one object may be larger."""
 
 
-def fetched(tasks: Iterable[Task]) -> Iterator[Given]:
+def fetch_ahead(tasks: Iterable[Task]) -> Iterator[FetchedTask]:
     """Each task with its object, in the given order."""
     from concurrent.futures import (
         ThreadPoolExecutor,
     )  # most scans fetch nothing, and it costs 10 ms
 
     due = iter(tasks)
-    ahead: deque[tuple[Task, Future[Given]]] = deque()
+    ahead: deque[tuple[Task, Future[FetchedTask]]] = deque()
     size = 0
     pool = ThreadPoolExecutor(_THREADS, "fetch")
     try:
@@ -35,18 +35,18 @@ def fetched(tasks: Iterable[Task]) -> Iterator[Given]:
                 not ahead or (len(ahead) < 4 * _THREADS and size < _AHEAD_BYTES)
             ):
                 ahead.append((task, pool.submit(_fetch, task)))
-                size += task.found.size
+                size += task.file.size
                 task = next(due, None)
             done, given = ahead.popleft()
-            size -= done.found.size
+            size -= done.file.size
             yield given.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _fetch(task: Task) -> Given:
+def _fetch(task: Task) -> FetchedTask:
     try:
-        with open_file(task.found.path) as file:
-            return Given(task, file.read())
+        with open_file(task.file.path) as file:
+            return FetchedTask(task, file.read())
     except Unavailable as error:
-        return Given(task, error)
+        return FetchedTask(task, error)

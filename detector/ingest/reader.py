@@ -18,25 +18,25 @@ from detector.formats import Chunk, Incomplete, NotALog, Unreadable, read_chunks
 from detector.rules.dispatch import Dispatch
 from detector.sources.accounting import FileState
 from detector.sources.open_file import open_file
-from detector.sources.source import Found, Unavailable
+from detector.sources.source import SourceFile, Unavailable
 from detector.store.file_table import FileRead, FileRow
 
 _HEAD, _TAIL = 1024, 64
 
 
 class Task(NamedTuple):
-    """A file to read. ``held`` is how it was left, ``generation`` that of the rules; ``final``: it
+    """A file to read. ``previous`` is how it was left, ``generation`` that of the rules; ``is_final``: it
     will not grow."""
 
-    found: Found
-    held: FileRow | None
+    file: SourceFile
+    previous: FileRow | None
     generation: int
-    final: bool
-    hashed: bool = False
+    is_final: bool
+    hash_content: bool = False
     """Whether its content is to be hashed: where there are digest files to compare with."""
 
 
-class Given(NamedTuple):
+class FetchedTask(NamedTuple):
     """A task with the object that was fetched for it, or why that failed. None: any process can
     open the file."""
 
@@ -59,32 +59,32 @@ class DigestFile(NotALog):
         self.sha256 = hashlib.sha256(chunk.data).digest()
 
 
-class Digested(NamedTuple):
+class DigestedChunk(NamedTuple):
     """A chunk, whose data may have gone since, and what it holds."""
 
     chunk: Chunk
     partial: Partial
-    torn: bool = False
+    is_partial_line: bool = False
     """It is the beginning of a line whose end has not been written yet."""
 
 
-Digesting = Callable[[str, Iterable[Chunk]], Iterator[Digested]]
+ChunkDigester = Callable[[str, Iterable[Chunk]], Iterator[DigestedChunk]]
 """Digests the chunks of a source one after the other, wherever that is done."""
 
 
-def digesting(dispatch: Dispatch) -> Digesting:
+def local_digester(dispatch: Dispatch) -> ChunkDigester:
     """In this process, by these rules."""
 
-    def here(source: str, them: Iterable[Chunk]) -> Iterator[Digested]:
+    def here(source: str, them: Iterable[Chunk]) -> Iterator[DigestedChunk]:
         for chunk in them:
             partial = digest(source, chunk, dispatch)
-            yield Digested(chunk, partial, _is_torn(chunk, _tally(partial)))
+            yield DigestedChunk(chunk, partial, _is_torn(chunk, _tally(partial)))
 
     return here
 
 
 def read(
-    task: Task, digested: Digesting, opened: Callable[[str], BinaryIO] = open_file
+    task: Task, digested: ChunkDigester, opened: Callable[[str], BinaryIO] = open_file
 ) -> Iterator[FileRead]:
     """Read one file on. Several results where it is large and of plain lines; none where it has
     gone away.
@@ -92,54 +92,56 @@ def read(
     Nothing is raised: what cannot be read is a result with its reason.
     """
     try:
-        with opened(task.found.path) as file:
-            if _is_another(file, task.found):
+        with opened(task.file.path) as file:
+            if _is_another(file, task.file):
                 return  # put in its place since the sweep, which finds both again
             yield from _read(file, task, digested)
     except Unavailable as error:
-        state = "quarantined" if task.final and error.state == "waiting" else error.state
-        yield unread(task, state, Unreadable(error.code, str(error.strerror)))
+        state = "quarantined" if task.is_final and error.state == "waiting" else error.state
+        yield unread_result(task, state, Unreadable(error.code, str(error.strerror)))
     except FileNotFoundError:
         return  # renamed or removed since the sweep, which finds it again if it is still there
     except DigestFile as error:
-        result = unread(task, "skipped", error)
+        result = unread_result(task, "skipped", error)
         result.digest, result.sha256 = error.digest, error.sha256
         yield result
     except NotALog as error:
-        yield unread(task, "skipped", error)
+        yield unread_result(task, "skipped", error)
     except Incomplete as error:
-        yield unread(task, "quarantined" if task.final else "waiting", error)
+        yield unread_result(task, "quarantined" if task.is_final else "waiting", error)
     except Unreadable as error:
-        yield unread(task, "quarantined", error)
+        yield unread_result(task, "quarantined", error)
     except OSError as error:
-        yield unread(
+        yield unread_result(
             task,
-            "quarantined" if task.final else "waiting",
+            "quarantined" if task.is_final else "waiting",
             Unreadable("unreadable", f"{error.strerror}: allow reading it"),
         )
 
 
-def _read(file: BinaryIO, task: Task, digested: Digesting) -> Iterator[FileRead]:
-    held = task.held
-    if held is not None and held.print != _print(file, held.resume or held.size):
+def _read(file: BinaryIO, task: Task, digested: ChunkDigester) -> Iterator[FileRead]:
+    held = task.previous
+    if held is not None and held.fingerprint != fingerprint_of(file, held.resume or held.size):
         held = None  # it begins otherwise than what was read then: another file
     offset = held.resume if held is not None and held.generation == task.generation else 0
     again = held is not None and not offset
     file.seek(0)
     plain = True
     them: Iterable[Chunk] = read_chunks(file, offset)
-    content = hashlib.sha256() if task.hashed and not offset else None
+    content = hashlib.sha256() if task.hash_content and not offset else None
     if content is not None:
         them = _hashed(them, content)
     whole: list[Partial] = []
-    for chunk, partial, torn in digested(task.found.path, them):
-        plain = not chunk.packed
+    for chunk, partial, torn in digested(task.file.path, them):
+        plain = not chunk.decompressed
         if not offset and not chunk.offset:
             _refuse_foreign(chunk, _tally(partial))
-        if torn and not task.final:
+        if torn and not task.is_final:
             break
         if plain and chunk.lines and not torn:
-            yield _result(task, partial, chunk.end, _print(file, chunk.end), again, done=False)
+            yield _result(
+                task, partial, chunk.end, fingerprint_of(file, chunk.end), again, done=False
+            )
             offset = chunk.end
         else:
             whole.append(partial)
@@ -149,7 +151,7 @@ def _read(file: BinaryIO, task: Task, digested: Digesting) -> Iterator[FileRead]
         task,
         whole[0] if len(whole) == 1 else merge(whole),
         resume,
-        _print(file, resume or task.found.size),
+        fingerprint_of(file, resume or task.file.size),
         again,
         done=True,
     )
@@ -163,7 +165,7 @@ def _hashed(them: Iterable[Chunk], content: hashlib._Hash) -> Iterator[Chunk]:
         yield chunk
 
 
-def _is_another(file: BinaryIO, found: Found) -> bool:
+def _is_another(file: BinaryIO, found: SourceFile) -> bool:
     """Whether the name has passed to another file: what it holds must not be taken for what was
     found."""
     if not found.device:
@@ -199,7 +201,7 @@ def _refuse_foreign(chunk: Chunk, tally: Tally) -> None:
     raise NotALog("not-cloudtrail", "JSON, but no CloudTrail records")
 
 
-def _print(file: BinaryIO, end: int) -> bytes | None:
+def fingerprint_of(file: BinaryIO, end: int) -> bytes | None:
     """What recognizes the content before byte ``end``: its beginning and its last bytes, hashed."""
     if not end:
         return None
@@ -215,7 +217,7 @@ def _print(file: BinaryIO, end: int) -> bytes | None:
 def _result(
     task: Task, partial: Partial, resume: int, mark: bytes | None, again: bool, done: bool
 ) -> FileRead:
-    found = task.found
+    found = task.file
     row = FileRow(
         found.path,
         found.device,
@@ -228,12 +230,12 @@ def _result(
         resume,
         mark,
         # A re-read that is broken off starts again.
-        task.generation if done or not again or task.held is None else task.held.generation,
+        task.generation if done or not again or task.previous is None else task.previous.generation,
     )
     return FileRead(row, partial, again)
 
 
-def content_hash(path: str) -> bytes | None:
+def hash_content(path: str) -> bytes | None:
     """SHA-256 of a file's unpacked content; None where it cannot be read."""
     content = hashlib.sha256()
     try:
@@ -245,9 +247,9 @@ def content_hash(path: str) -> bytes | None:
     return content.digest()
 
 
-def unread(task: Task, state: FileState, error: Unreadable) -> FileRead:
+def unread_result(task: Task, state: FileState, error: Unreadable) -> FileRead:
     """The result for a file that was not read."""
-    found, held = task.found, task.held
+    found, held = task.file, task.previous
     row = FileRow(
         found.path,
         found.device,
@@ -257,7 +259,7 @@ def unread(task: Task, state: FileState, error: Unreadable) -> FileRead:
         state,
         *error.reason,
         held.resume if held else 0,
-        held.print if held else None,
+        held.fingerprint if held else None,
         task.generation,
     )
     return FileRead(row, Partial.empty())

@@ -8,7 +8,7 @@ from detector.detection.alert import Alert
 from detector.store.alert_table import Changes
 
 
-class Pending:
+class UnpublishedChanges:
     """What has not been published yet."""
 
     def __init__(self, live: bool = False) -> None:

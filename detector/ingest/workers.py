@@ -12,10 +12,17 @@ from typing import TypeVar
 from detector.detection.correlate import Signal, Watched, flagging_events, look
 from detector.detection.digest import Partial, digest
 from detector.formats import Chunk, Unreadable
-from detector.ingest.reader import Digested, Digesting, Given, digesting, read, unread
+from detector.ingest.reader import (
+    ChunkDigester,
+    DigestedChunk,
+    FetchedTask,
+    local_digester,
+    read,
+    unread_result,
+)
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import RuleSet
-from detector.sources.open_file import hand_over, take_over
+from detector.sources.open_file import drain_usage, merge_usage
 from detector.sources.source import Requests
 from detector.store.file_table import FileRead
 
@@ -40,26 +47,26 @@ class Workers:
         self.spent: dict[str, float] = dict.fromkeys((rule.rule_id for rule in rules), 0.0)
         """Seconds that each rule has taken in all processes."""
 
-    def read(self, given: Iterable[Given]) -> Iterator[FileRead]:
+    def read(self, given: Iterable[FetchedTask]) -> Iterator[FileRead]:
         """As ``reading.read`` for each task, in the order in which they are done."""
-        dead: deque[Given] = deque()
+        dead: deque[FetchedTask] = deque()
         for results, spent in self._spread(_read_batch, batches(given), dead):
             self._note(spent)
             yield from results
         for each in dead:
             yield from self._retry(each)
 
-    def digesting(self, here: Digesting) -> Digesting:
+    def digester(self, here: ChunkDigester) -> ChunkDigester:
         """Digest runs of whole lines of plain files in these processes, the others by ``here``; in
         order."""
 
-        def spread(source: str, them: Iterable[Chunk]) -> Iterator[Digested]:
+        def spread(source: str, them: Iterable[Chunk]) -> Iterator[DigestedChunk]:
             ahead: deque[tuple[Chunk, _Lines, Future[_Partial]]] = deque()
             for chunk in them:
                 if (
                     chunk.offset
                     and chunk.lines
-                    and not chunk.packed
+                    and not chunk.decompressed
                     and bytes(chunk.data[-1:]) == b"\n"
                 ):
                     lines = source, chunk.offset, chunk.end
@@ -75,13 +82,13 @@ class Workers:
 
         return spread
 
-    def look(self, files: Iterable[tuple[str, Watched]]) -> Iterator[Signal]:
+    def search_files(self, files: Iterable[tuple[str, Watched]]) -> Iterator[Signal]:
         """As ``correlate.look`` for each file, in the order in which they are done."""
         dead: deque[tuple[str, Watched]] = deque()
         for found, requests in self._spread(
             _look_in, ([part] for file in files for part in parts(*file)), dead
         ):
-            take_over(requests)
+            merge_usage(requests)
             yield from found
         if dead:
             flagging = flagging_events(self._rules)
@@ -115,14 +122,14 @@ class Workers:
                     self.close()
                     dead.extend(batch)
 
-    def _digested(self, chunk: Chunk, lines: _Lines, future: Future[_Partial]) -> Digested:
+    def _digested(self, chunk: Chunk, lines: _Lines, future: Future[_Partial]) -> DigestedChunk:
         try:
             partial, spent = future.result()
         except _DIED:
             self.close()
             partial, spent = self._once_more(_digest_lines, lines)
         self._note(spent)
-        return Digested(chunk, partial)
+        return DigestedChunk(chunk, partial)
 
     def _submit(self, work: Callable[[_A], _R], argument: _A) -> Future[_R]:
         if self._pool is None:
@@ -152,11 +159,11 @@ class Workers:
         for rule_id, seconds in spent.items():
             self.spent[rule_id] = self.spent.get(rule_id, 0.0) + seconds
 
-    def _retry(self, given: Given) -> list[FileRead]:
+    def _retry(self, given: FetchedTask) -> list[FileRead]:
         try:
             results, spent = self._once_more(_read_batch, [given])
         except Unreadable as error:
-            return [unread(given.task, "quarantined", error)]
+            return [unread_result(given.task, "quarantined", error)]
         self._note(spent)
         return results
 
@@ -178,13 +185,13 @@ def parts(path: str, watches: Watched) -> Iterator[tuple[str, Watched]]:
         yield path, {offset: watches[offset] for offset in offsets[start : start + several]}
 
 
-def batches(given: Iterable[Given]) -> Iterator[list[Given]]:
+def batches(given: Iterable[FetchedTask]) -> Iterator[list[FetchedTask]]:
     """The tasks in batches that are worth a trip to another process, their order kept."""
-    batch: list[Given] = []
+    batch: list[FetchedTask] = []
     size = 0
     for each in given:
         batch.append(each)
-        size += each.task.found.size
+        size += each.task.file.size
         if size >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
             yield batch
             batch, size = [], 0
@@ -209,8 +216,8 @@ def _start(rules: RuleSet) -> None:
     _flagging = flagging_events(rules)
 
 
-def _read_batch(batch: Sequence[Given]) -> tuple[list[FileRead], _Spent]:
-    here = digesting(_dispatch)
+def _read_batch(batch: Sequence[FetchedTask]) -> tuple[list[FileRead], _Spent]:
+    here = local_digester(_dispatch)
     return _timed(lambda: [result for each in batch for result in read(each.task, here, each.open)])
 
 
@@ -225,7 +232,7 @@ def _digest_lines(lines: _Lines) -> _Partial:
 def _look_in(batch: Sequence[tuple[str, Watched]]) -> tuple[list[Signal], Requests]:
     return [
         signal for path, watches in batch for signal in look(path, watches, _flagging)
-    ], hand_over()
+    ], drain_usage()
 
 
 def _timed(work: Callable[[], _R]) -> tuple[_R, _Spent]:

@@ -25,7 +25,7 @@ from detector.esql.planner import plan
 from detector.esql.prefilter import Gate
 from detector.esql.query import Emitted, Query
 from detector.esql.scope import Reading
-from detector.formats import Records, Unreadable, parse, read_chunks
+from detector.formats import Records, Unreadable, parse_records, read_chunks
 from detector.rules.rule import place_of_query
 from detector.rules.rule_file import RuleError, line_of, toml
 from detector.sources.open_file import open_file
@@ -103,7 +103,7 @@ class Reader:
         times = (
             time
             for _, records in self._parsed()
-            for call, indexes in records.calls.items()
+            for call, indexes in records.by_signature.items()
             if not skip_reason(Head(None, *call))
             for index in indexes
             if (time := records.times[index]) is not None
@@ -142,7 +142,7 @@ class Reader:
             try:
                 with open_file(path) as file:
                     for chunk in read_chunks(file):
-                        yield path, parse(chunk)
+                        yield path, parse_records(chunk)
             except OSError as error:
                 self.problems[path] = f"{path}: {error.strerror}"
             except Unreadable as error:
@@ -151,7 +151,7 @@ class Reader:
 
 def _let_in(records: Records, gate: Gate) -> list[int]:
     """The events that may get through the filter, in order."""
-    heads = ((Head(None, *call), indexes) for call, indexes in records.calls.items())
+    heads = ((Head(None, *call), indexes) for call, indexes in records.by_signature.items())
     return sorted(
         index
         for head, indexes in heads

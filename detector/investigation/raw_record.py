@@ -6,7 +6,7 @@ import contextlib
 
 from detector.cloudtrail.record import event_id
 from detector.detection.event import Event
-from detector.formats import Unreadable, parse, read_chunks
+from detector.formats import Unreadable, parse_records, read_chunks
 from detector.sources.open_file import open_file
 from detector.sources.source import Unavailable
 
@@ -24,7 +24,7 @@ def raw_record(event: Event) -> bytes:
     source, offset, index = event.position.source, event.position.offset, event.position.index
     try:
         with open_file(source) as file, contextlib.closing(read_chunks(file, offset)) as them:
-            records = parse(next(them))
+            records = parse_records(next(them))
             raw = records.raw(index)
         if event_id(records.record(index), records.canonical(index)) != event.event_id:
             raise ValueError

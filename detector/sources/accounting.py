@@ -26,7 +26,7 @@ class Accounting(msgspec.Struct, frozen=True):
     records_duplicate: int = 0
     records_skipped: dict[str, int] = {}
     records_rejected: dict[str, int] = {}
-    late_unmerged: int = 0
+    late_dropped: int = 0
 
     @property
     def files_found(self) -> int:

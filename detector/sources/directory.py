@@ -23,8 +23,8 @@ from itertools import chain
 from pathlib import Path
 
 from detector.sources.accounting import FileState
-from detector.sources.open_file import is_at
-from detector.sources.source import Found
+from detector.sources.open_file import has_identity
+from detector.sources.source import SourceFile
 
 _BEING_WRITTEN = re.compile(
     r"\.(?:gz|json|jsonl|ndjson)\.[A-Za-z0-9]{8}$"  # aws s3 cp and sync: NAME.json.gz.1a2B3c4D
@@ -50,7 +50,7 @@ _RACY = 3 * 10**9
 """Nanoseconds in which a folder may have changed again without another modification time."""
 
 
-def being_written(name: str) -> bool:
+def is_being_written(name: str) -> bool:
     """Whether a copying tool still writes under this name."""
     return _BEING_WRITTEN.search(name) is not None
 
@@ -81,7 +81,7 @@ class Directory:
         self._watching: Iterator[set[tuple[object, str]]] | None = None
         self._watched: list[Path] = []
 
-    def sweep(self) -> Iterator[Found]:
+    def sweep(self) -> Iterator[SourceFile]:
         """Every regular file below the roots, each once, whatever links lead to it; or those that
         may have changed.
 
@@ -97,7 +97,7 @@ class Directory:
         took = time.monotonic() - begun
         self._slice = max(_CHEAP, took / _ROUND) if took > _CHEAP else 0.0
 
-    def covers(self, path: str) -> bool:
+    def in_scope(self, path: str) -> bool:
         """Whether the last sweep would have found a file at this path, if it were still there."""
         if self._listed is not None:
             return (path.rpartition("/")[0] or "/") in self._listed
@@ -159,7 +159,7 @@ class Directory:
             )
         return starts
 
-    def _walk(self, starts: Sequence[str]) -> Iterator[Found]:
+    def _walk(self, starts: Sequence[str]) -> Iterator[SourceFile]:
         folders: set[tuple[int, int]] = set()
         due = list(reversed(starts))
         while due:
@@ -172,7 +172,7 @@ class Directory:
                     folders.add((status.st_dev, status.st_ino))
                     due += self._list(path, status.st_mtime_ns)
             except PermissionError as error:
-                yield Found(
+                yield SourceFile(
                     path,
                     0,
                     0,
@@ -192,20 +192,22 @@ class Directory:
             self._listed.add(path)
         return names
 
-    def _file(self, path: str, status: os.stat_result) -> Found:
+    def _file(self, path: str, status: os.stat_result) -> SourceFile:
         identity = (status.st_dev, status.st_ino)
         owner = self._owner.get(identity) or self._owner_before.pop(identity, path)
         if owner == path:
             path = owner  # the string that is held already, not a second one for each file
-        linked = owner != path and is_at(owner, identity)
+        linked = owner != path and has_identity(owner, identity)
         self._owner[identity] = owner if linked else path
         if time.time_ns() - status.st_mtime_ns < _GROWING:
             self._growing.add(path)
         else:
             self._growing.discard(path)
-        return Found(path, *identity, status.st_size, status.st_mtime_ns, _problem(path, linked))
+        return SourceFile(
+            path, *identity, status.st_size, status.st_mtime_ns, _problem(path, linked)
+        )
 
-    def _sweep_hot(self, hints: set[str]) -> Iterator[Found]:
+    def _sweep_hot(self, hints: set[str]) -> Iterator[SourceFile]:
         self._listed = set()
         now = time.time_ns()
         starts: dict[str, None] = dict.fromkeys(
@@ -221,7 +223,7 @@ class Directory:
                 continue
             if changed != listed or now - changed < _RACY:
                 starts[path] = None
-        starts |= dict.fromkeys(path for path in hints if self._covers_root(path))
+        starts |= dict.fromkeys(path for path in hints if self._in_root_scope(path))
         seen: set[str] = set()
         for path in chain(starts, self._due_growing(), self._due_folders()):
             for found in self._walk_new(path):
@@ -247,7 +249,7 @@ class Directory:
             if self._listed is not None and path not in self._listed
         )
 
-    def _walk_new(self, path: str) -> Iterator[Found]:
+    def _walk_new(self, path: str) -> Iterator[SourceFile]:
         """The file at ``path``; the files right in the folder ``path``, and all below its folders
         that are new."""
         if path not in self._folders:
@@ -259,7 +261,7 @@ class Directory:
             return  # its parent says what became of it
         yield from self._walk([each for each in reversed(inner) if each not in self._folders])
 
-    def _covers_root(self, path: str) -> bool:
+    def _in_root_scope(self, path: str) -> bool:
         return any(_is_below(path, str(root)) for root in self.roots if not _is_pattern(root))
 
 
@@ -299,6 +301,6 @@ def _is_below(path: str, root: str) -> bool:
 
 
 def _problem(path: str, known: bool) -> tuple[FileState, str, str] | None:
-    if being_written(os.path.basename(path)):
+    if is_being_written(os.path.basename(path)):
         return "waiting", "being-written", "still being written under a temporary name"
     return ("skipped", "link", "another name of a file that is read already") if known else None

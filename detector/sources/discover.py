@@ -18,9 +18,9 @@ from pathlib import Path
 
 from detector.cloudtrail.object_key import trail_file
 
-DEPTH = 5
-SECONDS = 5.0
-FOLDERS = 20_000
+MAX_DEPTH = 5
+MAX_SECONDS = 5.0
+MAX_FOLDERS = 20_000
 """Bounds of a search: levels below a root, and how long and how many folders in all."""
 
 _ENTRIES = 2_000
@@ -34,7 +34,7 @@ _NEVER = frozenset(
 
 
 @dataclass(frozen=True)
-class Likely:
+class TrailFolder:
     """A folder that a hunt could begin with. ``newest`` is the last day that it has files of,
     ``YYYY-MM-DD``, or ""."""
 
@@ -44,14 +44,14 @@ class Likely:
     newest: str
 
 
-def look(
+def find_trails(
     roots: Iterable[Path],
     stop: threading.Event,
     *,
-    depth: int = DEPTH,
-    seconds: float = SECONDS,
-    folders: int = FOLDERS,
-) -> Iterator[Likely]:
+    depth: int = MAX_DEPTH,
+    seconds: float = MAX_SECONDS,
+    folders: int = MAX_FOLDERS,
+) -> Iterator[TrailFolder]:
     """What is below the roots, the nearest first, each once. Links are not followed, nor is what is
     found looked into further; what cannot be read is passed over. It ends when ``stop`` is set or a
     bound is reached."""
@@ -88,14 +88,14 @@ def _inside(path: str) -> tuple[list[str], list[str]]:
     return sorted(below), sorted(files)
 
 
-def _trail(path: str, below: list[str], files: list[str]) -> Likely | None:
+def _trail(path: str, below: list[str], files: list[str]) -> TrailFolder | None:
     if os.path.basename(path) == "AWSLogs":
         return _delivered(path, below)
     trails = [trail for trail in map(trail_file, files) if trail is not None]
     if not trails:
         return None
     newest = time.strftime("%Y-%m-%d", time.gmtime(max(trail.delivered for trail in trails)))
-    return Likely(
+    return TrailFolder(
         Path(path),
         len({trail.account for trail in trails}),
         len({trail.region for trail in trails}),
@@ -103,7 +103,7 @@ def _trail(path: str, below: list[str], files: list[str]) -> Likely | None:
     )
 
 
-def _delivered(path: str, below: list[str]) -> Likely | None:
+def _delivered(path: str, below: list[str]) -> TrailFolder | None:
     """``path`` is where CloudTrail delivers to, directly or by organization."""
     accounts = [os.path.join(path, name) for name in below if _ACCOUNT.fullmatch(name)]
     for name in filter(_ORGANIZATION.fullmatch, below):
@@ -122,7 +122,7 @@ def _delivered(path: str, below: list[str]) -> Likely | None:
     days = (
         _last_day(os.path.join(trail, region)) for trail, held in regions.items() for region in held
     )
-    return Likely(
+    return TrailFolder(
         Path(path),
         len({os.path.basename(os.path.dirname(trail)) for trail in trails}),
         len({region for held in regions.values() for region in held}),

@@ -13,15 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from detector.sources.directory import Directory
-from detector.sources.source import NoSource, Several, Source
-from detector.sources.time_bounds import Bounded, Bounds, Recorded
+from detector.sources.source import CombinedSource, NoSource, Source
+from detector.sources.time_bounds import BoundedSource, Bounds, FileSnapshot
 
 
 def open_sources(
     names: Sequence[str],
     live: bool,
     bounds: Bounds | None = None,
-    recorded: Mapping[str, Recorded] | None = None,
+    snapshots: Mapping[str, FileSnapshot] | None = None,
 ) -> Source:
     """All the sources named. Where it is live, what does not exist yet may appear later. Raises
     NoSource.
@@ -33,20 +33,20 @@ def open_sources(
     paths: list[Path] = []
     piped: list[Source] = []
     others: list[Source] = []
-    for name in listed(names):
+    for name in expand_lists(names):
         if name == "-":
-            piped.append(Piped(live))
+            piped.append(StandardInput(live))
         elif name.startswith("s3://"):
-            from detector.sources.s3_bucket import Bucket
+            from detector.sources.s3_bucket import S3Bucket
 
-            bucket = Bucket(name, bounds)
+            bucket = S3Bucket(name, bounds)
             if not live:
                 bucket.check()
             others.append(bucket)
         elif name.startswith("sqs://"):
-            from detector.sources.sqs_queue import Queue
+            from detector.sources.sqs_queue import SqsQueue
 
-            others.append(Queue(name))
+            others.append(SqsQueue(name))
         else:
             if (
                 not live
@@ -55,13 +55,13 @@ def open_sources(
             ):
                 raise NoSource(f"{name}: no such file or folder: check the name")
             paths.append(Path(name))
-    source: Source = Several(
+    source: Source = CombinedSource(
         [*([Directory(paths)] if paths or not (piped or others) else []), *piped, *others]
     )
-    return source if bounds is None else Bounded(source, bounds, recorded or {})
+    return source if bounds is None else BoundedSource(source, bounds, snapshots or {})
 
 
-def listed(names: Sequence[str]) -> Iterator[str]:
+def expand_lists(names: Sequence[str]) -> Iterator[str]:
     """The names, those of lists in place of the lists. Raises NoSource."""
     for name in names:
         if not name.startswith("file@"):
@@ -80,7 +80,7 @@ def listed(names: Sequence[str]) -> Iterator[str]:
         yield from (line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
-class Piped(Directory):
+class StandardInput(Directory):
     """Standard input, kept in a temporary file so that a record can be looked up again: another
     file that grows."""
 

@@ -19,7 +19,7 @@ def open_file(path: str) -> BinaryIO:
     return open(path, "rb")
 
 
-def is_at(path: str, identity: tuple[int, int]) -> bool:
+def has_identity(path: str, identity: tuple[int, int]) -> bool:
     """Whether the file of this device and inode has this name; whether an object does is not known:
     True."""
     if path.startswith("s3://"):
@@ -38,14 +38,14 @@ def requests_made() -> str:
     return str(objects.usage) if objects and objects.usage.lists else ""
 
 
-def hand_over() -> Requests:
+def drain_usage() -> Requests:
     """What reading buckets has cost in this process since this was last asked, for another process
-    to ``take_over``."""
+    to ``merge_usage``."""
     objects = sys.modules.get("detector.sources.s3_objects")
-    return objects.usage.handed_over() if objects else NO_REQUESTS
+    return objects.usage.drain() if objects else NO_REQUESTS
 
 
-def take_over(requests: Requests) -> None:
+def merge_usage(requests: Requests) -> None:
     if requests != NO_REQUESTS:
         from detector.sources.s3_objects import usage
 

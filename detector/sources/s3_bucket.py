@@ -16,14 +16,14 @@ from typing import NamedTuple
 
 from detector.cloudtrail.object_key import DIGEST, TRAIL, trail_file, trail_prefix
 from detector.sources.s3_objects import (
-    address,
-    found,
+    bucket_store,
     list_level,
     list_objects,
-    split_address,
-    store_of,
+    object_file,
+    object_url,
+    split_url,
 )
-from detector.sources.source import Found, NoSource, Unavailable
+from detector.sources.source import NoSource, SourceFile, Unavailable
 from detector.sources.time_bounds import Bounds
 
 POLL_SECONDS = 60.0
@@ -39,7 +39,7 @@ _ACCOUNT = re.compile(r"(?:^|/)AWSLogs/(?:o-[a-z0-9]+/)?\d{12}$")
 _DATED = re.compile(r"(?:20\d\d|eventDay=\d{8}|year=\d{4}|dt=\d{4}-.*)$")
 
 
-class Part(NamedTuple):
+class PolledPrefix(NamedTuple):
     """A prefix that is polled. ``form`` is strftime's for the folders of a day below it; ``""``: it
     has none."""
 
@@ -49,7 +49,7 @@ class Part(NamedTuple):
     """Only the objects right below it."""
 
 
-class Bucket:
+class S3Bucket:
     """``s3://BUCKET/PREFIX``. What is out of ``bounds`` is not even listed."""
 
     def __init__(
@@ -59,12 +59,12 @@ class Bucket:
         clock: Callable[[], float] = time.time,
         poll: float = POLL_SECONDS,
     ) -> None:
-        self.bucket, prefix = split_address(url)
+        self.bucket, prefix = split_url(url)
         self._prefix = prefix.strip("/")
         self._bounds = bounds or Bounds(None, None)
         self._clock = clock
         self._poll = poll
-        self._parts: list[Part] = []
+        self._parts: list[PolledPrefix] = []
         self._discover_due = self._poll_due = 0.0
         self._looked: dict[tuple[str, int], float] = {}
         """When each part was last looked at, by days back."""
@@ -73,16 +73,16 @@ class Bucket:
         self._listed: set[str] = set()
         if not self.bucket:
             raise NoSource(f"{url}: no bucket: write s3://BUCKET/PREFIX")
-        store_of(self.bucket)  # what cannot be reached at all is said now
+        bucket_store(self.bucket)  # what cannot be reached at all is said now
 
     def check(self) -> None:
         """Raises NoSource where the bucket cannot be listed at all."""
         try:
             list_level(self.bucket, self._prefix)
         except Unavailable as error:
-            raise NoSource(f"{address(self.bucket, self._prefix)}: {error.strerror}") from None
+            raise NoSource(f"{object_url(self.bucket, self._prefix)}: {error.strerror}") from None
 
-    def sweep(self) -> Iterator[Found]:
+    def sweep(self) -> Iterator[SourceFile]:
         now = self._clock()
         if now < self._poll_due:
             return
@@ -98,7 +98,7 @@ class Bucket:
             for listed in pool.map(lambda part: self._look(part, now), due):
                 yield from listed
 
-    def covers(self, path: str) -> bool:
+    def in_scope(self, path: str) -> bool:
         """Objects expire, and stay read; only a listing that failed and then succeeded is over."""
         return path in self._listed
 
@@ -118,29 +118,29 @@ class Bucket:
     def close(self) -> None:
         """Nothing is held."""
 
-    def _discover(self) -> tuple[list[Part], list[Found]]:
+    def _discover(self) -> tuple[list[PolledPrefix], list[SourceFile]]:
         """The parts below the prefix: each trail's region, each other folder of days, and loose
         objects."""
-        parts: list[Part] = []
-        problems: list[Found] = []
+        parts: list[PolledPrefix] = []
+        problems: list[SourceFile] = []
         due = [self._prefix]
         with ThreadPoolExecutor(_THREADS, "discover") as pool:
             while due:
                 deeper: list[str] = []
                 for prefix, level in zip(due, pool.map(self._level, due), strict=True):
-                    if isinstance(level, Found):
+                    if isinstance(level, SourceFile):
                         problems.append(level)
                         continue
                     parts += level[0]
                     deeper += level[1]
-                    self._listed.add(address(self.bucket, prefix + "/"))
+                    self._listed.add(object_url(self.bucket, prefix + "/"))
                 due = deeper
         return parts, problems
 
-    def _level(self, prefix: str) -> tuple[list[Part], list[str]] | Found:
+    def _level(self, prefix: str) -> tuple[list[PolledPrefix], list[str]] | SourceFile:
         """What to poll right here, and the folders to go down to."""
         if trail := trail_prefix(prefix):
-            return [Part(prefix, "" if trail.below else "%Y/%m/%d")], []
+            return [PolledPrefix(prefix, "" if trail.below else "%Y/%m/%d")], []
         try:
             folders, objects = list_level(self.bucket, prefix)
         except Unavailable as error:
@@ -148,7 +148,7 @@ class Bucket:
         names = [folder.rpartition("/")[2] for folder in folders]
         if any(_DATED.match(name) for name in names):
             return [
-                Part(
+                PolledPrefix(
                     prefix,
                     "eventDay=%Y%m%d"
                     if names[0].startswith("eventDay=")
@@ -163,16 +163,16 @@ class Bucket:
                 for folder, name in zip(folders, names, strict=True)
                 if name.startswith(TRAIL)
             ]
-        return [Part(prefix, level_only=True)] if objects else [], folders
+        return [PolledPrefix(prefix, level_only=True)] if objects else [], folders
 
-    def _is_due(self, part: Part, now: float) -> bool:
+    def _is_due(self, part: PolledPrefix, now: float) -> bool:
         """Silent regions are polled hourly."""
         last = self._looked.get((part.prefix, 0))
         newest = self._newest.get(part.prefix)
         silent = last is not None and part.form and (newest is None or now - newest > _SILENT)
         return last is None or not silent or now - last >= 3600
 
-    def _look(self, part: Part, now: float) -> list[Found]:
+    def _look(self, part: PolledPrefix, now: float) -> list[SourceFile]:
         """The objects of a part that may be new."""
         after, before = self._span(part, now)
         result = []
@@ -186,17 +186,17 @@ class Bucket:
                 if before is not None and key >= before:
                     break
                 if size and not key.endswith("/"):
-                    result.append(self._judged(found(self.bucket, key, size, etag), part))
+                    result.append(self._judged(object_file(self.bucket, key, size, etag), part))
         except Unavailable as error:
             return [*result, self._unlisted(part.prefix, error)]
-        self._listed.add(address(self.bucket, part.prefix + "/"))
+        self._listed.add(object_url(self.bucket, part.prefix + "/"))
         for every, days in _WIDER:
             if after is None or after <= self._day(part, now - days * _DAY):
                 self._looked[part.prefix, every] = now
         self._looked[part.prefix, 0] = now
         return result
 
-    def _span(self, part: Part, now: float) -> tuple[str | None, str | None]:
+    def _span(self, part: PolledPrefix, now: float) -> tuple[str | None, str | None]:
         """(list after this key, up to that key) for this look at a part."""
         if not part.form:
             return None, None
@@ -210,10 +210,10 @@ class Bucket:
                 return max(first or "", self._day(part, now - days * _DAY)), before
         return max(first or "", self._label(part, now - _BACK)), before
 
-    def _day(self, part: Part, at: float) -> str:
+    def _day(self, part: PolledPrefix, at: float) -> str:
         return f"{part.prefix}/{time.strftime(part.form, time.gmtime(at))}"
 
-    def _label(self, part: Part, at: float) -> str:
+    def _label(self, part: PolledPrefix, at: float) -> str:
         """Sorts before every file of a trail labelled ``at`` or later; elsewhere, the day
         before."""
         trail = trail_prefix(part.prefix)
@@ -222,7 +222,7 @@ class Bucket:
         label = time.strftime("%Y%m%dT%H%MZ", time.gmtime(at))
         return f"{self._day(part, at)}/{trail.account}_{TRAIL}_{trail.region}_{label}"
 
-    def _judged(self, object_: Found, part: Part) -> Found:
+    def _judged(self, object_: SourceFile, part: PolledPrefix) -> SourceFile:
         file = trail_file(object_.path)
         if file is None:
             return object_
@@ -237,10 +237,10 @@ class Bucket:
             )
         )
 
-    def _unlisted(self, prefix: str, error: Unavailable) -> Found:
+    def _unlisted(self, prefix: str, error: Unavailable) -> SourceFile:
         """A prefix that could not be listed is found as one file that was not read, so that it is
         not overlooked."""
-        path = address(self.bucket, prefix + "/")
+        path = object_url(self.bucket, prefix + "/")
         self._problems.append(f"{path}: {error.strerror}")
         self._discover_due = 0.0
-        return Found(path, 0, 0, 0, 0, (error.state, error.code, str(error.strerror)))
+        return SourceFile(path, 0, 0, 0, 0, (error.state, error.code, str(error.strerror)))

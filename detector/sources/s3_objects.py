@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from detector.sources.source import Found, NoSource, Requests, Unavailable
+from detector.sources.source import NoSource, Requests, SourceFile, Unavailable
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -49,7 +49,7 @@ class Usage:
             self.gets += gets
             self.bytes += read
 
-    def handed_over(self) -> Requests:
+    def drain(self) -> Requests:
         """All of it, which is forgotten here."""
         with self._lock:
             made = Requests(self.lists, self.gets, self.bytes)
@@ -69,30 +69,30 @@ usage = Usage()
 """Of this process."""
 
 
-def address(bucket: str, key: str) -> str:
+def object_url(bucket: str, key: str) -> str:
     return f"s3://{bucket}/{key}"
 
 
-def split_address(path: str) -> tuple[str, str]:
+def split_url(path: str) -> tuple[str, str]:
     """(bucket, key) of an ``s3://`` address."""
     bucket, _, key = path.removeprefix("s3://").partition("/")
     return bucket, key
 
 
-def found(bucket: str, key: str, size: int, etag: str | None) -> Found:
+def object_file(bucket: str, key: str, size: int, etag: str | None) -> SourceFile:
     """An object as a sweep gives it. Its time is left out: a bucket and a queue tell different ones
     of one object."""
     mark = hashlib.blake2b((etag or "").strip('"').encode(), digest_size=7).digest()
-    return Found(address(bucket, key), 0, int.from_bytes(mark), size, 0)
+    return SourceFile(object_url(bucket, key), 0, int.from_bytes(mark), size, 0)
 
 
 def open_object(path: str) -> BinaryIO:
     """An object's content. Raises Unavailable."""
-    bucket, key = split_address(path)
+    bucket, key = split_url(path)
     try:
-        data = store_of(bucket).get(key).bytes()
+        data = bucket_store(bucket).get(key).bytes()
     except Exception as error:
-        raise problem(path, error) from None
+        raise explain_error(path, error) from None
     finally:
         usage.add(gets=1)
     usage.add(read=len(data))
@@ -105,27 +105,27 @@ def list_objects(
     """(key, size, ETag) of every object below ``prefix`` and after the key ``after``, by key.
     Raises Unavailable."""
     try:
-        for page in store_of(bucket).list(prefix or None, offset=after, chunk_size=_PAGE):
+        for page in bucket_store(bucket).list(prefix or None, offset=after, chunk_size=_PAGE):
             usage.add(lists=1)
             yield from ((each["path"], each["size"], each["e_tag"]) for each in page)
     except Exception as error:
-        raise problem(address(bucket, prefix), error) from None
+        raise explain_error(object_url(bucket, prefix), error) from None
 
 
 def list_level(bucket: str, prefix: str) -> tuple[list[str], list[tuple[str, int, str | None]]]:
     """The folders right below ``prefix`` (without a final slash), and the objects. Raises
     Unavailable."""
     try:
-        level = store_of(bucket).list_with_delimiter(prefix or None)
+        level = bucket_store(bucket).list_with_delimiter(prefix or None)
     except Exception as error:
-        raise problem(address(bucket, prefix), error) from None
+        raise explain_error(object_url(bucket, prefix), error) from None
     objects = [(each["path"], each["size"], each["e_tag"]) for each in level["objects"]]
     usage.add(lists=1 + (len(objects) + len(level["common_prefixes"])) // _PAGE)
     return list(level["common_prefixes"]), objects
 
 
 @lru_cache(64)
-def store_of(bucket: str) -> S3Store:
+def bucket_store(bucket: str) -> S3Store:
     """The bucket, in its own region. Raises NoSource."""
     try:
         from obstore.store import S3Store
@@ -242,7 +242,7 @@ _MEANINGS = (
 )
 
 
-def problem(path: str, error: Exception) -> Unavailable:
+def explain_error(path: str, error: Exception) -> Unavailable:
     """What went wrong with an object or a listing."""
     if isinstance(error, Unavailable):
         return error

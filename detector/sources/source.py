@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from detector.sources.accounting import FileState
 
 
-class Found(NamedTuple):
+class SourceFile(NamedTuple):
     """A file as the sweep sees it. ``problem`` tells why it cannot be read or is not read (yet).
 
     Of an object in a bucket, ``path`` is its ``s3://`` address, ``mtime_ns`` when it was put there,
@@ -56,11 +56,11 @@ NO_REQUESTS = Requests(0, 0, 0)
 class Source(Protocol):
     """Somewhere files appear."""
 
-    def sweep(self) -> Iterable[Found]:
+    def sweep(self) -> Iterable[SourceFile]:
         """The files that are there: all of them, or at least those that may have changed since the
         last sweep."""
 
-    def covers(self, path: str) -> bool:
+    def in_scope(self, path: str) -> bool:
         """Whether the last sweep would have found a file at this path, if it were still there."""
 
     def committed(self, paths: Sequence[str]) -> None:
@@ -79,18 +79,18 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-class Several:
+class CombinedSource:
     """Several sources as one."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
 
-    def sweep(self) -> Iterator[Found]:
+    def sweep(self) -> Iterator[SourceFile]:
         for source in self._sources:
             yield from source.sweep()
 
-    def covers(self, path: str) -> bool:
-        return any(source.covers(path) for source in self._sources)
+    def in_scope(self, path: str) -> bool:
+        return any(source.in_scope(path) for source in self._sources)
 
     def committed(self, paths: Sequence[str]) -> None:
         for source in self._sources:

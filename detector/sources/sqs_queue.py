@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote_plus
 
-from detector.sources.s3_objects import found
-from detector.sources.source import Found, NoSource
+from detector.sources.s3_objects import object_file
+from detector.sources.source import NoSource, SourceFile
 
 _AT_ONCE = 1000
 """Messages taken in one sweep."""
 
 
-class Queue:
+class SqsQueue:
     """Messages of S3, straight, by SNS or by EventBridge. Raises NoSource."""
 
     def __init__(self, url: str) -> None:
@@ -45,7 +45,7 @@ class Queue:
                 f"{url}: {_words(error)}: check the name, AWS_REGION and AWS_PROFILE"
             ) from None
 
-    def sweep(self) -> Iterator[Found]:
+    def sweep(self) -> Iterator[SourceFile]:
         for _ in range(_AT_ONCE // 10):
             try:
                 reply = self._client.receive_message(
@@ -56,7 +56,7 @@ class Queue:
                 return
             messages = reply.get("Messages", [])
             for message in messages:
-                objects = objects_of(message["Body"])
+                objects = parse_message(message["Body"])
                 if objects is None:
                     self._problems.append(
                         f"{self._name}: message {message['MessageId']} tells of no S3 object: "
@@ -69,7 +69,7 @@ class Queue:
                 break
         self._delete_done()
 
-    def covers(self, path: str) -> bool:  # noqa: ARG002 - a queue only tells what is new
+    def in_scope(self, path: str) -> bool:  # noqa: ARG002 - a queue only tells what is new
         return False
 
     def committed(self, paths: Sequence[str]) -> None:
@@ -99,7 +99,7 @@ class Queue:
                 self._problems.append(f"{self._name}: {_words(error)}: the message comes again")
 
 
-def objects_of(body: str) -> list[Found] | None:
+def parse_message(body: str) -> list[SourceFile] | None:
     """The objects that a message tells of, none for S3's test message; None where it is another
     message."""
     try:
@@ -124,8 +124,8 @@ def objects_of(body: str) -> list[Found] | None:
         return None
 
 
-def _found(bucket: str, object_: dict[str, Any], key: str) -> Found:
-    return found(
+def _found(bucket: str, object_: dict[str, Any], key: str) -> SourceFile:
+    return object_file(
         bucket, key, int(object_.get("size", 0)), object_.get("eTag") or object_.get("etag")
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from detector.cloudtrail.object_key import trail_file
-from detector.sources.source import Found, Source
+from detector.sources.source import Source, SourceFile
 
 AHEAD = 3600
 """Seconds before the earliest label from which files are read, at the least: labels run ahead by
@@ -27,30 +27,30 @@ class Bounds(NamedTuple):
 
     since: int | None
     until: int | None
-    reach: int = 0
+    margin: int = 0
 
     @property
     def first_label(self) -> int | None:
-        return None if self.since is None else self.since - max(AHEAD, self.reach + _LABEL_AHEAD)
+        return None if self.since is None else self.since - max(AHEAD, self.margin + _LABEL_AHEAD)
 
     @property
     def last_label(self) -> int | None:
         """Exclusive."""
-        return None if self.until is None else self.until + self.reach + SLACK
+        return None if self.until is None else self.until + self.margin + SLACK
 
     def may_hold(self, label: int) -> bool:
         """Whether a file delivered then may hold events that tell on what is asked for."""
         first, last = self.first_label, self.last_label
         return (first is None or label >= first) and (last is None or label < last)
 
-    def overlap(self, first: int, last: int) -> bool:
+    def overlaps(self, first: int, last: int) -> bool:
         """Whether events from ``first`` to ``last`` do."""
-        return (self.since is None or last >= self.since - self.reach) and (
-            self.until is None or first < self.until + self.reach
+        return (self.since is None or last >= self.since - self.margin) and (
+            self.until is None or first < self.until + self.margin
         )
 
 
-class Recorded(NamedTuple):
+class FileSnapshot(NamedTuple):
     """What is known of a file that was read: what it was then, and its first and last event time,
     where it had any."""
 
@@ -61,60 +61,62 @@ class Recorded(NamedTuple):
     first: int | None
     last: int | None
 
-    def describes(self, found: Found) -> bool:
+    def matches(self, found: SourceFile) -> bool:
         """Whether the file is still what it was."""
         return self[:4] == (found.size, found.mtime_ns, found.inode, found.device)
 
 
-class Bounded:
+class BoundedSource:
     """A source of which only the files that may hold events within ``bounds`` are read.
 
     ``recorded`` tells of the files read before, by path: one that has not changed need not be read
     again for events that it does not hold."""
 
-    def __init__(self, source: Source, bounds: Bounds, recorded: Mapping[str, Recorded]) -> None:
+    def __init__(
+        self, source: Source, bounds: Bounds, snapshots: Mapping[str, FileSnapshot]
+    ) -> None:
         self._source = source
         self._bounds = bounds
-        self._recorded = recorded
-        self._left_out: dict[str, Counter[str]] = {}
+        self._snapshots = snapshots
+        self._excluded: dict[str, Counter[str]] = {}
 
-    def sweep(self) -> Iterator[Found]:
-        self._left_out = {}
+    def sweep(self) -> Iterator[SourceFile]:
+        self._excluded = {}
         for found in self._source.sweep():
             why = None if found.problem else self._why_not(found)
             if why is None:
                 yield found
                 continue
-            self._left_out.setdefault(why, Counter()).update(files=1, bytes=found.size)
+            self._excluded.setdefault(why, Counter()).update(files=1, bytes=found.size)
             yield found._replace(problem=("skipped", "out-of-range", why))
 
-    def _why_not(self, found: Found) -> str | None:
+    def _why_not(self, found: SourceFile) -> str | None:
         file = trail_file(found.path)
         if file is not None and not self._bounds.may_hold(file.delivered):
             return "delivered outside of the time asked for"
-        known = self._recorded.get(found.path)
+        known = self._snapshots.get(found.path)
         if (
             known is not None
-            and known.describes(found)
+            and known.matches(found)
             and (
                 known.first is None
                 or known.last is None
-                or not self._bounds.overlap(known.first, known.last)
+                or not self._bounds.overlaps(known.first, known.last)
             )
         ):
             return "read before, and without events of the time asked for"
         return None
 
-    def left_out(self) -> list[str]:
+    def excluded_lines(self) -> list[str]:
         """How much the last sweep found and left out, and why, a line each."""
         return [
             f"not read: {sums['files']:,} {'file' if sums['files'] == 1 else 'files'} "
             f"({sums['bytes'] / 1e6:,.1f} MB) {why}"
-            for why, sums in self._left_out.items()
+            for why, sums in self._excluded.items()
         ]
 
-    def covers(self, path: str) -> bool:
-        return self._source.covers(path)
+    def in_scope(self, path: str) -> bool:
+        return self._source.in_scope(path)
 
     def committed(self, paths: Sequence[str]) -> None:
         self._source.committed(paths)

@@ -19,7 +19,7 @@ import msgspec
 from detector.cloudtrail.digest_file import Digest
 from detector.cloudtrail.object_key import DIGEST, TRAIL, trail_file
 from detector.detection.log_integrity import Finding
-from detector.sources.time_bounds import Bounds, Recorded
+from detector.sources.time_bounds import Bounds, FileSnapshot
 from detector.store.decision_kinds import text
 from detector.store.undo_journal import Journal, Wanted
 
@@ -237,10 +237,10 @@ class Completeness(Journal):
             for place, (files, size, records, failed, waiting) in sorted(sums.items())
         ]
 
-    def recorded(self) -> dict[str, Recorded]:
+    def recorded(self) -> dict[str, FileSnapshot]:
         """The files that were read to their end, by path."""
         return {
-            os.fsdecode(path): Recorded(*rest)
+            os.fsdecode(path): FileSnapshot(*rest)
             for path, *rest in self._rows(
                 "SELECT path, size, mtime_ns, inode, device, first, last FROM file WHERE state = 'read'"
             )

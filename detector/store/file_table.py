@@ -25,7 +25,7 @@ class FileRow(msgspec.Struct, frozen=True):
     """A file as it was when it was last looked at. ``path`` as ``os.fsdecode`` gives it; times in
     nanoseconds.
 
-    ``resume`` is the byte up to which its lines are committed (0 for a whole document), ``print``
+    ``resume`` is the byte up to which its lines are committed (0 for a whole document), ``fingerprint``
     recognizes the content up to there (up to ``size`` for a document), ``generation`` tells by
     which rules it was searched."""
 
@@ -38,17 +38,17 @@ class FileRow(msgspec.Struct, frozen=True):
     reason: str | None = None
     detail: str | None = None
     resume: int = 0
-    print: bytes | None = None
+    fingerprint: bytes | None = None
     generation: int = 0
 
 
 class FileRead(msgspec.Struct):
-    """What reading a file came to. ``again``: it was read from its start, though what it begins
+    """What reading a file came to. ``reread``: it was read from its start, though what it begins
     with had been."""
 
     file: FileRow
     partial: Partial
-    again: bool = False
+    reread: bool = False
     sha256: bytes | None = None
     """Of the unpacked content, where it was asked for."""
     digest: Digest | None = None
@@ -110,14 +110,14 @@ def put_files(db: sqlite3.Connection, reads: Sequence[FileRead], now: float) -> 
             read.file.path,
             sum(t.bridged for t in held),
             sum(t.bridged_read_only for t in held),
-            read.again,
+            read.reread,
         )
 
 
 def _forget(db: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
     """What was known of files that are read from their start once more."""
     begun = [read for read in reads if (read.file.path, 0) in read.partial.chunks]
-    again = [(os.fsencode(read.file.path),) for read in begun if read.again]
+    again = [(os.fsencode(read.file.path),) for read in begun if read.reread]
     db.executemany(
         "DELETE FROM file_count WHERE file_id = (SELECT file_id FROM file WHERE path = ?)", again
     )
@@ -143,7 +143,7 @@ def _row(file: FileRow, tallies: Sequence[Tally], now: float, sequence: int) -> 
         file.reason,
         file.detail,
         file.resume,
-        file.print,
+        file.fingerprint,
         file.generation,
         sum(tally.seen for tally in tallies),
         first,

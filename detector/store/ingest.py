@@ -146,7 +146,7 @@ class Ingest(Alerts):
             put_files(db, reads, self._clock())
             for read in reads:
                 put_content(db, read.file.path, read, self._clock())
-            again = {read.file.path for read in reads if read.again}
+            again = {read.file.path for read in reads if read.reread}
             set_aside(db, union, again)
             revised = self._put_events(db, union, again)
             touched = self._put_hits(db, union)
@@ -189,7 +189,7 @@ class Ingest(Alerts):
             records_duplicate=duplicate,
             records_skipped=counts["skipped"],
             records_rejected=counts["rejected"],
-            late_unmerged=int(self._value("SELECT coalesce(sum(count), 0) FROM late")),
+            late_dropped=int(self._value("SELECT coalesce(sum(count), 0) FROM late")),
         )
 
     def _put_sights(self, db: sqlite3.Connection, spans: Spans) -> None:

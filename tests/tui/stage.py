@@ -71,7 +71,7 @@ class Feed:
         self.publish: Callable[[Update], None] = lambda update: None
         self.stopped = threading.Event()
 
-    def spent(self) -> dict[str, float]:
+    def rule_seconds(self) -> dict[str, float]:
         return {}
 
     def use(self, rules: RuleSet) -> None:

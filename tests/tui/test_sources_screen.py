@@ -37,7 +37,7 @@ class Reconsidering(Feed):
 
     times = 0
 
-    def reconsider(self) -> None:
+    def recheck_quarantine(self) -> None:
         self.times += 1
 
 

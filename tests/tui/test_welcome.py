@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from platformdirs import user_data_path
 from textual.pilot import Pilot
 
-from detector.sources.discover import Likely, look
+from detector.sources.discover import TrailFolder, find_trails
 from tests.detector.trail import sweep, write
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.goldens import compare
@@ -39,8 +39,8 @@ def delivered(
     return root / "AWSLogs"
 
 
-def found(*roots: Path, **bounds: float) -> list[Likely]:
-    return list(look(roots, threading.Event(), **bounds))  # type: ignore[arg-type]
+def found(*roots: Path, **bounds: float) -> list[TrailFolder]:
+    return list(find_trails(roots, threading.Event(), **bounds))  # type: ignore[arg-type]
 
 
 def test_trails_are_found_nearest_first_and_told_apart(tmp_path: Path) -> None:
@@ -56,17 +56,17 @@ def test_trails_are_found_nearest_first_and_told_apart(tmp_path: Path) -> None:
     write(tmp_path / "work/notes", "notes.json", {})
     (tmp_path / "link").symlink_to(bucket)
     assert found(tmp_path / "work", tmp_path) == [
-        Likely(tmp_path / "loose", 1, 1, "2026-03-01"),
-        Likely(organization, 1, 1, "2026-03-01"),
-        Likely(bucket, 2, 2, "2026-03-01"),
+        TrailFolder(tmp_path / "loose", 1, 1, "2026-03-01"),
+        TrailFolder(organization, 1, 1, "2026-03-01"),
+        TrailFolder(bucket, 2, 2, "2026-03-01"),
     ]
-    assert found(tmp_path, depth=1) == [Likely(tmp_path / "loose", 1, 1, "2026-03-01")]
+    assert found(tmp_path, depth=1) == [TrailFolder(tmp_path / "loose", 1, 1, "2026-03-01")]
     assert (
         found(tmp_path, folders=1) == found(tmp_path, seconds=0) == found(tmp_path / "none") == []
     )
     stopped = threading.Event()
     stopped.set()
-    assert list(look([tmp_path], stopped)) == []
+    assert list(find_trails([tmp_path], stopped)) == []
 
 
 @settings(max_examples=25)

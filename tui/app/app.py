@@ -362,12 +362,12 @@ class HuntApp(FrameApp[None]):
 
     def rule_seconds(self) -> dict[str, float]:
         """What each rule has taken since it was loaded; nothing where another trailhound reads."""
-        return self._pipeline.spent() if self._pipeline is not None else {}
+        return self._pipeline.rule_seconds() if self._pipeline is not None else {}
 
     def reconsider(self) -> None:
         """The analyst has decided on files of the quarantine. Blocks: call it in a thread."""
         if self._pipeline is not None:
-            self._pipeline.reconsider()
+            self._pipeline.recheck_quarantine()
 
     # --- the session
 

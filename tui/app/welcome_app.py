@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from detector.sources.discover import Likely, look
+from detector.sources.discover import TrailFolder, find_trails
 from tui.app.base_app import FrameApp
 from tui.concurrency.worker import work
 from tui.keymap import FIND, OPEN, key
@@ -40,10 +40,10 @@ def ask(keys: Mapping[str, str]) -> str | None:
     return WelcomeApp([Path.cwd(), Path.home()], keys).run()
 
 
-class Found(Message):
+class Discovered(Message):
     """A folder was found; None: the search has ended."""
 
-    def __init__(self, likely: Likely | None) -> None:
+    def __init__(self, likely: TrailFolder | None) -> None:
         super().__init__()
         self.likely = likely
 
@@ -78,7 +78,7 @@ class WelcomeScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._found: list[Likely | None] = [None]
+        self._found: list[TrailFolder | None] = [None]
         self._stop = threading.Event()
 
     @property
@@ -116,13 +116,13 @@ class WelcomeScreen(Screen[None]):
 
     @work(thread=True, group="look", exclusive=True, exit_on_error=False)
     def _look(self, roots: Iterable[Path], stop: threading.Event) -> None:
-        for likely in look(roots, stop):
-            self.post_message(Found(likely))
+        for likely in find_trails(roots, stop):
+            self.post_message(Discovered(likely))
         if not stop.is_set():
-            self.post_message(Found(None))
+            self.post_message(Discovered(None))
 
-    @on(Found)
-    def _take(self, event: Found) -> None:
+    @on(Discovered)
+    def _take(self, event: Discovered) -> None:
         if event.likely is not None:
             self._found.insert(-1, event.likely)  # the demo stays the last
             self._show("Looking for trails …")
@@ -148,11 +148,11 @@ class WelcomeScreen(Screen[None]):
         self.app.exit(DEMO)
 
 
-def _path(row: Likely | None) -> str:
+def _path(row: TrailFolder | None) -> str:
     return str(row.path) if row is not None else DEMO
 
 
-_COLUMNS: tuple[Column[Likely | None], ...] = (
+_COLUMNS: tuple[Column[TrailFolder | None], ...] = (
     Column(
         "path",
         "folder",

@@ -98,7 +98,7 @@ def _forms(accounting: Accounting) -> Iterator[Content]:
         (sum(accounting.records_skipped.values()), "skipped", "skip", ""),
         (sum(accounting.records_rejected.values()), "rejected", "rej", _WARN),
     ]
-    late: list[Term] = [(accounting.late_unmerged, "late, unmerged", "late", _WARN)]
+    late: list[Term] = [(accounting.late_dropped, "late, unmerged", "late", _WARN)]
     totals = (
         ("files", accounting.files_found, files),
         ("records", accounting.records_seen, records),

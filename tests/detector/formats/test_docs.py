@@ -7,30 +7,32 @@ from pathlib import Path
 
 import pytest
 
-from detector.formats import containers, parse, read_chunks, wrappers
+from detector.formats import containers, parse_records, read_chunks, wrappers
 from tests.detector.formats import forms as fixtures
 
 PAGE = (Path(__file__).parents[3] / "docs/formats.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", [each.name for each in (*wrappers.FORMS, *containers.CONTAINERS)])
+@pytest.mark.parametrize(
+    "name", [each.name for each in (*wrappers.WRAPPERS, *containers.CONTAINERS)]
+)
 def test_the_page_names_it(name: str) -> None:
     assert name.lower() in PAGE.lower()
 
 
-@pytest.mark.parametrize("name", sorted({form.name for form in wrappers.FORMS}))
+@pytest.mark.parametrize("name", sorted({form.name for form in wrappers.WRAPPERS}))
 def test_a_fixture_opens_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr(
         wrappers,
-        "FORMS",
+        "WRAPPERS",
         tuple(
             form._replace(
                 open=lambda found, value, form=form: (
                     opened.append(form.name) or form.open(found, value)
                 )
             )
-            for form in wrappers.FORMS
+            for form in wrappers.WRAPPERS
         ),
     )
     samples = [
@@ -39,5 +41,5 @@ def test_a_fixture_opens_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     for data in samples:
         for chunk in read_chunks(io.BytesIO(data)):
-            parse(chunk)
+            parse_records(chunk)
     assert name in opened

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.formats import NotALog, Unreadable, parse, read_chunks
+from detector.formats import NotALog, Unreadable, parse_records, read_chunks
 from detector.ingest.pipeline import Pipeline
 from detector.investigation.raw_record import raw_record
 from detector.rules.ruleset import load
@@ -27,7 +27,7 @@ IDS = sorted(record["eventID"] for record in RECORDS)
 def found(data: bytes) -> list[str]:
     ids = []
     for chunk in read_chunks(io.BytesIO(data)):
-        records = parse(chunk)
+        records = parse_records(chunk)
         ids += [records.record(index).event_id or "" for index in range(len(records))]
     return sorted(ids)
 
@@ -220,7 +220,7 @@ def test_a_bad_member_costs_itself_only(tmp_path: Path) -> None:
 def test_what_is_cut_short_is_not_taken(data: bytes) -> None:
     with pytest.raises(Unreadable):
         for chunk in read_chunks(io.BytesIO(data)):
-            parse(chunk)
+            parse_records(chunk)
 
 
 def test_a_bomb_ends_at_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +298,7 @@ def test_a_document_with_a_record_a_line_is_no_json_lines_while_it_is_written(op
         for chunk in read_chunks(
             io.BytesIO((opening + ",\n".join(map(forms.text, RECORDS[:5]))).encode())
         ):
-            parse(chunk)
+            parse_records(chunk)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from detector.ingest.pipeline import Pipeline
-from detector.sources.directory import Directory, being_written
+from detector.sources.directory import Directory, is_being_written
 from detector.store import Store
 from tests.detector.trail import (
     REGIONS,
@@ -309,7 +309,7 @@ FINAL = [
 def test_a_file_under_a_temporary_name_waits_for_its_own(
     name: str, store: Store, logs: Path
 ) -> None:
-    assert being_written(name)
+    assert is_being_written(name)
     path = write(logs, name, gzip.compress(document(SWEEP))[:100])
     sums = []
 
@@ -325,7 +325,7 @@ def test_a_file_under_a_temporary_name_waits_for_its_own(
 
 @pytest.mark.parametrize("name", FINAL)
 def test_these_are_final_names(name: str) -> None:
-    assert not being_written(name)
+    assert not is_being_written(name)
 
 
 # links, folders, permissions

@@ -226,7 +226,7 @@ class Hunt(RuleBasedStateMachine):
     @invariant()
     def every_record_is_accounted_for(self) -> None:
         sums = self.store.accounting()
-        assert (sums.files_read, sums.records_seen, sums.records_duplicate, sums.late_unmerged) == (
+        assert (sums.files_read, sums.records_seen, sums.records_duplicate, sums.late_dropped) == (
             len(self.files),
             self.seen,
             self.duplicate,

@@ -16,7 +16,7 @@ import pytest
 from detector.detection.digest import Partial, merge
 from detector.formats import Chunk, chunks
 from detector.ingest import workers
-from detector.ingest.reader import Digested, Task, digesting, read
+from detector.ingest.reader import DigestedChunk, Task, local_digester, read
 from detector.ingest.workers import Workers, _start
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import RuleSet
@@ -37,7 +37,7 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
     ]
     (tmp_path / "trail.jsonl").write_bytes(lines(records))
     (found,) = Directory([tmp_path]).sweep()
-    return Task(found, None, 0, final=True)
+    return Task(found, None, 0, is_final=True)
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def pool() -> Iterator[Workers]:
 
 def whole(task: Task, pool: Workers | None) -> tuple[list[int], Partial]:
     """Where reading could go on after each result, and all that was found."""
-    here = digesting(Dispatch(rules()))
-    results = list(read(task, pool.digesting(here) if pool else here))
+    here = local_digester(Dispatch(rules()))
+    results = list(read(task, pool.digester(here) if pool else here))
     return [result.file.resume for result in results], merge(result.partial for result in results)
 
 
@@ -62,10 +62,10 @@ def test_lines_are_spread_in_order(task: Task, pool: Workers) -> None:
 
 
 def test_a_process_that_dies_costs_nothing(task: Task, pool: Workers) -> None:
-    here = digesting(Dispatch(rules()))
+    here = local_digester(Dispatch(rules()))
 
-    def killing(source: str, them: Iterator[Chunk]) -> Iterator[Digested]:
-        for number, digested in enumerate(pool.digesting(here)(source, them)):
+    def killing(source: str, them: Iterator[Chunk]) -> Iterator[DigestedChunk]:
+        for number, digested in enumerate(pool.digester(here)(source, them)):
             if number == 3:
                 for process in multiprocessing.active_children():
                     assert process.pid is not None
@@ -87,7 +87,7 @@ def deadly_start(by: RuleSet) -> None:
 
 
 def deadly_read(task: Task, *given: Any) -> Iterator[FileRead]:
-    path = Path(task.found.path)
+    path = Path(task.file.path)
     died = path.parent.with_name(f"{path.name} has killed")
     if path.name == "kills.gz" or (path.name == "kills-once.gz" and not died.exists()):
         died.touch()

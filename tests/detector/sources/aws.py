@@ -87,7 +87,7 @@ def aws(server: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
             "base": 2,
         },
     )
-    s3_objects.store_of.cache_clear()
+    s3_objects.bucket_store.cache_clear()
     boto3.client("s3").create_bucket(Bucket=BUCKET)
     server.requests.clear()
     yield server
@@ -95,7 +95,7 @@ def aws(server: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     urllib.request.urlopen(
         urllib.request.Request(f"{server.url}/moto-api/reset", method="POST")
     ).close()
-    s3_objects.store_of.cache_clear()
+    s3_objects.bucket_store.cache_clear()
 
 
 def put(key: str, data: bytes) -> None:

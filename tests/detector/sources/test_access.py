@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from detector.sources.s3_objects import open_object, store_of
+from detector.sources.s3_objects import bucket_store, open_object
 from detector.sources.source import NoSource, Unavailable
 from tests.detector.sources.aws import BUCKET, Aws, put
 
@@ -27,9 +27,9 @@ sso_role_name = hunter
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    store_of.cache_clear()
+    bucket_store.cache_clear()
     yield
-    store_of.cache_clear()
+    bucket_store.cache_clear()
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_bucket_says_its_region_whoever_asks(
     monkeypatch.setenv("AWS_REGION", "us-west-2")
     monkeypatch.setattr(urllib.request, "urlopen", lambda request, timeout: reply(status, told))
 
-    assert store_of("trail").config["region"] == region
+    assert bucket_store("trail").config["region"] == region
 
 
 def test_without_a_network_the_configured_region_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +88,7 @@ def test_without_a_network_the_configured_region_is_taken(monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_REGION", "eu-north-1")
     monkeypatch.setattr(urllib.request, "urlopen", unreachable)
 
-    assert store_of("trail").config["region"] == "eu-north-1"
+    assert bucket_store("trail").config["region"] == "eu-north-1"
 
 
 def test_a_profile_is_used(aws: Aws, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ def test_a_profile_that_is_not_there_is_named(
     monkeypatch.setenv("AWS_PROFILE", "hunter")
 
     with pytest.raises(NoSource, match=r"hunter.*check AWS_PROFILE, or aws sso login"):
-        store_of(BUCKET)
+        bucket_store(BUCKET)
 
 
 def test_single_sign_on_that_has_ended_says_how_to_go_on(

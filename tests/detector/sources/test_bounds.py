@@ -18,7 +18,7 @@ from detector.detection.correlate import REACH
 from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import RuleSet
 from detector.sources.directory import Directory
-from detector.sources.time_bounds import SLACK, Bounded, Bounds
+from detector.sources.time_bounds import SLACK, BoundedSource, Bounds
 from detector.store import Store
 from tests.commandline.cli import Cli
 from tests.detector.trail import ACCOUNT, REFERENCE_FILE, REGIONS, START, Raw, call, document, rules
@@ -62,7 +62,9 @@ def put(folder: Path, bursts: list[Burst]) -> None:
             path.write_bytes(gzip.compress(document(records), 1))
 
 
-def found(store: Store, by: RuleSet, source: Directory | Bounded, bounds: Bounds) -> list[object]:
+def found(
+    store: Store, by: RuleSet, source: Directory | BoundedSource, bounds: Bounds
+) -> list[object]:
     """What is known of the alerts that reach into the bounds, after one more scan."""
     Pipeline(store, by, source, jobs=1).scan(lambda _: None)
     assert bounds.since is not None and bounds.until is not None
@@ -109,7 +111,9 @@ def test_what_is_left_unread_changes_no_alert_within(
         folder = Path(name)
         put(folder, made)
         expected = found(whole, by, Directory([folder]), bounds)
-        assert found(bounded, by, Bounded(Directory([folder]), bounds, {}), bounds) == expected
+        assert (
+            found(bounded, by, BoundedSource(Directory([folder]), bounds, {}), bounds) == expected
+        )
         # Read by another rule before: now the spans of what was read are known as well.
         found(
             again,
@@ -117,7 +121,7 @@ def test_what_is_left_unread_changes_no_alert_within(
             Directory([folder]),
             bounds,
         )
-        known = Bounded(Directory([folder]), bounds, again.recorded())
+        known = BoundedSource(Directory([folder]), bounds, again.recorded())
         assert found(again, by, known, bounds) == expected
         # What was left unread is due still, once the bounds are gone.
         assert found(again, by, Directory([folder]), bounds) == expected
@@ -163,5 +167,5 @@ def test_a_file_that_has_changed_is_read_whatever_it_held(tmp_path: Path) -> Non
     with closing(Store.open(None)) as store:
         found(store, by, Directory([tmp_path]), bounds)
         path.write_bytes(document([_at(DAY, "us-east-1", "arn")]))
-        found(store, by, Bounded(Directory([tmp_path]), bounds, store.recorded()), bounds)
+        found(store, by, BoundedSource(Directory([tmp_path]), bounds, store.recorded()), bounds)
         assert store.accounting().records_seen == 2

@@ -14,10 +14,10 @@ from detector.ingest.pipeline import Pipeline, Update
 from detector.investigation.raw_record import raw_record
 from detector.rules.ruleset import load
 from detector.sources.open import open_sources
-from detector.sources.s3_bucket import Bucket
+from detector.sources.s3_bucket import S3Bucket
 from detector.sources.s3_objects import usage
 from detector.sources.source import NoSource, Source
-from detector.sources.sqs_queue import Queue, objects_of
+from detector.sources.sqs_queue import SqsQueue, parse_message
 from detector.sources.time_bounds import Bounds
 from detector.store import Store
 from tests.detector.formats import forms
@@ -94,7 +94,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def hunt(aws: Aws, clock: Clock) -> Iterator[Hunt]:
-    made = Hunt(Bucket(f"s3://{BUCKET}", clock=clock, poll=0), clock)
+    made = Hunt(S3Bucket(f"s3://{BUCKET}", clock=clock, poll=0), clock)
     yield made
     made.store.close()
 
@@ -263,7 +263,7 @@ def test_what_cannot_be_had_is_in_quarantine_with_words(
     assert hunt.store.accounting().files_quarantined == {reason: 1}  # not tried for ever
     (held,) = hunt.store.quarantine()
     hunt.store.retry([held.path])
-    hunt.pipeline.reconsider()
+    hunt.pipeline.recheck_quarantine()
     hunt.step()
     assert hunt.ids() == [IDS] and not hunt.store.quarantine()
 
@@ -281,7 +281,7 @@ def test_a_restart_at_any_point_reads_the_rest_and_nothing_twice(
         )
         if stop_after == len(RECORDS):
             aws.fault = lambda _: None
-        hunt = Hunt(Bucket(f"s3://{BUCKET}", clock=clock, poll=0), clock, tmp_path / "hunt.db")
+        hunt = Hunt(S3Bucket(f"s3://{BUCKET}", clock=clock, poll=0), clock, tmp_path / "hunt.db")
         hunt.step()
         clock.now += 60
         hunt.step()
@@ -313,7 +313,7 @@ def test_other_processes_find_the_same_and_what_they_ask_for_is_counted(
     found = []
     for jobs in (1, 2):
         hunt, before = (
-            Hunt(Bucket(f"s3://{BUCKET}", clock=clock, poll=0), clock, jobs=jobs),
+            Hunt(S3Bucket(f"s3://{BUCKET}", clock=clock, poll=0), clock, jobs=jobs),
             usage.gets,
         )
         hunt.step()
@@ -436,7 +436,7 @@ def test_a_queue_deletes_a_message_only_after_its_commit(
             )
         )
 
-    queue = Queue("sqs://trail")
+    queue = SqsQueue("sqs://trail")
 
     def come_again() -> None:
         for receipt in [*queue._open]:
@@ -470,11 +470,11 @@ def test_messages() -> None:
         "detail-type": "Object Created",
         "detail": {"bucket": {"name": "b"}, "object": {"key": name, "size": 1}},
     }
-    assert objects_of(forms.text(bridged))[0].path == f"s3://b/{name}"
+    assert parse_message(forms.text(bridged))[0].path == f"s3://b/{name}"
     quoted = {
         "Records": [
             {"s3": {"bucket": {"name": "b"}, "object": {"key": "AWSLogs/a+b/x.json.gz", "size": 1}}}
         ]
     }
-    assert objects_of(forms.text(quoted))[0].path == f"s3://b/{name}"
-    assert objects_of('{"Records": 3}') is None and objects_of("[]") is None
+    assert parse_message(forms.text(quoted))[0].path == f"s3://b/{name}"
+    assert parse_message('{"Records": 3}') is None and parse_message("[]") is None

@@ -81,8 +81,8 @@ def test_what_is_gone_is_only_told_of_folders_that_were_listed(large: Directory)
     root = large.roots[0]
     os.rename(root / "a/1.json", root / "a/9.json")
     swept(large)
-    assert large.covers(str(root / "a/1.json"))
-    assert not large.covers(str(root / "b/c/3.json"))
+    assert large.in_scope(str(root / "a/1.json"))
+    assert not large.in_scope(str(root / "b/c/3.json"))
 
 
 def test_a_renamed_file_is_no_link_and_a_link_is_one(large: Directory) -> None:
@@ -97,7 +97,7 @@ def test_a_renamed_file_is_no_link_and_a_link_is_one(large: Directory) -> None:
 def test_of_a_folder_that_goes_away_the_files_are_known_to_be_gone(large: Directory) -> None:
     shutil.rmtree(large.roots[0] / "b")
     swept(large)
-    assert large.covers(str(large.roots[0] / "b/c/3.json"))
+    assert large.in_scope(str(large.roots[0] / "b/c/3.json"))
 
 
 def test_what_is_not_hot_comes_round(large: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +131,7 @@ def test_patterns(tmp_path: Path) -> None:
         "2.json",
         "4.json",
     ]
-    assert source.covers(str(tmp_path / "a/b/4.json")) and not source.covers(
+    assert source.in_scope(str(tmp_path / "a/b/4.json")) and not source.in_scope(
         str(tmp_path / "a/b/3.txt")
     )
 

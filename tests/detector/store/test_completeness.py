@@ -16,7 +16,7 @@ from detector.detection.log_integrity import RULES, integrity_alert, said_of
 from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import load
 from detector.sources.directory import Directory
-from detector.sources.time_bounds import Bounded, Bounds
+from detector.sources.time_bounds import BoundedSource, Bounds
 from detector.store import Freshness, Store, judged_at
 from detector.store.completeness import PATIENCE
 from tests.detector.formats import forms
@@ -184,7 +184,7 @@ def test_what_bounds_leave_out_is_not_missing_nor_is_what_cannot_be_read(
     trail.files[6].unlink()  # 12:30
     trail.files[7].write_bytes(b"\x1f\x8b\x08\x00odd")
     Pipeline(
-        store, load(), Bounded(Directory([trail.root]), bounds, {}), jobs=1, bounds=bounds
+        store, load(), BoundedSource(Directory([trail.root]), bounds, {}), jobs=1, bounds=bounds
     ).scan(lambda _: None)
     assert store.accounting().files_quarantined
     missing = [
@@ -303,7 +303,7 @@ def test_quarantine_retry_and_ignore(tmp_path: Path, store: Store) -> None:
     assert first.reason == "corrupt-json" and "no JSON at character" in first.detail
     store.ignore([first.path])
     store.retry([second.path])
-    pipeline.reconsider()
+    pipeline.recheck_quarantine()
     pipeline.scan(lambda _: None)
     sums = store.accounting()
     assert sums.files_skipped == {"ignored": 1} and sums.files_quarantined == {"corrupt-json": 1}

@@ -85,7 +85,7 @@ def test_old_windows_that_came_to_nothing_go_and_alerts_stay(
     assert store.let_go(RETENTION) == (10, 10)
     assert (store.alerts(), store.events(before[1].alert_id), hits(store)) == (before, events, 20)
     assert [note.words.text for note in store.notes()] == ["mine"]
-    assert scan(tmp_path, store=store).accounting.late_unmerged == 0, "nothing is read again for it"
+    assert scan(tmp_path, store=store).accounting.late_dropped == 0, "nothing is read again for it"
 
 
 def test_what_comes_later_for_a_window_that_is_gone_is_counted(
@@ -102,7 +102,7 @@ def test_what_comes_later_for_a_window_that_is_gone_is_counted(
     run = scan(tmp_path, store=store)
     assert run.alerts == before.alerts
     sums = run.accounting
-    assert (sums.late_unmerged, sums.records_duplicate) == (8 + 6, 8), (
+    assert (sums.late_dropped, sums.records_duplicate) == (8 + 6, 8), (
         "of those let go it is not known that they came"
     )
     assert (sums.records_seen, sums.records_kept) == (26 + 8 + 14, 26 + 6 + 8)
@@ -120,7 +120,7 @@ def test_what_comes_later_for_an_alert_that_stayed_is_as_ever(
     store.let_go(RETENTION)
     write(tmp_path, "c.json", sweep(10, 60))
     run = scan(tmp_path, store=store)
-    assert (run.accounting.records_duplicate, run.accounting.late_unmerged) == (10, 0)
+    assert (run.accounting.records_duplicate, run.accounting.late_dropped) == (10, 0)
 
 
 def test_another_archive_is_merged_as_if_nothing_had_gone(
@@ -162,7 +162,7 @@ def test_what_would_have_met_with_something_that_is_gone_is_late_too(
     assert store.let_go(170) == (9, 9)
     write(tmp_path, "b.json", [call(31, REGIONS[9]), *sweep(10, 150)])
     run = scan(tmp_path, store=store, mode="sliding")
-    assert ([alert["first_event"] for alert in run.facts], run.accounting.late_unmerged) == (
+    assert ([alert["first_event"] for alert in run.facts], run.accounting.late_dropped) == (
         ["2026-03-01T10:02:30Z"],
         1,
     )

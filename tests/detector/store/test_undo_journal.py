@@ -314,9 +314,9 @@ def test_a_file_put_back_into_quarantine_is_not_read(tmp_path: Path) -> None:
     before = store.quarantine()
     for decide in (store.ignore, store.retry):
         decide([before[0].path])
-        pipeline.reconsider()
+        pipeline.recheck_quarantine()
         assert store.undo() is not None
-        pipeline.reconsider()
+        pipeline.recheck_quarantine()
         pipeline.scan(lambda _: None)
         assert store.quarantine() == before
     assert [entry.kind for entry in store.history(before[0].path)] == [

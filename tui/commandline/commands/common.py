@@ -17,7 +17,7 @@ from detector.sources.accounting import Accounting
 from detector.sources.open import open_sources
 from detector.sources.open_file import requests_made
 from detector.sources.source import NoSource, Source
-from detector.sources.time_bounds import Bounded, Bounds, Recorded
+from detector.sources.time_bounds import BoundedSource, Bounds, FileSnapshot
 from detector.store import RETENTION, Store
 from detector.text.interval import interval
 from detector.text.visible import visible
@@ -58,7 +58,7 @@ def sources_of(
     names: Sequence[str],
     live: bool,
     bounds: Bounds | None = None,
-    recorded: Mapping[str, Recorded] | None = None,
+    recorded: Mapping[str, FileSnapshot] | None = None,
 ) -> Source:
     """The sources named; where it is live, files and folders may appear later."""
     try:
@@ -120,7 +120,7 @@ def accounting_lines(sums: Accounting) -> list[str]:
         f"+ {_reasons(sums.files_skipped)} skipped + {_reasons(sums.files_quarantined)} quarantined",
         f"records {sums.records_seen:,} seen = {sums.records_kept:,} kept + {sums.records_duplicate:,} duplicate "
         f"+ {_reasons(sums.records_skipped)} skipped + {_reasons(sums.records_rejected)} rejected"
-        + (f"; {sums.late_unmerged:,} late-unmerged" if sums.late_unmerged else ""),
+        + (f"; {sums.late_dropped:,} late-unmerged" if sums.late_dropped else ""),
     ]
 
 
@@ -141,7 +141,7 @@ def completeness_lines(store: Store, final: bool, bounds: Bounds | None = None) 
 
 def left_out_lines(source: Source) -> list[str]:
     """What time bounds have spared reading."""
-    return source.left_out() if isinstance(source, Bounded) else []
+    return source.excluded_lines() if isinstance(source, BoundedSource) else []
 
 
 def cost_lines() -> list[str]:

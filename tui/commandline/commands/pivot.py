@@ -22,7 +22,7 @@ from detector.investigation.guide import by_question
 from detector.investigation.pivot import Pivot, Progress, Row
 from detector.investigation.selectors import field_is
 from detector.sources.file_span import FileSpan
-from detector.sources.time_bounds import Bounds, Recorded
+from detector.sources.time_bounds import Bounds, FileSnapshot
 from detector.store import Store
 from detector.text.visible import visible
 from detector.triage.export import event_object
@@ -132,7 +132,7 @@ def _files(
     return store.file_spans(wanted.start, wanted.end, wanted.selector), store.close
 
 
-def _recorded(path: Path) -> dict[str, Recorded]:
+def _recorded(path: Path) -> dict[str, FileSnapshot]:
     """What a state knows of the files that it has read."""
     with closing(Store.open(path)) as store:
         return store.recorded()

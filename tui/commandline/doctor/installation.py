@@ -13,7 +13,7 @@ from pathlib import Path
 from detector import __version__
 from detector.ecs.asn import AsnError, open_asn
 from detector.rules.ruleset import load
-from detector.sources.open import listed
+from detector.sources.open import expand_lists
 from detector.sources.source import NoSource
 from detector.store import SQLITE
 from tui.commandline.commands.common import risk_of
@@ -134,7 +134,7 @@ def _rules(settings: Config) -> Iterator[Check]:
 def sources(names: Sequence[str]) -> Iterator[Check]:
     """Whether what is named could be read; buckets are not asked."""
     try:
-        each = list(listed(names))
+        each = list(expand_lists(names))
     except NoSource as error:
         yield Check("source", "problem", str(error))
         return

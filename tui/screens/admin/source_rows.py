@@ -268,8 +268,8 @@ def accounting_lines(accounting: Accounting) -> Iterator[Line]:
     )
     yield from _reasons("skipped", accounting.records_skipped)
     yield from _reasons("rejected", accounting.records_rejected)
-    if accounting.late_unmerged:
-        yield _line("late, unmerged", accounting.late_unmerged)
+    if accounting.late_dropped:
+        yield _line("late, unmerged", accounting.late_dropped)
 
 
 def problem_lines(problems: Sequence[str]) -> Iterator[Line]:
