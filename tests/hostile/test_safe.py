@@ -21,12 +21,12 @@ from textual.widgets import Static
 from detector.sources.accounting import Accounting
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tui.presentation import safe
+from tui.widgets.charts.heat_strip import HeatStrip
+from tui.widgets.charts.sparkline import Spark
 from tui.widgets.columns import Column
-from tui.widgets.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
 from tui.widgets.region_line import RegionLine
 from tui.widgets.row_list import RowList
-from tui.widgets.spark import Spark
 from tui.widgets.status import AccountingLine
 from tui.widgets.top_line import TopLine
 

@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from detector.detection.sweeps import sweeps
 from tests.render.stage import drawn, perform
 from tests.tui.build import alert
-from tui.widgets.calendar import Calendar
+from tui.widgets.charts.calendar import Calendar
 
 Said = list[Message]
 

@@ -10,9 +10,9 @@ from textual.message import Message
 from textual.pilot import Pilot
 
 from tests.render.stage import drawn, perform, style_at
-from tui.widgets.heat_strip import GLYPHS, HeatStrip
-from tui.widgets.time_axis import TimeAxis
-from tui.widgets.time_view import TimeView
+from tui.widgets.charts.heat_strip import GLYPHS, HeatStrip
+from tui.widgets.charts.time_axis import TimeAxis
+from tui.widgets.charts.time_view import TimeView
 
 START = 1_772_366_280  # 2026-03-01T11:58:00Z
 REGIONS = ["us-east-1", "us-east-2", "af-south-1"]

@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 
 from tests.render.stage import drawn, perform
 from tests.tui.build import START
-from tui.widgets.histogram import Histogram
+from tui.widgets.charts.histogram import Histogram
 
 Said = list[Message]
 

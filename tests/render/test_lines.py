@@ -12,8 +12,8 @@ from textual.pilot import Pilot
 
 from detector.sources.accounting import Accounting
 from tests.render.stage import drawn, perform, style_at
+from tui.widgets.charts.sparkline import Spark
 from tui.widgets.region_line import RegionLine, short_region
-from tui.widgets.spark import Spark
 from tui.widgets.status import AccountingLine, live_state
 from tui.widgets.top_line import TopLine
 

@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 
 from detector.cloudtrail.regions import board
 from tests.render.stage import drawn, perform, style_at
-from tui.widgets.region_board import RegionBoard
+from tui.widgets.charts.region_board import RegionBoard
 
 Said = list[Message]
 

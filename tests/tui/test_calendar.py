@@ -13,7 +13,7 @@ from tui.app.app import HuntApp
 from tui.screens.alert.calendar import CalendarScreen
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
-from tui.widgets.calendar import Calendar
+from tui.widgets.charts.calendar import Calendar
 
 BEN = {
     "type": "IAMUser",

@@ -15,7 +15,7 @@ from tui.app.app import HuntApp
 from tui.screens.alert.region_board import BoardScreen
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
-from tui.widgets.region_board import RegionBoard
+from tui.widgets.charts.region_board import RegionBoard
 from tui.widgets.row_list import RowList
 
 EARLIER = -ENOUGH - 60

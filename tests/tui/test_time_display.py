@@ -16,8 +16,8 @@ from tests.hostile.payloads import screen_text
 from tests.tui.stage import NOW, START, Hunt, press, said, until
 from tui.app.app import HuntApp
 from tui.presentation import format, time_display
+from tui.widgets.charts.time_axis import TimeAxis
 from tui.widgets.row_list import RowList
-from tui.widgets.time_axis import TimeAxis
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
 

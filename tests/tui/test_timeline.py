@@ -13,7 +13,7 @@ from tui.app.app import HuntApp
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.alerts.timeline import TimelineScreen
-from tui.widgets.histogram import Histogram
+from tui.widgets.charts.histogram import Histogram
 from tui.widgets.row_list import RowList
 
 

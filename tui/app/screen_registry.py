@@ -46,11 +46,11 @@ from tui.screens.forms.saved_view_menu import SaveForm, ViewMenu
 from tui.screens.forms.suppress import SuppressForm
 from tui.screens.pivot.record import RecordScreen
 from tui.screens.pivot.screen import PivotScreen
-from tui.widgets.calendar import Calendar
-from tui.widgets.heat_strip import HeatStrip
-from tui.widgets.histogram import Histogram
+from tui.widgets.charts.calendar import Calendar
+from tui.widgets.charts.heat_strip import HeatStrip
+from tui.widgets.charts.histogram import Histogram
+from tui.widgets.charts.region_board import RegionBoard
 from tui.widgets.json_view import JsonView
-from tui.widgets.region_board import RegionBoard
 from tui.widgets.row_list import RowList
 from tui.widgets.text_view import TextView
 

@@ -22,8 +22,8 @@ from tui.concurrency.worker import work
 from tui.keymap import MARK, MOVE, OPEN, key
 from tui.widgets.anchor import successor
 from tui.widgets.columns import Column
+from tui.widgets.row_search import first_hit
 from tui.widgets.row_view import RowView
-from tui.widgets.seeking import first_hit
 
 R = TypeVar("R")
 

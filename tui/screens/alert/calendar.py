@@ -14,7 +14,7 @@ from tui.keymap import OPEN, key, key_of
 from tui.presentation import format, safe
 from tui.screens.base.breadcrumbs import crumbs
 from tui.screens.base.loading import GatheredScreen
-from tui.widgets.calendar import Calendar
+from tui.widgets.charts.calendar import Calendar
 from tui.widgets.line import Cell
 
 

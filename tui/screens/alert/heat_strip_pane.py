@@ -12,7 +12,7 @@ from detector.store import StateError
 from tui.concurrency.worker import work
 from tui.model.workspace import Workspace
 from tui.presentation.calls import rare_regions, regions_by_first_call
-from tui.widgets.heat_strip import REACH, HeatStrip
+from tui.widgets.charts.heat_strip import REACH, HeatStrip
 
 
 class AlertStrip(HeatStrip):

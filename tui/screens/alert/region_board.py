@@ -19,8 +19,8 @@ from tui.keymap import OPEN, key
 from tui.presentation import format, safe
 from tui.screens.base.breadcrumbs import crumbs
 from tui.screens.base.loading import GatheredScreen
+from tui.widgets.charts.region_board import RegionBoard
 from tui.widgets.line import Cell
-from tui.widgets.region_board import RegionBoard
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from tui.screens.base.query_line import QueryLine
 from tui.screens.base.screen import WIDE
 from tui.screens.base.search import SearchScreen
 from tui.screens.base.text_pane import Reader
-from tui.widgets.heat_strip import HeatStrip
+from tui.widgets.charts.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
 from tui.widgets.line import Cell
 from tui.widgets.row_list import RowList

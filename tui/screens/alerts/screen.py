@@ -39,11 +39,11 @@ from tui.screens.base.query_line import QueryLine
 from tui.screens.base.screen import WIDE
 from tui.screens.base.triage_actions import DecidingListScreen
 from tui.settings.session_file import View
+from tui.widgets.charts.sparkline import Spark
 from tui.widgets.line import Cell
 from tui.widgets.region_line import RegionLine
 from tui.widgets.row_list import RowList
 from tui.widgets.sentence import Sentence
-from tui.widgets.spark import Spark
 
 _DAY = 86_400
 _REST_SECONDS = 0.15

@@ -16,7 +16,7 @@ from tui.keymap import OPEN, key
 from tui.presentation import format, safe
 from tui.screens.alerts.columns import COLUMNS
 from tui.screens.base.loading import GatheredScreen
-from tui.widgets.histogram import Histogram
+from tui.widgets.charts.histogram import Histogram
 from tui.widgets.row_list import RowList
 
 

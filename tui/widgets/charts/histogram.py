@@ -13,8 +13,8 @@ from detector.detection.alert import SEVERITIES
 from tui.keymap import FIND, key
 from tui.presentation import format, safe
 from tui.presentation.theme import SEVERITY_STYLE
+from tui.widgets.charts.time_rows import TimeRows
 from tui.widgets.line import Piece, style_of
-from tui.widgets.time_rows import TimeRows
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _ORDER = tuple(reversed(SEVERITIES))

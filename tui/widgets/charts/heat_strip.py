@@ -13,9 +13,9 @@ from textual.style import Style
 
 from tui.keymap import MOVE, OPEN, key
 from tui.presentation import safe
+from tui.widgets.charts.time_rows import TimeRows
+from tui.widgets.charts.time_view import DAY
 from tui.widgets.line import Piece
-from tui.widgets.time_rows import TimeRows
-from tui.widgets.time_view import DAY
 
 GLYPHS = " ·░▒▓█"
 """From none to the most."""

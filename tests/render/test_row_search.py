@@ -22,10 +22,10 @@ from tui.concurrency.job import GivenUp, Job
 from tui.screens.alerts import columns
 from tui.screens.pivot import rows
 from tui.screens.pivot.rows import Head
-from tui.widgets import seeking
+from tui.widgets import row_search
 from tui.widgets.columns import Column
 from tui.widgets.line import hits, plain
-from tui.widgets.seeking import first_hit
+from tui.widgets.row_search import first_hit
 
 WORDS = (
     "user/ana",
@@ -107,7 +107,7 @@ def test_it_finds_what_is_shown(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tui.concurrency.job._LOOK_EVERY", chance.choice([1, 3, 500]))
-        patch.setattr(seeking, "_REMEMBERED", chance.choice([0, 5, 20_000]))
+        patch.setattr(row_search, "_REMEMBERED", chance.choice([0, 5, 20_000]))
         rows = [make(chance, number) for number in range(chance.randrange(1, 30))]
         shown = chance.sample(columns, chance.randrange(1, len(columns)))
         said = plain(chance.choice(columns).cell(chance.choice(rows)))

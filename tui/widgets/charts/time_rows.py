@@ -14,10 +14,10 @@ from textual.strip import Strip
 from textual.style import Style
 
 from tui.keymap import FIND, MOVE, key
+from tui.widgets.charts.time_axis import TimeAxis
+from tui.widgets.charts.time_view import TimeView
 from tui.widgets.line import Piece, pieces, strip
 from tui.widgets.line_scroll import LineScroll
-from tui.widgets.time_axis import TimeAxis
-from tui.widgets.time_view import TimeView
 
 _GAP = 2
 

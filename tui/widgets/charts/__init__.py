@@ -1,0 +1,1 @@
+"""Widgets that draw time and regions: histograms, heat strips, calendars, boards."""
