@@ -19,8 +19,8 @@ from detector.ecs.fields import fields
 from detector.esql.ast import From, Span, Tree, Where
 from detector.esql.errors import EsqlError
 from detector.esql.kql import parse as parse_kql
-from detector.esql.planner import plan, planned
-from detector.esql.query import Query
+from detector.esql.plan.planner import plan, planned
+from detector.esql.plan.query import Query
 from detector.esql.scope import Reading
 from detector.formats import Chunk, Records, Unreadable, parse_records, read_chunks, records
 from detector.rules.dispatch import Dispatch

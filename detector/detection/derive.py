@@ -9,7 +9,7 @@ from detector.detection import window
 from detector.detection.alert import Alert, Facets, Mode, Window, alert_id
 from detector.detection.window import Hit, Span
 from detector.ecs.values import Value
-from detector.esql.accumulators import Moving
+from detector.esql.plan.accumulators import Moving
 from detector.rules.rule import Rule
 
 

@@ -19,11 +19,11 @@ from detector.detection.digest import skip_reason
 from detector.ecs.fields import Fields
 from detector.ecs.values import Value
 from detector.esql import ast, parser
-from detector.esql.accumulators import Inputs
 from detector.esql.errors import EsqlError
-from detector.esql.planner import plan
-from detector.esql.prefilter import Gate
-from detector.esql.query import Emitted, Query
+from detector.esql.plan.accumulators import Inputs
+from detector.esql.plan.planner import plan
+from detector.esql.plan.prefilter import Gate
+from detector.esql.plan.query import Emitted, Query
 from detector.esql.scope import Reading
 from detector.formats import Records, Unreadable, parse_records, read_chunks
 from detector.rules.rule import place_of_query

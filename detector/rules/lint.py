@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from detector.ecs.fields import Fields
 from detector.esql import ast, kql, parser
-from detector.esql.prefilter import columns, parts
+from detector.esql.plan.prefilter import columns, parts
 from detector.rules.rule_file import Metadata
 
 

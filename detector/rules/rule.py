@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 
 from detector.ecs.fields import Fields
-from detector.esql import ast, explain
+from detector.esql import ast
 from detector.esql.errors import EsqlError
-from detector.esql.query import Query
+from detector.esql.plan import explain
+from detector.esql.plan.query import Query
 from detector.esql.scope import Reading
 from detector.rules import rule_types
 from detector.rules.rule_file import Metadata, RuleError, line_of, tables

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from detector.ecs.fields import Fields
-from detector.esql import ast, kql, parser, predicate_analysis
+from detector.esql import ast, kql, parser
 from detector.esql.errors import EsqlError, Span
-from detector.esql.planner import planned, reads_cloudtrail
-from detector.esql.query import Query
+from detector.esql.plan import predicate_analysis
+from detector.esql.plan.planner import planned, reads_cloudtrail
+from detector.esql.plan.query import Query
 from detector.esql.scope import Reading
 from detector.esql.timespan import LONGEST_WINDOW
 from detector.rules.rule_file import Metadata, RuleError

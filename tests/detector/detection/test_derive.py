@@ -12,7 +12,7 @@ from detector.detection import window
 from detector.detection.event import Event, Position
 from detector.detection.window import Hit
 from detector.ecs.fields import fields
-from detector.esql.planner import plan
+from detector.esql.plan.planner import plan
 from tests.detector.esql.conftest import record
 
 WIDTH = 10

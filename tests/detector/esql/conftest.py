@@ -11,7 +11,7 @@ import pytest
 
 from detector.cloudtrail.record import Record, decode, parse_time
 from detector.ecs.fields import fields
-from detector.esql.planner import plan
+from detector.esql.plan.planner import plan
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
 

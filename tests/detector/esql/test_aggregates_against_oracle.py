@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.ecs.fields import fields
-from detector.esql.planner import plan
+from detector.esql.plan.planner import plan
 from tests.detector.esql.conftest import START, record
 
 QUERY = plan(

@@ -8,7 +8,7 @@ from detector.cloudtrail.record import parse_time
 from detector.ecs.fields import fields
 from detector.esql import ast, kql
 from detector.esql.errors import EsqlError, Span
-from detector.esql.planner import plan, planned
+from detector.esql.plan.planner import plan, planned
 from tests.detector.esql.conftest import record
 
 AT = Span(1, 1, 0, 0)

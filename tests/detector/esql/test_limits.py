@@ -6,7 +6,7 @@ import pytest
 
 from detector.ecs.fields import fields
 from detector.esql.errors import EsqlError
-from detector.esql.planner import plan
+from detector.esql.plan.planner import plan
 from detector.rules.ruleset import load
 from tests.detector.esql.conftest import record
 from tests.detector.rules.test_rule_types import Scan, call, written

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from detector.cloudtrail.record import Head, parse_time
 from detector.ecs.fields import fields
-from detector.esql.planner import plan
+from detector.esql.plan.planner import plan
 from tests.detector.esql.conftest import record
 
 ACTIONS = ("DescribeInstances", "GetObject", "ListBuckets", None)

@@ -6,7 +6,7 @@ import pytest
 
 from detector.ecs.fields import fields
 from detector.esql.errors import EsqlError
-from detector.esql.planner import plan
+from detector.esql.plan.planner import plan
 from tests.detector.esql.conftest import START, record, sweep
 
 FROM = "from logs-aws.cloudtrail-*"

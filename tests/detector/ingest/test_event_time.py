@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from detector.cloudtrail.record import format_time, parse_time
 from detector.ecs.fields import fields
-from detector.esql.planner import plan
+from detector.esql.plan.planner import plan
 from detector.store import LATENESS, Store
 from tests.detector.detection.test_against_oracle import found
 from tests.detector.esql.conftest import record

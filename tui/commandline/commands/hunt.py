@@ -16,7 +16,7 @@ from detector.cloudtrail.record import format_time
 from detector.ecs.asn import open_asn
 from detector.ecs.fields import fields
 from detector.ecs.values import Value
-from detector.esql.query import Query
+from detector.esql.plan.query import Query
 from detector.investigation.hunt import Reader, asks_now, compiled, read_hunt, rows
 from detector.rules.rule_file import RuleError
 from detector.text.visible import visible

@@ -8,8 +8,9 @@ from typing import Any
 
 from detector.cloudtrail.record import Head
 from detector.ecs.fields import Fields
-from detector.esql import ast, predicate_analysis
+from detector.esql import ast
 from detector.esql.compiler import Compiler
+from detector.esql.plan import predicate_analysis
 from detector.esql.scope import RECORD, Frame, OfConstant, OfField, Row, Scope
 
 _PAIR = frozenset({"event.provider", "event.action"})

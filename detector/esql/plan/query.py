@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from detector.cloudtrail.record import Record
 from detector.ecs.values import Type, Value, many, order, shown
-from detector.esql.accumulators import Aggregated, Group, Inputs, Moving, Whole
-from detector.esql.predicate_analysis import Pairs
-from detector.esql.prefilter import Gate
+from detector.esql.plan.accumulators import Aggregated, Group, Inputs, Moving, Whole
+from detector.esql.plan.predicate_analysis import Pairs
+from detector.esql.plan.prefilter import Gate
 from detector.esql.scope import GROUP, NOW, RECORD, TIME, Code, Frame, Read, Row
 
 Shape = Literal["window", "lookback", "filter", "terms"]

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from detector.ecs.fields import Fields
-from detector.esql import ast, explain, parser, predicate_analysis
-from detector.esql.accumulators import Aggregated
+from detector.esql import ast, parser
 from detector.esql.aggregates import AGGREGATES
 from detector.esql.compiler import Compiler
 from detector.esql.errors import EsqlError, too_deep
 from detector.esql.extract import dissect, grok
-from detector.esql.prefilter import Gatekeeper
-from detector.esql.query import Expand, Grouping, Ordering, Query, Shape, Stage
+from detector.esql.plan import explain, predicate_analysis
+from detector.esql.plan.accumulators import Aggregated
+from detector.esql.plan.prefilter import Gatekeeper
+from detector.esql.plan.query import Expand, Grouping, Ordering, Query, Shape, Stage
 from detector.esql.scope import (
     AS_WRITTEN,
     GROUP,
