@@ -117,10 +117,10 @@ def kql(data: bytes) -> None:
         lambda text, reading: planned(
             Tree(
                 (
-                    From(("logs-aws.cloudtrail-*",), (), at=_START),
-                    Where(parse_kql(text), at=_START),
+                    From(("logs-aws.cloudtrail-*",), (), span=_START),
+                    Where(parse_kql(text), span=_START),
                 ),
-                at=_START,
+                span=_START,
             ),
             text,
             fields(),

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """A part of a query. Two that say the same are equal and print the same, wherever they
-    stand."""
+    stand.
 
-    at: Span = field(repr=False, compare=False)
+    The printed form (``repr``) is part of every rule's fingerprint, which is stored: a class or a
+    field that is renamed keeps the name that it prints."""
+
+    span: Span = field(repr=False, compare=False)
 
 
 class Expression(Node):
@@ -104,8 +107,8 @@ class IsNull(Expression):
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Holds(Expression):
+@dataclass(frozen=True, slots=True, repr=False)
+class FieldMatch(Expression):
     """KQL's condition on a field: true where one of its values fits, false else, also where there
     is none.
 
@@ -115,6 +118,10 @@ class Holds(Expression):
     field: Column
     operator: str
     value: str
+
+    def __repr__(self) -> str:
+        """The printed form, under the name that fingerprints know."""
+        return f"Holds(field={self.field!r}, operator={self.operator!r}, value={self.value!r})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Compiler:
             case ast.Timespan():
                 return timespan(node)
             case ast.Column(name):
-                return self.scope.find(name, node.at)
+                return self.scope.find(name, node.span)
             case ast.Not(operand):
                 test = one(self.condition(operand))
                 if self.scope.frame.reading.intended:
@@ -56,7 +56,7 @@ class Compiler:
                 return self._among(node)
             case ast.Like():
                 return self._like(node)
-            case ast.Holds():
+            case ast.FieldMatch():
                 return holds(node, self.scope)
             case ast.IsNull(operand):
                 read = self.compile(operand).read
@@ -75,7 +75,7 @@ class Compiler:
         """An expression that must be a condition."""
         code = self.compile(node)
         if code.type not in ("boolean", "null"):
-            raise EsqlError(node.at, f"a condition must be true or false, not {code.type}")
+            raise EsqlError(node.span, f"a condition must be true or false, not {code.type}")
         return code
 
     def call(self, node: ast.Call) -> Code:
@@ -83,21 +83,23 @@ class Compiler:
             return special(self, node)
         if not (found := FUNCTIONS.get(node.name)):
             if node.name in AGGREGATES:
-                raise EsqlError(node.at, f"{node.name} is an aggregate: it can stand in stats only")
+                raise EsqlError(
+                    node.span, f"{node.name} is an aggregate: it can stand in stats only"
+                )
             if node.name in UNSUPPORTED:
-                raise EsqlError(node.at, f"the function {node.name.upper()} is not supported")
+                raise EsqlError(node.span, f"the function {node.name.upper()} is not supported")
             known = (*FUNCTIONS, *SPECIAL, *AGGREGATES)
-            raise EsqlError(node.at, f"no function {node.name}{nearest(node.name, known)}")
+            raise EsqlError(node.span, f"no function {node.name}{nearest(node.name, known)}")
         if node.on_rows:
-            raise EsqlError(node.at, f"{node.name} does not take *")
+            raise EsqlError(node.span, f"{node.name} does not take *")
         codes = [self.compile(argument) for argument in node.arguments]
         if found.signature.parameters:
             codes = [
-                taken_as(code, found.signature.parameter(place).type, node.arguments[place].at)
+                taken_as(code, found.signature.parameter(place).type, node.arguments[place].span)
                 for place, code in enumerate(codes)
             ]
         type = found.signature.check(
-            [code.type for code in codes], [a.at for a in node.arguments], node.at
+            [code.type for code in codes], [a.span for a in node.arguments], node.span
         )
         return applied(found, codes, type)
 
@@ -121,12 +123,12 @@ class Compiler:
 
     def _compare(self, node: ast.Compare) -> Code:
         codes = self.compile(node.left), self.compile(node.right)
-        left = taken_as(codes[0], codes[1].type, node.left.at)
-        right = taken_as(codes[1], codes[0].type, node.right.at)
+        left = taken_as(codes[0], codes[1].type, node.left.span)
+        right = taken_as(codes[1], codes[0].type, node.right.span)
         if (type := common(left.type, right.type)) is None:
-            raise EsqlError(node.left.at, f"cannot compare {left.type} with {right.type}")
+            raise EsqlError(node.left.span, f"cannot compare {left.type} with {right.type}")
         if type in SPANS or (type == "boolean" and node.operator not in ("==", "!=")):
-            raise EsqlError(node.at, f"{node.operator} does not compare {type} values")
+            raise EsqlError(node.span, f"{node.operator} does not compare {type} values")
         test = _COMPARISONS[node.operator]
         if type == "ip" and node.operator not in ("==", "!="):
             plain = test
@@ -140,10 +142,10 @@ class Compiler:
         value = self.compile(node.value)
         codes = []
         for option in node.options:
-            code = taken_as(self.compile(option), value.type, option.at)
-            value = taken_as(value, code.type, node.value.at)
+            code = taken_as(self.compile(option), value.type, option.span)
+            value = taken_as(value, code.type, node.value.span)
             if common(value.type, code.type) is None:
-                raise EsqlError(option.at, f"cannot look for {value.type} in {code.type}")
+                raise EsqlError(option.span, f"cannot look for {value.type} in {code.type}")
             codes.append(code)
         read, options = one(value), [one(code) for code in codes]
         if all(code.constant for code in codes):
@@ -172,21 +174,23 @@ class Compiler:
         value = self.compile(node.value)
         if value.type not in ("keyword", "null"):
             raise EsqlError(
-                node.value.at,
+                node.value.span,
                 f"{'rlike' if node.regular else 'like'} looks at text, not {value.type}",
             )
-        return Code(lifted(matcher(node.patterns, node.regular, node.at), [one(value)]), "boolean")
+        return Code(
+            lifted(matcher(node.patterns, node.regular, node.span), [one(value)]), "boolean"
+        )
 
     def _arithmetic(self, node: ast.Arithmetic) -> Code:
         left, right = self.compile(node.left), self.compile(node.right)
         if node.operator in "+-":
-            left = taken_as(left, "date", node.left.at) if right.type in SPANS else left
-            right = taken_as(right, "date", node.right.at) if left.type in SPANS else right
+            left = taken_as(left, "date", node.left.span) if right.type in SPANS else left
+            right = taken_as(right, "date", node.right.span) if left.type in SPANS else right
             if moved := _moved(left, right, node.operator):
                 return moved
         if (type := common(left.type, right.type)) not in (*NUMBERS, "null"):
             raise EsqlError(
-                node.at, f"{node.operator} does not work on {left.type} and {right.type}"
+                node.span, f"{node.operator} does not work on {left.type} and {right.type}"
             )
         kind: Type = type or "null"
         compute = (
@@ -204,7 +208,7 @@ class Compiler:
         if code.type in SPANS:
             return constant(code.value.negative(), code.type)
         if code.type not in (*NUMBERS, "null"):
-            raise EsqlError(operand.at, f"- does not work on {code.type}")
+            raise EsqlError(operand.span, f"- does not work on {code.type}")
         return Code(
             lifted(lambda value: values.in_range(-value, code.type), [one(code)]),
             code.type,
@@ -213,8 +217,8 @@ class Compiler:
 
     def _cast(self, node: ast.Cast, operand: ast.Expression, type: str) -> Code:
         if type not in TYPE_NAMES:
-            raise EsqlError(node.at, f"no type {type}{nearest(type, TYPE_NAMES)}")
-        return self.call(ast.Call(_CONVERSIONS[TYPE_NAMES[type]], (operand,), at=node.at))
+            raise EsqlError(node.span, f"no type {type}{nearest(type, TYPE_NAMES)}")
+        return self.call(ast.Call(_CONVERSIONS[TYPE_NAMES[type]], (operand,), span=node.span))
 
 
 _CONVERSIONS: dict[Type, str] = {

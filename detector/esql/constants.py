@@ -36,7 +36,7 @@ def timespan(node: ast.Timespan) -> Code:
     if node.unit in PERIODS:
         return constant(Timespan(node.amount, node.unit), "date_period")
     raise EsqlError(
-        node.at, f"no unit of time {node.unit}{nearest(node.unit, (*DURATIONS, *PERIODS))}"
+        node.span, f"no unit of time {node.unit}{nearest(node.unit, (*DURATIONS, *PERIODS))}"
     )
 
 
@@ -47,30 +47,30 @@ FROM_TEXT: dict[str, Callable[[str], Any]] = {
 }
 
 
-def taken_as(code: Code, type: str, at: Span) -> Code:
+def taken_as(code: Code, type: str, span: Span) -> Code:
     """A string constant as the ``type`` that is wanted; any other code as it is."""
     if code.type != "keyword" or not code.constant:
         return code
     if type in SPANS or type == "span":
-        return spanned(code, at)
+        return spanned(code, span)
     if not (convert := FROM_TEXT.get(type)):
         return code
     found = []
     for text in values.many(code.value):
         if (value := convert(text)) is None:
-            raise EsqlError(at, f'"{text}" is no {type}')
+            raise EsqlError(span, f'"{text}" is no {type}')
         found.append(value)
     return constant(values.single(found), type)  # type: ignore[arg-type]
 
 
-def spanned(code: Code, at: Span) -> Code:
+def spanned(code: Code, span: Span) -> Code:
     """A timespan; text such as ``"30 seconds"`` is one too."""
     if (
         code.constant
         and code.type == "keyword"
         and (found := re.fullmatch(r"\s*([0-9]{1,18})\s*([A-Za-z]+)\s*", str(code.value)))
     ):
-        return timespan(ast.Timespan(int(found[1]), found[2].lower(), at=at))
+        return timespan(ast.Timespan(int(found[1]), found[2].lower(), span=span))
     if code.type not in SPANS:
-        raise EsqlError(at, f"a timespan such as 30 seconds must stand here, not {code.type}")
+        raise EsqlError(span, f"a timespan such as 30 seconds must stand here, not {code.type}")
     return code

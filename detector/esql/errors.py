@@ -22,18 +22,18 @@ class EsqlError(Exception):
     """A query that cannot be run as it stands: one line, with the place (from 1) in the query's
     text."""
 
-    def __init__(self, at: Span, message: str) -> None:
+    def __init__(self, span: Span, message: str) -> None:
         self.message = visible(message, 400)  # it may quote the query
         super().__init__(self.message)
-        self.at = at
+        self.span = span
 
     @property
     def line(self) -> int:
-        return self.at.line
+        return self.span.line
 
     @property
     def column(self) -> int:
-        return self.at.column
+        return self.span.column
 
 
 def too_deep() -> EsqlError:

@@ -20,7 +20,7 @@ def dissect(command: ast.Dissect, scope: Scope) -> None:
     try:
         names, cut = dissector(command.pattern, command.separator)
     except ValueError as error:
-        raise EsqlError(command.at, f"dissect: {error}") from None
+        raise EsqlError(command.span, f"dissect: {error}") from None
     _define(
         command,
         command.value,
@@ -35,7 +35,7 @@ def grok(command: ast.Grok, scope: Scope) -> None:
     try:
         attempts = [grokker(pattern) for pattern in command.patterns]
     except ValueError as error:
-        raise EsqlError(command.at, f"grok: {error}") from None
+        raise EsqlError(command.span, f"grok: {error}") from None
     columns = {name: column for found, _ in attempts for name, column in found.items()}
 
     def parts(text: str) -> Parts | None:
@@ -69,7 +69,7 @@ def _define(
     """The columns, from one text or, of a multivalue, from all."""
     text = Compiler(scope).compile(value)
     if text.type not in ("keyword", "null"):
-        raise EsqlError(value.at, f"{type(command).__name__.lower()} takes text, not {text.type}")
+        raise EsqlError(value.span, f"{type(command).__name__.lower()} takes text, not {text.type}")
 
     def whole(row: Row) -> list[Any]:
         found = [each for one in many(text.read(row)) if (each := parts(one)) is not None]

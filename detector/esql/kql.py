@@ -1,4 +1,4 @@
-"""KQL -> the same tree as ES|QL's, with conditions that are KQL's own (``syntax.Holds``).
+"""KQL -> the same tree as ES|QL's, with conditions that are KQL's own (``ast.FieldMatch``).
 
 Source: Kibana's documentation of its query language.
 """
@@ -18,12 +18,12 @@ _TOKEN = re.compile(
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
 
 
-def parse(text: str, at: Span | None = None) -> ast.Expression:
-    """The condition that ``text`` is, all of it placed ``at`` where that is given.
+def parse(text: str, span: Span | None = None) -> ast.Expression:
+    """The condition that ``text`` is, all of it placed at ``span`` where that is given.
 
     Raises EsqlError at the first place where it is no KQL that trailhound knows.
     """
-    reader = _Reader(text, at)
+    reader = _Reader(text, span)
     try:
         condition = reader.either()
     except RecursionError:
@@ -39,16 +39,18 @@ class _Reader:
         self.outer = outer
         self.tokens: list[tuple[str, str, int]] = []
         self.place = 0
-        at = 0
-        while at < len(text):
-            if not (found := _TOKEN.match(text, at)):
+        offset = 0
+        while offset < len(text):
+            if not (found := _TOKEN.match(text, offset)):
                 raise EsqlError(
-                    self.span(at, len(text)),
-                    "the string is not closed" if text[at] == '"' else f"unexpected {text[at]}",
+                    self.span(offset, len(text)),
+                    "the string is not closed"
+                    if text[offset] == '"'
+                    else f"unexpected {text[offset]}",
                 )
             if (kind := found.lastgroup or "") != "space":
-                self.tokens.append((kind, found[0], at))
-            at = found.end()
+                self.tokens.append((kind, found[0], offset))
+            offset = found.end()
 
     def span(self, start: int, end: int) -> Span:
         if self.outer:
@@ -56,7 +58,7 @@ class _Reader:
         line_start = self.text.rfind("\n", 0, start) + 1
         return Span(self.text.count("\n", 0, start) + 1, start - line_start + 1, start, end)
 
-    def at(self, place: int) -> Span:
+    def token_span(self, place: int) -> Span:
         if place >= len(self.tokens):
             return self.span(len(self.text.rstrip()), len(self.text))
         _, token, start = self.tokens[place]
@@ -71,7 +73,7 @@ class _Reader:
 
     def unexpected(self, expected: str) -> EsqlError:
         found = self.peek() or "end of the query"
-        return EsqlError(self.at(self.place), f"unexpected {found}; expected {expected}")
+        return EsqlError(self.token_span(self.place), f"unexpected {found}; expected {expected}")
 
     def expect(self, sign: str) -> None:
         if self.peek() != sign:
@@ -84,21 +86,21 @@ class _Reader:
         return self.joined("or", field)
 
     def joined(self, word: str, field: ast.Column | None) -> ast.Expression:
-        start = self.at(self.place)
+        start = self.token_span(self.place)
         operands = [self.operand(word, field)]
         while self.peek() == word:
             self.place += 1
             operands.append(self.operand(word, field))
-        return operands[0] if len(operands) == 1 else ast.Logic(word, tuple(operands), at=start)
+        return operands[0] if len(operands) == 1 else ast.Logic(word, tuple(operands), span=start)
 
     def operand(self, word: str, field: ast.Column | None) -> ast.Expression:
         return self.joined("and", field) if word == "or" else self.negation(field)
 
     def negation(self, field: ast.Column | None) -> ast.Expression:
-        start = self.at(self.place)
+        start = self.token_span(self.place)
         if self.peek() == "not":
             self.place += 1
-            return ast.Not(self.negation(field), at=start)
+            return ast.Not(self.negation(field), span=start)
         if self.peek() == "(":
             self.place += 1
             inner = self.either(field)
@@ -107,7 +109,7 @@ class _Reader:
         return self.value(field) if field else self.condition()
 
     def condition(self) -> ast.Expression:
-        start = self.at(self.place)
+        start = self.token_span(self.place)
         if self.place >= len(self.tokens) or self.tokens[self.place][0] == "sign":
             raise self.unexpected("a condition such as field: value")
         name, wild = self.literal()
@@ -117,13 +119,13 @@ class _Reader:
             )
         if wild:
             raise EsqlError(start, f"* in the name of a field ({name}) is not supported")
-        field = ast.Column(name, at=start)
+        field = ast.Column(name, span=start)
         self.place += 1
         if sign != ":":
             value, _ = self.literal()
-            return ast.Holds(field, sign, value, at=start)
+            return ast.FieldMatch(field, sign, value, span=start)
         if self.peek() == "{":
-            raise EsqlError(self.at(self.place), "nested fields ({ }) are not supported")
+            raise EsqlError(self.token_span(self.place), "nested fields ({ }) are not supported")
         if self.peek() == "(":
             self.place += 1
             inner = self.either(field)
@@ -131,22 +133,23 @@ class _Reader:
             return inner
         return self.value(field)
 
-    def value(self, field: ast.Column) -> ast.Holds:
-        start = self.at(self.place)
+    def value(self, field: ast.Column) -> ast.FieldMatch:
+        start = self.token_span(self.place)
         value, wild = self.literal()
         if wild and not value.strip("*"):
-            return ast.Holds(field, "exists", "", at=start)
+            return ast.FieldMatch(field, "exists", "", span=start)
         if field.name.endswith(".text"):
             raise EsqlError(
-                field.at,
+                field.span,
                 f"{field.name} is text cut into words, which is not supported; "
                 f"use {field.name.removesuffix('.text')}",
             )
         if field.name.startswith("aws.cloudtrail.flattened.") and field.name.count(".") == 3:
             raise EsqlError(
-                field.at, f"a value anywhere below {field.name} is not supported; name the element"
+                field.span,
+                f"a value anywhere below {field.name} is not supported; name the element",
             )
-        return ast.Holds(field, "*" if wild else ":", value, at=start)
+        return ast.FieldMatch(field, "*" if wild else ":", value, span=start)
 
     def literal(self) -> tuple[str, bool]:
         """A quoted text, or words up to the next sign or joining word; whether a ``*`` in it means

@@ -22,9 +22,9 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def holds(node: ast.Holds, scope: Scope) -> Code:
+def holds(node: ast.FieldMatch, scope: Scope) -> Code:
     """Raises EsqlError where the value does not fit the field's type."""
-    code = scope.find(node.field.name, node.field.at)
+    code = scope.find(node.field.name, node.field.span)
     read = code.read
     if node.operator == "exists":
         return Code(lambda row: read(row) is not None, "boolean")
@@ -39,13 +39,13 @@ def holds(node: ast.Holds, scope: Scope) -> Code:
     return Code(held, "boolean")
 
 
-def _test(node: ast.Holds, type: Type) -> Callable[[Any], bool]:
+def _test(node: ast.FieldMatch, type: Type) -> Callable[[Any], bool]:
     if node.operator == "*":
         if type != "keyword":
             raise EsqlError(
-                node.at, f"{node.field.name} is of type {type}, in which * stands for nothing"
+                node.span, f"{node.field.name} is of type {type}, in which * stands for nothing"
             )
-        return matcher((node.value,), False, node.at)
+        return matcher((node.value,), False, node.span)
     if node.operator in _ORDERS:
         return _ordered(node, type)
     if type == "ip" and "/" in node.value:
@@ -54,25 +54,25 @@ def _test(node: ast.Holds, type: Type) -> Callable[[Any], bool]:
     return lambda value: bool(value == wanted)
 
 
-def _ordered(node: ast.Holds, type: Type) -> Callable[[Any], bool]:
+def _ordered(node: ast.FieldMatch, type: Type) -> Callable[[Any], bool]:
     compare, by = _ORDERS[node.operator], order(type)
     edge = by(_value(node, type))
     return lambda value: compare(by(value), edge)
 
 
-def _in_network(node: ast.Holds) -> Callable[[Any], bool]:
+def _in_network(node: ast.FieldMatch) -> Callable[[Any], bool]:
     try:
         network = ipaddress.ip_network(node.value, strict=False)
     except ValueError:
-        raise EsqlError(node.at, f"{node.value} is no network") from None
+        raise EsqlError(node.span, f"{node.value} is no network") from None
     first, last = ip_order(str(network[0])), ip_order(str(network[-1]))
     return lambda value: first <= ip_order(value) <= last
 
 
-def _value(node: ast.Holds, type: Type) -> Any:
+def _value(node: ast.FieldMatch, type: Type) -> Any:
     if type == "keyword":
         return node.value
     found = FROM_TEXT[type](node.value) if type in FROM_TEXT else number_from_text(node.value, type)
     if found is None:
-        raise EsqlError(node.at, f"{node.field.name} is of type {type}, and {node.value} is none")
+        raise EsqlError(node.span, f"{node.field.name} is of type {type}, and {node.value} is none")
     return found

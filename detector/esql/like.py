@@ -9,14 +9,14 @@ from detector.esql.errors import EsqlError, Span
 from detector.esql.lucene_regex import automaton
 
 
-def matcher(patterns: Sequence[str], regular: bool, at: Span) -> Callable[[str], bool]:
+def matcher(patterns: Sequence[str], regular: bool, span: Span) -> Callable[[str], bool]:
     """Whether a text matches one of ``patterns`` as a whole. Raises EsqlError for what is no such
     pattern."""
     if regular:
         try:
             return automaton(patterns)
         except ValueError as error:
-            raise EsqlError(at, f"rlike: {error}") from None
+            raise EsqlError(span, f"rlike: {error}") from None
     compiled = re.compile("|".join(f"(?:{wildcard(pattern)})" for pattern in patterns), re.DOTALL)
     return lambda text: compiled.fullmatch(text) is not None
 

@@ -147,7 +147,7 @@ class Scope:
             if name not in self._dropped
         ]
 
-    def find(self, name: str, at: Span) -> Code:
+    def find(self, name: str, span: Span) -> Code:
         """Raises EsqlError for a name that means nothing here."""
         if found := self.columns.get(name):
             return found
@@ -165,7 +165,7 @@ class Scope:
             fact = OfField(name) if field.constant is None else OfConstant(field.constant)
             self.columns[name] = code = replace(code, fact=fact)
             return code
-        raise EsqlError(at, f"no column {name} here{nearest(name, self.names())}")
+        raise EsqlError(span, f"no column {name} here{nearest(name, self.names())}")
 
     def define(self, name: str, code: Code) -> None:
         """A new column; one of the same name goes, and the new one is the last."""
@@ -173,25 +173,25 @@ class Scope:
         self._dropped.discard(name)
         self.columns[name] = code
 
-    def matching(self, pattern: str, at: Span) -> list[str]:
+    def matching(self, pattern: str, span: Span) -> list[str]:
         """The columns that a name or a wildcard pattern of KEEP and DROP means."""
         if "*" not in pattern:
-            self.find(pattern, at)
+            self.find(pattern, span)
             return [pattern]
         found = [
             name for name in self.names() if fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
         ]
         if not found:
-            raise EsqlError(at, f"no column matches {pattern}")
+            raise EsqlError(span, f"no column matches {pattern}")
         return found
 
     def keep(self, patterns: Iterable[tuple[str, Span]]) -> None:
         """Only these columns. One that several patterns mean stands where the most exact, then the
         last, has it."""
         claims: dict[str, tuple[int, int]] = {}
-        for place, (pattern, at) in enumerate(patterns):
+        for place, (pattern, span) in enumerate(patterns):
             exactness = 0 if pattern == "*" else 1 if "*" in pattern else 2
-            for name in self.matching(pattern, at):
+            for name in self.matching(pattern, span):
                 claims[name] = max(claims.get(name, (0, 0)), (exactness, place))
         nowhere = Span(1, 1, 0, 0)
         self.columns = {
@@ -201,13 +201,13 @@ class Scope:
         self._fields = None
 
     def drop(self, patterns: Iterable[tuple[str, Span]]) -> None:
-        for pattern, at in patterns:
-            for name in self.matching(pattern, at):
+        for pattern, span in patterns:
+            for name in self.matching(pattern, span):
                 self.columns.pop(name, None)
                 self._dropped.add(name)
 
-    def rename(self, old: str, new: str, at: Span) -> None:
-        code = self.find(old, at)
+    def rename(self, old: str, new: str, span: Span) -> None:
+        code = self.find(old, span)
         if old != new:
             self.columns = {
                 new if name == old else name: each

@@ -64,7 +64,7 @@ class Signature:
     def parameter(self, place: int) -> Parameter:
         return self.parameters[min(place, len(self.parameters) - 1)]
 
-    def check(self, types: Sequence[Type], places: Sequence[Span], at: Span) -> Type:
+    def check(self, types: Sequence[Type], places: Sequence[Span], span: Span) -> Type:
         """The result's type. Raises EsqlError where the arguments do not fit."""
         least = sum(1 for p in self.parameters if not p.optional)
         most = None if any(p.again for p in self.parameters) else len(self.parameters)
@@ -77,7 +77,8 @@ class Signature:
                 else f"{least} or more"
             )
             raise EsqlError(
-                at, f"{self.name} takes {wanted} argument{'s' * (wanted != '1')}, not {len(types)}"
+                span,
+                f"{self.name} takes {wanted} argument{'s' * (wanted != '1')}, not {len(types)}",
             )
         same: Type = "null"
         for place, type in enumerate(types):

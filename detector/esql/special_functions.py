@@ -26,7 +26,7 @@ class Compiles(Protocol):
 
 def _now(compiler: Compiles, node: ast.Call) -> Code:
     if node.arguments:
-        raise EsqlError(node.at, "now takes no argument")
+        raise EsqlError(node.span, "now takes no argument")
     if (now := compiler.scope.frame.reading.now) is not None:
         return constant(now * 1000, "date")
     return Code(lambda row: row[NOW], "date")
@@ -34,26 +34,26 @@ def _now(compiler: Compiles, node: ast.Call) -> Code:
 
 def _date_trunc(compiler: Compiles, node: ast.Call) -> Code:
     if len(node.arguments) != 2:
-        raise EsqlError(node.at, "date_trunc takes a timespan and a date")
+        raise EsqlError(node.span, "date_trunc takes a timespan and a date")
     span, date = node.arguments
-    return _cut(node, compiler.compile(span), span.at, compiler.compile(date), date.at)
+    return _cut(node, compiler.compile(span), span.span, compiler.compile(date), date.span)
 
 
 def _bucket(compiler: Compiles, node: ast.Call) -> Code:
     """``bucket(date, span)`` is ``date_trunc(span, date)``."""
     if len(node.arguments) != 2:
-        raise EsqlError(node.at, "bucket is supported with a date and a timespan only")
+        raise EsqlError(node.span, "bucket is supported with a date and a timespan only")
     date, span = node.arguments
-    return _cut(node, compiler.compile(span), span.at, compiler.compile(date), date.at)
+    return _cut(node, compiler.compile(span), span.span, compiler.compile(date), date.span)
 
 
 def _tbucket(compiler: Compiles, node: ast.Call) -> Code:
     """``tbucket(span)`` is ``bucket(@timestamp, span)``."""
     if len(node.arguments) != 1:
-        raise EsqlError(node.at, "tbucket takes a timespan")
+        raise EsqlError(node.span, "tbucket takes a timespan")
     (span,) = node.arguments
-    timestamp = compiler.compile(ast.Column("@timestamp", at=node.at))
-    return _cut(node, compiler.compile(span), span.at, timestamp, node.at)
+    timestamp = compiler.compile(ast.Column("@timestamp", span=node.span))
+    return _cut(node, compiler.compile(span), span.span, timestamp, node.span)
 
 
 def _cut(node: ast.Call, span: Code, span_at: Span, date: Code, date_at: Span) -> Code:
@@ -83,7 +83,7 @@ def _cut(node: ast.Call, span: Code, span_at: Span, date: Code, date_at: Span) -
 def _case(compiler: Compiles, node: ast.Call) -> Code:
     """``case(condition, value, …, otherwise)``: the first value whose condition is true."""
     if len(node.arguments) < 2:
-        raise EsqlError(node.at, "case takes conditions, each with a value")
+        raise EsqlError(node.span, "case takes conditions, each with a value")
     parts = list(node.arguments)
     last = parts.pop() if len(parts) % 2 else None
     tests = [one(compiler.condition(part)) for part in parts[::2]]
@@ -105,7 +105,7 @@ def _case(compiler: Compiles, node: ast.Call) -> Code:
 def _coalesce(compiler: Compiles, node: ast.Call) -> Code:
     """The first value that is not null."""
     if not node.arguments:
-        raise EsqlError(node.at, "coalesce takes at least one argument")
+        raise EsqlError(node.span, "coalesce takes at least one argument")
     codes = [compiler.compile(argument) for argument in node.arguments]
     type = _one_type(node, codes)
     reads = [_widened(code, type) for code in codes]
@@ -129,7 +129,7 @@ def _one_type(node: ast.Call, codes: Sequence[Code]) -> Type:
     for code in codes:
         if (joined := common(type, code.type)) is None:
             raise EsqlError(
-                node.at, f"the values of {node.name} have different types: {type} and {code.type}"
+                node.span, f"the values of {node.name} have different types: {type} and {code.type}"
             )
         type = joined
     return type
@@ -157,12 +157,12 @@ def _widened(code: Code, type: Type) -> Read:
 def _span_of(compiler: Compiles, node: ast.Call) -> Code:
     """``to_dateperiod("3 days")``, ``to_timeduration("30 seconds")``, of constants."""
     if len(node.arguments) != 1:
-        raise EsqlError(node.at, f"{node.name} takes one argument")
+        raise EsqlError(node.span, f"{node.name} takes one argument")
     (argument,) = node.arguments
-    code = spanned(compiler.compile(argument), argument.at)
+    code = spanned(compiler.compile(argument), argument.span)
     wanted = {"to_dateperiod": "date_period", "to_timeduration": "time_duration"}[node.name]
     if code.type != wanted:
-        raise EsqlError(argument.at, f"{node.name} gives a {wanted}, which this is not")
+        raise EsqlError(argument.span, f"{node.name} gives a {wanted}, which this is not")
     return code
 
 

@@ -76,18 +76,18 @@ class _Builder(Transformer[Token, Any]):
         super().__init__()
         self.text = text
 
-    def at(self, meta: Meta) -> Span:
+    def span(self, meta: Meta) -> Span:
         if meta.empty:
             return Span(1, 1, 0, 0)
         return Span(meta.line, meta.column, meta.start_pos, meta.end_pos)
 
-    def token_at(self, token: Token) -> Span:
+    def token_span(self, token: Token) -> Span:
         return Span(token.line or 1, token.column or 1, token.start_pos or 0, token.end_pos or 0)
 
     # commands
 
     def query(self, meta: Meta, parts: list[Any]) -> ast.Tree:
-        return ast.Tree(tuple(parts), at=self.at(meta))
+        return ast.Tree(tuple(parts), span=self.span(meta))
 
     def pattern(self, _meta: Meta, parts: list[Any]) -> str:
         part = parts[0]
@@ -97,26 +97,26 @@ class _Builder(Transformer[Token, Any]):
         return ast.From(
             tuple(p for p in parts if isinstance(p, str)),
             tuple(p.name for p in parts if isinstance(p, ast.Column)),
-            at=self.at(meta),
+            span=self.span(meta),
         )
 
     def row(self, meta: Meta, parts: list[Any]) -> ast.Row:
-        return ast.Row(parts[0], at=self.at(meta))
+        return ast.Row(parts[0], span=self.span(meta))
 
     def where(self, meta: Meta, parts: list[Any]) -> ast.Where:
-        return ast.Where(parts[0], at=self.at(meta))
+        return ast.Where(parts[0], span=self.span(meta))
 
     def eval(self, meta: Meta, parts: list[Any]) -> ast.Eval:
-        return ast.Eval(parts[0], at=self.at(meta))
+        return ast.Eval(parts[0], span=self.span(meta))
 
     def keep(self, meta: Meta, parts: list[Any]) -> ast.Keep:
-        return ast.Keep(tuple(parts), at=self.at(meta))
+        return ast.Keep(tuple(parts), span=self.span(meta))
 
     def drop(self, meta: Meta, parts: list[Any]) -> ast.Drop:
-        return ast.Drop(tuple(parts), at=self.at(meta))
+        return ast.Drop(tuple(parts), span=self.span(meta))
 
     def rename(self, meta: Meta, parts: list[Any]) -> ast.Rename:
-        return ast.Rename(tuple(parts), at=self.at(meta))
+        return ast.Rename(tuple(parts), span=self.span(meta))
 
     def renamed_as(self, _meta: Meta, parts: list[Any]) -> tuple[ast.Column, ast.Column]:
         return parts[0], parts[1]
@@ -127,39 +127,39 @@ class _Builder(Transformer[Token, Any]):
     def stats(self, meta: Meta, parts: list[Any]) -> ast.Stats:
         if parts == [None, None]:
             raise EsqlError(
-                self.at(meta), "stats computes nothing: an aggregate or a by is missing"
+                self.span(meta), "stats computes nothing: an aggregate or a by is missing"
             )
-        return ast.Stats(parts[0] or (), parts[1] or (), at=self.at(meta))
+        return ast.Stats(parts[0] or (), parts[1] or (), span=self.span(meta))
 
     def inline_stats(self, meta: Meta, parts: list[Any]) -> ast.InlineStats:
-        return ast.InlineStats(parts[0], parts[1] or (), at=self.at(meta))
+        return ast.InlineStats(parts[0], parts[1] or (), span=self.span(meta))
 
     def sort(self, meta: Meta, parts: list[Any]) -> ast.Sort:
-        return ast.Sort(tuple(parts), at=self.at(meta))
+        return ast.Sort(tuple(parts), span=self.span(meta))
 
     def order(self, meta: Meta, parts: list[Any]) -> ast.Order:
         descending = parts[1] is not None and parts[1].lower() == "desc"
         nulls_first = parts[2].lower().endswith("first") if parts[2] else descending
-        return ast.Order(parts[0], descending, nulls_first, at=self.at(meta))
+        return ast.Order(parts[0], descending, nulls_first, span=self.span(meta))
 
     def limit(self, meta: Meta, parts: list[Any]) -> ast.Limit:
-        return ast.Limit(self._whole(parts[0]), at=self.at(meta))
+        return ast.Limit(self._whole(parts[0]), span=self.span(meta))
 
     def mv_expand(self, meta: Meta, parts: list[Any]) -> ast.MvExpand:
-        return ast.MvExpand(parts[0], at=self.at(meta))
+        return ast.MvExpand(parts[0], span=self.span(meta))
 
     def dissect(self, meta: Meta, parts: list[Any]) -> ast.Dissect:
         value, pattern, option, separator = parts
         if option is not None and option.lower() != "append_separator":
             raise EsqlError(
-                self.token_at(option), f"dissect knows the option append_separator, not {option}"
+                self.token_span(option), f"dissect knows the option append_separator, not {option}"
             )
         return ast.Dissect(
-            value, pattern.value, separator.value if separator else "", at=self.at(meta)
+            value, pattern.value, separator.value if separator else "", span=self.span(meta)
         )
 
     def grok(self, meta: Meta, parts: list[Any]) -> ast.Grok:
-        return ast.Grok(parts[0], tuple(p.value for p in parts[1:]), at=self.at(meta))
+        return ast.Grok(parts[0], tuple(p.value for p in parts[1:]), span=self.span(meta))
 
     def fields(self, _meta: Meta, parts: list[Any]) -> tuple[ast.Named, ...]:
         return tuple(parts)
@@ -168,54 +168,54 @@ class _Builder(Transformer[Token, Any]):
         name, expression = parts
         text = self.text[meta.start_pos : meta.end_pos]
         own = expression.name if isinstance(expression, ast.Column) else text
-        return ast.Named(name.name if name else own, expression, at=self.at(meta))
+        return ast.Named(name.name if name else own, expression, span=self.span(meta))
 
     def aggregations(self, _meta: Meta, parts: list[Any]) -> tuple[ast.Aggregation, ...]:
         return tuple(parts)
 
     def aggregation(self, meta: Meta, parts: list[Any]) -> ast.Aggregation:
-        return ast.Aggregation(parts[0], parts[1], at=self.at(meta))
+        return ast.Aggregation(parts[0], parts[1], span=self.span(meta))
 
     # expressions
 
     def column_name(self, meta: Meta, parts: list[Any]) -> ast.Column:
-        return ast.Column(_unquoted(parts[0]), at=self.at(meta))
+        return ast.Column(_unquoted(parts[0]), span=self.span(meta))
 
     def column_pattern(self, meta: Meta, parts: list[Any]) -> ast.Column:
         name = str(parts[0]) if parts[0].type == "NAME_PATTERN" else _unquoted(parts[0])
-        return ast.Column(name, at=self.at(meta))
+        return ast.Column(name, span=self.span(meta))
 
     column = column_name
 
     def either(self, meta: Meta, parts: list[Any]) -> ast.Logic:
-        return ast.Logic("or", tuple(parts), at=self.at(meta))
+        return ast.Logic("or", tuple(parts), span=self.span(meta))
 
     def both(self, meta: Meta, parts: list[Any]) -> ast.Logic:
-        return ast.Logic("and", tuple(parts), at=self.at(meta))
+        return ast.Logic("and", tuple(parts), span=self.span(meta))
 
     def negated(self, meta: Meta, parts: list[Any]) -> ast.Not:
-        return ast.Not(parts[-1], at=self.at(meta))
+        return ast.Not(parts[-1], span=self.span(meta))
 
     def compared(self, meta: Meta, parts: list[Any]) -> ast.Compare:
-        return ast.Compare(str(parts[1]), parts[0], parts[2], at=self.at(meta))
+        return ast.Compare(str(parts[1]), parts[0], parts[2], span=self.span(meta))
 
     def arithmetic(self, meta: Meta, parts: list[Any]) -> ast.Arithmetic:
-        return ast.Arithmetic(str(parts[1]), parts[0], parts[2], at=self.at(meta))
+        return ast.Arithmetic(str(parts[1]), parts[0], parts[2], span=self.span(meta))
 
     def _unless(self, negation: Token | None, test: ast.Expression) -> ast.Expression:
-        return ast.Not(test, at=test.at) if negation else test
+        return ast.Not(test, span=test.span) if negation else test
 
     def among(self, meta: Meta, parts: list[Any]) -> ast.Expression:
-        return self._unless(parts[1], ast.In(parts[0], parts[2], at=self.at(meta)))
+        return self._unless(parts[1], ast.In(parts[0], parts[2], span=self.span(meta)))
 
     def like(self, meta: Meta, parts: list[Any]) -> ast.Expression:
-        return self._unless(parts[1], ast.Like(parts[0], parts[2], False, at=self.at(meta)))
+        return self._unless(parts[1], ast.Like(parts[0], parts[2], False, span=self.span(meta)))
 
     def rlike(self, meta: Meta, parts: list[Any]) -> ast.Expression:
-        return self._unless(parts[1], ast.Like(parts[0], parts[2], True, at=self.at(meta)))
+        return self._unless(parts[1], ast.Like(parts[0], parts[2], True, span=self.span(meta)))
 
     def is_null(self, meta: Meta, parts: list[Any]) -> ast.Expression:
-        return self._unless(parts[1], ast.IsNull(parts[0], at=self.at(meta)))
+        return self._unless(parts[1], ast.IsNull(parts[0], span=self.span(meta)))
 
     def patterns(self, _meta: Meta, parts: list[Any]) -> tuple[str, ...]:
         return tuple(p.value for p in parts)
@@ -225,18 +225,18 @@ class _Builder(Transformer[Token, Any]):
         if parts[0] == "+":
             return operand  # type: ignore[no-any-return]
         if isinstance(operand, ast.Literal) and isinstance(operand.value, int | float):
-            return ast.Literal(-operand.value, at=self.at(meta))
-        return ast.Negate(operand, at=self.at(meta))
+            return ast.Literal(-operand.value, span=self.span(meta))
+        return ast.Negate(operand, span=self.span(meta))
 
     def cast(self, meta: Meta, parts: list[Any]) -> ast.Cast:
-        return ast.Cast(parts[0], parts[1].lower(), at=self.at(meta))
+        return ast.Cast(parts[0], parts[1].lower(), span=self.span(meta))
 
     def call(self, meta: Meta, parts: list[Any]) -> ast.Expression:
-        call = ast.Call(_unquoted(parts[0]).lower(), parts[1] or (), at=self.at(meta))
+        call = ast.Call(_unquoted(parts[0]).lower(), parts[1] or (), span=self.span(meta))
         return _condition(call) if call.name == "kql" else call
 
     def call_on_rows(self, meta: Meta, parts: list[Any]) -> ast.Call:
-        return ast.Call(_unquoted(parts[0]).lower(), (), on_rows=True, at=self.at(meta))
+        return ast.Call(_unquoted(parts[0]).lower(), (), on_rows=True, span=self.span(meta))
 
     def arguments(self, _meta: Meta, parts: list[Any]) -> tuple[ast.Expression, ...]:
         return tuple(parts)
@@ -245,34 +245,34 @@ class _Builder(Transformer[Token, Any]):
 
     def values(self, meta: Meta, parts: list[Any]) -> ast.Literal:
         if len({type(p.value) for p in parts}) > 1:
-            raise EsqlError(self.at(meta), "the values of one list must have one type")
-        return ast.Literal(tuple(p.value for p in parts), at=self.at(meta))
+            raise EsqlError(self.span(meta), "the values of one list must have one type")
+        return ast.Literal(tuple(p.value for p in parts), span=self.span(meta))
 
     def string(self, meta: Meta, parts: list[Any]) -> ast.Literal:
         text = str(parts[0])
         if parts[0].type == "TRIPLE_QUOTED":
-            return ast.Literal(text[3:-3], at=self.at(meta))
+            return ast.Literal(text[3:-3], span=self.span(meta))
 
         def plain(escape: re.Match[str]) -> str:
             if (found := _ESCAPES.get(escape[1])) is None:
                 raise EsqlError(
-                    self.at(meta),
+                    self.span(meta),
                     f"no such escape in a string: \\{escape[1]}; "
                     'write \\\\ for a backslash, or use """ quotes',
                 )
             return found
 
-        return ast.Literal(re.sub(r"\\(.)", plain, text[1:-1]), at=self.at(meta))
+        return ast.Literal(re.sub(r"\\(.)", plain, text[1:-1]), span=self.span(meta))
 
     def integer(self, meta: Meta, parts: list[Any]) -> ast.Literal:
         number = self._whole(parts[0])
-        return ast.Literal(number if number < 2**63 else float(number), at=self.at(meta))
+        return ast.Literal(number if number < 2**63 else float(number), span=self.span(meta))
 
     def decimal(self, meta: Meta, parts: list[Any]) -> ast.Literal:
-        return ast.Literal(self._finite(parts[0]), at=self.at(meta))
+        return ast.Literal(self._finite(parts[0]), span=self.span(meta))
 
     def timespan(self, meta: Meta, parts: list[Any]) -> ast.Timespan:
-        return ast.Timespan(self._whole(parts[0]), parts[1].lower(), at=self.at(meta))
+        return ast.Timespan(self._whole(parts[0]), parts[1].lower(), span=self.span(meta))
 
     def _whole(self, token: Token) -> int:
         self._finite(token)
@@ -280,25 +280,25 @@ class _Builder(Transformer[Token, Any]):
 
     def _finite(self, token: Token) -> float:
         if (number := float(token)) == math.inf:
-            raise EsqlError(self.token_at(token), "the number is too large")
+            raise EsqlError(self.token_span(token), "the number is too large")
         return number
 
     def true(self, meta: Meta, _parts: list[Any]) -> ast.Literal:
-        return ast.Literal(True, at=self.at(meta))
+        return ast.Literal(True, span=self.span(meta))
 
     def false(self, meta: Meta, _parts: list[Any]) -> ast.Literal:
-        return ast.Literal(False, at=self.at(meta))
+        return ast.Literal(False, span=self.span(meta))
 
     def null(self, meta: Meta, _parts: list[Any]) -> ast.Literal:
-        return ast.Literal(None, at=self.at(meta))
+        return ast.Literal(None, span=self.span(meta))
 
 
 def _condition(call: ast.Call) -> ast.Expression:
     """``kql("…")``: what its text says, all of it standing where the text does."""
     text = call.arguments[0] if len(call.arguments) == 1 else None
     if not isinstance(text, ast.Literal) or not isinstance(text.value, str):
-        raise EsqlError(call.at, "kql takes one string")
-    return kql.parse(text.value, text.at)
+        raise EsqlError(call.span, "kql takes one string")
+    return kql.parse(text.value, text.span)
 
 
 _SIGNS = {
@@ -356,7 +356,7 @@ def explained(text: str, error: UnexpectedInput) -> EsqlError:
         expected = error.accepts or error.expected
     else:
         expected = error.allowed if isinstance(error, UnexpectedCharacters) else set()
-    at = Span(
+    span = Span(
         text.count("\n", 0, start) + 1,
         start - (text.rfind("\n", 0, start) + 1) + 1,
         start,
@@ -365,28 +365,28 @@ def explained(text: str, error: UnexpectedInput) -> EsqlError:
     found = (re.match(r"[\w@.]+|[=!<>&~]+|\S", text[start:]) or [""])[0]
     before = text[:start].rstrip()
     if before.endswith("|") and found == "|":
-        return EsqlError(at, "|| is no operator; use or")
+        return EsqlError(span, "|| is no operator; use or")
     if (not before or before.endswith("|")) and found:
         if found.lower() in REFUSED:
-            return EsqlError(at, f"the command {found.upper()} is not supported")
+            return EsqlError(span, f"the command {found.upper()} is not supported")
         known = COMMANDS if before else ("from", "row")
         return EsqlError(
-            at, f"no such command: {found}{nearest(found, known)} (expected {', '.join(known)})"
+            span, f"no such command: {found}{nearest(found, known)} (expected {', '.join(known)})"
         )
     if found == ":":
-        return EsqlError(at, "the match operator : is not supported; use ==, like or rlike")
+        return EsqlError(span, "the match operator : is not supported; use ==, like or rlike")
     if "COMPARISON" in expected and (better := _OPERATORS.get(found)):
-        return EsqlError(at, better)
+        return EsqlError(span, better)
     if text[start - 1 : start + 1] == "<>":
-        return EsqlError(at, "<> is no operator; use !=")
+        return EsqlError(span, "<> is no operator; use !=")
     if found == "?":
-        return EsqlError(at, "query parameters (?name) are not supported; write the value")
+        return EsqlError(span, "query parameters (?name) are not supported; write the value")
     if found == '"' and "NAME" in expected:
-        return EsqlError(at, "the string is not closed on its line")
+        return EsqlError(span, "the string is not closed on its line")
     if found == "'":
-        return EsqlError(at, "strings stand in double quotes")
+        return EsqlError(span, "strings stand in double quotes")
     return EsqlError(
-        at, f"unexpected {found or 'end of the query'}; expected {_listed(set(expected))}"
+        span, f"unexpected {found or 'end of the query'}; expected {_listed(set(expected))}"
     )
 
 

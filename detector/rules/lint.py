@@ -35,8 +35,8 @@ def advice(about: Metadata, fields: Fields, strict: bool) -> list[Advice]:
     ):
         found.append(
             Advice(
-                stats.at.line,
-                stats.at.column,
+                stats.span.line,
+                stats.span.column,
                 "alert_suppression groups by less than this: alerts that differ in the other columns of by "
                 "stay apart here",
             )
@@ -68,15 +68,15 @@ def _traps(tree: ast.Tree, fields: Fields) -> Iterator[Advice]:
                 continue
             if field.only is not None and _excludes(each, field.only):
                 yield Advice(
-                    each.at.line,
-                    each.at.column,
+                    each.span.line,
+                    each.span.column,
                     f'no event gets through: {column.name} is "{field.only}" or missing, and a negation of '
                     f"what is missing is null; {_remedy(column.name)}",
                 )
             else:
                 yield Advice(
-                    each.at.line,
-                    each.at.column,
+                    each.span.line,
+                    each.span.column,
                     f"events without {column.name} are dropped, since the condition is null for them; "
                     f"{_remedy(column.name)}",
                 )
@@ -123,7 +123,7 @@ def _absent(tree: ast.Tree | ast.Expression, fields: Fields) -> Iterator[Advice]
     for column in {found.name: found for found in columns(tree)}.values():
         if (field := fields.get(column.name)) and field.absent:
             yield Advice(
-                column.at.line,
-                column.at.column,
+                column.span.line,
+                column.span.column,
                 f"{column.name} is always null here: {field.absent}",
             )

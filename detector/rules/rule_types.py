@@ -100,7 +100,7 @@ def _esql(about: Metadata, fields: Fields, reading: Reading) -> Query:
     tree = parser.parse(about.query_text)
     if command := predicate_analysis.multiplied(tree):
         raise EsqlError(
-            command.at,
+            command.span,
             "mv_expand before stats would count an event several times: "
             "let stats group by that field, or use the functions of multivalues",
         )
@@ -115,9 +115,9 @@ def _planned(
     keys: tuple[ast.Named, ...] = (),
 ) -> Query:
     """The query that first asks for what the rule's KQL says."""
-    asked = ast.Where(kql.parse(about.query_text), at=_START)
+    asked = ast.Where(kql.parse(about.query_text), span=_START)
     tree = ast.Tree(
-        (ast.From(("logs-aws.cloudtrail-*",), (), at=_START), asked, *commands), at=_START
+        (ast.From(("logs-aws.cloudtrail-*",), (), span=_START), asked, *commands), span=_START
     )
     return planned(tree, about.query_text, fields, reading, keys)
 
@@ -127,31 +127,31 @@ def _threshold(about: Metadata, fields: Fields, reading: Reading) -> Query:
     if wanted is None:
         raise RuleError("the threshold is missing", key="type")
     _known((*wanted.fields, *(each.field for each in wanted.cardinality)), fields, "threshold")
-    count = ast.Call("count", (), on_rows=True, at=_START)
+    count = ast.Call("count", (), on_rows=True, span=_START)
     made: list[tuple[str, ast.Expression, int]] = [("threshold_result.count", count, wanted.value)]
     made += [
         (
             f"threshold_result.cardinality.{each.field}",
-            ast.Call("count_distinct", (_column(each.field),), at=_START),
+            ast.Call("count_distinct", (_column(each.field),), span=_START),
             each.value,
         )
         for each in wanted.cardinality
     ]
     conditions = tuple(
-        ast.Compare(">=", _column(name), ast.Literal(least, at=_START), at=_START)
+        ast.Compare(">=", _column(name), ast.Literal(least, span=_START), span=_START)
         for name, _, least in made
         if least > 1 or len(made) == 1
     )
     stats = ast.Stats(
         tuple(
-            ast.Aggregation(ast.Named(name, expression, at=_START), None, at=_START)
+            ast.Aggregation(ast.Named(name, expression, span=_START), None, span=_START)
             for name, expression, _ in made
         ),
-        tuple(ast.Named(name, _column(name), at=_START) for name in wanted.fields),
-        at=_START,
+        tuple(ast.Named(name, _column(name), span=_START) for name in wanted.fields),
+        span=_START,
     )
-    having = conditions[0] if len(conditions) == 1 else ast.Logic("and", conditions, at=_START)
-    commands = (*_present(wanted.fields), stats, ast.Where(having, at=_START))
+    having = conditions[0] if len(conditions) == 1 else ast.Logic("and", conditions, span=_START)
+    commands = (*_present(wanted.fields), stats, ast.Where(having, span=_START))
     return _planned(about, commands, fields, reading)
 
 
@@ -160,7 +160,7 @@ def _new_terms(about: Metadata, fields: Fields, reading: Reading) -> Query:
     if not terms or not since:
         raise RuleError("new_terms and its history_window_start are missing", key="type")
     _known(terms, fields, "new_terms")
-    keys = tuple(ast.Named(name, _column(name), at=_START) for name in terms)
+    keys = tuple(ast.Named(name, _column(name), span=_START) for name in terms)
     query = _planned(about, _present(terms), fields, reading, keys)
     return replace(query, shape="terms", window=_ago(since, "history_window_start"))
 
@@ -172,19 +172,19 @@ def _grouping(about: Metadata) -> tuple[ast.Named, ...]:
     if suppression is None:
         return ()
     columns = tuple(_column(name) for name in suppression.group_by)
-    keys = tuple(ast.Named(column.name, column, at=_START) for column in columns)
+    keys = tuple(ast.Named(column.name, column, span=_START) for column in columns)
     if suppression.missing_fields_strategy == "suppress" or not columns:
         return keys
-    missing = tuple(ast.IsNull(column, at=_START) for column in columns)
-    some = missing[0] if len(missing) == 1 else ast.Logic("or", missing, at=_START)
-    alone = ast.Call("case", (some, _column("event.id")), at=_START)
-    return (*keys, ast.Named("event.id", alone, at=_START))
+    missing = tuple(ast.IsNull(column, span=_START) for column in columns)
+    some = missing[0] if len(missing) == 1 else ast.Logic("or", missing, span=_START)
+    alone = ast.Call("case", (some, _column("event.id")), span=_START)
+    return (*keys, ast.Named("event.id", alone, span=_START))
 
 
 def _present(names: Sequence[str]) -> tuple[ast.Command, ...]:
     """Events that lack one of these fields do not count."""
     return tuple(
-        ast.Where(ast.Not(ast.IsNull(_column(name), at=_START), at=_START), at=_START)
+        ast.Where(ast.Not(ast.IsNull(_column(name), span=_START), span=_START), span=_START)
         for name in names
     )
 
@@ -196,4 +196,4 @@ def _known(names: Sequence[str], fields: Fields, key: str) -> None:
 
 
 def _column(name: str) -> ast.Column:
-    return ast.Column(name, at=_START)
+    return ast.Column(name, span=_START)

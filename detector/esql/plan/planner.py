@@ -55,7 +55,7 @@ class _Part:
         if self.limited:
             name = type(command).__name__.lower()
             raise EsqlError(
-                self.limited.at,
+                self.limited.span,
                 f"limit before {name} is not supported: which rows it leaves depends on "
                 "their order",
             )
@@ -99,7 +99,7 @@ def _planned(
                     gatekeeper.add(condition, part.scope)
             case ast.Stats():
                 if grouped:
-                    raise EsqlError(command.at, "a second stats is not supported")
+                    raise EsqlError(command.span, "a second stats is not supported")
                 part.refuse_after_limit(command)
                 grouped = _grouped(command, part.scope)
                 before, part = part, _Part(grouped.scope)
@@ -108,8 +108,8 @@ def _planned(
     limit = part.limited.rows if part.limited else None
     after = gatekeeper.gate(), dispatch
     if grouped is None:
-        columns = {name: part.scope.find(name, first.at) for name in part.scope.names()}
-        part.scope.columns.setdefault("event.id", Scope(frame, fields).find("event.id", first.at))
+        columns = {name: part.scope.find(name, first.span) for name in part.scope.names()}
+        part.scope.columns.setdefault("event.id", Scope(frame, fields).find("event.id", first.span))
         by = {each.name: Compiler(part.scope).compile(each.expression) for each in keys}
         return Query(
             text,
@@ -163,20 +163,20 @@ def _planned(
 
 def _source(command: ast.Command, scope: Scope) -> None:
     if not isinstance(command, ast.From):
-        raise EsqlError(command.at, "the query must begin with from")
+        raise EsqlError(command.span, "the query must begin with from")
     if not any(reads_cloudtrail(pattern) for pattern in command.patterns):
         raise EsqlError(
-            command.at,
+            command.span,
             f"reads {', '.join(command.patterns)}, which is not CloudTrail (logs-aws.cloudtrail-*)",
         )
     known: dict[str, Callable[[], Code]] = {
-        "_id": lambda: scope.find("event.id", command.at),
+        "_id": lambda: scope.find("event.id", command.span),
         "_index": lambda: constant(_INDEX, "keyword"),
         "_version": lambda: constant(1, "long"),
     }
     for name in command.metadata:
         if name not in known:
-            raise EsqlError(command.at, f"the metadata field {name} is not supported")
+            raise EsqlError(command.span, f"the metadata field {name} is not supported")
         scope.define(name, known[name]())
 
 
@@ -196,14 +196,14 @@ def _step(command: ast.Command, part: _Part) -> None:
                     named.name, scope.frame.kept(Compiler(scope).compile(named.expression))
                 )
         case ast.Keep(patterns):
-            scope.keep((p.name, p.at) for p in patterns)
+            scope.keep((p.name, p.span) for p in patterns)
         case ast.Drop(patterns):
-            scope.drop((p.name, p.at) for p in patterns)
+            scope.drop((p.name, p.span) for p in patterns)
         case ast.Rename(pairs):
             for old, new in pairs:
-                scope.rename(old.name, new.name, old.at)
+                scope.rename(old.name, new.name, old.span)
         case ast.MvExpand(column):
-            code, slot = scope.find(column.name, column.at), scope.frame.slot()
+            code, slot = scope.find(column.name, column.span), scope.frame.slot()
             part.stages.append(Expand(code.read, slot))
             part.refuse_after_limit(command)
             scope.columns[column.name] = Code(lambda row: row[slot], code.type)
@@ -221,7 +221,7 @@ def _step(command: ast.Command, part: _Part) -> None:
             )
         case _:
             name = type(command).__name__.upper()
-            raise EsqlError(command.at, f"the command {name} is not supported")
+            raise EsqlError(command.span, f"the command {name} is not supported")
 
 
 def _ordering(order: ast.Order, scope: Scope) -> Ordering:
@@ -297,9 +297,9 @@ class _Aggregating(Compiler):
 
     def compile(self, node: ast.Expression) -> Code:
         if isinstance(node, ast.Column) and node.name not in self.scope.columns:
-            self._grouped.source.find(node.name, node.at)
+            self._grouped.source.find(node.name, node.span)
             raise EsqlError(
-                node.at, f"{node.name} must stand in an aggregate such as values(), or in by"
+                node.span, f"{node.name} must stand in an aggregate such as values(), or in by"
             )
         return super().compile(node)
 
@@ -307,14 +307,14 @@ class _Aggregating(Compiler):
         if not (found := AGGREGATES.get(node.name)):
             return super().call(node)
         if node.on_rows and node.name != "count":
-            raise EsqlError(node.at, f"{node.name} does not take *")
+            raise EsqlError(node.span, f"{node.name} does not take *")
         rows = Compiler(self._grouped.source)
         codes = [rows.compile(argument) for argument in node.arguments]
-        places = [argument.at for argument in node.arguments]
-        kind = found.signature.check([code.type for code in codes], places, node.at)
+        places = [argument.span for argument in node.arguments]
+        kind = found.signature.check([code.type for code in codes], places, node.span)
         if "constants" in found.takes and not all(code.constant for code in codes[1:]):
             raise EsqlError(
-                node.at, f"all arguments of {node.name} after the first must be constants"
+                node.span, f"all arguments of {node.name} after the first must be constants"
             )
         pairs = enumerate(zip(node.arguments, codes, strict=True))
         arguments = tuple(

@@ -29,8 +29,8 @@ def pairs(condition: ast.Expression, scope: Scope) -> Pairs:
             return _one_of(column, (constant,), scope)
         case ast.In(value, options):
             return _one_of(value, options, scope)
-        case ast.Holds(field, ":", value):
-            return _one_of(field, (ast.Literal(value, at=condition.at),), scope)
+        case ast.FieldMatch(field, ":", value):
+            return _one_of(field, (ast.Literal(value, span=condition.span),), scope)
     return ANY
 
 
@@ -84,7 +84,7 @@ def fact(node: ast.Expression, scope: Scope) -> Fact:
     if not isinstance(node, ast.Column):
         return None
     try:
-        return scope.find(node.name, node.at).fact
+        return scope.find(node.name, node.span).fact
     except EsqlError:
         return None
 

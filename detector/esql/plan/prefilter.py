@@ -104,7 +104,7 @@ def columns(node: object) -> Iterator[ast.Column]:
         yield node
     elif isinstance(node, ast.Node):
         for part in fields(node):
-            if part.name != "at":
+            if part.name != "span":
                 yield from columns(getattr(node, part.name))
     elif isinstance(node, tuple):
         for each in node:

@@ -22,8 +22,10 @@ CALL = record(
 
 
 def holds(text: str) -> bool:
-    source = ast.From(("logs-aws.cloudtrail-*",), (), at=AT)
-    query = planned(ast.Tree((source, ast.Where(kql.parse(text), at=AT)), at=AT), text, fields())
+    source = ast.From(("logs-aws.cloudtrail-*",), (), span=AT)
+    query = planned(
+        ast.Tree((source, ast.Where(kql.parse(text), span=AT)), span=AT), text, fields()
+    )
     return bool(query.rows(CALL, parse_time(CALL.event_time) or 0))
 
 
