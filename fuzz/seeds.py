@@ -8,20 +8,20 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-import detector.rules
+import detector.esql
 from detector.ecs.fields import fields
 from detector.ecs.values import TYPE_NAMES
 from detector.esql.aggregates import AGGREGATES
 from detector.esql.functions import FUNCTIONS
 from detector.esql.grok import PATTERNS
-from detector.esql.special_functions import SPECIAL
+from detector.esql.special_functions import SPECIAL_FUNCTIONS
 from detector.rules.ruleset import load
 from tests.detector.esql import test_expressions, test_kql
 from tests.detector.formats import forms
 from tests.hostile.payloads import PAYLOADS
 
 FINDS = Path(__file__).parent.parent / "tests" / "hostile" / "finds"
-GRAMMAR = Path(detector.rules.__file__).with_name("esql.lark")
+GRAMMAR = Path(detector.esql.__file__).with_name("esql.lark")
 
 
 def _formats() -> Iterator[bytes]:
@@ -84,7 +84,7 @@ def words(target: str) -> tuple[str, ...]:
             *(word for each in terminals for word in each.split("|")),
             *FUNCTIONS,
             *AGGREGATES,
-            *SPECIAL,
+            *SPECIAL_FUNCTIONS,
             *TYPE_NAMES,
             *fields(),
             *_SIGNS,

@@ -19,9 +19,9 @@ from detector.ecs.fields import fields
 from detector.esql.ast import From, Span, Tree, Where
 from detector.esql.errors import EsqlError
 from detector.esql.kql import parse as parse_kql
-from detector.esql.plan.planner import plan, planned
+from detector.esql.plan.planner import plan, plan_tree
 from detector.esql.plan.query import Query
-from detector.esql.scope import Reading
+from detector.esql.scope import QueryOptions
 from detector.formats import Chunk, Records, Unreadable, parse_records, read_chunks, records
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import load
@@ -107,14 +107,14 @@ def _dispatch() -> Dispatch:
 def esql(data: bytes) -> None:
     """Any text as an ES|QL query: it is refused with a place in the text, or gives rows and results
     of any record."""
-    _asked(data, lambda text, reading: plan(text, fields(), reading))
+    _asked(data, lambda text, options: plan(text, fields(), options))
 
 
 def kql(data: bytes) -> None:
     """Any text as a KQL query, likewise."""
     _asked(
         data,
-        lambda text, reading: planned(
+        lambda text, options: plan_tree(
             Tree(
                 (
                     From(("logs-aws.cloudtrail-*",), (), span=_START),
@@ -124,7 +124,7 @@ def kql(data: bytes) -> None:
             ),
             text,
             fields(),
-            reading,
+            options,
         ),
     )
 
@@ -132,10 +132,10 @@ def kql(data: bytes) -> None:
 _START = Span(1, 1, 0, 0)
 
 
-def _asked(data: bytes, compiled: Callable[[str, Reading], Query]) -> None:
+def _asked(data: bytes, compiled: Callable[[str, QueryOptions], Query]) -> None:
     text = data.decode(errors="replace")
     try:
-        query = compiled(text, Reading(None, intended=len(data) % 2 == 1))
+        query = compiled(text, QueryOptions(None, null_negation=len(data) % 2 == 1))
     except EsqlError as error:
         assert error.message and "\n" not in error.message.strip()
         assert 1 <= error.line <= text.count("\n") + 1
@@ -149,24 +149,24 @@ def _answered(query: Query) -> None:
     for number, record in enumerate(_odd_records()):
         time = _TIMES[number % len(_TIMES)]
         rows = query.rows(record, time)
-        assert query.lets(record, time) == bool(rows)
+        assert query.accepts(record, time) == bool(rows)
         assert not rows or _expected(query, record), (
             "nobody is turned away at the gate who would get through"
         )
         json.dumps(rows)
         if query.grouping is None:
-            list(query.emitted(record, time))
+            list(query.filter_results(record, time))
             assert all(query.result(time, key, [inputs]) is not None for key, inputs in rows)
             continue
         for key, inputs in rows:
             groups.setdefault((time // (query.window or 1), key), []).append(inputs)
     for (bucket, key), inputs in groups.items():
         start = bucket * (query.window or 1)
-        moving = query.moving()
+        moving = query.sliding_aggregator()
         for each in inputs:
             moving.add(each)
         result = query.result(start, key, inputs)
-        assert query.meets(moving, start, key) == (result is not None), (
+        assert query.group_passes(moving, start, key) == (result is not None), (
             "a group that moves is the group at once"
         )
         json.dumps(query.result(start, key, inputs, conditions=False))
@@ -178,10 +178,10 @@ def _expected(query: Query, record: Record) -> bool:
     return (
         any(
             provider in (None, record.event_source) and action in (None, record.event_name)
-            for provider, action in query.dispatch
+            for provider, action in query.required_pairs
         )
-        and query.gate.lets_pair(head)
-        and query.gate.lets(head)
+        and query.prefilter.accepts_pair(head)
+        and query.prefilter.accepts(head)
     )
 
 

@@ -139,7 +139,7 @@ def _lets(rule: Rule, record: Record, time: int) -> bool:
     """Whether a rule's filter lets a record through; not where what it asks for is nested too deep
     to be looked at."""
     try:
-        return rule.query.lets(record, time)
+        return rule.query.accepts(record, time)
     except RecursionError:
         return False
 

@@ -9,7 +9,7 @@ from detector.detection import window
 from detector.detection.alert import Alert, Facets, Mode, Window, alert_id
 from detector.detection.window import Hit, Span
 from detector.ecs.values import Value
-from detector.esql.plan.accumulators import Moving
+from detector.esql.plan.accumulators import SlidingAggregator
 from detector.rules.rule import Rule
 
 
@@ -67,18 +67,18 @@ def _groups(
     width = query.window
     assert width is not None
 
-    def meets(group: Moving, at: int) -> bool:
+    def meets(group: SlidingAggregator, at: int) -> bool:
         begins = at + width - 1 if looks_back else at  # by the hit that a span is known by
         return (
             start <= begins < end
-            and len(group) >= query.minimum
-            and query.meets(group, at, key, at + width)
+            and len(group) >= query.min_hits
+            and query.group_passes(group, at, key, at + width)
         )
 
     cut = (
         window.trailing if looks_back else window.sliding if mode == "sliding" else window.tumbling
     )
-    starts = cut(hits, width, query.moving, meets)
+    starts = cut(hits, width, query.sliding_aggregator, meets)
     # Two tumbling windows never overlap, and stay two unless the rule puts together what lies
     # close.
     for span in window.unions(hits, starts, width, max(width, rule.gap)):

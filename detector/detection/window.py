@@ -53,7 +53,7 @@ class Group(Protocol):
     """What ``meets`` is asked about: inputs join it, and leave it, the first first."""
 
     def add(self, row: Inputs, /) -> None: ...
-    def drop(self) -> None: ...
+    def retract(self) -> None: ...
     def __len__(self) -> int: ...
 
 
@@ -89,7 +89,7 @@ def sliding(
         if meets(moving, start):
             yield start
         for _ in range(until - held):
-            moving.drop()
+            moving.retract()
         held = until
 
 
@@ -104,7 +104,7 @@ def trailing(
             moving.add(hit.inputs)
         at = until
         while hits[held].event.time <= time - width:
-            moving.drop()
+            moving.retract()
             held += 1
         if meets(moving, time - width + 1):
             yield time - width + 1

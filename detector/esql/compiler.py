@@ -20,9 +20,9 @@ from detector.esql.functions import FUNCTIONS, UNSUPPORTED
 from detector.esql.kql_match import holds
 from detector.esql.like import matcher
 from detector.esql.null_propagation import applied, lifted, one
-from detector.esql.scope import Code, Scope, constant
+from detector.esql.scope import CompiledExpr, Scope, constant
 from detector.esql.signature import common
-from detector.esql.special_functions import SPECIAL
+from detector.esql.special_functions import SPECIAL_FUNCTIONS
 from detector.text.suggest import nearest
 
 
@@ -32,7 +32,7 @@ class Compiler:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
 
-    def compile(self, node: ast.Expression) -> Code:
+    def compile(self, node: ast.Expression) -> CompiledExpr:
         """Raises EsqlError for a name that means nothing, and where types do not fit."""
         match node:
             case ast.Literal(value):
@@ -43,9 +43,9 @@ class Compiler:
                 return self.scope.find(name, node.span)
             case ast.Not(operand):
                 test = one(self.condition(operand))
-                if self.scope.frame.reading.intended:
-                    return Code(lambda row: test(row) is not True, "boolean")
-                return Code(
+                if self.scope.layout.options.null_negation:
+                    return CompiledExpr(lambda row: test(row) is not True, "boolean")
+                return CompiledExpr(
                     lambda row: None if (value := test(row)) is None else not value, "boolean"
                 )
             case ast.Logic():
@@ -60,7 +60,7 @@ class Compiler:
                 return holds(node, self.scope)
             case ast.IsNull(operand):
                 read = self.compile(operand).read
-                return Code(lambda row: read(row) is None, "boolean")
+                return CompiledExpr(lambda row: read(row) is None, "boolean")
             case ast.Arithmetic():
                 return self._arithmetic(node)
             case ast.Negate(operand):
@@ -71,15 +71,15 @@ class Compiler:
                 return self.call(node)
         raise AssertionError(node)
 
-    def condition(self, node: ast.Expression) -> Code:
+    def condition(self, node: ast.Expression) -> CompiledExpr:
         """An expression that must be a condition."""
         code = self.compile(node)
         if code.type not in ("boolean", "null"):
             raise EsqlError(node.span, f"a condition must be true or false, not {code.type}")
         return code
 
-    def call(self, node: ast.Call) -> Code:
-        if special := SPECIAL.get(node.name):
+    def call(self, node: ast.Call) -> CompiledExpr:
+        if special := SPECIAL_FUNCTIONS.get(node.name):
             return special(self, node)
         if not (found := FUNCTIONS.get(node.name)):
             if node.name in AGGREGATES:
@@ -88,7 +88,7 @@ class Compiler:
                 )
             if node.name in UNSUPPORTED:
                 raise EsqlError(node.span, f"the function {node.name.upper()} is not supported")
-            known = (*FUNCTIONS, *SPECIAL, *AGGREGATES)
+            known = (*FUNCTIONS, *SPECIAL_FUNCTIONS, *AGGREGATES)
             raise EsqlError(node.span, f"no function {node.name}{nearest(node.name, known)}")
         if node.on_rows:
             raise EsqlError(node.span, f"{node.name} does not take *")
@@ -103,7 +103,7 @@ class Compiler:
         )
         return applied(found, codes, type)
 
-    def _logic(self, node: ast.Logic) -> Code:
+    def _logic(self, node: ast.Logic) -> CompiledExpr:
         """The first operand that settles it ends it: false an ``and``, true an ``or``. Else null
         wins."""
         tests = [one(self.condition(operand)) for operand in node.operands]
@@ -119,9 +119,9 @@ class Compiler:
                     result = None
             return result
 
-        return Code(logic, "boolean")
+        return CompiledExpr(logic, "boolean")
 
-    def _compare(self, node: ast.Compare) -> Code:
+    def _compare(self, node: ast.Compare) -> CompiledExpr:
         codes = self.compile(node.left), self.compile(node.right)
         left = taken_as(codes[0], codes[1].type, node.left.span)
         right = taken_as(codes[1], codes[0].type, node.right.span)
@@ -134,11 +134,11 @@ class Compiler:
             plain = test
             test = lambda a, b: plain(values.ip_order(str(a)), values.ip_order(str(b)))  # noqa: E731
         compared = lifted(test, [one(left), one(right)])
-        if node.operator == "!=" and self.scope.frame.reading.intended:
-            return Code(lambda row: compared(row) is not False, "boolean")
-        return Code(compared, "boolean")
+        if node.operator == "!=" and self.scope.layout.options.null_negation:
+            return CompiledExpr(lambda row: compared(row) is not False, "boolean")
+        return CompiledExpr(compared, "boolean")
 
-    def _among(self, node: ast.In) -> Code:
+    def _among(self, node: ast.In) -> CompiledExpr:
         value = self.compile(node.value)
         codes = []
         for option in node.options:
@@ -152,7 +152,7 @@ class Compiler:
             known = {option([]) for option in options}
             otherwise = None if None in known else False
             known.discard(None)
-            return Code(
+            return CompiledExpr(
                 lambda row: None if (v := read(row)) is None else True if v in known else otherwise,
                 "boolean",
             )
@@ -168,20 +168,20 @@ class Compiler:
                     return True
             return found
 
-        return Code(among, "boolean")
+        return CompiledExpr(among, "boolean")
 
-    def _like(self, node: ast.Like) -> Code:
+    def _like(self, node: ast.Like) -> CompiledExpr:
         value = self.compile(node.value)
         if value.type not in ("keyword", "null"):
             raise EsqlError(
                 node.value.span,
                 f"{'rlike' if node.regular else 'like'} looks at text, not {value.type}",
             )
-        return Code(
+        return CompiledExpr(
             lifted(matcher(node.patterns, node.regular, node.span), [one(value)]), "boolean"
         )
 
-    def _arithmetic(self, node: ast.Arithmetic) -> Code:
+    def _arithmetic(self, node: ast.Arithmetic) -> CompiledExpr:
         left, right = self.compile(node.left), self.compile(node.right)
         if node.operator in "+-":
             left = taken_as(left, "date", node.left.span) if right.type in SPANS else left
@@ -197,25 +197,25 @@ class Compiler:
             _WHOLE[node.operator] if kind in ("integer", "long") else _ARITHMETIC[node.operator]
         )
         bound: Type = "double" if kind == "null" else kind
-        return Code(
+        return CompiledExpr(
             lifted(lambda a, b: values.in_range(compute(a, b), bound), [one(left), one(right)]),
             kind,
             constant=left.constant and right.constant,
         )
 
-    def _negate(self, operand: ast.Expression) -> Code:
+    def _negate(self, operand: ast.Expression) -> CompiledExpr:
         code = self.compile(operand)
         if code.type in SPANS:
             return constant(code.value.negative(), code.type)
         if code.type not in (*NUMBERS, "null"):
             raise EsqlError(operand.span, f"- does not work on {code.type}")
-        return Code(
+        return CompiledExpr(
             lifted(lambda value: values.in_range(-value, code.type), [one(code)]),
             code.type,
             constant=code.constant,
         )
 
-    def _cast(self, node: ast.Cast, operand: ast.Expression, type: str) -> Code:
+    def _cast(self, node: ast.Cast, operand: ast.Expression, type: str) -> CompiledExpr:
         if type not in TYPE_NAMES:
             raise EsqlError(node.span, f"no type {type}{nearest(type, TYPE_NAMES)}")
         return self.call(ast.Call(_CONVERSIONS[TYPE_NAMES[type]], (operand,), span=node.span))
@@ -262,7 +262,7 @@ _WHOLE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _moved(left: Code, right: Code, sign: str) -> Code | None:
+def _moved(left: CompiledExpr, right: CompiledExpr, sign: str) -> CompiledExpr | None:
     """A date and a timespan; None where these are not."""
     times = 1 if sign == "+" else -1
     known = left.constant and right.constant
@@ -270,7 +270,7 @@ def _moved(left: Code, right: Code, sign: str) -> Code | None:
         left, right = right, left
     if left.type != "date" or right.type not in SPANS:
         return None
-    return Code(
+    return CompiledExpr(
         lifted(
             lambda date, span: values.in_calendar(span.after(date, times)), [one(left), one(right)]
         ),

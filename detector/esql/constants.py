@@ -10,12 +10,12 @@ from detector.ecs import values
 from detector.ecs.values import SPANS
 from detector.esql import ast
 from detector.esql.errors import EsqlError, Span
-from detector.esql.scope import Code, constant
+from detector.esql.scope import CompiledExpr, constant
 from detector.esql.timespan import DURATIONS, PERIODS, Timespan
 from detector.text.suggest import nearest
 
 
-def literal(value: Any) -> Code:
+def literal(value: Any) -> CompiledExpr:
     if isinstance(value, tuple):
         code = literal(value[0]) if value else literal(None)
         return constant(values.single(value), code.type)
@@ -30,7 +30,7 @@ def literal(value: Any) -> Code:
     return constant(value, "double" if isinstance(value, float) else "keyword")
 
 
-def timespan(node: ast.Timespan) -> Code:
+def timespan(node: ast.Timespan) -> CompiledExpr:
     if node.unit in DURATIONS:
         return constant(Timespan(node.amount, node.unit), "time_duration")
     if node.unit in PERIODS:
@@ -47,7 +47,7 @@ FROM_TEXT: dict[str, Callable[[str], Any]] = {
 }
 
 
-def taken_as(code: Code, type: str, span: Span) -> Code:
+def taken_as(code: CompiledExpr, type: str, span: Span) -> CompiledExpr:
     """A string constant as the ``type`` that is wanted; any other code as it is."""
     if code.type != "keyword" or not code.constant:
         return code
@@ -63,7 +63,7 @@ def taken_as(code: Code, type: str, span: Span) -> Code:
     return constant(values.single(found), type)  # type: ignore[arg-type]
 
 
-def spanned(code: Code, span: Span) -> Code:
+def spanned(code: CompiledExpr, span: Span) -> CompiledExpr:
     """A timespan; text such as ``"30 seconds"`` is one too."""
     if (
         code.constant

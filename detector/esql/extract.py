@@ -13,7 +13,7 @@ from detector.esql.compiler import Compiler
 from detector.esql.dissect import dissector
 from detector.esql.errors import EsqlError
 from detector.esql.grok import Column, Parts, grokker
-from detector.esql.scope import Code, Read, Row, Scope
+from detector.esql.scope import CompiledExpr, Getter, Row, Scope
 
 
 def dissect(command: ast.Dissect, scope: Scope) -> None:
@@ -52,7 +52,7 @@ def grok(command: ast.Grok, scope: Scope) -> None:
 class _Part:
     """One column of those that a text was taken apart into."""
 
-    whole: Read
+    whole: Getter
     place: int
 
     def __call__(self, row: Row) -> Any:
@@ -77,6 +77,8 @@ def _define(
             None
         ] * len(columns)
 
-    kept = scope.frame.kept(Code(whole, "keyword")).read
+    kept = scope.layout.cached(CompiledExpr(whole, "keyword")).read
     for place, (name, column) in enumerate(columns.items()):
-        scope.define(name, Code(_Part(kept, place), column.type, text.many or column.repeated))
+        scope.define(
+            name, CompiledExpr(_Part(kept, place), column.type, text.many or column.repeated)
+        )

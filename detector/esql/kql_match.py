@@ -12,7 +12,7 @@ from detector.esql import ast
 from detector.esql.constants import FROM_TEXT
 from detector.esql.errors import EsqlError
 from detector.esql.like import matcher
-from detector.esql.scope import Code, Scope
+from detector.esql.scope import CompiledExpr, Scope
 
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -22,12 +22,12 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def holds(node: ast.FieldMatch, scope: Scope) -> Code:
+def holds(node: ast.FieldMatch, scope: Scope) -> CompiledExpr:
     """Raises EsqlError where the value does not fit the field's type."""
     code = scope.find(node.field.name, node.field.span)
     read = code.read
     if node.operator == "exists":
-        return Code(lambda row: read(row) is not None, "boolean")
+        return CompiledExpr(lambda row: read(row) is not None, "boolean")
     fits = _test(node, code.type)
 
     def held(row: Any) -> bool:
@@ -36,7 +36,7 @@ def holds(node: ast.FieldMatch, scope: Scope) -> Code:
             return any(map(fits, value))
         return value is not None and fits(value)
 
-    return Code(held, "boolean")
+    return CompiledExpr(held, "boolean")
 
 
 def _test(node: ast.FieldMatch, type: Type) -> Callable[[Any], bool]:

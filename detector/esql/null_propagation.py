@@ -7,10 +7,10 @@ from typing import Any
 
 from detector.ecs.values import Type, many, single
 from detector.esql.functions import Function
-from detector.esql.scope import Code, Read
+from detector.esql.scope import CompiledExpr, Getter
 
 
-def one(code: Code) -> Read:
+def one(code: CompiledExpr) -> Getter:
     """Its value, or null where there are several."""
     read = code.read
     if not code.many:
@@ -18,7 +18,7 @@ def one(code: Code) -> Read:
     return lambda row: None if isinstance(value := read(row), list) else value
 
 
-def lifted(compute: Callable[..., Any], reads: Sequence[Read]) -> Read:
+def lifted(compute: Callable[..., Any], reads: Sequence[Getter]) -> Getter:
     """``compute`` over what ``reads`` give; null where one of them is null or ``compute`` fails."""
     if len(reads) == 1:
         (read,) = reads
@@ -59,7 +59,7 @@ def lifted(compute: Callable[..., Any], reads: Sequence[Read]) -> Read:
     return other
 
 
-def applied(function: Function, codes: Sequence[Code], type: Type) -> Code:
+def applied(function: Function, codes: Sequence[CompiledExpr], type: Type) -> CompiledExpr:
     """A call of ``function``; its signature says how multivalues are handed over."""
     compute: Callable[..., Any] = function.implementation
     if function.typed:
@@ -76,12 +76,12 @@ def applied(function: Function, codes: Sequence[Code], type: Type) -> Code:
     several = function.signature.many or any(
         c.many for c, m in zip(codes, marks, strict=True) if m == "*"
     )
-    return Code(
+    return CompiledExpr(
         lifted(compute, reads), type, several, constant=all(code.constant for code in codes)
     )
 
 
-def _marked(code: Code, mark: str) -> Read:
+def _marked(code: CompiledExpr, mark: str) -> Getter:
     read = code.read
     match mark:
         case "*":

@@ -17,7 +17,7 @@ from detector.esql.errors import EsqlError, Span
 from detector.text.suggest import nearest
 
 Row = list[Any]
-Read = Callable[[Row], Any]
+Getter = Callable[[Row], Any]
 
 RECORD, NOW, TIME = 0, 1, 2
 GROUP = RECORD
@@ -33,40 +33,40 @@ UNREAD: Final = _Unread()
 
 
 @dataclass(frozen=True, slots=True)
-class OfField:
+class FieldFact:
     """The value is that of this field, untouched."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class OfWindow:
+class WindowFact:
     """The value is the start of the window of so many seconds that the event lies in."""
 
     seconds: int
 
 
 @dataclass(frozen=True, slots=True)
-class OfHits:
+class HitCountFact:
     """The value is at most the number of rows in the group."""
 
 
 @dataclass(frozen=True, slots=True)
-class OfConstant:
+class ConstantFact:
     """Every record has this value."""
 
     value: str
 
 
-Fact = OfField | OfWindow | OfHits | OfConstant | None
+Fact = FieldFact | WindowFact | HitCountFact | ConstantFact | None
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CompiledExpr:
     """An expression, compiled. ``many``: it may give a multivalue. ``constant``: no row changes
     it."""
 
-    read: Read
+    read: Getter
     type: Type
     many: bool = False
     constant: bool = False
@@ -78,12 +78,12 @@ class Code:
         return self.read([])
 
 
-def constant(value: Any, type: Type) -> Code:
-    return Code(lambda _: value, type, isinstance(value, list), constant=True)
+def constant(value: Any, type: Type) -> CompiledExpr:
+    return CompiledExpr(lambda _: value, type, isinstance(value, list), constant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class QueryOptions:
     """How a query is to be taken.
 
     ``now``: what NOW() says, in seconds since the epoch; None: the event's own time, after STATS
@@ -91,27 +91,27 @@ class Reading:
     authors often mean it, and not null."""
 
     now: int | None = None
-    intended: bool = False
+    null_negation: bool = False
 
 
-AS_WRITTEN = Reading()
+DEFAULT_OPTIONS = QueryOptions()
 
 
-class Frame:
+class RowLayout:
     """Gives out the slots of the rows that one part of a query works on."""
 
-    def __init__(self, reading: Reading = AS_WRITTEN) -> None:
+    def __init__(self, options: QueryOptions = DEFAULT_OPTIONS) -> None:
         self.size = TIME + 1
-        self.reading = reading
+        self.options = options
 
     def slot(self) -> int:
         self.size += 1
         return self.size - 1
 
-    def blank(self) -> Row:
+    def new_row(self) -> Row:
         return [UNREAD] * self.size
 
-    def kept(self, code: Code) -> Code:
+    def cached(self, code: CompiledExpr) -> CompiledExpr:
         """``code``, read once a row and then kept."""
         if code.constant:
             return code
@@ -130,9 +130,9 @@ class Scope:
     """The columns by name, in order. While no KEEP has closed it, every field of the table is one
     too."""
 
-    def __init__(self, frame: Frame, fields: Fields | None = None) -> None:
-        self.frame = frame
-        self.columns: dict[str, Code] = {}
+    def __init__(self, layout: RowLayout, fields: Fields | None = None) -> None:
+        self.layout = layout
+        self.columns: dict[str, CompiledExpr] = {}
         self._fields = fields
         self._dropped: set[str] = set()
 
@@ -147,7 +147,7 @@ class Scope:
             if name not in self._dropped
         ]
 
-    def find(self, name: str, span: Span) -> Code:
+    def find(self, name: str, span: Span) -> CompiledExpr:
         """Raises EsqlError for a name that means nothing here."""
         if found := self.columns.get(name):
             return found
@@ -158,16 +158,18 @@ class Scope:
         ):
             read = field.read
             code = (
-                Code(lambda row: row[TIME], "date")
+                CompiledExpr(lambda row: row[TIME], "date")
                 if name == "@timestamp"
-                else self.frame.kept(Code(lambda row: read(row[RECORD]), field.type, field.many))
+                else self.layout.cached(
+                    CompiledExpr(lambda row: read(row[RECORD]), field.type, field.many)
+                )
             )
-            fact = OfField(name) if field.constant is None else OfConstant(field.constant)
+            fact = FieldFact(name) if field.constant is None else ConstantFact(field.constant)
             self.columns[name] = code = replace(code, fact=fact)
             return code
         raise EsqlError(span, f"no column {name} here{nearest(name, self.names())}")
 
-    def define(self, name: str, code: Code) -> None:
+    def define(self, name: str, code: CompiledExpr) -> None:
         """A new column; one of the same name goes, and the new one is the last."""
         self.columns.pop(name, None)
         self._dropped.discard(name)

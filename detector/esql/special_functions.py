@@ -10,7 +10,7 @@ from detector.esql import ast
 from detector.esql.constants import spanned, taken_as
 from detector.esql.errors import EsqlError, Span
 from detector.esql.null_propagation import lifted, one
-from detector.esql.scope import NOW, Code, OfField, OfWindow, Read, Scope, constant
+from detector.esql.scope import NOW, CompiledExpr, FieldFact, Getter, Scope, WindowFact, constant
 from detector.esql.signature import common
 from detector.esql.timespan import LONGEST_WINDOW, truncate
 
@@ -20,26 +20,26 @@ class Compiles(Protocol):
 
     @property
     def scope(self) -> Scope: ...
-    def compile(self, node: ast.Expression) -> Code: ...
-    def condition(self, node: ast.Expression) -> Code: ...
+    def compile(self, node: ast.Expression) -> CompiledExpr: ...
+    def condition(self, node: ast.Expression) -> CompiledExpr: ...
 
 
-def _now(compiler: Compiles, node: ast.Call) -> Code:
+def _now(compiler: Compiles, node: ast.Call) -> CompiledExpr:
     if node.arguments:
         raise EsqlError(node.span, "now takes no argument")
-    if (now := compiler.scope.frame.reading.now) is not None:
+    if (now := compiler.scope.layout.options.now) is not None:
         return constant(now * 1000, "date")
-    return Code(lambda row: row[NOW], "date")
+    return CompiledExpr(lambda row: row[NOW], "date")
 
 
-def _date_trunc(compiler: Compiles, node: ast.Call) -> Code:
+def _date_trunc(compiler: Compiles, node: ast.Call) -> CompiledExpr:
     if len(node.arguments) != 2:
         raise EsqlError(node.span, "date_trunc takes a timespan and a date")
     span, date = node.arguments
     return _cut(node, compiler.compile(span), span.span, compiler.compile(date), date.span)
 
 
-def _bucket(compiler: Compiles, node: ast.Call) -> Code:
+def _bucket(compiler: Compiles, node: ast.Call) -> CompiledExpr:
     """``bucket(date, span)`` is ``date_trunc(span, date)``."""
     if len(node.arguments) != 2:
         raise EsqlError(node.span, "bucket is supported with a date and a timespan only")
@@ -47,7 +47,7 @@ def _bucket(compiler: Compiles, node: ast.Call) -> Code:
     return _cut(node, compiler.compile(span), span.span, compiler.compile(date), date.span)
 
 
-def _tbucket(compiler: Compiles, node: ast.Call) -> Code:
+def _tbucket(compiler: Compiles, node: ast.Call) -> CompiledExpr:
     """``tbucket(span)`` is ``bucket(@timestamp, span)``."""
     if len(node.arguments) != 1:
         raise EsqlError(node.span, "tbucket takes a timespan")
@@ -56,7 +56,9 @@ def _tbucket(compiler: Compiles, node: ast.Call) -> Code:
     return _cut(node, compiler.compile(span), span.span, timestamp, node.span)
 
 
-def _cut(node: ast.Call, span: Code, span_at: Span, date: Code, date_at: Span) -> Code:
+def _cut(
+    node: ast.Call, span: CompiledExpr, span_at: Span, date: CompiledExpr, date_at: Span
+) -> CompiledExpr:
     span = spanned(span, span_at)
     date = taken_as(date, "date", date_at)
     if date.type not in ("date", "null"):
@@ -65,22 +67,22 @@ def _cut(node: ast.Call, span: Code, span_at: Span, date: Code, date_at: Span) -
         raise EsqlError(span_at, f"the timespan of {node.name} must be positive")
     seconds = (
         span.value.window
-        if isinstance(date.fact, OfField) and date.fact.name == "@timestamp"
+        if isinstance(date.fact, FieldFact) and date.fact.name == "@timestamp"
         else None
     )
     if seconds and seconds > LONGEST_WINDOW:
         raise EsqlError(
             span_at, f"a window of over {LONGEST_WINDOW // 86_400} days is not supported"
         )
-    return Code(
+    return CompiledExpr(
         lifted(truncate(span.value), [one(date)]),
         "date",
         constant=date.constant,
-        fact=OfWindow(seconds) if seconds else None,
+        fact=WindowFact(seconds) if seconds else None,
     )
 
 
-def _case(compiler: Compiles, node: ast.Call) -> Code:
+def _case(compiler: Compiles, node: ast.Call) -> CompiledExpr:
     """``case(condition, value, …, otherwise)``: the first value whose condition is true."""
     if len(node.arguments) < 2:
         raise EsqlError(node.span, "case takes conditions, each with a value")
@@ -91,7 +93,7 @@ def _case(compiler: Compiles, node: ast.Call) -> Code:
     type = _one_type(node, chosen)
     results = [_widened(code, type) for code in chosen]
     pairs = list(zip(tests, results, strict=False))
-    otherwise: Read = results[-1] if last else lambda _: None
+    otherwise: Getter = results[-1] if last else lambda _: None
 
     def case(row: Any) -> Any:
         for test, result in pairs:
@@ -99,10 +101,10 @@ def _case(compiler: Compiles, node: ast.Call) -> Code:
                 return result(row)
         return otherwise(row)
 
-    return Code(case, type, any(code.many for code in chosen))
+    return CompiledExpr(case, type, any(code.many for code in chosen))
 
 
-def _coalesce(compiler: Compiles, node: ast.Call) -> Code:
+def _coalesce(compiler: Compiles, node: ast.Call) -> CompiledExpr:
     """The first value that is not null."""
     if not node.arguments:
         raise EsqlError(node.span, "coalesce takes at least one argument")
@@ -116,7 +118,7 @@ def _coalesce(compiler: Compiles, node: ast.Call) -> Code:
                 return value
         return None
 
-    return Code(
+    return CompiledExpr(
         coalesce,
         type,
         any(code.many for code in codes),
@@ -124,7 +126,7 @@ def _coalesce(compiler: Compiles, node: ast.Call) -> Code:
     )
 
 
-def _one_type(node: ast.Call, codes: Sequence[Code]) -> Type:
+def _one_type(node: ast.Call, codes: Sequence[CompiledExpr]) -> Type:
     type: Type = "null"
     for code in codes:
         if (joined := common(type, code.type)) is None:
@@ -135,7 +137,7 @@ def _one_type(node: ast.Call, codes: Sequence[Code]) -> Type:
     return type
 
 
-def _widened(code: Code, type: Type) -> Read:
+def _widened(code: CompiledExpr, type: Type) -> Getter:
     """Where numbers of different types meet, all are of the wider one."""
     read = code.read
     if type != "double" or code.type == "double":
@@ -154,7 +156,7 @@ def _widened(code: Code, type: Type) -> Read:
     return widened
 
 
-def _span_of(compiler: Compiles, node: ast.Call) -> Code:
+def _span_of(compiler: Compiles, node: ast.Call) -> CompiledExpr:
     """``to_dateperiod("3 days")``, ``to_timeduration("30 seconds")``, of constants."""
     if len(node.arguments) != 1:
         raise EsqlError(node.span, f"{node.name} takes one argument")
@@ -166,7 +168,7 @@ def _span_of(compiler: Compiles, node: ast.Call) -> Code:
     return code
 
 
-SPECIAL: dict[str, Callable[[Compiles, ast.Call], Code]] = {
+SPECIAL_FUNCTIONS: dict[str, Callable[[Compiles, ast.Call], CompiledExpr]] = {
     "now": _now,
     "date_trunc": _date_trunc,
     "bucket": _bucket,

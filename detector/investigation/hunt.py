@@ -22,9 +22,9 @@ from detector.esql import ast, parser
 from detector.esql.errors import EsqlError
 from detector.esql.plan.accumulators import Inputs
 from detector.esql.plan.planner import plan
-from detector.esql.plan.prefilter import Gate
-from detector.esql.plan.query import Emitted, Query
-from detector.esql.scope import Reading
+from detector.esql.plan.prefilter import Prefilter
+from detector.esql.plan.query import Query, SortableResult
+from detector.esql.scope import QueryOptions
 from detector.formats import Records, Unreadable, parse_records, read_chunks
 from detector.rules.rule import place_of_query
 from detector.rules.rule_file import RuleError, line_of, toml
@@ -74,7 +74,7 @@ def compiled(query: str, fields: Fields, now: int | None, text: str = "") -> Que
     Raises RuleError, with the place in that file.
     """
     try:
-        return plan(query, fields, Reading(now))
+        return plan(query, fields, QueryOptions(now))
     except EsqlError as error:
         line, column = place_of_query(text, query) if text else (1, 0)
         raise RuleError(
@@ -117,7 +117,7 @@ class Reader:
         through the filter."""
         seen: set[bytes] = set()
         for path, records in self._parsed():
-            for index in _let_in(records, query.gate):
+            for index in _let_in(records, query.prefilter):
                 if (time := records.times[index]) is None:
                     continue
                 try:
@@ -149,13 +149,13 @@ class Reader:
                 self.problems[path] = f"{path}: {error}"
 
 
-def _let_in(records: Records, gate: Gate) -> list[int]:
+def _let_in(records: Records, gate: Prefilter) -> list[int]:
     """The events that may get through the filter, in order."""
     heads = ((Head(None, *call), indexes) for call, indexes in records.by_signature.items())
     return sorted(
         index
         for head, indexes in heads
-        if not skip_reason(head) and gate.lets_pair(head) and gate.lets(head)
+        if not skip_reason(head) and gate.accepts_pair(head) and gate.accepts(head)
         for index in indexes
     )
 
@@ -169,12 +169,14 @@ def rows(query: Query, reader: Reader) -> Rows:
     return islice((row for row, _ in found), query.limit)
 
 
-def _filtered(query: Query, reader: Reader) -> Iterator[Emitted]:
-    for _, emitted in reader.asked(query, lambda record, time: list(query.emitted(record, time))):
+def _filtered(query: Query, reader: Reader) -> Iterator[SortableResult]:
+    for _, emitted in reader.asked(
+        query, lambda record, time: list(query.filter_results(record, time))
+    ):
         yield from emitted
 
 
-def _grouped(query: Query, reader: Reader) -> Iterator[Emitted]:
+def _grouped(query: Query, reader: Reader) -> Iterator[SortableResult]:
     groups: dict[tuple[int, tuple[Value, ...]], list[Inputs]] = defaultdict(list)
     for time, added in reader.asked(query, query.rows):
         start = time // query.window * query.window if query.window else 0
@@ -183,11 +185,11 @@ def _grouped(query: Query, reader: Reader) -> Iterator[Emitted]:
     if not groups and not query.key_names and query.window is None:
         groups[0, ()] = []  # without BY there is one group, be it empty
     return chain.from_iterable(
-        query.results(start, key, inputs) for (start, key), inputs in groups.items()
+        query.group_results(start, key, inputs) for (start, key), inputs in groups.items()
     )
 
 
-def _sorted(query: Query, found: Iterable[Emitted]) -> list[Emitted]:
+def _sorted(query: Query, found: Iterable[SortableResult]) -> list[SortableResult]:
     result = list(found)
     for place in reversed(range(len(query.orders))):
         result.sort(

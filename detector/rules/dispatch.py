@@ -33,11 +33,12 @@ class Dispatch(dict[tuple[str | None, str | None], tuple[Rule, ...]]):
         rules = tuple(
             rule
             for rule in self._rules
-            if not ways.isdisjoint(rule.query.dispatch) and rule.query.gate.lets_pair(head)
+            if not ways.isdisjoint(rule.query.required_pairs)
+            and rule.query.prefilter.accepts_pair(head)
         )
         if len(self) < _REMEMBERED:
             self[pair] = rules
-            if any(rule.query.gate.rest for rule in rules):
+            if any(rule.query.prefilter.rest for rule in rules):
                 self._gated.add(pair)
         return rules
 
@@ -50,5 +51,7 @@ class Dispatch(dict[tuple[str | None, str | None], tuple[Rule, ...]]):
     def _ask(self, call: Call) -> tuple[Rule, ...]:
         head = Head(None, *call)
         return tuple(
-            rule for rule in self[head.event_source, head.event_name] if rule.query.gate.lets(head)
+            rule
+            for rule in self[head.event_source, head.event_name]
+            if rule.query.prefilter.accepts(head)
         )

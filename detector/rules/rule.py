@@ -13,7 +13,7 @@ from detector.esql import ast
 from detector.esql.errors import EsqlError
 from detector.esql.plan import explain
 from detector.esql.plan.query import Query
-from detector.esql.scope import Reading
+from detector.esql.scope import QueryOptions
 from detector.rules import rule_types
 from detector.rules.rule_file import Metadata, RuleError, line_of, tables
 from detector.rules.rule_summary import RuleSummary
@@ -97,9 +97,9 @@ def read_rule(
     about, own = tables(text)
     line, column = place_of_query(text, about.query_text)
     alerts = own.flag is None if own.alerts is None else own.alerts
-    reading = Reading(now, own.nulls == "intended")
+    options = QueryOptions(now, own.nulls == "intended")
     try:
-        query = rule_types.compiled(about, fields, reading)
+        query = rule_types.compiled(about, fields, options)
     except EsqlError as error:
         first = column if error.line == 1 else 0
         raise RuleError(error.message, line + error.line - 1, first + error.column) from None

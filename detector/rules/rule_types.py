@@ -10,9 +10,9 @@ from detector.ecs.fields import Fields
 from detector.esql import ast, kql, parser
 from detector.esql.errors import EsqlError, Span
 from detector.esql.plan import predicate_analysis
-from detector.esql.plan.planner import planned, reads_cloudtrail
+from detector.esql.plan.planner import plan_tree, reads_cloudtrail
 from detector.esql.plan.query import Query
-from detector.esql.scope import Reading
+from detector.esql.scope import QueryOptions
 from detector.esql.timespan import LONGEST_WINDOW
 from detector.rules.rule_file import Metadata, RuleError
 from detector.text.suggest import nearest
@@ -28,7 +28,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _START = Span(1, 1, 0, 0)
 
 
-def compiled(about: Metadata, fields: Fields, reading: Reading) -> Query:
+def compiled(about: Metadata, fields: Fields, options: QueryOptions) -> Query:
     """Raises EsqlError with its place in the query's text, RuleError for what is wrong elsewhere in
     the rule."""
     if about.type not in _LANGUAGES:
@@ -53,13 +53,13 @@ def compiled(about: Metadata, fields: Fields, reading: Reading) -> Query:
         )
     match about.type:
         case "esql":
-            query = _esql(about, fields, reading)
+            query = _esql(about, fields, options)
         case "threshold":
-            query = _threshold(about, fields, reading)
+            query = _threshold(about, fields, options)
         case "new_terms":
-            return _new_terms(about, fields, reading)
+            return _new_terms(about, fields, options)
         case _:
-            query = _planned(about, (), fields, reading, _grouping(about))
+            query = _planned(about, (), fields, options, _grouping(about))
     if query.shape == "lookback":
         if (lookback := _ago(about.lookback, "from")) > LONGEST_WINDOW:
             raise RuleError(
@@ -95,23 +95,23 @@ def _holds_cloudtrail(pattern: str) -> bool:
     return reads_cloudtrail(pattern) or pattern.startswith("filebeat-")
 
 
-def _esql(about: Metadata, fields: Fields, reading: Reading) -> Query:
+def _esql(about: Metadata, fields: Fields, options: QueryOptions) -> Query:
     """A window is a set of events: one that would count several times in it is refused."""
     tree = parser.parse(about.query_text)
-    if command := predicate_analysis.multiplied(tree):
+    if command := predicate_analysis.find_multiplying_command(tree):
         raise EsqlError(
             command.span,
             "mv_expand before stats would count an event several times: "
             "let stats group by that field, or use the functions of multivalues",
         )
-    return planned(tree, about.query_text, fields, reading, _grouping(about))
+    return plan_tree(tree, about.query_text, fields, options, _grouping(about))
 
 
 def _planned(
     about: Metadata,
     commands: Sequence[ast.Command],
     fields: Fields,
-    reading: Reading,
+    options: QueryOptions,
     keys: tuple[ast.Named, ...] = (),
 ) -> Query:
     """The query that first asks for what the rule's KQL says."""
@@ -119,10 +119,10 @@ def _planned(
     tree = ast.Tree(
         (ast.From(("logs-aws.cloudtrail-*",), (), span=_START), asked, *commands), span=_START
     )
-    return planned(tree, about.query_text, fields, reading, keys)
+    return plan_tree(tree, about.query_text, fields, options, keys)
 
 
-def _threshold(about: Metadata, fields: Fields, reading: Reading) -> Query:
+def _threshold(about: Metadata, fields: Fields, options: QueryOptions) -> Query:
     wanted = about.threshold
     if wanted is None:
         raise RuleError("the threshold is missing", key="type")
@@ -152,16 +152,16 @@ def _threshold(about: Metadata, fields: Fields, reading: Reading) -> Query:
     )
     having = conditions[0] if len(conditions) == 1 else ast.Logic("and", conditions, span=_START)
     commands = (*_present(wanted.fields), stats, ast.Where(having, span=_START))
-    return _planned(about, commands, fields, reading)
+    return _planned(about, commands, fields, options)
 
 
-def _new_terms(about: Metadata, fields: Fields, reading: Reading) -> Query:
+def _new_terms(about: Metadata, fields: Fields, options: QueryOptions) -> Query:
     terms, since = about.terms
     if not terms or not since:
         raise RuleError("new_terms and its history_window_start are missing", key="type")
     _known(terms, fields, "new_terms")
     keys = tuple(ast.Named(name, _column(name), span=_START) for name in terms)
-    query = _planned(about, _present(terms), fields, reading, keys)
+    query = _planned(about, _present(terms), fields, options, keys)
     return replace(query, shape="terms", window=_ago(since, "history_window_start"))
 
 

@@ -178,7 +178,7 @@ class Alerts(State):
                 start, end = first * width, (last + 1) * width
                 if far:
                     start, end = _reach(db, series, start - far + 1, end + far - 1)
-                hits = self._hits(db, series, width, start - far, end + far, rule.query.minimum)
+                hits = self._hits(db, series, width, start - far, end + far, rule.query.min_hits)
                 held = _held(db, series, start, end)
                 derived = {
                     alert.alert_id: alert

@@ -242,8 +242,8 @@ def why(
 
 def calls(rule: Rule) -> str:
     """The API calls that the rule counts, where it names them and they are few."""
-    actions = sorted({action for _, action in rule.query.dispatch if action})
-    named = all(action for _, action in rule.query.dispatch)
+    actions = sorted({action for _, action in rule.query.required_pairs if action})
+    named = all(action for _, action in rule.query.required_pairs)
     return " or ".join(actions) if named and 0 < len(actions) <= 3 else ""
 
 

@@ -18,7 +18,7 @@ Inputs = tuple[Value, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Aggregated:
+class BoundAggregate:
     """An aggregate over the inputs at ``arguments``, of the rows whose input at ``condition`` is
     true."""
 
@@ -42,26 +42,26 @@ class Group(Protocol):
         """Of the aggregate at ``place``."""
 
 
-class Whole:
+class BatchAggregator:
     """A group with all its rows."""
 
-    def __init__(self, aggregated: Sequence[Aggregated], rows: Sequence[Inputs]) -> None:
-        self._aggregated, self._rows = aggregated, rows
+    def __init__(self, aggregates: Sequence[BoundAggregate], rows: Sequence[Inputs]) -> None:
+        self._aggregates, self._rows = aggregates, rows
 
     def value(self, place: int) -> Any:
-        return self._aggregated[place].over(self._rows)
+        return self._aggregates[place].over(self._rows)
 
 
-class Moving:
+class SlidingAggregator:
     """A group that rows join (``add``) and leave (``drop``), the first first.
 
     An aggregate is kept up from when it is asked for: most groups are too small for that, and most
     conditions ask for few of the aggregates."""
 
-    def __init__(self, aggregated: Sequence[Aggregated]) -> None:
-        self._aggregated = aggregated
+    def __init__(self, aggregates: Sequence[BoundAggregate]) -> None:
+        self._aggregates = aggregates
         self._rows: deque[Inputs] = deque()
-        self._kept: dict[int, _Kept | None] = {}
+        self._kept: dict[int, _Accumulator | None] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -70,42 +70,42 @@ class Moving:
         self._rows.append(row)
         for place, kept in self._kept.items():
             if kept:
-                _add(self._aggregated[place], row, kept)
+                _add(self._aggregates[place], row, kept)
 
-    def drop(self) -> None:
+    def retract(self) -> None:
         row = self._rows.popleft()
         for place, kept in self._kept.items():
-            each = self._aggregated[place]
+            each = self._aggregates[place]
             if kept and each.takes(row):
-                kept.drop(_values(each, row))
+                kept.retract(_values(each, row))
 
     def value(self, place: int) -> Any:
-        each = self._aggregated[place]
+        each = self._aggregates[place]
         if place not in self._kept:
             self._kept[place] = self._begun(each)
         kept = self._kept[place]
         return each.over(self._rows) if kept is None else kept.value()
 
-    def _begun(self, each: Aggregated) -> _Kept | None:
+    def _begun(self, each: BoundAggregate) -> _Accumulator | None:
         if kept := _kept(each):
             for row in self._rows:
                 _add(each, row, kept)
         return kept
 
 
-def _add(each: Aggregated, row: Inputs, kept: _Kept) -> None:
+def _add(each: BoundAggregate, row: Inputs, kept: _Accumulator) -> None:
     if each.takes(row):
         kept.add(_values(each, row))
 
 
-def _values(each: Aggregated, row: Inputs) -> list[Any]:
+def _values(each: BoundAggregate, row: Inputs) -> list[Any]:
     """What a row gives to an aggregate of one argument; COUNT(*) has none, and a row is one."""
     return many(row[each.arguments[0]]) if each.arguments else [row]
 
 
-class _Kept(Protocol):
+class _Accumulator(Protocol):
     def add(self, values: list[Any]) -> None: ...
-    def drop(self, values: list[Any]) -> None: ...
+    def retract(self, values: list[Any]) -> None: ...
     def value(self) -> Any: ...
 
 
@@ -116,7 +116,7 @@ class _Count:
     def add(self, values: list[Any]) -> None:
         self.number += len(values)
 
-    def drop(self, values: list[Any]) -> None:
+    def retract(self, values: list[Any]) -> None:
         self.number -= len(values)
 
     def value(self) -> Any:
@@ -132,8 +132,8 @@ class _Sum(_Count):
         super().add(values)
         self.total += sum(values)
 
-    def drop(self, values: list[Any]) -> None:
-        super().drop(values)
+    def retract(self, values: list[Any]) -> None:
+        super().retract(values)
         self.total -= sum(values)
 
     def value(self) -> Any:
@@ -148,7 +148,7 @@ class _Distinct:
         for value in values:
             self.counts[value] += 1
 
-    def drop(self, values: list[Any]) -> None:
+    def retract(self, values: list[Any]) -> None:
         for value in values:
             self.counts[value] -= 1
             if not self.counts[value]:
@@ -182,7 +182,7 @@ class _Extreme:
             self.best.append((self.added, key, value))
         self.added += 1
 
-    def drop(self, _values: list[Any]) -> None:
+    def retract(self, _values: list[Any]) -> None:
         if self.best and self.best[0][0] == self.dropped:
             self.best.popleft()
         self.dropped += 1
@@ -191,12 +191,12 @@ class _Extreme:
         return self.best[0][2] if self.best else None
 
 
-def _kept(each: Aggregated) -> _Kept | None:
+def _kept(each: BoundAggregate) -> _Accumulator | None:
     make = _KEPT.get(each.aggregate.signature.name)
     return make(each.types) if make else None
 
 
-_KEPT: dict[str, Callable[[Sequence[Type]], _Kept | None]] = {
+_KEPT: dict[str, Callable[[Sequence[Type]], _Accumulator | None]] = {
     "count": lambda _: _Count(),
     "count_distinct": lambda _: _Distinct(),
     "values": lambda _: _Values(),

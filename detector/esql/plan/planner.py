@@ -13,19 +13,19 @@ from detector.esql.compiler import Compiler
 from detector.esql.errors import EsqlError, too_deep
 from detector.esql.extract import dissect, grok
 from detector.esql.plan import explain, predicate_analysis
-from detector.esql.plan.accumulators import Aggregated
-from detector.esql.plan.prefilter import Gatekeeper
+from detector.esql.plan.accumulators import BoundAggregate
+from detector.esql.plan.prefilter import PrefilterBuilder
 from detector.esql.plan.query import Expand, Grouping, Ordering, Query, Shape, Stage
 from detector.esql.scope import (
-    AS_WRITTEN,
+    DEFAULT_OPTIONS,
     GROUP,
-    Code,
+    CompiledExpr,
     Fact,
-    Frame,
-    OfHits,
-    OfWindow,
-    Reading,
+    HitCountFact,
+    QueryOptions,
+    RowLayout,
     Scope,
+    WindowFact,
     constant,
 )
 
@@ -33,13 +33,16 @@ _INDEX = "logs-aws.cloudtrail-default"
 
 
 def plan(
-    text: str, fields: Fields, reading: Reading = AS_WRITTEN, keys: tuple[ast.Named, ...] = ()
+    text: str,
+    fields: Fields,
+    options: QueryOptions = DEFAULT_OPTIONS,
+    keys: tuple[ast.Named, ...] = (),
 ) -> Query:
     """Raises EsqlError for a query that cannot be run as it stands.
 
     ``keys`` is what events of a query that does not group must have in common to belong together.
     """
-    return planned(parser.parse(text), text, fields, reading, keys)
+    return plan_tree(parser.parse(text), text, fields, options, keys)
 
 
 @dataclass
@@ -61,42 +64,42 @@ class _Part:
             )
 
 
-def planned(
+def plan_tree(
     tree: ast.Tree,
     text: str,
     fields: Fields,
-    reading: Reading = AS_WRITTEN,
+    options: QueryOptions = DEFAULT_OPTIONS,
     keys: tuple[ast.Named, ...] = (),
 ) -> Query:
     """As ``plan``, of a query's tree."""
     try:
-        return _planned(tree, text, fields, reading, keys)
+        return _plan_tree(tree, text, fields, options, keys)
     except RecursionError:
         raise too_deep() from None
 
 
-def _planned(
-    tree: ast.Tree, text: str, fields: Fields, reading: Reading, keys: tuple[ast.Named, ...]
+def _plan_tree(
+    tree: ast.Tree, text: str, fields: Fields, options: QueryOptions, keys: tuple[ast.Named, ...]
 ) -> Query:
     first, *rest = tree.commands
-    frame = Frame(reading)
-    part = _Part(Scope(frame, fields))
-    gatekeeper = Gatekeeper(Frame(reading), fields)
+    layout = RowLayout(options)
+    part = _Part(Scope(layout, fields))
+    prefilter_builder = PrefilterBuilder(RowLayout(options), fields)
     _source(first, part.scope)
-    dispatch, minimum, grouped = predicate_analysis.ANY, 1, None
+    required_pairs, min_hits, grouped = predicate_analysis.ANY_PAIR, 1, None
     for command in rest:
         match command:
             case ast.Where(condition):
                 part.refuse_after_limit(command)
                 if grouped:
-                    minimum = max(minimum, predicate_analysis.minimum(condition, part.scope))
+                    min_hits = max(min_hits, predicate_analysis.min_hits(condition, part.scope))
                 else:
-                    dispatch = predicate_analysis.both(
-                        dispatch, predicate_analysis.pairs(condition, part.scope)
+                    required_pairs = predicate_analysis.intersect_pairs(
+                        required_pairs, predicate_analysis.required_pairs(condition, part.scope)
                     )
                 part.stages.append(Compiler(part.scope).condition(condition).read)
                 if not grouped:
-                    gatekeeper.add(condition, part.scope)
+                    prefilter_builder.add(condition, part.scope)
             case ast.Stats():
                 if grouped:
                     raise EsqlError(command.span, "a second stats is not supported")
@@ -106,10 +109,12 @@ def _planned(
             case _:
                 _step(command, part)
     limit = part.limited.rows if part.limited else None
-    after = gatekeeper.gate(), dispatch
+    after = prefilter_builder.build(), required_pairs
     if grouped is None:
         columns = {name: part.scope.find(name, first.span) for name in part.scope.names()}
-        part.scope.columns.setdefault("event.id", Scope(frame, fields).find("event.id", first.span))
+        part.scope.columns.setdefault(
+            "event.id", Scope(layout, fields).find("event.id", first.span)
+        )
         by = {each.name: Compiler(part.scope).compile(each.expression) for each in keys}
         return Query(
             text,
@@ -122,7 +127,7 @@ def _planned(
             1,
             columns,
             part.scope.open,
-            frame,
+            layout,
             tuple(part.stages),
             tuple(by.values()),
             tuple(columns.values()),
@@ -132,10 +137,10 @@ def _planned(
             (),
         )
     grouping = Grouping(
-        grouped.scope.frame,
+        grouped.scope.layout,
         grouped.key_slots,
         grouped.window_slot,
-        tuple(grouped.aggregated),
+        tuple(grouped.aggregates),
         tuple(part.stages),
     )
     shape: Shape = "lookback" if grouped.window is None else "window"
@@ -147,10 +152,10 @@ def _planned(
         grouped.window,
         grouped.window_column,
         tuple(grouped.keys),
-        minimum,
+        min_hits,
         dict(part.scope.columns),
         False,
-        frame,
+        layout,
         tuple(before.stages),
         tuple(grouped.keys.values()),
         tuple(grouped.inputs),
@@ -169,7 +174,7 @@ def _source(command: ast.Command, scope: Scope) -> None:
             command.span,
             f"reads {', '.join(command.patterns)}, which is not CloudTrail (logs-aws.cloudtrail-*)",
         )
-    known: dict[str, Callable[[], Code]] = {
+    known: dict[str, Callable[[], CompiledExpr]] = {
         "_id": lambda: scope.find("event.id", command.span),
         "_index": lambda: constant(_INDEX, "keyword"),
         "_version": lambda: constant(1, "long"),
@@ -193,7 +198,7 @@ def _step(command: ast.Command, part: _Part) -> None:
         case ast.Eval(columns):
             for named in columns:
                 scope.define(
-                    named.name, scope.frame.kept(Compiler(scope).compile(named.expression))
+                    named.name, scope.layout.cached(Compiler(scope).compile(named.expression))
                 )
         case ast.Keep(patterns):
             scope.keep((p.name, p.span) for p in patterns)
@@ -203,10 +208,10 @@ def _step(command: ast.Command, part: _Part) -> None:
             for old, new in pairs:
                 scope.rename(old.name, new.name, old.span)
         case ast.MvExpand(column):
-            code, slot = scope.find(column.name, column.span), scope.frame.slot()
+            code, slot = scope.find(column.name, column.span), scope.layout.slot()
             part.stages.append(Expand(code.read, slot))
             part.refuse_after_limit(command)
-            scope.columns[column.name] = Code(lambda row: row[slot], code.type)
+            scope.columns[column.name] = CompiledExpr(lambda row: row[slot], code.type)
         case ast.Dissect():
             dissect(command, scope)
         case ast.Grok():
@@ -238,13 +243,13 @@ class _Grouped:
     window: int | None = None
     window_column: str | None = None
     window_slot: int | None = None
-    keys: dict[str, Code] = field(default_factory=dict)
+    keys: dict[str, CompiledExpr] = field(default_factory=dict)
     key_slots: tuple[int, ...] = ()
-    inputs: list[Code] = field(default_factory=list)
-    aggregated: list[Aggregated] = field(default_factory=list)
+    inputs: list[CompiledExpr] = field(default_factory=list)
+    aggregates: list[BoundAggregate] = field(default_factory=list)
     taken: dict[str, int] = field(default_factory=dict)
 
-    def input(self, node: ast.Expression, code: Code) -> int:
+    def input(self, node: ast.Expression, code: CompiledExpr) -> int:
         """The place of an input; one that several aggregates take is taken once."""
         if (place := self.taken.setdefault(repr(node), len(self.inputs))) == len(self.inputs):
             self.inputs.append(code)
@@ -252,13 +257,13 @@ class _Grouped:
 
 
 def _grouped(command: ast.Stats, source: Scope) -> _Grouped:
-    grouped = _Grouped(Scope(Frame(source.frame.reading)), source)
-    by: dict[str, Code] = {}
+    grouped = _Grouped(Scope(RowLayout(source.layout.options)), source)
+    by: dict[str, CompiledExpr] = {}
     for named in command.by:
-        code = source.frame.kept(Compiler(source).compile(named.expression))
+        code = source.layout.cached(Compiler(source).compile(named.expression))
         source.define(named.name, code)
-        slot = grouped.scope.frame.slot()
-        if isinstance(code.fact, OfWindow) and grouped.window is None:
+        slot = grouped.scope.layout.slot()
+        if isinstance(code.fact, WindowFact) and grouped.window is None:
             grouped.window, grouped.window_column, grouped.window_slot = (
                 code.fact.seconds,
                 named.name,
@@ -275,27 +280,29 @@ def _grouped(command: ast.Stats, source: Scope) -> _Grouped:
                 aggregation.condition, Compiler(source).condition(aggregation.condition)
             )
         code = _Aggregating(grouped, condition, by).compile(named.expression)
-        grouped.scope.define(named.name, grouped.scope.frame.kept(code))
+        grouped.scope.define(named.name, grouped.scope.layout.cached(code))
     for name, code in by.items():
         grouped.scope.define(name, code)
     return grouped
 
 
-def _slotted(slot: int, code: Code) -> Code:
-    return Code(lambda row: row[slot], code.type)
+def _slotted(slot: int, code: CompiledExpr) -> CompiledExpr:
+    return CompiledExpr(lambda row: row[slot], code.type)
 
 
 class _Aggregating(Compiler):
     """Compiles an expression of STATS: aggregates are computed from rows, columns outside them are
     keys."""
 
-    def __init__(self, grouped: _Grouped, condition: int | None, by: dict[str, Code]) -> None:
-        keys = Scope(grouped.scope.frame)
+    def __init__(
+        self, grouped: _Grouped, condition: int | None, by: dict[str, CompiledExpr]
+    ) -> None:
+        keys = Scope(grouped.scope.layout)
         keys.columns = dict(by)
         super().__init__(keys)
         self._grouped, self._condition = grouped, condition
 
-    def compile(self, node: ast.Expression) -> Code:
+    def compile(self, node: ast.Expression) -> CompiledExpr:
         if isinstance(node, ast.Column) and node.name not in self.scope.columns:
             self._grouped.source.find(node.name, node.span)
             raise EsqlError(
@@ -303,7 +310,7 @@ class _Aggregating(Compiler):
             )
         return super().compile(node)
 
-    def call(self, node: ast.Call) -> Code:
+    def call(self, node: ast.Call) -> CompiledExpr:
         if not (found := AGGREGATES.get(node.name)):
             return super().call(node)
         if node.on_rows and node.name != "count":
@@ -323,21 +330,21 @@ class _Aggregating(Compiler):
             if place == 0 or not code.constant
         )
         constants = tuple(code.value for code in codes[1:] if code.constant)
-        place = len(self._grouped.aggregated)
-        self._grouped.aggregated.append(
-            Aggregated(
+        place = len(self._grouped.aggregates)
+        self._grouped.aggregates.append(
+            BoundAggregate(
                 found, tuple(code.type for code in codes), constants, arguments, self._condition
             )
         )
-        return Code(
+        return CompiledExpr(
             lambda row: row[GROUP].value(place),
             kind,
             found.signature.many,
             fact=self._fact(node, codes),
         )
 
-    def _fact(self, node: ast.Call, codes: list[Code]) -> Fact:
+    def _fact(self, node: ast.Call, codes: list[CompiledExpr]) -> Fact:
         """Counting rows, or distinct values of something that has one value a row, gives at most
         the rows."""
         counts = node.name in ("count", "count_distinct") and not any(code.many for code in codes)
-        return OfHits() if counts else None
+        return HitCountFact() if counts else None

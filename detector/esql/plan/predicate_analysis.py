@@ -6,24 +6,26 @@ from functools import reduce
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError
-from detector.esql.scope import Fact, OfConstant, OfField, OfHits, Scope
+from detector.esql.scope import ConstantFact, Fact, FieldFact, HitCountFact, Scope
 
 Pair = tuple[str | None, str | None]
 """An (event.provider, event.action); None is any."""
 Pairs = frozenset[Pair]
 
-ANY: Pairs = frozenset({(None, None)})
+ANY_PAIR: Pairs = frozenset({(None, None)})
 _MOST = 4096
 
 
-def pairs(condition: ast.Expression, scope: Scope) -> Pairs:
+def required_pairs(condition: ast.Expression, scope: Scope) -> Pairs:
     """Every record for which ``condition`` is true has one of these. None at all: it is never
     true."""
     match condition:
         case ast.Logic("and", operands):
-            return reduce(both, (pairs(operand, scope) for operand in operands))
+            return reduce(intersect_pairs, (required_pairs(operand, scope) for operand in operands))
         case ast.Logic("or", operands):
-            return _shortened(frozenset().union(*(pairs(operand, scope) for operand in operands)))
+            return _shortened(
+                frozenset().union(*(required_pairs(operand, scope) for operand in operands))
+            )
         case ast.Compare("==", left, right):
             column, constant = (right, left) if isinstance(left, ast.Literal) else (left, right)
             return _one_of(column, (constant,), scope)
@@ -31,10 +33,10 @@ def pairs(condition: ast.Expression, scope: Scope) -> Pairs:
             return _one_of(value, options, scope)
         case ast.FieldMatch(field, ":", value):
             return _one_of(field, (ast.Literal(value, span=condition.span),), scope)
-    return ANY
+    return ANY_PAIR
 
 
-def both(left: Pairs, right: Pairs) -> Pairs:
+def intersect_pairs(left: Pairs, right: Pairs) -> Pairs:
     """Those that are in ``left`` and in ``right``."""
     if len(left) * len(right) > _MOST:
         return min(left, right, key=len)
@@ -68,18 +70,18 @@ def _one_of(value: ast.Expression, options: tuple[ast.Expression, ...], scope: S
     """What ``value in options`` requires."""
     texts = [option.value for option in options if isinstance(option, ast.Literal)]
     if len(texts) < len(options):
-        return ANY
-    match fact(value, scope):
-        case OfField("event.provider"):
+        return ANY_PAIR
+    match known_fact(value, scope):
+        case FieldFact("event.provider"):
             return frozenset((text, None) for text in texts if isinstance(text, str))
-        case OfField("event.action"):
+        case FieldFact("event.action"):
             return frozenset((None, text) for text in texts if isinstance(text, str))
-        case OfConstant(constant):
-            return ANY if constant in texts else frozenset()
-    return ANY
+        case ConstantFact(constant):
+            return ANY_PAIR if constant in texts else frozenset()
+    return ANY_PAIR
 
 
-def fact(node: ast.Expression, scope: Scope) -> Fact:
+def known_fact(node: ast.Expression, scope: Scope) -> Fact:
     """What is known of the column that ``node`` is, if it is one."""
     if not isinstance(node, ast.Column):
         return None
@@ -89,7 +91,7 @@ def fact(node: ast.Expression, scope: Scope) -> Fact:
         return None
 
 
-def multiplied(tree: ast.Tree) -> ast.Command | None:
+def find_multiplying_command(tree: ast.Tree) -> ast.Command | None:
     """The command that makes rows of one event that can meet in one group: MV_EXPAND, unless of a
     field that is a key.
 
@@ -120,13 +122,13 @@ def multiplied(tree: ast.Tree) -> ast.Command | None:
     )
 
 
-def minimum(condition: ast.Expression, scope: Scope) -> int:
+def min_hits(condition: ast.Expression, scope: Scope) -> int:
     """No group of fewer hits than this makes ``condition`` true."""
     match condition:
         case ast.Logic("and", operands):
-            return max(minimum(operand, scope) for operand in operands)
+            return max(min_hits(operand, scope) for operand in operands)
         case ast.Logic("or", operands):
-            return min(minimum(operand, scope) for operand in operands)
+            return min(min_hits(operand, scope) for operand in operands)
         case ast.Compare(operator, left, ast.Literal(number)):
             return _least(operator, left, number, scope)
         case ast.Compare(operator, ast.Literal(number), right):
@@ -138,7 +140,7 @@ def _least(operator: str, value: ast.Expression, number: object, scope: Scope) -
     if (
         not isinstance(number, int)
         or isinstance(number, bool)
-        or not isinstance(fact(value, scope), OfHits)
+        or not isinstance(known_fact(value, scope), HitCountFact)
     ):
         return 1
     return max(1, {">=": number, "==": number, ">": number + 1}.get(operator, 1))

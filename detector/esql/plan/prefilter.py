@@ -11,31 +11,31 @@ from detector.ecs.fields import Fields
 from detector.esql import ast
 from detector.esql.compiler import Compiler
 from detector.esql.plan import predicate_analysis
-from detector.esql.scope import RECORD, Frame, OfConstant, OfField, Row, Scope
+from detector.esql.scope import RECORD, ConstantFact, FieldFact, Row, RowLayout, Scope
 
 _PAIR = frozenset({"event.provider", "event.action"})
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Prefilter:
     """``pair``: conditions on provider and action alone; ``rest``: further ones on the head. All
     must be true."""
 
-    frame: Frame
+    layout: RowLayout
     pair: tuple[Callable[[Row], Any], ...]
     rest: tuple[Callable[[Row], Any], ...]
 
-    def lets_pair(self, head: Head) -> bool:
+    def accepts_pair(self, head: Head) -> bool:
         """Whether some record with this provider and action could get through."""
         return self._holds(self.pair, head)
 
-    def lets(self, head: Head) -> bool:
+    def accepts(self, head: Head) -> bool:
         """Whether a record with this head, whose provider and action get through, could get
         through."""
         return not self.rest or self._holds(self.rest, head)
 
     def _holds(self, conditions: Sequence[Callable[[Row], Any]], head: Head) -> bool:
-        row = self.frame.blank()
+        row = self.layout.new_row()
         row[RECORD] = head
         for condition in conditions:  # noqa: SIM110 (a loop costs half, and this runs for every record)
             if condition(row) is not True:
@@ -43,11 +43,11 @@ class Gate:
         return True
 
 
-class Gatekeeper:
+class PrefilterBuilder:
     """Collects a gate from the conditions before STATS."""
 
-    def __init__(self, frame: Frame, table: Fields) -> None:
-        self._scope = Scope(frame, table)
+    def __init__(self, layout: RowLayout, table: Fields) -> None:
+        self._scope = Scope(layout, table)
         self._table = table
         self._pair: list[Callable[[Row], Any]] = []
         self._rest: list[Callable[[Row], Any]] = []
@@ -64,8 +64,8 @@ class Gatekeeper:
             )
             (self._pair if of_pair else self._rest).append(test)
 
-    def gate(self) -> Gate:
-        return Gate(self._scope.frame, tuple(self._pair), tuple(self._rest))
+    def build(self) -> Prefilter:
+        return Prefilter(self._scope.layout, tuple(self._pair), tuple(self._rest))
 
     def _weakened(self, node: ast.Expression, scope: Scope) -> ast.Expression | None:
         """What the head tells of ``node``: true wherever that is. None where it tells nothing."""
@@ -81,10 +81,10 @@ class Gatekeeper:
         return node if all(self._of_head(column, scope) for column in found) else None
 
     def _of_head(self, column: ast.Column, scope: Scope) -> bool:
-        match predicate_analysis.fact(column, scope):
-            case OfField(name):
+        match predicate_analysis.known_fact(column, scope):
+            case FieldFact(name):
                 return name == column.name and self._table[name].of_head
-            case OfConstant():
+            case ConstantFact():
                 return column.name in self._table and self._table[column.name].constant is not None
         return False
 

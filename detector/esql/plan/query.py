@@ -9,24 +9,30 @@ from typing import Any, Literal
 
 from detector.cloudtrail.record import Record
 from detector.ecs.values import Type, Value, many, order, shown
-from detector.esql.plan.accumulators import Aggregated, Group, Inputs, Moving, Whole
+from detector.esql.plan.accumulators import (
+    BatchAggregator,
+    BoundAggregate,
+    Group,
+    Inputs,
+    SlidingAggregator,
+)
 from detector.esql.plan.predicate_analysis import Pairs
-from detector.esql.plan.prefilter import Gate
-from detector.esql.scope import GROUP, NOW, RECORD, TIME, Code, Frame, Read, Row
+from detector.esql.plan.prefilter import Prefilter
+from detector.esql.scope import GROUP, NOW, RECORD, TIME, CompiledExpr, Getter, Row, RowLayout
 
 Shape = Literal["window", "lookback", "filter", "terms"]
-Emitted = tuple[dict[str, Value], list[Any]]
+SortableResult = tuple[dict[str, Value], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Expand:
     """MV_EXPAND: a row for each value that ``read`` gives; each finds its own in ``slot``."""
 
-    read: Read
+    read: Getter
     slot: int
 
 
-Stage = Read | Expand
+Stage = Getter | Expand
 """What a row goes through: a condition that must be true, or an expansion."""
 
 
@@ -34,7 +40,7 @@ Stage = Read | Expand
 class Ordering:
     """One key of SORT."""
 
-    read: Read
+    read: Getter
     type: Type
     descending: bool
     nulls_first: bool
@@ -54,10 +60,10 @@ class Grouping:
     """What follows STATS: the slots of the keys, the aggregates, and the conditions on what they
     gave."""
 
-    frame: Frame
+    layout: RowLayout
     key_slots: tuple[int, ...]
     window_slot: int | None
-    aggregated: tuple[Aggregated, ...]
+    aggregates: tuple[BoundAggregate, ...]
     stages: tuple[Stage, ...]
 
 
@@ -95,18 +101,18 @@ class Query:
     text: str
     canonical: str
     shape: Shape
-    gate: Gate
-    dispatch: Pairs
+    prefilter: Prefilter
+    required_pairs: Pairs
     window: int | None
     window_column: str | None
     key_names: tuple[str, ...]
-    minimum: int
-    columns: dict[str, Code]
+    min_hits: int
+    columns: dict[str, CompiledExpr]
     sparse: bool
-    frame: Frame
+    layout: RowLayout
     stages: tuple[Stage, ...]
-    keys: tuple[Code, ...]
-    inputs: tuple[Code, ...]
+    keys: tuple[CompiledExpr, ...]
+    inputs: tuple[CompiledExpr, ...]
     grouping: Grouping | None
     orders: tuple[Ordering, ...]
     limit: int | None
@@ -128,12 +134,12 @@ class Query:
             found.extend((key, inputs) for key in product(*values))
         return found
 
-    def lets(self, record: Record, time: int) -> bool:
+    def accepts(self, record: Record, time: int) -> bool:
         """Whether ``record`` gets through the filter: ``rows`` would not be empty."""
         return any(True for _ in passing(self.stages, self._row(record, time, None)))
 
     def _row(self, record: Record, time: int, now: int | None) -> Row:
-        row = self.frame.blank()
+        row = self.layout.new_row()
         row[RECORD], row[TIME], row[NOW] = (
             record,
             time * 1000,
@@ -141,7 +147,7 @@ class Query:
         )
         return row
 
-    def emitted(self, record: Record, time: int) -> Iterator[Emitted]:
+    def filter_results(self, record: Record, time: int) -> Iterator[SortableResult]:
         """What a query that does not group returns for ``record``, with what it is sorted by."""
         for row in passing(self.stages, self._row(record, time, None)):
             yield (
@@ -149,12 +155,12 @@ class Query:
                 [order.key(row) for order in self.orders],
             )
 
-    def moving(self) -> Moving:
+    def sliding_aggregator(self) -> SlidingAggregator:
         """A group to add inputs to. Of a query that groups."""
         assert self.grouping is not None
-        return Moving(self.grouping.aggregated)
+        return SlidingAggregator(self.grouping.aggregates)
 
-    def meets(
+    def group_passes(
         self, group: Group, window_start: int, key: Sequence[Value], now: int | None = None
     ) -> bool:
         """Whether the conditions after STATS hold of a group."""
@@ -175,22 +181,26 @@ class Query:
         unless given). With no ``conditions`` there is a result whatever they say."""
         if self.grouping is None:
             return self._shown(inputs[0])
-        group = Whole(self.grouping.aggregated, inputs)
+        group = BatchAggregator(self.grouping.aggregates, inputs)
         for row in self._grouped(group, window_start, key, now, conditions):
             return self._shown([code.read(row) for code in self.columns.values()])
         return None
 
-    def results(
+    def group_results(
         self,
         window_start: int,
         key: Sequence[Value],
         inputs: Sequence[Inputs],
         now: int | None = None,
-    ) -> Iterator[Emitted]:
+    ) -> Iterator[SortableResult]:
         """All that the query returns for one group, with what it is sorted by."""
         assert self.grouping is not None
         for row in self._grouped(
-            Whole(self.grouping.aggregated, inputs), window_start, key, now, conditions=True
+            BatchAggregator(self.grouping.aggregates, inputs),
+            window_start,
+            key,
+            now,
+            conditions=True,
         ):
             yield (
                 self._shown([code.read(row) for code in self.columns.values()]),
@@ -207,7 +217,7 @@ class Query:
     ) -> Iterator[Row]:
         grouping = self.grouping
         assert grouping is not None
-        row = grouping.frame.blank()
+        row = grouping.layout.new_row()
         row[GROUP], row[TIME] = group, window_start * 1000
         row[NOW] = (window_start + (self.window or 0) if now is None else now) * 1000
         if grouping.window_slot is not None:

@@ -43,8 +43,8 @@ def starts(cut: Callable, found) -> list[int]:
         cut(
             hits(found),
             WIDTH,
-            QUERY.moving,
-            lambda group, at: QUERY.meets(group, at, ("ana",), at + WIDTH),
+            QUERY.sliding_aggregator,
+            lambda group, at: QUERY.group_passes(group, at, ("ana",), at + WIDTH),
         )
     )
 
@@ -97,7 +97,7 @@ def test_thousands_of_hits_in_one_span_are_looked_at_once_each():
         def add(self, _row):
             Counted.added += 1
 
-        def drop(self):
+        def retract(self):
             Counted.dropped += 1
 
         def __len__(self):

@@ -78,12 +78,12 @@ def test_a_query_finds_what_its_definition_says(calls, chance):
         )
         pair = (raw.event_source, raw.event_name)
         for key, inputs in QUERY.rows(raw, START + call["second"]):
-            assert pair in QUERY.dispatch
+            assert pair in QUERY.required_pairs
             groups[call["second"] // 10 * 10, *key].append(inputs)
     found = {}
     for (start, *key), inputs in groups.items():
         result = QUERY.result(START + start, key, inputs)
-        assert result is None or len(inputs) >= QUERY.minimum
+        assert result is None or len(inputs) >= QUERY.min_hits
         if result:
             found[start, *key] = {
                 name: result[name] for name in ("n", "regions", "names", "bad", "keys")

@@ -9,7 +9,7 @@ from detector.ecs.values import date_text
 from detector.esql.compiler import Compiler
 from detector.esql.errors import EsqlError
 from detector.esql.parser import parse_expression
-from detector.esql.scope import NOW, RECORD, TIME, Code, Frame, Scope
+from detector.esql.scope import NOW, RECORD, TIME, CompiledExpr, RowLayout, Scope
 from tests.detector.esql.conftest import START, record
 
 COLUMNS = {
@@ -36,12 +36,14 @@ COLUMNS = {
 
 def evaluate(text):
     """The value of an expression, a date as text, and its type."""
-    frame = Frame()
+    frame = RowLayout()
     scope = Scope(frame, fields())
     for name, (value, type) in COLUMNS.items():
-        scope.define(name, Code(lambda _, value=value: value, type, isinstance(value, list)))
+        scope.define(
+            name, CompiledExpr(lambda _, value=value: value, type, isinstance(value, list))
+        )
     code = Compiler(scope).compile(parse_expression(text))
-    row = frame.blank()
+    row = frame.new_row()
     row[RECORD], row[NOW], row[TIME] = record(), (START + 3600) * 1000, START * 1000
     value = code.read(row)
     return (

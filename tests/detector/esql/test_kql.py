@@ -8,7 +8,7 @@ from detector.cloudtrail.record import parse_time
 from detector.ecs.fields import fields
 from detector.esql import ast, kql
 from detector.esql.errors import EsqlError, Span
-from detector.esql.plan.planner import plan, planned
+from detector.esql.plan.planner import plan, plan_tree
 from tests.detector.esql.conftest import record
 
 AT = Span(1, 1, 0, 0)
@@ -23,7 +23,7 @@ CALL = record(
 
 def holds(text: str) -> bool:
     source = ast.From(("logs-aws.cloudtrail-*",), (), span=AT)
-    query = planned(
+    query = plan_tree(
         ast.Tree((source, ast.Where(kql.parse(text), span=AT)), span=AT), text, fields()
     )
     return bool(query.rows(CALL, parse_time(CALL.event_time) or 0))
@@ -141,7 +141,7 @@ def test_it_can_stand_in_an_esql_query_and_dispatches_there():
         'from logs-* | where kql("event.action: (A or B) and event.provider: P") and user.name == "x"',
         fields(),
     )
-    assert query.dispatch == {("P", "A"), ("P", "B")}
+    assert query.required_pairs == {("P", "A"), ("P", "B")}
     with pytest.raises(EsqlError, match="did you mean") as error:
         plan('from logs-* | where kql("event.acton: A")', fields())
     assert error.value.column == 25

@@ -48,7 +48,7 @@ def test_a_query_is_refused_with_one_line(query, says):
     ],
 )
 def test_what_no_value_can_hold_is_null_or_as_it_was(query, value):
-    ((emitted, _),) = plan(f"from logs-* | {query} | keep x", fields()).emitted(
+    ((emitted, _),) = plan(f"from logs-* | {query} | keep x", fields()).filter_results(
         record(userAgent=DIGITS), 0
     )
     assert emitted["x"] == value
@@ -97,5 +97,5 @@ def test_rows_of_one_event_must_not_meet_in_a_group(tmp_path):
     together = written(tmp_path / "b", EXPANDED + "user.name")
     (problem,) = load([together], builtin=False).problems
     assert "count an event several times" in problem.message
-    ((emitted, _),) = plan(EXPANDED + "user.name", fields()).results(0, ("ana",), [(), ()])
+    ((emitted, _),) = plan(EXPANDED + "user.name", fields()).group_results(0, ("ana",), [(), ()])
     assert emitted["n"] == 2  # a hunt looks at all rows

@@ -65,10 +65,10 @@ def test_the_gate_lets_through_what_the_filter_does(conditions, words, negated):
     for call in CALLS:
         if query.rows(call, parse_time(call.event_time) or 0):
             head = call.head()
-            assert query.gate.lets_pair(
+            assert query.prefilter.accepts_pair(
                 Head(event_source=head.event_source, event_name=head.event_name)
             )
-            assert query.gate.lets(head)
+            assert query.prefilter.accepts(head)
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,11 @@ def test_the_gate_lets_through_what_the_filter_does(conditions, words, negated):
     ],
 )
 def test_a_pair_is_turned_away_by_what_the_filter_says_of_it(condition, kept):
-    gate = plan(f"from logs-* | where {condition} | keep event.id", fields()).gate
+    prefilter = plan(f"from logs-* | where {condition} | keep event.id", fields()).prefilter
     assert {
-        action for action in ACTIONS if gate.lets_pair(Head(event_source="x", event_name=action))
+        action
+        for action in ACTIONS
+        if prefilter.accepts_pair(Head(event_source="x", event_name=action))
     } == kept
 
 
@@ -96,7 +98,7 @@ def test_a_column_that_has_been_redefined_says_nothing_of_the_head():
         'from logs-* | eval event.action = "X" | where event.action == "X" | keep event.id',
         fields(),
     )
-    assert query.gate.lets_pair(Head(event_source="x", event_name="Y"))
+    assert query.prefilter.accepts_pair(Head(event_source="x", event_name="Y"))
 
 
 @pytest.mark.parametrize(
@@ -109,9 +111,9 @@ def test_a_column_that_has_been_redefined_says_nothing_of_the_head():
     ],
 )
 def test_what_asks_the_time_is_left_to_the_filter(condition):
-    gate = plan(f"from logs-* | where {condition} | keep event.id", fields()).gate
+    prefilter = plan(f"from logs-* | where {condition} | keep event.id", fields()).prefilter
     head = record().head()
-    assert gate.lets_pair(head) and gate.lets(head)
+    assert prefilter.accepts_pair(head) and prefilter.accepts(head)
 
 
 AGGREGATES = (
@@ -153,11 +155,11 @@ QUERY = plan(
 @given(st.lists(calls, max_size=8), st.integers(0, 8))
 def test_a_group_that_moves_has_the_values_of_the_rows_that_are_in(records, left):
     rows = [inputs for each, call in enumerate(records) for _, inputs in QUERY.rows(call, each)]
-    moving = QUERY.moving()
+    moving = QUERY.sliding_aggregator()
     for row in rows:
         moving.add(row)
     for _ in rows[:left]:
-        moving.drop()
+        moving.retract()
     assert len(moving) == len(rows[left:])
-    held = [QUERY.grouping.aggregated[place].over(rows[left:]) for place in range(len(AGGREGATES))]
+    held = [QUERY.grouping.aggregates[place].over(rows[left:]) for place in range(len(AGGREGATES))]
     assert [moving.value(place) for place in range(len(AGGREGATES))] == held

@@ -280,17 +280,17 @@ EC2, DI, RI = "ec2.amazonaws.com", "DescribeInstances", "RunInstances"
     ],
 )
 def test_dispatch_is_what_the_filter_requires(condition, dispatch):
-    assert query(f"| where {condition} | keep event.id").dispatch == dispatch
-    assert query(f"| where {condition} | stats n = count(*)").dispatch == dispatch
+    assert query(f"| where {condition} | keep event.id").required_pairs == dispatch
+    assert query(f"| where {condition} | stats n = count(*)").required_pairs == dispatch
 
 
 def test_dispatch_follows_the_column_not_its_name():
     renamed = query(f'| rename event.action as what | where what == "{DI}" | keep what')
-    assert renamed.dispatch == {(None, DI)}
+    assert renamed.required_pairs == {(None, DI)}
     replaced = query(
         f'| eval event.action = user.name | where event.action == "{DI}" | keep event.action'
     )
-    assert replaced.dispatch == {(None, None)}
+    assert replaced.required_pairs == {(None, None)}
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_the_fewest_hits_that_can_fire(having, minimum):
         "| stats n = count(*), d = count_distinct(cloud.region), v = values(event.id), "
         f"m = count_distinct(aws.cloudtrail.resources.arn) | where {having}"
     )
-    assert query(text).minimum == minimum
+    assert query(text).min_hits == minimum
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,8 @@ def test_its_query_is_a_window_of_thirty_seconds_by_principal():
     assert query.window == 30
     assert query.window_column == "Esql.time_window_date_trunc"
     assert query.key_names == ("aws.cloudtrail.user_identity.arn",)
-    assert query.dispatch == {("ec2.amazonaws.com", "DescribeInstances")}
-    assert query.minimum == 10
+    assert query.required_pairs == {("ec2.amazonaws.com", "DescribeInstances")}
+    assert query.min_hits == 10
 
 
 def test_ten_regions_fire_with_every_column():
