@@ -19,7 +19,7 @@ from benchmarks.keys import Holding
 from benchmarks.lists import Done, Found
 from benchmarks.process import resident
 from benchmarks.stopwatch import TICK, TimedApp, lateness
-from detector.detection.principal import Lineage, Names
+from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.investigation.pivot import Pivot, Progress
 from detector.rules.ruleset import load
 from detector.simulate.organization import START
@@ -144,7 +144,9 @@ class _Calls(PivotScreen):
     """A pivot that finds so many calls without reading for them."""
 
     def __init__(self, count: int) -> None:
-        wanted = Pivot("all it did", Lineage(Names()), START, START + count, START)
+        wanted = Pivot(
+            "all it did", RelatedPrincipals(PrincipalNames()), START, START + count, START
+        )
         super().__init__((), next(alerts(0, 1)), wanted)
         self._count = count
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import detector.esql
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.ecs.values import TYPE_NAMES
 from detector.esql.aggregates import AGGREGATES
 from detector.esql.functions import FUNCTIONS
@@ -86,14 +86,14 @@ def words(target: str) -> tuple[str, ...]:
             *AGGREGATES,
             *SPECIAL_FUNCTIONS,
             *TYPE_NAMES,
-            *fields(),
+            *field_table(),
             *_SIGNS,
             *_CONSTANTS,
             *(f"%{{{name}:x}}" for name in PATTERNS),
         )
     if target == "kql":
         return (
-            *fields(),
+            *field_table(),
             "and",
             "or",
             "not",

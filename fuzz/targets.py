@@ -13,9 +13,16 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
-from detector.cloudtrail.record import Call, Head, Record, call_of, decode, parse_time
+from detector.cloudtrail.record import (
+    EventSignature,
+    Head,
+    Record,
+    decode,
+    parse_time,
+    signature_of,
+)
 from detector.detection.digest import digest
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.esql.ast import From, Span, Tree, Where
 from detector.esql.errors import EsqlError
 from detector.esql.kql import parse as parse_kql
@@ -68,9 +75,9 @@ def _digested(chunk: Chunk) -> None:
     assert (tally.first is None) == (tally.seen == aside), "what is kept has a time"
     for index, (call, time) in enumerate(_heads(found)):
         assert found.raw(index)
-        if call != call_of(Head()):
+        if call != signature_of(Head()):
             head = found.record(index).head()
-            assert (call_of(head), parse_time(head.event_time)) == (call, time), (
+            assert (signature_of(head), parse_time(head.event_time)) == (call, time), (
                 "the head is that of the record"
             )
     if chunk.problem is None:
@@ -84,13 +91,13 @@ def _same_either_way(chunk: Chunk, found: Records) -> None:
         slow = records._one_by_one(memoryview(data), chunk.lines)
     except Unreadable:
         return
-    nothing = call_of(Head()), None
+    nothing = signature_of(Head()), None
     assert [head for head in _heads(slow) if head != nothing] == [
         head for head in _heads(found) if head != nothing
     ]
 
 
-def _heads(found: Records) -> list[tuple[Call, int | None]]:
+def _heads(found: Records) -> list[tuple[EventSignature, int | None]]:
     """What is read of each record, in order."""
     calls = {index: call for call, indexes in found.by_signature.items() for index in indexes}
     return [(calls[index], time) for index, time in enumerate(found.times)]
@@ -107,7 +114,7 @@ def _dispatch() -> Dispatch:
 def esql(data: bytes) -> None:
     """Any text as an ES|QL query: it is refused with a place in the text, or gives rows and results
     of any record."""
-    _asked(data, lambda text, options: plan(text, fields(), options))
+    _asked(data, lambda text, options: plan(text, field_table(), options))
 
 
 def kql(data: bytes) -> None:
@@ -123,7 +130,7 @@ def kql(data: bytes) -> None:
                 span=_START,
             ),
             text,
-            fields(),
+            field_table(),
             options,
         ),
     )

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from detector.detection.alert import Alert
-from detector.detection.sweeps import rhythm, sweeps
+from detector.detection.sweeps import group_sweeps, recurrence_of
 from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import load
 from detector.simulate import OTHERS, STORIES, Delivery, Finding, deliveries
@@ -181,7 +181,7 @@ def test_the_detector_finds_what_is_around_them(mode):
             assert [told(alert) for alert in theirs] == [
                 (around.flags, around.score, around.severity)
             ] * len(theirs)
-            assert str(rhythm(sweeps(theirs))) == around.rhythm
+            assert str(recurrence_of(group_sweeps(theirs))) == around.rhythm
     assert [key[:4] for key in lineage.hop.keys] == ["ASIA"]
 
 

@@ -62,7 +62,7 @@ class Head(msgspec.Struct, gc=False, rename=_cloudtrail_name):
 
 _NO_CALLER = Caller()
 
-Call = tuple[
+EventSignature = tuple[
     Caller | None,
     str | None,
     str | None,
@@ -75,7 +75,7 @@ Call = tuple[
 ]
 """What a head says beside its time: ``Head(None, *call)``. Records alike in it are asked together,
 once."""
-call_of: Callable[[Head], Call] = attrgetter(*Head.__struct_fields__[1:])
+signature_of: Callable[[Head], EventSignature] = attrgetter(*Head.__struct_fields__[1:])
 
 
 class SessionIssuer(msgspec.Struct, gc=False, rename=_cloudtrail_name):

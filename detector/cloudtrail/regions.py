@@ -96,22 +96,22 @@ REGIONS = {
 }
 """By name, in the order of the board."""
 
-ELSEWHERE = "not known"
+UNKNOWN_GEOGRAPHY = "not known"
 """The geography of what is in no table: a region that is newer than it, or whatever a log says."""
 
 
 def region_of(name: str) -> Region:
-    return REGIONS.get(name) or Region(name, "", ELSEWHERE, "", None)
+    return REGIONS.get(name) or Region(name, "", UNKNOWN_GEOGRAPHY, "", None)
 
 
-def board(seen: Iterable[str]) -> dict[str, list[Region]]:
+def group_by_geography(seen: Iterable[str]) -> dict[str, list[Region]]:
     """By geography, every region of the partitions that ``seen`` has regions of (of AWS's own where
     it has none), and what else is seen."""
     found = [region_of(name) for name in seen]
     partitions = {region.partition for region in found} - {""} or {"aws"}
     listed = [region for region in REGIONS.values() if region.partition in partitions]
     strangers = sorted(
-        (region for region in found if region.geography == ELSEWHERE),
+        (region for region in found if region.geography == UNKNOWN_GEOGRAPHY),
         key=lambda region: region.name,
     )
     groups: dict[str, list[Region]] = {}

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 Leaning = Literal["attack", "benign", "neutral"]
 
 
-class Tell(NamedTuple):
+class ToolSignature(NamedTuple):
     """``name`` is short enough for a column."""
 
     name: str
@@ -28,22 +28,25 @@ def _two_botocores(agent: str) -> bool:
     return len(set(_BOTOCORE.findall(agent))) > 1
 
 
-_TELLS: tuple[tuple[Tell, Callable[[str], object]], ...] = (
+_TELLS: tuple[tuple[ToolSignature, Callable[[str], object]], ...] = (
     (
-        Tell("kali", "attack", "the kernel is Kali Linux's"),
+        ToolSignature("kali", "attack", "the kernel is Kali Linux's"),
         re.compile(r"\bkali\b|[-.]kali\d", re.IGNORECASE).search,
     ),
     (
-        Tell("parrot", "attack", "the kernel is Parrot OS's"),
+        ToolSignature("parrot", "attack", "the kernel is Parrot OS's"),
         re.compile(r"parrot\d*[-.]|\bparrot\b", re.IGNORECASE).search,
     ),
     (
-        Tell("pentoo", "attack", "the kernel is Pentoo's"),
+        ToolSignature("pentoo", "attack", "the kernel is Pentoo's"),
         re.compile(r"pentoo", re.IGNORECASE).search,
     ),
-    (Tell("pacu", "attack", "Pacu names itself"), re.compile(r"pacu", re.IGNORECASE).search),
     (
-        Tell(
+        ToolSignature("pacu", "attack", "Pacu names itself"),
+        re.compile(r"pacu", re.IGNORECASE).search,
+    ),
+    (
+        ToolSignature(
             "spoofed",
             "attack",
             "two versions of botocore in one user agent, as when one is made up",
@@ -51,35 +54,35 @@ _TELLS: tuple[tuple[Tell, Callable[[str], object]], ...] = (
         _two_botocores,
     ),
     (
-        Tell("stratus", "attack", "Stratus Red Team names itself"),
+        ToolSignature("stratus", "attack", "Stratus Red Team names itself"),
         re.compile(r"stratus-red-team", re.IGNORECASE).search,
     ),
     (
-        Tell("trufflehog", "attack", "TruffleHog names itself"),
+        ToolSignature("trufflehog", "attack", "TruffleHog names itself"),
         re.compile(r"trufflehog", re.IGNORECASE).search,
     ),
     (
-        Tell("prowler", "benign", "the partner number that Prowler sends, or its name"),
+        ToolSignature("prowler", "benign", "the partner number that Prowler sends, or its name"),
         re.compile(r"APN_1826889|\bprowler\b", re.IGNORECASE).search,
     ),
     (
-        Tell("scoutsuite", "benign", "Scout Suite names itself"),
+        ToolSignature("scoutsuite", "benign", "Scout Suite names itself"),
         re.compile(r"scout ?suite", re.IGNORECASE).search,
     ),
     (
-        Tell("cloudmapper", "benign", "CloudMapper names itself"),
+        ToolSignature("cloudmapper", "benign", "CloudMapper names itself"),
         re.compile(r"cloudmapper", re.IGNORECASE).search,
     ),
     (
-        Tell("steampipe", "benign", "Steampipe names itself"),
+        ToolSignature("steampipe", "benign", "Steampipe names itself"),
         re.compile(r"steampipe", re.IGNORECASE).search,
     ),
     (
-        Tell("terraform", "benign", "Terraform names itself"),
+        ToolSignature("terraform", "benign", "Terraform names itself"),
         re.compile(r"terraform", re.IGNORECASE).search,
     ),
     (
-        Tell("console", "benign", "the AWS console's own client"),
+        ToolSignature("console", "benign", "the AWS console's own client"),
         re.compile(
             r"console\.(?:ec2\.)?amazon(?:aws)?\.com|EC2Console|aws-internal/3|AWS-Console",
             re.IGNORECASE,
@@ -89,13 +92,13 @@ _TELLS: tuple[tuple[Tell, Callable[[str], object]], ...] = (
 
 
 @lru_cache(1 << 12)
-def tells(user_agent: str) -> tuple[Tell, ...]:
+def tool_signatures(user_agent: str) -> tuple[ToolSignature, ...]:
     """The tells of one user agent."""
     shown = user_agent[:4096]
     return tuple(tell for tell, shows in _TELLS if shows(shown))
 
 
-def tells_of(user_agents: Iterable[str]) -> list[Tell]:
+def tool_signatures_of(user_agents: Iterable[str]) -> list[ToolSignature]:
     """The tells of several, each once."""
-    found = {tell.name: tell for agent in user_agents for tell in tells(agent)}
+    found = {tell.name: tell for agent in user_agents for tell in tool_signatures(agent)}
     return sorted(found.values())

@@ -15,7 +15,7 @@ import msgspec
 
 from detector.cloudtrail.record import Head
 
-Kind = Literal[
+ObservationKind = Literal[
     "account",
     "principal",
     "access-key",
@@ -34,16 +34,16 @@ NEW = DAY
 """A principal first seen less than this before a window is new there."""
 
 
-class Sight(NamedTuple):
+class Observation(NamedTuple):
     """Something that was seen: ``who`` (an account, a principal, a key), and ``what`` of it (``""``
     for itself)."""
 
-    kind: Kind
+    kind: ObservationKind
     who: str
     what: str
 
 
-Spans = dict[Sight, tuple[int, int]]
+ObservationSpans = dict[Observation, tuple[int, int]]
 """First and last event time of each sight, in seconds since the epoch."""
 
 
@@ -60,16 +60,16 @@ class Baseline(msgspec.Struct, frozen=True):
     key_first: int | None = None
     unused_regions: list[str] = []
 
-    def reach(self, start: int) -> int:
+    def history_before(self, start: int) -> int:
         """Seconds of history before ``start``."""
         return max(0, start - self.since) if self.since is not None else 0
 
-    def enough(self, start: int) -> bool:
+    def has_enough_history(self, start: int) -> bool:
         """Whether there is enough history before ``start`` to call something new or unused."""
-        return self.reach(start) >= ENOUGH
+        return self.history_before(start) >= ENOUGH
 
 
-class Footing(msgspec.Struct, frozen=True):
+class RegionHistory(msgspec.Struct, frozen=True):
     """The first calls in a region (epoch seconds): of an account, one that changed something, and a
     principal's."""
 
@@ -77,7 +77,7 @@ class Footing(msgspec.Struct, frozen=True):
     changed: int | None = None
     principal: int | None = None
 
-    def word(self, start: int | None) -> str:
+    def label(self, start: int | None) -> str:
         """How usual the region was before ``start`` (None: at any time): ``new``, ``rare`` where
         nothing was changed in it, ``used``."""
 
@@ -100,8 +100,8 @@ def first_seen(baseline: Baseline | None, start: int) -> tuple[bool | None, str]
     ]
     if not firsts:
         return None, "no ARN and no key to know the caller by"
-    reach = baseline.reach(start)
-    if not baseline.enough(start):
+    reach = baseline.history_before(start)
+    if not baseline.has_enough_history(start):
         return None, f"baseline too short ({lasting(reach)} of {lasting(ENOUGH)})"
     ago = start - max(firsts)
     seen = "not seen before" if ago <= 0 else f"first seen {lasting(ago)} before"
@@ -121,7 +121,7 @@ def lasting(seconds: int) -> str:
     return f"{seconds} s"
 
 
-class Facts(NamedTuple):
+class BaselineKey(NamedTuple):
     """What a call says that the baseline is made of: the sights of a partial, before they are told
     apart."""
 
@@ -134,10 +134,10 @@ class Facts(NamedTuple):
     changes: bool
 
 
-def facts(head: Head) -> Facts:
+def baseline_key_of(head: Head) -> BaselineKey:
     who = head.caller
     key = who.access_key_id
-    return Facts(
+    return BaselineKey(
         principal_of(who.arn) if who.arn else None,
         key if key and key.startswith(_LONG_TERM) else None,
         who.account_id or head.recipient_account_id,
@@ -151,16 +151,16 @@ def facts(head: Head) -> Facts:
 _LONG_TERM = "AKIA"
 
 
-def sights(seen: Mapping[Facts, tuple[int, int]]) -> Spans:
+def observations(seen: Mapping[BaselineKey, tuple[int, int]]) -> ObservationSpans:
     """Every sight that these facts, each with its first and last event time, are of."""
-    spans: Spans = {}
+    spans: ObservationSpans = {}
     for told, span in seen.items():
-        for sight in _sights(told):
-            widen(spans, sight, span)
+        for sight in _observations(told):
+            extend_span(spans, sight, span)
     return spans
 
 
-def widen(spans: dict[_K, tuple[int, int]], name: _K, span: tuple[int, int]) -> None:
+def extend_span(spans: dict[_K, tuple[int, int]], name: _K, span: tuple[int, int]) -> None:
     """Make the span of ``name`` reach over ``span`` too."""
     held = spans.get(name)
     if held is None:
@@ -173,24 +173,24 @@ _K = TypeVar("_K")
 
 
 @lru_cache(1 << 14)
-def _sights(told: Facts) -> tuple[Sight, ...]:
-    found: list[Sight] = []
+def _observations(told: BaselineKey) -> tuple[Observation, ...]:
+    found: list[Observation] = []
     if told.account:
-        found.append(Sight("account", told.account, ""))
+        found.append(Observation("account", told.account, ""))
         if told.region:
-            found.append(Sight("region", told.account, told.region))
+            found.append(Observation("region", told.account, told.region))
             if told.changes:
-                found.append(Sight("changed-region", told.account, told.region))
+                found.append(Observation("changed-region", told.account, told.region))
     if told.access_key:
-        found.append(Sight("access-key", told.access_key, ""))
+        found.append(Observation("access-key", told.access_key, ""))
     if told.principal:
-        found.append(Sight("principal", told.principal, ""))
+        found.append(Observation("principal", told.principal, ""))
         if told.region:
-            found.append(Sight("principal-region", told.principal, told.region))
+            found.append(Observation("principal-region", told.principal, told.region))
         if told.family:
-            found.append(Sight("principal-agent", told.principal, told.family))
+            found.append(Observation("principal-agent", told.principal, told.family))
         if told.network:
-            found.append(Sight("principal-network", told.principal, told.network))
+            found.append(Observation("principal-network", told.principal, told.network))
     return tuple(found)
 
 

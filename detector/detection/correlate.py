@@ -1,6 +1,6 @@
 """Signals -> flags on an alert: what else its principal did near its window, and what is unusual about it.
 
-Signals are events of the alert's lineage, within ``REACH`` of its window, that a flag rule lets through. They are found
+Signals are events of the alert's lineage, within ``SIGNAL_REACH`` of its window, that a flag rule lets through. They are found
 in the logs again, in the files whose span of event times overlaps, and kept as a set for each alert; the baseline is
 made of spans. So an alert's flags depend on the records alone: what arrives later is searched when it arrives, and
 revises them.
@@ -17,19 +17,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from detector.cloudtrail.record import Call, Head, Record
-from detector.cloudtrail.tool_signatures import tells, tells_of
+from detector.cloudtrail.record import EventSignature, Head, Record
+from detector.cloudtrail.tool_signatures import tool_signatures, tool_signatures_of
 from detector.detection.alert import Alert, Flag, Risk
 from detector.detection.baseline import Baseline, is_new
 from detector.detection.event import Event
-from detector.detection.principal import STS, Lineage
-from detector.detection.principal_index import Presence, wanted_of
-from detector.detection.record_search import Asked, Watch, search
+from detector.detection.principal import STS, RelatedPrincipals
+from detector.detection.principal_index import PrincipalIndex, related_hashes
+from detector.detection.record_search import ChunkRequest, SearchRequest, search_file
 from detector.detection.risk import RiskTable
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 
-REACH = 30 * 60
+SIGNAL_REACH = 30 * 60
 """Seconds before and after a window within which an event of the same principal speaks of the
 alert."""
 
@@ -38,11 +38,11 @@ class Signals(msgspec.Struct):
     """What a search found for one alert: its signals by flag, and its lineage with what it learned
     of it."""
 
-    lineage: Lineage
+    lineage: RelatedPrincipals
     events: dict[str, list[Event]]
 
 
-class Context(msgspec.Struct, frozen=True):
+class AlertContext(msgspec.Struct, frozen=True):
     """What is known around an alert."""
 
     flags: list[Flag]
@@ -50,16 +50,16 @@ class Context(msgspec.Struct, frozen=True):
     risk: Risk | None
 
 
-class Due(NamedTuple):
+class PendingSearch(NamedTuple):
     """An alert to search for: ``searched`` is the file sequence up to which it was, ``own`` are its
     own events."""
 
-    watch: Watch[Lineage]
+    request: SearchRequest[RelatedPrincipals]
     searched: int
     own: Sequence[Event]
 
 
-class Piece(NamedTuple):
+class ChunkRef(NamedTuple):
     """A chunk of a file: its first and last event time, who is in it, and the sequence of the
     file."""
 
@@ -67,7 +67,7 @@ class Piece(NamedTuple):
     offset: int
     first: int
     last: int
-    marks: bytes
+    principal_index: bytes
     sequence: int
 
 
@@ -80,30 +80,32 @@ class Signal(NamedTuple):
     flags: tuple[str, ...]
 
 
-Watched = Mapping[int, Asked[Lineage]]
+ChunkRequests = Mapping[int, ChunkRequest[RelatedPrincipals]]
 """What is looked for in the chunks of a file, by their offset."""
 
 
-def look(path: str, watches: Watched, flagging: Dispatch) -> Iterator[Signal]:
+def find_signals(path: str, watches: ChunkRequests, flagging: Dispatch) -> Iterator[Signal]:
     """The signals in a file for the watches of each chunk, by its offset."""
 
-    def telling(call: Call) -> bool:
+    def telling(call: EventSignature) -> bool:
         """Whether such a record may be a signal, or open a session."""
         return bool(flagging.wanting(call)) or Head(None, *call).event_source == STS
 
-    for watch, event, record, _raw in search(path, watches, telling):
+    for watch, event, record, _raw in search_file(path, watches, telling):
         flags = flags_of(event, record, flagging)
         if flags or event.issued_key:
             yield Signal(watch.name, event, flags)
 
 
-def gathered(due: Sequence[Due], found: Iterable[Signal]) -> dict[str, Signals]:
+def collect_signals(due: Sequence[PendingSearch], found: Iterable[Signal]) -> dict[str, Signals]:
     """The signals of each alert, from those of all files. An alert that has nothing near it has no
     entry."""
     signals: dict[str, Signals] = {}
     issuing: dict[str, list[Event]] = defaultdict(list)
-    lineages = {each.watch.name: each.watch.selector for each in due}
-    own = {each.watch.name: {(event.account, event.event_id) for event in each.own} for each in due}
+    lineages = {each.request.name: each.request.selector for each in due}
+    own = {
+        each.request.name: {(event.account, event.event_id) for event in each.own} for each in due
+    }
     for name, event, flags in found:
         near = signals.setdefault(name, Signals(lineages[name], defaultdict(list)))
         if event.issued_key:
@@ -112,7 +114,7 @@ def gathered(due: Sequence[Due], found: Iterable[Signal]) -> dict[str, Signals]:
             for flag in flags:
                 near.events[flag].append(event)
     for name, events in issuing.items():
-        signals[name].lineage = signals[name].lineage.grown(events)
+        signals[name].lineage = signals[name].lineage.with_hops(events)
     return signals
 
 
@@ -144,15 +146,17 @@ def _lets(rule: Rule, record: Record, time: int) -> bool:
         return False
 
 
-def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> Iterator[tuple[str, Watched]]:
+def group_by_file(
+    due: Sequence[PendingSearch], pieces: Iterable[ChunkRef]
+) -> Iterator[tuple[str, ChunkRequests]]:
     """The files to search, and what for, as the ``pieces`` come; those of a file follow on each
     other.
 
     A watch is due in a piece near it in time that it was not searched for in, and that holds
     records of its lineage beside the alert's own. ``due`` is in order of start."""
-    starts = [each.watch.start for each in due]
-    longest = max((each.watch.end - each.watch.start for each in due), default=0)
-    wanted = [wanted_of(each.watch.selector) for each in due]
+    starts = [each.request.start for each in due]
+    longest = max((each.request.end - each.request.start for each in due), default=0)
+    wanted = [related_hashes(each.request.selector) for each in due]
     own: list[dict[tuple[str, int], set[int]]] = []
     for each in due:
         there: dict[tuple[str, int], set[int]] = defaultdict(set)
@@ -160,8 +164,8 @@ def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> Iterator[tuple[str, 
             there[event.position.source, event.position.offset].add(event.position.index)
         own.append(there)
 
-    def asked(piece: Piece) -> Asked[Lineage]:
-        presence: Presence | None = None
+    def asked(piece: ChunkRef) -> ChunkRequest[RelatedPrincipals]:
+        presence: PrincipalIndex | None = None
         watches = []
         for place in range(
             bisect_left(starts, piece.first - longest), bisect_right(starts, piece.last)
@@ -169,37 +173,39 @@ def by_file(due: Sequence[Due], pieces: Iterable[Piece]) -> Iterator[tuple[str, 
             watch, searched, _ = due[place]
             if watch.end <= piece.first or piece.sequence <= searched:
                 continue
-            presence = presence or Presence(piece.marks)
+            presence = presence or PrincipalIndex(piece.principal_index)
             marks = wanted[place]
             if marks is None or presence.holds(
                 marks, own[place].get((piece.path, piece.offset), frozenset())
             ):
                 watches.append(watch)
-        return Asked(watches, piece.marks)
+        return ChunkRequest(watches, piece.principal_index)
 
     for path, of_file in groupby(pieces, attrgetter("path")):
-        if watched := {piece.offset: those for piece in of_file if (those := asked(piece)).watches}:
+        if watched := {
+            piece.offset: those for piece in of_file if (those := asked(piece)).requests
+        }:
             yield path, watched
 
 
-def context(
+def context_of(
     alert: Alert,
     events: Sequence[Event],
     counted: Sequence[Flag],
     baseline: Baseline,
     table: RiskTable,
-) -> Context:
+) -> AlertContext:
     """The alert's flags, from its signals as ``counted``, from its own ``events`` and from the
     baseline."""
     if not events:  # it is about a log file: no call speaks of it
-        return Context([], None, table.risk(alert.rule.risk_score, [], []))
+        return AlertContext([], None, table.risk(alert.rule.risk_score, [], []))
     start = alert.window.start if alert.window else alert.first_event
     flags = [*counted, *_own(events), *_unusual(alert, baseline, start)]
     flags.sort(key=lambda flag: (-table.flags.get(flag.flag, 0), flag.flag))
-    return Context(
+    return AlertContext(
         flags,
         baseline,
-        table.risk(alert.rule.risk_score, flags, tells_of(alert.facets.user_agents)),
+        table.risk(alert.rule.risk_score, flags, tool_signatures_of(alert.facets.user_agents)),
     )
 
 
@@ -207,7 +213,7 @@ def _own(events: Sequence[Event]) -> Iterator[Flag]:
     """Flags that speak of the alert's own hits."""
     tests: dict[str, Callable[[Event], object]] = {
         "denied-calls": lambda event: event.error_code,
-        "tool-tell": lambda event: tells(event.user_agent),
+        "tool-tell": lambda event: tool_signatures(event.user_agent),
     }
     for name, holds in tests.items():
         if times := [event.time for event in events if holds(event)]:
@@ -215,7 +221,7 @@ def _own(events: Sequence[Event]) -> Iterator[Flag]:
 
 
 def _unusual(alert: Alert, baseline: Baseline, start: int) -> Iterator[Flag]:
-    if not baseline.enough(start):
+    if not baseline.has_enough_history(start):
         return
     firsts = [
         first for first in (baseline.principal_first, baseline.key_first) if first is not None

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from detector.detection import window
 from detector.detection.alert import Alert, Facets, Mode, Window, alert_id
-from detector.detection.window import Hit, Span
+from detector.detection.window import Hit, HitSpan
 from detector.ecs.values import Value
 from detector.esql.plan.accumulators import SlidingAggregator
 from detector.rules.rule import Rule
 
 
-def reach(rule: Rule, mode: Mode) -> int:
+def max_gap(rule: Rule, mode: Mode) -> int:
     """How far apart hits of one series may be, in seconds, and still tell on each other beyond
     their bucket.
 
@@ -25,7 +25,7 @@ def reach(rule: Rule, mode: Mode) -> int:
     return max(query.window, rule.gap)
 
 
-def succeeds(rule: Rule) -> int:
+def supersede_window(rule: Rule) -> int:
     """Within how many seconds an alert takes the place of another of its series that is no more,
     beside overlapping.
 
@@ -44,7 +44,7 @@ def derive(
 ) -> Iterator[Alert]:
     """The alerts of ``rule`` over ``hits`` of one series, which are in order of time.
 
-    Only what begins in ``[start, end)``: hits before and after, as far as ``reach``, are there to
+    Only what begins in ``[start, end)``: hits before and after, as far as ``max_gap``, are there to
     tell on it."""
     query = rule.query
     match query.shape:
@@ -76,12 +76,12 @@ def _groups(
         )
 
     cut = (
-        window.trailing if looks_back else window.sliding if mode == "sliding" else window.tumbling
+        window.lookback if looks_back else window.sliding if mode == "sliding" else window.tumbling
     )
     starts = cut(hits, width, query.sliding_aggregator, meets)
     # Two tumbling windows never overlap, and stay two unless the rule puts together what lies
     # close.
-    for span in window.unions(hits, starts, width, max(width, rule.gap)):
+    for span in window.merge_spans(hits, starts, width, max(width, rule.gap)):
         inputs = [hit.inputs for hit in span.hits]
         columns = query.result(span.start, key, inputs, span.end)
         if columns is None:  # it holds of parts of the span, not of it all
@@ -104,7 +104,7 @@ def _together(
     """Events of a rule that puts together what lies close: one alert for all that follow on each
     other."""
     times = [hit.event.time for hit in hits]
-    for span in window.unions(hits, _ascending(times), 1, rule.query.window or 1):
+    for span in window.merge_spans(hits, _ascending(times), 1, rule.query.window or 1):
         if start <= span.start < end:
             columns = rule.query.result(span.start, key, [span.hits[0].inputs]) or {}
             yield _alert(
@@ -145,7 +145,7 @@ def _event(rule: Rule, key: tuple[Value, ...], hit: Hit, shown: dict[str, Value]
         None,
         shown,
         rule.query.result(time, (), [hit.inputs]) or {},
-        Span(time, time + 1, [hit]),
+        HitSpan(time, time + 1, [hit]),
     )
 
 
@@ -155,7 +155,7 @@ def _alert(
     about: Window | None,
     key: dict[str, Value],
     columns: dict[str, Value],
-    span: Span,
+    span: HitSpan,
 ) -> Alert:
     events = [hit.event for hit in span.hits]
     return Alert(

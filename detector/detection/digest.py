@@ -14,18 +14,18 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from detector.cloudtrail.record import Call, Caller, Head, identity
-from detector.detection.baseline import Facts, facts, widen
+from detector.cloudtrail.record import Caller, EventSignature, Head, identity
+from detector.detection.baseline import BaselineKey, baseline_key_of, extend_span
 from detector.detection.event import Event, Position
-from detector.detection.principal import STS, issued, names_of
-from detector.detection.principal_index import Marks, Places, marks_of, packed
+from detector.detection.principal import STS, caller_keys, issued_keys
+from detector.detection.principal_index import PostingLists, PrincipalHashes, encode, hashes_of
 from detector.detection.window import Inputs, WindowKey
 from detector.formats import Chunk, Records, parse_records
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 
 
-class Tally(msgspec.Struct):
+class ChunkStats(msgspec.Struct):
     """The accounting of one chunk, which ends before byte ``end``: seen = kept + skipped +
     rejected.
 
@@ -39,7 +39,7 @@ class Tally(msgspec.Struct):
     rejected: dict[str, int] = {}
     first: int | None = None
     last: int | None = None
-    marks: bytes = b""
+    principal_index: bytes = b""
     """Who is in it and where, as ``presence.packed`` has it."""
     bridged: int = 0
     """Records that came by EventBridge; of the chunks that have such, ``bridged_read_only`` are
@@ -51,12 +51,12 @@ class Partial(msgspec.Struct, eq=True):
     """What some chunks hold for some rules. Keys are identities, so that a union never counts
     twice."""
 
-    chunks: dict[tuple[str, int], Tally] = {}
+    chunks: dict[tuple[str, int], ChunkStats] = {}
     """By file and offset."""
     events: dict[bytes, Event] = {}
     """By ``record.identity``."""
     hits: dict[WindowKey, dict[bytes, Inputs]] = {}
-    sights: dict[Facts, tuple[int, int]] = {}
+    observations: dict[BaselineKey, tuple[int, int]] = {}
     """First and last event time."""
 
     @classmethod
@@ -77,8 +77,8 @@ def merge(partials: Iterable[Partial]) -> Partial:
         _unite(union.events, partial.events)
         for key, hits in partial.hits.items():
             _unite(union.hits.setdefault(key, {}), hits)
-        for seen, span in partial.sights.items():
-            widen(union.sights, seen, span)
+        for seen, span in partial.observations.items():
+            extend_span(union.observations, seen, span)
     return union
 
 
@@ -106,7 +106,7 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
     Raises formats.Incomplete or formats.Unreadable where the chunk is no JSON.
     """
     records = parse_records(chunk)
-    tally = Tally(
+    tally = ChunkStats(
         chunk.end,
         seen=len(records) + records.rejected.total() + records.skipped.total(),
         skipped=dict(records.skipped),
@@ -120,22 +120,22 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
             if Head(None, *call).read_only is True
         )
     partial = Partial({(source, chunk.offset): tally}, {}, {}, {})
-    places: Places = defaultdict(list)
+    places: PostingLists = defaultdict(list)
     spans: list[tuple[int, int]] = []
     for call, indexes in records.by_signature.items():
         told = _told[call]
         if told.opening:
-            names = names_of(Head(None, *told.call))
+            names = caller_keys(Head(None, *told.call))
             for index in indexes:
-                places[marks_of(names | issued(records.canonical(index)))].append(index)
+                places[hashes_of(names | issued_keys(records.canonical(index)))].append(index)
         else:
-            places[told.marks] += indexes
+            places[told.principal_index] += indexes
         events, times = _timed(records, indexes, told, tally)
         if not times:
             continue
         span = min(times), max(times)
         spans.append(span)
-        widen(partial.sights, told.facts, span)
+        extend_span(partial.observations, told.baseline_key, span)
         if rules := dispatch.wanting(told.call):
             for index, time in zip(events, times, strict=True):
                 tally.hits += _collect(
@@ -148,22 +148,22 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch) -> Partial:
                 )
     if spans:
         tally.first, tally.last = min(first for first, _ in spans), max(last for _, last in spans)
-    tally.marks = packed(places, records.verbatim)
+    tally.principal_index = encode(places, records.verbatim)
     return partial
 
 
-class _Told(NamedTuple):
+class SignatureInfo(NamedTuple):
     """What a call tells of each of its records. ``skipped``: why they are no events; ``opening``:
     they may open a session."""
 
-    call: Call
-    facts: Facts
-    marks: Marks
+    call: EventSignature
+    baseline_key: BaselineKey
+    principal_index: PrincipalHashes
     skipped: str | None
     opening: bool
 
 
-class _Known(dict[Call, _Told]):
+class SignatureCache(dict[EventSignature, SignatureInfo]):
     """What each call tells, kept by a copy: a string of the chunk's own would hold the memory
     around it, so that what is decoded next lies scattered. Calls share what they have in common:
     most of it.
@@ -171,13 +171,13 @@ class _Known(dict[Call, _Told]):
     ``_before`` are those from before it was full the last time, so that calls which come round are
     not all made anew."""
 
-    _before: Mapping[Call, _Told] = {}
+    _before: Mapping[EventSignature, SignatureInfo] = {}
 
     def __init__(self) -> None:
         super().__init__()
         self._values: dict[Any, Any] = {}
 
-    def __missing__(self, call: Call) -> _Told:
+    def __missing__(self, call: EventSignature) -> SignatureInfo:
         told = self._before.get(call) or self._made(call)
         if len(self) >= _REMEMBERED:
             self._before = dict(self)
@@ -186,16 +186,16 @@ class _Known(dict[Call, _Told]):
         self[told.call] = told
         return told
 
-    def _made(self, call: Call) -> _Told:
+    def _made(self, call: EventSignature) -> SignatureInfo:
         who, *rest = _copier.decode(msgspec.msgpack.encode(call))
         if who is not None:
             who = Caller(*map(self._shared, msgspec.structs.astuple(who)))
         call = (who, *map(self._shared, rest))
         head = Head(None, *call)
-        return _Told(
+        return SignatureInfo(
             call,
-            self._shared(Facts(*map(self._shared, facts(head)))),
-            self._shared(marks_of(names_of(head))),
+            self._shared(BaselineKey(*map(self._shared, baseline_key_of(head)))),
+            self._shared(hashes_of(caller_keys(head))),
             skip_reason(head),
             head.event_source == STS,
         )
@@ -204,13 +204,13 @@ class _Known(dict[Call, _Told]):
         return self._values.setdefault(value, value)
 
 
-_copier = msgspec.msgpack.Decoder(Call)
+_copier = msgspec.msgpack.Decoder(EventSignature)
 _REMEMBERED = 12_000
-_told = _Known()
+_told = SignatureCache()
 
 
 def _timed(
-    records: Records, indexes: Sequence[int], told: _Told, tally: Tally
+    records: Records, indexes: Sequence[int], told: SignatureInfo, tally: ChunkStats
 ) -> tuple[Sequence[int], list[int]]:
     """The records that count as events, and the event time of each; the others are counted by
     reason."""

@@ -14,7 +14,7 @@ from detector.detection.alert import Alert, Facets, alert_id
 from detector.rules.rule_summary import RuleSummary
 
 
-class Finding(msgspec.Struct, frozen=True):
+class IntegrityFinding(msgspec.Struct, frozen=True):
     """A log file that is not as its digest says. ``oldest`` and ``newest`` span its event times, in
     epoch seconds."""
 
@@ -32,7 +32,7 @@ class Finding(msgspec.Struct, frozen=True):
         return f"{self.kind}: {self.key if self.path is None else self.path}: {_WHY[self.kind].format(self.digest)}"
 
 
-RULES = {
+INTEGRITY_RULES = {
     "missing": RuleSummary(
         "7f0c1c86-5b0e-4d4e-9a67-2f1c8c1f6e01", "CloudTrail log file missing", "high", 73, False
     ),
@@ -48,14 +48,14 @@ _WHY = {
     "missing": "its digest names it, but it was not found: fetch it again, or find out who deleted it; digest: {}",
     "modified": "not what CloudTrail delivered, by its digest: fetch it again, or find out who changed it; digest: {}",
 }
-_KINDS = {rule.id: kind for kind, rule in RULES.items()}
-KEY, _DIGEST = "aws.s3.object.key", "digest.path"
+_KINDS = {rule.id: kind for kind, rule in INTEGRITY_RULES.items()}
+OBJECT_KEY_FIELD, _DIGEST = "aws.s3.object.key", "digest.path"
 
 
-def integrity_alert(finding: Finding) -> Alert:
+def integrity_alert(finding: IntegrityFinding) -> Alert:
     """The alert for a finding: the same file gives the same id."""
-    rule = RULES[finding.kind]
-    key = {KEY: finding.key}
+    rule = INTEGRITY_RULES[finding.kind]
+    key = {OBJECT_KEY_FIELD: finding.key}
     facets = Facets.of([])
     if file := trail_file(finding.name):
         facets = msgspec.structs.replace(facets, regions=[file.region], accounts=[file.account])
@@ -74,15 +74,17 @@ def integrity_alert(finding: Finding) -> Alert:
     )
 
 
-def said_of(alert: Alert) -> str | None:
+def integrity_sentence(alert: Alert) -> str | None:
     """What an alert says of a log file, in a sentence; None where it is one of calls."""
     kind = _KINDS.get(alert.rule.id)
     return (
         kind
-        and f"Log file {kind}: {file_of(alert)}: {_WHY[kind].format(alert.columns.get(_DIGEST))}"
+        and f"Log file {kind}: {log_file_name(alert)}: {_WHY[kind].format(alert.columns.get(_DIGEST))}"
     )
 
 
-def file_of(alert: Alert) -> str | None:
+def log_file_name(alert: Alert) -> str | None:
     """The log file that an alert is about, by its own name; None where it is one of calls."""
-    return str(alert.key.get(KEY)).rpartition("/")[2] if alert.rule.id in _KINDS else None
+    return (
+        str(alert.key.get(OBJECT_KEY_FIELD)).rpartition("/")[2] if alert.rule.id in _KINDS else None
+    )

@@ -13,7 +13,7 @@ from detector.detection.baseline import principal_of
 from detector.detection.event import Event
 
 
-class Names(msgspec.Struct, frozen=True):
+class PrincipalNames(msgspec.Struct, frozen=True):
     """Each sorted. ``roles`` are the roles behind sessions (``sessionIssuer.arn``)."""
 
     arns: list[str] = []
@@ -21,16 +21,16 @@ class Names(msgspec.Struct, frozen=True):
     keys: list[str] = []
 
 
-class Lineage(msgspec.Struct, frozen=True):
+class RelatedPrincipals(msgspec.Struct, frozen=True):
     """``own`` are the principals of the alert's events; ``hop`` those one AssumeRole away, in
     either direction."""
 
-    own: Names
-    hop: Names = Names()
+    own: PrincipalNames
+    hop: PrincipalNames = PrincipalNames()
 
     @classmethod
-    def of(cls, facets: Facets) -> Lineage:
-        return cls(Names(facets.arns, facets.roles, facets.access_keys))
+    def of(cls, facets: Facets) -> RelatedPrincipals:
+        return cls(PrincipalNames(facets.arns, facets.roles, facets.access_keys))
 
     def __bool__(self) -> bool:
         return bool(self.own.arns or self.own.roles or self.own.keys)
@@ -46,7 +46,7 @@ class Lineage(msgspec.Struct, frozen=True):
             or (bool(event.issued_key) and event.issued_key in own.keys)
         )
 
-    def grown(self, events: Iterable[Event]) -> Lineage:
+    def with_hops(self, events: Iterable[Event]) -> RelatedPrincipals:
         """With what these events show one hop away: keys that its own calls opened, callers that
         opened its own."""
         arns, keys = set(self.hop.arns), set(self.hop.keys)
@@ -62,17 +62,17 @@ class Lineage(msgspec.Struct, frozen=True):
                 or event.role_arn in self.own.roles
             ):
                 keys.add(event.issued_key)
-        return Lineage(
+        return RelatedPrincipals(
             self.own,
-            Names(
+            PrincipalNames(
                 sorted(arns - {""} - set(self.own.arns)),
                 [],
                 sorted(keys - {""} - set(self.own.keys)),
             ),
         )
 
-    def names(self) -> frozenset[str] | None:
-        """Of which each of its records carries one, by ``names_of`` or as ``issued``; None where
+    def principal_keys(self) -> frozenset[str] | None:
+        """Of which each of its records carries one, by ``caller_keys`` or as one of ``issued_keys``; None where
         that does not tell."""
         names = {
             *self.own.keys,
@@ -80,31 +80,31 @@ class Lineage(msgspec.Struct, frozen=True):
             *map(principal_of, (*self.own.arns, *self.hop.arns)),
         }
         for role in self.own.roles:
-            if (session := session_of(role)) is None:
+            if (session := session_principal(role)) is None:
                 return None
             names.add(session)
         return frozenset(names)
 
-    def needles(self) -> list[bytes] | None:
+    def required_substrings(self) -> list[bytes] | None:
         """Bytes of which one stands in each record that it includes; None where no such bytes can
         be relied on."""
         names = [*self.own.arns, *self.own.roles, *self.own.keys, *self.hop.arns, *self.hop.keys]
-        found = {needle(name.rpartition(":")[2]) for name in names}
+        found = {required_substring(name.rpartition(":")[2]) for name in names}
         return None if None in found else sorted(part for part in found if part)
 
 
 STS = "sts.amazonaws.com"
-"""Whose calls open sessions: a record of its may carry a key that it ``issued``."""
+"""Whose calls open sessions: a record of its may carry a key that it issued."""
 
 
-def names_of(head: Head) -> set[str]:
+def caller_keys(head: Head) -> set[str]:
     """The names by which a record's caller is known: the principal and the access key."""
     who = head.caller
     names = {who.arn and principal_of(who.arn), who.access_key_id}
     return {name for name in names if name}
 
 
-def issued(record: bytes) -> set[str]:
+def issued_keys(record: bytes) -> set[str]:
     """The access keys that stand in the JSON of a record of STS: the caller's, and that of a
     session it opened."""
     return {key.decode(errors="replace") for key in _KEY.findall(record)}
@@ -113,7 +113,7 @@ def issued(record: bytes) -> set[str]:
 _KEY = re.compile(rb'"accessKeyId"\s*:\s*"([^"]+)"')
 
 
-def session_of(role: str) -> str | None:
+def session_principal(role: str) -> str | None:
     """How ``principal_of`` names the sessions of a role; None where its ARN is none of a role."""
     found = _ROLE.fullmatch(role)
     return f"arn:{found[1]}:sts::{found[2]}:assumed-role/{found[3]}" if found else None
@@ -122,7 +122,7 @@ def session_of(role: str) -> str | None:
 _ROLE = re.compile(r"arn:([^:]+):iam::(\d*):role/(?:.*/)?([^/]+)")
 
 
-def needle(text: str) -> bytes | None:
+def required_substring(text: str) -> bytes | None:
     """The most telling part of ``text`` that JSON writes as it stands; None where there is none
     worth looking for."""
     parts = [part for part in _PLAIN.findall(text) if len(part) >= 4]

@@ -14,26 +14,26 @@ from zlib import crc32
 
 import msgspec
 
-from detector.detection.principal import Lineage
+from detector.detection.principal import RelatedPrincipals
 
-Marks = tuple[int, ...]
+PrincipalHashes = tuple[int, ...]
 """The checksums of the names that a record carries, sorted."""
-Places = dict[Marks, list[int]]
+PostingLists = dict[PrincipalHashes, list[int]]
 """The indexes of records, by what they carry."""
 
 
 class _Packed(msgspec.Struct, array_like=True, gc=False):
     plain: bool
-    groups: list[tuple[Marks, list[int]]]
+    groups: list[tuple[PrincipalHashes, list[int]]]
     """With each index as its distance from the one before."""
 
 
-class Presence:
+class PrincipalIndex:
     """Who is in a chunk. ``plain``: its records stand in it as they are, which ``formats.rows`` is
     to be told."""
 
-    def __init__(self, packed: bytes) -> None:
-        found = _decoder.decode(packed)
+    def __init__(self, encoded: bytes) -> None:
+        found = _decoder.decode(encoded)
         self.plain = found.plain
         self._groups = found.groups
         self._of: dict[int, list[int]] = defaultdict(list)
@@ -46,7 +46,7 @@ class Presence:
         groups = {place for mark in wanted for place in self._of.get(mark, ())}
         return any(set(self._indexes(place)) - but for place in groups) if but else bool(groups)
 
-    def where(self, wanted: Set[int]) -> Iterator[tuple[Marks, Sequence[int]]]:
+    def where(self, wanted: Set[int]) -> Iterator[tuple[PrincipalHashes, Sequence[int]]]:
         """The indexes of the records that carry a wanted mark, in order, with all that they
         carry."""
         for place in sorted({place for mark in wanted for place in self._of.get(mark, ())}):
@@ -59,8 +59,8 @@ class Presence:
 _decoder = msgspec.msgpack.Decoder(_Packed)
 
 
-def packed(places: Places, plain: bool) -> bytes:
-    """As ``Presence`` reads it."""
+def encode(places: PostingLists, plain: bool) -> bytes:
+    """As ``PrincipalIndex`` reads it."""
     groups = [
         (marks, _distances(sorted(indexes)) if len(indexes) > 1 else indexes)
         for marks, indexes in places.items()
@@ -69,14 +69,14 @@ def packed(places: Places, plain: bool) -> bytes:
     return msgspec.msgpack.encode(_Packed(plain, groups))
 
 
-def wanted_of(lineage: Lineage) -> Marks | None:
+def related_hashes(lineage: RelatedPrincipals) -> PrincipalHashes | None:
     """The marks of which every record of the lineage carries one; None where that cannot be
     told."""
-    names = lineage.names()
-    return None if names is None else marks_of(names)
+    names = lineage.principal_keys()
+    return None if names is None else hashes_of(names)
 
 
-def marks_of(names: Iterable[str]) -> Marks:
+def hashes_of(names: Iterable[str]) -> PrincipalHashes:
     return tuple(sorted({crc32(name.encode("utf-8", "surrogatepass")) for name in names}))
 
 

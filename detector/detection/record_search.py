@@ -8,11 +8,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Generic, NamedTuple, Protocol, TypeVar
 
-from detector.cloudtrail.record import Call, Head, Record, call_of, parse_time
+from detector.cloudtrail.record import EventSignature, Head, Record, parse_time, signature_of
 from detector.detection.digest import skip_reason
 from detector.detection.event import Event, Position
-from detector.detection.principal import STS, issued, names_of
-from detector.detection.principal_index import Presence, marks_of
+from detector.detection.principal import STS, caller_keys, issued_keys
+from detector.detection.principal_index import PrincipalIndex, hashes_of
 from detector.formats import (
     Chunk,
     RawRecords,
@@ -30,11 +30,11 @@ class Selector(Protocol):
     def includes(self, event: Event, record: Record, /) -> bool:
         """Whether this event, of this record, is one of them."""
 
-    def names(self) -> frozenset[str] | None:
+    def principal_keys(self) -> frozenset[str] | None:
         """Names of which each of their records carries one, as ``lineage`` has them; None where
         there are no such."""
 
-    def needles(self) -> Sequence[bytes] | None:
+    def required_substrings(self) -> Sequence[bytes] | None:
         """Bytes of which one stands in the JSON of each of their records; None where no such bytes
         can be relied on."""
 
@@ -42,7 +42,7 @@ class Selector(Protocol):
 S = TypeVar("S", bound=Selector)
 
 
-class Watch(NamedTuple, Generic[S]):
+class SearchRequest(NamedTuple, Generic[S]):
     """What is looked for: the events of ``selector`` in ``[start, end)``, epoch seconds; ``name``
     says for whom."""
 
@@ -52,25 +52,25 @@ class Watch(NamedTuple, Generic[S]):
     end: int
 
 
-class Asked(NamedTuple, Generic[S]):
+class ChunkRequest(NamedTuple, Generic[S]):
     """What is looked for in a chunk; ``marks`` say who is in it, as ``presence`` reads them."""
 
-    watches: Sequence[Watch[S]]
-    marks: bytes
+    requests: Sequence[SearchRequest[S]]
+    principal_index: bytes
 
 
-class Match(NamedTuple, Generic[S]):
+class RecordMatch(NamedTuple, Generic[S]):
     """``raw`` is the record as the file has it."""
 
-    watch: Watch[S]
+    request: SearchRequest[S]
     event: Event
     record: Record
     raw: bytes
 
 
-def search(
-    path: str, asked: Mapping[int, Asked[S]], worth: Callable[[Call], bool]
-) -> Iterator[Match[S]]:
+def search_file(
+    path: str, asked: Mapping[int, ChunkRequest[S]], worth: Callable[[EventSignature], bool]
+) -> Iterator[RecordMatch[S]]:
     """The matches of a file for what is asked of each chunk, by its offset, among the records whose
     call is ``worth`` it.
 
@@ -78,16 +78,16 @@ def search(
     """
     with contextlib.suppress(OSError, Unreadable), open_file(path) as file:
         for chunk in _visit(file, asked.keys()):
-            watches, marks = asked[chunk.offset]
-            if any(watch.selector.names() is None for watch in watches):
+            watches, principal_index = asked[chunk.offset]
+            if any(watch.selector.principal_keys() is None for watch in watches):
                 yield from _matches(path, chunk, watches, worth)
             else:
-                yield from _known(path, chunk, watches, Presence(marks), worth)
+                yield from _known(path, chunk, watches, PrincipalIndex(principal_index), worth)
 
 
-def sift(
-    path: str, file: BinaryIO, watch: Watch[S], offsets: Sequence[int] | None
-) -> Iterator[list[Match[S]]]:
+def scan_file(
+    path: str, file: BinaryIO, watch: SearchRequest[S], offsets: Sequence[int] | None
+) -> Iterator[list[RecordMatch[S]]]:
     """The matches of each chunk of an open file, also where there are none, so that the caller may
     look up.
 
@@ -116,7 +116,7 @@ def _visit(file: BinaryIO, offsets: Iterable[int]) -> Iterator[Chunk]:
 
 
 def _patterns(selector: Selector) -> list[re.Pattern[bytes]] | None:
-    needles = selector.needles()
+    needles = selector.required_substrings()
     return None if needles is None else [re.compile(re.escape(needle)) for needle in needles]
 
 
@@ -128,43 +128,48 @@ class _Callers(Generic[S]):
     """Which watches may be for a call: found by the caller's names, however many watches there
     are."""
 
-    def __init__(self, watches: Sequence[Watch[S]]) -> None:
+    def __init__(self, watches: Sequence[SearchRequest[S]]) -> None:
         self._watches = watches
         self._by_name: dict[str, list[int]] = defaultdict(list)
         self._of_any: list[int] = []
         for place, watch in enumerate(watches):
-            if (names := watch.selector.names()) is None:
+            if (names := watch.selector.principal_keys()) is None:
                 self._of_any.append(place)
             else:
                 for name in names:
                     self._by_name[name].append(place)
 
-    def of(self, names: Iterable[str]) -> list[Watch[S]]:
+    def of(self, names: Iterable[str]) -> list[SearchRequest[S]]:
         named = {place for name in names for place in self._by_name.get(name, ())}
         return [self._watches[place] for place in sorted({*self._of_any, *named})]
 
 
 def _matches(
-    path: str, chunk: Chunk, watches: Sequence[Watch[S]], worth: Callable[[Call], bool]
-) -> Iterator[Match[S]]:
+    path: str,
+    chunk: Chunk,
+    watches: Sequence[SearchRequest[S]],
+    worth: Callable[[EventSignature], bool],
+) -> Iterator[RecordMatch[S]]:
     records = parse_records(chunk)
     callers = _Callers(watches)
     # Where heads tell nothing of the caller, the bytes of the record may.
     needles = {
-        watch.name: _patterns(watch.selector) for watch in watches if watch.selector.names() is None
+        watch.name: _patterns(watch.selector)
+        for watch in watches
+        if watch.selector.principal_keys() is None
     }
     for call, indexes in records.by_signature.items():
         head = Head(None, *call)
         if skip_reason(head) or not worth(call):
             continue
-        names = names_of(head)
+        names = caller_keys(head)
         near = callers.of(names)
         opening = head.event_source == STS
         for index in indexes if near or opening else ():
             if (time := records.times[index]) is None:
                 continue
             if opening:
-                near = callers.of(names | issued(records.canonical(index)))
+                near = callers.of(names | issued_keys(records.canonical(index)))
             due = [
                 watch
                 for watch in near
@@ -190,16 +195,16 @@ def _record(records: RawRecords, index: int) -> Record | None:
 def _known(
     path: str,
     chunk: Chunk,
-    watches: Sequence[Watch[S]],
-    presence: Presence,
-    worth: Callable[[Call], bool],
-) -> Iterator[Match[S]]:
+    watches: Sequence[SearchRequest[S]],
+    presence: PrincipalIndex,
+    worth: Callable[[EventSignature], bool],
+) -> Iterator[RecordMatch[S]]:
     """The matches among the records that carry a name of the watches: the others are not even
     looked at."""
     records = split_records(chunk, presence.plain)
     by_mark: dict[int, list[int]] = defaultdict(list)
     for place, watch in enumerate(watches):
-        for mark in marks_of(watch.selector.names() or ()):
+        for mark in hashes_of(watch.selector.principal_keys() or ()):
             by_mark[mark].append(place)
     for marks, indexes in presence.where(by_mark.keys()):
         near = [
@@ -212,19 +217,23 @@ def _known(
             ) is None:
                 continue
             due = [watch for watch in near if watch.start <= time < watch.end]
-            if due and not skip_reason(head := record.head()) and worth(call_of(head)):
+            if due and not skip_reason(head := record.head()) and worth(signature_of(head)):
                 yield from _of_record(
                     due, records, record, time, Position(path, chunk.offset, index)
                 )
 
 
 def _of_record(
-    watches: Sequence[Watch[S]], records: RawRecords, record: Record, time: int, position: Position
-) -> Iterator[Match[S]]:
+    watches: Sequence[SearchRequest[S]],
+    records: RawRecords,
+    record: Record,
+    time: int,
+    position: Position,
+) -> Iterator[RecordMatch[S]]:
     try:
         event = Event.of(record, records.canonical(position.index), time, position)
         due = [watch for watch in watches if watch.selector.includes(event, record)]
     except RecursionError:
         return  # counted as rejected where it was read
     for watch in due:
-        yield Match(watch, event, record, records.raw(position.index))
+        yield RecordMatch(watch, event, record, records.raw(position.index))

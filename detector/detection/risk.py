@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from detector.cloudtrail.tool_signatures import Tell
+from detector.cloudtrail.tool_signatures import ToolSignature
 from detector.detection.alert import Flag, Risk
 
 
@@ -31,7 +31,7 @@ class RiskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Changes when a sum could."""
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:20]
 
-    def risk(self, score: int, flags: Sequence[Flag], tells: Sequence[Tell]) -> Risk:
+    def risk(self, score: int, flags: Sequence[Flag], tells: Sequence[ToolSignature]) -> Risk:
         """``score`` is the rule's own. The worst and the best tell count, whatever their number."""
         parts = [("rule", score)]
         parts += [(flag.flag, points) for flag in flags if (points := self.flags.get(flag.flag, 0))]
@@ -50,7 +50,7 @@ class RiskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Risk(total, severity, parts)
 
 
-def in_words(risk: Risk) -> str:
+def risk_sentence(risk: Risk) -> str:
     """The sum as a sentence: ``86, high: rule 21 + snapshot 50 + first-seen-principal 15``."""
     total = sum(points for _, points in risk.parts)
     (first, begin), *rest = risk.parts
@@ -59,7 +59,7 @@ def in_words(risk: Risk) -> str:
     return f"{risk.score}, {risk.severity}: {first} {begin}{terms}{f' = {total}' if held else ''}{held}"
 
 
-def load(override: Path | None = None) -> RiskTable:
+def load_risk_table(override: Path | None = None) -> RiskTable:
     """The table, with the lines of ``override`` where that file is there. Raises RiskError."""
     table = _built_in()
     if override is None or not override.exists():

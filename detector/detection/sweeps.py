@@ -59,14 +59,14 @@ class Sweep(msgspec.Struct, frozen=True):
         )
 
 
-class Recurring(msgspec.Struct, frozen=True):
+class RecurringSweep(msgspec.Struct, frozen=True):
     """Sweeps of one principal in order of time, and their rhythm: one row of a list."""
 
     sweeps: tuple[Sweep, ...]
-    rhythm: Rhythm
+    recurrence: Recurrence
 
 
-class Rhythm(msgspec.Struct, frozen=True):
+class Recurrence(msgspec.Struct, frozen=True):
     """How often something happened: ``period`` seconds apart, None where that is not regular.
 
     ``first`` is when it happened first (epoch seconds); ``regions`` are the fewest and the most
@@ -118,13 +118,13 @@ _KEPT = 2 / 3
 """Share of the runs that a schedule would make, at the least, for it to be one."""
 
 
-def sweeps(alerts: Iterable[Alert]) -> list[Sweep]:
+def group_sweeps(alerts: Iterable[Alert]) -> list[Sweep]:
     """The alerts as sweeps, in order of time. Each alert is in exactly one."""
     ordered = sorted(alerts, key=_order)
     groups = _Groups(len(ordered))
     by_name: dict[str, list[int]] = defaultdict(list)
     for place, alert in enumerate(ordered):
-        for name in names_of(alert):
+        for name in sweep_keys(alert):
             by_name[name].append(place)
     for places in by_name.values():
         reaches = _extent(ordered[places[0]])[1]
@@ -139,20 +139,20 @@ def sweeps(alerts: Iterable[Alert]) -> list[Sweep]:
     return [Sweep(tuple(members)) for members in together.values()]
 
 
-def names_of(alert: Alert) -> set[str]:
+def sweep_keys(alert: Alert) -> set[str]:
     """The names by which two alerts are known to be one principal's."""
     facets = alert.facets
     return {*(principal_of(arn) for arn in facets.arns), *facets.roles, *facets.access_keys}
 
 
-def rhythm(sweeps: Sequence[Sweep]) -> Rhythm:
+def recurrence_of(sweeps: Sequence[Sweep]) -> Recurrence:
     """How often, and how regularly, these sweeps of one principal came; there is at least one."""
     times = sorted(sweep.first_event for sweep in sweeps)
     counts = [len(sweep.regions) for sweep in sweeps]
-    return Rhythm(len(times), _period(times), times[0], (min(counts), max(counts)))
+    return Recurrence(len(times), _period(times), times[0], (min(counts), max(counts)))
 
 
-def recurring(sweeps: Iterable[Sweep]) -> list[Recurring]:
+def group_recurring(sweeps: Iterable[Sweep]) -> list[RecurringSweep]:
     """The sweeps as rows, in order of time: those of one principal are one where they come in a
     rhythm.
 
@@ -163,11 +163,11 @@ def recurring(sweeps: Iterable[Sweep]) -> list[Recurring]:
         alike[sweep.principal or sweep.sweep_id, sweep.worst.severity].append(sweep)
     rows = []
     for those in alike.values():
-        found = rhythm(those)
+        found = recurrence_of(those)
         if found.period is not None:
-            rows.append(Recurring(tuple(those), found))
+            rows.append(RecurringSweep(tuple(those), found))
         else:
-            rows += [Recurring((sweep,), rhythm([sweep])) for sweep in those]
+            rows += [RecurringSweep((sweep,), recurrence_of([sweep])) for sweep in those]
     return sorted(rows, key=lambda row: _order(row.sweeps[0].alerts[0]))
 
 

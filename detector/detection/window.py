@@ -41,7 +41,7 @@ class Hit(NamedTuple):
     inputs: Inputs
 
 
-class Span(NamedTuple):
+class HitSpan(NamedTuple):
     """A half-open span of seconds since the epoch, with the hits in it."""
 
     start: int
@@ -49,7 +49,7 @@ class Span(NamedTuple):
     hits: Sequence[Hit]
 
 
-class Group(Protocol):
+class HitAggregator(Protocol):
     """What ``meets`` is asked about: inputs join it, and leave it, the first first."""
 
     def add(self, row: Inputs, /) -> None: ...
@@ -57,7 +57,7 @@ class Group(Protocol):
     def __len__(self) -> int: ...
 
 
-G = TypeVar("G", bound=Group)
+G = TypeVar("G", bound=HitAggregator)
 
 
 def tumbling(
@@ -93,7 +93,7 @@ def sliding(
         held = until
 
 
-def trailing(
+def lookback(
     hits: Sequence[Hit], width: int, group: Callable[[], G], meets: Callable[[G, int], bool]
 ) -> Iterator[int]:
     """The starts of the spans that end just after a hit and meet a rule. ``hits`` are in order of
@@ -117,7 +117,9 @@ def _moments(hits: Sequence[Hit]) -> Iterator[tuple[int, int]]:
             yield hit.event.time, place
 
 
-def unions(hits: Sequence[Hit], starts: Iterable[int], width: int, gap: int) -> Iterator[Span]:
+def merge_spans(
+    hits: Sequence[Hit], starts: Iterable[int], width: int, gap: int
+) -> Iterator[HitSpan]:
     """The spans of ``width`` seconds at ``starts``, which ascend; those that begin less than
     ``gap`` apart are one."""
     found: list[tuple[int, int]] = []
@@ -130,7 +132,7 @@ def unions(hits: Sequence[Hit], starts: Iterable[int], width: int, gap: int) -> 
         last = start
     for start, end in found:
         first = bisect_left(hits, start, key=_time)
-        yield Span(start, end, hits[first : bisect_left(hits, end, first, key=_time)])
+        yield HitSpan(start, end, hits[first : bisect_left(hits, end, first, key=_time)])
 
 
 def _time(hit: Hit) -> int:

@@ -18,7 +18,7 @@ from detector.ecs.java_text import java_text
 from detector.ecs.user_agent import client_name, client_version
 from detector.ecs.values import Type, date_from_text, ip_from_text, single
 
-Read = Callable[[Record], Any]
+FieldGetter = Callable[[Record], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Field:
 
     name: str
     type: Type
-    read: Read
+    read: FieldGetter
     many: bool = False
     constant: str | None = None
     only: str | None = None
@@ -49,7 +49,7 @@ class Field:
         return self.name in _ALWAYS or self.constant is not None
 
 
-class Fields(Mapping[str, Field]):
+class FieldTable(Mapping[str, Field]):
     """All fields by name. Names below ``aws.cloudtrail.flattened.…`` exist as soon as they are
     asked for."""
 
@@ -71,10 +71,10 @@ class Fields(Mapping[str, Field]):
         return len(self._table)
 
 
-def fields(asn: AsnLookup | None = None) -> Fields:
+def field_table(asn: AsnLookup | None = None) -> FieldTable:
     """The table; with ``asn`` the source's autonomous system is looked up, without it those fields
     are null."""
-    return Fields({field.name: field for field in (*_plain(), *_network(asn))})
+    return FieldTable({field.name: field for field in (*_plain(), *_network(asn))})
 
 
 _OF_HEAD = frozenset(
@@ -149,7 +149,7 @@ def _scalar(value: Any) -> Any:
     return value if value is None or isinstance(value, str) else java_text(value)
 
 
-def _member(raw: Callable[[Record], msgspec.Raw], path: list[str]) -> Read:
+def _member(raw: Callable[[Record], msgspec.Raw], path: list[str]) -> FieldGetter:
     """Reads what lies at ``path`` in a free structure, through lists, as text; objects are not
     values."""
 
@@ -172,7 +172,7 @@ def _set(values: Iterable[str]) -> Any:
     return single(sorted(set(values)))
 
 
-def _text(raw: Callable[[Record], msgspec.Raw]) -> Read:
+def _text(raw: Callable[[Record], msgspec.Raw]) -> FieldGetter:
     return lambda record: None if (value := _decoded(raw(record))) is None else java_text(value)
 
 
@@ -192,7 +192,7 @@ def _tls(record: Record) -> msgspec.Raw:
     return record.tls_details
 
 
-def _issuer(name: str) -> Read:
+def _issuer(name: str) -> FieldGetter:
     def read(record: Record) -> str | None:
         context = record.caller.session_context
         issuer = context.session_issuer if context else None
@@ -201,7 +201,7 @@ def _issuer(name: str) -> Read:
     return read
 
 
-def _on_behalf_of(name: str) -> Read:
+def _on_behalf_of(name: str) -> FieldGetter:
     def read(record: Record) -> str | None:
         user = record.caller.on_behalf_of
         return present(getattr(user, name)) if user else None
@@ -209,7 +209,7 @@ def _on_behalf_of(name: str) -> Read:
     return read
 
 
-def _session(name: str) -> Read:
+def _session(name: str) -> FieldGetter:
     def read(record: Record) -> str | None:
         context = record.caller.session_context
         attributes = context.attributes if context else None
@@ -218,7 +218,7 @@ def _session(name: str) -> Read:
     return read
 
 
-def _resources(name: str) -> Read:
+def _resources(name: str) -> FieldGetter:
     """One element of all ``resources``."""
 
     def read(record: Record) -> Any:
@@ -234,7 +234,7 @@ def _resources(name: str) -> Read:
     return read
 
 
-def _yes(answer: Read) -> Read:
+def _yes(answer: FieldGetter) -> FieldGetter:
     """Whether a Yes or No is Yes."""
     return lambda record: None if (said := answer(record)) is None else said == "Yes"
 
@@ -285,11 +285,11 @@ def _source_ip(record: Record) -> str | None:
     return ip_from_text(record.source_ip_address) if record.source_ip_address else None
 
 
-def _caller(name: str) -> Read:
+def _caller(name: str) -> FieldGetter:
     return lambda record: present(getattr(record.caller, name))
 
 
-def _own(name: str) -> Read:
+def _own(name: str) -> FieldGetter:
     return lambda record: present(getattr(record, name))
 
 
@@ -297,7 +297,7 @@ def _constant(name: str, value: str) -> Field:
     return Field(name, "keyword", lambda _: value, constant=value)
 
 
-def _keyword(name: str, read: Read, many: bool = False) -> Field:
+def _keyword(name: str, read: FieldGetter, many: bool = False) -> Field:
     return Field(name, "keyword", read, many)
 
 
@@ -404,7 +404,7 @@ def _network(asn: AsnLookup | None) -> Iterator[Field]:
     """What is known of the source's network: nothing for a private address or a service's name."""
     absent = "" if asn else "no ASN database is named"
 
-    def read(part: str) -> Read:
+    def read(part: str) -> FieldGetter:
         return lambda record: getattr(asn.lookup(record.source_ip_address), part) if asn else None
 
     yield Field("source.as.number", "long", read("number"), absent=absent)

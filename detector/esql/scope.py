@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from detector.ecs.fields import Fields
+from detector.ecs.fields import FieldTable
 from detector.ecs.values import Type
 from detector.esql.errors import EsqlError, Span
 from detector.text.suggest import nearest
@@ -130,7 +130,7 @@ class Scope:
     """The columns by name, in order. While no KEEP has closed it, every field of the table is one
     too."""
 
-    def __init__(self, layout: RowLayout, fields: Fields | None = None) -> None:
+    def __init__(self, layout: RowLayout, fields: FieldTable | None = None) -> None:
         self.layout = layout
         self.columns: dict[str, CompiledExpr] = {}
         self._fields = fields

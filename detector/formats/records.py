@@ -14,7 +14,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from detector.cloudtrail.record import Call, Head, Record, call_of, decode, parse_time
+from detector.cloudtrail.record import (
+    EventSignature,
+    Head,
+    Record,
+    decode,
+    parse_time,
+    signature_of,
+)
 from detector.formats.chunks import Chunk
 from detector.formats.errors import Incomplete, NotALog, Unreadable
 from detector.formats.json_spans import WHITESPACE
@@ -83,7 +90,7 @@ class Records(RawRecords):
         self.eventbridge_count = eventbridge_count
         """How many came by EventBridge."""
         self.verbatim = verbatim
-        self.by_signature: dict[Call, list[int]] = defaultdict(list)
+        self.by_signature: dict[EventSignature, list[int]] = defaultdict(list)
         """Where the records of each call are, in order: some hundred calls for thousands of
         records, mostly."""
         self.times: list[int | None] = []
@@ -92,7 +99,7 @@ class Records(RawRecords):
         # Each head is gone before the next is made: all of them would be more than the caches of a
         # processor hold, and lie scattered between what stays.
         for index, head in enumerate(heads):
-            self.by_signature[call_of(head)].append(index)
+            self.by_signature[signature_of(head)].append(index)
             self.times.append(known[head.event_time])
         self.has_times = None not in known
         """Whether each has an event time, usable or not."""

@@ -15,10 +15,17 @@ import msgspec
 
 from detector.cloudtrail.object_key import DIGEST, trail_file
 from detector.detection.alert import Alert
-from detector.detection.correlate import Signal, Watched, by_file, flagging_events, gathered, look
+from detector.detection.correlate import (
+    ChunkRequests,
+    Signal,
+    collect_signals,
+    find_signals,
+    flagging_events,
+    group_by_file,
+)
 from detector.detection.digest import Partial
 from detector.detection.risk import RiskTable
-from detector.detection.risk import load as load_risk
+from detector.detection.risk import load_risk_table as load_risk
 from detector.ingest.known_files import KnownFiles
 from detector.ingest.prefetch import fetch_ahead
 from detector.ingest.reader import (
@@ -414,12 +421,14 @@ class Pipeline:
                 self._searched = newest
                 break
             pieces = self._store.pieces(
-                min(each.watch.start for each in due),
-                max(each.watch.end for each in due),
+                min(each.request.start for each in due),
+                max(each.request.end for each in due),
                 min(each.searched for each in due),
             )
             paths: list[str] = []
-            found = gathered(due, self._looked(_noting(paths, by_file(due, pieces)), stop))
+            found = collect_signals(
+                due, self._looked(_noting(paths, group_by_file(due, pieces)), stop)
+            )
             if stop.is_set():
                 return
             astray = {
@@ -429,7 +438,7 @@ class Pipeline:
             }
             missed = bool(astray - self._astray)
             self._store.add_signals(
-                found, {each.watch.name: each.searched if missed else newest for each in due}
+                found, {each.request.name: each.searched if missed else newest for each in due}
             )
             self._astray = astray
             if missed:
@@ -438,7 +447,7 @@ class Pipeline:
             self._pending.add(self._store.refresh(self._risk))
 
     def _looked(
-        self, files: Iterator[tuple[str, Watched]], stop: threading.Event
+        self, files: Iterator[tuple[str, ChunkRequests]], stop: threading.Event
     ) -> Iterator[Signal]:
         """The signals in these files."""
         files = _until(stop, files)
@@ -447,7 +456,9 @@ class Pipeline:
         files = chain(first, files)
         if self._worth_processes(sum(len(there) for _, there in first), size):
             return self._workers.search_files(files)
-        return chain.from_iterable(look(path, there, self._flagging) for path, there in files)
+        return chain.from_iterable(
+            find_signals(path, there, self._flagging) for path, there in files
+        )
 
     def _worth_processes(self, things: int, size: int) -> bool:
         return (
@@ -478,8 +489,8 @@ class Pipeline:
 
 
 def _noting(
-    paths: list[str], files: Iterable[tuple[str, Watched]]
-) -> Iterator[tuple[str, Watched]]:
+    paths: list[str], files: Iterable[tuple[str, ChunkRequests]]
+) -> Iterator[tuple[str, ChunkRequests]]:
     for path, there in files:
         paths.append(path)
         yield path, there

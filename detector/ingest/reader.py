@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from detector.cloudtrail.digest_file import digest_of
-from detector.detection.digest import Partial, Tally, digest, merge
+from detector.detection.digest import ChunkStats, Partial, digest, merge
 from detector.formats import Chunk, Incomplete, NotALog, Unreadable, read_chunks
 from detector.rules.dispatch import Dispatch
 from detector.sources.accounting import FileState
@@ -174,17 +174,17 @@ def _is_another(file: BinaryIO, found: SourceFile) -> bool:
     return (status.st_dev, status.st_ino) != (found.device, found.inode)
 
 
-def _tally(partial: Partial) -> Tally:
+def _tally(partial: Partial) -> ChunkStats:
     (tally,) = partial.chunks.values()
     return tally
 
 
-def _is_torn(chunk: Chunk, tally: Tally) -> bool:
+def _is_torn(chunk: Chunk, tally: ChunkStats) -> bool:
     """Whether the chunk is the beginning of a line whose end has not been written yet."""
     return chunk.lines and bytes(chunk.data[-1:]) != b"\n" and tally.rejected.get("not-json", 0) > 0
 
 
-def _refuse_foreign(chunk: Chunk, tally: Tally) -> None:
+def _refuse_foreign(chunk: Chunk, tally: ChunkStats) -> None:
     """A file that begins with nothing of CloudTrail's is no log, rather than a log of rejected
     records."""
     if chunk.member:

@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessP
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from detector.detection.correlate import Signal, Watched, flagging_events, look
+from detector.detection.correlate import ChunkRequests, Signal, find_signals, flagging_events
 from detector.detection.digest import Partial, digest
 from detector.formats import Chunk, Unreadable
 from detector.ingest.reader import (
@@ -82,9 +82,9 @@ class Workers:
 
         return spread
 
-    def search_files(self, files: Iterable[tuple[str, Watched]]) -> Iterator[Signal]:
-        """As ``correlate.look`` for each file, in the order in which they are done."""
-        dead: deque[tuple[str, Watched]] = deque()
+    def search_files(self, files: Iterable[tuple[str, ChunkRequests]]) -> Iterator[Signal]:
+        """As ``correlate.find_signals`` for each file, in the order in which they are done."""
+        dead: deque[tuple[str, ChunkRequests]] = deque()
         for found, requests in self._spread(
             _look_in, ([part] for file in files for part in parts(*file)), dead
         ):
@@ -93,7 +93,7 @@ class Workers:
         if dead:
             flagging = flagging_events(self._rules)
             for path, watches in dead:
-                yield from look(path, watches, flagging)
+                yield from find_signals(path, watches, flagging)
 
     def close(self) -> None:
         if self._pool is not None:
@@ -177,7 +177,7 @@ def is_plain(path: str) -> bool:
         return False
 
 
-def parts(path: str, watches: Watched) -> Iterator[tuple[str, Watched]]:
+def parts(path: str, watches: ChunkRequests) -> Iterator[tuple[str, ChunkRequests]]:
     """The chunks of a file to look into, a few at once where they can be read by themselves."""
     offsets = sorted(watches)
     several = _PART_CHUNKS if len(offsets) > _PART_CHUNKS and is_plain(path) else len(offsets)
@@ -229,9 +229,9 @@ def _digest_lines(lines: _Lines) -> _Partial:
     return _timed(lambda: digest(path, chunk, _dispatch))
 
 
-def _look_in(batch: Sequence[tuple[str, Watched]]) -> tuple[list[Signal], Requests]:
+def _look_in(batch: Sequence[tuple[str, ChunkRequests]]) -> tuple[list[Signal], Requests]:
     return [
-        signal for path, watches in batch for signal in look(path, watches, _flagging)
+        signal for path, watches in batch for signal in find_signals(path, watches, _flagging)
     ], drain_usage()
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from detector.detection.alert import Alert
 from detector.detection.event import Event
-from detector.detection.principal import Lineage
+from detector.detection.principal import RelatedPrincipals
 from detector.investigation.guide import Answer
 from detector.investigation.pivot import Pivot, Row
 from detector.rules.rule import Rule
@@ -29,7 +29,7 @@ class Case(msgspec.Struct, frozen=True):
 
     alert: Alert
     rule: Rule | None
-    lineage: Lineage
+    lineage: RelatedPrincipals
     answers: Sequence[Answer]
     signals: Mapping[str, Sequence[Event]]
     rows: Sequence[Row]

@@ -27,7 +27,7 @@ from detector.cloudtrail.record import format_time
 from detector.detection.alert import Alert
 from detector.detection.correlate import flagging_events
 from detector.detection.event import Event
-from detector.ecs.fields import Fields
+from detector.ecs.fields import FieldTable
 from detector.investigation import pivot, report
 from detector.investigation.case import Case, CaseError
 from detector.investigation.guide import answers
@@ -43,7 +43,7 @@ def gather(
     store: Store,
     alert: Alert,
     rules: RuleSet,
-    fields: Fields,
+    fields: FieldTable,
     stop: threading.Event | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Case:

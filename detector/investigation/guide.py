@@ -11,13 +11,13 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from detector.cloudtrail.tool_signatures import tells_of
+from detector.cloudtrail.tool_signatures import tool_signatures_of
 from detector.detection.alert import Alert
 from detector.detection.baseline import first_seen
-from detector.detection.correlate import REACH
+from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.event import Event
-from detector.detection.principal import Lineage
-from detector.ecs.fields import Fields
+from detector.detection.principal import RelatedPrincipals
+from detector.ecs.fields import FieldTable
 from detector.investigation.pivot import Pivot, Row, around, counted
 from detector.investigation.selectors import Both, Condition, Matching
 
@@ -66,7 +66,10 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def answers(
-    alert: Alert, signals: Mapping[str, Sequence[Event]], lineage: Lineage, fields: Fields
+    alert: Alert,
+    signals: Mapping[str, Sequence[Event]],
+    lineage: RelatedPrincipals,
+    fields: FieldTable,
 ) -> list[Answer]:
     """The guide's questions, answered from what was found around the alert."""
     return [
@@ -105,7 +108,7 @@ def answered(answer: Answer, rows: Sequence[Row]) -> Answer:
     )
 
 
-def _new(alert: Alert, lineage: Lineage) -> Answer:
+def _new(alert: Alert, lineage: RelatedPrincipals) -> Answer:
     baseline = alert.baseline
     new, words = first_seen(baseline, alert.first_event)
     pivot = None
@@ -113,7 +116,7 @@ def _new(alert: Alert, lineage: Lineage) -> Answer:
         firsts := [at for at in (baseline.principal_first, baseline.key_first) if at is not None]
     ):
         since = max(firsts)
-        pivot = Pivot("its first events", lineage, since, since + 2 * REACH, since)
+        pivot = Pivot("its first events", lineage, since, since + 2 * SIGNAL_REACH, since)
     return Answer(
         "Is the principal new here?",
         "unknown" if new is None else "yes" if new else "no",
@@ -124,7 +127,10 @@ def _new(alert: Alert, lineage: Lineage) -> Answer:
 
 
 def _counted(
-    alert: Alert, question: Question, signals: Mapping[str, Sequence[Event]], lineage: Lineage
+    alert: Alert,
+    question: Question,
+    signals: Mapping[str, Sequence[Event]],
+    lineage: RelatedPrincipals,
 ) -> Answer:
     pivot = msgspec.structs.replace(around(alert, lineage, question.text), flags=question.flags)
     known = alert.baseline is not None
@@ -142,7 +148,7 @@ def _counted(
     detail = (
         (f"{_plural(len(events), 'call')}: {named}" + (f"; {refused} refused" if refused else ""))
         if events
-        else f"none within {REACH // 60} minutes"
+        else f"none within {SIGNAL_REACH // 60} minutes"
         if known
         else "not searched yet"
     )
@@ -151,9 +157,9 @@ def _counted(
     )
 
 
-def _regions(alert: Alert, lineage: Lineage, fields: Fields) -> Answer:
+def _regions(alert: Alert, lineage: RelatedPrincipals, fields: FieldTable) -> Answer:
     asked, baseline = "Regions the account does not use?", alert.baseline
-    if baseline is None or not baseline.enough(alert.first_event):
+    if baseline is None or not baseline.has_enough_history(alert.first_event):
         return Answer(asked, "unknown", None, first_seen(baseline, alert.first_event)[1], None)
     unused = baseline.unused_regions
     if not unused:
@@ -176,7 +182,7 @@ def _denied(alert: Alert) -> Answer:
 
 
 def _tool(alert: Alert) -> Answer:
-    found = tells_of(alert.facets.user_agents)
+    found = tool_signatures_of(alert.facets.user_agents)
     return Answer(
         "Does the user agent tell of a tool?",
         "yes" if found else "no",

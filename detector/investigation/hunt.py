@@ -16,7 +16,7 @@ import msgspec
 
 from detector.cloudtrail.record import Head, Record, event_id, identity
 from detector.detection.digest import skip_reason
-from detector.ecs.fields import Fields
+from detector.ecs.fields import FieldTable
 from detector.ecs.values import Value
 from detector.esql import ast, parser
 from detector.esql.errors import EsqlError
@@ -68,7 +68,7 @@ def read_hunt(path: Path) -> tuple[Hunt, str]:
     return msgspec.structs.replace(hunt, queries=queries), text
 
 
-def compiled(query: str, fields: Fields, now: int | None, text: str = "") -> Query:
+def compiled(query: str, fields: FieldTable, now: int | None, text: str = "") -> Query:
     """A query of a hunt; ``now`` is what NOW() says, ``text`` the file that the query stands in.
 
     Raises RuleError, with the place in that file.

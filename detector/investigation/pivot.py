@@ -15,9 +15,9 @@ import msgspec
 
 from detector.cloudtrail.record import identity
 from detector.detection.alert import Alert
-from detector.detection.correlate import REACH, flags_of
+from detector.detection.correlate import SIGNAL_REACH, flags_of
 from detector.detection.event import Event, Position
-from detector.detection.record_search import Match, Selector, Watch, sift
+from detector.detection.record_search import RecordMatch, SearchRequest, Selector, scan_file
 from detector.formats import NotALog, Unreadable
 from detector.rules.dispatch import Dispatch
 from detector.sources.file_span import FileSpan
@@ -115,7 +115,7 @@ class Batch(msgspec.Struct, frozen=True):
     progress: Progress
 
 
-def around(alert: Alert, selector: Selector, title: str, reach: int = REACH) -> Pivot:
+def around(alert: Alert, selector: Selector, title: str, reach: int = SIGNAL_REACH) -> Pivot:
     """The pivot from an alert: what ``selector`` did within ``reach`` seconds either side of its
     window."""
     start, end = (
@@ -180,17 +180,20 @@ def timeline(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: row.moment)
 
 
-def _read(file: FileSpan, pivot: Pivot) -> Iterator[tuple[int, list[Match[Selector]]]]:
+def _read(file: FileSpan, pivot: Pivot) -> Iterator[tuple[int, list[RecordMatch[Selector]]]]:
     """The matches of each chunk, with the place in the file up to which it is read."""
     with open_file(file.path) as opened:
-        for matches in sift(
-            file.path, opened, Watch("", pivot.selector, pivot.start, pivot.end), file.offsets
+        for matches in scan_file(
+            file.path,
+            opened,
+            SearchRequest("", pivot.selector, pivot.start, pivot.end),
+            file.offsets,
         ):
             yield opened.tell(), matches
 
 
 def _rows(
-    matches: Sequence[Match[Selector]],
+    matches: Sequence[RecordMatch[Selector]],
     pivot: Pivot,
     flagging: Dispatch,
     own: Set[str],

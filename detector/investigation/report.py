@@ -10,11 +10,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from detector.cloudtrail.record import format_time
-from detector.cloudtrail.tool_signatures import tells_of
+from detector.cloudtrail.tool_signatures import tool_signatures_of
 from detector.detection.alert import Alert
 from detector.detection.baseline import first_seen
-from detector.detection.log_integrity import file_of, said_of
-from detector.detection.risk import in_words
+from detector.detection.log_integrity import integrity_sentence, log_file_name
+from detector.detection.risk import risk_sentence
 from detector.investigation.pivot import Row
 from detector.text.markdown import code, codes, plain
 
@@ -38,7 +38,7 @@ def report(case: Case, records: int) -> str:
         ("Next steps", _next_steps(case)),
         ("Evidence", _evidence(case, records)),
     )
-    of = file_of(alert) or alert.principal
+    of = log_file_name(alert) or alert.principal
     head = f"# Case: {code(of) or 'callers without an ARN'}, {format_time(alert.first_event)}\n"
     return (
         "\n".join(
@@ -55,8 +55,8 @@ def report(case: Case, records: int) -> str:
 def _summary(alert: Alert) -> str:
     facets, flags = alert.facets, ", ".join(f"{flag.flag} ({flag.count})" for flag in alert.flags)
     within = f"within {alert.span} s" if alert.span else "within one second"
-    risk = f" Risk {in_words(alert.risk)}." if alert.risk else ""
-    if of_file := said_of(alert):
+    risk = f" Risk {risk_sentence(alert.risk)}." if alert.risk else ""
+    if of_file := integrity_sentence(alert):
         return f"{plain(of_file)}.{risk}"
     return (
         f"{_count(alert.event_count, 'call')} in {_count(len(facets.regions), 'region')} {within}, found by "
@@ -112,13 +112,13 @@ def _where(alert: Alert) -> Iterator[str]:
     yield f"- With: {codes(facets.user_agents)}"
     yield from (
         f"- The user agent tells of {tell.name}: {tell.because} ({tell.leaning})"
-        for tell in tells_of(facets.user_agents)
+        for tell in tool_signatures_of(facets.user_agents)
     )
 
 
 def _correlation(case: Case) -> Iterator[str]:
     if case.alert.risk:
-        yield f"Risk {in_words(case.alert.risk)}.\n"
+        yield f"Risk {risk_sentence(case.alert.risk)}.\n"
     yield "| question | answer | |\n|---|---|---|"
     yield from (
         f"| {plain(answer.question)} | {answer.verdict} | {code(answer.detail)} |"
@@ -135,7 +135,7 @@ def _verdict(case: Case) -> Iterator[str]:
     if not case.notes:
         yield "\nNobody has written a verdict yet."
     for note in case.notes:
-        words = note.words
+        words = note.body
         facts = " · ".join(
             plain(fact) for fact in (words.verdict, words.ticket, words.owner) if fact
         )

@@ -16,8 +16,8 @@ import msgspec
 
 from detector.cloudtrail.record import Record, loads
 from detector.detection.alert import Alert
-from detector.detection.correlate import REACH
-from detector.ecs.fields import Fields
+from detector.detection.correlate import SIGNAL_REACH
+from detector.ecs.fields import FieldTable
 from detector.investigation.guide import Answer
 from detector.investigation.pivot import Pivot
 from detector.investigation.selectors import Condition, Matching, shown
@@ -58,7 +58,7 @@ def investigations(rule: Rule) -> list[Investigation]:
     return found
 
 
-def answers(rule: Rule, alert: Alert, fields: Fields, record: Record | None) -> list[Answer]:
+def answers(rule: Rule, alert: Alert, fields: FieldTable, record: Record | None) -> list[Answer]:
     """The rule's queries as questions; their counts are known when their pivots have run.
 
     ``record`` is of one of the alert's events: what the alert itself does not name is read from it.
@@ -86,7 +86,9 @@ def _inline(note: str) -> Iterator[Any]:
                 continue
 
 
-def _answer(asked: Investigation, alert: Alert, fields: Fields, record: Record | None) -> Answer:
+def _answer(
+    asked: Investigation, alert: Alert, fields: FieldTable, record: Record | None
+) -> Answer:
     def value_of(name: str) -> list[str]:
         found = [shown(value) for value in _of_alert(alert, name)]
         if not found and record is not None and name in fields:
@@ -124,7 +126,7 @@ def _answer(asked: Investigation, alert: Alert, fields: Fields, record: Record |
 
 
 def _condition(
-    provider: _Provider, fields: Fields, value_of: Callable[[str], list[str]]
+    provider: _Provider, fields: FieldTable, value_of: Callable[[str], list[str]]
 ) -> Condition:
     if provider.field not in fields:
         raise _Unanswerable(f"{provider.field} is no field of CloudTrail's")
@@ -169,7 +171,7 @@ _RELATIVE = re.compile(r"now(?:([+-])(\d{1,6})([smhdw]))?(?:/([smhdw]))?")
 def _span(asked: Investigation, alert: Alert) -> tuple[int, int]:
     """What the two times mean: the alert stands for ``now``, its whole span included."""
     if not asked.relative_from and not asked.relative_to:
-        return alert.first_event - REACH, alert.last_event + REACH + 1
+        return alert.first_event - SIGNAL_REACH, alert.last_event + SIGNAL_REACH + 1
     start = _moment(asked.relative_from or "now", alert.first_event, up=False)
     return start, max(start, _moment(asked.relative_to or "now", alert.last_event, up=True)) + 1
 

@@ -9,7 +9,7 @@ import msgspec
 
 from detector.cloudtrail.record import Record
 from detector.detection.event import Event
-from detector.detection.principal import needle
+from detector.detection.principal import required_substring
 from detector.detection.record_search import Selector
 from detector.ecs.fields import Field
 
@@ -53,10 +53,10 @@ class Condition(msgspec.Struct, frozen=True):
         )
         return meets is not self.negated
 
-    def needles(self) -> Sequence[bytes] | None:
+    def required_substrings(self) -> Sequence[bytes] | None:
         if self.negated or self.values is None or self.field.name not in _AS_IT_STANDS:
             return None
-        found = [needle(value) for value in self.values]
+        found = [required_substring(value) for value in self.values]
         return None if None in found else [part for part in found if part]
 
 
@@ -68,10 +68,10 @@ class Matching(msgspec.Struct, frozen=True):
     def includes(self, _event: Event, record: Record) -> bool:
         return any(all(condition.holds(record) for condition in group) for group in self.groups)
 
-    def names(self) -> None:
+    def principal_keys(self) -> None:
         """Any caller may meet the conditions."""
 
-    def needles(self) -> Sequence[bytes] | None:
+    def required_substrings(self) -> Sequence[bytes] | None:
         found: list[bytes] = []
         for group in self.groups:
             needles = _fewest(group)
@@ -89,21 +89,26 @@ class Both(msgspec.Struct, frozen=True):
     def includes(self, event: Event, record: Record) -> bool:
         return all(selector.includes(event, record) for selector in self.selectors)
 
-    def names(self) -> frozenset[str] | None:
+    def principal_keys(self) -> frozenset[str] | None:
         return next(
-            (names for selector in self.selectors if (names := selector.names()) is not None), None
+            (
+                names
+                for selector in self.selectors
+                if (names := selector.principal_keys()) is not None
+            ),
+            None,
         )
 
-    def needles(self) -> Sequence[bytes] | None:
+    def required_substrings(self) -> Sequence[bytes] | None:
         return _fewest(self.selectors)
 
 
 class _Needling(Protocol):
-    def needles(self) -> Sequence[bytes] | None: ...
+    def required_substrings(self) -> Sequence[bytes] | None: ...
 
 
 def _fewest(among: Iterable[_Needling]) -> Sequence[bytes] | None:
-    known = [needles for each in among if (needles := each.needles()) is not None]
+    known = [needles for each in among if (needles := each.required_substrings()) is not None]
     return min(known, key=lambda needles: len(needles)) if known else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from detector.cloudtrail.record import Call, Head
+from detector.cloudtrail.record import EventSignature, Head
 from detector.rules.rule import Rule
 
 _REMEMBERED = 10_000
@@ -42,13 +42,13 @@ class Dispatch(dict[tuple[str | None, str | None], tuple[Rule, ...]]):
                 self._gated.add(pair)
         return rules
 
-    def wanting(self, call: Call) -> tuple[Rule, ...]:
+    def wanting(self, call: EventSignature) -> tuple[Rule, ...]:
         """The rules whose filter does not exclude the records of a call."""
         pair = call[1:3]
         rules = self[pair]
         return self._asked(call) if pair in self._gated else rules
 
-    def _ask(self, call: Call) -> tuple[Rule, ...]:
+    def _ask(self, call: EventSignature) -> tuple[Rule, ...]:
         head = Head(None, *call)
         return tuple(
             rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from detector.ecs.fields import Fields
+from detector.ecs.fields import FieldTable
 from detector.esql import ast, kql, parser
 from detector.esql.plan.prefilter import columns, parts
 from detector.rules.rule_file import Metadata
@@ -19,7 +19,7 @@ class Advice(NamedTuple):
     sentence: str
 
 
-def advice(about: Metadata, fields: Fields, strict: bool) -> list[Advice]:
+def advice(about: Metadata, fields: FieldTable, strict: bool) -> list[Advice]:
     """What there is to say of a rule whose query compiles. ``strict``: nulls are taken as the
     language has them."""
     if about.type != "esql":
@@ -44,7 +44,7 @@ def advice(about: Metadata, fields: Fields, strict: bool) -> list[Advice]:
     return sorted(found)
 
 
-def _traps(tree: ast.Tree, fields: Fields) -> Iterator[Advice]:
+def _traps(tree: ast.Tree, fields: FieldTable) -> Iterator[Advice]:
     """Negations that are null, and so drop the row, where a field is missing."""
     own: set[str] = set()
     conditions: list[ast.Expression] = []
@@ -118,7 +118,7 @@ def _excludes(condition: ast.Expression, value: str) -> bool:
     return False
 
 
-def _absent(tree: ast.Tree | ast.Expression, fields: Fields) -> Iterator[Advice]:
+def _absent(tree: ast.Tree | ast.Expression, fields: FieldTable) -> Iterator[Advice]:
     """Fields that are always null here."""
     for column in {found.name: found for found in columns(tree)}.values():
         if (field := fields.get(column.name)) and field.absent:

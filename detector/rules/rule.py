@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from detector.ecs.fields import Fields
+from detector.ecs.fields import FieldTable
 from detector.esql import ast
 from detector.esql.errors import EsqlError
 from detector.esql.plan import explain
@@ -81,7 +81,7 @@ class Rule(Metadata, frozen=True, kw_only=True):
 
 
 def read_rule(
-    path: Path, fields: Fields, fields_fingerprint: str = "", now: int | None = None
+    path: Path, fields: FieldTable, fields_fingerprint: str = "", now: int | None = None
 ) -> Rule:
     """The rule in a file. ``fields_fingerprint`` says what the fields' values depend on beside the
     record.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from detector.ecs.fields import Fields
+from detector.ecs.fields import FieldTable
 from detector.esql import ast, kql, parser
 from detector.esql.errors import EsqlError, Span
 from detector.esql.plan import predicate_analysis
@@ -28,7 +28,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _START = Span(1, 1, 0, 0)
 
 
-def compiled(about: Metadata, fields: Fields, options: QueryOptions) -> Query:
+def compiled(about: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
     """Raises EsqlError with its place in the query's text, RuleError for what is wrong elsewhere in
     the rule."""
     if about.type not in _LANGUAGES:
@@ -95,7 +95,7 @@ def _holds_cloudtrail(pattern: str) -> bool:
     return reads_cloudtrail(pattern) or pattern.startswith("filebeat-")
 
 
-def _esql(about: Metadata, fields: Fields, options: QueryOptions) -> Query:
+def _esql(about: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
     """A window is a set of events: one that would count several times in it is refused."""
     tree = parser.parse(about.query_text)
     if command := predicate_analysis.find_multiplying_command(tree):
@@ -110,7 +110,7 @@ def _esql(about: Metadata, fields: Fields, options: QueryOptions) -> Query:
 def _planned(
     about: Metadata,
     commands: Sequence[ast.Command],
-    fields: Fields,
+    fields: FieldTable,
     options: QueryOptions,
     keys: tuple[ast.Named, ...] = (),
 ) -> Query:
@@ -122,7 +122,7 @@ def _planned(
     return plan_tree(tree, about.query_text, fields, options, keys)
 
 
-def _threshold(about: Metadata, fields: Fields, options: QueryOptions) -> Query:
+def _threshold(about: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
     wanted = about.threshold
     if wanted is None:
         raise RuleError("the threshold is missing", key="type")
@@ -155,7 +155,7 @@ def _threshold(about: Metadata, fields: Fields, options: QueryOptions) -> Query:
     return _planned(about, commands, fields, options)
 
 
-def _new_terms(about: Metadata, fields: Fields, options: QueryOptions) -> Query:
+def _new_terms(about: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
     terms, since = about.terms
     if not terms or not since:
         raise RuleError("new_terms and its history_window_start are missing", key="type")
@@ -189,7 +189,7 @@ def _present(names: Sequence[str]) -> tuple[ast.Command, ...]:
     )
 
 
-def _known(names: Sequence[str], fields: Fields, key: str) -> None:
+def _known(names: Sequence[str], fields: FieldTable, key: str) -> None:
     for name in names:
         if name not in fields:
             raise RuleError(f"{key}: no field {name}{nearest(name, fields)}", key=key)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from detector.ecs.asn import AsnLookup, open_asn
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.rules.rule import Rule, read_rule
 from detector.rules.rule_file import RuleError
 
@@ -144,7 +144,7 @@ def load(
     NOW() says in queries, in seconds since the epoch; without it, it follows from the events.
     Raises AsnError where ``asn`` is no such database."""
     lookup = open_asn(asn) if isinstance(asn, Path) else asn
-    table = fields(lookup)
+    table = field_table(lookup)
     known_by = lookup.fingerprint if lookup else ""
     stamp = _stamp(paths, builtin)  # before the files are read: a later change is not missed
     rules: dict[str, Rule] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from detector.detection.log_integrity import Finding
+from detector.detection.log_integrity import IntegrityFinding
 from detector.store.alert_table import LATENESS, Changes
 from detector.store.completeness import Feed, Freshness, Quarantined, Volume, judged_at
 from detector.store.context_table import Correlated
@@ -31,9 +31,9 @@ __all__ = [
     "Feed",
     "FileRead",
     "FileRow",
-    "Finding",
     "Freshness",
     "HistoryEntry",
+    "IntegrityFinding",
     "Quarantined",
     "ReadOnly",
     "RuleCount",

@@ -12,14 +12,14 @@ import msgspec
 from detector.cloudtrail.record import format_time
 from detector.detection.alert import Alert, Mode, Status
 from detector.detection.baseline import principal_of
-from detector.detection.correlate import REACH, Context
-from detector.detection.derive import derive, reach, succeeds
+from detector.detection.correlate import SIGNAL_REACH, AlertContext
+from detector.detection.derive import derive, max_gap, supersede_window
 from detector.detection.event import Event
-from detector.detection.principal import Lineage
+from detector.detection.principal import RelatedPrincipals
 from detector.detection.window import Hit
 from detector.rules.rule import Rule
 from detector.store.database import State, sound
-from detector.triage.suppression import Suppression, judged, matches, news
+from detector.triage.suppression import Suppression, apply_suppressions, matches, novelties
 
 LATENESS = 20 * 60
 """Seconds after a window's end until its alert is settled. CloudTrail delivers within minutes; ten
@@ -44,8 +44,8 @@ _HIT = (
     "ORDER BY e.time, h.identity"
 )
 _content = msgspec.msgpack.Decoder(Alert)
-_context = msgspec.msgpack.Decoder(Context)
-_UNKNOWN = Context([], None, None)
+_context = msgspec.msgpack.Decoder(AlertContext)
+_UNKNOWN = AlertContext([], None, None)
 
 
 class _Put(NamedTuple):
@@ -154,7 +154,7 @@ class Alerts(State):
                 risk=known.risk,
                 supersedes=msgspec.json.decode(supersedes),
             )
-            found.append(judged(alert, active))
+            found.append(apply_suppressions(alert, active))
         return found
 
     @sound
@@ -173,7 +173,7 @@ class Alerts(State):
                 "SELECT rule_id, key, width FROM series WHERE series_id = ?", (series,)
             ).fetchone()
             rule, key = self._rules[rule_id], tuple(msgspec.json.decode(text))
-            far = reach(rule, self._mode)
+            far = max_gap(rule, self._mode)
             for first, last in _runs(buckets):
                 start, end = first * width, (last + 1) * width
                 if far:
@@ -184,11 +184,13 @@ class Alerts(State):
                     alert.alert_id: alert
                     for alert in derive(rule, self._mode, key, hits, start, end)
                 }
-                changed += self._reconcile(db, series, derived, held, withdrawn, succeeds(rule))
+                changed += self._reconcile(
+                    db, series, derived, held, withdrawn, supersede_window(rule)
+                )
                 if rule.flag and rule.query.shape != "filter":
                     db.execute(
                         "UPDATE alert SET stale = 1 WHERE start < ? AND until > ?",
-                        (end + REACH, start - REACH),
+                        (end + SIGNAL_REACH, start - SIGNAL_REACH),
                     )
         alerts = self._named(db, changed)
         self._note_hidden(db, alerts)
@@ -223,7 +225,7 @@ class Alerts(State):
         for name, alert in derived.items():
             content = msgspec.msgpack.encode(alert)
             start, until = _extent(alert)
-            lineage = Lineage.of(alert.facets)
+            lineage = RelatedPrincipals.of(alert.facets)
             before = held.get(name)
             if before is not None and before.content == content:
                 continue
@@ -270,7 +272,7 @@ class Alerts(State):
             withdrawn.append(name)
 
     def _put_lineage(
-        self, db: sqlite3.Connection, name: str, lineage: Lineage, alert: Alert
+        self, db: sqlite3.Connection, name: str, lineage: RelatedPrincipals, alert: Alert
     ) -> None:
         """Whose alert it is: its signals are searched for anew, and the baseline knows whom it
         speaks of."""
@@ -332,7 +334,7 @@ class Alerts(State):
     def _note_broken(self, db: sqlite3.Connection, alert: Alert, now: float) -> None:
         for suppression in self._suppressions():
             if suppression.active(now) and matches(suppression, alert):
-                brought = ", ".join(news(suppression, alert))
+                brought = ", ".join(novelties(suppression, alert))
                 row = (suppression.suppression_id, alert.alert_id, brought)
                 new = db.execute(
                     "INSERT INTO broken VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
@@ -364,7 +366,7 @@ class _Held(msgspec.Struct):
     content: bytes
     revision: int
     supersedes: list[str]
-    lineage: Lineage
+    lineage: RelatedPrincipals
 
 
 def _held(db: sqlite3.Connection, series: int, start: int, end: int) -> dict[str, _Held]:
@@ -376,7 +378,7 @@ def _held(db: sqlite3.Connection, series: int, start: int, end: int) -> dict[str
             content,
             revision,
             msgspec.json.decode(supersedes),
-            msgspec.json.decode(lineage, type=Lineage),
+            msgspec.json.decode(lineage, type=RelatedPrincipals),
         )
         for name, from_, until, content, revision, supersedes, lineage in db.execute(
             "SELECT alert_id, start, until, content, revision, supersedes, lineage FROM alert "

@@ -18,7 +18,7 @@ import msgspec
 
 from detector.cloudtrail.digest_file import Digest
 from detector.cloudtrail.object_key import DIGEST, TRAIL, trail_file
-from detector.detection.log_integrity import Finding
+from detector.detection.log_integrity import IntegrityFinding
 from detector.sources.time_bounds import Bounds, FileSnapshot
 from detector.store.decision_kinds import text
 from detector.store.undo_journal import Journal, Wanted
@@ -140,7 +140,9 @@ class Completeness(Journal):
                 [(os.fsencode(path), path.rpartition("/")[2], sha256) for path, sha256 in hashes],
             )
 
-    def integrity(self, final: bool = False, bounds: Bounds | None = None) -> list[Finding]:
+    def integrity(
+        self, final: bool = False, bounds: Bounds | None = None
+    ) -> list[IntegrityFinding]:
         """The log files that are missing or modified, by name. ``final``: nothing more is to come.
 
         With ``bounds``, only those that were looked for.
@@ -168,7 +170,7 @@ class Completeness(Journal):
             if file and file.delivered < first:
                 continue  # before the first digest that was brought: what came before was not asked for
             found.append(
-                Finding(
+                IntegrityFinding(
                     "missing" if path is None else "modified",
                     name,
                     key,

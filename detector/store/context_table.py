@@ -10,12 +10,12 @@ import msgspec
 
 from detector.cloudtrail.record import identity
 from detector.detection.alert import Alert, Flag
-from detector.detection.baseline import Baseline, Footing, principal_of
-from detector.detection.correlate import REACH, Due, Piece, Signals, context
+from detector.detection.baseline import Baseline, RegionHistory, principal_of
+from detector.detection.correlate import SIGNAL_REACH, ChunkRef, PendingSearch, Signals, context_of
 from detector.detection.event import Event
-from detector.detection.principal import Lineage, Names
-from detector.detection.principal_index import Presence, wanted_of
-from detector.detection.record_search import Selector, Watch
+from detector.detection.principal import PrincipalNames, RelatedPrincipals
+from detector.detection.principal_index import PrincipalIndex, related_hashes
+from detector.detection.record_search import SearchRequest, Selector
 from detector.detection.risk import RiskTable
 from detector.sources.file_span import FileSpan
 from detector.store.alert_table import FROM_EVENT, Alerts, Changes, event_of
@@ -39,7 +39,7 @@ class Correlated(Alerts):
     """The part of the store that keeps what is known around an alert."""
 
     @sound
-    def unsearched(self, after: int) -> tuple[int, list[Due]]:
+    def unsearched(self, after: int) -> tuple[int, list[PendingSearch]]:
         """The alerts whose signals may be incomplete, in order of start.
 
         ``after`` is the sequence up to which nothing was due the last time; first comes that of the
@@ -52,13 +52,16 @@ class Correlated(Alerts):
             "SELECT alert_id, start, until, lineage, searched FROM alert "
             "WHERE searched < ? AND (searched < 0 OR (start <= ? AND until > ?)) ORDER BY start",
             newest,
-            (last or 0) + REACH,
-            (first or 0) - REACH,
+            (last or 0) + SIGNAL_REACH,
+            (first or 0) - SIGNAL_REACH,
         )
         return newest, [
-            Due(
-                Watch(
-                    name, msgspec.json.decode(lineage, type=Lineage), start - REACH, until + REACH
+            PendingSearch(
+                SearchRequest(
+                    name,
+                    msgspec.json.decode(lineage, type=RelatedPrincipals),
+                    start - SIGNAL_REACH,
+                    until + SIGNAL_REACH,
                 ),
                 searched,
                 self.events(name),
@@ -66,7 +69,7 @@ class Correlated(Alerts):
             for name, start, until, lineage, searched in rows
         ]
 
-    def pieces(self, start: int, end: int, after: int = 0) -> Iterator[Piece]:
+    def pieces(self, start: int, end: int, after: int = 0) -> Iterator[ChunkRef]:
         """What was read that has events in ``[start, end)``, of the files that came after the
         sequence ``after``; those of a file follow on each other."""
         files = [
@@ -88,7 +91,7 @@ class Correlated(Alerts):
                 end,
                 start,
             ):
-                yield Piece(os.fsdecode(path), *rest)
+                yield ChunkRef(os.fsdecode(path), *rest)
 
     def add_signals(self, found: Mapping[str, Signals], searched: Mapping[str, int]) -> None:
         """Keep what the searches found; ``searched`` says for each alert up to which file sequence
@@ -170,7 +173,7 @@ class Correlated(Alerts):
         )
 
     @sound
-    def footprint(self, accounts: Sequence[str], principal: str = "") -> dict[str, Footing]:
+    def footprint(self, accounts: Sequence[str], principal: str = "") -> dict[str, RegionHistory]:
         """Each region that is seen of these accounts (none named: of all), or of the principal (an
         ARN)."""
         whose = f"AND who IN ({', '.join('?' * len(accounts))}) " if accounts else ""
@@ -187,25 +190,29 @@ class Correlated(Alerts):
         for region, kind, first in rows:
             found.setdefault(region, {})[kind] = first
         return {
-            region: Footing(
+            region: RegionHistory(
                 firsts.get("region"), firsts.get("changed-region"), firsts.get("principal-region")
             )
             for region, firsts in found.items()
         }
 
     @sound
-    def lineage(self, alert_id: str) -> Lineage:
+    def lineage(self, alert_id: str) -> RelatedPrincipals:
         """Who counts as the principal of an alert; nobody where there is no such alert."""
         found = self._value("SELECT lineage FROM alert WHERE alert_id = ?", alert_id)
-        return msgspec.json.decode(found, type=Lineage) if found else Lineage(Names())
+        return (
+            msgspec.json.decode(found, type=RelatedPrincipals)
+            if found
+            else RelatedPrincipals(PrincipalNames())
+        )
 
     def file_spans(self, start: int, end: int, selector: Selector | None = None) -> list[FileSpan]:
         """The files read that have events in ``[start, end)``; of a lineage those that hold some of
         its records."""
-        wanted = wanted_of(selector) if isinstance(selector, Lineage) else None
+        wanted = related_hashes(selector) if isinstance(selector, RelatedPrincipals) else None
         offsets: dict[str, list[int]] = {}
         for piece in self.pieces(start, end):
-            if wanted is None or Presence(piece.marks).holds(wanted):
+            if wanted is None or PrincipalIndex(piece.principal_index).holds(wanted):
                 offsets.setdefault(piece.path, []).append(piece.offset)
         return [
             FileSpan(path, size, first, last, offsets=tuple(offsets[path]))
@@ -254,7 +261,9 @@ class Correlated(Alerts):
         ]
         counted += self._flag_alerts(db, alert)
         made = msgspec.msgpack.encode(
-            context(alert, self.events(alert.alert_id), counted, self._baseline(db, alert), table)
+            context_of(
+                alert, self.events(alert.alert_id), counted, self._baseline(db, alert), table
+            )
         )
         known, told = db.execute(
             "SELECT context, told FROM alert WHERE alert_id = ?", (alert.alert_id,)
@@ -320,7 +329,7 @@ class Correlated(Alerts):
         )
 
 
-def _names(lineage: Lineage) -> set[str]:
+def _names(lineage: RelatedPrincipals) -> set[str]:
     """As ``alert_who`` has those that count as one principal."""
     return {
         *map(principal_of, (*lineage.own.arns, *lineage.hop.arns)),
@@ -336,4 +345,4 @@ def _near(alert: Alert) -> tuple[int, int]:
         if alert.window
         else (alert.first_event, alert.first_event + 1)
     )
-    return end + REACH, start - REACH
+    return end + SIGNAL_REACH, start - SIGNAL_REACH

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from detector.cloudtrail.record import format_time
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 
 
@@ -78,7 +78,7 @@ class _Note:
         ).fetchone()
         return (
             alert_id,
-            f"#{subject} {msgspec.json.decode(after or before or '{}', type=Words).verdict}",
+            f"#{subject} {msgspec.json.decode(after or before or '{}', type=NoteBody).verdict}",
         )
 
 

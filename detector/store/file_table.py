@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from detector.cloudtrail.digest_file import Digest
-from detector.detection.digest import Partial, Tally
+from detector.detection.digest import ChunkStats, Partial
 from detector.sources.accounting import FileState
 from detector.store.completeness import put_feed
 
@@ -89,7 +89,7 @@ def put_files(db: sqlite3.Connection, reads: Sequence[FileRead], now: float) -> 
     db.executemany(
         "INSERT OR REPLACE INTO chunk SELECT file_id, ?, ?, ?, ? FROM file WHERE path = ?",
         [
-            (offset, tally.first, tally.last, tally.marks, os.fsencode(source))
+            (offset, tally.first, tally.last, tally.principal_index, os.fsencode(source))
             for read in reads
             for (source, offset), tally in read.partial.chunks.items()
             if tally.first is not None
@@ -130,7 +130,9 @@ def _forget(db: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
     )
 
 
-def _row(file: FileRow, tallies: Sequence[Tally], now: float, sequence: int) -> tuple[object, ...]:
+def _row(
+    file: FileRow, tallies: Sequence[ChunkStats], now: float, sequence: int
+) -> tuple[object, ...]:
     first = min((tally.first for tally in tallies if tally.first is not None), default=None)
     last = max((tally.last for tally in tallies if tally.last is not None), default=None)
     return (
@@ -153,7 +155,7 @@ def _row(file: FileRow, tallies: Sequence[Tally], now: float, sequence: int) -> 
     )
 
 
-def _reasons(tallies: Sequence[Tally]) -> list[tuple[str, str, int]]:
+def _reasons(tallies: Sequence[ChunkStats]) -> list[tuple[str, str, int]]:
     """Kind, reason, count of what was set aside."""
     counted: Counter[tuple[str, str]] = Counter()
     for tally in tallies:

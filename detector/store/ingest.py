@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from detector.cloudtrail.record import json_text
-from detector.detection.baseline import Spans, sights
-from detector.detection.derive import reach
+from detector.detection.baseline import ObservationSpans, observations
+from detector.detection.derive import max_gap
 from detector.detection.digest import Partial, merge
 from detector.detection.window import WindowKey
 from detector.rules.rule import Rule
@@ -72,7 +72,7 @@ class Ingest(Alerts):
             db.execute("DELETE FROM rule")
             db.executemany(
                 "INSERT INTO rule VALUES (?, ?, ?, ?)",
-                [(rule.rule_id, rule.fingerprint, mode, reach(rule, mode)) for rule in rules],
+                [(rule.rule_id, rule.fingerprint, mode, max_gap(rule, mode)) for rule in rules],
             )
         self.generation = int(self._value("SELECT generation FROM progress"))
 
@@ -151,9 +151,14 @@ class Ingest(Alerts):
             revised = self._put_events(db, union, again)
             touched = self._put_hits(db, union)
             self._touch(db, revised, touched)
-            self._put_sights(db, sights(union.sights))
+            self._put_sights(db, observations(union.observations))
             newest = max(
-                (time for span in union.sights.values() for time in span if time <= newest_allowed),
+                (
+                    time
+                    for span in union.observations.values()
+                    for time in span
+                    if time <= newest_allowed
+                ),
                 default=None,
             )
             if newest is not None:
@@ -192,7 +197,7 @@ class Ingest(Alerts):
             late_dropped=int(self._value("SELECT coalesce(sum(count), 0) FROM late")),
         )
 
-    def _put_sights(self, db: sqlite3.Connection, spans: Spans) -> None:
+    def _put_sights(self, db: sqlite3.Connection, spans: ObservationSpans) -> None:
         """Widen the baseline, and mark the alerts for which its past has changed."""
         for (kind, who, what), (first, _) in spans.items():
             if (

@@ -8,13 +8,13 @@ import msgspec
 
 from detector.cloudtrail.record import json_text
 from detector.detection.alert import Alert
-from detector.detection.log_integrity import KEY, RULES, integrity_alert
-from detector.detection.principal import Lineage, Names
+from detector.detection.log_integrity import INTEGRITY_RULES, OBJECT_KEY_FIELD, integrity_alert
+from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.sources.time_bounds import Bounds
 from detector.store.alert_table import Alerts, Changes
 from detector.store.completeness import Completeness
 
-_IDS = [rule.id for rule in RULES.values()]
+_IDS = [rule.id for rule in INTEGRITY_RULES.values()]
 _SEARCHED = 1 << 62
 """No call speaks of a file: there is nothing to search for."""
 
@@ -51,7 +51,7 @@ class Findings(Alerts, Completeness):
             # What has been told is not awaited any more.
             db.executemany(
                 "UPDATE named SET named_at = 0 WHERE key = ?",
-                [(alert.columns[KEY],) for alert in changed],
+                [(alert.columns[OBJECT_KEY_FIELD],) for alert in changed],
             )
             for name in gone:
                 db.execute("DELETE FROM alert WHERE alert_id = ?", (name,))
@@ -75,7 +75,7 @@ class Findings(Alerts, Completeness):
                 alert.first_event,
                 alert.last_event + 1,
                 msgspec.msgpack.encode(alert),
-                msgspec.json.encode(Lineage(Names())).decode(),
+                msgspec.json.encode(RelatedPrincipals(PrincipalNames())).decode(),
                 _SEARCHED,
             ),
         )

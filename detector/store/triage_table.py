@@ -15,8 +15,8 @@ from detector.store.database import author, sound
 from detector.store.decision_kinds import text
 from detector.store.errors import StateError
 from detector.store.undo_journal import Journal, Turned, Wanted
-from detector.triage.note import Context, Edit, Note, Words
-from detector.triage.suppression import Suppression, check, taught
+from detector.triage.note import Edit, Note, NoteBody, NoteContext
+from detector.triage.suppression import Suppression, check_suppression, learn
 
 _STATUS_KINDS: dict[Status, str] = {
     "acknowledged": "acknowledged",
@@ -71,7 +71,7 @@ class Triage(Alerts, Journal):
             said.setdefault(note_id, []).append(Edit(at, who, _words(words)))
         return [note for row in held if (note := _note(said.get(row[0]), *row)) is not None]
 
-    def add_notes(self, alerts: Sequence[Alert], words: Words) -> list[Note]:
+    def add_notes(self, alerts: Sequence[Alert], words: NoteBody) -> list[Note]:
         """Write a note on each of these alerts, with what it knows now."""
         now, said = self._clock(), text(words)
         with self._writing() as db:
@@ -79,7 +79,7 @@ class Triage(Alerts, Journal):
                 db.execute(
                     "INSERT INTO note (alert_id, created, author, context) VALUES (?, ?, ?, ?) "
                     "RETURNING note_id",
-                    (alert.alert_id, now, author(), text(Context.of(alert))),
+                    (alert.alert_id, now, author(), text(NoteContext.of(alert))),
                 ).fetchone()[0]
                 for alert in alerts
             ]
@@ -93,7 +93,7 @@ class Triage(Alerts, Journal):
             )
         return [self._note(note_id) for note_id in ids]
 
-    def edit_note(self, note_id: int, words: Words) -> Note:
+    def edit_note(self, note_id: int, words: NoteBody) -> Note:
         """Say it otherwise; what it said before stays in its history."""
         held = self._note(note_id)
         with self._writing() as db:
@@ -129,8 +129,8 @@ class Triage(Alerts, Journal):
                 author=author(),
                 created=self._clock(),
             )
-            check(new)
-            made.append(taught(new, alerts))
+            check_suppression(new)
+            made.append(learn(new, alerts))
         self._suppress_so("created", made)
         return [self._suppression(each.suppression_id) for each in made]
 
@@ -227,8 +227,8 @@ class Triage(Alerts, Journal):
             self._note_hidden(db, chain.from_iterable(self.alert_batches()))
 
 
-def _words(said: str) -> Words | None:
-    return msgspec.json.decode(said, type=Words | None)
+def _words(said: str) -> NoteBody | None:
+    return msgspec.json.decode(said, type=NoteBody | None)
 
 
 def _note(
@@ -236,16 +236,16 @@ def _note(
 ) -> Note | None:
     """None for one that was taken back. One that lost its words, in a state saved from a damaged
     one, says of what it was."""
-    *before, now = said or [Edit(created, who, Words())]
-    if now.words is None:
+    *before, now = said or [Edit(created, who, NoteBody())]
+    if now.body is None:
         return None
     return Note(
         note_id,
         alert_id,
         created,
         who,
-        now.words,
-        msgspec.json.decode(context, type=Context),
+        now.body,
+        msgspec.json.decode(context, type=NoteContext),
         edited=now.at if before else None,
         history=before,
     )

@@ -20,7 +20,7 @@ from detector.detection.alert import Alert
 from detector.detection.event import Event
 from detector.text.markdown import WHOLE, code, codes, plain
 from detector.text.visible import visible
-from detector.triage.note import Note, Words
+from detector.triage.note import Note, NoteBody
 
 NoteFormat = Literal["md", "jsonl", "csv"]
 AlertFormat = Literal["jsonl", "csv"]
@@ -119,7 +119,7 @@ def note_object(note: Note) -> dict[str, Any]:
         "alert_id": note.alert_id,
         "created": format_time(note.created),
         "author": note.author,
-        **msgspec.to_builtins(note.words),
+        **msgspec.to_builtins(note.body),
         "context": {
             **msgspec.to_builtins(context),
             **{
@@ -133,7 +133,7 @@ def note_object(note: Note) -> dict[str, Any]:
             {
                 "at": format_time(edit.at),
                 "author": edit.author,
-                **(msgspec.to_builtins(edit.words) if edit.words else {"undone": True}),
+                **(msgspec.to_builtins(edit.body) if edit.body else {"undone": True}),
             }
             for edit in note.history
         ],
@@ -150,7 +150,7 @@ def _flag(flag: Any) -> dict[str, Any]:
 
 
 def _note_row(note: Note) -> dict[str, Any]:
-    context, words = note.context, note.words
+    context, words = note.context, note.body
     return {
         "note_id": note.note_id,
         "created": format_time(note.created),
@@ -227,7 +227,7 @@ def _report(notes: Sequence[Note]) -> str:
 
 
 def _entry(note: Note) -> str:
-    context, words = note.context, note.words
+    context, words = note.context, note.body
     denied = f", {context.denied} denied" if context.denied else ""
     facts = [
         ("Verdict", words.verdict),
@@ -253,7 +253,7 @@ def _entry(note: Note) -> str:
     edited = "" if note.edited is None else f", edited {format_time(note.edited)}"
     quoted = "".join(f"> {plain(line)}\n" for line in words.text.splitlines())
     former = "".join(
-        f"- until {format_time(end)}: {plain(_said(edit.words))} ({plain(edit.author)})\n"
+        f"- until {format_time(end)}: {plain(_said(edit.body))} ({plain(edit.author)})\n"
         for edit, end in zip(note.history, _ends(note), strict=True)
     )
     return "\n".join(
@@ -277,7 +277,7 @@ def _ends(note: Note) -> list[float]:
     ]
 
 
-def _said(words: Words | None) -> str:
+def _said(words: NoteBody | None) -> str:
     if words is None:
         return "taken back"
     return " · ".join(

@@ -21,7 +21,7 @@ VERDICTS: tuple[Verdict, ...] = (
 )
 
 
-class Context(msgspec.Struct, frozen=True):
+class NoteContext(msgspec.Struct, frozen=True):
     """What the alert knew when a note was written, kept with the note."""
 
     alert_id: str
@@ -42,7 +42,7 @@ class Context(msgspec.Struct, frozen=True):
     flags: list[Flag]
 
     @classmethod
-    def of(cls, alert: Alert) -> Context:
+    def of(cls, alert: Alert) -> NoteContext:
         facets = alert.facets
         return cls(
             alert_id=alert.alert_id,
@@ -64,7 +64,7 @@ class Context(msgspec.Struct, frozen=True):
         )
 
 
-class Words(msgspec.Struct, frozen=True):
+class NoteBody(msgspec.Struct, frozen=True):
     """The analyst's part of a note."""
 
     text: str = ""
@@ -79,7 +79,7 @@ class Edit(msgspec.Struct, frozen=True):
 
     at: float
     author: str
-    words: Words | None
+    body: NoteBody | None = msgspec.field(name="words")
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -89,7 +89,7 @@ class Note(msgspec.Struct, frozen=True):
     alert_id: str
     created: float
     author: str
-    words: Words
-    context: Context
+    body: NoteBody = msgspec.field(name="words")
+    context: NoteContext
     edited: float | None = None
     history: list[Edit] = []

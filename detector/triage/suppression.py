@@ -26,18 +26,18 @@ SCOPES: tuple[Scope, ...] = (
 )
 
 
-ALWAYS = ("snapshot", "image-export", "access-key", "iam-change")
+ALWAYS_BREAKING_FLAGS = ("snapshot", "image-export", "access-key", "iam-change")
 """Flags that break through a suppression however often they were seen, unless they are waived."""
 
-NOVELTIES = {"new-network": 20, "new-agent": 15, "new-region": 10}
+NOVELTY_POINTS = {"new-network": 20, "new-agent": 15, "new-region": 10}
 """Points of what an alert brings beside flags: a source network, a program, a region that was not
 seen."""
 
-BREAK_AT = 15
+DEFAULT_BREAK_AT = 15
 """Points of something new from which on it breaks through, unless said otherwise."""
 
 
-class Looks(msgspec.Struct, frozen=True):
+class SeenProfile(msgspec.Struct, frozen=True):
     """How the alerts looked that a suppression was made for: each sorted."""
 
     regions: list[str]
@@ -46,7 +46,7 @@ class Looks(msgspec.Struct, frozen=True):
     flags: list[str]
 
     @classmethod
-    def of(cls, alerts: Iterable[Alert]) -> Looks:
+    def of(cls, alerts: Iterable[Alert]) -> SeenProfile:
         held = list(alerts)
         return cls(
             regions=sorted({region for alert in held for region in alert.facets.regions}),
@@ -63,7 +63,7 @@ class Suppression(msgspec.Struct, frozen=True):
     kept.
 
     ``looks`` is what was seen when it was made; None where nothing was. Something new of
-    ``break_at`` points or more breaks through, and each flag of ``ALWAYS`` does, but for what is
+    ``break_at`` points or more breaks through, and each flag of ``ALWAYS_BREAKING_FLAGS`` does, but for what is
     ``waived`` by name.
 
     ``value`` is an exact string for most scopes, a wildcard pattern (``*``, ``?``) for
@@ -85,9 +85,9 @@ class Suppression(msgspec.Struct, frozen=True):
     """When the decision to make it was taken back."""
     hidden: int = 0
     """How many alerts it has hidden so far."""
-    looks: Looks | None = None
-    break_at: int = BREAK_AT
-    waived: list[str] = []
+    seen_profile: SeenProfile | None = msgspec.field(name="looks", default=None)
+    break_at: int = DEFAULT_BREAK_AT
+    ignored_flags: list[str] = msgspec.field(name="waived", default_factory=list)
 
     @property
     def over(self) -> Literal["lifted", "undone", ""]:
@@ -114,17 +114,17 @@ def matches(suppression: Suppression, alert: Alert) -> bool:
     )
 
 
-def news(suppression: Suppression, alert: Alert) -> list[str]:
+def novelties(suppression: Suppression, alert: Alert) -> list[str]:
     """What an alert that it speaks of brings that breaks through it, each in a few words; nothing
     where it hides it."""
-    seen = suppression.looks
+    seen = suppression.seen_profile
     points = _points(alert)
     found = [
         f"{flag.flag} {flag.count}"
         for flag in alert.flags
-        if flag.flag not in suppression.waived
+        if flag.flag not in suppression.ignored_flags
         and (
-            flag.flag in ALWAYS
+            flag.flag in ALWAYS_BREAKING_FLAGS
             or (
                 points.get(flag.flag, 0) >= suppression.break_at
                 and (seen is None or flag.flag not in seen.flags)
@@ -135,44 +135,50 @@ def news(suppression: Suppression, alert: Alert) -> list[str]:
         found += [
             f"{name.replace('-', ' ')} {value}"
             for name, values in _novel(suppression.scope, seen, alert)
-            if name not in suppression.waived and NOVELTIES[name] >= suppression.break_at
+            if name not in suppression.ignored_flags
+            and NOVELTY_POINTS[name] >= suppression.break_at
             for value in values
         ]
     return found
 
 
-def judged(alert: Alert, active: Iterable[Suppression]) -> Alert:
+def apply_suppressions(alert: Alert, active: Iterable[Suppression]) -> Alert:
     """The alert, hidden by the first suppression that speaks of it and to which it brings nothing
     new."""
     brought: dict[str, None] = {}
     for suppression in active:
         if matches(suppression, alert):
-            if not (new := news(suppression, alert)):
+            if not (new := novelties(suppression, alert)):
                 return msgspec.structs.replace(alert, suppressed_by=suppression.suppression_id)
             brought |= dict.fromkeys(new)
     return msgspec.structs.replace(alert, broke_through=list(brought)) if brought else alert
 
 
-def taught(suppression: Suppression, alerts: Iterable[Alert]) -> Suppression:
+def learn(suppression: Suppression, alerts: Iterable[Alert]) -> Suppression:
     """The suppression, knowing how these alerts look, as far as it speaks of them; as it is, where
     it knows already.
 
     What it would not hide it does not learn from.
     """
-    if suppression.looks is not None:
+    if suppression.seen_profile is not None:
         return suppression
     known = [
         alert
         for alert in alerts
         if matches(suppression, alert)
         and not any(
-            flag.flag in ALWAYS and flag.flag not in suppression.waived for flag in alert.flags
+            flag.flag in ALWAYS_BREAKING_FLAGS and flag.flag not in suppression.ignored_flags
+            for flag in alert.flags
         )
     ]
-    return msgspec.structs.replace(suppression, looks=Looks.of(known)) if known else suppression
+    return (
+        msgspec.structs.replace(suppression, seen_profile=SeenProfile.of(known))
+        if known
+        else suppression
+    )
 
 
-class Preview(NamedTuple):
+class SuppressionPreview(NamedTuple):
     """The alerts that would have been hidden, and those that would have broken through, with what
     they bring."""
 
@@ -180,7 +186,9 @@ class Preview(NamedTuple):
     through: list[tuple[Alert, list[str]]]
 
 
-def preview(suppression: Suppression, alerts: Iterable[Alert], until: float) -> Preview:
+def preview_suppression(
+    suppression: Suppression, alerts: Iterable[Alert], until: float
+) -> SuppressionPreview:
     """What it would have done with the alerts in the 30 days before ``until`` (epoch seconds).
 
     Where the logs are older than that, in the 30 days before the newest alert.
@@ -190,17 +198,17 @@ def preview(suppression: Suppression, alerts: Iterable[Alert], until: float) -> 
     meant = [
         alert
         for alert in alerts
-        if until - PREVIEW <= alert.last_event <= until and matches(suppression, alert)
+        if until - PREVIEW_SECONDS <= alert.last_event <= until and matches(suppression, alert)
     ]
-    knowing = taught(suppression, meant)
-    outcome = [(alert, news(knowing, alert)) for alert in meant]
-    return Preview(
+    knowing = learn(suppression, meant)
+    outcome = [(alert, novelties(knowing, alert)) for alert in meant]
+    return SuppressionPreview(
         [alert for alert, brought in outcome if not brought],
         [(alert, brought) for alert, brought in outcome if brought],
     )
 
 
-PREVIEW = 30 * 86_400
+PREVIEW_SECONDS = 30 * 86_400
 
 
 def scope_values(alert: Alert) -> dict[Scope, str]:
@@ -209,7 +217,7 @@ def scope_values(alert: Alert) -> dict[Scope, str]:
     return {scope: values[0] for scope in SCOPES if (values := _values(scope, alert))}
 
 
-def check(suppression: Suppression) -> None:
+def check_suppression(suppression: Suppression) -> None:
     """Raise ValueError, in one line, where the suppression could not work or does not say why it is
     there."""
     if not suppression.value.strip():
@@ -253,8 +261,8 @@ def _points(alert: Alert) -> dict[str, int]:
     return {**dict(parts), "tool-tell": max(tools, default=0)}
 
 
-def _novel(scope: Scope, seen: Looks, alert: Alert) -> Iterator[tuple[str, list[str]]]:
-    """What of an alert was not seen, by the names of ``NOVELTIES``; the scope itself says what may
+def _novel(scope: Scope, seen: SeenProfile, alert: Alert) -> Iterator[tuple[str, list[str]]]:
+    """What of an alert was not seen, by the names of ``NOVELTY_POINTS``; the scope itself says what may
     vary."""
     facets = alert.facets
     if scope != "cidr":

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from detector.store import Store
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line, two_sweeps
 from tests.detector.trail import ANA, Stepping, sweep, write
 from tests.tui.stage import RULES, Hunt, press
@@ -91,7 +91,7 @@ def test_the_hunt_log_is_exported_as_far_as_it_lets_through(
     cli("scan", logs, "--db", state, *ONLY_REFERENCE)
     store = Store.open(state)
     for alert, verdict in zip(store.alerts(), ("benign", "escalated"), strict=True):
-        store.add_notes([alert], Words("said", verdict))
+        store.add_notes([alert], NoteBody("said", verdict))
     store.close()
     ran = cli(
         "log", "export", "--db", state, "--format", "jsonl", "--filter", "verdict:esc since today"

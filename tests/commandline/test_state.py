@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from detector.store import Store
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 from tests.commandline.cli import ONLY_REFERENCE, Cli, Ran, one_line, two_sweeps
 from tests.detector.damage import damage_table
 from tests.detector.trail import ANA, REGIONS, Stepping, call, document, lines, rules, sweep, write
@@ -109,7 +109,9 @@ def db(cli: Cli, logs: Path, tmp_path: Path) -> Path:
     path = tmp_path / "hunt.db"
     cli("scan", logs, "--db", path, *ONLY_REFERENCE)
     store = Store.open(path)
-    store.add_notes([store.alerts()[0]], Words("[x](https://evil.example)", "benign", "T-9", "sec"))
+    store.add_notes(
+        [store.alerts()[0]], NoteBody("[x](https://evil.example)", "benign", "T-9", "sec")
+    )
     store.close()
     return path
 

@@ -25,7 +25,7 @@ import detector.rules
 from detector.detection.alert import Status
 from detector.rules.ruleset import load
 from detector.store import Store, damages
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.crash.child import KINDS, Death, live, migrated
 from tests.crash.tree import PEOPLE, Tree
@@ -79,7 +79,7 @@ class Harness:
         with closing(Store.open(self._db)) as store, closing(Store.open(None)) as fresh:
             ran = scan(self._tree.root, store=store, by=self._rules)
             undisturbed = scan(self._tree.root, store=fresh, by=self._rules)
-            notes = Counter(note.words.text for note in store.notes())
+            notes = Counter(note.body.text for note in store.notes())
             kept = self._acknowledged.read_text().split() + self._notes
             compared = {
                 "alerts": (_facts(ran.alerts), _facts(undisturbed.alerts)),
@@ -155,8 +155,8 @@ class Harness:
                     store.set_status([alert.alert_id], status)
                     self._statuses[alert.alert_id] = status
                 case 1:
-                    [note] = store.add_notes([alert], Words("first"))
-                    store.edit_note(note.note_id, Words(text))
+                    [note] = store.add_notes([alert], NoteBody("first"))
+                    store.edit_note(note.note_id, NoteBody(text))
                     self._notes.append(text)
                 case 2:
                     wanted = Suppression(

@@ -22,7 +22,7 @@ from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import RuleSet
 from detector.sources.directory import Directory
 from detector.store import Store, schema
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 
 
 class Death(NamedTuple):
@@ -119,5 +119,5 @@ def _write_notes(store: Store, acknowledged: Path, life: str) -> None:
         for alert in store.alerts()[:1]:
             number += 1
             text = f"{life}.{number}"
-            store.add_notes([alert], Words(text))
+            store.add_notes([alert], NoteBody(text))
             os.write(log, f"{text}\n".encode())

@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.detection.digest import digest
-from detector.detection.principal_index import packed
-from detector.detection.record_search import Asked, Watch, search
-from detector.ecs.fields import fields
+from detector.detection.principal_index import encode
+from detector.detection.record_search import ChunkRequest, SearchRequest, search_file
+from detector.ecs.fields import field_table
 from detector.formats import Unreadable, chunks, read_chunks
 from detector.investigation.selectors import Condition, Matching
 from detector.rules.dispatch import Dispatch
@@ -235,13 +235,13 @@ def test_what_is_nested_too_deep_costs_itself_only_wherever_it_is_looked_at(tmp_
     run = scan(tmp_path, by=load())
     assert [alert.event_count for alert in run.alerts if alert.rule.id == REFERENCE] == [10]
     assert (run.accounting.records_seen, run.accounting.files_read) == (12, 1)
-    anything = Matching(((Condition(fields()["aws.cloudtrail.additional_eventdata"], None),),))
-    watch = Watch("it", anything, 0, 1 << 40)
+    anything = Matching(((Condition(field_table()["aws.cloudtrail.additional_eventdata"], None),),))
+    watch = SearchRequest("it", anything, 0, 1 << 40)
     assert (
         list(
-            search(
+            search_file(
                 str(tmp_path / "a.json"),
-                {0: Asked([watch], packed({}, plain=True))},
+                {0: ChunkRequest([watch], encode({}, plain=True))},
                 lambda _: True,
             )
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.message import Message
 from textual.pilot import Pilot
 
-from detector.detection.sweeps import sweeps
+from detector.detection.sweeps import group_sweeps
 from tests.render.stage import drawn, perform
 from tests.tui.build import alert
 from tui.widgets.charts.calendar import Calendar
@@ -18,7 +18,7 @@ HOUR, DAY = 3_600, 86_400
 def test_days_by_hours() -> None:
     async def act(calendar: Calendar, pilot: Pilot[None], said: Said) -> None:
         calendar.load(
-            sweeps(
+            group_sweeps(
                 [
                     *(alert(f"daily {day}", at=day * DAY) for day in (0, 1, 3)),
                     alert("again", at=20 * 60),
@@ -55,11 +55,13 @@ def test_weeks_by_days_where_it_goes_back_far() -> None:
     async def act(calendar: Calendar, pilot: Pilot[None], said: Said) -> None:
         weekly = [alert(f"{week}", at=week * 7 * DAY) for week in range(10)]
         calendar.load(
-            sweeps([*weekly[:2], *(alert(f"x{n}", at=7 * DAY + n * HOUR) for n in range(1, 12))])
+            group_sweeps(
+                [*weekly[:2], *(alert(f"x{n}", at=7 * DAY + n * HOUR) for n in range(1, 12))]
+            )
         )
         assert drawn(calendar)[0].startswith(" day")
         calendar.load(
-            sweeps([*weekly, *(alert(f"x{n}", at=7 * DAY + n * HOUR) for n in range(1, 12))])
+            group_sweeps([*weekly, *(alert(f"x{n}", at=7 * DAY + n * HOUR) for n in range(1, 12))])
         )
         assert drawn(calendar)[:3] == [
             " week of    Mon   Tue   Wed   Thu   Fri   Sat   Sun     sweeps",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.message import Message
 from textual.pilot import Pilot
 
-from detector.cloudtrail.regions import board
+from detector.cloudtrail.regions import group_by_geography
 from tests.render.stage import drawn, perform, style_at
 from tui.widgets.charts.region_board import RegionBoard
 
@@ -16,7 +16,7 @@ WORDS = {"us-east-1": "used", "af-south-1": "new", "eu-west-1": "rare", "eu-west
 
 
 def loaded(widget: RegionBoard) -> None:
-    widget.load(board(COUNTS), COUNTS, WORDS)
+    widget.load(group_by_geography(COUNTS), COUNTS, WORDS)
 
 
 def test_geographies_stand_side_by_side() -> None:
@@ -87,7 +87,7 @@ def test_the_keys_and_the_mouse_move_and_open() -> None:
 def test_other_partitions_and_hostile_names() -> None:
     async def act(widget: RegionBoard, pilot: Pilot[None], said: Said) -> None:
         names = ["cn-north-1", "us-gov-west-1", "\x1b[31m[/]", "", "x" * 300]
-        widget.load(board(names), dict.fromkeys(names, 2), {})
+        widget.load(group_by_geography(names), dict.fromkeys(names, 2), {})
         assert drawn(widget) == [
             " China                                   GovCloud (US)",
             "▌cn-north-1     Beijing          2       us-gov-west-1  US-West          2",

@@ -14,7 +14,7 @@ from textual.content import Content
 
 from detector.detection.alert import Alert
 from detector.detection.event import Event, Position
-from detector.detection.log_integrity import RULES
+from detector.detection.log_integrity import INTEGRITY_RULES
 from detector.investigation.pivot import Row
 from tests.hostile.payloads import PAYLOADS
 from tests.tui.build import START, alert
@@ -61,7 +61,9 @@ def one_alert(chance: random.Random, number: int) -> Alert:
     )
     if chance.random() < 0.1:
         made.key["aws.s3.object.key"] = chance.choice(WORDS)
-        return alert(made.alert_id, rule=RULES["missing"], key=made.key, arns=made.facets.arns)
+        return alert(
+            made.alert_id, rule=INTEGRITY_RULES["missing"], key=made.key, arns=made.facets.arns
+        )
     return made
 
 

@@ -10,7 +10,7 @@ from detector.detection.alert import Alert, Facets, Flag, Window
 from detector.ingest.pipeline import Update
 from detector.rules.rule_summary import RuleSummary
 from detector.sources.accounting import Accounting
-from detector.triage.note import Context, Note, Words
+from detector.triage.note import Note, NoteBody, NoteContext
 from detector.triage.suppression import Suppression
 
 START = 1_772_359_200
@@ -60,7 +60,7 @@ def alert(
 
 def note(note_id: int = 1, of: Alert | None = None, created: float = START, **words: Any) -> Note:
     about = of or alert()
-    return Note(note_id, about.alert_id, created, "dana", Words(**words), Context.of(about))
+    return Note(note_id, about.alert_id, created, "dana", NoteBody(**words), NoteContext.of(about))
 
 
 def suppression(name: str = "s", **changed: Any) -> Suppression:

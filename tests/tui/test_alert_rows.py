@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.detection.alert import Alert
-from detector.detection.sweeps import recurring, sweeps
+from detector.detection.sweeps import group_recurring, group_sweeps
 from tests.tui.build import alert
 from tui.concurrency.job import GivenUp, Job
 from tui.presentation.format import principal
@@ -51,7 +51,7 @@ def plainly(
     """The ids of the rows, all of it at once."""
     through = [each for each in alerts if is_open(each) and (not filtered or is_high(each))]
     rows = []
-    for together in recurring(sweeps(through)):
+    for together in group_recurring(group_sweeps(through)):
         members = [each for sweep in together.sweeps for each in sweep.alerts]
         folded = len(members) > 1 and folds.unfolded is (members[0].alert_id in folds.turned)
         rows += [together.sweeps[-1].worst] if folded else members

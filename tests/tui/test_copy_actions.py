@@ -277,7 +277,7 @@ def test_a_note_is_written_in_the_editor_and_seen_as_markdown(
         assert "false ended with status 1: the note is as it was" in screen_text(app)
         await press(pilot, "'!", "ctrl+s")
         assert not isinstance(app.screen, NoteForm)
-        assert hunt.store.notes()[0].words.text == "first\n# Key is out!"
+        assert hunt.store.notes()[0].body.text == "first\n# Key is out!"
 
     hunt.play(journey)
 
@@ -301,17 +301,17 @@ def test_markdown_of_a_note_cannot_act(tmp_path: Path) -> None:
 
 
 def test_the_query_for_an_alert_finds_its_events(tmp_path: Path) -> None:
-    from detector.ecs.fields import fields
+    from detector.ecs.fields import field_table
     from detector.investigation.elastic_query import events_of
     from detector.investigation.hunt import Reader, compiled, rows
 
     hunt = Hunt(tmp_path)
     for one in hunt.store.alerts():
-        query = compiled(events_of(one), fields(), None, "")
+        query = compiled(events_of(one), field_table(), None, "")
         found = [row["event.id"] for row in rows(query, Reader([str(hunt.trail)]))]
         assert sorted(map(str, found)) == sorted(one.event_ids)
     odd = msgspec.structs.replace(
         hunt.alert(), key={"user.name": 'a"\\\n', "source.ip": None, "Esql.x": 1}
     )
     assert 'user.name == "a\\"\\\\\\n"\n    AND source.ip IS NULL\n| SORT' in events_of(odd)
-    compiled(events_of(odd), fields(), None, "")
+    compiled(events_of(odd), field_table(), None, "")

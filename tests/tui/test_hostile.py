@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from detector.detection.alert import Alert
 from detector.detection.event import Event, Position
-from detector.triage.note import Note, Words
+from detector.triage.note import Note, NoteBody
 from detector.triage.suppression import Suppression
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.build import START, alert, note, suppression
@@ -73,7 +73,9 @@ def written(number: int, of: Alert) -> tuple[Note, Suppression]:
     short = text[:2_000]
     return (
         msgspec.structs.replace(
-            note(number, of=of), author=short, words=Words(text[:5_000], "suspicious", short, short)
+            note(number, of=of),
+            author=short,
+            words=NoteBody(text[:5_000], "suspicious", short, short),
         ),
         suppression(
             f"s{number}",

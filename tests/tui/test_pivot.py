@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from detector.detection.principal import Lineage, Names
+from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.investigation import pivot
 from detector.investigation.pivot import Batch, Pivot, Progress
 from tests.detector.trail import call
@@ -254,7 +254,7 @@ def test_a_log_cannot_write_on_the_screen(tmp_path: Path) -> None:
 
 
 def test_the_widest_and_the_narrowest_go_no_further() -> None:
-    wanted = Pivot("", Lineage(Names()), 0, 0, 1_772_359_200)
+    wanted = Pivot("", RelatedPrincipals(PrincipalNames()), 0, 0, 1_772_359_200)
     assert resized(wanted.within(60), -1) is None
     assert resized(wanted.within(30 * 86_400), 1) is None
 

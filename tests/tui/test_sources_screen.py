@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from detector.detection.alert import Alert
-from detector.detection.log_integrity import RULES
+from detector.detection.log_integrity import INTEGRITY_RULES
 from detector.ingest.pipeline import Pipeline
 from detector.sources import s3_objects
 from detector.sources.directory import Directory
@@ -178,7 +178,7 @@ def test_the_quarantine_is_opened_read_again_and_ignored(hunt: Hunt) -> None:
 def test_a_missing_file_is_among_the_alerts_and_is_triaged_like_one(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         listed: RowList[Alert] = app.screen.row_list
-        alert = next(alert for alert in listed.rows if alert.rule == RULES["missing"])
+        alert = next(alert for alert in listed.rows if alert.rule == INTEGRITY_RULES["missing"])
         assert listed.move_to(alert.alert_id)
         await pilot.pause()
         assert "Log file missing: 111122223333_CloudTrail_us-east-1_20260301T1245Z" in screen_text(

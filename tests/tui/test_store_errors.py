@@ -55,7 +55,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
         writer.execute("PRAGMA max_page_count = 1000000")
         await press(pilot, "ctrl+s")
         assert isinstance(app.screen, AlertsScreen)
-        assert [note.words.text for note in hunt.store.notes()] == [text]
+        assert [note.body.text for note in hunt.store.notes()] == [text]
 
     hunt.play(journey, size=(160, 24))
 

@@ -13,7 +13,7 @@ from textual.widgets import Input, Static, TextArea
 
 from detector.detection.alert import Flag
 from detector.store import StateError
-from detector.triage.suppression import Looks
+from detector.triage.suppression import SeenProfile
 from tests.detector.trail import ANA
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import BEN, CAT, NOW, Hunt, press, said, until
@@ -65,7 +65,7 @@ def test_a_note_keeps_what_the_alert_knew(hunt: Hunt) -> None:
             "ctrl+s",
         )
         [note] = hunt.store.notes()
-        assert (note.words.text, note.words.owner, note.words.ticket, note.words.verdict) == (
+        assert (note.body.text, note.body.owner, note.body.ticket, note.body.verdict) == (
             "Our own\nscan",
             "dana",
             "CHG-7",
@@ -80,7 +80,7 @@ def test_a_note_keeps_what_the_alert_knew(hunt: Hunt) -> None:
 def test_escalate_is_a_note_with_that_verdict(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "exclamation_mark", "'now", "ctrl+s", "n")
-        assert [note.words.verdict for note in hunt.store.notes()] == ["escalated"]
+        assert [note.body.verdict for note in hunt.store.notes()] == ["escalated"]
 
     hunt.play(journey)
 
@@ -137,7 +137,7 @@ def test_a_note_that_cannot_be_written_says_so_and_keeps_the_words(
         assert app.screen.query_one(TextArea).text == "long thought"
         monkeypatch.setattr(hunt.store, "add_notes", write)
         await press(pilot, "ctrl+s")
-        assert [note.words.text for note in hunt.store.notes()] == ["long thought"]
+        assert [note.body.text for note in hunt.store.notes()] == ["long thought"]
 
     hunt.play(journey)
 
@@ -148,8 +148,8 @@ def test_an_edit_keeps_what_was_said_before(hunt: Hunt) -> None:
         assert isinstance(app.screen, HuntLogScreen)
         await press(pilot, "c", "' thoughts", "ctrl+s")
         [note] = hunt.store.notes()
-        assert note.words.text == "first thoughts"
-        assert [edit.words.text for edit in note.history] == ["first"]
+        assert note.body.text == "first thoughts"
+        assert [edit.body.text for edit in note.history] == ["first"]
         await press(pilot, "tab", "G")
         shown = screen_text(app)
         assert "first thoughts" in shown
@@ -274,7 +274,7 @@ def test_a_suppression_remembers_how_the_alerts_looked_that_it_was_made_from(hun
         app.screen.query_one(RowList).move_to(ana.alert_id)
         await press(pilot, "x", "shift+tab", "'known", "ctrl+s")
         [made] = hunt.store.suppressions()
-        assert made.looks == Looks.of([ana])
+        assert made.seen_profile == SeenProfile.of([ana])
         moved = msgspec.structs.replace(
             ana,
             alert_id="moved",

@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from detector.store import Store
 from detector.store import undo_journal as journal_module
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 from tests.detector.trail import ANA
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.stage import CAT, Hunt, press, said, until
@@ -139,7 +139,7 @@ def test_everything_decided_is_undone_and_done_again_over_a_restart(tmp_path: Pa
 def decided(store: Store) -> tuple[list[str], list[str], list[tuple[float, bool]], frozenset[str]]:
     return (
         sorted(alert.status for alert in store.alerts()),
-        [note.words.text for note in store.notes()],
+        [note.body.text for note in store.notes()],
         [(made.expires, made.lifted is None) for made in store.suppressions() if not made.undone],
         store.rules_off(),
     )
@@ -250,7 +250,7 @@ def test_what_is_said_of_hostile_principals_is_harmless(tmp_path: Path) -> None:
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         for name in names:
-            hunt.store.add_notes([hostile(name)[0]], Words("hm"))
+            hunt.store.add_notes([hostile(name)[0]], NoteBody("hm"))
             await press(pilot, "z")
             assert safe.visible(PAYLOADS[name])[:8].strip() in said(app)
             assert harm(app) == []

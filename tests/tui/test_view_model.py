@@ -138,7 +138,7 @@ def test_an_edited_note_takes_the_place_of_the_one_before(view_model: ViewModel)
     view_model.put_note(note(1, created=START))
     view_model.put_note(note(2, created=START + 1))
     view_model.put_note(note(1, created=START, text="changed"))
-    assert [(entry.note_id, entry.words.text) for entry in view_model.notes] == [
+    assert [(entry.note_id, entry.body.text) for entry in view_model.notes] == [
         (2, ""),
         (1, "changed"),
     ]

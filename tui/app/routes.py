@@ -16,7 +16,7 @@ from textual.screen import Screen
 if TYPE_CHECKING:
     from detector.detection.alert import Alert
     from detector.investigation.pivot import Pivot, Row
-    from detector.triage.note import Note, Verdict, Words
+    from detector.triage.note import Note, NoteBody, Verdict
     from detector.triage.suppression import Suppression
     from tui.model.workspace import Workspace
     from tui.settings.saved_views import SavedView
@@ -100,7 +100,7 @@ class ScreenRoutes:
     # --- forms and questions
 
     def write_note(
-        self, alerts: Sequence[Alert], verdict: Verdict, saved: Callable[[Words], None]
+        self, alerts: Sequence[Alert], verdict: Verdict, saved: Callable[[NoteBody], None]
     ) -> None:
         from tui.screens.forms.note import NoteForm
 

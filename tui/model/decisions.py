@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from detector.detection.alert import Alert, Status
 from detector.store import Decision, Store, Turned
 from detector.text.abbreviations import short_arn
-from detector.triage.note import Note, Words
+from detector.triage.note import Note, NoteBody
 from detector.triage.suppression import Suppression
 from tui.keymap import key_of
 from tui.presentation import format
@@ -86,11 +86,11 @@ class Decisions:
         )
         self._host.publish()
 
-    async def add_notes(self, alerts: Sequence[Alert], words: Words) -> None:
+    async def add_notes(self, alerts: Sequence[Alert], words: NoteBody) -> None:
         """The same words on each, or on none."""
         self._noted(await asyncio.to_thread(self._host.store.add_notes, alerts, words))
 
-    async def edit_note(self, note_id: int, words: Words) -> None:
+    async def edit_note(self, note_id: int, words: NoteBody) -> None:
         self._noted([await asyncio.to_thread(self._host.store.edit_note, note_id, words)])
 
     async def suppress(self, suppressions: Sequence[Suppression]) -> None:

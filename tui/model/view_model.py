@@ -16,7 +16,7 @@ import msgspec
 
 from detector.detection.alert import Alert
 from detector.triage.note import Note
-from detector.triage.suppression import Suppression, judged
+from detector.triage.suppression import Suppression, apply_suppressions
 
 if TYPE_CHECKING:
     from detector.ingest.pipeline import Update
@@ -202,7 +202,7 @@ def rejudged(alerts: Iterable[Alert], active: Sequence[Suppression]) -> list[tup
 def _judged(alert: Alert, active: Sequence[Suppression]) -> Alert:
     if alert.suppressed_by is not None or alert.broke_through:
         alert = msgspec.structs.replace(alert, suppressed_by=None, broke_through=[])
-    return judged(alert, active)
+    return apply_suppressions(alert, active)
 
 
 class Inbox:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from detector.investigation.pivot import Pivot, Row
     from detector.rules.ruleset import RuleSet
     from detector.store import Store
-    from detector.triage.note import Note, Verdict, Words
+    from detector.triage.note import Note, NoteBody, Verdict
     from detector.triage.suppression import Suppression
     from tui.model.decisions import Decisions
     from tui.model.view_model import ViewModel
@@ -113,7 +113,7 @@ class Routes(Protocol):
         """Open the raw record of a pivot's row."""
 
     def write_note(
-        self, alerts: Sequence[Alert], verdict: Verdict, saved: Callable[[Words], None]
+        self, alerts: Sequence[Alert], verdict: Verdict, saved: Callable[[NoteBody], None]
     ) -> None:
         """Ask for a note on each alert; ``saved`` gets what was written."""
 

@@ -101,7 +101,7 @@ def of_events(events: Sequence[Event], raw: Callable[[Event], bytes] = raw_recor
 
 
 def of_notes(notes: Sequence[Note]) -> list[Takeout]:
-    texts = [visible(note.words.text, _LIMIT, lines=True) for note in notes if note.words.text]
+    texts = [visible(note.body.text, _LIMIT, lines=True) for note in notes if note.body.text]
     return [
         as_json(map(note_object, notes)),
         *([Takeout("t", "text", lambda: "\n\n".join(texts))] if texts else []),

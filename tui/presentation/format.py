@@ -11,12 +11,12 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from detector.cloudtrail.tool_signatures import tells
+from detector.cloudtrail.tool_signatures import tool_signatures
 from detector.detection.alert import Alert
 from detector.detection.baseline import first_seen
 from detector.detection.event import Event
-from detector.detection.log_integrity import file_of, said_of
-from detector.detection.risk import in_words
+from detector.detection.log_integrity import integrity_sentence, log_file_name
+from detector.detection.risk import risk_sentence
 from detector.text.abbreviations import FLAG_WORDS, short_arn
 from tui.presentation import time_display
 
@@ -48,7 +48,7 @@ def principal(alert: Alert) -> str:
     Of an alert about a log file, the file.
     """
     arns = alert.facets.arns
-    if file := file_of(alert):
+    if file := log_file_name(alert):
         return file.partition("_CloudTrail_")[2] or file
     if not arns:
         kinds = ", ".join(alert.facets.identity_types)
@@ -83,7 +83,14 @@ def agent(user_agent: str) -> str:
         (name for word, name in _PRODUCTS.items() if user_agent.lower().startswith(word)), first
     )
     return " ".join(
-        [product, *(tell.name for tell in tells(user_agent) if tell.name not in product.lower())]
+        [
+            product,
+            *(
+                tell.name
+                for tell in tool_signatures(user_agent)
+                if tell.name not in product.lower()
+            ),
+        ]
     )
 
 
@@ -220,7 +227,7 @@ def why(
 ) -> str:
     """Why the alert fired, in a sentence or two, from what the alert itself knows; and what its
     principal did then, where ``signals`` (the events behind its flags) tell."""
-    if of_file := said_of(alert):
+    if of_file := integrity_sentence(alert):
         return of_file
     who, facets = subject(alert), alert.facets
     did = calls(rule) if rule else ""
@@ -312,4 +319,4 @@ def _caller(alert: Alert) -> str:
 
 def risk(alert: Alert) -> str:
     """The score, and the sum that it came from, as a sentence."""
-    return in_words(alert.risk) if alert.risk else str(alert.score)
+    return risk_sentence(alert.risk) if alert.risk else str(alert.score)

@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from detector.ecs.fields import Fields
+from detector.ecs.fields import FieldTable
 from detector.esql import ast, parser
 from detector.esql.aggregates import AGGREGATES
 from detector.esql.compiler import Compiler
@@ -34,7 +34,7 @@ _INDEX = "logs-aws.cloudtrail-default"
 
 def plan(
     text: str,
-    fields: Fields,
+    fields: FieldTable,
     options: QueryOptions = DEFAULT_OPTIONS,
     keys: tuple[ast.Named, ...] = (),
 ) -> Query:
@@ -67,7 +67,7 @@ class _Part:
 def plan_tree(
     tree: ast.Tree,
     text: str,
-    fields: Fields,
+    fields: FieldTable,
     options: QueryOptions = DEFAULT_OPTIONS,
     keys: tuple[ast.Named, ...] = (),
 ) -> Query:
@@ -79,7 +79,11 @@ def plan_tree(
 
 
 def _plan_tree(
-    tree: ast.Tree, text: str, fields: Fields, options: QueryOptions, keys: tuple[ast.Named, ...]
+    tree: ast.Tree,
+    text: str,
+    fields: FieldTable,
+    options: QueryOptions,
+    keys: tuple[ast.Named, ...],
 ) -> Query:
     first, *rest = tree.commands
     layout = RowLayout(options)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from detector.cloudtrail.record import Head
-from detector.ecs.fields import Fields
+from detector.ecs.fields import FieldTable
 from detector.esql import ast
 from detector.esql.compiler import Compiler
 from detector.esql.plan import predicate_analysis
@@ -46,7 +46,7 @@ class Prefilter:
 class PrefilterBuilder:
     """Collects a gate from the conditions before STATS."""
 
-    def __init__(self, layout: RowLayout, table: Fields) -> None:
+    def __init__(self, layout: RowLayout, table: FieldTable) -> None:
         self._scope = Scope(layout, table)
         self._table = table
         self._pair: list[Callable[[Row], Any]] = []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.cloudtrail.regions import ELSEWHERE, REGIONS, board
+from detector.cloudtrail.regions import REGIONS, UNKNOWN_GEOGRAPHY, group_by_geography
 from detector.simulate.organization import REGIONS as ON_BY_DEFAULT
 
 
@@ -36,19 +36,24 @@ def test_what_is_on_by_default_is_no_opt_in() -> None:
 
 
 def test_the_board_has_the_partitions_that_are_seen_and_strangers() -> None:
-    assert list(board([])) == ["Americas", "Europe", "Mid East & Africa", "Asia Pacific"]
-    assert list(board(["cn-north-1"])) == ["China"]
-    assert [region.name for region in board(["us-gov-east-1"])["GovCloud (US)"]] == [
+    assert list(group_by_geography([])) == [
+        "Americas",
+        "Europe",
+        "Mid East & Africa",
+        "Asia Pacific",
+    ]
+    assert list(group_by_geography(["cn-north-1"])) == ["China"]
+    assert [region.name for region in group_by_geography(["us-gov-east-1"])["GovCloud (US)"]] == [
         "us-gov-west-1",
         "us-gov-east-1",
     ]
-    both = board(["cn-north-1", "eu-west-1", "mars-north-1", "", "mars-north-1"])
+    both = group_by_geography(["cn-north-1", "eu-west-1", "mars-north-1", "", "mars-north-1"])
     assert list(both) == [
         "Americas",
         "Europe",
         "Mid East & Africa",
         "Asia Pacific",
         "China",
-        ELSEWHERE,
+        UNKNOWN_GEOGRAPHY,
     ]
-    assert [region.name for region in both[ELSEWHERE]] == ["", "mars-north-1"]
+    assert [region.name for region in both[UNKNOWN_GEOGRAPHY]] == ["", "mars-north-1"]

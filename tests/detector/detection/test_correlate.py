@@ -21,7 +21,7 @@ import detector.rules
 from detector.cloudtrail.record import format_time
 from detector.detection import risk
 from detector.detection.alert import Alert
-from detector.detection.sweeps import sweeps
+from detector.detection.sweeps import group_sweeps
 from detector.ingest import pipeline
 from detector.rules.ruleset import RuleSet, load
 from detector.store import Store, context_table
@@ -319,7 +319,7 @@ def facts(store: Store) -> list[Any]:
         )
         for alert in alerts
     )
-    return [told, [[alert.alert_id for alert in sweep.alerts] for sweep in sweeps(alerts)]]
+    return [told, [[alert.alert_id for alert in sweep.alerts] for sweep in group_sweeps(alerts)]]
 
 
 @settings(max_examples=60)
@@ -481,6 +481,6 @@ def test_another_risk_table_sums_up_anew(tmp_path: Path) -> None:
     with closing(Store.open(None)) as store:
         before = scan(tmp_path / "logs", store=store, by=rules("tumbling")).alerts[0]
         after = scan(
-            tmp_path / "logs", store=store, by=rules("tumbling"), risk=risk.load(table)
+            tmp_path / "logs", store=store, by=rules("tumbling"), risk=risk.load_risk_table(table)
         ).alerts[0]
     assert (before.score, before.severity, after.score, after.severity) == (71, "high", 26, "low")

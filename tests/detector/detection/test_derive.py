@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from detector.detection import window
 from detector.detection.event import Event, Position
 from detector.detection.window import Hit
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
 from tests.detector.esql.conftest import record
 
@@ -19,7 +19,7 @@ WIDTH = 10
 QUERY = plan(
     "from logs-* | stats n = count(*), r = count_distinct(cloud.region), t = max(@timestamp) by user.name "
     "| where n >= 3 and r >= 2",
-    fields(),
+    field_table(),
 )
 times = st.lists(st.tuples(st.integers(0, 60), st.sampled_from("abc")), max_size=25).map(sorted)
 
@@ -60,7 +60,7 @@ def test_sliding_spans_begin_at_a_hit(found):
 @given(times)
 def test_trailing_spans_end_just_after_a_hit(found):
     ends = [time + 1 for time in sorted({time for time, _ in found})]
-    assert starts(window.trailing, found) == [
+    assert starts(window.lookback, found) == [
         end - WIDTH for end in ends if holds(found, end - WIDTH, end)
     ]
 
@@ -82,7 +82,7 @@ def test_tumbling_windows_are_aligned(found):
 )
 def test_spans_that_begin_less_than_a_gap_apart_are_one(begins, gap, expected):
     made = hits([(time, "a") for time in range(0, 40, 5)])
-    spans = list(window.unions(made, begins, WIDTH, gap))
+    spans = list(window.merge_spans(made, begins, WIDTH, gap))
     assert [(span.start, span.end) for span in spans] == expected
     for span in spans:
         assert [hit.event.time for hit in span.hits] == [
@@ -104,5 +104,5 @@ def test_thousands_of_hits_in_one_span_are_looked_at_once_each():
             return Counted.added - Counted.dropped
 
     made = hits([(number, "a") for number in range(5000)])
-    list(window.trailing(made, 4000, Counted, lambda _group, _at: True))
+    list(window.lookback(made, 4000, Counted, lambda _group, _at: True))
     assert Counted.added == 5000 and Counted.dropped <= 5000

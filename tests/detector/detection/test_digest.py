@@ -90,7 +90,9 @@ def test_a_file_in_chunks_is_the_file_as_one(records: list[Raw], size: int) -> N
 @given(trails(), st.integers(1, 4))
 def test_what_is_remembered_of_calls_changes_nothing(records: list[Raw], remembered: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(detector.detection.digest, "_told", detector.detection.digest._Known())
+        patch.setattr(
+            detector.detection.digest, "_told", detector.detection.digest.SignatureCache()
+        )
         patch.setattr(detector.detection.digest, "_REMEMBERED", remembered)
         few = [digested(lines(records)) for _ in range(2)]
         assert len(detector.detection.digest._told) <= remembered

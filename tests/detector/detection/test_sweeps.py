@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.detection.alert import Alert, Facets, Risk, Window
-from detector.detection.sweeps import NEAR, Sweep, names_of, recurring, rhythm, sweeps
+from detector.detection.sweeps import (
+    NEAR,
+    Sweep,
+    group_recurring,
+    group_sweeps,
+    recurrence_of,
+    sweep_keys,
+)
 from detector.rules.rule_summary import RuleSummary
 
 ROLE = "arn:aws:iam::111122223333:role/inventory"
@@ -60,8 +67,8 @@ def test_alerts_that_touch_or_lie_within_five_minutes_are_one_sweep() -> None:
         alert("c", 59 + NEAR, **ana),
         alert("d", 59 + NEAR + 29 + NEAR + 1, **ana),
     ]
-    assert ids(sweeps(reversed(at))) == [["a", "b", "c"], ["d"]]
-    assert [sweep.sweep_id for sweep in sweeps(at)] == ["a", "d"]
+    assert ids(group_sweeps(reversed(at))) == [["a", "b", "c"], ["d"]]
+    assert [sweep.sweep_id for sweep in group_sweeps(at)] == ["a", "d"]
 
 
 def test_a_long_alert_reaches_over_short_ones_after_it() -> None:
@@ -71,7 +78,7 @@ def test_a_long_alert_reaches_over_short_ones_after_it() -> None:
         alert("short", 60, **ana),
         alert("last", 3599 + NEAR, None, **ana),
     ]
-    assert ids(sweeps(at)) == [["long", "short", "last"]]
+    assert ids(group_sweeps(at)) == [["long", "short", "last"]]
 
 
 def test_sessions_of_a_role_and_users_of_a_key_are_one_principal() -> None:
@@ -81,16 +88,16 @@ def test_sessions_of_a_role_and_users_of_a_key_are_one_principal() -> None:
         alert("c", 90, keys=["ASIA2"]),
         alert("other", 90, arns=["arn:aws:iam::111122223333:user/ana"]),
     ]
-    assert ids(sweeps(at)) == [["a", "b", "c"], ["other"]]
-    assert sweeps(at)[0].principal == "arn:aws:sts::111122223333:assumed-role/inventory"
+    assert ids(group_sweeps(at)) == [["a", "b", "c"], ["other"]]
+    assert group_sweeps(at)[0].principal == "arn:aws:sts::111122223333:assumed-role/inventory"
 
 
 def test_callers_without_a_name_are_never_taken_for_one() -> None:
-    assert ids(sweeps([alert("a", 0), alert("b", 30)])) == [["a"], ["b"]]
+    assert ids(group_sweeps([alert("a", 0), alert("b", 30)])) == [["a"], ["b"]]
 
 
 def runs(times: Sequence[int], **made: object) -> list[Sweep]:
-    return sweeps(
+    return group_sweeps(
         alert(f"run-{number:02}", time, arns=[session(str(number))], **made)
         for number, time in enumerate(times)
     )
@@ -112,26 +119,30 @@ def runs(times: Sequence[int], **made: object) -> list[Sweep]:
     ],
 )
 def test_the_rhythm_in_words(times: list[int], said: str) -> None:
-    assert str(rhythm(runs(times))) == said
+    assert str(recurrence_of(runs(times))) == said
 
 
 def test_a_rhythm_says_when_the_regions_differ() -> None:
     mixed = [*runs([0, 3600]), *runs([7200], regions=12)]
-    assert str(rhythm(mixed)) == "every hour, 12 to 17 regions, 3 times"
-    assert str(rhythm(runs([5], regions=1))) == "once, 1 region"
+    assert str(recurrence_of(mixed)) == "every hour, 12 to 17 regions, 3 times"
+    assert str(recurrence_of(runs([5], regions=1))) == "once, 1 region"
 
 
 def test_a_schedule_is_one_row_and_what_differs_in_severity_another() -> None:
     worse = alert("worse", 2 * 3600 + 1800, arns=[session("x")], severity="high")
-    rows = recurring(
-        [*runs([0, 3600, 7200, 10_800]), *sweeps([worse]), *sweeps([alert("a", 50, keys=["AKIA"])])]
+    rows = group_recurring(
+        [
+            *runs([0, 3600, 7200, 10_800]),
+            *group_sweeps([worse]),
+            *group_sweeps([alert("a", 50, keys=["AKIA"])]),
+        ]
     )
     assert [(len(row.sweeps), row.sweeps[0].worst.severity) for row in rows] == [
         (4, "low"),
         (1, "low"),
         (1, "high"),
     ]
-    assert rows[0].rhythm.pace == "every hour"
+    assert rows[0].recurrence.pace == "every hour"
 
 
 NAMES = st.lists(
@@ -155,10 +166,10 @@ def test_sweeps_are_the_same_in_any_order_and_are_the_connected_alerts(drawn, ra
         alert(f"{place:02}", start, width, arns=arns, keys=keys)
         for place, (start, width, arns, keys) in enumerate(drawn)
     ]
-    found = sweeps(alerts)
+    found = group_sweeps(alerts)
     shuffled = list(alerts)
     random.shuffle(shuffled)
-    assert sweeps(shuffled) == found
+    assert group_sweeps(shuffled) == found
     assert sorted(each.alert_id for sweep in found for each in sweep.alerts) == [
         each.alert_id for each in alerts
     ]
@@ -173,7 +184,7 @@ def connected(alerts: Sequence[Alert]) -> set[frozenset[str]]:
     groups = [{each.alert_id} for each in alerts]
     for one in alerts:
         for other in alerts:
-            if names_of(one) & names_of(other) and near(one, other):
+            if sweep_keys(one) & sweep_keys(other) and near(one, other):
                 joined = [group for group in groups if {one.alert_id, other.alert_id} & group]
                 groups = [group for group in groups if group not in joined] + [set().union(*joined)]
     return {frozenset(group) for group in groups}

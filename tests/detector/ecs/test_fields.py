@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from detector.ecs.asn import AsnError, open_asn
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.ecs.java_text import java_text
 from tests.detector.esql.conftest import CALL, record
 
@@ -16,7 +16,7 @@ ASN = Path(__file__).parent / "data" / "GeoLite2-ASN-Test.mmdb"
 
 
 def read(name, **changed):
-    return fields()[name].read(record(**changed))
+    return field_table()[name].read(record(**changed))
 
 
 SESSION = {
@@ -134,7 +134,7 @@ def test_a_field_is_read(name, raw, value):
 
 
 def test_unknown_names_are_no_fields():
-    table = fields()
+    table = field_table()
     assert "event.acton" not in table
     assert table.get("aws.cloudtrail.flattened.nothing.x") is None
     assert len(table) == len(set(table))
@@ -142,7 +142,9 @@ def test_unknown_names_are_no_fields():
 
 def test_every_field_reads_from_a_record_that_has_nothing():
     empty = record(**dict.fromkeys(CALL))
-    found = {name: field.read(empty) for name, field in fields().items() if field.constant is None}
+    found = {
+        name: field.read(empty) for name, field in field_table().items() if field.constant is None
+    }
     assert {name for name, value in found.items() if value is not None} == {"event.outcome"}
 
 
@@ -173,7 +175,7 @@ def asn():
     ],
 )
 def test_the_network_of_an_address(asn, address, number, organization):
-    table, call = fields(asn), record(sourceIPAddress=address)
+    table, call = field_table(asn), record(sourceIPAddress=address)
     assert table["source.as.number"].read(call) == number
     assert table["source.as.organization.name"].read(call) == organization
 

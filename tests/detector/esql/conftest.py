@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from detector.cloudtrail.record import Record, decode, parse_time
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
@@ -64,7 +64,7 @@ def answers() -> Answers:
     """What a query returns over some records, in the order of its groups."""
 
     def run(text: str, records: list[Record]) -> list[dict[str, Any]]:
-        query = plan(text, fields())
+        query = plan(text, field_table())
         groups: dict[Any, list[Any]] = defaultdict(list)
         for each in records:
             time = parse_time(each.event_time) or 0

@@ -7,7 +7,7 @@ from collections import defaultdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
 from tests.detector.esql.conftest import START, record
 
@@ -19,7 +19,7 @@ QUERY = plan(
             bad = count(*) where event.outcome == "failure", keys = count(aws.cloudtrail.user_identity.access_key_id),
             first = min(@timestamp) by w, aws.cloudtrail.user_identity.arn, aws.cloudtrail.resources.arn
     | where regions >= 2 and n >= 2""",
-    fields(),
+    field_table(),
 )
 
 CALLS = st.fixed_dictionaries(

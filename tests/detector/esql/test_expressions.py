@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.ecs.values import date_text
 from detector.esql.compiler import Compiler
 from detector.esql.errors import EsqlError
@@ -37,7 +37,7 @@ COLUMNS = {
 def evaluate(text):
     """The value of an expression, a date as text, and its type."""
     frame = RowLayout()
-    scope = Scope(frame, fields())
+    scope = Scope(frame, field_table())
     for name, (value, type) in COLUMNS.items():
         scope.define(
             name, CompiledExpr(lambda _, value=value: value, type, isinstance(value, list))

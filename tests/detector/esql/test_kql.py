@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detector.cloudtrail.record import parse_time
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.esql import ast, kql
 from detector.esql.errors import EsqlError, Span
 from detector.esql.plan.planner import plan, plan_tree
@@ -24,7 +24,7 @@ CALL = record(
 def holds(text: str) -> bool:
     source = ast.From(("logs-aws.cloudtrail-*",), (), span=AT)
     query = plan_tree(
-        ast.Tree((source, ast.Where(kql.parse(text), span=AT)), span=AT), text, fields()
+        ast.Tree((source, ast.Where(kql.parse(text), span=AT)), span=AT), text, field_table()
     )
     return bool(query.rows(CALL, parse_time(CALL.event_time) or 0))
 
@@ -139,9 +139,9 @@ def test_and_binds_closer_than_or():
 def test_it_can_stand_in_an_esql_query_and_dispatches_there():
     query = plan(
         'from logs-* | where kql("event.action: (A or B) and event.provider: P") and user.name == "x"',
-        fields(),
+        field_table(),
     )
     assert query.required_pairs == {("P", "A"), ("P", "B")}
     with pytest.raises(EsqlError, match="did you mean") as error:
-        plan('from logs-* | where kql("event.acton: A")', fields())
+        plan('from logs-* | where kql("event.acton: A")', field_table())
     assert error.value.column == 25

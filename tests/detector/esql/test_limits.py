@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.esql.errors import EsqlError
 from detector.esql.plan.planner import plan
 from detector.rules.ruleset import load
@@ -31,7 +31,7 @@ DIGITS = "9" * 5000
 )
 def test_a_query_is_refused_with_one_line(query, says):
     with pytest.raises(EsqlError) as caught:
-        plan(f"from logs-* | {query}", fields())
+        plan(f"from logs-* | {query}", field_table())
     assert says in caught.value.message and caught.value.message.isprintable()
 
 
@@ -48,7 +48,7 @@ def test_a_query_is_refused_with_one_line(query, says):
     ],
 )
 def test_what_no_value_can_hold_is_null_or_as_it_was(query, value):
-    ((emitted, _),) = plan(f"from logs-* | {query} | keep x", fields()).filter_results(
+    ((emitted, _),) = plan(f"from logs-* | {query} | keep x", field_table()).filter_results(
         record(userAgent=DIGITS), 0
     )
     assert emitted["x"] == value
@@ -97,5 +97,7 @@ def test_rows_of_one_event_must_not_meet_in_a_group(tmp_path):
     together = written(tmp_path / "b", EXPANDED + "user.name")
     (problem,) = load([together], builtin=False).problems
     assert "count an event several times" in problem.message
-    ((emitted, _),) = plan(EXPANDED + "user.name", fields()).group_results(0, ("ana",), [(), ()])
+    ((emitted, _),) = plan(EXPANDED + "user.name", field_table()).group_results(
+        0, ("ana",), [(), ()]
+    )
     assert emitted["n"] == 2  # a hunt looks at all rows

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.cloudtrail.record import Head, parse_time
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
 from tests.detector.esql.conftest import record
 
@@ -60,7 +60,7 @@ def test_the_gate_lets_through_what_the_filter_does(conditions, words, negated):
     for word, condition in zip(words, conditions[1:], strict=False):
         text = f"({text}) {word} {condition}"
     query = plan(
-        f"from logs-* | where {'not ' if negated else ''}({text}) | keep event.id", fields()
+        f"from logs-* | where {'not ' if negated else ''}({text}) | keep event.id", field_table()
     )
     for call in CALLS:
         if query.rows(call, parse_time(call.event_time) or 0):
@@ -85,7 +85,7 @@ def test_the_gate_lets_through_what_the_filter_does(conditions, words, negated):
     ],
 )
 def test_a_pair_is_turned_away_by_what_the_filter_says_of_it(condition, kept):
-    prefilter = plan(f"from logs-* | where {condition} | keep event.id", fields()).prefilter
+    prefilter = plan(f"from logs-* | where {condition} | keep event.id", field_table()).prefilter
     assert {
         action
         for action in ACTIONS
@@ -96,7 +96,7 @@ def test_a_pair_is_turned_away_by_what_the_filter_says_of_it(condition, kept):
 def test_a_column_that_has_been_redefined_says_nothing_of_the_head():
     query = plan(
         'from logs-* | eval event.action = "X" | where event.action == "X" | keep event.id',
-        fields(),
+        field_table(),
     )
     assert query.prefilter.accepts_pair(Head(event_source="x", event_name="Y"))
 
@@ -111,7 +111,7 @@ def test_a_column_that_has_been_redefined_says_nothing_of_the_head():
     ],
 )
 def test_what_asks_the_time_is_left_to_the_filter(condition):
-    prefilter = plan(f"from logs-* | where {condition} | keep event.id", fields()).prefilter
+    prefilter = plan(f"from logs-* | where {condition} | keep event.id", field_table()).prefilter
     head = record().head()
     assert prefilter.accepts_pair(head) and prefilter.accepts(head)
 
@@ -148,7 +148,7 @@ calls = st.builds(
 )
 QUERY = plan(
     "from logs-* | stats " + ", ".join(f"c{n} = {text}" for n, text in enumerate(AGGREGATES)),
-    fields(),
+    field_table(),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.esql.errors import EsqlError
 from detector.esql.plan.planner import plan
 from tests.detector.esql.conftest import START, record, sweep
@@ -13,7 +13,7 @@ FROM = "from logs-aws.cloudtrail-*"
 
 
 def query(text):
-    return plan(f"{FROM} {text}", fields())
+    return plan(f"{FROM} {text}", field_table())
 
 
 def test_where_drops_what_is_false_and_what_is_null(answers):
@@ -74,7 +74,7 @@ def test_a_query_without_keep_returns_what_the_record_has(answers):
 def test_metadata_fields_exist_when_asked_for(answers):
     assert answers("from logs-* metadata _id, _index | keep _id", [record()]) == [{"_id": "e-1"}]
     with pytest.raises(EsqlError, match="no column _id"):
-        plan(f"{FROM} | keep _id", fields())
+        plan(f"{FROM} | keep _id", field_table())
 
 
 def test_stats_counts_rows_values_and_distinct_values(answers):
@@ -355,14 +355,17 @@ def test_the_fewest_hits_that_can_fire(having, minimum):
 )
 def test_what_cannot_be_run_is_refused_by_name(text, says):
     with pytest.raises(EsqlError) as caught:
-        plan(text, fields())
+        plan(text, field_table())
     assert says in caught.value.message
     assert "\n" not in caught.value.message
 
 
 def test_the_place_of_a_mistake_is_its_line_and_column():
     with pytest.raises(EsqlError) as caught:
-        plan(f'{FROM}\n// a comment\n| where event.action == "x"\n  and evnt.id == "y"', fields())
+        plan(
+            f'{FROM}\n// a comment\n| where event.action == "x"\n  and evnt.id == "y"',
+            field_table(),
+        )
     assert (caught.value.line, caught.value.column) == (4, 7)
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.cloudtrail.record import format_time, parse_time
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
 from detector.store import LATENESS, Store
 from tests.detector.detection.test_against_oracle import found
@@ -188,7 +188,7 @@ STEPS = {
     for unit, days in (("day", 1), ("week", 7), ("month", 31), ("quarter", 92), ("year", 366))
 }
 CUTS = {
-    unit: plan(f"from logs-* | eval x = date_trunc(1 {unit}, @timestamp) | keep x", fields())
+    unit: plan(f"from logs-* | eval x = date_trunc(1 {unit}, @timestamp) | keep x", field_table())
     for unit in STEPS
 }
 

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from detector.detection.alert import Alert, Status
 from detector.store import Store
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.detector import oracle
 from tests.detector.detection.test_against_oracle import told
@@ -162,7 +162,7 @@ class Hunt(RuleBasedStateMachine):
     @rule(choice=st.integers(0, 99), text=st.sampled_from(["seen", "ours", "theirs"]))
     def note(self, choice: int, text: str) -> None:
         def decide(alert: Alert) -> None:
-            (made,) = self.store.add_notes([alert], Words(text))
+            (made,) = self.store.add_notes([alert], NoteBody(text))
             self.notes[made.note_id] = [alert.alert_id, text]
 
         self._decide(choice, decide)
@@ -171,7 +171,7 @@ class Hunt(RuleBasedStateMachine):
     @rule(choice=st.integers(0, 99), text=st.sampled_from(["not so", "after all"]))
     def edit(self, choice: int, text: str) -> None:
         name = sorted(self.notes)[choice % len(self.notes)]
-        self.store.edit_note(name, Words(text))
+        self.store.edit_note(name, NoteBody(text))
         if text != self.notes[name][-1]:
             self.notes[name].append(text)
 
@@ -246,8 +246,8 @@ class Hunt(RuleBasedStateMachine):
         assert {
             note.note_id: [
                 note.alert_id,
-                *(edit.words.text for edit in note.history if edit.words),
-                note.words.text,
+                *(edit.body.text for edit in note.history if edit.body),
+                note.body.text,
             ]
             for note in self.store.notes()
         } == self.notes

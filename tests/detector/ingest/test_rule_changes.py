@@ -13,7 +13,7 @@ from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import RuleSet, load
 from detector.sources.directory import Directory
 from detector.store import Store
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 from tests.detector.trail import REGIONS, START, call, document, lines, rules, scan, sweep, write
 
 RULE = '''
@@ -167,7 +167,7 @@ def test_decisions_outlive_a_change_of_the_rule(store: Store, logs: Path, tmp_pa
     scan(logs, store=store, by=ruleset(tmp_path))
     alert = next(alert for alert in store.alerts() if alert.rule.id == "mine")
     store.set_status([alert.alert_id], "closed")
-    store.add_notes([alert], Words("known"))
+    store.add_notes([alert], NoteBody("known"))
     run = scan(logs, store=store, by=ruleset(tmp_path, least=2))
     again = next(found for found in run.alerts if found.rule.id == "mine")
     assert (again.alert_id, again.status) == (alert.alert_id, "closed")

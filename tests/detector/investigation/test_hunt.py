@@ -11,7 +11,7 @@ from collections import Counter
 import orjson
 import pytest
 
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.investigation.hunt import Reader, asks_now, compiled, read_hunt, rows
 from detector.rules.rule_file import RuleError
 from tests.detector.esql.conftest import CALL
@@ -46,7 +46,10 @@ def logs(tmp_path):
 
 def asked(query, folder, now=None):
     return list(
-        rows(compiled(f"{FROM} {query}", fields(), now), Reader(map(str, sorted(folder.iterdir()))))
+        rows(
+            compiled(f"{FROM} {query}", field_table(), now),
+            Reader(map(str, sorted(folder.iterdir()))),
+        )
     )
 
 
@@ -59,7 +62,7 @@ def test_a_query_without_stats_gives_rows_in_the_order_of_the_files(logs):
 def test_rows_come_before_all_files_are_read(logs):
     folder = logs(call(1), call(2))
     reader = Reader([str(folder / "000.json"), str(folder / "gone.json")])
-    found = rows(compiled(f"{FROM} | keep event.id", fields(), None), reader)
+    found = rows(compiled(f"{FROM} | keep event.id", field_table(), None), reader)
     assert next(found) == {"event.id": "e-1"} and not reader.problems
     assert list(found) == [] and "No such file" in reader.problems[str(folder / "gone.json")]
 
@@ -68,7 +71,8 @@ def test_a_limit_ends_the_reading(logs):
     folder = logs(call(1), call(2))
     reader = Reader([str(folder / "000.json"), str(folder / "gone.json")])
     assert (
-        len(list(rows(compiled(f"{FROM} | keep event.id | limit 1", fields(), None), reader))) == 1
+        len(list(rows(compiled(f"{FROM} | keep event.id | limit 1", field_table(), None), reader)))
+        == 1
     )
     assert not reader.problems
 
@@ -250,7 +254,9 @@ def test_a_record_nested_too_deep_is_named_and_costs_itself_only(logs):
     )
     (folder / "deep.json").write_bytes(b'{"Records":[%s]}' % deep)
     reader = Reader(map(str, sorted(folder.iterdir())))
-    query = compiled(f"{FROM} | keep event.id, aws.cloudtrail.request_parameters", fields(), None)
+    query = compiled(
+        f"{FROM} | keep event.id, aws.cloudtrail.request_parameters", field_table(), None
+    )
     assert [row["event.id"] for row in rows(query, reader)] == ["e-1", "e-2"]
     (problem,) = reader.problems.values()
     assert "deep.json: a record in it is nested too deep" in problem

@@ -18,9 +18,9 @@ import pytest
 
 from detector.cloudtrail.record import decode
 from detector.detection.correlate import flagging_events
-from detector.detection.principal import Lineage, Names
+from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.detection.record_search import Selector
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.investigation import pivot
 from detector.investigation.case import CaseError
 from detector.investigation.case_writer import gather, write
@@ -33,7 +33,7 @@ from detector.investigation.selectors import Both, Condition, Matching, field_is
 from detector.rules.ruleset import load
 from detector.sources.file_span import FileSpan
 from detector.store import Store
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 from tests.detector.detection.test_correlate import (
     DAY,
     REFERENCE,
@@ -68,20 +68,26 @@ def ids(rows: list[Row]) -> set[str]:
     return {row.event.event_id for row in rows}
 
 
-ANA_KEY = Lineage(Names(keys=[WHO["ana"]["accessKeyId"]]))
+ANA_KEY = RelatedPrincipals(PrincipalNames(keys=[WHO["ana"]["accessKeyId"]]))
 BY = {
-    "principal": (Lineage(Names(arns=[ANA])), lambda r: r["userIdentity"].get("arn") == ANA),
+    "principal": (
+        RelatedPrincipals(PrincipalNames(arns=[ANA])),
+        lambda r: r["userIdentity"].get("arn") == ANA,
+    ),
     "key": (ANA_KEY, lambda r: r["userIdentity"].get("accessKeyId") == WHO["ana"]["accessKeyId"]),
-    "role": (Lineage(Names(roles=[ROLE])), lambda r: "sessionContext" in r["userIdentity"]),
+    "role": (
+        RelatedPrincipals(PrincipalNames(roles=[ROLE])),
+        lambda r: "sessionContext" in r["userIdentity"],
+    ),
     "source": (
-        field_is(fields()["source.address"], "203.0.113.9"),
+        field_is(field_table()["source.address"], "203.0.113.9"),
         lambda r: r["sourceIPAddress"] == "203.0.113.9",
     ),
     "action": (
-        field_is(fields()["event.action"], "RunInstances"),
+        field_is(field_table()["event.action"], "RunInstances"),
         lambda r: r["eventName"] == "RunInstances",
     ),
-    "outcome": (field_is(fields()["event.outcome"], "failure"), lambda r: "errorCode" in r),
+    "outcome": (field_is(field_table()["event.outcome"], "failure"), lambda r: "errorCode" in r),
 }
 
 
@@ -179,19 +185,21 @@ def test_a_pivot_can_be_stopped(tmp_path: Path) -> None:
 
 def test_flags_narrow_and_widening_keeps_the_middle(tmp_path: Path) -> None:
     put(tmp_path, "a.json", trail())
-    assert ids(found(Lineage(Names(arns=[ANA])), tmp_path, flags=frozenset({"snapshot"}))) == {
-        "snapshot-ana-60-us-east-1"
-    }
+    assert ids(
+        found(
+            RelatedPrincipals(PrincipalNames(arns=[ANA])), tmp_path, flags=frozenset({"snapshot"})
+        )
+    ) == {"snapshot-ana-60-us-east-1"}
     wanted = Pivot("", ANA_KEY, 0, 1, START)
     assert (wanted.within(60).start, wanted.within(60).end) == (START - 60, START + 61)
 
 
 def test_conditions_can_be_negated_joined_and_asked_for_presence(tmp_path: Path) -> None:
     put(tmp_path, "a.json", trail())
-    table = fields()
+    table = field_table()
     refused = Condition(table["event.outcome"], ("failure",))
     has_error = Condition(table["aws.cloudtrail.error_code"], None)
-    mine = Lineage(Names(arns=[ANA]))
+    mine = RelatedPrincipals(PrincipalNames(arns=[ANA]))
     refused_ones = ids(found(Both((mine, Matching(((refused,),)))), tmp_path))
     assert (
         refused_ones
@@ -236,7 +244,7 @@ class Case:
             self.alert,
             self.store.signals(self.alert.alert_id),
             self.store.lineage(self.alert.alert_id),
-            fields(),
+            field_table(),
         )
         return {each.question: (each.verdict, each.count, each.detail) for each in found}
 
@@ -265,7 +273,7 @@ def test_the_guide_is_answered(case: Case) -> None:
 def test_each_answer_leads_to_the_events_behind_it(case: Case) -> None:
     store, alert = case.store, case.alert
     for answer in answers(
-        alert, store.signals(alert.alert_id), store.lineage(alert.alert_id), fields()
+        alert, store.signals(alert.alert_id), store.lineage(alert.alert_id), field_table()
     ):
         if answer.pivot is None or not answer.pivot.flags:
             continue
@@ -285,7 +293,7 @@ def test_a_short_baseline_says_so(tmp_path: Path) -> None:
     put(tmp_path, "a.json", [*swept("ana", 0), act("nothing", "bo", -7200)])
     with closing(Store.open(None)) as store:
         [alert] = scan(tmp_path, store=store, by=rules("tumbling")).alerts
-        first = answers(alert, {}, store.lineage(alert.alert_id), fields())[0]
+        first = answers(alert, {}, store.lineage(alert.alert_id), field_table())[0]
     assert (first.verdict, first.detail) == ("unknown", "baseline too short (2 h of 10 d)")
 
 
@@ -352,7 +360,7 @@ def test_the_queries_of_a_rules_own_guide(case: Case, tmp_path: Path) -> None:
             }
         ).encode()
     )
-    snapshots, host, named = asked(rule, case.alert, fields(), record)
+    snapshots, host, named = asked(rule, case.alert, field_table(), record)
     assert snapshots.pivot is not None and snapshots.pivot.start == START // 3600 * 3600 - 48 * 3600
     rows = [
         row
@@ -370,20 +378,20 @@ def test_the_queries_of_a_rules_own_guide(case: Case, tmp_path: Path) -> None:
         "host.name is no field of CloudTrail's",
     )
     assert named.pivot is not None
-    assert asked(rule, case.alert, fields(), None)[2].detail == "the alert has no user.name"
+    assert asked(rule, case.alert, field_table(), None)[2].detail == "the alert has no user.name"
 
 
 # the case file
 
 
 def made(case: Case, out: Path) -> Path:
-    return write(gather(case.store, case.alert, rules("tumbling"), fields()), out)
+    return write(gather(case.store, case.alert, rules("tumbling"), field_table()), out)
 
 
 def test_the_manifest_holds_every_piece_to_its_hash_and_every_record_to_its_place(
     case: Case, tmp_path: Path
 ) -> None:
-    case.store.add_notes([case.alert], Words("It was **them** <b>", "escalated", "SEC-1", "me"))
+    case.store.add_notes([case.alert], NoteBody("It was **them** <b>", "escalated", "SEC-1", "me"))
     out = made(case, tmp_path / "case")
     manifest = json.loads((out / "manifest.json").read_bytes())
     pieces = {piece["name"]: piece for piece in manifest["pieces"]}
@@ -438,7 +446,7 @@ def test_what_is_there_is_never_overwritten_and_nothing_is_left_half_done(
 
 
 def test_the_report_reads_well_alone(case: Case, tmp_path: Path) -> None:
-    case.store.add_notes([case.alert], Words("Asked the owner.", "suspicious", "SEC-1", "me"))
+    case.store.add_notes([case.alert], NoteBody("Asked the owner.", "suspicious", "SEC-1", "me"))
     report = (made(case, tmp_path / "case") / "report.md").read_text(encoding="utf-8")
     heads = [line[3:] for line in report.splitlines() if line.startswith("## ")]
     assert heads == [
@@ -483,7 +491,7 @@ def test_the_logs_words_are_no_markup_in_the_report(tmp_path: Path, payload: Any
     put(tmp_path / "logs", "a.json", records)
     with closing(Store.open(None)) as store:
         [alert] = scan(tmp_path / "logs", store=store, by=rules("tumbling")).alerts
-        out = write(gather(store, alert, rules("tumbling"), fields()), tmp_path / "case")
+        out = write(gather(store, alert, rules("tumbling"), field_table()), tmp_path / "case")
     report = (out / "report.md").read_text(encoding="utf-8")
     assert all(ord(char) >= 0x20 or char == "\n" for char in report) and "\x9b" not in report
     assert report.count("\n## ") == 9

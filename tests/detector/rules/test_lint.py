@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.rules.lint import advice
 from detector.rules.rule import read_rule
 from tests.detector.rules.test_rule_types import written
@@ -16,8 +16,8 @@ CONSOLE = "aws.cloudtrail.session_credential_from_console"
 
 
 def notes(tmp_path, query, **given):
-    rule = read_rule(written(tmp_path / "rules", query, **given), fields())
-    return [note.sentence for note in advice(rule, fields(), rule.nulls == "strict")]
+    rule = read_rule(written(tmp_path / "rules", query, **given), field_table())
+    return [note.sentence for note in advice(rule, field_table(), rule.nulls == "strict")]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from detector.detection.alert import Alert
-from detector.detection.correlate import REACH
+from detector.detection.correlate import SIGNAL_REACH
 from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import RuleSet
 from detector.sources.directory import Directory
@@ -87,7 +87,7 @@ def _facts(alert: Alert) -> object:
 # A file comes some minutes before its label to a day after its events; snapshots may be just in
 # reach, or beyond it.
 late = st.sampled_from([-300, 0, 600, DAY - 3600, SLACK - 1])
-after = st.sampled_from([-REACH, 60, REACH, REACH + 60])
+after = st.sampled_from([-SIGNAL_REACH, 60, SIGNAL_REACH, SIGNAL_REACH + 60])
 bursts = st.builds(Burst, st.integers(0, 4 * DAY), after, st.tuples(late, late, late))
 near = st.sampled_from([-DAY, -60, -1, 0, 11, 12, 60, DAY])
 """Seconds from a burst to a bound."""
@@ -101,7 +101,7 @@ def test_what_is_left_unread_changes_no_alert_within(
     made: list[Burst], first: int, last: int
 ) -> None:
     by = rules("tumbling", *HUNT)
-    bounds = Bounds(START + made[0].at + first, START + made[-1].at + last, by.reach + REACH)
+    bounds = Bounds(START + made[0].at + first, START + made[-1].at + last, by.reach + SIGNAL_REACH)
     with (
         tempfile.TemporaryDirectory() as name,
         closing(Store.open(None)) as whole,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from detector.cloudtrail.object_key import trail_file
-from detector.detection.log_integrity import RULES, integrity_alert, said_of
+from detector.detection.log_integrity import INTEGRITY_RULES, integrity_alert, integrity_sentence
 from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import load
 from detector.sources.directory import Directory
@@ -127,7 +127,7 @@ def test_one_altered_and_one_missing(trail: Trail, store: Store) -> None:
         alert = alerts[integrity_alert(finding).alert_id]
         assert (
             alert.rule.name == f"CloudTrail log file {finding.kind}"
-            and finding.digest in said_of(alert)
+            and finding.digest in integrity_sentence(alert)
         )
         assert (alert.severity, alert.event_ids, alert.settled) == (alert.rule.severity, [], True)
         assert alert.as_json()["columns"]["log.file.path"] == finding.path
@@ -140,7 +140,7 @@ def test_an_alert_of_a_file_is_triaged_and_goes_when_the_file_is_as_it_was(
     trail.files[7].unlink()
     scan(store, trail.root)
     before = {alert.alert_id for alert in store.alerts()}
-    (alert,) = (alert for alert in store.alerts() if alert.rule == RULES["missing"])
+    (alert,) = (alert for alert in store.alerts() if alert.rule == INTEGRITY_RULES["missing"])
     store.set_status([alert.alert_id], "acknowledged")
     scan(store, trail.root)  # by the same files it stays as it is
     assert (held := store.alert(alert.alert_id)) and (held.status, held.revision) == (
@@ -190,7 +190,7 @@ def test_what_bounds_leave_out_is_not_missing_nor_is_what_cannot_be_read(
     missing = [
         alert.columns["aws.s3.object.key"]
         for alert in store.alerts()
-        if alert.rule == RULES["missing"]
+        if alert.rule == INTEGRITY_RULES["missing"]
     ]
     assert [str(key).rpartition("/")[2] for key in missing] == [trail.files[6].name]
     assert len(store.integrity(True)) == 2

@@ -16,7 +16,7 @@ import pytest
 from detector.ingest.pipeline import Pipeline
 from detector.sources.directory import Directory
 from detector.store import Store
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line
 from tests.detector.trail import ANA, document, rules, scan, sweep, write
 
@@ -124,7 +124,7 @@ def test_threads_of_one_process_read_write_and_ingest_at_once(tmp_path: Path) ->
             try:
                 while not stop.is_set():
                     notes, suppressions = store.notes(), store.suppressions()
-                    assert all(note.words.text for note in notes)
+                    assert all(note.body.text for note in notes)
                     assert len({note.note_id for note in notes}) == len(notes)
                     assert all(made.suppression_id for made in suppressions)
                     store.alerts()
@@ -144,14 +144,14 @@ def test_threads_of_one_process_read_write_and_ingest_at_once(tmp_path: Path) ->
             write(logs, f"{number}.part", document(sweep(10, 60 * number))).rename(
                 logs / f"{number}.json"
             )
-            (note,) = store.add_notes([alert], Words(f"{number}"))
-            store.edit_note(note.note_id, Words(f"{number}, edited"))
+            (note,) = store.add_notes([alert], NoteBody(f"{number}"))
+            store.edit_note(note.note_id, NoteBody(f"{number}, edited"))
             store.set_status([alert.alert_id], ("open", "acknowledged", "closed")[number % 3])  # type: ignore[arg-type]
         stop.set()
         for thread in threads:
             thread.join(60)
         assert failed == []
-        assert sorted(int(note.words.text.partition(",")[0]) for note in store.notes()) == list(
+        assert sorted(int(note.body.text.partition(",")[0]) for note in store.notes()) == list(
             range(1, 41)
         )
         run, undisturbed = scan(logs, store=store), scan(logs)

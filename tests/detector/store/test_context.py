@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from detector.detection.baseline import Footing
+from detector.detection.baseline import RegionHistory
 from detector.store import Store
 from tests.detector.trail import ACCOUNT, ANA, START, call, scan, sweep, write
 
@@ -56,13 +56,13 @@ def test_a_region_is_new_rare_or_used_by_what_was_there_before(tmp_path: Path) -
         found = store.footprint([ACCOUNT], ANA)
         assert found == store.footprint([], ANA)
         assert found == {
-            "eu-west-1": Footing(START, START, START),
-            "eu-west-2": Footing(START + 10, START + 30, START + 10),
-            "eu-west-3": Footing(START + 20, None, None),
+            "eu-west-1": RegionHistory(START, START, START),
+            "eu-west-2": RegionHistory(START + 10, START + 30, START + 10),
+            "eu-west-3": RegionHistory(START + 20, None, None),
         }
         assert store.footprint(["999999999999"]) == {}
     words = {
-        region: [footing.word(start and START + start) for start in (5, 15, 25, 35, None)]
+        region: [footing.label(start and START + start) for start in (5, 15, 25, 35, None)]
         for region, footing in found.items()
     }
     assert words == {

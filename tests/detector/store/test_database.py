@@ -14,7 +14,7 @@ import pytest
 
 from detector.rules.ruleset import load
 from detector.store import ReadOnly, StateError, Store
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.detector.trail import REFERENCE, call, outcome, scan, sweep, write
 
@@ -47,7 +47,7 @@ def test_another_process_holds_the_state(state: Path) -> None:
         store = Store.open(state)
         assert (store.read_only, store.holder) == (True, f"trailhound (process {holder.pid})")
         (alert,) = store.alerts()
-        words = Words("seen")
+        words = NoteBody("seen")
         suppression = Suppression("principal", alert.principal, None, 0, 9e9, "T-1", "", "")
         for write_it in (
             lambda: store.set_status([alert.alert_id], "closed"),

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from detector.store import Damaged, StateError, Store, damages
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.detector.damage import damage, damage_pages_of, damage_table
 from tests.detector.trail import outcome, scan, sweep, write
@@ -29,7 +29,7 @@ def state(tmp_path: Path) -> Path:
     write(tmp_path / "logs", "a.json", sweep(10))
     store = Store.open(path)
     (alert,) = scan(tmp_path / "logs", store=store).alerts
-    store.add_notes([alert], Words("seen", "benign", "T-1"))
+    store.add_notes([alert], NoteBody("seen", "benign", "T-1"))
     store.suppress([Suppression("principal", alert.principal, None, 0, 9e9, "T-1", "", "")])
     store.close()
     return path
@@ -55,8 +55,8 @@ def writes(store: Store) -> list[Callable[[], object]]:
     (note,), (suppression,) = store.notes(), store.suppressions()
     return [
         lambda: store.set_status([alert.alert_id], "closed"),
-        lambda: store.add_notes([alert], Words("x" * 9000)),
-        lambda: store.edit_note(note.note_id, Words("y" * 9000)),
+        lambda: store.add_notes([alert], NoteBody("x" * 9000)),
+        lambda: store.edit_note(note.note_id, NoteBody("y" * 9000)),
         lambda: store.lift([suppression.suppression_id]),
         lambda: store.switch_rules(["a" * 9000], on=False),
     ]
@@ -88,7 +88,7 @@ def test_a_full_disk_loses_nothing_and_says_so(store: Store, tmp_path: Path) -> 
     assert [alert.alert_id for alert in run.alerts] == [
         alert.alert_id for alert in undisturbed.alerts
     ]
-    assert store.add_notes([run.alerts[0]], Words("x" * 9000))[0].words.text == "x" * 9000
+    assert store.add_notes([run.alerts[0]], NoteBody("x" * 9000))[0].body.text == "x" * 9000
 
 
 LIMITED = """
@@ -124,7 +124,7 @@ def test_a_file_that_may_not_grow_is_told(state: Path, tmp_path: Path) -> None:
     assert str(state) in ran.stdout
     assert "nothing was written" in ran.stdout
     store = Store.open(state)
-    assert ([note.words.text for note in store.notes()], len(store.suppressions())) == (["seen"], 1)
+    assert ([note.body.text for note in store.notes()], len(store.suppressions())) == (["seen"], 1)
     run, undisturbed = scan(tmp_path / "logs", store=store), scan(tmp_path / "logs")
     assert run.accounting == undisturbed.accounting
     assert [alert.alert_id for alert in run.alerts] == [
@@ -252,7 +252,7 @@ def test_rows_before_and_after_a_damaged_page_are_saved(state: Path, tmp_path: P
     store = Store.open(state)
     (alert,) = store.alerts()
     for number in range(200):
-        store.add_notes([alert], Words(f"{number} " + "x" * 300))
+        store.add_notes([alert], NoteBody(f"{number} " + "x" * 300))
     store.close()
     damage_pages_of(state, b'"100 xxx')
     new = Store.open(tmp_path / "new.db")
@@ -260,7 +260,7 @@ def test_rows_before_and_after_a_damaged_page_are_saved(state: Path, tmp_path: P
     assert (saved["note"].rows, saved["note"].whole) == (201, True)
     assert not saved["note_words"].whole
     assert 180 < saved["note_words"].rows < 201
-    assert [bool(note.words.text) for note in new.notes()].count(False) == 201 - saved[
+    assert [bool(note.body.text) for note in new.notes()].count(False) == 201 - saved[
         "note_words"
     ].rows
     new.close()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from detector.cloudtrail.record import parse_time
 from detector.store import RETENTION, ReadOnly, StateError, Store
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 from tests.detector.strategies import Trail, trails
 from tests.detector.trail import (
     ANA,
@@ -75,7 +75,7 @@ def test_old_windows_that_came_to_nothing_go_and_alerts_stay(
     write(tmp_path, "a.json", [*sweep(10), *sweep(9, 600), call(1200)])
     write(tmp_path, "b.json", later(40, *sweep(10)))
     before = scan(tmp_path, store=store).alerts
-    store.add_notes([before[1]], Words("mine"))
+    store.add_notes([before[1]], NoteBody("mine"))
     events = store.events(before[1].alert_id)
     clock.now += 10 * DAY
     assert store.let_go(RETENTION) == (0, 0), (
@@ -84,7 +84,7 @@ def test_old_windows_that_came_to_nothing_go_and_alerts_stay(
     clock.now += 32 * DAY
     assert store.let_go(RETENTION) == (10, 10)
     assert (store.alerts(), store.events(before[1].alert_id), hits(store)) == (before, events, 20)
-    assert [note.words.text for note in store.notes()] == ["mine"]
+    assert [note.body.text for note in store.notes()] == ["mine"]
     assert scan(tmp_path, store=store).accounting.late_dropped == 0, "nothing is read again for it"
 
 

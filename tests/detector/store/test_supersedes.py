@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from detector.detection.alert import STATUSES, Status
 from detector.store import Store
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 from tests.detector.trail import START, scan, sweep, write
 
 WIDTH = 30
@@ -100,7 +100,8 @@ def test_decisions_go_with_the_alerts_that_are_joined(steps: list[tuple[str, obj
                 assert alert is not None
                 if what == "note":
                     (note,) = (
-                        each.note_id for each in store.add_notes([alert], Words(f"note {number}"))
+                        each.note_id
+                        for each in store.add_notes([alert], NoteBody(f"note {number}"))
                     )
                     written[note] = f"note {number}"
                     model[start] = model[start]._replace(notes=model[start].notes | {note})
@@ -120,4 +121,4 @@ def test_decisions_go_with_the_alerts_that_are_joined(steps: list[tuple[str, obj
                 start: known._replace(replaced=frozenset(names[old] for old in known.replaced))  # type: ignore[arg-type]
                 for start, known in model.items()
             }
-        assert {note.note_id: note.words.text for note in store.notes()} == written
+        assert {note.note_id: note.body.text for note in store.notes()} == written

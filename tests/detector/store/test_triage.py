@@ -10,7 +10,7 @@ import pytest
 
 from detector.detection.alert import Alert
 from detector.store import StateError, Store
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.detector.trail import ANA, REGIONS, START, call, scan, sweep, watch, write
 
@@ -96,27 +96,27 @@ def test_status_survives_a_restart_and_a_revision(
 
 def test_a_note_keeps_what_the_alert_knew(store: Store, tmp_path: Path) -> None:
     ana = of(store, ANA)
-    [note] = store.add_notes([ana], Words("looks odd", "suspicious", "T-7", "sec"))
+    [note] = store.add_notes([ana], NoteBody("looks odd", "suspicious", "T-7", "sec"))
     write(tmp_path / "logs", "late.json", [call(5, "me-south-1")])
     scan(tmp_path / "logs", store=store)
     (held,) = store.notes()
     assert held == note
     assert (held.context.principal, held.context.regions) == (ANA, list(REGIONS[:10]))
     assert (held.context.start, held.context.end, held.context.events) == (START, START + 30, 10)
-    assert (held.edited, held.history, held.words.ticket) == (None, [], "T-7")
+    assert (held.edited, held.history, held.body.ticket) == (None, [], "T-7")
 
 
 def test_an_edit_keeps_what_was_said_before(store: Store, clock: Clock) -> None:
     ana = of(store, ANA)
-    [note] = store.add_notes([ana], Words("looks odd"))
+    [note] = store.add_notes([ana], NoteBody("looks odd"))
     first = clock.now
     clock.now += 60
-    store.edit_note(note.note_id, Words("inventory", "benign"))
+    store.edit_note(note.note_id, NoteBody("inventory", "benign"))
     clock.now += 60
-    edited = store.edit_note(note.note_id, Words("really inventory", "benign", "T-1"))
-    assert edited.words == Words("really inventory", "benign", "T-1")
+    edited = store.edit_note(note.note_id, NoteBody("really inventory", "benign", "T-1"))
+    assert edited.body == NoteBody("really inventory", "benign", "T-1")
     assert (edited.created, edited.edited) == (first, first + 120)
-    assert [(edit.at, edit.words.text) for edit in edited.history] == [
+    assert [(edit.at, edit.body.text) for edit in edited.history] == [
         (first, "looks odd"),
         (first + 60, "inventory"),
     ]
@@ -132,15 +132,15 @@ def test_notes_come_newest_first_and_by_alert(store: Store, clock: Clock) -> Non
     ana, ben = of(store, ANA), of(store, BEN)
     for at, (alert, text) in enumerate([(ana, "one"), (ben, "two"), (ana, "three")]):
         clock.now = START + DAY + at
-        store.add_notes([alert], Words(text))
-    assert [note.words.text for note in store.notes()] == ["three", "two", "one"]
-    assert [note.words.text for note in store.notes(ana.alert_id)] == ["three", "one"]
+        store.add_notes([alert], NoteBody(text))
+    assert [note.body.text for note in store.notes()] == ["three", "two", "one"]
+    assert [note.body.text for note in store.notes(ana.alert_id)] == ["three", "one"]
     assert store.notes("no such alert") == []
 
 
 def test_what_is_not_there_cannot_be_changed(store: Store) -> None:
     for change in (
-        lambda: store.edit_note(77, Words("x")),
+        lambda: store.edit_note(77, NoteBody("x")),
         lambda: store.lift(["x"]),
         lambda: store.extend(["x"], 1e10),
     ):
@@ -259,7 +259,7 @@ def test_a_late_earlier_call_moves_the_start_and_all_follows(
 ) -> None:
     old = sliding.alerts()[1]
     sliding.set_status([old.alert_id], "acknowledged")
-    [note] = sliding.add_notes([old], Words("mine"))
+    [note] = sliding.add_notes([old], NoteBody("mine"))
     [made] = sliding.suppress([suppression(clock)])
     write(tmp_path / "live", "late.json", [call(50, "me-south-1")])
     run = scan(tmp_path / "live", store=sliding, mode="sliding")
@@ -300,7 +300,7 @@ def test_two_alerts_that_are_joined_become_the_first(
     second, first = sliding.alerts()
     sliding.set_status([(first, second)[1 - undecided].alert_id], "closed")
     for alert in (first, second):
-        sliding.add_notes([alert], Words(alert.alert_id))
+        sliding.add_notes([alert], NoteBody(alert.alert_id))
     write(tmp_path / "live", "late.json", sweep(10, 80))
     run = scan(tmp_path / "live", store=sliding, mode="sliding")
     (joined,) = run.alerts
@@ -320,7 +320,7 @@ def test_two_alerts_that_are_joined_by_an_earlier_one(sliding: Store, tmp_path: 
     second, first = sliding.alerts()
     for alert in (first, second):
         sliding.set_status([alert.alert_id], "closed")
-        sliding.add_notes([alert], Words(alert.alert_id))
+        sliding.add_notes([alert], NoteBody(alert.alert_id))
     write(tmp_path / "live", "late.json", [*sweep(10, 45), *sweep(10, 80)])
     (joined,) = scan(tmp_path / "live", store=sliding, mode="sliding").alerts
     assert (joined.supersedes, joined.status) == (

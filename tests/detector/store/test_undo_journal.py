@@ -17,7 +17,7 @@ from detector.rules.ruleset import load
 from detector.sources.directory import Directory
 from detector.store import Store
 from detector.store import undo_journal as journal_module
-from detector.triage.note import Words
+from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.detector.trail import ANA, REFERENCE, START, call, scan, sweep, write
 
@@ -69,7 +69,7 @@ def standing(store: Store) -> dict[str, Any]:
     """All that the analyst decided, as it stands."""
     return {
         "alerts": {alert.alert_id: (alert.status, alert.suppressed_by) for alert in store.alerts()},
-        "notes": {note.note_id: note.words for note in store.notes()},
+        "notes": {note.note_id: note.body for note in store.notes()},
         "suppressions": {
             made.suppression_id: (made.value, made.expires, made.lifted)
             for made in store.suppressions()
@@ -89,13 +89,13 @@ def _status(store: Store, who: list[str], number: int) -> None:
 
 def _note(store: Store, who: list[str], number: int) -> None:
     store.add_notes(
-        [alert for alert in store.alerts() if alert.principal in who], Words(f"note {number}")
+        [alert for alert in store.alerts() if alert.principal in who], NoteBody(f"note {number}")
     )
 
 
 def _edit(store: Store, _: list[str], number: int) -> None:
     for note in store.notes()[number : number + 1]:
-        store.edit_note(note.note_id, Words(f"edited {number}", "benign"))
+        store.edit_note(note.note_id, NoteBody(f"edited {number}", "benign"))
 
 
 def _suppress(store: Store, who: list[str], number: int) -> None:
@@ -223,13 +223,13 @@ def test_it_says_what_it_takes_back(store: Store) -> None:
 
 def test_a_note_that_was_taken_back_keeps_its_words(store: Store) -> None:
     alert = store.alerts()[0]
-    [note] = store.add_notes([alert], Words("hm", "suspicious"))
+    [note] = store.add_notes([alert], NoteBody("hm", "suspicious"))
     store.undo()
     assert store.notes() == []
     store.redo()
     [again] = store.notes()
-    assert (again.note_id, again.words) == (note.note_id, note.words)
-    assert [edit.words for edit in again.history] == [note.words, None]
+    assert (again.note_id, again.body) == (note.note_id, note.body)
+    assert [edit.body for edit in again.history] == [note.body, None]
     assert [(entry.kind, entry.detail) for entry in store.history(alert.alert_id)] == [
         ("note", "#1 suspicious"),
         ("note undone", "#1 suspicious"),

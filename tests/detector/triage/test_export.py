@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from detector.triage.export import export_alerts, export_notes
-from detector.triage.note import Context, Edit, Note, Words
+from detector.triage.note import Edit, Note, NoteBody, NoteContext
 from tests.detector.trail import START
 from tests.detector.triage.test_suppression_scope import alert, event
 
@@ -66,10 +66,10 @@ def note(text: str = "Looks like inventory.", edits: int = 0, **changed: Any) ->
         event(**changed),
         event(event_id="e-2", region="eu-west-1", error_code="AccessDenied", **changed),
     )
-    words = Words(text, "benign", "T-7", "sec")
-    history = [Edit(START + number, "ana", Words(f"before {number}")) for number in range(edits)]
+    words = NoteBody(text, "benign", "T-7", "sec")
+    history = [Edit(START + number, "ana", NoteBody(f"before {number}")) for number in range(edits)]
     return Note(
-        3, "a1", START, "ana", words, Context.of(held), START + 60.0 if edits else None, history
+        3, "a1", START, "ana", words, NoteContext.of(held), START + 60.0 if edits else None, history
     )
 
 
@@ -214,13 +214,13 @@ def test_no_text_acts_in_markdown(payload: str) -> None:
     held = msgspec.structs.replace(
         held,
         author=payload,
-        words=Words(payload, "benign", payload, payload),
-        history=[Edit(START, payload, Words(payload))],
+        body=NoteBody(payload, "benign", payload, payload),
+        history=[Edit(START, payload, NoteBody(payload))],
         edited=START + 1.0,
     )
     told = export_notes([held], "md")
     usual = msgspec.structs.replace(
-        note(), history=[Edit(START, "a", Words("a"))], edited=START + 1.0
+        note(), history=[Edit(START, "a", NoteBody("a"))], edited=START + 1.0
     )
     plain = export_notes([usual], "md")
     acting = unescaped(told)

@@ -11,10 +11,18 @@ import msgspec
 import pytest
 
 from detector.detection.alert import Alert, Facets, Flag, Risk
-from detector.detection.risk import load
+from detector.detection.risk import load_risk_table
 from detector.rules.rule_summary import RuleSummary
 from detector.store import Store
-from detector.triage.suppression import ALWAYS, Suppression, check, matches, news, preview, taught
+from detector.triage.suppression import (
+    ALWAYS_BREAKING_FLAGS,
+    Suppression,
+    check_suppression,
+    learn,
+    matches,
+    novelties,
+    preview_suppression,
+)
 from tests.detector.detection.test_correlate import act, rules, swept
 from tests.detector.trail import ANA, START, scan, write
 
@@ -53,7 +61,7 @@ def alert(
         at,
         facets,
         flags=held,
-        risk=load().risk(21, held, []),
+        risk=load_risk_table().risk(21, held, []),
     )
 
 
@@ -63,11 +71,11 @@ def suppression(**changed: Any) -> Suppression:
     )
 
 
-@pytest.mark.parametrize("flag", ALWAYS)
+@pytest.mark.parametrize("flag", ALWAYS_BREAKING_FLAGS)
 def test_some_flags_always_break_through_unless_waived(flag: str) -> None:
-    seen = taught(suppression(break_at=100), [alert(), alert(flags=[flag])])
-    assert news(seen, alert(flags=[flag])) == [f"{flag} 2"]
-    assert news(msgspec.structs.replace(seen, waived=[flag]), alert(flags=[flag])) == []
+    seen = learn(suppression(break_at=100), [alert(), alert(flags=[flag])])
+    assert novelties(seen, alert(flags=[flag])) == [f"{flag} 2"]
+    assert novelties(msgspec.structs.replace(seen, ignored_flags=[flag]), alert(flags=[flag])) == []
 
 
 @pytest.mark.parametrize(
@@ -84,14 +92,14 @@ def test_some_flags_always_break_through_unless_waived(flag: str) -> None:
 def test_a_new_flag_breaks_through_from_so_many_points(
     break_at: int, flag: str, through: bool
 ) -> None:
-    made = taught(suppression(break_at=break_at), [alert()])
-    assert bool(news(made, alert(flags=[flag]))) is through
+    made = learn(suppression(break_at=break_at), [alert()])
+    assert bool(novelties(made, alert(flags=[flag]))) is through
 
 
 def test_what_was_seen_when_it_was_made_is_no_news() -> None:
-    made = taught(suppression(), [alert(flags=["s3-egress"])])
-    assert news(made, alert(flags=["s3-egress"])) == []
-    assert news(made, alert(flags=["session-start"])) == ["session-start 2"]
+    made = learn(suppression(), [alert(flags=["s3-egress"])])
+    assert novelties(made, alert(flags=["s3-egress"])) == []
+    assert novelties(made, alert(flags=["session-start"])) == ["session-start 2"]
 
 
 @pytest.mark.parametrize(
@@ -109,37 +117,40 @@ def test_it_hides_only_what_looks_as_it_did(
     changed: dict[str, Any], scope: Any, brought: list[str]
 ) -> None:
     value = {"principal": ANA, "user-agent": "*"}[scope]
-    made = taught(suppression(scope=scope, value=value), [alert()])
+    made = learn(suppression(scope=scope, value=value), [alert()])
     assert matches(made, alert(**changed))
-    assert news(made, alert(**changed)) == brought
+    assert novelties(made, alert(**changed)) == brought
 
 
 def test_a_new_region_breaks_through_where_that_is_asked_for() -> None:
-    made = taught(suppression(break_at=10), [alert()])
-    assert news(made, alert(regions=["eu-west-1"])) == ["new region eu-west-1"]
+    made = learn(suppression(break_at=10), [alert()])
+    assert novelties(made, alert(regions=["eu-west-1"])) == ["new region eu-west-1"]
     assert (
-        news(msgspec.structs.replace(made, waived=["new-region"]), alert(regions=["eu-west-1"]))
+        novelties(
+            msgspec.structs.replace(made, ignored_flags=["new-region"]),
+            alert(regions=["eu-west-1"]),
+        )
         == []
     )
 
 
 def test_a_tool_that_was_not_seen_is_news() -> None:
-    made = taught(suppression(), [alert()])
+    made = learn(suppression(), [alert()])
     risk = Risk(41, "medium", [("rule", 21), ("kali (tool)", 20)])
     kali = msgspec.structs.replace(alert(flags=["tool-tell"]), risk=risk)
-    assert news(made, kali) == ["tool-tell 2"]
+    assert novelties(made, kali) == ["tool-tell 2"]
 
 
 def test_preview_tells_hidden_from_breaking_through() -> None:
     alerts = [alert("a", at=100), alert("b", ["snapshot"], at=200), alert("old", at=-31 * DAY)]
-    hidden, through = preview(suppression(), alerts, 300.0)
+    hidden, through = preview_suppression(suppression(), alerts, 300.0)
     assert [each.alert_id for each in hidden] == ["a"]
     assert [(each.alert_id, brought) for each, brought in through] == [("b", ["snapshot 2"])]
 
 
 def test_points_below_nothing_are_refused() -> None:
     with pytest.raises(ValueError, match="points"):
-        check(suppression(break_at=-1))
+        check_suppression(suppression(break_at=-1))
 
 
 # in the state
@@ -176,8 +187,8 @@ def test_a_late_flag_breaks_through_and_all_of_it_is_in_the_history(
         [suppression(value=found.principal, created=START, expires=START + 40.0 * DAY)]
     )
     assert (
-        made.looks is not None
-        and made.looks.source_addresses == ["203.0.113.7"]
+        made.seen_profile is not None
+        and made.seen_profile.source_addresses == ["203.0.113.7"]
         and made.hidden == 1
     )
     assert store.alerts()[0].suppressed_by == made.suppression_id

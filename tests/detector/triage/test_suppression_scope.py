@@ -9,8 +9,15 @@ from detector.detection.alert import Alert, Facets, Window
 from detector.detection.event import Event, Position
 from detector.rules.rule_summary import RuleSummary
 from detector.text.interval import interval
-from detector.triage.note import Context
-from detector.triage.suppression import SCOPES, Suppression, check, matches, preview, scope_values
+from detector.triage.note import NoteContext
+from detector.triage.suppression import (
+    SCOPES,
+    Suppression,
+    check_suppression,
+    matches,
+    preview_suppression,
+    scope_values,
+)
 from tests.detector.trail import ANA, START
 
 ROLE = "arn:aws:iam::111122223333:role/inventory"
@@ -153,9 +160,10 @@ def test_the_preview_looks_30_days_back() -> None:
     day = 86_400
     alerts = [alert(last=START - days * day) for days in (0, 29, 30, 31)] + [alert(last=START + 1)]
     assert [
-        found.last_event for found in preview(suppression("principal", ANA), alerts, START).hidden
+        found.last_event
+        for found in preview_suppression(suppression("principal", ANA), alerts, START).hidden
     ] == [START, START - 29 * day, START - 30 * day]
-    assert preview(suppression("principal", ANA + "x"), alerts, START).hidden == []
+    assert preview_suppression(suppression("principal", ANA + "x"), alerts, START).hidden == []
 
 
 def test_active_from_its_making_until_its_end() -> None:
@@ -206,7 +214,7 @@ def test_what_is_no_interval(text: str) -> None:
 )
 def test_what_is_no_suppression(changed: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words) as told:
-        check(msgspec.structs.replace(suppression("principal", ANA), **changed))
+        check_suppression(msgspec.structs.replace(suppression("principal", ANA), **changed))
     assert "\n" not in str(told.value)
 
 
@@ -220,11 +228,11 @@ def test_what_is_no_suppression(changed: dict[str, object], words: str) -> None:
     ],
 )
 def test_what_is_a_suppression(changed: dict[str, object]) -> None:
-    check(msgspec.structs.replace(suppression("principal", ANA), **changed))
+    check_suppression(msgspec.structs.replace(suppression("principal", ANA), **changed))
 
 
 def test_a_note_knows_its_alert() -> None:
-    context = Context.of(
+    context = NoteContext.of(
         alert(event(error_code="AccessDenied"), event(event_id="e-2", region="eu-west-1"))
     )
     assert context.regions == ["eu-west-1", "us-east-1"]

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.investigation.case import CaseError
 from detector.investigation.case_writer import gather, write
 from detector.investigation.pivot import Progress
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
                 f"{args.alert}: no such alert here: trailhound scan --db {path} --format jsonl names them"
             )
         out = Path(args.output) if args.output else Path(f"case-{alert.alert_id}")
-        case = gather(store, alert, rules, fields(), progress=_narrate)
+        case = gather(store, alert, rules, field_table(), progress=_narrate)
         write(case, out)
     except CaseError as error:
         raise Failure(str(error)) from None

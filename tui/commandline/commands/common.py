@@ -70,7 +70,7 @@ def sources_of(
 def risk_of() -> RiskTable:
     """What flags are worth: the built-in table with the lines of the user's own ``risk.toml``."""
     try:
-        return risk.load(config.path().with_name("risk.toml"))
+        return risk.load_risk_table(config.path().with_name("risk.toml"))
     except RiskError as error:
         raise Failure(str(error)) from None
 

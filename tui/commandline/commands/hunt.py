@@ -14,7 +14,7 @@ import orjson
 
 from detector.cloudtrail.record import format_time
 from detector.ecs.asn import open_asn
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.ecs.values import Value
 from detector.esql.plan.query import Query
 from detector.investigation.hunt import Reader, asks_now, compiled, read_hunt, rows
@@ -34,7 +34,7 @@ _FIRST = 50
 def run(args: argparse.Namespace) -> int:
     queries, sources, text = _asked(args)
     asn = args.asn_db or config.load().asn_db
-    table = fields(open_asn(Path(asn).expanduser()) if asn else None)
+    table = field_table(open_asn(Path(asn).expanduser()) if asn else None)
     now = time_of(args.now, "--now")
     try:
         for query in queries:  # all that is wrong is said before anything is read

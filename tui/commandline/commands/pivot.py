@@ -13,9 +13,9 @@ import orjson
 
 from detector.cloudtrail.object_key import trail_file
 from detector.detection.correlate import flagging_events
-from detector.detection.principal import Lineage, Names
+from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.detection.record_search import Selector
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.filter.schemas import EVENTS
 from detector.investigation import pivot
 from detector.investigation.guide import by_question
@@ -87,17 +87,17 @@ def _pivot(args: argparse.Namespace) -> Pivot:
 
 def _selector(args: argparse.Namespace) -> tuple[str, Selector]:
     if args.principal is not None:
-        return args.principal, Lineage(Names(arns=[args.principal]))
+        return args.principal, RelatedPrincipals(PrincipalNames(arns=[args.principal]))
     if args.role is not None:
-        return args.role, Lineage(Names(roles=[args.role]))
+        return args.role, RelatedPrincipals(PrincipalNames(roles=[args.role]))
     if args.access_key is not None:
-        return args.access_key, Lineage(Names(keys=[args.access_key]))
+        return args.access_key, RelatedPrincipals(PrincipalNames(keys=[args.access_key]))
     name, equals, value = (
         ("source.address", "=", args.source)
         if args.source is not None
         else args.field.partition("=")
     )
-    table = fields()
+    table = field_table()
     if not equals or name not in table:
         raise Misuse(
             f"--field {args.field}: write it like event.action=CreateAccessKey, with a field of ECS"

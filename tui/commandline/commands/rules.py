@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from detector.ecs.fields import Fields, fields
+from detector.ecs.fields import FieldTable, field_table
 from detector.investigation.hunt import compiled, read_hunt
 from detector.rules.lint import advice
 from detector.rules.rule import Rule, place_of_query, read_rule
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(paths: Sequence[Path]) -> int:
     """Say of each file what it looks for and what there is to know, or what is wrong and where."""
-    table = fields()
+    table = field_table()
     by_id: dict[str, Path] = {}
     status = RAN
     for path in rule_files(paths):
@@ -47,7 +47,7 @@ def _check(paths: Sequence[Path]) -> int:
     return status
 
 
-def _rule(path: Path, table: Fields, by_id: dict[str, Path]) -> Iterator[str]:
+def _rule(path: Path, table: FieldTable, by_id: dict[str, Path]) -> Iterator[str]:
     rule = read_rule(path, table)
     if (other := by_id.setdefault(rule.rule_id, path)) != path:
         raise RuleError(f"the same rule_id as {other}")
@@ -55,14 +55,14 @@ def _rule(path: Path, table: Fields, by_id: dict[str, Path]) -> Iterator[str]:
     yield from _notes(path, rule, table)
 
 
-def _notes(path: Path, rule: Rule, table: Fields) -> Iterator[str]:
+def _notes(path: Path, rule: Rule, table: FieldTable) -> Iterator[str]:
     line, column = place_of_query(_text(path), rule.query_text)
     for note in advice(rule, table, rule.nulls == "strict"):
         at = note.column + (column if note.line == 1 else 0)
         yield f"{path}:{line + note.line - 1}:{at}: note: {visible(note.sentence)}"
 
 
-def _hunt(path: Path, table: Fields) -> Iterator[str]:
+def _hunt(path: Path, table: FieldTable) -> Iterator[str]:
     hunt, text = read_hunt(path)
     for query in hunt.queries:
         compiled(query, table, 0, text)

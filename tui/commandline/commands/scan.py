@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 
 from detector.detection.alert import Alert
-from detector.detection.correlate import REACH
-from detector.detection.log_integrity import file_of
+from detector.detection.correlate import SIGNAL_REACH
+from detector.detection.log_integrity import log_file_name
 from detector.filter.schemas import ALERTS
 from detector.ingest.pipeline import Pipeline, Update
 from detector.rules.ruleset import RuleSet
@@ -41,7 +41,11 @@ def run(args: argparse.Namespace) -> int:
         args, ALERTS, time.time()
     )  # one that makes no sense is refused before anything is read
     rules = rules_of(args)
-    bounds = None if since is None and until is None else Bounds(since, until, rules.reach + REACH)
+    bounds = (
+        None
+        if since is None and until is None
+        else Bounds(since, until, rules.reach + SIGNAL_REACH)
+    )
     with contextlib.ExitStack() as closing:
         store = closing.enter_context(
             contextlib.closing(Store.open(config.state_path(args.db) if args.db else None))
@@ -94,7 +98,7 @@ def _warm_ups(rules: RuleSet, alerts: Sequence[Alert]) -> Iterator[str]:
     """The rules that look for what is new, and had too little history to tell."""
     for rule in rules:
         reaches = [
-            alert.baseline.reach(alert.first_event)
+            alert.baseline.history_before(alert.first_event)
             for alert in alerts
             if alert.rule.id == rule.rule_id and alert.baseline
         ]
@@ -144,7 +148,7 @@ def table(alerts: Sequence[Alert]) -> str:
                 visible(alert.account),
                 visible(sources[0] if len(sources) == 1 else f"{len(sources)} addresses", 39),
                 visible(alert.rule.name, 40),
-                visible(file_of(alert) or alert.principal) or "(no ARN)",
+                visible(log_file_name(alert) or alert.principal) or "(no ARN)",
             )
         )
     if len(rows) == 1:

@@ -11,7 +11,13 @@ import msgspec
 from detector.cloudtrail.record import format_time, json_text
 from detector.store import Store
 from detector.text.visible import visible
-from detector.triage.suppression import ALWAYS, NOVELTIES, SCOPES, Suppression, preview
+from detector.triage.suppression import (
+    ALWAYS_BREAKING_FLAGS,
+    NOVELTY_POINTS,
+    SCOPES,
+    Suppression,
+    preview_suppression,
+)
 from tui.commandline.commands.common import interval_of, risk_of, say
 from tui.settings import config
 from tui.settings.errors import RAN, Misuse
@@ -45,12 +51,12 @@ def _add(store: Store, args: argparse.Namespace) -> None:
             args.owner,
             args.justification,
             break_at=args.break_at,
-            waived=sorted(_waived(args.waive)),
+            ignored_flags=sorted(_waived(args.waive)),
         )
         [made] = store.suppress([wanted])
     except ValueError as error:
         raise Misuse(str(error)) from None
-    hidden, through = preview(made, alerts, until)
+    hidden, through = preview_suppression(made, alerts, until)
     print(made.suppression_id)
     say(
         f"hides {made.scope} {made.value} until {format_time(made.expires)}; "
@@ -61,7 +67,7 @@ def _add(store: Store, args: argparse.Namespace) -> None:
 
 
 def _waived(names: list[str]) -> set[str]:
-    known = {*ALWAYS, *NOVELTIES, *risk_of().flags, "tool-tell"}
+    known = {*ALWAYS_BREAKING_FLAGS, *NOVELTY_POINTS, *risk_of().flags, "tool-tell"}
     if strange := sorted(set(names) - known):
         raise ValueError(
             f"{strange[0]}: nothing of that name breaks through: name one of {', '.join(sorted(known))}"

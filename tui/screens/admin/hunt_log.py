@@ -26,7 +26,7 @@ COLUMNS: tuple[Column[Note], ...] = (
     Column(
         "time", "written", 11, lambda note: format.minute(note.created), survive=0, field="written"
     ),
-    Column("verdict", "verdict", 10, lambda note: verdict(note.words.verdict), survive=1),
+    Column("verdict", "verdict", 10, lambda note: verdict(note.body.verdict), survive=1),
     Column(
         "principal",
         "principal",
@@ -35,9 +35,9 @@ COLUMNS: tuple[Column[Note], ...] = (
         survive=2,
         flex=True,
     ),
-    Column("ticket", "ticket", 9, lambda note: note.words.ticket, survive=4),
-    Column("owner", "owner", 8, lambda note: note.words.owner, survive=5),
-    Column("text", "note", 14, lambda note: note.words.text, survive=6, flex=True),
+    Column("ticket", "ticket", 9, lambda note: note.body.ticket, survive=4),
+    Column("owner", "owner", 8, lambda note: note.body.owner, survive=5),
+    Column("text", "note", 14, lambda note: note.body.text, survive=6, flex=True),
 )
 
 

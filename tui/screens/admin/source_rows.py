@@ -16,13 +16,13 @@ from detector.detection.log_integrity import integrity_alert
 from detector.filter import Field, Fields
 from detector.filter.field_types import BYTES, Number, Text, Time
 from detector.sources.accounting import Accounting
-from detector.store import Feed, Finding, Freshness, Quarantined, Store, Volume, judged_at
+from detector.store import Feed, Freshness, IntegrityFinding, Quarantined, Store, Volume, judged_at
 from tui.keymap import key_of
 from tui.presentation import format, safe, time_display
 from tui.screens.admin.read_rates import Rate
 from tui.screens.base.fact_list import Fact, Line, facts
 
-About = Finding | Feed | Quarantined | Volume | Freshness | None
+About = IntegrityFinding | Feed | Quarantined | Volume | Freshness | None
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def whole(row: SourceRow, now: float, rate: Rate | None = None) -> Iterator[Line
     about = row.about
     yield safe.text(row.short, "bold")
     match about:
-        case Finding():
+        case IntegrityFinding():
             yield from _finding(about)
         case Feed():
             yield from facts(
@@ -196,7 +196,7 @@ def whole(row: SourceRow, now: float, rate: Rate | None = None) -> Iterator[Line
             yield from _freshness(about, row.state, now)
 
 
-def _finding(finding: Finding) -> Iterator[Line]:
+def _finding(finding: IntegrityFinding) -> Iterator[Line]:
     alert = integrity_alert(finding)
     yield from facts(
         ("alert", f"{alert.rule.name}, {alert.rule.severity} {alert.rule.risk_score}"),

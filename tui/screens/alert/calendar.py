@@ -9,7 +9,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from detector.detection.alert import Alert
-from detector.detection.sweeps import Rhythm, Sweep, names_of, rhythm, sweeps
+from detector.detection.sweeps import Recurrence, Sweep, group_sweeps, recurrence_of, sweep_keys
 from tui.keymap import OPEN, key, key_of
 from tui.presentation import format, safe
 from tui.screens.base.breadcrumbs import crumbs
@@ -54,7 +54,7 @@ class CalendarScreen(GatheredScreen[Sequence[Sweep]]):
 
     def gathered(self, found: Sequence[Sweep]) -> None:
         self.query_one(Calendar).load(found)
-        self.query_one("#rhythm", Static).update(safe.text(_told(rhythm(found), found)))
+        self.query_one("#rhythm", Static).update(safe.text(_told(recurrence_of(found), found)))
         self._describe()
 
     @on(Calendar.Moved)
@@ -91,14 +91,14 @@ _LINES = 3
 def _sweeps_like(alert: Alert, alerts: Iterable[Alert]) -> Sequence[Sweep]:
     """The sweeps of those alerts that share a name with ``alert``, which is one of them, in order
     of time."""
-    names = names_of(alert)
-    alike = {one.alert_id: one for one in alerts if not names.isdisjoint(names_of(one))}
+    names = sweep_keys(alert)
+    alike = {one.alert_id: one for one in alerts if not names.isdisjoint(sweep_keys(one))}
     return sorted(
-        sweeps({alert.alert_id: alert, **alike}.values()), key=lambda sweep: sweep.first_event
+        group_sweeps({alert.alert_id: alert, **alike}.values()), key=lambda sweep: sweep.first_event
     )
 
 
-def _told(found: Rhythm, sweeps: Sequence[Sweep]) -> str:
+def _told(found: Recurrence, sweeps: Sequence[Sweep]) -> str:
     """``every hour, 17 regions, 31 times · the next about 2026-03-01 13:00:02Z``."""
     after = (
         f" · the next about {format.full_time(sweeps[-1].first_event + found.period)}"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from detector.detection.alert import Alert
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.investigation.case import Case, CaseError
 from detector.investigation.case_writer import gather, write
 from detector.store import StateError
@@ -58,6 +58,6 @@ async def _write(workspace: Workspace, folders: dict[Path, Alert]) -> None:
 
 
 def _case(workspace: Workspace, alert: Alert, folder: Path) -> Case:
-    case = gather(workspace.store, alert, workspace.rules, fields(), workspace.closing)
+    case = gather(workspace.store, alert, workspace.rules, field_table(), workspace.closing)
     write(case, folder)
     return case

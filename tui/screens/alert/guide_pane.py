@@ -16,7 +16,7 @@ from textual.widgets import Static
 from detector.cloudtrail.record import decode
 from detector.detection.alert import Alert
 from detector.detection.event import Event
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.investigation import guide, pivot, rule_guide
 from detector.investigation.guide import Answer
 from detector.investigation.raw_record import EvidenceGone, raw_record
@@ -154,7 +154,7 @@ def run(store: Store, alert: Alert, rule: Rule | None) -> Run:
 
     Reads the state and one record: not for the event loop. Raises StateError.
     """
-    signals, table = store.signals(alert.alert_id), fields()
+    signals, table = store.signals(alert.alert_id), field_table()
     found = Run(guide.answers(alert, signals, store.lineage(alert.alert_id), table), [], signals)
     if rule is not None and rule_guide.investigations(rule):
         events = store.events(alert.alert_id)

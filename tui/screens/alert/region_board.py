@@ -11,9 +11,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from detector.cloudtrail.regions import Region, board
+from detector.cloudtrail.regions import Region, group_by_geography
 from detector.detection.alert import Alert
-from detector.detection.baseline import Footing
+from detector.detection.baseline import RegionHistory
 from detector.store import Store
 from tui.keymap import OPEN, key
 from tui.presentation import format, safe
@@ -34,7 +34,7 @@ class Told:
     noun: str
     total: int
     counts: Mapping[str, int]
-    footing: Mapping[str, Footing]
+    footing: Mapping[str, RegionHistory]
     start: int | None
     known: bool
 
@@ -42,7 +42,7 @@ class Told:
         """How usual the region is; nothing of one without a call that is not used."""
         if not self.known:
             return ""
-        word = self.footing.get(region, Footing()).word(self.start)
+        word = self.footing.get(region, RegionHistory()).label(self.start)
         return word if region in self.counts or word == "used" else ""
 
 
@@ -56,7 +56,7 @@ def of_alert(store: Store, alert: Alert) -> Told:
         counts,
         store.footprint(alert.facets.accounts, alert.principal),
         start,
-        alert.baseline is not None and alert.baseline.enough(start),
+        alert.baseline is not None and alert.baseline.has_enough_history(start),
     )
 
 
@@ -107,7 +107,7 @@ class BoardScreen(GatheredScreen[Told]):
     def gathered(self, found: Told) -> None:
         self._told = found
         shown = self.query_one(RegionBoard)
-        groups = board(found.counts)
+        groups = group_by_geography(found.counts)
         shown.load(
             groups,
             found.counts,
@@ -146,7 +146,7 @@ class BoardScreen(GatheredScreen[Told]):
 
 def _described(region: Region, told: Told) -> str:
     """One region in words: what and where it is, what was in it, since when it is used."""
-    footing = told.footing.get(region.name, Footing())
+    footing = told.footing.get(region.name, RegionHistory())
     optional = {True: "off until an account enables it", False: "on in every account", None: ""}[
         region.opt_in
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from detector.detection.alert import Alert
-from detector.detection.sweeps import Rhythm, names_of, recurring, sweeps
+from detector.detection.sweeps import Recurrence, group_recurring, group_sweeps, sweep_keys
 from tui.concurrency.job import Job
 
 
@@ -17,7 +17,7 @@ class Together:
 
     ids: tuple[str, ...]
     lead: str
-    rhythm: Rhythm
+    rhythm: Recurrence
 
     @property
     def name(self) -> str:
@@ -84,7 +84,7 @@ class SweepRows:
         for alert in job.each(came):
             self._forget(alert.alert_id)
             self._alerts[alert.alert_id] = alert
-            self._kin.add(alert.alert_id, names_of(alert) or {alert.alert_id})
+            self._kin.add(alert.alert_id, sweep_keys(alert) or {alert.alert_id})
         for ids in job.each(self._kin.take_changed()):
             for name in ids:
                 self._of.pop(name, None)
@@ -158,8 +158,8 @@ class _Kin:
 
 def _together(alerts: Iterable[Alert]) -> list[Together]:
     found = []
-    for row in recurring(sweeps(alerts)):
+    for row in group_recurring(group_sweeps(alerts)):
         ids = tuple(alert.alert_id for sweep in row.sweeps for alert in sweep.alerts)
         if len(ids) > 1:
-            found.append(Together(ids, row.sweeps[-1].worst.alert_id, row.rhythm))
+            found.append(Together(ids, row.sweeps[-1].worst.alert_id, row.recurrence))
     return found

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from detector.detection.alert import Alert, Status
-from detector.detection.principal import Lineage
+from detector.detection.principal import RelatedPrincipals
 from detector.investigation.pivot import Pivot
 from detector.store import StateError
-from detector.triage.note import Verdict, Words
+from detector.triage.note import NoteBody, Verdict
 from detector.triage.suppression import scope_values
 from tui.concurrency.worker import work
 from tui.keymap import OPEN, TRIAGE, key
@@ -119,14 +119,14 @@ class TriageScreen(DecidingScreen[Alert]):
         if not alerts or not self.workspace.may_write():
             return
 
-        def saved(written: Words) -> None:
+        def saved(written: NoteBody) -> None:
             self.done(Action(f"note “{_short(written)}”", partial(self._note, written)), alerts)
             if verdict == "escalated":
                 self.workspace.routes.offer_case_files(alerts)
 
         self.workspace.routes.write_note(alerts, verdict, saved)
 
-    async def _note(self, words: Words, alerts: Sequence[Alert]) -> str:
+    async def _note(self, words: NoteBody, alerts: Sequence[Alert]) -> str:
         await self.workspace.decisions.add_notes(alerts, words)
         return f"Noted “{_short(words)}” on {_named(alerts)}"
 
@@ -159,7 +159,7 @@ class TriageScreen(DecidingScreen[Alert]):
         self.open_pivot(lambda alert, lineage: around(alert, lineage, "its principal"))
 
     @work(exclusive=True, group="open-pivot")
-    async def open_pivot(self, wanted: Callable[[Alert, Lineage], Pivot]) -> None:
+    async def open_pivot(self, wanted: Callable[[Alert, RelatedPrincipals], Pivot]) -> None:
         """Ask the logs what ``wanted`` says of the alert that is looked at, and of those who count
         as its principal."""
         alert = self.at_cursor()
@@ -183,5 +183,5 @@ def _named(alerts: Sequence[Alert]) -> str:
     return format.principal(alerts[0]) if len(alerts) == 1 else format.plural(len(alerts), "alert")
 
 
-def _short(words: Words) -> str:
+def _short(words: NoteBody) -> str:
     return safe.clip(safe.visible(words.text or words.ticket or words.verdict), _WORDS_CELLS)

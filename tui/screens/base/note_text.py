@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from detector.text.abbreviations import short_arn
-from detector.triage.note import Context, Note, Words
+from detector.triage.note import Note, NoteBody, NoteContext
 from tui.presentation import format, safe
 from tui.screens.base.fact_list import Line, facts
 from tui.widgets.region_line import short_region
@@ -28,7 +28,7 @@ def verdict(word: str) -> Content:
     return safe.text(word, VERDICT_STYLE.get(word, ""))
 
 
-def _context(context: Context) -> Iterator[Line]:
+def _context(context: NoteContext) -> Iterator[Line]:
     yield safe.text(short_arn(context.principal) or "a caller without an ARN", "bold")
     yield from facts(
         ("arn", context.principal),
@@ -52,27 +52,27 @@ def _context(context: Context) -> Iterator[Line]:
 def _written(note: Note) -> Iterator[Line]:
     edited = f", edited {format.full_time(note.edited)}" if note.edited else ""
     yield Content.assemble(
-        verdict(note.words.verdict),
+        verdict(note.body.verdict),
         safe.text(
             f"  {note.author}, {format.full_time(note.created)}{edited}", "$foreground-muted"
         ),
     )
-    yield from facts(("ticket", note.words.ticket), ("owner", note.words.owner))
-    if note.words.text:
+    yield from facts(("ticket", note.body.ticket), ("owner", note.body.owner))
+    if note.body.text:
         yield Content("")
-        yield safe.text(note.words.text, lines=True, limit=100_000)
+        yield safe.text(note.body.text, lines=True, limit=100_000)
 
 
 def _history(note: Note) -> Iterator[Content]:
     for edit in reversed(note.history):
         yield Content("")
-        did = "wrote" if edit.words else "took it back"
+        did = "wrote" if edit.body else "took it back"
         yield safe.text(f"{edit.author} {did}, {format.full_time(edit.at)}", "$foreground-muted")
-        if edit.words:
-            yield safe.text(_one_line(edit.words), "$foreground-muted", lines=True, limit=100_000)
+        if edit.body:
+            yield safe.text(_one_line(edit.body), "$foreground-muted", lines=True, limit=100_000)
 
 
-def _one_line(words: Words) -> str:
+def _one_line(words: NoteBody) -> str:
     return " · ".join(
         part for part in (words.verdict, words.ticket, words.owner, words.text) if part
     )

@@ -10,7 +10,7 @@ from textual.widgets import Markdown, TextArea
 
 from detector.detection.alert import Alert
 from detector.text.abbreviations import short_arn
-from detector.triage.note import VERDICTS, Note, Verdict, Words
+from detector.triage.note import VERDICTS, Note, NoteBody, Verdict
 from tui.keymap import FORM, key
 from tui.presentation import format, safe
 from tui.screens.base.input_fields import LineField, TextField
@@ -44,7 +44,7 @@ class _NoteFields(Form):
         ),
     ]
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: NoteBody) -> None:
         super().__init__()
         self._words = words
 
@@ -88,11 +88,11 @@ class _NoteFields(Form):
         text = self.query_one("#text", TextArea).text
         await self.query_one(Markdown).update(safe.visible(text, len(text), lines=True))
 
-    def words(self) -> Words:
+    def words(self) -> NoteBody:
         """What was typed. Raises ValueError where it says nothing."""
         verdict = cast(Verdict, self.value("verdict"))
-        words = Words(self.value("text"), verdict, self.value("ticket"), self.value("owner"))
-        if words == Words():
+        words = NoteBody(self.value("text"), verdict, self.value("ticket"), self.value("owner"))
+        if words == NoteBody():
             raise ValueError("Nothing to keep yet: choose a verdict or write something.")
         return words
 
@@ -101,9 +101,9 @@ class NoteForm(_NoteFields):
     """A note on each of ``alerts``."""
 
     def __init__(self, alerts: Sequence[Alert], verdict: Verdict = "undecided") -> None:
-        super().__init__(Words(verdict=verdict))
+        super().__init__(NoteBody(verdict=verdict))
         self._alerts = alerts
-        self.written = Words()
+        self.written = NoteBody()
         """What was saved."""
         first = alerts[0]
         self.heading = (
@@ -123,7 +123,7 @@ class EditNoteForm(_NoteFields):
     """New words for a note; the former ones stay in its history."""
 
     def __init__(self, note: Note) -> None:
-        super().__init__(note.words)
+        super().__init__(note.body)
         self._note = note
         self.heading = (
             f"Edit note on {short_arn(note.context.principal) or 'a caller without an ARN'}"
@@ -132,6 +132,6 @@ class EditNoteForm(_NoteFields):
 
     async def save(self) -> str:
         words = self.words()
-        if words != self._note.words:
+        if words != self._note.body:
             await self.workspace.decisions.edit_note(self._note.note_id, words)
         return f"Note changed; what it said before is kept; {self.workspace.decisions.way_back}"

@@ -16,11 +16,11 @@ from textual.widgets import Input, Static
 from detector.detection.alert import Alert
 from detector.triage.suppression import (
     SCOPES,
-    Looks,
     Scope,
+    SeenProfile,
     Suppression,
     matches,
-    preview,
+    preview_suppression,
     scope_values,
 )
 from tui.concurrency.worker import work
@@ -191,7 +191,11 @@ class SuppressForm(Form):
     def _knowing(self, suppression: Suppression) -> Suppression:
         """The suppression, with how those of the form's alerts look that it speaks of."""
         meant = [alert for alert in self._alerts if matches(suppression, alert)]
-        return msgspec.structs.replace(suppression, looks=Looks.of(meant)) if meant else suppression
+        return (
+            msgspec.structs.replace(suppression, seen_profile=SeenProfile.of(meant))
+            if meant
+            else suppression
+        )
 
 
 def _sense(suppression: Suppression) -> tuple[Scope, str, str | None]:
@@ -212,7 +216,7 @@ class _Previewed(NamedTuple):
 def _previewed(wanted: Sequence[Suppression], alerts: Sequence[Alert], now: float) -> _Previewed:
     """What the suppressions would have done together: an alert is hidden where one of them hides
     it."""
-    previews = [preview(suppression, alerts, now) for suppression in wanted]
+    previews = [preview_suppression(suppression, alerts, now) for suppression in wanted]
     hidden = {alert.alert_id: alert for seen in previews for alert in seen.hidden}
     through = {
         alert.alert_id: (alert, news)

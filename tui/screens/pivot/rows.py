@@ -11,9 +11,9 @@ from textual.content import Content
 
 from detector.cloudtrail.record import decode
 from detector.detection.event import Event
-from detector.detection.principal import Lineage, Names
+from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.detection.record_search import Selector
-from detector.ecs.fields import fields
+from detector.ecs.fields import field_table
 from detector.investigation.guide import by_question
 from detector.investigation.pivot import Pivot, Progress, Row, counted
 from detector.investigation.selectors import field_is, shown
@@ -146,18 +146,18 @@ def further(event: Event, raw: bytes) -> list[tuple[str, Selector]]:
     Each with its title, which quotes the log. ``raw`` is the record, empty where it is gone.
     """
     names = (
-        ("principal", event.arn, Names(arns=[event.arn])),
-        ("role", event.role_arn, Names(roles=[event.role_arn])),
-        ("access key", event.access_key, Names(keys=[event.access_key])),
+        ("principal", event.arn, PrincipalNames(arns=[event.arn])),
+        ("role", event.role_arn, PrincipalNames(roles=[event.role_arn])),
+        ("access key", event.access_key, PrincipalNames(keys=[event.access_key])),
     )
     found: list[tuple[str, Selector]] = [
-        (f"{what} {value}", Lineage(named)) for what, value, named in names if value
+        (f"{what} {value}", RelatedPrincipals(named)) for what, value, named in names if value
     ]
     try:
         record = decode(raw)
     except (ValueError, RecursionError):
         return found  # it came in another form than CloudTrail's own
-    for name, field in fields().items():
+    for name, field in field_table().items():
         try:
             value = None if name.startswith(_SAME) or name.endswith(".text") else field.read(record)
         except RecursionError:
