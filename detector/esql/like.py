@@ -5,35 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from detector.esql import lucene_regex
 from detector.esql.errors import EsqlError, Span
-from detector.esql.lucene_regex import automaton
+from detector.text.linear_regex import full_matcher, glob_regex
 
 
 def matcher(patterns: Sequence[str], regular: bool, span: Span) -> Callable[[str], bool]:
-    """Whether a text matches one of ``patterns`` as a whole. Raises EsqlError for what is no such
-    pattern."""
-    if regular:
-        try:
-            return automaton(patterns)
-        except ValueError as error:
-            raise EsqlError(span, f"rlike: {error}") from None
-    compiled = re.compile("|".join(f"(?:{wildcard(pattern)})" for pattern in patterns), re.DOTALL)
-    return lambda text: compiled.fullmatch(text) is not None
+    """Compile patterns to a test whether a whole text matches one of them.
+
+    ``regular`` patterns are those of RLIKE. Raises EsqlError at ``span`` for an invalid pattern.
+    """
+    translate = lucene_regex.translate if regular else wildcard
+    try:
+        return full_matcher("|".join(f"(?:{translate(pattern)})" for pattern in patterns))
+    except ValueError as error:
+        operator = "rlike" if regular else "like"
+        raise EsqlError(span, f"{operator}: {error}") from None
 
 
 def wildcard(pattern: str) -> str:
-    """A pattern of LIKE: ``*`` any text, ``?`` one character, ``\\`` takes what follows as it is.
+    """Translate a pattern of LIKE to RE2's syntax.
 
-    What stands between two stars is looked for once from the left (an atomic group), so that no
-    text, however hostile, takes more than a pass."""
-    pieces = [""]
-    for taken, star, mark, plain in re.findall(r"\\(.)|(\*)|(\?)|(.)", pattern, re.DOTALL):
-        if star:
-            pieces.append("")
-        else:
-            pieces[-1] += "." if mark else re.escape(taken or plain)
-    first, *rest = pieces
-    if not rest:
-        return first
-    *middle, last = rest
-    return first + "".join(f"(?>.*?{piece})" for piece in middle if piece) + ".*" + last
+    ``*`` is any text, ``?`` one character; ``\\`` takes what follows as it is.
+    """
+    tokens = re.findall(r"\\(.)|(.)", pattern, re.DOTALL)
+    return glob_regex(
+        (escaped or plain, not escaped and plain in ("*", "?")) for escaped, plain in tokens
+    )

@@ -1,7 +1,6 @@
 """How a value is compared with text: anywhere in it, as the whole of it, by wildcards, as a network. Case is ignored.
 
-Each is a small callable over case-folded text, in time linear in the text for a given filter: no regular expression
-that backtracks, however the wildcards stand.
+Each is a small callable over case-folded text, in time linear in the text for a given filter.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from functools import lru_cache
 
 from detector.ecs.values import ip_from_text
 from detector.filter.parser import Value
+from detector.text.linear_regex import full_matcher, glob_regex
 
 Pattern = Callable[[str], bool]
 
@@ -36,28 +36,18 @@ class Is:
 
 @dataclass(frozen=True)
 class Glob:
-    """The whole text: what lies between its stars, in order, each piece where it is found first."""
+    """The whole text, by a glob in RE2's syntax."""
 
-    first: re.Pattern[str]
-    pieces: tuple[re.Pattern[str], ...]
-    last: re.Pattern[str] | None
-    width: int
-    """Characters of ``last``; None: there is no star, and ``first`` is all of it."""
+    regex: str
 
     def __call__(self, folded: str) -> bool:
-        if self.last is None:
-            return self.first.fullmatch(folded) is not None
-        if not (found := self.first.match(folded)):
-            return False
-        place = found.end()
-        for piece in self.pieces:
-            if not (found := piece.search(folded, place)):
-                return False
-            place = found.end()
-        return (
-            len(folded) - self.width >= place
-            and self.last.fullmatch(folded, len(folded) - self.width) is not None
-        )
+        return _glob_matcher(self.regex)(folded)
+
+
+@lru_cache(256)
+def _glob_matcher(regex: str) -> Pattern:
+    # Compiled here and not in Glob, which is pickled.
+    return full_matcher(regex)
 
 
 @dataclass(frozen=True)
@@ -110,17 +100,5 @@ def address(value: Value, *, whole: bool) -> Pattern:
 
 def _glob(value: Value) -> Glob:
     wild = set(value.wild)
-    pieces = [""]
-    widths = [0]
-    for place, letter in enumerate(value.text):
-        if place in wild and letter == "*":
-            pieces.append("")
-            widths.append(0)
-        else:
-            folded = letter.casefold()
-            pieces[-1] += "." if place in wild else re.escape(folded)
-            widths[-1] += 1 if place in wild else len(folded)
-    first, *rest = (re.compile(piece, re.DOTALL) for piece in pieces)
-    if not rest:
-        return Glob(first, (), None, 0)
-    return Glob(first, tuple(piece for piece in rest[:-1] if piece.pattern), rest[-1], widths[-1])
+    letters = ((letter.casefold(), index in wild) for index, letter in enumerate(value.text))
+    return Glob(glob_regex(letters))

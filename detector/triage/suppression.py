@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import fnmatch
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from detector.detection.alert import Alert
 from detector.detection.baseline import agent_family, network_of
+from detector.text.linear_regex import full_matcher, glob_regex
 
 Scope = Literal[
     "principal", "principal-pattern", "role", "access-key", "user-agent", "cidr", "account"
@@ -290,5 +291,10 @@ def _fits(scope: Scope, wanted: str, value: str) -> bool:
         except ValueError:
             return False
     if scope in ("principal-pattern", "user-agent"):
-        return fnmatch.fnmatchcase(value, wanted.replace("[", "[[]"))
+        return _glob_matcher(wanted)(value)
     return bool(value == wanted)
+
+
+@lru_cache(1024)
+def _glob_matcher(glob: str) -> Callable[[str], bool]:
+    return full_matcher(glob_regex((letter, letter in ("*", "?")) for letter in glob))

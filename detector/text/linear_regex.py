@@ -1,0 +1,56 @@
+"""Regular expressions that take time linear in the text, by RE2.
+
+Texts of logs are hostile, and an engine that backtracks takes years over a text that is written for that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+MAX_MEMORY = 1 << 25
+"""Bytes that the program and the automaton of one expression may take."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_STANDS_FOR_SURROGATE = "\U0010ffff"
+
+
+def compile_regex(pattern: str) -> Any:
+    """Compile an expression in RE2's syntax, to an object with the methods of ``re.Pattern``.
+
+    Raises ValueError where it is too large.
+    """
+    import re2
+
+    options = re2.Options()
+    options.max_mem = MAX_MEMORY
+    options.log_errors = False
+    try:
+        return re2.compile(encodable(pattern), options)
+    except re2.error:
+        raise ValueError("the pattern is too large") from None
+
+
+def encodable(text: str) -> str:
+    """Replace each lone surrogate, which UTF-8 cannot hold, by a character without properties."""
+    return _SURROGATE.sub(_STANDS_FOR_SURROGATE, text)
+
+
+def full_matcher(pattern: str) -> Callable[[str], bool]:
+    """Compile an expression in RE2's syntax to a test of a whole text."""
+    fullmatch = compile_regex(pattern).fullmatch
+
+    def matches(text: str) -> bool:
+        try:
+            data = text.encode()  # bytes spare RE2's wrapper the counting of characters
+        except UnicodeEncodeError:
+            data = encodable(text).encode()
+        return fullmatch(data) is not None
+
+    return matches
+
+
+def glob_regex(letters: Iterable[tuple[str, bool]]) -> str:
+    """Translate a glob to RE2's syntax; each letter with whether it is a wildcard."""
+    parts = {"*": "(?s:.*)", "?": "(?s:.)"}
+    return "".join(parts[letter] if wild else re.escape(letter) for letter, wild in letters)
