@@ -123,7 +123,7 @@ def _rest(app: TimedApp, rows: int | None = None) -> bool:
 
 def _search(rows: RowList[Any]) -> None:
     rows.set_highlight(re.compile("nowhere"))
-    rows.next_hit()
+    rows.next_match()
 
 
 def _searching(app: TimedApp) -> bool:

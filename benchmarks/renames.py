@@ -49,7 +49,7 @@ async def renames(root: Path, state: Path, count: int) -> list[Renamed]:
         try:
             while not app.is_open or not (app.view_model.live or app.view_model.error):
                 await asyncio.sleep(_TICK)
-            app.screen.query_one(RowList).follow = True  # the newest alert is in sight
+            app.screen.query_one(RowList).follow_top = True  # the newest alert is in sight
             for number in range(_FIRST, _FIRST + count):
                 await asyncio.sleep(
                     pauses.uniform(0.1, 2.5)

@@ -203,4 +203,4 @@ def test_the_terminal_is_asked_for_its_keys(
         os.close(theirs)
     assert asked == [b"\x1b[?u\x1b[c"]
     assert said in check.said
-    assert check.verdict == ("ok" if answer else "warning")
+    assert check.status == ("ok" if answer else "warning")

@@ -75,7 +75,8 @@ def test_tail_prints_what_it_lets_through(
         lambda: None,
     )
     monkeypatch.setattr(
-        "tui.commandline.commands.tail.sources_of", lambda names, **_: Stepping([live], steps)
+        "tui.commandline.commands.tail.open_named_sources",
+        lambda names, **_: Stepping([live], steps),
     )
     ran = cli(
         "tail", live, "--db", tmp_path / "hunt.db", "--filter", "regions>=12", *ONLY_REFERENCE

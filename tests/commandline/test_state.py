@@ -36,7 +36,7 @@ def tail(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
     def run(*steps: Callable[[], object]) -> Ran:
         monkeypatch.setattr(
-            "tui.commandline.commands.tail.sources_of",
+            "tui.commandline.commands.tail.open_named_sources",
             lambda names, **_: Stepping([Path(name) for name in names], steps),
         )
         return cli("tail", tmp_path / "live", "--db", tmp_path / "hunt.db", *ONLY_REFERENCE)

@@ -22,7 +22,7 @@ from detector.sources.accounting import Accounting
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tui.presentation import safe
 from tui.widgets.charts.heat_strip import HeatStrip
-from tui.widgets.charts.sparkline import Spark
+from tui.widgets.charts.sparkline import TimeSparkline
 from tui.widgets.columns import Column
 from tui.widgets.json_view import JsonView
 from tui.widgets.region_line import RegionLine
@@ -106,7 +106,7 @@ class Everything(App[None]):
 
     def compose(self) -> ComposeResult:
         yield TopLine()
-        yield Spark()
+        yield TimeSparkline()
         yield RegionLine()
         yield HeatStrip()
         yield RowList[str](
@@ -131,7 +131,7 @@ class Everything(App[None]):
     def feed(self, payload: str) -> None:
         self.payload = payload
         self.query_one(TopLine).show(payload[:40], safe.text(payload), payload)
-        self.query_one(Spark).load([1.0], 0, 10, payload)
+        self.query_one(TimeSparkline).load([1.0], 0, 10, payload)
         self.query_one(RegionLine).show([payload, "us-east-1"], {payload})
         self.query_one(HeatStrip).load([payload], [(payload, 3)], 0, 30, {payload})
         self.query_one(RowList).show(["a", "b"])
@@ -169,7 +169,9 @@ def test_no_widget_takes_harm() -> None:
     asyncio.run(drive())
 
 
-@pytest.mark.parametrize("widget", [HeatStrip, RowList, JsonView, TopLine, RegionLine, Spark])
+@pytest.mark.parametrize(
+    "widget", [HeatStrip, RowList, JsonView, TopLine, RegionLine, TimeSparkline]
+)
 @pytest.mark.parametrize("name", ["action", "closing-tag", "hyperlink"])
 def test_no_key_or_click_sets_it_off(name: str, widget: type[Widget]) -> None:
     async def drive() -> None:

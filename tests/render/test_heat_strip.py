@@ -110,10 +110,10 @@ def test_it_is_moved_from_outside_without_saying_so() -> None:
     async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
         strip.load(REGIONS, TIMES, START, START + 30)
         strip.select("af-south-1", START + 29.5)
-        assert strip.at_cursor == ("af-south-1", START + 29, START + 30)
+        assert strip.cursor_cell == ("af-south-1", START + 29, START + 30)
         strip.select("no such region", START)
         strip.select("us-east-1", START + 9_999)
-        assert strip.at_cursor == ("us-east-1", START + 9_999, START + 10_000), (
+        assert strip.cursor_cell == ("us-east-1", START + 9_999, START + 10_000), (
             "it is brought into view"
         )
         await pilot.pause()
@@ -127,7 +127,7 @@ def test_new_calls_leave_the_cursor_where_it_is() -> None:
         strip.load(REGIONS, TIMES, START, START + 30)
         strip.select("us-east-2", START + 2)
         strip.load(["eu-west-1", *REGIONS], TIMES, START, START + 30)
-        assert strip.at_cursor == ("us-east-2", START + 2, START + 3)
+        assert strip.cursor_cell == ("us-east-2", START + 2, START + 3)
 
     perform(HeatStrip, act)
 
@@ -161,7 +161,7 @@ def test_the_mouse_chooses_and_opens_a_cell() -> None:
 def test_nothing_and_unnamed_regions() -> None:
     async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
         await pilot.press("l", "enter")
-        assert strip.at_cursor is None and said == []
+        assert strip.cursor_cell is None and said == []
         strip.load([], [("", START + 5)], START, START)
         strip.load([], [("", START + 5)], START, START + 10)
         assert drawn(strip)[1].startswith("▌–")
@@ -220,16 +220,16 @@ def test_it_zooms_from_seconds_to_days_and_back() -> None:
         ]
         for _ in range(20):
             await pilot.press("less_than_sign")
-        assert strip.at_cursor == ("us-east-1", START + 1, START + 2)
+        assert strip.cursor_cell == ("us-east-1", START + 1, START + 2)
         assert drawn(strip)[1].endswith(" 8"), "down to seconds"
         await pilot.press(*"l" * 40)
-        assert strip.at_cursor == ("us-east-1", START + 29, START + 30), (
+        assert strip.cursor_cell == ("us-east-1", START + 29, START + 30), (
             "it moves on through its span, and no further"
         )
         await pilot.press("left_curly_bracket")
-        assert strip.at_cursor == ("us-east-1", START + 3, START + 4)
+        assert strip.cursor_cell == ("us-east-1", START + 3, START + 4)
         await pilot.press("right_curly_bracket")
-        assert strip.at_cursor[1] <= START + 7_200 < strip.at_cursor[2], (
+        assert strip.cursor_cell[1] <= START + 7_200 < strip.cursor_cell[2], (
             "out of view, it is brought into view"
         )
 

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from detector.sources.accounting import Accounting
 from tests.render.stage import drawn, perform, style_at
-from tui.widgets.charts.sparkline import Spark
+from tui.widgets.charts.sparkline import TimeSparkline
 from tui.widgets.region_line import RegionLine, short_region
 from tui.widgets.status import AccountingLine, live_state
 from tui.widgets.top_line import TopLine
@@ -153,7 +153,7 @@ def test_regions_fit_or_are_counted() -> None:
 
 
 def test_a_bar_for_each_share_of_the_time() -> None:
-    async def act(spark: Spark, pilot: Pilot[None], said: Said) -> None:
+    async def act(spark: TimeSparkline, pilot: Pilot[None], said: Said) -> None:
         assert drawn(spark) == [""]
         spark.load([0, 5, *[12] * 7, *[35.5] * 3, 99.9, 100, -1], 0, 100, "last 24 h")
         assert drawn(spark) == ["▃█▁▄▁▁▁▁▁▂  last 24 h"]
@@ -162,4 +162,4 @@ def test_a_bar_for_each_share_of_the_time() -> None:
         spark.load([1], 5, 5, "no time")
         assert drawn(spark) == ["no time"]
 
-    perform(Spark, act, (21, 2))
+    perform(TimeSparkline, act, (21, 2))

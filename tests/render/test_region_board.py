@@ -52,9 +52,9 @@ def test_what_does_not_fit_side_by_side_goes_below() -> None:
         assert drawn(widget)[11] == " Mid East & Africa        Asia Pacific"
         assert drawn(widget)[16].startswith(" af-s-1       +   1 new")
         await pilot.press(*"hjjjjjjjj")
-        assert widget.at_cursor.name == "il-central-1", "down into what stands below"
+        assert widget.cursor_region.name == "il-central-1", "down into what stands below"
         await pilot.press("l", "k")
-        assert widget.at_cursor.name == "eu-south-2"
+        assert widget.cursor_region.name == "eu-south-2"
 
     perform(RegionBoard, act, (50, 18))
 
@@ -62,7 +62,7 @@ def test_what_does_not_fit_side_by_side_goes_below() -> None:
 def test_the_keys_and_the_mouse_move_and_open() -> None:
     async def act(widget: RegionBoard, pilot: Pilot[None], said: Said) -> None:
         await pilot.press("j", "enter")
-        assert widget.at_cursor is None and said == []
+        assert widget.cursor_region is None and said == []
         loaded(widget)
         await pilot.press("h", "h", "up", "right", "right", "l", "l", *"jjjjjjjjj", "left", "enter")
         assert [one.region.name for one in said if type(one) is RegionBoard.Moved] == [
@@ -79,7 +79,7 @@ def test_the_keys_and_the_mouse_move_and_open() -> None:
             "us-east-1",
         ]
         await pilot.click(RegionBoard, offset=(45, 9))
-        assert widget.at_cursor.name == "us-east-1", "there is nothing there"
+        assert widget.cursor_region.name == "us-east-1", "there is nothing there"
 
     perform(RegionBoard, act, (80, 16))
 

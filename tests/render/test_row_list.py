@@ -29,10 +29,12 @@ class Row:
 GLYPHS = {"low": ("· low", "$foreground-muted"), "high": ("▲ high", "$text-error bold")}
 
 COLUMNS = [
-    Column[Row]("severity", "sev", 6, lambda row: Content.styled(*GLYPHS[row.severity]), survive=0),
-    Column[Row]("name", "principal", 12, lambda row: row.name, survive=1, flex=True),
-    Column[Row]("calls", "calls", 6, lambda row: f"{row.calls:,}", "right", survive=2),
-    Column[Row]("agent", "agent", 9, lambda row: "aws-cli/2.17.32", survive=3),
+    Column[Row](
+        "severity", "sev", 6, lambda row: Content.styled(*GLYPHS[row.severity]), drop_priority=0
+    ),
+    Column[Row]("name", "principal", 12, lambda row: row.name, drop_priority=1, flex=True),
+    Column[Row]("calls", "calls", 6, lambda row: f"{row.calls:,}", "right", drop_priority=2),
+    Column[Row]("agent", "agent", 9, lambda row: "aws-cli/2.17.32", drop_priority=3),
 ]
 
 ROWS = [
@@ -294,12 +296,12 @@ def test_follow_stays_on_the_first_row_until_it_is_left() -> None:
     async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
         rows.show(range(50, 100))
         await pilot.press("G")
-        rows.follow = True
+        rows.follow_top = True
         assert rows.cursor_key == "50"
         rows.show(range(100))
         assert rows.cursor_key == "0" and rows.top == 0
         await pilot.press("j")
-        assert not rows.follow
+        assert not rows.follow_top
         rows.show([*range(200, 230), *range(100)])
         assert rows.cursor_key == "1"
         await pilot.pause()
@@ -391,23 +393,23 @@ def test_a_search_paints_hits_and_goes_from_one_to_the_next() -> None:
         assert style_at(rows, 1, "alice").underline
         assert not style_at(rows, 2, "user").underline
         assert style_at(rows, 4, "…").underline, "a hit beyond the cut shows at the cut"
-        rows.next_hit(here=True)
+        rows.next_match(here=True)
         await pilot.app.workers.wait_for_complete()
         assert rows.cursor_key == "user/alice"
         for go, key in (
-            (rows.next_hit, "role/alice"),
-            (rows.next_hit, "a-very-long-name-of-alice"),
-            (rows.next_hit, "user/alice"),
-            (rows.previous_hit, "a-very-long-name-of-alice"),
+            (rows.next_match, "role/alice"),
+            (rows.next_match, "a-very-long-name-of-alice"),
+            (rows.next_match, "user/alice"),
+            (rows.previous_match, "a-very-long-name-of-alice"),
         ):
             go()
             await pilot.app.workers.wait_for_complete()
             assert rows.cursor_key == key
         rows.set_highlight(re.compile("nobody"))
-        rows.next_hit()
+        rows.next_match()
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
-        assert [type(message) for message in said][-1] is RowList.NoHit
+        assert [type(message) for message in said][-1] is RowList.NoMatch
         assert rows.cursor_key == "a-very-long-name-of-alice"
 
     perform(rows_list, act, (30, 10))
@@ -425,7 +427,7 @@ def test_a_long_search_is_off_the_loop_says_how_far_it_is_and_can_be_given_up() 
     async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
         rows.show(range(3_000))
         rows.set_highlight(re.compile("2999"))
-        rows.next_hit()
+        rows.next_match()
         while not any(isinstance(message, RowList.Searching) for message in said):
             await pilot.pause(0.05)
         await pilot.press("j")
@@ -437,11 +439,11 @@ def test_a_long_search_is_off_the_loop_says_how_far_it_is_and_can_be_given_up() 
         assert [message.share for message in said if isinstance(message, RowList.Searching)][
             -1
         ] is None
-        assert not any(isinstance(message, RowList.NoHit) for message in said), (
+        assert not any(isinstance(message, RowList.NoMatch) for message in said), (
             "it was not at its end"
         )
         rows.set_highlight(re.compile("2999"))
-        rows.next_hit()
+        rows.next_match()
         await pilot.app.workers.wait_for_complete()
         assert rows.cursor_key == "2999"
         assert threads
@@ -454,13 +456,13 @@ def test_what_is_found_is_what_is_shown() -> None:
     async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
         rows.show(ROWS)
         rows.set_highlight(re.compile(re.escape(r"\x1b")))
-        rows.next_hit()
+        rows.next_match()
         await pilot.app.workers.wait_for_complete()
         assert rows.cursor_key == "x\x1b[31m[/]"
         rows.set_highlight(re.compile("q*"))
-        rows.next_hit()
+        rows.next_match()
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
-        assert isinstance(said[-1], RowList.NoHit), "an empty match is no hit"
+        assert isinstance(said[-1], RowList.NoMatch), "an empty match is no hit"
 
     perform(rows_list, act)

@@ -18,13 +18,13 @@ from detector.detection.log_integrity import INTEGRITY_RULES
 from detector.investigation.pivot import Row
 from tests.hostile.payloads import PAYLOADS
 from tests.tui.build import START, alert
-from tui.concurrency.job import GivenUp, Job
+from tui.concurrency.job import Cancelled, Job
 from tui.screens.alerts import columns
 from tui.screens.pivot import rows
 from tui.screens.pivot.rows import Head
 from tui.widgets import row_search
 from tui.widgets.columns import Column
-from tui.widgets.line import hits, plain
+from tui.widgets.line import match_spans, plain_text
 from tui.widgets.row_search import first_hit
 
 WORDS = (
@@ -90,7 +90,7 @@ def one_by_one(
 ) -> int | None:
     for count in range(len(rows)):
         place = (start + step * count) % len(rows)
-        if any(hits(pattern, plain(column.cell(rows[place]))) for column in columns):
+        if any(match_spans(pattern, plain_text(column.cell(rows[place]))) for column in columns):
             return place
     return None
 
@@ -112,7 +112,7 @@ def test_it_finds_what_is_shown(
         patch.setattr(row_search, "_REMEMBERED", chance.choice([0, 5, 20_000]))
         rows = [make(chance, number) for number in range(chance.randrange(1, 30))]
         shown = chance.sample(columns, chance.randrange(1, len(columns)))
-        said = plain(chance.choice(columns).cell(chance.choice(rows)))
+        said = plain_text(chance.choice(columns).cell(chance.choice(rows)))
         begin = chance.randrange(len(said) + 1)
         sought = said[begin : begin + chance.randrange(1, 9)].upper() or chance.choice(
             [r"\x1b", "+1", "own"]
@@ -127,8 +127,8 @@ def test_it_finds_what_is_shown(
 
 def test_it_ends_when_it_is_given_up() -> None:
     job = Job()
-    job.give_up()
-    with pytest.raises(GivenUp):
+    job.cancel()
+    with pytest.raises(Cancelled):
         first_hit(columns.COLUMNS, re.compile("x"), [alert()], 0, 1, job)
 
 

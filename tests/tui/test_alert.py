@@ -58,7 +58,7 @@ def test_the_strip_follows_the_calls(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         await press(pilot, "j", "j", "j")
-        region, start, end = strip(app).at_cursor
+        region, start, end = strip(app).cursor_cell
         assert region == call(app).region
         assert start <= call(app).time < end
 
@@ -69,12 +69,12 @@ def test_the_calls_follow_the_strip(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         await press(pilot, "i", "j", "l")
-        region, start, end = strip(app).at_cursor
+        region, start, end = strip(app).cursor_cell
         assert strip(app).has_focus
         assert call(app).region == region
         assert start <= call(app).time < end
         await press(pilot, "l")
-        assert strip(app).at_cursor[1] == end, (
+        assert strip(app).cursor_cell[1] == end, (
             "an empty cell can be gone to, and the calls stay where they are"
         )
         assert call(app).region == region
@@ -89,7 +89,7 @@ def test_enter_on_the_strip_opens_its_calls(hunt: Hunt) -> None:
         await opened(app, pilot)
         await press(pilot, "i", "j", "l", "enter")
         assert calls(app).has_focus
-        assert call(app).region == strip(app).at_cursor[0]
+        assert call(app).region == strip(app).cursor_cell[0]
 
     hunt.play(journey)
 
@@ -106,7 +106,7 @@ def test_the_strip_widens_to_what_else_its_principal_did(tmp_path: Path) -> None
         assert "▼" not in screen_text(app), "the cursor is on the alert itself"
         await press(pilot, "left_curly_bracket")
         assert "▼" in screen_text(app)
-        _region, start, end = strip(app).at_cursor
+        _region, start, end = strip(app).cursor_cell
         assert start <= START < end
         assert call(app).time == START + 7_200, "the calls of this alert stay as they are"
         await press(pilot, "enter")
@@ -117,10 +117,10 @@ def test_the_strip_widens_to_what_else_its_principal_did(tmp_path: Path) -> None
         await press(pilot, "escape")
         await press(pilot, *["less_than_sign"] * 5)
         await press(pilot, "i", "j")
-        assert call(app).region == strip(app).at_cursor[0], (
+        assert call(app).region == strip(app).cursor_cell[0], (
             "what is gone to among the calls comes into view"
         )
-        assert strip(app).at_cursor[1] == START + 7_200
+        assert strip(app).cursor_cell[1] == START + 7_200
 
     hunt.play(journey, size=(120, 40))
 

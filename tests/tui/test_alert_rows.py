@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from detector.detection.alert import Alert
 from detector.detection.sweeps import group_recurring, group_sweeps
 from tests.tui.build import alert
-from tui.concurrency.job import GivenUp, Job
+from tui.concurrency.job import Cancelled, Job
 from tui.presentation.format import principal
 from tui.screens.alerts.columns import ORDERS, Order
 from tui.screens.alerts.rows import AlertArranger, AlertRows, Wanted
@@ -84,7 +84,7 @@ def test_whatever_comes_and_goes_they_are_what_they_are_from_scratch(chance: ran
             )
         wanted = Wanted(dict(alerts), is_open, is_high if filtered else None, folds, order, reverse)
         if chance.random() < 0.2:
-            give_up(arranger, wanted, after=chance.randrange(4))
+            cancel(arranger, wanted, after=chance.randrange(4))
         rows = arranger.arrange(wanted, Job())
         assert [row.alert_id for row in rows.rows] == plainly(
             list(alerts.values()), filtered, folds, order, reverse
@@ -125,23 +125,23 @@ def test_what_a_filter_took_away_is_one_row_again_with_what_comes_later() -> Non
     assert rows(False) == ["a", "b", "c", "d"]
 
 
-def give_up(arranger: AlertArranger, wanted: Wanted, after: int) -> None:
+def cancel(arranger: AlertArranger, wanted: Wanted, after: int) -> None:
     """Ask for rows, and want them no more ``after`` so many looks at whether they are."""
 
     class Fickle(Job):
         looks = 0
 
         @property
-        def given_up(self) -> bool:
+        def cancelled(self) -> bool:
             return self.looks > after
 
         def each(self, items):  # type: ignore[no-untyped-def]
             self.looks += 1
-            if self.given_up:
-                raise GivenUp
+            if self.cancelled:
+                raise Cancelled
             yield from items
 
-    with contextlib.suppress(GivenUp):
+    with contextlib.suppress(Cancelled):
         arranger.arrange(wanted, Fickle())
 
 

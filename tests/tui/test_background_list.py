@@ -13,7 +13,7 @@ from tests.hostile.payloads import screen_text
 from tests.tui.build import alert
 from tests.tui.stage import ANA, CAT, Hunt, press, until
 from tui.app.app import HuntApp
-from tui.concurrency.job import GivenUp, Job
+from tui.concurrency.job import Cancelled, Job
 from tui.screens.alerts.rows import AlertArranger, AlertRows, Wanted
 from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.base import background_list
@@ -42,8 +42,8 @@ class Gate:
             self.asked.append(wanted)
             self.threads.add(threading.get_ident())
             while not self.open.wait(0.01):
-                if job.given_up and not self.deaf:
-                    raise GivenUp
+                if job.cancelled and not self.deaf:
+                    raise Cancelled
             rows = arrange(arranger, wanted, Job() if self.deaf else job)
             self.given.append(len(rows.rows))
             return rows

@@ -36,7 +36,10 @@ def test_the_rhythm_of_one_principal_and_the_way_to_an_alert(tmp_path: Path) -> 
         await press(pilot, "D")
         await until(
             pilot,
-            lambda: isinstance(app.screen, CalendarScreen) and app.screen.query_one(Calendar).here,
+            lambda: (
+                isinstance(app.screen, CalendarScreen)
+                and app.screen.query_one(Calendar).cursor_sweeps
+            ),
         )
         text = screen_text(app)
         assert "every hour, 10 regions, 4 times · the next about 2026-03-01 14:00:00Z" in text
@@ -51,13 +54,19 @@ def test_the_rhythm_of_one_principal_and_the_way_to_an_alert(tmp_path: Path) -> 
         await press(pilot, "D")
         await until(
             pilot,
-            lambda: isinstance(app.screen, CalendarScreen) and app.screen.query_one(Calendar).here,
+            lambda: (
+                isinstance(app.screen, CalendarScreen)
+                and app.screen.query_one(Calendar).cursor_sweeps
+            ),
         )
         await press(pilot, "D", "escape", "escape")
         await press(pilot, "G", "k", "D")
         await until(
             pilot,
-            lambda: isinstance(app.screen, CalendarScreen) and app.screen.query_one(Calendar).here,
+            lambda: (
+                isinstance(app.screen, CalendarScreen)
+                and app.screen.query_one(Calendar).cursor_sweeps
+            ),
         )
         assert "once, 12 regions" in screen_text(app)
         await press(pilot, "escape")

@@ -178,10 +178,10 @@ def test_what_is_copied_cannot_act(name: str) -> None:
     """But for JSON, in which every value is as it was written."""
     payload = PAYLOADS[name]
     one = alert("a", arns=[payload], user_agents=[payload], key={"user.name": payload[:100]})
-    kinds: list[Sequence[copy_formats.Takeout]] = [
-        copy_formats.of_alerts([one]),
-        copy_formats.of_notes([note(of=one, text=payload)]),
-        copy_formats.of_suppressions([suppression(value=payload or "x")]),
+    kinds: list[Sequence[copy_formats.CopyFormat]] = [
+        copy_formats.alert_formats([one]),
+        copy_formats.note_formats([note(of=one, text=payload)]),
+        copy_formats.suppression_formats([suppression(value=payload or "x")]),
     ]
     for found in kinds:
         for taken in found:

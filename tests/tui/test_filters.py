@@ -150,7 +150,7 @@ def test_a_view_is_saved_with_its_order_used_by_name_and_deleted(hunt: Hunt, fol
         assert "filter (-kali) inventory  1 of 4" in screen_text(app)
         await press(pilot, "v", "d", "y")
         assert said(app) == "Deleted the view quiet: -kali"
-        assert saved_views.saved() == []
+        assert saved_views.read_saved() == []
         await press(pilot, "v", "d", "y")
         assert "comes with trailhound and stays" in said(app)
 
@@ -166,7 +166,7 @@ def test_no_view_is_lost_or_replaced(folder: Path) -> None:
         with pytest.raises(saved_views.ViewError, match="already"):
             saved_views.save(again)
     saved_views.save(saved_views.SavedView("mine", "notes", "benign"))
-    assert [view.filter for view in saved_views.saved()] == ["kali", "benign"]
+    assert [view.filter for view in saved_views.read_saved()] == ["kali", "benign"]
     (folder / "views.json").write_text("[{]")
     with pytest.raises(saved_views.ViewError, match="correct the file"):
         saved_views.save(saved_views.SavedView("other", "alerts", "x"))
@@ -178,7 +178,7 @@ def test_the_views_that_come_along_make_sense(view: saved_views.SavedView) -> No
     from tests.detector.filter.test_filter import AT, TABLES, parse
 
     fields = next(fields for fields in TABLES if fields.rows == view.rows)
-    assert parse(saved_views.expanded(f"@{view.name}", view.rows), fields, AT)
+    assert parse(saved_views.expand_reference(f"@{view.name}", view.rows), fields, AT)
 
 
 def test_a_value_of_a_log_does_no_harm_where_it_is_offered_or_filtered_by(tmp_path: Path) -> None:

@@ -67,8 +67,8 @@ def test_a_span_has_two_units_at_most(seconds: int, said: str) -> None:
 
 
 def test_the_second_date_is_written_only_where_it_is_another_day() -> None:
-    assert format.between(START, START + 30) == "2026-03-01 10:00:00–10:00:30Z"
-    assert format.between(START, START + 86_400) == "2026-03-01 10:00:00–2026-03-02 10:00:00Z"
+    assert format.time_range(START, START + 30) == "2026-03-01 10:00:00–10:00:30Z"
+    assert format.time_range(START, START + 86_400) == "2026-03-01 10:00:00–2026-03-02 10:00:00Z"
 
 
 def test_callers_without_an_arn_are_said_by_their_kind() -> None:
@@ -108,12 +108,12 @@ def test_why_says_how_new_the_principal_is_and_how_much_history_there_is() -> No
 
 def test_a_risk_shows_its_sum() -> None:
     assert (
-        format.risk(
+        format.risk_sum(
             alert(risk=Risk(56, "medium", [("rule", 21), ("snapshot", 50), ("benign", -15)]))
         )
         == "56, medium: rule 21 + snapshot 50 − benign 15"
     )
-    assert format.risk(alert()) == "21"
+    assert format.risk_sum(alert()) == "21"
 
 
 def test_why_tells_that_all_was_denied() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.concurrency import job
-from tui.concurrency.job import GivenUp, Job, in_order
+from tui.concurrency.job import Cancelled, Job, sort_in_pieces
 
 Rows = st.lists(st.tuples(st.integers(0, 30), st.integers()), max_size=200)
 
@@ -21,7 +21,7 @@ def test_in_pieces_rows_are_sorted_as_at_once(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job, "_PIECE", piece)
         patch.setattr(job, "_SAMPLES", 4)
-        found = in_order(rows, lambda row: row[0], Job(), descending=descending)
+        found = sort_in_pieces(rows, lambda row: row[0], Job(), descending=descending)
     assert found == sorted(rows, key=lambda row: row[0], reverse=descending)
 
 
@@ -38,17 +38,17 @@ def test_many_rows_are_sorted_without_one_call_that_sorts_them_all(
     plain = job._sorted
     monkeypatch.setattr(job, "_sorted", watched)
     rows = [number * 7919 % 100_003 for number in range(100_000)]
-    assert in_order(rows, lambda row: row, Job()) == sorted(rows)
+    assert sort_in_pieces(rows, lambda row: row, Job()) == sorted(rows)
     assert 0 < largest <= 3 * job._PIECE
 
 
 def test_it_ends_when_it_is_given_up_and_says_how_far_it_was() -> None:
     work, at = Job(), 0
-    with pytest.raises(GivenUp):
+    with pytest.raises(Cancelled):
         for at in work.each(range(10_000)):
             if at == 5_200:
-                threading.Thread(target=work.give_up).start()
-                while not work.given_up:
+                threading.Thread(target=work.cancel).start()
+                while not work.cancelled:
                     pass
     assert 5_200 <= at < 6_000
     assert 0.5 <= work.share < 0.6
@@ -56,6 +56,6 @@ def test_it_ends_when_it_is_given_up_and_says_how_far_it_was() -> None:
 
 def test_sorting_can_be_given_up() -> None:
     work = Job()
-    work.give_up()
-    with pytest.raises(GivenUp):
-        in_order(range(50_000), lambda row: row, work)
+    work.cancel()
+    with pytest.raises(Cancelled):
+        sort_in_pieces(range(50_000), lambda row: row, work)

@@ -15,7 +15,7 @@ from tests.hostile.payloads import screen_text
 from tests.tui.stage import Hunt, press, said
 from tui.app.app import HuntApp
 from tui.app.key_remap import checked
-from tui.settings.errors import Misuse
+from tui.settings.errors import UsageError
 from tui.widgets.row_list import RowList
 
 
@@ -58,7 +58,7 @@ from tui.widgets.row_list import RowList
     ],
 )
 def test_what_makes_no_sense_is_said(id: str, keys: str | Sequence[str], said: str) -> None:
-    with pytest.raises(Misuse) as told:
+    with pytest.raises(UsageError) as told:
         checked({id: keys})
     assert said in str(told.value)
     assert "\n" not in str(told.value)

@@ -18,7 +18,7 @@ from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.goldens import compare
 from tests.tui.stage import CAT, FLAGS, RULES, Hunt, aftermath, press, records, said, until
 from tui.app.app import HuntApp
-from tui.concurrency.job import GivenUp, Job
+from tui.concurrency.job import Cancelled, Job
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.base.menu import Menu
@@ -135,10 +135,10 @@ def test_the_lines_are_the_same_in_pieces_and_can_be_given_up(hunt: Hunt) -> Non
             assert (lines.matching, lines.of, len(rows)) == (18, 20, 18)
             if not grouped:
                 assert rows == pivot.timeline(rows)
-        given_up = Job()
-        given_up.give_up()
-        with pytest.raises(GivenUp):
-            arrange(found, bool, False, frozenset(), given_up)
+        cancelled = Job()
+        cancelled.cancel()
+        with pytest.raises(Cancelled):
+            arrange(found, bool, False, frozenset(), cancelled)
 
     hunt.play(journey)
 

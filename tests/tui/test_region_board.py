@@ -39,7 +39,9 @@ def hunt(tmp_path: Path) -> Hunt:
 async def told(app: HuntApp, pilot: Pilot[None]) -> RegionBoard:
     await until(
         pilot,
-        lambda: isinstance(app.screen, BoardScreen) and app.screen.query_one(RegionBoard).at_cursor,
+        lambda: (
+            isinstance(app.screen, BoardScreen) and app.screen.query_one(RegionBoard).cursor_region
+        ),
     )
     return app.screen.query_one(RegionBoard)
 
@@ -64,7 +66,7 @@ def test_of_an_alert_it_says_how_usual_each_region_is(hunt: Hunt) -> None:
         assert line_of(app, "ap-ne-2").split() == ["ap-ne-2", "1", "new"]
         assert line_of(app, "af-s-1").split() == ["af-s-1", "+"]
         await press(pilot, *"hhhhkkkkkkkkkkk")
-        assert board.at_cursor.name == "us-west-2"
+        assert board.cursor_region.name == "us-west-2"
         await press(pilot, "enter")
         assert said(app) == "Nothing of this was in us-west-2"
         await press(pilot, *"llljjjjj", "enter")
@@ -82,8 +84,8 @@ def test_of_all_alerts_it_counts_alerts_and_narrows_the_list(tmp_path: Path) -> 
         await press(pilot, "b")
         board = await told(app, pilot)
         assert "12 regions, 2 alerts" in screen_text(app)
-        while board.at_cursor.name != "sa-east-1":
-            await press(pilot, "j" if board.at_cursor.geography == "Americas" else "h")
+        while board.cursor_region.name != "sa-east-1":
+            await press(pilot, "j" if board.cursor_region.geography == "Americas" else "h")
         assert line_of(app, "sa-e-1").split() == ["sa-e-1", "1", "rare"]
         await press(pilot, "enter")
         assert isinstance(app.screen, AlertsScreen)

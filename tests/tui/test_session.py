@@ -22,14 +22,14 @@ from tui.screens.admin.suppressions import SuppressionsScreen
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
 from tui.settings import private_files
-from tui.settings.session_file import VERSION, NoSession, Session, SessionFile, View
+from tui.settings.session_file import SESSION_VERSION, ListState, Session, SessionError, SessionFile
 from tui.widgets.row_list import RowList
 
 
 @pytest.fixture(autouse=True)
 def utc() -> Iterator[None]:
     yield
-    time_display.use("UTC", time.time)
+    time_display.set_mode("UTC", time.time)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_broken_session_is_left_aside(
     content: bytes, word: str, tmp_path: Path, file: SessionFile
 ) -> None:
     file.path.write_bytes(content)
-    with pytest.raises(NoSession, match=word) as raised:
+    with pytest.raises(SessionError, match=word) as raised:
         file.read()
     assert "\n" not in str(raised.value)
 
@@ -127,12 +127,12 @@ def test_what_is_gone_or_hostile_is_said_and_harms_nothing(
 ) -> None:
     hunt = Hunt(tmp_path)
     for payload in (PAYLOADS["action"], PAYLOADS["window-title"]):
-        gone = View(
+        gone = ListState(
             filter="", order=payload, cursor=payload, marks=[payload, hunt.alert(ANA).alert_id]
         )
         file.write(
             Session(
-                version=VERSION,
+                version=SESSION_VERSION,
                 area=payload,
                 alert=payload,
                 pane=payload,
@@ -163,15 +163,15 @@ def test_what_is_gone_or_hostile_is_said_and_harms_nothing(
 @given(
     st.builds(
         Session,
-        version=st.just(VERSION),
+        version=st.just(SESSION_VERSION),
         area=st.text(),
         alert=st.none() | st.text(),
         piped_to=st.text(),
-        times=st.sampled_from(time_display.MODES),
+        times=st.sampled_from(time_display.TIME_MODES),
         views=st.dictionaries(
             st.text(),
             st.builds(
-                View,
+                ListState,
                 filter=st.text(),
                 cursor=st.none() | st.text(),
                 marks=st.lists(st.text()),
@@ -188,7 +188,7 @@ def test_a_file_that_cannot_be_written_is_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "file"
-    private_files.put(path, "old")
+    private_files.replace_file(path, "old")
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -196,11 +196,11 @@ def test_a_file_that_cannot_be_written_is_as_it_was(
     with monkeypatch.context() as disk:
         disk.setattr("os.fsync", full)
         with pytest.raises(OSError, match="No space"):
-            private_files.put(path, "new")
+            private_files.replace_file(path, "new")
     assert path.read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
     with pytest.raises(FileExistsError):
-        private_files.create(path, "new")
+        private_files.write_new(path, "new")
     with pytest.raises(UnicodeError):
-        private_files.create(tmp_path / "other", "\ud800")
+        private_files.write_new(tmp_path / "other", "\ud800")
     assert not (tmp_path / "other").exists()

@@ -22,7 +22,7 @@ from tui.widgets.status import _STATES, live_state
 
 
 def test_the_configuration_knows_every_theme() -> None:
-    assert tuple(THEMES) == tuple(LABELS) == config.THEMES
+    assert tuple(THEMES) == tuple(LABELS) == config.THEME_NAMES
 
 
 def luminance(color: Color) -> float:
@@ -61,10 +61,10 @@ def test_text_stands_out_from_its_ground(name: str, least: float) -> None:
 
 def states() -> Iterator[tuple[str, list[str]]]:
     """What can be told apart on screen, and how each of it is written."""
-    yield "severity", [format.severity(word) for word in SEVERITY_STYLE]
-    yield "status", [format.state(alert(status=status, settled=True)) for status in STATUSES]
-    yield "settled", [format.state(alert(settled=settled)) for settled in (True, False)]
-    yield "suppressed", [format.state(alert(suppressed_by=by)) for by in (None, "s")]
+    yield "severity", [format.severity_label(word) for word in SEVERITY_STYLE]
+    yield "status", [format.state_label(alert(status=status, settled=True)) for status in STATUSES]
+    yield "settled", [format.state_label(alert(settled=settled)) for settled in (True, False)]
+    yield "suppressed", [format.state_label(alert(suppressed_by=by)) for by in (None, "s")]
     yield "live", [live_state(state, None, 0).plain for state in _STATES]
 
 
@@ -109,21 +109,21 @@ def test_a_theme_is_looked_at_chosen_and_kept(
         assert app.theme == THEMES["light"].name, "the theme under the cursor is on"
         await press(pilot, "escape")
         assert app.theme == before
-        assert theme_choice.at_start("truecolor") == "dark"
+        assert theme_choice.startup_theme("truecolor") == "dark"
         await press(pilot, "T", "j", "j", "enter")
         assert app.theme == THEMES["contrast"].name
         assert "from now on" in said(app)
 
     Hunt(tmp_path).play(journey)
-    assert theme_choice.at_start("truecolor") == "contrast"
-    assert theme_choice.at_start("standard") == theme_choice.at_start(None) == "ansi", (
+    assert theme_choice.startup_theme("truecolor") == "contrast"
+    assert theme_choice.startup_theme("standard") == theme_choice.startup_theme(None) == "ansi", (
         "what the terminal cannot show"
     )
     kept = tmp_path / "state" / "trailhound" / "theme"
     assert kept.stat().st_mode & 0o777 == 0o600
     for broken in ("no such theme", "\x00"):
         kept.write_text(broken)
-        assert theme_choice.at_start("256") == "dark"
+        assert theme_choice.startup_theme("256") == "dark"
 
 
 def test_the_configuration_names_the_theme(
@@ -132,7 +132,9 @@ def test_the_configuration_names_the_theme(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "trailhound").mkdir()
     (tmp_path / "trailhound" / "config.toml").write_text('theme = "light"')
-    assert theme_choice.at_start("truecolor") == theme_choice.at_start("standard") == "light"
+    assert (
+        theme_choice.startup_theme("truecolor") == theme_choice.startup_theme("standard") == "light"
+    )
     (tmp_path / "trailhound" / "config.toml").write_text('theme = "drak"')
     ran = cli("status")
     assert ran.status == 1

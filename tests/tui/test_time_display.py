@@ -29,7 +29,7 @@ def in_india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
-    time_display.use("UTC", time.time)
+    time_display.set_mode("UTC", time.time)
 
 
 def test_the_key_goes_round_and_every_screen_follows(tmp_path: Path) -> None:
@@ -69,32 +69,34 @@ def test_the_key_goes_round_and_every_screen_follows(tmp_path: Path) -> None:
 @settings(max_examples=60)
 @given(st.integers(0, 4_000_000_000), st.integers(0, 400_000))
 def test_each_way_says_the_same_moment(start: int, length: int) -> None:
-    time_display.use("UTC", lambda: NOW)
+    time_display.set_mode("UTC", lambda: NOW)
     assert datetime.strptime(
         format.full_time(start), "%Y-%m-%d %H:%M:%S%z"
     ) == datetime.fromtimestamp(start, UTC)
-    assert format.moment(start) == datetime.fromtimestamp(start, UTC).strftime("%m-%d %H:%M:%S")
-    time_display.use("local")
+    assert format.date_time(start) == datetime.fromtimestamp(start, UTC).strftime("%m-%d %H:%M:%S")
+    time_display.set_mode("local")
     assert datetime.strptime(
         format.full_time(start), "%Y-%m-%d %H:%M:%S%z"
     ) == datetime.fromtimestamp(start, UTC)
-    assert format.moment(start) == datetime.fromtimestamp(start, INDIA).strftime("%m-%d %H:%M:%S")
-    both = format.between(start, start + length)
+    assert format.date_time(start) == datetime.fromtimestamp(start, INDIA).strftime(
+        "%m-%d %H:%M:%S"
+    )
+    both = format.time_range(start, start + length)
     assert both.startswith(format.full_time(start)[:19]) and both.endswith("+05:30")
-    assert len(format.clock(start + length, start)) == 8
-    time_display.use("relative")
-    assert format.moment(start).endswith("ago") is (start <= NOW)
-    assert len(format.clock(start + length, start)) <= 8
+    assert len(format.clock_time(start + length, start)) == 8
+    time_display.set_mode("relative")
+    assert format.date_time(start).endswith("ago") is (start <= NOW)
+    assert len(format.clock_time(start + length, start)) <= 8
 
 
 def test_relative_times_are_exact() -> None:
-    time_display.use("relative", lambda: NOW)
-    assert format.moment(NOW - 3_725) == "1 h 02 m ago"
-    assert format.moment(NOW + 86_400) == "in 1 d"
-    assert format.minute(NOW - 3_725) == "1 h ago"
+    time_display.set_mode("relative", lambda: NOW)
+    assert format.date_time(NOW - 3_725) == "1 h 02 m ago"
+    assert format.date_time(NOW + 86_400) == "in 1 d"
+    assert format.date_minute(NOW - 3_725) == "1 h ago"
     assert format.full_time(START) == "2026-03-01 10:00:00Z, 3 h ago"
-    assert format.begun(NOW - 40, NOW) == "40 s ago"
-    assert [format.clock(START + after, START) for after in (0, 125, 3_725, 40_000)] == [
+    assert format.compact_range(NOW - 40, NOW) == "40 s ago"
+    assert [format.clock_time(START + after, START) for after in (0, 125, 3_725, 40_000)] == [
         "+00:00",
         "+02:05",
         "+1:02:05",
@@ -103,7 +105,7 @@ def test_relative_times_are_exact() -> None:
 
 
 def test_the_axis_of_the_strip_is_local_too() -> None:
-    time_display.use("local")
+    time_display.set_mode("local")
     assert TimeAxis.fit(START, START + 30, 30).ticks()[0] == (0, "15:30:00")
-    time_display.use("UTC")
+    time_display.set_mode("UTC")
     assert TimeAxis.fit(START, START + 30, 30).ticks()[0] == (0, "10:00:00")

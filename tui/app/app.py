@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tui.model.decisions import Decisions
     from tui.model.view_model import ViewModel
     from tui.model.workspace import Routes
-    from tui.settings.session_file import View
+    from tui.settings.session_file import ListState
 
 _BATCH_SECONDS = 0.25
 """The least time between two batches on screen."""
@@ -126,7 +126,7 @@ class HuntApp(FrameApp[None]):
         super().__init__(keys)
         self.where = where
         self.now = clock
-        time_display.use("UTC", clock)
+        time_display.set_mode("UTC", clock)
         self.piped_to = ""
         """The command that a row was last piped to."""
         self.changed: Signal[None] = Signal(self, "changed")
@@ -188,7 +188,7 @@ class HuntApp(FrameApp[None]):
         )
         self.decisions = Decisions(self)
         self.session = SessionKeeper(self, event.opened.session)
-        time_display.use(self.session.former.times)
+        time_display.set_mode(self.session.former.times)
         self.piped_to = self.session.former.piped_to
         self.switch_mode("alerts")
         self.reload()
@@ -371,7 +371,7 @@ class HuntApp(FrameApp[None]):
 
     # --- the session
 
-    def left_view(self, area: str) -> View | None:
+    def left_view(self, area: str) -> ListState | None:
         """Return how the list of an area was left in the session before."""
         return self.session.former.views.get(area)
 
@@ -428,7 +428,7 @@ class HuntApp(FrameApp[None]):
             self.exit()
 
     def action_next_times(self) -> None:
-        time_display.use(time_display.following())
+        time_display.set_mode(time_display.next_mode())
         self.say(
             {
                 "UTC": "Times are UTC",

@@ -76,14 +76,14 @@ class FrameApp(App[T]):
     ]
 
     def __init__(self, keys: Mapping[str, str] = MappingProxyType({})) -> None:
-        super().__init__(ansi_color=True if theme_choice.colourless() else None)
+        super().__init__(ansi_color=True if theme_choice.no_color() else None)
         self._keys = keys
         keymap.use(keys)
         self._terminal = Terminal()
         for theme in THEMES.values():
             self.register_theme(theme)
         self.theme = THEMES[
-            "ansi" if self.no_color else theme_choice.at_start(self.console.color_system)
+            "ansi" if self.no_color else theme_choice.startup_theme(self.console.color_system)
         ].name
 
     def on_load(self) -> None:
@@ -129,7 +129,7 @@ class FrameApp(App[T]):
     def _theme_chosen(self, before: str, name: str | None) -> None:
         self._wear(name or before)
         if name is not None:
-            self.say(theme_choice.keep(name))
+            self.say(theme_choice.remember_theme(name))
 
     @work(group="screenshot")
     async def action_keep_screen(self) -> None:

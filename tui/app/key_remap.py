@@ -27,7 +27,7 @@ from tui.app.screen_registry import (
 )
 from tui.keymap import display
 from tui.settings import config
-from tui.settings.errors import Misuse
+from tui.settings.errors import UsageError
 
 Keymap = Mapping[str, str]
 """Binding ids to their keys, by Textual's names and separated by commas."""
@@ -69,13 +69,13 @@ _NAMED = {
 
 
 def configured() -> Keymap:
-    """The keys that the configuration names. Raises Failure, and Misuse where they make no
+    """The keys that the configuration names. Raises CommandError, and UsageError where they make no
     sense."""
-    return checked(config.load().keys)
+    return checked(config.load_config().keys)
 
 
 def checked(wanted: Mapping[str, str | Sequence[str]]) -> Keymap:
-    """These keys, by Textual's names. Raises Misuse for unknown ids, keys that no terminal sends or
+    """These keys, by Textual's names. Raises UsageError for unknown ids, keys that no terminal sends or
     that are typed, and keys that would mean two things on a screen."""
     if not wanted:
         return {}
@@ -162,5 +162,5 @@ def doubles(chain: Sequence[type[DOMNode]], keymap: Keymap) -> Iterator[tuple[st
         yield from ((name, first, second) for first, second in combinations(sorted(ids), 2))
 
 
-def _misuse(reason: str) -> Misuse:
-    return Misuse(f"{config.path()}: keys: {reason}")
+def _misuse(reason: str) -> UsageError:
+    return UsageError(f"{config.config_path()}: keys: {reason}")

@@ -12,7 +12,7 @@ from tui.presentation import time_display
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.base.filtered_list import ListScreen
-from tui.settings.session_file import VERSION, NoSession, Session, SessionFile
+from tui.settings.session_file import SESSION_VERSION, Session, SessionError, SessionFile
 
 
 class SessionKeeper:
@@ -29,7 +29,7 @@ class SessionKeeper:
         if file is not None:
             try:
                 self.former = file.read()
-            except NoSession as error:
+            except SessionError as error:
                 self.problem = str(error)
 
     def restore(self, at_home: bool, alert_ids: Container[str]) -> None:
@@ -74,7 +74,7 @@ class SessionKeeper:
                 opened = screen
                 break
         return Session(
-            version=VERSION,
+            version=SESSION_VERSION,
             area=self._app.current_mode,
             times=time_display.mode,
             piped_to=piped_to,

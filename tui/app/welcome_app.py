@@ -100,7 +100,9 @@ class WelcomeScreen(Screen[None]):
 
     def on_mount(self) -> None:
         rows = self.query_one(RowList)
-        rows.follow = True  # the first trail found is under the cursor, until the analyst moves it
+        rows.follow_top = (
+            True  # the first trail found is under the cursor, until the analyst moves it
+        )
         rows.focus()
         self.action_look()
 
@@ -158,24 +160,24 @@ _COLUMNS: tuple[Column[TrailFolder | None], ...] = (
         "folder",
         30,
         lambda row: _path(row) if row else "demo: a simulated attack",
-        survive=0,
+        drop_priority=0,
         flex=True,
     ),
     Column(
         "accounts",
         "accounts",
         8,
-        lambda row: format.count(row.accounts) if row else "",
+        lambda row: format.number(row.accounts) if row else "",
         align="right",
-        survive=1,
+        drop_priority=1,
     ),
     Column(
         "regions",
         "regions",
         7,
-        lambda row: format.count(row.regions) if row else "",
+        lambda row: format.number(row.regions) if row else "",
         align="right",
-        survive=2,
+        drop_priority=2,
     ),
-    Column("newest", "newest", 10, lambda row: row.newest if row else "", survive=3),
+    Column("newest", "newest", 10, lambda row: row.newest if row else "", drop_priority=3),
 )

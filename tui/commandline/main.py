@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from tui.commandline.parser import _COMMANDS, _app, _commands
-from tui.settings.errors import FAILED, RAN, Failure
+from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,21 +25,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return RAN
+        return EXIT_OK
     except KeyboardInterrupt:
         print("trailhound: interrupted", file=sys.stderr)
-        return FAILED
+        return EXIT_FAILED
     except Exception as error:
         if not _is_expected(error):
             raise
         from detector.text.visible import visible
 
         print(f"trailhound: {visible(str(error))}", file=sys.stderr)
-        return error.status if isinstance(error, Failure) else FAILED
+        return error.status if isinstance(error, CommandError) else EXIT_FAILED
 
 
 def _is_expected(error: Exception) -> bool:
-    if isinstance(error, Failure):
+    if isinstance(error, CommandError):
         return True
     from detector.ecs.asn import AsnError
     from detector.store import StateError

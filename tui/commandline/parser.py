@@ -6,12 +6,12 @@ import argparse
 from typing import NoReturn
 
 from detector import __version__
-from tui.settings.errors import FOUND, MISUSED
+from tui.settings.errors import EXIT_ALERTS, EXIT_MISUSED
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(MISUSED, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(EXIT_MISUSED, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 _SOURCES = (
@@ -106,7 +106,7 @@ def _commands() -> argparse.ArgumentParser:
         "--jobs", type=_count, metavar="N", help="processes that read (default: as many as help)"
     )
     scan.add_argument(
-        "--exit-code", action="store_true", help=f"exit with {FOUND} when there are alerts"
+        "--exit-code", action="store_true", help=f"exit with {EXIT_ALERTS} when there are alerts"
     )
     _searching(scan)
     _state(scan, kept=False)

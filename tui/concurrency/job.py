@@ -22,7 +22,7 @@ _SAMPLES = 16
 """Of each piece, to find where the pieces should be parted."""
 
 
-class GivenUp(Exception):
+class Cancelled(Exception):
     """The work is not wanted any more."""
 
 
@@ -33,33 +33,33 @@ class Job:
         self.share = 0.0
         self._unwanted = threading.Event()
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         self._unwanted.set()
 
     @property
-    def given_up(self) -> bool:
+    def cancelled(self) -> bool:
         return self._unwanted.is_set()
 
     def each(self, items: Sequence[T]) -> Iterator[T]:
-        """The items, one by one. Raises GivenUp between them, once they are not wanted any more."""
+        """The items, one by one. Raises Cancelled between them, once they are not wanted any more."""
         for piece in self.pieces(items):
             yield from piece
 
     def pieces(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
-        """The items, some hundred at a time. Raises GivenUp as ``each`` does."""
+        """The items, some hundred at a time. Raises Cancelled as ``each`` does."""
         for start in range(0, len(items), _LOOK_EVERY):
             if self._unwanted.is_set():
-                raise GivenUp
+                raise Cancelled
             self.share = start / len(items)
             yield items[start : start + _LOOK_EVERY]
         self.share = 1.0
 
 
-def in_order(
+def sort_in_pieces(
     rows: Sequence[T], by: Callable[[T], Any], job: Job, *, descending: bool = False
 ) -> list[T]:
     """What ``sorted`` gives, in pieces. Rows that are equal keep their order either way. Raises
-    GivenUp."""
+    Cancelled."""
     if len(rows) <= _PIECE:
         return sorted(rows, key=by, reverse=descending)
     keys = [by(row) for row in job.each(rows)]
@@ -75,8 +75,8 @@ def in_order(
 
 
 def _sorted(piece: list[int], keys: Sequence[Any], descending: bool, job: Job) -> list[int]:
-    if job.given_up:
-        raise GivenUp
+    if job.cancelled:
+        raise Cancelled
     piece.sort(key=keys.__getitem__, reverse=descending)
     return piece
 

@@ -147,7 +147,7 @@ class Decisions:
     def _line(self, turned: Turned, did: str, back: str) -> str:
         said, left = (
             self._told(turned.decision),
-            format.listed([self._name(each) for each in turned.left], 2),
+            format.first_values([self._name(each) for each in turned.left], 2),
         )
         if not turned.subjects:
             return f"Not {did.lower()}: {said}; changed since: {left}"
@@ -163,7 +163,7 @@ class Decisions:
         verb, noun = _SAID[decision.kind]
         about = short_arn(decision.about) or format.plural(decision.count, noun)
         old = self._host.now() - decision.at > _OLD
-        return f"{verb} {about}" + (f" ({format.moment(decision.at)})" if old else "")
+        return f"{verb} {about}" + (f" ({format.date_time(decision.at)})" if old else "")
 
     def _name(self, subject: str) -> str:
         """What an analyst calls what the store knows by ``subject``."""

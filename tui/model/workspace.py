@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tui.model.decisions import Decisions
     from tui.model.view_model import ViewModel
     from tui.settings.saved_views import SavedView
-    from tui.settings.session_file import View
+    from tui.settings.session_file import ListState
 
 
 class Workspace(Protocol):
@@ -65,7 +65,7 @@ class Workspace(Protocol):
     def rule_seconds(self) -> Mapping[str, float]:
         """Return the seconds that each rule has taken, by rule id."""
 
-    def left_view(self, area: str) -> View | None:
+    def left_view(self, area: str) -> ListState | None:
         """Return how the list of an area was left in the session before."""
 
     def restore_session(self) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     pass
 
 
-def outcome(error_code: str) -> Content:
+def call_outcome(error_code: str) -> Content:
     return safe.text(error_code, "$text-warning") if error_code else Content("ok")
 
 

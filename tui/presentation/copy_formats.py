@@ -26,7 +26,7 @@ _LIMIT = 1_000_000
 """Characters of one value, beyond which it is cut, and that is said in it."""
 
 
-class Takeout(NamedTuple):
+class CopyFormat(NamedTuple):
     """``read`` gives the text; it may read files, so it is called in a thread, and raises
     EvidenceGone."""
 
@@ -35,12 +35,12 @@ class Takeout(NamedTuple):
     read: Callable[[], str]
 
 
-def values(letter: str, name: str, found: Iterable[str]) -> list[Takeout]:
+def value_formats(letter: str, name: str, found: Iterable[str]) -> list[CopyFormat]:
     """Those of the values that there are, each once, a line each; nothing where there is none."""
     held = list(dict.fromkeys(value for value in found if value))
     return (
         [
-            Takeout(
+            CopyFormat(
                 letter,
                 f"{name} ({len(held)})" if len(held) > 1 else name,
                 lambda: "\n".join(visible(value, _LIMIT) for value in held),
@@ -51,30 +51,32 @@ def values(letter: str, name: str, found: Iterable[str]) -> list[Takeout]:
     )
 
 
-def lines(rows: Iterable[str]) -> Takeout:
+def line_format(rows: Iterable[str]) -> CopyFormat:
     """The rows as a list writes them."""
     held = list(rows)
-    return Takeout("y", f"{len(held)} lines" if len(held) > 1 else "line", lambda: "\n".join(held))
+    return CopyFormat(
+        "y", f"{len(held)} lines" if len(held) > 1 else "line", lambda: "\n".join(held)
+    )
 
 
-def as_json(objects: Iterable[Any]) -> Takeout:
+def json_format(objects: Iterable[Any]) -> CopyFormat:
     held = list(objects)
-    return Takeout("j", "JSON", lambda: "\n".join(map(json.dumps, held)))
+    return CopyFormat("j", "JSON", lambda: "\n".join(map(json.dumps, held)))
 
 
-def of_alerts(alerts: Sequence[Alert]) -> list[Takeout]:
+def alert_formats(alerts: Sequence[Alert]) -> list[CopyFormat]:
     facets = [alert.facets for alert in alerts]
     return [
-        as_json(alert.as_json() for alert in alerts),
-        *values("a", "principal", (arn for each in facets for arn in each.arns)),
-        *values(
+        json_format(alert.as_json() for alert in alerts),
+        *value_formats("a", "principal", (arn for each in facets for arn in each.arns)),
+        *value_formats(
             "i", "source address", (address for each in facets for address in each.source_addresses)
         ),
-        *values("k", "access key", (key for each in facets for key in each.access_keys)),
-        *values("u", "user agent", (agent for each in facets for agent in each.user_agents)),
-        *values("r", "region", (region for each in facets for region in each.regions)),
-        *values("n", "alert id", (alert.alert_id for alert in alerts)),
-        Takeout(
+        *value_formats("k", "access key", (key for each in facets for key in each.access_keys)),
+        *value_formats("u", "user agent", (agent for each in facets for agent in each.user_agents)),
+        *value_formats("r", "region", (region for each in facets for region in each.regions)),
+        *value_formats("n", "alert id", (alert.alert_id for alert in alerts)),
+        CopyFormat(
             "s",
             "ES|QL for its events",
             lambda: "\n\n".join(visible(events_of(alert), _LIMIT, lines=True) for alert in alerts),
@@ -82,37 +84,39 @@ def of_alerts(alerts: Sequence[Alert]) -> list[Takeout]:
     ]
 
 
-def of_events(events: Sequence[Event], raw: Callable[[Event], bytes] = raw_record) -> list[Takeout]:
+def event_formats(
+    events: Sequence[Event], raw: Callable[[Event], bytes] = raw_record
+) -> list[CopyFormat]:
     """Of calls; ``raw`` gives a call's record."""
     return [
-        Takeout(
+        CopyFormat(
             "j",
             "JSON",
             lambda: "\n".join(raw(event).decode("utf-8", "backslashreplace") for event in events),
         ),
-        *values("a", "principal", (event.arn for event in events)),
-        *values("i", "source address", (event.source_address for event in events)),
-        *values("k", "access key", (event.access_key for event in events)),
-        *values("u", "user agent", (event.user_agent for event in events)),
-        *values("r", "region", (event.region for event in events)),
-        *values("e", "event id", (event.event_id for event in events)),
-        *values("f", "file", (event.position.source for event in events)),
+        *value_formats("a", "principal", (event.arn for event in events)),
+        *value_formats("i", "source address", (event.source_address for event in events)),
+        *value_formats("k", "access key", (event.access_key for event in events)),
+        *value_formats("u", "user agent", (event.user_agent for event in events)),
+        *value_formats("r", "region", (event.region for event in events)),
+        *value_formats("e", "event id", (event.event_id for event in events)),
+        *value_formats("f", "file", (event.position.source for event in events)),
     ]
 
 
-def of_notes(notes: Sequence[Note]) -> list[Takeout]:
+def note_formats(notes: Sequence[Note]) -> list[CopyFormat]:
     texts = [visible(note.body.text, _LIMIT, lines=True) for note in notes if note.body.text]
     return [
-        as_json(map(note_object, notes)),
-        *([Takeout("t", "text", lambda: "\n\n".join(texts))] if texts else []),
-        *values("a", "principal", (note.context.principal for note in notes)),
-        *values("n", "alert id", (note.alert_id for note in notes)),
+        json_format(map(note_object, notes)),
+        *([CopyFormat("t", "text", lambda: "\n\n".join(texts))] if texts else []),
+        *value_formats("a", "principal", (note.context.principal for note in notes)),
+        *value_formats("n", "alert id", (note.alert_id for note in notes)),
     ]
 
 
-def of_suppressions(entries: Sequence[Suppression]) -> list[Takeout]:
+def suppression_formats(entries: Sequence[Suppression]) -> list[CopyFormat]:
     return [
-        as_json(
+        json_format(
             {
                 **msgspec.to_builtins(entry),
                 **{
@@ -126,6 +130,6 @@ def of_suppressions(entries: Sequence[Suppression]) -> list[Takeout]:
             }
             for entry in entries
         ),
-        *values("v", "value", (entry.value for entry in entries)),
-        *values("n", "suppression id", (entry.suppression_id for entry in entries)),
+        *value_formats("v", "value", (entry.value for entry in entries)),
+        *value_formats("n", "suppression id", (entry.suppression_id for entry in entries)),
     ]

@@ -23,22 +23,22 @@ from tui.presentation import time_display
 if TYPE_CHECKING:
     from detector.rules.rule import Rule
 
-GLYPHS = {"critical": "◆", "high": "▲", "medium": "●", "low": "·"}
+SEVERITY_GLYPHS = {"critical": "◆", "high": "▲", "medium": "●", "low": "·"}
 
 
-def count(number: int) -> str:
-    return f"{number:,}"
+def number(value: int) -> str:
+    return f"{value:,}"
 
 
-def plural(number: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
     """``1 alert``, ``2 alerts``, ``3 entries``."""
-    if number == 1:
+    if count == 1:
         return f"1 {noun}"
-    return f"{count(number)} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+    return f"{number(count)} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
 
 
-def severity(word: str) -> str:
-    return f"{GLYPHS.get(word, ' ')} {word}"
+def severity_label(word: str) -> str:
+    return f"{SEVERITY_GLYPHS.get(word, ' ')} {word}"
 
 
 def principal(alert: Alert) -> str:
@@ -68,7 +68,7 @@ def one_of(values: Sequence[str], noun: str) -> str:
     return plural(len(values), noun) if len(values) > 1 else values[0] if values else "–"
 
 
-def listed(values: Sequence[str], limit: int = 1) -> str:
+def first_values(values: Sequence[str], limit: int = 1) -> str:
     """The first ``limit`` values, and how many more there are; a dash for none."""
     more = len(values) - limit
     return (", ".join(values[:limit]) or "–") + (f" +{more}" if more > 0 else "")
@@ -109,14 +109,14 @@ def agents(user_agents: Sequence[str]) -> str:
 def network(alert: Alert) -> str:
     """The AS organizations that the rule's query returned, where it returns them and a database was
     given."""
-    return listed(alert.networks)
+    return first_values(alert.networks)
 
 
 def flag_words(flags: Sequence[str]) -> str:
     return " ".join(FLAG_WORDS.get(flag, flag) for flag in flags)
 
 
-def state(alert: Alert) -> str:
+def state_label(alert: Alert) -> str:
     """Where an alert stands, in at most five letters; ``~`` while its window may still grow."""
     word = (
         "hid"
@@ -126,12 +126,12 @@ def state(alert: Alert) -> str:
     return word if alert.settled else f"~{word}"
 
 
-def moment(seconds: float) -> str:
+def date_time(seconds: float) -> str:
     """``03-01 11:58:02``, for lists; ``3 h 02 m ago`` where times are relative."""
     if time_display.mode == "relative":
         return _ago(seconds)
     if time_display.mode == "local":
-        return time_display.at(seconds).isoformat(" ", "seconds")[5:19]
+        return time_display.datetime_at(seconds).isoformat(" ", "seconds")[5:19]
     hour, rest = divmod(int(seconds), 3_600)
     return f"{_hour(hour)}{rest // 60:02}:{rest % 60:02}"
 
@@ -142,20 +142,20 @@ def _hour(hour: int) -> str:
     return datetime.fromtimestamp(hour * 3_600, UTC).strftime("%m-%d %H:")
 
 
-def minute(seconds: float) -> str:
+def date_minute(seconds: float) -> str:
     """``03-01 11:58``, for narrow lists; ``3 h ago`` where times are relative."""
     return (
         _ago(seconds, age)
         if time_display.mode == "relative"
-        else time_display.at(seconds).strftime("%m-%d %H:%M")
+        else time_display.datetime_at(seconds).strftime("%m-%d %H:%M")
     )
 
 
-def clock(seconds: float, start: float) -> str:
+def clock_time(seconds: float, start: float) -> str:
     """``11:58:02``, of something that began at ``start``; where times are relative, how long after:
     ``+02:05``."""
     if time_display.mode != "relative":
-        return time_display.at(seconds).strftime("%H:%M:%S")
+        return time_display.datetime_at(seconds).strftime("%H:%M:%S")
     after = max(0, int(seconds - start))
     hours, minutes = divmod(after // 60, 60)
     return (
@@ -170,26 +170,26 @@ def clock(seconds: float, start: float) -> str:
 def full_time(seconds: float) -> str:
     """``2026-03-01 11:58:02Z``; ``2026-03-01 12:58:02+01:00``; ``2026-03-01 11:58:02Z, 3 h 02 m
     ago``."""
-    at = time_display.at(seconds)
-    stamp = f"{at:%Y-%m-%d %H:%M:%S}{time_display.zone(at)}"
+    at = time_display.datetime_at(seconds)
+    stamp = f"{at:%Y-%m-%d %H:%M:%S}{time_display.zone_suffix(at)}"
     return f"{stamp}, {_ago(seconds)}" if time_display.mode == "relative" else stamp
 
 
-def between(start: float, end: float) -> str:
+def time_range(start: float, end: float) -> str:
     """``2026-03-01 11:58:00–11:58:30Z``; the second date only where it is another day."""
-    first, last = time_display.at(start), time_display.at(end)
+    first, last = time_display.datetime_at(start), time_display.datetime_at(end)
     until = f"{last:%H:%M:%S}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M:%S}"
-    stamp = f"{first:%Y-%m-%d %H:%M:%S}–{until}{time_display.zone(last)}"
+    stamp = f"{first:%Y-%m-%d %H:%M:%S}–{until}{time_display.zone_suffix(last)}"
     return f"{stamp}, {_ago(start)}" if time_display.mode == "relative" else stamp
 
 
-def begun(start: float, end: float | None = None) -> str:
+def compact_range(start: float, end: float | None = None) -> str:
     """``03-01 11:58:00–11:58:30Z``, in as few cells as it takes; ``3 h 02 m ago`` where times are
     relative."""
     if time_display.mode == "relative":
         return _ago(start)
-    until = f"–{time_display.at(end):%H:%M:%S}" if end is not None else ""
-    return f"{moment(start)}{until}{time_display.zone(time_display.at(start))}"
+    until = f"–{time_display.datetime_at(end):%H:%M:%S}" if end is not None else ""
+    return f"{date_time(start)}{until}{time_display.zone_suffix(time_display.datetime_at(start))}"
 
 
 def _ago(seconds: float, length: Callable[[float], str] | None = None) -> str:
@@ -217,7 +217,7 @@ def age(seconds: float) -> str:
     return " ".join(span(seconds).split(" ")[:2])
 
 
-def masked(access_key: str) -> str:
+def masked_key(access_key: str) -> str:
     """Enough of an access key id to tell it from the others on screen: ``AKIA…MPLE``."""
     return f"{access_key[:4]}…{access_key[-4:]}" if len(access_key) > 12 else access_key
 
@@ -230,7 +230,7 @@ def why(
     if of_file := integrity_sentence(alert):
         return of_file
     who, facets = subject(alert), alert.facets
-    did = calls(rule) if rule else ""
+    did = counted_calls(rule) if rule else ""
     deed = f"called {did}" if did else f"matched “{alert.rule.name}”"
     where = (
         f"in {plural(len(facets.regions), 'region')}"
@@ -247,7 +247,7 @@ def why(
     )
 
 
-def calls(rule: Rule) -> str:
+def counted_calls(rule: Rule) -> str:
     """The API calls that the rule counts, where it names them and they are few."""
     actions = sorted({action for _, action in rule.query.required_pairs if action})
     named = all(action for _, action in rule.query.required_pairs)
@@ -270,14 +270,14 @@ def _remarks(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> list[str]:
         remarks.append(f"Broke through a suppression: {', '.join(alert.broke_through)}.")
     if facets.denied:
         share = (
-            f"All {count(facets.denied)}"
+            f"All {number(facets.denied)}"
             if facets.denied == alert.event_count
-            else f"{count(facets.denied)} of {count(alert.event_count)}"
+            else f"{number(facets.denied)} of {number(alert.event_count)}"
         )
         remarks.append(f"{share} calls were denied.")
     remarks.append(_caller(alert))
     if then := _then(alert, signals):
-        remarks.append(f"Then: {listed(then, _THEN)}.")
+        remarks.append(f"Then: {first_values(then, _THEN)}.")
     elif others := [flag for flag in alert.flags if flag.flag not in _SAID]:
         remarks.append("Also: " + ", ".join(f"{flag.flag} {flag.count}" for flag in others) + ".")
     return [remark for remark in remarks if remark]
@@ -306,7 +306,13 @@ def _then(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> list[str]:
 def _caller(alert: Alert) -> str:
     """Which key called, and how new the caller is, as far as there is history enough to say so."""
     keys = alert.facets.access_keys
-    who = f"Key {masked(keys[0])}" if len(keys) == 1 else f"{len(keys)} access keys" if keys else ""
+    who = (
+        f"Key {masked_key(keys[0])}"
+        if len(keys) == 1
+        else f"{len(keys)} access keys"
+        if keys
+        else ""
+    )
     if alert.baseline is None or not (keys or alert.facets.arns):
         return who and f"{who}."
     _new, words = first_seen(
@@ -317,6 +323,6 @@ def _caller(alert: Alert) -> str:
     return f"{who}{': ' if words.startswith('baseline') else ' '}{words}."
 
 
-def risk(alert: Alert) -> str:
+def risk_sum(alert: Alert) -> str:
     """The score, and the sum that it came from, as a sentence."""
     return risk_sentence(alert.risk) if alert.risk else str(alert.score)

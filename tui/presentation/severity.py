@@ -8,5 +8,5 @@ from tui.presentation import format, safe
 from tui.presentation.theme import SEVERITY_STYLE
 
 
-def severity(word: str) -> Content:
-    return safe.text(format.severity(word), SEVERITY_STYLE.get(word, ""))
+def severity_content(word: str) -> Content:
+    return safe.text(format.severity_label(word), SEVERITY_STYLE.get(word, ""))

@@ -20,9 +20,9 @@ from pathlib import Path
 import msgspec
 from platformdirs import user_config_path, user_data_path
 
-from tui.settings.errors import Failure
+from tui.settings.errors import CommandError
 
-THEMES = ("dark", "light", "contrast", "ansi")
+THEME_NAMES = ("dark", "light", "contrast", "ansi")
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,26 +35,26 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
     keys: dict[str, str | list[str]] = {}
 
     def __post_init__(self) -> None:
-        if self.theme is not None and self.theme not in THEMES:
-            raise ValueError(f"no theme {self.theme!r}, there are {', '.join(THEMES)}")
+        if self.theme is not None and self.theme not in THEME_NAMES:
+            raise ValueError(f"no theme {self.theme!r}, there are {', '.join(THEME_NAMES)}")
 
 
-def path() -> Path:
+def config_path() -> Path:
     return user_config_path("trailhound") / "config.toml"
 
 
-def load() -> Config:
-    """The configuration; an empty one where there is no file. Raises Failure."""
+def load_config() -> Config:
+    """The configuration; an empty one where there is no file. Raises CommandError."""
     try:
-        return msgspec.convert(tomllib.loads(path().read_text(encoding="utf-8")), Config)
+        return msgspec.convert(tomllib.loads(config_path().read_text(encoding="utf-8")), Config)
     except FileNotFoundError:
         return Config()
     except (OSError, ValueError) as error:
-        raise Failure(f"{path()}: {error}: correct the file or move it away") from None
+        raise CommandError(f"{config_path()}: {error}: correct the file or move it away") from None
 
 
 def state_path(db: str | None) -> Path:
     """The state to use: what was named, or else configured, or else ``hunt.db`` in the data
     folder."""
-    named = db or load().db
+    named = db or load_config().db
     return Path(named).expanduser() if named else user_data_path("trailhound") / "hunt.db"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-RAN, FAILED, MISUSED, FOUND = 0, 1, 2, 10
-"""Exit statuses; FOUND only with ``--exit-code``."""
+EXIT_OK, EXIT_FAILED, EXIT_MISUSED, EXIT_ALERTS = 0, 1, 2, 10
+"""Exit statuses; EXIT_ALERTS only with ``--exit-code``."""
 
 
-class Failure(Exception):
+class CommandError(Exception):
     """A command cannot go on; one line says what happened and what to do."""
 
-    status = FAILED
+    status = EXIT_FAILED
 
 
-class Misuse(Failure):
+class UsageError(CommandError):
     """What was asked for makes no sense; nothing was done."""
 
-    status = MISUSED
+    status = EXIT_MISUSED

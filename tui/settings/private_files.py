@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 
-def create(path: Path, text: str) -> None:
+def write_new(path: Path, text: str) -> None:
     """A new file; one that there is already is left as it is. Raises OSError, after which there is
     none."""
     made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -20,7 +20,7 @@ def create(path: Path, text: str) -> None:
             raise
 
 
-def put(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """The file as it is from now on: whoever reads it, whenever this is interrupted, finds the old
     or the new one whole. Raises OSError, after which it is as it was."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -52,25 +52,27 @@ class ViewError(Exception):
     """The saved views cannot be read or written, or not so: one line says what to do."""
 
 
-def path() -> Path:
-    return config.path().with_name("views.json")
+def views_path() -> Path:
+    return config.config_path().with_name("views.json")
 
 
-def saved() -> list[SavedView]:
+def read_saved() -> list[SavedView]:
     """Those that the analyst saved. Raises ViewError."""
     try:
-        return msgspec.json.decode(path().read_bytes(), type=list[SavedView])
+        return msgspec.json.decode(views_path().read_bytes(), type=list[SavedView])
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise ViewError(f"{path()}: {error.strerror}: make it readable or move it away") from None
+        raise ViewError(
+            f"{views_path()}: {error.strerror}: make it readable or move it away"
+        ) from None
     except ValueError as error:
-        raise ViewError(f"{path()}: {error}: correct the file or move it away") from None
+        raise ViewError(f"{views_path()}: {error}: correct the file or move it away") from None
 
 
-def views(rows: str) -> list[SavedView]:
+def views_for(rows: str) -> list[SavedView]:
     """All for such rows, the analyst's own first. Raises ViewError."""
-    return [view for view in (*saved(), *BUILTIN) if view.rows == rows]
+    return [view for view in (*read_saved(), *BUILTIN) if view.rows == rows]
 
 
 def save(view: SavedView) -> None:
@@ -93,26 +95,26 @@ def delete(view: SavedView) -> None:
         kept[:] = [known for known in kept if known != view]
 
 
-def referred(beginning: str, rows: str) -> tuple[str, ...]:
+def complete_reference(beginning: str, rows: str) -> tuple[str, ...]:
     """How ``@`` and the beginning of a name may go on; nothing where that is not what ``beginning``
     is."""
     if not beginning.startswith("@"):
         return ()
     with contextlib.suppress(ViewError):
         return tuple(
-            name for view in views(rows) if (name := f"@{view.name}").startswith(beginning)
+            name for view in views_for(rows) if (name := f"@{view.name}").startswith(beginning)
         )
     return ()
 
 
-def expanded(text: str, rows: str) -> str:
+def expand_reference(text: str, rows: str) -> str:
     """``text``, with the filter of the view that it begins with in place of its ``@name``. Raises
     FilterError."""
     if not (found := _REFERRED.fullmatch(text)):
         return text
     name, rest = found.groups()
     try:
-        known = {view.name: view.filter for view in reversed(views(rows))}
+        known = {view.name: view.filter for view in reversed(views_for(rows))}
     except ViewError as error:
         raise FilterError(str(error)) from None
     if name not in known:
@@ -125,20 +127,21 @@ def expanded(text: str, rows: str) -> str:
 @contextlib.contextmanager
 def _changing() -> Iterator[list[SavedView]]:
     """The saved views, to be changed while nobody else does; written if nothing is raised."""
-    folder = path().parent
+    folder = views_path().parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         try:
             fcntl.flock(held, fcntl.LOCK_EX)
-            kept = saved()
+            kept = read_saved()
             yield kept
-            private_files.put(
-                path(), msgspec.json.format(msgspec.json.encode(kept), indent=2).decode() + "\n"
+            private_files.replace_file(
+                views_path(),
+                msgspec.json.format(msgspec.json.encode(kept), indent=2).decode() + "\n",
             )
         finally:
             os.close(held)
     except OSError as error:
         raise ViewError(
-            f"{error.filename or path()}: {error.strerror}: nothing was changed"
+            f"{error.filename or views_path()}: {error.strerror}: nothing was changed"
         ) from None

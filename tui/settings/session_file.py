@@ -10,14 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from tui.presentation.time_display import Mode
+from tui.presentation.time_display import TimeMode
 from tui.settings import private_files
 
-VERSION = 1
+SESSION_VERSION = 1
 """Changes when the same fields would mean something else."""
 
 
-class View(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class ListState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A list. Rows are named by their keys; ``order`` is the column that it is sorted by, "" for
     its usual order."""
 
@@ -37,12 +37,12 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     area: str = "alerts"
     alert: str | None = None
     pane: str = "calls"
-    times: Mode = "UTC"
+    times: TimeMode = "UTC"
     piped_to: str = ""
-    views: dict[str, View] = {}
+    views: dict[str, ListState] = {}
 
 
-class NoSession(Exception):
+class SessionError(Exception):
     """The session cannot be used; one line says why."""
 
 
@@ -54,15 +54,17 @@ class SessionFile:
         self._written: Session | None = None
 
     def read(self) -> Session:
-        """The session; an empty one where none was kept yet. Raises NoSession."""
+        """The session; an empty one where none was kept yet. Raises SessionError."""
         try:
             found = msgspec.json.decode(self.path.read_bytes(), type=Session)
         except FileNotFoundError:
             return Session()
         except (OSError, ValueError) as error:
-            raise NoSession(f"{self.path.name} cannot be read and is left aside: {error}") from None
-        if found.version != VERSION:
-            raise NoSession(
+            raise SessionError(
+                f"{self.path.name} cannot be read and is left aside: {error}"
+            ) from None
+        if found.version != SESSION_VERSION:
+            raise SessionError(
                 f"{self.path.name} is of another version of trailhound and is left aside"
             )
         return found
@@ -70,5 +72,5 @@ class SessionFile:
     def write(self, session: Session) -> None:
         """Keep it, if it is another than was written last. Raises OSError."""
         if session != self._written:
-            private_files.put(self.path, msgspec.json.encode(session).decode())
+            private_files.replace_file(self.path, msgspec.json.encode(session).decode())
             self._written = session

@@ -14,27 +14,27 @@ FEW_COLOURS = (None, "standard")
 """What Rich calls the colours of a terminal that has sixteen, or none."""
 
 
-def at_start(colours: str | None) -> str:
+def startup_theme(colours: str | None) -> str:
     """The name of the theme to open with in a terminal with these ``colours``, as Rich calls them.
-    Raises Failure.
+    Raises CommandError.
 
     The configuration comes first. A terminal of sixteen colours keeps its own, whatever was chosen
     in another."""
-    if configured := config.load().theme:
+    if configured := config.load_config().theme:
         return configured
     return "ansi" if colours in FEW_COLOURS else _kept() or "dark"
 
 
-def colourless() -> bool:
+def no_color() -> bool:
     """Whether colours are not wanted, by the convention of no-color.org."""
     return "NO_COLOR" in os.environ
 
 
-def keep(name: str) -> str:
+def remember_theme(name: str) -> str:
     """Open with this theme from now on; what became of that, in words."""
     path = _place()
     try:
-        private_files.put(path, f"{name}\n")
+        private_files.replace_file(path, f"{name}\n")
     except OSError as error:
         return f"This theme until you leave: {path}: {error.strerror}"
     return "This theme from now on, where the configuration names none"
@@ -43,7 +43,7 @@ def keep(name: str) -> str:
 def _kept() -> str | None:
     with contextlib.suppress(OSError, UnicodeDecodeError):
         name = _place().read_text(encoding="utf-8").strip()
-        return name if name in config.THEMES else None
+        return name if name in config.THEME_NAMES else None
     return None
 
 

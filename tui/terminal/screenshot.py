@@ -46,6 +46,6 @@ def keep(picture: str, letters: str) -> Path:
     where = folder()
     where.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = where / datetime.fromtimestamp(time.time(), UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    private_files.create(Path(f"{name}.svg"), picture)
-    private_files.create(Path(f"{name}.txt"), letters)
+    private_files.write_new(Path(f"{name}.svg"), picture)
+    private_files.write_new(Path(f"{name}.txt"), letters)
     return name

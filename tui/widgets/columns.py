@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from tui.widgets.line import Cell
+from tui.widgets.line import CellContent
 
 R = TypeVar("R")
 V = TypeVar("V", bound=Hashable)
@@ -21,7 +21,7 @@ class Column(Generic[R]):
     made visible.
 
     ``title`` is a word of ours, or what gives one that changes. ``width`` is in cells. As the width
-    shrinks, columns go one by one, the highest ``survive`` first. A ``flex`` column also takes a
+    shrinks, columns go one by one, the highest ``drop_priority`` first. A ``flex`` column also takes a
     share of the width that is to spare. ``field`` is the filter's name for what it shows, where
     that is not its ``key``. ``of`` gives what the cell follows from, and from nothing else of the
     row, where that is read sooner than the cell is written."""
@@ -29,9 +29,9 @@ class Column(Generic[R]):
     key: str
     title: str | Callable[[], str]
     width: int
-    cell: Callable[[R], Cell]
+    cell: Callable[[R], CellContent]
     align: Literal["left", "right"] = "left"
-    survive: int = 0
+    drop_priority: int = 0
     flex: bool = False
     field: str = ""
     of: Callable[[R], Hashable] | None = None
@@ -42,12 +42,12 @@ class Column(Generic[R]):
         return cell if isinstance(cell, str) else cell.plain
 
 
-def following(
+def derived_column(
     key: str,
     title: str | Callable[[], str],
     width: int,
     of: Callable[[R], V],
-    said: Callable[[V], Cell],
+    said: Callable[[V], CellContent],
     **given: Any,
 ) -> Column[R]:
     """A column that says what ``of`` reads of a row, and whose cells so follow from that alone."""
@@ -60,7 +60,7 @@ def fit(columns: Sequence[Column[R]], cells: int) -> list[tuple[Column[R], int]]
     kept = list(columns)
     while len(kept) > 1 and _needed(kept) > cells:
         # of equals the last goes first
-        kept.remove(max(reversed(kept), key=lambda column: column.survive))
+        kept.remove(max(reversed(kept), key=lambda column: column.drop_priority))
     spare = cells - _needed(kept)
     if spare < 0:
         return [(column, max(0, cells)) for column in kept]

@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from tui.presentation import safe
 
-Kind = Literal["plain", "key", "string", "number", "word", "note"]
+TokenKind = Literal["plain", "key", "string", "number", "word", "note"]
 
-Line = list[tuple[str, Kind]]
+JsonLine = list[tuple[str, TokenKind]]
 """A line in runs of one kind. All of it can be seen: it has been through ``safe``."""
 
-LONGEST = 1_000
+MAX_STRING = 1_000
 """Characters of one string that are shown."""
 
 
@@ -34,7 +34,7 @@ class _Number(str):
     __slots__ = ()
 
 
-def layout(raw: bytes) -> list[Line]:
+def layout(raw: bytes) -> list[JsonLine]:
     """The lines of ``raw``. What is no JSON, or nested too deep to follow, is shown as text, and a
     line says so."""
     text = raw.decode("utf-8", "backslashreplace")
@@ -53,21 +53,25 @@ def layout(raw: bytes) -> list[Line]:
         return list(_as_text(text, f"no JSON ({error}): as it is in the file"))
 
 
-def _as_text(text: str, why: str) -> Iterator[Line]:
+def _as_text(text: str, why: str) -> Iterator[JsonLine]:
     yield [(safe.visible(why), "note")]
-    for start in range(0, min(len(text), 20 * LONGEST), LONGEST):
-        yield [(safe.visible(text[start : start + LONGEST]), "plain")]
-    if len(text) > 20 * LONGEST:
-        yield [(f"… {len(text) - 20 * LONGEST:,} characters more", "note")]
+    for start in range(0, min(len(text), 20 * MAX_STRING), MAX_STRING):
+        yield [(safe.visible(text[start : start + MAX_STRING]), "plain")]
+    if len(text) > 20 * MAX_STRING:
+        yield [(f"… {len(text) - 20 * MAX_STRING:,} characters more", "note")]
 
 
-def _value(value: Any, depth: int, before: Line, after: str) -> Iterator[Line]:
+def _value(value: Any, depth: int, before: JsonLine, after: str) -> Iterator[JsonLine]:
     """The lines of ``value``: its first line goes on from ``before``, its last one ends with
     ``after``."""
     if isinstance(value, _Object) and value:
         yield [*before, ("{", "plain")]
         for place, (name, inner) in enumerate(value, 1):
-            label: Line = [(_indent(depth + 1), "plain"), *_string(name, "key"), (": ", "plain")]
+            label: JsonLine = [
+                (_indent(depth + 1), "plain"),
+                *_string(name, "key"),
+                (": ", "plain"),
+            ]
             yield from _value(inner, depth + 1, label, "," if place < len(value) else "")
         yield [(_indent(depth) + "}" + after, "plain")]
     elif isinstance(value, list) and value and not isinstance(value, _Object):
@@ -78,11 +82,11 @@ def _value(value: Any, depth: int, before: Line, after: str) -> Iterator[Line]:
             )
         yield [(_indent(depth) + "]" + after, "plain")]
     else:
-        rest: Line = [(after, "plain")] if after else []
+        rest: JsonLine = [(after, "plain")] if after else []
         yield [*before, *_scalar(value), *rest]
 
 
-def _scalar(value: Any) -> Line:
+def _scalar(value: Any) -> JsonLine:
     if isinstance(value, _Number):
         return [(safe.visible(value, 100), "number")]
     if isinstance(value, str):
@@ -92,10 +96,10 @@ def _scalar(value: Any) -> Line:
     return [({None: "null", True: "true", False: "false"}[value], "word")]
 
 
-def _string(value: str, kind: Kind) -> Line:
+def _string(value: str, kind: TokenKind) -> JsonLine:
     """``value`` as JSON writes it, what cannot be seen escaped; cut where it is too long, and its
     length said."""
-    shown = safe.visible(json.dumps(value[:LONGEST], ensure_ascii=False), 8 * LONGEST)
-    if len(value) <= LONGEST:
+    shown = safe.visible(json.dumps(value[:MAX_STRING], ensure_ascii=False), 8 * MAX_STRING)
+    if len(value) <= MAX_STRING:
         return [(shown, kind)]
     return [(shown[:-1] + "…", kind), (f" {len(value):,} characters", "note")]

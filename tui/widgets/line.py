@@ -15,16 +15,16 @@ from textual.style import Style
 
 from tui.presentation import safe
 
-Cell = str | Content | Text
+CellContent = str | Content | Text
 """What a cell may hold: log text as ``str``; or text that is styled and already visible."""
 
-Piece = tuple[str, Style]
+StyledRun = tuple[str, Style]
 """A run of text in one style."""
 
 Align = Literal["left", "right"]
 
 
-def content(cell: Cell) -> Content:
+def as_content(cell: CellContent) -> Content:
     """``cell`` as content that is visible whatever it came from. Style strings of a ``Text`` are
     read as Textual's."""
     if isinstance(cell, str):
@@ -43,12 +43,14 @@ def content(cell: Cell) -> Content:
     )
 
 
-def plain(cell: Cell) -> str:
+def plain_text(cell: CellContent) -> str:
     """The letters of ``cell`` as they are shown, before any cut."""
     return safe.visible(cell if isinstance(cell, str) else cell.plain)
 
 
-def pieces(cell: Content, cells: int, align: Align, base: Style, app: App[object]) -> list[Piece]:
+def fit_cell(
+    cell: Content, cells: int, align: Align, base: Style, app: App[object]
+) -> list[StyledRun]:
     """``cell`` in exactly ``cells`` cells, over ``base``. A style that Textual cannot read is left
     out."""
     shown = cell.truncate(cells, ellipsis=True)
@@ -68,13 +70,13 @@ def style_of(style: str | Style, app: App[object]) -> Style:
         return Style.null()
 
 
-def strip(drawn: Iterable[Piece], cells: int, base: Style) -> Strip:
+def to_strip(drawn: Iterable[StyledRun], cells: int, base: Style) -> Strip:
     """The line: ``drawn``, cut or filled with ``base`` to exactly ``cells`` cells."""
     segments = [Segment(text, style.rich_style) for text, style in drawn if text]
     return Strip(segments).adjust_cell_length(cells, base.rich_style)
 
 
-def hits(pattern: re.Pattern[str], text: str) -> Sequence[tuple[int, int]]:
+def match_spans(pattern: re.Pattern[str], text: str) -> Sequence[tuple[int, int]]:
     """Where ``pattern`` is found in ``text``; empty matches are none."""
     if not pattern.search(text):  # as in most texts, and sooner told than by an iterator
         return ()

@@ -17,7 +17,7 @@ from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 
-from tui.concurrency.job import GivenUp, Job
+from tui.concurrency.job import Cancelled, Job
 from tui.concurrency.worker import work
 from tui.keymap import MARK, MOVE, OPEN, key
 from tui.widgets.anchor import successor
@@ -94,11 +94,11 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
     ) -> None:
         super().__init__(columns, key=key, **given)
         self._marking = marking
-        self.moved = False
+        self.was_moved = False
         """Whether somebody has moved the cursor."""
         self._range: _Range | None = None
 
-    follow: reactive[bool] = reactive(False, init=False)
+    follow_top: reactive[bool] = reactive(False, init=False)
     """Stay on the first row whatever comes. Moving off it by hand ends it."""
 
     @dataclass
@@ -135,7 +135,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         share: float | None
 
     @dataclass
-    class NoHit(_Said):
+    class NoMatch(_Said):
         """A search went all the way round and found nothing."""
 
     def show(self, rows: Sequence[R], keys: Sequence[str] | None = None) -> None:
@@ -144,13 +144,13 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
 
         The cursor stays on its key and on its screen line, as far as the list's ends allow; where
         it was scrolled out of sight, the top line stays instead. A row that went takes its mark
-        along, and the cursor goes to the nearest row that is left. With ``follow``, the cursor goes
+        along, and the cursor goes to the nearest row that is left. With ``follow_top``, the cursor goes
         to the first row."""
         old_keys, old_key, old_row = self._keys, self.cursor_key, self.cursor_row
         held = self._cursor if self.in_view(self._cursor) else self.top
         line = held - self.top
         self._rows, self._keys = rows, list(map(self._key, rows)) if keys is None else keys
-        if self.follow:
+        if self.follow_top:
             self._cursor = held = 0
             line = 0
         else:
@@ -165,7 +165,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         if self._range and self._range.begin not in self._marks:
             self._range = None
         if self.cursor_key != old_key:
-            lost = old_key is not None and not self.follow
+            lost = old_key is not None and not self.follow_top
             self.post_message(self.CursorMoved(self, self.cursor_key, lost))
         if self.cursor_row is not old_row or self.cursor_key != old_key:
             self.post_message(self.Highlighted(self, self.cursor_row))
@@ -198,12 +198,12 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         self._set_marks(frozenset(keys).intersection(self._keys))
 
     @property
-    def ranging(self) -> bool:
+    def range_active(self) -> bool:
         """Whether the marks go with the cursor."""
         return self._range is not None
 
     @property
-    def chosen(self) -> list[R]:
+    def selection(self) -> list[R]:
         """The marked rows in display order, or else the one under the cursor."""
         if self._marks:
             return [
@@ -212,22 +212,22 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         return [self._rows[self._cursor]] if self._keys else []
 
     def set_highlight(self, pattern: re.Pattern[str] | None) -> None:
-        """Paint where ``pattern`` is found in the columns that are shown; ``next_hit`` goes
+        """Paint where ``pattern`` is found in the columns that are shown; ``next_match`` goes
         there."""
         self._pattern = pattern
         self.workers.cancel_group(self, "seek")
         self.redraw()
 
-    def next_hit(self, *, here: bool = False) -> None:
+    def next_match(self, *, here: bool = False) -> None:
         """Move to the next row with a hit, going round at the end; ``here``: the cursor's own row
         counts too.
 
-        The search runs in a thread, and a newer one takes its place. ``NoHit`` says there is none.
+        The search runs in a thread, and a newer one takes its place. ``NoMatch`` says there is none.
         """
         self._seek(0 if here else 1, 1)
 
-    def previous_hit(self) -> None:
-        """Move to the previous row with a hit, as ``next_hit`` does."""
+    def previous_match(self) -> None:
+        """Move to the previous row with a hit, as ``next_match`` does."""
         self._seek(-1, -1)
 
     @work(exclusive=True, group="seek")
@@ -243,11 +243,11 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
                 told = True
                 self.post_message(self.Searching(self, job.share))
         finally:
-            job.give_up()  # a newer search is there, or nobody wants this one
+            job.cancel()  # a newer search is there, or nobody wants this one
             if told:
                 self.post_message(self.Searching(self, None))
         if (hit := await search) is None:
-            self.post_message(self.NoHit(self))
+            self.post_message(self.NoMatch(self))
         else:
             self.move_to(hit)
 
@@ -264,7 +264,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         if pattern is None:
             return None
         columns = [column for column, _ in self._shown_columns()]
-        with suppress(GivenUp):
+        with suppress(Cancelled):
             if (
                 place := first_hit(columns, pattern, rows, start, step, job, self._heading)
             ) is not None:
@@ -335,10 +335,10 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         """The analyst moves the cursor."""
         if not self._keys:
             return
-        self.moved = True
+        self.was_moved = True
         before, self._cursor = self._cursor, max(0, min(index, len(self._keys) - 1))
         if self._cursor:
-            self.follow = False
+            self.follow_top = False
         self.reveal(self._cursor)
         if self._cursor != before:
             self.refresh_row(before)
@@ -347,7 +347,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
             self.post_message(self.CursorMoved(self, self.cursor_key, lost=False))
             self.post_message(self.Highlighted(self, self.cursor_row))
 
-    def watch_follow(self, follow: bool) -> None:
+    def watch_follow_top(self, follow: bool) -> None:
         if follow:
             self._move(0)
 

@@ -1,6 +1,6 @@
 """Which row a search comes to first.
 
-Most rows have a region or a user agent that others have too. So rows are looked at in pieces, column by column: what
+Most rows have a region or a user agent that others have too. So rows are looked at in fit_cell, column by column: what
 the cells follow from is read, and a cell is written and looked through only for what the column has not had before.
 """
 
@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from tui.concurrency.job import Job
 from tui.widgets.columns import Column
-from tui.widgets.line import hits, plain
+from tui.widgets.line import match_spans, plain_text
 
 R = TypeVar("R")
 
@@ -31,7 +31,7 @@ def first_hit(
 ) -> int | None:
     """The place of the first row with a hit in a cell of ``columns``, from ``start`` on by ``step``
     (1 or -1) and round the end; None where there is none. Rows of which ``no_cells`` gives
-    something are passed over. Raises GivenUp."""
+    something are passed over. Raises Cancelled."""
     looks = [_Look(column, pattern) for column in columns]
     for counts in job.pieces(range(len(rows))):
         places = [(start + step * count) % len(rows) for count in counts]
@@ -58,7 +58,9 @@ class _Look(Generic[R]):
         example = dict(zip(followed, rows, strict=True))
         unknown = example.keys() - self._without
         if with_hit := {
-            of for of in unknown if hits(self._pattern, plain(self._column.text(example[of])))
+            of
+            for of in unknown
+            if match_spans(self._pattern, plain_text(self._column.text(example[of])))
         }:
             return next(place for place, of in enumerate(followed) if of in with_hit)
         if len(self._without) > _REMEMBERED:

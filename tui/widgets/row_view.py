@@ -14,7 +14,15 @@ from textual.style import Style
 
 from tui.presentation import safe
 from tui.widgets.columns import GAP, Column, fit
-from tui.widgets.line import Piece, content, hits, pieces, plain, strip, style_of
+from tui.widgets.line import (
+    StyledRun,
+    as_content,
+    fit_cell,
+    match_spans,
+    plain_text,
+    style_of,
+    to_strip,
+)
 from tui.widgets.line_scroll import LineScroll
 
 R = TypeVar("R")
@@ -124,7 +132,7 @@ class RowView(LineScroll, Generic[R]):
     def line(self, row: R) -> str:
         """The row as one line of text that can be seen: every column, whether it is in view or
         not."""
-        return "  ".join(filter(None, (plain(column.cell(row)) for column in self._columns)))
+        return "  ".join(filter(None, (plain_text(column.cell(row)) for column in self._columns)))
 
     def show_sort(self, column: str | None, descending: bool = False) -> None:
         """Say in the column titles by which column (its key) the rows are sorted; the caller sorts
@@ -168,14 +176,14 @@ class RowView(LineScroll, Generic[R]):
             (" " * GUTTER + safe.clip(safe.visible(line), self.cells - GUTTER), base)
             for line in said
         ]
-        return strip(drawn, self.cells, base)
+        return to_strip(drawn, self.cells, base)
 
     def _shown_columns(self) -> list[tuple[Column[R], int]]:
         return fit(self._columns, self.cells - GUTTER)
 
     def _header(self) -> Strip:
         base = self.get_visual_style("row-list--header")
-        drawn: list[Piece] = [(" " * GUTTER, base)]
+        drawn: list[StyledRun] = [(" " * GUTTER, base)]
         for column, cells in self._shown_columns():
             arrow = ""
             if self._sort and self._sort[0] == column.key:
@@ -183,32 +191,32 @@ class RowView(LineScroll, Generic[R]):
             title = column.title if isinstance(column.title, str) else column.title()
             shown = Content(safe.clip(title, cells - len(arrow)) + arrow)
             style = base + self.part("row-list--cell") if column.key == self._column else base
-            drawn += [*pieces(shown, cells, column.align, style, self.app), (" " * GAP, base)]
-        return strip(drawn, self.cells, base)
+            drawn += [*fit_cell(shown, cells, column.align, style, self.app), (" " * GAP, base)]
+        return to_strip(drawn, self.cells, base)
 
     def _row(self, index: int, at_cursor: bool, marked: bool) -> Strip:
         row = self._rows[index]
         ground = self.get_visual_style("row-list--cursor") if at_cursor else self.visual_style
         base = ground + style_of(self._row_style(row), self.app) if self._row_style else ground
         hit = self.part("row-list--hit")
-        drawn: list[Piece] = [
+        drawn: list[StyledRun] = [
             ("▌" if at_cursor else " ", ground + self.part("row-list--bar")),
             ("✓ " if marked else "  ", ground + self.part("row-list--mark")),
         ]
         if self._heading and (across := self._heading(row)) is not None:
             cells = self.cells - GUTTER
-            drawn += pieces(self._painted(across, cells, hit), cells, "left", base, self.app)
-            return strip(drawn, self.cells, ground)
+            drawn += fit_cell(self._painted(across, cells, hit), cells, "left", base, self.app)
+            return to_strip(drawn, self.cells, ground)
         for column, cells in self._shown_columns():
-            cell = self._painted(content(column.cell(row)), cells, hit)
+            cell = self._painted(as_content(column.cell(row)), cells, hit)
             style = (
                 base + self.part("row-list--cell")
                 if at_cursor and column.key == self._column
                 else base
             )
-            drawn += pieces(cell, cells, column.align, style, self.app)
+            drawn += fit_cell(cell, cells, column.align, style, self.app)
             drawn.append((" " * GAP, base))
-        return strip(drawn, self.cells, ground)
+        return to_strip(drawn, self.cells, ground)
 
     def _painted(self, cell: Content, cells: int, hit: Style) -> Content:
         """``cell`` cut to ``cells``, hits painted; one that lies beyond the cut paints the
@@ -216,6 +224,6 @@ class RowView(LineScroll, Generic[R]):
         cut = cell.truncate(cells, ellipsis=True)
         if self._pattern and cut.plain:
             last = len(cut.plain) - 1
-            for start, end in hits(self._pattern, cell.plain):
+            for start, end in match_spans(self._pattern, cell.plain):
                 cut = cut.stylize(hit, min(start, last), min(end, last + 1))
         return cut

@@ -11,9 +11,9 @@ from textual.widget import Widget
 from detector.sources.accounting import Accounting
 from tui.presentation import time_display
 
-State = Literal["live", "reading", "paused", "read-only", "stopped"]
+LiveState = Literal["live", "reading", "paused", "read-only", "stopped"]
 
-_STATES: dict[State, tuple[str, str]] = {
+_STATES: dict[LiveState, tuple[str, str]] = {
     "live": ("●", "$text-success"),
     "reading": ("◌", "$text-accent"),
     "paused": ("‖", "$text-warning"),
@@ -22,7 +22,7 @@ _STATES: dict[State, tuple[str, str]] = {
 }
 
 
-def live_state(state: State, newest: int | None, now: float) -> Content:
+def live_state(state: LiveState, newest: int | None, now: float) -> Content:
     """``● live  newest 12:38:05Z (3 m behind)``. ``newest`` is the newest event time read; both in
     epoch seconds."""
     glyph, style = _STATES[state]
@@ -32,11 +32,14 @@ def live_state(state: State, newest: int | None, now: float) -> Content:
     behind = max(0, int(now - newest))
     if time_display.mode == "relative":
         return Content.assemble(said, (f"  newest {_span(behind)} ago", "$foreground-muted"))
-    at = time_display.at(newest)
+    at = time_display.datetime_at(newest)
     stamp = f"{at:%H:%M:%S}" if behind < _DAY else f"{at:%Y-%m-%dT%H:%M:%S}"
     return Content.assemble(
         said,
-        (f"  newest {stamp}{time_display.zone(at)} ({_span(behind)} behind)", "$foreground-muted"),
+        (
+            f"  newest {stamp}{time_display.zone_suffix(at)} ({_span(behind)} behind)",
+            "$foreground-muted",
+        ),
     )
 
 
@@ -80,25 +83,25 @@ class AccountingLine(Widget):
 
 _WARN = "$text-warning"
 
-Term = tuple[int, str, str, str]
+SumTerm = tuple[int, str, str, str]
 """How many, the word, the short word, the style."""
 
 
 def _forms(accounting: Accounting) -> Iterator[Content]:
     """The accounting in ever fewer cells."""
-    files: list[Term] = [
+    files: list[SumTerm] = [
         (accounting.files_read, "read", "read", ""),
         (accounting.files_waiting, "waiting", "wait", ""),
         (sum(accounting.files_skipped.values()), "skipped", "skip", ""),
         (sum(accounting.files_quarantined.values()), "quarantined", "quar", _WARN),
     ]
-    records: list[Term] = [
+    records: list[SumTerm] = [
         (accounting.records_kept, "kept", "kept", ""),
         (accounting.records_duplicate, "duplicate", "dup", ""),
         (sum(accounting.records_skipped.values()), "skipped", "skip", ""),
         (sum(accounting.records_rejected.values()), "rejected", "rej", _WARN),
     ]
-    late: list[Term] = [(accounting.late_dropped, "late, unmerged", "late", _WARN)]
+    late: list[SumTerm] = [(accounting.late_dropped, "late, unmerged", "late", _WARN)]
     totals = (
         ("files", accounting.files_found, files),
         ("records", accounting.records_seen, records),
@@ -112,7 +115,7 @@ def _forms(accounting: Accounting) -> Iterator[Content]:
     yield _joined(plain)
 
 
-def _terms(terms: list[Term], short: bool) -> list[Content]:
+def _terms(terms: list[SumTerm], short: bool) -> list[Content]:
     return [
         Content.styled(f"{number:,} {brief if short else word}", style)
         for number, word, brief, style in terms

@@ -9,10 +9,10 @@ from textual.strip import Strip
 from textual.style import Style
 
 from tui.keymap import MOVE, key
-from tui.widgets.line import strip
+from tui.widgets.line import to_strip
 from tui.widgets.line_scroll import LineScroll
 
-Line = Sequence[tuple[str, str]]
+TextLine = Sequence[tuple[str, str]]
 """Runs of visible text, each with its kind."""
 
 _HANG = 4
@@ -51,10 +51,10 @@ class TextView(LineScroll, can_focus=True, inherit_bindings=False):
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._lines: Sequence[Line] = []
-        self._wrapped: list[Line] = []
+        self._lines: Sequence[TextLine] = []
+        self._wrapped: list[TextLine] = []
 
-    def set_lines(self, lines: Sequence[Line]) -> None:
+    def set_lines(self, lines: Sequence[TextLine]) -> None:
         """Show these lines from the first on. Their text is visible already."""
         self._lines = lines
         self._wrap()
@@ -87,12 +87,12 @@ class TextView(LineScroll, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         row = self.top + y
         line = self._wrapped[row] if row < len(self._wrapped) else []
-        return strip(
+        return to_strip(
             [(text, self.kind_style(kind)) for text, kind in line], self.cells, self.visual_style
         )
 
 
-def _wrapped(line: Line, cells: int) -> Iterator[Line]:
+def _wrapped(line: TextLine, cells: int) -> Iterator[TextLine]:
     """``line`` in parts of at most ``cells`` cells, the later ones under the first, a little to the
     right."""
     if sum(cell_len(text) for text, _ in line) <= cells:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widget import Widget
 
-from tui.widgets.line import Cell, content
+from tui.widgets.line import CellContent, as_content
 
 _BETWEEN = 3
 """Blank cells between two facts."""
@@ -22,10 +22,10 @@ class TopLine(Widget):
         self._where = Content("")
         self._facts: list[Content] = []
 
-    def show(self, where: Cell, *facts: Cell) -> None:
+    def show(self, where: CellContent, *facts: CellContent) -> None:
         """``where`` and ``facts`` as a list's cells: plain ``str`` is taken for log text."""
-        self._where = content(where)
-        self._facts = [content(fact) for fact in facts]
+        self._where = as_content(where)
+        self._facts = [as_content(fact) for fact in facts]
         self.refresh()
 
     def render(self) -> Content:

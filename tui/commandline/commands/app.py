@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.settings.errors import RAN, Failure
+from tui.settings.errors import EXIT_OK, CommandError
 from tui.terminal import hangup
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ def run(args: argparse.Namespace) -> int:
     keys = _keys()
     for name in [] if args.demo else args.rules:
         if not Path(name).expanduser().exists():
-            raise Failure(f"{name}: no such rule file or folder: check the name")
+            raise CommandError(f"{name}: no such rule file or folder: check the name")
     hangup.watch()
     if not args.demo and not args.sources and not _choose(args, keys):
-        return RAN
+        return EXIT_OK
     from tui.app import app
 
     with ExitStack() as held:
@@ -43,9 +43,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _need_terminal() -> None:
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise Failure("the app needs a terminal: use trailhound scan or trailhound tail instead")
+        raise CommandError(
+            "the app needs a terminal: use trailhound scan or trailhound tail instead"
+        )
     if os.environ.get("TERM") in ("dumb", "unknown"):
-        raise Failure(
+        raise CommandError(
             f"TERM={os.environ['TERM']} cannot be drawn on: set TERM to what your terminal is, "
             "or use trailhound scan or trailhound tail"
         )
@@ -55,7 +57,7 @@ def _keys() -> Mapping[str, str]:
     """The analyst's own; where there are none, no screen need be imported to know."""
     from tui.settings import config
 
-    if not config.load().keys:
+    if not config.load_config().keys:
         return {}
     from tui.app.key_remap import configured
 
@@ -67,7 +69,7 @@ def _choose(args: argparse.Namespace, keys: Mapping[str, str]) -> bool:
     analyst choose. Whether there is anything to open."""
     from tui.settings import config
 
-    args.sources = [os.path.expanduser(name) for name in config.load().sources]
+    args.sources = [os.path.expanduser(name) for name in config.load_config().sources]
     if args.sources or config.state_path(args.db).exists():
         return True
     from tui.app import welcome_app
@@ -81,19 +83,24 @@ def _choose(args: argparse.Namespace, keys: Mapping[str, str]) -> bool:
 def _hunt(args: argparse.Namespace, held: ExitStack) -> Opened:
     from detector.ingest.pipeline import Pipeline
     from detector.store import Store
-    from tui.commandline.commands.common import retention_of, risk_of, rules_of, sources_of
+    from tui.commandline.commands.common import (
+        load_risk,
+        load_rules,
+        open_named_sources,
+        retention_seconds,
+    )
     from tui.model.opened import Opened
     from tui.settings import config
     from tui.settings.session_file import SessionFile
 
-    source = sources_of(args.sources, live=True)
+    source = open_named_sources(args.sources, live=True)
     held.callback(source.close)
-    rules = rules_of(args)
+    rules = load_rules(args)
     store = Store.open(config.state_path(args.db))
     held.callback(store.close)
     if store.read_only:
         return Opened(store, rules, None)
-    pipeline = Pipeline(store, rules, source, risk=risk_of(), retention=retention_of())
+    pipeline = Pipeline(store, rules, source, risk=load_risk(), retention=retention_seconds())
     return Opened(
         store,
         rules,

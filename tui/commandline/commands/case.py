@@ -11,38 +11,38 @@ from detector.investigation.case import CaseError
 from detector.investigation.case_writer import gather, write
 from detector.investigation.pivot import Progress
 from detector.store import Store
-from tui.commandline.commands.common import rules_of, say
+from tui.commandline.commands.common import load_rules, narrate
 from tui.settings import config
-from tui.settings.errors import RAN, Failure
+from tui.settings.errors import EXIT_OK, CommandError
 
 
 def run(args: argparse.Namespace) -> int:
     path = config.state_path(args.db)
     if not Path(path).exists():
-        raise Failure(f"{path}: there is no state yet: name one with --db FILE")
-    rules = rules_of(args)
+        raise CommandError(f"{path}: there is no state yet: name one with --db FILE")
+    rules = load_rules(args)
     store = Store.open(path)
     try:
         alert = store.alert(args.alert)
         if alert is None:
-            raise Failure(
+            raise CommandError(
                 f"{args.alert}: no such alert here: trailhound scan --db {path} --format jsonl names them"
             )
         out = Path(args.output) if args.output else Path(f"case-{alert.alert_id}")
-        case = gather(store, alert, rules, field_table(), progress=_narrate)
+        case = gather(store, alert, rules, field_table(), progress=_show_progress)
         write(case, out)
     except CaseError as error:
-        raise Failure(str(error)) from None
+        raise CommandError(str(error)) from None
     finally:
         store.close()
     print(out)
     for why in (*case.unread, *(why for _, why in case.missing)):
-        say(f"not in it: {why}")
-    say(f"{len(case.rows):,} records, report.md first")
-    return RAN
+        narrate(f"not in it: {why}")
+    narrate(f"{len(case.rows):,} records, report.md first")
+    return EXIT_OK
 
 
-def _narrate(progress: Progress) -> None:
+def _show_progress(progress: Progress) -> None:
     if sys.stderr.isatty():
         print(
             f"\r\x1b[Kread {progress.bytes_done / 1e6:,.1f} of {progress.bytes / 1e6:,.1f} MB",

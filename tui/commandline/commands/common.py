@@ -22,39 +22,39 @@ from detector.store import RETENTION, Store
 from detector.text.interval import interval
 from detector.text.visible import visible
 from tui.settings import config, saved_views
-from tui.settings.errors import Failure, Misuse
+from tui.settings.errors import CommandError, UsageError
 
 R = TypeVar("R")
 
 
-def say(line: str) -> None:
+def narrate(line: str) -> None:
     """Narrate on standard error."""
     print(visible(line), file=sys.stderr)
 
 
-def rules_of(args: argparse.Namespace) -> RuleSet:
+def load_rules(args: argparse.Namespace) -> RuleSet:
     """The rules that the command line and the configuration name; files in error are named, and the
     others run."""
-    settings = config.load()
+    settings = config.load_config()
     asn = args.asn_db or settings.asn_db
     paths = [Path(name).expanduser() for name in [*settings.rules, *args.rules]]
     for path in paths:
         if not path.exists():
-            raise Failure(f"{path}: no such rule file or folder: check the name")
-    now = time_of(getattr(args, "now", None), "--now")
+            raise CommandError(f"{path}: no such rule file or folder: check the name")
+    now = parse_time_option(getattr(args, "now", None), "--now")
     rules = load(
         paths, not args.no_builtin, args.window, Path(asn).expanduser() if asn else None, now
     )
     for problem in rules.problems:
-        say(f"rule not used: {problem}")
+        narrate(f"rule not used: {problem}")
     if not len(rules):
-        raise Misuse(
+        raise UsageError(
             "no rule to search by: name rule files with --rules, or leave out --no-builtin"
         )
     return rules
 
 
-def sources_of(
+def open_named_sources(
     names: Sequence[str],
     live: bool,
     bounds: Bounds | None = None,
@@ -64,56 +64,58 @@ def sources_of(
     try:
         return open_sources(names, live, bounds, recorded)
     except NoSource as error:
-        raise Failure(str(error)) from None
+        raise CommandError(str(error)) from None
 
 
-def risk_of() -> RiskTable:
+def load_risk() -> RiskTable:
     """What flags are worth: the built-in table with the lines of the user's own ``risk.toml``."""
     try:
-        return risk.load_risk_table(config.path().with_name("risk.toml"))
+        return risk.load_risk_table(config.config_path().with_name("risk.toml"))
     except RiskError as error:
-        raise Failure(str(error)) from None
+        raise CommandError(str(error)) from None
 
 
-def retention_of(given: str | None = None) -> int:
+def retention_seconds(given: str | None = None) -> int:
     """Seconds for which windows without an alert are kept: as given, or else configured, or else
     CloudTrail's own."""
     if given is not None:
-        return interval_of(given, "--retention")
-    configured = config.load().retention
+        return parse_interval_option(given, "--retention")
+    configured = config.load_config().retention
     try:
         return RETENTION if configured is None else interval(configured)
     except ValueError as error:
-        raise Failure(f"{config.path()}: retention: {error}") from None
+        raise CommandError(f"{config.config_path()}: retention: {error}") from None
 
 
-def time_of(text: str | None, option: str) -> int | None:
+def parse_time_option(text: str | None, option: str) -> int | None:
     """Seconds since the epoch of a time on the command line: ISO 8601, or a day."""
     if text is None:
         return None
     if (seconds := parse_time(text if len(text) > 10 else f"{text}T00:00:00Z")) is None:
-        raise Misuse(f"{option} {text}: no time: write it like 2026-03-01 or 2026-03-01T11:30:00Z")
+        raise UsageError(
+            f"{option} {text}: no time: write it like 2026-03-01 or 2026-03-01T11:30:00Z"
+        )
     return seconds
 
 
-def interval_of(text: str, option: str) -> int:
+def parse_interval_option(text: str, option: str) -> int:
     """Seconds of an interval on the command line: 90m, 12h, 7d, 2w."""
     try:
         return interval(text)
     except ValueError as error:
-        raise Misuse(f"{option} {error}") from None
+        raise UsageError(f"{option} {error}") from None
 
 
-def filter_of(args: argparse.Namespace, fields: Fields[R], at: float) -> Filter[R]:
+def parse_filter_option(args: argparse.Namespace, fields: Fields[R], at: float) -> Filter[R]:
     """What ``--filter`` lets through, its times read at ``at`` (epoch seconds); without it
     everything."""
     try:
-        return parse(saved_views.expanded(args.filter, fields.rows), fields, at)
+        return parse(saved_views.expand_reference(args.filter, fields.rows), fields, at)
     except FilterError as error:
-        raise Misuse(f"--filter {args.filter}: {error}") from None
+        raise UsageError(f"--filter {args.filter}: {error}") from None
 
 
-def accounting_lines(sums: Accounting) -> list[str]:
+def accounting_sums(sums: Accounting) -> list[str]:
     """The two sums in words."""
     return [
         f"files {sums.files_found:,} found = {sums.files_read:,} read + {sums.files_waiting:,} waiting "
@@ -139,7 +141,7 @@ def completeness_lines(store: Store, final: bool, bounds: Bounds | None = None) 
     ]
 
 
-def left_out_lines(source: Source) -> list[str]:
+def pruned_file_lines(source: Source) -> list[str]:
     """What time bounds have spared reading."""
     return source.excluded_lines() if isinstance(source, BoundedSource) else []
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 
 from detector.store import Store
-from tui.commandline.commands.common import retention_of
+from tui.commandline.commands.common import retention_seconds
 from tui.settings import config
-from tui.settings.errors import RAN, Failure
+from tui.settings.errors import EXIT_OK, CommandError
 
 
 def run(args: argparse.Namespace) -> int:
     path = config.state_path(args.db)
     if not path.exists():
-        raise Failure(f"{path}: there is no state yet: name one with --db FILE")
-    retention = retention_of(args.retention)
+        raise CommandError(f"{path}: there is no state yet: name one with --db FILE")
+    retention = retention_seconds(args.retention)
     store = Store.open(path)
     try:
         done = store.compact(retention)
@@ -24,4 +24,4 @@ def run(args: argparse.Namespace) -> int:
     print(
         f"state          {done.after / 1e6:,.1f} MB, {(done.before - done.after) / 1e6:,.1f} MB freed"
     )
-    return RAN
+    return EXIT_OK

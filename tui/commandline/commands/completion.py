@@ -7,10 +7,10 @@ import sys
 
 from tui.commandline.completion import SHELLS, command
 from tui.commandline.parser import parsers
-from tui.settings.errors import RAN
+from tui.settings.errors import EXIT_OK
 
 
 def run(args: argparse.Namespace) -> int:
     app, commands = parsers()
     sys.stdout.write(SHELLS[args.shell](command(app, commands)))
-    return RAN
+    return EXIT_OK

@@ -10,49 +10,49 @@ from pathlib import Path
 
 from detector.store import Store
 from detector.text.visible import visible
-from tui.commandline.commands.common import say
+from tui.commandline.commands.common import narrate
 from tui.commandline.doctor import Check, installation, state, terminal
 from tui.settings import config
-from tui.settings.errors import FAILED, RAN, Failure
+from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError
 
 
 def run(args: argparse.Namespace) -> int:
     if args.save:
         _save(config.state_path(args.db), Path(args.save).expanduser())
-        return RAN
+        return EXIT_OK
     counts = {"problem": 0, "warning": 0}
     for check in _checks(args):
         print(visible(str(check)), flush=True)
-        if check.verdict in counts:
-            counts[check.verdict] += 1
+        if check.status in counts:
+            counts[check.status] += 1
     if counts["problem"]:
-        say(
+        narrate(
             ", ".join(
                 f"{count} {verdict}{'' if count == 1 else 's'}"
                 for verdict, count in counts.items()
                 if count
             )
         )
-    return FAILED if counts["problem"] else RAN
+    return EXIT_FAILED if counts["problem"] else EXIT_OK
 
 
 def _checks(args: argparse.Namespace) -> Iterator[Check]:
     yield from installation.versions()
-    yield from terminal.checks(os.environ)
+    yield from terminal.terminal_checks(os.environ)
     yield from installation.configuration()
     try:
-        path, names = config.state_path(args.db), [*args.sources, *config.load().sources]
-    except Failure:
+        path, names = config.state_path(args.db), [*args.sources, *config.load_config().sources]
+    except CommandError:
         return  # it was said of the configuration, and nothing can be known of what it names
-    yield from state.checks(path)
+    yield from state.state_checks(path)
     yield from installation.sources(names)
 
 
 def _save(damaged: Path, new: Path) -> None:
     if not damaged.exists():
-        raise Failure(f"{damaged}: there is no state yet: name one with --db FILE")
+        raise CommandError(f"{damaged}: there is no state yet: name one with --db FILE")
     if new.exists():
-        raise Failure(f"{new} exists and is left as it is: name another file")
+        raise CommandError(f"{new} exists and is left as it is: name another file")
     store = Store.open(new)
     try:
         for saved in store.save(damaged):
@@ -61,4 +61,4 @@ def _save(damaged: Path, new: Path) -> None:
             )
     finally:
         store.close()
-    say(f"saved what you wrote: read the logs with --db {new}, and it finds its alerts")
+    narrate(f"saved what you wrote: read the logs with --db {new}, and it finds its alerts")

@@ -21,41 +21,43 @@ from detector.investigation.hunt import Reader, asks_now, compiled, read_hunt, r
 from detector.rules.rule_file import RuleError
 from detector.text.visible import visible
 from detector.triage.export import safe_cell
-from tui.commandline.commands.common import say, sources_of, time_of
+from tui.commandline.commands.common import narrate, open_named_sources, parse_time_option
 from tui.commandline.commands.rules import pointed
 from tui.settings import config
-from tui.settings.errors import FAILED, MISUSED, RAN, Failure, Misuse
+from tui.settings.errors import EXIT_FAILED, EXIT_MISUSED, EXIT_OK, CommandError, UsageError
 
-Row = dict[str, Value]
+ResultRow = dict[str, Value]
 _FIRST = 50
 """Rows that a table takes its widths from; those after them are printed as they come."""
 
 
 def run(args: argparse.Namespace) -> int:
     queries, sources, text = _asked(args)
-    asn = args.asn_db or config.load().asn_db
+    asn = args.asn_db or config.load_config().asn_db
     table = field_table(open_asn(Path(asn).expanduser()) if asn else None)
-    now = time_of(args.now, "--now")
+    now = parse_time_option(args.now, "--now")
     try:
         for query in queries:  # all that is wrong is said before anything is read
             compiled(query, table, now, text)
     except RuleError as error:
-        where, status = ("--query", MISUSED) if args.query is not None else (args.names[0], FAILED)
-        say(f"{where}:{error.line}:{error.column}: {error.message}")
+        where, status = (
+            ("--query", EXIT_MISUSED) if args.query is not None else (args.names[0], EXIT_FAILED)
+        )
+        narrate(f"{where}:{error.line}:{error.column}: {error.message}")
         print(pointed(text or args.query, error.line, error.column), file=sys.stderr)
         return status
-    with closing(sources_of(sources, live=False)) as source:
+    with closing(open_named_sources(sources, live=False)) as source:
         reader = Reader(found.path for found in source.sweep() if found.problem is None)
         if now is None and any(map(asks_now, queries)) and (now := reader.newest()) is not None:
-            say(f"now() is {format_time(now)}, the newest event's time; --now T takes another")
+            narrate(f"now() is {format_time(now)}, the newest event's time; --now T takes another")
         for number, query in enumerate(queries, 1):
             ready = compiled(query, table, now, text)
             printed = _print(ready, rows(ready, reader), args.format)
             which = f"query {number} of {len(queries)}: " if len(queries) > 1 else ""
-            say(f"{which}{printed:,} {'row' if printed == 1 else 'rows'}")
+            narrate(f"{which}{printed:,} {'row' if printed == 1 else 'rows'}")
     for problem in reader.problems.values():
-        say(f"not read: {problem}")
-    return RAN
+        narrate(f"not read: {problem}")
+    return EXIT_OK
 
 
 def _asked(args: argparse.Namespace) -> tuple[Sequence[str], Sequence[str], str]:
@@ -64,17 +66,17 @@ def _asked(args: argparse.Namespace) -> tuple[Sequence[str], Sequence[str], str]
         return [args.query], args.names, ""
     name, *sources = args.names
     if not sources:
-        raise Misuse(
+        raise UsageError(
             f"{name}: no source: name a hunt file and then files or folders of logs, or give --query"
         )
     try:
         hunt, text = read_hunt(Path(name).expanduser())
     except RuleError as error:
-        raise Failure(f"{name}:{error.line}: {error.message}") from None
+        raise CommandError(f"{name}:{error.line}: {error.message}") from None
     return list(hunt.queries), sources, text
 
 
-def _print(query: Query, found: Iterator[Row], format: str) -> int:
+def _print(query: Query, found: Iterator[ResultRow], format: str) -> int:
     """How many rows were printed. Each goes out as soon as it is there."""
     if format == "jsonl":
         return _count(print(orjson.dumps(row).decode(), flush=True) for row in found)
@@ -104,7 +106,7 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _table(query: Query, found: Iterator[Row]) -> int:
+def _table(query: Query, found: Iterator[ResultRow]) -> int:
     first = list(islice(found, _FIRST))
     columns = [
         name for name in query.columns if not query.sparse or any(name in row for row in first)

@@ -10,14 +10,14 @@ from textual.binding import Binding
 from tui.app.key_remap import Keymap, configured, keys_of
 from tui.app.screen_registry import every_binding, where
 from tui.keymap import GROUPS, display
-from tui.settings.errors import RAN
+from tui.settings.errors import EXIT_OK
 
 
 def run(args: argparse.Namespace) -> int:
     keymap = configured()
     lines = _markdown(keymap) if args.format == "md" else _table(keymap)
     print("\n".join(lines))
-    return RAN
+    return EXIT_OK
 
 
 def _grouped() -> Iterator[tuple[str, list[Binding]]]:

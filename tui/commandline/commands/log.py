@@ -10,13 +10,13 @@ import time
 from detector.filter.schemas import NOTES
 from detector.store import Store
 from detector.triage.export import export_notes
-from tui.commandline.commands.common import filter_of, say
+from tui.commandline.commands.common import narrate, parse_filter_option
 from tui.settings import config
-from tui.settings.errors import RAN, Failure
+from tui.settings.errors import EXIT_OK, CommandError
 
 
 def run(args: argparse.Namespace) -> int:
-    wanted = filter_of(args, NOTES, time.time())
+    wanted = parse_filter_option(args, NOTES, time.time())
     store = Store.open(config.state_path(args.db))
     try:
         notes = list(filter(wanted, store.notes(args.alert)))
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     text = export_notes(notes, args.format)
     if args.output is None:
         sys.stdout.write(text)
-        return RAN
+        return EXIT_OK
     try:
         with open(
             os.open(args.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600),
@@ -36,6 +36,6 @@ def run(args: argparse.Namespace) -> int:
             os.fchmod(file.fileno(), 0o600)
             file.write(text)
     except OSError as error:
-        raise Failure(f"{args.output}: {error.strerror}: name another file with -o") from None
-    say(f"{len(notes)} {'note' if len(notes) == 1 else 'notes'} in {args.output}")
-    return RAN
+        raise CommandError(f"{args.output}: {error.strerror}: name another file with -o") from None
+    narrate(f"{len(notes)} {'note' if len(notes) == 1 else 'notes'} in {args.output}")
+    return EXIT_OK

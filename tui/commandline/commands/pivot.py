@@ -27,22 +27,22 @@ from detector.store import Store
 from detector.text.visible import visible
 from detector.triage.export import event_object
 from tui.commandline.commands.common import (
-    filter_of,
-    interval_of,
-    left_out_lines,
-    rules_of,
-    say,
-    sources_of,
-    time_of,
+    load_rules,
+    narrate,
+    open_named_sources,
+    parse_filter_option,
+    parse_interval_option,
+    parse_time_option,
+    pruned_file_lines,
 )
 from tui.settings import config
-from tui.settings.errors import RAN, Failure, Misuse
+from tui.settings.errors import EXIT_OK, CommandError, UsageError
 
 
 def run(args: argparse.Namespace) -> int:
     wanted = _pivot(args)
-    passes = filter_of(args, EVENTS, wanted.end)
-    rules = rules_of(args)
+    passes = parse_filter_option(args, EVENTS, wanted.end)
+    rules = load_rules(args)
     files, close = _files(args, wanted)
     rows: list[Row] = []
     last = Progress(0, 0, 0, 0)
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
                 print_rows(passing)
             else:
                 rows += passing
-            _narrate(last)
+            _show_progress(last)
     finally:
         close()
     if args.order == "time":
@@ -69,19 +69,19 @@ def run(args: argparse.Namespace) -> int:
                 sys.stdout.write(f"{question} {pivot.counted(held)}\n")
             print_rows(held)
     for why in last.unread:
-        say(f"not read: {why}")
-    say(
+        narrate(f"not read: {why}")
+    narrate(
         f"{found:,} {'event' if found == 1 else 'events'} in {last.files:,} files, {last.bytes / 1e6:,.1f} MB"
     )
-    return RAN
+    return EXIT_OK
 
 
 def _pivot(args: argparse.Namespace) -> Pivot:
-    around = time_of(args.around, "--around")
+    around = parse_time_option(args.around, "--around")
     assert around is not None
     title, selector = _selector(args)
     return Pivot(title, selector, around, around, around).within(
-        interval_of(args.within, "--within")
+        parse_interval_option(args.within, "--within")
     )
 
 
@@ -99,7 +99,7 @@ def _selector(args: argparse.Namespace) -> tuple[str, Selector]:
     )
     table = field_table()
     if not equals or name not in table:
-        raise Misuse(
+        raise UsageError(
             f"--field {args.field}: write it like event.action=CreateAccessKey, with a field of ECS"
         )
     return f"{name} {value}", field_is(table[name], value)
@@ -113,7 +113,7 @@ def _files(
     path = config.state_path(args.db)
     if args.sources:
         recorded = _recorded(path) if args.db else None
-        source = sources_of(args.sources, False, Bounds(wanted.start, wanted.end), recorded)
+        source = open_named_sources(args.sources, False, Bounds(wanted.start, wanted.end), recorded)
         files = [
             FileSpan(
                 found.path,
@@ -123,11 +123,13 @@ def _files(
             for found in source.sweep()
             if found.problem is None
         ]
-        for line in left_out_lines(source):
-            say(line)
+        for line in pruned_file_lines(source):
+            narrate(line)
         return files, source.close
     if not Path(path).exists():
-        raise Failure(f"{path}: there is no state yet: name the logs, or a state with --db FILE")
+        raise CommandError(
+            f"{path}: there is no state yet: name the logs, or a state with --db FILE"
+        )
     store = Store.open(path)
     return store.file_spans(wanted.start, wanted.end, wanted.selector), store.close
 
@@ -138,7 +140,7 @@ def _recorded(path: Path) -> dict[str, FileSnapshot]:
         return store.recorded()
 
 
-def _narrate(progress: Progress) -> None:
+def _show_progress(progress: Progress) -> None:
     if sys.stderr.isatty():
         print(
             f"\r\x1b[Kread {progress.bytes_done / 1e6:,.1f} of {progress.bytes / 1e6:,.1f} MB, "

@@ -14,18 +14,18 @@ from detector.rules.rule import Rule, place_of_query, read_rule
 from detector.rules.rule_file import RuleError, is_hunt
 from detector.rules.ruleset import rule_files
 from detector.text.visible import visible
-from tui.commandline.commands.common import rules_of, say
-from tui.settings.errors import FAILED, RAN
+from tui.commandline.commands.common import load_rules, narrate
+from tui.settings.errors import EXIT_FAILED, EXIT_OK
 
 
 def run(args: argparse.Namespace) -> int:
     if args.files is None:
-        for rule in rules_of(args):
+        for rule in load_rules(args):
             flag = f"flag {rule.flag}: " if rule.flag else ""
             print(
                 f"{rule.rule_id}  {rule.severity:8}  {visible(rule.name)}\n    {flag}{visible(rule.meaning)}"
             )
-        return RAN
+        return EXIT_OK
     return _check([Path(name).expanduser() for name in args.files])
 
 
@@ -33,13 +33,13 @@ def _check(paths: Sequence[Path]) -> int:
     """Say of each file what it looks for and what there is to know, or what is wrong and where."""
     table = field_table()
     by_id: dict[str, Path] = {}
-    status = RAN
+    status = EXIT_OK
     for path in rule_files(paths):
         try:
             lines = list(_hunt(path, table) if is_hunt(path) else _rule(path, table, by_id))
         except RuleError as error:
-            status = FAILED
-            say(f"{path}:{error.line}:{error.column}: {error.message}")
+            status = EXIT_FAILED
+            narrate(f"{path}:{error.line}:{error.column}: {error.message}")
             if excerpt := pointed(_text(path), error.line, error.column):
                 print(excerpt, file=sys.stderr)
             continue

@@ -19,28 +19,31 @@ from detector.store import Store
 from detector.text.visible import visible
 from detector.triage.export import export_alerts
 from tui.commandline.commands.common import (
-    accounting_lines,
+    accounting_sums,
     completeness_lines,
     cost_lines,
-    filter_of,
-    left_out_lines,
-    risk_of,
-    rules_of,
-    say,
-    sources_of,
-    time_of,
+    load_risk,
+    load_rules,
+    narrate,
+    open_named_sources,
+    parse_filter_option,
+    parse_time_option,
+    pruned_file_lines,
 )
 from tui.settings import config
-from tui.settings.errors import FOUND, RAN
+from tui.settings.errors import EXIT_ALERTS, EXIT_OK
 
 
 def run(args: argparse.Namespace) -> int:
-    since, until = time_of(args.since, "--since"), time_of(args.until, "--until")
-    now = time_of(args.now, "--now")
-    filter_of(
+    since, until = (
+        parse_time_option(args.since, "--since"),
+        parse_time_option(args.until, "--until"),
+    )
+    now = parse_time_option(args.now, "--now")
+    parse_filter_option(
         args, ALERTS, time.time()
     )  # one that makes no sense is refused before anything is read
-    rules = rules_of(args)
+    rules = load_rules(args)
     bounds = (
         None
         if since is None and until is None
@@ -52,7 +55,9 @@ def run(args: argparse.Namespace) -> int:
         )
         source = closing.enter_context(
             contextlib.closing(
-                sources_of(args.sources, False, bounds, store.recorded() if bounds else None)
+                open_named_sources(
+                    args.sources, False, bounds, store.recorded() if bounds else None
+                )
             )
         )
         pipeline = Pipeline(
@@ -60,18 +65,18 @@ def run(args: argparse.Namespace) -> int:
             rules,
             source,
             args.jobs,
-            risk=risk_of(),
+            risk=load_risk(),
             clock=time.time if now is None else lambda: float(now),
             bounds=bounds,
         )
-        pipeline.scan(_narrate)
+        pipeline.scan(_show_progress)
         alerts = [
             alert
             for alert in reversed(store.alerts())
             if (since is None or alert.last_event >= since)
             and (until is None or alert.first_event < until)
         ]
-        wanted = filter_of(args, ALERTS, now or store.newest() or time.time())
+        wanted = parse_filter_option(args, ALERTS, now or store.newest() or time.time())
         found, alerts = len(alerts), list(filter(wanted, alerts))
         if args.format == "table":
             sys.stdout.write(table(alerts))
@@ -79,19 +84,19 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.write(export_alerts(alerts, args.format))
         for line in (
             *completeness_lines(store, True, bounds),
-            *left_out_lines(source),
-            *accounting_lines(store.accounting()),
+            *pruned_file_lines(source),
+            *accounting_sums(store.accounting()),
             *cost_lines(),
         ):
-            say(line)
-        say(
+            narrate(line)
+        narrate(
             f"{len(alerts):,} of {found:,} alerts by --filter{''.join(f', {when}' for when in wanted.whens)}"
             if wanted
             else f"{len(alerts):,} {'alert' if len(alerts) == 1 else 'alerts'}"
         )
         for line in _warm_ups(rules, alerts):
-            say(line)
-    return FOUND if args.exit_code and alerts else RAN
+            narrate(line)
+    return EXIT_ALERTS if args.exit_code and alerts else EXIT_OK
 
 
 def _warm_ups(rules: RuleSet, alerts: Sequence[Alert]) -> Iterator[str]:
@@ -106,9 +111,9 @@ def _warm_ups(rules: RuleSet, alerts: Sequence[Alert]) -> Iterator[str]:
             yield f"{rule.name}: {len(short):,} of its alerts rest on a short history ({rule.warm_up(min(short))})"
 
 
-def _narrate(update: Update) -> None:
+def _show_progress(update: Update) -> None:
     for problem in update.problems:
-        say(problem)
+        narrate(problem)
     if sys.stderr.isatty() and not update.live:
         sums = update.accounting
         print(

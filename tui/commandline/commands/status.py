@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from detector.cloudtrail.record import format_time
 from detector.store import Freshness, Store, judged_at
 from detector.text.visible import visible
-from tui.commandline.commands.common import accounting_lines, completeness_lines
+from tui.commandline.commands.common import accounting_sums, completeness_lines
 from tui.settings import config
-from tui.settings.errors import RAN
+from tui.settings.errors import EXIT_OK
 
 _SHOWN = 20
 
@@ -65,10 +65,12 @@ def _verdict(place: Freshness, now: float) -> str:
 
 def run(args: argparse.Namespace) -> int:
     path = config.state_path(args.db)
-    print(f"configuration  {config.path()}{'' if config.path().exists() else ' (none)'}")
+    print(
+        f"configuration  {config.config_path()}{'' if config.config_path().exists() else ' (none)'}"
+    )
     if not path.exists():
         print(f"state          {path} (none yet)")
-        return RAN
+        return EXIT_OK
     store = Store.open(path)
     try:
         now = time.time()
@@ -76,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         held = f", in use by {store.holder}" if store.holder else ""
         newest = store.newest()
         print(f"state          {path} ({path.stat().st_size / 1e6:,.1f} MB{held})")
-        for line in accounting_lines(store.accounting()):
+        for line in accounting_sums(store.accounting()):
             name, rest = line.split(" ", 1)
             print(f"{name:14} {rest}")
         for line in source_lines(store, now, args.all):
@@ -94,4 +96,4 @@ def run(args: argparse.Namespace) -> int:
         print(f"suppressions   {sum(made.active(now) for made in store.suppressions()):,} active")
     finally:
         store.close()
-    return RAN
+    return EXIT_OK

@@ -18,9 +18,9 @@ from detector.triage.suppression import (
     Suppression,
     preview_suppression,
 )
-from tui.commandline.commands.common import interval_of, risk_of, say
+from tui.commandline.commands.common import load_risk, narrate, parse_interval_option
 from tui.settings import config
-from tui.settings.errors import RAN, Misuse
+from tui.settings.errors import EXIT_OK, UsageError
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         {"add": _add, "list": _list, "lift": _lift}[args.action](store, args)
     finally:
         store.close()
-    return RAN
+    return EXIT_OK
 
 
 def _add(store: Store, args: argparse.Namespace) -> None:
@@ -38,7 +38,7 @@ def _add(store: Store, args: argparse.Namespace) -> None:
         for scope in SCOPES
         if (given := getattr(args, scope.replace("-", "_"))) is not None
     )
-    now, lasting = time.time(), interval_of(args.interval, "--for")
+    now, lasting = time.time(), parse_interval_option(args.interval, "--for")
     alerts, until = store.alerts(), store.newest() or now
     try:
         wanted = Suppression(
@@ -55,19 +55,19 @@ def _add(store: Store, args: argparse.Namespace) -> None:
         )
         [made] = store.suppress([wanted])
     except ValueError as error:
-        raise Misuse(str(error)) from None
+        raise UsageError(str(error)) from None
     hidden, through = preview_suppression(made, alerts, until)
     print(made.suppression_id)
-    say(
+    narrate(
         f"hides {made.scope} {made.value} until {format_time(made.expires)}; "
         f"of the last 30 days' alerts it hides {len(hidden)}; {len(through)} break through"
     )
     for alert, brought in through:
-        say(f"  {format_time(alert.first_event)}  {alert.alert_id}  {', '.join(brought)}")
+        narrate(f"  {format_time(alert.first_event)}  {alert.alert_id}  {', '.join(brought)}")
 
 
 def _waived(names: list[str]) -> set[str]:
-    known = {*ALWAYS_BREAKING_FLAGS, *NOVELTY_POINTS, *risk_of().flags, "tool-tell"}
+    known = {*ALWAYS_BREAKING_FLAGS, *NOVELTY_POINTS, *load_risk().flags, "tool-tell"}
     if strange := sorted(set(names) - known):
         raise ValueError(
             f"{strange[0]}: nothing of that name breaks through: name one of {', '.join(sorted(known))}"
@@ -102,4 +102,4 @@ def _list(store: Store, args: argparse.Namespace) -> None:
 
 def _lift(store: Store, args: argparse.Namespace) -> None:
     [made] = store.lift([args.id])
-    say(f"lifted {made.suppression_id}: {made.scope} {made.value}")
+    narrate(f"lifted {made.suppression_id}: {made.scope} {made.value}")

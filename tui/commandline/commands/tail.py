@@ -14,26 +14,26 @@ from detector.ingest.pipeline import Pipeline, Update
 from detector.store import ReadOnly, Store
 from detector.triage.export import export_alerts
 from tui.commandline.commands.common import (
-    accounting_lines,
+    accounting_sums,
     completeness_lines,
     cost_lines,
-    filter_of,
-    retention_of,
-    risk_of,
-    rules_of,
-    say,
-    sources_of,
+    load_risk,
+    load_rules,
+    narrate,
+    open_named_sources,
+    parse_filter_option,
+    retention_seconds,
 )
 from tui.settings import config
-from tui.settings.errors import RAN
+from tui.settings.errors import EXIT_OK
 
 
 def run(args: argparse.Namespace) -> int:
-    filter_of(
+    parse_filter_option(
         args, ALERTS, time.time()
     )  # one that makes no sense is refused before anything is read
-    rules = rules_of(args)
-    source = sources_of(args.sources, live=True)
+    rules = load_rules(args)
+    source = open_named_sources(args.sources, live=True)
     store = Store.open(config.state_path(args.db))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -42,10 +42,10 @@ def run(args: argparse.Namespace) -> int:
 
     def publish(update: Update) -> None:
         for problem in update.problems:
-            say(problem)
+            narrate(problem)
         for name in update.withdrawn:
-            say(f"withdrawn: alert {name}")
-        wanted = filter_of(args, ALERTS, update.newest or time.time())
+            narrate(f"withdrawn: alert {name}")
+        wanted = parse_filter_option(args, ALERTS, update.newest or time.time())
         due = [
             alert
             for alert in update.alerts
@@ -60,17 +60,19 @@ def run(args: argparse.Namespace) -> int:
             raise ReadOnly(
                 f"{store.holder} is using this state: close it there, or name another with --db FILE"
             )
-        Pipeline(store, rules, source, risk=risk_of(), retention=retention_of()).run(stop, publish)
+        Pipeline(store, rules, source, risk=load_risk(), retention=retention_seconds()).run(
+            stop, publish
+        )
         for line in (
             *completeness_lines(store, False),
-            *accounting_lines(store.accounting()),
+            *accounting_sums(store.accounting()),
             *cost_lines(),
         ):
-            say(line)
+            narrate(line)
     finally:
         source.close()
         store.close()
-    return RAN
+    return EXIT_OK
 
 
 def _said(alert: Alert) -> tuple[object, ...]:

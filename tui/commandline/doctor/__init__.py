@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["ok", "warning", "problem"]
+CheckStatus = Literal["ok", "warning", "problem"]
 
 
 @dataclass(frozen=True)
@@ -14,11 +14,11 @@ class Check:
     name."""
 
     name: str
-    verdict: Verdict
+    status: CheckStatus
     said: str
     advice: str = ""
 
     def __str__(self) -> str:
-        return f"{self.verdict:8} {self.name:13} {self.said}" + (
+        return f"{self.status:8} {self.name:13} {self.said}" + (
             f": {self.advice}" if self.advice else ""
         )

@@ -16,11 +16,11 @@ from detector.rules.ruleset import load
 from detector.sources.open import expand_lists
 from detector.sources.source import NoSource
 from detector.store import SQLITE
-from tui.commandline.commands.common import risk_of
+from tui.commandline.commands.common import load_risk
 from tui.commandline.doctor import Check
 from tui.settings import config
 from tui.settings.config import Config
-from tui.settings.errors import Failure
+from tui.settings.errors import CommandError
 
 _EXTRAS = {"s3": "obstore", "aws": "boto3", "parquet": "pyarrow"}
 """Extras and the module that each is there for."""
@@ -87,10 +87,10 @@ def _installed(module: str) -> bool:
 
 
 def configuration() -> Iterator[Check]:
-    path = config.path()
+    path = config.config_path()
     try:
-        settings = config.load()
-    except Failure as error:
+        settings = config.load_config()
+    except CommandError as error:
         yield Check("configuration", "problem", str(error))
         return
     yield Check("configuration", "ok", f"{path}{'' if path.exists() else ' (none)'}")
@@ -106,8 +106,8 @@ def configuration() -> Iterator[Check]:
 
 def _risk() -> Iterator[Check]:
     try:
-        risk_of()
-    except Failure as error:
+        load_risk()
+    except CommandError as error:
         yield Check("risk", "problem", str(error))
 
 
@@ -119,7 +119,7 @@ def _rules(settings: Config) -> Iterator[Check]:
             "rules",
             "problem",
             f"{path}: no such file or folder",
-            f"correct rules in {config.path()}",
+            f"correct rules in {config.config_path()}",
         )
         for path in missing
     )

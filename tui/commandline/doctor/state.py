@@ -9,7 +9,7 @@ from pathlib import Path
 
 from detector.store import Damaged, StateError, Store, damages, schema_of
 from tui.commandline.doctor import Check
-from tui.settings.session_file import NoSession, SessionFile
+from tui.settings.session_file import SessionError, SessionFile
 
 _NETWORKED = (
     "nfs",
@@ -34,7 +34,7 @@ _FREE = 100_000_000
 """Bytes that should be free beside the state."""
 
 
-def checks(path: Path) -> Iterator[Check]:
+def state_checks(path: Path) -> Iterator[Check]:
     """What is so of the state at ``path``; the last of them is whether it is sound."""
     kind = file_system(path)
     if kind in _NETWORKED:
@@ -101,7 +101,7 @@ def _private(path: Path) -> Check:
 def _session(path: Path) -> Iterator[Check]:
     try:
         SessionFile(path).read()
-    except NoSession as error:
+    except SessionError as error:
         yield Check("session", "warning", str(error), "the next start makes a new one")
 
 

@@ -25,7 +25,7 @@ _KITTY, _ATTRIBUTES = b"\x1b[?u", b"\x1b[c"
 question, so that silence about the first one can be told from slowness."""
 
 
-def checks(environ: Mapping[str, str]) -> Iterator[Check]:
+def terminal_checks(environ: Mapping[str, str]) -> Iterator[Check]:
     yield _terminal(environ)
     yield _size()
     yield _letters()

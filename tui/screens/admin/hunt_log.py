@@ -13,7 +13,7 @@ from detector.text.abbreviations import short_arn
 from detector.triage.note import Note
 from tui.keymap import OUT, TRIAGE, key, key_of
 from tui.presentation import format
-from tui.presentation.copy_formats import Takeout, of_notes
+from tui.presentation.copy_formats import CopyFormat, note_formats
 from tui.screens.base.fact_list import Entry
 from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.note_text import note_lines, verdict
@@ -24,20 +24,25 @@ from tui.widgets.row_list import RowList
 
 COLUMNS: tuple[Column[Note], ...] = (
     Column(
-        "time", "written", 11, lambda note: format.minute(note.created), survive=0, field="written"
+        "time",
+        "written",
+        11,
+        lambda note: format.date_minute(note.created),
+        drop_priority=0,
+        field="written",
     ),
-    Column("verdict", "verdict", 10, lambda note: verdict(note.body.verdict), survive=1),
+    Column("verdict", "verdict", 10, lambda note: verdict(note.body.verdict), drop_priority=1),
     Column(
         "principal",
         "principal",
         12,
         lambda note: short_arn(note.context.principal) or "no ARN",
-        survive=2,
+        drop_priority=2,
         flex=True,
     ),
-    Column("ticket", "ticket", 9, lambda note: note.body.ticket, survive=4),
-    Column("owner", "owner", 8, lambda note: note.body.owner, survive=5),
-    Column("text", "note", 14, lambda note: note.body.text, survive=6, flex=True),
+    Column("ticket", "ticket", 9, lambda note: note.body.ticket, drop_priority=4),
+    Column("owner", "owner", 8, lambda note: note.body.owner, drop_priority=5),
+    Column("text", "note", 14, lambda note: note.body.text, drop_priority=6, flex=True),
 )
 
 
@@ -99,8 +104,8 @@ class HuntLogScreen(ListScreen[Note]):
         else:
             self.workspace.routes.open_alert(alert.alert_id, [alert.alert_id])
 
-    def takeouts_of(self, rows: Sequence[Note]) -> Sequence[Takeout]:
-        return of_notes(rows)
+    def copy_formats_of(self, rows: Sequence[Note]) -> Sequence[CopyFormat]:
+        return note_formats(rows)
 
     def action_edit(self) -> None:
         note = self.row_list.cursor_row

@@ -20,7 +20,7 @@ from detector.text.visible import visible
 from tui.keymap import LIVE, TRIAGE, key, key_of
 from tui.model.repeat import Action
 from tui.presentation import format, safe
-from tui.presentation.copy_formats import Takeout, as_json, values
+from tui.presentation.copy_formats import CopyFormat, json_format, value_formats
 from tui.screens.base.fact_list import Line, facts
 from tui.screens.base.store_list import StateListScreen
 from tui.widgets.columns import Column
@@ -162,26 +162,26 @@ class RulesScreen(StateListScreen[RuleRow]):
 
     def columns(self) -> tuple[Column[RuleRow], ...]:
         return (
-            Column("state", "state", 5, _state, survive=0),
+            Column("state", "state", 5, _state, drop_priority=0),
             Column(
                 "severity",
                 "sev",
                 10,
-                lambda row: format.severity(row.rule.severity) if row.rule else "",
-                survive=3,
+                lambda row: format.severity_label(row.rule.severity) if row.rule else "",
+                drop_priority=3,
             ),
-            Column("name", "rule", 16, lambda row: row.name, survive=1, flex=True),
-            Column("shape", "shape", 10, lambda row: row.shape, survive=6),
-            Column("window", "window", 7, lambda row: row.window, align="right", survive=5),
+            Column("name", "rule", 16, lambda row: row.name, drop_priority=1, flex=True),
+            Column("shape", "shape", 10, lambda row: row.shape, drop_priority=6),
+            Column("window", "window", 7, lambda row: row.window, align="right", drop_priority=5),
             Column(
                 "hits",
                 "hits",
                 7,
-                lambda row: format.count(row.hits) if row.rule else "",
+                lambda row: format.number(row.hits) if row.rule else "",
                 align="right",
-                survive=4,
+                drop_priority=4,
             ),
-            Column("alerts", "alerts", 6, _alerts, align="right", survive=2),
+            Column("alerts", "alerts", 6, _alerts, align="right", drop_priority=2),
         )
 
     def row_id(self, row: RuleRow) -> str:
@@ -211,7 +211,7 @@ class RulesScreen(StateListScreen[RuleRow]):
     def whole(self, row: RuleRow) -> list[Line]:
         return list(_problem_lines(row.problem, row.excerpt) if row.problem else _rule_lines(row))
 
-    def takeouts_of(self, rows: Sequence[RuleRow]) -> Sequence[Takeout]:
+    def copy_formats_of(self, rows: Sequence[RuleRow]) -> Sequence[CopyFormat]:
         rules = [row.rule for row in rows if row.rule]
         told = [
             {
@@ -227,12 +227,12 @@ class RulesScreen(StateListScreen[RuleRow]):
             for row in rows
         ]
         return [
-            as_json(told),
-            *values("n", "rule id", (rule.rule_id for rule in rules)),
-            *values("f", "file", (str(row.path) for row in rows)),
+            json_format(told),
+            *value_formats("n", "rule id", (rule.rule_id for rule in rules)),
+            *value_formats("f", "file", (str(row.path) for row in rows)),
             *(
                 [
-                    Takeout(
+                    CopyFormat(
                         "s",
                         "query",
                         lambda: "\n\n".join(
@@ -282,7 +282,7 @@ def _state(row: RuleRow) -> Content:
 
 
 def _alerts(row: RuleRow) -> str:
-    return format.count(row.count.alerts) if row.rule and row.rule.alerts else ""
+    return format.number(row.count.alerts) if row.rule and row.rule.alerts else ""
 
 
 def _rule_lines(row: RuleRow) -> Iterator[Line]:
@@ -308,10 +308,10 @@ def _rule_lines(row: RuleRow) -> Iterator[Line]:
         ),
         ("window", row.window),
         ("flag", rule.flag or ""),
-        ("hits", format.count(row.hits) + ("" if rule.alerts else " events near alerts")),
+        ("hits", format.number(row.hits) + ("" if rule.alerts else " events near alerts")),
         (
             "alerts",
-            format.count(row.count.alerts)
+            format.number(row.count.alerts)
             if rule.alerts
             else "none of its own: it flags those near",
         ),

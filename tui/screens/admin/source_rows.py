@@ -154,7 +154,7 @@ def whole(row: SourceRow, now: float, rate: Rate | None = None) -> Iterator[Line
         case Feed():
             yield from facts(
                 ("state", "blind"),
-                ("records", format.count(about.records)),
+                ("records", format.number(about.records)),
                 ("read-only", "none, so no DescribeInstances"),
                 ("why", str(about)),
             )
@@ -175,14 +175,14 @@ def whole(row: SourceRow, now: float, rate: Rate | None = None) -> Iterator[Line
         case Volume():
             yield from facts(
                 ("place", about.place),
-                ("files", format.count(about.files)),
-                ("waiting", format.count(about.waiting)),
+                ("files", format.number(about.files)),
+                ("waiting", format.number(about.waiting)),
                 (
                     "errors",
-                    f"{format.count(about.failed)} in quarantine" if about.failed else "none",
+                    f"{format.number(about.failed)} in quarantine" if about.failed else "none",
                 ),
                 ("bytes", size(about.bytes)),
-                ("records", format.count(about.records)),
+                ("records", format.number(about.records)),
                 (
                     "rate",
                     ""
@@ -205,7 +205,7 @@ def _finding(finding: IntegrityFinding) -> Iterator[Line]:
         ("region", finding.region),
         (
             "events",
-            format.between(finding.oldest, finding.newest)
+            format.time_range(finding.oldest, finding.newest)
             if finding.oldest and finding.newest
             else "",
         ),
@@ -236,10 +236,10 @@ def _freshness(place: Freshness, state: str, now: float) -> Iterator[Line]:
         ),
         ("silent", f"for {format.span(place.silent(now))}"),
         ("digest", "none" if place.digested is None else _time(place.digested, now)),
-        ("files", format.count(place.files)),
+        ("files", format.number(place.files)),
         ("bytes", size(place.bytes)),
-        ("records", format.count(place.records)),
-        ("errors", f"{format.count(place.failed)} in quarantine" if place.failed else "none"),
+        ("records", format.number(place.records)),
+        ("errors", f"{format.number(place.failed)} in quarantine" if place.failed else "none"),
     )
 
 

@@ -13,7 +13,7 @@ from detector.store import Quarantined, Volume
 from tui.keymap import TRIAGE, key
 from tui.model.repeat import Action
 from tui.presentation import format
-from tui.presentation.copy_formats import Takeout, as_json, values
+from tui.presentation.copy_formats import CopyFormat, json_format, value_formats
 from tui.screens.admin.read_rates import Rates
 from tui.screens.admin.source_rows import (
     GLYPHS,
@@ -66,16 +66,30 @@ class SourcesScreen(StateListScreen[SourceRow]):
 
     def columns(self) -> tuple[Column[SourceRow], ...]:
         return (
-            Column("state", "state", 10, _state, survive=0),
-            Column("kind", "kind", 6, lambda row: "" if row.kind == "all" else row.kind, survive=2),
-            Column("what", "source", 22, lambda row: row.short, survive=1, flex=True, field="name"),
+            Column("state", "state", 10, _state, drop_priority=0),
+            Column(
+                "kind",
+                "kind",
+                6,
+                lambda row: "" if row.kind == "all" else row.kind,
+                drop_priority=2,
+            ),
+            Column(
+                "what",
+                "source",
+                22,
+                lambda row: row.short,
+                drop_priority=1,
+                flex=True,
+                field="name",
+            ),
             Column(
                 "files",
                 "files",
                 8,
-                lambda row: "" if row.files is None else format.count(row.files),
+                lambda row: "" if row.files is None else format.number(row.files),
                 align="right",
-                survive=4,
+                drop_priority=4,
             ),
             Column(
                 "bytes",
@@ -83,18 +97,18 @@ class SourcesScreen(StateListScreen[SourceRow]):
                 8,
                 lambda row: "" if row.bytes is None else size(row.bytes),
                 align="right",
-                survive=5,
+                drop_priority=5,
                 field="size",
             ),
-            Column("rate", "rate", 8, self._rate, align="right", survive=7),
+            Column("rate", "rate", 8, self._rate, align="right", drop_priority=7),
             Column(
                 "newest",
                 "newest",
                 14,
-                lambda row: "" if row.newest is None else format.moment(row.newest),
-                survive=6,
+                lambda row: "" if row.newest is None else format.date_time(row.newest),
+                drop_priority=6,
             ),
-            Column("lag", "lag", 5, self._lag, align="right", survive=3, field="newest"),
+            Column("lag", "lag", 5, self._lag, align="right", drop_priority=3, field="newest"),
         )
 
     def _lag(self, row: SourceRow) -> str:
@@ -137,7 +151,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
         yield Content("")
         yield from problem_lines([*map(str, rules.problems), *view_model.problems])
 
-    def takeouts_of(self, rows: Sequence[SourceRow]) -> Sequence[Takeout]:
+    def copy_formats_of(self, rows: Sequence[SourceRow]) -> Sequence[CopyFormat]:
         told = [
             {
                 "kind": row.kind,
@@ -149,7 +163,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
             }
             for row in rows
         ]
-        return [as_json(told), *values("f", "source", (row.what for row in rows))]
+        return [json_format(told), *value_formats("f", "source", (row.what for row in rows))]
 
     async def action_retry(self) -> None:
         await self.decide(

@@ -20,7 +20,7 @@ from tui.keymap import TRIAGE, key, key_of
 from tui.model.expiry import expiry
 from tui.model.repeat import Action
 from tui.presentation import format, safe
-from tui.presentation.copy_formats import Takeout, of_suppressions
+from tui.presentation.copy_formats import CopyFormat, suppression_formats
 from tui.screens.base.fact_list import Entry, Line, facts
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.text_pane import Reader
@@ -79,22 +79,29 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
 
     def _columns(self) -> tuple[Column[Suppression], ...]:
         return (
-            Column("state", "state", 7, self._state, survive=0),
-            Column("scope", "scope", 10, lambda entry: entry.scope, survive=4),
+            Column("state", "state", 7, self._state, drop_priority=0),
+            Column("scope", "scope", 10, lambda entry: entry.scope, drop_priority=4),
             Column(
-                "value", "value", 12, lambda entry: short_arn(entry.value), survive=1, flex=True
+                "value",
+                "value",
+                12,
+                lambda entry: short_arn(entry.value),
+                drop_priority=1,
+                flex=True,
             ),
             Column(
                 "hidden",
                 "hidden",
                 6,
-                lambda entry: format.count(entry.hidden),
+                lambda entry: format.number(entry.hidden),
                 align="right",
-                survive=3,
+                drop_priority=3,
             ),
-            Column("expires", "ends in", 7, self._ends, align="right", survive=2, field="ends"),
-            Column("ticket", "ticket", 9, lambda entry: entry.ticket, survive=5),
-            Column("owner", "owner", 8, lambda entry: entry.owner, survive=6),
+            Column(
+                "expires", "ends in", 7, self._ends, align="right", drop_priority=2, field="ends"
+            ),
+            Column("ticket", "ticket", 9, lambda entry: entry.ticket, drop_priority=5),
+            Column("owner", "owner", 8, lambda entry: entry.owner, drop_priority=6),
         )
 
     def _state(self, entry: Suppression) -> Content:
@@ -194,8 +201,8 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
         await self.workspace.decisions.extend(meant, expires)
         return f"{_named(meant)} hides until {format.full_time(expires)}"
 
-    def takeouts_of(self, rows: Sequence[Suppression]) -> Sequence[Takeout]:
-        return of_suppressions(rows)
+    def copy_formats_of(self, rows: Sequence[Suppression]) -> Sequence[CopyFormat]:
+        return suppression_formats(rows)
 
     async def action_lift(self) -> None:
         await self.decide(Action("lift", self._lift))

@@ -15,7 +15,7 @@ from tui.presentation import format, safe
 from tui.screens.base.breadcrumbs import crumbs
 from tui.screens.base.loading import GatheredScreen
 from tui.widgets.charts.calendar import Calendar
-from tui.widgets.line import Cell
+from tui.widgets.line import CellContent
 
 
 class CalendarScreen(GatheredScreen[Sequence[Sweep]]):
@@ -40,7 +40,7 @@ class CalendarScreen(GatheredScreen[Sequence[Sweep]]):
         self._alert = alert
         self._alerts = alerts
 
-    def place(self) -> Cell:
+    def place(self) -> CellContent:
         return crumbs(("Alerts", format.principal(self._alert), "calendar"), self.size.width)
 
     def body(self) -> Iterable[Widget]:
@@ -59,9 +59,9 @@ class CalendarScreen(GatheredScreen[Sequence[Sweep]]):
 
     @on(Calendar.Moved)
     def _describe(self) -> None:
-        here = self.query_one(Calendar).here
+        here = self.query_one(Calendar).cursor_sweeps
         lines = [
-            f"{format.between(sweep.first_event, sweep.last_event)}  {format.severity(sweep.worst.severity)}  "
+            f"{format.time_range(sweep.first_event, sweep.last_event)}  {format.severity_label(sweep.worst.severity)}  "
             f"{format.plural(len(sweep.regions), 'region')}, {format.plural(len(sweep.alerts), 'alert')}"
             for sweep in here
         ]

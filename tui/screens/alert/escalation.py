@@ -43,7 +43,7 @@ async def _write(workspace: Workspace, folders: dict[Path, Alert]) -> None:
             case = await asyncio.to_thread(_case, workspace, alert, folder)
             missing = len(case.unread) + len(case.missing)
             said = f"{format.plural(len(case.rows), 'record')} in {folder}, report.md first" + (
-                f"; {format.count(missing)} could not be read, manifest.json names them"
+                f"; {format.number(missing)} could not be read, manifest.json names them"
                 if missing
                 else ""
             )

@@ -36,7 +36,7 @@ _VERDICT_STYLE = {
 }
 
 COLUMNS: tuple[Column[Answer], ...] = (
-    Column("question", "question", 43, lambda answer: answer.question, survive=0),
+    Column("question", "question", 43, lambda answer: answer.question, drop_priority=0),
     Column(
         "verdict",
         "",
@@ -44,17 +44,19 @@ COLUMNS: tuple[Column[Answer], ...] = (
         lambda answer: safe.text(
             {"unknown": "?"}.get(answer.verdict, answer.verdict), _VERDICT_STYLE[answer.verdict]
         ),
-        survive=1,
+        drop_priority=1,
     ),
     Column(
         "count",
         "count",
         5,
-        lambda answer: "" if answer.count is None else format.count(answer.count),
+        lambda answer: "" if answer.count is None else format.number(answer.count),
         align="right",
-        survive=3,
+        drop_priority=3,
     ),
-    Column("detail", "what was found", 24, lambda answer: answer.detail, survive=2, flex=True),
+    Column(
+        "detail", "what was found", 24, lambda answer: answer.detail, drop_priority=2, flex=True
+    ),
 )
 
 

@@ -12,7 +12,7 @@ from detector.store import StateError
 from tui.concurrency.worker import work
 from tui.model.workspace import Workspace
 from tui.presentation.calls import rare_regions, regions_by_first_call
-from tui.widgets.charts.heat_strip import REACH, HeatStrip
+from tui.widgets.charts.heat_strip import MARGIN, HeatStrip
 
 
 class AlertStrip(HeatStrip):
@@ -51,7 +51,7 @@ class AlertStrip(HeatStrip):
     async def _read_around(self, alert: Alert) -> None:
         workspace = cast(Workspace, self.app)
         try:
-            around = await asyncio.to_thread(workspace.store.around, alert.alert_id, REACH)
+            around = await asyncio.to_thread(workspace.store.around, alert.alert_id, MARGIN)
         except StateError as error:
             workspace.say(str(error), severity="error")
             return

@@ -14,9 +14,9 @@ from detector.detection.event import Event
 from detector.ecs.values import Value
 from detector.text.abbreviations import short_arn
 from tui.presentation import format, safe, time_display
-from tui.presentation.calls import outcome
+from tui.presentation.calls import call_outcome
 from tui.screens.base.fact_list import Line, facts
-from tui.widgets.columns import Column, following
+from tui.widgets.columns import Column, derived_column
 
 if TYPE_CHECKING:
     from detector.rules.rule import Rule
@@ -36,15 +36,17 @@ def call_columns(start: Callable[[], float]) -> tuple[Column[Event], ...]:
             "time",
             lambda: "after" if time_display.mode == "relative" else "time",
             8,
-            lambda event: format.clock(event.time, start()),
-            survive=0,
+            lambda event: format.clock_time(event.time, start()),
+            drop_priority=0,
         ),
-        Column("region", "region", 14, lambda event: event.region, survive=1),
-        Column("action", "call", 18, lambda event: event.action, survive=4),
-        following("outcome", "outcome", 14, attrgetter("error_code"), outcome, survive=2),
-        Column("source", "source", 15, lambda event: event.source_address, survive=3),
-        Column("agent", "agent", 14, lambda event: event.user_agent, survive=5, flex=True),
-        Column("place", "record", 24, place, survive=6, flex=True),
+        Column("region", "region", 14, lambda event: event.region, drop_priority=1),
+        Column("action", "call", 18, lambda event: event.action, drop_priority=4),
+        derived_column(
+            "outcome", "outcome", 14, attrgetter("error_code"), call_outcome, drop_priority=2
+        ),
+        Column("source", "source", 15, lambda event: event.source_address, drop_priority=3),
+        Column("agent", "agent", 14, lambda event: event.user_agent, drop_priority=5, flex=True),
+        Column("place", "record", 24, place, drop_priority=6, flex=True),
     )
 
 
@@ -68,7 +70,7 @@ def field_rows(
 ) -> Iterator[FieldRow]:
     """What the risk is made of, the rule's investigation fields in its order, then what else its
     query returned. Unfolded, a field says its name whole, and its values, wrapped to ``cells``."""
-    known = {**alert.key, **alert.columns, _RISK: format.risk(alert)}
+    known = {**alert.key, **alert.columns, _RISK: format.risk_sum(alert)}
     asked = rule.investigation_fields.field_names if rule else ()
     for name in dict.fromkeys([_RISK, *asked, *alert.key, *alert.columns]):
         values = _values(known.get(name))
@@ -98,16 +100,16 @@ def _values(value: Value) -> list[str]:
 def field_columns(cells: Callable[[], int]) -> tuple[Column[FieldRow], ...]:
     """The columns of the fields; ``cells`` are those that a name has."""
     return (
-        Column("name", "field", 30, lambda row: _name(row, cells()), survive=0, flex=True),
+        Column("name", "field", 30, lambda row: _name(row, cells()), drop_priority=0, flex=True),
         Column(
             "count",
             "#",
             3,
             lambda row: str(row.count) if row.count > 1 else "",
             align="right",
-            survive=2,
+            drop_priority=2,
         ),
-        Column("value", "value", 30, lambda row: row.value, survive=1, flex=True),
+        Column("value", "value", 30, lambda row: row.value, drop_priority=1, flex=True),
     )
 
 
@@ -129,26 +131,28 @@ def summary(alert: Alert) -> list[Line]:
         if facets.denied
         else f"{alert.event_count} succeeded"
     )
-    errors = f": {format.listed(facets.error_codes, 2)}" if facets.error_codes else ""
+    errors = f": {format.first_values(facets.error_codes, 2)}" if facets.error_codes else ""
     start, end = (alert.window and (alert.window.start, alert.window.end)) or (
         alert.first_event,
         alert.last_event,
     )
     return list(
         facts(
-            ("window", format.between(start, end)),
-            ("risk", format.risk(alert)),
-            ("principal", format.listed(facets.arns, 2)),
-            ("identity", format.listed(facets.identity_types, 2)),
-            ("account", format.listed(facets.accounts, 2)),
+            ("window", format.time_range(start, end)),
+            ("risk", format.risk_sum(alert)),
+            ("principal", format.first_values(facets.arns, 2)),
+            ("identity", format.first_values(facets.identity_types, 2)),
+            ("account", format.first_values(facets.accounts, 2)),
             (
                 "role",
-                format.listed([short_arn(arn) for arn in facets.roles], 1) if facets.roles else "",
+                format.first_values([short_arn(arn) for arn in facets.roles], 1)
+                if facets.roles
+                else "",
             ),
-            ("keys", format.listed(facets.access_keys, 2)),
-            ("source", format.listed(facets.source_addresses, 3)),
+            ("keys", format.first_values(facets.access_keys, 2)),
+            ("source", format.first_values(facets.source_addresses, 3)),
             ("network", format.network(alert)),
-            ("agent", format.listed(facets.user_agents)),
+            ("agent", format.first_values(facets.user_agents)),
             ("outcome", denied + errors),
             ("flags", ", ".join(f"{flag.flag} {flag.count}" for flag in alert.flags) or "none"),
             ("rule", alert.rule.name),

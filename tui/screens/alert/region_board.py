@@ -20,7 +20,7 @@ from tui.presentation import format, safe
 from tui.screens.base.breadcrumbs import crumbs
 from tui.screens.base.loading import GatheredScreen
 from tui.widgets.charts.region_board import RegionBoard
-from tui.widgets.line import Cell
+from tui.widgets.line import CellContent
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class BoardScreen(GatheredScreen[Told]):
         self._choose = choose
         self._told: Told | None = None
 
-    def place(self) -> Cell:
+    def place(self) -> CellContent:
         return crumbs(self._trail, self.size.width)
 
     def body(self) -> Iterable[Widget]:
@@ -131,7 +131,7 @@ class BoardScreen(GatheredScreen[Told]):
 
     @on(RegionBoard.Moved)
     def _describe(self) -> None:
-        region = self.query_one(RegionBoard).at_cursor
+        region = self.query_one(RegionBoard).cursor_region
         if self._told is not None and region is not None:
             self.query_one("#region", Static).update(safe.text(_described(region, self._told)))
 

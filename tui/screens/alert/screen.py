@@ -24,8 +24,8 @@ from tui.concurrency.worker import work
 from tui.keymap import MOVE, OPEN, OUT, key, key_of
 from tui.presentation import format, safe
 from tui.presentation.calls import event_key
-from tui.presentation.copy_formats import Takeout, lines, of_alerts, of_events
-from tui.presentation.severity import severity
+from tui.presentation.copy_formats import CopyFormat, alert_formats, event_formats, line_format
+from tui.presentation.severity import severity_content
 from tui.screens.alert.guide_pane import GuidePane
 from tui.screens.alert.heat_strip_pane import AlertStrip
 from tui.screens.alert.panes import FieldRow, call_columns, field_columns, field_rows, summary
@@ -39,9 +39,9 @@ from tui.screens.base.search import SearchScreen
 from tui.screens.base.text_pane import Reader
 from tui.widgets.charts.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
-from tui.widgets.line import Cell
+from tui.widgets.line import CellContent
 from tui.widgets.row_list import RowList
-from tui.widgets.sentence import Sentence
+from tui.widgets.wrapped_text import WrappedText
 
 _AROUND = 1
 """Lines of the strip beside its regions."""
@@ -148,7 +148,7 @@ class AlertScreen(TriageScreen, SearchScreen):
     # --- what is shown
 
     def body(self) -> Iterable[Widget]:
-        yield Sentence(Content(""), id="why")
+        yield WrappedText(Content(""), id="why")
         with Horizontal(id="sight"):
             yield AlertStrip()
             yield Entry(id="summary")
@@ -176,7 +176,7 @@ class AlertScreen(TriageScreen, SearchScreen):
                 yield Entry(id="written")
         yield QueryLine()
 
-    def place(self) -> Cell:
+    def place(self) -> CellContent:
         alert = self.alert
         if alert is None:
             return "Alerts"
@@ -185,13 +185,13 @@ class AlertScreen(TriageScreen, SearchScreen):
             if alert.window
             else (alert.first_event, alert.last_event)
         )
-        when = format.begun(start, end if self.size.width >= WIDE else None)
+        when = format.compact_range(start, end if self.size.width >= WIDE else None)
         return Content.assemble("Alerts › ", safe.text(format.principal(alert)), f"  {when}")
 
     def _first_call(self) -> float:
         return self.alert.first_event if self.alert else 0
 
-    def facts(self) -> Sequence[Cell]:
+    def facts(self) -> Sequence[CellContent]:
         alert = self.alert
         if alert is None:
             return super().facts()
@@ -202,7 +202,9 @@ class AlertScreen(TriageScreen, SearchScreen):
             "suppressed" if alert.suppressed_by else "",
         ]
         risk = Content.assemble(
-            severity(alert.severity), f" {alert.score} · ", " · ".join(filter(None, standing))
+            severity_content(alert.severity),
+            f" {alert.score} · ",
+            " · ".join(filter(None, standing)),
         )
         at = self._order.index(self._alert_id) + 1 if self._alert_id in self._order else 0
         count = Content(f"{at} of {len(self._order)}" if at else "").stylize("$foreground-muted")
@@ -257,7 +259,7 @@ class AlertScreen(TriageScreen, SearchScreen):
         self, alert: Alert, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})
     ) -> None:
         why = format.why(alert, self.workspace.rules.get(alert.rule.id), signals)
-        self.query_one(Sentence).update(safe.text(why))
+        self.query_one(WrappedText).update(safe.text(why))
 
     @on(GuidePane.Failed)
     def _not_asked(self, event: GuidePane.Failed) -> None:
@@ -383,17 +385,20 @@ class AlertScreen(TriageScreen, SearchScreen):
     def targets(self) -> list[Alert]:
         return [self.alert] if self.alert else []
 
-    def takeouts(self) -> Sequence[Takeout]:
+    def copy_formats(self) -> Sequence[CopyFormat]:
         """In front of the calls and their records what the call gives, and then what only the alert
         has."""
         call = self._call if self.query_one(PaneBar).front in ("calls", "raw") else None
         found = (
-            [lines([self.query_one("#calls", RowList).line(call)]), *of_events([call])]
+            [line_format([self.query_one("#calls", RowList).line(call)]), *event_formats([call])]
             if call
             else []
         )
         known = {each.letter for each in found}
-        return [*found, *(each for each in of_alerts(self.targets()) if each.letter not in known)]
+        return [
+            *found,
+            *(each for each in alert_formats(self.targets()) if each.letter not in known),
+        ]
 
     def at_cursor(self) -> Alert | None:
         return self.alert

@@ -9,63 +9,83 @@ from typing import Any
 
 from detector.detection.alert import SEVERITIES, Alert
 from tui.presentation import format, time_display
-from tui.presentation.severity import severity
-from tui.widgets.columns import Column, following
+from tui.presentation.severity import severity_content
+from tui.widgets.columns import Column, derived_column
 
 COLUMNS: tuple[Column[Alert], ...] = (
-    following(
-        "time", time_display.heading, 14, attrgetter("first_event"), format.moment, survive=0
+    derived_column(
+        "time",
+        time_display.column_title,
+        14,
+        attrgetter("first_event"),
+        format.date_time,
+        drop_priority=0,
     ),
-    following("severity", "severity", 10, attrgetter("severity"), severity, survive=1),
-    Column("principal", "principal", 15, format.principal, survive=2, flex=True),
+    derived_column(
+        "severity", "severity", 10, attrgetter("severity"), severity_content, drop_priority=1
+    ),
+    Column("principal", "principal", 15, format.principal, drop_priority=2, flex=True),
     Column(
         "account",
         "account",
         12,
         lambda alert: format.one_of(alert.facets.accounts, "account"),
-        survive=9,
+        drop_priority=9,
     ),
     Column(
-        "regions", "reg", 3, lambda alert: str(len(alert.facets.regions)), align="right", survive=3
+        "regions",
+        "reg",
+        3,
+        lambda alert: str(len(alert.facets.regions)),
+        align="right",
+        drop_priority=3,
     ),
-    following(
-        "calls", "calls", 5, attrgetter("event_count"), format.count, align="right", survive=4
+    derived_column(
+        "calls",
+        "calls",
+        5,
+        attrgetter("event_count"),
+        format.number,
+        align="right",
+        drop_priority=4,
     ),
-    following("span", "span", 8, attrgetter("span"), format.span, align="right", survive=7),
+    derived_column(
+        "span", "span", 8, attrgetter("span"), format.span, align="right", drop_priority=7
+    ),
     Column(
         "identity",
         "identity",
         11,
         lambda alert: format.one_of(alert.facets.identity_types, "type"),
-        survive=11,
+        drop_priority=11,
     ),
     Column(
         "source",
         "source",
         15,
         lambda alert: format.one_of(alert.facets.source_addresses, "source"),
-        survive=8,
+        drop_priority=8,
     ),
-    Column("network", "network", 12, format.network, survive=12),
-    following(
+    Column("network", "network", 12, format.network, drop_priority=12),
+    derived_column(
         "agent",
         "agent",
         14,
         lambda alert: tuple(alert.facets.user_agents),
         format.agents,
-        survive=10,
+        drop_priority=10,
     ),
-    following(
+    derived_column(
         "flags",
         "flags",
         12,
         lambda alert: tuple([flag.flag for flag in alert.flags]),
         format.flag_words,
-        survive=6,
+        drop_priority=6,
         flex=True,
         field="flag",
     ),
-    Column("state", "state", 5, format.state, survive=5, field="status"),
+    Column("state", "state", 5, format.state_label, drop_priority=5, field="status"),
 )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from detector.detection.alert import Alert
-from tui.concurrency.job import GivenUp, Job, in_order
+from tui.concurrency.job import Cancelled, Job, sort_in_pieces
 from tui.screens.alerts.columns import ORDERS, Order
 from tui.screens.alerts.sweep_groups import Folds, SweepRows, Together
 
@@ -102,7 +102,7 @@ class _LetThrough:
         """Ask of the alerts that differ whether they are shown and match; of all, where the
         question is another.
 
-        Raises GivenUp.
+        Raises Cancelled.
         """
         asked = wanted.shows, wanted.keep
         anew = asked != self._asked
@@ -130,7 +130,7 @@ class _LetThrough:
             went = [name for name in self.matching if name not in matching]
         try:
             self.sweeps.change(came, went, job)
-        except GivenUp:
+        except Cancelled:
             self._forget()
             raise
         self._asked, self._known, self.shown, self.matching = asked, now, shown, matching
@@ -147,7 +147,7 @@ class AlertArranger:
         self._filtered: _LetThrough | None = None
 
     def arrange(self, wanted: Wanted, job: Job) -> AlertRows:
-        """The rows for what is wanted. Raises GivenUp."""
+        """The rows for what is wanted. Raises Cancelled."""
         if wanted.keep is None:
             through, self._filtered = self._all, None
         else:
@@ -192,12 +192,12 @@ def _rows(wanted: Wanted, through: _LetThrough, job: Job) -> AlertRows:
 def ordered(alerts: Sequence[Alert], order: Order, reverse: bool, job: Job) -> list[Alert]:
     """In this order, or its reverse; alerts that it holds equal: newest first. The order is
     total."""
-    newest_first = in_order(
+    newest_first = sort_in_pieces(
         alerts, lambda alert: (alert.first_event, alert.alert_id), job, descending=True
     )
     if order is ORDERS[0] and not reverse:
         return newest_first
-    return in_order(newest_first, order.by, job, descending=order.descending is not reverse)
+    return sort_in_pieces(newest_first, order.by, job, descending=order.descending is not reverse)
 
 
 def _put(alerts: dict[str, Alert], alert: Alert, belongs: bool) -> bool:

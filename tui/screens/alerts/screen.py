@@ -28,7 +28,7 @@ from tui.concurrency.worker import work
 from tui.keymap import FIND, LIVE, MOVE, OPEN, key, key_of
 from tui.presentation import format, safe
 from tui.presentation.calls import rare_regions
-from tui.presentation.copy_formats import Takeout, of_alerts
+from tui.presentation.copy_formats import CopyFormat, alert_formats
 from tui.screens.alerts.columns import COLUMNS, ORDERS
 from tui.screens.alerts.rows import NO_ROWS, AlertArranger, AlertRows, Wanted
 from tui.screens.alerts.sweep_groups import Folds
@@ -38,12 +38,12 @@ from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.screen import WIDE
 from tui.screens.base.triage_actions import DecidingListScreen
-from tui.settings.session_file import View
-from tui.widgets.charts.sparkline import Spark
-from tui.widgets.line import Cell
+from tui.settings.session_file import ListState
+from tui.widgets.charts.sparkline import TimeSparkline
+from tui.widgets.line import CellContent
 from tui.widgets.region_line import RegionLine
 from tui.widgets.row_list import RowList
-from tui.widgets.sentence import Sentence
+from tui.widgets.wrapped_text import WrappedText
 
 _DAY = 86_400
 _REST_SECONDS = 0.15
@@ -147,12 +147,12 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
     def place(self) -> str:
         return "trailhound › Alerts"
 
-    def facts(self) -> Sequence[Cell]:
+    def facts(self) -> Sequence[CellContent]:
         return self.live_state(self.paused), self.workspace.where
 
     def body(self) -> Iterable[Widget]:
         with Horizontal(classes="line"):
-            yield Spark()
+            yield TimeSparkline()
             yield Static("", id="counts")
         columns = [
             replace(column, cell=self._who) if column.key == "principal" else column
@@ -160,7 +160,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         ]
         yield RowList(columns, key=lambda alert: self._seen.key(alert), row_style=_row_style)
         yield QueryLine()
-        yield Sentence(Content(""), id="why")
+        yield WrappedText(Content(""), id="why")
         yield RegionLine()
 
     @property
@@ -222,7 +222,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         """All that was there has been read: who has not moved yet begins at the first alert, not
         where reading did."""
         self._begun = True
-        if self.row_list.keys and not self.row_list.moved:
+        if self.row_list.keys and not self.row_list.was_moved:
             self.row_list.move_to(self.row_list.keys[0])
 
     def wish(self) -> object:
@@ -236,13 +236,13 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         total, closed, suppressed = self._seen.total, self._seen.closed, self._seen.suppressed
         here, marked = len(self.row_list.rows), len(self.row_list.marks)
         parts = [
-            (f"+{format.count(self._seen.unseen)} new", "$text-accent bold", self._seen.unseen),
-            (f"{format.count(marked)} marked", "$text-accent bold", marked),
-            ("follow", "$text-accent", self.row_list.follow),
+            (f"+{format.number(self._seen.unseen)} new", "$text-accent bold", self._seen.unseen),
+            (f"{format.number(marked)} marked", "$text-accent bold", marked),
+            ("follow", "$text-accent", self.row_list.follow_top),
             (format.plural(total, "alert"), "", True),
-            (f"{format.count(here)} here", "$foreground-muted", here != total),
-            (f"{format.count(closed)} closed", "$foreground-muted", closed),
-            (f"{format.count(suppressed)} suppressed", "$foreground-muted", suppressed),
+            (f"{format.number(here)} here", "$foreground-muted", here != total),
+            (f"{format.number(closed)} closed", "$foreground-muted", closed),
+            (f"{format.number(suppressed)} suppressed", "$foreground-muted", suppressed),
             (
                 f"{key_of('alerts.hidden')} {'hides' if self._show_hidden else 'shows'} them",
                 "$foreground-muted",
@@ -261,8 +261,10 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
     def _show_spark(self) -> None:
         times = self._seen.times
         newest = max(times, default=0)
-        label = f"24 h to {format.moment(newest)}" if self.size.width >= WIDE else "24 h"
-        self.query_one(Spark).load(times, newest + 1 - _DAY, newest + 1, label if times else "")
+        label = f"24 h to {format.date_time(newest)}" if self.size.width >= WIDE else "24 h"
+        self.query_one(TimeSparkline).load(
+            times, newest + 1 - _DAY, newest + 1, label if times else ""
+        )
 
     def _empty(self) -> str:
         view_model = self.workspace.view_model
@@ -298,7 +300,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
     ) -> None:
         why = format.why(alert, self.workspace.rules.get(alert.rule.id), signals) if alert else ""
         together = self._seen.folded(alert) if alert else None
-        self.query_one(Sentence).update(
+        self.query_one(WrappedText).update(
             safe.text(f"{together}; {key_of('alerts.fold')} unfolds. {why}" if together else why)
         )
 
@@ -332,16 +334,16 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
     # --- what is done
 
     def targets(self) -> list[Alert]:
-        return [member for alert in self.row_list.chosen for member in self._seen.members(alert)]
+        return [member for alert in self.row_list.selection for member in self._seen.members(alert)]
 
-    def takeouts_of(self, rows: Sequence[Alert]) -> Sequence[Takeout]:
-        return of_alerts([member for alert in rows for member in self._seen.members(alert)])
+    def copy_formats_of(self, rows: Sequence[Alert]) -> Sequence[CopyFormat]:
+        return alert_formats([member for alert in rows for member in self._seen.members(alert)])
 
     def at_cursor(self) -> Alert | None:
         return self.row_list.cursor_row
 
     @property
-    def view(self) -> View:
+    def view(self) -> ListState:
         left = super().view
         return self._left or replace_fields(
             left,
@@ -351,7 +353,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
             unfolded=self._folds.unfolded,
         )
 
-    def take_up(self, left: View) -> None:
+    def take_up(self, left: ListState) -> None:
         super().take_up(left)
         self.order_by(left.order, left.reversed)
         self._show_hidden = left.hidden
@@ -429,7 +431,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         self.rearrange()
 
     def action_toggle_follow(self) -> None:
-        self.row_list.follow = not self.row_list.follow
+        self.row_list.follow_top = not self.row_list.follow_top
         self.show()
 
     def action_toggle_pause(self) -> None:

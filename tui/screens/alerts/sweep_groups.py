@@ -77,7 +77,7 @@ class SweepRows:
         return other
 
     def change(self, came: Sequence[Alert], went: Iterable[str], job: Job) -> None:
-        """Alerts are new or differ, others are no more. Raises GivenUp, after which nothing here
+        """Alerts are new or differ, others are no more. Raises Cancelled, after which nothing here
         holds."""
         for name in went:
             self._forget(name)

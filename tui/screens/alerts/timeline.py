@@ -90,12 +90,12 @@ class TimelineScreen(GatheredScreen[Ordered]):
             self.query_one(Histogram).counted(start, end),
         )
         told = ", ".join(
-            f"{format.count(counted[word])} {word}"
+            f"{format.number(counted[word])} {word}"
             for word in reversed(SEVERITIES)
             if word in counted
         )
         words = " · ".join(
-            filter(None, (format.between(start, end), format.plural(len(inside), "alert"), told))
+            filter(None, (format.time_range(start, end), format.plural(len(inside), "alert"), told))
         )
         self.query_one("#brushed", Static).update(safe.text(words))
         self.query_one(RowList).show(inside)

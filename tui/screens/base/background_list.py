@@ -10,7 +10,7 @@ from textual import on
 from textual.message import Message
 
 from detector.filter import Filter
-from tui.concurrency.job import GivenUp, Job
+from tui.concurrency.job import Cancelled, Job
 from tui.concurrency.worker import work
 from tui.screens.base.filtered_list import ListScreen
 
@@ -87,7 +87,7 @@ class ArrangedScreen(ListScreen[R], Generic[R, A]):
         """What is being arranged must not come on screen any more."""
         self._number += 1
         if self._job is not None:
-            self._job.give_up()
+            self._job.cancel()
 
     def show(self) -> None:
         if self._job is not None:
@@ -111,7 +111,7 @@ class ArrangedScreen(ListScreen[R], Generic[R, A]):
     def _arrange(self, work: Callable[[Job], A], job: Job, number: int) -> None:
         try:
             self.post_message(self.Arranged(number, work(job)))
-        except GivenUp:
+        except Cancelled:
             self.post_message(self.Arranged(number, None))
         except Exception as error:  # a list that cannot be arranged must not take the app down
             self.post_message(self.Arranged(number, None, error))

@@ -12,7 +12,7 @@ from textual.binding import Binding
 from detector.investigation.raw_record import EvidenceGone
 from tui.concurrency.worker import work
 from tui.keymap import OUT, key
-from tui.presentation.copy_formats import Takeout
+from tui.presentation.copy_formats import CopyFormat
 from tui.screens.base.menu import LetterMenu
 from tui.screens.base.screen import HuntScreen
 from tui.terminal import clipboard
@@ -24,13 +24,13 @@ class TakingScreen(HuntScreen):
         key("pipe", "vertical_line", "pipe", "pipe", "Pipe the row's JSON to a command", OUT),
     ]
 
-    def takeouts(self) -> Sequence[Takeout]:
+    def copy_formats(self) -> Sequence[CopyFormat]:
         """What the row under the cursor, or the marked rows, can give; the first is what is wanted
         most."""
         return []
 
     def action_copy(self) -> None:
-        found = {each.letter: each for each in self.takeouts()}
+        found = {each.letter: each for each in self.copy_formats()}
         if not found:
             self.workspace.say("There is nothing here to copy")
             return
@@ -43,7 +43,7 @@ class TakingScreen(HuntScreen):
         self.app.push_screen(LetterMenu("Copy", options), copy)
 
     @work(exclusive=True, group="copy")
-    async def _copy(self, wanted: Takeout) -> None:
+    async def _copy(self, wanted: CopyFormat) -> None:
         try:
             text = await asyncio.to_thread(wanted.read)
         except EvidenceGone as error:
@@ -67,14 +67,14 @@ class TakingScreen(HuntScreen):
         )
 
     def action_pipe(self) -> None:
-        found = next((each for each in self.takeouts() if each.letter == "j"), None)
+        found = next((each for each in self.copy_formats() if each.letter == "j"), None)
         if found is None:
             self.workspace.say("There is nothing here to pipe")
         else:
             self._read_and_ask(found)
 
     @work(exclusive=True, group="pipe")
-    async def _read_and_ask(self, wanted: Takeout) -> None:
+    async def _read_and_ask(self, wanted: CopyFormat) -> None:
         try:
             text = await asyncio.to_thread(wanted.read)
         except EvidenceGone as error:

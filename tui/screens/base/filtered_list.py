@@ -12,13 +12,13 @@ from detector.filter.completion import Completion, complete, present
 from detector.filter.quoting import term, values_of
 from tui.keymap import FIND, MARK, MOVE, key, key_of
 from tui.presentation import format, safe
-from tui.presentation.copy_formats import Takeout, lines
+from tui.presentation.copy_formats import CopyFormat, line_format
 from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.search import SearchScreen
 from tui.settings import saved_views
 from tui.settings.saved_views import SavedView, ViewError
-from tui.settings.session_file import View
+from tui.settings.session_file import ListState
 from tui.widgets.row_list import RowList
 
 R = TypeVar("R")
@@ -112,7 +112,7 @@ class ListScreen(SearchScreen, Generic[R]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._left: View | None = None
+        self._left: ListState | None = None
         self.filter: Filter[R] = Filter("", None)
         self._filter_before = self.filter
         self._of: Sequence[R] = ()
@@ -127,14 +127,14 @@ class ListScreen(SearchScreen, Generic[R]):
         super().on_mount()
 
     @property
-    def view(self) -> View:
+    def view(self) -> ListState:
         """How the list is now, or how it was left where it is not there yet."""
         rows = self.row_list
-        return self._left or View(
+        return self._left or ListState(
             filter=self.filter.text, cursor=rows.cursor_key, marks=sorted(rows.marks)
         )
 
-    def take_up(self, left: View) -> None:
+    def take_up(self, left: ListState) -> None:
         """Go on with how the list was left: all but the cursor and the marks, for which the rows
         must be there."""
         try:
@@ -171,11 +171,15 @@ class ListScreen(SearchScreen, Generic[R]):
         newest = self.workspace.view_model.newest
         return self.workspace.now() if newest is None else newest
 
-    def takeouts(self) -> Sequence[Takeout]:
-        rows = self.row_list.chosen
-        return [lines(map(self.row_list.line, rows)), *self.takeouts_of(rows)] if rows else []
+    def copy_formats(self) -> Sequence[CopyFormat]:
+        rows = self.row_list.selection
+        return (
+            [line_format(map(self.row_list.line, rows)), *self.copy_formats_of(rows)]
+            if rows
+            else []
+        )
 
-    def takeouts_of(self, rows: Sequence[R]) -> Sequence[Takeout]:
+    def copy_formats_of(self, rows: Sequence[R]) -> Sequence[CopyFormat]:
         """What these rows can give beside their lines."""
         raise NotImplementedError
 
@@ -203,7 +207,9 @@ class ListScreen(SearchScreen, Generic[R]):
     def _parsed(
         self, text: str, parsing: Callable[[str, Fields[R], float], Filter[R]] = parse
     ) -> Filter[R]:
-        return parsing(saved_views.expanded(text, self.fields.rows), self.fields, self.reference())
+        return parsing(
+            saved_views.expand_reference(text, self.fields.rows), self.fields, self.reference()
+        )
 
     def action_filter(self) -> None:
         self._filter_before = self.filter
@@ -216,7 +222,7 @@ class ListScreen(SearchScreen, Generic[R]):
                 self._present[field.name] = present(field, self.candidates())
             return self._present[field.name]
 
-        if names := saved_views.referred(text, self.fields.rows):
+        if names := saved_views.complete_reference(text, self.fields.rows):
             return Completion(0, names)
         return complete(text, self.fields, values)
 
@@ -275,7 +281,7 @@ class ListScreen(SearchScreen, Generic[R]):
         now = self.view
         current = SavedView("", self.fields.rows, self.filter.text, now.order, now.reversed)
         try:
-            views = saved_views.views(self.fields.rows)
+            views = saved_views.views_for(self.fields.rows)
         except ViewError as error:
             self.workspace.say(str(error), severity="error")
             return
@@ -290,7 +296,7 @@ class ListScreen(SearchScreen, Generic[R]):
         self.row_list.marks = self.row_list.keys
 
     def action_back(self) -> None:
-        if self.row_list.ranging:
+        if self.row_list.range_active:
             self.row_list.marks = ()
         elif self._sought:
             self._seek("")
@@ -344,7 +350,7 @@ class ListScreen(SearchScreen, Generic[R]):
 
     def _share(self) -> Content:
         matching, of = self.matched
-        return Content(f"{format.count(matching)} of {format.count(of)}").stylize(
+        return Content(f"{format.number(matching)} of {format.number(of)}").stylize(
             "$foreground-muted"
         )
 

@@ -33,11 +33,11 @@ def _context(context: NoteContext) -> Iterator[Line]:
     yield from facts(
         ("arn", context.principal),
         ("account", ", ".join(context.accounts)),
-        ("window", format.between(context.start, context.end)),
+        ("window", format.time_range(context.start, context.end)),
         (
             "events",
-            f"{format.count(context.events)}, {format.between(context.first_event, context.last_event)}"
-            + (f", {format.count(context.denied)} denied" if context.denied else ""),
+            f"{format.number(context.events)}, {format.time_range(context.first_event, context.last_event)}"
+            + (f", {format.number(context.denied)} denied" if context.denied else ""),
         ),
         ("regions", f"{len(context.regions)}: " + ", ".join(map(short_region, context.regions))),
         ("source", ", ".join(context.source_addresses)),

@@ -16,9 +16,9 @@ from tui.keymap import MARK, OPEN, key
 from tui.model.workspace import Workspace
 from tui.presentation import safe, time_display
 from tui.screens.base.key_footer import KeyLine
-from tui.widgets.line import Cell
+from tui.widgets.line import CellContent
 from tui.widgets.row_view import RowView
-from tui.widgets.status import AccountingLine, State, live_state
+from tui.widgets.status import AccountingLine, LiveState, live_state
 from tui.widgets.top_line import TopLine
 
 WIDE = 110
@@ -59,7 +59,7 @@ class HuntScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._composed = False
-        self._times: time_display.Mode = time_display.mode
+        self._times: time_display.TimeMode = time_display.mode
 
     @property
     def workspace(self) -> Workspace:
@@ -78,17 +78,17 @@ class HuntScreen(Screen[None]):
         """What a key would do now, as the last line says it."""
         return binding.description
 
-    def place(self) -> Cell:
+    def place(self) -> CellContent:
         """Where am I."""
         raise NotImplementedError
 
-    def facts(self) -> Sequence[Cell]:
+    def facts(self) -> Sequence[CellContent]:
         """What is so now, the weightiest first: is it live, and what is read."""
         return self.live_state(), self.workspace.where
 
     def live_state(self, paused: bool = False) -> Content:
         view_model, read_only = self.workspace.view_model, self.workspace.store.read_only
-        state: State = (
+        state: LiveState = (
             "stopped"
             if view_model.error
             else "read-only"

@@ -47,9 +47,9 @@ class SearchScreen(TakingScreen):
         if not self._sought:
             self.workspace.say(f"Nothing is being searched: {key_of('find')} starts a search")
         elif step > 0:
-            self.searched_list().next_hit()
+            self.searched_list().next_match()
         else:
-            self.searched_list().previous_hit()
+            self.searched_list().previous_match()
 
     def action_back(self) -> None:
         if self._sought:
@@ -90,7 +90,7 @@ class SearchScreen(TakingScreen):
         self.query_given_up()
         self.settle_query()
 
-    @on(RowList.NoHit)
+    @on(RowList.NoMatch)
     def _no_hit(self) -> None:
         self.query_line.complain("no hit")
 
@@ -125,4 +125,4 @@ class SearchScreen(TakingScreen):
             self.query_line.state(self.query_state())
         elif pattern:
             self.query_line.message(Content(""))
-            self.searched_list().next_hit(here=True)
+            self.searched_list().next_match(here=True)

@@ -113,7 +113,7 @@ class DecidingScreen(HuntScreen, Generic[R]):
         elif binding.group != TRIAGE:
             return label
         return (
-            f"{label} {format.count(count)} marked"
+            f"{label} {format.number(count)} marked"
             if marked
             else f"{label} {format.plural(count, self.noun)}"
             if count > 1
@@ -125,7 +125,7 @@ class DecidingListScreen(DecidingScreen[R], ListScreen[R], Generic[R]):
     """The rows are those of a list."""
 
     def targets(self) -> list[R]:
-        return self.row_list.chosen
+        return self.row_list.selection
 
     def marked(self) -> bool:
         return bool(self.row_list.marks)

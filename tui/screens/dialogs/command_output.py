@@ -10,10 +10,10 @@ from textual.widgets import Static
 from tui.concurrency.worker import work
 from tui.keymap import key_of
 from tui.presentation import format, safe
-from tui.presentation.copy_formats import Takeout
+from tui.presentation.copy_formats import CopyFormat
 from tui.screens.base.copy_actions import ReadingScreen
 from tui.terminal import pipe
-from tui.widgets.line import Cell
+from tui.widgets.line import CellContent
 from tui.widgets.text_view import TextView
 
 _LINE = 10_000
@@ -31,7 +31,7 @@ class OutputScreen(ReadingScreen):
         self._text = text
         self._lines: list[str] = []
 
-    def place(self) -> Cell:
+    def place(self) -> CellContent:
         return f"| {self._command}"
 
     def body(self) -> Iterable[Widget]:
@@ -65,5 +65,5 @@ class OutputScreen(ReadingScreen):
     def _say(self, line: str, style: str) -> None:
         self.query_one("#said", Static).update(safe.text(line, style))
 
-    def takeouts(self) -> Sequence[Takeout]:
-        return [Takeout("y", "output", lambda: "\n".join(self._lines))] if self._lines else []
+    def copy_formats(self) -> Sequence[CopyFormat]:
+        return [CopyFormat("y", "output", lambda: "\n".join(self._lines))] if self._lines else []

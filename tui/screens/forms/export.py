@@ -79,4 +79,4 @@ def _write(notes: Sequence[Note], kind: Format, path: Path) -> None:
     """A new file that only its owner can read."""
     from detector.triage.export import export_notes
 
-    private_files.create(path, export_notes(notes, kind))
+    private_files.write_new(path, export_notes(notes, kind))

@@ -109,20 +109,20 @@ class SuppressForm(Form):
         seen = await asyncio.to_thread(_previewed, wanted, alerts, now)
         count = f"Would have hidden {format.plural(len(seen.hidden), 'alert')} of the last 30 days"
         through = (
-            f"; {format.count(len(seen.through))} would break through: " if seen.through else ""
+            f"; {format.number(len(seen.through))} would break through: " if seen.through else ""
         )
         news = list(dict.fromkeys(each for _, brought in seen.through for each in brought))
         lines = [
             Content.assemble(
                 (count, "bold"),
-                f" ({format.count(seen.held)} of the {format.count(len(alerts))} held)",
+                f" ({format.number(seen.held)} of the {format.number(len(alerts))} held)",
                 through,
-                safe.text(format.listed(news, _SHOWN) if news else "", "$text-warning"),
+                safe.text(format.first_values(news, _SHOWN) if news else "", "$text-warning"),
             ),
             Content(f"and hides what is like them until {format.full_time(wanted[0].expires)}."),
             *(
                 safe.text(
-                    f"{format.moment(alert.first_event)}  {format.principal(alert)}",
+                    f"{format.date_time(alert.first_event)}  {format.principal(alert)}",
                     "$foreground-muted",
                 )
                 for alert in seen.hidden[:_SHOWN]
@@ -131,7 +131,7 @@ class SuppressForm(Form):
         if len(seen.hidden) > _SHOWN:
             lines.append(
                 Content.styled(
-                    f"and {format.count(len(seen.hidden) - _SHOWN)} more", "$foreground-muted"
+                    f"and {format.number(len(seen.hidden) - _SHOWN)} more", "$foreground-muted"
                 )
             )
         self._show_preview(Content("\n").join(lines))

@@ -12,11 +12,11 @@ from detector.investigation.pivot import Row
 from detector.investigation.raw_record import EvidenceGone, raw_record
 from tui.concurrency.worker import work
 from tui.presentation import format, safe
-from tui.presentation.copy_formats import Takeout, of_events
+from tui.presentation.copy_formats import CopyFormat, event_formats
 from tui.screens.base.breadcrumbs import crumbs
 from tui.screens.base.copy_actions import ReadingScreen
 from tui.widgets.json_view import JsonView
-from tui.widgets.line import Cell
+from tui.widgets.line import CellContent
 
 
 class RecordScreen(ReadingScreen):
@@ -26,10 +26,10 @@ class RecordScreen(ReadingScreen):
 
     def __init__(self, trail: Sequence[str], row: Row) -> None:
         super().__init__()
-        self._trail = (*trail, f"{row.event.action} {format.begun(row.event.time)}")
+        self._trail = (*trail, f"{row.event.action} {format.compact_range(row.event.time)}")
         self._row = row
 
-    def place(self) -> Cell:
+    def place(self) -> CellContent:
         return crumbs(self._trail, self.size.width)
 
     def body(self) -> Iterable[Widget]:
@@ -38,8 +38,8 @@ class RecordScreen(ReadingScreen):
         yield Static(where, id="position", classes="line")
         yield JsonView()
 
-    def takeouts(self) -> Sequence[Takeout]:
-        return of_events([self._row.event], lambda _: self._row.raw)
+    def copy_formats(self) -> Sequence[CopyFormat]:
+        return event_formats([self._row.event], lambda _: self._row.raw)
 
     def on_mount(self) -> None:
         super().on_mount()

@@ -18,12 +18,12 @@ from detector.investigation.guide import by_question
 from detector.investigation.pivot import Pivot, Progress, Row, counted
 from detector.investigation.selectors import field_is, shown
 from detector.text.abbreviations import short_arn
-from tui.concurrency.job import Job, in_order
+from tui.concurrency.job import Job, sort_in_pieces
 from tui.keymap import key_of
 from tui.presentation import format, safe, time_display
-from tui.presentation.calls import event_key, outcome
+from tui.presentation.calls import call_outcome, event_key
 from tui.widgets.columns import Column
-from tui.widgets.line import Cell
+from tui.widgets.line import CellContent
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def heading(line: Line) -> Content | None:
         return None
     return Content.assemble(
         (f"{'▸' if line.folded else '▾'} {line.question}", "bold"),
-        f"  {format.count(line.rows)}",
+        f"  {format.number(line.rows)}",
         safe.text(f"  {line.counted}", "$foreground-muted"),
     )
 
@@ -73,12 +73,12 @@ def arrange(
     job: Job,
 ) -> Lines:
     """The rows that ``keep`` lets through, in order of time or under the guide's questions. Raises
-    GivenUp."""
+    Cancelled."""
     keys = list(found)
     if keep is not None:
         keys = [key for key in job.each(keys) if keep(found[key])]
     matching = len(keys)
-    keys = in_order(keys, lambda key: found[key].moment, job)
+    keys = sort_in_pieces(keys, lambda key: found[key].moment, job)
     lines: list[Line] = [found[key] for key in keys]
     if grouped:
         lines = list(under_questions(cast("list[Row]", lines), folded))
@@ -99,7 +99,7 @@ def _column(
     title: str | Callable[[], str],
     width: int,
     of: Callable[[Row], Any],
-    said: Callable[[Any], Cell] = str,
+    said: Callable[[Any], CellContent] = str,
     **given: Any,
 ) -> Column[Line]:
     """A column that says what ``of`` reads of an event; of a question nothing."""
@@ -120,22 +120,33 @@ def _marks(of: tuple[Sequence[str], bool]) -> Content:
 
 
 COLUMNS: tuple[Column[Line], ...] = (
-    _column("time", time_display.heading, 14, attrgetter("event.time"), format.moment, survive=0),
-    _column("flags", "flags", 9, attrgetter("flags", "own"), _marks, survive=2, field="flag"),
-    _column("action", "call", 18, attrgetter("event.action"), survive=1, flex=True, field="call"),
-    _column("outcome", "outcome", 12, attrgetter("event.error_code"), outcome, survive=3),
-    _column("region", "region", 14, attrgetter("event.region"), survive=4),
-    _column("source", "source", 15, attrgetter("event.source_address"), survive=5),
+    _column(
+        "time",
+        time_display.column_title,
+        14,
+        attrgetter("event.time"),
+        format.date_time,
+        drop_priority=0,
+    ),
+    _column("flags", "flags", 9, attrgetter("flags", "own"), _marks, drop_priority=2, field="flag"),
+    _column(
+        "action", "call", 18, attrgetter("event.action"), drop_priority=1, flex=True, field="call"
+    ),
+    _column(
+        "outcome", "outcome", 12, attrgetter("event.error_code"), call_outcome, drop_priority=3
+    ),
+    _column("region", "region", 14, attrgetter("event.region"), drop_priority=4),
+    _column("source", "source", 15, attrgetter("event.source_address"), drop_priority=5),
     _column(
         "principal",
         "principal",
         16,
         attrgetter("event.arn"),
         lambda arn: short_arn(arn) or "no ARN",
-        survive=6,
+        drop_priority=6,
         flex=True,
     ),
-    _column("agent", "agent", 14, attrgetter("event.user_agent"), survive=7, flex=True),
+    _column("agent", "agent", 14, attrgetter("event.user_agent"), drop_priority=7, flex=True),
 )
 
 
@@ -223,7 +234,7 @@ def resized(pivot: Pivot, step: int) -> Pivot | None:
 def progress_line(progress: Progress, rows: int, state: str, cells: int) -> Content:
     """How far the reading has come; ``state`` is ``reading``, ``done`` or ``stopped``."""
     size = f"{_megabytes(progress.bytes_done)} of {_megabytes(progress.bytes)} MB"
-    files = f"{format.count(progress.files_done)} of {format.plural(progress.files, 'file')}"
+    files = f"{format.number(progress.files_done)} of {format.plural(progress.files, 'file')}"
     unread = ""
     if progress.unread:
         unread = f" · {format.plural(len(progress.unread), 'file')} not read: {progress.unread[0]}"

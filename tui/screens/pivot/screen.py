@@ -26,7 +26,7 @@ from tui.concurrency.job import Job
 from tui.concurrency.worker import work
 from tui.keymap import FIND, OPEN, key, key_of
 from tui.presentation import format, safe
-from tui.presentation.copy_formats import Takeout, of_events
+from tui.presentation.copy_formats import CopyFormat, event_formats
 from tui.screens.base.background_list import ArrangedScreen
 from tui.screens.base.breadcrumbs import crumbs
 from tui.screens.base.menu import Menu
@@ -44,7 +44,7 @@ from tui.screens.pivot.rows import (
     reach,
     resized,
 )
-from tui.widgets.line import Cell
+from tui.widgets.line import CellContent
 from tui.widgets.row_list import RowList
 
 _BATCH_SECONDS = 0.25
@@ -142,7 +142,7 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
 
     # --- what is shown
 
-    def place(self) -> Cell:
+    def place(self) -> CellContent:
         return crumbs(self._trail, self.size.width)
 
     def body(self) -> Iterable[Widget]:
@@ -182,7 +182,7 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
         self._lines.empty = self._empty()
         self._lines.show(result.lines, result.keys)
         wanted, order = self._wanted, "by question" if self._grouped else "in order of time"
-        asked = f"{format.between(wanted.start, wanted.end - 1)} · ± {format.age(reach(wanted))} · {order}"
+        asked = f"{format.time_range(wanted.start, wanted.end - 1)} · ± {format.age(reach(wanted))} · {order}"
         self.query_one("#asked", Static).update(safe.text(asked, "$foreground-muted"))
 
     def wish(self) -> object:
@@ -272,7 +272,7 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
             self._state = "stopped" if event.reading.is_set() else "done"
             if len(self._found) >= _MOST:
                 self.workspace.say(
-                    f"Stopped at {format.count(_MOST)} calls: {key_of('pivot.narrower')} narrows the span",
+                    f"Stopped at {format.number(_MOST)} calls: {key_of('pivot.narrower')} narrows the span",
                     severity="warning",
                 )
         self._changed()
@@ -283,9 +283,9 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
 
     # --- what is done
 
-    def takeouts_of(self, rows: Sequence[Row]) -> Sequence[Takeout]:
+    def copy_formats_of(self, rows: Sequence[Row]) -> Sequence[CopyFormat]:
         calls = {row.event: row.raw for row in rows if not isinstance(row, Head)}
-        return of_events(list(calls), calls.__getitem__) if calls else []
+        return event_formats(list(calls), calls.__getitem__) if calls else []
 
     def action_back(self) -> None:
         if self._state == "reading" and not self._stop.is_set():

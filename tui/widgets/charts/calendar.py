@@ -15,7 +15,7 @@ from detector.detection.sweeps import Sweep
 from tui.keymap import MOVE, OPEN, key
 from tui.presentation import format, time_display
 from tui.presentation.theme import SEVERITY_STYLE
-from tui.widgets.line import Piece, strip, style_of
+from tui.widgets.line import StyledRun, style_of, to_strip
 from tui.widgets.line_scroll import LineScroll
 
 _DAYS = 62
@@ -111,7 +111,7 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
     def load(self, sweeps: Sequence[Sweep]) -> None:
         """Show these sweeps, which are in order of time. The cursor stays on its time; at first it
         is on the newest."""
-        days = [time_display.at(sweep.first_event).date() for sweep in sweeps]
+        days = [time_display.datetime_at(sweep.first_event).date() for sweep in sweeps]
         at = self._day_and_hour() if self._held else None
         self._by_week = bool(days) and (days[-1] - days[0]).days >= _DAYS
         self._first = (
@@ -131,7 +131,7 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     @property
-    def here(self) -> Sequence[Sweep]:
+    def cursor_sweeps(self) -> Sequence[Sweep]:
         """The sweeps under the cursor, in order of time."""
         return self._held.get(self._at, ())
 
@@ -145,7 +145,7 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
         return max(2, min(6, (self.cells - _LABEL - _TOTAL) // self._columns))
 
     def _place(self, sweep: Sweep) -> tuple[int, int]:
-        at = time_display.at(sweep.first_event)
+        at = time_display.datetime_at(sweep.first_event)
         away = (at.date() - self._first).days
         return divmod(away, 7) if self._by_week else (away, at.hour)
 
@@ -179,7 +179,7 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
             self._go(min(ahead) if step > 0 else max(ahead))
 
     def action_open(self) -> None:
-        self.post_message(self.Opened(self, self.here))
+        self.post_message(self.Opened(self, self.cursor_sweeps))
 
     def on_click(self, event: events.Click) -> None:
         place = event.get_content_offset(self)
@@ -196,19 +196,19 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
             self._at = place
             self.reveal(place[0])
             self.refresh()
-            self.post_message(self.Moved(self, self.here))
+            self.post_message(self.Moved(self, self.cursor_sweeps))
 
     def render_line(self, y: int) -> Strip:
         row = self.top + y - self.HEADER
         if y < self.HEADER:
-            return strip(self._header(), self.cells, self.visual_style)
+            return to_strip(self._header(), self.cells, self.visual_style)
         if row >= self._count:
-            return strip([], self.cells, self.visual_style)
+            return to_strip([], self.cells, self.visual_style)
         base = self.get_visual_style("calendar--row") if row == self._at[0] else self.visual_style
         day = self._first + timedelta(7 * row if self._by_week else row)
         label = f"{day}" if self._by_week else f"{_WEEKDAYS[day.weekday()]} {day:%m-%d}"
         total = sum(len(sweeps) for (at, _), sweeps in self._held.items() if at == row)
-        return strip(
+        return to_strip(
             [
                 ("▌" if row == self._at[0] else " ", base + self.part("calendar--bar")),
                 (label.ljust(_LABEL - 1), base),
@@ -219,12 +219,12 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
             base,
         )
 
-    def _header(self) -> list[Piece]:
+    def _header(self) -> list[StyledRun]:
         base, now = (
             self.get_visual_style("calendar--header"),
             self.get_visual_style("calendar--now"),
         )
-        drawn: list[Piece] = [((" week of" if self._by_week else " day").ljust(_LABEL), base)]
+        drawn: list[StyledRun] = [((" week of" if self._by_week else " day").ljust(_LABEL), base)]
         for column in range(self._columns):
             title = self._title(column)
             drawn += [
@@ -243,7 +243,7 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
             return f"{column:02}"
         return ""
 
-    def _cell(self, place: tuple[int, int]) -> Piece:
+    def _cell(self, place: tuple[int, int]) -> StyledRun:
         base = (
             self.get_visual_style("calendar--row") if place[0] == self._at[0] else self.visual_style
         )
@@ -252,7 +252,7 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
         if sweeps:
             worst = max(sweeps, key=lambda sweep: sweep.worst.score).worst.severity
             count = f"{len(sweeps)}" if len(sweeps) < 10 else "+"
-            text = format.GLYPHS.get(worst, "?") + (count if len(sweeps) > 1 else "")
+            text = format.SEVERITY_GLYPHS.get(worst, "?") + (count if len(sweeps) > 1 else "")
             base += style_of(SEVERITY_STYLE.get(worst, ""), self.app)
         if place == self._at:
             base += self.part("calendar--cursor")

@@ -15,7 +15,7 @@ from tui.keymap import MOVE, OPEN, key
 from tui.presentation import safe
 from tui.widgets.charts.time_rows import TimeRows
 from tui.widgets.charts.time_view import DAY
-from tui.widgets.line import Piece
+from tui.widgets.line import StyledRun
 
 GLYPHS = " ·░▒▓█"
 """From none to the most."""
@@ -23,7 +23,7 @@ GLYPHS = " ·░▒▓█"
 _LABEL = 18
 """Cells for a region's name; the longest that AWS has takes 16."""
 
-REACH = 31 * DAY
+MARGIN = 31 * DAY
 """Seconds before and after that can be looked at."""
 
 
@@ -113,8 +113,8 @@ class HeatStrip(TimeRows):
             if not home[0] <= time < home[1]:
                 held[region].append(int(time))
         self._marks = frozenset(marks)
-        self.hold(held, home, (home[0] - REACH, home[1] + REACH))
-        self._said = self.at_cursor
+        self.hold(held, home, (home[0] - MARGIN, home[1] + MARGIN))
+        self._said = self.cursor_cell
         self.reveal(self.row or 0)
 
     def names_in_view(self, counted: Mapping[str, int]) -> Sequence[str]:
@@ -137,7 +137,7 @@ class HeatStrip(TimeRows):
         if region in self._regions:
             self._region = region
             self.seek(int(time))
-            self._said = self.at_cursor
+            self._said = self.cursor_cell
             self.reveal(self.row or 0)
 
     @property
@@ -145,7 +145,7 @@ class HeatStrip(TimeRows):
         return self._names.index(self._region) if self._region in self._names else None
 
     @property
-    def at_cursor(self) -> tuple[str, int, int] | None:
+    def cursor_cell(self) -> tuple[str, int, int] | None:
         """Region, start and end (epoch seconds, half-open) of the cell under the cursor; None where
         there is none."""
         return None if self._region is None else (self._region, *self.span)
@@ -160,7 +160,7 @@ class HeatStrip(TimeRows):
             self.moved()
 
     def action_open(self) -> None:
-        if cell := self.at_cursor:
+        if cell := self.cursor_cell:
             self.post_message(self.CellOpened(self, *cell))
 
     def clicked(self, row: int, bucket: int, twice: bool) -> None:
@@ -171,7 +171,7 @@ class HeatStrip(TimeRows):
 
     def moved(self) -> None:
         self.reveal(self.row or 0)
-        if (cell := self.at_cursor) and cell != self._said:
+        if (cell := self.cursor_cell) and cell != self._said:
             self._said = cell
             self.post_message(self.CellHighlighted(self, *cell))
 
@@ -187,7 +187,7 @@ class HeatStrip(TimeRows):
         super().on_resize()
         self.reveal(self.row or 0)
 
-    def cell(self, name: str, bucket: int, base: Style) -> Piece:
+    def cell(self, name: str, bucket: int, base: Style) -> StyledRun:
         """A glyph for the count; under the cursor, which a full block would hide, the number
         itself."""
         count, cells = self._counts[name][bucket], self._axis.cells

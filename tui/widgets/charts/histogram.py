@@ -14,7 +14,7 @@ from tui.keymap import FIND, key
 from tui.presentation import format, safe
 from tui.presentation.theme import SEVERITY_STYLE
 from tui.widgets.charts.time_rows import TimeRows
-from tui.widgets.line import Piece, style_of
+from tui.widgets.line import StyledRun, style_of
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _ORDER = tuple(reversed(SEVERITIES))
@@ -128,13 +128,13 @@ class Histogram(TimeRows):
         )
 
     def label(self, name: str) -> Content:
-        return safe.text(format.severity(name), SEVERITY_STYLE.get(name, ""))
+        return safe.text(format.severity_label(name), SEVERITY_STYLE.get(name, ""))
 
-    def cell(self, name: str, bucket: int, base: Style) -> Piece:
+    def cell(self, name: str, bucket: int, base: Style) -> StyledRun:
         bar = _BARS[self.level(self._counts[name][bucket], len(_BARS) - 1)]
         return bar * self._axis.cells, base + style_of(SEVERITY_STYLE.get(name, ""), self.app)
 
-    def header(self, y: int) -> list[Piece]:
+    def header(self, y: int) -> list[StyledRun]:
         if y == 0:
             return super().header(y)
         base, now = (

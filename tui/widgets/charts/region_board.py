@@ -13,7 +13,7 @@ from textual.strip import Strip
 from detector.cloudtrail.regions import Region
 from tui.keymap import MOVE, OPEN, key
 from tui.presentation import safe
-from tui.widgets.line import Piece, pieces, strip
+from tui.widgets.line import StyledRun, fit_cell, to_strip
 from tui.widgets.line_scroll import LineScroll
 from tui.widgets.region_line import short_region
 
@@ -116,7 +116,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         self._lay_out()
 
     @property
-    def at_cursor(self) -> Region | None:
+    def cursor_region(self) -> Region | None:
         """The region under the cursor."""
         return next(
             (
@@ -219,7 +219,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         )
 
     def action_open(self) -> None:
-        if region := self.at_cursor:
+        if region := self.cursor_region:
             self.post_message(self.Opened(self, region))
 
     def on_click(self, event: events.Click) -> None:
@@ -241,17 +241,17 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         base = self.visual_style
-        drawn: list[Piece] = []
+        drawn: list[StyledRun] = []
         for found in self._grid[self.top + y] if self.top + y < len(self._grid) else ():
             drawn += [*self._drawn(found), (" ", base)]
-        return strip(drawn, self.cells, base)
+        return to_strip(drawn, self.cells, base)
 
-    def _drawn(self, found: Region | str | None) -> list[Piece]:
+    def _drawn(self, found: Region | str | None) -> list[StyledRun]:
         base = self.visual_style
         if isinstance(found, Region):
             return self._named(found)
         title = Content(safe.clip(f" {found or ''}", self._cells))
-        return pieces(
+        return fit_cell(
             title,
             self._cells,
             "left",
@@ -259,7 +259,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
             self.app,
         )
 
-    def _named(self, region: Region) -> list[Piece]:
+    def _named(self, region: Region) -> list[StyledRun]:
         """``▌us-e-1    12 rare``: the name, ``+`` where it is an opt-in region, how much, how
         usual."""
         at_cursor, count = region.name == self._at, self._counts.get(region.name, 0)
@@ -274,10 +274,10 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         word = self._words.get(region.name, "")
         return [
             ("▌" if at_cursor else " ", base + self.part("region-board--bar")),
-            *pieces(Content(name), room, "left", said, self.app),
+            *fit_cell(Content(name), room, "left", said, self.app),
             ("+" if region.opt_in else " ", said),
-            *pieces(Content(_short(count) if count else ""), _COUNT, "right", said, self.app),
-            *pieces(
+            *fit_cell(Content(_short(count) if count else ""), _COUNT, "right", said, self.app),
+            *fit_cell(
                 Content.assemble(" ", (word, _WORD_STYLES.get(word, ""))),
                 _WORD,
                 "left",

@@ -13,11 +13,11 @@ from tui.presentation import safe
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-class Spark(Widget):
+class TimeSparkline(Widget):
     """``▁▁▂▁▁▇▁▁▁  last 24 h``: a cell is an equal share of the span; the lowest bar is none at
     all."""
 
-    DEFAULT_CSS = "Spark { height: 1; color: $foreground-muted; }"
+    DEFAULT_CSS = "TimeSparkline { height: 1; color: $foreground-muted; }"
 
     def __init__(self) -> None:
         super().__init__()

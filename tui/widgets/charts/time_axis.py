@@ -72,7 +72,7 @@ class TimeAxis:
 
     def clock(self, time: int) -> str:
         """``time`` as exactly as the buckets need it."""
-        at = time_display.at(time)
+        at = time_display.datetime_at(time)
         if self.step >= 86_400:
             return f"{at:%Y-%m-%d}"
         return (
@@ -106,8 +106,8 @@ class TimeAxis:
     @property
     def _in_one_day(self) -> bool:
         return (
-            time_display.at(self.start).date()
-            == time_display.at(self.start + self.count * self.step - 1).date()
+            time_display.datetime_at(self.start).date()
+            == time_display.datetime_at(self.start + self.count * self.step - 1).date()
         )
 
 

@@ -16,7 +16,7 @@ from textual.style import Style
 from tui.keymap import FIND, MOVE, key
 from tui.widgets.charts.time_axis import TimeAxis
 from tui.widgets.charts.time_view import TimeView
-from tui.widgets.line import Piece, pieces, strip
+from tui.widgets.line import StyledRun, fit_cell, to_strip
 from tui.widgets.line_scroll import LineScroll
 
 _GAP = 2
@@ -119,7 +119,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
     def label(self, name: str) -> Content:
         raise NotImplementedError
 
-    def cell(self, name: str, bucket: int, base: Style) -> Piece:
+    def cell(self, name: str, bucket: int, base: Style) -> StyledRun:
         """What is drawn for a bucket, in ``self._axis.cells`` cells."""
         raise NotImplementedError
 
@@ -265,21 +265,21 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         row = self.top + y - self.HEADER
         if y < self.HEADER:
-            return strip(self.header(y), self.cells, self.visual_style)
+            return to_strip(self.header(y), self.cells, self.visual_style)
         if row >= len(self._names):
-            return strip([], self.cells, self.visual_style)
+            return to_strip([], self.cells, self.visual_style)
         at_cursor = row == self.row
         base = self.get_visual_style("time-rows--row") if at_cursor else self.visual_style
         name = self._names[row]
-        drawn: list[Piece] = [("▌" if at_cursor else " ", base + self.part("time-rows--bar"))]
-        drawn += pieces(self.label(name), self._label_cells - 1, "left", base, self.app)
+        drawn: list[StyledRun] = [("▌" if at_cursor else " ", base + self.part("time-rows--bar"))]
+        drawn += fit_cell(self.label(name), self._label_cells - 1, "left", base, self.app)
         drawn += [self.cell(name, bucket, base) for bucket in range(self._axis.count)]
         drawn.append(
             self._sum(f"{sum(self._counts[name]):,}", base + self.part("time-rows--header"))
         )
-        return strip(drawn, self.cells, base)
+        return to_strip(drawn, self.cells, base)
 
-    def header(self, y: int) -> list[Piece]:  # noqa: ARG002
+    def header(self, y: int) -> list[StyledRun]:  # noqa: ARG002
         """The times above the buckets, that of the cursor among them, and where home is when it is
         not all in view."""
         base = self.get_visual_style("time-rows--header")
@@ -301,16 +301,16 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
 
     def across(
         self, name: str, written: Iterable[tuple[int, str, Style]], total: str, base: Style
-    ) -> list[Piece]:
+    ) -> list[StyledRun]:
         """A line with ``written`` at these cells of the buckets, in order."""
-        drawn: list[Piece] = [(f" {name}".ljust(self._label_cells), base)]
+        drawn: list[StyledRun] = [(f" {name}".ljust(self._label_cells), base)]
         end = 0
         for at, text, style in written:
             drawn += [(" " * (at - end), base), (text, style)]
             end = at + len(text)
         return [*drawn, (" " * (self._axis.width - end), base), self._sum(total, base)]
 
-    def _sum(self, text: str, style: Style) -> Piece:
+    def _sum(self, text: str, style: Style) -> StyledRun:
         return text.rjust(_GAP + self._total_cells), style
 
 

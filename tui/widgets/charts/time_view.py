@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 HOUR, DAY = 3_600, 86_400
 
-SPANS = (
+ZOOM_LEVELS = (
     10,
     30,
     120,
@@ -63,7 +63,7 @@ class TimeView:
         home = self.home[1] - self.home[0]
         lengths = sorted(
             {
-                *(span for span in SPANS if span < self.last - self.first),
+                *(span for span in ZOOM_LEVELS if span < self.last - self.first),
                 home,
                 self.last - self.first,
             }

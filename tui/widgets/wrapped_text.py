@@ -7,7 +7,7 @@ from textual.geometry import Size
 from textual.widgets import Static
 
 
-class Sentence(Static):
+class WrappedText(Static):
     """Wraps its content to its own width; ``…`` stands for what there is no room for."""
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002

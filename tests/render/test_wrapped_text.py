@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 
 from tests.hostile.payloads import screen_text
 from tests.render.stage import perform
-from tui.widgets.sentence import Sentence
+from tui.widgets.wrapped_text import WrappedText
 
 WORDS = "one two three four five"
 
@@ -17,14 +17,14 @@ def shown(width: int, height: int | str, words: str = WORDS) -> list[str]:
     """Its lines in so much room, drawn anew after it had another width."""
     found: list[str] = []
 
-    async def act(sentence: Sentence, pilot: Pilot[None], _said: list[Message]) -> None:
+    async def act(sentence: WrappedText, pilot: Pilot[None], _said: list[Message]) -> None:
         sentence.styles.width, sentence.styles.height = 60, height
         await pilot.pause()
         sentence.styles.width = width
         await pilot.pause()
         found.extend(screen_text(pilot.app).rstrip().split("\n"))
 
-    perform(lambda: Sentence(Content(words)), act)
+    perform(lambda: WrappedText(Content(words)), act)
     return found
 
 
