@@ -39,7 +39,7 @@ AGGREGATES: dict[str, Aggregate] = {}
 
 def aggregate(signature: str, *aliases: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def register(implementation: Callable[..., Any]) -> Callable[..., Any]:
-        parsed = Signature.of(signature)
+        parsed = Signature.parse(signature)
         takes = frozenset(inspect.signature(implementation).parameters) & {"types", "constants"}
         for name in (parsed.name, *aliases):
             AGGREGATES[name] = Aggregate(parsed, implementation, takes)

@@ -1,4 +1,4 @@
-"""Expressions -> closures. Types are settled here, once; a row is then only read.
+"""Compile expressions to closures over rows. Types are settled here, once.
 
 Three-valued logic throughout: an operator that meets null, or a multivalue where it wants one value, gives null.
 """
@@ -14,14 +14,14 @@ from detector.ecs import values
 from detector.ecs.values import NUMBERS, SPANS, TYPE_NAMES, Type
 from detector.esql import ast
 from detector.esql.aggregates import AGGREGATES
-from detector.esql.constants import literal, taken_as, timespan
+from detector.esql.constants import coerce_text, compile_literal, compile_timespan
 from detector.esql.errors import EsqlError
 from detector.esql.functions import FUNCTIONS, UNSUPPORTED
 from detector.esql.kql_match import holds
 from detector.esql.like import matcher
-from detector.esql.null_propagation import applied, lifted, one
-from detector.esql.scope import CompiledExpr, Scope, constant
-from detector.esql.signature import common
+from detector.esql.null_propagation import compile_function_call, propagate_null, single_getter
+from detector.esql.scope import CompiledExpr, Getter, Scope, constant
+from detector.esql.signature import common_type
 from detector.esql.special_functions import SPECIAL_FUNCTIONS
 from detector.text.suggest import nearest
 
@@ -33,27 +33,34 @@ class Compiler:
         self.scope = scope
 
     def compile(self, node: ast.Expression) -> CompiledExpr:
-        """Raises EsqlError for a name that means nothing, and where types do not fit."""
+        """Compile an expression. Raises EsqlError for unknown names and unfitting types."""
         match node:
             case ast.Literal(value):
-                return literal(value)
+                return compile_literal(value)
             case ast.Timespan():
-                return timespan(node)
+                return compile_timespan(node)
             case ast.Column(name):
                 return self.scope.find(name, node.span)
+            case ast.Call():
+                return self.call(node)
+            case ast.Cast():
+                return self._cast(node)
+            case ast.Arithmetic():
+                return self._arithmetic(node)
+            case ast.Negate(operand):
+                return self._negate(operand)
+        return self._compile_condition(node)
+
+    def _compile_condition(self, node: ast.Expression) -> CompiledExpr:
+        match node:
             case ast.Not(operand):
-                test = one(self.condition(operand))
-                if self.scope.layout.options.null_negation:
-                    return CompiledExpr(lambda row: test(row) is not True, "boolean")
-                return CompiledExpr(
-                    lambda row: None if (value := test(row)) is None else not value, "boolean"
-                )
+                return self._not(operand)
             case ast.Logic():
                 return self._logic(node)
             case ast.Compare():
                 return self._compare(node)
             case ast.In():
-                return self._among(node)
+                return self._in(node)
             case ast.Like():
                 return self._like(node)
             case ast.FieldMatch():
@@ -61,59 +68,61 @@ class Compiler:
             case ast.IsNull(operand):
                 read = self.compile(operand).read
                 return CompiledExpr(lambda row: read(row) is None, "boolean")
-            case ast.Arithmetic():
-                return self._arithmetic(node)
-            case ast.Negate(operand):
-                return self._negate(operand)
-            case ast.Cast(operand, type):
-                return self._cast(node, operand, type)
-            case ast.Call():
-                return self.call(node)
         raise AssertionError(node)
 
     def condition(self, node: ast.Expression) -> CompiledExpr:
-        """An expression that must be a condition."""
-        code = self.compile(node)
-        if code.type not in ("boolean", "null"):
-            raise EsqlError(node.span, f"a condition must be true or false, not {code.type}")
-        return code
+        """Compile an expression that must be a condition."""
+        expr = self.compile(node)
+        if expr.type not in ("boolean", "null"):
+            raise EsqlError(node.span, f"a condition must be true or false, not {expr.type}")
+        return expr
 
     def call(self, node: ast.Call) -> CompiledExpr:
-        if special := SPECIAL_FUNCTIONS.get(node.name):
-            return special(self, node)
-        if not (found := FUNCTIONS.get(node.name)):
-            if node.name in AGGREGATES:
-                raise EsqlError(
-                    node.span, f"{node.name} is an aggregate: it can stand in stats only"
-                )
-            if node.name in UNSUPPORTED:
-                raise EsqlError(node.span, f"the function {node.name.upper()} is not supported")
-            known = (*FUNCTIONS, *SPECIAL_FUNCTIONS, *AGGREGATES)
-            raise EsqlError(node.span, f"no function {node.name}{nearest(node.name, known)}")
+        """Compile a call of a scalar function."""
+        compile_special = SPECIAL_FUNCTIONS.get(node.name)
+        if compile_special is not None:
+            return compile_special(self, node)
+        function = FUNCTIONS.get(node.name)
+        if function is None:
+            raise _unknown_function(node)
         if node.on_rows:
             raise EsqlError(node.span, f"{node.name} does not take *")
-        codes = [self.compile(argument) for argument in node.arguments]
-        if found.signature.parameters:
-            codes = [
-                taken_as(code, found.signature.parameter(place).type, node.arguments[place].span)
-                for place, code in enumerate(codes)
+        signature = function.signature
+        exprs = [self.compile(argument) for argument in node.arguments]
+        if signature.parameters:
+            exprs = [
+                coerce_text(expr, signature.parameter(index).type, node.arguments[index].span)
+                for index, expr in enumerate(exprs)
             ]
-        type = found.signature.check(
-            [code.type for code in codes], [a.span for a in node.arguments], node.span
+        type = signature.check(
+            [expr.type for expr in exprs], [argument.span for argument in node.arguments], node.span
         )
-        return applied(found, codes, type)
+        return compile_function_call(function, exprs, type)
+
+    def _not(self, operand: ast.Expression) -> CompiledExpr:
+        test = single_getter(self.condition(operand))
+        if self.scope.layout.options.null_negation:
+            return CompiledExpr(lambda row: test(row) is not True, "boolean")
+
+        def negated(row: Any) -> bool | None:
+            value = test(row)
+            return None if value is None else not value
+
+        return CompiledExpr(negated, "boolean")
 
     def _logic(self, node: ast.Logic) -> CompiledExpr:
-        """The first operand that settles it ends it: false an ``and``, true an ``or``. Else null
-        wins."""
-        tests = [one(self.condition(operand)) for operand in node.operands]
-        settles = node.operator == "or"
+        """Compile ``and`` or ``or``.
+
+        The first operand that decides ends the evaluation: false an ``and``, true an ``or``. If
+        none decides, null wins."""
+        tests = [single_getter(self.condition(operand)) for operand in node.operands]
+        deciding_value = node.operator == "or"
 
         def logic(row: Any) -> bool | None:
-            result: bool | None = not settles
+            result: bool | None = not deciding_value
             for test in tests:
                 value: bool | None = test(row)
-                if value is settles:
+                if value is deciding_value:
                     return value
                 if value is None:
                     result = None
@@ -122,103 +131,156 @@ class Compiler:
         return CompiledExpr(logic, "boolean")
 
     def _compare(self, node: ast.Compare) -> CompiledExpr:
-        codes = self.compile(node.left), self.compile(node.right)
-        left = taken_as(codes[0], codes[1].type, node.left.span)
-        right = taken_as(codes[1], codes[0].type, node.right.span)
-        if (type := common(left.type, right.type)) is None:
+        left, right = self.compile(node.left), self.compile(node.right)
+        left, right = (
+            coerce_text(left, right.type, node.left.span),
+            coerce_text(right, left.type, node.right.span),
+        )
+        type = common_type(left.type, right.type)
+        if type is None:
             raise EsqlError(node.left.span, f"cannot compare {left.type} with {right.type}")
-        if type in SPANS or (type == "boolean" and node.operator not in ("==", "!=")):
+        is_equality = node.operator in ("==", "!=")
+        if type in SPANS or (type == "boolean" and not is_equality):
             raise EsqlError(node.span, f"{node.operator} does not compare {type} values")
         test = _COMPARISONS[node.operator]
-        if type == "ip" and node.operator not in ("==", "!="):
-            plain = test
-            test = lambda a, b: plain(values.ip_order(str(a)), values.ip_order(str(b)))  # noqa: E731
-        compared = lifted(test, [one(left), one(right)])
+        if type == "ip" and not is_equality:
+            test = _by_ip_order(test)
+        compare = propagate_null(test, [single_getter(left), single_getter(right)])
         if node.operator == "!=" and self.scope.layout.options.null_negation:
-            return CompiledExpr(lambda row: compared(row) is not False, "boolean")
-        return CompiledExpr(compared, "boolean")
+            return CompiledExpr(lambda row: compare(row) is not False, "boolean")
+        return CompiledExpr(compare, "boolean")
 
-    def _among(self, node: ast.In) -> CompiledExpr:
+    def _in(self, node: ast.In) -> CompiledExpr:
         value = self.compile(node.value)
-        codes = []
-        for option in node.options:
-            code = taken_as(self.compile(option), value.type, option.span)
-            value = taken_as(value, code.type, node.value.span)
-            if common(value.type, code.type) is None:
-                raise EsqlError(option.span, f"cannot look for {value.type} in {code.type}")
-            codes.append(code)
-        read, options = one(value), [one(code) for code in codes]
-        if all(code.constant for code in codes):
-            known = {option([]) for option in options}
-            otherwise = None if None in known else False
-            known.discard(None)
-            return CompiledExpr(
-                lambda row: None if (v := read(row)) is None else True if v in known else otherwise,
-                "boolean",
-            )
+        options = []
+        for option_node in node.options:
+            option = coerce_text(self.compile(option_node), value.type, option_node.span)
+            value = coerce_text(value, option.type, node.value.span)
+            if common_type(value.type, option.type) is None:
+                raise EsqlError(option_node.span, f"cannot look for {value.type} in {option.type}")
+            options.append(option)
+        read = single_getter(value)
+        option_reads = [single_getter(option) for option in options]
+        if all(option.constant for option in options):
+            return _in_constants(read, {read_option([]) for read_option in option_reads})
 
-        def among(row: Any) -> bool | None:
-            if (wanted := read(row)) is None:
+        def is_in(row: Any) -> bool | None:
+            value = read(row)
+            if value is None:
                 return None
-            found: bool | None = False
-            for option in options:
-                if (each := option(row)) is None:
-                    found = None
-                elif each == wanted:
+            result: bool | None = False
+            for read_option in option_reads:
+                option = read_option(row)
+                if option is None:
+                    result = None
+                elif option == value:
                     return True
-            return found
+            return result
 
-        return CompiledExpr(among, "boolean")
+        return CompiledExpr(is_in, "boolean")
 
     def _like(self, node: ast.Like) -> CompiledExpr:
         value = self.compile(node.value)
         if value.type not in ("keyword", "null"):
-            raise EsqlError(
-                node.value.span,
-                f"{'rlike' if node.regular else 'like'} looks at text, not {value.type}",
-            )
-        return CompiledExpr(
-            lifted(matcher(node.patterns, node.regular, node.span), [one(value)]), "boolean"
-        )
+            name = "rlike" if node.regular else "like"
+            raise EsqlError(node.value.span, f"{name} looks at text, not {value.type}")
+        matches = matcher(node.patterns, node.regular, node.span)
+        return CompiledExpr(propagate_null(matches, [single_getter(value)]), "boolean")
 
     def _arithmetic(self, node: ast.Arithmetic) -> CompiledExpr:
         left, right = self.compile(node.left), self.compile(node.right)
         if node.operator in "+-":
-            left = taken_as(left, "date", node.left.span) if right.type in SPANS else left
-            right = taken_as(right, "date", node.right.span) if left.type in SPANS else right
-            if moved := _moved(left, right, node.operator):
-                return moved
-        if (type := common(left.type, right.type)) not in (*NUMBERS, "null"):
+            if right.type in SPANS:
+                left = coerce_text(left, "date", node.left.span)
+            if left.type in SPANS:
+                right = coerce_text(right, "date", node.right.span)
+            shifted = _shift_date(left, right, node.operator)
+            if shifted is not None:
+                return shifted
+        type = common_type(left.type, right.type)
+        if type is None or type not in (*NUMBERS, "null"):
             raise EsqlError(
                 node.span, f"{node.operator} does not work on {left.type} and {right.type}"
             )
-        kind: Type = type or "null"
-        compute = (
-            _WHOLE[node.operator] if kind in ("integer", "long") else _ARITHMETIC[node.operator]
-        )
-        bound: Type = "double" if kind == "null" else kind
+        operators = _INTEGER_ARITHMETIC if type in ("integer", "long") else _ARITHMETIC
+        compute = operators[node.operator]
+        range_type: Type = "double" if type == "null" else type
         return CompiledExpr(
-            lifted(lambda a, b: values.in_range(compute(a, b), bound), [one(left), one(right)]),
-            kind,
+            propagate_null(
+                lambda a, b: values.in_range(compute(a, b), range_type),
+                [single_getter(left), single_getter(right)],
+            ),
+            type,
             constant=left.constant and right.constant,
         )
 
     def _negate(self, operand: ast.Expression) -> CompiledExpr:
-        code = self.compile(operand)
-        if code.type in SPANS:
-            return constant(code.value.negative(), code.type)
-        if code.type not in (*NUMBERS, "null"):
-            raise EsqlError(operand.span, f"- does not work on {code.type}")
+        expr = self.compile(operand)
+        if expr.type in SPANS:
+            return constant(expr.value.negative(), expr.type)
+        if expr.type not in (*NUMBERS, "null"):
+            raise EsqlError(operand.span, f"- does not work on {expr.type}")
         return CompiledExpr(
-            lifted(lambda value: values.in_range(-value, code.type), [one(code)]),
-            code.type,
-            constant=code.constant,
+            propagate_null(lambda value: values.in_range(-value, expr.type), [single_getter(expr)]),
+            expr.type,
+            constant=expr.constant,
         )
 
-    def _cast(self, node: ast.Cast, operand: ast.Expression, type: str) -> CompiledExpr:
-        if type not in TYPE_NAMES:
-            raise EsqlError(node.span, f"no type {type}{nearest(type, TYPE_NAMES)}")
-        return self.call(ast.Call(_CONVERSIONS[TYPE_NAMES[type]], (operand,), span=node.span))
+    def _cast(self, node: ast.Cast) -> CompiledExpr:
+        if node.type not in TYPE_NAMES:
+            raise EsqlError(node.span, f"no type {node.type}{nearest(node.type, TYPE_NAMES)}")
+        function = _CONVERSIONS[TYPE_NAMES[node.type]]
+        return self.call(ast.Call(function, (node.operand,), span=node.span))
+
+
+def _unknown_function(node: ast.Call) -> EsqlError:
+    name = node.name
+    if name in AGGREGATES:
+        return EsqlError(node.span, f"{name} is an aggregate: it can stand in stats only")
+    if name in UNSUPPORTED:
+        return EsqlError(node.span, f"the function {name.upper()} is not supported")
+    names = (*FUNCTIONS, *SPECIAL_FUNCTIONS, *AGGREGATES)
+    return EsqlError(node.span, f"no function {name}{nearest(name, names)}")
+
+
+def _in_constants(read: Getter, options: set[Any]) -> CompiledExpr:
+    """Compile IN of constants as a look-up in a set."""
+    result_if_absent = None if None in options else False
+    options.discard(None)
+
+    def is_in(row: Any) -> bool | None:
+        value = read(row)
+        if value is None:
+            return None
+        return True if value in options else result_if_absent
+
+    return CompiledExpr(is_in, "boolean")
+
+
+def _by_ip_order(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    return lambda a, b: test(values.ip_order(str(a)), values.ip_order(str(b)))
+
+
+def _shift_date(left: CompiledExpr, right: CompiledExpr, sign: str) -> CompiledExpr | None:
+    """Compile the sum or difference of a date and a timespan; None for other types."""
+    times = 1 if sign == "+" else -1
+    if left.type in SPANS and right.type == "date" and sign == "+":
+        left, right = right, left
+    if left.type != "date" or right.type not in SPANS:
+        return None
+    return CompiledExpr(
+        propagate_null(
+            lambda date, amount: values.in_calendar(amount.added_to(date, times)),
+            [single_getter(left), single_getter(right)],
+        ),
+        "date",
+        constant=left.constant and right.constant,
+    )
+
+
+def _divide_toward_zero(a: int, b: int) -> int:
+    quotient = abs(a) // abs(b)
+    return quotient if (a < 0) == (b < 0) else -quotient
 
 
 _CONVERSIONS: dict[Type, str] = {
@@ -242,12 +304,6 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
 }
 
-
-def _truncated(a: int, b: int) -> int:
-    """Whole numbers divide toward zero."""
-    return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
-
-
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -255,25 +311,8 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "/": operator.truediv,
     "%": math.fmod,
 }
-_WHOLE: dict[str, Callable[[Any, Any], Any]] = {
+_INTEGER_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     **_ARITHMETIC,
-    "/": _truncated,
-    "%": lambda a, b: a - b * _truncated(a, b),
+    "/": _divide_toward_zero,
+    "%": lambda a, b: a - b * _divide_toward_zero(a, b),
 }
-
-
-def _moved(left: CompiledExpr, right: CompiledExpr, sign: str) -> CompiledExpr | None:
-    """A date and a timespan; None where these are not."""
-    times = 1 if sign == "+" else -1
-    known = left.constant and right.constant
-    if left.type in SPANS and right.type == "date" and sign == "+":
-        left, right = right, left
-    if left.type != "date" or right.type not in SPANS:
-        return None
-    return CompiledExpr(
-        lifted(
-            lambda date, span: values.in_calendar(span.after(date, times)), [one(left), one(right)]
-        ),
-        "date",
-        constant=known,
-    )

@@ -1,4 +1,4 @@
-"""Constants of a query, and what a string constant may stand for."""
+"""Compile constants, and convert text constants to the type that an operator needs."""
 
 from __future__ import annotations
 
@@ -7,70 +7,79 @@ from collections.abc import Callable
 from typing import Any
 
 from detector.ecs import values
-from detector.ecs.values import SPANS
+from detector.ecs.values import SPANS, Type
 from detector.esql import ast
 from detector.esql.errors import EsqlError, Span
 from detector.esql.scope import CompiledExpr, constant
-from detector.esql.timespan import DURATIONS, PERIODS, Timespan
+from detector.esql.timespan import DURATIONS, PERIODS, TemporalAmount
 from detector.text.suggest import nearest
 
+_TIMESPAN_TEXT = re.compile(r"\s*([0-9]{1,18})\s*([A-Za-z]+)\s*")
 
-def literal(value: Any) -> CompiledExpr:
+
+def compile_literal(value: Any) -> CompiledExpr:
+    """Compile a literal; a tuple is a multivalue."""
     if isinstance(value, tuple):
-        code = literal(value[0]) if value else literal(None)
-        return constant(values.single(value), code.type)
+        element = value[0] if value else None
+        return constant(values.single(value), _literal_type(element))
+    return constant(value, _literal_type(value))
+
+
+def _literal_type(value: Any) -> Type:
     if value is None:
-        return constant(None, "null")
+        return "null"
     if isinstance(value, bool):
-        return constant(value, "boolean")
+        return "boolean"
     if isinstance(value, int):
-        return constant(
-            value, "integer" if values.in_range(value, "integer") is not None else "long"
-        )
-    return constant(value, "double" if isinstance(value, float) else "keyword")
+        return "integer" if values.in_range(value, "integer") is not None else "long"
+    return "double" if isinstance(value, float) else "keyword"
 
 
-def timespan(node: ast.Timespan) -> CompiledExpr:
+def compile_timespan(node: ast.Timespan) -> CompiledExpr:
+    """Compile a timespan. Raises EsqlError for an unknown unit."""
+    amount = TemporalAmount(node.amount, node.unit)
     if node.unit in DURATIONS:
-        return constant(Timespan(node.amount, node.unit), "time_duration")
+        return constant(amount, "time_duration")
     if node.unit in PERIODS:
-        return constant(Timespan(node.amount, node.unit), "date_period")
-    raise EsqlError(
-        node.span, f"no unit of time {node.unit}{nearest(node.unit, (*DURATIONS, *PERIODS))}"
-    )
+        return constant(amount, "date_period")
+    units = (*DURATIONS, *PERIODS)
+    raise EsqlError(node.span, f"no unit of time {node.unit}{nearest(node.unit, units)}")
 
 
-FROM_TEXT: dict[str, Callable[[str], Any]] = {
+TEXT_CONVERTERS: dict[str, Callable[[str], Any]] = {
     "date": values.date_from_text,
     "ip": values.ip_from_text,
     "boolean": {"true": True, "false": False}.get,
 }
+"""Type -> function from text to a value of it, which gives None for other text."""
 
 
-def taken_as(code: CompiledExpr, type: str, span: Span) -> CompiledExpr:
-    """A string constant as the ``type`` that is wanted; any other code as it is."""
-    if code.type != "keyword" or not code.constant:
-        return code
+def coerce_text(expr: CompiledExpr, type: str, span: Span) -> CompiledExpr:
+    """Convert a text constant to ``type``; return any other expression as it is."""
+    if expr.type != "keyword" or not expr.constant:
+        return expr
     if type in SPANS or type == "span":
-        return spanned(code, span)
-    if not (convert := FROM_TEXT.get(type)):
-        return code
-    found = []
-    for text in values.many(code.value):
-        if (value := convert(text)) is None:
+        return require_timespan(expr, span)
+    convert = TEXT_CONVERTERS.get(type)
+    if convert is None:
+        return expr
+    converted = []
+    for text in values.many(expr.value):
+        value = convert(text)
+        if value is None:
             raise EsqlError(span, f'"{text}" is no {type}')
-        found.append(value)
-    return constant(values.single(found), type)  # type: ignore[arg-type]
+        converted.append(value)
+    return constant(values.single(converted), type)  # type: ignore[arg-type]
 
 
-def spanned(code: CompiledExpr, span: Span) -> CompiledExpr:
-    """A timespan; text such as ``"30 seconds"`` is one too."""
-    if (
-        code.constant
-        and code.type == "keyword"
-        and (found := re.fullmatch(r"\s*([0-9]{1,18})\s*([A-Za-z]+)\s*", str(code.value)))
-    ):
-        return timespan(ast.Timespan(int(found[1]), found[2].lower(), span=span))
-    if code.type not in SPANS:
-        raise EsqlError(span, f"a timespan such as 30 seconds must stand here, not {code.type}")
-    return code
+def require_timespan(expr: CompiledExpr, span: Span) -> CompiledExpr:
+    """Return a timespan; text such as ``"30 seconds"`` is converted to one.
+
+    Raises EsqlError for any other expression."""
+    if expr.constant and expr.type == "keyword":
+        match = _TIMESPAN_TEXT.fullmatch(str(expr.value))
+        if match:
+            return compile_timespan(ast.Timespan(int(match[1]), match[2].lower(), span=span))
+    if expr.type not in SPANS:
+        raise EsqlError(span, f"a timespan such as 30 seconds must stand here, not {expr.type}")
+    return expr

@@ -9,7 +9,7 @@ from typing import Any
 
 from detector.ecs.values import Type, ip_order, number_from_text, order
 from detector.esql import ast
-from detector.esql.constants import FROM_TEXT
+from detector.esql.constants import TEXT_CONVERTERS
 from detector.esql.errors import EsqlError
 from detector.esql.like import matcher
 from detector.esql.scope import CompiledExpr, Scope
@@ -72,7 +72,11 @@ def _in_network(node: ast.FieldMatch) -> Callable[[Any], bool]:
 def _value(node: ast.FieldMatch, type: Type) -> Any:
     if type == "keyword":
         return node.value
-    found = FROM_TEXT[type](node.value) if type in FROM_TEXT else number_from_text(node.value, type)
+    found = (
+        TEXT_CONVERTERS[type](node.value)
+        if type in TEXT_CONVERTERS
+        else number_from_text(node.value, type)
+    )
     if found is None:
         raise EsqlError(node.span, f"{node.field.name} is of type {type}, and {node.value} is none")
     return found

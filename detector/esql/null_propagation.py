@@ -1,4 +1,4 @@
-"""From a computation on values to one on rows: what null and multivalues do to it."""
+"""Turn functions of values into functions of rows, with ES|QL's null and multivalue rules."""
 
 from __future__ import annotations
 
@@ -10,45 +10,35 @@ from detector.esql.functions import Function
 from detector.esql.scope import CompiledExpr, Getter
 
 
-def one(code: CompiledExpr) -> Getter:
-    """Its value, or null where there are several."""
-    read = code.read
-    if not code.many:
+def single_getter(expr: CompiledExpr) -> Getter:
+    """Make a getter that gives null for several values."""
+    read = expr.read
+    if not expr.many:
         return read
-    return lambda row: None if isinstance(value := read(row), list) else value
+
+    def read_single(row: Any) -> Any:
+        value = read(row)
+        return None if isinstance(value, list) else value
+
+    return read_single
 
 
-def lifted(compute: Callable[..., Any], reads: Sequence[Getter]) -> Getter:
-    """``compute`` over what ``reads`` give; null where one of them is null or ``compute`` fails."""
+def propagate_null(compute: Callable[..., Any], reads: Sequence[Getter]) -> Getter:
+    """Make a getter of ``compute`` over the values that ``reads`` give.
+
+    It gives null where one of them is null, or ``compute`` raises ValueError or ArithmeticError.
+    """
+    # One and two arguments are nearly all calls: without a list of arguments they cost half.
     if len(reads) == 1:
-        (read,) = reads
-
-        def unary(row: Any) -> Any:
-            if (value := read(row)) is None:
-                return None
-            try:
-                return compute(value)
-            except (ValueError, ArithmeticError):
-                return None
-
-        return unary
+        return _propagate_unary(compute, reads[0])
     if len(reads) == 2:
-        left, right = reads
+        return _propagate_binary(compute, reads[0], reads[1])
 
-        def binary(row: Any) -> Any:
-            if (a := left(row)) is None or (b := right(row)) is None:
-                return None
-            try:
-                return compute(a, b)
-            except (ValueError, ArithmeticError):
-                return None
-
-        return binary
-
-    def other(row: Any) -> Any:
+    def call(row: Any) -> Any:
         arguments = []
         for read in reads:
-            if (value := read(row)) is None:
+            value = read(row)
+            if value is None:
                 return None
             arguments.append(value)
         try:
@@ -56,57 +46,103 @@ def lifted(compute: Callable[..., Any], reads: Sequence[Getter]) -> Getter:
         except (ValueError, ArithmeticError):
             return None
 
-    return other
+    return call
 
 
-def applied(function: Function, codes: Sequence[CompiledExpr], type: Type) -> CompiledExpr:
-    """A call of ``function``; its signature says how multivalues are handed over."""
+def _propagate_unary(compute: Callable[[Any], Any], read: Getter) -> Getter:
+    def call(row: Any) -> Any:
+        value = read(row)
+        if value is None:
+            return None
+        try:
+            return compute(value)
+        except (ValueError, ArithmeticError):
+            return None
+
+    return call
+
+
+def _propagate_binary(
+    compute: Callable[[Any, Any], Any], read_left: Getter, read_right: Getter
+) -> Getter:
+    def call(row: Any) -> Any:
+        left = read_left(row)
+        if left is None:
+            return None
+        right = read_right(row)
+        if right is None:
+            return None
+        try:
+            return compute(left, right)
+        except (ValueError, ArithmeticError):
+            return None
+
+    return call
+
+
+def compile_function_call(
+    function: Function, exprs: Sequence[CompiledExpr], type: Type
+) -> CompiledExpr:
+    """Compile a call; the function's signature says how it gets multivalues."""
     compute: Callable[..., Any] = function.implementation
     if function.typed:
-        types = tuple(code.type for code in codes)
-        plain = compute
-        compute = lambda *arguments: plain(*arguments, types=types)  # noqa: E731
-    marks = [function.signature.parameter(place).mark for place in range(len(codes))]
-    if function.signature.many:
-        listed = compute
-        compute = lambda *arguments: single(listed(*arguments))  # noqa: E731
+        compute = _with_types(compute, tuple(expr.type for expr in exprs))
+    signature = function.signature
+    marks = [signature.parameter(index).mark for index in range(len(exprs))]
+    if signature.many:
+        compute = _as_single(compute)
     if "*" in marks:
-        compute = _each(compute, marks.index("*"))
-    reads = [_marked(code, mark) for code, mark in zip(codes, marks, strict=True)]
-    several = function.signature.many or any(
-        c.many for c, m in zip(codes, marks, strict=True) if m == "*"
-    )
+        compute = _map_argument(compute, marks.index("*"))
+    reads = [_argument_getter(expr, mark) for expr, mark in zip(exprs, marks, strict=True)]
+    maps_many = any(expr.many and mark == "*" for expr, mark in zip(exprs, marks, strict=True))
     return CompiledExpr(
-        lifted(compute, reads), type, several, constant=all(code.constant for code in codes)
+        propagate_null(compute, reads),
+        type,
+        signature.many or maps_many,
+        constant=all(expr.constant for expr in exprs),
     )
 
 
-def _marked(code: CompiledExpr, mark: str) -> Getter:
-    read = code.read
+def _with_types(compute: Callable[..., Any], types: Sequence[Type]) -> Callable[..., Any]:
+    return lambda *arguments: compute(*arguments, types=types)
+
+
+def _as_single(compute: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *arguments: single(compute(*arguments))
+
+
+def _argument_getter(expr: CompiledExpr, mark: str) -> Getter:
+    """Make the getter of an argument, by the mark of its parameter."""
+    read = expr.read
     match mark:
         case "*":
             return read
         case "[]":
-            return lambda row: None if (value := read(row)) is None else many(value)
+
+            def read_many(row: Any) -> Any:
+                value = read(row)
+                return None if value is None else many(value)
+
+            return read_many
         case "{}":
             return lambda row: many(read(row))
-    return one(code)
+    return single_getter(expr)
 
 
-def _each(compute: Callable[..., Any], place: int) -> Callable[..., Any]:
-    """``compute`` on every value of the argument at ``place``; values that it fails on go."""
+def _map_argument(compute: Callable[..., Any], index: int) -> Callable[..., Any]:
+    """Apply ``compute`` to each value of one argument; drop values that it fails on."""
 
-    def each(*arguments: Any) -> Any:
-        if not isinstance(arguments[place], list):
+    def call(*arguments: Any) -> Any:
+        if not isinstance(arguments[index], list):
             return compute(*arguments)
-        found = []
-        for value in arguments[place]:
+        results = []
+        for value in arguments[index]:
             try:
-                result = compute(*arguments[:place], value, *arguments[place + 1 :])
+                result = compute(*arguments[:index], value, *arguments[index + 1 :])
             except (ValueError, ArithmeticError):
                 continue
             if result is not None:
-                found.append(result)
-        return single(found)
+                results.append(result)
+        return single(results)
 
-    return each
+    return call

@@ -1,6 +1,6 @@
-"""What a name means at one place of a query, and how its value is had from a row.
+"""Resolve column names, and lay out the rows that queries work on.
 
-A row is a list of slots. A column is read when something asks for it and then kept in its slot, so that a query
+A row is a list of slots. A column is read when something asks for it and then cached in its slot, so that a query
 pays for what it uses and EVAL costs nothing until then.
 """
 
@@ -21,8 +21,7 @@ Getter = Callable[[Row], Any]
 
 RECORD, NOW, TIME = 0, 1, 2
 GROUP = RECORD
-"""The slots that every row begins with: the Record (after STATS the group of rows), and two
-dates."""
+"""The first slots of every row: the Record (after STATS the group of rows), and two dates."""
 
 
 class _Unread:
@@ -41,7 +40,7 @@ class FieldFact:
 
 @dataclass(frozen=True, slots=True)
 class WindowFact:
-    """The value is the start of the window of so many seconds that the event lies in."""
+    """The value is the start of the event's window of this many seconds."""
 
     seconds: int
 
@@ -63,8 +62,10 @@ Fact = FieldFact | WindowFact | HitCountFact | ConstantFact | None
 
 @dataclass(frozen=True, slots=True)
 class CompiledExpr:
-    """An expression, compiled. ``many``: it may give a multivalue. ``constant``: no row changes
-    it."""
+    """An expression compiled to a function of a row.
+
+    ``many``: it may give a multivalue. ``constant``: no row changes it. ``fact``: what planning
+    may conclude from it."""
 
     read: Getter
     type: Type
@@ -74,7 +75,7 @@ class CompiledExpr:
 
     @property
     def value(self) -> Any:
-        """Of a constant."""
+        """The value of a constant."""
         return self.read([])
 
 
@@ -84,11 +85,11 @@ def constant(value: Any, type: Type) -> CompiledExpr:
 
 @dataclass(frozen=True, slots=True)
 class QueryOptions:
-    """How a query is to be taken.
+    """How a query is evaluated.
 
-    ``now``: what NOW() says, in seconds since the epoch; None: the event's own time, after STATS
-    the end of the span. ``intended``: whether a negated condition on what is missing is true, as
-    authors often mean it, and not null."""
+    ``now``: the value of NOW(), in seconds since the epoch; None means the event's own time, and
+    after STATS the end of the window. ``null_negation``: a negated condition on a missing field is
+    true, as authors often intend it, and not null."""
 
     now: int | None = None
     null_negation: bool = False
@@ -98,24 +99,25 @@ DEFAULT_OPTIONS = QueryOptions()
 
 
 class RowLayout:
-    """Gives out the slots of the rows that one part of a query works on."""
+    """The slots of the rows that one part of a query works on."""
 
     def __init__(self, options: QueryOptions = DEFAULT_OPTIONS) -> None:
         self.size = TIME + 1
         self.options = options
 
     def slot(self) -> int:
+        """Allocate a slot and return its index."""
         self.size += 1
         return self.size - 1
 
     def new_row(self) -> Row:
         return [UNREAD] * self.size
 
-    def cached(self, code: CompiledExpr) -> CompiledExpr:
-        """``code``, read once a row and then kept."""
-        if code.constant:
-            return code
-        slot, compute = self.slot(), code.read
+    def cached(self, expr: CompiledExpr) -> CompiledExpr:
+        """Wrap an expression so that it is evaluated once a row."""
+        if expr.constant:
+            return expr
+        slot, compute = self.slot(), expr.read
 
         def read(row: Row) -> Any:
             value = row[slot]
@@ -123,12 +125,13 @@ class RowLayout:
                 value = row[slot] = compute(row)
             return value
 
-        return replace(code, read=read)
+        return replace(expr, read=read)
 
 
 class Scope:
-    """The columns by name, in order. While no KEEP has closed it, every field of the table is one
-    too."""
+    """The columns in force at one command, by name and in order.
+
+    Until a KEEP closes the scope, every field of the table is a column too."""
 
     def __init__(self, layout: RowLayout, fields: FieldTable | None = None) -> None:
         self.layout = layout
@@ -141,81 +144,98 @@ class Scope:
         return self._fields is not None
 
     def names(self) -> list[str]:
-        return [
-            name
-            for name in {**dict.fromkeys(self._fields or ()), **self.columns}
-            if name not in self._dropped
-        ]
+        candidates = {**dict.fromkeys(self._fields or ()), **self.columns}
+        return [name for name in candidates if name not in self._dropped]
 
     def find(self, name: str, span: Span) -> CompiledExpr:
-        """Raises EsqlError for a name that means nothing here."""
-        if found := self.columns.get(name):
-            return found
-        if (
-            self._fields is not None
-            and name not in self._dropped
-            and (field := self._fields.get(name))
-        ):
-            read = field.read
-            code = (
-                CompiledExpr(lambda row: row[TIME], "date")
-                if name == "@timestamp"
-                else self.layout.cached(
-                    CompiledExpr(lambda row: read(row[RECORD]), field.type, field.many)
-                )
-            )
-            fact = FieldFact(name) if field.constant is None else ConstantFact(field.constant)
-            self.columns[name] = code = replace(code, fact=fact)
-            return code
-        raise EsqlError(span, f"no column {name} here{nearest(name, self.names())}")
+        """Return the column of a name. Raises EsqlError where there is none."""
+        column = self.columns.get(name)
+        if column is None:
+            column = self._find_field(name)
+        if column is None:
+            raise EsqlError(span, f"no column {name} here{nearest(name, self.names())}")
+        return column
 
-    def define(self, name: str, code: CompiledExpr) -> None:
-        """A new column; one of the same name goes, and the new one is the last."""
+    def _find_field(self, name: str) -> CompiledExpr | None:
+        """Make a column of the field ``name``, and remember it."""
+        if self._fields is None or name in self._dropped:
+            return None
+        field = self._fields.get(name)
+        if field is None:
+            return None
+        read = field.read
+        if name == "@timestamp":
+            column = CompiledExpr(lambda row: row[TIME], "date")
+        else:
+            column = self.layout.cached(
+                CompiledExpr(lambda row: read(row[RECORD]), field.type, field.many)
+            )
+        fact: Fact = FieldFact(name)
+        if field.constant is not None:
+            fact = ConstantFact(field.constant)
+        column = replace(column, fact=fact)
+        self.columns[name] = column
+        return column
+
+    def define(self, name: str, expr: CompiledExpr) -> None:
+        """Add a column as the last one; it replaces one of the same name."""
         self.columns.pop(name, None)
         self._dropped.discard(name)
-        self.columns[name] = code
+        self.columns[name] = expr
 
     def matching(self, pattern: str, span: Span) -> list[str]:
-        """The columns that a name or a wildcard pattern of KEEP and DROP means."""
+        """Return the columns that a name or wildcard pattern selects."""
         if "*" not in pattern:
             self.find(pattern, span)
             return [pattern]
-        found = [
-            name for name in self.names() if fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
-        ]
-        if not found:
+        # Only * is a wildcard in ES|QL; fnmatch would take a bracket for one too.
+        glob = pattern.replace("[", "[[]")
+        names = [name for name in self.names() if fnmatch.fnmatchcase(name, glob)]
+        if not names:
             raise EsqlError(span, f"no column matches {pattern}")
-        return found
+        return names
 
     def keep(self, patterns: Iterable[tuple[str, Span]]) -> None:
-        """Only these columns. One that several patterns mean stands where the most exact, then the
-        last, has it."""
-        claims: dict[str, tuple[int, int]] = {}
-        for place, (pattern, span) in enumerate(patterns):
-            exactness = 0 if pattern == "*" else 1 if "*" in pattern else 2
+        """Apply KEEP: only these columns stay, in this order.
+
+        A column that several patterns select stands where the most exact of them has it, and of
+        equally exact ones the last."""
+        ranks: dict[str, tuple[int, int]] = {}
+        for index, (pattern, span) in enumerate(patterns):
+            rank = (_exactness(pattern), index)
             for name in self.matching(pattern, span):
-                claims[name] = max(claims.get(name, (0, 0)), (exactness, place))
-        nowhere = Span(1, 1, 0, 0)
+                ranks[name] = max(ranks.get(name, (0, 0)), rank)
+        unused_span = Span(1, 1, 0, 0)
         self.columns = {
-            name: self.find(name, nowhere)
-            for name in sorted(claims, key=lambda name: claims[name][1])
+            name: self.find(name, unused_span)
+            for name in sorted(ranks, key=lambda name: ranks[name][1])
         }
         self._fields = None
 
     def drop(self, patterns: Iterable[tuple[str, Span]]) -> None:
+        """Apply DROP: these columns go."""
         for pattern, span in patterns:
             for name in self.matching(pattern, span):
                 self.columns.pop(name, None)
                 self._dropped.add(name)
 
     def rename(self, old: str, new: str, span: Span) -> None:
-        code = self.find(old, span)
-        if old != new:
-            self.columns = {
-                new if name == old else name: each
-                for name, each in self.columns.items()
-                if name != new
-            }
-            self.columns[new] = code
-            self._dropped.add(old)
-            self._dropped.discard(new)
+        """Apply RENAME: a column of the new name is replaced."""
+        self.find(old, span)
+        if old == new:
+            return
+        columns = {}
+        for name, column in self.columns.items():
+            if name == old:
+                columns[new] = column
+            elif name != new:
+                columns[name] = column
+        self.columns = columns
+        self._dropped.add(old)
+        self._dropped.discard(new)
+
+
+def _exactness(pattern: str) -> int:
+    if pattern == "*":
+        return 0
+    return 1 if "*" in pattern else 2

@@ -1,11 +1,12 @@
-"""How a function is declared: ``"mv_concat(keyword[], keyword) -> keyword"`` says what it takes and gives.
+"""Parse and check function signatures such as ``"mv_concat(keyword[], keyword) -> keyword"``.
 
 A parameter is a type, ``any``, ``number``, ``span`` or ``same`` (all ``same`` arguments have one type, numbers widen).
-After it, ``?`` may be left out, ``...`` may come again, ``[]`` is handed over as the list of its values, ``{}`` too and
-then null is the empty list, ``*`` has the function applied to each value of a multivalue. An argument without a mark
-must be single: several values make the result null. So does null, unless it is the empty list.
-The result is a type, ``same``, ``first`` (that of the first argument) or ``wide`` (long, of doubles double); ``[]``
-says that it can be a multivalue.
+A mark may follow it. ``?``: the argument may be left out. ``...``: it may be repeated. ``[]``: the function gets the
+list of its values. ``{}``: likewise, and null is the empty list. ``*``: the function is applied to each value of a
+multivalue. An argument without ``[]``, ``{}`` or ``*`` must be single: several values make the result null. So does
+null, unless the mark is ``{}``.
+The result is a type, ``same``, ``first`` (the type of the first argument) or ``wide`` (double of doubles, else long);
+``[]`` says that it can be a multivalue.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Parameter:
     type: str
     mark: str = ""  # "", "[]", "{}" or "*"
     optional: bool = False
-    again: bool = False
+    repeated: bool = False
 
     def accepts(self, type: Type) -> bool:
         return (
@@ -45,53 +46,36 @@ class Signature:
     many: bool
 
     @classmethod
-    def of(cls, text: str) -> Signature:
-        found = re.fullmatch(r"(\w+)\((.*)\) -> (\w+)(\[\])?", text)
-        assert found, text
-        name, inner, result, many = found.groups()
-        parts = [
-            re.fullmatch(r"(\w+)(\[\]|\{\}|\*)?(\?)?(\.\.\.)?", part.strip())
-            for part in inner.split(",")
-            if part
-        ]
-        return cls(
-            name,
-            tuple(Parameter(p[1], p[2] or "", bool(p[3]), bool(p[4])) for p in parts if p),
-            result,
-            bool(many),
-        )
+    def parse(cls, text: str) -> Signature:
+        match = re.fullmatch(r"(\w+)\((.*)\) -> (\w+)(\[\])?", text)
+        assert match, text
+        name, inner, result, many = match.groups()
+        parts = [part for part in inner.split(",") if part]
+        return cls(name, tuple(map(_parse_parameter, parts)), result, bool(many))
 
-    def parameter(self, place: int) -> Parameter:
-        return self.parameters[min(place, len(self.parameters) - 1)]
+    def parameter(self, index: int) -> Parameter:
+        """Return the parameter of an argument; the last one may be repeated."""
+        return self.parameters[min(index, len(self.parameters) - 1)]
 
-    def check(self, types: Sequence[Type], places: Sequence[Span], span: Span) -> Type:
-        """The result's type. Raises EsqlError where the arguments do not fit."""
-        least = sum(1 for p in self.parameters if not p.optional)
-        most = None if any(p.again for p in self.parameters) else len(self.parameters)
-        if len(types) < least or (most is not None and len(types) > most):
-            wanted = (
-                f"{least}"
-                if least == most
-                else f"{least} to {most}"
-                if most
-                else f"{least} or more"
-            )
-            raise EsqlError(
-                span,
-                f"{self.name} takes {wanted} argument{'s' * (wanted != '1')}, not {len(types)}",
-            )
+    def check(self, types: Sequence[Type], spans: Sequence[Span], span: Span) -> Type:
+        """Check the arguments' types, and return the result's type.
+
+        ``spans`` are those of the arguments, ``span`` that of the call. Raises EsqlError."""
+        self._check_count(len(types), span)
         same: Type = "null"
-        for place, type in enumerate(types):
-            parameter = self.parameter(place)
+        for index, type in enumerate(types):
+            parameter = self.parameter(index)
             if not parameter.accepts(type):
                 raise EsqlError(
-                    places[place],
-                    f"argument {place + 1} of {self.name} must be {_article(parameter.type)}, not {type}",
+                    spans[index],
+                    f"argument {index + 1} of {self.name} must be "
+                    f"{_with_article(parameter.type)}, not {type}",
                 )
             if parameter.type == "same":
-                if (joined := common(same, type)) is None:
+                joined = common_type(same, type)
+                if joined is None:
                     raise EsqlError(
-                        places[place],
+                        spans[index],
                         f"the arguments of {self.name} have different types: {same} and {type}",
                     )
                 same = joined
@@ -101,15 +85,35 @@ class Signature:
             return "double" if types[0] == "double" else "long"
         return same if self.result == "same" else self.result  # type: ignore[return-value]
 
+    def _check_count(self, count: int, span: Span) -> None:
+        least = sum(1 for parameter in self.parameters if not parameter.optional)
+        most = len(self.parameters)
+        unlimited = any(parameter.repeated for parameter in self.parameters)
+        if count >= least and (unlimited or count <= most):
+            return
+        if unlimited:
+            expected = f"{least} or more"
+        elif least == most:
+            expected = f"{least}"
+        else:
+            expected = f"{least} to {most}"
+        plural = "" if expected == "1" else "s"
+        raise EsqlError(span, f"{self.name} takes {expected} argument{plural}, not {count}")
 
-def _article(type: str) -> str:
-    return {"span": "a timespan", "number": "a number", "integer": "an integer", "ip": "an ip"}.get(
-        type, f"a {type}"
-    )
+
+def _parse_parameter(text: str) -> Parameter:
+    match = re.fullmatch(r"(\w+)(\[\]|\{\}|\*)?(\?)?(\.\.\.)?", text.strip())
+    assert match, text
+    return Parameter(match[1], match[2] or "", bool(match[3]), bool(match[4]))
 
 
-def common(left: Type, right: Type) -> Type | None:
-    """The type that holds both; None where there is none."""
+def _with_article(type: str) -> str:
+    nouns = {"span": "a timespan", "number": "a number", "integer": "an integer", "ip": "an ip"}
+    return nouns.get(type, f"a {type}")
+
+
+def common_type(left: Type, right: Type) -> Type | None:
+    """Return the type that holds values of both; None where there is none."""
     if left == right or right == "null":
         return left
     if left == "null":

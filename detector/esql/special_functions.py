@@ -1,4 +1,4 @@
-"""The functions that are more than an implementation: they choose, or depend on constants, or on the clock."""
+"""Compile the functions that choose, need constants, or read the clock."""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ from typing import Any, Protocol
 
 from detector.ecs.values import Type
 from detector.esql import ast
-from detector.esql.constants import spanned, taken_as
+from detector.esql.constants import coerce_text, require_timespan
 from detector.esql.errors import EsqlError, Span
-from detector.esql.null_propagation import lifted, one
-from detector.esql.scope import NOW, CompiledExpr, FieldFact, Getter, Scope, WindowFact, constant
-from detector.esql.signature import common
-from detector.esql.timespan import LONGEST_WINDOW, truncate
+from detector.esql.null_propagation import propagate_null, single_getter
+from detector.esql.scope import (
+    NOW,
+    CompiledExpr,
+    Fact,
+    FieldFact,
+    Getter,
+    Scope,
+    WindowFact,
+    constant,
+)
+from detector.esql.signature import common_type
+from detector.esql.timespan import LONGEST_WINDOW, date_truncator
 
 
-class Compiles(Protocol):
-    """What compiles the arguments."""
+class ExprCompiler(Protocol):
+    """The part of the compiler that compiles arguments."""
 
     @property
     def scope(self) -> Scope: ...
@@ -24,157 +33,165 @@ class Compiles(Protocol):
     def condition(self, node: ast.Expression) -> CompiledExpr: ...
 
 
-def _now(compiler: Compiles, node: ast.Call) -> CompiledExpr:
+def _now(compiler: ExprCompiler, node: ast.Call) -> CompiledExpr:
     if node.arguments:
         raise EsqlError(node.span, "now takes no argument")
-    if (now := compiler.scope.layout.options.now) is not None:
+    now = compiler.scope.layout.options.now
+    if now is not None:
         return constant(now * 1000, "date")
     return CompiledExpr(lambda row: row[NOW], "date")
 
 
-def _date_trunc(compiler: Compiles, node: ast.Call) -> CompiledExpr:
+def _date_trunc(compiler: ExprCompiler, node: ast.Call) -> CompiledExpr:
     if len(node.arguments) != 2:
         raise EsqlError(node.span, "date_trunc takes a timespan and a date")
-    span, date = node.arguments
-    return _cut(node, compiler.compile(span), span.span, compiler.compile(date), date.span)
+    timespan, date = node.arguments
+    return _truncation(
+        node.name, compiler.compile(timespan), timespan.span, compiler.compile(date), date.span
+    )
 
 
-def _bucket(compiler: Compiles, node: ast.Call) -> CompiledExpr:
-    """``bucket(date, span)`` is ``date_trunc(span, date)``."""
+def _bucket(compiler: ExprCompiler, node: ast.Call) -> CompiledExpr:
+    """Compile ``bucket(date, timespan)`` as ``date_trunc(timespan, date)``."""
     if len(node.arguments) != 2:
         raise EsqlError(node.span, "bucket is supported with a date and a timespan only")
-    date, span = node.arguments
-    return _cut(node, compiler.compile(span), span.span, compiler.compile(date), date.span)
+    date, timespan = node.arguments
+    return _truncation(
+        node.name, compiler.compile(timespan), timespan.span, compiler.compile(date), date.span
+    )
 
 
-def _tbucket(compiler: Compiles, node: ast.Call) -> CompiledExpr:
-    """``tbucket(span)`` is ``bucket(@timestamp, span)``."""
+def _tbucket(compiler: ExprCompiler, node: ast.Call) -> CompiledExpr:
+    """Compile ``tbucket(timespan)`` as ``bucket(@timestamp, timespan)``."""
     if len(node.arguments) != 1:
         raise EsqlError(node.span, "tbucket takes a timespan")
-    (span,) = node.arguments
-    timestamp = compiler.compile(ast.Column("@timestamp", span=node.span))
-    return _cut(node, compiler.compile(span), span.span, timestamp, node.span)
+    (timespan,) = node.arguments
+    date = compiler.compile(ast.Column("@timestamp", span=node.span))
+    return _truncation(node.name, compiler.compile(timespan), timespan.span, date, node.span)
 
 
-def _cut(
-    node: ast.Call, span: CompiledExpr, span_at: Span, date: CompiledExpr, date_at: Span
+def _truncation(
+    name: str, timespan: CompiledExpr, timespan_span: Span, date: CompiledExpr, date_span: Span
 ) -> CompiledExpr:
-    span = spanned(span, span_at)
-    date = taken_as(date, "date", date_at)
+    """Compile the truncation of a date; of ``@timestamp`` it may be a window."""
+    timespan = require_timespan(timespan, timespan_span)
+    date = coerce_text(date, "date", date_span)
     if date.type not in ("date", "null"):
-        raise EsqlError(date_at, f"{node.name} cuts a date, not {date.type}")
-    if span.value.amount <= 0:
-        raise EsqlError(span_at, f"the timespan of {node.name} must be positive")
-    seconds = (
-        span.value.window
-        if isinstance(date.fact, FieldFact) and date.fact.name == "@timestamp"
-        else None
-    )
-    if seconds and seconds > LONGEST_WINDOW:
-        raise EsqlError(
-            span_at, f"a window of over {LONGEST_WINDOW // 86_400} days is not supported"
-        )
+        raise EsqlError(date_span, f"{name} cuts a date, not {date.type}")
+    amount = timespan.value
+    if amount.amount <= 0:
+        raise EsqlError(timespan_span, f"the timespan of {name} must be positive")
+    fact: Fact = None
+    if date.fact == FieldFact("@timestamp") and amount.window:
+        if amount.window > LONGEST_WINDOW:
+            days = LONGEST_WINDOW // 86_400
+            raise EsqlError(timespan_span, f"a window of over {days} days is not supported")
+        fact = WindowFact(amount.window)
     return CompiledExpr(
-        lifted(truncate(span.value), [one(date)]),
+        propagate_null(date_truncator(amount), [single_getter(date)]),
         "date",
         constant=date.constant,
-        fact=WindowFact(seconds) if seconds else None,
+        fact=fact,
     )
 
 
-def _case(compiler: Compiles, node: ast.Call) -> CompiledExpr:
-    """``case(condition, value, …, otherwise)``: the first value whose condition is true."""
+def _case(compiler: ExprCompiler, node: ast.Call) -> CompiledExpr:
+    """Compile ``case(condition, value, …, otherwise)``: the first value whose condition is true."""
     if len(node.arguments) < 2:
         raise EsqlError(node.span, "case takes conditions, each with a value")
-    parts = list(node.arguments)
-    last = parts.pop() if len(parts) % 2 else None
-    tests = [one(compiler.condition(part)) for part in parts[::2]]
-    chosen = [compiler.compile(part) for part in (*parts[1::2], *([last] if last else []))]
-    type = _one_type(node, chosen)
-    results = [_widened(code, type) for code in chosen]
-    pairs = list(zip(tests, results, strict=False))
-    otherwise: Getter = results[-1] if last else lambda _: None
+    conditions = node.arguments[: len(node.arguments) // 2 * 2 : 2]
+    tests = [single_getter(compiler.condition(condition)) for condition in conditions]
+    results = [compiler.compile(value) for value in node.arguments[1::2]]
+    has_default = len(node.arguments) % 2 == 1
+    if has_default:
+        results.append(compiler.compile(node.arguments[-1]))
+    type = _result_type(node, results)
+    reads = [_widened_getter(expr, type) for expr in results]
+    branches = list(zip(tests, reads, strict=False))
+    read_default: Getter = reads[-1] if has_default else lambda _: None
 
     def case(row: Any) -> Any:
-        for test, result in pairs:
+        for test, read in branches:
             if test(row) is True:
-                return result(row)
-        return otherwise(row)
+                return read(row)
+        return read_default(row)
 
-    return CompiledExpr(case, type, any(code.many for code in chosen))
+    return CompiledExpr(case, type, any(expr.many for expr in results))
 
 
-def _coalesce(compiler: Compiles, node: ast.Call) -> CompiledExpr:
-    """The first value that is not null."""
+def _coalesce(compiler: ExprCompiler, node: ast.Call) -> CompiledExpr:
+    """Compile ``coalesce``: the first value that is not null."""
     if not node.arguments:
         raise EsqlError(node.span, "coalesce takes at least one argument")
-    codes = [compiler.compile(argument) for argument in node.arguments]
-    type = _one_type(node, codes)
-    reads = [_widened(code, type) for code in codes]
+    exprs = [compiler.compile(argument) for argument in node.arguments]
+    type = _result_type(node, exprs)
+    reads = [_widened_getter(expr, type) for expr in exprs]
 
     def coalesce(row: Any) -> Any:
         for read in reads:
-            if (value := read(row)) is not None:
+            value = read(row)
+            if value is not None:
                 return value
         return None
 
     return CompiledExpr(
         coalesce,
         type,
-        any(code.many for code in codes),
-        constant=all(code.constant for code in codes),
+        any(expr.many for expr in exprs),
+        constant=all(expr.constant for expr in exprs),
     )
 
 
-def _one_type(node: ast.Call, codes: Sequence[CompiledExpr]) -> Type:
+def _result_type(node: ast.Call, exprs: Sequence[CompiledExpr]) -> Type:
+    """Return the one type of a function's possible results."""
     type: Type = "null"
-    for code in codes:
-        if (joined := common(type, code.type)) is None:
+    for expr in exprs:
+        joined = common_type(type, expr.type)
+        if joined is None:
             raise EsqlError(
-                node.span, f"the values of {node.name} have different types: {type} and {code.type}"
+                node.span, f"the values of {node.name} have different types: {type} and {expr.type}"
             )
         type = joined
     return type
 
 
-def _widened(code: CompiledExpr, type: Type) -> Getter:
-    """Where numbers of different types meet, all are of the wider one."""
-    read = code.read
-    if type != "double" or code.type == "double":
+def _widened_getter(expr: CompiledExpr, type: Type) -> Getter:
+    """Make a getter that converts numbers to double where ``type`` is double."""
+    read = expr.read
+    if type != "double" or expr.type == "double":
         return read
 
-    def widened(row: Any) -> Any:
+    def read_double(row: Any) -> Any:
         value = read(row)
-        return (
-            [float(each) for each in value]
-            if isinstance(value, list)
-            else value
-            if value is None
-            else float(value)
-        )
+        if isinstance(value, list):
+            return [float(number) for number in value]
+        return None if value is None else float(value)
 
-    return widened
+    return read_double
 
 
-def _span_of(compiler: Compiles, node: ast.Call) -> CompiledExpr:
-    """``to_dateperiod("3 days")``, ``to_timeduration("30 seconds")``, of constants."""
+_TIMESPAN_TYPES = {"to_dateperiod": "date_period", "to_timeduration": "time_duration"}
+
+
+def _timespan_conversion(compiler: ExprCompiler, node: ast.Call) -> CompiledExpr:
+    """Compile ``to_dateperiod("3 days")`` or ``to_timeduration("30 seconds")``, of constants."""
     if len(node.arguments) != 1:
         raise EsqlError(node.span, f"{node.name} takes one argument")
     (argument,) = node.arguments
-    code = spanned(compiler.compile(argument), argument.span)
-    wanted = {"to_dateperiod": "date_period", "to_timeduration": "time_duration"}[node.name]
-    if code.type != wanted:
-        raise EsqlError(argument.span, f"{node.name} gives a {wanted}, which this is not")
-    return code
+    timespan = require_timespan(compiler.compile(argument), argument.span)
+    type = _TIMESPAN_TYPES[node.name]
+    if timespan.type != type:
+        raise EsqlError(argument.span, f"{node.name} gives a {type}, which this is not")
+    return timespan
 
 
-SPECIAL_FUNCTIONS: dict[str, Callable[[Compiles, ast.Call], CompiledExpr]] = {
+SPECIAL_FUNCTIONS: dict[str, Callable[[ExprCompiler, ast.Call], CompiledExpr]] = {
     "now": _now,
     "date_trunc": _date_trunc,
     "bucket": _bucket,
     "tbucket": _tbucket,
     "case": _case,
     "coalesce": _coalesce,
-    "to_dateperiod": _span_of,
-    "to_timeduration": _span_of,
+    "to_dateperiod": _timespan_conversion,
+    "to_timeduration": _timespan_conversion,
 }

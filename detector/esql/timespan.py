@@ -1,7 +1,8 @@
-"""Timespans: durations of a fixed length, periods of the calendar; and cutting dates by them.
+"""Add timespans to dates, and truncate dates by them.
 
-A duration, and a number of days above one, is aligned to the Unix epoch; a day, week (from Monday), month, quarter
-and year are those of the calendar, and several months or years count from year 1. All in UTC.
+A duration has a fixed length, a period is one of the calendar. A duration, and a number of days above one, is aligned
+to the Unix epoch; a day, week (from Monday), month, quarter and year are those of the calendar, and several months or
+years count from year 1. All in UTC.
 """
 
 from __future__ import annotations
@@ -16,36 +17,30 @@ from detector.ecs.values import milliseconds, moment
 _SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000
 
 DURATIONS = {
-    name: length
-    for names, length in (
-        (("millisecond", "milliseconds", "ms"), 1),
-        (("second", "seconds", "sec", "s"), _SECOND),
-        (("minute", "minutes", "min", "m"), _MINUTE),
-        (("hour", "hours", "h"), _HOUR),
-    )
-    for name in names
+    **dict.fromkeys(("millisecond", "milliseconds", "ms"), 1),
+    **dict.fromkeys(("second", "seconds", "sec", "s"), _SECOND),
+    **dict.fromkeys(("minute", "minutes", "min", "m"), _MINUTE),
+    **dict.fromkeys(("hour", "hours", "h"), _HOUR),
 }
 """Unit -> milliseconds."""
 PERIODS = {
-    name: (days, months)
-    for names, days, months in (
-        (("day", "days", "d"), 1, 0),
-        (("week", "weeks", "w"), 7, 0),
-        (("month", "months", "mo"), 0, 1),
-        (("quarter", "quarters", "q"), 0, 3),
-        (("year", "years", "yr", "y"), 0, 12),
-    )
-    for name in names
+    **dict.fromkeys(("day", "days", "d"), (1, 0)),
+    **dict.fromkeys(("week", "weeks", "w"), (7, 0)),
+    **dict.fromkeys(("month", "months", "mo"), (0, 1)),
+    **dict.fromkeys(("quarter", "quarters", "q"), (0, 3)),
+    **dict.fromkeys(("year", "years", "yr", "y"), (0, 12)),
 }
 """Unit -> (days, months)."""
 
 
 LONGEST_WINDOW = 365 * 86_400
-"""Seconds: a window over any event that is read ends, and begins, at a time that can be written."""
+"""Seconds. A window over any readable event begins and ends at a time that can be written."""
 
 
 @dataclass(frozen=True, slots=True)
-class Timespan:
+class TemporalAmount:
+    """An amount of a unit of time: the value of a timespan."""
+
     amount: int
     unit: str
 
@@ -64,17 +59,18 @@ class Timespan:
 
     @property
     def window(self) -> int | None:
-        """Whole seconds, where cutting dates by this span is ``floor(t / seconds) * seconds``; else
-        None."""
+        """Whole seconds of the window that truncation by this amount makes.
+
+        None where truncation is not ``floor(t / seconds) * seconds``."""
         if self.days and self.days != 7:
             return self.days * 86_400
         return self.length // 1000 if self.length and self.length % 1000 == 0 else None
 
-    def negative(self) -> Timespan:
-        return Timespan(-self.amount, self.unit)
+    def negative(self) -> TemporalAmount:
+        return TemporalAmount(-self.amount, self.unit)
 
-    def after(self, ms: int, times: int) -> int:
-        """The date that lies this span (``times`` over, which may be negative) after another."""
+    def added_to(self, ms: int, times: int) -> int:
+        """Return the date ``times`` (which may be negative) this amount after ``ms``."""
         if not self.months:
             return ms + times * (self.length + self.days * _DAY)
         start = moment(ms)
@@ -84,22 +80,25 @@ class Timespan:
         return milliseconds(start.replace(year=year, month=month + 1, day=day))
 
 
-def truncate(span: Timespan) -> Callable[[int], int]:
-    """What cuts a date (ms) down to the start of the ``span`` that it lies in."""
-    if length := span.length or (span.days * _DAY if span.days != 7 else 0):
+def date_truncator(amount: TemporalAmount) -> Callable[[int], int]:
+    """Make a function that truncates a date (ms) to a multiple of ``amount``."""
+    length = amount.length
+    if not length and amount.days != 7:
+        length = amount.days * _DAY
+    if length:
         return lambda ms: ms // length * length
-    if span.days:
+    if amount.days:
+        return _week_start
+    size = amount.months
 
-        def week(ms: int) -> int:
-            midnight = moment(ms // _DAY * _DAY)
-            return milliseconds(midnight - timedelta(days=midnight.weekday()))
-
-        return week
-    size = span.months
-
-    def month(ms: int) -> int:
+    def month_start(ms: int) -> int:
         date = moment(ms)
         count = ((date.year - 1) * 12 + date.month - 1) // size * size
         return milliseconds(datetime(count // 12 + 1, count % 12 + 1, 1, tzinfo=UTC))
 
-    return month
+    return month_start
+
+
+def _week_start(ms: int) -> int:
+    midnight = moment(ms // _DAY * _DAY)
+    return milliseconds(midnight - timedelta(days=midnight.weekday()))

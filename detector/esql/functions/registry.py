@@ -32,7 +32,7 @@ def function(signature: str, *aliases: str) -> Callable[[_Implementation], _Impl
     """Enters an implementation in the table."""
 
     def register(implementation: _Implementation) -> _Implementation:
-        parsed = Signature.of(signature)
+        parsed = Signature.parse(signature)
         typed = "types" in inspect.signature(implementation).parameters
         for name in (parsed.name, *aliases):
             FUNCTIONS[name] = Function(parsed, implementation, typed)
