@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,29 @@ settings.register_profile(
     "repeatable", settings.get_profile("local"), derandomize=True, database=None
 )
 settings.load_profile("repeatable" if os.environ.get("CI") else "local")
+
+
+SLOW = (
+    "crash/",
+    "detector/formats/test_forms.py",
+    "detector/ingest/test_workers.py",
+    "detector/sources/test_bucket.py",
+    "hostile/",
+    "test_benchmarks.py",
+    "test_crash.py",
+    "test_sample_logs.py",
+    "tui/",
+)
+"""Below ``tests``: whole apps, processes, servers and large files."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what ``make quick`` leaves out: properties, and what SLOW names."""
+    for item in items:
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if path.startswith(SLOW) or is_property:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
