@@ -104,9 +104,11 @@ def _decode(paths: list[Path]) -> None:
 
 def _digest(paths: list[Path], dispatch: Dispatch) -> None:
     from detector.detection.digest import digest
+    from detector.detection.signature_cache import SignatureCache
 
+    cache = SignatureCache()
     for path, chunk in _chunks(paths):
-        digest(str(path), chunk, dispatch)
+        digest(str(path), chunk, dispatch, cache)
 
 
 def _scan(root: Path, rules: RuleSet) -> None:

@@ -22,6 +22,7 @@ from detector.cloudtrail.record import (
     signature_of,
 )
 from detector.detection.digest import digest
+from detector.detection.signature_cache import SignatureCache
 from detector.ecs.fields import field_table
 from detector.esql.ast import From, Span, Tree, Where
 from detector.esql.errors import EsqlError
@@ -68,7 +69,7 @@ def _is_reason(error: Unreadable) -> None:
 
 def _digested(chunk: Chunk) -> None:
     found = parse_records(chunk)
-    partial = digest("file", chunk, _dispatch())
+    partial = digest("file", chunk, _dispatch(), SignatureCache()).partial
     (tally,) = partial.chunks.values()
     aside = sum(tally.skipped.values()) + sum(tally.rejected.values())
     assert 0 <= tally.hits <= tally.seen - aside

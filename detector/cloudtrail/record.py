@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -62,20 +62,52 @@ class Head(msgspec.Struct, gc=False, rename=_cloudtrail_name):
 
 _NO_CALLER = Caller()
 
-EventSignature = tuple[
-    Caller | None,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    bool | None,
-    str | None,
-    str | None,
-]
-"""What a head says beside its time: ``Head(None, *call)``. Records alike in it are asked together,
-once."""
-signature_of: Callable[[Head], EventSignature] = attrgetter(*Head.__struct_fields__[1:])
+
+class EventSignature(NamedTuple):
+    """The fields of a head without its time; ``Head(None, *signature)`` restores the head.
+
+    A chunk has thousands of records but some hundred signatures, so what depends on these fields
+    alone is computed once per signature."""
+
+    user_identity: Caller | None
+    event_source: str | None
+    event_name: str | None
+    aws_region: str | None
+    source_ip_address: str | None
+    user_agent: str | None
+    read_only: bool | None
+    recipient_account_id: str | None
+    event_category: str | None
+
+    @property
+    def caller(self) -> Caller:
+        """``userIdentity``; an empty one where the record has none."""
+        return self.user_identity or _NO_CALLER
+
+
+signature_values: Callable[[Head], Any] = attrgetter(*EventSignature._fields)
+"""The values of a head's signature as a plain tuple, which equals and hashes as the signature.
+
+Made for every record that is read: a plain tuple takes half the time of a NamedTuple."""
+
+
+def signature_of(head: Head) -> EventSignature:
+    """Return the signature of a head."""
+    return EventSignature._make(signature_values(head))
+
+
+_SKIPPED_CATEGORIES = {
+    "Insight": "insight",
+    "NetworkActivity": "network-activity",
+    "Aggregated": "aggregated",
+}
+
+
+def skip_reason(head: Head | EventSignature) -> str | None:
+    """Return why a record is no event that rules apply to; None where it is one."""
+    if head.event_source == "aws:s3":
+        return "s3-notification"
+    return _SKIPPED_CATEGORIES.get(head.event_category or "")
 
 
 class SessionIssuer(msgspec.Struct, gc=False, rename=_cloudtrail_name):

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from detector.cloudtrail.record import Head
+from detector.cloudtrail.record import EventSignature, Head
 
 ObservationKind = Literal[
     "account",
@@ -134,7 +134,7 @@ class BaselineKey(NamedTuple):
     changes: bool
 
 
-def baseline_key_of(head: Head) -> BaselineKey:
+def baseline_key_of(head: Head | EventSignature) -> BaselineKey:
     who = head.caller
     key = who.access_key_id
     return BaselineKey(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from detector.cloudtrail.record import Head, Record
+from detector.cloudtrail.record import EventSignature, Head, Record
 from detector.detection.alert import Facets
 from detector.detection.baseline import principal_of
 from detector.detection.event import Event
@@ -97,7 +97,7 @@ STS = "sts.amazonaws.com"
 """Whose calls open sessions: a record of its may carry a key that it issued."""
 
 
-def caller_keys(head: Head) -> set[str]:
+def caller_keys(head: Head | EventSignature) -> set[str]:
     """The names by which a record's caller is known: the principal and the access key."""
     who = head.caller
     names = {who.arn and principal_of(who.arn), who.access_key_id}

@@ -8,8 +8,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Generic, NamedTuple, Protocol, TypeVar
 
-from detector.cloudtrail.record import EventSignature, Head, Record, parse_time, signature_of
-from detector.detection.digest import skip_reason
+from detector.cloudtrail.record import (
+    EventSignature,
+    Head,
+    Record,
+    parse_time,
+    signature_of,
+    skip_reason,
+)
 from detector.detection.event import Event, Position
 from detector.detection.principal import STS, caller_keys, issued_keys
 from detector.detection.principal_index import PrincipalIndex, hashes_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -20,7 +20,7 @@ from detector.cloudtrail.record import (
     Record,
     decode,
     parse_time,
-    signature_of,
+    signature_values,
 )
 from detector.formats.chunks import Chunk
 from detector.formats.errors import Incomplete, NotALog, Unreadable
@@ -41,6 +41,17 @@ ODD_CAP = 256 << 20
 """Bytes of a document that is neither a trail file nor an array: it is copied, and may have to be
 walked."""
 _BOM = b"\xef\xbb\xbf"
+
+
+class _BySignature(dict[EventSignature, list[int]]):
+    """The indexes of the records of each signature.
+
+    It is looked up by the plain tuple of a head's values, which is made for every record. Only the
+    first of equal ones becomes an EventSignature, which takes twice as long to make."""
+
+    def __missing__(self, values: EventSignature) -> list[int]:
+        indexes = self[EventSignature._make(values)] = []
+        return indexes
 
 
 class RawRecords:
@@ -90,7 +101,7 @@ class Records(RawRecords):
         self.eventbridge_count = eventbridge_count
         """How many came by EventBridge."""
         self.verbatim = verbatim
-        self.by_signature: dict[EventSignature, list[int]] = defaultdict(list)
+        self.by_signature: dict[EventSignature, list[int]] = _BySignature()
         """Where the records of each call are, in order: some hundred calls for thousands of
         records, mostly."""
         self.times: list[int | None] = []
@@ -99,7 +110,7 @@ class Records(RawRecords):
         # Each head is gone before the next is made: all of them would be more than the caches of a
         # processor hold, and lie scattered between what stays.
         for index, head in enumerate(heads):
-            self.by_signature[signature_of(head)].append(index)
+            self.by_signature[signature_values(head)].append(index)
             self.times.append(known[head.event_time])
         self.has_times = None not in known
         """Whether each has an event time, usable or not."""

@@ -31,9 +31,9 @@ from detector.ingest.prefetch import fetch_ahead
 from detector.ingest.reader import (
     ChunkDigester,
     FetchedTask,
+    LocalDigester,
     Task,
     hash_content,
-    local_digester,
     read,
 )
 from detector.ingest.unpublished import UnpublishedChanges
@@ -129,7 +129,7 @@ class Pipeline:
     def _search_by(self, rules: RuleSet) -> None:
         """Take these rules, but those that are off in the store."""
         rules = rules.without(self._store.rules_off())
-        self._dispatch = Dispatch(rule for rule in rules if rule.alerts)
+        self._digester = LocalDigester(Dispatch(rule for rule in rules if rule.alerts))
         self._flagging = flagging_events(rules)
         self._searched = 0
         self._workers = Workers(rules, self._jobs or os.cpu_count() or 1)
@@ -200,7 +200,7 @@ class Pipeline:
     def rule_seconds(self) -> dict[str, float]:
         """Seconds that each rule has taken of the records that got to it, since they were
         loaded."""
-        own = self._dispatch.spent
+        own = self._digester.rule_seconds
         return {
             rule_id: own.get(rule_id, 0.0) + seconds
             for rule_id, seconds in self._workers.spent.items()
@@ -338,7 +338,7 @@ class Pipeline:
         self._commit(batch, publish)
 
     def _results(self, due: Sequence[Task], stop: threading.Event) -> Iterator[FileRead]:
-        here = local_digester(self._dispatch)
+        here: ChunkDigester = self._digester
         readable = [task for task in due if task.file.problem is None]
         remote = [task for task in readable if _is_remote(task.file.path)]
         local = [task for task in readable if not _is_remote(task.file.path)]

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from detector.cloudtrail.digest_file import digest_of
 from detector.detection.digest import ChunkStats, Partial, digest, merge
+from detector.detection.signature_cache import SignatureCache
 from detector.formats import Chunk, Incomplete, NotALog, Unreadable, read_chunks
 from detector.rules.dispatch import Dispatch
 from detector.sources.accounting import FileState
@@ -72,15 +74,33 @@ ChunkDigester = Callable[[str, Iterable[Chunk]], Iterator[DigestedChunk]]
 """Digests the chunks of a source one after the other, wherever that is done."""
 
 
-def local_digester(dispatch: Dispatch) -> ChunkDigester:
-    """In this process, by these rules."""
+class LocalDigester:
+    """Digests chunks in this process by the rules of ``dispatch``."""
 
-    def here(source: str, them: Iterable[Chunk]) -> Iterator[DigestedChunk]:
-        for chunk in them:
-            partial = digest(source, chunk, dispatch)
+    def __init__(self, dispatch: Dispatch) -> None:
+        self._dispatch = dispatch
+        self._cache = SignatureCache()
+        self.rule_seconds: dict[str, float] = defaultdict(float)
+        """Seconds that each rule has taken of the records that got to it."""
+
+    def __call__(self, source: str, chunks: Iterable[Chunk]) -> Iterator[DigestedChunk]:
+        """Digest the chunks of one source in order."""
+        for chunk in chunks:
+            partial = self.digest(source, chunk)
             yield DigestedChunk(chunk, partial, _is_torn(chunk, _tally(partial)))
 
-    return here
+    def digest(self, source: str, chunk: Chunk) -> Partial:
+        """Digest one chunk. Raises Incomplete or Unreadable."""
+        partial, rule_seconds = digest(source, chunk, self._dispatch, self._cache)
+        for rule_id, seconds in rule_seconds.items():
+            self.rule_seconds[rule_id] += seconds
+        return partial
+
+    def drain_rule_seconds(self) -> dict[str, float]:
+        """Return the seconds since the last call, and begin anew."""
+        drained = dict(self.rule_seconds)
+        self.rule_seconds.clear()
+        return drained
 
 
 def read(

@@ -10,13 +10,13 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from detector.detection.correlate import ChunkRequests, Signal, find_signals, flagging_events
-from detector.detection.digest import Partial, digest
+from detector.detection.digest import Partial
 from detector.formats import Chunk, Unreadable
 from detector.ingest.reader import (
     ChunkDigester,
     DigestedChunk,
     FetchedTask,
-    local_digester,
+    LocalDigester,
     read,
     unread_result,
 )
@@ -201,7 +201,7 @@ def batches(given: Iterable[FetchedTask]) -> Iterator[list[FetchedTask]]:
 
 # In the other processes
 
-_dispatch: Dispatch
+_digester: LocalDigester
 _flagging: Dispatch
 _Spent = dict[str, float]
 """The seconds that each rule took."""
@@ -211,14 +211,15 @@ _Partial = tuple[Partial, _Spent]
 
 
 def _start(rules: RuleSet) -> None:
-    global _dispatch, _flagging
-    _dispatch = Dispatch(rule for rule in rules if rule.alerts)
+    global _digester, _flagging
+    _digester = LocalDigester(Dispatch(rule for rule in rules if rule.alerts))
     _flagging = flagging_events(rules)
 
 
 def _read_batch(batch: Sequence[FetchedTask]) -> tuple[list[FileRead], _Spent]:
-    here = local_digester(_dispatch)
-    return _timed(lambda: [result for each in batch for result in read(each.task, here, each.open)])
+    return _timed(
+        lambda: [result for each in batch for result in read(each.task, _digester, each.open)]
+    )
 
 
 def _digest_lines(lines: _Lines) -> _Partial:
@@ -226,7 +227,7 @@ def _digest_lines(lines: _Lines) -> _Partial:
     with open(path, "rb") as file:
         file.seek(start)
         chunk = Chunk(start, memoryview(file.read(end - start)), lines=True)
-    return _timed(lambda: digest(path, chunk, _dispatch))
+    return _timed(lambda: _digester.digest(path, chunk))
 
 
 def _look_in(batch: Sequence[tuple[str, ChunkRequests]]) -> tuple[list[Signal], Requests]:
@@ -236,8 +237,5 @@ def _look_in(batch: Sequence[tuple[str, ChunkRequests]]) -> tuple[list[Signal], 
 
 
 def _timed(work: Callable[[], _R]) -> tuple[_R, _Spent]:
-    before = dict(_dispatch.spent)
     made = work()
-    return made, {
-        rule_id: seconds - before[rule_id] for rule_id, seconds in _dispatch.spent.items()
-    }
+    return made, _digester.drain_rule_seconds()

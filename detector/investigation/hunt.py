@@ -14,8 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from detector.cloudtrail.record import Head, Record, event_id, identity
-from detector.detection.digest import skip_reason
+from detector.cloudtrail.record import Head, Record, event_id, identity, skip_reason
 from detector.ecs.fields import FieldTable
 from detector.ecs.values import Value
 from detector.esql import ast, parser

@@ -20,8 +20,6 @@ class Dispatch(dict[tuple[str | None, str | None], tuple[Rule, ...]]):
     def __init__(self, rules: Iterable[Rule]) -> None:
         super().__init__()
         self._rules = tuple(rules)
-        self.spent: dict[str, float] = dict.fromkeys((rule.rule_id for rule in self._rules), 0.0)
-        """Seconds that each rule has taken of the records that got to it."""
         self._gated: set[tuple[str | None, str | None]] = set()
         """Pairs with a rule that asks for more of the head than these two."""
         self._asked = lru_cache(_REMEMBERED)(self._ask)

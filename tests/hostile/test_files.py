@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from detector.detection.digest import digest
 from detector.detection.principal_index import encode
 from detector.detection.record_search import ChunkRequest, SearchRequest, search_file
+from detector.detection.signature_cache import SignatureCache
 from detector.ecs.fields import field_table
 from detector.formats import Unreadable, chunks, read_chunks
 from detector.investigation.selectors import Condition, Matching
@@ -254,10 +255,10 @@ def test_what_is_nested_too_deep_costs_itself_only_wherever_it_is_looked_at(tmp_
 
 def digested(content: bytes) -> None:
     """Nothing but ``Unreadable`` may come of reading it."""
-    dispatch = Dispatch(rules())
+    dispatch, cache = Dispatch(rules()), SignatureCache()
     try:
         for chunk in read_chunks(io.BytesIO(content)):
-            digest("file", chunk, dispatch)
+            digest("file", chunk, dispatch, cache)
     except Unreadable as error:
         assert error.reason.code
         assert "\n" not in error.reason.detail

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import detector.detection.digest
 from detector.detection.digest import Partial, digest, merge
+from detector.detection.signature_cache import SignatureCache
 from detector.formats import chunks, read_chunks
 from detector.rules.dispatch import Dispatch
 from tests.detector.strategies import trails
@@ -21,10 +21,16 @@ from tests.detector.trail import Raw, call, document, lines, rules, sweep
 NOTHING = merge([])
 
 
-def digested(data: bytes, source: str = "trail.json") -> Partial:
-    """The partial of a whole file."""
+def digested(
+    data: bytes, source: str = "trail.json", cache: SignatureCache | None = None
+) -> Partial:
+    """Digest a whole file."""
     dispatch = Dispatch(rules())
-    return merge(digest(source, chunk, dispatch) for chunk in read_chunks(io.BytesIO(data)))
+    if cache is None:
+        cache = SignatureCache()
+    return merge(
+        digest(source, chunk, dispatch, cache).partial for chunk in read_chunks(io.BytesIO(data))
+    )
 
 
 CLAIMS: tuple[Raw, ...] = (
@@ -88,15 +94,11 @@ def test_a_file_in_chunks_is_the_file_as_one(records: list[Raw], size: int) -> N
 
 @settings(max_examples=50)
 @given(trails(), st.integers(1, 4))
-def test_what_is_remembered_of_calls_changes_nothing(records: list[Raw], remembered: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            detector.detection.digest, "_told", detector.detection.digest.SignatureCache()
-        )
-        patch.setattr(detector.detection.digest, "_REMEMBERED", remembered)
-        few = [digested(lines(records)) for _ in range(2)]
-        assert len(detector.detection.digest._told) <= remembered
-    assert few == [digested(lines(records))] * 2
+def test_signature_cache_changes_no_result(records: list[Raw], limit: int) -> None:
+    cache = SignatureCache(limit)
+    partials = [digested(lines(records), cache=cache) for _ in range(2)]
+    assert len(cache) <= limit
+    assert partials == [digested(lines(records))] * 2
 
 
 @settings(max_examples=50)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from detector.cloudtrail.record import loads
 from detector.detection.digest import digest, merge
+from detector.detection.signature_cache import SignatureCache
 from detector.formats import chunks, read_chunks
 from detector.investigation.raw_record import raw_record
 from detector.rules.dispatch import Dispatch
@@ -47,9 +48,10 @@ def test_reading_goes_on_from_wherever_a_chunk_ended(file: File, size: int) -> N
             ]
             assert again == read[place:]
         path = str(write(Path(folder), file.name, file.content))
-        dispatch = Dispatch(rules())
+        dispatch, cache = Dispatch(rules()), SignatureCache()
         found = merge(
-            digest(path, chunk, dispatch) for chunk in read_chunks(io.BytesIO(file.content))
+            digest(path, chunk, dispatch, cache).partial
+            for chunk in read_chunks(io.BytesIO(file.content))
         )
         for event in found.events.values():
             given_id = loads(raw_record(event)).get("eventID")

@@ -16,7 +16,7 @@ import pytest
 from detector.detection.digest import Partial, merge
 from detector.formats import Chunk, chunks
 from detector.ingest import workers
-from detector.ingest.reader import DigestedChunk, Task, local_digester, read
+from detector.ingest.reader import DigestedChunk, LocalDigester, Task, read
 from detector.ingest.workers import Workers, _start
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import RuleSet
@@ -49,7 +49,7 @@ def pool() -> Iterator[Workers]:
 
 def whole(task: Task, pool: Workers | None) -> tuple[list[int], Partial]:
     """Where reading could go on after each result, and all that was found."""
-    here = local_digester(Dispatch(rules()))
+    here = LocalDigester(Dispatch(rules()))
     results = list(read(task, pool.digester(here) if pool else here))
     return [result.file.resume for result in results], merge(result.partial for result in results)
 
@@ -62,7 +62,7 @@ def test_lines_are_spread_in_order(task: Task, pool: Workers) -> None:
 
 
 def test_a_process_that_dies_costs_nothing(task: Task, pool: Workers) -> None:
-    here = local_digester(Dispatch(rules()))
+    here = LocalDigester(Dispatch(rules()))
 
     def killing(source: str, them: Iterator[Chunk]) -> Iterator[DigestedChunk]:
         for number, digested in enumerate(pool.digester(here)(source, them)):
