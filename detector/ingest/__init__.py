@@ -1,1 +1,1 @@
-"""The pipeline: from sources through digest to the store, once or live."""
+"""The pipeline from sources through digest to the store, once or live."""

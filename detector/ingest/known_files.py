@@ -1,7 +1,7 @@
-"""The files that the state knows, as a sweep asks for them.
+"""The files that the state knows, indexed for a sweep.
 
-A sweep of a large tree finds a handful of files, and is made every two seconds: what it costs must hang on those, not
-on all that was ever read.
+A sweep of a large tree finds a handful of files and is made every two seconds: its cost must depend
+on those files, not on all that were ever read.
 """
 
 from __future__ import annotations
@@ -16,24 +16,27 @@ from detector.store.file_table import FileRow
 
 
 class Moves(NamedTuple):
-    """What became of files that are not where they were."""
+    """Files that are no longer at their path."""
 
     renamed: list[tuple[str, str]]
     """(old path, new path)."""
     lost: list[str]
-    """Gone, and never read to the end."""
+    """Files that are gone and were never read to the end."""
 
 
 class KnownFiles:
-    """Files by path; by inode, to know those that were renamed; and those not read, which are
-    forgotten once gone."""
+    """The file rows by path and by inode.
+
+    The inode finds files that were renamed. Unread files are kept apart: they are forgotten once
+    they are gone.
+    """
 
     def __init__(self, rows: Iterable[FileRow]) -> None:
         self._rows: dict[str, FileRow] = {}
-        self._names: dict[int, tuple[str, ...]] = {}
+        self._paths_by_inode: dict[int, tuple[str, ...]] = {}
         self._unread: dict[str, None] = {}
         for row in rows:
-            self.put(row)
+            self.add(row)
 
     def __contains__(self, path: str) -> bool:
         return path in self._rows
@@ -44,65 +47,75 @@ class KnownFiles:
     def get(self, path: str) -> FileRow | None:
         return self._rows.get(path)
 
-    def put(self, row: FileRow) -> None:
-        before = self._rows.get(row.path)
-        if before is None or before.inode != row.inode:
-            self.drop(row.path)
-            self._names[row.inode] = (*self._names.get(row.inode, ()), row.path)
+    def add(self, row: FileRow) -> None:
+        """Add a row, or replace the row of its path."""
+        replaced = self._rows.get(row.path)
+        inode = row.file.inode
+        if replaced is None or replaced.file.inode != inode:
+            self.remove(row.path)
+            self._paths_by_inode[inode] = (*self._paths_by_inode.get(inode, ()), row.path)
         self._rows[row.path] = row
         if row.state == "read":
             self._unread.pop(row.path, None)
         else:
             self._unread[row.path] = None
 
-    def drop(self, path: str) -> None:
+    def remove(self, path: str) -> None:
+        """Forget the row of a path, if there is one."""
         row = self._rows.pop(path, None)
         if row is None:
             return
         self._unread.pop(path, None)
-        left = tuple(name for name in self._names[row.inode] if name != path)
-        if left:
-            self._names[row.inode] = left
+        inode = row.file.inode
+        others = tuple(other for other in self._paths_by_inode[inode] if other != path)
+        if others:
+            self._paths_by_inode[inode] = others
         else:
-            del self._names[row.inode]
+            del self._paths_by_inode[inode]
 
-    def follow(self, found: Sequence[SourceFile], in_scope: Callable[[str], bool]) -> Moves:
-        """Take up that files have moved. ``covers`` tells where the sweep would have found a file.
+    def track_renames(self, files: Sequence[SourceFile], in_scope: Callable[[str], bool]) -> Moves:
+        """Update the rows of files that were renamed or are gone.
 
-        A file under a new name is the same file, even where another has its old name by now (a log
-        rotated)."""
-        here = {file.path: (file.device, file.inode) for file in found}
+        ``in_scope`` tells whether the sweep would have found a file at a path. A file under a new
+        name is the same file, even where another file has its old name by now (log rotation).
+        """
+        identities = {file.path: file.identity for file in files}
 
-        def astray(row: FileRow) -> bool:
-            return here.get(row.path) != (row.device, row.inode) and in_scope(row.path)
+        def moved_or_gone(row: FileRow) -> bool:
+            return identities.get(row.path) != row.file.identity and in_scope(row.path)
 
-        moved: dict[str, str] = {}
-        for file in found:
-            known = self._rows.get(file.path)
-            if (
-                known is not None
-                and known.reason != "link"
-                and (known.device, known.inode) == here[file.path]
-            ):
+        renamed: dict[str, str] = {}
+        for file in files:
+            row = self._rows.get(file.path)
+            if row is not None and row.reason != "link" and row.file.identity == file.identity:
                 continue
-            rows = (
-                self._rows[name] for name in self._names.get(file.inode, ()) if name not in moved
-            )
-            same = [
-                row
-                for row in rows
-                if row.device == file.device and row.size <= file.size and astray(row)
+            candidates = [
+                self._rows[path]
+                for path in self._paths_by_inode.get(file.inode, ())
+                if path not in renamed
             ]
-            if row := min(same, key=lambda row: row.reason == "link", default=None):
-                moved[row.path] = file.path
+            same_file = [
+                row
+                for row in candidates
+                if row.file.device == file.device
+                and row.file.size <= file.size
+                and moved_or_gone(row)
+            ]
+            if same_file:
+                old = min(same_file, key=lambda row: row.reason == "link")
+                renamed[old.path] = file.path
         lost = [
             path
             for path in self._unread
-            if path not in here and path not in moved and in_scope(path)
+            if path not in identities and path not in renamed and in_scope(path)
         ]
-        renamed = [msgspec.structs.replace(self._rows[old], path=new) for old, new in moved.items()]
-        for path in (*moved, *lost):
-            self.drop(path)
-        for row in renamed:
-            self.put(row)
-        return Moves(list(moved.items()), lost)
+        rows = [_at_path(self._rows[old], new) for old, new in renamed.items()]
+        for path in (*renamed, *lost):
+            self.remove(path)
+        for row in rows:
+            self.add(row)
+        return Moves(list(renamed.items()), lost)
+
+
+def _at_path(row: FileRow, path: str) -> FileRow:
+    return msgspec.structs.replace(row, file=row.file._replace(path=path))

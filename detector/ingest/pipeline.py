@@ -1,48 +1,39 @@
-"""Source -> digest -> store: one sweep, or live until told to stop. Both front ends call this and nothing below it."""
+"""The pipeline: sweep, read, digest, commit; once or live.
+
+Both front ends call this module and nothing below it.
+"""
 
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from itertools import chain, islice
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
 import msgspec
 
-from detector.cloudtrail.object_key import DIGEST, trail_file
 from detector.detection.alert import Alert
-from detector.detection.correlate import (
-    ChunkRequests,
-    Signal,
-    collect_signals,
-    find_signals,
-    flagging_events,
-    group_by_file,
-)
-from detector.detection.digest import Partial
-from detector.detection.risk import RiskTable
-from detector.detection.risk import load_risk_table as load_risk
-from detector.ingest.known_files import KnownFiles
+from detector.detection.risk import RiskTable, load_risk_table
 from detector.ingest.prefetch import fetch_ahead
 from detector.ingest.reader import (
-    ChunkDigester,
     FetchedTask,
     LocalDigester,
     Task,
-    hash_content,
-    read,
+    content_sha256,
+    out_of_scope_result,
+    read_file,
 )
+from detector.ingest.scheduler import ReadScheduler
+from detector.ingest.signal_search import SignalSearch
 from detector.ingest.unpublished import UnpublishedChanges
-from detector.ingest.workers import Workers, is_plain
+from detector.ingest.workers import Workers, is_plain_text, is_worthwhile
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import RuleSet
 from detector.sources.accounting import Accounting
-from detector.sources.open_file import has_identity
-from detector.sources.source import Source, SourceFile
+from detector.sources.open_file import is_remote
+from detector.sources.source import Source
 from detector.sources.time_bounds import Bounds
 from detector.store import LATENESS, Changes, FileRead, FileRow, Store
 
@@ -51,48 +42,37 @@ PUBLISH_EVERY = 0.25
 _COMMIT_SECONDS = 0.2
 _COMMIT_FILES = 2000
 _SWEEP_EVERY = 2.0
-_WORTH_PROCESSES = 8 << 20
-"""Bytes to read from which starting other processes pays."""
-_WORTH_PARTING = 64 << 20
+_SPREAD_BYTES = 64 << 20
 """Bytes of one plain file from which its lines are spread over processes."""
-_LOOKED_AHEAD = 2000
-"""Files to search that are held at once, to tell whether processes pay; more may follow."""
 _VERIFY_EVERY = 60.0
-"""Seconds between looks at what digests say, while files come."""
-_RETRY_AFTER = 30.0
-_RETRIED = ("unreadable", "throttled", "credentials", "unreachable")
-_PASSING = ("reading", "being-written", "link", "out-of-range", "retry")
-"""Reasons that hold only as long as the sweep gives them."""
-_SUMMED_UP = ("out-of-range", "digest", "link")
-"""Reasons of files that there may be very many of, and nothing wrong with: they are counted, not
-named."""
-_LET_GO_EVERY = 24 * 3600.0
-_GIVE_UP_AFTER = 24 * 3600.0
-_LABEL = re.compile(r"_(\d{8}T\d{4})Z_")
+"""Seconds between checks against the digest files, while files come."""
+_EVICT_EVERY = 24 * 3600.0
+_UNNAMED = ("out-of-range", "digest", "link")
+"""Reasons that are counted only: there may be very many such files, and nothing is wrong."""
 
 
 class Update(msgspec.Struct, frozen=True):
-    """What changed since the last one. ``live``: all that was found has been read, and the sources
-    are watched.
-
-    ``newest`` is the newest event time read (epoch seconds); ``problems`` are files that were not
-    read, a line each."""
+    """The changes since the last update."""
 
     alerts: tuple[Alert, ...]
     withdrawn: tuple[str, ...]
     accounting: Accounting
     live: bool
+    """All files found have been read, and the sources are watched."""
     newest: int | None
+    """The newest event time read, in epoch seconds."""
     problems: tuple[str, ...]
+    """A line for each file that was not read."""
 
 
 class Pipeline:
-    """Reads what ``source`` finds into ``store`` by ``rules``.
+    """Reads the files of ``source`` into ``store`` by ``rules``.
 
-    ``jobs`` processes read; None: as many as help. ``clock`` tells the time against which event
-    times are judged, ``risk`` what flags are worth. Outside of ``bounds`` the source looks for
-    nothing, so that nothing is missing there. Live, what is older than ``retention`` seconds is let
-    go; None: nothing is."""
+    ``jobs`` is the number of processes; None: as many as help. ``clock`` is the time that event
+    times are judged against, ``risk`` the weight of flags. Outside of ``bounds`` the source looks
+    for nothing, so nothing is missing there. A live run evicts what is older than ``retention``
+    seconds; None: nothing.
+    """
 
     def __init__(
         self,
@@ -107,89 +87,58 @@ class Pipeline:
     ) -> None:
         self._store = store
         self._source = source
-        self._digests = store.has_digests()
-        self._clock = clock
-        self._risk = risk or load_risk()
-        self._bounds = bounds
-        self._verify_due = float("-inf")
         self._jobs = jobs
+        self._clock = clock
+        self._risk = risk or load_risk_table()
+        self._bounds = bounds
         self._retention = retention
-        self._let_go_at = float("-inf")
+        self._verify_due = float("-inf")
+        self._evicted_at = float("-inf")
         self._next_rules: deque[RuleSet] = deque(maxlen=1)
-        self._search_by(rules)
-        self._held = KnownFiles(store.files())
-        self._waiting_since: dict[str, float] = {}
-        self._retrying = {
-            row.path for row in self._held if row.state == "waiting" and _is_remote(row.path)
-        }
-        self._pending = UnpublishedChanges()
-        self._astray: Set[tuple[str, FileRow]] = frozenset()
-        """Files that were not where they had been read when they were searched last."""
-
-    def _search_by(self, rules: RuleSet) -> None:
-        """Take these rules, but those that are off in the store."""
-        rules = rules.without(self._store.rules_off())
-        self._digester = LocalDigester(Dispatch(rule for rule in rules if rule.alerts))
-        self._flagging = flagging_events(rules)
-        self._searched = 0
-        self._workers = Workers(rules, self._jobs or os.cpu_count() or 1)
-        self._store.use(rules)
+        self._scheduler = ReadScheduler(store, source, clock)
+        self._signal_search = SignalSearch(store, self._scheduler.files, jobs)
+        self._unpublished = UnpublishedChanges()
+        self._start_rules(rules)
 
     def use(self, rules: RuleSet) -> None:
-        """Search by these rules, but those that are off in the store, from the next sweep on. Any
-        thread may call it.
+        """Search by these rules from the next sweep on, without those switched off in the store.
 
-        What was read is searched again where a rule has come or changed.
+        Files are searched again for the rules that are new or changed. Any thread may call this.
         """
         self._next_rules.append(rules)
 
-    def _take_up_rules(self) -> None:
-        if not self._next_rules:
-            return
-        before = {alert.alert_id for alert in self._store.alerts()}
-        self._workers.close()
-        self._search_by(self._next_rules.pop())
-        # A source that looks for what is new does not find the older files again.
-        self._retrying |= {
-            row.path
-            for row in self._held
-            if _is_remote(row.path)
-            and row.state == "read"
-            and row.generation != self._store.generation
-        }
-        now = self._store.alerts()
-        self._pending.add(Changes(tuple(now), tuple(before - {alert.alert_id for alert in now})))
-
     def scan(self, publish: Callable[[Update], None]) -> None:
-        """Read everything once. At the end all alerts are settled."""
+        """Read everything once, and settle all alerts at the end."""
+        never = threading.Event()
         try:
-            self._read_all(self._due(final=True), publish, threading.Event())
-            self._verify(final=True)
-            self._correlate(threading.Event())
+            self._read_all(self._due_tasks(is_final=True), publish, never)
+            self._verify(is_final=True)
+            self._correlate(never)
         finally:
             self._workers.close()
-        self._pending.add(self._store.settle(float("inf")))
+        self._unpublished.add(self._store.settle(float("inf")))
         self._publish(publish, live=True)
 
     def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:
-        """Read what is there and what comes, until ``stop`` is set or nothing more can come.
-        Blocks."""
-        interval = _SWEEP_EVERY
+        """Read all files there are and all that come. Blocks.
+
+        Returns when ``stop`` is set, or when nothing more can come.
+        """
         try:
             while not stop.is_set():
                 begun = time.monotonic()
-                self._take_up_rules()
+                self._change_rules()
                 ended = self._source.ended()
-                due = self._due(final=ended)
+                tasks = self._due_tasks(is_final=ended)
                 interval = max(_SWEEP_EVERY, 10 * (time.monotonic() - begun))
-                self._read_all(due, publish, stop)
+                self._read_all(tasks, publish, stop)
                 if stop.is_set():
                     return
-                self._verify(final=ended)
+                self._verify(is_final=ended)
                 self._correlate(stop)
                 # All that was found is read, so the clock itself is the watermark.
-                self._pending.add(self._store.settle(self._clock()))
-                self._let_go()
+                self._unpublished.add(self._store.settle(self._clock()))
+                self._evict()
                 self._publish(publish, live=True)
                 if ended:
                     return
@@ -198,137 +147,48 @@ class Pipeline:
             self._workers.close()
 
     def rule_seconds(self) -> dict[str, float]:
-        """Seconds that each rule has taken of the records that got to it, since they were
-        loaded."""
+        """Return the seconds that each rule has taken since the rules were loaded."""
         own = self._digester.rule_seconds
         return {
             rule_id: own.get(rule_id, 0.0) + seconds
-            for rule_id, seconds in self._workers.spent.items()
+            for rule_id, seconds in self._workers.rule_seconds.items()
         }
 
     def recheck_quarantine(self) -> None:
-        """Look again at the files of the quarantine, after the analyst has decided on some of them
-        or taken it back."""
-        for row in self._store.files():
-            held = self._held.get(row.path)
-            if (
-                held is not None
-                and held.state != row.state
-                and "quarantined" in (held.state, row.state)
-            ):
-                self._held.put(row)
-                if row.state == "waiting":
-                    self._retrying.add(row.path)
-                else:
-                    self._retrying.discard(row.path)
+        """Take over the analyst's decisions on quarantined files."""
+        self._scheduler.recheck_quarantine()
 
-    def _due(self, final: bool) -> list[Task]:
-        """Sweep: what is new or has changed, the oldest delivery first."""
-        found = self._by_known_names(list(self._source.sweep()))
-        self._pending.problems += self._source.problems()
-        self._notice_moves(found)
-        found += self._to_retry({file.path for file in found})
-        self._digests = self._digests or any(DIGEST in file.path for file in found)
-        due = [
-            Task(
-                file,
-                held,
-                self._store.generation,
-                final or self._waited(file.path) > _GIVE_UP_AFTER,
-                self._digests and trail_file(file.path) is not None,
-            )
-            for file in found
-            if self._is_due(file, held := self._held.get(file.path), final)
-        ]
-        reading = {task.file.path for task in due}
-        self._source.committed(
-            [
-                file.path
-                for file in found
-                if _is_remote(file.path)
-                and file.path not in reading
-                and (held := self._held.get(file.path))
-                and held.state != "waiting"
-            ]
-        )
-        return sorted(due, key=lambda task: _delivered(task.file))
+    def _start_rules(self, rules: RuleSet) -> None:
+        rules = rules.without(self._store.rules_off())
+        self._digester = LocalDigester(Dispatch(rule for rule in rules if rule.alerts))
+        self._workers = Workers(rules, self._jobs or os.cpu_count() or 1)
+        self._signal_search.use(rules, self._workers)
+        self._store.use(rules)
 
-    def _to_retry(self, present: Set[str]) -> list[SourceFile]:
-        """What is to be tried again, though its source, which looks for what is new, did not find
-        it again."""
-        return [
-            SourceFile(row.path, row.device, row.inode, row.size, row.mtime_ns)
-            for path in self._retrying - present
-            if (row := self._held.get(path)) is not None
-        ]
+    def _change_rules(self) -> None:
+        """Switch to the rules that were handed to ``use``, if any."""
+        if not self._next_rules:
+            return
+        before = {alert.alert_id for alert in self._store.alerts()}
+        self._workers.close()
+        self._start_rules(self._next_rules.pop())
+        self._scheduler.reread_outdated()
+        alerts = self._store.alerts()
+        withdrawn = before - {alert.alert_id for alert in alerts}
+        self._unpublished.add(Changes(tuple(alerts), tuple(withdrawn)))
 
-    def _is_due(self, file: SourceFile, held: FileRow | None, final: bool) -> bool:
-        if file.problem is not None:
-            if held is not None and held.state == "read" and file.problem[1] == "out-of-range":
-                return False
-            return held is None or (held.state, held.reason) != file.problem[:2]
-        if held is None or (file.size, file.mtime_ns, file.inode, file.device) != (
-            held.size,
-            held.mtime_ns,
-            held.inode,
-            held.device,
-        ):
-            self._waiting_since.pop(file.path, None)
-            return True
-        if held.generation != self._store.generation or held.reason in _PASSING:
-            return True
-        if held.state != "waiting":
-            return False
-        self._waiting_since.setdefault(file.path, self._clock())
-        waited = self._waited(file.path)
-        if held.reason in _RETRIED and waited > _RETRY_AFTER:
-            del self._waiting_since[file.path]
-            return True
-        return final or waited > _GIVE_UP_AFTER
-
-    def _waited(self, path: str) -> float:
-        """Seconds for which a file has been waiting unchanged."""
-        now = self._clock()
-        return now - self._waiting_since.get(path, now)
-
-    def _by_known_names(self, found: list[SourceFile]) -> list[SourceFile]:
-        """Of several names of one file that is read already, the one that it was read under is not
-        the link."""
-        for place, file in enumerate(found):
-            held = self._held.get(file.path)
-            if (
-                file.problem is None
-                or file.problem[1] != "link"
-                or held is None
-                or held.reason == "link"
-            ):
-                continue
-            for other, named in enumerate(found[:place]):
-                if (named.device, named.inode, named.problem) == (file.device, file.inode, None):
-                    if named.path not in self._held and (held.device, held.inode) == (
-                        file.device,
-                        file.inode,
-                    ):
-                        found[other], found[place] = (
-                            named._replace(problem=file.problem),
-                            file._replace(problem=None),
-                        )
-                    break
-        return found
-
-    def _notice_moves(self, found: Sequence[SourceFile]) -> None:
-        """A file under a new name stays what it is; one that is gone and never gave a record is
-        forgotten."""
-        moves = self._held.follow(found, self._source.in_scope)
-        if moves.renamed or moves.lost:
-            self._store.move(moves.renamed, moves.lost)
+    def _due_tasks(self, is_final: bool) -> list[Task]:
+        files = list(self._source.sweep())
+        self._unpublished.problems += self._source.problems()
+        return self._scheduler.schedule(files, is_final)
 
     def _read_all(
-        self, due: Sequence[Task], publish: Callable[[Update], None], stop: threading.Event
+        self, tasks: Sequence[Task], publish: Callable[[Update], None], stop: threading.Event
     ) -> None:
+        """Read the files of the tasks, and commit the results in batches."""
         batch: list[FileRead] = []
         begun = time.monotonic()
-        for result in self._results(due, stop):
+        for result in self._results(tasks, stop):
             batch.append(result)
             if len(batch) >= _COMMIT_FILES or time.monotonic() - begun > _COMMIT_SECONDS:
                 self._commit(batch, publish)
@@ -337,198 +197,101 @@ class Pipeline:
                 break
         self._commit(batch, publish)
 
-    def _results(self, due: Sequence[Task], stop: threading.Event) -> Iterator[FileRead]:
-        here: ChunkDigester = self._digester
-        readable = [task for task in due if task.file.problem is None]
-        remote = [task for task in readable if _is_remote(task.file.path)]
-        local = [task for task in readable if not _is_remote(task.file.path)]
+    def _results(self, tasks: Sequence[Task], stop: threading.Event) -> Iterator[FileRead]:
+        readable = [task for task in tasks if task.file.problem is None]
+        remote = [task for task in readable if is_remote(task.file.path)]
+        local = [task for task in readable if not is_remote(task.file.path)]
         if remote:
-            yield from self._each(remote, fetch_ahead(_until(stop, remote)), here)
-        yield from (_set_aside(task) for task in due if task.file.problem is not None)
+            yield from self._read(remote, fetch_ahead(_until(stop, remote)))
+        yield from (out_of_scope_result(task) for task in tasks if task.file.problem is not None)
         if self._jobs != 1:
             large = {
                 task.file.path: task
                 for task in local
-                if task.file.size >= _WORTH_PARTING and is_plain(task.file.path)
+                if task.file.size >= _SPREAD_BYTES and is_plain_text(task.file.path)
             }
             for task in _until(stop, large.values()):
-                yield from read(task, self._workers.digester(here))
+                yield from read_file(task, self._workers.digester(self._digester))
             local = [task for task in local if task.file.path not in large]
-        yield from self._each(local, map(FetchedTask, _until(stop, local)), here)
+        yield from self._read(local, map(FetchedTask, _until(stop, local)))
 
-    def _each(
-        self, tasks: Sequence[Task], given: Iterator[FetchedTask], here: ChunkDigester
-    ) -> Iterator[FileRead]:
-        """What the tasks come to, which are ``given`` one after the other: by processes where that
-        pays."""
-        if self._worth_processes(len(tasks), sum(task.file.size for task in tasks)):
-            return self._workers.read(given)
-        return chain.from_iterable(read(each.task, here, each.open) for each in given)
+    def _read(self, tasks: Sequence[Task], fetched: Iterator[FetchedTask]) -> Iterator[FileRead]:
+        """Read the ``fetched`` files of the tasks, in worker processes where that pays."""
+        size = sum(task.file.size for task in tasks)
+        if is_worthwhile(self._jobs, len(tasks), size):
+            return self._workers.read(fetched)
+        return chain.from_iterable(
+            read_file(each.task, self._digester, each.open) for each in fetched
+        )
 
     def _commit(self, batch: Sequence[FileRead], publish: Callable[[Update], None]) -> None:
+        """Write the results to the store, and publish the changes."""
         if not batch:
             return
-        self._pending.add(self._store.commit(batch, self._clock() + LATENESS))
-        self._pending.dirty = True
-        for result in batch:
-            row = result.file
-            known = self._held.get(row.path)
-            told = known is not None and (known.state, known.reason) == (row.state, row.reason)
-            if (
-                row.state in ("skipped", "quarantined")
-                and not told
-                and row.reason not in _SUMMED_UP
-            ):
-                self._pending.problems.append(f"{row.state}: {row.path}: {row.detail}")
-            self._held.put(row)
-            if row.state == "waiting" and _is_remote(row.path):
-                self._retrying.add(row.path)
-            else:
-                self._retrying.discard(row.path)
-        self._source.committed(
-            [result.file.path for result in batch if result.file.state != "waiting"]
-        )
-        if newest := self._store.newest():
-            self._pending.add(self._store.settle(min(newest, self._clock())))
+        self._unpublished.add(self._store.commit(batch, self._clock() + LATENESS))
+        self._unpublished.dirty = True
+        rows = [result.file for result in batch]
+        for row in rows:
+            self._note_problem(row)
+            self._scheduler.record(row)
+        self._source.committed([row.path for row in rows if row.state != "waiting"])
+        newest = self._store.newest()
+        if newest:
+            self._unpublished.add(self._store.settle(min(newest, self._clock())))
         self._publish(publish, live=False)
 
-    def _let_go(self) -> None:
-        """Once a day, and only when all that was found is in its window."""
-        if self._retention is not None and self._clock() - self._let_go_at > _LET_GO_EVERY:
-            self._store.let_go(self._retention)
-            self._let_go_at = self._clock()
+    def _note_problem(self, row: FileRow) -> None:
+        """Note a file that is skipped or quarantined for a reason not published before."""
+        if row.state not in ("skipped", "quarantined") or row.reason in _UNNAMED:
+            return
+        known = self._scheduler.files.get(row.path)
+        if known is None or (known.state, known.reason) != (row.state, row.reason):
+            self._unpublished.problems.append(f"{row.state}: {row.path}: {row.detail}")
 
-    def _verify(self, final: bool) -> None:
-        """Hash what was read before a digest named it, and judge what is missing or modified."""
+    def _evict(self) -> None:
+        """Evict old windows once a day, and only when all files found are in their windows."""
+        if self._retention is not None and self._clock() - self._evicted_at > _EVICT_EVERY:
+            self._store.let_go(self._retention)
+            self._evicted_at = self._clock()
+
+    def _verify(self, is_final: bool) -> None:
+        """Hash the files that a digest named after they were read, and judge the log's integrity."""
         now = self._clock()
-        if not self._digests or not (final or now >= self._verify_due):
+        if not self._scheduler.has_digests or not (is_final or now >= self._verify_due):
             return
         self._verify_due = now + _VERIFY_EVERY
-        if paths := self._store.unverified():
-            self._store.verified(
-                [(path, hashed) for path in paths if (hashed := hash_content(path)) is not None]
-            )
-        self._pending.add(self._store.judge_files(final, self._bounds))
+        paths = self._store.unverified()
+        if paths:
+            hashes = ((path, content_sha256(path)) for path in paths)
+            self._store.verified([(path, sha256) for path, sha256 in hashes if sha256 is not None])
+        self._unpublished.add(self._store.judge_files(is_final, self._bounds))
 
     def _correlate(self, stop: threading.Event) -> None:
-        """Search what was read for the signals of the alerts near it, until no alert lacks any.
-
-        A file that has another name by now is found by the next sweep, and searched then.
-        """
-        while not stop.is_set():
-            newest, due = self._store.unsearched(self._searched)
-            if not due:
-                self._searched = newest
-                break
-            pieces = self._store.pieces(
-                min(each.request.start for each in due),
-                max(each.request.end for each in due),
-                min(each.searched for each in due),
-            )
-            paths: list[str] = []
-            found = collect_signals(
-                due, self._looked(_noting(paths, group_by_file(due, pieces)), stop)
-            )
-            if stop.is_set():
-                return
-            astray = {
-                (path, row)
-                for path in paths
-                if (row := self._held.get(path)) and not has_identity(path, (row.device, row.inode))
-            }
-            missed = bool(astray - self._astray)
-            self._store.add_signals(
-                found, {each.request.name: each.searched if missed else newest for each in due}
-            )
-            self._astray = astray
-            if missed:
-                break
+        """Search for signals around the alerts, and derive the alerts' context."""
+        self._signal_search.run(stop)
         if not stop.is_set():
-            self._pending.add(self._store.refresh(self._risk))
-
-    def _looked(
-        self, files: Iterator[tuple[str, ChunkRequests]], stop: threading.Event
-    ) -> Iterator[Signal]:
-        """The signals in these files."""
-        files = _until(stop, files)
-        first = list(islice(files, _LOOKED_AHEAD))
-        size = sum(row.size for path, _ in first if (row := self._held.get(path)))
-        files = chain(first, files)
-        if self._worth_processes(sum(len(there) for _, there in first), size):
-            return self._workers.search_files(files)
-        return chain.from_iterable(
-            find_signals(path, there, self._flagging) for path, there in files
-        )
-
-    def _worth_processes(self, things: int, size: int) -> bool:
-        return (
-            things > 1 and self._jobs != 1 and (self._jobs is not None or size >= _WORTH_PROCESSES)
-        )
+            self._unpublished.add(self._store.refresh(self._risk))
 
     def _publish(self, publish: Callable[[Update], None], live: bool) -> None:
-        pending = self._pending
-        if not live and time.monotonic() - pending.published < PUBLISH_EVERY:
+        changes = self._unpublished
+        if not live and time.monotonic() - changes.since < PUBLISH_EVERY:
             return
-        if (
-            live
-            and pending.live
-            and not (pending.alerts or pending.withdrawn or pending.problems or pending.dirty)
-        ):
+        if live and changes.live and not changes:
             return  # nothing has happened
-        publish(
-            Update(
-                tuple(pending.alerts.values()),
-                tuple(pending.withdrawn),
-                self._store.accounting(),
-                live,
-                self._store.newest(),
-                tuple(pending.problems),
-            )
+        update = Update(
+            alerts=tuple(changes.alerts.values()),
+            withdrawn=tuple(changes.withdrawn),
+            accounting=self._store.accounting(),
+            live=live,
+            newest=self._store.newest(),
+            problems=tuple(changes.problems),
         )
-        self._pending = UnpublishedChanges(live)
+        publish(update)
+        self._unpublished = UnpublishedChanges(live)
 
 
-def _noting(
-    paths: list[str], files: Iterable[tuple[str, ChunkRequests]]
-) -> Iterator[tuple[str, ChunkRequests]]:
-    for path, there in files:
-        paths.append(path)
-        yield path, there
-
-
-def _delivered(file: SourceFile) -> str:
-    """When the file was delivered: the label in its name, which copying does not change, or else
-    its mtime."""
-    if label := _LABEL.search(file.path):
-        return label[1]
-    return time.strftime("%Y%m%dT%H%M", time.gmtime(file.mtime_ns / 1e9))
-
-
-def _is_remote(path: str) -> bool:
-    return path.startswith("s3://")
-
-
-def _set_aside(task: Task) -> FileRead:
-    """The result for a file that the sweep itself tells not to read."""
-    file = task.file
-    assert file.problem is not None
-    row = FileRow(
-        file.path,
-        file.device,
-        file.inode,
-        file.size,
-        file.mtime_ns,
-        *file.problem,
-        generation=task.generation,
-    )
-    return FileRead(row, Partial.empty())
-
-
-def _until(stop: threading.Event, things: Iterable[_T]) -> Iterator[_T]:
-    for thing in things:
+def _until(stop: threading.Event, tasks: Iterable[Task]) -> Iterator[Task]:
+    for task in tasks:
         if stop.is_set():
             return
-        yield thing
-
-
-_T = TypeVar("_T")
+        yield task

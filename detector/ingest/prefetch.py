@@ -1,4 +1,4 @@
-"""Objects of buckets, fetched ahead in threads, so that reading does not wait for the network."""
+"""Prefetch of objects in threads, so that reading does not wait for the network."""
 
 from __future__ import annotations
 
@@ -15,31 +15,30 @@ if TYPE_CHECKING:
 
 _THREADS = 32
 _AHEAD_BYTES = 256 << 20
-"""Of objects that are fetched but not read yet; one object may be larger."""
+"""Bytes of objects that are fetched but not read yet; one object may be larger."""
 
 
 def fetch_ahead(tasks: Iterable[Task]) -> Iterator[FetchedTask]:
-    """Each task with its object, in the given order."""
-    from concurrent.futures import (
-        ThreadPoolExecutor,
-    )  # most scans fetch nothing, and it costs 10 ms
+    """Fetch the object of each task ahead of its use, in order."""
+    # Most scans fetch nothing, and this import costs 10 ms.
+    from concurrent.futures import ThreadPoolExecutor
 
-    due = iter(tasks)
+    waiting = iter(tasks)
     ahead: deque[tuple[Task, Future[FetchedTask]]] = deque()
-    size = 0
+    ahead_bytes = 0
     pool = ThreadPoolExecutor(_THREADS, "fetch")
     try:
-        task = next(due, None)
+        task = next(waiting, None)
         while task is not None or ahead:
             while task is not None and (
-                not ahead or (len(ahead) < 4 * _THREADS and size < _AHEAD_BYTES)
+                not ahead or (len(ahead) < 4 * _THREADS and ahead_bytes < _AHEAD_BYTES)
             ):
                 ahead.append((task, pool.submit(_fetch, task)))
-                size += task.file.size
-                task = next(due, None)
-            done, given = ahead.popleft()
-            size -= done.file.size
-            yield given.result()
+                ahead_bytes += task.file.size
+                task = next(waiting, None)
+            first, future = ahead.popleft()
+            ahead_bytes -= first.file.size
+            yield future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -1,7 +1,7 @@
-"""One file -> what it came to: read from where it was left, digested, and judged.
+"""Read one file from where it was left, and digest its chunks.
 
-A document or a compressed file is taken whole or not at all. Plain lines are taken chunk by chunk, each with the
-place where reading goes on.
+A document or a compressed file is taken whole or not at all. Plain lines are taken chunk by chunk,
+each with the offset at which reading resumes.
 """
 
 from __future__ import annotations
@@ -24,36 +24,41 @@ from detector.sources.source import SourceFile, Unavailable
 from detector.store.file_table import FileRead, FileRow
 
 _HEAD, _TAIL = 1024, 64
+"""Bytes of a file's beginning and end that its fingerprint covers."""
 
 
 class Task(NamedTuple):
-    """A file to read. ``previous`` is how it was left, ``generation`` that of the rules; ``is_final``: it
-    will not grow."""
+    """A file to read, with the state it was left in."""
 
     file: SourceFile
     previous: FileRow | None
+    """The file's row, if it was found before."""
     generation: int
+    """The generation of the rules."""
     is_final: bool
+    """The file will not grow."""
     hash_content: bool = False
-    """Whether its content is to be hashed: where there are digest files to compare with."""
+    """Hash the content, to compare it with digest files."""
 
 
 class FetchedTask(NamedTuple):
-    """A task with the object that was fetched for it, or why that failed. None: any process can
-    open the file."""
+    """A task with its object's content, or the error of fetching it.
+
+    ``content`` is None for a file that any process can open.
+    """
 
     task: Task
     content: bytes | Unavailable | None = None
 
     def open(self, path: str) -> BinaryIO:
-        """Raises OSError."""
+        """Open the file for reading. Raises OSError."""
         if isinstance(self.content, Unavailable):
             raise self.content
         return open_file(path) if self.content is None else io.BytesIO(self.content)
 
 
 class DigestFile(NotALog):
-    """A digest holds no events, but says which log files there must be."""
+    """A digest file, which holds no events but names the log files there must be."""
 
     def __init__(self, chunk: Chunk) -> None:
         super().__init__("digest", "a CloudTrail digest file, which holds no events")
@@ -62,16 +67,16 @@ class DigestFile(NotALog):
 
 
 class DigestedChunk(NamedTuple):
-    """A chunk, whose data may have gone since, and what it holds."""
+    """A chunk with its digest; the chunk's data may be overwritten by now."""
 
     chunk: Chunk
     partial: Partial
     is_partial_line: bool = False
-    """It is the beginning of a line whose end has not been written yet."""
+    """The chunk is the beginning of a line whose end has not been written yet."""
 
 
 ChunkDigester = Callable[[str, Iterable[Chunk]], Iterator[DigestedChunk]]
-"""Digests the chunks of a source one after the other, wherever that is done."""
+"""Digests the chunks of a source in order, in this process or in others."""
 
 
 class LocalDigester:
@@ -87,7 +92,7 @@ class LocalDigester:
         """Digest the chunks of one source in order."""
         for chunk in chunks:
             partial = self.digest(source, chunk)
-            yield DigestedChunk(chunk, partial, _is_torn(chunk, _tally(partial)))
+            yield DigestedChunk(chunk, partial, _is_partial_line(chunk, _stats_of(partial)))
 
     def digest(self, source: str, chunk: Chunk) -> Partial:
         """Digest one chunk. Raises Incomplete or Unreadable."""
@@ -103,24 +108,25 @@ class LocalDigester:
         return drained
 
 
-def read(
-    task: Task, digested: ChunkDigester, opened: Callable[[str], BinaryIO] = open_file
+def read_file(
+    task: Task, digester: ChunkDigester, opener: Callable[[str], BinaryIO] = open_file
 ) -> Iterator[FileRead]:
-    """Read one file on. Several results where it is large and of plain lines; none where it has
-    gone away.
+    """Read a file from where it was left, and digest it.
 
-    Nothing is raised: what cannot be read is a result with its reason.
+    Yields several results for a large file of plain lines, and none for a file that is gone. Raises
+    nothing: a file that cannot be read yields a result with its reason.
     """
+    unfinished: FileState = "quarantined" if task.is_final else "waiting"
     try:
-        with opened(task.file.path) as file:
-            if _is_another(file, task.file):
-                return  # put in its place since the sweep, which finds both again
-            yield from _read(file, task, digested)
+        with opener(task.file.path) as file:
+            if _was_replaced(file, task.file):
+                return  # The next sweep finds both files.
+            yield from _read_opened(file, task, digester)
     except Unavailable as error:
-        state = "quarantined" if task.is_final and error.state == "waiting" else error.state
+        state = unfinished if error.state == "waiting" else error.state
         yield unread_result(task, state, Unreadable(error.code, str(error.strerror)))
     except FileNotFoundError:
-        return  # renamed or removed since the sweep, which finds it again if it is still there
+        return  # Renamed or removed since the sweep; the next one finds it where it is.
     except DigestFile as error:
         result = unread_result(task, "skipped", error)
         result.digest, result.sha256 = error.digest, error.sha256
@@ -128,158 +134,170 @@ def read(
     except NotALog as error:
         yield unread_result(task, "skipped", error)
     except Incomplete as error:
-        yield unread_result(task, "quarantined" if task.is_final else "waiting", error)
+        yield unread_result(task, unfinished, error)
     except Unreadable as error:
         yield unread_result(task, "quarantined", error)
     except OSError as error:
-        yield unread_result(
-            task,
-            "quarantined" if task.is_final else "waiting",
-            Unreadable("unreadable", f"{error.strerror}: allow reading it"),
-        )
+        problem = Unreadable("unreadable", f"{error.strerror}: allow reading it")
+        yield unread_result(task, unfinished, problem)
 
 
-def _read(file: BinaryIO, task: Task, digested: ChunkDigester) -> Iterator[FileRead]:
-    held = task.previous
-    if held is not None and held.fingerprint != fingerprint_of(file, held.resume or held.size):
-        held = None  # it begins otherwise than what was read then: another file
-    offset = held.resume if held is not None and held.generation == task.generation else 0
-    again = held is not None and not offset
+def _read_opened(file: BinaryIO, task: Task, digester: ChunkDigester) -> Iterator[FileRead]:
+    previous = _previous_row(file, task)
+    offset = 0
+    if previous is not None and previous.generation == task.generation:
+        offset = previous.resume
+    reread = previous is not None and not offset
     file.seek(0)
-    plain = True
-    them: Iterable[Chunk] = read_chunks(file, offset)
-    content = hashlib.sha256() if task.hash_content and not offset else None
-    if content is not None:
-        them = _hashed(them, content)
-    whole: list[Partial] = []
-    for chunk, partial, torn in digested(task.file.path, them):
-        plain = not chunk.decompressed
+    from_file = True
+    chunks: Iterable[Chunk] = read_chunks(file, offset)
+    content_hash = hashlib.sha256() if task.hash_content and not offset else None
+    if content_hash is not None:
+        chunks = _hash_chunks(chunks, content_hash)
+    uncommitted: list[Partial] = []
+    for chunk, partial, is_partial_line in digester(task.file.path, chunks):
+        from_file = not chunk.decompressed
         if not offset and not chunk.offset:
-            _refuse_foreign(chunk, _tally(partial))
-        if torn and not task.is_final:
+            _refuse_foreign(chunk, _stats_of(partial))
+        if is_partial_line and not task.is_final:
             break
-        if plain and chunk.lines and not torn:
-            yield _result(
-                task, partial, chunk.end, fingerprint_of(file, chunk.end), again, done=False
-            )
+        if from_file and chunk.lines and not is_partial_line:
             offset = chunk.end
+            yield _unfinished_result(task, partial, offset, fingerprint_of(file, offset), reread)
         else:
-            whole.append(partial)
-    # The last word: the file as it was when it was found, read to its end.
-    resume = offset if plain else 0
-    last = _result(
-        task,
-        whole[0] if len(whole) == 1 else merge(whole),
-        resume,
-        fingerprint_of(file, resume or task.file.size),
-        again,
-        done=True,
+            uncommitted.append(partial)
+    # The last result: the file as the sweep found it, read to its end.
+    resume = offset if from_file else 0
+    row = FileRow(
+        task.file,
+        state="read",
+        resume=resume,
+        fingerprint=fingerprint_of(file, resume or task.file.size),
+        generation=task.generation,
     )
-    last.sha256 = content.digest() if content is not None else None
-    yield last
+    partial = uncommitted[0] if len(uncommitted) == 1 else merge(uncommitted)
+    sha256 = None if content_hash is None else content_hash.digest()
+    yield FileRead(row, partial, reread, sha256=sha256)
 
 
-def _hashed(them: Iterable[Chunk], content: hashlib._Hash) -> Iterator[Chunk]:
-    for chunk in them:
-        content.update(chunk.data)
+def _previous_row(file: BinaryIO, task: Task) -> FileRow | None:
+    """Return the task's previous row, unless the file has other content now."""
+    row = task.previous
+    if row is None or row.fingerprint != fingerprint_of(file, row.resume or row.file.size):
+        return None
+    return row
+
+
+def _hash_chunks(chunks: Iterable[Chunk], content_hash: hashlib._Hash) -> Iterator[Chunk]:
+    for chunk in chunks:
+        content_hash.update(chunk.data)
         yield chunk
 
 
-def _is_another(file: BinaryIO, found: SourceFile) -> bool:
-    """Whether the name has passed to another file: what it holds must not be taken for what was
-    found."""
-    if not found.device:
+def _was_replaced(opened: BinaryIO, file: SourceFile) -> bool:
+    """Tell whether another file has the path by now."""
+    if not file.device:
         return False  # an object of a bucket
-    status = os.fstat(file.fileno())
-    return (status.st_dev, status.st_ino) != (found.device, found.inode)
+    status = os.fstat(opened.fileno())
+    return (status.st_dev, status.st_ino) != file.identity
 
 
-def _tally(partial: Partial) -> ChunkStats:
-    (tally,) = partial.chunks.values()
-    return tally
+def _stats_of(partial: Partial) -> ChunkStats:
+    (stats,) = partial.chunks.values()
+    return stats
 
 
-def _is_torn(chunk: Chunk, tally: ChunkStats) -> bool:
-    """Whether the chunk is the beginning of a line whose end has not been written yet."""
-    return chunk.lines and bytes(chunk.data[-1:]) != b"\n" and tally.rejected.get("not-json", 0) > 0
+def _is_partial_line(chunk: Chunk, stats: ChunkStats) -> bool:
+    """Tell whether a chunk is the beginning of a line that is still being written."""
+    return chunk.lines and bytes(chunk.data[-1:]) != b"\n" and stats.rejected.get("not-json", 0) > 0
 
 
-def _refuse_foreign(chunk: Chunk, tally: ChunkStats) -> None:
-    """A file that begins with nothing of CloudTrail's is no log, rather than a log of rejected
-    records."""
+def _refuse_foreign(chunk: Chunk, stats: ChunkStats) -> None:
+    """Raise NotALog for a file whose first chunk holds no CloudTrail records.
+
+    Such a file is skipped as a whole, rather than read as a log of rejected records.
+    """
     if chunk.member:
         return
-    if tally.seen == 1 and "digest" in tally.skipped:
+    if stats.seen == 1 and "digest" in stats.skipped:
         raise DigestFile(chunk)
-    if tally.seen == 1 and "lake-sign" in tally.skipped:
+    if stats.seen == 1 and "lake-sign" in stats.skipped:
         raise NotALog("lake-sign", "a sign file of CloudTrail Lake, which holds no events")
-    strange = tally.rejected.get("not-cloudtrail", 0) + tally.rejected.get("not-json", 0)
-    if not tally.seen or strange < tally.seen:
+    foreign = stats.rejected.get("not-cloudtrail", 0) + stats.rejected.get("not-json", 0)
+    if not stats.seen or foreign < stats.seen:
         return
-    if tally.rejected.get("not-json") == tally.seen:
+    if stats.rejected.get("not-json") == stats.seen:
         raise NotALog("not-json", "not JSON")
     raise NotALog("not-cloudtrail", "JSON, but no CloudTrail records")
 
 
 def fingerprint_of(file: BinaryIO, end: int) -> bytes | None:
-    """What recognizes the content before byte ``end``: its beginning and its last bytes, hashed."""
+    """Hash the beginning and the last bytes of a file's content before ``end``."""
     if not end:
         return None
-    place = file.tell()  # the chunks are still being read from there
+    position = file.tell()  # The chunks are still being read from there.
     file.seek(0)
     head = file.read(min(_HEAD, end))
     file.seek(max(0, end - _TAIL))
     tail = file.read(min(_TAIL, end))
-    file.seek(place)
+    file.seek(position)
     return hashlib.blake2b(head + tail, digest_size=16).digest()
 
 
-def _result(
-    task: Task, partial: Partial, resume: int, mark: bytes | None, again: bool, done: bool
+def _unfinished_result(
+    task: Task, partial: Partial, resume: int, fingerprint: bytes | None, reread: bool
 ) -> FileRead:
-    found = task.file
+    """Return the result of the lines up to ``resume``."""
+    generation = task.generation
+    if reread and task.previous is not None:
+        generation = task.previous.generation  # A reread that is broken off starts over.
     row = FileRow(
-        found.path,
-        found.device,
-        found.inode,
-        found.size,
-        found.mtime_ns,
-        "read" if done else "waiting",
-        None if done else "reading",
-        None if done else "being read",
-        resume,
-        mark,
-        # A re-read that is broken off starts again.
-        task.generation if done or not again or task.previous is None else task.previous.generation,
+        task.file,
+        state="waiting",
+        reason="reading",
+        detail="being read",
+        resume=resume,
+        fingerprint=fingerprint,
+        generation=generation,
     )
-    return FileRead(row, partial, again)
-
-
-def hash_content(path: str) -> bytes | None:
-    """SHA-256 of a file's unpacked content; None where it cannot be read."""
-    content = hashlib.sha256()
-    try:
-        with open_file(path) as file:
-            for chunk in read_chunks(file):
-                content.update(chunk.data)
-    except (OSError, Unreadable):
-        return None
-    return content.digest()
+    return FileRead(row, partial, reread)
 
 
 def unread_result(task: Task, state: FileState, error: Unreadable) -> FileRead:
-    """The result for a file that was not read."""
-    found, held = task.file, task.previous
+    """Return the result of a file that was not read."""
     row = FileRow(
-        found.path,
-        found.device,
-        found.inode,
-        found.size,
-        found.mtime_ns,
-        state,
-        *error.reason,
-        held.resume if held else 0,
-        held.fingerprint if held else None,
-        task.generation,
+        task.file,
+        state=state,
+        reason=error.reason.code,
+        detail=error.reason.detail,
+        resume=task.previous.resume if task.previous else 0,
+        fingerprint=task.previous.fingerprint if task.previous else None,
+        generation=task.generation,
     )
     return FileRead(row, Partial.empty())
+
+
+def out_of_scope_result(task: Task) -> FileRead:
+    """Return the result of a file that the sweep itself says not to read."""
+    assert task.file.problem is not None
+    state, reason, detail = task.file.problem
+    row = FileRow(
+        task.file._replace(problem=None),
+        state=state,
+        reason=reason,
+        detail=detail,
+        generation=task.generation,
+    )
+    return FileRead(row, Partial.empty())
+
+
+def content_sha256(path: str) -> bytes | None:
+    """Hash a file's decompressed content; None where it cannot be read."""
+    content_hash = hashlib.sha256()
+    try:
+        with open_file(path) as file:
+            for chunk in read_chunks(file):
+                content_hash.update(chunk.data)
+    except (OSError, Unreadable):
+        return None
+    return content_hash.digest()

@@ -1,4 +1,4 @@
-"""What has changed and has not been told yet: what a pipeline's next update will hold."""
+"""The changes that a pipeline's next update will hold."""
 
 from __future__ import annotations
 
@@ -9,19 +9,26 @@ from detector.store.alert_table import Changes
 
 
 class UnpublishedChanges:
-    """What has not been published yet."""
+    """The alerts and problems since the last update, which was published at ``since``.
+
+    ``live`` is that of the last update; ``dirty`` means that files were committed since.
+    """
 
     def __init__(self, live: bool = False) -> None:
         self.alerts: dict[str, Alert] = {}
         self.withdrawn: list[str] = []
         self.problems: list[str] = []
-        self.published = time.monotonic()
+        self.since = time.monotonic()
         self.live = live
         self.dirty = False
 
+    def __bool__(self) -> bool:
+        return bool(self.alerts or self.withdrawn or self.problems or self.dirty)
+
     def add(self, changes: Changes) -> None:
-        for name in changes.withdrawn:
-            self.alerts.pop(name, None)
-            self.withdrawn.append(name)
+        """Merge changed and withdrawn alerts into the next update."""
+        for alert_id in changes.withdrawn:
+            self.alerts.pop(alert_id, None)
+            self.withdrawn.append(alert_id)
         for alert in changes.alerts:
             self.alerts[alert.alert_id] = alert

@@ -1,4 +1,7 @@
-"""Reading and searching by several processes. A process that dies costs no file but the one that killed it."""
+"""Worker processes that read and search files.
+
+A process that dies costs only the file that killed it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from detector.ingest.reader import (
     DigestedChunk,
     FetchedTask,
     LocalDigester,
-    read,
+    read_file,
     unread_result,
 )
 from detector.rules.dispatch import Dispatch
@@ -26,109 +29,112 @@ from detector.sources.open_file import drain_usage, merge_usage
 from detector.sources.source import Requests
 from detector.store.file_table import FileRead
 
+_MIN_BYTES = 8 << 20
+"""Bytes to read from which starting processes pays."""
 _BATCH_BYTES = 2 << 20
 _BATCH_FILES = 256
+_BATCH_CHUNKS = 4
+"""Chunks of one file in a search batch; most have 8 MiB."""
 _DIED = (BrokenProcessPool, CancelledError)
-"""What a process that dies does to its own work, and to what waited behind it."""
-_PART_CHUNKS = 4
-"""Of 8 MiB, mostly."""
+"""What the death of a process raises for its own work, and for the work queued behind it."""
 _A = TypeVar("_A")
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
 class Workers:
-    """``jobs`` processes that read and search files by ``rules``."""
+    """A pool of ``jobs`` processes that read and search files by ``rules``."""
 
     def __init__(self, rules: RuleSet, jobs: int) -> None:
         self._rules = rules
         self._jobs = jobs
         self._pool: ProcessPoolExecutor | None = None
-        self.spent: dict[str, float] = dict.fromkeys((rule.rule_id for rule in rules), 0.0)
+        self.rule_seconds: dict[str, float] = dict.fromkeys((rule.rule_id for rule in rules), 0.0)
         """Seconds that each rule has taken in all processes."""
 
-    def read(self, given: Iterable[FetchedTask]) -> Iterator[FileRead]:
-        """As ``reading.read`` for each task, in the order in which they are done."""
+    def read(self, tasks: Iterable[FetchedTask]) -> Iterator[FileRead]:
+        """Read each file, and yield the results as they are done."""
         dead: deque[FetchedTask] = deque()
-        for results, spent in self._spread(_read_batch, batches(given), dead):
-            self._note(spent)
+        for results, seconds in self._run_batches(_read_batch, batch_tasks(tasks), dead):
+            self._add_rule_seconds(seconds)
             yield from results
-        for each in dead:
-            yield from self._retry(each)
+        for task in dead:
+            yield from self._retry(task)
 
-    def digester(self, here: ChunkDigester) -> ChunkDigester:
-        """Digest runs of whole lines of plain files in these processes, the others by ``here``; in
-        order."""
+    def digester(self, local: ChunkDigester) -> ChunkDigester:
+        """Return a digester that runs in these processes where it can.
 
-        def spread(source: str, them: Iterable[Chunk]) -> Iterator[DigestedChunk]:
-            ahead: deque[tuple[Chunk, _Lines, Future[_Partial]]] = deque()
-            for chunk in them:
-                if (
-                    chunk.offset
-                    and chunk.lines
-                    and not chunk.decompressed
-                    and bytes(chunk.data[-1:]) == b"\n"
-                ):
-                    lines = source, chunk.offset, chunk.end
-                    ahead.append((chunk, lines, self._submit(_digest_lines, lines)))
+        Runs of whole lines of an uncompressed file go to the processes, all other chunks to
+        ``local``; the order is kept.
+        """
+
+        def digest_chunks(source: str, chunks: Iterable[Chunk]) -> Iterator[DigestedChunk]:
+            ahead: deque[tuple[Chunk, _LineSpan, Future[_TimedPartial]]] = deque()
+            for chunk in chunks:
+                if _is_rereadable(chunk):
+                    span = source, chunk.offset, chunk.end
+                    ahead.append((chunk, span, self._submit(_digest_lines, span)))
                     if len(ahead) > 2 * self._jobs:
-                        yield self._digested(*ahead.popleft())
+                        yield self._digested_chunk(*ahead.popleft())
                     continue
                 while ahead:
-                    yield self._digested(*ahead.popleft())
-                yield from here(source, [chunk])
+                    yield self._digested_chunk(*ahead.popleft())
+                yield from local(source, [chunk])
             while ahead:
-                yield self._digested(*ahead.popleft())
+                yield self._digested_chunk(*ahead.popleft())
 
-        return spread
+        return digest_chunks
 
     def search_files(self, files: Iterable[tuple[str, ChunkRequests]]) -> Iterator[Signal]:
-        """As ``correlate.find_signals`` for each file, in the order in which they are done."""
+        """Find the signals in each file, and yield them as they are done."""
         dead: deque[tuple[str, ChunkRequests]] = deque()
-        for found, requests in self._spread(
-            _look_in, ([part] for file in files for part in parts(*file)), dead
-        ):
-            merge_usage(requests)
-            yield from found
+        for signals, usage in self._run_batches(_search_batch, batch_requests(files), dead):
+            merge_usage(usage)
+            yield from signals
         if dead:
             flagging = flagging_events(self._rules)
-            for path, watches in dead:
-                yield from find_signals(path, watches, flagging)
+            for path, requests in dead:
+                yield from find_signals(path, requests, flagging)
 
     def close(self) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
 
-    def _spread(
-        self, work: Callable[[list[_T]], _R], due: Iterator[list[_T]], dead: deque[_T]
+    def _run_batches(
+        self, work: Callable[[list[_T]], _R], batches: Iterator[list[_T]], dead: deque[_T]
     ) -> Iterator[_R]:
-        """What ``work`` makes of each batch that is due; to ``dead`` go those during which a
-        process died."""
+        """Yield the result of ``work`` for each batch.
+
+        The items of batches during which a process died are added to ``dead``.
+        """
         running: dict[Future[_R], list[_T]] = {}
-        more = True
-        while more or running:
-            while more and len(running) < 2 * self._jobs:
-                if (batch := next(due, None)) is None:
-                    more = False
+        has_more = True
+        while has_more or running:
+            while has_more and len(running) < 2 * self._jobs:
+                batch = next(batches, None)
+                if batch is None:
+                    has_more = False
                 else:
                     running[self._submit(work, batch)] = batch
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                batch = running.pop(future)
+                items = running.pop(future)
                 try:
                     yield future.result()
                 except _DIED:
                     self.close()
-                    dead.extend(batch)
+                    dead.extend(items)
 
-    def _digested(self, chunk: Chunk, lines: _Lines, future: Future[_Partial]) -> DigestedChunk:
+    def _digested_chunk(
+        self, chunk: Chunk, span: _LineSpan, future: Future[_TimedPartial]
+    ) -> DigestedChunk:
         try:
-            partial, spent = future.result()
+            partial, seconds = future.result()
         except _DIED:
             self.close()
-            partial, spent = self._once_more(_digest_lines, lines)
-        self._note(spent)
+            partial, seconds = self._run_alone(_digest_lines, span)
+        self._add_rule_seconds(seconds)
         return DigestedChunk(chunk, partial)
 
     def _submit(self, work: Callable[[_A], _R], argument: _A) -> Future[_R]:
@@ -143,9 +149,11 @@ class Workers:
             self.close()
             return self._submit(work, argument)
 
-    def _once_more(self, work: Callable[[_A], _R], argument: _A) -> _R:
-        """One thing by itself after a process has died: if one dies again, it is known why. Raises
-        Unreadable."""
+    def _run_alone(self, work: Callable[[_A], _R], argument: _A) -> _R:
+        """Run work after a death with nothing beside it. Raises Unreadable.
+
+        If a process dies again, this work is what killed it.
+        """
         try:
             return self._submit(work, argument).result()
         except BrokenProcessPool:
@@ -155,21 +163,28 @@ class Workers:
                 "the process that read it died: look at the file, and at the memory there is",
             ) from None
 
-    def _note(self, spent: dict[str, float]) -> None:
-        for rule_id, seconds in spent.items():
-            self.spent[rule_id] = self.spent.get(rule_id, 0.0) + seconds
+    def _add_rule_seconds(self, seconds_by_rule: dict[str, float]) -> None:
+        for rule_id, seconds in seconds_by_rule.items():
+            self.rule_seconds[rule_id] = self.rule_seconds.get(rule_id, 0.0) + seconds
 
-    def _retry(self, given: FetchedTask) -> list[FileRead]:
+    def _retry(self, fetched: FetchedTask) -> list[FileRead]:
         try:
-            results, spent = self._once_more(_read_batch, [given])
+            results, seconds = self._run_alone(_read_batch, [fetched])
         except Unreadable as error:
-            return [unread_result(given.task, "quarantined", error)]
-        self._note(spent)
+            return [unread_result(fetched.task, "quarantined", error)]
+        self._add_rule_seconds(seconds)
         return results
 
 
-def is_plain(path: str) -> bool:
-    """Whether a file seems to be text as it stands: what lies in it can be read from the middle."""
+def is_worthwhile(jobs: int | None, items: int, size: int) -> bool:
+    """Tell whether processes pay for this many items of ``size`` bytes in all."""
+    if items <= 1 or jobs == 1:
+        return False
+    return jobs is not None or size >= _MIN_BYTES
+
+
+def is_plain_text(path: str) -> bool:
+    """Tell whether a file seems to be uncompressed text, which can be read from the middle."""
     try:
         with open(path, "rb") as file:
             return file.read(1) in (b"{", b"[", b" ", b"\n", b"\xef")
@@ -177,21 +192,13 @@ def is_plain(path: str) -> bool:
         return False
 
 
-def parts(path: str, watches: ChunkRequests) -> Iterator[tuple[str, ChunkRequests]]:
-    """The chunks of a file to look into, a few at once where they can be read by themselves."""
-    offsets = sorted(watches)
-    several = _PART_CHUNKS if len(offsets) > _PART_CHUNKS and is_plain(path) else len(offsets)
-    for start in range(0, len(offsets), several):
-        yield path, {offset: watches[offset] for offset in offsets[start : start + several]}
-
-
-def batches(given: Iterable[FetchedTask]) -> Iterator[list[FetchedTask]]:
-    """The tasks in batches that are worth a trip to another process, their order kept."""
+def batch_tasks(tasks: Iterable[FetchedTask]) -> Iterator[list[FetchedTask]]:
+    """Group tasks into batches that are worth a trip to a process, in order."""
     batch: list[FetchedTask] = []
     size = 0
-    for each in given:
-        batch.append(each)
-        size += each.task.file.size
+    for fetched in tasks:
+        batch.append(fetched)
+        size += fetched.task.file.size
         if size >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
             yield batch
             batch, size = [], 0
@@ -199,15 +206,40 @@ def batches(given: Iterable[FetchedTask]) -> Iterator[list[FetchedTask]]:
         yield batch
 
 
+def batch_requests(
+    files: Iterable[tuple[str, ChunkRequests]],
+) -> Iterator[list[tuple[str, ChunkRequests]]]:
+    """Split the chunks to search into batches of one file each.
+
+    A file whose chunks can be read by themselves makes several batches.
+    """
+    for path, requests in files:
+        offsets = sorted(requests)
+        size = len(offsets)
+        if size > _BATCH_CHUNKS and is_plain_text(path):
+            size = _BATCH_CHUNKS
+        for start in range(0, len(offsets), size):
+            yield [(path, {offset: requests[offset] for offset in offsets[start : start + size]})]
+
+
+def _is_rereadable(chunk: Chunk) -> bool:
+    """Tell whether another process can read a chunk from the file by its offsets."""
+    return (
+        bool(chunk.offset)
+        and chunk.lines
+        and not chunk.decompressed
+        and bytes(chunk.data[-1:]) == b"\n"
+    )
+
+
 # In the other processes
 
 _digester: LocalDigester
 _flagging: Dispatch
-_Spent = dict[str, float]
-"""The seconds that each rule took."""
-_Lines = tuple[str, int, int]
-"""A file and the bytes of it that are whole lines."""
-_Partial = tuple[Partial, _Spent]
+_RuleSeconds = dict[str, float]
+_LineSpan = tuple[str, int, int]
+"""A file, and the first and last byte (exclusive) of whole lines in it."""
+_TimedPartial = tuple[Partial, _RuleSeconds]
 
 
 def _start(rules: RuleSet) -> None:
@@ -216,26 +248,23 @@ def _start(rules: RuleSet) -> None:
     _flagging = flagging_events(rules)
 
 
-def _read_batch(batch: Sequence[FetchedTask]) -> tuple[list[FileRead], _Spent]:
-    return _timed(
-        lambda: [result for each in batch for result in read(each.task, _digester, each.open)]
-    )
+def _read_batch(batch: Sequence[FetchedTask]) -> tuple[list[FileRead], _RuleSeconds]:
+    results: list[FileRead] = []
+    for fetched in batch:
+        results += read_file(fetched.task, _digester, fetched.open)
+    return results, _digester.drain_rule_seconds()
 
 
-def _digest_lines(lines: _Lines) -> _Partial:
-    path, start, end = lines
+def _digest_lines(span: _LineSpan) -> _TimedPartial:
+    path, start, end = span
     with open(path, "rb") as file:
         file.seek(start)
         chunk = Chunk(start, memoryview(file.read(end - start)), lines=True)
-    return _timed(lambda: _digester.digest(path, chunk))
+    return _digester.digest(path, chunk), _digester.drain_rule_seconds()
 
 
-def _look_in(batch: Sequence[tuple[str, ChunkRequests]]) -> tuple[list[Signal], Requests]:
-    return [
-        signal for path, watches in batch for signal in find_signals(path, watches, _flagging)
-    ], drain_usage()
-
-
-def _timed(work: Callable[[], _R]) -> tuple[_R, _Spent]:
-    made = work()
-    return made, _digester.drain_rule_seconds()
+def _search_batch(batch: Sequence[tuple[str, ChunkRequests]]) -> tuple[list[Signal], Requests]:
+    signals: list[Signal] = []
+    for path, requests in batch:
+        signals += find_signals(path, requests, _flagging)
+    return signals, drain_usage()

@@ -12,17 +12,22 @@ from detector.sources.source import NO_REQUESTS, Requests
 def open_file(path: str) -> BinaryIO:
     """A file of any source, by the path that it was found under. Raises OSError; its ``strerror``
     is for a person."""
-    if path.startswith("s3://"):
+    if is_remote(path):
         from detector.sources.s3_objects import open_object
 
         return open_object(path)
     return open(path, "rb")
 
 
+def is_remote(path: str) -> bool:
+    """Tell whether a path is the address of an object in a bucket."""
+    return path.startswith("s3://")
+
+
 def has_identity(path: str, identity: tuple[int, int]) -> bool:
     """Whether the file of this device and inode has this name; whether an object does is not known:
     True."""
-    if path.startswith("s3://"):
+    if is_remote(path):
         return True
     try:
         status = os.stat(path)

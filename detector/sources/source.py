@@ -24,6 +24,11 @@ class SourceFile(NamedTuple):
     problem: tuple[FileState, str, str] | None = None
     """(state, reason, detail), as the file's row in the store will say."""
 
+    @property
+    def identity(self) -> tuple[int, int]:
+        """The device and inode, which stay the same when a file is renamed."""
+        return self.device, self.inode
+
 
 class NoSource(Exception):
     """A source cannot be used; one line says why and what to do."""

@@ -15,25 +15,23 @@ import msgspec
 from detector.cloudtrail.digest_file import Digest
 from detector.detection.digest import ChunkStats, Partial
 from detector.sources.accounting import FileState
+from detector.sources.source import SourceFile
 from detector.store.completeness import put_feed
 
 COLUMNS = "path, device, inode, size, mtime_ns, state, reason, detail, resume, print, generation"
-"""Of a file, in the order of ``FileRow``."""
+"""Of a file, in the order of ``FileRow``, its ``file`` first."""
 
 
 class FileRow(msgspec.Struct, frozen=True):
-    """A file as it was when it was last looked at. ``path`` as ``os.fsdecode`` gives it; times in
-    nanoseconds.
+    """A discovered file, and how it was left when it was last read.
 
-    ``resume`` is the byte up to which its lines are committed (0 for a whole document), ``fingerprint``
-    recognizes the content up to there (up to ``size`` for a document), ``generation`` tells by
-    which rules it was searched."""
+    ``file.path`` is as ``os.fsdecode`` gives it; ``file.problem`` is None. ``resume`` is the byte up
+    to which lines are committed (0 for a whole document); ``fingerprint`` recognizes the content up
+    to there (up to ``file.size`` for a document); ``generation`` is that of the rules it was
+    searched by.
+    """
 
-    path: str
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
+    file: SourceFile
     state: FileState
     reason: str | None = None
     detail: str | None = None
@@ -41,10 +39,16 @@ class FileRow(msgspec.Struct, frozen=True):
     fingerprint: bytes | None = None
     generation: int = 0
 
+    @property
+    def path(self) -> str:
+        return self.file.path
+
 
 class FileRead(msgspec.Struct):
-    """What reading a file came to. ``reread``: it was read from its start, though what it begins
-    with had been."""
+    """The result of reading a file.
+
+    ``reread`` means that it was read from its start although its beginning had been read before.
+    """
 
     file: FileRow
     partial: Partial
@@ -131,22 +135,22 @@ def _forget(db: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
 
 
 def _row(
-    file: FileRow, tallies: Sequence[ChunkStats], now: float, sequence: int
+    row: FileRow, tallies: Sequence[ChunkStats], now: float, sequence: int
 ) -> tuple[object, ...]:
     first = min((tally.first for tally in tallies if tally.first is not None), default=None)
     last = max((tally.last for tally in tallies if tally.last is not None), default=None)
     return (
-        os.fsencode(file.path),
-        file.device,
-        file.inode,
-        file.size,
-        file.mtime_ns,
-        file.state,
-        file.reason,
-        file.detail,
-        file.resume,
-        file.fingerprint,
-        file.generation,
+        os.fsencode(row.path),
+        row.file.device,
+        row.file.inode,
+        row.file.size,
+        row.file.mtime_ns,
+        row.state,
+        row.reason,
+        row.detail,
+        row.resume,
+        row.fingerprint,
+        row.generation,
         sum(tally.seen for tally in tallies),
         first,
         last,

@@ -21,6 +21,7 @@ from detector.detection.window import WindowKey
 from detector.rules.rule import Rule
 from detector.rules.ruleset import RuleSet
 from detector.sources.accounting import Accounting
+from detector.sources.source import SourceFile
 from detector.store.alert_table import Alerts, Changes
 from detector.store.completeness import put_content
 from detector.store.file_table import COLUMNS, FileRead, FileRow, file_id, put_files
@@ -79,8 +80,10 @@ class Ingest(Alerts):
     def files(self) -> list[FileRow]:
         """All files ever found."""
         return [
-            FileRow(os.fsdecode(path), *rest)
-            for path, *rest in self._rows(f"SELECT {COLUMNS} FROM file")
+            FileRow(SourceFile(os.fsdecode(path), device, inode, size, mtime_ns), *rest)
+            for path, device, inode, size, mtime_ns, *rest in self._rows(
+                f"SELECT {COLUMNS} FROM file"
+            )
         ]
 
     def move(self, moved: Iterable[tuple[str, str]], lost: Iterable[str]) -> None:

@@ -22,7 +22,7 @@ from detector.cloudtrail.record import format_time
 from detector.detection import risk
 from detector.detection.alert import Alert
 from detector.detection.sweeps import group_sweeps
-from detector.ingest import pipeline
+from detector.ingest import signal_search
 from detector.rules.ruleset import RuleSet, load
 from detector.store import Store, context_table
 from tests.detector.strategies import Trail, files
@@ -335,7 +335,7 @@ def test_they_are_the_same_in_any_order_split_and_number_of_copies(
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(context_table, "_PAGE", data.draw(st.integers(1, 3)))
-        patch.setattr(pipeline, "_LOOKED_AHEAD", data.draw(st.integers(1, 3)))
+        patch.setattr(signal_search, "_LOOKAHEAD", data.draw(st.integers(1, 3)))
         for file in data.draw(files(records)):
             write(Path(one), file.name, file.content)
         scan(Path(one), store=at_once, by=rules(mode))

@@ -92,13 +92,15 @@ def test_a_log_that_is_rotated_just_before_it_is_opened(
     counts twice."""
     logs, log = tmp_path / "logs", tmp_path / "logs" / "events.jsonl"
     write(logs, log.name, lines(sweep(10)))
-    rotated = once(lambda: rotate(log, [*sweep(12, 60), *telling(90)]), detector.ingest.reader.read)
+    rotated = once(
+        lambda: rotate(log, [*sweep(12, 60), *telling(90)]), detector.ingest.reader.read_file
+    )
     run = watch(
         store,
         logs,
         lambda: (
             append(log, sweep(11, 120)),
-            monkeypatch.setattr("detector.ingest.pipeline.read", rotated),
+            monkeypatch.setattr("detector.ingest.pipeline.read_file", rotated),
         ),
         lambda: None,
         by=rules,

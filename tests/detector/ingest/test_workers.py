@@ -16,7 +16,7 @@ import pytest
 from detector.detection.digest import Partial, merge
 from detector.formats import Chunk, chunks
 from detector.ingest import workers
-from detector.ingest.reader import DigestedChunk, LocalDigester, Task, read
+from detector.ingest.reader import DigestedChunk, LocalDigester, Task, read_file
 from detector.ingest.workers import Workers, _start
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import RuleSet
@@ -50,7 +50,7 @@ def pool() -> Iterator[Workers]:
 def whole(task: Task, pool: Workers | None) -> tuple[list[int], Partial]:
     """Where reading could go on after each result, and all that was found."""
     here = LocalDigester(Dispatch(rules()))
-    results = list(read(task, pool.digester(here) if pool else here))
+    results = list(read_file(task, pool.digester(here) if pool else here))
     return [result.file.resume for result in results], merge(result.partial for result in results)
 
 
@@ -72,7 +72,7 @@ def test_a_process_that_dies_costs_nothing(task: Task, pool: Workers) -> None:
                     os.kill(process.pid, signal.SIGKILL)
             yield digested
 
-    results = list(read(task, killing))  # type: ignore[arg-type]
+    results = list(read_file(task, killing))  # type: ignore[arg-type]
     assert merge(result.partial for result in results) == whole(task, None)[1]
     assert [result.file.state for result in results] == ["waiting"] * (len(results) - 1) + ["read"]
 
@@ -83,7 +83,7 @@ def test_a_process_that_dies_costs_nothing(task: Task, pool: Workers) -> None:
 def deadly_start(by: RuleSet) -> None:
     """As a process that reads begins, but some files kill it."""
     _start(by)
-    workers.read = deadly_read
+    workers.read_file = deadly_read
 
 
 def deadly_read(task: Task, *given: Any) -> Iterator[FileRead]:
@@ -92,7 +92,7 @@ def deadly_read(task: Task, *given: Any) -> Iterator[FileRead]:
     if path.name == "kills.gz" or (path.name == "kills-once.gz" and not died.exists()):
         died.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return read(task, *given)
+    return read_file(task, *given)
 
 
 def test_a_scan_outlives_its_readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

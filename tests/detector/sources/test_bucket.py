@@ -80,7 +80,7 @@ class Hunt:
             if update.live:
                 stop.set()
 
-        self.pipeline._pending.dirty = True
+        self.pipeline._unpublished.dirty = True
         self.pipeline.run(stop, publish)
 
     def ids(self) -> list[list[str]]:

@@ -61,7 +61,7 @@ def test_none_is_lost(existing: int, tmp_path: Path, monkeypatch: pytest.MonkeyP
             stop.set()
 
     pipeline = Pipeline(store, load(), source, jobs=1)
-    pipeline._pending.dirty = True
+    pipeline._unpublished.dirty = True
     pipeline.run(stop, publish)
     writing.join()
     sums = store.accounting()

@@ -1,0 +1,171 @@
+"""The choice of the discovered files that are due to be read."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence, Set
+
+from detector.cloudtrail.object_key import DIGEST, trail_file
+from detector.ingest.known_files import KnownFiles
+from detector.ingest.reader import Task
+from detector.sources.open_file import is_remote
+from detector.sources.source import Source, SourceFile
+from detector.store import FileRow, Store
+
+_RETRY_AFTER = 30.0
+_RETRIED = ("unreadable", "throttled", "credentials", "unreachable")
+"""Reasons for which an unchanged file is read again after ``_RETRY_AFTER`` seconds."""
+_PASSING = ("reading", "being-written", "link", "out-of-range", "retry")
+"""Reasons that hold only as long as the sweep gives them."""
+_GIVE_UP_AFTER = 24 * 3600.0
+_LABEL = re.compile(r"_(\d{8}T\d{4})Z_")
+
+
+class ReadScheduler:
+    """Schedules the files of a source for reading, and remembers how each was left."""
+
+    def __init__(self, store: Store, source: Source, clock: Callable[[], float]) -> None:
+        self.files = KnownFiles(store.files())
+        self.has_digests = store.has_digests()
+        """There are digest files to compare log files with."""
+        self._store = store
+        self._source = source
+        self._clock = clock
+        self._waiting_since: dict[str, float] = {}
+        self._retrying = {
+            row.path for row in self.files if row.state == "waiting" and is_remote(row.path)
+        }
+        """Objects that are due although the source, which looks for new ones, finds no more."""
+
+    def schedule(self, swept: Iterable[SourceFile], is_final: bool) -> list[Task]:
+        """Return a task for each file that is new or has changed, the oldest delivery first.
+
+        ``is_final`` means that the files will not grow any more.
+        """
+        files = self._prefer_known_names(list(swept))
+        self._track_renames(files)
+        files += self._retried_files({file.path for file in files})
+        self.has_digests = self.has_digests or any(DIGEST in file.path for file in files)
+        tasks = []
+        for file in files:
+            previous = self.files.get(file.path)
+            if self._is_due(file, previous, is_final):
+                task = Task(
+                    file=file,
+                    previous=previous,
+                    generation=self._store.generation,
+                    is_final=is_final or self._seconds_waited(file.path) > _GIVE_UP_AFTER,
+                    hash_content=self.has_digests and trail_file(file.path) is not None,
+                )
+                tasks.append(task)
+        scheduled = {task.file.path for task in tasks}
+        self._source.committed(
+            [path for path in self._read_objects(files) if path not in scheduled]
+        )
+        return sorted(tasks, key=lambda task: _delivery_label(task.file))
+
+    def record(self, row: FileRow) -> None:
+        """Remember how a file was left."""
+        self.files.add(row)
+        if row.state == "waiting" and is_remote(row.path):
+            self._retrying.add(row.path)
+        else:
+            self._retrying.discard(row.path)
+
+    def reread_outdated(self) -> None:
+        """Schedule the objects that were read by other rules.
+
+        A source that looks for new objects does not find them again.
+        """
+        self._retrying |= {
+            row.path
+            for row in self.files
+            if is_remote(row.path)
+            and row.state == "read"
+            and row.generation != self._store.generation
+        }
+
+    def recheck_quarantine(self) -> None:
+        """Take over the analyst's decisions on quarantined files from the store."""
+        for row in self._store.files():
+            known = self.files.get(row.path)
+            if known is None or known.state == row.state:
+                continue
+            if "quarantined" in (known.state, row.state):
+                self.files.add(row)
+                if row.state == "waiting":
+                    self._retrying.add(row.path)
+                else:
+                    self._retrying.discard(row.path)
+
+    def _read_objects(self, files: Iterable[SourceFile]) -> list[str]:
+        """Return the paths of the objects that have been read or refused."""
+        rows = [self.files.get(file.path) for file in files if is_remote(file.path)]
+        return [row.path for row in rows if row is not None and row.state != "waiting"]
+
+    def _retried_files(self, swept: Set[str]) -> list[SourceFile]:
+        rows = [self.files.get(path) for path in self._retrying - swept]
+        return [row.file for row in rows if row is not None]
+
+    def _is_due(self, file: SourceFile, previous: FileRow | None, is_final: bool) -> bool:
+        if file.problem is not None:
+            return _is_news(file.problem[:2], previous)
+        if previous is None or previous.file != file:
+            self._waiting_since.pop(file.path, None)
+            return True
+        if previous.generation != self._store.generation or previous.reason in _PASSING:
+            return True
+        if previous.state != "waiting":
+            return False
+        self._waiting_since.setdefault(file.path, self._clock())
+        waited = self._seconds_waited(file.path)
+        if previous.reason in _RETRIED and waited > _RETRY_AFTER:
+            del self._waiting_since[file.path]
+            return True
+        return is_final or waited > _GIVE_UP_AFTER
+
+    def _seconds_waited(self, path: str) -> float:
+        """Return the seconds for which a file has been waiting unchanged."""
+        now = self._clock()
+        return now - self._waiting_since.get(path, now)
+
+    def _prefer_known_names(self, files: list[SourceFile]) -> list[SourceFile]:
+        """Make the name under which a file was read its main name, and the other the link."""
+        for index, file in enumerate(files):
+            row = self.files.get(file.path)
+            is_link = file.problem is not None and file.problem[1] == "link"
+            if not is_link or row is None or row.reason == "link":
+                continue
+            for other_index, other in enumerate(files[:index]):
+                if other.identity == file.identity and other.problem is None:
+                    if other.path not in self.files and row.file.identity == file.identity:
+                        files[other_index] = other._replace(problem=file.problem)
+                        files[index] = file._replace(problem=None)
+                    break
+        return files
+
+    def _track_renames(self, files: Sequence[SourceFile]) -> None:
+        moves = self.files.track_renames(files, self._source.in_scope)
+        if moves.renamed or moves.lost:
+            self._store.move(moves.renamed, moves.lost)
+
+
+def _is_news(state_and_reason: tuple[str, str], previous: FileRow | None) -> bool:
+    """Tell whether the store does not know yet that a file is not to be read."""
+    if previous is None:
+        return True
+    if previous.state == "read" and state_and_reason[1] == "out-of-range":
+        return False
+    return (previous.state, previous.reason) != state_and_reason
+
+
+def _delivery_label(file: SourceFile) -> str:
+    """Return the minute of a file's delivery: the label in its name, or else its mtime.
+
+    Copying a file does not change the label.
+    """
+    label = _LABEL.search(file.path)
+    if label:
+        return label[1]
+    return time.strftime("%Y%m%dT%H%M", time.gmtime(file.mtime_ns / 1e9))

@@ -1,0 +1,114 @@
+"""The search for signals around alerts in the files that were read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Set
+from itertools import chain, islice
+
+from detector.detection.correlate import (
+    ChunkRequests,
+    Signal,
+    collect_signals,
+    find_signals,
+    flagging_events,
+    group_by_file,
+)
+from detector.ingest.known_files import KnownFiles
+from detector.ingest.workers import Workers, is_worthwhile
+from detector.rules.ruleset import RuleSet
+from detector.sources.open_file import has_identity
+from detector.store import FileRow, Store
+
+_LOOKAHEAD = 2000
+"""Files to search that are taken in advance, to tell whether processes pay; more may follow."""
+
+
+class SignalSearch:
+    """Finds the signals of alerts, in worker processes where that pays."""
+
+    def __init__(self, store: Store, files: KnownFiles, jobs: int | None) -> None:
+        self._store = store
+        self._files = files
+        self._jobs = jobs
+        self._searched = 0
+        """The sequence of files up to which every alert has been searched."""
+        self._moved_or_gone: Set[tuple[str, FileRow]] = frozenset()
+        """Files that were not at their path when they were last searched."""
+
+    def use(self, rules: RuleSet, workers: Workers) -> None:
+        """Search by these rules from now on."""
+        self._flagging = flagging_events(rules)
+        self._workers = workers
+        self._searched = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Search until no alert lacks a search, or ``stop`` is set.
+
+        A file that was renamed meanwhile is found by the next sweep, and searched then.
+        """
+        while not stop.is_set():
+            newest, searches = self._store.unsearched(self._searched)
+            if not searches:
+                self._searched = newest
+                return
+            chunks = self._store.pieces(
+                min(search.request.start for search in searches),
+                max(search.request.end for search in searches),
+                min(search.searched for search in searches),
+            )
+            paths: list[str] = []
+            files = _note_paths(group_by_file(searches, chunks), paths)
+            signals = collect_signals(searches, self._signals_in(files, stop))
+            if stop.is_set():
+                return
+            moved_or_gone = self._find_moved(paths)
+            missed = bool(moved_or_gone - self._moved_or_gone)
+            self._moved_or_gone = moved_or_gone
+            searched = {
+                search.request.name: search.searched if missed else newest for search in searches
+            }
+            self._store.add_signals(signals, searched)
+            if missed:
+                return
+
+    def _signals_in(
+        self, files: Iterator[tuple[str, ChunkRequests]], stop: threading.Event
+    ) -> Iterator[Signal]:
+        files = _until(stop, files)
+        first = list(islice(files, _LOOKAHEAD))
+        rows = [self._files.get(path) for path, _ in first]
+        size = sum(row.file.size for row in rows if row is not None)
+        count = sum(len(requests) for _, requests in first)
+        files = chain(first, files)
+        if is_worthwhile(self._jobs, count, size):
+            return self._workers.search_files(files)
+        return chain.from_iterable(
+            find_signals(path, requests, self._flagging) for path, requests in files
+        )
+
+    def _find_moved(self, paths: Iterable[str]) -> set[tuple[str, FileRow]]:
+        """Return the files that are no longer at their path."""
+        rows = ((path, self._files.get(path)) for path in paths)
+        return {
+            (path, row)
+            for path, row in rows
+            if row is not None and not has_identity(path, row.file.identity)
+        }
+
+
+def _note_paths(
+    files: Iterable[tuple[str, ChunkRequests]], paths: list[str]
+) -> Iterator[tuple[str, ChunkRequests]]:
+    for path, requests in files:
+        paths.append(path)
+        yield path, requests
+
+
+def _until(
+    stop: threading.Event, files: Iterable[tuple[str, ChunkRequests]]
+) -> Iterator[tuple[str, ChunkRequests]]:
+    for file in files:
+        if stop.is_set():
+            return
+        yield file
