@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.commandline.parser import parsers
+from tui.commandline.parser import app_parser, command_parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -28,7 +28,7 @@ def test_what_is_linked_is_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_can_be_typed(page: Path) -> None:
-    app, commands = parsers()
+    app, commands = app_parser(), command_parser()
     for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         for line in block.splitlines():
             words = shlex.split(

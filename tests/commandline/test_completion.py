@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tui.commandline.completion import SHELLS, command
-from tui.commandline.parser import parsers
+from tui.commandline.parser import app_parser, command_parser
 
-SCRIPTS = {shell: write(command(*parsers())) for shell, write in SHELLS.items()}
+SCRIPTS = {shell: write(command(app_parser(), command_parser())) for shell, write in SHELLS.items()}
 
 
 def completed(typed: str, folder: Path) -> set[str]:
@@ -72,7 +72,7 @@ def everything(parser: argparse.ArgumentParser) -> Iterator[str]:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_nothing_is_left_out(shell: str) -> None:
     words = set(re.findall(r"[\w-]+", SCRIPTS[shell]))
-    for parser in parsers():
+    for parser in (app_parser(), command_parser()):
         for word in everything(parser):
             assert word in words or (shell == "fish" and word.lstrip("-") in words), word
     quotes = SCRIPTS[shell].replace("\\'", "").replace("'\\''", "").count("'")

@@ -90,7 +90,7 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Non
 def test_it_is_said_at_the_start(
     command: list[str], cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.commandline.commands.app._need_terminal", lambda: None)
+    monkeypatch.setattr("tui.commandline.commands.app._require_terminal", lambda: None)
     configure(tmp_path, monkeypatch, '[keys]\n"pivt" = "P"\n')
     one_line(cli(*command), 2, "config.toml: keys: nothing is called 'pivt', did you mean 'pivot'?")
     assert cli("status").status == 0, "other commands do without keys"

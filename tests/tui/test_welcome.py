@@ -150,7 +150,7 @@ def test_the_command_asks_only_where_nothing_is_named_or_known(
     def chosen(answer: str | None, db: Path) -> tuple[bool, bool, list[str]]:
         monkeypatch.setattr(welcome_app, "ask", lambda keys: answer)
         args = argparse.Namespace(demo=False, sources=[], db=str(db))
-        return command._choose(args, {}), args.demo, args.sources
+        return command._choose_sources(args, {}), args.demo, args.sources
 
     assert chosen("/logs", tmp_path / "no.db") == (True, False, ["/logs"])
     assert chosen(welcome_app.DEMO, tmp_path / "no.db") == (True, True, [])

@@ -1,6 +1,7 @@
-"""The command line. Data goes to standard output, narration to standard error; each error is one line.
+"""The command line: data to standard output, narration to standard error.
 
-Nothing heavy is imported before it is known what to do: a command's module when it runs, Textual when the app opens.
+Each error is one line. Nothing heavy is imported before it is known what to do: a command's module
+when it runs, Textual when the app opens.
 """
 
 from __future__ import annotations
@@ -10,20 +11,23 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from tui.commandline.parser import _COMMANDS, _app, _commands
+from tui.commandline.parser import COMMANDS, app_parser, command_parser
 from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run trailhound; the exit status."""
-    given = list(sys.argv[1:] if argv is None else argv)
-    parser = _commands() if given and given[0] in _COMMANDS else _app()
-    args = parser.parse_args(given)
+    """Run trailhound and return its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    is_command = bool(arguments) and arguments[0] in COMMANDS
+    parser = command_parser() if is_command else app_parser()
+    args = parser.parse_args(arguments)
     try:
-        status = int(import_module(f"tui.commandline.commands.{args.module}").run(args))
+        command = import_module(f"tui.commandline.commands.{args.module}")
+        status = int(command.run(args))
         sys.stdout.flush()
         return status
     except BrokenPipeError:
+        # at exit Python flushes standard output once more, which must not fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except KeyboardInterrupt:

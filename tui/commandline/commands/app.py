@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.commandline import app_bridge
 from tui.settings.errors import EXIT_OK, CommandError
 from tui.terminal import hangup
 
@@ -22,26 +23,25 @@ if TYPE_CHECKING:
 
 
 def run(args: argparse.Namespace) -> int:
-    _need_terminal()
-    keys = _keys()
-    for name in [] if args.demo else args.rules:
-        if not Path(name).expanduser().exists():
-            raise CommandError(f"{name}: no such rule file or folder: check the name")
+    _require_terminal()
+    keys = _configured_keys()
+    if not args.demo:
+        _require_rule_files(args.rules)
     hangup.watch()
-    if not args.demo and not args.sources and not _choose(args, keys):
+    if not args.demo and not args.sources and not _choose_sources(args, keys):
         return EXIT_OK
-    from tui.app import app
-
-    with ExitStack() as held:
+    with ExitStack() as resources:
         if args.demo:
             from detector.simulate.replay import TrailClock
 
             clock = TrailClock()
-            return app.run(partial(_demo, held, clock), "demo, simulated", keys, clock)
-        return app.run(partial(_hunt, args, held), " ".join(args.sources) or "no source", keys)
+            opening = partial(_open_demo, resources, clock)
+            return app_bridge.run_app(opening, "demo, simulated", keys, clock)
+        opening = partial(_open_sources, args, resources)
+        return app_bridge.run_app(opening, " ".join(args.sources) or "no source", keys)
 
 
-def _need_terminal() -> None:
+def _require_terminal() -> None:
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise CommandError(
             "the app needs a terminal: use trailhound scan or trailhound tail instead"
@@ -53,34 +53,38 @@ def _need_terminal() -> None:
         )
 
 
-def _keys() -> Mapping[str, str]:
-    """The analyst's own; where there are none, no screen need be imported to know."""
+def _require_rule_files(names: list[str]) -> None:
+    for name in names:
+        if not Path(name).expanduser().exists():
+            raise CommandError(f"{name}: no such rule file or folder: check the name")
+
+
+def _configured_keys() -> Mapping[str, str]:
     from tui.settings import config
 
     if not config.load_config().keys:
-        return {}
-    from tui.app.key_remap import configured
-
-    return configured()
+        return {}  # without importing every screen to check them
+    return app_bridge.configured_keys()
 
 
-def _choose(args: argparse.Namespace, keys: Mapping[str, str]) -> bool:
-    """Nothing is named: take what is configured; where nothing was ever read either, let the
-    analyst choose. Whether there is anything to open."""
+def _choose_sources(args: argparse.Namespace, keys: Mapping[str, str]) -> bool:
+    """Take the configured sources, or ask for one where no state exists yet.
+
+    Sets ``args.sources`` and ``args.demo``. False where the analyst chose to leave.
+    """
     from tui.settings import config
 
     args.sources = [os.path.expanduser(name) for name in config.load_config().sources]
     if args.sources or config.state_path(args.db).exists():
         return True
-    from tui.app import welcome_app
+    choice = app_bridge.choose_source(keys)
+    if choice is None:
+        return False
+    args.sources, args.demo = choice
+    return True
 
-    chosen = welcome_app.ask(keys)
-    args.demo = chosen == welcome_app.DEMO
-    args.sources = [] if args.demo or chosen is None else [chosen]
-    return chosen is not None
 
-
-def _hunt(args: argparse.Namespace, held: ExitStack) -> Opened:
+def _open_sources(args: argparse.Namespace, resources: ExitStack) -> Opened:
     from detector.ingest.pipeline import Pipeline
     from detector.store import Store
     from tui.commandline.commands.common import (
@@ -94,22 +98,21 @@ def _hunt(args: argparse.Namespace, held: ExitStack) -> Opened:
     from tui.settings.session_file import SessionFile
 
     source = open_named_sources(args.sources, live=True)
-    held.callback(source.close)
+    resources.callback(source.close)
     rules = load_rules(args)
     store = Store.open(config.state_path(args.db))
-    held.callback(store.close)
+    resources.callback(store.close)
     if store.read_only:
         return Opened(store, rules, None)
     pipeline = Pipeline(store, rules, source, risk=load_risk(), retention=retention_seconds())
-    return Opened(
-        store,
-        rules,
-        pipeline,
-        None if args.no_session or store.path is None else SessionFile(store.path),
-    )
+    session = None
+    if store.path is not None and not args.no_session:
+        session = SessionFile(store.path)
+    return Opened(store, rules, pipeline, session)
 
 
-def _demo(held: ExitStack, clock: TrailClock) -> Opened:
+def _open_demo(resources: ExitStack, clock: TrailClock) -> Opened:
+    """Open an in-memory state on a temporary folder that a thread fills by ``clock``."""
     from detector.ingest.pipeline import Pipeline
     from detector.rules.ruleset import load
     from detector.simulate.replay import replay
@@ -118,12 +121,13 @@ def _demo(held: ExitStack, clock: TrailClock) -> Opened:
     from tui.model.opened import Opened
 
     rules = load()
-    folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="trailhound-demo-")))
+    folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="trailhound-demo-")))
     store = Store.open(None, clock)
-    held.callback(store.close)
+    resources.callback(store.close)
     stop = threading.Event()
     replaying = threading.Thread(target=replay, args=(folder, stop, clock))
     replaying.start()
-    held.callback(replaying.join)
-    held.callback(stop.set)
+    # callbacks run last first: the replay is told to stop, then awaited, then the store is closed
+    resources.callback(replaying.join)
+    resources.callback(stop.set)
     return Opened(store, rules, Pipeline(store, rules, Directory([folder]), clock=clock))

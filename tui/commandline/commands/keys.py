@@ -3,47 +3,34 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from textual.binding import Binding
-
-from tui.app.key_remap import Keymap, configured, keys_of
-from tui.app.screen_registry import every_binding, where
-from tui.keymap import GROUPS, display
+from tui.commandline.app_bridge import key_groups
 from tui.settings.errors import EXIT_OK
+
+if TYPE_CHECKING:
+    from tui.commandline.app_bridge import KeyGroup
 
 
 def run(args: argparse.Namespace) -> int:
-    keymap = configured()
-    lines = _markdown(keymap) if args.format == "md" else _table(keymap)
+    groups = key_groups()
+    lines = _markdown(groups) if args.format == "md" else _table(groups)
     print("\n".join(lines))
     return EXIT_OK
 
 
-def _grouped() -> Iterator[tuple[str, list[Binding]]]:
-    known = every_binding().values()
-    for group in GROUPS:
-        if members := [binding for binding in known if binding.group == group]:
-            yield group.description, members
+def _table(groups: Iterable[KeyGroup]) -> Iterator[str]:
+    for group in groups:
+        yield group.title
+        for row in group.rows:
+            yield f"  {' '.join(row.keys):16} {row.id:24} {row.tooltip} ({row.screens})"
 
 
-def _table(keymap: Keymap) -> Iterator[str]:
-    for group, members in _grouped():
-        yield group
-        for binding in members:
-            yield f"  {_shown(binding, keymap):16} {binding.id:24} {binding.tooltip} ({where(binding)})"
-
-
-def _markdown(keymap: Keymap) -> Iterator[str]:
-    for group, members in _grouped():
-        yield f"## {group}\n\n| key | what it does | where | id |\n|---|---|---|---|"
-        for binding in members:
-            keys = " ".join(f"`{display(name)}`" for name in keys_of(binding, keymap)).replace(
-                "|", "\\|"
-            )
-            yield f"| {keys} | {binding.tooltip} | {where(binding)} | `{binding.id}` |"
+def _markdown(groups: Iterable[KeyGroup]) -> Iterator[str]:
+    for group in groups:
+        yield f"## {group.title}\n\n| key | what it does | where | id |\n|---|---|---|---|"
+        for row in group.rows:
+            keys = " ".join(f"`{key}`" for key in row.keys).replace("|", "\\|")
+            yield f"| {keys} | {row.tooltip} | {row.screens} | `{row.id}` |"
         yield ""
-
-
-def _shown(binding: Binding, keymap: Keymap) -> str:
-    return " ".join(map(display, keys_of(binding, keymap)))

@@ -1,0 +1,45 @@
+"""Every key of the app as plain text, for the command line and the documentation."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tui.app.key_remap import configured, keys_of
+from tui.app.screen_registry import every_binding, where
+from tui.keymap import GROUPS, display
+
+
+class KeyRow(NamedTuple):
+    """A binding: its keys as they are shown, its id, what it does, and on which screens."""
+
+    keys: list[str]
+    id: str
+    tooltip: str
+    screens: str
+
+
+class KeyGroup(NamedTuple):
+    """The bindings of one heading of the help page."""
+
+    title: str
+    rows: list[KeyRow]
+
+
+def key_groups() -> list[KeyGroup]:
+    """List all bindings by group, with the analyst's own keys in place of the usual ones."""
+    keymap = configured()
+    groups = []
+    for group in GROUPS:
+        rows = [
+            KeyRow(
+                [display(name) for name in keys_of(binding, keymap)],
+                binding.id or "",
+                binding.tooltip,
+                where(binding),
+            )
+            for binding in every_binding().values()
+            if binding.group == group
+        ]
+        if rows:
+            groups.append(KeyGroup(group.description, rows))
+    return groups

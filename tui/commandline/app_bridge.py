@@ -1,0 +1,56 @@
+"""The one way from the command line to the app, which imports Textual.
+
+The import contract of the command line makes an exception for this module alone. It imports the
+app inside functions, so that a command that does not open the app does not pay for Textual.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tui.app.key_listing import KeyGroup as KeyGroup
+    from tui.model.opened import Opened
+
+
+def run_app(
+    opening: Callable[[], Opened],
+    sources: str,
+    keys: Mapping[str, str],
+    clock: Callable[[], float] = time.time,
+) -> int:
+    """Open the app until the analyst leaves it, and return the exit status.
+
+    ``sources`` says in a few words what is read. Raises what ``opening`` raised.
+    """
+    from tui.app import app
+
+    return app.run(opening, sources, keys, clock)
+
+
+def choose_source(keys: Mapping[str, str]) -> tuple[list[str], bool] | None:
+    """Ask the analyst what to open: the sources, and whether it is the demo; None to leave."""
+    from tui.app import welcome_app
+
+    choice = welcome_app.ask(keys)
+    if choice is None:
+        return None
+    if choice == welcome_app.DEMO:
+        return [], True
+    return [choice], False
+
+
+def configured_keys() -> Mapping[str, str]:
+    """Read the analyst's own keys from the configuration, by binding id. Raises CommandError."""
+    from tui.app import key_remap
+
+    return key_remap.configured()
+
+
+def key_groups() -> list[KeyGroup]:
+    """List every key of the app, with the analyst's own in place of the usual ones."""
+    from tui.app import key_listing
+
+    return key_listing.key_groups()

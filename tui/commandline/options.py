@@ -1,0 +1,67 @@
+"""The parser class and the options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
+
+from tui.settings.errors import EXIT_MISUSED
+
+
+class LineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_MISUSED, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+if TYPE_CHECKING:
+    Subparsers: TypeAlias = argparse._SubParsersAction[LineParser]
+
+SOURCES_HELP = (
+    "files, folders, patterns ('logs/**/*.gz'), s3://BUCKET/PREFIX, sqs://QUEUE, - for standard "
+    "input, file@LIST for a list of them"
+)
+
+
+def add_filter_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--filter",
+        metavar="FILTER",
+        default="",
+        help="only what it lets through, as the app's filter does: 'severity>=high last 2h'",
+    )
+
+
+def add_rule_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose the rules and how they run."""
+    parser.add_argument(
+        "--rules",
+        action="append",
+        default=[],
+        metavar="FILE|DIR",
+        help="rule files in Elastic's form, beside the built-in ones (may be repeated)",
+    )
+    parser.add_argument("--no-builtin", action="store_true", help="leave the built-in rules out")
+    parser.add_argument(
+        "--window",
+        choices=("tumbling", "sliding"),
+        default="tumbling",
+        help="windows aligned to the clock as Elastic's are, or any span (default: tumbling)",
+    )
+    parser.add_argument(
+        "--asn-db", metavar="FILE", help="an .mmdb that names the networks of addresses"
+    )
+
+
+def add_state_option(
+    parser: argparse.ArgumentParser, default: str = "hunt.db in your data folder"
+) -> None:
+    parser.add_argument("--db", metavar="FILE", help=f"the state (default: {default})")
+
+
+def process_count(text: str) -> int:
+    """Parse ``--jobs``. Raises ArgumentTypeError."""
+    if not text.isdecimal() or not 0 < int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes from 1 to 256")
+    return int(text)
