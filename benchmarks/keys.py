@@ -83,5 +83,5 @@ class Holding(Pipeline):
     def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:
         for first in range(0, self._count, _BATCH):
             batch = tuple(alerts(first, min(_BATCH, self._count - first)))
-            publish(Update(batch, (), self._store_held.accounting(), False, None, ()))
+            publish(Update(batch, (), self._store_held.files.accounting(), False, None, ()))
         super().run(stop, publish)

@@ -59,7 +59,7 @@ def _row(name: str, plan: Plan, folder: Path) -> tuple[str, ...]:
     parts = _parts(path)
     begun = time.perf_counter()
     with closing(Store.open(path, lambda: time.time() + 86_400)) as store:
-        done = store.compact(60)
+        done = store.retention.vacuum(60)
     seconds = time.perf_counter() - begun
     return (
         name,

@@ -129,8 +129,8 @@ def _watch(root: Path, state: Path, plan: Plan, folders: int) -> Watched:
             stop.set()
             writing.join()
             reading.result()
-        alerts = sum(alert.rule.id == REFERENCE for alert in store.alerts())
-        found = Watched(store.accounting(), alerts, written, read, cpu, backlog)
+        alerts = sum(alert.rule.id == REFERENCE for alert in store.alerts.all())
+        found = Watched(store.files.accounting(), alerts, written, read, cpu, backlog)
         store.close()
         return found
 

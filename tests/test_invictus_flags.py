@@ -52,7 +52,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, dic
 def events(store: Store, alert: Alert, flag: str) -> list[tuple[str, str]]:
     return sorted(
         (format_time(event.time)[11:19], event.action)
-        for event in store.signals(alert.alert_id)[flag]
+        for event in store.context.signals(alert.alert_id)[flag]
     )
 
 
@@ -64,7 +64,9 @@ def test_the_role_that_asked_for_passwords_leads_to_who_opened_it(
     assert alert.principal.endswith(
         ":assumed-role/stratus-red-team-ec2-get-password-data-role/aws-go-sdk-1688990082523310002"
     )
-    assert store.lineage(alert.alert_id).hop.arns == ["arn:aws:iam::123837392027:user/bert-jan"]
+    assert store.alerts.lineage(alert.alert_id).hop.arns == [
+        "arn:aws:iam::123837392027:user/bert-jan"
+    ]
     assert {flag.flag: flag.count for flag in alert.flags} == {
         "access-key": 2,
         "iam-change": 60,
@@ -119,10 +121,10 @@ def test_the_stolen_credentials_of_an_instance(found: tuple[Store, dict[str, Ale
     ]
     # EC2 itself opened the session, in the service's name: it has no ARN, and so nobody is one step
     # away.
-    [opened] = store.signals(alert.alert_id)["role-assumption"]
+    [opened] = store.context.signals(alert.alert_id)["role-assumption"]
     assert (opened.action, opened.arn, opened.issued_key) == (
         "AssumeRole",
         "",
         alert.facets.access_keys[0],
     )
-    assert store.lineage(alert.alert_id).hop.arns == []
+    assert store.alerts.lineage(alert.alert_id).hop.arns == []

@@ -164,9 +164,9 @@ def told(alert: Alert) -> tuple[dict[str, int], int, str]:
 def test_the_detector_finds_what_is_around_them(mode):
     with closing(Store.open(None)) as store:
         Pipeline(store, load(mode=mode), Directory([SAMPLES])).scan(lambda update: None)
-        alerts = store.alerts()
+        alerts = store.alerts.all()
         lineage = next(
-            store.lineage(alert.alert_id)
+            store.alerts.lineage(alert.alert_id)
             for alert in alerts
             if alert.principal.endswith("/release-bot")
         )
@@ -204,11 +204,11 @@ def test_the_late_file_raises_the_risk(trail, tmp_path):
             land(tmp_path, delivery)
     with closing(Store.open(None)) as store:
         Pipeline(store, load(), Directory([tmp_path])).scan(lambda update: None)
-        [before] = [alert for alert in store.alerts() if alert.principal == story.principal]
+        [before] = [alert for alert in store.alerts.all() if alert.principal == story.principal]
         for delivery in late:
             land(tmp_path, delivery)
         Pipeline(store, load(), Directory([tmp_path])).scan(lambda update: None)
-        after = store.alert(before.alert_id)
+        after = store.alerts.get(before.alert_id)
     assert before.severity == "medium" and "iam-change" not in told(before)[0]
     assert (
         after.severity == "high"

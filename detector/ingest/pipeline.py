@@ -35,7 +35,7 @@ from detector.sources.accounting import Accounting
 from detector.sources.open_file import is_remote
 from detector.sources.source import Source
 from detector.sources.time_bounds import Bounds
-from detector.store import LATENESS, Changes, FileRead, FileRow, Store
+from detector.store import LATENESS, AlertChanges, FileRead, FileRow, Store
 
 PUBLISH_EVERY = 0.25
 """Seconds between updates at the least, so that a screen gets batches and not a flood."""
@@ -116,7 +116,7 @@ class Pipeline:
             self._correlate(never)
         finally:
             self._workers.close()
-        self._unpublished.add(self._store.settle(float("inf")))
+        self._unpublished.add(self._store.alerts.settle(float("inf")))
         self._publish(publish, live=True)
 
     def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:
@@ -137,7 +137,7 @@ class Pipeline:
                 self._verify(is_final=ended)
                 self._correlate(stop)
                 # All that was found is read, so the clock itself is the watermark.
-                self._unpublished.add(self._store.settle(self._clock()))
+                self._unpublished.add(self._store.alerts.settle(self._clock()))
                 self._evict()
                 self._publish(publish, live=True)
                 if ended:
@@ -159,7 +159,7 @@ class Pipeline:
         self._scheduler.recheck_quarantine()
 
     def _start_rules(self, rules: RuleSet) -> None:
-        rules = rules.without(self._store.rules_off())
+        rules = rules.without(self._store.rules.disabled())
         self._digester = LocalDigester(Dispatch(rule for rule in rules if rule.alerts))
         self._workers = Workers(rules, self._jobs or os.cpu_count() or 1)
         self._signal_search.use(rules, self._workers)
@@ -169,13 +169,13 @@ class Pipeline:
         """Switch to the rules that were handed to ``use``, if any."""
         if not self._next_rules:
             return
-        before = {alert.alert_id for alert in self._store.alerts()}
+        before = {alert.alert_id for alert in self._store.alerts.all()}
         self._workers.close()
         self._start_rules(self._next_rules.pop())
         self._scheduler.reread_outdated()
-        alerts = self._store.alerts()
+        alerts = self._store.alerts.all()
         withdrawn = before - {alert.alert_id for alert in alerts}
-        self._unpublished.add(Changes(tuple(alerts), tuple(withdrawn)))
+        self._unpublished.add(AlertChanges(tuple(alerts), tuple(withdrawn)))
 
     def _due_tasks(self, is_final: bool) -> list[Task]:
         files = list(self._source.sweep())
@@ -235,9 +235,9 @@ class Pipeline:
             self._note_problem(row)
             self._scheduler.record(row)
         self._source.committed([row.path for row in rows if row.state != "waiting"])
-        newest = self._store.newest()
+        newest = self._store.files.newest_event_time()
         if newest:
-            self._unpublished.add(self._store.settle(min(newest, self._clock())))
+            self._unpublished.add(self._store.alerts.settle(min(newest, self._clock())))
         self._publish(publish, live=False)
 
     def _note_problem(self, row: FileRow) -> None:
@@ -251,7 +251,7 @@ class Pipeline:
     def _evict(self) -> None:
         """Evict old windows once a day, and only when all files found are in their windows."""
         if self._retention is not None and self._clock() - self._evicted_at > _EVICT_EVERY:
-            self._store.let_go(self._retention)
+            self._store.retention.evict(self._retention)
             self._evicted_at = self._clock()
 
     def _verify(self, is_final: bool) -> None:
@@ -260,17 +260,19 @@ class Pipeline:
         if not self._scheduler.has_digests or not (is_final or now >= self._verify_due):
             return
         self._verify_due = now + _VERIFY_EVERY
-        paths = self._store.unverified()
+        paths = self._store.completeness.unhashed_files()
         if paths:
             hashes = ((path, content_sha256(path)) for path in paths)
-            self._store.verified([(path, sha256) for path, sha256 in hashes if sha256 is not None])
-        self._unpublished.add(self._store.judge_files(is_final, self._bounds))
+            self._store.completeness.add_hashes(
+                [(path, sha256) for path, sha256 in hashes if sha256 is not None]
+            )
+        self._unpublished.add(self._store.integrity_alerts.update(is_final, self._bounds))
 
     def _correlate(self, stop: threading.Event) -> None:
         """Search for signals around the alerts, and derive the alerts' context."""
         self._signal_search.run(stop)
         if not stop.is_set():
-            self._unpublished.add(self._store.refresh(self._risk))
+            self._unpublished.add(self._store.context.refresh(self._risk))
 
     def _publish(self, publish: Callable[[Update], None], live: bool) -> None:
         changes = self._unpublished
@@ -281,9 +283,9 @@ class Pipeline:
         update = Update(
             alerts=tuple(changes.alerts.values()),
             withdrawn=tuple(changes.withdrawn),
-            accounting=self._store.accounting(),
+            accounting=self._store.files.accounting(),
             live=live,
-            newest=self._store.newest(),
+            newest=self._store.files.newest_event_time(),
             problems=tuple(changes.problems),
         )
         publish(update)

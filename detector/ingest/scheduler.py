@@ -26,8 +26,8 @@ class ReadScheduler:
     """Schedules the files of a source for reading, and remembers how each was left."""
 
     def __init__(self, store: Store, source: Source, clock: Callable[[], float]) -> None:
-        self.files = KnownFiles(store.files())
-        self.has_digests = store.has_digests()
+        self.files = KnownFiles(store.files.all())
+        self.has_digests = store.completeness.has_digests()
         """There are digest files to compare log files with."""
         self._store = store
         self._source = source
@@ -54,7 +54,7 @@ class ReadScheduler:
                 task = Task(
                     file=file,
                     previous=previous,
-                    generation=self._store.generation,
+                    generation=self._store.rules.generation,
                     is_final=is_final or self._seconds_waited(file.path) > _GIVE_UP_AFTER,
                     hash_content=self.has_digests and trail_file(file.path) is not None,
                 )
@@ -83,12 +83,12 @@ class ReadScheduler:
             for row in self.files
             if is_remote(row.path)
             and row.state == "read"
-            and row.generation != self._store.generation
+            and row.generation != self._store.rules.generation
         }
 
     def recheck_quarantine(self) -> None:
         """Take over the analyst's decisions on quarantined files from the store."""
-        for row in self._store.files():
+        for row in self._store.files.all():
             known = self.files.get(row.path)
             if known is None or known.state == row.state:
                 continue
@@ -114,7 +114,7 @@ class ReadScheduler:
         if previous is None or previous.file != file:
             self._waiting_since.pop(file.path, None)
             return True
-        if previous.generation != self._store.generation or previous.reason in _PASSING:
+        if previous.generation != self._store.rules.generation or previous.reason in _PASSING:
             return True
         if previous.state != "waiting":
             return False
@@ -148,7 +148,7 @@ class ReadScheduler:
     def _track_renames(self, files: Sequence[SourceFile]) -> None:
         moves = self.files.track_renames(files, self._source.in_scope)
         if moves.renamed or moves.lost:
-            self._store.move(moves.renamed, moves.lost)
+            self._store.files.move(moves.renamed, moves.lost)
 
 
 def _is_news(state_and_reason: tuple[str, str], previous: FileRow | None) -> bool:

@@ -48,11 +48,11 @@ class SignalSearch:
         A file that was renamed meanwhile is found by the next sweep, and searched then.
         """
         while not stop.is_set():
-            newest, searches = self._store.unsearched(self._searched)
+            newest, searches = self._store.context.pending_searches(self._searched)
             if not searches:
                 self._searched = newest
                 return
-            chunks = self._store.pieces(
+            chunks = self._store.chunks.between(
                 min(search.request.start for search in searches),
                 max(search.request.end for search in searches),
                 min(search.searched for search in searches),
@@ -68,7 +68,7 @@ class SignalSearch:
             searched = {
                 search.request.name: search.searched if missed else newest for search in searches
             }
-            self._store.add_signals(signals, searched)
+            self._store.context.add_signals(signals, searched)
             if missed:
                 return
 

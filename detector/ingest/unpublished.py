@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from detector.detection.alert import Alert
-from detector.store.alert_table import Changes
+from detector.store.alert_table import AlertChanges
 
 
 class UnpublishedChanges:
@@ -25,7 +25,7 @@ class UnpublishedChanges:
     def __bool__(self) -> bool:
         return bool(self.alerts or self.withdrawn or self.problems or self.dirty)
 
-    def add(self, changes: Changes) -> None:
+    def add(self, changes: AlertChanges) -> None:
         """Merge changed and withdrawn alerts into the next update."""
         for alert_id in changes.withdrawn:
             self.alerts.pop(alert_id, None)

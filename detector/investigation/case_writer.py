@@ -35,7 +35,7 @@ from detector.investigation.pivot import Progress, Row
 from detector.investigation.raw_record import EvidenceGone, raw_record
 from detector.rules.ruleset import RuleSet
 from detector.store import Store
-from detector.store.database import author
+from detector.store.history_table import current_user
 from detector.triage.export import event_object, export_alerts, export_notes, position_object
 
 
@@ -49,12 +49,12 @@ def gather(
 ) -> Case:
     """All that is known of the alert; its principal's events are read from the logs. Raises
     CaseError when stopped."""
-    lineage, signals = store.lineage(alert.alert_id), store.signals(alert.alert_id)
+    lineage, signals = store.alerts.lineage(alert.alert_id), store.context.signals(alert.alert_id)
     around = pivot.around(alert, lineage, "its principal")
     rows: list[Row] = []
     unread: tuple[str, ...] = ()
     if lineage:
-        files = store.file_spans(around.start, around.end, lineage)
+        files = store.chunks.file_spans(around.start, around.end, lineage)
         for batch in pivot.run(
             around, files, flagging_events(rules), frozenset(alert.event_ids), stop
         ):
@@ -63,7 +63,7 @@ def gather(
             progress(batch.progress)
     if stop is not None and stop.is_set():
         raise CaseError("stopped: nothing was written")
-    more, missing = _others(rows, store.events(alert.alert_id), signals)
+    more, missing = _others(rows, store.alerts.events(alert.alert_id), signals)
     return Case(
         alert=alert,
         rule=rules.get(alert.rule.id),
@@ -71,13 +71,13 @@ def gather(
         answers=answers(alert, signals, lineage, fields),
         signals=signals,
         rows=pivot.timeline([*rows, *more]),
-        notes=store.notes(alert.alert_id),
-        history=store.history(alert.alert_id),
+        notes=store.triage.notes_of(alert.alert_id),
+        history=store.history.entries(alert.alert_id),
         pivot=around,
         missing=missing,
         unread=unread,
         made=time.time(),
-        author=author(),
+        author=current_user(),
     )
 
 

@@ -1,336 +1,259 @@
-"""The context of alerts: which files are still to be searched for their signals, and what follows from those found."""
+"""The context of alerts: their signals, flags, baseline and risk."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from detector.cloudtrail.record import identity
 from detector.detection.alert import Alert, Flag
-from detector.detection.baseline import Baseline, RegionHistory, principal_of
-from detector.detection.correlate import SIGNAL_REACH, ChunkRef, PendingSearch, Signals, context_of
+from detector.detection.baseline import principal_of
+from detector.detection.correlate import SIGNAL_REACH, PendingSearch, Signals, context_of
 from detector.detection.event import Event
-from detector.detection.principal import PrincipalNames, RelatedPrincipals
-from detector.detection.principal_index import PrincipalIndex, related_hashes
-from detector.detection.record_search import SearchRequest, Selector
+from detector.detection.principal import RelatedPrincipals
+from detector.detection.record_search import SearchRequest
 from detector.detection.risk import RiskTable
-from detector.sources.file_span import FileSpan
-from detector.store.alert_table import FROM_EVENT, Alerts, Changes, event_of
-from detector.store.database import sound
+from detector.store.alert_table import AlertChanges, AlertTable
+from detector.store.baseline_table import BaselineTable
+from detector.store.database import Database, raises_damaged
+from detector.store.event_table import EVENT_COLUMNS, FROM_EVENT, decode_event, put_event
 from detector.store.file_table import file_id
+from detector.store.rule_table import RuleTable
+from detector.store.suppression_table import SuppressionTable
 
-_content = msgspec.msgpack.Decoder(Alert)
-_PAGE = 500
-"""Files whose chunks are looked up at once: who is in all chunks of a large state is not held."""
+_alert_decoder = msgspec.msgpack.Decoder(Alert)
 
-_SIGNALS = (
-    f"{FROM_EVENT} JOIN signal USING (identity) JOIN alert a USING (alert_id) JOIN series s USING (series_id) "
-    "WHERE alert_id = ? AND NOT (e.time >= a.start AND e.time < a.until AND EXISTS (SELECT 1 FROM hit h WHERE "
-    "h.series_id = a.series_id AND h.bucket = e.time / s.width AND h.identity = e.identity))"
+_FROM_SIGNAL = (
+    f"{FROM_EVENT} JOIN signal USING (identity) JOIN alert a USING (alert_id) "
+    "JOIN series s USING (series_id) WHERE alert_id = ? "
+    "AND NOT (e.time >= a.start AND e.time < a.until AND EXISTS (SELECT 1 FROM hit h "
+    "WHERE h.series_id = a.series_id AND h.bucket = e.time / s.width AND h.identity = e.identity))"
 )
-"""The signals of an alert: what was found for it, but for what has become one of its own hits
-since."""
+"""The signals of an alert, without those that have become its own hits since."""
 
 
-class Correlated(Alerts):
-    """The part of the store that keeps what is known around an alert."""
+class ContextTable:
+    """What is known around each alert."""
 
-    @sound
-    def unsearched(self, after: int) -> tuple[int, list[PendingSearch]]:
-        """The alerts whose signals may be incomplete, in order of start.
+    def __init__(
+        self,
+        database: Database,
+        rules: RuleTable,
+        baseline: BaselineTable,
+        alerts: AlertTable,
+        suppressions: SuppressionTable,
+    ) -> None:
+        self._database = database
+        self._rules = rules
+        self._baseline = baseline
+        self._alerts = alerts
+        self._suppressions = suppressions
 
-        ``after`` is the sequence up to which nothing was due the last time; first comes that of the
-        newest file now."""
-        newest = int(self._value("SELECT sequence FROM progress"))
-        first, last = self._rows(
+    @raises_damaged
+    def pending_searches(self, after: int) -> tuple[int, list[PendingSearch]]:
+        """Return the alerts whose signals may be incomplete, in order of start.
+
+        ``after`` is the file sequence up to which nothing was pending the last time. Returned first
+        is that of the newest file now.
+        """
+        newest = int(self._database.value("SELECT sequence FROM progress"))
+        first, last = self._database.rows(
             "SELECT min(first), max(last) FROM file WHERE sequence > ?", after
         )[0]
-        rows = self._rows(
+        rows = self._database.rows(
             "SELECT alert_id, start, until, lineage, searched FROM alert "
             "WHERE searched < ? AND (searched < 0 OR (start <= ? AND until > ?)) ORDER BY start",
             newest,
             (last or 0) + SIGNAL_REACH,
             (first or 0) - SIGNAL_REACH,
         )
-        return newest, [
-            PendingSearch(
-                SearchRequest(
-                    name,
-                    msgspec.json.decode(lineage, type=RelatedPrincipals),
-                    start - SIGNAL_REACH,
-                    until + SIGNAL_REACH,
-                ),
-                searched,
-                self.events(name),
-            )
-            for name, start, until, lineage, searched in rows
-        ]
+        searches = []
+        for alert_id, start, until, stored_lineage, searched in rows:
+            lineage = msgspec.json.decode(stored_lineage, type=RelatedPrincipals)
+            watch = SearchRequest(alert_id, lineage, start - SIGNAL_REACH, until + SIGNAL_REACH)
+            searches.append(PendingSearch(watch, searched, self._alerts.events(alert_id)))
+        return newest, searches
 
-    def pieces(self, start: int, end: int, after: int = 0) -> Iterator[ChunkRef]:
-        """What was read that has events in ``[start, end)``, of the files that came after the
-        sequence ``after``; those of a file follow on each other."""
-        files = [
-            file_id
-            for (file_id,) in self._rows(
-                "SELECT file_id FROM file WHERE first < ? AND last >= ? AND sequence > ? ORDER BY first, file_id",
-                end,
-                start,
-                after,
-            )
-        ]
-        for place in range(0, len(files), _PAGE):
-            page = files[place : place + _PAGE]
-            for path, *rest in self._rows(
-                "SELECT path, offset, c.first, c.last, marks, sequence FROM file f JOIN chunk c USING (file_id) "
-                f"WHERE file_id IN ({', '.join('?' * len(page))}) AND c.first < ? AND c.last >= ? "
-                "ORDER BY f.first, file_id, offset",
-                *page,
-                end,
-                start,
-            ):
-                yield ChunkRef(os.fsdecode(path), *rest)
+    def add_signals(self, signals: Mapping[str, Signals], searched: Mapping[str, int]) -> None:
+        """Write the signals that the searches found, by alert id.
 
-    def add_signals(self, found: Mapping[str, Signals], searched: Mapping[str, int]) -> None:
-        """Keep what the searches found; ``searched`` says for each alert up to which file sequence
-        it is complete."""
-        with self._writing() as db:
-            for name, upto in searched.items():
-                held = db.execute(
-                    "SELECT lineage FROM alert WHERE alert_id = ?", (name,)
+        ``searched`` is the file sequence up to which each alert has been searched for.
+        """
+        with self._database.transaction() as connection:
+            for alert_id, sequence in searched.items():
+                stored = connection.execute(
+                    "SELECT lineage FROM alert WHERE alert_id = ?", (alert_id,)
                 ).fetchone()
-                if held is None:
-                    continue  # superseded meanwhile; the one that took its place is searched for itself
-                signals = found.get(name)
-                if signals is None:
-                    db.execute("UPDATE alert SET searched = ? WHERE alert_id = ?", (upto, name))
+                if stored is None:
+                    continue  # superseded meanwhile, by an alert that is searched for itself
+                alert_signals = signals.get(alert_id)
+                if alert_signals is None:
+                    connection.execute(
+                        "UPDATE alert SET searched = ? WHERE alert_id = ?", (sequence, alert_id)
+                    )
                     continue
-                new = self._put_signals(db, name, signals.events)
-                lineage = msgspec.json.encode(signals.lineage).decode()
-                # With a session of its own that was not known, all files are to be searched once
-                # more.
-                grown = lineage != held[0]
-                db.execute(
-                    "UPDATE alert SET lineage = ?, searched = ?, stale = max(stale, ?) WHERE alert_id = ?",
-                    (lineage, -1 if grown else upto, int(new > 0 or grown), name),
+                added = _put_signals(connection, alert_id, alert_signals.events)
+                lineage = msgspec.json.encode(alert_signals.lineage).decode()
+                # With a session that was not known before, all files must be searched once more.
+                has_grown = lineage != stored[0]
+                if has_grown:
+                    sequence = -1
+                connection.execute(
+                    "UPDATE alert SET lineage = ?, searched = ?, stale = max(stale, ?) "
+                    "WHERE alert_id = ?",
+                    (lineage, sequence, int(added > 0 or has_grown), alert_id),
                 )
 
-    def refresh(self, table: RiskTable) -> Changes:
-        """Make the context of the alerts anew for which something has changed, of all when
-        ``table`` has."""
-        with self._writing() as db:
-            if db.execute(
+    def clear_signals(self, connection: sqlite3.Connection) -> None:
+        """Delete all signals, to be searched for anew: the flag rules have changed."""
+        connection.execute("DELETE FROM signal")
+        connection.execute("UPDATE alert SET searched = -1, stale = 1")
+
+    def refresh(self, table: RiskTable) -> AlertChanges:
+        """Compute the context of the stale alerts anew; of all where the risk table has changed."""
+        with self._database.transaction() as connection:
+            table_changed = connection.execute(
                 "UPDATE progress SET risk = ?1 WHERE risk != ?1", (table.fingerprint,)
-            ).rowcount:
-                db.execute("UPDATE alert SET stale = 1")
-            due = [name for (name,) in db.execute("SELECT alert_id FROM alert WHERE stale = 1")]
+            ).rowcount
+            if table_changed:
+                connection.execute("UPDATE alert SET stale = 1")
+            stale = [
+                alert_id
+                for (alert_id,) in connection.execute("SELECT alert_id FROM alert WHERE stale = 1")
+            ]
             changed = [
                 alert.alert_id
-                for alert in self._named(db, due)
-                if self._put_context(db, alert, table)
+                for alert in self._alerts.read(connection, stale)
+                if self._put_context(connection, alert, table)
             ]
-            db.execute("UPDATE alert SET stale = 0 WHERE stale = 1")
-            alerts = self._named(db, changed)
-            self._note_hidden(db, alerts)
-            return Changes(alerts)
+            connection.execute("UPDATE alert SET stale = 0 WHERE stale = 1")
+            alerts = self._alerts.read(connection, changed)
+            self._suppressions.record_hidden(connection, alerts)
+            return AlertChanges(alerts)
 
-    @sound
+    @raises_damaged
     def signals(self, alert_id: str) -> dict[str, list[Event]]:
-        """The events behind each flag of an alert, in order of time."""
-        found: dict[str, list[Event]] = {}
-        for *row, flag in self._rows(
-            f"SELECT e.body, f.path, e.offset, e.place, flag {_SIGNALS} "
-            "ORDER BY flag, e.time, identity",
+        """Return the events behind each flag of an alert, in order of time."""
+        events: dict[str, list[Event]] = {}
+        for *row, flag in self._database.rows(
+            f"SELECT {EVENT_COLUMNS}, flag {_FROM_SIGNAL} ORDER BY flag, e.time, identity",
             alert_id,
         ):
-            found.setdefault(flag, []).append(event_of(row))
-        return found
+            events.setdefault(flag, []).append(decode_event(row))
+        return events
 
-    @sound
-    def around(self, alert_id: str, reach: int) -> list[Event]:
-        """What is held of an alert's principal within ``reach`` seconds of it, in order of time:
-        the signals, and the events of its other alerts."""
-        extent = self._rows("SELECT start, until FROM alert WHERE alert_id = ?", alert_id)
-        if not extent:
+    @raises_damaged
+    def nearby_events(self, alert_id: str, seconds: int) -> list[Event]:
+        """Return the known events of an alert's principal near it, in order of time.
+
+        These are its signals, and the events of the principal's other alerts within ``seconds``.
+        """
+        spans = self._database.rows("SELECT start, until FROM alert WHERE alert_id = ?", alert_id)
+        if not spans:
             return []
-        ((start, end),), names = extent, _names(self.lineage(alert_id))
-        rows = self._rows(
-            "SELECT DISTINCT identity, e.body, f.path, e.offset, e.place FROM alert a JOIN series s USING (series_id) "
-            "JOIN hit h ON h.series_id = s.series_id AND h.bucket BETWEEN a.start / width AND (a.until - 1) / width "
-            "JOIN event e USING (identity) JOIN file f USING (file_id) "
-            f"WHERE alert_id IN (SELECT alert_id FROM alert_who WHERE who IN ({', '.join('?' * len(names))})) "
+        start, end = spans[0]
+        names = _baseline_names(self._alerts.lineage(alert_id))
+        rows = self._database.rows(
+            f"SELECT DISTINCT identity, {EVENT_COLUMNS} "
+            "FROM alert a JOIN series s USING (series_id) "
+            "JOIN hit h ON h.series_id = s.series_id "
+            "AND h.bucket BETWEEN a.start / width AND (a.until - 1) / width "
+            "JOIN event e USING (identity) JOIN file f USING (file_id) WHERE alert_id IN "
+            f"(SELECT alert_id FROM alert_who WHERE who IN ({', '.join('?' * len(names))})) "
             "AND a.start < ? AND a.until > ? AND e.time >= a.start AND e.time < a.until",
             *names,
-            end + reach,
-            start - reach,
+            end + seconds,
+            start - seconds,
         )
-        held = {event for events in self.signals(alert_id).values() for event in events}
-        return sorted(
-            held.union(event_of(row) for _, *row in rows),
-            key=lambda event: (event.time, event.event_id),
-        )
+        events = {decode_event(row) for _, *row in rows}
+        for signals in self.signals(alert_id).values():
+            events.update(signals)
+        return sorted(events, key=lambda event: (event.time, event.event_id))
 
-    @sound
-    def footprint(self, accounts: Sequence[str], principal: str = "") -> dict[str, RegionHistory]:
-        """Each region that is seen of these accounts (none named: of all), or of the principal (an
-        ARN)."""
-        whose = f"AND who IN ({', '.join('?' * len(accounts))}) " if accounts else ""
-        rows = self._rows(
-            "SELECT what, kind, min(first) FROM sight WHERE kind IN ('region', 'changed-region') "
-            f"{whose}GROUP BY what, kind",
-            *accounts,
-        )
-        rows += self._rows(
-            "SELECT what, kind, first FROM sight WHERE kind = 'principal-region' AND who = ?",
-            principal_of(principal),
-        )
-        found: dict[str, dict[str, int]] = {}
-        for region, kind, first in rows:
-            found.setdefault(region, {})[kind] = first
-        return {
-            region: RegionHistory(
-                firsts.get("region"), firsts.get("changed-region"), firsts.get("principal-region")
-            )
-            for region, firsts in found.items()
-        }
+    def _put_context(self, connection: sqlite3.Connection, alert: Alert, table: RiskTable) -> bool:
+        """Write the context of an alert; return whether it has changed.
 
-    @sound
-    def lineage(self, alert_id: str) -> RelatedPrincipals:
-        """Who counts as the principal of an alert; nobody where there is no such alert."""
-        found = self._value("SELECT lineage FROM alert WHERE alert_id = ?", alert_id)
-        return (
-            msgspec.json.decode(found, type=RelatedPrincipals)
-            if found
-            else RelatedPrincipals(PrincipalNames())
-        )
-
-    def file_spans(self, start: int, end: int, selector: Selector | None = None) -> list[FileSpan]:
-        """The files read that have events in ``[start, end)``; of a lineage those that hold some of
-        its records."""
-        wanted = related_hashes(selector) if isinstance(selector, RelatedPrincipals) else None
-        offsets: dict[str, list[int]] = {}
-        for piece in self.pieces(start, end):
-            if wanted is None or PrincipalIndex(piece.principal_index).holds(wanted):
-                offsets.setdefault(piece.path, []).append(piece.offset)
-        return [
-            FileSpan(path, size, first, last, offsets=tuple(offsets[path]))
-            for path, size, first, last in (
-                (os.fsdecode(path), *rest)
-                for path, *rest in self._rows(
-                    "SELECT path, size, first, last FROM file WHERE first < ? AND last >= ? ORDER BY first",
-                    end,
-                    start,
-                )
-            )
-            if path in offsets
-        ]
-
-    def _put_signals(
-        self, db: sqlite3.Connection, name: str, found: Mapping[str, Sequence[Event]]
-    ) -> int:
-        """Keep the signals of an alert, by flag; how many are new. An event is mostly one of
-        several flags."""
-        events = {
-            event: identity(event.account, event.event_id)
-            for events in found.values()
-            for event in events
-        }
-        sources = {
-            source: file_id(db, source) for source in {event.position.source for event in events}
-        }
-        for event, key in events.items():
-            self._put_event(db, key, event, sources[event.position.source])
-        before = db.total_changes
-        db.executemany(
-            "INSERT OR IGNORE INTO signal VALUES (?, ?, ?)",
-            [(name, flag, events[event]) for flag, them in found.items() for event in them],
-        )
-        return db.total_changes - before
-
-    def _put_context(self, db: sqlite3.Connection, alert: Alert, table: RiskTable) -> bool:
-        """Whether it differs from what was known; with a change of the events it is one
-        revision."""
-        counted = [
+        A change of the context together with one of the events is a single revision.
+        """
+        alert_id = alert.alert_id
+        flags = [
             Flag(*row)
-            for row in db.execute(
-                f"SELECT flag, count(*), min(e.time), max(e.time) {_SIGNALS} GROUP BY flag",
-                (alert.alert_id,),
+            for row in connection.execute(
+                f"SELECT flag, count(*), min(e.time), max(e.time) {_FROM_SIGNAL} GROUP BY flag",
+                (alert_id,),
             )
         ]
-        counted += self._flag_alerts(db, alert)
-        made = msgspec.msgpack.encode(
-            context_of(
-                alert, self.events(alert.alert_id), counted, self._baseline(db, alert), table
-            )
+        flags += self._alert_flags(connection, alert)
+        baseline = self._baseline.of_alert(connection, alert)
+        content = msgspec.msgpack.encode(
+            context_of(alert, self._alerts.events(alert_id), flags, baseline, table)
         )
-        known, told = db.execute(
-            "SELECT context, told FROM alert WHERE alert_id = ?", (alert.alert_id,)
+        stored, told_revision = connection.execute(
+            "SELECT context, told FROM alert WHERE alert_id = ?", (alert_id,)
         ).fetchone()
-        revision = alert.revision + int(known not in (None, made) and told == alert.revision)
-        db.execute(
+        revision = alert.revision
+        if stored not in (None, content) and told_revision == revision:
+            revision += 1
+        connection.execute(
             "UPDATE alert SET revision = ?1, told = ?1, context = ?2 WHERE alert_id = ?3",
-            (revision, made, alert.alert_id),
+            (revision, content, alert_id),
         )
-        return bool(known != made)
+        return bool(stored != content)
 
-    def _flag_alerts(self, db: sqlite3.Connection, alert: Alert) -> list[Flag]:
-        """The flags of rules that are true of windows: the other alerts that they gave of the same
-        principal near."""
-        names = _names(self.lineage(alert.alert_id))
-        found: dict[str, list[Alert]] = {}
-        for rule in self._rules.values():
+    def _alert_flags(self, connection: sqlite3.Connection, alert: Alert) -> list[Flag]:
+        """Return the flags of rules over windows that gave other alerts of the principal nearby."""
+        names = _baseline_names(self._alerts.lineage(alert.alert_id))
+        start, end = _nearby_span(alert)
+        alerts: dict[str, list[Alert]] = {}
+        for rule in self._rules.in_use.values():
             if rule.flag and rule.query.shape != "filter":
-                rows = db.execute(
+                rows = connection.execute(
                     "SELECT DISTINCT alert_id, content FROM alert JOIN series USING (series_id) "
-                    "JOIN alert_who USING (alert_id) WHERE rule_id = ? AND alert_id != ? AND start < ? AND until > ? "
+                    "JOIN alert_who USING (alert_id) "
+                    "WHERE rule_id = ? AND alert_id != ? AND start < ? AND until > ? "
                     f"AND who IN ({', '.join('?' * len(names))})",
-                    (rule.rule_id, alert.alert_id, *_near(alert), *names),
+                    (rule.rule_id, alert.alert_id, end, start, *names),
                 )
-                found.setdefault(rule.flag, []).extend(
-                    _content.decode(content) for _, content in rows
+                alerts.setdefault(rule.flag, []).extend(
+                    _alert_decoder.decode(content) for _, content in rows
                 )
         return [
             Flag(
                 flag,
-                len(near),
-                min(it.first_event for it in near),
-                max(it.last_event for it in near),
+                len(nearby),
+                min(other.first_event for other in nearby),
+                max(other.last_event for other in nearby),
             )
-            for flag, near in found.items()
-            if near
+            for flag, nearby in alerts.items()
+            if nearby
         ]
 
-    def _baseline(self, db: sqlite3.Connection, alert: Alert) -> Baseline:
-        def first(kind: str, who: str, what: str = "") -> int | None:
-            found = db.execute(
-                "SELECT first FROM sight WHERE kind = ? AND who = ? AND what = ?", (kind, who, what)
-            ).fetchone()
-            return None if found is None else int(found[0])
 
-        start = alert.window.start if alert.window else alert.first_event
-        facets, account = alert.facets, alert.account
-        keys = [
-            seen for key in facets.access_keys if (seen := first("access-key", key)) is not None
-        ]
-        unused = [
-            region
-            for region in facets.regions
-            if (changed := first("changed-region", account, region)) is None or changed >= start
-        ]
-        return Baseline(
-            since=first("account", account),
-            principal_first=first("principal", principal_of(alert.principal))
-            if alert.principal
-            else None,
-            key_first=max(keys, default=None),
-            unused_regions=unused,
+def _put_signals(
+    connection: sqlite3.Connection, alert_id: str, events_by_flag: Mapping[str, Sequence[Event]]
+) -> int:
+    """Write the signals of an alert; return how many are new. Most events have several flags."""
+    identities: dict[Event, bytes] = {}
+    for events in events_by_flag.values():
+        for event in events:
+            identities[event] = identity(event.account, event.event_id)
+    paths = {event.position.source for event in identities}
+    file_ids = {path: file_id(connection, path) for path in paths}
+    for event, event_identity in identities.items():
+        put_event(connection, event_identity, event, file_ids[event.position.source])
+    before = connection.total_changes
+    for flag, events in events_by_flag.items():
+        connection.executemany(
+            "INSERT OR IGNORE INTO signal (alert_id, flag, identity) VALUES (?, ?, ?)",
+            [(alert_id, flag, identities[event]) for event in events],
         )
+    return connection.total_changes - before
 
 
-def _names(lineage: RelatedPrincipals) -> set[str]:
-    """As ``alert_who`` has those that count as one principal."""
+def _baseline_names(lineage: RelatedPrincipals) -> set[str]:
+    """Return the names in ``alert_who`` that count as one principal."""
     return {
         *map(principal_of, (*lineage.own.arns, *lineage.hop.arns)),
         *lineage.own.keys,
@@ -338,11 +261,8 @@ def _names(lineage: RelatedPrincipals) -> set[str]:
     }
 
 
-def _near(alert: Alert) -> tuple[int, int]:
-    """Before which time something must start, and after which it must end, to be near the alert."""
-    start, end = (
-        (alert.window.start, alert.window.end)
-        if alert.window
-        else (alert.first_event, alert.first_event + 1)
-    )
-    return end + SIGNAL_REACH, start - SIGNAL_REACH
+def _nearby_span(alert: Alert) -> tuple[int, int]:
+    """Return the span that an alert must overlap to be near this one."""
+    if alert.window is None:
+        return alert.first_event - SIGNAL_REACH, alert.first_event + 1 + SIGNAL_REACH
+    return alert.window.start - SIGNAL_REACH, alert.window.end + SIGNAL_REACH

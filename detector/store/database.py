@@ -1,11 +1,10 @@
-"""The state file: opened private, by one writer at a time, every write one transaction."""
+"""The state file: private, one writer at a time, every write in a transaction."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import functools
-import getpass
 import os
 import sqlite3
 import tempfile
@@ -13,183 +12,184 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from detector.store.errors import ReadOnly, StateError, told
-from detector.store.schema import APPLICATION_ID, VERSION, migrate
+from detector.store.errors import ReadOnly, StateError, translate_sqlite_errors
+from detector.store.schema import APPLICATION_ID, SCHEMA_VERSION, migrate
 
-_T = TypeVar("_T")
-_S = TypeVar("_S", bound="State")
-_P = ParamSpec("_P")
-
-_TURNS = 40
-"""Times to look, twenty a second, whether another process has made the tables."""
+_SCHEMA_CHECKS = 40
+"""How often to check, twenty times a second, whether another process has made the tables."""
 
 
-class State:
-    """The connection, and who may write. ``path`` None: a temporary state that goes with the
-    process."""
+class Database:
+    """The connections to one state file. Safe to use from several threads of one process.
 
-    def __init__(self, path: Path | None, clock: Callable[[], float]) -> None:
+    ``path`` is None for a temporary state, which is deleted when it is closed. ``holder`` names the
+    other process that writes to the state; it is None where this process may write. ``clock``
+    returns epoch seconds.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        clock: Callable[[], float],
+        holder: str | None,
+        writer: sqlite3.Connection | None,
+        reader: sqlite3.Connection,
+        cleanup: contextlib.ExitStack,
+    ) -> None:
         self.path = path
-        self.holder: str | None = None
-        """Who holds the state, where that is another process; None where this one may write."""
-        self._clock = clock
-        self._writer: sqlite3.Connection | None = None
+        self.clock = clock
+        self.holder = holder
+        self._writer = writer
+        self._reader = reader
         self._write_lock = threading.RLock()
         self._read_lock = threading.Lock()
-        self._closing = contextlib.ExitStack()
+        self._cleanup = cleanup
 
     @classmethod
-    def open(cls: type[_T], path: Path | None, clock: Callable[[], float] = time.time) -> _T:
-        """Open or make the state at ``path``. Where another process writes to it, it is opened for
-        reading.
+    def open(cls, path: Path | None, clock: Callable[[], float] = time.time) -> Database:
+        """Open or create the state at ``path``; read-only where another process writes to it.
 
         Raises StateError.
         """
-        state = cls(path, clock)  # type: ignore[call-arg]
-        with contextlib.ExitStack() as closing:
-            state._open(path, closing)  # type: ignore[attr-defined]
-            state._closing = closing.pop_all()  # type: ignore[attr-defined]
-        return state
-
-    def _open(self, path: Path | None, closing: contextlib.ExitStack) -> None:
-        if path is None:
-            file = Path(
-                closing.enter_context(tempfile.TemporaryDirectory(prefix="trailhound-")), "hunt.db"
-            )
-        else:
-            file = path
-            refuse_foreign(file)
-            try:
-                file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                self.holder = _hold(file, closing)
-            except OSError as error:
+        with contextlib.ExitStack() as cleanup:
+            holder = None
+            if path is None:
+                folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="trailhound-"))
+                file = Path(folder, "hunt.db")
+            else:
+                file = path
+                holder = _lock_for_writing(path, cleanup)
+            if _schema_version(file) > SCHEMA_VERSION:
                 raise StateError(
-                    f"{path}: {error.strerror}: name another state with --db FILE"
-                ) from None
-        if _version(file) > VERSION:
-            raise StateError(
-                f"{path}: written by a newer trailhound: update trailhound, or use --db FILE"
-            )
-        if self.holder is None:
-            self._writer = closing.enter_context(
-                contextlib.closing(_connect(file, durable=path is not None))
-            )
-        elif not _is_ready(file):
-            raise StateError(
-                f"{path}: {self.holder}, an older one, is using it: close that one, then start again"
-            )
-        self._reader = closing.enter_context(contextlib.closing(connect_to_read(file)))
+                    f"{path}: written by a newer trailhound: update trailhound, or use --db FILE"
+                )
+            writer = None
+            if holder is None:
+                writer = _connect_to_write(file, durable=path is not None)
+                cleanup.enter_context(contextlib.closing(writer))
+            elif not _await_schema(file):
+                raise StateError(
+                    f"{path}: {holder}, an older one, is using it: close that one, then start again"
+                )
+            reader = cleanup.enter_context(contextlib.closing(connect_to_read(file)))
+            return cls(path, clock, holder, writer, reader, cleanup.pop_all())
 
     @property
     def read_only(self) -> bool:
         return self.holder is not None
 
     def close(self) -> None:
-        """Close the state and let it go. Closing twice is allowed."""
+        """Close the connections and release the lock. Closing twice is allowed."""
         with self._write_lock, self._read_lock:
-            self._closing.close()
+            self._cleanup.close()
 
     def version(self) -> int:
-        """Changes whenever another process has written to the state."""
-        return int(self._value("PRAGMA data_version"))
+        """Return a number that changes whenever another process has written to the state."""
+        return int(self.value("PRAGMA data_version"))
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it is kept, or nothing."""
-        with self._write_lock:
-            db = self._own()
-            with told(self.path):
-                db.execute("BEGIN IMMEDIATE")
-                try:
-                    yield db
-                    db.execute("COMMIT")
-                except BaseException:
-                    if db.in_transaction:
-                        db.execute("ROLLBACK")
-                    raise
+    def rows(self, query: str, *parameters: Any) -> list[Any]:
+        """Return the committed rows, without waiting for a transaction that is under way."""
+        with self._read_lock, translate_sqlite_errors(self.path):
+            return self._reader.execute(query, parameters).fetchall()
 
-    def _own(self) -> sqlite3.Connection:
-        """The connection that writes. Raises ReadOnly."""
-        if self._writer is None:
-            raise ReadOnly(f"read-only: {self.holder} is using this state; close it there first")
-        return self._writer
-
-    def _rows(self, query: str, *values: Any) -> list[Any]:
-        """What is committed, without waiting for a transaction that is under way."""
-        with self._read_lock, told(self.path):
-            return self._reader.execute(query, values).fetchall()
-
-    def _value(self, query: str, *values: Any) -> Any:
-        rows = self._rows(query, *values)
+    def value(self, query: str, *parameters: Any) -> Any:
+        """Return the first column of the first committed row; None where there is no row."""
+        rows = self.rows(query, *parameters)
         return rows[0][0] if rows else None
 
-    def _record(self, db: sqlite3.Connection, subject: str, kind: str, detail: str = "") -> None:
-        """Add to the history."""
-        db.execute(
-            "INSERT INTO history (at, author, subject, kind, detail) VALUES (?, ?, ?, ?, ?)",
-            (self._clock(), author(), subject, kind, detail),
-        )
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[sqlite3.Connection]:
+        """Hold the writer's connection, outside of any transaction. Raises ReadOnly, StateError."""
+        with self._write_lock:
+            if self._writer is None:
+                raise ReadOnly(
+                    f"read-only: {self.holder} is using this state; close it there first"
+                )
+            with translate_sqlite_errors(self.path):
+                yield self._writer
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run one transaction: everything is committed, or nothing. Raises ReadOnly, StateError."""
+        with self.exclusive() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
 
 
-def sound(method: Callable[Concatenate[_S, _P], _T]) -> Callable[Concatenate[_S, _P], _T]:
-    """For methods that decode what they read: where that cannot be, the state is damaged."""
+class _Part(Protocol):
+    _database: Database
 
-    def checked(self: _S, /, *args: _P.args, **named: _P.kwargs) -> _T:
-        with told(self.path):
-            return method(self, *args, **named)
+
+_R = TypeVar("_R")
+_S = TypeVar("_S", bound=_Part)
+_P = ParamSpec("_P")
+
+
+def raises_damaged(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate[_S, _P], _R]:
+    """Make a method raise Damaged where a stored value cannot be decoded."""
+
+    def checked(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with translate_sqlite_errors(self._database.path):
+            return method(self, *args, **kwargs)
 
     functools.update_wrapper(checked, method)
     return checked
 
 
-def author() -> str:
-    """Who is at the keyboard, as the system knows them."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
+def _lock_for_writing(path: Path, cleanup: contextlib.ExitStack) -> str | None:
+    """Take the writer's lock on a state if it is free; return its holder otherwise.
 
-
-def _hold(path: Path, closing: contextlib.ExitStack) -> str | None:
-    """Take the writer's place until ``closing``, if it is free; who has it, otherwise."""
-    lock = os.open(
-        path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-    )
-    closing.callback(os.close, lock)
+    ``cleanup`` releases the lock. Raises StateError.
+    """
+    refuse_foreign(path)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return os.pread(lock, 100, 0).decode(errors="replace").strip() or "another trailhound"
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"trailhound (process {os.getpid()})".encode(), 0)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(
+            path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        cleanup.callback(os.close, lock)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return os.pread(lock, 100, 0).decode(errors="replace").strip() or "another trailhound"
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"trailhound (process {os.getpid()})".encode(), 0)
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}: name another state with --db FILE") from None
     return None
 
 
-def _connect(path: Path, durable: bool = True) -> sqlite3.Connection:
+def _connect_to_write(path: Path, durable: bool) -> sqlite3.Connection:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise StateError(
             f"{path}: {error.strerror}: allow writing it, or name another with --db FILE"
         ) from None
-    with told(path), contextlib.ExitStack() as closing:
-        db = closing.enter_context(
-            contextlib.closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
-        )
-        db.execute("PRAGMA busy_timeout = 5000")
-        db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
-        db.execute("PRAGMA foreign_keys = ON")
-        migrate(db)  # before the log, so that the file itself says at once whose it is
-        db.execute("PRAGMA journal_mode = WAL")
-        closing.pop_all()
-    return db
+    with translate_sqlite_errors(path), contextlib.ExitStack() as cleanup:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        cleanup.enter_context(contextlib.closing(connection))
+        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        # Before the write-ahead log, so that the file itself names its program at once.
+        migrate(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        cleanup.pop_all()
+    return connection
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that never changes the file. Raises StateError."""
-    with told(path):
+    """Open a connection that never changes the file. Raises StateError."""
+    with translate_sqlite_errors(path):
         return sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro",
             uri=True,
@@ -198,28 +198,28 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         )
 
 
-def _is_ready(path: Path) -> bool:
-    """Whether the tables are those of this version; the process that holds the state may be making
-    them just now."""
-    for _ in range(_TURNS):
-        if _version(path) == VERSION:
+def _await_schema(path: Path) -> bool:
+    """Wait until the tables have this version: their holder may be migrating them just now."""
+    for _ in range(_SCHEMA_CHECKS):
+        if _schema_version(path) == SCHEMA_VERSION:
             return True
         time.sleep(0.05)
     return False
 
 
-def _version(path: Path) -> int:
-    """Of the tables at ``path``; 0 where there are none. Asked so that a file that is not for us
-    stays as it is."""
+def _schema_version(path: Path) -> int:
+    """Return the version of the tables at ``path``; 0 where there are none."""
     if not path.exists():
         return 0
-    with told(path), contextlib.closing(connect_to_read(path)) as db:
-        return int(db.execute("PRAGMA user_version").fetchone()[0])
+    with (
+        translate_sqlite_errors(path),
+        contextlib.closing(connect_to_read(path)) as connection,
+    ):
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def refuse_foreign(path: Path) -> None:
-    """Raise StateError where there is a file that is no state of ours, before anything is made
-    beside it."""
+    """Raise StateError where the file at ``path`` is not a state, before anything is created."""
     try:
         with path.open("rb") as file:
             header = file.read(100)
@@ -227,8 +227,7 @@ def refuse_foreign(path: Path) -> None:
         return
     except OSError as error:
         raise StateError(f"{path}: {error.strerror}: name another state with --db FILE") from None
-    ours = header[:16] == b"SQLite format 3\0" and header[68:72] == APPLICATION_ID.to_bytes(
-        4, "big"
-    )
-    if header and not ours:
+    is_sqlite = header[:16] == b"SQLite format 3\0"
+    is_state = is_sqlite and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
+    if header and not is_state:
         raise StateError(f"{path}: not a state of trailhound: name another file with --db FILE")

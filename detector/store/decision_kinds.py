@@ -1,7 +1,8 @@
-"""What the analyst can decide on: each kind of thing as a text in the state that is read, written and told of.
+"""The kinds of decision: for each, a text in the state that is read, written and described.
 
-A text is compared as it stands, so that a decision is only taken back where the thing is still as it left it. None:
-there is no such thing, or it was taken back; what it said stays in its own history.
+The texts are compared, so that a decision is undone only where its subject still stands as the
+decision left it. None: the subject does not exist, or its creation was undone; its own history
+keeps what it said.
 """
 
 from __future__ import annotations
@@ -19,164 +20,195 @@ from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 
 
-class Stamp(NamedTuple):
+class Authorship(NamedTuple):
     """When (epoch seconds) and by whom."""
 
-    at: float
+    time: float
     author: str
 
 
-class Thing(Protocol):
-    def read(self, db: sqlite3.Connection, subject: str) -> str | None:
-        """How it stands now."""
+class DecisionKind(Protocol):
+    """How the value of one kind of subject is read, written and described."""
 
-    def write(self, db: sqlite3.Connection, subject: str, value: str | None, stamp: Stamp) -> None:
-        """Let it stand otherwise."""
+    def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        """Return the value of a subject."""
 
-    def told(
-        self, db: sqlite3.Connection, subject: str, before: str | None, after: str | None
+    def write(
+        self,
+        connection: sqlite3.Connection,
+        subject: str,
+        value: str | None,
+        authorship: Authorship,
+    ) -> None:
+        """Write the value of a subject."""
+
+    def describe(
+        self, connection: sqlite3.Connection, subject: str, before: str | None, after: str | None
     ) -> tuple[str, str]:
-        """Under which subject the history tells of the change, and its detail."""
+        """Return the subject under which the history records a change, and the detail."""
 
 
 class _Status:
     """The status of an alert."""
 
-    def read(self, db: sqlite3.Connection, subject: str) -> str | None:
-        found = db.execute("SELECT status FROM status WHERE alert_id = ?", (subject,)).fetchone()
-        return found[0] if found else "open"
+    def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        row = connection.execute(
+            "SELECT status FROM status WHERE alert_id = ?", (subject,)
+        ).fetchone()
+        return row[0] if row else "open"
 
-    def write(self, db: sqlite3.Connection, subject: str, value: str | None, _: Stamp) -> None:
-        db.execute("INSERT OR REPLACE INTO status VALUES (?, ?)", (subject, value))
+    def write(
+        self, connection: sqlite3.Connection, subject: str, value: str | None, _: Authorship
+    ) -> None:
+        connection.execute(
+            "INSERT OR REPLACE INTO status (alert_id, status) VALUES (?, ?)", (subject, value)
+        )
 
-    def told(
+    def describe(
         self, _: sqlite3.Connection, subject: str, before: str | None, after: str | None
     ) -> tuple[str, str]:
         return subject, f"{before} -> {after}"
 
 
 class _Note:
-    """The words of a note, as JSON; all that it ever said is kept."""
+    """The body of a note, as JSON; every version of it is kept."""
 
-    def read(self, db: sqlite3.Connection, subject: str) -> str | None:
-        found = db.execute(
+    def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        row = connection.execute(
             "SELECT words FROM note_words WHERE note_id = ? ORDER BY rowid DESC LIMIT 1",
             (int(subject),),
         ).fetchone()
-        return None if found is None or found[0] == "null" else found[0]
+        return None if row is None or row[0] == "null" else row[0]
 
-    def write(self, db: sqlite3.Connection, subject: str, value: str | None, stamp: Stamp) -> None:
-        db.execute(
-            "INSERT INTO note_words VALUES (?, ?, ?, ?)", (int(subject), *stamp, value or "null")
+    def write(
+        self,
+        connection: sqlite3.Connection,
+        subject: str,
+        value: str | None,
+        authorship: Authorship,
+    ) -> None:
+        connection.execute(
+            "INSERT INTO note_words (note_id, at, author, words) VALUES (?, ?, ?, ?)",
+            (int(subject), *authorship, value or "null"),
         )
 
-    def told(
-        self, db: sqlite3.Connection, subject: str, before: str | None, after: str | None
+    def describe(
+        self, connection: sqlite3.Connection, subject: str, before: str | None, after: str | None
     ) -> tuple[str, str]:
-        (alert_id,) = db.execute(
+        (alert_id,) = connection.execute(
             "SELECT alert_id FROM note WHERE note_id = ?", (int(subject),)
         ).fetchone()
-        return (
-            alert_id,
-            f"#{subject} {msgspec.json.decode(after or before or '{}', type=NoteBody).verdict}",
-        )
+        body = msgspec.json.decode(after or before or "{}", type=NoteBody)
+        return alert_id, f"#{subject} {body.verdict}"
 
 
 class _Suppression:
-    """A suppression whole, as JSON."""
+    """A whole suppression, as JSON."""
 
-    def read(self, db: sqlite3.Connection, subject: str) -> str | None:
-        held = self._held(db, subject)
-        return None if held is None or _suppression(held).undone is not None else held
+    def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        stored = _stored_suppression(connection, subject)
+        if stored is None or _decode_suppression(stored).undone is not None:
+            return None
+        return stored
 
-    def write(self, db: sqlite3.Connection, subject: str, value: str | None, stamp: Stamp) -> None:
-        body = value or text(
-            msgspec.structs.replace(_suppression(self._held(db, subject)), undone=stamp.at)
+    def write(
+        self,
+        connection: sqlite3.Connection,
+        subject: str,
+        value: str | None,
+        authorship: Authorship,
+    ) -> None:
+        if not value:
+            suppression = _decode_suppression(_stored_suppression(connection, subject))
+            value = encode_json(msgspec.structs.replace(suppression, undone=authorship.time))
+        connection.execute(
+            "INSERT INTO suppression (suppression_id, created, body) VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET body = excluded.body",
+            (subject, _decode_suppression(value).created, value),
         )
-        db.execute(
-            "INSERT INTO suppression VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
-            (subject, _suppression(body).created, body),
-        )
 
-    def told(
+    def describe(
         self, _: sqlite3.Connection, subject: str, before: str | None, after: str | None
     ) -> tuple[str, str]:
-        was, now = (_suppression(body) if body else None for body in (before, after))
-        if now is None or was is None:
-            it = now or was
-            return subject, f"{it.scope} {it.value} until {format_time(it.expires)}" if it else ""
-        moved = now.expires != was.expires
-        return (
-            subject,
-            f"until {format_time(now.expires)}, was {format_time(was.expires)}" if moved else "",
-        )
-
-    def _held(self, db: sqlite3.Connection, subject: str) -> str | None:
-        found = db.execute(
-            "SELECT body FROM suppression WHERE suppression_id = ?", (subject,)
-        ).fetchone()
-        return found[0] if found else None
+        if not before or not after:
+            created_or_undone = after or before
+            if not created_or_undone:
+                return subject, ""
+            it = _decode_suppression(created_or_undone)
+            return subject, f"{it.scope} {it.value} until {format_time(it.expires)}"
+        old_expiry = _decode_suppression(before).expires
+        new_expiry = _decode_suppression(after).expires
+        if old_expiry == new_expiry:
+            return subject, ""
+        return subject, f"until {format_time(new_expiry)}, was {format_time(old_expiry)}"
 
 
-class _Rule:
+class _RuleSwitch:
     """Whether a rule is searched by: on or off."""
 
-    def read(self, db: sqlite3.Connection, subject: str) -> str | None:
-        return (
-            "off"
-            if db.execute("SELECT 1 FROM rule_off WHERE rule_id = ?", (subject,)).fetchone()
-            else "on"
-        )
+    def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        row = connection.execute("SELECT 1 FROM rule_off WHERE rule_id = ?", (subject,)).fetchone()
+        return "off" if row else "on"
 
-    def write(self, db: sqlite3.Connection, subject: str, value: str | None, _: Stamp) -> None:
-        db.execute(
-            "INSERT OR IGNORE INTO rule_off VALUES (?)"
-            if value == "off"
-            else "DELETE FROM rule_off WHERE rule_id = ?",
-            (subject,),
-        )
+    def write(
+        self, connection: sqlite3.Connection, subject: str, value: str | None, _: Authorship
+    ) -> None:
+        statement = "DELETE FROM rule_off WHERE rule_id = ?"
+        if value == "off":
+            statement = "INSERT OR IGNORE INTO rule_off (rule_id) VALUES (?)"
+        connection.execute(statement, (subject,))
 
-    def told(
+    def describe(
         self, _: sqlite3.Connection, subject: str, __: str | None, ___: str | None
     ) -> tuple[str, str]:
         return subject, ""
 
 
 class _File:
-    """What is made of a file, as JSON: state, reason, detail."""
+    """The state, reason and detail of a file, as a JSON array."""
 
-    def read(self, db: sqlite3.Connection, subject: str) -> str | None:
-        found = db.execute(
+    def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        row = connection.execute(
             "SELECT state, reason, detail FROM file WHERE path = ?", (os.fsencode(subject),)
         ).fetchone()
-        return text(found) if found else None
+        return encode_json(row) if row else None
 
-    def write(self, db: sqlite3.Connection, subject: str, value: str | None, _: Stamp) -> None:
-        db.execute(
+    def write(
+        self, connection: sqlite3.Connection, subject: str, value: str | None, _: Authorship
+    ) -> None:
+        connection.execute(
             "UPDATE file SET state = ?, reason = ?, detail = ? WHERE path = ?",
             (*msgspec.json.decode(value or ""), os.fsencode(subject)),
         )
 
-    def told(
+    def describe(
         self, _: sqlite3.Connection, subject: str, __: str | None, after: str | None
     ) -> tuple[str, str]:
         return subject, msgspec.json.decode(after or "")[2] or ""
 
 
-THINGS: Mapping[str, Thing] = MappingProxyType(
+KINDS: Mapping[str, DecisionKind] = MappingProxyType(
     {
         "status": _Status(),
         "note": _Note(),
         "suppression": _Suppression(),
-        "rule": _Rule(),
+        "rule": _RuleSwitch(),
         "file": _File(),
     }
 )
 
 
-def text(value: object) -> str:
+def encode_json(value: object) -> str:
+    """Encode a value as the state stores it."""
     return msgspec.json.encode(value).decode()
 
 
-def _suppression(body: str | None) -> Suppression:
+def _stored_suppression(connection: sqlite3.Connection, suppression_id: str) -> str | None:
+    row = connection.execute(
+        "SELECT body FROM suppression WHERE suppression_id = ?", (suppression_id,)
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _decode_suppression(body: str | None) -> Suppression:
     return msgspec.json.decode(body or "", type=Suppression)

@@ -1,4 +1,4 @@
-"""What can be wrong with a state, and the line that says what to do about it."""
+"""The errors of a state: each is one line that says what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -11,60 +11,67 @@ import msgspec
 
 
 class StateError(Exception):
-    """The state cannot be used; one line says why and what to do."""
+    """A state that cannot be used; one line says why and what to do."""
 
 
 class ReadOnly(StateError):
-    """Another trailhound holds the state: nothing was written."""
+    """A write to a state that another process holds: nothing was written."""
 
 
 class Damaged(StateError):
-    """The state holds what was never written. SQLite keeps no checksums, so not all damage is
-    seen."""
+    """A state with content that was never written. SQLite keeps no checksums: some goes unseen."""
 
     def __init__(self, path: Path | None) -> None:
         super().__init__(
-            f"{_name(path)}: damaged: trailhound doctor --save saves what you wrote; the rest is in the "
-            "logs"
+            f"{_name(path)}: damaged: trailhound doctor --save saves what you wrote; "
+            "the rest is in the logs"
         )
 
 
-_KEPT = "nothing was written"
+_UNCHANGED = "nothing was written"
 _LINES = {
-    sqlite3.SQLITE_FULL: f"the disk is full, {_KEPT}: free some space, then do it again",
-    sqlite3.SQLITE_BUSY: f"another program has locked it, {_KEPT}: close that one, then do it again",
-    sqlite3.SQLITE_READONLY: f"it may only be read, {_KEPT}: allow writing it, or name another state with --db FILE",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: allow writing to its folder, or name another state with --db FILE",
-    sqlite3.SQLITE_IOERR: f"the disk fails, {_KEPT}: check the disk and your quota, then do it again",
+    sqlite3.SQLITE_FULL: f"the disk is full, {_UNCHANGED}: free some space, then do it again",
+    sqlite3.SQLITE_BUSY: (
+        f"another program has locked it, {_UNCHANGED}: close that one, then do it again"
+    ),
+    sqlite3.SQLITE_READONLY: (
+        f"it may only be read, {_UNCHANGED}: allow writing it, or name another state with --db FILE"
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        "it cannot be opened: allow writing to its folder, or name another state with --db FILE"
+    ),
+    sqlite3.SQLITE_IOERR: (
+        f"the disk fails, {_UNCHANGED}: check the disk and your quota, then do it again"
+    ),
 }
 
 
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
-"""What sqlite3 raises of a file that is damaged: its messages may quote what is no text any
-more."""
+"""What sqlite3 raises for a damaged file: its messages may quote bytes that are not text."""
 
 
 @contextlib.contextmanager
-def told(path: Path | None) -> Iterator[None]:
-    """Raise StateError where SQLite fails on the state at ``path`` (None: a temporary one), or
-    where what it gives back was never written."""
+def translate_sqlite_errors(path: Path | None) -> Iterator[None]:
+    """Raise StateError where SQLite fails, Damaged where a stored value cannot be decoded.
+
+    ``path`` is that of the state, for the message; None: a temporary one.
+    """
     try:
         yield
     except sqlite3.Error as error:
-        raise _fault(path, error) from error
+        raise _state_error(path, error) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Damaged(path) from error
 
 
-def _fault(path: Path | None, error: sqlite3.Error) -> StateError:
-    # The extended code has further bits. What sqlite3 raises by itself has none: so of text that
-    # cannot be decoded.
+def _state_error(path: Path | None, error: sqlite3.Error) -> StateError:
+    # The low byte is the primary result code. Errors that the sqlite3 module raises by itself have
+    # no code: among them text that is not UTF-8.
     code = getattr(error, "sqlite_errorcode", -1) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "Could not decode" in str(error):
         return Damaged(path)
-    return StateError(
-        f"{_name(path)}: {_LINES.get(code, f'{error}: name another state with --db FILE')}"
-    )
+    line = _LINES.get(code, f"{error}: name another state with --db FILE")
+    return StateError(f"{_name(path)}: {line}")
 
 
 def _name(path: Path | None) -> str:

@@ -1,34 +1,37 @@
-"""The files of a state: how each was left, what it held, which chunks it has.
+"""The log files of a state: how each was read, and what it held.
 
-They are written in bulk: of a state over many small files, most writes are these.
+Files are written in bulk: in a state over many small files, most writes are these.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from detector.cloudtrail.digest_file import Digest
 from detector.detection.digest import ChunkStats, Partial
-from detector.sources.accounting import FileState
+from detector.sources.accounting import Accounting, FileState
 from detector.sources.source import SourceFile
-from detector.store.completeness import put_feed
+from detector.sources.time_bounds import FileSnapshot
+from detector.store.database import Database
 
-COLUMNS = "path, device, inode, size, mtime_ns, state, reason, detail, resume, print, generation"
-"""Of a file, in the order of ``FileRow``, its ``file`` first."""
+FILE_COLUMNS = (
+    "path, device, inode, size, mtime_ns, state, reason, detail, resume, print, generation"
+)
+"""The columns of a ``FileRow``, in its order, those of its ``file`` first."""
 
 
 class FileRow(msgspec.Struct, frozen=True):
     """A discovered file, and how it was left when it was last read.
 
-    ``file.path`` is as ``os.fsdecode`` gives it; ``file.problem`` is None. ``resume`` is the byte up
-    to which lines are committed (0 for a whole document); ``fingerprint`` recognizes the content up
-    to there (up to ``file.size`` for a document); ``generation`` is that of the rules it was
-    searched by.
+    ``file.path`` is as by ``os.fsdecode``, ``file.problem`` is None. ``resume`` is the byte up to
+    which lines are committed (0 for a whole document), ``fingerprint`` recognizes the content up to
+    there (up to ``file.size`` for a document), ``generation`` is that of the rules by which the
+    file was searched.
     """
 
     file: SourceFile
@@ -45,10 +48,7 @@ class FileRow(msgspec.Struct, frozen=True):
 
 
 class FileRead(msgspec.Struct):
-    """The result of reading a file.
-
-    ``reread`` means that it was read from its start although its beginning had been read before.
-    """
+    """The result of reading a file. ``reread``: its start had been read before."""
 
     file: FileRow
     partial: Partial
@@ -56,89 +56,219 @@ class FileRead(msgspec.Struct):
     sha256: bytes | None = None
     """Of the unpacked content, where it was asked for."""
     digest: Digest | None = None
-    """What the file says, where it is a digest file."""
+    """The content of the file, where it is a digest file."""
+
+    def chunk_stats(self) -> list[ChunkStats]:
+        """Return what was counted in each chunk of the file."""
+        path = self.file.path
+        return [stats for (source, _), stats in self.partial.chunks.items() if source == path]
 
 
-def file_id(db: sqlite3.Connection, path: str) -> int:
-    """The number of a file that has been written."""
-    return int(
-        db.execute("SELECT file_id FROM file WHERE path = ?", (os.fsencode(path),)).fetchone()[0]
-    )
+class FileTable:
+    """Every log file that was found, and the counts of what was read."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-def put_files(db: sqlite3.Connection, reads: Sequence[FileRead], now: float) -> None:
-    """Keep how these files are left, in the transaction that keeps what they held."""
-    tallies = [
-        [tally for (source, _), tally in read.partial.chunks.items() if source == read.file.path]
-        for read in reads
-    ]
-    _forget(db, reads)
-    (sequence,) = db.execute("SELECT sequence FROM progress").fetchone()
-    rows = []
-    for read, held in zip(reads, tallies, strict=True):
-        sequence += bool(held)
-        rows.append(_row(read.file, held, now, sequence if held else 0))
-    db.executemany(
-        f"INSERT INTO file ({COLUMNS}, seen, duplicate, first, last, read_at, sequence) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
-        "device = excluded.device, inode = excluded.inode, size = excluded.size, mtime_ns = excluded.mtime_ns, "
-        "state = excluded.state, reason = excluded.reason, detail = excluded.detail, resume = excluded.resume, "
-        "print = excluded.print, generation = excluded.generation, seen = seen + excluded.seen, "
-        "first = min(coalesce(first, excluded.first), coalesce(excluded.first, first)), "
-        "last = max(coalesce(last, excluded.last), coalesce(excluded.last, last)), read_at = excluded.read_at, "
-        "sequence = max(sequence, excluded.sequence)",
-        rows,
-    )
-    db.execute("UPDATE progress SET sequence = ?", (sequence,))
-    db.executemany(
-        "INSERT OR REPLACE INTO chunk SELECT file_id, ?, ?, ?, ? FROM file WHERE path = ?",
-        [
-            (offset, tally.first, tally.last, tally.principal_index, os.fsencode(source))
-            for read in reads
-            for (source, offset), tally in read.partial.chunks.items()
-            if tally.first is not None
-        ],
-    )
-    db.executemany(
-        "INSERT INTO file_count SELECT file_id, ?, ?, ? FROM file WHERE path = ? "
-        "ON CONFLICT DO UPDATE SET count = count + excluded.count",
-        [
-            (*counted, os.fsencode(read.file.path))
-            for read, held in zip(reads, tallies, strict=True)
-            for counted in _reasons(held)
-        ],
-    )
-    for read, held in zip(reads, tallies, strict=True):
-        put_feed(
-            db,
-            read.file.path,
-            sum(t.bridged for t in held),
-            sum(t.bridged_read_only for t in held),
-            read.reread,
+    def all(self) -> list[FileRow]:
+        """Return every file that was ever found."""
+        rows = self._database.rows(f"SELECT {FILE_COLUMNS} FROM file")
+        return [
+            FileRow(SourceFile(os.fsdecode(path), device, inode, size, mtime_ns), *rest)
+            for path, device, inode, size, mtime_ns, *rest in rows
+        ]
+
+    def read_to_end(self) -> dict[str, FileSnapshot]:
+        """Return the files that were read to their end, by path."""
+        rows = self._database.rows(
+            "SELECT path, size, mtime_ns, inode, device, first, last FROM file WHERE state = 'read'"
+        )
+        return {os.fsdecode(path): FileSnapshot(*rest) for path, *rest in rows}
+
+    def newest_event_time(self) -> int | None:
+        """Return the newest event time read, in epoch seconds."""
+        newest = self._database.value("SELECT newest FROM progress")
+        return None if newest is None else int(newest)
+
+    def accounting(self) -> Accounting:
+        """Return the sums of everything that was read into this state."""
+        states: dict[str, Counter[str]] = defaultdict(Counter)
+        seen = duplicate = 0
+        for state, reason, files, records, copies in self._database.rows(
+            "SELECT state, reason, count(*), sum(seen), sum(duplicate) FROM file "
+            "GROUP BY state, reason"
+        ):
+            states[state][reason or ""] += files
+            seen += records
+            duplicate += copies
+        counts: dict[str, dict[str, int]] = {"skipped": {}, "rejected": {}}
+        for kind, reason, count in self._database.rows(
+            "SELECT kind, reason, sum(count) FROM file_count GROUP BY kind, reason"
+        ):
+            counts[kind][reason] = count
+        return Accounting(
+            files_read=states["read"].total(),
+            files_waiting=states["waiting"].total(),
+            files_skipped=dict(states["skipped"]),
+            files_quarantined=dict(states["quarantined"]),
+            records_seen=seen,
+            records_duplicate=duplicate,
+            records_skipped=counts["skipped"],
+            records_rejected=counts["rejected"],
+            late_dropped=int(self._database.value("SELECT coalesce(sum(count), 0) FROM late")),
         )
 
+    def move(self, renamed: Iterable[tuple[str, str]], lost: Iterable[str]) -> None:
+        """Give files their new paths, (old, new), and close those that are gone."""
+        paths = [(os.fsencode(old), os.fsencode(new)) for old, new in renamed]
+        with self._database.transaction() as connection:
+            # Files may swap their paths: each goes by way of a name that no file can have.
+            connection.executemany(
+                "UPDATE file SET path = ? WHERE path = ?",
+                [(b"\0" + new, old) for old, new in paths],
+            )
+            for _, new in paths:
+                _absorb_replaced(connection, b"\0" + new, new)
+            connection.executemany(
+                "UPDATE file SET path = ? WHERE path = ?", [(new, b"\0" + new) for _, new in paths]
+            )
+            # The content is hashed again where a digest names it.
+            connection.executemany("DELETE FROM content WHERE path IN (?, ?)", paths)
+            for path in map(os.fsencode, lost):
+                connection.execute("DELETE FROM file WHERE path = ? AND seen = 0", (path,))
+                connection.execute(
+                    "UPDATE file SET state = 'read', reason = NULL, detail = NULL WHERE path = ?",
+                    (path,),
+                )
 
-def _forget(db: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
-    """What was known of files that are read from their start once more."""
-    begun = [read for read in reads if (read.file.path, 0) in read.partial.chunks]
-    again = [(os.fsencode(read.file.path),) for read in begun if read.reread]
-    db.executemany(
-        "DELETE FROM file_count WHERE file_id = (SELECT file_id FROM file WHERE path = ?)", again
+    def put(self, connection: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
+        """Write how these files were read, in the transaction that writes what they held."""
+        now = self._database.clock()
+        stats_of_reads = [read.chunk_stats() for read in reads]
+        _forget_reread(connection, reads)
+        (sequence,) = connection.execute("SELECT sequence FROM progress").fetchone()
+        rows = []
+        for read, stats in zip(reads, stats_of_reads, strict=True):
+            sequence += bool(stats)
+            rows.append(_file_parameters(read.file, stats, now, sequence if stats else 0))
+        connection.executemany(_PUT_FILE, rows)
+        connection.execute("UPDATE progress SET sequence = ?", (sequence,))
+        connection.executemany(
+            "INSERT OR REPLACE INTO chunk (file_id, offset, first, last, marks) "
+            "SELECT file_id, ?, ?, ?, ? FROM file WHERE path = ?",
+            [
+                (offset, stats.first, stats.last, stats.principal_index, os.fsencode(source))
+                for read in reads
+                for (source, offset), stats in read.partial.chunks.items()
+                if stats.first is not None
+            ],
+        )
+        connection.executemany(
+            "INSERT INTO file_count (file_id, kind, reason, count) "
+            "SELECT file_id, ?, ?, ? FROM file WHERE path = ? "
+            "ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            [
+                (*count, os.fsencode(read.file.path))
+                for read, stats in zip(reads, stats_of_reads, strict=True)
+                for count in _dropped_counts(stats)
+            ],
+        )
+
+    def add_duplicates(self, connection: sqlite3.Connection, counts: Counter[str]) -> None:
+        """Count records as duplicates of others, by the path of their file."""
+        connection.executemany(
+            "UPDATE file SET duplicate = duplicate + ? WHERE path = ?",
+            [(count, os.fsencode(path)) for path, count in counts.items() if count],
+        )
+
+    def advance_newest(self, connection: sqlite3.Connection, newest: int) -> None:
+        """Move the newest event time on, where ``newest`` (epoch seconds) is later."""
+        connection.execute("UPDATE progress SET newest = max(coalesce(newest, ?1), ?1)", (newest,))
+
+    def require_new_search(self, connection: sqlite3.Connection) -> None:
+        """Make every file due again: the rules have changed."""
+        connection.execute("UPDATE progress SET generation = generation + 1")
+
+    def generation(self) -> int:
+        """Return the generation of the rules: a file of another one is searched again."""
+        return int(self._database.value("SELECT generation FROM progress"))
+
+
+_PUT_FILE = (
+    f"INSERT INTO file ({FILE_COLUMNS}, seen, duplicate, first, last, read_at, sequence) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
+    "device = excluded.device, inode = excluded.inode, size = excluded.size, "
+    "mtime_ns = excluded.mtime_ns, state = excluded.state, reason = excluded.reason, "
+    "detail = excluded.detail, resume = excluded.resume, print = excluded.print, "
+    "generation = excluded.generation, seen = seen + excluded.seen, "
+    "first = min(coalesce(first, excluded.first), coalesce(excluded.first, first)), "
+    "last = max(coalesce(last, excluded.last), coalesce(excluded.last, last)), "
+    "read_at = excluded.read_at, sequence = max(sequence, excluded.sequence)"
+)
+
+
+def file_id(connection: sqlite3.Connection, path: str) -> int:
+    """Return the id of a file that has been written."""
+    row = connection.execute(
+        "SELECT file_id FROM file WHERE path = ?", (os.fsencode(path),)
+    ).fetchone()
+    return int(row[0])
+
+
+def _absorb_replaced(connection: sqlite3.Connection, path: bytes, replaced_path: bytes) -> None:
+    """Add what was read of a file to the counts of the file that replaces it.
+
+    The same holds for a file whose content is replaced.
+    """
+    (file_id,) = connection.execute("SELECT file_id FROM file WHERE path = ?", (path,)).fetchone()
+    replaced = connection.execute(
+        "SELECT file_id, seen, duplicate FROM file WHERE path = ?", (replaced_path,)
+    ).fetchone()
+    if replaced is None:
+        return
+    old_id, seen, duplicate = replaced
+    connection.execute("UPDATE event SET file_id = ? WHERE file_id = ?", (file_id, old_id))
+    connection.execute(
+        "INSERT INTO file_count (file_id, kind, reason, count) "
+        "SELECT ?, kind, reason, count FROM file_count WHERE file_id = ? "
+        "ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        (file_id, old_id),
     )
-    db.executemany(
-        "UPDATE file SET seen = 0, duplicate = 0, first = NULL, last = NULL WHERE path = ?", again
+    connection.execute(
+        "UPDATE file SET seen = seen + ?, duplicate = duplicate + ? WHERE file_id = ?",
+        (seen, duplicate, file_id),
     )
-    db.executemany(
+    connection.execute(
+        "INSERT INTO late (file_id, count) SELECT ?, count FROM late WHERE file_id = ? "
+        "ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        (file_id, old_id),
+    )
+    connection.execute("DELETE FROM file_count WHERE file_id = ?", (old_id,))
+    connection.execute("DELETE FROM file WHERE file_id = ?", (old_id,))
+
+
+def _forget_reread(connection: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
+    """Delete what was counted in files that are read from their start once more."""
+    from_start = [read for read in reads if (read.file.path, 0) in read.partial.chunks]
+    reread = [(os.fsencode(read.file.path),) for read in from_start if read.reread]
+    connection.executemany(
+        "DELETE FROM file_count WHERE file_id = (SELECT file_id FROM file WHERE path = ?)", reread
+    )
+    connection.executemany(
+        "UPDATE file SET seen = 0, duplicate = 0, first = NULL, last = NULL WHERE path = ?", reread
+    )
+    connection.executemany(
         "DELETE FROM chunk WHERE file_id = (SELECT file_id FROM file WHERE path = ?)",
-        [(os.fsencode(read.file.path),) for read in begun],
+        [(os.fsencode(read.file.path),) for read in from_start],
     )
 
 
-def _row(
-    row: FileRow, tallies: Sequence[ChunkStats], now: float, sequence: int
+def _file_parameters(
+    row: FileRow, stats: Sequence[ChunkStats], read_at: float, sequence: int
 ) -> tuple[object, ...]:
-    first = min((tally.first for tally in tallies if tally.first is not None), default=None)
-    last = max((tally.last for tally in tallies if tally.last is not None), default=None)
+    """Return the parameters of ``_PUT_FILE``."""
+    first = min((chunk.first for chunk in stats if chunk.first is not None), default=None)
+    last = max((chunk.last for chunk in stats if chunk.last is not None), default=None)
     return (
         os.fsencode(row.path),
         row.file.device,
@@ -151,19 +281,19 @@ def _row(
         row.resume,
         row.fingerprint,
         row.generation,
-        sum(tally.seen for tally in tallies),
+        sum(chunk.seen for chunk in stats),
         first,
         last,
-        now,
+        read_at,
         sequence,
     )
 
 
-def _reasons(tallies: Sequence[ChunkStats]) -> list[tuple[str, str, int]]:
-    """Kind, reason, count of what was set aside."""
-    counted: Counter[tuple[str, str]] = Counter()
-    for tally in tallies:
-        for kind, reasons in (("skipped", tally.skipped), ("rejected", tally.rejected)):
+def _dropped_counts(stats: Sequence[ChunkStats]) -> list[tuple[str, str, int]]:
+    """Return (kind, reason, count) of the records that were not kept."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for chunk in stats:
+        for kind, reasons in (("skipped", chunk.skipped), ("rejected", chunk.rejected)):
             for reason, count in reasons.items():
-                counted[kind, reason] += count
-    return [(kind, reason, count) for (kind, reason), count in counted.items()]
+                counts[kind, reason] += count
+    return [(kind, reason, count) for (kind, reason), count in counts.items()]

@@ -1,4 +1,4 @@
-"""The alerts about log files that are missing or modified: kept with the others, so that triage works on them."""
+"""The alerts about log files that are missing or modified, stored with the others for triage."""
 
 from __future__ import annotations
 
@@ -11,71 +11,95 @@ from detector.detection.alert import Alert
 from detector.detection.log_integrity import INTEGRITY_RULES, OBJECT_KEY_FIELD, integrity_alert
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.sources.time_bounds import Bounds
-from detector.store.alert_table import Alerts, Changes
+from detector.store.alert_table import AlertChanges, AlertTable
 from detector.store.completeness import Completeness
+from detector.store.database import Database
+from detector.store.history_table import HistoryTable
+from detector.store.suppression_table import SuppressionTable
 
-_IDS = [rule.id for rule in INTEGRITY_RULES.values()]
-_SEARCHED = 1 << 62
-"""No call speaks of a file: there is nothing to search for."""
+_RULE_IDS = [rule.id for rule in INTEGRITY_RULES.values()]
+_NEVER_SEARCHED = 1 << 62
+"""No call speaks of a log file: there are no signals to search for."""
 
 
-class Findings(Alerts, Completeness):
-    """The part of the store that makes alerts of findings."""
+class IntegrityAlerts:
+    """The alerts that follow from the findings of ``Completeness``."""
 
-    def judge_files(self, final: bool = False, bounds: Bounds | None = None) -> Changes:
-        """Keep an alert for each finding as ``integrity`` gives them; what is found or restored
-        since is withdrawn.
+    def __init__(
+        self,
+        database: Database,
+        history: HistoryTable,
+        completeness: Completeness,
+        alerts: AlertTable,
+        suppressions: SuppressionTable,
+    ) -> None:
+        self._database = database
+        self._history = history
+        self._completeness = completeness
+        self._alerts = alerts
+        self._suppressions = suppressions
 
-        Outside of ``bounds`` nothing was looked for, and so nothing new is said.
+    def update(self, final: bool = False, bounds: Bounds | None = None) -> AlertChanges:
+        """Write an alert for each finding; withdraw those of files that are restored.
+
+        Nothing was looked for outside of ``bounds``, so no alert is added there. ``final``: no more
+        files will come.
         """
-        told = [integrity_alert(finding) for finding in self.integrity(final, bounds)]
-        standing = {alert.alert_id for alert in told} | {
-            integrity_alert(finding).alert_id for finding in self.integrity(final=True)
-        }
-        held = dict(
-            self._rows(
+        alerts = [
+            integrity_alert(finding) for finding in self._completeness.findings(final, bounds)
+        ]
+        standing = {alert.alert_id for alert in alerts}
+        for finding in self._completeness.findings(final=True):
+            standing.add(integrity_alert(finding).alert_id)
+        stored = dict(
+            self._database.rows(
                 "SELECT alert_id, content FROM alert JOIN series USING (series_id) "
                 "WHERE rule_id IN (?, ?)",
-                *_IDS,
+                *_RULE_IDS,
             )
         )
         changed = [
-            alert for alert in told if held.get(alert.alert_id) != msgspec.msgpack.encode(alert)
+            alert for alert in alerts if stored.get(alert.alert_id) != msgspec.msgpack.encode(alert)
         ]
-        gone = [name for name in held if name not in standing]
+        gone = [alert_id for alert_id in stored if alert_id not in standing]
         if not (changed or gone):
-            return Changes()
-        with self._writing() as db:
+            return AlertChanges()
+        with self._database.transaction() as connection:
             for alert in changed:
-                self._put_finding(db, alert)
-            # What has been told is not awaited any more.
-            db.executemany(
+                _put_alert(connection, alert)
+            # A file that has an alert is not waited for any more.
+            connection.executemany(
                 "UPDATE named SET named_at = 0 WHERE key = ?",
                 [(alert.columns[OBJECT_KEY_FIELD],) for alert in changed],
             )
-            for name in gone:
-                db.execute("DELETE FROM alert WHERE alert_id = ?", (name,))
-                self._record(db, name, "withdrawn", "the file is here as its digest says")
-            alerts = self._named(db, [alert.alert_id for alert in changed])
-            self._note_hidden(db, alerts)
-            return Changes(alerts, tuple(gone))
+            for alert_id in gone:
+                connection.execute("DELETE FROM alert WHERE alert_id = ?", (alert_id,))
+                self._history.add(
+                    connection, alert_id, "withdrawn", "the file is here as its digest says"
+                )
+            written = self._alerts.read(connection, [alert.alert_id for alert in changed])
+            self._suppressions.record_hidden(connection, written)
+            return AlertChanges(written, tuple(gone))
 
-    def _put_finding(self, db: sqlite3.Connection, alert: Alert) -> None:
-        (series,) = db.execute(
-            "INSERT INTO series (rule_id, key, width) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET "
-            "width = 1 RETURNING series_id",
-            (alert.rule.id, json_text(list(alert.key.values()))),
-        ).fetchone()
-        db.execute(
-            "INSERT INTO alert VALUES (?, ?, ?, ?, ?, 1, 1, '[]', NULL, ?, ?, 1, 0) ON CONFLICT (alert_id) DO "
-            "UPDATE SET content = excluded.content, revision = revision + 1",
-            (
-                alert.alert_id,
-                series,
-                alert.first_event,
-                alert.last_event + 1,
-                msgspec.msgpack.encode(alert),
-                msgspec.json.encode(RelatedPrincipals(PrincipalNames())).decode(),
-                _SEARCHED,
-            ),
-        )
+
+def _put_alert(connection: sqlite3.Connection, alert: Alert) -> None:
+    (series_id,) = connection.execute(
+        "INSERT INTO series (rule_id, key, width) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET "
+        "width = 1 RETURNING series_id",
+        (alert.rule.id, json_text(list(alert.key.values()))),
+    ).fetchone()
+    connection.execute(
+        "INSERT INTO alert (alert_id, series_id, start, until, content, revision, settled, "
+        "supersedes, context, lineage, searched, stale, told) "
+        "VALUES (?, ?, ?, ?, ?, 1, 1, '[]', NULL, ?, ?, 1, 0) ON CONFLICT (alert_id) DO "
+        "UPDATE SET content = excluded.content, revision = revision + 1",
+        (
+            alert.alert_id,
+            series_id,
+            alert.first_event,
+            alert.last_event + 1,
+            msgspec.msgpack.encode(alert),
+            msgspec.json.encode(RelatedPrincipals(PrincipalNames())).decode(),
+            _NEVER_SEARCHED,
+        ),
+    )

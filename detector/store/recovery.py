@@ -1,7 +1,7 @@
-"""A state that is damaged: what is wrong with it, and what the analyst wrote, saved into a new one.
+"""The recovery of a damaged state: what the analyst wrote is copied into a new one.
 
-The rest need not be saved: the logs are read again, and the same records give alerts with the same ids, so that notes,
-suppressions and statuses find their alerts.
+The rest need not be copied: the logs are read again, and the same records give alerts with the same
+ids, so that notes, suppressions and statuses find their alerts.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from detector.store.database import State, connect_to_read, refuse_foreign
+from detector.store.database import Database, connect_to_read, refuse_foreign
 from detector.store.errors import UNREADABLE, Damaged
-from detector.store.schema import VERSION
+from detector.store.schema import SCHEMA_VERSION
 
-WRITTEN = (
+ANALYST_TABLES = (
     "note",
     "note_words",
     "suppression",
@@ -29,100 +29,104 @@ WRITTEN = (
     "decision",
     "decided",
 )
-"""The tables that come from the analyst and not from the logs; one that others refer to comes
-before them."""
+"""The tables that come from the analyst and not from the logs, in the order of their references."""
 
-_SHOWN = 5
+_MAX_DAMAGES = 5
 
 _Row = tuple[Any, ...]
 
 
-class Saved(msgspec.Struct, frozen=True):
-    """Rows of one table that were saved; not ``whole``: there may have been more."""
+class SavedTable(msgspec.Struct, frozen=True):
+    """The rows that were saved of one table. Not ``whole``: there may have been more."""
 
     table: str
     rows: int
     whole: bool
 
 
-def schema_of(path: Path) -> tuple[int, int]:
-    """The version of the state at ``path``, and the newest, which opening it makes of it. Raises
-    StateError where it is no state."""
+def schema_versions(path: Path) -> tuple[int, int]:
+    """Return the version of the state at ``path``, and that to which opening it migrates it.
+
+    Raises StateError where it is no state, Damaged where it cannot be read.
+    """
     refuse_foreign(path)
-    with contextlib.closing(connect_to_read(path)) as db:
+    with contextlib.closing(connect_to_read(path)) as connection:
         try:
-            return db.execute("PRAGMA user_version").fetchone()[0], VERSION
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
         except UNREADABLE as error:
             raise Damaged(path) from error
+    return version, SCHEMA_VERSION
 
 
-def damages(path: Path) -> list[str]:
-    """What SQLite finds wrong with the state at ``path``, a line each; none where it is sound as
-    far as it sees.
+def find_damage(path: Path) -> list[str]:
+    """Return what SQLite finds wrong with the state at ``path``, a line each; none where intact.
 
     Raises StateError where it is no state.
     """
     refuse_foreign(path)
-    with contextlib.closing(connect_to_read(path)) as db:
+    lines: list[str] = []
+    with contextlib.closing(connect_to_read(path)) as connection:
         try:
-            found = [
-                line
-                for (text,) in db.execute(f"PRAGMA integrity_check({_SHOWN})")
-                for line in text.splitlines()
-            ]
+            for (message,) in connection.execute(f"PRAGMA integrity_check({_MAX_DAMAGES})"):
+                lines += message.splitlines()
         except UNREADABLE as error:
             return [str(error)]
-    return [] if found == ["ok"] else found[:_SHOWN]
+    return [] if lines == ["ok"] else lines[:_MAX_DAMAGES]
 
 
-class Rescue(State):
-    """The part of the store that takes over what was written into another."""
+class Recovery:
+    """The copying of what the analyst wrote into another state."""
 
-    def save(self, damaged: Path) -> list[Saved]:
-        """Take over what can still be read of the analyst's tables in the state at ``damaged``."""
-        with contextlib.closing(connect_to_read(damaged)) as old, self._writing() as db:
-            return [_copy(old, db, table) for table in WRITTEN]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-
-def _copy(old: sqlite3.Connection, db: sqlite3.Connection, table: str) -> Saved:
-    about = _rows(old, f"PRAGMA table_info({table})")
-    names = [name for _, name, *_ in about.rows]
-    if not names:
-        return Saved(table, 0, about.whole)  # the state is older than this table
-    found = _readable(old, table, [name for _, name, *_, key in about.rows if key] or ["rowid"])
-    rows = 0
-    for row in found.rows:
-        with contextlib.suppress(
-            sqlite3.IntegrityError
-        ):  # it refers to a row that is lost, or was never written so
-            rows += db.execute(
-                f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(row))})",
-                row,
-            ).rowcount
-    return Saved(table, rows, found.whole and rows == len(found.rows))
+    def save(self, damaged: Path) -> list[SavedTable]:
+        """Copy what can still be read of the analyst's tables in the state at ``damaged``."""
+        with (
+            contextlib.closing(connect_to_read(damaged)) as source,
+            self._database.transaction() as connection,
+        ):
+            return [_copy_table(source, connection, table) for table in ANALYST_TABLES]
 
 
-class _Found(msgspec.Struct):
+def _copy_table(
+    source: sqlite3.Connection, connection: sqlite3.Connection, table: str
+) -> SavedTable:
+    table_info = _read_rows(source, f"PRAGMA table_info({table})")
+    columns = [name for _, name, *_ in table_info.rows]
+    if not columns:
+        return SavedTable(table, 0, table_info.whole)  # the state is older than this table
+    key = [name for _, name, *_, key_index in table_info.rows if key_index]
+    readable = _read_around_damage(source, table, key or ["rowid"])
+    insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    copied = 0
+    for row in readable.rows:
+        # A row that refers to a lost one, or that was never written so, is left out.
+        with contextlib.suppress(sqlite3.IntegrityError):
+            copied += connection.execute(insert, row).rowcount
+    return SavedTable(table, copied, readable.whole and copied == len(readable.rows))
+
+
+class _ReadableRows(msgspec.Struct):
     rows: list[_Row]
     whole: bool
 
 
-def _readable(db: sqlite3.Connection, table: str, key: list[str]) -> _Found:
-    """The rows before the first damage and those after the last one, and whether these are all."""
-    first = _rows(db, f"SELECT * FROM {table} NOT INDEXED ORDER BY {', '.join(key)}")
+def _read_around_damage(source: sqlite3.Connection, table: str, key: list[str]) -> _ReadableRows:
+    """Read the rows before the first damage and those after the last."""
+    ascending = ", ".join(key)
+    descending = ", ".join(f"{name} DESC" for name in key)
+    first = _read_rows(source, f"SELECT * FROM {table} NOT INDEXED ORDER BY {ascending}")
     if first.whole:
         return first
-    last = _rows(
-        db,
-        f"SELECT * FROM {table} NOT INDEXED ORDER BY {', '.join(f'{name} DESC' for name in key)}",
-    )
-    return _Found(list(dict.fromkeys([*first.rows, *reversed(last.rows)])), False)
+    last = _read_rows(source, f"SELECT * FROM {table} NOT INDEXED ORDER BY {descending}")
+    return _ReadableRows(list(dict.fromkeys([*first.rows, *reversed(last.rows)])), False)
 
 
-def _rows(db: sqlite3.Connection, query: str) -> _Found:
+def _read_rows(source: sqlite3.Connection, query: str) -> _ReadableRows:
     rows: list[_Row] = []
     try:
-        rows.extend(db.execute(query))
+        rows.extend(source.execute(query))
     except UNREADABLE:
-        return _Found(rows, False)
-    return _Found(rows, True)
+        return _ReadableRows(rows, False)
+    return _ReadableRows(rows, True)

@@ -1,57 +1,78 @@
-"""What the analyst decided on rules, and what each has found so far."""
+"""The rules by which the files were searched, those that are off, and what each has found."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from detector.store.alert_table import Alerts
-from detector.store.undo_journal import Journal, Wanted
+from detector.detection.alert import Mode
+from detector.detection.derive import max_gap
+from detector.rules.rule import Rule
+from detector.rules.ruleset import RuleSet
+from detector.store.database import Database
+from detector.store.undo_journal import Change, UndoJournal
 
 
 class RuleCount(msgspec.Struct, frozen=True):
-    """``hits`` are events in its windows (one with several keys counts for each), ``alerts`` what
-    came of them."""
+    """What a rule has found.
+
+    ``hits`` are events in its windows (one with several keys counts for each), ``alerts`` what came
+    of them.
+    """
 
     hits: int = 0
     alerts: int = 0
 
 
-class ByRule(Alerts, Journal):
-    """The part of the store that speaks of rules."""
+class RuleChanges(NamedTuple):
+    """How a rule set differs from that by which the files were searched."""
 
-    def rules_off(self) -> frozenset[str]:
-        """Ids of the rules that the analyst switched off. What they had found stays."""
-        return frozenset(rule_id for (rule_id,) in self._rows("SELECT rule_id FROM rule_off"))
+    new: list[Rule]
+    """New or changed, or with windows that cannot be cut in the new mode."""
+    recut: list[Rule]
+    """Unchanged, but with windows to cut in the new mode."""
+    any_removed: bool
 
-    def switch_rules(self, rule_ids: Sequence[str], on: bool) -> None:
-        """Search by these rules, or no more. A pipeline takes it up with its next ``use``."""
+
+class RuleTable:
+    """The rules of a state. ``in_use`` holds those by rule id that it is searched by now."""
+
+    def __init__(self, database: Database, journal: UndoJournal) -> None:
+        self._database = database
+        self._journal = journal
+        self.in_use: Mapping[str, Rule] = {}
+        self.mode: Mode = "tumbling"
+        self.generation = 0
+        """That of the rules in use: a file of another one is to be searched again."""
+
+    def disabled(self) -> frozenset[str]:
+        """Return the ids of the rules that the analyst switched off; what they found stays."""
+        return frozenset(
+            rule_id for (rule_id,) in self._database.rows("SELECT rule_id FROM rule_off")
+        )
+
+    def switch(self, rule_ids: Sequence[str], on: bool) -> None:
+        """Switch rules on or off. A pipeline takes that up with its next ``use``."""
         state = "on" if on else "off"
-        with self._writing() as db:
-            self._decide(
-                db,
-                f"rule {state}",
-                [
-                    Wanted(
-                        "rule",
-                        rule_id,
-                        state,
-                        self._rules[rule_id].name if rule_id in self._rules else rule_id,
-                    )
-                    for rule_id in rule_ids
-                ],
-            )
+        changes = []
+        for rule_id in rule_ids:
+            rule = self.in_use.get(rule_id)
+            changes.append(Change("rule", rule_id, state, rule.name if rule else rule_id))
+        with self._database.transaction() as connection:
+            self._journal.decide(connection, f"rule {state}", changes)
 
-    def rule_counts(self) -> dict[str, RuleCount]:
-        """By rule id; a rule that has found nothing is not there."""
+    def counts(self) -> dict[str, RuleCount]:
+        """Return what each rule has found, by rule id; a rule that found nothing has no entry."""
         hits = dict(
-            self._rows(
+            self._database.rows(
                 "SELECT rule_id, count(*) FROM series JOIN hit USING (series_id) GROUP BY rule_id"
             )
         )
         alerts = dict(
-            self._rows(
+            self._database.rows(
                 "SELECT rule_id, count(*) FROM series JOIN alert USING (series_id) GROUP BY rule_id"
             )
         )
@@ -61,5 +82,45 @@ class ByRule(Alerts, Journal):
         }
 
     def flag_counts(self) -> dict[str, int]:
-        """How many events speak of alerts near them, by flag."""
-        return dict(self._rows("SELECT flag, count(DISTINCT identity) FROM signal GROUP BY flag"))
+        """Return the number of events that speak of alerts near them, by flag."""
+        return dict(
+            self._database.rows("SELECT flag, count(DISTINCT identity) FROM signal GROUP BY flag")
+        )
+
+    def compare(self, connection: sqlite3.Connection, rules: RuleSet) -> RuleChanges:
+        """Compare a rule set with that by which the files were searched."""
+        stored = {
+            rule_id: (fingerprint, mode)
+            for rule_id, fingerprint, mode in connection.execute(
+                "SELECT rule_id, fingerprint, mode FROM rule"
+            )
+        }
+        whole = {
+            rule_id
+            for (rule_id,) in connection.execute(
+                "SELECT rule_id FROM rule "
+                "EXCEPT SELECT rule_id FROM series WHERE gone_first IS NOT NULL"
+            )
+        }
+        new: list[Rule] = []
+        recut: list[Rule] = []
+        for rule in rules:
+            fingerprint, mode = stored.get(rule.rule_id, (None, None))
+            if fingerprint != rule.fingerprint:
+                new.append(rule)
+            elif mode != rules.mode:
+                # Windows of which some hits were evicted cannot be cut in another mode.
+                (recut if rule.rule_id in whole else new).append(rule)
+        kept = {rule.rule_id for rule in rules}
+        return RuleChanges(new, recut, bool(stored.keys() - kept))
+
+    def replace(self, connection: sqlite3.Connection, rules: RuleSet) -> None:
+        """Write the rules by which the files are searched from now on."""
+        connection.execute("DELETE FROM rule")
+        connection.executemany(
+            "INSERT INTO rule (rule_id, fingerprint, mode, reach) VALUES (?, ?, ?, ?)",
+            [
+                (rule.rule_id, rule.fingerprint, rules.mode, max_gap(rule, rules.mode))
+                for rule in rules
+            ],
+        )

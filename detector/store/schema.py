@@ -1,4 +1,4 @@
-"""The state's tables, and how an older state becomes a newer one."""
+"""The tables of a state, and the migrations from older versions."""
 
 from __future__ import annotations
 
@@ -254,31 +254,33 @@ UPDATE progress SET generation = generation + 1;
 """,
 )
 
-VERSION = len(MIGRATIONS)
+SCHEMA_VERSION = len(MIGRATIONS)
 
 
-def migrate(db: sqlite3.Connection) -> None:
-    """Bring ``db`` to the newest version in one transaction; at any failure it stays as it was.
+def migrate(connection: sqlite3.Connection) -> None:
+    """Migrate the tables to the newest version, in one transaction.
 
-    One that is as it should be is not written to, so that it opens on a full disk too.
+    Tables of the newest version are not written to, so that a state opens on a full disk too.
     """
-    db.execute("BEGIN IMMEDIATE")
+    connection.execute("BEGIN IMMEDIATE")
     try:
-        version = db.execute("PRAGMA user_version").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
         for script in MIGRATIONS[version:]:
             for statement in _statements(script):
-                db.execute(statement)
-        if version < VERSION:
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version = {VERSION}")
-        db.execute("COMMIT")
+                connection.execute(statement)
+        if version < SCHEMA_VERSION:
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        connection.execute("ROLLBACK")
         raise
 
 
 def _statements(script: str) -> list[str]:
-    """``executescript`` would commit first; so the script is cut by hand. No statement of ours
-    holds a ``;``."""
+    """Split a migration into its statements: ``executescript`` would commit first.
+
+    No statement may contain a ``;`` of its own.
+    """
     uncommented = "\n".join(line.split("--")[0] for line in script.splitlines())
     return [statement for statement in uncommented.split(";") if statement.strip()]

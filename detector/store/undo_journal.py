@@ -1,141 +1,177 @@
-"""The journal of decisions: each can be taken back and made again, also after a restart.
+"""The journal of decisions: each can be undone and redone, also after a restart.
 
-A decision is what one key or form did, on however many things. It is taken back as far as each thing is still as the
-decision left it; what was changed since stays, and is told. Every author goes back through their own decisions.
+A decision is what one key or form did, to however many subjects. Undoing it restores each subject
+that still stands as the decision left it; the others keep what was decided since. Every author has
+their own way back.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from detector.detection.alert import Alert
-from detector.store.database import State, author
-from detector.store.decision_kinds import THINGS, Stamp
+from detector.store.database import Database
+from detector.store.decision_kinds import KINDS, Authorship
+from detector.store.history_table import HistoryTable, current_user
 
 
-class Wanted(NamedTuple):
-    """How a thing shall stand: ``thing`` is a name of ``THINGS``; ``name`` is for people, and may
-    quote a log."""
+class Change(NamedTuple):
+    """A value that a subject shall have.
 
-    thing: str
+    ``kind`` is a name of ``KINDS``; ``name`` is for people, and may quote a log.
+    """
+
+    kind: str
     subject: str
     value: str | None
     name: str
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What was done (``kind``), to how many things, and when (epoch seconds). ``about`` names the
-    thing where it is one, and may quote a log; it is empty for several."""
+    """What was done (``action``), to how many subjects, and when (epoch seconds).
 
-    at: float
-    kind: str
-    about: str
+    ``subject_name`` is for people, and may quote a log; it is empty for several subjects.
+    """
+
+    time: float
+    action: str
+    subject_name: str
     count: int
 
 
-class Turned(msgspec.Struct, frozen=True):
-    """A decision that was taken back or made again, on these ``subjects``: ids, paths.
+class UndoResult(msgspec.Struct, frozen=True):
+    """A decision that was undone or redone for these ``subjects``: ids, paths.
 
-    ``left`` are those that were changed since, and stay as they are. ``things`` are names of
-    ``THINGS``; ``alerts`` have another status now."""
+    ``unchanged`` are those that were changed since, and stay as they are. ``kinds`` are names of
+    ``KINDS``; ``alerts`` are those whose status has changed.
+    """
 
     decision: Decision
-    things: frozenset[str]
+    kinds: frozenset[str]
     subjects: list[str]
-    left: list[str]
+    unchanged: list[str]
     alerts: list[Alert] = []
 
 
-class _Change(NamedTuple):
-    thing: str
+class _Step(NamedTuple):
+    kind: str
     subject: str
     before: str | None
     after: str | None
 
+    def reversed(self) -> _Step:
+        return self._replace(before=self.after, after=self.before)
 
-class Journal(State):
-    def _decide(self, db: sqlite3.Connection, kind: str, wanted: Iterable[Wanted]) -> None:
-        """Let these things stand so, and keep it as one decision; nothing where they do already."""
-        changes: list[_Change] = []
+
+class UndoJournal:
+    """Every decision, with what it changed."""
+
+    def __init__(self, database: Database, history: HistoryTable) -> None:
+        self._database = database
+        self._history = history
+
+    def decide(
+        self, connection: sqlite3.Connection, action: str, changes: Iterable[Change]
+    ) -> None:
+        """Make these changes as one decision; nothing where all subjects have their value."""
+        steps: list[_Step] = []
         name = ""
-        for each in {(each.thing, each.subject): each for each in wanted}.values():
-            before = THINGS[each.thing].read(db, each.subject)
-            if before != each.value:
-                changes.append(_Change(each.thing, each.subject, before, each.value))
-                name = each.name
-        if not changes:
+        last_changes = {(change.kind, change.subject): change for change in changes}
+        for change in last_changes.values():
+            before = KINDS[change.kind].read(connection, change.subject)
+            if before != change.value:
+                steps.append(_Step(change.kind, change.subject, before, change.value))
+                name = change.name
+        if not steps:
             return
-        db.execute(
+        connection.execute(
             "UPDATE decision SET standing = 'past' WHERE author = ? AND standing = 'undone'",
-            (author(),),
+            (current_user(),),
         )
-        (decision_id,) = db.execute(
+        (decision_id,) = connection.execute(
             "INSERT INTO decision (at, author, kind, about, standing) VALUES (?, ?, ?, ?, 'done') "
             "RETURNING decision_id",
-            (self._clock(), author(), kind, name if len(changes) == 1 else ""),
+            (self._database.clock(), current_user(), action, name if len(steps) == 1 else ""),
         ).fetchone()
-        db.executemany(
-            "INSERT INTO decided VALUES (?, ?, ?, ?, ?)",
-            [(decision_id, *change) for change in changes],
+        connection.executemany(
+            "INSERT INTO decided (decision_id, thing, subject, before, after) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [(decision_id, *step) for step in steps],
         )
-        for change in changes:
-            self._apply(db, change, kind)
+        for step in steps:
+            self._apply(connection, step, action)
 
-    def _take_back(self, db: sqlite3.Connection) -> Turned | None:
-        """Take back the latest decision of this author that stands."""
-        return self._turn(db, "done", "DESC", "undone")
+    def undo(self, connection: sqlite3.Connection) -> UndoResult | None:
+        """Undo the current user's latest decision; None where there is none."""
+        decision_id = _find_decision(connection, "done", "max")
+        if decision_id is None:
+            return None
+        steps = [step.reversed() for step in _read_steps(connection, decision_id)]
+        return self._turn(connection, decision_id, steps, "undone")
 
-    def _make_again(self, db: sqlite3.Connection) -> Turned | None:
-        """Make again the decision that was taken back last, where none was made since."""
-        return self._turn(db, "undone", "ASC", "done")
+    def redo(self, connection: sqlite3.Connection) -> UndoResult | None:
+        """Redo the decision that was undone last; None where another was made since."""
+        decision_id = _find_decision(connection, "undone", "min")
+        if decision_id is None:
+            return None
+        return self._turn(connection, decision_id, _read_steps(connection, decision_id), "redone")
 
     def _turn(
-        self, db: sqlite3.Connection, standing: str, order: str, becomes: str
-    ) -> Turned | None:
-        found = db.execute(
-            "SELECT decision_id, at, kind, about FROM decision WHERE author = ? AND standing = ? "
-            f"ORDER BY decision_id {order} LIMIT 1",
-            (author(), standing),
+        self,
+        connection: sqlite3.Connection,
+        decision_id: int,
+        steps: list[_Step],
+        verb: Literal["undone", "redone"],
+    ) -> UndoResult:
+        time, action, subject_name = connection.execute(
+            "SELECT at, kind, about FROM decision WHERE decision_id = ?", (decision_id,)
         ).fetchone()
-        if found is None:
-            return None
-        decision_id, at, kind, about = found
-        changes = [
-            _Change(*row)
-            for row in db.execute(
-                "SELECT thing, subject, before, after FROM decided WHERE decision_id = ?",
-                (decision_id,),
-            )
-        ]
-        turned: list[str] = []
-        left: list[str] = []
-        for change in changes if becomes == "done" else map(_backwards, changes):
-            if THINGS[change.thing].read(db, change.subject) == change.before:
-                self._apply(db, change, f"{kind} {'redone' if becomes == 'done' else 'undone'}")
-                turned.append(change.subject)
+        applied: list[str] = []
+        unchanged: list[str] = []
+        for step in steps:
+            if KINDS[step.kind].read(connection, step.subject) == step.before:
+                self._apply(connection, step, f"{action} {verb}")
+                applied.append(step.subject)
             else:
-                left.append(change.subject)
-        db.execute(
-            "UPDATE decision SET standing = ? WHERE decision_id = ?",
-            (becomes if turned else "past", decision_id),
+                unchanged.append(step.subject)
+        standing = "past"
+        if applied:
+            standing = "undone" if verb == "undone" else "done"
+        connection.execute(
+            "UPDATE decision SET standing = ? WHERE decision_id = ?", (standing, decision_id)
         )
-        return Turned(
-            Decision(at, kind, about, len(changes)),
-            frozenset(change.thing for change in changes),
-            turned,
-            left,
+        return UndoResult(
+            Decision(time, action, subject_name, len(steps)),
+            frozenset(step.kind for step in steps),
+            applied,
+            unchanged,
         )
 
-    def _apply(self, db: sqlite3.Connection, change: _Change, kind: str) -> None:
-        thing = THINGS[change.thing]
-        thing.write(db, change.subject, change.after, Stamp(self._clock(), author()))
-        subject, detail = thing.told(db, change.subject, change.before, change.after)
-        self._record(db, subject, kind, detail)
+    def _apply(self, connection: sqlite3.Connection, step: _Step, action: str) -> None:
+        kind = KINDS[step.kind]
+        authorship = Authorship(self._database.clock(), current_user())
+        kind.write(connection, step.subject, step.after, authorship)
+        subject, detail = kind.describe(connection, step.subject, step.before, step.after)
+        self._history.add(connection, subject, action, detail)
 
 
-def _backwards(change: _Change) -> _Change:
-    return change._replace(before=change.after, after=change.before)
+def _find_decision(
+    connection: sqlite3.Connection, standing: str, extreme: Literal["min", "max"]
+) -> int | None:
+    """Return the id of the current user's first or last decision of this standing."""
+    row = connection.execute(
+        f"SELECT {extreme}(decision_id) FROM decision WHERE author = ? AND standing = ?",
+        (current_user(), standing),
+    ).fetchone()
+    return None if row[0] is None else int(row[0])
+
+
+def _read_steps(connection: sqlite3.Connection, decision_id: int) -> list[_Step]:
+    rows = connection.execute(
+        "SELECT thing, subject, before, after FROM decided WHERE decision_id = ?", (decision_id,)
+    )
+    return [_Step(*row) for row in rows]

@@ -91,8 +91,8 @@ def test_the_hunt_log_is_exported_as_far_as_it_lets_through(
     state = tmp_path / "hunt.db"
     cli("scan", logs, "--db", state, *ONLY_REFERENCE)
     store = Store.open(state)
-    for alert, verdict in zip(store.alerts(), ("benign", "escalated"), strict=True):
-        store.add_notes([alert], NoteBody("said", verdict))
+    for alert, verdict in zip(store.alerts.all(), ("benign", "escalated"), strict=True):
+        store.triage.add_notes([alert], NoteBody("said", verdict))
     store.close()
     ran = cli(
         "log", "export", "--db", state, "--format", "jsonl", "--filter", "verdict:esc since today"
@@ -134,7 +134,7 @@ def test_scan_and_the_app_show_the_same_alerts(cli: Cli, tmp_path: Path) -> None
     ]
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        app.view_model.newest = hunt.store.newest()
+        app.view_model.newest = hunt.store.files.newest_event_time()
         for text, wanted in zip(filters, printed, strict=True):
             app.screen.filter_by(text)
             await press(pilot)

@@ -109,8 +109,8 @@ def db(cli: Cli, logs: Path, tmp_path: Path) -> Path:
     path = tmp_path / "hunt.db"
     cli("scan", logs, "--db", path, *ONLY_REFERENCE)
     store = Store.open(path)
-    store.add_notes(
-        [store.alerts()[0]], NoteBody("[x](https://evil.example)", "benign", "T-9", "sec")
+    store.triage.add_notes(
+        [store.alerts.all()[0]], NoteBody("[x](https://evil.example)", "benign", "T-9", "sec")
     )
     store.close()
     return path

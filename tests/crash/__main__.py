@@ -24,7 +24,7 @@ from typing import Any
 import detector.rules
 from detector.detection.alert import Status
 from detector.rules.ruleset import load
-from detector.store import Store, damages
+from detector.store import Store, find_damage
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.crash.child import KINDS, Death, live, migrated
@@ -79,17 +79,17 @@ class Harness:
         with closing(Store.open(self._db)) as store, closing(Store.open(None)) as fresh:
             ran = scan(self._tree.root, store=store, by=self._rules)
             undisturbed = scan(self._tree.root, store=fresh, by=self._rules)
-            notes = Counter(note.body.text for note in store.notes())
+            notes = Counter(note.body.text for note in store.triage.notes())
             kept = self._acknowledged.read_text().split() + self._notes
             compared = {
                 "alerts": (_facts(ran.alerts), _facts(undisturbed.alerts)),
                 "accounting": (ran.accounting, undisturbed.accounting),
-                "baseline and hits": (store.rule_counts(), fresh.rule_counts()),
-                "flags": (store.flag_counts(), fresh.flag_counts()),
+                "baseline and hits": (store.rules.counts(), fresh.rules.counts()),
+                "flags": (store.rules.flag_counts(), fresh.rules.flag_counts()),
                 "notes lost": ([text for text in kept if not notes[text]], []),
                 "notes doubled": ([text for text, count in notes.items() if count > 1], []),
                 "notes of no alert": (
-                    {note.alert_id for note in store.notes()}
+                    {note.alert_id for note in store.triage.notes()}
                     - {alert.alert_id for alert in ran.alerts},
                     set(),
                 ),
@@ -104,11 +104,11 @@ class Harness:
                 "suppressions": (
                     {
                         made.suppression_id: (made.expires, made.lifted is not None)
-                        for made in store.suppressions()
+                        for made in store.suppressions.all()
                     },
                     self._suppressions,
                 ),
-                "damage": (damages(self._db), []),
+                "damage": (find_damage(self._db), []),
             }
             self.read = (
                 len(ran.alerts),
@@ -145,27 +145,30 @@ class Harness:
         """The analyst, with the state to themselves, does one thing."""
         migrated(self._migrations)
         with closing(Store.open(self._db)) as store:
-            alerts = store.alerts()
+            alerts = store.alerts.all()
             if not alerts:
                 return
             alert = self._chance.choice(alerts)
             match self._chance.randrange(4):
                 case 0:
                     status: Status = self._chance.choice(("open", "acknowledged", "closed"))
-                    store.set_status([alert.alert_id], status)
+                    store.triage.set_status([alert.alert_id], status)
                     self._statuses[alert.alert_id] = status
                 case 1:
-                    [note] = store.add_notes([alert], NoteBody("first"))
-                    store.edit_note(note.note_id, NoteBody(text))
+                    [note] = store.triage.add_notes([alert], NoteBody("first"))
+                    store.triage.edit_note(note.note_id, NoteBody(text))
                     self._notes.append(text)
                 case 2:
                     wanted = Suppression(
                         "principal", self._chance.choice(PEOPLE), None, 0, 4e9, "T-1", "", ""
                     )
-                    self._suppressions[store.suppress([wanted])[0].suppression_id] = (4e9, False)
+                    self._suppressions[store.triage.suppress([wanted])[0].suppression_id] = (
+                        4e9,
+                        False,
+                    )
                 case 3 if self._suppressions:
                     name = self._chance.choice(sorted(self._suppressions))
-                    store.lift([name])
+                    store.triage.lift([name])
                     self._suppressions[name] = (self._suppressions[name][0], True)
 
 

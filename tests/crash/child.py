@@ -89,8 +89,8 @@ def migrated(times: int) -> None:
         for number in range(times)
     )
     schema.MIGRATIONS = _OWN + more
-    schema.VERSION = len(schema.MIGRATIONS)
-    detector.store.database.VERSION = schema.VERSION
+    schema.SCHEMA_VERSION = len(schema.MIGRATIONS)
+    detector.store.database.SCHEMA_VERSION = schema.SCHEMA_VERSION
 
 
 _OWN = schema.MIGRATIONS
@@ -106,7 +106,7 @@ def live(db: Path, logs: Path, rules: RuleSet, death: Death, acknowledged: Path,
     detector.ingest.pipeline._SWEEP_EVERY = 0.02
     store = Store.open(db)
     while death.by == "compaction":
-        store.compact(retention=1 << 40)
+        store.retention.vacuum(retention=1 << 40)
     threading.Thread(target=_write_notes, args=(store, acknowledged, life), daemon=True).start()
     Pipeline(store, rules, Directory([logs]), jobs=1).run(threading.Event(), lambda update: None)
 
@@ -116,8 +116,8 @@ def _write_notes(store: Store, acknowledged: Path, life: str) -> None:
     number = 0
     while True:
         time.sleep(0.02)
-        for alert in store.alerts()[:1]:
+        for alert in store.alerts.all()[:1]:
             number += 1
             text = f"{life}.{number}"
-            store.add_notes([alert], NoteBody(text))
+            store.triage.add_notes([alert], NoteBody(text))
             os.write(log, f"{text}\n".encode())

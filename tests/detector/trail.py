@@ -152,7 +152,7 @@ class Run(NamedTuple):
 
 
 def outcome(store: Store, updates: Sequence[Update] = ()) -> Run:
-    return Run(store.alerts(), store.accounting(), list(updates))
+    return Run(store.alerts.all(), store.files.accounting(), list(updates))
 
 
 def scan(

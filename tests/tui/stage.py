@@ -190,7 +190,7 @@ class Hunt:
         return msgspec.structs.replace(self.read, **told)
 
     def alert(self, principal: str = ANA) -> Alert:
-        return next(alert for alert in self.store.alerts() if alert.principal == principal)
+        return next(alert for alert in self.store.alerts.all() if alert.principal == principal)
 
     def play(
         self,

@@ -269,7 +269,7 @@ def test_decisions_apply_to_the_alert_that_is_shown(hunt: Hunt) -> None:
         await opened(app, pilot, "j", "j")
         await press(pilot, "a", "c", "'looked at it", "ctrl+s")
         assert hunt.alert(ANA).status == "acknowledged"
-        assert [note.body.text for note in hunt.store.notes(shown(app).alert_id)] == [
+        assert [note.body.text for note in hunt.store.triage.notes_of(shown(app).alert_id)] == [
             "looked at it"
         ]
         await press(pilot, "shift+tab")

@@ -151,7 +151,12 @@ def test_a_decision_goes_to_the_marked_ones_and_says_how_many(hunt: Hunt) -> Non
         assert said(app) == "Closed 2 alerts; z takes it back"
         assert principals(app) == [ANA, BEN]
         assert not rows(app).marks
-        assert [one.status for one in hunt.store.alerts()] == ["closed", "closed", "open", "open"]
+        assert [one.status for one in hunt.store.alerts.all()] == [
+            "closed",
+            "closed",
+            "open",
+            "open",
+        ]
 
     hunt.play(journey)
 
@@ -174,7 +179,7 @@ def test_undo_gives_every_alert_the_status_that_it_had(hunt: Hunt) -> None:
         await press(pilot, "z")
         assert [one.status for one in rows(app).rows] == ["acknowledged", "open", "open", "open"]
         await press(pilot, "z")
-        assert {one.status for one in hunt.store.alerts()} == {"open"}
+        assert {one.status for one in hunt.store.alerts.all()} == {"open"}
         await press(pilot, "z")
         assert said(app) == "Nothing to undo"
 

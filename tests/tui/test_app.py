@@ -57,7 +57,7 @@ def test_a_store_that_cannot_be_read_is_one_line(
         def torn() -> None:
             raise StateError("hunt.db: malformed: move it away")
 
-        monkeypatch.setattr(hunt.store, "alert_batches", torn)
+        monkeypatch.setattr(hunt.store.alerts, "batches", torn)
         app.reload()
         await until(pilot, lambda: said(app) == "hunt.db: malformed: move it away")
         assert len(app.screen.query_one(RowList).rows) == 4
@@ -67,11 +67,11 @@ def test_a_store_that_cannot_be_read_is_one_line(
 
 def test_the_store_is_read_in_parts_the_newest_first(hunt: Hunt) -> None:
     for size in (1, 3, 4, 1_000):
-        parts = list(hunt.store.alert_batches(size))
+        parts = list(hunt.store.alerts.batches(size))
         assert [one.window.start for part in parts for one in part if one.window] == [
-            one.window.start for one in hunt.store.alerts() if one.window
+            one.window.start for one in hunt.store.alerts.all() if one.window
         ]
-        held = {one.alert_id: one for one in hunt.store.alerts()}
+        held = {one.alert_id: one for one in hunt.store.alerts.all()}
         assert {one.alert_id: one for part in parts for one in part} == held
         assert all(len(part) == size for part in parts[:-1])
 
@@ -87,13 +87,13 @@ def test_a_second_app_on_the_state_looks_on(tmp_path: Path) -> None:
             assert said(app).startswith("read-only: trailhound (process")
             assert isinstance(app.screen, AlertsScreen)
         ana = hunt.alert(ANA)
-        hunt.store.set_status([ana.alert_id], "closed")
+        hunt.store.triage.set_status([ana.alert_id], "closed")
         app.tick()
         await until(pilot, lambda: app.view_model.alerts[ana.alert_id].status == "closed")
         assert "1 closed" in screen_text(app)
 
     hunt.play(journey, store=second, pipeline=None)
-    assert [one.status for one in hunt.store.alerts()].count("closed") == 1
+    assert [one.status for one in hunt.store.alerts.all()].count("closed") == 1
 
 
 def test_what_was_typed_when_the_state_is_taken_away_is_kept(
@@ -103,7 +103,7 @@ def test_what_was_typed_when_the_state_is_taken_away_is_kept(
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "c", "'thought")
-        monkeypatch.setattr(hunt.store, "_writer", None)
+        monkeypatch.setattr(hunt.store.database, "_writer", None)
         await press(pilot, "ctrl+s")
         assert isinstance(app.screen, NoteForm)
         assert "read-only" in screen_text(app)

@@ -43,7 +43,7 @@ def test_an_escalated_alert_becomes_a_folder(hunt: Hunt) -> None:
 def test_no_is_no_and_the_note_stays(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "exclamation_mark", "'key is out", "ctrl+s", "n")
-        assert [note.body.verdict for note in hunt.store.notes()] == ["escalated"]
+        assert [note.body.verdict for note in hunt.store.triage.notes()] == ["escalated"]
         assert list(Path.cwd().iterdir()) == []
 
     hunt.play(journey)

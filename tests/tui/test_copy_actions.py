@@ -277,7 +277,7 @@ def test_a_note_is_written_in_the_editor_and_seen_as_markdown(
         assert "false ended with status 1: the note is as it was" in screen_text(app)
         await press(pilot, "'!", "ctrl+s")
         assert not isinstance(app.screen, NoteForm)
-        assert hunt.store.notes()[0].body.text == "first\n# Key is out!"
+        assert hunt.store.triage.notes()[0].body.text == "first\n# Key is out!"
 
     hunt.play(journey)
 
@@ -306,7 +306,7 @@ def test_the_query_for_an_alert_finds_its_events(tmp_path: Path) -> None:
     from detector.investigation.hunt import Reader, compiled, rows
 
     hunt = Hunt(tmp_path)
-    for one in hunt.store.alerts():
+    for one in hunt.store.alerts.all():
         query = compiled(events_of(one), field_table(), None, "")
         found = [row["event.id"] for row in rows(query, Reader([str(hunt.trail)]))]
         assert sorted(map(str, found)) == sorted(one.event_ids)

@@ -60,15 +60,15 @@ def test_what_was_decided_is_there_after_a_restart(
         assert isinstance(app.screen, AlertScreen)
         await until(pilot, lambda: len(app.screen.query_one("#calls", RowList).rows) == 10)
         await press(pilot, "c", "'Our own scan", "ctrl+s")
-        await until(pilot, lambda: len(app.store.notes()) == 1)
+        await until(pilot, lambda: len(app.store.triage.notes()) == 1)
         await press(pilot, "x", *["tab"] * 6, "'told by the team", "ctrl+s")
-        await until(pilot, lambda: len(app.store.suppressions()) == 1)
+        await until(pilot, lambda: len(app.store.suppressions.all()) == 1)
 
     async def second(app: HuntApp, pilot: Pilot[None]) -> None:
-        [hidden] = [alert for alert in app.store.alerts() if alert.suppressed_by]
+        [hidden] = [alert for alert in app.store.alerts.all() if alert.suppressed_by]
         assert hidden.principal == ANA
         assert ANA not in [alert.principal for alert in app.screen.query_one(RowList).rows]
-        assert app.store.accounting().records_seen == len(records())  # nothing was read twice
+        assert app.store.files.accounting().records_seen == len(records())  # nothing was read twice
         await press(pilot, "3")
         for right in range(3):  # md, jsonl, csv
             await press(pilot, "w", "tab", *["l"] * right, "ctrl+s")

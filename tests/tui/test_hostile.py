@@ -97,7 +97,7 @@ def test_every_screen_stands_it(
     made = [hostile(name, at=9_000 - place) for place, name in enumerate(group)]
     calls = {one.alert_id: events for one, events in made}
     hunt = Hunt(tmp_path, trail=[])
-    monkeypatch.setattr(hunt.store, "events", calls.__getitem__)
+    monkeypatch.setattr(hunt.store.alerts, "events", calls.__getitem__)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         acted: list[str] = []

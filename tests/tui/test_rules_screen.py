@@ -107,18 +107,18 @@ def test_off_and_on_reach_the_state_and_the_reading(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot, "x")
         await until(pilot, lambda: rows.rows[0].state == "off")
-        assert hunt.store.rules_off() == {SERIOUS}
+        assert hunt.store.rules.disabled() == {SERIOUS}
         assert said(app).startswith("Off: ")
         assert len(used(hunt)) == 1
         assert "rule off" in entry(app)
         await press(pilot, "x")
         await until(pilot, lambda: rows.rows[0].state == "on")
-        assert hunt.store.rules_off() == frozenset()
+        assert hunt.store.rules.disabled() == frozenset()
         assert said(app).startswith("On: ")
         assert len(used(hunt)) == 2
 
     hunt.play(journey)
-    assert len(hunt.store.alerts()) == 4
+    assert len(hunt.store.alerts.all()) == 4
 
 
 def test_marked_rules_go_off_together(hunt: Hunt) -> None:
@@ -139,7 +139,7 @@ def test_beside_another_trailhound_nothing_is_switched(tmp_path: Path) -> None:
         assert said(app).startswith("read-only: ")
 
     hunt.play(journey, store=Store.open(tmp_path / "hunt.db", hunt.clock), pipeline=None)
-    assert hunt.store.rules_off() == frozenset()
+    assert hunt.store.rules.disabled() == frozenset()
 
 
 def test_a_mistake_is_shown_in_its_line_and_gone_when_it_is_mended(hunt: Hunt) -> None:

@@ -70,7 +70,7 @@ def read(hunt: Hunt, folder: Path) -> None:
         lambda update: None
     )
     hunt.clock.now += 2 * HOUR  # digests are believed by now
-    hunt.feed._first = hunt.update(accounting=hunt.store.accounting())
+    hunt.feed._first = hunt.update(accounting=hunt.store.files.accounting())
 
 
 async def opened(app: HuntApp, pilot: Pilot[None], *keys: str) -> RowList[SourceRow]:
@@ -143,7 +143,7 @@ def test_a_feed_without_read_only_events_is_blind(
     hunt: Hunt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feeds = [Bridge("/feeds/all.json", 9, 4), Bridge("/feeds/writes.json", 5, 0)]
-    monkeypatch.setattr(hunt.store, "feeds", lambda: feeds)
+    monkeypatch.setattr(hunt.store.completeness, "feeds", lambda: feeds)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot, "f", "'state:blind", "enter")
@@ -155,7 +155,7 @@ def test_a_feed_without_read_only_events_is_blind(
 
 def test_the_quarantine_is_opened_read_again_and_ignored(hunt: Hunt) -> None:
     def states() -> dict[str, tuple[str, str | None]]:
-        return {Path(row.path).name: (row.state, row.reason) for row in hunt.store.files()}
+        return {Path(row.path).name: (row.state, row.reason) for row in hunt.store.files.all()}
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot, "f", "'kind:file", "enter", "g")
@@ -185,7 +185,7 @@ def test_a_missing_file_is_among_the_alerts_and_is_triaged_like_one(hunt: Hunt) 
             app
         )
         await press(pilot, "enter", "a")
-        await until(pilot, lambda: hunt.store.alert(alert.alert_id).status == "acknowledged")
+        await until(pilot, lambda: hunt.store.alerts.get(alert.alert_id).status == "acknowledged")
         assert "The state holds no calls of this alert" in screen_text(app)
 
     play(hunt, journey)
@@ -199,7 +199,7 @@ def test_marked_files_are_decided_on_together(hunt: Hunt) -> None:
             said(app)
             == "Counted as skipped from now on, unless it changes: 2 files; z takes it back"
         )
-        assert hunt.store.accounting().files_skipped["ignored"] == 2
+        assert hunt.store.files.accounting().files_skipped["ignored"] == 2
 
     play(hunt, journey)
 
@@ -207,10 +207,10 @@ def test_marked_files_are_decided_on_together(hunt: Hunt) -> None:
 @pytest.mark.parametrize("key", ["R", "x"])
 def test_what_is_not_in_quarantine_stays(key: str, hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        before = hunt.store.accounting()
+        before = hunt.store.files.accounting()
         await opened(app, pilot, "G", key)
         assert "no file of the quarantine" in said(app)
-        assert hunt.store.accounting() == before
+        assert hunt.store.files.accounting() == before
 
     play(hunt, journey)
 
@@ -225,7 +225,7 @@ def test_beside_another_trailhound_nothing_is_decided(tmp_path: Path) -> None:
         assert said(app).startswith("read-only: ")
 
     play(hunt, journey, store=Store.open(tmp_path / "hunt.db", hunt.clock), pipeline=None)
-    assert len(hunt.store.quarantine()) == 1
+    assert len(hunt.store.quarantine.files()) == 1
 
 
 def test_names_of_files_may_hold_anything(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     """What could not be kept is said; the form keeps the words; with space again the same key keeps
     them."""
     hunt = Hunt(tmp_path, state=tmp_path / "hunt.db")
-    writer = hunt.store._writer
+    writer = hunt.store.database._writer
     assert writer is not None
     write(
         hunt.trail.parent,
@@ -51,11 +51,11 @@ def test_a_full_disk(tmp_path: Path) -> None:
         assert "the disk is full, nothing was written: free some space" in str(
             app.screen.query_one("#form-error", Static).render()
         )
-        assert (app.screen.query_one(TextArea).text, hunt.store.notes()) == (text, [])
+        assert (app.screen.query_one(TextArea).text, hunt.store.triage.notes()) == (text, [])
         writer.execute("PRAGMA max_page_count = 1000000")
         await press(pilot, "ctrl+s")
         assert isinstance(app.screen, AlertsScreen)
-        assert [note.body.text for note in hunt.store.notes()] == [text]
+        assert [note.body.text for note in hunt.store.triage.notes()] == [text]
 
     hunt.play(journey, size=(160, 24))
 

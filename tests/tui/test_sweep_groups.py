@@ -108,7 +108,7 @@ def test_triage_is_of_all_that_a_row_stands_for(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await at_scanner(app, pilot)
         await press(pilot, "d")
-        closed = [one for one in hunt.store.alerts() if one.status == "closed"]
+        closed = [one for one in hunt.store.alerts.all() if one.status == "closed"]
         assert len(closed) == 4
         assert {one.principal for one in closed} == {SCANNER}
         assert SCANNER not in principals(app)
@@ -120,7 +120,7 @@ def test_an_unfolded_alert_is_decided_alone(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await at_scanner(app, pilot)
         await press(pilot, "o", "a")
-        assert len([one for one in hunt.store.alerts() if one.status == "acknowledged"]) == 1
+        assert len([one for one in hunt.store.alerts.all() if one.status == "acknowledged"]) == 1
 
     hunt.play(journey, folded=True)
 
@@ -131,7 +131,7 @@ def test_the_cursor_and_a_mark_stay_on_the_row_as_the_next_one_comes(hunt: Hunt)
         await press(pilot, "space", "k")
         key = rows(app).cursor_key
         last = max(
-            (one for one in hunt.store.alerts() if one.principal == SCANNER),
+            (one for one in hunt.store.alerts.all() if one.principal == SCANNER),
             key=lambda one: one.first_event,
         )
         later = alert(
@@ -157,10 +157,10 @@ def test_all_alerts_of_a_row_can_be_gone_through(hunt: Hunt) -> None:
         await press(pilot, "enter")
         assert isinstance(app.screen, AlertScreen)
         seen = {app.screen.alert.alert_id} if app.screen.alert else set()
-        for _ in range(len(hunt.store.alerts()) - 1):
+        for _ in range(len(hunt.store.alerts.all()) - 1):
             await press(pilot, "J")
             seen |= {app.screen.alert.alert_id} if app.screen.alert else set()
-        assert len(seen) == len(hunt.store.alerts())
+        assert len(seen) == len(hunt.store.alerts.all())
 
     hunt.play(journey, folded=True)
 
@@ -180,10 +180,10 @@ def test_a_key_unfolds_all_and_folds_them_again(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         folded = len(rows(app).rows)
         await press(pilot, "G", "O")
-        assert len(rows(app).rows) == len(hunt.store.alerts()) > folded
+        assert len(rows(app).rows) == len(hunt.store.alerts.all()) > folded
         here = rows(app).cursor_row
         await press(pilot, "o")
-        assert len(rows(app).rows) <= len(hunt.store.alerts())
+        assert len(rows(app).rows) <= len(hunt.store.alerts.all())
         await press(pilot, "O")
         assert len(rows(app).rows) == folded
         assert here is not None and rows(app).cursor_row is not None

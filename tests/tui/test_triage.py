@@ -64,7 +64,7 @@ def test_a_note_keeps_what_the_alert_knew(hunt: Hunt) -> None:
             "l",
             "ctrl+s",
         )
-        [note] = hunt.store.notes()
+        [note] = hunt.store.triage.notes()
         assert (note.body.text, note.body.owner, note.body.ticket, note.body.verdict) == (
             "Our own\nscan",
             "dana",
@@ -80,7 +80,7 @@ def test_a_note_keeps_what_the_alert_knew(hunt: Hunt) -> None:
 def test_escalate_is_a_note_with_that_verdict(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "exclamation_mark", "'now", "ctrl+s", "n")
-        assert [note.body.verdict for note in hunt.store.notes()] == ["escalated"]
+        assert [note.body.verdict for note in hunt.store.triage.notes()] == ["escalated"]
 
     hunt.play(journey)
 
@@ -90,7 +90,7 @@ def test_one_note_goes_to_each_marked_alert(hunt: Hunt) -> None:
         await press(pilot, "space", "space", "c")
         assert "One note on each of 2 alerts" in screen_text(app)
         await press(pilot, "'both", "ctrl+s")
-        assert len({note.alert_id for note in hunt.store.notes()}) == 2
+        assert len({note.alert_id for note in hunt.store.triage.notes()}) == 2
 
     hunt.play(journey)
 
@@ -99,7 +99,7 @@ def test_an_empty_note_is_refused(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "c", "ctrl+s")
         assert "Nothing to keep yet" in complaint(app)
-        assert hunt.store.notes() == []
+        assert hunt.store.triage.notes() == []
 
     hunt.play(journey)
 
@@ -123,21 +123,21 @@ def test_what_was_typed_is_not_lost_by_a_slip(hunt: Hunt) -> None:
 def test_a_note_that_cannot_be_written_says_so_and_keeps_the_words(
     hunt: Hunt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = hunt.store.add_notes
+    write = hunt.store.triage.add_notes
 
     def full(*given: object) -> None:
         raise StateError("hunt.db: the disk is full: free some space")
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "c", "'long thought")
-        monkeypatch.setattr(hunt.store, "add_notes", full)
+        monkeypatch.setattr(hunt.store.triage, "add_notes", full)
         await press(pilot, "ctrl+s")
         assert isinstance(app.screen, NoteForm)
         assert complaint(app) == "hunt.db: the disk is full: free some space"
         assert app.screen.query_one(TextArea).text == "long thought"
-        monkeypatch.setattr(hunt.store, "add_notes", write)
+        monkeypatch.setattr(hunt.store.triage, "add_notes", write)
         await press(pilot, "ctrl+s")
-        assert [note.body.text for note in hunt.store.notes()] == ["long thought"]
+        assert [note.body.text for note in hunt.store.triage.notes()] == ["long thought"]
 
     hunt.play(journey)
 
@@ -147,7 +147,7 @@ def test_an_edit_keeps_what_was_said_before(hunt: Hunt) -> None:
         await press(pilot, "c", "'first", "ctrl+s", "3")
         assert isinstance(app.screen, HuntLogScreen)
         await press(pilot, "c", "' thoughts", "ctrl+s")
-        [note] = hunt.store.notes()
+        [note] = hunt.store.triage.notes()
         assert note.body.text == "first thoughts"
         assert [edit.body.text for edit in note.history] == ["first"]
         await press(pilot, "tab", "G")
@@ -273,7 +273,7 @@ def test_a_suppression_remembers_how_the_alerts_looked_that_it_was_made_from(hun
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         app.screen.query_one(RowList).move_to(ana.alert_id)
         await press(pilot, "x", "shift+tab", "'known", "ctrl+s")
-        [made] = hunt.store.suppressions()
+        [made] = hunt.store.suppressions.all()
         assert made.seen_profile == SeenProfile.of([ana])
         moved = msgspec.structs.replace(
             ana,
@@ -318,7 +318,7 @@ def test_what_cannot_work_is_said_and_the_form_stays(hunt: Hunt) -> None:
         await press(pilot, "ctrl+s")
         assert "How long?" in complaint(app)
         assert isinstance(app.screen, SuppressForm)
-        assert hunt.store.suppressions() == []
+        assert hunt.store.suppressions.all() == []
 
     hunt.play(journey)
 
@@ -350,7 +350,7 @@ def test_marks_make_a_suppression_for_each_value(hunt: Hunt) -> None:
         assert "Suppress from 4 marked alerts" in screen_text(app)
         assert app.screen.query_one("#value", Input).disabled
         await press(pilot, "shift+tab", "'ours", "ctrl+s")
-        assert {(made.value, made.rule_id is None) for made in hunt.store.suppressions()} >= {
+        assert {(made.value, made.rule_id is None) for made in hunt.store.suppressions.all()} >= {
             (ANA, False),
             (BEN, False),
             (CAT, False),
@@ -369,11 +369,11 @@ def test_extend_and_lift(hunt: Hunt) -> None:
         await press(pilot, "x")
         app.screen.query_one("#for", Input).value = "30d"
         await press(pilot, "ctrl+s")
-        [made] = hunt.store.suppressions()
+        [made] = hunt.store.suppressions.all()
         assert made.expires == hunt.clock.now + 30 * DAY
         await until(pilot, lambda: "extended" in screen_text(app))
         await press(pilot, "u")
-        await until(pilot, lambda: hunt.store.suppressions()[0].lifted is not None)
+        await until(pilot, lambda: hunt.store.suppressions.all()[0].lifted is not None)
         await until(pilot, lambda: "lifted" in screen_text(app))
         await press(pilot, "1")
         await until(pilot, lambda: len(app.screen.query_one(RowList).rows) == 4)
@@ -387,6 +387,6 @@ def test_the_same_suppression_twice_is_refused(hunt: Hunt) -> None:
         await suppress(pilot, "G")
         await suppress(pilot, "G")
         assert "An active suppression says just this" in complaint(app)
-        assert len(hunt.store.suppressions()) == 1
+        assert len(hunt.store.suppressions.all()) == 1
 
     hunt.play(journey)

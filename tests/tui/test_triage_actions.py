@@ -36,7 +36,7 @@ def last_line(app: HuntApp) -> str:
 
 
 def statuses(hunt: Hunt) -> list[str]:
-    return [alert.status for alert in hunt.store.alerts()]
+    return [alert.status for alert in hunt.store.alerts.all()]
 
 
 def test_a_range_goes_with_the_cursor_and_the_count_is_said_before(hunt: Hunt) -> None:
@@ -138,10 +138,14 @@ def test_everything_decided_is_undone_and_done_again_over_a_restart(tmp_path: Pa
 
 def decided(store: Store) -> tuple[list[str], list[str], list[tuple[float, bool]], frozenset[str]]:
     return (
-        sorted(alert.status for alert in store.alerts()),
-        [note.body.text for note in store.notes()],
-        [(made.expires, made.lifted is None) for made in store.suppressions() if not made.undone],
-        store.rules_off(),
+        sorted(alert.status for alert in store.alerts.all()),
+        [note.body.text for note in store.triage.notes()],
+        [
+            (made.expires, made.lifted is None)
+            for made in store.suppressions.all()
+            if not made.undone
+        ],
+        store.rules.disabled(),
     )
 
 
@@ -150,8 +154,8 @@ def test_what_was_changed_since_is_left_and_said(
 ) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "asterisk", "a")
-        monkeypatch.setattr(journal_module, "author", lambda: "colleague")
-        hunt.store.set_status([hunt.alert(ANA).alert_id], "closed")
+        monkeypatch.setattr(journal_module, "current_user", lambda: "colleague")
+        hunt.store.triage.set_status([hunt.alert(ANA).alert_id], "closed")
         monkeypatch.undo()
         hunt.clock.now += 2 * 3600
         await press(pilot, "z")
@@ -191,7 +195,7 @@ def test_the_last_thing_is_done_again_on_the_next_row_or_the_marks(hunt: Hunt) -
         assert statuses(hunt).count("closed") == 2
         await press(pilot, "g", "c", "'our own scan", "ctrl+s", "asterisk", "full_stop")
         assert said(app) == "Noted “our own scan” on 2 alerts; z takes it back"
-        assert len(hunt.store.notes()) == 3
+        assert len(hunt.store.triage.notes()) == 3
 
     hunt.play(journey)
 
@@ -211,11 +215,11 @@ def test_a_suppression_done_again_asks_with_the_same_words_and_the_alerts_own_va
             "30d",
             "CHG-9",
         ]
-        assert [made.value for made in hunt.store.suppressions()] == [CAT], (
+        assert [made.value for made in hunt.store.suppressions.all()] == [CAT], (
             "nothing is hidden without being asked"
         )
         await press(pilot, "ctrl+s")
-        assert {(made.value, made.ticket) for made in hunt.store.suppressions()} == {
+        assert {(made.value, made.ticket) for made in hunt.store.suppressions.all()} == {
             (CAT, "CHG-9"),
             (ANA, "CHG-9"),
         }
@@ -227,7 +231,7 @@ def test_a_suppression_done_again_asks_with_the_same_words_and_the_alerts_own_va
         await press(pilot, "asterisk", "x")
         assert "Extend 2 suppressions" in screen_text(app)
         await press(pilot, "ctrl+s")
-        assert len({made.expires for made in hunt.store.suppressions()}) == 1
+        assert len({made.expires for made in hunt.store.suppressions.all()}) == 1
 
     hunt.play(journey, size=(120, 40))
 
@@ -250,7 +254,7 @@ def test_what_is_said_of_hostile_principals_is_harmless(tmp_path: Path) -> None:
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         for name in names:
-            hunt.store.add_notes([hostile(name)[0]], NoteBody("hm"))
+            hunt.store.triage.add_notes([hostile(name)[0]], NoteBody("hm"))
             await press(pilot, "z")
             assert safe.visible(PAYLOADS[name])[:8].strip() in said(app)
             assert harm(app) == []

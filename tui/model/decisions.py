@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from detector.detection.alert import Alert, Status
-from detector.store import Decision, Store, Turned
+from detector.store import Decision, Store, UndoResult
 from detector.text.abbreviations import short_arn
 from detector.triage.note import Note, NoteBody
 from detector.triage.suppression import Suppression
@@ -82,40 +82,40 @@ class Decisions:
     async def set_status(self, alerts: Sequence[Alert], status: Status) -> None:
         ids = [alert.alert_id for alert in alerts]
         self._host.view_model.decide(
-            await asyncio.to_thread(self._host.store.set_status, ids, status)
+            await asyncio.to_thread(self._host.store.triage.set_status, ids, status)
         )
         self._host.publish()
 
     async def add_notes(self, alerts: Sequence[Alert], words: NoteBody) -> None:
         """The same words on each, or on none."""
-        self._noted(await asyncio.to_thread(self._host.store.add_notes, alerts, words))
+        self._noted(await asyncio.to_thread(self._host.store.triage.add_notes, alerts, words))
 
     async def edit_note(self, note_id: int, words: NoteBody) -> None:
-        self._noted([await asyncio.to_thread(self._host.store.edit_note, note_id, words)])
+        self._noted([await asyncio.to_thread(self._host.store.triage.edit_note, note_id, words)])
 
     async def suppress(self, suppressions: Sequence[Suppression]) -> None:
-        self._hid(await asyncio.to_thread(self._host.store.suppress, suppressions))
+        self._hid(await asyncio.to_thread(self._host.store.triage.suppress, suppressions))
 
     async def extend(self, suppressions: Sequence[Suppression], expires: float) -> None:
         ids = [each.suppression_id for each in suppressions]
-        self._hid(await asyncio.to_thread(self._host.store.extend, ids, expires))
+        self._hid(await asyncio.to_thread(self._host.store.triage.extend, ids, expires))
 
     async def lift(self, suppressions: Sequence[Suppression]) -> None:
         ids = [each.suppression_id for each in suppressions]
-        self._hid(await asyncio.to_thread(self._host.store.lift, ids))
+        self._hid(await asyncio.to_thread(self._host.store.triage.lift, ids))
 
     async def switch_rules(self, rule_ids: Sequence[str], on: bool) -> None:
-        await asyncio.to_thread(self._host.store.switch_rules, rule_ids, on)
+        await asyncio.to_thread(self._host.store.rules.switch, rule_ids, on)
         self._host.use_rules(self._host.rules)
 
     async def retry(self, paths: Sequence[str]) -> None:
         """Read these files of the quarantine again."""
-        await asyncio.to_thread(self._host.store.retry, paths)
+        await asyncio.to_thread(self._host.store.quarantine.retry, paths)
         await self._requalified()
 
     async def ignore(self, paths: Sequence[str]) -> None:
         """Count these files of the quarantine as skipped."""
-        await asyncio.to_thread(self._host.store.ignore, paths)
+        await asyncio.to_thread(self._host.store.quarantine.ignore, paths)
         await self._requalified()
 
     async def undo(self) -> str:
@@ -129,29 +129,29 @@ class Decisions:
         turned = await self._turn(self._host.store.redo)
         return self._line(turned, "Done again", self.way_back) if turned else "Nothing to do again"
 
-    async def _turn(self, turn: Callable[[], Turned | None]) -> Turned | None:
+    async def _turn(self, turn: Callable[[], UndoResult | None]) -> UndoResult | None:
         turned = await asyncio.to_thread(turn)
         if turned is None or not turned.subjects:
             return turned
-        if "rule" in turned.things:
+        if "rule" in turned.kinds:
             self._host.use_rules(self._host.rules)
-        elif "file" in turned.things:
+        elif "file" in turned.kinds:
             await self._requalified()
-        elif "status" in turned.things:
+        elif "status" in turned.kinds:
             self._host.view_model.decide(turned.alerts)
             self._host.publish()
         else:
             self._host.reload()
         return turned
 
-    def _line(self, turned: Turned, did: str, back: str) -> str:
+    def _line(self, turned: UndoResult, did: str, back: str) -> str:
         said, left = (
             self._told(turned.decision),
-            format.first_values([self._name(each) for each in turned.left], 2),
+            format.first_values([self._name(each) for each in turned.unchanged], 2),
         )
         if not turned.subjects:
             return f"Not {did.lower()}: {said}; changed since: {left}"
-        if turned.left:
+        if turned.unchanged:
             return (
                 f"{did} for {len(turned.subjects)} of {turned.decision.count}: {said}; "
                 f"changed since, and left so: {left}; {back}"
@@ -160,10 +160,10 @@ class Decisions:
 
     def _told(self, decision: Decision) -> str:
         """``closed user/ana``, ``noted on 3 alerts``; with the time where that is a while ago."""
-        verb, noun = _SAID[decision.kind]
-        about = short_arn(decision.about) or format.plural(decision.count, noun)
-        old = self._host.now() - decision.at > _OLD
-        return f"{verb} {about}" + (f" ({format.date_time(decision.at)})" if old else "")
+        verb, noun = _SAID[decision.action]
+        about = short_arn(decision.subject_name) or format.plural(decision.count, noun)
+        old = self._host.now() - decision.time > _OLD
+        return f"{verb} {about}" + (f" ({format.date_time(decision.time)})" if old else "")
 
     def _name(self, subject: str) -> str:
         """What an analyst calls what the store knows by ``subject``."""

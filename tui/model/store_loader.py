@@ -84,14 +84,14 @@ class StateReader:
         begun = time.monotonic()
         names: list[str] = []
         try:
-            for alerts in self._store.alert_batches():
+            for alerts in self._store.alerts.batches():
                 names += [alert.alert_id for alert in alerts]
                 self._call(self._part, alerts)
             snapshot = Snapshot(
                 frozenset(names),
-                tuple(self._store.notes()),
-                tuple(self._store.suppressions()),
-                self._store.accounting(),
+                tuple(self._store.triage.notes()),
+                tuple(self._store.suppressions.all()),
+                self._store.files.accounting(),
             )
         except StateError as error:
             self._call(self._unreadable, str(error))

@@ -24,7 +24,7 @@ from detector.detection.alert import Alert
 from detector.detection.sweeps import group_sweeps
 from detector.ingest import signal_search
 from detector.rules.ruleset import RuleSet, load
-from detector.store import Store, context_table
+from detector.store import Store, chunk_table
 from tests.detector.strategies import Trail, files
 from tests.detector.trail import ACCOUNT, ANA, REGIONS, START, Raw, call, scan, watch, write
 
@@ -301,7 +301,7 @@ def stories(draw: st.DrawFn) -> Trail:
 
 def facts(store: Store) -> list[Any]:
     """All that is known of the alerts but how it came about, and how they are put together."""
-    alerts = store.alerts()
+    alerts = store.alerts.all()
     told = sorted(
         (
             json.dumps(
@@ -309,11 +309,11 @@ def facts(store: Store) -> list[Any]:
             ),
             str(alert.baseline),
             str(alert.risk),
-            str(store.lineage(alert.alert_id)),
+            str(store.alerts.lineage(alert.alert_id)),
             str(
                 {
                     flag: [event.event_id for event in events]
-                    for flag, events in store.signals(alert.alert_id).items()
+                    for flag, events in store.context.signals(alert.alert_id).items()
                 }
             ),
         )
@@ -334,7 +334,7 @@ def test_they_are_the_same_in_any_order_split_and_number_of_copies(
         closing(Store.open(None)) as in_steps,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(context_table, "_PAGE", data.draw(st.integers(1, 3)))
+        patch.setattr(chunk_table, "_FILES_PER_QUERY", data.draw(st.integers(1, 3)))
         patch.setattr(signal_search, "_LOOKAHEAD", data.draw(st.integers(1, 3)))
         for file in data.draw(files(records)):
             write(Path(one), file.name, file.content)

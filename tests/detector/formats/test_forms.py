@@ -42,7 +42,7 @@ def test_a_form_plain_and_in_every_container(form: str) -> None:
 def scanned(folder: Path) -> tuple[list, Store]:
     store = Store.open(None)
     Pipeline(store, load(), Directory([folder]), jobs=1).scan(lambda _: None)
-    return [alert for alert in store.alerts() if alert.rule.id == REFERENCE], store
+    return [alert for alert in store.alerts.all() if alert.rule.id == REFERENCE], store
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +83,11 @@ def test_a_form_gives_the_same_alert_and_leads_back_to_its_record(
             )
             for alert in expected
         ]
-        for event in store.events(alerts[0].alert_id):
+        for event in store.alerts.events(alerts[0].alert_id):
             raw = raw_record(event)
             assert event.event_id.encode() in raw
             json.loads(raw)
-        sums = store.accounting()
+        sums = store.files.accounting()
         assert (sums.files_read, sums.files_found) == (1, 1)
         assert sums.records_skipped.pop("not-json") == 1  # the readme
         assert set(sums.records_skipped) <= {"control-message", "bulk-action"}
@@ -102,7 +102,7 @@ def test_a_folder_of_all_of_them_is_one_alert(tmp_path: Path, expected: list) ->
         for container, packed in forms.containers(data).items():
             (tmp_path / f"{number}.{container}").write_bytes(packed)
     alerts, store = scanned(tmp_path)
-    sums = store.accounting()
+    sums = store.files.accounting()
     store.close()
     assert [alert.alert_id for alert in alerts] == [alert.alert_id for alert in expected]
     assert alerts[0].event_ids == IDS
@@ -117,7 +117,7 @@ def test_parquet(tmp_path: Path, expected: list) -> None:
     rows = pyarrow.Table.from_pylist([forms.ocsf(record) for record in RECORDS])
     parquet.write_table(rows, tmp_path / "lake.parquet")
     alerts, store = scanned(tmp_path)
-    events = store.events(alerts[0].alert_id)
+    events = store.alerts.events(alerts[0].alert_id)
     assert json.loads(raw_record(events[0]))["metadata"]["uid"] == events[0].event_id
     store.close()
     assert [alert.alert_id for alert in alerts] == [alert.alert_id for alert in expected]
@@ -131,7 +131,7 @@ def test_what_is_skipped_and_why(reason: str, value: object, tmp_path: Path) -> 
     (tmp_path / "file").write_text(json.dumps(value))
     (tmp_path / "mixed").write_bytes(forms.lines([value, RECORDS[0]]))
     _, store = scanned(tmp_path)
-    sums = store.accounting()
+    sums = store.files.accounting()
     store.close()
     skipped = Counter(sums.files_skipped) + Counter(sums.records_skipped)
     assert skipped[reason] == 2 and skipped.total() == 2
@@ -196,7 +196,7 @@ def test_a_bad_member_costs_itself_only(tmp_path: Path) -> None:
     ):
         (tmp_path / name).write_bytes(data)
     alerts, store = scanned(tmp_path)
-    sums = store.accounting()
+    sums = store.files.accounting()
     store.close()
     assert [alert.event_ids for alert in alerts] == [IDS]
     assert sums.records_rejected == {"truncated-gzip": 2, "truncated-json": 2}
@@ -254,7 +254,7 @@ def test_wrappers_in_wrappers_end_somewhere(tmp_path: Path) -> None:
         value = {"message": [value]}
     (tmp_path / "file").write_bytes(forms.lines([value, RECORDS[1]]))
     _, store = scanned(tmp_path)
-    sums = store.accounting()
+    sums = store.files.accounting()
     store.close()
     assert sums.records_rejected == {"nested-too-deep": 1} and sums.records_kept == 1
 
@@ -284,7 +284,7 @@ def test_a_record_too_deep_or_of_a_huge_number_costs_itself_at_most(
     data = forms.forms([DEEP, *RECORDS])[form]
     (tmp_path / "file").write_bytes(data.replace(b'"@"', inside.encode()))
     alerts, store = scanned(tmp_path)
-    sums = store.accounting()
+    sums = store.files.accounting()
     store.close()
     assert [alert.event_ids for alert in alerts] == [IDS]
     assert sums.records_seen == len(RECORDS) + 1
@@ -326,7 +326,7 @@ def test_a_document_with_a_record_a_line_is_no_json_lines_while_it_is_written(op
 def test_an_odd_wrapper_costs_itself_only(odd: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(odd.encode() + b"\n" + forms.lines(RECORDS))
     alerts, store = scanned(tmp_path)
-    sums = store.accounting()
+    sums = store.files.accounting()
     store.close()
     assert [alert.event_ids for alert in alerts] == [IDS]
     assert sums.records_kept == len(IDS)

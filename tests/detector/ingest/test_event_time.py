@@ -51,7 +51,9 @@ def test_event_times_far_off_are_counted_and_move_nothing(mode: str, tmp_path: P
     settled: list[list[bool]] = []
 
     def look() -> None:
-        settled.append([alert.settled for alert in store.alerts() if alert.first_event == START])
+        settled.append(
+            [alert.settled for alert in store.alerts.all() if alert.first_event == START]
+        )
 
     def later(seconds: float) -> None:
         nonlocal now
@@ -73,7 +75,7 @@ def test_event_times_far_off_are_counted_and_move_nothing(mode: str, tmp_path: P
             clock=lambda: now,
         )
         assert (
-            store.newest() == START + 1230
+            store.files.newest_event_time() == START + 1230
         )  # what is so little ahead may be a clock that is a little fast
     assert settled == [[False], [False], [False], [True], [True]]
     assert sorted(
@@ -101,7 +103,7 @@ def test_one_event_time_far_off_does_not_hold_up_the_watermark(tmp_path: Path) -
     )
     with closing(Store.open(None)) as store:
         watch(store, tmp_path, clock=lambda: float(START + 3000))
-        assert store.newest() == START + 2000
+        assert store.files.newest_event_time() == START + 2000
 
 
 # the calendar

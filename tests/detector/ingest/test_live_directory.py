@@ -84,7 +84,7 @@ def test_a_line_is_taken_when_its_end_has_come(store: Store, logs: Path) -> None
     run = watch(
         store,
         logs,
-        lambda: seen.append(store.accounting().records_seen),
+        lambda: seen.append(store.files.accounting().records_seen),
         lambda: append(log, LINES[-200:]),
     )
     assert seen == [9]
@@ -136,7 +136,10 @@ def test_an_incomplete_gzip_waits_until_it_is_complete(store: Store, logs: Path)
     log = write(logs, "trail.json.gz", packed[:-30])
     sums = []
     run = watch(
-        store, logs, lambda: sums.append(store.accounting()), lambda: append(log, packed[-30:])
+        store,
+        logs,
+        lambda: sums.append(store.files.accounting()),
+        lambda: append(log, packed[-30:]),
     )
     assert (sums[0].files_waiting, sums[0].records_seen) == (1, 0)
     assert run.problems == []
@@ -233,7 +236,7 @@ def test_a_file_that_is_renamed_is_not_read_again(store: Store, logs: Path) -> N
         lambda: append(logs / "d.jsonl", lines(sweep(10, 120))),
     )
     read_once(run, records=30, alerts=3, read=2)
-    assert {Path(row.path).name for row in store.files()} == {"c.json", "d.jsonl"}
+    assert {Path(row.path).name for row in store.files.all()} == {"c.json", "d.jsonl"}
 
 
 def test_a_folder_that_is_renamed_is_not_read_again(store: Store, logs: Path) -> None:
@@ -314,7 +317,7 @@ def test_a_file_under_a_temporary_name_waits_for_its_own(
     sums = []
 
     def arrive() -> None:
-        sums.append(store.accounting())
+        sums.append(store.files.accounting())
         path.write_bytes(gzip.compress(document(SWEEP)))
         path.rename(logs / "trail.json.gz")
 
@@ -442,7 +445,7 @@ def test_a_name_that_is_no_utf8_is_a_name(store: Store, logs: Path) -> None:
         20,
         1,
     )
-    assert {row.path for row in store.files()} == {
+    assert {row.path for row in store.files.all()} == {
         str(logs / (name + ".1")),
         str(logs / "other.json"),
     }
@@ -490,8 +493,8 @@ def test_a_run_that_is_stopped_midway_goes_on(tmp_path: Path, logs: Path) -> Non
         store = Store.open(tmp_path / "again.db")
         stop = StoppingAfter(limit)
         Pipeline(store, rules(), Stepping([logs], ()), 1).run(stop, lambda update: None)
-        at_last = store.accounting()
-        held = store.alerts()
+        at_last = store.files.accounting()
+        held = store.alerts.all()
         store.close()
     assert (at_last.records_seen, at_last.files_read, at_last.records_duplicate) == (40, 40, 0)
     assert [alert.event_ids for alert in held] == [alert.event_ids for alert in scan(logs).alerts]

@@ -142,19 +142,23 @@ class Hunt(RuleBasedStateMachine):
                 for name, time in self.known.items()
                 if name in self.held or time >= horizon
             }
-        done = self.store.compact(retention).hits if vacuum else self.store.let_go(retention)[0]
+        done = (
+            self.store.retention.vacuum(retention).hits
+            if vacuum
+            else self.store.retention.evict(retention)[0]
+        )
         assert done == len(old)
 
     # --- what the analyst does
 
     def _decide(self, choice: int, decide: Callable[[Alert], Any]) -> None:
-        if alerts := self.store.alerts():
+        if alerts := self.store.alerts.all():
             decide(alerts[choice % len(alerts)])
 
     @rule(choice=st.integers(0, 99), status=st.sampled_from(["open", "acknowledged", "closed"]))
     def judge(self, choice: int, status: Status) -> None:
         def decide(alert: Alert) -> None:
-            self.store.set_status([alert.alert_id], status)
+            self.store.triage.set_status([alert.alert_id], status)
             self.statuses[alert.alert_id] = status
 
         self._decide(choice, decide)
@@ -162,7 +166,7 @@ class Hunt(RuleBasedStateMachine):
     @rule(choice=st.integers(0, 99), text=st.sampled_from(["seen", "ours", "theirs"]))
     def note(self, choice: int, text: str) -> None:
         def decide(alert: Alert) -> None:
-            (made,) = self.store.add_notes([alert], NoteBody(text))
+            (made,) = self.store.triage.add_notes([alert], NoteBody(text))
             self.notes[made.note_id] = [alert.alert_id, text]
 
         self._decide(choice, decide)
@@ -171,7 +175,7 @@ class Hunt(RuleBasedStateMachine):
     @rule(choice=st.integers(0, 99), text=st.sampled_from(["not so", "after all"]))
     def edit(self, choice: int, text: str) -> None:
         name = sorted(self.notes)[choice % len(self.notes)]
-        self.store.edit_note(name, NoteBody(text))
+        self.store.triage.edit_note(name, NoteBody(text))
         if text != self.notes[name][-1]:
             self.notes[name].append(text)
 
@@ -180,14 +184,14 @@ class Hunt(RuleBasedStateMachine):
         wanted = Suppression(
             "principal", who, None, 0, self.now + seconds, "T-1", "", "", break_at=10_000
         )
-        (made,) = self.store.suppress([wanted])
+        (made,) = self.store.triage.suppress([wanted])
         self.suppressions[made.suppression_id] = made
 
     @precondition(lambda self: self.suppressions)
     @rule(choice=st.integers(0, 99))
     def lift(self, choice: int) -> None:
         made = self._chosen(choice)
-        self.store.lift([made.suppression_id])
+        self.store.triage.lift([made.suppression_id])
         if made.lifted is None:
             self._become(made, lifted=self.now)
 
@@ -196,7 +200,7 @@ class Hunt(RuleBasedStateMachine):
     def extend(self, choice: int, seconds: float) -> None:
         made = self._chosen(choice)
         if made.lifted is None:
-            self.store.extend([made.suppression_id], self.now + seconds)
+            self.store.triage.extend([made.suppression_id], self.now + seconds)
             self._become(made, expires=self.now + seconds)
 
     def _chosen(self, choice: int) -> Suppression:
@@ -225,7 +229,7 @@ class Hunt(RuleBasedStateMachine):
 
     @invariant()
     def every_record_is_accounted_for(self) -> None:
-        sums = self.store.accounting()
+        sums = self.store.files.accounting()
         assert (sums.files_read, sums.records_seen, sums.records_duplicate, sums.late_dropped) == (
             len(self.files),
             self.seen,
@@ -236,7 +240,7 @@ class Hunt(RuleBasedStateMachine):
 
     @invariant()
     def what_was_decided_is_kept(self) -> None:
-        alerts = self.store.alerts()
+        alerts = self.store.alerts.all()
         assert self.statuses.items() >= {
             (alert.alert_id, alert.status) for alert in alerts if alert.status != "open"
         }
@@ -249,10 +253,11 @@ class Hunt(RuleBasedStateMachine):
                 *(edit.body.text for edit in note.history if edit.body),
                 note.body.text,
             ]
-            for note in self.store.notes()
+            for note in self.store.triage.notes()
         } == self.notes
         assert {
-            made.suppression_id: (made.expires, made.lifted) for made in self.store.suppressions()
+            made.suppression_id: (made.expires, made.lifted)
+            for made in self.store.suppressions.all()
         } == {name: (made.expires, made.lifted) for name, made in self.suppressions.items()}
 
     @invariant()
@@ -262,7 +267,7 @@ class Hunt(RuleBasedStateMachine):
             for name, made in self.suppressions.items()
             if made.lifted is None and made.created <= self.now < made.expires
         }
-        for alert in self.store.alerts():
+        for alert in self.store.alerts.all():
             those = {name for name, made in hiding.items() if made.value == alert.principal}
             assert alert.suppressed_by in (those or {None})
 

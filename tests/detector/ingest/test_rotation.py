@@ -114,7 +114,9 @@ def test_a_log_that_is_rotated_before_it_is_searched_for_signals(
     """It is found by its new name with the next sweep, and searched then."""
     logs, log = tmp_path / "logs", tmp_path / "logs" / "events.jsonl"
     write(logs, log.name, lines([*sweep(10), *telling(60)]))
-    monkeypatch.setattr(store, "pieces", once(lambda: rotate(log, telling(90)), store.pieces))
+    monkeypatch.setattr(
+        store.chunks, "between", once(lambda: rotate(log, telling(90)), store.chunks.between)
+    )
     run = watch(store, logs, lambda: None, lambda: None, by=rules)
     (alert,) = run.facts
     assert {flag["flag"]: flag["count"] for flag in alert["flags"]}["access-key"] == 2
@@ -126,10 +128,10 @@ def test_a_log_that_is_gone_is_not_searched_for_ever(
 ) -> None:
     logs, searched = tmp_path / "logs", []
     gone = write(logs, "a.jsonl", lines([*sweep(10), *telling(60)]))
-    pieces = store.pieces
+    pieces = store.chunks.between
     monkeypatch.setattr(
-        store,
-        "pieces",
+        store.chunks,
+        "between",
         lambda *given: (searched.append(given), gone.unlink(missing_ok=True), pieces(*given))[-1],
     )
     run = watch(store, logs, *[lambda: None] * 4, by=rules)

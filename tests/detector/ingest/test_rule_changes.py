@@ -143,9 +143,9 @@ def test_only_what_changes_the_search_makes_files_due(
     path.write_text(
         text.replace('severity = "medium"', 'severity = "high"').replace("| stats", "  |  stats")
     )
-    before = store.generation
+    before = store.rules.generation
     scan(logs, store=store, by=load([path], builtin=False))
-    assert store.generation == before
+    assert store.rules.generation == before
 
 
 def test_files_that_changed_meanwhile_are_searched_by_the_new_rules(
@@ -165,13 +165,13 @@ def test_files_that_changed_meanwhile_are_searched_by_the_new_rules(
 
 def test_decisions_outlive_a_change_of_the_rule(store: Store, logs: Path, tmp_path: Path) -> None:
     scan(logs, store=store, by=ruleset(tmp_path))
-    alert = next(alert for alert in store.alerts() if alert.rule.id == "mine")
-    store.set_status([alert.alert_id], "closed")
-    store.add_notes([alert], NoteBody("known"))
+    alert = next(alert for alert in store.alerts.all() if alert.rule.id == "mine")
+    store.triage.set_status([alert.alert_id], "closed")
+    store.triage.add_notes([alert], NoteBody("known"))
     run = scan(logs, store=store, by=ruleset(tmp_path, least=2))
     again = next(found for found in run.alerts if found.rule.id == "mine")
     assert (again.alert_id, again.status) == (alert.alert_id, "closed")
-    assert [note.alert_id for note in store.notes()] == [again.alert_id]
+    assert [note.alert_id for note in store.triage.notes()] == [again.alert_id]
 
 
 def test_a_rule_that_is_not_loaded_leaves_its_alerts(
@@ -195,7 +195,7 @@ def test_tumbling_and_sliding_on_one_state(store: Store, logs: Path) -> None:
     for mode in ("tumbling", "sliding", "tumbling", "sliding"):
         run = scan(logs, store=store, mode=mode)
         assert run.facts == scan(logs, mode=mode).facts
-        seen.append((len(run.alerts), run.accounting, store.generation))
+        seen.append((len(run.alerts), run.accounting, store.rules.generation))
     assert [number for number, *_ in seen] == [2, 3, 2, 3]
     assert seen[0][1:] == seen[1][1:] == seen[2][1:] == seen[3][1:]
 
@@ -203,8 +203,8 @@ def test_tumbling_and_sliding_on_one_state(store: Store, logs: Path) -> None:
 def test_decisions_come_back_with_the_mode(store: Store, logs: Path) -> None:
     write(logs, "early.json", [call(-5, "me-south-1", eventTime="2026-03-01T09:59:55Z")])
     scan(logs, store=store)
-    first = store.alerts()[-1]
-    store.set_status([first.alert_id], "closed")
+    first = store.alerts.all()[-1]
+    store.triage.set_status([first.alert_id], "closed")
     sliding = scan(logs, store=store, mode="sliding").alerts[-1]
     assert sliding.window is not None
     assert (sliding.window.start, sliding.alert_id != first.alert_id) == (START - 5, True)

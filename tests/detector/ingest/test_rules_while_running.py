@@ -106,31 +106,31 @@ def test_a_rule_that_changes_takes_back_what_it_said(
         pipeline.use(before.again())
 
     updates = run(store, before, logs, change)
-    assert [alert.rule.id for alert in store.alerts()] == [REFERENCE]
-    assert shown(updates) == {alert.alert_id for alert in store.alerts()}
+    assert [alert.rule.id for alert in store.alerts.all()] == [REFERENCE]
+    assert shown(updates) == {alert.alert_id for alert in store.alerts.all()}
 
 
 def test_off_finds_nothing_new_and_keeps_what_was_found(
     store: Store, logs: Path, rules: RuleSet
 ) -> None:
     def off(pipeline: Pipeline) -> None:
-        store.switch_rules([REFERENCE], on=False)
+        store.rules.switch([REFERENCE], on=False)
         pipeline.use(rules)
 
     def more(_: Pipeline) -> None:
         write(logs, "c.json", sweep(10, 300))
 
     run(store, rules, logs, off, more)
-    assert len(store.alerts()) == 1
-    assert store.accounting().records_seen == 24
+    assert len(store.alerts.all()) == 1
+    assert store.files.accounting().records_seen == 24
 
 
 def test_on_again_it_finds_what_came_meanwhile(store: Store, logs: Path, rules: RuleSet) -> None:
-    store.switch_rules([REFERENCE], on=False)
+    store.rules.switch([REFERENCE], on=False)
 
     def on(pipeline: Pipeline) -> None:
-        assert store.alerts() == []
-        store.switch_rules([REFERENCE], on=True)
+        assert store.alerts.all() == []
+        store.rules.switch([REFERENCE], on=True)
         pipeline.use(rules)
 
     ended = outcome(store, run(store, rules, logs, on))
@@ -145,14 +145,14 @@ def test_what_is_off_stays_off_and_is_in_the_history(
     tmp_path: Path, logs: Path, rules: RuleSet
 ) -> None:
     store = Store.open(tmp_path / "hunt.db")
-    store.switch_rules(["mine", REFERENCE], on=False)
-    store.switch_rules(["mine", "mine"], on=True)
-    store.switch_rules([REFERENCE], on=False)
+    store.rules.switch(["mine", REFERENCE], on=False)
+    store.rules.switch(["mine", "mine"], on=True)
+    store.rules.switch([REFERENCE], on=False)
     store.close()
     store = Store.open(tmp_path / "hunt.db")
-    assert store.rules_off() == {REFERENCE}
-    assert [entry.kind for entry in store.history("mine")] == ["rule off", "rule on"]
-    assert [entry.kind for entry in store.history(REFERENCE)] == ["rule off"]
+    assert store.rules.disabled() == {REFERENCE}
+    assert [entry.kind for entry in store.history.entries("mine")] == ["rule off", "rule on"]
+    assert [entry.kind for entry in store.history.entries(REFERENCE)] == ["rule off"]
     assert scan(logs, store=store, by=rules).alerts == []
     store.close()
 
@@ -184,18 +184,20 @@ def test_a_file_that_goes_is_a_change_and_one_in_error_is_named(
 def test_counts_are_by_rule(store: Store, logs: Path, rules: RuleSet, tmp_path: Path) -> None:
     put(tmp_path, least=9)
     scan(logs, store=store, by=rules.again())
-    assert store.rule_counts() == {REFERENCE: RuleCount(10, 1), "mine": RuleCount(4, 0)}
+    assert store.rules.counts() == {REFERENCE: RuleCount(10, 1), "mine": RuleCount(4, 0)}
 
 
 def test_volumes_are_by_place_and_add_up(store: Store, logs: Path, rules: RuleSet) -> None:
     write(logs, "AWSLogs/1/x/c.json", sweep(3, 60))
     write(logs, "AWSLogs/2/y/d.json", b'{"Records": [')
     scan(logs, store=store, by=rules)
-    places = {volume.place: volume for volume in store.volumes()}
+    places = {volume.origin: volume for volume in store.completeness.volumes()}
     assert set(places) == {str(logs), str(logs / "AWSLogs")}
     below = places[str(logs / "AWSLogs")]
     assert (below.files, below.records, below.failed) == (2, 3, 1)
-    assert sum(volume.records for volume in places.values()) == store.accounting().records_seen
+    assert (
+        sum(volume.records for volume in places.values()) == store.files.accounting().records_seen
+    )
     assert sum(volume.bytes for volume in places.values()) == sum(
         path.stat().st_size for path in logs.rglob("*.json")
     )
@@ -206,7 +208,7 @@ def test_the_command_line_says_which_rules_are_off(
 ) -> None:
     with_state = ["--db", str(tmp_path / "hunt.db")]
     store = Store.open(tmp_path / "hunt.db")
-    store.switch_rules([REFERENCE], on=False)
+    store.rules.switch([REFERENCE], on=False)
     store.close()
     assert main(["scan", str(logs), *with_state, "--exit-code"]) == 0
     assert f"rules off in this state: {REFERENCE}: " in capsys.readouterr().err

@@ -113,6 +113,6 @@ def test_a_scan_outlives_its_readers(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (problem,) = run.problems
         assert f"{logs}/kills.gz: the process that read it died" in problem
         monkeypatch.setattr(workers, "_start", _start)
-        store.retry([f"{logs}/kills.gz"])
+        store.quarantine.retry([f"{logs}/kills.gz"])
         again, whole = scan(logs, store=store), scan(logs)
         assert (again.facts, again.accounting) == (whole.facts, whole.accounting)

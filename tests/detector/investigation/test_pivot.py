@@ -236,14 +236,14 @@ class Case:
         self.records = {record["eventID"]: record for record in records}
         self.store = Store.open(None)
         scan(folder, store=self.store, by=rules("tumbling"))
-        [self.alert] = self.store.alerts()
+        [self.alert] = self.store.alerts.all()
 
     @property
     def answers(self) -> dict[str, tuple[str, int | None, str]]:
         found = answers(
             self.alert,
-            self.store.signals(self.alert.alert_id),
-            self.store.lineage(self.alert.alert_id),
+            self.store.context.signals(self.alert.alert_id),
+            self.store.alerts.lineage(self.alert.alert_id),
             field_table(),
         )
         return {each.question: (each.verdict, each.count, each.detail) for each in found}
@@ -273,11 +273,14 @@ def test_the_guide_is_answered(case: Case) -> None:
 def test_each_answer_leads_to_the_events_behind_it(case: Case) -> None:
     store, alert = case.store, case.alert
     for answer in answers(
-        alert, store.signals(alert.alert_id), store.lineage(alert.alert_id), field_table()
+        alert,
+        store.context.signals(alert.alert_id),
+        store.alerts.lineage(alert.alert_id),
+        field_table(),
     ):
         if answer.pivot is None or not answer.pivot.flags:
             continue
-        spans = store.file_spans(answer.pivot.start, answer.pivot.end, answer.pivot.selector)
+        spans = store.chunks.file_spans(answer.pivot.start, answer.pivot.end, answer.pivot.selector)
         rows = [
             row
             for batch in pivot.run(
@@ -293,18 +296,18 @@ def test_a_short_baseline_says_so(tmp_path: Path) -> None:
     put(tmp_path, "a.json", [*swept("ana", 0), act("nothing", "bo", -7200)])
     with closing(Store.open(None)) as store:
         [alert] = scan(tmp_path, store=store, by=rules("tumbling")).alerts
-        first = answers(alert, {}, store.lineage(alert.alert_id), field_table())[0]
+        first = answers(alert, {}, store.alerts.lineage(alert.alert_id), field_table())[0]
     assert (first.verdict, first.detail) == ("unknown", "baseline too short (2 h of 10 d)")
 
 
 def test_rows_stand_under_the_questions_that_they_answer(case: Case) -> None:
-    lineage = case.store.lineage(case.alert.alert_id)
+    lineage = case.store.alerts.lineage(case.alert.alert_id)
     around = pivot.around(case.alert, lineage, "")
     rows = [
         row
         for batch in pivot.run(
             around,
-            case.store.file_spans(around.start, around.end, lineage),
+            case.store.chunks.file_spans(around.start, around.end, lineage),
             flagging_events(rules("tumbling")),
             frozenset(case.alert.event_ids),
         )
@@ -366,7 +369,7 @@ def test_the_queries_of_a_rules_own_guide(case: Case, tmp_path: Path) -> None:
         row
         for batch in pivot.run(
             snapshots.pivot,
-            case.store.file_spans(snapshots.pivot.start, snapshots.pivot.end),
+            case.store.chunks.file_spans(snapshots.pivot.start, snapshots.pivot.end),
             flagging_events(rules("tumbling")),
         )
         for row in batch.rows
@@ -391,7 +394,9 @@ def made(case: Case, out: Path) -> Path:
 def test_the_manifest_holds_every_piece_to_its_hash_and_every_record_to_its_place(
     case: Case, tmp_path: Path
 ) -> None:
-    case.store.add_notes([case.alert], NoteBody("It was **them** <b>", "escalated", "SEC-1", "me"))
+    case.store.triage.add_notes(
+        [case.alert], NoteBody("It was **them** <b>", "escalated", "SEC-1", "me")
+    )
     out = made(case, tmp_path / "case")
     manifest = json.loads((out / "manifest.json").read_bytes())
     pieces = {piece["name"]: piece for piece in manifest["pieces"]}
@@ -446,7 +451,9 @@ def test_what_is_there_is_never_overwritten_and_nothing_is_left_half_done(
 
 
 def test_the_report_reads_well_alone(case: Case, tmp_path: Path) -> None:
-    case.store.add_notes([case.alert], NoteBody("Asked the owner.", "suspicious", "SEC-1", "me"))
+    case.store.triage.add_notes(
+        [case.alert], NoteBody("Asked the owner.", "suspicious", "SEC-1", "me")
+    )
     report = (made(case, tmp_path / "case") / "report.md").read_text(encoding="utf-8")
     heads = [line[3:] for line in report.splitlines() if line.startswith("## ")]
     assert heads == [

@@ -42,7 +42,7 @@ def events(folder: Path) -> dict[str, bytes]:
     """The raw record of each event of the alert."""
     store = Store.open(None)
     (alert,) = scan(folder, store=store).alerts
-    found = {event.event_id: raw_record(event) for event in store.events(alert.alert_id)}
+    found = {event.event_id: raw_record(event) for event in store.alerts.events(alert.alert_id)}
     store.close()
     return found
 
@@ -91,7 +91,7 @@ def held(tmp_path: Path) -> tuple[Path, object]:
     path = write(tmp_path, "log.json", lines(RECORDS))
     store = Store.open(None)
     (alert,) = scan(tmp_path, store=store).alerts
-    event = store.events(alert.alert_id)[3]
+    event = store.alerts.events(alert.alert_id)[3]
     store.close()
     return path, event
 

@@ -68,7 +68,9 @@ class Scan:
         return self
 
     def alerts(self):
-        return sorted(self.store.alerts(), key=lambda alert: (alert.first_event, alert.alert_id))
+        return sorted(
+            self.store.alerts.all(), key=lambda alert: (alert.first_event, alert.alert_id)
+        )
 
     def seconds(self):
         """First and last event of each alert, since the start of 2026."""
@@ -239,7 +241,7 @@ def test_an_earlier_sight_takes_the_place_of_a_later_one(tmp_path):
     path = written(tmp_path / "rules", "event.provider: ec2.amazonaws.com", "new_terms", more=TERMS)
     scan = Scan(tmp_path, path).lands(call(5000))
     (old,) = scan.alerts()
-    scan.store.set_status([old.alert_id], "acknowledged")
+    scan.store.triage.set_status([old.alert_id], "acknowledged")
     scan.lands(call(100))
     (new,) = scan.alerts()
     assert new.first_event - 1_767_225_600 == 100

@@ -70,7 +70,7 @@ def found(
     assert bounds.since is not None and bounds.until is not None
     return [
         _facts(alert)
-        for alert in store.alerts()
+        for alert in store.alerts.all()
         if bounds.since <= alert.last_event and alert.first_event < bounds.until
     ]
 
@@ -121,11 +121,11 @@ def test_what_is_left_unread_changes_no_alert_within(
             Directory([folder]),
             bounds,
         )
-        known = BoundedSource(Directory([folder]), bounds, again.recorded())
+        known = BoundedSource(Directory([folder]), bounds, again.files.read_to_end())
         assert found(again, by, known, bounds) == expected
         # What was left unread is due still, once the bounds are gone.
         assert found(again, by, Directory([folder]), bounds) == expected
-        assert len(again.alerts()) == len(whole.alerts())
+        assert len(again.alerts.all()) == len(whole.alerts.all())
 
 
 @pytest.mark.parametrize("command", ["scan", "pivot"])
@@ -167,5 +167,10 @@ def test_a_file_that_has_changed_is_read_whatever_it_held(tmp_path: Path) -> Non
     with closing(Store.open(None)) as store:
         found(store, by, Directory([tmp_path]), bounds)
         path.write_bytes(document([_at(DAY, "us-east-1", "arn")]))
-        found(store, by, BoundedSource(Directory([tmp_path]), bounds, store.recorded()), bounds)
-        assert store.accounting().records_seen == 2
+        found(
+            store,
+            by,
+            BoundedSource(Directory([tmp_path]), bounds, store.files.read_to_end()),
+            bounds,
+        )
+        assert store.files.accounting().records_seen == 2

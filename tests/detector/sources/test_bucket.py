@@ -84,7 +84,7 @@ class Hunt:
         self.pipeline.run(stop, publish)
 
     def ids(self) -> list[list[str]]:
-        return [alert.event_ids for alert in self.store.alerts() if alert.rule.id == REFERENCE]
+        return [alert.event_ids for alert in self.store.alerts.all() if alert.rule.id == REFERENCE]
 
 
 @pytest.fixture
@@ -104,8 +104,8 @@ def test_a_trail_below_any_prefix(hunt: Hunt, prefix: str) -> None:
     put_sweep(prefix=prefix)
     hunt.step()
     assert hunt.ids() == [IDS]
-    alert = hunt.store.alerts()[0]
-    for event in hunt.store.events(alert.alert_id):
+    alert = hunt.store.alerts.all()[0]
+    for event in hunt.store.alerts.events(alert.alert_id):
         assert event.position.source.startswith(f"s3://{BUCKET}/{prefix}AWSLogs/")
         assert event.event_id.encode() in raw_record(event)
 
@@ -118,7 +118,7 @@ def test_an_organization_trail_and_control_towers_doubling(hunt: Hunt) -> None:
     put("AWSLogs/111122223333/Config/us-east-1/2026/3/1/x.json.gz", b"not ours")
     hunt.step()
     assert hunt.ids() == [IDS]
-    assert hunt.store.accounting().files_found == len(RECORDS)
+    assert hunt.store.files.accounting().files_found == len(RECORDS)
 
 
 def test_the_alerts_equal_those_of_the_same_files_on_disk(
@@ -131,8 +131,8 @@ def test_the_alerts_equal_those_of_the_same_files_on_disk(
     hunt.step()
     disk = Hunt(open_sources([str(tmp_path)], live=True), clock)
     disk.step()
-    assert [alert.as_json() for alert in disk.store.alerts()] == [
-        alert.as_json() for alert in hunt.store.alerts()
+    assert [alert.as_json() for alert in disk.store.alerts.all()] == [
+        alert.as_json() for alert in hunt.store.alerts.all()
     ]
     disk.store.close()
 
@@ -164,11 +164,11 @@ def test_a_redelivery_of_last_week_is_found_within_a_day(hunt: Hunt, clock: Cloc
 def test_a_poll_lists_little_and_reads_nothing_twice(hunt: Hunt, aws: Aws, clock: Clock) -> None:
     put_sweep()
     hunt.step()
-    seen = hunt.store.accounting().records_seen
+    seen = hunt.store.files.accounting().records_seen
     aws.requests.clear()
     clock.now += 60
     hunt.step()
-    assert hunt.store.accounting().records_seen == seen
+    assert hunt.store.files.accounting().records_seen == seen
     assert {method for method, _, _ in aws.requests} == {"GET"}
     assert all("list-type=2" in query and "start-after" in query for _, _, query in aws.requests)
     assert len(aws.requests) == len(RECORDS)  # a page for each region
@@ -179,7 +179,7 @@ def test_two_trails_that_deliver_the_same_events(hunt: Hunt) -> None:
     put_sweep(prefix="second/")
     hunt.step()
     assert hunt.ids() == [IDS]
-    assert hunt.store.accounting().records_duplicate == len(IDS)
+    assert hunt.store.files.accounting().records_duplicate == len(IDS)
 
 
 @pytest.mark.parametrize("status", ["503 Slow Down", "429 Too Many Requests"])
@@ -195,7 +195,7 @@ def test_a_storm_of_throttling(hunt: Hunt, aws: Aws, clock: Clock, status: str) 
     aws.fault = lambda _: None
     hunt.step()
     assert hunt.ids() == [IDS]
-    sums = hunt.store.accounting()
+    sums = hunt.store.files.accounting()
     assert sums.files_read == sums.files_found == len(RECORDS)
 
 
@@ -205,7 +205,7 @@ def test_credentials_that_expire_and_are_renewed(hunt: Hunt, aws: Aws, clock: Cl
         ("400 Bad Request", "ExpiredToken") if ".json.gz" in request["PATH_INFO"] else None
     )
     hunt.step()
-    sums = hunt.store.accounting()
+    sums = hunt.store.files.accounting()
     assert sums.files_waiting == len(RECORDS) and not hunt.ids()
     aws.fault = lambda _: ("400 Bad Request", "ExpiredToken")
     clock.now += 60
@@ -215,7 +215,7 @@ def test_credentials_that_expire_and_are_renewed(hunt: Hunt, aws: Aws, clock: Cl
     for _ in range(2):
         clock.now += 60
         hunt.step()
-    sums = hunt.store.accounting()
+    sums = hunt.store.files.accounting()
     assert hunt.ids() == [IDS]
     assert sums.files_read == sums.files_found == len(RECORDS)
 
@@ -234,7 +234,7 @@ def test_a_bucket_that_is_emptied_midway(hunt: Hunt, aws: Aws, clock: Clock) -> 
     for _ in range(3):
         hunt.step()
         clock.now += 60
-    sums = hunt.store.accounting()
+    sums = hunt.store.files.accounting()
     assert sums.files_found == len(RECORDS)
     assert sums.files_read + sums.files_skipped.get("gone", 0) == len(RECORDS)
     assert sums.files_skipped["gone"]
@@ -255,17 +255,17 @@ def test_what_cannot_be_had_is_in_quarantine_with_words(
         (status, code) if f"/{RECORDS[3]['awsRegion']}/" in request["PATH_INFO"] else None
     )
     hunt.step()
-    assert hunt.store.accounting().files_quarantined == {reason: 1}
+    assert hunt.store.files.accounting().files_quarantined == {reason: 1}
     assert len(hunt.ids()[0]) == 11
     aws.fault = lambda _: None
     clock.now += 60
     hunt.step()
-    assert hunt.store.accounting().files_quarantined == {reason: 1}  # not tried for ever
-    (held,) = hunt.store.quarantine()
-    hunt.store.retry([held.path])
+    assert hunt.store.files.accounting().files_quarantined == {reason: 1}  # not tried for ever
+    (held,) = hunt.store.quarantine.files()
+    hunt.store.quarantine.retry([held.path])
     hunt.pipeline.recheck_quarantine()
     hunt.step()
-    assert hunt.ids() == [IDS] and not hunt.store.quarantine()
+    assert hunt.ids() == [IDS] and not hunt.store.quarantine.files()
 
 
 def test_a_restart_at_any_point_reads_the_rest_and_nothing_twice(
@@ -285,7 +285,7 @@ def test_a_restart_at_any_point_reads_the_rest_and_nothing_twice(
         hunt.step()
         clock.now += 60
         hunt.step()
-        sums = hunt.store.accounting()
+        sums = hunt.store.files.accounting()
         ids = hunt.ids()
         hunt.store.close()
         clock.now += 60
@@ -318,7 +318,7 @@ def test_other_processes_find_the_same_and_what_they_ask_for_is_counted(
         )
         hunt.step()
         found.append(
-            (hunt.ids(), hunt.store.accounting(), sorted(hunt.problems), usage.gets - before)
+            (hunt.ids(), hunt.store.files.accounting(), sorted(hunt.problems), usage.gets - before)
         )
         hunt.store.close()
     assert found[0] == found[1]
@@ -352,12 +352,12 @@ def test_a_prefix_that_may_not_be_listed_is_not_overlooked(
         ("403 Forbidden", "AccessDenied") if "eu-west-1" in request["QUERY_STRING"] else None
     )
     hunt.step()
-    assert hunt.store.accounting().files_quarantined == {"denied": 1}
+    assert hunt.store.files.accounting().files_quarantined == {"denied": 1}
     aws.fault = lambda _: None
     clock.now += 60
     hunt.step()
     assert hunt.ids() == [IDS]
-    assert not hunt.store.accounting().files_quarantined
+    assert not hunt.store.files.accounting().files_quarantined
 
 
 def test_a_bucket_of_other_forms_and_nothing_is_written(hunt: Hunt, aws: Aws) -> None:
@@ -459,7 +459,7 @@ def test_a_queue_deletes_a_message_only_after_its_commit(
         QueueUrl=url, MessageBody=notification(name, b"x")
     )  # told again of an object that was read
     hunt.step()
-    assert left() == 1 and hunt.store.accounting().records_seen == len(RECORDS)
+    assert left() == 1 and hunt.store.files.accounting().records_seen == len(RECORDS)
     assert any("tells of no S3 object" in problem for problem in hunt.problems)
     hunt.store.close()
 

@@ -141,9 +141,9 @@ def test_a_folder_that_is_renamed_is_not_read_again(large: Directory) -> None:
     write(root, "a/sweep.json", sweep())
     with closing(Store.open(None)) as store:
         watch(store, root, lambda: os.rename(root / "a", root / "z"))
-        sums = store.accounting()
+        sums = store.files.accounting()
         assert (sums.records_seen, sums.records_duplicate) == (10, 0)
-        assert {os.path.relpath(row.path, root) for row in store.files()} == {
+        assert {os.path.relpath(row.path, root) for row in store.files.all()} == {
             "b/c/3.json",
             "z/1.json",
             "z/2.json",

@@ -64,7 +64,7 @@ def test_none_is_lost(existing: int, tmp_path: Path, monkeypatch: pytest.MonkeyP
     pipeline._unpublished.dirty = True
     pipeline.run(stop, publish)
     writing.join()
-    sums = store.accounting()
+    sums = store.files.accounting()
     assert (sums.files_read, sums.files_found, sums.records_seen) == (FOLDERS * EACH,) * 3
     assert whole.count(0.0) == 1  # there was no second whole sweep
     store.close()

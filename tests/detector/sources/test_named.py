@@ -94,7 +94,7 @@ def test_standard_input_live(monkeypatch: pytest.MonkeyPatch) -> None:
     Pipeline(store, load(), source, jobs=1).run(
         threading.Event(), lambda _: None
     )  # ends with its input
-    assert IDS in [alert.event_ids for alert in store.alerts()]
+    assert IDS in [alert.event_ids for alert in store.alerts.all()]
     source.close()
     store.close()
 

@@ -17,7 +17,7 @@ from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import load
 from detector.sources.directory import Directory
 from detector.sources.time_bounds import BoundedSource, Bounds
-from detector.store import Freshness, Store, judged_at
+from detector.store import Freshness, Store, reference_time
 from detector.store.completeness import PATIENCE
 from tests.detector.formats import forms
 from tests.detector.trail import watch
@@ -106,11 +106,11 @@ def scan(store: Store, root: Path) -> None:
 
 def test_a_whole_chain_is_proven(trail: Trail, store: Store) -> None:
     scan(store, trail.root)
-    assert store.integrity(final=True) == []
-    (place,) = store.freshness()
+    assert store.completeness.findings(final=True) == []
+    (place,) = store.completeness.freshness()
     assert (place.account, place.region, place.files, place.proven) == (ACCOUNT, REGION, 12, True)
     assert place.cadence == 900
-    assert store.accounting().files_skipped == {"digest": 3}
+    assert store.files.accounting().files_skipped == {"digest": 3}
 
 
 def test_one_altered_and_one_missing(trail: Trail, store: Store) -> None:
@@ -118,11 +118,13 @@ def test_one_altered_and_one_missing(trail: Trail, store: Store) -> None:
     altered.write_bytes(gzip.compress(forms.document(forms.sweep(2)[:-1])))
     missing.unlink()
     scan(store, trail.root)
-    found = {finding.kind: finding for finding in store.integrity(final=True)}
-    assert set(found) == {"missing", "modified"} and len(store.integrity(final=True)) == 2
+    found = {finding.kind: finding for finding in store.completeness.findings(final=True)}
+    assert (
+        set(found) == {"missing", "modified"} and len(store.completeness.findings(final=True)) == 2
+    )
     assert found["modified"].path == str(altered)
     assert found["missing"].name == missing.name and found["missing"].region == REGION
-    alerts = {alert.alert_id: alert for alert in store.alerts()}
+    alerts = {alert.alert_id: alert for alert in store.alerts.all()}
     for finding in found.values():
         alert = alerts[integrity_alert(finding).alert_id]
         assert (
@@ -139,18 +141,21 @@ def test_an_alert_of_a_file_is_triaged_and_goes_when_the_file_is_as_it_was(
     content = trail.files[7].read_bytes()
     trail.files[7].unlink()
     scan(store, trail.root)
-    before = {alert.alert_id for alert in store.alerts()}
-    (alert,) = (alert for alert in store.alerts() if alert.rule == INTEGRITY_RULES["missing"])
-    store.set_status([alert.alert_id], "acknowledged")
+    before = {alert.alert_id for alert in store.alerts.all()}
+    (alert,) = (alert for alert in store.alerts.all() if alert.rule == INTEGRITY_RULES["missing"])
+    store.triage.set_status([alert.alert_id], "acknowledged")
     scan(store, trail.root)  # by the same files it stays as it is
-    assert (held := store.alert(alert.alert_id)) and (held.status, held.revision) == (
+    assert (held := store.alerts.get(alert.alert_id)) and (held.status, held.revision) == (
         "acknowledged",
         1,
     )
     trail.files[7].write_bytes(content)
     scan(store, trail.root)
-    assert alert.alert_id in before - {alert.alert_id for alert in store.alerts()}
-    assert [entry.kind for entry in store.history(alert.alert_id)] == ["acknowledged", "withdrawn"]
+    assert alert.alert_id in before - {alert.alert_id for alert in store.alerts.all()}
+    assert [entry.kind for entry in store.history.entries(alert.alert_id)] == [
+        "acknowledged",
+        "withdrawn",
+    ]
 
 
 def test_live_a_missing_file_is_told_when_it_is_overdue_without_any_other_news(
@@ -163,11 +168,11 @@ def test_live_a_missing_file_is_told_when_it_is_overdue_without_any_other_news(
     class Waiting(Directory):
         def wait(self, stop: threading.Event, seconds: float) -> None:
             seen.append("CloudTrail log file missing" in told)
-            store._clock.now += PATIENCE + 1  # type: ignore[attr-defined]
+            store.database.clock.now += PATIENCE + 1  # type: ignore[attr-defined]
             if len(seen) == 2:
                 stop.set()
 
-    pipeline = Pipeline(store, load(), Waiting([trail.root]), jobs=1, clock=store._clock)
+    pipeline = Pipeline(store, load(), Waiting([trail.root]), jobs=1, clock=store.database.clock)
     pipeline.run(
         threading.Event(), lambda update: told.extend(alert.rule.name for alert in update.alerts)
     )
@@ -186,20 +191,20 @@ def test_what_bounds_leave_out_is_not_missing_nor_is_what_cannot_be_read(
     Pipeline(
         store, load(), BoundedSource(Directory([trail.root]), bounds, {}), jobs=1, bounds=bounds
     ).scan(lambda _: None)
-    assert store.accounting().files_quarantined
+    assert store.files.accounting().files_quarantined
     missing = [
         alert.columns["aws.s3.object.key"]
-        for alert in store.alerts()
+        for alert in store.alerts.all()
         if alert.rule == INTEGRITY_RULES["missing"]
     ]
     assert [str(key).rpartition("/")[2] for key in missing] == [trail.files[6].name]
-    assert len(store.integrity(True)) == 2
+    assert len(store.completeness.findings(True)) == 2
 
 
 def test_a_digest_missing_from_the_chain(trail: Trail, store: Store) -> None:
     trail.digests[1].unlink()
     scan(store, trail.root)
-    assert [(each.kind, each.name) for each in store.integrity(final=True)] == [
+    assert [(each.kind, each.name) for each in store.completeness.findings(final=True)] == [
         ("missing", trail.digests[1].name)
     ]
 
@@ -209,7 +214,7 @@ def test_a_digest_altered(trail: Trail, store: Store) -> None:
     digest["logFiles"].pop()
     trail.digests[1].write_bytes(gzip.compress(json.dumps(digest).encode()))
     scan(store, trail.root)
-    assert [(each.kind, each.name) for each in store.integrity(final=True)] == [
+    assert [(each.kind, each.name) for each in store.completeness.findings(final=True)] == [
         ("modified", trail.digests[1].name)
     ]
 
@@ -219,12 +224,12 @@ def test_what_is_missing_may_still_come_and_then_is_not(trail: Trail, store: Sto
     content = late.read_bytes()
     late.unlink()
     watch(store, trail.root)
-    assert store.integrity() == []
-    store._clock.now += PATIENCE + 1  # type: ignore[attr-defined]
-    assert [finding.name for finding in store.integrity()] == [late.name]
+    assert store.completeness.findings() == []
+    store.database.clock.now += PATIENCE + 1  # type: ignore[attr-defined]
+    assert [finding.name for finding in store.completeness.findings()] == [late.name]
     late.write_bytes(content)
     watch(store, trail.root)
-    assert store.integrity(final=True) == []
+    assert store.completeness.findings(final=True) == []
 
 
 def test_a_digest_that_comes_after_its_files(trail: Trail, store: Store) -> None:
@@ -236,9 +241,9 @@ def test_a_digest_that_comes_after_its_files(trail: Trail, store: Store) -> None
     for path, content in kept:
         path.write_bytes(content)
     scan(store, trail.root)
-    assert [(finding.kind, finding.name) for finding in store.integrity(final=True)] == [
-        ("modified", trail.files[0].name)
-    ]
+    assert [
+        (finding.kind, finding.name) for finding in store.completeness.findings(final=True)
+    ] == [("modified", trail.files[0].name)]
 
 
 def test_the_same_findings_in_an_archive_of_the_bucket_or_a_copy(
@@ -249,7 +254,7 @@ def test_the_same_findings_in_an_archive_of_the_bucket_or_a_copy(
     for path in trail.files:
         path.rename(moved / path.name)
     scan(store, trail.root)
-    assert store.integrity(final=True) == []
+    assert store.completeness.findings(final=True) == []
 
 
 def test_scan_says_it_and_alerts(trail: Trail, capsys: pytest.CaptureFixture[str]) -> None:
@@ -263,7 +268,7 @@ def test_scan_says_it_and_alerts(trail: Trail, capsys: pytest.CaptureFixture[str
 
 def test_a_silent_region_is_late_by_its_own_cadence(trail: Trail, store: Store) -> None:
     scan(store, trail.root)
-    (place,) = store.freshness()
+    (place,) = store.completeness.freshness()
     newest = trail_file(str(trail.files[-1])).delivered  # type: ignore[union-attr]
     assert place.newest == newest
     assert not place.late(newest + 3600) and place.late(newest + 6 * 900 + 1)
@@ -288,7 +293,7 @@ def test_an_event_bridge_feed_without_read_only_events_is_blind(
     (tmp_path / "seeing.json").write_bytes(bridged(True))
     (tmp_path / "trail.json").write_bytes(forms.document(forms.sweep()))
     scan(store, tmp_path)
-    assert [(Path(feed.path).name, feed.blind) for feed in store.feeds()] == [
+    assert [(Path(feed.path).name, feed.blind) for feed in store.completeness.feeds()] == [
         ("blind.json", True),
         ("seeing.json", False),
     ]
@@ -299,15 +304,15 @@ def test_quarantine_retry_and_ignore(tmp_path: Path, store: Store) -> None:
         (tmp_path / each).write_bytes(b'{"Records": [}')
     pipeline = Pipeline(store, load(), Directory([tmp_path]), jobs=1)
     pipeline.scan(lambda _: None)
-    first, second = store.quarantine()
+    first, second = store.quarantine.files()
     assert first.reason == "corrupt-json" and "no JSON at character" in first.detail
-    store.ignore([first.path])
-    store.retry([second.path])
+    store.quarantine.ignore([first.path])
+    store.quarantine.retry([second.path])
     pipeline.recheck_quarantine()
     pipeline.scan(lambda _: None)
-    sums = store.accounting()
+    sums = store.files.accounting()
     assert sums.files_skipped == {"ignored": 1} and sums.files_quarantined == {"corrupt-json": 1}
-    assert [entry.kind for entry in store.history(first.path)] == ["ignored"]
+    assert [entry.kind for entry in store.history.entries(first.path)] == ["ignored"]
 
 
 @pytest.mark.parametrize(
@@ -346,7 +351,7 @@ def test_in_an_archive_silence_is_told_by_its_newest_delivery() -> None:
         [place(now - 7200), place(now - 60)],
         [place(now - 90 * 86_400), place(now - 91 * 86_400)],
     )
-    assert judged_at(recent, now) == now
-    assert judged_at(old, now) == now - 90 * 86_400
-    assert judged_at([], now) == now
-    assert [each.late(judged_at(old, now)) for each in old] == [False, True]
+    assert reference_time(recent, now) == now
+    assert reference_time(old, now) == now - 90 * 86_400
+    assert reference_time([], now) == now
+    assert [each.late(reference_time(old, now)) for each in old] == [False, True]

@@ -60,7 +60,7 @@ def test_looking_on_while_another_process_reads(
         assert cli("log", "export", "--db", db, "--format", "jsonl").status == 0
         with closing(Store.open(db)) as store:
             assert store.holder == f"trailhound (process {tail.pid})"
-            accounting, alerts = store.accounting(), store.alerts()
+            accounting, alerts = store.files.accounting(), store.alerts.all()
             assert accounting.records_seen % 10 == 0
             assert {alert.event_count for alert in alerts} == {10}
             seen.append(len(alerts))
@@ -91,7 +91,7 @@ from detector.store import Store
 print("ready", flush=True)
 sys.stdin.readline()
 store = Store.open(Path(sys.argv[1]))
-print(store.read_only, len(store.alerts()), flush=True)
+print(store.read_only, len(store.alerts.all()), flush=True)
 sys.stdin.read()
 """
 
@@ -123,11 +123,11 @@ def test_threads_of_one_process_read_write_and_ingest_at_once(tmp_path: Path) ->
         def reading() -> None:
             try:
                 while not stop.is_set():
-                    notes, suppressions = store.notes(), store.suppressions()
+                    notes, suppressions = store.triage.notes(), store.suppressions.all()
                     assert all(note.body.text for note in notes)
                     assert len({note.note_id for note in notes}) == len(notes)
                     assert all(made.suppression_id for made in suppressions)
-                    store.alerts()
+                    store.alerts.all()
             except BaseException as error:
                 failed.append(error)
 
@@ -144,19 +144,21 @@ def test_threads_of_one_process_read_write_and_ingest_at_once(tmp_path: Path) ->
             write(logs, f"{number}.part", document(sweep(10, 60 * number))).rename(
                 logs / f"{number}.json"
             )
-            (note,) = store.add_notes([alert], NoteBody(f"{number}"))
-            store.edit_note(note.note_id, NoteBody(f"{number}, edited"))
-            store.set_status([alert.alert_id], ("open", "acknowledged", "closed")[number % 3])  # type: ignore[arg-type]
+            (note,) = store.triage.add_notes([alert], NoteBody(f"{number}"))
+            store.triage.edit_note(note.note_id, NoteBody(f"{number}, edited"))
+            store.triage.set_status(
+                [alert.alert_id], ("open", "acknowledged", "closed")[number % 3]
+            )  # type: ignore[arg-type]
         stop.set()
         for thread in threads:
             thread.join(60)
         assert failed == []
-        assert sorted(int(note.body.text.partition(",")[0]) for note in store.notes()) == list(
-            range(1, 41)
-        )
+        assert sorted(
+            int(note.body.text.partition(",")[0]) for note in store.triage.notes()
+        ) == list(range(1, 41))
         run, undisturbed = scan(logs, store=store), scan(logs)
         assert ([each.alert_id for each in run.alerts], run.accounting) == (
             [each.alert_id for each in undisturbed.alerts],
             undisturbed.accounting,
         )
-        assert store.alert(alert.alert_id).status == "acknowledged"  # type: ignore[union-attr]
+        assert store.alerts.get(alert.alert_id).status == "acknowledged"  # type: ignore[union-attr]

@@ -29,15 +29,17 @@ def test_the_principals_other_alerts_within_reach_each_event_once(tmp_path: Path
     with closing(Store.open(None)) as store:
         scan(tmp_path, store=store)
         first = min(
-            (alert for alert in store.alerts() if alert.principal == ANA),
+            (alert for alert in store.alerts.all() if alert.principal == ANA),
             key=lambda alert: alert.first_event,
         )
-        near = store.around(first.alert_id, 3 * HOUR)
+        near = store.context.nearby_events(first.alert_id, 3 * HOUR)
         assert [event.time - START for event in near] == [0] * 10 + [2 * HOUR] * 12
         assert {event.arn for event in near} == {ANA}
-        assert len(store.around(first.alert_id, 10 * HOUR)) == 33
-        assert {event.time - START for event in store.around(first.alert_id, HOUR)} == {0}
-        assert store.around("no such alert", HOUR) == []
+        assert len(store.context.nearby_events(first.alert_id, 10 * HOUR)) == 33
+        assert {
+            event.time - START for event in store.context.nearby_events(first.alert_id, HOUR)
+        } == {0}
+        assert store.context.nearby_events("no such alert", HOUR) == []
 
 
 def test_a_region_is_new_rare_or_used_by_what_was_there_before(tmp_path: Path) -> None:
@@ -53,14 +55,14 @@ def test_a_region_is_new_rare_or_used_by_what_was_there_before(tmp_path: Path) -
     )
     with closing(Store.open(None)) as store:
         scan(tmp_path, store=store)
-        found = store.footprint([ACCOUNT], ANA)
-        assert found == store.footprint([], ANA)
+        found = store.baseline.footprint([ACCOUNT], ANA)
+        assert found == store.baseline.footprint([], ANA)
         assert found == {
             "eu-west-1": RegionHistory(START, START, START),
             "eu-west-2": RegionHistory(START + 10, START + 30, START + 10),
             "eu-west-3": RegionHistory(START + 20, None, None),
         }
-        assert store.footprint(["999999999999"]) == {}
+        assert store.baseline.footprint(["999999999999"]) == {}
     words = {
         region: [footing.label(start and START + start) for start in (5, 15, 25, 35, None)]
         for region, footing in found.items()

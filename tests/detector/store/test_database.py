@@ -46,37 +46,41 @@ def test_another_process_holds_the_state(state: Path) -> None:
         assert holder.stdout.readline() == b"open\n"
         store = Store.open(state)
         assert (store.read_only, store.holder) == (True, f"trailhound (process {holder.pid})")
-        (alert,) = store.alerts()
+        (alert,) = store.alerts.all()
         words = NoteBody("seen")
         suppression = Suppression("principal", alert.principal, None, 0, 9e9, "T-1", "", "")
         for write_it in (
-            lambda: store.set_status([alert.alert_id], "closed"),
-            lambda: store.add_notes([alert], words),
-            lambda: store.suppress([suppression]),
-            lambda: store.settle(0),
+            lambda: store.triage.set_status([alert.alert_id], "closed"),
+            lambda: store.triage.add_notes([alert], words),
+            lambda: store.triage.suppress([suppression]),
+            lambda: store.alerts.settle(0),
             lambda: store.commit([]),
         ):
             with pytest.raises(ReadOnly) as told:
                 write_it()
             assert str(holder.pid) in str(told.value)
             assert "\n" not in str(told.value)
-        assert (store.alerts(), store.notes(), store.suppressions()) == ([alert], [], [])
+        assert (store.alerts.all(), store.triage.notes(), store.suppressions.all()) == (
+            [alert],
+            [],
+            [],
+        )
         store.close()
         holder.kill()  # whoever dies lets it go
     store = Store.open(state)
     assert not store.read_only
-    assert store.set_status([alert.alert_id], "closed")[0].status == "closed"
+    assert store.triage.set_status([alert.alert_id], "closed")[0].status == "closed"
     store.close()
 
 
 def test_a_reader_sees_what_the_writer_writes(state: Path) -> None:
     writer, reader = Store.open(state), Store.open(state)
     assert (writer.read_only, reader.read_only) == (False, True)
-    (alert,) = reader.alerts()
+    (alert,) = reader.alerts.all()
     before = reader.version()
-    writer.set_status([alert.alert_id], "acknowledged")
+    writer.triage.set_status([alert.alert_id], "acknowledged")
     assert reader.version() != before
-    assert reader.alerts()[0].status == "acknowledged"
+    assert reader.alerts.all()[0].status == "acknowledged"
     reader.close()
     writer.close()
 
@@ -168,18 +172,18 @@ def test_a_state_that_does_not_say_where_records_are_reads_its_files_again(
     db.commit()
     db.close()
     with closing(Store.open(state)) as store:
-        before = store.alerts()
+        before = store.alerts.all()
         run = scan(tmp_path / "logs", store=store, by=load())
         assert [alert.alert_id for alert in before] == [
             it.alert_id for it in run.alerts if it.rule.id == REFERENCE
         ]
         assert (run.accounting.records_seen, run.accounting.records_duplicate) == (12, 0)
-        assert "access-key" in store.signals(before[0].alert_id)
+        assert "access-key" in store.context.signals(before[0].alert_id)
 
 
 def test_a_temporary_state_goes_with_its_store() -> None:
     store = Store.open(None)
-    (folder,) = {Path(row[2]).parent for row in store._rows("PRAGMA database_list")}
+    (folder,) = {Path(row[2]).parent for row in store.database.rows("PRAGMA database_list")}
     assert folder.exists()
     store.close()
     store.close()
@@ -190,7 +194,7 @@ def test_a_closed_store_says_so() -> None:
     store = Store.open(None)
     store.close()
     with pytest.raises(StateError):
-        store.alerts()
+        store.alerts.all()
 
 
 # all or nothing
@@ -209,13 +213,24 @@ def test_a_commit_that_fails_leaves_nothing(
     def die(*_: object) -> None:
         raise Killed
 
-    steps = ("_put_events", "_put_hits", "_derive", "_reconcile", "_note_hidden")
+    steps = (
+        "store.put_events",
+        "window_table.WindowTable.put",
+        "alert_derivation.AlertDerivation.derive",
+        "alert_derivation.AlertDerivation._reconcile",
+        "suppression_table.SuppressionTable.record_hidden",
+    )
     for step in steps:
         with monkeypatch.context() as patch:
-            patch.setattr(Store, step, die)
+            patch.setattr(f"detector.store.{step}", die)
             with pytest.raises(Killed):
                 scan(tmp_path / "logs", store=store)
-        assert (store.alerts(), store.files(), store.accounting(), store.newest()) == (
+        assert (
+            store.alerts.all(),
+            store.files.all(),
+            store.files.accounting(),
+            store.files.newest_event_time(),
+        ) == (
             [],
             [],
             empty.accounting,
@@ -245,7 +260,7 @@ commit = Store.commit
 def counted(self, *given):
     global commits
     if not commits:
-        self._note_hidden = die
+        self.suppressions.record_hidden = die
     commits -= 1
     return commit(self, *given)
 Store.commit = counted
@@ -268,7 +283,7 @@ def test_a_process_that_is_killed_costs_nothing(tmp_path: Path) -> None:
         )
         assert killed.returncode == -9
     store = Store.open(tmp_path / "hunt.db")
-    assert 0 < store.accounting().files_read < 10
+    assert 0 < store.files.accounting().files_read < 10
     run, undisturbed = scan(logs, store=store), scan(logs)
     assert (run.facts, run.accounting) == (undisturbed.facts, undisturbed.accounting)
     assert {alert.revision for alert in run.alerts} == {

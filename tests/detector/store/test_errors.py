@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.store import Damaged, StateError, Store, damages
+from detector.store import Damaged, StateError, Store, find_damage
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.detector.damage import damage, damage_pages_of, damage_table
@@ -29,8 +29,8 @@ def state(tmp_path: Path) -> Path:
     write(tmp_path / "logs", "a.json", sweep(10))
     store = Store.open(path)
     (alert,) = scan(tmp_path / "logs", store=store).alerts
-    store.add_notes([alert], NoteBody("seen", "benign", "T-1"))
-    store.suppress([Suppression("principal", alert.principal, None, 0, 9e9, "T-1", "", "")])
+    store.triage.add_notes([alert], NoteBody("seen", "benign", "T-1"))
+    store.triage.suppress([Suppression("principal", alert.principal, None, 0, 9e9, "T-1", "", "")])
     store.close()
     return path
 
@@ -51,14 +51,14 @@ def told(failing: Callable[[], object], *words: str) -> None:
 
 
 def writes(store: Store) -> list[Callable[[], object]]:
-    (alert,) = store.alerts()
-    (note,), (suppression,) = store.notes(), store.suppressions()
+    (alert,) = store.alerts.all()
+    (note,), (suppression,) = store.triage.notes(), store.suppressions.all()
     return [
-        lambda: store.set_status([alert.alert_id], "closed"),
-        lambda: store.add_notes([alert], NoteBody("x" * 9000)),
-        lambda: store.edit_note(note.note_id, NoteBody("y" * 9000)),
-        lambda: store.lift([suppression.suppression_id]),
-        lambda: store.switch_rules(["a" * 9000], on=False),
+        lambda: store.triage.set_status([alert.alert_id], "closed"),
+        lambda: store.triage.add_notes([alert], NoteBody("x" * 9000)),
+        lambda: store.triage.edit_note(note.note_id, NoteBody("y" * 9000)),
+        lambda: store.triage.lift([suppression.suppression_id]),
+        lambda: store.rules.switch(["a" * 9000], on=False),
     ]
 
 
@@ -67,12 +67,12 @@ def digest(path: Path) -> str:
 
 
 def test_a_full_disk_loses_nothing_and_says_so(store: Store, tmp_path: Path) -> None:
-    assert store._writer is not None
-    before = outcome(store), store.notes(), store.suppressions()
+    assert store.database._writer is not None
+    before = outcome(store), store.triage.notes(), store.suppressions.all()
     for number in range(60):
         write(tmp_path / "logs", f"b{number}.json", sweep(10, 60 * number + 60))
-    (pages,) = store._writer.execute("PRAGMA page_count").fetchone()
-    store._writer.execute(f"PRAGMA max_page_count = {pages}")
+    (pages,) = store.database._writer.execute("PRAGMA page_count").fetchone()
+    store.database._writer.execute(f"PRAGMA max_page_count = {pages}")
     told(
         lambda: scan(tmp_path / "logs", store=store),
         "disk is full",
@@ -81,14 +81,14 @@ def test_a_full_disk_loses_nothing_and_says_so(store: Store, tmp_path: Path) -> 
     )
     for write_it in writes(store)[1:3]:
         told(write_it, "disk is full", "nothing was written")
-    assert (outcome(store), store.notes(), store.suppressions()) == before
-    store._writer.execute("PRAGMA max_page_count = 1000000")  # there is space again
+    assert (outcome(store), store.triage.notes(), store.suppressions.all()) == before
+    store.database._writer.execute("PRAGMA max_page_count = 1000000")  # there is space again
     run, undisturbed = scan(tmp_path / "logs", store=store), scan(tmp_path / "logs")
     assert (len(run.alerts), run.accounting) == (61, undisturbed.accounting)
     assert [alert.alert_id for alert in run.alerts] == [
         alert.alert_id for alert in undisturbed.alerts
     ]
-    assert store.add_notes([run.alerts[0]], NoteBody("x" * 9000))[0].body.text == "x" * 9000
+    assert store.triage.add_notes([run.alerts[0]], NoteBody("x" * 9000))[0].body.text == "x" * 9000
 
 
 LIMITED = """
@@ -124,7 +124,10 @@ def test_a_file_that_may_not_grow_is_told(state: Path, tmp_path: Path) -> None:
     assert str(state) in ran.stdout
     assert "nothing was written" in ran.stdout
     store = Store.open(state)
-    assert ([note.body.text for note in store.notes()], len(store.suppressions())) == (["seen"], 1)
+    assert ([note.body.text for note in store.triage.notes()], len(store.suppressions.all())) == (
+        ["seen"],
+        1,
+    )
     run, undisturbed = scan(tmp_path / "logs", store=store), scan(tmp_path / "logs")
     assert run.accounting == undisturbed.accounting
     assert [alert.alert_id for alert in run.alerts] == [
@@ -134,8 +137,8 @@ def test_a_file_that_may_not_grow_is_told(state: Path, tmp_path: Path) -> None:
 
 
 def test_a_state_that_another_program_locks_is_told(store: Store, state: Path) -> None:
-    assert store._writer is not None
-    store._writer.execute("PRAGMA busy_timeout = 1")
+    assert store.database._writer is not None
+    store.database._writer.execute("PRAGMA busy_timeout = 1")
     other = sqlite3.connect(state, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     for write_it in writes(store):
@@ -147,8 +150,8 @@ def test_a_state_that_another_program_locks_is_told(store: Store, state: Path) -
 
 
 def test_a_state_that_may_only_be_read_is_told(store: Store) -> None:
-    assert store._writer is not None
-    store._writer.execute("PRAGMA query_only = 1")
+    assert store.database._writer is not None
+    store.database._writer.execute("PRAGMA query_only = 1")
     for write_it in writes(store):
         told(write_it, "may only be read", "--db FILE")
 
@@ -184,8 +187,8 @@ def test_an_older_trailhound_that_holds_the_state_is_told(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older = Store.open(state)
-    monkeypatch.setattr("detector.store.database._TURNS", 1)
-    monkeypatch.setattr("detector.store.database.VERSION", 999)
+    monkeypatch.setattr("detector.store.database._SCHEMA_CHECKS", 1)
+    monkeypatch.setattr("detector.store.database.SCHEMA_VERSION", 999)
     told(lambda: Store.open(state), "an older one", "close that one")
     older.close()
 
@@ -204,12 +207,12 @@ def test_damage_anywhere_is_told_in_one_line_or_does_no_harm(
         assert "doctor" in str(error)
         return
     for reading in (
-        store.alerts,
-        store.notes,
-        store.suppressions,
-        store.files,
-        store.accounting,
-        store.freshness,
+        store.alerts.all,
+        store.triage.notes,
+        store.suppressions.all,
+        store.files.all,
+        store.files.accounting,
+        store.completeness.freshness,
         lambda: scan(tmp_path / "logs", store=store),
     ):
         try:
@@ -224,43 +227,50 @@ def test_what_was_written_is_saved_from_a_damaged_state(state: Path, tmp_path: P
     """All of it where its own pages are sound; and it finds its alerts again, since their ids come
     from the logs."""
     store = Store.open(state)
-    (alert,), notes, suppressions = store.alerts(), store.notes(), store.suppressions()
-    history = store.history(alert.alert_id)
+    (alert,), notes, suppressions = (
+        store.alerts.all(),
+        store.triage.notes(),
+        store.suppressions.all(),
+    )
+    history = store.history.entries(alert.alert_id)
     store.close()
     damage_table(state, "alert")
     before = digest(state)
-    assert damages(state)
+    assert find_damage(state)
     new = Store.open(tmp_path / "new.db")
-    saved = {each.table: (each.rows, each.whole) for each in new.save(state)}
+    saved = {each.table: (each.rows, each.whole) for each in new.recovery.save(state)}
     assert (saved["note"], saved["suppression"], saved["status"]) == (
         (1, True),
         (1, True),
         (0, True),
     )
     run = scan(tmp_path / "logs", store=new)
-    assert ([each.alert_id for each in run.alerts], new.notes()) == ([alert.alert_id], notes)
-    assert ([each.suppression_id for each in new.suppressions()], run.alerts[0].suppressed_by) == (
+    assert ([each.alert_id for each in run.alerts], new.triage.notes()) == ([alert.alert_id], notes)
+    assert (
+        [each.suppression_id for each in new.suppressions.all()],
+        run.alerts[0].suppressed_by,
+    ) == (
         [suppressions[0].suppression_id],
         suppressions[0].suppression_id,
     )
-    assert new.history(alert.alert_id) == history
+    assert new.history.entries(alert.alert_id) == history
     new.close()
     assert digest(state) == before
 
 
 def test_rows_before_and_after_a_damaged_page_are_saved(state: Path, tmp_path: Path) -> None:
     store = Store.open(state)
-    (alert,) = store.alerts()
+    (alert,) = store.alerts.all()
     for number in range(200):
-        store.add_notes([alert], NoteBody(f"{number} " + "x" * 300))
+        store.triage.add_notes([alert], NoteBody(f"{number} " + "x" * 300))
     store.close()
     damage_pages_of(state, b'"100 xxx')
     new = Store.open(tmp_path / "new.db")
-    saved = {each.table: each for each in new.save(state)}
+    saved = {each.table: each for each in new.recovery.save(state)}
     assert (saved["note"].rows, saved["note"].whole) == (201, True)
     assert not saved["note_words"].whole
     assert 180 < saved["note_words"].rows < 201
-    assert [bool(note.body.text) for note in new.notes()].count(False) == 201 - saved[
+    assert [bool(note.body.text) for note in new.triage.notes()].count(False) == 201 - saved[
         "note_words"
     ].rows
     new.close()

@@ -66,7 +66,7 @@ def store(clock: Clock) -> Iterator[Store]:
 
 
 def hits(store: Store) -> int:
-    return sum(count.hits for count in store.rule_counts().values())
+    return sum(count.hits for count in store.rules.counts().values())
 
 
 def test_old_windows_that_came_to_nothing_go_and_alerts_stay(
@@ -75,16 +75,20 @@ def test_old_windows_that_came_to_nothing_go_and_alerts_stay(
     write(tmp_path, "a.json", [*sweep(10), *sweep(9, 600), call(1200)])
     write(tmp_path, "b.json", later(40, *sweep(10)))
     before = scan(tmp_path, store=store).alerts
-    store.add_notes([before[1]], NoteBody("mine"))
-    events = store.events(before[1].alert_id)
+    store.triage.add_notes([before[1]], NoteBody("mine"))
+    events = store.alerts.events(before[1].alert_id)
     clock.now += 10 * DAY
-    assert store.let_go(RETENTION) == (0, 0), (
+    assert store.retention.evict(RETENTION) == (0, 0), (
         "as long as it was read lately, it may be an archive that is looked at"
     )
     clock.now += 32 * DAY
-    assert store.let_go(RETENTION) == (10, 10)
-    assert (store.alerts(), store.events(before[1].alert_id), hits(store)) == (before, events, 20)
-    assert [note.body.text for note in store.notes()] == ["mine"]
+    assert store.retention.evict(RETENTION) == (10, 10)
+    assert (store.alerts.all(), store.alerts.events(before[1].alert_id), hits(store)) == (
+        before,
+        events,
+        20,
+    )
+    assert [note.body.text for note in store.triage.notes()] == ["mine"]
     assert scan(tmp_path, store=store).accounting.late_dropped == 0, "nothing is read again for it"
 
 
@@ -95,7 +99,7 @@ def test_what_comes_later_for_a_window_that_is_gone_is_counted(
     write(tmp_path, "b.json", later(40, *sweep(10)))
     before = scan(tmp_path, store=store)
     clock.now += 42 * DAY
-    store.let_go(RETENTION)
+    store.retention.evict(RETENTION)
     late = [call(1, region) for region in REGIONS[6:]]
     write(tmp_path, "c.json", late)
     write(tmp_path, "d.json", [*late, *sweep(6)])
@@ -117,7 +121,7 @@ def test_what_comes_later_for_an_alert_that_stayed_is_as_ever(
     write(tmp_path, "b.json", later(40, *sweep(10)))
     scan(tmp_path, store=store)
     clock.now += 42 * DAY
-    store.let_go(RETENTION)
+    store.retention.evict(RETENTION)
     write(tmp_path, "c.json", sweep(10, 60))
     run = scan(tmp_path, store=store)
     assert (run.accounting.records_duplicate, run.accounting.late_dropped) == (10, 0)
@@ -132,7 +136,7 @@ def test_another_archive_is_merged_as_if_nothing_had_gone(
     write(tmp_path, "b.json", later(40, *sweep(10)))
     scan(tmp_path, store=store)
     clock.now += 42 * DAY
-    assert store.let_go(RETENTION) == (9, 9)
+    assert store.retention.evict(RETENTION) == (9, 9)
     write(tmp_path, "c.json", [*sweep(12, -3600 + 120), *sweep(11, arn=ANA + "2")])
     run, undisturbed = scan(tmp_path, store=store), scan(tmp_path)
     assert (run.facts, run.accounting) == (undisturbed.facts, undisturbed.accounting)
@@ -146,7 +150,7 @@ def test_a_rule_that_changes_is_searched_for_in_the_logs_again(
     write(tmp_path, "b.json", later(40, *sweep(10)))
     assert len(scan(tmp_path, store=store).alerts) == 1
     clock.now += 42 * DAY
-    store.let_go(RETENTION)
+    store.retention.evict(RETENTION)
     run, undisturbed = scan(tmp_path, store=store, mode="sliding"), scan(tmp_path, mode="sliding")
     assert len(run.alerts) == 2
     assert (run.facts, run.accounting) == (undisturbed.facts, undisturbed.accounting)
@@ -159,7 +163,7 @@ def test_what_would_have_met_with_something_that_is_gone_is_late_too(
     write(tmp_path, "a.json", [*sweep(9, 29), call(200)])
     scan(tmp_path, store=store, mode="sliding")
     clock.now += DAY
-    assert store.let_go(170) == (9, 9)
+    assert store.retention.evict(170) == (9, 9)
     write(tmp_path, "b.json", [call(31, REGIONS[9]), *sweep(10, 150)])
     run = scan(tmp_path, store=store, mode="sliding")
     assert ([alert["first_event"] for alert in run.facts], run.accounting.late_dropped) == (
@@ -200,11 +204,11 @@ def test_what_is_held_never_changes_and_what_is_young_is_merged(
         with closing(Store.open(None, clock)) as store:
             before = scan(Path(folder), store=store, mode=mode)
             clock.now += 2 * DAY
-            store.let_go(age)
+            store.retention.evict(age)
             assert outcome(store).alerts == before.alerts
-            assert store.accounting() == before.accounting
+            assert store.files.accounting() == before.accounting
             horizon = (
-                (store.newest() or 0) - age + (60 if mode == "sliding" else 0)
+                (store.files.newest_event_time() or 0) - age + (60 if mode == "sliding" else 0)
             )  # as far as hits tell there
             young = [
                 record
@@ -249,18 +253,18 @@ def test_compact_gives_the_space_back(clock: Clock, tmp_path: Path) -> None:
     with closing(Store.open(path, clock)) as store:
         before = scan(tmp_path / "logs", store=store)
         clock.now += 42 * DAY
-        done = store.compact(RETENTION)
+        done = store.retention.vacuum(RETENTION)
         assert (done.hits, done.events) == (1800, 1800)
         assert done.after < done.before / 2
         assert path.stat().st_size == done.after
         assert outcome(store) == outcome(store)
-        assert (store.alerts(), store.accounting()) == (before.alerts, before.accounting)
-        assert store.compact(RETENTION).hits == 0
+        assert (store.alerts.all(), store.files.accounting()) == (before.alerts, before.accounting)
+        assert store.retention.vacuum(RETENTION).hits == 0
         with (
             closing(Store.open(path, clock)) as other,
             pytest.raises(ReadOnly, match="close it there"),
         ):
-            other.compact(RETENTION)
+            other.retention.vacuum(RETENTION)
 
 
 def test_letting_go_is_all_or_nothing(store: Store, clock: Clock, tmp_path: Path) -> None:
@@ -268,17 +272,17 @@ def test_letting_go_is_all_or_nothing(store: Store, clock: Clock, tmp_path: Path
     write(tmp_path, "b.json", later(40, *sweep(10)))
     before = scan(tmp_path, store=store)
     clock.now += 42 * DAY
-    assert store._writer is not None
+    assert store.database._writer is not None
     for step in ("hit", "event"):
-        store._writer.execute(
+        store.database._writer.execute(
             f"CREATE TEMP TRIGGER full_{step} BEFORE DELETE ON {step} "
             "BEGIN SELECT RAISE(ABORT, 'full'); END"
         )
         with pytest.raises(StateError):
-            store.let_go(RETENTION)
-        assert (hits(store), store.alerts()) == (19, before.alerts)
-        store._writer.execute(f"DROP TRIGGER full_{step}")
-    assert store.let_go(RETENTION) == (9, 9)
+            store.retention.evict(RETENTION)
+        assert (hits(store), store.alerts.all()) == (19, before.alerts)
+        store.database._writer.execute(f"DROP TRIGGER full_{step}")
+    assert store.retention.evict(RETENTION) == (9, 9)
 
 
 def test_rules_that_are_not_known_keep_their_windows_until_they_are(
@@ -290,8 +294,8 @@ def test_rules_that_are_not_known_keep_their_windows_until_they_are(
     write(tmp_path, "b.json", later(40, *sweep(10)))
     scan(tmp_path, store=store)
     clock.now += 42 * DAY
-    with store._writing() as db:
+    with store.database.transaction() as db:
         db.execute("UPDATE rule SET reach = NULL")
-    assert store.let_go(RETENTION) == (0, 0)
+    assert store.retention.evict(RETENTION) == (0, 0)
     store.use(rules())
-    assert store.let_go(RETENTION) == (9, 9)
+    assert store.retention.evict(RETENTION) == (9, 9)

@@ -96,22 +96,22 @@ def test_decisions_go_with_the_alerts_that_are_joined(steps: list[tuple[str, obj
                 model = grown(model, seconds)
             elif model:
                 start = sorted(model)[int(str(value)) % len(model)]
-                alert = store.alert(names[start])
+                alert = store.alerts.get(names[start])
                 assert alert is not None
                 if what == "note":
                     (note,) = (
                         each.note_id
-                        for each in store.add_notes([alert], NoteBody(f"note {number}"))
+                        for each in store.triage.add_notes([alert], NoteBody(f"note {number}"))
                     )
                     written[note] = f"note {number}"
                     model[start] = model[start]._replace(notes=model[start].notes | {note})
                 else:
-                    store.set_status([alert.alert_id], what)  # type: ignore[arg-type]
+                    store.triage.set_status([alert.alert_id], what)  # type: ignore[arg-type]
                     model[start] = model[start]._replace(status=what)  # type: ignore[arg-type]
-            alerts = {alert.first_event - START: alert for alert in store.alerts()}
+            alerts = {alert.first_event - START: alert for alert in store.alerts.all()}
             names |= {start: alert.alert_id for start, alert in alerts.items()}
             notes = {
-                start: frozenset(note.note_id for note in store.notes(names[start]))
+                start: frozenset(note.note_id for note in store.triage.notes_of(names[start]))
                 for start in alerts
             }
             assert {
@@ -121,4 +121,4 @@ def test_decisions_go_with_the_alerts_that_are_joined(steps: list[tuple[str, obj
                 start: known._replace(replaced=frozenset(names[old] for old in known.replaced))  # type: ignore[arg-type]
                 for start, known in model.items()
             }
-        assert {note.note_id: note.body.text for note in store.notes()} == written
+        assert {note.note_id: note.body.text for note in store.triage.notes()} == written

@@ -44,7 +44,7 @@ def store(clock: Clock, tmp_path: Path) -> Iterator[Store]:
 
 
 def of(store: Store, arn: str) -> Alert:
-    return next(alert for alert in store.alerts() if alert.principal == arn)
+    return next(alert for alert in store.alerts.all() if alert.principal == arn)
 
 
 def suppression(clock: Clock, value: str = ANA, days: float = 7, **changed: object) -> Suppression:
@@ -59,18 +59,18 @@ def suppression(clock: Clock, value: str = ANA, days: float = 7, **changed: obje
 
 def test_status_is_kept_with_its_history(store: Store, clock: Clock) -> None:
     ana, ben = of(store, ANA), of(store, BEN)
-    changed = store.set_status([ana.alert_id, ben.alert_id], "acknowledged")
+    changed = store.triage.set_status([ana.alert_id, ben.alert_id], "acknowledged")
     assert [alert.status for alert in changed] == ["acknowledged", "acknowledged"]
     clock.now += 60
-    store.set_status([ana.alert_id], "closed")
-    store.set_status([ana.alert_id], "closed")
-    told = store.history(ana.alert_id)
+    store.triage.set_status([ana.alert_id], "closed")
+    store.triage.set_status([ana.alert_id], "closed")
+    told = store.history.entries(ana.alert_id)
     assert [(entry.kind, entry.detail, entry.at) for entry in told] == [
         ("acknowledged", "open -> acknowledged", START + DAY),
         ("closed", "acknowledged -> closed", START + DAY + 60),
     ]
     assert all(entry.author for entry in told)
-    assert {alert.principal: alert.status for alert in store.alerts()} == {
+    assert {alert.principal: alert.status for alert in store.alerts.all()} == {
         ANA: "closed",
         BEN: "acknowledged",
     }
@@ -79,7 +79,7 @@ def test_status_is_kept_with_its_history(store: Store, clock: Clock) -> None:
 def test_status_survives_a_restart_and_a_revision(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:
-    store.set_status([of(store, ANA).alert_id], "closed")
+    store.triage.set_status([of(store, ANA).alert_id], "closed")
     store.close()
     write(tmp_path / "logs", "late.json", [call(5, "me-south-1")])
     again = Store.open(tmp_path / "hunt.db", clock)
@@ -96,10 +96,10 @@ def test_status_survives_a_restart_and_a_revision(
 
 def test_a_note_keeps_what_the_alert_knew(store: Store, tmp_path: Path) -> None:
     ana = of(store, ANA)
-    [note] = store.add_notes([ana], NoteBody("looks odd", "suspicious", "T-7", "sec"))
+    [note] = store.triage.add_notes([ana], NoteBody("looks odd", "suspicious", "T-7", "sec"))
     write(tmp_path / "logs", "late.json", [call(5, "me-south-1")])
     scan(tmp_path / "logs", store=store)
-    (held,) = store.notes()
+    (held,) = store.triage.notes()
     assert held == note
     assert (held.context.principal, held.context.regions) == (ANA, list(REGIONS[:10]))
     assert (held.context.start, held.context.end, held.context.events) == (START, START + 30, 10)
@@ -108,20 +108,20 @@ def test_a_note_keeps_what_the_alert_knew(store: Store, tmp_path: Path) -> None:
 
 def test_an_edit_keeps_what_was_said_before(store: Store, clock: Clock) -> None:
     ana = of(store, ANA)
-    [note] = store.add_notes([ana], NoteBody("looks odd"))
+    [note] = store.triage.add_notes([ana], NoteBody("looks odd"))
     first = clock.now
     clock.now += 60
-    store.edit_note(note.note_id, NoteBody("inventory", "benign"))
+    store.triage.edit_note(note.note_id, NoteBody("inventory", "benign"))
     clock.now += 60
-    edited = store.edit_note(note.note_id, NoteBody("really inventory", "benign", "T-1"))
+    edited = store.triage.edit_note(note.note_id, NoteBody("really inventory", "benign", "T-1"))
     assert edited.body == NoteBody("really inventory", "benign", "T-1")
     assert (edited.created, edited.edited) == (first, first + 120)
     assert [(edit.at, edit.body.text) for edit in edited.history] == [
         (first, "looks odd"),
         (first + 60, "inventory"),
     ]
-    assert store.notes() == [edited]
-    assert [entry.kind for entry in store.history(ana.alert_id)] == [
+    assert store.triage.notes() == [edited]
+    assert [entry.kind for entry in store.history.entries(ana.alert_id)] == [
         "note",
         "note-edited",
         "note-edited",
@@ -132,17 +132,17 @@ def test_notes_come_newest_first_and_by_alert(store: Store, clock: Clock) -> Non
     ana, ben = of(store, ANA), of(store, BEN)
     for at, (alert, text) in enumerate([(ana, "one"), (ben, "two"), (ana, "three")]):
         clock.now = START + DAY + at
-        store.add_notes([alert], NoteBody(text))
-    assert [note.body.text for note in store.notes()] == ["three", "two", "one"]
-    assert [note.body.text for note in store.notes(ana.alert_id)] == ["three", "one"]
-    assert store.notes("no such alert") == []
+        store.triage.add_notes([alert], NoteBody(text))
+    assert [note.body.text for note in store.triage.notes()] == ["three", "two", "one"]
+    assert [note.body.text for note in store.triage.notes_of(ana.alert_id)] == ["three", "one"]
+    assert store.triage.notes_of("no such alert") == []
 
 
 def test_what_is_not_there_cannot_be_changed(store: Store) -> None:
     for change in (
-        lambda: store.edit_note(77, NoteBody("x")),
-        lambda: store.lift(["x"]),
-        lambda: store.extend(["x"], 1e10),
+        lambda: store.triage.edit_note(77, NoteBody("x")),
+        lambda: store.triage.lift(["x"]),
+        lambda: store.triage.extend(["x"], 1e10),
     ):
         with pytest.raises(StateError, match=r"no (note|suppression)"):
             change()
@@ -152,7 +152,7 @@ def test_what_is_not_there_cannot_be_changed(store: Store) -> None:
 
 
 def test_a_suppression_hides_while_it_is_active(store: Store, clock: Clock) -> None:
-    [made] = store.suppress([suppression(clock)])
+    [made] = store.triage.suppress([suppression(clock)])
     assert made.suppression_id
     assert (made.author != "", made.hidden) == (True, 1)
     assert (of(store, ANA).suppressed_by, of(store, BEN).suppressed_by) == (
@@ -163,48 +163,50 @@ def test_a_suppression_hides_while_it_is_active(store: Store, clock: Clock) -> N
     assert of(store, ANA).suppressed_by == made.suppression_id
     clock.now += 1  # nothing is written: it ends by itself
     assert of(store, ANA).suppressed_by is None
-    assert store.suppressions()[0].state(clock.now) == "expired"
-    assert store.suppressions()[0].hidden == 1
+    assert store.suppressions.all()[0].state(clock.now) == "expired"
+    assert store.suppressions.all()[0].hidden == 1
 
 
 def test_an_expired_one_that_is_extended_hides_again(store: Store, clock: Clock) -> None:
-    [made] = store.suppress([suppression(clock, days=1)])
+    [made] = store.triage.suppress([suppression(clock, days=1)])
     clock.now += 2 * DAY
-    [extended] = store.extend([made.suppression_id], clock.now + DAY)
+    [extended] = store.triage.extend([made.suppression_id], clock.now + DAY)
     assert (extended.state(clock.now), extended.expires) == ("active", clock.now + DAY)
     assert of(store, ANA).suppressed_by == made.suppression_id
 
 
 def test_a_lifted_one_is_over(store: Store, clock: Clock) -> None:
-    [made] = store.suppress([suppression(clock)])
+    [made] = store.triage.suppress([suppression(clock)])
     clock.now += 60
-    [lifted] = store.lift([made.suppression_id])
+    [lifted] = store.triage.lift([made.suppression_id])
     assert (lifted.lifted, lifted.state(clock.now)) == (clock.now, "lifted")
     assert of(store, ANA).suppressed_by is None
     clock.now += 60
-    assert store.lift([made.suppression_id])[0] == lifted
+    assert store.triage.lift([made.suppression_id])[0] == lifted
     with pytest.raises(StateError, match="was lifted"):
-        store.extend([made.suppression_id], clock.now + DAY)
+        store.triage.extend([made.suppression_id], clock.now + DAY)
 
 
 def test_what_happened_to_it_is_told(store: Store, clock: Clock) -> None:
-    [made] = store.suppress([suppression(clock)])
-    store.extend([made.suppression_id], clock.now + 14 * DAY)
-    store.lift([made.suppression_id])
-    assert [entry.kind for entry in store.history(made.suppression_id)] == [
+    [made] = store.triage.suppress([suppression(clock)])
+    store.triage.extend([made.suppression_id], clock.now + 14 * DAY)
+    store.triage.lift([made.suppression_id])
+    assert [entry.kind for entry in store.history.entries(made.suppression_id)] == [
         "created",
         "extended",
         "lifted",
     ]
-    hidden = [entry for entry in store.history(of(store, ANA).alert_id) if entry.kind == "hidden"]
+    hidden = [
+        entry for entry in store.history.entries(of(store, ANA).alert_id) if entry.kind == "hidden"
+    ]
     assert [made.suppression_id in entry.detail for entry in hidden] == [True]
-    assert store.history(of(store, BEN).alert_id) == []
+    assert store.history.entries(of(store, BEN).alert_id) == []
 
 
 def test_alerts_that_come_later_are_hidden_and_counted(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:
-    [made] = store.suppress([suppression(clock)])
+    [made] = store.triage.suppress([suppression(clock)])
     write(tmp_path / "logs", "more.json", [*sweep(10, 120), *sweep(10, 180, arn=BEN)])
     run = scan(tmp_path / "logs", store=store)
     assert sorted(alert.suppressed_by is not None for alert in run.alerts) == [
@@ -213,18 +215,18 @@ def test_alerts_that_come_later_are_hidden_and_counted(
         True,
         True,
     ]
-    assert store.suppressions()[0].hidden == 2
+    assert store.suppressions.all()[0].hidden == 2
     assert len(run.alerts) == 4  # they are kept
     scan(tmp_path / "logs", store=store)
-    assert store.suppressions()[0].hidden == 2
-    assert made.suppression_id == store.suppressions()[0].suppression_id
+    assert store.suppressions.all()[0].hidden == 2
+    assert made.suppression_id == store.suppressions.all()[0].suppression_id
 
 
 def test_the_newest_suppression_comes_first(store: Store, clock: Clock) -> None:
-    [first] = store.suppress([suppression(clock)])
+    [first] = store.triage.suppress([suppression(clock)])
     clock.now += 1
-    [second] = store.suppress([suppression(clock, BEN)])
-    assert [made.suppression_id for made in store.suppressions()] == [
+    [second] = store.triage.suppress([suppression(clock, BEN)])
+    assert [made.suppression_id for made in store.suppressions.all()] == [
         second.suppression_id,
         first.suppression_id,
     ]
@@ -232,8 +234,8 @@ def test_the_newest_suppression_comes_first(store: Store, clock: Clock) -> None:
 
 def test_one_that_could_not_work_is_refused(store: Store, clock: Clock) -> None:
     with pytest.raises(ValueError, match="say why"):
-        store.suppress([suppression(clock, ticket="", justification=" ")])
-    assert store.suppressions() == []
+        store.triage.suppress([suppression(clock, ticket="", justification=" ")])
+    assert store.suppressions.all() == []
 
 
 # alerts that late records move (sliding)
@@ -247,7 +249,7 @@ def sliding(clock: Clock, tmp_path: Path) -> Iterator[Store]:
     scan(tmp_path / "live", store=held, mode="sliding")
     assert [
         (alert.window.start - START, alert.window.end - START)
-        for alert in held.alerts()
+        for alert in held.alerts.all()
         if alert.window
     ] == [(105, 135), (60, 90)]
     yield held
@@ -257,10 +259,10 @@ def sliding(clock: Clock, tmp_path: Path) -> Iterator[Store]:
 def test_a_late_earlier_call_moves_the_start_and_all_follows(
     sliding: Store, clock: Clock, tmp_path: Path
 ) -> None:
-    old = sliding.alerts()[1]
-    sliding.set_status([old.alert_id], "acknowledged")
-    [note] = sliding.add_notes([old], NoteBody("mine"))
-    [made] = sliding.suppress([suppression(clock)])
+    old = sliding.alerts.all()[1]
+    sliding.triage.set_status([old.alert_id], "acknowledged")
+    [note] = sliding.triage.add_notes([old], NoteBody("mine"))
+    [made] = sliding.triage.suppress([suppression(clock)])
     write(tmp_path / "live", "late.json", [call(50, "me-south-1")])
     run = scan(tmp_path / "live", store=sliding, mode="sliding")
     other, new = run.alerts
@@ -273,23 +275,23 @@ def test_a_late_earlier_call_moves_the_start_and_all_follows(
         "open",
     )
     assert new.revision > old.revision
-    assert [(held.note_id, held.alert_id) for held in sliding.notes()] == [
+    assert [(held.note_id, held.alert_id) for held in sliding.triage.notes()] == [
         (note.note_id, new.alert_id)
     ]
-    assert sliding.alert(old.alert_id) is None
-    assert sliding.suppressions()[0].hidden == 2
-    assert [entry.kind for entry in sliding.history(old.alert_id)][-1] == "superseded"
-    assert "supersedes" in [entry.kind for entry in sliding.history(new.alert_id)]
+    assert sliding.alerts.get(old.alert_id) is None
+    assert sliding.suppressions.all()[0].hidden == 2
+    assert [entry.kind for entry in sliding.history.entries(old.alert_id)][-1] == "superseded"
+    assert "supersedes" in [entry.kind for entry in sliding.history.entries(new.alert_id)]
     assert [old.alert_id in update.withdrawn for update in run.updates if update.alerts] == [True]
 
 
 def test_moved_twice_it_knows_all_that_it_replaced(sliding: Store, tmp_path: Path) -> None:
-    names = [sliding.alerts()[1].alert_id]
+    names = [sliding.alerts.all()[1].alert_id]
     for number, at in enumerate((50, 40)):
         write(tmp_path / "live", f"late{number}.json", sweep(10, at))
         scan(tmp_path / "live", store=sliding, mode="sliding")
-        names.append(sliding.alerts()[-1].alert_id)
-    assert sorted(sliding.alerts()[-1].supersedes) == sorted(names[:2])
+        names.append(sliding.alerts.all()[-1].alert_id)
+    assert sorted(sliding.alerts.all()[-1].supersedes) == sorted(names[:2])
 
 
 @pytest.mark.parametrize("undecided", [0, 1])
@@ -297,10 +299,10 @@ def test_two_alerts_that_are_joined_become_the_first(
     undecided: int, sliding: Store, tmp_path: Path
 ) -> None:
     """Its id is that of its first span; what was written on the other is not lost."""
-    second, first = sliding.alerts()
-    sliding.set_status([(first, second)[1 - undecided].alert_id], "closed")
+    second, first = sliding.alerts.all()
+    sliding.triage.set_status([(first, second)[1 - undecided].alert_id], "closed")
     for alert in (first, second):
-        sliding.add_notes([alert], NoteBody(alert.alert_id))
+        sliding.triage.add_notes([alert], NoteBody(alert.alert_id))
     write(tmp_path / "live", "late.json", sweep(10, 80))
     run = scan(tmp_path / "live", store=sliding, mode="sliding")
     (joined,) = run.alerts
@@ -312,22 +314,22 @@ def test_two_alerts_that_are_joined_become_the_first(
         30,
     )
     assert joined.status == "open"  # of the two, the one that hides least
-    assert {note.alert_id for note in sliding.notes()} == {joined.alert_id}
-    assert len(sliding.notes()) == 2
+    assert {note.alert_id for note in sliding.triage.notes()} == {joined.alert_id}
+    assert len(sliding.triage.notes()) == 2
 
 
 def test_two_alerts_that_are_joined_by_an_earlier_one(sliding: Store, tmp_path: Path) -> None:
-    second, first = sliding.alerts()
+    second, first = sliding.alerts.all()
     for alert in (first, second):
-        sliding.set_status([alert.alert_id], "closed")
-        sliding.add_notes([alert], NoteBody(alert.alert_id))
+        sliding.triage.set_status([alert.alert_id], "closed")
+        sliding.triage.add_notes([alert], NoteBody(alert.alert_id))
     write(tmp_path / "live", "late.json", [*sweep(10, 45), *sweep(10, 80)])
     (joined,) = scan(tmp_path / "live", store=sliding, mode="sliding").alerts
     assert (joined.supersedes, joined.status) == (
         sorted([first.alert_id, second.alert_id]),
         "closed",
     )
-    assert [note.alert_id for note in sliding.notes()] == [joined.alert_id] * 2
+    assert [note.alert_id for note in sliding.triage.notes()] == [joined.alert_id] * 2
 
 
 # provisional, settled, revised

@@ -57,26 +57,28 @@ def store(template: Path, tmp_path: Path) -> Iterator[Store]:
 
 
 def of(store: Store, *who: str) -> list[str]:
-    return [alert.alert_id for alert in store.alerts() if alert.principal in (who or WHO)]
+    return [alert.alert_id for alert in store.alerts.all() if alert.principal in (who or WHO)]
 
 
 def hides(store: Store, value: str = ANA, days: float = 7) -> Suppression:
-    now = store._clock()
+    now = store.database.clock()
     return Suppression("principal", value, None, now, now + days * DAY, "T-1", "sec", "inventory")
 
 
 def standing(store: Store) -> dict[str, Any]:
     """All that the analyst decided, as it stands."""
     return {
-        "alerts": {alert.alert_id: (alert.status, alert.suppressed_by) for alert in store.alerts()},
-        "notes": {note.note_id: note.body for note in store.notes()},
+        "alerts": {
+            alert.alert_id: (alert.status, alert.suppressed_by) for alert in store.alerts.all()
+        },
+        "notes": {note.note_id: note.body for note in store.triage.notes()},
         "suppressions": {
             made.suppression_id: (made.value, made.expires, made.lifted)
-            for made in store.suppressions()
+            for made in store.suppressions.all()
             if not made.undone
         },
-        "rules": store.rules_off(),
-        "files": {row.path: (row.state, row.reason, row.detail) for row in store.files()},
+        "rules": store.rules.disabled(),
+        "files": {row.path: (row.state, row.reason, row.detail) for row in store.files.all()},
     }
 
 
@@ -84,42 +86,45 @@ def standing(store: Store) -> dict[str, Any]:
 
 
 def _status(store: Store, who: list[str], number: int) -> None:
-    store.set_status(of(store, *who), ("open", "acknowledged", "closed")[number])
+    store.triage.set_status(of(store, *who), ("open", "acknowledged", "closed")[number])
 
 
 def _note(store: Store, who: list[str], number: int) -> None:
-    store.add_notes(
-        [alert for alert in store.alerts() if alert.principal in who], NoteBody(f"note {number}")
+    store.triage.add_notes(
+        [alert for alert in store.alerts.all() if alert.principal in who],
+        NoteBody(f"note {number}"),
     )
 
 
 def _edit(store: Store, _: list[str], number: int) -> None:
-    for note in store.notes()[number : number + 1]:
-        store.edit_note(note.note_id, NoteBody(f"edited {number}", "benign"))
+    for note in store.triage.notes()[number : number + 1]:
+        store.triage.edit_note(note.note_id, NoteBody(f"edited {number}", "benign"))
 
 
 def _suppress(store: Store, who: list[str], number: int) -> None:
-    store.suppress([hides(store, arn, 1 + number) for arn in who])
+    store.triage.suppress([hides(store, arn, 1 + number) for arn in who])
 
 
 def _running(store: Store) -> list[str]:
-    return [made.suppression_id for made in store.suppressions() if not made.over]
+    return [made.suppression_id for made in store.suppressions.all() if not made.over]
 
 
 def _extend(store: Store, who: list[str], number: int) -> None:
-    store.extend(_running(store)[: len(who)], store._clock() + (9 + number) * DAY)
+    store.triage.extend(_running(store)[: len(who)], store.database.clock() + (9 + number) * DAY)
 
 
 def _lift(store: Store, who: list[str], _: int) -> None:
-    store.lift(_running(store)[: len(who)])
+    store.triage.lift(_running(store)[: len(who)])
 
 
 def _switch(store: Store, _: list[str], number: int) -> None:
-    store.switch_rules([REFERENCE], on=number == 0)
+    store.rules.switch([REFERENCE], on=number == 0)
 
 
 def _quarantine(store: Store, _: list[str], number: int) -> None:
-    (store.ignore if number else store.retry)([file.path for file in store.quarantine()])
+    (store.quarantine.ignore if number else store.quarantine.retry)(
+        [file.path for file in store.quarantine.files()]
+    )
 
 
 DECIDE: list[Callable[[Store, list[str], int], None]] = [
@@ -161,7 +166,7 @@ def test_any_way_back_and_forth_gives_what_was(
         turned = store.undo() if step < 0 else store.redo()
         assert (turned is not None) is ahead
         at += step if ahead else 0
-        assert turned is None or (turned.left, bool(turned.subjects)) == ([], True)
+        assert turned is None or (turned.unchanged, bool(turned.subjects)) == ([], True)
         assert standing(store) == pictures[at]
 
     for move in moves:
@@ -175,7 +180,7 @@ def test_any_way_back_and_forth_gives_what_was(
             if (now := standing(store)) != pictures[at]:
                 pictures[at + 1 :], at = [now], at + 1
         assert standing(store) == pictures[at]
-        kept = store._value(
+        kept = store.database.value(
             "SELECT (SELECT count(*) FROM history) + (SELECT count(*) FROM note_words)"
         )
         assert kept >= told  # nothing that was done or undone is forgotten
@@ -192,12 +197,12 @@ def test_any_way_back_and_forth_gives_what_was(
 
 
 def test_it_says_what_it_takes_back(store: Store) -> None:
-    store.set_status(of(store, ANA), "closed")
-    store.set_status(of(store), "acknowledged")
-    made = store.suppress([hides(store)])
+    store.triage.set_status(of(store, ANA), "closed")
+    store.triage.set_status(of(store), "acknowledged")
+    made = store.triage.suppress([hides(store)])
     told = [store.undo() for _ in range(4)]
     assert [
-        (turned.decision.kind, turned.decision.about, turned.decision.count)
+        (turned.decision.action, turned.decision.subject_name, turned.decision.count)
         for turned in told
         if turned
     ] == [("created", ANA, 1), ("acknowledged", "", 3), ("closed", ANA, 1)]
@@ -205,13 +210,13 @@ def test_it_says_what_it_takes_back(store: Store) -> None:
     assert told[1] is not None
     assert sorted(alert.status for alert in told[1].alerts) == ["closed", "open", "open"]
     assert sorted(told[1].subjects) == sorted(of(store))
-    assert [entry.kind for entry in store.history(made[0].suppression_id)] == [
+    assert [entry.kind for entry in store.history.entries(made[0].suppression_id)] == [
         "created",
         "created undone",
     ]
     assert [
         (entry.kind, entry.detail)
-        for entry in store.history(of(store, ANA)[0])
+        for entry in store.history.entries(of(store, ANA)[0])
         if entry.kind != "hidden"
     ] == [
         ("closed", "open -> closed"),
@@ -222,15 +227,15 @@ def test_it_says_what_it_takes_back(store: Store) -> None:
 
 
 def test_a_note_that_was_taken_back_keeps_its_words(store: Store) -> None:
-    alert = store.alerts()[0]
-    [note] = store.add_notes([alert], NoteBody("hm", "suspicious"))
+    alert = store.alerts.all()[0]
+    [note] = store.triage.add_notes([alert], NoteBody("hm", "suspicious"))
     store.undo()
-    assert store.notes() == []
+    assert store.triage.notes() == []
     store.redo()
-    [again] = store.notes()
+    [again] = store.triage.notes()
     assert (again.note_id, again.body) == (note.note_id, note.body)
     assert [edit.body for edit in again.history] == [note.body, None]
-    assert [(entry.kind, entry.detail) for entry in store.history(alert.alert_id)] == [
+    assert [(entry.kind, entry.detail) for entry in store.history.entries(alert.alert_id)] == [
         ("note", "#1 suspicious"),
         ("note undone", "#1 suspicious"),
         ("note redone", "#1 suspicious"),
@@ -243,18 +248,18 @@ def test_only_what_is_as_it_was_left_is_taken_back(
     """A colleague at the same state closes one of three alerts: neither takes back what the other
     did."""
     ana, ben = of(store, ANA)[0], of(store, WHO[1])[0]
-    store.set_status(of(store), "acknowledged")
-    monkeypatch.setattr(journal_module, "author", lambda: "colleague")
-    store.set_status([ben], "closed")
+    store.triage.set_status(of(store), "acknowledged")
+    monkeypatch.setattr(journal_module, "current_user", lambda: "colleague")
+    store.triage.set_status([ben], "closed")
     monkeypatch.undo()
     turned = store.undo()
     assert turned is not None
-    assert (len(turned.subjects), turned.left) == (2, [ben])
-    assert {alert.alert_id: alert.status for alert in store.alerts()}[ben] == "closed"
-    store.set_status([ana], "closed")
-    monkeypatch.setattr(journal_module, "author", lambda: "colleague")
+    assert (len(turned.subjects), turned.unchanged) == (2, [ben])
+    assert {alert.alert_id: alert.status for alert in store.alerts.all()}[ben] == "closed"
+    store.triage.set_status([ana], "closed")
+    monkeypatch.setattr(journal_module, "current_user", lambda: "colleague")
     assert store.undo() is not None
-    assert {alert.alert_id: alert.status for alert in store.alerts()} == {
+    assert {alert.alert_id: alert.status for alert in store.alerts.all()} == {
         ana: "closed",
         ben: "acknowledged",
         of(store, WHO[2])[0]: "open",
@@ -262,40 +267,40 @@ def test_only_what_is_as_it_was_left_is_taken_back(
 
 
 def test_what_cannot_be_taken_back_at_all_is_not_in_the_way(store: Store) -> None:
-    store.set_status(of(store, ANA), "acknowledged")
-    store.ignore([file.path for file in store.quarantine()])
-    with store._writing() as db:  # as the pipeline does, where the file is whole by now
+    store.triage.set_status(of(store, ANA), "acknowledged")
+    store.quarantine.ignore([file.path for file in store.quarantine.files()])
+    with store.database.transaction() as db:  # as the pipeline does, where the file is whole by now
         db.execute("UPDATE file SET state = 'read', reason = NULL, detail = NULL")
     turned = store.undo()
     assert turned is not None
-    assert (turned.subjects, len(turned.left)) == ([], 1)
+    assert (turned.subjects, len(turned.unchanged)) == ([], 1)
     assert store.redo() is None
     turned = store.undo()
     assert turned is not None
-    assert turned.decision.kind == "acknowledged"
+    assert turned.decision.action == "acknowledged"
 
 
 def test_a_suppression_made_again_hides_what_came_while_it_did_not(
     store: Store, tmp_path: Path
 ) -> None:
-    [made] = store.suppress([hides(store)])
+    [made] = store.triage.suppress([hides(store)])
     store.undo()
-    assert [made.undone is not None for made in store.suppressions()] == [True]
+    assert [made.undone is not None for made in store.suppressions.all()] == [True]
     write(tmp_path / "more", "b.json", sweep(10, 600))
     scan(tmp_path / "more", store=store)
-    assert all(alert.suppressed_by is None for alert in store.alerts())
+    assert all(alert.suppressed_by is None for alert in store.alerts.all())
     store.redo()
-    assert [alert.suppressed_by for alert in store.alerts() if alert.principal == ANA] == [
+    assert [alert.suppressed_by for alert in store.alerts.all() if alert.principal == ANA] == [
         made.suppression_id
     ] * 2
-    assert store.suppressions()[0].hidden == 2
+    assert store.suppressions.all()[0].hidden == 2
 
 
 def test_a_decision_follows_the_alert_that_late_records_move(tmp_path: Path) -> None:
     store = Store.open(None, Clock())
     write(tmp_path, "a.json", sweep(10, 60))
     [before] = scan(tmp_path, store=store, mode="sliding").alerts
-    store.set_status([before.alert_id], "closed")
+    store.triage.set_status([before.alert_id], "closed")
     write(tmp_path, "late.json", [call(50, "me-south-1")])
     after: Alert
     [after] = scan(tmp_path, store=store, mode="sliding").alerts
@@ -311,15 +316,15 @@ def test_a_file_put_back_into_quarantine_is_not_read(tmp_path: Path) -> None:
     write(tmp_path, "cut.json", b'{"Records": [}')
     pipeline = Pipeline(store, load(), Directory([tmp_path]), jobs=1)
     pipeline.scan(lambda _: None)
-    before = store.quarantine()
-    for decide in (store.ignore, store.retry):
+    before = store.quarantine.files()
+    for decide in (store.quarantine.ignore, store.quarantine.retry):
         decide([before[0].path])
         pipeline.recheck_quarantine()
         assert store.undo() is not None
         pipeline.recheck_quarantine()
         pipeline.scan(lambda _: None)
-        assert store.quarantine() == before
-    assert [entry.kind for entry in store.history(before[0].path)] == [
+        assert store.quarantine.files() == before
+    assert [entry.kind for entry in store.history.entries(before[0].path)] == [
         "ignored",
         "ignored undone",
         "retry",

@@ -175,7 +175,7 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
 
 
 def kinds(store: Store, subject: str) -> list[tuple[str, str]]:
-    return [(entry.kind, entry.detail) for entry in store.history(subject)]
+    return [(entry.kind, entry.detail) for entry in store.history.entries(subject)]
 
 
 def test_a_late_flag_breaks_through_and_all_of_it_is_in_the_history(
@@ -183,7 +183,7 @@ def test_a_late_flag_breaks_through_and_all_of_it_is_in_the_history(
 ) -> None:
     write(tmp_path / "logs", "a.json", swept("ana", 0))
     [found] = scan(tmp_path / "logs", store=store, by=rules("tumbling")).alerts
-    [made] = store.suppress(
+    [made] = store.triage.suppress(
         [suppression(value=found.principal, created=START, expires=START + 40.0 * DAY)]
     )
     assert (
@@ -191,7 +191,7 @@ def test_a_late_flag_breaks_through_and_all_of_it_is_in_the_history(
         and made.seen_profile.source_addresses == ["203.0.113.7"]
         and made.hidden == 1
     )
-    assert store.alerts()[0].suppressed_by == made.suppression_id
+    assert store.alerts.all()[0].suppressed_by == made.suppression_id
     write(tmp_path / "logs", "b.json", [act("access-key", "ana", 100)])
     [after] = scan(tmp_path / "logs", store=store, by=rules("tumbling")).alerts
     assert (after.suppressed_by, after.broke_through) == (None, ["access-key 1"])
@@ -209,16 +209,16 @@ def test_expiry_is_noticed_once_and_extension_hides_again(
 ) -> None:
     write(tmp_path / "logs", "a.json", swept("ana", 0))
     [found] = scan(tmp_path / "logs", store=store, by=rules("tumbling")).alerts
-    name = store.suppress([suppression(value=found.principal, expires=clock.now + DAY)])[
+    name = store.triage.suppress([suppression(value=found.principal, expires=clock.now + DAY)])[
         0
     ].suppression_id
     clock.now += 2 * DAY
-    assert store.alerts()[0].suppressed_by is None
-    store.notice_expiry()
-    store.notice_expiry()
+    assert store.alerts.all()[0].suppressed_by is None
+    store.suppressions.record_expired()
+    store.suppressions.record_expired()
     assert [kind for kind, _ in kinds(store, name)] == ["created", "expired"]
-    store.extend([name], clock.now + DAY)
-    assert store.alerts()[0].suppressed_by == name
+    store.triage.extend([name], clock.now + DAY)
+    assert store.alerts.all()[0].suppressed_by == name
     clock.now += 2 * DAY
     store.close()
     with closing(Store.open(tmp_path / "hunt.db", clock)) as again:
@@ -228,5 +228,5 @@ def test_expiry_is_noticed_once_and_extension_hides_again(
             "extended",
             "expired",
         ]
-        again.lift([name])
+        again.triage.lift([name])
         assert kinds(again, name)[-1][0] == "lifted"

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     rules = load_rules(args)
     store = Store.open(path)
     try:
-        alert = store.alert(args.alert)
+        alert = store.alerts.get(args.alert)
         if alert is None:
             raise CommandError(
                 f"{args.alert}: no such alert here: trailhound scan --db {path} --format jsonl names them"

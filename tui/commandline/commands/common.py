@@ -129,10 +129,10 @@ def accounting_sums(sums: Accounting) -> list[str]:
 def completeness_lines(store: Store, final: bool, bounds: Bounds | None = None) -> list[str]:
     """What is missing, changed, blind or not looked for, a line each. ``final``: nothing more is to
     come."""
-    off = sorted(store.rules_off())
+    off = sorted(store.rules.disabled())
     return [
-        *map(str, store.integrity(final, bounds)),
-        *(str(feed) for feed in store.feeds() if feed.blind),
+        *map(str, store.completeness.findings(final, bounds)),
+        *(str(feed) for feed in store.completeness.feeds() if feed.blind),
         *(
             [f"rules off in this state: {', '.join(off)}: 6 in the app switches them on"]
             if off

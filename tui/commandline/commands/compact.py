@@ -17,7 +17,7 @@ def run(args: argparse.Namespace) -> int:
     retention = retention_seconds(args.retention)
     store = Store.open(path)
     try:
-        done = store.compact(retention)
+        done = store.retention.vacuum(retention)
     finally:
         store.close()
     print(f"let go         {done.hits:,} hits in windows without an alert, {done.events:,} events")

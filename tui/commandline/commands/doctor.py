@@ -55,7 +55,7 @@ def _save(damaged: Path, new: Path) -> None:
         raise CommandError(f"{new} exists and is left as it is: name another file")
     store = Store.open(new)
     try:
-        for saved in store.save(damaged):
+        for saved in store.recovery.save(damaged):
             print(
                 f"{saved.table:14} {saved.rows:,} saved{'' if saved.whole else '; more was lost'}"
             )

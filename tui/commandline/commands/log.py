@@ -19,9 +19,10 @@ def run(args: argparse.Namespace) -> int:
     wanted = parse_filter_option(args, NOTES, time.time())
     store = Store.open(config.state_path(args.db))
     try:
-        notes = list(filter(wanted, store.notes(args.alert)))
+        notes = store.triage.notes() if args.alert is None else store.triage.notes_of(args.alert)
     finally:
         store.close()
+    notes = list(filter(wanted, notes))
     text = export_notes(notes, args.format)
     if args.output is None:
         sys.stdout.write(text)

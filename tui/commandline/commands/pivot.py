@@ -131,13 +131,13 @@ def _files(
             f"{path}: there is no state yet: name the logs, or a state with --db FILE"
         )
     store = Store.open(path)
-    return store.file_spans(wanted.start, wanted.end, wanted.selector), store.close
+    return store.chunks.file_spans(wanted.start, wanted.end, wanted.selector), store.close
 
 
 def _recorded(path: Path) -> dict[str, FileSnapshot]:
     """What a state knows of the files that it has read."""
     with closing(Store.open(path)) as store:
-        return store.recorded()
+        return store.files.read_to_end()
 
 
 def _show_progress(progress: Progress) -> None:

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         source = closing.enter_context(
             contextlib.closing(
                 open_named_sources(
-                    args.sources, False, bounds, store.recorded() if bounds else None
+                    args.sources, False, bounds, store.files.read_to_end() if bounds else None
                 )
             )
         )
@@ -72,11 +72,13 @@ def run(args: argparse.Namespace) -> int:
         pipeline.scan(_show_progress)
         alerts = [
             alert
-            for alert in reversed(store.alerts())
+            for alert in reversed(store.alerts.all())
             if (since is None or alert.last_event >= since)
             and (until is None or alert.first_event < until)
         ]
-        wanted = parse_filter_option(args, ALERTS, now or store.newest() or time.time())
+        wanted = parse_filter_option(
+            args, ALERTS, now or store.files.newest_event_time() or time.time()
+        )
         found, alerts = len(alerts), list(filter(wanted, alerts))
         if args.format == "table":
             sys.stdout.write(table(alerts))
@@ -85,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         for line in (
             *completeness_lines(store, True, bounds),
             *pruned_file_lines(source),
-            *accounting_sums(store.accounting()),
+            *accounting_sums(store.files.accounting()),
             *cost_lines(),
         ):
             narrate(line)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from detector.cloudtrail.record import format_time
-from detector.store import Freshness, Store, judged_at
+from detector.store import Freshness, Store, reference_time
 from detector.text.visible import visible
 from tui.commandline.commands.common import accounting_sums, completeness_lines
 from tui.settings import config
@@ -23,8 +23,8 @@ def source_lines(store: Store, now: float, everything: bool) -> Iterator[str]:
 
     Of many regions only those are told that are late or have files in quarantine.
     """
-    places = store.freshness()
-    now = judged_at(places, now)
+    places = store.completeness.freshness()
+    now = reference_time(places, now)
     wanting = [place for place in places if place.failed or _verdict(place, now) == "late"]
     shown = places if everything or len(places) <= _SHOWN else wanting
     if len(shown) < len(places):
@@ -36,7 +36,9 @@ def source_lines(store: Store, now: float, everything: bool) -> Iterator[str]:
         )
     yield from _folded("region", [_region(place, now) for place in shown], everything)
     yield from _folded(
-        "quarantine", [f"{file.path}: {file.detail}" for file in store.quarantine()], everything
+        "quarantine",
+        [f"{file.path}: {file.detail}" for file in store.quarantine.files()],
+        everything,
     )
     yield from _folded("incomplete", completeness_lines(store, False), everything)
 
@@ -74,11 +76,11 @@ def run(args: argparse.Namespace) -> int:
     store = Store.open(path)
     try:
         now = time.time()
-        alerts = store.alerts()
+        alerts = store.alerts.all()
         held = f", in use by {store.holder}" if store.holder else ""
-        newest = store.newest()
+        newest = store.files.newest_event_time()
         print(f"state          {path} ({path.stat().st_size / 1e6:,.1f} MB{held})")
-        for line in accounting_sums(store.accounting()):
+        for line in accounting_sums(store.files.accounting()):
             name, rest = line.split(" ", 1)
             print(f"{name:14} {rest}")
         for line in source_lines(store, now, args.all):
@@ -92,8 +94,10 @@ def run(args: argparse.Namespace) -> int:
             )
             + f"; {sum(alert.suppressed_by is not None for alert in alerts):,} suppressed"
         )
-        print(f"notes          {len(store.notes()):,}")
-        print(f"suppressions   {sum(made.active(now) for made in store.suppressions()):,} active")
+        print(f"notes          {len(store.triage.notes()):,}")
+        print(
+            f"suppressions   {sum(made.active(now) for made in store.suppressions.all()):,} active"
+        )
     finally:
         store.close()
     return EXIT_OK

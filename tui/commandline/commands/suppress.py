@@ -39,7 +39,7 @@ def _add(store: Store, args: argparse.Namespace) -> None:
         if (given := getattr(args, scope.replace("-", "_"))) is not None
     )
     now, lasting = time.time(), parse_interval_option(args.interval, "--for")
-    alerts, until = store.alerts(), store.newest() or now
+    alerts, until = store.alerts.all(), store.files.newest_event_time() or now
     try:
         wanted = Suppression(
             scope,
@@ -53,7 +53,7 @@ def _add(store: Store, args: argparse.Namespace) -> None:
             break_at=args.break_at,
             ignored_flags=sorted(_waived(args.waive)),
         )
-        [made] = store.suppress([wanted])
+        [made] = store.triage.suppress([wanted])
     except ValueError as error:
         raise UsageError(str(error)) from None
     hidden, through = preview_suppression(made, alerts, until)
@@ -77,7 +77,7 @@ def _waived(names: list[str]) -> set[str]:
 
 def _list(store: Store, args: argparse.Namespace) -> None:
     now = time.time()
-    for made in store.suppressions():
+    for made in store.suppressions.all():
         if args.format == "jsonl":
             print(
                 json_text(
@@ -101,5 +101,5 @@ def _list(store: Store, args: argparse.Namespace) -> None:
 
 
 def _lift(store: Store, args: argparse.Namespace) -> None:
-    [made] = store.lift([args.id])
+    [made] = store.triage.lift([args.id])
     narrate(f"lifted {made.suppression_id}: {made.scope} {made.value}")

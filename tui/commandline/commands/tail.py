@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         )
         for line in (
             *completeness_lines(store, False),
-            *accounting_sums(store.accounting()),
+            *accounting_sums(store.files.accounting()),
             *cost_lines(),
         ):
             narrate(line)

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from detector.store import Damaged, StateError, Store, damages, schema_of
+from detector.store import Damaged, StateError, Store, find_damage, schema_versions
 from tui.commandline.doctor import Check
 from tui.settings.session_file import SessionError, SessionFile
 
@@ -107,8 +107,8 @@ def _session(path: Path) -> Iterator[Check]:
 
 def _sound(path: Path) -> Iterator[Check]:
     try:
-        version, newest = schema_of(path)
-        found = damages(path) or _unreadable(path)
+        version, newest = schema_versions(path)
+        found = find_damage(path) or _unreadable(path)
     except StateError as error:
         yield Check("soundness", "problem", str(error))
         return
@@ -125,11 +125,11 @@ def _unreadable(path: Path) -> list[str]:
     try:
         store = Store.open(path)
         for reading in (
-            store.alerts,
-            store.notes,
-            store.suppressions,
-            store.files,
-            store.accounting,
+            store.alerts.all,
+            store.triage.notes,
+            store.suppressions.all,
+            store.files.all,
+            store.files.accounting,
         ):
             reading()
     except Damaged:

@@ -32,8 +32,8 @@ class Rates:
     def look(self, volumes: Iterable[Volume], now: float) -> None:
         """Remember how much each place has brought by ``now``, epoch seconds."""
         self._looks = {
-            volume.place: (
-                *_since(self._looks.get(volume.place, ()), now - _SPAN),
+            volume.origin: (
+                *_since(self._looks.get(volume.origin, ()), now - _SPAN),
                 _Look(now, volume.bytes, volume.records),
             )
             for volume in volumes

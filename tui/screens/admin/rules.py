@@ -192,7 +192,7 @@ class RulesScreen(StateListScreen[RuleRow]):
 
     def ask(self) -> Sequence[RuleRow]:
         store, rules = self.workspace.store, self.workspace.rules
-        off, counts, flags = store.rules_off(), store.rule_counts(), store.flag_counts()
+        off, counts, flags = store.rules.disabled(), store.rules.counts(), store.rules.flag_counts()
         spent = self.workspace.rule_seconds()
         broken = [RuleRow(problem=problem, excerpt=_line(problem)) for problem in rules.problems]
         loaded = [
@@ -202,7 +202,7 @@ class RulesScreen(StateListScreen[RuleRow]):
                 counts.get(rule.rule_id, _NOTHING),
                 flags.get(rule.flag or "", 0),
                 spent.get(rule.rule_id),
-                tuple(store.history(rule.rule_id)),
+                tuple(store.history.entries(rule.rule_id)),
             )
             for rule in rules
         ]

@@ -16,13 +16,21 @@ from detector.detection.log_integrity import integrity_alert
 from detector.filter import Field, Fields
 from detector.filter.field_types import BYTES, Number, Text, Time
 from detector.sources.accounting import Accounting
-from detector.store import Feed, Freshness, IntegrityFinding, Quarantined, Store, Volume, judged_at
+from detector.store import (
+    Feed,
+    Freshness,
+    IntegrityFinding,
+    QuarantinedFile,
+    Store,
+    Volume,
+    reference_time,
+)
 from tui.keymap import key_of
 from tui.presentation import format, safe, time_display
 from tui.screens.admin.read_rates import Rate
 from tui.screens.base.fact_list import Fact, Line, facts
 
-About = IntegrityFinding | Feed | Quarantined | Volume | Freshness | None
+About = IntegrityFinding | Feed | QuarantinedFile | Volume | Freshness | None
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,11 @@ class SourceRow:
 
     @property
     def reasons(self) -> Sequence[str]:
-        return (self.about.reason, self.about.detail) if isinstance(self.about, Quarantined) else ()
+        return (
+            (self.about.reason, self.about.detail)
+            if isinstance(self.about, QuarantinedFile)
+            else ()
+        )
 
     @property
     def short(self) -> str:
@@ -86,8 +98,8 @@ SOURCES: Fields[SourceRow] = Fields(
 
 def rows(store: Store, where: str, now: float) -> list[SourceRow]:
     """All rows, in the order of the screen. Raises StateError."""
-    places = store.freshness()
-    at = judged_at(places, now)
+    places = store.completeness.freshness()
+    at = reference_time(places, now)
     regions = [_region(place, at) for place in places]
     return [
         SourceRow("all", "all", "", where),
@@ -95,30 +107,32 @@ def rows(store: Store, where: str, now: float) -> list[SourceRow]:
             SourceRow(
                 f"{found.kind} {found.name}", "digest", found.kind, found.path or found.key, found
             )
-            for found in sorted(store.integrity(), key=lambda found: found.kind, reverse=True)
+            for found in sorted(
+                store.completeness.findings(), key=lambda found: found.kind, reverse=True
+            )
         ),
         *(
             SourceRow(f"feed {feed.path}", "feed", "blind", feed.path, feed)
-            for feed in store.feeds()
+            for feed in store.completeness.feeds()
             if feed.blind
         ),
         *(
             SourceRow(f"file {file.path}", "file", "error", file.path, file, bytes=file.size)
-            for file in store.quarantine()
+            for file in store.quarantine.files()
         ),
         *(row for row in regions if row.wrong),
         *(
             SourceRow(
-                f"source {volume.place}",
+                f"source {volume.origin}",
                 "source",
                 "reading" if volume.waiting else "read",
-                volume.place,
+                volume.origin,
                 volume,
                 volume.files,
                 volume.bytes,
                 volume.newest,
             )
-            for volume in store.volumes()
+            for volume in store.completeness.volumes()
         ),
         *(row for row in regions if not row.wrong),
     ]
@@ -158,7 +172,7 @@ def whole(row: SourceRow, now: float, rate: Rate | None = None) -> Iterator[Line
                 ("read-only", "none, so no DescribeInstances"),
                 ("why", str(about)),
             )
-        case Quarantined():
+        case QuarantinedFile():
             yield from facts(
                 ("state", "in quarantine: not read"),
                 ("reason", about.reason),
@@ -174,7 +188,7 @@ def whole(row: SourceRow, now: float, rate: Rate | None = None) -> Iterator[Line
             )
         case Volume():
             yield from facts(
-                ("place", about.place),
+                ("place", about.origin),
                 ("files", format.number(about.files)),
                 ("waiting", format.number(about.waiting)),
                 (

@@ -9,7 +9,7 @@ from textual.content import Content
 
 from detector.cloudtrail.record import format_time
 from detector.sources.open_file import requests_made
-from detector.store import Quarantined, Volume
+from detector.store import QuarantinedFile, Volume
 from tui.keymap import TRIAGE, key
 from tui.model.repeat import Action
 from tui.presentation import format
@@ -195,7 +195,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
         said: str,
         rows: Sequence[SourceRow],
     ) -> str | None:
-        paths = [row.about.path for row in rows if isinstance(row.about, Quarantined)]
+        paths = [row.about.path for row in rows if isinstance(row.about, QuarantinedFile)]
         if not paths:
             self.workspace.say(
                 "This is no file of the quarantine: those say “error”", severity="warning"

@@ -146,7 +146,9 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
     @work(exclusive=True, group="history")
     async def _read_history(self, entry: Suppression) -> None:
         try:
-            history = await asyncio.to_thread(self.workspace.store.history, entry.suppression_id)
+            history = await asyncio.to_thread(
+                self.workspace.store.history.entries, entry.suppression_id
+            )
         except StateError as error:
             self.workspace.say(str(error), severity="error")
             history = []

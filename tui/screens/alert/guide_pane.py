@@ -156,10 +156,12 @@ def run(store: Store, alert: Alert, rule: Rule | None) -> Run:
 
     Reads the state and one record: not for the event loop. Raises StateError.
     """
-    signals, table = store.signals(alert.alert_id), field_table()
-    found = Run(guide.answers(alert, signals, store.lineage(alert.alert_id), table), [], signals)
+    signals, table = store.context.signals(alert.alert_id), field_table()
+    found = Run(
+        guide.answers(alert, signals, store.alerts.lineage(alert.alert_id), table), [], signals
+    )
     if rule is not None and rule_guide.investigations(rule):
-        events = store.events(alert.alert_id)
+        events = store.alerts.events(alert.alert_id)
         try:
             record = decode(raw_record(events[0])) if events else None
         except (EvidenceGone, ValueError, RecursionError):
@@ -176,7 +178,7 @@ def count(
     if answer.pivot is None:
         return answer
     wanted = answer.pivot
-    files = store.file_spans(wanted.start, wanted.end, wanted.selector)
+    files = store.chunks.file_spans(wanted.start, wanted.end, wanted.selector)
     rows = [
         row
         for batch in pivot.run(wanted, files, flagging, frozenset(alert.event_ids), stop)

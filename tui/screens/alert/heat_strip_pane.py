@@ -51,7 +51,9 @@ class AlertStrip(HeatStrip):
     async def _read_around(self, alert: Alert) -> None:
         workspace = cast(Workspace, self.app)
         try:
-            around = await asyncio.to_thread(workspace.store.around, alert.alert_id, MARGIN)
+            around = await asyncio.to_thread(
+                workspace.store.context.nearby_events, alert.alert_id, MARGIN
+            )
         except StateError as error:
             workspace.say(str(error), severity="error")
             return

@@ -49,12 +49,12 @@ class Told:
 def of_alert(store: Store, alert: Alert) -> Told:
     """The calls of an alert. Raises StateError."""
     start = alert.window.start if alert.window else alert.first_event
-    counts = Counter(event.region for event in store.events(alert.alert_id))
+    counts = Counter(event.region for event in store.alerts.events(alert.alert_id))
     return Told(
         "call",
         counts.total(),
         counts,
-        store.footprint(alert.facets.accounts, alert.principal),
+        store.baseline.footprint(alert.facets.accounts, alert.principal),
         start,
         alert.baseline is not None and alert.baseline.has_enough_history(start),
     )
@@ -63,7 +63,7 @@ def of_alert(store: Store, alert: Alert) -> Told:
 def of_alerts(store: Store, alerts: Sequence[Alert]) -> Told:
     """How many of the alerts touched each region. Raises StateError."""
     counts = Counter(region for alert in alerts for region in alert.facets.regions)
-    return Told("alert", len(alerts), counts, store.footprint(()), None, True)
+    return Told("alert", len(alerts), counts, store.baseline.footprint(()), None, True)
 
 
 class BoardScreen(GatheredScreen[Told]):

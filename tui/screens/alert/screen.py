@@ -303,7 +303,7 @@ class AlertScreen(TriageScreen, SearchScreen):
     @work(exclusive=True, group="events")
     async def _read_events(self, alert: Alert) -> None:
         try:
-            events = await asyncio.to_thread(self.workspace.store.events, alert.alert_id)
+            events = await asyncio.to_thread(self.workspace.store.alerts.events, alert.alert_id)
         except StateError as error:
             self.workspace.say(str(error), severity="error")
             return

@@ -309,7 +309,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         """Say what the principal did then, once the cursor rests."""
         await asyncio.sleep(_REST_SECONDS)
         with contextlib.suppress(StateError):  # the sentence stands without it
-            signals = await asyncio.to_thread(self.workspace.store.signals, alert.alert_id)
+            signals = await asyncio.to_thread(self.workspace.store.context.signals, alert.alert_id)
             if self.row_list.cursor_row is alert:
                 self._say_why(alert, signals)
 

@@ -166,7 +166,7 @@ class TriageScreen(DecidingScreen[Alert]):
         if alert is None:
             return
         try:
-            lineage = await asyncio.to_thread(self.workspace.store.lineage, alert.alert_id)
+            lineage = await asyncio.to_thread(self.workspace.store.alerts.lineage, alert.alert_id)
         except StateError as error:
             self.workspace.say(str(error), severity="error")
             return

@@ -247,7 +247,9 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
         rows: list[tuple[str, Row]] = []
         progress, held, due = self._progress, 0, 0.0
         try:
-            files = self.workspace.store.file_spans(wanted.start, wanted.end, wanted.selector)
+            files = self.workspace.store.chunks.file_spans(
+                wanted.start, wanted.end, wanted.selector
+            )
             flagging = flagging_events(self.workspace.rules)
             for batch in pivot.run(wanted, files, flagging, frozenset(self._alert.event_ids), stop):
                 rows += [(line_key(row), row.lean()) for row in batch.rows[: _MOST - held]]

@@ -1,0 +1,103 @@
+"""The baseline: the first and last observation of every principal, key, region and client."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from detector.detection.alert import Alert
+from detector.detection.baseline import Baseline, ObservationSpans, RegionHistory, principal_of
+from detector.store.database import Database
+
+_IN_CONTEXT = frozenset({"account", "principal", "access-key", "changed-region"})
+"""The kinds of observation that the context of an alert depends on."""
+
+
+class BaselineTable:
+    """The observations over all records."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def footprint(self, accounts: Sequence[str], principal: str = "") -> dict[str, RegionHistory]:
+        """Return when calls were first seen in each region.
+
+        Those of the ``accounts`` (of all, where none is named), or of the ``principal`` (an ARN).
+        """
+        of_accounts = f"AND who IN ({', '.join('?' * len(accounts))}) " if accounts else ""
+        rows = self._database.rows(
+            "SELECT what, kind, min(first) FROM sight WHERE kind IN ('region', 'changed-region') "
+            f"{of_accounts}GROUP BY what, kind",
+            *accounts,
+        )
+        rows += self._database.rows(
+            "SELECT what, kind, first FROM sight WHERE kind = 'principal-region' AND who = ?",
+            principal_of(principal),
+        )
+        first_times: dict[str, dict[str, int]] = {}
+        for region, kind, first in rows:
+            first_times.setdefault(region, {})[kind] = first
+        return {
+            region: RegionHistory(
+                times.get("region"), times.get("changed-region"), times.get("principal-region")
+            )
+            for region, times in first_times.items()
+        }
+
+    def extend(self, connection: sqlite3.Connection, spans: ObservationSpans) -> None:
+        """Extend the spans of observations, and mark the alerts whose past has changed."""
+        for (kind, who, what), (first, _) in spans.items():
+            if kind in _IN_CONTEXT and not _is_known_since(connection, kind, who, what, first):
+                connection.execute(
+                    "UPDATE alert SET stale = 1 WHERE until > ? AND alert_id IN "
+                    "(SELECT alert_id FROM alert_who WHERE who = ?)",
+                    (first, who),
+                )
+        connection.executemany(
+            "INSERT INTO sight (kind, who, what, first, last) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET "
+            "first = min(first, excluded.first), last = max(last, excluded.last) "
+            "WHERE excluded.first < first OR excluded.last > last",
+            [(*observation, *span) for observation, span in spans.items()],
+        )
+
+    def of_alert(self, connection: sqlite3.Connection, alert: Alert) -> Baseline:
+        """Return what is usual for the principal, the keys and the regions of an alert."""
+        start = alert.window.start if alert.window else alert.first_event
+        facets, account = alert.facets, alert.account
+        keys = [_first(connection, "access-key", key) for key in facets.access_keys]
+        changed = {
+            region: _first(connection, "changed-region", account, region)
+            for region in facets.regions
+        }
+        principal_first = None
+        if alert.principal:
+            principal_first = _first(connection, "principal", principal_of(alert.principal))
+        return Baseline(
+            since=_first(connection, "account", account),
+            principal_first=principal_first,
+            key_first=max((first for first in keys if first is not None), default=None),
+            unused_regions=[
+                region for region, first in changed.items() if first is None or first >= start
+            ],
+        )
+
+
+def _first(connection: sqlite3.Connection, kind: str, who: str, what: str = "") -> int | None:
+    """Return when something was first observed, in epoch seconds."""
+    row = connection.execute(
+        "SELECT first FROM sight WHERE kind = ? AND who = ? AND what = ?", (kind, who, what)
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _is_known_since(
+    connection: sqlite3.Connection, kind: str, who: str, what: str, time: int
+) -> bool:
+    return (
+        connection.execute(
+            "SELECT 1 FROM sight WHERE kind = ? AND who = ? AND what = ? AND first <= ?",
+            (kind, who, what, time),
+        ).fetchone()
+        is not None
+    )

@@ -1,0 +1,74 @@
+"""The chunks of the files: their spans of event times, and which principals are in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from detector.detection.correlate import ChunkRef
+from detector.detection.principal import RelatedPrincipals
+from detector.detection.principal_index import PrincipalIndex, related_hashes
+from detector.detection.record_search import Selector
+from detector.sources.file_span import FileSpan
+from detector.store.database import Database
+
+_FILES_PER_QUERY = 500
+"""The index of all chunks of a large state is never held at once."""
+
+
+class ChunkTable:
+    """The index by which a search finds the files, and their chunks, that it must read."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def between(self, start: int, end: int, after: int = 0) -> Iterator[ChunkRef]:
+        """Yield the chunks with events in ``[start, end)``, those of a file one after the other.
+
+        Only of files with a sequence greater than ``after``.
+        """
+        file_ids = [
+            file_id
+            for (file_id,) in self._database.rows(
+                "SELECT file_id FROM file WHERE first < ? AND last >= ? AND sequence > ? "
+                "ORDER BY first, file_id",
+                end,
+                start,
+                after,
+            )
+        ]
+        for first in range(0, len(file_ids), _FILES_PER_QUERY):
+            page = file_ids[first : first + _FILES_PER_QUERY]
+            rows = self._database.rows(
+                "SELECT path, offset, c.first, c.last, marks, sequence "
+                "FROM file f JOIN chunk c USING (file_id) "
+                f"WHERE file_id IN ({', '.join('?' * len(page))}) AND c.first < ? AND c.last >= ? "
+                "ORDER BY f.first, file_id, offset",
+                *page,
+                end,
+                start,
+            )
+            for path, *rest in rows:
+                yield ChunkRef(os.fsdecode(path), *rest)
+
+    def file_spans(self, start: int, end: int, selector: Selector | None = None) -> list[FileSpan]:
+        """Return the files with events in ``[start, end)``.
+
+        With a lineage as ``selector``, only the files and chunks that may hold records of it.
+        """
+        wanted = related_hashes(selector) if isinstance(selector, RelatedPrincipals) else None
+        offsets: dict[str, list[int]] = {}
+        for chunk in self.between(start, end):
+            if wanted is None or PrincipalIndex(chunk.principal_index).holds(wanted):
+                offsets.setdefault(chunk.path, []).append(chunk.offset)
+        rows = self._database.rows(
+            "SELECT path, size, first, last FROM file WHERE first < ? AND last >= ? ORDER BY first",
+            end,
+            start,
+        )
+        spans = []
+        for encoded_path, size, first, last in rows:
+            path = os.fsdecode(encoded_path)
+            if path in offsets:
+                spans.append(FileSpan(path, size, first, last, offsets=tuple(offsets[path])))
+        return spans

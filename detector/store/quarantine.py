@@ -1,0 +1,58 @@
+"""The quarantine: the files that could not be read, and what the analyst decides on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import msgspec
+
+from detector.store.database import Database
+from detector.store.decision_kinds import encode_json
+from detector.store.undo_journal import Change, UndoJournal
+
+
+class QuarantinedFile(msgspec.Struct, frozen=True):
+    """A file that could not be read, and why."""
+
+    path: str
+    reason: str
+    detail: str
+    size: int
+
+
+class Quarantine:
+    """The files in quarantine."""
+
+    def __init__(self, database: Database, journal: UndoJournal) -> None:
+        self._database = database
+        self._journal = journal
+
+    def files(self) -> list[QuarantinedFile]:
+        """Return the files in quarantine, by path."""
+        rows = self._database.rows(
+            "SELECT path, reason, detail, size FROM file WHERE state = 'quarantined' ORDER BY path"
+        )
+        return [QuarantinedFile(os.fsdecode(path), *rest) for path, *rest in rows]
+
+    def retry(self, paths: Sequence[str]) -> None:
+        """Read these files again with the next sweep."""
+        self._release(paths, "waiting", "retry", "to be read again")
+
+    def ignore(self, paths: Sequence[str]) -> None:
+        """Count these files as skipped from now on, unless they change."""
+        self._release(paths, "skipped", "ignored", "ignored by the analyst")
+
+    def _release(self, paths: Sequence[str], state: str, reason: str, detail: str) -> None:
+        wanted = set(paths)
+        value = encode_json([state, reason, detail])
+        with self._database.transaction() as connection:
+            self._journal.decide(
+                connection,
+                reason,
+                [
+                    Change("file", file.path, value, file.path)
+                    for file in self.files()
+                    if file.path in wanted
+                ],
+            )

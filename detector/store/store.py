@@ -1,0 +1,164 @@
+"""The store: the parts of one state, and the operations that need several of them."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from detector.detection.baseline import observations
+from detector.detection.digest import merge
+from detector.rules.ruleset import RuleSet
+from detector.store.alert_derivation import AlertDerivation
+from detector.store.alert_table import AlertChanges, AlertTable
+from detector.store.baseline_table import BaselineTable
+from detector.store.chunk_table import ChunkTable
+from detector.store.completeness import Completeness
+from detector.store.context_table import ContextTable
+from detector.store.database import Database
+from detector.store.event_table import put_events
+from detector.store.file_table import FileRead, FileTable
+from detector.store.history_table import HistoryTable
+from detector.store.integrity_alerts import IntegrityAlerts
+from detector.store.quarantine import Quarantine
+from detector.store.recovery import Recovery
+from detector.store.retention import Retention
+from detector.store.rule_table import RuleTable
+from detector.store.suppression_table import SuppressionTable
+from detector.store.triage_table import TriageTable
+from detector.store.undo_journal import UndoJournal, UndoResult
+from detector.store.window_table import WindowTable
+
+
+class Store:
+    """One state file, or a temporary one. Safe to use from several threads of one process."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.history = HistoryTable(database)
+        self.journal = UndoJournal(database, self.history)
+        self.files = FileTable(database)
+        self.chunks = ChunkTable(database)
+        self.windows = WindowTable(database)
+        self.baseline = BaselineTable(database)
+        self.rules = RuleTable(database, self.journal)
+        self.suppressions = SuppressionTable(database, self.history)
+        self.alerts = AlertTable(database, self.windows, self.suppressions)
+        self.derivation = AlertDerivation(
+            self.history, self.rules, self.windows, self.alerts, self.suppressions
+        )
+        self.context = ContextTable(
+            database, self.rules, self.baseline, self.alerts, self.suppressions
+        )
+        self.triage = TriageTable(database, self.journal, self.alerts, self.suppressions)
+        self.quarantine = Quarantine(database, self.journal)
+        self.completeness = Completeness(database)
+        self.integrity_alerts = IntegrityAlerts(
+            database, self.history, self.completeness, self.alerts, self.suppressions
+        )
+        self.retention = Retention(database)
+        self.recovery = Recovery(database)
+
+    @classmethod
+    def open(cls, path: Path | None, clock: Callable[[], float] = time.time) -> Store:
+        """Open or create the state at ``path``; read-only where another process writes to it.
+
+        ``path`` None: a temporary state, which goes with the process. Raises StateError.
+        """
+        with contextlib.ExitStack() as cleanup:
+            store = cls(Database.open(path, clock))
+            cleanup.callback(store.close)
+            if not store.read_only:
+                store.suppressions.record_expired()
+            cleanup.pop_all()
+        return store
+
+    @property
+    def path(self) -> Path | None:
+        return self.database.path
+
+    @property
+    def holder(self) -> str | None:
+        """The other process that writes to the state; None where this one may write."""
+        return self.database.holder
+
+    @property
+    def read_only(self) -> bool:
+        return self.database.read_only
+
+    def close(self) -> None:
+        """Close the state. Closing twice is allowed."""
+        self.database.close()
+
+    def version(self) -> int:
+        """Return a number that changes whenever another process has written to the state."""
+        return self.database.version()
+
+    def use(self, rules: RuleSet) -> None:
+        """Search by these rules from now on.
+
+        A new or changed rule makes the files that were read so far due again. The windows of a
+        changed rule are deleted, since they may not be what it says now; the analyst's decisions
+        stay.
+        """
+        self.rules.in_use = {rule.rule_id: rule for rule in rules}
+        self.rules.mode = rules.mode
+        with self.database.transaction() as connection:
+            changes = self.rules.compare(connection, rules)
+            for rule in changes.new:
+                self.windows.drop_rule(connection, rule.rule_id)
+            if any(rule.alerts for rule in changes.new):
+                self.files.require_new_search(connection)
+            if changes.any_removed or any(rule.flag for rule in changes.new):
+                self.context.clear_signals(connection)
+            for rule in changes.recut:
+                self.derivation.derive_rule(connection, rule)
+            self.rules.replace(connection, rules)
+        self.rules.generation = self.files.generation()
+
+    def commit(
+        self, reads: Sequence[FileRead], newest_allowed: float = float("inf")
+    ) -> AlertChanges:
+        """Write what was read, how far, and what follows from it, in one transaction.
+
+        After a crash all of it is there, or the files are read again. Event times after
+        ``newest_allowed`` (epoch seconds) count, but do not advance the newest event time.
+        """
+        partial = merge(read.partial for read in reads)
+        reread = {read.file.path for read in reads if read.reread}
+        times = [time for span in partial.observations.values() for time in span]
+        newest = max((time for time in times if time <= newest_allowed), default=None)
+        with self.database.transaction() as connection:
+            self.files.put(connection, reads)
+            self.completeness.put(connection, reads)
+            self.retention.drop_expired(connection, partial, reread)
+            revised, duplicates = put_events(connection, partial, reread)
+            self.files.add_duplicates(connection, duplicates)
+            touched = self.windows.put(connection, partial, self.rules.in_use)
+            self.derivation.mark_revised(connection, revised, touched)
+            self.baseline.extend(connection, observations(partial.observations))
+            if newest is not None:
+                self.files.advance_newest(connection, newest)
+            return self.derivation.derive(connection, touched)
+
+    def undo(self) -> UndoResult | None:
+        """Undo the current user's latest decision; None where there is none."""
+        return self._turn(self.journal.undo)
+
+    def redo(self) -> UndoResult | None:
+        """Redo the decision that was undone last; None where another was made since."""
+        return self._turn(self.journal.redo)
+
+    def _turn(self, turn: Callable[[sqlite3.Connection], UndoResult | None]) -> UndoResult | None:
+        with self.database.transaction() as connection:
+            result = turn(connection)
+            if result and "status" in result.kinds:
+                alerts = self.alerts.read(connection, result.subjects)
+                result = msgspec.structs.replace(result, alerts=list(alerts))
+        if result and "suppression" in result.kinds:
+            self.triage.record_hidden()
+        return result

@@ -1,0 +1,143 @@
+"""The windows: for each series, the hits in each bucket of time. They grow by set union alone.
+
+A series is a rule with the values of its keys; a bucket is a span as wide as the rule's window.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from detector.cloudtrail.record import json_text
+from detector.detection.digest import Partial
+from detector.detection.event import Event
+from detector.detection.window import Hit, WindowKey
+from detector.rules.rule import Rule
+from detector.store.database import Database, raises_damaged
+from detector.store.event_table import EVENT_COLUMNS, decode_event
+
+TouchedBuckets = dict[int, set[int]]
+"""The buckets of each series that have changed."""
+
+_HITS = (
+    f"SELECT {EVENT_COLUMNS}, h.inputs, h.bucket FROM hit h JOIN event e USING (identity) "
+    "JOIN file f USING (file_id) WHERE h.series_id = ? AND h.bucket BETWEEN ? AND ? "
+    "AND e.time >= ? AND e.time < ? ORDER BY e.time, h.identity"
+)
+
+
+class WindowTable:
+    """The hits of each rule."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @raises_damaged
+    def events(self, series_id: int, width: int, start: int, end: int) -> list[Event]:
+        """Return the committed events of a series in ``[start, end)``."""
+        buckets = (start // width, (end - 1) // width)
+        rows = self._database.rows(_HITS, series_id, *buckets, start, end)
+        return [hit.event for hit in _decode_hits(rows, width)]
+
+    def hits(
+        self,
+        connection: sqlite3.Connection,
+        series_id: int,
+        width: int,
+        start: int,
+        end: int,
+        minimum: int,
+    ) -> list[Hit]:
+        """Return the hits of a series in ``[start, end)``; none where fewer than ``minimum``."""
+        buckets = (start // width, (end - 1) // width)
+        (count,) = connection.execute(
+            "SELECT count(*) FROM hit WHERE series_id = ? AND bucket BETWEEN ? AND ?",
+            (series_id, *buckets),
+        ).fetchone()
+        if count < minimum:
+            return []
+        rows = connection.execute(_HITS, (series_id, *buckets, start, end))
+        return list(_decode_hits(rows, width))
+
+    def put(
+        self, connection: sqlite3.Connection, partial: Partial, rules: Mapping[str, Rule]
+    ) -> TouchedBuckets:
+        """Add the hits of ``partial`` to their windows; return the buckets that have changed."""
+        touched: TouchedBuckets = defaultdict(set)
+        for key, hits in partial.hits.items():
+            if key.rule_id not in rules:
+                # A worker process that started while rule files changed knew one more.
+                continue
+            series_id = _series_id(connection, key, rules)
+            before = connection.total_changes
+            connection.executemany(
+                "INSERT INTO hit (series_id, bucket, identity, inputs) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET inputs = excluded.inputs "
+                "WHERE excluded.inputs < inputs",
+                [
+                    (series_id, key.bucket, identity, msgspec.msgpack.encode(inputs))
+                    for identity, inputs in hits.items()
+                ],
+            )
+            if connection.total_changes != before:
+                touched[series_id].add(key.bucket)
+        return touched
+
+    def buckets_with(
+        self, connection: sqlite3.Connection, identity: bytes
+    ) -> list[tuple[int, int, int]]:
+        """Return (series id, bucket, width) of the windows that hold an event and are whole."""
+        return connection.execute(
+            "SELECT series_id, bucket, width FROM rule JOIN series USING (rule_id) "
+            "JOIN hit USING (series_id) WHERE identity = ? "
+            "AND bucket NOT BETWEEN coalesce(gone_first, 1) AND coalesce(gone_last, 0)",
+            (identity,),
+        ).fetchall()
+
+    def buckets_of_rule(self, connection: sqlite3.Connection, rule_id: str) -> TouchedBuckets:
+        """Return every bucket of a rule."""
+        buckets: TouchedBuckets = defaultdict(set)
+        for series_id, bucket in connection.execute(
+            "SELECT DISTINCT series_id, bucket FROM hit JOIN series USING (series_id) "
+            "WHERE rule_id = ?",
+            (rule_id,),
+        ):
+            buckets[series_id].add(bucket)
+        return buckets
+
+    def drop_rule(self, connection: sqlite3.Connection, rule_id: str) -> None:
+        """Delete the windows and alerts of a rule."""
+        for table in ("hit", "alert"):
+            connection.execute(
+                f"DELETE FROM {table} WHERE series_id IN "
+                "(SELECT series_id FROM series WHERE rule_id = ?)",
+                (rule_id,),
+            )
+        connection.execute("DELETE FROM series WHERE rule_id = ?", (rule_id,))
+
+
+def _series_id(connection: sqlite3.Connection, key: WindowKey, rules: Mapping[str, Rule]) -> int:
+    """Return the id of the series of a window, after adding it where it is new."""
+    key_text = json_text(list(key.key))
+    row = connection.execute(
+        "SELECT series_id FROM series WHERE rule_id = ? AND key = ?", (key.rule_id, key_text)
+    ).fetchone()
+    if row is None:
+        width = rules[key.rule_id].query.window or 1
+        row = connection.execute(
+            "INSERT INTO series (rule_id, key, width) VALUES (?, ?, ?) RETURNING series_id",
+            (key.rule_id, key_text, width),
+        ).fetchone()
+    return int(row[0])
+
+
+def _decode_hits(rows: Iterable[Any], width: int) -> Iterator[Hit]:
+    """Decode rows of ``_HITS``, but for those whose event has another time by now."""
+    for *row, inputs, bucket in rows:
+        event = decode_event(row)
+        if event.time // width == bucket:
+            yield Hit(event, tuple(msgspec.msgpack.decode(inputs)))
