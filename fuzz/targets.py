@@ -178,7 +178,7 @@ def _answered(query: Query) -> None:
             "a group that moves is the group at once"
         )
         json.dumps(query.result(start, key, inputs, conditions=False))
-        query.shown_key(key)
+        query.format_key(key)
 
 
 def _expected(query: Query, record: Record) -> bool:

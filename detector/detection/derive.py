@@ -92,7 +92,7 @@ def _groups(
                 rule,
                 alert_id(rule.rule_id, span.start, key),
                 about,
-                query.shown_key(key),
+                query.format_key(key),
                 columns,
                 span,
             )
@@ -111,7 +111,7 @@ def _together(
                 rule,
                 alert_id(rule.rule_id, span.start, key),
                 Window("sliding", span.start, span.end),
-                rule.query.shown_key(key),
+                rule.query.format_key(key),
                 columns,
                 span,
             )
@@ -133,7 +133,7 @@ def _firsts(
     for hit in hits:
         time = hit.event.time
         if (last is None or time - last >= (rule.query.window or 0)) and start <= time < end:
-            yield _event(rule, key, hit, rule.query.shown_key(key))
+            yield _event(rule, key, hit, rule.query.format_key(key))
         last = time
 
 

@@ -1,43 +1,51 @@
-"""The aggregate functions of STATS. Each is given the arguments of every row of a group, and is exact.
+"""Compute the aggregate functions of STATS, exactly.
 
-Nulls do not count; every value of a multivalue does. The result depends on the set of rows, not on their order.
+An aggregate is given the arguments of every row of a group. Nulls do not count; every value of a multivalue does. The
+result depends on the set of rows, not on their order.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median as middle
 from typing import Any
 
 from detector.ecs.values import Type, in_range, many, order, single
 from detector.esql.signature import Signature
 
-Rows = Sequence[Sequence[Any]]
+ArgumentRows = Sequence[Sequence[Any]]
+"""The values of the arguments, row by row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """What is given beside the rows: ``types`` of the arguments, ``constants`` after the first,
-    where it takes them."""
+    """An aggregate function.
+
+    ``takes``: what the implementation wants beside the rows: the ``types`` of the arguments, the
+    ``constants`` after the first."""
 
     signature: Signature
     implementation: Callable[..., Any]
     takes: frozenset[str]
 
-    def settled(self, types: Sequence[Type], constants: Sequence[Any]) -> Callable[[Rows], Any]:
-        """What computes it from rows alone."""
-        given = {"types": types, "constants": constants}
-        wanted = {name: given[name] for name in self.takes}
-        return lambda rows: self.implementation(rows, **wanted)
+    def bind(
+        self, types: Sequence[Type], constants: Sequence[Any]
+    ) -> Callable[[ArgumentRows], Any]:
+        """Make a function of the rows alone."""
+        available = {"types": types, "constants": constants}
+        keywords = {name: available[name] for name in self.takes}
+        return lambda rows: self.implementation(rows, **keywords)
 
 
 AGGREGATES: dict[str, Aggregate] = {}
 
 
 def aggregate(signature: str, *aliases: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register an aggregate function under its name and ``aliases``."""
+
     def register(implementation: Callable[..., Any]) -> Callable[..., Any]:
         parsed = Signature.parse(signature)
         takes = frozenset(inspect.signature(implementation).parameters) & {"types", "constants"}
@@ -48,137 +56,145 @@ def aggregate(signature: str, *aliases: str) -> Callable[[Callable[..., Any]], C
     return register
 
 
-def _flat(rows: Rows) -> list[Any]:
-    """The values of the first argument over all rows."""
+def _flatten(rows: ArgumentRows) -> list[Any]:
+    """Return the values of the first argument over all rows."""
     return [value for row in rows for value in many(row[0])]
 
 
 @aggregate("count(any?) -> long")
-def count(rows: Rows) -> int:
-    return len(_flat(rows)) if rows and rows[0] else len(rows)
+def count_values(rows: ArgumentRows) -> int:
+    """Count values; without an argument, count rows."""
+    return len(_flatten(rows)) if rows and rows[0] else len(rows)
 
 
 @aggregate("count_distinct(any, long?) -> long")
-def count_distinct(rows: Rows) -> int:
-    """The precision that ES|QL takes as a second argument says nothing to an exact count."""
-    return len(set(_flat(rows)))
+def count_distinct(rows: ArgumentRows) -> int:
+    """Count distinct values, exactly: the precision of the second argument has no effect."""
+    return len(set(_flatten(rows)))
 
 
 @aggregate("values(same) -> same[]")
-def values(rows: Rows) -> Any:
-    return single(sorted(set(_flat(rows))))
+def distinct_values(rows: ArgumentRows) -> Any:
+    return single(sorted(set(_flatten(rows))))
 
 
 @aggregate("min(same) -> same")
-def minimum(rows: Rows, *, types: Sequence[Type]) -> Any:
-    return min(_flat(rows), key=order(types[0]), default=None)
+def minimum(rows: ArgumentRows, *, types: Sequence[Type]) -> Any:
+    return min(_flatten(rows), key=order(types[0]), default=None)
 
 
 @aggregate("max(same) -> same")
-def maximum(rows: Rows, *, types: Sequence[Type]) -> Any:
-    return max(_flat(rows), key=order(types[0]), default=None)
+def maximum(rows: ArgumentRows, *, types: Sequence[Type]) -> Any:
+    return max(_flatten(rows), key=order(types[0]), default=None)
 
 
 @aggregate("sum(number) -> wide")
-def summed(rows: Rows, *, types: Sequence[Type]) -> Any:
-    if not (found := _flat(rows)):
+def total(rows: ArgumentRows, *, types: Sequence[Type]) -> Any:
+    values = _flatten(rows)
+    if not values:
         return None
-    return (
-        in_range(math.fsum(found), "double")
-        if types[0] == "double"
-        else in_range(sum(found), "long")
-    )
+    if types[0] == "double":
+        return in_range(math.fsum(values), "double")
+    return in_range(sum(values), "long")
 
 
 @aggregate("avg(number) -> double")
-def average(rows: Rows) -> Any:
-    found = _flat(rows)
-    return math.fsum(found) / len(found) if found else None
+def average(rows: ArgumentRows) -> Any:
+    values = _flatten(rows)
+    return math.fsum(values) / len(values) if values else None
 
 
 @aggregate("median(number) -> double")
-def median(rows: Rows) -> Any:
-    found = _flat(rows)
-    return float(middle(found)) if found else None
+def median(rows: ArgumentRows) -> Any:
+    values = _flatten(rows)
+    return float(statistics.median(values)) if values else None
 
 
 @aggregate("percentile(number, number) -> double")
-def percentile(rows: Rows, *, constants: Sequence[Any]) -> Any:
-    """Between two values, in proportion."""
-    found = sorted(_flat(rows))
-    if not found or not constants or not 0 <= constants[0] <= 100:
+def percentile(rows: ArgumentRows, *, constants: Sequence[Any]) -> Any:
+    """Interpolate linearly between the two nearest values."""
+    values = sorted(_flatten(rows))
+    if not values or not constants or not 0 <= constants[0] <= 100:
         return None
-    place = (len(found) - 1) * constants[0] / 100
-    low = math.floor(place)
-    high = min(low + 1, len(found) - 1)
-    return float(found[low] + (found[high] - found[low]) * (place - low))
+    position = (len(values) - 1) * constants[0] / 100
+    low = math.floor(position)
+    high = min(low + 1, len(values) - 1)
+    return float(values[low] + (values[high] - values[low]) * (position - low))
 
 
 @aggregate("median_absolute_deviation(number) -> double")
-def median_absolute_deviation(rows: Rows) -> Any:
-    found = _flat(rows)
-    return float(middle([abs(value - middle(found)) for value in found])) if found else None
+def median_absolute_deviation(rows: ArgumentRows) -> Any:
+    values = _flatten(rows)
+    if not values:
+        return None
+    center = statistics.median(values)
+    return float(statistics.median([abs(value - center) for value in values]))
 
 
 @aggregate("variance(number) -> double")
-def variance(rows: Rows) -> Any:
-    found = _flat(rows)
-    if not found:
+def variance(rows: ArgumentRows) -> Any:
+    values = _flatten(rows)
+    if not values:
         return None
-    mean = math.fsum(found) / len(found)
-    return math.fsum((value - mean) ** 2 for value in found) / len(found)
+    mean = math.fsum(values) / len(values)
+    return math.fsum((value - mean) ** 2 for value in values) / len(values)
 
 
 @aggregate("std_dev(number) -> double")
-def std_dev(rows: Rows) -> Any:
-    found = variance(rows)
-    return None if found is None else math.sqrt(found)
+def std_dev(rows: ArgumentRows) -> Any:
+    squared = variance(rows)
+    return None if squared is None else math.sqrt(squared)
 
 
 @aggregate("first(same, any) -> first")
-def first(rows: Rows, *, types: Sequence[Type]) -> Any:
-    """The value of the row with the least second argument; of several such rows, the least
-    value."""
-    return _at_end(rows, types, min)
+def first(rows: ArgumentRows, *, types: Sequence[Type]) -> Any:
+    """Return the value of the row with the least second argument.
+
+    Of several such rows, the least value."""
+    return _value_at_extreme(rows, types, min)
 
 
 @aggregate("last(same, any) -> first")
-def last(rows: Rows, *, types: Sequence[Type]) -> Any:
-    """The value of the row with the greatest second argument; of several such rows, the least
-    value."""
-    return _at_end(rows, types, max)
+def last(rows: ArgumentRows, *, types: Sequence[Type]) -> Any:
+    """Return the value of the row with the greatest second argument.
+
+    Of several such rows, the least value."""
+    return _value_at_extreme(rows, types, max)
 
 
-def _at_end(rows: Rows, types: Sequence[Type], end: Callable[..., Any]) -> Any:
-    by, value = order(types[1]), order(types[0])
-    known = [row for row in rows if row[0] is not None and row[1] is not None]
-    if not known:
+def _value_at_extreme(
+    rows: ArgumentRows, types: Sequence[Type], extreme: Callable[..., Any]
+) -> Any:
+    value_order, sort_order = order(types[0]), order(types[1])
+    complete = [row for row in rows if row[0] is not None and row[1] is not None]
+    if not complete:
         return None
-    edge = end(by(row[1]) for row in known)
-    return min((one for row in known if by(row[1]) == edge for one in many(row[0])), key=value)
+    edge = extreme(sort_order(row[1]) for row in complete)
+    return min(_flatten([row for row in complete if sort_order(row[1]) == edge]), key=value_order)
 
 
 @aggregate("top(same, long, keyword?) -> same[]")
-def top(rows: Rows, *, types: Sequence[Type], constants: Sequence[Any]) -> Any:
-    """The first values in ``asc`` (unless said otherwise) or ``desc`` order; equal ones count
-    each."""
-    number, *direction = constants
+def top(rows: ArgumentRows, *, types: Sequence[Type], constants: Sequence[Any]) -> Any:
+    """Return the first values in ``asc`` (the default) or ``desc`` order, equal ones each."""
+    limit, *direction = constants
     descending = bool(direction) and str(direction[0]).lower() == "desc"
-    return single(sorted(_flat(rows), key=order(types[0]), reverse=descending)[:number])
+    return single(sorted(_flatten(rows), key=order(types[0]), reverse=descending)[:limit])
 
 
 @aggregate("weighted_avg(number, number) -> double")
-def weighted_average(rows: Rows) -> Any:
-    known = [(row[0], row[1]) for row in rows if row[0] is not None and row[1] is not None]
-    weight = math.fsum(weight for _, weight in known)
-    return math.fsum(value * weight for value, weight in known) / weight if weight else None
+def weighted_average(rows: ArgumentRows) -> Any:
+    pairs = [(row[0], row[1]) for row in rows if row[0] is not None and row[1] is not None]
+    total_weight = math.fsum(weight for _, weight in pairs)
+    if not total_weight:
+        return None
+    return math.fsum(value * weight for value, weight in pairs) / total_weight
 
 
 @aggregate("present(any) -> boolean")
-def present(rows: Rows) -> bool:
-    return bool(_flat(rows))
+def is_present(rows: ArgumentRows) -> bool:
+    return bool(_flatten(rows))
 
 
 @aggregate("absent(any) -> boolean")
-def absent(rows: Rows) -> bool:
-    return not _flat(rows)
+def is_absent(rows: ArgumentRows) -> bool:
+    return not _flatten(rows)

@@ -13,7 +13,7 @@ from detector.esql.compiler import Compiler
 from detector.esql.dissect import dissector
 from detector.esql.errors import EsqlError
 from detector.esql.grok import Column, Parts, grokker
-from detector.esql.scope import CompiledExpr, Getter, Row, Scope
+from detector.esql.scope import CompiledExpr, Getter, RowSlots, Scope
 
 
 def dissect(command: ast.Dissect, scope: Scope) -> None:
@@ -55,7 +55,7 @@ class _Part:
     whole: Getter
     place: int
 
-    def __call__(self, row: Row) -> Any:
+    def __call__(self, row: RowSlots) -> Any:
         return self.whole(row)[self.place]
 
 
@@ -71,7 +71,7 @@ def _define(
     if text.type not in ("keyword", "null"):
         raise EsqlError(value.span, f"{type(command).__name__.lower()} takes text, not {text.type}")
 
-    def whole(row: Row) -> list[Any]:
+    def whole(row: RowSlots) -> list[Any]:
         found = [each for one in many(text.read(row)) if (each := parts(one)) is not None]
         return [single(chain.from_iterable(column)) for column in zip(*found, strict=True)] or [
             None

@@ -16,8 +16,8 @@ from detector.ecs.values import Type
 from detector.esql.errors import EsqlError, Span
 from detector.text.suggest import nearest
 
-Row = list[Any]
-Getter = Callable[[Row], Any]
+RowSlots = list[Any]
+Getter = Callable[[RowSlots], Any]
 
 RECORD, NOW, TIME = 0, 1, 2
 GROUP = RECORD
@@ -57,7 +57,7 @@ class ConstantFact:
     value: str
 
 
-Fact = FieldFact | WindowFact | HitCountFact | ConstantFact | None
+ColumnFact = FieldFact | WindowFact | HitCountFact | ConstantFact | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class CompiledExpr:
     type: Type
     many: bool = False
     constant: bool = False
-    fact: Fact = None
+    fact: ColumnFact = None
 
     @property
     def value(self) -> Any:
@@ -110,7 +110,7 @@ class RowLayout:
         self.size += 1
         return self.size - 1
 
-    def new_row(self) -> Row:
+    def new_row(self) -> RowSlots:
         return [UNREAD] * self.size
 
     def cached(self, expr: CompiledExpr) -> CompiledExpr:
@@ -119,7 +119,7 @@ class RowLayout:
             return expr
         slot, compute = self.slot(), expr.read
 
-        def read(row: Row) -> Any:
+        def read(row: RowSlots) -> Any:
             value = row[slot]
             if value is UNREAD:
                 value = row[slot] = compute(row)
@@ -170,7 +170,7 @@ class Scope:
             column = self.layout.cached(
                 CompiledExpr(lambda row: read(row[RECORD]), field.type, field.many)
             )
-        fact: Fact = FieldFact(name)
+        fact: ColumnFact = FieldFact(name)
         if field.constant is not None:
             fact = ConstantFact(field.constant)
         column = replace(column, fact=fact)

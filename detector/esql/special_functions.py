@@ -12,8 +12,8 @@ from detector.esql.errors import EsqlError, Span
 from detector.esql.null_propagation import propagate_null, single_getter
 from detector.esql.scope import (
     NOW,
+    ColumnFact,
     CompiledExpr,
-    Fact,
     FieldFact,
     Getter,
     Scope,
@@ -81,7 +81,7 @@ def _truncation(
     amount = timespan.value
     if amount.amount <= 0:
         raise EsqlError(timespan_span, f"the timespan of {name} must be positive")
-    fact: Fact = None
+    fact: ColumnFact = None
     if date.fact == FieldFact("@timestamp") and amount.window:
         if amount.window > LONGEST_WINDOW:
             days = LONGEST_WINDOW // 86_400

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from detector.ecs.fields import FieldTable
 from detector.esql import ast, kql, parser
-from detector.esql.plan.prefilter import columns, parts
+from detector.esql.plan.predicate_analysis import columns_in, conjuncts
 from detector.rules.rule_file import Metadata
 
 
@@ -51,7 +51,7 @@ def _traps(tree: ast.Tree, fields: FieldTable) -> Iterator[Advice]:
     for command in tree.commands:
         match command:
             case ast.Where(condition):
-                conditions += parts(condition)
+                conditions += conjuncts(condition)
             case ast.Eval(named):
                 own.update(each.name for each in named)
             case ast.Stats():
@@ -62,7 +62,7 @@ def _traps(tree: ast.Tree, fields: FieldTable) -> Iterator[Advice]:
     for each in conditions:
         if not _negated(each):
             continue
-        for column in {found.name: found for found in columns(each)}.values():
+        for column in {found.name: found for found in columns_in(each)}.values():
             field = None if column.name in own else fields.get(column.name)
             if field is None or field.always or column.name in needed:
                 continue
@@ -102,9 +102,9 @@ def _required(condition: ast.Expression) -> Iterator[ast.Column]:
     """Columns that are not null where the condition is true."""
     match condition:
         case ast.Not(ast.IsNull(operand)):
-            yield from columns(operand)
+            yield from columns_in(operand)
         case ast.Compare() | ast.In() | ast.Like():
-            yield from columns(condition)
+            yield from columns_in(condition)
 
 
 def _excludes(condition: ast.Expression, value: str) -> bool:
@@ -120,7 +120,7 @@ def _excludes(condition: ast.Expression, value: str) -> bool:
 
 def _absent(tree: ast.Tree | ast.Expression, fields: FieldTable) -> Iterator[Advice]:
     """Fields that are always null here."""
-    for column in {found.name: found for found in columns(tree)}.values():
+    for column in {found.name: found for found in columns_in(tree)}.values():
         if (field := fields.get(column.name)) and field.absent:
             yield Advice(
                 column.span.line,

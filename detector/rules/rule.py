@@ -72,7 +72,7 @@ class Rule(Metadata, frozen=True, kw_only=True):
         query = self.query
         together = self.alert_suppression if query.shape == "filter" else None
         keys = together.group_by if together else query.key_names
-        return explain.meaning(query.shape, query.window, keys, query.thresholds, self.gap)
+        return explain.describe_alerts(query.shape, query.window, keys, query.thresholds, self.gap)
 
     @property
     def thresholds(self) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
-"""Groups of rows, and what their aggregates are: of one that is all there, and of one that moves along in time.
+"""Aggregate groups of rows, at once or while rows come and go.
 
-In a group that moves, rows come in at one end and leave at the other. The aggregates that most rules use are kept up
-row by row, so that a step costs what it changes; the others are computed again from the rows that are in.
+In a sliding group, rows come in at one end and leave at the other. The aggregates that most rules use are kept up to
+date row by row, so that a step costs what it changes; the others are computed again from the rows that are in.
 """
 
 from __future__ import annotations
 
+import operator
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from detector.ecs.values import Type, Value, in_range, many, order, single
 from detector.esql.aggregates import Aggregate
 
 Inputs = tuple[Value, ...]
+"""The values of one row that the aggregates of a query need."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoundAggregate:
-    """An aggregate over the inputs at ``arguments``, of the rows whose input at ``condition`` is
-    true."""
+    """An aggregate of the inputs at ``arguments``.
+
+    ``condition``: it counts only rows whose input at this index is true; None means all rows."""
 
     aggregate: Aggregate
     types: tuple[Type, ...]
@@ -28,82 +31,94 @@ class BoundAggregate:
     arguments: tuple[int, ...]
     condition: int | None
 
-    def takes(self, row: Inputs) -> bool:
+    def counts(self, row: Inputs) -> bool:
         return self.condition is None or row[self.condition] is True
 
-    def over(self, rows: Sequence[Inputs]) -> Any:
-        return self.aggregate.settled(self.types, self.constants)(
-            [[row[place] for place in self.arguments] for row in rows if self.takes(row)]
+    def compute(self, rows: Sequence[Inputs]) -> Any:
+        function = self.aggregate.bind(self.types, self.constants)
+        return function(
+            [[row[index] for index in self.arguments] for row in rows if self.counts(row)]
         )
 
+    def input_values(self, row: Inputs) -> list[Any]:
+        """Return the values of the first argument; for COUNT(*), the row itself."""
+        return many(row[self.arguments[0]]) if self.arguments else [row]
 
-class Group(Protocol):
-    def value(self, place: int) -> Any:
-        """Of the aggregate at ``place``."""
+
+class Aggregator(Protocol):
+    """The aggregates of a group."""
+
+    def value(self, index: int) -> Any:
+        """Return the value of the aggregate at ``index``."""
 
 
 class BatchAggregator:
-    """A group with all its rows."""
+    """The aggregates of a group whose rows are all there."""
 
     def __init__(self, aggregates: Sequence[BoundAggregate], rows: Sequence[Inputs]) -> None:
         self._aggregates, self._rows = aggregates, rows
 
-    def value(self, place: int) -> Any:
-        return self._aggregates[place].over(self._rows)
+    def value(self, index: int) -> Any:
+        return self._aggregates[index].compute(self._rows)
 
 
 class SlidingAggregator:
-    """A group that rows join (``add``) and leave (``drop``), the first first.
+    """The aggregates of a group that rows join and leave, first in, first out.
 
-    An aggregate is kept up from when it is asked for: most groups are too small for that, and most
-    conditions ask for few of the aggregates."""
+    An accumulator is made when its aggregate is first asked for: most groups are too small to need
+    one, and most conditions ask for few of the aggregates."""
 
     def __init__(self, aggregates: Sequence[BoundAggregate]) -> None:
         self._aggregates = aggregates
         self._rows: deque[Inputs] = deque()
-        self._kept: dict[int, _Accumulator | None] = {}
+        self._accumulators: dict[int, _Accumulator | None] = {}
+        """None for an aggregate that has to be computed again each time."""
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def add(self, row: Inputs) -> None:
+        """Add a row at the end."""
         self._rows.append(row)
-        for place, kept in self._kept.items():
-            if kept:
-                _add(self._aggregates[place], row, kept)
+        for index, accumulator in self._accumulators.items():
+            if accumulator is not None:
+                _accumulate(accumulator, self._aggregates[index], row)
 
     def retract(self) -> None:
+        """Remove the oldest row."""
         row = self._rows.popleft()
-        for place, kept in self._kept.items():
-            each = self._aggregates[place]
-            if kept and each.takes(row):
-                kept.retract(_values(each, row))
+        for index, accumulator in self._accumulators.items():
+            aggregate = self._aggregates[index]
+            if accumulator is not None and aggregate.counts(row):
+                accumulator.retract(aggregate.input_values(row))
 
-    def value(self, place: int) -> Any:
-        each = self._aggregates[place]
-        if place not in self._kept:
-            self._kept[place] = self._begun(each)
-        kept = self._kept[place]
-        return each.over(self._rows) if kept is None else kept.value()
+    def value(self, index: int) -> Any:
+        aggregate = self._aggregates[index]
+        if index not in self._accumulators:
+            self._accumulators[index] = self._new_accumulator(aggregate)
+        accumulator = self._accumulators[index]
+        if accumulator is None:
+            return aggregate.compute(self._rows)
+        return accumulator.value()
 
-    def _begun(self, each: BoundAggregate) -> _Accumulator | None:
-        if kept := _kept(each):
+    def _new_accumulator(self, aggregate: BoundAggregate) -> _Accumulator | None:
+        """Make an accumulator of the rows that are in."""
+        make = _ACCUMULATORS.get(aggregate.aggregate.signature.name)
+        accumulator = make(aggregate.types) if make else None
+        if accumulator is not None:
             for row in self._rows:
-                _add(each, row, kept)
-        return kept
+                _accumulate(accumulator, aggregate, row)
+        return accumulator
 
 
-def _add(each: BoundAggregate, row: Inputs, kept: _Accumulator) -> None:
-    if each.takes(row):
-        kept.add(_values(each, row))
-
-
-def _values(each: BoundAggregate, row: Inputs) -> list[Any]:
-    """What a row gives to an aggregate of one argument; COUNT(*) has none, and a row is one."""
-    return many(row[each.arguments[0]]) if each.arguments else [row]
+def _accumulate(accumulator: _Accumulator, aggregate: BoundAggregate, row: Inputs) -> None:
+    if aggregate.counts(row):
+        accumulator.add(aggregate.input_values(row))
 
 
 class _Accumulator(Protocol):
+    """One aggregate, updated as rows come and go."""
+
     def add(self, values: list[Any]) -> None: ...
     def retract(self, values: list[Any]) -> None: ...
     def value(self) -> Any: ...
@@ -111,21 +126,19 @@ class _Accumulator(Protocol):
 
 class _Count:
     def __init__(self) -> None:
-        self.number = 0
+        self.count = 0
 
     def add(self, values: list[Any]) -> None:
-        self.number += len(values)
+        self.count += len(values)
 
     def retract(self, values: list[Any]) -> None:
-        self.number -= len(values)
+        self.count -= len(values)
 
     def value(self) -> Any:
-        return self.number
+        return self.count
 
 
-class _Sum(_Count):
-    """Of whole numbers."""
-
+class _IntegerSum(_Count):
     total = 0
 
     def add(self, values: list[Any]) -> None:
@@ -137,10 +150,10 @@ class _Sum(_Count):
         self.total -= sum(values)
 
     def value(self) -> Any:
-        return in_range(self.total, "long") if self.number else None
+        return in_range(self.total, "long") if self.count else None
 
 
-class _Distinct:
+class _CountDistinct:
     def __init__(self) -> None:
         self.counts: dict[Any, int] = defaultdict(int)
 
@@ -158,49 +171,52 @@ class _Distinct:
         return len(self.counts)
 
 
-class _Values(_Distinct):
+class _DistinctValues(_CountDistinct):
     def value(self) -> Any:
         return single(sorted(self.counts))
 
 
 class _Extreme:
-    """The least or the greatest: rows that a later one outdoes are forgotten at once."""
+    """The minimum or maximum, as a monotonic queue.
+
+    A row that a later row outdoes can never become the extreme, and is forgotten at once."""
 
     def __init__(self, type: Type, greatest: bool) -> None:
-        self.by, self.greatest = order(type), greatest
-        self.added = self.dropped = 0
-        self.best: deque[tuple[int, Any, Any]] = deque()
+        self.sort_key = order(type)
+        self.extreme = max if greatest else min
+        self.outdoes = operator.ge if greatest else operator.le
+        self.added = self.retracted = 0
+        self.candidates: deque[tuple[int, Any, Any]] = deque()
+        """(number of the row, sort key, value), the best first."""
 
     def add(self, values: list[Any]) -> None:
         if values:
-            value = (max if self.greatest else min)(values, key=self.by)
-            key = self.by(value)
-            while self.best and (
-                self.best[-1][1] <= key if self.greatest else self.best[-1][1] >= key
-            ):
-                self.best.pop()
-            self.best.append((self.added, key, value))
+            value = self.extreme(values, key=self.sort_key)
+            key = self.sort_key(value)
+            while self.candidates and self.outdoes(key, self.candidates[-1][1]):
+                self.candidates.pop()
+            self.candidates.append((self.added, key, value))
         self.added += 1
 
     def retract(self, _values: list[Any]) -> None:
-        if self.best and self.best[0][0] == self.dropped:
-            self.best.popleft()
-        self.dropped += 1
+        if self.candidates and self.candidates[0][0] == self.retracted:
+            self.candidates.popleft()
+        self.retracted += 1
 
     def value(self) -> Any:
-        return self.best[0][2] if self.best else None
+        return self.candidates[0][2] if self.candidates else None
 
 
-def _kept(each: BoundAggregate) -> _Accumulator | None:
-    make = _KEPT.get(each.aggregate.signature.name)
-    return make(each.types) if make else None
+def _integer_sum(types: Sequence[Type]) -> _Accumulator | None:
+    """A sum of doubles cannot be updated exactly: it is computed again."""
+    return None if types[0] == "double" else _IntegerSum()
 
 
-_KEPT: dict[str, Callable[[Sequence[Type]], _Accumulator | None]] = {
+_ACCUMULATORS: dict[str, Callable[[Sequence[Type]], _Accumulator | None]] = {
     "count": lambda _: _Count(),
-    "count_distinct": lambda _: _Distinct(),
-    "values": lambda _: _Values(),
-    "sum": lambda types: None if types[0] == "double" else _Sum(),
+    "count_distinct": lambda _: _CountDistinct(),
+    "values": lambda _: _DistinctValues(),
+    "sum": _integer_sum,
     "min": lambda types: _Extreme(types[0], greatest=False),
     "max": lambda types: _Extreme(types[0], greatest=True),
 }

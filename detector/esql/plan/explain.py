@@ -1,12 +1,13 @@
-"""What a query looks for, in words."""
+"""Describe in words what a query looks for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from detector.esql import ast
+from detector.esql.plan.predicate_analysis import conjuncts
 
-_WORDS = {
+_COMPARISONS = {
     ">=": "at least",
     ">": "more than",
     "==": "exactly",
@@ -14,104 +15,105 @@ _WORDS = {
     "<": "fewer than",
     "!=": "not",
 }
-_OPPOSITE = {">=": "<=", "<=": ">=", ">": "<", "<": ">"}
+_FLIPPED = {">=": "<=", "<=": ">=", ">": "<", "<": ">"}
 
 
-def meaning(
-    shape: str, window: int | None, keys: Sequence[str], wanted: Sequence[str], gap: int = 0
+def describe_alerts(
+    shape: str, window: int | None, keys: Sequence[str], thresholds: Sequence[str], gap: int = 0
 ) -> str:
-    """What a rule gives alerts for; the arguments are those of Query and Rule."""
+    """Describe what a rule gives alerts for; the arguments are those of Query and Rule."""
     by = ", ".join(keys)
     if shape == "terms":
-        return f"the first event in {span(window or 0)} of each {by}"
+        return f"the first event in {describe_seconds(window or 0)} of each {by}"
     if shape == "filter":
+        if window is None:
+            return "each event that its query lets through"
         return (
-            "each event that its query lets through"
-            if window is None
-            else (
-                f"events that its query lets through; those of one {by or 'rule'} less than {span(window)} apart are one"
-            )
+            f"events that its query lets through; those of one {by or 'rule'} less than "
+            f"{describe_seconds(window)} apart are one"
         )
-    where = (
-        f"in windows of {span(window)}"
-        if shape == "window" and window
-        else f"in any {span(window)}"
-        if window
-        else "over everything"
-    )
-    close = f"; alerts that begin less than {span(gap)} apart are one" if gap else ""
-    return f"{where} by {by or 'nothing: all events together'}: {' and '.join(wanted) or 'any event'}{close}"
+    if not window:
+        where = "over everything"
+    elif shape == "window":
+        where = f"in windows of {describe_seconds(window)}"
+    else:
+        where = f"in any {describe_seconds(window)}"
+    groups = by or "nothing: all events together"
+    conditions = " and ".join(thresholds) or "any event"
+    text = f"{where} by {groups}: {conditions}"
+    if gap:
+        text += f"; alerts that begin less than {describe_seconds(gap)} apart are one"
+    return text
 
 
-def span(seconds: int) -> str:
-    """``90 s``, ``61 min``, ``24 h``, ``10 d``: in the largest unit that it is a whole number
-    of."""
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= size and seconds % size == 0 and (unit != "d" or seconds > size):
+def describe_seconds(seconds: int) -> str:
+    """Format a duration as ``90 s``, ``61 min``, ``24 h`` or ``10 d``.
+
+    The unit is the largest that gives a whole number; one day is 24 h."""
+    if seconds > 86_400 and seconds % 86_400 == 0:
+        return f"{seconds // 86_400} d"
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size and seconds % size == 0:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
 
 
-def thresholds(tree: ast.Tree) -> tuple[str, ...]:
-    """What WHERE wants of the groups that STATS made: ``("at least 10 distinct cloud.region",
-    …)``."""
-    made: dict[str, ast.Expression] | None = None
-    found: list[str] = []
+def describe_thresholds(tree: ast.Tree) -> tuple[str, ...]:
+    """Describe the conditions after STATS: ``("at least 10 distinct cloud.region", …)``."""
+    aggregates: dict[str, ast.Expression] | None = None
+    descriptions: list[str] = []
     for command in tree.commands:
         match command:
             case ast.Stats(aggregations):
-                made = {each.named.name: each.named.expression for each in aggregations}
-            case ast.Where(condition) if made is not None:
-                found.extend(words(part, made) for part in _parts(condition))
-    return tuple(found)
+                aggregates = {each.named.name: each.named.expression for each in aggregations}
+            case ast.Where(condition) if aggregates is not None:
+                descriptions.extend(
+                    _describe_condition(conjunct, aggregates) for conjunct in conjuncts(condition)
+                )
+    return tuple(descriptions)
 
 
-def _parts(condition: ast.Expression) -> Iterator[ast.Expression]:
-    if isinstance(condition, ast.Logic) and condition.operator == "and":
-        for operand in condition.operands:
-            yield from _parts(operand)
-    else:
-        yield condition
-
-
-def words(node: ast.Expression, made: dict[str, ast.Expression]) -> str:
-    """A condition, columns that STATS ``made`` by what they count."""
+def _describe_condition(node: ast.Expression, aggregates: dict[str, ast.Expression]) -> str:
+    """Describe a condition; name the columns of STATS by what they count."""
     match node:
         case ast.Compare(operator, ast.Literal(number), right) if not isinstance(
             right, ast.Literal
         ):
-            return _compared(_OPPOSITE.get(operator, operator), right, number, made)
+            return _describe_comparison(_FLIPPED.get(operator, operator), right, number, aggregates)
         case ast.Compare(operator, left, ast.Literal(number)):
-            return _compared(operator, left, number, made)
+            return _describe_comparison(operator, left, number, aggregates)
         case ast.Compare(operator, left, right):
-            return f"{_thing(left, made)} {operator} {_thing(right, made)}"
+            return (
+                f"{_describe_value(left, aggregates)} {operator} "
+                f"{_describe_value(right, aggregates)}"
+            )
         case ast.Logic(operator, operands):
-            return f"({f' {operator} '.join(words(operand, made) for operand in operands)})"
+            conditions = [_describe_condition(operand, aggregates) for operand in operands]
+            return f"({f' {operator} '.join(conditions)})"
         case ast.Not(ast.IsNull(operand)):
-            return f"{_thing(operand, made)} is known"
+            return f"{_describe_value(operand, aggregates)} is known"
         case ast.IsNull(operand):
-            return f"{_thing(operand, made)} is unknown"
+            return f"{_describe_value(operand, aggregates)} is unknown"
         case ast.Not(operand):
-            return f"not {words(operand, made)}"
-    return _thing(node, made)
+            return f"not {_describe_condition(operand, aggregates)}"
+    return _describe_value(node, aggregates)
 
 
-def _compared(
-    operator: str, value: ast.Expression, number: object, made: dict[str, ast.Expression]
+def _describe_comparison(
+    operator: str, value: ast.Expression, number: object, aggregates: dict[str, ast.Expression]
 ) -> str:
+    description = _describe_value(value, aggregates)
     if isinstance(number, int | float) and not isinstance(number, bool):
-        return f"{_WORDS[operator]} {number} {_thing(value, made)}"
-    return f"{_thing(value, made)} is {'' if operator == '==' else operator + ' '}{number}"
+        return f"{_COMPARISONS[operator]} {number} {description}"
+    sign = "" if operator == "==" else f"{operator} "
+    return f"{description} is {sign}{number}"
 
 
-def _thing(node: ast.Expression, made: dict[str, ast.Expression]) -> str:
-    """What an expression counts or holds."""
+def _describe_value(node: ast.Expression, aggregates: dict[str, ast.Expression]) -> str:
+    """Describe what an expression counts, or name it."""
     match node:
-        case ast.Column(name) if name in made and made[name] != node:
-            inner = made[name]
-            return _thing(inner, made) if isinstance(inner, ast.Call) and _counts(inner) else name
         case ast.Column(name):
-            return name
+            return _describe_column(node, name, aggregates)
         case ast.Literal(value):
             return str(value)
         case ast.Call("count", (), _):
@@ -121,11 +123,21 @@ def _thing(node: ast.Expression, made: dict[str, ast.Expression]) -> str:
         case ast.Call("count_distinct", (ast.Column(name), *_), _):
             return f"distinct {name}"
         case ast.Call(name, arguments, _):
-            return f"{name}({', '.join(_thing(each, made) for each in arguments)})"
+            descriptions = [_describe_value(argument, aggregates) for argument in arguments]
+            return f"{name}({', '.join(descriptions)})"
         case ast.Arithmetic(operator, left, right):
-            return f"{_thing(left, made)} {operator} {_thing(right, made)}"
+            return (
+                f"{_describe_value(left, aggregates)} {operator} "
+                f"{_describe_value(right, aggregates)}"
+            )
     return "the condition of the query"
 
 
-def _counts(call: ast.Call) -> bool:
-    return call.name in ("count", "count_distinct")
+def _describe_column(node: ast.Column, name: str, aggregates: dict[str, ast.Expression]) -> str:
+    """Describe a column that counts by what it counts; name any other."""
+    expression = aggregates.get(name)
+    if expression is None or expression == node:
+        return name
+    if isinstance(expression, ast.Call) and expression.name in ("count", "count_distinct"):
+        return _describe_value(expression, aggregates)
+    return name

@@ -1,88 +1,113 @@
-"""What conditions imply, without looking at a record: who can pass a filter, how few hits can fire."""
+"""Conclude from conditions which records can pass, and how few hits can fire."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import fields
 from functools import reduce
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError
-from detector.esql.scope import ConstantFact, Fact, FieldFact, HitCountFact, Scope
+from detector.esql.scope import ColumnFact, ConstantFact, FieldFact, HitCountFact, Scope
 
 Pair = tuple[str | None, str | None]
 """An (event.provider, event.action); None is any."""
 Pairs = frozenset[Pair]
 
 ANY_PAIR: Pairs = frozenset({(None, None)})
-_MOST = 4096
+_MAX_PRODUCT = 4096
+_FLIPPED = str.maketrans("<>", "><")
+
+
+def conjuncts(condition: ast.Expression) -> Iterator[ast.Expression]:
+    """Yield the conditions that must all be true for ``condition`` to be."""
+    if isinstance(condition, ast.Logic) and condition.operator == "and":
+        for operand in condition.operands:
+            yield from conjuncts(operand)
+    else:
+        yield condition
+
+
+def columns_in(node: object) -> Iterator[ast.Column]:
+    """Yield the columns that a part of a query names."""
+    if isinstance(node, ast.Column):
+        yield node
+    elif isinstance(node, ast.Node):
+        for field in fields(node):
+            if field.name != "span":
+                yield from columns_in(getattr(node, field.name))
+    elif isinstance(node, tuple):
+        for element in node:
+            yield from columns_in(element)
 
 
 def required_pairs(condition: ast.Expression, scope: Scope) -> Pairs:
-    """Every record for which ``condition`` is true has one of these. None at all: it is never
-    true."""
+    """Return pairs of which every record that passes ``condition`` has one.
+
+    The empty set means that no record passes."""
     match condition:
         case ast.Logic("and", operands):
             return reduce(intersect_pairs, (required_pairs(operand, scope) for operand in operands))
         case ast.Logic("or", operands):
-            return _shortened(
-                frozenset().union(*(required_pairs(operand, scope) for operand in operands))
+            union: Pairs = frozenset().union(
+                *(required_pairs(operand, scope) for operand in operands)
             )
-        case ast.Compare("==", left, right):
-            column, constant = (right, left) if isinstance(left, ast.Literal) else (left, right)
-            return _one_of(column, (constant,), scope)
+            return _without_covered(union)
+        case ast.Compare("==", ast.Literal() as literal, column):
+            return _pairs_of_in(column, (literal,), scope)
+        case ast.Compare("==", column, value):
+            return _pairs_of_in(column, (value,), scope)
         case ast.In(value, options):
-            return _one_of(value, options, scope)
+            return _pairs_of_in(value, options, scope)
         case ast.FieldMatch(field, ":", value):
-            return _one_of(field, (ast.Literal(value, span=condition.span),), scope)
+            return _pairs_of_in(field, (ast.Literal(value, span=condition.span),), scope)
     return ANY_PAIR
 
 
 def intersect_pairs(left: Pairs, right: Pairs) -> Pairs:
-    """Those that are in ``left`` and in ``right``."""
-    if len(left) * len(right) > _MOST:
+    """Return the pairs that are in ``left`` and in ``right``."""
+    if len(left) * len(right) > _MAX_PRODUCT:
         return min(left, right, key=len)
-    met = set()
+    common = set()
     for provider, action in left:
         for other_provider, other_action in right:
             if _agree(provider, other_provider) and _agree(action, other_action):
-                met.add((provider or other_provider, action or other_action))
-    return _shortened(frozenset(met))
+                common.add((provider or other_provider, action or other_action))
+    return _without_covered(frozenset(common))
 
 
-def _agree(one: str | None, other: str | None) -> bool:
-    return one is None or other is None or one == other
+def _agree(left: str | None, right: str | None) -> bool:
+    return left is None or right is None or left == right
 
 
-def _shortened(found: Pairs) -> Pairs:
-    """Without those that a wider one covers."""
-    return frozenset(
-        (provider, action)
-        for provider, action in found
-        if not (
-            provider is not None
-            and action is not None
-            and ((provider, None) in found or (None, action) in found)
-        )
-        and ((provider, action) == (None, None) or (None, None) not in found)
-    )
+def _without_covered(pairs: Pairs) -> Pairs:
+    """Drop the pairs that a wider pair covers."""
+    return frozenset(pair for pair in pairs if not _is_covered(pair, pairs))
 
 
-def _one_of(value: ast.Expression, options: tuple[ast.Expression, ...], scope: Scope) -> Pairs:
-    """What ``value in options`` requires."""
-    texts = [option.value for option in options if isinstance(option, ast.Literal)]
-    if len(texts) < len(options):
+def _is_covered(pair: Pair, pairs: Pairs) -> bool:
+    provider, action = pair
+    wider: set[Pair] = {(provider, None), (None, action), (None, None)} - {pair}
+    return not wider.isdisjoint(pairs)
+
+
+def _pairs_of_in(value: ast.Expression, options: tuple[ast.Expression, ...], scope: Scope) -> Pairs:
+    """Return what ``value in options`` requires."""
+    constants = [option.value for option in options if isinstance(option, ast.Literal)]
+    if len(constants) < len(options):
         return ANY_PAIR
     match known_fact(value, scope):
         case FieldFact("event.provider"):
-            return frozenset((text, None) for text in texts if isinstance(text, str))
+            return frozenset((text, None) for text in constants if isinstance(text, str))
         case FieldFact("event.action"):
-            return frozenset((None, text) for text in texts if isinstance(text, str))
+            return frozenset((None, text) for text in constants if isinstance(text, str))
         case ConstantFact(constant):
-            return ANY_PAIR if constant in texts else frozenset()
+            return ANY_PAIR if constant in constants else frozenset()
     return ANY_PAIR
 
 
-def known_fact(node: ast.Expression, scope: Scope) -> Fact:
-    """What is known of the column that ``node`` is, if it is one."""
+def known_fact(node: ast.Expression, scope: Scope) -> ColumnFact:
+    """Return the fact of a column; None for any other expression."""
     if not isinstance(node, ast.Column):
         return None
     try:
@@ -92,55 +117,52 @@ def known_fact(node: ast.Expression, scope: Scope) -> Fact:
 
 
 def find_multiplying_command(tree: ast.Tree) -> ast.Command | None:
-    """The command that makes rows of one event that can meet in one group: MV_EXPAND, unless of a
-    field that is a key.
+    """Find an MV_EXPAND that can bring one event into a group several times.
 
-    The values of a field differ, so that such rows go to different groups.
-    """
-    place = next(
-        (place for place, each in enumerate(tree.commands) if isinstance(each, ast.Stats)), None
+    An MV_EXPAND of a field that is a key cannot: the field's values differ, so that its rows go to
+    different groups."""
+    for index, command in enumerate(tree.commands):
+        if isinstance(command, ast.Stats):
+            return _multiplying_command_before(command, tree.commands[:index])
+    return None
+
+
+def _multiplying_command_before(
+    stats: ast.Stats, commands: tuple[ast.Command, ...]
+) -> ast.Command | None:
+    keys = {key.expression.name for key in stats.by if isinstance(key.expression, ast.Column)}
+    keys_are_fields = all(
+        isinstance(command, ast.From | ast.Where | ast.MvExpand | ast.Keep | ast.Drop)
+        for command in commands
     )
-    if place is None:
-        return None
-    stats, before = tree.commands[place], tree.commands[:place]
-    keys = {
-        key.expression.name
-        for key in getattr(stats, "by", ())
-        if isinstance(key.expression, ast.Column)
-    }
-    plain = all(
-        isinstance(each, ast.From | ast.Where | ast.MvExpand | ast.Keep | ast.Drop)
-        for each in before
-    )
-    return next(
-        (
-            each
-            for each in before
-            if isinstance(each, ast.MvExpand) and not (plain and each.column.name in keys)
-        ),
-        None,
-    )
+    for command in commands:
+        if isinstance(command, ast.MvExpand):
+            is_key = keys_are_fields and command.column.name in keys
+            if not is_key:
+                return command
+    return None
 
 
 def min_hits(condition: ast.Expression, scope: Scope) -> int:
-    """No group of fewer hits than this makes ``condition`` true."""
+    """Return how many hits a group needs at least to make ``condition`` true."""
     match condition:
         case ast.Logic("and", operands):
             return max(min_hits(operand, scope) for operand in operands)
         case ast.Logic("or", operands):
             return min(min_hits(operand, scope) for operand in operands)
         case ast.Compare(operator, left, ast.Literal(number)):
-            return _least(operator, left, number, scope)
+            return _min_hits_of_comparison(operator, left, number, scope)
         case ast.Compare(operator, ast.Literal(number), right):
-            return _least(operator.translate(str.maketrans("<>", "><")), right, number, scope)
+            return _min_hits_of_comparison(operator.translate(_FLIPPED), right, number, scope)
     return 1
 
 
-def _least(operator: str, value: ast.Expression, number: object, scope: Scope) -> int:
-    if (
-        not isinstance(number, int)
-        or isinstance(number, bool)
-        or not isinstance(known_fact(value, scope), HitCountFact)
-    ):
+def _min_hits_of_comparison(
+    operator: str, value: ast.Expression, number: object, scope: Scope
+) -> int:
+    if not isinstance(number, int) or isinstance(number, bool):
         return 1
-    return max(1, {">=": number, "==": number, ">": number + 1}.get(operator, 1))
+    if not isinstance(known_fact(value, scope), HitCountFact):
+        return 1
+    least = {">=": number, "==": number, ">": number + 1}
+    return max(1, least.get(operator, 1))

@@ -1,4 +1,4 @@
-"""A query, compiled: rows from records, and results from groups of rows."""
+"""Run a compiled query: rows from records, and results from groups of rows."""
 
 from __future__ import annotations
 
@@ -10,34 +10,35 @@ from typing import Any, Literal
 from detector.cloudtrail.record import Record
 from detector.ecs.values import Type, Value, many, order, shown
 from detector.esql.plan.accumulators import (
+    Aggregator,
     BatchAggregator,
     BoundAggregate,
-    Group,
     Inputs,
     SlidingAggregator,
 )
 from detector.esql.plan.predicate_analysis import Pairs
 from detector.esql.plan.prefilter import Prefilter
-from detector.esql.scope import GROUP, NOW, RECORD, TIME, CompiledExpr, Getter, Row, RowLayout
+from detector.esql.scope import GROUP, NOW, RECORD, TIME, CompiledExpr, Getter, RowLayout, RowSlots
 
 Shape = Literal["window", "lookback", "filter", "terms"]
 SortableResult = tuple[dict[str, Value], list[Any]]
+"""A result by column, and the sort keys of SORT."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expand:
-    """MV_EXPAND: a row for each value that ``read`` gives; each finds its own in ``slot``."""
+    """MV_EXPAND: a row for each value of ``read``, which each row has in ``slot``."""
 
     read: Getter
     slot: int
 
 
 Stage = Getter | Expand
-"""What a row goes through: a condition that must be true, or an expansion."""
+"""A step of the pipeline: a condition that must be true, or an expansion."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ordering:
+class SortKey:
     """One key of SORT."""
 
     read: Getter
@@ -45,20 +46,20 @@ class Ordering:
     descending: bool
     nulls_first: bool
 
-    def key(self, row: Row) -> tuple[bool, Any]:
-        """Of several values the least counts, descending the greatest."""
-        values, by = many(self.read(row)), order(self.type)
+    def of(self, row: RowSlots) -> tuple[bool, Any]:
+        """Return the sort key of a row.
+
+        Of a multivalue the least value counts, the greatest if descending."""
+        values = many(self.read(row))
         if not values:
             return self.nulls_first == self.descending, ""
-        return self.nulls_first != self.descending, (max if self.descending else min)(
-            map(by, values)
-        )
+        extreme = max if self.descending else min
+        return self.nulls_first != self.descending, extreme(map(order(self.type), values))
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """What follows STATS: the slots of the keys, the aggregates, and the conditions on what they
-    gave."""
+    """STATS and what follows: slots of the keys, aggregates, and conditions on groups."""
 
     layout: RowLayout
     key_slots: tuple[int, ...]
@@ -67,17 +68,19 @@ class Grouping:
     stages: tuple[Stage, ...]
 
 
-def passing(
-    stages: Sequence[Stage], row: Row, at: int = 0, conditions: bool = True
-) -> Iterator[Row]:
-    """The rows that ``row`` becomes; with no ``conditions``, also where one does not hold."""
-    for place in range(at, len(stages)):
-        stage = stages[place]
+def run_stages(
+    stages: Sequence[Stage], row: RowSlots, first: int = 0, conditions: bool = True
+) -> Iterator[RowSlots]:
+    """Yield the rows that ``row`` becomes from the stage at index ``first`` on.
+
+    Without ``conditions``, the stages that are conditions are passed over."""
+    for index in range(first, len(stages)):
+        stage = stages[index]
         if isinstance(stage, Expand):
             for value in many(stage.read(row)) or [None]:
                 expanded = row.copy()
                 expanded[stage.slot] = value
-                yield from passing(stages, expanded, place + 1, conditions)
+                yield from run_stages(stages, expanded, index + 1, conditions)
             return
         if conditions and stage(row) is not True:
             return
@@ -86,17 +89,18 @@ def passing(
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query that groups (``grouping``), or one that does not.
+    """A compiled query; with ``grouping``, one that has STATS.
 
-    ``shape``: *window*, groups by a window of time; *lookback*, groups over all that it is run on;
-    *filter*, each event by itself; *terms*, the first event of each combination of values.
-    ``dispatch``: what (event.provider, event.action) a record must have to get through, None being
-    any; ``gate``: what must hold of its head. ``window``: the seconds within which hits belong
-    together, and ``window_column`` its name; None where each event stands by itself, or the query
-    says nothing of it. ``key_names``: what else they must have in common. ``minimum``: no group of
-    fewer hits gives a result. ``columns``: what the query returns, by name, in order. ``orders``
-    and ``limit``: which results come first, and how many are wanted. ``thresholds``: what must hold
-    of a group, each in words. ``canonical``: the same for queries that say the same."""
+    ``canonical``: the printed tree, equal for queries that mean the same. ``shape``: *window*
+    groups by a window of time; *lookback* groups over all events that it is run on; *filter* takes
+    each event by itself; *terms* wants the first event of each combination of values.
+    ``prefilter`` and ``required_pairs``: what a record's head, and its (event.provider,
+    event.action), must fulfil to pass. ``window``: seconds within which hits belong together, None
+    where each event stands by itself or the query does not say; ``window_column``: its name.
+    ``key_names``: the columns besides the window that the hits of one group agree in. ``min_hits``:
+    no group of fewer hits gives a result. ``columns``: the columns that the query returns, in
+    order. ``sparse``: null columns are left out. ``orders`` and ``limit``: SORT and LIMIT.
+    ``thresholds``: the conditions on a group, in words."""
 
     text: str
     canonical: str
@@ -114,57 +118,53 @@ class Query:
     keys: tuple[CompiledExpr, ...]
     inputs: tuple[CompiledExpr, ...]
     grouping: Grouping | None
-    orders: tuple[Ordering, ...]
+    orders: tuple[SortKey, ...]
     limit: int | None
     thresholds: tuple[str, ...]
 
     def rows(
         self, record: Record, time: int, now: int | None = None
     ) -> list[tuple[tuple[Value, ...], Inputs]]:
-        """What ``record`` adds to which groups: (key values, inputs of the aggregates), several for
-        a multivalued key.
+        """Return (key values, aggregate inputs) for each group that ``record`` joins.
 
-        ``time`` is the event's, in seconds since the epoch; ``now`` is what NOW() says, the event's
-        own time unless given. Empty where the filter is not true. A query that does not group has
-        its columns as inputs."""
-        found: list[tuple[tuple[Value, ...], Inputs]] = []
-        for row in passing(self.stages, self._row(record, time, now)):
-            inputs = tuple([code.read(row) for code in self.inputs])
-            values = [many(code.read(row)) or [None] for code in self.keys]
-            found.extend((key, inputs) for key in product(*values))
-        return found
+        Several for a multivalued key, none where the filter is not true. ``time`` is the event's,
+        in seconds since the epoch; ``now`` is the value of NOW(), by default the event's time. A
+        query without STATS has its columns as inputs."""
+        rows: list[tuple[tuple[Value, ...], Inputs]] = []
+        for row in run_stages(self.stages, self._new_row(record, time, now)):
+            inputs = tuple([expr.read(row) for expr in self.inputs])
+            key_values = [many(expr.read(row)) or [None] for expr in self.keys]
+            rows.extend((key, inputs) for key in product(*key_values))
+        return rows
 
     def accepts(self, record: Record, time: int) -> bool:
-        """Whether ``record`` gets through the filter: ``rows`` would not be empty."""
-        return any(True for _ in passing(self.stages, self._row(record, time, None)))
+        """Check whether ``record`` passes the filter: ``rows`` would not be empty."""
+        return any(True for _ in run_stages(self.stages, self._new_row(record, time, None)))
 
-    def _row(self, record: Record, time: int, now: int | None) -> Row:
+    def _new_row(self, record: Record, time: int, now: int | None) -> RowSlots:
         row = self.layout.new_row()
-        row[RECORD], row[TIME], row[NOW] = (
-            record,
-            time * 1000,
-            (time if now is None else now) * 1000,
-        )
+        row[RECORD] = record
+        row[TIME] = time * 1000
+        row[NOW] = (time if now is None else now) * 1000
         return row
 
     def filter_results(self, record: Record, time: int) -> Iterator[SortableResult]:
-        """What a query that does not group returns for ``record``, with what it is sorted by."""
-        for row in passing(self.stages, self._row(record, time, None)):
-            yield (
-                self._shown([code.read(row) for code in self.inputs]),
-                [order.key(row) for order in self.orders],
-            )
+        """Yield the results of a query without STATS for ``record``."""
+        for row in run_stages(self.stages, self._new_row(record, time, None)):
+            result = self._format_result([expr.read(row) for expr in self.inputs])
+            yield result, self._sort_keys(row)
 
     def sliding_aggregator(self) -> SlidingAggregator:
-        """A group to add inputs to. Of a query that groups."""
+        """Make an empty group to add inputs to. Only for a query with STATS."""
         assert self.grouping is not None
         return SlidingAggregator(self.grouping.aggregates)
 
     def group_passes(
-        self, group: Group, window_start: int, key: Sequence[Value], now: int | None = None
+        self, group: Aggregator, window_start: int, key: Sequence[Value], now: int | None = None
     ) -> bool:
-        """Whether the conditions after STATS hold of a group."""
-        return any(True for _ in self._grouped(group, window_start, key, now, conditions=True))
+        """Check the conditions after STATS on a group."""
+        rows = self._group_rows(group, window_start, key, now, conditions=True)
+        return any(True for _ in rows)
 
     def result(
         self,
@@ -174,16 +174,15 @@ class Query:
         now: int | None = None,
         conditions: bool = True,
     ) -> dict[str, Value] | None:
-        """What the query returns for one group, by column; None where a condition after STATS drops
-        it.
+        """Return the result for one group by column; None where a condition drops it.
 
-        ``window_start`` is in seconds since the epoch, ``now`` what NOW() says (the window's end
-        unless given). With no ``conditions`` there is a result whatever they say."""
+        ``window_start`` is in seconds since the epoch; ``now`` is the value of NOW(), by default
+        the window's end. Without ``conditions`` there is a result whatever they say."""
         if self.grouping is None:
-            return self._shown(inputs[0])
+            return self._format_result(inputs[0])
         group = BatchAggregator(self.grouping.aggregates, inputs)
-        for row in self._grouped(group, window_start, key, now, conditions):
-            return self._shown([code.read(row) for code in self.columns.values()])
+        for row in self._group_rows(group, window_start, key, now, conditions):
+            return self._format_result(self._column_values(row))
         return None
 
     def group_results(
@@ -193,50 +192,52 @@ class Query:
         inputs: Sequence[Inputs],
         now: int | None = None,
     ) -> Iterator[SortableResult]:
-        """All that the query returns for one group, with what it is sorted by."""
+        """Yield all results for one group of a query with STATS."""
         assert self.grouping is not None
-        for row in self._grouped(
-            BatchAggregator(self.grouping.aggregates, inputs),
-            window_start,
-            key,
-            now,
-            conditions=True,
-        ):
-            yield (
-                self._shown([code.read(row) for code in self.columns.values()]),
-                [order.key(row) for order in self.orders],
-            )
+        group = BatchAggregator(self.grouping.aggregates, inputs)
+        for row in self._group_rows(group, window_start, key, now, conditions=True):
+            yield self._format_result(self._column_values(row)), self._sort_keys(row)
 
-    def _grouped(
+    def _group_rows(
         self,
-        group: Group,
+        group: Aggregator,
         window_start: int,
         key: Sequence[Value],
         now: int | None,
         conditions: bool,
-    ) -> Iterator[Row]:
+    ) -> Iterator[RowSlots]:
+        """Yield the rows of a group after STATS, one unless MV_EXPAND makes more."""
         grouping = self.grouping
         assert grouping is not None
+        if now is None:
+            now = window_start + (self.window or 0)
         row = grouping.layout.new_row()
-        row[GROUP], row[TIME] = group, window_start * 1000
-        row[NOW] = (window_start + (self.window or 0) if now is None else now) * 1000
+        row[GROUP] = group
+        row[TIME] = window_start * 1000
+        row[NOW] = now * 1000
         if grouping.window_slot is not None:
             row[grouping.window_slot] = window_start * 1000
         for slot, value in zip(grouping.key_slots, key, strict=True):
             row[slot] = value
-        return passing(grouping.stages, row, conditions=conditions)
+        return run_stages(grouping.stages, row, conditions=conditions)
 
-    def _shown(self, values: Sequence[Any]) -> dict[str, Value]:
-        """Where a column can have several values it is a list even of one."""
+    def _column_values(self, row: RowSlots) -> list[Any]:
+        return [expr.read(row) for expr in self.columns.values()]
+
+    def _sort_keys(self, row: RowSlots) -> list[Any]:
+        return [sort_key.of(row) for sort_key in self.orders]
+
+    def _format_result(self, values: Sequence[Any]) -> dict[str, Value]:
+        """Format values by column; a column that can be multivalued is always a list."""
         result: dict[str, Value] = {}
-        for (name, code), value in zip(self.columns.items(), values, strict=True):
+        for (name, expr), value in zip(self.columns.items(), values, strict=True):
             if value is not None:
-                result[name] = shown(many(value) if code.many else value, code.type)
+                result[name] = shown(many(value) if expr.many else value, expr.type)
             elif not self.sparse:
                 result[name] = None
         return result
 
-    def shown_key(self, key: Sequence[Value]) -> dict[str, Value]:
-        """Key values by column, dates as text."""
+    def format_key(self, key: Sequence[Value]) -> dict[str, Value]:
+        """Format key values by column, dates as text."""
         columns = zip(self.key_names, key, self.keys, strict=True)
-        return {name: shown(value, code.type) for name, value, code in columns}
+        return {name: shown(value, expr.type) for name, value, expr in columns}

@@ -161,5 +161,7 @@ def test_a_group_that_moves_has_the_values_of_the_rows_that_are_in(records, left
     for _ in rows[:left]:
         moving.retract()
     assert len(moving) == len(rows[left:])
-    held = [QUERY.grouping.aggregates[place].over(rows[left:]) for place in range(len(AGGREGATES))]
+    held = [
+        QUERY.grouping.aggregates[place].compute(rows[left:]) for place in range(len(AGGREGATES))
+    ]
     assert [moving.value(place) for place in range(len(AGGREGATES))] == held

@@ -1,0 +1,146 @@
+"""Compile STATS: what it takes from a row, and the columns that it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from detector.esql import ast
+from detector.esql.aggregates import AGGREGATES
+from detector.esql.compiler import Compiler
+from detector.esql.errors import EsqlError
+from detector.esql.plan.accumulators import BoundAggregate
+from detector.esql.scope import (
+    GROUP,
+    ColumnFact,
+    CompiledExpr,
+    HitCountFact,
+    RowLayout,
+    Scope,
+    WindowFact,
+)
+
+
+@dataclass
+class CompiledStats:
+    """STATS, compiled.
+
+    ``source``: the columns before it; ``scope``: those after it. The window is the first key that
+    truncates ``@timestamp``; the other keys are in ``keys``."""
+
+    scope: Scope
+    source: Scope
+    window: int | None = None
+    window_column: str | None = None
+    window_slot: int | None = None
+    keys: dict[str, CompiledExpr] = field(default_factory=dict)
+    key_slots: tuple[int, ...] = ()
+    inputs: list[CompiledExpr] = field(default_factory=list)
+    aggregates: list[BoundAggregate] = field(default_factory=list)
+    _input_indexes: dict[str, int] = field(default_factory=dict)
+
+    def add_input(self, node: ast.Expression, expr: CompiledExpr) -> int:
+        """Return the index of an input; equal inputs share one."""
+        index = self._input_indexes.setdefault(repr(node), len(self.inputs))
+        if index == len(self.inputs):
+            self.inputs.append(expr)
+        return index
+
+
+def compile_stats(command: ast.Stats, source: Scope) -> CompiledStats:
+    """Compile a STATS command over the columns of ``source``."""
+    stats = CompiledStats(Scope(RowLayout(source.layout.options)), source)
+    key_columns: dict[str, CompiledExpr] = {}
+    for named in command.by:
+        key_columns[named.name] = _add_key(stats, named)
+    for aggregation in command.aggregations:
+        condition = None
+        if aggregation.condition is not None:
+            condition = stats.add_input(
+                aggregation.condition, Compiler(source).condition(aggregation.condition)
+            )
+        compiler = _StatsCompiler(stats, condition, key_columns)
+        expr = compiler.compile(aggregation.named.expression)
+        stats.scope.define(aggregation.named.name, stats.scope.layout.cached(expr))
+    for name, expr in key_columns.items():
+        stats.scope.define(name, expr)
+    return stats
+
+
+def _add_key(stats: CompiledStats, named: ast.Named) -> CompiledExpr:
+    """Add a key of BY, and return its column after STATS."""
+    expr = stats.source.layout.cached(Compiler(stats.source).compile(named.expression))
+    stats.source.define(named.name, expr)
+    slot = stats.scope.layout.slot()
+    if isinstance(expr.fact, WindowFact) and stats.window is None:
+        stats.window = expr.fact.seconds
+        stats.window_column = named.name
+        stats.window_slot = slot
+    else:
+        stats.keys[named.name] = expr
+        stats.key_slots += (slot,)
+    return CompiledExpr(lambda row: row[slot], expr.type)
+
+
+class _StatsCompiler(Compiler):
+    """Compiles an expression of STATS: aggregates over rows, and columns that are keys."""
+
+    def __init__(
+        self, stats: CompiledStats, condition: int | None, key_columns: dict[str, CompiledExpr]
+    ) -> None:
+        keys = Scope(stats.scope.layout)
+        keys.columns = dict(key_columns)
+        super().__init__(keys)
+        self._stats = stats
+        self._condition = condition
+
+    def compile(self, node: ast.Expression) -> CompiledExpr:
+        if isinstance(node, ast.Column) and node.name not in self.scope.columns:
+            self._stats.source.find(node.name, node.span)  # raises where there is no such column
+            raise EsqlError(
+                node.span, f"{node.name} must stand in an aggregate such as values(), or in by"
+            )
+        return super().compile(node)
+
+    def call(self, node: ast.Call) -> CompiledExpr:
+        aggregate = AGGREGATES.get(node.name)
+        if aggregate is None:
+            return super().call(node)
+        if node.on_rows and node.name != "count":
+            raise EsqlError(node.span, f"{node.name} does not take *")
+        row_compiler = Compiler(self._stats.source)
+        exprs = [row_compiler.compile(argument) for argument in node.arguments]
+        types = tuple(expr.type for expr in exprs)
+        type = aggregate.signature.check(
+            types, [argument.span for argument in node.arguments], node.span
+        )
+        if "constants" in aggregate.takes and not all(expr.constant for expr in exprs[1:]):
+            raise EsqlError(
+                node.span, f"all arguments of {node.name} after the first must be constants"
+            )
+        arguments = [
+            self._stats.add_input(argument, expr)
+            for argument, expr in zip(node.arguments[:1], exprs[:1], strict=True)
+        ]
+        constants = []
+        for argument, expr in zip(node.arguments[1:], exprs[1:], strict=True):
+            if expr.constant:
+                constants.append(expr.value)
+            else:
+                arguments.append(self._stats.add_input(argument, expr))
+        index = len(self._stats.aggregates)
+        self._stats.aggregates.append(
+            BoundAggregate(aggregate, types, tuple(constants), tuple(arguments), self._condition)
+        )
+        return CompiledExpr(
+            lambda row: row[GROUP].value(index),
+            type,
+            aggregate.signature.many,
+            fact=_fact_of_aggregate(node, exprs),
+        )
+
+
+def _fact_of_aggregate(node: ast.Call, arguments: list[CompiledExpr]) -> ColumnFact:
+    """A count of rows, or of values of which a row has one, is at most the number of rows."""
+    if node.name not in ("count", "count_distinct"):
+        return None
+    return None if any(argument.many for argument in arguments) else HitCountFact()
