@@ -9,12 +9,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
-from rich.console import RenderableType
 from textual import events
-from textual._compositor import CompositorUpdate
-from textual.app import App
 from textual.notifications import SeverityLevel
-from textual.screen import Screen
 
 from tui import keymap
 from tui.concurrency.worker import work
@@ -23,11 +19,12 @@ from tui.presentation import safe
 from tui.presentation.theme import LABELS, THEMES
 from tui.settings import theme_choice
 from tui.terminal.diff_renderer import Terminal
+from tui.terminal.textual_private import CompositorUpdate, FilteredApp
 
 T = TypeVar("T")
 
 
-class FrameApp(App[T]):
+class FrameApp(FilteredApp[T]):
     """``keys`` are those of bindings (by id) that have others than usual."""
 
     CSS_PATH = "../trailhound.tcss"
@@ -94,10 +91,8 @@ class FrameApp(App[T]):
         self.clear_notifications()
         safe.notify(self, message, severity=severity)
 
-    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        if isinstance(renderable, CompositorUpdate):
-            renderable = self._terminal.lean(renderable)
-        super()._display(screen, renderable)
+    def filter_update(self, update: CompositorUpdate) -> CompositorUpdate:
+        return self._terminal.lean(update)
 
     def on_mount(self) -> None:
         self.app_resume_signal.subscribe(self, lambda _: self.action_repaint())

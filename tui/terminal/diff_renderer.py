@@ -11,15 +11,11 @@ from functools import lru_cache
 from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.console import COLOR_SYSTEMS, Console
-from textual._compositor import (
-    ChopsUpdate,
-    CompositorUpdate,
-    LayoutUpdate,
-)  # there is no public way to what is drawn
 from textual.geometry import Size
 from textual.strip import Strip
 
 from tui.terminal.sgr import on_blank, turned
+from tui.terminal.textual_private import ChopsUpdate, CompositorUpdate, LayoutUpdate
 
 Cell = tuple[str, str]
 """A letter and its SGR codes. Letters that do not take one cell each are all in the first cell of

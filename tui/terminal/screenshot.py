@@ -12,6 +12,7 @@ from platformdirs import user_data_path
 from textual.app import App
 
 from tui.settings import private_files
+from tui.terminal.textual_private import screen_lines
 
 _FONTS = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 """Rich names fonts to be fetched from a public server, which would tell it that the picture was
@@ -33,8 +34,7 @@ def svg(app: App[Any]) -> str:
 
 def text(app: App[Any]) -> str:
     """The letters on the screen, a line each, without the blanks at their ends."""
-    strips = app.screen._compositor.render_strips()  # Textual has no public way to the lines
-    return "".join("".join(segment.text for segment in strip).rstrip() + "\n" for strip in strips)
+    return "".join(strip.text.rstrip() + "\n" for strip in screen_lines(app.screen))
 
 
 def folder() -> Path:

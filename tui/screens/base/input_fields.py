@@ -5,22 +5,22 @@ from __future__ import annotations
 from functools import lru_cache
 
 from rich.text import Text
-from textual.widgets import Input, TextArea
+from textual.widgets import TextArea
 
 from detector.text import visible
+from tui.terminal.textual_private import MaskedInput
 
 _masked = lru_cache(64)(visible.masked)
 
 
-class LineField(Input):
+class LineField(MaskedInput):
     """One line. ``value`` is untouched; ``placeholder`` is ours."""
 
     def __init__(self, id: str, value: str = "", placeholder: str = "") -> None:
         super().__init__(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
 
-    @property
-    def _value(self) -> Text:
-        return Text(_masked(self.value), no_wrap=True, overflow="ignore", end="")
+    def drawn_value(self) -> str:
+        return _masked(self.value)
 
 
 class TextField(TextArea):

@@ -18,21 +18,19 @@ from textual.widgets.option_list import Option
 
 from tui.keymap import MOVE, OPEN, key
 from tui.screens.base.key_footer import KeyLine
+from tui.terminal.textual_private import GutterOptionList
 
-_GUTTER = 2
 
-
-class Signed(OptionList):
+class Signed(GutterOptionList):
     """The option under the cursor has the sign before it that a row of a list has."""
 
-    def _get_left_gutter_width(self) -> int:
-        return _GUTTER
+    GUTTER = 2
 
     def render_line(self, y: int) -> Strip:
         line = super().render_line(y)
         style = next((segment.style for segment in line), None) or Style.null()
         here = self.highlighted is not None and style.meta.get("option") == self.highlighted
-        return Strip([Segment(("▌" if here else "").ljust(_GUTTER), style), *line])
+        return Strip([Segment(("▌" if here else "").ljust(self.GUTTER), style), *line])
 
 
 class Options(Signed):

@@ -8,6 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import LoadingIndicator
 
 from tui.screens.base.menu import Signed
+from tui.terminal.textual_private import palette_placeholder
 
 
 class Commands(CommandList, Signed):
@@ -20,7 +21,7 @@ class Palette(CommandPalette):
         with Vertical(id="--container"):
             with Horizontal(id="--input"):
                 yield SearchIcon()
-                yield CommandInput(placeholder=self._placeholder, select_on_focus=False)
+                yield CommandInput(placeholder=palette_placeholder(self), select_on_focus=False)
             with Vertical(id="--results"):
                 yield Commands()
                 yield LoadingIndicator()

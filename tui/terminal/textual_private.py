@@ -1,0 +1,74 @@
+"""Every private name of Textual that the app uses.
+
+Textual may rename these in any release: then this file changes, and no other.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar
+
+from rich.console import RenderableType
+from rich.text import Text
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.app import App
+from textual.command import CommandPalette
+from textual.screen import Screen
+from textual.strip import Strip
+from textual.widgets import Input, OptionList
+
+__all__ = [
+    "ChopsUpdate",
+    "CompositorUpdate",
+    "FilteredApp",
+    "GutterOptionList",
+    "LayoutUpdate",
+    "MaskedInput",
+    "palette_placeholder",
+    "screen_lines",
+]
+
+T = TypeVar("T")
+
+
+class FilteredApp(App[T]):
+    """An app whose updates of the screen pass through ``filter_update``."""
+
+    def filter_update(self, update: CompositorUpdate) -> CompositorUpdate:
+        """Return the update to write in place of this one."""
+        raise NotImplementedError
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        if isinstance(renderable, CompositorUpdate):
+            renderable = self.filter_update(renderable)
+        super()._display(screen, renderable)
+
+
+class GutterOptionList(OptionList):
+    """A list of options with ``GUTTER`` blank cells before each."""
+
+    GUTTER: ClassVar[int] = 0
+
+    def _get_left_gutter_width(self) -> int:
+        return self.GUTTER
+
+
+class MaskedInput(Input):
+    """An input that draws ``drawn_value()`` in place of its value."""
+
+    def drawn_value(self) -> str:
+        """Return what is drawn, a character for each character of the value."""
+        raise NotImplementedError
+
+    @property
+    def _value(self) -> Text:
+        return Text(self.drawn_value(), no_wrap=True, overflow="ignore", end="")
+
+
+def screen_lines(screen: Screen[Any]) -> list[Strip]:
+    """Return the lines of the screen as they are drawn."""
+    return screen._compositor.render_strips()
+
+
+def palette_placeholder(palette: CommandPalette) -> str:
+    """Return what the command palette shows where nothing is typed."""
+    return palette._placeholder
