@@ -60,7 +60,7 @@ def key(
 
 
 @dataclass(frozen=True)
-class Entry:
+class KeyEntry:
     """One thing to do, with every key that does it now."""
 
     id: str
@@ -109,9 +109,9 @@ class Labels(Protocol):
         """The label of one of its bindings, or of a widget's or the app's."""
 
 
-def entries(active: Iterable[ActiveBinding], label: Callable[[Binding], str]) -> list[Entry]:
+def entries(active: Iterable[ActiveBinding], label: Callable[[Binding], str]) -> list[KeyEntry]:
     """What the keys do here, each idea once, in the order in which the bindings are looked up."""
-    found: dict[str, Entry] = {}
+    found: dict[str, KeyEntry] = {}
     for node, binding, enabled, _ in active:
         if binding.id is None or binding.group is None:
             continue  # an input's own editing keys, Textual's defaults
@@ -119,20 +119,20 @@ def entries(active: Iterable[ActiveBinding], label: Callable[[Binding], str]) ->
         found[binding.id] = (
             replace(known, keys=(*known.keys, binding.key))
             if known
-            else Entry(binding.id, (binding.key,), label(binding), binding, node, enabled)
+            else KeyEntry(binding.id, (binding.key,), label(binding), binding, node, enabled)
         )
     return list(found.values())
 
 
-def of_screen(screen: Screen[object]) -> list[Entry]:
+def of_screen(screen: Screen[object]) -> list[KeyEntry]:
     label = screen.label_of if isinstance(screen, Labels) else lambda binding: binding.description
     return entries(screen.active_bindings.values(), label)
 
 
-def grouped(found: Iterable[Entry]) -> Iterator[tuple[Binding.Group, list[Entry]]]:
+def grouped(found: Iterable[KeyEntry]) -> Iterator[tuple[Binding.Group, list[KeyEntry]]]:
     """The entries under their groups, in the order of the help page; groups that it does not know
     come last."""
-    by_group: dict[str, list[Entry]] = {}
+    by_group: dict[str, list[KeyEntry]] = {}
     groups = {group.description: group for group in GROUPS}
     for entry in found:
         groups.setdefault(entry.group.description, entry.group)
@@ -166,15 +166,15 @@ class KeysProvider(Provider):
                     help=entry.binding.tooltip,
                 )
 
-    def _entries(self) -> list[Entry]:
+    def _entries(self) -> list[KeyEntry]:
         found = [
             entry for entry in of_screen(self.screen) if entry.binding.action != "command_palette"
         ]
         return [entry for _, together in grouped(found) for entry in together]
 
-    async def _run(self, entry: Entry) -> None:
+    async def _run(self, entry: KeyEntry) -> None:
         await self.app.run_action(entry.binding.action, entry.node)
 
 
-def _title(entry: Entry) -> str:
+def _title(entry: KeyEntry) -> str:
     return f"{entry.label}  {entry.shown_keys}"

@@ -17,7 +17,7 @@ from tui.concurrency.job import Cancelled, Job
 from tui.presentation.format import principal
 from tui.screens.alerts.columns import ORDERS, Order
 from tui.screens.alerts.rows import AlertArranger, AlertRows, Wanted
-from tui.screens.alerts.sweep_groups import Folds
+from tui.screens.alerts.sweep_groups import FoldState
 
 SEVERITIES = ("low", "medium", "high")
 
@@ -46,7 +46,7 @@ def is_high(alert: Alert) -> bool:
 
 
 def plainly(
-    alerts: Sequence[Alert], filtered: bool, folds: Folds, order: Order, reverse: bool
+    alerts: Sequence[Alert], filtered: bool, folds: FoldState, order: Order, reverse: bool
 ) -> list[str]:
     """The ids of the rows, all of it at once."""
     through = [each for each in alerts if is_open(each) and (not filtered or is_high(each))]
@@ -68,7 +68,7 @@ def plainly(
 @settings(max_examples=30)
 @given(st.randoms(use_true_random=False))
 def test_whatever_comes_and_goes_they_are_what_they_are_from_scratch(chance: random.Random) -> None:
-    arranger, alerts, folds = AlertArranger(), dict[str, Alert](), Folds()
+    arranger, alerts, folds = AlertArranger(), dict[str, Alert](), FoldState()
     filtered, order, reverse, rows = False, ORDERS[0], False, None
     for step in range(15):
         for _ in range(chance.randrange(12)):
@@ -99,7 +99,7 @@ def test_whatever_comes_and_goes_they_are_what_they_are_from_scratch(chance: ran
 
 
 def test_what_a_filter_took_away_is_one_row_again_with_what_comes_later() -> None:
-    arranger, folds = AlertArranger(), Folds()
+    arranger, folds = AlertArranger(), FoldState()
     alerts = [
         alert(name, at=60 * place, severity=severity)
         for place, (name, severity) in enumerate([("a", "high"), ("b", "low"), ("c", "high")])
@@ -154,7 +154,7 @@ def test_held_rows_stay_in_their_order_with_what_is_new_in_them() -> None:
                 {each.alert_id: each for each in alerts},
                 is_open,
                 None,
-                Folds(True),
+                FoldState(True),
                 ORDERS[6],
                 False,
                 held,

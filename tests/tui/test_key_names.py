@@ -46,7 +46,7 @@ OTHER = {
     "right_curly_bracket": "I",
     "y": "2",
 }
-"""What is pressed in place of these keys, by whatever they do."""
+"""What is pressed in info of these keys, by whatever they do."""
 
 SHOWN = {display(usual): display(other) for usual, other in OTHER.items()}
 

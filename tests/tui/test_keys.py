@@ -24,8 +24,8 @@ from tests.hostile.payloads import screen_text
 from tests.tui.stage import Hunt, press, until
 from tui.app.app import HuntApp
 from tui.app.key_remap import doubles
-from tui.app.screen_registry import PLACES, TYPED_IN, Place, bindings_of
-from tui.keymap import GROUPS, Entry, KeysProvider, display, of_screen
+from tui.app.screen_registry import SCREENS, TYPED_IN, ScreenInfo, bindings_of
+from tui.keymap import GROUPS, KeyEntry, KeysProvider, display, of_screen
 from tui.screens.admin.hunt_log import HuntLogScreen
 from tui.screens.base.pane_tabs import PaneBar
 from tui.screens.pivot.screen import PivotScreen
@@ -91,13 +91,13 @@ def test_every_screen_has_its_place() -> None:
         if inspect.isclass(made) and made.__module__ == module.name and issubclass(made, Screen)
     }
     above = {parent for each in made for parent in each.__mro__[1:]}
-    assert made - above <= {place.screen for place in PLACES} <= made
+    assert made - above <= {info.screen for info in SCREENS} <= made
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
-def test_no_key_has_two_meanings_on_a_screen(place: Place) -> None:
+@pytest.mark.parametrize("info", SCREENS, ids=lambda info: info.name)
+def test_no_key_has_two_meanings_on_a_screen(info: ScreenInfo) -> None:
     """But for what is typed: enter and escape mean the text first."""
-    for chain in place.chains():
+    for chain in info.chains():
         if not issubclass(chain[0], TYPED_IN):
             assert list(doubles(chain, {})) == []
 
@@ -134,18 +134,15 @@ def test_what_is_on_a_screen_is_known_and_what_can_be_clicked_has_a_key(
     way: str, tmp_path: Path
 ) -> None:
     async def look(app: HuntApp, pilot: Pilot[None]) -> None:
-        [place] = [place for place in PLACES if place.screen is type(app.screen)]
+        [info] = [info for info in SCREENS if info.screen is type(app.screen)]
         ids = {entry.id for entry in of_screen(app.screen)}
         for widget in app.screen.query("*"):
             if widget.can_focus and any(bindings_of(type(widget))):
-                assert isinstance(widget, place.widgets), f"{widget} is not listed at {place.name}"
+                assert isinstance(widget, info.widgets), f"{widget} is not listed at {info.name}"
             if type(widget).__dict__.get("on_click"):
-                assert isinstance(widget, place.widgets) or ids & CLICKED[type(widget)], widget
+                assert isinstance(widget, info.widgets) or ids & CLICKED[type(widget)], widget
         unknown = ids - {
-            binding.id
-            for chain in place.chains()
-            for kind in chain
-            for binding in bindings_of(kind)
+            binding.id for chain in info.chains() for kind in chain for binding in bindings_of(kind)
         }
         assert unknown == set()
 
@@ -227,7 +224,7 @@ def test_the_last_line_shows_the_keys_that_matter_and_help_always(
         line = screen_text(app).splitlines()[-1]
         assert line.endswith("? keys")
         assert len(line) <= width
-        shown: list[Entry] = [entry for entry in of_screen(app.screen) if entry.binding.show]
+        shown: list[KeyEntry] = [entry for entry in of_screen(app.screen) if entry.binding.show]
         if width == 160:
             assert all(f"{display(entry.keys[0])} {entry.label}" in line for entry in shown)
 

@@ -18,9 +18,9 @@ from textual.dom import DOMNode
 from textual.keys import KEY_NAME_REPLACEMENTS
 
 from tui.app.screen_registry import (
-    PLACES,
+    SCREENS,
     TYPED_IN,
-    Place,
+    ScreenInfo,
     bindings_of,
     editing_keys,
     every_binding,
@@ -93,9 +93,9 @@ def checked(wanted: Mapping[str, str | Sequence[str]]) -> Keymap:
         if not names:
             raise _misuse(f"{id!r} has no key: name one, or leave the line out")
         keymap[id] = ",".join(_usable(id, name) for name in names)
-    for place in PLACES:
-        _refuse_typed(place, keymap)
-        _refuse_clashes(place, keymap)
+    for info in SCREENS:
+        _refuse_typed(info, keymap)
+        _refuse_clashes(info, keymap)
     return keymap
 
 
@@ -119,34 +119,31 @@ def _usable(id: str, key: str) -> str:
     return name
 
 
-def _refuse_typed(place: Place, keymap: Keymap) -> None:
+def _refuse_typed(info: ScreenInfo, keymap: Keymap) -> None:
     """What works while text is typed must not be a key that types or edits it."""
-    fields = [kind for kind in place.widgets if issubclass(kind, TYPED_IN)]
+    fields = [kind for kind in info.widgets if issubclass(kind, TYPED_IN)]
     in_fields = [binding for kind in fields for binding in bindings_of(kind)]
-    around = bindings_of(place.screen) if fields and place.modal else []
+    around = bindings_of(info.screen) if fields and info.modal else []
     everywhere = [
-        binding
-        for chain in place.chains()
-        for binding in bindings_of(chain[-1])
-        if binding.priority
+        binding for chain in info.chains() for binding in bindings_of(chain[-1]) if binding.priority
     ]
     editing: Set[str] = set().union(*map(editing_keys, fields)) - {"enter", "tab"}
     for binding in (*in_fields, *around, *everywhere):
         for name in keymap.get(binding.id or "", "").split(","):
             if name in _TYPED or name in editing:
                 raise _misuse(
-                    f"{binding.id!r}: {display(name)} is for typing where it works ({place.name}): choose a "
+                    f"{binding.id!r}: {display(name)} is for typing where it works ({info.name}): choose a "
                     "function key, or ctrl+ and another letter"
                 )
 
 
-def _refuse_clashes(place: Place, keymap: Keymap) -> None:
-    for chain in place.chains():
+def _refuse_clashes(info: ScreenInfo, keymap: Keymap) -> None:
+    for chain in info.chains():
         usual = {(first, second) for _, first, second in doubles(chain, {})}
         for name, first, second in doubles(chain, keymap):
             if (first, second) not in usual and {first, second} & keymap.keys():
                 raise _misuse(
-                    f"{display(name)} would mean both {first!r} and {second!r} ({place.name}): "
+                    f"{display(name)} would mean both {first!r} and {second!r} ({info.name}): "
                     "give one of them another key"
                 )
 

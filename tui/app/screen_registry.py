@@ -56,7 +56,7 @@ from tui.widgets.text_view import TextView
 
 
 @dataclass(frozen=True)
-class Place:
+class ScreenInfo:
     """A screen by its name, and the kinds of widget on it that can have the focus."""
 
     name: str
@@ -77,34 +77,34 @@ class Place:
         yield from ((widget, *outer) for widget in self.widgets)
 
 
-PLACES = (
-    Place("First start", WelcomeScreen, (RowList,), WelcomeApp),
-    Place("Opening", OpeningScreen),
-    Place("Alerts", AlertsScreen, (RowList, QueryInput)),
-    Place("Alert", AlertScreen, (RowList, HeatStrip, JsonView, Reader, QueryInput)),
-    Place("Regions", BoardScreen, (RegionBoard,)),
-    Place("Over time", TimelineScreen, (Histogram, RowList)),
-    Place("Calendar", CalendarScreen, (Calendar,)),
-    Place("Pivot", PivotScreen, (RowList, QueryInput)),
-    Place("Record", RecordScreen, (JsonView,)),
-    Place("Output", OutputScreen, (TextView,)),
-    Place("Hunt log", HuntLogScreen, (RowList, Reader, QueryInput)),
-    Place("Suppressions", SuppressionsScreen, (RowList, Reader, QueryInput)),
-    Place("Sources", SourcesScreen, (RowList, Reader, QueryInput)),
-    Place("Rules", RulesScreen, (RowList, Reader, QueryInput)),
-    Place("Note", NoteForm, (Choice, LineField, TextField)),
-    Place("Edit note", EditNoteForm, (Choice, LineField, TextField)),
-    Place("Suppress", SuppressForm, (Choice, LineField)),
-    Place("Extend", ExtendForm, (LineField,)),
-    Place("Export", ExportForm, (Choice, LineField)),
-    Place("Pipe", PipeForm, (Choice, LineField)),
-    Place("Save view", SaveForm, (LineField,)),
-    Place("Question", Confirm),
-    Place("Menu", Menu, (Options,)),
-    Place("Copy", LetterMenu, (Lettered,)),
-    Place("Views", ViewMenu, (Options,)),
-    Place("Help", HelpScreen),
-    Place("Commands", Palette),
+SCREENS = (
+    ScreenInfo("First start", WelcomeScreen, (RowList,), WelcomeApp),
+    ScreenInfo("Opening", OpeningScreen),
+    ScreenInfo("Alerts", AlertsScreen, (RowList, QueryInput)),
+    ScreenInfo("Alert", AlertScreen, (RowList, HeatStrip, JsonView, Reader, QueryInput)),
+    ScreenInfo("Regions", BoardScreen, (RegionBoard,)),
+    ScreenInfo("Over time", TimelineScreen, (Histogram, RowList)),
+    ScreenInfo("Calendar", CalendarScreen, (Calendar,)),
+    ScreenInfo("Pivot", PivotScreen, (RowList, QueryInput)),
+    ScreenInfo("Record", RecordScreen, (JsonView,)),
+    ScreenInfo("Output", OutputScreen, (TextView,)),
+    ScreenInfo("Hunt log", HuntLogScreen, (RowList, Reader, QueryInput)),
+    ScreenInfo("Suppressions", SuppressionsScreen, (RowList, Reader, QueryInput)),
+    ScreenInfo("Sources", SourcesScreen, (RowList, Reader, QueryInput)),
+    ScreenInfo("Rules", RulesScreen, (RowList, Reader, QueryInput)),
+    ScreenInfo("Note", NoteForm, (Choice, LineField, TextField)),
+    ScreenInfo("Edit note", EditNoteForm, (Choice, LineField, TextField)),
+    ScreenInfo("Suppress", SuppressForm, (Choice, LineField)),
+    ScreenInfo("Extend", ExtendForm, (LineField,)),
+    ScreenInfo("Export", ExportForm, (Choice, LineField)),
+    ScreenInfo("Pipe", PipeForm, (Choice, LineField)),
+    ScreenInfo("Save view", SaveForm, (LineField,)),
+    ScreenInfo("Question", Confirm),
+    ScreenInfo("Menu", Menu, (Options,)),
+    ScreenInfo("Copy", LetterMenu, (Lettered,)),
+    ScreenInfo("Views", ViewMenu, (Options,)),
+    ScreenInfo("Help", HelpScreen),
+    ScreenInfo("Commands", Palette),
 )
 
 TYPED_IN = (Input, TextArea)
@@ -135,21 +135,23 @@ def editing_keys(kind: type[DOMNode]) -> set[str]:
 def every_binding() -> Mapping[str, Binding]:
     """All bindings by their ids, in the order of the places."""
     found: dict[str, Binding] = {}
-    for place in PLACES:
-        for binding in _at(place):
+    for info in SCREENS:
+        for binding in _bindings_on(info):
             found.setdefault(binding.id or "", binding)
     return found
 
 
 def where(binding: Binding) -> str:
     """Where it works, in words."""
-    here = [place.name for place in PLACES if any(each.id == binding.id for each in _at(place))]
-    full = [place.name for place in PLACES if issubclass(place.screen, HuntScreen)]
+    here = [
+        info.name for info in SCREENS if any(each.id == binding.id for each in _bindings_on(info))
+    ]
+    full = [info.name for info in SCREENS if issubclass(info.screen, HuntScreen)]
     missing = [name for name in full if name not in here]
     if not missing:
         return "every screen"
     return f"all but {', '.join(missing)}" if len(missing) <= len(full) // 3 else ", ".join(here)
 
 
-def _at(place: Place) -> list[Binding]:
-    return [binding for chain in place.chains() for kind in chain for binding in bindings_of(kind)]
+def _bindings_on(info: ScreenInfo) -> list[Binding]:
+    return [binding for chain in info.chains() for kind in chain for binding in bindings_of(kind)]

@@ -14,7 +14,7 @@ from detector.triage.note import Note
 from tui.keymap import OUT, TRIAGE, key, key_of
 from tui.presentation import format
 from tui.presentation.copy_formats import CopyFormat, note_formats
-from tui.screens.base.fact_list import Entry
+from tui.screens.base.fact_list import FactList
 from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.note_text import note_lines, verdict
 from tui.screens.base.query_line import QueryLine
@@ -63,17 +63,17 @@ class HuntLogScreen(ListScreen[Note]):
     area = "log"
     fields = NOTES
 
-    def place(self) -> str:
+    def screen_title(self) -> str:
         return "trailhound › Hunt log"
 
     def reference(self) -> float:
         return self.workspace.now()
 
-    def body(self) -> Iterable[Widget]:
+    def compose_body(self) -> Iterable[Widget]:
         with Horizontal(classes="halves"):
             yield RowList(COLUMNS, key=lambda note: str(note.note_id))
             with Reader(classes="half"):
-                yield Entry(id="entry")
+                yield FactList(id="entry")
         yield QueryLine()
 
     def show(self) -> None:
@@ -88,7 +88,7 @@ class HuntLogScreen(ListScreen[Note]):
     @on(RowList.Highlighted)
     def _show_entry(self) -> None:
         note = self.row_list.cursor_row
-        self.query_one(Entry).show(note_lines(note) if note else [])
+        self.query_one(FactList).show(note_lines(note) if note else [])
 
     @on(RowList.Opened)
     def _open_alert(self) -> None:

@@ -157,7 +157,7 @@ class RulesScreen(StateListScreen[RuleRow]):
     noun = "rule"
     empty = "No rule is loaded.\n--rules FILE names some."
 
-    def place(self) -> str:
+    def screen_title(self) -> str:
         return "trailhound › Rules"
 
     def columns(self) -> tuple[Column[RuleRow], ...]:

@@ -61,7 +61,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
         super().__init__()
         self._rates = Rates()
 
-    def place(self) -> str:
+    def screen_title(self) -> str:
         return "trailhound › Sources"
 
     def columns(self) -> tuple[Column[SourceRow], ...]:

@@ -21,7 +21,7 @@ from tui.model.expiry import expiry
 from tui.model.repeat import Action
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, suppression_formats
-from tui.screens.base.fact_list import Entry, Line, facts
+from tui.screens.base.fact_list import FactList, Line, facts
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.text_pane import Reader
 from tui.screens.base.triage_actions import DecidingListScreen
@@ -62,19 +62,19 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
     fields = SUPPRESSIONS
     noun = "suppression"
 
-    def place(self) -> str:
+    def screen_title(self) -> str:
         return "trailhound › Suppressions"
 
     def reference(self) -> float:
         return self.workspace.now()
 
-    def body(self) -> Iterable[Widget]:
+    def compose_body(self) -> Iterable[Widget]:
         with Horizontal(classes="halves"):
             yield RowList(
                 self._columns(), key=lambda entry: entry.suppression_id, row_style=self._style
             )
             with Reader(classes="half"):
-                yield Entry(id="entry")
+                yield FactList(id="entry")
         yield QueryLine()
 
     def _columns(self) -> tuple[Column[Suppression], ...]:
@@ -139,7 +139,7 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
     def _show_entry(self) -> None:
         entry = self.row_list.cursor_row
         if entry is None:
-            self.query_one(Entry).show([])
+            self.query_one(FactList).show([])
         else:
             self._read_history(entry)
 
@@ -152,7 +152,7 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
         except StateError as error:
             self.workspace.say(str(error), severity="error")
             history = []
-        self.query_one(Entry).show(self._whole(entry, history))
+        self.query_one(FactList).show(self._whole(entry, history))
 
     def _whole(self, entry: Suppression, history: Sequence[HistoryEntry]) -> list[Line]:
         rule = self.workspace.rules.get(entry.rule_id) if entry.rule_id else None

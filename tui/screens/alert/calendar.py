@@ -12,7 +12,7 @@ from detector.detection.alert import Alert
 from detector.detection.sweeps import Recurrence, Sweep, group_sweeps, recurrence_of, sweep_keys
 from tui.keymap import OPEN, key, key_of
 from tui.presentation import format, safe
-from tui.screens.base.breadcrumbs import crumbs
+from tui.screens.base.breadcrumbs import breadcrumbs
 from tui.screens.base.loading import GatheredScreen
 from tui.widgets.charts.calendar import Calendar
 from tui.widgets.line import CellContent
@@ -40,10 +40,10 @@ class CalendarScreen(GatheredScreen[Sequence[Sweep]]):
         self._alert = alert
         self._alerts = alerts
 
-    def place(self) -> CellContent:
-        return crumbs(("Alerts", format.principal(self._alert), "calendar"), self.size.width)
+    def screen_title(self) -> CellContent:
+        return breadcrumbs(("Alerts", format.principal(self._alert), "calendar"), self.size.width)
 
-    def body(self) -> Iterable[Widget]:
+    def compose_body(self) -> Iterable[Widget]:
         yield Static("", id="rhythm", classes="line")
         yield Calendar()
         yield Static("", id="sweeps")

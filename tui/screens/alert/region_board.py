@@ -17,7 +17,7 @@ from detector.detection.baseline import RegionHistory
 from detector.store import Store
 from tui.keymap import OPEN, key
 from tui.presentation import format, safe
-from tui.screens.base.breadcrumbs import crumbs
+from tui.screens.base.breadcrumbs import breadcrumbs
 from tui.screens.base.loading import GatheredScreen
 from tui.widgets.charts.region_board import RegionBoard
 from tui.widgets.line import CellContent
@@ -93,10 +93,10 @@ class BoardScreen(GatheredScreen[Told]):
         self._choose = choose
         self._told: Told | None = None
 
-    def place(self) -> CellContent:
-        return crumbs(self._trail, self.size.width)
+    def screen_title(self) -> CellContent:
+        return breadcrumbs(self._trail, self.size.width)
 
-    def body(self) -> Iterable[Widget]:
+    def compose_body(self) -> Iterable[Widget]:
         yield Static("", id="legend", classes="line")
         yield RegionBoard()
         yield Static("", id="region")

@@ -30,7 +30,7 @@ from tui.screens.alert.guide_pane import GuidePane
 from tui.screens.alert.heat_strip_pane import AlertStrip
 from tui.screens.alert.panes import FieldRow, call_columns, field_columns, field_rows, summary
 from tui.screens.base.alert_actions import TriageScreen
-from tui.screens.base.fact_list import Entry, Line
+from tui.screens.base.fact_list import FactList, Line
 from tui.screens.base.note_text import note_lines
 from tui.screens.base.pane_tabs import PaneBar
 from tui.screens.base.query_line import QueryLine
@@ -147,11 +147,11 @@ class AlertScreen(TriageScreen, SearchScreen):
 
     # --- what is shown
 
-    def body(self) -> Iterable[Widget]:
+    def compose_body(self) -> Iterable[Widget]:
         yield WrappedText(Content(""), id="why")
         with Horizontal(id="sight"):
             yield AlertStrip()
-            yield Entry(id="summary")
+            yield FactList(id="summary")
         yield PaneBar(PANES)
         with ContentSwitcher(initial="calls"):
             yield RowList(
@@ -173,10 +173,10 @@ class AlertScreen(TriageScreen, SearchScreen):
             with Reader(id="rule"):
                 yield Markdown("", open_links=False)
             with Reader(id="notes"):
-                yield Entry(id="written")
+                yield FactList(id="written")
         yield QueryLine()
 
-    def place(self) -> CellContent:
+    def screen_title(self) -> CellContent:
         alert = self.alert
         if alert is None:
             return "Alerts"
@@ -191,10 +191,10 @@ class AlertScreen(TriageScreen, SearchScreen):
     def _first_call(self) -> float:
         return self.alert.first_event if self.alert else 0
 
-    def facts(self) -> Sequence[CellContent]:
+    def status_items(self) -> Sequence[CellContent]:
         alert = self.alert
         if alert is None:
-            return super().facts()
+            return super().status_items()
         standing = [
             alert.status,
             "settled" if alert.settled else "provisional",
@@ -228,7 +228,7 @@ class AlertScreen(TriageScreen, SearchScreen):
             return
         rule = self.workspace.rules.get(alert.rule.id)
         self._say_why(alert)
-        self.query_one("#summary", Entry).show(summary(alert))
+        self.query_one("#summary", FactList).show(summary(alert))
         self._show_fields()
         self.query_one(GuidePane).ask(
             self.workspace.store, alert, rule, flagging_events(self.workspace.rules)
@@ -285,7 +285,7 @@ class AlertScreen(TriageScreen, SearchScreen):
             f"{key_of('alert.escalate')} escalates it.",
             "$foreground-muted",
         )
-        self.query_one("#written", Entry).show(lines or [none])
+        self.query_one("#written", FactList).show(lines or [none])
 
     def _show_fields(self) -> None:
         if self.alert is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from detector.detection.alert import Alert
 from tui.concurrency.job import Cancelled, Job, sort_in_pieces
 from tui.screens.alerts.columns import ORDERS, Order
-from tui.screens.alerts.sweep_groups import Folds, SweepRows, Together
+from tui.screens.alerts.sweep_groups import FoldState, SweepGroup, SweepRows
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Wanted:
     alerts: Mapping[str, Alert]
     shows: Callable[[Alert], bool]
     keep: Callable[[Alert], bool] | None
-    folds: Folds
+    folds: FoldState
     order: Order
     reverse: bool
     held: Sequence[str] | None = None
@@ -44,19 +44,19 @@ class AlertRows:
     matching: Mapping[str, Alert]
     shown: Sequence[Alert]
     times: Sequence[int]
-    of: Mapping[str, Together]
-    folds: Folds
+    of: Mapping[str, SweepGroup]
+    folds: FoldState
     total: int
     closed: int
     suppressed: int
     unseen: int
     held: bool
 
-    def together(self, alert: Alert) -> Together | None:
+    def together(self, alert: Alert) -> SweepGroup | None:
         """The row that the alert could be folded to."""
         return self.of.get(alert.alert_id)
 
-    def folded(self, alert: Alert) -> Together | None:
+    def folded(self, alert: Alert) -> SweepGroup | None:
         """The folded row that the alert is in."""
         return self.folds.folded(self.of.get(alert.alert_id))
 
@@ -71,7 +71,7 @@ class AlertRows:
         return [self.matching[name] for name in row.ids] if row else [alert]
 
 
-NO_ROWS = AlertRows((), (), {}, (), (), {}, Folds(), 0, 0, 0, 0, held=False)
+NO_ROWS = AlertRows((), (), {}, (), (), {}, FoldState(), 0, 0, 0, 0, held=False)
 
 
 class _LetThrough:

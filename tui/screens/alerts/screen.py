@@ -31,7 +31,7 @@ from tui.presentation.calls import rare_regions
 from tui.presentation.copy_formats import CopyFormat, alert_formats
 from tui.screens.alerts.columns import COLUMNS, ORDERS
 from tui.screens.alerts.rows import NO_ROWS, AlertArranger, AlertRows, Wanted
-from tui.screens.alerts.sweep_groups import Folds
+from tui.screens.alerts.sweep_groups import FoldState
 from tui.screens.base.alert_actions import TriageScreen
 from tui.screens.base.background_list import ArrangedScreen
 from tui.screens.base.menu import Menu
@@ -134,7 +134,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         self._begun = False
         self.paused = False
         self._at: str | None = None
-        self._folds = Folds()
+        self._folds = FoldState()
         self._arranger = AlertArranger()
         self._seen = NO_ROWS
         self._go_when_there = ""
@@ -144,13 +144,13 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
 
     # --- what is shown
 
-    def place(self) -> str:
+    def screen_title(self) -> str:
         return "trailhound › Alerts"
 
-    def facts(self) -> Sequence[CellContent]:
+    def status_items(self) -> Sequence[CellContent]:
         return self.live_state(self.paused), self.workspace.where
 
-    def body(self) -> Iterable[Widget]:
+    def compose_body(self) -> Iterable[Widget]:
         with Horizontal(classes="line"):
             yield TimeSparkline()
             yield Static("", id="counts")
@@ -397,7 +397,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
             else f"Each sweep is one row; {key_of('alerts.fold')} unfolds one"
         )
 
-    def _fold(self, folds: Folds, here: Alert | None) -> None:
+    def _fold(self, folds: FoldState, here: Alert | None) -> None:
         self._folds = folds
         self._go_when_there = here.alert_id if here else ""
         self.rearrange()

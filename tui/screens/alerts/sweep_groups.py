@@ -11,7 +11,7 @@ from tui.concurrency.job import Job
 
 
 @dataclass(frozen=True)
-class Together:
+class SweepGroup:
     """``ids`` are the alerts in order of time, more than one; ``lead`` is the worst of the newest
     sweep."""
 
@@ -30,22 +30,22 @@ class Together:
 
 
 @dataclass(frozen=True)
-class Folds:
+class FoldState:
     """Which rows are folded: all but the ``turned`` ones, by their names; or, ``unfolded``, only
     those."""
 
     unfolded: bool = False
     turned: frozenset[str] = field(default_factory=frozenset)
 
-    def turn_all(self) -> Folds:
+    def turn_all(self) -> FoldState:
         """Unfold every row, or fold them all again."""
-        return Folds(not self.unfolded)
+        return FoldState(not self.unfolded)
 
-    def turn(self, row: Together) -> Folds:
+    def turn(self, row: SweepGroup) -> FoldState:
         """Unfold the row, or fold it again."""
-        return Folds(self.unfolded, self.turned ^ {row.name})
+        return FoldState(self.unfolded, self.turned ^ {row.name})
 
-    def folded(self, row: Together | None) -> Together | None:
+    def folded(self, row: SweepGroup | None) -> SweepGroup | None:
         """The row, if it is folded."""
         return row if row and self.unfolded is (row.name in self.turned) else None
 
@@ -59,10 +59,10 @@ class SweepRows:
     def __init__(self) -> None:
         self._alerts: dict[str, Alert] = {}
         self._kin = _Kin()
-        self._of: dict[str, Together] = {}
+        self._of: dict[str, SweepGroup] = {}
 
     @property
-    def of(self) -> Mapping[str, Together]:
+    def of(self) -> Mapping[str, SweepGroup]:
         """The row of each alert that does not stand alone, by its id."""
         return self._of
 
@@ -156,10 +156,10 @@ class _Kin:
         return large
 
 
-def _together(alerts: Iterable[Alert]) -> list[Together]:
+def _together(alerts: Iterable[Alert]) -> list[SweepGroup]:
     found = []
     for row in group_recurring(group_sweeps(alerts)):
         ids = tuple(alert.alert_id for sweep in row.sweeps for alert in sweep.alerts)
         if len(ids) > 1:
-            found.append(Together(ids, row.sweeps[-1].worst.alert_id, row.recurrence))
+            found.append(SweepGroup(ids, row.sweeps[-1].worst.alert_id, row.recurrence))
     return found

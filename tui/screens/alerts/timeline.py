@@ -60,10 +60,10 @@ class TimelineScreen(GatheredScreen[Ordered]):
         self._choose = choose
         self._ordered = Ordered.of(())
 
-    def place(self) -> str:
+    def screen_title(self) -> str:
         return "Alerts › over time"
 
-    def body(self) -> Iterable[Widget]:
+    def compose_body(self) -> Iterable[Widget]:
         yield Histogram()
         yield Static("", id="brushed", classes="line")
         rows = RowList(COLUMNS, key=lambda alert: alert.alert_id, empty="No alert in this time.")

@@ -10,7 +10,7 @@ from tui.presentation import safe
 from tui.screens.base.screen import WIDE
 
 
-def crumbs(trail: Sequence[str], cells: int) -> Content:
+def breadcrumbs(trail: Sequence[str], cells: int) -> Content:
     """The screens from the first to the one in front, which may quote a log; in a narrow terminal
     the last two."""
     shown = trail if cells >= WIDE or len(trail) < 3 else ("…", *trail[-2:])

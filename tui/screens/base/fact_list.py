@@ -28,7 +28,7 @@ def facts(*pairs: tuple[str, str]) -> Iterator[Fact]:
     return (Fact(label, value) for label, value in pairs if value)
 
 
-class Entry(Static):
+class FactList(Static):
     """Wraps its lines to its own width. ``label_style`` is in Textual's syntax."""
 
     def __init__(

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui.keymap import Entry, display, of_screen
+from tui.keymap import KeyEntry, display, of_screen
 
 _BETWEEN = "  "
 
@@ -25,7 +25,7 @@ class KeyLine(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._entries: Sequence[Entry] | None = None
+        self._entries: Sequence[KeyEntry] | None = None
         """None: to be found out."""
 
     def on_mount(self) -> None:
@@ -61,7 +61,7 @@ class KeyLine(Widget):
         entry = self._at(event.get_content_offset(self))
         self.tooltip = entry.binding.tooltip if entry else None
 
-    def _at(self, place: Offset | None) -> Entry | None:
+    def _at(self, place: Offset | None) -> KeyEntry | None:
         start = 0
         for entry in self._fitting():
             if place and start <= place.x < start + _cells(entry):
@@ -69,7 +69,7 @@ class KeyLine(Widget):
             start += _cells(entry) + len(_BETWEEN)
         return None
 
-    def _fitting(self) -> Sequence[Entry]:
+    def _fitting(self) -> Sequence[KeyEntry]:
         if self._entries is None:
             self._entries = self._shown()
         fitting = list(self._entries)
@@ -80,7 +80,7 @@ class KeyLine(Widget):
             del fitting[-2]
         return fitting
 
-    def _shown(self) -> Sequence[Entry]:
+    def _shown(self) -> Sequence[KeyEntry]:
         shown = [entry for entry in of_screen(self.screen) if entry.binding.show]
         shown.sort(
             key=lambda entry: entry.label == entry.binding.description
@@ -92,5 +92,5 @@ class KeyLine(Widget):
         return shown
 
 
-def _cells(entry: Entry) -> int:
+def _cells(entry: KeyEntry) -> int:
     return len(display(entry.keys[0])) + 1 + len(entry.label)

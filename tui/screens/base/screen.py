@@ -67,22 +67,22 @@ class HuntScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield TopLine()
-        yield from self.body()
+        yield from self.compose_body()
         yield AccountingLine()
         yield KeyLine()
 
-    def body(self) -> Iterable[Widget]:
+    def compose_body(self) -> Iterable[Widget]:
         raise NotImplementedError
 
     def label_of(self, binding: Binding) -> str:
         """What a key would do now, as the last line says it."""
         return binding.description
 
-    def place(self) -> CellContent:
+    def screen_title(self) -> CellContent:
         """Where am I."""
         raise NotImplementedError
 
-    def facts(self) -> Sequence[CellContent]:
+    def status_items(self) -> Sequence[CellContent]:
         """What is so now, the weightiest first: is it live, and what is read."""
         return self.live_state(), self.workspace.where
 
@@ -154,7 +154,7 @@ class HuntScreen(Screen[None]):
 
     def show_status(self) -> None:
         """The top line and the accounting; also drawn once a second, as the lag grows."""
-        self.query_one(TopLine).show(self.place(), *self.facts())
+        self.query_one(TopLine).show(self.screen_title(), *self.status_items())
         self.query_one(AccountingLine).show(self.workspace.view_model.accounting)
 
     def action_back(self) -> None:

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from detector.store import StateError
 from tui.concurrency.worker import work
-from tui.screens.base.fact_list import Entry, Line
+from tui.screens.base.fact_list import FactList, Line
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.text_pane import Reader
 from tui.screens.base.triage_actions import DecidingListScreen
@@ -50,11 +50,11 @@ class StateListScreen(DecidingListScreen[R], Generic[R]):
     def whole(self, row: R) -> list[Line]:
         raise NotImplementedError
 
-    def body(self) -> Iterable[Widget]:
+    def compose_body(self) -> Iterable[Widget]:
         with Horizontal(classes="halves"):
             yield RowList(self.columns(), key=self.row_id, row_style=self.row_style)
             with Reader(classes="half"):
-                yield Entry(id="entry")
+                yield FactList(id="entry")
         yield QueryLine()
 
     def show(self) -> None:
@@ -107,7 +107,7 @@ class StateListScreen(DecidingListScreen[R], Generic[R]):
     @on(RowList.Highlighted)
     def _show_entry(self) -> None:
         row = self.row_list.cursor_row
-        self.query_one(Entry).show(self.whole(row) if row is not None else [])
+        self.query_one(FactList).show(self.whole(row) if row is not None else [])
 
     @on(RowList.Opened)
     def _read_entry(self) -> None:

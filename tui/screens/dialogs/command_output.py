@@ -31,10 +31,10 @@ class OutputScreen(ReadingScreen):
         self._text = text
         self._lines: list[str] = []
 
-    def place(self) -> CellContent:
+    def screen_title(self) -> CellContent:
         return f"| {self._command}"
 
-    def body(self) -> Iterable[Widget]:
+    def compose_body(self) -> Iterable[Widget]:
         yield Static(safe.text(f"Running … {key_of('back')} stops it."), id="said", classes="line")
         yield TextView()
 

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from tui import keymap
 from tui.keymap import OPEN, grouped, key, of_screen
-from tui.screens.base.fact_list import Entry, Fact, Line
+from tui.screens.base.fact_list import Fact, FactList, Line
 from tui.screens.base.key_footer import KeyLine
 
 
@@ -49,7 +49,7 @@ class HelpScreen(ModalScreen[None]):
             yield Static("Keys on this screen", id="form-heading")
             with ItemGrid(min_column_width=44, stretch_height=False, regular=False):
                 for name, found in self._groups:
-                    yield Entry(_table(name, found), label_style="$text-accent", classes="keys")
+                    yield FactList(_table(name, found), label_style="$text-accent", classes="keys")
         yield KeyLine()
 
     def action_commands(self) -> None:
@@ -60,7 +60,7 @@ class HelpScreen(ModalScreen[None]):
         self.query_one("#help").scroll_relative(y=lines, animate=False)
 
 
-def _table(name: str, found: Sequence[keymap.Entry]) -> list[Line]:
+def _table(name: str, found: Sequence[keymap.KeyEntry]) -> list[Line]:
     return [
         Content.styled(name, "$foreground-muted"),
         *(Fact(each.shown_keys, each.binding.tooltip) for each in found),

@@ -13,7 +13,7 @@ from detector.investigation.raw_record import EvidenceGone, raw_record
 from tui.concurrency.worker import work
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, event_formats
-from tui.screens.base.breadcrumbs import crumbs
+from tui.screens.base.breadcrumbs import breadcrumbs
 from tui.screens.base.copy_actions import ReadingScreen
 from tui.widgets.json_view import JsonView
 from tui.widgets.line import CellContent
@@ -29,10 +29,10 @@ class RecordScreen(ReadingScreen):
         self._trail = (*trail, f"{row.event.action} {format.compact_range(row.event.time)}")
         self._row = row
 
-    def place(self) -> CellContent:
-        return crumbs(self._trail, self.size.width)
+    def screen_title(self) -> CellContent:
+        return breadcrumbs(self._trail, self.size.width)
 
-    def body(self) -> Iterable[Widget]:
+    def compose_body(self) -> Iterable[Widget]:
         position = self._row.event.position
         where = safe.text(f"{position.source} #{position.index}", "$foreground-muted")
         yield Static(where, id="position", classes="line")

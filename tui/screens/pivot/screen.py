@@ -28,7 +28,7 @@ from tui.keymap import FIND, OPEN, key, key_of
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, event_formats
 from tui.screens.base.background_list import ArrangedScreen
-from tui.screens.base.breadcrumbs import crumbs
+from tui.screens.base.breadcrumbs import breadcrumbs
 from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
 from tui.screens.pivot.rows import (
@@ -142,10 +142,10 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
 
     # --- what is shown
 
-    def place(self) -> CellContent:
-        return crumbs(self._trail, self.size.width)
+    def screen_title(self) -> CellContent:
+        return breadcrumbs(self._trail, self.size.width)
 
-    def body(self) -> Iterable[Widget]:
+    def compose_body(self) -> Iterable[Widget]:
         yield Static("", id="asked", classes="line")
         yield Static("", id="progress", classes="line")
         yield RowList(COLUMNS, key=line_key, heading=heading)
