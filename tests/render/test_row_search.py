@@ -21,7 +21,7 @@ from tests.tui.build import START, alert
 from tui.concurrency.job import Cancelled, Job
 from tui.screens.alerts import columns
 from tui.screens.pivot import rows
-from tui.screens.pivot.rows import Head
+from tui.screens.pivot.rows import QuestionLine
 from tui.widgets import row_search
 from tui.widgets.columns import Column
 from tui.widgets.line import match_spans, plain_text
@@ -69,7 +69,9 @@ def one_alert(chance: random.Random, number: int) -> Alert:
 
 def one_call(chance: random.Random, number: int) -> rows.Line:
     if chance.random() < 0.1:
-        return Head(chance.choice(WORDS), number, chance.choice(WORDS), chance.random() < 0.5)
+        return QuestionLine(
+            chance.choice(WORDS), number, chance.choice(WORDS), chance.random() < 0.5
+        )
     said = chance.choices(WORDS, k=14)
     event = Event(
         said[0], f"{number}", START + chance.randrange(100_000), *said[1:], Position("f", 0, number)

@@ -243,7 +243,7 @@ def _unfold(app: HuntApp) -> None:
     """As the key does, but for the words that it says; the cursor is where the app opens."""
     assert isinstance(app.screen, AlertsScreen)
     alerts = app.screen
-    alerts._folds = alerts._folds.turn_all()
+    alerts._folds = alerts._folds.toggle_all()
     alerts.row_list.show([])
     alerts.show()
 

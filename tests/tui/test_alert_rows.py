@@ -1,4 +1,4 @@
-"""The rows of the list of alerts, put together again as alerts come and go: what one would get from scratch."""
+"""The rows of the list of alerts: an update gives the same as a build from scratch."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from tests.tui.build import alert
 from tui.concurrency.job import Cancelled, Job
 from tui.presentation.format import principal
 from tui.screens.alerts.columns import ORDERS, Order
-from tui.screens.alerts.rows import AlertArranger, AlertRows, Wanted
+from tui.screens.alerts.rows import AlertRowBuilder, AlertRows, RowQuery
 from tui.screens.alerts.sweep_groups import FoldState
 
 SEVERITIES = ("low", "medium", "high")
 
 
-def one(chance: random.Random, name: str) -> Alert:
-    """By one of few users, some of whom share a key; often in a rhythm."""
-    user = chance.randrange(5)
-    keys = [f"AKIA{chance.choice([user, 9])}"] if chance.random() < 0.7 else []
+def random_alert(random_: random.Random, name: str) -> Alert:
+    """Make an alert of one of few users, some of whom share a key, often in a recurrence."""
+    user = random_.randrange(5)
+    keys = [f"AKIA{random_.choice([user, 9])}"] if random_.random() < 0.7 else []
     return alert(
         name,
-        at=1800 * chance.randrange(40) + chance.choice([0, 0, 60]),
-        severity=chance.choice(SEVERITIES),
-        arns=[f"arn:aws:iam::111122223333:user/u{user}"] if chance.random() < 0.9 else [],
+        at=1800 * random_.randrange(40) + random_.choice([0, 0, 60]),
+        severity=random_.choice(SEVERITIES),
+        arns=[f"arn:aws:iam::111122223333:user/u{user}"] if random_.random() < 0.9 else [],
         access_keys=keys,
-        status=chance.choice(["open", "open", "closed"]),
-        revision=chance.randrange(1, 9),
+        status=random_.choice(["open", "open", "closed"]),
+        revision=random_.randrange(1, 9),
     )
 
 
@@ -45,18 +45,18 @@ def is_high(alert: Alert) -> bool:
     return alert.severity == "high"
 
 
-def plainly(
+def rows_from_scratch(
     alerts: Sequence[Alert], filtered: bool, folds: FoldState, order: Order, reverse: bool
 ) -> list[str]:
-    """The ids of the rows, all of it at once."""
-    through = [each for each in alerts if is_open(each) and (not filtered or is_high(each))]
+    """Return the ids of the rows, built in one go."""
+    matching = [each for each in alerts if is_open(each) and (not filtered or is_high(each))]
     rows = []
-    for together in group_recurring(group_sweeps(through)):
-        members = [each for sweep in together.sweeps for each in sweep.alerts]
-        folded = len(members) > 1 and folds.unfolded is (members[0].alert_id in folds.turned)
-        rows += [together.sweeps[-1].worst] if folded else members
+    for series in group_recurring(group_sweeps(matching)):
+        members = [each for sweep in series.sweeps for each in sweep.alerts]
+        folded = len(members) > 1 and folds.unfolded is (members[0].alert_id in folds.exceptions)
+        rows += [series.sweeps[-1].worst] if folded else members
     rows.sort(key=lambda row: (row.first_event, row.alert_id), reverse=True)
-    rows.sort(key=order.by, reverse=order.descending is not reverse)
+    rows.sort(key=order.sort_key, reverse=order.descending is not reverse)
     if order is ORDERS[0]:
         rows.sort(key=lambda row: (row.first_event, row.alert_id), reverse=not reverse)
         if reverse:  # equals stay newest first
@@ -67,26 +67,31 @@ def plainly(
 
 @settings(max_examples=30)
 @given(st.randoms(use_true_random=False))
-def test_whatever_comes_and_goes_they_are_what_they_are_from_scratch(chance: random.Random) -> None:
-    arranger, alerts, folds = AlertArranger(), dict[str, Alert](), FoldState()
+def test_updated_rows_equal_rows_from_scratch(random_: random.Random) -> None:
+    builder, alerts, folds = AlertRowBuilder(), dict[str, Alert](), FoldState()
     filtered, order, reverse, rows = False, ORDERS[0], False, None
     for step in range(15):
-        for _ in range(chance.randrange(12)):
-            name = chance.choice([f"a{step}-{chance.randrange(99)}", *alerts])
-            alerts[name] = one(chance, name)
-        for name in chance.sample(sorted(alerts), chance.randrange(len(alerts) + 1) // 4):
+        for _ in range(random_.randrange(12)):
+            name = random_.choice([f"a{step}-{random_.randrange(99)}", *alerts])
+            alerts[name] = random_alert(random_, name)
+        for name in random_.sample(sorted(alerts), random_.randrange(len(alerts) + 1) // 4):
             del alerts[name]
-        filtered = filtered is (chance.random() < 0.8)
-        order, reverse = chance.choice(ORDERS), chance.random() < 0.3
-        if rows is not None and rows.of and chance.random() < 0.5:
-            folds = chance.choice(
-                [folds.turn_all(), folds.turn(chance.choice(sorted(rows.of.values(), key=str)))]
+        filtered = filtered is (random_.random() < 0.8)
+        order, reverse = random_.choice(ORDERS), random_.random() < 0.3
+        if rows is not None and rows.groups and random_.random() < 0.5:
+            folds = random_.choice(
+                [
+                    folds.toggle_all(),
+                    folds.toggle(random_.choice(sorted(rows.groups.values(), key=str))),
+                ]
             )
-        wanted = Wanted(dict(alerts), is_open, is_high if filtered else None, folds, order, reverse)
-        if chance.random() < 0.2:
-            cancel(arranger, wanted, after=chance.randrange(4))
-        rows = arranger.arrange(wanted, Job())
-        assert [row.alert_id for row in rows.rows] == plainly(
+        query = RowQuery(
+            dict(alerts), is_open, is_high if filtered else None, folds, order, reverse
+        )
+        if random_.random() < 0.2:
+            cancel(builder, query, after=random_.randrange(4))
+        rows = builder.build(query, Job())
+        assert [row.alert_id for row in rows.rows] == rows_from_scratch(
             list(alerts.values()), filtered, folds, order, reverse
         )
         assert list(rows.keys) == [rows.key(row) for row in rows.rows]
@@ -98,16 +103,16 @@ def test_whatever_comes_and_goes_they_are_what_they_are_from_scratch(chance: ran
         assert (len(rows.shown), rows.total) == (sum(map(is_open, alerts.values())), len(alerts))
 
 
-def test_what_a_filter_took_away_is_one_row_again_with_what_comes_later() -> None:
-    arranger, folds = AlertArranger(), FoldState()
+def test_clearing_filter_groups_filtered_and_new_alerts() -> None:
+    builder, folds = AlertRowBuilder(), FoldState()
     alerts = [
-        alert(name, at=60 * place, severity=severity)
-        for place, (name, severity) in enumerate([("a", "high"), ("b", "low"), ("c", "high")])
+        alert(name, at=60 * index, severity=severity)
+        for index, (name, severity) in enumerate([("a", "high"), ("b", "low"), ("c", "high")])
     ]
 
     def rows(filtered: bool) -> list[str]:
-        found = arranger.arrange(
-            Wanted(
+        built = builder.build(
+            RowQuery(
                 {each.alert_id: each for each in alerts},
                 is_open,
                 is_high if filtered else None,
@@ -117,7 +122,7 @@ def test_what_a_filter_took_away_is_one_row_again_with_what_comes_later() -> Non
             ),
             Job(),
         )
-        return [each.alert_id for row in found.rows for each in found.members(row)]
+        return [each.alert_id for row in built.rows for each in built.members(row)]
 
     assert (rows(False), rows(True)) == (["a", "b", "c"], ["a", "c"])
     alerts.append(alert("d", at=200))
@@ -125,46 +130,46 @@ def test_what_a_filter_took_away_is_one_row_again_with_what_comes_later() -> Non
     assert rows(False) == ["a", "b", "c", "d"]
 
 
-def cancel(arranger: AlertArranger, wanted: Wanted, after: int) -> None:
-    """Ask for rows, and want them no more ``after`` so many looks at whether they are."""
+def cancel(builder: AlertRowBuilder, query: RowQuery, after: int) -> None:
+    """Start a build and give it up after so many checks for that."""
 
-    class Fickle(Job):
-        looks = 0
+    class AbandonedJob(Job):
+        checks = 0
 
         @property
         def cancelled(self) -> bool:
-            return self.looks > after
+            return self.checks > after
 
         def each(self, items):  # type: ignore[no-untyped-def]
-            self.looks += 1
+            self.checks += 1
             if self.cancelled:
                 raise Cancelled
             yield from items
 
     with contextlib.suppress(Cancelled):
-        arranger.arrange(wanted, Fickle())
+        builder.build(query, AbandonedJob())
 
 
-def test_held_rows_stay_in_their_order_with_what_is_new_in_them() -> None:
-    arranger = AlertArranger()
+def test_held_rows_keep_order_and_show_changes() -> None:
+    builder = AlertRowBuilder()
 
-    def rows(alerts: Sequence[Alert], held: Sequence[str] | None = None) -> AlertRows:
-        return arranger.arrange(
-            Wanted(
+    def rows(alerts: Sequence[Alert], held_keys: Sequence[str] | None = None) -> AlertRows:
+        return builder.build(
+            RowQuery(
                 {each.alert_id: each for each in alerts},
                 is_open,
                 None,
                 FoldState(True),
                 ORDERS[6],
                 False,
-                held,
+                held_keys,
             ),
             Job(),
         )
 
     first, second, third = (
-        alert(name, at=9000 * place, arns=[f"arn:aws:iam::1:user/{name}"])
-        for place, name in enumerate("bcd")
+        alert(name, at=9000 * index, arns=[f"arn:aws:iam::1:user/{name}"])
+        for index, name in enumerate("bcd")
     )
     before = rows([first, second, third])
     assert [principal(row) for row in before.rows] == ["user/b", "user/c", "user/d"]
@@ -174,4 +179,4 @@ def test_held_rows_stay_in_their_order_with_what_is_new_in_them() -> None:
     assert [principal(row) for row in now.rows] == ["user/b", "user/z"], (
         "it would come last if it were sorted again"
     )
-    assert (now.unseen, now.held) == (1, True)
+    assert (now.held_back, now.is_held) == (1, True)

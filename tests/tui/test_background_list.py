@@ -14,7 +14,7 @@ from tests.tui.build import alert
 from tests.tui.stage import ANA, CAT, Hunt, press, until
 from tui.app.app import HuntApp
 from tui.concurrency.job import Cancelled, Job
-from tui.screens.alerts.rows import AlertArranger, AlertRows, Wanted
+from tui.screens.alerts.rows import AlertRowBuilder, AlertRows, RowQuery
 from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.base import background_list
 
@@ -26,29 +26,29 @@ class Gate:
     """Work on the list ends only when it is let through; ``asked`` is what it was asked for,
     ``threads`` by whom.
 
-    ``given`` counts the rows of each result; ``deaf``: the work does not hear that it is not wanted
+    ``given`` counts the rows of each result; ``deaf``: the work does not hear that it is not query
     any more."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.asked: list[Wanted] = []
+        self.asked: list[RowQuery] = []
         self.threads: set[int] = set()
         self.given: list[int] = []
         self.open = threading.Event()
         self.deaf = False
         self.open.set()
-        arrange: Callable[[AlertArranger, Wanted, Job], AlertRows] = AlertArranger.arrange
+        arrange: Callable[[AlertRowBuilder, RowQuery, Job], AlertRows] = AlertRowBuilder.build
 
-        def gated(arranger: AlertArranger, wanted: Wanted, job: Job) -> AlertRows:
-            self.asked.append(wanted)
+        def gated(builder: AlertRowBuilder, query: RowQuery, job: Job) -> AlertRows:
+            self.asked.append(query)
             self.threads.add(threading.get_ident())
             while not self.open.wait(0.01):
                 if job.cancelled and not self.deaf:
                     raise Cancelled
-            rows = arrange(arranger, wanted, Job() if self.deaf else job)
+            rows = arrange(builder, query, Job() if self.deaf else job)
             self.given.append(len(rows.rows))
             return rows
 
-        monkeypatch.setattr(AlertArranger, "arrange", gated)
+        monkeypatch.setattr(AlertRowBuilder, "build", gated)
         monkeypatch.setattr(background_list, "_AT_ONCE", -1)
         monkeypatch.setattr(background_list, "_SHARE", 0)
         monkeypatch.setattr(background_list, "_TELL_AFTER", 0.01)
@@ -93,7 +93,7 @@ def test_the_work_is_off_the_loop_and_a_stale_result_is_dropped(
             lambda rows, keys: (counts.add(len(rows)), show(rows, keys)),
         )
         await press(pilot, "f", "'qq")
-        await until(pilot, lambda: gate.asked[-1].keep is not None)
+        await until(pilot, lambda: gate.asked[-1].matches is not None)
         assert len(principals(app)) == 4, "the list as it was stands until the new one is there"
         await press(pilot, "escape", "f", "'ana", "enter")
         gate.open.set()
@@ -116,7 +116,7 @@ def test_a_long_sort_says_how_far_it_is_and_escape_takes_it_back(hunt: Hunt, gat
         await until(pilot, lambda: "arranging 0%   esc stops" in screen_text(app))
         await press(pilot, "escape")
         assert "esc stops" not in screen_text(app)
-        assert [wanted.reverse for wanted in gate.asked[-2:]] == [True, False]
+        assert [query.reverse for query in gate.asked[-2:]] == [True, False]
         gate.open.set()
         await at_rest(app, pilot)
         assert principals(app) == before

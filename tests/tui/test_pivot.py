@@ -23,7 +23,7 @@ from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.base.menu import Menu
 from tui.screens.pivot.record import RecordScreen
-from tui.screens.pivot.rows import Head, arrange, line_key, reach, resized
+from tui.screens.pivot.rows import QuestionLine, build_lines, half_width, line_key, resized
 from tui.screens.pivot.screen import PivotScreen
 
 
@@ -49,7 +49,8 @@ async def read(app: HuntApp, pilot: Pilot[None]) -> PivotScreen:
 
 def actions(screen: PivotScreen) -> list[str]:
     return [
-        row.question if isinstance(row, Head) else row.event.action for row in screen._lines.rows
+        row.question if isinstance(row, QuestionLine) else row.event.action
+        for row in screen._lines.rows
     ]
 
 
@@ -79,7 +80,7 @@ def test_it_is_widened_and_narrowed_and_the_cursor_stays_on_its_call(hunt: Hunt)
         at = screen._lines.cursor_key
         await press(pilot, "less_than_sign", "less_than_sign", "less_than_sign", "less_than_sign")
         await read(app, pilot)
-        assert reach(screen._wanted) == 60
+        assert half_width(screen._wanted) == 60
         assert set(actions(screen)) == {"DescribeInstances"}
         assert screen._lines.cursor_key == at
         await press(pilot, "greater_than_sign", "greater_than_sign")
@@ -94,7 +95,7 @@ def test_the_guides_questions_stand_over_their_calls_and_fold_them(hunt: Hunt) -
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         screen = await pivoted(app, pilot)
         await press(pilot, "s")
-        heads = [row.question for row in screen._lines.rows if isinstance(row, Head)]
+        heads = [row.question for row in screen._lines.rows if isinstance(row, QuestionLine)]
         assert heads[:2] == ["The alert's own calls", "Did it ask whose key it has?"]
         assert "Snapshot or image activity?" in heads
         await press(pilot, "g", "enter")
@@ -123,22 +124,22 @@ def test_the_lines_are_the_same_in_pieces_and_can_be_given_up(hunt: Hunt) -> Non
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         found = (await pivoted(app, pilot))._found
         for grouped in (False, True):
-            lines = arrange(
+            lines = build_lines(
                 found,
                 lambda row: row.event.action != "DescribeVolumes",
                 grouped,
                 frozenset(),
                 Job(),
             )
-            rows = [line for line in lines.lines if not isinstance(line, Head)]
+            rows = [line for line in lines.lines if not isinstance(line, QuestionLine)]
             assert list(lines.keys) == [line_key(line) for line in lines.lines]
-            assert (lines.matching, lines.of, len(rows)) == (18, 20, 18)
+            assert (lines.matching, lines.total, len(rows)) == (18, 20, 18)
             if not grouped:
                 assert rows == pivot.timeline(rows)
         cancelled = Job()
         cancelled.cancel()
         with pytest.raises(Cancelled):
-            arrange(found, bool, False, frozenset(), cancelled)
+            build_lines(found, bool, False, frozenset(), cancelled)
 
     hunt.play(journey)
 

@@ -17,7 +17,7 @@ from tests.tui.stage import BEN, CAT, Hunt, press, records
 from tui.app.app import HuntApp
 from tui.concurrency.job import Job
 from tui.screens.alert.screen import AlertScreen
-from tui.screens.alerts.sweep_groups import SweepRows
+from tui.screens.alerts.sweep_groups import SweepIndex
 from tui.widgets.row_list import RowList
 
 HOUR = 3600
@@ -204,6 +204,8 @@ def test_who_swept_once_stands_alone(hunt: Hunt) -> None:
 def test_another_severity_does_not_hide_in_the_row() -> None:
     hourly = [alert(str(hour), at=hour * HOUR) for hour in range(4)]
     worse = alert("worse", at=5 * HOUR, severity="high")
-    rows = SweepRows()
-    rows.change([*hourly, worse], [], Job())
-    assert {name: row.lead for name, row in rows.of.items()} == dict.fromkeys("0123", "3")
+    index = SweepIndex()
+    index.update([*hourly, worse], [], Job())
+    assert {name: group.lead_id for name, group in index.groups.items()} == dict.fromkeys(
+        "0123", "3"
+    )

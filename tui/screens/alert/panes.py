@@ -1,9 +1,10 @@
-"""What the panes of an alert show: its calls, and every field that its rule returned."""
+"""Rows and columns of an alert's panes: its calls and the fields of its rule."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -22,15 +23,14 @@ if TYPE_CHECKING:
     from detector.rules.rule import Rule
 
 
-def place(event: Event) -> str:
-    """Where the record lies: the file's name without what the other columns say, and the record's
-    place there."""
+def record_position(event: Event) -> str:
+    """Return the file and index of the record, without what the other columns say."""
     name = event.position.source.rsplit("/", 1)[-1]
     return f"{name.split(f'_{event.region}_')[-1]} #{event.position.index}"
 
 
 def call_columns(start: Callable[[], float]) -> tuple[Column[Event], ...]:
-    """The columns of an alert's calls; ``start`` gives the epoch second of its first one."""
+    """Return the columns of an alert's calls; ``start`` gives its first epoch second."""
     return (
         Column(
             "time",
@@ -46,14 +46,16 @@ def call_columns(start: Callable[[], float]) -> tuple[Column[Event], ...]:
         ),
         Column("source", "source", 15, lambda event: event.source_address, drop_priority=3),
         Column("agent", "agent", 14, lambda event: event.user_agent, drop_priority=5, flex=True),
-        Column("place", "record", 24, place, drop_priority=6, flex=True),
+        Column("place", "record", 24, record_position, drop_priority=6, flex=True),
     )
 
 
 @dataclass(frozen=True)
 class FieldRow:
-    """A field; or, of one that is unfolded, a line of its values (``line`` from 0; None: the field
-    itself)."""
+    """A field, or one line of the values of an unfolded field.
+
+    ``line`` is the number of that line from 0, None for the field itself.
+    """
 
     name: str
     value: str
@@ -76,19 +78,19 @@ def field_rows(
         values = _values(known.get(name))
         if name in unfolded:
             yield FieldRow(name, name, len(values))
-            lines = [
-                line.plain
-                for value in values
-                for line in safe.text(value, limit=_LIMIT).fold(max(cells, 2))
-            ]
-            yield from (FieldRow(name, line, 0, place) for place, line in enumerate(lines))
+            lines = chain.from_iterable(_wrapped(value, cells) for value in values)
+            yield from (FieldRow(name, line, 0, index) for index, line in enumerate(lines))
         else:
             yield FieldRow(name, ", ".join(values) or "–", len(values))
 
 
 _RISK = "risk"
 _LIMIT = 5_000
-"""Characters of one value that are shown unfolded; what is cut is said."""
+"""Characters of an unfolded value that are shown; a longer one ends in a note."""
+
+
+def _wrapped(value: str, cells: int) -> list[str]:
+    return [line.plain for line in safe.text(value, limit=_LIMIT).fold(max(cells, 2))]
 
 
 def _values(value: Value) -> list[str]:
@@ -98,7 +100,7 @@ def _values(value: Value) -> list[str]:
 
 
 def field_columns(cells: Callable[[], int]) -> tuple[Column[FieldRow], ...]:
-    """The columns of the fields; ``cells`` are those that a name has."""
+    """Return the columns of the fields; ``cells`` gives the width of a name."""
     return (
         Column("name", "field", 30, lambda row: _name(row, cells()), drop_priority=0, flex=True),
         Column(
@@ -114,7 +116,7 @@ def field_columns(cells: Callable[[], int]) -> tuple[Column[FieldRow], ...]:
 
 
 def _name(row: FieldRow, cells: int) -> Content:
-    """A field's name; cut in the middle, as many begin alike and differ at the end."""
+    """Return a field's name, cut in the middle: many begin alike and differ at the end."""
     if row.line is not None:
         return Content("")
     name = safe.visible(row.name)
@@ -124,7 +126,7 @@ def _name(row: FieldRow, cells: int) -> Content:
 
 
 def summary(alert: Alert) -> list[Line]:
-    """Who, from where, with what, and how it went, for the space beside the strip."""
+    """Return the facts beside the strip: who, from where, with what, and the outcome."""
     facets = alert.facets
     denied = (
         f"{facets.denied} of {alert.event_count} denied"

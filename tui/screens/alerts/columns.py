@@ -1,4 +1,4 @@
-"""The columns of the list of alerts, and the orders that it can be put in."""
+"""Columns and sort orders of the list of alerts."""
 
 from __future__ import annotations
 
@@ -91,22 +91,22 @@ COLUMNS: tuple[Column[Alert], ...] = (
 
 @dataclass(frozen=True)
 class Order:
-    """A way to sort alerts: the column it shows, and which end comes first."""
+    """A sort order of alerts: the column it is shown at, and its direction."""
 
     column: str
     label: str
-    by: Callable[[Alert], Any]
+    sort_key: Callable[[Alert], Any]
     descending: bool = True
 
 
-_RANK = {word: place for place, word in enumerate(SEVERITIES)}
+_SEVERITY_RANKS = {name: rank for rank, name in enumerate(SEVERITIES)}
 
 ORDERS = (
     Order("time", "time, newest first", lambda alert: alert.first_event),
     Order(
         "severity",
         "severity, highest first",
-        lambda alert: (_RANK.get(alert.severity, -1), alert.score),
+        lambda alert: (_SEVERITY_RANKS.get(alert.severity, -1), alert.score),
     ),
     Order("regions", "regions, most first", lambda alert: len(alert.facets.regions)),
     Order("calls", "calls, most first", lambda alert: alert.event_count),

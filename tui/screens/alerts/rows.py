@@ -1,6 +1,7 @@
-"""The rows of the list of alerts: which of them are shown, which stand together, in what order.
+"""The rows of the list of alerts: which are shown, which are folded, in what order.
 
-Put together off the event loop, and again whenever something has changed: then only what differs is looked at.
+They are built off the event loop, and again whenever something has changed: then only the alerts
+that differ are looked at.
 """
 
 from __future__ import annotations
@@ -11,198 +12,211 @@ from dataclasses import dataclass
 from detector.detection.alert import Alert
 from tui.concurrency.job import Cancelled, Job, sort_in_pieces
 from tui.screens.alerts.columns import ORDERS, Order
-from tui.screens.alerts.sweep_groups import FoldState, SweepGroup, SweepRows
+from tui.screens.alerts.sweep_groups import FoldState, SweepGroup, SweepIndex
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """All that the rows follow from. ``shows`` is asked of each alert; ``keep`` is the filter,
-    None: all.
+class RowQuery:
+    """Everything that the rows follow from.
 
-    ``held`` are the keys of rows that stay as they are, with no others: None where rows may come
-    and move."""
+    ``matches`` is the filter, None for all. ``held_keys`` are the keys of the rows that stay as
+    they are, with no others: None where rows may come and move.
+    """
 
     alerts: Mapping[str, Alert]
-    shows: Callable[[Alert], bool]
-    keep: Callable[[Alert], bool] | None
+    is_shown: Callable[[Alert], bool]
+    matches: Callable[[Alert], bool] | None
     folds: FoldState
     order: Order
     reverse: bool
-    held: Sequence[str] | None = None
+    held_keys: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
 class AlertRows:
-    """``rows`` in display order with their ``keys``; ``matching`` are the alerts that they stand
-    for, by id.
+    """The rows in display order with their ``keys``, and the alerts behind them by id.
 
-    The filter was asked of ``shown``, whose first events are at ``times``. ``unseen`` counts the
-    rows that are held back because the others were ``held``."""
+    The filter was asked of ``shown``, whose first events are at ``times``. ``held_back`` counts
+    the rows that are left out because the others are held.
+    """
 
     rows: Sequence[Alert]
     keys: Sequence[str]
     matching: Mapping[str, Alert]
     shown: Sequence[Alert]
     times: Sequence[int]
-    of: Mapping[str, SweepGroup]
+    groups: Mapping[str, SweepGroup]
     folds: FoldState
     total: int
     closed: int
     suppressed: int
-    unseen: int
-    held: bool
+    held_back: int
+    is_held: bool
 
-    def together(self, alert: Alert) -> SweepGroup | None:
-        """The row that the alert could be folded to."""
-        return self.of.get(alert.alert_id)
+    def group(self, alert: Alert) -> SweepGroup | None:
+        """Return the group that the alert can be folded into."""
+        return self.groups.get(alert.alert_id)
 
-    def folded(self, alert: Alert) -> SweepGroup | None:
-        """The folded row that the alert is in."""
-        return self.folds.folded(self.of.get(alert.alert_id))
+    def folded_group(self, alert: Alert) -> SweepGroup | None:
+        """Return the folded group that the alert is in."""
+        return self.folds.if_folded(self.groups.get(alert.alert_id))
 
     def key(self, alert: Alert) -> str:
-        """What the alert's row is known by."""
-        row = self.folded(alert)
-        return row.name if row else alert.alert_id
+        """Return the key of the alert's row."""
+        return _row_key(alert, self.folded_group(alert))
 
     def members(self, alert: Alert) -> list[Alert]:
-        """The alerts that its row stands for."""
-        row = self.folded(alert)
-        return [self.matching[name] for name in row.ids] if row else [alert]
+        """Return the alerts that the alert's row stands for."""
+        group = self.folded_group(alert)
+        if group is None:
+            return [alert]
+        return [self.matching[alert_id] for alert_id in group.alert_ids]
 
 
-NO_ROWS = AlertRows((), (), {}, (), (), {}, FoldState(), 0, 0, 0, 0, held=False)
+NO_ROWS = AlertRows((), (), {}, (), (), {}, FoldState(), 0, 0, 0, 0, is_held=False)
 
 
-class _LetThrough:
-    """The alerts that are shown and match, and which of them are one row, while alerts and the
-    question change."""
+class AlertRowBuilder:
+    """Builds the rows, one query after the other, never two at a time.
+
+    What matches without a filter is kept while there is one, so that clearing the filter is
+    immediate.
+    """
 
     def __init__(self) -> None:
-        self._forget()
+        self._unfiltered = _Matches()
+        self._filtered: _Matches | None = None
 
-    def _forget(self) -> None:
-        self._asked: tuple[object, object] = (None, None)
-        self._known: Mapping[str, Alert] = {}
+    def build(self, query: RowQuery, job: Job) -> AlertRows:
+        """Return the rows of a query. Raises Cancelled."""
+        if query.matches is None:
+            self._filtered = None
+            matches = self._unfiltered
+        else:
+            if self._filtered is None:
+                self._filtered = self._unfiltered.copy()
+            matches = self._filtered
+        matches.update(query, job)
+        return _rows(query, matches, job)
+
+
+class _Matches:
+    """The alerts that are shown and match, and their groups, as alerts and the query change."""
+
+    def __init__(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        self._predicates: tuple[object, object] = (None, None)
+        self._alerts: Mapping[str, Alert] = {}
         self.shown: dict[str, Alert] = {}
         self.matching: dict[str, Alert] = {}
-        self.sweeps = SweepRows()
+        self.sweeps = SweepIndex()
 
-    def copy(self) -> _LetThrough:
-        other = _LetThrough()
-        other._asked, other._known = self._asked, self._known
-        other.shown, other.matching, other.sweeps = (
-            self.shown.copy(),
-            self.matching.copy(),
-            self.sweeps.copy(),
-        )
+    def copy(self) -> _Matches:
+        other = _Matches()
+        other._predicates = self._predicates
+        other._alerts = self._alerts
+        other.shown = self.shown.copy()
+        other.matching = self.matching.copy()
+        other.sweeps = self.sweeps.copy()
         return other
 
-    def take(self, wanted: Wanted, job: Job) -> None:
-        """Ask of the alerts that differ whether they are shown and match; of all, where the
-        question is another.
+    def update(self, query: RowQuery, job: Job) -> None:
+        """Bring it to the query: test the alerts that differ, or all where a predicate differs.
 
         Raises Cancelled.
         """
-        asked = wanted.shows, wanted.keep
-        anew = asked != self._asked
-        known, now = {} if anew else self._known, wanted.alerts
-        shown, matching = ({}, {}) if anew else (self.shown, self.matching)
-        changed = [alert for name, alert in now.items() if known.get(name) is not alert]
-        went = (
-            [name for name in known if name not in now]
-            if len(known) + len(changed) != len(now)
-            else []
-        )
-        for name in went:
-            shown.pop(name, None)
-            matching.pop(name, None)
-        came = []
-        for alert in job.each(changed):
-            is_shown = wanted.shows(alert)
-            _put(shown, alert, is_shown)
-            if _put(matching, alert, is_shown and (wanted.keep is None or wanted.keep(alert))):
-                came.append(alert)
+        predicates = query.is_shown, query.matches
+        anew = predicates != self._predicates
+        before: Mapping[str, Alert] = {} if anew else self._alerts
+        shown: dict[str, Alert] = {} if anew else self.shown
+        matching: dict[str, Alert] = {} if anew else self.matching
+        differing = [alert for name, alert in query.alerts.items() if before.get(name) is not alert]
+        removed = _removed(before, query.alerts, len(differing))
+        for alert_id in removed:
+            shown.pop(alert_id, None)
+            matching.pop(alert_id, None)
+        changed = []
+        for alert in job.each(differing):
+            is_shown = query.is_shown(alert)
+            matches = is_shown and (query.matches is None or query.matches(alert))
+            _set_member(shown, alert, is_shown)
+            _set_member(matching, alert, matches)
+            if matches:
+                changed.append(alert)
             else:
-                went.append(alert.alert_id)
+                removed.append(alert.alert_id)
         if anew:
-            came = [alert for alert in came if self.matching.get(alert.alert_id) is not alert]
-            went = [name for name in self.matching if name not in matching]
+            # the sweeps still hold what matched before: tell them the difference only
+            changed = [alert for alert in changed if self.matching.get(alert.alert_id) is not alert]
+            removed = [alert_id for alert_id in self.matching if alert_id not in matching]
         try:
-            self.sweeps.change(came, went, job)
+            self.sweeps.update(changed, removed, job)
         except Cancelled:
-            self._forget()
+            self._clear()
             raise
-        self._asked, self._known, self.shown, self.matching = asked, now, shown, matching
+        self._predicates, self._alerts = predicates, query.alerts
+        self.shown, self.matching = shown, matching
 
 
-class AlertArranger:
-    """Makes rows, one after the other: never two at a time.
-
-    What is let through without a filter is kept while there is one, so that the filter can be taken
-    back at once."""
-
-    def __init__(self) -> None:
-        self._all = _LetThrough()
-        self._filtered: _LetThrough | None = None
-
-    def arrange(self, wanted: Wanted, job: Job) -> AlertRows:
-        """The rows for what is wanted. Raises Cancelled."""
-        if wanted.keep is None:
-            through, self._filtered = self._all, None
-        else:
-            through = self._filtered = self._filtered or self._all.copy()
-        through.take(wanted, job)
-        return _rows(wanted, through, job)
+def _removed(before: Mapping[str, Alert], now: Mapping[str, Alert], differing: int) -> list[str]:
+    """Return the ids that are no more. Where the counts add up, none can be missing."""
+    if len(before) + differing == len(now):
+        return []
+    return [alert_id for alert_id in before if alert_id not in now]
 
 
-def _rows(wanted: Wanted, through: _LetThrough, job: Job) -> AlertRows:
-    of, folded = through.sweeps.of, wanted.folds.folded
-    leads = [
-        alert
-        for name, alert in through.matching.items()
-        if (row := of.get(name)) is None or row.lead == name or not folded(row)
-    ]
-    rows = ordered(leads, wanted.order, wanted.reverse, job)
-    keys = [
-        row.name if (row := folded(of.get(alert.alert_id))) else alert.alert_id for alert in rows
-    ]
-    unseen = 0
-    if wanted.held is not None:
-        found = dict(zip(keys, rows, strict=True))
-        keys = [key for key in wanted.held if key in found]
-        rows, unseen = [found[key] for key in keys], len(found) - len(keys)
-    alerts, shown = wanted.alerts.values(), list(through.shown.values())
+def _set_member(alerts: dict[str, Alert], alert: Alert, belongs: bool) -> None:
+    if belongs:
+        alerts[alert.alert_id] = alert
+    else:
+        alerts.pop(alert.alert_id, None)
+
+
+def _rows(query: RowQuery, matches: _Matches, job: Job) -> AlertRows:
+    groups, if_folded = matches.sweeps.groups, query.folds.if_folded
+    leads = []
+    for alert_id, alert in matches.matching.items():
+        group = if_folded(groups.get(alert_id))
+        if group is None or group.lead_id == alert_id:
+            leads.append(alert)
+    rows = sort_alerts(leads, query.order, query.reverse, job)
+    keys = [_row_key(alert, if_folded(groups.get(alert.alert_id))) for alert in rows]
+    held_back = 0
+    if query.held_keys is not None:
+        by_key = dict(zip(keys, rows, strict=True))
+        keys = [key for key in query.held_keys if key in by_key]
+        rows = [by_key[key] for key in keys]
+        held_back = len(by_key) - len(keys)
+    alerts, shown = query.alerts.values(), list(matches.shown.values())
     return AlertRows(
         rows,
         keys,
-        dict(through.matching),
+        dict(matches.matching),
         shown,
         [alert.first_event for alert in shown],
-        dict(of),
-        wanted.folds,
+        dict(groups),
+        query.folds,
         len(alerts),
         closed=sum(alert.status == "closed" and not alert.suppressed_by for alert in alerts),
         suppressed=sum(bool(alert.suppressed_by) for alert in alerts),
-        unseen=unseen,
-        held=wanted.held is not None,
+        held_back=held_back,
+        is_held=query.held_keys is not None,
     )
 
 
-def ordered(alerts: Sequence[Alert], order: Order, reverse: bool, job: Job) -> list[Alert]:
-    """In this order, or its reverse; alerts that it holds equal: newest first. The order is
-    total."""
+def _row_key(alert: Alert, folded_group: SweepGroup | None) -> str:
+    return alert.alert_id if folded_group is None else folded_group.key
+
+
+def sort_alerts(alerts: Sequence[Alert], order: Order, reverse: bool, job: Job) -> list[Alert]:
+    """Sort in this order, or its reverse; equal alerts newest first. The order is total."""
     newest_first = sort_in_pieces(
         alerts, lambda alert: (alert.first_event, alert.alert_id), job, descending=True
     )
     if order is ORDERS[0] and not reverse:
         return newest_first
-    return sort_in_pieces(newest_first, order.by, job, descending=order.descending is not reverse)
-
-
-def _put(alerts: dict[str, Alert], alert: Alert, belongs: bool) -> bool:
-    if belongs:
-        alerts[alert.alert_id] = alert
-    else:
-        alerts.pop(alert.alert_id, None)
-    return belongs
+    return sort_in_pieces(
+        newest_first, order.sort_key, job, descending=order.descending is not reverse
+    )

@@ -30,7 +30,7 @@ from tui.presentation import format, safe
 from tui.presentation.calls import rare_regions
 from tui.presentation.copy_formats import CopyFormat, alert_formats
 from tui.screens.alerts.columns import COLUMNS, ORDERS
-from tui.screens.alerts.rows import NO_ROWS, AlertArranger, AlertRows, Wanted
+from tui.screens.alerts.rows import NO_ROWS, AlertRowBuilder, AlertRows, RowQuery
 from tui.screens.alerts.sweep_groups import FoldState
 from tui.screens.base.alert_actions import TriageScreen
 from tui.screens.base.background_list import ArrangedScreen
@@ -135,7 +135,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         self.paused = False
         self._at: str | None = None
         self._folds = FoldState()
-        self._arranger = AlertArranger()
+        self._row_builder = AlertRowBuilder()
         self._seen = NO_ROWS
         self._go_when_there = ""
         self._brushed = ""
@@ -185,7 +185,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         self.renew_filter()
         alerts = self.workspace.view_model.alerts.copy()
         held = self.row_list.keys if self._holding and not self._asked else None
-        wanted = Wanted(
+        query = RowQuery(
             alerts,
             _any if self._shows_hidden else _open_to_see,
             self.filter or None,
@@ -194,10 +194,10 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
             self._reversed,
             held,
         )
-        return partial(self._arranger.arrange, wanted)
+        return partial(self._row_builder.build, query)
 
     def fits(self, result: AlertRows) -> bool:
-        return result.held or self._asked or not self._holding
+        return result.is_held or self._asked or not self._holding
 
     def arranged(self, result: AlertRows) -> None:
         self._seen = result
@@ -236,7 +236,11 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         total, closed, suppressed = self._seen.total, self._seen.closed, self._seen.suppressed
         here, marked = len(self.row_list.rows), len(self.row_list.marks)
         parts = [
-            (f"+{format.number(self._seen.unseen)} new", "$text-accent bold", self._seen.unseen),
+            (
+                f"+{format.number(self._seen.held_back)} new",
+                "$text-accent bold",
+                self._seen.held_back,
+            ),
             (f"{format.number(marked)} marked", "$text-accent bold", marked),
             ("follow", "$text-accent", self.row_list.follow_top),
             (format.plural(total, "alert"), "", True),
@@ -282,8 +286,8 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         )
 
     def _who(self, alert: Alert) -> str:
-        row, who = self._seen.folded(alert), format.principal(alert)
-        return f"×{len(row.ids)} {who} {row.rhythm.pace}".rstrip() if row else who
+        row, who = self._seen.folded_group(alert), format.principal(alert)
+        return f"×{len(row.alert_ids)} {who} {row.recurrence.pace}".rstrip() if row else who
 
     @on(RowList.Highlighted)
     def _show_highlighted(self) -> None:
@@ -299,7 +303,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         self, alert: Alert | None, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})
     ) -> None:
         why = format.why(alert, self.workspace.rules.get(alert.rule.id), signals) if alert else ""
-        together = self._seen.folded(alert) if alert else None
+        together = self._seen.folded_group(alert) if alert else None
         self.query_one(WrappedText).update(
             safe.text(f"{together}; {key_of('alerts.fold')} unfolds. {why}" if together else why)
         )
@@ -315,9 +319,9 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
 
     @on(RowList.MarksChanged)
     def _marks_changed(self) -> None:
-        if not self._holding and self._seen.held:
+        if not self._holding and self._seen.is_held:
             self.show()  # what was held back
-        elif self._holding and not self._seen.held:
+        elif self._holding and not self._seen.is_held:
             self.hold_rows()
             self.show()
         self._show_counts()
@@ -358,7 +362,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         self.order_by(left.order, left.reversed)
         self._show_hidden = left.hidden
         if left.unfolded:
-            self._folds = self._folds.turn_all()
+            self._folds = self._folds.toggle_all()
 
     def rows_are_here(self) -> None:
         super().rows_are_here()
@@ -384,13 +388,13 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         alert = self.row_list.cursor_row
         if alert is None:
             return
-        if (row := self._seen.together(alert)) is not None:
-            self._fold(self._folds.turn(row), alert)
+        if (row := self._seen.group(alert)) is not None:
+            self._fold(self._folds.toggle(row), alert)
         else:
             self.workspace.say("This alert is a sweep of its own")
 
     def action_fold_all(self) -> None:
-        self._fold(self._folds.turn_all(), self.row_list.cursor_row)
+        self._fold(self._folds.toggle_all(), self.row_list.cursor_row)
         self.workspace.say(
             "Every alert is a row of its own"
             if self._folds.unfolded

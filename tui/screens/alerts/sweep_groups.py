@@ -1,4 +1,4 @@
-"""Alerts that stand together as one row: a sweep, or the sweeps of one principal that come in a rhythm."""
+"""Groups of alerts that share one row: one sweep, or a principal's sweeps in a recurrence."""
 
 from __future__ import annotations
 
@@ -12,154 +12,173 @@ from tui.concurrency.job import Job
 
 @dataclass(frozen=True)
 class SweepGroup:
-    """``ids`` are the alerts in order of time, more than one; ``lead`` is the worst of the newest
-    sweep."""
+    """Two or more alerts that can be folded to one row.
 
-    ids: tuple[str, ...]
-    lead: str
-    rhythm: Recurrence
+    ``alert_ids`` are in order of time. ``lead_id`` is the worst alert of the newest sweep.
+    """
+
+    alert_ids: tuple[str, ...]
+    lead_id: str
+    recurrence: Recurrence
 
     @property
-    def name(self) -> str:
-        """The id of its first alert, which stays as others come."""
-        return self.ids[0]
+    def key(self) -> str:
+        """The id of the first alert, which stays the same as alerts are added."""
+        return self.alert_ids[0]
 
     def __str__(self) -> str:
-        """``every hour, 17 regions, 31 times``; of one sweep how many alerts it has."""
-        return str(self.rhythm) if self.rhythm.times > 1 else f"{len(self.ids)} alerts of one sweep"
+        """``every hour, 17 regions, 31 times``; for a single sweep its number of alerts."""
+        if self.recurrence.times > 1:
+            return str(self.recurrence)
+        return f"{len(self.alert_ids)} alerts of one sweep"
 
 
 @dataclass(frozen=True)
 class FoldState:
-    """Which rows are folded: all but the ``turned`` ones, by their names; or, ``unfolded``, only
-    those."""
+    """Which groups are folded: all but the exceptions; or, ``unfolded``, only those.
+
+    ``exceptions`` are keys of groups.
+    """
 
     unfolded: bool = False
-    turned: frozenset[str] = field(default_factory=frozenset)
+    exceptions: frozenset[str] = field(default_factory=frozenset)
 
-    def turn_all(self) -> FoldState:
-        """Unfold every row, or fold them all again."""
+    def toggle_all(self) -> FoldState:
+        """Unfold every group, or fold them all again."""
         return FoldState(not self.unfolded)
 
-    def turn(self, row: SweepGroup) -> FoldState:
-        """Unfold the row, or fold it again."""
-        return FoldState(self.unfolded, self.turned ^ {row.name})
+    def toggle(self, group: SweepGroup) -> FoldState:
+        """Unfold the group, or fold it again."""
+        return FoldState(self.unfolded, self.exceptions ^ {group.key})
 
-    def folded(self, row: SweepGroup | None) -> SweepGroup | None:
-        """The row, if it is folded."""
-        return row if row and self.unfolded is (row.name in self.turned) else None
+    def if_folded(self, group: SweepGroup | None) -> SweepGroup | None:
+        """Return the group if it is folded."""
+        if group and self.unfolded is (group.key in self.exceptions):
+            return group
+        return None
 
 
-class SweepRows:
-    """Which alerts are one row, while alerts come and go.
+class SweepIndex:
+    """The group of each alert, kept up to date as alerts come and go.
 
-    Two alerts can only be one row if they share a name, by themselves or through others. So what
-    comes and goes bears on its kin alone, and the rest is not looked at again."""
+    Two alerts can only share a group if they share a principal key, by themselves or through
+    others. So a change affects the connected alerts alone, and no others are looked at.
+    """
 
     def __init__(self) -> None:
         self._alerts: dict[str, Alert] = {}
-        self._kin = _Kin()
-        self._of: dict[str, SweepGroup] = {}
+        self._components = _Components()
+        self._groups: dict[str, SweepGroup] = {}
 
     @property
-    def of(self) -> Mapping[str, SweepGroup]:
-        """The row of each alert that does not stand alone, by its id."""
-        return self._of
+    def groups(self) -> Mapping[str, SweepGroup]:
+        """The group of each alert that does not stand alone, by the alert's id."""
+        return self._groups
 
-    def copy(self) -> SweepRows:
-        """The same, to be changed by itself."""
-        other = SweepRows()
-        other._alerts, other._kin, other._of = (
-            self._alerts.copy(),
-            self._kin.copy(),
-            self._of.copy(),
-        )
+    def copy(self) -> SweepIndex:
+        """Return an independent copy."""
+        other = SweepIndex()
+        other._alerts = self._alerts.copy()
+        other._components = self._components.copy()
+        other._groups = self._groups.copy()
         return other
 
-    def change(self, came: Sequence[Alert], went: Iterable[str], job: Job) -> None:
-        """Alerts are new or differ, others are no more. Raises Cancelled, after which nothing here
-        holds."""
-        for name in went:
-            self._forget(name)
-        for alert in job.each(came):
-            self._forget(alert.alert_id)
+    def update(self, changed: Sequence[Alert], removed: Iterable[str], job: Job) -> None:
+        """Take in new and changed alerts, and drop removed ones by id.
+
+        Raises Cancelled, after which the index is invalid.
+        """
+        for alert_id in removed:
+            self._remove(alert_id)
+        for alert in job.each(changed):
+            self._remove(alert.alert_id)
             self._alerts[alert.alert_id] = alert
-            self._kin.add(alert.alert_id, sweep_keys(alert) or {alert.alert_id})
-        for ids in job.each(self._kin.take_changed()):
-            for name in ids:
-                self._of.pop(name, None)
-            for row in _together(self._alerts[name] for name in ids):
-                self._of.update(dict.fromkeys(row.ids, row))
+            self._components.add(alert.alert_id, sweep_keys(alert) or {alert.alert_id})
+        for alert_ids in job.each(self._components.take_changed()):
+            for alert_id in alert_ids:
+                self._groups.pop(alert_id, None)
+            for group in _sweep_groups(self._alerts[alert_id] for alert_id in alert_ids):
+                self._groups.update(dict.fromkeys(group.alert_ids, group))
 
-    def _forget(self, alert_id: str) -> None:
+    def _remove(self, alert_id: str) -> None:
         if self._alerts.pop(alert_id, None) is not None:
-            self._of.pop(alert_id, None)
-            self._kin.remove(alert_id)
+            self._groups.pop(alert_id, None)
+            self._components.remove(alert_id)
 
 
-class _Kin:
-    """Alerts that are joined by names: union-find over the names, with the alerts that each group
-    has.
+class _Components:
+    """Connected components of alerts that share principal keys: a union-find over the keys.
 
-    A group that was joined stays so when the alert that joined it goes: it is then larger than it
-    need be, no more."""
+    Components never split: when the alert that joined two of them goes, they stay one. That costs
+    some work and changes no result, since each component is grouped from scratch.
+    """
 
     def __init__(self) -> None:
-        self._above: dict[str, str] = {}
-        self._ids: dict[str, set[str]] = {}
-        self._name_of: dict[str, str] = {}
+        self._parents: dict[str, str] = {}
+        self._members: dict[str, set[str]] = {}
+        """The ids of the alerts of each component, by its root key."""
+        self._keys: dict[str, str] = {}
+        """One of its keys for each alert."""
         self._changed: set[str] = set()
 
-    def copy(self) -> _Kin:
-        other = _Kin()
-        other._above, other._name_of, other._changed = (
-            self._above.copy(),
-            self._name_of.copy(),
-            self._changed.copy(),
-        )
-        other._ids = {root: ids.copy() for root, ids in self._ids.items()}
+    def copy(self) -> _Components:
+        other = _Components()
+        other._parents = self._parents.copy()
+        other._members = {root: members.copy() for root, members in self._members.items()}
+        other._keys = self._keys.copy()
+        other._changed = self._changed.copy()
         return other
 
-    def add(self, alert_id: str, names: set[str]) -> None:
-        first, *rest = names
+    def add(self, alert_id: str, keys: set[str]) -> None:
+        first, *others = keys
         root = self._root(first)
-        for name in rest:
-            root = self._join(root, self._root(name))
-        self._ids[root].add(alert_id)
-        self._name_of[alert_id] = first
+        for key in others:
+            root = self._join(root, self._root(key))
+        self._members[root].add(alert_id)
+        self._keys[alert_id] = first
         self._changed.add(first)
 
     def remove(self, alert_id: str) -> None:
-        name = self._name_of.pop(alert_id)
-        self._ids[self._root(name)].discard(alert_id)
-        self._changed.add(name)
+        key = self._keys.pop(alert_id)
+        self._members[self._root(key)].discard(alert_id)
+        self._changed.add(key)
 
     def take_changed(self) -> list[set[str]]:
-        """The alerts of each group that has changed since it was asked last."""
-        roots = {self._root(name) for name in self._changed}
+        """Return the alerts of each component that has changed since the last call."""
+        roots = {self._root(key) for key in self._changed}
         self._changed.clear()
-        return [self._ids[root] for root in roots]
+        return [self._members[root] for root in roots]
 
-    def _root(self, name: str) -> str:
-        if name not in self._above:
-            self._above[name], self._ids[name] = name, set()
-        while (above := self._above[name]) != name:
-            self._above[name] = name = self._above[above]
-        return name
+    def _root(self, key: str) -> str:
+        if key not in self._parents:
+            self._parents[key] = key
+            self._members[key] = set()
+        parent = self._parents[key]
+        while parent != key:
+            # path halving: each key on the way is hung onto its grandparent
+            grandparent = self._parents[parent]
+            self._parents[key] = grandparent
+            key = grandparent
+            parent = self._parents[key]
+        return key
 
     def _join(self, one: str, other: str) -> str:
         if one == other:
             return one
-        large, small = sorted((one, other), key=lambda root: len(self._ids[root]), reverse=True)
-        self._above[small] = large
-        self._ids[large] |= self._ids.pop(small)
+        large, small = one, other
+        if len(self._members[small]) > len(self._members[large]):
+            large, small = small, large
+        self._parents[small] = large
+        self._members[large] |= self._members.pop(small)
         return large
 
 
-def _together(alerts: Iterable[Alert]) -> list[SweepGroup]:
-    found = []
-    for row in group_recurring(group_sweeps(alerts)):
-        ids = tuple(alert.alert_id for sweep in row.sweeps for alert in sweep.alerts)
-        if len(ids) > 1:
-            found.append(SweepGroup(ids, row.sweeps[-1].worst.alert_id, row.recurrence))
-    return found
+def _sweep_groups(alerts: Iterable[Alert]) -> list[SweepGroup]:
+    groups = []
+    for series in group_recurring(group_sweeps(alerts)):
+        alert_ids = tuple([alert.alert_id for sweep in series.sweeps for alert in sweep.alerts])
+        if len(alert_ids) > 1:
+            groups.append(
+                SweepGroup(alert_ids, series.sweeps[-1].worst.alert_id, series.recurrence)
+            )
+    return groups

@@ -1,4 +1,4 @@
-"""The lines of a pivot: its events, the questions that they stand under, and what can be asked further of each."""
+"""Lines of a pivot: its events, the guide's questions above them, and what to ask next."""
 
 from __future__ import annotations
 
@@ -27,94 +27,93 @@ from tui.widgets.line import CellContent
 
 
 @dataclass(frozen=True)
-class Head:
-    """A question over the events that answer it; ``folded``: they are not shown."""
+class QuestionLine:
+    """One of the guide's questions above the events that answer it, which may be folded away."""
 
     question: str
     rows: int
-    counted: str
-    folded: bool
+    summary: str
+    is_folded: bool
 
 
-Line = Head | Row
+Line = QuestionLine | Row
 
 
 def line_key(line: Line) -> str:
-    return f"\0{line.question}" if isinstance(line, Head) else event_key(line.event)
+    """Return the key of a line in the list."""
+    return f"\0{line.question}" if isinstance(line, QuestionLine) else event_key(line.event)
 
 
 def heading(line: Line) -> Content | None:
-    """How a question is written over its events; None for an event."""
-    if not isinstance(line, Head):
+    """Return the heading for a question; None for an event."""
+    if not isinstance(line, QuestionLine):
         return None
     return Content.assemble(
-        (f"{'▸' if line.folded else '▾'} {line.question}", "bold"),
+        (f"{'▸' if line.is_folded else '▾'} {line.question}", "bold"),
         f"  {format.number(line.rows)}",
-        safe.text(f"  {line.counted}", "$foreground-muted"),
+        safe.text(f"  {line.summary}", "$foreground-muted"),
     )
 
 
 @dataclass(frozen=True)
-class Lines:
-    """``lines`` in display order with their ``keys``; the filter let ``matching`` of ``of`` rows
-    through."""
+class PivotLines:
+    """The lines in display order with their ``keys``, and how many rows match, of how many."""
 
     lines: Sequence[Line]
     keys: Sequence[str]
     matching: int
-    of: int
+    total: int
 
 
-def arrange(
-    found: Mapping[str, Row],
-    keep: Callable[[Row], bool] | None,
+def build_lines(
+    rows: Mapping[str, Row],
+    matches: Callable[[Row], bool] | None,
     grouped: bool,
     folded: Set[str],
     job: Job,
-) -> Lines:
-    """The rows that ``keep`` lets through, in order of time or under the guide's questions. Raises
-    Cancelled."""
-    keys = list(found)
-    if keep is not None:
-        keys = [key for key in job.each(keys) if keep(found[key])]
+) -> PivotLines:
+    """Return the matching rows in order of time, or under the guide's questions.
+
+    ``rows`` are by their keys; ``folded`` are questions. Raises Cancelled.
+    """
+    keys = list(rows)
+    if matches is not None:
+        keys = [key for key in job.each(keys) if matches(rows[key])]
     matching = len(keys)
-    keys = sort_in_pieces(keys, lambda key: found[key].moment, job)
-    lines: list[Line] = [found[key] for key in keys]
+    keys = sort_in_pieces(keys, lambda key: rows[key].moment, job)
+    lines: list[Line] = [rows[key] for key in keys]
     if grouped:
         lines = list(under_questions(cast("list[Row]", lines), folded))
         keys = [line_key(line) for line in job.each(lines)]
-    return Lines(lines, keys, matching, len(found))
+    return PivotLines(lines, keys, matching, len(rows))
 
 
 def under_questions(rows: Iterable[Row], folded: Set[str]) -> Iterator[Line]:
-    """The rows, which are in order of time, under the guide's questions."""
-    for question, held in by_question(rows):
-        yield Head(question, len(held), counted(held), question in folded)
+    """Yield each of the guide's questions and, unless folded, its rows in order of time."""
+    for question, answers in by_question(rows):
+        yield QuestionLine(question, len(answers), counted(answers), question in folded)
         if question not in folded:
-            yield from held
+            yield from answers
 
 
 def _column(
     key: str,
     title: str | Callable[[], str],
     width: int,
-    of: Callable[[Row], Any],
-    said: Callable[[Any], CellContent] = str,
-    **given: Any,
+    read: Callable[[Row], Any],
+    write: Callable[[Any], CellContent] = str,
+    **options: Any,
 ) -> Column[Line]:
-    """A column that says what ``of`` reads of an event; of a question nothing."""
-    return Column(
-        key,
-        title,
-        width,
-        lambda line: "" if isinstance(line, Head) else said(of(line)),
-        of=cast("Callable[[Line], Hashable]", of),
-        **given,
-    )
+    """Make a column of what ``read`` returns for an event, blank for a question."""
+
+    def cell(line: Line) -> CellContent:
+        return "" if isinstance(line, QuestionLine) else write(read(line))
+
+    return Column(key, title, width, cell, of=cast("Callable[[Line], Hashable]", read), **options)
 
 
-def _marks(of: tuple[Sequence[str], bool]) -> Content:
-    flags, own = of
+def _flags(flags_and_own: tuple[Sequence[str], bool]) -> Content:
+    flags, own = flags_and_own
     words = safe.text(format.flag_words(flags), "$text-warning")
     return Content.assemble(("own ", "$text-accent") if own else "", words)
 
@@ -128,7 +127,7 @@ COLUMNS: tuple[Column[Line], ...] = (
         format.date_time,
         drop_priority=0,
     ),
-    _column("flags", "flags", 9, attrgetter("flags", "own"), _marks, drop_priority=2, field="flag"),
+    _column("flags", "flags", 9, attrgetter("flags", "own"), _flags, drop_priority=2, field="flag"),
     _column(
         "action", "call", 18, attrgetter("event.action"), drop_priority=1, flex=True, field="call"
     ),
@@ -150,33 +149,40 @@ COLUMNS: tuple[Column[Line], ...] = (
 )
 
 
-def further(event: Event, raw: bytes) -> list[tuple[str, Selector]]:
-    """What can be asked from an event: its principal, role and key, then each field that its record
-    has a value of.
+def next_pivots(event: Event, raw: bytes) -> list[tuple[str, Selector]]:
+    """Return what to pivot to from an event: titles, which quote the log, and selectors.
 
-    Each with its title, which quotes the log. ``raw`` is the record, empty where it is gone.
+    That is its principal, role and key, then each field that its record has a value of. ``raw`` is
+    the record, empty where it is gone.
     """
     names = (
         ("principal", event.arn, PrincipalNames(arns=[event.arn])),
         ("role", event.role_arn, PrincipalNames(roles=[event.role_arn])),
         ("access key", event.access_key, PrincipalNames(keys=[event.access_key])),
     )
-    found: list[tuple[str, Selector]] = [
-        (f"{what} {value}", RelatedPrincipals(named)) for what, value, named in names if value
+    pivots: list[tuple[str, Selector]] = [
+        (f"{kind} {value}", RelatedPrincipals(keys)) for kind, value, keys in names if value
     ]
     try:
         record = decode(raw)
     except (ValueError, RecursionError):
-        return found  # it came in another form than CloudTrail's own
+        return pivots  # it came in another form than CloudTrail's own
     for name, field in field_table().items():
+        if name.startswith(_REDUNDANT) or name.endswith(".text"):
+            continue
         try:
-            value = None if name.startswith(_SAME) or name.endswith(".text") else field.read(record)
+            value = field.read(record)
         except RecursionError:
-            continue  # nested too deep to be asked for
-        held = value if isinstance(value, list) else [] if value is None else [value]
-        found += [(f"{name} {shown(each)}", field_is(field, shown(each))) for each in held]
-    order = {name: place for place, name in enumerate(_FIRST)}
-    return sorted(found, key=lambda asked: order.get(asked[0].split(" ", 1)[0], len(order)))
+            continue  # nested too deep for a selector
+        pivots += [(f"{name} {text}", field_is(field, text)) for text in map(shown, _listed(value))]
+    order = {name: rank for rank, name in enumerate(_FIRST)}
+    return sorted(pivots, key=lambda pivot: order.get(pivot[0].split(" ", 1)[0], len(order)))
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 _FIRST = (
@@ -188,14 +194,14 @@ _FIRST = (
     "user_agent.original",
     "cloud.region",
 )
-_SAME = (
+_REDUNDANT = (
     "aws.cloudtrail.flattened.",
     "@timestamp",
     "event.ingested",
     "event.created",
     "event.original",
 )
-"""Fields that say what another says, or that no two records share."""
+"""Fields that repeat another, or whose values no two records share."""
 
 
 SPANS = (
@@ -212,27 +218,26 @@ SPANS = (
     7 * 86_400,
     30 * 86_400,
 )
-"""Seconds to either side that a pivot is widened and narrowed to."""
+"""The steps that a pivot is widened and narrowed by, in seconds to either side."""
 
 
-def reach(pivot: Pivot) -> int:
-    """How far it goes to the farther side, in seconds."""
+def half_width(pivot: Pivot) -> int:
+    """Return the larger distance from its centre to an end, in seconds."""
     return max(pivot.around - pivot.start, pivot.end - 1 - pivot.around)
 
 
 def resized(pivot: Pivot, step: int) -> Pivot | None:
-    """The pivot one step wider (1) or narrower (-1); None where it goes no further."""
-    now = reach(pivot)
-    spans = (
-        [span for span in SPANS if span > now * 1.1]
-        if step > 0
-        else [span for span in SPANS if span < now * 0.9]
-    )
-    return pivot.within(spans[0 if step > 0 else -1]) if spans else None
+    """Return the pivot one step wider (1) or narrower (-1); None at the last step."""
+    current = half_width(pivot)
+    if step > 0:
+        wider = [span for span in SPANS if span > current * 1.1]
+        return pivot.within(wider[0]) if wider else None
+    narrower = [span for span in SPANS if span < current * 0.9]
+    return pivot.within(narrower[-1]) if narrower else None
 
 
 def progress_line(progress: Progress, rows: int, state: str, cells: int) -> Content:
-    """How far the reading has come; ``state`` is ``reading``, ``done`` or ``stopped``."""
+    """Return the progress of the search; ``state`` is ``reading``, ``done`` or ``stopped``."""
     size = f"{_megabytes(progress.bytes_done)} of {_megabytes(progress.bytes)} MB"
     files = f"{format.number(progress.files_done)} of {format.plural(progress.files, 'file')}"
     unread = ""

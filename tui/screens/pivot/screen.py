@@ -33,15 +33,15 @@ from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
 from tui.screens.pivot.rows import (
     COLUMNS,
-    Head,
     Line,
-    Lines,
-    arrange,
-    further,
+    PivotLines,
+    QuestionLine,
+    build_lines,
+    half_width,
     heading,
     line_key,
+    next_pivots,
     progress_line,
-    reach,
     resized,
 )
 from tui.widgets.line import CellContent
@@ -54,7 +54,7 @@ _MOST = 1_000_000
 """Events that are held; where there are more, a narrower pivot shows them."""
 
 
-class PivotScreen(ArrangedScreen[Row, Lines]):
+class PivotScreen(ArrangedScreen[Row, PivotLines]):
     """The events of ``wanted``, asked from ``alert``; ``trail`` names the screens behind this
     one."""
 
@@ -171,18 +171,18 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
     def row_count(self) -> int:
         return len(self._found)
 
-    def arranging(self) -> Callable[[Job], Lines]:
+    def arranging(self) -> Callable[[Job], PivotLines]:
         self.renew_filter()
         return partial(
-            arrange, self._found.copy(), self.filter or None, self._grouped, self._folded
+            build_lines, self._found.copy(), self.filter or None, self._grouped, self._folded
         )
 
-    def arranged(self, result: Lines) -> None:
-        self.matched = result.matching, result.of
+    def arranged(self, result: PivotLines) -> None:
+        self.matched = result.matching, result.total
         self._lines.empty = self._empty()
         self._lines.show(result.lines, result.keys)
         wanted, order = self._wanted, "by question" if self._grouped else "in order of time"
-        asked = f"{format.time_range(wanted.start, wanted.end - 1)} · ± {format.age(reach(wanted))} · {order}"
+        asked = f"{format.time_range(wanted.start, wanted.end - 1)} · ± {format.age(half_width(wanted))} · {order}"
         self.query_one("#asked", Static).update(safe.text(asked, "$foreground-muted"))
 
     def wish(self) -> object:
@@ -286,7 +286,7 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
     # --- what is done
 
     def copy_formats_of(self, rows: Sequence[Row]) -> Sequence[CopyFormat]:
-        calls = {row.event: row.raw for row in rows if not isinstance(row, Head)}
+        calls = {row.event: row.raw for row in rows if not isinstance(row, QuestionLine)}
         return event_formats(list(calls), calls.__getitem__) if calls else []
 
     def action_back(self) -> None:
@@ -312,7 +312,7 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
     @on(RowList.Opened)
     def _opened(self, event: RowList.Opened) -> None:
         line: Line = event.row
-        if isinstance(line, Head):
+        if isinstance(line, QuestionLine):
             self._folded ^= {line.question}
             self.rearrange()
         else:
@@ -327,7 +327,7 @@ class PivotScreen(ArrangedScreen[Row, Lines]):
             raw = await asyncio.to_thread(raw_record, row.event)
         except EvidenceGone as error:
             self.workspace.say(str(error), severity="warning")
-        asked = further(row.event, raw)
+        asked = next_pivots(row.event, raw)
         options = [(str(place), _option(title)) for place, (title, _) in enumerate(asked)]
 
         def ask(chosen: str | None) -> None:
