@@ -1,4 +1,7 @@
-"""The state: what was read, what was found, what the analyst wrote. The only package with SQL."""
+"""The state of a hunt, and the only package with SQL.
+
+What was read, what was found, and what the analyst wrote.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The derivation of alerts: each window that has changed gives its alerts again.
+"""The derivation of alerts from the windows that have changed.
 
 What is derived is written over what is stored. The analyst's decisions on an alert go on to the
 alert that supersedes it.
@@ -67,7 +67,7 @@ class AlertDerivation:
         return AlertChanges(alerts, tuple(withdrawn))
 
     def derive_rule(self, connection: sqlite3.Connection, rule: Rule) -> None:
-        """Derive all alerts of a rule anew: its windows stay, but are cut in another mode."""
+        """Derive all alerts of a rule anew from its windows."""
         connection.execute(
             "DELETE FROM alert WHERE series_id IN (SELECT series_id FROM series WHERE rule_id = ?)",
             (rule.rule_id,),
@@ -108,7 +108,10 @@ class AlertDerivation:
         changed: list[str],
         withdrawn: list[str],
     ) -> None:
-        """Add the ids of the alerts of a series to ``changed`` and ``withdrawn``."""
+        """Derive the alerts of one series.
+
+        Their ids are added to ``changed`` and ``withdrawn``.
+        """
         rule_id, key_text, width = connection.execute(
             "SELECT rule_id, key, width FROM series WHERE series_id = ?", (series_id,)
         ).fetchone()
@@ -142,7 +145,7 @@ class AlertDerivation:
         withdrawn: list[str],
         supersede_within: int,
     ) -> Iterator[str]:
-        """Write the derived alerts over the stored ones; yield the ids of those that changed.
+        """Write derived alerts over stored ones; yield the ids that changed.
 
         An alert supersedes those that are gone and that it overlaps, or is within
         ``supersede_within`` seconds of.
@@ -279,7 +282,7 @@ def _stored_alerts(
 
 
 def _widen(connection: sqlite3.Connection, series_id: int, start: int, end: int) -> tuple[int, int]:
-    """Widen ``[start, end)`` by the alerts that overlap it, and those that overlap these."""
+    """Widen a span by the alerts that overlap it, until none does."""
     while True:
         overlapping = _stored_alerts(connection, series_id, start, end).values()
         wider = (

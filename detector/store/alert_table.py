@@ -1,4 +1,4 @@
-"""The alerts as they are stored, with the context and the triage that belong to them."""
+"""The stored alerts, joined with their context and triage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ were seen."""
 
 
 class AlertChanges(msgspec.Struct, frozen=True):
-    """The alerts that are new or differ, and the ids of those that were withdrawn."""
+    """The alerts that are new or differ, and the ids withdrawn."""
 
     alerts: tuple[Alert, ...] = ()
     withdrawn: tuple[str, ...] = ()
@@ -76,14 +76,14 @@ class AlertTable:
         return alerts[0] if alerts else None
 
     def read(self, connection: sqlite3.Connection, alert_ids: Iterable[str]) -> tuple[Alert, ...]:
-        """Return the alerts of these ids as they are in the transaction of ``connection``."""
+        """Return alerts as they are in the transaction of ``connection``."""
         rows: list[Any] = []
         for alert_id in alert_ids:
             rows += connection.execute(f"{_SELECT} WHERE a.alert_id = ?", (alert_id,))
         return tuple(self._assemble(rows))
 
     def events(self, alert_id: str) -> list[Event]:
-        """Return the events that an alert rests on, in order of time, then region."""
+        """Return the events of an alert, by time and region."""
         windows = self._database.rows(
             "SELECT series_id, width, start, until FROM alert JOIN series USING (series_id) "
             "WHERE alert_id = ?",
@@ -98,7 +98,10 @@ class AlertTable:
 
     @raises_damaged
     def lineage(self, alert_id: str) -> RelatedPrincipals:
-        """Return who counts as the principal of an alert; nobody where there is no such alert."""
+        """Return who counts as the principal of an alert.
+
+        Nobody where there is no such alert.
+        """
         stored = self._database.value("SELECT lineage FROM alert WHERE alert_id = ?", alert_id)
         if not stored:
             return RelatedPrincipals(PrincipalNames())

@@ -1,4 +1,4 @@
-"""The baseline: the first and last observation of every principal, key, region and client."""
+"""The baseline: first and last observation of each principal, key, region, client."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class BaselineTable:
         }
 
     def extend(self, connection: sqlite3.Connection, spans: ObservationSpans) -> None:
-        """Extend the spans of observations, and mark the alerts whose past has changed."""
+        """Extend spans of observations; mark alerts whose past has changed."""
         for (kind, who, what), (first, _) in spans.items():
             if kind in _IN_CONTEXT and not _is_known_since(connection, kind, who, what, first):
                 connection.execute(
@@ -62,7 +62,7 @@ class BaselineTable:
         )
 
     def of_alert(self, connection: sqlite3.Connection, alert: Alert) -> Baseline:
-        """Return what is usual for the principal, the keys and the regions of an alert."""
+        """Return what is usual for an alert's principal, keys and regions."""
         start = alert.window.start if alert.window else alert.first_event
         facets, account = alert.facets, alert.account
         keys = [_first(connection, "access-key", key) for key in facets.access_keys]

@@ -1,4 +1,4 @@
-"""The chunks of the files: their spans of event times, and which principals are in them."""
+"""The chunks of files: their event times and principals."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _FILES_PER_QUERY = 500
 
 
 class ChunkTable:
-    """The index by which a search finds the files, and their chunks, that it must read."""
+    """The index of the files and chunks that a search must read."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def between(self, start: int, end: int, after: int = 0) -> Iterator[ChunkRef]:
-        """Yield the chunks with events in ``[start, end)``, those of a file one after the other.
+        """Yield the chunks with events in ``[start, end)``, grouped by file.
 
         Only of files with a sequence greater than ``after``.
         """

@@ -1,4 +1,4 @@
-"""Whether all log files are there: against the digests that name them, and by their cadence.
+"""The completeness of the log files, by digests and by cadence.
 
 Digests are the proof. Without them there is the cadence: a region that used to deliver a file every
 few minutes and has been silent for hours is worth a look. Nothing here is decided while files are
@@ -52,7 +52,7 @@ class Freshness(msgspec.Struct, frozen=True):
         return max(0.0, now - self.newest)
 
     def late(self, now: float) -> bool:
-        """Tell whether the silence is unusual: over six cadences, and over half an hour."""
+        """Tell whether the silence exceeds six cadences and half an hour."""
         return self.cadence is not None and self.silent(now) > max(1800.0, 6 * self.cadence)
 
     def vouched(self, now: float) -> bool:
@@ -74,7 +74,10 @@ _ARCHIVE = 86_400.0
 
 
 class Feed(msgspec.Struct, frozen=True):
-    """A file of EventBridge events. Without a read-only one the hunt is blind, however quiet."""
+    """A file of EventBridge events.
+
+    Without any read-only event the hunt is blind, however quiet it looks.
+    """
 
     path: str
     records: int
@@ -93,8 +96,9 @@ class Feed(msgspec.Struct, frozen=True):
 
 
 class Volume(msgspec.Struct, frozen=True):
-    """What came from one origin: the part above ``AWSLogs`` of a bucket or folder, or a folder.
+    """The files from one origin.
 
+    An origin is the part above ``AWSLogs`` of a bucket or folder, or else the folder of the file.
     ``newest`` is the newest event time (epoch seconds), None where no record had one.
     """
 
@@ -118,7 +122,7 @@ class Completeness:
         return bool(self._database.value("SELECT EXISTS (SELECT 1 FROM named)"))
 
     def unhashed_files(self) -> list[str]:
-        """Return the paths of files that were read before a digest named them."""
+        """Return paths of files read before a digest named them."""
         rows = self._database.rows("SELECT name FROM named EXCEPT SELECT name FROM content")
         names = {name for (name,) in rows}
         if not names:
@@ -207,7 +211,10 @@ class Completeness:
         return regions
 
     def volumes(self) -> list[Volume]:
-        """Return each origin that files came from, by name, without links, which bring nothing."""
+        """Return the origins of files, by name.
+
+        Links are left out: they bring nothing.
+        """
         sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
         newest: dict[str, int] = {}
         for path, size, seen, state, last in self._database.rows(
@@ -228,7 +235,7 @@ class Completeness:
         return [Feed(os.fsdecode(path), *counts) for path, *counts in rows]
 
     def put(self, connection: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
-        """Write what these files say of completeness, in the transaction that writes the files."""
+        """Write the hashes, digests and feeds of files that were read."""
         now = self._database.clock()
         for read in reads:
             path = read.file.path
@@ -247,7 +254,7 @@ class Completeness:
                 )
 
     def _present_names(self) -> set[str]:
-        """Return the names of all files that were found, but for those gone before being read."""
+        """Return the names of all files, without those gone unread."""
         rows = self._database.rows("SELECT path FROM file WHERE reason IS NOT 'gone'")
         return {_base_name(os.fsdecode(path)) for (path,) in rows}
 
@@ -269,7 +276,7 @@ def _add_to(sums: list[int], values: Iterable[int]) -> None:
 
 
 def _cadence(times: Iterable[int]) -> float | None:
-    """Return the median of the seconds between the newest deliveries; None for too few."""
+    """Return the median seconds between deliveries; None for too few."""
     ordered = sorted(times)[-200:]
     gaps = [later - sooner for sooner, later in pairwise(ordered)]
     return median(gaps) if len(gaps) >= 3 else None
@@ -278,7 +285,10 @@ def _cadence(times: Iterable[int]) -> float | None:
 def _is_expected(
     file: TrailFile, bounds: Bounds | None, first_digests: dict[tuple[str, str], int]
 ) -> bool:
-    """Tell whether a named file was asked for: it is in bounds, and no digest before the first."""
+    """Tell whether a file named by a digest was asked for.
+
+    It is in bounds, and no digest from before the first one that is here.
+    """
     if bounds and not bounds.may_hold(file.delivered):
         return False
     first = 0
@@ -288,7 +298,7 @@ def _is_expected(
 
 
 def _first_digests(names: Iterable[str]) -> dict[tuple[str, str], int]:
-    """Return when the first digest that is here was delivered, by (account, region)."""
+    """Return when the first digest came, by (account, region)."""
     first: dict[tuple[str, str], int] = {}
     for file in filter(None, map(trail_file, names)):
         if file.folder == DIGEST:

@@ -107,12 +107,12 @@ class ContextTable:
                 )
 
     def clear_signals(self, connection: sqlite3.Connection) -> None:
-        """Delete all signals, to be searched for anew: the flag rules have changed."""
+        """Delete all signals, so that they are searched for anew."""
         connection.execute("DELETE FROM signal")
         connection.execute("UPDATE alert SET searched = -1, stale = 1")
 
     def refresh(self, table: RiskTable) -> AlertChanges:
-        """Compute the context of the stale alerts anew; of all where the risk table has changed."""
+        """Compute the context of stale alerts, or all where risks changed."""
         with self._database.transaction() as connection:
             table_changed = connection.execute(
                 "UPDATE progress SET risk = ?1 WHERE risk != ?1", (table.fingerprint,)
@@ -135,7 +135,7 @@ class ContextTable:
 
     @raises_damaged
     def signals(self, alert_id: str) -> dict[str, list[Event]]:
-        """Return the events behind each flag of an alert, in order of time."""
+        """Return an alert's signals by flag, in order of time."""
         events: dict[str, list[Event]] = {}
         for *row, flag in self._database.rows(
             f"SELECT {EVENT_COLUMNS}, flag {_FROM_SIGNAL} ORDER BY flag, e.time, identity",
@@ -146,7 +146,7 @@ class ContextTable:
 
     @raises_damaged
     def nearby_events(self, alert_id: str, seconds: int) -> list[Event]:
-        """Return the known events of an alert's principal near it, in order of time.
+        """Return the events of an alert's principal near it, by time.
 
         These are its signals, and the events of the principal's other alerts within ``seconds``.
         """
@@ -203,7 +203,10 @@ class ContextTable:
         return bool(stored != content)
 
     def _alert_flags(self, connection: sqlite3.Connection, alert: Alert) -> list[Flag]:
-        """Return the flags of rules over windows that gave other alerts of the principal nearby."""
+        """Return flags for the principal's other alerts nearby, of flag rules.
+
+        Only of those over windows: the others flag single events.
+        """
         names = _baseline_names(self._alerts.lineage(alert.alert_id))
         start, end = _nearby_span(alert)
         alerts: dict[str, list[Alert]] = {}
@@ -234,7 +237,10 @@ class ContextTable:
 def _put_signals(
     connection: sqlite3.Connection, alert_id: str, events_by_flag: Mapping[str, Sequence[Event]]
 ) -> int:
-    """Write the signals of an alert; return how many are new. Most events have several flags."""
+    """Write the signals of an alert; return how many are new.
+
+    Most events have several flags.
+    """
     identities: dict[Event, bytes] = {}
     for events in events_by_flag.values():
         for event in events:
@@ -262,7 +268,7 @@ def _baseline_names(lineage: RelatedPrincipals) -> set[str]:
 
 
 def _nearby_span(alert: Alert) -> tuple[int, int]:
-    """Return the span that an alert must overlap to be near this one."""
+    """Return the span that another alert must overlap to be near."""
     if alert.window is None:
         return alert.first_event - SIGNAL_REACH, alert.first_event + 1 + SIGNAL_REACH
     return alert.window.start - SIGNAL_REACH, alert.window.end + SIGNAL_REACH

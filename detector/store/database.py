@@ -1,4 +1,4 @@
-"""The state file: private, one writer at a time, every write in a transaction."""
+"""The state file: private, with one writer and transactions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SCHEMA_CHECKS = 40
 
 
 class Database:
-    """The connections to one state file. Safe to use from several threads of one process.
+    """The connections to one state file, safe for use by several threads.
 
     ``path`` is None for a temporary state, which is deleted when it is closed. ``holder`` names the
     other process that writes to the state; it is None where this process may write. ``clock``
@@ -49,7 +49,7 @@ class Database:
 
     @classmethod
     def open(cls, path: Path | None, clock: Callable[[], float] = time.time) -> Database:
-        """Open or create the state at ``path``; read-only where another process writes to it.
+        """Open or create a state; read-only where another process holds it.
 
         Raises StateError.
         """
@@ -86,16 +86,16 @@ class Database:
             self._cleanup.close()
 
     def version(self) -> int:
-        """Return a number that changes whenever another process has written to the state."""
+        """Return a number that changes with each write of another process."""
         return int(self.value("PRAGMA data_version"))
 
     def rows(self, query: str, *parameters: Any) -> list[Any]:
-        """Return the committed rows, without waiting for a transaction that is under way."""
+        """Return committed rows, without waiting for a running transaction."""
         with self._read_lock, translate_sqlite_errors(self.path):
             return self._reader.execute(query, parameters).fetchall()
 
     def value(self, query: str, *parameters: Any) -> Any:
-        """Return the first column of the first committed row; None where there is no row."""
+        """Return the first column of the first committed row, or None."""
         rows = self.rows(query, *parameters)
         return rows[0][0] if rows else None
 
@@ -145,7 +145,7 @@ def raises_damaged(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concat
 
 
 def _lock_for_writing(path: Path, cleanup: contextlib.ExitStack) -> str | None:
-    """Take the writer's lock on a state if it is free; return its holder otherwise.
+    """Take the writer's lock if it is free; return its holder otherwise.
 
     ``cleanup`` releases the lock. Raises StateError.
     """
@@ -199,7 +199,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 
 def _await_schema(path: Path) -> bool:
-    """Wait until the tables have this version: their holder may be migrating them just now."""
+    """Wait for the process that holds the state to migrate its tables."""
     for _ in range(_SCHEMA_CHECKS):
         if _schema_version(path) == SCHEMA_VERSION:
             return True
@@ -208,7 +208,7 @@ def _await_schema(path: Path) -> bool:
 
 
 def _schema_version(path: Path) -> int:
-    """Return the version of the tables at ``path``; 0 where there are none."""
+    """Return the schema version at ``path``; 0 where there are no tables."""
     if not path.exists():
         return 0
     with (
@@ -219,7 +219,10 @@ def _schema_version(path: Path) -> int:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Raise StateError where the file at ``path`` is not a state, before anything is created."""
+    """Raise StateError where a file is not a state.
+
+    Called before anything is created beside it.
+    """
     try:
         with path.open("rb") as file:
             header = file.read(100)

@@ -1,4 +1,4 @@
-"""The kinds of decision: for each, a text in the state that is read, written and described.
+"""The kinds of decision, each with a text that is stored.
 
 The texts are compared, so that a decision is undone only where its subject still stands as the
 decision left it. None: the subject does not exist, or its creation was undone; its own history
@@ -28,7 +28,7 @@ class Authorship(NamedTuple):
 
 
 class DecisionKind(Protocol):
-    """How the value of one kind of subject is read, written and described."""
+    """A kind of subject whose value is read, written and described."""
 
     def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
         """Return the value of a subject."""
@@ -45,7 +45,7 @@ class DecisionKind(Protocol):
     def describe(
         self, connection: sqlite3.Connection, subject: str, before: str | None, after: str | None
     ) -> tuple[str, str]:
-        """Return the subject under which the history records a change, and the detail."""
+        """Return the subject and detail that the history records of a change."""
 
 
 class _Status:
@@ -71,7 +71,7 @@ class _Status:
 
 
 class _Note:
-    """The body of a note, as JSON; every version of it is kept."""
+    """The body of a note, as JSON, in all its versions."""
 
     def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
         row = connection.execute(

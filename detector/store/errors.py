@@ -1,4 +1,4 @@
-"""The errors of a state: each is one line that says what is wrong and what to do."""
+"""The errors of a state: one line each, with what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 
 
 class StateError(Exception):
-    """A state that cannot be used; one line says why and what to do."""
+    """A state that cannot be used: why, and what to do."""
 
 
 class ReadOnly(StateError):
@@ -19,7 +19,10 @@ class ReadOnly(StateError):
 
 
 class Damaged(StateError):
-    """A state with content that was never written. SQLite keeps no checksums: some goes unseen."""
+    """A state with content that was never written.
+
+    SQLite keeps no checksums, so some damage goes unseen.
+    """
 
     def __init__(self, path: Path | None) -> None:
         super().__init__(
@@ -52,7 +55,7 @@ UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 
 @contextlib.contextmanager
 def translate_sqlite_errors(path: Path | None) -> Iterator[None]:
-    """Raise StateError where SQLite fails, Damaged where a stored value cannot be decoded.
+    """Raise StateError for errors of SQLite, Damaged for undecodable values.
 
     ``path`` is that of the state, for the message; None: a temporary one.
     """

@@ -1,4 +1,4 @@
-"""The events of a state: what is kept of each record that a rule counted."""
+"""The events: what is kept of each record that a rule counted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ class StoredEvent(NamedTuple):
 def put_event(
     connection: sqlite3.Connection, identity: bytes, event: Event, file_id: int
 ) -> StoredEvent:
-    """Write an event. Of two with one identity the smaller stays, whichever comes first."""
+    """Write an event.
+
+    Of two with one identity the smaller stays, whichever comes first.
+    """
     stored = connection.execute(
         "SELECT body, file_id, offset, place FROM event WHERE identity = ?", (identity,)
     ).fetchone()

@@ -1,4 +1,4 @@
-"""The log files of a state: how each was read, and what it held.
+"""The log files: how each was read, and what it held.
 
 Files are written in bulk: in a state over many small files, most writes are these.
 """
@@ -26,7 +26,7 @@ FILE_COLUMNS = (
 
 
 class FileRow(msgspec.Struct, frozen=True):
-    """A discovered file, and how it was left when it was last read.
+    """A discovered file, as it was left when last read.
 
     ``file.path`` is as by ``os.fsdecode``, ``file.problem`` is None. ``resume`` is the byte up to
     which lines are committed (0 for a whole document), ``fingerprint`` recognizes the content up to
@@ -48,7 +48,10 @@ class FileRow(msgspec.Struct, frozen=True):
 
 
 class FileRead(msgspec.Struct):
-    """The result of reading a file. ``reread``: its start had been read before."""
+    """The result of reading a file.
+
+    ``reread``: it was read from its start, which had been read before.
+    """
 
     file: FileRow
     partial: Partial
@@ -65,7 +68,7 @@ class FileRead(msgspec.Struct):
 
 
 class FileTable:
-    """Every log file that was found, and the counts of what was read."""
+    """Every log file, and the counts of what was read."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -119,7 +122,7 @@ class FileTable:
         )
 
     def move(self, renamed: Iterable[tuple[str, str]], lost: Iterable[str]) -> None:
-        """Give files their new paths, (old, new), and close those that are gone."""
+        """Give renamed files, (old, new), their new paths; close lost ones."""
         paths = [(os.fsencode(old), os.fsencode(new)) for old, new in renamed]
         with self._database.transaction() as connection:
             # Files may swap their paths: each goes by way of a name that no file can have.
@@ -142,7 +145,7 @@ class FileTable:
                 )
 
     def put(self, connection: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
-        """Write how these files were read, in the transaction that writes what they held."""
+        """Write how files were read, and what was counted in them."""
         now = self._database.clock()
         stats_of_reads = [read.chunk_stats() for read in reads]
         _forget_reread(connection, reads)
@@ -153,25 +156,25 @@ class FileTable:
             rows.append(_file_parameters(read.file, stats, now, sequence if stats else 0))
         connection.executemany(_PUT_FILE, rows)
         connection.execute("UPDATE progress SET sequence = ?", (sequence,))
+        chunks: list[tuple[object, ...]] = []
+        counts: list[tuple[object, ...]] = []
+        for read, stats in zip(reads, stats_of_reads, strict=True):
+            path = os.fsencode(read.file.path)
+            counts += [(*count, path) for count in _dropped_counts(stats)]
+            for (source, offset), chunk in read.partial.chunks.items():
+                if chunk.first is not None:
+                    span = (chunk.first, chunk.last)
+                    chunks.append((offset, *span, chunk.principal_index, os.fsencode(source)))
         connection.executemany(
             "INSERT OR REPLACE INTO chunk (file_id, offset, first, last, marks) "
             "SELECT file_id, ?, ?, ?, ? FROM file WHERE path = ?",
-            [
-                (offset, stats.first, stats.last, stats.principal_index, os.fsencode(source))
-                for read in reads
-                for (source, offset), stats in read.partial.chunks.items()
-                if stats.first is not None
-            ],
+            chunks,
         )
         connection.executemany(
             "INSERT INTO file_count (file_id, kind, reason, count) "
             "SELECT file_id, ?, ?, ? FROM file WHERE path = ? "
             "ON CONFLICT DO UPDATE SET count = count + excluded.count",
-            [
-                (*count, os.fsencode(read.file.path))
-                for read, stats in zip(reads, stats_of_reads, strict=True)
-                for count in _dropped_counts(stats)
-            ],
+            counts,
         )
 
     def add_duplicates(self, connection: sqlite3.Connection, counts: Counter[str]) -> None:
@@ -190,7 +193,10 @@ class FileTable:
         connection.execute("UPDATE progress SET generation = generation + 1")
 
     def generation(self) -> int:
-        """Return the generation of the rules: a file of another one is searched again."""
+        """Return the generation of the rules.
+
+        A file of another generation is searched again.
+        """
         return int(self._database.value("SELECT generation FROM progress"))
 
 
@@ -216,7 +222,7 @@ def file_id(connection: sqlite3.Connection, path: str) -> int:
 
 
 def _absorb_replaced(connection: sqlite3.Connection, path: bytes, replaced_path: bytes) -> None:
-    """Add what was read of a file to the counts of the file that replaces it.
+    """Add the counts of a file to the one that replaces it.
 
     The same holds for a file whose content is replaced.
     """
@@ -248,7 +254,7 @@ def _absorb_replaced(connection: sqlite3.Connection, path: bytes, replaced_path:
 
 
 def _forget_reread(connection: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
-    """Delete what was counted in files that are read from their start once more."""
+    """Delete the counts of files that are read from their start again."""
     from_start = [read for read in reads if (read.file.path, 0) in read.partial.chunks]
     reread = [(os.fsencode(read.file.path),) for read in from_start if read.reread]
     connection.executemany(

@@ -1,4 +1,4 @@
-"""The history: what happened to each alert, suppression, rule and file, in order."""
+"""The history of each alert, suppression, rule and file."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class HistoryTable:
 
 
 def current_user() -> str:
-    """Return the login name of the person at the keyboard, or else their user id."""
+    """Return the login name of the current user, or their id."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,4 +1,7 @@
-"""The alerts about log files that are missing or modified, stored with the others for triage."""
+"""The alerts about missing and modified log files.
+
+They are stored with the others, so that triage works on them.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ class IntegrityAlerts:
         self._suppressions = suppressions
 
     def update(self, final: bool = False, bounds: Bounds | None = None) -> AlertChanges:
-        """Write an alert for each finding; withdraw those of files that are restored.
+        """Write an alert for each finding; withdraw those of restored files.
 
         Nothing was looked for outside of ``bounds``, so no alert is added there. ``final``: no more
         files will come.

@@ -1,4 +1,4 @@
-"""The quarantine: the files that could not be read, and what the analyst decides on them."""
+"""The quarantine: files that could not be read."""
 
 from __future__ import annotations
 

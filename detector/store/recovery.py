@@ -1,7 +1,7 @@
-"""The recovery of a damaged state: what the analyst wrote is copied into a new one.
+"""The recovery of a damaged state into a new one.
 
-The rest need not be copied: the logs are read again, and the same records give alerts with the same
-ids, so that notes, suppressions and statuses find their alerts.
+What the analyst wrote is copied. The rest need not be: the logs are read again, and the same records
+give alerts with the same ids, so that notes, suppressions and statuses find their alerts.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ _Row = tuple[Any, ...]
 
 
 class SavedTable(msgspec.Struct, frozen=True):
-    """The rows that were saved of one table. Not ``whole``: there may have been more."""
+    """The rows that were saved of one table.
+
+    Not ``whole``: there may have been more.
+    """
 
     table: str
     rows: int
@@ -45,7 +48,7 @@ class SavedTable(msgspec.Struct, frozen=True):
 
 
 def schema_versions(path: Path) -> tuple[int, int]:
-    """Return the version of the state at ``path``, and that to which opening it migrates it.
+    """Return a state's schema version, and that of this program.
 
     Raises StateError where it is no state, Damaged where it cannot be read.
     """
@@ -59,7 +62,7 @@ def schema_versions(path: Path) -> tuple[int, int]:
 
 
 def find_damage(path: Path) -> list[str]:
-    """Return what SQLite finds wrong with the state at ``path``, a line each; none where intact.
+    """Return what SQLite finds wrong with a state, a line each.
 
     Raises StateError where it is no state.
     """
@@ -81,7 +84,7 @@ class Recovery:
         self._database = database
 
     def save(self, damaged: Path) -> list[SavedTable]:
-        """Copy what can still be read of the analyst's tables in the state at ``damaged``."""
+        """Copy the analyst's tables from a damaged state, as far as readable."""
         with (
             contextlib.closing(connect_to_read(damaged)) as source,
             self._database.transaction() as connection,

@@ -1,9 +1,9 @@
-"""The retention: windows without an alert are evicted once CloudTrail can deliver no more to them.
+"""The retention: old windows without an alert are evicted.
 
-Nothing of an alert is evicted, nor of what the analyst wrote, nor of which files were read. What
-was evicted is remembered for each series as a span of buckets. A record that comes for one of these
-later cannot be put into its window, which is no longer whole: it changes nothing, and is counted as
-late and dropped.
+A window is old once CloudTrail can deliver no more records for it. Nothing of an alert is evicted,
+nor of what the analyst wrote, nor of which files were read. What was evicted is remembered for each
+series as a span of buckets. A record that comes for one of these later cannot be put into its
+window, which is no longer whole: it changes nothing, and is counted as late and dropped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RETENTION = 31 * 86_400
 
 
 class VacuumResult(msgspec.Struct, frozen=True):
-    """What was evicted, and the size of the state in bytes ``before`` and ``after``."""
+    """The evicted rows, and the size in bytes ``before`` and ``after``."""
 
     hits: int
     events: int
@@ -71,7 +71,7 @@ class Retention:
         return hits, events
 
     def vacuum(self, retention: int) -> VacuumResult:
-        """Evict what is old, and give the space back to the disk. Raises ReadOnly."""
+        """Evict old windows, and give the space back. Raises ReadOnly."""
         with self._database.exclusive() as connection:
             before = self._bytes()
             hits, events = self.evict(retention)
@@ -82,7 +82,7 @@ class Retention:
     def drop_expired(
         self, connection: sqlite3.Connection, partial: Partial, reread: Set[str]
     ) -> None:
-        """Remove the hits of evicted windows from ``partial``, and count their records as late.
+        """Remove hits of evicted windows from ``partial``; count them as late.
 
         The events stay, so that further copies are known as such. The events of ``reread`` files
         had been in these windows, and are not late.
@@ -120,7 +120,10 @@ class Retention:
 
     @contextlib.contextmanager
     def _without_reference_checks(self) -> Iterator[None]:
-        """Switch foreign keys off: SQLite would search all hits for each event that is deleted."""
+        """Switch foreign keys off for a while.
+
+        For each event that is deleted, SQLite would search all hits.
+        """
         with self._database.exclusive() as connection:
             connection.execute("PRAGMA foreign_keys = OFF")
             try:

@@ -1,4 +1,4 @@
-"""The rules by which the files were searched, those that are off, and what each has found."""
+"""The rules: those in use, those switched off, what each found."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RuleCount(msgspec.Struct, frozen=True):
 
 
 class RuleChanges(NamedTuple):
-    """How a rule set differs from that by which the files were searched."""
+    """The difference of a rule set to the stored one."""
 
     new: list[Rule]
     """New or changed, or with windows that cannot be cut in the new mode."""
@@ -38,7 +38,10 @@ class RuleChanges(NamedTuple):
 
 
 class RuleTable:
-    """The rules of a state. ``in_use`` holds those by rule id that it is searched by now."""
+    """The rules of a state.
+
+    ``in_use`` holds, by rule id, those by which files are searched now.
+    """
 
     def __init__(self, database: Database, journal: UndoJournal) -> None:
         self._database = database
@@ -49,13 +52,13 @@ class RuleTable:
         """That of the rules in use: a file of another one is to be searched again."""
 
     def disabled(self) -> frozenset[str]:
-        """Return the ids of the rules that the analyst switched off; what they found stays."""
+        """Return the ids of the rules that are switched off."""
         return frozenset(
             rule_id for (rule_id,) in self._database.rows("SELECT rule_id FROM rule_off")
         )
 
     def switch(self, rule_ids: Sequence[str], on: bool) -> None:
-        """Switch rules on or off. A pipeline takes that up with its next ``use``."""
+        """Switch rules on or off, for the next ``use``."""
         state = "on" if on else "off"
         changes = []
         for rule_id in rule_ids:
@@ -65,7 +68,7 @@ class RuleTable:
             self._journal.decide(connection, f"rule {state}", changes)
 
     def counts(self) -> dict[str, RuleCount]:
-        """Return what each rule has found, by rule id; a rule that found nothing has no entry."""
+        """Return what each rule has found, without rules that found nothing."""
         hits = dict(
             self._database.rows(
                 "SELECT rule_id, count(*) FROM series JOIN hit USING (series_id) GROUP BY rule_id"
@@ -82,7 +85,7 @@ class RuleTable:
         }
 
     def flag_counts(self) -> dict[str, int]:
-        """Return the number of events that speak of alerts near them, by flag."""
+        """Return the number of signal events, by flag."""
         return dict(
             self._database.rows("SELECT flag, count(DISTINCT identity) FROM signal GROUP BY flag")
         )

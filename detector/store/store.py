@@ -1,4 +1,4 @@
-"""The store: the parts of one state, and the operations that need several of them."""
+"""The store: the parts of one state, and what needs several."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -35,7 +36,7 @@ from detector.store.window_table import WindowTable
 
 
 class Store:
-    """One state file, or a temporary one. Safe to use from several threads of one process."""
+    """One state, safe for use by several threads."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -65,7 +66,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path | None, clock: Callable[[], float] = time.time) -> Store:
-        """Open or create the state at ``path``; read-only where another process writes to it.
+        """Open or create a state; read-only where another process holds it.
 
         ``path`` None: a temporary state, which goes with the process. Raises StateError.
         """
@@ -83,7 +84,7 @@ class Store:
 
     @property
     def holder(self) -> str | None:
-        """The other process that writes to the state; None where this one may write."""
+        """The other process that holds the state; None where there is none."""
         return self.database.holder
 
     @property
@@ -95,7 +96,7 @@ class Store:
         self.database.close()
 
     def version(self) -> int:
-        """Return a number that changes whenever another process has written to the state."""
+        """Return a number that changes with each write of another process."""
         return self.database.version()
 
     def use(self, rules: RuleSet) -> None:
@@ -123,14 +124,14 @@ class Store:
     def commit(
         self, reads: Sequence[FileRead], newest_allowed: float = float("inf")
     ) -> AlertChanges:
-        """Write what was read, how far, and what follows from it, in one transaction.
+        """Write what was read and what follows, in one transaction.
 
         After a crash all of it is there, or the files are read again. Event times after
         ``newest_allowed`` (epoch seconds) count, but do not advance the newest event time.
         """
         partial = merge(read.partial for read in reads)
         reread = {read.file.path for read in reads if read.reread}
-        times = [time for span in partial.observations.values() for time in span]
+        times = chain.from_iterable(partial.observations.values())
         newest = max((time for time in times if time <= newest_allowed), default=None)
         with self.database.transaction() as connection:
             self.files.put(connection, reads)
@@ -150,7 +151,7 @@ class Store:
         return self._turn(self.journal.undo)
 
     def redo(self) -> UndoResult | None:
-        """Redo the decision that was undone last; None where another was made since."""
+        """Redo the decision undone last; None where another followed."""
         return self._turn(self.journal.redo)
 
     def _turn(self, turn: Callable[[sqlite3.Connection], UndoResult | None]) -> UndoResult | None:

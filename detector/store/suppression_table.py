@@ -1,4 +1,4 @@
-"""The suppressions, and the alerts that each has hidden or that broke through it."""
+"""The suppressions, and the alerts that each has hidden."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SuppressionTable:
         self._history = history
 
     def all(self) -> list[Suppression]:
-        """Return every suppression, ended ones too, newest first, with what each has hidden."""
+        """Return every suppression, ended ones too, newest first."""
         hidden = dict(
             self._database.rows(
                 "SELECT suppression_id, count(*) FROM hidden GROUP BY suppression_id"
@@ -35,7 +35,7 @@ class SuppressionTable:
         ]
 
     def get(self, suppression_ids: Sequence[str]) -> list[Suppression]:
-        """Return these suppressions, in this order. Raises StateError where one is not known."""
+        """Return suppressions by id. Raises StateError for an unknown one."""
         return [self._get(suppression_id) for suppression_id in suppression_ids]
 
     def active(self) -> list[Suppression]:
@@ -44,7 +44,7 @@ class SuppressionTable:
         return [suppression for suppression in self._stored() if suppression.active(now)]
 
     def record_hidden(self, connection: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
-        """Record which suppression hides each of these alerts, and which alerts break through.
+        """Record which alerts are hidden, and which break through.
 
         Suppressions that have expired since are recorded first.
         """
@@ -130,7 +130,7 @@ class SuppressionTable:
     def _add_expired(
         self, connection: sqlite3.Connection, suppressions: Iterable[Suppression]
     ) -> None:
-        """Add a line to the history of each expired suppression whose history does not say so."""
+        """Add the expiry to the history of suppressions that lack it."""
         now = self._database.clock()
         for suppression in suppressions:
             if suppression.state(now) != "expired":

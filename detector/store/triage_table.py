@@ -1,4 +1,4 @@
-"""The triage of alerts: status, notes and suppressions, with a history of every change."""
+"""The triage of alerts: status, notes and suppressions."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ class TriageTable:
         return self._read_notes("")
 
     def notes_of(self, alert_id: str) -> list[Note]:
-        """Return the notes of an alert, newest first, without those that were undone."""
+        """Return the notes of an alert, newest first, without undone ones."""
         return self._read_notes("WHERE alert_id = ?", alert_id)
 
     def add_notes(self, alerts: Sequence[Alert], body: NoteBody) -> list[Note]:
-        """Write a note on each of these alerts, with what is known of it now."""
+        """Write a note on each alert, with what is known now."""
         created = self._database.clock()
         with self._database.transaction() as connection:
             note_ids = [
@@ -104,7 +104,8 @@ class TriageTable:
     def suppress(self, suppressions: Sequence[Suppression]) -> list[Suppression]:
         """Start hiding the alerts that match; return the suppressions with their ids.
 
-        Each learns how the alerts that it matches look now. Raises ValueError where ``check_suppression`` does.
+        Each learns how the alerts that it matches look now. Raises ValueError where
+        ``check_suppression`` does.
         """
         alerts = self._alerts.all()
         created = []
@@ -120,7 +121,7 @@ class TriageTable:
         return self._put_suppressions("created", created)
 
     def extend(self, suppression_ids: Sequence[str], expires: float) -> list[Suppression]:
-        """Let suppressions expire at another time (epoch seconds); an expired one hides again."""
+        """Change when suppressions expire; an expired one hides again."""
         suppressions = self._suppressions.get(suppression_ids)
         for suppression in suppressions:
             if suppression.over:
@@ -135,7 +136,7 @@ class TriageTable:
         return self._suppressions.get(suppression_ids)
 
     def lift(self, suppression_ids: Sequence[str]) -> list[Suppression]:
-        """End suppressions now, for good; one that has ended already stays as it is."""
+        """End suppressions for good; one that has ended stays so."""
         self._put_suppressions(
             "lifted",
             [
@@ -147,7 +148,7 @@ class TriageTable:
         return self._suppressions.get(suppression_ids)
 
     def record_hidden(self) -> None:
-        """Record which alerts are hidden by suppressions that were made or changed just now.
+        """Record the alerts that new or changed suppressions hide.
 
         A suppression that hides again may hide alerts that came while it did not.
         """

@@ -1,4 +1,4 @@
-"""The journal of decisions: each can be undone and redone, also after a restart.
+"""The journal of decisions, which can be undone and redone.
 
 A decision is what one key or form did, to however many subjects. Undoing it restores each subject
 that still stands as the decision left it; the others keep what was decided since. Every author has
@@ -77,7 +77,7 @@ class UndoJournal:
     def decide(
         self, connection: sqlite3.Connection, action: str, changes: Iterable[Change]
     ) -> None:
-        """Make these changes as one decision; nothing where all subjects have their value."""
+        """Make changes as one decision; none where nothing would change."""
         steps: list[_Step] = []
         name = ""
         last_changes = {(change.kind, change.subject): change for change in changes}
@@ -114,7 +114,7 @@ class UndoJournal:
         return self._turn(connection, decision_id, steps, "undone")
 
     def redo(self, connection: sqlite3.Connection) -> UndoResult | None:
-        """Redo the decision that was undone last; None where another was made since."""
+        """Redo the decision undone last; None where another followed."""
         decision_id = _find_decision(connection, "undone", "min")
         if decision_id is None:
             return None
@@ -162,7 +162,7 @@ class UndoJournal:
 def _find_decision(
     connection: sqlite3.Connection, standing: str, extreme: Literal["min", "max"]
 ) -> int | None:
-    """Return the id of the current user's first or last decision of this standing."""
+    """Return the current user's first or last decision of a standing."""
     row = connection.execute(
         f"SELECT {extreme}(decision_id) FROM decision WHERE author = ? AND standing = ?",
         (current_user(), standing),

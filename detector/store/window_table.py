@@ -1,6 +1,7 @@
-"""The windows: for each series, the hits in each bucket of time. They grow by set union alone.
+"""The windows: the hits of each series, by bucket of time.
 
-A series is a rule with the values of its keys; a bucket is a span as wide as the rule's window.
+They grow by set union alone. A series is a rule with the values of its keys; a bucket is a span as
+wide as the rule's window.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class WindowTable:
         end: int,
         minimum: int,
     ) -> list[Hit]:
-        """Return the hits of a series in ``[start, end)``; none where fewer than ``minimum``."""
+        """Return the hits of a series, or none below ``minimum``."""
         buckets = (start // width, (end - 1) // width)
         (count,) = connection.execute(
             "SELECT count(*) FROM hit WHERE series_id = ? AND bucket BETWEEN ? AND ?",
@@ -66,7 +67,7 @@ class WindowTable:
     def put(
         self, connection: sqlite3.Connection, partial: Partial, rules: Mapping[str, Rule]
     ) -> TouchedBuckets:
-        """Add the hits of ``partial`` to their windows; return the buckets that have changed."""
+        """Add hits to their windows; return the buckets that changed."""
         touched: TouchedBuckets = defaultdict(set)
         for key, hits in partial.hits.items():
             if key.rule_id not in rules:
@@ -90,7 +91,7 @@ class WindowTable:
     def buckets_with(
         self, connection: sqlite3.Connection, identity: bytes
     ) -> list[tuple[int, int, int]]:
-        """Return (series id, bucket, width) of the windows that hold an event and are whole."""
+        """Return (series id, bucket, width) of an event's whole windows."""
         return connection.execute(
             "SELECT series_id, bucket, width FROM rule JOIN series USING (rule_id) "
             "JOIN hit USING (series_id) WHERE identity = ? "
@@ -121,7 +122,7 @@ class WindowTable:
 
 
 def _series_id(connection: sqlite3.Connection, key: WindowKey, rules: Mapping[str, Rule]) -> int:
-    """Return the id of the series of a window, after adding it where it is new."""
+    """Return the id of a window's series; add it where new."""
     key_text = json_text(list(key.key))
     row = connection.execute(
         "SELECT series_id FROM series WHERE rule_id = ? AND key = ?", (key.rule_id, key_text)
@@ -136,7 +137,7 @@ def _series_id(connection: sqlite3.Connection, key: WindowKey, rules: Mapping[st
 
 
 def _decode_hits(rows: Iterable[Any], width: int) -> Iterator[Hit]:
-    """Decode rows of ``_HITS``, but for those whose event has another time by now."""
+    """Decode rows of ``_HITS``, without events in another bucket now."""
     for *row, inputs, bucket in rows:
         event = decode_event(row)
         if event.time // width == bucket:

@@ -343,7 +343,7 @@ def test_they_are_the_same_in_any_order_split_and_number_of_copies(
         steps = [partial(write, Path(other), file.name, file.content) for file in others]
         watch(in_steps, Path(other), *steps, by=rules(mode))
         assert facts(in_steps) == facts(at_once)
-        for alert in at_once.alerts():
+        for alert in at_once.alerts.all():
             assert {
                 flag: count for flag, (count, *_) in flags(alert).items() if flag in SIGNALS
             } == expected(records, alert)
