@@ -1,4 +1,4 @@
-"""A filter: what its text asks of a row, made ready to be asked of many."""
+"""Compile a filter's text to a test of rows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from detector.filter import parser, text_match, time_expressions
-from detector.filter.field_types import During, Holds, Test
+from detector.filter.field_types import During, Test, TextMatches
 from detector.filter.fields import Field, Fields
-from detector.filter.parser import FilterError, Node, Value
+from detector.filter.parser import FilterError, FilterNode, FilterValue
 from detector.filter.text_match import Contains
 
 R = TypeVar("R")
@@ -17,19 +17,19 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Filter(Generic[R]):
-    """Whether a row is let through. A value without state: it can be shared by threads and pickled.
+    """A test of rows, without state: it can be shared and pickled.
 
-    ``text`` is what was written, closed where it was left open. ``names`` are the fields that it
-    speaks of. ``moves``: it reads differently at another reference than ``at`` (epoch seconds).
-    ``whens`` say which times are meant. ``alternative``: it has an "or" that what is added must not
-    bind to."""
+    ``text`` is the filter as written, with open quotes and parentheses closed. ``names`` are the
+    fields that it uses. ``is_relative``: its times depend on ``reference`` (epoch seconds).
+    ``time_descriptions`` say which times are meant. ``alternative``: its outermost operator is
+    "or", so a further term needs parentheses."""
 
     text: str
     test: Test | None
-    at: float = 0.0
+    reference: float = 0.0
     names: frozenset[str] = frozenset()
-    moves: bool = False
-    whens: tuple[str, ...] = ()
+    is_relative: bool = False
+    time_descriptions: tuple[str, ...] = ()
     alternative: bool = False
 
     def __call__(self, row: R) -> bool:
@@ -39,115 +39,117 @@ class Filter(Generic[R]):
         return self.test is not None
 
     def with_term(self, term: str) -> str:
-        """The text of this filter that wants ``term`` too."""
+        """Return the text of this filter with ``term`` as a further condition."""
         return f"({self.text}) {term}" if self.alternative else f"{self.text} {term}".strip()
 
 
-def parse(text: str, fields: Fields[R], at: float) -> Filter[R]:
-    """The filter that ``text`` writes over ``fields``; times are read at the reference ``at``, in
-    epoch seconds.
+def parse_filter(text: str, fields: Fields[R], reference: float) -> Filter[R]:
+    """Compile ``text`` over ``fields``.
 
-    Raises FilterError.
+    Times are relative to ``reference``, in epoch seconds. Raises FilterError.
     """
     tree, closed = parser.parse(text)
     if tree is None:
-        return Filter("", None, at)
-    making = _Making(fields, at)
-    test = making.test(tree)
+        return Filter("", None, reference)
+    compiler = _Compiler(fields, reference)
+    test = compiler.test(tree)
     return Filter(
         closed,
         test,
-        at,
-        frozenset(making.names),
-        making.moves,
-        tuple(making.whens),
-        isinstance(tree, parser.Any),
+        reference,
+        frozenset(compiler.names),
+        compiler.is_relative,
+        tuple(compiler.time_descriptions),
+        isinstance(tree, parser.Disjunction),
     )
 
 
-def parse_so_far(text: str, fields: Fields[R], at: float) -> Filter[R]:
-    """The same of a text that is being typed: without what is unfinished at its end."""
+def parse_unfinished(text: str, fields: Fields[R], reference: float) -> Filter[R]:
+    """Compile a filter that is being typed, without its unfinished end."""
     while True:
         try:
-            return parse(text, fields, at)
+            return parse_filter(text, fields, reference)
         except FilterError as error:
             if not error.unfinished:
                 raise
-            text = text[: error.place]
+            text = text[: error.offset]
 
 
-class _Making(Generic[R]):
-    """The tests of a tree, and what is met on the way."""
+class _Compiler(Generic[R]):
+    """Compiles a syntax tree and collects its names and times."""
 
-    def __init__(self, fields: Fields[R], at: float) -> None:
+    def __init__(self, fields: Fields[R], reference: float) -> None:
         self.fields = fields
-        self.at = at
+        self.reference = reference
         self.names: set[str] = set()
-        self.moves = False
-        self.whens: list[str] = []
+        self.is_relative = False
+        self.time_descriptions: list[str] = []
 
-    def test(self, node: Node) -> Test:
+    def test(self, node: FilterNode) -> Test:
         match node:
-            case parser.Any(tests):
+            case parser.Disjunction(tests):
                 return _AnyOf(tuple(map(self.test, tests)))
-            case parser.All(tests):
+            case parser.Conjunction(tests):
                 return _AllOf(tuple(map(self.test, tests)))
-            case parser.Not(test):
+            case parser.Negation(test):
                 return _Not(self.test(test))
-            case parser.When(operator, value):
+            case parser.TimeTerm(operator, value):
                 if self.fields.time is None:
                     raise FilterError(
-                        f"{self.fields.rows} have no time to be found by", value.place
+                        f"{self.fields.rows} have no time to be found by", value.offset
                     )
                 return self.of_field(self.fields.time, operator, (value,))
-            case parser.Term(None, _, (value,)):
-                return _word(value, self.fields.worded)
-            case parser.Term(name, operator, values, place):
+            case parser.FieldTerm(None, _, (value,)):
+                return _word(value, self.fields.in_word_search)
+            case parser.FieldTerm(name, operator, values, offset):
                 try:
                     field = self.fields[name or ""]
                 except ValueError as error:
-                    raise FilterError(str(error), place) from None
+                    raise FilterError(str(error), offset) from None
                 if operator == "!=":
                     return _Not(self.of_field(field, "=", values))
                 if len(values) > 1 and operator not in (":", "="):
-                    raise FilterError(f"{operator} compares with one value", values[1].place)
+                    raise FilterError(f"{operator} compares with one value", values[1].offset)
                 return self.of_field(field, operator, values)
 
-    def of_field(self, field: Field[R], operator: str, values: tuple[Value, ...]) -> Test:
+    def of_field(self, field: Field[R], operator: str, values: tuple[FilterValue, ...]) -> Test:
         self.names.add(field.name)
         tests = tuple(self.of_value(field, operator, value) for value in values)
-        return _Asked(field.read, tests[0] if len(tests) == 1 else _AnyOf(tests))
+        return _FieldTest(field.read, tests[0] if len(tests) == 1 else _AnyOf(tests))
 
-    def of_value(self, field: Field[R], operator: str, value: Value) -> Test:
+    def of_value(self, field: Field[R], operator: str, value: FilterValue) -> Test:
         try:
-            test = field.kind.test(operator, value, self.at)
+            test = field.kind.test(operator, value, self.reference)
         except ValueError as error:
-            raise FilterError(f"{field.name}: {error}", value.place) from None
-        if isinstance(test, During) and test.span.moves:
-            self.moves = True
-            self.whens.append(f"{field.name} {time_expressions.said(test.span)}")
+            raise FilterError(f"{field.name}: {error}", value.offset) from None
+        if isinstance(test, During) and test.span.is_relative:
+            self.is_relative = True
+            self.time_descriptions.append(
+                f"{field.name} {time_expressions.describe_span(test.span)}"
+            )
         return test
 
 
-def _word(value: Value, read: tuple[Callable[[Any], Any], ...]) -> Test:
-    """A value without a field, in any of what is read."""
+def _word(value: FilterValue, read: tuple[Callable[[Any], Any], ...]) -> Test:
+    """Compile a value without a field."""
     if not value.text:
-        raise FilterError('"" alone looks for nothing', value.place, unfinished=True)
+        raise FilterError('"" alone looks for nothing', value.offset, unfinished=True)
     asked = text_match.pattern(value, whole=False)
     if isinstance(asked, Contains):
-        return _Mentions(asked.text, _separator(asked.text), read)
-    return _Has(Holds(asked), read)
+        return _ContainsWord(asked.text, _separator(asked.text), read)
+    return _AnyTextMatches(TextMatches(asked), read)
 
 
 def _separator(word: str) -> str:
-    """A character that is not in ``word``, so that no word is found across two values."""
+    """Return a character that ``word`` lacks: it never matches across values."""
     return next(mark for mark in map(chr, range(len(word) + 1)) if mark not in word)
 
 
 @dataclass(frozen=True)
-class _Mentions:
-    """``word`` is in one of a row's texts; they are folded together, which is what takes the
-    time."""
+class _ContainsWord:
+    """``word`` is in one of a row's texts."""
+
+    # Case folding is what takes the time, so all texts are folded at once.
 
     word: str
     separator: str
@@ -165,10 +167,10 @@ class _Mentions:
 
 
 @dataclass(frozen=True)
-class _Has:
-    """One of a row's texts meets the pattern."""
+class _AnyTextMatches:
+    """One of a row's texts matches the pattern."""
 
-    holds: Holds
+    holds: TextMatches
     read: tuple[Callable[[Any], Any], ...]
 
     def __call__(self, row: Any) -> bool:
@@ -176,7 +178,7 @@ class _Has:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _FieldTest:
     read: Callable[[Any], Any]
     test: Test
 

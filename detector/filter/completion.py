@@ -1,4 +1,4 @@
-"""What a filter that is being typed may go on with: names of fields, and values that the rows have."""
+"""Complete a filter that is being typed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import TypeVar
 from detector.filter.field_types import Choice, Number, Time
 from detector.filter.fields import Field, Fields
 from detector.filter.parser import FIELD
-from detector.filter.quoting import values_of, written
+from detector.filter.quoting import field_values, quote_value
 from detector.filter.time_expressions import KEYWORDS
 
 R = TypeVar("R")
 
-MOST = 8
-"""Options offered at a time."""
+MAX_OPTIONS = 8
+"""Options offered at once."""
 
-_LOOKED_AT = 10_000
-"""Rows whose values are offered."""
+_SAMPLE_ROWS = 10_000
+"""Rows whose values are offered, from the first on."""
 
 _QUOTED = r'"(?:\\.|[^"\\])*(?:"|\\?$)'
 _TOKENS = re.compile(rf'(?:{_QUOTED}|[^\s"])+', re.DOTALL)
@@ -32,31 +32,32 @@ _INTERVALS = ("15m", "1h", "24h", "7d")
 
 @dataclass(frozen=True)
 class Completion:
-    """``options`` may stand in place of the text from ``start`` on."""
+    """``options`` may stand in offset of the text from ``start`` on."""
 
     start: int
     options: tuple[str, ...] = ()
 
 
-def present(field: Field[R], rows: Iterable[R]) -> list[str]:
-    """The values that rows have in the field, the most frequent first; of very many rows those of
-    the first ones."""
-    counted = Counter(value for row in islice(rows, _LOOKED_AT) for value in values_of(field, row))
+def frequent_values(field: Field[R], rows: Iterable[R]) -> list[str]:
+    """Return the values of rows in a field, the most frequent first."""
+    counted = Counter(
+        value for row in islice(rows, _SAMPLE_ROWS) for value in field_values(field, row)
+    )
     return sorted(counted, key=lambda value: (-counted[value], value))
 
 
 def complete(
     text: str, fields: Fields[R], values: Callable[[Field[R]], Iterable[str]]
 ) -> Completion:
-    """How the end of ``text`` may go on; ``values`` gives those that a field of text has in the
-    rows."""
+    """Complete the end of ``text``; ``values`` returns the rows' values in a field."""
     tokens, token, start = _last(_TOKENS, text)
     opening = len(token) - len(token.lstrip("!-("))
     token, start = token[opening:], start + opening
     before = tokens[-1].casefold() if tokens else ""
-    if found := FIELD.match(token):
+    match = FIELD.match(token)
+    if match:
         return _value(
-            token[found.end() :], start + found.end(), fields, found[1].casefold(), values
+            token[match.end() :], start + match.end(), fields, match[1].casefold(), values
         )
     if fields.time and before in ("last", *KEYWORDS):
         return _beginning(token, start, _INTERVALS if before == "last" else _DAYS)
@@ -71,38 +72,38 @@ def _value(
     name: str,
     values: Callable[[Field[R]], Iterable[str]],
 ) -> Completion:
-    """The last of the values after a field."""
+    """Complete the last of the values after a field."""
     field = fields.get(name)
     if field is None:
-        return Completion(start)  # which is said to be unknown
-    _, value, place = _last(_VALUES, typed)
-    kind = field.kind
-    known = (
-        kind.words
-        if isinstance(kind, Choice)
-        else _DAYS
-        if isinstance(kind, Time)
-        else ()
-        if isinstance(kind, Number)
-        else values(field)
-    )
+        return Completion(start)  # which is description to be unknown
+    _, value, offset = _last(_VALUES, typed)
     folded = value.strip('"').replace('\\"', '"').casefold()
-    known = [value for value in known if folded in value.casefold()]
-    known.sort(key=lambda value: not value.casefold().startswith(folded))
-    return Completion(start + place, tuple(dict.fromkeys(map(written, known[:MOST]))))
+    options = [option for option in _options(field, values) if folded in option.casefold()]
+    options.sort(key=lambda option: not option.casefold().startswith(folded))
+    quoted = map(quote_value, options[:MAX_OPTIONS])
+    return Completion(start + offset, tuple(dict.fromkeys(quoted)))
+
+
+def _options(field: Field[R], values: Callable[[Field[R]], Iterable[str]]) -> Iterable[str]:
+    if isinstance(field.kind, Choice):
+        return field.kind.words
+    if isinstance(field.kind, Time):
+        return _DAYS
+    if isinstance(field.kind, Number):
+        return ()
+    return values(field)
 
 
 def _last(parts: re.Pattern[str], text: str) -> tuple[list[str], str, int]:
-    """The parts before the one that ``text`` ends in; that one, maybe empty, and where it
-    begins."""
-    found = list(parts.finditer(text))
-    if found and found[-1].end() == len(text):
-        return [part[0] for part in found[:-1]], found[-1][0], found[-1].start()
-    return [part[0] for part in found], "", len(text)
+    """Return the parts before the last, the last, and its start."""
+    matches = list(parts.finditer(text))
+    if matches and matches[-1].end() == len(text):
+        return [part[0] for part in matches[:-1]], matches[-1][0], matches[-1].start()
+    return [part[0] for part in matches], "", len(text)
 
 
 def _beginning(token: str, start: int, options: Iterable[str]) -> Completion:
     folded = token.casefold()
     return Completion(
-        start, tuple(option for option in options if option.startswith(folded))[:MOST]
+        start, tuple(option for option in options if option.startswith(folded))[:MAX_OPTIONS]
     )

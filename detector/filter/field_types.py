@@ -1,7 +1,7 @@
-"""The kinds of values that fields have, and what an operator and a value ask of one.
+"""Field types: what an operator and a value mean for each.
 
-What is asked is a small callable over the value that a field has in a row. A value that is not there (an empty text, no
-text, None) meets nothing but the question for just that, which is ``""``.
+A test is a small callable over the value that a field has in a row. An absent value (an empty text,
+no text, None) passes only the test for absence, which is written ``""``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from detector.filter import text_match, time_expressions
-from detector.filter.parser import Value
+from detector.filter.parser import FilterValue
 from detector.filter.text_match import Pattern
 from detector.filter.time_expressions import UNITS, Span
 from detector.text.suggest import nearest
@@ -24,16 +24,19 @@ _ORDER = {">": operators.gt, ">=": operators.ge, "<": operators.lt, "<=": operat
 
 class Kind(Protocol):
     @property
-    def said(self) -> str:
-        """What such a field holds, in a few words."""
+    def description(self) -> str:
+        """The type in a few words."""
 
-    def test(self, operator: str, value: Value, at: float) -> Test:
-        """What is asked; times are read at the reference ``at``. Raises ValueError in one line."""
+    def test(self, operator: str, value: FilterValue, reference: float) -> Test:
+        """Compile a comparison; times are relative to ``reference``.
+
+        Raises ValueError with one line.
+        """
 
 
 @dataclass(frozen=True)
-class Holds:
-    """One of the texts meets the pattern."""
+class TextMatches:
+    """One of the texts matches the pattern."""
 
     pattern: Pattern
 
@@ -45,7 +48,7 @@ class Holds:
 
 @dataclass(frozen=True)
 class Missing:
-    """There is no value."""
+    """The value is absent."""
 
     def __call__(self, value: Any) -> bool:
         return value is None or (not isinstance(value, int | float) and not any(value))
@@ -62,7 +65,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Between:
-    """Both ends are in it."""
+    """A range that includes both ends."""
 
     low: float
     high: float
@@ -91,38 +94,39 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Text:
-    """``:`` finds the value anywhere in it, ``=`` wants all of it."""
+    """``:`` finds a value anywhere in the text, ``=`` compares the whole."""
 
-    said = "text"
+    description = "text"
 
-    def test(self, operator: str, value: Value, at: float) -> Test:  # noqa: ARG002
+    def test(self, operator: str, value: FilterValue, reference: float) -> Test:  # noqa: ARG002
         return _of_text(operator, value, text_match.pattern)
 
 
 @dataclass(frozen=True)
 class Address:
-    """An address is that one, however it is written; a network holds those in it; all else is
-    text."""
+    """An address in any notation, a network, or text."""
 
-    said = "address or network"
+    description = "address or network"
 
-    def test(self, operator: str, value: Value, at: float) -> Test:  # noqa: ARG002
+    def test(self, operator: str, value: FilterValue, reference: float) -> Test:  # noqa: ARG002
         return _of_text(operator, value, text_match.address)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few words, of which the beginning is enough; ``ordered``: from the least to the
-    most."""
+    """One of a few words, which may be abbreviated.
+
+    ``ordered``: the words go from the least to the most.
+    """
 
     words: tuple[str, ...]
     ordered: bool = False
 
     @property
-    def said(self) -> str:
+    def description(self) -> str:
         return " < ".join(self.words) if self.ordered else ", ".join(self.words)
 
-    def test(self, operator: str, value: Value, at: float) -> Test:  # noqa: ARG002
+    def test(self, operator: str, value: FilterValue, reference: float) -> Test:  # noqa: ARG002
         if _asks_for_nothing(value):
             return Missing()
         meant = self._meant(operator, value)
@@ -132,10 +136,10 @@ class Choice:
             raise ValueError(f"{value.text} is neither more nor less than another: use : or =")
         if len(meant) > 1:
             raise ValueError(f"{value.text} may be {' or '.join(meant)}: write more of it")
-        by, place = _ORDER[operator], self.words.index(meant[0])
-        return OneOf(frozenset(word for index, word in enumerate(self.words) if by(index, place)))
+        by, offset = _ORDER[operator], self.words.index(meant[0])
+        return OneOf(frozenset(word for index, word in enumerate(self.words) if by(index, offset)))
 
-    def _meant(self, operator: str, value: Value) -> list[str]:
+    def _meant(self, operator: str, value: FilterValue) -> list[str]:
         folded = value.text.casefold()
         if value.wild:
             asked = text_match.pattern(value, whole=True)
@@ -153,17 +157,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Number:
-    """``units`` are what may stand after a number, and what they multiply it by."""
+    """A number; ``units`` are the suffixes allowed, each with its factor."""
 
     units: tuple[tuple[str, float], ...] = ()
 
     @property
-    def said(self) -> str:
-        return (
-            f"number, with {', '.join(unit for unit, _ in self.units)}" if self.units else "number"
-        )
+    def description(self) -> str:
+        if not self.units:
+            return "number"
+        return f"number, with {', '.join(unit for unit, _ in self.units)}"
 
-    def test(self, operator: str, value: Value, at: float) -> Test:  # noqa: ARG002
+    def test(self, operator: str, value: FilterValue, reference: float) -> Test:  # noqa: ARG002
         if _asks_for_nothing(value):
             return Missing()
         if value.dots is None:
@@ -201,28 +205,34 @@ BYTES = Number((("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12))
 class Time:
     """Epoch seconds."""
 
-    said = "time"
+    description = "time"
 
-    def test(self, operator: str, value: Value, at: float) -> Test:
-        return Missing() if _asks_for_nothing(value) else During(self.span(operator, value, at))
+    def test(self, operator: str, value: FilterValue, reference: float) -> Test:
+        return (
+            Missing() if _asks_for_nothing(value) else During(self.span(operator, value, reference))
+        )
 
-    def span(self, operator: str, value: Value, at: float) -> Span:
-        """The times that are asked for. Raises ValueError."""
+    def span(self, operator: str, value: FilterValue, reference: float) -> Span:
+        """Return the span that is meant. Raises ValueError."""
         if value.dots is None:
-            return time_expressions.compared(operator, time_expressions.span_of(value.text, at))
+            return time_expressions.span_for_operator(
+                operator, time_expressions.span_of(value.text, reference)
+            )
         _refuse_range(operator)
-        return time_expressions.between(*value.bounds, at)
+        return time_expressions.span_between(*value.bounds, reference)
 
 
-def _of_text(operator: str, value: Value, read: Callable[..., Pattern]) -> Test:
+def _of_text(operator: str, value: FilterValue, read: Callable[..., Pattern]) -> Test:
     if operator not in (":", "="):
         raise ValueError(
             f"{operator} compares numbers, times and severities, and this is text: use : or ="
         )
-    return Missing() if _asks_for_nothing(value) else Holds(read(value, whole=operator == "="))
+    return (
+        Missing() if _asks_for_nothing(value) else TextMatches(read(value, whole=operator == "="))
+    )
 
 
-def _asks_for_nothing(value: Value) -> bool:
+def _asks_for_nothing(value: FilterValue) -> bool:
     return value.quoted and not value.text
 
 

@@ -1,4 +1,4 @@
-"""What rows can be asked for: named fields, each of a kind that says how it is compared."""
+"""The fields of a kind of rows, each with its type."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Field(Generic[R]):
-    """``read`` gives its value in a row: a text or several, a number or None, as ``kind`` has it.
+    """A named value of a row.
 
-    ``shown`` gives the same without other names for it that ``read`` gives too. ``worded``: a word
-    without a field is looked for here as well, where it is text. What reads is importable by name,
-    so that a filter can be pickled."""
+    ``read`` returns the value: a text, several, a number or None, as ``kind`` has it. ``shown``
+    returns the value without the further names that ``read`` adds. ``in_word_search``: a word
+    without a field is looked for here too, where the value is text. Both functions are importable
+    by name, so that a filter can be pickled."""
 
     name: str
     meaning: str
     read: Callable[[R], Any]
     kind: Kind
     shown: Callable[[R], Any] | None = None
-    worded: bool = True
+    in_word_search: bool = True
 
 
 @dataclass(frozen=True)
@@ -42,22 +43,23 @@ class Fields(Generic[R]):
         return next((field for field in self.fields if field.name == name), None)
 
     def __getitem__(self, name: str) -> Field[R]:
-        """Raises ValueError with the nearest name."""
-        if field := self.get(name):
+        """Return a field by its name. Raises ValueError with the nearest name."""
+        field = self.get(name)
+        if field:
             return field
         near = nearest(name, [field.name for field in self.fields])
         raise ValueError(f"no field {name}" + (near or "; quote it to look for the text"))
 
     @property
-    def worded(self) -> tuple[Callable[[R], Any], ...]:
-        """What reads the texts that a word without a field is looked for in."""
+    def in_word_search(self) -> tuple[Callable[[R], Any], ...]:
+        """Readers of the texts that a word is looked for in."""
         return tuple(
             field.read
             for field in self.fields
-            if field.worded and not isinstance(field.kind, Number | Time)
+            if field.in_word_search and not isinstance(field.kind, Number | Time)
         )
 
     @property
     def time(self) -> Field[R] | None:
-        """What time expressions are about."""
+        """The field that a time expression without a field compares."""
         return next((field for field in self.fields if isinstance(field.kind, Time)), None)

@@ -1,14 +1,15 @@
-"""A filter's text as a tree.
+"""Parse a filter into a syntax tree.
 
     filter  := all ("or" all)*
     all     := test ("and"? test)*
     test    := ("!" | "-" | "not")* ("(" filter ")" | when | term)
     term    := (field operator)? value ("," value)*
-    when    := "last" interval | ("since" | "after" | "before" | "until") time | day (".." day)? | clock ".." clock
+    when    := "last" interval | ("since" | "after" | "before" | "until") time
+             | day (".." day)? | clock ".." clock
 
-A value is a run of characters without blanks, any part of it in double quotes, in which ``\\"`` and ``\\\\`` stand for
-what they escape. ``*`` and ``?`` outside quotes are wildcards. Quotes and parentheses that are still open at the end
-are closed there, so that a filter holds while it is being typed.
+A value is a run of characters without blanks, any part of it in double quotes, in which ``\\"``
+and ``\\\\`` stand for what they escape. ``*`` and ``?`` outside quotes are wildcards. Quotes and
+parentheses that are open at the end are closed there, so that a filter holds while it is typed.
 """
 
 from __future__ import annotations
@@ -19,77 +20,79 @@ from typing import NoReturn
 
 from detector.filter.time_expressions import INTERVAL, KEYWORDS, reads_as_time
 
-LONGEST = 4_000
-"""Characters of a filter."""
+MAX_FILTER_LENGTH = 4_000
+"""In characters."""
 
-DEEPEST = 40
-"""Parentheses within each other."""
+MAX_FILTER_DEPTH = 40
+"""Nested parentheses."""
 
 
 class FilterError(ValueError):
-    """A filter that cannot be understood: one line that says why.
+    """A filter that cannot be parsed; the message is one line.
 
-    ``place`` is the character that it is about. ``unfinished``: it may be mended by writing on, and
-    what stands before ``place`` is not what is wrong."""
+    ``offset`` is the character that is wrong. ``unfinished``: writing on may complete the filter,
+    and the text before ``offset`` is correct."""
 
-    def __init__(self, why: str, place: int = 0, *, unfinished: bool = False) -> None:
+    def __init__(self, why: str, offset: int = 0, *, unfinished: bool = False) -> None:
         super().__init__(why)
-        self.place = place
+        self.offset = offset
         self.unfinished = unfinished
 
 
 @dataclass(frozen=True)
-class Value:
-    """What is looked for. ``wild`` are the places in ``text`` of the wildcards, ``dots`` that of a
-    ``..``."""
+class FilterValue:
+    """A value to compare with.
+
+    ``wild`` are the offsets in ``text`` of wildcards, ``dots`` is the offset of a ``..``.
+    """
 
     text: str
-    place: int = 0
+    offset: int = 0
     wild: tuple[int, ...] = ()
     dots: int | None = None
     quoted: bool = False
 
     @property
     def bounds(self) -> tuple[str, str]:
-        """What stands before and after the ``..``."""
+        """The texts before and after the ``..``."""
         assert self.dots is not None
         return self.text[: self.dots], self.text[self.dots + 2 :]
 
 
 @dataclass(frozen=True)
-class Term:
-    """``field operator value, value…``; without a field the value is looked for in all of them."""
+class FieldTerm:
+    """``field operator value, value…``; without a field, all fields are searched."""
 
     field: str | None
     operator: str
-    values: tuple[Value, ...]
-    place: int = 0
+    values: tuple[FilterValue, ...]
+    offset: int = 0
 
 
 @dataclass(frozen=True)
-class When:
-    """A time expression, about the time that the rows are listed by."""
+class TimeTerm:
+    """A time expression about the time that rows are listed by."""
 
     operator: str
-    value: Value
+    value: FilterValue
 
 
 @dataclass(frozen=True)
-class Not:
-    test: Node
+class Negation:
+    test: FilterNode
 
 
 @dataclass(frozen=True)
-class All:
-    tests: tuple[Node, ...]
+class Conjunction:
+    tests: tuple[FilterNode, ...]
 
 
 @dataclass(frozen=True)
-class Any:
-    tests: tuple[Node, ...]
+class Disjunction:
+    tests: tuple[FilterNode, ...]
 
 
-Node = Term | When | Not | All | Any
+FilterNode = FieldTerm | TimeTerm | Negation | Conjunction | Disjunction
 
 FIELD = re.compile(
     r"(?!arn:)([a-z][\w.-]*)(:?(?:!=|>=|<=|=|>|<)|:(?!:(?!:)|//))", re.IGNORECASE | re.ASCII
@@ -101,172 +104,182 @@ _WORD = re.compile(r"[^\s()\"]+")
 _BLANK = re.compile(r"\s*")
 
 
-def parse(text: str) -> tuple[Node | None, str]:
-    """The tree, None where nothing is asked for; and the text with all that was open closed.
+def parse(text: str) -> tuple[FilterNode | None, str]:
+    """Return the tree and the text with open quotes and parentheses closed.
 
-    Raises FilterError.
+    The tree is None for an empty filter. Raises FilterError.
     """
-    if len(text) > LONGEST:
-        raise FilterError(f"a filter has at most {LONGEST:,} characters", LONGEST)
+    if len(text) > MAX_FILTER_LENGTH:
+        raise FilterError(
+            f"a filter has at most {MAX_FILTER_LENGTH:,} characters", MAX_FILTER_LENGTH
+        )
     reader = _Reader(text)
     reader.blank()
     if reader.at_end:
         return None, ""
     tree = reader.filter(0)
     if not reader.at_end:
-        raise FilterError("this ) closes nothing: quote it to look for it", reader.place)
+        raise FilterError("this ) closes nothing: quote it to look for it", reader.offset)
     return tree, text.strip() + reader.closing
 
 
 class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.place = 0
+        self.offset = 0
         self.closing = ""
 
     @property
     def at_end(self) -> bool:
-        return self.place >= len(self.text)
+        return self.offset >= len(self.text)
 
     def peek(self) -> str:
-        return self.text[self.place : self.place + 1]
+        return self.text[self.offset : self.offset + 1]
 
     def blank(self) -> None:
-        self.place = _BLANK.match(self.text, self.place).end()  # type: ignore[union-attr]
+        self.offset = _BLANK.match(self.text, self.offset).end()  # type: ignore[union-attr]
 
     def unfinished(self, written: str, why: str) -> NoReturn:
-        """The last word of ``written``, at whose end the text ends, must be followed by
-        something."""
+        """Refuse a text that ends in the last word of ``written``."""
         word = written.split()[-1]
         raise FilterError(f"{word} {why}", len(self.text.rstrip()) - len(word), unfinished=True)
 
     def keyword(self, *words: str) -> str | None:
-        """Read one of these words, if it comes next."""
-        found = _WORD.match(self.text, self.place)
-        word = found[0].casefold() if found else ""
+        """Read one of these words if it comes next."""
+        match = _WORD.match(self.text, self.offset)
+        word = match[0].casefold() if match else ""
         if word not in words:
             return None
-        self.place += len(word)
+        self.offset += len(word)
         self.blank()
         return word
 
-    def filter(self, depth: int) -> Node:
-        if depth > DEEPEST:
-            raise FilterError(f"more than {DEEPEST} parentheses within each other", self.place)
-        found = [self.all(depth)]
+    def filter(self, depth: int) -> FilterNode:
+        if depth > MAX_FILTER_DEPTH:
+            raise FilterError(
+                f"more than {MAX_FILTER_DEPTH} parentheses within each other", self.offset
+            )
+        tests = [self.all(depth)]
         while self.keyword("or"):
-            found.append(self.all(depth))
-        return found[0] if len(found) == 1 else Any(tuple(found))
+            tests.append(self.all(depth))
+        return tests[0] if len(tests) == 1 else Disjunction(tuple(tests))
 
-    def all(self, depth: int) -> Node:
-        found = [self.test(depth)]
+    def all(self, depth: int) -> FilterNode:
+        tests = [self.test(depth)]
         while not self.at_end and self.peek() != ")":
-            start = self.place
+            start = self.offset
             if self.keyword("or"):
-                self.place = start
+                self.offset = start
                 break
             self.keyword("and")
-            found.append(self.test(depth))
-        return found[0] if len(found) == 1 else All(tuple(found))
+            tests.append(self.test(depth))
+        return tests[0] if len(tests) == 1 else Conjunction(tuple(tests))
 
-    def test(self, depth: int) -> Node:
-        start, wanted = self.place, True
+    def test(self, depth: int) -> FilterNode:
+        start, wanted = self.offset, True
         while self.negation():
             wanted = not wanted
         if self.at_end:
             self.unfinished(self.text[start:] or self.text, "stands before nothing")
-        if word := self.keyword("or", "and"):
+        word = self.keyword("or", "and")
+        if word:
             raise FilterError(
                 f"{word} stands between two things: quote it to look for the word", start
             )
         ends = ")" if depth else ""
-        found = self.group(depth) if self.peek() == "(" else self.when(ends) or self.term(ends)
+        test = self.group(depth) if self.peek() == "(" else self.when(ends) or self.term(ends)
         self.blank()
-        return found if wanted else Not(found)
+        return test if wanted else Negation(test)
 
     def negation(self) -> bool:
         if self.keyword("not"):
             return True
-        self.place += (found := self.peek() in ("!", "-"))
-        return found
+        is_sign = self.peek() in ("!", "-")
+        self.offset += is_sign
+        return is_sign
 
-    def group(self, depth: int) -> Node:
-        start = self.place
-        self.place += 1
+    def group(self, depth: int) -> FilterNode:
+        start = self.offset
+        self.offset += 1
         self.blank()
         if self.at_end or self.peek() == ")":
             raise FilterError("nothing stands between ( and )", start, unfinished=self.at_end)
-        found = self.filter(depth + 1)
+        inner = self.filter(depth + 1)
         if self.at_end:
             self.closing += ")"
-        self.place += 1
-        return found
+        self.offset += 1
+        return inner
 
-    def when(self, ends: str) -> When | None:
-        start = self.place
-        if word := self.keyword("last", *KEYWORDS):
+    def when(self, ends: str) -> TimeTerm | None:
+        start = self.offset
+        word = self.keyword("last", *KEYWORDS)
+        if word:
             if self.at_end:
-                raise FilterError(f"{word} what? {_SUCH[word]}", start, unfinished=True)
+                raise FilterError(f"{word} what? {_EXAMPLES[word]}", start, unfinished=True)
             value = self.value(ends)
             if word != "last":
-                return When(KEYWORDS[word], value)
+                return TimeTerm(KEYWORDS[word], value)
             if INTERVAL.fullmatch(value.text):
-                return When(">=", Value(f"now-{value.text}", value.place))
-            raise FilterError(f"last {value.text}: {_SUCH['last']}", start)
-        found = _WORD.match(self.text, start)
-        if found and reads_as_time(found[0]):
-            return When(":", self.value(ends))
+                return TimeTerm(">=", FilterValue(f"now-{value.text}", value.offset))
+            raise FilterError(f"last {value.text}: {_EXAMPLES['last']}", start)
+        match = _WORD.match(self.text, start)
+        if match and reads_as_time(match[0]):
+            return TimeTerm(":", self.value(ends))
         return None
 
-    def term(self, ends: str) -> Term:
-        start = self.place
-        if not (found := FIELD.match(self.text, start)):
-            return Term(None, ":", (self.value(ends),), start)
-        self.place = found.end()
+    def term(self, ends: str) -> FieldTerm:
+        start = self.offset
+        match = FIELD.match(self.text, start)
+        if not match:
+            return FieldTerm(None, ":", (self.value(ends),), start)
+        self.offset = match.end()
         values = [self.value(ends + ",")]
         while self.peek() == ",":
-            self.place += 1
+            self.offset += 1
             values.append(self.value(ends + ","))
-        return Term(found[1].casefold(), found[2].lstrip(":") or ":", tuple(values), start)
+        return FieldTerm(match[1].casefold(), match[2].lstrip(":") or ":", tuple(values), start)
 
-    def value(self, ends: str) -> Value:
-        """The value that begins here and goes to a blank or one of ``ends``."""
-        start, letters, wild, dots, quoted = self.place, [], [], None, False
-        while not self.at_end and not (here := self.peek()).isspace() and here not in ends:
+    def value(self, ends: str) -> FilterValue:
+        """Read a value up to a blank or one of ``ends``."""
+        start, letters, wild, dots, quoted = self.offset, [], [], None, False
+        while not self.at_end:
+            here = self.peek()
+            if here.isspace() or here in ends:
+                break
             if here == '"':
                 quoted = True
                 letters += self.quotation()
                 continue
             if here in "*?":
                 wild.append(len(letters))
-            elif here == "." and dots is None and self.text.startswith("..", self.place):
+            elif here == "." and dots is None and self.text.startswith("..", self.offset):
                 dots = len(letters)
             letters.append(here)
-            self.place += 1
+            self.offset += 1
         if not letters and (not quoted or self.closing):
             if self.at_end:
                 self.unfinished(self.text, "needs a value")
             raise FilterError("a value is missing here", start)
-        return Value("".join(letters), start, tuple(wild), dots, quoted)
+        return FilterValue("".join(letters), start, tuple(wild), dots, quoted)
 
     def quotation(self) -> list[str]:
-        self.place += 1
+        self.offset += 1
         letters: list[str] = []
         while not self.at_end and self.peek() != '"':
-            escaped = self.peek() == "\\" and self.text[self.place + 1 : self.place + 2] in (
+            escaped = self.peek() == "\\" and self.text[self.offset + 1 : self.offset + 2] in (
                 '"',
                 "\\",
             )
-            self.place += escaped
+            self.offset += escaped
             letters.append(self.peek())
-            self.place += 1
+            self.offset += 1
         if self.at_end:
             self.closing += '"'
-        self.place += 1
+        self.offset += 1
         return letters
 
 
-_SUCH = {
+_EXAMPLES = {
     "last": "such as 30m, 2h, 7d",
     **dict.fromkeys(KEYWORDS, "such as 11:30, yesterday, 2026-03-01"),
 }

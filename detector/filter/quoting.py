@@ -1,4 +1,4 @@
-"""Values and terms as they are written in a filter: the reverse of reading it."""
+"""Write values and terms in the filter language: the reverse of parsing."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ R = TypeVar("R")
 _PLAIN = re.compile(r"""[^\s",()*?!<>=-][^\s",()*?]*""")
 
 
-def written(text: str) -> str:
-    """``text`` as a value that means just this text: in quotes where it must be."""
+def quote_value(text: str) -> str:
+    """Return ``text`` as a filter value, in quotes where needed."""
     if _PLAIN.fullmatch(text) and ".." not in text:
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def values_of(field: Field[R], row: R) -> list[str]:
-    """What the row has in the field, as it can be written in a filter: texts, a number, the minute
-    of a time."""
+def field_values(field: Field[R], row: R) -> list[str]:
+    """Return a row's values in a field, as a filter writes them."""
     value: Any = (field.shown or field.read)(row)
     if value is None:
         return []
@@ -32,10 +31,15 @@ def values_of(field: Field[R], row: R) -> list[str]:
         return [format_time(value)[:16]]
     if isinstance(field.kind, Number):
         return [f"{value:g}" if isinstance(value, float) else str(value)]
-    return [text for text in ([value] if isinstance(value, str) else value) if text]
+    texts = [value] if isinstance(value, str) else value
+    return [text for text in texts if text]
 
 
-def term(field: Field[R], values: Sequence[str], wanted: bool) -> str:
-    """The rows that have one of ``values`` in the field, or that have none of them; ``()`` is for
-    having nothing."""
-    return f"{'' if wanted else '-'}{field.name}={','.join(map(written, values)) or written('')}"
+def format_term(field: Field[R], values: Sequence[str], wanted: bool) -> str:
+    """Return a term for rows with, or without, one of ``values``.
+
+    ``()`` stands for an absent value.
+    """
+    sign = "" if wanted else "-"
+    alternatives = ",".join(map(quote_value, values)) or quote_value("")
+    return f"{sign}{field.name}={alternatives}"

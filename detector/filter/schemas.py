@@ -83,7 +83,11 @@ ALERTS: Fields[Alert] = Fields(
             "state", "whether its window may still grow", _state, Choice(("provisional", "settled"))
         ),
         Field(
-            "suppressed", "whether a suppression hides it", _suppressed, _yes_or_no, worded=False
+            "suppressed",
+            "whether a suppression hides it",
+            _suppressed,
+            _yes_or_no,
+            in_word_search=False,
         ),
         Field(
             "broke",
@@ -132,7 +136,7 @@ ALERTS: Fields[Alert] = Fields(
             _text,
             attrgetter("alert_id"),
         ),
-        Field("event", "event id", attrgetter("event_ids"), _text, worded=False),
+        Field("event", "event id", attrgetter("event_ids"), _text, in_word_search=False),
     ),
 )
 
@@ -154,10 +158,10 @@ NOTES: Fields[Note] = Fields(
     (
         Field("written", "when", attrgetter("created"), _time),
         Field("edited", "when last", attrgetter("edited"), _time),
-        Field("text", "the note's words", attrgetter("words.text"), _text),
-        Field("verdict", "what was found", attrgetter("words.verdict"), Choice(VERDICTS)),
-        Field("ticket", "ticket", attrgetter("words.ticket"), _text),
-        Field("owner", "owner", attrgetter("words.owner"), _text),
+        Field("text", "the note's words", attrgetter("body.text"), _text),
+        Field("verdict", "what was found", attrgetter("body.verdict"), Choice(VERDICTS)),
+        Field("ticket", "ticket", attrgetter("body.ticket"), _text),
+        Field("owner", "owner", attrgetter("body.owner"), _text),
         Field("author", "who wrote it", attrgetter("author"), _text),
         Field("happened", "the alert's first event", attrgetter("context.first_event"), _time),
         Field("principal", "who called", _note_principal, _text, attrgetter("context.principal")),
@@ -238,7 +242,7 @@ EVENTS: Fields[Row] = Fields(
         Field("key", "access key id", attrgetter("event.access_key"), _text),
         Field("account", "the account that it was done in", attrgetter("event.account"), _text),
         Field("flag", "the flags that speak of it", _row_flags, _text, attrgetter("flags")),
-        Field("own", "whether the alert rests on it", _own, _yes_or_no, worded=False),
+        Field("own", "whether the alert rests on it", _own, _yes_or_no, in_word_search=False),
         Field("id", "event id", attrgetter("event.event_id"), _text),
     ),
 )

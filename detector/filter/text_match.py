@@ -1,6 +1,6 @@
-"""How a value is compared with text: anywhere in it, as the whole of it, by wildcards, as a network. Case is ignored.
+"""Compare a value with text: contained, equal, by wildcards, or as a network.
 
-Each is a small callable over case-folded text, in time linear in the text for a given filter.
+Each comparison is a small callable over case-folded text, in time linear in the text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from detector.ecs.values import ip_from_text
-from detector.filter.parser import Value
+from detector.filter.parser import FilterValue
 from detector.text.linear_regex import full_matcher, glob_regex
 
 Pattern = Callable[[str], bool]
@@ -75,18 +75,22 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return None if canonical is None else ipaddress.ip_address(canonical)
 
 
-def pattern(value: Value, *, whole: bool) -> Pattern:
-    """What ``value`` asks of a text: with wildcards or where ``whole``, of all of it; else that it
-    is in it."""
+def pattern(value: FilterValue, *, whole: bool) -> Pattern:
+    """Return the comparison of a value with text.
+
+    With wildcards, or where ``whole``, the whole text must match; otherwise a part of it.
+    """
     if value.wild:
         return _glob(value)
     folded = value.text.casefold()
     return Is(folded) if whole else Contains(folded)
 
 
-def address(value: Value, *, whole: bool) -> Pattern:
-    """The same of an address, which may be a network too. Raises ValueError for a network that is
-    none."""
+def address(value: FilterValue, *, whole: bool) -> Pattern:
+    """Return the comparison of an address or network with text.
+
+    Raises ValueError for an invalid network.
+    """
     text = value.text.strip()
     if not value.wild and (canonical := ip_from_text(text)) is not None:
         return Address(canonical)
@@ -98,7 +102,7 @@ def address(value: Value, *, whole: bool) -> Pattern:
     return pattern(value, whole=whole)
 
 
-def _glob(value: Value) -> Glob:
+def _glob(value: FilterValue) -> Glob:
     wild = set(value.wild)
     letters = ((letter.casefold(), index in wild) for index, letter in enumerate(value.text))
     return Glob(glob_regex(letters))

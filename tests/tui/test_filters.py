@@ -175,10 +175,10 @@ def test_no_view_is_lost_or_replaced(folder: Path) -> None:
 
 @pytest.mark.parametrize("view", saved_views.BUILTIN, ids=lambda view: view.name)
 def test_the_views_that_come_along_make_sense(view: saved_views.SavedView) -> None:
-    from tests.detector.filter.test_filter import AT, TABLES, parse
+    from tests.detector.filter.test_filter import AT, TABLES, parse_filter
 
     fields = next(fields for fields in TABLES if fields.rows == view.rows)
-    assert parse(saved_views.expand_reference(f"@{view.name}", view.rows), fields, AT)
+    assert parse_filter(saved_views.expand_reference(f"@{view.name}", view.rows), fields, AT)
 
 
 def test_a_value_of_a_log_does_no_harm_where_it_is_offered_or_filtered_by(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Filters with what they mean and which alerts they let through: what the tests run and docs/filters.md shows."""
+"""Example filters, each with its meaning and the alerts that pass; docs/filters.md lists them."""
 
 from __future__ import annotations
 
@@ -98,13 +98,13 @@ ERRORS: tuple[tuple[str, str], ...] = (
     ("source:10.0.0.0/40", "source: 10.0.0.0/40 is no network: write it like 10.0.0.0/8"),
     (
         "since yesteday",
-        "time: yesteday is no time: write it like 11:30, yesterday, 2026-03-01, 2026-03-01T11:30 or "
-        "now-2h; did you mean yesterday?",
+        "time: yesteday is no time: write it like 11:30, yesterday, 2026-03-01, 2026-03-01T11:30 "
+        "or now-2h; did you mean yesterday?",
     ),
     (
         "time:2026-02-30",
-        "time: 2026-02-30 is no time: write it like 11:30, yesterday, 2026-03-01, 2026-03-01T11:30 or "
-        "now-2h",
+        "time: 2026-02-30 is no time: write it like 11:30, yesterday, 2026-03-01, 2026-03-01T11:30 "
+        "or now-2h",
     ),
     ("2026-03-02..2026-03-01", "time: 2026-03-02..2026-03-01 ends before it begins"),
     ("last year", "last year: such as 30m, 2h, 7d"),

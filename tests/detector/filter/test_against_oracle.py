@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.detection.alert import Alert
-from detector.filter import parse
-from detector.filter.quoting import written
+from detector.filter import parse_filter
+from detector.filter.quoting import quote_value
 from detector.filter.schemas import ALERTS
 from tests.tui.build import START, alert
 
 AT = START + 7_200
 
 Plain = Callable[[Alert], bool]
-Written = tuple[str, Plain]
+FilterAndOracle = tuple[str, Plain]
 """A filter's text, and what it means said another way."""
 
 _RANKS = ["low", "medium", "high", "critical"]
@@ -53,8 +53,8 @@ addresses = st.sampled_from(
     ["10.0.0.1", "10.9.0.1", "192.168.0.1", "2001:db8::1", "ec2.amazonaws.com"]
 )
 alerts = st.builds(
-    lambda at, events, severity, **facets: alert(
-        "x", at, severity, event_ids=["e"] * events, **facets
+    lambda time, events, severity, **facets: alert(
+        "x", time, severity, event_ids=["e"] * events, **facets
     ),
     st.integers(-100_000, 10_000),
     st.integers(0, 4),
@@ -106,28 +106,32 @@ def _on(day: str) -> Plain:
     return lambda one: datetime.fromtimestamp(one.first_event, UTC).date().isoformat() == day
 
 
-def _number(name: str, by: str, number: int) -> Written:
+def _number(name: str, by: str, number: int) -> FilterAndOracle:
     return f"{name}{by}{number}", lambda one: _ORDER[by](_NUMBERS[name](one), number)
 
 
-def _severity(by: str, word: str) -> Written:
+def _severity(by: str, word: str) -> FilterAndOracle:
     return f"severity{by}{word}", lambda one: _ORDER[by](
         _RANKS.index(one.severity), _RANKS.index(word)
     )
 
 
-def _last(hours: int) -> Written:
+def _last(hours: int) -> FilterAndOracle:
     return f"last {hours}h", lambda one: one.first_event >= AT - hours * 3600
 
 
-def _any_of(values: list[str], name: str) -> Written:
+def _any_of(values: list[str], name: str) -> FilterAndOracle:
     tests = [_is(value, name) for value in values]
-    return f"{name}={','.join(map(written, values))}", lambda one: any(test(one) for test in tests)
+    return f"{name}={','.join(map(quote_value, values))}", lambda one: any(
+        test(one) for test in tests
+    )
 
 
 texts = st.sampled_from(sorted(_TEXTS))
-terms: st.SearchStrategy[Written] = st.one_of(
-    st.builds(lambda value, name: (f"{name}:{written(value)}", _in(value, name)), letters, texts),
+terms: st.SearchStrategy[FilterAndOracle] = st.one_of(
+    st.builds(
+        lambda value, name: (f"{name}:{quote_value(value)}", _in(value, name)), letters, texts
+    ),
     st.builds(
         lambda value, name: (f"{name}:{value}", _like(value, name)),
         st.from_regex(r"[a*?.é]*[*?][ab*?]*", fullmatch=True),
@@ -150,17 +154,17 @@ terms: st.SearchStrategy[Written] = st.one_of(
 )
 
 
-def _both(these: list[Written]) -> Written:
+def _both(these: list[FilterAndOracle]) -> FilterAndOracle:
     return " ".join(text for text, _ in these), lambda one: all(holds(one) for _, holds in these)
 
 
-def _either(these: list[Written]) -> Written:
+def _either(these: list[FilterAndOracle]) -> FilterAndOracle:
     return f"({' or '.join(text for text, _ in these)})", lambda one: any(
         holds(one) for _, holds in these
     )
 
 
-def _not(mark: str, this: Written) -> Written:
+def _not(mark: str, this: FilterAndOracle) -> FilterAndOracle:
     text, holds = this
     return f"{mark}({text})", lambda one: not holds(one)
 
@@ -173,17 +177,17 @@ def _grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 @settings(max_examples=300)
 @given(st.recursive(terms, _grown, max_leaves=6), st.lists(alerts, min_size=1, max_size=4))
-def test_it_lets_through_what_its_tree_says(written: Written, rows: list[Alert]) -> None:
-    text, holds = written
-    wanted = parse(text, ALERTS, AT)
+def test_filter_matches_oracle(case: FilterAndOracle, rows: list[Alert]) -> None:
+    text, holds = case
+    wanted = parse_filter(text, ALERTS, AT)
     assert [wanted(row) for row in rows] == [holds(row) for row in rows]
 
 
 @given(
     st.lists(letters.filter(bool), min_size=1, max_size=3), st.lists(alerts, min_size=1, max_size=4)
 )
-def test_words_are_looked_for_in_every_text(words: list[str], rows: list[Alert]) -> None:
-    wanted = parse(
+def test_words_match_any_text(words: list[str], rows: list[Alert]) -> None:
+    wanted = parse_filter(
         " ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in words),
         ALERTS,
         AT,

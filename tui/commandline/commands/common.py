@@ -11,7 +11,7 @@ from typing import TypeVar
 from detector.cloudtrail.record import parse_time
 from detector.detection import risk
 from detector.detection.risk import RiskError, RiskTable
-from detector.filter import Fields, Filter, FilterError, parse
+from detector.filter import Fields, Filter, FilterError, parse_filter
 from detector.rules.ruleset import RuleSet, load
 from detector.sources.accounting import Accounting
 from detector.sources.open import open_sources
@@ -110,7 +110,7 @@ def parse_filter_option(args: argparse.Namespace, fields: Fields[R], at: float) 
     """What ``--filter`` lets through, its times read at ``at`` (epoch seconds); without it
     everything."""
     try:
-        return parse(saved_views.expand_reference(args.filter, fields.rows), fields, at)
+        return parse_filter(saved_views.expand_reference(args.filter, fields.rows), fields, at)
     except FilterError as error:
         raise UsageError(f"--filter {args.filter}: {error}") from None
 

@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         ):
             narrate(line)
         narrate(
-            f"{len(alerts):,} of {found:,} alerts by --filter{''.join(f', {when}' for when in wanted.whens)}"
+            f"{len(alerts):,} of {found:,} alerts by --filter{''.join(f', {when}' for when in wanted.time_descriptions)}"
             if wanted
             else f"{len(alerts):,} {'alert' if len(alerts) == 1 else 'alerts'}"
         )

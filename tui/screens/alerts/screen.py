@@ -20,7 +20,7 @@ from textual.widgets import Static
 from detector.cloudtrail.record import format_time
 from detector.detection.alert import Alert
 from detector.detection.event import Event
-from detector.filter.quoting import written
+from detector.filter.quoting import quote_value
 from detector.filter.schemas import ALERTS
 from detector.store import StateError
 from tui.concurrency.job import Job
@@ -426,7 +426,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
 
     def action_board(self) -> None:
         def narrow_to(region: str) -> None:
-            self._add_term(f"region={written(region)}")
+            self._add_term(f"region={quote_value(region)}")
 
         self.workspace.routes.open_regions(list(self._seen.matching.values()), narrow_to)
 

@@ -7,9 +7,9 @@ from typing import Any, Generic, TypeVar
 
 from textual.content import Content
 
-from detector.filter import Field, Fields, Filter, FilterError, parse, parse_so_far
-from detector.filter.completion import Completion, complete, present
-from detector.filter.quoting import term, values_of
+from detector.filter import Field, Fields, Filter, FilterError, parse_filter, parse_unfinished
+from detector.filter.completion import Completion, complete, frequent_values
+from detector.filter.quoting import field_values, format_term
 from tui.keymap import FIND, MARK, MOVE, key, key_of
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, line_format
@@ -197,7 +197,7 @@ class ListScreen(SearchScreen, Generic[R]):
 
     def renew_filter(self) -> None:
         """Read it again where its times are other ones by now."""
-        if self.filter.moves and self.filter.at != self.reference():
+        if self.filter.is_relative and self.filter.reference != self.reference():
             self.filter = self._parsed(self.filter.text)
 
     def candidates(self) -> Sequence[R]:
@@ -205,7 +205,7 @@ class ListScreen(SearchScreen, Generic[R]):
         return self._of
 
     def _parsed(
-        self, text: str, parsing: Callable[[str, Fields[R], float], Filter[R]] = parse
+        self, text: str, parsing: Callable[[str, Fields[R], float], Filter[R]] = parse_filter
     ) -> Filter[R]:
         return parsing(
             saved_views.expand_reference(text, self.fields.rows), self.fields, self.reference()
@@ -219,7 +219,7 @@ class ListScreen(SearchScreen, Generic[R]):
     def _completed(self, text: str) -> Completion:
         def values(field: Field[R]) -> list[str]:
             if field.name not in self._present:
-                self._present[field.name] = present(field, self.candidates())
+                self._present[field.name] = frequent_values(field, self.candidates())
             return self._present[field.name]
 
         if names := saved_views.complete_reference(text, self.fields.rows):
@@ -237,7 +237,7 @@ class ListScreen(SearchScreen, Generic[R]):
         if field is None:
             self._by_menu(row, wanted)
         else:
-            self._add_term(term(field, values_of(field, row), wanted))
+            self._add_term(format_term(field, field_values(field, row), wanted))
 
     def filterable(self, row: R) -> bool:  # noqa: ARG002
         """Whether the row is one that a filter is asked of."""
@@ -246,9 +246,9 @@ class ListScreen(SearchScreen, Generic[R]):
     def _by_menu(self, row: R, wanted: bool) -> None:
         terms = list(
             dict.fromkeys(
-                term(field, [value], wanted)
+                format_term(field, [value], wanted)
                 for field in self.fields
-                for value in values_of(field, row)
+                for value in field_values(field, row)
             )
         )
         options = [(each, safe.clip(safe.visible(each), _OPTION_CELLS)) for each in terms]
@@ -311,7 +311,7 @@ class ListScreen(SearchScreen, Generic[R]):
         if event.purpose == "find":
             return super().query_typed(event)
         try:
-            self._narrow(self._parsed(event.text, parse if event.done else parse_so_far))
+            self._narrow(self._parsed(event.text, parse_filter if event.done else parse_unfinished))
         except FilterError as error:
             self._narrow(self._filter_before)
             self.query_line.complain(str(error))
@@ -356,7 +356,7 @@ class ListScreen(SearchScreen, Generic[R]):
 
     def _when(self) -> str:
         """Which times are meant, where they are relative."""
-        return "".join(f" · {when}" for when in self.filter.whens)
+        return "".join(f" · {when}" for when in self.filter.time_descriptions)
 
     def _narrow(self, filter: Filter[R]) -> None:
         self.filter = filter
