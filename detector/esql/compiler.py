@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from detector.ecs import values
@@ -16,7 +16,7 @@ from detector.esql import ast
 from detector.esql.aggregates import AGGREGATES
 from detector.esql.constants import coerce_text, compile_literal, compile_timespan
 from detector.esql.errors import EsqlError
-from detector.esql.functions import FUNCTIONS, UNSUPPORTED
+from detector.esql.functions import FUNCTIONS, UNSUPPORTED, Function
 from detector.esql.kql_match import holds
 from detector.esql.like import matcher
 from detector.esql.null_propagation import compile_function_call, propagate_null, single_getter
@@ -97,6 +97,7 @@ class Compiler:
         type = signature.check(
             [expr.type for expr in exprs], [argument.span for argument in node.arguments], node.span
         )
+        _check_constants(function, node, exprs)
         return compile_function_call(function, exprs, type)
 
     def _not(self, operand: ast.Expression) -> CompiledExpr:
@@ -231,6 +232,16 @@ class Compiler:
             raise EsqlError(node.span, f"no type {node.type}{nearest(node.type, TYPE_NAMES)}")
         function = _CONVERSIONS[TYPE_NAMES[node.type]]
         return self.call(ast.Call(function, (node.operand,), span=node.span))
+
+
+def _check_constants(function: Function, node: ast.Call, exprs: Sequence[CompiledExpr]) -> None:
+    for index, check in function.constant_checks.items():
+        if not exprs[index].constant or not isinstance(exprs[index].value, str):
+            continue
+        try:
+            check(exprs[index].value)
+        except ValueError as error:
+            raise EsqlError(node.arguments[index].span, f"{node.name}: {error}") from None
 
 
 def _unknown_function(node: ast.Call) -> EsqlError:

@@ -6,84 +6,84 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Values = list[str | None]
+PartValues = list[str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """``%{+name/2->}``: a column (none: the part is skipped), its place among the parts joined,
-    what follows it."""
+    """One ``%{+name/2->}``: its column, and the delimiter after it.
+
+    ``name`` None: the part is skipped. ``order`` sorts the parts that are joined. ``padded``: the
+    delimiter may be repeated.
+    """
 
     name: str | None
-    place: int
+    order: int
     padded: bool
     delimiter: str
 
 
-def dissector(pattern: str, separator: str) -> tuple[list[str], Callable[[str], Values | None]]:
-    """The names of the columns, and what gives their values for a text: None where it does not fit
-    the pattern.
+def compile_dissect(
+    pattern: str, separator: str
+) -> tuple[list[str], Callable[[str], PartValues | None]]:
+    """Compile a pattern to the names of its columns and a function that cuts a text into them.
 
-    Parts of one ``+name`` are joined by ``separator``. Raises ValueError for what is no pattern.
+    The function returns None for a text that does not fit. Parts of one ``+name`` are joined by
+    ``separator``. Raises ValueError for an invalid pattern.
     """
-    start, keys = _parsed(pattern)
+    prefix, keys = _parse(pattern)
     names = list(dict.fromkeys(key.name for key in keys if key.name is not None))
     if not names:
         raise ValueError("the pattern names no column")
 
-    def dissect(text: str) -> Values | None:
-        if (parts := _parts(text, start, keys)) is None:
+    def dissect(text: str) -> PartValues | None:
+        parts = _cut(text, prefix, keys)
+        if parts is None:
             return None
-        return [
-            separator.join(
-                part
-                for _, part in sorted(
-                    (
-                        (key.place, part)
-                        for key, part in zip(keys, parts, strict=True)
-                        if key.name == name
-                    ),
-                    key=lambda placed: placed[0],
-                )
-            )
-            for name in names
-        ]
+        return [separator.join(_parts_of(name, keys, parts)) for name in names]
 
     return names, dissect
 
 
-def _parts(text: str, start: str, keys: list[_Key]) -> list[str] | None:
-    if not text.startswith(start):
+def _parts_of(name: str, keys: list[_Key], parts: list[str]) -> list[str]:
+    ordered = [(key.order, part) for key, part in zip(keys, parts, strict=True) if key.name == name]
+    ordered.sort(key=lambda pair: pair[0])
+    return [part for _, part in ordered]
+
+
+def _cut(text: str, prefix: str, keys: list[_Key]) -> list[str] | None:
+    if not text.startswith(prefix):
         return None
     parts = []
-    at = len(start)
+    start = len(prefix)
     for key in keys:
         if not key.delimiter:
-            parts.append(text[at:])
+            parts.append(text[start:])
             break
-        if (end := text.find(key.delimiter, at)) < 0:
+        end = text.find(key.delimiter, start)
+        if end < 0:
             return None
-        parts.append(text[at:end])
-        at = end + len(key.delimiter)
-        while key.padded and text.startswith(key.delimiter, at):
-            at += len(key.delimiter)
+        parts.append(text[start:end])
+        start = end + len(key.delimiter)
+        while key.padded and text.startswith(key.delimiter, start):
+            start += len(key.delimiter)
     return parts
 
 
-def _parsed(pattern: str) -> tuple[str, list[_Key]]:
-    found = list(re.finditer(r"%\{([^}]*)\}", pattern))
-    if not found:
+def _parse(pattern: str) -> tuple[str, list[_Key]]:
+    """Return the text before the first key, and the keys."""
+    matches = list(re.finditer(r"%\{([^}]*)\}", pattern))
+    if not matches:
         raise ValueError("the pattern has no %{key}")
     keys = []
-    for number, each in enumerate(found):
-        end = found[number + 1].start() if number + 1 < len(found) else len(pattern)
-        delimiter = pattern[each.end() : end]
-        if not delimiter and number + 1 < len(found):
-            raise ValueError(
-                f"a delimiter must stand between %{{{each[1]}}} and {found[number + 1][0]}"
-            )
-        keys.append(_key(each[1], number, delimiter))
-    return pattern[: found[0].start()], keys
+    following = [*matches[1:], None]
+    for number, (match, after) in enumerate(zip(matches, following, strict=True)):
+        end = after.start() if after else len(pattern)
+        delimiter = pattern[match.end() : end]
+        if after and not delimiter:
+            raise ValueError(f"a delimiter must stand between {match[0]} and {after[0]}")
+        keys.append(_key(match[1], number, delimiter))
+    return pattern[: matches[0].start()], keys
 
 
 def _key(text: str, number: int, delimiter: str) -> _Key:
@@ -93,10 +93,10 @@ def _key(text: str, number: int, delimiter: str) -> _Key:
         raise ValueError(f"reference keys such as %{{{text}}} are not supported by ES|QL")
     if not name or name.startswith("?"):
         return _Key(None, number, padded, delimiter)
-    place = number
+    order = number
     if name.startswith("+"):
-        name, slash, order = name[1:].partition("/")
-        if slash and not order.isdecimal():
+        name, slash, digits = name[1:].partition("/")
+        if slash and not digits.isdecimal():
             raise ValueError(f"the order in %{{{text}}} must be a number")
-        place = int(order) if slash else number
-    return _Key(name, place, padded, delimiter)
+        order = int(digits) if slash else number
+    return _Key(name, order, padded, delimiter)

@@ -10,75 +10,81 @@ from typing import Any
 from detector.ecs.values import many, single
 from detector.esql import ast
 from detector.esql.compiler import Compiler
-from detector.esql.dissect import dissector
+from detector.esql.dissect import compile_dissect
 from detector.esql.errors import EsqlError
-from detector.esql.grok import Column, Parts, grokker
+from detector.esql.grok import ColumnValues, ExtractedColumn, compile_grok
 from detector.esql.scope import CompiledExpr, Getter, RowSlots, Scope
 
 
 def dissect(command: ast.Dissect, scope: Scope) -> None:
+    """Define the columns of a DISSECT command."""
     try:
-        names, cut = dissector(command.pattern, command.separator)
+        names, cut = compile_dissect(command.pattern, command.separator)
     except ValueError as error:
         raise EsqlError(command.span, f"dissect: {error}") from None
-    _define(
-        command,
-        command.value,
-        {name: Column("keyword", False) for name in names},
-        lambda text: [[part] for part in parts] if (parts := cut(text)) else None,
-        scope,
-    )
+    columns = {name: ExtractedColumn("keyword", repeated=False) for name in names}
+
+    def extract(text: str) -> ColumnValues | None:
+        parts = cut(text)
+        return None if parts is None else [[part] for part in parts]
+
+    _define(command, command.value, columns, extract, scope)
 
 
 def grok(command: ast.Grok, scope: Scope) -> None:
-    """Of several patterns, the first that matches counts; the columns are those of all."""
+    """Define the columns of a GROK command.
+
+    Of several patterns, the first that matches counts; the columns are those of all.
+    """
     try:
-        attempts = [grokker(pattern) for pattern in command.patterns]
+        attempts = [compile_grok(pattern) for pattern in command.patterns]
     except ValueError as error:
         raise EsqlError(command.span, f"grok: {error}") from None
-    columns = {name: column for found, _ in attempts for name, column in found.items()}
+    columns: dict[str, ExtractedColumn] = {}
+    for own_columns, _ in attempts:
+        columns.update(own_columns)
 
-    def parts(text: str) -> Parts | None:
-        for found, attempt in attempts:
-            if (values := attempt(text)) is not None:
-                named = dict(zip(found, values, strict=True))
-                return [named.get(name, []) for name in columns]
+    def extract(text: str) -> ColumnValues | None:
+        for own_columns, attempt in attempts:
+            values = attempt(text)
+            if values is not None:
+                by_name = dict(zip(own_columns, values, strict=True))
+                return [by_name.get(name, []) for name in columns]
         return None
 
-    _define(command, command.value, columns, parts, scope)
+    _define(command, command.value, columns, extract, scope)
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """One column of those that a text was taken apart into."""
+class _ExtractedValue:
+    """Gets one of the columns that a text is taken apart into."""
 
-    whole: Getter
-    place: int
+    all_columns: Getter
+    index: int
 
     def __call__(self, row: RowSlots) -> Any:
-        return self.whole(row)[self.place]
+        return self.all_columns(row)[self.index]
 
 
 def _define(
     command: ast.Command,
     value: ast.Expression,
-    columns: Mapping[str, Column],
-    parts: Callable[[str], Parts | None],
+    columns: Mapping[str, ExtractedColumn],
+    extract: Callable[[str], ColumnValues | None],
     scope: Scope,
 ) -> None:
-    """The columns, from one text or, of a multivalue, from all."""
+    """Define the columns, from one text or from all the texts of a multivalue."""
     text = Compiler(scope).compile(value)
     if text.type not in ("keyword", "null"):
         raise EsqlError(value.span, f"{type(command).__name__.lower()} takes text, not {text.type}")
 
-    def whole(row: RowSlots) -> list[Any]:
-        found = [each for one in many(text.read(row)) if (each := parts(one)) is not None]
-        return [single(chain.from_iterable(column)) for column in zip(*found, strict=True)] or [
-            None
-        ] * len(columns)
+    def all_columns(row: RowSlots) -> list[Any]:
+        by_text = [values for each in many(text.read(row)) if (values := extract(each)) is not None]
+        if not by_text:
+            return [None] * len(columns)
+        return [single(chain.from_iterable(values)) for values in zip(*by_text, strict=True)]
 
-    kept = scope.layout.cached(CompiledExpr(whole, "keyword")).read
-    for place, (name, column) in enumerate(columns.items()):
-        scope.define(
-            name, CompiledExpr(_Part(kept, place), column.type, text.many or column.repeated)
-        )
+    cached = scope.layout.cached(CompiledExpr(all_columns, "keyword")).read
+    for index, (name, column) in enumerate(columns.items()):
+        many_values = text.many or column.repeated
+        scope.define(name, CompiledExpr(_ExtractedValue(cached, index), column.type, many_values))

@@ -1,18 +1,20 @@
 """GROK: columns from a text by a regular expression with named parts.
 
 ``%{NAME:column:type}`` uses one of the patterns below, ``(?<column>…)`` names a part of one's own. The expression is
-looked for anywhere in the text. Source: Elastic's ES|QL reference, "Process data with GROK"; the expressions are
-Oniguruma's, in its Ruby form. The named patterns are ours, for what the usual names stand for.
+searched anywhere in the text. Source: Elastic's ES|QL reference, "Process data with GROK"; the expressions are
+Oniguruma's, in its Ruby form. The named patterns are written for trailhound, after what the usual names stand for.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from detector.ecs.values import Type, converted_number
+from detector.esql.regex import Regex, Spans
 from detector.text.suggest import nearest
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
@@ -83,57 +85,54 @@ _POSIX = {
 }
 
 
+_ANCHORS = {"\\h": "[0-9A-Fa-f]", "\\z": r"\Z", "\\Z": "(?-m:$)"}
+_MOST_NESTED = 20
+
+
 @dataclass(frozen=True, slots=True)
-class Column:
-    """``repeated``: its name stands more than once in the pattern, so that it can have several
-    values."""
+class ExtractedColumn:
+    """A column of GROK or DISSECT. ``repeated``: its name stands more than once in the pattern, so
+    that it can have several values."""
 
     type: Type
     repeated: bool
 
 
-Parts = list[list[Any]]
-"""For each column the values that were found."""
+ColumnValues = list[list[Any]]
+"""For each column its values in one text."""
 
 
-def grokker(pattern: str) -> tuple[dict[str, Column], Callable[[str], Parts | None]]:
-    """The columns, and what gives their values for a text: None where it does not match.
+def compile_grok(
+    pattern: str,
+) -> tuple[dict[str, ExtractedColumn], Callable[[str], ColumnValues | None]]:
+    """Compile a pattern to its columns and a function that extracts their values from a text.
 
-    Raises ValueError for what is no pattern.
+    The function returns None for a text that does not match. Raises ValueError for an invalid
+    pattern.
     """
     translation = _Translation()
-    try:
-        # What begins with any text matches from the start of a line, or nowhere in it: it is not
-        # tried at each place.
-        begin = "^" if re.match(r"%\{(GREEDY)?DATA[:}]|\.\*", pattern) else ""
-        compiled = re.compile(begin + translation.of(pattern), re.MULTILINE)
-    except (re.error, OverflowError) as error:
-        raise ValueError(f"no regular expression: {error}") from None
-    if not translation.groups:
+    regex = Regex(translation.translate(pattern), re.MULTILINE)
+    numbers: dict[str, list[int]] = defaultdict(list)
+    types: dict[str, Type] = {}
+    for label, name, type in translation.groups:
+        numbers[name].append(regex.group_numbers[label])
+        types.setdefault(name, type)
+    if not numbers:
         raise ValueError("the pattern names no column")
-    places = {
-        name: [number for number, (other, _) in enumerate(translation.groups) if other == name]
-        for name, _ in translation.groups
-    }
-    columns = {
-        name: Column(translation.groups[numbers[0]][1], len(numbers) > 1)
-        for name, numbers in places.items()
-    }
+    columns = {name: ExtractedColumn(types[name], len(numbers[name]) > 1) for name in numbers}
 
-    def grok(text: str) -> Parts | None:
-        if not (found := compiled.search(text)):
+    def extract(text: str) -> ColumnValues | None:
+        spans = regex.search(text)
+        if spans is None:
             return None
-        return [
-            [
-                value
-                for number in numbers
-                if (part := found[f"g{number}"]) is not None
-                and (value := _converted(part, columns[name].type)) is not None
-            ]
-            for name, numbers in places.items()
-        ]
+        return [_values(text, [spans[n] for n in numbers[name]], types[name]) for name in columns]
 
-    return columns, grok
+    return columns, extract
+
+
+def _values(text: str, spans: Spans, type: Type) -> list[Any]:
+    values = [_converted(text[start:end], type) for start, end in spans if start >= 0]
+    return [value for value in values if value is not None]
 
 
 def _converted(text: str, type: Type) -> Any:
@@ -148,45 +147,48 @@ def _converted(text: str, type: Type) -> Any:
 
 
 class _Translation:
-    """Python's form of an expression; its groups get numbers, since columns' names are no names of
-    groups there."""
+    """Translates a pattern to Python's syntax.
+
+    ``groups`` are the label, column and type of each named part: a column's name is no name of a
+    group in Python.
+    """
 
     def __init__(self) -> None:
-        self.groups: list[tuple[str, Type]] = []
+        self.groups: list[tuple[str, str, Type]] = []
 
-    def of(self, pattern: str, depth: int = 0) -> str:
-        if depth > 20:
+    def translate(self, pattern: str, depth: int = 0) -> str:
+        if depth > _MOST_NESTED:
             raise ValueError("the patterns refer to each other without end")
+        return _PART.sub(lambda match: self._part(match, depth), pattern)
 
-        def group(name: str, type: Type) -> str:
-            self.groups.append((name, type))
-            return f"(?P<g{len(self.groups) - 1}>"
+    def _part(self, match: re.Match[str], depth: int) -> str:
+        if match["named"]:
+            return self._named_pattern(match, depth)
+        if match["own"]:
+            return self._group(match["own"], "keyword")
+        if match["posix"]:
+            if match["posix"] not in _POSIX:
+                raise ValueError(f"no character class [:{match['posix']}:]")
+            return _POSIX[match["posix"]]
+        return _ANCHORS.get(match[0], match[0])
 
-        def used(found: re.Match[str]) -> str:
-            kind, name, wanted = found["kind"], found["column"], found["type"] or ""
-            if kind not in PATTERNS:
-                raise ValueError(f"no pattern {kind}{nearest(kind, PATTERNS)}")
-            if wanted not in _TYPES:
-                raise ValueError(f"no type {wanted}{nearest(wanted, _TYPES)}")
-            opening = group(name, _TYPES[wanted]) if name else "(?:"
-            return f"{opening}{self.of(PATTERNS[kind], depth + 1)})"
+    def _named_pattern(self, match: re.Match[str], depth: int) -> str:
+        name, type_name = match["named"], match["type"] or ""
+        if name not in PATTERNS:
+            raise ValueError(f"no pattern {name}{nearest(name, PATTERNS)}")
+        if type_name not in _TYPES:
+            raise ValueError(f"no type {type_name}{nearest(type_name, _TYPES)}")
+        opening = self._group(match["column"], _TYPES[type_name]) if match["column"] else "(?:"
+        return f"{opening}{self.translate(PATTERNS[name], depth + 1)})"
 
-        def part(found: re.Match[str]) -> str:
-            if found["kind"]:
-                return used(found)
-            if found["own"]:
-                return group(found["own"], "keyword")
-            if found["posix"]:
-                if found["posix"] not in _POSIX:
-                    raise ValueError(f"no character class [:{found['posix']}:]")
-                return _POSIX[found["posix"]]
-            return {"\\h": "[0-9A-Fa-f]", "\\z": r"\Z", "\\Z": r"(?=\n?\Z)"}.get(found[0], found[0])
-
-        return _PART.sub(part, pattern)
+    def _group(self, column: str, type: Type) -> str:
+        label = f"g{len(self.groups)}"
+        self.groups.append((label, column, type))
+        return f"(?P<{label}>"
 
 
 _PART = re.compile(
-    r"%\{(?P<kind>\w+)(?::(?P<column>[\w.@-]+)(?::(?P<type>\w+))?)?\}"
+    r"%\{(?P<named>\w+)(?::(?P<column>[\w.@-]+)(?::(?P<type>\w+))?)?\}"
     r"|\(\?<(?P<own>[A-Za-z_@][\w.@-]*)>|\[:(?P<posix>\w+):\]|\\.",
     re.DOTALL,
 )

@@ -8,10 +8,12 @@ import hashlib
 import ipaddress
 import re
 import urllib.parse
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 from detector.esql.functions.registry import function
+from detector.esql.regex import Regex, Spans
 
 _LONGEST = 1 << 20
 """Characters that a function may make of a text, as ES|QL limits REPEAT and SPACE."""
@@ -122,34 +124,49 @@ def split(text: str, delimiter: str) -> list[str]:
 
 
 @lru_cache(256)
-def _regex(pattern: str) -> re.Pattern[str]:
-    """Java's named groups and end anchor, as Python's."""
-    return re.compile(re.sub(r"\(\?<([A-Za-z]\w*)>", r"(?P<\1>", pattern).replace(r"\z", r"\Z"))
+def _java_regex(pattern: str) -> Regex:
+    """Compile an expression with Java's named groups and end anchor."""
+    named = re.sub(r"\(\?<([A-Za-z]\w*)>", r"(?P<\1>", pattern)
+    return Regex(named.replace(r"\z", r"\Z"))
 
 
 @lru_cache(256)
 def _replacement(by: str) -> tuple[str | int, ...]:
-    """Texts, and numbers of groups: ``$1`` is the first, a backslash takes what follows as it
-    is."""
+    """Split a replacement into texts and numbers of groups.
+
+    ``$1`` is the first group; a backslash takes what follows as it is.
+    """
     return tuple(
         int(group) if group else escaped or plain
         for escaped, group, plain in re.findall(r"\\(.)|\$(\d)|([^\\$]+|[\\$])", by, re.DOTALL)
     )
 
 
-@function("replace(keyword, keyword, keyword) -> keyword")
+@function("replace(keyword, keyword, keyword) -> keyword", constant_checks={1: _java_regex})
 def replace(text: str, pattern: str, by: str) -> str:
-    """``pattern`` is a regular expression; ``$1`` in ``by`` is what its first group found."""
-    parts = _replacement(by)
-    try:
-        return _regex(pattern).sub(
-            lambda found: "".join(
-                part if isinstance(part, str) else found[part] or "" for part in parts
-            ),
-            text,
-        )
-    except (re.error, IndexError) as error:
-        raise ValueError from error
+    """Replace what a regular expression matches; ``$1`` in ``by`` is its first group."""
+    regex = _java_regex(pattern)
+    template = _replacement(by)
+    pieces = []
+    end = 0
+    for spans in regex.matches(text):
+        start = spans[0][0]
+        pieces.append(text[end:start])
+        pieces.extend(_filled(template, text, spans))
+        end = spans[0][1]
+    pieces.append(text[end:])
+    return "".join(pieces)
+
+
+def _filled(template: tuple[str | int, ...], text: str, spans: Spans) -> Iterator[str]:
+    for part in template:
+        if isinstance(part, str):
+            yield part
+        elif part < len(spans):
+            start, end = spans[part]
+            yield text[max(start, 0) : max(end, 0)]
+        else:
+            raise ValueError(f"no group {part}")
 
 
 @function("from_base64(keyword) -> keyword")

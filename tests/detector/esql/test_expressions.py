@@ -249,6 +249,12 @@ ltrim("  x ")                                     | 'x '
 reverse(s)                                        | 'olleH'
 repeat("ab", 3)                                   | 'ababab'
 replace(s, "l+", "L")                             | 'HeLo'
+replace(s, "$", "$0!")                            | 'Hello!'
+replace(s, "(x)?l", "<$1>")                       | 'He<><>o'
+replace("été, un", "\\b(\\w)", "<$1>")            | '<é>té, <u>n'
+replace("abxd", "x*", "-")                        | '-a-b--d-'
+replace(s, "(?<first>l)(?<second>o)", "$2$1")     | 'Helol'
+replace(s, s, "$1")                               | None
 replace("a-b", "(\\w)-(\\w)", "$2-$1")                | 'b-a'
 split("a;b;c", ";")                               | ['a', 'b', 'c']
 split("abc", ";")                                 | 'abc'
@@ -417,6 +423,10 @@ def test_its_type_is(expression, type):
         ('i like "x"', 1, "like looks at text, not integer"),
         ('s rlike "a&b"', 1, "intersection (&) is not supported"),
         ('s rlike "(a"', 1, "a ) is missing"),
+        ('s rlike "a{2000}"', 1, "rlike: the pattern is too large"),
+        ('replace(s, """(l)\\1""", "L")', 12, "replace: a back-reference is not supported"),
+        ('replace(s, "(?=ll)", "L")', 12, "look-around of more than one character"),
+        ('replace(s, "(", "L")', 12, "no regular expression"),
         ("i::version", 1, "no type version"),
         ('s == "\\d"', 6, "no such escape"),
         ("s == 'x'", 6, "double quotes"),

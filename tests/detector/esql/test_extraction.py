@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.esql.dissect import dissector
+from detector.esql.dissect import compile_dissect
 from detector.esql.errors import EsqlError, Span
-from detector.esql.grok import grokker
+from detector.esql.grok import PATTERNS as PATTERNS_BY_NAME
+from detector.esql.grok import compile_grok
 from detector.esql.like import matcher
 from detector.text import linear_regex
 
@@ -43,7 +44,7 @@ HERE = Span(1, 1, 0, 0)
     ],
 )
 def test_dissect(pattern, text, values):
-    names, dissect = dissector(pattern, "-")
+    names, dissect = compile_dissect(pattern, "-")
     found = dissect(text)
     assert (found and dict(zip(names, found, strict=True))) == values
 
@@ -82,7 +83,7 @@ def test_dissect(pattern, text, values):
     ],
 )
 def test_grok(pattern, text, values):
-    columns, grok = grokker(pattern)
+    columns, grok = compile_grok(pattern)
     found = grok(text)
     assert (dict(zip(columns, found, strict=True)) if found else found) == values
 
@@ -92,12 +93,12 @@ def test_grok(pattern, text, values):
     st.text("abc\n ", max_size=12),
 )
 def test_grok_begins_at_a_line_where_it_begins_with_any_text(pattern, text):
-    assert grokker(pattern)[1](text) == grokker(f"(?:{pattern})")[1](text)
-    assert grokker(pattern)[1]("c" * 100_000) is None
+    assert compile_grok(pattern)[1](text) == compile_grok(f"(?:{pattern})")[1](text)
+    assert compile_grok(pattern)[1]("c" * 100_000) is None
 
 
 def test_grok_types_its_columns():
-    columns, _ = grokker("%{WORD:w} %{INT:n:int} %{NUMBER:d:float} %{WORD:w}")
+    columns, _ = compile_grok("%{WORD:w} %{INT:n:int} %{NUMBER:d:float} %{WORD:w}")
     assert {name: column.type for name, column in columns.items()} == {
         "w": "keyword",
         "n": "integer",
@@ -224,3 +225,67 @@ def test_like_means_what_the_plain_expression_means(pattern, text):
 def test_like_takes_one_pass_over_a_hostile_text():
     """An engine that backtracks would take longer than anyone waits."""
     assert not matcher(["*a*a*a*a*a*a*a*a*a*b"], False, HERE)("a" * 20_000)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "%{DATA:a} %{DATA:b} %{DATA:c} %{DATA:d}!",
+        "%{GREEDYDATA:a}x%{GREEDYDATA:b}x%{IP:ip}",
+        r"(?<a>(\w+\s?)+)!",
+        "%{URI:u}!",
+        "%{HOSTNAME:h}!",
+        "%{IPV6:i}!",
+    ],
+)
+def test_grok_takes_linear_time_over_a_hostile_text(pattern):
+    """An engine that backtracks would take longer than anyone waits."""
+    extract = compile_grok(pattern)[1]
+    for text in ("a " * 30_000, "a" * 60_000, "x." * 30_000, "1:" * 30_000, "/" * 60_000):
+        assert extract(text) is None
+
+
+PIECES = st.sampled_from(
+    [
+        "1.2.3.4",
+        "::1",
+        "2001:db8::1",
+        "-12",
+        "+1.5",
+        "a",
+        "é",
+        "_",
+        ".",
+        ":",
+        " ",
+        "/",
+        "a.b@c.d",
+        "0x1F",
+        "true",
+        '"q"',
+        "s3://b/k?x",
+        "2026-01-01T00:00:00Z",
+        "\n",
+        "10",
+        "%",
+        "[",
+        "]",
+    ]
+)
+
+
+@given(
+    st.lists(st.sampled_from(sorted(PATTERNS_BY_NAME)), min_size=1, max_size=3),
+    st.sampled_from(["", " ", ".*", "-"]),
+    st.lists(PIECES, max_size=8).map("".join),
+)
+def test_named_patterns_match_as_in_python(names, between, text):
+    named = between.join(f"%{{{name}:c{number}}}" for number, name in enumerate(names))
+    match = re.search(between.join(f"({expanded(name)})" for name in names), text, re.MULTILINE)
+    values = compile_grok(named)[1](text)
+    assert values == (match and [[value] for value in match.groups()])
+
+
+def expanded(name: str) -> str:
+    """Write a named pattern out, without groups that count."""
+    return re.sub(r"%\{(\w+)\}", lambda match: f"(?:{expanded(match[1])})", PATTERNS_BY_NAME[name])

@@ -351,6 +351,7 @@ def test_the_fewest_hits_that_can_fire(having, minimum):
         (f'{FROM} | grok event.action "%{{WRD:a}}"', "no pattern WRD; did you mean WORD?"),
         (f'{FROM} | grok event.action "(?<a>["', "no regular expression"),
         (f'{FROM} | grok event.action "x"', "names no column"),
+        (f'{FROM} | grok event.action "(?<a>a++)"', "a possessive quantifier is not supported"),
     ],
 )
 def test_what_cannot_be_run_is_refused_by_name(text, says):
