@@ -101,9 +101,10 @@ class Pipeline:
         self._start_rules(rules)
 
     def use(self, rules: RuleSet) -> None:
-        """Search by these rules from the next sweep on, without those switched off in the store.
+        """Search by these rules from the next sweep on.
 
-        Files are searched again for the rules that are new or changed. Any thread may call this.
+        Rules that are switched off in the store are left out. Files are searched again for the
+        rules that are new or changed. Any thread may call this.
         """
         self._next_rules.append(rules)
 
@@ -147,7 +148,7 @@ class Pipeline:
             self._workers.close()
 
     def rule_seconds(self) -> dict[str, float]:
-        """Return the seconds that each rule has taken since the rules were loaded."""
+        """Return the seconds each rule has taken since it was loaded."""
         own = self._digester.rule_seconds
         return {
             rule_id: own.get(rule_id, 0.0) + seconds
@@ -216,7 +217,7 @@ class Pipeline:
         yield from self._read(local, map(FetchedTask, _until(stop, local)))
 
     def _read(self, tasks: Sequence[Task], fetched: Iterator[FetchedTask]) -> Iterator[FileRead]:
-        """Read the ``fetched`` files of the tasks, in worker processes where that pays."""
+        """Read the ``fetched`` files, in worker processes where that pays."""
         size = sum(task.file.size for task in tasks)
         if is_worthwhile(self._jobs, len(tasks), size):
             return self._workers.read(fetched)
@@ -241,7 +242,7 @@ class Pipeline:
         self._publish(publish, live=False)
 
     def _note_problem(self, row: FileRow) -> None:
-        """Note a file that is skipped or quarantined for a reason not published before."""
+        """Note a file that is newly skipped or quarantined."""
         if row.state not in ("skipped", "quarantined") or row.reason in _UNNAMED:
             return
         known = self._scheduler.files.get(row.path)
@@ -249,13 +250,19 @@ class Pipeline:
             self._unpublished.problems.append(f"{row.state}: {row.path}: {row.detail}")
 
     def _evict(self) -> None:
-        """Evict old windows once a day, and only when all files found are in their windows."""
+        """Evict old windows once a day.
+
+        Only called when all that was found is in its windows.
+        """
         if self._retention is not None and self._clock() - self._evicted_at > _EVICT_EVERY:
             self._store.retention.evict(self._retention)
             self._evicted_at = self._clock()
 
     def _verify(self, is_final: bool) -> None:
-        """Hash the files that a digest named after they were read, and judge the log's integrity."""
+        """Judge the integrity of the log by its digest files.
+
+        Hashes the files that a digest named only after they were read.
+        """
         now = self._clock()
         if not self._scheduler.has_digests or not (is_final or now >= self._verify_due):
             return

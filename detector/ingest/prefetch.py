@@ -1,4 +1,4 @@
-"""Prefetch of objects in threads, so that reading does not wait for the network."""
+"""Prefetch of objects, so that reading does not wait for the network."""
 
 from __future__ import annotations
 

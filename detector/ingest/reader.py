@@ -58,7 +58,7 @@ class FetchedTask(NamedTuple):
 
 
 class DigestFile(NotALog):
-    """A digest file, which holds no events but names the log files there must be."""
+    """A digest file, which names the log files there must be."""
 
     def __init__(self, chunk: Chunk) -> None:
         super().__init__("digest", "a CloudTrail digest file, which holds no events")
@@ -67,7 +67,7 @@ class DigestFile(NotALog):
 
 
 class DigestedChunk(NamedTuple):
-    """A chunk with its digest; the chunk's data may be overwritten by now."""
+    """A chunk, whose data may be overwritten by now, and its digest."""
 
     chunk: Chunk
     partial: Partial
@@ -208,7 +208,7 @@ def _stats_of(partial: Partial) -> ChunkStats:
 
 
 def _is_partial_line(chunk: Chunk, stats: ChunkStats) -> bool:
-    """Tell whether a chunk is the beginning of a line that is still being written."""
+    """Tell whether a chunk is a line still being written."""
     return chunk.lines and bytes(chunk.data[-1:]) != b"\n" and stats.rejected.get("not-json", 0) > 0
 
 
@@ -232,7 +232,7 @@ def _refuse_foreign(chunk: Chunk, stats: ChunkStats) -> None:
 
 
 def fingerprint_of(file: BinaryIO, end: int) -> bytes | None:
-    """Hash the beginning and the last bytes of a file's content before ``end``."""
+    """Hash the beginning and the end of a file's first ``end`` bytes."""
     if not end:
         return None
     position = file.tell()  # The chunks are still being read from there.
@@ -278,7 +278,7 @@ def unread_result(task: Task, state: FileState, error: Unreadable) -> FileRead:
 
 
 def out_of_scope_result(task: Task) -> FileRead:
-    """Return the result of a file that the sweep itself says not to read."""
+    """Return the result of a file that the sweep excludes."""
     assert task.file.problem is not None
     state, reason, detail = task.file.problem
     row = FileRow(

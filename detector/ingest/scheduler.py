@@ -23,7 +23,7 @@ _LABEL = re.compile(r"_(\d{8}T\d{4})Z_")
 
 
 class ReadScheduler:
-    """Schedules the files of a source for reading, and remembers how each was left."""
+    """A schedule of the files to read, with how each was left."""
 
     def __init__(self, store: Store, source: Source, clock: Callable[[], float]) -> None:
         self.files = KnownFiles(store.files.all())
@@ -39,9 +39,10 @@ class ReadScheduler:
         """Objects that are due although the source, which looks for new ones, finds no more."""
 
     def schedule(self, swept: Iterable[SourceFile], is_final: bool) -> list[Task]:
-        """Return a task for each file that is new or has changed, the oldest delivery first.
+        """Return a task for each file that is due, oldest delivery first.
 
-        ``is_final`` means that the files will not grow any more.
+        Due is what is new or has changed, and what waits for a retry. ``is_final`` means that the
+        files will not grow any more.
         """
         files = self._prefer_known_names(list(swept))
         self._track_renames(files)
@@ -131,7 +132,7 @@ class ReadScheduler:
         return now - self._waiting_since.get(path, now)
 
     def _prefer_known_names(self, files: list[SourceFile]) -> list[SourceFile]:
-        """Make the name under which a file was read its main name, and the other the link."""
+        """Make the path that a file was read under its main path."""
         for index, file in enumerate(files):
             row = self.files.get(file.path)
             is_link = file.problem is not None and file.problem[1] == "link"
@@ -152,7 +153,7 @@ class ReadScheduler:
 
 
 def _is_news(state_and_reason: tuple[str, str], previous: FileRow | None) -> bool:
-    """Tell whether the store does not know yet that a file is not to be read."""
+    """Tell whether a file's problem is not in the store yet."""
     if previous is None:
         return True
     if previous.state == "read" and state_and_reason[1] == "out-of-range":
@@ -161,9 +162,9 @@ def _is_news(state_and_reason: tuple[str, str], previous: FileRow | None) -> boo
 
 
 def _delivery_label(file: SourceFile) -> str:
-    """Return the minute of a file's delivery: the label in its name, or else its mtime.
+    """Return the minute of a file's delivery.
 
-    Copying a file does not change the label.
+    It is the label in the name, which copying does not change, or else the mtime.
     """
     label = _LABEL.search(file.path)
     if label:

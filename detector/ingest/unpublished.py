@@ -9,9 +9,10 @@ from detector.store.alert_table import AlertChanges
 
 
 class UnpublishedChanges:
-    """The alerts and problems since the last update, which was published at ``since``.
+    """The alerts and problems since the last update.
 
-    ``live`` is that of the last update; ``dirty`` means that files were committed since.
+    ``since`` is when that was published, on the monotonic clock. ``live`` is that of the last
+    update; ``dirty`` means that files were committed since.
     """
 
     def __init__(self, live: bool = False) -> None:

@@ -86,7 +86,7 @@ class Workers:
         return digest_chunks
 
     def search_files(self, files: Iterable[tuple[str, ChunkRequests]]) -> Iterator[Signal]:
-        """Find the signals in each file, and yield them as they are done."""
+        """Find the signals in each file, in order of completion."""
         dead: deque[tuple[str, ChunkRequests]] = deque()
         for signals, usage in self._run_batches(_search_batch, batch_requests(files), dead):
             merge_usage(usage)
@@ -177,14 +177,17 @@ class Workers:
 
 
 def is_worthwhile(jobs: int | None, items: int, size: int) -> bool:
-    """Tell whether processes pay for this many items of ``size`` bytes in all."""
+    """Tell whether processes pay for ``items`` of ``size`` bytes in all."""
     if items <= 1 or jobs == 1:
         return False
     return jobs is not None or size >= _MIN_BYTES
 
 
 def is_plain_text(path: str) -> bool:
-    """Tell whether a file seems to be uncompressed text, which can be read from the middle."""
+    """Tell whether a file seems to be uncompressed text.
+
+    Such a file can be read from the middle.
+    """
     try:
         with open(path, "rb") as file:
             return file.read(1) in (b"{", b"[", b" ", b"\n", b"\xef")
@@ -193,7 +196,7 @@ def is_plain_text(path: str) -> bool:
 
 
 def batch_tasks(tasks: Iterable[FetchedTask]) -> Iterator[list[FetchedTask]]:
-    """Group tasks into batches that are worth a trip to a process, in order."""
+    """Group tasks into batches worth a trip to a process."""
     batch: list[FetchedTask] = []
     size = 0
     for fetched in tasks:
@@ -223,7 +226,7 @@ def batch_requests(
 
 
 def _is_rereadable(chunk: Chunk) -> bool:
-    """Tell whether another process can read a chunk from the file by its offsets."""
+    """Tell whether a process can read a chunk by its offsets."""
     return (
         bool(chunk.offset)
         and chunk.lines

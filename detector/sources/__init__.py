@@ -1,1 +1,1 @@
-"""Where CloudTrail files are found, and how each is read from where it was left."""
+"""The sources of CloudTrail files: directories, buckets, queues, standard input."""

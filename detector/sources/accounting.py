@@ -1,4 +1,4 @@
-"""The two sums that always add up: every file found and every record seen is accounted for, by reason."""
+"""The account of every file found and every record seen, by reason."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ FileState = Literal["read", "waiting", "skipped", "quarantined"]
 
 
 class Accounting(msgspec.Struct, frozen=True):
-    """files found = read + waiting + skipped + quarantined; records seen = kept + duplicate +
-    skipped + rejected.
+    """The counts of files and records, which always add up.
+
+    files found = read + waiting + skipped + quarantined;
+    records seen = kept + duplicate + skipped + rejected.
 
     ``duplicate`` records are further copies of an event that a rule counted. A record that no rule
-    counts changes nothing however often it comes, and trailhound keeps no memory of it: each copy
-    is ``kept``. ``late_unmerged`` of the kept came for windows that the state had let go: they are
-    in none."""
+    counts changes nothing however often it comes, and the state does not remember it: each copy is
+    ``kept``. ``late_dropped`` records are kept ones whose windows had been evicted: they are in no
+    window.
+    """
 
     files_read: int = 0
     files_waiting: int = 0

@@ -1,10 +1,10 @@
-"""Files on disk: found by a sweep, woken by the system's change events.
+"""A source of files on disk, swept and watched for changes.
 
-The sweep (``os.scandir``) is the truth. Change events get lost without an error under load, so they only say where it
-is worth looking now. A tree that is too large to be swept all the time is swept where it is hot: folders whose
-modification time has changed, files that were written lately, and what the events named. The rest comes round in
-slices, one with each sweep, so that nothing new has to wait for it; and so do the files written lately where there are
-very many, as after a large copy.
+The sweep (``os.scandir``) is the truth: change events get lost without an error under load, so they
+only hint at paths to look at first. A tree that is too large to be swept every time is swept where
+it is hot: folders whose modification time has changed, files written lately, and hinted paths. The
+rest comes round in slices, one with each sweep, so that nothing new has to wait for it; so do the
+files written lately where there are very many, as after a large copy.
 """
 
 from __future__ import annotations
@@ -34,82 +34,81 @@ _BEING_WRITTEN = re.compile(
     r"|^\..*\.[A-Za-z0-9]{6}$"  # rsync: .NAME.json.gz.1a2B3c
     r"|\.(?:tmp|part|crdownload|filepart)$"
 )
-"""Names under which copying tools write before they rename; the final name is read when it
-appears."""
+"""Names under which copying tools write before they rename to the final name."""
 
-_CHEAP = 0.02
-"""Seconds that a whole sweep may take to be made every time."""
-_ROUND = 300
-"""Sweeps in which the whole tree comes round: ten minutes where one is made every two seconds."""
-_GROWING = 120 * 10**9
-"""Nanoseconds since its last write in which a file is one written lately."""
-_LATELY = 0.05
-"""Seconds of each sweep that go to files written lately, of which some thousands are looked at in
-that time."""
-_RACY = 3 * 10**9
-"""Nanoseconds in which a folder may have changed again without another modification time."""
+_FULL_SWEEP_SECONDS = 0.02
+"""Seconds that a sweep of the whole tree may take to be made every time."""
+_ROUND_SWEEPS = 300
+"""Sweeps in which a large tree comes round: ten minutes at one every two seconds."""
+_RECENT_NS = 120 * 10**9
+"""Nanoseconds since its last write during which a file counts as written lately."""
+_RECENT_SECONDS = 0.05
+"""Seconds of each sweep for the files written lately: enough for some thousands."""
+_RACY_NS = 3 * 10**9
+"""Nanoseconds in which a folder may change again without another modification time."""
 
 
 def is_being_written(name: str) -> bool:
-    """Whether a copying tool still writes under this name."""
+    """Tell whether a copying tool still writes under this name."""
     return _BEING_WRITTEN.search(name) is not None
 
 
 class Directory:
-    """Some files, folders and patterns (``*``, ``?``, ``**``). A root that does not exist yet may
-    appear later."""
+    """A source of files, folders and patterns (``*``, ``?``, ``**``).
+
+    A root that does not exist yet may appear later.
+    """
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self.roots = [Path(root).absolute() for root in roots]
-        self._folders: dict[str, int] = {}
+        self._folder_mtimes: dict[str, int] = {}
         """Every folder, with its modification time when it was listed."""
-        self._growing: set[str] = set()
-        self._owner: dict[tuple[int, int], str] = {}
-        """By which path each file is read: the others are links to it. Of this round; and of the
-        round before."""
-        self._owner_before: dict[tuple[int, int], str] = {}
+        self._recent: set[str] = set()
+        """The files written lately."""
+        self._main_paths: dict[tuple[int, int], str] = {}
+        """The path under which each file is read in this round; its other paths are links."""
+        self._previous_main_paths: dict[tuple[int, int], str] = {}
+        """The same of the round before."""
         self._listed: set[str] | None = None
         """The folders that the last sweep has listed; None: all."""
         self._hints: set[str] = set()
-        self._slice = 0.0
-        """Seconds of each sweep that go to what is not hot; 0: the whole tree is swept each
-        time."""
-        self._round: deque[str] = deque()
-        """The folders that the slices have yet to come to."""
-        self._lately: deque[str] = deque()
-        """The files written lately that the sweeps have yet to come to."""
-        self._watching: Iterator[set[tuple[object, str]]] | None = None
-        self._watched: list[Path] = []
+        self._slice_seconds = 0.0
+        """Seconds of each sweep for folders that are not hot; 0: every sweep is a full one."""
+        self._pending_folders: deque[str] = deque()
+        """The folders of this round that no slice has reached yet."""
+        self._pending_recent: deque[str] = deque()
+        """The files written lately that no sweep has reached yet."""
+        self._changes: Iterator[set[tuple[object, str]]] | None = None
+        """The change events of ``_watched_roots``; None before the first wait."""
+        self._watched_roots: list[Path] = []
 
     def sweep(self) -> Iterator[SourceFile]:
-        """Every regular file below the roots, each once, whatever links lead to it; or those that
-        may have changed.
+        """Find the regular files below the roots.
 
-        A folder that may not be listed is found as one quarantined file, so that it is not
-        overlooked."""
+        A later sweep may find only those that may have changed. A file to which several links lead
+        is found once. A folder that may not be listed is found as one quarantined file, so that it
+        is not overlooked.
+        """
         hints, self._hints = self._hints, set()
-        if self._slice:
+        if self._slice_seconds:
             yield from self._sweep_hot(hints)
             return
         begun = time.monotonic()
-        self._folders, self._owner, self._growing, self._listed = {}, {}, set(), None
+        self._folder_mtimes, self._main_paths = {}, {}
+        self._recent, self._listed = set(), None
         yield from self._walk(self._starts())
-        took = time.monotonic() - begun
-        self._slice = max(_CHEAP, took / _ROUND) if took > _CHEAP else 0.0
+        seconds = time.monotonic() - begun
+        if seconds > _FULL_SWEEP_SECONDS:
+            self._slice_seconds = max(_FULL_SWEEP_SECONDS, seconds / _ROUND_SWEEPS)
 
     def in_scope(self, path: str) -> bool:
-        """Whether the last sweep would have found a file at this path, if it were still there."""
+        """Tell whether the last sweep covered a path."""
         if self._listed is not None:
             return (path.rpartition("/")[0] or "/") in self._listed
-        return any(
-            fnmatch.fnmatchcase(path, str(root))
-            if _is_pattern(root)
-            else _is_below(path, str(root))
-            for root in self.roots
-        )
+        return any(_root_includes(root, path) for root in self.roots)
 
     def committed(self, paths: Sequence[str]) -> None:
-        """Nothing hangs on it."""
+        """Do nothing: files stay where they are."""
 
     def problems(self) -> list[str]:
         return []
@@ -118,164 +117,167 @@ class Directory:
         return False
 
     def close(self) -> None:
-        self._watching = None
+        self._changes = None
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
-        """Return when something may have changed, after ``seconds`` at the latest, or when ``stop``
-        is set."""
+        """Wait for a change event, for ``seconds`` at most, or for ``stop``."""
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not stop.is_set():
-            new = self._watching is None
-            changes = self._changes(stop, left)
+        while not stop.is_set():
+            remaining = until - time.monotonic()
+            if remaining <= 0:
+                return
+            is_new = self._changes is None
+            changes = self._next_changes(stop, remaining)
             if changes is None:
-                stop.wait(left)
-            elif (
-                changes or new
-            ):  # while the watch over a large tree was being set up, nothing was noticed
+                stop.wait(remaining)
+            elif changes or is_new:
+                # No change was noticed while a new watch over a large tree was being set up.
                 self._hints.update(path for _, path in changes)
                 return
 
-    def _changes(self, stop: threading.Event, seconds: float) -> set[tuple[object, str]] | None:
-        """The next change events, none after a while; None where there is nothing that gives
-        events."""
-        watched = [root for root in self.roots if root.exists()]
-        if watched != self._watched or self._watching is None:
-            self._watched = watched
-            self._watching = _watch(watched, stop, min(seconds, 1.0)) if watched else None
-        if self._watching is None:
+    def _next_changes(
+        self, stop: threading.Event, seconds: float
+    ) -> set[tuple[object, str]] | None:
+        """Return the next change events, which may be none.
+
+        Returns None where nothing gives events.
+        """
+        roots = [root for root in self.roots if root.exists()]
+        if roots != self._watched_roots or self._changes is None:
+            self._watched_roots = roots
+            self._changes = _watch(roots, stop, min(seconds, 1.0)) if roots else None
+        if self._changes is None:
             return None
         # Out of watches, or a root went away: the sweep still comes.
         with contextlib.suppress(OSError, RuntimeError):
-            if (changes := next(self._watching, None)) is not None:
+            changes = next(self._changes, None)
+            if changes is not None:
                 return changes
-        self._watching = None
+        self._changes = None
         return None
 
     def _starts(self) -> list[str]:
+        """Return the paths that a sweep starts from."""
         starts: list[str] = []
         for root in self.roots:
-            starts += (
-                sorted(glob.glob(str(root), recursive=True)) if _is_pattern(root) else [str(root)]
-            )
+            if _is_pattern(root):
+                starts += sorted(glob.glob(str(root), recursive=True))
+            else:
+                starts.append(str(root))
         return starts
 
     def _walk(self, starts: Sequence[str]) -> Iterator[SourceFile]:
-        folders: set[tuple[int, int]] = set()
-        due = list(reversed(starts))
-        while due:
-            path = due.pop()
+        """Find the files at and below ``starts``, depth first."""
+        visited: set[tuple[int, int]] = set()
+        pending = list(reversed(starts))
+        while pending:
+            path = pending.pop()
             try:
                 status = os.stat(path)
                 if stat.S_ISREG(status.st_mode):
                     yield self._file(path, status)
-                elif stat.S_ISDIR(status.st_mode) and (status.st_dev, status.st_ino) not in folders:
-                    folders.add((status.st_dev, status.st_ino))
-                    due += self._list(path, status.st_mtime_ns)
+                elif stat.S_ISDIR(status.st_mode) and (status.st_dev, status.st_ino) not in visited:
+                    visited.add((status.st_dev, status.st_ino))
+                    pending += self._list(path, status.st_mtime_ns)
             except PermissionError as error:
-                yield SourceFile(
-                    path,
-                    0,
-                    0,
-                    0,
-                    0,
-                    ("quarantined", "unreadable", f"{error.strerror}: allow reading it"),
-                )
+                detail = f"{error.strerror}: allow reading it"
+                yield SourceFile(path, 0, 0, 0, 0, ("quarantined", "unreadable", detail))
             except OSError:
-                self._growing.discard(path)
-                continue  # it went away, or is a link that leads nowhere: there is nothing to read
+                # It went away, or is a link that leads nowhere: there is nothing to read.
+                self._recent.discard(path)
 
     def _list(self, path: str, mtime_ns: int) -> list[str]:
+        """Return the paths in a folder, sorted backwards."""
         with os.scandir(path) as entries:
-            names = sorted((entry.path for entry in entries), reverse=True)
-        self._folders[path] = mtime_ns
+            paths = sorted((entry.path for entry in entries), reverse=True)
+        self._folder_mtimes[path] = mtime_ns
         if self._listed is not None:
             self._listed.add(path)
-        return names
+        return paths
 
     def _file(self, path: str, status: os.stat_result) -> SourceFile:
         identity = (status.st_dev, status.st_ino)
-        owner = self._owner.get(identity) or self._owner_before.pop(identity, path)
-        if owner == path:
-            path = owner  # the string that is held already, not a second one for each file
-        linked = owner != path and has_identity(owner, identity)
-        self._owner[identity] = owner if linked else path
-        if time.time_ns() - status.st_mtime_ns < _GROWING:
-            self._growing.add(path)
+        main_path = self._main_paths.get(identity) or self._previous_main_paths.pop(identity, path)
+        if main_path == path:
+            path = main_path  # Reuse the string, rather than hold a second one for each file.
+        is_link = main_path != path and has_identity(main_path, identity)
+        self._main_paths[identity] = main_path if is_link else path
+        if time.time_ns() - status.st_mtime_ns < _RECENT_NS:
+            self._recent.add(path)
         else:
-            self._growing.discard(path)
+            self._recent.discard(path)
         return SourceFile(
-            path, *identity, status.st_size, status.st_mtime_ns, _problem(path, linked)
+            path, *identity, status.st_size, status.st_mtime_ns, _problem(path, is_link)
         )
 
     def _sweep_hot(self, hints: set[str]) -> Iterator[SourceFile]:
-        self._listed = set()
+        """Find files that may have changed, and a slice of others."""
+        listed: set[str] = set()
+        self._listed = listed
         now = time.time_ns()
-        starts: dict[str, None] = dict.fromkeys(
-            path for path in self._starts() if path not in self._folders
-        )
-        for path, listed in list(self._folders.items()):
+        starts = dict.fromkeys(path for path in self._starts() if path not in self._folder_mtimes)
+        for path, listed_mtime in list(self._folder_mtimes.items()):
             try:
-                changed = os.stat(path).st_mtime_ns
+                mtime = os.stat(path).st_mtime_ns
             except OSError as error:
-                del self._folders[path]
+                del self._folder_mtimes[path]
                 if isinstance(error, FileNotFoundError):
-                    self._listed.add(path)  # and there is nothing in it
+                    listed.add(path)  # It is gone, so that there is nothing in it.
                 continue
-            if changed != listed or now - changed < _RACY:
+            if mtime != listed_mtime or now - mtime < _RACY_NS:
                 starts[path] = None
-        starts |= dict.fromkeys(path for path in hints if self._in_root_scope(path))
-        seen: set[str] = set()
-        for path in chain(starts, self._due_growing(), self._due_folders()):
-            for found in self._walk_new(path):
-                if found.path not in seen:
-                    seen.add(found.path)
-                    yield found
+        starts |= dict.fromkeys(path for path in hints if self._is_below_root(path))
+        yielded: set[str] = set()
+        for path in chain(starts, self._next_recent(), self._next_folders()):
+            for file in self._walk_new(path):
+                if file.path not in yielded:
+                    yielded.add(file.path)
+                    yield file
 
-    def _due_growing(self) -> Iterator[str]:
-        """The files written lately; of very many those that this sweep has time for."""
-        if not self._lately:
-            self._lately.extend(self._growing)
-        return _within(_LATELY, self._lately)
+    def _next_recent(self) -> Iterator[str]:
+        """Return the files written lately that this sweep has time for."""
+        if not self._pending_recent:
+            self._pending_recent.extend(self._recent)
+        return _take_for(_RECENT_SECONDS, self._pending_recent)
 
-    def _due_folders(self) -> Iterator[str]:
-        """The folders that this sweep looks at though nothing speaks for it, until its time for
-        that is up."""
-        if not self._round:
-            self._round.extend(self._folders)
-            self._owner_before, self._owner = self._owner, {}  # those that are gone are not in it
+    def _next_folders(self) -> Iterator[str]:
+        """Return the folders of this sweep's slice not listed yet."""
+        if not self._pending_folders:
+            self._pending_folders.extend(self._folder_mtimes)
+            # A new round: paths that are gone will not be in it.
+            self._previous_main_paths, self._main_paths = self._main_paths, {}
         return (
             path
-            for path in _within(self._slice, self._round)
+            for path in _take_for(self._slice_seconds, self._pending_folders)
             if self._listed is not None and path not in self._listed
         )
 
     def _walk_new(self, path: str) -> Iterator[SourceFile]:
-        """The file at ``path``; the files right in the folder ``path``, and all below its folders
-        that are new."""
-        if path not in self._folders:
+        """Find the files at a path, and below its new folders."""
+        if path not in self._folder_mtimes:
             yield from self._walk([path])
             return
         try:
             inner = self._list(path, os.stat(path).st_mtime_ns)
         except OSError:
-            return  # its parent says what became of it
-        yield from self._walk([each for each in reversed(inner) if each not in self._folders])
+            return  # The sweep of its parent finds what became of it.
+        yield from self._walk([each for each in reversed(inner) if each not in self._folder_mtimes])
 
-    def _in_root_scope(self, path: str) -> bool:
+    def _is_below_root(self, path: str) -> bool:
         return any(_is_below(path, str(root)) for root in self.roots if not _is_pattern(root))
 
 
-def _within(seconds: float, due: deque[str]) -> Iterator[str]:
-    """Take from ``due`` until the time is up."""
+def _take_for(seconds: float, pending: deque[str]) -> Iterator[str]:
+    """Take paths from ``pending`` until the time is up."""
     until = time.monotonic() + seconds
-    while due and time.monotonic() < until:
-        yield due.popleft()
+    while pending and time.monotonic() < until:
+        yield pending.popleft()
 
 
 def _watch(
     roots: Sequence[Path], stop: threading.Event, seconds: float
 ) -> Iterator[set[tuple[object, str]]]:
-    from watchfiles import watch  # it costs 40 ms, and a scan never waits
+    from watchfiles import watch  # Importing it costs 40 ms, and a scan never waits.
 
     return iter(
         watch(
@@ -296,11 +298,19 @@ def _is_pattern(root: Path) -> bool:
     return glob.has_magic(str(root)) and not root.exists()
 
 
+def _root_includes(root: Path, path: str) -> bool:
+    if _is_pattern(root):
+        return fnmatch.fnmatchcase(path, str(root))
+    return _is_below(path, str(root))
+
+
 def _is_below(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip("/") + "/")
 
 
-def _problem(path: str, known: bool) -> tuple[FileState, str, str] | None:
+def _problem(path: str, is_link: bool) -> tuple[FileState, str, str] | None:
     if is_being_written(os.path.basename(path)):
         return "waiting", "being-written", "still being written under a temporary name"
-    return ("skipped", "link", "another name of a file that is read already") if known else None
+    if is_link:
+        return "skipped", "link", "another name of a file that is read already"
+    return None

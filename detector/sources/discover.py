@@ -1,7 +1,8 @@
-"""Where CloudTrail's files may lie on this machine: folders that look like a trail's, found within bounds.
+"""Search this machine for folders that look like a CloudTrail trail.
 
-``AWSLogs/[o-…/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD`` is what CloudTrail writes ("Finding your CloudTrail log files",
-CloudTrail User Guide), so a synced bucket has it too; files of a trail can also lie in any folder by themselves.
+CloudTrail writes ``AWSLogs/[o-…/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD`` ("Finding your CloudTrail
+log files", CloudTrail User Guide), so a synced bucket has these folders too. Files of a trail can
+also lie in any folder by themselves.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,24 +20,26 @@ from pathlib import Path
 from detector.cloudtrail.object_key import trail_file
 
 MAX_DEPTH = 5
+"""Levels below a root that a search visits."""
 MAX_SECONDS = 5.0
 MAX_FOLDERS = 20_000
-"""Bounds of a search: levels below a root, and how long and how many folders in all."""
-
-_ENTRIES = 2_000
-"""Entries of one folder that are looked at."""
+"""Folders that a search visits in all."""
+_MAX_ENTRIES = 2_000
+"""Entries of one folder that are read."""
 
 _ACCOUNT = re.compile(r"\d{12}")
 _ORGANIZATION = re.compile(r"o-[a-z0-9]+")
-_NEVER = frozenset(
+_IGNORED_NAMES = frozenset(
     ("node_modules", "__pycache__", "site-packages", "Library", "proc", "sys", "dev")
 )
 
 
 @dataclass(frozen=True)
 class TrailFolder:
-    """A folder that a hunt could begin with. ``newest`` is the last day that it has files of,
-    ``YYYY-MM-DD``, or ""."""
+    """A folder that a hunt could begin with.
+
+    ``newest`` is the last day that it has files of, ``YYYY-MM-DD`` or ``""``.
+    """
 
     path: Path
     accounts: int
@@ -52,94 +55,95 @@ def find_trails(
     seconds: float = MAX_SECONDS,
     folders: int = MAX_FOLDERS,
 ) -> Iterator[TrailFolder]:
-    """What is below the roots, the nearest first, each once. Links are not followed, nor is what is
-    found looked into further; what cannot be read is passed over. It ends when ``stop`` is set or a
-    bound is reached."""
-    until, seen = time.monotonic() + seconds, set[str]()
-    waiting = deque((str(root), 0) for root in roots)
-    while waiting and not stop.is_set() and time.monotonic() < until and len(seen) < folders:
-        path, level = waiting.popleft()
-        if (real := os.path.realpath(path)) in seen:
+    """Find the trail folders below the roots, the nearest first, each once.
+
+    Links are not followed, and trail folders are not searched further. Folders that cannot be read
+    are passed over. Ends when ``stop`` is set or a bound is reached.
+    """
+    until = time.monotonic() + seconds
+    visited: set[str] = set()
+    pending = deque((str(root), 0) for root in roots)
+    while pending and not stop.is_set() and time.monotonic() < until and len(visited) < folders:
+        path, level = pending.popleft()
+        real_path = os.path.realpath(path)
+        if real_path in visited:
             continue
-        seen.add(real)
-        below, files = _inside(path)
-        if (found := _trail(path, below, files)) is not None:
-            yield found
+        visited.add(real_path)
+        subfolders, files = _list_folder(path)
+        trail_folder = _trail_folder(path, subfolders, files)
+        if trail_folder is not None:
+            yield trail_folder
         elif level < depth:
-            waiting.extend(
+            pending.extend(
                 (os.path.join(path, name), level + 1)
-                for name in below
-                if not name.startswith(".") and name not in _NEVER
+                for name in subfolders
+                if not name.startswith(".") and name not in _IGNORED_NAMES
             )
 
 
-def _inside(path: str) -> tuple[list[str], list[str]]:
-    """The folders and the files in a folder."""
-    below, files = [], []
+def _list_folder(path: str) -> tuple[list[str], list[str]]:
+    """Return the names of subfolders and files in a folder."""
+    folders, files = [], []
     try:
         with os.scandir(path) as entries:
-            for entry in islice(entries, _ENTRIES):
+            for entry in islice(entries, _MAX_ENTRIES):
                 if entry.is_dir(follow_symlinks=False):
-                    below.append(entry.name)
+                    folders.append(entry.name)
                 elif entry.is_file(follow_symlinks=False):
                     files.append(entry.name)
     except OSError:
-        pass  # it may not be read, or went meanwhile
-    return sorted(below), sorted(files)
+        pass  # It may not be read, or is gone by now.
+    return sorted(folders), sorted(files)
 
 
-def _trail(path: str, below: list[str], files: list[str]) -> TrailFolder | None:
+def _trail_folder(path: str, subfolders: list[str], files: list[str]) -> TrailFolder | None:
+    """Describe a folder, if it holds the files of a trail."""
     if os.path.basename(path) == "AWSLogs":
-        return _delivered(path, below)
+        return _delivery_folder(path, subfolders)
     trails = [trail for trail in map(trail_file, files) if trail is not None]
     if not trails:
         return None
-    newest = time.strftime("%Y-%m-%d", time.gmtime(max(trail.delivered for trail in trails)))
+    newest = max(trail.delivered for trail in trails)
     return TrailFolder(
         Path(path),
-        len({trail.account for trail in trails}),
-        len({trail.region for trail in trails}),
-        newest,
+        accounts=len({trail.account for trail in trails}),
+        regions=len({trail.region for trail in trails}),
+        newest=time.strftime("%Y-%m-%d", time.gmtime(newest)),
     )
 
 
-def _delivered(path: str, below: list[str]) -> TrailFolder | None:
-    """``path`` is where CloudTrail delivers to, directly or by organization."""
-    accounts = [os.path.join(path, name) for name in below if _ACCOUNT.fullmatch(name)]
-    for name in filter(_ORGANIZATION.fullmatch, below):
-        within = os.path.join(path, name)
-        accounts += [
-            os.path.join(within, account)
-            for account in _inside(within)[0]
-            if _ACCOUNT.fullmatch(account)
-        ]
-    trails = [
-        trail for account in accounts if os.path.isdir(trail := os.path.join(account, "CloudTrail"))
-    ]
+def _delivery_folder(path: str, subfolders: list[str]) -> TrailFolder | None:
+    """Describe a folder that CloudTrail delivers to, directly or by organization."""
+    accounts = _account_folders(path, subfolders)
+    for name in filter(_ORGANIZATION.fullmatch, subfolders):
+        organization = os.path.join(path, name)
+        accounts += _account_folders(organization, _list_folder(organization)[0])
+    trails = [os.path.join(account, "CloudTrail") for account in accounts]
+    trails = [trail for trail in trails if os.path.isdir(trail)]
     if not trails:
         return None
-    regions = {trail: _inside(trail)[0] for trail in trails}
-    days = (
-        _last_day(os.path.join(trail, region)) for trail, held in regions.items() for region in held
-    )
+    regions: list[str] = []
+    for trail in trails:
+        regions += [os.path.join(trail, name) for name in _list_folder(trail)[0]]
     return TrailFolder(
         Path(path),
-        len({os.path.basename(os.path.dirname(trail)) for trail in trails}),
-        len({region for held in regions.values() for region in held}),
-        max(days, default=""),
+        accounts=len({os.path.basename(os.path.dirname(trail)) for trail in trails}),
+        regions=len({os.path.basename(region) for region in regions}),
+        newest=max(map(_last_day, regions), default=""),
     )
+
+
+def _account_folders(path: str, names: Sequence[str]) -> list[str]:
+    return [os.path.join(path, name) for name in names if _ACCOUNT.fullmatch(name)]
 
 
 def _last_day(region: str) -> str:
-    """The last day that a region's folder has a folder of."""
-    day: list[str] = []
+    """Return the last day that a region's folder has a subfolder of."""
+    parts: list[str] = []
     for digits in (4, 2, 2):
-        names = [
-            name
-            for name in _inside(os.path.join(region, *day))[0]
-            if len(name) == digits and name.isdecimal()
-        ]
+        folders, _ = _list_folder(os.path.join(region, *parts))
+        names = [name for name in folders if len(name) == digits and name.isdecimal()]
         if not names:
             return ""
-        day.append(names[-1])
-    return "-".join(day)
+        parts.append(names[-1])
+    return "-".join(parts)

@@ -1,4 +1,4 @@
-"""Record the span of event times in a file."""
+"""The span of event times in a file."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import msgspec
 
 
 class FileSpan(msgspec.Struct, frozen=True):
-    """A file that may be read for a pivot: its ``size`` in bytes, its first and last event time
-    where known.
+    """A file with its first and last event time, where known.
 
-    ``delivered`` is when it came, where only its name tells of its time.
+    ``size`` is in bytes; ``delivered`` is the delivery time, for a file whose time only its name
+    tells.
     """
 
     path: str
@@ -18,16 +18,21 @@ class FileSpan(msgspec.Struct, frozen=True):
     last: int | None = None
     delivered: int | None = None
     offsets: tuple[int, ...] | None = None
-    """Of the chunks in it that may hold something; None: that is not known."""
+    """Offsets of the chunks that may hold matches; None: not known."""
 
     def overlaps(self, start: int, end: int) -> bool:
+        """Tell whether the file may hold events in ``[start, end)``."""
         return (self.first is None or self.first < end) and (
             self.last is None or self.last >= start
         )
 
     def distance(self, time: int) -> float:
-        """Seconds between ``time`` and its events, about; infinite where nothing is known of
-        them."""
-        if self.first is None or self.last is None:
-            return float("inf") if self.delivered is None else abs(self.delivered - time)
-        return max(self.first - time, time - self.last, 0)
+        """Return the seconds between ``time`` and the file's events.
+
+        About, for a file whose delivery time alone is known; infinite where nothing is known.
+        """
+        if self.first is not None and self.last is not None:
+            return max(self.first - time, time - self.last, 0)
+        if self.delivered is not None:
+            return abs(self.delivered - time)
+        return float("inf")

@@ -1,4 +1,4 @@
-"""From what the user named to sources: files, folders, patterns, lists, standard input, buckets, queues."""
+"""Open the sources that the user names."""
 
 from __future__ import annotations
 
@@ -23,16 +23,15 @@ def open_sources(
     bounds: Bounds | None = None,
     snapshots: Mapping[str, FileSnapshot] | None = None,
 ) -> Source:
-    """All the sources named. Where it is live, what does not exist yet may appear later. Raises
-    NoSource.
-
-    With ``bounds``, files outside of them are told, not read; ``recorded`` helps to know them.
+    """Open all the named sources as one. Raises NoSource.
 
     A name is a path, a pattern, ``file@LIST`` (a file of names, one a line), ``-``, ``s3://…`` or
-    ``sqs://…``."""
+    ``sqs://…``. A live source may name files that do not exist yet. With ``bounds``, files outside
+    of them are found but not read; ``snapshots`` of the files read before help to tell.
+    """
     paths: list[Path] = []
     piped: list[Source] = []
-    others: list[Source] = []
+    remote: list[Source] = []
     for name in expand_lists(names):
         if name == "-":
             piped.append(StandardInput(live))
@@ -42,47 +41,52 @@ def open_sources(
             bucket = S3Bucket(name, bounds)
             if not live:
                 bucket.check()
-            others.append(bucket)
+            remote.append(bucket)
         elif name.startswith("sqs://"):
             from detector.sources.sqs_queue import SqsQueue
 
-            others.append(SqsQueue(name))
-        else:
-            if (
-                not live
-                and not os.path.exists(name)
-                and not (glob.has_magic(name) and glob.glob(name, recursive=True))
-            ):
-                raise NoSource(f"{name}: no such file or folder: check the name")
+            remote.append(SqsQueue(name))
+        elif live or _exists(name):
             paths.append(Path(name))
-    source: Source = CombinedSource(
-        [*([Directory(paths)] if paths or not (piped or others) else []), *piped, *others]
-    )
+        else:
+            raise NoSource(f"{name}: no such file or folder: check the name")
+    directories: list[Source] = []
+    if paths or not (piped or remote):
+        directories.append(Directory(paths))
+    source = CombinedSource([*directories, *piped, *remote])
     return source if bounds is None else BoundedSource(source, bounds, snapshots or {})
 
 
 def expand_lists(names: Sequence[str]) -> Iterator[str]:
-    """The names, those of lists in place of the lists. Raises NoSource."""
+    """Replace each ``file@LIST`` by the names in the list. Raises NoSource."""
     for name in names:
         if not name.startswith("file@"):
             yield name
             continue
+        path = Path(name.removeprefix("file@"))
         try:
-            lines = (
-                Path(name.removeprefix("file@"))
-                .read_text(encoding="utf-8", errors="surrogateescape")
-                .split("\n")
-            )
+            text = path.read_text(encoding="utf-8", errors="surrogateescape")
         except OSError as error:
             raise NoSource(
                 f"{name}: {error.strerror}: name a file with a source on each line"
             ) from None
-        yield from (line.strip() for line in lines if line.strip() and not line.startswith("#"))
+        for line in text.split("\n"):
+            if line.strip() and not line.startswith("#"):
+                yield line.strip()
+
+
+def _exists(name: str) -> bool:
+    """Tell whether a path exists, or a pattern matches any."""
+    if os.path.exists(name):
+        return True
+    return glob.has_magic(name) and bool(glob.glob(name, recursive=True))
 
 
 class StandardInput(Directory):
-    """Standard input, kept in a temporary file so that a record can be looked up again: another
-    file that grows."""
+    """Standard input, copied to a temporary file that grows.
+
+    The copy is kept so that a record can be looked up again.
+    """
 
     def __init__(self, live: bool) -> None:
         if sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""Open a file of a source by its name, on disk or in a bucket."""
+"""Open files by their path, on disk or in a bucket."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from detector.sources.source import NO_REQUESTS, Requests
 
 
 def open_file(path: str) -> BinaryIO:
-    """A file of any source, by the path that it was found under. Raises OSError; its ``strerror``
-    is for a person."""
+    """Open a file of any source by its path. Raises OSError.
+
+    The error's ``strerror`` is for a person.
+    """
     if is_remote(path):
         from detector.sources.s3_objects import open_object
 
@@ -20,13 +22,15 @@ def open_file(path: str) -> BinaryIO:
 
 
 def is_remote(path: str) -> bool:
-    """Tell whether a path is the address of an object in a bucket."""
+    """Tell whether a path is the URL of an object."""
     return path.startswith("s3://")
 
 
 def has_identity(path: str, identity: tuple[int, int]) -> bool:
-    """Whether the file of this device and inode has this name; whether an object does is not known:
-    True."""
+    """Tell whether a path leads to the file with this identity.
+
+    True for an object, of which it is not known.
+    """
     if is_remote(path):
         return True
     try:
@@ -36,21 +40,23 @@ def has_identity(path: str, identity: tuple[int, int]) -> bool:
     return (status.st_dev, status.st_ino) == identity
 
 
+# The module that reads buckets is looked up, not imported: importing it is slow.
+
+
 def requests_made() -> str:
-    """What reading buckets has cost so far; ``""`` where there were none. It does not load what
-    reads them."""
+    """Describe the cost of reading buckets; ``""`` if none was read."""
     objects = sys.modules.get("detector.sources.s3_objects")
     return str(objects.usage) if objects and objects.usage.lists else ""
 
 
 def drain_usage() -> Requests:
-    """What reading buckets has cost in this process since this was last asked, for another process
-    to ``merge_usage``."""
+    """Return the cost of reading buckets since the last call."""
     objects = sys.modules.get("detector.sources.s3_objects")
     return objects.usage.drain() if objects else NO_REQUESTS
 
 
 def merge_usage(requests: Requests) -> None:
+    """Add the cost that another process has drained."""
     if requests != NO_REQUESTS:
         from detector.sources.s3_objects import usage
 

@@ -1,8 +1,9 @@
-"""A bucket, or what is below a prefix of it: which trails there are, and what is new in each.
+"""A source of the objects in a bucket or below a prefix.
 
-Keys are not listed in the order in which they arrive, and the label in a name may lie some minutes ahead of the
-object's arrival, on tomorrow's date even. So a poll goes back by time, not to the last key, and leaves it to the state
-to know what was read. Wider looks back come hourly, daily and weekly: CloudTrail redelivers for up to 30 days.
+Keys are not listed in the order in which they arrive, and the label in a name may be some minutes
+ahead of the object's arrival, even on tomorrow's date. So a poll goes back by time, not to the last
+key, and the state knows what was read. Wider polls come hourly, daily and weekly: CloudTrail
+redelivers for up to 30 days.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -28,29 +29,34 @@ from detector.sources.time_bounds import Bounds
 
 POLL_SECONDS = 60.0
 _DISCOVER_EVERY = 3600.0
-_BACK = 2 * 3600
-"""Seconds that every poll goes back by the label; the label is five minutes off at the most."""
+_BACK_SECONDS = 2 * 3600
+"""Seconds that every poll goes back by the label; the label is at most five minutes off."""
 _DAY = 86_400
-_WIDER = ((7 * _DAY, 31), (_DAY, 2), (3600, 1))
-"""(every so many seconds, so many days back), the rarest first."""
-_SILENT = _DAY
+_WIDER_POLLS = ((7 * _DAY, 31), (_DAY, 2), (3600, 1))
+"""(interval in seconds, days to go back), the rarest first."""
+_SILENT_AFTER = _DAY
 _THREADS = 16
 _ACCOUNT = re.compile(r"(?:^|/)AWSLogs/(?:o-[a-z0-9]+/)?\d{12}$")
 _DATED = re.compile(r"(?:20\d\d|eventDay=\d{8}|year=\d{4}|dt=\d{4}-.*)$")
 
 
 class PolledPrefix(NamedTuple):
-    """A prefix that is polled. ``form`` is strftime's for the folders of a day below it; ``""``: it
-    has none."""
+    """A prefix that is polled.
+
+    ``day_format`` is strftime's format of the folders of a day below it; ``""``: it has none.
+    """
 
     prefix: str
-    form: str = ""
+    day_format: str = ""
     level_only: bool = False
-    """Only the objects right below it."""
+    """Only the objects right below the prefix are polled."""
 
 
 class S3Bucket:
-    """``s3://BUCKET/PREFIX``. What is out of ``bounds`` is not even listed."""
+    """A source of the objects at ``s3://BUCKET/PREFIX``.
+
+    Objects outside of ``bounds`` are not even listed.
+    """
 
     def __init__(
         self,
@@ -64,19 +70,20 @@ class S3Bucket:
         self._bounds = bounds or Bounds(None, None)
         self._clock = clock
         self._poll = poll
-        self._parts: list[PolledPrefix] = []
+        self._polled: list[PolledPrefix] = []
         self._discover_due = self._poll_due = 0.0
-        self._looked: dict[tuple[str, int], float] = {}
-        """When each part was last looked at, by days back."""
+        self._polled_at: dict[tuple[str, int], float] = {}
+        """The time of the last poll, by prefix and interval (0: of any)."""
         self._newest: dict[str, float] = {}
+        """The newest delivery, by prefix."""
         self._problems: list[str] = []
         self._listed: set[str] = set()
         if not self.bucket:
             raise NoSource(f"{url}: no bucket: write s3://BUCKET/PREFIX")
-        bucket_store(self.bucket)  # what cannot be reached at all is said now
+        bucket_store(self.bucket)  # Raises NoSource where nothing can be reached.
 
     def check(self) -> None:
-        """Raises NoSource where the bucket cannot be listed at all."""
+        """Raise NoSource where the bucket cannot be listed at all."""
         try:
             list_level(self.bucket, self._prefix)
         except Unavailable as error:
@@ -89,21 +96,24 @@ class S3Bucket:
         self._poll_due = now + self._poll
         self._listed = set()
         if now >= self._discover_due:
-            parts, problems = self._discover()
+            polled, problems = self._discover()
             yield from problems
-            if parts or not problems:
-                self._parts, self._discover_due = parts, now + _DISCOVER_EVERY
+            if polled or not problems:
+                self._polled, self._discover_due = polled, now + _DISCOVER_EVERY
         with ThreadPoolExecutor(_THREADS, "list") as pool:
-            due = [part for part in self._parts if self._is_due(part, now)]
-            for listed in pool.map(lambda part: self._look(part, now), due):
-                yield from listed
+            due = [polled for polled in self._polled if self._is_due(polled, now)]
+            for files in pool.map(lambda polled: self._poll_prefix(polled, now), due):
+                yield from files
 
     def in_scope(self, path: str) -> bool:
-        """Objects expire, and stay read; only a listing that failed and then succeeded is over."""
+        """Tell whether a path is a prefix that was listed.
+
+        Objects expire, and stay read; only a failed listing is over once it has succeeded.
+        """
         return path in self._listed
 
     def committed(self, paths: Sequence[str]) -> None:
-        """Nothing hangs on it."""
+        """Do nothing: objects stay where they are."""
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
         stop.wait(seconds)
@@ -116,12 +126,14 @@ class S3Bucket:
         return False
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to release."""
 
     def _discover(self) -> tuple[list[PolledPrefix], list[SourceFile]]:
-        """The parts below the prefix: each trail's region, each other folder of days, and loose
-        objects."""
-        parts: list[PolledPrefix] = []
+        """Find the prefixes to poll, and those that cannot be listed.
+
+        They are each trail's regions, other folders of days, and levels with loose objects.
+        """
+        polled: list[PolledPrefix] = []
         problems: list[SourceFile] = []
         due = [self._prefix]
         with ThreadPoolExecutor(_THREADS, "discover") as pool:
@@ -131,15 +143,16 @@ class S3Bucket:
                     if isinstance(level, SourceFile):
                         problems.append(level)
                         continue
-                    parts += level[0]
+                    polled += level[0]
                     deeper += level[1]
                     self._listed.add(object_url(self.bucket, prefix + "/"))
                 due = deeper
-        return parts, problems
+        return polled, problems
 
     def _level(self, prefix: str) -> tuple[list[PolledPrefix], list[str]] | SourceFile:
-        """What to poll right here, and the folders to go down to."""
-        if trail := trail_prefix(prefix):
+        """Return what to poll at a prefix, and where to descend."""
+        trail = trail_prefix(prefix)
+        if trail:
             return [PolledPrefix(prefix, "" if trail.below else "%Y/%m/%d")], []
         try:
             folders, objects = list_level(self.bucket, prefix)
@@ -147,17 +160,8 @@ class S3Bucket:
             return self._unlisted(prefix, error)
         names = [folder.rpartition("/")[2] for folder in folders]
         if any(_DATED.match(name) for name in names):
-            return [
-                PolledPrefix(
-                    prefix,
-                    "eventDay=%Y%m%d"
-                    if names[0].startswith("eventDay=")
-                    else "%Y/%m/%d"
-                    if names[0].isdecimal()
-                    else "",
-                )
-            ], []
-        if _ACCOUNT.search(prefix):  # other services' logs are next to the trail's
+            return [PolledPrefix(prefix, _day_format(names[0]))], []
+        if _ACCOUNT.search(prefix):  # Other services' logs are next to the trail's.
             folders = [
                 folder
                 for folder, name in zip(folders, names, strict=True)
@@ -165,82 +169,98 @@ class S3Bucket:
             ]
         return [PolledPrefix(prefix, level_only=True)] if objects else [], folders
 
-    def _is_due(self, part: PolledPrefix, now: float) -> bool:
-        """Silent regions are polled hourly."""
-        last = self._looked.get((part.prefix, 0))
-        newest = self._newest.get(part.prefix)
-        silent = last is not None and part.form and (newest is None or now - newest > _SILENT)
-        return last is None or not silent or now - last >= 3600
+    def _is_due(self, polled: PolledPrefix, now: float) -> bool:
+        """Tell whether to poll a prefix now; silent regions are polled hourly."""
+        last_poll = self._polled_at.get((polled.prefix, 0))
+        if last_poll is None or not polled.day_format:
+            return True
+        newest = self._newest.get(polled.prefix)
+        is_silent = newest is None or now - newest > _SILENT_AFTER
+        return not is_silent or now - last_poll >= 3600
 
-    def _look(self, part: PolledPrefix, now: float) -> list[SourceFile]:
-        """The objects of a part that may be new."""
-        after, before = self._span(part, now)
-        result = []
+    def _poll_prefix(self, polled: PolledPrefix, now: float) -> list[SourceFile]:
+        """List the objects of a prefix that may be new."""
+        after, before = self._key_range(polled, now)
+        files: list[SourceFile] = []
         try:
-            listed = (
-                list_level(self.bucket, part.prefix)[1]
-                if part.level_only
-                else list_objects(self.bucket, part.prefix, after)
-            )
-            for key, size, etag in listed:
+            for key, size, etag in self._list(polled, after):
                 if before is not None and key >= before:
                     break
                 if size and not key.endswith("/"):
-                    result.append(self._judged(object_file(self.bucket, key, size, etag), part))
+                    file = object_file(self.bucket, key, size, etag)
+                    files.append(self._mark_foreign(file, polled))
         except Unavailable as error:
-            return [*result, self._unlisted(part.prefix, error)]
-        self._listed.add(object_url(self.bucket, part.prefix + "/"))
-        for every, days in _WIDER:
-            if after is None or after <= self._day(part, now - days * _DAY):
-                self._looked[part.prefix, every] = now
-        self._looked[part.prefix, 0] = now
-        return result
+            return [*files, self._unlisted(polled.prefix, error)]
+        self._listed.add(object_url(self.bucket, polled.prefix + "/"))
+        for interval, days in _WIDER_POLLS:
+            if after is None or after <= self._day_key(polled, now - days * _DAY):
+                self._polled_at[polled.prefix, interval] = now
+        self._polled_at[polled.prefix, 0] = now
+        return files
 
-    def _span(self, part: PolledPrefix, now: float) -> tuple[str | None, str | None]:
-        """(list after this key, up to that key) for this look at a part."""
-        if not part.form:
+    def _list(
+        self, polled: PolledPrefix, after: str | None
+    ) -> Iterable[tuple[str, int, str | None]]:
+        if polled.level_only:
+            return list_level(self.bucket, polled.prefix)[1]
+        return list_objects(self.bucket, polled.prefix, after)
+
+    def _key_range(self, polled: PolledPrefix, now: float) -> tuple[str | None, str | None]:
+        """Return the key to list after, and the key to stop before."""
+        if not polled.day_format:
             return None, None
-        oldest, latest = self._bounds.first_label, self._bounds.last_label
-        before = None if latest is None else self._day(part, latest + _DAY)
-        first = None if oldest is None else self._day(part, oldest)
-        if (part.prefix, 0) not in self._looked:
+        first_label, last_label = self._bounds.first_label, self._bounds.last_label
+        before = None if last_label is None else self._day_key(polled, last_label + _DAY)
+        first = None if first_label is None else self._day_key(polled, first_label)
+        if (polled.prefix, 0) not in self._polled_at:
             return first, before
-        for every, days in _WIDER:
-            if now - self._looked.get((part.prefix, every), 0.0) >= every:
-                return max(first or "", self._day(part, now - days * _DAY)), before
-        return max(first or "", self._label(part, now - _BACK)), before
+        for interval, days in _WIDER_POLLS:
+            if now - self._polled_at.get((polled.prefix, interval), 0.0) >= interval:
+                return max(first or "", self._day_key(polled, now - days * _DAY)), before
+        return max(first or "", self._label_key(polled, now - _BACK_SECONDS)), before
 
-    def _day(self, part: PolledPrefix, at: float) -> str:
-        return f"{part.prefix}/{time.strftime(part.form, time.gmtime(at))}"
+    def _day_key(self, polled: PolledPrefix, time_: float) -> str:
+        return f"{polled.prefix}/{time.strftime(polled.day_format, time.gmtime(time_))}"
 
-    def _label(self, part: PolledPrefix, at: float) -> str:
-        """Sorts before every file of a trail labelled ``at`` or later; elsewhere, the day
-        before."""
-        trail = trail_prefix(part.prefix)
+    def _label_key(self, polled: PolledPrefix, time_: float) -> str:
+        """Return a key before those of all files labelled ``time_`` or later.
+
+        For files that are not a trail's, it is that of the day before.
+        """
+        trail = trail_prefix(polled.prefix)
         if trail is None or trail.folder != TRAIL:
-            return self._day(part, at - _DAY)
-        label = time.strftime("%Y%m%dT%H%MZ", time.gmtime(at))
-        return f"{self._day(part, at)}/{trail.account}_{TRAIL}_{trail.region}_{label}"
+            return self._day_key(polled, time_ - _DAY)
+        label = time.strftime("%Y%m%dT%H%MZ", time.gmtime(time_))
+        day = self._day_key(polled, time_)
+        return f"{day}/{trail.account}_{TRAIL}_{trail.region}_{label}"
 
-    def _judged(self, object_: SourceFile, part: PolledPrefix) -> SourceFile:
-        file = trail_file(object_.path)
-        if file is None:
-            return object_
-        self._newest[part.prefix] = max(self._newest.get(part.prefix, 0.0), file.delivered)
-        if file.folder in (TRAIL, DIGEST):
-            return object_
-        return object_._replace(
-            problem=(
-                "skipped",
-                "other-folder",
-                f"{file.folder} holds no calls of the management plane",
-            )
-        )
+    def _mark_foreign(self, file: SourceFile, polled: PolledPrefix) -> SourceFile:
+        """Mark another service's file as skipped, and note the delivery."""
+        trail = trail_file(file.path)
+        if trail is None:
+            return file
+        newest = self._newest.get(polled.prefix, 0.0)
+        self._newest[polled.prefix] = max(newest, trail.delivered)
+        if trail.folder in (TRAIL, DIGEST):
+            return file
+        detail = f"{trail.folder} holds no calls of the management plane"
+        return file._replace(problem=("skipped", "other-folder", detail))
 
     def _unlisted(self, prefix: str, error: Unavailable) -> SourceFile:
-        """A prefix that could not be listed is found as one file that was not read, so that it is
-        not overlooked."""
+        """Return an unlisted prefix as one unread file.
+
+        So it is not overlooked; discovery is due again.
+        """
         path = object_url(self.bucket, prefix + "/")
         self._problems.append(f"{path}: {error.strerror}")
         self._discover_due = 0.0
         return SourceFile(path, 0, 0, 0, 0, (error.state, error.code, str(error.strerror)))
+
+
+def _day_format(name: str) -> str:
+    """Return the format of day folders from the name of one."""
+    if name.startswith("eventDay="):
+        return "eventDay=%Y%m%d"
+    if name.isdecimal():
+        return "%Y/%m/%d"
+    return ""

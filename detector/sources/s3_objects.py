@@ -1,7 +1,8 @@
-"""Objects in S3 by their ``s3://`` address: listed and read, never written. Errors in words.
+"""List and read objects in S3 by their ``s3://`` URL; never write.
 
-How a bucket is reached follows the AWS tools' own environment: AWS_PROFILE, AWS_ENDPOINT_URL, AWS_REGION, keys.
-Without keys there, the container's or the instance's role is used; profiles and single sign-on need boto3.
+Access follows the environment of the AWS tools: AWS_PROFILE, AWS_ENDPOINT_URL, AWS_REGION, keys.
+Without keys, the role of the container or the instance is used; profiles and single sign-on need
+boto3. Errors are translated into sentences for a person.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from detector.sources.accounting import FileState
 from detector.sources.source import NoSource, Requests, SourceFile, Unavailable
 
 if TYPE_CHECKING:
@@ -32,12 +34,12 @@ RETRIES: dict[str, Any] = {
         "base": 2,
     },
 }
-"""How long a throttled or failing request is tried again before it waits for the next sweep."""
+"""How a throttled or failing request is retried before it waits for the next sweep."""
 _PAGE = 1000
 
 
 class Usage:
-    """What reading from buckets has cost so far: requests, and bytes read."""
+    """A counter of requests to buckets and of bytes read."""
 
     def __init__(self) -> None:
         self.lists = self.gets = self.bytes = 0
@@ -50,44 +52,48 @@ class Usage:
             self.bytes += read
 
     def drain(self) -> Requests:
-        """All of it, which is forgotten here."""
+        """Return the counts and reset them."""
         with self._lock:
-            made = Requests(self.lists, self.gets, self.bytes)
+            drained = Requests(self.lists, self.gets, self.bytes)
             self.lists = self.gets = self.bytes = 0
-        return made
+        return drained
 
     def __str__(self) -> str:
         # Standard storage, us-east-1: LIST 0.005 and GET 0.0004 USD per thousand.
         dollars = (self.lists * 0.005 + self.gets * 0.0004) / 1000
         return (
-            f"S3 {self.lists:,} LIST and {self.gets:,} GET requests, {self.bytes / 1e6:,.1f} MB read, "
-            f"about ${dollars:,.4f} of requests"
+            f"S3 {self.lists:,} LIST and {self.gets:,} GET requests, "
+            f"{self.bytes / 1e6:,.1f} MB read, about ${dollars:,.4f} of requests"
         )
 
 
 usage = Usage()
-"""Of this process."""
+"""The counter of this process."""
 
 
 def object_url(bucket: str, key: str) -> str:
+    """Return the ``s3://`` URL of an object or a prefix."""
     return f"s3://{bucket}/{key}"
 
 
 def split_url(path: str) -> tuple[str, str]:
-    """(bucket, key) of an ``s3://`` address."""
+    """Return the bucket and key of an ``s3://`` URL."""
     bucket, _, key = path.removeprefix("s3://").partition("/")
     return bucket, key
 
 
 def object_file(bucket: str, key: str, size: int, etag: str | None) -> SourceFile:
-    """An object as a sweep gives it. Its time is left out: a bucket and a queue tell different ones
-    of one object."""
-    mark = hashlib.blake2b((etag or "").strip('"').encode(), digest_size=7).digest()
-    return SourceFile(object_url(bucket, key), 0, int.from_bytes(mark), size, 0)
+    """Return an object as a sweep finds it.
+
+    The inode is a hash of its ETag. Its time is left out: a bucket and a queue give different ones
+    for the same object.
+    """
+    etag_hash = hashlib.blake2b((etag or "").strip('"').encode(), digest_size=7).digest()
+    return SourceFile(object_url(bucket, key), 0, int.from_bytes(etag_hash), size, 0)
 
 
 def open_object(path: str) -> BinaryIO:
-    """An object's content. Raises Unavailable."""
+    """Read an object's content. Raises Unavailable."""
     bucket, key = split_url(path)
     try:
         data = bucket_store(bucket).get(key).bytes()
@@ -102,8 +108,10 @@ def open_object(path: str) -> BinaryIO:
 def list_objects(
     bucket: str, prefix: str, after: str | None = None
 ) -> Iterator[tuple[str, int, str | None]]:
-    """(key, size, ETag) of every object below ``prefix`` and after the key ``after``, by key.
-    Raises Unavailable."""
+    """List the objects below ``prefix``, in order of keys. Raises Unavailable.
+
+    Yields (key, size, ETag), from the key ``after`` on, exclusive.
+    """
     try:
         for page in bucket_store(bucket).list(prefix or None, offset=after, chunk_size=_PAGE):
             usage.add(lists=1)
@@ -113,8 +121,10 @@ def list_objects(
 
 
 def list_level(bucket: str, prefix: str) -> tuple[list[str], list[tuple[str, int, str | None]]]:
-    """The folders right below ``prefix`` (without a final slash), and the objects. Raises
-    Unavailable."""
+    """List the folders and objects right below ``prefix``. Raises Unavailable.
+
+    Folders have no final slash; an object is (key, size, ETag).
+    """
     try:
         level = bucket_store(bucket).list_with_delimiter(prefix or None)
     except Exception as error:
@@ -126,7 +136,7 @@ def list_level(bucket: str, prefix: str) -> tuple[list[str], list[tuple[str, int
 
 @lru_cache(64)
 def bucket_store(bucket: str) -> S3Store:
-    """The bucket, in its own region. Raises NoSource."""
+    """Return a client of a bucket, in the bucket's region. Raises NoSource."""
     try:
         from obstore.store import S3Store
     except ImportError:
@@ -135,7 +145,8 @@ def bucket_store(bucket: str) -> S3Store:
     options: dict[str, Any] = {"region": _region(bucket, endpoint)}
     if endpoint:
         options["endpoint"] = endpoint
-    if provider := _credentials(bucket):
+    provider = _credentials(bucket)
+    if provider:
         options["credential_provider"] = provider
     return S3Store(
         bucket,
@@ -146,8 +157,10 @@ def bucket_store(bucket: str) -> S3Store:
 
 
 def _region(bucket: str, endpoint: str | None) -> str:
-    """Where the bucket is. AWS tells everyone, with whatever status; other stores have one
-    region."""
+    """Return a bucket's region.
+
+    AWS tells it to everyone, whatever the response's status; other stores have one region.
+    """
     configured = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     if endpoint:
         return configured
@@ -163,7 +176,7 @@ def _region(bucket: str, endpoint: str | None) -> str:
 
 
 def _credentials(bucket: str) -> Any:
-    """boto3's credentials, where a profile is asked for; None where obstore finds them itself."""
+    """Return boto3's credentials for a profile; None where obstore finds them itself."""
     if os.environ.get("AWS_ACCESS_KEY_ID") and not os.environ.get("AWS_PROFILE"):
         return None
     home = Path.home() / ".aws"
@@ -180,16 +193,16 @@ def _credentials(bucket: str) -> Any:
         return Boto3CredentialProvider(boto3.Session())
     except ImportError:
         raise NoSource(
-            f"s3://{bucket}: pip install 'trailhound[aws]' to use AWS profiles, or set AWS_ACCESS_KEY_ID "
-            "and AWS_SECRET_ACCESS_KEY"
+            f"s3://{bucket}: pip install 'trailhound[aws]' to use AWS profiles, "
+            "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         ) from None
-    except Exception as error:  # boto3 has no common class of errors, and each says what is wrong
+    except Exception as error:  # boto3 has no common class of errors; each says what is wrong.
         raise NoSource(
             f"s3://{bucket}: {str(error).splitlines()[0]}: check AWS_PROFILE, or aws sso login"
         ) from None
 
 
-_MEANINGS = (
+_MEANINGS: tuple[tuple[tuple[str, ...], FileState, str, str], ...] = (
     (
         ("InvalidObjectState",),
         "quarantined",
@@ -240,18 +253,19 @@ _MEANINGS = (
     ),
     (("NoSuchBucket",), "quarantined", "no-bucket", "no such bucket: check the name"),
 )
+"""(phrases in the error, state, reason, detail), the first that fits."""
 
 
 def explain_error(path: str, error: Exception) -> Unavailable:
-    """What went wrong with an object or a listing."""
+    """Translate an error of S3 into a sentence for a person."""
     if isinstance(error, Unavailable):
         return error
     if isinstance(error, NoSource):
         return Unavailable("waiting", "unreachable", str(error))
     text = f"{type(error).__name__}: {error}"
-    for marks, state, code, detail in _MEANINGS:
-        if any(mark in text for mark in marks):
-            return Unavailable(state, code, detail)  # type: ignore[arg-type]
+    for phrases, state, code, detail in _MEANINGS:
+        if any(phrase in text for phrase in phrases):
+            return Unavailable(state, code, detail)
     if isinstance(error, FileNotFoundError):
         return Unavailable("skipped", "gone", "deleted before it was read")
     return Unavailable(

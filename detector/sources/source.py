@@ -1,4 +1,4 @@
-"""What a source is: where files are found, and how each of them is opened."""
+"""The protocol of a source, and the files it finds."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from detector.sources.accounting import FileState
 
 
 class SourceFile(NamedTuple):
-    """A file as the sweep sees it. ``problem`` tells why it cannot be read or is not read (yet).
+    """A file as a sweep found it.
 
-    Of an object in a bucket, ``path`` is its ``s3://`` address, ``mtime_ns`` when it was put there,
-    and ``inode`` comes from its ETag."""
+    ``problem`` says why it cannot be read, or not yet. For an object in a bucket, ``path`` is its
+    ``s3://`` URL and ``inode`` is derived from its ETag.
+    """
 
     path: str
     device: int
@@ -26,17 +27,22 @@ class SourceFile(NamedTuple):
 
     @property
     def identity(self) -> tuple[int, int]:
-        """The device and inode, which stay the same when a file is renamed."""
+        """The device and inode, which a rename does not change."""
         return self.device, self.inode
 
 
 class NoSource(Exception):
-    """A source cannot be used; one line says why and what to do."""
+    """A source that cannot be used.
+
+    The message is one line that says why and what to do.
+    """
 
 
 class Unavailable(OSError):
-    """A file of some source cannot be had: ``state`` tells whether it is tried again, ``strerror``
-    is for a person."""
+    """A file of a source that cannot be opened.
+
+    ``state`` tells whether it is tried again; ``strerror`` is for a person.
+    """
 
     def __init__(self, state: FileState, code: str, detail: str) -> None:
         super().__init__(errno.EIO, detail)
@@ -48,7 +54,7 @@ class Unavailable(OSError):
 
 
 class Requests(NamedTuple):
-    """What reading buckets costs: LIST and GET requests, and bytes read."""
+    """The cost of reading buckets: LIST and GET requests, and bytes read."""
 
     lists: int
     gets: int
@@ -59,27 +65,31 @@ NO_REQUESTS = Requests(0, 0, 0)
 
 
 class Source(Protocol):
-    """Somewhere files appear."""
+    """A place where files appear."""
 
     def sweep(self) -> Iterable[SourceFile]:
-        """The files that are there: all of them, or at least those that may have changed since the
-        last sweep."""
+        """Find the files of the source.
+
+        At least those that may have changed since the last sweep.
+        """
 
     def in_scope(self, path: str) -> bool:
-        """Whether the last sweep would have found a file at this path, if it were still there."""
+        """Tell whether the last sweep covered a path."""
 
     def committed(self, paths: Sequence[str]) -> None:
-        """What was read of these files is in the state now."""
+        """Acknowledge that what was read of these files is in the state."""
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
-        """Return when something may have changed, after ``seconds`` at the latest, or when ``stop``
-        is set."""
+        """Wait for a change, for ``seconds`` at most, or for ``stop``."""
 
     def problems(self) -> list[str]:
-        """What went wrong with the source itself since this was last asked, a line each."""
+        """Return the source's own problems since the last call, a line each."""
 
     def ended(self) -> bool:
-        """Whether nothing more can come; what came before is still to be swept."""
+        """Tell whether nothing more can come.
+
+        What came before is still to be swept.
+        """
 
     def close(self) -> None: ...
 
@@ -102,11 +112,14 @@ class CombinedSource:
             source.committed(paths)
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
-        """The first source is the one that can wake up; the others are polled."""
+        """Wait for the first source; the others are polled."""
         self._sources[0].wait(stop, seconds)
 
     def problems(self) -> list[str]:
-        return [problem for source in self._sources for problem in source.problems()]
+        problems: list[str] = []
+        for source in self._sources:
+            problems += source.problems()
+        return problems
 
     def ended(self) -> bool:
         return all(source.ended() for source in self._sources)

@@ -1,6 +1,7 @@
-"""An SQS queue that tells of new objects: ``sqs://QUEUE``, a queue's name or its address.
+"""An SQS queue of notifications of new objects.
 
-A message is deleted only when all objects that it names are in the state; otherwise it comes again.
+A message is deleted only when all objects that it names are in the state; otherwise SQS delivers it
+again.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from urllib.parse import unquote_plus
 from detector.sources.s3_objects import object_file
 from detector.sources.source import NoSource, SourceFile
 
-_AT_ONCE = 1000
-"""Messages taken in one sweep."""
+_SWEEP_MESSAGES = 1000
+"""Messages received in one sweep."""
 
 
 class SqsQueue:
-    """Messages of S3, straight, by SNS or by EventBridge. Raises NoSource."""
+    """A source of S3's messages, sent directly, by SNS or by EventBridge.
+
+    The URL is ``sqs://QUEUE``, with the queue's name or address. Raises NoSource.
+    """
 
     def __init__(self, url: str) -> None:
         try:
@@ -29,30 +33,29 @@ class SqsQueue:
             raise NoSource(f"{url}: pip install 'trailhound[aws]' to read queues") from None
         self._errors = (BotoCoreError, ClientError)
         self._name = url
-        self._open: dict[str, set[str]] = {}
-        """Receipt of each message -> what is left to commit of it."""
+        self._uncommitted: dict[str, set[str]] = {}
+        """The paths of each message that are not committed yet, by receipt."""
         self._problems: list[str] = []
         name = url.removeprefix("sqs://").rstrip("/")
         try:
             self._client = boto3.client("sqs")
-            self._queue = (
-                f"https://{name}"
-                if "/" in name
-                else self._client.get_queue_url(QueueName=name)["QueueUrl"]
-            )
+            if "/" in name:
+                self._queue = f"https://{name}"
+            else:
+                self._queue = self._client.get_queue_url(QueueName=name)["QueueUrl"]
         except self._errors as error:
             raise NoSource(
-                f"{url}: {_words(error)}: check the name, AWS_REGION and AWS_PROFILE"
+                f"{url}: {_describe(error)}: check the name, AWS_REGION and AWS_PROFILE"
             ) from None
 
     def sweep(self) -> Iterator[SourceFile]:
-        for _ in range(_AT_ONCE // 10):
+        for _ in range(_SWEEP_MESSAGES // 10):
             try:
                 reply = self._client.receive_message(
                     QueueUrl=self._queue, MaxNumberOfMessages=10, WaitTimeSeconds=0
                 )
             except self._errors as error:
-                self._problems.append(f"{self._name}: {_words(error)}: it is tried again")
+                self._problems.append(f"{self._name}: {_describe(error)}: it is tried again")
                 return
             messages = reply.get("Messages", [])
             for message in messages:
@@ -63,18 +66,18 @@ class SqsQueue:
                         "it is left in the queue"
                     )
                     continue
-                self._open[message["ReceiptHandle"]] = {each.path for each in objects}
+                self._uncommitted[message["ReceiptHandle"]] = {file.path for file in objects}
                 yield from objects
             if not messages:
                 break
         self._delete_done()
 
-    def in_scope(self, path: str) -> bool:  # noqa: ARG002 - a queue only tells what is new
+    def in_scope(self, path: str) -> bool:  # noqa: ARG002 - a queue only names what is new
         return False
 
     def committed(self, paths: Sequence[str]) -> None:
-        for left in self._open.values():
-            left.difference_update(paths)
+        for uncommitted in self._uncommitted.values():
+            uncommitted.difference_update(paths)
         self._delete_done()
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
@@ -91,17 +94,21 @@ class SqsQueue:
         self._client.close()
 
     def _delete_done(self) -> None:
-        for receipt in [receipt for receipt, left in self._open.items() if not left]:
-            del self._open[receipt]
+        done = [receipt for receipt, paths in self._uncommitted.items() if not paths]
+        for receipt in done:
+            del self._uncommitted[receipt]
             try:
                 self._client.delete_message(QueueUrl=self._queue, ReceiptHandle=receipt)
-            except self._errors as error:  # it comes again, and is found to be read already
-                self._problems.append(f"{self._name}: {_words(error)}: the message comes again")
+            except self._errors as error:
+                # It comes again, and its objects are found to be read already.
+                self._problems.append(f"{self._name}: {_describe(error)}: the message comes again")
 
 
 def parse_message(body: str) -> list[SourceFile] | None:
-    """The objects that a message tells of, none for S3's test message; None where it is another
-    message."""
+    """Return the objects that a message names, none for S3's test message.
+
+    Returns None for a message of another kind.
+    """
     try:
         message = json.loads(body)
         if isinstance(message.get("Message"), str):
@@ -110,25 +117,21 @@ def parse_message(body: str) -> list[SourceFile] | None:
             return []
         if "detail" in message:
             detail = message["detail"]
-            return [_found(detail["bucket"]["name"], detail["object"], detail["object"]["key"])]
+            return [_object_file(detail, detail["object"]["key"])]
         return [
-            _found(
-                each["s3"]["bucket"]["name"],
-                each["s3"]["object"],
-                unquote_plus(each["s3"]["object"]["key"]),
-            )
-            for each in message["Records"]
-            if not str(each.get("eventName", "")).startswith("ObjectRemoved")
+            _object_file(record["s3"], unquote_plus(record["s3"]["object"]["key"]))
+            for record in message["Records"]
+            if not str(record.get("eventName", "")).startswith("ObjectRemoved")
         ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def _found(bucket: str, object_: dict[str, Any], key: str) -> SourceFile:
-    return object_file(
-        bucket, key, int(object_.get("size", 0)), object_.get("eTag") or object_.get("etag")
-    )
+def _object_file(notification: dict[str, Any], key: str) -> SourceFile:
+    named = notification["object"]
+    etag = named.get("eTag") or named.get("etag")
+    return object_file(notification["bucket"]["name"], key, int(named.get("size", 0)), etag)
 
 
-def _words(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return " ".join(str(error).split())[:200]

@@ -1,4 +1,7 @@
-"""Time bounds that hold before anything is read: by the label in a trail file's name, and by what it held before."""
+"""Time bounds that are applied before a file is read.
+
+A file is judged by the label in its name, and by the event times it held when it was read before.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,20 @@ from detector.cloudtrail.object_key import trail_file
 from detector.sources.source import Source, SourceFile
 
 AHEAD = 3600
-"""Seconds before the earliest label from which files are read, at the least: labels run ahead by
+"""Seconds before the earliest event from which labels are read, at the least: they run ahead by
 minutes."""
 SLACK = 86_400
 """Seconds after the last event within which a delivery may still hold it. CloudTrail may redeliver
-for 30 days, but says so in the record; within a day is what is worth reading for."""
+for 30 days, but says so in the record; a day is what is worth reading for."""
 _LABEL_AHEAD = 600
 
 
 class Bounds(NamedTuple):
-    """Event times asked for, ``[since, until)`` in epoch seconds; None: open.
+    """The event times asked for, ``[since, until)`` in epoch seconds; None: open.
 
-    ``reach`` is how many seconds beyond them events tell on what is found within: the longest
-    window, and how far around an alert is looked."""
+    ``margin`` is how many seconds beyond them events still bear on what is found within: the
+    longest window, and the span that is searched around an alert.
+    """
 
     since: int | None
     until: int | None
@@ -31,28 +35,30 @@ class Bounds(NamedTuple):
 
     @property
     def first_label(self) -> int | None:
-        return None if self.since is None else self.since - max(AHEAD, self.margin + _LABEL_AHEAD)
+        """The earliest label of a file worth reading; None: any."""
+        if self.since is None:
+            return None
+        return self.since - max(AHEAD, self.margin + _LABEL_AHEAD)
 
     @property
     def last_label(self) -> int | None:
-        """Exclusive."""
+        """The label from which on no file is worth reading; None: none."""
         return None if self.until is None else self.until + self.margin + SLACK
 
     def may_hold(self, label: int) -> bool:
-        """Whether a file delivered then may hold events that tell on what is asked for."""
+        """Tell whether a file with this label may bear on the bounds."""
         first, last = self.first_label, self.last_label
         return (first is None or label >= first) and (last is None or label < last)
 
     def overlaps(self, first: int, last: int) -> bool:
-        """Whether events from ``first`` to ``last`` do."""
+        """Tell whether events from ``first`` to ``last`` bear on the bounds."""
         return (self.since is None or last >= self.since - self.margin) and (
             self.until is None or first < self.until + self.margin
         )
 
 
 class FileSnapshot(NamedTuple):
-    """What is known of a file that was read: what it was then, and its first and last event time,
-    where it had any."""
+    """A file as it was read, with its span of event times."""
 
     size: int
     mtime_ns: int
@@ -61,16 +67,17 @@ class FileSnapshot(NamedTuple):
     first: int | None
     last: int | None
 
-    def matches(self, found: SourceFile) -> bool:
-        """Whether the file is still what it was."""
-        return self[:4] == (found.size, found.mtime_ns, found.inode, found.device)
+    def matches(self, file: SourceFile) -> bool:
+        """Tell whether the file has not changed since."""
+        return self[:4] == (file.size, file.mtime_ns, file.inode, file.device)
 
 
 class BoundedSource:
-    """A source of which only the files that may hold events within ``bounds`` are read.
+    """A source that is read only within time bounds.
 
-    ``recorded`` tells of the files read before, by path: one that has not changed need not be read
-    again for events that it does not hold."""
+    ``snapshots`` are the files read before, by path: one that has not changed is not read again for
+    events that it does not hold.
+    """
 
     def __init__(
         self, source: Source, bounds: Bounds, snapshots: Mapping[str, FileSnapshot]
@@ -82,38 +89,35 @@ class BoundedSource:
 
     def sweep(self) -> Iterator[SourceFile]:
         self._excluded = {}
-        for found in self._source.sweep():
-            why = None if found.problem else self._why_not(found)
-            if why is None:
-                yield found
+        for file in self._source.sweep():
+            reason = None if file.problem else self._exclusion_reason(file)
+            if reason is None:
+                yield file
                 continue
-            self._excluded.setdefault(why, Counter()).update(files=1, bytes=found.size)
-            yield found._replace(problem=("skipped", "out-of-range", why))
+            self._excluded.setdefault(reason, Counter()).update(files=1, bytes=file.size)
+            yield file._replace(problem=("skipped", "out-of-range", reason))
 
-    def _why_not(self, found: SourceFile) -> str | None:
-        file = trail_file(found.path)
-        if file is not None and not self._bounds.may_hold(file.delivered):
+    def _exclusion_reason(self, file: SourceFile) -> str | None:
+        """Say why a file need not be read; None if it must."""
+        trail = trail_file(file.path)
+        if trail is not None and not self._bounds.may_hold(trail.delivered):
             return "delivered outside of the time asked for"
-        known = self._snapshots.get(found.path)
-        if (
-            known is not None
-            and known.matches(found)
-            and (
-                known.first is None
-                or known.last is None
-                or not self._bounds.overlaps(known.first, known.last)
-            )
-        ):
-            return "read before, and without events of the time asked for"
-        return None
+        snapshot = self._snapshots.get(file.path)
+        if snapshot is None or not snapshot.matches(file):
+            return None
+        first, last = snapshot.first, snapshot.last
+        if first is not None and last is not None and self._bounds.overlaps(first, last):
+            return None
+        return "read before, and without events of the time asked for"
 
     def excluded_lines(self) -> list[str]:
-        """How much the last sweep found and left out, and why, a line each."""
-        return [
-            f"not read: {sums['files']:,} {'file' if sums['files'] == 1 else 'files'} "
-            f"({sums['bytes'] / 1e6:,.1f} MB) {why}"
-            for why, sums in self._excluded.items()
-        ]
+        """Describe the files that the last sweep excluded, by reason."""
+        lines = []
+        for reason, sums in self._excluded.items():
+            files = "file" if sums["files"] == 1 else "files"
+            megabytes = sums["bytes"] / 1e6
+            lines.append(f"not read: {sums['files']:,} {files} ({megabytes:,.1f} MB) {reason}")
+        return lines
 
     def in_scope(self, path: str) -> bool:
         return self._source.in_scope(path)

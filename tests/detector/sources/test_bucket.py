@@ -439,7 +439,7 @@ def test_a_queue_deletes_a_message_only_after_its_commit(
     queue = SqsQueue("sqs://trail")
 
     def come_again() -> None:
-        for receipt in [*queue._open]:
+        for receipt in [*queue._uncommitted]:
             sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)
 
     hunt = Hunt(queue, clock)

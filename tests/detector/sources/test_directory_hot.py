@@ -22,9 +22,9 @@ from tests.detector.trail import sweep, watch, write
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Directory:
     """A tree that counts as too large, after its first whole sweep; all of it is old."""
-    monkeypatch.setattr(directory, "_CHEAP", -1.0)
-    monkeypatch.setattr(directory, "_ROUND", 10**12)
-    monkeypatch.setattr(directory, "_RACY", 0)
+    monkeypatch.setattr(directory, "_FULL_SWEEP_SECONDS", -1.0)
+    monkeypatch.setattr(directory, "_ROUND_SWEEPS", 10**12)
+    monkeypatch.setattr(directory, "_RACY_NS", 0)
     for name in ("a/1.json", "a/2.json", "b/c/3.json"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -162,7 +162,9 @@ def test_after_a_large_copy_what_is_new_does_not_wait_for_all_that_was_written(
     monkeypatch.setattr(
         directory, "time", SimpleNamespace(monotonic=lambda: next(ticks), time_ns=time.time_ns)
     )
-    monkeypatch.setattr(directory, "_LATELY", 11)  # a look at the clock is a second: ten files
+    monkeypatch.setattr(
+        directory, "_RECENT_SECONDS", 11
+    )  # a look at the clock is a second: ten files
     rounds = [swept(large) for _ in range(5)]
     assert [len(found) for found in rounds] == [10] * 5
     assert len(set().union(*rounds)) == 50

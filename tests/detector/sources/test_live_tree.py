@@ -22,8 +22,8 @@ FOLDERS, EACH = 60, 30
 @pytest.mark.parametrize("existing", [0, 20])
 def test_none_is_lost(existing: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Only one whole sweep is made: everything after it is found where it is hot.
-    monkeypatch.setattr(directory, "_CHEAP", -1.0)
-    monkeypatch.setattr(directory, "_ROUND", 10**12)
+    monkeypatch.setattr(directory, "_FULL_SWEEP_SECONDS", -1.0)
+    monkeypatch.setattr(directory, "_ROUND_SWEEPS", 10**12)
     monkeypatch.setattr("detector.ingest.pipeline._SWEEP_EVERY", 0.05)
     for folder in range(existing):
         (tmp_path / f"a/{folder % 7}/{folder}").mkdir(parents=True)
@@ -43,7 +43,7 @@ def test_none_is_lost(existing: int, tmp_path: Path, monkeypatch: pytest.MonkeyP
     walked = Directory._starts
 
     def starts(self: Directory) -> list[str]:
-        whole.append(self._slice)
+        whole.append(self._slice_seconds)
         return walked(self)
 
     monkeypatch.setattr(Directory, "_starts", starts)
