@@ -1,4 +1,7 @@
-"""The scalar functions of ES|QL. Their meanings: Elastic's ES|QL reference, "Functions and operators"."""
+"""The scalar functions of ES|QL.
+
+Source: Elastic's ES|QL reference, "Functions and operators".
+"""
 
 from detector.esql.functions import conversions, dates, multivalues, numbers, text
 from detector.esql.functions.registry import FUNCTIONS, Function

@@ -1,4 +1,7 @@
-"""From one type to another. What does not convert becomes null; of several values, those go that do not."""
+"""Convert values from one type to another.
+
+What does not convert becomes null; of a multivalue, those values are dropped.
+"""
 
 from __future__ import annotations
 
@@ -15,32 +18,34 @@ def to_string(value: Any, *, types: Sequence[Type]) -> str:
     return values.text_of(value, types[0])
 
 
-def _number(value: Any, given: Type, wanted: Type) -> Any:
-    if given == "keyword":
-        return values.number_from_text(value, wanted)
-    if given == "ip":
+def _convert_number(value: Any, source: Type, target: Type) -> Any:
+    if source == "keyword":
+        return values.number_from_text(value, target)
+    if source == "ip":
         raise ValueError
-    return values.converted_number(int(value) if given in ("boolean", "date") else value, wanted)
+    if source in ("boolean", "date"):
+        value = int(value)
+    return values.converted_number(value, target)
 
 
 @function("to_integer(any*) -> integer", "to_int")
 def to_integer(value: Any, *, types: Sequence[Type]) -> Any:
-    return _number(value, types[0], "integer")
+    return _convert_number(value, types[0], "integer")
 
 
 @function("to_long(any*) -> long")
 def to_long(value: Any, *, types: Sequence[Type]) -> Any:
-    return _number(value, types[0], "long")
+    return _convert_number(value, types[0], "long")
 
 
 @function("to_double(any*) -> double", "to_dbl")
 def to_double(value: Any, *, types: Sequence[Type]) -> Any:
-    return _number(value, types[0], "double")
+    return _convert_number(value, types[0], "double")
 
 
 @function("to_boolean(any*) -> boolean", "to_bool")
 def to_boolean(value: Any, *, types: Sequence[Type]) -> bool:
-    """Of texts, ``true`` in any letter case is true, all others are false."""
+    """Convert to boolean: of texts, only ``true`` in any letter case is true."""
     if types[0] in ("ip", "date"):
         raise ValueError
     return value.lower() == "true" if isinstance(value, str) else bool(value)
@@ -48,7 +53,7 @@ def to_boolean(value: Any, *, types: Sequence[Type]) -> bool:
 
 @function("to_datetime(any*) -> date", "to_dt", "to_date")
 def to_datetime(value: Any, *, types: Sequence[Type]) -> Any:
-    """Of a number: milliseconds since the epoch."""
+    """Convert to a date; a number is in milliseconds since the epoch."""
     if types[0] == "keyword":
         return values.date_from_text(value)
     if types[0] in ("boolean", "ip"):

@@ -1,4 +1,7 @@
-"""Dates, in UTC. Cutting them to a span is in ``compile``, since it depends on constants."""
+"""Compute functions of dates (ms since the epoch), in UTC.
+
+Truncation is in ``special_functions``, since it needs a constant.
+"""
 
 from __future__ import annotations
 
@@ -13,55 +16,61 @@ from detector.esql.functions.registry import function
 _DAY = 86_400_000
 
 
-def _months(start: int, end: int) -> int:
-    """Whole months from one date to a later one (negative to an earlier one)."""
+def _whole_months(start: int, end: int) -> int:
+    """Count whole months from ``start`` to ``end``, negative where it is earlier."""
     if end < start:
-        return -_months(end, start)
+        return -_whole_months(end, start)
     first, last = moment(start), moment(end)
     months = (last.year - first.year) * 12 + last.month - first.month
-    rest_first = (first.day, first.hour, first.minute, first.second, first.microsecond)
-    rest_last = (last.day, last.hour, last.minute, last.second, last.microsecond)
-    return months - 1 if rest_last < rest_first else months
+    first_rest = (first.day, first.hour, first.minute, first.second, first.microsecond)
+    last_rest = (last.day, last.hour, last.minute, last.second, last.microsecond)
+    return months - 1 if last_rest < first_rest else months
 
 
-def _whole(size: int) -> Callable[[int, int], int]:
-    return lambda start, end: abs(end - start) // size * (1 if end >= start else -1)
+def _divide_toward_zero(difference: int, size: int) -> int:
+    count = abs(difference) // size
+    return count if difference >= 0 else -count
 
 
-def _of_months(size: int) -> Callable[[int, int], int]:
-    return lambda start, end: abs(_months(start, end)) // size * (1 if end >= start else -1)
+def _difference_in(size: int) -> Callable[[int, int], int]:
+    return lambda start, end: _divide_toward_zero(end - start, size)
+
+
+def _difference_in_months(size: int) -> Callable[[int, int], int]:
+    return lambda start, end: _divide_toward_zero(_whole_months(start, end), size)
 
 
 _DIFFERENCES: dict[str, Callable[[int, int], int]] = {
-    name: compute
-    for names, compute in (
-        (("year", "years", "yy", "yyyy"), _of_months(12)),
-        (("quarter", "quarters", "qq", "q"), _of_months(3)),
-        (("month", "months", "mm", "m"), _of_months(1)),
-        (("dayofyear", "dy", "y"), _whole(_DAY)),
-        (("day", "days", "dd", "d"), _whole(_DAY)),
-        (("week", "weeks", "wk", "ww"), _whole(7 * _DAY)),
-        (("weekday", "weekdays", "dw"), _whole(_DAY)),
-        (("hour", "hours", "hh"), _whole(3_600_000)),
-        (("minute", "minutes", "mi", "n"), _whole(60_000)),
-        (("second", "seconds", "ss", "s"), _whole(1000)),
-        (("millisecond", "milliseconds", "ms"), _whole(1)),
-        (("microsecond", "microseconds", "mcs"), lambda start, end: (end - start) * 1000),
-        (("nanosecond", "nanoseconds", "ns"), lambda start, end: (end - start) * 1_000_000),
-    )
-    for name in names
+    **dict.fromkeys(("year", "years", "yy", "yyyy"), _difference_in_months(12)),
+    **dict.fromkeys(("quarter", "quarters", "qq", "q"), _difference_in_months(3)),
+    **dict.fromkeys(("month", "months", "mm", "m"), _difference_in_months(1)),
+    **dict.fromkeys(("dayofyear", "dy", "y"), _difference_in(_DAY)),
+    **dict.fromkeys(("day", "days", "dd", "d"), _difference_in(_DAY)),
+    **dict.fromkeys(("week", "weeks", "wk", "ww"), _difference_in(7 * _DAY)),
+    **dict.fromkeys(("weekday", "weekdays", "dw"), _difference_in(_DAY)),
+    **dict.fromkeys(("hour", "hours", "hh"), _difference_in(3_600_000)),
+    **dict.fromkeys(("minute", "minutes", "mi", "n"), _difference_in(60_000)),
+    **dict.fromkeys(("second", "seconds", "ss", "s"), _difference_in(1000)),
+    **dict.fromkeys(("millisecond", "milliseconds", "ms"), _difference_in(1)),
+    **dict.fromkeys(
+        ("microsecond", "microseconds", "mcs"), lambda start, end: (end - start) * 1000
+    ),
+    **dict.fromkeys(
+        ("nanosecond", "nanoseconds", "ns"), lambda start, end: (end - start) * 1_000_000
+    ),
 }
 
 
 @function("date_diff(keyword, date, date) -> integer")
 def date_diff(unit: str, start: int, end: int) -> int:
-    """How many whole units lie between."""
-    if (compute := _DIFFERENCES.get(unit.lower())) is None:
+    """Count the whole units from ``start`` to ``end``."""
+    compute = _DIFFERENCES.get(unit.lower())
+    if compute is None:
         raise ValueError
-    found = compute(start, end)
-    if not -(2**31) <= found < 2**31:
+    difference = compute(start, end)
+    if not -(2**31) <= difference < 2**31:
         raise ValueError
-    return found
+    return difference
 
 
 _PARTS: dict[str, Callable[[datetime], int]] = {
@@ -97,9 +106,10 @@ _PARTS: dict[str, Callable[[datetime], int]] = {
 
 @function("date_extract(keyword, date) -> long")
 def date_extract(part: str, date: int) -> int:
-    if (compute := _PARTS.get(part.lower())) is None:
+    extract = _PARTS.get(part.lower())
+    if extract is None:
         raise ValueError
-    return compute(moment(date))
+    return extract(moment(date))
 
 
 @function("day_name(date) -> keyword")
@@ -129,7 +139,7 @@ _MONTHS = (
 )
 
 _TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+")
-_WRITTEN: dict[str, Callable[[datetime], str]] = {
+_FORMATTERS: dict[str, Callable[[datetime], str]] = {
     "yyyy": lambda d: f"{d.year:04d}",
     "uuuu": lambda d: f"{d.year:04d}",
     "YYYY": lambda d: f"{d.isocalendar()[0]:04d}",
@@ -160,30 +170,34 @@ _WRITTEN: dict[str, Callable[[datetime], str]] = {
     "Z": lambda _: "+0000",
     "z": lambda _: "Z",
 }
-"""The letters of Java's date patterns."""
+"""Letters of Java's date patterns -> text of a date."""
 
 
 @function("date_format(any, date?) -> keyword")
 def date_format(pattern: str | int, date: int | None = None) -> str:
-    """With one argument, a date in ISO form."""
+    """Format a date by a Java pattern; a sole argument is a date, for ISO form."""
     if date is None:
         if not isinstance(pattern, int):
             raise ValueError
         text = date_text(pattern)
         return text if "." in text else text[:-1] + ".000Z"
-    when = moment(date)
-    written = []
-    for found in _TOKEN.finditer(str(pattern)):
-        if found[1] is not None:
-            written.append(found[1].replace("''", "'") or "'")
-        elif found[2] and found[0] not in _WRITTEN:
-            raise ValueError
-        else:
-            written.append(_WRITTEN[found[0]](when) if found[2] else found[0])
-    return "".join(written)
+    time = moment(date)
+    return "".join(_format_token(token, time) for token in _TOKEN.finditer(str(pattern)))
 
 
-_READ = {
+def _format_token(token: re.Match[str], time: datetime) -> str:
+    """Format one token of a pattern: letters, quoted text or other characters."""
+    text, quoted, letter = token[0], token[1], token[2]
+    if quoted is not None:
+        return quoted.replace("''", "'") or "'"
+    if not letter:
+        return text
+    if text not in _FORMATTERS:
+        raise ValueError
+    return _FORMATTERS[text](time)
+
+
+_PATTERNS = {
     "yyyy": r"(?P<year>\d{4})",
     "uuuu": r"(?P<year>\d{4})",
     "MM": r"(?P<month>\d\d)",
@@ -200,45 +214,48 @@ _READ = {
     "X": "Z",
     "XXX": "Z",
 }
+"""Letters of Java's date patterns -> regular expression that parses them."""
 
 
 @lru_cache(64)
-def _reader(pattern: str) -> re.Pattern[str]:
-    parts = []
-    for found in _TOKEN.finditer(pattern):
-        if found[2] and found[0] not in _READ:
-            raise ValueError(f"the date pattern {found[0]} is not supported")
-        parts.append(
-            re.escape(found[1].replace("''", "'") or "'")
-            if found[1] is not None
-            else _READ[found[0]]
-            if found[2]
-            else re.escape(found[0])
-        )
+def _date_regex(pattern: str) -> re.Pattern[str]:
+    """Compile a Java date pattern to a regular expression. Raises ValueError."""
+    regex = "".join(_token_regex(token) for token in _TOKEN.finditer(pattern))
     try:
-        return re.compile("".join(parts))
+        return re.compile(regex)
     except re.error:
         raise ValueError(f"the date pattern {pattern} names a part twice") from None
 
 
+def _token_regex(token: re.Match[str]) -> str:
+    text, quoted, letter = token[0], token[1], token[2]
+    if quoted is not None:
+        return re.escape(quoted.replace("''", "'") or "'")
+    if not letter:
+        return re.escape(text)
+    if text not in _PATTERNS:
+        raise ValueError(f"the date pattern {text} is not supported")
+    return _PATTERNS[text]
+
+
 @function("date_parse(keyword, keyword?) -> date")
 def date_parse(pattern: str, text: str | None = None) -> int:
-    """With one argument, a date in ISO form."""
+    """Parse a date by a Java pattern; a sole argument is a text in ISO form."""
     if text is None:
         pattern, text = "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'", pattern
-    if not (found := _reader(pattern).fullmatch(text)):
+    match = _date_regex(pattern).fullmatch(text)
+    if match is None:
         raise ValueError
-    part = {name: int(value) for name, value in found.groupdict().items()}
+    part = {name: int(digits) for name, digits in match.groupdict().items()}
     if "year" not in part:
         raise ValueError
-    return milliseconds(
-        datetime(
-            part["year"],
-            part.get("month", 1),
-            part.get("day", 1),
-            part.get("hour", 0),
-            part.get("minute", 0),
-            part.get("second", 0),
-            tzinfo=UTC,
-        )
-    ) + part.get("milli", 0)
+    seconds = datetime(
+        part["year"],
+        part.get("month", 1),
+        part.get("day", 1),
+        part.get("hour", 0),
+        part.get("minute", 0),
+        part.get("second", 0),
+        tzinfo=UTC,
+    )
+    return milliseconds(seconds) + part.get("milli", 0)

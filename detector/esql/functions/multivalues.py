@@ -1,4 +1,4 @@
-"""Multivalues. A single value is a set of one; null gives null."""
+"""Compute functions of multivalues. A single value is a list of one; null gives null."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def mv_max(values: list[Any], *, types: Sequence[Type]) -> Any:
 
 @function("mv_sum(number[]) -> first")
 def mv_sum(values: list[Any], *, types: Sequence[Type]) -> Any:
-    return in_range(math.fsum(values) if types[0] == "double" else sum(values), types[0])
+    total = math.fsum(values) if types[0] == "double" else sum(values)
+    return in_range(total, types[0])
 
 
 @function("mv_avg(number[]) -> double")
@@ -48,7 +49,7 @@ def mv_avg(values: list[Any]) -> float:
 
 @function("mv_median(number[]) -> first")
 def mv_median(values: list[Any], *, types: Sequence[Type]) -> Any:
-    """Between two whole numbers, rounded down."""
+    """Return the median; between two integers it is rounded down."""
     if types[0] == "double":
         return median(values)
     ordered = sorted(values)
@@ -61,8 +62,8 @@ def mv_dedupe(values: list[Any]) -> list[Any]:
 
 
 @function("mv_append(same[], same[]) -> same[]")
-def mv_append(one: list[Any], other: list[Any]) -> list[Any]:
-    return one + other
+def mv_append(left: list[Any], right: list[Any]) -> list[Any]:
+    return left + right
 
 
 @function("mv_concat(keyword[], keyword) -> keyword")
@@ -71,30 +72,36 @@ def mv_concat(values: list[str], delimiter: str) -> str:
 
 
 @function("mv_contains(same{}, same{}) -> boolean")
-def mv_contains(values: list[Any], wanted: list[Any]) -> bool:
-    """Whether all of ``wanted`` are among ``values``; null is the empty set."""
-    return set(wanted) <= set(values)
+def mv_contains(superset: list[Any], subset: list[Any]) -> bool:
+    """Check whether ``superset`` has all of ``subset``; null is the empty list."""
+    return set(subset) <= set(superset)
 
 
 @function("mv_intersection(same[], same[]) -> same[]")
-def mv_intersection(one: list[Any], other: list[Any]) -> list[Any]:
-    return [value for value in dict.fromkeys(one) if value in set(other)]
+def mv_intersection(left: list[Any], right: list[Any]) -> list[Any]:
+    right_values = set(right)
+    return [value for value in dict.fromkeys(left) if value in right_values]
 
 
 @function("mv_union(same{}, same{}) -> same[]")
-def mv_union(one: list[Any], other: list[Any]) -> list[Any]:
-    return list(dict.fromkeys(one + other))
+def mv_union(left: list[Any], right: list[Any]) -> list[Any]:
+    return list(dict.fromkeys(left + right))
 
 
 @function("mv_slice(same[], integer, integer?) -> same[]")
 def mv_slice(values: list[Any], start: int, end: int | None = None) -> list[Any]:
-    """From 0, both ends included; negative places count from the end."""
+    """Return the values from ``start`` to ``end``, both included.
+
+    Indexes begin at 0; negative ones count from the end. Without ``end``, one value."""
     last = start if end is None else end
     if last < start and (start < 0) == (last < 0):
         raise ValueError
-    first = max(start + len(values) if start < 0 else start, 0)
-    stop = last + len(values) if last < 0 else last
-    return values[first : stop + 1] if stop >= first else []
+    first = start
+    if start < 0:
+        first = max(start + len(values), 0)
+    if last < 0:
+        last += len(values)
+    return values[first : last + 1] if last >= first else []
 
 
 @function("mv_sort(same[], keyword?) -> same[]")
@@ -105,11 +112,7 @@ def mv_sort(values: list[Any], direction: str = "ASC", *, types: Sequence[Type])
 
 
 @function("mv_zip(keyword[], keyword[], keyword?) -> keyword[]")
-def mv_zip(one: list[str], other: list[str], delimiter: str = ",") -> list[str]:
-    """Pairs joined by ``delimiter``; what has no partner stays alone."""
-    paired = min(len(one), len(other))
-    return (
-        [delimiter.join(pair) for pair in zip(one, other, strict=False)]
-        + one[paired:]
-        + other[paired:]
-    )
+def mv_zip(left: list[str], right: list[str], delimiter: str = ",") -> list[str]:
+    """Join values pairwise by ``delimiter``; values without a partner stay as they are."""
+    pairs = [delimiter.join(pair) for pair in zip(left, right, strict=False)]
+    return pairs + left[len(pairs) :] + right[len(pairs) :]

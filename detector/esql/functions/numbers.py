@@ -1,9 +1,10 @@
-"""Numbers. A whole number stays one unless the signature says double."""
+"""Compute functions of numbers. An integer stays one unless the signature says double."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from detector.ecs.values import Type, in_range, order
@@ -27,16 +28,17 @@ def floor(number: Any) -> Any:
 
 @function("round(number, long?) -> first")
 def rounded(number: Any, places: int = 0) -> Any:
-    """Half away from zero; negative places round before the point."""
+    """Round half away from zero; negative places round before the point."""
     if abs(places) > 300:
         return number if places > 0 else type(number)(0)
-    if isinstance(number, int):
-        if places >= 0:
-            return number
-        size: int = 10**-places
-        return (abs(number) + size // 2) // size * size * (1 if number >= 0 else -1)
-    scale = 10.0**places
-    return math.copysign(math.floor(abs(number) * scale + 0.5) / scale, number)
+    if not isinstance(number, int):
+        scale = 10.0**places
+        return math.copysign(math.floor(abs(number) * scale + 0.5) / scale, number)
+    if places >= 0:
+        return number
+    size: int = 10**-places
+    magnitude = (abs(number) + size // 2) // size * size
+    return magnitude if number >= 0 else -magnitude
 
 
 @function("signum(number) -> double")
@@ -66,7 +68,7 @@ def exp(number: Any) -> float:
 
 @function("log(number, number?) -> double")
 def log(base: Any, number: Any = None) -> float:
-    """The natural logarithm; of two arguments, the first is the base."""
+    """Return the natural logarithm; of two arguments, the first is the base."""
     return math.log(base) if number is None else math.log(number) / math.log(base)
 
 
@@ -76,8 +78,8 @@ def log10(number: Any) -> float:
 
 
 @function("hypot(number, number) -> double")
-def hypot(one: Any, other: Any) -> float:
-    return math.hypot(one, other)
+def hypot(a: Any, b: Any) -> float:
+    return math.hypot(a, b)
 
 
 @function("pi() -> double")
@@ -97,10 +99,10 @@ def tau() -> float:
 
 @function("greatest(same[], same[]...) -> same")
 def greatest(*values: list[Any], types: Sequence[Type]) -> Any:
-    """Over all values; null where an argument is null."""
-    return max((value for each in values for value in each), key=order(types[0]))
+    """Return the greatest of all values; null where an argument is null."""
+    return max(chain.from_iterable(values), key=order(types[0]))
 
 
 @function("least(same[], same[]...) -> same")
 def least(*values: list[Any], types: Sequence[Type]) -> Any:
-    return min((value for each in values for value in each), key=order(types[0]))
+    return min(chain.from_iterable(values), key=order(types[0]))

@@ -1,4 +1,4 @@
-"""The table of scalar functions: name, signature, implementation."""
+"""Register scalar functions by name, with signature and implementation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ConstantCheck = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A scalar function: how it is declared and what computes it.
+    """A scalar function.
 
     The implementation may raise ValueError or ArithmeticError: the result is null then, as in
     ES|QL. ``typed``: it takes the types of its arguments (``types=``). ``constant_checks``: by the
@@ -34,7 +34,7 @@ FUNCTIONS: dict[str, Function] = {}
 def function(
     signature: str, *aliases: str, constant_checks: Mapping[int, ConstantCheck] | None = None
 ) -> Callable[[_Implementation], _Implementation]:
-    """Register an implementation in the table."""
+    """Register an implementation under its name and ``aliases``."""
 
     def register(implementation: _Implementation) -> _Implementation:
         parsed = Signature.parse(signature)
