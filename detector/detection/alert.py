@@ -17,9 +17,7 @@ from detector.cloudtrail.record import format_time, json_text
 from detector.detection.baseline import Baseline
 from detector.detection.event import Event
 from detector.ecs.values import Value
-from detector.rules.rule_summary import RuleSummary
-
-Mode = Literal["tumbling", "sliding"]
+from detector.rules.rule_summary import RuleSummary, WindowMode
 
 Status = Literal["open", "acknowledged", "closed"]
 STATUSES: tuple[Status, ...] = ("open", "acknowledged", "closed")
@@ -31,7 +29,7 @@ SEVERITIES = ("low", "medium", "high", "critical")
 class Window(msgspec.Struct, frozen=True):
     """The half-open span ``[start, end)`` in seconds since the epoch that an alert covers."""
 
-    mode: Mode
+    mode: WindowMode
     start: int
     end: int
 

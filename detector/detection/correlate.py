@@ -89,7 +89,7 @@ def find_signals(path: str, watches: ChunkRequests, flagging: Dispatch) -> Itera
 
     def telling(call: EventSignature) -> bool:
         """Whether such a record may be a signal, or open a session."""
-        return bool(flagging.wanting(call)) or Head(None, *call).event_source == STS
+        return bool(flagging.rules_for(call)) or Head(None, *call).event_source == STS
 
     for watch, event, record, _raw in search_file(path, watches, telling):
         flags = flags_of(event, record, flagging)

@@ -6,14 +6,15 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from detector.detection import window
-from detector.detection.alert import Alert, Facets, Mode, Window, alert_id
+from detector.detection.alert import Alert, Facets, Window, alert_id
 from detector.detection.window import Hit, HitSpan
 from detector.ecs.values import Value
 from detector.esql.plan.accumulators import SlidingAggregator
 from detector.rules.rule import Rule
+from detector.rules.rule_summary import WindowMode
 
 
-def max_gap(rule: Rule, mode: Mode) -> int:
+def max_gap(rule: Rule, mode: WindowMode) -> int:
     """How far apart hits of one series may be, in seconds, and still tell on each other beyond
     their bucket.
 
@@ -36,7 +37,7 @@ def supersede_window(rule: Rule) -> int:
 
 def derive(
     rule: Rule,
-    mode: Mode,
+    mode: WindowMode,
     key: tuple[Value, ...],
     hits: Sequence[Hit],
     start: float = -math.inf,
@@ -60,7 +61,12 @@ def derive(
 
 
 def _groups(
-    rule: Rule, mode: Mode, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
+    rule: Rule,
+    mode: WindowMode,
+    key: tuple[Value, ...],
+    hits: Sequence[Hit],
+    start: float,
+    end: float,
 ) -> Iterator[Alert]:
     query = rule.query
     looks_back = query.shape == "lookback"

@@ -147,7 +147,7 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch, cache: SignatureCache)
         span = min(times), max(times)
         extend_span(partial.observations, info.baseline_key, span)
         stats.extend(*span)
-        rules = dispatch.wanting(info.signature)
+        rules = dispatch.rules_for(info.signature)
         if not rules:
             continue
         for index, time in zip(events, times, strict=True):

@@ -25,8 +25,8 @@ from detector.esql.plan.prefilter import Prefilter
 from detector.esql.plan.query import Query, SortableResult
 from detector.esql.scope import QueryOptions
 from detector.formats import Records, Unreadable, parse_records, read_chunks
-from detector.rules.rule import place_of_query
-from detector.rules.rule_file import RuleError, line_of, toml
+from detector.rules.rule import query_position
+from detector.rules.rule_file import RuleError, line_of_key, parse_toml
 from detector.sources.open_file import open_file
 
 _T = TypeVar("_T")
@@ -56,13 +56,15 @@ def read_hunt(path: Path) -> tuple[Hunt, str]:
         raise RuleError(
             f"cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8 text'}"
         ) from None
-    table = toml(text)
+    table = parse_toml(text)
     try:
         hunt = msgspec.convert(table.get("hunt", table.get("rule")), Hunt)
     except msgspec.ValidationError as error:
         raise RuleError(f"no hunt: {str(error)[:1].lower()}{str(error)[1:]}") from None
     if "rule" in table and table["rule"].get("type", "esql") != "esql":
-        raise RuleError("a rule that is not ES|QL cannot be run as a hunt", line_of(text, "type"))
+        raise RuleError(
+            "a rule that is not ES|QL cannot be run as a hunt", line_of_key(text, "type")
+        )
     queries = [hunt.queries] if isinstance(hunt.queries, str) else hunt.queries
     return msgspec.structs.replace(hunt, queries=queries), text
 
@@ -75,7 +77,7 @@ def compiled(query: str, fields: FieldTable, now: int | None, text: str = "") ->
     try:
         return plan(query, fields, QueryOptions(now))
     except EsqlError as error:
-        line, column = place_of_query(text, query) if text else (1, 0)
+        line, column = query_position(text, query) if text else (1, 0)
         raise RuleError(
             error.message, line + error.line - 1, error.column + (column if error.line == 1 else 0)
         ) from None

@@ -1,4 +1,4 @@
-"""What an author should know of a rule that is no mistake: where it cannot match, or not all that it seems to."""
+"""Warn of rules that compile but cannot match, or match less than they seem to."""
 
 from __future__ import annotations
 
@@ -7,87 +7,102 @@ from typing import NamedTuple
 
 from detector.ecs.fields import FieldTable
 from detector.esql import ast, kql, parser
+from detector.esql.errors import Span
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts
 from detector.rules.rule_file import Metadata
 
 
 class Advice(NamedTuple):
-    """A sentence, with its place (from 1) in the query's text."""
+    """A sentence, with its position (from 1) in the query's text."""
 
     line: int
     column: int
     sentence: str
 
 
-def advice(about: Metadata, fields: FieldTable, strict: bool) -> list[Advice]:
-    """What there is to say of a rule whose query compiles. ``strict``: nulls are taken as the
-    language has them."""
-    if about.type != "esql":
-        return list(_absent(kql.parse(about.query_text), fields))
-    tree = parser.parse(about.query_text)
-    found = [*(_traps(tree, fields) if strict else ()), *_absent(tree, fields)]
-    suppression = about.alert_suppression
+def lint_rule(metadata: Metadata, fields: FieldTable, strict_nulls: bool) -> list[Advice]:
+    """Return advice on a rule whose query compiles.
+
+    ``strict_nulls``: nulls are as ES|QL has them, not as authors intend them."""
+    if metadata.type != "esql":
+        return list(_always_null_fields(kql.parse(metadata.query_text), fields))
+    tree = parser.parse(metadata.query_text)
+    advice: list[Advice] = []
+    if strict_nulls:
+        advice += _null_negations(tree, fields)
+    advice += _always_null_fields(tree, fields)
+    advice += _coarse_suppression(tree, metadata)
+    return sorted(advice)
+
+
+def _advice(span: Span, sentence: str) -> Advice:
+    return Advice(span.line, span.column, sentence)
+
+
+def _coarse_suppression(tree: ast.Tree, metadata: Metadata) -> Iterator[Advice]:
+    """Advise of an ``alert_suppression`` that groups by less than STATS does."""
+    suppression = metadata.alert_suppression
     stats = next((command for command in tree.commands if isinstance(command, ast.Stats)), None)
-    if (
-        suppression
-        and stats
-        and not {named.name for named in stats.by} <= set(suppression.group_by)
-    ):
-        found.append(
-            Advice(
-                stats.span.line,
-                stats.span.column,
-                "alert_suppression groups by less than this: alerts that differ in the other columns of by "
-                "stay apart here",
-            )
+    if suppression is None or stats is None:
+        return
+    if not {named.name for named in stats.by} <= set(suppression.group_by):
+        yield _advice(
+            stats.span,
+            "alert_suppression groups by less than this: alerts that differ in the other columns "
+            "of by stay apart here",
         )
-    return sorted(found)
 
 
-def _traps(tree: ast.Tree, fields: FieldTable) -> Iterator[Advice]:
-    """Negations that are null, and so drop the row, where a field is missing."""
-    own: set[str] = set()
+def _null_negations(tree: ast.Tree, fields: FieldTable) -> Iterator[Advice]:
+    """Advise of negations that are null, and so drop the row, where a field is missing."""
+    conditions, defined = _conditions_before_stats(tree)
+    negations = [condition for condition in conditions if _is_negation(condition)]
+    required: set[str] = set()
+    for condition in conditions:
+        if not _is_negation(condition):
+            required.update(column.name for column in _required_columns(condition))
+    for negation in negations:
+        for name in dict.fromkeys(column.name for column in columns_in(negation)):
+            if name not in defined | required:
+                yield from _null_negation(negation, name, fields)
+
+
+def _conditions_before_stats(tree: ast.Tree) -> tuple[list[ast.Expression], set[str]]:
+    """Return the conditions before STATS, and the names that EVAL defines there."""
     conditions: list[ast.Expression] = []
+    defined: set[str] = set()
     for command in tree.commands:
         match command:
             case ast.Where(condition):
                 conditions += conjuncts(condition)
-            case ast.Eval(named):
-                own.update(each.name for each in named)
+            case ast.Eval(columns):
+                defined.update(named.name for named in columns)
             case ast.Stats():
                 break
-    needed = {
-        column.name for each in conditions if not _negated(each) for column in _required(each)
-    }
-    for each in conditions:
-        if not _negated(each):
-            continue
-        for column in {found.name: found for found in columns_in(each)}.values():
-            field = None if column.name in own else fields.get(column.name)
-            if field is None or field.always or column.name in needed:
-                continue
-            if field.only is not None and _excludes(each, field.only):
-                yield Advice(
-                    each.span.line,
-                    each.span.column,
-                    f'no event gets through: {column.name} is "{field.only}" or missing, and a negation of '
-                    f"what is missing is null; {_remedy(column.name)}",
-                )
-            else:
-                yield Advice(
-                    each.span.line,
-                    each.span.column,
-                    f"events without {column.name} are dropped, since the condition is null for them; "
-                    f"{_remedy(column.name)}",
-                )
+    return conditions, defined
 
 
-def _remedy(name: str) -> str:
-    return f'write "{name} is null or …", or nulls = "intended" in a [trailhound] table'
+def _null_negation(condition: ast.Expression, name: str, fields: FieldTable) -> Iterator[Advice]:
+    """Advise of one negation that is null where the field ``name`` is missing."""
+    field = fields.get(name)
+    if field is None or field.always:
+        return
+    remedy = f'write "{name} is null or …", or nulls = "intended" in a [trailhound] table'
+    if field.only is not None and _excludes(condition, field.only):
+        yield _advice(
+            condition.span,
+            f'no event gets through: {name} is "{field.only}" or missing, and a negation of '
+            f"what is missing is null; {remedy}",
+        )
+    else:
+        yield _advice(
+            condition.span,
+            f"events without {name} are dropped, since the condition is null for them; {remedy}",
+        )
 
 
-def _negated(condition: ast.Expression) -> bool:
-    """Whether it is a negation that an author may take to hold of what is missing."""
+def _is_negation(condition: ast.Expression) -> bool:
+    """Check whether authors may take a condition to be true of a missing field."""
     match condition:
         case ast.Compare("!=", _, ast.Literal()):
             return True
@@ -98,8 +113,8 @@ def _negated(condition: ast.Expression) -> bool:
     return False
 
 
-def _required(condition: ast.Expression) -> Iterator[ast.Column]:
-    """Columns that are not null where the condition is true."""
+def _required_columns(condition: ast.Expression) -> Iterator[ast.Column]:
+    """Yield the columns that are not null where the condition is true."""
     match condition:
         case ast.Not(ast.IsNull(operand)):
             yield from columns_in(operand)
@@ -108,22 +123,23 @@ def _required(condition: ast.Expression) -> Iterator[ast.Column]:
 
 
 def _excludes(condition: ast.Expression, value: str) -> bool:
+    """Check whether a negation is false of ``value``."""
     match condition:
         case ast.Compare("!=", _, ast.Literal(excluded)) | ast.Not(
             ast.Compare("==", _, ast.Literal(excluded))
         ):
             return excluded == value
         case ast.Not(ast.In(_, options)):
-            return any(isinstance(each, ast.Literal) and each.value == value for each in options)
+            return any(
+                isinstance(option, ast.Literal) and option.value == value for option in options
+            )
     return False
 
 
-def _absent(tree: ast.Tree | ast.Expression, fields: FieldTable) -> Iterator[Advice]:
-    """Fields that are always null here."""
-    for column in {found.name: found for found in columns_in(tree)}.values():
-        if (field := fields.get(column.name)) and field.absent:
-            yield Advice(
-                column.span.line,
-                column.span.column,
-                f"{column.name} is always null here: {field.absent}",
-            )
+def _always_null_fields(tree: ast.Tree | ast.Expression, fields: FieldTable) -> Iterator[Advice]:
+    """Advise of fields that no CloudTrail record has."""
+    last_uses = {column.name: column for column in columns_in(tree)}
+    for column in last_uses.values():
+        field = fields.get(column.name)
+        if field is not None and field.absent:
+            yield _advice(column.span, f"{column.name} is always null here: {field.absent}")

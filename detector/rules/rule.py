@@ -1,4 +1,4 @@
-"""A rule: a TOML file in the schema of Elastic's detection-rules, and its query compiled."""
+"""Read a rule: a TOML file in the schema of Elastic's detection-rules, and its compiled query."""
 
 from __future__ import annotations
 
@@ -14,19 +14,27 @@ from detector.esql.errors import EsqlError
 from detector.esql.plan import explain
 from detector.esql.plan.query import Query
 from detector.esql.scope import QueryOptions
-from detector.rules import rule_types
-from detector.rules.rule_file import Metadata, RuleError, line_of, tables
+from detector.rules.rule_file import (
+    Metadata,
+    RuleError,
+    TrailhoundTable,
+    line_of_key,
+    parse_tables,
+    read_file_text,
+)
 from detector.rules.rule_summary import RuleSummary
+from detector.rules.rule_types import compile_rule, suppression_gap
 
 _ENGINE = "2"
-"""Part of every fingerprint: changes when the same query would find something else than before."""
+"""Part of every fingerprint; changes when a query would find something else than before."""
 
 
 class Rule(Metadata, frozen=True, kw_only=True):
-    """What the file says, and what it means: ``query`` finds it in records.
+    """A rule file and its compiled query.
 
-    ``flag`` is the name under which its hits speak of alerts near them; ``alerts`` whether it gives
-    alerts of its own."""
+    ``flag``: the name under which its hits flag alerts near them. ``alerts``: whether it gives
+    alerts of its own. ``fingerprint``: changes when the rule could find something else; not with
+    its texts."""
 
     flag: str | None
     alerts: bool
@@ -34,20 +42,20 @@ class Rule(Metadata, frozen=True, kw_only=True):
     query: Query = msgspec.field(name="compiled")
     path: Path
     fingerprint: str
-    """Changes when what the rule finds could change; not for its words."""
 
     @property
     def building_block(self) -> bool:
         return self.building_block_type is not None
 
-    def warm_up(self, reach: int) -> str | None:
-        """What "new" rests on, for a rule that looks for what is new and has only ``reach`` seconds
-        of history: as "baseline 3 of 10 days". None where that is enough, and for other rules."""
+    def warm_up(self, history: int) -> str | None:
+        """Describe a history (seconds) that is too short for "new": "baseline 3 of 10 days".
+
+        None where it is long enough, and for rules of other types."""
         wanted = self.query.window or 0
-        if self.query.shape != "terms" or reach >= wanted:
+        if self.query.shape != "terms" or history >= wanted:
             return None
         unit, size = ("days", 86_400) if wanted >= 86_400 else ("hours", 3600)
-        return f"baseline {reach // size} of {-(-wanted // size)} {unit}"
+        return f"baseline {history // size} of {-(-wanted // size)} {unit}"
 
     @property
     def summary(self) -> RuleSummary:
@@ -57,87 +65,101 @@ class Rule(Metadata, frozen=True, kw_only=True):
 
     @property
     def gap(self) -> int:
-        """Alerts of one key that begin within so many seconds of each other are one
-        (``alert_suppression``)."""
-        return rule_types.gap(self)
+        """Seconds within which alerts of one key are one (``alert_suppression``)."""
+        return suppression_gap(self)
 
     @property
     def window(self) -> int | None:
-        """Seconds."""
+        """Seconds of the query's window."""
         return self.query.window
 
     @property
     def meaning(self) -> str:
-        """What it gives alerts for, in words."""
+        """What the rule gives alerts for, in words."""
         query = self.query
-        together = self.alert_suppression if query.shape == "filter" else None
-        keys = together.group_by if together else query.key_names
+        keys = query.key_names
+        if query.shape == "filter" and self.alert_suppression:
+            keys = tuple(self.alert_suppression.group_by)
         return explain.describe_alerts(query.shape, query.window, keys, query.thresholds, self.gap)
 
     @property
     def thresholds(self) -> tuple[str, ...]:
-        """What must hold of a window for an alert, each in words."""
+        """The conditions on a window for an alert, each in words."""
         return self.query.thresholds
 
 
 def read_rule(
     path: Path, fields: FieldTable, fields_fingerprint: str = "", now: int | None = None
 ) -> Rule:
-    """The rule in a file. ``fields_fingerprint`` says what the fields' values depend on beside the
-    record.
+    """Read and compile the rule in a file. Raises RuleError.
 
-    ``now`` is what NOW() says, in seconds since the epoch, where that does not follow from the
-    events. Raises RuleError."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RuleError(
-            f"cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8 text'}"
-        ) from None
-    about, own = tables(text)
-    line, column = place_of_query(text, about.query_text)
-    alerts = own.flag is None if own.alerts is None else own.alerts
+    ``fields_fingerprint``: what the fields' values depend on beside the record. ``now``: the value
+    of NOW(), in seconds since the epoch, where it does not follow from the events."""
+    text = read_file_text(path)
+    metadata, own = parse_tables(text)
     options = QueryOptions(now, own.nulls == "intended")
-    try:
-        query = rule_types.compiled(about, fields, options)
-    except EsqlError as error:
-        first = column if error.line == 1 else 0
-        raise RuleError(error.message, line + error.line - 1, first + error.column) from None
-    except RuleError as error:
-        raise RuleError(error.message, line_of(text, error.key)) from None
+    query = _compile(text, metadata, fields, options)
+    alerts = own.flag is None if own.alerts is None else own.alerts
     if not alerts and query.grouping is not None:
+        line, _ = query_position(text, metadata.query_text)
         raise RuleError("a rule that gives no alerts must not group", line)
-    clock = now if ast.asks_time(query.canonical) else None
-    parts = (
-        _ENGINE,
-        about.rule_id,
-        query.canonical,
-        query.window,
-        rule_types.gap(about),
-        query.key_names,
-        own.nulls,
-        clock,
-        fields_fingerprint,
-        own.flag,
-        alerts,
-    )
-    fingerprint = hashlib.sha256("\0".join(map(repr, parts)).encode()).hexdigest()[:20]
     return Rule(
-        **msgspec.structs.asdict(about),
+        **msgspec.structs.asdict(metadata),
         flag=own.flag,
         alerts=alerts,
         nulls=own.nulls,
         query=query,
         path=path,
-        fingerprint=fingerprint,
+        fingerprint=_fingerprint(metadata, own, alerts, query, now, fields_fingerprint),
     )
 
 
-def place_of_query(text: str, query: str) -> tuple[int, int]:
-    """The line of the file that the query's text begins in, and the column before its first
-    character."""
+def _compile(text: str, metadata: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
+    """Compile a rule's query. Raises RuleError with the position in the file."""
+    try:
+        return compile_rule(metadata, fields, options)
+    except EsqlError as error:
+        raise error_in_file(error, text, metadata.query_text) from None
+    except RuleError as error:
+        raise RuleError(error.message, line_of_key(text, error.key)) from None
+
+
+def error_in_file(error: EsqlError, text: str, query: str) -> RuleError:
+    """Convert an error in a query to one in the file ``text`` that holds the query."""
+    line, column = query_position(text, query)
+    first_column = column if error.line == 1 else 0
+    return RuleError(error.message, line + error.line - 1, first_column + error.column)
+
+
+def query_position(text: str, query: str) -> tuple[int, int]:
+    """Return the line in the file where the query begins, and the column before it."""
     start = text.find(query) if query.strip() else -1
-    if start < 0:  # it is written with escapes
+    if start < 0:  # the query is written with escapes
         opening = re.search(r'^\s*query\s*=\s*(?:"""|\'\'\'|"|\')(?:\r?\n)?', text, re.MULTILINE)
         start = opening.end() if opening else 0
     return text.count("\n", 0, start) + 1, start - (text.rfind("\n", 0, start) + 1)
+
+
+def _fingerprint(
+    metadata: Metadata,
+    own: TrailhoundTable,
+    alerts: bool,
+    query: Query,
+    now: int | None,
+    fields_fingerprint: str,
+) -> str:
+    """Hash all that decides what the rule finds. Stored: the order of the parts is fixed."""
+    parts = (
+        _ENGINE,
+        metadata.rule_id,
+        query.canonical,
+        query.window,
+        suppression_gap(metadata),
+        query.key_names,
+        own.nulls,
+        now if ast.asks_time(query.canonical) else None,
+        fields_fingerprint,
+        own.flag,
+        alerts,
+    )
+    return hashlib.sha256("\0".join(map(repr, parts)).encode()).hexdigest()[:20]

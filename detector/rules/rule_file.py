@@ -1,4 +1,4 @@
-"""What a rule file says: its tables, in the schema of Elastic's detection-rules, and one of ours."""
+"""Read a rule file: TOML in the schema of Elastic's detection-rules, and one table of our own."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from detector.text.visible import visible
 
 
 class RuleError(Exception):
-    """A rule file that cannot be used: one line, with the place (from 1) in the file."""
+    """A rule file that cannot be used: one line, with line and column from 1."""
 
     def __init__(self, message: str, line: int = 1, column: int = 1, key: str = "") -> None:
         self.message = visible(message, 400)  # it may quote the file
         super().__init__(self.message)
         self.line, self.column = line, column
         self.key = key
-        """What of the rule it is about, where that tells the line."""
+        """The key of the rule that it is about; the line can be found by it."""
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -49,8 +49,9 @@ class Duration(msgspec.Struct, frozen=True):
 
 
 class AlertSuppression(msgspec.Struct, frozen=True):
-    """Alerts that agree in ``group_by`` are one for the ``duration`` (without one, for a run of the
-    rule)."""
+    """Merging of the alerts that agree in ``group_by`` within ``duration``.
+
+    Without a duration, within one run of the rule."""
 
     group_by: list[str] = []
     duration: Duration | None = None
@@ -63,8 +64,9 @@ class Cardinality(msgspec.Struct, frozen=True):
 
 
 class Threshold(msgspec.Struct, frozen=True):
-    """At least ``value`` events that agree in ``field``, with so many distinct values of other
-    fields."""
+    """At least ``value`` events that agree in ``field``.
+
+    ``cardinality``: and at least so many distinct values of other fields."""
 
     value: Annotated[int, msgspec.Meta(gt=0)]
     field: list[str] | str = []
@@ -72,8 +74,8 @@ class Threshold(msgspec.Struct, frozen=True):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        named = [self.field] if isinstance(self.field, str) else self.field
-        return tuple(name for name in named if name)
+        names = [self.field] if isinstance(self.field, str) else self.field
+        return tuple(name for name in names if name)
 
 
 class HistoryWindowStart(msgspec.Struct, frozen=True):
@@ -88,8 +90,9 @@ class NewTerms(msgspec.Struct, frozen=True):
 class Metadata(
     msgspec.Struct, frozen=True, kw_only=True, rename={"query_text": "query", "lookback": "from"}
 ):
-    """The ``[rule]`` table. ``note`` is the guide, ``setup`` what must be in place; both are
-    Markdown."""
+    """The ``[rule]`` table.
+
+    ``note`` is the investigation guide, ``setup`` what must be in place; both are Markdown."""
 
     rule_id: Annotated[str, msgspec.Meta(min_length=1)]
     name: str
@@ -123,78 +126,92 @@ class Metadata(
 
     @property
     def terms(self) -> tuple[Sequence[str], str]:
-        """The fields of a new-terms rule and how far back its history goes, in either of the forms
-        in use."""
+        """The fields of a new-terms rule, and the start of its history.
+
+        Two forms of the schema are in use."""
         if self.new_terms is None:
             return self.new_terms_fields, self.history_window_start
         starts = self.new_terms.history_window_start
         return self.new_terms.value, starts[0].value if starts else ""
 
 
-class Own(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TrailhoundTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ``[trailhound]`` table, which Elastic's schema does not have.
 
-    ``flag``: what the rule lets through speaks of the alerts of the same principal near it, under
-    this name. ``alerts``: whether the rule gives alerts too; unless said, one with a flag gives
-    none. ``nulls``: "intended" makes negated conditions true of what is missing."""
+    ``flag``: the rule's hits flag the alerts of the same principal near them, under this name.
+    ``alerts``: whether the rule gives alerts; by default a rule with a flag gives none. ``nulls``:
+    "intended" makes negated conditions true of missing fields."""
 
     flag: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")] | None = None
     alerts: bool | None = None
     nulls: Literal["strict", "intended"] = "strict"
 
 
-def toml(text: str) -> dict[str, Any]:
-    """A file's tables. Raises RuleError."""
+def read_file_text(path: Path) -> str:
+    """Read the text of a rule or hunt file. Raises RuleError."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise RuleError(f"cannot be read: {reason}") from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML. Raises RuleError."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        line, column = (int(place[1]), int(place[2])) if place else (text.count("\n") + 1, 1)
-        raise RuleError(f"no TOML: {str(error).partition(' (at ')[0]}", line, column) from None
-    except (ValueError, RecursionError):  # which the parser lets pass
+        reason = str(error).partition(" (at ")[0]
+        position = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        if position is None:  # "at end of document"
+            line, column = text.count("\n") + 1, 1
+        else:
+            line, column = int(position[1]), int(position[2])
+        raise RuleError(f"no TOML: {reason}", line, column) from None
+    except (ValueError, RecursionError):  # tomllib lets these of int() and of itself pass
         raise RuleError("no TOML: a number of too many digits, or nested too deeply") from None
 
 
-def tables(text: str) -> tuple[Metadata, Own]:
-    """The ``[rule]`` and the ``[trailhound]`` table of a file. Raises RuleError."""
-    table = toml(text)
-    found: Any = table.get("rule")
-    if not isinstance(found, dict):
-        raise RuleError("a hunt file, not a rule" if "hunt" in table else "no [rule] table")
-    if isinstance(names := found.get("investigation_fields"), list):
-        found["investigation_fields"] = {"field_names": names}
-    return _converted(found, Metadata, text), _converted(table.get("trailhound", {}), Own, text)
+def parse_tables(text: str) -> tuple[Metadata, TrailhoundTable]:
+    """Parse the ``[rule]`` and the ``[trailhound]`` table of a file. Raises RuleError."""
+    tables = parse_toml(text)
+    rule: Any = tables.get("rule")
+    if not isinstance(rule, dict):
+        raise RuleError("a hunt file, not a rule" if "hunt" in tables else "no [rule] table")
+    field_names = rule.get("investigation_fields")
+    if isinstance(field_names, list):
+        rule["investigation_fields"] = {"field_names": field_names}
+    own = tables.get("trailhound", {})
+    return _convert(rule, Metadata, text), _convert(own, TrailhoundTable, text)
 
 
-_Table = TypeVar("_Table", Metadata, Own)
+_Table = TypeVar("_Table", Metadata, TrailhoundTable)
 
 
-def _converted(found: Any, kind: type[_Table], text: str) -> _Table:
+def _convert(table: Any, type: type[_Table], text: str) -> _Table:
+    """Convert a table to its struct. Raises RuleError with the line of the key at fault."""
     try:
-        return msgspec.convert(found, kind)
+        return msgspec.convert(table, type)
     except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
-        name = (
-            re.split(r"[.\[`]", where)[0]
-            if where
-            else (re.findall(r"`(\w+)`", what) or ["rule"])[-1]
-        )
-        raise RuleError(
-            f"{f'{name}: ' if where else ''}{what[:1].lower()}{what[1:]}", line_of(text, name)
-        ) from None
+        message, _, path = str(error).partition(" - at `$.")
+        reason = f"{message[:1].lower()}{message[1:]}"
+        if path:
+            key = re.split(r"[.\[`]", path)[0]
+            raise RuleError(f"{key}: {reason}", line_of_key(text, key)) from None
+        quoted = re.findall(r"`(\w+)`", message) or ["rule"]
+        raise RuleError(reason, line_of_key(text, quoted[-1])) from None
 
 
 def is_hunt(path: Path) -> bool:
-    """Whether a file is a hunt file, as far as can be told."""
+    """Check whether a file is a hunt file; False where it cannot be read."""
     try:
         return "hunt" in tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return False
 
 
-def line_of(text: str, key: str) -> int:
-    """The line, from 1, where ``key`` or its table stands; 1 where it does not."""
-    found = re.search(
-        rf"^\s*(?:{re.escape(key)}\s*=|\[+[\w.]*\b{re.escape(key)}\])", text, re.MULTILINE
-    )
-    return text.count("\n", 0, found.end()) + 1 if found else 1
+def line_of_key(text: str, key: str) -> int:
+    """Return the line, from 1, of a key or its table; 1 where there is none."""
+    name = re.escape(key)
+    match = re.search(rf"^\s*(?:{name}\s*=|\[+[\w.]*\b{name}\])", text, re.MULTILINE)
+    return text.count("\n", 0, match.end()) + 1 if match else 1

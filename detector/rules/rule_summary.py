@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
+
+WindowMode = Literal["tumbling", "sliding"]
+"""How the windows of rules that have one are cut."""
 
 
 class RuleSummary(msgspec.Struct, frozen=True):
-    """What an alert says of its rule."""
+    """The part of a rule that an alert repeats."""
 
     id: str
     name: str

@@ -1,4 +1,7 @@
-"""Elastic's rule types -> queries. The ones that are no ES|QL become the tree that the same in ES|QL would be."""
+"""Compile the queries of Elastic's rule types.
+
+A type that is not ES|QL becomes the tree that the same query would have in ES|QL.
+"""
 
 from __future__ import annotations
 
@@ -9,187 +12,188 @@ from dataclasses import replace
 from detector.ecs.fields import FieldTable
 from detector.esql import ast, kql, parser
 from detector.esql.errors import EsqlError, Span
-from detector.esql.plan import predicate_analysis
 from detector.esql.plan.planner import plan_tree, reads_cloudtrail
+from detector.esql.plan.predicate_analysis import find_multiplying_command
 from detector.esql.plan.query import Query
 from detector.esql.scope import QueryOptions
 from detector.esql.timespan import LONGEST_WINDOW
 from detector.rules.rule_file import Metadata, RuleError
 from detector.text.suggest import nearest
 
-_REFUSED = {
+_UNSUPPORTED_TYPES = {
     "eql": "EQL (type eql) is not supported: rules in ES|QL and KQL run here",
     "machine_learning": "a machine learning job (type machine_learning) runs in Elasticsearch only",
-    "threat_match": "indicator match (type threat_match) is not supported: it reads indices of indicators",
+    "threat_match": (
+        "indicator match (type threat_match) is not supported: it reads indices of indicators"
+    ),
     "saved_query": "a saved query (type saved_query) lies in Kibana, not in the file",
 }
 _LANGUAGES = {"esql": "esql", "query": "kuery", "threshold": "kuery", "new_terms": "kuery"}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+_DATE_MATH = re.compile(r"now-([0-9]{1,9})([smhdw])")
 _START = Span(1, 1, 0, 0)
 
 
-def compiled(about: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
-    """Raises EsqlError with its place in the query's text, RuleError for what is wrong elsewhere in
-    the rule."""
-    if about.type not in _LANGUAGES:
+def compile_rule(metadata: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
+    """Compile a rule's query.
+
+    Raises EsqlError with its place in the query's text, RuleError for the rest of the rule."""
+    _check_supported(metadata)
+    match metadata.type:
+        case "esql":
+            query = _compile_esql(metadata, fields, options)
+        case "threshold":
+            query = _compile_threshold(metadata, fields, options)
+        case "new_terms":
+            return _compile_new_terms(metadata, fields, options)
+        case _:
+            keys = _suppression_keys(metadata)
+            query = _compile_kql(metadata, (), fields, options, keys)
+    if query.shape == "lookback":
+        lookback = _parse_ago(metadata.lookback, "from")
+        if lookback > LONGEST_WINDOW:
+            days = LONGEST_WINDOW // 86_400
+            raise RuleError(f"from: over {days} days are not supported", key="from")
+        return replace(query, window=lookback)
+    if query.shape == "filter" and metadata.alert_suppression:
+        return replace(query, window=suppression_gap(metadata))
+    return query
+
+
+def _check_supported(metadata: Metadata) -> None:
+    """Raise RuleError for a rule that cannot run here."""
+    type = metadata.type
+    if type not in _LANGUAGES:
+        message = _UNSUPPORTED_TYPES.get(type, f"rules of type {type} are not supported")
+        raise RuleError(message, key="type")
+    if metadata.language not in ("", _LANGUAGES[type]):
         raise RuleError(
-            _REFUSED.get(about.type, f"rules of type {about.type} are not supported"), key="type"
-        )
-    if about.language not in ("", _LANGUAGES[about.type]):
-        raise RuleError(
-            f"the language {about.language} is not supported in a rule of type {about.type}",
+            f"the language {metadata.language} is not supported in a rule of type {type}",
             key="language",
         )
-    for name in ("filters", "exceptions_list"):
-        if getattr(about, name):
+    for key in ("filters", "exceptions_list"):
+        if getattr(metadata, key):
             raise RuleError(
-                f"{name} beside the query are not supported: put the conditions into the query",
-                key=name,
+                f"{key} beside the query are not supported: put the conditions into the query",
+                key=key,
             )
-    if about.type != "esql" and about.index and not any(map(_holds_cloudtrail, about.index)):
+    if type != "esql" and metadata.index and not any(map(_covers_cloudtrail, metadata.index)):
         raise RuleError(
-            f"reads {', '.join(about.index)}, which is not CloudTrail (logs-aws.cloudtrail-*)",
+            f"reads {', '.join(metadata.index)}, which is not CloudTrail (logs-aws.cloudtrail-*)",
             key="index",
         )
-    match about.type:
-        case "esql":
-            query = _esql(about, fields, options)
-        case "threshold":
-            query = _threshold(about, fields, options)
-        case "new_terms":
-            return _new_terms(about, fields, options)
-        case _:
-            query = _planned(about, (), fields, options, _grouping(about))
-    if query.shape == "lookback":
-        if (lookback := _ago(about.lookback, "from")) > LONGEST_WINDOW:
-            raise RuleError(
-                f"from: over {LONGEST_WINDOW // 86_400} days are not supported", key="from"
-            )
-        return replace(query, window=lookback)
-    return (
-        replace(query, window=gap(about))
-        if query.shape == "filter" and about.alert_suppression
-        else query
-    )
 
 
-def gap(about: Metadata) -> int:
-    """Within how many seconds alerts are one by ``alert_suppression``; 0 without."""
-    suppression = about.alert_suppression
+def suppression_gap(metadata: Metadata) -> int:
+    """Return the seconds within which ``alert_suppression`` merges alerts; 0 without it."""
+    suppression = metadata.alert_suppression
     if suppression is None:
         return 0
-    if suppression.duration is None:  # within one run of the rule, and it runs so often
-        return _ago(f"now-{about.interval}", "interval")
+    if suppression.duration is None:  # within one run of the rule, which is one interval
+        return _parse_ago(f"now-{metadata.interval}", "interval")
     return suppression.duration.value * _SECONDS[suppression.duration.unit]
 
 
-def _ago(text: str, key: str) -> int:
-    if not (found := re.fullmatch(r"now-([0-9]{1,9})([smhdw])", text.replace(" ", ""))) or not int(
-        found[1]
-    ):
+def _parse_ago(text: str, key: str) -> int:
+    """Parse ``now-6m`` to seconds. Raises RuleError."""
+    match = _DATE_MATH.fullmatch(text.replace(" ", ""))
+    if match is None or int(match[1]) == 0:
         raise RuleError(f"{key}: {text} is not supported: write it like now-6m", key=key)
-    return int(found[1]) * _SECONDS[found[2]]
+    return int(match[1]) * _SECONDS[match[2]]
 
 
-def _holds_cloudtrail(pattern: str) -> bool:
+def _covers_cloudtrail(pattern: str) -> bool:
     return reads_cloudtrail(pattern) or pattern.startswith("filebeat-")
 
 
-def _esql(about: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
-    """A window is a set of events: one that would count several times in it is refused."""
-    tree = parser.parse(about.query_text)
-    if command := predicate_analysis.find_multiplying_command(tree):
+def _compile_esql(metadata: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
+    tree = parser.parse(metadata.query_text)
+    # A window is a set of events, in which none may count several times.
+    command = find_multiplying_command(tree)
+    if command is not None:
         raise EsqlError(
             command.span,
             "mv_expand before stats would count an event several times: "
             "let stats group by that field, or use the functions of multivalues",
         )
-    return plan_tree(tree, about.query_text, fields, options, _grouping(about))
+    return plan_tree(tree, metadata.query_text, fields, options, _suppression_keys(metadata))
 
 
-def _planned(
-    about: Metadata,
+def _compile_kql(
+    metadata: Metadata,
     commands: Sequence[ast.Command],
     fields: FieldTable,
     options: QueryOptions,
     keys: tuple[ast.Named, ...] = (),
 ) -> Query:
-    """The query that first asks for what the rule's KQL says."""
-    asked = ast.Where(kql.parse(about.query_text), span=_START)
-    tree = ast.Tree(
-        (ast.From(("logs-aws.cloudtrail-*",), (), span=_START), asked, *commands), span=_START
-    )
-    return plan_tree(tree, about.query_text, fields, options, keys)
+    """Compile the rule's KQL as a WHERE, followed by ``commands``."""
+    source = ast.From(("logs-aws.cloudtrail-*",), (), span=_START)
+    condition = ast.Where(kql.parse(metadata.query_text), span=_START)
+    tree = ast.Tree((source, condition, *commands), span=_START)
+    return plan_tree(tree, metadata.query_text, fields, options, keys)
 
 
-def _threshold(about: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
-    wanted = about.threshold
-    if wanted is None:
+def _compile_threshold(metadata: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
+    """Compile a threshold rule as STATS with a WHERE on the counts."""
+    threshold = metadata.threshold
+    if threshold is None:
         raise RuleError("the threshold is missing", key="type")
-    _known((*wanted.fields, *(each.field for each in wanted.cardinality)), fields, "threshold")
+    cardinality_fields = [cardinality.field for cardinality in threshold.cardinality]
+    _check_fields((*threshold.fields, *cardinality_fields), fields, "threshold")
     count = ast.Call("count", (), on_rows=True, span=_START)
-    made: list[tuple[str, ast.Expression, int]] = [("threshold_result.count", count, wanted.value)]
-    made += [
-        (
-            f"threshold_result.cardinality.{each.field}",
-            ast.Call("count_distinct", (_column(each.field),), span=_START),
-            each.value,
-        )
-        for each in wanted.cardinality
-    ]
-    conditions = tuple(
-        ast.Compare(">=", _column(name), ast.Literal(least, span=_START), span=_START)
-        for name, _, least in made
-        if least > 1 or len(made) == 1
-    )
-    stats = ast.Stats(
-        tuple(
-            ast.Aggregation(ast.Named(name, expression, span=_START), None, span=_START)
-            for name, expression, _ in made
-        ),
-        tuple(ast.Named(name, _column(name), span=_START) for name in wanted.fields),
-        span=_START,
-    )
-    having = conditions[0] if len(conditions) == 1 else ast.Logic("and", conditions, span=_START)
-    commands = (*_present(wanted.fields), stats, ast.Where(having, span=_START))
-    return _planned(about, commands, fields, options)
+    aggregations = [_aggregation("threshold_result.count", count)]
+    conditions = []
+    if threshold.value > 1:
+        conditions.append(_at_least("threshold_result.count", threshold.value))
+    for cardinality in threshold.cardinality:
+        name = f"threshold_result.cardinality.{cardinality.field}"
+        count_distinct = ast.Call("count_distinct", (_column(cardinality.field),), span=_START)
+        aggregations.append(_aggregation(name, count_distinct))
+        if cardinality.value > 1:
+            conditions.append(_at_least(name, cardinality.value))
+    if not conditions:
+        conditions.append(_at_least("threshold_result.count", 1))
+    by = tuple(ast.Named(name, _column(name), span=_START) for name in threshold.fields)
+    stats = ast.Stats(tuple(aggregations), by, span=_START)
+    where = ast.Where(_join("and", conditions), span=_START)
+    commands = (*_where_not_null(threshold.fields), stats, where)
+    return _compile_kql(metadata, commands, fields, options)
 
 
-def _new_terms(about: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
-    terms, since = about.terms
-    if not terms or not since:
+def _compile_new_terms(metadata: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
+    terms, history_start = metadata.terms
+    if not terms or not history_start:
         raise RuleError("new_terms and its history_window_start are missing", key="type")
-    _known(terms, fields, "new_terms")
+    _check_fields(terms, fields, "new_terms")
     keys = tuple(ast.Named(name, _column(name), span=_START) for name in terms)
-    query = _planned(about, _present(terms), fields, options, keys)
-    return replace(query, shape="terms", window=_ago(since, "history_window_start"))
+    query = _compile_kql(metadata, _where_not_null(terms), fields, options, keys)
+    return replace(query, shape="terms", window=_parse_ago(history_start, "history_window_start"))
 
 
-def _grouping(about: Metadata) -> tuple[ast.Named, ...]:
-    """What events of a rule must have in common for one alert, where ``alert_suppression`` says
-    something of it."""
-    suppression = about.alert_suppression
+def _suppression_keys(metadata: Metadata) -> tuple[ast.Named, ...]:
+    """Return the keys by which ``alert_suppression`` merges alerts."""
+    suppression = metadata.alert_suppression
     if suppression is None:
         return ()
     columns = tuple(_column(name) for name in suppression.group_by)
     keys = tuple(ast.Named(column.name, column, span=_START) for column in columns)
     if suppression.missing_fields_strategy == "suppress" or not columns:
         return keys
-    missing = tuple(ast.IsNull(column, span=_START) for column in columns)
-    some = missing[0] if len(missing) == 1 else ast.Logic("or", missing, span=_START)
-    alone = ast.Call("case", (some, _column("event.id")), span=_START)
-    return (*keys, ast.Named("event.id", alone, span=_START))
+    # An event that lacks one of the fields is alone in its group: its id is a key too.
+    is_missing = _join("or", [ast.IsNull(column, span=_START) for column in columns])
+    event_id = ast.Call("case", (is_missing, _column("event.id")), span=_START)
+    return (*keys, ast.Named("event.id", event_id, span=_START))
 
 
-def _present(names: Sequence[str]) -> tuple[ast.Command, ...]:
-    """Events that lack one of these fields do not count."""
+def _where_not_null(names: Sequence[str]) -> tuple[ast.Command, ...]:
+    """Return the commands that drop events without one of these fields."""
     return tuple(
         ast.Where(ast.Not(ast.IsNull(_column(name), span=_START), span=_START), span=_START)
         for name in names
     )
 
 
-def _known(names: Sequence[str], fields: FieldTable, key: str) -> None:
+def _check_fields(names: Sequence[str], fields: FieldTable, key: str) -> None:
     for name in names:
         if name not in fields:
             raise RuleError(f"{key}: no field {name}{nearest(name, fields)}", key=key)
@@ -197,3 +201,18 @@ def _known(names: Sequence[str], fields: FieldTable, key: str) -> None:
 
 def _column(name: str) -> ast.Column:
     return ast.Column(name, span=_START)
+
+
+def _aggregation(name: str, expression: ast.Expression) -> ast.Aggregation:
+    return ast.Aggregation(ast.Named(name, expression, span=_START), None, span=_START)
+
+
+def _at_least(name: str, number: int) -> ast.Compare:
+    return ast.Compare(">=", _column(name), ast.Literal(number, span=_START), span=_START)
+
+
+def _join(operator: str, conditions: Sequence[ast.Expression]) -> ast.Expression:
+    """Join conditions by ``and`` or ``or``; one condition stands by itself."""
+    if len(conditions) == 1:
+        return conditions[0]
+    return ast.Logic(operator, tuple(conditions), span=_START)

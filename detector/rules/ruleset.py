@@ -6,15 +6,12 @@ import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from detector.ecs.asn import AsnLookup, open_asn
 from detector.ecs.fields import field_table
 from detector.rules.rule import Rule, read_rule
 from detector.rules.rule_file import RuleError
-
-Mode = Literal["tumbling", "sliding"]
-
+from detector.rules.rule_summary import WindowMode
 
 _BUILTIN = Path(__file__).parent / "builtin"
 
@@ -34,32 +31,38 @@ class RuleProblem:
 
 @dataclass(frozen=True, slots=True)
 class RuleSpec:
-    """What a rule set was loaded from; it pickles, so that another process can load the same."""
+    """What a rule set was loaded from; it pickles, so that another process can load the same.
+
+    ``disabled``: ids of rules that are left out."""
 
     paths: tuple[Path, ...]
     builtin: bool
-    mode: Mode
+    mode: WindowMode
     asn: Path | None
     now: int | None = None
-    off: frozenset[str] = frozenset()
-    """Ids of rules that are left out."""
+    disabled: frozenset[str] = frozenset()
 
 
-Stamp = tuple[tuple[str, int, int], ...]
-"""Which rule files there are, each with its mtime (ns) and size."""
+FileStamps = tuple[tuple[str, int, int], ...]
+"""The rule files, each with its mtime (ns) and size."""
 
 
 class RuleSet:
-    """Rules by their id, and the files that could not be used. ``stamp`` is that of the files when
-    they were read."""
+    """Rules by their id, and the files that could not be used.
+
+    ``stamps`` are those of the files when they were read."""
 
     def __init__(
-        self, rules: Sequence[Rule], problems: Sequence[RuleProblem], spec: RuleSpec, stamp: Stamp
+        self,
+        rules: Sequence[Rule],
+        problems: Sequence[RuleProblem],
+        spec: RuleSpec,
+        stamps: FileStamps,
     ) -> None:
         self._rules = {rule.rule_id: rule for rule in rules}
         self.problems = list(problems)
         self._spec = spec
-        self._stamp = stamp
+        self._stamps = stamps
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self._rules.values())
@@ -72,58 +75,55 @@ class RuleSet:
 
     @property
     def alerting(self) -> tuple[Rule, ...]:
-        """Those that give alerts."""
+        """The rules that give alerts."""
         return tuple(rule for rule in self if rule.alerts)
 
     @property
     def flagging(self) -> tuple[Rule, ...]:
-        """Those whose hits speak of the alerts near them."""
+        """The rules whose hits flag the alerts near them."""
         return tuple(rule for rule in self if rule.flag)
 
     @property
-    def reach(self) -> int:
-        """Seconds over which events count together: the longest window. What rules that look for
-        what is new have to have seen before is not in it."""
+    def longest_window(self) -> int:
+        """Seconds over which events count together.
+
+        The history of new-terms rules is not counted."""
         return max(
             (max(rule.query.window or 0, rule.gap) for rule in self if rule.query.shape != "terms"),
             default=0,
         )
 
     @property
-    def mode(self) -> Mode:
+    def mode(self) -> WindowMode:
         return self._spec.mode
 
     @property
     def fingerprint(self) -> str:
-        """Changes when what the rules find could change."""
+        """Changes when the rules could find something else."""
         parts = (self.mode, *sorted(rule.fingerprint for rule in self))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
     def spec(self) -> RuleSpec:
         return self._spec
 
-    def without(self, off: Collection[str]) -> RuleSet:
-        """These rules but those of the ids in ``off``."""
-        kept = [rule for rule in self if rule.rule_id not in off]
-        return RuleSet(
-            kept,
-            self.problems,
-            replace(self._spec, off=self._spec.off | frozenset(off)),
-            self._stamp,
-        )
+    def without(self, disabled: Collection[str]) -> RuleSet:
+        """Return the rules whose ids are not in ``disabled``."""
+        enabled = [rule for rule in self if rule.rule_id not in disabled]
+        spec = replace(self._spec, disabled=self._spec.disabled | frozenset(disabled))
+        return RuleSet(enabled, self.problems, spec, self._stamps)
 
-    def again(self) -> RuleSet:
-        """The same files as they are now."""
+    def reloaded(self) -> RuleSet:
+        """Load the same files as they are now."""
         return RuleSet.from_spec(self._spec)
 
     @property
     def changed(self) -> bool:
-        """Whether a rule file has come, gone or been written since these were loaded."""
-        return _stamp(self._spec.paths, self._spec.builtin) != self._stamp
+        """Whether a rule file was added, removed or written since these were loaded."""
+        return _stamp_files(self._spec.paths, self._spec.builtin) != self._stamps
 
     @classmethod
     def from_spec(cls, spec: RuleSpec) -> RuleSet:
-        return load(spec.paths, spec.builtin, spec.mode, spec.asn, spec.now).without(spec.off)
+        return load(spec.paths, spec.builtin, spec.mode, spec.asn, spec.now).without(spec.disabled)
 
     def __reduce__(self) -> tuple[object, ...]:
         return RuleSet.from_spec, (self._spec,)
@@ -132,52 +132,52 @@ class RuleSet:
 def load(
     paths: Sequence[Path] = (),
     builtin: bool = True,
-    mode: Mode = "tumbling",
+    mode: WindowMode = "tumbling",
     asn: AsnLookup | Path | None = None,
     now: int | None = None,
 ) -> RuleSet:
-    """The built-in rules (unless not ``builtin``) and those in ``paths``: files, or directories of
-    ``*.toml``.
+    """Load the rules in ``paths`` (files or directories), and the built-in ones if ``builtin``.
 
     A file that cannot be used becomes a problem, and the others load. A rule with the id of a
-    built-in one replaces it. ``asn`` names the autonomous systems of addresses. ``now`` is what
-    NOW() says in queries, in seconds since the epoch; without it, it follows from the events.
-    Raises AsnError where ``asn`` is no such database."""
+    built-in one replaces it. ``asn`` names the autonomous systems of addresses. ``now``: the value
+    of NOW(), in seconds since the epoch; by default it follows from the events. Raises AsnError
+    where ``asn`` is no such database."""
     lookup = open_asn(asn) if isinstance(asn, Path) else asn
-    table = field_table(lookup)
-    known_by = lookup.fingerprint if lookup else ""
-    stamp = _stamp(paths, builtin)  # before the files are read: a later change is not missed
+    fields = field_table(lookup)
+    fields_fingerprint = lookup.fingerprint if lookup else ""
+    stamps = _stamp_files(paths, builtin)  # before the files are read: a later change is not missed
     rules: dict[str, Rule] = {}
     problems = []
-    for path in _files(paths, builtin):
+    for path in _rule_paths(paths, builtin):
         try:
-            rule = read_rule(path, table, known_by, now)
-            if (other := rules.get(rule.rule_id)) and not other.path.is_relative_to(_BUILTIN):
+            rule = read_rule(path, fields, fields_fingerprint, now)
+            other = rules.get(rule.rule_id)
+            if other is not None and not other.path.is_relative_to(_BUILTIN):
                 raise RuleError(f"the same rule_id as {other.path}, which stands")
             rules[rule.rule_id] = rule
         except RuleError as error:
             problems.append(RuleProblem(path, error.line, error.column, error.message))
     spec = RuleSpec(tuple(paths), builtin, mode, lookup.path if lookup else None, now)
-    return RuleSet(list(rules.values()), problems, spec, stamp)
+    return RuleSet(list(rules.values()), problems, spec, stamps)
 
 
-def _files(paths: Sequence[Path], builtin: bool) -> Iterator[Path]:
-    yield from rule_files([_BUILTIN, *paths] if builtin else paths)
+def _rule_paths(paths: Sequence[Path], builtin: bool) -> Iterator[Path]:
+    return rule_files([_BUILTIN, *paths] if builtin else paths)
 
 
-def _stamp(paths: Sequence[Path], builtin: bool) -> Stamp:
-    stamp = []
-    for path in _files(paths, builtin):
+def _stamp_files(paths: Sequence[Path], builtin: bool) -> FileStamps:
+    stamps = []
+    for path in _rule_paths(paths, builtin):
         try:
-            is_now = path.stat()
+            status = path.stat()
         except OSError:
-            continue  # gone
-        stamp.append((str(path), is_now.st_mtime_ns, is_now.st_size))
-    return tuple(stamp)
+            continue  # removed in the meantime
+        stamps.append((str(path), status.st_mtime_ns, status.st_size))
+    return tuple(stamps)
 
 
 def rule_files(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files that are named, and those in the directories that are."""
+    """Yield the files in ``paths``, and ``*.toml`` in the directories there."""
     for path in paths:
         if path.is_dir():
             yield from sorted(path.rglob("*.toml"))

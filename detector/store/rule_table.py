@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from detector.detection.alert import Mode
 from detector.detection.derive import max_gap
 from detector.rules.rule import Rule
+from detector.rules.rule_summary import WindowMode
 from detector.rules.ruleset import RuleSet
 from detector.store.database import Database
 from detector.store.undo_journal import Change, UndoJournal
@@ -47,7 +47,7 @@ class RuleTable:
         self._database = database
         self._journal = journal
         self.in_use: Mapping[str, Rule] = {}
-        self.mode: Mode = "tumbling"
+        self.mode: WindowMode = "tumbling"
         self.generation = 0
         """That of the rules in use: a file of another one is to be searched again."""
 

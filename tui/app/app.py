@@ -341,7 +341,7 @@ class HuntApp(FrameApp[None]):
 
         try:
             rules = await asyncio.to_thread(
-                lambda: self.rules.again() if asked or self.rules.changed else None
+                lambda: self.rules.reloaded() if asked or self.rules.changed else None
             )
         except AsnError as error:
             self.say(str(error), severity="error")

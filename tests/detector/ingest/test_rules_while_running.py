@@ -84,7 +84,7 @@ def test_a_rule_that_comes_searches_what_was_read(
 ) -> None:
     put(tmp_path)
     assert rules.changed
-    later = rules.again()
+    later = rules.reloaded()
     assert not later.changed
     updates = run(store, rules, logs, lambda pipeline: pipeline.use(later))
     ended = outcome(store, updates)
@@ -98,12 +98,12 @@ def test_a_rule_that_changes_takes_back_what_it_said(
     store: Store, logs: Path, rules: RuleSet, tmp_path: Path
 ) -> None:
     put(tmp_path)
-    before = rules.again()
+    before = rules.reloaded()
 
     def change(pipeline: Pipeline) -> None:
         put(tmp_path, least=5)
         assert before.changed
-        pipeline.use(before.again())
+        pipeline.use(before.reloaded())
 
     updates = run(store, before, logs, change)
     assert [alert.rule.id for alert in store.alerts.all()] == [REFERENCE]
@@ -159,7 +159,7 @@ def test_what_is_off_stays_off_and_is_in_the_history(
 
 def test_other_processes_leave_out_the_same_rules(rules: RuleSet, tmp_path: Path) -> None:
     put(tmp_path)
-    both = rules.again()
+    both = rules.reloaded()
     left = both.without({REFERENCE})
     assert [rule.rule_id for rule in pickle.loads(pickle.dumps(left))] == ["mine"]
     assert len(left.without({"mine"})) == 0
@@ -170,20 +170,20 @@ def test_a_file_that_goes_is_a_change_and_one_in_error_is_named(
     rules: RuleSet, tmp_path: Path
 ) -> None:
     path = put(tmp_path)
-    held = rules.again()
+    held = rules.reloaded()
     path.write_text(path.read_text().replace("count_distinct", "count_distnct"))
     assert held.changed
-    broken = held.again()
+    broken = held.reloaded()
     assert [(problem.path, problem.line) for problem in broken.problems] == [(path, 12)]
     assert [rule.rule_id for rule in broken] == [REFERENCE]
     path.unlink()
     assert broken.changed
-    assert broken.again().problems == []
+    assert broken.reloaded().problems == []
 
 
 def test_counts_are_by_rule(store: Store, logs: Path, rules: RuleSet, tmp_path: Path) -> None:
     put(tmp_path, least=9)
-    scan(logs, store=store, by=rules.again())
+    scan(logs, store=store, by=rules.reloaded())
     assert store.rules.counts() == {REFERENCE: RuleCount(10, 1), "mine": RuleCount(4, 0)}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detector.ecs.fields import field_table
-from detector.rules.lint import advice
+from detector.rules.lint import lint_rule
 from detector.rules.rule import read_rule
 from tests.detector.rules.test_rule_types import written
 from tui.commandline.commands.rules import pointed
@@ -17,7 +17,7 @@ CONSOLE = "aws.cloudtrail.session_credential_from_console"
 
 def notes(tmp_path, query, **given):
     rule = read_rule(written(tmp_path / "rules", query, **given), field_table())
-    return [note.sentence for note in advice(rule, field_table(), rule.nulls == "strict")]
+    return [note.sentence for note in lint_rule(rule, field_table(), rule.nulls == "strict")]
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,9 @@ def test_what_is_left_unread_changes_no_alert_within(
     made: list[Burst], first: int, last: int
 ) -> None:
     by = rules("tumbling", *HUNT)
-    bounds = Bounds(START + made[0].at + first, START + made[-1].at + last, by.reach + SIGNAL_REACH)
+    bounds = Bounds(
+        START + made[0].at + first, START + made[-1].at + last, by.longest_window + SIGNAL_REACH
+    )
     with (
         tempfile.TemporaryDirectory() as name,
         closing(Store.open(None)) as whole,

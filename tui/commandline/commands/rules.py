@@ -9,8 +9,8 @@ from pathlib import Path
 
 from detector.ecs.fields import FieldTable, field_table
 from detector.investigation.hunt import compiled, read_hunt
-from detector.rules.lint import advice
-from detector.rules.rule import Rule, place_of_query, read_rule
+from detector.rules.lint import lint_rule
+from detector.rules.rule import Rule, query_position, read_rule
 from detector.rules.rule_file import RuleError, is_hunt
 from detector.rules.ruleset import rule_files
 from detector.text.visible import visible
@@ -56,8 +56,8 @@ def _rule(path: Path, table: FieldTable, by_id: dict[str, Path]) -> Iterator[str
 
 
 def _notes(path: Path, rule: Rule, table: FieldTable) -> Iterator[str]:
-    line, column = place_of_query(_text(path), rule.query_text)
-    for note in advice(rule, table, rule.nulls == "strict"):
+    line, column = query_position(_text(path), rule.query_text)
+    for note in lint_rule(rule, table, rule.nulls == "strict"):
         at = note.column + (column if note.line == 1 else 0)
         yield f"{path}:{line + note.line - 1}:{at}: note: {visible(note.sentence)}"
 

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     bounds = (
         None
         if since is None and until is None
-        else Bounds(since, until, rules.reach + SIGNAL_REACH)
+        else Bounds(since, until, rules.longest_window + SIGNAL_REACH)
     )
     with contextlib.ExitStack() as closing:
         store = closing.enter_context(
