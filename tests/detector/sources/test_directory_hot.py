@@ -21,7 +21,7 @@ from tests.detector.trail import sweep, watch, write
 
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Directory:
-    """A tree that counts as too large, after its first whole sweep; all of it is old."""
+    """Return a tree of old files that counts as too large, after its first sweep."""
     monkeypatch.setattr(directory, "_FULL_SWEEP_SECONDS", -1.0)
     monkeypatch.setattr(directory, "_ROUND_SWEEPS", 10**12)
     monkeypatch.setattr(directory, "_RACY_NS", 0)
@@ -38,13 +38,13 @@ def large(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Directory:
 
 def swept(source: Directory) -> set[str]:
     root = str(source.roots[0])
-    return {os.path.relpath(found.path, root) for found in source.sweep() if found.problem is None}
+    return {os.path.relpath(file.path, root) for file in source.sweep() if file.problem is None}
 
 
 @pytest.mark.parametrize(
     "temporary", ["4.json.1a2B3c4D", "4.json123456789", "4.json.abcd.partial", ".s3cmd.1234.tmp"]
 )
-def test_every_writers_rename_into_an_old_folder(large: Directory, temporary: str) -> None:
+def test_sweep_finds_rename_into_old_folder(large: Directory, temporary: str) -> None:
     root = large.roots[0]
     (root / "a" / temporary).write_text("{}")
     assert "a/4.json" not in swept(large)
@@ -53,7 +53,7 @@ def test_every_writers_rename_into_an_old_folder(large: Directory, temporary: st
     assert "a/4.json" in swept(large)
 
 
-def test_new_folders_below_new_folders(large: Directory) -> None:
+def test_sweep_finds_files_in_nested_new_folders(large: Directory) -> None:
     root = large.roots[0]
     (root / "b/new/er").mkdir(parents=True)
     (root / "b/new/er/5.json").write_text("{}")
@@ -62,7 +62,7 @@ def test_new_folders_below_new_folders(large: Directory) -> None:
     assert "b/new/er/6.json" in swept(large)
 
 
-def test_a_file_that_grows_is_looked_at_again(large: Directory) -> None:
+def test_sweep_finds_growing_file_again(large: Directory) -> None:
     root = large.roots[0]
     (root / "b/grows.json").write_text("{}")
     assert "b/grows.json" in swept(large)
@@ -71,13 +71,13 @@ def test_a_file_that_grows_is_looked_at_again(large: Directory) -> None:
     assert "b/grows.json" in swept(large)
 
 
-def test_a_change_event_names_an_old_file(large: Directory) -> None:
+def test_sweep_finds_hinted_old_file(large: Directory) -> None:
     path = str(large.roots[0] / "a/1.json")
     large._hints.add(path)
     assert swept(large) == {"a/1.json"}
 
 
-def test_what_is_gone_is_only_told_of_folders_that_were_listed(large: Directory) -> None:
+def test_in_scope_covers_listed_folders_only(large: Directory) -> None:
     root = large.roots[0]
     os.rename(root / "a/1.json", root / "a/9.json")
     swept(large)
@@ -85,48 +85,48 @@ def test_what_is_gone_is_only_told_of_folders_that_were_listed(large: Directory)
     assert not large.in_scope(str(root / "b/c/3.json"))
 
 
-def test_a_renamed_file_is_no_link_and_a_link_is_one(large: Directory) -> None:
+def test_sweep_tells_renamed_file_from_link(large: Directory) -> None:
     root = large.roots[0]
     os.rename(root / "a/1.json", root / "a/9.json")
     os.link(root / "a/2.json", root / "a/link.json")
-    found = {os.path.basename(each.path): each.problem for each in large.sweep()}
-    assert found["9.json"] is None and found["2.json"] is None
-    assert found["link.json"] is not None and found["link.json"][1] == "link"
+    problems = {os.path.basename(file.path): file.problem for file in large.sweep()}
+    assert problems["9.json"] is None and problems["2.json"] is None
+    assert problems["link.json"] is not None and problems["link.json"][1] == "link"
 
 
-def test_of_a_folder_that_goes_away_the_files_are_known_to_be_gone(large: Directory) -> None:
+def test_in_scope_covers_removed_folder(large: Directory) -> None:
     shutil.rmtree(large.roots[0] / "b")
     swept(large)
     assert large.in_scope(str(large.roots[0] / "b/c/3.json"))
 
 
-def test_what_is_not_hot_comes_round(large: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sweep_slices_reach_cold_files(large: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
     old = large.roots[0] / "b/c/3.json"
     old.write_text("{}{}")
     os.utime(old, (1, 1))
-    assert swept(large) == set()  # nothing speaks for it
-    monkeypatch.setattr(large, "_slice", 10.0)
+    assert swept(large) == set()  # not hot, and not hinted at
+    monkeypatch.setattr(large, "_slice_seconds", 10.0)
     os.link(old, large.roots[0] / "b/c/link.json")
     rounds = [swept(large) for _ in range(4)]
     assert {"b/c/3.json", "a/1.json", "a/2.json"} <= set().union(*rounds)
-    assert "b/c/link.json" not in set().union(*rounds)  # in every round it is known to be a link
+    assert "b/c/link.json" not in set().union(*rounds)  # known to be a link in every round
 
 
-def test_waiting_ends_when_it_is_told_to(tmp_path: Path) -> None:
+def test_wait_returns_on_stop(tmp_path: Path) -> None:
     source, stop = Directory([tmp_path, tmp_path / "later"]), threading.Event()
     stop.set()
     source.wait(stop, 60)
     source.close()
 
 
-def test_patterns(tmp_path: Path) -> None:
+def test_sweep_finds_files_of_pattern(tmp_path: Path) -> None:
     for name in ("a/1.json", "a/b/2.json", "a/b/3.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}")
     source = Directory([tmp_path / "**/*.json"])
-    assert sorted(os.path.basename(found.path) for found in source.sweep()) == ["1.json", "2.json"]
+    assert sorted(os.path.basename(file.path) for file in source.sweep()) == ["1.json", "2.json"]
     (tmp_path / "a/b/4.json").write_text("{}")
-    assert sorted(os.path.basename(found.path) for found in source.sweep()) == [
+    assert sorted(os.path.basename(file.path) for file in source.sweep()) == [
         "1.json",
         "2.json",
         "4.json",
@@ -136,7 +136,7 @@ def test_patterns(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_that_is_renamed_is_not_read_again(large: Directory) -> None:
+def test_pipeline_reads_renamed_folder_once(large: Directory) -> None:
     root = large.roots[0]
     write(root, "a/sweep.json", sweep())
     with closing(Store.open(None)) as store:
@@ -151,7 +151,7 @@ def test_a_folder_that_is_renamed_is_not_read_again(large: Directory) -> None:
         }
 
 
-def test_after_a_large_copy_what_is_new_does_not_wait_for_all_that_was_written(
+def test_sweep_spreads_recent_files_over_sweeps(
     large: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = large.roots[0]
@@ -162,9 +162,8 @@ def test_after_a_large_copy_what_is_new_does_not_wait_for_all_that_was_written(
     monkeypatch.setattr(
         directory, "time", SimpleNamespace(monotonic=lambda: next(ticks), time_ns=time.time_ns)
     )
-    monkeypatch.setattr(
-        directory, "_RECENT_SECONDS", 11
-    )  # a look at the clock is a second: ten files
+    # The clock ticks a second at each look: ten files fit.
+    monkeypatch.setattr(directory, "_RECENT_SECONDS", 11)
     rounds = [swept(large) for _ in range(5)]
-    assert [len(found) for found in rounds] == [10] * 5
+    assert [len(paths) for paths in rounds] == [10] * 5
     assert len(set().union(*rounds)) == 50
