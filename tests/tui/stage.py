@@ -235,7 +235,7 @@ class Hunt:
     async def arrive(self, app: HuntApp, pilot: Pilot[None], update: Update) -> None:
         """The pipeline finds something, and it is on screen."""
         self.feed.publish(update)
-        app.take_batch()
+        app.ingest.take_batch()
         await pilot.pause()
 
 

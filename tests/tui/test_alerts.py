@@ -284,7 +284,7 @@ def test_batches_wait_for_each_other(hunt: Hunt) -> None:
             hunt.feed.publish(hunt.update(alert(f"new-{number}", at=NEWEST)))
         await pilot.pause()
         assert len({id(message) for message in heard if type(message).__name__ == "Arrived"}) == 1
-        app.take_batch()
+        app.ingest.take_batch()
         await pilot.pause()
         assert len(rows(app).rows) == 104
 

@@ -116,7 +116,7 @@ def test_every_screen_stands_it(
         hunt.feed.publish(
             hunt.update(*(one for one, _ in made), problems=[PAYLOADS[name] for name in group])
         )
-        app.take_batch()
+        app.ingest.take_batch()
         for number, (one, _) in enumerate(made):
             words, hides = written(number, one)
             app.view_model.put_note(words)

@@ -73,7 +73,7 @@ def test_it_can_be_left_before_it_is_open(tmp_path: Path) -> None:
         async with app.run_test() as pilot:
             await pilot.press("q")
             left.set()
-        assert app.not_opened is None
+        assert app.opening_error is None
         assert app.return_code == 0
 
     asyncio.run(drive())
@@ -84,7 +84,7 @@ def test_what_cannot_be_opened_ends_the_app_with_its_own_error(
 ) -> None:
     async def drive(app: HuntApp) -> None:
         async with app.run_test() as pilot:
-            await until(pilot, lambda: app.not_opened is not None)
+            await until(pilot, lambda: app.opening_error is not None)
 
     monkeypatch.setattr(HuntApp, "run", lambda app: asyncio.run(drive(app)))
 

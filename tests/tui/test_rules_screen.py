@@ -166,7 +166,7 @@ def test_files_that_did_not_change_are_left_alone_until_asked(hunt: Hunt) -> Non
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         app.reload_rules()
-        await until(pilot, lambda: not app._loading_rules)
+        await until(pilot, lambda: not app.rule_reloader.busy)
         assert used(hunt) == []
         await press(pilot, "R")
         await until(pilot, lambda: len(used(hunt)) == 1)

@@ -36,9 +36,9 @@ def test_a_full_disk(tmp_path: Path) -> None:
         writer.execute(
             f"PRAGMA max_page_count = {writer.execute('PRAGMA page_count').fetchone()[0]}"
         )
-        app._ingest(
-            Pipeline(hunt.store, hunt.rules, Directory([hunt.trail.parent]), clock=hunt.clock)
-        )
+        source = Directory([hunt.trail.parent])
+        pipeline = Pipeline(hunt.store, hunt.rules, source, clock=hunt.clock)
+        app.ingest.start(pipeline, app.closing)
         await until(pilot, lambda: bool(app.view_model.error))
         assert said(app).startswith(
             f"Reading stopped: {tmp_path}/hunt.db: the disk is full, nothing was written"

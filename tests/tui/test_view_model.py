@@ -10,8 +10,9 @@ import pytest
 from detector.detection.alert import Alert
 from detector.sources.accounting import Accounting
 from tests.tui.build import START, alert, note, suppression, update
-from tui.model import view_model as view_model_module
-from tui.model.view_model import Inbox, Snapshot, ViewModel, rejudged
+from tui.model import inbox as inbox_module
+from tui.model.inbox import UpdateInbox
+from tui.model.view_model import Snapshot, ViewModel, changed_by_suppressions
 
 
 def read(view_model: ViewModel, *parts: Sequence[Alert], **changed: object) -> None:
@@ -49,7 +50,7 @@ def test_an_update_adds_changes_and_takes_away(view_model: ViewModel) -> None:
 def test_what_came_while_the_store_was_read_is_put_on_top(view_model: ViewModel) -> None:
     view_model.expect_snapshot()
     view_model.update(update(alert("new"), withdrawn=("b",)), START)
-    view_model.decide([closed(alert("a"))])
+    view_model.replace_alerts([closed(alert("a"))])
     view_model.put_note(note(7))
     view_model.put_suppression(suppression())
     read(view_model, [alert("a"), alert("b")])
@@ -89,18 +90,20 @@ def test_another_suppression_hides_others_without_a_look_at_the_store(
     other = alert("other", arns=["arn:aws:iam::111122223333:user/other"])
     view_model.update(update(other), START)
     view_model.put_suppression(suppression())
-    pairs = rejudged(view_model.alerts.values(), view_model.active(START))
+    pairs = changed_by_suppressions(view_model.alerts.values(), view_model.active(START))
     assert sorted(after.alert_id for _, after in pairs) == ["a", "b"]
     view_model.update(update(alert("b", revision=2)), START)
-    view_model.rejudge(pairs)
+    view_model.reapply_suppressions(pairs)
     assert {name: one.suppressed_by for name, one in view_model.alerts.items()} == {
         "a": "s",
         "b": "s",
         "other": None,
     }
     assert view_model.alerts["b"].revision == 2, "what changed meanwhile stays"
-    assert rejudged(view_model.alerts.values(), view_model.active(START)) == []
-    view_model.rejudge(rejudged(view_model.alerts.values(), view_model.active(START + 3600)))
+    assert changed_by_suppressions(view_model.alerts.values(), view_model.active(START)) == []
+    view_model.reapply_suppressions(
+        changed_by_suppressions(view_model.alerts.values(), view_model.active(START + 3600))
+    )
     assert not any(one.suppressed_by for one in view_model.alerts.values())
 
 
@@ -112,7 +115,7 @@ def test_the_accounting_never_goes_back(view_model: ViewModel) -> None:
 
 
 def test_an_update_that_is_late_does_not_undo_a_decision(view_model: ViewModel) -> None:
-    view_model.decide([closed(alert("a"))])
+    view_model.replace_alerts([closed(alert("a"))])
     view_model.update(update(alert("a", revision=2)), START)
     assert (view_model.alerts["a"].status, view_model.alerts["a"].revision) == ("closed", 2)
 
@@ -161,7 +164,7 @@ def test_an_alert_that_was_replaced_is_found_by_its_old_id(view_model: ViewModel
 
 
 def test_the_inbox_asks_to_be_emptied_once() -> None:
-    inbox = Inbox()
+    inbox = UpdateInbox()
     assert [inbox.put(update(alert("a"))), inbox.put(update(alert("b")))] == [True, False]
     inbox.take()
     assert inbox.take() == (None, False)
@@ -169,7 +172,7 @@ def test_the_inbox_asks_to_be_emptied_once() -> None:
 
 
 def test_the_inbox_merges_in_order() -> None:
-    inbox = Inbox()
+    inbox = UpdateInbox()
     inbox.put(
         update(
             alert("a"), alert("b"), withdrawn=("gone", "back"), problems=("one",), read=1, newest=4
@@ -193,8 +196,8 @@ def test_the_inbox_merges_in_order() -> None:
 
 
 def test_of_very_many_alerts_a_batch_is_only_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view_model_module, "_AT_A_TIME", 2)
-    inbox, taken, more = Inbox(), list[str](), True
+    monkeypatch.setattr(inbox_module, "_BATCH_ALERTS", 2)
+    inbox, taken, more = UpdateInbox(), list[str](), True
     inbox.put(update(*(alert(name) for name in "abcde"), withdrawn=("gone",), problems=("one",)))
     withdrawn, problems = list[str](), list[str]()
     while more:

@@ -1,6 +1,7 @@
-"""What the analyst decides, written to the store off the event loop, then shown; and the way back.
+"""Decisions of the analyst: written to the store in a thread, then shown, and undone.
 
-Every method raises what the store raises (one line: what happened and what to do), after which nothing has changed.
+Every method raises what the store raises, one line that says what happened and what to do; then
+nothing has changed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tui.model.repeat import LastAction
     from tui.model.view_model import ViewModel
 
-_SAID = {
+_PHRASES = {
     "acknowledged": ("acknowledged", "alert"),
     "closed": ("closed", "alert"),
     "reopened": ("reopened", "alert"),
@@ -36,10 +37,13 @@ _SAID = {
     "ignored": ("ignored", "file"),
     "retry": ("sent to be read again", "file"),
 }
-"""How the store's kinds of decision are said, and on what each is made."""
+"""The store's actions: the verb to say, and the noun for what each is done to."""
 
-_OLD = 3600
-"""Seconds after which a decision is taken back with the time at which it was made."""
+_OLD_SECONDS = 3600
+"""Age from which an undone decision is named with its time."""
+
+_NAMES = 2
+"""Subjects that are named where an undo left some as they were."""
 
 
 class DecisionHost(Protocol):
@@ -50,19 +54,19 @@ class DecisionHost(Protocol):
     view_model: ViewModel
     now: Callable[[], float]
 
-    def publish(self) -> None:
+    def notify_changed(self) -> None:
         """Let the screen in front draw the changed view model."""
 
     def reload(self) -> None:
         """Read the store again."""
 
-    def rejudge(self) -> None:
-        """Judge every alert by the suppressions as they are now."""
+    def reapply_suppressions(self) -> None:
+        """Hide what the suppressions hide now."""
 
     def use_rules(self, rules: RuleSet) -> None:
         """Search by these rules from the next sweep on."""
 
-    def reconsider(self) -> None:
+    def recheck_quarantine(self) -> None:
         """Read files of the quarantine as decided. Blocks: call it in a thread."""
 
 
@@ -72,120 +76,133 @@ class Decisions:
     def __init__(self, host: DecisionHost) -> None:
         self._host = host
         self.last: dict[str, LastAction] = {}
-        """What was done last, by the kind of row that it was done to."""
+        """The latest action, by the noun of the rows that it was done to."""
 
     @property
     def way_back(self) -> str:
-        """What is said after a decision."""
+        """The words that follow the report of a decision."""
         return f"{key_of('undo')} takes it back"
 
     async def set_status(self, alerts: Sequence[Alert], status: Status) -> None:
+        """Set the status of each alert."""
         ids = [alert.alert_id for alert in alerts]
-        self._host.view_model.decide(
-            await asyncio.to_thread(self._host.store.triage.set_status, ids, status)
-        )
-        self._host.publish()
+        changed = await asyncio.to_thread(self._host.store.triage.set_status, ids, status)
+        self._host.view_model.replace_alerts(changed)
+        self._host.notify_changed()
 
-    async def add_notes(self, alerts: Sequence[Alert], words: NoteBody) -> None:
-        """The same words on each, or on none."""
-        self._noted(await asyncio.to_thread(self._host.store.triage.add_notes, alerts, words))
+    async def add_notes(self, alerts: Sequence[Alert], body: NoteBody) -> None:
+        """Write the same note on each alert, or on none."""
+        notes = await asyncio.to_thread(self._host.store.triage.add_notes, alerts, body)
+        self._show_notes(notes)
 
-    async def edit_note(self, note_id: int, words: NoteBody) -> None:
-        self._noted([await asyncio.to_thread(self._host.store.triage.edit_note, note_id, words)])
+    async def edit_note(self, note_id: int, body: NoteBody) -> None:
+        """Replace the body of a note."""
+        note = await asyncio.to_thread(self._host.store.triage.edit_note, note_id, body)
+        self._show_notes([note])
 
     async def suppress(self, suppressions: Sequence[Suppression]) -> None:
-        self._hid(await asyncio.to_thread(self._host.store.triage.suppress, suppressions))
+        """Create suppressions."""
+        created = await asyncio.to_thread(self._host.store.triage.suppress, suppressions)
+        self._show_suppressions(created)
 
     async def extend(self, suppressions: Sequence[Suppression], expires: float) -> None:
+        """Let suppressions expire at a later epoch second."""
         ids = [each.suppression_id for each in suppressions]
-        self._hid(await asyncio.to_thread(self._host.store.triage.extend, ids, expires))
+        extended = await asyncio.to_thread(self._host.store.triage.extend, ids, expires)
+        self._show_suppressions(extended)
 
     async def lift(self, suppressions: Sequence[Suppression]) -> None:
+        """End suppressions now."""
         ids = [each.suppression_id for each in suppressions]
-        self._hid(await asyncio.to_thread(self._host.store.triage.lift, ids))
+        self._show_suppressions(await asyncio.to_thread(self._host.store.triage.lift, ids))
 
     async def switch_rules(self, rule_ids: Sequence[str], on: bool) -> None:
+        """Switch rules on or off."""
         await asyncio.to_thread(self._host.store.rules.switch, rule_ids, on)
         self._host.use_rules(self._host.rules)
 
     async def retry(self, paths: Sequence[str]) -> None:
         """Read these files of the quarantine again."""
         await asyncio.to_thread(self._host.store.quarantine.retry, paths)
-        await self._requalified()
+        await self._recheck_quarantine()
 
     async def ignore(self, paths: Sequence[str]) -> None:
         """Count these files of the quarantine as skipped."""
         await asyncio.to_thread(self._host.store.quarantine.ignore, paths)
-        await self._requalified()
+        await self._recheck_quarantine()
 
     async def undo(self) -> str:
-        """Take the latest decision back; the line that says so."""
-        turned = await self._turn(self._host.store.undo)
-        back = f"{key_of('redo')} does it again"
-        return self._line(turned, "Undone", back) if turned else "Nothing to undo"
+        """Undo the latest decision; return the line that says so."""
+        result = await self._apply(self._host.store.undo)
+        if result is None:
+            return "Nothing to undo"
+        return self._report(result, "Undone", f"{key_of('redo')} does it again")
 
     async def redo(self) -> str:
-        """Make the decision again that was taken back last; the line that says so."""
-        turned = await self._turn(self._host.store.redo)
-        return self._line(turned, "Done again", self.way_back) if turned else "Nothing to do again"
+        """Redo the decision that was undone last; return the line that says so."""
+        result = await self._apply(self._host.store.redo)
+        if result is None:
+            return "Nothing to do again"
+        return self._report(result, "Done again", self.way_back)
 
-    async def _turn(self, turn: Callable[[], UndoResult | None]) -> UndoResult | None:
-        turned = await asyncio.to_thread(turn)
-        if turned is None or not turned.subjects:
-            return turned
-        if "rule" in turned.kinds:
+    async def _apply(self, change: Callable[[], UndoResult | None]) -> UndoResult | None:
+        """Undo or redo in the store, and show what changed."""
+        result = await asyncio.to_thread(change)
+        if result is None or not result.subjects:
+            return result
+        if "rule" in result.kinds:
             self._host.use_rules(self._host.rules)
-        elif "file" in turned.kinds:
-            await self._requalified()
-        elif "status" in turned.kinds:
-            self._host.view_model.decide(turned.alerts)
-            self._host.publish()
+        elif "file" in result.kinds:
+            await self._recheck_quarantine()
+        elif "status" in result.kinds:
+            self._host.view_model.replace_alerts(result.alerts)
+            self._host.notify_changed()
         else:
             self._host.reload()
-        return turned
+        return result
 
-    def _line(self, turned: UndoResult, did: str, back: str) -> str:
-        said, left = (
-            self._told(turned.decision),
-            format.first_values([self._name(each) for each in turned.unchanged], 2),
-        )
-        if not turned.subjects:
-            return f"Not {did.lower()}: {said}; changed since: {left}"
-        if turned.unchanged:
+    def _report(self, result: UndoResult, did: str, way_back: str) -> str:
+        decision = self._describe(result.decision)
+        unchanged = format.first_values([self._name(each) for each in result.unchanged], _NAMES)
+        if not result.subjects:
+            return f"Not {did.lower()}: {decision}; changed since: {unchanged}"
+        if result.unchanged:
             return (
-                f"{did} for {len(turned.subjects)} of {turned.decision.count}: {said}; "
-                f"changed since, and left so: {left}; {back}"
+                f"{did} for {len(result.subjects)} of {result.decision.count}: {decision}; "
+                f"changed since, and left so: {unchanged}; {way_back}"
             )
-        return f"{did}: {said}; {back}"
+        return f"{did}: {decision}; {way_back}"
 
-    def _told(self, decision: Decision) -> str:
-        """``closed user/ana``, ``noted on 3 alerts``; with the time where that is a while ago."""
-        verb, noun = _SAID[decision.action]
-        about = short_arn(decision.subject_name) or format.plural(decision.count, noun)
-        old = self._host.now() - decision.time > _OLD
-        return f"{verb} {about}" + (f" ({format.date_time(decision.time)})" if old else "")
+    def _describe(self, decision: Decision) -> str:
+        """Describe a decision: ``closed user/ana``, ``noted on 3 alerts``; an old one with time."""
+        verb, noun = _PHRASES[decision.action]
+        subject = short_arn(decision.subject_name) or format.plural(decision.count, noun)
+        if self._host.now() - decision.time > _OLD_SECONDS:
+            return f"{verb} {subject} ({format.date_time(decision.time)})"
+        return f"{verb} {subject}"
 
     def _name(self, subject: str) -> str:
-        """What an analyst calls what the store knows by ``subject``."""
+        """Name for an analyst what the store knows by an id."""
         view_model = self._host.view_model
-        if alert := view_model.alerts.get(subject):
+        alert = view_model.alerts.get(subject)
+        if alert is not None:
             return format.principal(alert)
-        return next(
-            (made.value for made in view_model.suppressions if made.suppression_id == subject),
-            subject,
-        )
+        for suppression in view_model.suppressions:
+            if suppression.suppression_id == subject:
+                return suppression.value
+        return subject
 
-    async def _requalified(self) -> None:
-        await asyncio.to_thread(self._host.reconsider)
+    async def _recheck_quarantine(self) -> None:
+        await asyncio.to_thread(self._host.recheck_quarantine)
         self._host.reload()
 
-    def _noted(self, notes: Sequence[Note]) -> None:
+    def _show_notes(self, notes: Sequence[Note]) -> None:
         for note in notes:
             self._host.view_model.put_note(note)
-        self._host.publish()
+        self._host.notify_changed()
 
-    def _hid(self, suppressions: Sequence[Suppression]) -> None:
+    def _show_suppressions(self, suppressions: Sequence[Suppression]) -> None:
         for suppression in suppressions:
             self._host.view_model.put_suppression(suppression)
-        self._host.publish()
-        self._host.rejudge()
+        self._host.notify_changed()
+        self._host.reapply_suppressions()

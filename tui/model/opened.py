@@ -1,4 +1,4 @@
-"""Hold what the app works on once the store is open."""
+"""What the app works on once the store is open."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opened:
-    """The state, the rules, and what reads into the state; None: another trailhound does, and this
-    one looks on.
+    """The open store, the rules, and the pipeline that writes into the store.
 
-    ``session`` is where it is kept how the app is left; None: nowhere.
+    ``pipeline`` None: another process writes, and this one only shows. ``session`` None: how the
+    app is left is not stored.
     """
 
     store: Store
@@ -28,5 +28,4 @@ class Opened:
 
 
 Opening = Callable[[], Opened]
-"""Opens all of it; in a thread. What it raises closes the app, and is what the command fails
-with."""
+"""Opens the store; runs in a thread. What it raises closes the app and fails the command."""

@@ -1,4 +1,4 @@
-"""The state, read into the picture: in a thread and in parts, so that no key waits for 100,000 alerts."""
+"""Load the store into the view model: in a thread and in parts, so that no key waits for it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 
 from detector.store import StateError, Store
-from tui.model.view_model import Snapshot, ViewModel, rejudged
+from tui.model.view_model import Snapshot, ViewModel, changed_by_suppressions
 
 if TYPE_CHECKING:
     from detector.detection.alert import Alert
 
-_SHARE = 5
-"""What another trailhound writes is read again after so many times as long as the last reading
-took."""
+_REST_FACTOR = 5
+"""What another process writes is read again after this many times the duration of the last load."""
 
 
-class StateReader:
-    """One reading at a time. ``changed`` is called when the picture is another one, ``failed`` with
-    a line that says why it is not; both on the event loop. ``now`` gives epoch seconds."""
+class StoreLoader:
+    """Loads one snapshot at a time.
+
+    ``changed`` is called when the view model has changed, ``failed`` with one line that says why it
+    has not; both on the event loop. ``now`` returns epoch seconds.
+    """
 
     def __init__(
         self,
@@ -53,79 +55,86 @@ class StateReader:
         self._view_model.expect_snapshot()
         self._start(self._read)
 
-    def rejudge(self) -> None:
-        """Suppressions have changed, or ended: hide what they hide now. The store need not be read
-        for that."""
+    def reapply_suppressions(self) -> None:
+        """Hide what the suppressions hide now, which needs no read of the store."""
         if self._busy:
-            self._next = self._next or self.rejudge
+            self._next = self._next or self.reapply_suppressions
             return
-        alerts, active = self._view_model.alerts.copy(), self._view_model.active(self._now())
-        self._start(lambda: self._call(self._judged, rejudged(alerts.values(), active)))
+        alerts = self._view_model.alerts.copy().values()
+        active = self._view_model.active(self._now())
+        self._start(lambda: self._call(self._reapplied, changed_by_suppressions(alerts, active)))
 
     def tick(self) -> None:
-        """Time has passed: a suppression may have ended, another trailhound may have written."""
+        """Follow the clock: suppressions expire, and another process may have written."""
         if self._expiry is not None and self._expiry <= self._now():
             self._expiry = None
-            self.rejudge()
+            self.reapply_suppressions()
         elif self._store.read_only and not self._busy and time.monotonic() >= self._not_before:
-            try:
-                before, self._version = self._version, self._store.version()
-            except StateError as error:
-                self._failed(str(error))
-            else:
-                if before != self._version:
-                    self.reload()
+            self._reload_if_written()
+
+    def _reload_if_written(self) -> None:
+        try:
+            version = self._store.version()
+        except StateError as error:
+            self._failed(str(error))
+            return
+        if version != self._version:
+            self._version = version
+            self.reload()
 
     def _start(self, work: Callable[[], None]) -> None:
         self._busy = True
         self._app.run_worker(work, group="store", thread=True, exit_on_error=False)
 
+    # --- in the thread
+
     def _read(self) -> None:
-        begun = time.monotonic()
-        names: list[str] = []
+        start = time.monotonic()
+        alert_ids: list[str] = []
         try:
             for alerts in self._store.alerts.batches():
-                names += [alert.alert_id for alert in alerts]
-                self._call(self._part, alerts)
+                alert_ids += [alert.alert_id for alert in alerts]
+                self._call(self._part_read, alerts)
             snapshot = Snapshot(
-                frozenset(names),
+                frozenset(alert_ids),
                 tuple(self._store.triage.notes()),
                 tuple(self._store.suppressions.all()),
                 self._store.files.accounting(),
             )
         except StateError as error:
-            self._call(self._unreadable, str(error))
+            self._call(self._read_failed, str(error))
         else:
-            self._call(self._loaded, snapshot)
-        self._not_before = time.monotonic() + _SHARE * (time.monotonic() - begun)
+            self._call(self._read_done, snapshot)
+        self._not_before = time.monotonic() + _REST_FACTOR * (time.monotonic() - start)
 
-    def _call(self, then: Callable[..., None], *given: Any) -> None:
-        """From the thread: do this on the event loop."""
-        self._app.call_later(then, *given)
+    def _call(self, callback: Callable[..., None], *args: Any) -> None:
+        self._app.call_later(callback, *args)
 
-    def _part(self, alerts: list[Alert]) -> None:
+    # --- on the event loop
+
+    def _part_read(self, alerts: list[Alert]) -> None:
         self._view_model.load_part(alerts)
         if not self._view_model.loaded:
-            self._changed()  # the newest ones are there already
+            self._changed()  # the first part holds the newest alerts
 
-    def _loaded(self, snapshot: Snapshot) -> None:
+    def _read_done(self, snapshot: Snapshot) -> None:
         self._view_model.load(snapshot)
         self._finish()
 
-    def _judged(self, pairs: list[tuple[Alert, Alert]]) -> None:
-        self._view_model.rejudge(pairs)
+    def _reapplied(self, changed: list[tuple[Alert, Alert]]) -> None:
+        self._view_model.reapply_suppressions(changed)
         self._finish()
+
+    def _read_failed(self, reason: str) -> None:
+        self._failed(reason)
+        self._start_next()
 
     def _finish(self) -> None:
         self._expiry = self._view_model.next_expiry(self._now())
         self._changed()
-        self._go_on()
+        self._start_next()
 
-    def _unreadable(self, reason: str) -> None:
-        self._failed(reason)
-        self._go_on()
-
-    def _go_on(self) -> None:
+    def _start_next(self) -> None:
         self._busy = False
         following, self._next = self._next, None
         if following is not None:

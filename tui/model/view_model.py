@@ -1,13 +1,13 @@
 """What the screens show: the store as it was last read, and what came since.
 
-Only the event loop touches a Picture. Threads hand it immutable things: parts and a Snapshot of the store, an Update of
-the pipeline. What was being read while updates came in is older than they are, so it does not count against them.
+Only the event loop touches a ViewModel. Threads hand it immutable values: parts and a Snapshot of
+the store, an Update of the pipeline. A snapshot is older than the updates that came while it was
+read, so it does not overwrite them.
 """
 
 from __future__ import annotations
 
 import gc
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,16 +23,12 @@ if TYPE_CHECKING:
     from detector.sources.accounting import Accounting
 
 _FREEZE_EVERY = 10_000
-"""Alerts that are put into the picture from one time that the garbage collector is relieved of them
-to the next."""
-_AT_A_TIME = 2_000
-"""Alerts of one batch: more would hold up the keys."""
+"""Alerts put into the view model between two calls of ``gc.freeze``."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the store holds for the screens; of the alerts only which there are: they came in parts
-    before."""
+    """The store at one time; its alerts were loaded in parts before, here are only their ids."""
 
     alert_ids: frozenset[str]
     notes: tuple[Note, ...]
@@ -41,7 +37,7 @@ class Snapshot:
 
 
 class ViewModel:
-    """Alerts by id, notes and suppressions newest first, and how the reading goes."""
+    """Alerts by id, notes and suppressions newest first, and the state of ingest."""
 
     def __init__(self) -> None:
         self.loaded = False
@@ -53,200 +49,156 @@ class ViewModel:
         self.live = False
         self.problems: list[str] = []
         self.error = ""
-        self._newer: set[str] | None = None
-        self._since: list[Callable[[], None]] = []
-        self._counted = False
-        self._not_frozen = 0
+        self._changed_ids: set[str] | None = None
+        """Alerts that changed since ``expect_snapshot``; None: no snapshot is being read."""
+        self._changes: list[Callable[[], None]] = []
+        """Changes of notes and suppressions since ``expect_snapshot``."""
+        self._accounting_changed = False
+        self._puts_since_freeze = 0
 
     def expect_snapshot(self) -> None:
-        """The store is being read from now on: what comes until ``load`` is newer."""
-        self._newer, self._since, self._counted = set(), [], False
+        """Treat what comes until ``load`` as newer than the snapshot, whose reading begins now."""
+        self._changed_ids, self._changes, self._accounting_changed = set(), [], False
 
     def load_part(self, alerts: Sequence[Alert]) -> None:
-        """Alerts that were read. One that is as it was stays the same object, so nobody looks at it
-        again."""
-        newer = self._newer or ()
+        """Add alerts of the snapshot.
+
+        An alert that is as it was stays the same object, so that nothing derived from it is
+        computed again.
+        """
+        newer = self._changed_ids or ()
         for alert in alerts:
             if alert.alert_id not in newer and self.alerts.get(alert.alert_id) != alert:
                 self._put(alert)
 
     def load(self, snapshot: Snapshot) -> None:
-        """All parts of this snapshot are there: what came since ``expect_snapshot`` goes on top of
-        it."""
-        newer, since, self._newer, self._since = self._newer or set(), self._since, None, []
+        """Replace all that is older than this snapshot, whose parts are all loaded."""
+        newer, changes = self._changed_ids or set(), self._changes
+        self._changed_ids, self._changes = None, []
         self.loaded = True
-        for name in [
-            name for name in self.alerts if name not in snapshot.alert_ids and name not in newer
-        ]:
-            del self.alerts[name]
+        for alert_id in list(self.alerts):
+            if alert_id not in snapshot.alert_ids and alert_id not in newer:
+                del self.alerts[alert_id]
         self.notes = list(snapshot.notes)
         self.suppressions = list(snapshot.suppressions)
-        self.accounting = self.accounting if self._counted else snapshot.accounting
-        for change in since:
+        if not self._accounting_changed:
+            self.accounting = snapshot.accounting
+        for change in changes:
             change()
 
     def update(self, update: Update, now: float) -> None:
-        """The pipeline found something. What the analyst decided on an alert stays; only the app
-        changes it."""
-        self._take(update.alerts, update.withdrawn, now)
-        self.accounting, self._counted = update.accounting, True
+        """Apply an update of the pipeline. The status of an alert stays: only the app changes it."""
+        active = self.active(now)
+        for alert_id in update.withdrawn:
+            self._record_change(alert_id)
+            self.alerts.pop(alert_id, None)
+        for alert in update.alerts:
+            shown = self.alerts.get(alert.alert_id)
+            if shown is not None:
+                alert = msgspec.structs.replace(alert, status=shown.status)
+            self._record_change(alert.alert_id)
+            self._put(_reapply(alert, active))
+        self.accounting, self._accounting_changed = update.accounting, True
         self.live = update.live
-        self.newest = update.newest if update.newest is not None else self.newest
+        if update.newest is not None:
+            self.newest = update.newest
         self.problems.extend(update.problems)
 
-    def decide(self, alerts: Sequence[Alert]) -> None:
-        """The store says that these alerts have a new status."""
+    def replace_alerts(self, alerts: Iterable[Alert]) -> None:
+        """Put alerts whose status has changed in the store."""
         for alert in alerts:
-            self._note_newer(alert.alert_id)
+            self._record_change(alert.alert_id)
             self._put(alert)
 
-    def rejudge(self, judged: Iterable[tuple[Alert, Alert]]) -> None:
-        """Suppressions hide other alerts than before: each alert as it was, and as it is. What
-        changed since stays."""
-        for before, alert in judged:
-            if self.alerts.get(alert.alert_id) is before:
+    def reapply_suppressions(self, changed: Iterable[tuple[Alert, Alert]]) -> None:
+        """Put each alert in place of its former one, unless that has changed meanwhile."""
+        for former, alert in changed:
+            if self.alerts.get(alert.alert_id) is former:
                 self._put(alert)
 
     def put_note(self, note: Note) -> None:
-        """A note is new, or was edited."""
-        self._do(lambda: self._put_note(note))
+        """Add a note, or replace the one with its id."""
+        self._apply(lambda: self._put_note(note))
 
     def put_suppression(self, suppression: Suppression) -> None:
-        """A suppression is new, or was extended or lifted."""
-        self._do(lambda: self._put_suppression(suppression))
+        """Add a suppression, or replace the one with its id."""
+        self._apply(lambda: self._put_suppression(suppression))
 
     @property
     def unread(self) -> int:
-        """Files that were set aside because they cannot be read."""
+        """Number of files that were set aside because they cannot be read."""
         return sum(self.accounting.files_quarantined.values()) if self.accounting else 0
 
     def current(self, alert_id: str) -> Alert | None:
-        """The alert of this id, or the one that took its place."""
-        return self.alerts.get(alert_id) or next(
-            (alert for alert in self.alerts.values() if alert_id in alert.supersedes), None
-        )
+        """Return the alert of this id, or the one that superseded it."""
+        alert = self.alerts.get(alert_id)
+        if alert is not None:
+            return alert
+        return next((each for each in self.alerts.values() if alert_id in each.supersedes), None)
 
     def notes_of(self, alert: Alert) -> list[Note]:
-        """The alert's notes and those of the alerts that it took the place of, newest first."""
+        """Return the notes of an alert and of those it superseded, newest first."""
         ids = {alert.alert_id, *alert.supersedes}
         return [note for note in self.notes if note.alert_id in ids]
 
     def active(self, now: float) -> list[Suppression]:
-        """The suppressions that hide, the oldest first."""
+        """Return the active suppressions, oldest first."""
         return [
             suppression for suppression in reversed(self.suppressions) if suppression.active(now)
         ]
 
     def next_expiry(self, now: float) -> float | None:
-        """When the next active suppression stops hiding, and the store has to be asked again."""
-        return min((s.expires for s in self.suppressions if s.active(now)), default=None)
+        """Return when the next active suppression expires."""
+        return min((each.expires for each in self.suppressions if each.active(now)), default=None)
 
-    def _do(self, change: Callable[[], None]) -> None:
+    def _apply(self, change: Callable[[], None]) -> None:
         change()
-        if self._newer is not None:
-            self._since.append(change)
+        if self._changed_ids is not None:
+            self._changes.append(change)
 
-    def _note_newer(self, alert_id: str) -> None:
-        if self._newer is not None:
-            self._newer.add(alert_id)
+    def _record_change(self, alert_id: str) -> None:
+        if self._changed_ids is not None:
+            self._changed_ids.add(alert_id)
 
     def _put(self, alert: Alert) -> None:
-        """What stays is not looked through by the garbage collector each time: that would stop the
-        screen."""
         self.alerts[alert.alert_id] = alert
-        self._not_frozen += 1
-        if self._not_frozen >= _FREEZE_EVERY:
-            self._not_frozen = 0
+        self._puts_since_freeze += 1
+        if self._puts_since_freeze >= _FREEZE_EVERY:
+            # a collection that looked through all alerts would stop the screen
+            self._puts_since_freeze = 0
             gc.freeze()
 
-    def _take(self, alerts: Iterable[Alert], withdrawn: Iterable[str], now: float) -> None:
-        active = self.active(now)
-        for alert_id in withdrawn:
-            self._note_newer(alert_id)
-            self.alerts.pop(alert_id, None)
-        for alert in alerts:
-            known = self.alerts.get(alert.alert_id)
-            status = known.status if known else alert.status
-            self._note_newer(alert.alert_id)
-            self._put(_judged(msgspec.structs.replace(alert, status=status), active))
-
     def _put_note(self, note: Note) -> None:
-        others = [known for known in self.notes if known.note_id != note.note_id]
+        others = [each for each in self.notes if each.note_id != note.note_id]
         self.notes = sorted(
-            [note, *others], key=lambda entry: (entry.created, entry.note_id), reverse=True
+            [note, *others], key=lambda each: (each.created, each.note_id), reverse=True
         )
 
     def _put_suppression(self, suppression: Suppression) -> None:
         others = [
-            known
-            for known in self.suppressions
-            if known.suppression_id != suppression.suppression_id
+            each for each in self.suppressions if each.suppression_id != suppression.suppression_id
         ]
         self.suppressions = sorted(
-            [suppression, *others], key=lambda entry: entry.created, reverse=True
+            [suppression, *others], key=lambda each: each.created, reverse=True
         )
 
 
-def rejudged(alerts: Iterable[Alert], active: Sequence[Suppression]) -> list[tuple[Alert, Alert]]:
-    """The alerts to which these suppressions do otherwise than it says in them: as they are, and as
-    they would be."""
-    pairs = ((alert, _judged(alert, active)) for alert in alerts)
-    return [
-        (before, after)
-        for before, after in pairs
-        if (before.suppressed_by, before.broke_through)
-        != (after.suppressed_by, after.broke_through)
-    ]
+def changed_by_suppressions(
+    alerts: Iterable[Alert], active: Sequence[Suppression]
+) -> list[tuple[Alert, Alert]]:
+    """Return the alerts that the suppressions change: each as it is, and as it becomes."""
+    changed = []
+    for alert in alerts:
+        result = _reapply(alert, active)
+        if (alert.suppressed_by, alert.broke_through) != (
+            result.suppressed_by,
+            result.broke_through,
+        ):
+            changed.append((alert, result))
+    return changed
 
 
-def _judged(alert: Alert, active: Sequence[Suppression]) -> Alert:
+def _reapply(alert: Alert, active: Sequence[Suppression]) -> Alert:
     if alert.suppressed_by is not None or alert.broke_through:
         alert = msgspec.structs.replace(alert, suppressed_by=None, broke_through=[])
     return apply_suppressions(alert, active)
-
-
-class Inbox:
-    """Where the pipeline's thread leaves its updates, merged into one until the event loop takes
-    it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held: Update | None = None
-
-    def put(self, update: Update) -> bool:
-        """Add an update; whether the inbox was empty, so that the app must be told."""
-        with self._lock:
-            was_empty = self._held is None
-            self._held = update if self._held is None else _merged(self._held, update)
-            return was_empty
-
-    def take(self) -> tuple[Update | None, bool]:
-        """What there is, of very many alerts only the first; whether there is more."""
-        with self._lock:
-            held, self._held = self._held, None
-            if held is not None and len(held.alerts) > _AT_A_TIME:
-                self._held = msgspec.structs.replace(
-                    held, alerts=held.alerts[_AT_A_TIME:], withdrawn=(), problems=()
-                )
-                held = msgspec.structs.replace(held, alerts=held.alerts[:_AT_A_TIME])
-            return held, self._held is not None
-
-
-def _merged(first: Update, second: Update) -> Update:
-    alerts = {alert.alert_id: alert for alert in (*first.alerts, *second.alerts)}
-    gone = set(second.withdrawn)
-    returned = {alert.alert_id for alert in second.alerts}
-    return type(second)(
-        alerts=tuple(
-            alert
-            for alert in alerts.values()
-            if alert.alert_id in returned or alert.alert_id not in gone
-        ),
-        withdrawn=tuple(
-            dict.fromkeys([*(i for i in first.withdrawn if i not in returned), *second.withdrawn])
-        ),
-        accounting=second.accounting,
-        live=second.live,
-        newest=second.newest if second.newest is not None else first.newest,
-        problems=(*first.problems, *second.problems),
-    )

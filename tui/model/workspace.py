@@ -59,13 +59,13 @@ class Workspace(Protocol):
     def leave(self) -> None:
         """Go back one screen, or quit from the list of alerts."""
 
-    def reload_rules(self, asked: bool = False) -> None:
-        """Load the rule files again if one has changed, or if the analyst asked."""
+    def reload_rules(self, requested: bool = False) -> None:
+        """Load the rule files again if one has changed, or if requested."""
 
     def rule_seconds(self) -> Mapping[str, float]:
         """Return the seconds that each rule has taken, by rule id."""
 
-    def left_view(self, area: str) -> ListState | None:
+    def former_list_state(self, area: str) -> ListState | None:
         """Return how the list of an area was left in the session before."""
 
     def restore_session(self) -> None:

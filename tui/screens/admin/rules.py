@@ -246,7 +246,7 @@ class RulesScreen(StateListScreen[RuleRow]):
         ]
 
     def action_reload(self) -> None:
-        self.workspace.reload_rules(asked=True)
+        self.workspace.reload_rules(requested=True)
 
     async def action_switch(self) -> None:
         first = next((row for row in self.targets() if row.rule), None)

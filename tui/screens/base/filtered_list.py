@@ -121,7 +121,7 @@ class ListScreen(SearchScreen, Generic[R]):
         """How many rows the filter lets through, of how many."""
 
     def on_mount(self) -> None:
-        if left := self.workspace.left_view(self.area):
+        if left := self.workspace.former_list_state(self.area):
             self._left = left
             self.take_up(left)
         super().on_mount()

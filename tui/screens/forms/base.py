@@ -20,7 +20,7 @@ from tui.screens.base.key_footer import KeyLine
 from tui.screens.forms.choice import Choice
 
 
-class Form(ModalScreen[bool]):
+class FormScreen(ModalScreen[bool]):
     """Dismissed with True once ``save`` has succeeded, with False when given up."""
 
     BINDINGS = [

@@ -15,14 +15,14 @@ from textual.widgets import Input, Static
 from detector.triage.note import Note
 from tui.presentation import format, safe
 from tui.screens.base.input_fields import LineField
-from tui.screens.forms.base import Form, labelled
+from tui.screens.forms.base import FormScreen, labelled
 from tui.screens.forms.choice import Choice
 from tui.settings import private_files
 
 Format = Literal["md", "jsonl", "csv"]
 
 
-class ExportForm(Form):
+class ExportForm(FormScreen):
     """``sets`` names what can be exported (words of ours), the likeliest first."""
 
     heading = "Export the hunt log"

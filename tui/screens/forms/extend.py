@@ -10,10 +10,10 @@ from detector.triage.suppression import Suppression
 from tui.model.expiry import expiry
 from tui.presentation import format
 from tui.screens.base.input_fields import LineField
-from tui.screens.forms.base import Form, labelled
+from tui.screens.forms.base import FormScreen, labelled
 
 
-class ExtendForm(Form):
+class ExtendForm(FormScreen):
     """A new end for each of ``suppressions``, counted from now."""
 
     def __init__(self, suppressions: Sequence[Suppression]) -> None:

@@ -15,12 +15,12 @@ from tui.keymap import FORM, key
 from tui.presentation import format, safe
 from tui.screens.base.input_fields import LineField, TextField
 from tui.screens.base.text_pane import Reader
-from tui.screens.forms.base import Form, labelled
+from tui.screens.forms.base import FormScreen, labelled
 from tui.screens.forms.choice import Choice
 from tui.terminal import external_editor
 
 
-class _NoteFields(Form):
+class _NoteFields(FormScreen):
     BINDINGS = [
         key(
             "note.editor",

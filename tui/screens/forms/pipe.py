@@ -11,14 +11,14 @@ from textual.widgets import Input, Static
 from detector.text.visible import visible
 from tui.presentation import safe
 from tui.screens.base.input_fields import LineField
-from tui.screens.forms.base import Form, labelled
+from tui.screens.forms.base import FormScreen, labelled
 from tui.screens.forms.choice import Choice
 from tui.terminal import external_editor
 
 _HERE, _TERMINAL = "here", "in the terminal"
 
 
-class PipeForm(Form):
+class PipeForm(FormScreen):
     """``text`` is the JSON. Once it is saved, ``command`` is what to run for a viewer here; None
     where it was run in the terminal."""
 

@@ -17,7 +17,7 @@ from tui.model.workspace import Workspace
 from tui.presentation import safe
 from tui.screens.base.input_fields import LineField
 from tui.screens.base.menu import Menu
-from tui.screens.forms.base import Form, labelled
+from tui.screens.forms.base import FormScreen, labelled
 from tui.settings import saved_views
 from tui.settings.saved_views import SavedView, ViewError
 
@@ -89,7 +89,7 @@ class ViewMenu(Menu):
         self.dismiss(None)
 
 
-class SaveForm(Form):
+class SaveForm(FormScreen):
     """A name for ``view``."""
 
     def __init__(self, view: SavedView) -> None:

@@ -28,7 +28,7 @@ from tui.keymap import key_of
 from tui.model.expiry import expiry
 from tui.presentation import format, safe
 from tui.screens.base.input_fields import LineField
-from tui.screens.forms.base import Form, labelled
+from tui.screens.forms.base import FormScreen, labelled
 from tui.screens.forms.choice import Choice
 
 _AGAIN = ("scope", "rule", "for", "ticket", "owner", "justification")
@@ -38,7 +38,7 @@ _SHOWN = 4
 """Alerts named in the preview."""
 
 
-class SuppressForm(Form):
+class SuppressForm(FormScreen):
     """Suppressions from ``alerts``: one for each distinct value that they have in the chosen scope.
 
     ``filled`` is what an earlier form was filled with, but for the value, which is the alerts' own.

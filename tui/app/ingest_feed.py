@@ -1,0 +1,73 @@
+"""Run the pipeline in a thread, and hand its updates to the event loop in batches."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+
+from tui.model.inbox import UpdateInbox
+
+if TYPE_CHECKING:
+    from detector.ingest.pipeline import Pipeline, Update
+
+_BATCH_SECONDS = 0.25
+"""The least time between two batches on screen."""
+
+
+class IngestFeed:
+    """Updates of a pipeline, merged into batches.
+
+    ``show`` gets each batch, ``stopped`` one line that says why the pipeline failed; both on the
+    event loop.
+    """
+
+    def __init__(
+        self, app: App[Any], *, show: Callable[[Update], None], stopped: Callable[[str], None]
+    ) -> None:
+        self._app = app
+        self._show = show
+        self._stopped = stopped
+        self._inbox = UpdateInbox()
+        self._last_batch = float("-inf")
+
+    def start(self, pipeline: Pipeline, stop: threading.Event) -> None:
+        """Run the pipeline in a thread until ``stop`` is set."""
+        run = partial(self._run, pipeline, stop)
+        self._app.run_worker(run, group="ingest", thread=True, exit_on_error=False)
+
+    def _run(self, pipeline: Pipeline, stop: threading.Event) -> None:
+        from detector.store import StateError
+
+        try:
+            pipeline.run(stop, self._put)
+        except StateError as error:
+            self._app.call_later(self._stopped, str(error))
+        except Exception as error:  # whatever went wrong, the analyst keeps the screen
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            self._app.call_later(self._stopped, reason)
+
+    def _put(self, update: Update) -> None:
+        if self._inbox.put(update):
+            self._app.call_later(self._schedule_batch)
+
+    def _schedule_batch(self) -> None:
+        wait = self._last_batch + _BATCH_SECONDS - time.monotonic()
+        if wait > 0:
+            self._app.set_timer(wait, self.take_batch)
+        else:
+            self.take_batch()
+
+    def take_batch(self) -> None:
+        """Show what the pipeline has found since the last batch."""
+        self._last_batch = time.monotonic()
+        update, more = self._inbox.take()
+        if update is None:
+            return
+        if more:
+            self._app.call_later(self._schedule_batch)
+        self._show(update)

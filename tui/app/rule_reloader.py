@@ -1,0 +1,57 @@
+"""Load the rule files again when one has changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+
+if TYPE_CHECKING:
+    from detector.rules.ruleset import RuleSet
+
+
+class RuleReloader:
+    """Loads the rule files of ``current()`` again, in a thread.
+
+    ``loaded`` gets the new rules, ``failed`` one line that says why there are none; both on the
+    event loop.
+    """
+
+    def __init__(
+        self,
+        app: App[Any],
+        *,
+        current: Callable[[], RuleSet],
+        loaded: Callable[[RuleSet], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        self._app = app
+        self._current = current
+        self._loaded = loaded
+        self._failed = failed
+        self.busy = False
+
+    def reload(self, requested: bool) -> None:
+        """Load the rule files if one has changed or if requested."""
+        if requested or not self.busy:
+            self.busy = True
+            self._app.run_worker(self._load(requested), group="rules", exit_on_error=False)
+
+    async def _load(self, requested: bool) -> None:
+        from detector.ecs.asn import AsnError
+
+        try:
+            rules = await asyncio.to_thread(self._load_changed, requested)
+        except AsnError as error:
+            self._failed(str(error))
+            return
+        finally:
+            self.busy = False
+        if rules is not None:
+            self._loaded(rules)
+
+    def _load_changed(self, requested: bool) -> RuleSet | None:
+        rules = self._current()
+        return rules.reloaded() if requested or rules.changed else None
