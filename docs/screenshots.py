@@ -15,11 +15,11 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from detector.cloudtrail.record import parse_time
 from detector.ingest import pipeline
 from detector.rules.ruleset import load
 from detector.sources.directory import Directory
 from detector.store import Store
+from detector.text.time import parse_time
 from tui.app.app import HuntApp
 from tui.model.opened import Opened
 from tui.screens.alert.screen import AlertScreen

@@ -13,14 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
-from detector.cloudtrail.record import (
-    EventSignature,
-    Head,
-    Record,
-    decode,
-    parse_time,
-    signature_of,
-)
+from detector.cloudtrail.record import EventSignature, Head, Record, decode, signature_of
 from detector.detection.digest import digest
 from detector.detection.signature_cache import SignatureCache
 from detector.ecs.fields import field_table
@@ -33,6 +26,7 @@ from detector.esql.scope import QueryOptions
 from detector.formats import Chunk, Records, Unreadable, parse_records, read_chunks, records
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import load
+from detector.text.time import parse_time
 from detector.text.visible import masked, visible
 
 Target = Callable[[bytes], None]

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from detector.cloudtrail.record import format_time
 from detector.detection.alert import Alert
 from detector.rules.ruleset import load
 from detector.store import Store
+from detector.text.time import format_time
 from tests.detector.detection.test_correlate import BUILTIN
 from tests.detector.trail import scan
 from tests.test_invictus import DATA

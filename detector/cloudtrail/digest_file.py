@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from detector.cloudtrail.record import parse_time
+from detector.text.time import parse_time
 
 
 class LogFile(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from detector.cloudtrail.record import parse_time
+from detector.text.time import parse_time
 
 TRAIL, DIGEST = "CloudTrail", "CloudTrail-Digest"
 

@@ -10,8 +10,6 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -319,53 +317,3 @@ def identity(account: str, event_id: str) -> bytes:
     return hashlib.blake2b(
         f"{account}\0{event_id}".encode(errors="surrogatepass"), digest_size=16
     ).digest()
-
-
-_CANONICAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|z|[+-]\d\d:?\d\d)?")
-
-
-def parse_time(text: str | None) -> int | None:
-    """Seconds since the Unix epoch of an ``eventTime``; None where it is unusable, as before 1970
-    or after 9998.
-
-    CloudTrail writes UTC in whole seconds; fractions are dropped, a missing zone is UTC.
-    """
-    return _parse_time(text) if text and len(text) <= 40 else None
-
-
-def _parse_time(text: str) -> int | None:
-    if (second := _SECONDS.get(text[17:])) is not None and (
-        minute := _minute(text[:17])
-    ) is not None:
-        return minute + second
-    if not (found := _TIME.fullmatch(text.strip())):
-        return None
-    day, clock, zone = found.groups()
-    try:
-        stamp = datetime.fromisoformat(
-            f"{day}T{clock}{'+00:00' if (zone or 'Z') in 'Zz' else zone}"
-        )
-        seconds = int(stamp.timestamp())
-    except (ValueError, OverflowError):
-        return None
-    return seconds if 0 <= seconds < _TOO_LATE else None
-
-
-_SECONDS = {f"{second:02}Z": second for second in range(60)}
-
-
-@lru_cache(1 << 12)
-def _minute(text: str) -> int | None:
-    """When a minute begins that is written as CloudTrail writes it (``2026-03-01T11:30:``); None
-    where it is not."""
-    return _parse_time(f"{text}00+00:00") if _CANONICAL.fullmatch(text) else None
-
-
-_TOO_LATE = 253_370_764_800
-"""The year 9999: a window that begins before it ends at a time that can be written."""
-
-
-def format_time(seconds: int | float) -> str:
-    """``YYYY-MM-DDTHH:MM:SSZ``, the one format in which times leave the program."""
-    return datetime.fromtimestamp(int(seconds), UTC).isoformat()[:19] + "Z"

@@ -13,11 +13,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from detector.cloudtrail.record import format_time, json_text
+from detector.cloudtrail.record import json_text
 from detector.detection.baseline import Baseline
 from detector.detection.event import Event
 from detector.ecs.values import Value
 from detector.rules.rule_summary import RuleSummary, WindowMode
+from detector.text.time import format_time
 
 Status = Literal["open", "acknowledged", "closed"]
 STATUSES: tuple[Status, ...] = ("open", "acknowledged", "closed")

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple, TypeVar
 import msgspec
 
 from detector.cloudtrail.record import EventSignature, Head
+from detector.text.time import DAY, format_age
 
 ObservationKind = Literal[
     "account",
@@ -26,7 +27,6 @@ ObservationKind = Literal[
     "principal-network",
 ]
 
-DAY = 86_400
 ENOUGH = 10 * DAY
 """Seconds of history from which "never seen before" means something (Elastic's new-terms rules look
 back 5 to 10 d)."""
@@ -102,23 +102,15 @@ def first_seen(baseline: Baseline | None, start: int) -> tuple[bool | None, str]
         return None, "no ARN and no key to know the caller by"
     reach = baseline.history_before(start)
     if not baseline.has_enough_history(start):
-        return None, f"baseline too short ({lasting(reach)} of {lasting(ENOUGH)})"
+        return None, f"baseline too short ({format_age(reach)} of {format_age(ENOUGH)})"
     ago = start - max(firsts)
-    seen = "not seen before" if ago <= 0 else f"first seen {lasting(ago)} before"
-    return is_new(max(firsts), start), f"{seen}; baseline {lasting(reach)}"
+    seen = "not seen before" if ago <= 0 else f"first seen {format_age(ago)} before"
+    return is_new(max(firsts), start), f"{seen}; baseline {format_age(reach)}"
 
 
 def is_new(first: int, start: int) -> bool:
     """Whether a first sight is so short before a window that its principal is new there."""
     return first > start - NEW
-
-
-def lasting(seconds: int) -> str:
-    """How long, in the largest unit: ``40 s``, ``3 m``, ``2 h``, ``12 d``."""
-    for size, unit in ((DAY, "d"), (3600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
 
 
 class BaselineKey(NamedTuple):

@@ -8,14 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Generic, NamedTuple, Protocol, TypeVar
 
-from detector.cloudtrail.record import (
-    EventSignature,
-    Head,
-    Record,
-    parse_time,
-    signature_of,
-    skip_reason,
-)
+from detector.cloudtrail.record import EventSignature, Head, Record, signature_of, skip_reason
 from detector.detection.event import Event, Position
 from detector.detection.principal import STS, caller_keys, issued_keys
 from detector.detection.principal_index import PrincipalIndex, hashes_of
@@ -28,6 +21,7 @@ from detector.formats import (
     split_records,
 )
 from detector.sources.open_file import open_file
+from detector.text.time import parse_time
 
 
 class Selector(Protocol):

@@ -13,9 +13,9 @@ from itertools import pairwise
 
 import msgspec
 
-from detector.cloudtrail.record import format_time
 from detector.detection.alert import Alert
 from detector.detection.baseline import principal_of
+from detector.text.time import DAY, HOUR, format_time
 
 NEAR = 5 * 60
 """Seconds between the last event of one alert and the first of the next within which both are one
@@ -93,22 +93,21 @@ class Recurrence(msgspec.Struct, frozen=True):
         """``every hour``, ``daily at 02:00``; ``""`` where it is not regular."""
         if self.period is None:
             return ""
-        if self.period == _DAY:
+        if self.period == DAY:
             return f"daily at {format_time(round(self.first / 60) * 60)[11:16]}"
         return f"every {_PERIODS[self.period]}"
 
 
-_HOUR, _DAY = 3600, 86_400
 _PERIODS = {
     300: "5 minutes",
     600: "10 minutes",
     900: "15 minutes",
     1200: "20 minutes",
     1800: "30 minutes",
-    _HOUR: "hour",
-    **{hours * _HOUR: f"{hours} hours" for hours in (2, 3, 4, 6, 8, 12)},
-    _DAY: "day",
-    7 * _DAY: "week",
+    HOUR: "hour",
+    **{hours * HOUR: f"{hours} hours" for hours in (2, 3, 4, 6, 8, 12)},
+    DAY: "day",
+    7 * DAY: "week",
 }
 _REGULAR = 3
 """Times from which there can be a rhythm."""

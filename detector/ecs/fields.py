@@ -12,11 +12,12 @@ from typing import Any
 
 import msgspec
 
-from detector.cloudtrail.record import Record, loads, parse_time
+from detector.cloudtrail.record import Record, loads
 from detector.ecs.asn import AsnLookup
 from detector.ecs.java_text import java_text
 from detector.ecs.user_agent import client_name, client_version
-from detector.ecs.values import Type, date_from_text, ip_from_text, single
+from detector.ecs.values import Type, ip_from_text, single
+from detector.text.time import parse_milliseconds, parse_time
 
 FieldGetter = Callable[[Record], Any]
 
@@ -246,7 +247,7 @@ def _time(record: Record) -> int | None:
 
 def _session_start(record: Record) -> int | None:
     text = _session("creation_date")(record)
-    return date_from_text(text) if text else None
+    return parse_milliseconds(text) if text else None
 
 
 def _outcome(record: Record) -> str:

@@ -10,9 +10,10 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
+
+from detector.text.time import format_milliseconds, format_shortest
 
 Value = None | bool | int | float | str | list[Any]
 """A value of ES|QL as it is kept and printed: dates are text in the one time format, sets are
@@ -73,66 +74,6 @@ def in_range(number: Any, type: Type) -> Any:
     return number if -bound <= number < bound else None
 
 
-# dates
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DATE = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?"
-    r"\s*(Z|[+-]\d\d:?(?:\d\d)?)?)?)?)?"
-)
-
-
-def date_from_text(text: str) -> int | None:
-    """Milliseconds since the epoch of an ISO date or date-time (parts may be left off at the end);
-    else None."""
-    if not (found := _DATE.fullmatch(text.strip())):
-        return None
-    year, month, day, hour, minute, second, fraction, zone = found.groups()
-    try:
-        moment = datetime(
-            int(year),
-            int(month or 1),
-            int(day or 1),
-            int(hour or 0),
-            int(minute or 0),
-            int(second or 0),
-            tzinfo=UTC,
-        )
-    except ValueError:
-        return None
-    shift = timedelta()
-    if zone and zone != "Z":
-        digits = zone[1:].replace(":", "").ljust(4, "0")
-        shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:])) * (
-            1 if zone[0] == "+" else -1
-        )
-    return in_calendar(
-        milliseconds(moment)
-        - shift // timedelta(milliseconds=1)
-        + int((fraction or "0").ljust(3, "0")[:3])
-    )
-
-
-def milliseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
-
-
-def in_calendar(ms: int) -> int | None:
-    """``ms``, or null for a date outside the years 1 to 9999."""
-    return ms if -62_135_596_800_000 <= ms < 253_402_300_800_000 else None
-
-
-def moment(ms: int) -> datetime:
-    """Raises OverflowError for a date outside the years 1 to 9999."""
-    return _EPOCH + timedelta(milliseconds=ms)
-
-
-def date_text(ms: int) -> str:
-    """``YYYY-MM-DDTHH:MM:SSZ``, with milliseconds only where there are some."""
-    text = moment(ms).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
-    return f"{text}.{ms % 1000:03d}Z" if ms % 1000 else text + "Z"
-
-
 # addresses
 
 
@@ -189,7 +130,7 @@ def text_of(value: Any, type: Type) -> str:
     if type == "boolean":
         return "true" if value else "false"
     if type == "date":
-        return moment(value).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0") + f".{value % 1000:03d}Z"
+        return format_milliseconds(value)
     if type == "double":
         return java_double(value)
     return str(value)
@@ -215,4 +156,4 @@ def shown(value: Any, type: Type) -> Any:
     """A value as a query's result shows it: dates as text."""
     if isinstance(value, list | tuple):
         return [shown(each, type) for each in value]
-    return date_text(value) if type == "date" and value is not None else value
+    return format_shortest(value) if type == "date" and value is not None else value

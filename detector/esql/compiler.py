@@ -24,6 +24,7 @@ from detector.esql.scope import CompiledExpr, Getter, Scope, constant
 from detector.esql.signature import common_type
 from detector.esql.special_functions import SPECIAL_FUNCTIONS
 from detector.text.suggest import nearest
+from detector.text.time import within_calendar
 
 
 class Compiler:
@@ -281,7 +282,7 @@ def _shift_date(left: CompiledExpr, right: CompiledExpr, sign: str) -> CompiledE
         return None
     return CompiledExpr(
         propagate_null(
-            lambda date, amount: values.in_calendar(amount.added_to(date, times)),
+            lambda date, amount: within_calendar(amount.added_to(date, times)),
             [single_getter(left), single_getter(right)],
         ),
         "date",

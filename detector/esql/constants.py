@@ -13,6 +13,7 @@ from detector.esql.errors import EsqlError, Span
 from detector.esql.scope import CompiledExpr, constant
 from detector.esql.timespan import DURATIONS, PERIODS, TemporalAmount
 from detector.text.suggest import nearest
+from detector.text.time import parse_milliseconds
 
 _TIMESPAN_TEXT = re.compile(r"\s*([0-9]{1,18})\s*([A-Za-z]+)\s*")
 
@@ -47,7 +48,7 @@ def compile_timespan(node: ast.Timespan) -> CompiledExpr:
 
 
 TEXT_CONVERTERS: dict[str, Callable[[str], Any]] = {
-    "date": values.date_from_text,
+    "date": parse_milliseconds,
     "ip": values.ip_from_text,
     "boolean": {"true": True, "false": False}.get,
 }

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from detector.ecs.values import milliseconds, moment
+from detector.text.time import DAY, HOUR, MINUTE, from_milliseconds, to_milliseconds
 
-_SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000
+_SECOND, _MINUTE, _HOUR, _DAY = 1000, 1000 * MINUTE, 1000 * HOUR, 1000 * DAY
 
 DURATIONS = {
     **dict.fromkeys(("millisecond", "milliseconds", "ms"), 1),
@@ -33,7 +33,7 @@ PERIODS = {
 """Unit -> (days, months)."""
 
 
-LONGEST_WINDOW = 365 * 86_400
+LONGEST_WINDOW = 365 * DAY
 """Seconds. A window over any readable event begins and ends at a time that can be written."""
 
 
@@ -63,7 +63,7 @@ class TemporalAmount:
 
         None where truncation is not ``floor(t / seconds) * seconds``."""
         if self.days and self.days != 7:
-            return self.days * 86_400
+            return self.days * DAY
         return self.length // 1000 if self.length and self.length % 1000 == 0 else None
 
     def negative(self) -> TemporalAmount:
@@ -73,11 +73,11 @@ class TemporalAmount:
         """Return the date ``times`` (which may be negative) this amount after ``ms``."""
         if not self.months:
             return ms + times * (self.length + self.days * _DAY)
-        start = moment(ms)
+        start = from_milliseconds(ms)
         months = start.year * 12 + start.month - 1 + times * self.months
         year, month = divmod(months, 12)
         day = min(start.day, calendar.monthrange(year, month + 1)[1])
-        return milliseconds(start.replace(year=year, month=month + 1, day=day))
+        return to_milliseconds(start.replace(year=year, month=month + 1, day=day))
 
 
 def date_truncator(amount: TemporalAmount) -> Callable[[int], int]:
@@ -92,13 +92,13 @@ def date_truncator(amount: TemporalAmount) -> Callable[[int], int]:
     size = amount.months
 
     def month_start(ms: int) -> int:
-        date = moment(ms)
+        date = from_milliseconds(ms)
         count = ((date.year - 1) * 12 + date.month - 1) // size * size
-        return milliseconds(datetime(count // 12 + 1, count % 12 + 1, 1, tzinfo=UTC))
+        return to_milliseconds(datetime(count // 12 + 1, count % 12 + 1, 1, tzinfo=UTC))
 
     return month_start
 
 
 def _week_start(ms: int) -> int:
-    midnight = moment(ms // _DAY * _DAY)
-    return milliseconds(midnight - timedelta(days=midnight.weekday()))
+    midnight = from_milliseconds(ms // _DAY * _DAY)
+    return to_milliseconds(midnight - timedelta(days=midnight.weekday()))

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 from detector.filter import text_match, time_expressions
 from detector.filter.parser import FilterValue
 from detector.filter.text_match import Pattern
-from detector.filter.time_expressions import UNITS, Span
+from detector.filter.time_expressions import Span
 from detector.text.suggest import nearest
+from detector.text.time import SECONDS_PER_UNIT
 
 Test = Callable[[Any], bool]
 
@@ -197,7 +198,7 @@ class Number:
 
 _DIGITS = 18
 
-SECONDS = Number(tuple((unit, float(size)) for unit, size in UNITS.items()))
+SECONDS = Number(tuple((unit, float(size)) for unit, size in SECONDS_PER_UNIT.items()))
 BYTES = Number((("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12)))
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from detector.cloudtrail.record import format_time
 from detector.filter.field_types import Number, Time
 from detector.filter.fields import Field
+from detector.text.time import format_time
 
 R = TypeVar("R")
 

@@ -7,15 +7,12 @@ that is not after it.
 
 from __future__ import annotations
 
-import calendar
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from detector.text.suggest import nearest
-
-DAY = 86_400
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": DAY, "w": 7 * DAY}
+from detector.text.time import DAY, SECONDS_PER_UNIT, parse_date_span, seconds_of_day
 
 KEYWORDS = {"since": ">=", "after": ">", "before": "<", "until": "<="}
 """Words before a time, and the comparison that each means."""
@@ -23,10 +20,6 @@ KEYWORDS = {"since": ">=", "after": ">", "before": "<", "until": "<="}
 INTERVAL = re.compile(r"([0-9]{1,5})([smhdw])", re.IGNORECASE)
 _OFFSET = re.compile(rf"now(?:([+-]){INTERVAL.pattern})?", re.IGNORECASE)
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?Z?", re.IGNORECASE)
-_DATE = re.compile(
-    r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?)?)?)?Z?",
-    re.IGNORECASE,
-)
 _DAYS = {"today": 0, "yesterday": 1}
 
 _ALONE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:]+)?Z?", re.IGNORECASE)
@@ -113,7 +106,7 @@ def _span_of(text: str, reference: float) -> Span:
     offset = _OFFSET.fullmatch(text)
     if offset:
         sign, number, unit = offset.groups()
-        shift = int(number) * UNITS[unit.lower()] if number else 0
+        shift = int(number) * SECONDS_PER_UNIT[unit.lower()] if number else 0
         start = _in_calendar(int(reference) + (-shift if sign == "-" else shift))
         return Span(start, start + 1, True)
     if text.casefold() in _DAYS:
@@ -122,43 +115,13 @@ def _span_of(text: str, reference: float) -> Span:
     clock = _CLOCK.fullmatch(text)
     if clock:
         hour, minute, second = clock.groups()
-        start = int(reference) // DAY * DAY + _seconds(hour, minute, second or "0")
+        start = int(reference) // DAY * DAY + seconds_of_day(hour, minute, second or "0")
         start -= DAY if start > reference else 0
         return Span(start, start + (1 if second else 60), True)
-    date = _DATE.fullmatch(text)
-    if date:
-        return _date(*date.groups())
+    date_span = parse_date_span(text)
+    if date_span is not None:
+        return Span(*date_span)
     raise ValueError(text)
-
-
-def _date(
-    year: str,
-    month: str | None,
-    day: str | None,
-    hour: str | None,
-    minute: str | None,
-    second: str | None,
-) -> Span:
-    """Return the span of a year, month, day, minute or second."""
-    first = datetime(int(year), int(month or 1), int(day or 1), tzinfo=UTC)
-    start = calendar.timegm(first.timetuple())
-    if hour is not None and minute is not None:
-        start += _seconds(hour, minute, second or "0")
-        return Span(start, start + (1 if second else 60))
-    if day:
-        days = 1
-    elif month:
-        days = calendar.monthrange(first.year, first.month)[1]
-    else:
-        days = 365 + calendar.isleap(first.year)
-    return Span(start, start + days * DAY)
-
-
-def _seconds(hour: str, minute: str, second: str) -> int:
-    """Return seconds since midnight. Raises ValueError."""
-    if int(hour) > 23 or int(minute) > 59 or int(second) > 59:
-        raise ValueError(f"{hour}:{minute}:{second}")
-    return int(hour) * 3600 + int(minute) * 60 + int(second)
 
 
 def _in_calendar(seconds: int) -> int:

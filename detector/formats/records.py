@@ -14,18 +14,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from detector.cloudtrail.record import (
-    EventSignature,
-    Head,
-    Record,
-    decode,
-    parse_time,
-    signature_values,
-)
+from detector.cloudtrail.record import EventSignature, Head, Record, decode, signature_values
 from detector.formats.chunks import Chunk
 from detector.formats.errors import Incomplete, NotALog, Unreadable
 from detector.formats.json_spans import WHITESPACE
 from detector.formats.wrappers import NonRecord, ParsedRecord, records, unwrap_elements
+from detector.text.time import parse_time
 
 
 class _Trail(msgspec.Struct, gc=False):

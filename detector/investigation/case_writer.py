@@ -23,7 +23,6 @@ import msgspec
 import orjson
 
 from detector import __version__
-from detector.cloudtrail.record import format_time
 from detector.detection.alert import Alert
 from detector.detection.correlate import flagging_events
 from detector.detection.event import Event
@@ -36,6 +35,7 @@ from detector.investigation.raw_record import EvidenceGone, raw_record
 from detector.rules.ruleset import RuleSet
 from detector.store import Store
 from detector.store.history_table import current_user
+from detector.text.time import format_time
 from detector.triage.export import event_object, export_alerts, export_notes, position_object
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detector.cloudtrail.record import format_time
 from detector.detection.alert import Alert
 from detector.ecs.values import Value
+from detector.text.time import format_time
 
 _INDEX = "logs-aws.cloudtrail-*"
 """Where Elastic's AWS integration puts CloudTrail."""

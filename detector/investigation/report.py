@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from detector.cloudtrail.record import format_time
 from detector.cloudtrail.tool_signatures import tool_signatures_of
 from detector.detection.alert import Alert
 from detector.detection.baseline import first_seen
@@ -17,6 +16,7 @@ from detector.detection.log_integrity import integrity_sentence, log_file_name
 from detector.detection.risk import risk_sentence
 from detector.investigation.pivot import Row
 from detector.text.markdown import code, codes, plain
+from detector.text.time import format_time
 
 if TYPE_CHECKING:
     from detector.investigation.case import Case

@@ -22,6 +22,7 @@ from detector.investigation.guide import Answer
 from detector.investigation.pivot import Pivot
 from detector.investigation.selectors import Condition, Matching, shown
 from detector.rules.rule import Rule
+from detector.text.time import SECONDS_PER_UNIT
 
 
 class _Provider(msgspec.Struct, frozen=True, rename="camel"):
@@ -164,7 +165,6 @@ def _of_alert(alert: Alert, name: str) -> list[Any]:
     return found if isinstance(found, list) else [] if found is None else [found]
 
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _RELATIVE = re.compile(r"now(?:([+-])(\d{1,6})([smhdw]))?(?:/([smhdw]))?")
 
 
@@ -181,8 +181,8 @@ def _moment(text: str, now: int, up: bool) -> int:
     if not found:
         raise _Unanswerable(f"{text}: no relative time such as now-48h")
     sign, count, unit, rounded = found.groups()
-    at = now + (int(count) * _UNITS[unit] * (-1 if sign == "-" else 1) if count else 0)
+    at = now + (int(count) * SECONDS_PER_UNIT[unit] * (-1 if sign == "-" else 1) if count else 0)
     if not rounded:
         return at
-    size = _UNITS[rounded]
+    size = SECONDS_PER_UNIT[rounded]
     return at // size * size + (size - 1 if up else 0)

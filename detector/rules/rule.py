@@ -24,6 +24,7 @@ from detector.rules.rule_file import (
 )
 from detector.rules.rule_summary import RuleSummary
 from detector.rules.rule_types import compile_rule, suppression_gap
+from detector.text.time import DAY, HOUR
 
 _ENGINE = "2"
 """Part of every fingerprint; changes when a query would find something else than before."""
@@ -54,7 +55,7 @@ class Rule(Metadata, frozen=True, kw_only=True):
         wanted = self.query.window or 0
         if self.query.shape != "terms" or history >= wanted:
             return None
-        unit, size = ("days", 86_400) if wanted >= 86_400 else ("hours", 3600)
+        unit, size = ("days", DAY) if wanted >= DAY else ("hours", HOUR)
         return f"baseline {history // size} of {-(-wanted // size)} {unit}"
 
     @property

@@ -19,6 +19,7 @@ from detector.esql.scope import QueryOptions
 from detector.esql.timespan import LONGEST_WINDOW
 from detector.rules.rule_file import Metadata, RuleError
 from detector.text.suggest import nearest
+from detector.text.time import DAY, SECONDS_PER_UNIT
 
 _UNSUPPORTED_TYPES = {
     "eql": "EQL (type eql) is not supported: rules in ES|QL and KQL run here",
@@ -29,7 +30,6 @@ _UNSUPPORTED_TYPES = {
     "saved_query": "a saved query (type saved_query) lies in Kibana, not in the file",
 }
 _LANGUAGES = {"esql": "esql", "query": "kuery", "threshold": "kuery", "new_terms": "kuery"}
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _DATE_MATH = re.compile(r"now-([0-9]{1,9})([smhdw])")
 _START = Span(1, 1, 0, 0)
 
@@ -52,7 +52,7 @@ def compile_rule(metadata: Metadata, fields: FieldTable, options: QueryOptions) 
     if query.shape == "lookback":
         lookback = _parse_ago(metadata.lookback, "from")
         if lookback > LONGEST_WINDOW:
-            days = LONGEST_WINDOW // 86_400
+            days = LONGEST_WINDOW // DAY
             raise RuleError(f"from: over {days} days are not supported", key="from")
         return replace(query, window=lookback)
     if query.shape == "filter" and metadata.alert_suppression:
@@ -91,7 +91,7 @@ def suppression_gap(metadata: Metadata) -> int:
         return 0
     if suppression.duration is None:  # within one run of the rule, which is one interval
         return _parse_ago(f"now-{metadata.interval}", "interval")
-    return suppression.duration.value * _SECONDS[suppression.duration.unit]
+    return suppression.duration.value * SECONDS_PER_UNIT[suppression.duration.unit]
 
 
 def _parse_ago(text: str, key: str) -> int:
@@ -99,7 +99,7 @@ def _parse_ago(text: str, key: str) -> int:
     match = _DATE_MATH.fullmatch(text.replace(" ", ""))
     if match is None or int(match[1]) == 0:
         raise RuleError(f"{key}: {text} is not supported: write it like now-6m", key=key)
-    return int(match[1]) * _SECONDS[match[2]]
+    return int(match[1]) * SECONDS_PER_UNIT[match[2]]
 
 
 def _covers_cloudtrail(pattern: str) -> bool:

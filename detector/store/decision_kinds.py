@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from detector.cloudtrail.record import format_time
+from detector.text.time import format_time
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from detector.cloudtrail.record import format_time
 from detector.detection.alert import Alert
 from detector.store.database import Database, raises_damaged
 from detector.store.errors import StateError
 from detector.store.history_table import HistoryTable
+from detector.text.time import format_time
 from detector.triage.suppression import Suppression, matches, novelties
 
 

@@ -15,10 +15,10 @@ from typing import Any, Literal
 import msgspec
 import orjson
 
-from detector.cloudtrail.record import format_time
 from detector.detection.alert import Alert
 from detector.detection.event import Event
 from detector.text.markdown import WHOLE, code, codes, plain
+from detector.text.time import format_time
 from detector.text.visible import visible
 from detector.triage.note import Note, NoteBody
 

@@ -12,6 +12,7 @@ import msgspec
 from detector.detection.alert import Alert
 from detector.detection.baseline import agent_family, network_of
 from detector.text.linear_regex import full_matcher, glob_regex
+from detector.text.time import DAY
 
 Scope = Literal[
     "principal", "principal-pattern", "role", "access-key", "user-agent", "cidr", "account"
@@ -209,7 +210,7 @@ def preview_suppression(
     )
 
 
-PREVIEW_SECONDS = 30 * 86_400
+PREVIEW_SECONDS = 30 * DAY
 
 
 def scope_values(alert: Alert) -> dict[Scope, str]:

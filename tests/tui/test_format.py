@@ -8,6 +8,7 @@ import pytest
 from detector.detection.alert import Risk
 from detector.detection.baseline import Baseline
 from detector.text.abbreviations import short_arn
+from detector.text.time import format_duration
 from tests.tui.build import START, alert
 from tui.presentation import format
 
@@ -63,7 +64,7 @@ def test_an_agent_is_named_by_its_product_and_what_it_gives_away(
     ],
 )
 def test_a_span_has_two_units_at_most(seconds: int, said: str) -> None:
-    assert format.span(seconds) == said
+    assert format_duration(seconds) == said
 
 
 def test_the_second_date_is_written_only_where_it_is_another_day() -> None:

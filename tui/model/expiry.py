@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from detector.cloudtrail.record import parse_time
-from detector.text.interval import interval
+from detector.text.time import parse_interval, parse_time
 
 _LONGEST = 366 * 86_400
 
@@ -21,7 +20,7 @@ def expiry(text: str, now: float) -> float:
         end = _moment(typed)
     else:
         try:
-            end = now + interval(typed)
+            end = now + parse_interval(typed)
         except ValueError:
             raise ValueError("How long? Write 8h, 7d, 2w, or a day such as 2026-04-01.") from None
     if end <= now:

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from detector.cloudtrail.record import format_time
 from detector.detection.alert import Alert
 from detector.detection.event import Event
 from detector.investigation.elastic_query import events_of
 from detector.investigation.raw_record import raw_record
+from detector.text.time import format_time
 from detector.text.visible import visible
 from detector.triage.export import note_object
 from detector.triage.note import Note

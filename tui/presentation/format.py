@@ -18,6 +18,7 @@ from detector.detection.event import Event
 from detector.detection.log_integrity import integrity_sentence, log_file_name
 from detector.detection.risk import risk_sentence
 from detector.text.abbreviations import FLAG_WORDS, short_arn
+from detector.text.time import format_age, format_duration
 from tui.presentation import time_display
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _hour(hour: int) -> str:
 def date_minute(seconds: float) -> str:
     """``03-01 11:58``, for narrow lists; ``3 h ago`` where times are relative."""
     return (
-        _ago(seconds, age)
+        _ago(seconds, format_age)
         if time_display.mode == "relative"
         else time_display.datetime_at(seconds).strftime("%m-%d %H:%M")
     )
@@ -159,7 +160,7 @@ def clock_time(seconds: float, start: float) -> str:
     after = max(0, int(seconds - start))
     hours, minutes = divmod(after // 60, 60)
     return (
-        f"+{age(after)}"
+        f"+{format_age(after)}"
         if hours > 9
         else f"+{hours}:{minutes:02}:{after % 60:02}"
         if hours
@@ -194,27 +195,8 @@ def compact_range(start: float, end: float | None = None) -> str:
 
 def _ago(seconds: float, length: Callable[[float], str] | None = None) -> str:
     past = time_display.now() - seconds
-    said = (length or span)(abs(past))
+    said = (length or format_duration)(abs(past))
     return f"{said} ago" if past >= 0 else f"in {said}"
-
-
-def span(seconds: float) -> str:
-    """How long, in the two largest units: ``11 s``, ``2 m 05 s``, ``1 h 10 m``, ``6 d 23 h``."""
-    whole = max(0, int(seconds))
-    for size, unit, smaller_size, smaller in (
-        (86_400, "d", 3_600, "h"),
-        (3_600, "h", 60, "m"),
-        (60, "m", 1, "s"),
-    ):
-        if whole >= size:
-            rest = whole % size // smaller_size
-            return f"{whole // size} {unit}" + (f" {rest:02d} {smaller}" if rest else "")
-    return f"{whole} s"
-
-
-def age(seconds: float) -> str:
-    """How long, in the largest unit: ``40 s``, ``3 m``, ``5 d``."""
-    return " ".join(span(seconds).split(" ")[:2])
 
 
 def masked_key(access_key: str) -> str:
@@ -241,7 +223,7 @@ def why(
         return " ".join(
             [f"{who} {deed} {where} at {full_time(alert.first_event)}.", *_remarks(alert, signals)]
         )
-    within = f"within {span(alert.span)}" if alert.span else "within one second"
+    within = f"within {format_duration(alert.span)}" if alert.span else "within one second"
     return " ".join(
         [f"{who} {deed} {where} {within}{_threshold(rule)}.", *_remarks(alert, signals)]
     )
@@ -261,7 +243,7 @@ def _threshold(rule: Rule | None) -> str:
         words.removeprefix("at least ").replace("distinct cloud.region", "regions")
         for words in rule.thresholds
     )
-    return f" (fires at {wanted} in {span(rule.window)})"
+    return f" (fires at {wanted} in {format_duration(rule.window)})"
 
 
 def _remarks(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> list[str]:

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from detector.sources.accounting import Accounting
+from detector.text.time import DAY, format_lag
 from tui.presentation import time_display
 
 LiveState = Literal["live", "reading", "paused", "read-only", "stopped"]
@@ -31,26 +32,16 @@ def live_state(state: LiveState, newest: int | None, now: float) -> Content:
         return said
     behind = max(0, int(now - newest))
     if time_display.mode == "relative":
-        return Content.assemble(said, (f"  newest {_span(behind)} ago", "$foreground-muted"))
+        return Content.assemble(said, (f"  newest {format_lag(behind)} ago", "$foreground-muted"))
     at = time_display.datetime_at(newest)
-    stamp = f"{at:%H:%M:%S}" if behind < _DAY else f"{at:%Y-%m-%dT%H:%M:%S}"
+    stamp = f"{at:%H:%M:%S}" if behind < DAY else f"{at:%Y-%m-%dT%H:%M:%S}"
     return Content.assemble(
         said,
         (
-            f"  newest {stamp}{time_display.zone_suffix(at)} ({_span(behind)} behind)",
+            f"  newest {stamp}{time_display.zone_suffix(at)} ({format_lag(behind)} behind)",
             "$foreground-muted",
         ),
     )
-
-
-_DAY = 86_400
-
-
-def _span(seconds: int) -> str:
-    for unit, size in (("d", _DAY), ("h", 3_600), ("m", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds // size:,} {unit}"
-    return f"{seconds} s"
 
 
 class AccountingLine(Widget):

@@ -11,6 +11,7 @@ from typing import Any
 from detector.ecs import values
 from detector.ecs.values import Type
 from detector.esql.functions.registry import function
+from detector.text.time import parse_milliseconds, within_calendar
 
 
 @function("to_string(any*) -> keyword", "to_str")
@@ -55,10 +56,10 @@ def to_boolean(value: Any, *, types: Sequence[Type]) -> bool:
 def to_datetime(value: Any, *, types: Sequence[Type]) -> Any:
     """Convert to a date; a number is in milliseconds since the epoch."""
     if types[0] == "keyword":
-        return values.date_from_text(value)
+        return parse_milliseconds(value)
     if types[0] in ("boolean", "ip"):
         raise ValueError
-    return values.in_calendar(int(value))
+    return within_calendar(int(value))
 
 
 @function("to_ip(any*) -> ip")

@@ -10,17 +10,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from detector.ecs.values import date_text, milliseconds, moment
 from detector.esql.functions.registry import function
+from detector.text.time import DAY, format_milliseconds, from_milliseconds, to_milliseconds
 
-_DAY = 86_400_000
+_DAY = 1000 * DAY
 
 
 def _whole_months(start: int, end: int) -> int:
     """Count whole months from ``start`` to ``end``, negative where it is earlier."""
     if end < start:
         return -_whole_months(end, start)
-    first, last = moment(start), moment(end)
+    first, last = from_milliseconds(start), from_milliseconds(end)
     months = (last.year - first.year) * 12 + last.month - first.month
     first_rest = (first.day, first.hour, first.minute, first.second, first.microsecond)
     last_rest = (last.day, last.hour, last.minute, last.second, last.microsecond)
@@ -96,9 +96,9 @@ _PARTS: dict[str, Callable[[datetime], int]] = {
     "second_of_day": lambda d: d.hour * 3600 + d.minute * 60 + d.second,
     "milli_of_second": lambda d: d.microsecond // 1000,
     "micro_of_second": lambda d: d.microsecond,
-    "milli_of_day": lambda d: milliseconds(d) % _DAY,
-    "epoch_day": lambda d: milliseconds(d) // _DAY,
-    "instant_seconds": lambda d: milliseconds(d) // 1000,
+    "milli_of_day": lambda d: to_milliseconds(d) % _DAY,
+    "epoch_day": lambda d: to_milliseconds(d) // _DAY,
+    "instant_seconds": lambda d: to_milliseconds(d) // 1000,
     "offset_seconds": lambda _: 0,
     "era": lambda _: 1,
 }
@@ -109,17 +109,17 @@ def date_extract(part: str, date: int) -> int:
     extract = _PARTS.get(part.lower())
     if extract is None:
         raise ValueError
-    return extract(moment(date))
+    return extract(from_milliseconds(date))
 
 
 @function("day_name(date) -> keyword")
 def day_name(date: int) -> str:
-    return _DAYS[moment(date).weekday()]
+    return _DAYS[from_milliseconds(date).weekday()]
 
 
 @function("month_name(date) -> keyword")
 def month_name(date: int) -> str:
-    return _MONTHS[moment(date).month - 1]
+    return _MONTHS[from_milliseconds(date).month - 1]
 
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -179,9 +179,8 @@ def date_format(pattern: str | int, date: int | None = None) -> str:
     if date is None:
         if not isinstance(pattern, int):
             raise ValueError
-        text = date_text(pattern)
-        return text if "." in text else text[:-1] + ".000Z"
-    time = moment(date)
+        return format_milliseconds(pattern)
+    time = from_milliseconds(date)
     return "".join(_format_token(token, time) for token in _TOKEN.finditer(str(pattern)))
 
 
@@ -258,4 +257,4 @@ def date_parse(pattern: str, text: str | None = None) -> int:
         part.get("second", 0),
         tzinfo=UTC,
     )
-    return milliseconds(seconds) + part.get("milli", 0)
+    return to_milliseconds(seconds) + part.get("milli", 0)

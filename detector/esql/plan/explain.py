@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from detector.esql import ast
 from detector.esql.plan.predicate_analysis import conjuncts
+from detector.text.time import format_exact
 
 _COMPARISONS = {
     ">=": "at least",
@@ -24,38 +25,26 @@ def describe_alerts(
     """Describe what a rule gives alerts for; the arguments are those of Query and Rule."""
     by = ", ".join(keys)
     if shape == "terms":
-        return f"the first event in {describe_seconds(window or 0)} of each {by}"
+        return f"the first event in {format_exact(window or 0)} of each {by}"
     if shape == "filter":
         if window is None:
             return "each event that its query lets through"
         return (
             f"events that its query lets through; those of one {by or 'rule'} less than "
-            f"{describe_seconds(window)} apart are one"
+            f"{format_exact(window)} apart are one"
         )
     if not window:
         where = "over everything"
     elif shape == "window":
-        where = f"in windows of {describe_seconds(window)}"
+        where = f"in windows of {format_exact(window)}"
     else:
-        where = f"in any {describe_seconds(window)}"
+        where = f"in any {format_exact(window)}"
     groups = by or "nothing: all events together"
     conditions = " and ".join(thresholds) or "any event"
     text = f"{where} by {groups}: {conditions}"
     if gap:
-        text += f"; alerts that begin less than {describe_seconds(gap)} apart are one"
+        text += f"; alerts that begin less than {format_exact(gap)} apart are one"
     return text
-
-
-def describe_seconds(seconds: int) -> str:
-    """Format a duration as ``90 s``, ``61 min``, ``24 h`` or ``10 d``.
-
-    The unit is the largest that gives a whole number; one day is 24 h."""
-    if seconds > 86_400 and seconds % 86_400 == 0:
-        return f"{seconds // 86_400} d"
-    for unit, size in (("h", 3600), ("min", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
 
 
 def describe_thresholds(tree: ast.Tree) -> tuple[str, ...]:

@@ -18,13 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import detector.rules
-from detector.cloudtrail.record import format_time
 from detector.detection import risk
 from detector.detection.alert import Alert
 from detector.detection.sweeps import group_sweeps
 from detector.ingest import signal_search
 from detector.rules.ruleset import RuleSet, load
 from detector.store import Store, chunk_table
+from detector.text.time import format_time
 from tests.detector.strategies import Trail, files
 from tests.detector.trail import ACCOUNT, ANA, REGIONS, START, Raw, call, scan, watch, write
 

@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 import pytest
 
-from detector.cloudtrail.record import Record, decode, parse_time
+from detector.cloudtrail.record import Record, decode
 from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
+from detector.text.time import parse_time
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
 

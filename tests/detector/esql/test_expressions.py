@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from detector.ecs.fields import field_table
-from detector.ecs.values import date_text
 from detector.esql.compiler import Compiler
 from detector.esql.errors import EsqlError
 from detector.esql.parser import parse_expression
 from detector.esql.scope import NOW, RECORD, TIME, CompiledExpr, RowLayout, Scope
+from detector.text.time import format_shortest
 from tests.detector.esql.conftest import START, record
 
 COLUMNS = {
@@ -47,7 +47,7 @@ def evaluate(text):
     row[RECORD], row[NOW], row[TIME] = record(), (START + 3600) * 1000, START * 1000
     value = code.read(row)
     return (
-        date_text(value) if code.type == "date" and isinstance(value, int) else value
+        format_shortest(value) if code.type == "date" and isinstance(value, int) else value
     ), code.type
 
 

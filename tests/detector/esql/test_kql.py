@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from detector.cloudtrail.record import parse_time
 from detector.ecs.fields import field_table
 from detector.esql import ast, kql
 from detector.esql.errors import EsqlError, Span
 from detector.esql.plan.planner import plan, plan_tree
+from detector.text.time import parse_time
 from tests.detector.esql.conftest import record
 
 AT = Span(1, 1, 0, 0)

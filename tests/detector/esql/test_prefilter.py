@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.cloudtrail.record import Head, parse_time
+from detector.cloudtrail.record import Head
 from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
+from detector.text.time import parse_time
 from tests.detector.esql.conftest import record
 
 ACTIONS = ("DescribeInstances", "GetObject", "ListBuckets", None)

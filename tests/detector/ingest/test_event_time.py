@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.cloudtrail.record import format_time, parse_time
 from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
 from detector.store import LATENESS, Store
+from detector.text.time import format_time, parse_time
 from tests.detector.detection.test_against_oracle import found
 from tests.detector.esql.conftest import record
 from tests.detector.trail import REGIONS, START, adds_up, call, lines, scan, sweep, watch, write

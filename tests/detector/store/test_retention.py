@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.cloudtrail.record import parse_time
 from detector.store import RETENTION, ReadOnly, StateError, Store
+from detector.text.time import parse_time
 from detector.triage.note import NoteBody
 from tests.detector.strategies import Trail, trails
 from tests.detector.trail import (

@@ -8,7 +8,7 @@ import pytest
 from detector.detection.alert import Alert, Facets, Window
 from detector.detection.event import Event, Position
 from detector.rules.rule_summary import RuleSummary
-from detector.text.interval import interval
+from detector.text.time import parse_interval
 from detector.triage.note import NoteContext
 from detector.triage.suppression import (
     SCOPES,
@@ -190,7 +190,7 @@ def test_active_from_its_making_until_its_end() -> None:
     ],
 )
 def test_intervals(text: str, seconds: int) -> None:
-    assert interval(text) == seconds
+    assert parse_interval(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_intervals(text: str, seconds: int) -> None:
 )
 def test_what_is_no_interval(text: str) -> None:
     with pytest.raises(ValueError, match="is no interval: write it like") as told:
-        interval(text)
+        parse_interval(text)
     assert "\n" not in str(told.value)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from detector.cloudtrail.record import parse_time
 from detector.detection import risk
 from detector.detection.risk import RiskError, RiskTable
 from detector.filter import Fields, Filter, FilterError, parse_filter
@@ -19,7 +18,7 @@ from detector.sources.open_file import requests_made
 from detector.sources.source import NoSource, Source
 from detector.sources.time_bounds import BoundedSource, Bounds, FileSnapshot
 from detector.store import RETENTION, Store
-from detector.text.interval import interval
+from detector.text.time import parse_interval, parse_time
 from detector.text.visible import visible
 from tui.settings import config, saved_views
 from tui.settings.errors import CommandError, UsageError
@@ -82,7 +81,7 @@ def retention_seconds(given: str | None = None) -> int:
         return parse_interval_option(given, "--retention")
     configured = config.load_config().retention
     try:
-        return RETENTION if configured is None else interval(configured)
+        return RETENTION if configured is None else parse_interval(configured)
     except ValueError as error:
         raise CommandError(f"{config.config_path()}: retention: {error}") from None
 
@@ -101,7 +100,7 @@ def parse_time_option(text: str | None, option: str) -> int | None:
 def parse_interval_option(text: str, option: str) -> int:
     """Seconds of an interval on the command line: 90m, 12h, 7d, 2w."""
     try:
-        return interval(text)
+        return parse_interval(text)
     except ValueError as error:
         raise UsageError(f"{option} {error}") from None
 

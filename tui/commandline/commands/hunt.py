@@ -12,13 +12,13 @@ from pathlib import Path
 
 import orjson
 
-from detector.cloudtrail.record import format_time
 from detector.ecs.asn import open_asn
 from detector.ecs.fields import field_table
 from detector.ecs.values import Value
 from detector.esql.plan.query import Query
 from detector.investigation.hunt import Reader, asks_now, compiled, read_hunt, rows
 from detector.rules.rule_file import RuleError
+from detector.text.time import format_time
 from detector.text.visible import visible
 from detector.triage.export import safe_cell
 from tui.commandline.commands.common import narrate, open_named_sources, parse_time_option

@@ -7,8 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from detector.cloudtrail.record import format_time
 from detector.store import Freshness, Store, reference_time
+from detector.text.time import format_time
 from detector.text.visible import visible
 from tui.commandline.commands.common import accounting_sums, completeness_lines
 from tui.settings import config

@@ -8,8 +8,9 @@ import time
 
 import msgspec
 
-from detector.cloudtrail.record import format_time, json_text
+from detector.cloudtrail.record import json_text
 from detector.store import Store
+from detector.text.time import format_time
 from detector.text.visible import visible
 from detector.triage.suppression import (
     ALWAYS_BREAKING_FLAGS,

@@ -16,6 +16,7 @@ from detector.filter.field_types import Choice, Number, Text
 from detector.rules.rule import Rule
 from detector.rules.ruleset import RuleProblem
 from detector.store import HistoryEntry, RuleCount
+from detector.text.time import format_duration
 from detector.text.visible import visible
 from tui.keymap import LIVE, TRIAGE, key, key_of
 from tui.model.repeat import Action
@@ -96,7 +97,7 @@ class RuleRow:
     def window(self) -> str:
         if self.rule is None:
             return ""
-        return format.span(self.rule.window) if self.rule.window else "–"
+        return format_duration(self.rule.window) if self.rule.window else "–"
 
     @property
     def hits(self) -> int:

@@ -25,6 +25,7 @@ from detector.store import (
     Volume,
     reference_time,
 )
+from detector.text.time import format_age, format_duration
 from tui.keymap import key_of
 from tui.presentation import format, safe, time_display
 from tui.screens.admin.read_rates import Rate
@@ -246,9 +247,9 @@ def _freshness(place: Freshness, state: str, now: float) -> Iterator[Line]:
             "cadence",
             "too few deliveries to tell"
             if place.cadence is None
-            else f"every {format.span(place.cadence)}",
+            else f"every {format_duration(place.cadence)}",
         ),
-        ("silent", f"for {format.span(place.silent(now))}"),
+        ("silent", f"for {format_duration(place.silent(now))}"),
         ("digest", "none" if place.digested is None else _time(place.digested, now)),
         ("files", format.number(place.files)),
         ("bytes", size(place.bytes)),
@@ -261,7 +262,7 @@ def _time(at: int | None, now: float) -> str:
     if at is None:
         return "no record has a time"
     return format.full_time(at) + (
-        "" if time_display.mode == "relative" else f", {format.age(now - at)} ago"
+        "" if time_display.mode == "relative" else f", {format_age(now - at)} ago"
     )
 
 

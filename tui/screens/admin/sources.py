@@ -7,9 +7,9 @@ from functools import partial
 
 from textual.content import Content
 
-from detector.cloudtrail.record import format_time
 from detector.sources.open_file import requests_made
 from detector.store import QuarantinedFile, Volume
+from detector.text.time import format_age, format_time
 from tui.keymap import TRIAGE, key
 from tui.model.repeat import Action
 from tui.presentation import format
@@ -112,7 +112,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
         )
 
     def _lag(self, row: SourceRow) -> str:
-        return "" if row.newest is None else format.age(self.workspace.now() - row.newest)
+        return "" if row.newest is None else format_age(self.workspace.now() - row.newest)
 
     def _rate(self, row: SourceRow) -> str:
         rate = self._rates.of(row.what, self.workspace.now()) if row.kind == "source" else None

@@ -14,6 +14,7 @@ from textual.widget import Widget
 from detector.filter.schemas import SUPPRESSIONS
 from detector.store import HistoryEntry, StateError
 from detector.text.abbreviations import short_arn
+from detector.text.time import format_age
 from detector.triage.suppression import Suppression
 from tui.concurrency.worker import work
 from tui.keymap import TRIAGE, key, key_of
@@ -113,7 +114,7 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
 
     def _ends(self, entry: Suppression) -> str:
         return (
-            format.age(entry.expires - self.workspace.now())
+            format_age(entry.expires - self.workspace.now())
             if entry.active(self.workspace.now())
             else "–"
         )

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from detector.detection.alert import SEVERITIES, Alert
+from detector.text.time import format_duration
 from tui.presentation import format, time_display
 from tui.presentation.severity import severity_content
 from tui.widgets.columns import Column, derived_column
@@ -50,7 +51,7 @@ COLUMNS: tuple[Column[Alert], ...] = (
         drop_priority=4,
     ),
     derived_column(
-        "span", "span", 8, attrgetter("span"), format.span, align="right", drop_priority=7
+        "span", "span", 8, attrgetter("span"), format_duration, align="right", drop_priority=7
     ),
     Column(
         "identity",

@@ -17,12 +17,12 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from detector.cloudtrail.record import format_time
 from detector.detection.alert import Alert
 from detector.detection.event import Event
 from detector.filter.quoting import quote_value
 from detector.filter.schemas import ALERTS
 from detector.store import StateError
+from detector.text.time import format_time
 from tui.concurrency.job import Job
 from tui.concurrency.worker import work
 from tui.keymap import FIND, LIVE, MOVE, OPEN, key, key_of

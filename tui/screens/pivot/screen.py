@@ -22,6 +22,7 @@ from detector.investigation import pivot
 from detector.investigation.pivot import Pivot, Progress, Row
 from detector.investigation.raw_record import EvidenceGone, raw_record
 from detector.store import StateError
+from detector.text.time import format_age
 from tui.concurrency.job import Job
 from tui.concurrency.worker import work
 from tui.keymap import FIND, OPEN, key, key_of
@@ -182,7 +183,7 @@ class PivotScreen(ArrangedScreen[Row, PivotLines]):
         self._lines.empty = self._empty()
         self._lines.show(result.lines, result.keys)
         wanted, order = self._wanted, "by question" if self._grouped else "in order of time"
-        asked = f"{format.time_range(wanted.start, wanted.end - 1)} · ± {format.age(half_width(wanted))} · {order}"
+        asked = f"{format.time_range(wanted.start, wanted.end - 1)} · ± {format_age(half_width(wanted))} · {order}"
         self.query_one("#asked", Static).update(safe.text(asked, "$foreground-muted"))
 
     def wish(self) -> object:

@@ -1,0 +1,222 @@
+"""Times and durations: ISO 8601, units of time, and the forms in which a duration is written.
+
+Instants are seconds since the Unix epoch, except where a name says milliseconds (ES|QL's dates),
+in UTC.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+MINUTE, HOUR, DAY, WEEK = 60, 3_600, 86_400, 7 * 86_400
+SECONDS_PER_UNIT = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
+
+# --- instants in seconds
+
+_MINUTE_PREFIX = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:")
+_DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|z|[+-]\d\d:?\d\d)?")
+_SECOND_SUFFIXES = {f"{second:02}Z": second for second in range(60)}
+_YEAR_9999 = 253_370_764_800
+"""A window that begins before it ends at a time that can be written."""
+
+
+def parse_time(text: str | None) -> int | None:
+    """Parse an ISO 8601 date and time, such as an ``eventTime``, to seconds.
+
+    None where it is unusable, or lies before 1970 or after 9998. Fractions are dropped, and a
+    missing zone means UTC.
+    """
+    return _parse_time(text) if text and len(text) <= 40 else None
+
+
+def _parse_time(text: str) -> int | None:
+    # CloudTrail writes one form, and many records share a minute: two look-ups tell their time.
+    second = _SECOND_SUFFIXES.get(text[17:])
+    if second is not None:
+        minute = _parse_minute(text[:17])
+        if minute is not None:
+            return minute + second
+    match = _DATE_TIME.fullmatch(text.strip())
+    if not match:
+        return None
+    day, clock, zone = match.groups()
+    if zone is None or zone in "Zz":
+        zone = "+00:00"
+    try:
+        seconds = int(datetime.fromisoformat(f"{day}T{clock}{zone}").timestamp())
+    except (ValueError, OverflowError):
+        return None
+    return seconds if 0 <= seconds < _YEAR_9999 else None
+
+
+@lru_cache(1 << 12)
+def _parse_minute(prefix: str) -> int | None:
+    """Parse ``2026-03-01T11:30:``, the form that CloudTrail writes; None for any other."""
+    return _parse_time(f"{prefix}00+00:00") if _MINUTE_PREFIX.fullmatch(prefix) else None
+
+
+def format_time(seconds: int | float) -> str:
+    """Format a time as ``YYYY-MM-DDTHH:MM:SSZ``, the form in which times leave the program."""
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat()[:19] + "Z"
+
+
+_DATE_SPAN = re.compile(
+    r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?)?)?)?Z?",
+    re.IGNORECASE,
+)
+
+
+def parse_date_span(text: str) -> tuple[int, int] | None:
+    """Parse a date with parts left off at the end to the span ``[start, end)`` that it means.
+
+    ``2026`` is the year, ``2026-03-01`` the day, ``2026-03-01T11:30`` the minute. None where the
+    text has another form; raises ValueError where no calendar has such a date.
+    """
+    match = _DATE_SPAN.fullmatch(text)
+    if not match:
+        return None
+    year, month, day, hour, minute, second = match.groups()
+    first = datetime(int(year), int(month or 1), int(day or 1), tzinfo=UTC)
+    start = calendar.timegm(first.timetuple())
+    if hour is not None:
+        start += seconds_of_day(hour, minute, second or "0")
+        return start, start + (1 if second else MINUTE)
+    if day:
+        days = 1
+    elif month:
+        days = calendar.monthrange(first.year, first.month)[1]
+    else:
+        days = 366 if calendar.isleap(first.year) else 365
+    return start, start + days * DAY
+
+
+def seconds_of_day(hour: str, minute: str, second: str) -> int:
+    """Return the seconds since midnight of a time of day. Raises ValueError."""
+    if int(hour) > 23 or int(minute) > 59 or int(second) > 59:
+        raise ValueError(f"{hour}:{minute}:{second}")
+    return int(hour) * HOUR + int(minute) * MINUTE + int(second)
+
+
+# --- instants in milliseconds
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_PARTIAL_DATE_TIME = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?"
+    r"\s*(Z|[+-]\d\d:?(?:\d\d)?)?)?)?)?"
+)
+
+
+def parse_milliseconds(text: str) -> int | None:
+    """Parse an ISO 8601 date, whose last parts may be left off, to milliseconds; else None."""
+    match = _PARTIAL_DATE_TIME.fullmatch(text.strip())
+    if not match:
+        return None
+    *parts, fraction, zone = match.groups()
+    year, month, day, hour, minute, second = (
+        int(part or default) for part, default in zip(parts, (0, 1, 1, 0, 0, 0), strict=True)
+    )
+    try:
+        local = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    fraction_ms = int((fraction or "0").ljust(3, "0")[:3])
+    return within_calendar(to_milliseconds(local) - _zone_offset(zone) + fraction_ms)
+
+
+def _zone_offset(zone: str | None) -> int:
+    """Return the milliseconds by which clocks in a zone (``Z``, ``+01:00``) are ahead of UTC."""
+    if zone is None or zone == "Z":
+        return 0
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    offset = 1000 * (int(digits[:2]) * HOUR + int(digits[2:]) * MINUTE)
+    return offset if zone[0] == "+" else -offset
+
+
+def within_calendar(milliseconds: int) -> int | None:
+    """Return ``milliseconds``, or None outside the years 1 to 9999."""
+    return milliseconds if -62_135_596_800_000 <= milliseconds < 253_402_300_800_000 else None
+
+
+def to_milliseconds(date: datetime) -> int:
+    """Convert a date with a zone to milliseconds since the epoch."""
+    return (date - _EPOCH) // _MILLISECOND
+
+
+def from_milliseconds(milliseconds: int) -> datetime:
+    """Convert milliseconds to a date. Raises OverflowError outside the years 1 to 9999."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def format_milliseconds(milliseconds: int) -> str:
+    """Format a time as ``YYYY-MM-DDTHH:MM:SS.mmmZ``."""
+    return f"{_format_to_second(milliseconds)}.{milliseconds % 1000:03d}Z"
+
+
+def format_shortest(milliseconds: int) -> str:
+    """Format a time as ``YYYY-MM-DDTHH:MM:SSZ``, with milliseconds only where there are some."""
+    if milliseconds % 1000:
+        return format_milliseconds(milliseconds)
+    return _format_to_second(milliseconds) + "Z"
+
+
+def _format_to_second(milliseconds: int) -> str:
+    # strftime does not fill up a year of three digits.
+    return from_milliseconds(milliseconds).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+
+
+# --- durations
+
+_INTERVAL = re.compile(r"\s*(\d{1,5})\s*([mhdw])\s*")
+
+
+def parse_interval(text: str) -> int:
+    """Parse ``90m``, ``12h``, ``7d`` or ``2w`` to seconds. Raises ValueError in one line."""
+    match = _INTERVAL.fullmatch(text)
+    if not match or not int(match[1]):
+        raise ValueError(f"{text!r} is no interval: write it like 12h, 7d or 2w")
+    return int(match[1]) * SECONDS_PER_UNIT[match[2]]
+
+
+def format_duration(seconds: float) -> str:
+    """Format a duration in its two largest units: ``11 s``, ``2 m 05 s``, ``6 d 23 h``."""
+    whole = max(0, int(seconds))
+    for size, unit, smaller_size, smaller_unit in (
+        (DAY, "d", HOUR, "h"),
+        (HOUR, "h", MINUTE, "m"),
+        (MINUTE, "m", 1, "s"),
+    ):
+        if whole >= size:
+            rest = whole % size // smaller_size
+            return f"{whole // size} {unit}" + (f" {rest:02d} {smaller_unit}" if rest else "")
+    return f"{whole} s"
+
+
+def format_age(seconds: float) -> str:
+    """Format a duration in its largest unit, rounded down: ``40 s``, ``3 m``, ``5 d``."""
+    whole = max(0, int(seconds))
+    for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m")):
+        if whole >= size:
+            return f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
+def format_lag(seconds: int) -> str:
+    """Format a duration in the largest unit of which there are two: ``119 s``, ``47 h``."""
+    for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds // size:,} {unit}"
+    return f"{seconds} s"
+
+
+def format_exact(seconds: int) -> str:
+    """Format a duration in the largest unit that divides it: ``90 s``, ``61 min``, ``24 h``."""
+    if seconds > DAY and seconds % DAY == 0:
+        return f"{seconds // DAY} d"
+    for size, unit in ((HOUR, "h"), (MINUTE, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
