@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tui.commandline.completion import SHELLS, command
+from tui.commandline.completion import SHELLS, command_spec
 from tui.commandline.parser import app_parser, command_parser
 
-SCRIPTS = {shell: write(command(app_parser(), command_parser())) for shell, write in SHELLS.items()}
+SCRIPTS = {
+    shell: write(command_spec(app_parser(), command_parser())) for shell, write in SHELLS.items()
+}
 
 
 def completed(typed: str, folder: Path) -> set[str]:

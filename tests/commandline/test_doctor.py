@@ -61,7 +61,7 @@ def test_a_state_that_is_not_well(cli: Cli, db: Path, monkeypatch: pytest.Monkey
     assert lines(ran, "state")[0].endswith(f"others can read it: chmod 600 {db}")
     assert lines(ran, "session")[0].startswith("warning hunt.db.session cannot be read")
     assert ran.err.startswith("1 problem, ")
-    monkeypatch.setattr(state, "_FREE", 10**18)
+    monkeypatch.setattr(state, "_MIN_FREE", 10**18)
     assert "problem" in lines(cli("doctor", "--db", db), "disk")[0]
     monkeypatch.setattr(state, "file_system", lambda path: "nfs4")
     assert (
@@ -113,7 +113,7 @@ def test_a_configuration_that_is_not_well(cli: Cli, db: Path, tmp_path: Path) ->
 def test_sources_that_cannot_be_read(
     cli: Cli, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(installation, "_installed", lambda module: module != "boto3")
+    monkeypatch.setattr(installation, "_is_installed", lambda module: module != "boto3")
     ran = cli(
         "doctor",
         "--db",
@@ -202,5 +202,5 @@ def test_the_terminal_is_asked_for_its_keys(
         os.close(ours)
         os.close(theirs)
     assert asked == [b"\x1b[?u\x1b[c"]
-    assert said in check.said
+    assert said in check.finding
     assert check.status == ("ok" if answer else "warning")

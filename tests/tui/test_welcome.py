@@ -158,7 +158,7 @@ def test_the_command_asks_only_where_nothing_is_named_or_known(
     (tmp_path / "hunt.db").touch()
     assert chosen("never", tmp_path / "hunt.db") == (True, False, [])
     monkeypatch.setattr(
-        config, "load", lambda: config.Config(sources=["~/AWSLogs", "s3://bucket/x"])
+        config, "load_config", lambda: config.Config(sources=["~/AWSLogs", "s3://bucket/x"])
     )
     assert chosen("never", tmp_path / "no.db") == (
         True,

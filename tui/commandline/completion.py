@@ -1,203 +1,216 @@
-"""Completion scripts for bash, zsh and fish, from the command line as it is defined."""
+"""Completion scripts for bash, zsh and fish, from the command line as it is defined.
+
+Each script is static: completing runs no Python, so it costs nothing that a shell user would feel.
+"""
 
 from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 PROGRAM = "trailhound"
 
+ValueKind = Literal["", "file", "text"]
+"""What an argument takes: nothing, a path, or what only the user knows."""
+
 
 @dataclass(frozen=True)
-class Option:
-    """``takes`` says what follows: "" nothing, "file" a path, "text" what only the user knows; or
-    it is one of ``choices``."""
+class OptionSpec:
+    """An option and what it takes."""
 
     flags: tuple[str, ...]
     help: str
-    takes: str
+    value: ValueKind
     choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Command:
-    """``words`` are what it is called by, none for the program alone. ``names`` are its positional
-    arguments: "file", or "text" where they are no paths, or "" where there are none."""
+class CommandSpec:
+    """A command, or the program itself, which has no words.
+
+    ``value`` and ``choices`` are of the positional arguments.
+    """
 
     words: tuple[str, ...]
     help: str
-    options: tuple[Option, ...]
-    names: str
+    options: tuple[OptionSpec, ...]
+    value: ValueKind
     choices: tuple[str, ...]
-    under: tuple[Command, ...]
+    subcommands: tuple[CommandSpec, ...]
 
     @property
     def path(self) -> str:
         return "".join(f"/{word}" for word in self.words)
 
-    def walk(self) -> Iterator[Command]:
+    @property
+    def name(self) -> str:
+        return self.words[-1]
+
+    def walk(self) -> Iterator[CommandSpec]:
+        """Yield the command, then all commands below it."""
         yield self
-        for command in self.under:
-            yield from command.walk()
+        for subcommand in self.subcommands:
+            yield from subcommand.walk()
 
 
-_FILES = ("FILE", "DIR", "SOURCE")
-"""Parts of the metavars of what is a path."""
+_PATH_METAVARS = ("FILE", "DIR", "SOURCE")
+"""Parts of the metavars of arguments that are paths."""
 
 
-def command(
+def command_spec(
     parser: argparse.ArgumentParser,
-    under: argparse.ArgumentParser | None = None,
+    subcommand_parser: argparse.ArgumentParser | None = None,
     words: Sequence[str] = (),
     help: str = "",
-) -> Command:
-    """The command of a parser, with its subcommands, or those of ``under``."""
-    options: list[Option] = []
-    names: str = ""
+) -> CommandSpec:
+    """Describe a parser and its subcommands, or those of ``subcommand_parser``."""
+    options: list[OptionSpec] = []
+    value: ValueKind = ""
     choices: tuple[str, ...] = ()
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction) or action.help == argparse.SUPPRESS:
             continue
         if action.option_strings:
-            options.append(Option(tuple(action.option_strings), action.help or "", *_takes(action)))
+            flags = tuple(action.option_strings)
+            options.append(OptionSpec(flags, action.help or "", *_value_and_choices(action)))
         else:
-            names, choices = _takes(action)
-    return Command(
-        tuple(words),
-        help,
-        tuple(options),
-        names,
-        choices,
-        tuple(_subcommands(under or parser, words)),
-    )
+            value, choices = _value_and_choices(action)
+    subcommands = tuple(_subcommands(subcommand_parser or parser, words))
+    return CommandSpec(tuple(words), help, tuple(options), value, choices, subcommands)
 
 
-def _takes(action: argparse.Action) -> tuple[str, tuple[str, ...]]:
+def _value_and_choices(action: argparse.Action) -> tuple[ValueKind, tuple[str, ...]]:
     if action.nargs == 0:
         return "", ()
     if action.choices:
         return "text", tuple(map(str, action.choices))
-    return "file" if any(part in str(action.metavar) for part in _FILES) else "text", ()
+    if any(part in str(action.metavar) for part in _PATH_METAVARS):
+        return "file", ()
+    return "text", ()
 
 
-def _subcommands(parser: argparse.ArgumentParser, words: Sequence[str]) -> Iterator[Command]:
+def _subcommands(parser: argparse.ArgumentParser, words: Sequence[str]) -> Iterator[CommandSpec]:
     for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            helps = {choice.dest: choice.help or "" for choice in action._choices_actions}
-            for name, below in action.choices.items():
-                yield command(below, words=(*words, name), help=helps.get(name, ""))
+        if not isinstance(action, argparse._SubParsersAction):
+            continue
+        helps = {choice.dest: choice.help or "" for choice in action._choices_actions}
+        for name, subparser in action.choices.items():
+            yield command_spec(subparser, words=(*words, name), help=helps.get(name, ""))
 
 
-def bash(root: Command) -> str:
-    paths = "|".join(each.path for each in root.walk() if each.words)
-    values, offers = [], []
-    for each in root.walk():
-        for option in each.options:
-            if option.takes:
-                at = "|".join(f'"{each.path} {flag}"' for flag in option.flags)
-                values.append(f'        {at}) words="{" ".join(option.choices)}" ;;')
-        words = [
-            *(below.words[-1] for below in each.under),
-            *each.choices,
-            *(flag for option in each.options for flag in option.flags),
-        ]
-        offers.append(f'                "{each.path}") words="{" ".join(words)}" ;;')
-    # where nothing of ours matches, readline completes the names of files
-    return (
-        "\n".join(
-            [
-                f"_{PROGRAM}() {{",
-                '    local cur=${COMP_WORDS[COMP_CWORD]} path="" words="" at i',
-                "    for ((i = 1; i < COMP_CWORD; i++)); do",
-                '        at="$path/${COMP_WORDS[i]}"',
-                '        case "$at" in',
-                f'            {paths}) path="$at" ;;',
-                "        esac",
-                "    done",
-                '    case "$path ${COMP_WORDS[COMP_CWORD-1]}" in',
-                *values,
-                "        *)",
-                '            case "$path" in',
-                *offers,
-                "            esac ;;",
-                "    esac",
-                '    COMPREPLY=($(compgen -W "$words" -- "$cur"))',
-                "}",
-                f"complete -o default -F _{PROGRAM} {PROGRAM}",
-            ]
-        )
-        + "\n"
-    )
+def bash_script(program: CommandSpec) -> str:
+    """Write the completion for bash.
+
+    Where no word of ours matches, readline completes the names of files.
+    """
+    commands = list(program.walk())
+    paths = "|".join(command.path for command in commands if command.words)
+    lines = [
+        f"_{PROGRAM}() {{",
+        '    local cur=${COMP_WORDS[COMP_CWORD]} path="" words="" at i',
+        "    for ((i = 1; i < COMP_CWORD; i++)); do",
+        '        at="$path/${COMP_WORDS[i]}"',
+        '        case "$at" in',
+        f'            {paths}) path="$at" ;;',
+        "        esac",
+        "    done",
+        '    case "$path ${COMP_WORDS[COMP_CWORD-1]}" in',
+    ]
+    for command in commands:
+        lines += _bash_values(command)
+    lines += [
+        "        *)",
+        '            case "$path" in',
+        *map(_bash_words, commands),
+        "            esac ;;",
+        "    esac",
+        '    COMPREPLY=($(compgen -W "$words" -- "$cur"))',
+        "}",
+        f"complete -o default -F _{PROGRAM} {PROGRAM}",
+    ]
+    return "\n".join(lines) + "\n"
 
 
-def zsh(root: Command) -> str:
+def _bash_values(command: CommandSpec) -> Iterator[str]:
+    """Write the cases of what follows an option that takes a value."""
+    for option in command.options:
+        if option.value:
+            pattern = "|".join(f'"{command.path} {flag}"' for flag in option.flags)
+            yield f'        {pattern}) words="{" ".join(option.choices)}" ;;'
+
+
+def _bash_words(command: CommandSpec) -> str:
+    words = [subcommand.name for subcommand in command.subcommands]
+    words += command.choices
+    for option in command.options:
+        words += option.flags
+    return f'                "{command.path}") words="{" ".join(words)}" ;;'
+
+
+def zsh_script(program: CommandSpec) -> str:
+    """Write the completion for zsh, a function for each command."""
     lines = [f"#compdef {PROGRAM}", ""]
-    for each in reversed(list(root.walk())):
-        lines += [f"{_function(each)}() {{", *(f"    {line}" for line in _zsh_body(each)), "}", ""]
-    return (
-        "\n".join(
-            [
-                *lines,
-                f'if [ "$funcstack[1]" = "_{PROGRAM}" ]; then',
-                f'    _{PROGRAM} "$@"',
-                "else",
-                f"    compdef _{PROGRAM} {PROGRAM}",
-                "fi",
-            ]
+    for command in reversed(list(program.walk())):
+        body = (f"    {line}" for line in _zsh_body(command))
+        lines += [f"{_zsh_function(command)}() {{", *body, "}", ""]
+    lines += [
+        f'if [ "$funcstack[1]" = "_{PROGRAM}" ]; then',
+        f'    _{PROGRAM} "$@"',
+        "else",
+        f"    compdef _{PROGRAM} {PROGRAM}",
+        "fi",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _zsh_function(command: CommandSpec) -> str:
+    return "_".join([f"_{PROGRAM}", *command.words])
+
+
+def _zsh_body(command: CommandSpec) -> Iterator[str]:
+    if command.subcommands:
+        names = " ".join(
+            shlex.quote(f"{subcommand.name}:{subcommand.help}")
+            for subcommand in command.subcommands
         )
-        + "\n"
-    )
-
-
-def _function(each: Command) -> str:
-    return "_".join([f"_{PROGRAM}", *each.words])
-
-
-def _zsh_body(each: Command) -> Iterator[str]:
-    if each.under:
-        names = " ".join(shlex.quote(f"{below.words[-1]}:{below.help}") for below in each.under)
         yield f"local -a commands=({names})"
         yield "case ${words[2]} in"
-        for below in each.under:
+        for subcommand in command.subcommands:
             yield (
-                f"    {below.words[-1]}) if (( CURRENT > 2 )); then shift words; (( CURRENT-- )); "
-                f"{_function(below)}; return; fi ;;"
+                f"    {subcommand.name}) if (( CURRENT > 2 )); then shift words; (( CURRENT-- )); "
+                f"{_zsh_function(subcommand)}; return; fi ;;"
             )
         yield "esac"
         yield "(( CURRENT == 2 )) && _describe command commands"
-    arguments = [shlex.quote(spec) for option in each.options for spec in _zsh_option(option)]
-    if each.names:
-        arguments.append(
-            "'*:file:_files'"
-            if each.names == "file"
-            else f"'1:word:({' '.join(each.choices)})'"
-            if each.choices
-            else "'*:word:'"
-        )
+    arguments: list[str] = []
+    for option in command.options:
+        arguments += map(shlex.quote, _zsh_option(option))
+    if command.value == "file":
+        arguments.append("'*:file:_files'")
+    elif command.choices:
+        arguments.append(f"'1:word:({' '.join(command.choices)})'")
+    elif command.value:
+        arguments.append("'*:word:'")
     yield "_arguments -s " + " ".join(arguments)
 
 
-def _zsh_option(option: Option) -> Iterator[str]:
-    said = "[" + option.help.replace("[", "(").replace("]", ")").replace(":", "\\:") + "]"
-    value = (
-        ""
-        if not option.takes
-        else f":value:({' '.join(option.choices)})"
-        if option.choices
-        else ":file:_files"
-        if option.takes == "file"
-        else ":value:"
-    )
-    return (f"*{flag}{said}{value}" for flag in option.flags)
+def _zsh_option(option: OptionSpec) -> Iterator[str]:
+    help = option.help.replace("[", "(").replace("]", ")").replace(":", "\\:")
+    if option.choices:
+        value = f":value:({' '.join(option.choices)})"
+    else:
+        value = {"": "", "file": ":file:_files", "text": ":value:"}[option.value]
+    return (f"*{flag}[{help}]{value}" for flag in option.flags)
 
 
-def fish(root: Command) -> str:
-    paths = " ".join(each.path for each in root.walk() if each.words)
-    at = f"__{PROGRAM}_path"
+def fish_script(program: CommandSpec) -> str:
+    """Write the completion for fish, a line for each word."""
+    paths = " ".join(command.path for command in program.walk() if command.words)
     lines = [
-        f"function {at}",
+        f"function {_FISH_PATH}",
         "    set -l path",
         "    for word in (commandline -opc)[2..-1]",
         f"        if contains -- $path/$word {paths}",
@@ -208,28 +221,41 @@ def fish(root: Command) -> str:
         "end",
         "",
     ]
-    for each in root.walk():
-        here = f"complete -c {PROGRAM} -n 'test ({at}) = {each.path}/'"
-        lines += [f"{here} -a {below.words[-1]} -d {_fish(below.help)}" for below in each.under]
-        if each.choices:
-            lines.append(f"{here} -f -a '{' '.join(each.choices)}'")
-        for option in each.options:
-            flags = " ".join(
-                f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}"
-                for flag in option.flags
-            )
-            value = (
-                f" -x -a '{' '.join(option.choices)}'"
-                if option.choices
-                else {"": "", "file": " -r -F", "text": " -x"}[option.takes]
-            )
-            lines.append(f"{here} {flags}{value} -d {_fish(option.help)}")
+    for command in program.walk():
+        lines += _fish_lines(command)
     return "\n".join(lines) + "\n"
 
 
-def _fish(text: str) -> str:
+_FISH_PATH = f"__{PROGRAM}_path"
+"""The fish function that tells which command is being written."""
+
+
+def _fish_lines(command: CommandSpec) -> Iterator[str]:
+    prefix = f"complete -c {PROGRAM} -n 'test ({_FISH_PATH}) = {command.path}/'"
+    for subcommand in command.subcommands:
+        yield f"{prefix} -a {subcommand.name} -d {_fish_quoted(subcommand.help)}"
+    if command.choices:
+        yield f"{prefix} -f -a '{' '.join(command.choices)}'"
+    for option in command.options:
+        flags = " ".join(map(_fish_flag, option.flags))
+        if option.choices:
+            value = f" -x -a '{' '.join(option.choices)}'"
+        else:
+            value = {"": "", "file": " -r -F", "text": " -x"}[option.value]
+        yield f"{prefix} {flags}{value} -d {_fish_quoted(option.help)}"
+
+
+def _fish_flag(flag: str) -> str:
+    return f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}"
+
+
+def _fish_quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
-SHELLS = {"bash": bash, "zsh": zsh, "fish": fish}
+SHELLS: dict[str, Callable[[CommandSpec], str]] = {
+    "bash": bash_script,
+    "zsh": zsh_script,
+    "fish": fish_script,
+}

@@ -8,8 +8,8 @@ from detector.ecs.fields import field_table
 from detector.rules.lint import lint_rule
 from detector.rules.rule import read_rule
 from tests.detector.rules.test_rule_types import written
-from tui.commandline.commands.rules import pointed
 from tui.commandline.main import main
+from tui.commandline.narration import caret_excerpt
 
 FROM = "from logs-aws.cloudtrail-*\n"
 CONSOLE = "aws.cloudtrail.session_credential_from_console"
@@ -126,5 +126,5 @@ def test_check_shows_hostile_text_as_what_it_is(tmp_path, capsys):
 
 
 def test_a_caret_stands_under_its_column():
-    assert pointed("a\nbcd\n", 2, 3) == "  2 | bcd\n    |   ^"
-    assert pointed("a", 5, 1) == ""
+    assert caret_excerpt("a\nbcd\n", 2, 3) == "  2 | bcd\n    |   ^"
+    assert caret_excerpt("a", 5, 1) == ""

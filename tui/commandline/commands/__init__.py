@@ -1,1 +1,1 @@
-"""One module a command; each has ``run(args) -> exit status``."""
+"""The commands, one module each with ``run(args)``, which returns the exit status."""

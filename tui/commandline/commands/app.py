@@ -87,7 +87,7 @@ def _choose_sources(args: argparse.Namespace, keys: Mapping[str, str]) -> bool:
 def _open_sources(args: argparse.Namespace, resources: ExitStack) -> Opened:
     from detector.ingest.pipeline import Pipeline
     from detector.store import Store
-    from tui.commandline.commands.common import (
+    from tui.commandline.inputs import (
         load_risk,
         load_rules,
         open_named_sources,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from detector.ecs.fields import field_table
@@ -11,41 +10,35 @@ from detector.investigation.case import CaseError
 from detector.investigation.case_writer import gather, write
 from detector.investigation.pivot import Progress
 from detector.store import Store
-from tui.commandline.commands.common import load_rules, narrate
-from tui.settings import config
+from tui.commandline.inputs import existing_state_path, load_rules
+from tui.commandline.narration import narrate, show_progress
 from tui.settings.errors import EXIT_OK, CommandError
 
 
 def run(args: argparse.Namespace) -> int:
-    path = config.state_path(args.db)
-    if not Path(path).exists():
-        raise CommandError(f"{path}: there is no state yet: name one with --db FILE")
+    path = existing_state_path(args.db)
     rules = load_rules(args)
     store = Store.open(path)
     try:
         alert = store.alerts.get(args.alert)
         if alert is None:
             raise CommandError(
-                f"{args.alert}: no such alert here: trailhound scan --db {path} --format jsonl names them"
+                f"{args.alert}: no such alert here: "
+                f"trailhound scan --db {path} --format jsonl names them"
             )
-        out = Path(args.output) if args.output else Path(f"case-{alert.alert_id}")
-        case = gather(store, alert, rules, field_table(), progress=_show_progress)
-        write(case, out)
+        output = Path(args.output or f"case-{alert.alert_id}")
+        case = gather(store, alert, rules, field_table(), progress=_show_bytes_read)
+        write(case, output)
     except CaseError as error:
         raise CommandError(str(error)) from None
     finally:
         store.close()
-    print(out)
-    for why in (*case.unread, *(why for _, why in case.missing)):
-        narrate(f"not in it: {why}")
+    print(output)
+    for reason in (*case.unread, *(reason for _, reason in case.missing)):
+        narrate(f"not in it: {reason}")
     narrate(f"{len(case.rows):,} records, report.md first")
     return EXIT_OK
 
 
-def _show_progress(progress: Progress) -> None:
-    if sys.stderr.isatty():
-        print(
-            f"\r\x1b[Kread {progress.bytes_done / 1e6:,.1f} of {progress.bytes / 1e6:,.1f} MB",
-            end="\r",
-            file=sys.stderr,
-        )
+def _show_bytes_read(progress: Progress) -> None:
+    show_progress(f"read {progress.bytes_done / 1e6:,.1f} of {progress.bytes / 1e6:,.1f} MB")

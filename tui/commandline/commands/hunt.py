@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
 from detector.ecs.asn import open_asn
-from detector.ecs.fields import field_table
+from detector.ecs.fields import FieldTable, field_table
 from detector.ecs.values import Value
 from detector.esql.plan.query import Query
 from detector.investigation.hunt import Reader, asks_now, compiled, read_hunt, rows
@@ -21,118 +22,149 @@ from detector.rules.rule_file import RuleError
 from detector.text.time import format_time
 from detector.text.visible import visible
 from detector.triage.export import safe_cell
-from tui.commandline.commands.common import narrate, open_named_sources, parse_time_option
-from tui.commandline.commands.rules import pointed
+from tui.commandline.inputs import open_named_sources, parse_time_option
+from tui.commandline.narration import caret_excerpt, count_of, narrate
 from tui.settings import config
 from tui.settings.errors import EXIT_FAILED, EXIT_MISUSED, EXIT_OK, CommandError, UsageError
 
 ResultRow = dict[str, Value]
-_FIRST = 50
+
+_WIDTH_ROWS = 50
 """Rows that a table takes its widths from; those after them are printed as they come."""
 
 
+class _Request(NamedTuple):
+    """The queries, the names of the sources, and the text of the file that holds the queries."""
+
+    queries: Sequence[str]
+    sources: Sequence[str]
+    text: str
+
+
 def run(args: argparse.Namespace) -> int:
-    queries, sources, text = _asked(args)
-    asn = args.asn_db or config.load_config().asn_db
-    table = field_table(open_asn(Path(asn).expanduser()) if asn else None)
+    request = _read_request(args)
+    fields = _fields(args)
     now = parse_time_option(args.now, "--now")
     try:
-        for query in queries:  # all that is wrong is said before anything is read
-            compiled(query, table, now, text)
+        for query in request.queries:  # report every error before anything is read
+            compiled(query, fields, now, request.text)
     except RuleError as error:
-        where, status = (
-            ("--query", EXIT_MISUSED) if args.query is not None else (args.names[0], EXIT_FAILED)
-        )
-        narrate(f"{where}:{error.line}:{error.column}: {error.message}")
-        print(pointed(text or args.query, error.line, error.column), file=sys.stderr)
-        return status
-    with closing(open_named_sources(sources, live=False)) as source:
-        reader = Reader(found.path for found in source.sweep() if found.problem is None)
-        if now is None and any(map(asks_now, queries)) and (now := reader.newest()) is not None:
-            narrate(f"now() is {format_time(now)}, the newest event's time; --now T takes another")
-        for number, query in enumerate(queries, 1):
-            ready = compiled(query, table, now, text)
-            printed = _print(ready, rows(ready, reader), args.format)
-            which = f"query {number} of {len(queries)}: " if len(queries) > 1 else ""
-            narrate(f"{which}{printed:,} {'row' if printed == 1 else 'rows'}")
+        return _report_error(args, request, error)
+    with closing(open_named_sources(request.sources, live=False)) as source:
+        reader = Reader(file.path for file in source.sweep() if file.problem is None)
+        if now is None and any(map(asks_now, request.queries)):
+            now = reader.newest()
+            if now is not None:
+                time = format_time(now)
+                narrate(f"now() is {time}, the newest event's time; --now T takes another")
+        for number, text in enumerate(request.queries, 1):
+            query_plan = compiled(text, fields, now, request.text)
+            printed = _print_rows(query_plan, rows(query_plan, reader), args.format)
+            prefix = ""
+            if len(request.queries) > 1:
+                prefix = f"query {number} of {len(request.queries)}: "
+            narrate(f"{prefix}{count_of(printed, 'row')}")
     for problem in reader.problems.values():
         narrate(f"not read: {problem}")
     return EXIT_OK
 
 
-def _asked(args: argparse.Namespace) -> tuple[Sequence[str], Sequence[str], str]:
-    """The queries, the sources, and the text of the file that the queries stand in."""
+def _read_request(args: argparse.Namespace) -> _Request:
     if args.query is not None:
-        return [args.query], args.names, ""
+        return _Request([args.query], args.names, "")
     name, *sources = args.names
     if not sources:
         raise UsageError(
-            f"{name}: no source: name a hunt file and then files or folders of logs, or give --query"
+            f"{name}: no source: name a hunt file and then files or folders of logs, "
+            "or give --query"
         )
     try:
         hunt, text = read_hunt(Path(name).expanduser())
     except RuleError as error:
         raise CommandError(f"{name}:{error.line}: {error.message}") from None
-    return list(hunt.queries), sources, text
+    return _Request(list(hunt.queries), sources, text)
 
 
-def _print(query: Query, found: Iterator[ResultRow], format: str) -> int:
-    """How many rows were printed. Each goes out as soon as it is there."""
+def _fields(args: argparse.Namespace) -> FieldTable:
+    asn_name = args.asn_db or config.load_config().asn_db
+    if not asn_name:
+        return field_table(None)
+    return field_table(open_asn(Path(asn_name).expanduser()))
+
+
+def _report_error(args: argparse.Namespace, request: _Request, error: RuleError) -> int:
+    """Narrate an error in a query, with its line and a caret, and return the exit status."""
+    if args.query is not None:
+        origin, status = "--query", EXIT_MISUSED
+    else:
+        origin, status = args.names[0], EXIT_FAILED
+    narrate(f"{origin}:{error.line}:{error.column}: {error.message}")
+    text = request.text or args.query
+    print(caret_excerpt(text, error.line, error.column), file=sys.stderr)
+    return status
+
+
+def _print_rows(query: Query, result: Iterator[ResultRow], format: str) -> int:
+    """Print each row as soon as it exists, and return how many there were."""
     if format == "jsonl":
-        return _count(print(orjson.dumps(row).decode(), flush=True) for row in found)
+        return _print_jsonl(result)
     if format == "csv":
-        columns = list(query.columns)
-        writer = csv.writer(sys.stdout, lineterminator="\r\n")
-        writer.writerow([safe_cell(column) for column in columns])
-        return _count(
-            writer.writerow([_csv_cell(row.get(column)) for column in columns]) for row in found
-        )
-    return _table(query, found)
+        return _print_csv(query, result)
+    return _print_table(query, result)
 
 
-def _count(done: Iterable[object]) -> int:
-    return sum(1 for _ in done)
+def _print_jsonl(result: Iterator[ResultRow]) -> int:
+    count = 0
+    for row in result:
+        print(orjson.dumps(row).decode(), flush=True)
+        count += 1
+    return count
+
+
+def _print_csv(query: Query, result: Iterator[ResultRow]) -> int:
+    columns = list(query.columns)
+    writer = csv.writer(sys.stdout, lineterminator="\r\n")
+    writer.writerow([safe_cell(column) for column in columns])
+    count = 0
+    for row in result:
+        writer.writerow([_csv_cell(row.get(column)) for column in columns])
+        count += 1
+    return count
 
 
 def _csv_cell(value: Value) -> str:
-    return (
-        ""
-        if value is None
-        else safe_cell(list(map(_text, value)) if isinstance(value, list) else _text(value))
-    )
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return safe_cell([_text(item) for item in value])
+    return safe_cell(_text(value))
 
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _table(query: Query, found: Iterator[ResultRow]) -> int:
-    first = list(islice(found, _FIRST))
-    columns = [
-        name for name in query.columns if not query.sparse or any(name in row for row in first)
-    ]
-    if not first:
+def _print_table(query: Query, result: Iterator[ResultRow]) -> int:
+    first_rows = list(islice(result, _WIDTH_ROWS))
+    if not first_rows:
         return 0
-    printed = 0
-    lines = [[_shown(row.get(name)) for name in columns] for row in first]
-    widths = [
-        max(len(name), *(len(line[place]) for line in lines)) for place, name in enumerate(columns)
-    ]
-
-    for cells in chain(
-        [columns], lines, ([_shown(row.get(name)) for name in columns] for row in found)
-    ):
-        print(
-            "  ".join(
-                cell.ljust(width) for cell, width in zip(cells, widths, strict=True)
-            ).rstrip(),
-            flush=True,
-        )
-        printed += 1
-    return printed - 1
+    columns = list(query.columns)
+    if query.sparse:
+        columns = [column for column in columns if any(column in row for row in first_rows)]
+    first_lines = [[_table_cell(row.get(column)) for column in columns] for row in first_rows]
+    widths = [max(map(len, cells)) for cells in zip(columns, *first_lines, strict=True)]
+    later_lines = ([_table_cell(row.get(column)) for column in columns] for row in result)
+    count = -1  # the titles are no row
+    for line in chain([columns], first_lines, later_lines):
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        print("  ".join(cells).rstrip(), flush=True)
+        count += 1
+    return count
 
 
-def _shown(value: Value) -> str:
+def _table_cell(value: Value) -> str:
     if value is None:
         return "-"
-    return visible(", ".join(map(_text, value)) if isinstance(value, list) else _text(value), 120)
+    if isinstance(value, list):
+        return visible(", ".join(_text(item) for item in value), 120)
+    return visible(_text(value), 120)

@@ -10,33 +10,35 @@ import time
 from detector.filter.schemas import NOTES
 from detector.store import Store
 from detector.triage.export import export_notes
-from tui.commandline.commands.common import narrate, parse_filter_option
+from tui.commandline.inputs import parse_filter_option
+from tui.commandline.narration import count_of, narrate
 from tui.settings import config
 from tui.settings.errors import EXIT_OK, CommandError
 
 
 def run(args: argparse.Namespace) -> int:
-    wanted = parse_filter_option(args, NOTES, time.time())
+    note_filter = parse_filter_option(args, NOTES, time.time())
     store = Store.open(config.state_path(args.db))
     try:
         notes = store.triage.notes() if args.alert is None else store.triage.notes_of(args.alert)
     finally:
         store.close()
-    notes = list(filter(wanted, notes))
+    notes = list(filter(note_filter, notes))
     text = export_notes(notes, args.format)
     if args.output is None:
         sys.stdout.write(text)
         return EXIT_OK
     try:
-        with open(
-            os.open(args.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600),
-            "w",
-            encoding="utf-8",
-            newline="",
-        ) as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(text)
+        _write_private(args.output, text)
     except OSError as error:
         raise CommandError(f"{args.output}: {error.strerror}: name another file with -o") from None
-    narrate(f"{len(notes)} {'note' if len(notes) == 1 else 'notes'} in {args.output}")
+    narrate(f"{count_of(len(notes), 'note')} in {args.output}")
     return EXIT_OK
+
+
+def _write_private(path: str, text: str) -> None:
+    """Write a file that only its owner can read, over one that exists."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    with open(os.open(path, flags, 0o600), "w", encoding="utf-8", newline="") as file:
+        os.fchmod(file.fileno(), 0o600)  # the mode above is only that of a new file
+        file.write(text)

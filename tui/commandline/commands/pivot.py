@@ -1,4 +1,4 @@
-"""``trailhound pivot``: every event of a principal, a role, a key, an address, or any field's value, around a time."""
+"""``trailhound pivot``: every event of a principal, key, address or field value around a time."""
 
 from __future__ import annotations
 
@@ -26,161 +26,166 @@ from detector.sources.time_bounds import Bounds, FileSnapshot
 from detector.store import Store
 from detector.text.visible import visible
 from detector.triage.export import event_object
-from tui.commandline.commands.common import (
+from tui.commandline.inputs import (
     load_rules,
-    narrate,
     open_named_sources,
     parse_filter_option,
     parse_interval_option,
     parse_time_option,
-    pruned_file_lines,
 )
+from tui.commandline.narration import count_of, narrate, pruned_file_lines, show_progress
 from tui.settings import config
 from tui.settings.errors import EXIT_OK, CommandError, UsageError
 
 
 def run(args: argparse.Namespace) -> int:
-    wanted = _pivot(args)
-    passes = parse_filter_option(args, EVENTS, wanted.end)
+    request = _read_request(args)
+    event_filter = parse_filter_option(args, EVENTS, request.end)
     rules = load_rules(args)
-    files, close = _files(args, wanted)
-    rows: list[Row] = []
-    last = Progress(0, 0, 0, 0)
-    streaming = args.order == "found"
+    files, close_files = _open_files(args, request)
     print_rows = _PRINT[args.format]
-    found = 0
+    streaming = args.order == "found"
+    rows: list[Row] = []
+    count = 0
+    progress = Progress(0, 0, 0, 0)
     try:
-        for batch in pivot.run(wanted, files, flagging_events(rules)):
-            last = batch.progress
-            passing = list(filter(passes, batch.rows))
-            found += len(passing)
+        for batch in pivot.run(request, files, flagging_events(rules)):
+            progress = batch.progress
+            matching = list(filter(event_filter, batch.rows))
+            count += len(matching)
             if streaming:
-                print_rows(passing)
+                print_rows(matching)
             else:
-                rows += passing
-            _show_progress(last)
+                rows += matching
+            _show_files_read(progress)
     finally:
-        close()
-    if args.order == "time":
-        print_rows(pivot.timeline(rows))
-    elif args.order == "guide":
-        for question, held in by_question(pivot.timeline(rows)):
-            if args.format == "table":
-                sys.stdout.write(f"{question} {pivot.counted(held)}\n")
-            print_rows(held)
-    for why in last.unread:
-        narrate(f"not read: {why}")
+        close_files()
+    if not streaming:
+        _print_in_order(rows, args)
+    for reason in progress.unread:
+        narrate(f"not read: {reason}")
     narrate(
-        f"{found:,} {'event' if found == 1 else 'events'} in {last.files:,} files, {last.bytes / 1e6:,.1f} MB"
+        f"{count_of(count, 'event')} in {progress.files:,} files, {progress.bytes / 1e6:,.1f} MB"
     )
     return EXIT_OK
 
 
-def _pivot(args: argparse.Namespace) -> Pivot:
+def _read_request(args: argparse.Namespace) -> Pivot:
     around = parse_time_option(args.around, "--around")
     assert around is not None
     title, selector = _selector(args)
-    return Pivot(title, selector, around, around, around).within(
-        parse_interval_option(args.within, "--within")
-    )
+    request = Pivot(title, selector, around, around, around)
+    return request.within(parse_interval_option(args.within, "--within"))
 
 
 def _selector(args: argparse.Namespace) -> tuple[str, Selector]:
+    """Return what is looked for, as a title and as a test of records."""
     if args.principal is not None:
         return args.principal, RelatedPrincipals(PrincipalNames(arns=[args.principal]))
     if args.role is not None:
         return args.role, RelatedPrincipals(PrincipalNames(roles=[args.role]))
     if args.access_key is not None:
         return args.access_key, RelatedPrincipals(PrincipalNames(keys=[args.access_key]))
-    name, equals, value = (
-        ("source.address", "=", args.source)
-        if args.source is not None
-        else args.field.partition("=")
-    )
-    table = field_table()
-    if not equals or name not in table:
+    fields = field_table()
+    if args.source is not None:
+        return f"source.address {args.source}", field_is(fields["source.address"], args.source)
+    name, equals, value = args.field.partition("=")
+    if not equals or name not in fields:
         raise UsageError(
             f"--field {args.field}: write it like event.action=CreateAccessKey, with a field of ECS"
         )
-    return f"{name} {value}", field_is(table[name], value)
+    return f"{name} {value}", field_is(fields[name], value)
 
 
-def _files(
-    args: argparse.Namespace, wanted: Pivot
+def _open_files(
+    args: argparse.Namespace, request: Pivot
 ) -> tuple[Sequence[FileSpan], Callable[[], None]]:
-    """What may be read, and how to let it go afterwards: the named sources, or what the state has
-    read."""
+    """Return the files that may be read, and what closes them.
+
+    These are the files of the named sources, or else those that the state has read.
+    """
     path = config.state_path(args.db)
     if args.sources:
-        recorded = _recorded(path) if args.db else None
-        source = open_named_sources(args.sources, False, Bounds(wanted.start, wanted.end), recorded)
+        recorded = _files_read(path) if args.db else None
+        bounds = Bounds(request.start, request.end)
+        source = open_named_sources(args.sources, False, bounds, recorded)
         files = [
-            FileSpan(
-                found.path,
-                found.size,
-                delivered=(file := trail_file(found.path)) and file.delivered,
-            )
-            for found in source.sweep()
-            if found.problem is None
+            FileSpan(file.path, file.size, delivered=_delivery_time(file.path))
+            for file in source.sweep()
+            if file.problem is None
         ]
         for line in pruned_file_lines(source):
             narrate(line)
         return files, source.close
-    if not Path(path).exists():
+    if not path.exists():
         raise CommandError(
             f"{path}: there is no state yet: name the logs, or a state with --db FILE"
         )
     store = Store.open(path)
-    return store.chunks.file_spans(wanted.start, wanted.end, wanted.selector), store.close
+    return store.chunks.file_spans(request.start, request.end, request.selector), store.close
 
 
-def _recorded(path: Path) -> dict[str, FileSnapshot]:
-    """What a state knows of the files that it has read."""
+def _delivery_time(path: str) -> int | None:
+    """Return when CloudTrail delivered a file, by its name."""
+    file = trail_file(path)
+    return None if file is None else file.delivered
+
+
+def _files_read(path: Path) -> dict[str, FileSnapshot]:
+    """Return what a state knows of the files that it has read to the end."""
     with closing(Store.open(path)) as store:
         return store.files.read_to_end()
 
 
-def _show_progress(progress: Progress) -> None:
-    if sys.stderr.isatty():
-        print(
-            f"\r\x1b[Kread {progress.bytes_done / 1e6:,.1f} of {progress.bytes / 1e6:,.1f} MB, "
-            f"{progress.files_done:,} of {progress.files:,} files",
-            end="\r",
-            file=sys.stderr,
-        )
+def _show_files_read(progress: Progress) -> None:
+    show_progress(
+        f"read {progress.bytes_done / 1e6:,.1f} of {progress.bytes / 1e6:,.1f} MB, "
+        f"{progress.files_done:,} of {progress.files:,} files"
+    )
+
+
+def _print_in_order(rows: Sequence[Row], args: argparse.Namespace) -> None:
+    """Print events by time, or by time under the guide's questions."""
+    print_rows = _PRINT[args.format]
+    if args.order == "time":
+        print_rows(pivot.timeline(rows))
+        return
+    for question, answers in by_question(pivot.timeline(rows)):
+        if args.format == "table":
+            sys.stdout.write(f"{question} {pivot.counted(answers)}\n")
+        print_rows(answers)
 
 
 def _print_jsonl(rows: Iterable[Row]) -> None:
-    sys.stdout.write(
-        "".join(
-            orjson.dumps({**event_object(row.event), "flags": row.flags}).decode() + "\n"
-            for row in rows
-        )
-    )
+    for row in rows:
+        event = {**event_object(row.event), "flags": row.flags}
+        sys.stdout.write(orjson.dumps(event).decode() + "\n")
     sys.stdout.flush()
 
 
 def _print_table(rows: Iterable[Row]) -> None:
-    sys.stdout.write("".join(line + "\n" for line in _lines(rows)))
+    for line in _table_lines(rows):
+        sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
-def _lines(rows: Iterable[Row]) -> Iterator[str]:
-    """A line an event, its columns about aligned: it is printed when it is found, so that no width
-    is known before."""
+def _table_lines(rows: Iterable[Row]) -> Iterator[str]:
+    """Write a line an event, in columns of fixed width.
+
+    An event is printed when it is found, so the widths that all would need are not known.
+    """
     for row in rows:
         event = row.event
-        yield "  ".join(
-            (
-                time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(event.time)),
-                f"{visible(event.region, 20):14}",
-                f"{visible(event.action, 60):26}",
-                f"{visible(event.error_code, 40) or 'ok':8}",
-                f"{visible(event.source_address, 45):15}",
-                f"{','.join(row.flags) or '-':18}",
-                visible(event.arn) or "(no ARN)",
-            )
-        ).rstrip()
+        cells = (
+            time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(event.time)),
+            f"{visible(event.region, 20):14}",
+            f"{visible(event.action, 60):26}",
+            f"{visible(event.error_code, 40) or 'ok':8}",
+            f"{visible(event.source_address, 45):15}",
+            f"{','.join(row.flags) or '-':18}",
+            visible(event.arn) or "(no ARN)",
+        )
+        yield "  ".join(cells).rstrip()
 
 
 _PRINT: dict[str, Callable[[Iterable[Row]], None]] = {"table": _print_table, "jsonl": _print_jsonl}

@@ -6,98 +6,106 @@ import argparse
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from detector.store import Freshness, Store, reference_time
 from detector.text.time import format_time
 from detector.text.visible import visible
-from tui.commandline.commands.common import accounting_sums, completeness_lines
+from tui.commandline.narration import accounting_sums, completeness_lines
 from tui.settings import config
 from tui.settings.errors import EXIT_OK
 
-_SHOWN = 20
-
-
-def source_lines(store: Store, now: float, everything: bool) -> Iterator[str]:
-    """How fresh each region is, what is in quarantine, missing or blind; folded, unless
-    ``everything`` is asked for.
-
-    Of many regions only those are told that are late or have files in quarantine.
-    """
-    places = store.completeness.freshness()
-    now = reference_time(places, now)
-    wanting = [place for place in places if place.failed or _verdict(place, now) == "late"]
-    shown = places if everything or len(places) <= _SHOWN else wanting
-    if len(shown) < len(places):
-        verdicts = Counter(_verdict(place, now) for place in places)
-        yield (
-            f"{'regions':14} {len(places):,} of {len({place.account for place in places}):,} accounts: "
-            + ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(verdicts.items()))
-            + f"; newest delivery {format_time(max(place.newest for place in places))}; --all lists them"
-        )
-    yield from _folded("region", [_region(place, now) for place in shown], everything)
-    yield from _folded(
-        "quarantine",
-        [f"{file.path}: {file.detail}" for file in store.quarantine.files()],
-        everything,
-    )
-    yield from _folded("incomplete", completeness_lines(store, False), everything)
-
-
-def _folded(name: str, lines: Sequence[str], everything: bool) -> Iterator[str]:
-    limit = len(lines) if everything else _SHOWN
-    yield from (f"{name:14} {visible(line)}" for line in lines[:limit])
-    if len(lines) > limit:
-        yield f"{'':14} and {len(lines) - limit:,} more: --all lists them"
-
-
-def _region(place: Freshness, now: float) -> str:
-    cadence = "no cadence yet" if place.cadence is None else f"every {place.cadence / 60:,.0f} min"
-    return (
-        f"{place.account} {place.region:15} {place.files:>9,} files  {place.bytes / 1e6:>9,.1f} MB  "
-        f"{place.records:>11,} records  newest {format_time(place.newest)}  {cadence}, {_verdict(place, now)}"
-        + (f", {place.failed:,} in quarantine" if place.failed else "")
-    )
-
-
-def _verdict(place: Freshness, now: float) -> str:
-    if place.late(now) and not place.vouched(now):
-        return "late"
-    return "proven by digests" if place.proven else "as usual"
+_MAX_LINES = 20
+"""Lines of one heading, beyond which they are folded."""
 
 
 def run(args: argparse.Namespace) -> int:
     path = config.state_path(args.db)
-    print(
-        f"configuration  {config.config_path()}{'' if config.config_path().exists() else ' (none)'}"
-    )
+    config_path = config.config_path()
+    print(f"configuration  {config_path}{'' if config_path.exists() else ' (none)'}")
     if not path.exists():
         print(f"state          {path} (none yet)")
         return EXIT_OK
     store = Store.open(path)
     try:
-        now = time.time()
-        alerts = store.alerts.all()
-        held = f", in use by {store.holder}" if store.holder else ""
-        newest = store.files.newest_event_time()
-        print(f"state          {path} ({path.stat().st_size / 1e6:,.1f} MB{held})")
-        for line in accounting_sums(store.files.accounting()):
-            name, rest = line.split(" ", 1)
-            print(f"{name:14} {rest}")
-        for line in source_lines(store, now, args.all):
+        for line in _state_lines(store, path, time.time(), args.all):
             print(line)
-        print(f"newest event   {format_time(newest) if newest is not None else 'none'}")
-        print(
-            f"alerts         {len(alerts):,}: "
-            + ", ".join(
-                f"{sum(alert.status == status for alert in alerts):,} {status}"
-                for status in ("open", "acknowledged", "closed")
-            )
-            + f"; {sum(alert.suppressed_by is not None for alert in alerts):,} suppressed"
-        )
-        print(f"notes          {len(store.triage.notes()):,}")
-        print(
-            f"suppressions   {sum(made.active(now) for made in store.suppressions.all()):,} active"
-        )
     finally:
         store.close()
     return EXIT_OK
+
+
+def _state_lines(store: Store, path: Path, now: float, unfolded: bool) -> Iterator[str]:
+    alerts = store.alerts.all()
+    holder = f", in use by {store.holder}" if store.holder else ""
+    yield f"state          {path} ({path.stat().st_size / 1e6:,.1f} MB{holder})"
+    for line in accounting_sums(store.files.accounting()):
+        name, rest = line.split(" ", 1)
+        yield f"{name:14} {rest}"
+    yield from source_lines(store, now, unfolded)
+    newest = store.files.newest_event_time()
+    yield f"newest event   {'none' if newest is None else format_time(newest)}"
+    counts = Counter(alert.status for alert in alerts)
+    by_status = ", ".join(
+        f"{counts[status]:,} {status}" for status in ("open", "acknowledged", "closed")
+    )
+    suppressed = sum(alert.suppressed_by is not None for alert in alerts)
+    yield f"alerts         {len(alerts):,}: {by_status}; {suppressed:,} suppressed"
+    yield f"notes          {len(store.triage.notes()):,}"
+    active = sum(suppression.active(now) for suppression in store.suppressions.all())
+    yield f"suppressions   {active:,} active"
+
+
+def source_lines(store: Store, now: float, unfolded: bool) -> Iterator[str]:
+    """Write how fresh each region is, and what is in quarantine, missing or blind.
+
+    Of many regions only those are written that are late or have files in quarantine.
+    """
+    regions = store.completeness.freshness()
+    now = reference_time(regions, now)
+    shown = regions
+    if not unfolded and len(regions) > _MAX_LINES:
+        shown = [region for region in regions if region.failed or _verdict(region, now) == "late"]
+    if len(shown) < len(regions):
+        yield _regions_line(regions, now)
+    yield from _folded("region", [_region_line(region, now) for region in shown], unfolded)
+    quarantined = [f"{file.path}: {file.detail}" for file in store.quarantine.files()]
+    yield from _folded("quarantine", quarantined, unfolded)
+    yield from _folded("incomplete", completeness_lines(store, False), unfolded)
+
+
+def _folded(name: str, lines: Sequence[str], unfolded: bool) -> Iterator[str]:
+    limit = len(lines) if unfolded else _MAX_LINES
+    yield from (f"{name:14} {visible(line)}" for line in lines[:limit])
+    if len(lines) > limit:
+        yield f"{'':14} and {len(lines) - limit:,} more: --all lists them"
+
+
+def _regions_line(regions: Sequence[Freshness], now: float) -> str:
+    """Sum up all regions on one line."""
+    accounts = {region.account for region in regions}
+    verdicts = Counter(_verdict(region, now) for region in regions)
+    by_verdict = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(verdicts.items()))
+    newest = max(region.newest for region in regions)
+    return (
+        f"{'regions':14} {len(regions):,} of {len(accounts):,} accounts: {by_verdict}"
+        f"; newest delivery {format_time(newest)}; --all lists them"
+    )
+
+
+def _region_line(region: Freshness, now: float) -> str:
+    cadence = "no cadence yet"
+    if region.cadence is not None:
+        cadence = f"every {region.cadence / 60:,.0f} min"
+    failed = f", {region.failed:,} in quarantine" if region.failed else ""
+    return (
+        f"{region.account} {region.region:15} {region.files:>9,} files"
+        f"  {region.bytes / 1e6:>9,.1f} MB  {region.records:>11,} records"
+        f"  newest {format_time(region.newest)}  {cadence}, {_verdict(region, now)}{failed}"
+    )
+
+
+def _verdict(region: Freshness, now: float) -> str:
+    if region.late(now) and not region.vouched(now):
+        return "late"
+    return "proven by digests" if region.proven else "as usual"

@@ -16,10 +16,12 @@ from detector.triage.suppression import (
     ALWAYS_BREAKING_FLAGS,
     NOVELTY_POINTS,
     SCOPES,
+    Scope,
     Suppression,
     preview_suppression,
 )
-from tui.commandline.commands.common import load_risk, narrate, parse_interval_option
+from tui.commandline.inputs import load_risk, parse_interval_option
+from tui.commandline.narration import narrate
 from tui.settings import config
 from tui.settings.errors import EXIT_OK, UsageError
 
@@ -34,73 +36,88 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _add(store: Store, args: argparse.Namespace) -> None:
-    scope, value = next(
-        (scope, given)
-        for scope in SCOPES
-        if (given := getattr(args, scope.replace("-", "_"))) is not None
-    )
-    now, lasting = time.time(), parse_interval_option(args.interval, "--for")
-    alerts, until = store.alerts.all(), store.files.newest_event_time() or now
+    duration = parse_interval_option(args.interval, "--for")
+    scope, value = _scope_and_value(args)
+    now = time.time()
+    alerts = store.alerts.all()
+    until = store.files.newest_event_time() or now
     try:
-        wanted = Suppression(
+        draft = Suppression(
             scope,
             value,
             args.rule,
             now,
-            now + lasting,
+            now + duration,
             args.ticket,
             args.owner,
             args.justification,
             break_at=args.break_at,
-            ignored_flags=sorted(_waived(args.waive)),
+            ignored_flags=sorted(_checked_flags(args.waive)),
         )
-        [made] = store.triage.suppress([wanted])
+        [suppression] = store.triage.suppress([draft])
     except ValueError as error:
         raise UsageError(str(error)) from None
-    hidden, through = preview_suppression(made, alerts, until)
-    print(made.suppression_id)
+    hidden, breaking = preview_suppression(suppression, alerts, until)
+    print(suppression.suppression_id)
     narrate(
-        f"hides {made.scope} {made.value} until {format_time(made.expires)}; "
-        f"of the last 30 days' alerts it hides {len(hidden)}; {len(through)} break through"
+        f"hides {suppression.scope} {suppression.value} until {format_time(suppression.expires)}; "
+        f"of the last 30 days' alerts it hides {len(hidden)}; {len(breaking)} break through"
     )
-    for alert, brought in through:
-        narrate(f"  {format_time(alert.first_event)}  {alert.alert_id}  {', '.join(brought)}")
+    for alert, novelties in breaking:
+        narrate(f"  {format_time(alert.first_event)}  {alert.alert_id}  {', '.join(novelties)}")
 
 
-def _waived(names: list[str]) -> set[str]:
-    known = {*ALWAYS_BREAKING_FLAGS, *NOVELTY_POINTS, *load_risk().flags, "tool-tell"}
-    if strange := sorted(set(names) - known):
+def _scope_and_value(args: argparse.Namespace) -> tuple[Scope, str]:
+    """Return the one scope option that was given; the parser requires one."""
+    for scope in SCOPES:
+        value = getattr(args, scope.replace("-", "_"))
+        if value is not None:
+            return scope, value
+    raise AssertionError("the parser lets no command pass without a scope")
+
+
+def _checked_flags(names: list[str]) -> set[str]:
+    """Return the flags that may not break through. Raises ValueError for an unknown one."""
+    flags = {*ALWAYS_BREAKING_FLAGS, *NOVELTY_POINTS, *load_risk().flags, "tool-tell"}
+    unknown = sorted(set(names) - flags)
+    if unknown:
         raise ValueError(
-            f"{strange[0]}: nothing of that name breaks through: name one of {', '.join(sorted(known))}"
+            f"{unknown[0]}: nothing of that name breaks through: "
+            f"name one of {', '.join(sorted(flags))}"
         )
     return set(names)
 
 
 def _list(store: Store, args: argparse.Namespace) -> None:
     now = time.time()
-    for made in store.suppressions.all():
+    for suppression in store.suppressions.all():
         if args.format == "jsonl":
-            print(
-                json_text(
-                    {
-                        **msgspec.to_builtins(made),
-                        "state": made.state(now),
-                        **{
-                            name: format_time(getattr(made, name))
-                            for name in ("created", "expires")
-                        },
-                        "lifted": None if made.lifted is None else format_time(made.lifted),
-                    }
-                )
-            )
+            print(json_text(_as_json(suppression, now)))
         else:
-            sys.stdout.write(
-                f"{made.suppression_id}  {made.state(now):7}  until {format_time(made.expires)}  "
-                f"hidden {made.hidden:5}  {made.scope} {visible(made.value)}  "
-                f"{visible(' · '.join(filter(None, (made.ticket, made.owner, made.justification))))}\n"
-            )
+            sys.stdout.write(_table_line(suppression, now))
+
+
+def _as_json(suppression: Suppression, now: float) -> dict[str, object]:
+    lifted = suppression.lifted
+    return {
+        **msgspec.to_builtins(suppression),
+        "state": suppression.state(now),
+        "created": format_time(suppression.created),
+        "expires": format_time(suppression.expires),
+        "lifted": None if lifted is None else format_time(lifted),
+    }
+
+
+def _table_line(suppression: Suppression, now: float) -> str:
+    reasons = (suppression.ticket, suppression.owner, suppression.justification)
+    return (
+        f"{suppression.suppression_id}  {suppression.state(now):7}"
+        f"  until {format_time(suppression.expires)}  hidden {suppression.hidden:5}"
+        f"  {suppression.scope} {visible(suppression.value)}"
+        f"  {visible(' · '.join(filter(None, reasons)))}\n"
+    )
 
 
 def _lift(store: Store, args: argparse.Namespace) -> None:
-    [made] = store.triage.lift([args.id])
-    narrate(f"lifted {made.suppression_id}: {made.scope} {made.value}")
+    [suppression] = store.triage.lift([args.id])
+    narrate(f"lifted {suppression.suppression_id}: {suppression.scope} {suppression.value}")

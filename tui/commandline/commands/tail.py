@@ -13,25 +13,20 @@ from detector.filter.schemas import ALERTS
 from detector.ingest.pipeline import Pipeline, Update
 from detector.store import ReadOnly, Store
 from detector.triage.export import export_alerts
-from tui.commandline.commands.common import (
-    accounting_sums,
-    completeness_lines,
-    cost_lines,
+from tui.commandline.inputs import (
     load_risk,
     load_rules,
-    narrate,
     open_named_sources,
     parse_filter_option,
     retention_seconds,
 )
+from tui.commandline.narration import accounting_sums, completeness_lines, cost_lines, narrate
 from tui.settings import config
 from tui.settings.errors import EXIT_OK
 
 
 def run(args: argparse.Namespace) -> int:
-    parse_filter_option(
-        args, ALERTS, time.time()
-    )  # one that makes no sense is refused before anything is read
+    parse_filter_option(args, ALERTS, time.time())  # refuse a bad filter before anything is read
     rules = load_rules(args)
     source = open_named_sources(args.sources, live=True)
     store = Store.open(config.state_path(args.db))
@@ -43,26 +38,26 @@ def run(args: argparse.Namespace) -> int:
     def publish(update: Update) -> None:
         for problem in update.problems:
             narrate(problem)
-        for name in update.withdrawn:
-            narrate(f"withdrawn: alert {name}")
-        wanted = parse_filter_option(args, ALERTS, update.newest or time.time())
-        due = [
+        for alert_id in update.withdrawn:
+            narrate(f"withdrawn: alert {alert_id}")
+        alert_filter = parse_filter_option(args, ALERTS, update.newest or time.time())
+        changed = [
             alert
             for alert in update.alerts
-            if wanted(alert) and printed.get(alert.alert_id) != _said(alert)
+            if alert_filter(alert) and printed.get(alert.alert_id) != _printed_state(alert)
         ]
-        printed.update({alert.alert_id: _said(alert) for alert in due})
-        sys.stdout.write(export_alerts(due, "jsonl"))
+        printed.update({alert.alert_id: _printed_state(alert) for alert in changed})
+        sys.stdout.write(export_alerts(changed, "jsonl"))
         sys.stdout.flush()
 
     try:
         if store.read_only:
             raise ReadOnly(
-                f"{store.holder} is using this state: close it there, or name another with --db FILE"
+                f"{store.holder} is using this state: close it there, "
+                "or name another with --db FILE"
             )
-        Pipeline(store, rules, source, risk=load_risk(), retention=retention_seconds()).run(
-            stop, publish
-        )
+        pipeline = Pipeline(store, rules, source, risk=load_risk(), retention=retention_seconds())
+        pipeline.run(stop, publish)
         for line in (
             *completeness_lines(store, False),
             *accounting_sums(store.files.accounting()),
@@ -75,7 +70,9 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _said(alert: Alert) -> tuple[object, ...]:
-    """What is worth a line: a revision, and what is found around the alert, which is searched for
-    once all is read."""
+def _printed_state(alert: Alert) -> tuple[object, ...]:
+    """Return what must change before an alert is printed again.
+
+    Flags and risk are found only after everything is read, and then raise no revision.
+    """
     return alert.revision, alert.flags, alert.risk

@@ -1,4 +1,4 @@
-"""What ``trailhound doctor`` looks into: each module finds out one thing about where trailhound runs."""
+"""What ``trailhound doctor`` checks: the installation, the terminal, the state."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ CheckStatus = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at. ``advice`` is what to do, where it is not ok; ``said`` may quote a file
-    name."""
+    """The result of one check.
+
+    ``finding`` may quote a file name; ``advice`` says what to do where the status is not ok.
+    """
 
     name: str
     status: CheckStatus
-    said: str
+    finding: str
     advice: str = ""
 
     def __str__(self) -> str:
-        return f"{self.status:8} {self.name:13} {self.said}" + (
-            f": {self.advice}" if self.advice else ""
-        )
+        line = f"{self.status:8} {self.name:13} {self.finding}"
+        return f"{line}: {self.advice}" if self.advice else line

@@ -16,77 +16,79 @@ from detector.rules.ruleset import load
 from detector.sources.open import expand_lists
 from detector.sources.source import NoSource
 from detector.store import SQLITE
-from tui.commandline.commands.common import load_risk
 from tui.commandline.doctor import Check
+from tui.commandline.inputs import load_risk
 from tui.settings import config
 from tui.settings.config import Config
 from tui.settings.errors import CommandError
 
 _EXTRAS = {"s3": "obstore", "aws": "boto3", "parquet": "pyarrow"}
-"""Extras and the module that each is there for."""
+"""Extras, each with the module that it is there for."""
 
-_NEEDS = {"s3://": "s3", "sqs://": "aws"}
-"""Which extra a source needs, by how it begins."""
+_EXTRA_OF_SCHEME = {"s3://": "s3", "sqs://": "aws"}
+"""The extra that a source needs, by how its name begins."""
 
-_SQLITE = (3, 37)
+_MIN_SQLITE = (3, 37)
 """The first with STRICT tables (sqlite.org/stricttables.html)."""
 
 
-def versions() -> Iterator[Check]:
-    yield Check(
-        "trailhound",
-        "ok",
-        f"{__version__}, Python {platform.python_version()}, {platform.system()}",
-    )
-    wanted = next(
-        (
-            line.partition("==")[2].split(";")[0].strip()
-            for line in requires("trailhound") or []
-            if line.startswith("textual==")
-        ),
-        "",
-    )
+def version_checks() -> Iterator[Check]:
+    """Check the versions of Python, Textual and SQLite, and which extras are installed."""
+    python = platform.python_version()
+    yield Check("trailhound", "ok", f"{__version__}, Python {python}, {platform.system()}")
     try:
-        found = version("textual")
+        textual = version("textual")
     except PackageNotFoundError:
         yield Check("textual", "problem", "not installed", "pip install trailhound again")
         return
-    if wanted and found != wanted:
-        yield Check(
-            "textual", "warning", f"{found}, made for {wanted}", f"pip install textual=={wanted}"
+    yield _textual_version(textual)
+    yield _sqlite_version()
+    yield _extras()
+
+
+def _textual_version(installed: str) -> Check:
+    required = _required_textual()
+    if required and installed != required:
+        return Check(
+            "textual",
+            "warning",
+            f"{installed}, made for {required}",
+            f"pip install textual=={required}",
         )
-    else:
-        yield Check("textual", "ok", found)
-    if tuple(map(int, SQLITE.split("."))) < _SQLITE:
-        yield Check(
+    return Check("textual", "ok", installed)
+
+
+def _required_textual() -> str:
+    """Return the version of Textual that trailhound pins; empty where that cannot be found."""
+    for requirement in requires("trailhound") or []:
+        if requirement.startswith("textual=="):
+            return requirement.partition("==")[2].split(";")[0].strip()
+    return ""
+
+
+def _sqlite_version() -> Check:
+    if tuple(map(int, SQLITE.split("."))) < _MIN_SQLITE:
+        return Check(
             "sqlite", "problem", SQLITE, "the state needs 3.37 or newer: use a newer Python"
         )
-    else:
-        yield Check("sqlite", "ok", SQLITE)
-    there = [extra for extra, module in _EXTRAS.items() if _installed(module)]
-    missing = [extra for extra in _EXTRAS if extra not in there]
-    yield Check(
-        "extras",
-        "ok",
-        ", ".join(
-            filter(
-                None,
-                (
-                    f"installed: {' '.join(there)}" if there else "none installed",
-                    f"pip install 'trailhound[{','.join(missing)}]' adds {' '.join(missing)}"
-                    if missing
-                    else "",
-                ),
-            )
-        ),
-    )
+    return Check("sqlite", "ok", SQLITE)
 
 
-def _installed(module: str) -> bool:
+def _extras() -> Check:
+    installed = [extra for extra, module in _EXTRAS.items() if _is_installed(module)]
+    missing = [extra for extra in _EXTRAS if extra not in installed]
+    finding = f"installed: {' '.join(installed)}" if installed else "none installed"
+    if missing:
+        finding += f", pip install 'trailhound[{','.join(missing)}]' adds {' '.join(missing)}"
+    return Check("extras", "ok", finding)
+
+
+def _is_installed(module: str) -> bool:
     return find_spec(module) is not None
 
 
-def configuration() -> Iterator[Check]:
+def configuration_checks() -> Iterator[Check]:
+    """Check the configuration file and what it names."""
     path = config.config_path()
     try:
         settings = config.load_config()
@@ -94,83 +96,89 @@ def configuration() -> Iterator[Check]:
         yield Check("configuration", "problem", str(error))
         return
     yield Check("configuration", "ok", f"{path}{'' if path.exists() else ' (none)'}")
-    yield from _risk()
-    yield from _rules(settings)
+    yield from _risk_checks()
+    yield from _rule_checks(settings)
     if settings.asn_db:
-        try:
-            open_asn(Path(settings.asn_db).expanduser())
-            yield Check("networks", "ok", settings.asn_db)
-        except AsnError as error:
-            yield Check("networks", "problem", str(error), f"correct asn_db in {path}")
+        yield _asn_check(settings.asn_db)
 
 
-def _risk() -> Iterator[Check]:
+def _risk_checks() -> Iterator[Check]:
     try:
         load_risk()
     except CommandError as error:
         yield Check("risk", "problem", str(error))
 
 
-def _rules(settings: Config) -> Iterator[Check]:
+def _rule_checks(settings: Config) -> Iterator[Check]:
     paths = [Path(name).expanduser() for name in settings.rules]
     missing = [path for path in paths if not path.exists()]
-    yield from (
-        Check(
+    for path in missing:
+        yield Check(
             "rules",
             "problem",
             f"{path}: no such file or folder",
             f"correct rules in {config.config_path()}",
         )
-        for path in missing
-    )
     rules = load([path for path in paths if path not in missing])
-    yield from (
-        Check("rules", "warning", str(problem), "the others run; trailhound rules check says more")
-        for problem in rules.problems
-    )
+    for problem in rules.problems:
+        yield Check(
+            "rules", "warning", str(problem), "the others run; trailhound rules check says more"
+        )
     yield Check("rules", "ok", f"{len(rules):,} loaded")
 
 
-def sources(names: Sequence[str]) -> Iterator[Check]:
-    """Whether what is named could be read; buckets are not asked."""
+def _asn_check(name: str) -> Check:
     try:
-        each = list(expand_lists(names))
+        open_asn(Path(name).expanduser())
+    except AsnError as error:
+        return Check("networks", "problem", str(error), f"correct asn_db in {config.config_path()}")
+    return Check("networks", "ok", name)
+
+
+def source_checks(names: Sequence[str]) -> Iterator[Check]:
+    """Check whether the named sources could be read, without asking any bucket."""
+    try:
+        expanded_names = list(expand_lists(names))
     except NoSource as error:
         yield Check("source", "problem", str(error))
         return
-    yield from map(_source, each)
+    for name in expanded_names:
+        yield _source_check(name)
 
 
-def _source(name: str) -> Check:
-    extra = next((extra for start, extra in _NEEDS.items() if name.startswith(start)), None)
-    if extra is not None:
-        if _installed(_EXTRAS[extra]):
-            return Check("source", "ok", f"{name}; it is not asked here")
-        return Check(
-            "source",
-            "problem",
-            f"{name} needs the extra {extra}",
-            f"pip install 'trailhound[{extra}]'",
-        )
+def _source_check(name: str) -> Check:
+    for scheme, extra in _EXTRA_OF_SCHEME.items():
+        if name.startswith(scheme):
+            return _remote_check(name, extra)
     if glob.has_magic(name):
-        found = sum(1 for _ in glob.iglob(name, recursive=True))
-        return (
-            Check("source", "ok", f"{name}, {found:,} now")
-            if found
-            else Check(
-                "source",
-                "warning",
-                f"{name} matches nothing now",
-                "check the pattern; what comes later is read",
-            )
-        )
+        return _pattern_check(name)
     if not os.path.exists(name):
         return Check("source", "problem", f"{name}: no such file or folder", "check the name")
-    allowed = os.access(name, os.R_OK | (os.X_OK if os.path.isdir(name) else 0))
-    return (
-        Check("source", "ok", name)
-        if allowed
-        else Check(
+    mode = os.R_OK
+    if os.path.isdir(name):
+        mode |= os.X_OK
+    if not os.access(name, mode):
+        return Check(
             "source", "problem", f"{name} cannot be read by you", "ask for the right to read it"
         )
+    return Check("source", "ok", name)
+
+
+def _remote_check(name: str, extra: str) -> Check:
+    if _is_installed(_EXTRAS[extra]):
+        return Check("source", "ok", f"{name}; it is not asked here")
+    return Check(
+        "source", "problem", f"{name} needs the extra {extra}", f"pip install 'trailhound[{extra}]'"
+    )
+
+
+def _pattern_check(name: str) -> Check:
+    matches = sum(1 for _ in glob.iglob(name, recursive=True))
+    if matches:
+        return Check("source", "ok", f"{name}, {matches:,} now")
+    return Check(
+        "source",
+        "warning",
+        f"{name} matches nothing now",
+        "check the pattern; what comes later is read",
     )

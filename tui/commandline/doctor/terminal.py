@@ -1,4 +1,4 @@
-"""The terminal: what it is, what it can show, what it can tell of keys, and the way to the clipboard."""
+"""The terminal: what it is, what it shows, which keys it reports, how it copies."""
 
 from __future__ import annotations
 
@@ -20,54 +20,59 @@ _ANSWER_SECONDS = 0.3
 """How long a terminal may take to answer; one far away over SSH takes longer, and is then not asked
 again."""
 
-_KITTY, _ATTRIBUTES = b"\x1b[?u", b"\x1b[c"
-"""Asks which of the kitty protocol's key reports are on; every terminal answers the second
-question, so that silence about the first one can be told from slowness."""
+_ASK_KITTY_KEYS = b"\x1b[?u"
+_ASK_ATTRIBUTES = b"\x1b[c"
+"""Asks for the kitty protocol's key reports, and a question that every terminal answers: its answer
+alone means that the protocol is unknown, none at all that the terminal is slow."""
 
 
 def terminal_checks(environ: Mapping[str, str]) -> Iterator[Check]:
-    yield _terminal(environ)
+    """Check the terminal that trailhound runs in, its clipboard and the editor."""
+    yield _name(environ)
     yield _size()
-    yield _letters()
-    yield _colours(environ)
+    yield _encoding()
+    yield _colors(environ)
     yield _keys()
     yield _clipboard(environ)
     yield _editor(environ)
 
 
-def _terminal(environ: Mapping[str, str]) -> Check:
+def _name(environ: Mapping[str, str]) -> Check:
     name = environ.get("TERM", "")
-    around = [
-        what
-        for what, by in (("tmux", "TMUX"), ("screen", "STY"), ("SSH", "SSH_CONNECTION"))
-        if environ.get(by)
+    layers = [
+        layer
+        for layer, variable in (("tmux", "TMUX"), ("screen", "STY"), ("SSH", "SSH_CONNECTION"))
+        if environ.get(variable)
     ]
-    said = " in ".join([name or "none named", *around])
+    finding = " in ".join([name or "none named", *layers])
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         return Check(
             "terminal",
             "warning",
-            f"{said}, not connected here",
+            f"{finding}, not connected here",
             "the app needs one; commands do not",
         )
     if name in ("", "dumb", "unknown"):
         return Check(
-            "terminal", "problem", said, "set TERM to what your terminal is, e.g. xterm-256color"
+            "terminal", "problem", finding, "set TERM to what your terminal is, e.g. xterm-256color"
         )
-    return Check("terminal", "ok", said)
+    return Check("terminal", "ok", finding)
 
 
 def _size() -> Check:
     columns, rows = shutil.get_terminal_size()
-    said = f"{columns} columns, {rows} lines"
+    finding = f"{columns} columns, {rows} lines"
     if columns < 80 or rows < 24:
         return Check(
-            "size", "warning", said, "80 by 24 shows the weightiest columns, 160 by 48 all of them"
+            "size",
+            "warning",
+            finding,
+            "80 by 24 shows the weightiest columns, 160 by 48 all of them",
         )
-    return Check("size", "ok", said)
+    return Check("size", "ok", finding)
 
 
-def _letters() -> Check:
+def _encoding() -> Check:
     encoding = (getattr(sys.stdout, "encoding", None) or "unknown").lower()
     if encoding.replace("-", "") != "utf8":
         return Check(
@@ -76,7 +81,7 @@ def _letters() -> Check:
     return Check("letters", "ok", "UTF-8")
 
 
-def _colours(environ: Mapping[str, str]) -> Check:
+def _colors(environ: Mapping[str, str]) -> Check:
     if "NO_COLOR" in environ:
         return Check("colours", "ok", "none, as NO_COLOR asks")
     if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
@@ -94,7 +99,7 @@ def _colours(environ: Mapping[str, str]) -> Check:
 
 
 def _keys() -> Check:
-    answer = _answer(_KITTY + _ATTRIBUTES)
+    answer = _answer(_ASK_KITTY_KEYS + _ASK_ATTRIBUTES)
     if answer is None:
         return Check("keys", "ok", "plain; the terminal was not asked, as there is none here")
     if b"c" not in answer:
@@ -104,29 +109,33 @@ def _keys() -> Check:
             "the terminal does not answer",
             "over a slow line, wait a little after escape",
         )
-    kitty = "told apart by the kitty protocol" if b"u" in answer else "plain"
+    protocol = "told apart by the kitty protocol" if b"u" in answer else "plain"
     return Check(
-        "keys", "ok", f"{kitty}; trailhound's own need no more than letters, ctrl and F1 to F10"
+        "keys", "ok", f"{protocol}; trailhound's own need no more than letters, ctrl and F1 to F10"
     )
 
 
 def _answer(question: bytes) -> bytes | None:
-    """What the terminal says to ``question``, up to its last answer (which ends in ``c``); None
-    where there is none."""
+    """Ask the terminal, and read up to its last answer, which ends in ``c``.
+
+    None where standard input and output are no terminal.
+    """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return None
-    terminal, answer, until = sys.stdin.fileno(), b"", time.monotonic() + _ANSWER_SECONDS
-    before = termios.tcgetattr(terminal)
+    terminal = sys.stdin.fileno()
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    attributes = termios.tcgetattr(terminal)
+    answer = b""
     try:
         tty.setcbreak(terminal)
         os.write(sys.stdout.fileno(), question)
-        while (
-            not answer.endswith(b"c")
-            and select.select([terminal], [], [], max(0.0, until - time.monotonic()))[0]
-        ):
+        while not answer.endswith(b"c"):
+            seconds_left = max(0.0, deadline - time.monotonic())
+            if not select.select([terminal], [], [], seconds_left)[0]:
+                break
             answer += os.read(terminal, 100)
     finally:
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, attributes)
     return answer
 
 
@@ -138,8 +147,8 @@ def _clipboard(environ: Mapping[str, str]) -> Check:
 
 
 def _editor(environ: Mapping[str, str]) -> Check:
-    named = environ.get("VISUAL") or environ.get("EDITOR")
-    if not named:
+    command = environ.get("VISUAL") or environ.get("EDITOR")
+    if not command:
         return Check(
             "editor",
             "warning",
@@ -147,8 +156,11 @@ def _editor(environ: Mapping[str, str]) -> Check:
             "export EDITOR=vi, or another, to write notes in it",
         )
     with contextlib.suppress(ValueError, IndexError):
-        if shutil.which(shlex.split(named)[0], path=environ.get("PATH")):
-            return Check("editor", "ok", named)
+        if shutil.which(shlex.split(command)[0], path=environ.get("PATH")):
+            return Check("editor", "ok", command)
     return Check(
-        "editor", "problem", f"{named} cannot be found", "set EDITOR to a program that is installed"
+        "editor",
+        "problem",
+        f"{command} cannot be found",
+        "set EDITOR to a program that is installed",
     )

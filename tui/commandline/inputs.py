@@ -1,0 +1,123 @@
+"""What the command line names, opened: rules, sources, filter, times and intervals.
+
+Every function raises CommandError or UsageError with one line that says what to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from detector.detection import risk
+from detector.detection.risk import RiskError, RiskTable
+from detector.filter import Fields, Filter, FilterError, parse_filter
+from detector.rules.ruleset import RuleSet, load
+from detector.sources.open import open_sources
+from detector.sources.source import NoSource, Source
+from detector.sources.time_bounds import Bounds, FileSnapshot
+from detector.store import RETENTION
+from detector.text.time import parse_interval, parse_time
+from tui.commandline.narration import narrate
+from tui.settings import config, saved_views
+from tui.settings.errors import CommandError, UsageError
+
+R = TypeVar("R")
+
+
+def existing_state_path(db: str | None) -> Path:
+    """Return the path of the state to use, which must exist."""
+    path = config.state_path(db)
+    if not path.exists():
+        raise CommandError(f"{path}: there is no state yet: name one with --db FILE")
+    return path
+
+
+def load_rules(args: argparse.Namespace) -> RuleSet:
+    """Load the rules that the command line and the configuration name.
+
+    Rule files in error are narrated, and the other rules run.
+    """
+    settings = config.load_config()
+    paths = [Path(name).expanduser() for name in [*settings.rules, *args.rules]]
+    for path in paths:
+        if not path.exists():
+            raise CommandError(f"{path}: no such rule file or folder: check the name")
+    asn_name = args.asn_db or settings.asn_db
+    asn_path = Path(asn_name).expanduser() if asn_name else None
+    now = parse_time_option(getattr(args, "now", None), "--now")
+    rules = load(paths, not args.no_builtin, args.window, asn_path, now)
+    for problem in rules.problems:
+        narrate(f"rule not used: {problem}")
+    if not len(rules):
+        raise UsageError(
+            "no rule to search by: name rule files with --rules, or leave out --no-builtin"
+        )
+    return rules
+
+
+def open_named_sources(
+    names: Sequence[str],
+    live: bool,
+    bounds: Bounds | None = None,
+    recorded: Mapping[str, FileSnapshot] | None = None,
+) -> Source:
+    """Open the named sources; ``live``: their files and folders may appear later."""
+    try:
+        return open_sources(names, live, bounds, recorded)
+    except NoSource as error:
+        raise CommandError(str(error)) from None
+
+
+def load_risk() -> RiskTable:
+    """Load the risk of flags: the built-in table with the user's own ``risk.toml`` over it."""
+    try:
+        return risk.load_risk_table(config.config_path().with_name("risk.toml"))
+    except RiskError as error:
+        raise CommandError(str(error)) from None
+
+
+def retention_seconds(option: str | None = None) -> int:
+    """Return how long windows without an alert are kept.
+
+    The command line comes before the configuration, and that before CloudTrail's own retention.
+    """
+    if option is not None:
+        return parse_interval_option(option, "--retention")
+    configured = config.load_config().retention
+    if configured is None:
+        return RETENTION
+    try:
+        return parse_interval(configured)
+    except ValueError as error:
+        raise CommandError(f"{config.config_path()}: retention: {error}") from None
+
+
+def parse_time_option(text: str | None, option: str) -> int | None:
+    """Parse an ISO 8601 time or a day into epoch seconds."""
+    if text is None:
+        return None
+    is_day = len(text) <= 10
+    seconds = parse_time(f"{text}T00:00:00Z" if is_day else text)
+    if seconds is None:
+        raise UsageError(
+            f"{option} {text}: no time: write it like 2026-03-01 or 2026-03-01T11:30:00Z"
+        )
+    return seconds
+
+
+def parse_interval_option(text: str, option: str) -> int:
+    """Parse an interval (90m, 12h, 7d, 2w) into seconds."""
+    try:
+        return parse_interval(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {error}") from None
+
+
+def parse_filter_option(args: argparse.Namespace, fields: Fields[R], now: float) -> Filter[R]:
+    """Parse ``--filter``, its relative times counted from ``now`` in epoch seconds."""
+    try:
+        return parse_filter(saved_views.expand_reference(args.filter, fields.rows), fields, now)
+    except FilterError as error:
+        raise UsageError(f"--filter {args.filter}: {error}") from None

@@ -1,0 +1,100 @@
+"""What the commands narrate on standard error, and the lines that several of them print."""
+
+from __future__ import annotations
+
+import sys
+
+from detector.sources.accounting import Accounting
+from detector.sources.open_file import requests_made
+from detector.sources.source import Source
+from detector.sources.time_bounds import BoundedSource, Bounds
+from detector.store import Store
+from detector.text.visible import visible
+
+
+def narrate(line: str) -> None:
+    """Print a line on standard error, made visible."""
+    print(visible(line), file=sys.stderr)
+
+
+def show_progress(text: str) -> None:
+    """Overwrite the last line of a terminal; do nothing where there is none."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="\r", file=sys.stderr)
+
+
+def count_of(count: int, noun: str) -> str:
+    """Write a count with its noun: ``1 alert``, ``1,200 alerts``."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count:,} {noun}s"
+
+
+def accounting_sums(accounting: Accounting) -> list[str]:
+    """Write the sums of files and of records, a line each."""
+    late = ""
+    if accounting.late_dropped:
+        late = f"; {accounting.late_dropped:,} late-unmerged"
+    return [
+        f"files {accounting.files_found:,} found = {accounting.files_read:,} read"
+        f" + {accounting.files_waiting:,} waiting"
+        f" + {_by_reason(accounting.files_skipped)} skipped"
+        f" + {_by_reason(accounting.files_quarantined)} quarantined",
+        f"records {accounting.records_seen:,} seen = {accounting.records_kept:,} kept"
+        f" + {accounting.records_duplicate:,} duplicate"
+        f" + {_by_reason(accounting.records_skipped)} skipped"
+        f" + {_by_reason(accounting.records_rejected)} rejected{late}",
+    ]
+
+
+def _by_reason(counts: dict[str, int]) -> str:
+    total = f"{sum(counts.values()):,}"
+    if not counts:
+        return total
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
+    return f"{total} ({reasons})"
+
+
+def completeness_lines(store: Store, final: bool, bounds: Bounds | None = None) -> list[str]:
+    """Write what is missing, changed, blind or switched off, a line each.
+
+    ``final``: no more files are to come.
+    """
+    lines = [str(finding) for finding in store.completeness.findings(final, bounds)]
+    lines += [str(feed) for feed in store.completeness.feeds() if feed.blind]
+    rules_off = sorted(store.rules.disabled())
+    if rules_off:
+        lines.append(
+            f"rules off in this state: {', '.join(rules_off)}: 6 in the app switches them on"
+        )
+    return lines
+
+
+def pruned_file_lines(source: Source) -> list[str]:
+    """Write how many files the time bounds left unread."""
+    if not isinstance(source, BoundedSource):
+        return []
+    return source.excluded_lines()
+
+
+def cost_lines() -> list[str]:
+    """Write what requests to buckets cost, if any were made."""
+    requests = requests_made()
+    if not requests:
+        return []
+    return [requests]
+
+
+def caret_excerpt(text: str, line: int, column: int) -> str:
+    """Write a line of a text with a caret under the column.
+
+    Both count from 1. Empty where the text has no such line.
+    """
+    lines = text.split("\n")
+    if not 1 <= line <= len(lines):
+        return ""
+    source_line = lines[line - 1].replace("\t", " ")
+    before = visible(source_line[: column - 1], 1000)
+    after = visible(source_line[column - 1 :], 1000)
+    margin = " " * len(str(line))
+    return f"  {line} | {before}{after}\n  {margin} | {' ' * len(before)}^"
