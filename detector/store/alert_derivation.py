@@ -121,7 +121,7 @@ class AlertDerivation:
         for first, last in _runs(buckets):
             start, end = first * width, (last + 1) * width
             if gap:
-                start, end = _widen(connection, series_id, start - gap + 1, end + gap - 1)
+                start, end = _widen_span(connection, series_id, start - gap + 1, end + gap - 1)
             hits = self._windows.hits(
                 connection, series_id, width, start - gap, end + gap, rule.query.min_hits
             )
@@ -281,7 +281,9 @@ def _stored_alerts(
     return alerts
 
 
-def _widen(connection: sqlite3.Connection, series_id: int, start: int, end: int) -> tuple[int, int]:
+def _widen_span(
+    connection: sqlite3.Connection, series_id: int, start: int, end: int
+) -> tuple[int, int]:
     """Widen a span by the alerts that overlap it, until none does."""
     while True:
         overlapping = _stored_alerts(connection, series_id, start, end).values()

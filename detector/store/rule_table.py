@@ -114,8 +114,8 @@ class RuleTable:
             elif mode != rules.mode:
                 # Windows of which some hits were evicted cannot be cut in another mode.
                 (recut if rule.rule_id in whole else new).append(rule)
-        kept = {rule.rule_id for rule in rules}
-        return RuleChanges(new, recut, bool(stored.keys() - kept))
+        present = {rule.rule_id for rule in rules}
+        return RuleChanges(new, recut, bool(stored.keys() - present))
 
     def replace(self, connection: sqlite3.Connection, rules: RuleSet) -> None:
         """Write the rules by which the files are searched from now on."""

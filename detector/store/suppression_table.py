@@ -106,25 +106,25 @@ class SuppressionTable:
             if not matches(suppression, alert):
                 continue
             suppression_id = suppression.suppression_id
-            news = ", ".join(novelties(suppression, alert))
+            novelty_list = ", ".join(novelties(suppression, alert))
             changed = connection.execute(
                 "INSERT INTO broken (suppression_id, alert_id, brought) VALUES (?, ?, ?) "
                 "ON CONFLICT DO UPDATE SET brought = excluded.brought "
                 "WHERE brought != excluded.brought",
-                (suppression_id, alert.alert_id, news),
+                (suppression_id, alert.alert_id, novelty_list),
             ).rowcount
             if changed:
                 self._history.add(
                     connection,
                     alert.alert_id,
                     "broke-through",
-                    f"suppression {suppression_id}: {news}",
+                    f"suppression {suppression_id}: {novelty_list}",
                 )
                 self._history.add(
                     connection,
                     suppression_id,
                     "broke-through",
-                    f"alert {alert.alert_id}: {news}",
+                    f"alert {alert.alert_id}: {novelty_list}",
                 )
 
     def _add_expired(

@@ -1,4 +1,4 @@
-"""What digests name is there and unchanged, or said to be missing or modified; blind feeds and silent regions show."""
+"""Missing and modified log files, blind feeds, silent regions, and the quarantine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from detector.sources.directory import Directory
 from detector.sources.time_bounds import BoundedSource, Bounds
 from detector.store import Freshness, Store, reference_time
 from detector.store.completeness import PATIENCE
+from tests.clock import Clock
 from tests.detector.formats import forms
 from tests.detector.trail import watch
 from tui.commandline.main import main
@@ -44,7 +46,8 @@ class Trail:
             for quarter in range(4):
                 content = forms.document(forms.sweep(len(self.files)))
                 label = f"20260301T{hour:02}{15 * quarter:02}Z"
-                key = f"AWSLogs/{ACCOUNT}/CloudTrail/{REGION}/2026/03/01/{name(label, len(self.files))}"
+                folder = f"AWSLogs/{ACCOUNT}/CloudTrail/{REGION}/2026/03/01"
+                key = f"{folder}/{name(label, len(self.files))}"
                 self.files.append(self._put(key, content))
                 named.append(
                     {
@@ -86,46 +89,43 @@ def trail(tmp_path: Path) -> Trail:
     return Trail(tmp_path / "trail")
 
 
-class Clock:
-    now = 1772380800.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def store() -> Iterator[Store]:
-    made = Store.open(None, Clock())
-    yield made
-    made.close()
+    with closing(Store.open(None, Clock(1772380800.0))) as store:
+        yield store
 
 
 def scan(store: Store, root: Path) -> None:
     Pipeline(store, load(), Directory([root]), jobs=1).scan(lambda _: None)
 
 
-def test_a_whole_chain_is_proven(trail: Trail, store: Store) -> None:
+def test_complete_digest_chain_proves_region(trail: Trail, store: Store) -> None:
     scan(store, trail.root)
     assert store.completeness.findings(final=True) == []
-    (place,) = store.completeness.freshness()
-    assert (place.account, place.region, place.files, place.proven) == (ACCOUNT, REGION, 12, True)
-    assert place.cadence == 900
+    (freshness,) = store.completeness.freshness()
+    assert (freshness.account, freshness.region, freshness.files, freshness.proven) == (
+        ACCOUNT,
+        REGION,
+        12,
+        True,
+    )
+    assert freshness.cadence == 900
     assert store.files.accounting().files_skipped == {"digest": 3}
 
 
-def test_one_altered_and_one_missing(trail: Trail, store: Store) -> None:
+def test_findings_name_modified_and_missing_file(trail: Trail, store: Store) -> None:
     altered, missing = trail.files[2], trail.files[7]
     altered.write_bytes(gzip.compress(forms.document(forms.sweep(2)[:-1])))
     missing.unlink()
     scan(store, trail.root)
-    found = {finding.kind: finding for finding in store.completeness.findings(final=True)}
-    assert (
-        set(found) == {"missing", "modified"} and len(store.completeness.findings(final=True)) == 2
-    )
-    assert found["modified"].path == str(altered)
-    assert found["missing"].name == missing.name and found["missing"].region == REGION
+    findings = {finding.kind: finding for finding in store.completeness.findings(final=True)}
+    assert set(findings) == {"missing", "modified"}
+    assert len(store.completeness.findings(final=True)) == 2
+    assert findings["modified"].path == str(altered)
+    assert findings["missing"].name == missing.name
+    assert findings["missing"].region == REGION
     alerts = {alert.alert_id: alert for alert in store.alerts.all()}
-    for finding in found.values():
+    for finding in findings.values():
         alert = alerts[integrity_alert(finding).alert_id]
         assert (
             alert.rule.name == f"CloudTrail log file {finding.kind}"
@@ -135,7 +135,7 @@ def test_one_altered_and_one_missing(trail: Trail, store: Store) -> None:
         assert alert.as_json()["columns"]["log.file.path"] == finding.path
 
 
-def test_an_alert_of_a_file_is_triaged_and_goes_when_the_file_is_as_it_was(
+def test_integrity_alert_is_triaged_and_withdrawn_when_file_is_restored(
     trail: Trail, store: Store
 ) -> None:
     content = trail.files[7].read_bytes()
@@ -145,10 +145,9 @@ def test_an_alert_of_a_file_is_triaged_and_goes_when_the_file_is_as_it_was(
     (alert,) = (alert for alert in store.alerts.all() if alert.rule == INTEGRITY_RULES["missing"])
     store.triage.set_status([alert.alert_id], "acknowledged")
     scan(store, trail.root)  # by the same files it stays as it is
-    assert (held := store.alerts.get(alert.alert_id)) and (held.status, held.revision) == (
-        "acknowledged",
-        1,
-    )
+    stored = store.alerts.get(alert.alert_id)
+    assert stored is not None
+    assert (stored.status, stored.revision) == ("acknowledged", 1)
     trail.files[7].write_bytes(content)
     scan(store, trail.root)
     assert alert.alert_id in before - {alert.alert_id for alert in store.alerts.all()}
@@ -158,33 +157,29 @@ def test_an_alert_of_a_file_is_triaged_and_goes_when_the_file_is_as_it_was(
     ]
 
 
-def test_live_a_missing_file_is_told_when_it_is_overdue_without_any_other_news(
-    trail: Trail, store: Store
-) -> None:
+def test_live_run_reports_missing_file_once_overdue(trail: Trail, store: Store) -> None:
     trail.files[7].unlink()
-    told: list[str] = []
-    seen: list[bool] = []
+    published: list[str] = []
+    reported: list[bool] = []
 
     class Waiting(Directory):
         def wait(self, stop: threading.Event, seconds: float) -> None:
-            seen.append("CloudTrail log file missing" in told)
+            reported.append("CloudTrail log file missing" in published)
             store.database.clock.now += PATIENCE + 1  # type: ignore[attr-defined]
-            if len(seen) == 2:
+            if len(reported) == 2:
                 stop.set()
 
     pipeline = Pipeline(store, load(), Waiting([trail.root]), jobs=1, clock=store.database.clock)
     pipeline.run(
-        threading.Event(), lambda update: told.extend(alert.rule.name for alert in update.alerts)
+        threading.Event(),
+        lambda update: published.extend(alert.rule.name for alert in update.alerts),
     )
-    assert seen == [False, True]
+    assert reported == [False, True]
 
 
-def test_what_bounds_leave_out_is_not_missing_nor_is_what_cannot_be_read(
-    trail: Trail, store: Store
-) -> None:
-    bounds = Bounds(
-        1772371800, None
-    )  # 13:30, so that files are looked for that were delivered from 12:30 on
+def test_file_out_of_bounds_or_unreadable_is_not_missing(trail: Trail, store: Store) -> None:
+    # From 13:30 on, so that files are looked for that were delivered from 12:30 on.
+    bounds = Bounds(1772371800, None)
     trail.files[4].unlink()  # 12:00
     trail.files[6].unlink()  # 12:30
     trail.files[7].write_bytes(b"\x1f\x8b\x08\x00odd")
@@ -201,7 +196,7 @@ def test_what_bounds_leave_out_is_not_missing_nor_is_what_cannot_be_read(
     assert len(store.completeness.findings(True)) == 2
 
 
-def test_a_digest_missing_from_the_chain(trail: Trail, store: Store) -> None:
+def test_missing_digest_is_a_finding(trail: Trail, store: Store) -> None:
     trail.digests[1].unlink()
     scan(store, trail.root)
     assert [(each.kind, each.name) for each in store.completeness.findings(final=True)] == [
@@ -209,7 +204,7 @@ def test_a_digest_missing_from_the_chain(trail: Trail, store: Store) -> None:
     ]
 
 
-def test_a_digest_altered(trail: Trail, store: Store) -> None:
+def test_modified_digest_is_a_finding(trail: Trail, store: Store) -> None:
     digest = json.loads(gzip.decompress(trail.digests[1].read_bytes()))
     digest["logFiles"].pop()
     trail.digests[1].write_bytes(gzip.compress(json.dumps(digest).encode()))
@@ -219,7 +214,7 @@ def test_a_digest_altered(trail: Trail, store: Store) -> None:
     ]
 
 
-def test_what_is_missing_may_still_come_and_then_is_not(trail: Trail, store: Store) -> None:
+def test_file_that_comes_late_is_missing_only_until_then(trail: Trail, store: Store) -> None:
     late = trail.files[5]
     content = late.read_bytes()
     late.unlink()
@@ -232,13 +227,13 @@ def test_what_is_missing_may_still_come_and_then_is_not(trail: Trail, store: Sto
     assert store.completeness.findings(final=True) == []
 
 
-def test_a_digest_that_comes_after_its_files(trail: Trail, store: Store) -> None:
-    kept = [(path, path.read_bytes()) for path in trail.digests]
-    for path, _ in kept:
+def test_digest_that_comes_after_its_files_proves_them(trail: Trail, store: Store) -> None:
+    digests = [(path, path.read_bytes()) for path in trail.digests]
+    for path, _ in digests:
         path.unlink()
     scan(store, trail.root)
     trail.files[0].write_bytes(gzip.compress(b'{"Records":[]}'))
-    for path, content in kept:
+    for path, content in digests:
         path.write_bytes(content)
     scan(store, trail.root)
     assert [
@@ -246,9 +241,7 @@ def test_a_digest_that_comes_after_its_files(trail: Trail, store: Store) -> None
     ] == [("modified", trail.files[0].name)]
 
 
-def test_the_same_findings_in_an_archive_of_the_bucket_or_a_copy(
-    trail: Trail, store: Store
-) -> None:
+def test_findings_do_not_depend_on_folders(trail: Trail, store: Store) -> None:
     moved = trail.root / "elsewhere"
     moved.mkdir()
     for path in trail.files:
@@ -257,7 +250,7 @@ def test_the_same_findings_in_an_archive_of_the_bucket_or_a_copy(
     assert store.completeness.findings(final=True) == []
 
 
-def test_scan_says_it_and_alerts(trail: Trail, capsys: pytest.CaptureFixture[str]) -> None:
+def test_scan_prints_finding_and_alert(trail: Trail, capsys: pytest.CaptureFixture[str]) -> None:
     trail.files[3].unlink()
     assert main(["scan", str(trail.root), "--format", "jsonl", "--exit-code"]) == 10
     out, err = capsys.readouterr()
@@ -266,17 +259,15 @@ def test_scan_says_it_and_alerts(trail: Trail, capsys: pytest.CaptureFixture[str
     assert f"missing: AWSLogs/{ACCOUNT}/CloudTrail/{REGION}/2026/03/01/{trail.files[3].name}" in err
 
 
-def test_a_silent_region_is_late_by_its_own_cadence(trail: Trail, store: Store) -> None:
+def test_silent_region_is_late_by_its_own_cadence(trail: Trail, store: Store) -> None:
     scan(store, trail.root)
-    (place,) = store.completeness.freshness()
+    (freshness,) = store.completeness.freshness()
     newest = trail_file(str(trail.files[-1])).delivered  # type: ignore[union-attr]
-    assert place.newest == newest
-    assert not place.late(newest + 3600) and place.late(newest + 6 * 900 + 1)
+    assert freshness.newest == newest
+    assert not freshness.late(newest + 3600) and freshness.late(newest + 6 * 900 + 1)
 
 
-def test_an_event_bridge_feed_without_read_only_events_is_blind(
-    tmp_path: Path, store: Store
-) -> None:
+def test_event_bridge_feed_without_read_only_events_is_blind(tmp_path: Path, store: Store) -> None:
     def bridged(read_only: bool) -> bytes:
         return forms.lines(
             [
@@ -299,7 +290,7 @@ def test_an_event_bridge_feed_without_read_only_events_is_blind(
     ]
 
 
-def test_quarantine_retry_and_ignore(tmp_path: Path, store: Store) -> None:
+def test_quarantine_retries_and_ignores_files(tmp_path: Path, store: Store) -> None:
     for each in ("a.json", "b.json"):
         (tmp_path / each).write_bytes(b'{"Records": [}')
     pipeline = Pipeline(store, load(), Directory([tmp_path]), jobs=1)
@@ -337,19 +328,19 @@ def test_quarantine_retry_and_ignore(tmp_path: Path, store: Store) -> None:
         ("vpcflow.json.gz", None),
     ],
 )
-def test_names(path: str, expected: tuple[str, str] | None) -> None:
+def test_trail_file_parses_name(path: str, expected: tuple[str, str] | None) -> None:
     file = trail_file(path)
     assert (file and (file.region, file.folder)) == expected
 
 
-def test_in_an_archive_silence_is_told_by_its_newest_delivery() -> None:
-    def place(newest: int) -> Freshness:
+def test_reference_time_of_archive_is_its_newest_delivery() -> None:
+    def region(newest: int) -> Freshness:
         return Freshness("111122223333", "eu-west-1", 9, 900, 90, 0, newest, 300.0, False, None)
 
     now = 1_800_000_000
     recent, old = (
-        [place(now - 7200), place(now - 60)],
-        [place(now - 90 * 86_400), place(now - 91 * 86_400)],
+        [region(now - 7200), region(now - 60)],
+        [region(now - 90 * 86_400), region(now - 91 * 86_400)],
     )
     assert reference_time(recent, now) == now
     assert reference_time(old, now) == now - 90 * 86_400

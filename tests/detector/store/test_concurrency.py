@@ -1,4 +1,4 @@
-"""Several at one state: one writes, the others look on; nobody sees half of anything, and nothing written is lost."""
+"""One state used by several processes and threads at once."""
 
 from __future__ import annotations
 
@@ -38,21 +38,22 @@ def tail(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         tmp_path / "hunt.db",
         *ONLY_REFERENCE,
     ]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ran:
-        assert ran.stdout
-        assert json.loads(ran.stdout.readline())["first_event"] == "2026-03-01T10:00:00Z"
-        yield ran
-        ran.kill()
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert json.loads(process.stdout.readline())["first_event"] == "2026-03-01T10:00:00Z"
+        yield process
+        process.kill()
 
 
-def test_looking_on_while_another_process_reads(
+def test_reader_sees_whole_commits_of_another_process(
     tail: subprocess.Popen[bytes], cli: Cli, tmp_path: Path
 ) -> None:
-    """Exports and lists are whole at every moment; what would write is refused by name, and works
-    when it is free."""
+    """Writes are refused by the name of the writing process, until it has ended."""
     db, logs = tmp_path / "hunt.db", tmp_path / "logs"
-    wanted = ("suppress", "add", "--db", db, "--principal", ANA, "--ticket", "T-1")
-    seen = [1]
+    suppress = ("suppress", "add", "--db", db, "--principal", ANA, "--ticket", "T-1")
+    alert_counts = [1]
     for number in range(1, 31):
         write(logs, f"{number}.part", document(sweep(10, 60 * number))).rename(
             logs / f"{number}.json"
@@ -63,17 +64,17 @@ def test_looking_on_while_another_process_reads(
             accounting, alerts = store.files.accounting(), store.alerts.all()
             assert accounting.records_seen % 10 == 0
             assert {alert.event_count for alert in alerts} == {10}
-            seen.append(len(alerts))
+            alert_counts.append(len(alerts))
         if number % 10 == 0:
-            one_line(cli(*wanted), 1, f"process {tail.pid}", "close it there")
-    assert seen == sorted(seen)
+            one_line(cli(*suppress), 1, f"process {tail.pid}", "close it there")
+    assert alert_counts == sorted(alert_counts)
     assert tail.stdout
-    told: set[str] = set()
-    while len(told) < 30:
-        told.add(json.loads(tail.stdout.readline())["first_event"])
+    first_events: set[str] = set()
+    while len(first_events) < 30:
+        first_events.add(json.loads(tail.stdout.readline())["first_event"])
     tail.send_signal(signal.SIGTERM)
     assert tail.wait() == 0
-    assert cli(*wanted).status == 0
+    assert cli(*suppress).status == 0
     (listed,) = cli("suppress", "list", "--db", db, "--format", "jsonl").objects
     assert listed["hidden"] == 31
     with closing(Store.open(db)) as store:
@@ -96,31 +97,33 @@ sys.stdin.read()
 """
 
 
-def test_two_that_open_a_new_state_at_once(tmp_path: Path) -> None:
-    """One makes it and writes, the other looks on, whoever comes first."""
+def test_one_of_two_processes_creates_a_new_state(tmp_path: Path) -> None:
+    """The other one reads."""
     for number in range(3):
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         command = [sys.executable, "-c", OPENING, tmp_path / f"{number}.db"]
-        both = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(2)]  # type: ignore[call-overload]
-        for ran in both:
-            assert ran.stdout.readline() == "ready\n"
-        for ran in both:
-            ran.stdin.write("go\n")
-            ran.stdin.flush()
-        assert sorted(ran.stdout.readline() for ran in both) == ["False 0\n", "True 0\n"]
-        for ran in both:
-            ran.communicate()
+        processes = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(2)]  # type: ignore[call-overload]
+        for process in processes:
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        assert sorted(process.stdout.readline() for process in processes) == [
+            "False 0\n",
+            "True 0\n",
+        ]
+        for process in processes:
+            process.communicate()
 
 
-def test_threads_of_one_process_read_write_and_ingest_at_once(tmp_path: Path) -> None:
-    """As the app does: its reading thread, the analyst's decisions, and the list of all that is
-    held."""
-    logs, stop, failed = tmp_path / "logs", threading.Event(), []
+def test_threads_read_decide_and_ingest_at_once(tmp_path: Path) -> None:
+    """As in the app: a thread that reads the store, the analyst's decisions, and the pipeline."""
+    logs, stop, errors = tmp_path / "logs", threading.Event(), []
     write(logs, "0.json", sweep(10))
     with closing(Store.open(tmp_path / "hunt.db")) as store:
         (alert,) = scan(logs, store=store).alerts
 
-        def reading() -> None:
+        def read() -> None:
             try:
                 while not stop.is_set():
                     notes, suppressions = store.triage.notes(), store.suppressions.all()
@@ -129,15 +132,15 @@ def test_threads_of_one_process_read_write_and_ingest_at_once(tmp_path: Path) ->
                     assert all(made.suppression_id for made in suppressions)
                     store.alerts.all()
             except BaseException as error:
-                failed.append(error)
+                errors.append(error)
 
-        def ingesting() -> None:
+        def ingest() -> None:
             try:
                 Pipeline(store, rules(), Directory([logs]), 1).run(stop, lambda update: None)
             except BaseException as error:
-                failed.append(error)
+                errors.append(error)
 
-        threads = [threading.Thread(target=each) for each in (reading, reading, ingesting)]
+        threads = [threading.Thread(target=each) for each in (read, read, ingest)]
         for thread in threads:
             thread.start()
         for number in range(1, 41):
@@ -152,7 +155,7 @@ def test_threads_of_one_process_read_write_and_ingest_at_once(tmp_path: Path) ->
         stop.set()
         for thread in threads:
             thread.join(60)
-        assert failed == []
+        assert errors == []
         assert sorted(
             int(note.body.text.partition(",")[0]) for note in store.triage.notes()
         ) == list(range(1, 41))

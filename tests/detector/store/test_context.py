@@ -1,4 +1,4 @@
-"""What the state tells around an alert without reading a log: its principal's other calls, and the regions in use."""
+"""The events and regions around an alert, without reading a log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BO = {
 HOUR = 3_600
 
 
-def test_the_principals_other_alerts_within_reach_each_event_once(tmp_path: Path) -> None:
+def test_nearby_events_are_those_of_the_principal(tmp_path: Path) -> None:
     trail = [
         *sweep(10),
         *sweep(12, at=2 * HOUR),
@@ -32,9 +32,9 @@ def test_the_principals_other_alerts_within_reach_each_event_once(tmp_path: Path
             (alert for alert in store.alerts.all() if alert.principal == ANA),
             key=lambda alert: alert.first_event,
         )
-        near = store.context.nearby_events(first.alert_id, 3 * HOUR)
-        assert [event.time - START for event in near] == [0] * 10 + [2 * HOUR] * 12
-        assert {event.arn for event in near} == {ANA}
+        nearby = store.context.nearby_events(first.alert_id, 3 * HOUR)
+        assert [event.time - START for event in nearby] == [0] * 10 + [2 * HOUR] * 12
+        assert {event.arn for event in nearby} == {ANA}
         assert len(store.context.nearby_events(first.alert_id, 10 * HOUR)) == 33
         assert {
             event.time - START for event in store.context.nearby_events(first.alert_id, HOUR)
@@ -42,7 +42,7 @@ def test_the_principals_other_alerts_within_reach_each_event_once(tmp_path: Path
         assert store.context.nearby_events("no such alert", HOUR) == []
 
 
-def test_a_region_is_new_rare_or_used_by_what_was_there_before(tmp_path: Path) -> None:
+def test_footprint_labels_regions_new_rare_or_used(tmp_path: Path) -> None:
     write(
         tmp_path,
         "a.json",
@@ -55,19 +55,19 @@ def test_a_region_is_new_rare_or_used_by_what_was_there_before(tmp_path: Path) -
     )
     with closing(Store.open(None)) as store:
         scan(tmp_path, store=store)
-        found = store.baseline.footprint([ACCOUNT], ANA)
-        assert found == store.baseline.footprint([], ANA)
-        assert found == {
+        footprint = store.baseline.footprint([ACCOUNT], ANA)
+        assert footprint == store.baseline.footprint([], ANA)
+        assert footprint == {
             "eu-west-1": RegionHistory(START, START, START),
             "eu-west-2": RegionHistory(START + 10, START + 30, START + 10),
             "eu-west-3": RegionHistory(START + 20, None, None),
         }
         assert store.baseline.footprint(["999999999999"]) == {}
-    words = {
-        region: [footing.label(start and START + start) for start in (5, 15, 25, 35, None)]
-        for region, footing in found.items()
+    labels = {
+        region: [history.label(start and START + start) for start in (5, 15, 25, 35, None)]
+        for region, history in footprint.items()
     }
-    assert words == {
+    assert labels == {
         "eu-west-1": ["used"] * 5,
         "eu-west-2": ["new", "rare", "rare", "used", "used"],
         "eu-west-3": ["new", "new", "rare", "rare", "rare"],

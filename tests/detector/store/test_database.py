@@ -1,4 +1,4 @@
-"""The state file: private, one writer, nothing half written, nothing of others touched."""
+"""The state file: private, one writer, atomic commits, and no foreign file touched."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def state(tmp_path: Path) -> Path:
     return path
 
 
-def test_another_process_holds_the_state(state: Path) -> None:
+def test_state_held_by_another_process_is_read_only(state: Path) -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", HOLDER, state], **pipes) as holder:
         assert holder.stdout and holder.stdin
@@ -47,33 +47,33 @@ def test_another_process_holds_the_state(state: Path) -> None:
         store = Store.open(state)
         assert (store.read_only, store.holder) == (True, f"trailhound (process {holder.pid})")
         (alert,) = store.alerts.all()
-        words = NoteBody("seen")
+        body = NoteBody("seen")
         suppression = Suppression("principal", alert.principal, None, 0, 9e9, "T-1", "", "")
         for write_it in (
             lambda: store.triage.set_status([alert.alert_id], "closed"),
-            lambda: store.triage.add_notes([alert], words),
+            lambda: store.triage.add_notes([alert], body),
             lambda: store.triage.suppress([suppression]),
             lambda: store.alerts.settle(0),
             lambda: store.commit([]),
         ):
-            with pytest.raises(ReadOnly) as told:
+            with pytest.raises(ReadOnly) as raised:
                 write_it()
-            assert str(holder.pid) in str(told.value)
-            assert "\n" not in str(told.value)
+            assert str(holder.pid) in str(raised.value)
+            assert "\n" not in str(raised.value)
         assert (store.alerts.all(), store.triage.notes(), store.suppressions.all()) == (
             [alert],
             [],
             [],
         )
         store.close()
-        holder.kill()  # whoever dies lets it go
+        holder.kill()  # which releases its lock
     store = Store.open(state)
     assert not store.read_only
     assert store.triage.set_status([alert.alert_id], "closed")[0].status == "closed"
     store.close()
 
 
-def test_a_reader_sees_what_the_writer_writes(state: Path) -> None:
+def test_reader_sees_commits_of_the_writer(state: Path) -> None:
     writer, reader = Store.open(state), Store.open(state)
     assert (writer.read_only, reader.read_only) == (False, True)
     (alert,) = reader.alerts.all()
@@ -85,7 +85,7 @@ def test_a_reader_sees_what_the_writer_writes(state: Path) -> None:
     writer.close()
 
 
-def test_only_the_owner_may_read_it(state: Path) -> None:
+def test_state_is_readable_by_owner_only(state: Path) -> None:
     store = Store.open(state)
     files = [path for path in state.parent.iterdir() if path.is_file()]
     assert {path.name for path in files} >= {"hunt.db", "hunt.db-wal"}
@@ -95,7 +95,7 @@ def test_only_the_owner_may_read_it(state: Path) -> None:
     store.close()
 
 
-def test_its_folder_is_made_private(tmp_path: Path) -> None:
+def test_folder_of_state_is_private(tmp_path: Path) -> None:
     Store.open(tmp_path / "new" / "er" / "hunt.db").close()
     assert (tmp_path / "new" / "er").stat().st_mode & 0o777 == 0o700
 
@@ -118,31 +118,31 @@ def foreign(path: Path) -> None:
     ],
     ids=["of another program", "corrupt", "text", "one byte", "a folder"],
 )
-def test_what_is_no_state_is_left_alone(make: object, tmp_path: Path) -> None:
+def test_foreign_file_is_left_alone(make: object, tmp_path: Path) -> None:
     path = tmp_path / "theirs"
     make(path)  # type: ignore[operator]
     before = path.read_bytes() if path.is_file() else None
-    with pytest.raises(StateError) as told:
+    with pytest.raises(StateError) as raised:
         Store.open(path)
-    assert str(told.value).startswith(f"{path}: ")
-    assert "--db" in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(raised.value).startswith(f"{path}: ")
+    assert "--db" in str(raised.value)
+    assert "\n" not in str(raised.value)
     assert (path.read_bytes() if path.is_file() else None) == before
     if path.is_file():
-        assert [found.name for found in tmp_path.iterdir()] == ["theirs"]
+        assert [path.name for path in tmp_path.iterdir()] == ["theirs"]
 
 
-def test_a_damaged_state_is_told_in_one_line(state: Path) -> None:
+def test_damaged_state_is_reported_in_one_line(state: Path) -> None:
     content = bytearray(state.read_bytes())
     content[100:] = os.urandom(len(content) - 100)
     state.write_bytes(content)
-    with pytest.raises(StateError) as told:
+    with pytest.raises(StateError) as raised:
         Store.open(state)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
     assert state.read_bytes() == content
 
 
-def test_a_newer_state_is_left_alone(state: Path) -> None:
+def test_newer_state_is_left_alone(state: Path) -> None:
     db = sqlite3.connect(state)
     db.execute("PRAGMA user_version = 999")
     db.close()
@@ -152,9 +152,7 @@ def test_a_newer_state_is_left_alone(state: Path) -> None:
     assert state.read_bytes() == before
 
 
-def test_a_state_that_does_not_say_where_records_are_reads_its_files_again(
-    state: Path, tmp_path: Path
-) -> None:
+def test_state_of_version_5_reads_its_files_again(state: Path, tmp_path: Path) -> None:
     gone = write(tmp_path / "logs", "gone.json", [call(30, eventName="DescribeVolumes")])
     with closing(Store.open(state)) as store:
         scan(tmp_path / "logs", store=store)
@@ -181,7 +179,7 @@ def test_a_state_that_does_not_say_where_records_are_reads_its_files_again(
         assert "access-key" in store.context.signals(before[0].alert_id)
 
 
-def test_a_temporary_state_goes_with_its_store() -> None:
+def test_temporary_state_is_deleted_on_close() -> None:
     store = Store.open(None)
     (folder,) = {Path(row[2]).parent for row in store.database.rows("PRAGMA database_list")}
     assert folder.exists()
@@ -190,19 +188,17 @@ def test_a_temporary_state_goes_with_its_store() -> None:
     assert not folder.exists()
 
 
-def test_a_closed_store_says_so() -> None:
+def test_closed_store_raises_state_error() -> None:
     store = Store.open(None)
     store.close()
     with pytest.raises(StateError):
         store.alerts.all()
 
 
-# all or nothing
+# commits
 
 
-def test_a_commit_that_fails_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_commit_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "logs", "a.json", sweep(10))
     store = Store.open(tmp_path / "hunt.db")
     empty = outcome(store)
@@ -266,12 +262,13 @@ def counted(self, *given):
 Store.commit = counted
 import detector.ingest.pipeline as pipeline
 pipeline._COMMIT_FILES = 3
-Pipeline(Store.open(Path(sys.argv[1])), rules(), Directory([Path(sys.argv[2])]), 1).scan(lambda update: None)
+store, source = Store.open(Path(sys.argv[1])), Directory([Path(sys.argv[2])])
+Pipeline(store, rules(), source, 1).scan(lambda update: None)
 """
 
 
-def test_a_process_that_is_killed_costs_nothing(tmp_path: Path) -> None:
-    """Killed in the middle of a commit, then run again: the same as never killed."""
+def test_killed_process_loses_nothing(tmp_path: Path) -> None:
+    """Killed in the middle of a commit and run again, it gives the same as undisturbed."""
     logs = tmp_path / "logs"
     for number in range(10):
         write(logs, f"{number}.json", sweep(10, 60 * number))

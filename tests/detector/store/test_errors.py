@@ -1,5 +1,7 @@
-"""States that fail: a full disk, one that is locked, read-only, newer or damaged. One line says what to do, and nothing
-that was there is lost."""
+"""States that fail: full disk, locked, read-only, newer or damaged.
+
+One line says what to do, and nothing that was there is lost.
+"""
 
 from __future__ import annotations
 
@@ -37,14 +39,15 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(state: Path) -> Iterator[Store]:
-    opened = Store.open(state)
-    yield opened
-    opened.close()
+    store = Store.open(state)
+    yield store
+    store.close()
 
 
-def told(failing: Callable[[], object], *words: str) -> None:
+def raises_line(action: Callable[[], object], *words: str) -> None:
+    """Assert that an action raises StateError with one line that holds these words."""
     with pytest.raises(StateError) as error:
-        failing()
+        action()
     assert "\n" not in str(error.value)
     for word in words:
         assert word in str(error.value)
@@ -66,21 +69,21 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_full_disk_loses_nothing_and_says_so(store: Store, tmp_path: Path) -> None:
+def test_full_disk_is_reported_and_loses_nothing(store: Store, tmp_path: Path) -> None:
     assert store.database._writer is not None
     before = outcome(store), store.triage.notes(), store.suppressions.all()
     for number in range(60):
         write(tmp_path / "logs", f"b{number}.json", sweep(10, 60 * number + 60))
     (pages,) = store.database._writer.execute("PRAGMA page_count").fetchone()
     store.database._writer.execute(f"PRAGMA max_page_count = {pages}")
-    told(
+    raises_line(
         lambda: scan(tmp_path / "logs", store=store),
         "disk is full",
         "nothing was written",
         "free some space",
     )
     for write_it in writes(store)[1:3]:
-        told(write_it, "disk is full", "nothing was written")
+        raises_line(write_it, "disk is full", "nothing was written")
     assert (outcome(store), store.triage.notes(), store.suppressions.all()) == before
     store.database._writer.execute("PRAGMA max_page_count = 1000000")  # there is space again
     run, undisturbed = scan(tmp_path / "logs", store=store), scan(tmp_path / "logs")
@@ -109,7 +112,7 @@ store.close()
 """
 
 
-def test_a_file_that_may_not_grow_is_told(state: Path, tmp_path: Path) -> None:
+def test_file_size_limit_is_reported(state: Path, tmp_path: Path) -> None:
     """A quota, as the system enforces it: the log cannot grow, and what was committed stays."""
     for number in range(200):
         write(tmp_path / "logs", f"b{number}.json", sweep(10, 60 * number + 60))
@@ -136,28 +139,30 @@ def test_a_file_that_may_not_grow_is_told(state: Path, tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_state_that_another_program_locks_is_told(store: Store, state: Path) -> None:
+def test_locked_state_is_reported(store: Store, state: Path) -> None:
     assert store.database._writer is not None
     store.database._writer.execute("PRAGMA busy_timeout = 1")
     other = sqlite3.connect(state, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     for write_it in writes(store):
-        told(write_it, "another program has locked it", "nothing was written", "close that one")
+        raises_line(
+            write_it, "another program has locked it", "nothing was written", "close that one"
+        )
     other.execute("ROLLBACK")
     other.close()
     for write_it in writes(store):
         write_it()
 
 
-def test_a_state_that_may_only_be_read_is_told(store: Store) -> None:
+def test_read_only_file_is_reported(store: Store) -> None:
     assert store.database._writer is not None
     store.database._writer.execute("PRAGMA query_only = 1")
     for write_it in writes(store):
-        told(write_it, "may only be read", "--db FILE")
+        raises_line(write_it, "may only be read", "--db FILE")
 
 
 @pytest.mark.parametrize("refused", ["hunt.db", "hunt.db.lock"])
-def test_a_state_that_may_not_be_written_is_told_when_it_is_opened(
+def test_unwritable_state_is_reported_on_open(
     refused: str, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = digest(state)
@@ -169,27 +174,27 @@ def test_a_state_that_may_not_be_written_is_told_when_it_is_opened(
         return allowed(path, flags, *mode)
 
     monkeypatch.setattr(os, "open", opened)
-    told(lambda: Store.open(state), "Permission denied", "--db FILE")
+    raises_line(lambda: Store.open(state), "Permission denied", "--db FILE")
     assert digest(state) == before
 
 
-def test_a_newer_state_is_left_alone_even_where_its_log_is_not_in_it_yet(state: Path) -> None:
+def test_newer_state_with_write_ahead_log_is_left_alone(state: Path) -> None:
     db = sqlite3.connect(state, isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA user_version = 999")
-    held = {path: digest(path) for path in (state, state.with_name("hunt.db-wal"))}
-    told(lambda: Store.open(state), "newer trailhound", "update", "--db FILE")
-    assert {path: digest(path) for path in held} == held
+    before = {path: digest(path) for path in (state, state.with_name("hunt.db-wal"))}
+    raises_line(lambda: Store.open(state), "newer trailhound", "update", "--db FILE")
+    assert {path: digest(path) for path in before} == before
     db.close()
 
 
-def test_an_older_trailhound_that_holds_the_state_is_told(
+def test_older_process_that_holds_the_state_is_reported(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older = Store.open(state)
     monkeypatch.setattr("detector.store.database._SCHEMA_CHECKS", 1)
     monkeypatch.setattr("detector.store.database.SCHEMA_VERSION", 999)
-    told(lambda: Store.open(state), "an older one", "close that one")
+    raises_line(lambda: Store.open(state), "an older one", "close that one")
     older.close()
 
 
@@ -197,9 +202,7 @@ def test_an_older_trailhound_that_holds_the_state_is_told(
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_damage_anywhere_is_told_in_one_line_or_does_no_harm(
-    seed: int, state: Path, tmp_path: Path
-) -> None:
+def test_damage_is_reported_in_one_line_or_harmless(seed: int, state: Path, tmp_path: Path) -> None:
     damage(state, random.Random(seed))
     try:
         store = Store.open(state)
@@ -223,9 +226,8 @@ def test_damage_anywhere_is_told_in_one_line_or_does_no_harm(
     store.close()
 
 
-def test_what_was_written_is_saved_from_a_damaged_state(state: Path, tmp_path: Path) -> None:
-    """All of it where its own pages are sound; and it finds its alerts again, since their ids come
-    from the logs."""
+def test_save_copies_decisions_from_damaged_state(state: Path, tmp_path: Path) -> None:
+    """They find their alerts again, since the ids of these come from the logs."""
     store = Store.open(state)
     (alert,), notes, suppressions = (
         store.alerts.all(),
@@ -258,7 +260,7 @@ def test_what_was_written_is_saved_from_a_damaged_state(state: Path, tmp_path: P
     assert digest(state) == before
 
 
-def test_rows_before_and_after_a_damaged_page_are_saved(state: Path, tmp_path: Path) -> None:
+def test_save_copies_rows_around_damaged_page(state: Path, tmp_path: Path) -> None:
     store = Store.open(state)
     (alert,) = store.alerts.all()
     for number in range(200):
@@ -277,9 +279,8 @@ def test_rows_before_and_after_a_damaged_page_are_saved(state: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_log_that_is_cut_off_costs_only_what_is_read_again(seed: int, tmp_path: Path) -> None:
-    """After a loss of power the end of the write-ahead log may be missing: what it held is read
-    once more."""
+def test_truncated_write_ahead_log_is_read_again(seed: int, tmp_path: Path) -> None:
+    """After a loss of power the end of the write-ahead log may be missing."""
     logs = tmp_path / "logs"
     store = Store.open(tmp_path / "hunt.db")
     for number in range(6):

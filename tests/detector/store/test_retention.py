@@ -1,4 +1,4 @@
-"""What is let go: nothing of an alert, nothing that was written, and nothing silently."""
+"""Eviction of old windows: nothing of an alert, nothing written, nothing silently."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from detector.store import RETENTION, ReadOnly, StateError, Store
 from detector.text.time import parse_time
 from detector.triage.note import NoteBody
+from tests.clock import Clock
 from tests.detector.strategies import Trail, trails
 from tests.detector.trail import (
     ANA,
@@ -34,14 +36,6 @@ from tests.detector.trail import (
 DAY = 86_400
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = START + 3600.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def later(days: int, *records: Raw) -> list[Raw]:
     """These records so many days later."""
     return [
@@ -56,31 +50,27 @@ def later(days: int, *records: Raw) -> list[Raw]:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(START + 3600.0)
 
 
 @pytest.fixture
 def store(clock: Clock) -> Iterator[Store]:
-    with closing(Store.open(None, clock)) as opened:
-        yield opened
+    with closing(Store.open(None, clock)) as store:
+        yield store
 
 
 def hits(store: Store) -> int:
     return sum(count.hits for count in store.rules.counts().values())
 
 
-def test_old_windows_that_came_to_nothing_go_and_alerts_stay(
-    store: Store, clock: Clock, tmp_path: Path
-) -> None:
+def test_evict_drops_old_windows_without_alert(store: Store, clock: Clock, tmp_path: Path) -> None:
     write(tmp_path, "a.json", [*sweep(10), *sweep(9, 600), call(1200)])
     write(tmp_path, "b.json", later(40, *sweep(10)))
     before = scan(tmp_path, store=store).alerts
     store.triage.add_notes([before[1]], NoteBody("mine"))
     events = store.alerts.events(before[1].alert_id)
     clock.now += 10 * DAY
-    assert store.retention.evict(RETENTION) == (0, 0), (
-        "as long as it was read lately, it may be an archive that is looked at"
-    )
+    assert store.retention.evict(RETENTION) == (0, 0), "what was read lately may be an archive"
     clock.now += 32 * DAY
     assert store.retention.evict(RETENTION) == (10, 10)
     assert (store.alerts.all(), store.alerts.events(before[1].alert_id), hits(store)) == (
@@ -92,7 +82,7 @@ def test_old_windows_that_came_to_nothing_go_and_alerts_stay(
     assert scan(tmp_path, store=store).accounting.late_dropped == 0, "nothing is read again for it"
 
 
-def test_what_comes_later_for_a_window_that_is_gone_is_counted(
+def test_record_for_evicted_window_is_counted_as_late(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:
     write(tmp_path, "a.json", [*sweep(6), *sweep(10, 60)])
@@ -107,15 +97,13 @@ def test_what_comes_later_for_a_window_that_is_gone_is_counted(
     assert run.alerts == before.alerts
     sums = run.accounting
     assert (sums.late_dropped, sums.records_duplicate) == (8 + 6, 8), (
-        "of those let go it is not known that they came"
+        "it is not known of evicted records that they came"
     )
     assert (sums.records_seen, sums.records_kept) == (26 + 8 + 14, 26 + 6 + 8)
     assert adds_up(sums)
 
 
-def test_what_comes_later_for_an_alert_that_stayed_is_as_ever(
-    store: Store, clock: Clock, tmp_path: Path
-) -> None:
+def test_duplicate_for_kept_alert_is_not_late(store: Store, clock: Clock, tmp_path: Path) -> None:
     """The windows around it are gone, but no window at its own time is less than whole."""
     write(tmp_path, "a.json", [call(0), *sweep(10, 60), call(120)])
     write(tmp_path, "b.json", later(40, *sweep(10)))
@@ -127,11 +115,10 @@ def test_what_comes_later_for_an_alert_that_stayed_is_as_ever(
     assert (run.accounting.records_duplicate, run.accounting.late_dropped) == (10, 0)
 
 
-def test_another_archive_is_merged_as_if_nothing_had_gone(
+def test_records_outside_of_evicted_spans_are_merged(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:
-    """Only spans of which something went are closed: other principals, and other times of the same
-    one, are not."""
+    """Those of other principals, and of other times of the same one."""
     write(tmp_path, "a.json", sweep(9))
     write(tmp_path, "b.json", later(40, *sweep(10)))
     scan(tmp_path, store=store)
@@ -142,10 +129,10 @@ def test_another_archive_is_merged_as_if_nothing_had_gone(
     assert (run.facts, run.accounting) == (undisturbed.facts, undisturbed.accounting)
 
 
-def test_a_rule_that_changes_is_searched_for_in_the_logs_again(
+def test_evicted_windows_are_read_again_for_a_new_mode(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:
-    """Windows that are less than whole are not cut otherwise: the logs are the store."""
+    """Windows that are no longer whole cannot be cut in another mode."""
     write(tmp_path, "a.json", [*sweep(5, 25), *(call(31, region) for region in REGIONS[5:])])
     write(tmp_path, "b.json", later(40, *sweep(10)))
     assert len(scan(tmp_path, store=store).alerts) == 1
@@ -156,10 +143,10 @@ def test_a_rule_that_changes_is_searched_for_in_the_logs_again(
     assert (run.facts, run.accounting) == (undisturbed.facts, undisturbed.accounting)
 
 
-def test_what_would_have_met_with_something_that_is_gone_is_late_too(
+def test_record_within_reach_of_evicted_hits_is_late(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:
-    """A span slides over the edge of what went; one that is further away is whole."""
+    """A sliding window reaches over the edge of what was evicted; one further away is whole."""
     write(tmp_path, "a.json", [*sweep(9, 29), call(200)])
     scan(tmp_path, store=store, mode="sliding")
     clock.now += DAY
@@ -172,9 +159,7 @@ def test_what_would_have_met_with_something_that_is_gone_is_late_too(
     )
 
 
-def test_a_live_run_lets_go_once_all_is_read_and_a_scan_never_does(
-    clock: Clock, tmp_path: Path
-) -> None:
+def test_live_run_evicts_and_scan_does_not(clock: Clock, tmp_path: Path) -> None:
     write(tmp_path / "logs", "a.json", sweep(9))
     write(tmp_path / "logs", "b.json", later(40, *sweep(10)))
     clock.now += 41 * DAY
@@ -192,24 +177,23 @@ def test_a_live_run_lets_go_once_all_is_read_and_a_scan_never_does(
 @pytest.mark.parametrize("mode", ["tumbling", "sliding"])
 @settings(max_examples=15)
 @given(trails(), st.integers(0, 240), st.data())
-def test_what_is_held_never_changes_and_what_is_young_is_merged(
+def test_evict_changes_no_alert_and_merges_young_records(
     mode: str, trail: Trail, age: int, data: st.DataObject
 ) -> None:
-    """Alerts with all that is known of them are the same after; what comes then for a time that is
-    within the retention gives what it would have given."""
+    """Records within the retention that come later give what they would have given."""
     with tempfile.TemporaryDirectory() as folder:
-        clock = Clock()
-        held, late = _split(trail, data.draw(st.sets(st.integers(0, len(trail) - 1), max_size=6)))
-        write(Path(folder), "a.json", held)
+        clock = Clock(START + 3600.0)
+        early, late = _split(trail, data.draw(st.sets(st.integers(0, len(trail) - 1), max_size=6)))
+        write(Path(folder), "a.json", early)
         with closing(Store.open(None, clock)) as store:
             before = scan(Path(folder), store=store, mode=mode)
             clock.now += 2 * DAY
             store.retention.evict(age)
             assert outcome(store).alerts == before.alerts
             assert store.files.accounting() == before.accounting
-            horizon = (
-                (store.files.newest_event_time() or 0) - age + (60 if mode == "sliding" else 0)
-            )  # as far as hits tell there
+            horizon = (store.files.newest_event_time() or 0) - age
+            if mode == "sliding":
+                horizon += 60  # hits affect windows that far away
             young = [
                 record
                 for record in late
@@ -224,39 +208,39 @@ def test_what_is_held_never_changes_and_what_is_young_is_merged(
             assert run.accounting == undisturbed.accounting
             os.remove(Path(folder, "b.json"))
             write(Path(folder), "c.json", late)
-            again = scan(Path(folder), store=store, mode=mode)
+            late_run = scan(Path(folder), store=store, mode=mode)
             for alert in before.alerts:
-                assert alert.alert_id in {each.alert_id for each in again.alerts} or any(
-                    alert.alert_id in each.supersedes for each in again.alerts
+                assert alert.alert_id in {each.alert_id for each in late_run.alerts} or any(
+                    alert.alert_id in each.supersedes for each in late_run.alerts
                 )
-            assert adds_up(again.accounting)
+            assert adds_up(late_run.accounting)
 
 
 def _split(trail: Sequence[Raw], late: set[int]) -> tuple[list[Raw], list[Raw]]:
     return (
-        [record for place, record in enumerate(trail) if place not in late],
-        [record for place, record in enumerate(trail) if place in late],
+        [record for index, record in enumerate(trail) if index not in late],
+        [record for index, record in enumerate(trail) if index in late],
     )
 
 
-# compact
+# vacuum
 
 
-def test_compact_gives_the_space_back(clock: Clock, tmp_path: Path) -> None:
+def test_vacuum_gives_the_space_back(clock: Clock, tmp_path: Path) -> None:
     write(
         tmp_path / "logs",
         "a.json",
-        [call(at, region) for at in range(0, 6000, 30) for region in REGIONS[:9]],
+        [call(30 * number, region) for number, region in product(range(200), REGIONS[:9])],
     )
     write(tmp_path / "logs", "b.json", later(40, *sweep(10)))
     path = tmp_path / "hunt.db"
     with closing(Store.open(path, clock)) as store:
         before = scan(tmp_path / "logs", store=store)
         clock.now += 42 * DAY
-        done = store.retention.vacuum(RETENTION)
-        assert (done.hits, done.events) == (1800, 1800)
-        assert done.after < done.before / 2
-        assert path.stat().st_size == done.after
+        result = store.retention.vacuum(RETENTION)
+        assert (result.hits, result.events) == (1800, 1800)
+        assert result.after < result.before / 2
+        assert path.stat().st_size == result.after
         assert outcome(store) == outcome(store)
         assert (store.alerts.all(), store.files.accounting()) == (before.alerts, before.accounting)
         assert store.retention.vacuum(RETENTION).hits == 0
@@ -267,7 +251,7 @@ def test_compact_gives_the_space_back(clock: Clock, tmp_path: Path) -> None:
             other.retention.vacuum(RETENTION)
 
 
-def test_letting_go_is_all_or_nothing(store: Store, clock: Clock, tmp_path: Path) -> None:
+def test_evict_is_all_or_nothing(store: Store, clock: Clock, tmp_path: Path) -> None:
     write(tmp_path, "a.json", sweep(9))
     write(tmp_path, "b.json", later(40, *sweep(10)))
     before = scan(tmp_path, store=store)
@@ -285,17 +269,16 @@ def test_letting_go_is_all_or_nothing(store: Store, clock: Clock, tmp_path: Path
     assert store.retention.evict(RETENTION) == (9, 9)
 
 
-def test_rules_that_are_not_known_keep_their_windows_until_they_are(
+def test_evict_keeps_windows_of_rules_with_unknown_reach(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:
-    """How far hits tell on each other is the rule's to say; a state of before it was kept does not
-    know."""
+    """A state from before the reach was stored does not know it until the rules are in use."""
     write(tmp_path, "a.json", sweep(9))
     write(tmp_path, "b.json", later(40, *sweep(10)))
     scan(tmp_path, store=store)
     clock.now += 42 * DAY
-    with store.database.transaction() as db:
-        db.execute("UPDATE rule SET reach = NULL")
+    with store.database.transaction() as connection:
+        connection.execute("UPDATE rule SET reach = NULL")
     assert store.retention.evict(RETENTION) == (0, 0)
     store.use(rules())
     assert store.retention.evict(RETENTION) == (9, 9)

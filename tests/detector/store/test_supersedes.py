@@ -1,9 +1,10 @@
-"""Sliding windows that grow and join as records come late: what the analyst decided and wrote goes with them."""
+"""Sliding windows that grow and join as records come late, with the decisions on them."""
 
 from __future__ import annotations
 
 import tempfile
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +19,8 @@ from tests.detector.trail import START, scan, sweep, write
 WIDTH = 30
 
 
-class Known(NamedTuple):
-    """An alert as a model of a few lines has it. ``replaced``: the starts of those whose place it
-    took."""
+class ModelAlert(NamedTuple):
+    """An alert of the model. ``replaced``: the starts of those that it superseded."""
 
     status: Status
     notes: frozenset[int]
@@ -28,31 +28,30 @@ class Known(NamedTuple):
 
 
 def spans(seconds: set[int]) -> dict[int, int]:
-    """Start and end of the alerts where there is a whole sweep at each of these seconds."""
-    found: dict[int, int] = {}
+    """Return start and end of the alerts, for a whole sweep at each second."""
+    ends: dict[int, int] = {}
     start = None
     for second in sorted(seconds):
-        if start is None or second >= found[start]:
+        if start is None or second >= ends[start]:
             start = second
-        found[start] = second + WIDTH
-    return found
+        ends[start] = second + WIDTH
+    return ends
 
 
-def grown(held: dict[int, Known], seconds: set[int]) -> dict[int, Known]:
-    """What becomes of the alerts: one whose start is inside a span that begins elsewhere goes over
-    into that one."""
+def supersede(alerts: dict[int, ModelAlert], seconds: set[int]) -> dict[int, ModelAlert]:
+    """Merge the alerts whose start is inside a span that begins elsewhere."""
     return {
         start: _joined(
-            [held[old] for old in held if start <= old < end],
-            frozenset(old for old in held if start < old < end),
+            [alerts[old] for old in alerts if start <= old < end],
+            frozenset(old for old in alerts if start < old < end),
         )
         for start, end in spans(seconds).items()
     }
 
 
-def _joined(parts: list[Known], gone: frozenset[int]) -> Known:
+def _joined(parts: list[ModelAlert], gone: frozenset[int]) -> ModelAlert:
     status = min((part.status for part in parts), key=STATUSES.index, default="open")
-    return Known(
+    return ModelAlert(
         status,
         frozenset().union(*(part.notes for part in parts)),
         gone.union(*(part.replaced for part in parts)),
@@ -78,9 +77,9 @@ STEPS = st.lists(
 
 @settings(max_examples=30)
 @given(STEPS)
-def test_decisions_go_with_the_alerts_that_are_joined(steps: list[tuple[str, object]]) -> None:
+def test_decisions_follow_superseded_alerts(steps: list[tuple[str, object]]) -> None:
     seconds: set[int] = set()
-    model: dict[int, Known] = {}
+    model: dict[int, ModelAlert] = {}
     names: dict[int, str] = {}
     written: dict[int, str] = {}
     with tempfile.TemporaryDirectory() as folder, closing(Store.open(None)) as store:
@@ -90,10 +89,10 @@ def test_decisions_go_with_the_alerts_that_are_joined(steps: list[tuple[str, obj
                 write(
                     Path(folder),
                     f"{number}.json",
-                    [record for at in value for record in sweep(10, at)],
+                    list(chain.from_iterable(sweep(10, second) for second in value)),
                 )
                 scan(Path(folder), store=store, mode="sliding")
-                model = grown(model, seconds)
+                model = supersede(model, seconds)
             elif model:
                 start = sorted(model)[int(str(value)) % len(model)]
                 alert = store.alerts.get(names[start])
@@ -115,7 +114,7 @@ def test_decisions_go_with_the_alerts_that_are_joined(steps: list[tuple[str, obj
                 for start in alerts
             }
             assert {
-                start: Known(alert.status, notes[start], frozenset(alert.supersedes))  # type: ignore[arg-type]
+                start: ModelAlert(alert.status, notes[start], frozenset(alert.supersedes))  # type: ignore[arg-type]
                 for start, alert in alerts.items()
             } == {
                 start: known._replace(replaced=frozenset(names[old] for old in known.replaced))  # type: ignore[arg-type]

@@ -1,8 +1,9 @@
-"""What the analyst decides and writes stays, tells its history, and follows the alert where late records move it."""
+"""Status, notes and suppressions: stored with a history, and moved with their alert."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -12,64 +13,55 @@ from detector.detection.alert import Alert
 from detector.store import StateError, Store
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
+from tests.clock import Clock
 from tests.detector.trail import ANA, REGIONS, START, call, scan, sweep, watch, write
 
 DAY = 86_400.0
 BEN = ANA.replace("ana", "ben")
 
 
-class Clock:
-    """The store's clock; the tests turn it."""
-
-    def __init__(self) -> None:
-        self.now = START + DAY
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(START + DAY)
 
 
 @pytest.fixture
 def store(clock: Clock, tmp_path: Path) -> Iterator[Store]:
     """With one alert of Ana's and one of Ben's."""
-    held = Store.open(tmp_path / "hunt.db", clock)
+    store = Store.open(tmp_path / "hunt.db", clock)
     write(tmp_path / "logs", "a.json", [*sweep(10), *sweep(10, 60, arn=BEN)])
-    scan(tmp_path / "logs", store=held)
-    yield held
-    held.close()
+    scan(tmp_path / "logs", store=store)
+    yield store
+    store.close()
 
 
-def of(store: Store, arn: str) -> Alert:
+def alert_of(store: Store, arn: str) -> Alert:
     return next(alert for alert in store.alerts.all() if alert.principal == arn)
 
 
 def suppression(clock: Clock, value: str = ANA, days: float = 7, **changed: object) -> Suppression:
-    made = Suppression(
+    default = Suppression(
         "principal", value, None, clock.now, clock.now + days * DAY, "T-1", "sec", "inventory"
     )
-    return msgspec.structs.replace(made, **changed)
+    return msgspec.structs.replace(default, **changed)
 
 
 # status
 
 
-def test_status_is_kept_with_its_history(store: Store, clock: Clock) -> None:
-    ana, ben = of(store, ANA), of(store, BEN)
+def test_set_status_adds_to_history(store: Store, clock: Clock) -> None:
+    ana, ben = alert_of(store, ANA), alert_of(store, BEN)
     changed = store.triage.set_status([ana.alert_id, ben.alert_id], "acknowledged")
     assert [alert.status for alert in changed] == ["acknowledged", "acknowledged"]
     clock.now += 60
     store.triage.set_status([ana.alert_id], "closed")
     store.triage.set_status([ana.alert_id], "closed")
-    told = store.history.entries(ana.alert_id)
-    assert [(entry.kind, entry.detail, entry.at) for entry in told] == [
+    history = store.history.entries(ana.alert_id)
+    assert [(entry.kind, entry.detail, entry.at) for entry in history] == [
         ("acknowledged", "open -> acknowledged", START + DAY),
         ("closed", "acknowledged -> closed", START + DAY + 60),
     ]
-    assert all(entry.author for entry in told)
+    assert all(entry.author for entry in history)
     assert {alert.principal: alert.status for alert in store.alerts.all()} == {
         ANA: "closed",
         BEN: "acknowledged",
@@ -79,35 +71,39 @@ def test_status_is_kept_with_its_history(store: Store, clock: Clock) -> None:
 def test_status_survives_a_restart_and_a_revision(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:
-    store.triage.set_status([of(store, ANA).alert_id], "closed")
+    store.triage.set_status([alert_of(store, ANA).alert_id], "closed")
     store.close()
     write(tmp_path / "logs", "late.json", [call(5, "me-south-1")])
-    again = Store.open(tmp_path / "hunt.db", clock)
-    before = of(again, ANA)
-    scan(tmp_path / "logs", store=again)
-    after = of(again, ANA)
+    reopened = Store.open(tmp_path / "hunt.db", clock)
+    before = alert_of(reopened, ANA)
+    scan(tmp_path / "logs", store=reopened)
+    after = alert_of(reopened, ANA)
     assert (after.status, len(after.event_ids)) == ("closed", len(before.event_ids) + 1)
     assert after.revision > before.revision
-    again.close()
+    reopened.close()
 
 
 # notes
 
 
-def test_a_note_keeps_what_the_alert_knew(store: Store, tmp_path: Path) -> None:
-    ana = of(store, ANA)
+def test_note_keeps_context_of_its_time(store: Store, tmp_path: Path) -> None:
+    ana = alert_of(store, ANA)
     [note] = store.triage.add_notes([ana], NoteBody("looks odd", "suspicious", "T-7", "sec"))
     write(tmp_path / "logs", "late.json", [call(5, "me-south-1")])
     scan(tmp_path / "logs", store=store)
-    (held,) = store.triage.notes()
-    assert held == note
-    assert (held.context.principal, held.context.regions) == (ANA, list(REGIONS[:10]))
-    assert (held.context.start, held.context.end, held.context.events) == (START, START + 30, 10)
-    assert (held.edited, held.history, held.body.ticket) == (None, [], "T-7")
+    (stored,) = store.triage.notes()
+    assert stored == note
+    assert (stored.context.principal, stored.context.regions) == (ANA, list(REGIONS[:10]))
+    assert (stored.context.start, stored.context.end, stored.context.events) == (
+        START,
+        START + 30,
+        10,
+    )
+    assert (stored.edited, stored.history, stored.body.ticket) == (None, [], "T-7")
 
 
-def test_an_edit_keeps_what_was_said_before(store: Store, clock: Clock) -> None:
-    ana = of(store, ANA)
+def test_edit_note_keeps_former_bodies(store: Store, clock: Clock) -> None:
+    ana = alert_of(store, ANA)
     [note] = store.triage.add_notes([ana], NoteBody("looks odd"))
     first = clock.now
     clock.now += 60
@@ -128,17 +124,17 @@ def test_an_edit_keeps_what_was_said_before(store: Store, clock: Clock) -> None:
     ]
 
 
-def test_notes_come_newest_first_and_by_alert(store: Store, clock: Clock) -> None:
-    ana, ben = of(store, ANA), of(store, BEN)
-    for at, (alert, text) in enumerate([(ana, "one"), (ben, "two"), (ana, "three")]):
-        clock.now = START + DAY + at
+def test_notes_are_newest_first_and_by_alert(store: Store, clock: Clock) -> None:
+    ana, ben = alert_of(store, ANA), alert_of(store, BEN)
+    for seconds, (alert, text) in enumerate([(ana, "one"), (ben, "two"), (ana, "three")]):
+        clock.now = START + DAY + seconds
         store.triage.add_notes([alert], NoteBody(text))
     assert [note.body.text for note in store.triage.notes()] == ["three", "two", "one"]
     assert [note.body.text for note in store.triage.notes_of(ana.alert_id)] == ["three", "one"]
     assert store.triage.notes_of("no such alert") == []
 
 
-def test_what_is_not_there_cannot_be_changed(store: Store) -> None:
+def test_change_of_unknown_note_or_suppression_is_refused(store: Store) -> None:
     for change in (
         lambda: store.triage.edit_note(77, NoteBody("x")),
         lambda: store.triage.lift(["x"]),
@@ -151,62 +147,64 @@ def test_what_is_not_there_cannot_be_changed(store: Store) -> None:
 # suppressions
 
 
-def test_a_suppression_hides_while_it_is_active(store: Store, clock: Clock) -> None:
-    [made] = store.triage.suppress([suppression(clock)])
-    assert made.suppression_id
-    assert (made.author != "", made.hidden) == (True, 1)
-    assert (of(store, ANA).suppressed_by, of(store, BEN).suppressed_by) == (
-        made.suppression_id,
+def test_suppression_hides_while_it_is_active(store: Store, clock: Clock) -> None:
+    [suppressed] = store.triage.suppress([suppression(clock)])
+    assert suppressed.suppression_id
+    assert (suppressed.author != "", suppressed.hidden) == (True, 1)
+    assert (alert_of(store, ANA).suppressed_by, alert_of(store, BEN).suppressed_by) == (
+        suppressed.suppression_id,
         None,
     )
     clock.now += 7 * DAY - 1
-    assert of(store, ANA).suppressed_by == made.suppression_id
+    assert alert_of(store, ANA).suppressed_by == suppressed.suppression_id
     clock.now += 1  # nothing is written: it ends by itself
-    assert of(store, ANA).suppressed_by is None
+    assert alert_of(store, ANA).suppressed_by is None
     assert store.suppressions.all()[0].state(clock.now) == "expired"
     assert store.suppressions.all()[0].hidden == 1
 
 
-def test_an_expired_one_that_is_extended_hides_again(store: Store, clock: Clock) -> None:
-    [made] = store.triage.suppress([suppression(clock, days=1)])
+def test_extended_suppression_hides_again(store: Store, clock: Clock) -> None:
+    [suppressed] = store.triage.suppress([suppression(clock, days=1)])
     clock.now += 2 * DAY
-    [extended] = store.triage.extend([made.suppression_id], clock.now + DAY)
+    [extended] = store.triage.extend([suppressed.suppression_id], clock.now + DAY)
     assert (extended.state(clock.now), extended.expires) == ("active", clock.now + DAY)
-    assert of(store, ANA).suppressed_by == made.suppression_id
+    assert alert_of(store, ANA).suppressed_by == suppressed.suppression_id
 
 
-def test_a_lifted_one_is_over(store: Store, clock: Clock) -> None:
-    [made] = store.triage.suppress([suppression(clock)])
+def test_lifted_suppression_cannot_be_extended(store: Store, clock: Clock) -> None:
+    [suppressed] = store.triage.suppress([suppression(clock)])
     clock.now += 60
-    [lifted] = store.triage.lift([made.suppression_id])
+    [lifted] = store.triage.lift([suppressed.suppression_id])
     assert (lifted.lifted, lifted.state(clock.now)) == (clock.now, "lifted")
-    assert of(store, ANA).suppressed_by is None
+    assert alert_of(store, ANA).suppressed_by is None
     clock.now += 60
-    assert store.triage.lift([made.suppression_id])[0] == lifted
+    assert store.triage.lift([suppressed.suppression_id])[0] == lifted
     with pytest.raises(StateError, match="was lifted"):
-        store.triage.extend([made.suppression_id], clock.now + DAY)
+        store.triage.extend([suppressed.suppression_id], clock.now + DAY)
 
 
-def test_what_happened_to_it_is_told(store: Store, clock: Clock) -> None:
-    [made] = store.triage.suppress([suppression(clock)])
-    store.triage.extend([made.suppression_id], clock.now + 14 * DAY)
-    store.triage.lift([made.suppression_id])
-    assert [entry.kind for entry in store.history.entries(made.suppression_id)] == [
+def test_suppression_has_a_history(store: Store, clock: Clock) -> None:
+    [suppressed] = store.triage.suppress([suppression(clock)])
+    store.triage.extend([suppressed.suppression_id], clock.now + 14 * DAY)
+    store.triage.lift([suppressed.suppression_id])
+    assert [entry.kind for entry in store.history.entries(suppressed.suppression_id)] == [
         "created",
         "extended",
         "lifted",
     ]
     hidden = [
-        entry for entry in store.history.entries(of(store, ANA).alert_id) if entry.kind == "hidden"
+        entry
+        for entry in store.history.entries(alert_of(store, ANA).alert_id)
+        if entry.kind == "hidden"
     ]
-    assert [made.suppression_id in entry.detail for entry in hidden] == [True]
-    assert store.history.entries(of(store, BEN).alert_id) == []
+    assert [suppressed.suppression_id in entry.detail for entry in hidden] == [True]
+    assert store.history.entries(alert_of(store, BEN).alert_id) == []
 
 
-def test_alerts_that_come_later_are_hidden_and_counted(
+def test_suppression_hides_and_counts_later_alerts(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:
-    [made] = store.triage.suppress([suppression(clock)])
+    [suppressed] = store.triage.suppress([suppression(clock)])
     write(tmp_path / "logs", "more.json", [*sweep(10, 120), *sweep(10, 180, arn=BEN)])
     run = scan(tmp_path / "logs", store=store)
     assert sorted(alert.suppressed_by is not None for alert in run.alerts) == [
@@ -219,20 +217,20 @@ def test_alerts_that_come_later_are_hidden_and_counted(
     assert len(run.alerts) == 4  # they are kept
     scan(tmp_path / "logs", store=store)
     assert store.suppressions.all()[0].hidden == 2
-    assert made.suppression_id == store.suppressions.all()[0].suppression_id
+    assert suppressed.suppression_id == store.suppressions.all()[0].suppression_id
 
 
-def test_the_newest_suppression_comes_first(store: Store, clock: Clock) -> None:
+def test_suppressions_are_newest_first(store: Store, clock: Clock) -> None:
     [first] = store.triage.suppress([suppression(clock)])
     clock.now += 1
     [second] = store.triage.suppress([suppression(clock, BEN)])
-    assert [made.suppression_id for made in store.suppressions.all()] == [
+    assert [suppressed.suppression_id for suppressed in store.suppressions.all()] == [
         second.suppression_id,
         first.suppression_id,
     ]
 
 
-def test_one_that_could_not_work_is_refused(store: Store, clock: Clock) -> None:
+def test_suppression_without_reason_is_refused(store: Store, clock: Clock) -> None:
     with pytest.raises(ValueError, match="say why"):
         store.triage.suppress([suppression(clock, ticket="", justification=" ")])
     assert store.suppressions.all() == []
@@ -244,25 +242,25 @@ def test_one_that_could_not_work_is_refused(store: Store, clock: Clock) -> None:
 @pytest.fixture
 def sliding(clock: Clock, tmp_path: Path) -> Iterator[Store]:
     """With an alert of Ana's from 10:01:00 and one from 10:01:45."""
-    held = Store.open(None, clock)
+    store = Store.open(None, clock)
     write(tmp_path / "live", "a.json", [*sweep(10, 60), *sweep(10, 105)])
-    scan(tmp_path / "live", store=held, mode="sliding")
+    scan(tmp_path / "live", store=store, mode="sliding")
     assert [
         (alert.window.start - START, alert.window.end - START)
-        for alert in held.alerts.all()
+        for alert in store.alerts.all()
         if alert.window
     ] == [(105, 135), (60, 90)]
-    yield held
-    held.close()
+    yield store
+    store.close()
 
 
-def test_a_late_earlier_call_moves_the_start_and_all_follows(
+def test_decisions_follow_alert_that_a_late_record_moves(
     sliding: Store, clock: Clock, tmp_path: Path
 ) -> None:
     old = sliding.alerts.all()[1]
     sliding.triage.set_status([old.alert_id], "acknowledged")
     [note] = sliding.triage.add_notes([old], NoteBody("mine"))
-    [made] = sliding.triage.suppress([suppression(clock)])
+    [suppressed] = sliding.triage.suppress([suppression(clock)])
     write(tmp_path / "live", "late.json", [call(50, "me-south-1")])
     run = scan(tmp_path / "live", store=sliding, mode="sliding")
     other, new = run.alerts
@@ -271,11 +269,11 @@ def test_a_late_earlier_call_moves_the_start_and_all_follows(
     assert (new.alert_id != old.alert_id, new.supersedes) == (True, [old.alert_id])
     assert (new.status, new.suppressed_by, other.status) == (
         "acknowledged",
-        made.suppression_id,
+        suppressed.suppression_id,
         "open",
     )
     assert new.revision > old.revision
-    assert [(held.note_id, held.alert_id) for held in sliding.triage.notes()] == [
+    assert [(each.note_id, each.alert_id) for each in sliding.triage.notes()] == [
         (note.note_id, new.alert_id)
     ]
     assert sliding.alerts.get(old.alert_id) is None
@@ -285,19 +283,17 @@ def test_a_late_earlier_call_moves_the_start_and_all_follows(
     assert [old.alert_id in update.withdrawn for update in run.updates if update.alerts] == [True]
 
 
-def test_moved_twice_it_knows_all_that_it_replaced(sliding: Store, tmp_path: Path) -> None:
+def test_alert_moved_twice_supersedes_both(sliding: Store, tmp_path: Path) -> None:
     names = [sliding.alerts.all()[1].alert_id]
-    for number, at in enumerate((50, 40)):
-        write(tmp_path / "live", f"late{number}.json", sweep(10, at))
+    for number, seconds in enumerate((50, 40)):
+        write(tmp_path / "live", f"late{number}.json", sweep(10, seconds))
         scan(tmp_path / "live", store=sliding, mode="sliding")
         names.append(sliding.alerts.all()[-1].alert_id)
     assert sorted(sliding.alerts.all()[-1].supersedes) == sorted(names[:2])
 
 
 @pytest.mark.parametrize("undecided", [0, 1])
-def test_two_alerts_that_are_joined_become_the_first(
-    undecided: int, sliding: Store, tmp_path: Path
-) -> None:
+def test_joined_alerts_become_the_first(undecided: int, sliding: Store, tmp_path: Path) -> None:
     """Its id is that of its first span; what was written on the other is not lost."""
     second, first = sliding.alerts.all()
     sliding.triage.set_status([(first, second)[1 - undecided].alert_id], "closed")
@@ -318,7 +314,7 @@ def test_two_alerts_that_are_joined_become_the_first(
     assert len(sliding.triage.notes()) == 2
 
 
-def test_two_alerts_that_are_joined_by_an_earlier_one(sliding: Store, tmp_path: Path) -> None:
+def test_alerts_joined_by_an_earlier_one_keep_decisions(sliding: Store, tmp_path: Path) -> None:
     second, first = sliding.alerts.all()
     for alert in (first, second):
         sliding.triage.set_status([alert.alert_id], "closed")
@@ -335,7 +331,7 @@ def test_two_alerts_that_are_joined_by_an_earlier_one(sliding: Store, tmp_path: 
 # provisional, settled, revised
 
 
-def test_an_alert_is_settled_when_the_watermark_has_passed(tmp_path: Path) -> None:
+def test_alert_is_settled_when_watermark_has_passed(tmp_path: Path) -> None:
     """By the newest event read while there is more to read, by the clock when all is read."""
     now = START + 60.0
     logs = tmp_path / "logs"
@@ -362,7 +358,7 @@ def test_an_alert_is_settled_when_the_watermark_has_passed(tmp_path: Path) -> No
     store.close()
 
 
-def test_an_alert_is_told_again_when_late_records_change_it(tmp_path: Path) -> None:
+def test_alert_is_published_again_when_late_records_change_it(tmp_path: Path) -> None:
     store = Store.open(None)
     logs = tmp_path / "logs"
     late = [
@@ -379,10 +375,11 @@ def test_an_alert_is_told_again_when_late_records_change_it(tmp_path: Path) -> N
             for n, record in enumerate(late)
         ),
     )
-    told = [alert for update in run.updates for alert in update.alerts]
-    assert [alert.event_count for alert in told] == [10, 11, 12]
-    assert told[0].revision == 1
-    assert told[0].revision < told[1].revision < told[2].revision == run.alerts[0].revision
+    published = list(chain.from_iterable(update.alerts for update in run.updates))
+    assert [alert.event_count for alert in published] == [10, 11, 12]
+    assert published[0].revision == 1
+    revisions = [alert.revision for alert in published]
+    assert revisions[0] < revisions[1] < revisions[2] == run.alerts[0].revision
     store.close()
 
 

@@ -1,9 +1,10 @@
-"""Every decision can be taken back and made again, after a restart too; what others changed since stays and is told."""
+"""The undo and redo of decisions, after a restart too, beside those of other authors."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,11 @@ from detector.store import Store
 from detector.store import undo_journal as journal_module
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
+from tests.clock import Clock
 from tests.detector.trail import ANA, REFERENCE, START, call, scan, sweep, write
 
 DAY = 86_400.0
 WHO = (ANA, ANA.replace("ana", "ben"), ANA.replace("ana", "cat"))
-
-
-class Clock:
-    now = START + DAY
-
-    def __call__(self) -> float:
-        self.now += 1
-        return self.now
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +34,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(
         folder / "logs",
         "a.json",
-        [record for at, arn in enumerate(WHO) for record in sweep(10, 60 * at, arn=arn)],
+        list(chain.from_iterable(sweep(10, 60 * i, arn=arn) for i, arn in enumerate(WHO))),
     )
     write(folder / "logs", "cut.json", b'{"Records": [}')
-    store = Store.open(folder / "hunt.db", Clock())
+    store = Store.open(folder / "hunt.db", Clock(START + DAY, step=1))
     scan(folder / "logs", store=store)
     store.close()
     return folder / "hunt.db"
@@ -51,42 +45,43 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(template: Path, tmp_path: Path) -> Iterator[Store]:
-    held = Store.open(Path(shutil.copy(template, tmp_path)), Clock())
-    yield held
-    held.close()
+    store = Store.open(Path(shutil.copy(template, tmp_path)), Clock(START + DAY, step=1))
+    yield store
+    store.close()
 
 
-def of(store: Store, *who: str) -> list[str]:
+def ids_of(store: Store, *who: str) -> list[str]:
+    """Return the ids of the alerts of these principals; of all where none is named."""
     return [alert.alert_id for alert in store.alerts.all() if alert.principal in (who or WHO)]
 
 
-def hides(store: Store, value: str = ANA, days: float = 7) -> Suppression:
+def suppression(store: Store, value: str = ANA, days: float = 7) -> Suppression:
     now = store.database.clock()
     return Suppression("principal", value, None, now, now + days * DAY, "T-1", "sec", "inventory")
 
 
-def standing(store: Store) -> dict[str, Any]:
-    """All that the analyst decided, as it stands."""
+def decisions(store: Store) -> dict[str, Any]:
+    """Return all that the analyst decided, as it stands."""
     return {
         "alerts": {
             alert.alert_id: (alert.status, alert.suppressed_by) for alert in store.alerts.all()
         },
         "notes": {note.note_id: note.body for note in store.triage.notes()},
         "suppressions": {
-            made.suppression_id: (made.value, made.expires, made.lifted)
-            for made in store.suppressions.all()
-            if not made.undone
+            suppressed.suppression_id: (suppressed.value, suppressed.expires, suppressed.lifted)
+            for suppressed in store.suppressions.all()
+            if not suppressed.undone
         },
         "rules": store.rules.disabled(),
         "files": {row.path: (row.state, row.reason, row.detail) for row in store.files.all()},
     }
 
 
-# the ways to decide; each is given the state, who is meant, and a number
+# The kinds of decision: each takes the store, principals, and a number.
 
 
 def _status(store: Store, who: list[str], number: int) -> None:
-    store.triage.set_status(of(store, *who), ("open", "acknowledged", "closed")[number])
+    store.triage.set_status(ids_of(store, *who), ("open", "acknowledged", "closed")[number])
 
 
 def _note(store: Store, who: list[str], number: int) -> None:
@@ -102,11 +97,13 @@ def _edit(store: Store, _: list[str], number: int) -> None:
 
 
 def _suppress(store: Store, who: list[str], number: int) -> None:
-    store.triage.suppress([hides(store, arn, 1 + number) for arn in who])
+    store.triage.suppress([suppression(store, arn, 1 + number) for arn in who])
 
 
 def _running(store: Store) -> list[str]:
-    return [made.suppression_id for made in store.suppressions.all() if not made.over]
+    return [
+        suppressed.suppression_id for suppressed in store.suppressions.all() if not suppressed.over
+    ]
 
 
 def _extend(store: Store, who: list[str], number: int) -> None:
@@ -137,7 +134,7 @@ DECIDE: list[Callable[[Store, list[str], int], None]] = [
     _switch,
     _quarantine,
 ]
-MOVES = st.one_of(
+STEPS = st.one_of(
     st.sampled_from(["undo", "undo", "redo", "reopen"]),
     st.tuples(
         st.integers(0, len(DECIDE) - 1),
@@ -148,75 +145,79 @@ MOVES = st.one_of(
 
 
 @settings(max_examples=25)
-@given(moves=st.lists(MOVES, min_size=3, max_size=14))
-def test_any_way_back_and_forth_gives_what_was(
-    moves: list[str | tuple[int, list[str], int]],
+@given(steps=st.lists(STEPS, min_size=3, max_size=14))
+def test_undo_and_redo_restore_all_decisions(
+    steps: list[str | tuple[int, list[str], int]],
     template: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Beside a stack of pictures of all that stood; at the end all the way back, reopened, and all
-    the way forward."""
-    path, clock = Path(shutil.copy(template, tmp_path_factory.mktemp("undo"))), Clock()
+    """Against a list of snapshots; at the end everything is undone, and redone after a restart."""
+    path, clock = (
+        Path(shutil.copy(template, tmp_path_factory.mktemp("undo"))),
+        Clock(START + DAY, step=1),
+    )
     store = Store.open(path, clock)
-    pictures, at, told = [standing(store)], 0, 0
+    snapshots, index, kept_rows = [decisions(store)], 0, 0
 
     def turn(step: int) -> None:
-        nonlocal at
-        ahead = 0 <= at + step < len(pictures)
-        turned = store.undo() if step < 0 else store.redo()
-        assert (turned is not None) is ahead
-        at += step if ahead else 0
-        assert turned is None or (turned.unchanged, bool(turned.subjects)) == ([], True)
-        assert standing(store) == pictures[at]
+        nonlocal index
+        is_possible = 0 <= index + step < len(snapshots)
+        result = store.undo() if step < 0 else store.redo()
+        assert (result is not None) is is_possible
+        if result is not None:
+            index += step
+            assert (result.unchanged, bool(result.subjects)) == ([], True)
+        assert decisions(store) == snapshots[index]
 
-    for move in moves:
-        if move == "reopen":
+    for step in steps:
+        if step == "reopen":
             store.close()
             store = Store.open(path, clock)
-        elif isinstance(move, str):
-            turn({"undo": -1, "redo": 1}[move])
+        elif isinstance(step, str):
+            turn({"undo": -1, "redo": 1}[step])
         else:
-            DECIDE[move[0]](store, *move[1:])
-            if (now := standing(store)) != pictures[at]:
-                pictures[at + 1 :], at = [now], at + 1
-        assert standing(store) == pictures[at]
-        kept = store.database.value(
+            DECIDE[step[0]](store, *step[1:])
+            current = decisions(store)
+            if current != snapshots[index]:
+                snapshots[index + 1 :], index = [current], index + 1
+        assert decisions(store) == snapshots[index]
+        rows = store.database.value(
             "SELECT (SELECT count(*) FROM history) + (SELECT count(*) FROM note_words)"
         )
-        assert kept >= told  # nothing that was done or undone is forgotten
-        told = kept
-    while at:
+        assert rows >= kept_rows  # nothing that was done or undone is forgotten
+        kept_rows = rows
+    while index:
         turn(-1)
     turn(-1)
     store.close()
     store = Store.open(path, clock)
-    while at < len(pictures) - 1:
+    while index < len(snapshots) - 1:
         turn(1)
     turn(1)
     store.close()
 
 
-def test_it_says_what_it_takes_back(store: Store) -> None:
-    store.triage.set_status(of(store, ANA), "closed")
-    store.triage.set_status(of(store), "acknowledged")
-    made = store.triage.suppress([hides(store)])
-    told = [store.undo() for _ in range(4)]
+def test_undo_returns_the_decision(store: Store) -> None:
+    store.triage.set_status(ids_of(store, ANA), "closed")
+    store.triage.set_status(ids_of(store), "acknowledged")
+    suppressed = store.triage.suppress([suppression(store)])
+    results = [store.undo() for _ in range(4)]
     assert [
-        (turned.decision.action, turned.decision.subject_name, turned.decision.count)
-        for turned in told
-        if turned
+        (result.decision.action, result.decision.subject_name, result.decision.count)
+        for result in results
+        if result
     ] == [("created", ANA, 1), ("acknowledged", "", 3), ("closed", ANA, 1)]
-    assert told[3] is None
-    assert told[1] is not None
-    assert sorted(alert.status for alert in told[1].alerts) == ["closed", "open", "open"]
-    assert sorted(told[1].subjects) == sorted(of(store))
-    assert [entry.kind for entry in store.history.entries(made[0].suppression_id)] == [
+    assert results[3] is None
+    assert results[1] is not None
+    assert sorted(alert.status for alert in results[1].alerts) == ["closed", "open", "open"]
+    assert sorted(results[1].subjects) == sorted(ids_of(store))
+    assert [entry.kind for entry in store.history.entries(suppressed[0].suppression_id)] == [
         "created",
         "created undone",
     ]
     assert [
         (entry.kind, entry.detail)
-        for entry in store.history.entries(of(store, ANA)[0])
+        for entry in store.history.entries(ids_of(store, ANA)[0])
         if entry.kind != "hidden"
     ] == [
         ("closed", "open -> closed"),
@@ -226,15 +227,15 @@ def test_it_says_what_it_takes_back(store: Store) -> None:
     ]
 
 
-def test_a_note_that_was_taken_back_keeps_its_words(store: Store) -> None:
+def test_undone_note_keeps_its_body(store: Store) -> None:
     alert = store.alerts.all()[0]
     [note] = store.triage.add_notes([alert], NoteBody("hm", "suspicious"))
     store.undo()
     assert store.triage.notes() == []
     store.redo()
-    [again] = store.triage.notes()
-    assert (again.note_id, again.body) == (note.note_id, note.body)
-    assert [edit.body for edit in again.history] == [note.body, None]
+    [redone] = store.triage.notes()
+    assert (redone.note_id, redone.body) == (note.note_id, note.body)
+    assert [edit.body for edit in redone.history] == [note.body, None]
     assert [(entry.kind, entry.detail) for entry in store.history.entries(alert.alert_id)] == [
         ("note", "#1 suspicious"),
         ("note undone", "#1 suspicious"),
@@ -242,19 +243,18 @@ def test_a_note_that_was_taken_back_keeps_its_words(store: Store) -> None:
     ]
 
 
-def test_only_what_is_as_it_was_left_is_taken_back(
+def test_undo_leaves_what_another_author_changed(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A colleague at the same state closes one of three alerts: neither takes back what the other
-    did."""
-    ana, ben = of(store, ANA)[0], of(store, WHO[1])[0]
-    store.triage.set_status(of(store), "acknowledged")
+    """A colleague closes one of three alerts: neither undoes what the other did."""
+    ana, ben = ids_of(store, ANA)[0], ids_of(store, WHO[1])[0]
+    store.triage.set_status(ids_of(store), "acknowledged")
     monkeypatch.setattr(journal_module, "current_user", lambda: "colleague")
     store.triage.set_status([ben], "closed")
     monkeypatch.undo()
-    turned = store.undo()
-    assert turned is not None
-    assert (len(turned.subjects), turned.unchanged) == (2, [ben])
+    result = store.undo()
+    assert result is not None
+    assert (len(result.subjects), result.unchanged) == (2, [ben])
     assert {alert.alert_id: alert.status for alert in store.alerts.all()}[ben] == "closed"
     store.triage.set_status([ana], "closed")
     monkeypatch.setattr(journal_module, "current_user", lambda: "colleague")
@@ -262,42 +262,41 @@ def test_only_what_is_as_it_was_left_is_taken_back(
     assert {alert.alert_id: alert.status for alert in store.alerts.all()} == {
         ana: "closed",
         ben: "acknowledged",
-        of(store, WHO[2])[0]: "open",
+        ids_of(store, WHO[2])[0]: "open",
     }
 
 
-def test_what_cannot_be_taken_back_at_all_is_not_in_the_way(store: Store) -> None:
-    store.triage.set_status(of(store, ANA), "acknowledged")
+def test_undo_skips_decision_that_cannot_be_undone(store: Store) -> None:
+    store.triage.set_status(ids_of(store, ANA), "acknowledged")
     store.quarantine.ignore([file.path for file in store.quarantine.files()])
-    with store.database.transaction() as db:  # as the pipeline does, where the file is whole by now
-        db.execute("UPDATE file SET state = 'read', reason = NULL, detail = NULL")
-    turned = store.undo()
-    assert turned is not None
-    assert (turned.subjects, len(turned.unchanged)) == ([], 1)
+    # As the pipeline does where the file is complete by now.
+    with store.database.transaction() as connection:
+        connection.execute("UPDATE file SET state = 'read', reason = NULL, detail = NULL")
+    result = store.undo()
+    assert result is not None
+    assert (result.subjects, len(result.unchanged)) == ([], 1)
     assert store.redo() is None
-    turned = store.undo()
-    assert turned is not None
-    assert turned.decision.action == "acknowledged"
+    result = store.undo()
+    assert result is not None
+    assert result.decision.action == "acknowledged"
 
 
-def test_a_suppression_made_again_hides_what_came_while_it_did_not(
-    store: Store, tmp_path: Path
-) -> None:
-    [made] = store.triage.suppress([hides(store)])
+def test_redone_suppression_hides_alerts_that_came_meanwhile(store: Store, tmp_path: Path) -> None:
+    [suppressed] = store.triage.suppress([suppression(store)])
     store.undo()
-    assert [made.undone is not None for made in store.suppressions.all()] == [True]
+    assert [suppressed.undone is not None for suppressed in store.suppressions.all()] == [True]
     write(tmp_path / "more", "b.json", sweep(10, 600))
     scan(tmp_path / "more", store=store)
     assert all(alert.suppressed_by is None for alert in store.alerts.all())
     store.redo()
     assert [alert.suppressed_by for alert in store.alerts.all() if alert.principal == ANA] == [
-        made.suppression_id
+        suppressed.suppression_id
     ] * 2
     assert store.suppressions.all()[0].hidden == 2
 
 
-def test_a_decision_follows_the_alert_that_late_records_move(tmp_path: Path) -> None:
-    store = Store.open(None, Clock())
+def test_undo_follows_alert_that_late_records_move(tmp_path: Path) -> None:
+    store = Store.open(None, Clock(START + DAY, step=1))
     write(tmp_path, "a.json", sweep(10, 60))
     [before] = scan(tmp_path, store=store, mode="sliding").alerts
     store.triage.set_status([before.alert_id], "closed")
@@ -305,14 +304,14 @@ def test_a_decision_follows_the_alert_that_late_records_move(tmp_path: Path) -> 
     after: Alert
     [after] = scan(tmp_path, store=store, mode="sliding").alerts
     assert (after.alert_id != before.alert_id, after.status) == (True, "closed")
-    turned = store.undo()
-    assert turned is not None
-    assert [(alert.alert_id, alert.status) for alert in turned.alerts] == [(after.alert_id, "open")]
+    result = store.undo()
+    assert result is not None
+    assert [(alert.alert_id, alert.status) for alert in result.alerts] == [(after.alert_id, "open")]
     store.close()
 
 
-def test_a_file_put_back_into_quarantine_is_not_read(tmp_path: Path) -> None:
-    store = Store.open(None, Clock())
+def test_undo_returns_file_to_quarantine(tmp_path: Path) -> None:
+    store = Store.open(None, Clock(START + DAY, step=1))
     write(tmp_path, "cut.json", b'{"Records": [}')
     pipeline = Pipeline(store, load(), Directory([tmp_path]), jobs=1)
     pipeline.scan(lambda _: None)
