@@ -11,10 +11,10 @@ from pathlib import Path
 import detector.esql
 from detector.ecs.fields import field_table
 from detector.ecs.values import TYPE_NAMES
-from detector.esql.aggregates import AGGREGATES
+from detector.esql.expressions.special_functions import SPECIAL_FUNCTIONS
 from detector.esql.functions import FUNCTIONS
+from detector.esql.functions.aggregates import AGGREGATES
 from detector.esql.grok import PATTERNS
-from detector.esql.special_functions import SPECIAL_FUNCTIONS
 from detector.rules.ruleset import load
 from tests.detector.esql import test_expressions, test_kql
 from tests.detector.formats import forms

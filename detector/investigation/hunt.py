@@ -19,11 +19,11 @@ from detector.ecs.fields import FieldTable
 from detector.ecs.values import Value
 from detector.esql import ast, parser
 from detector.esql.errors import EsqlError
+from detector.esql.expressions.scope import QueryOptions
 from detector.esql.plan.accumulators import Inputs
 from detector.esql.plan.planner import plan
 from detector.esql.plan.prefilter import Prefilter
 from detector.esql.plan.query import Query, SortableResult
-from detector.esql.scope import QueryOptions
 from detector.formats import Records, Unreadable, parse_records, read_chunks
 from detector.rules.rule import query_position
 from detector.rules.rule_file import RuleError, line_of_key, parse_toml

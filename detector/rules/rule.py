@@ -11,9 +11,9 @@ import msgspec
 from detector.ecs.fields import FieldTable
 from detector.esql import ast
 from detector.esql.errors import EsqlError
+from detector.esql.expressions.scope import QueryOptions
 from detector.esql.plan import explain
 from detector.esql.plan.query import Query
-from detector.esql.scope import QueryOptions
 from detector.rules.rule_file import (
     Metadata,
     RuleError,

@@ -12,11 +12,11 @@ from dataclasses import replace
 from detector.ecs.fields import FieldTable
 from detector.esql import ast, kql, parser
 from detector.esql.errors import EsqlError, Span
+from detector.esql.expressions.scope import QueryOptions
+from detector.esql.expressions.timespan import LONGEST_WINDOW
 from detector.esql.plan.planner import plan_tree, reads_cloudtrail
 from detector.esql.plan.predicate_analysis import find_multiplying_command
 from detector.esql.plan.query import Query
-from detector.esql.scope import QueryOptions
-from detector.esql.timespan import LONGEST_WINDOW
 from detector.rules.rule_file import Metadata, RuleError
 from detector.text.suggest import nearest
 from detector.text.time import DAY, SECONDS_PER_UNIT

@@ -1,4 +1,4 @@
-"""The scalar functions of ES|QL.
+"""The functions of ES|QL: scalar ones by topic, and the aggregates of STATS.
 
 Source: Elastic's ES|QL reference, "Functions and operators".
 """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from detector.esql.signature import Signature
+from detector.esql.functions.signature import Signature
 
 _Implementation = TypeVar("_Implementation", bound=Callable[..., Any])
 ConstantCheck = Callable[[str], object]

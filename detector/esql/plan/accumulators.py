@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from detector.ecs.values import Type, Value, in_range, many, order, single
-from detector.esql.aggregates import Aggregate
+from detector.esql.functions.aggregates import Aggregate
 
 Inputs = tuple[Value, ...]
 """The values of one row that the aggregates of a query need."""

@@ -8,10 +8,18 @@ from dataclasses import dataclass, field
 
 from detector.ecs.fields import FieldTable
 from detector.esql import ast, parser
-from detector.esql.compiler import Compiler
 from detector.esql.errors import EsqlError, too_deep
-from detector.esql.extract import dissect, grok
+from detector.esql.expressions.compiler import Compiler
+from detector.esql.expressions.scope import (
+    DEFAULT_OPTIONS,
+    CompiledExpr,
+    QueryOptions,
+    RowLayout,
+    Scope,
+    constant,
+)
 from detector.esql.plan.explain import describe_thresholds
+from detector.esql.plan.extract import dissect, grok
 from detector.esql.plan.predicate_analysis import (
     ANY_PAIR,
     Pairs,
@@ -22,14 +30,6 @@ from detector.esql.plan.predicate_analysis import (
 from detector.esql.plan.prefilter import PrefilterBuilder
 from detector.esql.plan.query import Expand, Grouping, Query, Shape, SortKey, Stage
 from detector.esql.plan.stats import CompiledStats, compile_stats
-from detector.esql.scope import (
-    DEFAULT_OPTIONS,
-    CompiledExpr,
-    QueryOptions,
-    RowLayout,
-    Scope,
-    constant,
-)
 
 _INDEX = "logs-aws.cloudtrail-default"
 

@@ -8,7 +8,7 @@ from functools import reduce
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError
-from detector.esql.scope import ColumnFact, ConstantFact, FieldFact, HitCountFact, Scope
+from detector.esql.expressions.scope import ColumnFact, ConstantFact, FieldFact, HitCountFact, Scope
 
 Pair = tuple[str | None, str | None]
 """An (event.provider, event.action); None is any."""

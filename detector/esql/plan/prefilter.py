@@ -8,9 +8,16 @@ from dataclasses import dataclass, replace
 from detector.cloudtrail.record import Head
 from detector.ecs.fields import FieldTable
 from detector.esql import ast
-from detector.esql.compiler import Compiler
+from detector.esql.expressions.compiler import Compiler
+from detector.esql.expressions.scope import (
+    RECORD,
+    ConstantFact,
+    FieldFact,
+    Getter,
+    RowLayout,
+    Scope,
+)
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts, known_fact
-from detector.esql.scope import RECORD, ConstantFact, FieldFact, Getter, RowLayout, Scope
 
 _PAIR_FIELDS = frozenset({"event.provider", "event.action"})
 

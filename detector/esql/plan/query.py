@@ -9,6 +9,16 @@ from typing import Any, Literal
 
 from detector.cloudtrail.record import Record
 from detector.ecs.values import Type, Value, many, order, shown
+from detector.esql.expressions.scope import (
+    GROUP,
+    NOW,
+    RECORD,
+    TIME,
+    CompiledExpr,
+    Getter,
+    RowLayout,
+    RowSlots,
+)
 from detector.esql.plan.accumulators import (
     Aggregator,
     BatchAggregator,
@@ -18,7 +28,6 @@ from detector.esql.plan.accumulators import (
 )
 from detector.esql.plan.predicate_analysis import Pairs
 from detector.esql.plan.prefilter import Prefilter
-from detector.esql.scope import GROUP, NOW, RECORD, TIME, CompiledExpr, Getter, RowLayout, RowSlots
 
 Shape = Literal["window", "lookback", "filter", "terms"]
 SortableResult = tuple[dict[str, Value], list[Any]]

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from detector.esql import ast
-from detector.esql.aggregates import AGGREGATES
-from detector.esql.compiler import Compiler
 from detector.esql.errors import EsqlError
-from detector.esql.plan.accumulators import BoundAggregate
-from detector.esql.scope import (
+from detector.esql.expressions.compiler import Compiler
+from detector.esql.expressions.scope import (
     GROUP,
     ColumnFact,
     CompiledExpr,
@@ -18,6 +16,8 @@ from detector.esql.scope import (
     Scope,
     WindowFact,
 )
+from detector.esql.functions.aggregates import AGGREGATES
+from detector.esql.plan.accumulators import BoundAggregate
 
 
 @dataclass

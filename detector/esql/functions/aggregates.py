@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from detector.ecs.values import Type, in_range, many, order, single
-from detector.esql.signature import Signature
+from detector.esql.functions.signature import Signature
 
 ArgumentRows = Sequence[Sequence[Any]]
 """The values of the arguments, row by row."""

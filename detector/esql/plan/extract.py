@@ -9,11 +9,11 @@ from typing import Any
 
 from detector.ecs.values import many, single
 from detector.esql import ast
-from detector.esql.compiler import Compiler
 from detector.esql.dissect import compile_dissect
 from detector.esql.errors import EsqlError
+from detector.esql.expressions.compiler import Compiler
+from detector.esql.expressions.scope import CompiledExpr, Getter, RowSlots, Scope
 from detector.esql.grok import ColumnValues, ExtractedColumn, compile_grok
-from detector.esql.scope import CompiledExpr, Getter, RowSlots, Scope
 
 
 def dissect(command: ast.Dissect, scope: Scope) -> None:

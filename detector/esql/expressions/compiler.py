@@ -13,16 +13,20 @@ from typing import Any
 from detector.ecs import values
 from detector.ecs.values import NUMBERS, SPANS, TYPE_NAMES, Type
 from detector.esql import ast
-from detector.esql.aggregates import AGGREGATES
-from detector.esql.constants import coerce_text, compile_literal, compile_timespan
 from detector.esql.errors import EsqlError
+from detector.esql.expressions.constants import coerce_text, compile_literal, compile_timespan
+from detector.esql.expressions.kql_match import holds
+from detector.esql.expressions.null_propagation import (
+    compile_function_call,
+    propagate_null,
+    single_getter,
+)
+from detector.esql.expressions.scope import CompiledExpr, Getter, Scope, constant
+from detector.esql.expressions.special_functions import SPECIAL_FUNCTIONS
 from detector.esql.functions import FUNCTIONS, UNSUPPORTED, Function
-from detector.esql.kql_match import holds
+from detector.esql.functions.aggregates import AGGREGATES
+from detector.esql.functions.signature import common_type
 from detector.esql.like import matcher
-from detector.esql.null_propagation import compile_function_call, propagate_null, single_getter
-from detector.esql.scope import CompiledExpr, Getter, Scope, constant
-from detector.esql.signature import common_type
-from detector.esql.special_functions import SPECIAL_FUNCTIONS
 from detector.text.suggest import nearest
 from detector.text.time import within_calendar
 

@@ -10,8 +10,8 @@ from detector.ecs import values
 from detector.ecs.values import SPANS, Type
 from detector.esql import ast
 from detector.esql.errors import EsqlError, Span
-from detector.esql.scope import CompiledExpr, constant
-from detector.esql.timespan import DURATIONS, PERIODS, TemporalAmount
+from detector.esql.expressions.scope import CompiledExpr, constant
+from detector.esql.expressions.timespan import DURATIONS, PERIODS, TemporalAmount
 from detector.text.suggest import nearest
 from detector.text.time import parse_milliseconds
 

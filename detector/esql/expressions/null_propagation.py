@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from detector.ecs.values import Type, many, single
+from detector.esql.expressions.scope import CompiledExpr, Getter
 from detector.esql.functions import Function
-from detector.esql.scope import CompiledExpr, Getter
 
 
 def single_getter(expr: CompiledExpr) -> Getter:

@@ -9,10 +9,10 @@ from typing import Any
 
 from detector.ecs.values import Type, ip_order, number_from_text, order
 from detector.esql import ast
-from detector.esql.constants import TEXT_CONVERTERS
 from detector.esql.errors import EsqlError
+from detector.esql.expressions.constants import TEXT_CONVERTERS
+from detector.esql.expressions.scope import CompiledExpr, Scope
 from detector.esql.like import matcher
-from detector.esql.scope import CompiledExpr, Scope
 
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from detector.ecs.values import Type
 from detector.esql import ast
-from detector.esql.constants import coerce_text, require_timespan
 from detector.esql.errors import EsqlError, Span
-from detector.esql.null_propagation import propagate_null, single_getter
-from detector.esql.scope import (
+from detector.esql.expressions.constants import coerce_text, require_timespan
+from detector.esql.expressions.null_propagation import propagate_null, single_getter
+from detector.esql.expressions.scope import (
     NOW,
     ColumnFact,
     CompiledExpr,
@@ -20,8 +20,8 @@ from detector.esql.scope import (
     WindowFact,
     constant,
 )
-from detector.esql.signature import common_type
-from detector.esql.timespan import LONGEST_WINDOW, date_truncator
+from detector.esql.expressions.timespan import LONGEST_WINDOW, date_truncator
+from detector.esql.functions.signature import common_type
 
 
 class ExprCompiler(Protocol):
