@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from detector.ecs.fields import field_table
-from detector.esql.expressions.compiler import Compiler
 from detector.esql.errors import EsqlError
-from detector.esql.parser import parse_expression
+from detector.esql.expressions.compiler import Compiler
 from detector.esql.expressions.scope import NOW, RECORD, TIME, CompiledExpr, RowLayout, Scope
+from detector.esql.parser import parse_expression
 from detector.text.time import format_shortest
 from tests.detector.esql.conftest import START, record
 
