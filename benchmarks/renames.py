@@ -120,5 +120,5 @@ class _WatchedApp(DrawnApp):
         return Renamed(self._timed.published[user] - begun, painted - begun)
 
     def written(self, text: str) -> None:  # noqa: ARG002
-        if self._sought and any(self._sought in line for line in self._terminal.text()):
+        if self._sought and any(self._sought in line for line in self._renderer.text()):
             self._painted.set()

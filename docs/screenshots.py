@@ -95,11 +95,11 @@ async def _go_through(app: HuntApp, pilot: Pilot[None]) -> None:
         key for key, row in zip(rows.keys, rows.rows, strict=True) if _ATTACK in rows.line(row)
     )
     rows.move_to(attack)
-    await _until(pilot, lambda: _THEN in screenshot.text(app))
+    await _until(pilot, lambda: _THEN in screenshot.screen_text(app))
     await _keep(app, pilot, "alerts")
 
     await _press(pilot, "f", *_typed("risk>=47 "))
-    await _until(pilot, lambda: _THEN in screenshot.text(app))
+    await _until(pilot, lambda: _THEN in screenshot.screen_text(app))
     await _keep(app, pilot, "filter")
     await _press(pilot, "escape", "escape", "i")
     await _keep(app, pilot, "timeline")
@@ -110,7 +110,7 @@ async def _go_through(app: HuntApp, pilot: Pilot[None]) -> None:
     screen = app.screen
     assert isinstance(screen, AlertScreen)
     await _until(pilot, lambda: bool(screen.query_one("#calls", RowList).rows))
-    await _until(pilot, lambda: _THEN in screenshot.text(app))
+    await _until(pilot, lambda: _THEN in screenshot.screen_text(app))
     await _keep(app, pilot, "alert")
     await _press(pilot, "b")
     await _keep(app, pilot, "board")
@@ -121,7 +121,8 @@ async def _go_through(app: HuntApp, pilot: Pilot[None]) -> None:
 
     await _press(pilot, "p")
     await _until(
-        pilot, lambda: isinstance(app.screen, PivotScreen) and " calls in " in screenshot.text(app)
+        pilot,
+        lambda: isinstance(app.screen, PivotScreen) and " calls in " in screenshot.screen_text(app),
     )
     await _keep(app, pilot, "pivot")
     await _press(pilot, "escape")
@@ -138,7 +139,10 @@ async def _go_through(app: HuntApp, pilot: Pilot[None]) -> None:
     await _press(pilot, "1", "1", "x")
     await _press(pilot, *["tab"] * 4, *_typed("CHG-77"))
     await _until(
-        pilot, lambda: "break through" in screenshot.text(app) and _THEN in screenshot.text(app)
+        pilot,
+        lambda: (
+            "break through" in screenshot.screen_text(app) and _THEN in screenshot.screen_text(app)
+        ),
     )
     await _keep(app, pilot, "suppress")
     await _press(pilot, "escape", "y")
@@ -171,13 +175,13 @@ async def _until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
             await pilot.pause()
             return
         await pilot.pause()
-    raise SystemExit(f"never came on screen:\n{screenshot.text(pilot.app)}")
+    raise SystemExit(f"never came on screen:\n{screenshot.screen_text(pilot.app)}")
 
 
 async def _keep(app: HuntApp, pilot: Pilot[None], name: str) -> None:
     app.clear_notifications()
     await pilot.pause()
-    (IMAGES / f"{name}.svg").write_text(screenshot.svg(app), encoding="utf-8")
+    (IMAGES / f"{name}.svg").write_text(screenshot.screen_svg(app), encoding="utf-8")
     print(f"{name:12} {(IMAGES / name).with_suffix('.svg').stat().st_size:,} bytes")
 
 

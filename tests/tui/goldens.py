@@ -33,7 +33,7 @@ async def compare_picture(app: App[Any], pilot: Pilot[Any], name: str) -> None:
     width, height = SIZES[1]
     await pilot.resize_terminal(width, height)
     await _at_rest(app, pilot, height)
-    _hold(PICTURES / f"{name}.svg", screenshot.svg(app))
+    _hold(PICTURES / f"{name}.svg", screenshot.screen_svg(app))
 
 
 def _hold(path: Path, shown: str) -> None:

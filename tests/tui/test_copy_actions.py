@@ -168,9 +168,9 @@ def test_the_route_goes_to_the_screen_that_is_looked_at(
 ) -> None:
     for each in ("xclip", "wl-copy", "clip.exe"):
         program(desk, each, "")
-    assert clipboard.find({"PATH": str(desk), **environ}).name == name
-    assert "set-clipboard" in clipboard.find({"TMUX": "x"}).advice
-    assert clipboard.caution("x" * 80_000)
+    assert clipboard.find_method({"PATH": str(desk), **environ}).name == name
+    assert "set-clipboard" in clipboard.find_method({"TMUX": "x"}).advice
+    assert clipboard.size_warning("x" * 80_000)
 
 
 @pytest.mark.parametrize("name", PAYLOADS)
@@ -228,21 +228,21 @@ def test_json_is_piped_to_a_command_and_its_output_read(desk: Path, tmp_path: Pa
 def test_a_command_is_bounded_and_takes_what_it_started_along(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     still = f'sleep 600 & echo $! > "{mark}"; cat'
-    done = asyncio.run(pipe.run(still, b"{}", seconds=0.5))
+    done = asyncio.run(pipe.run_command(still, b"{}", seconds=0.5))
     assert (done.status, done.why, done.output) == (None, "stopped after 0 s", b"{}")
     with pytest.raises(ProcessLookupError):
         for _ in range(10_000):  # until the system has cleared it away
             os.kill(int(mark.read_text()), 0)
             if Path(f"/proc/{mark.read_text().strip()}/stat").read_text().split()[2] == "Z":
                 raise ProcessLookupError
-    flood = asyncio.run(pipe.run("yes", b"", limit=5_000))
+    flood = asyncio.run(pipe.run_command("yes", b"", limit=5_000))
     assert (flood.status, flood.why, len(flood.output)) == (
         None,
         "stopped after 5,000 bytes",
         5_000,
     )
-    assert asyncio.run(pipe.run("true", b"x" * 10_000_000)).status == 0
-    assert asyncio.run(pipe.run("no-such-program", b"")).status == 127
+    assert asyncio.run(pipe.run_command("true", b"x" * 10_000_000)).status == 0
+    assert asyncio.run(pipe.run_command("no-such-program", b"")).status == 127
 
 
 def test_a_note_is_written_in_the_editor_and_seen_as_markdown(

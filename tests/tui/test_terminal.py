@@ -22,7 +22,7 @@ from tests.hostile.payloads import screen_text
 from tests.tui.emulator import Emulator
 from tests.tui.stage import Hunt, press, until
 from tui.app.app import HuntApp
-from tui.terminal.diff_renderer import Terminal
+from tui.terminal.diff_renderer import DiffRenderer
 
 WIDTH, HEIGHT = 12, 2
 CONSOLE = Console(force_terminal=True, color_system="truecolor", width=WIDTH, height=HEIGHT)
@@ -80,27 +80,30 @@ def updates(draw: st.DrawFn) -> CompositorUpdate:
     )
 )
 def test_the_terminal_shows_what_textual_would_write(drawn: Sequence[CompositorUpdate]) -> None:
-    terminal, ours, textuals = Terminal(), Emulator(WIDTH, HEIGHT), Emulator(WIDTH, HEIGHT)
+    terminal, ours, textuals = DiffRenderer(), Emulator(WIDTH, HEIGHT), Emulator(WIDTH, HEIGHT)
     for update in drawn:
-        ours.feed(terminal.lean(update).render_segments(CONSOLE))
+        ours.feed(terminal.reduce(update).render_segments(CONSOLE))
         textuals.feed(update.render_segments(CONSOLE))
         assert ours.seen == textuals.seen
 
 
 @given(updates())
 def test_what_stands_there_is_not_written_again(update: CompositorUpdate) -> None:
-    terminal = Terminal()
-    first = terminal.lean(update).render_segments(CONSOLE)
-    assert not terminal.lean(update).render_segments(CONSOLE)
+    terminal = DiffRenderer()
+    first = terminal.reduce(update).render_segments(CONSOLE)
+    assert not terminal.reduce(update).render_segments(CONSOLE)
     terminal.forget()
-    assert terminal.lean(update).render_segments(CONSOLE) == first
+    assert terminal.reduce(update).render_segments(CONSOLE) == first
 
 
 def test_what_is_not_written_is_not_taken_to_stand_there() -> None:
     """Textual draws some updates and drops them."""
-    terminal, update = Terminal(), LayoutUpdate([[Strip([Segment("seen")])]], Region(0, 0, 4, 1))
-    terminal.lean(update)
-    assert "seen" in terminal.lean(update).render_segments(CONSOLE)
+    terminal, update = (
+        DiffRenderer(),
+        LayoutUpdate([[Strip([Segment("seen")])]], Region(0, 0, 4, 1)),
+    )
+    terminal.reduce(update)
+    assert "seen" in terminal.reduce(update).render_segments(CONSOLE)
 
 
 def test_the_screen_follows_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from tui.keymap import APP, OUT, KeysProvider, key
 from tui.presentation import safe
 from tui.presentation.theme import LABELS, THEMES
 from tui.settings import theme_choice
-from tui.terminal.diff_renderer import Terminal
+from tui.terminal.diff_renderer import DiffRenderer
 from tui.terminal.textual_private import CompositorUpdate, FilteredApp
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class FrameApp(FilteredApp[T]):
         super().__init__(ansi_color=True if theme_choice.no_color() else None)
         self._keys = keys
         keymap.use(keys)
-        self._terminal = Terminal()
+        self._renderer = DiffRenderer()
         for theme in THEMES.values():
             self.register_theme(theme)
         self.theme = THEMES[
@@ -92,18 +92,18 @@ class FrameApp(FilteredApp[T]):
         safe.notify(self, message, severity=severity)
 
     def filter_update(self, update: CompositorUpdate) -> CompositorUpdate:
-        return self._terminal.lean(update)
+        return self._renderer.reduce(update)
 
     def on_mount(self) -> None:
         self.app_resume_signal.subscribe(self, lambda _: self.action_repaint())
 
     def on_resize(self, event: events.Resize) -> None:
         """Terminals move what stands there when they are resized, even if it is to and fro."""
-        if event.size != self._terminal.size:
-            self._terminal.forget()
+        if event.size != self._renderer.size:
+            self._renderer.forget()
 
     def action_repaint(self) -> None:
-        self._terminal.forget()
+        self._renderer.forget()
         self.screen.refresh()
 
     def action_choose_theme(self) -> None:
@@ -130,16 +130,16 @@ class FrameApp(FilteredApp[T]):
     async def action_keep_screen(self) -> None:
         from tui.terminal import screenshot
 
-        drawn = screenshot.svg(self), screenshot.text(self)
+        svg, text = screenshot.screen_svg(self), screenshot.screen_text(self)
         try:
-            kept = await asyncio.to_thread(screenshot.keep, *drawn)
+            path = await asyncio.to_thread(screenshot.write_screenshot, svg, text)
         except OSError as error:
             self.say(
                 f"No screenshot: {error.filename or screenshot.folder()}: {error.strerror}",
                 severity="error",
             )
         else:
-            self.say(f"This screen is in {kept}.svg and .txt, for you alone to read")
+            self.say(f"This screen is in {path}.svg and .txt, for you alone to read")
 
     def action_command_palette(self) -> None:
         from tui.screens.dialogs.palette import Palette

@@ -1,7 +1,7 @@
-"""Which way text gets to the analyst's clipboard, and taking it there.
+"""Copy text to the analyst's clipboard.
 
-A local program where one can reach the clipboard that the analyst sees; over SSH, and where there is none, the terminal
-itself by OSC 52, which never answers.
+A local program does it where one reaches the clipboard that the analyst sees. Over SSH, and where
+there is none, the terminal does it by OSC 52, which never answers.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-_SECONDS = 5.0
+_TIMEOUT_SECONDS = 5.0
 """How long a clipboard program may take."""
 
-_CERTAIN = 74_994
-"""Bytes that every terminal with OSC 52 is said to take (xterm's limit, before base64)."""
+_SAFE_BYTES = 74_994
+"""Bytes that every terminal with OSC 52 takes: xterm's limit, before base64."""
 
 
 class ClipboardError(Exception):
@@ -24,9 +24,12 @@ class ClipboardError(Exception):
 
 
 @dataclass(frozen=True)
-class Route:
-    """``command`` reads the text from standard input; empty: the terminal takes it by OSC 52.
-    ``advice`` is what to do where nothing arrives."""
+class ClipboardMethod:
+    """A way to the clipboard.
+
+    ``command`` reads the text from standard input; empty: the terminal takes it by OSC 52.
+    ``advice`` says what to do if nothing arrives.
+    """
 
     name: str
     command: tuple[str, ...] = ()
@@ -34,15 +37,15 @@ class Route:
     advice: str = ""
 
 
-TERMINAL = Route("the terminal (OSC 52)")
+TERMINAL = ClipboardMethod("the terminal (OSC 52)")
 
 
-def find(environ: Mapping[str, str]) -> Route:
-    """The route from this process to the clipboard of whoever looks at its terminal."""
+def find_method(environ: Mapping[str, str]) -> ClipboardMethod:
+    """Find the way from this process to the clipboard of whoever sees its terminal."""
     if not (environ.get("SSH_CONNECTION") or environ.get("SSH_TTY")):
-        for route, reaches in _local(environ):
-            if reaches and shutil.which(route.command[0], path=environ.get("PATH")):
-                return route
+        for method, reaches in _local(environ):
+            if reaches and shutil.which(method.command[0], path=environ.get("PATH")):
+                return method
     advice = (
         "tmux passes it on with “set -g set-clipboard on”"
         if environ.get("TMUX")
@@ -51,43 +54,45 @@ def find(environ: Mapping[str, str]) -> Route:
     return replace(TERMINAL, advice=advice)
 
 
-def _local(environ: Mapping[str, str]) -> list[tuple[Route, bool]]:
+def _local(environ: Mapping[str, str]) -> list[tuple[ClipboardMethod, bool]]:
     wayland, display = bool(environ.get("WAYLAND_DISPLAY")), bool(environ.get("DISPLAY"))
     return [
-        (Route("pbcopy", ("pbcopy",)), sys.platform == "darwin"),
-        (Route("wl-copy", ("wl-copy",)), wayland),
-        (Route("xclip", ("xclip", "-selection", "clipboard")), display),
-        (Route("xsel", ("xsel", "--clipboard", "--input")), display),
-        (Route("clip.exe", ("clip.exe",), "utf-16-le"), bool(environ.get("WSL_DISTRO_NAME"))),
+        (ClipboardMethod("pbcopy", ("pbcopy",)), sys.platform == "darwin"),
+        (ClipboardMethod("wl-copy", ("wl-copy",)), wayland),
+        (ClipboardMethod("xclip", ("xclip", "-selection", "clipboard")), display),
+        (ClipboardMethod("xsel", ("xsel", "--clipboard", "--input")), display),
+        (
+            ClipboardMethod("clip.exe", ("clip.exe",), "utf-16-le"),
+            bool(environ.get("WSL_DISTRO_NAME")),
+        ),
     ]
 
 
-def give(route: Route, text: str) -> None:
-    """Hand ``text`` to the route's program and wait for it. Raises ClipboardError."""
+def copy_by_command(method: ClipboardMethod, text: str) -> None:
+    """Give ``text`` to the program of the method. Raises ClipboardError."""
     try:
-        # its own output goes nowhere: some stay behind to serve the clipboard, and would hold a
-        # pipe open
+        # output is dropped: programs that stay to serve the clipboard would hold a pipe open
         done = subprocess.run(  # noqa: S603 - one of the programs above
-            route.command,
-            input=text.encode(route.encoding, "backslashreplace"),
-            timeout=_SECONDS,
+            method.command,
+            input=text.encode(method.encoding, "backslashreplace"),
+            timeout=_TIMEOUT_SECONDS,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise ClipboardError(f"{route.name} did not answer within {_SECONDS:.0f} s") from None
+        raise ClipboardError(
+            f"{method.name} did not answer within {_TIMEOUT_SECONDS:.0f} s"
+        ) from None
     except OSError as error:
-        raise ClipboardError(f"{route.name}: {error.strerror}") from None
+        raise ClipboardError(f"{method.name}: {error.strerror}") from None
     if done.returncode:
-        raise ClipboardError(f"{route.name} failed with status {done.returncode}")
+        raise ClipboardError(f"{method.name} failed with status {done.returncode}")
 
 
-def caution(text: str) -> str:
-    """What to say of OSC 52 for this text, where it may not arrive whole."""
+def size_warning(text: str) -> str:
+    """Return a warning if OSC 52 may cut this text; otherwise empty."""
     size = len(text.encode("utf-8", "backslashreplace"))
-    return (
-        f"{size:,} bytes: some terminals cut what is longer than {_CERTAIN:,}"
-        if size > _CERTAIN
-        else ""
-    )
+    if size <= _SAFE_BYTES:
+        return ""
+    return f"{size:,} bytes: some terminals cut what is longer than {_SAFE_BYTES:,}"

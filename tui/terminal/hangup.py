@@ -1,7 +1,7 @@
-"""Leaving with the terminal.
+"""End the process when its terminal hangs up.
 
-Where it goes away without a signal, as it may in a container or under a supervisor, Textual's threads would turn or
-wait for ever. Nothing is lost by a sudden end: all that was decided is in the state.
+In a container or under a supervisor a terminal may go away without a signal, and Textual's threads
+would run for ever. Nothing is lost by a sudden end: every decision is in the store already.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import sys
 import threading
 
 
-def watch() -> None:
-    """End this process when its terminal hangs up, by the signal that tells of it elsewhere."""
+def watch_terminal() -> None:
+    """Send this process SIGHUP once its terminal hangs up."""
     threading.Thread(target=_wait, args=(sys.stdin.fileno(),), name="hangup", daemon=True).start()
 
 

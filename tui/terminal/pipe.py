@@ -1,4 +1,4 @@
-"""A command of the analyst's fed with JSON, its output caught: for so long, and so much, and no more."""
+"""Run a shell command of the analyst on some text, with limits of time and output."""
 
 from __future__ import annotations
 
@@ -8,34 +8,39 @@ import os
 import signal
 from dataclasses import dataclass
 
-SECONDS = 30.0
-LIMIT = 1_000_000
-"""Bytes of output that are kept."""
+_TIMEOUT_SECONDS = 30.0
+
+_MAX_OUTPUT = 1_000_000
+"""Bytes of output that are read."""
 
 _DRAIN_SECONDS = 1.0
 
-_PLAIN = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat"}
-"""What tells programs that nobody can answer them or wants colours."""
+_PLAIN_ENVIRONMENT = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat"}
+"""Tells programs that nobody answers them or wants colours."""
 
 
 @dataclass(frozen=True)
-class Piped:
-    """``status`` is the command's exit status, None where it was stopped; ``why`` says then why."""
+class CommandOutput:
+    """The output of a command; ``status`` None: it was stopped, and ``why`` says why."""
 
     output: bytes
     status: int | None
     why: str = ""
 
 
-async def run(command: str, data: bytes, seconds: float = SECONDS, limit: int = LIMIT) -> Piped:
-    """``command``, run by the shell with ``data`` as its standard input; errors are part of the
-    output. When it takes too long, says too much, or the caller is cancelled, it is stopped with
-    all that it has started. Raises OSError."""
+async def run_command(
+    command: str, data: bytes, seconds: float = _TIMEOUT_SECONDS, limit: int = _MAX_OUTPUT
+) -> CommandOutput:
+    """Run ``command`` in the shell with ``data`` as its input; errors are part of the output.
+
+    It is stopped with all processes that it started if it takes too long, writes too much, or the
+    caller is cancelled. Raises OSError.
+    """
     shell = await asyncio.create_subprocess_exec(
         "/bin/sh",
         "-c",
         command,
-        env={**os.environ, **_PLAIN},
+        env={**os.environ, **_PLAIN_ENVIRONMENT},
         start_new_session=True,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -51,7 +56,7 @@ async def run(command: str, data: bytes, seconds: float = SECONDS, limit: int = 
                 output += block
                 ended = not block
             if ended:
-                return Piped(bytes(output), await shell.wait())
+                return CommandOutput(bytes(output), await shell.wait())
             why = f"stopped after {limit:,} bytes"
     except TimeoutError:
         pass
@@ -61,13 +66,11 @@ async def run(command: str, data: bytes, seconds: float = SECONDS, limit: int = 
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGKILL)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(
-                    _DRAIN_SECONDS
-                ):  # to its end, so that the pipe is closed
-                    while await shell.stdout.read(65_536):
+                async with asyncio.timeout(_DRAIN_SECONDS):
+                    while await shell.stdout.read(65_536):  # to the end, so that the pipe closes
                         pass
         await shell.wait()
-    return Piped(bytes(output[:limit]), None, why)
+    return CommandOutput(bytes(output[:limit]), None, why)
 
 
 async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:

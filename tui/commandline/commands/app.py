@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     keys = _configured_keys()
     if not args.demo:
         _require_rule_files(args.rules)
-    hangup.watch()
+    hangup.watch_terminal()
     if not args.demo and not args.sources and not _choose_sources(args, keys):
         return EXIT_OK
     with ExitStack() as resources:

@@ -140,7 +140,7 @@ def _answer(question: bytes) -> bytes | None:
 
 
 def _clipboard(environ: Mapping[str, str]) -> Check:
-    route = clipboard.find(environ)
+    route = clipboard.find_method(environ)
     if not route.command:
         return Check("clipboard", "warning", f"by {route.name}", route.advice)
     return Check("clipboard", "ok", f"by {route.name}")

@@ -49,20 +49,20 @@ class TakingScreen(HuntScreen):
         except EvidenceGone as error:
             self.workspace.say(f"Not copied: {error}", severity="error")
             return
-        route = clipboard.find(os.environ)
+        method = clipboard.find_method(os.environ)
         trouble, failed = "", False
-        if route.command:
+        if method.command:
             try:
-                await asyncio.to_thread(clipboard.give, route, text)
+                await asyncio.to_thread(clipboard.copy_by_command, method, text)
             except clipboard.ClipboardError as error:
-                trouble, failed, route = f"; {error}", True, clipboard.TERMINAL
-        if not route.command:
+                trouble, failed, method = f"; {error}", True, clipboard.TERMINAL
+        if not method.command:
             self.app.copy_to_clipboard(text)
             trouble += "".join(
-                f"; {advice}" for advice in (clipboard.caution(text), route.advice) if advice
+                f"; {advice}" for advice in (clipboard.size_warning(text), method.advice) if advice
             )
         self.workspace.say(
-            f"Copied {wanted.name} by {route.name}{trouble}",
+            f"Copied {wanted.name} by {method.name}{trouble}",
             severity="warning" if failed else "information",
         )
 

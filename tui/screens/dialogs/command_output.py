@@ -45,7 +45,9 @@ class OutputScreen(ReadingScreen):
     @work(exclusive=True)
     async def _run(self) -> None:
         try:
-            done = await pipe.run(self._command, self._text.encode("utf-8", "backslashreplace"))
+            done = await pipe.run_command(
+                self._command, self._text.encode("utf-8", "backslashreplace")
+            )
         except OSError as error:
             self._say(f"/bin/sh: {error.strerror}", "$text-warning")
             return

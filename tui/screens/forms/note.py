@@ -65,8 +65,8 @@ class _NoteFields(FormScreen):
     async def action_editor(self) -> None:
         field = self.query_one("#text", TextArea)
         try:
-            text = external_editor.edited(self.app, field.text)
-        except external_editor.NotHandedOver as error:
+            text = external_editor.edit_text(self.app, field.text)
+        except external_editor.ProgramError as error:
             self.complain(str(error))
             return
         self.complain("")

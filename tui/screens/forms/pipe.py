@@ -50,10 +50,10 @@ class PipeForm(FormScreen):
         if self.value("output") == _HERE:
             self.command = command
             return f"Running {command}"
-        status = external_editor.run(
+        status = external_editor.run_in_terminal(
             self.app, ["/bin/sh", "-c", command], _for_a_terminal(self.text).encode()
         )
-        return f"{command} {external_editor.outcome(status)}"
+        return f"{command} {external_editor.describe_status(status)}"
 
 
 def _for_a_terminal(text: str) -> str:
