@@ -1,7 +1,7 @@
 """The recovery of a damaged state into a new one.
 
-What the analyst wrote is copied. The rest need not be: the logs are read again, and the same records
-give alerts with the same ids, so that notes, suppressions and statuses find their alerts.
+What the analyst wrote is copied. The rest need not be: the logs are read again, and the same
+records give alerts with the same ids, so that notes, suppressions and statuses find their alerts.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ APPLICATION_ID = 0x7472_6C68  # "trlh": a file of another program is never taken
 
 MIGRATIONS = (
     """
-CREATE TABLE file (            -- every file found: what it was when read, how far, and what it held
+CREATE TABLE file (            -- every log file: how it was read, and what it held
     file_id  INTEGER PRIMARY KEY,
-    path     BLOB NOT NULL UNIQUE,      -- as the system has it, which need not be UTF-8
+    path     BLOB NOT NULL UNIQUE,      -- as the file system has it, which need not be UTF-8
     device   INTEGER NOT NULL,
     inode    INTEGER NOT NULL,
     size     INTEGER NOT NULL,
@@ -21,20 +21,20 @@ CREATE TABLE file (            -- every file found: what it was when read, how f
     state    TEXT NOT NULL CHECK (state IN ('read', 'waiting', 'skipped', 'quarantined')),
     reason   TEXT,
     detail   TEXT,
-    resume   INTEGER NOT NULL,          -- the byte up to which lines are committed; 0 for a whole document
+    resume   INTEGER NOT NULL,          -- the byte up to which lines are committed; 0: document
     print    BLOB,                      -- recognizes the content up to there
-    generation INTEGER NOT NULL,        -- of the rules that it was searched by
+    generation INTEGER NOT NULL,        -- of the rules by which it was searched
     seen     INTEGER NOT NULL,
     duplicate INTEGER NOT NULL,
-    first    INTEGER,                   -- span of event times: which pivots need this file
+    first    INTEGER,                   -- span of event times, in epoch seconds
     last     INTEGER,
     read_at  REAL NOT NULL,
-    sequence INTEGER NOT NULL           -- grows with every read that brought records
+    sequence INTEGER NOT NULL           -- grows with each read that brought records
 ) STRICT;
 CREATE INDEX file_span ON file (first, last);
 CREATE INDEX file_sequence ON file (sequence);
 
-CREATE TABLE file_count (      -- records of a file that were not kept, by reason
+CREATE TABLE file_count (      -- the records of a file that were not kept, by reason
     file_id INTEGER NOT NULL REFERENCES file,
     kind    TEXT NOT NULL CHECK (kind IN ('skipped', 'rejected')),
     reason  TEXT NOT NULL,
@@ -42,7 +42,7 @@ CREATE TABLE file_count (      -- records of a file that were not kept, by reaso
     PRIMARY KEY (file_id, kind, reason)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE chunk (           -- what was read of a file at once, and who is in it where: what a search needs
+CREATE TABLE chunk (           -- what is read of a file at once: the index of searches
     file_id INTEGER NOT NULL REFERENCES file ON DELETE CASCADE,
     offset  INTEGER NOT NULL,
     first   INTEGER NOT NULL,
@@ -51,7 +51,7 @@ CREATE TABLE chunk (           -- what was read of a file at once, and who is in
     PRIMARY KEY (file_id, offset)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE event (           -- what is kept of a record that some rule counted
+CREATE TABLE event (           -- what is kept of each record that a rule counted
     identity BLOB PRIMARY KEY,
     time     INTEGER NOT NULL,
     file_id  INTEGER NOT NULL REFERENCES file,
@@ -60,15 +60,15 @@ CREATE TABLE event (           -- what is kept of a record that some rule counte
     body     BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE series (          -- a rule and the values of its keys
+CREATE TABLE series (          -- a rule with the values of its keys
     series_id INTEGER PRIMARY KEY,
     rule_id   TEXT NOT NULL,
     key       TEXT NOT NULL,
-    width     INTEGER NOT NULL,         -- seconds a bucket spans
+    width     INTEGER NOT NULL,         -- of a bucket, in seconds
     UNIQUE (rule_id, key)
 ) STRICT;
 
-CREATE TABLE hit (             -- the windows: each a set of events
+CREATE TABLE hit (             -- the windows: sets of events
     series_id INTEGER NOT NULL REFERENCES series,
     bucket    INTEGER NOT NULL,
     identity  BLOB NOT NULL REFERENCES event,
@@ -81,29 +81,29 @@ CREATE TABLE alert (
     series_id  INTEGER NOT NULL REFERENCES series,
     start      INTEGER NOT NULL,
     until      INTEGER NOT NULL,        -- end of the window, exclusive
-    content    BLOB NOT NULL,           -- what its hits say
+    content    BLOB NOT NULL,           -- what follows from its hits
     revision   INTEGER NOT NULL,
     settled    INTEGER NOT NULL,
     supersedes TEXT NOT NULL,
     context    BLOB,                    -- flags, baseline and risk, once known
-    lineage    TEXT NOT NULL,           -- the principals that count as its own
-    searched   INTEGER NOT NULL,        -- up to which file sequence its signals are complete
-    stale      INTEGER NOT NULL,        -- whether the context must be made again
-    told       INTEGER NOT NULL         -- the revision for which the context was made last; 0: for none
+    lineage    TEXT NOT NULL,           -- the principals that count as one
+    searched   INTEGER NOT NULL,        -- file sequence up to which signals are complete
+    stale      INTEGER NOT NULL,        -- whether the context must be computed
+    told       INTEGER NOT NULL         -- revision of the stored context; 0: none
 ) STRICT;
 CREATE INDEX alert_window ON alert (series_id, start);
 CREATE INDEX alert_start ON alert (start);
 CREATE INDEX alert_provisional ON alert (until) WHERE settled = 0;
 CREATE INDEX alert_stale ON alert (alert_id) WHERE stale = 1;
 
-CREATE TABLE alert_who (       -- which alerts speak of whom: accounts and principals as the baseline names them
+CREATE TABLE alert_who (       -- the accounts, keys and principals of an alert
     who      TEXT NOT NULL,
     alert_id TEXT NOT NULL REFERENCES alert ON DELETE CASCADE,
     PRIMARY KEY (who, alert_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX alert_who_alert ON alert_who (alert_id);
 
-CREATE TABLE signal (          -- the events of an alert's principal that a flag rule counted near its window
+CREATE TABLE signal (          -- events of an alert's principal near it, by flag
     alert_id TEXT NOT NULL REFERENCES alert ON DELETE CASCADE,
     flag     TEXT NOT NULL,
     identity BLOB NOT NULL REFERENCES event,
@@ -119,7 +119,7 @@ CREATE TABLE sight (           -- the baseline
     PRIMARY KEY (kind, who, what)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE status (          -- what the analyst decided; an alert without a row is open
+CREATE TABLE status (          -- of an alert; one without a row is open
     alert_id TEXT PRIMARY KEY,
     status   TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -133,7 +133,7 @@ CREATE TABLE note (
 ) STRICT;
 CREATE INDEX note_alert ON note (alert_id);
 
-CREATE TABLE note_words (      -- all that a note ever said; the newest counts
+CREATE TABLE note_words (      -- every version of the body of a note
     note_id INTEGER NOT NULL REFERENCES note,
     at      REAL NOT NULL,
     author  TEXT NOT NULL,
@@ -147,14 +147,14 @@ CREATE TABLE suppression (
     body    TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE hidden (          -- which alerts a suppression has hidden
+CREATE TABLE hidden (          -- the alerts that a suppression has hidden
     suppression_id TEXT NOT NULL REFERENCES suppression,
     alert_id       TEXT NOT NULL,
     since          REAL NOT NULL,
     PRIMARY KEY (suppression_id, alert_id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE broken (          -- which alerts broke through a suppression, and what they brought
+CREATE TABLE broken (          -- the alerts that broke through, and why
     suppression_id TEXT NOT NULL REFERENCES suppression,
     alert_id       TEXT NOT NULL,
     brought        TEXT NOT NULL,
@@ -171,15 +171,15 @@ CREATE TABLE history (         -- append only
 ) STRICT;
 CREATE INDEX history_subject ON history (subject);
 
-CREATE TABLE rule (            -- the rules that the files have been searched by
+CREATE TABLE rule (            -- the rules by which the files were searched
     rule_id     TEXT PRIMARY KEY,
     fingerprint TEXT NOT NULL,
     mode        TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE named (           -- files that a digest file says there are
-    name   TEXT NOT NULL,               -- unique in itself, so it is the same wherever it was copied
-    key    TEXT NOT NULL,               -- where the trail put it
+CREATE TABLE named (           -- the files that a digest file names
+    name   TEXT NOT NULL,               -- unique, and the same in every copy of the file
+    key    TEXT NOT NULL,               -- where the trail delivered it
     sha256 BLOB NOT NULL,               -- of its unpacked content
     oldest INTEGER,
     newest INTEGER,
@@ -188,41 +188,41 @@ CREATE TABLE named (           -- files that a digest file says there are
     PRIMARY KEY (name, sha256)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE content (         -- what the files hold that a digest may name
+CREATE TABLE content (         -- the hashes of files that a digest may name
     path   BLOB PRIMARY KEY,
     name   TEXT NOT NULL,
     sha256 BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX content_name ON content (name);
 
-CREATE TABLE feed (            -- files with records from EventBridge, which may leave the read-only ones out
+CREATE TABLE feed (            -- the records of EventBridge feeds
     path      BLOB PRIMARY KEY,
     records   INTEGER NOT NULL,
     read_only INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE progress (        -- one row
-    generation INTEGER NOT NULL,        -- grows when a rule comes or changes: older files are searched again
-    newest     INTEGER,                 -- newest event time read that the clock allows
+    generation INTEGER NOT NULL,        -- grows with each new rule: files are searched again
+    newest     INTEGER,                 -- newest event time, but for those in the future
     sequence   INTEGER NOT NULL,        -- of the last read that brought records
-    risk       TEXT NOT NULL            -- by which table the risks were summed up
+    risk       TEXT NOT NULL            -- fingerprint of the risk table in use
 ) STRICT;
 INSERT INTO progress VALUES (0, NULL, 0, '');
 """,
     """
-CREATE TABLE rule_off (        -- the rules that the analyst switched off
+CREATE TABLE rule_off (        -- the rules that are switched off
     rule_id TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 """,
     """
-CREATE INDEX file_sums ON file (state, reason, seen, duplicate);  -- the accounting, without reading the whole table
+CREATE INDEX file_sums ON file (state, reason, seen, duplicate);  -- for the accounting
 """,
     """
-ALTER TABLE rule ADD COLUMN reach INTEGER;         -- how far apart hits tell on each other; NULL: not known yet
-ALTER TABLE series ADD COLUMN gone_first INTEGER;  -- the buckets of which hits were let go, or that these told on
+ALTER TABLE rule ADD COLUMN reach INTEGER;         -- how far hits affect others; NULL: unknown
+ALTER TABLE series ADD COLUMN gone_first INTEGER;  -- the evicted buckets
 ALTER TABLE series ADD COLUMN gone_last INTEGER;
 CREATE INDEX series_gone ON series (gone_first) WHERE gone_first IS NOT NULL;
-CREATE TABLE late (            -- records that came for windows that had been let go
+CREATE TABLE late (            -- records that came for evicted windows
     file_id INTEGER PRIMARY KEY REFERENCES file ON DELETE CASCADE,
     count   INTEGER NOT NULL
 ) STRICT;
@@ -233,12 +233,12 @@ CREATE TABLE decision (        -- the journal: what one key or form did
     at       REAL NOT NULL,
     author   TEXT NOT NULL,
     kind     TEXT NOT NULL,
-    about    TEXT NOT NULL,             -- the name of the one thing that it was about, empty for several
-    standing TEXT NOT NULL CHECK (standing IN ('done', 'undone', 'past'))   -- past: to be neither undone nor redone
+    about    TEXT NOT NULL,             -- the name of its subject; empty for several
+    standing TEXT NOT NULL CHECK (standing IN ('done', 'undone', 'past'))   -- past: final
 ) STRICT;
 CREATE INDEX decision_standing ON decision (author, standing);
 
-CREATE TABLE decided (         -- what a decision changed: how each thing stood, and how it stands by it
+CREATE TABLE decided (         -- what a decision changed, by subject
     decision_id INTEGER NOT NULL REFERENCES decision,
     thing   TEXT NOT NULL,
     subject TEXT NOT NULL,
@@ -249,7 +249,7 @@ CREATE TABLE decided (         -- what a decision changed: how each thing stood,
 CREATE INDEX decided_subject ON decided (thing, subject);
 """,
     """
-DELETE FROM chunk;             -- told who is in it, but not where: files that are still there are read again
+DELETE FROM chunk;             -- without the positions of records: files are read again
 UPDATE progress SET generation = generation + 1;
 """,
 )

@@ -148,15 +148,17 @@ class Store:
 
     def undo(self) -> UndoResult | None:
         """Undo the current user's latest decision; None where there is none."""
-        return self._turn(self.journal.undo)
+        return self._undo_or_redo(self.journal.undo)
 
     def redo(self) -> UndoResult | None:
         """Redo the decision undone last; None where another followed."""
-        return self._turn(self.journal.redo)
+        return self._undo_or_redo(self.journal.redo)
 
-    def _turn(self, turn: Callable[[sqlite3.Connection], UndoResult | None]) -> UndoResult | None:
+    def _undo_or_redo(
+        self, step: Callable[[sqlite3.Connection], UndoResult | None]
+    ) -> UndoResult | None:
         with self.database.transaction() as connection:
-            result = turn(connection)
+            result = step(connection)
             if result and "status" in result.kinds:
                 alerts = self.alerts.read(connection, result.subjects)
                 result = msgspec.structs.replace(result, alerts=list(alerts))

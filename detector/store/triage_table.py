@@ -118,7 +118,8 @@ class TriageTable:
             )
             check_suppression(new)
             created.append(learn(new, alerts))
-        return self._put_suppressions("created", created)
+        self._put_suppressions("created", created)
+        return self._suppressions.get([suppression.suppression_id for suppression in created])
 
     def extend(self, suppression_ids: Sequence[str], expires: float) -> list[Suppression]:
         """Change when suppressions expire; an expired one hides again."""
@@ -157,10 +158,8 @@ class TriageTable:
                 connection, chain.from_iterable(self._alerts.batches())
             )
 
-    def _put_suppressions(
-        self, action: str, suppressions: Sequence[Suppression]
-    ) -> list[Suppression]:
-        """Write suppressions as one decision; return them as they are stored."""
+    def _put_suppressions(self, action: str, suppressions: Sequence[Suppression]) -> None:
+        """Write suppressions as one decision, and record what they hide."""
         with self._database.transaction() as connection:
             self._journal.decide(
                 connection,
@@ -177,7 +176,6 @@ class TriageTable:
                 ],
             )
         self.record_hidden()
-        return self._suppressions.get([each.suppression_id for each in suppressions])
 
     def _note(self, note_id: int) -> Note:
         notes = self._read_notes("WHERE note_id = ?", note_id)

@@ -111,16 +111,18 @@ class UndoJournal:
         if decision_id is None:
             return None
         steps = [step.reversed() for step in _read_steps(connection, decision_id)]
-        return self._turn(connection, decision_id, steps, "undone")
+        return self._apply_all(connection, decision_id, steps, "undone")
 
     def redo(self, connection: sqlite3.Connection) -> UndoResult | None:
         """Redo the decision undone last; None where another followed."""
         decision_id = _find_decision(connection, "undone", "min")
         if decision_id is None:
             return None
-        return self._turn(connection, decision_id, _read_steps(connection, decision_id), "redone")
+        return self._apply_all(
+            connection, decision_id, _read_steps(connection, decision_id), "redone"
+        )
 
-    def _turn(
+    def _apply_all(
         self,
         connection: sqlite3.Connection,
         decision_id: int,
