@@ -1,4 +1,4 @@
-"""Select the rules that may match a record, by its (eventSource, eventName) and then its head."""
+"""Select the rules that may match a record, by its head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Warn of rules that compile but cannot match, or match less than they seem to."""
+"""Warn of rules that match less than they seem to."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def _coarse_suppression(tree: ast.Tree, metadata: Metadata) -> Iterator[Advice]:
 
 
 def _null_negations(tree: ast.Tree, fields: FieldTable) -> Iterator[Advice]:
-    """Advise of negations that are null, and so drop the row, where a field is missing."""
+    """Advise of negations that drop events without a field.
+
+    The negation of a missing field is null there."""
     conditions, defined = _conditions_before_stats(tree)
     negations = [condition for condition in conditions if _is_negation(condition)]
     required: set[str] = set()
@@ -83,7 +85,7 @@ def _conditions_before_stats(tree: ast.Tree) -> tuple[list[ast.Expression], set[
 
 
 def _null_negation(condition: ast.Expression, name: str, fields: FieldTable) -> Iterator[Advice]:
-    """Advise of one negation that is null where the field ``name`` is missing."""
+    """Advise of a negation that is null without the field ``name``."""
     field = fields.get(name)
     if field is None or field.always:
         return
@@ -102,7 +104,7 @@ def _null_negation(condition: ast.Expression, name: str, fields: FieldTable) -> 
 
 
 def _is_negation(condition: ast.Expression) -> bool:
-    """Check whether authors may take a condition to be true of a missing field."""
+    """Check whether a condition reads as true of a missing field."""
     match condition:
         case ast.Compare("!=", _, ast.Literal()):
             return True

@@ -1,4 +1,4 @@
-"""Read a rule: a TOML file in the schema of Elastic's detection-rules, and its compiled query."""
+"""Read a rule: its file and its compiled query."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Rule(Metadata, frozen=True, kw_only=True):
         return self.building_block_type is not None
 
     def warm_up(self, history: int) -> str | None:
-        """Describe a history (seconds) that is too short for "new": "baseline 3 of 10 days".
+        """Describe a too short history (seconds): "baseline 3 of 10 days".
 
         None where it is long enough, and for rules of other types."""
         wanted = self.query.window or 0
@@ -126,14 +126,14 @@ def _compile(text: str, metadata: Metadata, fields: FieldTable, options: QueryOp
 
 
 def error_in_file(error: EsqlError, text: str, query: str) -> RuleError:
-    """Convert an error in a query to one in the file ``text`` that holds the query."""
+    """Convert an error in a query to one in the file ``text``."""
     line, column = query_position(text, query)
     first_column = column if error.line == 1 else 0
     return RuleError(error.message, line + error.line - 1, first_column + error.column)
 
 
 def query_position(text: str, query: str) -> tuple[int, int]:
-    """Return the line in the file where the query begins, and the column before it."""
+    """Return the file's line where the query begins, and the column before."""
     start = text.find(query) if query.strip() else -1
     if start < 0:  # the query is written with escapes
         opening = re.search(r'^\s*query\s*=\s*(?:"""|\'\'\'|"|\')(?:\r?\n)?', text, re.MULTILINE)
@@ -149,7 +149,9 @@ def _fingerprint(
     now: int | None,
     fields_fingerprint: str,
 ) -> str:
-    """Hash all that decides what the rule finds. Stored: the order of the parts is fixed."""
+    """Hash all that decides what the rule finds.
+
+    The hash is stored: the parts and their order are fixed."""
     parts = (
         _ENGINE,
         metadata.rule_id,

@@ -1,4 +1,7 @@
-"""Read a rule file: TOML in the schema of Elastic's detection-rules, and one table of our own."""
+"""Read a rule file: TOML in the schema of Elastic's detection-rules.
+
+The table ``[trailhound]`` is our own.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ from detector.text.visible import visible
 
 
 class RuleError(Exception):
-    """A rule file that cannot be used: one line, with line and column from 1."""
+    """A rule file that cannot be used.
+
+    ``message`` is one line of text; ``line`` and ``column`` count from 1."""
 
     def __init__(self, message: str, line: int = 1, column: int = 1, key: str = "") -> None:
         self.message = visible(message, 400)  # it may quote the file
@@ -189,7 +194,7 @@ _Table = TypeVar("_Table", Metadata, TrailhoundTable)
 
 
 def _convert(table: Any, type: type[_Table], text: str) -> _Table:
-    """Convert a table to its struct. Raises RuleError with the line of the key at fault."""
+    """Convert a table to its struct. Raises RuleError at the wrong key."""
     try:
         return msgspec.convert(table, type)
     except msgspec.ValidationError as error:
@@ -203,7 +208,7 @@ def _convert(table: Any, type: type[_Table], text: str) -> _Table:
 
 
 def is_hunt(path: Path) -> bool:
-    """Check whether a file is a hunt file; False where it cannot be read."""
+    """Check whether a file is a hunt file; False if unreadable."""
     try:
         return "hunt" in tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
@@ -211,7 +216,7 @@ def is_hunt(path: Path) -> bool:
 
 
 def line_of_key(text: str, key: str) -> int:
-    """Return the line, from 1, of a key or its table; 1 where there is none."""
+    """Return the line of a key or its table; 1 without it."""
     name = re.escape(key)
     match = re.search(rf"^\s*(?:{name}\s*=|\[+[\w.]*\b{name}\])", text, re.MULTILINE)
     return text.count("\n", 0, match.end()) + 1 if match else 1

@@ -1,4 +1,4 @@
-"""Load rule files into a rule set that knows when a file has changed."""
+"""Load rule files into a rule set."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ class RuleProblem:
 
 @dataclass(frozen=True, slots=True)
 class RuleSpec:
-    """What a rule set was loaded from; it pickles, so that another process can load the same.
+    """What a rule set was loaded from.
 
-    ``disabled``: ids of rules that are left out."""
+    It pickles, so that another process can load the same. ``disabled``: ids of rules that are left
+    out."""
 
     paths: tuple[Path, ...]
     builtin: bool
@@ -118,7 +119,7 @@ class RuleSet:
 
     @property
     def changed(self) -> bool:
-        """Whether a rule file was added, removed or written since these were loaded."""
+        """Whether a rule file was added, removed or written since loading."""
         return _stamp_files(self._spec.paths, self._spec.builtin) != self._stamps
 
     @classmethod
@@ -136,12 +137,12 @@ def load(
     asn: AsnLookup | Path | None = None,
     now: int | None = None,
 ) -> RuleSet:
-    """Load the rules in ``paths`` (files or directories), and the built-in ones if ``builtin``.
+    """Load the rules in ``paths``, and the built-in ones if ``builtin``.
 
-    A file that cannot be used becomes a problem, and the others load. A rule with the id of a
-    built-in one replaces it. ``asn`` names the autonomous systems of addresses. ``now``: the value
-    of NOW(), in seconds since the epoch; by default it follows from the events. Raises AsnError
-    where ``asn`` is no such database."""
+    A path is a file or a directory. A file that cannot be used becomes a problem, and the others
+    load. A rule with the id of a built-in one replaces it. ``asn`` names the autonomous systems of
+    addresses. ``now``: the value of NOW(), in seconds since the epoch; by default it follows from
+    the events. Raises AsnError where ``asn`` is no such database."""
     lookup = open_asn(asn) if isinstance(asn, Path) else asn
     fields = field_table(lookup)
     fields_fingerprint = lookup.fingerprint if lookup else ""

@@ -1,6 +1,7 @@
 """Compile expressions to closures over rows. Types are settled here, once.
 
-Three-valued logic throughout: an operator that meets null, or a multivalue where it wants one value, gives null.
+Three-valued logic throughout: an operator that meets null, or a multivalue where it wants one
+value, gives null.
 """
 
 from __future__ import annotations
@@ -278,7 +279,7 @@ def _by_ip_order(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]
 
 
 def _shift_date(left: CompiledExpr, right: CompiledExpr, sign: str) -> CompiledExpr | None:
-    """Compile the sum or difference of a date and a timespan; None for other types."""
+    """Compile a date plus or minus a timespan; None for other types."""
     times = 1 if sign == "+" else -1
     if left.type in SPANS and right.type == "date" and sign == "+":
         left, right = right, left

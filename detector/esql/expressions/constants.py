@@ -1,4 +1,4 @@
-"""Compile constants, and convert text constants to the type that an operator needs."""
+"""Compile constants, and convert text constants to other types."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ TEXT_CONVERTERS: dict[str, Callable[[str], Any]] = {
 
 
 def coerce_text(expr: CompiledExpr, type: str, span: Span) -> CompiledExpr:
-    """Convert a text constant to ``type``; return any other expression as it is."""
+    """Convert a text constant to ``type``; other expressions stay."""
     if expr.type != "keyword" or not expr.constant:
         return expr
     if type in SPANS or type == "span":

@@ -1,4 +1,4 @@
-"""Turn functions of values into functions of rows, with ES|QL's null and multivalue rules."""
+"""Apply functions of values to rows, with ES|QL's null and multivalue rules."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _argument_getter(expr: CompiledExpr, mark: str) -> Getter:
 
 
 def _map_argument(compute: Callable[..., Any], index: int) -> Callable[..., Any]:
-    """Apply ``compute`` to each value of one argument; drop values that it fails on."""
+    """Apply ``compute`` to each value of one argument; drop failures."""
 
     def call(*arguments: Any) -> Any:
         if not isinstance(arguments[index], list):

@@ -1,7 +1,7 @@
 """Resolve column names, and lay out the rows that queries work on.
 
-A row is a list of slots. A column is read when something asks for it and then cached in its slot, so that a query
-pays for what it uses and EVAL costs nothing until then.
+A row is a list of slots. A column is read when something asks for it and then cached in its slot,
+so that a query pays for what it uses and EVAL costs nothing until then.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class FieldFact:
 
 @dataclass(frozen=True, slots=True)
 class WindowFact:
-    """The value is the start of the event's window of this many seconds."""
+    """The value is the start of the event's window, ``seconds`` long."""
 
     seconds: int
 
@@ -99,7 +99,7 @@ DEFAULT_OPTIONS = QueryOptions()
 
 
 class RowLayout:
-    """The slots of the rows that one part of a query works on."""
+    """The slots of the rows of one part of a query."""
 
     def __init__(self, options: QueryOptions = DEFAULT_OPTIONS) -> None:
         self.size = TIME + 1
@@ -178,7 +178,7 @@ class Scope:
         return column
 
     def define(self, name: str, expr: CompiledExpr) -> None:
-        """Add a column as the last one; it replaces one of the same name."""
+        """Add a column at the end, replacing one of the same name."""
         self.columns.pop(name, None)
         self._dropped.discard(name)
         self.columns[name] = expr

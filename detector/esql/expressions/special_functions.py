@@ -73,7 +73,7 @@ def _tbucket(compiler: ExprCompiler, node: ast.Call) -> CompiledExpr:
 def _truncation(
     name: str, timespan: CompiledExpr, timespan_span: Span, date: CompiledExpr, date_span: Span
 ) -> CompiledExpr:
-    """Compile the truncation of a date; of ``@timestamp`` it may be a window."""
+    """Compile a truncation; of ``@timestamp`` it may be a window."""
     timespan = require_timespan(timespan, timespan_span)
     date = coerce_text(date, "date", date_span)
     if date.type not in ("date", "null"):

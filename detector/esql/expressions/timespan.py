@@ -1,8 +1,8 @@
 """Add timespans to dates, and truncate dates by them.
 
-A duration has a fixed length, a period is one of the calendar. A duration, and a number of days above one, is aligned
-to the Unix epoch; a day, week (from Monday), month, quarter and year are those of the calendar, and several months or
-years count from year 1. All in UTC.
+A duration has a fixed length, a period is one of the calendar. A duration, and a number of days
+above one, is aligned to the Unix epoch; a day, week (from Monday), month, quarter and year are
+those of the calendar, and several months or years count from year 1. All in UTC.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class TemporalAmount:
 
 
 def date_truncator(amount: TemporalAmount) -> Callable[[int], int]:
-    """Make a function that truncates a date (ms) to a multiple of ``amount``."""
+    """Make a function that truncates dates (ms) to multiples of ``amount``."""
     length = amount.length
     if not length and amount.days != 7:
         length = amount.days * _DAY

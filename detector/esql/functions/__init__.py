@@ -1,4 +1,4 @@
-"""The functions of ES|QL: scalar ones by topic, and the aggregates of STATS.
+"""The scalar and aggregate functions of ES|QL.
 
 Source: Elastic's ES|QL reference, "Functions and operators".
 """

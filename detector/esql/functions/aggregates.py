@@ -1,7 +1,7 @@
 """Compute the aggregate functions of STATS, exactly.
 
-An aggregate is given the arguments of every row of a group. Nulls do not count; every value of a multivalue does. The
-result depends on the set of rows, not on their order.
+An aggregate is given the arguments of every row of a group. Nulls do not count; every value of a
+multivalue does. The result depends on the set of rows, not on their order.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def count_values(rows: ArgumentRows) -> int:
 
 @aggregate("count_distinct(any, long?) -> long")
 def count_distinct(rows: ArgumentRows) -> int:
-    """Count distinct values, exactly: the precision of the second argument has no effect."""
+    """Count distinct values exactly; the second argument, a precision, is unused."""
     return len(set(_flatten(rows)))
 
 
@@ -175,7 +175,9 @@ def _value_at_extreme(
 
 @aggregate("top(same, long, keyword?) -> same[]")
 def top(rows: ArgumentRows, *, types: Sequence[Type], constants: Sequence[Any]) -> Any:
-    """Return the first values in ``asc`` (the default) or ``desc`` order, equal ones each."""
+    """Return the first values in ``asc`` (the default) or ``desc`` order.
+
+    Equal values count each."""
     limit, *direction = constants
     descending = bool(direction) and str(direction[0]).lower() == "desc"
     return single(sorted(_flatten(rows), key=order(types[0]), reverse=descending)[:limit])

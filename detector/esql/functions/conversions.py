@@ -46,7 +46,7 @@ def to_double(value: Any, *, types: Sequence[Type]) -> Any:
 
 @function("to_boolean(any*) -> boolean", "to_bool")
 def to_boolean(value: Any, *, types: Sequence[Type]) -> bool:
-    """Convert to boolean: of texts, only ``true`` in any letter case is true."""
+    """Convert to boolean; of texts, only ``true`` (in any case) is true."""
     if types[0] in ("ip", "date"):
         raise ValueError
     return value.lower() == "true" if isinstance(value, str) else bool(value)

@@ -175,7 +175,9 @@ _FORMATTERS: dict[str, Callable[[datetime], str]] = {
 
 @function("date_format(any, date?) -> keyword")
 def date_format(pattern: str | int, date: int | None = None) -> str:
-    """Format a date by a Java pattern; a sole argument is a date, for ISO form."""
+    """Format a date by a Java pattern; without one, in ISO form.
+
+    A sole argument is the date."""
     if date is None:
         if not isinstance(pattern, int):
             raise ValueError
@@ -239,7 +241,9 @@ def _token_regex(token: re.Match[str]) -> str:
 
 @function("date_parse(keyword, keyword?) -> date")
 def date_parse(pattern: str, text: str | None = None) -> int:
-    """Parse a date by a Java pattern; a sole argument is a text in ISO form."""
+    """Parse a date by a Java pattern; without one, in ISO form.
+
+    A sole argument is the text."""
     if text is None:
         pattern, text = "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'", pattern
     match = _date_regex(pattern).fullmatch(text)

@@ -1,4 +1,7 @@
-"""Compute functions of multivalues. A single value is a list of one; null gives null."""
+"""Compute functions of multivalues.
+
+A single value is a list of one; null gives null.
+"""
 
 from __future__ import annotations
 
@@ -113,6 +116,6 @@ def mv_sort(values: list[Any], direction: str = "ASC", *, types: Sequence[Type])
 
 @function("mv_zip(keyword[], keyword[], keyword?) -> keyword[]")
 def mv_zip(left: list[str], right: list[str], delimiter: str = ",") -> list[str]:
-    """Join values pairwise by ``delimiter``; values without a partner stay as they are."""
+    """Join values pairwise by ``delimiter``; values without a partner stay."""
     pairs = [delimiter.join(pair) for pair in zip(left, right, strict=False)]
     return pairs + left[len(pairs) :] + right[len(pairs) :]

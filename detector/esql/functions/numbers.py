@@ -1,4 +1,7 @@
-"""Compute functions of numbers. An integer stays one unless the signature says double."""
+"""Compute functions of numbers.
+
+An integer stays one unless the signature says double.
+"""
 
 from __future__ import annotations
 

@@ -1,12 +1,17 @@
 """Parse and check function signatures such as ``"mv_concat(keyword[], keyword) -> keyword"``.
 
-A parameter is a type, ``any``, ``number``, ``span`` or ``same`` (all ``same`` arguments have one type, numbers widen).
-A mark may follow it. ``?``: the argument may be left out. ``...``: it may be repeated. ``[]``: the function gets the
-list of its values. ``{}``: likewise, and null is the empty list. ``*``: the function is applied to each value of a
-multivalue. An argument without ``[]``, ``{}`` or ``*`` must be single: several values make the result null. So does
-null, unless the mark is ``{}``.
-The result is a type, ``same``, ``first`` (the type of the first argument) or ``wide`` (double of doubles, else long);
-``[]`` says that it can be a multivalue.
+A parameter is a type, ``any``, ``number``, ``span`` or ``same`` (all ``same`` arguments have one
+type, numbers widen). Marks may follow it:
+
+- ``[]``: the function gets the list of the argument's values
+- ``{}``: likewise, and null is the empty list
+- ``*``: the function is applied to each value of a multivalue
+- ``?``: the argument may be left out
+- ``...``: the argument may be repeated
+
+An argument without ``[]``, ``{}`` or ``*`` must be single: several values make the result null. So
+does null, unless the mark is ``{}``. The result is a type, ``same``, ``first`` (the type of the
+first argument) or ``wide`` (double of doubles, else long); ``[]`` says that it can be a multivalue.
 """
 
 from __future__ import annotations
@@ -113,7 +118,7 @@ def _with_article(type: str) -> str:
 
 
 def common_type(left: Type, right: Type) -> Type | None:
-    """Return the type that holds values of both; None where there is none."""
+    """Return the type that holds values of both, or None."""
     if left == right or right == "null":
         return left
     if left == "null":

@@ -1,7 +1,8 @@
 """Aggregate groups of rows, at once or while rows come and go.
 
-In a sliding group, rows come in at one end and leave at the other. The aggregates that most rules use are kept up to
-date row by row, so that a step costs what it changes; the others are computed again from the rows that are in.
+In a sliding group, rows come in at one end and leave at the other. The aggregates that most rules
+use are updated row by row, so that a step costs what it changes; the others are computed again
+from the rows that are in.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class BatchAggregator:
 
 
 class SlidingAggregator:
-    """The aggregates of a group that rows join and leave, first in, first out.
+    """The aggregates of a group that rows join and leave in order.
 
     An accumulator is made when its aggregate is first asked for: most groups are too small to need
     one, and most conditions ask for few of the aggregates."""

@@ -22,7 +22,9 @@ _FLIPPED = {">=": "<=", "<=": ">=", ">": "<", "<": ">"}
 def describe_alerts(
     shape: str, window: int | None, keys: Sequence[str], thresholds: Sequence[str], gap: int = 0
 ) -> str:
-    """Describe what a rule gives alerts for; the arguments are those of Query and Rule."""
+    """Describe what a rule gives alerts for.
+
+    The arguments are attributes of Query and Rule."""
     by = ", ".join(keys)
     if shape == "terms":
         return f"the first event in {format_exact(window or 0)} of each {by}"

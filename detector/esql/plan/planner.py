@@ -1,4 +1,7 @@
-"""Plan a query: compile its commands in order, over the columns that each leaves to the next."""
+"""Plan a query: compile its commands, in order.
+
+Each command works on the columns that the one before it leaves.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def plan(
     options: QueryOptions = DEFAULT_OPTIONS,
     keys: tuple[ast.Named, ...] = (),
 ) -> Query:
-    """Plan a query from its text. Raises EsqlError for one that cannot be run as it stands.
+    """Plan a query from its text. Raises EsqlError.
 
     ``keys``: what the events of a query without STATS must agree in to belong together."""
     return plan_tree(parser.parse(text), text, fields, options, keys)
@@ -231,13 +234,8 @@ def _plan_common_command(command: ast.Command, pipeline: _Pipeline) -> None:
             for named in columns:
                 expr = Compiler(scope).compile(named.expression)
                 scope.define(named.name, scope.layout.cached(expr))
-        case ast.Keep(patterns):
-            scope.keep((pattern.name, pattern.span) for pattern in patterns)
-        case ast.Drop(patterns):
-            scope.drop((pattern.name, pattern.span) for pattern in patterns)
-        case ast.Rename(pairs):
-            for old, new in pairs:
-                scope.rename(old.name, new.name, old.span)
+        case ast.Keep() | ast.Drop() | ast.Rename():
+            _plan_projection(command, scope)
         case ast.MvExpand():
             _plan_mv_expand(command, pipeline)
         case ast.Dissect():
@@ -252,6 +250,17 @@ def _plan_common_command(command: ast.Command, pipeline: _Pipeline) -> None:
         case _:
             name = type(command).__name__.upper()
             raise EsqlError(command.span, f"the command {name} is not supported")
+
+
+def _plan_projection(command: ast.Keep | ast.Drop | ast.Rename, scope: Scope) -> None:
+    match command:
+        case ast.Keep(patterns):
+            scope.keep((pattern.name, pattern.span) for pattern in patterns)
+        case ast.Drop(patterns):
+            scope.drop((pattern.name, pattern.span) for pattern in patterns)
+        case ast.Rename(pairs):
+            for old, new in pairs:
+                scope.rename(old.name, new.name, old.span)
 
 
 def _plan_mv_expand(command: ast.MvExpand, pipeline: _Pipeline) -> None:

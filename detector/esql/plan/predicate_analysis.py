@@ -1,4 +1,4 @@
-"""Conclude from conditions which records can pass, and how few hits can fire."""
+"""Infer from conditions which records can pass, and which groups."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def known_fact(node: ast.Expression, scope: Scope) -> ColumnFact:
 
 
 def find_multiplying_command(tree: ast.Tree) -> ast.Command | None:
-    """Find an MV_EXPAND that can bring one event into a group several times.
+    """Find an MV_EXPAND that could count an event several times.
 
     An MV_EXPAND of a field that is a key cannot: the field's values differ, so that its rows go to
     different groups."""
@@ -144,7 +144,7 @@ def _multiplying_command_before(
 
 
 def min_hits(condition: ast.Expression, scope: Scope) -> int:
-    """Return how many hits a group needs at least to make ``condition`` true."""
+    """Return the least number of hits that can make ``condition`` true."""
     match condition:
         case ast.Logic("and", operands):
             return max(min_hits(operand, scope) for operand in operands)

@@ -1,4 +1,7 @@
-"""Push conditions down to a record's head: most records are rejected before they are decoded."""
+"""Push conditions down to a record's head.
+
+Most records are rejected by it, before they are decoded whole.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,9 @@ _PAIR_FIELDS = frozenset({"event.provider", "event.action"})
 
 @dataclass(frozen=True, slots=True)
 class Prefilter:
-    """Conditions on a record's head that a filter implies. All must be true.
+    """The conditions on a record's head that a filter implies.
 
-    ``pair``: those on provider and action alone; ``rest``: the others."""
+    All must be true. ``pair``: those on provider and action alone; ``rest``: the others."""
 
     layout: RowLayout
     pair: tuple[Getter, ...]
@@ -74,7 +77,7 @@ class PrefilterBuilder:
         return Prefilter(self._scope.layout, tuple(self._pair), tuple(self._rest))
 
     def _implied(self, node: ast.Expression, scope: Scope) -> ast.Expression | None:
-        """Return the condition on the head that ``node`` implies; None if there is none."""
+        """Return the condition on the head that ``node`` implies, if any."""
         if isinstance(node, ast.Logic):
             return self._implied_by_logic(node, scope)
         columns = list(columns_in(node))
@@ -91,7 +94,7 @@ class PrefilterBuilder:
         return replace(node, operands=implied) if len(implied) > 1 else implied[0]
 
     def _is_of_head(self, column: ast.Column, scope: Scope) -> bool:
-        """Check whether the head tells a column's value, under the column's own name."""
+        """Check whether the head has a column's value under its name."""
         match known_fact(column, scope):
             case FieldFact(name):
                 return name == column.name and self._fields[name].of_head

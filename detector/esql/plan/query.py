@@ -1,4 +1,4 @@
-"""Run a compiled query: rows from records, and results from groups of rows."""
+"""Run a compiled query over records and groups of rows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SortableResult = tuple[dict[str, Value], list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Expand:
-    """MV_EXPAND: a row for each value of ``read``, which each row has in ``slot``."""
+    """MV_EXPAND: a row for each value of ``read``, in ``slot``."""
 
     read: Getter
     slot: int
@@ -68,7 +68,7 @@ class SortKey:
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """STATS and what follows: slots of the keys, aggregates, and conditions on groups."""
+    """STATS and the commands after it, compiled."""
 
     layout: RowLayout
     key_slots: tuple[int, ...]
@@ -80,9 +80,10 @@ class Grouping:
 def run_stages(
     stages: Sequence[Stage], row: RowSlots, first: int = 0, conditions: bool = True
 ) -> Iterator[RowSlots]:
-    """Yield the rows that ``row`` becomes from the stage at index ``first`` on.
+    """Yield the rows that ``row`` becomes in the stages.
 
-    Without ``conditions``, the stages that are conditions are passed over."""
+    ``first`` is the index of the first one to run. Without ``conditions``, the stages that are
+    conditions are passed over."""
     for index in range(first, len(stages)):
         stage = stages[index]
         if isinstance(stage, Expand):
@@ -164,7 +165,7 @@ class Query:
             yield result, self._sort_keys(row)
 
     def sliding_aggregator(self) -> SlidingAggregator:
-        """Make an empty group to add inputs to. Only for a query with STATS."""
+        """Make an empty group. Only for a query with STATS."""
         assert self.grouping is not None
         return SlidingAggregator(self.grouping.aggregates)
 
@@ -183,7 +184,7 @@ class Query:
         now: int | None = None,
         conditions: bool = True,
     ) -> dict[str, Value] | None:
-        """Return the result for one group by column; None where a condition drops it.
+        """Return one group's result by column; None where a condition fails.
 
         ``window_start`` is in seconds since the epoch; ``now`` is the value of NOW(), by default
         the window's end. Without ``conditions`` there is a result whatever they say."""
@@ -215,7 +216,7 @@ class Query:
         now: int | None,
         conditions: bool,
     ) -> Iterator[RowSlots]:
-        """Yield the rows of a group after STATS, one unless MV_EXPAND makes more."""
+        """Yield a group's rows: one unless MV_EXPAND makes more."""
         grouping = self.grouping
         assert grouping is not None
         if now is None:
@@ -237,7 +238,7 @@ class Query:
         return [sort_key.of(row) for sort_key in self.orders]
 
     def _format_result(self, values: Sequence[Any]) -> dict[str, Value]:
-        """Format values by column; a column that can be multivalued is always a list."""
+        """Format values by column; a multivalued column is always a list."""
         result: dict[str, Value] = {}
         for (name, expr), value in zip(self.columns.items(), values, strict=True):
             if value is not None:

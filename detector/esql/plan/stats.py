@@ -1,4 +1,4 @@
-"""Compile STATS: what it takes from a row, and the columns that it gives."""
+"""Compile STATS: keys, inputs, aggregates and resulting columns."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _add_key(stats: CompiledStats, named: ast.Named) -> CompiledExpr:
 
 
 class _StatsCompiler(Compiler):
-    """Compiles an expression of STATS: aggregates over rows, and columns that are keys."""
+    """Compiles expressions of STATS: over aggregates of rows, and keys."""
 
     def __init__(
         self, stats: CompiledStats, condition: int | None, key_columns: dict[str, CompiledExpr]
@@ -140,7 +140,9 @@ class _StatsCompiler(Compiler):
 
 
 def _fact_of_aggregate(node: ast.Call, arguments: list[CompiledExpr]) -> ColumnFact:
-    """A count of rows, or of values of which a row has one, is at most the number of rows."""
+    """Return the fact of a count: at most the number of rows.
+
+    This does not hold where a row can have several values."""
     if node.name not in ("count", "count_distinct"):
         return None
     return None if any(argument.many for argument in arguments) else HitCountFact()
