@@ -21,7 +21,8 @@ from detector.detection.event import Event, Position
 from detector.detection.principal import caller_keys, issued_keys
 from detector.detection.principal_index import PostingLists, hashes_of
 from detector.detection.signature_cache import SignatureCache, SignatureInfo
-from detector.detection.window import Inputs, WindowKey
+from detector.detection.window import WindowKey
+from detector.esql.plan.accumulators import Inputs
 from detector.formats import Chunk, Records, parse_records
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule

@@ -19,9 +19,7 @@ import msgspec
 
 from detector.detection.event import Event
 from detector.ecs.values import Value
-
-Inputs = tuple[Value, ...]
-"""What a rule's aggregates need of one event, in the rule's own order."""
+from detector.esql.plan.accumulators import Inputs
 
 
 class WindowKey(msgspec.Struct, frozen=True, gc=False, array_like=True):
