@@ -1,7 +1,7 @@
-"""The grammar of keys: one place that makes bindings, and one that tells them to help, footer and palette.
+"""Key bindings: how they are made, and how help, footer and palette list them.
 
-One letter is one idea on every screen. Every binding has an id (to remap it by), a label, a tooltip and a group. Which
-keys the analyst's own are is kept once for the process, as the clock is (``tui.presentation.time_display``).
+One letter is one idea on every screen. Every binding has an id, by which it can be given other
+keys, a label, a tooltip and a group. The analyst's own keys are set once for the process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOVE = Binding.Group("Move")
 OPEN = Binding.Group("Open and go back")
 FIND = Binding.Group("Find, filter, sort")
 TRIAGE = Binding.Group("Decide")
-"""What is done to the marked rows, or else to the one under the cursor."""
+"""Actions on the marked rows, or else on the row under the cursor."""
 
 MARK = Binding.Group("Mark, undo, again")
 LIVE = Binding.Group("Live")
@@ -32,12 +32,11 @@ APP = Binding.Group("trailhound")
 GROUPS = (TRIAGE, MARK, OPEN, MOVE, FIND, LIVE, OUT, FORM, APP)
 """In the order of the help page."""
 
+_DEFAULT_KEYS: dict[str, str] = {}
+"""The default keys of every binding made so far, by binding id."""
 
-_USUAL: dict[str, str] = {}
-"""The keys of every binding made so far, by its id."""
-
-_own: Mapping[str, str] = {}
-"""The keys of the bindings that have others, by their ids."""
+_rebound_keys: Mapping[str, str] = {}
+"""The keys of the bindings that the analyst has rebound, by binding id."""
 
 
 def key(
@@ -51,9 +50,12 @@ def key(
     show: bool = False,
     everywhere: bool = False,
 ) -> Binding:
-    """A binding as trailhound writes them. ``show`` puts it on the last line of the screen;
-    ``everywhere`` lets it work over forms too, so it must be no letter."""
-    _USUAL[id] = keys
+    """Make a binding, and register its default keys.
+
+    ``show`` puts it on the last line of the screen. ``everywhere`` lets it work in forms too, so
+    its keys must be no letters.
+    """
+    _DEFAULT_KEYS[id] = keys
     return Binding(
         keys, action, label, show=show, tooltip=tooltip, id=id, group=group, priority=everywhere
     )
@@ -61,7 +63,7 @@ def key(
 
 @dataclass(frozen=True)
 class KeyEntry:
-    """One thing to do, with every key that does it now."""
+    """An action, with every key that does it now."""
 
     id: str
     keys: tuple[str, ...]
@@ -77,73 +79,78 @@ class KeyEntry:
 
     @property
     def shown_keys(self) -> str:
+        """The keys as they are written on screen."""
         return " ".join(display(name) for name in self.keys)
 
 
-def use(keys: Mapping[str, str]) -> None:
-    """Name these keys from now on; other bindings, by their ids, have their usual ones."""
-    global _own
-    _own = keys
+def rebind(keys: Mapping[str, str]) -> None:
+    """Set the analyst's own keys, by binding id; other bindings have their default keys."""
+    global _rebound_keys
+    _rebound_keys = keys
 
 
 def key_of(id: str) -> str:
-    """The key of a binding as a text names it, the first where it has several. Its class must be
-    imported."""
-    return display(_own.get(id, _USUAL[id]).split(",")[0])
+    """Return the first key of a binding as it is written on screen.
+
+    The class that makes the binding must have been imported.
+    """
+    return display(_rebound_keys.get(id, _DEFAULT_KEYS[id]).split(",")[0])
 
 
 def display(name: str) -> str:
-    """A key as it is written on screen: ``?``, ``enter``, ``^d``."""
+    """Return a key as it is written on screen: ``?``, ``enter``, ``^d``."""
     if name.startswith("ctrl+"):
         return "^" + name.removeprefix("ctrl+")
-    if name == "shift+tab":
+    if name in ("shift+tab", "enter"):
         return name
-    return name if name == "enter" else format_key(name)
+    return format_key(name)
 
 
 @runtime_checkable
 class Labels(Protocol):
-    """A screen on which labels say what the keys would do now."""
+    """A screen whose labels say what the keys would do now."""
 
     def label_of(self, binding: Binding) -> str:
-        """The label of one of its bindings, or of a widget's or the app's."""
+        """Return the label of a binding of the screen, a widget on it, or the app."""
 
 
-def entries(active: Iterable[ActiveBinding], label: Callable[[Binding], str]) -> list[KeyEntry]:
-    """What the keys do here, each idea once, in the order in which the bindings are looked up."""
-    found: dict[str, KeyEntry] = {}
+def key_entries(active: Iterable[ActiveBinding], label: Callable[[Binding], str]) -> list[KeyEntry]:
+    """List the actions of bindings, each once, in the order in which bindings are looked up."""
+    entries: dict[str, KeyEntry] = {}
     for node, binding, enabled, _ in active:
         if binding.id is None or binding.group is None:
             continue  # an input's own editing keys, Textual's defaults
-        known = found.get(binding.id)
-        found[binding.id] = (
-            replace(known, keys=(*known.keys, binding.key))
-            if known
-            else KeyEntry(binding.id, (binding.key,), label(binding), binding, node, enabled)
-        )
-    return list(found.values())
+        entry = entries.get(binding.id)
+        if entry is None:
+            entry = KeyEntry(binding.id, (binding.key,), label(binding), binding, node, enabled)
+        else:
+            entry = replace(entry, keys=(*entry.keys, binding.key))
+        entries[binding.id] = entry
+    return list(entries.values())
 
 
-def of_screen(screen: Screen[object]) -> list[KeyEntry]:
+def screen_entries(screen: Screen[object]) -> list[KeyEntry]:
+    """List the actions that the keys do on a screen now."""
     label = screen.label_of if isinstance(screen, Labels) else lambda binding: binding.description
-    return entries(screen.active_bindings.values(), label)
+    return key_entries(screen.active_bindings.values(), label)
 
 
-def grouped(found: Iterable[KeyEntry]) -> Iterator[tuple[Binding.Group, list[KeyEntry]]]:
-    """The entries under their groups, in the order of the help page; groups that it does not know
-    come last."""
-    by_group: dict[str, list[KeyEntry]] = {}
+def group_entries(
+    entries: Iterable[KeyEntry],
+) -> Iterator[tuple[Binding.Group, list[KeyEntry]]]:
+    """Yield the groups with their entries, in the order of the help page, unknown groups last."""
     groups = {group.description: group for group in GROUPS}
-    for entry in found:
+    members: dict[str, list[KeyEntry]] = {}
+    for entry in entries:
         groups.setdefault(entry.group.description, entry.group)
-        by_group.setdefault(entry.group.description, []).append(entry)
+        members.setdefault(entry.group.description, []).append(entry)
     for name, group in groups.items():
-        if name in by_group:
-            yield group, by_group[name]
+        if name in members:
+            yield group, members[name]
 
 
 class KeysProvider(Provider):
-    """The command palette over every binding of the screen beneath, with its keys."""
+    """The commands of the palette: every binding of the screen beneath, with its keys."""
 
     async def discover(self) -> Hits:
         for entry in self._entries():
@@ -167,10 +174,9 @@ class KeysProvider(Provider):
                 )
 
     def _entries(self) -> list[KeyEntry]:
-        found = [
-            entry for entry in of_screen(self.screen) if entry.binding.action != "command_palette"
-        ]
-        return [entry for _, together in grouped(found) for entry in together]
+        entries = screen_entries(self.screen)
+        others = [entry for entry in entries if entry.binding.action != "command_palette"]
+        return [entry for _, members in group_entries(others) for entry in members]
 
     async def _run(self, entry: KeyEntry) -> None:
         await self.app.run_action(entry.binding.action, entry.node)

@@ -153,7 +153,7 @@ def test_the_first_page_goes_by_them() -> None:
 def test_what_a_pivot_says_of_its_reading(
     state: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keymap, "_own", other_keys())
+    monkeypatch.setattr(keymap, "_rebound_keys", other_keys())
     line = progress_line(Progress(1, 2, 10, 20), 3, state, 80).plain
     assert re.sub("‹(.+?)›", lambda usual: SHOWN[usual[1]], words) in line
 

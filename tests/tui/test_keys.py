@@ -25,7 +25,7 @@ from tests.tui.stage import Hunt, press, until
 from tui.app.app import HuntApp
 from tui.app.key_remap import doubles
 from tui.app.screen_registry import SCREENS, TYPED_IN, ScreenInfo, bindings_of
-from tui.keymap import GROUPS, KeyEntry, KeysProvider, display, of_screen
+from tui.keymap import GROUPS, KeyEntry, KeysProvider, display, screen_entries
 from tui.screens.admin.hunt_log import HuntLogScreen
 from tui.screens.base.pane_tabs import PaneBar
 from tui.screens.pivot.screen import PivotScreen
@@ -135,7 +135,7 @@ def test_what_is_on_a_screen_is_known_and_what_can_be_clicked_has_a_key(
 ) -> None:
     async def look(app: HuntApp, pilot: Pilot[None]) -> None:
         [info] = [info for info in SCREENS if info.screen is type(app.screen)]
-        ids = {entry.id for entry in of_screen(app.screen)}
+        ids = {entry.id for entry in screen_entries(app.screen)}
         for widget in app.screen.query("*"):
             if widget.can_focus and any(bindings_of(type(widget))):
                 assert isinstance(widget, info.widgets), f"{widget} is not listed at {info.name}"
@@ -175,7 +175,7 @@ def test_the_mouse_alone_gets_to_every_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_help_shows_every_key(way: str, tmp_path: Path) -> None:
     async def look(app: HuntApp, pilot: Pilot[None]) -> None:
-        entries = of_screen(app.screen)
+        entries = screen_entries(app.screen)
         await press(pilot, "question_mark")
         shown = " ".join(screen_text(app).split())
         for entry in entries:
@@ -189,7 +189,7 @@ def test_help_shows_every_key(way: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_every_binding_can_be_found_in_the_palette(way: str, tmp_path: Path) -> None:
     async def look(app: HuntApp, pilot: Pilot[None]) -> None:
-        entries = {entry.id: entry for entry in of_screen(app.screen) if entry.id != "palette"}
+        entries = {entry.id: entry for entry in screen_entries(app.screen) if entry.id != "palette"}
         provider = KeysProvider(app.screen)
         offered = [hit.text async for hit in provider.discover() if isinstance(hit, DiscoveryHit)]
         assert len(offered) == len(entries)
@@ -224,7 +224,9 @@ def test_the_last_line_shows_the_keys_that_matter_and_help_always(
         line = screen_text(app).splitlines()[-1]
         assert line.endswith("? keys")
         assert len(line) <= width
-        shown: list[KeyEntry] = [entry for entry in of_screen(app.screen) if entry.binding.show]
+        shown: list[KeyEntry] = [
+            entry for entry in screen_entries(app.screen) if entry.binding.show
+        ]
         if width == 160:
             assert all(f"{display(entry.keys[0])} {entry.label}" in line for entry in shown)
 

@@ -207,7 +207,7 @@ def test_a_screenshot_is_private_and_shows_what_the_screen_does(
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(screenshot, "keep", full)
+        monkeypatch.setattr(screenshot, "write_screenshot", full)
         await press(pilot, "f9")
         await until(pilot, lambda: "No space left on device" in said(app))
 

@@ -75,7 +75,7 @@ class FrameApp(FilteredApp[T]):
     def __init__(self, keys: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__(ansi_color=True if theme_choice.no_color() else None)
         self._keys = keys
-        keymap.use(keys)
+        keymap.rebind(keys)
         self._renderer = DiffRenderer()
         for theme in THEMES.values():
             self.register_theme(theme)

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui.keymap import KeyEntry, display, of_screen
+from tui.keymap import KeyEntry, display, screen_entries
 
 _BETWEEN = "  "
 
@@ -81,7 +81,7 @@ class KeyLine(Widget):
         return fitting
 
     def _shown(self) -> Sequence[KeyEntry]:
-        shown = [entry for entry in of_screen(self.screen) if entry.binding.show]
+        shown = [entry for entry in screen_entries(self.screen) if entry.binding.show]
         shown.sort(
             key=lambda entry: entry.label == entry.binding.description
         )  # what tells most of now comes first

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from tui import keymap
-from tui.keymap import OPEN, grouped, key, of_screen
+from tui.keymap import OPEN, group_entries, key, screen_entries
 from tui.screens.base.fact_list import Fact, FactList, Line
 from tui.screens.base.key_footer import KeyLine
 
@@ -42,7 +42,9 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, beneath: Screen[object]) -> None:
         super().__init__()
-        self._groups = [(group.description, found) for group, found in grouped(of_screen(beneath))]
+        self._groups = [
+            (group.description, found) for group, found in group_entries(screen_entries(beneath))
+        ]
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help", can_focus=False):
