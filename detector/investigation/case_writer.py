@@ -95,7 +95,7 @@ def pieces(case: Case) -> dict[str, bytes]:
                 "risk": msgspec.to_builtins(alert.risk),
                 "lineage": msgspec.to_builtins(case.lineage),
                 "history": [
-                    {**msgspec.to_builtins(entry), "at": format_time(entry.at)}
+                    {**msgspec.to_builtins(entry), "at": format_time(entry.time)}
                     for entry in case.history
                 ],
             }

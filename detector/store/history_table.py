@@ -12,9 +12,9 @@ from detector.store.database import Database
 
 
 class HistoryEntry(msgspec.Struct, frozen=True):
-    """One line of the history of a subject; ``at`` in epoch seconds."""
+    """One line of the history of a subject; ``time`` in epoch seconds, written as ``at``."""
 
-    at: float
+    time: float = msgspec.field(name="at")
     author: str
     kind: str
     detail: str

@@ -78,7 +78,7 @@ def test_history_is_kept_by_subject(database: Database) -> None:
         history.add(connection, "mine", "rule off")
         history.add(connection, "other", "rule on", "again")
     [entry] = history.entries("mine")
-    assert (entry.at, entry.kind, entry.detail) == (START, "rule off", "")
+    assert (entry.time, entry.kind, entry.detail) == (START, "rule off", "")
 
 
 def test_journal_undoes_and_redoes_a_decision(database: Database) -> None:

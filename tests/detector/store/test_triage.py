@@ -57,7 +57,7 @@ def test_set_status_adds_to_history(store: Store, clock: Clock) -> None:
     store.triage.set_status([ana.alert_id], "closed")
     store.triage.set_status([ana.alert_id], "closed")
     history = store.history.entries(ana.alert_id)
-    assert [(entry.kind, entry.detail, entry.at) for entry in history] == [
+    assert [(entry.kind, entry.detail, entry.time) for entry in history] == [
         ("acknowledged", "open -> acknowledged", START + DAY),
         ("closed", "acknowledged -> closed", START + DAY + 60),
     ]

@@ -331,7 +331,7 @@ def _rule_lines(row: RuleRow) -> Iterator[Line]:
         yield Content("")
         yield from (
             safe.text(
-                f"{format.full_time(entry.at)}  {entry.author}  {entry.kind}", "$foreground-muted"
+                f"{format.full_time(entry.time)}  {entry.author}  {entry.kind}", "$foreground-muted"
             )
             for entry in row.history
         )

@@ -177,7 +177,7 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
             Content(""),
             *(
                 safe.text(
-                    f"{format.full_time(line.at)}  {line.author}  {line.kind}  {line.detail}",
+                    f"{format.full_time(line.time)}  {line.author}  {line.kind}  {line.detail}",
                     "$foreground-muted",
                 )
                 for line in history
