@@ -110,7 +110,7 @@ def test_it_finds_what_is_shown(
     chance: random.Random,
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tui.concurrency.job._LOOK_EVERY", chance.choice([1, 3, 500]))
+        patch.setattr("tui.concurrency.job._ROWS_BETWEEN_CHECKS", chance.choice([1, 3, 500]))
         patch.setattr(row_search, "_REMEMBERED", chance.choice([0, 5, 20_000]))
         rows = [make(chance, number) for number in range(chance.randrange(1, 30))]
         shown = chance.sample(columns, chance.randrange(1, len(columns)))

@@ -35,8 +35,8 @@ def test_many_rows_are_sorted_without_one_call_that_sorts_them_all(
         largest = max(largest, len(piece))
         return plain(piece, keys, descending, job)
 
-    plain = job._sorted
-    monkeypatch.setattr(job, "_sorted", watched)
+    plain = job._sort_bucket
+    monkeypatch.setattr(job, "_sort_bucket", watched)
     rows = [number * 7919 % 100_003 for number in range(100_000)]
     assert sort_in_pieces(rows, lambda row: row, Job()) == sorted(rows)
     assert 0 < largest <= 3 * job._PIECE

@@ -1,1 +1,1 @@
-"""Work off the event loop."""
+"""Work that runs beside the event loop."""

@@ -1,7 +1,7 @@
-"""Long work in a thread: it goes on in pieces, says how far it is, and ends when nobody wants it any more.
+"""Long work in a thread: it runs in pieces, reports its progress, and can be cancelled.
 
-One call into C keeps the interpreter to itself for as long as it takes, and with it the event loop. So what is long is
-cut into pieces of a few thousand rows, also sorting.
+One call into C keeps the interpreter to itself for as long as it takes, and with it the event loop.
+So long work, sorting too, is cut into pieces of a few thousand rows.
 """
 
 from __future__ import annotations
@@ -15,74 +15,80 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _PIECE = 10_000
-"""Rows that are sorted by one call: some milliseconds."""
-_LOOK_EVERY = 500
-"""Rows from one look at whether the work is still wanted to the next."""
+"""Rows that one call sorts, which takes some milliseconds."""
+
+_ROWS_BETWEEN_CHECKS = 500
+"""Rows between two checks of whether the work was cancelled."""
+
 _SAMPLES = 16
-"""Of each piece, to find where the pieces should be parted."""
+"""Keys sampled of each piece, to find where to split."""
 
 
 class Cancelled(Exception):
-    """The work is not wanted any more."""
+    """The result of the work is not wanted any more."""
 
 
 class Job:
-    """One run of some work. ``share`` of the step that it is at has been done, from 0 to 1."""
+    """One run of some work; ``share`` of its current step is done, from 0 to 1."""
 
     def __init__(self) -> None:
         self.share = 0.0
-        self._unwanted = threading.Event()
+        self._cancelled = threading.Event()
 
     def cancel(self) -> None:
-        self._unwanted.set()
+        self._cancelled.set()
 
     @property
     def cancelled(self) -> bool:
-        return self._unwanted.is_set()
+        return self._cancelled.is_set()
 
     def each(self, items: Sequence[T]) -> Iterator[T]:
-        """The items, one by one. Raises Cancelled between them, once they are not wanted any more."""
+        """Yield the items one by one. Raises Cancelled between them."""
         for piece in self.pieces(items):
             yield from piece
 
     def pieces(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
-        """The items, some hundred at a time. Raises Cancelled as ``each`` does."""
-        for start in range(0, len(items), _LOOK_EVERY):
-            if self._unwanted.is_set():
+        """Yield the items some hundred at a time. Raises Cancelled between them."""
+        for start in range(0, len(items), _ROWS_BETWEEN_CHECKS):
+            if self._cancelled.is_set():
                 raise Cancelled
             self.share = start / len(items)
-            yield items[start : start + _LOOK_EVERY]
+            yield items[start : start + _ROWS_BETWEEN_CHECKS]
         self.share = 1.0
 
 
 def sort_in_pieces(
     rows: Sequence[T], by: Callable[[T], Any], job: Job, *, descending: bool = False
 ) -> list[T]:
-    """What ``sorted`` gives, in pieces. Rows that are equal keep their order either way. Raises
-    Cancelled."""
+    """Sort as ``sorted`` does, in pieces. Raises Cancelled.
+
+    A bucket sort: sampled keys split the rows into buckets, and each bucket is sorted by one call.
+    Equal rows keep their order, also when descending.
+    """
     if len(rows) <= _PIECE:
         return sorted(rows, key=by, reverse=descending)
     keys = [by(row) for row in job.each(rows)]
-    partings = _partings(keys)
-    pieces: list[list[int]] = [[] for _ in range(len(partings) + 1)]
-    for place in job.each(range(len(rows))):
-        pieces[bisect_right(partings, keys[place])].append(place)
-    return [
-        rows[place]
-        for piece in job.each(pieces[::-1] if descending else pieces)
-        for place in _sorted(piece, keys, descending, job)
-    ]
+    splitters = _splitters(keys)
+    buckets: list[list[int]] = [[] for _ in range(len(splitters) + 1)]
+    for index in job.each(range(len(rows))):
+        buckets[bisect_right(splitters, keys[index])].append(index)
+    if descending:
+        buckets.reverse()
+    result: list[T] = []
+    for bucket in job.each(buckets):
+        result += [rows[index] for index in _sort_bucket(bucket, keys, descending, job)]
+    return result
 
 
-def _sorted(piece: list[int], keys: Sequence[Any], descending: bool, job: Job) -> list[int]:
+def _sort_bucket(bucket: list[int], keys: Sequence[Any], descending: bool, job: Job) -> list[int]:
     if job.cancelled:
         raise Cancelled
-    piece.sort(key=keys.__getitem__, reverse=descending)
-    return piece
+    bucket.sort(key=keys.__getitem__, reverse=descending)
+    return bucket
 
 
-def _partings(keys: Sequence[Any]) -> list[Any]:
-    """Keys that part all of them into pieces of about the same length, ascending, each once."""
+def _splitters(keys: Sequence[Any]) -> list[Any]:
+    """Choose distinct keys, ascending, that split all into buckets of similar size."""
     step = max(1, _PIECE // _SAMPLES)
     sample = sorted(keys[::step])[_SAMPLES::_SAMPLES]
     return sample[:1] + [key for before, key in pairwise(sample) if before != key]

@@ -1,7 +1,7 @@
-"""Textual's workers, which here end quietly with what they work for.
+"""Textual's workers, made to end quietly with the widget that they work for.
 
-A screen's widgets are taken down before Textual ends its workers. One that goes on in between, because what it waited
-for has come, finds nothing to show it in, and that would be a crash.
+Textual removes a screen's widgets before it ends its workers. A worker that resumes in between
+finds no widget to show its result in, which would crash the app.
 """
 
 from __future__ import annotations
@@ -23,21 +23,25 @@ P = ParamSpec("P")
 def work(
     **options: Any,
 ) -> Callable[[Callable[Concatenate[N, P], Any]], Callable[Concatenate[N, P], Worker[None]]]:
-    """A method of a screen or a widget that runs as a worker; ``options`` are those of
-    ``textual.work``."""
+    """Run a method of a screen or widget as a worker.
 
-    def worker(
+    ``options`` are those of ``textual.work``.
+    """
+
+    def decorate(
         method: Callable[Concatenate[N, P], Any],
     ) -> Callable[Concatenate[N, P], Worker[None]]:
         @wraps(method)
-        async def until_gone(self: N, *args: P.args, **kwargs: P.kwargs) -> None:
+        async def run_until_removed(self: N, *args: P.args, **kwargs: P.kwargs) -> None:
             try:
                 await method(self, *args, **kwargs)
             except NoMatches:
                 if self.is_running:
                     raise
 
-        begun: Callable[[Any], Callable[Concatenate[N, P], Worker[None]]] = textual.work(**options)
-        return begun(until_gone if iscoroutinefunction(method) else method)
+        as_worker: Callable[[Any], Callable[Concatenate[N, P], Worker[None]]] = textual.work(
+            **options
+        )
+        return as_worker(run_until_removed if iscoroutinefunction(method) else method)
 
-    return worker
+    return decorate

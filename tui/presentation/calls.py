@@ -1,9 +1,8 @@
-"""Describe the calls of an alert: outcome, regions, order."""
+"""The calls of an alert: outcome, key, and the order of their regions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from textual.content import Content
 
@@ -11,12 +10,11 @@ from detector.detection.alert import Alert
 from detector.detection.event import Event
 from tui.presentation import safe
 
-if TYPE_CHECKING:
-    pass
-
 
 def call_outcome(error_code: str) -> Content:
-    return safe.text(error_code, "$text-warning") if error_code else Content("ok")
+    if not error_code:
+        return Content("ok")
+    return safe.text(error_code, "$text-warning")
 
 
 def event_key(event: Event) -> str:
@@ -24,12 +22,16 @@ def event_key(event: Event) -> str:
 
 
 def rare_regions(alert: Alert) -> list[str]:
-    """The regions in which the account has changed nothing before, where there is history enough to
-    say so."""
-    told = any(flag.flag == "unused-region" for flag in alert.flags)
-    return alert.baseline.unused_regions if told and alert.baseline else []
+    """List the regions in which the account changed nothing before.
+
+    Empty where there is too little history to tell, and so no flag.
+    """
+    is_flagged = any(flag.flag == "unused-region" for flag in alert.flags)
+    if not is_flagged or alert.baseline is None:
+        return []
+    return alert.baseline.unused_regions
 
 
 def regions_by_first_call(events: Sequence[Event]) -> list[str]:
-    """The regions in the order in which they were called: a sweep reads as a slope."""
+    """List the regions in the order of their first calls, so that a sweep reads as a slope."""
     return list(dict.fromkeys(event.region for event in events))

@@ -1,13 +1,14 @@
-"""What a row can give to take out of trailhound: a value, its JSON, a query; each under a letter.
+"""What the rows of a list can be copied as: a value, JSON, a query; each under a letter.
 
-Values and lines are made visible, so that what is pasted into a shell is what was seen. JSON is the evidence: of an
-event the record's own bytes, of the rest JSON in ASCII with every value as it is.
+Values and lines are made visible, so that what is pasted into a shell is what was seen. JSON is the
+evidence: of an event the record's own bytes, of the rest JSON in ASCII with every value as it is.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,78 +23,74 @@ from detector.triage.export import note_object
 from detector.triage.note import Note
 from detector.triage.suppression import Suppression
 
-_LIMIT = 1_000_000
-"""Characters of one value, beyond which it is cut, and that is said in it."""
+_MAX_CHARACTERS = 1_000_000
+"""Characters of one value; beyond, it is cut, and the text says so."""
 
 
 class CopyFormat(NamedTuple):
-    """``read`` gives the text; it may read files, so it is called in a thread, and raises
-    EvidenceGone."""
+    """A text to copy, and the letter that chooses it.
+
+    ``read`` returns the text. It may read files, so it is called in a thread, and raises
+    EvidenceGone.
+    """
 
     letter: str
     name: str
     read: Callable[[], str]
 
 
-def value_formats(letter: str, name: str, found: Iterable[str]) -> list[CopyFormat]:
-    """Those of the values that there are, each once, a line each; nothing where there is none."""
-    held = list(dict.fromkeys(value for value in found if value))
-    return (
-        [
-            CopyFormat(
-                letter,
-                f"{name} ({len(held)})" if len(held) > 1 else name,
-                lambda: "\n".join(visible(value, _LIMIT) for value in held),
-            )
-        ]
-        if held
-        else []
-    )
+def value_formats(letter: str, name: str, values: Iterable[str]) -> list[CopyFormat]:
+    """Offer the values that are not empty, each once, a line each; or nothing."""
+    distinct = list(dict.fromkeys(value for value in values if value))
+    if not distinct:
+        return []
+    title = f"{name} ({len(distinct)})" if len(distinct) > 1 else name
+    return [
+        CopyFormat(
+            letter,
+            title,
+            lambda: "\n".join(visible(value, _MAX_CHARACTERS) for value in distinct),
+        )
+    ]
 
 
 def line_format(rows: Iterable[str]) -> CopyFormat:
-    """The rows as a list writes them."""
-    held = list(rows)
-    return CopyFormat(
-        "y", f"{len(held)} lines" if len(held) > 1 else "line", lambda: "\n".join(held)
-    )
+    """Offer the rows as the list writes them."""
+    lines = list(rows)
+    name = f"{len(lines)} lines" if len(lines) > 1 else "line"
+    return CopyFormat("y", name, lambda: "\n".join(lines))
 
 
 def json_format(objects: Iterable[Any]) -> CopyFormat:
-    held = list(objects)
-    return CopyFormat("j", "JSON", lambda: "\n".join(map(json.dumps, held)))
+    values = list(objects)
+    return CopyFormat("j", "JSON", lambda: "\n".join(map(json.dumps, values)))
 
 
 def alert_formats(alerts: Sequence[Alert]) -> list[CopyFormat]:
     facets = [alert.facets for alert in alerts]
+    flatten = chain.from_iterable
     return [
         json_format(alert.as_json() for alert in alerts),
-        *value_formats("a", "principal", (arn for each in facets for arn in each.arns)),
-        *value_formats(
-            "i", "source address", (address for each in facets for address in each.source_addresses)
-        ),
-        *value_formats("k", "access key", (key for each in facets for key in each.access_keys)),
-        *value_formats("u", "user agent", (agent for each in facets for agent in each.user_agents)),
-        *value_formats("r", "region", (region for each in facets for region in each.regions)),
+        *value_formats("a", "principal", flatten(facet.arns for facet in facets)),
+        *value_formats("i", "source address", flatten(facet.source_addresses for facet in facets)),
+        *value_formats("k", "access key", flatten(facet.access_keys for facet in facets)),
+        *value_formats("u", "user agent", flatten(facet.user_agents for facet in facets)),
+        *value_formats("r", "region", flatten(facet.regions for facet in facets)),
         *value_formats("n", "alert id", (alert.alert_id for alert in alerts)),
-        CopyFormat(
-            "s",
-            "ES|QL for its events",
-            lambda: "\n\n".join(visible(events_of(alert), _LIMIT, lines=True) for alert in alerts),
-        ),
+        CopyFormat("s", "ES|QL for its events", lambda: _queries(alerts)),
     ]
 
 
+def _queries(alerts: Sequence[Alert]) -> str:
+    return "\n\n".join(visible(events_of(alert), _MAX_CHARACTERS, lines=True) for alert in alerts)
+
+
 def event_formats(
-    events: Sequence[Event], raw: Callable[[Event], bytes] = raw_record
+    events: Sequence[Event], read_raw: Callable[[Event], bytes] = raw_record
 ) -> list[CopyFormat]:
-    """Of calls; ``raw`` gives a call's record."""
+    """Offer the formats of events; ``read_raw`` returns an event's record."""
     return [
-        CopyFormat(
-            "j",
-            "JSON",
-            lambda: "\n".join(raw(event).decode("utf-8", "backslashreplace") for event in events),
-        ),
+        CopyFormat("j", "JSON", lambda: _records(events, read_raw)),
         *value_formats("a", "principal", (event.arn for event in events)),
         *value_formats("i", "source address", (event.source_address for event in events)),
         *value_formats("k", "access key", (event.access_key for event in events)),
@@ -104,32 +101,37 @@ def event_formats(
     ]
 
 
+def _records(events: Sequence[Event], read_raw: Callable[[Event], bytes]) -> str:
+    return "\n".join(read_raw(event).decode("utf-8", "backslashreplace") for event in events)
+
+
 def note_formats(notes: Sequence[Note]) -> list[CopyFormat]:
-    texts = [visible(note.body.text, _LIMIT, lines=True) for note in notes if note.body.text]
-    return [
-        json_format(map(note_object, notes)),
-        *([CopyFormat("t", "text", lambda: "\n\n".join(texts))] if texts else []),
-        *value_formats("a", "principal", (note.context.principal for note in notes)),
-        *value_formats("n", "alert id", (note.alert_id for note in notes)),
+    formats = [json_format(map(note_object, notes))]
+    texts = [
+        visible(note.body.text, _MAX_CHARACTERS, lines=True) for note in notes if note.body.text
     ]
+    if texts:
+        formats.append(CopyFormat("t", "text", lambda: "\n\n".join(texts)))
+    formats += value_formats("a", "principal", (note.context.principal for note in notes))
+    formats += value_formats("n", "alert id", (note.alert_id for note in notes))
+    return formats
 
 
-def suppression_formats(entries: Sequence[Suppression]) -> list[CopyFormat]:
+def suppression_formats(suppressions: Sequence[Suppression]) -> list[CopyFormat]:
     return [
-        json_format(
-            {
-                **msgspec.to_builtins(entry),
-                **{
-                    name: at and format_time(at)
-                    for name, at in (
-                        ("created", entry.created),
-                        ("expires", entry.expires),
-                        ("lifted", entry.lifted),
-                    )
-                },
-            }
-            for entry in entries
+        json_format(map(_suppression_object, suppressions)),
+        *value_formats("v", "value", (suppression.value for suppression in suppressions)),
+        *value_formats(
+            "n", "suppression id", (suppression.suppression_id for suppression in suppressions)
         ),
-        *value_formats("v", "value", (entry.value for entry in entries)),
-        *value_formats("n", "suppression id", (entry.suppression_id for entry in entries)),
     ]
+
+
+def _suppression_object(suppression: Suppression) -> dict[str, Any]:
+    lifted = suppression.lifted
+    return {
+        **msgspec.to_builtins(suppression),
+        "created": format_time(suppression.created),
+        "expires": format_time(suppression.expires),
+        "lifted": None if lifted is None else format_time(lifted),
+    }

@@ -1,6 +1,7 @@
-"""How an alert's values are said: short principals, times, spans, agents, and why it fired in one sentence.
+"""Values of an alert as text: principals, times, user agents, and why it fired.
 
-The results still hold the log's own characters: the sinks (``tui.presentation.safe``, the list widget) make them visible.
+The results still hold the log's own characters; ``tui.presentation.safe`` and the list widget make
+them visible.
 """
 
 from __future__ import annotations
@@ -32,10 +33,12 @@ def number(value: int) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """``1 alert``, ``2 alerts``, ``3 entries``."""
+    """Write ``1 alert``, ``2 alerts``, ``3 entries``."""
     if count == 1:
         return f"1 {noun}"
-    return f"{number(count)} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+    if noun.endswith("y"):
+        return f"{number(count)} {noun[:-1]}ies"
+    return f"{number(count)} {noun}s"
 
 
 def severity_label(word: str) -> str:
@@ -43,56 +46,62 @@ def severity_label(word: str) -> str:
 
 
 def principal(alert: Alert) -> str:
-    """Who called, short; what kind of caller it was where none had an ARN, and how many more there
-    were.
+    """Write the first principal in short, and how many more there are.
 
-    Of an alert about a log file, the file.
+    Without an ARN, the kinds of the callers; of an alert about a log file, the file.
     """
-    arns = alert.facets.arns
-    if file := log_file_name(alert):
+    file = log_file_name(alert)
+    if file:
         return file.partition("_CloudTrail_")[2] or file
+    arns = alert.facets.arns
     if not arns:
         kinds = ", ".join(alert.facets.identity_types)
         return f"no ARN ({kinds})" if kinds else "no ARN"
-    return short_arn(arns[0]) + (f" +{len(arns) - 1}" if len(arns) > 1 else "")
+    more = f" +{len(arns) - 1}" if len(arns) > 1 else ""
+    return short_arn(arns[0]) + more
 
 
 def subject(alert: Alert) -> str:
-    """Who called, as a sentence begins with it."""
+    """Write who called, as the beginning of a sentence."""
     if alert.facets.arns:
         return principal(alert)
     return f"Callers without an ARN ({', '.join(alert.facets.identity_types) or 'unknown'})"
 
 
-def one_of(values: Sequence[str], noun: str) -> str:
-    """The value, or how many there are; a dash for none."""
-    return plural(len(values), noun) if len(values) > 1 else values[0] if values else "–"
+def value_or_count(values: Sequence[str], noun: str) -> str:
+    """Write the value, or how many there are; a dash for none."""
+    if not values:
+        return "–"
+    if len(values) == 1:
+        return values[0]
+    return plural(len(values), noun)
 
 
 def first_values(values: Sequence[str], limit: int = 1) -> str:
-    """The first ``limit`` values, and how many more there are; a dash for none."""
+    """Write the first ``limit`` values, and how many more there are; a dash for none."""
     more = len(values) - limit
-    return (", ".join(values[:limit]) or "–") + (f" +{more}" if more > 0 else "")
+    shown = ", ".join(values[:limit]) or "–"
+    return f"{shown} +{more}" if more > 0 else shown
 
 
 def agent(user_agent: str) -> str:
-    """The product that a user agent names first, and what it tells of the tool behind it."""
+    """Write the product that a user agent names first, and the tools that it gives away."""
     if not user_agent:
         return "–"
-    first = user_agent.split(" ", 1)[0].split("/", 1)[0].strip("[],;")
-    product = next(
-        (name for word, name in _PRODUCTS.items() if user_agent.lower().startswith(word)), first
-    )
-    return " ".join(
-        [
-            product,
-            *(
-                tell.name
-                for tell in tool_signatures(user_agent)
-                if tell.name not in product.lower()
-            ),
-        ]
-    )
+    product = _product(user_agent)
+    tools = [
+        signature.name
+        for signature in tool_signatures(user_agent)
+        if signature.name not in product.lower()
+    ]
+    return " ".join([product, *tools])
+
+
+def _product(user_agent: str) -> str:
+    for prefix, name in _PRODUCTS.items():
+        if user_agent.lower().startswith(prefix):
+            return name
+    return user_agent.split(" ", 1)[0].split("/", 1)[0].strip("[],;")
 
 
 _PRODUCTS = {
@@ -104,12 +113,11 @@ _PRODUCTS = {
 
 
 def agents(user_agents: Sequence[str]) -> str:
-    return one_of(sorted({agent(text) for text in user_agents}), "agent")
+    return value_or_count(sorted({agent(text) for text in user_agents}), "agent")
 
 
 def network(alert: Alert) -> str:
-    """The AS organizations that the rule's query returned, where it returns them and a database was
-    given."""
+    """Write the AS organizations of the alert, as far as its rule returns them."""
     return first_values(alert.networks)
 
 
@@ -118,17 +126,16 @@ def flag_words(flags: Sequence[str]) -> str:
 
 
 def state_label(alert: Alert) -> str:
-    """Where an alert stands, in at most five letters; ``~`` while its window may still grow."""
-    word = (
-        "hid"
-        if alert.suppressed_by
-        else {"open": "", "acknowledged": "ack", "closed": "done"}[alert.status]
-    )
-    return word if alert.settled else f"~{word}"
+    """Write the state in at most five letters; ``~`` while the window may still grow."""
+    if alert.suppressed_by:
+        label = "hid"
+    else:
+        label = {"open": "", "acknowledged": "ack", "closed": "done"}[alert.status]
+    return label if alert.settled else f"~{label}"
 
 
 def date_time(seconds: float) -> str:
-    """``03-01 11:58:02``, for lists; ``3 h 02 m ago`` where times are relative."""
+    """Write ``03-01 11:58:02`` for lists, or ``3 h 02 m ago``."""
     if time_display.mode == "relative":
         return _ago(seconds)
     if time_display.mode == "local":
@@ -139,172 +146,183 @@ def date_time(seconds: float) -> str:
 
 @lru_cache(1 << 10)
 def _hour(hour: int) -> str:
-    """``03-01 11:``, so many hours after the epoch: of long lists the time is what differs most."""
+    """Write ``03-01 11:`` for a count of hours since the epoch.
+
+    Cached, since a long list has many times of few hours.
+    """
     return datetime.fromtimestamp(hour * 3_600, UTC).strftime("%m-%d %H:")
 
 
 def date_minute(seconds: float) -> str:
-    """``03-01 11:58``, for narrow lists; ``3 h ago`` where times are relative."""
-    return (
-        _ago(seconds, format_age)
-        if time_display.mode == "relative"
-        else time_display.datetime_at(seconds).strftime("%m-%d %H:%M")
-    )
+    """Write ``03-01 11:58`` for narrow lists, or ``3 h ago``."""
+    if time_display.mode == "relative":
+        return _ago(seconds, format_age)
+    return time_display.datetime_at(seconds).strftime("%m-%d %H:%M")
 
 
 def clock_time(seconds: float, start: float) -> str:
-    """``11:58:02``, of something that began at ``start``; where times are relative, how long after:
-    ``+02:05``."""
+    """Write ``11:58:02``, or ``+02:05`` after ``start``."""
     if time_display.mode != "relative":
         return time_display.datetime_at(seconds).strftime("%H:%M:%S")
-    after = max(0, int(seconds - start))
-    hours, minutes = divmod(after // 60, 60)
-    return (
-        f"+{format_age(after)}"
-        if hours > 9
-        else f"+{hours}:{minutes:02}:{after % 60:02}"
-        if hours
-        else f"+{minutes:02}:{after % 60:02}"
-    )
+    elapsed = max(0, int(seconds - start))
+    hours, minutes = divmod(elapsed // 60, 60)
+    if hours > 9:
+        return f"+{format_age(elapsed)}"
+    if hours:
+        return f"+{hours}:{minutes:02}:{elapsed % 60:02}"
+    return f"+{minutes:02}:{elapsed % 60:02}"
 
 
 def full_time(seconds: float) -> str:
-    """``2026-03-01 11:58:02Z``; ``2026-03-01 12:58:02+01:00``; ``2026-03-01 11:58:02Z, 3 h 02 m
-    ago``."""
-    at = time_display.datetime_at(seconds)
-    stamp = f"{at:%Y-%m-%d %H:%M:%S}{time_display.zone_suffix(at)}"
-    return f"{stamp}, {_ago(seconds)}" if time_display.mode == "relative" else stamp
+    """Write ``2026-03-01 11:58:02Z``, with ``, 3 h 02 m ago`` where times are relative."""
+    moment = time_display.datetime_at(seconds)
+    stamp = f"{moment:%Y-%m-%d %H:%M:%S}{time_display.zone_suffix(moment)}"
+    return _with_age(stamp, seconds)
 
 
 def time_range(start: float, end: float) -> str:
-    """``2026-03-01 11:58:00–11:58:30Z``; the second date only where it is another day."""
+    """Write ``2026-03-01 11:58:00–11:58:30Z``; a second date only where it differs."""
     first, last = time_display.datetime_at(start), time_display.datetime_at(end)
-    until = f"{last:%H:%M:%S}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M:%S}"
+    same_day = first.date() == last.date()
+    until = f"{last:%H:%M:%S}" if same_day else f"{last:%Y-%m-%d %H:%M:%S}"
     stamp = f"{first:%Y-%m-%d %H:%M:%S}–{until}{time_display.zone_suffix(last)}"
-    return f"{stamp}, {_ago(start)}" if time_display.mode == "relative" else stamp
+    return _with_age(stamp, start)
 
 
 def compact_range(start: float, end: float | None = None) -> str:
-    """``03-01 11:58:00–11:58:30Z``, in as few cells as it takes; ``3 h 02 m ago`` where times are
-    relative."""
+    """Write ``03-01 11:58:00–11:58:30Z``, or ``3 h 02 m ago``."""
     if time_display.mode == "relative":
         return _ago(start)
     until = f"–{time_display.datetime_at(end):%H:%M:%S}" if end is not None else ""
     return f"{date_time(start)}{until}{time_display.zone_suffix(time_display.datetime_at(start))}"
 
 
-def _ago(seconds: float, length: Callable[[float], str] | None = None) -> str:
-    past = time_display.now() - seconds
-    said = (length or format_duration)(abs(past))
-    return f"{said} ago" if past >= 0 else f"in {said}"
+def _with_age(stamp: str, seconds: float) -> str:
+    return f"{stamp}, {_ago(seconds)}" if time_display.mode == "relative" else stamp
+
+
+def _ago(seconds: float, format_length: Callable[[float], str] = format_duration) -> str:
+    age = time_display.now() - seconds
+    length = format_length(abs(age))
+    return f"{length} ago" if age >= 0 else f"in {length}"
 
 
 def masked_key(access_key: str) -> str:
-    """Enough of an access key id to tell it from the others on screen: ``AKIA…MPLE``."""
+    """Shorten an access key id so that it can still be told from others: ``AKIA…MPLE``."""
     return f"{access_key[:4]}…{access_key[-4:]}" if len(access_key) > 12 else access_key
 
 
 def why(
     alert: Alert, rule: Rule | None, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})
 ) -> str:
-    """Why the alert fired, in a sentence or two, from what the alert itself knows; and what its
-    principal did then, where ``signals`` (the events behind its flags) tell."""
-    if of_file := integrity_sentence(alert):
-        return of_file
-    who, facets = subject(alert), alert.facets
-    did = counted_calls(rule) if rule else ""
-    deed = f"called {did}" if did else f"matched “{alert.rule.name}”"
-    where = (
-        f"in {plural(len(facets.regions), 'region')}"
-        if len(facets.regions) != 1
-        else f"in {facets.regions[0]}"
-    )
+    """Explain in a sentence or two why the alert fired, and what its principal did then.
+
+    ``signals`` are the events behind the alert's flags.
+    """
+    integrity = integrity_sentence(alert)
+    if integrity:
+        return integrity
+    regions = alert.facets.regions
+    actions = counted_calls(rule) if rule else ""
+    deed = f"called {actions}" if actions else f"matched “{alert.rule.name}”"
+    where = regions[0] if len(regions) == 1 else plural(len(regions), "region")
+    sentence = f"{subject(alert)} {deed} in {where} {_time_phrase(alert, rule)}."
+    return " ".join([sentence, *_remarks(alert, signals)])
+
+
+def _time_phrase(alert: Alert, rule: Rule | None) -> str:
     if alert.window is None:
-        return " ".join(
-            [f"{who} {deed} {where} at {full_time(alert.first_event)}.", *_remarks(alert, signals)]
-        )
+        return f"at {full_time(alert.first_event)}"
     within = f"within {format_duration(alert.span)}" if alert.span else "within one second"
-    return " ".join(
-        [f"{who} {deed} {where} {within}{_threshold(rule)}.", *_remarks(alert, signals)]
-    )
+    return f"{within}{_threshold(rule)}"
 
 
 def counted_calls(rule: Rule) -> str:
-    """The API calls that the rule counts, where it names them and they are few."""
-    actions = sorted({action for _, action in rule.query.required_pairs if action})
-    named = all(action for _, action in rule.query.required_pairs)
-    return " or ".join(actions) if named and 0 < len(actions) <= 3 else ""
+    """Name the API calls that the rule counts, where it names them and they are few."""
+    actions = {action for _, action in rule.query.required_pairs}
+    if not 0 < len(actions) <= 3 or not all(actions):
+        return ""
+    return " or ".join(sorted(action for action in actions if action))
 
 
 def _threshold(rule: Rule | None) -> str:
     if rule is None or not rule.window or not rule.thresholds:
         return ""
-    wanted = " and ".join(
+    thresholds = " and ".join(
         words.removeprefix("at least ").replace("distinct cloud.region", "regions")
         for words in rule.thresholds
     )
-    return f" (fires at {wanted} in {format_duration(rule.window)})"
+    return f" (fires at {thresholds} in {format_duration(rule.window)})"
 
 
 def _remarks(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> list[str]:
-    facets, remarks = alert.facets, []
+    """Write what stands out, a sentence each."""
+    remarks = []
     if alert.broke_through:
         remarks.append(f"Broke through a suppression: {', '.join(alert.broke_through)}.")
-    if facets.denied:
+    denied = alert.facets.denied
+    if denied:
+        all_denied = denied == alert.event_count
         share = (
-            f"All {number(facets.denied)}"
-            if facets.denied == alert.event_count
-            else f"{number(facets.denied)} of {number(alert.event_count)}"
+            f"All {number(denied)}"
+            if all_denied
+            else f"{number(denied)} of {number(alert.event_count)}"
         )
         remarks.append(f"{share} calls were denied.")
     remarks.append(_caller(alert))
-    if then := _then(alert, signals):
-        remarks.append(f"Then: {first_values(then, _THEN)}.")
-    elif others := [flag for flag in alert.flags if flag.flag not in _SAID]:
-        remarks.append("Also: " + ", ".join(f"{flag.flag} {flag.count}" for flag in others) + ".")
+    actions = _later_actions(alert, signals)
+    other_flags = [flag for flag in alert.flags if flag.flag not in _WORDED_FLAGS]
+    if actions:
+        remarks.append(f"Then: {first_values(actions, _MAX_ACTIONS)}.")
+    elif other_flags:
+        counts = ", ".join(f"{flag.flag} {flag.count}" for flag in other_flags)
+        remarks.append(f"Also: {counts}.")
     return [remark for remark in remarks if remark]
 
 
-_SAID = ("first-seen-principal", "denied-calls", "tool-tell")
-"""Flags that the sentence has other words for."""
+_WORDED_FLAGS = ("first-seen-principal", "denied-calls", "tool-tell")
+"""Flags that the explanation has other words for."""
 
-_THEN = 5
+_MAX_ACTIONS = 5
 """Calls named after "Then"."""
 
 
-def _then(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> list[str]:
-    """What was called from the alert's first event on, each once: for the weightiest flag first, in
-    order of time."""
-    weight = [flag.flag for flag in alert.flags]
-    events = [
-        event
-        for flag in weight
-        for event in signals.get(flag, ())
-        if event.time >= alert.first_event
-    ]
-    return list(dict.fromkeys(event.action for event in events))
+def _later_actions(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> list[str]:
+    """List the calls behind the flags from the alert's first event on.
+
+    Those of the weightiest flag come first; each call is listed once.
+    """
+    actions: dict[str, None] = {}
+    for flag in alert.flags:
+        for event in signals.get(flag.flag, ()):
+            if event.time >= alert.first_event:
+                actions[event.action] = None
+    return list(actions)
 
 
 def _caller(alert: Alert) -> str:
-    """Which key called, and how new the caller is, as far as there is history enough to say so."""
+    """Write which key called, and how new the caller is as far as the history tells."""
     keys = alert.facets.access_keys
-    who = (
-        f"Key {masked_key(keys[0])}"
-        if len(keys) == 1
-        else f"{len(keys)} access keys"
-        if keys
-        else ""
-    )
+    caller = _key_phrase(keys)
     if alert.baseline is None or not (keys or alert.facets.arns):
-        return who and f"{who}."
-    _new, words = first_seen(
-        alert.baseline, alert.window.start if alert.window else alert.first_event
-    )
+        return f"{caller}." if caller else ""
+    start = alert.window.start if alert.window else alert.first_event
+    _is_new, history = first_seen(alert.baseline, start)
     if len(keys) != 1:
-        return ". ".join(filter(None, (who, f"{words[:1].upper()}{words[1:]}"))) + "."
-    return f"{who}{': ' if words.startswith('baseline') else ' '}{words}."
+        sentences = [caller, f"{history[:1].upper()}{history[1:]}"]
+        return ". ".join(filter(None, sentences)) + "."
+    separator = ": " if history.startswith("baseline") else " "
+    return f"{caller}{separator}{history}."
+
+
+def _key_phrase(keys: Sequence[str]) -> str:
+    if not keys:
+        return ""
+    if len(keys) == 1:
+        return f"Key {masked_key(keys[0])}"
+    return f"{len(keys)} access keys"
 
 
 def risk_sum(alert: Alert) -> str:
-    """The score, and the sum that it came from, as a sentence."""
+    """Write the risk score and the sum that it came from."""
     return risk_sentence(alert.risk) if alert.risk else str(alert.score)

@@ -1,11 +1,9 @@
-"""Text from logs, made safe to show.
+"""Log text made safe to show.
 
-Whoever writes to a trail writes user agents, session names and error messages. In a terminal such a string can move the
-cursor, rename the window or reorder what is read; to Textual a plain ``str`` is markup, which can crash the app or
-plant an action to click on. So every string that came from a log passes ``visible`` and reaches a widget as
-``Content``.
-
-Only ``text`` and ``title`` import Textual, so the command line can use the rest.
+Whoever writes to a trail writes user agents, session names and error messages. In a terminal such a
+string can move the cursor, rename the window or reorder what is read. To Textual a plain ``str`` is
+markup, which can crash the app or plant an action to click on. So every string from a log passes
+``visible`` and reaches a widget as ``Content``.
 """
 
 from __future__ import annotations
@@ -25,23 +23,27 @@ __all__ = ["LIMIT", "clip", "notify", "text", "title", "visible"]
 
 
 def clip(text: str, cells: int) -> str:
-    """``text`` in at most ``cells`` terminal cells, ending in ``…`` where it was cut. Wide
-    characters count two."""
+    """Cut a text to at most ``cells`` terminal cells, ending in ``…``.
+
+    Wide characters count two.
+    """
     if cell_len(text) <= cells:
         return text
     return set_cell_size(text, cells - 1) + "…" if cells > 0 else ""
 
 
 def text(value: str, style: str = "", *, limit: int = LIMIT, lines: bool = False) -> Content:
-    """``value``, made visible, for a widget. ``style`` is ours, in Textual's syntax:
-    ``$foreground-muted bold``."""
+    """Make a value visible, as content for a widget.
+
+    ``style`` is never from a log; in Textual's syntax, like ``$foreground-muted bold``.
+    """
     from textual.content import Content
 
     return Content.styled(visible(value, limit, lines=lines), style)
 
 
 def title(value: str, cells: int = 60) -> Content:
-    """``value`` for a border title, a tab or a tooltip: visible, clipped."""
+    """Make a value visible and cut it, for a border title, a tab or a tooltip."""
     from textual.content import Content
 
     return Content(clip(visible(value), cells))
@@ -55,7 +57,7 @@ def notify(
     severity: SeverityLevel = "information",
     timeout: float | None = None,
 ) -> None:
-    """``App.notify`` for a message that may quote a log: visible, never markup."""
+    """Notify with a message that may quote a log: visible, never markup."""
     app.notify(
         visible(message, 400, lines=True),
         title=clip(visible(title), 60),

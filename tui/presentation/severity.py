@@ -1,4 +1,4 @@
-"""Show severity as a word, a sign and a color."""
+"""Severity as a word, a glyph and a color."""
 
 from __future__ import annotations
 

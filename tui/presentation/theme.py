@@ -1,4 +1,4 @@
-"""The looks: a quiet ground, one accent, severity colours that only repeat what glyph and word say."""
+"""The themes: a quiet background, one accent, severity colors that repeat glyph and word."""
 
 from __future__ import annotations
 
@@ -9,53 +9,57 @@ def _theme(
     name: str,
     *,
     dark: bool,
-    text: str,
-    ground: str,
+    foreground: str,
+    background: str,
     surface: str,
     panel: str,
-    quiet: str,
-    rule: str,
+    muted: str,
+    border: str,
     primary: str,
     accent: str,
-    good: str,
-    doubtful: str,
-    bad: str,
-    bars: tuple[str, str],
+    success: str,
+    warning: str,
+    error: str,
+    scrollbar: tuple[str, str],
     cursor: tuple[str, str],
-    left: str,
-    **more: str,
+    blurred_cursor: str,
+    **variables: str,
 ) -> Theme:
-    """``quiet`` is the text of what matters less, ``rule`` the lines between areas, ``bars`` the
-    scrollbar's and under the mouse. ``cursor`` is the ground and text of a chosen option, ``left``
-    its ground when the focus is elsewhere."""
-    chosen, on_chosen = cursor
+    """Build a theme.
+
+    ``muted`` is the text of what matters less, ``border`` the lines between areas, ``scrollbar``
+    its colors at rest and under the mouse. ``cursor`` is the background and text of the option under
+    the cursor, ``blurred_cursor`` its background while the focus is elsewhere.
+    """
+    cursor_background, cursor_foreground = cursor
+    scrollbar_color, scrollbar_hover = scrollbar
     return Theme(
         name=f"trailhound-{name}",
         dark=dark,
         primary=primary,
         secondary=primary,
         accent=accent,
-        foreground=text,
-        background=ground,
+        foreground=foreground,
+        background=background,
         surface=surface,
         panel=panel,
-        success=good,
-        warning=doubtful,
-        error=bad,
+        success=success,
+        warning=warning,
+        error=error,
         variables={
             "footer-key-foreground": accent,
-            "footer-description-foreground": quiet,
-            "border-blurred": rule,
-            "scrollbar": bars[0],
-            "scrollbar-background": ground,
-            "scrollbar-hover": bars[1],
+            "footer-description-foreground": muted,
+            "border-blurred": border,
+            "scrollbar": scrollbar_color,
+            "scrollbar-background": background,
+            "scrollbar-hover": scrollbar_hover,
             "scrollbar-active": accent,
             "input-selection-background": f"{accent} 30%",
-            "block-cursor-background": chosen,
-            "block-cursor-foreground": on_chosen,
-            "block-cursor-blurred-background": left,
-            "block-cursor-blurred-foreground": on_chosen,
-            **more,
+            "block-cursor-background": cursor_background,
+            "block-cursor-foreground": cursor_foreground,
+            "block-cursor-blurred-background": blurred_cursor,
+            "block-cursor-blurred-foreground": cursor_foreground,
+            **variables,
         },
     )
 
@@ -63,59 +67,59 @@ def _theme(
 DARK = _theme(
     "dark",
     dark=True,
-    text="#d3d7de",
-    ground="#14171c",
+    foreground="#d3d7de",
+    background="#14171c",
     surface="#1a1e25",
     panel="#232832",
-    quiet="#8a929e",
-    rule="#232832",
+    muted="#8a929e",
+    border="#232832",
     primary="#7aa2c8",
     accent="#e0a458",
-    good="#8fb573",
-    doubtful="#d9b45b",
-    bad="#e06c75",
-    bars=("#2a303b", "#3a4250"),
+    success="#8fb573",
+    warning="#d9b45b",
+    error="#e06c75",
+    scrollbar=("#2a303b", "#3a4250"),
     cursor=("#3b3226", "#f0d9b8"),
-    left="#2e2a24",
+    blurred_cursor="#2e2a24",
 )
 
 LIGHT = _theme(
     "light",
     dark=False,
-    text="#22272e",
-    ground="#fbfaf7",
+    foreground="#22272e",
+    background="#fbfaf7",
     surface="#f3f1ec",
     panel="#e8e5de",
-    quiet="#5f6670",
-    rule="#d8d4cb",
+    muted="#5f6670",
+    border="#d8d4cb",
     primary="#2f5f8a",
     accent="#8a5200",
-    good="#3f7a2a",
-    doubtful="#8a6200",
-    bad="#b3261e",
-    bars=("#d8d4cb", "#c5c0b5"),
+    success="#3f7a2a",
+    warning="#8a6200",
+    error="#b3261e",
+    scrollbar=("#d8d4cb", "#c5c0b5"),
     cursor=("#efe0c6", "#4a2c00"),
-    left="#efe6d6",
+    blurred_cursor="#efe6d6",
     **{"foreground-muted": "#5f6670"},
 )
 
 CONTRAST = _theme(
     "contrast",
     dark=True,
-    text="#ffffff",
-    ground="#000000",
+    foreground="#ffffff",
+    background="#000000",
     surface="#000000",
     panel="#303030",
-    quiet="#ffffff",
-    rule="#909090",
+    muted="#ffffff",
+    border="#909090",
     primary="#9fd4ff",
     accent="#ffd75f",
-    good="#8fff8f",
-    doubtful="#ffd75f",
-    bad="#ffa0a0",
-    bars=("#b0b0b0", "#ffffff"),
+    success="#8fff8f",
+    warning="#ffd75f",
+    error="#ffa0a0",
+    scrollbar=("#b0b0b0", "#ffffff"),
     cursor=("#ffd75f", "#000000"),
-    left="#b0b0b0",
+    blurred_cursor="#b0b0b0",
     **{
         "foreground-muted": "#dcdcdc",
         "foreground-disabled": "#b0b0b0",
@@ -124,7 +128,7 @@ CONTRAST = _theme(
     },
 )
 
-_OWN = "ansi_default"
+_DEFAULT = "ansi_default"
 
 ANSI = Theme(
     name="trailhound-ansi",
@@ -133,17 +137,17 @@ ANSI = Theme(
     primary="ansi_cyan",
     secondary="ansi_cyan",
     accent="ansi_yellow",
-    foreground=_OWN,
-    background=_OWN,
-    surface=_OWN,
-    panel=_OWN,
-    boost=_OWN,
+    foreground=_DEFAULT,
+    background=_DEFAULT,
+    surface=_DEFAULT,
+    panel=_DEFAULT,
+    boost=_DEFAULT,
     success="ansi_green",
     warning="ansi_yellow",
     error="ansi_red",
     variables={
-        # Nothing is muted: a share of the terminal's own colour is that colour, its bright black
-        # may be its ground.
+        # Nothing is muted: a share of the terminal's own color is that color, and its bright black
+        # may be its background.
         **dict.fromkeys(
             (
                 "foreground-muted",
@@ -160,7 +164,7 @@ ANSI = Theme(
                 "ansi-background",
                 "ansi-foreground",
             ),
-            _OWN,
+            _DEFAULT,
         ),
         "footer-key-foreground": "ansi_yellow",
         "block-cursor-text-style": "reverse",
@@ -169,10 +173,10 @@ ANSI = Theme(
         "input-selection-foreground": "ansi_black",
     },
 )
-"""The sixteen colours as the terminal has them, on its own ground."""
+"""The sixteen colors of the terminal, on its own background."""
 
 THEMES = {"dark": DARK, "light": LIGHT, "contrast": CONTRAST, "ansi": ANSI}
-"""By the names that the configuration knows."""
+"""The themes by their names in the configuration."""
 
 LABELS = {
     "dark": "dark",
@@ -187,4 +191,4 @@ SEVERITY_STYLE = {
     "medium": "$text-warning",
     "low": "$foreground-muted",
 }
-"""Styles by severity word; ``""`` for a word that is not known."""
+"""Styles by severity word."""

@@ -1,7 +1,7 @@
-"""Which clock the screens go by: UTC, the analyst's own, or none, but how long ago things were.
+"""How the screens write times: in UTC, in the local zone, or relative to now.
 
-It is kept once for the process, which has one analyst in front of it; ``tui.presentation.format`` writes by it. Exports, names of
-files and the headless commands always say UTC.
+The mode is kept once for the process, which has one analyst in front of it, and
+``tui.presentation.format`` reads it. Exports, names of files and the commands always write UTC.
 """
 
 from __future__ import annotations
@@ -16,32 +16,34 @@ TIME_MODES: tuple[TimeMode, ...] = ("UTC", "local", "relative")
 
 mode: TimeMode = "UTC"
 now: Callable[[], float] = time.time
-"""Epoch seconds that what is relative counts from."""
+"""Gives the epoch seconds that relative times count from."""
 
 
-def set_mode(wanted: TimeMode, clock: Callable[[], float] | None = None) -> None:
-    """Say times this way from now on, on screens that are drawn after it; ``clock`` gives epoch
-    seconds."""
+def set_mode(new_mode: TimeMode, clock: Callable[[], float] | None = None) -> None:
+    """Set how times are written on screens that are drawn from now on.
+
+    ``clock`` gives epoch seconds.
+    """
     global mode, now
-    mode, now = wanted, clock or now
+    mode, now = new_mode, clock or now
 
 
 def next_mode() -> TimeMode:
-    """The mode after this one, the first after the last."""
+    """Return the mode after this one; the first after the last."""
     return TIME_MODES[(TIME_MODES.index(mode) + 1) % len(TIME_MODES)]
 
 
 def column_title() -> str:
-    """The title of a column of times, which says how they are meant."""
+    """Return the title of a column of times, which names the mode."""
     return {"UTC": "time (UTC)", "local": "time (local)", "relative": "how long ago"}[mode]
 
 
 def datetime_at(seconds: float) -> datetime:
-    """The moment on the clock that is gone by; on that of UTC where times are relative."""
+    """Convert epoch seconds to the zone shown: local in that mode, else UTC."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.astimezone() if mode == "local" else moment
 
 
 def zone_suffix(moment: datetime) -> str:
-    """What is written after a time: ``Z``, ``+01:00``."""
+    """Return what is written after a time: ``Z`` or ``+01:00``."""
     return "Z" if moment.tzinfo is UTC else moment.isoformat()[-6:]

@@ -1,1 +1,1 @@
-"""What the analyst sets and keeps: configuration, saved views, session."""
+"""What the analyst sets and saves: configuration, saved views, session, theme."""

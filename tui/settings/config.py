@@ -1,4 +1,4 @@
-"""The configuration file: a few defaults for what can be given on the command line.
+"""The configuration file: defaults for what the command line can name.
 
 # config.toml in the configuration folder that `trailhound status` names
 asn_db = "/path/to/GeoLite2-ASN.mmdb"
@@ -26,6 +26,8 @@ THEME_NAMES = ("dark", "light", "contrast", "ansi")
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True):
+    """The keys of the configuration file."""
+
     asn_db: str | None = None
     rules: list[str] = []
     db: str | None = None
@@ -44,7 +46,7 @@ def config_path() -> Path:
 
 
 def load_config() -> Config:
-    """The configuration; an empty one where there is no file. Raises CommandError."""
+    """Read the configuration; an empty one where there is no file. Raises CommandError."""
     try:
         return msgspec.convert(tomllib.loads(config_path().read_text(encoding="utf-8")), Config)
     except FileNotFoundError:
@@ -54,7 +56,11 @@ def load_config() -> Config:
 
 
 def state_path(db: str | None) -> Path:
-    """The state to use: what was named, or else configured, or else ``hunt.db`` in the data
-    folder."""
-    named = db or load_config().db
-    return Path(named).expanduser() if named else user_data_path("trailhound") / "hunt.db"
+    """Return the path of the state to use.
+
+    ``db`` comes before the configuration, and that before ``hunt.db`` in the data folder.
+    """
+    name = db or load_config().db
+    if name:
+        return Path(name).expanduser()
+    return user_data_path("trailhound") / "hunt.db"

@@ -7,12 +7,12 @@ EXIT_OK, EXIT_FAILED, EXIT_MISUSED, EXIT_ALERTS = 0, 1, 2, 10
 
 
 class CommandError(Exception):
-    """A command cannot go on; one line says what happened and what to do."""
+    """A command cannot go on; the message says in one line what to do."""
 
     status = EXIT_FAILED
 
 
 class UsageError(CommandError):
-    """What was asked for makes no sense; nothing was done."""
+    """The arguments make no sense; nothing was done."""
 
     status = EXIT_MISUSED

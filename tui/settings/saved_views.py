@@ -1,7 +1,7 @@
 """Filters under names: those that come with trailhound, and those that the analyst saved.
 
-The latter are in ``views.json`` in the configuration folder, readable only by its owner. A filter that begins with
-``@name`` has that view's filter in place of it.
+The latter are in ``views.json`` in the configuration folder, readable only by its owner. A filter
+that begins with ``@name`` starts with the filter of that view.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from tui.settings import config, private_files
 
 
 class SavedView(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """``rows`` are the kind of rows that it is for, as ``Fields`` names them; ``order`` the column
-    that they are sorted by, "" for any."""
+    """A filter under a name.
+
+    ``rows`` is the kind of rows that it is for, as ``Fields`` names them; ``order`` the column of
+    the sort order, "" for any.
+    """
 
     name: str
     rows: str
@@ -45,11 +48,11 @@ BUILTIN = (
 )
 
 _NAME = re.compile(r"[\w-]{1,40}")
-_REFERRED = re.compile(r"\s*@([\w-]+)(?:\s+(.*))?", re.DOTALL)
+_REFERENCE = re.compile(r"\s*@([\w-]+)(?:\s+(.*))?", re.DOTALL)
 
 
 class ViewError(Exception):
-    """The saved views cannot be read or written, or not so: one line says what to do."""
+    """The saved views cannot be read or changed; the message says in one line what to do."""
 
 
 def views_path() -> Path:
@@ -57,7 +60,7 @@ def views_path() -> Path:
 
 
 def read_saved() -> list[SavedView]:
-    """Those that the analyst saved. Raises ViewError."""
+    """Read the views that the analyst saved. Raises ViewError."""
     try:
         return msgspec.json.decode(views_path().read_bytes(), type=list[SavedView])
     except FileNotFoundError:
@@ -71,76 +74,77 @@ def read_saved() -> list[SavedView]:
 
 
 def views_for(rows: str) -> list[SavedView]:
-    """All for such rows, the analyst's own first. Raises ViewError."""
+    """List all views for such rows, the analyst's own first. Raises ViewError."""
     return [view for view in (*read_saved(), *BUILTIN) if view.rows == rows]
 
 
 def save(view: SavedView) -> None:
-    """Keep it. Raises ViewError; for a name that there is already too, so that none is lost."""
+    """Save a view under a new name. Raises ViewError.
+
+    A name that exists is an error too, so that no view is lost.
+    """
     if not _NAME.fullmatch(view.name):
         raise ViewError("a view is called by letters, digits, _ and -, so that @name stands for it")
-    with _changing() as kept:
-        if any(view.name == known.name and view.rows == known.rows for known in (*kept, *BUILTIN)):
+    with _edit_saved() as saved:
+        names = {(other.name, other.rows) for other in (*saved, *BUILTIN)}
+        if (view.name, view.rows) in names:
             raise ViewError(
                 f"there is a view {view.name} already: delete it first, or choose another name"
             )
-        kept.append(view)
+        saved.append(view)
 
 
 def delete(view: SavedView) -> None:
-    """Keep it no longer. Raises ViewError; for one that comes with trailhound too."""
+    """Delete a saved view. Raises ViewError, also for one that comes with trailhound."""
     if view in BUILTIN:
         raise ViewError(f"{view.name} comes with trailhound and stays")
-    with _changing() as kept:
-        kept[:] = [known for known in kept if known != view]
+    with _edit_saved() as saved:
+        saved[:] = [other for other in saved if other != view]
 
 
-def complete_reference(beginning: str, rows: str) -> tuple[str, ...]:
-    """How ``@`` and the beginning of a name may go on; nothing where that is not what ``beginning``
-    is."""
-    if not beginning.startswith("@"):
+def complete_reference(prefix: str, rows: str) -> tuple[str, ...]:
+    """List the references ``@name`` that begin with a prefix; none without an ``@``."""
+    if not prefix.startswith("@"):
         return ()
-    with contextlib.suppress(ViewError):
-        return tuple(
-            name for view in views_for(rows) if (name := f"@{view.name}").startswith(beginning)
-        )
-    return ()
+    try:
+        references = [f"@{view.name}" for view in views_for(rows)]
+    except ViewError:
+        return ()
+    return tuple(reference for reference in references if reference.startswith(prefix))
 
 
 def expand_reference(text: str, rows: str) -> str:
-    """``text``, with the filter of the view that it begins with in place of its ``@name``. Raises
-    FilterError."""
-    if not (found := _REFERRED.fullmatch(text)):
+    """Replace a leading ``@name`` by the filter of that view. Raises FilterError."""
+    match = _REFERENCE.fullmatch(text)
+    if not match:
         return text
-    name, rest = found.groups()
+    name, rest = match.groups()
     try:
-        known = {view.name: view.filter for view in reversed(views_for(rows))}
+        # reversed: of two views of one name, the analyst's own comes first and wins
+        filters = {view.name: view.filter for view in reversed(views_for(rows))}
     except ViewError as error:
         raise FilterError(str(error)) from None
-    if name not in known:
-        raise FilterError(
-            f"no view @{name} of {rows}{nearest(name, known) or '; quote it to look for the text'}"
-        )
-    return f"({known[name]}) {rest}" if rest else known[name]
+    if name not in filters:
+        advice = nearest(name, filters) or "; quote it to look for the text"
+        raise FilterError(f"no view @{name} of {rows}{advice}")
+    return f"({filters[name]}) {rest}" if rest else filters[name]
 
 
 @contextlib.contextmanager
-def _changing() -> Iterator[list[SavedView]]:
-    """The saved views, to be changed while nobody else does; written if nothing is raised."""
+def _edit_saved() -> Iterator[list[SavedView]]:
+    """Lock and yield the saved views, and write them unless the block raises."""
     folder = views_path().parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        held = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        lock = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            fcntl.flock(held, fcntl.LOCK_EX)
-            kept = read_saved()
-            yield kept
-            private_files.replace_file(
-                views_path(),
-                msgspec.json.format(msgspec.json.encode(kept), indent=2).decode() + "\n",
-            )
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            saved = read_saved()
+            yield saved
+            encoded = msgspec.json.format(msgspec.json.encode(saved), indent=2)
+            private_files.replace_file(views_path(), encoded.decode() + "\n")
         finally:
-            os.close(held)
+            os.close(lock)
     except OSError as error:
         raise ViewError(
             f"{error.filename or views_path()}: {error.strerror}: nothing was changed"

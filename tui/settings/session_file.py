@@ -1,7 +1,7 @@
-"""How the app was left: which area, what each list was filtered and sorted by, what was marked, where the cursor was.
+"""How the app was left: area, filters, order, marks and cursor of each list.
 
-It is kept beside the state that it speaks of. A session that cannot be read is no reason not to hunt: it is left aside,
-and that is said.
+The file lies beside the state that it belongs to. One that cannot be read does not keep the app
+from opening: it is left aside, and the analyst is told.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ SESSION_VERSION = 1
 
 
 class ListState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A list. Rows are named by their keys; ``order`` is the column that it is sorted by, "" for
-    its usual order."""
+    """How a list was left.
+
+    Rows are named by their keys. ``order`` is the column of the sort order, "" for the usual one.
+    """
 
     filter: str = ""
     order: str = ""
@@ -31,7 +33,10 @@ class ListState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 
 class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """``views`` by area. ``alert`` is the alert that was open, with the ``pane`` in front."""
+    """How the app was left.
+
+    ``views`` are the lists by area; ``alert`` is the one that was open, with its front ``pane``.
+    """
 
     version: int = msgspec.field(default=0)
     area: str = "alerts"
@@ -43,7 +48,7 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 
 class SessionError(Exception):
-    """The session cannot be used; one line says why."""
+    """The session cannot be used; the message says why in one line."""
 
 
 class SessionFile:
@@ -54,23 +59,23 @@ class SessionFile:
         self._written: Session | None = None
 
     def read(self) -> Session:
-        """The session; an empty one where none was kept yet. Raises SessionError."""
+        """Read the session; an empty one where there is no file. Raises SessionError."""
         try:
-            found = msgspec.json.decode(self.path.read_bytes(), type=Session)
+            session = msgspec.json.decode(self.path.read_bytes(), type=Session)
         except FileNotFoundError:
             return Session()
         except (OSError, ValueError) as error:
             raise SessionError(
                 f"{self.path.name} cannot be read and is left aside: {error}"
             ) from None
-        if found.version != SESSION_VERSION:
+        if session.version != SESSION_VERSION:
             raise SessionError(
                 f"{self.path.name} is of another version of trailhound and is left aside"
             )
-        return found
+        return session
 
     def write(self, session: Session) -> None:
-        """Keep it, if it is another than was written last. Raises OSError."""
+        """Write the session unless it is as it was last written. Raises OSError."""
         if session != self._written:
             private_files.replace_file(self.path, msgspec.json.encode(session).decode())
             self._written = session

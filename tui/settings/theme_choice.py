@@ -1,8 +1,7 @@
-"""Which theme the app opens with: what the terminal can show, what was configured, what was chosen last time."""
+"""Which theme the app opens with, by terminal, configuration and the last choice."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
@@ -10,29 +9,32 @@ from platformdirs import user_state_path
 
 from tui.settings import config, private_files
 
-FEW_COLOURS = (None, "standard")
-"""What Rich calls the colours of a terminal that has sixteen, or none."""
+FEW_COLORS = (None, "standard")
+"""Rich's names for the colors of a terminal that has none, or sixteen."""
 
 
-def startup_theme(colours: str | None) -> str:
-    """The name of the theme to open with in a terminal with these ``colours``, as Rich calls them.
-    Raises CommandError.
+def startup_theme(color_system: str | None) -> str:
+    """Return the name of the theme to open with. Raises CommandError.
 
-    The configuration comes first. A terminal of sixteen colours keeps its own, whatever was chosen
-    in another."""
-    if configured := config.load_config().theme:
+    The configuration comes first. A terminal of sixteen colors keeps its own theme, whatever was
+    chosen in another. ``color_system`` is Rich's name.
+    """
+    configured = config.load_config().theme
+    if configured:
         return configured
-    return "ansi" if colours in FEW_COLOURS else _kept() or "dark"
+    if color_system in FEW_COLORS:
+        return "ansi"
+    return _remembered_theme() or "dark"
 
 
 def no_color() -> bool:
-    """Whether colours are not wanted, by the convention of no-color.org."""
+    """Return whether colors are unwanted, by the convention of no-color.org."""
     return "NO_COLOR" in os.environ
 
 
 def remember_theme(name: str) -> str:
-    """Open with this theme from now on; what became of that, in words."""
-    path = _place()
+    """Open with this theme from now on, and return a sentence on how that went."""
+    path = _theme_path()
     try:
         private_files.replace_file(path, f"{name}\n")
     except OSError as error:
@@ -40,12 +42,13 @@ def remember_theme(name: str) -> str:
     return "This theme from now on, where the configuration names none"
 
 
-def _kept() -> str | None:
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        name = _place().read_text(encoding="utf-8").strip()
-        return name if name in config.THEME_NAMES else None
-    return None
+def _remembered_theme() -> str | None:
+    try:
+        name = _theme_path().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return name if name in config.THEME_NAMES else None
 
 
-def _place() -> Path:
+def _theme_path() -> Path:
     return user_state_path("trailhound") / "theme"
