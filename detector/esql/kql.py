@@ -1,4 +1,4 @@
-"""KQL -> the same tree as ES|QL's, with conditions that are KQL's own (``ast.FieldMatch``).
+"""Parse KQL text into the syntax tree of ES|QL, with KQL's own conditions (``ast.FieldMatch``).
 
 Source: Kibana's documentation of its query language.
 """
@@ -6,51 +6,53 @@ Source: Kibana's documentation of its query language.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError, Span, too_deep
+from detector.esql.grammars import load_parser
+from detector.esql.parse_cache import cached_tree
 
-_TOKEN = re.compile(
-    r"""(?P<space>\s+)|(?P<quoted>"(?:\\.|[^"\\])*")|(?P<sign><=|>=|[():<>{}])"""
-    r"""|(?P<plain>(?:\\.|[^\\():<>"{}\s])+)""",
-    re.DOTALL,
-)
+if TYPE_CHECKING:
+    from lark import Token, UnexpectedToken
+
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
+_JOINING_WORDS = {"_OR": "or", "_AND": "and", "NOT": "not"}
 
 
-def parse(text: str, span: Span | None = None) -> ast.Expression:
-    """The condition that ``text`` is, all of it placed at ``span`` where that is given.
+def parse(text: str, outer: Span | None = None) -> ast.Expression:
+    """Parse a condition, or take its tree from the cache; with ``outer``, all of it gets that span.
 
-    Raises EsqlError at the first place where it is no KQL that trailhound knows.
+    Raises EsqlError at the first place where the text is no KQL that trailhound supports.
     """
-    reader = _Reader(text, span)
+    if outer:  # a part of an ES|QL query, which is cached as a whole
+        return _parse(text, outer)
+    return cached_tree("kql", text, lambda: _parse(text, None))
+
+
+def _parse(text: str, outer: Span | None) -> ast.Expression:
+    from lark import UnexpectedCharacters, UnexpectedToken
+
+    builder = _Builder(text, outer)
+    parser = load_parser("kql")
     try:
-        condition = reader.either()
+        tokens = list(parser.lex(text))
+        return builder.condition(parser.parse(text))
+    except UnexpectedCharacters as error:
+        raise builder.unexpected_character(error.pos_in_stream or 0) from None
+    except UnexpectedToken as error:
+        raise builder.unexpected_token(error, tokens) from None
     except RecursionError:
         raise too_deep() from None
-    if reader.peek():
-        raise reader.unexpected("and, or, or the end of the query")
-    return condition
 
 
-class _Reader:
+class _Builder:
+    """Builds conditions from lark's trees, and refusals from its errors."""
+
     def __init__(self, text: str, outer: Span | None) -> None:
         self.text = text
         self.outer = outer
-        self.tokens: list[tuple[str, str, int]] = []
-        self.place = 0
-        offset = 0
-        while offset < len(text):
-            if not (found := _TOKEN.match(text, offset)):
-                raise EsqlError(
-                    self.span(offset, len(text)),
-                    "the string is not closed"
-                    if text[offset] == '"'
-                    else f"unexpected {text[offset]}",
-                )
-            if (kind := found.lastgroup or "") != "space":
-                self.tokens.append((kind, found[0], offset))
-            offset = found.end()
 
     def span(self, start: int, end: int) -> Span:
         if self.outer:
@@ -58,86 +60,47 @@ class _Reader:
         line_start = self.text.rfind("\n", 0, start) + 1
         return Span(self.text.count("\n", 0, start) + 1, start - line_start + 1, start, end)
 
-    def token_span(self, place: int) -> Span:
-        if place >= len(self.tokens):
-            return self.span(len(self.text.rstrip()), len(self.text))
-        _, token, start = self.tokens[place]
-        return self.span(start, start + len(token))
+    def token_span(self, token: Token) -> Span:
+        return self.span(token.start_pos or 0, token.end_pos or 0)
 
-    def peek(self, ahead: int = 0) -> str:
-        """The next token, a word that joins in small letters; empty at the end."""
-        if self.place + ahead >= len(self.tokens):
-            return ""
-        kind, token, _ = self.tokens[self.place + ahead]
-        return token.lower() if kind == "plain" and token.lower() in ("and", "or", "not") else token
+    # conditions
 
-    def unexpected(self, expected: str) -> EsqlError:
-        found = self.peek() or "end of the query"
-        return EsqlError(self.token_span(self.place), f"unexpected {found}; expected {expected}")
+    def condition(self, tree: Any, field: ast.Column | None = None) -> ast.Expression:
+        """Build a condition; ``field`` is given inside the brackets that list a field's values."""
+        parts = tree.children
+        match tree.data:
+            case "either" | "both":
+                operator = "or" if tree.data == "either" else "and"
+                operands = tuple(self.condition(part, field) for part in parts)
+                return ast.Logic(operator, operands, span=self.token_span(_first_token(tree)))
+            case "negated":
+                return ast.Not(self.condition(parts[1], field), span=self.token_span(parts[0]))
+            case "grouped":
+                return self.condition(parts[1], field)
+            case "value":
+                assert field is not None
+                return self.match(field, parts)
+            case "comparison":
+                column = self.field(parts[0].children)
+                value, _ = _literal(parts[2].children)
+                return ast.FieldMatch(column, str(parts[1]), value, span=column.span)
+        column = self.field(parts[0].children)
+        if tree.data == "nested":
+            raise self.brace(parts[-1])
+        return self.condition(parts[-1], column)
 
-    def expect(self, sign: str) -> None:
-        if self.peek() != sign:
-            raise self.unexpected(sign)
-        self.place += 1
+    def field(self, tokens: Sequence[Token]) -> ast.Column:
+        span = self.token_span(tokens[0])
+        name, has_wildcard = _literal(tokens)
+        if has_wildcard:
+            raise EsqlError(span, f"* in the name of a field ({name}) is not supported")
+        return ast.Column(name, span=span)
 
-    # conditions; ``field`` is given inside the brackets that list a field's values
-
-    def either(self, field: ast.Column | None = None) -> ast.Expression:
-        return self.joined("or", field)
-
-    def joined(self, word: str, field: ast.Column | None) -> ast.Expression:
-        start = self.token_span(self.place)
-        operands = [self.operand(word, field)]
-        while self.peek() == word:
-            self.place += 1
-            operands.append(self.operand(word, field))
-        return operands[0] if len(operands) == 1 else ast.Logic(word, tuple(operands), span=start)
-
-    def operand(self, word: str, field: ast.Column | None) -> ast.Expression:
-        return self.joined("and", field) if word == "or" else self.negation(field)
-
-    def negation(self, field: ast.Column | None) -> ast.Expression:
-        start = self.token_span(self.place)
-        if self.peek() == "not":
-            self.place += 1
-            return ast.Not(self.negation(field), span=start)
-        if self.peek() == "(":
-            self.place += 1
-            inner = self.either(field)
-            self.expect(")")
-            return inner
-        return self.value(field) if field else self.condition()
-
-    def condition(self) -> ast.Expression:
-        start = self.token_span(self.place)
-        if self.place >= len(self.tokens) or self.tokens[self.place][0] == "sign":
-            raise self.unexpected("a condition such as field: value")
-        name, wild = self.literal()
-        if (sign := self.peek()) not in (":", "<", "<=", ">", ">="):
-            raise EsqlError(
-                start, f"{name} names no field: free text is not supported, write field: value"
-            )
-        if wild:
-            raise EsqlError(start, f"* in the name of a field ({name}) is not supported")
-        field = ast.Column(name, span=start)
-        self.place += 1
-        if sign != ":":
-            value, _ = self.literal()
-            return ast.FieldMatch(field, sign, value, span=start)
-        if self.peek() == "{":
-            raise EsqlError(self.token_span(self.place), "nested fields ({ }) are not supported")
-        if self.peek() == "(":
-            self.place += 1
-            inner = self.either(field)
-            self.expect(")")
-            return inner
-        return self.value(field)
-
-    def value(self, field: ast.Column) -> ast.FieldMatch:
-        start = self.token_span(self.place)
-        value, wild = self.literal()
-        if wild and not value.strip("*"):
-            return ast.FieldMatch(field, "exists", "", span=start)
+    def match(self, field: ast.Column, tokens: Sequence[Token]) -> ast.FieldMatch:
+        span = self.token_span(tokens[0])
+        value, has_wildcard = _literal(tokens)
+        if has_wildcard and not value.strip("*"):
+            return ast.FieldMatch(field, "exists", "", span=span)
         if field.name.endswith(".text"):
             raise EsqlError(
                 field.span,
@@ -149,41 +112,118 @@ class _Reader:
                 field.span,
                 f"a value anywhere below {field.name} is not supported; name the element",
             )
-        return ast.FieldMatch(field, "*" if wild else ":", value, span=start)
+        return ast.FieldMatch(field, "*" if has_wildcard else ":", value, span=span)
 
-    def literal(self) -> tuple[str, bool]:
-        """A quoted text, or words up to the next sign or joining word; whether a ``*`` in it means
-        any text.
+    # refusals
 
-        Where it does, what is meant as it stands is escaped for ``patterns.wildcard``.
-        """
-        if (
-            self.place >= len(self.tokens)
-            or self.tokens[self.place][0] == "sign"
-            or self.peek() in ("and", "or")
-        ):
-            raise self.unexpected("a value")
-        kind, token, _ = self.tokens[self.place]
-        self.place += 1
-        if kind == "quoted":
-            return re.sub(
-                r"\\(.)",
-                lambda found: _ESCAPES.get(found[1], found[1]),
-                token[1:-1],
-                flags=re.DOTALL,
-            ), False
-        words = [token]
-        while (
-            self.place < len(self.tokens)
-            and self.tokens[self.place][0] == "plain"
-            and self.peek() not in ("and", "or", "not")
-        ):
-            words.append(self.tokens[self.place][1])
-            self.place += 1
-        text = " ".join(words)
-        if "*" in re.sub(r"\\.", "", text, flags=re.DOTALL):
-            pieces = re.findall(r"\\(.)|(\*)|(.)", text, re.DOTALL)
-            return "".join(star or "\\" + (taken or plain) for taken, star, plain in pieces), True
-        return re.sub(
-            r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), text, flags=re.DOTALL
-        ), False
+    def unexpected_character(self, start: int) -> EsqlError:
+        character = self.text[start]
+        message = "the string is not closed" if character == '"' else f"unexpected {character}"
+        return EsqlError(self.span(start, len(self.text)), message)
+
+    def unexpected_token(self, error: UnexpectedToken, tokens: Sequence[Token]) -> EsqlError:
+        """Explain a token that no rule accepts, or what is refused before it."""
+        from lark import Token
+
+        parser = error.interactive_parser
+        assert parser is not None
+        accepted: set[str] = parser.accepts()  # type: ignore[no-untyped-call]
+        if "_AND" in accepted:  # completes the condition before it
+            parser.feed_token(Token("_AND", "and"))
+        stack = parser.parser_state.value_stack
+        refusal = self.earlier_refusal(stack)
+        if refusal:
+            return refusal
+        before = [token for token in tokens if (token.start_pos or 0) < self._start(error.token)]
+        if "_COLON" in accepted:
+            return self.no_field(before)
+        if _is_type(stack[-1:], "BRACE"):
+            return self.brace(stack[-1])
+        if "_RPAR" in accepted:
+            return self.unexpected(error.token, ")")
+        if "$END" in accepted:
+            return self.unexpected(error.token, "and, or, or the end of the query")
+        in_field = any(_is_type([part], "_COLON", "COMPARISON") for part in stack)
+        if in_field or error.token.type in ("_OR", "_AND"):
+            return self.unexpected(error.token, "a value")
+        return self.unexpected(error.token, "a condition such as field: value")
+
+    def _start(self, token: Token) -> int:
+        return len(self.text) if token.type == "$END" else token.start_pos or 0
+
+    def earlier_refusal(self, stack: Sequence[Any]) -> EsqlError | None:
+        """Return the refusal of a condition that was read whole before an error."""
+        field = None
+        try:
+            for part in _flattened(stack):
+                if part.data == "name":
+                    field = self.field(part.children)
+                else:
+                    self.condition(part, field)
+        except EsqlError as error:
+            return error
+        return None
+
+    def no_field(self, before: Sequence[Token]) -> EsqlError:
+        """Refuse the words before an error, after which no operator stands."""
+        words = [before[-1]]
+        for token in reversed(before[:-1]):
+            if token.type != "WORD" or words[0].type != "WORD":
+                break
+            words.insert(0, token)
+        name, _ = _literal(words)
+        return EsqlError(
+            self.token_span(words[0]),
+            f"{name} names no field: free text is not supported, write field: value",
+        )
+
+    def brace(self, sign: Token) -> EsqlError:
+        if sign == "}":
+            return self.unexpected(sign, "a value")
+        return EsqlError(self.token_span(sign), "nested fields ({ }) are not supported")
+
+    def unexpected(self, token: Token, expected: str) -> EsqlError:
+        if token.type == "$END":
+            span = self.span(len(self.text.rstrip()), len(self.text))
+            return EsqlError(span, f"unexpected end of the query; expected {expected}")
+        shown = _JOINING_WORDS.get(token.type, str(token))
+        return EsqlError(self.token_span(token), f"unexpected {shown}; expected {expected}")
+
+
+def _flattened(parts: Iterable[Any]) -> Iterator[Any]:
+    """Yield the trees of rules, out of those that lark makes for repetitions."""
+    for part in parts:
+        rule = getattr(part, "data", "")
+        if rule.startswith("_"):
+            yield from _flattened(part.children)
+        elif rule:
+            yield part
+
+
+def _is_type(tokens: Sequence[Any], *types: str) -> bool:
+    return any(getattr(token, "type", None) in types for token in tokens)
+
+
+def _first_token(tree: Any) -> Token:
+    while hasattr(tree, "children"):
+        tree = tree.children[0]
+    token: Token = tree
+    return token
+
+
+def _literal(tokens: Sequence[Token]) -> tuple[str, bool]:
+    """Return the text of a literal, and whether a ``*`` in it means any text.
+
+    Where it does, what is meant as it stands is escaped for ``like.wildcard``.
+    """
+    if tokens[0].type == "QUOTED":
+        return _unescaped(tokens[0][1:-1]), False
+    text = " ".join(tokens)
+    if "*" not in re.sub(r"\\.", "", text, flags=re.DOTALL):
+        return _unescaped(text), False
+    pieces = re.findall(r"\\(.)|(\*)|(.)", text, re.DOTALL)
+    return "".join(star or "\\" + (escaped or plain) for escaped, star, plain in pieces), True
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), text, flags=re.DOTALL)

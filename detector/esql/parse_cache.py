@@ -1,45 +1,93 @@
-"""What takes long to make and is always made the same, kept in the user's cache folder: parser tables, parsed queries.
+"""The user's cache of parsed queries: trees as JSON, in a folder that only its owner may write to.
 
-It is ours to read again: pickled, in a folder that only its owner may write to. Where that cannot be, it is made again.
+To parse the built-in rules takes longer than to read their trees. What cannot be read from the cache is parsed again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
+import json
 import os
-import pickle
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-_T = TypeVar("_T")
+from detector.esql import ast
+from detector.esql.errors import Span
+
+_Tree = TypeVar("_Tree", bound=ast.Node)
+_SOURCES = ("esql.lark", "kql.lark", "transformer.py", "kql.py", "ast.py", "parse_cache.py")
 
 
-def kept(name: str, made_from: str, make: Callable[[], _T]) -> _T:
-    """What ``make`` makes from a text and the code in this folder; from an earlier time where
-    neither has changed.
+def cached_tree(language: str, text: str, parse: Callable[[], _Tree]) -> _Tree:
+    """Return the tree that ``parse`` makes of a text, or the same tree from the cache.
 
-    ``make`` raises what it raises, and nothing is kept then.
+    ``parse`` raises what it raises, and nothing is cached then.
     """
-    place = (
-        _folder() / f"{name}-{hashlib.sha256(f'{_code()}{made_from}'.encode()).hexdigest()[:24]}"
-    )
-    with contextlib.suppress(Exception), place.open("rb") as file:  # none yet, or none of use
-        if os.fstat(file.fileno()).st_uid == os.getuid():
-            found: _T = pickle.load(file)  # noqa: S301 (whoever can write there is who runs this)
-            return found
-    made = make()
-    with contextlib.suppress(
-        OSError, RecursionError
-    ):  # no place, or nested deeper than pickle goes
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = place.with_name(f"{place.name}.{os.getpid()}")
-        fresh.write_bytes(pickle.dumps(made))
-        fresh.replace(place)
-    return made
+    digest = hashlib.sha256(f"{_language_version()}{text}".encode()).hexdigest()[:24]
+    path = _folder() / f"{language}-{digest}.json"
+    with contextlib.suppress(Exception):  # none yet, or damaged
+        stored: _Tree = _read(path)
+        return stored
+    tree = parse()
+    with contextlib.suppress(OSError, RecursionError):  # no folder, or nested too deeply for JSON
+        _write(path, tree)
+    return tree
+
+
+def _read(path: Path) -> Any:
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_uid != os.getuid():
+            raise PermissionError(path)
+        return _decode(json.load(file))
+
+
+def _write(path: Path, tree: ast.Node) -> None:
+    content = json.dumps(_encode(tree), separators=(",", ":"))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(content, encoding="ascii")
+    temporary.replace(path)
+
+
+def _encode(value: Any) -> Any:
+    """Write a node as its class and fields, a tuple as a list with an empty name in front."""
+    if isinstance(value, tuple):
+        return ["", *map(_encode, value)]
+    if dataclasses.is_dataclass(value):
+        name = type(value).__name__
+        return [name, *(_encode(getattr(value, field)) for field in _fields()[name])]
+    return value
+
+
+def _decode(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    name, *parts = value
+    if not name:
+        return tuple(map(_decode, parts))
+    fields = zip(_fields()[name], map(_decode, parts), strict=True)
+    return _classes()[name](**dict(fields))
+
+
+@cache
+def _classes() -> dict[str, Any]:
+    """Return the classes of nodes by name: nothing else is ever made from a file."""
+    nodes = [
+        item for item in vars(ast).values() if isinstance(item, type) and issubclass(item, ast.Node)
+    ]
+    return {node.__name__: node for node in [*nodes, Span]}
+
+
+@cache
+def _fields() -> dict[str, list[str]]:
+    return {
+        name: [field.name for field in dataclasses.fields(node)]
+        for name, node in _classes().items()
+    }
 
 
 def _folder() -> Path:
@@ -49,10 +97,7 @@ def _folder() -> Path:
 
 
 @cache
-def _code() -> str:
-    """What tells whether the language is still the same: the grammar, what reads it, and Python."""
-    here = Path(__file__).parent
-    read = b"".join(
-        (here / name).read_bytes() for name in ("esql.lark", "transformer.py", "ast.py")
-    )
-    return f"{hashlib.sha256(read).hexdigest()} {sys.version}"
+def _language_version() -> str:
+    """Hash the grammars and the code that builds trees: a change of them outdates the cache."""
+    sources = b"".join(Path(__file__).with_name(name).read_bytes() for name in _SOURCES)
+    return hashlib.sha256(sources).hexdigest()

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from functools import cache
-from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from detector.esql.ast import Expression, Tree
 from detector.esql.errors import EsqlError, too_deep
-from detector.esql.parse_cache import kept
-
-if TYPE_CHECKING:
-    from lark import Lark
+from detector.esql.grammars import load_parser
+from detector.esql.parse_cache import cached_tree
 
 
 def parse(text: str) -> Tree:
-    """The tree of a query. Raises EsqlError at the first place where it is no ES|QL that trailhound
-    knows."""
-    tree: Tree = kept("query", text, lambda: _parse(text, "query"))
+    """Parse a query, or take its tree from the cache.
+
+    Raises EsqlError at the first place where the text is no ES|QL that trailhound supports.
+    """
+    tree: Tree = cached_tree("esql", text, lambda: _parse(text, "query"))
     return tree
 
 
 def parse_expression(text: str) -> Expression:
-    """The tree of one expression."""
-    tree: Expression = _parse(text, "expression")
-    return tree
+    """Parse one expression."""
+    expression: Expression = _parse(text, "expression")
+    return expression
 
 
 def _parse(text: str, start: str) -> Any:
@@ -34,7 +31,7 @@ def _parse(text: str, start: str) -> Any:
     from detector.esql.transformer import build, explained
 
     try:
-        return build(text, _grammar().parse(text, start=start))
+        return build(text, load_parser("esql").parse(text, start=start))
     except UnexpectedInput as error:
         raise explained(text, error) from None
     except VisitError as error:
@@ -45,25 +42,3 @@ def _parse(text: str, start: str) -> Any:
         raise
     except RecursionError:
         raise too_deep() from None
-
-
-@cache
-def _grammar() -> Lark:
-    """The parser. To make its tables takes longer than all else at start."""
-    import lark
-
-    grammar = Path(__file__).with_name("esql.lark").read_text(encoding="utf-8")
-
-    def tables() -> bytes:
-        made = BytesIO()
-        lark.Lark(
-            grammar,
-            parser="lalr",
-            start=["query", "expression"],
-            propagate_positions=True,
-            maybe_placeholders=True,
-        ).save(made)
-        return made.getvalue()
-
-    parser: Lark = lark.Lark.load(BytesIO(kept("tables", lark.__version__, tables)))
-    return parser

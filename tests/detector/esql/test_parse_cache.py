@@ -1,17 +1,21 @@
-"""What is kept between runs is never anything else than what would be made."""
+"""A tree from the cache is never anything else than what would be parsed."""
 
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
 
 import pytest
 
-from detector.esql.errors import EsqlError
-from detector.esql.parse_cache import kept
+from detector.esql import ast, kql
+from detector.esql.errors import EsqlError, Span
+from detector.esql.parse_cache import cached_tree
 from detector.esql.parser import parse
+from detector.rules.ruleset import load
 
 QUERY = 'from logs-aws.cloudtrail-* | where event.action == "RunInstances" | keep source.ip'
+HERE = Span(1, 1, 0, 0)
 
 
 @pytest.fixture(autouse=True)
@@ -20,10 +24,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "trailhound"
 
 
-def test_it_is_made_once(cache: Path) -> None:
-    made = iter(["first", "second", "third"])
+def literal(value: object) -> ast.Literal:
+    return ast.Literal(value, span=HERE)  # type: ignore[arg-type]
 
-    assert [kept("thing", text, lambda: next(made)) for text in ("a", "a", "b")] == [
+
+def test_a_text_is_parsed_once(cache: Path) -> None:
+    trees = map(literal, ["first", "second", "third"])
+
+    assert [cached_tree("x", text, lambda: next(trees)).value for text in ("a", "a", "b")] == [
         "first",
         "first",
         "second",
@@ -31,30 +39,67 @@ def test_it_is_made_once(cache: Path) -> None:
     assert cache.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_tree_from_the_cache_equals_the_parsed_one(cache: Path) -> None:
-    fresh, again = parse(QUERY), parse(QUERY)
+def spans(node: object) -> list[Span]:
+    if isinstance(node, tuple):
+        return [span for part in node for span in spans(part)]
+    if not isinstance(node, ast.Node):
+        return []
+    parts = [getattr(node, name) for name in node.__match_args__]
+    return [node.span, *spans(tuple(parts))]
 
-    assert list(cache.glob("query-*"))
-    assert again == fresh
-    assert repr(again) == repr(fresh)
+
+def test_cached_trees_equal_the_parsed_ones(cache: Path) -> None:
+    for rule in load():
+        parser = parse if rule.query_text.startswith("from ") else kql.parse
+        fresh, again = parser(rule.query_text), parser(rule.query_text)
+        assert again == fresh
+        assert repr(again) == repr(fresh)
+        assert spans(again) == spans(fresh)
+    assert list(cache.glob("esql-*.json")) and list(cache.glob("kql-*.json"))
 
 
-@pytest.mark.parametrize("content", [b"", b"no pickle", b"\x80\x05."])
-def test_what_cannot_be_read_is_made_again(cache: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [None, True, False, 0, 2**63 - 1, -1, 1e308, 0.1, "", "\ud800é\n", ("a", "b"), (1, 2.5)],
+)
+def test_a_literal_is_cached_as_it_is(value: object) -> None:
+    for _ in range(2):
+        stored = cached_tree("x", "literal", lambda: literal(value)).value
+        assert (stored, type(stored)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no json", b"[]", b'["Path","/"]', b'["Tree"]', b'["Literal",[]]', pickle.dumps([1])],
+)
+def test_what_cannot_be_read_is_parsed_again(cache: Path, content: bytes) -> None:
     fresh = parse(QUERY)
-    for place in cache.glob("query-*"):
-        place.write_bytes(content)
+    for path in cache.glob("esql-*"):
+        path.write_bytes(content)
+
+    assert parse(QUERY) == fresh
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str, ...]]:
+        return (pytest.fail, ("a cached file was run",))
+
+
+def test_a_pickle_in_the_cache_is_not_run(cache: Path) -> None:
+    fresh = parse(QUERY)
+    for path in cache.glob("esql-*"):
+        path.write_bytes(pickle.dumps(Bomb()))
 
     assert parse(QUERY) == fresh
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
 def test_what_another_user_wrote_is_not_read(cache: Path) -> None:
-    assert kept("thing", "a", lambda: 1) == 1
-    for place in cache.iterdir():
-        os.chown(place, 65534, 65534)
+    assert cached_tree("x", "a", lambda: literal(1)).value == 1
+    for path in cache.iterdir():
+        os.chown(path, 65534, 65534)
 
-    assert kept("thing", "a", lambda: 2) == 2
+    assert cached_tree("x", "a", lambda: literal(2)).value == 2
 
 
 def test_a_query_in_error_is_in_error_each_time() -> None:
@@ -63,10 +108,10 @@ def test_a_query_in_error_is_in_error_each_time() -> None:
             parse("from x | where")
 
 
-def test_without_a_folder_to_keep_it_in_it_is_made(
+def test_without_a_cache_folder_a_text_is_parsed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
 
-    assert kept("thing", "a", lambda: 3) == 3
+    assert cached_tree("x", "a", lambda: literal(3)).value == 3
