@@ -1,4 +1,4 @@
-"""Records and queries for the tests of the rules."""
+"""Records and queries for the tests of the query languages."""
 
 from __future__ import annotations
 
@@ -39,13 +39,14 @@ CALL: dict[str, Any] = {
 
 
 def record(**changed: Any) -> Record:
-    """The usual call with these elements of the raw record changed; None leaves one out."""
-    found = {**CALL, **changed}
-    return decode(orjson.dumps({name: value for name, value in found.items() if value is not None}))
+    """Make the usual record with elements changed; None leaves one out."""
+    elements = {**CALL, **changed}
+    present = {name: value for name, value in elements.items() if value is not None}
+    return decode(orjson.dumps(present))
 
 
-def sweep(regions: Iterable[str], **changed: Any) -> list[Record]:
-    """The usual call in each region, a second apart."""
+def region_sweep(regions: Iterable[str], **changed: Any) -> list[Record]:
+    """Make the usual record in each region, a second apart."""
     return [
         record(
             awsRegion=region,
@@ -57,12 +58,12 @@ def sweep(regions: Iterable[str], **changed: Any) -> list[Record]:
     ]
 
 
-Answers = Callable[[str, list[Record]], list[dict[str, Any]]]
+RunQuery = Callable[[str, list[Record]], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def answers() -> Answers:
-    """What a query returns over some records, in the order of its groups."""
+def run_query() -> RunQuery:
+    """Run a query over records, and return its results in the order of groups."""
 
     def run(text: str, records: list[Record]) -> list[dict[str, Any]]:
         query = plan(text, field_table())

@@ -63,7 +63,7 @@ def oracle(calls):
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(CALLS, max_size=40), st.randoms())
-def test_a_query_finds_what_its_definition_says(calls, chance):
+def test_query_results_match_oracle(calls, chance):
     groups = defaultdict(list)
     for number, call in chance.sample(list(enumerate(calls)), len(calls)):
         raw = record(

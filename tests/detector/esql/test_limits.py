@@ -9,7 +9,7 @@ from detector.esql.errors import EsqlError
 from detector.esql.plan.planner import plan
 from detector.rules.ruleset import load
 from tests.detector.esql.conftest import record
-from tests.detector.rules.test_rule_types import Scan, call, written
+from tests.detector.rules.rule_scan import RuleScan, raw_record, write_rule
 
 DIGITS = "9" * 5000
 
@@ -79,7 +79,7 @@ def test_what_no_value_can_hold_is_null_or_as_it_was(query, value):
 )
 def test_a_file_is_refused_with_one_line(tmp_path, type, query, more, says):
     (problem,) = load(
-        [written(tmp_path, query, type, lookback="now-9999w", more=more)], builtin=False
+        [write_rule(tmp_path, query, type, lookback="now-9999w", more=more)], builtin=False
     ).problems
     assert says in problem.message and problem.message.isprintable()
 
@@ -92,9 +92,12 @@ EXPANDED = (
 
 def test_rows_of_one_event_must_not_meet_in_a_group(tmp_path):
     """A window is a set of events: there, two rows of one event would be one."""
-    apart = written(tmp_path / "a", EXPANDED + "aws.cloudtrail.resources.arn, user.name")
-    assert Scan(tmp_path, apart).lands(call(0, resources=MANY)).seconds() == [(0, 0), (0, 0)]
-    together = written(tmp_path / "b", EXPANDED + "user.name")
+    apart = write_rule(tmp_path / "a", EXPANDED + "aws.cloudtrail.resources.arn, user.name")
+    assert RuleScan(tmp_path, apart).add_file(raw_record(0, resources=MANY)).alert_spans() == [
+        (0, 0),
+        (0, 0),
+    ]
+    together = write_rule(tmp_path / "b", EXPANDED + "user.name")
     (problem,) = load([together], builtin=False).problems
     assert "count an event several times" in problem.message
     ((emitted, _),) = plan(EXPANDED + "user.name", field_table()).group_results(

@@ -1,4 +1,4 @@
-"""The gate never turns away what the filter lets through; groups that move along agree with groups made at once."""
+"""Tests of prefilters against filters, and of sliding against batch aggregation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from detector.text.time import parse_time
 from tests.detector.esql.conftest import record
 
 ACTIONS = ("DescribeInstances", "GetObject", "ListBuckets", None)
-CALLS = [
+RECORDS = [
     record(
         eventName=action,
         eventSource=provider,
@@ -56,16 +56,16 @@ CONDITIONS = [
     st.lists(st.sampled_from(("and", "or")), min_size=3, max_size=3),
     st.booleans(),
 )
-def test_the_gate_lets_through_what_the_filter_does(conditions, words, negated):
+def test_prefilter_accepts_what_filter_accepts(conditions, operators, negated):
     text = conditions[0]
-    for word, condition in zip(words, conditions[1:], strict=False):
+    for word, condition in zip(operators, conditions[1:], strict=False):
         text = f"({text}) {word} {condition}"
     query = plan(
         f"from logs-* | where {'not ' if negated else ''}({text}) | keep event.id", field_table()
     )
-    for call in CALLS:
-        if query.rows(call, parse_time(call.event_time) or 0):
-            head = call.head()
+    for event in RECORDS:
+        if query.rows(event, parse_time(event.event_time) or 0):
+            head = event.head()
             assert query.prefilter.accepts_pair(
                 Head(event_source=head.event_source, event_name=head.event_name)
             )
@@ -73,7 +73,7 @@ def test_the_gate_lets_through_what_the_filter_does(conditions, words, negated):
 
 
 @pytest.mark.parametrize(
-    "condition, kept",
+    "condition, accepted",
     [
         ('starts_with(event.action, "Describe")', {"DescribeInstances"}),
         ('event.action rlike "(Get|List).*"', {"GetObject", "ListBuckets"}),
@@ -85,16 +85,16 @@ def test_the_gate_lets_through_what_the_filter_does(conditions, words, negated):
         ),
     ],
 )
-def test_a_pair_is_turned_away_by_what_the_filter_says_of_it(condition, kept):
+def test_prefilter_rejects_pairs_by_action(condition, accepted):
     prefilter = plan(f"from logs-* | where {condition} | keep event.id", field_table()).prefilter
     assert {
         action
         for action in ACTIONS
         if prefilter.accepts_pair(Head(event_source="x", event_name=action))
-    } == kept
+    } == accepted
 
 
-def test_a_column_that_has_been_redefined_says_nothing_of_the_head():
+def test_prefilter_ignores_redefined_column():
     query = plan(
         'from logs-* | eval event.action = "X" | where event.action == "X" | keep event.id',
         field_table(),
@@ -111,7 +111,7 @@ def test_a_column_that_has_been_redefined_says_nothing_of_the_head():
         'not cloud.region == "x"',
     ],
 )
-def test_what_asks_the_time_is_left_to_the_filter(condition):
+def test_prefilter_ignores_conditions_on_time(condition):
     prefilter = plan(f"from logs-* | where {condition} | keep event.id", field_table()).prefilter
     head = record().head()
     assert prefilter.accepts_pair(head) and prefilter.accepts(head)
@@ -133,7 +133,7 @@ AGGREGATES = (
     "max(aws.cloudtrail.resources.arn)",
     'count(*) where cloud.region == "us-east-1"',
 )
-calls = st.builds(
+records_with_values = st.builds(
     lambda region, error, address, number, arns: record(
         awsRegion=region,
         errorCode=error,
@@ -153,16 +153,17 @@ QUERY = plan(
 )
 
 
-@given(st.lists(calls, max_size=8), st.integers(0, 8))
-def test_a_group_that_moves_has_the_values_of_the_rows_that_are_in(records, left):
-    rows = [inputs for each, call in enumerate(records) for _, inputs in QUERY.rows(call, each)]
-    moving = QUERY.sliding_aggregator()
+@given(st.lists(records_with_values, max_size=8), st.integers(0, 8))
+def test_sliding_aggregator_matches_batch_computation(records, retracted):
+    rows = [inputs for time, event in enumerate(records) for _, inputs in QUERY.rows(event, time)]
+    sliding = QUERY.sliding_aggregator()
     for row in rows:
-        moving.add(row)
-    for _ in rows[:left]:
-        moving.retract()
-    assert len(moving) == len(rows[left:])
-    held = [
-        QUERY.grouping.aggregates[place].compute(rows[left:]) for place in range(len(AGGREGATES))
+        sliding.add(row)
+    for _ in rows[:retracted]:
+        sliding.retract()
+    assert len(sliding) == len(rows[retracted:])
+    expected = [
+        QUERY.grouping.aggregates[index].compute(rows[retracted:])
+        for index in range(len(AGGREGATES))
     ]
-    assert [moving.value(place) for place in range(len(AGGREGATES))] == held
+    assert [sliding.value(index) for index in range(len(AGGREGATES))] == expected

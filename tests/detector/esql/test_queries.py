@@ -1,4 +1,4 @@
-"""Whole queries over a few records: the commands, one by one and together."""
+"""Tests of whole queries over a few records."""
 
 from __future__ import annotations
 
@@ -7,41 +7,41 @@ import pytest
 from detector.ecs.fields import field_table
 from detector.esql.errors import EsqlError
 from detector.esql.plan.planner import plan
-from tests.detector.esql.conftest import START, record, sweep
+from tests.detector.esql.conftest import START, record, region_sweep
 
 FROM = "from logs-aws.cloudtrail-*"
 
 
-def query(text):
+def plan_after_from(text):
     return plan(f"{FROM} {text}", field_table())
 
 
-def test_where_drops_what_is_false_and_what_is_null(answers):
+def test_where_drops_false_and_null(run_query):
     calls = [
         record(errorCode=code, eventID=code or "none")
         for code in ("AccessDenied", "Throttled", None)
     ]
     text = f'{FROM} | where aws.cloudtrail.error_code != "Throttled" | keep event.id'
-    assert answers(text, calls) == [{"event.id": "AccessDenied"}]
+    assert run_query(text, calls) == [{"event.id": "AccessDenied"}]
 
 
-def test_a_negation_of_a_field_that_is_only_true_or_absent_keeps_nothing(answers):
+def test_negation_of_true_or_missing_field_keeps_nothing(run_query):
     calls = [record(sessionCredentialFromConsole=value) for value in ("true", None)]
     text = f'{FROM} | where not aws.cloudtrail.session_credential_from_console == "true" | keep event.id'
-    assert answers(text, calls) == []
+    assert run_query(text, calls) == []
 
 
-def test_eval_sees_what_it_defined_before(answers):
+def test_eval_sees_earlier_columns(run_query):
     text = f"{FROM} | eval a = length(event.action), b = a * 2, a = b + 1 | keep a, b"
-    assert answers(text, [record()]) == [{"a": 35, "b": 34}]
+    assert run_query(text, [record()]) == [{"a": 35, "b": 34}]
 
 
-def test_keep_drop_and_rename_shape_the_result(answers):
+def test_keep_drop_and_rename_select_columns(run_query):
     text = (
         f"{FROM} | keep event.*, cloud.region | drop event.i*, event.created | rename cloud.region as where "
         "| keep where, event.action, event.provider"
     )
-    assert answers(text, [record()]) == [
+    assert run_query(text, [record()]) == [
         {
             "where": "us-east-1",
             "event.action": "DescribeInstances",
@@ -59,45 +59,45 @@ def test_keep_drop_and_rename_shape_the_result(answers):
         ("event.id, cloud.region, event.id", ["cloud.region", "event.id"]),
     ],
 )
-def test_keep_orders_columns(answers, patterns, order):
-    (result,) = answers(f"{FROM} | keep {patterns}", [record()])
+def test_keep_orders_columns(run_query, patterns, order):
+    (result,) = run_query(f"{FROM} | keep {patterns}", [record()])
     assert list(result) == order
 
 
-def test_a_query_without_keep_returns_what_the_record_has(answers):
-    (result,) = answers(f'{FROM} | where event.action == "DescribeInstances"', [record()])
+def test_query_without_keep_returns_fields_of_record(run_query):
+    (result,) = run_query(f'{FROM} | where event.action == "DescribeInstances"', [record()])
     assert result["source.ip"] == "203.0.113.7"
     assert result["@timestamp"] == "2026-01-01T00:00:00Z"
     assert "aws.cloudtrail.error_code" not in result
 
 
-def test_metadata_fields_exist_when_asked_for(answers):
-    assert answers("from logs-* metadata _id, _index | keep _id", [record()]) == [{"_id": "e-1"}]
+def test_metadata_fields_exist_if_requested(run_query):
+    assert run_query("from logs-* metadata _id, _index | keep _id", [record()]) == [{"_id": "e-1"}]
     with pytest.raises(EsqlError, match="no column _id"):
         plan(f"{FROM} | keep _id", field_table())
 
 
-def test_stats_counts_rows_values_and_distinct_values(answers):
+def test_stats_counts_rows_values_and_distinct_values(run_query):
     calls = [record(userIdentity={"accessKeyId": key}) for key in ("A", "A", "B", None)]
     text = f"""{FROM} | stats rows = count(*), n = count(aws.cloudtrail.user_identity.access_key_id),
         keys = count_distinct(aws.cloudtrail.user_identity.access_key_id),
         names = values(aws.cloudtrail.user_identity.access_key_id)"""
-    assert answers(text, calls) == [{"rows": 4, "n": 3, "keys": 2, "names": ["A", "B"]}]
+    assert run_query(text, calls) == [{"rows": 4, "n": 3, "keys": 2, "names": ["A", "B"]}]
 
 
-def test_over_nulls_only_counts_are_zero_and_the_rest_is_null(answers):
+def test_aggregates_of_nulls_are_null_and_counts_zero(run_query):
     text = f"""{FROM} | stats n = count(aws.cloudtrail.error_code), d = count_distinct(aws.cloudtrail.error_code),
         v = values(aws.cloudtrail.error_code), lo = min(aws.cloudtrail.error_code), s = sum(length(tls.version))"""
-    assert answers(text, [record(), record()]) == [
+    assert run_query(text, [record(), record()]) == [
         {"n": 0, "d": 0, "v": None, "lo": None, "s": None}
     ]
 
 
-def test_aggregates_of_numbers_dates_booleans_and_text(answers):
+def test_aggregates_of_numbers_dates_booleans_and_text(run_query):
     text = f"""{FROM} | eval n = length(cloud.region) | stats lo = min(n), hi = max(n), total = sum(n), mean = avg(n),
         mid = median(n), first = min(@timestamp), last = max(@timestamp), any = max(n > 2), least = min(cloud.region),
         early = first(cloud.region, @timestamp), late = last(cloud.region, @timestamp)"""
-    assert answers(text, sweep(["bbbb", "aa", "c"])) == [
+    assert run_query(text, region_sweep(["bbbb", "aa", "c"])) == [
         {
             "lo": 1,
             "hi": 4,
@@ -114,31 +114,31 @@ def test_aggregates_of_numbers_dates_booleans_and_text(answers):
     ]
 
 
-def test_expressions_over_aggregates(answers):
+def test_expressions_over_aggregates(run_query):
     text = f"""{FROM} | stats ratio = to_double(sum(case(cloud.region == "a", 1, 0))) / count(*),
         span = date_diff("seconds", min(@timestamp), max(@timestamp)), mv_count(values(cloud.region))"""
-    assert answers(text, sweep(["a", "b", "b", "c"])) == [
+    assert run_query(text, region_sweep(["a", "b", "b", "c"])) == [
         {"ratio": 0.25, "span": 3, "mv_count(values(cloud.region))": 3}
     ]
 
 
-def test_stats_where_limits_one_aggregate(answers):
+def test_stats_where_filters_one_aggregate(run_query):
     text = f"""{FROM} | stats all = count(*), some = count(*) where cloud.region == "a",
         when = min(@timestamp) where cloud.region == "b", none = values(event.id) where cloud.region == "z" """
-    assert answers(text, sweep(["a", "b", "a", "b"])) == [
+    assert run_query(text, region_sweep(["a", "b", "a", "b"])) == [
         {"all": 4, "some": 2, "when": "2026-01-01T00:00:01Z", "none": None}
     ]
 
 
-def test_null_is_a_group_of_its_own(answers):
+def test_null_key_is_a_group(run_query):
     calls = [record(userIdentity={"arn": arn}) for arn in ("x", None, "x", None)]
-    assert answers(f"{FROM} | stats n = count(*) by aws.cloudtrail.user_identity.arn", calls) == [
+    assert run_query(f"{FROM} | stats n = count(*) by aws.cloudtrail.user_identity.arn", calls) == [
         {"n": 2, "aws.cloudtrail.user_identity.arn": "x"},
         {"n": 2, "aws.cloudtrail.user_identity.arn": None},
     ]
 
 
-def test_a_multivalued_key_puts_the_row_in_every_group(answers):
+def test_multivalued_key_joins_every_group(run_query):
     calls = [
         record(resources=[{"ARN": "b"}, {"ARN": "a"}, {"ARN": "b"}]),
         record(resources=[{"ARN": "a"}]),
@@ -147,76 +147,78 @@ def test_a_multivalued_key_puts_the_row_in_every_group(answers):
         f"{FROM} | stats n = count(*), d = count_distinct(aws.cloudtrail.resources.arn) "
         "by aws.cloudtrail.resources.arn, cloud.region"
     )
-    assert answers(text, calls) == [
+    assert run_query(text, calls) == [
         {"n": 2, "d": 2, "aws.cloudtrail.resources.arn": "a", "cloud.region": "us-east-1"},
         {"n": 1, "d": 2, "aws.cloudtrail.resources.arn": "b", "cloud.region": "us-east-1"},
     ]
 
 
-def test_every_value_of_a_multivalue_counts(answers):
+def test_each_value_of_multivalue_counts(run_query):
     calls = [record(resources=[{"ARN": "a"}, {"ARN": "b"}]), record(resources=[{"ARN": "b"}])]
     text = f"{FROM} | stats n = count(aws.cloudtrail.resources.arn), v = values(aws.cloudtrail.resources.arn)"
-    assert answers(text, calls) == [{"n": 3, "v": ["a", "b"]}]
+    assert run_query(text, calls) == [{"n": 3, "v": ["a", "b"]}]
 
 
-def test_keys_computed_in_by(answers):
+def test_by_accepts_expressions(run_query):
     text = (
         f"{FROM} | stats n = count(*) by day = date_trunc(1 day, @timestamp), length(cloud.region)"
     )
-    assert answers(text, sweep(["a", "bb", "c"])) == [
+    assert run_query(text, region_sweep(["a", "bb", "c"])) == [
         {"n": 2, "day": "2026-01-01T00:00:00Z", "length(cloud.region)": 1},
         {"n": 1, "day": "2026-01-01T00:00:00Z", "length(cloud.region)": 2},
     ]
 
 
-def test_stats_without_aggregates_lists_the_groups(answers):
-    assert answers(f"{FROM} | stats by cloud.region", sweep(["a", "b", "a"])) == [
+def test_stats_without_aggregates_lists_the_groups(run_query):
+    assert run_query(f"{FROM} | stats by cloud.region", region_sweep(["a", "b", "a"])) == [
         {"cloud.region": "a"},
         {"cloud.region": "b"},
     ]
 
 
-def test_mv_expand_makes_a_row_of_each_value(answers):
+def test_mv_expand_makes_row_per_value(run_query):
     calls = [record(resources=[{"ARN": "a"}, {"ARN": "b"}]), record()]
     text = (
         f'{FROM} | mv_expand aws.cloudtrail.resources.arn | where aws.cloudtrail.resources.arn != "a" '
         "| stats n = count(*) by aws.cloudtrail.resources.arn"
     )
-    assert answers(text, calls) == [{"n": 1, "aws.cloudtrail.resources.arn": "b"}]
+    assert run_query(text, calls) == [{"n": 1, "aws.cloudtrail.resources.arn": "b"}]
 
 
-def test_conditions_after_stats_drop_groups(answers):
+def test_conditions_after_stats_drop_groups(run_query):
     text = f"{FROM} | stats n = count(*) by cloud.region | eval twice = n * 2 | where twice >= 4 | sort n | limit 1"
-    assert answers(text, sweep(["a", "b", "a"])) == [{"n": 2, "cloud.region": "a", "twice": 4}]
+    assert run_query(text, region_sweep(["a", "b", "a"])) == [
+        {"n": 2, "cloud.region": "a", "twice": 4}
+    ]
 
 
-def test_dissect_cuts_the_text_form_of_the_request(answers):
+def test_dissect_extracts_from_request_text(run_query):
     call = record(requestParameters={"quotaCode": "L-1216C47A", "serviceCode": "ec2"})
     text = f"""{FROM} | dissect aws.cloudtrail.request_parameters "{{%{{?k}}=%{{Esql.a}}, %{{?l}}=%{{Esql.b}}}}"
         | keep Esql.a, Esql.b"""
-    (result,) = answers(text, [call])
+    (result,) = run_query(text, [call])
     assert sorted(result.values()) == ["L-1216C47A", "ec2"]
 
 
-def test_grok_finds_a_part_of_the_text(answers):
+def test_grok_extracts_part_of_text(run_query):
     call = record(requestParameters={"instancesSet": {"items": [{"instanceId": "i-0abc"}]}})
     text = f'''{FROM} | grok aws.cloudtrail.request_parameters """instanceId=(?<Esql.instance_id>[^,}}\\]]+)"""
         | keep Esql.instance_id'''
-    assert answers(text, [call, record()]) == [
+    assert run_query(text, [call, record()]) == [
         {"Esql.instance_id": "i-0abc"},
         {"Esql.instance_id": None},
     ]
 
 
-def test_what_dissect_defines_replaces_a_column_of_that_name(answers):
+def test_dissect_replaces_column_of_same_name(run_query):
     text = f'{FROM} | dissect event.action "X%{{cloud.region}}" | keep cloud.region'
-    assert answers(text, [record()]) == [{"cloud.region": None}]
+    assert run_query(text, [record()]) == [{"cloud.region": None}]
 
 
-def test_now_is_the_time_that_is_given():
-    found = query("| where @timestamp > now() - 1 hour | keep event.id")
-    assert found.rows(record(), START, now=START + 3599)
-    assert not found.rows(record(), START, now=START + 3600)
+def test_now_is_given_time():
+    query = plan_after_from("| where @timestamp > now() - 1 hour | keep event.id")
+    assert query.rows(record(), START, now=START + 3599)
+    assert not query.rows(record(), START, now=START + 3600)
 
 
 @pytest.mark.parametrize(
@@ -236,10 +238,10 @@ def test_now_is_the_time_that_is_given():
         ("| stats n = count(*) by w = tbucket(1 day), user.name", 86400, "w"),
     ],
 )
-def test_the_window_is_found_wherever_it_is_defined(text, window, column):
-    found = query(text)
-    assert (found.shape, found.window, found.window_column) == ("window", window, column)
-    assert found.key_names == ("user.name",)
+def test_window_is_found_where_defined(text, window, column):
+    query = plan_after_from(text)
+    assert (query.shape, query.window, query.window_column) == ("window", window, column)
+    assert query.key_names == ("user.name",)
 
 
 @pytest.mark.parametrize(
@@ -250,15 +252,15 @@ def test_the_window_is_found_wherever_it_is_defined(text, window, column):
         "user.name, date_trunc(1 week, @timestamp)",
     ],
 )
-def test_without_a_span_of_fixed_length_there_is_no_window(by):
-    assert query(f"| stats n = count(*) by {by}").shape == "lookback"
+def test_query_without_fixed_length_key_is_lookback(by):
+    assert plan_after_from(f"| stats n = count(*) by {by}").shape == "lookback"
 
 
 EC2, DI, RI = "ec2.amazonaws.com", "DescribeInstances", "RunInstances"
 
 
 @pytest.mark.parametrize(
-    "condition, dispatch",
+    "condition, pairs",
     [
         (f'event.provider == "{EC2}" and event.action == "{DI}"', {(EC2, DI)}),
         (f'"{EC2}" == event.provider', {(EC2, None)}),
@@ -279,22 +281,22 @@ EC2, DI, RI = "ec2.amazonaws.com", "DescribeInstances", "RunInstances"
         (f'to_lower(event.action) == "{DI}"', {(None, None)}),
     ],
 )
-def test_dispatch_is_what_the_filter_requires(condition, dispatch):
-    assert query(f"| where {condition} | keep event.id").required_pairs == dispatch
-    assert query(f"| where {condition} | stats n = count(*)").required_pairs == dispatch
+def test_required_pairs_follow_filter(condition, pairs):
+    assert plan_after_from(f"| where {condition} | keep event.id").required_pairs == pairs
+    assert plan_after_from(f"| where {condition} | stats n = count(*)").required_pairs == pairs
 
 
-def test_dispatch_follows_the_column_not_its_name():
-    renamed = query(f'| rename event.action as what | where what == "{DI}" | keep what')
+def test_required_pairs_follow_column_not_name():
+    renamed = plan_after_from(f'| rename event.action as what | where what == "{DI}" | keep what')
     assert renamed.required_pairs == {(None, DI)}
-    replaced = query(
+    replaced = plan_after_from(
         f'| eval event.action = user.name | where event.action == "{DI}" | keep event.action'
     )
     assert replaced.required_pairs == {(None, None)}
 
 
 @pytest.mark.parametrize(
-    "having, minimum",
+    "having, expected",
     [
         ("n >= 10", 10),
         ("n > 10", 11),
@@ -311,16 +313,16 @@ def test_dispatch_follows_the_column_not_its_name():
         ("n >= 0", 1),
     ],
 )
-def test_the_fewest_hits_that_can_fire(having, minimum):
+def test_min_hits_of_condition(having, expected):
     text = (
         "| stats n = count(*), d = count_distinct(cloud.region), v = values(event.id), "
         f"m = count_distinct(aws.cloudtrail.resources.arn) | where {having}"
     )
-    assert query(text).min_hits == minimum
+    assert plan_after_from(text).min_hits == expected
 
 
 @pytest.mark.parametrize(
-    "text, says",
+    "text, reason",
     [
         ("from logs-okta.system-*", "not CloudTrail"),
         ("row a = 1", "must begin with from"),
@@ -354,14 +356,14 @@ def test_the_fewest_hits_that_can_fire(having, minimum):
         (f'{FROM} | grok event.action "(?<a>a++)"', "a possessive quantifier is not supported"),
     ],
 )
-def test_what_cannot_be_run_is_refused_by_name(text, says):
+def test_unsupported_query_is_refused_with_reason(text, reason):
     with pytest.raises(EsqlError) as caught:
         plan(text, field_table())
-    assert says in caught.value.message
+    assert reason in caught.value.message
     assert "\n" not in caught.value.message
 
 
-def test_the_place_of_a_mistake_is_its_line_and_column():
+def test_error_has_line_and_column():
     with pytest.raises(EsqlError) as caught:
         plan(
             f'{FROM}\n// a comment\n| where event.action == "x"\n  and evnt.id == "y"',
@@ -370,15 +372,18 @@ def test_the_place_of_a_mistake_is_its_line_and_column():
     assert (caught.value.line, caught.value.column) == (4, 7)
 
 
-def test_the_canonical_form_is_blind_to_spelling():
-    one = query('| WHERE event.action=="x" // why\n|stats count(*)')
-    other = query('| where   `event.action` == """x"""\n| STATS count(*)')
-    assert one.canonical == other.canonical
-    assert one.canonical != query('| where event.action == "y" | stats count(*)').canonical
+def test_canonical_form_ignores_spelling():
+    compact = plan_after_from('| WHERE event.action=="x" // why\n|stats count(*)')
+    spaced = plan_after_from('| where   `event.action` == """x"""\n| STATS count(*)')
+    assert compact.canonical == spaced.canonical
+    assert (
+        compact.canonical
+        != plan_after_from('| where event.action == "y" | stats count(*)').canonical
+    )
 
 
 @pytest.mark.parametrize(
-    "having, words",
+    "having, thresholds",
     [
         ("n >= 10 and d > 5", ("at least 10 events", "more than 5 distinct cloud.region")),
         ("d == 3", ("exactly 3 distinct cloud.region",)),
@@ -387,6 +392,6 @@ def test_the_canonical_form_is_blind_to_spelling():
         ("n > d", ("events > distinct cloud.region",)),
     ],
 )
-def test_thresholds_in_words(having, words):
+def test_thresholds_are_described(having, thresholds):
     text = f"| stats n = count(*), d = count_distinct(cloud.region), v = values(event.id) | where {having}"
-    assert query(text).thresholds == words
+    assert plan_after_from(text).thresholds == thresholds

@@ -1,4 +1,4 @@
-"""The built-in rules: records that fire, and records that just do not."""
+"""Tests of the built-in rules, at their thresholds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import detector.rules
 from detector.rules.ruleset import load
 from tests.detector.esql.conftest import record
-from tests.detector.rules.test_rule_types import DAY, Scan, call
+from tests.detector.rules.rule_scan import DAY, RuleScan, raw_record
 
 BUILTIN = Path(detector.rules.__file__).with_name("builtin")
 REGIONS = [
@@ -19,13 +19,13 @@ REGIONS = [
     for side in ("east", "west")
     for number in (1, 2, 3)
 ]
-Calls = list[dict[str, Any]]
+RawRecords = list[dict[str, Any]]
 
 
-def quota(regions: int, **changed: Any) -> Calls:
+def quota_requests(regions: int, **changed: Any) -> RawRecords:
     asked = {"serviceCode": "ec2", "quotaCode": "L-1216C47A", **changed}
     return [
-        call(
+        raw_record(
             second,
             awsRegion=REGIONS[second],
             eventSource="servicequotas.amazonaws.com",
@@ -36,11 +36,11 @@ def quota(regions: int, **changed: Any) -> Calls:
     ]
 
 
-def burst(
+def discovery_burst(
     actions: int, agent: str = "aws-cli/2.17.0", action: str = "List{}s", last: int = 9
-) -> Calls:
+) -> RawRecords:
     return [
-        call(
+        raw_record(
             min(number, last) if number < actions - 1 else last,
             eventID=f"b-{number}",
             userAgent=agent,
@@ -50,9 +50,9 @@ def burst(
     ]
 
 
-def posture(buckets: int, **changed: Any) -> Calls:
+def bucket_posture_calls(buckets: int, **changed: Any) -> RawRecords:
     return [
-        call(
+        raw_record(
             number % 10,
             eventID=f"p-{number}",
             eventSource="s3.amazonaws.com",
@@ -64,18 +64,18 @@ def posture(buckets: int, **changed: Any) -> Calls:
     ]
 
 
-def steps(regions: int, pause: int) -> Calls:
-    return [call(number * pause, awsRegion=REGIONS[number]) for number in range(regions)]
+def paced_sweep(regions: int, pause: int) -> RawRecords:
+    return [raw_record(number * pause, awsRegion=REGIONS[number]) for number in range(regions)]
 
 
-def refused(
+def denied_calls(
     regions: int,
     key: str = "AKIAEXAMPLE",
     code: str | None = "Client.UnauthorizedOperation",
     action: str = "DescribeVpcs",
-) -> Calls:
+) -> RawRecords:
     return [
-        call(
+        raw_record(
             number,
             awsRegion=REGIONS[number],
             eventName=action,
@@ -86,9 +86,9 @@ def refused(
     ]
 
 
-def identity(*seconds: int, type: str = "IAMUser", **changed: Any) -> Calls:
+def caller_identity_calls(*seconds: int, type: str = "IAMUser", **changed: Any) -> RawRecords:
     return [
-        call(
+        raw_record(
             second,
             eventSource="sts.amazonaws.com",
             eventName="GetCallerIdentity",
@@ -99,53 +99,58 @@ def identity(*seconds: int, type: str = "IAMUser", **changed: Any) -> Calls:
     ]
 
 
-CASES: list[tuple[str, Calls, int]] = [
-    ("discovery_service_quota_multi_region", quota(10), 1),
-    ("discovery_service_quota_multi_region", quota(9), 0),
-    ("discovery_service_quota_multi_region", quota(10, quotaCode="L-34B43A08"), 0),
-    ("discovery_service_quota_multi_region", quota(10, serviceCode="vpc"), 0),
-    ("discovery_burst_by_cli", burst(6), 1),
-    ("discovery_burst_by_cli", burst(5), 0),
-    ("discovery_burst_by_cli", burst(6, last=10), 0),
-    ("discovery_burst_by_cli", burst(6, agent="Boto3/1.34"), 0),
-    ("discovery_burst_by_cli", burst(6, action="Create{}"), 0),
-    ("discovery_burst_by_cli", burst(8, action="ListUsers"), 0),
-    ("discovery_s3_posture_burst", posture(16), 1),
-    ("discovery_s3_posture_burst", posture(15), 0),
-    ("discovery_s3_posture_burst", posture(16, errorCode="AccessDenied"), 0),
-    ("discovery_s3_posture_burst", posture(16, sourceIPAddress="config.amazonaws.com"), 0),
+CASES: list[tuple[str, RawRecords, int]] = [
+    ("discovery_service_quota_multi_region", quota_requests(10), 1),
+    ("discovery_service_quota_multi_region", quota_requests(9), 0),
+    ("discovery_service_quota_multi_region", quota_requests(10, quotaCode="L-34B43A08"), 0),
+    ("discovery_service_quota_multi_region", quota_requests(10, serviceCode="vpc"), 0),
+    ("discovery_burst_by_cli", discovery_burst(6), 1),
+    ("discovery_burst_by_cli", discovery_burst(5), 0),
+    ("discovery_burst_by_cli", discovery_burst(6, last=10), 0),
+    ("discovery_burst_by_cli", discovery_burst(6, agent="Boto3/1.34"), 0),
+    ("discovery_burst_by_cli", discovery_burst(6, action="Create{}"), 0),
+    ("discovery_burst_by_cli", discovery_burst(8, action="ListUsers"), 0),
+    ("discovery_s3_posture_burst", bucket_posture_calls(16), 1),
+    ("discovery_s3_posture_burst", bucket_posture_calls(15), 0),
+    ("discovery_s3_posture_burst", bucket_posture_calls(16, errorCode="AccessDenied"), 0),
     (
         "discovery_s3_posture_burst",
-        posture(10) + [c | {"sourceIPAddress": "203.0.113.8"} for c in posture(16)[10:]],
+        bucket_posture_calls(16, sourceIPAddress="config.amazonaws.com"),
         0,
     ),
-    ("discovery_ec2_slow_sweep", steps(10, 66), 1),  # 594 s from the first to the last
-    ("discovery_ec2_slow_sweep", steps(10, 67), 0),  # 603 s
-    ("discovery_ec2_slow_sweep", steps(9, 60), 0),
-    ("discovery_ec2_slow_sweep", steps(10, 3), 0),  # 27 s: a fast one
-    ("discovery_ec2_slow_sweep", steps(11, 3) + steps(12, 4)[11:], 1),
-    ("discovery_denied_multi_region_long_term_key", refused(5), 1),
-    ("discovery_denied_multi_region_long_term_key", refused(4), 0),
-    ("discovery_denied_multi_region_long_term_key", refused(5, key="ASIAEXAMPLE"), 0),
-    ("discovery_denied_multi_region_long_term_key", refused(5, code="ThrottlingException"), 0),
-    ("discovery_denied_multi_region_long_term_key", refused(5, code=None), 0),
-    ("discovery_denied_multi_region_long_term_key", refused(5, action="CreateVpc"), 0),
-    ("discovery_first_caller_identity", identity(0), 1),
-    ("discovery_first_caller_identity", identity(0, 5 * DAY), 1),
-    ("discovery_first_caller_identity", identity(0, 10 * DAY), 2),
-    ("discovery_first_caller_identity", identity(0, type="AssumedRole"), 0),
-    ("discovery_first_caller_identity", identity(0, errorCode="AccessDenied"), 0),
+    (
+        "discovery_s3_posture_burst",
+        bucket_posture_calls(10)
+        + [c | {"sourceIPAddress": "203.0.113.8"} for c in bucket_posture_calls(16)[10:]],
+        0,
+    ),
+    ("discovery_ec2_slow_sweep", paced_sweep(10, 66), 1),  # 594 s from the first to the last
+    ("discovery_ec2_slow_sweep", paced_sweep(10, 67), 0),  # 603 s
+    ("discovery_ec2_slow_sweep", paced_sweep(9, 60), 0),
+    ("discovery_ec2_slow_sweep", paced_sweep(10, 3), 0),  # 27 s: a fast one
+    ("discovery_ec2_slow_sweep", paced_sweep(11, 3) + paced_sweep(12, 4)[11:], 1),
+    ("discovery_denied_multi_region_long_term_key", denied_calls(5), 1),
+    ("discovery_denied_multi_region_long_term_key", denied_calls(4), 0),
+    ("discovery_denied_multi_region_long_term_key", denied_calls(5, key="ASIAEXAMPLE"), 0),
+    ("discovery_denied_multi_region_long_term_key", denied_calls(5, code="ThrottlingException"), 0),
+    ("discovery_denied_multi_region_long_term_key", denied_calls(5, code=None), 0),
+    ("discovery_denied_multi_region_long_term_key", denied_calls(5, action="CreateVpc"), 0),
+    ("discovery_first_caller_identity", caller_identity_calls(0), 1),
+    ("discovery_first_caller_identity", caller_identity_calls(0, 5 * DAY), 1),
+    ("discovery_first_caller_identity", caller_identity_calls(0, 10 * DAY), 2),
+    ("discovery_first_caller_identity", caller_identity_calls(0, type="AssumedRole"), 0),
+    ("discovery_first_caller_identity", caller_identity_calls(0, errorCode="AccessDenied"), 0),
 ]
 
 
 @pytest.mark.parametrize(
     "name, records, count", CASES, ids=[f"{name}-{count}" for name, _, count in CASES]
 )
-def test_what_fires_and_what_just_does_not(tmp_path, name, records, count):
-    assert len(Scan(tmp_path, BUILTIN / f"{name}.toml").lands(*records).alerts()) == count
+def test_builtin_rule_fires_at_its_threshold(tmp_path, name, records, count):
+    assert len(RuleScan(tmp_path, BUILTIN / f"{name}.toml").add_file(*records).alerts()) == count
 
 
-def test_all_of_them_load_and_have_what_an_analyst_reads():
+def test_builtin_rules_load_with_texts():
     rules = load()
     assert rules.problems == []
     tested = {name for name, _, _ in CASES} | {"discovery_ec2_multi_region_describe_instances"}
@@ -240,14 +245,14 @@ FLAGS: list[tuple[str, dict[str, Any], bool]] = [
 
 
 @pytest.mark.parametrize(
-    "flag, changed, lets", FLAGS, ids=[f"{flag}-{c['eventName']}" for flag, c, _ in FLAGS]
+    "flag, changed, accepted", FLAGS, ids=[f"{flag}-{c['eventName']}" for flag, c, _ in FLAGS]
 )
-def test_what_a_flag_rule_lets_through(flag, changed, lets):
+def test_flag_rule_accepts_its_events(flag, changed, accepted):
     (rule,) = (rule for rule in load().flagging if rule.flag == flag)
-    assert bool(rule.query.rows(record(**changed), 0)) == lets
+    assert bool(rule.query.rows(record(**changed), 0)) == accepted
     assert not rule.alerts
 
 
-def test_every_flag_that_is_a_rule_has_one():
+def test_flags_are_complete():
     flags = {rule.flag for rule in load().flagging}
     assert flags == {flag for flag, _, _ in FLAGS} | {"discovery-burst"}

@@ -1,4 +1,4 @@
-"""What ``rules check`` says: notes on rules that can be used, places and carets of those that cannot."""
+"""Tests of the notes and errors of ``rules check``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from detector.ecs.fields import field_table
 from detector.rules.lint import lint_rule
 from detector.rules.rule import read_rule
-from tests.detector.rules.test_rule_types import written
+from tests.detector.rules.rule_scan import write_rule
 from tui.commandline.main import main
 from tui.commandline.narration import caret_excerpt
 
@@ -15,9 +15,9 @@ FROM = "from logs-aws.cloudtrail-*\n"
 CONSOLE = "aws.cloudtrail.session_credential_from_console"
 
 
-def notes(tmp_path, query, **given):
-    rule = read_rule(written(tmp_path / "rules", query, **given), field_table())
-    return [note.sentence for note in lint_rule(rule, field_table(), rule.nulls == "strict")]
+def lint_notes(tmp_path, query, **options):
+    rule = read_rule(write_rule(tmp_path / "rules", query, **options), field_table())
+    return [advice.sentence for advice in lint_rule(rule, field_table(), rule.nulls == "strict")]
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,9 @@ def notes(tmp_path, query, **given):
         f'event.action == "X" and not {CONSOLE} == "true"',
     ],
 )
-def test_a_negation_that_no_event_passes_is_told(tmp_path, condition):
-    (said,) = notes(tmp_path, f"{FROM}| where {condition} | keep event.id")
-    assert said.startswith("no event gets through:") and f'write "{CONSOLE} is null or' in said
+def test_lint_reports_negation_that_no_event_passes(tmp_path, condition):
+    (note,) = lint_notes(tmp_path, f"{FROM}| where {condition} | keep event.id")
+    assert note.startswith("no event gets through:") and f'write "{CONSOLE} is null or' in note
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,9 @@ def test_a_negation_that_no_event_passes_is_told(tmp_path, condition):
         'not starts_with(user.name, "AWS")',
     ],
 )
-def test_a_negation_that_drops_events_without_the_field_is_told(tmp_path, condition):
-    (said,) = notes(tmp_path, f"{FROM}| where {condition} | keep event.id")
-    assert said.startswith("events without user.name are dropped")
+def test_lint_reports_negation_that_drops_missing_field(tmp_path, condition):
+    (note,) = lint_notes(tmp_path, f"{FROM}| where {condition} | keep event.id")
+    assert note.startswith("events without user.name are dropped")
 
 
 @pytest.mark.parametrize(
@@ -60,29 +60,29 @@ def test_a_negation_that_drops_events_without_the_field_is_told(tmp_path, condit
         'user.name == "x"',
     ],
 )
-def test_nothing_is_said_where_nothing_is_dropped_unseen(tmp_path, condition):
-    assert notes(tmp_path, f"{FROM}| where {condition} | keep event.id") == []
+def test_lint_is_silent_where_nothing_is_dropped(tmp_path, condition):
+    assert lint_notes(tmp_path, f"{FROM}| where {condition} | keep event.id") == []
 
 
-def test_a_rule_that_asks_for_the_intended_reading_is_left_alone(tmp_path):
+def test_lint_is_silent_with_intended_nulls(tmp_path):
     query = f'{FROM}| where not {CONSOLE} == "true" | keep event.id'
-    assert notes(tmp_path, query, more='[trailhound]\nnulls = "intended"') == []
+    assert lint_notes(tmp_path, query, more='[trailhound]\nnulls = "intended"') == []
 
 
-def test_fields_that_are_always_null_here_are_told(tmp_path):
-    (said,) = notes(
+def test_lint_reports_always_null_fields(tmp_path):
+    (note,) = lint_notes(
         tmp_path,
         f"{FROM}| stats n = count_distinct(source.geo.city_name) by user.name | where n > 1",
     )
-    assert said == "source.geo.city_name is always null here: trailhound has no location database"
-    (said,) = notes(tmp_path, "source.geo.city_name: Berlin", type="query")
-    assert said.startswith("source.geo.city_name is always null here")
+    assert note == "source.geo.city_name is always null here: trailhound has no location database"
+    (note,) = lint_notes(tmp_path, "source.geo.city_name: Berlin", type="query")
+    assert note.startswith("source.geo.city_name is always null here")
 
 
-def test_suppression_by_less_than_the_groups_is_told(tmp_path):
+def test_lint_reports_coarse_suppression(tmp_path):
     query = f"{FROM}| stats n = count(*) by user.name, cloud.region | where n > 1"
-    (said,) = notes(tmp_path, query, more='[rule.alert_suppression]\ngroup_by = ["user.name"]')
-    assert "stay apart here" in said
+    (note,) = lint_notes(tmp_path, query, more='[rule.alert_suppression]\ngroup_by = ["user.name"]')
+    assert "stay apart here" in note
 
 
 def check(capsys, *paths):
@@ -90,9 +90,9 @@ def check(capsys, *paths):
     return (status, *capsys.readouterr())
 
 
-def test_check_says_in_words_what_each_file_looks_for(tmp_path, capsys):
+def test_check_describes_each_file(tmp_path, capsys):
     query = f"{FROM}| stats n = count(*) by user.name | where n > 4"
-    look_back = written(tmp_path / "rules", query, lookback="now-61m")
+    look_back = write_rule(tmp_path / "rules", query, lookback="now-61m")
     hunt = tmp_path / "rules" / "z.toml"
     hunt.write_text("[hunt]\nname = 'Who'\nquery = ['from logs-* | keep event.id']\n")
     status, out, err = check(capsys, tmp_path / "rules")
@@ -103,8 +103,8 @@ def test_check_says_in_words_what_each_file_looks_for(tmp_path, capsys):
     ]
 
 
-def test_check_points_at_mistakes_and_fails(tmp_path, capsys):
-    bad = written(tmp_path / "rules", f"{FROM}\t| where event.acton == 1 | keep event.id")
+def test_check_points_at_errors_and_fails(tmp_path, capsys):
+    bad = write_rule(tmp_path / "rules", f"{FROM}\t| where event.acton == 1 | keep event.id")
     status, out, err = check(capsys, bad)
     line, excerpt, caret = err.splitlines()
     assert (status, out) == (1, "")
@@ -112,19 +112,21 @@ def test_check_points_at_mistakes_and_fails(tmp_path, capsys):
     assert excerpt.index("event.acton") == caret.index("^")
 
 
-def test_check_places_notes_in_the_file(tmp_path, capsys):
-    path = written(tmp_path / "rules", f'{FROM}| where user.name != "x" | keep event.id')
+def test_check_positions_notes_in_file(tmp_path, capsys):
+    path = write_rule(tmp_path / "rules", f'{FROM}| where user.name != "x" | keep event.id')
     status, out, _ = check(capsys, path)
     assert status == 0
     assert out.splitlines()[1].startswith(f"{path}:9:9: note: events without user.name are dropped")
 
 
-def test_check_shows_hostile_text_as_what_it_is(tmp_path, capsys):
-    path = written(tmp_path / "rules", f"{FROM}| where a\u202e\x1b == 1".replace("\x1b", "\u200b"))
+def test_check_escapes_hostile_text(tmp_path, capsys):
+    path = write_rule(
+        tmp_path / "rules", f"{FROM}| where a\u202e\x1b == 1".replace("\x1b", "\u200b")
+    )
     _, _, err = check(capsys, path)
     assert "\u202e" not in err and "\\u202e" in err
 
 
-def test_a_caret_stands_under_its_column():
+def test_caret_is_under_column():
     assert caret_excerpt("a\nbcd\n", 2, 3) == "  2 | bcd\n    |   ^"
     assert caret_excerpt("a", 5, 1) == ""

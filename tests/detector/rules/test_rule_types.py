@@ -1,86 +1,14 @@
-"""Rules that are no plain window: look-backs, thresholds, new terms, queries in KQL, and what puts alerts together."""
+"""Tests of rule types: look-back, threshold, new terms, KQL, and alert suppression."""
 
 from __future__ import annotations
 
-import itertools
 import random
 
-import orjson
 import pytest
 
-from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import load
-from detector.sources.directory import Directory
-from detector.store import Store
-from tests.detector.esql.conftest import CALL
-
-RULE = """[rule]
-rule_id = "r-1"
-name = "A rule"
-type = "{type}"
-language = "{language}"
-from = "{lookback}"
-query = '''
-{query}
-'''
-{more}
-"""
-HOUR = 3600
-
-
-def written(folder, query, type="esql", lookback="now-60m", more="", name="r.toml"):
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(
-        RULE.format(
-            type=type,
-            language="esql" if type == "esql" else "kuery",
-            lookback=lookback,
-            query=query,
-            more=more,
-        )
-    )
-    return folder / name
-
-
-def call(second, **changed):
-    day, rest = divmod(second, 86_400)
-    time = f"2026-01-{1 + day:02d}T{rest // HOUR:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}Z"
-    found = {**CALL, "eventTime": time, "eventID": f"e-{second}", **changed}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-class Scan:
-    """Rules over records that come in one file after the other, each found by a sweep of its
-    own."""
-
-    def __init__(self, tmp_path, path, mode="tumbling", now=None):
-        self.folder = tmp_path / f"logs-{mode}-{next(_number)}"
-        self.folder.mkdir()
-        self.store = Store.open(None)
-        self.rules = load([path], builtin=False, mode=mode, now=now)
-        assert not self.rules.problems, self.rules.problems
-        self.pipeline = Pipeline(self.store, self.rules, Directory([self.folder]), jobs=1)
-
-    def lands(self, *records):
-        file = self.folder / f"{next(_number)}.json"
-        file.write_bytes(orjson.dumps({"Records": list(records)}))
-        self.pipeline.scan(lambda _: None)
-        return self
-
-    def alerts(self):
-        return sorted(
-            self.store.alerts.all(), key=lambda alert: (alert.first_event, alert.alert_id)
-        )
-
-    def seconds(self):
-        """First and last event of each alert, since the start of 2026."""
-        return [
-            (alert.first_event - 1_767_225_600, alert.last_event - 1_767_225_600)
-            for alert in self.alerts()
-        ]
-
-
-_number = itertools.count()
+from tests.detector.esql.conftest import CALL, START
+from tests.detector.rules.rule_scan import DAY, HOUR, RuleScan, raw_record, write_rule
 
 THREE_IN_A_MINUTE = """from logs-aws.cloudtrail-* | where event.action == "DescribeInstances"
 | stats n = count(*), regions = count_distinct(cloud.region) by aws.cloudtrail.user_identity.arn | where n >= 3"""
@@ -96,30 +24,30 @@ THREE_IN_A_MINUTE = """from logs-aws.cloudtrail-* | where event.action == "Descr
         ([0, 1, 2, 200, 201, 202], [(0, 2), (200, 202)]),
     ],
 )
-def test_a_look_back_sees_the_time_before_each_hit(tmp_path, times, expected):
-    path = written(tmp_path / "rules", THREE_IN_A_MINUTE, lookback="now-60s")
-    assert Scan(tmp_path, path).lands(*map(call, times)).seconds() == expected
+def test_lookback_covers_time_before_each_hit(tmp_path, times, expected):
+    path = write_rule(tmp_path / "rules", THREE_IN_A_MINUTE, lookback="now-60s")
+    assert RuleScan(tmp_path, path).add_file(*map(raw_record, times)).alert_spans() == expected
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_look_back_does_not_depend_on_how_records_come(tmp_path, seed):
-    path = written(tmp_path / "rules", THREE_IN_A_MINUTE, lookback="now-60s")
-    chance = random.Random(seed)
-    records = [call(second) for second in sorted(chance.sample(range(600), 30))]
-    once = Scan(tmp_path, path).lands(*records)
-    chance.shuffle(records)
-    bit_by_bit = Scan(tmp_path, path)
-    for at in range(0, len(records), 4):
-        bit_by_bit.lands(*records[at : at + 4], records[0])
-    assert [(a.alert_id, a.event_ids, a.columns) for a in bit_by_bit.alerts()] == [
+def test_lookback_is_independent_of_arrival_order(tmp_path, seed):
+    path = write_rule(tmp_path / "rules", THREE_IN_A_MINUTE, lookback="now-60s")
+    rng = random.Random(seed)
+    records = [raw_record(second) for second in sorted(rng.sample(range(600), 30))]
+    once = RuleScan(tmp_path, path).add_file(*records)
+    rng.shuffle(records)
+    in_parts = RuleScan(tmp_path, path)
+    for index in range(0, len(records), 4):
+        in_parts.add_file(*records[index : index + 4], records[0])
+    assert [(a.alert_id, a.event_ids, a.columns) for a in in_parts.alerts()] == [
         (a.alert_id, a.event_ids, a.columns) for a in once.alerts()
     ]
     assert len(once.alerts()) > 0
 
 
-def test_a_look_back_alert_has_the_columns_and_the_key(tmp_path):
-    path = written(tmp_path / "rules", THREE_IN_A_MINUTE, lookback="now-60s")
-    (alert,) = Scan(tmp_path, path).lands(*map(call, (0, 30, 59))).alerts()
+def test_lookback_alert_has_columns_and_key(tmp_path):
+    path = write_rule(tmp_path / "rules", THREE_IN_A_MINUTE, lookback="now-60s")
+    (alert,) = RuleScan(tmp_path, path).add_file(*map(raw_record, (0, 30, 59))).alerts()
     assert alert.columns == {
         "n": 3,
         "regions": 1,
@@ -129,30 +57,43 @@ def test_a_look_back_alert_has_the_columns_and_the_key(tmp_path):
     assert alert.window.end - alert.window.start == 60
 
 
-def test_what_holds_of_parts_of_a_span_only_is_an_alert_with_the_whole_spans_columns(tmp_path):
-    path = written(
+def test_lookback_alert_of_partial_span_has_columns_of_whole_span(tmp_path):
+    path = write_rule(
         tmp_path / "rules", THREE_IN_A_MINUTE.replace("n >= 3", "n == 2"), lookback="now-60s"
     )
-    (alert,) = Scan(tmp_path, path).lands(*map(call, (0, 30, 59))).alerts()
+    (alert,) = RuleScan(tmp_path, path).add_file(*map(raw_record, (0, 30, 59))).alerts()
     assert alert.columns["n"] == 2 and len(alert.event_ids) == 2
 
 
-def test_now_is_just_after_the_event_or_what_the_scan_is_told(tmp_path):
+def test_now_is_after_event_or_as_given(tmp_path):
     query = """from logs-aws.cloudtrail-* | where @timestamp > now() - 1 hour
     | stats last = max(@timestamp) by user.name | where last >= now() - 10 seconds"""
-    path = written(tmp_path / "rules", query)
-    assert Scan(tmp_path, path).lands(call(0), call(50)).seconds() == [(0, 50)]
-    start = 1_767_225_600
-    assert Scan(tmp_path, path, now=start + 55).lands(call(0), call(50)).seconds() == [(0, 50)]
-    assert Scan(tmp_path, path, now=start + 70).lands(call(0), call(50)).seconds() == []
-    assert Scan(tmp_path, path, now=start + 2 * HOUR).lands(call(0), call(50)).seconds() == []
+    path = write_rule(tmp_path / "rules", query)
+    assert RuleScan(tmp_path, path).add_file(raw_record(0), raw_record(50)).alert_spans() == [
+        (0, 50)
+    ]
+    assert RuleScan(tmp_path, path, now=START + 55).add_file(
+        raw_record(0), raw_record(50)
+    ).alert_spans() == [(0, 50)]
+    assert (
+        RuleScan(tmp_path, path, now=START + 70)
+        .add_file(raw_record(0), raw_record(50))
+        .alert_spans()
+        == []
+    )
+    assert (
+        RuleScan(tmp_path, path, now=START + 2 * HOUR)
+        .add_file(raw_record(0), raw_record(50))
+        .alert_spans()
+        == []
+    )
 
 
-def test_the_clock_changes_what_a_rule_finds_only_if_it_asks(tmp_path):
-    asking = written(
+def test_fingerprint_depends_on_now_only_if_query_asks(tmp_path):
+    asking = write_rule(
         tmp_path / "a", "from logs-* | where @timestamp > now() - 1 day | keep event.id"
     )
-    other = written(tmp_path / "b", "from logs-* | keep event.id")
+    other = write_rule(tmp_path / "b", "from logs-* | keep event.id")
 
     def fingerprint(path, now):
         return load([path], builtin=False, now=now).get("r-1").fingerprint
@@ -172,7 +113,9 @@ value = 2
 
 
 def secret(second, name, **changed):
-    return call(second, eventName="GetSecretValue", requestParameters={"secretId": name}, **changed)
+    return raw_record(
+        second, eventName="GetSecretValue", requestParameters={"secretId": name}, **changed
+    )
 
 
 @pytest.mark.parametrize(
@@ -184,24 +127,26 @@ def secret(second, name, **changed):
         ([(0, "a"), (1, "b"), (60, "b")], 0),
     ],
 )
-def test_a_threshold_rule_counts_events_and_distinct_values(tmp_path, calls, count):
-    path = written(
+def test_threshold_counts_events_and_distinct_values(tmp_path, calls, count):
+    path = write_rule(
         tmp_path / "rules", 'event.action: "GetSecretValue"', "threshold", "now-1m", THRESHOLD
     )
-    assert len(Scan(tmp_path, path).lands(*(secret(*each) for each in calls)).alerts()) == count
+    assert (
+        len(RuleScan(tmp_path, path).add_file(*(secret(*each) for each in calls)).alerts()) == count
+    )
 
 
-def test_a_threshold_rule_says_what_it_counted_and_passes_over_events_without_the_field(tmp_path):
-    path = written(
+def test_threshold_alert_has_counts_and_ignores_missing_field(tmp_path):
+    path = write_rule(
         tmp_path / "rules", 'event.action: "GetSecretValue"', "threshold", "now-1m", THRESHOLD
     )
-    nobody = [
+    without_user = [
         secret(10 + second, f"s{second}", userIdentity={"type": "AWSService"})
         for second in range(5)
     ]
     (alert,) = (
-        Scan(tmp_path, path)
-        .lands(*(secret(second, f"s{second}") for second in range(4)), *nobody)
+        RuleScan(tmp_path, path)
+        .add_file(*(secret(second, f"s{second}") for second in range(4)), *without_user)
         .alerts()
     )
     assert alert.columns == {
@@ -209,6 +154,15 @@ def test_a_threshold_rule_says_what_it_counted_and_passes_over_events_without_th
         "user.id": "AIDA1",
         "threshold_result.cardinality.aws.cloudtrail.request_parameters": 4,
     }
+
+
+def test_threshold_of_ones_loads_and_fires(tmp_path):
+    ones = THRESHOLD.replace("value = 3", "value = 1").replace("value = 2", "value = 1")
+    path = write_rule(
+        tmp_path / "rules", 'event.action: "GetSecretValue"', "threshold", "now-1m", ones
+    )
+    (alert,) = RuleScan(tmp_path, path).add_file(secret(0, "a")).alerts()
+    assert alert.columns["threshold_result.count"] == 1
 
 
 TERMS = """
@@ -219,7 +173,6 @@ value = ["aws.cloudtrail.user_identity.arn", "source.ip"]
 field = "history_window_start"
 value = "now-1d"
 """
-DAY = 86_400
 
 
 @pytest.mark.parametrize(
@@ -232,19 +185,23 @@ DAY = 86_400
         ([0, DAY - 1, 2 * DAY - 2], [(0, 0)]),
     ],
 )
-def test_a_term_is_new_that_was_not_seen_for_so_long(tmp_path, times, expected):
-    path = written(tmp_path / "rules", "event.provider: ec2.amazonaws.com", "new_terms", more=TERMS)
-    assert Scan(tmp_path, path).lands(*map(call, times)).seconds() == expected
+def test_term_is_new_after_history_window(tmp_path, times, expected):
+    path = write_rule(
+        tmp_path / "rules", "event.provider: ec2.amazonaws.com", "new_terms", more=TERMS
+    )
+    assert RuleScan(tmp_path, path).add_file(*map(raw_record, times)).alert_spans() == expected
 
 
-def test_an_earlier_sight_takes_the_place_of_a_later_one(tmp_path):
-    path = written(tmp_path / "rules", "event.provider: ec2.amazonaws.com", "new_terms", more=TERMS)
-    scan = Scan(tmp_path, path).lands(call(5000))
+def test_earlier_occurrence_supersedes_later_alert(tmp_path):
+    path = write_rule(
+        tmp_path / "rules", "event.provider: ec2.amazonaws.com", "new_terms", more=TERMS
+    )
+    scan = RuleScan(tmp_path, path).add_file(raw_record(5000))
     (old,) = scan.alerts()
     scan.store.triage.set_status([old.alert_id], "acknowledged")
-    scan.lands(call(100))
+    scan.add_file(raw_record(100))
     (new,) = scan.alerts()
-    assert new.first_event - 1_767_225_600 == 100
+    assert new.first_event - START == 100
     assert (new.supersedes, new.status, new.revision) == ([old.alert_id], "acknowledged", 2)
     assert new.key == {
         "aws.cloudtrail.user_identity.arn": CALL["userIdentity"]["arn"],
@@ -252,28 +209,38 @@ def test_an_earlier_sight_takes_the_place_of_a_later_one(tmp_path):
     }
 
 
-def test_events_without_a_term_are_passed_over(tmp_path):
-    path = written(tmp_path / "rules", "event.provider: ec2.amazonaws.com", "new_terms", more=TERMS)
-    assert Scan(tmp_path, path).lands(call(0, sourceIPAddress="ec2.amazonaws.com")).alerts() == []
+def test_new_terms_ignores_missing_field(tmp_path):
+    path = write_rule(
+        tmp_path / "rules", "event.provider: ec2.amazonaws.com", "new_terms", more=TERMS
+    )
+    assert (
+        RuleScan(tmp_path, path)
+        .add_file(raw_record(0, sourceIPAddress="ec2.amazonaws.com"))
+        .alerts()
+        == []
+    )
 
 
-def test_how_far_back_new_rests_is_said(tmp_path):
+def test_warm_up_describes_short_history(tmp_path):
     more = TERMS.replace("now-1d", "now-10d")
     (rule,) = load(
-        [written(tmp_path / "rules", "event.provider: *", "new_terms", more=more)], builtin=False
+        [write_rule(tmp_path / "rules", "event.provider: *", "new_terms", more=more)], builtin=False
     )
     assert rule.warm_up(3 * DAY + 5) == "baseline 3 of 10 days"
     assert rule.warm_up(10 * DAY) is None
 
 
-def test_a_query_rule_is_an_alert_for_each_event(tmp_path):
-    path = written(
+def test_query_rule_alerts_on_each_event(tmp_path):
+    path = write_rule(
         tmp_path / "rules", "event.action: Describe* and not aws.cloudtrail.error_code: *", "query"
     )
-    scan = Scan(tmp_path, path).lands(
-        call(0), call(1), call(2, errorCode="AccessDenied"), call(3, eventName="Get")
+    scan = RuleScan(tmp_path, path).add_file(
+        raw_record(0),
+        raw_record(1),
+        raw_record(2, errorCode="AccessDenied"),
+        raw_record(3, eventName="Get"),
     )
-    assert scan.seconds() == [(0, 0), (1, 1)]
+    assert scan.alert_spans() == [(0, 0), (1, 1)]
     assert all(alert.window is None and alert.key == {} for alert in scan.alerts())
 
 
@@ -292,45 +259,45 @@ missing_fields_strategy = "{strategy}"
         ("doNotSuppress", [(0, 301), (10, 10), (20, 20), (900, 900)]),
     ],
 )
-def test_alerts_that_agree_and_lie_close_are_one(tmp_path, strategy, expected):
-    path = written(
+def test_suppression_merges_close_alerts_of_one_key(tmp_path, strategy, expected):
+    path = write_rule(
         tmp_path / "rules",
         "event.action: Describe*",
         "query",
         more=SUPPRESSION.format(strategy=strategy),
     )
     records = [
-        call(0, errorCode="A"),
-        call(299, errorCode="A"),
-        call(301, errorCode="A"),
-        call(900, errorCode="A"),
-        call(10),
-        call(20),
+        raw_record(0, errorCode="A"),
+        raw_record(299, errorCode="A"),
+        raw_record(301, errorCode="A"),
+        raw_record(900, errorCode="A"),
+        raw_record(10),
+        raw_record(20),
     ]
-    scan = Scan(tmp_path, path)
+    scan = RuleScan(tmp_path, path)
     for each in records:
-        scan.lands(each)
-    assert scan.seconds() == expected
-    assert Scan(tmp_path, path).lands(*records[::-1]).seconds() == expected
+        scan.add_file(each)
+    assert scan.alert_spans() == expected
+    assert RuleScan(tmp_path, path).add_file(*records[::-1]).alert_spans() == expected
     assert sum(len(alert.event_ids) for alert in scan.alerts()) == len(records)
 
 
 @pytest.mark.parametrize("mode", ["tumbling", "sliding"])
-def test_suppression_joins_windows_of_one_key(tmp_path, mode):
+def test_suppression_merges_windows_of_one_key(tmp_path, mode):
     query = """from logs-aws.cloudtrail-* | stats n = count(*) by w = date_trunc(10 seconds, @timestamp), user.name
     | where n >= 2"""
     more = '[rule.alert_suppression]\ngroup_by = ["user.name"]\nduration = {value = 1, unit = "m"}'
-    records = list(map(call, (0, 1, 40, 41, 200, 201)))
-    apart = Scan(tmp_path, written(tmp_path / "a", query), mode).lands(*records)
-    assert apart.seconds() == [(0, 1), (40, 41), (200, 201)]
-    scan = Scan(tmp_path, written(tmp_path / "b", query, more=more), mode)
+    records = list(map(raw_record, (0, 1, 40, 41, 200, 201)))
+    apart = RuleScan(tmp_path, write_rule(tmp_path / "a", query), mode).add_file(*records)
+    assert apart.alert_spans() == [(0, 1), (40, 41), (200, 201)]
+    scan = RuleScan(tmp_path, write_rule(tmp_path / "b", query, more=more), mode)
     for each in reversed(records):
-        scan.lands(each)
-    assert scan.seconds() == [(0, 41), (200, 201)]
+        scan.add_file(each)
+    assert scan.alert_spans() == [(0, 41), (200, 201)]
 
 
 @pytest.mark.parametrize(
-    "type, query, more, says",
+    "type, query, more, reason",
     [
         ("eql", "any where true", "", "EQL"),
         ("machine_learning", "", "", "machine learning"),
@@ -349,41 +316,43 @@ def test_suppression_joins_windows_of_one_key(tmp_path, mode):
         ("query", "event.action: X", "[[rule.filters]]\nmeta = 1", "filters beside the query"),
     ],
 )
-def test_what_cannot_be_run_is_refused_with_a_sentence(tmp_path, type, query, more, says):
-    rules = load([written(tmp_path / "rules", query, type, more=more)], builtin=False)
+def test_unsupported_rule_is_refused_with_reason(tmp_path, type, query, more, reason):
+    rules = load([write_rule(tmp_path / "rules", query, type, more=more)], builtin=False)
     assert list(rules) == []
     (problem,) = rules.problems
-    assert says in problem.message and "\n" not in str(problem)
+    assert reason in problem.message and "\n" not in str(problem)
 
 
-def test_from_matters_where_a_query_looks_back_only(tmp_path):
-    odd = {"lookback": "now-7d/d"}
-    grouped = written(tmp_path / "a", "from logs-* | stats n = count(*) by user.name", **odd)
+def test_from_is_checked_only_for_lookback(tmp_path):
+    rounded = {"lookback": "now-7d/d"}
+    grouped = write_rule(tmp_path / "a", "from logs-* | stats n = count(*) by user.name", **rounded)
     assert "from: now-7d/d is not supported" in load([grouped], builtin=False).problems[0].message
-    filtered = written(tmp_path / "b", "from logs-* | keep event.id", **odd)
+    filtered = write_rule(tmp_path / "b", "from logs-* | keep event.id", **rounded)
     assert load([filtered], builtin=False).problems == []
 
 
-def test_a_flag_rule_gives_no_alerts_unless_it_says_so(tmp_path):
-    silent = written(
+def test_flag_rule_alerts_only_if_asked(tmp_path):
+    silent = write_rule(
         tmp_path / "rules", "event.action: Describe*", "query", more='[trailhound]\nflag = "looked"'
     )
-    assert Scan(tmp_path, silent).lands(call(0)).alerts() == []
+    assert RuleScan(tmp_path, silent).add_file(raw_record(0)).alerts() == []
     (rule,) = load([silent], builtin=False)
     assert (rule.flag, rule.alerts) == ("looked", False)
-    loud = written(
+    loud = write_rule(
         tmp_path / "loud",
         "event.action: Describe*",
         "query",
         more='[trailhound]\nflag = "looked"\nalerts = true',
     )
-    assert len(Scan(tmp_path, loud).lands(call(0)).alerts()) == 1
+    assert len(RuleScan(tmp_path, loud).add_file(raw_record(0)).alerts()) == 1
 
 
-def test_nulls_may_be_read_as_they_were_meant(tmp_path):
+def test_intended_nulls_make_negation_true(tmp_path):
     query = 'from logs-aws.cloudtrail-* | where not aws.cloudtrail.session_credential_from_console == "true"'
-    assert Scan(tmp_path, written(tmp_path / "a", query)).lands(call(0)).alerts() == []
-    meant = written(tmp_path / "b", query, more='[trailhound]\nnulls = "intended"')
-    assert Scan(tmp_path, meant).lands(
-        call(0), call(1, sessionCredentialFromConsole="true")
-    ).seconds() == [(0, 0)]
+    assert (
+        RuleScan(tmp_path, write_rule(tmp_path / "a", query)).add_file(raw_record(0)).alerts() == []
+    )
+    intended = write_rule(tmp_path / "b", query, more='[trailhound]\nnulls = "intended"')
+    assert RuleScan(tmp_path, intended).add_file(
+        raw_record(0), raw_record(1, sessionCredentialFromConsole="true")
+    ).alert_spans() == [(0, 0)]
