@@ -1,8 +1,8 @@
-"""What a rule found: the alert, and the events that it rests on.
+"""The alert: what a rule found, what is known around it, and what became of it.
 
-An alert is derived from its window's set of hits and from nothing else, so the same records give the
-same alert with the same id, in whatever order they came. Only ``revision`` and ``supersedes`` tell how
-it came about.
+What a rule found is derived from its window's set of hits alone, so the same records give the same
+alert with the same id, in whatever order they came. Only ``revision`` and ``supersedes`` depend on
+how it came about.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Status = Literal["open", "acknowledged", "closed"]
 STATUSES: tuple[Status, ...] = ("open", "acknowledged", "closed")
 
 SEVERITIES = ("low", "medium", "high", "critical")
-"""From the least to the gravest."""
+"""From the least to the most severe."""
 
 
 class Window(msgspec.Struct, frozen=True):
-    """The half-open span ``[start, end)`` in seconds since the epoch that an alert covers."""
+    """The half-open span ``[start, end)`` in epoch seconds that an alert covers."""
 
     mode: WindowMode
     start: int
@@ -36,17 +36,27 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Flag(msgspec.Struct, frozen=True):
-    """A correlated signal of the same principal: how often, first and last time."""
+    """A correlated signal of the same principal: how often, and its first and last time."""
 
     flag: str
     count: int
     first: int
     last: int
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that JSON output and exports have of a flag."""
+        return {
+            "flag": self.flag,
+            "count": self.count,
+            "first": format_time(self.first),
+            "last": format_time(self.last),
+        }
+
 
 class Risk(msgspec.Struct, frozen=True):
-    """A score from 0 to 100, the severity that it means, and the sum that it came from: (what, how
-    much) in order."""
+    """A score from 0 to 100, its severity, and the parts that it is the sum of.
+
+    A part is (what, points); the parts are in the order in which they are added."""
 
     score: int
     severity: str
@@ -54,8 +64,9 @@ class Risk(msgspec.Struct, frozen=True):
 
 
 class Facets(msgspec.Struct, frozen=True):
-    """The distinct values over an alert's events, each sorted: what suppressions match and lists
-    show."""
+    """The distinct values over an alert's events, each list sorted.
+
+    Suppressions match them, and lists show them."""
 
     regions: list[str]
     accounts: list[str]
@@ -71,20 +82,22 @@ class Facets(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, events: Sequence[Event]) -> Facets:
+        """Collect the facets of events."""
+
         def distinct(values: Iterable[str]) -> list[str]:
             return sorted(set(values) - {""})
 
         return cls(
-            regions=distinct(e.region for e in events),
-            accounts=distinct(e.caller_account for e in events),
-            arns=distinct(e.arn for e in events),
-            roles=distinct(e.role_arn for e in events),
-            access_keys=distinct(e.access_key for e in events),
-            identity_types=distinct(e.identity_type for e in events),
-            source_addresses=distinct(e.source_address for e in events),
-            user_agents=distinct(e.user_agent for e in events),
-            error_codes=distinct(e.error_code for e in events),
-            denied=sum(1 for e in events if e.error_code),
+            regions=distinct(event.region for event in events),
+            accounts=distinct(event.caller_account for event in events),
+            arns=distinct(event.arn for event in events),
+            roles=distinct(event.role_arn for event in events),
+            access_keys=distinct(event.access_key for event in events),
+            identity_types=distinct(event.identity_type for event in events),
+            source_addresses=distinct(event.source_address for event in events),
+            user_agents=distinct(event.user_agent for event in events),
+            error_codes=distinct(event.error_code for event in events),
+            denied=sum(1 for event in events if event.error_code),
         )
 
 
@@ -92,9 +105,12 @@ _NETWORK_COLUMN = "source_as_organization_name"
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """One finding of one rule. ``window`` is None for a rule that only filters (one alert an
-    event)."""
+    """One alert of one rule, with its context, its lifecycle and its triage.
 
+    ``window`` is None for a rule that only filters: it gives one alert an event. Times are epoch
+    seconds."""
+
+    # What the rule found.
     alert_id: str
     rule: RuleSummary
     window: Window | None
@@ -104,38 +120,45 @@ class Alert(msgspec.Struct, frozen=True):
     first_event: int
     last_event: int
     facets: Facets
+
+    # Its context.
     flags: list[Flag] = []
     baseline: Baseline | None = None
-    """What is usual for its principal and account; None until all that was found has been read."""
+    """What is usual for its principal and account; None until all known files were read."""
     risk: Risk | None = None
-    """The rule's score with what the flags add and take; None until they are known."""
+    """The rule's score with the points of the flags; None until these are known."""
+
+    # Its lifecycle.
     revision: int = 1
     settled: bool = False
+
+    # Its triage.
     status: Status = "open"
     suppressed_by: str | None = None
     broke_through: list[str] = []
-    """What it brought that the suppressions that speak of it had not seen, where that is why it is
-    not hidden."""
+    """The novelties for which the suppressions that match it do not hide it."""
+
     supersedes: list[str] = []
+    """Part of the lifecycle; the last field, as stored alerts have it."""
 
     @property
-    def principal(self) -> str:
-        """The caller's ARN; the first of them where the window mixes callers, ``""`` where none had
-        one."""
-        return self.facets.arns[0] if self.facets.arns else ""
+    def start(self) -> int:
+        """The start of the window; without one, the first event."""
+        return self.window.start if self.window else self.first_event
 
     @property
-    def account(self) -> str:
-        return self.facets.accounts[0] if self.facets.accounts else ""
+    def extent(self) -> tuple[int, int]:
+        """The half-open span that the alert covers: its window, or its events."""
+        if self.window:
+            return self.window.start, self.window.end
+        return self.first_event, self.last_event + 1
 
     @property
-    def networks(self) -> list[str]:
-        """The AS organizations that the rule's query returned, where it returns them and a database
-        was given."""
-        for name, value in self.columns.items():
-            if _NETWORK_COLUMN in name and value:
-                return [str(item) for item in value] if isinstance(value, list) else [str(value)]
-        return []
+    def shown_extent(self) -> tuple[int, int]:
+        """The span as it is shown: the window, or the first and the last event."""
+        if self.window:
+            return self.window.start, self.window.end
+        return self.first_event, self.last_event
 
     @property
     def span(self) -> int:
@@ -143,46 +166,61 @@ class Alert(msgspec.Struct, frozen=True):
         return self.last_event - self.first_event
 
     @property
+    def principal(self) -> str:
+        """The first caller ARN; ``""`` where no caller has one."""
+        return self.facets.arns[0] if self.facets.arns else ""
+
+    @property
+    def account(self) -> str:
+        """The first caller account; ``""`` where none is known."""
+        return self.facets.accounts[0] if self.facets.accounts else ""
+
+    @property
+    def networks(self) -> list[str]:
+        """The AS organizations that the rule's query returned, if it returned any."""
+        for name, value in self.columns.items():
+            if _NETWORK_COLUMN in name and value:
+                values = value if isinstance(value, list) else [value]
+                return [str(item) for item in values]
+        return []
+
+    @property
     def event_count(self) -> int:
+        """The number of distinct events."""
         return len(self.event_ids)
 
     @property
     def severity(self) -> str:
+        """The severity of the risk; the rule's until the risk is known."""
         return self.risk.severity if self.risk else self.rule.severity
 
     @property
     def score(self) -> int:
+        """The score of the risk; the rule's until the risk is known."""
         return self.risk.score if self.risk else self.rule.risk_score
 
     def as_json(self) -> dict[str, Any]:
-        """The object that ``--format jsonl`` prints."""
-        window = self.window
+        """Return the object that ``--format jsonl`` prints."""
+        window = None
+        if self.window:
+            window = {
+                "mode": self.window.mode,
+                "start": format_time(self.window.start),
+                "end": format_time(self.window.end),
+            }
         return {
             "alert_id": self.alert_id,
             "revision": self.revision,
             "state": "settled" if self.settled else "provisional",
             "status": self.status,
             "rule": msgspec.to_builtins(self.rule),
-            "window": window
-            and {
-                "mode": window.mode,
-                "start": format_time(window.start),
-                "end": format_time(window.end),
-            },
+            "window": window,
             "key": self.key,
             "columns": self.columns,
             "event_ids": self.event_ids,
             "first_event": format_time(self.first_event),
             "last_event": format_time(self.last_event),
-            "flags": [
-                {
-                    "flag": f.flag,
-                    "count": f.count,
-                    "first": format_time(f.first),
-                    "last": format_time(f.last),
-                }
-                for f in self.flags
-            ],
+            "flags": [flag.as_json() for flag in self.flags],
             "risk": {"score": self.score, "severity": self.severity},
             "suppressed_by": self.suppressed_by,
             "broke_through": self.broke_through,
@@ -191,6 +229,7 @@ class Alert(msgspec.Struct, frozen=True):
 
 
 def alert_id(rule_id: str, start: int | str, key: Sequence[Value]) -> str:
-    """The stable id of what a rule found at ``start`` (an event's id for a rule that only filters)
-    for ``key``."""
+    """Return the stable id of an alert.
+
+    ``start`` is the start of its window, or the event's id for a rule that only filters."""
     return hashlib.sha256(json_text([rule_id, start, list(key)]).encode()).hexdigest()[:20]

@@ -1,7 +1,8 @@
-"""What is usual: the first and last sight of every principal, key, region, client and network, over all records.
+"""What is usual: the first and last time of every principal, key, region, client and network.
 
-A sight is a fact with a span of event times. Spans only widen (by minimum and maximum), so the baseline is a pure
-function of the records read, whatever their order, and older logs that come later correct it.
+An observation has a span of event times over all records. Spans only widen, by minimum and maximum,
+so the baseline is a pure function of the records read, whatever their order, and older logs that
+come later correct it.
 """
 
 from __future__ import annotations
@@ -27,33 +28,35 @@ ObservationKind = Literal[
     "principal-network",
 ]
 
-ENOUGH = 10 * DAY
-"""Seconds of history from which "never seen before" means something (Elastic's new-terms rules look
-back 5 to 10 d)."""
-NEW = DAY
-"""A principal first seen less than this before a window is new there."""
+ENOUGH_HISTORY = 10 * DAY
+"""Seconds of history from which "never seen before" means something.
+
+Elastic's new-terms rules look back 5 to 10 days."""
+NEW_PRINCIPAL_AGE = DAY
+"""Seconds before a window within which a principal's first call makes it new there."""
 
 
 class Observation(NamedTuple):
-    """Something that was seen: ``who`` (an account, a principal, a key), and ``what`` of it (``""``
-    for itself)."""
+    """Something that was observed of an account, a principal or a key.
+
+    ``subject`` is the account, principal or key; ``value`` is what was observed of it, ``""`` for
+    the subject itself."""
 
     kind: ObservationKind
-    who: str
-    what: str
+    subject: str
+    value: str
 
 
 ObservationSpans = dict[Observation, tuple[int, int]]
-"""First and last event time of each sight, in seconds since the epoch."""
+"""First and last event time of each observation, in epoch seconds."""
 
 
 class Baseline(msgspec.Struct, frozen=True):
-    """What the baseline says of one alert. Times are epoch seconds, None where there was no such
-    sight before.
+    """What the baseline says of one alert, in epoch seconds; None where nothing was observed.
 
     ``since`` is when the account's history begins; ``principal_first`` and ``key_first`` are the
-    first sights of the alert's principal and of its newest long-term key; ``unused_regions`` are
-    those of its regions in which nothing of the account was changed before."""
+    first observations of the alert's principal and of its newest long-term key; ``unused_regions``
+    are those of its regions in which nothing of the account was changed before."""
 
     since: int | None = None
     principal_first: int | None = None
@@ -61,16 +64,23 @@ class Baseline(msgspec.Struct, frozen=True):
     unused_regions: list[str] = []
 
     def history_before(self, start: int) -> int:
-        """Seconds of history before ``start``."""
+        """Return the seconds of history before ``start``."""
         return max(0, start - self.since) if self.since is not None else 0
 
     def has_enough_history(self, start: int) -> bool:
-        """Whether there is enough history before ``start`` to call something new or unused."""
-        return self.history_before(start) >= ENOUGH
+        """Return whether there is enough history before ``start`` to call something new."""
+        return self.history_before(start) >= ENOUGH_HISTORY
+
+    def newest_first(self) -> int | None:
+        """Return the later of the first observations of principal and key."""
+        firsts = (self.principal_first, self.key_first)
+        return max((first for first in firsts if first is not None), default=None)
 
 
 class RegionHistory(msgspec.Struct, frozen=True):
-    """The first calls in a region (epoch seconds): of an account, one that changed something, and a
+    """The first calls in a region, in epoch seconds.
+
+    ``seen`` is the account's first, ``changed`` the first that changed something, ``principal`` the
     principal's."""
 
     seen: int | None = None
@@ -78,44 +88,48 @@ class RegionHistory(msgspec.Struct, frozen=True):
     principal: int | None = None
 
     def label(self, start: int | None) -> str:
-        """How usual the region was before ``start`` (None: at any time): ``new``, ``rare`` where
-        nothing was changed in it, ``used``."""
+        """Return how usual the region was before ``start``; None means at any time.
 
-        def before(first: int | None) -> bool:
+        ``new`` without a call, ``rare`` where nothing was changed in it, ``used`` otherwise."""
+
+        def is_before(first: int | None) -> bool:
             return first is not None and (start is None or first < start)
 
-        return "used" if before(self.changed) else "rare" if before(self.seen) else "new"
+        if is_before(self.changed):
+            return "used"
+        return "rare" if is_before(self.seen) else "new"
 
 
 def first_seen(baseline: Baseline | None, start: int) -> tuple[bool | None, str]:
-    """Whether the principal of an alert whose window begins at ``start`` was new then, and what is
-    known of that.
+    """Judge whether an alert's principal was new when its window began at ``start``.
 
-    None where that cannot be told.
+    Returns the answer, None where there is too little history, and a text that says why.
     """
     if baseline is None:
         return None, "not known yet"
-    firsts = [
-        first for first in (baseline.principal_first, baseline.key_first) if first is not None
-    ]
-    if not firsts:
+    newest = baseline.newest_first()
+    if newest is None:
         return None, "no ARN and no key to know the caller by"
-    reach = baseline.history_before(start)
+    history = baseline.history_before(start)
     if not baseline.has_enough_history(start):
-        return None, f"baseline too short ({format_age(reach)} of {format_age(ENOUGH)})"
-    ago = start - max(firsts)
-    seen = "not seen before" if ago <= 0 else f"first seen {format_age(ago)} before"
-    return is_new(max(firsts), start), f"{seen}; baseline {format_age(reach)}"
+        return (
+            None,
+            f"baseline too short ({format_age(history)} of {format_age(ENOUGH_HISTORY)})",
+        )
+    age = start - newest
+    seen = "not seen before" if age <= 0 else f"first seen {format_age(age)} before"
+    return is_new(newest, start), f"{seen}; baseline {format_age(history)}"
 
 
 def is_new(first: int, start: int) -> bool:
-    """Whether a first sight is so short before a window that its principal is new there."""
-    return first > start - NEW
+    """Return whether a principal with this first observation is new in a window."""
+    return first > start - NEW_PRINCIPAL_AGE
 
 
 class BaselineKey(NamedTuple):
-    """What a call says that the baseline is made of: the sights of a partial, before they are told
-    apart."""
+    """What the baseline keeps of a record; a partial has a span of event times for each key.
+
+    ``family`` is the program of the user agent; ``changes`` says that the call is no read."""
 
     principal: str | None
     access_key: str | None
@@ -126,13 +140,19 @@ class BaselineKey(NamedTuple):
     changes: bool
 
 
+_LONG_TERM_KEY_PREFIX = "AKIA"
+
+
 def baseline_key_of(head: Head | EventSignature) -> BaselineKey:
-    who = head.caller
-    key = who.access_key_id
+    """Return what the baseline keeps of a record."""
+    caller = head.caller
+    access_key = caller.access_key_id
+    if access_key and not access_key.startswith(_LONG_TERM_KEY_PREFIX):
+        access_key = None
     return BaselineKey(
-        principal_of(who.arn) if who.arn else None,
-        key if key and key.startswith(_LONG_TERM) else None,
-        who.account_id or head.recipient_account_id,
+        principal_of(caller.arn) if caller.arn else None,
+        access_key or None,
+        caller.account_id or head.recipient_account_id,
         head.aws_region,
         agent_family(head.user_agent) if head.user_agent else None,
         network_of(head.source_ip_address) if head.source_ip_address else None,
@@ -140,68 +160,67 @@ def baseline_key_of(head: Head | EventSignature) -> BaselineKey:
     )
 
 
-_LONG_TERM = "AKIA"
-
-
 def observations(seen: Mapping[BaselineKey, tuple[int, int]]) -> ObservationSpans:
-    """Every sight that these facts, each with its first and last event time, are of."""
+    """Expand baseline keys with their spans into observations with theirs."""
     spans: ObservationSpans = {}
-    for told, span in seen.items():
-        for sight in _observations(told):
-            extend_span(spans, sight, span)
+    for key, span in seen.items():
+        for observation in _observations(key):
+            extend_span(spans, observation, span)
     return spans
-
-
-def extend_span(spans: dict[_K, tuple[int, int]], name: _K, span: tuple[int, int]) -> None:
-    """Make the span of ``name`` reach over ``span`` too."""
-    held = spans.get(name)
-    if held is None:
-        spans[name] = span
-    elif span[0] < held[0] or span[1] > held[1]:
-        spans[name] = min(held[0], span[0]), max(held[1], span[1])
 
 
 _K = TypeVar("_K")
 
 
+def extend_span(spans: dict[_K, tuple[int, int]], key: _K, span: tuple[int, int]) -> None:
+    """Extend the span of ``key`` over ``span``."""
+    known = spans.get(key)
+    if known is None:
+        spans[key] = span
+    elif span[0] < known[0] or span[1] > known[1]:
+        spans[key] = min(known[0], span[0]), max(known[1], span[1])
+
+
 @lru_cache(1 << 14)
-def _observations(told: BaselineKey) -> tuple[Observation, ...]:
-    found: list[Observation] = []
-    if told.account:
-        found.append(Observation("account", told.account, ""))
-        if told.region:
-            found.append(Observation("region", told.account, told.region))
-            if told.changes:
-                found.append(Observation("changed-region", told.account, told.region))
-    if told.access_key:
-        found.append(Observation("access-key", told.access_key, ""))
-    if told.principal:
-        found.append(Observation("principal", told.principal, ""))
-        if told.region:
-            found.append(Observation("principal-region", told.principal, told.region))
-        if told.family:
-            found.append(Observation("principal-agent", told.principal, told.family))
-        if told.network:
-            found.append(Observation("principal-network", told.principal, told.network))
-    return tuple(found)
+def _observations(key: BaselineKey) -> tuple[Observation, ...]:
+    observed: list[Observation] = []
+    if key.account:
+        observed.append(Observation("account", key.account, ""))
+        if key.region:
+            observed.append(Observation("region", key.account, key.region))
+            if key.changes:
+                observed.append(Observation("changed-region", key.account, key.region))
+    if key.access_key:
+        observed.append(Observation("access-key", key.access_key, ""))
+    if key.principal:
+        observed.append(Observation("principal", key.principal, ""))
+        if key.region:
+            observed.append(Observation("principal-region", key.principal, key.region))
+        if key.family:
+            observed.append(Observation("principal-agent", key.principal, key.family))
+        if key.network:
+            observed.append(Observation("principal-network", key.principal, key.network))
+    return tuple(observed)
 
 
 def principal_of(arn: str) -> str:
-    """Who is behind an ARN: for a session of an assumed role the role, since session names come and
-    go."""
+    """Return the principal behind an ARN: the role of an assumed-role session.
+
+    Session names come and go."""
     return arn.rsplit("/", 1)[0] if ":assumed-role/" in arn else arn
 
 
 def agent_family(user_agent: str) -> str:
-    """The program that a user agent names first, without its version: ``aws-cli``, ``Boto3``."""
+    """Return the program that a user agent names first, without its version: ``aws-cli``."""
     return user_agent.lstrip("[").split("/", 1)[0].split(" ", 1)[0][:64]
 
 
 @lru_cache(1 << 14)
 def network_of(address: str) -> str | None:
-    """The /24 (IPv6: /48) that an address is in; a service's name as it is."""
+    """Return the /24 (IPv6: /48) of an address; the name of an AWS service; else None."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return address if address.endswith(".amazonaws.com") else None
-    return str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 48), strict=False))
+    prefix = 24 if ip.version == 4 else 48
+    return str(ipaddress.ip_network((ip, prefix), strict=False))

@@ -1,23 +1,23 @@
-"""Signals -> flags on an alert: what else its principal did near its window, and what is unusual about it.
+"""Signals -> flags on an alert: what else its principal did nearby, and what is unusual about it.
 
-Signals are events of the alert's lineage, within ``SIGNAL_REACH`` of its window, that a flag rule lets through. They are found
-in the logs again, in the files whose span of event times overlaps, and kept as a set for each alert; the baseline is
-made of spans. So an alert's flags depend on the records alone: what arrives later is searched when it arrives, and
-revises them.
+A signal is an event of the alert's related principals, within ``SIGNAL_REACH`` of its window, that
+a flag rule matches. Signals are searched in the logs, in the files whose span of event times
+overlaps, and kept as a set for each alert; the baseline is made of spans. So an alert's flags
+depend on the records alone: what arrives later is searched when it arrives, and revises them.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
 
-from detector.cloudtrail.record import EventSignature, Head, Record
+from detector.cloudtrail.record import EventSignature, Record
 from detector.cloudtrail.tool_signatures import tool_signatures, tool_signatures_of
 from detector.detection.alert import Alert, Flag, Risk
 from detector.detection.baseline import Baseline, is_new
@@ -30,13 +30,11 @@ from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 
 SIGNAL_REACH = 30 * 60
-"""Seconds before and after a window within which an event of the same principal speaks of the
-alert."""
+"""Seconds before and after a window within which an event is a signal of the alert."""
 
 
 class Signals(msgspec.Struct):
-    """What a search found for one alert: its signals by flag, and its lineage with what it learned
-    of it."""
+    """The signals of one alert by flag, and its related principals as far as they are known now."""
 
     lineage: RelatedPrincipals
     events: dict[str, list[Event]]
@@ -51,8 +49,9 @@ class AlertContext(msgspec.Struct, frozen=True):
 
 
 class PendingSearch(NamedTuple):
-    """An alert to search for: ``searched`` is the file sequence up to which it was, ``own`` are its
-    own events."""
+    """An alert whose signals are to be searched.
+
+    ``searched`` is the file sequence up to which that was done, ``own`` are the alert's events."""
 
     request: SearchRequest[RelatedPrincipals]
     searched: int
@@ -60,8 +59,7 @@ class PendingSearch(NamedTuple):
 
 
 class ChunkRef(NamedTuple):
-    """A chunk of a file: its first and last event time, who is in it, and the sequence of the
-    file."""
+    """A chunk of a file: span of event times, principals, and the sequence of the file."""
 
     path: str
     offset: int
@@ -72,8 +70,9 @@ class ChunkRef(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """An event of the lineage of the alert ``name``: the flags that speak of it; none where it only
-    opens a session."""
+    """An event of the related principals of the alert ``name``, with the flags that it raises.
+
+    It has none where it only opens a session."""
 
     name: str
     event: Event
@@ -81,65 +80,62 @@ class Signal(NamedTuple):
 
 
 ChunkRequests = Mapping[int, ChunkRequest[RelatedPrincipals]]
-"""What is looked for in the chunks of a file, by their offset."""
+"""What to search in the chunks of a file, by their offset."""
 
 
-def find_signals(path: str, watches: ChunkRequests, flagging: Dispatch) -> Iterator[Signal]:
-    """The signals in a file for the watches of each chunk, by its offset."""
+def find_signals(path: str, requests: ChunkRequests, flagging: Dispatch) -> Iterator[Signal]:
+    """Search the signals in a file."""
 
-    def telling(call: EventSignature) -> bool:
-        """Whether such a record may be a signal, or open a session."""
-        return bool(flagging.rules_for(call)) or Head(None, *call).event_source == STS
+    def may_be_signal(signature: EventSignature) -> bool:
+        return bool(flagging.rules_for(signature)) or signature.event_source == STS
 
-    for watch, event, record, _raw in search_file(path, watches, telling):
+    for request, event, record, _raw in search_file(path, requests, may_be_signal):
         flags = flags_of(event, record, flagging)
         if flags or event.issued_key:
-            yield Signal(watch.name, event, flags)
+            yield Signal(request.name, event, flags)
 
 
-def collect_signals(due: Sequence[PendingSearch], found: Iterable[Signal]) -> dict[str, Signals]:
-    """The signals of each alert, from those of all files. An alert that has nothing near it has no
-    entry."""
-    signals: dict[str, Signals] = {}
+def collect_signals(
+    searches: Sequence[PendingSearch], signals: Iterable[Signal]
+) -> dict[str, Signals]:
+    """Group the signals of all files by alert; an alert without any has no entry."""
+    by_alert: dict[str, Signals] = {}
     issuing: dict[str, list[Event]] = defaultdict(list)
-    lineages = {each.request.name: each.request.selector for each in due}
+    related = {search.request.name: search.request.selector for search in searches}
     own = {
-        each.request.name: {(event.account, event.event_id) for event in each.own} for each in due
+        search.request.name: {(event.account, event.event_id) for event in search.own}
+        for search in searches
     }
-    for name, event, flags in found:
-        near = signals.setdefault(name, Signals(lineages[name], defaultdict(list)))
+    for name, event, flags in signals:
+        if name not in by_alert:
+            by_alert[name] = Signals(related[name], defaultdict(list))
         if event.issued_key:
             issuing[name].append(event)
         if (event.account, event.event_id) not in own[name]:
             for flag in flags:
-                near.events[flag].append(event)
+                by_alert[name].events[flag].append(event)
     for name, events in issuing.items():
-        signals[name].lineage = signals[name].lineage.with_hops(events)
-    return signals
+        by_alert[name].lineage = by_alert[name].lineage.with_hops(events)
+    return by_alert
 
 
 def flagging_events(rules: Iterable[Rule]) -> Dispatch:
-    """The rules whose flag speaks of single events; that of another shape speaks of the windows
-    that it finds."""
+    """Select the rules whose flag is raised by single events.
+
+    A flag rule of another shape raises its flag by the windows that it finds."""
     return Dispatch(rule for rule in rules if rule.flag and rule.query.shape == "filter")
 
 
 def flags_of(event: Event, record: Record, flagging: Dispatch) -> tuple[str, ...]:
-    """The flags that speak of an event, sorted."""
+    """Return the flags that an event raises, sorted."""
+    rules = flagging[event.provider, event.action]
     return tuple(
-        sorted(
-            {
-                rule.flag
-                for rule in flagging[event.provider, event.action]
-                if rule.flag and _lets(rule, record, event.time)
-            }
-        )
+        sorted({rule.flag for rule in rules if rule.flag and _matches(rule, record, event.time)})
     )
 
 
-def _lets(rule: Rule, record: Record, time: int) -> bool:
-    """Whether a rule's filter lets a record through; not where what it asks for is nested too deep
-    to be looked at."""
+def _matches(rule: Rule, record: Record, time: int) -> bool:
+    """Return whether a record passes a rule's filter; False where it is nested too deep."""
     try:
         return rule.query.accepts(record, time)
     except RecursionError:
@@ -147,88 +143,102 @@ def _lets(rule: Rule, record: Record, time: int) -> bool:
 
 
 def group_by_file(
-    due: Sequence[PendingSearch], pieces: Iterable[ChunkRef]
+    searches: Sequence[PendingSearch], chunks: Iterable[ChunkRef]
 ) -> Iterator[tuple[str, ChunkRequests]]:
-    """The files to search, and what for, as the ``pieces`` come; those of a file follow on each
-    other.
+    """Group the chunks to search by file, with the requests for each.
 
-    A watch is due in a piece near it in time that it was not searched for in, and that holds
-    records of its lineage beside the alert's own. ``due`` is in order of start."""
-    starts = [each.request.start for each in due]
-    longest = max((each.request.end - each.request.start for each in due), default=0)
-    wanted = [related_hashes(each.request.selector) for each in due]
-    own: list[dict[tuple[str, int], set[int]]] = []
-    for each in due:
-        there: dict[tuple[str, int], set[int]] = defaultdict(set)
-        for event in each.own:
-            there[event.position.source, event.position.offset].add(event.position.index)
-        own.append(there)
+    A chunk is searched for an alert where it is near in time, newer than the alert's last search,
+    and has records of its related principals beside the alert's own. ``searches`` are in order of
+    start; the chunks of a file follow each other in ``chunks``."""
+    planner = _SearchPlanner(searches)
+    for path, of_file in groupby(chunks, attrgetter("path")):
+        requests = {}
+        for chunk in of_file:
+            request = planner.request_for(chunk)
+            if request.requests:
+                requests[chunk.offset] = request
+        if requests:
+            yield path, requests
 
-    def asked(piece: ChunkRef) -> ChunkRequest[RelatedPrincipals]:
-        presence: PrincipalIndex | None = None
-        watches = []
-        for place in range(
-            bisect_left(starts, piece.first - longest), bisect_right(starts, piece.last)
-        ):
-            watch, searched, _ = due[place]
-            if watch.end <= piece.first or piece.sequence <= searched:
+
+class _SearchPlanner:
+    """Which searches a chunk is due for."""
+
+    def __init__(self, searches: Sequence[PendingSearch]) -> None:
+        self._searches = searches
+        self._starts = [search.request.start for search in searches]
+        self._longest = max(
+            (search.request.end - search.request.start for search in searches), default=0
+        )
+        self._hashes = [related_hashes(search.request.selector) for search in searches]
+        self._own = [_indexes_by_chunk(search.own) for search in searches]
+
+    def request_for(self, chunk: ChunkRef) -> ChunkRequest[RelatedPrincipals]:
+        """Return what to search in a chunk."""
+        index: PrincipalIndex | None = None
+        requests = []
+        near = range(
+            bisect_left(self._starts, chunk.first - self._longest),
+            bisect_right(self._starts, chunk.last),
+        )
+        for number in near:
+            request, searched, _ = self._searches[number]
+            if request.end <= chunk.first or chunk.sequence <= searched:
                 continue
-            presence = presence or PrincipalIndex(piece.principal_index)
-            marks = wanted[place]
-            if marks is None or presence.holds(
-                marks, own[place].get((piece.path, piece.offset), frozenset())
-            ):
-                watches.append(watch)
-        return ChunkRequest(watches, piece.principal_index)
+            if index is None:
+                index = PrincipalIndex(chunk.principal_index)
+            hashes = self._hashes[number]
+            own: Set[int] = self._own[number].get((chunk.path, chunk.offset), frozenset())
+            if hashes is None or index.contains(hashes, own):
+                requests.append(request)
+        return ChunkRequest(requests, chunk.principal_index)
 
-    for path, of_file in groupby(pieces, attrgetter("path")):
-        if watched := {
-            piece.offset: those for piece in of_file if (those := asked(piece)).requests
-        }:
-            yield path, watched
+
+def _indexes_by_chunk(events: Iterable[Event]) -> dict[tuple[str, int], set[int]]:
+    indexes: dict[tuple[str, int], set[int]] = defaultdict(set)
+    for event in events:
+        position = event.position
+        indexes[position.source, position.offset].add(position.index)
+    return indexes
 
 
 def context_of(
     alert: Alert,
     events: Sequence[Event],
-    counted: Sequence[Flag],
+    signal_flags: Sequence[Flag],
     baseline: Baseline,
     table: RiskTable,
 ) -> AlertContext:
-    """The alert's flags, from its signals as ``counted``, from its own ``events`` and from the
+    """Derive an alert's flags and risk.
+
+    The flags come from its signals, as ``signal_flags``, from its own ``events`` and from the
     baseline."""
-    if not events:  # it is about a log file: no call speaks of it
+    if not events:  # an alert about a log file: its risk is the rule's
         return AlertContext([], None, table.risk(alert.rule.risk_score, [], []))
-    start = alert.window.start if alert.window else alert.first_event
-    flags = [*counted, *_own(events), *_unusual(alert, baseline, start)]
+    flags = [*signal_flags, *_event_flags(events), *_baseline_flags(alert, baseline)]
     flags.sort(key=lambda flag: (-table.flags.get(flag.flag, 0), flag.flag))
-    return AlertContext(
-        flags,
-        baseline,
-        table.risk(alert.rule.risk_score, flags, tool_signatures_of(alert.facets.user_agents)),
-    )
+    tools = tool_signatures_of(alert.facets.user_agents)
+    return AlertContext(flags, baseline, table.risk(alert.rule.risk_score, flags, tools))
 
 
-def _own(events: Sequence[Event]) -> Iterator[Flag]:
-    """Flags that speak of the alert's own hits."""
+def _event_flags(events: Sequence[Event]) -> Iterator[Flag]:
+    """Yield the flags that the alert's own events raise."""
     tests: dict[str, Callable[[Event], object]] = {
         "denied-calls": lambda event: event.error_code,
         "tool-tell": lambda event: tool_signatures(event.user_agent),
     }
-    for name, holds in tests.items():
-        if times := [event.time for event in events if holds(event)]:
+    for name, test in tests.items():
+        times = [event.time for event in events if test(event)]
+        if times:
             yield Flag(name, len(times), min(times), max(times))
 
 
-def _unusual(alert: Alert, baseline: Baseline, start: int) -> Iterator[Flag]:
-    if not baseline.has_enough_history(start):
+def _baseline_flags(alert: Alert, baseline: Baseline) -> Iterator[Flag]:
+    if not baseline.has_enough_history(alert.start):
         return
-    firsts = [
-        first for first in (baseline.principal_first, baseline.key_first) if first is not None
-    ]
-    if firsts and is_new(max(firsts), start):
-        yield Flag("first-seen-principal", 1, max(firsts), max(firsts))
+    newest = baseline.newest_first()
+    if newest is not None and is_new(newest, alert.start):
+        yield Flag("first-seen-principal", 1, newest, newest)
     if baseline.unused_regions:
-        yield Flag(
-            "unused-region", len(baseline.unused_regions), alert.first_event, alert.last_event
-        )
+        count = len(baseline.unused_regions)
+        yield Flag("unused-region", count, alert.first_event, alert.last_event)

@@ -1,4 +1,4 @@
-"""Windows -> alerts: what a rule says of a set of hits. A pure function, called for every window that has changed."""
+"""Windows -> alerts: a pure function, called for every window that has changed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from detector.rules.rule_summary import WindowMode
 
 
 def max_gap(rule: Rule, mode: WindowMode) -> int:
-    """How far apart hits of one series may be, in seconds, and still tell on each other beyond
-    their bucket.
+    """Return how many seconds apart hits of one series can affect each other's alerts.
 
     0: each bucket stands by itself.
     """
@@ -27,10 +26,10 @@ def max_gap(rule: Rule, mode: WindowMode) -> int:
 
 
 def supersede_window(rule: Rule) -> int:
-    """Within how many seconds an alert takes the place of another of its series that is no more,
-    beside overlapping.
+    """Return within how many seconds an alert supersedes a withdrawn one of its series.
 
-    The first sight of something moves when an earlier one becomes known.
+    An overlapping one it supersedes in any case. The first event with a new value moves when an
+    earlier one becomes known.
     """
     return rule.query.window or 0 if rule.query.shape == "terms" else 0
 
@@ -43,24 +42,24 @@ def derive(
     start: float = -math.inf,
     end: float = math.inf,
 ) -> Iterator[Alert]:
-    """The alerts of ``rule`` over ``hits`` of one series, which are in order of time.
+    """Derive the alerts of a rule that begin in ``[start, end)``.
 
-    Only what begins in ``[start, end)``: hits before and after, as far as ``max_gap``, are there to
-    tell on it."""
+    ``hits`` are those of one series in order of time; hits as far as ``max_gap`` before and after
+    are given too, since they affect the alerts."""
     query = rule.query
     match query.shape:
         case "filter" if query.window is None:
             for hit in hits:
-                yield _event(rule, key, hit, {})
+                yield _event_alert(rule, key, hit, {})
         case "filter":
-            yield from _together(rule, key, hits, start, end)
+            yield from _grouped_events(rule, key, hits, start, end)
         case "terms":
-            yield from _firsts(rule, key, hits, start, end)
+            yield from _new_terms(rule, key, hits, start, end)
         case _:
-            yield from _groups(rule, mode, key, hits, start, end)
+            yield from _windows(rule, mode, key, hits, start, end)
 
 
-def _groups(
+def _windows(
     rule: Rule,
     mode: WindowMode,
     key: tuple[Value, ...],
@@ -68,49 +67,51 @@ def _groups(
     start: float,
     end: float,
 ) -> Iterator[Alert]:
+    """Derive the alerts of a rule with aggregates over windows."""
     query = rule.query
     looks_back = query.shape == "lookback"
     width = query.window
     assert width is not None
 
-    def meets(group: SlidingAggregator, at: int) -> bool:
-        begins = at + width - 1 if looks_back else at  # by the hit that a span is known by
+    def meets(group: SlidingAggregator, window_start: int) -> bool:
+        # A span that looks back is known by its last hit.
+        anchor = window_start + width - 1 if looks_back else window_start
         return (
-            start <= begins < end
+            start <= anchor < end
             and len(group) >= query.min_hits
-            and query.group_passes(group, at, key, at + width)
+            and query.group_passes(group, window_start, key, window_start + width)
         )
 
-    cut = (
-        window.lookback if looks_back else window.sliding if mode == "sliding" else window.tumbling
-    )
-    starts = cut(hits, width, query.sliding_aggregator, meets)
-    # Two tumbling windows never overlap, and stay two unless the rule puts together what lies
-    # close.
+    if looks_back:
+        find_starts = window.lookback
+    elif mode == "sliding":
+        find_starts = window.sliding
+    else:
+        find_starts = window.tumbling
+    starts = find_starts(hits, width, query.sliding_aggregator, meets)
+    # Two tumbling windows never overlap, and stay two unless the rule merges what lies close.
     for span in window.merge_spans(hits, starts, width, max(width, rule.gap)):
         inputs = [hit.inputs for hit in span.hits]
         columns = query.result(span.start, key, inputs, span.end)
-        if columns is None:  # it holds of parts of the span, not of it all
+        if columns is None:  # parts of the span meet the conditions, all of it does not
             columns = query.result(span.start, key, inputs, span.end, conditions=False)
         if columns is not None:
-            about = Window("sliding" if looks_back else mode, span.start, span.end)
             yield _alert(
                 rule,
                 alert_id(rule.rule_id, span.start, key),
-                about,
+                Window("sliding" if looks_back else mode, span.start, span.end),
                 query.format_key(key),
                 columns,
                 span,
             )
 
 
-def _together(
+def _grouped_events(
     rule: Rule, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
 ) -> Iterator[Alert]:
-    """Events of a rule that puts together what lies close: one alert for all that follow on each
-    other."""
+    """Derive one alert for all events that follow each other within the rule's window."""
     times = [hit.event.time for hit in hits]
-    for span in window.merge_spans(hits, _ascending(times), 1, rule.query.window or 1):
+    for span in window.merge_spans(hits, _distinct(times), 1, rule.query.window or 1):
         if start <= span.start < end:
             columns = rule.query.result(span.start, key, [span.hits[0].inputs]) or {}
             yield _alert(
@@ -123,7 +124,7 @@ def _together(
             )
 
 
-def _ascending(times: Iterable[int]) -> Iterator[int]:
+def _distinct(times: Iterable[int]) -> Iterator[int]:
     last: int | None = None
     for time in times:
         if time != last:
@@ -131,25 +132,28 @@ def _ascending(times: Iterable[int]) -> Iterator[int]:
         last = time
 
 
-def _firsts(
+def _new_terms(
     rule: Rule, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
 ) -> Iterator[Alert]:
-    """The hits with none before them for as long as the rule remembers."""
+    """Derive an alert for each hit with none before it within the rule's history."""
+    history = rule.query.window or 0
     last: int | None = None
     for hit in hits:
         time = hit.event.time
-        if (last is None or time - last >= (rule.query.window or 0)) and start <= time < end:
-            yield _event(rule, key, hit, rule.query.format_key(key))
+        if (last is None or time - last >= history) and start <= time < end:
+            yield _event_alert(rule, key, hit, rule.query.format_key(key))
         last = time
 
 
-def _event(rule: Rule, key: tuple[Value, ...], hit: Hit, shown: dict[str, Value]) -> Alert:
+def _event_alert(
+    rule: Rule, key: tuple[Value, ...], hit: Hit, alert_key: dict[str, Value]
+) -> Alert:
     time = hit.event.time
     return _alert(
         rule,
         alert_id(rule.rule_id, hit.event.event_id, key),
         None,
-        shown,
+        alert_key,
         rule.query.result(time, (), [hit.inputs]) or {},
         HitSpan(time, time + 1, [hit]),
     )
@@ -158,7 +162,7 @@ def _event(rule: Rule, key: tuple[Value, ...], hit: Hit, shown: dict[str, Value]
 def _alert(
     rule: Rule,
     name: str,
-    about: Window | None,
+    alert_window: Window | None,
     key: dict[str, Value],
     columns: dict[str, Value],
     span: HitSpan,
@@ -167,7 +171,7 @@ def _alert(
     return Alert(
         alert_id=name,
         rule=rule.summary,
-        window=about,
+        window=alert_window,
         key=key,
         columns=columns,
         event_ids=sorted({event.event_id for event in events}),

@@ -1,4 +1,4 @@
-"""Who counts as the same principal as an alert's: the same ARN, role or access key, and one hop of AssumeRole."""
+"""Related principals: the same ARN, role or access key, and one hop of AssumeRole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from detector.detection.event import Event
 
 
 class PrincipalNames(msgspec.Struct, frozen=True):
-    """Each sorted. ``roles`` are the roles behind sessions (``sessionIssuer.arn``)."""
+    """Names of principals, each list sorted; ``roles`` are the roles behind sessions."""
 
     arns: list[str] = []
     roles: list[str] = []
@@ -22,20 +22,23 @@ class PrincipalNames(msgspec.Struct, frozen=True):
 
 
 class RelatedPrincipals(msgspec.Struct, frozen=True):
-    """``own`` are the principals of the alert's events; ``hop`` those one AssumeRole away, in
-    either direction."""
+    """The principals that count as an alert's.
+
+    ``own`` are those of its events, ``hop`` those one AssumeRole away, in either direction."""
 
     own: PrincipalNames
     hop: PrincipalNames = PrincipalNames()
 
     @classmethod
     def of(cls, facets: Facets) -> RelatedPrincipals:
+        """Return the principals of an alert's events."""
         return cls(PrincipalNames(facets.arns, facets.roles, facets.access_keys))
 
     def __bool__(self) -> bool:
         return bool(self.own.arns or self.own.roles or self.own.keys)
 
     def includes(self, event: Event, _record: Record | None = None) -> bool:
+        """Return whether an event is a call of these principals, or opened their session."""
         own, hop = self.own, self.hop
         return (
             event.arn in own.arns
@@ -47,91 +50,79 @@ class RelatedPrincipals(msgspec.Struct, frozen=True):
         )
 
     def with_hops(self, events: Iterable[Event]) -> RelatedPrincipals:
-        """With what these events show one hop away: keys that its own calls opened, callers that
-        opened its own."""
+        """Return these principals with those that ``events`` show to be one hop away.
+
+        They are the keys that own calls issued, and the callers that issued an own key."""
+        own = self.own
         arns, keys = set(self.hop.arns), set(self.hop.keys)
         for event in events:
             if not event.issued_key:
                 continue
-            if event.issued_key in self.own.keys:
+            if event.issued_key in own.keys:
                 arns.add(event.arn)
                 keys.add(event.access_key)
             elif (
-                event.arn in self.own.arns
-                or event.access_key in self.own.keys
-                or event.role_arn in self.own.roles
+                event.arn in own.arns or event.access_key in own.keys or event.role_arn in own.roles
             ):
                 keys.add(event.issued_key)
-        return RelatedPrincipals(
-            self.own,
-            PrincipalNames(
-                sorted(arns - {""} - set(self.own.arns)),
-                [],
-                sorted(keys - {""} - set(self.own.keys)),
-            ),
+        hop = PrincipalNames(
+            arns=sorted(arns - {""} - set(own.arns)), keys=sorted(keys - {""} - set(own.keys))
         )
+        return RelatedPrincipals(own, hop)
 
     def principal_keys(self) -> frozenset[str] | None:
-        """Of which each of its records carries one, by ``caller_keys`` or as one of ``issued_keys``; None where
-        that does not tell."""
-        names = {
-            *self.own.keys,
-            *self.hop.keys,
-            *map(principal_of, (*self.own.arns, *self.hop.arns)),
-        }
+        """Return keys of which every included record has one; None where none can be named.
+
+        A record has them by ``caller_keys``, or by ``issued_keys``."""
+        arns = (*self.own.arns, *self.hop.arns)
+        keys = {*self.own.keys, *self.hop.keys, *map(principal_of, arns)}
         for role in self.own.roles:
-            if (session := session_principal(role)) is None:
+            session = session_principal(role)
+            if session is None:
                 return None
-            names.add(session)
-        return frozenset(names)
+            keys.add(session)
+        return frozenset(keys)
 
     def required_substrings(self) -> list[bytes] | None:
-        """Bytes of which one stands in each record that it includes; None where no such bytes can
-        be relied on."""
+        """Return bytes of which every included record has one; None where none can be named."""
         names = [*self.own.arns, *self.own.roles, *self.own.keys, *self.hop.arns, *self.hop.keys]
-        found = {required_substring(name.rpartition(":")[2]) for name in names}
-        return None if None in found else sorted(part for part in found if part)
+        substrings = {required_substring(name.rpartition(":")[2]) for name in names}
+        if None in substrings:
+            return None
+        return sorted(substring for substring in substrings if substring)
 
 
 STS = "sts.amazonaws.com"
-"""Whose calls open sessions: a record of its may carry a key that it issued."""
+"""The service whose calls open sessions: its records may have a key that the call issued."""
 
 
 def caller_keys(head: Head | EventSignature) -> set[str]:
-    """The names by which a record's caller is known: the principal and the access key."""
-    who = head.caller
-    names = {who.arn and principal_of(who.arn), who.access_key_id}
-    return {name for name in names if name}
+    """Return the keys by which a record's caller is known: principal and access key."""
+    caller = head.caller
+    keys = {caller.arn and principal_of(caller.arn), caller.access_key_id}
+    return {key for key in keys if key}
+
+
+_ACCESS_KEY_ID = re.compile(rb'"accessKeyId"\s*:\s*"([^"]+)"')
 
 
 def issued_keys(record: bytes) -> set[str]:
-    """The access keys that stand in the JSON of a record of STS: the caller's, and that of a
-    session it opened."""
-    return {key.decode(errors="replace") for key in _KEY.findall(record)}
+    """Return the access keys in the JSON of a record of STS: the caller's, and issued ones."""
+    return {key.decode(errors="replace") for key in _ACCESS_KEY_ID.findall(record)}
 
 
-_KEY = re.compile(rb'"accessKeyId"\s*:\s*"([^"]+)"')
+_ROLE_ARN = re.compile(r"arn:([^:]+):iam::(\d*):role/(?:.*/)?([^/]+)")
 
 
-def session_principal(role: str) -> str | None:
-    """How ``principal_of`` names the sessions of a role; None where its ARN is none of a role."""
-    found = _ROLE.fullmatch(role)
-    return f"arn:{found[1]}:sts::{found[2]}:assumed-role/{found[3]}" if found else None
+def session_principal(role_arn: str) -> str | None:
+    """Return the principal of a role's sessions, as ``principal_of`` has it; else None."""
+    match = _ROLE_ARN.fullmatch(role_arn)
+    return f"arn:{match[1]}:sts::{match[2]}:assumed-role/{match[3]}" if match else None
 
 
-_ROLE = re.compile(r"arn:([^:]+):iam::(\d*):role/(?:.*/)?([^/]+)")
-
-
-def required_substring(text: str) -> bytes | None:
-    """The most telling part of ``text`` that JSON writes as it stands; None where there is none
-    worth looking for."""
-    parts = [part for part in _PLAIN.findall(text) if len(part) >= 4]
-    telling = [part for part in parts if part not in _COMMON] or parts
-    return max(telling, key=len).encode() if telling else None
-
-
-_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
-_COMMON = frozenset(
+_UNESCAPED_RUN = re.compile(r"[A-Za-z0-9_.-]+")
+"""Characters that JSON always writes as they are."""
+_COMMON_RUNS = frozenset(
     {
         "assumed-role",
         "federated-user",
@@ -143,4 +134,11 @@ _COMMON = frozenset(
         "amazonaws.com",
     }
 )
-"""What stands in the ARNs of many."""
+"""Runs that the ARNs of many principals have."""
+
+
+def required_substring(text: str) -> bytes | None:
+    """Return the most selective part of ``text`` that JSON writes as it is; None without any."""
+    runs = [run for run in _UNESCAPED_RUN.findall(text) if len(run) >= 4]
+    selective = [run for run in runs if run not in _COMMON_RUNS] or runs
+    return max(selective, key=len).encode() if selective else None

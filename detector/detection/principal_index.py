@@ -1,7 +1,9 @@
-"""Who is in a chunk, and where: so that a search passes over what holds nothing of it, and reads what does alone.
+"""The index of a chunk: which principals are in it, and at which records.
 
-Names are what a lineage goes by (principals, access keys, also those that a call to STS issued); only a checksum of
-each is kept. Two names with one checksum cost a search in vain, never a record.
+A search skips the chunks that hold nothing of a principal, and reads only the records that do. The
+keys are those that related principals go by (principals, access keys, keys that a call to STS
+issued); only a checksum of each is kept. Two keys with one checksum cost a search in vain, never a
+record.
 """
 
 from __future__ import annotations
@@ -17,68 +19,77 @@ import msgspec
 from detector.detection.principal import RelatedPrincipals
 
 PrincipalHashes = tuple[int, ...]
-"""The checksums of the names that a record carries, sorted."""
+"""The sorted checksums of the principal keys of a record."""
 PostingLists = dict[PrincipalHashes, list[int]]
-"""The indexes of records, by what they carry."""
+"""The indexes of the records in a chunk, by their checksums."""
 
 
-class _Packed(msgspec.Struct, array_like=True, gc=False):
-    plain: bool
+class _EncodedIndex(msgspec.Struct, array_like=True, gc=False):
+    verbatim: bool
     groups: list[tuple[PrincipalHashes, list[int]]]
-    """With each index as its distance from the one before."""
+    """With each record index as its distance from the one before."""
+
+
+_decoder = msgspec.msgpack.Decoder(_EncodedIndex)
 
 
 class PrincipalIndex:
-    """Who is in a chunk. ``plain``: its records stand in it as they are, which ``formats.rows`` is
-    to be told."""
+    """The decoded index of a chunk.
+
+    ``verbatim`` says that the records stand in the chunk as they are, which reading them again
+    needs to know."""
 
     def __init__(self, encoded: bytes) -> None:
-        found = _decoder.decode(encoded)
-        self.plain = found.plain
-        self._groups = found.groups
-        self._of: dict[int, list[int]] = defaultdict(list)
-        for place, (marks, _) in enumerate(found.groups):
-            for mark in marks:
-                self._of[mark].append(place)
+        decoded = _decoder.decode(encoded)
+        self.verbatim = decoded.verbatim
+        self._groups = decoded.groups
+        self._groups_by_hash: dict[int, list[int]] = defaultdict(list)
+        for number, (hashes, _) in enumerate(decoded.groups):
+            for key_hash in hashes:
+                self._groups_by_hash[key_hash].append(number)
 
-    def holds(self, wanted: Iterable[int], but: Set[int] = frozenset()) -> bool:
-        """Whether some record carries a wanted mark, other than those at the indexes ``but``."""
-        groups = {place for mark in wanted for place in self._of.get(mark, ())}
-        return any(set(self._indexes(place)) - but for place in groups) if but else bool(groups)
+    def contains(self, wanted: Iterable[int], ignored: Set[int] = frozenset()) -> bool:
+        """Return whether a record, other than at the indexes ``ignored``, has a wanted hash."""
+        numbers = self._group_numbers(wanted)
+        if not ignored:
+            return bool(numbers)
+        return any(set(self._indexes(number)) - ignored for number in numbers)
 
-    def where(self, wanted: Set[int]) -> Iterator[tuple[PrincipalHashes, Sequence[int]]]:
-        """The indexes of the records that carry a wanted mark, in order, with all that they
-        carry."""
-        for place in sorted({place for mark in wanted for place in self._of.get(mark, ())}):
-            yield self._groups[place][0], self._indexes(place)
+    def lookup(self, wanted: Set[int]) -> Iterator[tuple[PrincipalHashes, Sequence[int]]]:
+        """Yield the records with a wanted hash: all their hashes, and their indexes."""
+        for number in sorted(self._group_numbers(wanted)):
+            yield self._groups[number][0], self._indexes(number)
 
-    def _indexes(self, place: int) -> list[int]:
-        return list(accumulate(self._groups[place][1]))
+    def _group_numbers(self, wanted: Iterable[int]) -> set[int]:
+        numbers: set[int] = set()
+        for key_hash in wanted:
+            numbers.update(self._groups_by_hash.get(key_hash, ()))
+        return numbers
+
+    def _indexes(self, number: int) -> list[int]:
+        return list(accumulate(self._groups[number][1]))
 
 
-_decoder = msgspec.msgpack.Decoder(_Packed)
-
-
-def encode(places: PostingLists, plain: bool) -> bytes:
-    """As ``PrincipalIndex`` reads it."""
+def encode(postings: PostingLists, verbatim: bool) -> bytes:
+    """Encode posting lists as ``PrincipalIndex`` reads them."""
     groups = [
-        (marks, _distances(sorted(indexes)) if len(indexes) > 1 else indexes)
-        for marks, indexes in places.items()
-        if marks
+        (hashes, _deltas(sorted(indexes)) if len(indexes) > 1 else indexes)
+        for hashes, indexes in postings.items()
+        if hashes
     ]
-    return msgspec.msgpack.encode(_Packed(plain, groups))
+    return msgspec.msgpack.encode(_EncodedIndex(verbatim, groups))
 
 
-def related_hashes(lineage: RelatedPrincipals) -> PrincipalHashes | None:
-    """The marks of which every record of the lineage carries one; None where that cannot be
-    told."""
-    names = lineage.principal_keys()
-    return None if names is None else hashes_of(names)
-
-
-def hashes_of(names: Iterable[str]) -> PrincipalHashes:
-    return tuple(sorted({crc32(name.encode("utf-8", "surrogatepass")) for name in names}))
-
-
-def _distances(indexes: list[int]) -> list[int]:
+def _deltas(indexes: list[int]) -> list[int]:
     return [*indexes[:1], *map(sub, indexes[1:], indexes)]
+
+
+def related_hashes(related: RelatedPrincipals) -> PrincipalHashes | None:
+    """Return the hashes of which every related record has one; None where none can be named."""
+    keys = related.principal_keys()
+    return None if keys is None else hashes_of(keys)
+
+
+def hashes_of(keys: Iterable[str]) -> PrincipalHashes:
+    """Return the sorted checksums of principal keys."""
+    return tuple(sorted({crc32(key.encode("utf-8", "surrogatepass")) for key in keys}))

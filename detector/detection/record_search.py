@@ -1,4 +1,4 @@
-"""Some records of a span of time, found again in a file: what pivots and flags are made of."""
+"""Search the records of a span of time in a file again: what pivots and flags are made of."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Generic, NamedTuple, Protocol, TypeVar
 
-from detector.cloudtrail.record import EventSignature, Head, Record, signature_of, skip_reason
+from detector.cloudtrail.record import EventSignature, Record, signature_of, skip_reason
 from detector.detection.event import Event, Position
 from detector.detection.principal import STS, caller_keys, issued_keys
 from detector.detection.principal_index import PrincipalIndex, hashes_of
@@ -25,42 +25,47 @@ from detector.text.time import parse_time
 
 
 class Selector(Protocol):
-    """Which events are meant."""
+    """A condition that selects events."""
 
     def includes(self, event: Event, record: Record, /) -> bool:
-        """Whether this event, of this record, is one of them."""
+        """Return whether the event of this record is selected."""
 
     def principal_keys(self) -> frozenset[str] | None:
-        """Names of which each of their records carries one, as ``lineage`` has them; None where
-        there are no such."""
+        """Return keys of which each selected record has one; None where none can be named.
+
+        A record has them by ``principal.caller_keys`` or ``principal.issued_keys``."""
 
     def required_substrings(self) -> Sequence[bytes] | None:
-        """Bytes of which one stands in the JSON of each of their records; None where no such bytes
-        can be relied on."""
+        """Return bytes of which the JSON of each selected record has one; None without such."""
 
 
 S = TypeVar("S", bound=Selector)
 
 
 class SearchRequest(NamedTuple, Generic[S]):
-    """What is looked for: the events of ``selector`` in ``[start, end)``, epoch seconds; ``name``
-    says for whom."""
+    """A search for the events of ``selector`` in ``[start, end)``, epoch seconds.
+
+    ``name`` tells the requests apart."""
 
     name: str
     selector: S
     start: int
     end: int
 
+    def covers(self, time: int) -> bool:
+        """Return whether a time is in the span."""
+        return self.start <= time < self.end
+
 
 class ChunkRequest(NamedTuple, Generic[S]):
-    """What is looked for in a chunk; ``marks`` say who is in it, as ``presence`` reads them."""
+    """The requests for a chunk, with the chunk's encoded principal index."""
 
     requests: Sequence[SearchRequest[S]]
     principal_index: bytes
 
 
 class RecordMatch(NamedTuple, Generic[S]):
-    """``raw`` is the record as the file has it."""
+    """A record that a request selects; ``raw`` is the record as the file has it."""
 
     request: SearchRequest[S]
     event: Event
@@ -68,172 +73,186 @@ class RecordMatch(NamedTuple, Generic[S]):
     raw: bytes
 
 
-def search_file(
-    path: str, asked: Mapping[int, ChunkRequest[S]], worth: Callable[[EventSignature], bool]
-) -> Iterator[RecordMatch[S]]:
-    """The matches of a file for what is asked of each chunk, by its offset, among the records whose
-    call is ``worth`` it.
+Predicate = Callable[[EventSignature], bool]
+"""Whether the records of a signature can match at all."""
 
-    A file that has gone or cannot be read has none, or those before that.
+
+def search_file(
+    path: str, requests: Mapping[int, ChunkRequest[S]], predicate: Predicate
+) -> Iterator[RecordMatch[S]]:
+    """Search the chunks of a file, each for its requests, by the chunk's offset.
+
+    A file that has gone or cannot be read has no matches, or those before that.
     """
     with contextlib.suppress(OSError, Unreadable), open_file(path) as file:
-        for chunk in _visit(file, asked.keys()):
-            watches, principal_index = asked[chunk.offset]
-            if any(watch.selector.principal_keys() is None for watch in watches):
-                yield from _matches(path, chunk, watches, worth)
+        for chunk in _chunks_at(file, requests.keys()):
+            chunk_requests, principal_index = requests[chunk.offset]
+            if any(request.selector.principal_keys() is None for request in chunk_requests):
+                yield from _scan(path, chunk, chunk_requests, predicate)
             else:
-                yield from _known(path, chunk, watches, PrincipalIndex(principal_index), worth)
+                index = PrincipalIndex(principal_index)
+                yield from _search_index(path, chunk, chunk_requests, index, predicate)
 
 
 def scan_file(
-    path: str, file: BinaryIO, watch: SearchRequest[S], offsets: Sequence[int] | None
+    path: str, file: BinaryIO, request: SearchRequest[S], offsets: Sequence[int] | None
 ) -> Iterator[list[RecordMatch[S]]]:
-    """The matches of each chunk of an open file, also where there are none, so that the caller may
-    look up.
+    """Scan an open file for one request; yield the matches of each chunk, also where none are.
 
-    ``offsets`` are those of the chunks to look into, None: all. Raises OSError and Unreadable.
+    So the caller can stop between chunks. ``offsets`` are those of the chunks to scan, None: all.
+    Raises OSError and Unreadable.
     """
-    needles = _patterns(watch.selector)
-    for chunk in read_chunks(file) if offsets is None else _visit(file, offsets):
-        there = _stands_in(chunk.data, needles)
-        yield list(_matches(path, chunk, [watch], lambda _: True)) if there else []
+    patterns = _patterns(request.selector)
+    chunks = read_chunks(file) if offsets is None else _chunks_at(file, offsets)
+    for chunk in chunks:
+        if _has_one(chunk.data, patterns):
+            yield list(_scan(path, chunk, [request], lambda _: True))
+        else:
+            yield []
 
 
-def _visit(file: BinaryIO, offsets: Iterable[int]) -> Iterator[Chunk]:
-    """The chunks at these offsets, in order. What lies between them is passed over where the file
-    is plain."""
-    due = sorted(offsets)
-    while due:
-        with contextlib.closing(read_chunks(file, due[0])) as them:
-            for chunk in them:
-                if chunk.offset == due[0]:
+def _chunks_at(file: BinaryIO, offsets: Iterable[int]) -> Iterator[Chunk]:
+    """Yield the chunks at these offsets in order; skip those between in a plain file."""
+    remaining = sorted(offsets)
+    while remaining:
+        with contextlib.closing(read_chunks(file, remaining[0])) as chunks:
+            for chunk in chunks:
+                if chunk.offset == remaining[0]:
                     yield chunk
-                due = [offset for offset in due if offset > chunk.offset]
-                if not due or not (chunk.decompressed or due[0] == chunk.end):
-                    break  # a file that has grown is not cut where it was when it was read
+                remaining = [offset for offset in remaining if offset > chunk.offset]
+                if not remaining or not (chunk.decompressed or remaining[0] == chunk.end):
+                    # Seek. A file that has grown may be cut elsewhere than when it was read.
+                    break
             else:
                 return
 
 
 def _patterns(selector: Selector) -> list[re.Pattern[bytes]] | None:
-    needles = selector.required_substrings()
-    return None if needles is None else [re.compile(re.escape(needle)) for needle in needles]
+    substrings = selector.required_substrings()
+    if substrings is None:
+        return None
+    return [re.compile(re.escape(substring)) for substring in substrings]
 
 
-def _stands_in(data: memoryview | bytes, needles: Sequence[re.Pattern[bytes]] | None) -> bool:
-    return needles is None or any(needle.search(data) for needle in needles)
+def _has_one(data: memoryview | bytes, patterns: Sequence[re.Pattern[bytes]] | None) -> bool:
+    return patterns is None or any(pattern.search(data) for pattern in patterns)
 
 
-class _Callers(Generic[S]):
-    """Which watches may be for a call: found by the caller's names, however many watches there
-    are."""
+class _RequestsByKey(Generic[S]):
+    """The requests that may select a record, by the record's principal keys."""
 
-    def __init__(self, watches: Sequence[SearchRequest[S]]) -> None:
-        self._watches = watches
-        self._by_name: dict[str, list[int]] = defaultdict(list)
-        self._of_any: list[int] = []
-        for place, watch in enumerate(watches):
-            if (names := watch.selector.principal_keys()) is None:
-                self._of_any.append(place)
-            else:
-                for name in names:
-                    self._by_name[name].append(place)
-
-    def of(self, names: Iterable[str]) -> list[SearchRequest[S]]:
-        named = {place for name in names for place in self._by_name.get(name, ())}
-        return [self._watches[place] for place in sorted({*self._of_any, *named})]
-
-
-def _matches(
-    path: str,
-    chunk: Chunk,
-    watches: Sequence[SearchRequest[S]],
-    worth: Callable[[EventSignature], bool],
-) -> Iterator[RecordMatch[S]]:
-    records = parse_records(chunk)
-    callers = _Callers(watches)
-    # Where heads tell nothing of the caller, the bytes of the record may.
-    needles = {
-        watch.name: _patterns(watch.selector)
-        for watch in watches
-        if watch.selector.principal_keys() is None
-    }
-    for call, indexes in records.by_signature.items():
-        head = Head(None, *call)
-        if skip_reason(head) or not worth(call):
-            continue
-        names = caller_keys(head)
-        near = callers.of(names)
-        opening = head.event_source == STS
-        for index in indexes if near or opening else ():
-            if (time := records.times[index]) is None:
+    def __init__(self, requests: Sequence[SearchRequest[S]]) -> None:
+        self._requests = requests
+        self._numbers_by_key: dict[str, list[int]] = defaultdict(list)
+        self._of_any_key: list[int] = []
+        for number, request in enumerate(requests):
+            keys = request.selector.principal_keys()
+            if keys is None:
+                self._of_any_key.append(number)
                 continue
-            if opening:
-                near = callers.of(names | issued_keys(records.canonical(index)))
+            for key in keys:
+                self._numbers_by_key[key].append(number)
+
+    def get(self, keys: Iterable[str]) -> list[SearchRequest[S]]:
+        numbers = set(self._of_any_key)
+        for key in keys:
+            numbers.update(self._numbers_by_key.get(key, ()))
+        return [self._requests[number] for number in sorted(numbers)]
+
+
+def _scan(
+    path: str, chunk: Chunk, requests: Sequence[SearchRequest[S]], predicate: Predicate
+) -> Iterator[RecordMatch[S]]:
+    """Search all records of a chunk."""
+    records = parse_records(chunk)
+    by_key = _RequestsByKey(requests)
+    # Where the keys of a record tell nothing, its bytes may.
+    patterns = {
+        request.name: _patterns(request.selector)
+        for request in requests
+        if request.selector.principal_keys() is None
+    }
+    for signature, indexes in records.by_signature.items():
+        if skip_reason(signature) or not predicate(signature):
+            continue
+        keys = caller_keys(signature)
+        candidates = by_key.get(keys)
+        may_open_session = signature.event_source == STS
+        if not candidates and not may_open_session:
+            continue
+        for index in indexes:
+            time = records.times[index]
+            if time is None:
+                continue
+            if may_open_session:
+                candidates = by_key.get(keys | issued_keys(records.canonical(index)))
             due = [
-                watch
-                for watch in near
-                if watch.start <= time < watch.end
+                request
+                for request in candidates
+                if request.covers(time)
                 and (
-                    watch.name not in needles or _stands_in(records.raw(index), needles[watch.name])
+                    request.name not in patterns
+                    or _has_one(records.raw(index), patterns[request.name])
                 )
             ]
-            if due and (record := _record(records, index)):
-                yield from _of_record(
-                    due, records, record, time, Position(path, chunk.offset, index)
-                )
+            record = _decode(records, index) if due else None
+            if record:
+                position = Position(path, chunk.offset, index)
+                yield from _matches(due, records, record, time, position)
 
 
-def _record(records: RawRecords, index: int) -> Record | None:
-    """None where it cannot be read: it is nested too deep, or the file has become another."""
+def _decode(records: RawRecords, index: int) -> Record | None:
+    """Decode a record; None where it is nested too deep, or the file has become another."""
     try:
         return records.record(index)
     except (ValueError, RecursionError, IndexError):
         return None
 
 
-def _known(
+def _search_index(
     path: str,
     chunk: Chunk,
-    watches: Sequence[SearchRequest[S]],
-    presence: PrincipalIndex,
-    worth: Callable[[EventSignature], bool],
+    requests: Sequence[SearchRequest[S]],
+    index: PrincipalIndex,
+    predicate: Predicate,
 ) -> Iterator[RecordMatch[S]]:
-    """The matches among the records that carry a name of the watches: the others are not even
-    looked at."""
-    records = split_records(chunk, presence.plain)
-    by_mark: dict[int, list[int]] = defaultdict(list)
-    for place, watch in enumerate(watches):
-        for mark in hashes_of(watch.selector.principal_keys() or ()):
-            by_mark[mark].append(place)
-    for marks, indexes in presence.where(by_mark.keys()):
-        near = [
-            watches[place]
-            for place in sorted({place for mark in marks for place in by_mark.get(mark, ())})
-        ]
-        for index in indexes:
-            if (record := _record(records, index)) is None or (
-                time := parse_time(record.event_time)
-            ) is None:
+    """Search only the records that have a principal key of the requests."""
+    records = split_records(chunk, index.verbatim)
+    numbers_by_hash: dict[int, list[int]] = defaultdict(list)
+    for number, request in enumerate(requests):
+        for key_hash in hashes_of(request.selector.principal_keys() or ()):
+            numbers_by_hash[key_hash].append(number)
+    for hashes, record_indexes in index.lookup(numbers_by_hash.keys()):
+        numbers: set[int] = set()
+        for key_hash in hashes:
+            numbers.update(numbers_by_hash.get(key_hash, ()))
+        candidates = [requests[number] for number in sorted(numbers)]
+        for record_index in record_indexes:
+            record = _decode(records, record_index)
+            time = parse_time(record.event_time) if record else None
+            if record is None or time is None:
                 continue
-            due = [watch for watch in near if watch.start <= time < watch.end]
-            if due and not skip_reason(head := record.head()) and worth(signature_of(head)):
-                yield from _of_record(
-                    due, records, record, time, Position(path, chunk.offset, index)
-                )
+            due = [request for request in candidates if request.covers(time)]
+            if not due:
+                continue
+            signature = signature_of(record.head())
+            if not skip_reason(signature) and predicate(signature):
+                position = Position(path, chunk.offset, record_index)
+                yield from _matches(due, records, record, time, position)
 
 
-def _of_record(
-    watches: Sequence[SearchRequest[S]],
+def _matches(
+    requests: Sequence[SearchRequest[S]],
     records: RawRecords,
     record: Record,
     time: int,
     position: Position,
 ) -> Iterator[RecordMatch[S]]:
+    """Yield the matches of one record."""
     try:
         event = Event.of(record, records.canonical(position.index), time, position)
-        due = [watch for watch in watches if watch.selector.includes(event, record)]
+        selecting = [request for request in requests if request.selector.includes(event, record)]
     except RecursionError:
         return  # counted as rejected where it was read
-    for watch in due:
-        yield RecordMatch(watch, event, record, records.raw(position.index))
+    for request in selecting:
+        yield RecordMatch(request, event, record, records.raw(position.index))

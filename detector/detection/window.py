@@ -1,12 +1,12 @@
-"""Windows are sets of hits, and alerts are derived from them.
+"""Windows: sets of hits, and the spans of them that meet a rule.
 
-A hit is an event that passed a rule's filter. Under ``WindowKey`` hits are collected by event identity, so a
-window only ever grows by set union, and what is derived from it depends on nothing but the set.
+A hit is an event that passed a rule's filter. Under a ``WindowKey`` hits are collected by event
+identity, so a window only grows by set union, and what is derived depends on the set alone.
 
-Tumbling windows are aligned to the Unix epoch, ``[floor(t / W) * W, + W)``, as ES|QL's DATE_TRUNC aligns spans of
-a fixed length. Sliding finds every span ``[t, t + W)`` that starts at a hit and meets the rule. Trailing finds every
-span of the last ``W`` seconds up to a hit: what a rule that looks back so far would see just after it. Spans that
-overlap are one.
+Tumbling windows are aligned to the Unix epoch, ``[floor(t / W) * W, + W)``, as ES|QL's DATE_TRUNC
+aligns spans of a fixed length. Sliding finds every span ``[t, t + W)`` that starts at a hit and
+meets the rule. Lookback finds every span of the last ``W`` seconds up to a hit: what a rule that
+looks back so far would see just after it. Spans that overlap are merged.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from detector.esql.plan.accumulators import Inputs
 
 
 class WindowKey(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """Where a hit is collected: rule, epoch-aligned bucket (``time // W``), values of the rule's
-    other keys.
+    """Where a hit is collected: rule, epoch-aligned bucket (``time // W``), values of the keys.
 
     A rule without a window keeps each event by itself: its bucket is the event's time, its key the
     event."""
@@ -35,12 +34,14 @@ class WindowKey(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class Hit(NamedTuple):
+    """An event that passed a rule's filter, with the inputs of the rule's aggregates."""
+
     event: Event
     inputs: Inputs
 
 
 class HitSpan(NamedTuple):
-    """A half-open span of seconds since the epoch, with the hits in it."""
+    """A half-open span in epoch seconds, with the hits in it."""
 
     start: int
     end: int
@@ -48,87 +49,93 @@ class HitSpan(NamedTuple):
 
 
 class HitAggregator(Protocol):
-    """What ``meets`` is asked about: inputs join it, and leave it, the first first."""
+    """A group of hits that a condition is evaluated on.
+
+    Inputs are added, and retracted in the order in which they were added."""
 
     def add(self, row: Inputs, /) -> None: ...
     def retract(self) -> None: ...
     def __len__(self) -> int: ...
 
 
-G = TypeVar("G", bound=HitAggregator)
+A = TypeVar("A", bound=HitAggregator)
 
 
 def tumbling(
-    hits: Sequence[Hit], width: int, group: Callable[[], G], meets: Callable[[G, int], bool]
+    hits: Sequence[Hit], width: int, new_group: Callable[[], A], meets: Callable[[A, int], bool]
 ) -> Iterator[int]:
-    """The starts of the epoch-aligned windows over ``hits`` that meet a rule. ``hits`` are in order
-    of time."""
-    at = 0
-    while at < len(hits):
-        start = hits[at].event.time // width * width
-        window = group()
-        while at < len(hits) and hits[at].event.time < start + width:
-            window.add(hits[at].inputs)
-            at += 1
-        if meets(window, start):
+    """Yield the starts of the epoch-aligned windows over ``hits`` that meet a rule.
+
+    ``hits`` are in order of time; ``meets(group, start)`` is the rule's condition."""
+    index = 0
+    while index < len(hits):
+        start = hits[index].event.time // width * width
+        group = new_group()
+        while index < len(hits) and hits[index].event.time < start + width:
+            group.add(hits[index].inputs)
+            index += 1
+        if meets(group, start):
             yield start
 
 
 def sliding(
-    hits: Sequence[Hit], width: int, group: Callable[[], G], meets: Callable[[G, int], bool]
+    hits: Sequence[Hit], width: int, new_group: Callable[[], A], meets: Callable[[A, int], bool]
 ) -> Iterator[int]:
-    """The starts of the spans that begin at a hit and meet a rule. ``hits`` are in order of
-    time."""
-    moving, at, held = group(), 0, 0
-    for start, until in _moments(hits):
-        while at < len(hits) and hits[at].event.time < start + width:
-            moving.add(hits[at].inputs)
-            at += 1
-        if meets(moving, start):
+    """Yield the starts of the spans that begin at a hit and meet a rule.
+
+    ``hits`` are in order of time; ``meets(group, start)`` is the rule's condition."""
+    group, added, retracted = new_group(), 0, 0
+    for start, next_index in _moments(hits):
+        while added < len(hits) and hits[added].event.time < start + width:
+            group.add(hits[added].inputs)
+            added += 1
+        if meets(group, start):
             yield start
-        for _ in range(until - held):
-            moving.retract()
-        held = until
+        for _ in range(next_index - retracted):
+            group.retract()
+        retracted = next_index
 
 
 def lookback(
-    hits: Sequence[Hit], width: int, group: Callable[[], G], meets: Callable[[G, int], bool]
+    hits: Sequence[Hit], width: int, new_group: Callable[[], A], meets: Callable[[A, int], bool]
 ) -> Iterator[int]:
-    """The starts of the spans that end just after a hit and meet a rule. ``hits`` are in order of
-    time."""
-    moving, held, at = group(), 0, 0
-    for time, until in _moments(hits):
-        for hit in hits[at:until]:
-            moving.add(hit.inputs)
-        at = until
-        while hits[held].event.time <= time - width:
-            moving.retract()
-            held += 1
-        if meets(moving, time - width + 1):
+    """Yield the starts of the spans that end just after a hit and meet a rule.
+
+    ``hits`` are in order of time; ``meets(group, start)`` is the rule's condition."""
+    group, added, retracted = new_group(), 0, 0
+    for time, next_index in _moments(hits):
+        for hit in hits[added:next_index]:
+            group.add(hit.inputs)
+        added = next_index
+        while hits[retracted].event.time <= time - width:
+            group.retract()
+            retracted += 1
+        if meets(group, time - width + 1):
             yield time - width + 1
 
 
 def _moments(hits: Sequence[Hit]) -> Iterator[tuple[int, int]]:
-    """Each time at which there are hits, and the place after the last of them."""
-    for place, hit in enumerate(hits, 1):
-        if place == len(hits) or hits[place].event.time != hit.event.time:
-            yield hit.event.time, place
+    """Yield each time at which there are hits, and the index after the last of them."""
+    for next_index, hit in enumerate(hits, 1):
+        if next_index == len(hits) or hits[next_index].event.time != hit.event.time:
+            yield hit.event.time, next_index
 
 
 def merge_spans(
     hits: Sequence[Hit], starts: Iterable[int], width: int, gap: int
 ) -> Iterator[HitSpan]:
-    """The spans of ``width`` seconds at ``starts``, which ascend; those that begin less than
-    ``gap`` apart are one."""
-    found: list[tuple[int, int]] = []
+    """Merge the spans of ``width`` seconds that begin less than ``gap`` apart.
+
+    ``starts`` ascend."""
+    spans: list[tuple[int, int]] = []
     last: int | None = None
     for start in starts:
         if last is not None and start - last < gap:
-            found[-1] = found[-1][0], start + width
+            spans[-1] = spans[-1][0], start + width
         else:
-            found.append((start, start + width))
+            spans.append((start, start + width))
         last = start
-    for start, end in found:
+    for start, end in spans:
         first = bisect_left(hits, start, key=_time)
         yield HitSpan(start, end, hits[first : bisect_left(hits, end, first, key=_time)])
 

@@ -15,11 +15,7 @@ _INDEX = "logs-aws.cloudtrail-*"
 def events_of(alert: Alert) -> str:
     """Every CloudTrail event with the alert's key within its window. Keys that the rule's query
     computes are left out: only it knows them."""
-    start, end = (
-        (alert.window.start, alert.window.end)
-        if alert.window
-        else (alert.first_event, alert.last_event + 1)
-    )
+    start, end = alert.extent
     terms = [
         f'@timestamp >= "{format_time(start)}"',
         f'@timestamp < "{format_time(end)}"',

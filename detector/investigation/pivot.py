@@ -118,11 +118,7 @@ class Batch(msgspec.Struct, frozen=True):
 def around(alert: Alert, selector: Selector, title: str, reach: int = SIGNAL_REACH) -> Pivot:
     """The pivot from an alert: what ``selector`` did within ``reach`` seconds either side of its
     window."""
-    start, end = (
-        (alert.window.start, alert.window.end)
-        if alert.window
-        else (alert.first_event, alert.last_event + 1)
-    )
+    start, end = alert.extent
     return Pivot(title, selector, start - reach, end + reach, alert.first_event)
 
 

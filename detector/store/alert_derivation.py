@@ -156,7 +156,7 @@ class AlertDerivation:
             before = stored.get(alert_id)
             if before is not None and before.content == content:
                 continue
-            start, until = _extent(alert)
+            start, until = alert.extent
             superseded = [
                 old_id
                 for old_id, old in gone.items()
@@ -306,9 +306,3 @@ def _runs(buckets: Set[int]) -> Iterator[tuple[int, int]]:
             first = bucket
         last = bucket
     yield first, last
-
-
-def _extent(alert: Alert) -> tuple[int, int]:
-    if alert.window is None:
-        return alert.first_event, alert.first_event + 1
-    return alert.window.start, alert.window.end

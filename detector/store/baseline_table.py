@@ -63,7 +63,7 @@ class BaselineTable:
 
     def of_alert(self, connection: sqlite3.Connection, alert: Alert) -> Baseline:
         """Return what is usual for an alert's principal, keys and regions."""
-        start = alert.window.start if alert.window else alert.first_event
+        start = alert.start
         facets, account = alert.facets, alert.account
         keys = [_first(connection, "access-key", key) for key in facets.access_keys]
         changed = {

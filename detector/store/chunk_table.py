@@ -59,7 +59,7 @@ class ChunkTable:
         wanted = related_hashes(selector) if isinstance(selector, RelatedPrincipals) else None
         offsets: dict[str, list[int]] = {}
         for chunk in self.between(start, end):
-            if wanted is None or PrincipalIndex(chunk.principal_index).holds(wanted):
+            if wanted is None or PrincipalIndex(chunk.principal_index).contains(wanted):
                 offsets.setdefault(chunk.path, []).append(chunk.offset)
         rows = self._database.rows(
             "SELECT path, size, first, last FROM file WHERE first < ? AND last >= ? ORDER BY first",

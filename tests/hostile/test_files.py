@@ -242,7 +242,7 @@ def test_what_is_nested_too_deep_costs_itself_only_wherever_it_is_looked_at(tmp_
         list(
             search_file(
                 str(tmp_path / "a.json"),
-                {0: ChunkRequest([watch], encode({}, plain=True))},
+                {0: ChunkRequest([watch], encode({}, verbatim=True))},
                 lambda _: True,
             )
         )

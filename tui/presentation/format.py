@@ -306,7 +306,7 @@ def _caller(alert: Alert) -> str:
     caller = _key_phrase(keys)
     if alert.baseline is None or not (keys or alert.facets.arns):
         return f"{caller}." if caller else ""
-    start = alert.window.start if alert.window else alert.first_event
+    start = alert.start
     _is_new, history = first_seen(alert.baseline, start)
     if len(keys) != 1:
         sentences = [caller, f"{history[:1].upper()}{history[1:]}"]

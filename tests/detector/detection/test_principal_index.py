@@ -1,4 +1,4 @@
-"""The index of a chunk says where its records are: held against looking through all of them."""
+"""The index of a chunk, compared with a look at all of its records."""
 
 from __future__ import annotations
 
@@ -7,29 +7,28 @@ from hypothesis import strategies as st
 
 from detector.detection.principal_index import PostingLists, PrincipalIndex, encode, hashes_of
 
-NAMES = ("ana", "bo", "AKIAONE", "AKIATWO")
-RECORDS = st.lists(st.sets(st.sampled_from(NAMES)), max_size=400)
+KEYS = ("ana", "bo", "AKIAONE", "AKIATWO")
+RECORDS = st.lists(st.sets(st.sampled_from(KEYS)), max_size=400)
 
 
 def index_of(records: list[set[str]]) -> PrincipalIndex:
-    places: PostingLists = {}
-    for index, names in enumerate(records):
-        places.setdefault(hashes_of(names), []).append(index)
-    return PrincipalIndex(encode(places, plain=True))
+    """Index records, each given by its principal keys."""
+    postings: PostingLists = {}
+    for number, keys in enumerate(records):
+        postings.setdefault(hashes_of(keys), []).append(number)
+    return PrincipalIndex(encode(postings, verbatim=True))
 
 
-@given(RECORDS, st.sets(st.sampled_from(NAMES)), st.sets(st.integers(0, 400)))
-def test_it_finds_the_records_that_carry_a_wanted_name_and_no_other(
+@given(RECORDS, st.sets(st.sampled_from(KEYS)), st.sets(st.integers(0, 400)))
+def test_index_finds_exactly_the_records_with_a_wanted_key(
     records: list[set[str]], wanted: set[str], own: set[int]
 ) -> None:
-    presence, marks = index_of(records), set(hashes_of(wanted))
-    there = {index for index, names in enumerate(records) if names & wanted}
-    found = [index for _, indexes in presence.where(marks) for index in indexes]
-    assert sorted(found) == sorted(there)
-    assert all(
-        carried == hashes_of(records[index])
-        for carried, indexes in presence.where(marks)
-        for index in indexes
-    )
-    assert presence.holds(marks, own) == bool(there - own)
-    assert presence.holds(marks) == bool(there)
+    index, hashes = index_of(records), set(hashes_of(wanted))
+    expected = {number for number, keys in enumerate(records) if keys & wanted}
+    found: list[int] = []
+    for group_hashes, numbers in index.lookup(hashes):
+        assert all(group_hashes == hashes_of(records[number]) for number in numbers)
+        found += numbers
+    assert sorted(found) == sorted(expected)
+    assert index.contains(hashes, own) == bool(expected - own)
+    assert index.contains(hashes) == bool(expected)

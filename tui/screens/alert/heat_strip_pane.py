@@ -31,7 +31,7 @@ class AlertStrip(HeatStrip):
         self._load(alert)
 
     def _load(self, alert: Alert) -> None:
-        start = alert.window.start if alert.window else alert.first_event
+        start = alert.start
         end = max(alert.window.end if alert.window else 0, alert.last_event + 1)
         self.load(
             regions_by_first_call(self._events),

@@ -134,10 +134,7 @@ def summary(alert: Alert) -> list[Line]:
         else f"{alert.event_count} succeeded"
     )
     errors = f": {format.first_values(facets.error_codes, 2)}" if facets.error_codes else ""
-    start, end = (alert.window and (alert.window.start, alert.window.end)) or (
-        alert.first_event,
-        alert.last_event,
-    )
+    start, end = alert.shown_extent
     return list(
         facts(
             ("window", format.time_range(start, end)),

@@ -48,7 +48,7 @@ class Told:
 
 def of_alert(store: Store, alert: Alert) -> Told:
     """The calls of an alert. Raises StateError."""
-    start = alert.window.start if alert.window else alert.first_event
+    start = alert.start
     counts = Counter(event.region for event in store.alerts.events(alert.alert_id))
     return Told(
         "call",

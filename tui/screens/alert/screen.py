@@ -180,11 +180,7 @@ class AlertScreen(TriageScreen, SearchScreen):
         alert = self.alert
         if alert is None:
             return "Alerts"
-        start, end = (
-            (alert.window.start, alert.window.end)
-            if alert.window
-            else (alert.first_event, alert.last_event)
-        )
+        start, end = alert.shown_extent
         when = format.compact_range(start, end if self.size.width >= WIDE else None)
         return Content.assemble("Alerts › ", safe.text(format.principal(alert)), f"  {when}")
 
