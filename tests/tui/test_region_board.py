@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from detector.detection.baseline import ENOUGH
+from detector.detection.baseline import ENOUGH_HISTORY
 from tests.detector.trail import ANA, START, call, sweep
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import Hunt, press, said, until
@@ -18,7 +18,7 @@ from tui.screens.alerts.screen import AlertsScreen
 from tui.widgets.charts.region_board import RegionBoard
 from tui.widgets.row_list import RowList
 
-EARLIER = -ENOUGH - 60
+EARLIER = -ENOUGH_HISTORY - 60
 
 
 def history() -> list[dict[str, object]]:
