@@ -1,4 +1,4 @@
-"""The window family against the same definition in plain Python over the raw records."""
+"""Tests of a windowed query against plain Python over the raw records."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from tests.detector.esql.conftest import START, record
 
 QUERY = plan(
     """from logs-aws.cloudtrail-*
-    | where event.provider == "p" and event.action in ("A", "B") and aws.cloudtrail.error_code != "skip"
+    | where event.provider == "p" and event.action in ("A", "B")
+        and aws.cloudtrail.error_code != "skip"
     | eval w = date_trunc(10 seconds, @timestamp)
     | stats n = count(*), regions = count_distinct(cloud.region), names = values(cloud.region),
-            bad = count(*) where event.outcome == "failure", keys = count(aws.cloudtrail.user_identity.access_key_id),
-            first = min(@timestamp) by w, aws.cloudtrail.user_identity.arn, aws.cloudtrail.resources.arn
+            bad = count(*) where event.outcome == "failure",
+            keys = count(aws.cloudtrail.user_identity.access_key_id),
+            first = min(@timestamp)
+            by w, aws.cloudtrail.user_identity.arn, aws.cloudtrail.resources.arn
     | where regions >= 2 and n >= 2""",
     field_table(),
 )
@@ -46,11 +49,11 @@ def oracle(calls):
         ):
             for resource in set(call["resources"]) or {None}:
                 groups[call["second"] // 10 * 10, call["arn"], resource].append(call)
-    found = {}
+    results = {}
     for key, group in groups.items():
         regions = {call["awsRegion"] for call in group} - {None, ""}
         if len(regions) >= 2 and len(group) >= 2:
-            found[key] = {
+            results[key] = {
                 "n": len(group),
                 "regions": len(regions),
                 "names": sorted(regions),
@@ -58,14 +61,14 @@ def oracle(calls):
                 "keys": sum(1 for call in group if call["key"]),
                 "first": min(c["second"] for c in group),
             }
-    return found
+    return results
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(CALLS, max_size=40), st.randoms())
-def test_query_results_match_oracle(calls, chance):
+def test_query_results_match_oracle(calls, rng):
     groups = defaultdict(list)
-    for number, call in chance.sample(list(enumerate(calls)), len(calls)):
+    for number, call in rng.sample(list(enumerate(calls)), len(calls)):
         raw = record(
             eventTime=f"2026-01-01T00:00:{call['second']:02d}Z",
             eventID=str(number),
@@ -80,12 +83,12 @@ def test_query_results_match_oracle(calls, chance):
         for key, inputs in QUERY.rows(raw, START + call["second"]):
             assert pair in QUERY.required_pairs
             groups[call["second"] // 10 * 10, *key].append(inputs)
-    found = {}
+    results = {}
     for (start, *key), inputs in groups.items():
         result = QUERY.result(START + start, key, inputs)
         assert result is None or len(inputs) >= QUERY.min_hits
         if result:
-            found[start, *key] = {
+            results[start, *key] = {
                 name: result[name] for name in ("n", "regions", "names", "bad", "keys")
             } | {"first": int(result["first"][17:19])}
-    assert found == oracle(calls)
+    assert results == oracle(calls)

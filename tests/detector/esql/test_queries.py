@@ -27,7 +27,8 @@ def test_where_drops_false_and_null(run_query):
 
 def test_negation_of_true_or_missing_field_keeps_nothing(run_query):
     calls = [record(sessionCredentialFromConsole=value) for value in ("true", None)]
-    text = f'{FROM} | where not aws.cloudtrail.session_credential_from_console == "true" | keep event.id'
+    field = "aws.cloudtrail.session_credential_from_console"
+    text = f'{FROM} | where not {field} == "true" | keep event.id'
     assert run_query(text, calls) == []
 
 
@@ -38,7 +39,8 @@ def test_eval_sees_earlier_columns(run_query):
 
 def test_keep_drop_and_rename_select_columns(run_query):
     text = (
-        f"{FROM} | keep event.*, cloud.region | drop event.i*, event.created | rename cloud.region as where "
+        f"{FROM} | keep event.*, cloud.region | drop event.i*, event.created "
+        "| rename cloud.region as where "
         "| keep where, event.action, event.provider"
     )
     assert run_query(text, [record()]) == [
@@ -79,23 +81,27 @@ def test_metadata_fields_exist_if_requested(run_query):
 
 def test_stats_counts_rows_values_and_distinct_values(run_query):
     calls = [record(userIdentity={"accessKeyId": key}) for key in ("A", "A", "B", None)]
-    text = f"""{FROM} | stats rows = count(*), n = count(aws.cloudtrail.user_identity.access_key_id),
+    text = f"""{FROM}
+        | stats rows = count(*), n = count(aws.cloudtrail.user_identity.access_key_id),
         keys = count_distinct(aws.cloudtrail.user_identity.access_key_id),
         names = values(aws.cloudtrail.user_identity.access_key_id)"""
     assert run_query(text, calls) == [{"rows": 4, "n": 3, "keys": 2, "names": ["A", "B"]}]
 
 
 def test_aggregates_of_nulls_are_null_and_counts_zero(run_query):
-    text = f"""{FROM} | stats n = count(aws.cloudtrail.error_code), d = count_distinct(aws.cloudtrail.error_code),
-        v = values(aws.cloudtrail.error_code), lo = min(aws.cloudtrail.error_code), s = sum(length(tls.version))"""
+    text = f"""{FROM} | stats n = count(aws.cloudtrail.error_code),
+        d = count_distinct(aws.cloudtrail.error_code), v = values(aws.cloudtrail.error_code),
+        lo = min(aws.cloudtrail.error_code), s = sum(length(tls.version))"""
     assert run_query(text, [record(), record()]) == [
         {"n": 0, "d": 0, "v": None, "lo": None, "s": None}
     ]
 
 
 def test_aggregates_of_numbers_dates_booleans_and_text(run_query):
-    text = f"""{FROM} | eval n = length(cloud.region) | stats lo = min(n), hi = max(n), total = sum(n), mean = avg(n),
-        mid = median(n), first = min(@timestamp), last = max(@timestamp), any = max(n > 2), least = min(cloud.region),
+    text = f"""{FROM} | eval n = length(cloud.region)
+        | stats lo = min(n), hi = max(n), total = sum(n), mean = avg(n), mid = median(n),
+        first = min(@timestamp), last = max(@timestamp), any = max(n > 2),
+        least = min(cloud.region),
         early = first(cloud.region, @timestamp), late = last(cloud.region, @timestamp)"""
     assert run_query(text, region_sweep(["bbbb", "aa", "c"])) == [
         {
@@ -116,7 +122,8 @@ def test_aggregates_of_numbers_dates_booleans_and_text(run_query):
 
 def test_expressions_over_aggregates(run_query):
     text = f"""{FROM} | stats ratio = to_double(sum(case(cloud.region == "a", 1, 0))) / count(*),
-        span = date_diff("seconds", min(@timestamp), max(@timestamp)), mv_count(values(cloud.region))"""
+        span = date_diff("seconds", min(@timestamp), max(@timestamp)),
+        mv_count(values(cloud.region))"""
     assert run_query(text, region_sweep(["a", "b", "b", "c"])) == [
         {"ratio": 0.25, "span": 3, "mv_count(values(cloud.region))": 3}
     ]
@@ -124,7 +131,8 @@ def test_expressions_over_aggregates(run_query):
 
 def test_stats_where_filters_one_aggregate(run_query):
     text = f"""{FROM} | stats all = count(*), some = count(*) where cloud.region == "a",
-        when = min(@timestamp) where cloud.region == "b", none = values(event.id) where cloud.region == "z" """
+        when = min(@timestamp) where cloud.region == "b",
+        none = values(event.id) where cloud.region == "z" """
     assert run_query(text, region_sweep(["a", "b", "a", "b"])) == [
         {"all": 4, "some": 2, "when": "2026-01-01T00:00:01Z", "none": None}
     ]
@@ -155,7 +163,8 @@ def test_multivalued_key_joins_every_group(run_query):
 
 def test_each_value_of_multivalue_counts(run_query):
     calls = [record(resources=[{"ARN": "a"}, {"ARN": "b"}]), record(resources=[{"ARN": "b"}])]
-    text = f"{FROM} | stats n = count(aws.cloudtrail.resources.arn), v = values(aws.cloudtrail.resources.arn)"
+    field = "aws.cloudtrail.resources.arn"
+    text = f"{FROM} | stats n = count({field}), v = values({field})"
     assert run_query(text, calls) == [{"n": 3, "v": ["a", "b"]}]
 
 
@@ -179,14 +188,18 @@ def test_stats_without_aggregates_lists_the_groups(run_query):
 def test_mv_expand_makes_row_per_value(run_query):
     calls = [record(resources=[{"ARN": "a"}, {"ARN": "b"}]), record()]
     text = (
-        f'{FROM} | mv_expand aws.cloudtrail.resources.arn | where aws.cloudtrail.resources.arn != "a" '
+        f"{FROM} | mv_expand aws.cloudtrail.resources.arn "
+        '| where aws.cloudtrail.resources.arn != "a" '
         "| stats n = count(*) by aws.cloudtrail.resources.arn"
     )
     assert run_query(text, calls) == [{"n": 1, "aws.cloudtrail.resources.arn": "b"}]
 
 
 def test_conditions_after_stats_drop_groups(run_query):
-    text = f"{FROM} | stats n = count(*) by cloud.region | eval twice = n * 2 | where twice >= 4 | sort n | limit 1"
+    text = (
+        f"{FROM} | stats n = count(*) by cloud.region "
+        "| eval twice = n * 2 | where twice >= 4 | sort n | limit 1"
+    )
     assert run_query(text, region_sweep(["a", "b", "a"])) == [
         {"n": 2, "cloud.region": "a", "twice": 4}
     ]
@@ -194,7 +207,8 @@ def test_conditions_after_stats_drop_groups(run_query):
 
 def test_dissect_extracts_from_request_text(run_query):
     call = record(requestParameters={"quotaCode": "L-1216C47A", "serviceCode": "ec2"})
-    text = f"""{FROM} | dissect aws.cloudtrail.request_parameters "{{%{{?k}}=%{{Esql.a}}, %{{?l}}=%{{Esql.b}}}}"
+    text = f"""{FROM}
+        | dissect aws.cloudtrail.request_parameters "{{%{{?k}}=%{{Esql.a}}, %{{?l}}=%{{Esql.b}}}}"
         | keep Esql.a, Esql.b"""
     (result,) = run_query(text, [call])
     assert sorted(result.values()) == ["L-1216C47A", "ec2"]
@@ -202,7 +216,8 @@ def test_dissect_extracts_from_request_text(run_query):
 
 def test_grok_extracts_part_of_text(run_query):
     call = record(requestParameters={"instancesSet": {"items": [{"instanceId": "i-0abc"}]}})
-    text = f'''{FROM} | grok aws.cloudtrail.request_parameters """instanceId=(?<Esql.instance_id>[^,}}\\]]+)"""
+    text = f'''{FROM}
+        | grok aws.cloudtrail.request_parameters """instanceId=(?<Esql.instance_id>[^,}}\\]]+)"""
         | keep Esql.instance_id'''
     assert run_query(text, [call, record()]) == [
         {"Esql.instance_id": "i-0abc"},
@@ -226,12 +241,14 @@ def test_now_is_given_time():
     [
         ("| stats n = count(*) by w = date_trunc(30 seconds, @timestamp), user.name", 30, "w"),
         (
-            "| eval w = date_trunc(1 hour, @timestamp) | keep w, user.name | stats n = count(*) by w, user.name",
+            "| eval w = date_trunc(1 hour, @timestamp) | keep w, user.name "
+            "| stats n = count(*) by w, user.name",
             3600,
             "w",
         ),
         (
-            "| eval v = bucket(@timestamp, 5 minutes) | rename v as w | stats n = count(*) by user.name, w",
+            "| eval v = bucket(@timestamp, 5 minutes) | rename v as w "
+            "| stats n = count(*) by user.name, w",
             300,
             "w",
         ),
@@ -393,5 +410,8 @@ def test_canonical_form_ignores_spelling():
     ],
 )
 def test_thresholds_are_described(having, thresholds):
-    text = f"| stats n = count(*), d = count_distinct(cloud.region), v = values(event.id) | where {having}"
+    text = (
+        "| stats n = count(*), d = count_distinct(cloud.region), v = values(event.id) "
+        f"| where {having}"
+    )
     assert plan_after_from(text).thresholds == thresholds

@@ -11,7 +11,9 @@ from tests.detector.esql.conftest import CALL, START
 from tests.detector.rules.rule_scan import DAY, HOUR, RuleScan, raw_record, write_rule
 
 THREE_IN_A_MINUTE = """from logs-aws.cloudtrail-* | where event.action == "DescribeInstances"
-| stats n = count(*), regions = count_distinct(cloud.region) by aws.cloudtrail.user_identity.arn | where n >= 3"""
+| stats n = count(*), regions = count_distinct(cloud.region)
+    by aws.cloudtrail.user_identity.arn
+| where n >= 3"""
 
 
 @pytest.mark.parametrize(
@@ -284,7 +286,8 @@ def test_suppression_merges_close_alerts_of_one_key(tmp_path, strategy, expected
 
 @pytest.mark.parametrize("mode", ["tumbling", "sliding"])
 def test_suppression_merges_windows_of_one_key(tmp_path, mode):
-    query = """from logs-aws.cloudtrail-* | stats n = count(*) by w = date_trunc(10 seconds, @timestamp), user.name
+    query = """from logs-aws.cloudtrail-*
+    | stats n = count(*) by w = date_trunc(10 seconds, @timestamp), user.name
     | where n >= 2"""
     more = '[rule.alert_suppression]\ngroup_by = ["user.name"]\nduration = {value = 1, unit = "m"}'
     records = list(map(raw_record, (0, 1, 40, 41, 200, 201)))
@@ -348,7 +351,8 @@ def test_flag_rule_alerts_only_if_asked(tmp_path):
 
 
 def test_intended_nulls_make_negation_true(tmp_path):
-    query = 'from logs-aws.cloudtrail-* | where not aws.cloudtrail.session_credential_from_console == "true"'
+    field = "aws.cloudtrail.session_credential_from_console"
+    query = f'from logs-aws.cloudtrail-* | where not {field} == "true"'
     assert (
         RuleScan(tmp_path, write_rule(tmp_path / "a", query)).add_file(raw_record(0)).alerts() == []
     )
