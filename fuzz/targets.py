@@ -20,7 +20,7 @@ from detector.ecs.fields import field_table
 from detector.esql.ast import From, Span, Tree, Where
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.scope import QueryOptions
-from detector.esql.kql import parse as parse_kql
+from detector.esql.kql import parse_kql
 from detector.esql.plan.planner import plan, plan_tree
 from detector.esql.plan.query import Query
 from detector.formats import Chunk, Records, Unreadable, parse_records, read_chunks, records

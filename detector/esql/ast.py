@@ -1,29 +1,27 @@
-"""ES|QL text -> its tree. What the words mean is decided later; here only their order is."""
+"""The syntax tree of ES|QL and KQL, before any name is resolved."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from detector.esql.errors import Span
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A part of a query. Two that say the same are equal and print the same, wherever they
-    stand.
+    """A part of a query.
 
-    The printed form (``repr``) is part of every rule's fingerprint, which is stored: a class or a
-    field that is renamed keeps the name that it prints."""
+    Equality and the printed form ignore the span. The printed form (``repr``) is part of every
+    rule's fingerprint, which is stored: a class or a field that is renamed keeps the name that it
+    prints.
+    """
 
     span: Span = field(repr=False, compare=False)
 
 
 class Expression(Node):
-    """Something that has a value."""
+    """A part of a query that has a value."""
 
     __slots__ = ()
 
@@ -109,11 +107,11 @@ class IsNull(Expression):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FieldMatch(Expression):
-    """KQL's condition on a field: true where one of its values fits, false else, also where there
-    is none.
+    """KQL's condition on a field.
 
-    ``operator``: ``:`` equal, ``*`` like ``value`` as a pattern, ``exists``, or one of ``< <= >
-    >=``."""
+    True if one of the field's values matches, else false, also without a value. ``operator``:
+    ``:`` equal, ``*`` like ``value`` as a pattern, ``exists``, or one of ``< <= > >=``.
+    """
 
     field: Column
     operator: str
@@ -132,7 +130,7 @@ class Cast(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Named(Node):
-    """``name = expression``; without a name, the expression's own text is the name."""
+    """An expression with a name, by default its own text."""
 
     name: str
     expression: Expression
@@ -140,15 +138,14 @@ class Named(Node):
 
 @dataclass(frozen=True, slots=True)
 class Aggregation(Node):
-    """One of the columns that STATS computes, over the rows for which ``condition`` is true."""
+    """A column that STATS computes, over the rows where ``condition`` is true."""
 
     named: Named
     condition: Expression | None
 
 
-def asks_time(part: object) -> bool:
-    """Whether a function in a part of a query, or in its printed form, knows the time without being
-    given it."""
+def depends_on_time(part: object) -> bool:
+    """Check whether a node, or its printed form, uses the current time."""
     return any(f"Call(name='{name}'" in str(part) for name in ("now", "tbucket"))
 
 

@@ -1,4 +1,7 @@
-"""DISSECT: a text cut at fixed delimiters. Source: Elastic's ES|QL reference, "Process data with DISSECT"."""
+"""DISSECT: a text cut at fixed delimiters.
+
+Source: Elastic's ES|QL reference, "Process data with DISSECT".
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,10 @@ class _Key:
 def compile_dissect(
     pattern: str, separator: str
 ) -> tuple[list[str], Callable[[str], PartValues | None]]:
-    """Compile a pattern to the names of its columns and a function that cuts a text into them.
+    """Compile a pattern to column names and a function that cuts texts.
 
-    The function returns None for a text that does not fit. Parts of one ``+name`` are joined by
-    ``separator``. Raises ValueError for an invalid pattern.
+    The function returns the columns' values, or None for a text that does not fit. Parts of one
+    ``+name`` are joined by ``separator``. Raises ValueError for an invalid pattern.
     """
     prefix, keys = _parse(pattern)
     names = list(dict.fromkeys(key.name for key in keys if key.name is not None))

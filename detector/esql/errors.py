@@ -1,4 +1,4 @@
-"""What is wrong with a rule or a query, and where."""
+"""The refusal of a query, with its place."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from detector.text.visible import visible
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where something stands in a query: ``line`` and ``column`` from 1, and the slice
-    ``text[start:end]``."""
+    """A part of a query's text.
+
+    ``line`` and ``column`` count from 1; the part is ``text[start:end]``.
+    """
 
     line: int
     column: int
@@ -19,8 +21,7 @@ class Span:
 
 
 class EsqlError(Exception):
-    """A query that cannot be run as it stands: one line, with the place (from 1) in the query's
-    text."""
+    """The refusal of a query: a line of message and a span."""
 
     def __init__(self, span: Span, message: str) -> None:
         self.message = visible(message, 400)  # it may quote the query
@@ -37,5 +38,5 @@ class EsqlError(Exception):
 
 
 def too_deep() -> EsqlError:
-    """What a RecursionError means that a query brings about."""
+    """Make the refusal that stands for a RecursionError."""
     return EsqlError(Span(1, 1, 0, 0), "the query is nested too deeply")

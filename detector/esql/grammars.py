@@ -1,7 +1,7 @@
-"""The parsers of the languages, from tables that are made ahead of the grammars.
+"""The parsers of the query languages, loaded from tables that are generated.
 
-To make the tables takes longer than all else at start, so they are kept in ``grammar_tables``. After a change of a
-grammar write that module again:
+Building the tables takes longer than anything else at start, so they are a module,
+``grammar_tables``. After a change of a grammar generate it again:
 
     python -m detector.esql.grammars > tables.py && mv tables.py detector/esql/grammar_tables.py
 """
@@ -26,7 +26,10 @@ LANGUAGES = tuple(_OPTIONS)
 
 @cache
 def load_parser(language: str) -> Lark:
-    """Load a language's parser from its tables; from its grammar where lark is another version."""
+    """Load a language's parser from its tables.
+
+    The tables fit one version of lark; with another one the parser is built from the grammar.
+    """
     import lark
 
     from detector.esql import grammar_tables

@@ -1,8 +1,9 @@
 """GROK: columns from a text by a regular expression with named parts.
 
-``%{NAME:column:type}`` uses one of the patterns below, ``(?<column>…)`` names a part of one's own. The expression is
-searched anywhere in the text. Source: Elastic's ES|QL reference, "Process data with GROK"; the expressions are
-Oniguruma's, in its Ruby form. The named patterns are written for trailhound, after what the usual names stand for.
+``%{NAME:column:type}`` uses one of the patterns below, ``(?<column>…)`` names a part of one's own.
+The expression is searched anywhere in the text. Source: Elastic's ES|QL reference, "Process data
+with GROK"; the expressions are Oniguruma's, in its Ruby form. The named patterns are written for
+trailhound, after what the usual names stand for.
 """
 
 from __future__ import annotations
@@ -91,8 +92,10 @@ _MOST_NESTED = 20
 
 @dataclass(frozen=True, slots=True)
 class ExtractedColumn:
-    """A column of GROK or DISSECT. ``repeated``: its name stands more than once in the pattern, so
-    that it can have several values."""
+    """A column of GROK or DISSECT.
+
+    ``repeated``: its name stands more than once in the pattern, so it can have several values.
+    """
 
     type: Type
     repeated: bool
@@ -105,7 +108,7 @@ ColumnValues = list[list[Any]]
 def compile_grok(
     pattern: str,
 ) -> tuple[dict[str, ExtractedColumn], Callable[[str], ColumnValues | None]]:
-    """Compile a pattern to its columns and a function that extracts their values from a text.
+    """Compile a pattern to columns and a function that extracts their values.
 
     The function returns None for a text that does not match. Raises ValueError for an invalid
     pattern.

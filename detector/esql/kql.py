@@ -1,6 +1,6 @@
-"""Parse KQL text into the syntax tree of ES|QL, with KQL's own conditions (``ast.FieldMatch``).
+"""Parse KQL text into the syntax tree that ES|QL has too.
 
-Source: Kibana's documentation of its query language.
+KQL's own conditions are ``ast.FieldMatch``. Source: Kibana's documentation of its query language.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ _ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
 _JOINING_WORDS = {"_OR": "or", "_AND": "and", "NOT": "not"}
 
 
-def parse(text: str, outer: Span | None = None) -> ast.Expression:
-    """Parse a condition, or take its tree from the cache; with ``outer``, all of it gets that span.
+def parse_kql(text: str, outer: Span | None = None) -> ast.Expression:
+    """Parse a condition, or take its tree from the cache.
 
-    Raises EsqlError at the first place where the text is no KQL that trailhound supports.
+    ``outer``: the span that all parts get, of the string in an ES|QL query. Raises EsqlError at the
+    first place where the text is no KQL that trailhound supports.
     """
     if outer:  # a part of an ES|QL query, which is cached as a whole
         return _parse(text, outer)
@@ -66,7 +67,10 @@ class _Builder:
     # conditions
 
     def condition(self, tree: Any, field: ast.Column | None = None) -> ast.Expression:
-        """Build a condition; ``field`` is given inside the brackets that list a field's values."""
+        """Build a condition.
+
+        ``field`` is the one whose values a list in brackets holds; None outside of such lists.
+        """
         parts = tree.children
         match tree.data:
             case "either" | "both":
@@ -122,7 +126,7 @@ class _Builder:
         return EsqlError(self.span(start, len(self.text)), message)
 
     def unexpected_token(self, error: UnexpectedToken, tokens: Sequence[Token]) -> EsqlError:
-        """Explain a token that no rule accepts, or what is refused before it."""
+        """Make the refusal of a token, or of a condition before it."""
         from lark import Token
 
         parser = error.interactive_parser
@@ -152,7 +156,7 @@ class _Builder:
         return len(self.text) if token.type == "$END" else token.start_pos or 0
 
     def earlier_refusal(self, stack: Sequence[Any]) -> EsqlError | None:
-        """Return the refusal of a condition that was read whole before an error."""
+        """Build the conditions before an error; return the first refusal of one."""
         field = None
         try:
             for part in _flattened(stack):
@@ -191,7 +195,7 @@ class _Builder:
 
 
 def _flattened(parts: Iterable[Any]) -> Iterator[Any]:
-    """Yield the trees of rules, out of those that lark makes for repetitions."""
+    """Yield the trees of rules, without lark's own for repetitions."""
     for part in parts:
         rule = getattr(part, "data", "")
         if rule.startswith("_"):
@@ -212,9 +216,9 @@ def _first_token(tree: Any) -> Token:
 
 
 def _literal(tokens: Sequence[Token]) -> tuple[str, bool]:
-    """Return the text of a literal, and whether a ``*`` in it means any text.
+    """Return the text of a literal, and whether it has wildcards.
 
-    Where it does, what is meant as it stands is escaped for ``like.wildcard``.
+    A text with wildcards is escaped for ``like.wildcard``.
     """
     if tokens[0].type == "QUOTED":
         return _unescaped(tokens[0][1:-1]), False

@@ -1,4 +1,4 @@
-"""The patterns of LIKE, RLIKE and KQL."""
+"""Match the patterns of LIKE, RLIKE and KQL."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from detector.text.linear_regex import full_matcher, glob_regex
 
 
 def matcher(patterns: Sequence[str], regular: bool, span: Span) -> Callable[[str], bool]:
-    """Compile patterns to a test whether a whole text matches one of them.
+    """Compile patterns to a test of a whole text.
 
-    ``regular`` patterns are those of RLIKE. Raises EsqlError at ``span`` for an invalid pattern.
+    One of them must match. ``regular`` patterns are those of RLIKE. Raises EsqlError at ``span`` for an invalid pattern.
     """
     translate = lucene_regex.translate if regular else wildcard
     try:

@@ -1,8 +1,8 @@
 """Translate RLIKE's language, which is Lucene's, to RE2's syntax.
 
-There ``^`` and ``$`` are plain characters, ``@`` is any text, ``#`` matches nothing, ``"…"`` is taken as it is, and a
-quantifier applies to what it follows even if that is quantified. A pattern always means the whole text.
-Source of the language: Lucene's documentation of ``RegExp``.
+There ``^`` and ``$`` are plain characters, ``@`` is any text, ``#`` matches nothing, ``"…"`` is
+literal, and a quantifier applies to what it follows even if that is quantified. A pattern always
+matches the whole text. Source of the language: Lucene's documentation of ``RegExp``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def translate(pattern: str) -> str:
 
 
 class _Reader:
-    """A recursive-descent reader of one pattern; each method returns RE2's form of what it reads."""
+    """A recursive-descent reader of one pattern; its methods return RE2's syntax."""
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern

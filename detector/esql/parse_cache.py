@@ -1,6 +1,7 @@
-"""The user's cache of parsed queries: trees as JSON, in a folder that only its owner may write to.
+"""The user's cache of parsed queries: trees as JSON.
 
-To parse the built-in rules takes longer than to read their trees. What cannot be read from the cache is parsed again.
+Parsing the built-in rules takes longer than reading their trees. What cannot be read is parsed
+again. Files of another user are not read, and no file can make anything but nodes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _SOURCES = ("esql.lark", "kql.lark", "transformer.py", "kql.py", "ast.py", "pars
 
 
 def cached_tree(language: str, text: str, parse: Callable[[], _Tree]) -> _Tree:
-    """Return the tree that ``parse`` makes of a text, or the same tree from the cache.
+    """Return the tree of a text, from the cache or by ``parse``.
 
     ``parse`` raises what it raises, and nothing is cached then.
     """
@@ -54,7 +55,7 @@ def _write(path: Path, tree: ast.Node) -> None:
 
 
 def _encode(value: Any) -> Any:
-    """Write a node as its class and fields, a tuple as a list with an empty name in front."""
+    """Encode a node as class and fields, a tuple without class."""
     if isinstance(value, tuple):
         return ["", *map(_encode, value)]
     if dataclasses.is_dataclass(value):
@@ -75,7 +76,7 @@ def _decode(value: Any) -> Any:
 
 @cache
 def _classes() -> dict[str, Any]:
-    """Return the classes of nodes by name: nothing else is ever made from a file."""
+    """List the classes of nodes by name."""
     nodes = [
         item for item in vars(ast).values() if isinstance(item, type) and issubclass(item, ast.Node)
     ]
@@ -98,6 +99,6 @@ def _folder() -> Path:
 
 @cache
 def _language_version() -> str:
-    """Hash the grammars and the code that builds trees: a change of them outdates the cache."""
+    """Hash the grammars and the code that builds trees."""
     sources = b"".join(Path(__file__).with_name(name).read_bytes() for name in _SOURCES)
     return hashlib.sha256(sources).hexdigest()

@@ -10,7 +10,7 @@ from detector.esql.grammars import load_parser
 from detector.esql.parse_cache import cached_tree
 
 
-def parse(text: str) -> Tree:
+def parse_query(text: str) -> Tree:
     """Parse a query, or take its tree from the cache.
 
     Raises EsqlError at the first place where the text is no ES|QL that trailhound supports.
@@ -28,12 +28,12 @@ def parse_expression(text: str) -> Expression:
 def _parse(text: str, start: str) -> Any:
     from lark.exceptions import UnexpectedInput, VisitError
 
-    from detector.esql.transformer import build, explained
+    from detector.esql.transformer import build, explain_error
 
     try:
         return build(text, load_parser("esql").parse(text, start=start))
     except UnexpectedInput as error:
-        raise explained(text, error) from None
+        raise explain_error(text, error) from None
     except VisitError as error:
         if isinstance(error.orig_exc, EsqlError):
             raise error.orig_exc from None

@@ -1,10 +1,15 @@
-"""Run the expressions of GROK and ``replace`` by RE2, with the meaning that Python's ``re`` gives them.
+"""Run regular expressions by RE2 with the meaning of Python's ``re``.
 
-Python's own parser reads an expression, so that its syntax, classes and flags mean what they mean there; the tree that
-it returns is written in RE2's syntax. RE2 has no look-around and knows word boundaries of ASCII only. So where an
-expression asserts what stands around a place, the places of a text at which it holds are found first, each is marked
-by a character from a private range, and in RE2's expression an assertion takes such a mark. What cannot be had in
-linear time is refused: back-references, look-around of several characters, atomic groups, possessive quantifiers.
+They are those of GROK and ``replace``.
+Python's own parser reads an expression, so its syntax, classes and flags mean the same; the parsed
+tree is written in RE2's syntax. RE2 has no look-around, and its word boundaries are those of ASCII.
+So assertions (``\\b``, ``(?!x)``, ``$``) are not written as such: for each text, Python first finds
+the positions at which an assertion holds, these positions are marked by characters of a private
+range that are inserted in the text, and RE2's expression matches such a mark in the assertion's
+stead. Before each other character it skips the marks.
+
+What cannot take linear time is refused: back-references, look-around of several characters, atomic
+groups, possessive quantifiers.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from typing import Any
 from detector.text.linear_regex import compile_regex, encodable
 
 Spans = list[tuple[int, int]]
-"""Where the match and each of its groups begin and end; -1, -1 for a group that took no part."""
+"""The start and end of a match and of each group; -1, -1 for a group that took no part."""
 
 _MOST_REPEATS = 1000  # RE2's own limit
 _MOST_ASSERTIONS = 12  # different ones, a bit of a mark each
@@ -30,7 +35,10 @@ _MARKS = f"\\x{{{_FIRST_MARK:X}}}-\\x{{{_LAST_MARK:X}}}"
 _MARK = re.compile(f"[{chr(_FIRST_MARK)}-{chr(_LAST_MARK)}]")
 _NO_MARK = chr(_LAST_MARK + 1)  # of the private range too: nothing tells it from a mark of a text
 
-_SPACE = "\\t-\\r\\x1C-\\x20\\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}"
+_SPACE = (
+    r"\t-\r\x1C-\x20\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}"
+    r"\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}"
+)
 _CATEGORIES = {
     ops.CATEGORY_DIGIT: r"\p{Nd}",
     ops.CATEGORY_SPACE: _SPACE,
@@ -53,8 +61,9 @@ _UNSUPPORTED_FLAGS = {re.ASCII: "a", re.LOCALE: "L"}
 
 
 class Regex:
-    """An expression that is found in texts. ``groups`` is the number of its groups, ``group_numbers``
-    those of the named ones.
+    """A compiled expression.
+
+    ``groups`` counts its groups, ``group_numbers`` has the numbers of those with names.
 
     Raises ValueError for an expression that is invalid, unsupported or too large.
     """
@@ -82,7 +91,10 @@ class Regex:
         return next(self.matches(text), None)
 
     def matches(self, text: str) -> Iterator[Spans]:
-        """Yield the spans of each match, from the left; after an empty one a character is passed."""
+        """Yield the spans of each match, from the left.
+
+        After an empty match the search goes on a character later, as Java's does.
+        """
         data, starts, indexes = self._encoded(text)
         start = 0  # of the characters
         while start <= len(text):
@@ -117,7 +129,7 @@ class Regex:
         return b"".join(pieces), starts, indexes
 
     def _marks(self, text: str) -> Iterable[str]:
-        """Say by a mark which assertions hold before each character, and at the end."""
+        """Return a mark for each position: which assertions hold there."""
         bits = [0] * (len(text) + 1)
         for number, assertion in enumerate(self._assertions):
             for match in assertion.finditer(text):
@@ -140,7 +152,10 @@ def _unsupported(construct: str) -> ValueError:
 
 
 class _Translation:
-    """Writes a parsed expression in RE2's syntax. ``native``: without marks, for the assertions that RE2 has."""
+    """Writes a parsed expression in RE2's syntax.
+
+    ``native``: without marks, for an expression whose assertions RE2 has.
+    """
 
     def __init__(self, native: bool = False) -> None:
         self.native = native
@@ -190,7 +205,7 @@ class _Translation:
         return folded if self.native else f"[{_MARKS}]*{folded}"
 
     def members(self, op: Any, argument: Any, flags: int) -> str:
-        """Translate what stands for one character, such that no mark is one."""
+        """Translate an item that matches one character; it never matches a mark."""
         if op is ops.LITERAL:
             return _code_point(argument)
         if op is ops.NOT_LITERAL:
@@ -242,7 +257,7 @@ class _Translation:
         return f"[{self._holding(op, argument, flags)}]"
 
     def _holding(self, op: Any, argument: Any, flags: int) -> str:
-        """Return the marks of the places at which an assertion holds."""
+        """Return the class of the marks of positions where an assertion holds."""
         key = repr((op, argument)), flags
         if key not in self._numbers:
             if len(self._numbers) == _MOST_ASSERTIONS:
@@ -255,7 +270,7 @@ class _Translation:
 
 
 def _native(position: Any, flags: int) -> str | None:
-    """Return RE2's form of an anchor; None where it has none."""
+    """Return RE2's form of an anchor, None if it has none."""
     if position is ops.AT_BEGINNING:
         return "(?m:^)" if flags & re.MULTILINE else r"\A"
     if position is ops.AT_END and flags & re.MULTILINE:
@@ -264,7 +279,10 @@ def _native(position: Any, flags: int) -> str | None:
 
 
 def _consecutive_assertions(items: Any) -> int:
-    """Return at least the number of assertions that one way through an expression makes at one place."""
+    """Bound the number of assertions that a match makes at one position.
+
+    So many copies of each mark are put there, since an assertion takes one.
+    """
     most = run = 0
     for op, argument in items:
         number, width = 0, 0
@@ -296,7 +314,10 @@ def _code_points(low: int, high: int) -> str:
 
 
 def _compiled(items: list[tuple[Any, Any]], flags: int) -> re.Pattern[str]:
-    """Compile a piece of a parsed expression by Python; it must take constant time at a place."""
+    """Compile a part of a parsed expression by Python.
+
+    Only assertions and single characters, which take constant time at a position.
+    """
     compiled: re.Pattern[str] = _compiler.compile(_subpattern(items, flags), flags)
     return compiled
 
@@ -308,7 +329,10 @@ def _subpattern(items: list[tuple[Any, Any]], flags: int) -> Any:
 
 
 def _scanned(op: Any, argument: Any, flags: int) -> str:
-    """List the members of a class, by trying every character: RE2 has no difference of classes."""
+    """List the members of a class by trying every character.
+
+    For classes such as ``[^\\W_]``: RE2 has no difference of classes.
+    """
     members = _subpattern([(op, argument)], flags)
     runs = _compiled([(ops.MAX_REPEAT, (1, ops.MAXREPEAT, members))], flags)
     return "".join(

@@ -1,4 +1,4 @@
-"""From the parser's tokens to the tree of ``syntax``, and from its errors to sentences."""
+"""Turn lark's trees into syntax trees, and lark's errors into refusals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from detector.esql import ast, kql
 from detector.esql.errors import EsqlError, Span
 from detector.text.suggest import nearest
 
-COMMANDS = (
+SUPPORTED_COMMANDS = (
     "where",
     "eval",
     "keep",
@@ -35,7 +35,7 @@ COMMANDS = (
     "dissect",
     "grok",
 )
-REFUSED = (
+UNSUPPORTED_COMMANDS = (
     "enrich",
     "lookup",
     "fork",
@@ -54,15 +54,16 @@ REFUSED = (
     "uri_parts",
     "user_agent",
 )
-"""Commands of ES|QL that trailhound has no answer for."""
+"""Commands of ES|QL that are refused by their name."""
 
 
 def build(text: str, tree: Tree[Token]) -> Any:
+    """Build the syntax tree of a text from lark's tree."""
     return _Builder(text).transform(tree)
 
 
 def _unquoted(name: str) -> str:
-    """A name as columns are known by: backticks off, blanks round the dots off."""
+    """Normalize the name of a column: no backticks, no blanks around dots."""
     parts = re.findall(r"`((?:[^`]|``)*)`|([A-Za-z_@]\w*)", name)
     return ".".join(quoted.replace("``", "`") or plain for quoted, plain in parts)
 
@@ -253,16 +254,17 @@ class _Builder(Transformer[Token, Any]):
         if parts[0].type == "TRIPLE_QUOTED":
             return ast.Literal(text[3:-3], span=self.span(meta))
 
-        def plain(escape: re.Match[str]) -> str:
-            if (found := _ESCAPES.get(escape[1])) is None:
+        def unescape(escape: re.Match[str]) -> str:
+            character = _ESCAPES.get(escape[1])
+            if character is None:
                 raise EsqlError(
                     self.span(meta),
                     f"no such escape in a string: \\{escape[1]}; "
                     'write \\\\ for a backslash, or use """ quotes',
                 )
-            return found
+            return character
 
-        return ast.Literal(re.sub(r"\\(.)", plain, text[1:-1]), span=self.span(meta))
+        return ast.Literal(re.sub(r"\\(.)", unescape, text[1:-1]), span=self.span(meta))
 
     def integer(self, meta: Meta, parts: list[Any]) -> ast.Literal:
         number = self._whole(parts[0])
@@ -279,7 +281,8 @@ class _Builder(Transformer[Token, Any]):
         return int(token.lstrip("0") or "0")  # of any number of zeros, which int() does not take
 
     def _finite(self, token: Token) -> float:
-        if (number := float(token)) == math.inf:
+        number = float(token)
+        if number == math.inf:
             raise EsqlError(self.token_span(token), "the number is too large")
         return number
 
@@ -294,11 +297,11 @@ class _Builder(Transformer[Token, Any]):
 
 
 def _condition(call: ast.Call) -> ast.Expression:
-    """``kql("…")``: what its text says, all of it standing where the text does."""
+    """Build the condition of a call of ``kql``, at its text's span."""
     text = call.arguments[0] if len(call.arguments) == 1 else None
     if not isinstance(text, ast.Literal) or not isinstance(text.value, str):
         raise EsqlError(call.span, "kql takes one string")
-    return kql.parse(text.value, text.span)
+    return kql.parse_kql(text.value, text.span)
 
 
 _SIGNS = {
@@ -348,8 +351,8 @@ _OPERATORS = {
 }
 
 
-def explained(text: str, error: UnexpectedInput) -> EsqlError:
-    """The parser's error as a sentence: what stands there, and what was expected instead."""
+def explain_error(text: str, error: UnexpectedInput) -> EsqlError:
+    """Turn lark's error into a refusal that says what was expected."""
     start = max(error.pos_in_stream or 0, 0)
     if isinstance(error, UnexpectedToken):
         start = len(text.rstrip()) if error.token.type == "$END" else error.token.start_pos or 0
@@ -362,35 +365,35 @@ def explained(text: str, error: UnexpectedInput) -> EsqlError:
         start,
         start + 1,
     )
-    found = (re.match(r"[\w@.]+|[=!<>&~]+|\S", text[start:]) or [""])[0]
+    word = (re.match(r"[\w@.]+|[=!<>&~]+|\S", text[start:]) or [""])[0]
     before = text[:start].rstrip()
-    if before.endswith("|") and found == "|":
+    if before.endswith("|") and word == "|":
         return EsqlError(span, "|| is no operator; use or")
-    if (not before or before.endswith("|")) and found:
-        if found.lower() in REFUSED:
-            return EsqlError(span, f"the command {found.upper()} is not supported")
-        known = COMMANDS if before else ("from", "row")
+    if (not before or before.endswith("|")) and word:
+        if word.lower() in UNSUPPORTED_COMMANDS:
+            return EsqlError(span, f"the command {word.upper()} is not supported")
+        commands = SUPPORTED_COMMANDS if before else ("from", "row")
         return EsqlError(
-            span, f"no such command: {found}{nearest(found, known)} (expected {', '.join(known)})"
+            span,
+            f"no such command: {word}{nearest(word, commands)} (expected {', '.join(commands)})",
         )
-    if found == ":":
+    if word == ":":
         return EsqlError(span, "the match operator : is not supported; use ==, like or rlike")
-    if "COMPARISON" in expected and (better := _OPERATORS.get(found)):
-        return EsqlError(span, better)
+    if "COMPARISON" in expected and word in _OPERATORS:
+        return EsqlError(span, _OPERATORS[word])
     if text[start - 1 : start + 1] == "<>":
         return EsqlError(span, "<> is no operator; use !=")
-    if found == "?":
+    if word == "?":
         return EsqlError(span, "query parameters (?name) are not supported; write the value")
-    if found == '"' and "NAME" in expected:
+    if word == '"' and "NAME" in expected:
         return EsqlError(span, "the string is not closed on its line")
-    if found == "'":
+    if word == "'":
         return EsqlError(span, "strings stand in double quotes")
-    return EsqlError(
-        span, f"unexpected {found or 'end of the query'}; expected {_listed(set(expected))}"
-    )
+    shown = word or "end of the query"
+    return EsqlError(span, f"unexpected {shown}; expected {_expectation(set(expected))}")
 
 
-def _listed(terminals: set[str]) -> str:
+def _expectation(terminals: set[str]) -> str:
     words = {_SIGNS.get(t, t.lstrip("_").lower()) for t in terminals}
     if words >= {"a name", "a number", "a string"}:
         words = words - _VALUE - {"a name", "not"} | {"an expression"}

@@ -1,4 +1,4 @@
-"""Compare a value with text: contained, equal, by wildcards, or as a network.
+"""Compare values with text: contained, equal, by wildcards, as a network.
 
 Each comparison is a small callable over case-folded text, in time linear in the text.
 """

@@ -86,7 +86,7 @@ def compiled(query: str, fields: FieldTable, now: int | None, text: str = "") ->
 def asks_now(query: str) -> bool:
     """Whether NOW() stands in the query."""
     try:
-        return ast.asks_time(parser.parse(query))
+        return ast.depends_on_time(parser.parse_query(query))
     except EsqlError:
         return False
 

@@ -25,8 +25,8 @@ def lint_rule(metadata: Metadata, fields: FieldTable, strict_nulls: bool) -> lis
 
     ``strict_nulls``: nulls are as ES|QL has them, not as authors intend them."""
     if metadata.type != "esql":
-        return list(_always_null_fields(kql.parse(metadata.query_text), fields))
-    tree = parser.parse(metadata.query_text)
+        return list(_always_null_fields(kql.parse_kql(metadata.query_text), fields))
+    tree = parser.parse_query(metadata.query_text)
     advice: list[Advice] = []
     if strict_nulls:
         advice += _null_negations(tree, fields)

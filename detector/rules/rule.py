@@ -160,7 +160,7 @@ def _fingerprint(
         suppression_gap(metadata),
         query.key_names,
         own.nulls,
-        now if ast.asks_time(query.canonical) else None,
+        now if ast.depends_on_time(query.canonical) else None,
         fields_fingerprint,
         own.flag,
         alerts,

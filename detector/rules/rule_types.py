@@ -107,7 +107,7 @@ def _covers_cloudtrail(pattern: str) -> bool:
 
 
 def _compile_esql(metadata: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
-    tree = parser.parse(metadata.query_text)
+    tree = parser.parse_query(metadata.query_text)
     # A window is a set of events, in which none may count several times.
     command = find_multiplying_command(tree)
     if command is not None:
@@ -128,7 +128,7 @@ def _compile_kql(
 ) -> Query:
     """Compile the rule's KQL as a WHERE, followed by ``commands``."""
     source = ast.From(("logs-aws.cloudtrail-*",), (), span=_START)
-    condition = ast.Where(kql.parse(metadata.query_text), span=_START)
+    condition = ast.Where(kql.parse_kql(metadata.query_text), span=_START)
     tree = ast.Tree((source, condition, *commands), span=_START)
     return plan_tree(tree, metadata.query_text, fields, options, keys)
 

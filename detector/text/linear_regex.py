@@ -1,6 +1,6 @@
-"""Regular expressions that take time linear in the text, by RE2.
+"""Match regular expressions in time linear in the text, by RE2.
 
-Texts of logs are hostile, and an engine that backtracks takes years over a text that is written for that.
+Texts of logs are hostile: an engine that backtracks takes years over a text written for that.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _STANDS_FOR_SURROGATE = "\U0010ffff"
 
 
 def compile_regex(pattern: str) -> Any:
-    """Compile an expression in RE2's syntax, to an object with the methods of ``re.Pattern``.
+    """Compile an expression in RE2's syntax.
 
-    Raises ValueError where it is too large.
+    The result has the methods of ``re.Pattern``. Raises ValueError where it is too large.
     """
     import re2
 
@@ -32,12 +32,12 @@ def compile_regex(pattern: str) -> Any:
 
 
 def encodable(text: str) -> str:
-    """Replace each lone surrogate, which UTF-8 cannot hold, by a character without properties."""
+    """Replace lone surrogates, which UTF-8 cannot hold, by a private character."""
     return _SURROGATE.sub(_STANDS_FOR_SURROGATE, text)
 
 
 def full_matcher(pattern: str) -> Callable[[str], bool]:
-    """Compile an expression in RE2's syntax to a test of a whole text."""
+    """Compile an expression of RE2 to a test of a whole text."""
     fullmatch = compile_regex(pattern).fullmatch
 
     def matches(text: str) -> bool:
@@ -51,6 +51,9 @@ def full_matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def glob_regex(letters: Iterable[tuple[str, bool]]) -> str:
-    """Translate a glob to RE2's syntax; each letter with whether it is a wildcard."""
+    """Translate a glob to RE2's syntax.
+
+    Each letter comes with whether it is a wildcard.
+    """
     parts = {"*": "(?s:.*)", "?": "(?s:.)"}
     return "".join(parts[letter] if wild else re.escape(letter) for letter, wild in letters)

@@ -1,4 +1,7 @@
-"""Text, addresses and hashes. Lengths and places count characters; places begin at 1."""
+"""The functions on text, addresses and hashes.
+
+Lengths and positions count characters; positions begin at 1.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,10 @@ def byte_length(text: str) -> int:
 
 @function("substring(keyword, integer, integer?) -> keyword")
 def substring(text: str, start: int, length: int | None = None) -> str:
-    """A negative start counts from the end; 0 is as 1."""
+    """Cut a part out of a text.
+
+    A negative start counts from the end; 0 is as 1.
+    """
     if length is not None and length < 0:
         raise ValueError
     first = start - 1 if start > 0 else max(len(text) + start, 0) if start < 0 else 0
@@ -70,7 +76,7 @@ def right(text: str, length: int) -> str:
 
 @function("locate(keyword, keyword, integer?) -> integer")
 def locate(text: str, part: str, start: int = 1) -> int:
-    """0 where it is not found."""
+    """Find a part; 0 if there is none."""
     return text.find(part, max(start - 1, 0)) + 1
 
 
@@ -144,7 +150,7 @@ def _replacement(by: str) -> tuple[str | int, ...]:
 
 @function("replace(keyword, keyword, keyword) -> keyword", constant_checks={1: _java_regex})
 def replace(text: str, pattern: str, by: str) -> str:
-    """Replace what a regular expression matches; ``$1`` in ``by`` is its first group."""
+    """Replace the matches of a regular expression; ``$1`` is its first group."""
     regex = _java_regex(pattern)
     template = _replacement(by)
     pieces = []
@@ -171,7 +177,7 @@ def _filled(template: tuple[str | int, ...], text: str, spans: Spans) -> Iterato
 
 @function("from_base64(keyword) -> keyword")
 def from_base64(text: str) -> str:
-    """Null for what is no base64, or no text in UTF-8."""
+    """Decode base64; null if it is none, or no UTF-8."""
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode()
     except binascii.Error as error:
@@ -194,7 +200,7 @@ def url_encode(text: str) -> str:
 
 
 @function("hash(keyword, keyword) -> keyword")
-def hashed(algorithm: str, text: str) -> str:
+def hash_text(algorithm: str, text: str) -> str:
     name = algorithm.lower().replace("sha-", "sha").replace("-", "_")
     if name not in hashlib.algorithms_guaranteed or name.startswith("shake"):
         raise ValueError
@@ -203,17 +209,17 @@ def hashed(algorithm: str, text: str) -> str:
 
 @function("md5(keyword) -> keyword")
 def md5(text: str) -> str:
-    return hashed("md5", text)
+    return hash_text("md5", text)
 
 
 @function("sha1(keyword) -> keyword")
 def sha1(text: str) -> str:
-    return hashed("sha1", text)
+    return hash_text("sha1", text)
 
 
 @function("sha256(keyword) -> keyword")
 def sha256(text: str) -> str:
-    return hashed("sha256", text)
+    return hash_text("sha256", text)
 
 
 @lru_cache(1024)
@@ -223,13 +229,13 @@ def _network(block: str) -> Any:
 
 @function("cidr_match(ip, keyword...) -> boolean")
 def cidr_match(address: str, *blocks: str) -> bool:
-    """Whether ``address`` is in one of the ``blocks``."""
-    found = ipaddress.ip_address(address)
-    return any(found in _network(block) for block in blocks)
+    """Check whether an address is in one of the networks."""
+    parsed = ipaddress.ip_address(address)
+    return any(parsed in _network(block) for block in blocks)
 
 
 @function("ip_prefix(ip, integer, integer) -> ip")
 def ip_prefix(address: str, bits4: int, bits6: int) -> str:
-    """The address cut to its first bits, as many as its version says."""
+    """Cut an address to the number of bits given for its version."""
     bits = bits4 if ipaddress.ip_address(address).version == 4 else bits6
     return str(_network(f"{address}/{bits}").network_address)

@@ -46,7 +46,7 @@ def plan(
     """Plan a query from its text. Raises EsqlError.
 
     ``keys``: what the events of a query without STATS must agree in to belong together."""
-    return plan_tree(parser.parse(text), text, fields, options, keys)
+    return plan_tree(parser.parse_query(text), text, fields, options, keys)
 
 
 def plan_tree(

@@ -81,7 +81,7 @@ class PrefilterBuilder:
         if isinstance(node, ast.Logic):
             return self._implied_by_logic(node, scope)
         columns = list(columns_in(node))
-        if not columns or ast.asks_time(node):
+        if not columns or ast.depends_on_time(node):
             return None
         return node if all(self._is_of_head(column, scope) for column in columns) else None
 

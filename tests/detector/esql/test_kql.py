@@ -24,7 +24,7 @@ CALL = record(
 def holds(text: str) -> bool:
     source = ast.From(("logs-aws.cloudtrail-*",), (), span=AT)
     query = plan_tree(
-        ast.Tree((source, ast.Where(kql.parse(text), span=AT)), span=AT), text, field_table()
+        ast.Tree((source, ast.Where(kql.parse_kql(text), span=AT)), span=AT), text, field_table()
     )
     return bool(query.rows(CALL, parse_time(CALL.event_time) or 0))
 
@@ -110,7 +110,7 @@ def test_it_does_not_hold(text):
 )
 def test_what_is_refused_and_where(text, line, column, says):
     with pytest.raises(EsqlError) as error:
-        kql.parse(text)
+        kql.parse_kql(text)
     assert says in error.value.message
     assert (error.value.line, error.value.column) == (line, column)
 
@@ -131,7 +131,7 @@ def test_what_does_not_fit_its_field_is_refused(text, says):
 
 
 def test_and_binds_closer_than_or():
-    tree = kql.parse("a: 1 or b: 2 and not c: 3")
+    tree = kql.parse_kql("a: 1 or b: 2 and not c: 3")
     assert isinstance(tree, ast.Logic) and tree.operator == "or"
     assert isinstance(tree.operands[1], ast.Logic) and tree.operands[1].operator == "and"
 

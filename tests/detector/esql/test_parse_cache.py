@@ -11,7 +11,7 @@ import pytest
 from detector.esql import ast, kql
 from detector.esql.errors import EsqlError, Span
 from detector.esql.parse_cache import cached_tree
-from detector.esql.parser import parse
+from detector.esql.parser import parse_query
 from detector.rules.ruleset import load
 
 QUERY = 'from logs-aws.cloudtrail-* | where event.action == "RunInstances" | keep source.ip'
@@ -50,7 +50,7 @@ def spans(node: object) -> list[Span]:
 
 def test_cached_trees_equal_the_parsed_ones(cache: Path) -> None:
     for rule in load():
-        parser = parse if rule.query_text.startswith("from ") else kql.parse
+        parser = parse_query if rule.query_text.startswith("from ") else kql.parse_kql
         fresh, again = parser(rule.query_text), parser(rule.query_text)
         assert again == fresh
         assert repr(again) == repr(fresh)
@@ -73,11 +73,11 @@ def test_a_literal_is_cached_as_it_is(value: object) -> None:
     [b"", b"no json", b"[]", b'["Path","/"]', b'["Tree"]', b'["Literal",[]]', pickle.dumps([1])],
 )
 def test_what_cannot_be_read_is_parsed_again(cache: Path, content: bytes) -> None:
-    fresh = parse(QUERY)
+    fresh = parse_query(QUERY)
     for path in cache.glob("esql-*"):
         path.write_bytes(content)
 
-    assert parse(QUERY) == fresh
+    assert parse_query(QUERY) == fresh
 
 
 class Bomb:
@@ -86,11 +86,11 @@ class Bomb:
 
 
 def test_a_pickle_in_the_cache_is_not_run(cache: Path) -> None:
-    fresh = parse(QUERY)
+    fresh = parse_query(QUERY)
     for path in cache.glob("esql-*"):
         path.write_bytes(pickle.dumps(Bomb()))
 
-    assert parse(QUERY) == fresh
+    assert parse_query(QUERY) == fresh
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
@@ -105,7 +105,7 @@ def test_what_another_user_wrote_is_not_read(cache: Path) -> None:
 def test_a_query_in_error_is_in_error_each_time() -> None:
     for _ in range(2):
         with pytest.raises(EsqlError):
-            parse("from x | where")
+            parse_query("from x | where")
 
 
 def test_without_a_cache_folder_a_text_is_parsed(
