@@ -75,7 +75,7 @@ def written(number: int, of: Alert) -> tuple[Note, Suppression]:
         msgspec.structs.replace(
             note(number, of=of),
             author=short,
-            words=NoteBody(text[:5_000], "suspicious", short, short),
+            body=NoteBody(text[:5_000], "suspicious", short, short),
         ),
         suppression(
             f"s{number}",
