@@ -52,11 +52,11 @@ class Rule(Metadata, frozen=True, kw_only=True):
         """Describe a too short history (seconds): "baseline 3 of 10 days".
 
         None where it is long enough, and for rules of other types."""
-        wanted = self.query.window or 0
-        if self.query.shape != "terms" or history >= wanted:
+        needed = self.query.window or 0
+        if self.query.shape != "terms" or history >= needed:
             return None
-        unit, size = ("days", DAY) if wanted >= DAY else ("hours", HOUR)
-        return f"baseline {history // size} of {-(-wanted // size)} {unit}"
+        unit, size = ("days", DAY) if needed >= DAY else ("hours", HOUR)
+        return f"baseline {history // size} of {-(-needed // size)} {unit}"
 
     @property
     def summary(self) -> RuleSummary:

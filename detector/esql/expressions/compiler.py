@@ -22,7 +22,7 @@ from detector.esql.expressions.null_propagation import (
     propagate_null,
     single_getter,
 )
-from detector.esql.expressions.scope import CompiledExpr, Getter, Scope, constant
+from detector.esql.expressions.scope import ColumnScope, CompiledExpr, Getter, constant
 from detector.esql.expressions.special_functions import SPECIAL_FUNCTIONS
 from detector.esql.functions import FUNCTIONS, UNSUPPORTED, Function
 from detector.esql.functions.aggregates import AGGREGATES
@@ -35,7 +35,7 @@ from detector.text.time import within_calendar
 class Compiler:
     """Compiles expressions over the columns of a scope."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: ColumnScope) -> None:
         self.scope = scope
 
     def compile(self, node: ast.Expression) -> CompiledExpr:

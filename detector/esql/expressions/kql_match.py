@@ -11,7 +11,7 @@ from detector.ecs.values import Type, ip_order, number_from_text, order
 from detector.esql import ast
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.constants import TEXT_CONVERTERS
-from detector.esql.expressions.scope import CompiledExpr, Scope
+from detector.esql.expressions.scope import ColumnScope, CompiledExpr
 from detector.esql.like import matcher
 
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
@@ -22,7 +22,7 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def holds(node: ast.FieldMatch, scope: Scope) -> CompiledExpr:
+def holds(node: ast.FieldMatch, scope: ColumnScope) -> CompiledExpr:
     """Raises EsqlError where the value does not fit the field's type."""
     code = scope.find(node.field.name, node.field.span)
     read = code.read

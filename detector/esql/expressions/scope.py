@@ -128,7 +128,7 @@ class RowLayout:
         return replace(expr, read=read)
 
 
-class Scope:
+class ColumnScope:
     """The columns in force at one command, by name and in order.
 
     Until a KEEP closes the scope, every field of the table is a column too."""

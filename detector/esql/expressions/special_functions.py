@@ -13,10 +13,10 @@ from detector.esql.expressions.null_propagation import propagate_null, single_ge
 from detector.esql.expressions.scope import (
     NOW,
     ColumnFact,
+    ColumnScope,
     CompiledExpr,
     FieldFact,
     Getter,
-    Scope,
     WindowFact,
     constant,
 )
@@ -28,7 +28,7 @@ class ExprCompiler(Protocol):
     """The part of the compiler that compiles arguments."""
 
     @property
-    def scope(self) -> Scope: ...
+    def scope(self) -> ColumnScope: ...
     def compile(self, node: ast.Expression) -> CompiledExpr: ...
     def condition(self, node: ast.Expression) -> CompiledExpr: ...
 

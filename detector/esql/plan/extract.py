@@ -12,11 +12,11 @@ from detector.esql import ast
 from detector.esql.dissect import compile_dissect
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.compiler import Compiler
-from detector.esql.expressions.scope import CompiledExpr, Getter, RowSlots, Scope
+from detector.esql.expressions.scope import ColumnScope, CompiledExpr, Getter, RowSlots
 from detector.esql.grok import ColumnValues, ExtractedColumn, compile_grok
 
 
-def dissect(command: ast.Dissect, scope: Scope) -> None:
+def dissect(command: ast.Dissect, scope: ColumnScope) -> None:
     """Define the columns of a DISSECT command."""
     try:
         names, cut = compile_dissect(command.pattern, command.separator)
@@ -31,7 +31,7 @@ def dissect(command: ast.Dissect, scope: Scope) -> None:
     _define(command, command.value, columns, extract, scope)
 
 
-def grok(command: ast.Grok, scope: Scope) -> None:
+def grok(command: ast.Grok, scope: ColumnScope) -> None:
     """Define the columns of a GROK command.
 
     Of several patterns, the first that matches counts; the columns are those of all.
@@ -71,7 +71,7 @@ def _define(
     value: ast.Expression,
     columns: Mapping[str, ExtractedColumn],
     extract: Callable[[str], ColumnValues | None],
-    scope: Scope,
+    scope: ColumnScope,
 ) -> None:
     """Define the columns, from one text or from all the texts of a multivalue."""
     text = Compiler(scope).compile(value)

@@ -15,10 +15,10 @@ from detector.esql.errors import EsqlError, too_deep
 from detector.esql.expressions.compiler import Compiler
 from detector.esql.expressions.scope import (
     DEFAULT_OPTIONS,
+    ColumnScope,
     CompiledExpr,
     QueryOptions,
     RowLayout,
-    Scope,
     constant,
 )
 from detector.esql.plan.explain import describe_thresholds
@@ -77,7 +77,7 @@ def reads_cloudtrail(pattern: str) -> bool:
 class _Pipeline:
     """The commands on one side of STATS, compiled."""
 
-    scope: Scope
+    scope: ColumnScope
     stages: list[Stage] = field(default_factory=list)
     orders: tuple[SortKey, ...] = ()
     limit: ast.Limit | None = None
@@ -102,7 +102,7 @@ class _Planner:
         self._tree = tree
         self._fields = fields
         self._layout = RowLayout(options)
-        self._pipeline = _Pipeline(Scope(self._layout, fields))
+        self._pipeline = _Pipeline(ColumnScope(self._layout, fields))
         self._before = self._pipeline
         self._prefilter = PrefilterBuilder(RowLayout(options), fields)
         self._required_pairs: Pairs = ANY_PAIR
@@ -146,7 +146,7 @@ class _Planner:
         span = self._tree.commands[0].span
         columns = {name: scope.find(name, span) for name in scope.names()}
         # Keys may name the event's id even where KEEP or DROP has removed it.
-        event_id = Scope(self._layout, self._fields).find("event.id", span)
+        event_id = ColumnScope(self._layout, self._fields).find("event.id", span)
         scope.columns.setdefault("event.id", event_id)
         key_columns = {key.name: Compiler(scope).compile(key.expression) for key in keys}
         return Query(
@@ -207,7 +207,7 @@ class _Planner:
         return self._pipeline.limit.rows if self._pipeline.limit else None
 
 
-def _plan_from(command: ast.Command, scope: Scope) -> None:
+def _plan_from(command: ast.Command, scope: ColumnScope) -> None:
     if not isinstance(command, ast.From):
         raise EsqlError(command.span, "the query must begin with from")
     if not any(reads_cloudtrail(pattern) for pattern in command.patterns):
@@ -252,7 +252,7 @@ def _plan_common_command(command: ast.Command, pipeline: _Pipeline) -> None:
             raise EsqlError(command.span, f"the command {name} is not supported")
 
 
-def _plan_projection(command: ast.Keep | ast.Drop | ast.Rename, scope: Scope) -> None:
+def _plan_projection(command: ast.Keep | ast.Drop | ast.Rename, scope: ColumnScope) -> None:
     match command:
         case ast.Keep(patterns):
             scope.keep((pattern.name, pattern.span) for pattern in patterns)
@@ -272,6 +272,6 @@ def _plan_mv_expand(command: ast.MvExpand, pipeline: _Pipeline) -> None:
     scope.columns[column.name] = CompiledExpr(lambda row: row[slot], expr.type)
 
 
-def _plan_order(order: ast.Order, scope: Scope) -> SortKey:
+def _plan_order(order: ast.Order, scope: ColumnScope) -> SortKey:
     expr = Compiler(scope).compile(order.expression)
     return SortKey(expr.read, expr.type, order.descending, order.nulls_first)

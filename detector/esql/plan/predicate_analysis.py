@@ -8,7 +8,13 @@ from functools import reduce
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError
-from detector.esql.expressions.scope import ColumnFact, ConstantFact, FieldFact, HitCountFact, Scope
+from detector.esql.expressions.scope import (
+    ColumnFact,
+    ColumnScope,
+    ConstantFact,
+    FieldFact,
+    HitCountFact,
+)
 
 Pair = tuple[str | None, str | None]
 """An (event.provider, event.action); None is any."""
@@ -41,7 +47,7 @@ def columns_in(node: object) -> Iterator[ast.Column]:
             yield from columns_in(element)
 
 
-def required_pairs(condition: ast.Expression, scope: Scope) -> Pairs:
+def required_pairs(condition: ast.Expression, scope: ColumnScope) -> Pairs:
     """Return pairs of which every record that passes ``condition`` has one.
 
     The empty set means that no record passes."""
@@ -91,7 +97,9 @@ def _is_covered(pair: Pair, pairs: Pairs) -> bool:
     return not wider.isdisjoint(pairs)
 
 
-def _pairs_of_in(value: ast.Expression, options: tuple[ast.Expression, ...], scope: Scope) -> Pairs:
+def _pairs_of_in(
+    value: ast.Expression, options: tuple[ast.Expression, ...], scope: ColumnScope
+) -> Pairs:
     """Return what ``value in options`` requires."""
     constants = [option.value for option in options if isinstance(option, ast.Literal)]
     if len(constants) < len(options):
@@ -106,7 +114,7 @@ def _pairs_of_in(value: ast.Expression, options: tuple[ast.Expression, ...], sco
     return ANY_PAIR
 
 
-def known_fact(node: ast.Expression, scope: Scope) -> ColumnFact:
+def known_fact(node: ast.Expression, scope: ColumnScope) -> ColumnFact:
     """Return the fact of a column; None for any other expression."""
     if not isinstance(node, ast.Column):
         return None
@@ -143,7 +151,7 @@ def _multiplying_command_before(
     return None
 
 
-def min_hits(condition: ast.Expression, scope: Scope) -> int:
+def min_hits(condition: ast.Expression, scope: ColumnScope) -> int:
     """Return the least number of hits that can make ``condition`` true."""
     match condition:
         case ast.Logic("and", operands):
@@ -158,7 +166,7 @@ def min_hits(condition: ast.Expression, scope: Scope) -> int:
 
 
 def _min_hits_of_comparison(
-    operator: str, value: ast.Expression, number: object, scope: Scope
+    operator: str, value: ast.Expression, number: object, scope: ColumnScope
 ) -> int:
     if not isinstance(number, int) or isinstance(number, bool):
         return 1

@@ -14,11 +14,11 @@ from detector.esql import ast
 from detector.esql.expressions.compiler import Compiler
 from detector.esql.expressions.scope import (
     RECORD,
+    ColumnScope,
     ConstantFact,
     FieldFact,
     Getter,
     RowLayout,
-    Scope,
 )
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts, known_fact
 
@@ -56,12 +56,12 @@ class PrefilterBuilder:
     """Builds a prefilter from the conditions before STATS."""
 
     def __init__(self, layout: RowLayout, fields: FieldTable) -> None:
-        self._scope = Scope(layout, fields)
+        self._scope = ColumnScope(layout, fields)
         self._fields = fields
         self._pair: list[Getter] = []
         self._rest: list[Getter] = []
 
-    def add(self, condition: ast.Expression, scope: Scope) -> None:
+    def add(self, condition: ast.Expression, scope: ColumnScope) -> None:
         """Add a condition that must be true of the columns of ``scope``."""
         for conjunct in conjuncts(condition):
             implied = self._implied(conjunct, scope)
@@ -76,7 +76,7 @@ class PrefilterBuilder:
     def build(self) -> Prefilter:
         return Prefilter(self._scope.layout, tuple(self._pair), tuple(self._rest))
 
-    def _implied(self, node: ast.Expression, scope: Scope) -> ast.Expression | None:
+    def _implied(self, node: ast.Expression, scope: ColumnScope) -> ast.Expression | None:
         """Return the condition on the head that ``node`` implies, if any."""
         if isinstance(node, ast.Logic):
             return self._implied_by_logic(node, scope)
@@ -85,7 +85,7 @@ class PrefilterBuilder:
             return None
         return node if all(self._is_of_head(column, scope) for column in columns) else None
 
-    def _implied_by_logic(self, node: ast.Logic, scope: Scope) -> ast.Expression | None:
+    def _implied_by_logic(self, node: ast.Logic, scope: ColumnScope) -> ast.Expression | None:
         operands = [self._implied(operand, scope) for operand in node.operands]
         implied = tuple(operand for operand in operands if operand is not None)
         # An "and" implies what any of its operands does, an "or" only what all of them do.
@@ -93,7 +93,7 @@ class PrefilterBuilder:
             return None
         return replace(node, operands=implied) if len(implied) > 1 else implied[0]
 
-    def _is_of_head(self, column: ast.Column, scope: Scope) -> bool:
+    def _is_of_head(self, column: ast.Column, scope: ColumnScope) -> bool:
         """Check whether the head has a column's value under its name."""
         match known_fact(column, scope):
             case FieldFact(name):

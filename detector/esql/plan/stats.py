@@ -10,10 +10,10 @@ from detector.esql.expressions.compiler import Compiler
 from detector.esql.expressions.scope import (
     GROUP,
     ColumnFact,
+    ColumnScope,
     CompiledExpr,
     HitCountFact,
     RowLayout,
-    Scope,
     WindowFact,
 )
 from detector.esql.functions.aggregates import AGGREGATES
@@ -27,8 +27,8 @@ class CompiledStats:
     ``source``: the columns before it; ``scope``: those after it. The window is the first key that
     truncates ``@timestamp``; the other keys are in ``keys``."""
 
-    scope: Scope
-    source: Scope
+    scope: ColumnScope
+    source: ColumnScope
     window: int | None = None
     window_column: str | None = None
     window_slot: int | None = None
@@ -46,9 +46,9 @@ class CompiledStats:
         return index
 
 
-def compile_stats(command: ast.Stats, source: Scope) -> CompiledStats:
+def compile_stats(command: ast.Stats, source: ColumnScope) -> CompiledStats:
     """Compile a STATS command over the columns of ``source``."""
-    stats = CompiledStats(Scope(RowLayout(source.layout.options)), source)
+    stats = CompiledStats(ColumnScope(RowLayout(source.layout.options)), source)
     key_columns: dict[str, CompiledExpr] = {}
     for named in command.by:
         key_columns[named.name] = _add_key(stats, named)
@@ -87,7 +87,7 @@ class _StatsCompiler(Compiler):
     def __init__(
         self, stats: CompiledStats, condition: int | None, key_columns: dict[str, CompiledExpr]
     ) -> None:
-        keys = Scope(stats.scope.layout)
+        keys = ColumnScope(stats.scope.layout)
         keys.columns = dict(key_columns)
         super().__init__(keys)
         self._stats = stats

@@ -63,7 +63,7 @@ RunQuery = Callable[[str, list[Record]], list[dict[str, Any]]]
 
 @pytest.fixture
 def run_query() -> RunQuery:
-    """Run a query over records, and return its results in the order of groups."""
+    """Run a query over records, and return its results by group."""
 
     def run(text: str, records: list[Record]) -> list[dict[str, Any]]:
         query = plan(text, field_table())

@@ -7,7 +7,7 @@ import pytest
 from detector.ecs.fields import field_table
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.compiler import Compiler
-from detector.esql.expressions.scope import NOW, RECORD, TIME, CompiledExpr, RowLayout, Scope
+from detector.esql.expressions.scope import NOW, RECORD, TIME, ColumnScope, CompiledExpr, RowLayout
 from detector.esql.parser import parse_expression
 from detector.text.time import format_shortest
 from tests.detector.esql.conftest import START, record
@@ -37,7 +37,7 @@ COLUMNS = {
 def evaluate(text):
     """The value of an expression, a date as text, and its type."""
     frame = RowLayout()
-    scope = Scope(frame, field_table())
+    scope = ColumnScope(frame, field_table())
     for name, (value, type) in COLUMNS.items():
         scope.define(
             name, CompiledExpr(lambda _, value=value: value, type, isinstance(value, list))

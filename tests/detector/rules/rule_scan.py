@@ -28,7 +28,7 @@ _file_numbers = itertools.count()
 
 
 def write_rule(folder, query, type="esql", lookback="now-60m", more="", name="r.toml"):
-    """Write a rule file and return its path; ``more`` is TOML after the query."""
+    """Write a rule file; ``more`` is TOML after the query."""
     folder.mkdir(exist_ok=True)
     language = "esql" if type == "esql" else "kuery"
     text = RULE.format(type=type, language=language, lookback=lookback, query=query, more=more)
@@ -37,7 +37,9 @@ def write_rule(folder, query, type="esql", lookback="now-60m", more="", name="r.
 
 
 def raw_record(second, **changed):
-    """Make a raw record ``second`` seconds into 2026; None leaves an element out."""
+    """Make a raw record ``second`` seconds into 2026.
+
+    None leaves an element out."""
     day, rest = divmod(second, DAY)
     time = f"2026-01-{1 + day:02d}T{rest // HOUR:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}Z"
     elements = {**CALL, "eventTime": time, "eventID": f"e-{second}", **changed}
@@ -45,7 +47,7 @@ def raw_record(second, **changed):
 
 
 class RuleScan:
-    """One rule over files that arrive one after the other, each found by its own sweep."""
+    """One rule over files that arrive one by one."""
 
     def __init__(self, tmp_path, rule_path, mode="tumbling", now=None):
         self.folder = tmp_path / f"logs-{mode}-{next(_file_numbers)}"
