@@ -1,4 +1,4 @@
-"""Key bindings: how they are made, and how help, footer and palette list them.
+"""Key bindings, and the lists of them for help, footer and palette.
 
 One letter is one idea on every screen. Every binding has an id, by which it can be given other
 keys, a label, a tooltip and a group. The analyst's own keys are set once for the process.
@@ -84,13 +84,13 @@ class KeyEntry:
 
 
 def rebind(keys: Mapping[str, str]) -> None:
-    """Set the analyst's own keys, by binding id; other bindings have their default keys."""
+    """Set the analyst's own keys, by binding id."""
     global _rebound_keys
     _rebound_keys = keys
 
 
 def key_of(id: str) -> str:
-    """Return the first key of a binding as it is written on screen.
+    """Return the first key of a binding as written on screen.
 
     The class that makes the binding must have been imported.
     """
@@ -111,11 +111,11 @@ class Labels(Protocol):
     """A screen whose labels say what the keys would do now."""
 
     def label_of(self, binding: Binding) -> str:
-        """Return the label of a binding of the screen, a widget on it, or the app."""
+        """Return the label of a binding that works on the screen."""
 
 
 def key_entries(active: Iterable[ActiveBinding], label: Callable[[Binding], str]) -> list[KeyEntry]:
-    """List the actions of bindings, each once, in the order in which bindings are looked up."""
+    """List the actions of bindings, each once, in order of look-up."""
     entries: dict[str, KeyEntry] = {}
     for node, binding, enabled, _ in active:
         if binding.id is None or binding.group is None:
@@ -138,7 +138,7 @@ def screen_entries(screen: Screen[object]) -> list[KeyEntry]:
 def group_entries(
     entries: Iterable[KeyEntry],
 ) -> Iterator[tuple[Binding.Group, list[KeyEntry]]]:
-    """Yield the groups with their entries, in the order of the help page, unknown groups last."""
+    """Yield groups with their entries, in the order of the help page."""
     groups = {group.description: group for group in GROUPS}
     members: dict[str, list[KeyEntry]] = {}
     for entry in entries:
@@ -150,7 +150,7 @@ def group_entries(
 
 
 class KeysProvider(Provider):
-    """The commands of the palette: every binding of the screen beneath, with its keys."""
+    """The commands of the palette: every binding of the screen beneath."""
 
     async def discover(self) -> Hits:
         for entry in self._entries():

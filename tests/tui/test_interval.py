@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.tui.build import START
-from tui.model.expiry import expiry
+from tui.model.expiry import parse_expiry
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from tui.model.expiry import expiry
     ],
 )
 def test_an_end_that_makes_sense(typed: str, seconds: int) -> None:
-    assert expiry(typed, START) == START + seconds
+    assert parse_expiry(typed, START) == START + seconds
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_an_end_that_makes_sense(typed: str, seconds: int) -> None:
 )
 def test_one_that_does_not(typed: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        expiry(typed, START)
+        parse_expiry(typed, START)

@@ -19,7 +19,7 @@ from tests.tui.stage import FLAGS, RULES, Hunt, aftermath, press, records, said,
 from tests.tui.test_goldens import SCREENS
 from tui import keymap
 from tui.app.app import HuntApp
-from tui.app.key_remap import Keymap, checked
+from tui.app.key_remap import Keymap, parse_keymap
 from tui.app.screen_registry import every_binding
 from tui.app.welcome_app import WelcomeApp
 from tui.keymap import display
@@ -53,7 +53,7 @@ SHOWN = {display(usual): display(other) for usual, other in OTHER.items()}
 
 def other_keys() -> Keymap:
     usual = {id: binding.key.split(",") for id, binding in every_binding().items()}
-    return checked(
+    return parse_keymap(
         {
             id: [OTHER.get(name, name) for name in names]
             for id, names in usual.items()
@@ -133,7 +133,7 @@ def test_texts_name_the_key_that_does_it(name: str, hunt: Hunt) -> None:
 
 
 def test_the_first_page_goes_by_them() -> None:
-    app = WelcomeApp([Path("/nowhere")], checked({"welcome.demo": "x", "list.down": "m"}))
+    app = WelcomeApp([Path("/nowhere")], parse_keymap({"welcome.demo": "x", "list.down": "m"}))
 
     async def drive() -> None:
         async with app.run_test() as pilot:

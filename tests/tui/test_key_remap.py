@@ -14,7 +14,7 @@ from tests.detector.trail import ANA, write
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import Hunt, press, said
 from tui.app.app import HuntApp
-from tui.app.key_remap import checked
+from tui.app.key_remap import parse_keymap
 from tui.settings.errors import UsageError
 from tui.widgets.row_list import RowList
 
@@ -59,13 +59,13 @@ from tui.widgets.row_list import RowList
 )
 def test_what_makes_no_sense_is_said(id: str, keys: str | Sequence[str], said: str) -> None:
     with pytest.raises(UsageError) as told:
-        checked({id: keys})
+        parse_keymap({id: keys})
     assert said in str(told.value)
     assert "\n" not in str(told.value)
 
 
 def test_keys_may_change_places_and_be_several() -> None:
-    assert checked(
+    assert parse_keymap(
         {
             "alert.acknowledge": "x",
             "alert.suppress": "a",
@@ -78,7 +78,7 @@ def test_keys_may_change_places_and_be_several() -> None:
         "list.down": "j,space,number_sign",
         "list.mark": "f6",
     }
-    assert checked({}) == {}
+    assert parse_keymap({}) == {}
 
 
 def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
@@ -107,7 +107,9 @@ def test_the_list_of_keys_tells_them(
 
 def test_the_app_goes_by_them(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path)
-    keys = checked({"alert.acknowledge": "x", "alert.suppress": "a", "undo": "U", "list.down": "m"})
+    keys = parse_keymap(
+        {"alert.acknowledge": "x", "alert.suppress": "a", "undo": "U", "list.down": "m"}
+    )
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert "x acknowledge" in screen_text(app).splitlines()[-1]
@@ -126,7 +128,7 @@ def test_the_app_goes_by_them(tmp_path: Path) -> None:
 
 def test_what_the_alerts_and_messages_say_names_them(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path)
-    keys = checked({"area.sources": "8", "alerts.pause": "0", "alerts.hidden": "9"})
+    keys = parse_keymap({"area.sources": "8", "alerts.pause": "0", "alerts.hidden": "9"})
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         bad = msgspec.structs.replace(hunt.read.accounting, files_quarantined={"corrupt": 2})

@@ -23,7 +23,7 @@ from tests.commandline.cli import Cli
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import Hunt, press, until
 from tui.app.app import HuntApp
-from tui.app.key_remap import doubles
+from tui.app.key_remap import clashes
 from tui.app.screen_registry import SCREENS, TYPED_IN, ScreenInfo, bindings_of
 from tui.keymap import GROUPS, KeyEntry, KeysProvider, display, screen_entries
 from tui.screens.admin.hunt_log import HuntLogScreen
@@ -99,7 +99,7 @@ def test_no_key_has_two_meanings_on_a_screen(info: ScreenInfo) -> None:
     """But for what is typed: enter and escape mean the text first."""
     for chain in info.chains():
         if not issubclass(chain[0], TYPED_IN):
-            assert list(doubles(chain, {})) == []
+            assert list(clashes(chain, {})) == []
 
 
 def test_the_docs_list_every_key(cli: Cli) -> None:

@@ -1,4 +1,4 @@
-"""The app: it owns the view model and what fills it, and moves between the areas.
+"""The app: the view model, what fills it, and moves between areas.
 
 The core is imported when the store is opened, behind the first screen: importing it takes as long
 as importing Textual.
@@ -53,13 +53,16 @@ _RULES_SECONDS = 3.0
 
 
 def run(
-    opening: Opening, where: str, keys: Mapping[str, str], clock: Callable[[], float] = time.time
+    opening: Opening,
+    source_label: str,
+    keys: Mapping[str, str],
+    clock: Callable[[], float] = time.time,
 ) -> int:
     """Run the app until the analyst leaves it; return the exit status.
 
     The arguments are those of ``HuntApp``. Raises what ``opening`` raised.
     """
-    app = HuntApp(opening, where, clock=clock, keys=keys)
+    app = HuntApp(opening, source_label, clock=clock, keys=keys)
     app.run()
     if app.opening_error is not None:
         raise app.opening_error
@@ -72,7 +75,7 @@ class HuntApp(FrameApp[None]):
     """The app over what ``opening`` opens.
 
     ``store``, ``rules``, ``view_model``, ``decisions`` and ``session`` are there once it is open.
-    ``where`` says in a few words what is read; ``keys`` are the keys of rebound bindings, by
+    ``source_label`` says in a few words what is read; ``keys`` are the keys of rebound bindings, by
     binding id; ``clock`` returns epoch seconds.
     """
 
@@ -126,13 +129,13 @@ class HuntApp(FrameApp[None]):
     def __init__(
         self,
         opening: Opening,
-        where: str,
+        source_label: str,
         *,
         clock: Callable[[], float] = time.time,
         keys: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(keys)
-        self.where = where
+        self.source_label = source_label
         self.now = clock
         time_display.set_mode("UTC", clock)
         self.piped_to = ""
@@ -241,7 +244,7 @@ class HuntApp(FrameApp[None]):
     # --- the session
 
     def former_list_state(self, area: str) -> ListState | None:
-        """Return how the list of an area was left in the session before."""
+        """Return the state of an area's list in the former session."""
         return self.session.former.views.get(area)
 
     def restore_session(self) -> None:
@@ -309,14 +312,14 @@ class HuntApp(FrameApp[None]):
     # --- rules and the quarantine
 
     def use_rules(self, rules: RuleSet) -> None:
-        """Search by these rules, but for those switched off, from the next sweep on."""
+        """Search by these rules from the next sweep on."""
         self.rules = rules
         if self._pipeline is not None:
             self._pipeline.use(rules)
         self.notify_changed()
 
     def reload_rules(self, requested: bool = False) -> None:
-        """Load the rule files again, in a thread, if one has changed or if requested."""
+        """Load the rule files again if one has changed or if requested."""
         self.rule_reloader.reload(requested)
 
     def _rules_loaded(self, rules: RuleSet) -> None:
@@ -328,17 +331,17 @@ class HuntApp(FrameApp[None]):
             self.say(loaded)
             return
         files = format.plural(len(rules.problems), "file")
-        where = f"{key_of('area.rules')} shows where"
-        self.say(f"{loaded}, {files} in error; {where}", severity="warning")
+        hint = f"{key_of('area.rules')} shows where"
+        self.say(f"{loaded}, {files} in error; {hint}", severity="warning")
 
     def rule_seconds(self) -> Mapping[str, float]:
-        """Return the seconds each rule has taken, by rule id; none where another process reads."""
+        """Return the seconds that each rule has taken, by rule id."""
         if self._pipeline is None:
             return {}
         return self._pipeline.rule_seconds()
 
     def recheck_quarantine(self) -> None:
-        """Read files of the quarantine as decided. Blocks: call it in a thread."""
+        """Recheck files of the quarantine. Blocks: call it in a thread."""
         if self._pipeline is not None:
             self._pipeline.recheck_quarantine()
 
@@ -360,7 +363,7 @@ class HuntApp(FrameApp[None]):
         return self.current_mode == "alerts" and len(self.screen_stack) == 1
 
     def leave(self) -> None:
-        """Go back one screen, from an area to the alerts; quit from the list of alerts."""
+        """Go back one screen, or quit from the list of alerts."""
         if self.at_home:
             self.exit()
         elif len(self.screen_stack) > 1:
@@ -369,7 +372,7 @@ class HuntApp(FrameApp[None]):
             self.switch_mode("alerts")
 
     def action_area(self, name: str) -> None:
-        """Go to an area as it was left; from the area itself, to its first screen."""
+        """Go to an area; from the area itself, to its first screen."""
         if name != self.current_mode:
             self.switch_mode(name)
             return

@@ -1,5 +1,4 @@
-"""What an app of trailhound's has before there is anything to hunt in: its looks, one line to say, help, a picture of
-its screen."""
+"""The frame of both apps: theme, messages, help and screenshots."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ T = TypeVar("T")
 
 
 class FrameApp(FilteredApp[T]):
-    """``keys`` are those of bindings (by id) that have others than usual."""
+    """The frame of an app; ``keys`` are rebound keys by binding id."""
 
     CSS_PATH = "../trailhound.tcss"
     TITLE = "trailhound"
@@ -87,7 +86,7 @@ class FrameApp(FilteredApp[T]):
         self.set_keymap(dict(self._keys))
 
     def say(self, message: str, *, severity: SeverityLevel = "information") -> None:
-        """One line to the analyst, in place of the one before. It may quote a log."""
+        """Show one line, which may quote a log, until the next."""
         self.clear_notifications()
         safe.notify(self, message, severity=severity)
 
@@ -98,7 +97,7 @@ class FrameApp(FilteredApp[T]):
         self.app_resume_signal.subscribe(self, lambda _: self.action_repaint())
 
     def on_resize(self, event: events.Resize) -> None:
-        """Terminals move what stands there when they are resized, even if it is to and fro."""
+        """Draw anew, because a terminal that is resized moves its text."""
         if event.size != self._renderer.size:
             self._renderer.forget()
 
@@ -114,15 +113,15 @@ class FrameApp(FilteredApp[T]):
             return
         before = next(name for name, theme in THEMES.items() if theme.name == self.theme)
         self.push_screen(
-            Menu("Theme", list(LABELS.items()), before, self._wear),
+            Menu("Theme", list(LABELS.items()), before, self._use_theme),
             partial(self._theme_chosen, before),
         )
 
-    def _wear(self, name: str) -> None:
+    def _use_theme(self, name: str) -> None:
         self.theme = THEMES[name].name
 
     def _theme_chosen(self, before: str, name: str | None) -> None:
-        self._wear(name or before)
+        self._use_theme(name or before)
         if name is not None:
             self.say(theme_choice.remember_theme(name))
 

@@ -1,4 +1,4 @@
-"""Run the pipeline in a thread, and hand its updates to the event loop in batches."""
+"""Run the pipeline in a thread, and show its updates in batches."""
 
 from __future__ import annotations
 

@@ -1,16 +1,16 @@
-"""Every key of the app as plain text, for the command line and the documentation."""
+"""Every key of the app as plain text."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from tui.app.key_remap import configured, keys_of
-from tui.app.screen_registry import every_binding, where
+from tui.app.screen_registry import describe_screens, every_binding
 from tui.keymap import GROUPS, display
 
 
 class KeyRow(NamedTuple):
-    """A binding: its keys as they are shown, its id, what it does, and on which screens."""
+    """A binding as text: keys, id, what it does, on which screens."""
 
     keys: list[str]
     id: str
@@ -26,7 +26,7 @@ class KeyGroup(NamedTuple):
 
 
 def key_groups() -> list[KeyGroup]:
-    """List all bindings by group, with the analyst's own keys in place of the usual ones."""
+    """List all bindings by group, with the analyst's own keys."""
     keymap = configured()
     groups = []
     for group in GROUPS:
@@ -35,7 +35,7 @@ def key_groups() -> list[KeyGroup]:
                 [display(name) for name in keys_of(binding, keymap)],
                 binding.id or "",
                 binding.tooltip,
-                where(binding),
+                describe_screens(binding),
             )
             for binding in every_binding().values()
             if binding.group == group

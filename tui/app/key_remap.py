@@ -1,4 +1,4 @@
-"""Keys of the analyst's own, from ``[keys]`` in the configuration: checked before the app opens.
+"""The analyst's own keys, from ``[keys]`` in the configuration.
 
 [keys]
 "alert.acknowledge" = "A"
@@ -30,9 +30,9 @@ from tui.settings import config
 from tui.settings.errors import UsageError
 
 Keymap = Mapping[str, str]
-"""Binding ids to their keys, by Textual's names and separated by commas."""
+"""Keys by binding id: Textual's names, separated by commas."""
 
-_SAME = {
+_SENT_AS = {
     "ctrl+i": "tab",
     "ctrl+m": "enter",
     "ctrl+h": "backspace",
@@ -69,30 +69,27 @@ _NAMED = {
 
 
 def configured() -> Keymap:
-    """The keys that the configuration names. Raises CommandError, and UsageError where they make no
-    sense."""
-    return checked(config.load_config().keys)
+    """Read the analyst's keys from the configuration. Raises CommandError and UsageError."""
+    return parse_keymap(config.load_config().keys)
 
 
-def checked(wanted: Mapping[str, str | Sequence[str]]) -> Keymap:
-    """These keys, by Textual's names. Raises UsageError for unknown ids, keys that no terminal sends or
-    that are typed, and keys that would mean two things on a screen."""
-    if not wanted:
+def parse_keymap(configured_keys: Mapping[str, str | Sequence[str]]) -> Keymap:
+    """Check the configured keys, and return them by Textual's names.
+
+    Raises UsageError for unknown ids, for keys that no terminal sends or that are typed, and for
+    keys that would mean two things on a screen.
+    """
+    if not configured_keys:
         return {}
-    known = every_binding()
+    bindings = every_binding()
     keymap = {}
-    for id, given in wanted.items():
-        if id not in known:
-            near = get_close_matches(id, known, 1, 0.5)
-            raise _misuse(
-                f"nothing is called {id!r}"
-                + (f", did you mean {near[0]!r}?" if near else "")
-                + " `trailhound keys` lists what there is"
-            )
-        names = [given] if isinstance(given, str) else given
+    for id, keys in configured_keys.items():
+        if id not in bindings:
+            raise _unknown_id(id, bindings)
+        names = [keys] if isinstance(keys, str) else keys
         if not names:
-            raise _misuse(f"{id!r} has no key: name one, or leave the line out")
-        keymap[id] = ",".join(_usable(id, name) for name in names)
+            raise _usage_error(f"{id!r} has no key: name one, or leave the line out")
+        keymap[id] = ",".join(_parse_key(id, name) for name in names)
     for info in SCREENS:
         _refuse_typed(info, keymap)
         _refuse_clashes(info, keymap)
@@ -100,27 +97,31 @@ def checked(wanted: Mapping[str, str | Sequence[str]]) -> Keymap:
 
 
 def keys_of(binding: Binding, keymap: Keymap) -> list[str]:
-    """The keys of a binding as they are now."""
-    return [
-        _PUNCTUATION.get(name, name)
-        for name in keymap.get(binding.id or "", binding.key).split(",")
-    ]
+    """Return the keys of a binding, by Textual's names."""
+    keys = keymap.get(binding.id or "", binding.key)
+    return [_PUNCTUATION.get(name, name) for name in keys.split(",")]
 
 
-def _usable(id: str, key: str) -> str:
+def _unknown_id(id: str, bindings: Mapping[str, Binding]) -> UsageError:
+    similar = get_close_matches(id, bindings, 1, 0.5)
+    hint = f", did you mean {similar[0]!r}?" if similar else ""
+    return _usage_error(f"nothing is called {id!r}{hint} `trailhound keys` lists what there is")
+
+
+def _parse_key(id: str, key: str) -> str:
     name = "space" if key == " " else _PUNCTUATION.get(key, key)
-    if name in _SAME:
-        raise _misuse(f"{id!r}: terminals send {_SAME[name]} for {key}: choose another key")
+    if name in _SENT_AS:
+        raise _usage_error(f"{id!r}: terminals send {_SENT_AS[name]} for {key}: choose another key")
     if name not in _TYPED and name not in _NAMED:
-        raise _misuse(
-            f"{id!r}: {key!r} is no key that every terminal sends: choose a letter, a digit, a sign, "
-            "f1 to f12, ctrl+ and a letter, or a name such as space, enter, pageup"
+        raise _usage_error(
+            f"{id!r}: {key!r} is no key that every terminal sends: choose a letter, a digit, "
+            "a sign, f1 to f12, ctrl+ and a letter, or a name such as space, enter, pageup"
         )
     return name
 
 
 def _refuse_typed(info: ScreenInfo, keymap: Keymap) -> None:
-    """What works while text is typed must not be a key that types or edits it."""
+    """Refuse keys that type or edit text where text is typed."""
     fields = [kind for kind in info.widgets if issubclass(kind, TYPED_IN)]
     in_fields = [binding for kind in fields for binding in bindings_of(kind)]
     around = bindings_of(info.screen) if fields and info.modal else []
@@ -131,33 +132,35 @@ def _refuse_typed(info: ScreenInfo, keymap: Keymap) -> None:
     for binding in (*in_fields, *around, *everywhere):
         for name in keymap.get(binding.id or "", "").split(","):
             if name in _TYPED or name in editing:
-                raise _misuse(
-                    f"{binding.id!r}: {display(name)} is for typing where it works ({info.name}): choose a "
-                    "function key, or ctrl+ and another letter"
+                raise _usage_error(
+                    f"{binding.id!r}: {display(name)} is for typing where it works "
+                    f"({info.name}): choose a function key, or ctrl+ and another letter"
                 )
 
 
 def _refuse_clashes(info: ScreenInfo, keymap: Keymap) -> None:
+    """Refuse keys that mean two things on a screen, unless by default."""
     for chain in info.chains():
-        usual = {(first, second) for _, first, second in doubles(chain, {})}
-        for name, first, second in doubles(chain, keymap):
-            if (first, second) not in usual and {first, second} & keymap.keys():
-                raise _misuse(
+        by_default = {(first, second) for _, first, second in clashes(chain, {})}
+        for name, first, second in clashes(chain, keymap):
+            if (first, second) not in by_default and {first, second} & keymap.keys():
+                raise _usage_error(
                     f"{display(name)} would mean both {first!r} and {second!r} ({info.name}): "
                     "give one of them another key"
                 )
 
 
-def doubles(chain: Sequence[type[DOMNode]], keymap: Keymap) -> Iterator[tuple[str, str, str]]:
-    """The keys that mean two things in a chain, with the ids of both."""
-    meant: dict[str, dict[str, None]] = {}
+def clashes(chain: Sequence[type[DOMNode]], keymap: Keymap) -> Iterator[tuple[str, str, str]]:
+    """Yield each key with two meanings in a chain, with both ids."""
+    ids_by_key: dict[str, dict[str, None]] = {}
     for kind in chain:
         for binding in bindings_of(kind):
             for name in keys_of(binding, keymap):
-                meant.setdefault(name, {})[binding.id or ""] = None
-    for name, ids in meant.items():
-        yield from ((name, first, second) for first, second in combinations(sorted(ids), 2))
+                ids_by_key.setdefault(name, {})[binding.id or ""] = None
+    for name, ids in ids_by_key.items():
+        for first, second in combinations(sorted(ids), 2):
+            yield name, first, second
 
 
-def _misuse(reason: str) -> UsageError:
+def _usage_error(reason: str) -> UsageError:
     return UsageError(f"{config.config_path()}: keys: {reason}")

@@ -1,4 +1,4 @@
-"""What the app works on, and the screen that stands until it is there."""
+"""The screen shown until the store is open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.widgets.top_line import TopLine
 
 
 class OpeningScreen(Screen[None]):
-    """The frame of the list of alerts. It imports nothing of the core, so it is there at once."""
+    """The frame of the list of alerts, before the core is imported."""
 
     BINDINGS = [
         key(
@@ -31,7 +31,7 @@ class OpeningScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         top = TopLine()
-        top.show("trailhound › Alerts", "◌ opening", cast(Workspace, self.app).where)
+        top.show("trailhound › Alerts", "◌ opening", cast(Workspace, self.app).source_label)
         yield top
         yield Static("Opening the state and the rules …", id="opening")
         yield KeyLine()

@@ -174,7 +174,7 @@ class ScreenRoutes:
         self._ask(Confirm(question, verb), confirmed)
 
     def _ask(self, form: Screen[bool], confirmed: Callable[[], object]) -> None:
-        """Push a form or a question; call ``confirmed`` if it is dismissed with True."""
+        """Push a form, and call ``confirmed`` if it is dismissed with True."""
 
         def answered(yes: bool | None) -> None:
             if yes:

@@ -1,7 +1,7 @@
-"""Every screen with the widgets on it that take keys: what can be pressed where, before any of it is opened.
+"""Every screen, with the widgets on it that take keys.
 
-All screens are imported here, so this is imported only by what speaks of all keys: ``trailhound keys``, and the check
-of keys that were given in the configuration.
+This imports all screens, so only what speaks of all keys imports it: ``trailhound keys``, and the
+check of configured keys.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from tui.widgets.text_view import TextView
 
 @dataclass(frozen=True)
 class ScreenInfo:
-    """A screen by its name, and the kinds of widget on it that can have the focus."""
+    """A screen, its name, and its widgets that can have the focus."""
 
     name: str
     screen: type[Screen[Any]]
@@ -66,15 +66,15 @@ class ScreenInfo:
 
     @property
     def modal(self) -> bool:
-        """Whether it opens over another screen, whose keys rest while it is there."""
+        """Whether it opens over another screen, whose keys do nothing meanwhile."""
         return issubclass(self.screen, ModalScreen)
 
     def chains(self) -> Iterator[Sequence[type[DOMNode]]]:
-        """Each way in which keys are looked up here: the focused widget, the screen, and the app
-        beneath it."""
+        """Yield each chain that looks up keys: focused widget, screen, app."""
         outer = (self.screen,) if self.modal else (self.screen, self.app)
         yield outer
-        yield from ((widget, *outer) for widget in self.widgets)
+        for widget in self.widgets:
+            yield widget, *outer
 
 
 SCREENS = (
@@ -108,11 +108,11 @@ SCREENS = (
 )
 
 TYPED_IN = (Input, TextArea)
-"""Widgets that take letters as text, and keys of their own to edit it."""
+"""Widgets in which text is typed and edited."""
 
 
 def bindings_of(kind: type[DOMNode]) -> list[Binding]:
-    """What the class and the classes of ours above it bind."""
+    """Return the bindings that a class inherits from this project's classes."""
     return [
         binding
         for above in kind.__mro__
@@ -122,7 +122,7 @@ def bindings_of(kind: type[DOMNode]) -> list[Binding]:
 
 
 def editing_keys(kind: type[DOMNode]) -> set[str]:
-    """The keys with which text is edited in such a widget."""
+    """Return the keys that edit text in a widget."""
     return {
         name
         for above in kind.__mro__
@@ -133,24 +133,26 @@ def editing_keys(kind: type[DOMNode]) -> set[str]:
 
 
 def every_binding() -> Mapping[str, Binding]:
-    """All bindings by their ids, in the order of the places."""
-    found: dict[str, Binding] = {}
+    """Return all bindings by id, in the order of the screens."""
+    bindings: dict[str, Binding] = {}
     for info in SCREENS:
         for binding in _bindings_on(info):
-            found.setdefault(binding.id or "", binding)
-    return found
+            bindings.setdefault(binding.id or "", binding)
+    return bindings
 
 
-def where(binding: Binding) -> str:
-    """Where it works, in words."""
-    here = [
-        info.name for info in SCREENS if any(each.id == binding.id for each in _bindings_on(info))
+def describe_screens(binding: Binding) -> str:
+    """Describe in words on which screens a binding works."""
+    names = [
+        info.name for info in SCREENS if any(other.id == binding.id for other in _bindings_on(info))
     ]
-    full = [info.name for info in SCREENS if issubclass(info.screen, HuntScreen)]
-    missing = [name for name in full if name not in here]
+    full_screens = [info.name for info in SCREENS if issubclass(info.screen, HuntScreen)]
+    missing = [name for name in full_screens if name not in names]
     if not missing:
         return "every screen"
-    return f"all but {', '.join(missing)}" if len(missing) <= len(full) // 3 else ", ".join(here)
+    if len(missing) <= len(full_screens) // 3:
+        return f"all but {', '.join(missing)}"
+    return ", ".join(names)
 
 
 def _bindings_on(info: ScreenInfo) -> list[Binding]:

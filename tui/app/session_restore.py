@@ -1,4 +1,4 @@
-"""Restore the app as it was left, and store how it is left now."""
+"""Restore the app as it was left, and write the session."""
 
 from __future__ import annotations
 
@@ -33,7 +33,11 @@ class SessionKeeper:
                 self.problem = str(error)
 
     def restore(self, at_home: bool, alert_ids: Container[str]) -> None:
-        """Go once to where the analyst was, unless they have left home; ``alert_ids`` can be opened."""
+        """Go once to the screen on which the app was left.
+
+        ``at_home`` False: the analyst has gone elsewhere already, and stays there. ``alert_ids``
+        are those of the alerts that can be opened.
+        """
         first, self._restored = not self._restored, True
         if not (first and at_home):
             return
@@ -45,12 +49,12 @@ class SessionKeeper:
             app.switch_mode(former.area)
 
     def write(self, piped_to: str) -> None:
-        """Write the session as it is now. A failure is said in ``problem``."""
+        """Write the session; a failure is said in ``problem``."""
         if self._file is not None:
             self._write(self._file, self._capture(piped_to))
 
     async def write_in_thread(self, piped_to: str) -> None:
-        """Write the session as it is now, in a thread. A failure is said in ``problem``."""
+        """Write the session in a thread; a failure is said in ``problem``."""
         if self._file is not None:
             await asyncio.to_thread(self._write, self._file, self._capture(piped_to))
 
@@ -62,7 +66,7 @@ class SessionKeeper:
             self.problem = f"{file.path}: {error.strerror}: how trailhound was left is not kept"
 
     def _capture(self, piped_to: str) -> Session:
-        """Return how the app is now; areas not visited keep their former views."""
+        """Return the session as it is; areas not visited keep former lists."""
         views = dict(self.former.views)
         for area in self._app.MODES:
             for screen in self._stack(area)[:1]:

@@ -1,4 +1,4 @@
-"""The first page: nothing was named and nothing was ever read, so here is what could be, and how to name it."""
+"""The first page, where no source is named and no store exists."""
 
 from __future__ import annotations
 
@@ -35,21 +35,23 @@ trailhound --help            all else; docs/guide.md is the way in"""
 
 
 def ask(keys: Mapping[str, str]) -> str | None:
-    """Let the analyst choose: the path of a folder, ``DEMO``, or None to leave. ``keys``: see
-    FrameApp."""
+    """Ask for a folder: a path, ``DEMO``, or None to leave.
+
+    ``keys`` are those of FrameApp.
+    """
     return WelcomeApp([Path.cwd(), Path.home()], keys).run()
 
 
 class Discovered(Message):
-    """A folder was found; None: the search has ended."""
+    """A folder was discovered; None: the search has ended."""
 
-    def __init__(self, likely: TrailFolder | None) -> None:
+    def __init__(self, folder: TrailFolder | None) -> None:
         super().__init__()
-        self.likely = likely
+        self.folder = folder
 
 
 class WelcomeApp(FrameApp[str]):
-    """Looks below ``roots``. It returns what was chosen."""
+    """An app that finds trails below ``roots``, and returns one."""
 
     def __init__(
         self, roots: Sequence[Path], keys: Mapping[str, str] = MappingProxyType({})
@@ -62,6 +64,8 @@ class WelcomeApp(FrameApp[str]):
 
 
 class WelcomeScreen(Screen[None]):
+    """The list of discovered trails, and the demo."""
+
     BINDINGS = [
         key(
             "welcome.demo",
@@ -78,7 +82,7 @@ class WelcomeScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._found: list[TrailFolder | None] = [None]
+        self._rows: list[TrailFolder | None] = [None]
         self._stop = threading.Event()
 
     @property
@@ -100,9 +104,7 @@ class WelcomeScreen(Screen[None]):
 
     def on_mount(self) -> None:
         rows = self.query_one(RowList)
-        rows.follow_top = (
-            True  # the first trail found is under the cursor, until the analyst moves it
-        )
+        rows.follow_top = True  # the cursor is on the first trail until the analyst moves it
         rows.focus()
         self.action_look()
 
@@ -110,37 +112,36 @@ class WelcomeScreen(Screen[None]):
         self._stop.set()
 
     def action_look(self) -> None:
-        """Look for trails, from nothing."""
+        """Search for trails anew."""
         self._stop.set()
-        self._stop, self._found = threading.Event(), [None]
+        self._stop, self._rows = threading.Event(), [None]
         self._show("Looking for trails …")
-        self._look(self._roots, self._stop)
+        self._discover(self._roots, self._stop)
 
     @work(thread=True, group="look", exclusive=True, exit_on_error=False)
-    def _look(self, roots: Iterable[Path], stop: threading.Event) -> None:
-        for likely in find_trails(roots, stop):
-            self.post_message(Discovered(likely))
+    def _discover(self, roots: Iterable[Path], stop: threading.Event) -> None:
+        for folder in find_trails(roots, stop):
+            self.post_message(Discovered(folder))
         if not stop.is_set():
             self.post_message(Discovered(None))
 
     @on(Discovered)
     def _take(self, event: Discovered) -> None:
-        if event.likely is not None:
-            self._found.insert(-1, event.likely)  # the demo stays the last
+        if event.folder is not None:
+            self._rows.insert(-1, event.folder)  # the demo stays the last
             self._show("Looking for trails …")
             return
-        found = len(self._found) - 1
-        where = " and ".join(dict.fromkeys(map(str, self._roots)))
-        self._show(
-            f"{format.plural(found, 'trail')} found in {where}"
-            if found
-            else f"No trail was found in {where}: name a folder or a bucket, or try the demo"
-        )
+        trails = len(self._rows) - 1
+        roots = " and ".join(dict.fromkeys(map(str, self._roots)))
+        if trails:
+            self._show(f"{format.plural(trails, 'trail')} found in {roots}")
+        else:
+            self._show(f"No trail was found in {roots}: name a folder or a bucket, or try the demo")
 
-    def _show(self, said: str) -> None:
+    def _show(self, message: str) -> None:
         rows = self.query_one(RowList)
-        rows.show(list(self._found))
-        self.query_one("#looking", Static).update(safe.text(said, "$foreground-muted"))
+        rows.show(list(self._rows))
+        self.query_one("#looking", Static).update(safe.text(message, "$foreground-muted"))
 
     @on(RowList.Opened)
     def _opened(self, event: RowList.Opened) -> None:

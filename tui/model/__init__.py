@@ -1,1 +1,1 @@
-"""What the screens show and what they may ask for, apart from how it is drawn."""
+"""What the screens show, and what they may ask for."""

@@ -1,4 +1,4 @@
-"""Decisions of the analyst: written to the store in a thread, then shown, and undone.
+"""Decisions of the analyst: stored, shown and undone.
 
 Every method raises what the store raises, one line that says what happened and what to do; then
 nothing has changed.
@@ -67,11 +67,11 @@ class DecisionHost(Protocol):
         """Search by these rules from the next sweep on."""
 
     def recheck_quarantine(self) -> None:
-        """Read files of the quarantine as decided. Blocks: call it in a thread."""
+        """Recheck files of the quarantine. Blocks: call it in a thread."""
 
 
 class Decisions:
-    """Decisions, written to the store of ``host`` and shown in its view model."""
+    """Decisions, stored and shown in the view model of ``host``."""
 
     def __init__(self, host: DecisionHost) -> None:
         self._host = host
@@ -139,7 +139,7 @@ class Decisions:
         return self._report(result, "Undone", f"{key_of('redo')} does it again")
 
     async def redo(self) -> str:
-        """Redo the decision that was undone last; return the line that says so."""
+        """Redo what was undone last; return the line that says so."""
         result = await self._apply(self._host.store.redo)
         if result is None:
             return "Nothing to do again"
@@ -174,7 +174,7 @@ class Decisions:
         return f"{did}: {decision}; {way_back}"
 
     def _describe(self, decision: Decision) -> str:
-        """Describe a decision: ``closed user/ana``, ``noted on 3 alerts``; an old one with time."""
+        """Describe a decision: ``closed user/ana``, ``noted on 3 alerts``."""
         verb, noun = _PHRASES[decision.action]
         subject = short_arn(decision.subject_name) or format.plural(decision.count, noun)
         if self._host.now() - decision.time > _OLD_SECONDS:

@@ -1,4 +1,4 @@
-"""How long, as an analyst types it."""
+"""Parse when a suppression is to expire."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from detector.text.time import parse_interval, parse_time
 _LONGEST = 366 * 86_400
 
 
-def expiry(text: str, now: float) -> float:
-    """The epoch second that ``text`` ends at: ``8h``, ``7d``, ``2w`` from now, or a day or time in
-    UTC.
+def parse_expiry(text: str, now: float) -> float:
+    """Parse an expiry: ``8h`` from now, or a time in UTC.
 
-    Raises ValueError, one line, for anything else, for the past, and for more than a year: nothing
-    is hidden for ever."""
+    Returns epoch seconds. Raises ValueError, one line, for anything else, for the past, and for
+    more than a year: nothing is hidden for ever.
+    """
     typed = text.strip().lower()
     if re.fullmatch(r"\d{4}-\d\d-\d\d(?:[t ]\d\d:\d\d(?::\d\d)?z?)?", typed):
         end = _moment(typed)

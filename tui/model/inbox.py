@@ -22,7 +22,7 @@ class UpdateInbox:
         self._update: Update | None = None
 
     def put(self, update: Update) -> bool:
-        """Add an update; return whether the inbox was empty, so that the app must be told."""
+        """Add an update; return whether the inbox was empty before."""
         with self._lock:
             was_empty = self._update is None
             if self._update is not None:
@@ -31,7 +31,7 @@ class UpdateInbox:
             return was_empty
 
     def take(self) -> tuple[Update | None, bool]:
-        """Take the update, of very many alerts only the first; return whether there is more."""
+        """Take the update, or its first alerts; return whether more is left."""
         with self._lock:
             update, self._update = self._update, None
             if update is not None and len(update.alerts) > _BATCH_ALERTS:
@@ -43,7 +43,7 @@ class UpdateInbox:
 
 
 def merge_updates(first: Update, second: Update) -> Update:
-    """Return the update that does what the first and then the second would do."""
+    """Return one update with the effect of both, in order."""
     merged = {alert.alert_id: alert for alert in (*first.alerts, *second.alerts)}
     returned = {alert.alert_id for alert in second.alerts}
     gone = set(second.withdrawn) - returned

@@ -1,4 +1,4 @@
-"""Messages from the thread that opens the store to the app. Every message is immutable."""
+"""Messages from the thread that opens the store."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opened:
-    """The open store, the rules, and the pipeline that writes into the store.
+    """The open store, the rules, and the pipeline that writes.
 
     ``pipeline`` None: another process writes, and this one only shows. ``session`` None: how the
     app is left is not stored.

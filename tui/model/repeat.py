@@ -23,7 +23,7 @@ class Action(Generic[R]):
 
 @dataclass(frozen=True)
 class LastAction:
-    """The latest action, and the ids of the rows that it was done to."""
+    """The latest action, and the ids of its rows."""
 
     action: Action[Any]
     row_ids: frozenset[str]

@@ -1,4 +1,4 @@
-"""Load the store into the view model: in a thread and in parts, so that no key waits for it."""
+"""Load the store into the view model, in parts, in a thread."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class StoreLoader:
         self._start(self._read)
 
     def reapply_suppressions(self) -> None:
-        """Hide what the suppressions hide now, which needs no read of the store."""
+        """Hide what the suppressions hide now, without reading the store."""
         if self._busy:
             self._next = self._next or self.reapply_suppressions
             return

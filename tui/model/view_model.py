@@ -1,4 +1,4 @@
-"""What the screens show: the store as it was last read, and what came since.
+"""What the screens show: the store as last read, and updates since.
 
 Only the event loop touches a ViewModel. Threads hand it immutable values: parts and a Snapshot of
 the store, an Update of the pipeline. A snapshot is older than the updates that came while it was
@@ -28,7 +28,7 @@ _FREEZE_EVERY = 10_000
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The store at one time; its alerts were loaded in parts before, here are only their ids."""
+    """The store at one time; its alerts were loaded in parts before."""
 
     alert_ids: frozenset[str]
     notes: tuple[Note, ...]
@@ -37,7 +37,7 @@ class Snapshot:
 
 
 class ViewModel:
-    """Alerts by id, notes and suppressions newest first, and the state of ingest."""
+    """Alerts by id, notes and suppressions newest first, state of ingest."""
 
     def __init__(self) -> None:
         self.loaded = False
@@ -57,7 +57,7 @@ class ViewModel:
         self._puts_since_freeze = 0
 
     def expect_snapshot(self) -> None:
-        """Treat what comes until ``load`` as newer than the snapshot, whose reading begins now."""
+        """Begin a snapshot: what comes until ``load`` is newer than it."""
         self._changed_ids, self._changes, self._accounting_changed = set(), [], False
 
     def load_part(self, alerts: Sequence[Alert]) -> None:
@@ -72,7 +72,7 @@ class ViewModel:
                 self._put(alert)
 
     def load(self, snapshot: Snapshot) -> None:
-        """Replace all that is older than this snapshot, whose parts are all loaded."""
+        """Finish a snapshot: replace all that is older than it."""
         newer, changes = self._changed_ids or set(), self._changes
         self._changed_ids, self._changes = None, []
         self.loaded = True
@@ -87,7 +87,7 @@ class ViewModel:
             change()
 
     def update(self, update: Update, now: float) -> None:
-        """Apply an update of the pipeline. The status of an alert stays: only the app changes it."""
+        """Apply an update of the pipeline, which changes no alert's status."""
         active = self.active(now)
         for alert_id in update.withdrawn:
             self._record_change(alert_id)
@@ -111,7 +111,7 @@ class ViewModel:
             self._put(alert)
 
     def reapply_suppressions(self, changed: Iterable[tuple[Alert, Alert]]) -> None:
-        """Put each alert in place of its former one, unless that has changed meanwhile."""
+        """Replace each former alert, unless it has changed meanwhile."""
         for former, alert in changed:
             if self.alerts.get(alert.alert_id) is former:
                 self._put(alert)
@@ -137,7 +137,7 @@ class ViewModel:
         return next((each for each in self.alerts.values() if alert_id in each.supersedes), None)
 
     def notes_of(self, alert: Alert) -> list[Note]:
-        """Return the notes of an alert and of those it superseded, newest first."""
+        """Return the notes of an alert and those it superseded."""
         ids = {alert.alert_id, *alert.supersedes}
         return [note for note in self.notes if note.alert_id in ids]
 
@@ -186,7 +186,7 @@ class ViewModel:
 def changed_by_suppressions(
     alerts: Iterable[Alert], active: Sequence[Suppression]
 ) -> list[tuple[Alert, Alert]]:
-    """Return the alerts that the suppressions change: each as it is, and as it becomes."""
+    """Return the alerts that suppressions change, before and after."""
     changed = []
     for alert in alerts:
         result = _reapply(alert, active)

@@ -1,4 +1,4 @@
-"""What a screen may ask of the app: the open store, the view model, decisions, and other screens.
+"""What a screen may ask of the app.
 
 Screens and the view model know the app by these protocols alone, so no module of theirs imports it.
 """
@@ -35,7 +35,7 @@ class Workspace(Protocol):
     routes: Routes
     changed: Signal[None]
     """Published when the view model has changed."""
-    where: str
+    source_label: str
     """What is read, in a few words."""
     piped_to: str
     """The command that a row was last piped to."""
@@ -51,7 +51,7 @@ class Workspace(Protocol):
         """Whether the list of alerts is in front."""
 
     def say(self, message: str, *, severity: SeverityLevel = "information") -> None:
-        """Show one line, which may quote a log, in place of the line before."""
+        """Show one line, which may quote a log, until the next."""
 
     def may_write(self) -> bool:
         """Tell whether decisions can be stored; where they cannot, say why."""
@@ -66,7 +66,7 @@ class Workspace(Protocol):
         """Return the seconds that each rule has taken, by rule id."""
 
     def former_list_state(self, area: str) -> ListState | None:
-        """Return how the list of an area was left in the session before."""
+        """Return the state of an area's list in the former session."""
 
     def restore_session(self) -> None:
         """Go once to the screen on which the app was left."""
@@ -74,11 +74,11 @@ class Workspace(Protocol):
     def run_worker(
         self, work: Coroutine[Any, Any, None], *, group: str, exit_on_error: bool
     ) -> object:
-        """Run the coroutine beside the screens until it ends or the app is left."""
+        """Run the coroutine until it ends or the app is left."""
 
 
 class Routes(Protocol):
-    """Where a screen may send the analyst. Each method opens a screen over the one in front.
+    """Routes to other screens: each method opens one over the current screen.
 
     ``trail`` names the screens behind the new one. A form calls ``saved`` only if it was saved.
     """
@@ -90,16 +90,19 @@ class Routes(Protocol):
         moved: Callable[[str], object] | None = None,
         pane: str = "calls",
     ) -> None:
-        """Open an alert; ``order`` are the ids to step through, ``moved`` gets the id of a step."""
+        """Open an alert.
+
+        ``order`` are the ids to step through; ``moved`` gets the id of each step.
+        """
 
     def open_calendar(self, alert: Alert) -> None:
         """Open the calendar of sweeps by the principal of an alert."""
 
     def open_regions_of_alert(self, alert: Alert, choose: Callable[[str], object]) -> None:
-        """Open the regions of one alert; ``choose`` gets the name of the region opened there."""
+        """Open the regions of one alert; ``choose`` gets the region opened."""
 
     def open_regions(self, alerts: Sequence[Alert], choose: Callable[[str], object]) -> None:
-        """Open the regions of many alerts; ``choose`` gets the name of the region opened there."""
+        """Open the regions of alerts; ``choose`` gets the region opened."""
 
     def open_timeline(
         self, alerts: Callable[[], Sequence[Alert]], choose: Callable[[int, int], object]
@@ -126,12 +129,15 @@ class Routes(Protocol):
         filled: Mapping[str, str],
         saved: Callable[[Mapping[str, str]], None],
     ) -> None:
-        """Ask what to suppress; ``filled`` fills the form in, ``saved`` gets how it was saved."""
+        """Ask what to suppress.
+
+        ``filled`` are the first values of the form, by field; ``saved`` gets the last ones.
+        """
 
     def extend_suppressions(
         self, suppressions: Sequence[Suppression], saved: Callable[[str], None]
     ) -> None:
-        """Ask for a later end; ``saved`` gets the span as it was typed."""
+        """Ask for a later end; ``saved`` gets the span as typed."""
 
     def offer_case_files(self, alerts: Sequence[Alert]) -> None:
         """Ask whether to write the case file of each alert."""
@@ -140,7 +146,7 @@ class Routes(Protocol):
         """Ask which of the choices, by label, to write to which file."""
 
     def pipe(self, text: str) -> None:
-        """Ask for a command that gets the text as its input, and show its output."""
+        """Ask for a command, run it on the text, show its output."""
 
     def choose_view(
         self,
@@ -148,7 +154,7 @@ class Routes(Protocol):
         current: SavedView,
         chosen: Callable[[SavedView], None],
     ) -> None:
-        """Offer the saved views; ``current`` is what would be saved, but for its name."""
+        """Offer the saved views; ``current`` is one without a name."""
 
     def confirm(self, question: str, verb: str, confirmed: Callable[[], object]) -> None:
-        """Ask yes or no; ``verb`` says what yes does. Calls ``confirmed`` on yes."""
+        """Ask a question; ``verb`` names what ``confirmed`` does on yes."""

@@ -41,7 +41,7 @@ TERMINAL = ClipboardMethod("the terminal (OSC 52)")
 
 
 def find_method(environ: Mapping[str, str]) -> ClipboardMethod:
-    """Find the way from this process to the clipboard of whoever sees its terminal."""
+    """Find the way from this process to the analyst's clipboard."""
     if not (environ.get("SSH_CONNECTION") or environ.get("SSH_TTY")):
         for method, reaches in _local(environ):
             if reaches and shutil.which(method.command[0], path=environ.get("PATH")):

@@ -1,4 +1,4 @@
-"""Write to the terminal only the cells that differ: over a slow line bytes are time.
+"""Write only changed cells: over a slow line bytes are time.
 
 Textual writes each part of the screen that it drew again as a whole, and all colours with each run
 of letters.
@@ -73,7 +73,7 @@ class DiffRenderer:
 
 
 class _DiffUpdate(CompositorUpdate):
-    """An update compared with the terminal only when it is written: Textual drops some updates."""
+    """An update compared when it is written: Textual drops some updates."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ def _run(text: str, style: str) -> Sequence[DrawnCell]:
 
 
 def _head(cells: Sequence[DrawnCell], index: int) -> int:
-    """Return the index of the cell that holds the letters of the one at ``index``."""
+    """Return the index of the cell that holds the letters at ``index``."""
     while index and not cells[index][0]:
         index -= 1
     return index
@@ -133,7 +133,7 @@ def _head(cells: Sequence[DrawnCell], index: int) -> int:
 def _differing(
     before: Sequence[DrawnCell | None], after: Sequence[DrawnCell]
 ) -> Iterator[tuple[int, int]]:
-    """Yield the spans ``[start, end)`` of cells to write; each begins with the head of a run."""
+    """Yield the spans ``[start, end)`` of cells to write, whole runs."""
     if before == after:
         return
     start = end = -1
@@ -151,7 +151,7 @@ def _differing(
 
 
 class _CellWriter:
-    """Collects what is written, with the cursor and the style that the terminal then has."""
+    """Escape sequences that write cells, with the cursor and style reached."""
 
     def __init__(self, width: int) -> None:
         self._width = width

@@ -15,7 +15,7 @@ from textual.app import App, SuspendNotSupported
 
 
 class ProgramError(ValueError):
-    """A program could not be run in the terminal; one line says why and what to do."""
+    """A program could not be run; one line says what to do."""
 
 
 def run_in_terminal(app: App[Any], command: Sequence[str], data: bytes | None = None) -> int:
@@ -49,7 +49,7 @@ def describe_status(status: int) -> str:
 
 
 def edit_text(app: App[Any], text: str) -> str:
-    """Let the analyst edit ``text`` in ``$VISUAL`` or ``$EDITOR``, and return the result.
+    """Let the analyst edit ``text`` in ``$VISUAL`` or ``$EDITOR``.
 
     Line breaks at the end are removed. The text lies meanwhile in a file that only the analyst can
     read. Raises ProgramError.

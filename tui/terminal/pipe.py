@@ -1,4 +1,4 @@
-"""Run a shell command of the analyst on some text, with limits of time and output."""
+"""Run a shell command, with limits of time and output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PLAIN_ENVIRONMENT = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGE
 
 @dataclass(frozen=True)
 class CommandOutput:
-    """The output of a command; ``status`` None: it was stopped, and ``why`` says why."""
+    """The output of a command; ``status`` None: stopped for ``why``."""
 
     output: bytes
     status: int | None
@@ -31,7 +31,7 @@ class CommandOutput:
 async def run_command(
     command: str, data: bytes, seconds: float = _TIMEOUT_SECONDS, limit: int = _MAX_OUTPUT
 ) -> CommandOutput:
-    """Run ``command`` in the shell with ``data`` as its input; errors are part of the output.
+    """Run a shell command on ``data``; errors are part of the output.
 
     It is stopped with all processes that it started if it takes too long, writes too much, or the
     caller is cancelled. Raises OSError.

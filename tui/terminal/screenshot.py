@@ -23,7 +23,7 @@ _LOCAL_FONTS = "Fira Code, Menlo, Consolas, DejaVu Sans Mono, Liberation Mono, m
 
 
 def screen_svg(app: App[Any]) -> str:
-    """Draw the screen as SVG in a fixed-width font of the reader's; nothing is fetched to show it."""
+    """Draw the screen as SVG that fetches nothing to be shown."""
     return _FAMILY.sub(
         f"font-family: {_LOCAL_FONTS}", _FONTS.sub("", app.export_screenshot(simplify=True))
     )

@@ -1,4 +1,4 @@
-"""SGR, the codes that style letters on a terminal: from one style to another in few of them."""
+"""SGR, the codes that style letters on a terminal."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def _codes(style: str) -> Iterator[str]:
 
 @lru_cache(4096)
 def blank_style(style: str) -> str:
-    """Return what can be seen of a style on a blank, so that equal results look the same."""
+    """Return what can be seen of a style on a blank."""
     parsed = _parse_style(style)
     return style if parsed.attributes & _ON_BLANKS else parsed.background
 
 
 @lru_cache(4096)
 def transition(before: str, after: str) -> str:
-    """Return the escape sequence from style ``before`` to style ``after``, both in SGR codes."""
+    """Return the escape sequence from one style to another, as SGR codes."""
     old, new = _parse_style(before), _parse_style(after)
     off = {_OFF[attribute] for attribute in old.attributes - new.attributes}
     # a code that ends two attributes may have ended one that goes on

@@ -122,7 +122,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
         return row.key
 
     def ask(self) -> Sequence[SourceRow]:
-        found = rows(self.workspace.store, self.workspace.where, self.workspace.now())
+        found = rows(self.workspace.store, self.workspace.source_label, self.workspace.now())
         self._rates.look(
             (row.about for row in found if isinstance(row.about, Volume)), self.workspace.now()
         )
@@ -139,7 +139,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
         view_model, rules = self.workspace.view_model, self.workspace.rules
         path = self.workspace.store.path
         yield from facts(
-            ("reads", self.workspace.where),
+            ("reads", self.workspace.source_label),
             ("state", str(path) if path else "temporary: it goes when you leave"),
             ("rules", format.plural(len(rules), "rule")),
             ("buckets", requests_made()),

@@ -18,7 +18,7 @@ from detector.text.time import format_age
 from detector.triage.suppression import Suppression
 from tui.concurrency.worker import work
 from tui.keymap import TRIAGE, key, key_of
-from tui.model.expiry import expiry
+from tui.model.expiry import parse_expiry
 from tui.model.repeat import Action
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, suppression_formats
@@ -200,7 +200,7 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
     async def _extend(self, span: str, entries: Sequence[Suppression]) -> str | None:
         if not (meant := self._not_over(entries)):
             return None
-        expires = expiry(span, self.workspace.now())
+        expires = parse_expiry(span, self.workspace.now())
         await self.workspace.decisions.extend(meant, expires)
         return f"{_named(meant)} hides until {format.full_time(expires)}"
 

@@ -148,7 +148,7 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         return "trailhound › Alerts"
 
     def status_items(self) -> Sequence[CellContent]:
-        return self.live_state(self.paused), self.workspace.where
+        return self.live_state(self.paused), self.workspace.source_label
 
     def compose_body(self) -> Iterable[Widget]:
         with Horizontal(classes="line"):
@@ -279,9 +279,9 @@ class AlertsScreen(TriageScreen, DecidingListScreen[Alert], ArrangedScreen[Alert
         if view_model.error:
             return f"Reading stopped.\n{view_model.error}"
         if not view_model.loaded or not (view_model.live or self.workspace.store.read_only):
-            return f"Reading {self.workspace.where} …\nAlerts appear here as soon as a rule fires."
+            return f"Reading {self.workspace.source_label} …\nAlerts appear here as soon as a rule fires."
         return (
-            f"No alert so far in {self.workspace.where}.\nNew files are read as they come. "
+            f"No alert so far in {self.workspace.source_label}.\nNew files are read as they come. "
             f"{key_of('area.sources')} shows what was read."
         )
 

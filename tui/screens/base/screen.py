@@ -84,7 +84,7 @@ class HuntScreen(Screen[None]):
 
     def status_items(self) -> Sequence[CellContent]:
         """What is so now, the weightiest first: is it live, and what is read."""
-        return self.live_state(), self.workspace.where
+        return self.live_state(), self.workspace.source_label
 
     def live_state(self, paused: bool = False) -> Content:
         view_model, read_only = self.workspace.view_model, self.workspace.store.read_only

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from textual.widget import Widget
 
 from detector.triage.suppression import Suppression
-from tui.model.expiry import expiry
+from tui.model.expiry import parse_expiry
 from tui.presentation import format
 from tui.screens.base.input_fields import LineField
 from tui.screens.forms.base import FormScreen, labelled
@@ -33,7 +33,7 @@ class ExtendForm(FormScreen):
 
     async def save(self) -> str:
         typed = self.value("for")
-        expires = expiry(typed, self.workspace.now())
+        expires = parse_expiry(typed, self.workspace.now())
         await self.workspace.decisions.extend(self._suppressions, expires)
         self.span = typed
         return f"Hides until {format.full_time(expires)}; {self.workspace.decisions.way_back}"

@@ -25,7 +25,7 @@ from detector.triage.suppression import (
 )
 from tui.concurrency.worker import work
 from tui.keymap import key_of
-from tui.model.expiry import expiry
+from tui.model.expiry import parse_expiry
 from tui.presentation import format, safe
 from tui.screens.base.input_fields import LineField
 from tui.screens.forms.base import FormScreen, labelled
@@ -178,7 +178,7 @@ class SuppressForm(FormScreen):
                     value=value,
                     rule_id=rule,
                     created=now,
-                    expires=expiry(self.value("for"), now),
+                    expires=parse_expiry(self.value("for"), now),
                     ticket=self.value("ticket"),
                     owner=self.value("owner"),
                     justification=self.value("justification"),
