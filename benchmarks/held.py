@@ -8,7 +8,7 @@ from benchmarks.corpus import WINDOW
 from benchmarks.rule import NEEDED
 from detector.detection.alert import Alert, Facets, Flag, Window
 from detector.detection.event import Event, Position
-from detector.investigation.pivot import Row
+from detector.investigation.pivot import EventRow
 from detector.rules.rule_summary import RuleSummary
 from detector.simulate.organization import ACCOUNTS, REGIONS, START
 
@@ -69,7 +69,7 @@ def alerts(first: int, count: int) -> Iterator[Alert]:
         )
 
 
-def calls(first: int, count: int) -> Iterator[Row]:
+def calls(first: int, count: int) -> Iterator[EventRow]:
     """Calls of one principal, a second apart, numbered from ``first`` on, as a pivot finds them."""
     account = _ACCOUNTS[0]
     arn = f"arn:aws:iam::{account}:user/busy"
@@ -93,4 +93,4 @@ def calls(first: int, count: int) -> Iterator[Row]:
             issued_key="",
             position=Position(f"AWSLogs/{number // 500:06d}.json.gz", 0, number % 500),
         )
-        yield Row(event, (), False).lean()
+        yield EventRow(event, (), False).without_json()

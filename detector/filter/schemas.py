@@ -14,7 +14,7 @@ from detector.triage.note import VERDICTS, Note
 from detector.triage.suppression import SCOPES, Suppression
 
 if TYPE_CHECKING:
-    from detector.investigation.pivot import Row
+    from detector.investigation.pivot import EventRow
 
 _text, _address, _number, _time = Text(), Address(), Number(), Time()
 _yes_or_no = Choice(("yes", "no"))
@@ -204,23 +204,23 @@ SUPPRESSIONS: Fields[Suppression] = Fields(
 )
 
 
-def _outcome(row: Row) -> str:
+def _outcome(row: EventRow) -> str:
     return row.event.error_code or "ok"
 
 
-def _caller(row: Row) -> list[str]:
+def _caller(row: EventRow) -> list[str]:
     return _named([row.event.arn])
 
 
-def _row_flags(row: Row) -> list[str]:
+def _row_flags(row: EventRow) -> list[str]:
     return _flagged(row.flags)
 
 
-def _own(row: Row) -> str:
+def _own(row: EventRow) -> str:
     return _yes(row.own)
 
 
-EVENTS: Fields[Row] = Fields(
+EVENTS: Fields[EventRow] = Fields(
     "events",
     (
         Field("time", "when", attrgetter("event.time"), _time),

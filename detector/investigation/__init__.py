@@ -1,1 +1,1 @@
-"""From an alert back to the logs: pivots, guides, hunts, raw records, case files."""
+"""Investigate an alert in the logs: pivots, guides, hunts, case files."""

@@ -10,29 +10,28 @@ from detector.detection.alert import Alert
 from detector.detection.event import Event
 from detector.detection.principal import RelatedPrincipals
 from detector.investigation.guide import Answer
-from detector.investigation.pivot import Pivot, Row
+from detector.investigation.pivot import EventRow, Pivot
 from detector.rules.rule import Rule
 from detector.store import HistoryEntry
 from detector.triage.note import Note
 
 
 class CaseError(Exception):
-    """The case file was not written; one line says why and what to do."""
+    """A case file that was not written; the message is one line."""
 
 
 class Case(msgspec.Struct, frozen=True):
-    """What a case file holds. ``rows`` are the pivot's events with the alert's own and its signals,
-    in order of time.
+    """The contents of a case file.
 
-    ``missing`` names the events whose records could not be read any more, and ``unread`` the files,
-    each with why."""
+    ``rows`` are the events of the pivot, of the alert and of its signals, by time. ``missing`` has
+    the events whose records could not be read again, and ``unread`` the files, each with why."""
 
     alert: Alert
     rule: Rule | None
     lineage: RelatedPrincipals
     answers: Sequence[Answer]
     signals: Mapping[str, Sequence[Event]]
-    rows: Sequence[Row]
+    rows: Sequence[EventRow]
     notes: Sequence[Note]
     history: Sequence[HistoryEntry]
     pivot: Pivot

@@ -1,7 +1,8 @@
-"""The case file of an alert: all that is known of it, with the evidence, for whoever takes it over.
+"""Write the case file of an alert: report, evidence and manifest.
 
-Every piece has its SHA-256 in ``manifest.json``, every record the file and place that it came from. Records are the
-bytes of the log. It is written readable only by its owner, and is there whole or not at all.
+``manifest.json`` has the SHA-256 of every piece, and the file and position of every record.
+Records are the bytes of the log. A case file is readable only by its owner, and is written whole or
+not at all.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,8 @@ from detector.detection.event import Event
 from detector.ecs.fields import FieldTable
 from detector.investigation import pivot, report
 from detector.investigation.case import Case, CaseError
-from detector.investigation.guide import answers
-from detector.investigation.pivot import Progress, Row
+from detector.investigation.guide import guide_answers
+from detector.investigation.pivot import EventRow, Progress
 from detector.investigation.raw_record import EvidenceGone, raw_record
 from detector.rules.ruleset import RuleSet
 from detector.store import Store
@@ -39,7 +41,7 @@ from detector.text.time import format_time
 from detector.triage.export import event_object, export_alerts, export_notes, position_object
 
 
-def gather(
+def gather_case(
     store: Store,
     alert: Alert,
     rules: RuleSet,
@@ -47,15 +49,17 @@ def gather(
     stop: threading.Event | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Case:
-    """All that is known of the alert; its principal's events are read from the logs. Raises
-    CaseError when stopped."""
+    """Collect the case of an alert from the store and the logs.
+
+    Raises CaseError when stopped.
+    """
     lineage, signals = store.alerts.lineage(alert.alert_id), store.context.signals(alert.alert_id)
-    around = pivot.around(alert, lineage, "its principal")
-    rows: list[Row] = []
+    around = pivot.pivot_around(alert, lineage, "its principal")
+    rows: list[EventRow] = []
     unread: tuple[str, ...] = ()
     if lineage:
         files = store.chunks.file_spans(around.start, around.end, lineage)
-        for batch in pivot.run(
+        for batch in pivot.read_pivot(
             around, files, flagging_events(rules), frozenset(alert.event_ids), stop
         ):
             rows += batch.rows
@@ -63,14 +67,14 @@ def gather(
             progress(batch.progress)
     if stop is not None and stop.is_set():
         raise CaseError("stopped: nothing was written")
-    more, missing = _others(rows, store.alerts.events(alert.alert_id), signals)
+    further_rows, missing = _read_others(rows, store.alerts.events(alert.alert_id), signals)
     return Case(
         alert=alert,
         rule=rules.get(alert.rule.id),
         lineage=lineage,
-        answers=answers(alert, signals, lineage, fields),
+        answers=guide_answers(alert, signals, lineage, fields),
         signals=signals,
-        rows=pivot.timeline([*rows, *more]),
+        rows=pivot.sorted_by_time([*rows, *further_rows]),
         notes=store.triage.notes_of(alert.alert_id),
         history=store.history.entries(alert.alert_id),
         pivot=around,
@@ -81,12 +85,12 @@ def gather(
     )
 
 
-def pieces(case: Case) -> dict[str, bytes]:
-    """The files of the case by name, the manifest last."""
+def case_files(case: Case) -> dict[str, bytes]:
+    """Return the files of a case by name, the manifest last."""
     alert = case.alert
     records = {f"records/{number:05}.json": row for number, row in enumerate(case.rows, start=1)}
-    found = {
-        "report.md": report.report(case, len(records)).encode(),
+    contents = {
+        "report.md": report.case_report(case, len(records)).encode(),
         "alert.json": _pretty(
             {
                 **alert.as_json(),
@@ -113,17 +117,19 @@ def pieces(case: Case) -> dict[str, bytes]:
         "notes.jsonl": export_notes(case.notes, "jsonl").encode(),
         **{name: row.raw for name, row in records.items()},
     }
-    return {**found, "manifest.json": _pretty(_manifest(case, found, records))}
+    return {**contents, "manifest.json": _pretty(_manifest(case, contents, records))}
 
 
-def write(case: Case, out: Path) -> Path:
-    """Write the case to ``out``: a zip where it is named so, a new folder otherwise. Raises
-    CaseError."""
+def write_case(case: Case, out: Path) -> Path:
+    """Write a case to ``out``, a zip file or a new folder.
+
+    The suffix ``.zip`` decides. Raises CaseError.
+    """
     if os.path.lexists(out):
         raise CaseError(f"{out}: is there already; name another with -o")
-    contents = pieces(case)
+    contents = case_files(case)
     try:
-        with _beside(out) as partial:
+        with _temporary_folder(out) as partial:
             if out.suffix.lower() == ".zip":
                 _put(partial / "case", _zipped(contents, case.made))
                 os.rename(partial / "case", out)
@@ -137,40 +143,35 @@ def write(case: Case, out: Path) -> Path:
     return out
 
 
-def _others(
-    rows: Sequence[Row], own: Sequence[Event], signals: Mapping[str, Sequence[Event]]
-) -> tuple[list[Row], list[tuple[Event, str]]]:
-    """The alert's events that the pivot did not bring: rows of those whose records are still there,
-    and the rest."""
-    known = {_name(row.event) for row in rows}
-    mine = {_name(event) for event in own}
+def _read_others(
+    rows: Sequence[EventRow], own: Sequence[Event], signals: Mapping[str, Sequence[Event]]
+) -> tuple[list[EventRow], list[tuple[Event, str]]]:
+    """Read the alert's events that the pivot lacks; return rows and losses."""
+    known = {_key(row.event) for row in rows}
+    own_keys = {_key(event) for event in own}
     flagged: dict[tuple[str, str], list[str]] = {}
     for flag, events in signals.items():
         for event in events:
-            flagged.setdefault(_name(event), []).append(flag)
-    wanted = {_name(event): event for events in (own, *signals.values()) for event in events}
-    found, missing = [], []
-    for name in sorted(wanted.keys() - known):
+            flagged.setdefault(_key(event), []).append(flag)
+    wanted = {_key(event): event for event in chain(own, *signals.values())}
+    further_rows, missing = [], []
+    for key in sorted(wanted.keys() - known):
+        event = wanted[key]
         try:
-            found.append(
-                Row(
-                    wanted[name],
-                    tuple(flagged.get(name, ())),
-                    name in mine,
-                    raw_record(wanted[name]),
-                )
-            )
+            raw = raw_record(event)
         except EvidenceGone as error:
-            missing.append((wanted[name], str(error)))
-    return found, missing
+            missing.append((event, str(error)))
+            continue
+        further_rows.append(EventRow(event, tuple(flagged.get(key, ())), key in own_keys, raw))
+    return further_rows, missing
 
 
-def _name(event: Event) -> tuple[str, str]:
+def _key(event: Event) -> tuple[str, str]:
     return event.account, event.event_id
 
 
 def _manifest(
-    case: Case, contents: Mapping[str, bytes], records: Mapping[str, Row]
+    case: Case, contents: Mapping[str, bytes], records: Mapping[str, EventRow]
 ) -> dict[str, Any]:
     return {
         "alert_id": case.alert.alert_id,
@@ -208,20 +209,19 @@ def _pretty(value: Any) -> bytes:
 
 
 def _zipped(contents: Mapping[str, bytes], made: float) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in contents.items():
             entry = zipfile.ZipInfo(name, time.gmtime(made)[:6])
             entry.external_attr = 0o600 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, content)
-    return packed.getvalue()
+    return buffer.getvalue()
 
 
 @contextlib.contextmanager
-def _beside(out: Path) -> Iterator[Path]:
-    """A new private folder in the place where ``out`` will be; it goes again where it has not
-    become that."""
+def _temporary_folder(out: Path) -> Iterator[Path]:
+    """Make a private folder beside ``out``; remove it unless renamed."""
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.absolute().parent))
     try:
         yield partial

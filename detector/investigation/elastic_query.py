@@ -1,4 +1,4 @@
-"""The ES|QL that asks Elasticsearch for the events behind an alert: for those who have a SIEM beside the logs."""
+"""The ES|QL query that finds the events behind an alert in Elasticsearch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ _INDEX = "logs-aws.cloudtrail-*"
 """Where Elastic's AWS integration puts CloudTrail."""
 
 
-def events_of(alert: Alert) -> str:
-    """Every CloudTrail event with the alert's key within its window. Keys that the rule's query
-    computes are left out: only it knows them."""
+def events_query(alert: Alert) -> str:
+    """Return the query for all events with the alert's key in its window.
+
+    Keys that the rule's query computes are left out: Elasticsearch does not have them.
+    """
     start, end = alert.extent
     terms = [
         f'@timestamp >= "{format_time(start)}"',

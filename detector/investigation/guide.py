@@ -1,6 +1,6 @@
-"""The guide, run: the questions that a sweep raises, each with its answer and the events behind it.
+"""The guide: questions that a sweep raises, and their answers.
 
-The questions are those of the reference rule's own guide; a rule of the user's may bring more (``investigate``).
+The questions are those of the reference rule's guide; other rules may bring more (``rule_guide``).
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import msgspec
 
 from detector.cloudtrail.tool_signatures import tool_signatures_of
 from detector.detection.alert import Alert
-from detector.detection.baseline import first_seen
+from detector.detection.baseline import Baseline, first_seen
 from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.event import Event
 from detector.detection.principal import RelatedPrincipals
 from detector.ecs.fields import FieldTable
-from detector.investigation.pivot import Pivot, Row, around, counted
-from detector.investigation.selectors import Both, Condition, Matching
+from detector.investigation.pivot import EventRow, Pivot, count_actions, pivot_around
+from detector.investigation.selectors import AllOf, Condition, FieldSelector
 
-Verdict = Literal["yes", "no", "unknown"]
+AnswerVerdict = Literal["yes", "no", "unknown"]
 
 
 class Question(NamedTuple):
-    """What is asked, and the flags whose events answer it."""
+    """A question, and the flags whose events answer it."""
 
     text: str
     flags: frozenset[str]
@@ -45,64 +45,63 @@ QUESTIONS = (
         frozenset({"instance-start", "session-start"}),
     ),
 )
-"""Each is meant of the same principal, within half an hour either side of the window."""
+"""Each is about the alert's principal, within half an hour on either side of the window."""
 
-OTHER = "Everything else"
-OWN = "The alert's own calls"
+OTHER_CALLS = "Everything else"
+OWN_CALLS = "The alert's own calls"
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """``count`` is of the events behind it, None where only running ``pivot`` can tell; ``pivot``
-    finds those events.
+    """The answer to a question.
 
-    ``detail`` says more, with the log's own words in it.
+    ``pivot`` reads the events behind it, and ``count`` is their number, None where only the pivot
+    can tell. ``detail`` holds text from the log.
     """
 
     question: str
-    verdict: Verdict
+    verdict: AnswerVerdict
     count: int | None
     detail: str
     pivot: Pivot | None
 
 
-def answers(
+def guide_answers(
     alert: Alert,
     signals: Mapping[str, Sequence[Event]],
     lineage: RelatedPrincipals,
     fields: FieldTable,
 ) -> list[Answer]:
-    """The guide's questions, answered from what was found around the alert."""
+    """Answer the guide's questions from an alert and its signals."""
     return [
         _new(alert, lineage),
-        *(_counted(alert, question, signals, lineage) for question in QUESTIONS),
+        *(_from_signals(alert, question, signals, lineage) for question in QUESTIONS),
         _regions(alert, lineage, fields),
         _denied(alert),
         _tool(alert),
     ]
 
 
-def by_question(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
-    """The rows of a pivot under the questions that they answer; those that answer none come last.
+def group_by_question(rows: Iterable[EventRow]) -> list[tuple[str, list[EventRow]]]:
+    """Group rows under the first question that each answers.
 
-    A row stands under the first that it answers. The alert's own calls come first, under a head of
-    their own."""
-    groups: dict[str, list[Row]] = {
-        OWN: [],
+    The alert's own calls come first, rows that answer no question last."""
+    groups: dict[str, list[EventRow]] = {
+        OWN_CALLS: [],
         **{question.text: [] for question in QUESTIONS},
-        OTHER: [],
+        OTHER_CALLS: [],
     }
     for row in rows:
-        asked = next(
+        question_text = next(
             (question.text for question in QUESTIONS if not question.flags.isdisjoint(row.flags)),
-            OTHER,
+            OTHER_CALLS,
         )
-        groups[OWN if row.own else asked].append(row)
-    return [(head, held) for head, held in groups.items() if held]
+        groups[OWN_CALLS if row.own else question_text].append(row)
+    return [(heading, group) for heading, group in groups.items() if group]
 
 
-def answered(answer: Answer, rows: Sequence[Row]) -> Answer:
-    """An answer that only its pivot could give, from what that has found."""
-    detail = f"{_plural(len(rows), 'call')}: {counted(rows)}" if rows else "none"
+def answer_from_rows(answer: Answer, rows: Sequence[EventRow]) -> Answer:
+    """Complete an answer from the rows of its pivot."""
+    detail = f"{_plural(len(rows), 'call')}: {count_actions(rows)}" if rows else "none"
     return msgspec.structs.replace(
         answer, verdict="yes" if rows else "no", count=len(rows), detail=detail
     )
@@ -111,29 +110,29 @@ def answered(answer: Answer, rows: Sequence[Row]) -> Answer:
 def _new(alert: Alert, lineage: RelatedPrincipals) -> Answer:
     baseline = alert.baseline
     new, words = first_seen(baseline, alert.first_event)
-    pivot = None
-    if baseline and (
-        firsts := [at for at in (baseline.principal_first, baseline.key_first) if at is not None]
-    ):
-        since = max(firsts)
-        pivot = Pivot("its first events", lineage, since, since + 2 * SIGNAL_REACH, since)
-    return Answer(
-        "Is the principal new here?",
-        "unknown" if new is None else "yes" if new else "no",
-        None if new is None else int(new),
-        words,
-        pivot,
-    )
+    question = "Is the principal new here?"
+    if new is None:
+        return Answer(question, "unknown", None, words, _first_events(baseline, lineage))
+    return Answer(question, _yes_or_no(new), int(new), words, _first_events(baseline, lineage))
 
 
-def _counted(
+def _first_events(baseline: Baseline | None, lineage: RelatedPrincipals) -> Pivot | None:
+    times = (baseline.principal_first, baseline.key_first) if baseline else ()
+    since = max((time for time in times if time is not None), default=None)
+    if since is None:
+        return None
+    return Pivot("its first events", lineage, since, since + 2 * SIGNAL_REACH, since)
+
+
+def _from_signals(
     alert: Alert,
     question: Question,
     signals: Mapping[str, Sequence[Event]],
     lineage: RelatedPrincipals,
 ) -> Answer:
-    pivot = msgspec.structs.replace(around(alert, lineage, question.text), flags=question.flags)
-    known = alert.baseline is not None
+    pivot = msgspec.structs.replace(
+        pivot_around(alert, lineage, question.text), flags=question.flags
+    )
     events = {
         (event.account, event.event_id): event
         for flag in sorted(question.flags)
@@ -145,51 +144,49 @@ def _counted(
         for action, count in sorted(counts.items(), key=lambda it: (-it[1], it[0]))
     )
     refused = sum(1 for event in events.values() if event.error_code)
-    detail = (
-        (f"{_plural(len(events), 'call')}: {named}" + (f"; {refused} refused" if refused else ""))
-        if events
-        else f"none within {SIGNAL_REACH // 60} minutes"
-        if known
-        else "not searched yet"
+    detail = f"{_plural(len(events), 'call')}: {named}" + (
+        f"; {refused} refused" if refused else ""
     )
-    return Answer(
-        question.text, "yes" if events else "no" if known else "unknown", len(events), detail, pivot
-    )
+    verdict: AnswerVerdict = "yes"
+    if not events and alert.baseline is not None:
+        verdict, detail = "no", f"none within {SIGNAL_REACH // 60} minutes"
+    elif not events:
+        verdict, detail = "unknown", "not searched yet"
+    return Answer(question.text, verdict, len(events), detail, pivot)
 
 
 def _regions(alert: Alert, lineage: RelatedPrincipals, fields: FieldTable) -> Answer:
-    asked, baseline = "Regions the account does not use?", alert.baseline
+    question, baseline = "Regions the account does not use?", alert.baseline
     if baseline is None or not baseline.has_enough_history(alert.first_event):
-        return Answer(asked, "unknown", None, first_seen(baseline, alert.first_event)[1], None)
+        return Answer(question, "unknown", None, first_seen(baseline, alert.first_event)[1], None)
     unused = baseline.unused_regions
     if not unused:
-        return Answer(asked, "no", 0, "it has been changing things in all of them", None)
-    there = Both((lineage, Matching(((Condition(fields["cloud.region"], tuple(unused)),),))))
-    return Answer(asked, "yes", len(unused), ", ".join(unused), around(alert, there, asked))
+        return Answer(question, "no", 0, "it has been changing things in all of them", None)
+    selector = AllOf(
+        (lineage, FieldSelector(((Condition(fields["cloud.region"], tuple(unused)),),)))
+    )
+    pivot = pivot_around(alert, selector, question)
+    return Answer(question, "yes", len(unused), ", ".join(unused), pivot)
 
 
 def _denied(alert: Alert) -> Answer:
     denied, codes = alert.facets.denied, ", ".join(alert.facets.error_codes)
-    return Answer(
-        "Were its calls refused?",
-        "yes" if denied else "no",
-        denied,
-        f"{denied} of {alert.event_count}: {codes}"
-        if denied
-        else f"all {alert.event_count} succeeded",
-        None,
-    )
+    detail = f"all {alert.event_count} succeeded"
+    if denied:
+        detail = f"{denied} of {alert.event_count}: {codes}"
+    return Answer("Were its calls refused?", _yes_or_no(denied), denied, detail, None)
 
 
 def _tool(alert: Alert) -> Answer:
-    found = tool_signatures_of(alert.facets.user_agents)
+    tools = tool_signatures_of(alert.facets.user_agents)
+    detail = "; ".join(f"{tool.name}: {tool.because}" for tool in tools) or "nothing known"
     return Answer(
-        "Does the user agent tell of a tool?",
-        "yes" if found else "no",
-        len(found),
-        "; ".join(f"{tell.name}: {tell.because}" for tell in found) or "nothing known",
-        None,
+        "Does the user agent tell of a tool?", _yes_or_no(tools), len(tools), detail, None
     )
+
+
+def _yes_or_no(value: object) -> AnswerVerdict:
+    return "yes" if value else "no"
 
 
 def _plural(count: int, noun: str) -> str:

@@ -1,7 +1,7 @@
-"""Hunts: queries that are asked once, over files, and answered with rows.
+"""Hunts: ES|QL queries run once over files, which return rows.
 
-A hunt file is Elastic's: a ``[hunt]`` table with one or more ES|QL queries. What a query means is as in rules;
-only here SORT and LIMIT count, and a window of time is a column like any other.
+A hunt file has Elastic's format: a ``[hunt]`` table with one or more ES|QL queries. Queries mean
+the same as in rules; only here SORT and LIMIT count, and a time window is a column like any other.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from detector.rules.rule_file import RuleError, line_of_key, parse_toml
 from detector.sources.open_file import open_file
 
 _T = TypeVar("_T")
-Rows = Iterator[dict[str, Value]]
+ResultRows = Iterator[dict[str, Value]]
 
 
 class Hunt(msgspec.Struct, frozen=True, kw_only=True, rename={"queries": "query"}):
-    """What a hunt file says. ``notes`` are the author's, for who reads the rows."""
+    """A hunt file; ``notes`` are the author's advice on reading the rows."""
 
     name: str = ""
     description: str = ""
@@ -48,8 +48,10 @@ class Hunt(msgspec.Struct, frozen=True, kw_only=True, rename={"queries": "query"
 
 
 def read_hunt(path: Path) -> tuple[Hunt, str]:
-    """The hunt in a file (the query of a rule file is one too), and the file's text. Raises
-    RuleError."""
+    """Read a hunt or rule file as a hunt; return its text too.
+
+    Raises RuleError.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -69,10 +71,11 @@ def read_hunt(path: Path) -> tuple[Hunt, str]:
     return msgspec.structs.replace(hunt, queries=queries), text
 
 
-def compiled(query: str, fields: FieldTable, now: int | None, text: str = "") -> Query:
-    """A query of a hunt; ``now`` is what NOW() says, ``text`` the file that the query stands in.
+def compile_hunt_query(query: str, fields: FieldTable, now: int | None, text: str = "") -> Query:
+    """Compile a query of a hunt.
 
-    Raises RuleError, with the place in that file.
+    ``now`` is the value of NOW(), ``text`` the file that has the query. Raises RuleError with the
+    line and column in that file.
     """
     try:
         return plan(query, fields, QueryOptions(now))
@@ -83,49 +86,49 @@ def compiled(query: str, fields: FieldTable, now: int | None, text: str = "") ->
         ) from None
 
 
-def asks_now(query: str) -> bool:
-    """Whether NOW() stands in the query."""
+def uses_now(query: str) -> bool:
+    """Return whether a query calls NOW()."""
     try:
         return ast.depends_on_time(parser.parse_query(query))
     except EsqlError:
         return False
 
 
-class Reader:
-    """The events in some files, each once. ``problems`` collects what could not be read, a line
-    each."""
+class EventReader:
+    """A reader of events; ``problems`` names each file that failed."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = list(paths)
         self.problems: dict[str, str] = {}
 
     def newest(self) -> int | None:
-        """The newest event time, in seconds since the epoch."""
-        times = (
-            time
-            for _, records in self._parsed()
-            for call, indexes in records.by_signature.items()
-            if not skip_reason(Head(None, *call))
-            for index in indexes
-            if (time := records.times[index]) is not None
-        )
-        return max(times, default=None)
+        """Return the newest event time, in seconds since the epoch."""
+        newest = None
+        for _, records in self._parsed():
+            times = [records.times[index] for index in _event_indexes(records)]
+            newest = max((time for time in (*times, newest) if time is not None), default=None)
+        return newest
 
-    def asked(
+    def evaluate(
         self, query: Query, ask: Callable[[Record, int], Sequence[_T]]
     ) -> Iterator[tuple[int, Sequence[_T]]]:
-        """What ``ask`` gives for a record and its time, with that time: for the events that get
-        through the filter."""
+        """Yield the results of ``ask`` for events that may pass the filter.
+
+        ``ask`` gets a record and its time; each result comes with that time. An event that was
+        delivered more than once counts once.
+        """
         seen: set[bytes] = set()
         for path, records in self._parsed():
-            for index in _let_in(records, query.prefilter):
-                if (time := records.times[index]) is None:
+            for index in _event_indexes(records, query.prefilter):
+                time = records.times[index]
+                if time is None:
                     continue
                 try:
                     record = records.record(index)
-                    if not (given := ask(record, time)):
+                    results = ask(record, time)
+                    if not results:
                         continue
-                    name = identity(
+                    event_key = identity(
                         record.recipient_account_id or "",
                         event_id(record, records.canonical(index)),
                     )
@@ -134,9 +137,9 @@ class Reader:
                         f"{path}: a record in it is nested too deep to be looked at"
                     )
                     continue
-                if name not in seen:
-                    seen.add(name)
-                    yield time, given
+                if event_key not in seen:
+                    seen.add(event_key)
+                    yield time, results
 
     def _parsed(self) -> Iterator[tuple[str, Records]]:
         for path in self._paths:
@@ -150,51 +153,53 @@ class Reader:
                 self.problems[path] = f"{path}: {error}"
 
 
-def _let_in(records: Records, gate: Prefilter) -> list[int]:
-    """The events that may get through the filter, in order."""
-    heads = ((Head(None, *call), indexes) for call, indexes in records.by_signature.items())
-    return sorted(
-        index
-        for head, indexes in heads
-        if not skip_reason(head) and gate.accepts_pair(head) and gate.accepts(head)
-        for index in indexes
-    )
+def _event_indexes(records: Records, prefilter: Prefilter | None = None) -> list[int]:
+    """Return the indexes of events that may pass a filter, in order."""
+    accepted: list[int] = []
+    for signature, indexes in records.by_signature.items():
+        head = Head(None, *signature)
+        if skip_reason(head):
+            continue
+        if prefilter and not (prefilter.accepts_pair(head) and prefilter.accepts(head)):
+            continue
+        accepted += indexes
+    return sorted(accepted)
 
 
-def rows(query: Query, reader: Reader) -> Rows:
-    """What the query returns: as it is found where its order does not matter, or else at the
-    end."""
-    found = _grouped(query, reader) if query.grouping else _filtered(query, reader)
+def result_rows(query: Query, reader: EventReader) -> ResultRows:
+    """Return a query's rows, as they are read where order allows."""
+    results = _grouped(query, reader) if query.grouping else _filtered(query, reader)
     if query.orders:
-        found = iter(_sorted(query, found))
-    return islice((row for row, _ in found), query.limit)
+        results = iter(_sorted(query, results))
+    return islice((row for row, _ in results), query.limit)
 
 
-def _filtered(query: Query, reader: Reader) -> Iterator[SortableResult]:
-    for _, emitted in reader.asked(
+def _filtered(query: Query, reader: EventReader) -> Iterator[SortableResult]:
+    for _, results in reader.evaluate(
         query, lambda record, time: list(query.filter_results(record, time))
     ):
-        yield from emitted
+        yield from results
 
 
-def _grouped(query: Query, reader: Reader) -> Iterator[SortableResult]:
+def _grouped(query: Query, reader: EventReader) -> Iterator[SortableResult]:
     groups: dict[tuple[int, tuple[Value, ...]], list[Inputs]] = defaultdict(list)
-    for time, added in reader.asked(query, query.rows):
+    for time, added in reader.evaluate(query, query.rows):
         start = time // query.window * query.window if query.window else 0
         for key, inputs in added:
             groups[start, key].append(inputs)
     if not groups and not query.key_names and query.window is None:
-        groups[0, ()] = []  # without BY there is one group, be it empty
+        groups[0, ()] = []  # without BY there is one group, even an empty one
     return chain.from_iterable(
         query.group_results(start, key, inputs) for (start, key), inputs in groups.items()
     )
 
 
-def _sorted(query: Query, found: Iterable[SortableResult]) -> list[SortableResult]:
-    result = list(found)
-    for place in reversed(range(len(query.orders))):
-        result.sort(
-            key=lambda emitted, place=place: emitted[1][place],  # type: ignore[misc]
-            reverse=query.orders[place].descending,
+def _sorted(query: Query, results: Iterable[SortableResult]) -> list[SortableResult]:
+    ordered = list(results)
+    # The last order first: a stable sort keeps it where an earlier order finds no difference.
+    for index in reversed(range(len(query.orders))):
+        ordered.sort(
+            key=lambda result, index=index: result[1][index],  # type: ignore[misc]
+            reverse=query.orders[index].descending,
         )
-    return result
+    return ordered

@@ -1,7 +1,7 @@
-"""Pivots: every event that is meant, in a span of time, read again from the logs.
+"""Pivots: the events of a selector, read again from the logs.
 
-The logs are the store. Only the files whose span of event times overlaps are read, the nearest first, and of these
-only records that can hold what is asked for are decoded. Events come in batches, as they are found.
+Only files whose span of event times overlaps are read, the nearest first, and of these only records
+that can match are decoded. Events come in batches as they are read.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ from detector.sources.open_file import open_file
 
 
 class Pivot(msgspec.Struct, frozen=True):
-    """The events of ``selector`` in ``[start, end)``, epoch seconds, those next to ``around``
-    first.
+    """A query for events of ``selector`` in ``[start, end)``, epoch seconds.
 
-    ``flags`` narrows it to events that one of these flags speaks of; ``title`` says in few words
-    what is asked for."""
+    Files nearest to ``around`` are read first. Where ``flags`` are given, only events that raised
+    one of them count. ``title`` names the pivot in a few words."""
 
     title: str
     selector: Selector
@@ -39,17 +38,17 @@ class Pivot(msgspec.Struct, frozen=True):
     flags: frozenset[str] = frozenset()
 
     def within(self, seconds: int) -> Pivot:
-        """The same, so many seconds to either side of ``around``."""
+        """Return this pivot over ``seconds`` on either side of ``around``."""
         return msgspec.structs.replace(
             self, start=self.around - seconds, end=self.around + seconds + 1
         )
 
 
-class Row(msgspec.Struct, frozen=True, gc=False):
-    """An event that was found, the flags that speak of it, and its JSON as the file has it.
+class EventRow(msgspec.Struct, frozen=True, gc=False):
+    """An event of a pivot, with its flags and raw JSON.
 
-    ``own``: it is one of those that the alert itself rests on. ``raw`` is empty where it is read
-    again when it is asked for (``evidence.raw_record``)."""
+    ``own``: the event is one of the alert's own hits. ``raw`` is empty where ``raw_record`` reads
+    it again when it is needed."""
 
     event: Event
     flags: tuple[str, ...]
@@ -57,15 +56,17 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     raw: bytes = b""
 
     @property
-    def moment(self) -> tuple[int, str, str]:
-        """What the order of time goes by."""
+    def sort_key(self) -> tuple[int, str, str]:
+        """The order by time, then region, then event id."""
         return self.event.time, self.event.region, self.event.event_id
 
-    def lean(self) -> Row:
-        """The row as a million of them are held: without its JSON, and what many events have in
-        common held once."""
+    def without_json(self) -> EventRow:
+        """Return a copy without its JSON that shares strings with other rows.
+
+        A list may hold a million rows.
+        """
         event, common = self.event, sys.intern
-        return Row(
+        return EventRow(
             Event(
                 common(event.account),
                 event.event_id,
@@ -93,8 +94,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How much of what must be read has been read. ``unread`` are files that could not be, a line
-    each."""
+    """How much has been read; ``unread`` names each file that failed."""
 
     files_done: int
     files: int
@@ -104,53 +104,58 @@ class Progress(msgspec.Struct, frozen=True):
 
     @property
     def share(self) -> float:
-        """From 0 to 1."""
+        """The part read by bytes, from 0 to 1."""
         return self.bytes_done / self.bytes if self.bytes else 1.0
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What was found since the last batch, in the order of the files, and how far it has come."""
+    """Events read since the last batch, in file order, and progress."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[EventRow, ...]
     progress: Progress
 
 
-def around(alert: Alert, selector: Selector, title: str, reach: int = SIGNAL_REACH) -> Pivot:
-    """The pivot from an alert: what ``selector`` did within ``reach`` seconds either side of its
-    window."""
+def pivot_around(alert: Alert, selector: Selector, title: str, margin: int = SIGNAL_REACH) -> Pivot:
+    """Return the pivot over an alert's window and ``margin`` seconds either side."""
     start, end = alert.extent
-    return Pivot(title, selector, start - reach, end + reach, alert.first_event)
+    return Pivot(title, selector, start - margin, end + margin, alert.first_event)
 
 
-def run(
+def read_pivot(
     pivot: Pivot,
     files: Iterable[FileSpan],
     flagging: Dispatch,
     own: Set[str] = frozenset(),
     stop: threading.Event | None = None,
 ) -> Iterator[Batch]:
-    """Read for ``pivot`` until all is read or ``stop`` is set: first a batch of nothing, which says
-    how much there is.
+    """Read the events of a pivot until done or ``stop`` is set.
 
-    Each event comes once, however often it was delivered. ``own`` are the event ids of the alert;
-    the last batch's progress is complete unless it was stopped."""
-    due = sorted(
+    The first batch is empty and says how much there is to read. Each event comes once, however
+    often it was delivered. ``own`` are the event ids of the alert. The last batch's progress is
+    complete unless the pivot was stopped."""
+    overlapping = sorted(
         (file for file in files if file.overlaps(pivot.start, pivot.end)),
         key=lambda file: (file.distance(pivot.around), file.path),
     )
-    total, done = sum(file.size for file in due), 0
+    total, done = sum(file.size for file in overlapping), 0
     unread: list[str] = []
     seen: set[bytes] = set()
-    yield Batch((), Progress(0, len(due), 0, total))
-    for number, file in enumerate(due):
+    yield Batch((), Progress(0, len(overlapping), 0, total))
+    for number, file in enumerate(overlapping):
         try:
-            for place, matches in _read(file, pivot):
+            for offset, matches in _read_matches(file, pivot):
                 if stop is not None and stop.is_set():
                     return
                 rows = tuple(_rows(matches, pivot, flagging, own, seen))
                 yield Batch(
                     rows,
-                    Progress(number, len(due), done + min(place, file.size), total, tuple(unread)),
+                    Progress(
+                        number,
+                        len(overlapping),
+                        done + min(offset, file.size),
+                        total,
+                        tuple(unread),
+                    ),
                 )
         except NotALog:
             pass
@@ -158,12 +163,11 @@ def run(
             why = error.reason.detail if isinstance(error, Unreadable) else error.strerror
             unread.append(f"{file.path}: {why}")
         done += file.size
-        yield Batch((), Progress(number + 1, len(due), done, total, tuple(unread)))
+        yield Batch((), Progress(number + 1, len(overlapping), done, total, tuple(unread)))
 
 
-def counted(rows: Iterable[Row]) -> str:
-    """What was called and how often, the most frequent first: ``DescribeVolumes 17,
-    DescribeSnapshots 17``."""
+def count_actions(rows: Iterable[EventRow]) -> str:
+    """Count the calls by name: ``DescribeVolumes 17, DescribeSnapshots 17``."""
     actions = Counter(row.event.action for row in rows)
     return ", ".join(
         f"{action} {count}"
@@ -171,21 +175,23 @@ def counted(rows: Iterable[Row]) -> str:
     )
 
 
-def timeline(rows: Iterable[Row]) -> list[Row]:
-    """In order of time."""
-    return sorted(rows, key=lambda row: row.moment)
+def sorted_by_time(rows: Iterable[EventRow]) -> list[EventRow]:
+    """Sort rows by time, region and event id."""
+    return sorted(rows, key=lambda row: row.sort_key)
 
 
-def _read(file: FileSpan, pivot: Pivot) -> Iterator[tuple[int, list[RecordMatch[Selector]]]]:
-    """The matches of each chunk, with the place in the file up to which it is read."""
-    with open_file(file.path) as opened:
+def _read_matches(
+    file: FileSpan, pivot: Pivot
+) -> Iterator[tuple[int, list[RecordMatch[Selector]]]]:
+    """Yield each chunk's matches with the file offset read so far."""
+    with open_file(file.path) as stream:
         for matches in scan_file(
             file.path,
-            opened,
+            stream,
             SearchRequest("", pivot.selector, pivot.start, pivot.end),
             file.offsets,
         ):
-            yield opened.tell(), matches
+            yield stream.tell(), matches
 
 
 def _rows(
@@ -194,10 +200,10 @@ def _rows(
     flagging: Dispatch,
     own: Set[str],
     seen: set[bytes],
-) -> Iterator[Row]:
-    for _watch, event, record, raw in matches:
-        name = identity(event.account, event.event_id)
+) -> Iterator[EventRow]:
+    for _request, event, record, raw in matches:
+        event_key = identity(event.account, event.event_id)
         flags = flags_of(event, record, flagging)
-        if name not in seen and (not pivot.flags or not pivot.flags.isdisjoint(flags)):
-            seen.add(name)
-            yield Row(event, flags, event.event_id in own, raw)
+        if event_key not in seen and (not pivot.flags or not pivot.flags.isdisjoint(flags)):
+            seen.add(event_key)
+            yield EventRow(event, flags, event.event_id in own, raw)

@@ -1,4 +1,4 @@
-"""The raw record behind an event, read again from the file that it came from."""
+"""Read the raw record behind an event again from its file."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from detector.sources.source import Unavailable
 
 
 class EvidenceGone(Exception):
-    """The record cannot be read any more; one line says why."""
+    """A record that cannot be read again; the message is one line."""
 
 
 def raw_record(event: Event) -> bytes:
-    """The record's own bytes, exactly as the log has them. Raises EvidenceGone.
+    """Return the record's bytes exactly as the log has them.
 
-    Of a wrapped record these are the inner record's bytes where they stand as JSON, or the text
-    that the wrapper's string says; of a record in others' names (Athena, ECS, OCSF) the document as
-    it stands; of a table's row its JSON."""
+    For a wrapped record these are the inner record's bytes, or the text of the wrapper's string;
+    for a foreign schema (Athena, ECS, OCSF) the whole document; for a table's row its JSON. Raises
+    EvidenceGone."""
     source, offset, index = event.position.source, event.position.offset, event.position.index
     try:
-        with open_file(source) as file, contextlib.closing(read_chunks(file, offset)) as them:
-            records = parse_records(next(them))
+        with open_file(source) as file, contextlib.closing(read_chunks(file, offset)) as chunks:
+            records = parse_records(next(chunks))
             raw = records.raw(index)
         if event_id(records.record(index), records.canonical(index)) != event.event_id:
             raise ValueError

@@ -1,12 +1,12 @@
-"""The report of a case, in Markdown: what, who, when, where, correlation, verdict, timeline, next steps.
+"""The report of a case, in Markdown.
 
-It reads well alone. All that comes from a log stands in code spans, where nothing in it means anything.
+Text from a log stands in code spans, where Markdown in it has no effect.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
 from detector.cloudtrail.tool_signatures import tool_signatures_of
@@ -14,7 +14,7 @@ from detector.detection.alert import Alert
 from detector.detection.baseline import first_seen
 from detector.detection.log_integrity import integrity_sentence, log_file_name
 from detector.detection.risk import risk_sentence
-from detector.investigation.pivot import Row
+from detector.investigation.pivot import EventRow
 from detector.text.markdown import code, codes, plain
 from detector.text.time import format_time
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _ENUMERATION = frozenset({"other-enumeration", "caller-identity"})
 
 
-def report(case: Case, records: int) -> str:
-    """The whole text; ``records`` is how many raw records lie beside it."""
+def case_report(case: Case, records: int) -> str:
+    """Return the report; ``records`` is the number of raw records beside it."""
     alert = case.alert
     sections = (
         ("What", _what(case)),
@@ -38,8 +38,10 @@ def report(case: Case, records: int) -> str:
         ("Next steps", _next_steps(case)),
         ("Evidence", _evidence(case, records)),
     )
-    of = log_file_name(alert) or alert.principal
-    head = f"# Case: {code(of) or 'callers without an ARN'}, {format_time(alert.first_event)}\n"
+    subject = log_file_name(alert) or alert.principal
+    head = (
+        f"# Case: {code(subject) or 'callers without an ARN'}, {format_time(alert.first_event)}\n"
+    )
     return (
         "\n".join(
             [
@@ -56,17 +58,19 @@ def _summary(alert: Alert) -> str:
     facets, flags = alert.facets, ", ".join(f"{flag.flag} ({flag.count})" for flag in alert.flags)
     within = f"within {alert.span} s" if alert.span else "within one second"
     risk = f" Risk {risk_sentence(alert.risk)}." if alert.risk else ""
-    if of_file := integrity_sentence(alert):
-        return f"{plain(of_file)}.{risk}"
+    integrity = integrity_sentence(alert)
+    if integrity:
+        return f"{plain(integrity)}.{risk}"
     return (
-        f"{_count(alert.event_count, 'call')} in {_count(len(facets.regions), 'region')} {within}, found by "
-        f"{plain(alert.rule.name)}.{risk}" + (f" Around it: {flags}." if flags else "")
+        f"{_count(alert.event_count, 'call')} in {_count(len(facets.regions), 'region')} {within}, "
+        f"found by {plain(alert.rule.name)}.{risk}" + (f" Around it: {flags}." if flags else "")
     )
 
 
 def _what(case: Case) -> Iterator[str]:
     alert, rule = case.alert, case.rule
-    yield f"- Rule: {plain(alert.rule.name)} ({code(alert.rule.id)}), severity {alert.rule.severity}"
+    name, rule_id = plain(alert.rule.name), code(alert.rule.id)
+    yield f"- Rule: {name} ({rule_id}), severity {alert.rule.severity}"
     if rule is not None:
         yield f"- It looks for: {plain(' '.join(rule.description.split()))}"
         if rule.thresholds:
@@ -74,7 +78,8 @@ def _what(case: Case) -> Iterator[str]:
                 f" in {rule.window} s" if rule.window else ""
             )
     actions = sorted({row.event.action for row in case.rows if row.own})
-    yield f"- Counted calls: {codes(actions)}; {alert.event_count} of them, {alert.facets.denied} refused"
+    counts = f"{alert.event_count} of them, {alert.facets.denied} refused"
+    yield f"- Counted calls: {codes(actions)}; {counts}"
     if alert.facets.error_codes:
         yield f"- Errors: {codes(alert.facets.error_codes)}"
 
@@ -95,11 +100,13 @@ def _who(case: Case) -> Iterator[str]:
 
 def _when(case: Case) -> Iterator[str]:
     alert = case.alert
-    yield f"- First call {format_time(alert.first_event)}, last call {format_time(alert.last_event)} (all times UTC)"
+    first, last = format_time(alert.first_event), format_time(alert.last_event)
+    yield f"- First call {first}, last call {last} (all times UTC)"
     if alert.window:
+        start, end = format_time(alert.window.start), format_time(alert.window.end)
+        state = "settled" if alert.settled else "provisional"
         yield (
-            f"- Window: {format_time(alert.window.start)} to {format_time(alert.window.end)} ({alert.window.mode}), "
-            f"{'settled' if alert.settled else 'provisional'}, revision {alert.revision}"
+            f"- Window: {start} to {end} ({alert.window.mode}), {state}, revision {alert.revision}"
         )
 
 
@@ -111,8 +118,8 @@ def _where(alert: Alert) -> Iterator[str]:
     yield f"- From: {codes(facets.source_addresses)}"
     yield f"- With: {codes(facets.user_agents)}"
     yield from (
-        f"- The user agent tells of {tell.name}: {tell.because} ({tell.leaning})"
-        for tell in tool_signatures_of(facets.user_agents)
+        f"- The user agent tells of {tool.name}: {tool.because} ({tool.leaning})"
+        for tool in tool_signatures_of(facets.user_agents)
     )
 
 
@@ -135,62 +142,65 @@ def _verdict(case: Case) -> Iterator[str]:
     if not case.notes:
         yield "\nNobody has written a verdict yet."
     for note in case.notes:
-        words = note.body
-        facts = " · ".join(
-            plain(fact) for fact in (words.verdict, words.ticket, words.owner) if fact
-        )
+        body = note.body
+        facts = " · ".join(plain(fact) for fact in (body.verdict, body.ticket, body.owner) if fact)
         yield f"\n{format_time(note.edited or note.created)}, {plain(note.author)}: **{facts}**\n"
-        yield from (f"> {plain(line)}" for line in words.text.splitlines())
+        yield from (f"> {plain(line)}" for line in body.text.splitlines())
 
 
-def _timeline(rows: Sequence[Row]) -> Iterator[str]:
-    """Runs of the same call are one line, so that what matters is not lost among listings."""
+def _timeline(rows: Sequence[EventRow]) -> Iterator[str]:
+    """Yield a table with one line for each run of a call."""
     yield "| time (UTC) | call | times | regions | result | |\n|---|---|--:|--:|---|---|"
 
-    def kind(row: Row) -> tuple[object, ...]:
+    def kind(row: EventRow) -> tuple[object, ...]:
         event = row.event
         if not row.own and _ENUMERATION.issuperset(row.flags) and row.flags:
             return (False, "listings", bool(event.error_code))
         return (row.own, event.provider, event.action, event.arn, event.error_code)
 
     for _, run in groupby(rows, kind):
-        held = list(run)
-        first, last = held[0].event, held[-1].event
-        marks = (
-            ["**the alert's own**"]
-            if held[0].own
-            else [
-                flag
-                for flag in sorted({flag for row in held for flag in row.flags})
-                if flag not in _ENUMERATION
-            ]
-        )
+        run_rows = list(run)
+        first, last = run_rows[0].event, run_rows[-1].event
+        if run_rows[0].own:
+            marks = ["**the alert's own**"]
+        else:
+            marks = sorted(set(chain.from_iterable(row.flags for row in run_rows)) - _ENUMERATION)
         until = f" to {format_time(last.time)[11:]}" if last.time != first.time else ""
-        results = {row.event.error_code for row in held}
+        results = {row.event.error_code for row in run_rows}
         yield (
-            f"| {format_time(first.time)}{until} | {codes(_actions(held))} | {len(held)} "
-            f"| {len({row.event.region for row in held})} | {codes(sorted(results - {''})) or 'ok'} "
+            f"| {format_time(first.time)}{until} | {codes(_actions(run_rows))} | {len(run_rows)} "
+            f"| {len({row.event.region for row in run_rows})} | "
+            f"{codes(sorted(results - {''})) or 'ok'} "
             f"| {', '.join(marks)} |"
         )
 
 
-def _actions(rows: Iterable[Row]) -> list[str]:
+def _actions(rows: Iterable[EventRow]) -> list[str]:
     return sorted({row.event.action for row in rows})
 
 
 _STEPS = {
-    "access-key": "Deactivate the keys and credentials that were made or changed, and look for calls with them.",
-    "iam-change": "Take back the changes of users, roles and policies; compare with the state before.",
-    "snapshot": "Find out with whom snapshots were shared and who copied them; remove the sharing; keep the snapshots.",
+    "access-key": "Deactivate the keys and credentials that were made or changed, and look for "
+    "calls with them.",
+    "iam-change": "Take back the changes of users, roles and policies; compare with the state "
+    "before.",
+    "snapshot": "Find out with whom snapshots were shared and who copied them; remove the "
+    "sharing; keep the snapshots.",
     "image-export": "Find out where images were exported, copied or shared to; remove the sharing.",
-    "role-assumption": "Follow the sessions that were opened, also into other accounts; revoke them where in doubt.",
+    "role-assumption": "Follow the sessions that were opened, also into other accounts; revoke "
+    "them where in doubt.",
     "s3-egress": "Establish what was read from S3, and what that means for those whom it concerns.",
-    "s3-write": "Check what was written to S3 or changed on buckets: policies, replication, deletions.",
-    "instance-start": "Look at the machines that were started: image, role, size, user data. Isolate, then examine.",
-    "session-start": "Examine the machines on which shells were opened; rotate what credentials they hold.",
+    "s3-write": "Check what was written to S3 or changed on buckets: policies, replication, "
+    "deletions.",
+    "instance-start": "Look at the machines that were started: image, role, size, user data. "
+    "Isolate, then examine.",
+    "session-start": "Examine the machines on which shells were opened; rotate what credentials "
+    "they hold.",
     "first-seen-principal": "Find out who made this principal or key, when and why.",
-    "unused-region": "Check the regions that the account does not use for resources; consider denying them by policy.",
-    "denied-calls": "The calls were refused: find out where the credentials come from that somebody tries.",
+    "unused-region": "Check the regions that the account does not use for resources; consider "
+    "denying them by policy.",
+    "denied-calls": "The calls were refused: find out where the credentials come from that "
+    "somebody tries.",
 }
 
 
@@ -200,7 +210,8 @@ def _next_steps(case: Case) -> Iterator[str]:
     if keys and steps:
         steps.append(f"Deactivate {codes(keys)} unless its owner explains all of this.")
     steps.append(
-        "Ask the owner of the principal whether the calls were theirs; write the answer down as a note."
+        "Ask the owner of the principal whether the calls were theirs; write the answer down as "
+        "a note."
     )
     yield from (f"{number}. {step}" for number, step in enumerate(steps, start=1))
 
@@ -208,8 +219,10 @@ def _next_steps(case: Case) -> Iterator[str]:
 def _evidence(case: Case, records: int) -> Iterator[str]:
     yield (
         f"{_count(records, 'record')} of its principal from {format_time(case.pivot.start)} to "
-        f"{format_time(case.pivot.end)}, as the logs have them, in `records/`. `pivot.jsonl` lists them in order of "
-        "time, `signals.jsonl` those behind the flags; `alert.json` is the alert, `notes.jsonl` what was written. "
+        f"{format_time(case.pivot.end)}, as the logs have them, in `records/`. `pivot.jsonl` "
+        "lists them in order of "
+        "time, `signals.jsonl` those behind the flags; `alert.json` is the alert, `notes.jsonl` "
+        "what was written. "
         "`manifest.json` has the SHA-256 of every piece, and the file and place of every record."
     )
     for event, why in case.missing:

@@ -1,8 +1,9 @@
-"""The queries of a rule's own guide, as Elastic's rules carry them: ``[[transform.investigate]]`` tables of the file,
-and ``!{investigate{…}}`` in the text of its note.
+"""The queries of a rule's own investigation guide.
 
-A query is a list of groups of conditions: all of a group, any of the groups. Values may name a field of the alert
-(``{{user.name}}``). Format: Elastic's documentation, "Launch Timeline from investigation guides".
+Elastic's rules carry them in ``[[transform.investigate]]`` tables, and as ``!{investigate{…}}`` in
+the text of the note. A query is a list of groups of conditions: all of a group, any of the groups.
+Values may name a field of the alert (``{{user.name}}``). Source: Elastic's documentation, "Launch
+Timeline from investigation guides".
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from detector.detection.correlate import SIGNAL_REACH
 from detector.ecs.fields import FieldTable
 from detector.investigation.guide import Answer
 from detector.investigation.pivot import Pivot
-from detector.investigation.selectors import Condition, Matching, shown
+from detector.investigation.selectors import Condition, FieldSelector, as_list, value_text
 from detector.rules.rule import Rule
 from detector.text.time import SECONDS_PER_UNIT
 
@@ -32,9 +33,11 @@ class _Provider(msgspec.Struct, frozen=True, rename="camel"):
     excluded: bool | str = False
 
 
-class Investigation(msgspec.Struct, frozen=True, rename="camel"):
-    """One query: times are relative to the alert (``now-48h/h``), by default half an hour either
-    side of it."""
+class GuideQuery(msgspec.Struct, frozen=True, rename="camel"):
+    """One query of a guide.
+
+    Times are relative to the alert (``now-48h/h``), by default half an hour on either side.
+    """
 
     label: str
     providers: list[list[_Provider]]
@@ -44,34 +47,38 @@ class Investigation(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _Unanswerable(Exception):
-    """Why a query cannot be asked of CloudTrail, or of this alert."""
+    """A query that CloudTrail, or this alert, cannot answer."""
 
 
-def investigations(rule: Rule) -> list[Investigation]:
-    """The queries of a rule's guide, those of the file's tables first; what is not in the format is
-    left out."""
-    found = []
+def guide_queries(rule: Rule) -> list[GuideQuery]:
+    """Return the queries of a rule's guide, the file's tables first.
+
+    Malformed queries are left out.
+    """
+    queries = []
     for table in (*_tables(rule), *_inline(rule.note)):
         try:
-            found.append(msgspec.convert(table, Investigation))
+            queries.append(msgspec.convert(table, GuideQuery))
         except msgspec.ValidationError:
             continue
-    return found
+    return queries
 
 
-def answers(rule: Rule, alert: Alert, fields: FieldTable, record: Record | None) -> list[Answer]:
-    """The rule's queries as questions; their counts are known when their pivots have run.
+def rule_answers(
+    rule: Rule, alert: Alert, fields: FieldTable, record: Record | None
+) -> list[Answer]:
+    """Return the rule's queries as questions; their pivots count the events later.
 
-    ``record`` is of one of the alert's events: what the alert itself does not name is read from it.
+    ``record`` is of one of the alert's events: fields that the alert lacks are read from it.
     """
-    return [_answer(asked, alert, fields, record) for asked in investigations(rule)]
+    return [_answer(query, alert, fields, record) for query in guide_queries(rule)]
 
 
 def _tables(rule: Rule) -> list[Any]:
     try:
         transform = tomllib.loads(rule.path.read_text(encoding="utf-8-sig")).get("transform")
     except (OSError, ValueError):
-        return []  # the file was there when the rule was loaded; it says nothing now
+        return []  # the file has gone since the rule was loaded
     tables = transform.get("investigate") if isinstance(transform, dict) else None
     return tables if isinstance(tables, list) else []
 
@@ -79,51 +86,41 @@ def _tables(rule: Rule) -> list[Any]:
 def _inline(note: str) -> Iterator[Any]:
     for opening in re.finditer(r"!\{investigate(?=\{)", note):
         text = note[opening.end() :]
-        for end in (found.end() for found in re.finditer(r"\}", text)):
+        for closing in re.finditer(r"\}", text):
             try:
-                yield loads(text[:end].encode())
+                yield loads(text[: closing.end()].encode())
                 break
             except (ValueError, RecursionError):
                 continue
 
 
-def _answer(
-    asked: Investigation, alert: Alert, fields: FieldTable, record: Record | None
-) -> Answer:
+def _answer(query: GuideQuery, alert: Alert, fields: FieldTable, record: Record | None) -> Answer:
     def value_of(name: str) -> list[str]:
-        found = [shown(value) for value in _of_alert(alert, name)]
-        if not found and record is not None and name in fields:
+        values = _of_alert(alert, name)
+        if not values and record is not None and name in fields:
             try:
-                held = fields[name].read(record)
+                values = [
+                    value for value in as_list(fields[name].read(record)) if value is not None
+                ]
             except RecursionError:
                 raise _Unanswerable(f"{name} is nested too deep to be looked at") from None
-            found = [
-                shown(value)
-                for value in (held if isinstance(held, list) else [held])
-                if value is not None
-            ]
-        if not found:
+        if not values:
             raise _Unanswerable(f"the alert has no {name}")
-        return found
+        return [value_text(value) for value in values]
 
     try:
-        selector = Matching(
+        selector = FieldSelector(
             tuple(
                 tuple(_condition(provider, fields, value_of) for provider in group)
-                for group in asked.providers
+                for group in query.providers
                 if group
             )
         )
-        start, end = _span(asked, alert)
+        start, end = _span(query, alert)
     except _Unanswerable as error:
-        return Answer(asked.label, "unknown", None, str(error), None)
-    return Answer(
-        asked.label,
-        "unknown",
-        None,
-        asked.description,
-        Pivot(asked.label, selector, start, end, alert.first_event),
-    )
+        return Answer(query.label, "unknown", None, str(error), None)
+    pivot = Pivot(query.label, selector, start, end, alert.first_event)
+    return Answer(query.label, "unknown", None, query.description, pivot)
 
 
 def _condition(
@@ -136,12 +133,14 @@ def _condition(
         return Condition(fields[provider.field], None, negated)
     if provider.query_type != "phrase":
         raise _Unanswerable(f"queries of type {provider.query_type} are not supported")
-    given = provider.value if isinstance(provider.value, list) else [provider.value]
-    values = [value for each in given for value in _filled(shown(each), value_of)]
+    templates = provider.value if isinstance(provider.value, list) else [provider.value]
+    values: list[str] = []
+    for template in templates:
+        values += _fill_in(value_text(template), value_of)
     return Condition(fields[provider.field], tuple(values), negated)
 
 
-def _filled(text: str, value_of: Callable[[str], list[str]]) -> Sequence[str]:
+def _fill_in(text: str, value_of: Callable[[str], list[str]]) -> Sequence[str]:
     named = re.fullmatch(r"\s*\{\{\s*([^{}\s]+)\s*\}\}\s*", text)
     return value_of(named[1]) if named else [text]
 
@@ -161,28 +160,33 @@ def _of_alert(alert: Alert, name: str) -> list[Any]:
         **alert.columns,
         **alert.key,
     }
-    found = known.get(name)
-    return found if isinstance(found, list) else [] if found is None else [found]
+    return as_list(known.get(name))
 
 
 _RELATIVE = re.compile(r"now(?:([+-])(\d{1,6})([smhdw]))?(?:/([smhdw]))?")
 
 
-def _span(asked: Investigation, alert: Alert) -> tuple[int, int]:
-    """What the two times mean: the alert stands for ``now``, its whole span included."""
-    if not asked.relative_from and not asked.relative_to:
+def _span(query: GuideQuery, alert: Alert) -> tuple[int, int]:
+    """Return the span of a query; ``now`` means the alert, all of it."""
+    if not query.relative_from and not query.relative_to:
         return alert.first_event - SIGNAL_REACH, alert.last_event + SIGNAL_REACH + 1
-    start = _moment(asked.relative_from or "now", alert.first_event, up=False)
-    return start, max(start, _moment(asked.relative_to or "now", alert.last_event, up=True)) + 1
+    start = _relative_time(query.relative_from or "now", alert.first_event, up=False)
+    return start, max(
+        start, _relative_time(query.relative_to or "now", alert.last_event, up=True)
+    ) + 1
 
 
-def _moment(text: str, now: int, up: bool) -> int:
-    found = _RELATIVE.fullmatch(text.strip())
-    if not found:
+def _relative_time(text: str, now: int, up: bool) -> int:
+    match = _RELATIVE.fullmatch(text.strip())
+    if not match:
         raise _Unanswerable(f"{text}: no relative time such as now-48h")
-    sign, count, unit, rounded = found.groups()
-    at = now + (int(count) * SECONDS_PER_UNIT[unit] * (-1 if sign == "-" else 1) if count else 0)
+    sign, count, unit, rounded = match.groups()
+    time = now
+    if count:
+        offset = int(count) * SECONDS_PER_UNIT[unit]
+        time += -offset if sign == "-" else offset
     if not rounded:
-        return at
+        return time
     size = SECONDS_PER_UNIT[rounded]
-    return at // size * size + (size - 1 if up else 0)
+    start = time // size * size
+    return start + size - 1 if up else start

@@ -1,4 +1,4 @@
-"""What a pivot can ask for beside a principal: values of any ECS field, one or several, with and, or, not."""
+"""Selectors by ECS fields, combined with and, or and not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from detector.detection.principal import required_substring
 from detector.detection.record_search import Selector
 from detector.ecs.fields import Field
 
-_AS_IT_STANDS = frozenset(
+_VERBATIM_FIELDS = frozenset(
     {
         "event.id",
         "event.provider",
@@ -29,59 +29,57 @@ _AS_IT_STANDS = frozenset(
         "aws.cloudtrail.user_identity.session_context.session_issuer.arn",
     }
 )
-"""Fields whose value is a string of the record, unchanged."""
+"""Fields whose value is a string of the record, unchanged: its text must be in the file."""
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """``field`` is one of ``values`` (as texts, compared whole), or merely there where ``values``
-    is None.
+    """A test of one field against ``values``, compared whole, as texts.
 
-    ``negated`` turns it round: an absent field then counts as different.
+    ``values`` of None tests that the field is present. ``negated`` inverts the test: an absent
+    field then counts as different.
     """
 
     field: Field
     values: tuple[str, ...] | None
     negated: bool = False
 
-    def holds(self, record: Record) -> bool:
-        found = self.field.read(record)
-        held = found if isinstance(found, list) else [] if found is None else [found]
-        meets = (
-            bool(held)
-            if self.values is None
-            else any(shown(value) in self.values for value in held)
-        )
-        return meets is not self.negated
+    def matches(self, record: Record) -> bool:
+        present = as_list(self.field.read(record))
+        if self.values is None:
+            matches = bool(present)
+        else:
+            matches = any(value_text(value) in self.values for value in present)
+        return matches is not self.negated
 
     def required_substrings(self) -> Sequence[bytes] | None:
-        if self.negated or self.values is None or self.field.name not in _AS_IT_STANDS:
+        if self.negated or self.values is None or self.field.name not in _VERBATIM_FIELDS:
             return None
-        found = [required_substring(value) for value in self.values]
-        return None if None in found else [part for part in found if part]
+        substrings = [required_substring(value) for value in self.values]
+        return None if None in substrings else [part for part in substrings if part]
 
 
-class Matching(msgspec.Struct, frozen=True):
-    """The events for which all conditions of any of the ``groups`` hold."""
+class FieldSelector(msgspec.Struct, frozen=True):
+    """The events that match all conditions of any of the ``groups``."""
 
     groups: tuple[tuple[Condition, ...], ...]
 
     def includes(self, _event: Event, record: Record) -> bool:
-        return any(all(condition.holds(record) for condition in group) for group in self.groups)
+        return any(all(condition.matches(record) for condition in group) for group in self.groups)
 
     def principal_keys(self) -> None:
-        """Any caller may meet the conditions."""
+        """Return None: any caller may match."""
 
     def required_substrings(self) -> Sequence[bytes] | None:
-        found: list[bytes] = []
+        union: list[bytes] = []
         for group in self.groups:
-            needles = _fewest(group)
-            if needles is None:
+            substrings = _fewest(group)
+            if substrings is None:
                 return None
-            found += needles
-        return found
+            union += substrings
+        return union
 
 
-class Both(msgspec.Struct, frozen=True):
+class AllOf(msgspec.Struct, frozen=True):
     """The events that all of ``selectors`` include."""
 
     selectors: tuple[Selector, ...]
@@ -90,33 +88,34 @@ class Both(msgspec.Struct, frozen=True):
         return all(selector.includes(event, record) for selector in self.selectors)
 
     def principal_keys(self) -> frozenset[str] | None:
-        return next(
-            (
-                names
-                for selector in self.selectors
-                if (names := selector.principal_keys()) is not None
-            ),
-            None,
-        )
+        known = (selector.principal_keys() for selector in self.selectors)
+        return next((keys for keys in known if keys is not None), None)
 
     def required_substrings(self) -> Sequence[bytes] | None:
         return _fewest(self.selectors)
 
 
-class _Needling(Protocol):
+class _HasRequiredSubstrings(Protocol):
     def required_substrings(self) -> Sequence[bytes] | None: ...
 
 
-def _fewest(among: Iterable[_Needling]) -> Sequence[bytes] | None:
-    known = [needles for each in among if (needles := each.required_substrings()) is not None]
-    return min(known, key=lambda needles: len(needles)) if known else None
+def _fewest(parts: Iterable[_HasRequiredSubstrings]) -> Sequence[bytes] | None:
+    candidates = (part.required_substrings() for part in parts)
+    return min((known for known in candidates if known is not None), key=len, default=None)
 
 
-def field_is(field: Field, value: str) -> Matching:
-    """The events in which the field has this value."""
-    return Matching(((Condition(field, (value,)),),))
+def field_equals(field: Field, value: str) -> FieldSelector:
+    """Return the selector of events whose field has this value."""
+    return FieldSelector(((Condition(field, (value,)),),))
 
 
-def shown(value: Any) -> str:
-    """A value of a field as text, as it is asked for."""
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+def as_list(value: Any) -> list[Any]:
+    """Return a field's values as a list: empty for an absent field."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def value_text(value: Any) -> str:
+    """Return a field's value as the text that a condition compares."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -23,7 +23,7 @@ from detector.detection.record_search import ChunkRequest, SearchRequest, search
 from detector.detection.signature_cache import SignatureCache
 from detector.ecs.fields import field_table
 from detector.formats import Unreadable, chunks, read_chunks
-from detector.investigation.selectors import Condition, Matching
+from detector.investigation.selectors import Condition, FieldSelector
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import load
 from tests.detector.trail import REFERENCE, call, document, lines, rules, scan, sweep, write
@@ -236,7 +236,9 @@ def test_what_is_nested_too_deep_costs_itself_only_wherever_it_is_looked_at(tmp_
     run = scan(tmp_path, by=load())
     assert [alert.event_count for alert in run.alerts if alert.rule.id == REFERENCE] == [10]
     assert (run.accounting.records_seen, run.accounting.files_read) == (12, 1)
-    anything = Matching(((Condition(field_table()["aws.cloudtrail.additional_eventdata"], None),),))
+    anything = FieldSelector(
+        ((Condition(field_table()["aws.cloudtrail.additional_eventdata"], None),),)
+    )
     watch = SearchRequest("it", anything, 0, 1 << 40)
     assert (
         list(

@@ -15,7 +15,7 @@ from textual.content import Content
 from detector.detection.alert import Alert
 from detector.detection.event import Event, Position
 from detector.detection.log_integrity import INTEGRITY_RULES
-from detector.investigation.pivot import Row
+from detector.investigation.pivot import EventRow
 from tests.hostile.payloads import PAYLOADS
 from tests.tui.build import START, alert
 from tui.concurrency.job import Cancelled, Job
@@ -76,7 +76,7 @@ def one_call(chance: random.Random, number: int) -> rows.Line:
     event = Event(
         said[0], f"{number}", START + chance.randrange(100_000), *said[1:], Position("f", 0, number)
     )
-    return Row(
+    return EventRow(
         event,
         tuple(chance.sample(["denied-calls", "iam-change"], chance.randrange(3))),
         chance.random() < 0.5,

@@ -302,16 +302,16 @@ def test_markdown_of_a_note_cannot_act(tmp_path: Path) -> None:
 
 def test_the_query_for_an_alert_finds_its_events(tmp_path: Path) -> None:
     from detector.ecs.fields import field_table
-    from detector.investigation.elastic_query import events_of
-    from detector.investigation.hunt import Reader, compiled, rows
+    from detector.investigation.elastic_query import events_query
+    from detector.investigation.hunt import EventReader, compile_hunt_query, result_rows
 
     hunt = Hunt(tmp_path)
     for one in hunt.store.alerts.all():
-        query = compiled(events_of(one), field_table(), None, "")
-        found = [row["event.id"] for row in rows(query, Reader([str(hunt.trail)]))]
+        query = compile_hunt_query(events_query(one), field_table(), None, "")
+        found = [row["event.id"] for row in result_rows(query, EventReader([str(hunt.trail)]))]
         assert sorted(map(str, found)) == sorted(one.event_ids)
     odd = msgspec.structs.replace(
         hunt.alert(), key={"user.name": 'a"\\\n', "source.ip": None, "Esql.x": 1}
     )
-    assert 'user.name == "a\\"\\\\\\n"\n    AND source.ip IS NULL\n| SORT' in events_of(odd)
-    compiled(events_of(odd), field_table(), None, "")
+    assert 'user.name == "a\\"\\\\\\n"\n    AND source.ip IS NULL\n| SORT' in events_query(odd)
+    compile_hunt_query(events_query(odd), field_table(), None, "")

@@ -25,7 +25,7 @@ from tui.app.welcome_app import WelcomeApp
 from tui.keymap import display
 from tui.screens.pivot.rows import progress_line
 
-OTHER = {
+OTHER_CALLS = {
     "escape": "f2",
     "enter": "f3",
     "space": "f4",
@@ -48,16 +48,16 @@ OTHER = {
 }
 """What is pressed in info of these keys, by whatever they do."""
 
-SHOWN = {display(usual): display(other) for usual, other in OTHER.items()}
+SHOWN = {display(usual): display(other) for usual, other in OTHER_CALLS.items()}
 
 
 def other_keys() -> Keymap:
     usual = {id: binding.key.split(",") for id, binding in every_binding().items()}
     return parse_keymap(
         {
-            id: [OTHER.get(name, name) for name in names]
+            id: [OTHER_CALLS.get(name, name) for name in names]
             for id, names in usual.items()
-            if not OTHER.keys().isdisjoint(names)
+            if not OTHER_CALLS.keys().isdisjoint(names)
         }
     )
 
@@ -106,7 +106,7 @@ def walk(hunt: Hunt, ways: Sequence[str], wanted: str = "") -> None:
     """Go there by the other keys: ``wanted`` is said, and no key that does nothing any more."""
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, *(OTHER.get(name, name) for name in ways))
+        await press(pilot, *(OTHER_CALLS.get(name, name) for name in ways))
 
         def shown() -> str:
             return f"{screen_text(app)}\n{said(app)}"

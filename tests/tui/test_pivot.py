@@ -135,7 +135,7 @@ def test_the_lines_are_the_same_in_pieces_and_can_be_given_up(hunt: Hunt) -> Non
             assert list(lines.keys) == [line_key(line) for line in lines.lines]
             assert (lines.matching, lines.total, len(rows)) == (18, 20, 18)
             if not grouped:
-                assert rows == pivot.timeline(rows)
+                assert rows == pivot.sorted_by_time(rows)
         cancelled = Job()
         cancelled.cancel()
         with pytest.raises(Cancelled):
@@ -214,7 +214,7 @@ def test_rows_are_filtered_in_and_out_by_a_value_of_the_call(hunt: Hunt) -> None
 def test_escape_stops_the_reading_and_what_was_found_stays(
     hunt: Hunt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, run = threading.Event(), pivot.run
+    asked, run = threading.Event(), pivot.read_pivot
 
     def endless(*given: Any) -> Iterator[Batch]:
         yield from run(*given)
@@ -224,7 +224,7 @@ def test_escape_stops_the_reading_and_what_was_found_stays(
         assert stop.wait(20)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        monkeypatch.setattr(pivot, "run", endless)
+        monkeypatch.setattr(pivot, "read_pivot", endless)
         await press(pilot, "p")
         await until(pilot, asked.is_set)
         await press(pilot, "escape")

@@ -15,7 +15,7 @@ from textual.screen import Screen
 
 if TYPE_CHECKING:
     from detector.detection.alert import Alert
-    from detector.investigation.pivot import Pivot, Row
+    from detector.investigation.pivot import EventRow, Pivot
     from detector.triage.note import Note, NoteBody, Verdict
     from detector.triage.suppression import Suppression
     from tui.model.workspace import Workspace
@@ -92,7 +92,7 @@ class ScreenRoutes:
 
         self._app.push_screen(PivotScreen(trail, alert, pivot))
 
-    def open_record(self, trail: Sequence[str], row: Row) -> None:
+    def open_record(self, trail: Sequence[str], row: EventRow) -> None:
         from tui.screens.pivot.record import RecordScreen
 
         self._app.push_screen(RecordScreen(trail, row))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from textual.signal import Signal
 
     from detector.detection.alert import Alert
-    from detector.investigation.pivot import Pivot, Row
+    from detector.investigation.pivot import EventRow, Pivot
     from detector.rules.ruleset import RuleSet
     from detector.store import Store
     from detector.triage.note import Note, NoteBody, Verdict
@@ -112,7 +112,7 @@ class Routes(Protocol):
     def open_pivot(self, trail: Sequence[str], alert: Alert, pivot: Pivot) -> None:
         """Open the calls that the pivot asks for, from an alert."""
 
-    def open_record(self, trail: Sequence[str], row: Row) -> None:
+    def open_record(self, trail: Sequence[str], row: EventRow) -> None:
         """Open the raw record of a pivot's row."""
 
     def write_note(

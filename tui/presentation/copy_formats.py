@@ -15,7 +15,7 @@ import msgspec
 
 from detector.detection.alert import Alert
 from detector.detection.event import Event
-from detector.investigation.elastic_query import events_of
+from detector.investigation.elastic_query import events_query
 from detector.investigation.raw_record import raw_record
 from detector.text.time import format_time
 from detector.text.visible import visible
@@ -82,7 +82,9 @@ def alert_formats(alerts: Sequence[Alert]) -> list[CopyFormat]:
 
 
 def _queries(alerts: Sequence[Alert]) -> str:
-    return "\n\n".join(visible(events_of(alert), _MAX_CHARACTERS, lines=True) for alert in alerts)
+    return "\n\n".join(
+        visible(events_query(alert), _MAX_CHARACTERS, lines=True) for alert in alerts
+    )
 
 
 def event_formats(

@@ -12,7 +12,13 @@ import orjson
 import pytest
 
 from detector.ecs.fields import field_table
-from detector.investigation.hunt import Reader, asks_now, compiled, read_hunt, rows
+from detector.investigation.hunt import (
+    EventReader,
+    compile_hunt_query,
+    read_hunt,
+    result_rows,
+    uses_now,
+)
 from detector.rules.rule_file import RuleError
 from tests.detector.esql.conftest import CALL
 from tui.commandline.main import main
@@ -44,34 +50,41 @@ def logs(tmp_path):
     return write
 
 
-def asked(query, folder, now=None):
+def evaluate(query, folder, now=None):
     return list(
-        rows(
-            compiled(f"{FROM} {query}", field_table(), now),
-            Reader(map(str, sorted(folder.iterdir()))),
+        result_rows(
+            compile_hunt_query(f"{FROM} {query}", field_table(), now),
+            EventReader(map(str, sorted(folder.iterdir()))),
         )
     )
 
 
-def test_a_query_without_stats_gives_rows_in_the_order_of_the_files(logs):
+def test_query_without_stats_keeps_file_order(logs):
     folder = logs(call(2, awsRegion="b"), call(1, awsRegion="a"), call(3, eventName="Other"))
-    found = asked('| where event.action == "DescribeInstances" | keep cloud.region', folder)
+    found = evaluate('| where event.action == "DescribeInstances" | keep cloud.region', folder)
     assert found == [{"cloud.region": "b"}, {"cloud.region": "a"}]
 
 
-def test_rows_come_before_all_files_are_read(logs):
+def test_rows_stream_before_all_files_are_read(logs):
     folder = logs(call(1), call(2))
-    reader = Reader([str(folder / "000.json"), str(folder / "gone.json")])
-    found = rows(compiled(f"{FROM} | keep event.id", field_table(), None), reader)
+    reader = EventReader([str(folder / "000.json"), str(folder / "gone.json")])
+    found = result_rows(compile_hunt_query(f"{FROM} | keep event.id", field_table(), None), reader)
     assert next(found) == {"event.id": "e-1"} and not reader.problems
     assert list(found) == [] and "No such file" in reader.problems[str(folder / "gone.json")]
 
 
-def test_a_limit_ends_the_reading(logs):
+def test_limit_ends_reading(logs):
     folder = logs(call(1), call(2))
-    reader = Reader([str(folder / "000.json"), str(folder / "gone.json")])
+    reader = EventReader([str(folder / "000.json"), str(folder / "gone.json")])
     assert (
-        len(list(rows(compiled(f"{FROM} | keep event.id | limit 1", field_table(), None), reader)))
+        len(
+            list(
+                result_rows(
+                    compile_hunt_query(f"{FROM} | keep event.id | limit 1", field_table(), None),
+                    reader,
+                )
+            )
+        )
         == 1
     )
     assert not reader.problems
@@ -86,14 +99,14 @@ def test_a_limit_ends_the_reading(logs):
         ("n asc nulls first", [None, 1, 3, 3]),
     ],
 )
-def test_sort_puts_nulls_where_the_language_does(logs, order, expected):
+def test_sort_orders_nulls_as_esql(logs, order, expected):
     folder = logs(*(call(place, errorCode=n) for place, n in enumerate(("3", None, "1", "3"))))
     query = f"| eval n = to_long(aws.cloudtrail.error_code) | keep n | sort {order}"
-    assert [row["n"] for row in asked(query, folder)] == expected
-    assert [row["n"] for row in asked(query + " | limit 2", folder)] == expected[:2]
+    assert [row["n"] for row in evaluate(query, folder)] == expected
+    assert [row["n"] for row in evaluate(query + " | limit 2", folder)] == expected[:2]
 
 
-def test_sort_by_several_columns_in_groups(logs):
+def test_sort_by_several_columns(logs):
     folder = logs(
         *(
             call(place, awsRegion=region, eventName=action)
@@ -102,8 +115,9 @@ def test_sort_by_several_columns_in_groups(logs):
             )
         )
     )
-    found = asked(
-        "| stats n = count(*) by event.action, cloud.region | sort n desc, event.action desc, cloud.region",
+    found = evaluate(
+        "| stats n = count(*) by event.action, cloud.region | sort n desc, event.action desc, "
+        "cloud.region",
         folder,
     )
     assert [(r["n"], r["event.action"], r["cloud.region"]) for r in found] == [
@@ -114,35 +128,36 @@ def test_sort_by_several_columns_in_groups(logs):
     ]
 
 
-def test_each_event_counts_once(logs):
+def test_duplicate_events_count_once(logs):
     folder = logs(call(1), call(1), call(2))
-    assert asked("| stats n = count(*)", folder) == [{"n": 2}]
-    assert asked("| keep event.id", folder) == [{"event.id": "e-1"}, {"event.id": "e-2"}]
+    assert evaluate("| stats n = count(*)", folder) == [{"n": 2}]
+    assert evaluate("| keep event.id", folder) == [{"event.id": "e-1"}, {"event.id": "e-2"}]
 
 
-def test_without_by_there_is_a_row_even_of_nothing(logs):
-    assert asked(
+def test_stats_without_by_returns_one_row(logs):
+    assert evaluate(
         '| where event.action == "None" | stats n = count(*), r = values(cloud.region)',
         logs(call(1)),
     ) == [{"n": 0, "r": None}]
 
 
-def test_mv_expand_after_stats_gives_every_row(logs):
+def test_mv_expand_after_stats(logs):
     folder = logs(call(1, awsRegion="a"), call(2, awsRegion="b"))
-    assert asked(
+    assert evaluate(
         "| stats r = values(cloud.region) by event.action | mv_expand r | keep r | sort r", folder
     ) == [{"r": "a"}, {"r": "b"}]
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_groups_are_those_of_plain_python(logs, seed):
+def test_groups_match_oracle(logs, seed):
     chance = random.Random(seed)
     calls = [
         call(chance.randrange(300), eventID=f"x-{number}", awsRegion=chance.choice("abc"))
         for number in range(60)
     ]
-    found = asked(
-        "| stats n = count(*), r = count_distinct(cloud.region) by w = date_trunc(30 seconds, @timestamp) "
+    found = evaluate(
+        "| stats n = count(*), r = count_distinct(cloud.region) by w = date_trunc(30 seconds, "
+        "@timestamp) "
         "| where r >= 2 | sort w",
         logs(*calls),
     )
@@ -161,13 +176,13 @@ def test_groups_are_those_of_plain_python(logs, seed):
     assert [(row["w"], row["n"], row["r"]) for row in found] == expected
 
 
-def test_now_is_what_it_is_told(logs):
+def test_now_is_the_given_time(logs):
     folder = logs(call(0), call(50))
     query = "| where @timestamp > now() - 10 seconds | keep event.id"
     start = 1_767_225_600
-    assert asked(query, folder, now=start + 55) == [{"event.id": "e-50"}]
-    assert asks_now(f"{FROM} {query}") and not asks_now(f'{FROM} | where user.name == "now()"')
-    assert Reader(map(str, folder.iterdir())).newest() == start + 50
+    assert evaluate(query, folder, now=start + 55) == [{"event.id": "e-50"}]
+    assert uses_now(f"{FROM} {query}") and not uses_now(f'{FROM} | where user.name == "now()"')
+    assert EventReader(map(str, folder.iterdir())).newest() == start + 50
 
 
 def written(tmp_path, text):
@@ -190,7 +205,7 @@ from logs-aws.cloudtrail-*
 """
 
 
-def test_a_hunt_file_has_several_queries(tmp_path):
+def test_hunt_file_with_several_queries(tmp_path):
     hunt, _ = read_hunt(written(tmp_path, HUNT))
     assert (hunt.name, len(hunt.queries)) == ("Two questions", 2)
     with pytest.raises(RuleError, match="no hunt"):
@@ -202,7 +217,7 @@ def run(capsys, *arguments):
     return (status, *capsys.readouterr())
 
 
-def test_the_command_prints_the_rows_of_every_query(tmp_path, logs, capsys):
+def test_command_prints_rows_of_every_query(tmp_path, logs, capsys):
     folder = logs(call(1), call(2))
     status, out, err = run(capsys, written(tmp_path, HUNT), folder, "--format", "jsonl")
     assert status == 0
@@ -214,7 +229,7 @@ def test_the_command_prints_the_rows_of_every_query(tmp_path, logs, capsys):
     assert "now() is 2026-01-01T00:00:02Z" in err and "query 2 of 2: 2 rows" in err
 
 
-def test_the_command_prints_tables_and_csv_that_are_safe(logs, capsys):
+def test_command_output_is_escaped(logs, capsys):
     folder = logs(call(1, userAgent="=cmd|x\x1b[2J", awsRegion=None))
     query = f"{FROM} | keep user_agent.original, cloud.region, aws.cloudtrail.read_only"
     _, out, _ = run(capsys, "--query", query, folder, "--format", "csv")
@@ -227,7 +242,7 @@ def test_the_command_prints_tables_and_csv_that_are_safe(logs, capsys):
     assert err == "1 row\n"
 
 
-def test_what_is_wrong_is_pointed_at_before_anything_is_read(tmp_path, logs, capsys):
+def test_query_errors_come_before_reading(tmp_path, logs, capsys):
     path = written(tmp_path, HUNT.replace("by cloud.region", "by cloud.regoin"))
     status, out, err = run(capsys, path, logs(call(1)))
     assert (status, out) == (1, "")
@@ -236,27 +251,27 @@ def test_what_is_wrong_is_pointed_at_before_anything_is_read(tmp_path, logs, cap
     assert excerpt.index("cloud.regoin") == caret.index("^")
 
 
-def test_a_hunt_without_a_source_says_what_is_missing(tmp_path, capsys):
+def test_missing_source_is_named(tmp_path, capsys):
     status, _, err = run(capsys, written(tmp_path, HUNT))
     assert status == 2 and "no source" in err
 
 
-def test_a_query_in_error_on_the_command_line_is_wrong_usage(logs, capsys):
+def test_query_error_is_wrong_usage(logs, capsys):
     status, out, err = run(capsys, "--query", f"{FROM} | keep cloud.regoin", logs(call(1)))
     assert (status, out) == (2, "")
     assert err.startswith("--query:1:") and "did you mean cloud.region?" in err
 
 
-def test_a_record_nested_too_deep_is_named_and_costs_itself_only(logs):
+def test_deeply_nested_record_is_named(logs):
     folder = logs(call(1), call(2))
     deep = orjson.dumps(call(3, requestParameters="deep")).replace(
         b'"deep"', b'{"a":' * 900 + b"1" + b"}" * 900
     )
     (folder / "deep.json").write_bytes(b'{"Records":[%s]}' % deep)
-    reader = Reader(map(str, sorted(folder.iterdir())))
-    query = compiled(
+    reader = EventReader(map(str, sorted(folder.iterdir())))
+    query = compile_hunt_query(
         f"{FROM} | keep event.id, aws.cloudtrail.request_parameters", field_table(), None
     )
-    assert [row["event.id"] for row in rows(query, reader)] == ["e-1", "e-2"]
+    assert [row["event.id"] for row in result_rows(query, reader)] == ["e-1", "e-2"]
     (problem,) = reader.problems.values()
     assert "deep.json: a record in it is nested too deep" in problem

@@ -1,4 +1,4 @@
-"""Pivots and the guide: exactly the events that are meant, from the logs alone; and the case file made of them."""
+"""Pivots, the guide and case files: exactly the right events, from the logs alone."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ from detector.detection.record_search import Selector
 from detector.ecs.fields import field_table
 from detector.investigation import pivot
 from detector.investigation.case import CaseError
-from detector.investigation.case_writer import gather, write
-from detector.investigation.guide import OTHER, OWN, answers, by_question
-from detector.investigation.pivot import Pivot, Row
+from detector.investigation.case_writer import gather_case, write_case
+from detector.investigation.guide import OTHER_CALLS, OWN_CALLS, group_by_question, guide_answers
+from detector.investigation.pivot import EventRow, Pivot
 from detector.investigation.raw_record import raw_record
-from detector.investigation.rule_guide import answers as asked
-from detector.investigation.rule_guide import investigations
-from detector.investigation.selectors import Both, Condition, Matching, field_is
+from detector.investigation.rule_guide import guide_queries, rule_answers
+from detector.investigation.selectors import AllOf, Condition, FieldSelector, field_equals
 from detector.rules.ruleset import load
 from detector.sources.file_span import FileSpan
 from detector.store import Store
@@ -55,16 +54,16 @@ def files(folder: Path) -> list[FileSpan]:
 
 def found(
     selector: Selector, folder: Path, start: int = -1800, end: int = 1830, **more: Any
-) -> list[Row]:
+) -> list[EventRow]:
     wanted = Pivot("", selector, START + start, START + end, START, **more)
     return [
         row
-        for batch in pivot.run(wanted, files(folder), flagging_events(rules("tumbling")))
+        for batch in pivot.read_pivot(wanted, files(folder), flagging_events(rules("tumbling")))
         for row in batch.rows
     ]
 
 
-def ids(rows: list[Row]) -> set[str]:
+def ids(rows: list[EventRow]) -> set[str]:
     return {row.event.event_id for row in rows}
 
 
@@ -80,14 +79,17 @@ BY = {
         lambda r: "sessionContext" in r["userIdentity"],
     ),
     "source": (
-        field_is(field_table()["source.address"], "203.0.113.9"),
+        field_equals(field_table()["source.address"], "203.0.113.9"),
         lambda r: r["sourceIPAddress"] == "203.0.113.9",
     ),
     "action": (
-        field_is(field_table()["event.action"], "RunInstances"),
+        field_equals(field_table()["event.action"], "RunInstances"),
         lambda r: r["eventName"] == "RunInstances",
     ),
-    "outcome": (field_is(field_table()["event.outcome"], "failure"), lambda r: "errorCode" in r),
+    "outcome": (
+        field_equals(field_table()["event.outcome"], "failure"),
+        lambda r: "errorCode" in r,
+    ),
 }
 
 
@@ -121,7 +123,7 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("by", BY)
-def test_a_pivot_brings_exactly_what_is_meant(tmp_path: Path, by: str, layout: str) -> None:
+def test_pivot_matches_oracle(tmp_path: Path, by: str, layout: str) -> None:
     records = trail()
     selector, meant = BY[by]
     for number in range(3):
@@ -139,18 +141,18 @@ def test_a_pivot_brings_exactly_what_is_meant(tmp_path: Path, by: str, layout: s
     assert ids(rows) == {record["eventID"] for record in within if meant(record)} != set()
     for row in rows:
         assert json.loads(row.raw) in records
-        lean = row.lean()
+        lean = row.without_json()
         assert (lean.event, lean.flags, lean.own, lean.raw) == (row.event, row.flags, row.own, b"")
         assert raw_record(lean.event) == row.raw, "what is not held is read again"
 
 
-def test_each_event_comes_once_however_often_it_was_delivered(tmp_path: Path) -> None:
+def test_duplicate_events_come_once(tmp_path: Path) -> None:
     for name in ("a.json", "b.json"):
         put(tmp_path, name, [act("snapshot", "ana", 60)] * 2)
     assert len(found(ANA_KEY, tmp_path)) == 1
 
 
-def test_the_nearest_files_come_first_and_progress_is_honest(tmp_path: Path) -> None:
+def test_nearest_files_come_first(tmp_path: Path) -> None:
     spans = []
     for name, at in (("far.json", 1500), ("near.json", 30), ("before.json", -600)):
         path = put(tmp_path, name, [act("snapshot", "ana", at)])
@@ -158,7 +160,9 @@ def test_the_nearest_files_come_first_and_progress_is_honest(tmp_path: Path) -> 
     other = FileSpan("/nowhere", 10, START + DAY, START + DAY)
     gone = FileSpan(str(tmp_path / "gone.json"), 7, START + 1700, START + 1700)
     wanted = Pivot("", ANA_KEY, START - 1800, START + 1830, START)
-    batches = list(pivot.run(wanted, [*spans, other, gone], flagging_events(rules("tumbling"))))
+    batches = list(
+        pivot.read_pivot(wanted, [*spans, other, gone], flagging_events(rules("tumbling")))
+    )
     assert [row.event.time - START for batch in batches for row in batch.rows] == [30, -600, 1500]
     progress = [batch.progress for batch in batches]
     assert (
@@ -170,20 +174,22 @@ def test_the_nearest_files_come_first_and_progress_is_honest(tmp_path: Path) -> 
     assert progress[-1].unread == (f"{gone.path}: No such file or directory",)
 
 
-def test_a_pivot_can_be_stopped(tmp_path: Path) -> None:
+def test_pivot_stops(tmp_path: Path) -> None:
     for number in range(5):
         put(tmp_path, f"{number}.json", [act("snapshot", "ana", number)])
     stop = threading.Event()
     seen = 0
     wanted = Pivot("", ANA_KEY, START, START + 60, START)
-    for batch in pivot.run(wanted, files(tmp_path), flagging_events(rules("tumbling")), stop=stop):
+    for batch in pivot.read_pivot(
+        wanted, files(tmp_path), flagging_events(rules("tumbling")), stop=stop
+    ):
         seen += len(batch.rows)
         if seen:
             stop.set()
     assert seen == 1
 
 
-def test_flags_narrow_and_widening_keeps_the_middle(tmp_path: Path) -> None:
+def test_flags_narrow_and_widening_keeps_center(tmp_path: Path) -> None:
     put(tmp_path, "a.json", trail())
     assert ids(
         found(
@@ -194,22 +200,22 @@ def test_flags_narrow_and_widening_keeps_the_middle(tmp_path: Path) -> None:
     assert (wanted.within(60).start, wanted.within(60).end) == (START - 60, START + 61)
 
 
-def test_conditions_can_be_negated_joined_and_asked_for_presence(tmp_path: Path) -> None:
+def test_conditions_negate_join_and_test_presence(tmp_path: Path) -> None:
     put(tmp_path, "a.json", trail())
     table = field_table()
     refused = Condition(table["event.outcome"], ("failure",))
     has_error = Condition(table["aws.cloudtrail.error_code"], None)
     mine = RelatedPrincipals(PrincipalNames(arns=[ANA]))
-    refused_ones = ids(found(Both((mine, Matching(((refused,),)))), tmp_path))
+    refused_ones = ids(found(AllOf((mine, FieldSelector(((refused,),)))), tmp_path))
     assert (
         refused_ones
-        == ids(found(Both((mine, Matching(((has_error,),)))), tmp_path))
+        == ids(found(AllOf((mine, FieldSelector(((has_error,),)))), tmp_path))
         == {"access-key-ana's other key-30-us-east-1"}
     )
     others = Condition(
         table["event.action"], ("DescribeInstances", "CreateAccessKey"), negated=True
     )
-    assert ids(found(Both((mine, Matching(((others,),)))), tmp_path)) == {
+    assert ids(found(AllOf((mine, FieldSelector(((others,),)))), tmp_path)) == {
         "snapshot-ana-60-us-east-1"
     }
 
@@ -240,7 +246,7 @@ class Case:
 
     @property
     def answers(self) -> dict[str, tuple[str, int | None, str]]:
-        found = answers(
+        found = guide_answers(
             self.alert,
             self.store.context.signals(self.alert.alert_id),
             self.store.alerts.lineage(self.alert.alert_id),
@@ -256,7 +262,7 @@ def case(tmp_path: Path) -> Iterator[Case]:
         yield made
 
 
-def test_the_guide_is_answered(case: Case) -> None:
+def test_guide_answers(case: Case) -> None:
     said = case.answers
     assert said["Is the principal new here?"] == ("yes", 1, "first seen 40 s before; baseline 12 d")
     assert said["Snapshot or image activity?"] == ("yes", 1, "1 call: CreateSnapshot 1")
@@ -270,9 +276,9 @@ def test_the_guide_is_answered(case: Case) -> None:
     assert said["Were its calls refused?"] == ("no", 0, "all 10 succeeded")
 
 
-def test_each_answer_leads_to_the_events_behind_it(case: Case) -> None:
+def test_answer_pivots_find_their_events(case: Case) -> None:
     store, alert = case.store, case.alert
-    for answer in answers(
+    for answer in guide_answers(
         alert,
         store.context.signals(alert.alert_id),
         store.alerts.lineage(alert.alert_id),
@@ -283,7 +289,7 @@ def test_each_answer_leads_to_the_events_behind_it(case: Case) -> None:
         spans = store.chunks.file_spans(answer.pivot.start, answer.pivot.end, answer.pivot.selector)
         rows = [
             row
-            for batch in pivot.run(
+            for batch in pivot.read_pivot(
                 answer.pivot, spans, flagging_events(rules("tumbling")), frozenset(alert.event_ids)
             )
             for row in batch.rows
@@ -292,20 +298,20 @@ def test_each_answer_leads_to_the_events_behind_it(case: Case) -> None:
         assert len(rows) == answer.count
 
 
-def test_a_short_baseline_says_so(tmp_path: Path) -> None:
+def test_short_baseline_is_said(tmp_path: Path) -> None:
     put(tmp_path, "a.json", [*swept("ana", 0), act("nothing", "bo", -7200)])
     with closing(Store.open(None)) as store:
         [alert] = scan(tmp_path, store=store, by=rules("tumbling")).alerts
-        first = answers(alert, {}, store.alerts.lineage(alert.alert_id), field_table())[0]
+        first = guide_answers(alert, {}, store.alerts.lineage(alert.alert_id), field_table())[0]
     assert (first.verdict, first.detail) == ("unknown", "baseline too short (2 h of 10 d)")
 
 
-def test_rows_stand_under_the_questions_that_they_answer(case: Case) -> None:
+def test_rows_are_grouped_by_question(case: Case) -> None:
     lineage = case.store.alerts.lineage(case.alert.alert_id)
-    around = pivot.around(case.alert, lineage, "")
+    around = pivot.pivot_around(case.alert, lineage, "")
     rows = [
         row
-        for batch in pivot.run(
+        for batch in pivot.read_pivot(
             around,
             case.store.chunks.file_spans(around.start, around.end, lineage),
             flagging_events(rules("tumbling")),
@@ -313,10 +319,14 @@ def test_rows_stand_under_the_questions_that_they_answer(case: Case) -> None:
         )
         for row in batch.rows
     ]
-    groups = dict(by_question(pivot.timeline(rows)))
-    assert next(iter(groups)) == OWN and len(groups[OWN]) == 10 and OTHER not in groups
+    groups = dict(group_by_question(pivot.sorted_by_time(rows)))
     assert (
-        pivot.counted(groups["Keys, roles, permissions changed?"])
+        next(iter(groups)) == OWN_CALLS
+        and len(groups[OWN_CALLS]) == 10
+        and OTHER_CALLS not in groups
+    )
+    assert (
+        pivot.count_actions(groups["Keys, roles, permissions changed?"])
         == "AssumeRole 1, CreateAccessKey 1, PutUserPolicy 1"
     )
 
@@ -338,19 +348,20 @@ label = "On its host"
 providers = [[{ excluded = false, field = "host.name", queryType = "phrase", value = "x", valueType = "string" }]]
 """
 INLINE = (
-    '!{investigate{"label":"By name","providers":[[{"excluded":"false","field":"user.name","queryType":"phrase",'
-    '"value":"{{user.name}}"}],[{"excluded":false,"field":"aws.cloudtrail.error_code","queryType":"exists"}]]}}'
+    '!{investigate{"label":"By name","providers":[[{"excluded":"false","field":"user.name",'
+    '"queryType":"phrase","value":"{{user.name}}"}],[{"excluded":false,'
+    '"field":"aws.cloudtrail.error_code","queryType":"exists"}]]}}'
 )
 
 
-def test_the_queries_of_a_rules_own_guide(case: Case, tmp_path: Path) -> None:
+def test_rule_guide_queries(case: Case, tmp_path: Path) -> None:
     path = tmp_path / "rule.toml"
     text = REFERENCE.read_text(encoding="utf-8")
     # Quotes may stand in a multi-line string of TOML as they are, three in a row apart.
     noted = text.replace('note = """', f'note = """{INLINE} and !{{investigate{{broken', 1)
     path.write_text(noted + INVESTIGATE, encoding="utf-8")
     [rule] = load([path], builtin=False)
-    assert [each.label for each in investigations(rule)] == [
+    assert [each.label for each in guide_queries(rule)] == [
         "Its snapshots",
         "On its host",
         "By name",
@@ -363,11 +374,11 @@ def test_the_queries_of_a_rules_own_guide(case: Case, tmp_path: Path) -> None:
             }
         ).encode()
     )
-    snapshots, host, named = asked(rule, case.alert, field_table(), record)
+    snapshots, host, named = rule_answers(rule, case.alert, field_table(), record)
     assert snapshots.pivot is not None and snapshots.pivot.start == START // 3600 * 3600 - 48 * 3600
     rows = [
         row
-        for batch in pivot.run(
+        for batch in pivot.read_pivot(
             snapshots.pivot,
             case.store.chunks.file_spans(snapshots.pivot.start, snapshots.pivot.end),
             flagging_events(rules("tumbling")),
@@ -381,19 +392,20 @@ def test_the_queries_of_a_rules_own_guide(case: Case, tmp_path: Path) -> None:
         "host.name is no field of CloudTrail's",
     )
     assert named.pivot is not None
-    assert asked(rule, case.alert, field_table(), None)[2].detail == "the alert has no user.name"
+    assert (
+        rule_answers(rule, case.alert, field_table(), None)[2].detail
+        == "the alert has no user.name"
+    )
 
 
 # the case file
 
 
 def made(case: Case, out: Path) -> Path:
-    return write(gather(case.store, case.alert, rules("tumbling"), field_table()), out)
+    return write_case(gather_case(case.store, case.alert, rules("tumbling"), field_table()), out)
 
 
-def test_the_manifest_holds_every_piece_to_its_hash_and_every_record_to_its_place(
-    case: Case, tmp_path: Path
-) -> None:
+def test_manifest_lists_hashes_and_positions(case: Case, tmp_path: Path) -> None:
     case.store.triage.add_notes(
         [case.alert], NoteBody("It was **them** <b>", "escalated", "SEC-1", "me")
     )
@@ -422,7 +434,7 @@ def test_the_manifest_holds_every_piece_to_its_hash_and_every_record_to_its_plac
     assert manifest["missing"] == []
 
 
-def test_only_its_owner_may_read_it(case: Case, tmp_path: Path) -> None:
+def test_case_file_is_private(case: Case, tmp_path: Path) -> None:
     old = os.umask(0)
     try:
         out = made(case, tmp_path / "case")
@@ -440,9 +452,7 @@ def test_only_its_owner_may_read_it(case: Case, tmp_path: Path) -> None:
         assert archive.read("records/00001.json") == (out / "records" / "00001.json").read_bytes()
 
 
-def test_what_is_there_is_never_overwritten_and_nothing_is_left_half_done(
-    case: Case, tmp_path: Path
-) -> None:
+def test_case_file_never_overwrites_or_stays_partial(case: Case, tmp_path: Path) -> None:
     (tmp_path / "case").mkdir()
     for out in (tmp_path / "case", tmp_path / "nowhere" / "case"):
         with pytest.raises(CaseError, match="name another"):
@@ -450,7 +460,7 @@ def test_what_is_there_is_never_overwritten_and_nothing_is_left_half_done(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["case", "logs"]
 
 
-def test_the_report_reads_well_alone(case: Case, tmp_path: Path) -> None:
+def test_report_is_complete(case: Case, tmp_path: Path) -> None:
     case.store.triage.add_notes(
         [case.alert], NoteBody("Asked the owner.", "suspicious", "SEC-1", "me")
     )
@@ -480,7 +490,7 @@ def test_the_report_reads_well_alone(case: Case, tmp_path: Path) -> None:
         assert said in report, said
 
 
-def test_evidence_that_has_gone_is_named(case: Case, tmp_path: Path) -> None:
+def test_missing_evidence_is_named(case: Case, tmp_path: Path) -> None:
     (tmp_path / "logs" / "b.json.gz").unlink()
     out = made(case, tmp_path / "case")
     manifest = json.loads((out / "manifest.json").read_bytes())
@@ -492,13 +502,15 @@ def test_evidence_that_has_gone_is_named(case: Case, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "payload", PAYLOADS.values() if isinstance(PAYLOADS, dict) else PAYLOADS, ids=str
 )
-def test_the_logs_words_are_no_markup_in_the_report(tmp_path: Path, payload: Any) -> None:
+def test_log_text_is_inert_in_report(tmp_path: Path, payload: Any) -> None:
     text = payload if isinstance(payload, str) else payload[-1]
     records = [{**record, "userAgent": text} for record in swept("ana", 0)]
     put(tmp_path / "logs", "a.json", records)
     with closing(Store.open(None)) as store:
         [alert] = scan(tmp_path / "logs", store=store, by=rules("tumbling")).alerts
-        out = write(gather(store, alert, rules("tumbling"), field_table()), tmp_path / "case")
+        out = write_case(
+            gather_case(store, alert, rules("tumbling"), field_table()), tmp_path / "case"
+        )
     report = (out / "report.md").read_text(encoding="utf-8")
     assert all(ord(char) >= 0x20 or char == "\n" for char in report) and "\x9b" not in report
     assert report.count("\n## ") == 9

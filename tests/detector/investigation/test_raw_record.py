@@ -1,4 +1,4 @@
-"""The raw record behind an event: its own bytes, from whatever it was packed in; or a plain word that it is gone."""
+"""Raw records: their own bytes, from every container, or one line when they are gone."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from detector.store import Store
 from tests.detector.trail import ANA, REGIONS, call, document, lines, scan, write
 
 ODD = (
-    b'{ "eventID":"odd", "eventTime" : "2026-03-01T10:00:09Z","eventName":"DescribeInstances", "n": 1.50e+2,'
-    b' "eventSource":"ec2.amazonaws.com","userIdentity":{"arn":"%s"},"awsRegion":"us-west-2",'
+    b'{ "eventID":"odd", "eventTime" : "2026-03-01T10:00:09Z","eventName":"DescribeInstances",'
+    b' "n": 1.50e+2, "eventSource":"ec2.amazonaws.com","userIdentity":{"arn":"%s"},"awsRegion":"us-west-2",'
     b'"userAgent":"caf\xc3\xa9 \\u00e9 \\/ %s" , "dup":1,"dup":2 }'
 )
 RECORDS = [call(0, region) for region in REGIONS[:12]]
@@ -48,27 +48,27 @@ def events(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("agent", [b"", b"\xff\xfe not UTF-8", b"\\ud800 lone", b"tab\there"])
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("container", CONTAINERS)
-def test_a_record_is_its_own_bytes(
-    container: str, packed: bool, agent: bytes, tmp_path: Path
+def test_raw_record_returns_original_bytes(
+    container: str, compressed: bool, agent: bytes, tmp_path: Path
 ) -> None:
     raw = rows(agent)
     content = CONTAINERS[container](raw)
-    write(tmp_path, "log", gzip.compress(content) if packed else content)
+    write(tmp_path, "log", gzip.compress(content) if compressed else content)
     found = events(tmp_path)
     assert len(found) == 13
     assert sorted(found.values()) == sorted(raw)
     assert found["odd"] == raw[-1]
 
 
-def test_a_single_record(tmp_path: Path) -> None:
+def test_single_record_document(tmp_path: Path) -> None:
     for number, raw in enumerate(rows()):
         write(tmp_path, f"{number}.json", raw + b"\n")
     assert sorted(events(tmp_path).values()) == sorted(rows())
 
 
-def test_a_record_without_an_eventID_is_found_by_its_content(tmp_path: Path) -> None:
+def test_record_without_event_id(tmp_path: Path) -> None:
     records = [
         {name: value for name, value in record.items() if name != "eventID"} for record in RECORDS
     ]
@@ -78,7 +78,7 @@ def test_a_record_without_an_eventID_is_found_by_its_content(tmp_path: Path) -> 
     )
 
 
-def test_a_record_far_into_a_file_of_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_record_in_a_later_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for limit, size in (("BLOCK", 1000), ("SNIFF", 3000), ("LINES_CHUNK", 1500)):
         monkeypatch.setattr(chunks, limit, size)
     write(tmp_path, "plain.jsonl", b"\n".join(rows()[:6]))
@@ -87,7 +87,7 @@ def test_a_record_far_into_a_file_of_lines(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.fixture
-def held(tmp_path: Path) -> tuple[Path, object]:
+def event_in_file(tmp_path: Path) -> tuple[Path, object]:
     path = write(tmp_path, "log.json", lines(RECORDS))
     store = Store.open(None)
     (alert,) = scan(tmp_path, store=store).alerts
@@ -112,26 +112,26 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_is_gone_is_said_in_one_line(change: str, held: tuple[Path, object]) -> None:
-    path, event = held
+def test_missing_record_is_one_line(change: str, event_in_file: tuple[Path, object]) -> None:
+    path, event = event_in_file
     CHANGES[change](path)  # type: ignore[no-untyped-call]
-    with pytest.raises(EvidenceGone) as told:
+    with pytest.raises(EvidenceGone) as raised:
         raw_record(event)  # type: ignore[arg-type]
-    assert str(told.value).startswith(f"{path}: ")
-    assert "\n" not in str(told.value)
+    assert str(raised.value).startswith(f"{path}: ")
+    assert "\n" not in str(raised.value)
 
 
-def test_a_file_that_grew_still_has_it(held: tuple[Path, object]) -> None:
-    path, event = held
+def test_grown_file_still_has_record(event_in_file: tuple[Path, object]) -> None:
+    path, event = event_in_file
     with path.open("ab") as file:
         file.write(lines([call(60)]))
     assert raw_record(event) == json.dumps(RECORDS[3]).encode()  # type: ignore[arg-type]
 
 
-def test_a_file_that_may_not_be_read_says_so(
-    held: tuple[Path, object], monkeypatch: pytest.MonkeyPatch
+def test_unreadable_file_is_named(
+    event_in_file: tuple[Path, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, event = held
+    path, event = event_in_file
 
     def forbidden(*_: object, **__: object) -> object:
         raise PermissionError(13, "Permission denied", str(path))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from detector.ecs.fields import field_table
 from detector.investigation.case import CaseError
-from detector.investigation.case_writer import gather, write
+from detector.investigation.case_writer import gather_case, write_case
 from detector.investigation.pivot import Progress
 from detector.store import Store
 from tui.commandline.inputs import existing_state_path, load_rules
@@ -27,8 +27,8 @@ def run(args: argparse.Namespace) -> int:
                 f"trailhound scan --db {path} --format jsonl names them"
             )
         output = Path(args.output or f"case-{alert.alert_id}")
-        case = gather(store, alert, rules, field_table(), progress=_show_bytes_read)
-        write(case, output)
+        case = gather_case(store, alert, rules, field_table(), progress=_show_bytes_read)
+        write_case(case, output)
     except CaseError as error:
         raise CommandError(str(error)) from None
     finally:

@@ -17,7 +17,13 @@ from detector.ecs.asn import open_asn
 from detector.ecs.fields import FieldTable, field_table
 from detector.ecs.values import Value
 from detector.esql.plan.query import Query
-from detector.investigation.hunt import Reader, asks_now, compiled, read_hunt, rows
+from detector.investigation.hunt import (
+    EventReader,
+    compile_hunt_query,
+    read_hunt,
+    result_rows,
+    uses_now,
+)
 from detector.rules.rule_file import RuleError
 from detector.text.time import format_time
 from detector.text.visible import visible
@@ -47,19 +53,19 @@ def run(args: argparse.Namespace) -> int:
     now = parse_time_option(args.now, "--now")
     try:
         for query in request.queries:  # report every error before anything is read
-            compiled(query, fields, now, request.text)
+            compile_hunt_query(query, fields, now, request.text)
     except RuleError as error:
         return _report_error(args, request, error)
     with closing(open_named_sources(request.sources, live=False)) as source:
-        reader = Reader(file.path for file in source.sweep() if file.problem is None)
-        if now is None and any(map(asks_now, request.queries)):
+        reader = EventReader(file.path for file in source.sweep() if file.problem is None)
+        if now is None and any(map(uses_now, request.queries)):
             now = reader.newest()
             if now is not None:
                 time = format_time(now)
                 narrate(f"now() is {time}, the newest event's time; --now T takes another")
         for number, text in enumerate(request.queries, 1):
-            query_plan = compiled(text, fields, now, request.text)
-            printed = _print_rows(query_plan, rows(query_plan, reader), args.format)
+            query_plan = compile_hunt_query(text, fields, now, request.text)
+            printed = _print_rows(query_plan, result_rows(query_plan, reader), args.format)
             prefix = ""
             if len(request.queries) > 1:
                 prefix = f"query {number} of {len(request.queries)}: "

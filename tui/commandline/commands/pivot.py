@@ -18,9 +18,9 @@ from detector.detection.record_search import Selector
 from detector.ecs.fields import field_table
 from detector.filter.schemas import EVENTS
 from detector.investigation import pivot
-from detector.investigation.guide import by_question
-from detector.investigation.pivot import Pivot, Progress, Row
-from detector.investigation.selectors import field_is
+from detector.investigation.guide import group_by_question
+from detector.investigation.pivot import EventRow, Pivot, Progress
+from detector.investigation.selectors import field_equals
 from detector.sources.file_span import FileSpan
 from detector.sources.time_bounds import Bounds, FileSnapshot
 from detector.store import Store
@@ -45,11 +45,11 @@ def run(args: argparse.Namespace) -> int:
     files, close_files = _open_files(args, request)
     print_rows = _PRINT[args.format]
     streaming = args.order == "found"
-    rows: list[Row] = []
+    rows: list[EventRow] = []
     count = 0
     progress = Progress(0, 0, 0, 0)
     try:
-        for batch in pivot.run(request, files, flagging_events(rules)):
+        for batch in pivot.read_pivot(request, files, flagging_events(rules)):
             progress = batch.progress
             matching = list(filter(event_filter, batch.rows))
             count += len(matching)
@@ -88,13 +88,13 @@ def _selector(args: argparse.Namespace) -> tuple[str, Selector]:
         return args.access_key, RelatedPrincipals(PrincipalNames(keys=[args.access_key]))
     fields = field_table()
     if args.source is not None:
-        return f"source.address {args.source}", field_is(fields["source.address"], args.source)
+        return f"source.address {args.source}", field_equals(fields["source.address"], args.source)
     name, equals, value = args.field.partition("=")
     if not equals or name not in fields:
         raise UsageError(
             f"--field {args.field}: write it like event.action=CreateAccessKey, with a field of ECS"
         )
-    return f"{name} {value}", field_is(fields[name], value)
+    return f"{name} {value}", field_equals(fields[name], value)
 
 
 def _open_files(
@@ -144,32 +144,32 @@ def _show_files_read(progress: Progress) -> None:
     )
 
 
-def _print_in_order(rows: Sequence[Row], args: argparse.Namespace) -> None:
+def _print_in_order(rows: Sequence[EventRow], args: argparse.Namespace) -> None:
     """Print events by time, or by time under the guide's questions."""
     print_rows = _PRINT[args.format]
     if args.order == "time":
-        print_rows(pivot.timeline(rows))
+        print_rows(pivot.sorted_by_time(rows))
         return
-    for question, answers in by_question(pivot.timeline(rows)):
+    for question, answers in group_by_question(pivot.sorted_by_time(rows)):
         if args.format == "table":
-            sys.stdout.write(f"{question} {pivot.counted(answers)}\n")
+            sys.stdout.write(f"{question} {pivot.count_actions(answers)}\n")
         print_rows(answers)
 
 
-def _print_jsonl(rows: Iterable[Row]) -> None:
+def _print_jsonl(rows: Iterable[EventRow]) -> None:
     for row in rows:
         event = {**event_object(row.event), "flags": row.flags}
         sys.stdout.write(orjson.dumps(event).decode() + "\n")
     sys.stdout.flush()
 
 
-def _print_table(rows: Iterable[Row]) -> None:
+def _print_table(rows: Iterable[EventRow]) -> None:
     for line in _table_lines(rows):
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
-def _table_lines(rows: Iterable[Row]) -> Iterator[str]:
+def _table_lines(rows: Iterable[EventRow]) -> Iterator[str]:
     """Write a line an event, in columns of fixed width.
 
     An event is printed when it is found, so the widths that all would need are not known.
@@ -188,4 +188,7 @@ def _table_lines(rows: Iterable[Row]) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-_PRINT: dict[str, Callable[[Iterable[Row]], None]] = {"table": _print_table, "jsonl": _print_jsonl}
+_PRINT: dict[str, Callable[[Iterable[EventRow]], None]] = {
+    "table": _print_table,
+    "jsonl": _print_jsonl,
+}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from detector.ecs.fields import FieldTable, field_table
-from detector.investigation.hunt import compiled, read_hunt
+from detector.investigation.hunt import compile_hunt_query, read_hunt
 from detector.rules.lint import lint_rule
 from detector.rules.rule import Rule, query_position, read_rule
 from detector.rules.rule_file import RuleError, is_hunt
@@ -73,7 +73,7 @@ def _lint_lines(path: Path, rule: Rule, fields: FieldTable) -> Iterator[str]:
 def _hunt_lines(path: Path, fields: FieldTable) -> Iterator[str]:
     hunt, text = read_hunt(path)
     for query in hunt.queries:
-        compiled(query, fields, 0, text)
+        compile_hunt_query(query, fields, 0, text)
     count = "one query" if len(hunt.queries) == 1 else f"{len(hunt.queries)} queries"
     yield f"{path}: {visible(hunt.name)}: a hunt of {count}"
 

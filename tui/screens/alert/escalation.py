@@ -10,7 +10,7 @@ from pathlib import Path
 from detector.detection.alert import Alert
 from detector.ecs.fields import field_table
 from detector.investigation.case import Case, CaseError
-from detector.investigation.case_writer import gather, write
+from detector.investigation.case_writer import gather_case, write_case
 from detector.store import StateError
 from tui.model.workspace import Workspace
 from tui.presentation import format
@@ -58,6 +58,6 @@ async def _write(workspace: Workspace, folders: dict[Path, Alert]) -> None:
 
 
 def _case(workspace: Workspace, alert: Alert, folder: Path) -> Case:
-    case = gather(workspace.store, alert, workspace.rules, field_table(), workspace.closing)
-    write(case, folder)
+    case = gather_case(workspace.store, alert, workspace.rules, field_table(), workspace.closing)
+    write_case(case, folder)
     return case

@@ -158,15 +158,17 @@ def run(store: Store, alert: Alert, rule: Rule | None) -> Run:
     """
     signals, table = store.context.signals(alert.alert_id), field_table()
     found = Run(
-        guide.answers(alert, signals, store.alerts.lineage(alert.alert_id), table), [], signals
+        guide.guide_answers(alert, signals, store.alerts.lineage(alert.alert_id), table),
+        [],
+        signals,
     )
-    if rule is not None and rule_guide.investigations(rule):
+    if rule is not None and rule_guide.guide_queries(rule):
         events = store.alerts.events(alert.alert_id)
         try:
             record = decode(raw_record(events[0])) if events else None
         except (EvidenceGone, ValueError, RecursionError):
             record = None  # gone, or in another form; what the alert itself does not name is then said to be missing
-        found.own.extend(rule_guide.answers(rule, alert, table, record))
+        found.own.extend(rule_guide.rule_answers(rule, alert, table, record))
     return found
 
 
@@ -181,7 +183,7 @@ def count(
     files = store.chunks.file_spans(wanted.start, wanted.end, wanted.selector)
     rows = [
         row
-        for batch in pivot.run(wanted, files, flagging, frozenset(alert.event_ids), stop)
+        for batch in pivot.read_pivot(wanted, files, flagging, frozenset(alert.event_ids), stop)
         for row in batch.rows
     ]
-    return None if stop.is_set() else guide.answered(answer, rows)
+    return None if stop.is_set() else guide.answer_from_rows(answer, rows)

@@ -154,9 +154,9 @@ class TriageScreen(DecidingScreen[Alert]):
             self.workspace.routes.open_calendar(alert)
 
     def action_pivot(self) -> None:
-        from detector.investigation.pivot import around
+        from detector.investigation.pivot import pivot_around
 
-        self.open_pivot(lambda alert, lineage: around(alert, lineage, "its principal"))
+        self.open_pivot(lambda alert, lineage: pivot_around(alert, lineage, "its principal"))
 
     @work(exclusive=True, group="open-pivot")
     async def open_pivot(self, wanted: Callable[[Alert, RelatedPrincipals], Pivot]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from textual.widget import Widget
 from textual.widgets import Static
 
-from detector.investigation.pivot import Row
+from detector.investigation.pivot import EventRow
 from detector.investigation.raw_record import EvidenceGone, raw_record
 from tui.concurrency.worker import work
 from tui.presentation import format, safe
@@ -24,7 +24,7 @@ class RecordScreen(ReadingScreen):
 
     AUTO_FOCUS = "JsonView"
 
-    def __init__(self, trail: Sequence[str], row: Row) -> None:
+    def __init__(self, trail: Sequence[str], row: EventRow) -> None:
         super().__init__()
         self._trail = (*trail, f"{row.event.action} {format.compact_range(row.event.time)}")
         self._row = row

@@ -14,9 +14,9 @@ from detector.detection.event import Event
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.detection.record_search import Selector
 from detector.ecs.fields import field_table
-from detector.investigation.guide import by_question
-from detector.investigation.pivot import Pivot, Progress, Row, counted
-from detector.investigation.selectors import field_is, shown
+from detector.investigation.guide import group_by_question
+from detector.investigation.pivot import EventRow, Pivot, Progress, count_actions
+from detector.investigation.selectors import field_equals, value_text
 from detector.text.abbreviations import short_arn
 from tui.concurrency.job import Job, sort_in_pieces
 from tui.keymap import key_of
@@ -36,7 +36,7 @@ class QuestionLine:
     is_folded: bool
 
 
-Line = QuestionLine | Row
+Line = QuestionLine | EventRow
 
 
 def line_key(line: Line) -> str:
@@ -66,8 +66,8 @@ class PivotLines:
 
 
 def build_lines(
-    rows: Mapping[str, Row],
-    matches: Callable[[Row], bool] | None,
+    rows: Mapping[str, EventRow],
+    matches: Callable[[EventRow], bool] | None,
     grouped: bool,
     folded: Set[str],
     job: Job,
@@ -80,18 +80,18 @@ def build_lines(
     if matches is not None:
         keys = [key for key in job.each(keys) if matches(rows[key])]
     matching = len(keys)
-    keys = sort_in_pieces(keys, lambda key: rows[key].moment, job)
+    keys = sort_in_pieces(keys, lambda key: rows[key].sort_key, job)
     lines: list[Line] = [rows[key] for key in keys]
     if grouped:
-        lines = list(under_questions(cast("list[Row]", lines), folded))
+        lines = list(under_questions(cast("list[EventRow]", lines), folded))
         keys = [line_key(line) for line in job.each(lines)]
     return PivotLines(lines, keys, matching, len(rows))
 
 
-def under_questions(rows: Iterable[Row], folded: Set[str]) -> Iterator[Line]:
+def under_questions(rows: Iterable[EventRow], folded: Set[str]) -> Iterator[Line]:
     """Yield each of the guide's questions and, unless folded, its rows in order of time."""
-    for question, answers in by_question(rows):
-        yield QuestionLine(question, len(answers), counted(answers), question in folded)
+    for question, answers in group_by_question(rows):
+        yield QuestionLine(question, len(answers), count_actions(answers), question in folded)
         if question not in folded:
             yield from answers
 
@@ -100,7 +100,7 @@ def _column(
     key: str,
     title: str | Callable[[], str],
     width: int,
-    read: Callable[[Row], Any],
+    read: Callable[[EventRow], Any],
     write: Callable[[Any], CellContent] = str,
     **options: Any,
 ) -> Column[Line]:
@@ -174,7 +174,10 @@ def next_pivots(event: Event, raw: bytes) -> list[tuple[str, Selector]]:
             value = field.read(record)
         except RecursionError:
             continue  # nested too deep for a selector
-        pivots += [(f"{name} {text}", field_is(field, text)) for text in map(shown, _listed(value))]
+        pivots += [
+            (f"{name} {text}", field_equals(field, text))
+            for text in map(value_text, _listed(value))
+        ]
     order = {name: rank for rank, name in enumerate(_FIRST)}
     return sorted(pivots, key=lambda pivot: order.get(pivot[0].split(" ", 1)[0], len(order)))
 

@@ -19,7 +19,7 @@ from detector.detection.correlate import flagging_events
 from detector.detection.record_search import Selector
 from detector.filter.schemas import EVENTS
 from detector.investigation import pivot
-from detector.investigation.pivot import Pivot, Progress, Row
+from detector.investigation.pivot import EventRow, Pivot, Progress
 from detector.investigation.raw_record import EvidenceGone, raw_record
 from detector.store import StateError
 from detector.text.time import format_age
@@ -55,7 +55,7 @@ _MOST = 1_000_000
 """Events that are held; where there are more, a narrower pivot shows them."""
 
 
-class PivotScreen(ArrangedScreen[Row, PivotLines]):
+class PivotScreen(ArrangedScreen[EventRow, PivotLines]):
     """The events of ``wanted``, asked from ``alert``; ``trail`` names the screens behind this
     one."""
 
@@ -107,7 +107,7 @@ class PivotScreen(ArrangedScreen[Row, PivotLines]):
         def __init__(
             self,
             reading: threading.Event,
-            rows: Sequence[tuple[str, Row]],
+            rows: Sequence[tuple[str, EventRow]],
             progress: Progress,
             done: bool,
         ) -> None:
@@ -127,7 +127,7 @@ class PivotScreen(ArrangedScreen[Row, PivotLines]):
         self._trail = (*trail, wanted.title)
         self._alert = alert
         self._wanted = wanted
-        self._found: dict[str, Row] = {}
+        self._found: dict[str, EventRow] = {}
         self._progress = Progress(0, 0, 0, 0)
         self._stop = threading.Event()
         self._state = "reading"
@@ -139,7 +139,7 @@ class PivotScreen(ArrangedScreen[Row, PivotLines]):
         return self._wanted.end
 
     def filterable(self, row: Line) -> bool:
-        return isinstance(row, Row)
+        return isinstance(row, EventRow)
 
     # --- what is shown
 
@@ -166,7 +166,7 @@ class PivotScreen(ArrangedScreen[Row, PivotLines]):
         )
         super().show()
 
-    def candidates(self) -> Sequence[Row]:
+    def candidates(self) -> Sequence[EventRow]:
         return list(self._found.values())
 
     def row_count(self) -> int:
@@ -197,9 +197,9 @@ class PivotScreen(ArrangedScreen[Row, PivotLines]):
         return cast("RowList[Line]", self.query_one(RowList))
 
     @property
-    def _row(self) -> Row | None:
+    def _row(self) -> EventRow | None:
         line = self._lines.cursor_row
-        return line if isinstance(line, Row) else None
+        return line if isinstance(line, EventRow) else None
 
     def _empty(self) -> str:
         if self._found:
@@ -245,15 +245,17 @@ class PivotScreen(ArrangedScreen[Row, PivotLines]):
 
     @work(thread=True, group="pivot", exit_on_error=False, description="read the logs")
     def _read(self, wanted: Pivot, stop: threading.Event) -> None:
-        rows: list[tuple[str, Row]] = []
+        rows: list[tuple[str, EventRow]] = []
         progress, held, due = self._progress, 0, 0.0
         try:
             files = self.workspace.store.chunks.file_spans(
                 wanted.start, wanted.end, wanted.selector
             )
             flagging = flagging_events(self.workspace.rules)
-            for batch in pivot.run(wanted, files, flagging, frozenset(self._alert.event_ids), stop):
-                rows += [(line_key(row), row.lean()) for row in batch.rows[: _MOST - held]]
+            for batch in pivot.read_pivot(
+                wanted, files, flagging, frozenset(self._alert.event_ids), stop
+            ):
+                rows += [(line_key(row), row.without_json()) for row in batch.rows[: _MOST - held]]
                 held += len(batch.rows)
                 progress = batch.progress
                 if held >= _MOST:
@@ -286,7 +288,7 @@ class PivotScreen(ArrangedScreen[Row, PivotLines]):
 
     # --- what is done
 
-    def copy_formats_of(self, rows: Sequence[Row]) -> Sequence[CopyFormat]:
+    def copy_formats_of(self, rows: Sequence[EventRow]) -> Sequence[CopyFormat]:
         calls = {row.event: row.raw for row in rows if not isinstance(row, QuestionLine)}
         return event_formats(list(calls), calls.__getitem__) if calls else []
 
@@ -337,7 +339,7 @@ class PivotScreen(ArrangedScreen[Row, PivotLines]):
 
         self.app.push_screen(Menu("Every call with the same", options, "0"), ask)
 
-    def _pivot(self, row: Row, title: str, selector: Selector) -> None:
+    def _pivot(self, row: EventRow, title: str, selector: Selector) -> None:
         wanted = Pivot(title, selector, self._wanted.start, self._wanted.end, row.event.time)
         self.workspace.routes.open_pivot(self._trail, self._alert, wanted)
 
