@@ -83,7 +83,7 @@ def _same_either_way(chunk: Chunk, found: Records) -> None:
     """The records of a whole document are those that are found one by one."""
     data = chunk.data.tobytes().removeprefix(b"\xef\xbb\xbf")
     try:
-        slow = records._one_by_one(memoryview(data), chunk.lines)
+        slow = records._parse_one_by_one(memoryview(data), chunk.lines)
     except Unreadable:
         return
     nothing = signature_of(Head()), None

@@ -1,6 +1,7 @@
-"""Bytes -> records, whatever the container and wrapper. Everything that is not read has a reason.
+"""Read bytes into records, whatever the container and wrapper.
 
-``containers`` undoes compression and cuts a file into chunks; ``records`` finds the records in a chunk.
+``containers`` undoes compression, ``chunks`` cuts a file into chunks, and ``records`` finds the
+records in a chunk. Whatever is not read has a reason.
 """
 
 from detector.formats.chunks import Chunk, read_chunks

@@ -1,8 +1,8 @@
-"""A file's bytes -> chunks of JSON, at most one document or a run of whole lines each.
+"""Cut a file's bytes into chunks of JSON documents and lines.
 
-A trail file is one JSON document; it is held whole, up to ``DOCUMENT_CAP``. JSON Lines are cut at line ends, so that
-a file of any size is read in flat memory. What is packed in containers is unpacked layer by layer, member by member;
-offsets then count the bytes of all that was unpacked, in order.
+A trail file is one JSON document; it is held whole, up to ``DOCUMENT_CAP``. JSON Lines are cut at
+line ends, so that a file of any size is read in flat memory. The content of containers is unpacked
+layer by layer, member by member; offsets then count the bytes of all that was unpacked, in order.
 """
 
 from __future__ import annotations
@@ -21,32 +21,35 @@ from detector.formats.errors import NotALog, Unreadable
 from detector.formats.wrappers import strip_timestamp
 
 SNIFF = 8 << 20
-"""How much is read before a large file is judged to be lines or one document."""
+"""Bytes that are read before a large file is judged to be lines or one document."""
 LINES_CHUNK = 8 << 20
 LINE_CAP = 64 << 20
 DOCUMENT_CAP = 1 << 30
 """Decompressed bytes. CloudTrail's own files hold at most 50 MB compressed, some 600 MB as JSON."""
 LAYERS_CAP = 5
-"""How many containers may be in each other."""
+"""Containers that may be nested in each other."""
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
-_BLANK = b" \t\r\n"
+_WHITESPACE = b" \t\r\n"
 
 
 class Chunk(NamedTuple):
-    """Some JSON of one file: a whole document, or whole lines. ``offset`` is in decompressed bytes.
+    """A part of a file: a whole JSON document, or whole lines.
 
-    ``data`` lies in memory that the next chunk is read into: it holds until then. ``member`` is the
-    name in an archive; ``problem`` is why that member could not be read, and ``data`` is empty
-    then. ``packed``: the offset is not one of the file itself."""
+    ``data`` is in memory that the next chunk is read into: it is valid until then.
+    """
 
     offset: int
+    """In decompressed bytes."""
     data: memoryview
     lines: bool
     member: str = ""
+    """The name in an archive."""
     problem: Unreadable | None = None
+    """The reason why the member could not be read; ``data`` is empty then."""
     decompressed: bool = False
+    """The offset is not one of the file itself."""
 
     @property
     def end(self) -> int:
@@ -54,41 +57,42 @@ class Chunk(NamedTuple):
 
 
 def read_chunks(file: BinaryIO, offset: int = 0) -> Generator[Chunk, None, None]:
-    """The chunks of a file from ``offset`` on, which is 0, or where a chunk or a line starts.
+    """Read the chunks of a file. Raises Unreadable, Incomplete or NotALog.
 
-    A last line without its newline is a chunk of its own: it may be whole, or still being written.
-    Raises Unreadable, Incomplete or NotALog.
+    ``offset`` is 0, or where a chunk or a line starts. A last line without its newline is a chunk
+    of its own: it may be whole, or still being written.
     """
-    size = _size(file)
+    size = _size_of(file)
     budget = Budget.of_file(size)
-    gzipped = file.read(2) == _GZIP
+    is_gzip = file.read(2) == _GZIP
     file.seek(0)
-    content = gunzip_file(file, size, budget) if gzipped else Content(file)
-    with _buffer() as held:
-        more = held.fill(content, BLOCK)
-        if container := container_of(bytes(held.view(MAGIC_BYTES))):
-            for chunk in _unpacked(held, content, container, budget, 0, int(gzipped), ""):
+    content = gunzip_file(file, size, budget) if is_gzip else Content(file)
+    with _borrow_buffer() as buffer:
+        has_more = buffer.fill(content, BLOCK)
+        container = container_of(bytes(buffer.view(MAGIC_BYTES)))
+        if container is not None:
+            for chunk in _unpack(buffer, content, container, budget, 0, int(is_gzip), ""):
                 if chunk.offset >= offset:
                     yield chunk._replace(decompressed=True)
             return
         if offset:
             content.stream.seek(offset)
-            held.size = 0
-            cut = _cut_lines(held, content, offset, "")
+            buffer.size = 0
+            chunks = _cut_lines(buffer, content, offset, "")
         else:
-            cut = _cut(held, content, more, 0, "")
-        for chunk in cut:
-            yield chunk._replace(decompressed=True) if gzipped else chunk
+            chunks = _cut(buffer, content, has_more, 0, "")
+        for chunk in chunks:
+            yield chunk._replace(decompressed=True) if is_gzip else chunk
 
 
-def _size(file: BinaryIO) -> int:
+def _size_of(file: BinaryIO) -> int:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     return size
 
 
-def _unpacked(
-    held: _Buffer,
+def _unpack(
+    buffer: _Buffer,
     content: Content,
     container: Container,
     budget: Budget,
@@ -96,27 +100,29 @@ def _unpacked(
     depth: int,
     member: str,
 ) -> Generator[Chunk, None, int]:
-    """The chunks of what is in a container, the first at offset ``base``; returns where they end.
+    """Read the chunks in a container, and return where they end.
 
-    ``held`` has the content's beginning.
+    The first is at offset ``base``. ``buffer`` has the content's beginning; ``depth`` containers
+    are around it.
     """
     if depth >= LAYERS_CAP:
         raise Unreadable(
             "nested-too-deep", f"over {LAYERS_CAP} containers in each other: unpack it"
         )
-    if content.what:
-        content.unread(bytes(held.view(held.size)))
+    if content.container:
+        content.unread(bytes(buffer.view(buffer.size)))
     else:
         content.stream.seek(0)
     for name, inner in container.open(content, budget):
         path = "/".join(filter(None, (member, name)))
-        held.size = 0
+        buffer.size = 0
         try:
-            more = held.fill(inner, BLOCK)
-            if deeper := container_of(bytes(held.view(MAGIC_BYTES))):
-                base = yield from _unpacked(held, inner, deeper, budget, base, depth + 1, path)
+            has_more = buffer.fill(inner, BLOCK)
+            deeper = container_of(bytes(buffer.view(MAGIC_BYTES)))
+            if deeper is not None:
+                base = yield from _unpack(buffer, inner, deeper, budget, base, depth + 1, path)
                 continue
-            for chunk in _cut(held, inner, more, base, path):
+            for chunk in _cut(buffer, inner, has_more, base, path):
                 yield chunk
                 base = chunk.end
         except Unreadable as error:
@@ -127,49 +133,52 @@ def _unpacked(
                 or (container.name == "tar" and inner.failed)
             ):
                 raise
-            # A member costs itself only; a byte of offset is its place.
+            # A damaged member costs itself only; it takes one byte of offset.
             yield Chunk(base, memoryview(b""), lines=False, member=path, problem=error)
             base += 1
     return base
 
 
-def _cut(held: _Buffer, content: Content, more: bool, offset: int, member: str) -> Iterator[Chunk]:
-    """The chunks of plain text that starts at ``offset``; ``held`` has its first block."""
-    _refuse_foreign(bytes(held.view(BLOCK)))
-    more = more and held.fill(content, SNIFF)
-    if held.bytes.find(b"\n", 0, held.size) >= 0 and _is_lines(
-        bytes(held.view(SNIFF)), whole=not more
-    ):
-        yield from _cut_lines(held, content, offset, member)
+def _cut(
+    buffer: _Buffer, content: Content, has_more: bool, offset: int, member: str
+) -> Iterator[Chunk]:
+    """Cut text that starts at ``offset``; ``buffer`` has its first block."""
+    _refuse_foreign(bytes(buffer.view(BLOCK)))
+    has_more = has_more and buffer.fill(content, SNIFF)
+    has_newline = buffer.bytes.find(b"\n", 0, buffer.size) >= 0
+    if has_newline and _is_lines(bytes(buffer.view(SNIFF)), is_whole=not has_more):
+        yield from _cut_lines(buffer, content, offset, member)
         return
-    if (more and held.fill(content, DOCUMENT_CAP)) or held.size > DOCUMENT_CAP:
+    if (has_more and buffer.fill(content, DOCUMENT_CAP)) or buffer.size > DOCUMENT_CAP:
         raise Unreadable(
             "too-large",
             f"one JSON document of over {DOCUMENT_CAP >> 20} MiB; "
             "make lines of it with jq -c '.Records[]'",
         )
-    if not bytes(held.view(BLOCK)).removeprefix(_BOM).strip(_BLANK):
+    if not bytes(buffer.view(BLOCK)).removeprefix(_BOM).strip(_WHITESPACE):
         raise NotALog("empty", "empty")
-    yield Chunk(offset, held.view(held.size), lines=False, member=member)
+    yield Chunk(offset, buffer.view(buffer.size), lines=False, member=member)
 
 
 class _Buffer:
-    """Memory that file after file is read into: fresh memory for each costs nearly as much as
-    unpacking it."""
+    """Memory that is reused for file after file.
+
+    Fresh memory for each file costs nearly as much as decompressing it.
+    """
 
     def __init__(self) -> None:
         self.bytes = bytearray(SNIFF)
         self.size = 0
 
     def fill(self, content: Content, limit: int) -> bool:
-        """Read on until ``limit`` bytes are held; False when the file has ended before."""
+        """Read until ``limit`` bytes are held; False if the content ends before."""
         while self.size < limit:
             if self.size == len(self.bytes):
-                self.bytes = self.bytes + bytes(
-                    len(self.bytes)
-                )  # not in place: a chunk may still be looked at
+                # Not in place: a chunk may still refer to the old memory.
+                self.bytes = self.bytes + bytes(len(self.bytes))
             end = min(self.size + BLOCK, limit, len(self.bytes))
-            if not (count := content.readinto(memoryview(self.bytes)[self.size : end])):
+            count = content.readinto(memoryview(self.bytes)[self.size : end])
+            if not count:
                 return False
             self.size += count
         return True
@@ -178,49 +187,50 @@ class _Buffer:
         return memoryview(self.bytes)[: min(end, self.size)]
 
     def drop(self, count: int) -> None:
-        """Let the first ``count`` bytes go."""
+        """Drop the first ``count`` bytes."""
         self.bytes[: self.size - count] = self.bytes[count : self.size]
         self.size -= count
 
 
 _free: list[_Buffer] = []
-_KEPT = 128 << 20
-"""A buffer larger than this is not kept for the next file."""
+_REUSE_CAP = 128 << 20
+"""Bytes of a buffer up to which it is reused for the next file."""
 
 
 @contextlib.contextmanager
-def _buffer() -> Iterator[_Buffer]:
-    held = _free.pop() if _free else _Buffer()
-    held.size = 0
+def _borrow_buffer() -> Iterator[_Buffer]:
+    buffer = _free.pop() if _free else _Buffer()
+    buffer.size = 0
     try:
-        yield held
+        yield buffer
     finally:
-        if len(held.bytes) <= _KEPT:
-            _free.append(held)
+        if len(buffer.bytes) <= _REUSE_CAP:
+            _free.append(buffer)
 
 
 def _refuse_foreign(start: bytes) -> None:
-    text = strip_timestamp(start.removeprefix(_BOM).lstrip(_BLANK))
+    text = strip_timestamp(start.removeprefix(_BOM).lstrip(_WHITESPACE))
     if text and text[:1] not in b'{["' and b"\n{" not in text:
         raise NotALog("not-json", "not JSON")
 
 
-def _is_lines(start: bytes, whole: bool) -> bool:
-    """Whether a file that begins so is JSON Lines: an early line is JSON by itself, and the file as
-    one is not."""
+def _is_lines(start: bytes, is_whole: bool) -> bool:
+    """Tell whether a file that begins with ``start`` is JSON Lines.
+
+    Then an early line is JSON by itself, and the whole file is not one document.
+    """
     lines = [line for line in start.split(b"\n", 6) if not line.isspace()]
-    if (
-        len(lines) < 2
-        or lines[0].rstrip()[-1:] in (b"[", b"{", b",")
-        or (whole and _is_json(start))
-    ):
-        return False  # a document may have a record a line, and end after one while it is being written
+    # A document may have a record a line, and end after one while it is being written.
+    if len(lines) < 2 or lines[0].rstrip()[-1:] in (b"[", b"{", b","):
+        return False
+    if is_whole and _is_json(start):
+        return False
     return any(_is_json(line) for line in lines[:6])
 
 
 def _is_json(text: bytes) -> bool:
-    """Whether ``text`` is one JSON object or array, and not an empty one."""
-    text = strip_timestamp(text.removeprefix(_BOM).strip(_BLANK))
+    """Tell whether a text is one JSON value that is not empty."""
+    text = strip_timestamp(text.removeprefix(_BOM).strip(_WHITESPACE))
     if len(text) == 2 or not text.startswith((b"{", b"[", b'"')):
         return False
     try:
@@ -230,17 +240,25 @@ def _is_json(text: bytes) -> bool:
     return True
 
 
-def _cut_lines(held: _Buffer, content: Content, offset: int, member: str) -> Iterator[Chunk]:
-    more = True
-    while more:
-        more = held.fill(content, LINES_CHUNK)
-        while not (cut := held.bytes.rfind(b"\n", 0, held.size) + 1) and more:
-            if held.size > LINE_CAP:
+def _cut_lines(buffer: _Buffer, content: Content, offset: int, member: str) -> Iterator[Chunk]:
+    """Cut text into chunks of whole lines, and the rest."""
+    has_more = True
+    while has_more:
+        has_more = buffer.fill(content, LINES_CHUNK)
+        end = _end_of_lines(buffer)
+        while not end and has_more:
+            if buffer.size > LINE_CAP:
                 raise Unreadable("too-large", f"a line of over {LINE_CAP >> 20} MiB")
-            more = held.fill(content, held.size + LINES_CHUNK)
-        if cut:
-            yield Chunk(offset, held.view(cut), lines=True, member=member)
-            held.drop(cut)
-            offset += cut
-    if bytes(held.view(held.size)).strip(_BLANK):
-        yield Chunk(offset, held.view(held.size), lines=True, member=member)
+            has_more = buffer.fill(content, buffer.size + LINES_CHUNK)
+            end = _end_of_lines(buffer)
+        if end:
+            yield Chunk(offset, buffer.view(end), lines=True, member=member)
+            buffer.drop(end)
+            offset += end
+    if bytes(buffer.view(buffer.size)).strip(_WHITESPACE):
+        yield Chunk(offset, buffer.view(buffer.size), lines=True, member=member)
+
+
+def _end_of_lines(buffer: _Buffer) -> int:
+    """Return the end of the last whole line in the buffer."""
+    return buffer.bytes.rfind(b"\n", 0, buffer.size) + 1

@@ -1,4 +1,4 @@
-"""What a content is packed in, told by its first bytes, and how each container is opened. One table."""
+"""The one table of containers, and how each is opened."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from detector.formats import tabular
 from detector.formats.decompress import (
     BLOCK,
-    DAMAGE,
+    DAMAGE_ERRORS,
     Budget,
     Content,
-    Made,
+    GeneratedStream,
     bunzip,
     gunzip,
     unxz,
@@ -33,8 +33,10 @@ _SPOOL = 32 << 20
 
 
 class Member(NamedTuple):
-    """One content inside another. ``name`` is its name in an archive, ``""`` where the container
-    holds just one."""
+    """A content inside a container.
+
+    ``name`` is its name in an archive; ``""`` where the container holds just one.
+    """
 
     name: str
     content: Content
@@ -44,60 +46,62 @@ Opener = Callable[[Content, Budget], Iterator[Member]]
 
 
 class Container(NamedTuple):
+    """A kind of compression, archive, encoding or table."""
+
     name: str
-    marks: Callable[[bytes], bool]
-    """Whether a content that begins so is one."""
+    matches: Callable[[bytes], bool]
+    """Tells whether a content that begins so is one."""
     open: Opener
 
 
 def container_of(start: bytes) -> Container | None:
-    """The container of a content that begins with ``start``; None for plain text. Raises
-    NotALog."""
+    """Tell a content's container by its start; None for text. Raises NotALog."""
     if start[:1] in (b"{", b"["):
         return None
-    for magic, what in _FOREIGN.items():
+    for magic, kind in _UNSUPPORTED.items():
         if start.startswith(magic):
-            raise NotALog(what.split()[0].lower(), f"{what}: unpack or convert it to JSON Lines")
-    return next((container for container in CONTAINERS if container.marks(start)), None)
+            raise NotALog(kind.split()[0].lower(), f"{kind}: unpack or convert it to JSON Lines")
+    return next((container for container in CONTAINERS if container.matches(start)), None)
 
 
-def _layer(undo: Callable[[Any, Budget], Content]) -> Opener:
-    def opened(content: Content, budget: Budget) -> Iterator[Member]:
-        yield Member("", undo(content, budget))
+def _compressed(decompress: Callable[[Any, Budget], Content]) -> Opener:
+    def open_content(content: Content, budget: Budget) -> Iterator[Member]:
+        yield Member("", decompress(content, budget))
 
-    return opened
-
-
-def _made(lines: Callable[[Any], Iterator[bytes]], what: str) -> Opener:
-    def opened(content: Content, budget: Budget) -> Iterator[Member]:
-        yield Member("", Content(Made(lines(content)), what, budget))
-
-    return opened
+    return open_content
 
 
-def _zip(content: Content, budget: Budget) -> Iterator[Member]:
+def _converted(convert: Callable[[Any], Iterator[bytes]], name: str) -> Opener:
+    def open_content(content: Content, budget: Budget) -> Iterator[Member]:
+        yield Member("", Content(GeneratedStream(convert(content)), name, budget))
+
+    return open_content
+
+
+def _open_zip(content: Content, budget: Budget) -> Iterator[Member]:
     try:
         with zipfile.ZipFile(_seekable(content)) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             if len(entries) > MEMBERS_CAP:
                 raise Unreadable("too-many-members", f"over {MEMBERS_CAP:,} members: unpack it")
             for entry in entries:
-                yield Member(
-                    entry.filename, Content(_Late(partial(archive.open, entry)), "zip", budget)
-                )
-    except DAMAGE as error:
+                stream = _LazyStream(partial(archive.open, entry))
+                yield Member(entry.filename, Content(stream, "zip", budget))
+    except DAMAGE_ERRORS as error:
         content.failed = True
         raise Unreadable(
             "corrupt-zip", f"a damaged zip archive, or one cut short ({error})"
         ) from None
 
 
-class _Late(io.RawIOBase):
-    """A stream that is opened when it is first read, so that one that cannot be opened costs itself
-    only."""
+class _LazyStream(io.RawIOBase):
+    """A stream that is opened when it is first read.
 
-    def __init__(self, open_it: Callable[[], Any]) -> None:
-        self._open = open_it
+    So a member that cannot be opened costs itself only.
+    """
+
+    def __init__(self, opener: Callable[[], Any]) -> None:
+        self._open = opener
         self._stream: Any = None
 
     def readinto(self, view: Any) -> int:
@@ -106,38 +110,44 @@ class _Late(io.RawIOBase):
         return int(self._stream.readinto(view))
 
 
-class _Entry(tarfile.TarInfo):
-    """Refuses extended headers that are read whole into memory and are not of any real size."""
+class _CheckedTarInfo(tarfile.TarInfo):
+    """A tar entry that refuses huge extended headers.
+
+    tarfile reads extended headers whole into memory.
+    """
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Entry:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _CheckedTarInfo:
         entry = super().frombuf(buf, encoding, errors)
         if entry.type in (b"x", b"g", b"X", b"L", b"K") and entry.size > _HEADER_CAP:
             raise Unreadable("corrupt-tar", "a tar archive with a header of absurd size")
         return entry
 
 
-def _tar(content: Content, budget: Budget) -> Iterator[Member]:
+def _open_tar(content: Content, budget: Budget) -> Iterator[Member]:
     try:
-        with tarfile.open(fileobj=content, mode="r|", tarinfo=_Entry, errorlevel=2) as archive:
+        with tarfile.open(
+            fileobj=content, mode="r|", tarinfo=_CheckedTarInfo, errorlevel=2
+        ) as archive:
             for count, entry in enumerate(archive):
                 if count >= MEMBERS_CAP:
                     raise Unreadable("too-many-members", f"over {MEMBERS_CAP:,} members: unpack it")
-                if entry.isfile() and (stream := archive.extractfile(entry)) is not None:
-                    yield Member(
-                        entry.name, Content(stream, "tar", budget if entry.sparse else None)
-                    )
-    except DAMAGE as error:
+                stream = archive.extractfile(entry) if entry.isfile() else None
+                if stream is not None:
+                    # Only a sparse file unpacks to more than its bytes in the archive.
+                    member_budget = budget if entry.sparse else None
+                    yield Member(entry.name, Content(stream, "tar", member_budget))
+    except DAMAGE_ERRORS as error:
         content.failed = True
         raise Content(None, "tar").problem(error) from None
 
 
 def _seekable(content: Content) -> Any:
-    """The content as a file that can be read anywhere: itself where it is one, or else a temporary
-    copy."""
-    if not content.what:
+    """Return a content as a seekable file, or a copy."""
+    if not content.container:
         return content.stream
-    spool = tempfile.SpooledTemporaryFile(_SPOOL)  # noqa: SIM115 - it goes when nothing reads it any more
+    # It is removed when nothing reads it any more.
+    spool = tempfile.SpooledTemporaryFile(_SPOOL)  # noqa: SIM115
     while block := content.read(BLOCK):
         spool.write(block)
     spool.seek(0)
@@ -154,8 +164,9 @@ def _recoded(encoding: str) -> Callable[[Any], Iterator[bytes]]:
     return lines
 
 
-def _parquet(content: Content, budget: Budget) -> Iterator[Member]:
-    yield Member("", Content(Made(tabular.parquet_lines(_seekable(content))), "parquet", budget))
+def _open_parquet(content: Content, budget: Budget) -> Iterator[Member]:
+    lines = tabular.parquet_lines(_seekable(content))
+    yield Member("", Content(GeneratedStream(lines), "parquet", budget))
 
 
 def _begins(*magic: bytes) -> Callable[[bytes], bool]:
@@ -163,18 +174,20 @@ def _begins(*magic: bytes) -> Callable[[bytes], bool]:
 
 
 CONTAINERS: tuple[Container, ...] = (
-    Container("gzip", _begins(b"\x1f\x8b"), _layer(gunzip)),
-    Container("zstd", _begins(b"\x28\xb5\x2f\xfd"), _layer(unzstd)),
-    Container("bzip2", _begins(b"BZh"), _layer(bunzip)),
-    Container("xz", _begins(b"\xfd7zXZ\0"), _layer(unxz)),
-    Container("zip", _begins(b"PK\x03\x04", b"PK\x05\x06"), _zip),
-    Container("tar", lambda start: start[257:262] == b"ustar", _tar),
-    Container("parquet", _begins(b"PAR1"), _parquet),
-    Container("utf-16", _begins(b"\xff\xfe", b"\xfe\xff"), _made(_recoded("utf-16"), "utf-16")),
-    Container("csv", tabular.is_csv, _made(tabular.csv_lines, "csv")),
+    Container("gzip", _begins(b"\x1f\x8b"), _compressed(gunzip)),
+    Container("zstd", _begins(b"\x28\xb5\x2f\xfd"), _compressed(unzstd)),
+    Container("bzip2", _begins(b"BZh"), _compressed(bunzip)),
+    Container("xz", _begins(b"\xfd7zXZ\0"), _compressed(unxz)),
+    Container("zip", _begins(b"PK\x03\x04", b"PK\x05\x06"), _open_zip),
+    Container("tar", lambda start: start[257:262] == b"ustar", _open_tar),
+    Container("parquet", _begins(b"PAR1"), _open_parquet),
+    Container(
+        "utf-16", _begins(b"\xff\xfe", b"\xfe\xff"), _converted(_recoded("utf-16"), "utf-16")
+    ),
+    Container("csv", tabular.is_csv, _converted(tabular.csv_lines, "csv")),
 )
 
-_FOREIGN = {
+_UNSUPPORTED = {
     b"7z\xbc\xaf'\x1c": "7z archive",
     b"Rar!": "rar archive",
     b"\x04\x22\x4d\x18": "lz4-compressed",

@@ -1,6 +1,6 @@
-"""A file's bytes as a stream that fails in our words and ends at the cap.
+"""Streams of decompressed bytes, with translated errors and a cap.
 
-Whatever undoes a compression or unpacks an archive reads from one ``Content`` and gives another.
+Whatever decompresses or unpacks reads from one ``Content`` and gives another.
 """
 
 from __future__ import annotations
@@ -29,10 +29,9 @@ else:
 BLOCK = 1 << 20
 CONTENT_CAP = 256 << 20
 RATIO_CAP = 200
-"""A file may unpack to ``CONTENT_CAP`` bytes, or to this many times its own size where that is
-more."""
+"""A file may unpack to ``CONTENT_CAP`` bytes, or to this many times its size if that is more."""
 
-DAMAGE: tuple[Any, ...] = (
+DAMAGE_ERRORS: tuple[Any, ...] = (
     gzip.BadGzipFile,
     zlib.error,
     isal_zlib.error,
@@ -46,19 +45,21 @@ DAMAGE: tuple[Any, ...] = (
     LookupError,
     RuntimeError,
 )
-"""What the libraries raise that undo a compression or unpack an archive, where its bytes are
-damaged."""
+"""The errors that the libraries raise where the bytes are damaged."""
 
 
 class Budget:
-    """What may still be unpacked of one file, over all its layers and members."""
+    """The bytes that may still be unpacked of one file.
+
+    They are counted over all its layers and members.
+    """
 
     def __init__(self, left: int) -> None:
         self.left = left
 
     @classmethod
     def of_file(cls, size: int) -> Budget:
-        """For a file of ``size`` bytes."""
+        """Return the budget of a file of ``size`` bytes."""
         return cls(max(CONTENT_CAP, RATIO_CAP * size))
 
     def spend(self, count: int) -> None:
@@ -70,24 +71,26 @@ class Budget:
 
 
 class Content(io.RawIOBase):
-    """One layer. ``what`` names its container for messages; ``failed`` once it has raised.
+    """The content of a file or of a container.
 
-    Raises Incomplete where the bytes end too early, Unreadable where they are damaged.
+    ``container`` names the container, ``""`` for the file itself; ``failed`` is set once reading
+    has raised. Reading raises Incomplete where the bytes end too early, Unreadable where they are
+    damaged.
     """
 
-    def __init__(self, stream: Any, what: str = "", budget: Budget | None = None) -> None:
+    def __init__(self, stream: Any, container: str = "", budget: Budget | None = None) -> None:
         self.stream = stream
-        self.what = what
+        self.container = container
         self.failed = False
         self._budget = budget
-        self._back = b""
+        self._unread = b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, view: Any) -> int:
-        if self._back:
-            part, self._back = self._back[: len(view)], self._back[len(view) :]
+        if self._unread:
+            part, self._unread = self._unread[: len(view)], self._unread[len(view) :]
             view[: len(part)] = part
             return len(part)
         try:
@@ -101,26 +104,34 @@ class Content(io.RawIOBase):
 
     def unread(self, data: bytes) -> None:
         """Put back what was read last."""
-        self._back = data + self._back
+        self._unread = data + self._unread
 
     def problem(self, error: Exception) -> Exception:
-        """What an error of the library that reads this layer means."""
+        """Translate an error of the library that reads this content."""
         if isinstance(error, Unreadable):
             return error
-        if self.what == "gzip" and isinstance(error, EOFError | gzip.BadGzipFile | isal_zlib.error):
+        if self.container == "gzip" and isinstance(
+            error, EOFError | gzip.BadGzipFile | isal_zlib.error
+        ):
             return _gzip_problem(self.stream.fileobj, error)
         if isinstance(error, EOFError) or "unexpected end" in str(error):
-            return Incomplete(f"truncated-{self.what}", f"the {self.what} data ends too early")
+            return Incomplete(
+                f"truncated-{self.container}", f"the {self.container} data ends too early"
+            )
         if isinstance(error, RuntimeError) and "encrypted" in str(error):
             return Unreadable("encrypted", "encrypted: unpack it with its password")
-        if isinstance(error, DAMAGE) or (isinstance(error, OSError) and error.errno is None):
-            return Unreadable(f"corrupt-{self.what}", f"damaged {self.what} data ({error})")
+        if isinstance(error, DAMAGE_ERRORS) or (isinstance(error, OSError) and error.errno is None):
+            return Unreadable(
+                f"corrupt-{self.container}", f"damaged {self.container} data ({error})"
+            )
         return error
 
 
 def _gzip_problem(file: BinaryIO, error: Exception) -> Unreadable:
-    """Cut short, or damaged? igzip takes garbage after the data for a cut; the standard library
-    tells them apart."""
+    """Tell whether gzip data is cut short or damaged.
+
+    igzip takes garbage after the data for a cut; the standard library tells them apart.
+    """
     damage = error
     try:
         file.seek(0)
@@ -129,16 +140,16 @@ def _gzip_problem(file: BinaryIO, error: Exception) -> Unreadable:
                 pass
     except EOFError:
         return Incomplete("truncated-gzip", "the gzip data ends too early")
-    except (gzip.BadGzipFile, zlib.error) as found:
-        damage = found
-    except (OSError, Unreadable):  # a layer within another cannot be read twice
+    except (gzip.BadGzipFile, zlib.error) as gzip_error:
+        damage = gzip_error
+    except (OSError, Unreadable):  # A container in another cannot be read twice.
         if isinstance(error, EOFError):
             return Incomplete("truncated-gzip", "the gzip data ends too early")
     return Unreadable("corrupt-gzip", f"damaged gzip data ({damage})")
 
 
-class Made(io.RawIOBase):
-    """Bytes that are made as they are read: ``parts`` one after the other."""
+class GeneratedStream(io.RawIOBase):
+    """A stream of generated parts, one after the other."""
 
     def __init__(self, parts: Iterable[bytes]) -> None:
         self._parts: Iterator[bytes] = iter(parts)
@@ -164,18 +175,17 @@ def gunzip(stream: Any, budget: Budget | None) -> Content:
 
 
 def gunzip_file(file: BinaryIO, size: int, budget: Budget) -> Content:
-    """The content of a file of ``size`` bytes: at once where that is little, however well it is
-    packed."""
-    if size <= _LITTLE:
+    """Decompress a gzip file of ``size`` bytes, a small one at once."""
+    if size <= _SMALL:
         try:
             return Content(io.BytesIO(igzip.decompress(file.read())), "gzip", budget)  # type: ignore[no-untyped-call]
-        except (*DAMAGE, EOFError):
-            file.seek(0)  # what is wrong with it is told as it is read
+        except (*DAMAGE_ERRORS, EOFError):
+            file.seek(0)  # Reading the stream will say what is wrong.
     return gunzip(file, budget)
 
 
-_LITTLE = 32 << 10
-"""Bytes that unpack to 33 MB at most: deflate makes a thousandth of what it can."""
+_SMALL = 32 << 10
+"""Bytes that unpack to 33 MB at most: deflate shrinks data to a thousandth at best."""
 
 
 def bunzip(stream: Any, budget: Budget | None) -> Content:

@@ -1,4 +1,4 @@
-"""Why something is not read."""
+"""Errors of reading, each with a reason."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from typing import NamedTuple
 
 
 class Reason(NamedTuple):
-    """Why something was not read: ``code`` is counted, ``detail`` is for a person."""
+    """A reason not to read.
+
+    ``code`` is counted, ``detail`` is for a person.
+    """
 
     code: str
     detail: str
 
 
 class Unreadable(Exception):
-    """The file is damaged or over a cap: it goes to quarantine."""
+    """A damaged file, or one over a cap: it is quarantined."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -21,9 +24,11 @@ class Unreadable(Exception):
 
 
 class Incomplete(Unreadable):
-    """The file ends too early, as one that is still being written does: it is tried again when it
-    has changed."""
+    """A file that ends too early, as one still being written does.
+
+    It is tried again when it has changed.
+    """
 
 
 class NotALog(Unreadable):
-    """The file is sound but holds no CloudTrail records: it is skipped."""
+    """A sound file without CloudTrail records: it is skipped."""

@@ -1,12 +1,13 @@
-"""Records that others have renamed, back in CloudTrail's own names: Athena's lower case, ECS, OCSF.
+"""Translation of records in other schemas back to CloudTrail's names.
 
-Where the names come from: the AWS Athena CloudTrail table (all keys lower case, free structures as JSON text);
-Elastic's AWS CloudTrail integration (see ``detector.ecs.fields``); OCSF's API Activity class as Security Lake fills it.
+The schemas are the AWS Athena CloudTrail table (all keys lower case, free structures as JSON text);
+ECS as Elastic's AWS CloudTrail integration fills it (see ``detector.ecs.fields``); and OCSF's API
+Activity class as Security Lake fills it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -14,20 +15,20 @@ import msgspec
 
 from detector.cloudtrail.record import Record, UserIdentity, loads
 
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 def _spellings() -> dict[str, str]:
-    """Lower-case key -> CloudTrail's, from the records' own types."""
-    found: dict[str, str] = {}
-    due: list[Any] = [Record, UserIdentity]
-    while due:
-        for field in msgspec.structs.fields(due.pop()):
-            found[field.encode_name.lower()] = field.encode_name
-            due += [
-                kind
-                for kind in get_args(field.type)
-                if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    """Map lower-case keys to CloudTrail's, from the types of records."""
+    names: list[str] = []
+    pending: list[Any] = [Record, UserIdentity]
+    while pending:
+        for field in msgspec.structs.fields(pending.pop()):
+            names.append(field.encode_name)
+            pending += [
+                type_
+                for type_ in get_args(field.type)
+                if isinstance(type_, type) and issubclass(type_, msgspec.Struct)
             ]
     extra = (
         "tlsVersion",
@@ -37,11 +38,11 @@ def _spellings() -> dict[str, str]:
         "eventContext",
         "webIdFederationData",
     )
-    return found | {name.lower(): name for name in extra}
+    return {name.lower(): name for name in (*names, *extra)}
 
 
 _SPELLING = _spellings()
-_FREE = (
+_FREE_STRUCTURES = (
     "requestParameters",
     "responseElements",
     "additionalEventData",
@@ -51,46 +52,43 @@ _FREE = (
 )
 
 
-def from_lower_case(row: Json) -> Json:
-    """A row of Athena's table."""
-    record: Json = _spelled(row)
-    for name in _FREE:
-        if isinstance(text := record.get(name), str):
+def from_lower_case(row: JsonObject) -> JsonObject:
+    """Translate a row of Athena's table."""
+    record: JsonObject = _spelled(row)
+    for name in _FREE_STRUCTURES:
+        text = record.get(name)
+        if isinstance(text, str):
             try:
                 record[name] = loads(text.encode("utf-8", "backslashreplace"))
             except (ValueError, RecursionError):
                 record[name] = None
-    if isinstance(resources := record.get("resources"), list):
-        record["resources"] = [
-            {
-                (
-                    "ARN"
-                    if name.lower() == "arn"
-                    else "accountId"
-                    if name.lower() == "accountid"
-                    else name
-                ): value
-                for name, value in each.items()
-            }
-            if isinstance(each, dict)
-            else each
-            for each in resources
-        ]
+    resources = record.get("resources")
+    if isinstance(resources, list):
+        record["resources"] = [_spelled_resource(resource) for resource in resources]
     return record
 
 
+def _spelled_resource(resource: Any) -> Any:
+    if not isinstance(resource, dict):
+        return resource
+    return {_RESOURCE_SPELLING.get(name.lower(), name): value for name, value in resource.items()}
+
+
+_RESOURCE_SPELLING = {"arn": "ARN", "accountid": "accountId"}
+
+
 def _spelled(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            (known := _SPELLING.get(name.lower(), name)): inner
-            if known in _FREE
-            else _spelled(inner)
-            for name, inner in value.items()
-        }
-    return value
+    """Spell keys as CloudTrail does, but not in free structures."""
+    if not isinstance(value, dict):
+        return value
+    spelled = {}
+    for name, inner in value.items():
+        key = _SPELLING.get(name.lower(), name)
+        spelled[key] = inner if key in _FREE_STRUCTURES else _spelled(inner)
+    return spelled
 
 
-_ECS = {
+_ECS_NAMES = {
     "eventTime": ("@timestamp",),
     "eventSource": ("event.provider",),
     "eventName": ("event.action",),
@@ -158,27 +156,36 @@ _ECS = {
 """CloudTrail's name -> the ECS fields that may hold it, the better one first."""
 
 
-def from_ecs(document: Json) -> Json:
-    """An ECS document without its original, nested or with dotted names, or a search's
-    ``fields``."""
-    record: Json = {}
-    for path, names in _ECS.items():
-        value = next(
-            (found for name in names if (found := _dotted(document, name)) is not None), None
-        )
+def from_ecs(document: JsonObject) -> JsonObject:
+    """Translate an ECS document, or the ``fields`` of a search.
+
+    The document may be nested or have dotted names.
+    """
+    record: JsonObject = {}
+    for path, names in _ECS_NAMES.items():
+        value = _first_value(document, names)
         if isinstance(value, list) and path != "resources":
             value = value[0] if value else None
-        if (
-            isinstance(value, str) and path in _FREE
-        ):  # the integration's text of an object is no JSON
-            value = None
+        if isinstance(value, str) and path in _FREE_STRUCTURES:
+            continue  # The integration's text of an object is no JSON.
         if value is not None:
             _put(record, path, value)
     return record
 
 
-def _dotted(document: Any, name: str) -> Any:
-    """What ``name`` means in a document that may hold it nested, dotted, or part so, part so."""
+def _first_value(document: JsonObject, names: Iterable[str]) -> Any:
+    for name in names:
+        value = _value_of(document, name)
+        if value is not None:
+            return value
+    return None
+
+
+def _value_of(document: Any, name: str) -> Any:
+    """Return a field's value from a document; None if it has none.
+
+    The document may hold the dotted ``name`` nested, dotted, or in part nested.
+    """
     if not isinstance(document, dict):
         return None
     if name in document:
@@ -186,52 +193,55 @@ def _dotted(document: Any, name: str) -> Any:
     parts = name.split(".")
     for length in range(1, len(parts)):
         inner = document.get(".".join(parts[:length]))
-        if inner is not None and (found := _dotted(inner, ".".join(parts[length:]))) is not None:
-            return found
+        if inner is None:
+            continue
+        value = _value_of(inner, ".".join(parts[length:]))
+        if value is not None:
+            return value
     return None
 
 
-def _put(record: Json, path: str, value: Any) -> None:
+def _put(record: JsonObject, path: str, value: Any) -> None:
     *parents, name = path.split(".")
     for parent in parents:
         record = record.setdefault(parent, {})
     record[name] = value
 
 
-def from_ocsf(row: Json) -> Json:
-    """An OCSF API Activity event of Security Lake's CloudTrail source."""
-    user, session = _at(row, "actor", "user"), _at(row, "actor", "session")
+def from_ocsf(row: JsonObject) -> JsonObject:
+    """Translate an API Activity event of Security Lake's CloudTrail source."""
+    user, session = _object_at(row, "actor", "user"), _object_at(row, "actor", "session")
+    cloud, source = _object_at(row, "cloud"), _object_at(row, "src_endpoint")
+    api, metadata = _object_at(row, "api"), _object_at(row, "metadata")
+    error = _object_at(api, "response")
     names = [user.get(name) for name in ("uid", "uid_alt", "uuid", "name")]
-    arn = next((name for name in names if isinstance(name, str) and name.startswith("arn:")), None)
+    texts = [name for name in names if isinstance(name, str)]
+    arn = next((name for name in texts if name.startswith("arn:")), None)
+    principal_id = next((name for name in texts if name != arn), None)
     issuer = session.get("issuer")
-    error = _at(row, "api", "response")
     return {
         "eventTime": _time(row.get("time_dt") or row.get("time")),
-        "eventSource": _at(row, "api", "service").get("name"),
-        "eventName": _at(row, "api").get("operation"),
-        "eventID": _at(row, "metadata").get("uid") or _at(row, "metadata").get("event_uid"),
-        "eventType": _at(row, "metadata").get("event_code"),
-        "requestID": _at(row, "api", "request").get("uid"),
-        "apiVersion": _at(row, "api").get("version"),
-        "awsRegion": _at(row, "cloud").get("region"),
-        "sourceIPAddress": _at(row, "src_endpoint").get("ip")
-        or _at(row, "src_endpoint").get("domain"),
-        "vpcEndpointId": _at(row, "src_endpoint").get("uid"),
-        "userAgent": _at(row, "http_request").get("user_agent"),
+        "eventSource": _object_at(api, "service").get("name"),
+        "eventName": api.get("operation"),
+        "eventID": metadata.get("uid") or metadata.get("event_uid"),
+        "eventType": metadata.get("event_code"),
+        "requestID": _object_at(api, "request").get("uid"),
+        "apiVersion": api.get("version"),
+        "awsRegion": cloud.get("region"),
+        "sourceIPAddress": source.get("ip") or source.get("domain"),
+        "vpcEndpointId": source.get("uid"),
+        "userAgent": _object_at(row, "http_request").get("user_agent"),
         "errorCode": error.get("error"),
         "errorMessage": error.get("message") or error.get("error_message"),
-        "recipientAccountId": _at(row, "cloud", "account").get("uid")
-        or _at(row, "cloud").get("account_uid"),
+        "recipientAccountId": _object_at(cloud, "account").get("uid") or cloud.get("account_uid"),
         "userIdentity": {
             "type": user.get("type"),
             "arn": arn,
-            "principalId": next(
-                (name for name in names if isinstance(name, str) and name != arn), None
-            ),
-            "accountId": _at(user, "account").get("uid") or user.get("account_uid"),
+            "principalId": principal_id,
+            "accountId": _object_at(user, "account").get("uid") or user.get("account_uid"),
             "accessKeyId": user.get("credential_uid"),
             "userName": user.get("name"),
-            "invokedBy": _at(row, "actor").get("invoked_by"),
+            "invokedBy": _object_at(row, "actor").get("invoked_by"),
             "sessionContext": {
                 "attributes": {"mfaAuthenticated": session.get("is_mfa", session.get("mfa"))},
                 "sessionIssuer": {"arn": issuer} if issuer else None,
@@ -240,7 +250,8 @@ def from_ocsf(row: Json) -> Json:
     }
 
 
-def _at(value: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+def _object_at(value: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """Return the object at a path; an empty one without."""
     for name in path:
         inner = value.get(name)
         value = inner if isinstance(inner, dict) else {}
@@ -248,8 +259,11 @@ def _at(value: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
 
 
 def _time(value: Any) -> str | None:
+    """Convert a time, ISO 8601 or milliseconds, to ISO 8601."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return value if isinstance(value, str) else None
+        return None
     try:
         return datetime.fromtimestamp(value / 1000, UTC).isoformat()
     except (OverflowError, ValueError, OSError):

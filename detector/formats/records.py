@@ -1,8 +1,9 @@
-"""A chunk of JSON -> its records.
+"""Parse a chunk of JSON into its records.
 
-The document is cut into records, and the head of each is decoded, typed; a record whose turn comes is decoded whole.
-Trail files, arrays and lines of records go this way. Where that fails, or something has no time, the chunk goes the
-general way: one by one, through the forms that ``forms`` knows. So one odd record costs itself only.
+A trail file, an array or lines are cut into records at once, and the head of each is decoded,
+typed; a record that a rule wants is decoded whole later. Where that fails, or a record has no time,
+the chunk takes the general way: value by value, through the wrappers of ``wrappers``. So one odd
+record costs itself only.
 """
 
 from __future__ import annotations
@@ -18,18 +19,8 @@ from detector.cloudtrail.record import EventSignature, Head, Record, decode, sig
 from detector.formats.chunks import Chunk
 from detector.formats.errors import Incomplete, NotALog, Unreadable
 from detector.formats.json_spans import WHITESPACE
-from detector.formats.wrappers import NonRecord, ParsedRecord, records, unwrap_elements
+from detector.formats.wrappers import NonRecord, ParsedRecord, unwrap, unwrap_elements
 from detector.text.time import parse_time
-
-
-class _Trail(msgspec.Struct, gc=False):
-    Records: list[msgspec.Raw]
-
-
-_trail_raws = msgspec.json.Decoder(_Trail)
-_array_raws = msgspec.json.Decoder(list[msgspec.Raw])
-_line_raws = msgspec.json.Decoder(msgspec.Raw)
-_record_head = msgspec.json.Decoder(Head)
 
 ODD_CAP = 256 << 20
 """Bytes of a document that is neither a trail file nor an array: it is copied, and may have to be
@@ -37,19 +28,18 @@ walked."""
 _BOM = b"\xef\xbb\xbf"
 
 
-class _BySignature(dict[EventSignature, list[int]]):
-    """The indexes of the records of each signature.
+class _TrailFile(msgspec.Struct, gc=False):
+    Records: list[msgspec.Raw]
 
-    It is looked up by the plain tuple of a head's values, which is made for every record. Only the
-    first of equal ones becomes an EventSignature, which takes twice as long to make."""
 
-    def __missing__(self, values: EventSignature) -> list[int]:
-        indexes = self[EventSignature._make(values)] = []
-        return indexes
+_trail_decoder = msgspec.json.Decoder(_TrailFile)
+_array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+_line_decoder = msgspec.json.Decoder(msgspec.Raw)
+_head_decoder = msgspec.json.Decoder(Head)
 
 
 class RawRecords:
-    """The records of a chunk, by their place in it, each read when it is asked for."""
+    """The records of a chunk by index, decoded on demand."""
 
     def __init__(self, items: Sequence[ParsedRecord | msgspec.Raw]) -> None:
         self._items = items
@@ -58,27 +48,43 @@ class RawRecords:
         return len(self._items)
 
     def raw(self, index: int) -> bytes:
-        """The record as the file has it: its own bytes where they stand as JSON, or the text that a
-        wrapper's string says, or the whole document where others have renamed its fields."""
-        items = self._items[index]
-        return items.raw if isinstance(items, ParsedRecord) else bytes(items)
+        """Return a record as the file has it.
+
+        That is its own bytes where it is JSON in the file, the text of a wrapper's string, or the
+        whole document where others have renamed its fields.
+        """
+        item = self._items[index]
+        return item.raw if isinstance(item, ParsedRecord) else bytes(item)
 
     def canonical(self, index: int) -> bytes:
-        """The record's JSON in CloudTrail's names: ``raw``, but where the file has other names."""
-        items = self._items[index]
-        return items.translated or items.raw if isinstance(items, ParsedRecord) else bytes(items)
+        """Return a record's JSON in CloudTrail's names."""
+        item = self._items[index]
+        return item.translated or item.raw if isinstance(item, ParsedRecord) else bytes(item)
 
     def record(self, index: int) -> Record:
-        """The whole record. Only for an index whose head is not empty."""
-        items = self._items[index]
-        return decode((items.translated or items.raw) if isinstance(items, ParsedRecord) else items)
+        """Decode a whole record, whose head must not be empty."""
+        item = self._items[index]
+        return decode((item.translated or item.raw) if isinstance(item, ParsedRecord) else item)
+
+
+class _BySignature(dict[EventSignature, list[int]]):
+    """The indexes of the records of each signature.
+
+    The key looked up is the plain tuple of a head's values, which is made for every record. Only
+    the first of equal ones becomes an EventSignature, which takes twice as long to make.
+    """
+
+    def __missing__(self, values: EventSignature) -> list[int]:
+        indexes = self[EventSignature._make(values)] = []
+        return indexes
 
 
 class Records(RawRecords):
-    """The records of a chunk with what is read of each: of one that is no JSON object, nothing.
+    """The records of a chunk with their heads' signatures and times.
 
-    ``rejected`` and ``skipped`` count what is no record, by reason. ``plain``: the records stand in
-    the chunk as they are."""
+    A value that is no JSON object has an empty head. ``rejected`` and ``skipped`` count what is no
+    record, by reason.
+    """
 
     def __init__(
         self,
@@ -93,21 +99,23 @@ class Records(RawRecords):
         self.rejected = rejected or Counter()
         self.skipped = skipped or Counter()
         self.eventbridge_count = eventbridge_count
-        """How many came by EventBridge."""
+        """The records that came by EventBridge."""
         self.verbatim = verbatim
+        """The records stand in the chunk as they are, without wrappers."""
         self.by_signature: dict[EventSignature, list[int]] = _BySignature()
-        """Where the records of each call are, in order: some hundred calls for thousands of
-        records, mostly."""
+        """The indexes of the records of each signature, in order.
+
+        Thousands of records mostly have some hundred signatures."""
         self.times: list[int | None] = []
-        """The event time of each record, in seconds since the epoch; None where it is unusable."""
-        known = _TimeCache()
-        # Each head is gone before the next is made: all of them would be more than the caches of a
-        # processor hold, and lie scattered between what stays.
+        """The event time of each record in epoch seconds; None where it is unusable."""
+        times = _TimeCache()
+        # Each head is freed before the next is made: all of them would not fit a processor's
+        # caches, and would lie scattered between what stays.
         for index, head in enumerate(heads):
             self.by_signature[signature_values(head)].append(index)
-            self.times.append(known[head.event_time])
-        self.has_times = None not in known
-        """Whether each has an event time, usable or not."""
+            self.times.append(times[head.event_time])
+        self.has_times = None not in times
+        """Every record has an event time, usable or not."""
 
 
 class _TimeCache(dict[str | None, int | None]):
@@ -117,114 +125,115 @@ class _TimeCache(dict[str | None, int | None]):
 
 
 def parse_records(chunk: Chunk) -> Records:
-    """The records of a chunk. Raises Incomplete or Unreadable where a document is no JSON."""
+    """Find the records of a chunk. Raises Incomplete or Unreadable."""
     if chunk.problem is not None:
-        return _unread(chunk)
-    data = _unmarked(chunk.data)
+        return _unread_member(chunk.problem)
+    data = _strip_bom(chunk.data)
     try:
-        raws = _raws(chunk, data)
-        records = Records(raws, map(_record_head.decode, raws), verbatim=True)
-        if records.has_times and (not raws or any(caller for caller, *_ in records.by_signature)):
-            # Whole records: rows of a table that hold them have no caller beside.
+        raws = _split(chunk, data)
+        records = Records(raws, map(_head_decoder.decode, raws), verbatim=True)
+        # Rows of a table that hold whole records have no caller beside them.
+        has_callers = not raws or any(caller for caller, *_ in records.by_signature)
+        if records.has_times and has_callers:
             return records
     except (ValueError, RecursionError):
         pass
     try:
-        return _one_by_one(data, chunk.lines)
+        return _parse_one_by_one(data, chunk.lines)
     except Unreadable as error:
         if not chunk.member:
             raise
-        return _unread(chunk._replace(problem=error))
+        return _unread_member(error)
 
 
 def split_records(chunk: Chunk, verbatim: bool) -> RawRecords:
-    """The records of a chunk that was parsed before, which said whether they are ``plain``, without
-    their heads.
+    """Find the records of a chunk again, without their heads.
 
-    Raises Incomplete or Unreadable where the file has changed since, and a document is no JSON.
+    ``verbatim`` is that of its ``Records``. Raises Incomplete or Unreadable where the file has
+    changed since and the chunk is no JSON.
     """
     if not verbatim:
         return parse_records(chunk)
-    data = _unmarked(chunk.data)
+    data = _strip_bom(chunk.data)
     try:
-        return RawRecords(_raws(chunk, data))
+        return RawRecords(_split(chunk, data))
     except (ValueError, RecursionError) as error:
         raise Unreadable("corrupt-json", str(error)) from None
 
 
-def _unmarked(data: memoryview) -> memoryview:
+def _strip_bom(data: memoryview) -> memoryview:
     return data[len(_BOM) :] if bytes(data[: len(_BOM)]) == _BOM else data
 
 
-def _is_array(data: memoryview) -> bool:
-    return bytes(data[:64]).lstrip(WHITESPACE)[:1] == b"["
-
-
-def _raws(chunk: Chunk, data: memoryview) -> list[msgspec.Raw]:
+def _split(chunk: Chunk, data: memoryview) -> list[msgspec.Raw]:
     if chunk.lines:
-        return _line_raws.decode_lines(data)
-    return _array_raws.decode(data) if _is_array(data) else _trail_raws.decode(data).Records
+        return _line_decoder.decode_lines(data)
+    return _split_document(data)
 
 
-def _unread(chunk: Chunk) -> Records:
-    """A member of an archive that could not be read counts as one thing seen, with its reason."""
-    assert chunk.problem is not None
-    counted = Counter([chunk.problem.reason.code])
-    if isinstance(chunk.problem, NotALog):
-        return Records([], [], skipped=counted)
-    return Records([], [], rejected=counted)
+def _split_document(data: memoryview) -> list[msgspec.Raw]:
+    is_array = bytes(data[:64]).lstrip(WHITESPACE)[:1] == b"["
+    return _array_decoder.decode(data) if is_array else _trail_decoder.decode(data).Records
 
 
-def _one_by_one(data: memoryview, lines: bool) -> Records:
-    counted: dict[str, Counter[str]] = {
+def _unread_member(problem: Unreadable) -> Records:
+    """Count an unread member of an archive as one record."""
+    reasons = Counter([problem.reason.code])
+    if isinstance(problem, NotALog):
+        return Records([], [], skipped=reasons)
+    return Records([], [], rejected=reasons)
+
+
+def _parse_one_by_one(data: memoryview, is_lines: bool) -> Records:
+    reasons: dict[str, Counter[str]] = {
         "rejected": Counter(),
         "skipped": Counter(),
         "noted": Counter(),
     }
     items: list[ParsedRecord] = []
-    for each in _in_lines(data) if lines else _in_document(data):
-        if isinstance(each, ParsedRecord):
-            items.append(each)
+    for item in _unwrap_lines(data) if is_lines else _unwrap_document(data):
+        if isinstance(item, ParsedRecord):
+            items.append(item)
         else:
-            counted[each.kind][each.reason] += 1
-    heads = (each.head or _head(each.translated or each.raw) for each in items)
+            reasons[item.kind][item.reason] += 1
     return Records(
-        items, heads, counted["rejected"], counted["skipped"], counted["noted"]["eventbridge"]
+        items,
+        heads=(item.head or _head_of(item.translated or item.raw) for item in items),
+        rejected=reasons["rejected"],
+        skipped=reasons["skipped"],
+        eventbridge_count=reasons["noted"]["eventbridge"],
     )
 
 
-def _in_lines(data: memoryview) -> Iterator[ParsedRecord | NonRecord]:
-    for text in bytes(data).split(b"\n"):
-        if text := text.strip(WHITESPACE).removeprefix(
-            _BOM
-        ):  # files put together bring their marks along
-            try:
-                yield from records(text)
-            except RecursionError:
-                yield NonRecord("rejected", "nested-too-deep")
-            except json.JSONDecodeError:
-                yield NonRecord("rejected", "not-json")
+def _unwrap_lines(data: memoryview) -> Iterator[ParsedRecord | NonRecord]:
+    for line in bytes(data).split(b"\n"):
+        text = line.strip(WHITESPACE).removeprefix(_BOM)  # Concatenated files keep their marks.
+        if not text:
+            continue
+        try:
+            yield from unwrap(text)
+        except RecursionError:
+            yield NonRecord("rejected", "nested-too-deep")
+        except json.JSONDecodeError:
+            yield NonRecord("rejected", "not-json")
 
 
-def _in_document(data: memoryview) -> Iterator[ParsedRecord | NonRecord]:
+def _unwrap_document(data: memoryview) -> Iterator[ParsedRecord | NonRecord]:
     with contextlib.suppress(ValueError, RecursionError):
-        if (
-            raws := _array_raws.decode(data)
-            if _is_array(data)
-            else _trail_raws.decode(data).Records
-        ):
+        raws = _split_document(data)
+        if raws:
             return unwrap_elements(map(bytes, raws))
     if len(data) > ODD_CAP:
         raise Unreadable(
             "too-large",
             f"a document of an odd form, over {ODD_CAP >> 20} MiB: make lines of it with jq",
         )
-    return _checked(bytes(data))
+    return _unwrap_text(bytes(data))
 
 
-def _checked(data: bytes) -> Iterator[ParsedRecord | NonRecord]:
+def _unwrap_text(data: bytes) -> Iterator[ParsedRecord | NonRecord]:
     try:
-        yield from records(data)
+        yield from unwrap(data)
     except RecursionError:
         yield NonRecord("rejected", "nested-too-deep")
     except json.JSONDecodeError as error:
@@ -237,9 +246,10 @@ def _json_problem(error: json.JSONDecodeError) -> Unreadable:
     return Unreadable("corrupt-json", f"no JSON at character {error.pos}: {error.msg}")
 
 
-def _head(raw: bytes) -> Head:
+def _head_of(raw: bytes) -> Head:
+    """Decode a head; an empty one where the value is no record."""
     try:
-        return _record_head.decode(raw)
+        return _head_decoder.decode(raw)
     except (ValueError, RecursionError):
         pass
     try:

@@ -1,4 +1,4 @@
-"""Tables (CSV, Parquet) as JSON Lines, row by row."""
+"""Convert tables (CSV, Parquet) to JSON Lines, row by row."""
 
 from __future__ import annotations
 
@@ -19,38 +19,42 @@ _HEADER = re.compile(
     rb'\s*(?:\xef\xbb\xbf)?\s*"?(?:[A-Za-z_][\w .-]{0,60})"?(?:,"?[A-Za-z_][\w .-]{0,60}"?)*\r?\n'
 )
 _RECORD_COLUMNS = ("eventjson", "event_json", "cloudtrailevent", "message", "@message", "_raw")
-"""Columns that hold whole records, as CloudTrail Lake, the console, CloudWatch and Splunk name
-them."""
+"""Columns of whole records, as CloudTrail Lake, the console, CloudWatch and Splunk name them."""
 
 
 def is_csv(start: bytes) -> bool:
-    """Whether a content that begins so is a table of CloudTrail events, of whatever use."""
-    found = _HEADER.match(start)
-    if found is None:
+    """Tell whether a content is a CSV table of CloudTrail events.
+
+    ``start`` is its beginning; the rows may lack whole records.
+    """
+    header = _HEADER.match(start)
+    if header is None:
         return False
-    names = set(_names(found[0].decode("utf-8-sig", "replace")))
+    names = set(_column_names(header[0].decode("utf-8-sig", "replace")))
     return not names.isdisjoint(_RECORD_COLUMNS) or {"eventname", "eventtime"} <= names
 
 
-def _names(header: str) -> list[str]:
+def _column_names(header: str) -> list[str]:
     return [name.strip().lower().replace(" ", "") for name in next(csv.reader([header.strip()]))]
 
 
 def csv_lines(content: Any) -> Iterator[bytes]:
-    """The record of each row, a line each. Raises NotALog where the rows hold no whole records."""
+    """Yield the record of each row as a line.
+
+    Raises NotALog where the rows hold no whole records.
+    """
     csv.field_size_limit(RECORD_CAP)
     text = io.TextIOWrapper(io.BufferedReader(content), "utf-8-sig", "surrogateescape", newline="")
     rows = csv.reader(text)
     header = next((row for row in rows if any(map(str.strip, row))), [])
-    names = _names(",".join(f'"{name}"' for name in header))
+    names = _column_names(",".join(f'"{name}"' for name in header))
     column = next((names.index(name) for name in _RECORD_COLUMNS if name in names), None)
     if column is None:
+        is_event_history = "eventsource" in names and "useridentity" not in names
         raise NotALog(
-            "event-history-csv"
-            if "eventsource" in names and "useridentity" not in names
-            else "csv",
-            "a CSV without whole records (no eventJson column), so without the callers' identities: "
-            "download the event history as JSON, or select eventJson too",
+            "event-history-csv" if is_event_history else "csv",
+            "a CSV without whole records (no eventJson column), so without the callers' "
+            "identities: download the event history as JSON, or select eventJson too",
         )
     try:
         for row in rows:
@@ -62,13 +66,15 @@ def csv_lines(content: Any) -> Iterator[bytes]:
 
 
 def _one_line(text: str) -> str:
-    """JSON stays the same without its line breaks; raw ones inside a string become escapes' next
-    kin, spaces."""
+    """Replace line breaks by spaces.
+
+    JSON stays the same, but for raw line breaks inside a string, which are invalid anyway.
+    """
     return text.replace("\r", " ").replace("\n", " ")
 
 
 def parquet_lines(file: Any) -> Iterator[bytes]:
-    """Each row as a JSON object. Raises NotALog where pyarrow is not installed."""
+    """Yield each row as a JSON object. Raises NotALog without pyarrow."""
     try:
         import pyarrow
         from pyarrow import parquet
@@ -84,9 +90,9 @@ def parquet_lines(file: Any) -> Iterator[bytes]:
     except (pyarrow.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        said = str(error).splitlines()[0][:200]
-        if "footer" in said or "magic bytes" in said or "too small" in said.lower():
+        message = str(error).splitlines()[0][:200]
+        if "footer" in message or "magic bytes" in message or "too small" in message.lower():
             raise Incomplete(
-                "truncated-parquet", f"the Parquet file ends too early ({said})"
+                "truncated-parquet", f"the Parquet file ends too early ({message})"
             ) from None
-        raise Unreadable("corrupt-parquet", f"damaged Parquet data ({said})") from None
+        raise Unreadable("corrupt-parquet", f"damaged Parquet data ({message})") from None

@@ -1,7 +1,8 @@
-"""The one table of forms: what a JSON object is, told by its keys, and where the records in it are.
+"""The one table of wrappers around records, and how each is opened.
 
-Forms stand in each other: a queue's message in a notification in a log line. ``records`` opens them until it meets
-records. A page of the documentation (docs/formats.md) names the same forms; each has a fixture in the tests.
+A wrapper is a JSON object that holds records, told by its keys. Wrappers nest: a queue's message in
+a notification in a log line. ``unwrap`` opens them until it reaches records. The page
+docs/formats.md names the same wrappers; each has a fixture in the tests.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import msgspec
 from detector.cloudtrail.record import Head, loads
 from detector.formats.decompress import BLOCK, Budget, gunzip
 from detector.formats.errors import Unreadable
-from detector.formats.foreign_schemas import Json, from_ecs, from_lower_case, from_ocsf
+from detector.formats.foreign_schemas import JsonObject, from_ecs, from_lower_case, from_ocsf
 from detector.formats.json_spans import (
     WHITESPACE,
     decode_string,
@@ -30,24 +31,25 @@ from detector.formats.json_spans import (
 from detector.formats.tabular import RECORD_CAP
 
 NESTING_CAP = 12
-"""How many forms may stand in each other."""
+"""Wrappers that may be nested in each other."""
 _INNER_CAP = 64 << 20
 
 
 class ParsedRecord(NamedTuple):
-    """A record. ``raw`` is what stands in the file: its JSON, or the text that a wrapper's string
-    says.
+    """A record, or a JSON value in the place of one.
 
-    ``translated`` is the record in CloudTrail's names, where the file has others. ``head`` is the
-    record's, where it has been decoded already."""
+    ``raw`` is its JSON as the file has it, or the text of a wrapper's string.
+    """
 
     raw: bytes
     translated: bytes | None = None
+    """The record in CloudTrail's names, where the file has others."""
     head: Head | None = None
+    """The record's head, where it has been decoded already."""
 
 
 class NonRecord(NamedTuple):
-    """Something that is no record, by its reason; or something worth noting of the next one."""
+    """A value that is no record, or a note on the next one."""
 
     kind: Literal["skipped", "rejected", "noted"]
     reason: str
@@ -55,168 +57,190 @@ class NonRecord(NamedTuple):
 
 Members = dict[str, bytes]
 Unwrapped = Iterator[bytes | ParsedRecord | NonRecord]
-"""What an object holds: JSON to open further, records, or what is set aside."""
+"""The content of a wrapper: JSON to unwrap further, records, and what is none."""
 
 
 class Wrapper(NamedTuple):
+    """A kind of JSON object that holds records."""
+
     name: str
     required_keys: frozenset[str]
     """Keys that all of its objects have."""
     open: Callable[[Members, bytes], Unwrapped]
-    """Gets the members and the whole object."""
+    """Opens an object, given its members and its whole JSON."""
 
 
-def records(data: bytes, depth: int = 0) -> Iterator[ParsedRecord | NonRecord]:
-    """The records in some text: JSON values one after the other, after a time stamp or not.
+def unwrap(data: bytes, depth: int = 0) -> Iterator[ParsedRecord | NonRecord]:
+    """Find the records in a text of JSON values.
 
-    Raises json.JSONDecodeError or RecursionError where the text itself is no JSON; what is wrong
-    deeper costs itself only."""
+    Raises json.JSONDecodeError or RecursionError where the text itself is no JSON; a damaged value
+    within is rejected by itself.
+    """
     for value in split_values(strip_timestamp(data)):
-        yield from _open(value, depth)
+        yield from _unwrap_value(value, depth)
 
 
-def unwrap_elements(split_values: Iterable[bytes]) -> Iterator[ParsedRecord | NonRecord]:
-    """The records in these elements of an array. Raises nothing: what is wrong costs itself
-    only."""
-    for value in split_values:
-        if value[:1] == b"[":
-            yield ParsedRecord(value)
+def unwrap_elements(elements: Iterable[bytes]) -> Iterator[ParsedRecord | NonRecord]:
+    """Find the records in the elements of an array. Raises nothing."""
+    for element in elements:
+        if element[:1] == b"[":
+            yield ParsedRecord(element)
         else:
-            yield from _open(value, 1)
+            yield from _unwrap_value(element, 1)
 
 
 def strip_timestamp(text: bytes) -> bytes:
-    """A line of a CloudWatch Logs export, or of a log shipper, without the time stamp before its
-    JSON."""
+    """Strip the time stamp before the JSON of a log line.
+
+    CloudWatch Logs exports and log shippers write one.
+    """
     if text[:1] in b'{["':
         return text
-    stamp = _STAMP.match(text)
+    stamp = _TIMESTAMP.match(text)
     return text[stamp.end() :] if stamp else text
 
 
-_STAMP = re.compile(
+_TIMESTAMP = re.compile(
     rb"\s*\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?[ \t]+(?=[{\[])"
 )
-_head = msgspec.json.Decoder(Head)
+_head_decoder = msgspec.json.Decoder(Head)
 
 
-def _open(value: bytes, depth: int) -> Iterator[ParsedRecord | NonRecord]:
-    kind = value[:1]
-    deep = False
-    if kind == b"{":
+def _unwrap_value(value: bytes, depth: int) -> Iterator[ParsedRecord | NonRecord]:
+    """Find the records in a value; ``depth`` wrappers are around it."""
+    is_too_deep = False
+    if value[:1] == b"{":
+        # Most objects are records, and their heads are needed anyway.
         try:
-            head = _head.decode(value)
+            head = _head_decoder.decode(value)
             if head.event_time and head.event_name and head.event_source and head.user_identity:
-                yield (
-                    ParsedRecord(value, head=head)
-                    if len(value) <= RECORD_CAP
-                    else NonRecord("rejected", "too-large")
-                )
+                if len(value) <= RECORD_CAP:
+                    yield ParsedRecord(value, head=head)
+                else:
+                    yield NonRecord("rejected", "too-large")
                 return
         except RecursionError:
-            deep = True
+            is_too_deep = True
         except ValueError:
             pass
-        parts: Iterator[bytes | ParsedRecord | NonRecord] = _object(value, deep)
-    elif kind == b"[":
-        if not depth and not value[1:-1].strip(WHITESPACE):
-            yield ParsedRecord(value)
-            return
-        parts = _each(value)
-    elif kind == b'"':
-        parts = _texts(value)
-    else:
+    content = _content_of(value, depth, is_too_deep)
+    if content is None:
         yield ParsedRecord(value)
         return
     if depth >= NESTING_CAP:
         yield NonRecord("rejected", "nested-too-deep")
         return
     try:
-        for part in parts:
-            if isinstance(part, bytes):
-                yield from _open(part, depth + 1)
+        for item in content:
+            if isinstance(item, bytes):
+                yield from _unwrap_value(item, depth + 1)
             else:
-                yield part
+                yield item
     except RecursionError:
         yield NonRecord("rejected", "nested-too-deep")
     except (json.JSONDecodeError, KeyError):
         yield NonRecord("rejected", "not-json")
 
 
-def _each(array: bytes) -> Unwrapped:
-    """The elements of an array; one that is an array itself is no record, and holds none."""
+def _content_of(value: bytes, depth: int, is_too_deep: bool) -> Unwrapped | None:
+    """Return what a value wraps; None for one that wraps nothing."""
+    opening = value[:1]
+    if opening == b"{":
+        return _unwrap_object(value, is_too_deep)
+    if opening == b"[":
+        is_empty = not value[1:-1].strip(WHITESPACE)
+        return None if is_empty and not depth else _unwrap_array(value)
+    if opening == b'"':
+        return _unwrap_string(value)
+    return None
+
+
+def _unwrap_array(array: bytes) -> Unwrapped:
+    """Yield the elements of an array; inner arrays hold no records."""
     for element in split_elements(array):
-        yield ParsedRecord(element) if element[:1] == b"[" else element
+        if element[:1] == b"[":
+            yield ParsedRecord(element)
+        else:
+            yield element
 
 
-def _object(value: bytes, deep: bool) -> Unwrapped:
-    """``deep``: it is nested too deep to be a record, though what it wraps may not be."""
-    found = split_members(value)
-    keys = found.keys()
-    for form in WRAPPERS:
-        if form.required_keys <= keys:
-            return form.open(found, value)
-    if deep:
+def _unwrap_object(value: bytes, is_too_deep: bool) -> Unwrapped:
+    """Open an object by the wrapper that fits, or as a record.
+
+    An object that is nested too deep for a record may still be a wrapper.
+    """
+    members = split_members(value)
+    keys = members.keys()
+    for wrapper in WRAPPERS:
+        if wrapper.required_keys <= keys:
+            return wrapper.open(members, value)
+    if is_too_deep:
         return iter((NonRecord("rejected", "nested-too-deep"),))
-    return iter(
-        (ParsedRecord(value) if len(value) <= RECORD_CAP else NonRecord("rejected", "too-large"),)
-    )
+    if len(value) > RECORD_CAP:
+        return iter((NonRecord("rejected", "too-large"),))
+    return iter((ParsedRecord(value),))
 
 
-def _texts(value: bytes) -> Unwrapped:
-    """The JSON in the text of a string: one value, several, or lines."""
+def _unwrap_string(value: bytes) -> Unwrapped:
+    """Yield the JSON values or lines in the text of a string."""
     text = decode_string(value).strip(WHITESPACE)
-    if text[:1] == b'"':  # a string of a string of a string: only as deep as forms may be
+    if text[:1] == b'"':  # A string of a string: only as deep as wrappers may be.
         yield text
         return
     try:
-        whole = list(split_values(strip_timestamp(text)))
+        values = list(split_values(strip_timestamp(text)))
     except json.JSONDecodeError:
-        whole = []
+        values = []
         lines = [line for line in text.split(b"\n") if line.strip(WHITESPACE)]
         if len(lines) < 2:
             raise
         for line in lines:
             try:
-                whole += split_values(strip_timestamp(line.strip(WHITESPACE)))
+                values += split_values(strip_timestamp(line.strip(WHITESPACE)))
             except json.JSONDecodeError:
                 yield NonRecord("rejected", "not-json")
-    yield from whole
+    yield from values
 
 
 def _member(*names: str) -> Callable[[Members, bytes], Unwrapped]:
-    """The records are in one member: JSON, or a string of it, or an array of either."""
+    """Return an opener of the first member there is of these names.
 
-    def opened(found: Members, _: bytes) -> Unwrapped:
-        yield next(found[name] for name in names if name in found)
+    The member is JSON, or a string of it, or an array of either.
+    """
 
-    return opened
+    def open_member(members: Members, _: bytes) -> Unwrapped:
+        yield next(members[name] for name in names if name in members)
+
+    return open_member
 
 
-def _records(found: Members, value: bytes) -> Unwrapped:
-    if found["Records"][:1] != b"[":
+def _records(members: Members, value: bytes) -> Unwrapped:
+    if members["Records"][:1] != b"[":
         return iter((ParsedRecord(value),))
-    return _each(found["Records"])
+    return _unwrap_array(members["Records"])
 
 
-def _hits(found: Members, _: bytes) -> Unwrapped:
-    hits = found["hits"]
-    yield split_members(hits).get("hits", b"[]") if hits[:1] == b"{" else hits
+def _hits(members: Members, _: bytes) -> Unwrapped:
+    hits = members["hits"]
+    if hits[:1] == b"{":
+        yield split_members(hits).get("hits", b"[]")
+    else:
+        yield hits
 
 
 def _skip(reason: str) -> Callable[[Members, bytes], Unwrapped]:
     return lambda _, __: iter((NonRecord("skipped", reason),))
 
 
-def _cloudwatch(found: Members, _: bytes) -> Unwrapped:
-    if found["messageType"] != b'"DATA_MESSAGE"':
+def _cloudwatch(members: Members, _: bytes) -> Unwrapped:
+    if members["messageType"] != b'"DATA_MESSAGE"':
         yield NonRecord("skipped", "control-message")
     else:
-        yield from _each(found["logEvents"])
+        yield from _unwrap_array(members["logEvents"])
 
 
 def _base64(value: bytes) -> Iterator[bytes]:
-    """The JSON in base64 text, gzip-compressed or not."""
+    """Yield the JSON in base64 text, gzip-compressed or not."""
     try:
         data = base64.b64decode(decode_string(value), validate=True)
         if data[:2] == b"\x1f\x8b":
@@ -227,38 +251,40 @@ def _base64(value: bytes) -> Iterator[bytes]:
     yield from split_values(data)
 
 
-def _event_bridge(found: Members, _: bytes) -> Unwrapped:
-    kind = decode_string(found["detail-type"])
+def _event_bridge(members: Members, _: bytes) -> Unwrapped:
+    kind = decode_string(members["detail-type"])
     if kind.endswith(b" via CloudTrail"):
         yield NonRecord("noted", "eventbridge")
-        yield found["detail"]
+        yield members["detail"]
+    elif kind.startswith(b"Object "):
+        yield NonRecord("skipped", "s3-notification")
     else:
-        yield NonRecord(
-            "skipped", "s3-notification" if kind.startswith(b"Object ") else "other-event"
-        )
+        yield NonRecord("skipped", "other-event")
 
 
-def _sns(found: Members, _: bytes) -> Unwrapped:
-    if found["Type"] == b'"Notification"':
-        yield found["Message"]
+def _sns(members: Members, _: bytes) -> Unwrapped:
+    if members["Type"] == b'"Notification"':
+        yield members["Message"]
     else:
         yield NonRecord("skipped", "control-message")
 
 
-def _bulk(found: Members, value: bytes) -> Unwrapped:
-    if len(found) == 1 and next(iter(found.values()))[:1] == b"{":
+def _bulk(members: Members, value: bytes) -> Unwrapped:
+    if len(members) == 1 and next(iter(members.values()))[:1] == b"{":
         yield NonRecord("skipped", "bulk-action")
     else:
         yield ParsedRecord(value)
 
 
 def _ecs(_: Members, value: bytes) -> Unwrapped:
-    """The original where it was kept; a shipper's message; or else the document's own fields."""
-    document: Json = loads(value)
+    """Yield the original where it was kept, or else the document's fields.
+
+    A shipper's message is an original too.
+    """
+    document: JsonObject = loads(value)
     event = document.get("event")
-    original = (event.get("original") if isinstance(event, dict) else None) or document.get(
-        "event.original"
-    )
+    original = event.get("original") if isinstance(event, dict) else None
+    original = original or document.get("event.original")
     for text in (original, document.get("message")):
         if isinstance(text, list) and text:
             text = text[0]
@@ -268,11 +294,11 @@ def _ecs(_: Members, value: bytes) -> Unwrapped:
     yield _translated(from_ecs(document), value)
 
 
-def _fields(found: Members, _: bytes) -> Unwrapped:
-    yield _translated(from_ecs(loads(found["fields"])), found["fields"])
+def _fields(members: Members, _: bytes) -> Unwrapped:
+    yield _translated(from_ecs(loads(members["fields"])), members["fields"])
 
 
-def _translated(record: Json, raw: bytes) -> ParsedRecord:
+def _translated(record: JsonObject, raw: bytes) -> ParsedRecord:
     return ParsedRecord(raw, msgspec.json.encode(record))
 
 
@@ -284,19 +310,22 @@ def _ocsf(_: Members, value: bytes) -> Unwrapped:
     yield _translated(from_ocsf(loads(value)), value)
 
 
-def _query_results(found: Members, _: bytes) -> Unwrapped:
-    """CloudWatch Logs Insights: rows of ``{"field": …, "value": …}``."""
-    for row in split_elements(found["results"]):
+def _query_results(members: Members, _: bytes) -> Unwrapped:
+    """Yield the messages of CloudWatch Logs Insights.
+
+    Its rows are arrays of ``{"field": …, "value": …}``.
+    """
+    for row in split_elements(members["results"]):
         for cell in split_elements(row):
-            parts = split_members(cell)
-            if parts.get("field") == b'"@message"':
-                yield parts["value"]
+            cell_members = split_members(cell)
+            if cell_members.get("field") == b'"@message"':
+                yield cell_members["value"]
 
 
 def _wrapper(
-    name: str, required_keys: str, opened: Callable[[Members, bytes], Unwrapped]
+    name: str, required_keys: str, opener: Callable[[Members, bytes], Unwrapped]
 ) -> Wrapper:
-    return Wrapper(name, frozenset(required_keys.split()), opened)
+    return Wrapper(name, frozenset(required_keys.split()), opener)
 
 
 WRAPPERS: tuple[Wrapper, ...] = (
@@ -316,7 +345,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
     _wrapper(
         "CloudWatch Logs to Lambda",
         "awslogs",
-        lambda found, _: _base64(split_members(found["awslogs"])["data"]),
+        lambda members, _: _base64(split_members(members["awslogs"])["data"]),
     ),
     _wrapper("CloudWatch Logs Insights", "results statistics", _query_results),
     _wrapper("CloudWatch Logs filter-log-events", "events", _member("events")),
@@ -329,7 +358,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
     _wrapper(
         "Kinesis record",
         "kinesis",
-        lambda found, _: _base64(split_members(found["kinesis"])["data"]),
+        lambda members, _: _base64(split_members(members["kinesis"])["data"]),
     ),
     _wrapper("Elasticsearch search reply", "hits", _hits),
     _wrapper("Elasticsearch document", "_source", _member("_source")),
