@@ -107,7 +107,7 @@ counts = st.integers(min_value=0, max_value=10**9)
 
 @given(st.lists(counts, min_size=8, max_size=8), st.integers(min_value=10, max_value=200))
 def test_the_accounting_never_says_a_sum_that_is_wrong(numbers: list[int], width: int) -> None:
-    from tui.widgets.status import _forms
+    from tui.widgets.status import _accounting_forms
 
     read, waiting, skipped, quarantined, kept, duplicate, left_out, rejected = numbers
     accounting = Accounting(
@@ -116,7 +116,7 @@ def test_the_accounting_never_says_a_sum_that_is_wrong(numbers: list[int], width
         records_skipped={"c": left_out}, records_rejected={"d": rejected},
     )  # fmt: skip
     widths = []
-    for form in _forms(accounting):
+    for form in _accounting_forms(accounting):
         widths.append(form.cell_length)
         for part in re.findall(r"\w+ [\d,]+ = [^·]+", form.plain):
             total, *terms = [int(number.replace(",", "")) for number in re.findall(r"[\d,]+", part)]

@@ -25,7 +25,7 @@ from tui.screens.pivot.rows import QuestionLine
 from tui.widgets import row_search
 from tui.widgets.columns import Column
 from tui.widgets.line import match_spans, plain_text
-from tui.widgets.row_search import first_hit
+from tui.widgets.row_search import first_match
 
 WORDS = (
     "user/ana",
@@ -111,7 +111,7 @@ def test_it_finds_what_is_shown(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tui.concurrency.job._ROWS_BETWEEN_CHECKS", chance.choice([1, 3, 500]))
-        patch.setattr(row_search, "_REMEMBERED", chance.choice([0, 5, 20_000]))
+        patch.setattr(row_search, "_MAX_VALUES", chance.choice([0, 5, 20_000]))
         rows = [make(chance, number) for number in range(chance.randrange(1, 30))]
         shown = chance.sample(columns, chance.randrange(1, len(columns)))
         said = plain_text(chance.choice(columns).cell(chance.choice(rows)))
@@ -123,7 +123,7 @@ def test_it_finds_what_is_shown(
             chance.choice([*[re.escape(sought)] * 6, "q*", "[^ -~]", "^.{2}$"]), re.IGNORECASE
         )
         start, step = chance.randrange(-1, len(rows) + 1), chance.choice([-1, 1])
-        found = first_hit(shown, pattern, rows, start, step, Job(), no_cells)
+        found = first_match(shown, pattern, rows, start, step, Job(), no_cells)
     assert found == one_by_one(shown, pattern, rows, start, step)
 
 
@@ -131,7 +131,7 @@ def test_it_ends_when_it_is_given_up() -> None:
     job = Job()
     job.cancel()
     with pytest.raises(Cancelled):
-        first_hit(columns.COLUMNS, re.compile("x"), [alert()], 0, 1, job)
+        first_match(columns.COLUMNS, re.compile("x"), [alert()], 0, 1, job)
 
 
 def test_a_cell_is_written_once_for_all_rows_that_it_follows_from() -> None:
@@ -141,6 +141,8 @@ def test_a_cell_is_written_once_for_all_rows_that_it_follows_from() -> None:
         written.append(value)
         return str(value)
 
-    column: Column[int] = Column("n", "n", 5, lambda row: said(row % 3), of=lambda row: row % 3)
-    assert first_hit([column], re.compile("none"), range(2_000), 0, 1, Job()) is None
+    column: Column[int] = Column(
+        "n", "n", 5, lambda row: said(row % 3), depends_on=lambda row: row % 3
+    )
+    assert first_match([column], re.compile("none"), range(2_000), 0, 1, Job()) is None
     assert sorted(written) == [0, 1, 2]

@@ -1,1 +1,4 @@
-"""Widgets that draw log data. Each takes plain values, escapes them itself, and knows nothing of screens or stores."""
+"""Widgets that draw log data.
+
+Each takes plain values and makes them visible itself, and knows nothing of screens or stores.
+"""

@@ -1,19 +1,18 @@
-"""Where a row is after a list has changed."""
+"""Where the cursor goes when its list has changed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-_NEAR = 1_000
-"""Rows to either side that are looked at first: of a million, to ask where all of them went would
-take long."""
+_NEIGHBORHOOD = 1_000
+"""Rows to either side that are tried first: to look for every row of a million takes long."""
 
 
-def successor(old: Sequence[str], index: int, new: Sequence[str]) -> int:
-    """The place in ``new`` of the key at ``old[index]``; where it went, of its nearest neighbour,
-    the one below first.
+def find_successor(old: Sequence[str], index: int, new: Sequence[str]) -> int:
+    """Find the index in ``new`` of the key ``old[index]``.
 
-    0 where there is nothing to go by.
+    Where the key is gone, that of its nearest neighbor that is left, of two the one below. 0 where
+    a list is empty.
     """
     if not new or not old:
         return 0
@@ -22,13 +21,19 @@ def successor(old: Sequence[str], index: int, new: Sequence[str]) -> int:
         return new.index(old[index])
     except ValueError:
         pass
-    for reach in (_NEAR, len(old)):
-        first = max(0, index - reach)
-        near = old[first : index + reach]
-        left = set(near).intersection(new)
-        if left:
-            places = [place for place, key in enumerate(near, first) if key in left]
-            return new.index(
-                old[min(places, key=lambda place: (abs(place - index), place < index))]
-            )
+    for distance in (_NEIGHBORHOOD, len(old)):
+        neighbor = _nearest_left(old, index, distance, new)
+        if neighbor is not None:
+            return new.index(old[neighbor])
     return min(index, len(new) - 1)
+
+
+def _nearest_left(old: Sequence[str], index: int, distance: int, new: Sequence[str]) -> int | None:
+    """Find the nearest index in ``old``, within a distance, whose key is also in ``new``."""
+    first = max(0, index - distance)
+    neighbors = old[first : index + distance]
+    left = set(neighbors).intersection(new)
+    if not left:
+        return None
+    indices = [position for position, key in enumerate(neighbors, first) if key in left]
+    return min(indices, key=lambda position: (abs(position - index), position < index))

@@ -17,14 +17,15 @@ GAP = 2
 
 @dataclass(frozen=True)
 class Column(Generic[R]):
-    """One column. ``cell`` gives what it shows of a row; a plain ``str`` is taken for log text and
-    made visible.
+    """One column of a list.
 
-    ``title`` is a word of ours, or what gives one that changes. ``width`` is in cells. As the width
-    shrinks, columns go one by one, the highest ``drop_priority`` first. A ``flex`` column also takes a
-    share of the width that is to spare. ``field`` is the filter's name for what it shows, where
-    that is not its ``key``. ``of`` gives what the cell follows from, and from nothing else of the
-    row, where that is read sooner than the cell is written."""
+    ``title`` may be a function where it changes. ``width`` is in cells. ``cell`` returns what is
+    shown of a row; a plain ``str`` is taken for log text and made visible. As the width shrinks,
+    columns go one by one, the highest ``drop_priority`` first. A ``flex`` column also takes a share
+    of the width to spare. ``field`` is the filter's name for what the column shows, where that is
+    not its ``key``. ``depends_on`` returns all that the cell depends on, where that is read faster
+    than the cell is written.
+    """
 
     key: str
     title: str | Callable[[], str]
@@ -34,10 +35,10 @@ class Column(Generic[R]):
     drop_priority: int = 0
     flex: bool = False
     field: str = ""
-    of: Callable[[R], Hashable] | None = None
+    depends_on: Callable[[R], Hashable] | None = None
 
     def text(self, row: R) -> str:
-        """The letters of the cell, as the log has them."""
+        """Return the text of the cell as the log has it."""
         cell = self.cell(row)
         return cell if isinstance(cell, str) else cell.plain
 
@@ -46,35 +47,44 @@ def derived_column(
     key: str,
     title: str | Callable[[], str],
     width: int,
-    of: Callable[[R], V],
-    said: Callable[[V], CellContent],
-    **given: Any,
+    depends_on: Callable[[R], V],
+    format: Callable[[V], CellContent],
+    **options: Any,
 ) -> Column[R]:
-    """A column that says what ``of`` reads of a row, and whose cells so follow from that alone."""
-    return Column(key, title, width, lambda row: said(of(row)), of=of, **given)
+    """Make a column whose cells depend on one value of a row alone."""
+    return Column(
+        key,
+        title,
+        width,
+        lambda row: format(depends_on(row)),
+        depends_on=depends_on,
+        **options,
+    )
 
 
 def fit(columns: Sequence[Column[R]], cells: int) -> list[tuple[Column[R], int]]:
-    """The columns that fit ``cells``, in their order, each with its width. One always stays,
-    clipped if it must be."""
-    kept = list(columns)
-    while len(kept) > 1 and _needed(kept) > cells:
+    """Choose the columns that fit ``cells``, in their order, each with its width.
+
+    One column always stays, cut if it must be.
+    """
+    shown = list(columns)
+    while len(shown) > 1 and _width(shown) > cells:
         # of equals the last goes first
-        kept.remove(max(reversed(kept), key=lambda column: column.drop_priority))
-    spare = cells - _needed(kept)
+        shown.remove(max(reversed(shown), key=lambda column: column.drop_priority))
+    spare = cells - _width(shown)
     if spare < 0:
-        return [(column, max(0, cells)) for column in kept]
-    growing = [column for column in kept if column.flex]
+        return [(column, max(0, cells)) for column in shown]
+    flex_left = sum(column.flex for column in shown)
     widths = []
-    for column in kept:
+    for column in shown:
         share = 0
         if column.flex:
-            share = spare // len(growing)
+            share = spare // flex_left
             spare -= share
-            growing.remove(column)
+            flex_left -= 1
         widths.append((column, column.width + share))
     return widths
 
 
-def _needed(columns: Sequence[Column[R]]) -> int:
+def _width(columns: Sequence[Column[R]]) -> int:
     return sum(column.width for column in columns) + GAP * (len(columns) - 1)

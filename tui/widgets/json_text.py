@@ -1,6 +1,7 @@
 """JSON laid out for reading: every value as the bytes have it, only long strings cut.
 
-Numbers keep their spelling, objects the order of their keys and keys that come twice: this is evidence.
+This is evidence: numbers keep their spelling, objects the order of their keys, and keys that come
+twice.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ from tui.presentation import safe
 TokenKind = Literal["plain", "key", "string", "number", "word", "note"]
 
 JsonLine = list[tuple[str, TokenKind]]
-"""A line in runs of one kind. All of it can be seen: it has been through ``safe``."""
+"""A line in runs of one kind, all made visible."""
 
 MAX_STRING = 1_000
 """Characters of one string that are shown."""
 
-
-def _indent(depth: int) -> str:
-    return "  " * min(depth, 20)
+_MAX_TEXT = 20 * MAX_STRING
+"""Characters that are shown of what is no JSON."""
 
 
 class _Object(list[tuple[str, Any]]):
@@ -35,8 +35,10 @@ class _Number(str):
 
 
 def layout(raw: bytes) -> list[JsonLine]:
-    """The lines of ``raw``. What is no JSON, or nested too deep to follow, is shown as text, and a
-    line says so."""
+    """Lay out a JSON value in lines.
+
+    What is no JSON, or nested too deep, is shown as text under a line that says so.
+    """
     text = raw.decode("utf-8", "backslashreplace")
     try:
         value = json.loads(
@@ -46,44 +48,43 @@ def layout(raw: bytes) -> list[JsonLine]:
             parse_float=_Number,
             parse_constant=_Number,
         )
-        return list(_value(value, 0, [], ""))
+        return list(_value_lines(value, 0, [], ""))
     except RecursionError:
-        return list(_as_text(text, "nested too deep to lay out: as it is in the file"))
+        return list(_text_lines(text, "nested too deep to lay out: as it is in the file"))
     except ValueError as error:
-        return list(_as_text(text, f"no JSON ({error}): as it is in the file"))
+        return list(_text_lines(text, f"no JSON ({error}): as it is in the file"))
 
 
-def _as_text(text: str, why: str) -> Iterator[JsonLine]:
-    yield [(safe.visible(why), "note")]
-    for start in range(0, min(len(text), 20 * MAX_STRING), MAX_STRING):
+def _text_lines(text: str, reason: str) -> Iterator[JsonLine]:
+    yield [(safe.visible(reason), "note")]
+    for start in range(0, min(len(text), _MAX_TEXT), MAX_STRING):
         yield [(safe.visible(text[start : start + MAX_STRING]), "plain")]
-    if len(text) > 20 * MAX_STRING:
-        yield [(f"… {len(text) - 20 * MAX_STRING:,} characters more", "note")]
+    if len(text) > _MAX_TEXT:
+        yield [(f"… {len(text) - _MAX_TEXT:,} characters more", "note")]
 
 
-def _value(value: Any, depth: int, before: JsonLine, after: str) -> Iterator[JsonLine]:
-    """The lines of ``value``: its first line goes on from ``before``, its last one ends with
-    ``after``."""
-    if isinstance(value, _Object) and value:
-        yield [*before, ("{", "plain")]
-        for place, (name, inner) in enumerate(value, 1):
-            label: JsonLine = [
-                (_indent(depth + 1), "plain"),
-                *_string(name, "key"),
-                (": ", "plain"),
-            ]
-            yield from _value(inner, depth + 1, label, "," if place < len(value) else "")
-        yield [(_indent(depth) + "}" + after, "plain")]
-    elif isinstance(value, list) and value and not isinstance(value, _Object):
-        yield [*before, ("[", "plain")]
-        for place, inner in enumerate(value, 1):
-            yield from _value(
-                inner, depth + 1, [(_indent(depth + 1), "plain")], "," if place < len(value) else ""
-            )
-        yield [(_indent(depth) + "]" + after, "plain")]
-    else:
-        rest: JsonLine = [(after, "plain")] if after else []
-        yield [*before, *_scalar(value), *rest]
+def _indent(depth: int) -> str:
+    return "  " * min(depth, 20)
+
+
+def _value_lines(value: Any, depth: int, prefix: JsonLine, suffix: str) -> Iterator[JsonLine]:
+    """Lay out a value: its first line goes on from ``prefix``, its last ends in ``suffix``."""
+    if not isinstance(value, list) or not value:
+        end: JsonLine = [(suffix, "plain")] if suffix else []
+        yield [*prefix, *_scalar(value), *end]
+        return
+    is_object = isinstance(value, _Object)
+    yield [*prefix, ("{" if is_object else "[", "plain")]
+    indent: JsonLine = [(_indent(depth + 1), "plain")]
+    for position, item in enumerate(value, 1):
+        comma = "," if position < len(value) else ""
+        if is_object:
+            name, member = item
+            label: JsonLine = [*indent, *_string(name, "key"), (": ", "plain")]
+            yield from _value_lines(member, depth + 1, label, comma)
+        else:
+            yield from _value_lines(item, depth + 1, indent, comma)
+    yield [(_indent(depth) + ("}" if is_object else "]") + suffix, "plain")]
 
 
 def _scalar(value: Any) -> JsonLine:
@@ -91,15 +92,19 @@ def _scalar(value: Any) -> JsonLine:
         return [(safe.visible(value, 100), "number")]
     if isinstance(value, str):
         return _string(value, "string")
+    if isinstance(value, _Object):
+        return [("{}", "plain")]
     if isinstance(value, list):
-        return [("{}" if isinstance(value, _Object) else "[]", "plain")]
+        return [("[]", "plain")]
     return [({None: "null", True: "true", False: "false"}[value], "word")]
 
 
 def _string(value: str, kind: TokenKind) -> JsonLine:
-    """``value`` as JSON writes it, what cannot be seen escaped; cut where it is too long, and its
-    length said."""
-    shown = safe.visible(json.dumps(value[:MAX_STRING], ensure_ascii=False), 8 * MAX_STRING)
+    """Write a string as JSON does, escaped where it cannot be seen.
+
+    A long string is cut, and its length is written after it.
+    """
+    quoted = safe.visible(json.dumps(value[:MAX_STRING], ensure_ascii=False), 8 * MAX_STRING)
     if len(value) <= MAX_STRING:
-        return [(shown, kind)]
-    return [(shown[:-1] + "…", kind), (f" {len(value):,} characters", "note")]
+        return [(quoted, kind)]
+    return [(quoted[:-1] + "…", kind), (f" {len(value):,} characters", "note")]

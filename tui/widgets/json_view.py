@@ -1,4 +1,4 @@
-"""A raw record, for reading; and byte-true, to take out."""
+"""A raw record, laid out for reading, and byte for byte to copy."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from tui.widgets.text_view import TextView
 
 
 class JsonView(TextView):
-    """JSON coloured by kind of value, wrapped to the width. Long strings are cut; ``raw_text`` has
-    them whole."""
+    """A JSON value, colored by kind and wrapped to the width.
+
+    Long strings are cut; ``raw_text`` has them whole.
+    """
 
     COMPONENT_CLASSES = {
         "json-view--plain",
@@ -40,14 +42,16 @@ class JsonView(TextView):
         self._raw: bytes | None = None
 
     def show(self, raw: bytes | None, empty: str = "No record.") -> None:
-        """Show ``raw``, one JSON value, from its first line on; None: say ``empty`` (which may
-        quote a log) instead."""
+        """Show one JSON value from its first line on; None: show ``empty`` instead."""
         self._raw = raw
-        self.set_lines([[(safe.visible(empty), "plain")]] if raw is None else layout(raw))
+        if raw is None:
+            self.set_lines([[(safe.visible(empty), "plain")]])
+        else:
+            self.set_lines(layout(raw))
 
     @property
     def raw_text(self) -> str:
-        """The record as it is in the file, to copy; bytes that are no UTF-8 as ``\\xff``."""
+        """The record as it is in the file; bytes that are no UTF-8 as ``\\xff``."""
         return (self._raw or b"").decode("utf-8", "backslashreplace")
 
     def kind_style(self, kind: str) -> Style:

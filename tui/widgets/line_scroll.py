@@ -1,4 +1,4 @@
-"""A scrolled area that is drawn a line at a time, under lines that stay."""
+"""A scrolled area that is drawn a line at a time, below a fixed header."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from textual.style import Style
 
 
 class LineScroll(ScrollView, inherit_bindings=False):
-    """Rows counted from 0, below ``HEADER`` lines that do not scroll. It scrolls up and down
-    only."""
+    """Rows counted from 0, below ``HEADER`` lines that do not scroll; it scrolls up and down."""
 
     HEADER: ClassVar[int] = 0
 
@@ -37,12 +36,12 @@ class LineScroll(ScrollView, inherit_bindings=False):
     def __init__(
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
     ) -> None:
-        self._parts: dict[str, Style] = {}
+        self._part_styles: dict[str, Style] = {}
         super().__init__(name=name, id=id, classes=classes)
 
     @property
     def cells(self) -> int:
-        """How wide a line is: the scrollbar's place is never drawn on."""
+        """The width of a line, without the scrollbar's."""
         return self.scrollable_size.width
 
     @property
@@ -52,24 +51,23 @@ class LineScroll(ScrollView, inherit_bindings=False):
 
     @property
     def page(self) -> int:
-        """How many rows are in view at once."""
+        """The count of rows in view."""
         return max(1, self.size.height - self.HEADER)
 
     def in_view(self, row: int) -> bool:
         return self.top <= row < self.top + self.page
 
     def set_rows(self, count: int) -> None:
-        """There are ``count`` rows now."""
+        """Set the count of rows."""
         self.virtual_size = Size(0, count + self.HEADER)
 
     def scroll_top(self, row: int) -> None:
-        """Make ``row`` the first in view, as far as the end allows."""
-        # force: before the next layout Textual may still think that everything fits, and not scroll
-        # at all
+        """Scroll ``row`` to the top, as far as the end allows."""
+        # force: before the next layout Textual may still think that all rows fit, and not scroll
         self.scroll_to(y=row, animate=False, force=True)
 
     def reveal(self, row: int) -> None:
-        """Scroll as little as it takes to have ``row`` in view."""
+        """Scroll no further than needed to have ``row`` in view."""
         if row < self.top:
             self.scroll_top(row)
         elif not self.in_view(row):
@@ -79,22 +77,28 @@ class LineScroll(ScrollView, inherit_bindings=False):
         self.refresh_line(row + self.HEADER)
 
     def part(self, component: str) -> Style:
-        """What a component class says, and nothing that it leaves open: to lay over another style.
+        """Return only what the rules of a component class set, to lay over another style.
 
         Textual's own ``get_visual_style(partial=True)`` loses opaque backgrounds and automatic
-        colours."""
-        if (style := self._parts.get(component)) is None:
-            whole, rules = self.get_visual_style(component), self.get_component_styles(component)
-            style = self._parts[component] = Style(
-                background=whole.background if rules.has_rule("background") else None,
-                foreground=whole.foreground if rules.has_rule("color") else None,
-                bold=rules.text_style.bold,
-                italic=rules.text_style.italic,
-                underline=rules.text_style.underline,
-                reverse=rules.text_style.reverse,
-            )
+        colors.
+        """
+        style = self._part_styles.get(component)
+        if style is None:
+            style = self._part_styles[component] = self._part_style(component)
         return style
+
+    def _part_style(self, component: str) -> Style:
+        visual = self.get_visual_style(component)
+        rules = self.get_component_styles(component)
+        return Style(
+            background=visual.background if rules.has_rule("background") else None,
+            foreground=visual.foreground if rules.has_rule("color") else None,
+            bold=rules.text_style.bold,
+            italic=rules.text_style.italic,
+            underline=rules.text_style.underline,
+            reverse=rules.text_style.reverse,
+        )
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._parts.clear()
+        self._part_styles.clear()

@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from tui.presentation import safe
 
-_WAY = {
+_SHORT_DIRECTIONS = {
     "north": "n", "northeast": "ne", "east": "e", "southeast": "se",
     "south": "s", "southwest": "sw", "west": "w", "northwest": "nw", "central": "c",
 }  # fmt: skip
@@ -18,14 +18,16 @@ _SEPARATOR = " ▪ "
 
 
 def short_region(region: str) -> str:
-    """``ap-northeast-1`` -> ``ap-ne-1``. Only the compass word is shortened, so no two regions get
-    one name, in any partition: ``us-gov-east-1`` is ``us-gov-e-1``. What is no region name stays as
-    it is."""
-    return "-".join(_WAY.get(word, word) for word in region.split("-"))
+    """Shorten ``ap-northeast-1`` to ``ap-ne-1``.
+
+    Only the compass word is shortened, so no two regions get one name in any partition:
+    ``us-gov-east-1`` is ``us-gov-e-1``. Other text stays as it is.
+    """
+    return "-".join(_SHORT_DIRECTIONS.get(word, word) for word in region.split("-"))
 
 
 class RegionLine(Widget):
-    """``af-s-1 rare ▪ ap-ne-1 ▪ us-e-1 … +14``: as many as fit, and how many more there are."""
+    """As many regions as fit, and how many more: ``af-s-1 rare ▪ ap-ne-1 … +14``."""
 
     DEFAULT_CSS = "RegionLine { height: 1; color: $foreground-muted; }"
 
@@ -34,33 +36,30 @@ class RegionLine(Widget):
         self._regions: list[Content] = []
 
     def show(self, regions: Sequence[str], rare: Collection[str] = ()) -> None:
-        """``regions`` in the order to show; the ``rare`` ones, hardly used by the account, come
-        before the others."""
+        """Show regions in this order, the ``rare`` ones before the others."""
         order = sorted(regions, key=lambda region: region not in rare)
-        self._regions = [_named(region, region in rare) for region in order]
+        self._regions = [_region_content(region, region in rare) for region in order]
         self.refresh()
 
     def render(self) -> Content:
         cells = self.size.width
-        fitting = len(self._regions)
-        while fitting and (line := self._line(fitting)).cell_length > cells:
-            fitting -= 1
-        return (
-            line
-            if fitting
-            else Content(safe.clip(f"{len(self._regions)} regions" if self._regions else "", cells))
-        )
+        for count in range(len(self._regions), 0, -1):
+            line = self._line(count)
+            if line.cell_length <= cells:
+                return line
+        if not self._regions:
+            return Content("")
+        return Content(safe.clip(f"{len(self._regions)} regions", cells))
 
-    def _line(self, fitting: int) -> Content:
-        line = Content.styled(_SEPARATOR, "$foreground-disabled").join(self._regions[:fitting])
-        more = len(self._regions) - fitting
+    def _line(self, count: int) -> Content:
+        separator = Content.styled(_SEPARATOR, "$foreground-disabled")
+        line = separator.join(self._regions[:count])
+        more = len(self._regions) - count
         return Content.assemble(line, f" … +{more}") if more else line
 
 
-def _named(region: str, rare: bool) -> Content:
+def _region_content(region: str, rare: bool) -> Content:
     name = safe.clip(safe.visible(short_region(region)), 20) or "–"
-    return (
-        Content.styled(f"{name} rare", "$text-warning")
-        if rare
-        else Content.styled(name, "$foreground")
-    )
+    if rare:
+        return Content.styled(f"{name} rare", "$text-warning")
+    return Content.styled(name, "$foreground")

@@ -20,9 +20,9 @@ from textual.reactive import reactive
 from tui.concurrency.job import Cancelled, Job
 from tui.concurrency.worker import work
 from tui.keymap import MARK, MOVE, OPEN, key
-from tui.widgets.anchor import successor
+from tui.widgets.anchor import find_successor
 from tui.widgets.columns import Column
-from tui.widgets.row_search import first_hit
+from tui.widgets.row_search import first_match
 from tui.widgets.row_view import RowView
 
 R = TypeVar("R")
@@ -155,7 +155,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
             line = 0
         else:
             self._cursor, held = (
-                successor(old_keys, index, self._keys) for index in (self._cursor, held)
+                find_successor(old_keys, index, self._keys) for index in (self._cursor, held)
             )
         self.redraw()
         self.set_rows(len(rows))
@@ -266,7 +266,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         columns = [column for column, _ in self._shown_columns()]
         with suppress(Cancelled):
             if (
-                place := first_hit(columns, pattern, rows, start, step, job, self._heading)
+                place := first_match(columns, pattern, rows, start, step, job, self._heading)
             ) is not None:
                 return keys[place]
         return None

@@ -1,7 +1,8 @@
-"""Which row a search comes to first.
+"""The search for the first row with a match.
 
-Most rows have a region or a user agent that others have too. So rows are looked at in fit_cell, column by column: what
-the cells follow from is read, and a cell is written and looked through only for what the column has not had before.
+Most rows share a region or a user agent with others. So rows are searched in pieces, column by
+column: what a cell depends on is read first, and a cell is written and searched only for values
+that its column did not have before.
 """
 
 from __future__ import annotations
@@ -16,54 +17,58 @@ from tui.widgets.line import match_spans, plain_text
 
 R = TypeVar("R")
 
-_REMEMBERED = 20_000
-"""What cells follow from, of one column, that is known to have no hit."""
+_MAX_VALUES = 20_000
+"""Values without a match that are remembered for one column."""
 
 
-def first_hit(
+def first_match(
     columns: Sequence[Column[R]],
     pattern: re.Pattern[str],
     rows: Sequence[R],
     start: int,
     step: int,
     job: Job,
-    no_cells: Callable[[R], object] | None = None,
+    heading: Callable[[R], object] | None = None,
 ) -> int | None:
-    """The place of the first row with a hit in a cell of ``columns``, from ``start`` on by ``step``
-    (1 or -1) and round the end; None where there is none. Rows of which ``no_cells`` gives
-    something are passed over. Raises Cancelled."""
-    looks = [_Look(column, pattern) for column in columns]
-    for counts in job.pieces(range(len(rows))):
-        places = [(start + step * count) % len(rows) for count in counts]
-        if no_cells is not None:
-            places = [place for place in places if no_cells(rows[place]) is None]
-        piece = [rows[place] for place in places]
-        if found := [first for look in looks if (first := look.first(piece)) is not None]:
-            return places[min(found)]
+    """Find the index of the first row with a match in one of its cells. Raises Cancelled.
+
+    Searches from ``start`` by ``step`` (1 or -1) and around the end. Rows for which ``heading``
+    returns something have no cells and are passed over.
+    """
+    searches = [_ColumnSearch(column, pattern) for column in columns]
+    for offsets in job.pieces(range(len(rows))):
+        indices = [(start + step * offset) % len(rows) for offset in offsets]
+        if heading is not None:
+            indices = [index for index in indices if heading(rows[index]) is None]
+        piece = [rows[index] for index in indices]
+        matches = [search.first(piece) for search in searches]
+        positions = [position for position in matches if position is not None]
+        if positions:
+            return indices[min(positions)]
     return None
 
 
-class _Look(Generic[R]):
+class _ColumnSearch(Generic[R]):
     """A search in one column."""
 
     def __init__(self, column: Column[R], pattern: re.Pattern[str]) -> None:
         self._column = column
         self._pattern = pattern
-        self._of: Callable[[R], Hashable] = column.of or column.text
-        self._without: set[Hashable] = set()
+        self._depends_on: Callable[[R], Hashable] = column.depends_on or column.text
+        self._without_match: set[Hashable] = set()
 
     def first(self, rows: Sequence[R]) -> int | None:
-        """The place of the first row whose cell has a hit."""
-        followed = list(map(self._of, rows))
-        example = dict(zip(followed, rows, strict=True))
-        unknown = example.keys() - self._without
-        if with_hit := {
-            of
-            for of in unknown
-            if match_spans(self._pattern, plain_text(self._column.text(example[of])))
-        }:
-            return next(place for place, of in enumerate(followed) if of in with_hit)
-        if len(self._without) > _REMEMBERED:
-            self._without.clear()
-        self._without |= unknown
+        """Find the position of the first row whose cell has a match."""
+        values = list(map(self._depends_on, rows))
+        row_of_value = dict(zip(values, rows, strict=True))
+        new_values = row_of_value.keys() - self._without_match
+        matching = {value for value in new_values if self._has_match(row_of_value[value])}
+        if matching:
+            return next(position for position, value in enumerate(values) if value in matching)
+        if len(self._without_match) > _MAX_VALUES:
+            self._without_match.clear()
+        self._without_match |= new_values
         return None
+
+    def _has_match(self, row: R) -> bool:
+        return bool(match_spans(self._pattern, plain_text(self._column.text(row))))

@@ -1,9 +1,9 @@
-"""What is so now on every screen: is it live; and what became of every file and record."""
+"""The status of the hunt: whether it is live, and what became of files and records."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from textual.content import Content
 from textual.widget import Widget
@@ -24,32 +24,33 @@ _STATES: dict[LiveState, tuple[str, str]] = {
 
 
 def live_state(state: LiveState, newest: int | None, now: float) -> Content:
-    """``● live  newest 12:38:05Z (3 m behind)``. ``newest`` is the newest event time read; both in
-    epoch seconds."""
+    """Write ``● live  newest 12:38:05Z (3 m behind)``.
+
+    ``newest`` is the time of the newest event read; both times are in epoch seconds.
+    """
     glyph, style = _STATES[state]
-    said = Content.styled(f"{glyph} {state}", style)
+    label = Content.styled(f"{glyph} {state}", style)
     if newest is None:
-        return said
-    behind = max(0, int(now - newest))
+        return label
+    return Content.assemble(label, (f"  newest {_newest_phrase(newest, now)}", "$foreground-muted"))
+
+
+def _newest_phrase(newest: int, now: float) -> str:
+    lag = max(0, int(now - newest))
     if time_display.mode == "relative":
-        return Content.assemble(said, (f"  newest {format_lag(behind)} ago", "$foreground-muted"))
-    at = time_display.datetime_at(newest)
-    stamp = f"{at:%H:%M:%S}" if behind < DAY else f"{at:%Y-%m-%dT%H:%M:%S}"
-    return Content.assemble(
-        said,
-        (
-            f"  newest {stamp}{time_display.zone_suffix(at)} ({format_lag(behind)} behind)",
-            "$foreground-muted",
-        ),
-    )
+        return f"{format_lag(lag)} ago"
+    moment = time_display.datetime_at(newest)
+    stamp = f"{moment:%H:%M:%S}" if lag < DAY else f"{moment:%Y-%m-%dT%H:%M:%S}"
+    return f"{stamp}{time_display.zone_suffix(moment)} ({format_lag(lag)} behind)"
 
 
 class AccountingLine(Widget):
-    """``files 9 = 7 read + 2 waiting · records 12 = 11 kept + 1 rejected``: sums that add up, or no
-    sum at all.
+    """``files 9 = 7 read + 2 waiting · records 12 = 11 kept + 1 rejected``.
 
-    Terms that are nought are left out. As the width shrinks: shorter words; then the totals with
-    what needs a look; then the totals. A number is never rounded."""
+    The sums always add up, or no terms are shown at all. Terms of 0 are left out. As the width
+    shrinks: shorter words; then the totals with what needs attention; then the totals. A number is
+    never rounded.
+    """
 
     DEFAULT_CSS = "AccountingLine { height: 1; color: $foreground-muted; }"
 
@@ -58,7 +59,7 @@ class AccountingLine(Widget):
         self._accounting: Accounting | None = None
 
     def show(self, accounting: Accounting | None) -> None:
-        """None: nothing has been read yet."""
+        """Show an accounting; None where nothing has been read yet."""
         self._accounting = accounting
         self.refresh()
 
@@ -66,51 +67,62 @@ class AccountingLine(Widget):
         if self._accounting is None:
             return Content("")
         cells = self.size.width
-        for form in _forms(self._accounting):
-            if form.cell_length <= cells:
-                return form
-        return form.truncate(cells, ellipsis=True)
+        for line in _accounting_forms(self._accounting):
+            if line.cell_length <= cells:
+                return line
+        return line.truncate(cells, ellipsis=True)
 
 
-_WARN = "$text-warning"
-
-SumTerm = tuple[int, str, str, str]
-"""How many, the word, the short word, the style."""
+_ATTENTION = "$text-warning"
 
 
-def _forms(accounting: Accounting) -> Iterator[Content]:
-    """The accounting in ever fewer cells."""
-    files: list[SumTerm] = [
-        (accounting.files_read, "read", "read", ""),
-        (accounting.files_waiting, "waiting", "wait", ""),
-        (sum(accounting.files_skipped.values()), "skipped", "skip", ""),
-        (sum(accounting.files_quarantined.values()), "quarantined", "quar", _WARN),
+class SumTerm(NamedTuple):
+    """One term of a sum."""
+
+    number: int
+    word: str
+    short_word: str
+    style: str = ""
+
+
+def _accounting_forms(accounting: Accounting) -> Iterator[Content]:
+    """Write the accounting in ever fewer cells."""
+    files = [
+        SumTerm(accounting.files_read, "read", "read"),
+        SumTerm(accounting.files_waiting, "waiting", "wait"),
+        SumTerm(sum(accounting.files_skipped.values()), "skipped", "skip"),
+        SumTerm(sum(accounting.files_quarantined.values()), "quarantined", "quar", _ATTENTION),
     ]
-    records: list[SumTerm] = [
-        (accounting.records_kept, "kept", "kept", ""),
-        (accounting.records_duplicate, "duplicate", "dup", ""),
-        (sum(accounting.records_skipped.values()), "skipped", "skip", ""),
-        (sum(accounting.records_rejected.values()), "rejected", "rej", _WARN),
+    records = [
+        SumTerm(accounting.records_kept, "kept", "kept"),
+        SumTerm(accounting.records_duplicate, "duplicate", "dup"),
+        SumTerm(sum(accounting.records_skipped.values()), "skipped", "skip"),
+        SumTerm(sum(accounting.records_rejected.values()), "rejected", "rej", _ATTENTION),
     ]
-    late: list[SumTerm] = [(accounting.late_dropped, "late, unmerged", "late", _WARN)]
-    totals = (
-        ("files", accounting.files_found, files),
-        ("records", accounting.records_seen, records),
-    )
+    late = [SumTerm(accounting.late_dropped, "late, unmerged", "late", _ATTENTION)]
     for short in (False, True):
-        sums = [_sum(name, total, _terms(terms, short)) for name, total, terms in totals]
-        yield _joined([*sums, *_terms(late, short)])
-    trouble = [_terms([term for term in terms if term[3]], False) for _, _, terms in totals]
-    plain = [_sum(name, total, []) for name, total, _ in totals]
-    yield _joined([plain[0], *trouble[0], plain[1], *trouble[1], *_terms(late, True)])
-    yield _joined(plain)
+        file_sum = _sum("files", accounting.files_found, _term_contents(files, short))
+        record_sum = _sum("records", accounting.records_seen, _term_contents(records, short))
+        yield _joined([file_sum, record_sum, *_term_contents(late, short)])
+    file_total = _sum("files", accounting.files_found, [])
+    record_total = _sum("records", accounting.records_seen, [])
+    yield _joined(
+        [
+            file_total,
+            *_term_contents([term for term in files if term.style], False),
+            record_total,
+            *_term_contents([term for term in records if term.style], False),
+            *_term_contents(late, True),
+        ]
+    )
+    yield _joined([file_total, record_total])
 
 
-def _terms(terms: list[SumTerm], short: bool) -> list[Content]:
+def _term_contents(terms: list[SumTerm], short: bool) -> list[Content]:
     return [
-        Content.styled(f"{number:,} {brief if short else word}", style)
-        for number, word, brief, style in terms
-        if number
+        Content.styled(f"{term.number:,} {term.short_word if short else term.word}", term.style)
+        for term in terms
+        if term.number
     ]
 
 

@@ -1,4 +1,4 @@
-"""Lines of text to read: wrapped to the width, moved through by the keys of a pager."""
+"""Lines of text to read: wrapped to the width, with the keys of a pager."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tui.widgets.line_scroll import LineScroll
 TextLine = Sequence[tuple[str, str]]
 """Runs of visible text, each with its kind."""
 
-_HANG = 4
-"""Cells that a wrapped line goes on further right than it began."""
+_HANGING_INDENT = 4
+"""Cells by which a wrapped line is indented further than it began."""
 
 
 class TextView(LineScroll, can_focus=True, inherit_bindings=False):
-    """What a kind of text looks like is ``kind_style``'s to say."""
+    """Lines of text; a subclass gives each kind of text its style."""
 
     BINDINGS = [
         key("text.down", "j,down", "scroll_by(1)", "down", "A line down", MOVE),
@@ -55,7 +55,7 @@ class TextView(LineScroll, can_focus=True, inherit_bindings=False):
         self._wrapped: list[TextLine] = []
 
     def set_lines(self, lines: Sequence[TextLine]) -> None:
-        """Show these lines from the first on. Their text is visible already."""
+        """Show lines, whose text is visible already, from the first on."""
         self._lines = lines
         self._wrap()
         self.scroll_top(0)
@@ -73,42 +73,44 @@ class TextView(LineScroll, can_focus=True, inherit_bindings=False):
         self.scroll_top(len(self._wrapped))
 
     def action_scroll_pages(self, pages: float) -> None:
-        self.action_scroll_by(int(self.page * pages) or (1 if pages > 0 else -1))
+        direction = 1 if pages > 0 else -1
+        self.action_scroll_by(int(self.page * pages) or direction)
 
     def on_resize(self) -> None:
         self._wrap()
 
     def _wrap(self) -> None:
         cells = max(1, self.cells)
-        self._wrapped = [part for line in self._lines for part in _wrapped(line, cells)]
+        self._wrapped = []
+        for line in self._lines:
+            self._wrapped += _wrap_line(line, cells)
         self.set_rows(len(self._wrapped))
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
         row = self.top + y
         line = self._wrapped[row] if row < len(self._wrapped) else []
-        return to_strip(
-            [(text, self.kind_style(kind)) for text, kind in line], self.cells, self.visual_style
-        )
+        runs = [(text, self.kind_style(kind)) for text, kind in line]
+        return to_strip(runs, self.cells, self.visual_style)
 
 
-def _wrapped(line: TextLine, cells: int) -> Iterator[TextLine]:
-    """``line`` in parts of at most ``cells`` cells, the later ones under the first, a little to the
-    right."""
+def _wrap_line(line: TextLine, cells: int) -> Iterator[TextLine]:
+    """Split a line into parts of at most ``cells`` cells, the later ones indented."""
     if sum(cell_len(text) for text, _ in line) <= cells:
         yield line
         return
     first = line[0][0]
-    hang = min(len(first) - len(first.lstrip(" ")) + _HANG, cells // 2)
+    indent = min(len(first) - len(first.lstrip(" ")) + _HANGING_INDENT, cells // 2)
     part: list[tuple[str, str]] = []
-    room = cells
+    cells_left = cells
     for text, kind in line:
-        if cell_len(text) > room:
-            head = chop_cells(text, room)[0] if room > 0 else ""
+        if cell_len(text) > cells_left:
+            head = chop_cells(text, cells_left)[0] if cells_left > 0 else ""
             yield [*part, (head, kind)]
-            *full, text = chop_cells(text[len(head) :], cells - hang)
-            part, room = [(" " * hang, "plain")], cells - hang
-            yield from ([*part, (chunk, kind)] for chunk in full)
+            *full_parts, text = chop_cells(text[len(head) :], cells - indent)
+            part, cells_left = [(" " * indent, "plain")], cells - indent
+            for full_part in full_parts:
+                yield [*part, (full_part, kind)]
         part.append((text, kind))
-        room -= cell_len(text)
+        cells_left -= cell_len(text)
     yield part

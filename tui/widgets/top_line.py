@@ -1,4 +1,4 @@
-"""The first line of every screen: where am I, and what is so now."""
+"""The first line of every screen: breadcrumbs and status."""
 
 from __future__ import annotations
 
@@ -7,40 +7,42 @@ from textual.widget import Widget
 
 from tui.widgets.line import CellContent, as_content
 
-_BETWEEN = 3
-"""Blank cells between two facts."""
+_GAP = 3
+"""Blank cells between two status items."""
 
 
 class TopLine(Widget):
-    """Where the analyst is, at the left; what is so now, at the right. What does not fit goes, the
-    last fact first."""
+    """The title at the left, the status items at the right.
+
+    What does not fit is left out, the last item first.
+    """
 
     DEFAULT_CSS = "TopLine { height: 1; text-style: bold; }"
 
     def __init__(self) -> None:
         super().__init__()
-        self._where = Content("")
-        self._facts: list[Content] = []
+        self._title = Content("")
+        self._items: list[Content] = []
 
-    def show(self, where: CellContent, *facts: CellContent) -> None:
-        """``where`` and ``facts`` as a list's cells: plain ``str`` is taken for log text."""
-        self._where = as_content(where)
-        self._facts = [as_content(fact) for fact in facts]
+    def show(self, title: CellContent, *items: CellContent) -> None:
+        """Show a title and status items; plain ``str`` is taken for log text."""
+        self._title = as_content(title)
+        self._items = [as_content(item) for item in items]
         self.refresh()
 
     def render(self) -> Content:
         cells = self.size.width
-        facts = [fact for fact in self._facts if fact]
-        # the first fact stays, and half the line is enough to say where
-        while len(facts) > 1 and _width(facts) + min(self._where.cell_length, cells // 2) > cells:
-            facts.pop()
-        right = Content(" " * _BETWEEN).join(facts).truncate(cells, ellipsis=True)
-        where = self._where.truncate(
-            max(0, cells - right.cell_length - (_BETWEEN if facts else 0)), ellipsis=True
-        )
-        blank = " " * (cells - where.cell_length - right.cell_length)
-        return Content.assemble(where, blank, right.stylize_before("not bold"))
+        items = [item for item in self._items if item]
+        # the first item stays, and half the line is enough for the title
+        title_cells = min(self._title.cell_length, cells // 2)
+        while len(items) > 1 and _width(items) + title_cells > cells:
+            items.pop()
+        right = Content(" " * _GAP).join(items).truncate(cells, ellipsis=True)
+        gap = _GAP if items else 0
+        left = self._title.truncate(max(0, cells - right.cell_length - gap), ellipsis=True)
+        padding = " " * (cells - left.cell_length - right.cell_length)
+        return Content.assemble(left, padding, right.stylize_before("not bold"))
 
 
-def _width(facts: list[Content]) -> int:
-    return sum(fact.cell_length + _BETWEEN for fact in facts)
+def _width(items: list[Content]) -> int:
+    return sum(item.cell_length + _GAP for item in items)

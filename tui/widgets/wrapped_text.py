@@ -1,4 +1,4 @@
-"""A text in the lines that there are for it."""
+"""A text wrapped into the lines that it has room for."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from textual.widgets import Static
 
 
 class WrappedText(Static):
-    """Wraps its content to its own width; ``…`` stands for what there is no room for."""
+    """Content wrapped to the widget's width; ``…`` stands for what has no room."""
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         return len(self._lines(width))
 
     def render(self) -> Content:
-        cells, room = self.content_size
+        cells, height = self.content_size
         lines = self._lines(cells)
-        if len(lines) > room > 0:
-            last = Content(" ").join(lines[room - 1 :]).truncate(cells, ellipsis=True)
-            lines[room - 1 :] = [
-                last[:-1] if last.plain.endswith("……") else last
-            ]  # a key was cut short before
+        if len(lines) > height > 0:
+            last = Content(" ").join(lines[height - 1 :]).truncate(cells, ellipsis=True)
+            if last.plain.endswith("……"):  # the cut came right after a key that was cut short
+                last = last[:-1]
+            lines[height - 1 :] = [last]
         return Content("\n").join(lines)
 
     def _lines(self, cells: int) -> list[Content]:

@@ -109,7 +109,9 @@ def _column(
     def cell(line: Line) -> CellContent:
         return "" if isinstance(line, QuestionLine) else write(read(line))
 
-    return Column(key, title, width, cell, of=cast("Callable[[Line], Hashable]", read), **options)
+    return Column(
+        key, title, width, cell, depends_on=cast("Callable[[Line], Hashable]", read), **options
+    )
 
 
 def _flags(flags_and_own: tuple[Sequence[str], bool]) -> Content:

@@ -1,8 +1,8 @@
-"""When the alerts came: a histogram one line high."""
+"""A histogram of times, one line high."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import ceil
 
 from textual.content import Content
@@ -11,11 +11,11 @@ from textual.widget import Widget
 from tui.presentation import safe
 
 _BARS = "▁▂▃▄▅▆▇█"
+"""From no time at all to the most."""
 
 
 class TimeSparkline(Widget):
-    """``▁▁▂▁▁▇▁▁▁  last 24 h``: a cell is an equal share of the span; the lowest bar is none at
-    all."""
+    """``▁▁▂▁▁▇▁▁▁  last 24 h``: each cell is an equal share of the span."""
 
     DEFAULT_CSS = "TimeSparkline { height: 1; color: $foreground-muted; }"
 
@@ -26,8 +26,7 @@ class TimeSparkline(Widget):
         self._label = ""
 
     def load(self, times: Iterable[float], start: float, end: float, label: str = "") -> None:
-        """Count ``times`` over ``[start, end)``, all in epoch seconds; those outside are left
-        out."""
+        """Count the times in ``[start, end)``, all in epoch seconds."""
         self._start, self._end = start, end
         self._times = [time for time in times if start <= time < end]
         self._label = label
@@ -35,21 +34,24 @@ class TimeSparkline(Widget):
 
     def render(self) -> Content:
         label = safe.clip(safe.visible(self._label), self.size.width // 2)
-        cells = self.size.width - (len(label) + 2 if label else 0)
+        suffix = f"  {label}" if label else ""
+        cells = self.size.width - len(suffix)
         if cells <= 0 or self._end <= self._start:
             return Content(label)
+        return Content.assemble(*_bars(self._counts(cells)), suffix)
+
+    def _counts(self, cells: int) -> list[int]:
         counts = [0] * cells
         for time in self._times:
-            counts[
-                min(cells - 1, int((time - self._start) * cells / (self._end - self._start)))
-            ] += 1
-        return Content.assemble(*_bars(counts), f"  {label}" if label else "")
+            cell = int((time - self._start) * cells / (self._end - self._start))
+            counts[min(cells - 1, cell)] += 1  # rounding may give one cell too many
+        return counts
 
 
-def _bars(counts: list[int]) -> Iterable[Content | tuple[str, str]]:
-    most = max(counts)
+def _bars(counts: list[int]) -> Iterator[tuple[str, str]]:
+    highest = max(counts)
     for count in counts:
         if count:
-            yield (_BARS[ceil(count / most * (len(_BARS) - 1))], "$accent")
+            yield _BARS[ceil(count / highest * (len(_BARS) - 1))], "$accent"
         else:
-            yield (_BARS[0], "$foreground-disabled")
+            yield _BARS[0], "$foreground-disabled"
