@@ -1,4 +1,4 @@
-"""The alert: what a rule found, what is known around it, and what became of it.
+"""The alert: finding, context, lifecycle and triage.
 
 What a rule found is derived from its window's set of hits alone, so the same records give the same
 alert with the same id, in whatever order they came. Only ``revision`` and ``supersedes`` depend on
@@ -36,7 +36,7 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Flag(msgspec.Struct, frozen=True):
-    """A correlated signal of the same principal: how often, and its first and last time."""
+    """A correlated signal: how often, and its first and last time."""
 
     flag: str
     count: int
@@ -54,7 +54,7 @@ class Flag(msgspec.Struct, frozen=True):
 
 
 class Risk(msgspec.Struct, frozen=True):
-    """A score from 0 to 100, its severity, and the parts that it is the sum of.
+    """A score from 0 to 100, its severity and its summands.
 
     A part is (what, points); the parts are in the order in which they are added."""
 
@@ -105,7 +105,7 @@ _NETWORK_COLUMN = "source_as_organization_name"
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """One alert of one rule, with its context, its lifecycle and its triage.
+    """An alert with its context, its lifecycle and its triage.
 
     ``window`` is None for a rule that only filters: it gives one alert an event. Times are epoch
     seconds."""
@@ -155,7 +155,7 @@ class Alert(msgspec.Struct, frozen=True):
 
     @property
     def shown_extent(self) -> tuple[int, int]:
-        """The span as it is shown: the window, or the first and the last event."""
+        """The span as shown: the window, or first and last event."""
         if self.window:
             return self.window.start, self.window.end
         return self.first_event, self.last_event

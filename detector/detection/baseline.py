@@ -1,4 +1,4 @@
-"""What is usual: the first and last time of every principal, key, region, client and network.
+"""The baseline: when principals, keys, regions and clients were observed.
 
 An observation has a span of event times over all records. Spans only widen, by minimum and maximum,
 so the baseline is a pure function of the records read, whatever their order, and older logs that
@@ -52,7 +52,7 @@ ObservationSpans = dict[Observation, tuple[int, int]]
 
 
 class Baseline(msgspec.Struct, frozen=True):
-    """What the baseline says of one alert, in epoch seconds; None where nothing was observed.
+    """What the baseline says of one alert; times in epoch seconds.
 
     ``since`` is when the account's history begins; ``principal_first`` and ``key_first`` are the
     first observations of the alert's principal and of its newest long-term key; ``unused_regions``
@@ -88,7 +88,7 @@ class RegionHistory(msgspec.Struct, frozen=True):
     principal: int | None = None
 
     def label(self, start: int | None) -> str:
-        """Return how usual the region was before ``start``; None means at any time.
+        """Return how usual the region was before ``start`` (None: ever).
 
         ``new`` without a call, ``rare`` where nothing was changed in it, ``used`` otherwise."""
 
@@ -101,7 +101,7 @@ class RegionHistory(msgspec.Struct, frozen=True):
 
 
 def first_seen(baseline: Baseline | None, start: int) -> tuple[bool | None, str]:
-    """Judge whether an alert's principal was new when its window began at ``start``.
+    """Judge whether an alert's principal was new at ``start``.
 
     Returns the answer, None where there is too little history, and a text that says why.
     """
@@ -122,12 +122,12 @@ def first_seen(baseline: Baseline | None, start: int) -> tuple[bool | None, str]
 
 
 def is_new(first: int, start: int) -> bool:
-    """Return whether a principal with this first observation is new in a window."""
+    """Return whether a principal first observed then is new."""
     return first > start - NEW_PRINCIPAL_AGE
 
 
 class BaselineKey(NamedTuple):
-    """What the baseline keeps of a record; a partial has a span of event times for each key.
+    """What the baseline keeps of a record.
 
     ``family`` is the program of the user agent; ``changes`` says that the call is no read."""
 
@@ -211,16 +211,16 @@ def principal_of(arn: str) -> str:
 
 
 def agent_family(user_agent: str) -> str:
-    """Return the program that a user agent names first, without its version: ``aws-cli``."""
+    """Return the first program of a user agent without version: ``aws-cli``."""
     return user_agent.lstrip("[").split("/", 1)[0].split(" ", 1)[0][:64]
 
 
 @lru_cache(1 << 14)
 def network_of(address: str) -> str | None:
-    """Return the /24 (IPv6: /48) of an address; the name of an AWS service; else None."""
+    """Return the network of an address: its /24 (IPv6: /48)."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
-        return address if address.endswith(".amazonaws.com") else None
+        return address if address.endswith(".amazonaws.com") else None  # a service's name
     prefix = 24 if ip.version == 4 else 48
     return str(ipaddress.ip_network((ip, prefix), strict=False))

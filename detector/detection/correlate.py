@@ -1,4 +1,4 @@
-"""Signals -> flags on an alert: what else its principal did nearby, and what is unusual about it.
+"""Correlation: signals near an alert become its flags.
 
 A signal is an event of the alert's related principals, within ``SIGNAL_REACH`` of its window, that
 a flag rule matches. Signals are searched in the logs, in the files whose span of event times
@@ -34,7 +34,7 @@ SIGNAL_REACH = 30 * 60
 
 
 class Signals(msgspec.Struct):
-    """The signals of one alert by flag, and its related principals as far as they are known now."""
+    """The signals of one alert by flag, and its related principals."""
 
     lineage: RelatedPrincipals
     events: dict[str, list[Event]]
@@ -59,7 +59,7 @@ class PendingSearch(NamedTuple):
 
 
 class ChunkRef(NamedTuple):
-    """A chunk of a file: span of event times, principals, and the sequence of the file."""
+    """A chunk of a file: event times, principals, the file's sequence."""
 
     path: str
     offset: int
@@ -70,7 +70,7 @@ class ChunkRef(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """An event of the related principals of the alert ``name``, with the flags that it raises.
+    """An event near the alert ``name``, with the flags it raises.
 
     It has none where it only opens a session."""
 
@@ -98,7 +98,7 @@ def find_signals(path: str, requests: ChunkRequests, flagging: Dispatch) -> Iter
 def collect_signals(
     searches: Sequence[PendingSearch], signals: Iterable[Signal]
 ) -> dict[str, Signals]:
-    """Group the signals of all files by alert; an alert without any has no entry."""
+    """Group the signals of all files by alert."""
     by_alert: dict[str, Signals] = {}
     issuing: dict[str, list[Event]] = defaultdict(list)
     related = {search.request.name: search.request.selector for search in searches}
@@ -135,7 +135,7 @@ def flags_of(event: Event, record: Record, flagging: Dispatch) -> tuple[str, ...
 
 
 def _matches(rule: Rule, record: Record, time: int) -> bool:
-    """Return whether a record passes a rule's filter; False where it is nested too deep."""
+    """Return whether a record passes a rule's filter."""
     try:
         return rule.query.accepts(record, time)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""Windows -> alerts: a pure function, called for every window that has changed."""
+"""Derivation: the alerts of changed windows, by a pure function."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from detector.rules.rule_summary import WindowMode
 
 
 def max_gap(rule: Rule, mode: WindowMode) -> int:
-    """Return how many seconds apart hits of one series can affect each other's alerts.
+    """Return the seconds over which hits of a series affect each other.
 
     0: each bucket stands by itself.
     """
@@ -26,7 +26,7 @@ def max_gap(rule: Rule, mode: WindowMode) -> int:
 
 
 def supersede_window(rule: Rule) -> int:
-    """Return within how many seconds an alert supersedes a withdrawn one of its series.
+    """Return the seconds within which an alert supersedes a withdrawn one.
 
     An overlapping one it supersedes in any case. The first event with a new value moves when an
     earlier one becomes known.
@@ -109,7 +109,7 @@ def _windows(
 def _grouped_events(
     rule: Rule, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
 ) -> Iterator[Alert]:
-    """Derive one alert for all events that follow each other within the rule's window."""
+    """Derive one alert for events that follow each other closely."""
     times = [hit.event.time for hit in hits]
     for span in window.merge_spans(hits, _distinct(times), 1, rule.query.window or 1):
         if start <= span.start < end:
@@ -135,7 +135,7 @@ def _distinct(times: Iterable[int]) -> Iterator[int]:
 def _new_terms(
     rule: Rule, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
 ) -> Iterator[Alert]:
-    """Derive an alert for each hit with none before it within the rule's history."""
+    """Derive an alert for each hit with none shortly before it."""
     history = rule.query.window or 0
     last: int | None = None
     for hit in hits:

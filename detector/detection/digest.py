@@ -1,4 +1,4 @@
-"""The function at the core: the bytes of a chunk -> a mergeable partial result.
+"""The core function: a chunk's bytes become a mergeable partial result.
 
 The live tail, the process pool and a cluster all call ``digest``; ``merge`` is commutative,
 associative and idempotent, so the split and the order of the work cannot change the result.
@@ -54,7 +54,7 @@ class ChunkStats(msgspec.Struct):
 
 
 class Partial(msgspec.Struct, eq=True):
-    """What some chunks hold for some rules, keyed so that a union never counts twice."""
+    """What some chunks hold for some rules; a union counts once."""
 
     chunks: dict[tuple[str, int], ChunkStats] = {}
     """By file and offset."""
@@ -116,7 +116,7 @@ def _order(value: Event | Inputs) -> tuple[object, ...]:
 
 
 class DigestResult(NamedTuple):
-    """A chunk's partial, and the seconds that each rule took of the records that got to it."""
+    """A chunk's partial, and the seconds that each rule took."""
 
     partial: Partial
     rule_seconds: dict[str, float]
@@ -178,7 +178,7 @@ def _stats_of(chunk: Chunk, records: Records) -> ChunkStats:
 def _timed_events(
     records: Records, indexes: Sequence[int], info: SignatureInfo, stats: ChunkStats
 ) -> tuple[Sequence[int], list[int]]:
-    """Return the records that count as events with their times; count the others by reason."""
+    """Return the events with their times; count other records by reason."""
     if info.skip_reason:
         stats.skipped[info.skip_reason] = stats.skipped.get(info.skip_reason, 0) + len(indexes)
         return (), []
@@ -203,7 +203,7 @@ def _collect(
     time: int,
     position: Position,
 ) -> bool:
-    """Put a record into the windows of the rules that it passes; return whether there was one."""
+    """Add a record to the windows of the rules that match it."""
     hits: list[tuple[Rule, tuple[Any, ...], Inputs]] = []
     try:
         record = records.record(position.index)

@@ -1,4 +1,4 @@
-"""Keep what an alert shows of a record: the event, and where its record lies."""
+"""The event: what is kept of a record that a rule matched."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from detector.cloudtrail.record import Record, event_id
 
 
 class Position(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
-    """Where a record lies: the file, the byte offset (decompressed) of the chunk it was read with,
-    its place there."""
+    """Where a record is: file, chunk offset (decompressed), index in the chunk."""
 
     source: str
     offset: int
@@ -17,8 +16,7 @@ class Position(msgspec.Struct, frozen=True, order=True, gc=False, array_like=Tru
 
 
 class Event(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
-    """What is kept of a record that a rule counted; the whole record is read again from its
-    ``position``.
+    """What is kept of a record; ``position`` leads to all of it.
 
     ``account`` is the recipient account, with ``event_id`` the event's identity. ``time`` is in
     seconds since the Unix epoch. The other strings are the log's own, ``""`` where it had none."""
@@ -39,12 +37,12 @@ class Event(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
     caller_account: str
     mfa: str
     issued_key: str
-    """The access key of the session that this call opened (STS), by which the session is
-    followed."""
+    """The access key of the session that this call to STS opened."""
     position: Position
 
     @classmethod
     def of(cls, record: Record, raw: bytes | msgspec.Raw, time: int, position: Position) -> Event:
+        """Return the event of a record, whose JSON is ``raw``."""
         caller = record.caller
         context = caller.session_context
         return cls(
@@ -77,7 +75,7 @@ class _SessionOpened(msgspec.Struct):
 
 
 def _issued_key(record: Record) -> str:
-    """``responseElements.credentials.accessKeyId`` of AssumeRole and its like."""
+    """Return ``responseElements.credentials.accessKeyId`` of AssumeRole and the like."""
     if record.event_source != "sts.amazonaws.com":
         return ""
     try:

@@ -1,6 +1,6 @@
-"""A log file that is not as its digest says is an alert of its own: evidence is missing or was changed.
+"""Alerts about log files that are missing or modified, by CloudTrail's digests.
 
-Such an alert rests on no events. Its times are those of the events that the file held, by its digest.
+Such an alert has no events. Its times are those of the events in the file, by the digest.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from detector.rules.rule_summary import RuleSummary
 
 
 class IntegrityFinding(msgspec.Struct, frozen=True):
-    """A log file that is not as its digest says. ``oldest`` and ``newest`` span its event times, in
-    epoch seconds."""
+    """A log file that is not as its digest says.
+
+    ``oldest`` and ``newest`` span its event times, in epoch seconds."""
 
     kind: Literal["missing", "modified"]
     name: str
@@ -29,7 +30,8 @@ class IntegrityFinding(msgspec.Struct, frozen=True):
     path: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.key if self.path is None else self.path}: {_WHY[self.kind].format(self.digest)}"
+        file = self.key if self.path is None else self.path
+        return f"{self.kind}: {file}: {_EXPLANATIONS[self.kind].format(self.digest)}"
 
 
 INTEGRITY_RULES = {
@@ -44,28 +46,34 @@ INTEGRITY_RULES = {
         False,
     ),
 }
-_WHY = {
-    "missing": "its digest names it, but it was not found: fetch it again, or find out who deleted it; digest: {}",
-    "modified": "not what CloudTrail delivered, by its digest: fetch it again, or find out who changed it; digest: {}",
+_EXPLANATIONS = {
+    "missing": "its digest names it, but it was not found: fetch it again, "
+    "or find out who deleted it; digest: {}",
+    "modified": "not what CloudTrail delivered, by its digest: fetch it again, "
+    "or find out who changed it; digest: {}",
 }
 _KINDS = {rule.id: kind for kind, rule in INTEGRITY_RULES.items()}
-OBJECT_KEY_FIELD, _DIGEST = "aws.s3.object.key", "digest.path"
+OBJECT_KEY_FIELD, _DIGEST_COLUMN = "aws.s3.object.key", "digest.path"
 
 
 def integrity_alert(finding: IntegrityFinding) -> Alert:
-    """The alert for a finding: the same file gives the same id."""
+    """Return the alert for a finding; a file has one id."""
     rule = INTEGRITY_RULES[finding.kind]
-    key = {OBJECT_KEY_FIELD: finding.key}
     facets = Facets.of([])
-    if file := trail_file(finding.name):
+    file = trail_file(finding.name)
+    if file:
         facets = msgspec.structs.replace(facets, regions=[file.region], accounts=[file.account])
     first = finding.oldest or finding.newest or (file.delivered if file else 0)
     return Alert(
         alert_id=alert_id(rule.id, finding.name, [finding.key]),
         rule=rule,
         window=None,
-        key=dict(key),
-        columns={**key, "log.file.path": finding.path, _DIGEST: finding.digest},
+        key={OBJECT_KEY_FIELD: finding.key},
+        columns={
+            OBJECT_KEY_FIELD: finding.key,
+            "log.file.path": finding.path,
+            _DIGEST_COLUMN: finding.digest,
+        },
         event_ids=[],
         first_event=first,
         last_event=max(first, finding.newest or 0),
@@ -75,16 +83,16 @@ def integrity_alert(finding: IntegrityFinding) -> Alert:
 
 
 def integrity_sentence(alert: Alert) -> str | None:
-    """What an alert says of a log file, in a sentence; None where it is one of calls."""
+    """Describe an alert about a log file; None for other alerts."""
     kind = _KINDS.get(alert.rule.id)
-    return (
-        kind
-        and f"Log file {kind}: {log_file_name(alert)}: {_WHY[kind].format(alert.columns.get(_DIGEST))}"
-    )
+    if kind is None:
+        return None
+    explanation = _EXPLANATIONS[kind].format(alert.columns.get(_DIGEST_COLUMN))
+    return f"Log file {kind}: {log_file_name(alert)}: {explanation}"
 
 
 def log_file_name(alert: Alert) -> str | None:
-    """The log file that an alert is about, by its own name; None where it is one of calls."""
-    return (
-        str(alert.key.get(OBJECT_KEY_FIELD)).rpartition("/")[2] if alert.rule.id in _KINDS else None
-    )
+    """Return the log file's name of an alert about one, else None."""
+    if alert.rule.id not in _KINDS:
+        return None
+    return str(alert.key.get(OBJECT_KEY_FIELD)).rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Related principals: the same ARN, role or access key, and one hop of AssumeRole."""
+"""Related principals: one ARN, role or access key, and one AssumeRole hop."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RelatedPrincipals(msgspec.Struct, frozen=True):
         return bool(self.own.arns or self.own.roles or self.own.keys)
 
     def includes(self, event: Event, _record: Record | None = None) -> bool:
-        """Return whether an event is a call of these principals, or opened their session."""
+        """Return whether an event is by these principals, or opened their session."""
         own, hop = self.own, self.hop
         return (
             event.arn in own.arns
@@ -50,7 +50,7 @@ class RelatedPrincipals(msgspec.Struct, frozen=True):
         )
 
     def with_hops(self, events: Iterable[Event]) -> RelatedPrincipals:
-        """Return these principals with those that ``events`` show to be one hop away.
+        """Add the principals that ``events`` show to be one hop away.
 
         They are the keys that own calls issued, and the callers that issued an own key."""
         own = self.own
@@ -71,7 +71,7 @@ class RelatedPrincipals(msgspec.Struct, frozen=True):
         return RelatedPrincipals(own, hop)
 
     def principal_keys(self) -> frozenset[str] | None:
-        """Return keys of which every included record has one; None where none can be named.
+        """Return keys of which every included record has one, else None.
 
         A record has them by ``caller_keys``, or by ``issued_keys``."""
         arns = (*self.own.arns, *self.hop.arns)
@@ -84,7 +84,7 @@ class RelatedPrincipals(msgspec.Struct, frozen=True):
         return frozenset(keys)
 
     def required_substrings(self) -> list[bytes] | None:
-        """Return bytes of which every included record has one; None where none can be named."""
+        """Return bytes of which every included record has one, else None."""
         names = [*self.own.arns, *self.own.roles, *self.own.keys, *self.hop.arns, *self.hop.keys]
         substrings = {required_substring(name.rpartition(":")[2]) for name in names}
         if None in substrings:
@@ -97,7 +97,7 @@ STS = "sts.amazonaws.com"
 
 
 def caller_keys(head: Head | EventSignature) -> set[str]:
-    """Return the keys by which a record's caller is known: principal and access key."""
+    """Return the keys of a record's caller: principal and access key."""
     caller = head.caller
     keys = {caller.arn and principal_of(caller.arn), caller.access_key_id}
     return {key for key in keys if key}
@@ -107,7 +107,7 @@ _ACCESS_KEY_ID = re.compile(rb'"accessKeyId"\s*:\s*"([^"]+)"')
 
 
 def issued_keys(record: bytes) -> set[str]:
-    """Return the access keys in the JSON of a record of STS: the caller's, and issued ones."""
+    """Return the access keys in a record of STS, issued ones included."""
     return {key.decode(errors="replace") for key in _ACCESS_KEY_ID.findall(record)}
 
 
@@ -115,7 +115,7 @@ _ROLE_ARN = re.compile(r"arn:([^:]+):iam::(\d*):role/(?:.*/)?([^/]+)")
 
 
 def session_principal(role_arn: str) -> str | None:
-    """Return the principal of a role's sessions, as ``principal_of`` has it; else None."""
+    """Return the principal of a role's sessions; None for other ARNs."""
     match = _ROLE_ARN.fullmatch(role_arn)
     return f"arn:{match[1]}:sts::{match[2]}:assumed-role/{match[3]}" if match else None
 
@@ -138,7 +138,7 @@ _COMMON_RUNS = frozenset(
 
 
 def required_substring(text: str) -> bytes | None:
-    """Return the most selective part of ``text`` that JSON writes as it is; None without any."""
+    """Return the most selective part of ``text`` that JSON leaves unescaped."""
     runs = [run for run in _UNESCAPED_RUN.findall(text) if len(run) >= 4]
     selective = [run for run in runs if run not in _COMMON_RUNS] or runs
     return max(selective, key=len).encode() if selective else None

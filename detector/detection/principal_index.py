@@ -1,4 +1,4 @@
-"""The index of a chunk: which principals are in it, and at which records.
+"""The principal index of a chunk: which records have which principals.
 
 A search skips the chunks that hold nothing of a principal, and reads only the records that do. The
 keys are those that related principals go by (principals, access keys, keys that a call to STS
@@ -49,14 +49,14 @@ class PrincipalIndex:
                 self._groups_by_hash[key_hash].append(number)
 
     def contains(self, wanted: Iterable[int], ignored: Set[int] = frozenset()) -> bool:
-        """Return whether a record, other than at the indexes ``ignored``, has a wanted hash."""
+        """Return whether a record not at ``ignored`` has a wanted hash."""
         numbers = self._group_numbers(wanted)
         if not ignored:
             return bool(numbers)
         return any(set(self._indexes(number)) - ignored for number in numbers)
 
     def lookup(self, wanted: Set[int]) -> Iterator[tuple[PrincipalHashes, Sequence[int]]]:
-        """Yield the records with a wanted hash: all their hashes, and their indexes."""
+        """Yield hashes and indexes of the records with a wanted hash."""
         for number in sorted(self._group_numbers(wanted)):
             yield self._groups[number][0], self._indexes(number)
 
@@ -85,7 +85,7 @@ def _deltas(indexes: list[int]) -> list[int]:
 
 
 def related_hashes(related: RelatedPrincipals) -> PrincipalHashes | None:
-    """Return the hashes of which every related record has one; None where none can be named."""
+    """Return hashes of which every related record has one, else None."""
     keys = related.principal_keys()
     return None if keys is None else hashes_of(keys)
 

@@ -1,4 +1,4 @@
-"""Search the records of a span of time in a file again: what pivots and flags are made of."""
+"""Search files again for the records of a span of time."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Selector(Protocol):
         """Return whether the event of this record is selected."""
 
     def principal_keys(self) -> frozenset[str] | None:
-        """Return keys of which each selected record has one; None where none can be named.
+        """Return keys of which each selected record has one, else None.
 
         A record has them by ``principal.caller_keys`` or ``principal.issued_keys``."""
 
     def required_substrings(self) -> Sequence[bytes] | None:
-        """Return bytes of which the JSON of each selected record has one; None without such."""
+        """Return bytes of which each selected record has one, else None."""
 
 
 S = TypeVar("S", bound=Selector)
@@ -65,7 +65,7 @@ class ChunkRequest(NamedTuple, Generic[S]):
 
 
 class RecordMatch(NamedTuple, Generic[S]):
-    """A record that a request selects; ``raw`` is the record as the file has it."""
+    """A selected record; ``raw`` is as the file has it."""
 
     request: SearchRequest[S]
     event: Event
@@ -80,7 +80,7 @@ Predicate = Callable[[EventSignature], bool]
 def search_file(
     path: str, requests: Mapping[int, ChunkRequest[S]], predicate: Predicate
 ) -> Iterator[RecordMatch[S]]:
-    """Search the chunks of a file, each for its requests, by the chunk's offset.
+    """Search the chunks of a file, by offset, for their requests.
 
     A file that has gone or cannot be read has no matches, or those before that.
     """
@@ -97,7 +97,7 @@ def search_file(
 def scan_file(
     path: str, file: BinaryIO, request: SearchRequest[S], offsets: Sequence[int] | None
 ) -> Iterator[list[RecordMatch[S]]]:
-    """Scan an open file for one request; yield the matches of each chunk, also where none are.
+    """Scan an open file for one request; yield each chunk's matches.
 
     So the caller can stop between chunks. ``offsets`` are those of the chunks to scan, None: all.
     Raises OSError and Unreadable.
@@ -112,7 +112,7 @@ def scan_file(
 
 
 def _chunks_at(file: BinaryIO, offsets: Iterable[int]) -> Iterator[Chunk]:
-    """Yield the chunks at these offsets in order; skip those between in a plain file."""
+    """Yield the chunks at these offsets in order."""
     remaining = sorted(offsets)
     while remaining:
         with contextlib.closing(read_chunks(file, remaining[0])) as chunks:
@@ -202,7 +202,7 @@ def _scan(
 
 
 def _decode(records: RawRecords, index: int) -> Record | None:
-    """Decode a record; None where it is nested too deep, or the file has become another."""
+    """Decode a record; None if nested too deep or no longer there."""
     try:
         return records.record(index)
     except (ValueError, RecursionError, IndexError):

@@ -1,4 +1,4 @@
-"""From a rule's score and an alert's flags to a risk, by a table that a user can read and override."""
+"""Risk: a rule's score plus the points of flags and tools."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from detector.detection.alert import Flag, Risk
 
 
 class RiskError(Exception):
-    """The table cannot be used; one line says why."""
+    """A table that cannot be used; the message is one line."""
 
 
 class RiskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Points by flag and by the leaning of a tell; ``severity`` says from which score on each
-    begins."""
+    """Points by flag and tool leaning; lowest score of each severity."""
 
     flags: dict[str, int]
     tells: dict[str, int]
@@ -28,22 +27,22 @@ class RiskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def fingerprint(self) -> str:
-        """Changes when a sum could."""
+        """A hash that changes when a sum could."""
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:20]
 
-    def risk(self, score: int, flags: Sequence[Flag], tells: Sequence[ToolSignature]) -> Risk:
-        """``score`` is the rule's own. The worst and the best tell count, whatever their number."""
+    def risk(self, score: int, flags: Sequence[Flag], tools: Sequence[ToolSignature]) -> Risk:
+        """Add the points of flags and tools to a rule's ``score``.
+
+        One signature of each leaning counts, whatever their number."""
         parts = [("rule", score)]
-        parts += [(flag.flag, points) for flag in flags if (points := self.flags.get(flag.flag, 0))]
-        by_leaning = {tell.leaning: tell.name for tell in reversed(tells)}
-        parts += [
-            (f"{name} (tool)", points)
-            for leaning, name in sorted(by_leaning.items())
-            if (points := self.tells.get(leaning, 0))
-        ]
+        parts += [(flag.flag, self.flags.get(flag.flag, 0)) for flag in flags]
+        by_leaning = {tool.leaning: tool.name for tool in reversed(tools)}
+        for leaning, name in sorted(by_leaning.items()):
+            parts.append((f"{name} (tool)", self.tells.get(leaning, 0)))
+        parts[1:] = [part for part in parts[1:] if part[1]]
         total = min(100, max(0, sum(points for _, points in parts)))
         severity = max(
-            (name for name, least in self.severity.items() if total >= least),
+            (name for name, lowest in self.severity.items() if total >= lowest),
             key=lambda name: self.severity[name],
             default="low",
         )
@@ -51,17 +50,21 @@ class RiskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def risk_sentence(risk: Risk) -> str:
-    """The sum as a sentence: ``86, high: rule 21 + snapshot 50 + first-seen-principal 15``."""
+    """Format a risk: ``71, high: rule 21 + snapshot 50``."""
+    (first, base), *added = risk.parts
+    terms = [f"{first} {base}"]
+    terms += [f"{'+' if points >= 0 else '−'} {name} {abs(points)}" for name, points in added]
     total = sum(points for _, points in risk.parts)
-    (first, begin), *rest = risk.parts
-    terms = "".join(f" {'+' if points >= 0 else '−'} {name} {abs(points)}" for name, points in rest)
-    held = f", held at {risk.score}" if total != risk.score else ""
-    return f"{risk.score}, {risk.severity}: {first} {begin}{terms}{f' = {total}' if held else ''}{held}"
+    capped = f" = {total}, held at {risk.score}" if total != risk.score else ""
+    return f"{risk.score}, {risk.severity}: {' '.join(terms)}{capped}"
 
 
 def load_risk_table(override: Path | None = None) -> RiskTable:
-    """The table, with the lines of ``override`` where that file is there. Raises RiskError."""
-    table = _built_in()
+    """Load the built-in table, overridden by the file ``override``.
+
+    Raises RiskError.
+    """
+    table = _built_in_table()
     if override is None or not override.exists():
         return table
     try:
@@ -80,6 +83,6 @@ def load_risk_table(override: Path | None = None) -> RiskTable:
 
 
 @cache
-def _built_in() -> RiskTable:
+def _built_in_table() -> RiskTable:
     text = Path(__file__).with_name("risk.toml").read_text(encoding="utf-8")
     return msgspec.convert(tomllib.loads(text), RiskTable)

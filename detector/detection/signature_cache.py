@@ -1,4 +1,4 @@
-"""What follows from an event signature alone, computed once for all records that share it."""
+"""The cache of what follows from an event signature alone."""
 
 from __future__ import annotations
 

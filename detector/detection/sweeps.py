@@ -1,8 +1,8 @@
-"""Sweeps: the alerts of one principal that belong together, and the rhythm in which they come again.
+"""Sweeps: one principal's alerts that belong together, and their recurrence.
 
-What one principal did in one go may be several windows, of several rules. Alerts that share a name of their lineage
-(the ARN, for a session that of its role; the role; the access key) and lie near each other are one sweep. All of it is
-a function of the set of alerts: their order does not matter.
+What one principal did in one go may be several windows, of several rules. Alerts that share a key
+of their principal (the ARN, for a session that of its role; the role; the access key) and lie near
+each other are one sweep. All of it is a function of the set of alerts: their order does not matter.
 """
 
 from __future__ import annotations
@@ -17,42 +17,48 @@ from detector.detection.alert import Alert
 from detector.detection.baseline import principal_of
 from detector.text.time import DAY, HOUR, format_time
 
-NEAR = 5 * 60
-"""Seconds between the last event of one alert and the first of the next within which both are one
-sweep."""
+MAX_PAUSE = 5 * 60
+"""Seconds between the events of two alerts within which both are one sweep."""
 
 
 class Sweep(msgspec.Struct, frozen=True):
-    """``alerts`` are in order of time; there is at least one."""
+    """One or more alerts that belong together, in order of time."""
 
     alerts: tuple[Alert, ...]
 
     @property
     def sweep_id(self) -> str:
-        """The id of its first alert."""
+        """The id of the first alert."""
         return self.alerts[0].alert_id
 
     @property
     def principal(self) -> str:
-        """Who is behind it; ``""`` where no call had an ARN."""
+        """The principal behind it; ``""`` where no call had an ARN."""
         return next((principal_of(alert.principal) for alert in self.alerts if alert.principal), "")
 
     @property
     def first_event(self) -> int:
+        """The time of the first event."""
         return min(alert.first_event for alert in self.alerts)
 
     @property
     def last_event(self) -> int:
+        """The time of the last event."""
         return max(alert.last_event for alert in self.alerts)
 
     @property
     def regions(self) -> list[str]:
-        return sorted({region for alert in self.alerts for region in alert.facets.regions})
+        """The distinct regions, sorted."""
+        regions: set[str] = set()
+        for alert in self.alerts:
+            regions.update(alert.facets.regions)
+        return sorted(regions)
 
     @property
     def worst(self) -> Alert:
-        """The alert with the highest risk; of equals the one over the most regions and events, then
-        the first."""
+        """The alert with the highest risk.
+
+        Of equals it is the one with the most regions and events, then the first."""
         return max(
             self.alerts,
             key=lambda alert: (alert.score, len(alert.facets.regions), alert.event_count),
@@ -60,17 +66,16 @@ class Sweep(msgspec.Struct, frozen=True):
 
 
 class RecurringSweep(msgspec.Struct, frozen=True):
-    """Sweeps of one principal in order of time, and their rhythm: one row of a list."""
+    """A row of a list: sweeps of one principal that recur."""
 
     sweeps: tuple[Sweep, ...]
     recurrence: Recurrence
 
 
 class Recurrence(msgspec.Struct, frozen=True):
-    """How often something happened: ``period`` seconds apart, None where that is not regular.
+    """How often sweeps came; ``period`` seconds apart, None if irregular.
 
-    ``first`` is when it happened first (epoch seconds); ``regions`` are the fewest and the most
-    that one sweep touched."""
+    ``first`` is the time of the first; ``regions`` are the fewest and the most of one sweep."""
 
     times: int
     period: int | None
@@ -79,18 +84,17 @@ class Recurrence(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         fewest, most = self.regions
-        where = (
-            f"{most} region{'s' if most != 1 else ''}"
-            if fewest == most
-            else f"{fewest} to {most} regions"
-        )
+        regions = f"{fewest} to {most} regions"
+        if fewest == most:
+            regions = f"{most} region{'s' if most != 1 else ''}"
         if self.times == 1:
-            return f"once, {where}"
-        return f"{f'{self.pace}, ' if self.period else ''}{where}, {self.times} times"
+            return f"once, {regions}"
+        pace = f"{self.pace}, " if self.period else ""
+        return f"{pace}{regions}, {self.times} times"
 
     @property
     def pace(self) -> str:
-        """``every hour``, ``daily at 02:00``; ``""`` where it is not regular."""
+        """The period as text: ``daily at 02:00``; ``""`` if irregular."""
         if self.period is None:
             return ""
         if self.period == DAY:
@@ -109,105 +113,100 @@ _PERIODS = {
     DAY: "day",
     7 * DAY: "week",
 }
-_REGULAR = 3
-"""Times from which there can be a rhythm."""
-_SLACK = 0.1
-"""Of a period: how far a run may be from where its predecessor says."""
-_KEPT = 2 / 3
-"""Share of the runs that a schedule would make, at the least, for it to be one."""
+_MIN_TIMES = 3
+"""Times from which there can be a period."""
+_MAX_DRIFT = 0.1
+"""Share of the period by which a run may be off."""
+_MIN_KEPT = 2 / 3
+"""Share of the runs of a schedule that must have come for it to be one."""
 
 
 def group_sweeps(alerts: Iterable[Alert]) -> list[Sweep]:
-    """The alerts as sweeps, in order of time. Each alert is in exactly one."""
+    """Group alerts into sweeps, in order of time."""
     ordered = sorted(alerts, key=_order)
-    groups = _Groups(len(ordered))
-    by_name: dict[str, list[int]] = defaultdict(list)
-    for place, alert in enumerate(ordered):
-        for name in sweep_keys(alert):
-            by_name[name].append(place)
-    for places in by_name.values():
-        reaches = _extent(ordered[places[0]])[1]
-        for before, place in pairwise(places):
-            start, end = _extent(ordered[place])
-            if start <= reaches + NEAR:
-                groups.join(before, place)
-            reaches = max(reaches, end)
-    together: dict[int, list[Alert]] = defaultdict(list)
-    for place, alert in enumerate(ordered):
-        together[groups.of(place)].append(alert)
-    return [Sweep(tuple(members)) for members in together.values()]
+    groups = _DisjointSets(len(ordered))
+    numbers_by_key: dict[str, list[int]] = defaultdict(list)
+    for number, alert in enumerate(ordered):
+        for key in sweep_keys(alert):
+            numbers_by_key[key].append(number)
+    for numbers in numbers_by_key.values():
+        latest_end = ordered[numbers[0]].last_event
+        for previous, number in pairwise(numbers):
+            alert = ordered[number]
+            if alert.first_event <= latest_end + MAX_PAUSE:
+                groups.join(previous, number)
+            latest_end = max(latest_end, alert.last_event)
+    members: dict[int, list[Alert]] = defaultdict(list)
+    for number, alert in enumerate(ordered):
+        members[groups.find(number)].append(alert)
+    return [Sweep(tuple(group)) for group in members.values()]
 
 
 def sweep_keys(alert: Alert) -> set[str]:
-    """The names by which two alerts are known to be one principal's."""
+    """Return the keys of which two alerts of one principal share one."""
     facets = alert.facets
     return {*(principal_of(arn) for arn in facets.arns), *facets.roles, *facets.access_keys}
 
 
 def recurrence_of(sweeps: Sequence[Sweep]) -> Recurrence:
-    """How often, and how regularly, these sweeps of one principal came; there is at least one."""
+    """Determine how regularly one or more sweeps came."""
     times = sorted(sweep.first_event for sweep in sweeps)
-    counts = [len(sweep.regions) for sweep in sweeps]
-    return Recurrence(len(times), _period(times), times[0], (min(counts), max(counts)))
+    region_counts = [len(sweep.regions) for sweep in sweeps]
+    return Recurrence(
+        len(times), _period(times), times[0], (min(region_counts), max(region_counts))
+    )
 
 
 def group_recurring(sweeps: Iterable[Sweep]) -> list[RecurringSweep]:
-    """The sweeps as rows, in order of time: those of one principal are one where they come in a
-    rhythm.
+    """Group recurring sweeps of a principal into rows, in time order.
 
-    A sweep with a severity other than the rest has a row of its own, since it must not hide among
-    them."""
-    alike: dict[tuple[str, str], list[Sweep]] = defaultdict(list)
+    A sweep of another severity has a row of its own: it must not hide among the others."""
+    groups: dict[tuple[str, str], list[Sweep]] = defaultdict(list)
     for sweep in sorted(sweeps, key=lambda sweep: _order(sweep.alerts[0])):
-        alike[sweep.principal or sweep.sweep_id, sweep.worst.severity].append(sweep)
+        groups[sweep.principal or sweep.sweep_id, sweep.worst.severity].append(sweep)
     rows = []
-    for those in alike.values():
-        found = recurrence_of(those)
-        if found.period is not None:
-            rows.append(RecurringSweep(tuple(those), found))
+    for group in groups.values():
+        recurrence = recurrence_of(group)
+        if recurrence.period is not None:
+            rows.append(RecurringSweep(tuple(group), recurrence))
         else:
-            rows += [RecurringSweep((sweep,), recurrence_of([sweep])) for sweep in those]
+            rows += [RecurringSweep((sweep,), recurrence_of([sweep])) for sweep in group]
     return sorted(rows, key=lambda row: _order(row.sweeps[0].alerts[0]))
 
 
 def _period(times: Sequence[int]) -> int | None:
-    """The period that most of these times, in order, keep; some runs may be missing."""
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    if len(times) < _REGULAR:
+    """Return the period of ascending times, some of which may be missing."""
+    if len(times) < _MIN_TIMES:
         return None
-    usual = sorted(gaps)[len(gaps) // 2]
-    period = min(_PERIODS, key=lambda period: abs(period - usual))
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    median = sorted(gaps)[len(gaps) // 2]
+    period = min(_PERIODS, key=lambda period: abs(period - median))
     runs = [round(gap / period) for gap in gaps]
     on_time = all(
-        run and abs(gap - run * period) <= _SLACK * period
+        run and abs(gap - run * period) <= _MAX_DRIFT * period
         for gap, run in zip(gaps, runs, strict=True)
     )
-    return period if on_time and len(gaps) >= _KEPT * sum(runs) else None
-
-
-def _extent(alert: Alert) -> tuple[int, int]:
-    """From its first event to its last: a window that is long says nothing of how long the
-    principal was at it."""
-    return alert.first_event, alert.last_event
+    return period if on_time and len(gaps) >= _MIN_KEPT * sum(runs) else None
 
 
 def _order(alert: Alert) -> tuple[int, int, str]:
-    return (*_extent(alert), alert.alert_id)
+    # By its events: a long window says nothing of how long the principal was active.
+    return alert.first_event, alert.last_event, alert.alert_id
 
 
-class _Groups:
-    """Places 0 to ``count`` - 1, joined to groups (union-find)."""
+class _DisjointSets:
+    """The numbers 0 to ``count`` - 1, joined to sets (union-find)."""
 
     def __init__(self, count: int) -> None:
-        self._of = list(range(count))
+        self._parents = list(range(count))
 
-    def of(self, place: int) -> int:
-        """The first place of its group."""
-        while (above := self._of[place]) != place:
-            self._of[place] = self._of[above]
-            place = above
-        return place
+    def find(self, number: int) -> int:
+        """Return the lowest number of a number's set."""
+        while self._parents[number] != number:
+            self._parents[number] = self._parents[self._parents[number]]
+            number = self._parents[number]
+        return number
 
     def join(self, one: int, other: int) -> None:
-        first, second = sorted((self.of(one), self.of(other)))
-        self._of[second] = first
+        first, second = sorted((self.find(one), self.find(other)))
+        self._parents[second] = first

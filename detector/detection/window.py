@@ -1,4 +1,4 @@
-"""Windows: sets of hits, and the spans of them that meet a rule.
+"""Windows: sets of hits, and the spans that meet a rule.
 
 A hit is an event that passed a rule's filter. Under a ``WindowKey`` hits are collected by event
 identity, so a window only grows by set union, and what is derived depends on the set alone.
@@ -23,7 +23,7 @@ from detector.esql.plan.accumulators import Inputs
 
 
 class WindowKey(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """Where a hit is collected: rule, epoch-aligned bucket (``time // W``), values of the keys.
+    """Where a hit is collected: rule, bucket (``time // W``), key values.
 
     A rule without a window keeps each event by itself: its bucket is the event's time, its key the
     event."""
@@ -34,7 +34,7 @@ class WindowKey(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class Hit(NamedTuple):
-    """An event that passed a rule's filter, with the inputs of the rule's aggregates."""
+    """An event that passed a rule's filter, with its aggregate inputs."""
 
     event: Event
     inputs: Inputs
@@ -64,7 +64,7 @@ A = TypeVar("A", bound=HitAggregator)
 def tumbling(
     hits: Sequence[Hit], width: int, new_group: Callable[[], A], meets: Callable[[A, int], bool]
 ) -> Iterator[int]:
-    """Yield the starts of the epoch-aligned windows over ``hits`` that meet a rule.
+    """Yield the starts of the epoch-aligned windows that meet a rule.
 
     ``hits`` are in order of time; ``meets(group, start)`` is the rule's condition."""
     index = 0
@@ -81,7 +81,7 @@ def tumbling(
 def sliding(
     hits: Sequence[Hit], width: int, new_group: Callable[[], A], meets: Callable[[A, int], bool]
 ) -> Iterator[int]:
-    """Yield the starts of the spans that begin at a hit and meet a rule.
+    """Yield the starts of spans from a hit that meet a rule.
 
     ``hits`` are in order of time; ``meets(group, start)`` is the rule's condition."""
     group, added, retracted = new_group(), 0, 0
@@ -99,7 +99,7 @@ def sliding(
 def lookback(
     hits: Sequence[Hit], width: int, new_group: Callable[[], A], meets: Callable[[A, int], bool]
 ) -> Iterator[int]:
-    """Yield the starts of the spans that end just after a hit and meet a rule.
+    """Yield the starts of spans up to a hit that meet a rule.
 
     ``hits`` are in order of time; ``meets(group, start)`` is the rule's condition."""
     group, added, retracted = new_group(), 0, 0
@@ -115,7 +115,7 @@ def lookback(
 
 
 def _moments(hits: Sequence[Hit]) -> Iterator[tuple[int, int]]:
-    """Yield each time at which there are hits, and the index after the last of them."""
+    """Yield each time of hits, and the index after its last."""
     for next_index, hit in enumerate(hits, 1):
         if next_index == len(hits) or hits[next_index].event.time != hit.event.time:
             yield hit.event.time, next_index

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from detector.detection.alert import Alert, Facets, Risk, Window
 from detector.detection.sweeps import (
-    NEAR,
+    MAX_PAUSE,
     Sweep,
     group_recurring,
     group_sweeps,
@@ -64,8 +64,8 @@ def test_alerts_that_touch_or_lie_within_five_minutes_are_one_sweep() -> None:
     at = [
         alert("a", 0, **ana),
         alert("b", 30, **ana),
-        alert("c", 59 + NEAR, **ana),
-        alert("d", 59 + NEAR + 29 + NEAR + 1, **ana),
+        alert("c", 59 + MAX_PAUSE, **ana),
+        alert("d", 59 + MAX_PAUSE + 29 + MAX_PAUSE + 1, **ana),
     ]
     assert ids(group_sweeps(reversed(at))) == [["a", "b", "c"], ["d"]]
     assert [sweep.sweep_id for sweep in group_sweeps(at)] == ["a", "d"]
@@ -76,7 +76,7 @@ def test_a_long_alert_reaches_over_short_ones_after_it() -> None:
     at = [
         alert("long", 0, 3600, **ana),
         alert("short", 60, **ana),
-        alert("last", 3599 + NEAR, None, **ana),
+        alert("last", 3599 + MAX_PAUSE, None, **ana),
     ]
     assert ids(group_sweeps(at)) == [["long", "short", "last"]]
 
@@ -191,4 +191,6 @@ def connected(alerts: Sequence[Alert]) -> set[frozenset[str]]:
 
 
 def near(one: Alert, other: Alert) -> bool:
-    return max(one.first_event, other.first_event) - min(one.last_event, other.last_event) <= NEAR
+    return (
+        max(one.first_event, other.first_event) - min(one.last_event, other.last_event) <= MAX_PAUSE
+    )
