@@ -1,1 +1,1 @@
-"""Coverage-guided fuzzing of what reads hostile input: formats, rules, and what makes text safe to show."""
+"""Coverage-guided fuzzing of everything that reads hostile input."""

@@ -1,7 +1,7 @@
-"""``python -m fuzz TARGET``: run a target on inputs that lead to new code, until one fails.
+"""Run a target on inputs that reach new code, until one fails.
 
-Needs ``pip install -e '.[dev,fuzz]'``. An input that fails is kept in tests/hostile/finds/TARGET, where the tests run
-it.
+Needs ``pip install -e '.[dev,fuzz]'``. An input that fails is kept in tests/hostile/finds/TARGET,
+where the tests run it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ os.environ["XDG_CACHE_HOME"] = os.devnull  # parsed queries are not kept: there 
 with atheris.instrument_imports(include=["detector"]):
     from fuzz.targets import TARGETS
 
-from fuzz.seeds import FINDS, SEEDS, finds, reworded, words
+from fuzz.seeds import FINDS, SEEDS, find_paths, mutate_words, vocabulary
 
 CORPORA = Path(__file__).with_name("corpora")
 """The inputs that led to new code, a folder for each target: the next run goes on from there."""
@@ -31,7 +31,7 @@ LONGEST = 32_768
 """Bytes of an input."""
 
 
-def main(arguments: list[str]) -> None:
+def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument(
@@ -44,25 +44,28 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--seconds", type=int, default=0, help="stop after so many (default: not before all runs)"
     )
-    given = parser.parse_args(arguments)
-    corpus = CORPORA / given.target
+    arguments = parser.parse_args(argv)
+    corpus = CORPORA / arguments.target
     corpus.mkdir(parents=True, exist_ok=True)
-    for seed in (*SEEDS[given.target](), *(path.read_bytes() for path in finds(given.target))):
+    for seed in (
+        *SEEDS[arguments.target](),
+        *(path.read_bytes() for path in find_paths(arguments.target)),
+    ):
         Path(corpus, hashlib.sha1(seed, usedforsecurity=False).hexdigest()).write_bytes(seed)
-    fuzz(given.target, corpus, given.runs or RUNS[given.target], given.seconds)
+    fuzz(arguments.target, corpus, arguments.runs or RUNS[arguments.target], arguments.seconds)
 
 
 def fuzz(target: str, corpus: Path, runs: int, seconds: int) -> None:
-    """Does not return: libFuzzer ends the process."""
-    kept = FINDS / target
-    kept.mkdir(parents=True, exist_ok=True)
+    """Run a target; libFuzzer then ends the process."""
+    failures = FINDS / target
+    failures.mkdir(parents=True, exist_ok=True)
     options = [
         f"-runs={runs}",
         f"-max_total_time={seconds}",
         f"-max_len={LONGEST}",
         f"-timeout={SLOW}",
         f"-report_slow_units={SLOW}",
-        f"-artifact_prefix={kept}/",
+        f"-artifact_prefix={failures}/",
         "-rss_limit_mb=2048",
         "-print_final_stats=1",
     ]
@@ -71,12 +74,12 @@ def fuzz(target: str, corpus: Path, runs: int, seconds: int) -> None:
         dice = random.Random(seed)
         if dice.random() < 0.3:
             return bytes(atheris.Mutate(data, size))
-        return reworded(data.decode(errors="replace"), target, dice).encode()[:size]
+        return mutate_words(data.decode(errors="replace"), target, dice).encode()[:size]
 
     atheris.Setup(
         [sys.argv[0], *options, str(corpus)],
         TARGETS[target],
-        custom_mutator=mutated if words(target) else None,
+        custom_mutator=mutated if vocabulary(target) else None,
     )
     atheris.Fuzz()
 

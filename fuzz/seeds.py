@@ -1,4 +1,4 @@
-"""Where the fuzzer starts from: the fixtures of the tests, and the words of the languages."""
+"""The seeds of the fuzzer, from the tests, and the languages' vocabulary."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.detector.esql import test_expressions, test_kql
 from tests.detector.formats import forms
 from tests.hostile.payloads import PAYLOADS
 
-FINDS = Path(__file__).parent.parent / "tests" / "hostile" / "finds"
+FINDS = Path(__file__).parent.parent / "tests" / "hostile" / "find_paths"
 GRAMMAR = Path(detector.esql.__file__).with_name("esql.lark")
 
 
@@ -31,12 +31,14 @@ def _formats() -> Iterator[bytes]:
     yield from map(forms.lines, forms.ASIDE.values())
 
 
-COLUMNS = """n = aws.cloudtrail.error_code, s = user_agent.original, i = to_integer(aws.cloudtrail.error_message),
+COLUMNS = """n = aws.cloudtrail.error_code, s = user_agent.original,
+    i = to_integer(aws.cloudtrail.error_message),
     l = to_long(user.id), d = to_double(cloud.region), yes = aws.cloudtrail.read_only, no = not yes,
     unknown = to_boolean(n), none = to_integer(n), ip = source.ip, ip6 = to_ip(n), noip = to_ip(s),
-    nodate = aws.cloudtrail.user_identity.session_context.creation_date, mv = aws.cloudtrail.resources.arn,
+    nodate = aws.cloudtrail.user_identity.session_context.creation_date,
+    mv = aws.cloudtrail.resources.arn,
     nums = to_integer(mv), floats = to_double(mv), flags = to_boolean(mv), ips = to_ip(mv)"""
-"""The columns of the tests' table of expressions, of what records hold."""
+"""The columns of the tests' table of expressions, from fields of records."""
 
 
 def _esql() -> Iterator[bytes]:
@@ -49,7 +51,7 @@ def _esql() -> Iterator[bytes]:
 
 
 def _kql() -> Iterator[bytes]:
-    for test in (test_kql.test_it_holds, test_kql.test_it_does_not_hold):
+    for test in (test_kql.test_condition_matches, test_kql.test_condition_does_not_match):
         (mark,) = test.pytestmark  # type: ignore[attr-defined]
         yield from (text.encode() for text in mark.args[1])
 
@@ -67,21 +69,21 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
 }
 
 
-def finds(target: str) -> list[Path]:
-    """What has failed once and must not again."""
+def find_paths(target: str) -> list[Path]:
+    """List the inputs that failed once and must not again."""
     return sorted(FINDS.glob(f"{target}/*"))
 
 
-# words
+# vocabulary
 
 
 @cache
-def words(target: str) -> tuple[str, ...]:
-    """What a text of the target's language is made of; none where it is not made of words."""
+def vocabulary(target: str) -> tuple[str, ...]:
+    """List the words of the target's language, if it has one."""
     if target == "esql":
         terminals = re.findall(r"/\(?([a-z_|]+)\)?\(\?!", GRAMMAR.read_text())
         return (
-            *(word for each in terminals for word in each.split("|")),
+            *"|".join(terminals).split("|"),
             *FUNCTIONS,
             *AGGREGATES,
             *SPECIAL_FUNCTIONS,
@@ -162,27 +164,33 @@ _CONSTANTS = (
 _TOKEN = re.compile(r'"""|"(?:\\.|[^"\\])*"|\w+|\s+|.', re.DOTALL)
 
 
-def reworded(text: str, target: str, dice: random.Random) -> str:
-    """``text`` with a few of its words changed, doubled, moved or left out, or a piece of another
-    seed put in."""
+def mutate_words(text: str, target: str, dice: random.Random) -> str:
+    """Change, double, move or drop a few words of a text.
+
+    Or a piece of another seed is put in.
+    """
     tokens = _TOKEN.findall(text)
     for _ in range(dice.randrange(1, 5)):
-        at = dice.randrange(len(tokens) + 1)
+        index = dice.randrange(len(tokens) + 1)
         match dice.randrange(6):
             case 0:
-                tokens[at:at] = [" ", dice.choice(words(target)), " "]
+                tokens[index:index] = [" ", dice.choice(vocabulary(target)), " "]
             case 1:
-                tokens[at : at + 1] = [dice.choice(words(target))]
+                tokens[index : index + 1] = [dice.choice(vocabulary(target))]
             case 2:
-                del tokens[at : at + dice.randrange(1, 4)]
+                del tokens[index : index + dice.randrange(1, 4)]
             case 3:
-                tokens[at:at] = tokens[at : at + dice.randrange(1, 8)]
+                tokens[index:index] = tokens[index : index + dice.randrange(1, 8)]
             case 4:
-                tokens[at:at] = [f" {dice.choice(words(target))}(", *tokens[at : at + 1], ") "]
+                tokens[index:index] = [
+                    f" {dice.choice(vocabulary(target))}(",
+                    *tokens[index : index + 1],
+                    ") ",
+                ]
             case 5:
                 other = _TOKEN.findall(dice.choice(_texts(target)))
                 begin = dice.randrange(len(other))
-                tokens[at:at] = other[begin : begin + dice.randrange(1, 12)]
+                tokens[index:index] = other[begin : begin + dice.randrange(1, 12)]
     return "".join(tokens)
 
 

@@ -1,6 +1,7 @@
-"""What must hold of any bytes whatever. Each target takes some, and fails where a promise is broken.
+"""The targets of the fuzzer.
 
-The tests run every find that is kept through the same functions (tests/hostile/test_finds.py).
+Each takes any bytes and fails if a promise is broken. The tests run every find that is kept through
+the same functions (tests/hostile/test_finds.py).
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ Target = Callable[[bytes], None]
 
 
 def formats(data: bytes) -> None:
-    """A file of any bytes: it is read or refused with a reason, its sums add up, and every record
-    can be had again."""
+    """Check a file of any bytes.
+
+    It is read or refused with a reason, its sums add up, and every record can be had again.
+    """
     _read(data)
     if data[:2] != b"\x1f\x8b":
         _read(gzip.compress(data, 1))
@@ -51,7 +54,7 @@ def _read(data: bytes) -> None:
             end = chunk.end + (
                 chunk.problem is not None
             )  # a member that cannot be read has a byte as its place
-            _digested(chunk)
+            _check_digest(chunk)
     except Unreadable as error:
         _is_reason(error)
 
@@ -61,26 +64,26 @@ def _is_reason(error: Unreadable) -> None:
     assert "\n" not in error.reason.detail
 
 
-def _digested(chunk: Chunk) -> None:
-    found = parse_records(chunk)
+def _check_digest(chunk: Chunk) -> None:
+    parsed = parse_records(chunk)
     partial = digest("file", chunk, _dispatch(), SignatureCache()).partial
-    (tally,) = partial.chunks.values()
-    aside = sum(tally.skipped.values()) + sum(tally.rejected.values())
-    assert 0 <= tally.hits <= tally.seen - aside
-    assert (tally.first is None) == (tally.seen == aside), "what is kept has a time"
-    for index, (call, time) in enumerate(_heads(found)):
-        assert found.raw(index)
+    (stats,) = partial.chunks.values()
+    excluded = sum(stats.skipped.values()) + sum(stats.rejected.values())
+    assert 0 <= stats.hits <= stats.seen - excluded
+    assert (stats.first is None) == (stats.seen == excluded), "what is kept has a time"
+    for index, (call, time) in enumerate(_heads(parsed)):
+        assert parsed.raw(index)
         if call != signature_of(Head()):
-            head = found.record(index).head()
+            head = parsed.record(index).head()
             assert (signature_of(head), parse_time(head.event_time)) == (call, time), (
                 "the head is that of the record"
             )
     if chunk.problem is None:
-        _same_either_way(chunk, found)
+        _check_single_records(chunk, parsed)
 
 
-def _same_either_way(chunk: Chunk, found: Records) -> None:
-    """The records of a whole document are those that are found one by one."""
+def _check_single_records(chunk: Chunk, parsed: Records) -> None:
+    """Check that a document has the records found one by one."""
     data = chunk.data.tobytes().removeprefix(b"\xef\xbb\xbf")
     try:
         slow = records._parse_one_by_one(memoryview(data), chunk.lines)
@@ -88,14 +91,14 @@ def _same_either_way(chunk: Chunk, found: Records) -> None:
         return
     nothing = signature_of(Head()), None
     assert [head for head in _heads(slow) if head != nothing] == [
-        head for head in _heads(found) if head != nothing
+        head for head in _heads(parsed) if head != nothing
     ]
 
 
-def _heads(found: Records) -> list[tuple[EventSignature, int | None]]:
-    """What is read of each record, in order."""
-    calls = {index: call for call, indexes in found.by_signature.items() for index in indexes}
-    return [(calls[index], time) for index, time in enumerate(found.times)]
+def _heads(parsed: Records) -> list[tuple[EventSignature, int | None]]:
+    """List the signature and time of each record, in order."""
+    calls = {index: call for call, indexes in parsed.by_signature.items() for index in indexes}
+    return [(calls[index], time) for index, time in enumerate(parsed.times)]
 
 
 @cache
@@ -107,14 +110,16 @@ def _dispatch() -> Dispatch:
 
 
 def esql(data: bytes) -> None:
-    """Any text as an ES|QL query: it is refused with a place in the text, or gives rows and results
-    of any record."""
-    _asked(data, lambda text, options: plan(text, field_table(), options))
+    """Check any text as an ES|QL query.
+
+    It is refused with a place in the text, or gives rows and results of any record.
+    """
+    _check_query(data, lambda text, options: plan(text, field_table(), options))
 
 
 def kql(data: bytes) -> None:
-    """Any text as a KQL query, likewise."""
-    _asked(
+    """Check any text as a KQL query."""
+    _check_query(
         data,
         lambda text, options: plan_tree(
             Tree(
@@ -134,25 +139,25 @@ def kql(data: bytes) -> None:
 _START = Span(1, 1, 0, 0)
 
 
-def _asked(data: bytes, compiled: Callable[[str, QueryOptions], Query]) -> None:
+def _check_query(data: bytes, compile_text: Callable[[str, QueryOptions], Query]) -> None:
     text = data.decode(errors="replace")
     try:
-        query = compiled(text, QueryOptions(None, null_negation=len(data) % 2 == 1))
+        query = compile_text(text, QueryOptions(None, null_negation=len(data) % 2 == 1))
     except EsqlError as error:
         assert error.message and "\n" not in error.message.strip()
         assert 1 <= error.line <= text.count("\n") + 1
         assert 1 <= error.column <= max(map(len, text.split("\n"))) + 1
         return
-    _answered(query)
+    _check_answers(query)
 
 
-def _answered(query: Query) -> None:
+def _check_answers(query: Query) -> None:
     groups: dict[Any, list[Any]] = {}
     for number, record in enumerate(_odd_records()):
         time = _TIMES[number % len(_TIMES)]
         rows = query.rows(record, time)
         assert query.accepts(record, time) == bool(rows)
-        assert not rows or _expected(query, record), (
+        assert not rows or _is_expected(query, record), (
             "nobody is turned away at the gate who would get through"
         )
         json.dumps(rows)
@@ -164,18 +169,18 @@ def _answered(query: Query) -> None:
             groups.setdefault((time // (query.window or 1), key), []).append(inputs)
     for (bucket, key), inputs in groups.items():
         start = bucket * (query.window or 1)
-        moving = query.sliding_aggregator()
+        aggregator = query.sliding_aggregator()
         for each in inputs:
-            moving.add(each)
+            aggregator.add(each)
         result = query.result(start, key, inputs)
-        assert query.group_passes(moving, start, key) == (result is not None), (
+        assert query.group_passes(aggregator, start, key) == (result is not None), (
             "a group that moves is the group at once"
         )
         json.dumps(query.result(start, key, inputs, conditions=False))
         query.format_key(key)
 
 
-def _expected(query: Query, record: Record) -> bool:
+def _is_expected(query: Query, record: Record) -> bool:
     head = record.head()
     return (
         any(
@@ -217,12 +222,12 @@ _ODD: tuple[Any, ...] = (
 
 @cache
 def _odd_records() -> tuple[Record, ...]:
-    """Records in which every field has once been anything."""
-    return tuple(_odd(place) for place in range(len(_ODD)))
+    """Make records in which every field takes every odd value once."""
+    return tuple(_odd_record(shift) for shift in range(len(_ODD)))
 
 
-def _odd(place: int) -> Record:
-    turn: Iterator[Any] = iter([*_ODD[place:], *_ODD[:place]] * 3)
+def _odd_record(shift: int) -> Record:
+    turn: Iterator[Any] = iter([*_ODD[shift:], *_ODD[:shift]] * 3)
     who = {
         name: next(turn)
         for name in (
@@ -263,10 +268,10 @@ def _odd(place: int) -> Record:
     }
     record |= {
         "eventTime": "2026-03-01T10:00:00Z",
-        "eventID": str(place),
+        "eventID": str(shift),
         "userIdentity": who,
-        "eventSource": ("ec2.amazonaws.com", "sts.amazonaws.com")[place % 2],
-        "eventName": ("DescribeInstances", "GetCallerIdentity")[place % 2],
+        "eventSource": ("ec2.amazonaws.com", "sts.amazonaws.com")[shift % 2],
+        "eventName": ("DescribeInstances", "GetCallerIdentity")[shift % 2],
     }
     return decode(json.dumps(record).encode())
 
@@ -275,8 +280,10 @@ def _odd(place: int) -> Record:
 
 
 def safe(data: bytes) -> None:
-    """Any text: what is shown of it does nothing to a terminal, keeps its place, and shows as
-    itself."""
+    """Check any text as it is shown.
+
+    It does nothing to a terminal, keeps its place, and shows as itself.
+    """
     text = (
         data.decode("utf-8", "surrogatepass" if len(data) % 2 else "surrogateescape")
         if _decodes(data)
@@ -289,9 +296,9 @@ def safe(data: bytes) -> None:
         or len(text) > 2000
     )
     assert all(map(_harmless, visible(text, lines=True).split("\n")))
-    veiled = masked(text)
-    assert len(veiled) == len(text)
-    assert _harmless(veiled)
+    masked_text = masked(text)
+    assert len(masked_text) == len(text)
+    assert _harmless(masked_text)
 
 
 def _decodes(data: bytes) -> bool:
@@ -303,8 +310,10 @@ def _decodes(data: bytes) -> bool:
 
 
 def _harmless(shown: str) -> bool:
-    """Told from Unicode's own tables: no controls, formats, separators, surrogates, private or
-    unassigned."""
+    """Check a text by Unicode's own tables.
+
+    It has no controls, formats, separators, surrogates, private or unassigned characters.
+    """
     acts = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
     return all(
         unicodedata.category(character) not in acts

@@ -13,7 +13,8 @@ from detector.text.linear_regex import full_matcher, glob_regex
 def matcher(patterns: Sequence[str], regular: bool, span: Span) -> Callable[[str], bool]:
     """Compile patterns to a test of a whole text.
 
-    One of them must match. ``regular`` patterns are those of RLIKE. Raises EsqlError at ``span`` for an invalid pattern.
+    One of them must match. ``regular`` patterns are those of RLIKE. Raises EsqlError at ``span``
+    for an invalid pattern.
     """
     translate = lucene_regex.translate if regular else wildcard
     try:

@@ -1,8 +1,8 @@
 """Run regular expressions by RE2 with the meaning of Python's ``re``.
 
-They are those of GROK and ``replace``.
-Python's own parser reads an expression, so its syntax, classes and flags mean the same; the parsed
-tree is written in RE2's syntax. RE2 has no look-around, and its word boundaries are those of ASCII.
+They are those of GROK and ``replace``. Python's own parser reads an expression, so its syntax,
+classes and flags mean the same; the parsed tree is written in RE2's syntax. RE2 has no look-around,
+and its word boundaries are those of ASCII.
 So assertions (``\\b``, ``(?!x)``, ``$``) are not written as such: for each text, Python first finds
 the positions at which an assertion holds, these positions are marked by characters of a private
 range that are inserted in the text, and RE2's expression matches such a mark in the assertion's

@@ -1,4 +1,4 @@
-"""A table of ES|QL expressions and what they give. The values are those of the language's reference."""
+"""ES|QL expressions and their values, which are those of the language's reference."""
 
 from __future__ import annotations
 
@@ -360,7 +360,7 @@ def rows():
 
 
 @pytest.mark.parametrize("expression, expected", list(rows()))
-def test_it_gives(expression, expected):
+def test_expression_value(expression, expected):
     value, _ = evaluate(expression)
     if (
         isinstance(value, str)
@@ -393,7 +393,7 @@ def test_it_gives(expression, expected):
         ("mv_count(mv)", "integer"),
     ],
 )
-def test_its_type_is(expression, type):
+def test_expression_type(expression, type):
     assert evaluate(expression)[1] == type
 
 
@@ -437,7 +437,7 @@ def test_its_type_is(expression, type):
         ('(s == "x"', 10, "expected"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_column(expression, column, says):
+def test_refusal_has_its_column(expression, column, says):
     with pytest.raises(EsqlError) as caught:
         evaluate(expression)
     assert says in caught.value.message
@@ -458,7 +458,7 @@ def test_what_is_wrong_is_said_with_its_column(expression, column, says):
         '"a\\tb" != """a\\tb"""',
     ],
 )
-def test_spelling_does_not_matter(spelling):
+def test_spelling_is_free(spelling):
     assert evaluate(spelling)[0] is True
 
 
@@ -481,6 +481,6 @@ def test_spelling_does_not_matter(spelling):
         ("weeks", 604_800_000),
     ],
 )
-def test_every_unit_of_time(unit, milliseconds):
+def test_unit_of_time(unit, milliseconds):
     assert evaluate(f"to_long(@timestamp + 2 {unit}) - to_long(@timestamp)")[0] == 2 * milliseconds
     assert evaluate(f"to_long(@timestamp + 2{unit}) - to_long(@timestamp)")[0] == 2 * milliseconds

@@ -1,4 +1,4 @@
-"""DISSECT, GROK, LIKE and RLIKE by themselves."""
+"""The patterns of DISSECT, GROK, LIKE and RLIKE."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ HERE = Span(1, 1, 0, 0)
         ("%{}static/js/%{f}", "a/static/js/b.js", {"f": "b.js"}),
     ],
 )
-def test_dissect(pattern, text, values):
+def test_dissect_cuts_at_delimiters(pattern, text, values):
     names, dissect = compile_dissect(pattern, "-")
-    found = dissect(text)
-    assert (found and dict(zip(names, found, strict=True))) == values
+    parts = dissect(text)
+    assert (parts and dict(zip(names, parts, strict=True))) == values
 
 
 @pytest.mark.parametrize(
@@ -82,22 +82,22 @@ def test_dissect(pattern, text, values):
         ("%{WORD:a}=", "x", None),
     ],
 )
-def test_grok(pattern, text, values):
+def test_grok_extracts_columns(pattern, text, values):
     columns, grok = compile_grok(pattern)
-    found = grok(text)
-    assert (dict(zip(columns, found, strict=True)) if found else found) == values
+    extracted = grok(text)
+    assert (extracted and dict(zip(columns, extracted, strict=True))) == values
 
 
 @given(
     st.sampled_from(["%{GREEDYDATA:x}a%{WORD:y}", "%{DATA:x}b%{DATA:y}c", ".*a(?<y>.*)"]),
     st.text("abc\n ", max_size=12),
 )
-def test_grok_begins_at_a_line_where_it_begins_with_any_text(pattern, text):
+def test_grok_with_leading_any_text_matches_within_a_line(pattern, text):
     assert compile_grok(pattern)[1](text) == compile_grok(f"(?:{pattern})")[1](text)
     assert compile_grok(pattern)[1]("c" * 100_000) is None
 
 
-def test_grok_types_its_columns():
+def test_grok_columns_have_types():
     columns, _ = compile_grok("%{WORD:w} %{INT:n:int} %{NUMBER:d:float} %{WORD:w}")
     assert {name: column.type for name, column in columns.items()} == {
         "w": "keyword",
@@ -125,7 +125,7 @@ def test_grok_types_its_columns():
         ("()", [""], ["a"]),
     ],
 )
-def test_rlike_is_lucenes_language(pattern, matches, differs):
+def test_rlike_matches_as_lucene(pattern, matches, differs):
     test = matcher([pattern], True, HERE)
     assert [text for text in matches if not test(text)] == []
     assert [text for text in differs if test(text)] == []
@@ -147,16 +147,16 @@ PATTERNS = st.recursive(
 
 
 @given(PATTERNS, st.lists(st.text("abc.", max_size=9), min_size=1, max_size=8))
-def test_rlike_means_what_the_same_means_in_python(pattern, texts):
-    """As far as the languages agree: groups, alternatives, sets and quantifiers."""
+def test_rlike_matches_as_python(pattern, texts):
+    """Compare what the languages share: groups, alternatives, sets and quantifiers."""
     test = matcher([pattern], True, HERE)
     assert [test(text) for text in texts] == [
         bool(re.fullmatch(pattern, text, re.DOTALL)) for text in texts
     ]
 
 
-def test_rlike_takes_a_step_for_each_character_of_a_hostile_text():
-    """In Python's own, each of these would take longer than anyone waits."""
+def test_rlike_takes_linear_time_over_a_hostile_text():
+    """An engine that backtracks would take longer than anyone waits."""
     for pattern in (
         "(a*)*b",
         "(a|a|aa)*b",
@@ -201,12 +201,12 @@ def test_rlike_answers_the_same_in_little_memory(monkeypatch):
         ("(a", "a ) is missing"),
     ],
 )
-def test_what_is_no_pattern_of_rlike(pattern, says):
+def test_rlike_refuses_an_invalid_pattern(pattern, says):
     with pytest.raises(EsqlError, match=re.escape(says)):
         matcher([pattern], True, HERE)
 
 
-def plain(pattern):
+def python_like(pattern):
     """Translate a pattern of LIKE to Python's syntax."""
     parts = re.findall(r"\\(.)|(\*)|(\?)|(.)", pattern, re.DOTALL)
     return "".join(
@@ -216,13 +216,13 @@ def plain(pattern):
 
 
 @given(st.text("ab*?", max_size=8), st.text("ab", max_size=10))
-def test_like_means_what_the_plain_expression_means(pattern, text):
+def test_like_matches_as_python(pattern, text):
     assert matcher([pattern], False, HERE)(text) == bool(
-        re.fullmatch(plain(pattern), text, re.DOTALL)
+        re.fullmatch(python_like(pattern), text, re.DOTALL)
     )
 
 
-def test_like_takes_one_pass_over_a_hostile_text():
+def test_like_takes_linear_time_over_a_hostile_text():
     """An engine that backtracks would take longer than anyone waits."""
     assert not matcher(["*a*a*a*a*a*a*a*a*a*b"], False, HERE)("a" * 20_000)
 
@@ -287,5 +287,5 @@ def test_named_patterns_match_as_in_python(names, between, text):
 
 
 def expanded(name: str) -> str:
-    """Write a named pattern out, without groups that count."""
+    """Expand a named pattern, without capturing groups."""
     return re.sub(r"%\{(\w+)\}", lambda match: f"(?:{expanded(match[1])})", PATTERNS_BY_NAME[name])

@@ -1,4 +1,4 @@
-"""The tables of the parsers are those of the grammars."""
+"""The generated tables are those of the grammars."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ CALL = record(
 )
 
 
-def holds(text: str) -> bool:
+def matches(text: str) -> bool:
     source = ast.From(("logs-aws.cloudtrail-*",), (), span=AT)
     query = plan_tree(
         ast.Tree((source, ast.Where(kql.parse_kql(text), span=AT)), span=AT), text, field_table()
@@ -64,8 +64,8 @@ def holds(text: str) -> bool:
         "event.dataset:aws.cloudtrail and\n    event.provider:ec2.amazonaws.com",
     ],
 )
-def test_it_holds(text):
-    assert holds(text)
+def test_condition_matches(text):
+    assert matches(text)
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_it_holds(text):
         "source.as.number: 64496",
     ],
 )
-def test_it_does_not_hold(text):
-    assert not holds(text)
+def test_condition_does_not_match(text):
+    assert not matches(text)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_it_does_not_hold(text):
         ("and", 1, 1, "expected a value"),
     ],
 )
-def test_what_is_refused_and_where(text, line, column, says):
+def test_refusal_has_its_place(text, line, column, says):
     with pytest.raises(EsqlError) as error:
         kql.parse_kql(text)
     assert says in error.value.message
@@ -124,9 +124,9 @@ def test_what_is_refused_and_where(text, line, column, says):
         ("source.as.number: many", "many is none"),
     ],
 )
-def test_what_does_not_fit_its_field_is_refused(text, says):
+def test_value_that_does_not_fit_its_field_is_refused(text, says):
     with pytest.raises(EsqlError) as error:
-        holds(text)
+        matches(text)
     assert says in error.value.message
 
 
@@ -136,9 +136,10 @@ def test_and_binds_closer_than_or():
     assert isinstance(tree.operands[1], ast.Logic) and tree.operands[1].operator == "and"
 
 
-def test_it_can_stand_in_an_esql_query_and_dispatches_there():
+def test_kql_in_an_esql_query_names_required_pairs():
     query = plan(
-        'from logs-* | where kql("event.action: (A or B) and event.provider: P") and user.name == "x"',
+        'from logs-* | where kql("event.action: (A or B) and event.provider: P") '
+        'and user.name == "x"',
         field_table(),
     )
     assert query.required_pairs == {("P", "A"), ("P", "B")}

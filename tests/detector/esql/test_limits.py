@@ -1,4 +1,4 @@
-"""What is too deep, too long or too large in a rule is refused with a sentence, and never ends the program."""
+"""Rules that are too deep, too long or too large are refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DIGITS = "9" * 5000
         ("where `a\nb` == 1", r"no column a\nb"),
     ],
 )
-def test_a_query_is_refused_with_one_line(query, says):
+def test_query_refusal_is_one_line(query, says):
     with pytest.raises(EsqlError) as caught:
         plan(f"from logs-* | {query}", field_table())
     assert says in caught.value.message and caught.value.message.isprintable()
@@ -47,7 +47,7 @@ def test_a_query_is_refused_with_one_line(query, says):
         ("eval x = date_trunc(99999999999999999 months, @timestamp)", "0001-01-01T00:00:00Z"),
     ],
 )
-def test_what_no_value_can_hold_is_null_or_as_it_was(query, value):
+def test_out_of_range_value_is_null_or_clamped(query, value):
     ((emitted, _),) = plan(f"from logs-* | {query} | keep x", field_table()).filter_results(
         record(userAgent=DIGITS), 0
     )
@@ -77,7 +77,7 @@ def test_what_no_value_can_hold_is_null_or_as_it_was(query, value):
         ("esql", "from logs-* | stats n = count(*)", "", "over 365 days"),
     ],
 )
-def test_a_file_is_refused_with_one_line(tmp_path, type, query, more, says):
+def test_file_refusal_is_one_line(tmp_path, type, query, more, says):
     (problem,) = load(
         [write_rule(tmp_path, query, type, lookback="now-9999w", more=more)], builtin=False
     ).problems
@@ -90,8 +90,8 @@ EXPANDED = (
 )
 
 
-def test_rows_of_one_event_must_not_meet_in_a_group(tmp_path):
-    """A window is a set of events: there, two rows of one event would be one."""
+def test_rows_of_one_event_must_not_share_a_group(tmp_path):
+    """In a window, which is a set of events, they would be one."""
     apart = write_rule(tmp_path / "a", EXPANDED + "aws.cloudtrail.resources.arn, user.name")
     assert RuleScan(tmp_path, apart).add_file(raw_record(0, resources=MANY)).alert_spans() == [
         (0, 0),

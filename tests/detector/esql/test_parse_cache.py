@@ -1,4 +1,4 @@
-"""A tree from the cache is never anything else than what would be parsed."""
+"""The cache of parsed queries returns what would be parsed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def literal(value: object) -> ast.Literal:
     return ast.Literal(value, span=HERE)  # type: ignore[arg-type]
 
 
-def test_a_text_is_parsed_once(cache: Path) -> None:
+def test_text_is_parsed_once(cache: Path) -> None:
     trees = map(literal, ["first", "second", "third"])
 
     assert [cached_tree("x", text, lambda: next(trees)).value for text in ("a", "a", "b")] == [
@@ -51,10 +51,10 @@ def spans(node: object) -> list[Span]:
 def test_cached_trees_equal_the_parsed_ones(cache: Path) -> None:
     for rule in load():
         parser = parse_query if rule.query_text.startswith("from ") else kql.parse_kql
-        fresh, again = parser(rule.query_text), parser(rule.query_text)
-        assert again == fresh
-        assert repr(again) == repr(fresh)
-        assert spans(again) == spans(fresh)
+        fresh, stored = parser(rule.query_text), parser(rule.query_text)
+        assert stored == fresh
+        assert repr(stored) == repr(fresh)
+        assert spans(stored) == spans(fresh)
     assert list(cache.glob("esql-*.json")) and list(cache.glob("kql-*.json"))
 
 
@@ -62,7 +62,7 @@ def test_cached_trees_equal_the_parsed_ones(cache: Path) -> None:
     "value",
     [None, True, False, 0, 2**63 - 1, -1, 1e308, 0.1, "", "\ud800é\n", ("a", "b"), (1, 2.5)],
 )
-def test_a_literal_is_cached_as_it_is(value: object) -> None:
+def test_literal_keeps_value_and_type(value: object) -> None:
     for _ in range(2):
         stored = cached_tree("x", "literal", lambda: literal(value)).value
         assert (stored, type(stored)) == (value, type(value))
@@ -72,7 +72,7 @@ def test_a_literal_is_cached_as_it_is(value: object) -> None:
     "content",
     [b"", b"no json", b"[]", b'["Path","/"]', b'["Tree"]', b'["Literal",[]]', pickle.dumps([1])],
 )
-def test_what_cannot_be_read_is_parsed_again(cache: Path, content: bytes) -> None:
+def test_damaged_file_is_parsed_again(cache: Path, content: bytes) -> None:
     fresh = parse_query(QUERY)
     for path in cache.glob("esql-*"):
         path.write_bytes(content)
@@ -85,7 +85,7 @@ class Bomb:
         return (pytest.fail, ("a cached file was run",))
 
 
-def test_a_pickle_in_the_cache_is_not_run(cache: Path) -> None:
+def test_pickle_in_the_cache_is_not_run(cache: Path) -> None:
     fresh = parse_query(QUERY)
     for path in cache.glob("esql-*"):
         path.write_bytes(pickle.dumps(Bomb()))
@@ -94,7 +94,7 @@ def test_a_pickle_in_the_cache_is_not_run(cache: Path) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
-def test_what_another_user_wrote_is_not_read(cache: Path) -> None:
+def test_file_of_another_user_is_not_read(cache: Path) -> None:
     assert cached_tree("x", "a", lambda: literal(1)).value == 1
     for path in cache.iterdir():
         os.chown(path, 65534, 65534)
@@ -102,15 +102,13 @@ def test_what_another_user_wrote_is_not_read(cache: Path) -> None:
     assert cached_tree("x", "a", lambda: literal(2)).value == 2
 
 
-def test_a_query_in_error_is_in_error_each_time() -> None:
+def test_invalid_query_raises_each_time() -> None:
     for _ in range(2):
         with pytest.raises(EsqlError):
             parse_query("from x | where")
 
 
-def test_without_a_cache_folder_a_text_is_parsed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_cache_folder_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
 

@@ -1,4 +1,4 @@
-"""The expressions of GROK and ``replace``: the meaning that Python gives them, in linear time."""
+"""Regular expressions match as in Python, in linear time."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ TEXTS = st.text("aAbé1_. \n\ud800\ue000\U0001f600", max_size=8)
 
 
 def python_matches(pattern: re.Pattern[str], text: str) -> list[Spans]:
-    """Find the matches by Python, going on after an empty one as Java's replaceAll does."""
-    found = []
+    """Find the matches by Python, in the steps of Java's replaceAll."""
+    matches = []
     start = 0
     while start <= len(text) and (match := pattern.search(text, start)):
-        found.append([match.span(group) for group in range(pattern.groups + 1)])
+        matches.append([match.span(group) for group in range(pattern.groups + 1)])
         start = match.end() + (match.start() == match.end())
-    return found
+    return matches
 
 
 def supported(pattern: str, flags: int) -> Regex:
@@ -90,7 +90,7 @@ def supported(pattern: str, flags: int) -> Regex:
 
 @settings(max_examples=300)
 @given(PATTERNS, st.lists(TEXTS, min_size=1, max_size=5), st.sampled_from([0, re.MULTILINE]))
-def test_matches_are_those_of_python(pattern, texts, flags):
+def test_matches_equal_those_of_python(pattern, texts, flags):
     expected = re.compile(pattern, flags)
     regex = supported(pattern, flags)
     assert [list(regex.matches(text)) for text in texts] == [
@@ -115,7 +115,7 @@ def test_matches_are_those_of_python(pattern, texts, flags):
         ("(a", "no regular expression: missing )"),
     ],
 )
-def test_what_is_not_linear_is_refused(pattern, says):
+def test_nonlinear_construct_is_refused(pattern, says):
     with pytest.raises(ValueError, match=re.escape(says)) as error:
         Regex(pattern)
     assert "\n" not in str(error.value)
