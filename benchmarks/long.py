@@ -25,7 +25,8 @@ from detector.rules.ruleset import load
 from detector.simulate.organization import START
 from detector.sources.directory import Directory
 from detector.store import Store
-from tui.screens.base.background_list import ArrangedScreen
+from tui.screens.alerts.screen import AlertsScreen
+from tui.screens.base.filtered_list import ListScreen
 from tui.screens.pivot.rows import line_key
 from tui.screens.pivot.screen import PivotScreen
 from tui.widgets.row_list import RowList
@@ -77,22 +78,26 @@ async def try_out(state: Path, what: str, rows: int) -> Found:
                     "open", lambda: None, lambda: len(app.view_model.alerts) == rows and _rest(app)
                 )
             screen = app.screen
-            assert isinstance(screen, ArrangedScreen)
+            assert isinstance(screen, AlertsScreen | PivotScreen)
             after = resident()
-            other = screen.action_reverse if what == "alerts" else screen.action_group  # type: ignore[attr-defined]
+            other = (
+                screen.action_group
+                if isinstance(screen, PivotScreen)
+                else screen.view_actions.action_reverse
+            )
             await step("another order", other, lambda: _rest(app))
             await step("and back", other, lambda: _rest(app))
             await step(
                 "filter: region=us-west-2",
-                lambda: screen.filter_by("region=us-west-2"),
+                lambda: screen.filter_bar.apply("region=us-west-2"),
                 lambda: _rest(app),
             )
             await step(
                 "filter: a word that none has",
-                lambda: screen.filter_by("nowhere"),
+                lambda: screen.filter_bar.apply("nowhere"),
                 lambda: _rest(app, 0),
             )
-            await step("no filter", lambda: screen.filter_by(""), lambda: _rest(app))
+            await step("no filter", lambda: screen.filter_bar.apply(""), lambda: _rest(app))
             await step(
                 "search: a word that none has",
                 lambda: _search(screen.row_list),
@@ -112,13 +117,8 @@ async def try_out(state: Path, what: str, rows: int) -> Found:
 def _rest(app: TimedApp, rows: int | None = None) -> bool:
     """Whether nothing is being arranged, and the list has so many rows."""
     screen = app.screen
-    assert isinstance(screen, ArrangedScreen)
-    return (
-        screen._job is None
-        and not screen._asked
-        and not screen._again
-        and (rows is None or len(screen.row_list.rows) == rows)
-    )
+    assert isinstance(screen, AlertsScreen | PivotScreen)
+    return screen.background.is_settled and (rows is None or len(screen.row_list.rows) == rows)
 
 
 def _search(rows: RowList[Any]) -> None:
@@ -130,7 +130,7 @@ def _searching(app: TimedApp) -> bool:
     return any(worker.group == "seek" and not worker.is_finished for worker in app.workers)
 
 
-async def _scroll(app: TimedApp, screen: ArrangedScreen[Any, Any], done: list[Done]) -> None:
+async def _scroll(app: TimedApp, screen: ListScreen[Any], done: list[Done]) -> None:
     screen.row_list.set_highlight(None)
     async with lateness() as gaps:
         begun = time.perf_counter()

@@ -136,7 +136,7 @@ def test_scan_and_the_app_show_the_same_alerts(cli: Cli, tmp_path: Path) -> None
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         app.view_model.newest = hunt.store.files.newest_event_time()
         for text, wanted in zip(filters, printed, strict=True):
-            app.screen.filter_by(text)
+            app.screen.filter_bar.apply(text)
             await press(pilot)
             assert sorted(app.screen.row_list.keys) == sorted(wanted), text
 

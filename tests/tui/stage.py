@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -243,7 +244,7 @@ def _unfold(app: HuntApp) -> None:
     """As the key does, but for the words that it says; the cursor is where the app opens."""
     assert isinstance(app.screen, AlertsScreen)
     alerts = app.screen
-    alerts._folds = alerts._folds.toggle_all()
+    alerts.view_actions.options = replace(alerts.options, folds=alerts.options.folds.toggle_all())
     alerts.row_list.show([])
     alerts.show()
 

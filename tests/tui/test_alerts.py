@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from textual.events import Callback
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Static
@@ -283,7 +284,9 @@ def test_batches_wait_for_each_other(hunt: Hunt) -> None:
         for number in range(100):
             hunt.feed.publish(hunt.update(alert(f"new-{number}", at=NEWEST)))
         await pilot.pause()
-        assert len({id(message) for message in heard if type(message).__name__ == "Arrived"}) == 1
+        callbacks = {id(event): event for event in heard if isinstance(event, Callback)}.values()
+        told = [each for each in callbacks if "_schedule_batch" in repr(each.callback)]
+        assert len(told) == 1
         app.ingest.take_batch()
         await pilot.pause()
         assert len(rows(app).rows) == 104

@@ -49,9 +49,9 @@ class Gate:
             return rows
 
         monkeypatch.setattr(AlertRowBuilder, "build", gated)
-        monkeypatch.setattr(background_list, "_AT_ONCE", -1)
-        monkeypatch.setattr(background_list, "_SHARE", 0)
-        monkeypatch.setattr(background_list, "_TELL_AFTER", 0.01)
+        monkeypatch.setattr(background_list, "_SYNCHRONOUS_ROWS", -1)
+        monkeypatch.setattr(background_list, "_REST_FACTOR", 0)
+        monkeypatch.setattr(background_list, "_PROGRESS_AFTER", 0.01)
 
 
 @pytest.fixture
@@ -74,7 +74,10 @@ def principals(app: HuntApp) -> list[str]:
 
 
 async def at_rest(app: HuntApp, pilot: Pilot[None], rows: int = 4) -> None:
-    await until(pilot, lambda: len(screen(app).row_list.rows) == rows and screen(app)._job is None)
+    await until(
+        pilot,
+        lambda: len(screen(app).row_list.rows) == rows and not screen(app).background.is_building,
+    )
 
 
 def test_the_work_is_off_the_loop_and_a_stale_result_is_dropped(
@@ -162,7 +165,7 @@ def test_under_a_form_nothing_moves_even_when_the_work_ends_then(hunt: Hunt, gat
         await until(pilot, lambda: "new" in gate.asked[-1].alerts)
         await press(pilot, "c")
         gate.open.set()
-        await until(pilot, lambda: alerts._job is None)
+        await until(pilot, lambda: not alerts.background.is_building)
         await hunt.arrive(app, pilot, hunt.update(alert("newer", at=NEWEST + 1)))
         assert list(alerts.row_list.keys) == before
         await press(pilot, "escape")

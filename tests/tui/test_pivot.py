@@ -66,8 +66,8 @@ def test_it_shows_what_the_principal_did_around_the_alert_in_order_of_time(hunt:
             "ModifySnapshotAttribute",
             "CreateAccessKey",
         ]
-        assert {row.event.arn for row in screen._found.values()} == {CAT}
-        assert sum(row.own for row in screen._found.values()) == 14
+        assert {row.event.arn for row in screen._rows.values()} == {CAT}
+        assert sum(row.own for row in screen._rows.values()) == 14
         assert "20 calls in 1 file" in screen_text(app)
 
     hunt.play(journey)
@@ -80,7 +80,7 @@ def test_it_is_widened_and_narrowed_and_the_cursor_stays_on_its_call(hunt: Hunt)
         at = screen._lines.cursor_key
         await press(pilot, "less_than_sign", "less_than_sign", "less_than_sign", "less_than_sign")
         await read(app, pilot)
-        assert half_width(screen._wanted) == 60
+        assert half_width(screen._pivot) == 60
         assert set(actions(screen)) == {"DescribeInstances"}
         assert screen._lines.cursor_key == at
         await press(pilot, "greater_than_sign", "greater_than_sign")
@@ -122,7 +122,7 @@ def test_a_record_whose_file_is_gone_is_one_line(hunt: Hunt) -> None:
 
 def test_the_lines_are_the_same_in_pieces_and_can_be_given_up(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        found = (await pivoted(app, pilot))._found
+        found = (await pivoted(app, pilot))._rows
         for grouped in (False, True):
             lines = build_lines(
                 found,

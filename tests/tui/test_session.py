@@ -66,7 +66,7 @@ def test_filter_order_marks_place_and_times_are_taken_up(tmp_path: Path, file: S
         assert [row.first_event for row in rows.rows] == sorted(
             row.first_event for row in rows.rows
         )
-        assert app.screen.view.hidden
+        assert app.screen.list_state.hidden
         await press(pilot, "ctrl+q")
 
     hunt.play(come_back, session=file, folded=True)

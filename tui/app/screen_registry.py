@@ -28,10 +28,16 @@ from tui.screens.alert.region_board import BoardScreen
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.alerts.timeline import TimelineScreen
+from tui.screens.base.alert_actions import AlertActions
+from tui.screens.base.copy_actions import CopyActions
+from tui.screens.base.filter_bar import FilterBar
 from tui.screens.base.input_fields import LineField, TextField
 from tui.screens.base.menu import Lettered, LetterMenu, Menu, Options
+from tui.screens.base.part import ScreenPart
 from tui.screens.base.query_line import QueryInput
+from tui.screens.base.row_actions import RowActions
 from tui.screens.base.screen import HuntScreen
+from tui.screens.base.search import Search
 from tui.screens.base.text_pane import Reader
 from tui.screens.dialogs.command_output import OutputScreen
 from tui.screens.dialogs.help import HelpScreen
@@ -111,14 +117,26 @@ TYPED_IN = (Input, TextArea)
 """Widgets in which text is typed and edited."""
 
 
+_SHARED_PARTS: tuple[type[ScreenPart], ...] = (
+    AlertActions,
+    RowActions,
+    FilterBar,
+    Search,
+    CopyActions,
+)
+_RANKS = {
+    binding.id: rank for rank, part in enumerate(_SHARED_PARTS, 1) for binding in part.BINDINGS
+}
+
+
 def bindings_of(kind: type[DOMNode]) -> list[Binding]:
-    """Return the bindings that a class inherits from this project's classes."""
-    return [
-        binding
-        for above in kind.__mro__
-        if above.__module__.startswith("tui.")
-        for binding in above.__dict__.get("BINDINGS", [])
-    ]
+    """Return what our classes bind, from the class up; the keys of shared parts after its own."""
+    found: list[Binding] = []
+    for above in kind.__mro__:
+        if above.__module__.startswith("tui."):
+            bindings = above.__dict__.get("BINDINGS", [])
+            found += sorted(bindings, key=lambda binding: _RANKS.get(binding.id, 0))
+    return found
 
 
 def editing_keys(kind: type[DOMNode]) -> set[str]:

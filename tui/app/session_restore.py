@@ -71,7 +71,7 @@ class SessionKeeper:
         for area in self._app.MODES:
             for screen in self._stack(area)[:1]:
                 if isinstance(screen, ListScreen):
-                    views[area] = screen.view
+                    views[area] = screen.list_state
         opened = None
         for screen in self._stack("alerts"):
             if isinstance(screen, AlertScreen):

@@ -1,32 +1,40 @@
-"""Textual's workers, made to end quietly with the widget that they work for.
+"""Textual's workers, which here end quietly with the screen they work for.
 
-Textual removes a screen's widgets before it ends its workers. A worker that resumes in between
-finds no widget to show its result in, which would crash the app.
+A screen's widgets are taken down before Textual ends its workers. A worker that goes on in between,
+because what it waited for has come, finds no widget to show it in, and that would be a crash.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from inspect import iscoroutinefunction
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-import textual
 from textual.css.query import NoMatches
-from textual.dom import DOMNode
 from textual.worker import Worker
 
-N = TypeVar("N", bound=DOMNode)
+
+class WorkerOwner(Protocol):
+    """A screen or widget that workers run for, or a part of a screen."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is there; its workers end with it."""
+
+    @property
+    def run_worker(self) -> Callable[..., Worker[Any]]:
+        """Textual's method that begins a worker."""
+
+
+N = TypeVar("N", bound=WorkerOwner)
 P = ParamSpec("P")
 
 
 def work(
     **options: Any,
 ) -> Callable[[Callable[Concatenate[N, P], Any]], Callable[Concatenate[N, P], Worker[None]]]:
-    """Run a method of a screen or widget as a worker.
-
-    ``options`` are those of ``textual.work``.
-    """
+    """Make a method run as a worker of its object; ``options`` are those of ``run_worker``."""
 
     def decorate(
         method: Callable[Concatenate[N, P], Any],
@@ -39,9 +47,13 @@ def work(
                 if self.is_running:
                     raise
 
-        as_worker: Callable[[Any], Callable[Concatenate[N, P], Worker[None]]] = textual.work(
-            **options
-        )
-        return as_worker(run_until_removed if iscoroutinefunction(method) else method)
+        run: Callable[..., Any] = run_until_removed if iscoroutinefunction(method) else method
+
+        @wraps(method)
+        def begin(self: N, /, *args: P.args, **kwargs: P.kwargs) -> Worker[None]:
+            call = partial(run, self, *args, **kwargs)
+            return self.run_worker(call, name=method.__name__, **options)
+
+        return begin
 
     return decorate

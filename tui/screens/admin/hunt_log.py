@@ -66,7 +66,7 @@ class HuntLogScreen(ListScreen[Note]):
     def screen_title(self) -> str:
         return "trailhound › Hunt log"
 
-    def reference(self) -> float:
+    def reference_time(self) -> float:
         return self.workspace.now()
 
     def compose_body(self) -> Iterable[Widget]:
@@ -74,15 +74,15 @@ class HuntLogScreen(ListScreen[Note]):
             yield RowList(COLUMNS, key=lambda note: str(note.note_id))
             with Reader(classes="half"):
                 yield FactList(id="entry")
-        yield QueryLine()
+        yield QueryLine(self.query_description)
 
     def show(self) -> None:
-        notes = self.narrowed(self.workspace.view_model.notes)
+        notes = self.matching(self.workspace.view_model.notes)
         self.row_list.empty = self.nothing_matches() if self.filter else _empty()
         self.row_list.show(notes)
         if self.workspace.view_model.loaded:
-            self.rows_are_here()
-        self.refresh_query()
+            self.rows_loaded()
+        self.query_line.show_idle()
         self._show_entry()
 
     @on(RowList.Highlighted)

@@ -23,7 +23,7 @@ from tui.model.repeat import Action
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, json_format, value_formats
 from tui.screens.base.fact_list import Line, facts
-from tui.screens.base.store_list import StateListScreen
+from tui.screens.base.store_list import StoreListScreen
 from tui.widgets.columns import Column
 
 _SHAPES = {
@@ -139,7 +139,7 @@ RULES: Fields[RuleRow] = Fields(
 )
 
 
-class RulesScreen(StateListScreen[RuleRow]):
+class RulesScreen(StoreListScreen[RuleRow]):
     BINDINGS = [
         key(
             "rule.switch",
@@ -191,7 +191,7 @@ class RulesScreen(StateListScreen[RuleRow]):
     def row_style(self, row: RuleRow) -> str:
         return "$foreground-muted" if row.state == "off" else ""
 
-    def ask(self) -> Sequence[RuleRow]:
+    def load_rows(self) -> Sequence[RuleRow]:
         store, rules = self.workspace.store, self.workspace.rules
         off, counts, flags = store.rules.disabled(), store.rules.counts(), store.rules.flag_counts()
         spent = self.workspace.rule_seconds()
@@ -209,7 +209,7 @@ class RulesScreen(StateListScreen[RuleRow]):
         ]
         return [*broken, *sorted(loaded, key=_order)]
 
-    def whole(self, row: RuleRow) -> list[Line]:
+    def details(self, row: RuleRow) -> list[Line]:
         return list(_problem_lines(row.problem, row.excerpt) if row.problem else _rule_lines(row))
 
     def copy_formats_of(self, rows: Sequence[RuleRow]) -> Sequence[CopyFormat]:
@@ -253,14 +253,16 @@ class RulesScreen(StateListScreen[RuleRow]):
         first = next((row for row in self.targets() if row.rule), None)
         if first is not None:
             word = "off" if first.on else "on"
-            await self.decide(Action(f"switch {word}", partial(self._switch, not first.on)))
+            await self.row_actions.run(
+                Action(f"switch {word}", partial(self._switch, not first.on))
+            )
 
     async def _switch(self, on: bool, rows: Sequence[RuleRow]) -> str | None:
         meant = [row for row in rows if row.rule]
         if not meant:
             return None
         await self.workspace.decisions.switch_rules([row.key for row in meant], on)
-        await self.renew()
+        await self.reload()
         what = meant[0].name if len(meant) == 1 else format.plural(len(meant), "rule")
         return (
             f"On: {what}; what was read is searched again"

@@ -27,11 +27,11 @@ from tui.screens.admin.source_rows import (
     whole,
 )
 from tui.screens.base.fact_list import Line, facts
-from tui.screens.base.store_list import StateListScreen
+from tui.screens.base.store_list import StoreListScreen
 from tui.widgets.columns import Column
 
 
-class SourcesScreen(StateListScreen[SourceRow]):
+class SourcesScreen(StoreListScreen[SourceRow]):
     BINDINGS = [
         key(
             "source.retry",
@@ -121,14 +121,14 @@ class SourcesScreen(StateListScreen[SourceRow]):
     def row_id(self, row: SourceRow) -> str:
         return row.key
 
-    def ask(self) -> Sequence[SourceRow]:
+    def load_rows(self) -> Sequence[SourceRow]:
         found = rows(self.workspace.store, self.workspace.source_label, self.workspace.now())
         self._rates.look(
             (row.about for row in found if isinstance(row.about, Volume)), self.workspace.now()
         )
         return found
 
-    def whole(self, row: SourceRow) -> list[Line]:
+    def details(self, row: SourceRow) -> list[Line]:
         if row.kind == "all":
             return list(self._everything())
         return list(
@@ -166,7 +166,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
         return [json_format(told), *value_formats("f", "source", (row.what for row in rows))]
 
     async def action_retry(self) -> None:
-        await self.decide(
+        await self.row_actions.run(
             Action(
                 "read again",
                 partial(
@@ -178,7 +178,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
         )
 
     async def action_ignore(self) -> None:
-        await self.decide(
+        await self.row_actions.run(
             Action(
                 "ignore",
                 partial(
@@ -202,7 +202,7 @@ class SourcesScreen(StateListScreen[SourceRow]):
             )
             return None
         await decide(paths)
-        await self.renew()
+        await self.reload()
         return f"{said}: {paths[0] if len(paths) == 1 else format.plural(len(paths), 'file')}"
 
 

@@ -23,9 +23,10 @@ from tui.model.repeat import Action
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, suppression_formats
 from tui.screens.base.fact_list import FactList, Line, facts
+from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.query_line import QueryLine
+from tui.screens.base.row_actions import RowActions
 from tui.screens.base.text_pane import Reader
-from tui.screens.base.triage_actions import DecidingListScreen
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
 
@@ -37,8 +38,9 @@ _STATE_STYLE = {
 }
 
 
-class SuppressionsScreen(DecidingListScreen[Suppression]):
+class SuppressionsScreen(ListScreen[Suppression]):
     BINDINGS = [
+        *RowActions.BINDINGS,
         key(
             "suppression.extend",
             "x",
@@ -61,12 +63,15 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
 
     area = "suppressions"
     fields = SUPPRESSIONS
-    noun = "suppression"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.row_actions = RowActions(self, self, "suppression")
 
     def screen_title(self) -> str:
         return "trailhound › Suppressions"
 
-    def reference(self) -> float:
+    def reference_time(self) -> float:
         return self.workspace.now()
 
     def compose_body(self) -> Iterable[Widget]:
@@ -76,7 +81,7 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
             )
             with Reader(classes="half"):
                 yield FactList(id="entry")
-        yield QueryLine()
+        yield QueryLine(self.query_description)
 
     def _columns(self) -> tuple[Column[Suppression], ...]:
         return (
@@ -123,12 +128,12 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
         return row.suppression_id
 
     def show(self) -> None:
-        entries = self.narrowed(self.workspace.view_model.suppressions)
+        entries = self.matching(self.workspace.view_model.suppressions)
         self.row_list.empty = self.nothing_matches() if self.filter else _empty()
         self.row_list.show(entries)
         if self.workspace.view_model.loaded:
-            self.rows_are_here()
-        self.refresh_query()
+            self.rows_loaded()
+        self.query_line.show_idle()
         self._show_entry()
 
     def show_status(self) -> None:
@@ -186,14 +191,14 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
 
     @on(RowList.Opened)
     async def action_extend(self) -> None:
-        await self.decide(Action("extend", self._ask_how_long))
+        await self.row_actions.run(Action("extend", self._ask_how_long))
 
     async def _ask_how_long(self, entries: Sequence[Suppression]) -> None:
         if not (meant := self._not_over(entries)):
             return
 
         def saved(span: str) -> None:
-            self.done(Action(f"extend for {span}", partial(self._extend, span)), meant)
+            self.row_actions.done(Action(f"extend for {span}", partial(self._extend, span)), meant)
 
         self.workspace.routes.extend_suppressions(meant, saved)
 
@@ -208,7 +213,7 @@ class SuppressionsScreen(DecidingListScreen[Suppression]):
         return suppression_formats(rows)
 
     async def action_lift(self) -> None:
-        await self.decide(Action("lift", self._lift))
+        await self.row_actions.run(Action("lift", self._lift))
 
     async def _lift(self, entries: Sequence[Suppression]) -> str | None:
         if not (meant := self._not_over(entries)):

@@ -13,12 +13,12 @@ from detector.detection.sweeps import Recurrence, Sweep, group_sweeps, recurrenc
 from tui.keymap import OPEN, key, key_of
 from tui.presentation import format, safe
 from tui.screens.base.breadcrumbs import breadcrumbs
-from tui.screens.base.loading import GatheredScreen
+from tui.screens.base.loading import LoadingScreen
 from tui.widgets.charts.calendar import Calendar
 from tui.widgets.line import CellContent
 
 
-class CalendarScreen(GatheredScreen[Sequence[Sweep]]):
+class CalendarScreen(LoadingScreen[Sequence[Sweep]]):
     """The sweeps of who is behind ``alert``, among the ``alerts`` that there are now."""
 
     BINDINGS = [
@@ -48,13 +48,13 @@ class CalendarScreen(GatheredScreen[Sequence[Sweep]]):
         yield Calendar()
         yield Static("", id="sweeps")
 
-    def gathering(self) -> Callable[[], Sequence[Sweep]]:
+    def loader(self) -> Callable[[], Sequence[Sweep]]:
         alerts = list(self._alerts())
         return lambda: _sweeps_like(self._alert, alerts)
 
-    def gathered(self, found: Sequence[Sweep]) -> None:
-        self.query_one(Calendar).load(found)
-        self.query_one("#rhythm", Static).update(safe.text(_told(recurrence_of(found), found)))
+    def show_content(self, content: Sequence[Sweep]) -> None:
+        self.query_one(Calendar).load(content)
+        self.query_one("#rhythm", Static).update(safe.text(_told(recurrence_of(content), content)))
         self._describe()
 
     @on(Calendar.Moved)
@@ -98,13 +98,13 @@ def _sweeps_like(alert: Alert, alerts: Iterable[Alert]) -> Sequence[Sweep]:
     )
 
 
-def _told(found: Recurrence, sweeps: Sequence[Sweep]) -> str:
+def _told(content: Recurrence, sweeps: Sequence[Sweep]) -> str:
     """``every hour, 17 regions, 31 times · the next about 2026-03-01 13:00:02Z``."""
     after = (
-        f" · the next about {format.full_time(sweeps[-1].first_event + found.period)}"
-        if found.period
+        f" · the next about {format.full_time(sweeps[-1].first_event + content.period)}"
+        if content.period
         else " · no rhythm"
-        if found.times > 1
+        if content.times > 1
         else ""
     )
-    return f"{found}{after}"
+    return f"{content}{after}"

@@ -18,7 +18,7 @@ from detector.store import Store
 from tui.keymap import OPEN, key
 from tui.presentation import format, safe
 from tui.screens.base.breadcrumbs import breadcrumbs
-from tui.screens.base.loading import GatheredScreen
+from tui.screens.base.loading import LoadingScreen
 from tui.widgets.charts.region_board import RegionBoard
 from tui.widgets.line import CellContent
 
@@ -66,7 +66,7 @@ def of_alerts(store: Store, alerts: Sequence[Alert]) -> Told:
     return Told("alert", len(alerts), counts, store.baseline.footprint(()), None, True)
 
 
-class BoardScreen(GatheredScreen[Told]):
+class BoardScreen(LoadingScreen[Told]):
     """``ask`` gives what is told now, in a thread; ``choose`` hears of the region that is
     opened."""
 
@@ -101,26 +101,26 @@ class BoardScreen(GatheredScreen[Told]):
         yield RegionBoard()
         yield Static("", id="region")
 
-    def gathering(self) -> Callable[[], Told]:
+    def loader(self) -> Callable[[], Told]:
         return self._ask
 
-    def gathered(self, found: Told) -> None:
-        self._told = found
+    def show_content(self, content: Told) -> None:
+        self._told = content
         shown = self.query_one(RegionBoard)
-        groups = group_by_geography(found.counts)
+        groups = group_by_geography(content.counts)
         shown.load(
             groups,
-            found.counts,
-            {name: found.word(name) for name in {*found.counts, *found.footing}},
+            content.counts,
+            {name: content.word(name) for name in {*content.counts, *content.footing}},
         )
         self.query_one("#legend", Static).update(
             Content.assemble(
-                f"{format.plural(len(found.counts), 'region')}, {format.plural(found.total, found.noun)}",
+                f"{format.plural(len(content.counts), 'region')}, {format.plural(content.total, content.noun)}",
                 (
                     " · + opt-in · "
                     + (
                         "rare: nothing changed there before"
-                        if found.known
+                        if content.known
                         else "too little history to call one rare"
                     ),
                     "$foreground-muted",

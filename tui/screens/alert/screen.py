@@ -1,8 +1,7 @@
-"""One alert: why it fired, where and when, its calls, its fields, the raw records, the rule's guide, its notes."""
+"""One alert: why it fired, where and when, its calls, fields, records, guide, rule, notes."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -18,24 +17,26 @@ from detector.detection.correlate import flagging_events
 from detector.detection.event import Event
 from detector.investigation.guide import Answer
 from detector.investigation.pivot import Pivot
-from detector.investigation.raw_record import EvidenceGone, raw_record
-from detector.store import StateError
-from tui.concurrency.worker import work
+from detector.rules.rule import Rule
 from tui.keymap import MOVE, OPEN, OUT, key, key_of
 from tui.presentation import format, safe
 from tui.presentation.calls import event_key
 from tui.presentation.copy_formats import CopyFormat, alert_formats, event_formats, line_format
 from tui.presentation.severity import severity_content
+from tui.screens.alert.call_views import CallViews
 from tui.screens.alert.guide_pane import GuidePane
 from tui.screens.alert.heat_strip_pane import AlertStrip
+from tui.screens.alert.pane_switcher import PANES, PaneSwitcher
 from tui.screens.alert.panes import FieldRow, call_columns, field_columns, field_rows, summary
-from tui.screens.base.alert_actions import TriageScreen
+from tui.screens.base.alert_actions import AlertActions
+from tui.screens.base.copy_actions import CopyActions
 from tui.screens.base.fact_list import FactList, Line
 from tui.screens.base.note_text import note_lines
 from tui.screens.base.pane_tabs import PaneBar
 from tui.screens.base.query_line import QueryLine
-from tui.screens.base.screen import WIDE
-from tui.screens.base.search import SearchScreen
+from tui.screens.base.row_actions import RowActions
+from tui.screens.base.screen import WIDE, HuntScreen
+from tui.screens.base.search import Search
 from tui.screens.base.text_pane import Reader
 from tui.widgets.charts.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
@@ -43,24 +44,23 @@ from tui.widgets.line import CellContent
 from tui.widgets.row_list import RowList
 from tui.widgets.wrapped_text import WrappedText
 
-_AROUND = 1
-"""Lines of the strip beside its regions."""
-
-_FIELDS_BETWEEN = 9
+_FIELD_MARGINS = 9
 """Cells of the fields' list that neither name nor value has."""
 
-PANES = ("calls", "fields", "raw", "guide", "rule", "notes")
-_FOCUSED = {"guide": "questions"}
-"""What has the focus in a pane that is more than one thing."""
 
+class AlertScreen(HuntScreen):
+    """One alert, with a pane in front, from which one can step to the alerts beside it.
 
-class AlertScreen(TriageScreen, SearchScreen):
-    """The alert of ``alert_id``, with ``pane`` in front; ``order`` are the ids before and after it,
-    and ``moved`` hears of every step."""
+    ``order`` are the ids to step through; ``moved`` gets the id of every step.
+    """
 
     AUTO_FOCUS = "#calls"
 
     BINDINGS = [
+        *CopyActions.BINDINGS,
+        *Search.BINDINGS,
+        *RowActions.BINDINGS,
+        *AlertActions.BINDINGS,
         key(
             "alert.next",
             "J",
@@ -78,35 +78,7 @@ class AlertScreen(TriageScreen, SearchScreen):
             "Go to the previous alert without going back",
             MOVE,
         ),
-        key(
-            "pane.next",
-            "tab",
-            "pane(1)",
-            "next pane",
-            "Calls, fields, raw record, guide, rule, notes",
-            MOVE,
-            show=True,
-        ),
-        key("pane.previous", "shift+tab", "pane(-1)", "previous pane", "The pane before", MOVE),
-        key(
-            "pane.raw",
-            "r",
-            "raw",
-            "raw",
-            "The raw record of the call under the cursor, and back",
-            OPEN,
-            show=True,
-        ),
-        key(
-            "strip.focus",
-            "i",
-            "strip",
-            "time strip",
-            "Move in regions and time, and back to the pane",
-            MOVE,
-            show=True,
-        ),
-        key("pane.zoom", "plus", "zoom", "zoom", "Give the pane the whole screen, and back", OPEN),
+        *PaneSwitcher.BINDINGS,
         key(
             "board", "b", "board", "regions", "The regions by geography: how many, how usual", OPEN
         ),
@@ -121,29 +93,34 @@ class AlertScreen(TriageScreen, SearchScreen):
         pane: str = "calls",
     ) -> None:
         super().__init__()
+        self.copying = CopyActions(self, self.copy_formats)
+        self.search = Search(self, self._searched_list, self._show_searched_list)
+        self.row_actions = RowActions(self, self, "alert")
+        self.alert_actions = AlertActions(self, self.row_actions, lambda: self.alert)
+        self.panes = PaneSwitcher(self, self._pane_shown)
+        self.calls = CallViews(self)
         self._alert_id = alert_id
         self._order = tuple(order)
         self._moved = moved
         self._first_pane = pane if pane in PANES else "calls"
         self._shown: Alert | None = None
-        self._events: list[Event] = []
         self._unfolded: set[str] = set()
-        self._raw_of: str | None = None
-        self._guide_of: str | None = None
+        self._shown_rule_id: str | None = None
 
     @property
     def alert(self) -> Alert | None:
+        """The alert that is shown, as it is now."""
         return self.workspace.view_model.current(self._alert_id) or self._shown
 
     @property
     def pane(self) -> str:
         """The pane in front."""
-        return self.query_one(PaneBar).front
+        return self.panes.front
 
     def on_mount(self) -> None:
         super().on_mount()
         if self._first_pane != "calls":
-            self.call_after_refresh(self._front, self._first_pane)
+            self.call_after_refresh(self.panes.show, self._first_pane)
 
     # --- what is shown
 
@@ -174,7 +151,7 @@ class AlertScreen(TriageScreen, SearchScreen):
                 yield Markdown("", open_links=False)
             with Reader(id="notes"):
                 yield FactList(id="written")
-        yield QueryLine()
+        yield QueryLine(self.search.description)
 
     def screen_title(self) -> CellContent:
         alert = self.alert
@@ -191,7 +168,7 @@ class AlertScreen(TriageScreen, SearchScreen):
         alert = self.alert
         if alert is None:
             return super().status_items()
-        standing = [
+        states = [
             alert.status,
             "settled" if alert.settled else "provisional",
             f"revision {alert.revision}" if alert.revision > 1 else "",
@@ -200,82 +177,69 @@ class AlertScreen(TriageScreen, SearchScreen):
         risk = Content.assemble(
             severity_content(alert.severity),
             f" {alert.score} · ",
-            " · ".join(filter(None, standing)),
+            " · ".join(filter(None, states)),
         )
-        at = self._order.index(self._alert_id) + 1 if self._alert_id in self._order else 0
-        count = Content(f"{at} of {len(self._order)}" if at else "").stylize("$foreground-muted")
-        return risk, count, self.live_state()
+        count = ""
+        if self._alert_id in self._order:
+            count = f"{self._order.index(self._alert_id) + 1} of {len(self._order)}"
+        return risk, Content(count).stylize("$foreground-muted"), self.live_state()
 
     def show(self) -> None:
         alert = self.alert
         if alert is None:
             return
         if alert.alert_id != self._alert_id:
-            self.workspace.say(
-                f"Late data joined this alert into another, which is shown now (revision {alert.revision})"
-            )
-            self._order = tuple(
-                alert.alert_id if known == self._alert_id else known for known in self._order
-            )
-            self._alert_id = alert.alert_id
+            self._follow_merge(alert)
         before, self._shown = self._shown, alert
         self._show_notes(alert)
         if before is alert:
             return
         rule = self.workspace.rules.get(alert.rule.id)
-        self._say_why(alert)
+        self._show_why(alert)
         self.query_one("#summary", FactList).show(summary(alert))
         self._show_fields()
         self.query_one(GuidePane).ask(
             self.workspace.store, alert, rule, flagging_events(self.workspace.rules)
         )
-        if before is None or (before.alert_id, before.event_ids) != (
-            alert.alert_id,
-            alert.event_ids,
-        ):
-            self._read_events(alert)
-        if alert.rule.id != self._guide_of:
-            self._guide_of = alert.rule.id
-            guide = (
-                (rule.note or "This rule has no guide.")
-                if rule
-                else "The rule of this alert is not loaded."
-            )
-            self.query_one(Markdown).update(safe.visible(guide, len(guide), lines=True))
+        identity = alert.alert_id, alert.event_ids
+        if before is None or (before.alert_id, before.event_ids) != identity:
+            self.calls.read(alert)
+        if alert.rule.id != self._shown_rule_id:
+            self._shown_rule_id = alert.rule.id
+            self._show_rule(rule)
+
+    def _follow_merge(self, alert: Alert) -> None:
+        """Go on with the alert that the one shown was merged into."""
+        self.workspace.say(
+            f"Late data joined this alert into another, which is shown now (revision {alert.revision})"
+        )
+        self._order = tuple(
+            alert.alert_id if alert_id == self._alert_id else alert_id for alert_id in self._order
+        )
+        self._alert_id = alert.alert_id
 
     def redraw(self) -> None:
         self._shown = None
         super().redraw()
 
-    @on(GuidePane.Asked)
-    def _asked(self, event: GuidePane.Asked) -> None:
-        self._say_why(event.alert, event.signals)
-
-    def _say_why(
+    def _show_why(
         self, alert: Alert, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})
     ) -> None:
         why = format.why(alert, self.workspace.rules.get(alert.rule.id), signals)
         self.query_one(WrappedText).update(safe.text(why))
 
-    @on(GuidePane.Failed)
-    def _not_asked(self, event: GuidePane.Failed) -> None:
-        self.workspace.say(event.reason, severity="error")
-
-    @on(RowList.Opened, "#questions")
-    def _question_opened(self, event: RowList.Opened) -> None:
-        answer: Answer = event.row
-        if answer.pivot is None:
-            self.workspace.say(
-                f"{answer.question} {answer.detail}: no other calls stand behind this"
-            )
-        elif self.alert is not None:
-            trail = ("Alerts", format.principal(self.alert))
-            self.workspace.routes.open_pivot(trail, self.alert, answer.pivot)
+    def _show_rule(self, rule: Rule | None) -> None:
+        note = "The rule of this alert is not loaded."
+        if rule is not None:
+            note = rule.note or "This rule has no guide."
+        self.query_one(Markdown).update(safe.visible(note, len(note), lines=True))
 
     def _show_notes(self, alert: Alert) -> None:
         notes = self.workspace.view_model.notes_of(alert)
         self.query_one(PaneBar).counts = {"calls": alert.event_count, "notes": len(notes)}
-        lines: list[Line] = [line for note in notes for line in (*note_lines(note), Content(""))]
+        lines: list[Line] = []
+        for note in notes:
+            lines += [*note_lines(note), Content("")]
         none = Content.styled(
             f"No notes on this alert yet.\n{key_of('alert.comment')} writes one, "
             f"{key_of('alert.escalate')} escalates it.",
@@ -290,197 +254,160 @@ class AlertScreen(TriageScreen, SearchScreen):
             self.query_one("#fields", RowList).show(list(rows))
 
     def _field_cells(self) -> int:
-        """The cells that a field's name has, and its value too."""
-        return (self.query_one("#fields").content_size.width - _FIELDS_BETWEEN) // 2
+        """Return the width of a field's name, which is that of its value too."""
+        return (self.query_one("#fields").content_size.width - _FIELD_MARGINS) // 2
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show_fields)
 
-    @work(exclusive=True, group="events")
-    async def _read_events(self, alert: Alert) -> None:
-        try:
-            events = await asyncio.to_thread(self.workspace.store.alerts.events, alert.alert_id)
-        except StateError as error:
-            self.workspace.say(str(error), severity="error")
-            return
-        self._events = events
-        calls = self.query_one("#calls", RowList)
-        calls.empty = "The state holds no calls of this alert."
-        calls.show(events)
-        self.query_one(AlertStrip).show(alert, events)
-        self.query_one("#sight").styles.height = len({event.region for event in events}) + _AROUND
-        self._call_highlighted()
+    @on(RowList.Opened, "#fields")
+    def _fold_field(self, event: RowList.Opened) -> None:
+        row: FieldRow = event.row
+        self._unfolded ^= {row.name}
+        self._show_fields()
+        self.query_one("#fields", RowList).move_to(row.name)
+
+    # --- the guide
+
+    @on(GuidePane.Asked)
+    def _signals_read(self, event: GuidePane.Asked) -> None:
+        self._show_why(event.alert, event.signals)
+
+    @on(GuidePane.Failed)
+    def _guide_failed(self, event: GuidePane.Failed) -> None:
+        self.workspace.say(event.reason, severity="error")
+
+    @on(RowList.Opened, "#questions")
+    def _open_question(self, event: RowList.Opened) -> None:
+        answer: Answer = event.row
+        if answer.pivot is None:
+            self.workspace.say(
+                f"{answer.question} {answer.detail}: no other calls stand behind this"
+            )
+        elif self.alert is not None:
+            trail = ("Alerts", format.principal(self.alert))
+            self.workspace.routes.open_pivot(trail, self.alert, answer.pivot)
 
     # --- strip, calls and raw record belong together
 
     @on(HeatStrip.CellHighlighted)
-    @on(HeatStrip.CellOpened)
-    def _cell(self, event: HeatStrip.CellHighlighted | HeatStrip.CellOpened) -> None:
-        call = next(
-            (
-                call
-                for call in self._events
-                if call.region == event.region and event.start <= call.time < event.end
-            ),
-            None,
-        )
+    def _cell_highlighted(self, event: HeatStrip.CellHighlighted) -> None:
+        call = self.calls.first(event.region, event.start, event.end)
         if call is not None:
-            self.query_one("#calls", RowList).move_to(event_key(call))
-        if isinstance(event, HeatStrip.CellOpened):
-            if call is not None:
-                self._front("calls")
-            else:
-                middle = (event.start + event.end) // 2
-                self.open_pivot(
-                    lambda _, lineage: Pivot(
-                        "its principal", lineage, event.start, event.end, middle
-                    )
-                )
+            self.calls.go_to(call)
+
+    @on(HeatStrip.CellOpened)
+    def _cell_opened(self, event: HeatStrip.CellOpened) -> None:
+        call = self.calls.first(event.region, event.start, event.end)
+        if call is not None:
+            self.calls.go_to(call)
+            self.panes.show("calls")
+            return
+        middle = (event.start + event.end) // 2
+        self.alert_actions.open_pivot(
+            lambda _, principals: Pivot("its principal", principals, event.start, event.end, middle)
+        )
 
     @on(RowList.Highlighted, "#calls")
     def _call_highlighted(self) -> None:
-        strip, call = self.query_one(AlertStrip), self._call
-        if call is not None and not strip.has_focus:
-            strip.select(call.region, call.time)
-        if self.query_one(PaneBar).front == "raw":
-            self._show_raw()
-
-    @property
-    def _call(self) -> Event | None:
-        row: Event | None = self.query_one("#calls", RowList).cursor_row
-        return row
-
-    def _show_raw(self) -> None:
-        call = self._call
-        if call is not None and event_key(call) != self._raw_of:
-            self._raw_of = event_key(call)
-            self._read_raw(call)
-
-    @work(exclusive=True, group="raw")
-    async def _read_raw(self, call: Event) -> None:
-        view = self.query_one(JsonView)
-        try:
-            view.show(await asyncio.to_thread(raw_record, call))
-        except EvidenceGone as error:
-            view.show(None, empty=str(error))
+        self.calls.show_current()
 
     @on(RowList.Opened, "#calls")
     def _call_opened(self) -> None:
-        self._front("raw")
+        self.panes.show("raw")
 
-    @on(RowList.Opened, "#fields")
-    def _fold(self, event: RowList.Opened) -> None:
-        row: FieldRow = event.row
-        self._unfolded ^= {row.name}
-        fields = self.query_one("#fields", RowList)
-        self._show_fields()
-        fields.move_to(row.name)
+    @on(PaneBar.Chosen)
+    def _pane_chosen(self, event: PaneBar.Chosen) -> None:
+        self.panes.show(event.pane)
 
-    # --- what is done
+    def _pane_shown(self, pane: str) -> None:
+        if pane == "guide":
+            self.query_one(GuidePane).look()
+        if pane == "raw":
+            self.calls.show_raw()
+
+    # --- what its parts ask of it
 
     def targets(self) -> list[Alert]:
+        """Return the alert that is shown."""
         return [self.alert] if self.alert else []
 
-    def copy_formats(self) -> Sequence[CopyFormat]:
-        """In front of the calls and their records what the call gives, and then what only the alert
-        has."""
-        call = self._call if self.query_one(PaneBar).front in ("calls", "raw") else None
-        found = (
-            [line_format([self.query_one("#calls", RowList).line(call)]), *event_formats([call])]
-            if call
-            else []
-        )
-        known = {each.letter for each in found}
-        return [
-            *found,
-            *(each for each in alert_formats(self.targets()) if each.letter not in known),
-        ]
+    def has_marks(self) -> bool:
+        """Tell whether the targets are marked rows: never."""
+        return False
 
-    def at_cursor(self) -> Alert | None:
-        return self.alert
+    def row_id(self, row: Alert) -> str:
+        """Return the id of an alert."""
+        return row.alert_id
 
     def advance(self) -> bool:
+        """Go to the next alert; return False on the last one."""
         before = self._alert_id
         self.action_step(1)
         return self._alert_id != before
 
-    def searched_list(self) -> RowList[Any]:
-        return self.query_one(
-            "#fields" if self.query_one(PaneBar).front == "fields" else "#calls", RowList
-        )
+    def clear_marks(self) -> None:
+        """Do nothing: there are no marks."""
 
-    def action_find(self) -> None:
-        if self.query_one(PaneBar).front not in ("calls", "fields"):
-            self._front("calls")
-        super().action_find()
+    def copy_formats(self) -> Sequence[CopyFormat]:
+        """Return those of the call in front, and then those that only the alert has."""
+        call = self.calls.current if self.pane in ("calls", "raw") else None
+        formats: list[CopyFormat] = []
+        if call is not None:
+            line = self.query_one("#calls", RowList).line(call)
+            formats = [line_format([line]), *event_formats([call])]
+        letters = {each.letter for each in formats}
+        others = alert_formats(self.targets())
+        return [*formats, *(each for each in others if each.letter not in letters)]
+
+    def _searched_list(self) -> RowList[Any]:
+        return self.query_one("#fields" if self.pane == "fields" else "#calls", RowList)
+
+    def _show_searched_list(self) -> None:
+        if self.pane not in ("calls", "fields"):
+            self.panes.show("calls")
+
+    # --- what is done
+
+    def action_back(self) -> None:
+        if not self.search.clear():
+            super().action_back()
 
     def action_step(self, step: int) -> None:
-        place = self._order.index(self._alert_id) if self._alert_id in self._order else 0
-        ahead = (
-            self._order[place + step :]
-            if step > 0
-            else self._order[place + step :: -1]
-            if place
-            else ()
-        )
-        following = next(
-            (known for known in ahead if known in self.workspace.view_model.alerts), None
-        )
-        if following is None:
+        alert_id = self._beside(step)
+        if alert_id is None:
             self.workspace.say("This is the last alert" if step > 0 else "This is the first alert")
             return
-        self._alert_id, self._shown, self._raw_of = following, None, None
+        self._alert_id, self._shown = alert_id, None
+        self.calls.forget_raw()
         if self._moved is not None:
-            self._moved(following)
-        self._changed()
+            self._moved(alert_id)
+        self.show_if_in_front()
 
-    def action_pane(self, step: int) -> None:
-        self._front(self.query_one(PaneBar).beside(step))
-
-    def action_raw(self) -> None:
-        self._front("calls" if self.query_one(PaneBar).front == "raw" else "raw")
-
-    def action_strip(self) -> None:
-        strip = self.query_one(AlertStrip)
-        self.remove_class("-zoomed")
-        if self.query_one(PaneBar).front != "calls":
-            self._front("calls")
-        if strip.has_focus:
-            self._front(self.query_one(PaneBar).front)
-        else:
-            strip.focus()
+    def _beside(self, step: int) -> str | None:
+        """Return the id of the next alert in a direction that is still there."""
+        index = self._order.index(self._alert_id) if self._alert_id in self._order else 0
+        ahead: Sequence[str] = ()
+        if step > 0:
+            ahead = self._order[index + step :]
+        elif index:
+            ahead = self._order[index + step :: -1]
+        alerts = self.workspace.view_model.alerts
+        return next((alert_id for alert_id in ahead if alert_id in alerts), None)
 
     def action_board(self) -> None:
         def go_to(region: str) -> None:
-            if call := next((call for call in self._events if call.region == region), None):
-                self._front("calls")
-                self.query_one("#calls", RowList).move_to(event_key(call))
+            call = self.calls.first(region)
+            if call is not None:
+                self.panes.show("calls")
+                self.calls.go_to(call)
 
-        if (alert := self.alert) is not None:
-            self.workspace.routes.open_regions_of_alert(alert, go_to)
-
-    def action_zoom(self) -> None:
-        self.toggle_class("-zoomed")
+        if self.alert is not None:
+            self.workspace.routes.open_regions_of_alert(self.alert, go_to)
 
     def action_export(self) -> None:
         if self.alert is not None:
+            view_model = self.workspace.view_model
             self.workspace.routes.export_notes(
-                {
-                    "this alert's": self.workspace.view_model.notes_of(self.alert),
-                    "all": self.workspace.view_model.notes,
-                }
+                {"this alert's": view_model.notes_of(self.alert), "all": view_model.notes}
             )
-
-    @on(PaneBar.Chosen)
-    def _pane_chosen(self, event: PaneBar.Chosen) -> None:
-        self._front(event.pane)
-
-    def _front(self, pane: str) -> None:
-        self.query_one(PaneBar).front = pane
-        self.set_class(pane != "calls", "-reading")
-        self.query_one(ContentSwitcher).current = pane
-        self.query_one(f"#{_FOCUSED.get(pane, pane)}").focus()
-        if pane == "guide":
-            self.query_one(GuidePane).look()
-        if pane == "raw":
-            self._show_raw()

@@ -117,3 +117,8 @@ ORDERS = (
     Order("account", "account", lambda alert: alert.account, descending=False),
     Order("source", "source", lambda alert: alert.facets.source_addresses, descending=False),
 )
+
+
+def row_style(alert: Alert) -> str:
+    """Return the style of an alert's row: muted where nothing is left to do."""
+    return "$foreground-muted" if alert.status != "open" or alert.suppressed_by else ""

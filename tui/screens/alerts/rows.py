@@ -15,6 +15,16 @@ from tui.screens.alerts.columns import ORDERS, Order
 from tui.screens.alerts.sweep_groups import FoldState, SweepGroup, SweepIndex
 
 
+def is_any(_: Alert) -> bool:
+    """Accept every alert."""
+    return True
+
+
+def is_unhidden(alert: Alert) -> bool:
+    """Tell whether the alert is neither closed nor suppressed."""
+    return alert.status != "closed" and not alert.suppressed_by
+
+
 @dataclass(frozen=True)
 class RowQuery:
     """Everything that the rows follow from.

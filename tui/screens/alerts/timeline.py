@@ -15,7 +15,7 @@ from detector.detection.alert import SEVERITIES, Alert
 from tui.keymap import OPEN, key
 from tui.presentation import format, safe
 from tui.screens.alerts.columns import COLUMNS
-from tui.screens.base.loading import GatheredScreen
+from tui.screens.base.loading import LoadingScreen
 from tui.widgets.charts.histogram import Histogram
 from tui.widgets.row_list import RowList
 
@@ -42,7 +42,7 @@ class Ordered:
         return self.alerts[bisect_left(self.times, start) : bisect_left(self.times, end)][::-1]
 
 
-class TimelineScreen(GatheredScreen[Ordered]):
+class TimelineScreen(LoadingScreen[Ordered]):
     """``alerts`` gives those that there are now, in a thread; ``choose`` hears of the ``[start,
     end)`` to narrow to."""
 
@@ -70,11 +70,11 @@ class TimelineScreen(GatheredScreen[Ordered]):
         rows.can_focus = False
         yield rows
 
-    def gathering(self) -> Callable[[], Ordered]:
+    def loader(self) -> Callable[[], Ordered]:
         return lambda: Ordered.of(self._alerts())
 
-    def gathered(self, found: Ordered) -> None:
-        self._ordered = found
+    def show_content(self, content: Ordered) -> None:
+        self._ordered = content
         histogram = self.query_one(Histogram)
         histogram.load(self._ordered.severities)
         histogram.styles.height = histogram.HEADER + max(1, len(self._ordered.severities))

@@ -1,4 +1,4 @@
-"""What can be decided on alerts, on every screen that shows them."""
+"""Actions on alerts, on every screen that shows them: triage, calendar, pivot."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ from tui.concurrency.worker import work
 from tui.keymap import OPEN, TRIAGE, key
 from tui.model.repeat import Action
 from tui.presentation import format, safe
-from tui.screens.base.triage_actions import DecidingScreen
+from tui.screens.base.part import ScreenPart
+from tui.screens.base.row_actions import RowActions
+from tui.screens.base.screen import HuntScreen
 
 _DONE: dict[Status, str] = {"acknowledged": "Acknowledged", "closed": "Closed", "open": "Reopened"}
 _TO_DO: dict[Status, str] = {"acknowledged": "acknowledge", "closed": "done", "open": "reopen"}
 
-_WORDS_CELLS = 24
-"""Of a note, on the last line."""
+_NOTE_CELLS = 24
+"""Cells of a note in the footer."""
 
 
-class TriageScreen(DecidingScreen[Alert]):
+class AlertActions(ScreenPart):
+    """Triage goes to the targets of ``row_actions``; calendar and pivot to the current alert."""
+
     BINDINGS = [
         key(
             "alert.acknowledge",
@@ -98,44 +102,51 @@ class TriageScreen(DecidingScreen[Alert]):
         ),
     ]
 
-    noun = "alert"
-
-    def at_cursor(self) -> Alert | None:
-        """The alert that is looked at now."""
-        raise NotImplementedError
-
-    def row_id(self, row: Alert) -> str:
-        return row.alert_id
+    def __init__(
+        self,
+        screen: HuntScreen,
+        row_actions: RowActions[Alert],
+        current: Callable[[], Alert | None],
+    ) -> None:
+        super().__init__(screen)
+        self._row_actions = row_actions
+        self._current = current
 
     async def action_status(self, status: Status) -> None:
-        await self.decide(Action(_TO_DO[status], partial(self._set_status, status)))
+        """Acknowledge, close or reopen the targets."""
+        await self._row_actions.run(Action(_TO_DO[status], partial(self._set_status, status)))
 
     async def _set_status(self, status: Status, alerts: Sequence[Alert]) -> str:
         await self.workspace.decisions.set_status(alerts, status)
         return f"{_DONE[status]} {_named(alerts)}"
 
     def action_comment(self, verdict: Verdict) -> None:
-        alerts = self.targets()
+        """Ask for a note on the targets; an escalated one goes on to the case files."""
+        alerts = self._row_actions.targets()
         if not alerts or not self.workspace.may_write():
             return
 
-        def saved(written: NoteBody) -> None:
-            self.done(Action(f"note “{_short(written)}”", partial(self._note, written)), alerts)
+        def saved(note: NoteBody) -> None:
+            action = Action(f"note “{_short(note)}”", partial(self._add_note, note))
+            self._row_actions.done(action, alerts)
             if verdict == "escalated":
                 self.workspace.routes.offer_case_files(alerts)
 
         self.workspace.routes.write_note(alerts, verdict, saved)
 
-    async def _note(self, words: NoteBody, alerts: Sequence[Alert]) -> str:
-        await self.workspace.decisions.add_notes(alerts, words)
-        return f"Noted “{_short(words)}” on {_named(alerts)}"
+    async def _add_note(self, note: NoteBody, alerts: Sequence[Alert]) -> str:
+        await self.workspace.decisions.add_notes(alerts, note)
+        return f"Noted “{_short(note)}” on {_named(alerts)}"
 
     async def action_suppress(self) -> None:
-        await self.decide(Action("suppress", partial(self._suppress, {})))
+        """Ask what to suppress."""
+        await self._row_actions.run(Action("suppress", partial(self._suppress, {})))
 
     async def _suppress(self, filled: Mapping[str, str], alerts: Sequence[Alert]) -> None:
-        """Ask what to hide; done again, it is asked with what was filled in before, since its value
-        is another one."""
+        """Ask what to suppress, beginning with what was filled in before.
+
+        When it is repeated it asks again, since the other alerts have other values.
+        """
         if not any(map(scope_values, alerts)):
             self.workspace.say(
                 "Its calls name no principal, key, agent, address or account to suppress by",
@@ -144,44 +155,48 @@ class TriageScreen(DecidingScreen[Alert]):
             return
 
         def saved(filled: Mapping[str, str]) -> None:
-            self.done(Action("suppress as before …", partial(self._suppress, filled)), alerts)
+            action = Action("suppress as before …", partial(self._suppress, filled))
+            self._row_actions.done(action, alerts)
 
         self.workspace.routes.suppress(alerts, filled, saved)
 
     def action_calendar(self) -> None:
-        alert = self.at_cursor()
+        """Open the calendar of the current alert."""
+        alert = self._current()
         if alert is not None:
             self.workspace.routes.open_calendar(alert)
 
     def action_pivot(self) -> None:
+        """Open every call of the principal around the current alert."""
         from detector.investigation.pivot import pivot_around
 
-        self.open_pivot(lambda alert, lineage: pivot_around(alert, lineage, "its principal"))
+        self.open_pivot(lambda alert, principals: pivot_around(alert, principals, "its principal"))
 
     @work(exclusive=True, group="open-pivot")
-    async def open_pivot(self, wanted: Callable[[Alert, RelatedPrincipals], Pivot]) -> None:
-        """Ask the logs what ``wanted`` says of the alert that is looked at, and of those who count
-        as its principal."""
-        alert = self.at_cursor()
+    async def open_pivot(self, make_pivot: Callable[[Alert, RelatedPrincipals], Pivot]) -> None:
+        """Open the pivot made of the current alert and the principals related to it."""
+        alert = self._current()
         if alert is None:
             return
         try:
-            lineage = await asyncio.to_thread(self.workspace.store.alerts.lineage, alert.alert_id)
+            principals = await asyncio.to_thread(
+                self.workspace.store.alerts.lineage, alert.alert_id
+            )
         except StateError as error:
             self.workspace.say(str(error), severity="error")
             return
-        if not lineage:
+        if not principals:
             self.workspace.say(
                 "Its calls name no principal, role or key to look for", severity="warning"
             )
-        elif self._in_front:
+        elif self.screen.is_in_front:
             trail = ("Alerts", format.principal(alert))
-            self.workspace.routes.open_pivot(trail, alert, wanted(alert, lineage))
+            self.workspace.routes.open_pivot(trail, alert, make_pivot(alert, principals))
 
 
 def _named(alerts: Sequence[Alert]) -> str:
     return format.principal(alerts[0]) if len(alerts) == 1 else format.plural(len(alerts), "alert")
 
 
-def _short(words: NoteBody) -> str:
-    return safe.clip(safe.visible(words.text or words.ticket or words.verdict), _WORDS_CELLS)
+def _short(note: NoteBody) -> str:
+    return safe.clip(safe.visible(note.text or note.ticket or note.verdict), _NOTE_CELLS)

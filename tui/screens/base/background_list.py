@@ -1,176 +1,171 @@
-"""A list that may be long: its rows are put together off the event loop, and only the newest wish counts."""
+"""Rows that are built off the event loop, of which only the newest build is shown."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from textual import on
-from textual.message import Message
-
-from detector.filter import Filter
 from tui.concurrency.job import Cancelled, Job
 from tui.concurrency.worker import work
 from tui.screens.base.filtered_list import ListScreen
+from tui.screens.base.part import ScreenPart
 
-R = TypeVar("R")
 A = TypeVar("A")
 
-_AT_ONCE = 2_000
-"""Rows up to which it takes no longer than a key press may."""
-_TELL_AFTER = 0.2
-"""Seconds from which it is said how far the work is."""
-_SHARE = 4
-"""After some work, the same without being asked by the analyst waits for so many times what it
-took."""
+_SYNCHRONOUS_ROWS = 2_000
+"""Rows up to which a build takes no longer than a key press may."""
+_PROGRESS_AFTER = 0.2
+"""Seconds from which the progress of a build is shown."""
+_REST_FACTOR = 4
+"""A build that the analyst did not ask for waits so many times as long as the last one took."""
 
 
-class ArrangedScreen(ListScreen[R], Generic[R, A]):
-    """``arranging`` gives the work, ``arranged`` puts its result on screen.
-
-    What the analyst asks for (another order, another filter: ``rearrange``) takes the place of what
-    is being done, and ``esc`` gives it up while it lasts: the list stays as it is. What merely
-    comes in waits its turn."""
-
-    class Arranged(Message):
-        """Some work has come to its end: its number, and what ``arranged`` takes; None where it was
-        given up."""
-
-        def __init__(self, number: int, result: Any, error: Exception | None = None) -> None:
-            super().__init__()
-            self.number = number
-            self.result = result
-            self.error = error
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._job: Job | None = None
-        self._number = 0
-        """Of the work whose result is wanted; results of others are dropped."""
-        self._asked = False
-        self._again = False
-        self._begun = 0.0
-        self._rest_until = 0.0
-        self._in_force: object = None
+class RowSource(Protocol[A]):
+    """What the rows are built from, and where they are shown."""
 
     def row_count(self) -> int:
-        """How many rows there are to look at."""
-        raise NotImplementedError
+        """Return how many rows there are to look at."""
 
-    def arranging(self) -> Callable[[Job], A]:
-        """The work: it runs in a thread, and takes along all that it needs."""
-        raise NotImplementedError
+    def row_build(self) -> Callable[[Job], A]:
+        """Return the build: it runs in a thread, and takes along all that it needs."""
 
-    def arranged(self, result: A) -> None:
-        """Put it on screen."""
-        raise NotImplementedError
+    def accepts(self, result: A) -> bool:
+        """Tell whether the result may be shown as things are now."""
 
-    def fits(self, result: A) -> bool:  # noqa: ARG002
-        """Whether it may come on screen as things are now."""
-        return True
+    def apply(self, result: A) -> None:
+        """Show the result."""
 
-    def wish(self) -> object:
-        """What the analyst may change: filter, order, folds. ``take_back`` takes it."""
-        raise NotImplementedError
+    def view_state(self) -> object:
+        """Return what the analyst may change about the rows: filter, order, folds."""
 
-    def take_back(self, wish: Any) -> None:
-        raise NotImplementedError
+    def restore(self, state: Any) -> None:
+        """Put back what ``view_state`` returned."""
 
-    def rearrange(self) -> None:
-        """The analyst wants it otherwise."""
-        self._asked = True
-        self.hold_rows()
-        self.show()
 
-    def hold_rows(self) -> None:
-        """What is being arranged must not come on screen any more."""
+class BackgroundRows(ScreenPart, Generic[A]):
+    """Builds the rows of a list screen, one build at a time.
+
+    A change that the analyst asks for replaces the build that is running, and can be given up while
+    it lasts: the list then stays as it is. Other changes wait their turn.
+    """
+
+    def __init__(self, screen: ListScreen[Any], source: RowSource[A]) -> None:
+        super().__init__(screen)
+        self._list = screen
+        self._source = source
+        self.requested = False
+        """Whether the analyst has asked for a build that is not shown yet."""
+        self._job: Job | None = None
+        self._number = 0
+        """The number of the build that is wanted; results of others are dropped."""
+        self._repeat = False
+        self._begun = 0.0
+        self._rest_until = 0.0
+        self._shown_state: object = None
+
+    @property
+    def is_building(self) -> bool:
+        """Whether a build is running."""
+        return self._job is not None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the rows are as they should be, and no build runs or waits."""
+        return self._job is None and not self.requested and not self._repeat
+
+    def recompute(self) -> None:
+        """Build the rows anew, as the analyst has asked for other ones."""
+        self.requested = True
+        self.discard()
+        self._list.show()
+
+    def discard(self) -> None:
+        """Drop the build that is running."""
         self._number += 1
         if self._job is not None:
             self._job.cancel()
 
-    def show(self) -> None:
+    def close(self) -> None:
+        """Drop the build that is running, as the screen is removed."""
+        self.discard()
+
+    def give_up(self) -> bool:
+        """Give up the change that the analyst asked for; return whether there was one."""
+        if self._job is None or not self.requested or self._shown_state is None:
+            return False
+        self.requested = False
+        self._source.restore(self._shown_state)
+        self.discard()
+        self._list.end_progress()
+        return True
+
+    def update(self) -> None:
+        """Build the rows as things are now: at once if they are few, else in a thread."""
         if self._job is not None:
-            self._again = True
+            self._repeat = True
             return
-        if self.row_count() <= _AT_ONCE:
-            self._done(self.arranging()(Job()))
+        if self._source.row_count() <= _SYNCHRONOUS_ROWS:
+            self._show(self._source.row_build()(Job()))
             return
         wait = self._rest_until - time.monotonic()
-        if wait > 0 and not self._asked:
-            if not self._again:
-                self._again = True
-                self.set_timer(wait, self._go_on)
+        if wait > 0 and not self.requested:
+            if not self._repeat:
+                self._repeat = True
+                self.screen.set_timer(wait, self._update_again)
             return
-        self._job, self._begun, self._again = Job(), time.monotonic(), False
-        self._arrange(self.arranging(), self._job, self._number)
-        self._tell_later(self._job)
+        self._job, self._begun, self._repeat = Job(), time.monotonic(), False
+        self._build(self._source.row_build(), self._job, self._number)
+        self._show_progress_later(self._job)
 
-    # described here, because Textual would write down what it is given: 100,000 alerts
-    @work(thread=True, group="arrange", exit_on_error=False, description="put the rows together")
-    def _arrange(self, work: Callable[[Job], A], job: Job, number: int) -> None:
+    @work(thread=True, group="arrange", exit_on_error=False)
+    def _build(self, build: Callable[[Job], A], job: Job, number: int) -> None:
+        result: A | None = None
+        failure: Exception | None = None
         try:
-            self.post_message(self.Arranged(number, work(job)))
+            result = build(job)
         except Cancelled:
-            self.post_message(self.Arranged(number, None))
-        except Exception as error:  # a list that cannot be arranged must not take the app down
-            self.post_message(self.Arranged(number, None, error))
+            pass
+        except Exception as error:  # a list that cannot be built must not take the app down
+            failure = error
+        self.screen.call_later(self._built, number, result, failure)
 
-    @on(Arranged)
-    def _arranged(self, event: Arranged) -> None:
+    def _built(self, number: int, result: A | None, failure: Exception | None) -> None:
         self._job = None
-        took = time.monotonic() - self._begun
-        self._rest_until = time.monotonic() + _SHARE * took
-        if event.error is not None:
-            self._asked = False
-            self.workspace.say(
-                f"The list could not be put together: {event.error!r}", severity="error"
-            )
+        now = time.monotonic()
+        self._rest_until = now + _REST_FACTOR * (now - self._begun)
+        if failure is not None:
+            self.requested = False
+            self.workspace.say(f"The list could not be put together: {failure!r}", severity="error")
         elif (
-            event.result is not None
-            and event.number == self._number
-            and self._in_front
-            and self.fits(event.result)
+            result is not None
+            and number == self._number
+            and self.screen.is_in_front
+            and self._source.accepts(result)
         ):
-            self._done(event.result)
+            self._show(result)
         else:
-            self._again = True
-        if self._again:
-            self._go_on()
+            self._repeat = True
+        if self._repeat:
+            self._update_again()
 
-    def _done(self, result: A) -> None:
-        self._asked, self._in_force = False, self.wish()
-        self.arranged(result)
-        self.settle_progress()
+    def _show(self, result: A) -> None:
+        self.requested, self._shown_state = False, self._source.view_state()
+        self._source.apply(result)
+        self._list.end_progress()
 
-    def _go_on(self) -> None:
-        self._again = False
-        if self._in_front:
-            self.show()
+    def _update_again(self) -> None:
+        self._repeat = False
+        if self.screen.is_in_front:
+            self._list.show()
 
-    def _tell_later(self, job: Job) -> None:
-        """Say how far it is, for as long as it goes on and was asked for."""
+    def _show_progress_later(self, job: Job) -> None:
+        """Show the progress of a build that was asked for, again and again while it runs."""
 
-        def tell() -> None:
+        def show() -> None:
             if self._job is job:
-                if self._asked and self._in_front:
-                    self.tell_progress("arranging", job.share)
-                self._tell_later(job)
+                if self.requested and self.screen.is_in_front:
+                    self._list.query_line.show_progress("arranging", job.share)
+                self._show_progress_later(job)
 
-        self.set_timer(_TELL_AFTER, tell)
-
-    def action_back(self) -> None:
-        if self._job is not None and self._asked and self._in_force is not None:
-            self._asked = False
-            self.take_back(self._in_force)
-            self.hold_rows()
-            self.settle_progress()
-        else:
-            super().action_back()
-
-    def on_unmount(self) -> None:
-        self.hold_rows()
-
-    def _narrow(self, filter: Filter[R]) -> None:
-        self.filter = filter
-        self.rearrange()
+        self.screen.set_timer(_PROGRESS_AFTER, show)

@@ -1,10 +1,10 @@
-"""What is under the cursor, or marked, taken out: copied by ``y``, piped to a command by ``|``."""
+"""Keys that copy what is under the cursor or marked, or pipe it to a command."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from textual.binding import Binding
@@ -14,38 +14,41 @@ from tui.concurrency.worker import work
 from tui.keymap import OUT, key
 from tui.presentation.copy_formats import CopyFormat
 from tui.screens.base.menu import LetterMenu
+from tui.screens.base.part import ScreenPart
 from tui.screens.base.screen import HuntScreen
 from tui.terminal import clipboard
 
 
-class TakingScreen(HuntScreen):
+class CopyActions(ScreenPart):
+    """Copies or pipes in one of the formats that ``formats`` returns, the most wanted first."""
+
     BINDINGS = [
         key("copy", "y", "copy", "copy", "Copy the row, its JSON, or one of its values", OUT),
         key("pipe", "vertical_line", "pipe", "pipe", "Pipe the row's JSON to a command", OUT),
     ]
 
-    def copy_formats(self) -> Sequence[CopyFormat]:
-        """What the row under the cursor, or the marked rows, can give; the first is what is wanted
-        most."""
-        return []
+    def __init__(self, screen: HuntScreen, formats: Callable[[], Sequence[CopyFormat]]) -> None:
+        super().__init__(screen)
+        self._formats = formats
 
     def action_copy(self) -> None:
-        found = {each.letter: each for each in self.copy_formats()}
-        if not found:
+        """Offer the formats in a menu, and copy in the chosen one."""
+        formats = {each.letter: each for each in self._formats()}
+        if not formats:
             self.workspace.say("There is nothing here to copy")
             return
 
         def copy(letter: str | None) -> None:
             if letter is not None:
-                self._copy(found[letter])
+                self._copy(formats[letter])
 
-        options = [(letter, each.name) for letter, each in found.items()]
-        self.app.push_screen(LetterMenu("Copy", options), copy)
+        options = [(letter, each.name) for letter, each in formats.items()]
+        self.screen.app.push_screen(LetterMenu("Copy", options), copy)
 
     @work(exclusive=True, group="copy")
-    async def _copy(self, wanted: CopyFormat) -> None:
+    async def _copy(self, copy_format: CopyFormat) -> None:
         try:
-            text = await asyncio.to_thread(wanted.read)
+            text = await asyncio.to_thread(copy_format.read)
         except EvidenceGone as error:
             self.workspace.say(f"Not copied: {error}", severity="error")
             return
@@ -57,38 +60,46 @@ class TakingScreen(HuntScreen):
             except clipboard.ClipboardError as error:
                 trouble, failed, method = f"; {error}", True, clipboard.TERMINAL
         if not method.command:
-            self.app.copy_to_clipboard(text)
+            self.screen.app.copy_to_clipboard(text)
             trouble += "".join(
                 f"; {advice}" for advice in (clipboard.size_warning(text), method.advice) if advice
             )
         self.workspace.say(
-            f"Copied {wanted.name} by {method.name}{trouble}",
+            f"Copied {copy_format.name} by {method.name}{trouble}",
             severity="warning" if failed else "information",
         )
 
     def action_pipe(self) -> None:
-        found = next((each for each in self.copy_formats() if each.letter == "j"), None)
-        if found is None:
+        """Ask for a command, and pipe the JSON to it."""
+        json_format = next((each for each in self._formats() if each.letter == "j"), None)
+        if json_format is None:
             self.workspace.say("There is nothing here to pipe")
         else:
-            self._read_and_ask(found)
+            self._pipe(json_format)
 
     @work(exclusive=True, group="pipe")
-    async def _read_and_ask(self, wanted: CopyFormat) -> None:
+    async def _pipe(self, copy_format: CopyFormat) -> None:
         try:
-            text = await asyncio.to_thread(wanted.read)
+            text = await asyncio.to_thread(copy_format.read)
         except EvidenceGone as error:
             self.workspace.say(f"Not piped: {error}", severity="error")
         else:
             self.workspace.routes.pipe(text + "\n")
 
 
-class ReadingScreen(TakingScreen):
-    """One text, to be read: what else there is to do, the last line says."""
+class ReadingScreen(HuntScreen):
+    """A screen of one text to read, which can be copied; the footer shows how."""
 
     BINDINGS = [
-        replace(binding, show=True)
-        for screen in (HuntScreen, TakingScreen)
-        for binding in screen.BINDINGS
-        if isinstance(binding, Binding) and binding.id in ("back", "copy")
+        replace(binding, show=binding.id in ("back", "copy"))
+        for binding in (*HuntScreen.BINDINGS, *CopyActions.BINDINGS)
+        if isinstance(binding, Binding)
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.copying = CopyActions(self, self.copy_formats)
+
+    def copy_formats(self) -> Sequence[CopyFormat]:
+        """Return the formats that the text can be copied in."""
+        raise NotImplementedError

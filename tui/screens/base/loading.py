@@ -1,4 +1,4 @@
-"""A screen whose content is put together off the event loop: one time after the other, as the picture changes."""
+"""Screens whose content is loaded off the event loop, once at a time."""
 
 from __future__ import annotations
 
@@ -13,35 +13,37 @@ from tui.screens.base.screen import HuntScreen
 T = TypeVar("T")
 
 
-class GatheredScreen(HuntScreen, Generic[T]):
-    """``gathering`` gives the work, which runs in a thread and may raise StateError; ``gathered``
-    shows its result."""
+class LoadingScreen(HuntScreen, Generic[T]):
+    """A screen that loads its content in a thread as the view model changes, and shows it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._gathering = self._again = False
+        self._is_loading = False
+        self._load_again = False
 
-    def gathering(self) -> Callable[[], T]:
+    def loader(self) -> Callable[[], T]:
+        """Return what loads the content in a thread; it may raise StateError."""
         raise NotImplementedError
 
-    def gathered(self, found: T) -> None:
+    def show_content(self, content: T) -> None:
+        """Show the content."""
         raise NotImplementedError
 
     def show(self) -> None:
-        if self._gathering:
-            self._again = True
+        if self._is_loading:
+            self._load_again = True
         else:
-            self._gathering = True
-            self._gather()
+            self._is_loading = True
+            self._load()
 
     @work(group="gather")
-    async def _gather(self) -> None:
+    async def _load(self) -> None:
         try:
-            self.gathered(await asyncio.to_thread(self.gathering()))
+            self.show_content(await asyncio.to_thread(self.loader()))
         except StateError as error:
             self.workspace.say(str(error), severity="error")
         finally:
-            self._gathering = False
-        if self._again:
-            self._again = False
+            self._is_loading = False
+        if self._load_again:
+            self._load_again = False
             self.show()

@@ -1,9 +1,9 @@
-"""The line under a list where a search or a filter is typed, and where the filter in force stays written."""
+"""The line under a list where a search or a filter is typed, and stays written."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,7 +14,7 @@ from textual.reactive import reactive
 from textual.widgets import Input, Static
 
 from detector.filter.completion import Completion
-from tui.keymap import FIND, key
+from tui.keymap import FIND, key, key_of
 from tui.presentation import safe
 from tui.screens.base.input_fields import LineField
 
@@ -26,11 +26,26 @@ _HINTS = {
 }
 
 _OPTION_CELLS = 40
-"""Of an option that is offered; the whole of it is taken."""
+"""Cells of an offered completion; the whole of it is taken."""
+
+
+class QueryClient(Protocol):
+    """What a text is typed for: a search, or a filter."""
+
+    purpose: Purpose
+
+    def typed(self, text: str, done: bool) -> bool:
+        """Take what is typed so far, or entered; return whether it makes sense."""
+
+    def cancelled(self) -> None:
+        """Take back what was typed."""
+
+    def closed(self) -> None:
+        """Go on, as nothing is typed any more."""
 
 
 class QueryInput(LineField):
-    """The input itself, which says when it is given up."""
+    """The input itself, with keys to keep, cancel and complete what is typed."""
 
     BINDINGS = [
         key(
@@ -71,7 +86,7 @@ class QueryInput(LineField):
     ]
 
     completes: reactive[bool] = reactive(False, bindings=True)
-    """Whether what is typed can be completed."""
+    """Whether completions are offered."""
 
     class Cancelled(Message):
         pass
@@ -92,29 +107,20 @@ class QueryInput(LineField):
 
 
 class QueryLine(Vertical):
-    """Hidden until ``ask`` or ``state`` has something to show. While a filter is typed, a line
-    beneath says what is wrong with it, or how it may go on."""
+    """The line where a client's text is typed; otherwise it shows what ``idle`` returns.
 
-    class Changed(Message):
-        """What is typed now; ``done`` once it is entered."""
+    It is hidden where there is nothing to show. While a filter is typed, a line beneath shows what
+    is wrong with it, or its completions.
+    """
 
-        def __init__(self, purpose: Purpose, text: str, done: bool) -> None:
-            super().__init__()
-            self.purpose = purpose
-            self.text = text
-            self.done = done
-
-    class Cancelled(Message):
-        def __init__(self, purpose: Purpose) -> None:
-            super().__init__()
-            self.purpose = purpose
-
-    def __init__(self) -> None:
+    def __init__(self, idle: Callable[[], Content | None]) -> None:
         super().__init__()
-        self.purpose: Purpose = "find"
+        self._idle = idle
+        self._client: QueryClient | None = None
         self._complete: Callable[[str], Completion] | None = None
-        self._offered = Completion(0)
-        self._taken = -1
+        self._completion = Completion(0)
+        self._chosen = -1
+        """The index of the completion that is taken, -1 for none."""
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -125,39 +131,70 @@ class QueryLine(Vertical):
 
     @property
     def asking(self) -> bool:
+        """Whether something is being typed."""
         return self.display and self.query_one(QueryInput).display
 
+    def is_asking_for(self, client: QueryClient) -> bool:
+        """Tell whether something is being typed for this client."""
+        return self.asking and self._client is client
+
     def ask(
-        self, purpose: Purpose, text: str, complete: Callable[[str], Completion] | None = None
+        self,
+        client: QueryClient,
+        text: str,
+        complete: Callable[[str], Completion] | None = None,
     ) -> None:
-        """Let the analyst type, starting from ``text``; ``complete`` says how a text may go on."""
-        self.purpose, self._complete = purpose, complete
+        """Let the analyst type, starting from ``text``; ``complete`` gives its completions."""
+        self._client, self._complete = client, complete
         field = self.query_one(QueryInput)
         field.completes = complete is not None
         with field.prevent(Input.Changed):
             field.value = text
-        field.placeholder = _HINTS[purpose]
+        field.placeholder = _HINTS[client.purpose]
         field.cursor_position = len(text)
-        self._arrange(purpose, typing=True)
+        self._arrange(client.purpose, typing=True)
         self._offer(text)
         field.focus()
 
-    def state(self, label: Content | None) -> None:
-        """Nothing is being typed: show what is in force; None hides the line."""
+    def close(self) -> None:
+        """End the typing."""
+        self.show_label(self._idle())
+        if self._client is not None:
+            self._client.closed()
+
+    def show_idle(self) -> None:
+        """Show what stays written, unless something is being typed."""
+        if not self.asking:
+            self.show_label(self._idle())
+
+    def show_label(self, label: Content | None) -> None:
+        """Show a label in place of the input; None hides the line."""
         self.display = label is not None
         self._arrange("", typing=False)
         self.message(label or Content(""))
 
+    def show_progress(self, activity: str, share: float) -> None:
+        """Show ``searching 34%  esc stops``, beside what is being typed or instead."""
+        stops = key_of("query.cancel" if self.asking else "back")
+        progress = Content.assemble(
+            (f"{activity} {share:.0%}", "$text-accent"), (f"   {stops} stops", "$foreground-muted")
+        )
+        if self.asking:
+            self.message(progress)
+        else:
+            self.show_label(progress)
+
     def message(self, content: Content) -> None:
+        """Show a message beside what is being typed."""
         self.query_one("#query-message", Static).update(content)
 
     def complain(self, reason: str) -> None:
-        """Say what is wrong, beneath where there is a line for it."""
-        said = safe.text(reason, "$text-warning")
+        """Show what is wrong, beneath where there is a line for it."""
+        complaint = safe.text(reason, "$text-warning")
         if self._complete and self.asking:
-            self.query_one("#query-beneath", Static).update(said)
+            self.query_one("#query-beneath", Static).update(complaint)
         else:
-            self.message(said)
+            self.message(complaint)
 
     def _arrange(self, label: str, *, typing: bool) -> None:
         if typing:
@@ -169,59 +206,62 @@ class QueryLine(Vertical):
         self.message(Content(""))
 
     def _offer(self, text: str) -> None:
-        """Say how ``text`` may go on, where it is written at its end."""
-        at_end = self.query_one(QueryInput).cursor_at_end
-        self._offered, self._taken = (
-            self._complete(text) if self._complete and at_end else Completion(0),
-            -1,
-        )
+        """Offer completions where the cursor is at the end of the text."""
+        self._chosen = -1
+        if self._complete and self.query_one(QueryInput).cursor_at_end:
+            self._completion = self._complete(text)
+        else:
+            self._completion = Completion(0)
         self._show_offer()
 
     def _show_offer(self) -> None:
-        said = [Content.styled("tab", "$foreground-muted")]
-        for place, option in enumerate(self._offered.options):
+        parts = [Content.styled("tab", "$foreground-muted")]
+        for index, option in enumerate(self._completion.options):
             shown = safe.clip(safe.visible(option.strip()), _OPTION_CELLS)
-            said.append(
-                Content.styled(
-                    shown, "$accent bold" if place == self._taken else "$foreground-muted"
-                )
-            )
-        self.query_one("#query-beneath", Static).update(
-            Content("  ").join(said if len(said) > 1 else [])
-        )
+            style = "$accent bold" if index == self._chosen else "$foreground-muted"
+            parts.append(Content.styled(shown, style))
+        offer = Content("  ").join(parts if len(parts) > 1 else [])
+        self.query_one("#query-beneath", Static).update(offer)
+
+    def _send(self, text: str, done: bool) -> None:
+        if self._client is not None and self._client.typed(text, done) and done:
+            self.close()
 
     @on(QueryInput.Completed)
-    def _completed(self, event: QueryInput.Completed) -> None:
-        """Put the next option in place of what was typed of it."""
+    def _take_completion(self, event: QueryInput.Completed) -> None:
+        """Put the next completion in place of what was typed of it."""
         event.stop()
-        if not self._offered.options:
+        options = self._completion.options
+        if not options:
             return
-        first = 0 if event.step > 0 else -1
-        self._taken = (self._taken + event.step if self._taken >= 0 else first) % len(
-            self._offered.options
-        )
+        if self._chosen >= 0:
+            self._chosen = (self._chosen + event.step) % len(options)
+        else:
+            self._chosen = 0 if event.step > 0 else len(options) - 1
         field = self.query_one(QueryInput)
         with field.prevent(Input.Changed):
-            field.value = field.value[: self._offered.start] + self._offered.options[self._taken]
+            field.value = field.value[: self._completion.start] + options[self._chosen]
         field.cursor_position = len(field.value)
         if field.value.endswith((":", "=", " ")):  # a value is to follow
             self._offer(field.value)
         else:
             self._show_offer()
-        self.post_message(self.Changed(self.purpose, field.value, done=False))
+        self._send(field.value, done=False)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         self._offer(event.value)
-        self.post_message(self.Changed(self.purpose, event.value, done=False))
+        self._send(event.value, done=False)
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        self.post_message(self.Changed(self.purpose, event.value, done=True))
+        self._send(event.value, done=True)
 
     @on(QueryInput.Cancelled)
-    def _given_up(self, event: QueryInput.Cancelled) -> None:
+    def _cancelled(self, event: QueryInput.Cancelled) -> None:
         event.stop()
-        self.post_message(self.Cancelled(self.purpose))
+        if self._client is not None:
+            self._client.cancelled()
+        self.close()

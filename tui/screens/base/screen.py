@@ -1,4 +1,4 @@
-"""What every full screen has: where am I, is it live, the accounting, the keys."""
+"""The base of every full screen: title, status, accounting, key footer."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tui.keymap import MARK, OPEN, key
 from tui.model.workspace import Workspace
 from tui.presentation import safe, time_display
 from tui.screens.base.key_footer import KeyLine
+from tui.screens.base.part import ScreenPart
 from tui.widgets.line import CellContent
 from tui.widgets.row_view import RowView
 from tui.widgets.status import AccountingLine, LiveState, live_state
@@ -29,8 +30,10 @@ TALL = 32
 
 
 class HuntScreen(Screen[None]):
-    """``body`` is what lies between the top line and the accounting. ``show`` draws the picture as
-    it now is."""
+    """A full screen: a title with its status, the body, the accounting, and the key footer.
+
+    ``show`` draws what the view model holds now.
+    """
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
@@ -58,11 +61,13 @@ class HuntScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.parts: list[ScreenPart] = []
         self._composed = False
         self._times: time_display.TimeMode = time_display.mode
 
     @property
     def workspace(self) -> Workspace:
+        """What the screen may ask of the app."""
         return cast(Workspace, self.app)
 
     def compose(self) -> ComposeResult:
@@ -72,33 +77,34 @@ class HuntScreen(Screen[None]):
         yield KeyLine()
 
     def compose_body(self) -> Iterable[Widget]:
+        """Yield the widgets between the top line and the accounting."""
         raise NotImplementedError
 
     def label_of(self, binding: Binding) -> str:
-        """What a key would do now, as the last line says it."""
-        return binding.description
+        """Return the label of a key in the footer: what it would do now."""
+        labels = (part.label_of(binding) for part in self.parts)
+        return next((label for label in labels if label is not None), binding.description)
 
     def screen_title(self) -> CellContent:
-        """Where am I."""
+        """Return where the analyst is."""
         raise NotImplementedError
 
     def status_items(self) -> Sequence[CellContent]:
-        """What is so now, the weightiest first: is it live, and what is read."""
+        """Return what the top line shows beside the title, the most important first."""
         return self.live_state(), self.workspace.source_label
 
     def live_state(self, paused: bool = False) -> Content:
+        """Return whether the app reads, and how far behind it is."""
         view_model, read_only = self.workspace.view_model, self.workspace.store.read_only
-        state: LiveState = (
-            "stopped"
-            if view_model.error
-            else "read-only"
-            if read_only
-            else "paused"
-            if paused
-            else "live"
-            if view_model.live
-            else "reading"
-        )
+        state: LiveState = "reading"
+        if view_model.error:
+            state = "stopped"
+        elif read_only:
+            state = "read-only"
+        elif paused:
+            state = "paused"
+        elif view_model.live:
+            state = "live"
         shown = live_state(state, view_model.newest, self.workspace.now())
         if read_only:
             return Content.assemble(
@@ -108,29 +114,35 @@ class HuntScreen(Screen[None]):
         return shown
 
     def show(self) -> None:
-        """Draw what the picture holds now. Called when it has changed while this screen is in
-        front, and when this screen comes to the front."""
+        """Draw what the view model holds now.
+
+        Called when it has changed while this screen is in front, and when this screen comes to the
+        front.
+        """
 
     def redraw(self) -> None:
-        """Draw again all that says a time: the analyst wants them said in another way."""
+        """Draw everything that shows a time again, as times are now shown in another way."""
         for rows in self.query(RowView):
             rows.redraw()
         self.show()
 
     def on_mount(self) -> None:
         self._composed = True
-        self.workspace.changed.subscribe(self, lambda _: self._changed())
+        self.workspace.changed.subscribe(self, lambda _: self.show_if_in_front())
+
+    def on_unmount(self) -> None:
+        for part in self.parts:
+            part.close()
 
     def on_screen_resume(self) -> None:
-        self._changed()
+        self.show_if_in_front()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.tick)
 
-    def _changed(self) -> None:
-        """Draw, if in front: what lies under a form or another screen holds still, and is drawn
-        when it comes back."""
-        if self._in_front:
+    def show_if_in_front(self) -> None:
+        """Draw, if in front. What lies under another screen is drawn when it comes back."""
+        if self.is_in_front:
             if self._times == time_display.mode:
                 self.show()
             else:
@@ -139,23 +151,31 @@ class HuntScreen(Screen[None]):
             self.show_status()
 
     def tick(self) -> None:
-        """Once a second, as time has passed, and when there is more or less room to say it in."""
-        if self._in_front:
+        """Draw what changes with time: once a second, and when there is more or less room."""
+        if self.is_in_front:
             self.show_status()
             if time_display.mode == "relative":
                 for rows in self.query(RowView):
                     rows.redraw()
 
     @property
-    def _in_front(self) -> bool:
-        """Whether all of this screen is there to be drawn: not while it is made, nor while the app
-        goes down."""
+    def is_in_front(self) -> bool:
+        """Whether the whole screen is there to be drawn.
+
+        It is not while it is made, nor while the app goes down.
+        """
         return self._composed and self.app.is_running and self.app.screen is self
 
     def show_status(self) -> None:
-        """The top line and the accounting; also drawn once a second, as the lag grows."""
+        """Draw the top line and the accounting; the lag grows every second."""
         self.query_one(TopLine).show(self.screen_title(), *self.status_items())
         self.query_one(AccountingLine).show(self.workspace.view_model.accounting)
+        self.refresh_parts()
+
+    def refresh_parts(self) -> None:
+        """Let the parts take in that rows, marks or the cursor may have changed."""
+        for part in self.parts:
+            part.refresh()
 
     def action_back(self) -> None:
         if not self.workspace.at_home:
@@ -165,14 +185,14 @@ class HuntScreen(Screen[None]):
         self.workspace.leave()
 
     async def action_undo(self) -> None:
-        await self._turn(self.workspace.decisions.undo)
+        await self._report(self.workspace.decisions.undo)
 
     async def action_redo(self) -> None:
-        await self._turn(self.workspace.decisions.redo)
+        await self._report(self.workspace.decisions.redo)
 
-    async def _turn(self, turn: Callable[[], Awaitable[str]]) -> None:
+    async def _report(self, change: Callable[[], Awaitable[str]]) -> None:
         if self.workspace.may_write():
             try:
-                self.workspace.say(await turn())
+                self.workspace.say(await change())
             except StateError as error:
                 self.workspace.say(str(error), severity="error")

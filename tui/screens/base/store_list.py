@@ -1,4 +1,4 @@
-"""A list whose rows are asked of the state: in a thread, one question at a time, and no oftener than it is worth."""
+"""Screens of a list whose rows are loaded from the store, in a thread and not too often."""
 
 from __future__ import annotations
 
@@ -13,41 +13,54 @@ from textual.widget import Widget
 from detector.store import StateError
 from tui.concurrency.worker import work
 from tui.screens.base.fact_list import FactList, Line
+from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.query_line import QueryLine
+from tui.screens.base.row_actions import RowActions
 from tui.screens.base.text_pane import Reader
-from tui.screens.base.triage_actions import DecidingListScreen
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
 
 R = TypeVar("R")
 
 _REST = 1.0
-"""Seconds between the end of a question and the next one, while the picture keeps changing."""
+"""Seconds between two loads while the view model keeps changing."""
 
 
-class StateListScreen(DecidingListScreen[R], Generic[R]):
-    """``ask`` gives the rows, ``columns`` says how they are listed, ``whole`` what is beside
-    them."""
+class StoreListScreen(ListScreen[R], Generic[R]):
+    """A list of rows from the store, with the details of a row beside it."""
+
+    BINDINGS = [*RowActions.BINDINGS]
+
+    noun: str
+    """What a row is called."""
 
     empty = "Nothing here yet."
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: Sequence[R] | None = None
-        self._asking = False
-        self._ask_again = False
+        self.row_actions = RowActions(self, self, self.noun)
+        self._loaded: Sequence[R] | None = None
+        self._is_loading = False
+        self._load_again = False
 
-    def ask(self) -> Sequence[R]:
-        """All rows as they are now; in a thread. Raises StateError."""
+    def load_rows(self) -> Sequence[R]:
+        """Return all rows as they are now; runs in a thread. Raises StateError."""
         raise NotImplementedError
 
     def columns(self) -> tuple[Column[R], ...]:
+        """Return the columns of the list."""
+        raise NotImplementedError
+
+    def row_id(self, row: R) -> str:
+        """Return the id of a row."""
         raise NotImplementedError
 
     def row_style(self, row: R) -> str:  # noqa: ARG002
+        """Return the style of a row."""
         return ""
 
-    def whole(self, row: R) -> list[Line]:
+    def details(self, row: R) -> list[Line]:
+        """Return what is shown beside the list while the cursor is on the row."""
         raise NotImplementedError
 
     def compose_body(self) -> Iterable[Widget]:
@@ -55,60 +68,57 @@ class StateListScreen(DecidingListScreen[R], Generic[R]):
             yield RowList(self.columns(), key=self.row_id, row_style=self.row_style)
             with Reader(classes="half"):
                 yield FactList(id="entry")
-        yield QueryLine()
+        yield QueryLine(self.query_description)
 
     def show(self) -> None:
         self._draw()
-        if self._asking:
-            self._ask_again = True
+        if self._is_loading:
+            self._load_again = True
         else:
-            self._keep_asking()
+            self._keep_loading()
 
-    async def renew(self) -> None:
-        """Ask now, because the analyst has changed something. Raises StateError."""
-        self._rows = await asyncio.to_thread(self.ask)
+    async def reload(self) -> None:
+        """Load now, because the analyst has changed something. Raises StateError."""
+        self._loaded = await asyncio.to_thread(self.load_rows)
         self._draw()
 
     @work(group="ask")
-    async def _keep_asking(self) -> None:
-        self._asking = True
+    async def _keep_loading(self) -> None:
+        self._is_loading = True
         try:
-            await self.renew()
-            while self._ask_again and self._in_front:
-                self._ask_again = False
+            await self.reload()
+            while self._load_again and self.is_in_front:
+                self._load_again = False
                 await asyncio.sleep(_REST)
-                await self.renew()
+                await self.reload()
         except StateError as error:
             self.workspace.say(str(error), severity="error")
         finally:
-            self._asking = self._ask_again = False
+            self._is_loading = self._load_again = False
 
     def _draw(self) -> None:
-        if not self._in_front:
+        if not self.is_in_front:
             return
-        self.row_list.empty = (
-            "Asking the state…"
-            if self._rows is None
-            else self.nothing_matches()
-            if self.filter
-            else self.empty
-        )
-        self.row_list.show(self.narrowed(self._rows or ()))
-        if self._rows is not None:
-            self.rows_are_here()
-        self.refresh_query()
-        self._show_entry()
+        if self._loaded is None:
+            self.row_list.empty = "Asking the state…"
+        else:
+            self.row_list.empty = self.nothing_matches() if self.filter else self.empty
+        self.row_list.show(self.matching(self._loaded or ()))
+        if self._loaded is not None:
+            self.rows_loaded()
+        self.query_line.show_idle()
+        self._show_details()
 
     def show_status(self) -> None:
-        """Also how long ago things were, which grows."""
+        """Draw the rows again too: they show how long ago things were."""
         super().show_status()
         self.row_list.show(self.row_list.rows)
 
     @on(RowList.Highlighted)
-    def _show_entry(self) -> None:
+    def _show_details(self) -> None:
         row = self.row_list.cursor_row
-        self.query_one(FactList).show(self.whole(row) if row is not None else [])
+        self.query_one(FactList).show(self.details(row) if row is not None else [])
 
     @on(RowList.Opened)
-    def _read_entry(self) -> None:
+    def _focus_details(self) -> None:
         self.query_one(Reader).focus()

@@ -1,4 +1,4 @@
-"""A pivot: every event that is meant around an alert, streamed from the logs, under the analyst's hands."""
+"""A pivot: the events that a selector finds around an alert, streamed from the logs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from textual import on
 from textual.message import Message
@@ -17,6 +17,7 @@ from textual.widgets import Static
 from detector.detection.alert import Alert
 from detector.detection.correlate import flagging_events
 from detector.detection.record_search import Selector
+from detector.filter import Filter
 from detector.filter.schemas import EVENTS
 from detector.investigation import pivot
 from detector.investigation.pivot import EventRow, Pivot, Progress
@@ -28,8 +29,9 @@ from tui.concurrency.worker import work
 from tui.keymap import FIND, OPEN, key, key_of
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, event_formats
-from tui.screens.base.background_list import ArrangedScreen
+from tui.screens.base.background_list import BackgroundRows
 from tui.screens.base.breadcrumbs import breadcrumbs
+from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
 from tui.screens.pivot.rows import (
@@ -51,13 +53,17 @@ from tui.widgets.row_list import RowList
 _BATCH_SECONDS = 0.25
 """The least time between two batches on screen."""
 
-_MOST = 1_000_000
-"""Events that are held; where there are more, a narrower pivot shows them."""
+_MAX_ROWS = 1_000_000
+"""Events that are kept; where there are more, a narrower pivot shows them."""
+
+_OPTION_CELLS = 48
 
 
-class PivotScreen(ArrangedScreen[EventRow, PivotLines]):
-    """The events of ``wanted``, asked from ``alert``; ``trail`` names the screens behind this
-    one."""
+class PivotScreen(ListScreen[EventRow]):
+    """The events of a pivot, which was begun from an alert.
+
+    ``trail`` names the screens behind this one.
+    """
 
     BINDINGS = [
         key(
@@ -100,45 +106,47 @@ class PivotScreen(ArrangedScreen[EventRow, PivotLines]):
 
     fields = EVENTS
 
-    class Found(Message):
-        """What a reading, known by what stops it, has found since the last time. ``done``: it has
-        come to its end."""
+    class RowsRead(Message):
+        """What a search, known by what stops it, has read since the last time."""
 
         def __init__(
             self,
-            reading: threading.Event,
+            stop: threading.Event,
             rows: Sequence[tuple[str, EventRow]],
             progress: Progress,
             done: bool,
         ) -> None:
             super().__init__()
-            self.reading = reading
+            self.stop_event = stop
             self.rows = rows
             self.progress = progress
             self.done = done
 
     class Failed(Message):
+        """The search could not read the store."""
+
         def __init__(self, reason: str) -> None:
             super().__init__()
             self.reason = reason
 
-    def __init__(self, trail: Sequence[str], alert: Alert, wanted: Pivot) -> None:
+    def __init__(self, trail: Sequence[str], alert: Alert, pivot: Pivot) -> None:
         super().__init__()
-        self._trail = (*trail, wanted.title)
+        self.background = BackgroundRows(self, self)
+        self._trail = (*trail, pivot.title)
         self._alert = alert
-        self._wanted = wanted
-        self._found: dict[str, EventRow] = {}
+        self._pivot = pivot
+        self._rows: dict[str, EventRow] = {}
         self._progress = Progress(0, 0, 0, 0)
         self._stop = threading.Event()
         self._state = "reading"
         self._grouped = False
         self._folded: frozenset[str] = frozenset()
 
-    def reference(self) -> float:
-        """The end of what is asked for: times are about that, wherever the newest record is."""
-        return self._wanted.end
+    def reference_time(self) -> float:
+        """Return the end of the pivot: its times are about that, not about the newest record."""
+        return self._pivot.end
 
-    def filterable(self, row: Line) -> bool:
+    def is_filterable(self, row: Line) -> bool:
         return isinstance(row, EventRow)
 
     # --- what is shown
@@ -150,140 +158,143 @@ class PivotScreen(ArrangedScreen[EventRow, PivotLines]):
         yield Static("", id="asked", classes="line")
         yield Static("", id="progress", classes="line")
         yield RowList(COLUMNS, key=line_key, heading=heading)
-        yield QueryLine()
+        yield QueryLine(self.query_description)
         yield Static("", id="beneath")
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._begin(self._wanted)
+        self._begin(self._pivot)
 
     def on_unmount(self) -> None:
         self._stop.set()
 
     def show(self) -> None:
         self.query_one("#progress", Static).update(
-            progress_line(self._progress, len(self._found), self._state, self.size.width)
+            progress_line(self._progress, len(self._rows), self._state, self.size.width)
         )
-        super().show()
-
-    def candidates(self) -> Sequence[EventRow]:
-        return list(self._found.values())
-
-    def row_count(self) -> int:
-        return len(self._found)
-
-    def arranging(self) -> Callable[[Job], PivotLines]:
-        self.renew_filter()
-        return partial(
-            build_lines, self._found.copy(), self.filter or None, self._grouped, self._folded
-        )
-
-    def arranged(self, result: PivotLines) -> None:
-        self.matched = result.matching, result.total
-        self._lines.empty = self._empty()
-        self._lines.show(result.lines, result.keys)
-        wanted, order = self._wanted, "by question" if self._grouped else "in order of time"
-        asked = f"{format.time_range(wanted.start, wanted.end - 1)} · ± {format_age(half_width(wanted))} · {order}"
-        self.query_one("#asked", Static).update(safe.text(asked, "$foreground-muted"))
-
-    def wish(self) -> object:
-        return self.filter, self._grouped, self._folded
-
-    def take_back(self, wish: Any) -> None:
-        self.filter, self._grouped, self._folded = wish
+        self.background.update()
 
     @property
     def _lines(self) -> RowList[Line]:
         return cast("RowList[Line]", self.query_one(RowList))
 
     @property
-    def _row(self) -> EventRow | None:
+    def _current_row(self) -> EventRow | None:
         line = self._lines.cursor_row
         return line if isinstance(line, EventRow) else None
 
-    def _empty(self) -> str:
-        if self._found:
+    def _empty_text(self) -> str:
+        if self._rows:
             return self.nothing_matches()
         if self._state == "reading":
             return "Reading the logs, the nearest files first …"
         return f"No such call in this span.\n{key_of('pivot.wider')} looks further back and ahead."
 
     @on(RowList.Highlighted)
-    def _highlighted(self) -> None:
-        row = self._row
-        said = (
-            []
-            if row is None
-            else [
-                " · ".join(
-                    filter(
-                        None,
-                        (row.event.arn or "no ARN", row.event.access_key, row.event.user_agent),
-                    )
-                ),
-                f"{row.event.position.source} #{row.event.position.index}",
-            ]
+    def _show_highlighted(self) -> None:
+        row = self._current_row
+        text = ""
+        if row is not None:
+            event = row.event
+            caller = [event.arn or "no ARN", event.access_key, event.user_agent]
+            position = f"{event.position.source} #{event.position.index}"
+            text = f"{' · '.join(filter(None, caller))}\n{position}"
+        self.query_one("#beneath", Static).update(safe.text(text, "$foreground-muted", lines=True))
+
+    # --- building the lines
+
+    def candidates(self) -> Sequence[EventRow]:
+        return list(self._rows.values())
+
+    def row_count(self) -> int:
+        """Return how many events there are to look at."""
+        return len(self._rows)
+
+    def row_build(self) -> Callable[[Job], PivotLines]:
+        """Return the build of the lines as they are wanted now."""
+        self.filter_bar.renew()
+        return partial(
+            build_lines, self._rows.copy(), self.filter or None, self._grouped, self._folded
         )
-        self.query_one("#beneath", Static).update(
-            safe.text("\n".join(said), "$foreground-muted", lines=True)
-        )
+
+    def accepts(self, result: PivotLines) -> bool:  # noqa: ARG002
+        """Tell whether the lines may be shown: always."""
+        return True
+
+    def apply(self, result: PivotLines) -> None:
+        """Show the lines."""
+        self.filter_bar.counts = result.matching, result.total
+        self._lines.empty = self._empty_text()
+        self._lines.show(result.lines, result.keys)
+        pivot, order = self._pivot, "by question" if self._grouped else "in order of time"
+        asked = f"{format.time_range(pivot.start, pivot.end - 1)} · ± {format_age(half_width(pivot))} · {order}"
+        self.query_one("#asked", Static).update(safe.text(asked, "$foreground-muted"))
+
+    def view_state(self) -> tuple[Filter[EventRow], bool, frozenset[str]]:
+        """Return what the analyst has chosen to see."""
+        return self.filter, self._grouped, self._folded
+
+    def restore(self, state: tuple[Filter[EventRow], bool, frozenset[str]]) -> None:
+        """Put back what the analyst had chosen to see."""
+        self.filter_bar.filter, self._grouped, self._folded = state
+
+    def filter_changed(self) -> None:
+        self.background.recompute()
 
     # --- reading
 
-    def _begin(self, wanted: Pivot) -> None:
-        """Read for ``wanted``, in place of what was being read; what was found already and lies in
-        it stays."""
+    def _begin(self, pivot: Pivot) -> None:
+        """Read for this pivot, in place of what was being read; rows within it stay."""
         self._stop.set()
-        self._stop, self._wanted, self._state = threading.Event(), wanted, "reading"
+        self._stop, self._pivot, self._state = threading.Event(), pivot, "reading"
         self._progress = Progress(0, 0, 0, 0)
-        self._found = {
-            key: row
-            for key, row in self._found.items()
-            if wanted.start <= row.event.time < wanted.end
+        self._rows = {
+            key: row for key, row in self._rows.items() if pivot.start <= row.event.time < pivot.end
         }
-        self._read(wanted, self._stop)
+        self._read(pivot, self._stop)
 
-    @work(thread=True, group="pivot", exit_on_error=False, description="read the logs")
+    @work(thread=True, group="pivot", exit_on_error=False)
     def _read(self, wanted: Pivot, stop: threading.Event) -> None:
         rows: list[tuple[str, EventRow]] = []
-        progress, held, due = self._progress, 0, 0.0
+        progress, count, due = self._progress, 0, 0.0
         try:
             files = self.workspace.store.chunks.file_spans(
                 wanted.start, wanted.end, wanted.selector
             )
             flagging = flagging_events(self.workspace.rules)
-            for batch in pivot.read_pivot(
-                wanted, files, flagging, frozenset(self._alert.event_ids), stop
-            ):
-                rows += [(line_key(row), row.without_json()) for row in batch.rows[: _MOST - held]]
-                held += len(batch.rows)
+            own_events = frozenset(self._alert.event_ids)
+            for batch in pivot.read_pivot(wanted, files, flagging, own_events, stop):
+                rows += [
+                    (line_key(row), row.without_json()) for row in batch.rows[: _MAX_ROWS - count]
+                ]
+                count += len(batch.rows)
                 progress = batch.progress
-                if held >= _MOST:
+                if count >= _MAX_ROWS:
                     stop.set()
                 if time.monotonic() >= due:
-                    self.post_message(self.Found(stop, rows, progress, done=False))
+                    self.post_message(self.RowsRead(stop, rows, progress, done=False))
                     rows, due = [], time.monotonic() + _BATCH_SECONDS
         except StateError as error:
             self.post_message(self.Failed(str(error)))
-        self.post_message(self.Found(stop, rows, progress, done=True))
+        self.post_message(self.RowsRead(stop, rows, progress, done=True))
 
-    @on(Found)
-    def _take(self, event: Found) -> None:
-        if event.reading is not self._stop:
-            return  # of a reading that another has taken the place of
-        self._found.update(event.rows)
+    @on(RowsRead)
+    def _add_rows(self, event: RowsRead) -> None:
+        if event.stop_event is not self._stop:
+            return  # of a search that another has taken the place of
+        self._rows.update(event.rows)
         self._progress = event.progress
         if event.done:
-            self._state = "stopped" if event.reading.is_set() else "done"
-            if len(self._found) >= _MOST:
+            self._state = "stopped" if event.stop_event.is_set() else "done"
+            if len(self._rows) >= _MAX_ROWS:
                 self.workspace.say(
-                    f"Stopped at {format.number(_MOST)} calls: {key_of('pivot.narrower')} narrows the span",
+                    f"Stopped at {format.number(_MAX_ROWS)} calls: {key_of('pivot.narrower')} narrows the span",
                     severity="warning",
                 )
-        self._changed()
+        self.show_if_in_front()
 
     @on(Failed)
-    def _failed(self, event: Failed) -> None:
+    def _report_failure(self, event: Failed) -> None:
         self.workspace.say(event.reason, severity="error")
 
     # --- what is done
@@ -295,57 +306,54 @@ class PivotScreen(ArrangedScreen[EventRow, PivotLines]):
     def action_back(self) -> None:
         if self._state == "reading" and not self._stop.is_set():
             self._stop.set()
-        else:
+        elif not self.background.give_up():
             super().action_back()
 
     def action_resize(self, step: int) -> None:
-        wanted = resized(self._wanted, step)
-        if wanted is None:
+        pivot = resized(self._pivot, step)
+        if pivot is None:
             self.workspace.say(
                 "This is as wide as it goes" if step > 0 else "This is as narrow as it goes"
             )
         else:
-            self._begin(wanted)
+            self._begin(pivot)
             self.show()
 
     def action_group(self) -> None:
         self._grouped = not self._grouped
-        self.rearrange()
+        self.background.recompute()
 
     @on(RowList.Opened)
-    def _opened(self, event: RowList.Opened) -> None:
+    def _open(self, event: RowList.Opened) -> None:
         line: Line = event.row
         if isinstance(line, QuestionLine):
             self._folded ^= {line.question}
-            self.rearrange()
+            self.background.recompute()
         else:
             self.workspace.routes.open_record(self._trail, line)
 
     @work(exclusive=True, group="further")
     async def action_further(self) -> None:
-        row, raw = self._row, b""
+        row, raw = self._current_row, b""
         if row is None:
             return
         try:
             raw = await asyncio.to_thread(raw_record, row.event)
         except EvidenceGone as error:
             self.workspace.say(str(error), severity="warning")
-        asked = next_pivots(row.event, raw)
-        options = [(str(place), _option(title)) for place, (title, _) in enumerate(asked)]
+        pivots = next_pivots(row.event, raw)
+        options = [
+            (str(index), safe.clip(safe.visible(title), _OPTION_CELLS))
+            for index, (title, _) in enumerate(pivots)
+        ]
 
-        def ask(chosen: str | None) -> None:
+        def open_chosen(chosen: str | None) -> None:
             if chosen is not None:
-                self._pivot(row, *asked[int(chosen)])
+                title, selector = pivots[int(chosen)]
+                self._open_pivot(title, selector, row.event.time)
 
-        self.app.push_screen(Menu("Every call with the same", options, "0"), ask)
+        self.app.push_screen(Menu("Every call with the same", options, "0"), open_chosen)
 
-    def _pivot(self, row: EventRow, title: str, selector: Selector) -> None:
-        wanted = Pivot(title, selector, self._wanted.start, self._wanted.end, row.event.time)
-        self.workspace.routes.open_pivot(self._trail, self._alert, wanted)
-
-
-_OPTION_CELLS = 48
-
-
-def _option(text: str) -> str:
-    return safe.clip(safe.visible(text), _OPTION_CELLS)
+    def _open_pivot(self, title: str, selector: Selector, time: int) -> None:
+        pivot = Pivot(title, selector, self._pivot.start, self._pivot.end, time)
+        self.workspace.routes.open_pivot(self._trail, self._alert, pivot)

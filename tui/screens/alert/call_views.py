@@ -1,0 +1,93 @@
+"""The calls of an alert: in the strip, as a list, and each as its raw record."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+from detector.detection.alert import Alert
+from detector.detection.event import Event
+from detector.investigation.raw_record import EvidenceGone, raw_record
+from detector.store import StateError
+from tui.concurrency.worker import work
+from tui.presentation.calls import event_key
+from tui.screens.alert.heat_strip_pane import AlertStrip
+from tui.screens.base.pane_tabs import PaneBar
+from tui.screens.base.part import ScreenPart
+from tui.screens.base.screen import HuntScreen
+from tui.widgets.json_view import JsonView
+from tui.widgets.row_list import RowList
+
+_STRIP_MARGINS = 1
+"""Lines of the strip beside its regions."""
+
+
+class CallViews(ScreenPart):
+    """Reads the calls of an alert, and keeps strip, list and raw record on the same call."""
+
+    def __init__(self, screen: HuntScreen) -> None:
+        super().__init__(screen)
+        self._events: list[Event] = []
+        self._raw_key: str | None = None
+        """The key of the call whose record is shown."""
+
+    @property
+    def _list(self) -> RowList[Event]:
+        return self.screen.query_one("#calls", RowList)
+
+    @property
+    def current(self) -> Event | None:
+        """The call under the cursor."""
+        return self._list.cursor_row
+
+    @work(exclusive=True, group="events")
+    async def read(self, alert: Alert) -> None:
+        """Read the calls of an alert and show them."""
+        try:
+            events = await asyncio.to_thread(self.workspace.store.alerts.events, alert.alert_id)
+        except StateError as error:
+            self.workspace.say(str(error), severity="error")
+            return
+        self._events = events
+        self._list.empty = "The state holds no calls of this alert."
+        self._list.show(events)
+        self.screen.query_one(AlertStrip).show(alert, events)
+        regions = {event.region for event in events}
+        self.screen.query_one("#sight").styles.height = len(regions) + _STRIP_MARGINS
+        self.show_current()
+
+    def first(self, region: str, start: float = -math.inf, end: float = math.inf) -> Event | None:
+        """Return the first call of a region in ``[start, end)``."""
+        calls = (call for call in self._events if call.region == region)
+        return next((call for call in calls if start <= call.time < end), None)
+
+    def go_to(self, call: Event) -> None:
+        """Put the cursor on a call."""
+        self._list.move_to(event_key(call))
+
+    def show_current(self) -> None:
+        """Show the call under the cursor in the strip, and its record if that is in front."""
+        strip, call = self.screen.query_one(AlertStrip), self.current
+        if call is not None and not strip.has_focus:
+            strip.select(call.region, call.time)
+        if self.screen.query_one(PaneBar).front == "raw":
+            self.show_raw()
+
+    def show_raw(self) -> None:
+        """Show the record of the call under the cursor, unless it is shown already."""
+        call = self.current
+        if call is not None and event_key(call) != self._raw_key:
+            self._raw_key = event_key(call)
+            self._read_raw(call)
+
+    def forget_raw(self) -> None:
+        """Let the record be read again, as the calls become others."""
+        self._raw_key = None
+
+    @work(exclusive=True, group="raw")
+    async def _read_raw(self, call: Event) -> None:
+        view = self.screen.query_one(JsonView)
+        try:
+            view.show(await asyncio.to_thread(raw_record, call))
+        except EvidenceGone as error:
+            view.show(None, empty=str(error))

@@ -1,0 +1,93 @@
+"""Which pane of an alert is in front, and the keys that change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.widgets import ContentSwitcher
+
+from tui.keymap import MOVE, OPEN, key
+from tui.screens.alert.heat_strip_pane import AlertStrip
+from tui.screens.base.pane_tabs import PaneBar
+from tui.screens.base.part import ScreenPart
+from tui.screens.base.screen import HuntScreen
+
+PANES = ("calls", "fields", "raw", "guide", "rule", "notes")
+_FOCUSED = {"guide": "questions"}
+"""What has the focus in a pane of several widgets."""
+
+
+class PaneSwitcher(ScreenPart):
+    """Switches between the panes; ``shown`` gets the name of each pane that comes to the front."""
+
+    BINDINGS = [
+        key(
+            "pane.next",
+            "tab",
+            "pane(1)",
+            "next pane",
+            "Calls, fields, raw record, guide, rule, notes",
+            MOVE,
+            show=True,
+        ),
+        key("pane.previous", "shift+tab", "pane(-1)", "previous pane", "The pane before", MOVE),
+        key(
+            "pane.raw",
+            "r",
+            "raw",
+            "raw",
+            "The raw record of the call under the cursor, and back",
+            OPEN,
+            show=True,
+        ),
+        key(
+            "strip.focus",
+            "i",
+            "strip",
+            "time strip",
+            "Move in regions and time, and back to the pane",
+            MOVE,
+            show=True,
+        ),
+        key("pane.zoom", "plus", "zoom", "zoom", "Give the pane the whole screen, and back", OPEN),
+    ]
+
+    def __init__(self, screen: HuntScreen, shown: Callable[[str], object]) -> None:
+        super().__init__(screen)
+        self._shown = shown
+
+    @property
+    def front(self) -> str:
+        """The name of the pane in front."""
+        return self.screen.query_one(PaneBar).front
+
+    def show(self, pane: str) -> None:
+        """Bring a pane to the front, and focus it."""
+        self.screen.query_one(PaneBar).front = pane
+        self.screen.set_class(pane != "calls", "-reading")
+        self.screen.query_one(ContentSwitcher).current = pane
+        self.screen.query_one(f"#{_FOCUSED.get(pane, pane)}").focus()
+        self._shown(pane)
+
+    def action_pane(self, step: int) -> None:
+        """Show the next pane, or the previous one."""
+        self.show(self.screen.query_one(PaneBar).beside(step))
+
+    def action_raw(self) -> None:
+        """Show the raw record, or the calls again."""
+        self.show("calls" if self.front == "raw" else "raw")
+
+    def action_strip(self) -> None:
+        """Move in the strip, or in the pane again."""
+        strip = self.screen.query_one(AlertStrip)
+        self.screen.remove_class("-zoomed")
+        if self.front != "calls":
+            self.show("calls")
+        if strip.has_focus:
+            self.show(self.front)
+        else:
+            strip.focus()
+
+    def action_zoom(self) -> None:
+        """Give the pane the whole screen, or take it back."""
+        self.screen.toggle_class("-zoomed")

@@ -1,0 +1,121 @@
+"""What the analyst chooses to see of the alerts: order, folds, and whether also hidden ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from detector.detection.alert import Alert
+from tui.keymap import FIND, key, key_of
+from tui.screens.alerts.columns import ORDERS, Order
+from tui.screens.alerts.sweep_groups import FoldState
+from tui.screens.base.menu import Menu
+from tui.screens.base.part import ScreenPart
+from tui.settings.session_file import ListState
+
+if TYPE_CHECKING:
+    from tui.screens.alerts.screen import AlertsScreen
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """What the analyst has chosen to see, besides the filter."""
+
+    order: Order = ORDERS[0]
+    reverse: bool = False
+    show_hidden: bool = False
+    folds: FoldState = field(default_factory=FoldState)
+
+    def sorted_by(self, column: str, reverse: bool) -> ViewOptions:
+        """Return options with this order; where there is none of that column, the same."""
+        order = next((order for order in ORDERS if order.column == column), None)
+        return self if order is None else replace(self, order=order, reverse=reverse)
+
+
+class ViewActions(ScreenPart):
+    """Changes the options, and lets the screen build the rows anew."""
+
+    BINDINGS = [
+        key(
+            "alerts.hidden",
+            "H",
+            "toggle_hidden",
+            "hidden",
+            "Show or hide what is closed or suppressed",
+            FIND,
+        ),
+        key("alerts.sort", "s", "sort", "sort", "Choose what the list is sorted by", FIND),
+        key("alerts.reverse", "S", "reverse", "reverse", "Turn the order round", FIND),
+        key(
+            "alerts.fold",
+            "o",
+            "fold",
+            "fold sweep",
+            "Make the alerts of a sweep one row, or unfold them",
+            FIND,
+        ),
+        key(
+            "alerts.fold_all",
+            "O",
+            "fold_all",
+            "fold all",
+            "Unfold every sweep, or make each one row again",
+            FIND,
+        ),
+    ]
+
+    def __init__(self, screen: AlertsScreen) -> None:
+        super().__init__(screen)
+        self._list = screen
+        self.options = ViewOptions()
+
+    def restore(self, state: ListState) -> None:
+        """Take the options from the session before."""
+        options = self.options.sorted_by(state.order, state.reversed)
+        folds = options.folds.toggle_all() if state.unfolded else options.folds
+        self.options = replace(options, show_hidden=state.hidden, folds=folds)
+
+    def action_toggle_hidden(self) -> None:
+        """Show what is closed or suppressed, or hide it again."""
+        self.options = replace(self.options, show_hidden=not self.options.show_hidden)
+        self._list.recompute()
+
+    def action_sort(self) -> None:
+        """Offer the orders in a menu."""
+
+        def sort(column: str | None) -> None:
+            if column is not None:
+                self.options = self.options.sorted_by(column, reverse=False)
+                self._list.recompute()
+
+        orders = [(order.column, order.label) for order in ORDERS]
+        self.screen.app.push_screen(Menu("Sort by", orders, self.options.order.column), sort)
+
+    def action_reverse(self) -> None:
+        """Reverse the order."""
+        self.options = replace(self.options, reverse=not self.options.reverse)
+        self._list.recompute()
+
+    def action_fold(self) -> None:
+        """Unfold the group under the cursor, or fold it again."""
+        alert = self._list.row_list.cursor_row
+        if alert is None:
+            return
+        group = self._list.group(alert)
+        if group is None:
+            self.workspace.say("This alert is a sweep of its own")
+        else:
+            self._fold(self.options.folds.toggle(group), alert)
+
+    def action_fold_all(self) -> None:
+        """Unfold every group, or fold them all again."""
+        self._fold(self.options.folds.toggle_all(), self._list.row_list.cursor_row)
+        self.workspace.say(
+            "Every alert is a row of its own"
+            if self.options.folds.unfolded
+            else f"Each sweep is one row; {key_of('alerts.fold')} unfolds one"
+        )
+
+    def _fold(self, folds: FoldState, current: Alert | None) -> None:
+        self.options = replace(self.options, folds=folds)
+        self._list.recompute(go_to=current)

@@ -1,0 +1,249 @@
+"""The filter of a list: typed, taken from a cell, or saved as a view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from textual.content import Content
+
+from detector.filter import Field, Fields, Filter, FilterError, parse_filter, parse_unfinished
+from detector.filter.completion import Completion, complete, frequent_values
+from detector.filter.quoting import field_values, format_term
+from tui.keymap import FIND, key, key_of
+from tui.presentation import format, safe
+from tui.screens.base.menu import Menu
+from tui.screens.base.part import ScreenPart
+from tui.screens.base.query_line import Purpose, QueryLine
+from tui.settings import saved_views
+from tui.settings.saved_views import SavedView, ViewError
+
+if TYPE_CHECKING:
+    from tui.screens.base.filtered_list import ListScreen
+
+R = TypeVar("R")
+
+_OPTION_CELLS = 48
+
+_MARGIN = 2
+"""Cells left blank beside the line under a list."""
+
+_MIN_FILTER_CELLS = 8
+"""Cells of a filter that are shown in any case."""
+
+
+class FilterBar(ScreenPart, Generic[R]):
+    """Holds the filter of a list screen, and tells the screen when it changes.
+
+    It hides nothing silently: under the list the filter stays written, with numbers.
+    """
+
+    BINDINGS = [
+        key(
+            "filter",
+            "f,backslash",
+            "filter",
+            "filter",
+            "Show only what matches: words, field:value, !not",
+            FIND,
+            show=True,
+        ),
+        key(
+            "filter.with",
+            "equals_sign",
+            "by_cell(True)",
+            "only these",
+            "Show only what shares a value of this row",
+            FIND,
+        ),
+        key(
+            "filter.without",
+            "minus",
+            "by_cell(False)",
+            "without these",
+            "Hide what shares a value of this row",
+            FIND,
+        ),
+        key(
+            "views",
+            "v",
+            "views",
+            "views",
+            "Filters under a name: use one, save this one, delete one",
+            FIND,
+        ),
+    ]
+
+    purpose: Purpose = "filter"
+
+    def __init__(self, screen: ListScreen[R]) -> None:
+        super().__init__(screen)
+        self._list = screen
+        self.filter: Filter[R] = Filter("", None)
+        self.counts = (0, 0)
+        """How many rows match, of how many."""
+        self._filter_before = self.filter
+        """The filter that was in force before another one was typed."""
+        self._values: dict[str, list[str]] = {}
+        """The values of each field in the rows, for completion, while a filter is typed."""
+
+    @property
+    def _query_line(self) -> QueryLine:
+        return self.screen.query_one(QueryLine)
+
+    # --- the filter in force
+
+    def parse(
+        self, text: str, parser: Callable[[str, Fields[R], float], Filter[R]] = parse_filter
+    ) -> Filter[R]:
+        """Parse a filter, which may name saved views. Raises FilterError."""
+        fields = self._list.fields
+        expanded = saved_views.expand_reference(text, fields.rows)
+        return parser(expanded, fields, self._list.reference_time())
+
+    def renew(self) -> None:
+        """Parse the filter again where its relative times have moved."""
+        if self.filter.is_relative and self.filter.reference != self._list.reference_time():
+            self.filter = self.parse(self.filter.text)
+
+    def apply(self, text: str) -> None:
+        """Put a filter in force, as if it had been typed. Raises FilterError."""
+        self._change(self.parse(text))
+
+    def add_term(self, term: str) -> None:
+        """Narrow the filter by one more term; say so where that cannot be."""
+        self._apply_or_say(self.filter.with_term(term))
+
+    def replace_term(self, old: str, new: str) -> None:
+        """Put a term in the place of another one."""
+        self.filter = self.parse(self.filter.text.replace(old, "").strip())
+        self.add_term(new)
+
+    def clear(self) -> bool:
+        """Clear the filter; return whether there was one."""
+        if not self.filter:
+            return False
+        self.apply("")
+        return True
+
+    def _apply_or_say(self, text: str) -> None:
+        """Put a filter in force that nobody typed.
+
+        It may be too long, as it holds a value of a log, or be a view of another version.
+        """
+        try:
+            self.apply(text)
+        except FilterError as error:
+            self.workspace.say(f"Not filtered: {error}", severity="warning")
+
+    def _change(self, filter: Filter[R]) -> None:
+        self.filter = filter
+        self._list.filter_changed()
+
+    # --- typing a filter
+
+    def action_filter(self) -> None:
+        """Let the analyst type a filter, beginning with the one in force."""
+        self._filter_before = self.filter
+        self._values.clear()
+        text = f"{self.filter.text} " if self.filter.text else ""
+        self._query_line.ask(self, text, self._complete)
+
+    def typed(self, text: str, done: bool) -> bool:
+        """Filter by what is typed so far; return whether it can be parsed."""
+        try:
+            self._change(self.parse(text, parse_filter if done else parse_unfinished))
+        except FilterError as error:
+            self._change(self._filter_before)
+            self._query_line.complain(str(error))
+            return False
+        self._query_line.message(self._shown_counts())
+        return True
+
+    def cancelled(self) -> None:
+        """Put back the filter that was in force before the typing began."""
+        self._change(self._filter_before)
+
+    def closed(self) -> None:
+        """Go back to the list."""
+        self._list.row_list.focus()
+
+    def _complete(self, text: str) -> Completion:
+        def values(field: Field[R]) -> list[str]:
+            if field.name not in self._values:
+                self._values[field.name] = frequent_values(field, self._list.candidates())
+            return self._values[field.name]
+
+        names = saved_views.complete_reference(text, self._list.fields.rows)
+        if names:
+            return Completion(0, names)
+        return complete(text, self._list.fields, values)
+
+    # --- a filter from a cell, or from a saved view
+
+    def action_by_cell(self, include: bool) -> None:
+        """Filter by the value of the chosen cell, or offer every value of the row."""
+        row, column = self._list.row_list.cursor_row, self._list.row_list.column
+        if row is None or not self._list.is_filterable(row):
+            return
+        field = self._list.fields.get(column.field or column.key) if column else None
+        if field is None:
+            self._offer_terms(row, include)
+        else:
+            self.add_term(format_term(field, field_values(field, row), include))
+
+    def _offer_terms(self, row: R, include: bool) -> None:
+        terms: dict[str, None] = {}
+        for field in self._list.fields:
+            terms.update(
+                (format_term(field, [value], include), None) for value in field_values(field, row)
+            )
+        options = [(each, safe.clip(safe.visible(each), _OPTION_CELLS)) for each in terms]
+
+        def narrow(chosen: str | None) -> None:
+            if chosen is not None:
+                self.add_term(chosen)
+
+        heading = "Show only" if include else "Hide"
+        self.screen.app.push_screen(Menu(heading, options, next(iter(terms))), narrow)
+
+    def action_views(self) -> None:
+        """Offer the saved views."""
+        state = self._list.list_state
+        rows = self._list.fields.rows
+        current = SavedView("", rows, self.filter.text, state.order, state.reversed)
+        try:
+            views = saved_views.views_for(rows)
+        except ViewError as error:
+            self.workspace.say(str(error), severity="error")
+            return
+
+        def use(view: SavedView) -> None:
+            self._list.sort_by(view.order, view.reversed)
+            self._apply_or_say(view.filter)
+
+        self.workspace.routes.choose_view(views, current, use)
+
+    # --- what stays written under the list
+
+    def description(self) -> Content | None:
+        """Return the filter in force with its numbers, which are never cut off."""
+        if not self.filter:
+            return None
+        before = Content.styled("filter ", "$foreground-muted")
+        times = "".join(f" · {when}" for when in self.filter.time_descriptions)
+        clears = f"{times}   {key_of('back')} clears"
+        after = Content.assemble("  ", self._shown_counts(), (clears, "$foreground-muted"))
+        room = self.screen.size.width - _MARGIN - before.cell_length - after.cell_length
+        text = safe.clip(safe.visible(self.filter.text), max(_MIN_FILTER_CELLS, room))
+        return Content.assemble(before, text, after)
+
+    def show_counts(self) -> None:
+        """Show the numbers anew while a filter is typed."""
+        if self._query_line.is_asking_for(self):
+            self._query_line.message(self._shown_counts())
+
+    def _shown_counts(self) -> Content:
+        matching, total = self.counts
+        counts = f"{format.number(matching)} of {format.number(total)}"
+        return Content(counts).stylize("$foreground-muted")

@@ -1,0 +1,120 @@
+"""Actions on rows: on the marked ones, or else the one under the cursor; and again on the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, Protocol, TypeVar
+
+from textual.binding import Binding
+
+from detector.store import StateError
+from tui.keymap import MARK, TRIAGE, key
+from tui.model.repeat import Action, LastAction
+from tui.presentation import format
+from tui.screens.base.part import ScreenPart
+from tui.screens.base.screen import HuntScreen
+
+R = TypeVar("R")
+
+
+class RowTargets(Protocol[R]):
+    """The rows of a screen that actions apply to."""
+
+    def targets(self) -> list[R]:
+        """Return the rows that an action applies to now."""
+
+    def has_marks(self) -> bool:
+        """Tell whether the targets are marked rows."""
+
+    def row_id(self, row: R) -> str:
+        """Return the id of a row."""
+
+    def advance(self) -> bool:
+        """Go to the next row; return False on the last one."""
+
+    def clear_marks(self) -> None:
+        """Take the marks away, as the action is done."""
+
+
+class RowActions(ScreenPart, Generic[R]):
+    """Runs actions on the targets of a screen, and repeats the last one.
+
+    An action applies to the targets as they were when the key was pressed. ``noun`` is what a row
+    is called; screens with rows of one kind share their last action.
+    """
+
+    BINDINGS = [
+        key(
+            "again",
+            "full_stop",
+            "again",
+            "again",
+            "Do the last thing again: to what is marked, or to the next row",
+            MARK,
+        ),
+    ]
+
+    def __init__(self, screen: HuntScreen, rows: RowTargets[R], noun: str) -> None:
+        super().__init__(screen)
+        self._rows = rows
+        self._noun = noun
+        self._counted = (0, False)
+        """How many targets there are, and whether they are marked, as the footer shows it."""
+
+    def targets(self) -> list[R]:
+        """Return the rows that an action applies to now."""
+        return self._rows.targets()
+
+    async def run(self, action: Action[R]) -> None:
+        """Apply an action to the targets, and say what was done."""
+        rows = self.targets()
+        if not rows or not self.workspace.may_write():
+            return
+        try:
+            report = await action.run(rows)
+        except (StateError, ValueError) as error:
+            self.workspace.say(str(error), severity="error")
+            return
+        if report is not None:
+            self.workspace.say(f"{report}; {self.workspace.decisions.way_back}")
+            self.done(action, rows)
+
+    def done(self, action: Action[R], rows: Sequence[R]) -> None:
+        """Remember that an action was applied to these rows."""
+        row_ids = frozenset(map(self._rows.row_id, rows))
+        self.workspace.decisions.last[self._noun] = LastAction(action, row_ids)
+        self._rows.clear_marks()
+        self.refresh()
+        self.screen.refresh_bindings()
+
+    async def action_again(self) -> None:
+        """Apply the last action again: to what is marked, or to the next row."""
+        last = self.workspace.decisions.last.get(self._noun)
+        if last is None:
+            self.workspace.say(f"Nothing to do again: no {self._noun} was decided on yet")
+            return
+        was_applied = last.row_ids.issuperset(map(self._rows.row_id, self.targets()))
+        if was_applied and not self._rows.has_marks() and not self._rows.advance():
+            self.workspace.say(f"This is the last {self._noun}")
+            return
+        await self.run(last.action)
+
+    def refresh(self) -> None:
+        """Let the footer say how many rows are meant."""
+        counted = len(self.targets()), self._rows.has_marks()
+        if counted != self._counted:
+            self._counted = counted
+            self.screen.refresh_bindings()
+
+    def label_of(self, binding: Binding) -> str | None:
+        """Return the label of an action with the number of its targets."""
+        label = binding.description
+        last = self.workspace.decisions.last.get(self._noun)
+        if binding.id == "again" and last is not None:
+            label = f"again: {last.action.label}"
+        elif binding.group != TRIAGE:
+            return None
+        count, marked = self._counted
+        if marked:
+            return f"{label} {format.number(count)} marked"
+        return f"{label} {format.plural(count, self._noun)}" if count > 1 else label
