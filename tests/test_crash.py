@@ -1,4 +1,7 @@
-"""A few lives of the crash harness; ``python -m tests.crash`` lives two hundred."""
+"""Run a few rounds of the crash harness.
+
+``python -m tests.crash`` runs two hundred.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import sys
 from pathlib import Path
 
 
-def test_a_state_that_is_killed_over_and_over_is_as_if_it_never_had_been() -> None:
+def test_killed_state_equals_undisturbed_state() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "tests.crash", "--rounds", "12"],
         cwd=Path(__file__).parents[1],

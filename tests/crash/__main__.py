@@ -1,9 +1,12 @@
-"""``python -m tests.crash [--rounds 200] [--seed 1]``: one state, killed over and over, is as if it never had been.
+"""The crash harness: kill one state over and over.
 
-The pipeline reads a growing tree in a child process, which is killed at a random moment or dies at a commit point; then
-an analyst decides something, and it goes on with the same state. Nothing is cleaned up in between. In the end alerts,
-flags, baseline, risk and accounting must be those of one undisturbed run over the tree as it is then; all that the
-analyst was told is kept must be there, once; and the state must be sound.
+Run by ``python -m tests.crash [--rounds 200] [--seed 1]``.
+
+The pipeline reads a growing tree in a child process, which is killed at a random moment or dies at
+a commit point; then an analyst decides something, and a new child resumes with the same state.
+Nothing is cleaned up in between. In the end alerts, flags, baseline, risk and accounting must be
+those of one undisturbed run over the tree as it is then; every acknowledged note must be there,
+once; and the state must be sound.
 """
 
 from __future__ import annotations
@@ -51,7 +54,7 @@ class Harness:
         self.deaths: Counter[str] = Counter()
 
     def round(self, number: int) -> None:
-        """One life: the tree grows, the child reads, and dies; then the analyst decides."""
+        """Let a child read the growing tree and die; then decide."""
         death = self._death()
         child = os.fork()
         if not child:
@@ -73,8 +76,7 @@ class Harness:
         self._decide(str(number))
 
     def finish(self) -> list[str]:
-        """Read what is left, undisturbed, and compare; a line for each thing that is not as it must
-        be."""
+        """Read the rest undisturbed, and return a line per difference."""
         self._tree.complete()
         with closing(Store.open(self._db)) as store, closing(Store.open(None)) as fresh:
             ran = scan(self._tree.root, store=store, by=self._rules)
@@ -132,7 +134,7 @@ class Harness:
         return Death(by, int(most ** self._chance.random()), self._chance.random() < 0.5)
 
     def _live(self, death: Death, life: str) -> None:
-        """In the child: whatever happens, it does not come back."""
+        """Run the child; never return."""
         try:
             migrated(self._migrations)
             live(self._db, self._tree.root, self._rules, death, self._acknowledged, life)
@@ -142,7 +144,7 @@ class Harness:
             os._exit(1)
 
     def _decide(self, text: str) -> None:
-        """The analyst, with the state to themselves, does one thing."""
+        """Let the analyst do one thing, with the state to themselves."""
         migrated(self._migrations)
         with closing(Store.open(self._db)) as store:
             alerts = store.alerts.all()
@@ -173,7 +175,7 @@ class Harness:
 
 
 def _facts(alerts: list[Any]) -> list[Any]:
-    """What follows from the records alone."""
+    """Return what follows from the records alone."""
     untold = ("revision", "supersedes", "state", "status", "suppressed_by", "broke_through")
     return [
         (

@@ -1,7 +1,7 @@
-"""The process that is killed: the pipeline, live, and an analyst who writes; it dies where it is told to.
+"""The process that is killed: a live pipeline and an analyst.
 
-The faults are injected from outside: a connection class that counts statements, and a counted ``digest``. Nothing of
-the product knows of them.
+The faults are injected from outside: a connection class that counts statements, and a counted
+``digest``. Nothing of the product knows of them.
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ from detector.triage.note import NoteBody
 
 
 class Death(NamedTuple):
-    """Where the process dies: before or after the ``count``-th of these. At a moment, and in a
-    compaction, of which it then does one after the other, it does not die by itself."""
+    """The point at which the process dies.
+
+    It dies before or after the ``count``-th step of kind ``by``. For ``moment``, and for
+    ``compaction``, which it then repeats, it does not die by itself.
+    """
 
     by: str
     count: int = 0
@@ -43,7 +46,7 @@ class _Fate:
         self._left = death.count
 
     def passes(self, kind: str, do: Callable[[], Any]) -> Any:
-        """Do it, or die before or after."""
+        """Do a step, or die before or after it."""
         if kind != self._death.by:
             return do()
         self._left -= 1
@@ -80,8 +83,10 @@ def _mortal(fate: _Fate) -> type[sqlite3.Connection]:
 
 
 def migrated(times: int) -> None:
-    """From now on the newest state has been migrated so many times more, each time with all of its
-    files copied."""
+    """Add so many migrations to the newest schema.
+
+    Each copies all the files of the state.
+    """
     more = tuple(
         f"CREATE TABLE files_{number} AS SELECT * FROM file; "
         f"CREATE INDEX files_{number}_path ON files_{number} (path); "
@@ -97,7 +102,10 @@ _OWN = schema.MIGRATIONS
 
 
 def live(db: Path, logs: Path, rules: RuleSet, death: Death, acknowledged: Path, life: str) -> None:
-    """Read until killed. Each note of the analyst's is acknowledged once the store has it."""
+    """Read until killed, while an analyst writes notes.
+
+    A note is acknowledged once the store has it.
+    """
     fate = _Fate(death)
     sqlite3.connect = partial(sqlite3.connect, factory=_mortal(fate))
     digest = detector.ingest.reader.digest

@@ -1,6 +1,7 @@
-"""A tree of logs that grows: files come whole or in pieces, lines are appended, logs rotate, late records come.
+"""A growing tree of logs.
 
-What it ends as depends on the seed alone, however slowly or often interrupted it was read meanwhile.
+Files come whole or in pieces, lines are appended, logs rotate, late records come. The final tree
+depends on the seed alone, however slowly or often interrupted it was read meanwhile.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Tree:
         root.mkdir(parents=True, exist_ok=True)
 
     def grow(self) -> None:
-        """One thing happens."""
+        """Change one thing in the tree."""
         if self._begun and self._chance.random() < 0.5:
             self._begun.pop(0)()
         else:
@@ -50,13 +51,15 @@ class Tree:
             self._chance.choice(kinds)()
 
     def complete(self) -> None:
-        """What has been begun is ended."""
+        """Complete the files that have been begun."""
         while self._begun:
             self._begun.pop(0)()
 
     def _records(self) -> list[Raw]:
-        """A sweep, or half of one of which the other half may come any time later, or what someone
-        does around it."""
+        """Return the records of a sweep, half of one, or other calls.
+
+        The other half of a sweep may come any time later.
+        """
         who, at = self._chance.choice(PEOPLE), self._chance.randrange(_MINUTES) * 60
         kind = self._chance.random()
         if kind < 0.4:
@@ -120,7 +123,7 @@ def _append(path: Path, content: bytes) -> None:
 
 
 def growing(tree: Tree, pauses: Iterator[float]) -> Iterator[float]:
-    """Seconds to wait before each thing that happens."""
+    """Yield the seconds to wait before each change."""
     for pause in pauses:
         yield pause
         tree.grow()

@@ -1,4 +1,4 @@
-"""What an attacker can write into a trail, and how to tell that a screen took no harm from it."""
+"""The payloads of an attacker, and checks of a harmless screen."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ PAYLOADS: dict[str, str] = {
 
 
 def screen_text(app: App[Any]) -> str:
-    """What is on the screen, a line each, without the blanks at their ends."""
+    """Return the lines on the screen, without trailing blanks."""
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in _strips(app))
 
 
 def harm(app: App[Any]) -> list[str]:
-    """What log text has done to the screen: nothing, if it was shown as it should be."""
+    """Return the harm that log text has done to the screen."""
     found = []
     for strip in _strips(app):
         for segment in strip:

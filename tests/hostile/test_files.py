@@ -1,4 +1,7 @@
-"""Files made to do harm: each is named once with its reason, costs a bounded amount, and hides nothing else."""
+"""Files made to do harm.
+
+Each is named once with its reason, costs a bounded amount, and hides nothing else.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ MIB = 1 << 20
 
 
 def packed_zeros(size: int, around: bytes = b"") -> bytes:
-    """A gzip of ``around`` and ``size`` spaces behind it, made without holding them."""
+    """Compress ``around`` and ``size`` spaces, without holding them."""
     packer = zlib.compressobj(9, wbits=31)
     return (
         packer.compress(around)
@@ -56,7 +59,9 @@ HOSTILE = {
 }
 
 
-def test_a_folder_of_hostile_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_scan_names_each_hostile_file_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name, (content, _) in HOSTILE.items():
         write(tmp_path, name, content)
     write(tmp_path, "zz-last.json", sweep(10))
@@ -87,7 +92,7 @@ def test_a_folder_of_hostile_files(tmp_path: Path, capsys: pytest.CaptureFixture
         "-rf",
     ],
 )
-def test_names_are_shown_as_what_they_are(
+def test_file_names_are_escaped(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path, name, b"not a log")
@@ -98,9 +103,7 @@ def test_names_are_shown_as_what_they_are(
     assert "\u202e" not in line
 
 
-def test_strings_of_an_attacker_reach_no_terminal(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_attacker_strings_are_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     payloads = {name: value for name, value in PAYLOADS.items() if not name.startswith("huge")}
     for name, value in payloads.items():
         write(
@@ -146,7 +149,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_costs_little_memory(
+def test_bomb_costs_little_memory(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit, size in (
@@ -174,7 +177,7 @@ def test_a_bomb_costs_little_memory(
         assert set(told) <= {"too-large", "empty", "not-json", "bomb"}
 
 
-def test_many_hits_of_one_window_are_one_alert(tmp_path: Path) -> None:
+def test_many_hits_in_window_are_one_alert(tmp_path: Path) -> None:
     write(
         tmp_path,
         "a.jsonl",
@@ -201,7 +204,7 @@ from logs-aws.cloudtrail-* metadata _id
 @pytest.mark.parametrize(
     "date", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0000-00-00T00:00:00Z"]
 )
-def test_a_date_outside_the_calendar_is_none(date: str, tmp_path: Path) -> None:
+def test_date_outside_calendar_is_rejected(date: str, tmp_path: Path) -> None:
     by = load([write(tmp_path, "rule.toml", DATES.encode())], builtin=False)
     record = call()
     for number, text in enumerate((date, "2026-03-01T09:00:00Z")):
@@ -210,9 +213,11 @@ def test_a_date_outside_the_calendar_is_none(date: str, tmp_path: Path) -> None:
     assert [alert.event_ids for alert in scan(tmp_path / "logs", by=by).alerts] == [["1"]]
 
 
-def test_what_is_nested_too_deep_costs_itself_only_wherever_it_is_looked_at(tmp_path: Path) -> None:
-    """By a rule, as a signal of an alert, in a pivot: the call itself still counts where nothing
-    asks what is in it."""
+def test_deeply_nested_record_costs_itself_only(tmp_path: Path) -> None:
+    """Look at a deeply nested record by rule, signal and pivot.
+
+    The call itself still counts where nothing within it is asked for.
+    """
     near = [
         call(
             100,
@@ -271,7 +276,7 @@ def digested(content: bytes) -> None:
     st.binary(max_size=200)
     | st.text(max_size=100).map(lambda text: text.encode("utf-8", "surrogatepass"))
 )
-def test_any_bytes(content: bytes) -> None:
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     digested(content)
     digested(b'{"Records": [' + content)
     digested(gzip.compress(content))
@@ -312,7 +317,9 @@ FIELDS = [
     ),
     st.sampled_from(["trail", "array", "lines"]),
 )
-def test_any_values_in_any_field(changes: list[dict[str, object]], where: str) -> None:
+def test_any_values_in_any_field_raise_nothing(
+    changes: list[dict[str, object]], where: str
+) -> None:
     records = [
         {**call(number, event_id=f"e{number}"), **change} for number, change in enumerate(changes)
     ]
@@ -331,9 +338,11 @@ def test_any_values_in_any_field(changes: list[dict[str, object]], where: str) -
     st.integers(1, 6),
     st.sampled_from([TRAIL, lines(sweep(10)), gzip.compress(TRAIL, 1)]),
 )
-def test_any_damage(seed: int, count: int, whole: bytes) -> None:
-    """Bytes changed, cut out and doubled, anywhere: never an error, and the file beside it is never
-    lost."""
+def test_any_damage_raises_nothing(seed: int, count: int, whole: bytes) -> None:
+    """Damage a file anywhere.
+
+    It never raises an error, and the file beside it is never lost.
+    """
     dice = random.Random(seed)
     content = bytearray(whole)
     for _ in range(count):

@@ -1,4 +1,7 @@
-"""What the fuzzer has found is found no more; and every input that it starts from holds what it checks."""
+"""Earlier finds of the fuzzer, and its seeds.
+
+Finds stay fixed, and every input that the fuzzer starts from holds what it checks.
+"""
 
 from __future__ import annotations
 
@@ -11,5 +14,5 @@ from fuzz.targets import TARGETS
 @pytest.mark.parametrize(
     ("target", "find"), [(target, path.name) for target in TARGETS for path in find_paths(target)]
 )
-def test_a_find_is_none_any_more(target: str, find: str) -> None:
+def test_target_accepts_earlier_find(target: str, find: str) -> None:
     TARGETS[target]((FINDS / target / find).read_bytes())

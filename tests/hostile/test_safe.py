@@ -1,4 +1,4 @@
-"""Log text is shown as what it is, and does nothing: by itself, and in every widget."""
+"""Log text does nothing to the screen, in any widget."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tui.widgets.status import AccountingLine
 from tui.widgets.top_line import TopLine
 
 
-def test_plain_text_is_untouched() -> None:
+def test_visible_keeps_plain_text() -> None:
     for plain in (
         "arn:aws:iam::111122223333:user/ci-deploy",
         "Zoë 日本語 роль",
@@ -42,29 +42,29 @@ def test_plain_text_is_untouched() -> None:
         assert safe.visible(plain) == plain
 
 
-def test_what_is_not_seen_is_spelt_out() -> None:
+def test_visible_spells_out_invisible_characters() -> None:
     assert safe.visible("\x1b[31m\x9b") == r"\x1b[31m\x9b"
     assert safe.visible("a\u202eb\u200bc\ud800") == r"a\u202eb\u200bc\ud800"
     assert safe.visible("\U000e0061\ufe0f\u3164\u00a0") == r"\U000e0061\ufe0f\u3164\xa0"
     assert safe.visible("one\ntwo\tthree") == r"one\ntwo\tthree"
 
 
-def test_marks_are_kept_as_far_as_letters_carry_them() -> None:
+def test_visible_limits_combining_marks() -> None:
     assert safe.visible("e\u0301\u0302\u0303") == "e\u0301\u0302\u0303"
     assert safe.visible("e" + "\u0301" * 5) == "e" + "\u0301" * 3 + r"\u0301\u0301"
     assert safe.visible("\u0301x") == r"\u0301x"
 
 
-def test_lines_are_kept_where_they_are_wanted() -> None:
+def test_visible_keeps_lines_on_request() -> None:
     assert safe.visible("one\r\ntwo\n\x1bthree\r", lines=True) == "one\ntwo\n\\x1bthree\\r"
 
 
-def test_long_text_is_cut_and_says_so() -> None:
+def test_visible_truncates_long_text() -> None:
     assert safe.visible("A" * 250_000, 10) == "A" * 10 + "…(+249,990 characters)"
 
 
 @given(st.text(st.characters(codec=None)))
-def test_every_character_of_the_result_can_be_seen(text: str) -> None:
+def test_visible_yields_visible_characters_only(text: str) -> None:
     shown = safe.visible(text)
     assert shown.isprintable()
     assert not any(0xD800 <= ord(character) <= 0xDFFF for character in shown)
@@ -73,7 +73,7 @@ def test_every_character_of_the_result_can_be_seen(text: str) -> None:
 
 
 @given(st.text(max_size=60), st.integers(min_value=0, max_value=40))
-def test_clip_keeps_to_its_cells(text: str, cells: int) -> None:
+def test_clip_fits_its_cells(text: str, cells: int) -> None:
     shown = safe.visible(text)
     clipped = safe.clip(shown, cells)
     assert cell_len(clipped) <= cells
@@ -86,7 +86,7 @@ def test_clip_counts_wide_characters_twice() -> None:
     assert safe.clip("abc", 2) == "a…"
 
 
-def test_the_command_line_can_use_it_without_textual() -> None:
+def test_safe_needs_no_textual() -> None:
     program = "import sys, tui.presentation.safe; tui.presentation.safe.visible('\\x1b'); print([m for m in sys.modules if 'textual' in m])"
     assert (
         subprocess.run(
@@ -152,7 +152,7 @@ class Everything(App[None]):
         self.bells += 1
 
 
-def test_no_widget_takes_harm() -> None:
+def test_widgets_show_payloads_harmlessly() -> None:
     async def drive() -> None:
         app = Everything()
         async with app.run_test(size=(200, 60), notifications=True, tooltips=True) as pilot:
@@ -173,7 +173,7 @@ def test_no_widget_takes_harm() -> None:
     "widget", [HeatStrip, RowList, JsonView, TopLine, RegionLine, TimeSparkline]
 )
 @pytest.mark.parametrize("name", ["action", "closing-tag", "hyperlink"])
-def test_no_key_or_click_sets_it_off(name: str, widget: type[Widget]) -> None:
+def test_keys_and_clicks_trigger_nothing(name: str, widget: type[Widget]) -> None:
     async def drive() -> None:
         app = Everything()
         async with app.run_test(size=(200, 60)) as pilot:
@@ -188,7 +188,7 @@ def test_no_key_or_click_sets_it_off(name: str, widget: type[Widget]) -> None:
     asyncio.run(drive())
 
 
-def test_evidence_is_byte_true_to_copy() -> None:
+def test_copied_evidence_is_byte_true() -> None:
     raw = json.dumps({"userAgent": "\x1b[31m" * 60_000, "x": "\u202e"}, ensure_ascii=False).encode()
 
     async def drive() -> None:

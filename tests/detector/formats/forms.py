@@ -399,7 +399,10 @@ def tarred(members: dict[str, bytes]) -> bytes:
 
 
 def athena(record: Json) -> Json:
-    """As UNLOAD writes a row of AWS's table: keys in lower case, free structures as text."""
+    """Return a row of AWS's table as UNLOAD writes it.
+
+    Keys are in lower case, free structures are text.
+    """
 
     def lower(value: Any) -> Any:
         return (

@@ -1,4 +1,4 @@
-"""A file can be read on from any place where a chunk has ended, and every record is found again where it was."""
+"""Reading resumes at any chunk, and finds every record again."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ from tests.detector.trail import rules, write
 
 @st.composite
 def contents(draw: st.DrawFn) -> File:
-    """A file of some records, in one of the test's layouts; or its content packed in one or two
-    containers."""
+    """Draw a file of records, plain or in one or two containers."""
     file = draw(files(draw(trails())[:40]).filter(bool).map(lambda made: made[0]))
     if draw(st.booleans()):
         return file
@@ -34,7 +33,7 @@ def contents(draw: st.DrawFn) -> File:
 
 @settings(max_examples=40)
 @given(contents(), st.integers(700, 4000))
-def test_reading_goes_on_from_wherever_a_chunk_ended(file: File, size: int) -> None:
+def test_read_chunks_resumes_at_any_chunk(file: File, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         for limit in ("BLOCK", "SNIFF", "LINES_CHUNK"):
             patch.setattr(chunks, limit, size)

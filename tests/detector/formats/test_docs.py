@@ -1,4 +1,4 @@
-"""The page names every form and container that the code knows, and each form has a fixture that needs it."""
+"""The page on formats is complete, and every wrapper has a fixture."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ PAGE = (Path(__file__).parents[3] / "docs/formats.md").read_text(encoding="utf-8
 @pytest.mark.parametrize(
     "name", [each.name for each in (*wrappers.WRAPPERS, *containers.CONTAINERS)]
 )
-def test_the_page_names_it(name: str) -> None:
+def test_page_names_wrapper_and_container(name: str) -> None:
     assert name.lower() in PAGE.lower()
 
 
 @pytest.mark.parametrize("name", sorted({form.name for form in wrappers.WRAPPERS}))
-def test_a_fixture_opens_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrapper_has_fixture(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr(
         wrappers,

@@ -1,4 +1,4 @@
-"""Every form in every container gives the same records, and each leads back to where it stands."""
+"""Every format in every container yields the same records."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def found(data: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_form_plain_and_in_every_container(form: str) -> None:
+def test_format_parses_in_every_container(form: str) -> None:
     assert found(FORMS[form]) == IDS
     for container, data in forms.containers(FORMS[form]).items():
         assert found(data) == IDS, container
@@ -56,9 +56,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> list:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_form_gives_the_same_alert_and_leads_back_to_its_record(
-    form: str, tmp_path: Path, expected: list
-) -> None:
+def test_format_yields_same_alert_and_raw_record(form: str, tmp_path: Path, expected: list) -> None:
     (tmp_path / "file").write_bytes(
         forms.tarred({"readme": b"text", "x.gz": gzip.compress(FORMS[form])})
     )
@@ -96,7 +94,7 @@ def test_a_form_gives_the_same_alert_and_leads_back_to_its_record(
         store.close()
 
 
-def test_a_folder_of_all_of_them_is_one_alert(tmp_path: Path, expected: list) -> None:
+def test_all_formats_together_are_one_alert(tmp_path: Path, expected: list) -> None:
     for number, data in enumerate(FORMS.values()):
         (tmp_path / f"{number}.plain").write_bytes(data)
         for container, packed in forms.containers(data).items():
@@ -110,7 +108,7 @@ def test_a_folder_of_all_of_them_is_one_alert(tmp_path: Path, expected: list) ->
     assert sums.records_duplicate == (12 * len(FORMS) - 1) * len(IDS)
 
 
-def test_parquet(tmp_path: Path, expected: list) -> None:
+def test_parquet_is_read_as_rows(tmp_path: Path, expected: list) -> None:
     pyarrow = pytest.importorskip("pyarrow", reason="pip install 'trailhound[parquet]'")
     from pyarrow import parquet
 
@@ -127,7 +125,7 @@ def test_parquet(tmp_path: Path, expected: list) -> None:
     ("reason", "value"),
     [(reason, value) for reason, values in forms.ASIDE.items() for value in values],
 )
-def test_what_is_skipped_and_why(reason: str, value: object, tmp_path: Path) -> None:
+def test_skipped_values_have_reason(reason: str, value: object, tmp_path: Path) -> None:
     (tmp_path / "file").write_text(json.dumps(value))
     (tmp_path / "mixed").write_bytes(forms.lines([value, RECORDS[0]]))
     _, store = scanned(tmp_path)
@@ -158,7 +156,7 @@ COLUMNS = [f"a_column_of_some_length_{number}" for number in range(40)]
         "files put together with their marks",
     ],
 )
-def test_a_form_written_otherwise(data: bytes) -> None:
+def test_format_variant_parses(data: bytes) -> None:
     assert found(data) == IDS
 
 
@@ -175,14 +173,14 @@ def test_a_form_written_otherwise(data: bytes) -> None:
         (b"hello\n", "not-json", "not JSON"),
     ],
 )
-def test_what_is_refused_says_what_to_do(data: bytes, code: str, says: str) -> None:
+def test_refused_file_says_what_to_do(data: bytes, code: str, says: str) -> None:
     with pytest.raises(NotALog) as refused:
         list(read_chunks(io.BytesIO(data)))
     assert refused.value.reason.code == code
     assert says in refused.value.reason.detail
 
 
-def test_a_bad_member_costs_itself_only(tmp_path: Path) -> None:
+def test_damaged_member_costs_itself_only(tmp_path: Path) -> None:
     good = gzip.compress(FORMS["trail file"])
     for name, data in (
         (
@@ -217,13 +215,13 @@ def test_a_bad_member_costs_itself_only(tmp_path: Path) -> None:
     ],
     ids=["tar", "tar.gz", "zip", "zstd", "bzip2", "xz"],
 )
-def test_what_is_cut_short_is_not_taken(data: bytes) -> None:
+def test_truncated_file_is_unreadable(data: bytes) -> None:
     with pytest.raises(Unreadable):
         for chunk in read_chunks(io.BytesIO(data)):
             parse_records(chunk)
 
 
-def test_a_bomb_ends_at_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decompression_stops_at_cap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("detector.formats.decompress.CONTENT_CAP", 1 << 20)
     monkeypatch.setattr("detector.formats.decompress.RATIO_CAP", 1)
     zeros = b"\n" * (64 << 20)
@@ -239,7 +237,7 @@ def test_a_bomb_ends_at_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
         assert stopped.value.reason.code == "bomb"
 
 
-def test_containers_in_containers_end_somewhere() -> None:
+def test_nested_containers_stop_at_cap() -> None:
     data = FORMS["trail file"]
     for _ in range(9):
         data = gzip.compress(data)
@@ -248,7 +246,7 @@ def test_containers_in_containers_end_somewhere() -> None:
     assert stopped.value.reason.code == "nested-too-deep"
 
 
-def test_wrappers_in_wrappers_end_somewhere(tmp_path: Path) -> None:
+def test_nested_wrappers_stop_at_cap(tmp_path: Path) -> None:
     value: object = RECORDS[0]
     for _ in range(40):
         value = {"message": [value]}
@@ -278,9 +276,7 @@ DEEP = {**RECORDS[0], "requestParameters": "@"}
         "SQS",
     ],
 )
-def test_a_record_too_deep_or_of_a_huge_number_costs_itself_at_most(
-    form: str, inside: str, tmp_path: Path
-) -> None:
+def test_deep_or_huge_record_costs_itself_at_most(form: str, inside: str, tmp_path: Path) -> None:
     data = forms.forms([DEEP, *RECORDS])[form]
     (tmp_path / "file").write_bytes(data.replace(b'"@"', inside.encode()))
     alerts, store = scanned(tmp_path)
@@ -293,7 +289,7 @@ def test_a_record_too_deep_or_of_a_huge_number_costs_itself_at_most(
 
 
 @pytest.mark.parametrize("opening", ["[\n", '{"Records":[\n', '{"Records": [{},\n'])
-def test_a_document_with_a_record_a_line_is_no_json_lines_while_it_is_written(opening: str) -> None:
+def test_growing_document_is_not_json_lines(opening: str) -> None:
     with pytest.raises(Unreadable):
         for chunk in read_chunks(
             io.BytesIO((opening + ",\n".join(map(forms.text, RECORDS[:5]))).encode())
@@ -323,7 +319,7 @@ def test_a_document_with_a_record_a_line_is_no_json_lines_while_it_is_written(op
         "3",
     ],
 )
-def test_an_odd_wrapper_costs_itself_only(odd: str, tmp_path: Path) -> None:
+def test_odd_wrapper_costs_itself_only(odd: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(odd.encode() + b"\n" + forms.lines(RECORDS))
     alerts, store = scanned(tmp_path)
     sums = store.files.accounting()

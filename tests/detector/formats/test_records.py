@@ -1,4 +1,4 @@
-"""Every form in which records come is read whole, and whatever is not read is reported once, with its reason."""
+"""Every format is read whole; whatever is not has a reason."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PACKED: dict[str, Any] = {
 
 @pytest.mark.parametrize("packed", PACKED)
 @pytest.mark.parametrize("form", FORMS)
-def test_a_form_is_read_whole(form: str, packed: str, tmp_path: Path) -> None:
+def test_scan_reads_whole_file_of_format(form: str, packed: str, tmp_path: Path) -> None:
     write(tmp_path, "log", PACKED[packed](FORMS[form]))  # the content tells, not the name
     run = scan(tmp_path)
     assert [sorted(alert.event_ids) for alert in run.alerts] == [
@@ -57,7 +57,7 @@ def test_a_form_is_read_whole(form: str, packed: str, tmp_path: Path) -> None:
     assert (run.accounting.files_read, run.accounting.records_seen, run.problems) == (1, 10, [])
 
 
-def test_single_objects(tmp_path: Path) -> None:
+def test_single_object_is_record(tmp_path: Path) -> None:
     for number, record in enumerate(SWEEP):
         write(tmp_path, f"{number}.json", json.dumps(record, indent=number % 2 or None).encode())
     run = scan(tmp_path)
@@ -69,7 +69,7 @@ def test_single_objects(tmp_path: Path) -> None:
     [b'{"Records": []}', b"[]", gzip.compress(b'{"Records":[]}\n')],
     ids=["document", "array", "gzip"],
 )
-def test_a_file_without_records_is_read(content: bytes, tmp_path: Path) -> None:
+def test_file_without_records_is_read(content: bytes, tmp_path: Path) -> None:
     write(tmp_path, "quiet.json", content)
     run = scan(tmp_path)
     assert (run.accounting.files_read, run.accounting.records_seen, run.problems) == (1, 0, [])
@@ -130,7 +130,7 @@ FILES: dict[str, tuple[bytes, str, str]] = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_what_is_no_log_is_reported_once_with_its_reason(name: str, tmp_path: Path) -> None:
+def test_foreign_file_is_reported_once_with_reason(name: str, tmp_path: Path) -> None:
     content, state, reason = FILES[name]
     path = write(tmp_path, "b", content)
     write(tmp_path, "a.json", SWEEP)
@@ -151,7 +151,7 @@ def test_what_is_no_log_is_reported_once_with_its_reason(name: str, tmp_path: Pa
 DIGEST = {"awsAccountId": "111122223333", "digestStartTime": "2026-03-01T09:00:00Z", "logFiles": []}
 
 
-def test_a_digest_file_is_known_as_one(tmp_path: Path) -> None:
+def test_digest_file_is_skipped_as_digest(tmp_path: Path) -> None:
     write(tmp_path, "digest.json.gz", gzip.compress(json.dumps(DIGEST).encode()))
     assert scan(tmp_path).accounting.files_skipped == {"digest": 1}
 
@@ -233,7 +233,7 @@ ODD = [
 
 
 @pytest.mark.parametrize(("name", "where"), [*ODD, ("not JSON", "lines")])
-def test_an_odd_record_costs_itself_only(name: str, where: str, tmp_path: Path) -> None:
+def test_odd_record_costs_itself_only(name: str, where: str, tmp_path: Path) -> None:
     odd, kind, reason = {
         **REJECTED,
         "nested too deep": (DEEP, "rejected", "nested-too-deep"),
@@ -280,7 +280,7 @@ UNUSUAL = {
 @pytest.mark.parametrize("identified", [True, False])
 @pytest.mark.parametrize("where", ["trail", "lines"])
 @pytest.mark.parametrize("name", UNUSUAL)
-def test_an_unusual_record_is_kept(name: str, where: str, identified: bool, tmp_path: Path) -> None:
+def test_unusual_record_is_kept(name: str, where: str, identified: bool, tmp_path: Path) -> None:
     odd = call(0, REGIONS[9], eventID="odd" if identified else None)
     raw = json.dumps(odd).encode()[:-1] + b", " + UNUSUAL[name] + b"}"
     rows = [*(json.dumps(record).encode() for record in sweep(9)), raw]
@@ -296,9 +296,11 @@ def test_an_unusual_record_is_kept(name: str, where: str, identified: bool, tmp_
     json.dumps(run.facts).encode()  # what is printed can be printed
 
 
-def test_no_depth_of_nesting_is_an_error(tmp_path: Path) -> None:
-    """Where the decoders' stack ends depends on who called them; the record is kept or rejected,
-    and nothing else."""
+def test_nesting_depth_raises_nothing(tmp_path: Path) -> None:
+    """Keep or reject a deep record, but raise nothing.
+
+    Where the decoders' stack ends depends on who called them.
+    """
     for depth in range(960, 1010, 3):
         rows = [json.dumps(record).encode() for record in SWEEP]
         rows.append(
@@ -319,9 +321,7 @@ def test_no_depth_of_nesting_is_an_error(tmp_path: Path) -> None:
 # limits
 
 
-def test_a_document_over_the_cap_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_document_over_cap_is_quarantined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for limit, size in (("BLOCK", 1000), ("SNIFF", 10_000), ("DOCUMENT_CAP", 100_000)):
         monkeypatch.setattr(chunks, limit, size)
     write(tmp_path, "big.json", document(call(at) for at in range(200)))
@@ -332,7 +332,7 @@ def test_a_document_over_the_cap_is_refused(
     assert len(run.alerts) == 1
 
 
-def test_a_line_over_the_cap_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_line_over_cap_is_quarantined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for limit in ("BLOCK", "SNIFF", "LINES_CHUNK"):
         monkeypatch.setattr(chunks, limit, 1000)
     monkeypatch.setattr(chunks, "LINE_CAP", 50_000)
@@ -343,7 +343,7 @@ def test_a_line_over_the_cap_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(run.alerts) == 1
 
 
-def test_lines_of_any_number_are_no_document(
+def test_any_number_of_lines_is_read_as_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit, size in (

@@ -1,4 +1,4 @@
-"""Every file found and every record seen is accounted for, whatever lies in the folder and however it is read."""
+"""Every file found and every record seen is accounted for."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.detector.trail import (
 
 
 class Kind(NamedTuple):
-    """A kind of file: its content for a number of records, and what becomes of it."""
+    """A kind of file: its content, and what becomes of it."""
 
     content: Callable[[int], bytes]
     state: str = "read"
@@ -108,7 +108,7 @@ def put(folder: str, files: Files) -> None:
 
 @settings(max_examples=25)
 @given(mixed, mixed)
-def test_a_scan_accounts_for_all_files_and_records(first: Files, second: Files) -> None:
+def test_scan_accounts_for_all_files_and_records(first: Files, second: Files) -> None:
     with tempfile.TemporaryDirectory() as folder, closing(Store.open(None)) as store:
         put(folder, first)
         run = scan(Path(folder), store=store)
@@ -123,7 +123,7 @@ def test_a_scan_accounts_for_all_files_and_records(first: Files, second: Files) 
 
 @settings(max_examples=20)
 @given(mixed)
-def test_the_sums_hold_at_every_moment_of_a_live_run(files: Files) -> None:
+def test_accounting_adds_up_at_every_update(files: Files) -> None:
     with tempfile.TemporaryDirectory() as folder, closing(Store.open(None)) as store:
         steps = [
             partial(write, Path(folder), f"{number:02d}", KINDS[name].content(count))
@@ -137,8 +137,11 @@ def test_the_sums_hold_at_every_moment_of_a_live_run(files: Files) -> None:
 
 @settings(max_examples=15)
 @given(mixed, st.randoms())
-def test_the_duplicates_do_not_depend_on_the_order(files: Files, random: object) -> None:
-    """Which copy is the duplicate is a matter of which came first; how many there are is not."""
+def test_duplicate_count_is_independent_of_order(files: Files, random: object) -> None:
+    """Count duplicates in any order.
+
+    Which copy is the duplicate depends on which came first; how many there are does not.
+    """
     counted = []
     for _ in range(2):
         with tempfile.TemporaryDirectory() as folder, closing(Store.open(None)) as store:
@@ -157,7 +160,7 @@ def test_the_duplicates_do_not_depend_on_the_order(files: Files, random: object)
     assert counted == [len(copies) - len(set(copies))] * 2
 
 
-def test_a_duplicate_is_a_copy_of_what_a_rule_counted(tmp_path: Path) -> None:
+def test_duplicate_is_copy_of_counted_record(tmp_path: Path) -> None:
     write(
         tmp_path,
         "a.json",

@@ -1,4 +1,4 @@
-"""Time: event times of any kind, calendars, zones, and a clock that event times are judged by."""
+"""Event times of any kind, calendars, time zones and clocks."""
 
 from __future__ import annotations
 
@@ -33,9 +33,11 @@ NEVER = {
 
 
 @pytest.mark.parametrize("mode", ["tumbling", "sliding"])
-def test_event_times_far_off_are_counted_and_move_nothing(mode: str, tmp_path: Path) -> None:
-    """Beside a sweep of now, in its own file: it stays provisional as long as it would, grows, and
-    settles in time."""
+def test_far_event_times_do_not_move_watermark(mode: str, tmp_path: Path) -> None:
+    """Add a file of far times beside a sweep of now.
+
+    The sweep stays provisional, grows, and settles as it would alone.
+    """
     now = float(START + 40)
     odd = [
         call(
@@ -90,7 +92,7 @@ def test_event_times_far_off_are_counted_and_move_nothing(mode: str, tmp_path: P
     assert adds_up(run.accounting)
 
 
-def test_one_event_time_far_off_does_not_hold_up_the_watermark(tmp_path: Path) -> None:
+def test_single_far_event_time_does_not_block_watermark(tmp_path: Path) -> None:
     write(
         tmp_path,
         "a.json",
@@ -132,7 +134,7 @@ def test_one_event_time_far_off_does_not_hold_up_the_watermark(tmp_path: Path) -
         "the last time that is read",
     ],
 )
-def test_windows_over_every_edge(begin: int, tmp_path: Path) -> None:
+def test_windows_span_calendar_edges(begin: int, tmp_path: Path) -> None:
     records = [
         call(begin - START + place, region)
         for place, region in enumerate([*REGIONS, *REGIONS[:15]])
@@ -149,9 +151,7 @@ moments = st.datetimes(datetime(1970, 1, 1), datetime(9998, 12, 31, 23, 59, 59))
 
 
 @given(moments, st.integers(-14 * 60, 14 * 60), st.sampled_from(["", ".5", ".999999999", ",25"]))
-def test_an_event_time_is_what_the_calendar_says(
-    moment: datetime, offset: int, fraction: str
-) -> None:
+def test_event_time_follows_calendar(moment: datetime, offset: int, fraction: str) -> None:
     seconds = calendar.timegm(moment.timetuple())
     assert (
         parse_time(moment.isoformat() + fraction + "Z") == parse_time(moment.isoformat()) == seconds
@@ -177,7 +177,7 @@ def test_an_event_time_is_what_the_calendar_says(
         "1970-01-01T00:30:00+01:00",
     ],
 )
-def test_a_time_that_is_none_rejects_the_record(text: str, tmp_path: Path) -> None:
+def test_invalid_event_time_rejects_record(text: str, tmp_path: Path) -> None:
     assert parse_time(text) is None
     write(tmp_path, "a.json", [*sweep(10), call(1, "me-south-1", eventTime=text)])
     run = scan(tmp_path)
@@ -196,7 +196,7 @@ CUTS = {
 
 
 @given(moments, st.sampled_from(list(STEPS)))
-def test_a_unit_of_the_calendar_begins_where_it_begins(moment: datetime, unit: str) -> None:
+def test_calendar_bucket_starts_at_unit_start(moment: datetime, unit: str) -> None:
     ((row, _),) = CUTS[unit].filter_results(record(), calendar.timegm(moment.timetuple()))
     begin = datetime.fromisoformat(str(row["x"])).replace(tzinfo=None)
     assert (
@@ -226,9 +226,11 @@ def zone(request: pytest.FixtureRequest) -> Iterator[str]:
     time.tzset()
 
 
-def test_the_machines_zone_changes_nothing(zone: str, tmp_path: Path) -> None:
-    """Also in the hours that its summer time skips or has twice: 8 March and 1 November in New
-    York, and so on."""
+def test_results_are_independent_of_time_zone(zone: str, tmp_path: Path) -> None:
+    """Scan in a zone with summer time.
+
+    Also in the hours that it skips or has twice: 8 March and 1 November in New York.
+    """
     begins = [
         int(datetime(*day, tzinfo=UTC).timestamp()) - START
         for day in (

@@ -1,4 +1,7 @@
-"""A directory that is written to while it is watched: whatever happens to a file, each record is read once."""
+"""A directory that changes while it is watched.
+
+Whatever happens to a file, each record is read once.
+"""
 
 from __future__ import annotations
 
@@ -72,13 +75,13 @@ FIRST = LINES.index(b"\n")
 
 
 @pytest.mark.parametrize("cut", [0, 1, 300, FIRST, FIRST + 1, len(LINES) // 2, len(LINES) - 1])
-def test_lines_are_read_as_they_come(cut: int, store: Store, logs: Path) -> None:
+def test_lines_are_read_as_they_arrive(cut: int, store: Store, logs: Path) -> None:
     log = logs / "trail.jsonl"
     run = watch(store, logs, lambda: append(log, LINES[:cut]), lambda: append(log, LINES[cut:]))
     read_once(run)
 
 
-def test_a_line_is_taken_when_its_end_has_come(store: Store, logs: Path) -> None:
+def test_partial_line_waits_for_its_end(store: Store, logs: Path) -> None:
     log = write(logs, "trail.jsonl", LINES[:-200])
     seen: list[int] = []
     run = watch(
@@ -99,9 +102,7 @@ def test_a_line_is_taken_when_its_end_has_come(store: Store, logs: Path) -> None
         document(SWEEP) + b"\n",
     ],
 )
-def test_a_document_that_is_being_written_is_read_when_it_is_whole(
-    whole: bytes, store: Store, logs: Path
-) -> None:
+def test_growing_document_is_read_when_whole(whole: bytes, store: Store, logs: Path) -> None:
     log = logs / "trail.json"
     behind_a_record = max(whole.find(b"},\n{"), 500) + 1
     last = len(whole.rstrip())
@@ -124,14 +125,14 @@ def test_a_document_that_is_being_written_is_read_when_it_is_whole(
 @pytest.mark.parametrize(
     ("opening", "ending"), [(b"[\n", b"]"), (b'{"Records": [\n', b"]}"), (b"[", b"]")]
 )
-def test_an_array_that_lacks_its_end_is_not_taken_for_lines(
+def test_unfinished_array_is_not_lines(
     opening: bytes, ending: bytes, store: Store, logs: Path
 ) -> None:
     log = write(logs, "trail.json", opening + lines(SWEEP[:3]).replace(b"\n", b",\n", 2))
     read_once(watch(store, logs, lambda: append(log, ending)), records=3, alerts=0)
 
 
-def test_an_incomplete_gzip_waits_until_it_is_complete(store: Store, logs: Path) -> None:
+def test_truncated_gzip_waits_until_complete(store: Store, logs: Path) -> None:
     packed = gzip.compress(document(SWEEP))
     log = write(logs, "trail.json.gz", packed[:-30])
     sums = []
@@ -146,7 +147,7 @@ def test_an_incomplete_gzip_waits_until_it_is_complete(store: Store, logs: Path)
     read_once(run)
 
 
-def test_an_incomplete_file_is_given_up_after_a_day(store: Store, logs: Path) -> None:
+def test_truncated_file_is_quarantined_after_a_day(store: Store, logs: Path) -> None:
     log = write(logs, "trail.json.gz", gzip.compress(document(SWEEP))[:-30])
     now = 0.0
 
@@ -163,15 +164,15 @@ def test_an_incomplete_file_is_given_up_after_a_day(store: Store, logs: Path) ->
     read_once(watch(store, logs, clock=lambda: now))
 
 
-def test_a_scan_takes_an_incomplete_file_for_what_it_is(store: Store, logs: Path) -> None:
+def test_scan_quarantines_truncated_file(store: Store, logs: Path) -> None:
     log = write(logs, "trail.json.gz", gzip.compress(document(SWEEP))[:-30])
     assert scan(logs, store=store).accounting.files_quarantined == {"truncated-gzip": 1}
     log.write_bytes(gzip.compress(document(SWEEP)))
     read_once(scan(logs, store=store))
 
 
-def test_a_scan_of_lines_goes_on_where_it_stopped(store: Store, logs: Path) -> None:
-    """Also where the last line was torn: its record is there when its end is."""
+def test_scan_resumes_lines_where_it_stopped(store: Store, logs: Path) -> None:
+    """Resume at a partial line, whose record comes with its end."""
     log = write(logs, "trail.jsonl", LINES[:-200])
     assert scan(logs, store=store).accounting.records_rejected == {"not-json": 1}
     append(log, LINES[-200:])
@@ -180,7 +181,7 @@ def test_a_scan_of_lines_goes_on_where_it_stopped(store: Store, logs: Path) -> N
     assert [len(alert.event_ids) for alert in run.alerts] == [10]
 
 
-def test_gzip_members_that_are_added_are_read(store: Store, logs: Path) -> None:
+def test_appended_gzip_members_are_read(store: Store, logs: Path) -> None:
     log = write(logs, "trail.jsonl.gz", gzip.compress(lines(SWEEP[:5])))
     read_once(watch(store, logs, lambda: append(log, gzip.compress(lines(SWEEP[5:])))))
 
@@ -188,8 +189,8 @@ def test_gzip_members_that_are_added_are_read(store: Store, logs: Path) -> None:
 # files that change
 
 
-def test_a_file_that_is_touched_is_not_counted_again(store: Store, logs: Path) -> None:
-    """Copying tools set a file's time after it has got its name."""
+def test_touched_file_is_not_counted_again(store: Store, logs: Path) -> None:
+    """Touch a file, as copying tools do after the rename."""
     paths = [
         write(logs, "a.json", document(SWEEP)),
         write(logs, "b.json.gz", gzip.compress(document(sweep(10, 60)))),
@@ -199,8 +200,11 @@ def test_a_file_that_is_touched_is_not_counted_again(store: Store, logs: Path) -
     read_once(run, records=30, alerts=3, read=3)
 
 
-def test_a_log_that_is_truncated_is_read_from_its_start(store: Store, logs: Path) -> None:
-    """copytruncate: the copy has been read already, the log begins anew under the same inode."""
+def test_truncated_log_is_read_from_start(store: Store, logs: Path) -> None:
+    """Read a log truncated by copytruncate.
+
+    The copy has been read already; the log begins anew under the same inode.
+    """
     log = write(logs, "trail.jsonl", LINES)
     run = watch(
         store,
@@ -211,7 +215,7 @@ def test_a_log_that_is_truncated_is_read_from_its_start(store: Store, logs: Path
     read_once(run, records=30, alerts=3)
 
 
-def test_a_file_with_other_content_is_read_again(store: Store, logs: Path) -> None:
+def test_replaced_content_is_read_again(store: Store, logs: Path) -> None:
     log = write(logs, "trail.json", SWEEP)
     run = watch(
         store,
@@ -226,7 +230,7 @@ def test_a_file_with_other_content_is_read_again(store: Store, logs: Path) -> No
 # files that get another name
 
 
-def test_a_file_that_is_renamed_is_not_read_again(store: Store, logs: Path) -> None:
+def test_renamed_file_is_not_read_again(store: Store, logs: Path) -> None:
     a = write(logs, "a.json", SWEEP)
     b = write(logs, "b.jsonl", lines(sweep(10, 60)))
     run = watch(
@@ -239,14 +243,16 @@ def test_a_file_that_is_renamed_is_not_read_again(store: Store, logs: Path) -> N
     assert {Path(row.path).name for row in store.files.all()} == {"c.json", "d.jsonl"}
 
 
-def test_a_folder_that_is_renamed_is_not_read_again(store: Store, logs: Path) -> None:
+def test_renamed_folder_is_not_read_again(store: Store, logs: Path) -> None:
     write(logs / "new", "a.json", SWEEP)
     read_once(watch(store, logs, lambda: (logs / "new").rename(logs / "old")))
 
 
-def test_a_log_that_is_rotated_is_read_on(store: Store, logs: Path) -> None:
-    """trail.1 goes to trail.2, trail to trail.1, and a new trail begins; the oldest is
-    overwritten."""
+def test_rotated_log_is_resumed(store: Store, logs: Path) -> None:
+    """Rotate trail.1 to trail.2, and trail to trail.1.
+
+    A new trail begins; the oldest is overwritten.
+    """
     log = write(logs, "trail", LINES)
 
     def rotate(number: int) -> None:
@@ -266,7 +272,7 @@ def test_a_log_that_is_rotated_is_read_on(store: Store, logs: Path) -> None:
     read_once(run, records=50, alerts=5, read=3)
 
 
-def test_files_that_change_places_are_not_read_again(store: Store, logs: Path) -> None:
+def test_swapped_files_are_not_read_again(store: Store, logs: Path) -> None:
     a, b = write(logs, "a.jsonl", LINES), write(logs, "b.jsonl", lines(sweep(10, 60)))
 
     def swap() -> None:
@@ -309,9 +315,7 @@ FINAL = [
 
 
 @pytest.mark.parametrize("name", TEMPORARY)
-def test_a_file_under_a_temporary_name_waits_for_its_own(
-    name: str, store: Store, logs: Path
-) -> None:
+def test_temporary_name_waits_for_rename(name: str, store: Store, logs: Path) -> None:
     assert is_being_written(name)
     path = write(logs, name, gzip.compress(document(SWEEP))[:100])
     sums = []
@@ -327,14 +331,14 @@ def test_a_file_under_a_temporary_name_waits_for_its_own(
 
 
 @pytest.mark.parametrize("name", FINAL)
-def test_these_are_final_names(name: str) -> None:
+def test_final_name_is_not_being_written(name: str) -> None:
     assert not is_being_written(name)
 
 
 # links, folders, permissions
 
 
-def test_a_file_with_several_names_is_read_once(store: Store, logs: Path) -> None:
+def test_file_with_several_links_is_read_once(store: Store, logs: Path) -> None:
     write(logs, "a.json", SWEEP)
     os.link(logs / "a.json", logs / "b.json")
     (logs / "c.json").symlink_to(logs / "a.json")
@@ -344,12 +348,12 @@ def test_a_file_with_several_names_is_read_once(store: Store, logs: Path) -> Non
     assert run.accounting.files_skipped == {"link": 2}
 
 
-def test_a_link_that_comes_later_is_only_a_link(store: Store, logs: Path) -> None:
+def test_later_link_is_skipped_as_link(store: Store, logs: Path) -> None:
     path = write(logs, "m.json", SWEEP)
     read_once(watch(store, logs, lambda: (logs / "a.json").symlink_to(path)), skipped=1)
 
 
-def test_links_to_folders_do_not_loop(store: Store, logs: Path) -> None:
+def test_folder_links_do_not_loop(store: Store, logs: Path) -> None:
     write(logs / "deep" / "er", "a.json", SWEEP)
     (logs / "deep" / "er" / "up").symlink_to(logs)
     (logs / "itself").symlink_to(logs / "itself")
@@ -358,13 +362,13 @@ def test_links_to_folders_do_not_loop(store: Store, logs: Path) -> None:
     assert (run.accounting.records_seen, run.accounting.files_read) == (10, 1)
 
 
-def test_a_link_that_is_all_that_is_left_is_the_file(store: Store, logs: Path) -> None:
+def test_last_remaining_link_is_the_file(store: Store, logs: Path) -> None:
     path = write(logs, "a.json", SWEEP)
     os.link(path, logs / "b.json")
     read_once(watch(store, logs, path.unlink))
 
 
-def test_a_folder_may_come_later_and_go(store: Store, logs: Path) -> None:
+def test_root_may_appear_and_disappear(store: Store, logs: Path) -> None:
     later = logs / "later"
     run = watch(
         store,
@@ -376,14 +380,14 @@ def test_a_folder_may_come_later_and_go(store: Store, logs: Path) -> None:
     read_once(run)
 
 
-def test_what_is_read_stays_counted_when_its_file_is_deleted(store: Store, logs: Path) -> None:
+def test_deleted_file_stays_counted(store: Store, logs: Path) -> None:
     path = write(logs, "a.json", SWEEP)
     broken = write(logs, "b.json", b"no log")
     run = watch(store, logs, path.unlink, broken.unlink, lambda: None)
     read_once(run)
 
 
-def test_a_file_that_may_not_be_read_waits_and_is_tried_again(
+def test_unreadable_file_is_retried(
     store: Store, logs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(logs, "a.json", SWEEP)
@@ -414,9 +418,7 @@ def test_a_file_that_may_not_be_read_waits_and_is_tried_again(
     read_once(run)
 
 
-def test_a_scan_names_a_file_that_may_not_be_read(
-    logs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scan_names_unreadable_file(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(logs, "a.json", SWEEP)
     write(logs, "b.json", sweep(10, 60))
     really_open = builtins.open
@@ -435,7 +437,7 @@ def test_a_scan_names_a_file_that_may_not_be_read(
     ] == [True]
 
 
-def test_a_name_that_is_no_utf8_is_a_name(store: Store, logs: Path) -> None:
+def test_non_utf8_name_is_kept(store: Store, logs: Path) -> None:
     name = os.fsdecode(b"trail-\xff\xfe.json")
     write(logs, name, [*SWEEP, *SWEEP])
     write(logs, "other.json", SWEEP)
@@ -454,7 +456,7 @@ def test_a_name_that_is_no_utf8_is_a_name(store: Store, logs: Path) -> None:
 # stop and start
 
 
-def test_nothing_is_read_twice_after_a_restart(tmp_path: Path, logs: Path) -> None:
+def test_restart_reads_nothing_twice(tmp_path: Path, logs: Path) -> None:
     write(logs, "a.json", SWEEP)
     write(logs, "b.json.gz", gzip.compress(document(sweep(10, 60))))
     log = write(logs, "c.jsonl", lines(sweep(10, 120)) + b'{"eventTime": "2026-')
@@ -475,7 +477,7 @@ def test_nothing_is_read_twice_after_a_restart(tmp_path: Path, logs: Path) -> No
 
 
 class StoppingAfter(threading.Event):
-    """Is set when it has been asked some times."""
+    """An event that is set when it has been asked some times."""
 
     def __init__(self, times: int) -> None:
         super().__init__()
@@ -486,7 +488,7 @@ class StoppingAfter(threading.Event):
         return super().is_set() or self._times < 0
 
 
-def test_a_run_that_is_stopped_midway_goes_on(tmp_path: Path, logs: Path) -> None:
+def test_stopped_run_resumes(tmp_path: Path, logs: Path) -> None:
     for number in range(40):
         write(logs, f"{number}.json", [call(number, REGIONS[number % 14], event_id=str(number))])
     for limit in (5, 20, 1000):
@@ -500,7 +502,7 @@ def test_a_run_that_is_stopped_midway_goes_on(tmp_path: Path, logs: Path) -> Non
     assert [alert.event_ids for alert in held] == [alert.event_ids for alert in scan(logs).alerts]
 
 
-def test_a_run_is_live_when_all_that_was_found_is_read(store: Store, logs: Path) -> None:
+def test_update_is_live_when_all_files_are_read(store: Store, logs: Path) -> None:
     write(logs, "a.json", SWEEP)
     run = watch(
         store, logs, lambda: None, lambda: write(logs, "b.json", sweep(10, 60)), lambda: None
@@ -512,7 +514,7 @@ def test_a_run_is_live_when_all_that_was_found_is_read(store: Store, logs: Path)
     assert run.updates[-1].newest == 1_772_359_260
 
 
-def test_the_directory_wakes_at_once_when_told_to_stop(logs: Path) -> None:
+def test_directory_wait_returns_on_stop(logs: Path) -> None:
     stop = threading.Event()
     stop.set()
     Directory([logs]).wait(stop, 3600)

@@ -1,5 +1,6 @@
-"""A hunt of any length against a model in plain Python: records arrive late, doubled and out of order, trailhound is
-stopped, the analyst decides, time passes, the state is compacted. After each step all is as the model says.
+"""A hunt of any length against a model in plain Python.
+
+Records arrive late, doubled and out of order, trailhound restarts, and old windows are evicted.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class Hunt(RuleBasedStateMachine):
         )
     )
     def arrive(self, records: list[Raw]) -> None:
-        """New or late, in any order; what came before comes again with it."""
+        """Add records in any order; earlier ones come again with them."""
         self.files.append((min(map(_time, records)), self.now))
         write(self.folder / "logs", f"{len(self.files)}.json", records)
         scan(self.folder / "logs", store=self.store, clock=lambda: self.now)

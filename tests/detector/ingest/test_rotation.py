@@ -1,4 +1,7 @@
-"""A log that is rotated or grows between two looks at it: by name it is another file then, by content it is longer."""
+"""A log that rotates or grows between two reads.
+
+By name it is another file then, by content it is longer.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def store() -> Iterator[Store]:
 
 
 def telling(at: int, **who: Any) -> list[Raw]:
-    """A call that a flag speaks of."""
+    """Return a call that a flag is raised for."""
     return [
         call(
             at,
@@ -65,7 +68,7 @@ def rotate(log: Path, records: list[Raw]) -> None:
 
 
 def once(do: Callable[[], None], then: Callable[..., Any]) -> Callable[..., Any]:
-    """``then``, but the first time ``do`` comes before."""
+    """Wrap ``then`` so that ``do`` runs before its first call."""
     todo = [do]
 
     def called(*given: Any, **named: Any) -> Any:
@@ -85,11 +88,10 @@ def as_if_undisturbed(run: Run, logs: Path, rules: RuleSet) -> None:
     )
 
 
-def test_a_log_that_is_rotated_just_before_it_is_opened(
+def test_rotation_before_open_loses_nothing(
     store: Store, tmp_path: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the new file holds must not be taken for the old one's: neither is lost, and neither
-    counts twice."""
+    """Lose and double nothing when a log rotates before it is opened."""
     logs, log = tmp_path / "logs", tmp_path / "logs" / "events.jsonl"
     write(logs, log.name, lines(sweep(10)))
     rotated = once(
@@ -108,10 +110,10 @@ def test_a_log_that_is_rotated_just_before_it_is_opened(
     as_if_undisturbed(run, logs, rules)
 
 
-def test_a_log_that_is_rotated_before_it_is_searched_for_signals(
+def test_rotation_before_signal_search_loses_nothing(
     store: Store, tmp_path: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is found by its new name with the next sweep, and searched then."""
+    """Find the rotated log by its new name with the next sweep."""
     logs, log = tmp_path / "logs", tmp_path / "logs" / "events.jsonl"
     write(logs, log.name, lines([*sweep(10), *telling(60)]))
     monkeypatch.setattr(
@@ -123,7 +125,7 @@ def test_a_log_that_is_rotated_before_it_is_searched_for_signals(
     as_if_undisturbed(run, logs, rules)
 
 
-def test_a_log_that_is_gone_is_not_searched_for_ever(
+def test_missing_log_is_searched_once_more_only(
     store: Store, tmp_path: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logs, searched = tmp_path / "logs", []
@@ -139,11 +141,11 @@ def test_a_log_that_is_gone_is_not_searched_for_ever(
     assert len(searched) == 2, "once more after the next sweep, and no more"
 
 
-def test_signals_in_what_was_appended_are_found_in_it(
-    store: Store, tmp_path: Path, rules: RuleSet
-) -> None:
-    """The file is one chunk by now, and was several when it was read; each is searched for its
-    own."""
+def test_signals_in_appended_lines_are_found(store: Store, tmp_path: Path, rules: RuleSet) -> None:
+    """Search each chunk of a grown log for its own signals.
+
+    The file is one chunk by now, and was several when it was read.
+    """
     logs, log = tmp_path / "logs", tmp_path / "logs" / "events.jsonl"
     bo = {"type": "IAMUser", "arn": ANA.replace("ana", "bo"), "accessKeyId": "AKIABOEXAMPLE"}
     swept = [

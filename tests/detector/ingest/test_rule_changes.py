@@ -1,4 +1,7 @@
-"""One state, other rules: the files are searched again, and nothing is counted twice or kept that no longer holds."""
+"""One state under changing rules.
+
+The files are searched again, and nothing is counted twice or kept that no longer holds.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +46,10 @@ def store() -> Iterator[Store]:
 
 @pytest.fixture
 def logs(tmp_path: Path) -> Path:
-    """Two sweeps of ten regions, each in a file of another kind, one call twice; and four other
-    calls."""
+    """Write two sweeps of ten regions and four other calls.
+
+    Each sweep is in a file of another kind, and one call is there twice.
+    """
     folder = tmp_path / "logs"
     write(folder, "a.json", sweep(10))
     write(folder, "b.jsonl", lines([*sweep(10, 60), *sweep(1)]))
@@ -84,9 +89,7 @@ def ruleset(
     return load([path], builtin=False, mode=mode)  # type: ignore[arg-type]
 
 
-def test_a_rule_that_comes_later_searches_what_was_read(
-    store: Store, logs: Path, tmp_path: Path
-) -> None:
+def test_new_rule_searches_files_read_before(store: Store, logs: Path, tmp_path: Path) -> None:
     first = scan(logs, store=store)
     by = ruleset(tmp_path)
     run = scan(logs, store=store, by=by)
@@ -96,7 +99,7 @@ def test_a_rule_that_comes_later_searches_what_was_read(
     assert scan(logs, store=store, by=by).updates[-1].alerts == ()
 
 
-def test_lines_in_many_chunks_are_counted_once_when_they_are_searched_again(
+def test_reread_chunks_are_counted_once(
     store: Store, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit, size in (("BLOCK", 1000), ("SNIFF", 3000), ("LINES_CHUNK", 1500)):
@@ -107,7 +110,7 @@ def test_lines_in_many_chunks_are_counted_once_when_they_are_searched_again(
     assert run.accounting == first.accounting
 
 
-def test_copies_within_a_file_stay_duplicates_when_it_is_searched_again(
+def test_reread_keeps_duplicates_within_file(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit, size in (("BLOCK", 1000), ("SNIFF", 3000), ("LINES_CHUNK", 1500)):
@@ -119,7 +122,7 @@ def test_copies_within_a_file_stay_duplicates_when_it_is_searched_again(
     assert scan(tmp_path / "logs", store=store, by=ruleset(tmp_path)).accounting == first.accounting
 
 
-def test_a_rule_that_changes_forgets_what_it_said(store: Store, logs: Path, tmp_path: Path) -> None:
+def test_changed_rule_drops_its_alerts(store: Store, logs: Path, tmp_path: Path) -> None:
     scan(logs, store=store, by=ruleset(tmp_path))
     for change in (
         {"least": 5},
@@ -133,9 +136,7 @@ def test_a_rule_that_changes_forgets_what_it_said(store: Store, logs: Path, tmp_
         assert (run.facts, run.accounting) == (fresh.facts, fresh.accounting)
 
 
-def test_only_what_changes_the_search_makes_files_due(
-    store: Store, logs: Path, tmp_path: Path
-) -> None:
+def test_only_search_changes_make_files_due(store: Store, logs: Path, tmp_path: Path) -> None:
     by = ruleset(tmp_path)
     scan(logs, store=store, by=by)
     (path,) = (rule.path for rule in by if rule.rule_id == "mine")
@@ -148,9 +149,7 @@ def test_only_what_changes_the_search_makes_files_due(
     assert store.rules.generation == before
 
 
-def test_files_that_changed_meanwhile_are_searched_by_the_new_rules(
-    store: Store, logs: Path, tmp_path: Path
-) -> None:
+def test_changed_files_are_searched_by_new_rules(store: Store, logs: Path, tmp_path: Path) -> None:
     scan(logs, store=store)
     with (logs / "b.jsonl").open("ab") as log:
         log.write(
@@ -163,7 +162,7 @@ def test_files_that_changed_meanwhile_are_searched_by_the_new_rules(
     assert (alert.columns["Esql.regions"], run.accounting.records_seen) == (8, 32)
 
 
-def test_decisions_outlive_a_change_of_the_rule(store: Store, logs: Path, tmp_path: Path) -> None:
+def test_decisions_survive_rule_change(store: Store, logs: Path, tmp_path: Path) -> None:
     scan(logs, store=store, by=ruleset(tmp_path))
     alert = next(alert for alert in store.alerts.all() if alert.rule.id == "mine")
     store.triage.set_status([alert.alert_id], "closed")
@@ -174,10 +173,11 @@ def test_decisions_outlive_a_change_of_the_rule(store: Store, logs: Path, tmp_pa
     assert [note.alert_id for note in store.triage.notes()] == [again.alert_id]
 
 
-def test_a_rule_that_is_not_loaded_leaves_its_alerts(
-    store: Store, logs: Path, tmp_path: Path
-) -> None:
-    """Also where its windows grow meanwhile, and where records of theirs are contradicted."""
+def test_unloaded_rule_leaves_its_alerts(store: Store, logs: Path, tmp_path: Path) -> None:
+    """Keep decisions where windows grow meanwhile.
+
+    Also where records of theirs are contradicted.
+    """
     both = ruleset(tmp_path, action="DescribeInstances", least=9)
     scan(logs, store=store, by=both)
     claims = [{**record, "eventTime": "2026-03-01T09:00:00Z"} for record in sweep(3)]
@@ -188,7 +188,7 @@ def test_a_rule_that_is_not_loaded_leaves_its_alerts(
     assert scan(logs, store=store, by=both).facts == fresh.facts
 
 
-def test_tumbling_and_sliding_on_one_state(store: Store, logs: Path) -> None:
+def test_state_serves_tumbling_and_sliding(store: Store, logs: Path) -> None:
     """The windows are kept, so that no file is read for it."""
     write(logs, "split.json", [call(145 + at, region) for at, region in enumerate(REGIONS[:10])])
     seen = []
@@ -200,7 +200,7 @@ def test_tumbling_and_sliding_on_one_state(store: Store, logs: Path) -> None:
     assert seen[0][1:] == seen[1][1:] == seen[2][1:] == seen[3][1:]
 
 
-def test_decisions_come_back_with_the_mode(store: Store, logs: Path) -> None:
+def test_decisions_return_with_window_mode(store: Store, logs: Path) -> None:
     write(logs, "early.json", [call(-5, "me-south-1", eventTime="2026-03-01T09:59:55Z")])
     scan(logs, store=store)
     first = store.alerts.all()[-1]
@@ -212,7 +212,7 @@ def test_decisions_come_back_with_the_mode(store: Store, logs: Path) -> None:
     assert (again.alert_id, again.status) == (first.alert_id, "closed")
 
 
-def test_a_rule_change_that_is_broken_off_is_finished_later(
+def test_interrupted_rule_change_is_finished_later(
     store: Store, logs: Path, tmp_path: Path
 ) -> None:
     first = scan(logs, store=store)

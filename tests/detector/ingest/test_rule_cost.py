@@ -1,4 +1,4 @@
-"""The time that each rule takes is told, by whichever process it was taken."""
+"""The time that each rule takes, in whichever process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REFERENCE = "393ef120-63d1-11ef-8e38-f661ea17fbce"
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_rule_that_gets_records_takes_time(jobs: int, tmp_path: Path) -> None:
+def test_rule_seconds_grow_with_records(jobs: int, tmp_path: Path) -> None:
     for name in ("a.jsonl", "b.jsonl"):
         write(tmp_path, name, lines(sweep(12)))
     store, rules = Store.open(None), load()

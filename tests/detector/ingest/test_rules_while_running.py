@@ -1,4 +1,7 @@
-"""Rules come, go, change, and are switched off and on while the pipeline runs: as if they had always been so."""
+"""Rules that come, go and change while the pipeline runs.
+
+The result is as if they had always been so.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,7 @@ def shown(updates: list[Update]) -> set[str]:
     return held
 
 
-def test_a_rule_that_comes_searches_what_was_read(
+def test_added_rule_searches_files_read_before(
     store: Store, logs: Path, rules: RuleSet, tmp_path: Path
 ) -> None:
     put(tmp_path)
@@ -94,7 +97,7 @@ def test_a_rule_that_comes_searches_what_was_read(
     assert shown(updates) == {alert.alert_id for alert in ended.alerts}
 
 
-def test_a_rule_that_changes_takes_back_what_it_said(
+def test_changed_rule_withdraws_its_alerts(
     store: Store, logs: Path, rules: RuleSet, tmp_path: Path
 ) -> None:
     put(tmp_path)
@@ -110,7 +113,7 @@ def test_a_rule_that_changes_takes_back_what_it_said(
     assert shown(updates) == {alert.alert_id for alert in store.alerts.all()}
 
 
-def test_off_finds_nothing_new_and_keeps_what_was_found(
+def test_disabled_rule_keeps_alerts_and_finds_none(
     store: Store, logs: Path, rules: RuleSet
 ) -> None:
     def off(pipeline: Pipeline) -> None:
@@ -125,7 +128,9 @@ def test_off_finds_nothing_new_and_keeps_what_was_found(
     assert store.files.accounting().records_seen == 24
 
 
-def test_on_again_it_finds_what_came_meanwhile(store: Store, logs: Path, rules: RuleSet) -> None:
+def test_enabled_rule_finds_records_since_disabled(
+    store: Store, logs: Path, rules: RuleSet
+) -> None:
     store.rules.switch([REFERENCE], on=False)
 
     def on(pipeline: Pipeline) -> None:
@@ -141,7 +146,7 @@ def test_on_again_it_finds_what_came_meanwhile(store: Store, logs: Path, rules: 
     )
 
 
-def test_what_is_off_stays_off_and_is_in_the_history(
+def test_disabled_rule_stays_disabled_and_is_in_history(
     tmp_path: Path, logs: Path, rules: RuleSet
 ) -> None:
     store = Store.open(tmp_path / "hunt.db")
@@ -157,7 +162,7 @@ def test_what_is_off_stays_off_and_is_in_the_history(
     store.close()
 
 
-def test_other_processes_leave_out_the_same_rules(rules: RuleSet, tmp_path: Path) -> None:
+def test_worker_processes_leave_out_disabled_rules(rules: RuleSet, tmp_path: Path) -> None:
     put(tmp_path)
     both = rules.reloaded()
     left = both.without({REFERENCE})
@@ -166,7 +171,7 @@ def test_other_processes_leave_out_the_same_rules(rules: RuleSet, tmp_path: Path
     assert {rule.rule_id for rule in both} == {"mine", REFERENCE}
 
 
-def test_a_file_that_goes_is_a_change_and_one_in_error_is_named(
+def test_removed_rule_file_is_change_and_broken_one_is_named(
     rules: RuleSet, tmp_path: Path
 ) -> None:
     path = put(tmp_path)
@@ -181,13 +186,13 @@ def test_a_file_that_goes_is_a_change_and_one_in_error_is_named(
     assert broken.reloaded().problems == []
 
 
-def test_counts_are_by_rule(store: Store, logs: Path, rules: RuleSet, tmp_path: Path) -> None:
+def test_alert_counts_are_by_rule(store: Store, logs: Path, rules: RuleSet, tmp_path: Path) -> None:
     put(tmp_path, least=9)
     scan(logs, store=store, by=rules.reloaded())
     assert store.rules.counts() == {REFERENCE: RuleCount(10, 1), "mine": RuleCount(4, 0)}
 
 
-def test_volumes_are_by_place_and_add_up(store: Store, logs: Path, rules: RuleSet) -> None:
+def test_volumes_are_by_source_and_add_up(store: Store, logs: Path, rules: RuleSet) -> None:
     write(logs, "AWSLogs/1/x/c.json", sweep(3, 60))
     write(logs, "AWSLogs/2/y/d.json", b'{"Records": [')
     scan(logs, store=store, by=rules)
@@ -203,7 +208,7 @@ def test_volumes_are_by_place_and_add_up(store: Store, logs: Path, rules: RuleSe
     )
 
 
-def test_the_command_line_says_which_rules_are_off(
+def test_rules_list_marks_disabled_rules(
     tmp_path: Path, logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with_state = ["--db", str(tmp_path / "hunt.db")]

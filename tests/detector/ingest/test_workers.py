@@ -1,4 +1,4 @@
-"""Other processes find what this one finds, also where one of them dies on the way."""
+"""Worker processes agree with this one, even if one dies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.detector.trail import call, document, lines, rules, scan, sweep, writ
 
 @pytest.fixture
 def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
-    """A file of lines that is cut into some ten chunks."""
+    """Return a file of lines of some ten chunks."""
     for size in ("BLOCK", "SNIFF", "LINES_CHUNK"):
         monkeypatch.setattr(chunks, size, 8_000)
     records = [
@@ -48,20 +48,20 @@ def pool() -> Iterator[Workers]:
 
 
 def whole(task: Task, pool: Workers | None) -> tuple[list[int], Partial]:
-    """Where reading could go on after each result, and all that was found."""
+    """Return each result's resume offset, and all that was found."""
     here = LocalDigester(Dispatch(rules()))
     results = list(read_file(task, pool.digester(here) if pool else here))
     return [result.file.resume for result in results], merge(result.partial for result in results)
 
 
-def test_lines_are_spread_in_order(task: Task, pool: Workers) -> None:
+def test_workers_digest_lines_in_order(task: Task, pool: Workers) -> None:
     alone = whole(task, None)
 
     assert whole(task, pool) == alone
     assert len(alone[0]) > 8
 
 
-def test_a_process_that_dies_costs_nothing(task: Task, pool: Workers) -> None:
+def test_dead_process_loses_nothing(task: Task, pool: Workers) -> None:
     here = LocalDigester(Dispatch(rules()))
 
     def killing(source: str, them: Iterator[Chunk]) -> Iterator[DigestedChunk]:
@@ -81,7 +81,7 @@ def test_a_process_that_dies_costs_nothing(task: Task, pool: Workers) -> None:
 
 
 def deadly_start(by: RuleSet) -> None:
-    """As a process that reads begins, but some files kill it."""
+    """Start a worker process that some files kill."""
     _start(by)
     workers.read_file = deadly_read
 
@@ -95,9 +95,11 @@ def deadly_read(task: Task, *given: Any) -> Iterator[FileRead]:
     return read_file(task, *given)
 
 
-def test_a_scan_outlives_its_readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All files of a batch whose reader died are tried once more, each by itself; the one that
-    kills is named."""
+def test_scan_survives_dead_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry each file of a dead batch by itself.
+
+    The one that kills is named.
+    """
     logs = tmp_path / "logs"
     for number in range(60):
         write(logs, f"{number}.gz", gzip.compress(document(sweep(10, 60 * number))))

@@ -1,4 +1,4 @@
-"""S3 and SQS in this process (moto), with a switch for what goes wrong."""
+"""S3 and SQS in this process (moto), with faults on demand."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ class _Quiet(WSGIRequestHandler):
 
 
 class Aws:
-    """``fault`` decides over each request; ``requests`` are (method, path, query) of all of
-    them."""
+    """A fake AWS.
+
+    ``fault`` decides over each request; ``requests`` are (method, path, query) of all of them.
+    """
 
     def __init__(self) -> None:
         self.fault: Fault = lambda _: None

@@ -1,4 +1,4 @@
-"""How a bucket is reached: its region, a profile's keys, single sign-on; and the words where that fails."""
+"""Access to a bucket: region, profile, single sign-on, errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def fresh() -> Iterator[None]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with an empty ``.aws``, and nothing in the environment that says who one is."""
+    """Set a home with an empty ``.aws``, and no credentials."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -65,7 +65,7 @@ def reply(status: int, region: str | None) -> Any:
         (404, None, "us-west-2"),
     ],
 )
-def test_a_bucket_says_its_region_whoever_asks(
+def test_bucket_region_is_read_from_any_response(
     monkeypatch: pytest.MonkeyPatch, status: int, told: str | None, region: str
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -78,7 +78,7 @@ def test_a_bucket_says_its_region_whoever_asks(
     assert bucket_store("trail").config["region"] == region
 
 
-def test_without_a_network_the_configured_region_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_region_falls_back_to_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(request: object, timeout: float) -> None:
         raise urllib.error.URLError("no network")
 
@@ -91,7 +91,9 @@ def test_without_a_network_the_configured_region_is_taken(monkeypatch: pytest.Mo
     assert bucket_store("trail").config["region"] == "eu-north-1"
 
 
-def test_a_profile_is_used(aws: Aws, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_profile_credentials_are_used(
+    aws: Aws, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put("AWSLogs/one.json", b"{}")
     (home / ".aws" / "credentials").write_text(
         "[hunter]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = s\n"
@@ -102,9 +104,7 @@ def test_a_profile_is_used(aws: Aws, home: Path, monkeypatch: pytest.MonkeyPatch
         assert file.read() == b"{}"
 
 
-def test_a_profile_that_is_not_there_is_named(
-    aws: Aws, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_profile_is_named(aws: Aws, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / ".aws" / "config").write_text("[profile other]\n")
     monkeypatch.setenv("AWS_PROFILE", "hunter")
 
@@ -112,7 +112,7 @@ def test_a_profile_that_is_not_there_is_named(
         bucket_store(BUCKET)
 
 
-def test_single_sign_on_that_has_ended_says_how_to_go_on(
+def test_expired_single_sign_on_says_what_to_do(
     aws: Aws, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home / ".aws" / "config").write_text(SSO)

@@ -1,4 +1,4 @@
-"""What time bounds leave unread never changes the alerts within them; how much it was is told."""
+"""Time bounds change no alert within them, and are reported."""
 
 from __future__ import annotations
 
@@ -28,20 +28,26 @@ FLAGS = REFERENCE_FILE.with_name("flags")
 HUNT = (FLAGS / "snapshot.toml",)
 
 
-def test_the_rules_of_these_tests_are_there() -> None:
+def test_rules_of_these_tests_exist() -> None:
     assert {rule.flag for rule in rules("tumbling", *HUNT)} == {None, "snapshot"}
 
 
 class Burst(NamedTuple):
-    """A principal's sweep at ``at``, a snapshot ``after`` seconds later, and how late each file
-    with them came."""
+    """A principal's sweep, and a snapshot after it.
+
+    ``time`` is the sweep's, ``after`` the seconds to the snapshot, ``late`` the delay of each file
+    with them.
+    """
 
     at: int
     after: int
     late: tuple[int, int, int]
 
     def files(self, number: int) -> list[tuple[int, list[Raw]]]:
-        """(label, records) of each file: half of the sweep, its other half, the snapshot."""
+        """Return the label and records of each file.
+
+        They are half of the sweep, its other half, and the snapshot.
+        """
         arn = f"arn:aws:iam::{ACCOUNT}:user/u{number}"
         calls = [_at(self.at + place, region, arn) for place, region in enumerate(REGIONS[:12])]
         snapshot = _at(self.at + self.after, "us-east-1", arn, eventName="CreateSnapshot")
@@ -65,7 +71,7 @@ def put(folder: Path, bursts: list[Burst]) -> None:
 def found(
     store: Store, by: RuleSet, source: Directory | BoundedSource, bounds: Bounds
 ) -> list[object]:
-    """What is known of the alerts that reach into the bounds, after one more scan."""
+    """Scan once more, and return the alerts that touch the bounds."""
     Pipeline(store, by, source, jobs=1).scan(lambda _: None)
     assert bounds.since is not None and bounds.until is not None
     return [
@@ -97,9 +103,7 @@ near = st.sampled_from([-DAY, -60, -1, 0, 11, 12, 60, DAY])
 @example([Burst(0, 60, (0, 0, 0))], -DAY, 1)
 @given(st.lists(bursts, min_size=1, max_size=6), near, near)
 @settings(max_examples=12)
-def test_what_is_left_unread_changes_no_alert_within(
-    made: list[Burst], first: int, last: int
-) -> None:
+def test_bounds_change_no_alert_within(made: list[Burst], first: int, last: int) -> None:
     by = rules("tumbling", *HUNT)
     bounds = Bounds(
         START + made[0].at + first, START + made[-1].at + last, by.longest_window + SIGNAL_REACH
@@ -131,9 +135,7 @@ def test_what_is_left_unread_changes_no_alert_within(
 
 
 @pytest.mark.parametrize("command", ["scan", "pivot"])
-def test_it_is_told_how_much_was_left_unread_and_why(
-    command: str, tmp_path: Path, cli: Cli
-) -> None:
+def test_command_reports_excluded_files(command: str, tmp_path: Path, cli: Cli) -> None:
     logs, state = tmp_path / "logs", tmp_path / "hunt.db"
     logs.mkdir()
     # Of this time; delivered long before; delivered at this time, with events of a day earlier.
@@ -162,7 +164,7 @@ def test_it_is_told_how_much_was_left_unread_and_why(
     )
 
 
-def test_a_file_that_has_changed_is_read_whatever_it_held(tmp_path: Path) -> None:
+def test_changed_file_is_read_despite_snapshot(tmp_path: Path) -> None:
     path = tmp_path / "calls.json"
     path.write_bytes(document([_at(0, "us-east-1", "arn")]))
     bounds, by = Bounds(START + DAY, START + 2 * DAY), rules()

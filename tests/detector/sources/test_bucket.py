@@ -1,4 +1,4 @@
-"""Hunting in a bucket: the alerts equal those of the same files on disk, whatever happens on the way."""
+"""Hunts in a bucket yield the same alerts as on disk."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Clock:
 
 
 class Hunt:
-    """A pipeline that is stepped: each step is a sweep, with what it found read."""
+    """A pipeline that is run sweep by sweep."""
 
     def __init__(
         self, source: Source, clock: Clock, path: Path | None = None, jobs: int = 1
@@ -100,7 +100,7 @@ def hunt(aws: Aws, clock: Clock) -> Iterator[Hunt]:
 
 
 @pytest.mark.parametrize("prefix", ["", "some/where/", "o-abcdefghij/", "AWSLogs-backup/x/"])
-def test_a_trail_below_any_prefix(hunt: Hunt, prefix: str) -> None:
+def test_bucket_finds_trail_below_any_prefix(hunt: Hunt, prefix: str) -> None:
     put_sweep(prefix=prefix)
     hunt.step()
     assert hunt.ids() == [IDS]
@@ -110,7 +110,7 @@ def test_a_trail_below_any_prefix(hunt: Hunt, prefix: str) -> None:
         assert event.event_id.encode() in raw_record(event)
 
 
-def test_an_organization_trail_and_control_towers_doubling(hunt: Hunt) -> None:
+def test_bucket_finds_organization_and_control_tower_trails(hunt: Hunt) -> None:
     for record, head in zip(
         RECORDS, itertools.cycle(("AWSLogs/o-abcdefghij/", "o-abcdefghij/AWSLogs/o-abcdefghij/"))
     ):
@@ -121,9 +121,7 @@ def test_an_organization_trail_and_control_towers_doubling(hunt: Hunt) -> None:
     assert hunt.store.files.accounting().files_found == len(RECORDS)
 
 
-def test_the_alerts_equal_those_of_the_same_files_on_disk(
-    hunt: Hunt, tmp_path: Path, clock: Clock
-) -> None:
+def test_bucket_alerts_equal_those_of_directory(hunt: Hunt, tmp_path: Path, clock: Clock) -> None:
     for name in put_sweep():
         index = next(i for i, record in enumerate(RECORDS) if f"/{record['awsRegion']}/" in name)
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +135,7 @@ def test_the_alerts_equal_those_of_the_same_files_on_disk(
     disk.store.close()
 
 
-def test_keys_that_sort_before_the_newest_and_tomorrows_date(hunt: Hunt, clock: Clock) -> None:
+def test_poll_finds_earlier_keys_and_tomorrows_date(hunt: Hunt, clock: Clock) -> None:
     put(key("us-east-1", "20260301T1200Z"), packed([RECORDS[0]]))
     hunt.step()
     clock.now += 60
@@ -151,7 +149,7 @@ def test_keys_that_sort_before_the_newest_and_tomorrows_date(hunt: Hunt, clock: 
     assert hunt.ids() == [IDS]
 
 
-def test_a_redelivery_of_last_week_is_found_within_a_day(hunt: Hunt, clock: Clock) -> None:
+def test_poll_finds_redelivery_within_a_day(hunt: Hunt, clock: Clock) -> None:
     put(key("us-east-1", "20260301T1200Z"), packed(RECORDS[:4]))
     hunt.step()
     put(key("us-east-1", "20260222T0000Z"), packed(RECORDS[4:]))
@@ -161,7 +159,7 @@ def test_a_redelivery_of_last_week_is_found_within_a_day(hunt: Hunt, clock: Cloc
     assert hunt.ids() == [IDS]
 
 
-def test_a_poll_lists_little_and_reads_nothing_twice(hunt: Hunt, aws: Aws, clock: Clock) -> None:
+def test_poll_lists_little_and_reads_nothing_twice(hunt: Hunt, aws: Aws, clock: Clock) -> None:
     put_sweep()
     hunt.step()
     seen = hunt.store.files.accounting().records_seen
@@ -174,7 +172,7 @@ def test_a_poll_lists_little_and_reads_nothing_twice(hunt: Hunt, aws: Aws, clock
     assert len(aws.requests) == len(RECORDS)  # a page for each region
 
 
-def test_two_trails_that_deliver_the_same_events(hunt: Hunt) -> None:
+def test_two_trails_of_same_events_are_duplicates(hunt: Hunt) -> None:
     put_sweep()
     put_sweep(prefix="second/")
     hunt.step()
@@ -183,7 +181,7 @@ def test_two_trails_that_deliver_the_same_events(hunt: Hunt) -> None:
 
 
 @pytest.mark.parametrize("status", ["503 Slow Down", "429 Too Many Requests"])
-def test_a_storm_of_throttling(hunt: Hunt, aws: Aws, clock: Clock, status: str) -> None:
+def test_throttled_requests_are_retried(hunt: Hunt, aws: Aws, clock: Clock, status: str) -> None:
     put_sweep()
     calls = itertools.count()
     aws.fault = lambda request: (
@@ -199,7 +197,7 @@ def test_a_storm_of_throttling(hunt: Hunt, aws: Aws, clock: Clock, status: str) 
     assert sums.files_read == sums.files_found == len(RECORDS)
 
 
-def test_credentials_that_expire_and_are_renewed(hunt: Hunt, aws: Aws, clock: Clock) -> None:
+def test_renewed_credentials_resume_reading(hunt: Hunt, aws: Aws, clock: Clock) -> None:
     put_sweep()
     aws.fault = lambda request: (
         ("400 Bad Request", "ExpiredToken") if ".json.gz" in request["PATH_INFO"] else None
@@ -220,7 +218,7 @@ def test_credentials_that_expire_and_are_renewed(hunt: Hunt, aws: Aws, clock: Cl
     assert sums.files_read == sums.files_found == len(RECORDS)
 
 
-def test_a_bucket_that_is_emptied_midway(hunt: Hunt, aws: Aws, clock: Clock) -> None:
+def test_objects_deleted_midway_are_skipped(hunt: Hunt, aws: Aws, clock: Clock) -> None:
     keys = put_sweep()
     one_by_one = threading.Lock()
 
@@ -247,7 +245,7 @@ def test_a_bucket_that_is_emptied_midway(hunt: Hunt, aws: Aws, clock: Clock) -> 
         ("403 Forbidden", "AccessDenied", "denied"),
     ],
 )
-def test_what_cannot_be_had_is_in_quarantine_with_words(
+def test_unavailable_object_is_quarantined_with_reason(
     hunt: Hunt, aws: Aws, status: str, code: str, reason: str, clock: Clock
 ) -> None:
     put_sweep()
@@ -268,9 +266,7 @@ def test_what_cannot_be_had_is_in_quarantine_with_words(
     assert hunt.ids() == [IDS] and not hunt.store.quarantine.files()
 
 
-def test_a_restart_at_any_point_reads_the_rest_and_nothing_twice(
-    aws: Aws, clock: Clock, tmp_path: Path
-) -> None:
+def test_restart_reads_rest_and_nothing_twice(aws: Aws, clock: Clock, tmp_path: Path) -> None:
     put_sweep()
     for stop_after in range(1, len(RECORDS) + 1):
         gets = itertools.count()
@@ -293,9 +289,7 @@ def test_a_restart_at_any_point_reads_the_rest_and_nothing_twice(
     assert sums.records_seen == len(RECORDS) and not sums.records_duplicate
 
 
-def test_other_processes_find_the_same_and_what_they_ask_for_is_counted(
-    aws: Aws, clock: Clock
-) -> None:
+def test_worker_processes_agree_and_usage_is_merged(aws: Aws, clock: Clock) -> None:
     put_sweep()
     put(key("us-east-1"), b"no log")
     for number in range(3):
@@ -328,7 +322,7 @@ def test_other_processes_find_the_same_and_what_they_ask_for_is_counted(
     )
 
 
-def test_bounds_spare_requests(aws: Aws, clock: Clock) -> None:
+def test_bounds_save_requests(aws: Aws, clock: Clock) -> None:
     put_sweep()
     put(key("us-east-1", "20250101T0000Z"), b"old")
     put(key("us-east-1", "20260501T0000Z"), b"later")
@@ -336,7 +330,7 @@ def test_bounds_spare_requests(aws: Aws, clock: Clock) -> None:
     assert len([found for found in source.sweep() if found.problem is None]) == len(RECORDS)
 
 
-def test_denied_or_missing_says_so_at_once(aws: Aws) -> None:
+def test_denied_or_missing_bucket_fails_at_once(aws: Aws) -> None:
     with pytest.raises(NoSource, match="no such bucket"):
         open_sources(["s3://there-is-no-such-bucket"], live=False)
     aws.fault = lambda _: ("403 Forbidden", "AccessDenied")
@@ -344,9 +338,7 @@ def test_denied_or_missing_says_so_at_once(aws: Aws) -> None:
         open_sources([f"s3://{BUCKET}"], live=False)
 
 
-def test_a_prefix_that_may_not_be_listed_is_not_overlooked(
-    hunt: Hunt, aws: Aws, clock: Clock
-) -> None:
+def test_denied_prefix_is_reported(hunt: Hunt, aws: Aws, clock: Clock) -> None:
     put_sweep()
     aws.fault = lambda request: (
         ("403 Forbidden", "AccessDenied") if "eu-west-1" in request["QUERY_STRING"] else None
@@ -360,7 +352,7 @@ def test_a_prefix_that_may_not_be_listed_is_not_overlooked(
     assert not hunt.store.files.accounting().files_quarantined
 
 
-def test_a_bucket_of_other_forms_and_nothing_is_written(hunt: Hunt, aws: Aws) -> None:
+def test_bucket_of_other_formats_is_only_read(hunt: Hunt, aws: Aws) -> None:
     put(
         "firehose/2026/03/01/11/delivery-1",
         gzip.compress(forms.forms(RECORDS)["CloudWatch subscription"]),
@@ -376,7 +368,7 @@ def test_a_bucket_of_other_forms_and_nothing_is_written(hunt: Hunt, aws: Aws) ->
     assert {method for method, _, _ in aws.requests} == {"GET"}
 
 
-def test_what_it_cost_is_told(hunt: Hunt) -> None:
+def test_command_reports_usage(hunt: Hunt) -> None:
     put_sweep()
     before = usage.gets, usage.lists, usage.bytes
     hunt.step()
@@ -404,7 +396,7 @@ def notification(name: str, data: bytes) -> str:
     )
 
 
-def test_a_queue_deletes_a_message_only_after_its_commit(
+def test_queue_deletes_message_after_commit_only(
     aws: Aws, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import boto3
@@ -464,7 +456,7 @@ def test_a_queue_deletes_a_message_only_after_its_commit(
     hunt.store.close()
 
 
-def test_messages() -> None:
+def test_parse_message_of_each_kind() -> None:
     name = "AWSLogs/a b/x.json.gz"
     bridged = {
         "detail-type": "Object Created",

@@ -1,4 +1,4 @@
-"""A tree that is too large to be swept every time is swept where it is hot, and still loses nothing."""
+"""A large tree is swept where it is hot, and loses nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.detector.trail import sweep, watch, write
 
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Directory:
-    """Return a tree of old files that counts as too large, after its first sweep."""
+    """Return a swept tree of old files that counts as large."""
     monkeypatch.setattr(directory, "_FULL_SWEEP_SECONDS", -1.0)
     monkeypatch.setattr(directory, "_ROUND_SWEEPS", 10**12)
     monkeypatch.setattr(directory, "_RACY_NS", 0)

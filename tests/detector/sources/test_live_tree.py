@@ -1,4 +1,7 @@
-"""Thousands of files that appear while they are watched, through each writer's way of renaming: none is lost."""
+"""Thousands of files that appear while they are watched.
+
+They come by each writer's way of renaming, and none is lost.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ FOLDERS, EACH = 60, 30
 
 
 @pytest.mark.parametrize("existing", [0, 20])
-def test_none_is_lost(existing: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_live_tree_loses_no_file(
+    existing: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Only one whole sweep is made: everything after it is found where it is hot.
     monkeypatch.setattr(directory, "_FULL_SWEEP_SECONDS", -1.0)
     monkeypatch.setattr(directory, "_ROUND_SWEEPS", 10**12)

@@ -1,4 +1,4 @@
-"""Whatever is named on the command line becomes sources; what was read adds up."""
+"""Names on the command line become sources."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def reference(out: str) -> list[list[str]]:
     ]
 
 
-def test_patterns_lists_and_several(
+def test_open_sources_takes_patterns_lists_and_several(
     parts: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(parts)
@@ -79,7 +79,7 @@ class Pipe(io.StringIO):
 
 
 @pytest.mark.parametrize("form", ["trail file", "JSON Lines", "lookup-events"])
-def test_standard_input(
+def test_standard_input_is_read(
     form: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for data in (forms.forms(RECORDS)[form], gzip.compress(forms.forms(RECORDS)[form])):
@@ -87,7 +87,7 @@ def test_standard_input(
         assert scanned(capsys, "-") == [IDS]
 
 
-def test_standard_input_live(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_is_read_live(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Pipe(forms.lines(RECORDS)))
     source = open_sources(["-"], live=True)
     store = Store.open(None)
@@ -108,13 +108,13 @@ def test_standard_input_live(monkeypatch: pytest.MonkeyPatch) -> None:
         ("s3://", "write s3://BUCKET/PREFIX"),
     ],
 )
-def test_a_wrong_name_is_one_line(name: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_name_is_one_line(name: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scan", name]) == 1
     error = capsys.readouterr().err
     assert says in error and error.count("\n") == 1
 
 
-def test_a_terminal_is_no_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_is_refused_as_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = Pipe(b"")
     monkeypatch.setattr(pipe, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stdin", pipe)
@@ -122,7 +122,7 @@ def test_a_terminal_is_no_standard_input(monkeypatch: pytest.MonkeyPatch) -> Non
         open_sources(["-"], live=False)
 
 
-def test_bounds_skip_by_the_name_and_say_how_many(
+def test_bounds_exclude_by_name_and_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     state = str(tmp_path / "hunt.db")
