@@ -225,6 +225,6 @@ def _assemble_note(
         author,
         latest.body,
         msgspec.json.decode(context, type=NoteContext),
-        edited=latest.at if former else None,
+        edited=latest.time if former else None,
         history=former,
     )

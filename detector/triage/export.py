@@ -1,7 +1,8 @@
-"""Alerts and the hunt log as files for other people: JSON Lines, CSV, Markdown.
+"""Exports of alerts and the hunt log: JSON Lines, CSV, Markdown.
 
-Spreadsheets take a cell that begins with ``=`` for a formula, and Markdown has links and HTML: both are neutralised,
-since principals write some of the text. JSON Lines keep every string as it is.
+Spreadsheets take a cell that begins with ``=`` for a formula, and Markdown has links and HTML:
+both are neutralised, since principals write some of the text. JSON Lines keep every string as it
+is.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from detector.detection.event import Event
 from detector.text.markdown import WHOLE, code, codes, plain
 from detector.text.time import format_time
 from detector.text.visible import visible
-from detector.triage.note import Note, NoteBody
+from detector.triage.note import Edit, Note, NoteBody
 
 NoteFormat = Literal["md", "jsonl", "csv"]
 AlertFormat = Literal["jsonl", "csv"]
 
 
 def export_notes(notes: Sequence[Note], format: NoteFormat) -> str:
-    """The hunt log, or a part of it, in the order given."""
+    """Export notes in the order given."""
     if format == "jsonl":
         return _lines(note_object(note) for note in notes)
     if format == "csv":
@@ -36,29 +37,29 @@ def export_notes(notes: Sequence[Note], format: NoteFormat) -> str:
 
 
 def export_alerts(alerts: Iterable[Alert], format: AlertFormat) -> str:
-    """Alerts in the order given: whole as JSON Lines, or the columns that a spreadsheet is read
-    by."""
+    """Export alerts in the order given: whole as JSON Lines, or as columns."""
     if format == "jsonl":
         return _lines(alert.as_json() for alert in alerts)
     return _table([_alert_row(alert) for alert in alerts], _ALERT_COLUMNS)
 
 
 def event_object(event: Event) -> dict[str, Any]:
-    """What is kept of an event, and where its record lies."""
-    told = {name: getattr(event, name) for name in event.__struct_fields__ if name != "position"}
-    return {**told, "time": format_time(event.time), **position_object(event)}
+    """Return the JSON object of an event, with the position of its record."""
+    fields = {name: getattr(event, name) for name in event.__struct_fields__ if name != "position"}
+    return {**fields, "time": format_time(event.time), **position_object(event)}
 
 
 def position_object(event: Event) -> dict[str, Any]:
-    """``offset`` is in unpacked bytes: that of the chunk with which the record was read; ``index``
-    its place there."""
+    """Return the JSON object of a record's position.
+
+    ``offset`` is that of its chunk in decompressed bytes, ``index`` that of the record in it."""
     position = event.position
     source = os.fsencode(position.source).decode(errors="backslashreplace")
     return {"source": source, "offset": position.offset, "index": position.index}
 
 
 def _lines(objects: Iterable[dict[str, Any]]) -> str:
-    return "".join(orjson.dumps(each).decode() + "\n" for each in objects)
+    return "".join(orjson.dumps(item).decode() + "\n" for item in objects)
 
 
 _NOTE_COLUMNS = [
@@ -113,6 +114,7 @@ _ALERT_COLUMNS = [
 
 
 def note_object(note: Note) -> dict[str, Any]:
+    """Return the JSON object of a note."""
     context = note.context
     return {
         "note_id": note.note_id,
@@ -126,39 +128,28 @@ def note_object(note: Note) -> dict[str, Any]:
                 name: format_time(getattr(context, name))
                 for name in ("start", "end", "first_event", "last_event")
             },
-            "flags": [_flag(flag) for flag in context.flags],
+            "flags": [flag.as_json() for flag in context.flags],
         },
         "edited": None if note.edited is None else format_time(note.edited),
-        "history": [
-            {
-                "at": format_time(edit.at),
-                "author": edit.author,
-                **(msgspec.to_builtins(edit.body) if edit.body else {"undone": True}),
-            }
-            for edit in note.history
-        ],
+        "history": [_edit_object(edit) for edit in note.history],
     }
 
 
-def _flag(flag: Any) -> dict[str, Any]:
-    return {
-        "flag": flag.flag,
-        "count": flag.count,
-        "first": format_time(flag.first),
-        "last": format_time(flag.last),
-    }
+def _edit_object(edit: Edit) -> dict[str, Any]:
+    body = msgspec.to_builtins(edit.body) if edit.body else {"undone": True}
+    return {"at": format_time(edit.time), "author": edit.author, **body}
 
 
 def _note_row(note: Note) -> dict[str, Any]:
-    context, words = note.context, note.body
+    context, body = note.context, note.body
     return {
         "note_id": note.note_id,
         "created": format_time(note.created),
         "author": note.author,
-        "verdict": words.verdict,
-        "ticket": words.ticket,
-        "owner": words.owner,
-        "text": words.text,
+        "verdict": body.verdict,
+        "ticket": body.ticket,
+        "owner": body.owner,
+        "text": body.text,
         "principal": context.principal,
         "accounts": context.accounts,
         "regions": context.regions,
@@ -216,9 +207,10 @@ def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
 
 
 def safe_cell(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
+    """Format a cell that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
     text = visible("; ".join(value) if isinstance(value, list) else str(value), WHOLE, lines=True)
-    return "'" + text if text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%") else text
+    is_formula = text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%")
+    return "'" + text if is_formula else text
 
 
 def _report(notes: Sequence[Note]) -> str:
@@ -227,12 +219,12 @@ def _report(notes: Sequence[Note]) -> str:
 
 
 def _entry(note: Note) -> str:
-    context, words = note.context, note.body
+    context, body = note.context, note.body
     denied = f", {context.denied} denied" if context.denied else ""
     facts = [
-        ("Verdict", words.verdict),
-        ("Ticket", plain(words.ticket)),
-        ("Owner", plain(words.owner)),
+        ("Verdict", body.verdict),
+        ("Ticket", plain(body.ticket)),
+        ("Owner", plain(body.owner)),
         ("Principal", code(context.principal) or "no ARN"),
         ("Accounts", codes(context.accounts)),
         ("Regions", f"{len(context.regions)}: {codes(context.regions)}"),
@@ -251,9 +243,9 @@ def _entry(note: Note) -> str:
     ]
     table = "".join(f"| {name} | {value} |\n" for name, value in facts if value)
     edited = "" if note.edited is None else f", edited {format_time(note.edited)}"
-    quoted = "".join(f"> {plain(line)}\n" for line in words.text.splitlines())
+    quoted = "".join(f"> {plain(line)}\n" for line in body.text.splitlines())
     former = "".join(
-        f"- until {format_time(end)}: {plain(_said(edit.body))} ({plain(edit.author)})\n"
+        f"- until {format_time(end)}: {plain(_body_line(edit.body))} ({plain(edit.author)})\n"
         for edit, end in zip(note.history, _ends(note), strict=True)
     )
     return "\n".join(
@@ -270,16 +262,14 @@ def _entry(note: Note) -> str:
 
 
 def _ends(note: Note) -> list[float]:
-    """Until when each former state of the note stood."""
+    """Return the time at which each former state of the note ended."""
     return [
-        *(edit.at for edit in note.history[1:]),
+        *(edit.time for edit in note.history[1:]),
         *([note.edited] if note.edited is not None else []),
     ]
 
 
-def _said(words: NoteBody | None) -> str:
-    if words is None:
+def _body_line(body: NoteBody | None) -> str:
+    if body is None:
         return "taken back"
-    return " · ".join(
-        part for part in (words.verdict, words.ticket, words.owner, words.text) if part
-    )
+    return " · ".join(part for part in (body.verdict, body.ticket, body.owner, body.text) if part)

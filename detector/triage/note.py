@@ -22,7 +22,7 @@ VERDICTS: tuple[Verdict, ...] = (
 
 
 class NoteContext(msgspec.Struct, frozen=True):
-    """What the alert knew when a note was written, kept with the note."""
+    """What was known of the alert when a note was written."""
 
     alert_id: str
     revision: int
@@ -43,7 +43,9 @@ class NoteContext(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, alert: Alert) -> NoteContext:
+        """Return the context of a note about an alert."""
         facets = alert.facets
+        start, end = alert.shown_extent
         return cls(
             alert_id=alert.alert_id,
             revision=alert.revision,
@@ -51,8 +53,8 @@ class NoteContext(msgspec.Struct, frozen=True):
             principal=alert.principal,
             accounts=facets.accounts,
             regions=facets.regions,
-            start=alert.start,
-            end=alert.window.end if alert.window else alert.last_event,
+            start=start,
+            end=end,
             first_event=alert.first_event,
             last_event=alert.last_event,
             events=alert.event_count,
@@ -74,16 +76,17 @@ class NoteBody(msgspec.Struct, frozen=True):
 
 
 class Edit(msgspec.Struct, frozen=True):
-    """A former state of a note: ``author`` wrote ``words`` at ``at`` (epoch seconds); None: took it
-    back."""
+    """A former state of a note: what ``author`` wrote at ``time``.
 
-    at: float
+    ``body`` is None where the author took the note back. Times are epoch seconds."""
+
+    time: float = msgspec.field(name="at")
     author: str
     body: NoteBody | None = msgspec.field(name="words")
 
 
 class Note(msgspec.Struct, frozen=True):
-    """One entry of the hunt log. ``history`` holds what it said before, oldest first."""
+    """One entry of the hunt log; ``history`` has its former states, oldest first."""
 
     note_id: int
     alert_id: str

@@ -1,4 +1,4 @@
-"""What the analyst decides and writes: notes with a verdict, suppressions, and what they apply to."""
+"""Suppressions: which alerts they hide, and what breaks through."""
 
 from __future__ import annotations
 
@@ -29,18 +29,17 @@ SCOPES: tuple[Scope, ...] = (
 
 
 ALWAYS_BREAKING_FLAGS = ("snapshot", "image-export", "access-key", "iam-change")
-"""Flags that break through a suppression however often they were seen, unless they are waived."""
+"""Flags that break through a suppression even if seen before, unless ignored by name."""
 
 NOVELTY_POINTS = {"new-network": 20, "new-agent": 15, "new-region": 10}
-"""Points of what an alert brings beside flags: a source network, a program, a region that was not
-seen."""
+"""Points of novelties that are no flags: a network, a program, a region not seen before."""
 
 DEFAULT_BREAK_AT = 15
-"""Points of something new from which on it breaks through, unless said otherwise."""
+"""Points from which on a novelty breaks through, unless the suppression says otherwise."""
 
 
 class SeenProfile(msgspec.Struct, frozen=True):
-    """How the alerts looked that a suppression was made for: each sorted."""
+    """What the alerts had that a suppression was made for, each list sorted."""
 
     regions: list[str]
     source_addresses: list[str]
@@ -49,24 +48,25 @@ class SeenProfile(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, alerts: Iterable[Alert]) -> SeenProfile:
-        held = list(alerts)
-        return cls(
-            regions=sorted({region for alert in held for region in alert.facets.regions}),
-            source_addresses=sorted(
-                {address for alert in held for address in alert.facets.source_addresses}
-            ),
-            user_agents=sorted({agent for alert in held for agent in alert.facets.user_agents}),
-            flags=sorted({flag.flag for alert in held for flag in alert.flags}),
-        )
+        """Collect the profile of alerts."""
+        regions: set[str] = set()
+        source_addresses: set[str] = set()
+        user_agents: set[str] = set()
+        flags: set[str] = set()
+        for alert in alerts:
+            regions.update(alert.facets.regions)
+            source_addresses.update(alert.facets.source_addresses)
+            user_agents.update(alert.facets.user_agents)
+            flags.update(flag.flag for flag in alert.flags)
+        return cls(*map(sorted, (regions, source_addresses, user_agents, flags)))
 
 
 class Suppression(msgspec.Struct, frozen=True):
-    """Hides matching alerts while it is active, and while they look as they did; the alerts are
-    kept.
+    """Hides matching alerts while it is active and they bring nothing new; the alerts are kept.
 
-    ``looks`` is what was seen when it was made; None where nothing was. Something new of
-    ``break_at`` points or more breaks through, and each flag of ``ALWAYS_BREAKING_FLAGS`` does, but for what is
-    ``waived`` by name.
+    ``seen_profile`` is what was seen when it was made; None where nothing was. A novelty of
+    ``break_at`` points or more breaks through, and each of ``ALWAYS_BREAKING_FLAGS`` does, except
+    those in ``ignored_flags``.
 
     ``value`` is an exact string for most scopes, a wildcard pattern (``*``, ``?``) for
     ``principal-pattern`` and ``user-agent``, an address or network for ``cidr``. ``rule_id`` None
@@ -84,7 +84,7 @@ class Suppression(msgspec.Struct, frozen=True):
     suppression_id: str = ""
     lifted: float | None = None
     undone: float | None = None
-    """When the decision to make it was taken back."""
+    """When the decision to make it was undone."""
     hidden: int = 0
     """How many alerts it has hidden so far."""
     seen_profile: SeenProfile | None = msgspec.field(name="looks", default=None)
@@ -93,35 +93,36 @@ class Suppression(msgspec.Struct, frozen=True):
 
     @property
     def over(self) -> Literal["lifted", "undone", ""]:
-        """How the analyst ended it; empty where only time will."""
-        return "undone" if self.undone is not None else "lifted" if self.lifted is not None else ""
+        """How the analyst ended it; ``""`` where only its expiry does."""
+        if self.undone is not None:
+            return "undone"
+        return "lifted" if self.lifted is not None else ""
 
     def active(self, now: float) -> bool:
+        """Return whether it hides alerts at a time."""
         return not self.over and self.created <= now < self.expires
 
     def state(self, now: float) -> Literal["active", "expired", "lifted", "undone"]:
+        """Return its state at a time; one that begins later is active."""
         return self.over or ("active" if now < self.expires else "expired")
 
 
 def matches(suppression: Suppression, alert: Alert) -> bool:
-    """Whether the suppression speaks of this alert, whenever that is.
+    """Return whether an alert is in the scope of a suppression, active or not.
 
-    An alert that mixes several principals, addresses or the like is only meant where all of them
-    are."""
+    An alert with several principals, addresses or the like must have all of them in the scope."""
     if suppression.rule_id not in (None, alert.rule.id):
         return False
-    values = _values(suppression.scope, alert)
-    return bool(values) and all(
-        _fits(suppression.scope, suppression.value, value) for value in values
-    )
+    scope, pattern = suppression.scope, suppression.value
+    values = _scope_values(scope, alert)
+    return bool(values) and all(_value_matches(scope, pattern, value) for value in values)
 
 
 def novelties(suppression: Suppression, alert: Alert) -> list[str]:
-    """What an alert that it speaks of brings that breaks through it, each in a few words; nothing
-    where it hides it."""
+    """Return what of a matching alert breaks through; nothing where the alert is hidden."""
     seen = suppression.seen_profile
-    points = _points(alert)
-    found = [
+    points = _flag_points(alert)
+    breaking = [
         f"{flag.flag} {flag.count}"
         for flag in alert.flags
         if flag.flag not in suppression.ignored_flags
@@ -134,37 +135,34 @@ def novelties(suppression: Suppression, alert: Alert) -> list[str]:
         )
     ]
     if seen is not None:
-        found += [
+        breaking += [
             f"{name.replace('-', ' ')} {value}"
-            for name, values in _novel(suppression.scope, seen, alert)
+            for name, values in _facet_novelties(suppression.scope, seen, alert)
             if name not in suppression.ignored_flags
             and NOVELTY_POINTS[name] >= suppression.break_at
             for value in values
         ]
-    return found
+    return breaking
 
 
 def apply_suppressions(alert: Alert, active: Iterable[Suppression]) -> Alert:
-    """The alert, hidden by the first suppression that speaks of it and to which it brings nothing
-    new."""
-    brought: dict[str, None] = {}
+    """Return the alert, hidden by the first matching suppression that nothing breaks through."""
+    breaking: dict[str, None] = {}
     for suppression in active:
-        if matches(suppression, alert):
-            if not (new := novelties(suppression, alert)):
-                return msgspec.structs.replace(alert, suppressed_by=suppression.suppression_id)
-            brought |= dict.fromkeys(new)
-    return msgspec.structs.replace(alert, broke_through=list(brought)) if brought else alert
+        if not matches(suppression, alert):
+            continue
+        found = novelties(suppression, alert)
+        if not found:
+            return msgspec.structs.replace(alert, suppressed_by=suppression.suppression_id)
+        breaking |= dict.fromkeys(found)
+    return msgspec.structs.replace(alert, broke_through=list(breaking)) if breaking else alert
 
 
 def learn(suppression: Suppression, alerts: Iterable[Alert]) -> Suppression:
-    """The suppression, knowing how these alerts look, as far as it speaks of them; as it is, where
-    it knows already.
-
-    What it would not hide it does not learn from.
-    """
+    """Return a suppression without a profile with that of the alerts that it hides."""
     if suppression.seen_profile is not None:
         return suppression
-    known = [
+    hidden = [
         alert
         for alert in alerts
         if matches(suppression, alert)
@@ -174,39 +172,39 @@ def learn(suppression: Suppression, alerts: Iterable[Alert]) -> Suppression:
         )
     ]
     return (
-        msgspec.structs.replace(suppression, seen_profile=SeenProfile.of(known))
-        if known
+        msgspec.structs.replace(suppression, seen_profile=SeenProfile.of(hidden))
+        if hidden
         else suppression
     )
 
 
 class SuppressionPreview(NamedTuple):
-    """The alerts that would have been hidden, and those that would have broken through, with what
-    they bring."""
+    """The alerts that would have been hidden, and those that would have broken through."""
 
     hidden: list[Alert]
     through: list[tuple[Alert, list[str]]]
+    """With what breaks through."""
 
 
 def preview_suppression(
     suppression: Suppression, alerts: Iterable[Alert], until: float
 ) -> SuppressionPreview:
-    """What it would have done with the alerts in the 30 days before ``until`` (epoch seconds).
+    """Apply a suppression to the alerts of the 30 days before ``until`` (epoch seconds).
 
-    Where the logs are older than that, in the 30 days before the newest alert.
+    Where all alerts are older, they are those of the 30 days before the newest one.
     """
     alerts = list(alerts)
     until = min(until, max((alert.last_event for alert in alerts), default=until))
-    meant = [
+    matching = [
         alert
         for alert in alerts
         if until - PREVIEW_SECONDS <= alert.last_event <= until and matches(suppression, alert)
     ]
-    knowing = learn(suppression, meant)
-    outcome = [(alert, novelties(knowing, alert)) for alert in meant]
+    learned = learn(suppression, matching)
+    outcome = [(alert, novelties(learned, alert)) for alert in matching]
     return SuppressionPreview(
-        [alert for alert, brought in outcome if not brought],
-        [(alert, brought) for alert, brought in outcome if brought],
+        [alert for alert, breaking in outcome if not breaking],
+        [(alert, breaking) for alert, breaking in outcome if breaking],
     )
 
 
@@ -214,14 +212,13 @@ PREVIEW_SECONDS = 30 * DAY
 
 
 def scope_values(alert: Alert) -> dict[Scope, str]:
-    """What each scope would hold if it were made from this alert; a scope that does not apply is
-    absent."""
-    return {scope: values[0] for scope in SCOPES if (values := _values(scope, alert))}
+    """Return the value of each scope that a suppression of this alert could have."""
+    values_by_scope = {scope: _scope_values(scope, alert) for scope in SCOPES}
+    return {scope: values[0] for scope, values in values_by_scope.items() if values}
 
 
 def check_suppression(suppression: Suppression) -> None:
-    """Raise ValueError, in one line, where the suppression could not work or does not say why it is
-    there."""
+    """Raise ValueError, in one line, for a suppression without effect or reason."""
     if not suppression.value.strip():
         raise ValueError(f"the {suppression.scope} to suppress is empty: name one")
     if suppression.scope == "cidr":
@@ -243,7 +240,7 @@ def check_suppression(suppression: Suppression) -> None:
         raise ValueError("say why: a ticket or a justification")
 
 
-def _values(scope: Scope, alert: Alert) -> list[str]:
+def _scope_values(scope: Scope, alert: Alert) -> list[str]:
     facets = alert.facets
     return {
         "principal": facets.arns,
@@ -256,16 +253,17 @@ def _values(scope: Scope, alert: Alert) -> list[str]:
     }[scope]
 
 
-def _points(alert: Alert) -> dict[str, int]:
-    """What each of its flags adds to its risk."""
+def _flag_points(alert: Alert) -> dict[str, int]:
+    """Return the points that each of an alert's flags adds to its risk."""
     parts = alert.risk.parts if alert.risk else []
     tools = [points for name, points in parts if name.endswith(" (tool)")]
     return {**dict(parts), "tool-tell": max(tools, default=0)}
 
 
-def _novel(scope: Scope, seen: SeenProfile, alert: Alert) -> Iterator[tuple[str, list[str]]]:
-    """What of an alert was not seen, by the names of ``NOVELTY_POINTS``; the scope itself says what may
-    vary."""
+def _facet_novelties(
+    scope: Scope, seen: SeenProfile, alert: Alert
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield the novelties of ``NOVELTY_POINTS`` in an alert; what the scope names may vary."""
     facets = alert.facets
     if scope != "cidr":
         yield (
@@ -285,15 +283,15 @@ def _families(agents: Iterable[str]) -> set[str]:
     return {agent_family(agent) for agent in agents}
 
 
-def _fits(scope: Scope, wanted: str, value: str) -> bool:
+def _value_matches(scope: Scope, pattern: str, value: str) -> bool:
     if scope == "cidr":
         try:
-            return ipaddress.ip_address(value) in ipaddress.ip_network(wanted, strict=False)
+            return ipaddress.ip_address(value) in ipaddress.ip_network(pattern, strict=False)
         except ValueError:
             return False
     if scope in ("principal-pattern", "user-agent"):
-        return _glob_matcher(wanted)(value)
-    return bool(value == wanted)
+        return _glob_matcher(pattern)(value)
+    return bool(value == pattern)
 
 
 @lru_cache(1024)

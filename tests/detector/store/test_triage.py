@@ -112,7 +112,7 @@ def test_edit_note_keeps_former_bodies(store: Store, clock: Clock) -> None:
     edited = store.triage.edit_note(note.note_id, NoteBody("really inventory", "benign", "T-1"))
     assert edited.body == NoteBody("really inventory", "benign", "T-1")
     assert (edited.created, edited.edited) == (first, first + 120)
-    assert [(edit.at, edit.body.text) for edit in edited.history] == [
+    assert [(edit.time, edit.body.text) for edit in edited.history] == [
         (first, "looks odd"),
         (first + 60, "inventory"),
     ]

@@ -67,7 +67,7 @@ def _history(note: Note) -> Iterator[Content]:
     for edit in reversed(note.history):
         yield Content("")
         did = "wrote" if edit.body else "took it back"
-        yield safe.text(f"{edit.author} {did}, {format.full_time(edit.at)}", "$foreground-muted")
+        yield safe.text(f"{edit.author} {did}, {format.full_time(edit.time)}", "$foreground-muted")
         if edit.body:
             yield safe.text(_one_line(edit.body), "$foreground-muted", lines=True, limit=100_000)
 
