@@ -43,7 +43,9 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         """Return the rules whose filter records of this signature may pass."""
         pair = (signature.event_source, signature.event_name)
         rules = self[pair]
-        return self._rules_for_head(signature) if pair in self._pairs_with_conditions else rules
+        if pair in self._pairs_with_conditions:
+            return self._rules_for_head(signature)
+        return rules
 
     def _filter_by_head(self, signature: EventSignature) -> tuple[Rule, ...]:
         head = Head(None, *signature)

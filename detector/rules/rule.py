@@ -100,7 +100,9 @@ def read_rule(
     metadata, own = parse_tables(text)
     options = QueryOptions(now, own.nulls == "intended")
     query = _compile(text, metadata, fields, options)
-    alerts = own.flag is None if own.alerts is None else own.alerts
+    alerts = own.alerts
+    if alerts is None:
+        alerts = own.flag is None
     if not alerts and query.grouping is not None:
         line, _ = query_position(text, metadata.query_text)
         raise RuleError("a rule that gives no alerts must not group", line)

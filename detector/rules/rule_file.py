@@ -182,7 +182,9 @@ def parse_tables(text: str) -> tuple[Metadata, TrailhoundTable]:
     tables = parse_toml(text)
     rule: Any = tables.get("rule")
     if not isinstance(rule, dict):
-        raise RuleError("a hunt file, not a rule" if "hunt" in tables else "no [rule] table")
+        if "hunt" in tables:
+            raise RuleError("a hunt file, not a rule")
+        raise RuleError("no [rule] table")
     field_names = rule.get("investigation_fields")
     if isinstance(field_names, list):
         rule["investigation_fields"] = {"field_names": field_names}
@@ -219,4 +221,6 @@ def line_of_key(text: str, key: str) -> int:
     """Return the line of a key or its table; 1 without it."""
     name = re.escape(key)
     match = re.search(rf"^\s*(?:{name}\s*=|\[+[\w.]*\b{name}\])", text, re.MULTILINE)
-    return text.count("\n", 0, match.end()) + 1 if match else 1
+    if match is None:
+        return 1
+    return text.count("\n", 0, match.end()) + 1

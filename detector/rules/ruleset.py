@@ -163,7 +163,9 @@ def load(
 
 
 def _rule_paths(paths: Sequence[Path], builtin: bool) -> Iterator[Path]:
-    return rule_files([_BUILTIN, *paths] if builtin else paths)
+    if builtin:
+        return rule_files([_BUILTIN, *paths])
+    return rule_files(paths)
 
 
 def _stamp_files(paths: Sequence[Path], builtin: bool) -> FileStamps:

@@ -269,7 +269,9 @@ def _in_constants(read: Getter, options: set[Any]) -> CompiledExpr:
         value = read(row)
         if value is None:
             return None
-        return True if value in options else result_if_absent
+        if value in options:
+            return True
+        return result_if_absent
 
     return CompiledExpr(is_in, "boolean")
 
@@ -297,7 +299,9 @@ def _shift_date(left: CompiledExpr, right: CompiledExpr, sign: str) -> CompiledE
 
 def _divide_toward_zero(a: int, b: int) -> int:
     quotient = abs(a) // abs(b)
-    return quotient if (a < 0) == (b < 0) else -quotient
+    if (a < 0) != (b < 0):
+        return -quotient
+    return quotient
 
 
 _CONVERSIONS: dict[Type, str] = {

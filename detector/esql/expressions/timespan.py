@@ -64,7 +64,9 @@ class TemporalAmount:
         None where truncation is not ``floor(t / seconds) * seconds``."""
         if self.days and self.days != 7:
             return self.days * DAY
-        return self.length // 1000 if self.length and self.length % 1000 == 0 else None
+        if self.length and self.length % 1000 == 0:
+            return self.length // 1000
+        return None
 
     def negative(self) -> TemporalAmount:
         return TemporalAmount(-self.amount, self.unit)

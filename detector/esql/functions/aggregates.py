@@ -64,7 +64,10 @@ def _flatten(rows: ArgumentRows) -> list[Any]:
 @aggregate("count(any?) -> long")
 def count_values(rows: ArgumentRows) -> int:
     """Count values; without an argument, count rows."""
-    return len(_flatten(rows)) if rows and rows[0] else len(rows)
+    has_argument = bool(rows and rows[0])
+    if has_argument:
+        return len(_flatten(rows))
+    return len(rows)
 
 
 @aggregate("count_distinct(any, long?) -> long")
@@ -143,7 +146,9 @@ def variance(rows: ArgumentRows) -> Any:
 @aggregate("std_dev(number) -> double")
 def std_dev(rows: ArgumentRows) -> Any:
     squared = variance(rows)
-    return None if squared is None else math.sqrt(squared)
+    if squared is None:
+        return None
+    return math.sqrt(squared)
 
 
 @aggregate("first(same, any) -> first")

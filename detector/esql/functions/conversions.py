@@ -49,7 +49,9 @@ def to_boolean(value: Any, *, types: Sequence[Type]) -> bool:
     """Convert to boolean; of texts, only ``true`` (in any case) is true."""
     if types[0] in ("ip", "date"):
         raise ValueError
-    return value.lower() == "true" if isinstance(value, str) else bool(value)
+    if isinstance(value, str):
+        return value.lower() == "true"
+    return bool(value)
 
 
 @function("to_datetime(any*) -> date", "to_dt", "to_date")

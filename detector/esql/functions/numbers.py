@@ -21,12 +21,16 @@ def absolute(number: Any, *, types: Sequence[Type]) -> Any:
 
 @function("ceil(number) -> first")
 def ceil(number: Any) -> Any:
-    return number if isinstance(number, int) else float(math.ceil(number))
+    if isinstance(number, int):
+        return number
+    return float(math.ceil(number))
 
 
 @function("floor(number) -> first")
 def floor(number: Any) -> Any:
-    return number if isinstance(number, int) else float(math.floor(number))
+    if isinstance(number, int):
+        return number
+    return float(math.floor(number))
 
 
 @function("round(number, long?) -> first")
@@ -72,7 +76,9 @@ def exp(number: Any) -> float:
 @function("log(number, number?) -> double")
 def log(base: Any, number: Any = None) -> float:
     """Return the natural logarithm; of two arguments, the first is the base."""
-    return math.log(base) if number is None else math.log(number) / math.log(base)
+    if number is None:
+        return math.log(base)
+    return math.log(number) / math.log(base)
 
 
 @function("log10(number) -> double")

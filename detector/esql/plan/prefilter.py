@@ -83,7 +83,9 @@ class PrefilterBuilder:
         columns = list(columns_in(node))
         if not columns or ast.depends_on_time(node):
             return None
-        return node if all(self._is_of_head(column, scope) for column in columns) else None
+        if all(self._is_of_head(column, scope) for column in columns):
+            return node
+        return None
 
     def _implied_by_logic(self, node: ast.Logic, scope: ColumnScope) -> ast.Expression | None:
         operands = [self._implied(operand, scope) for operand in node.operands]
@@ -91,7 +93,9 @@ class PrefilterBuilder:
         # An "and" implies what any of its operands does, an "or" only what all of them do.
         if not implied or (node.operator == "or" and len(implied) < len(operands)):
             return None
-        return replace(node, operands=implied) if len(implied) > 1 else implied[0]
+        if len(implied) == 1:
+            return implied[0]
+        return replace(node, operands=implied)
 
     def _is_of_head(self, column: ast.Column, scope: ColumnScope) -> bool:
         """Check whether the head has a column's value under its name."""

@@ -145,4 +145,6 @@ def _fact_of_aggregate(node: ast.Call, arguments: list[CompiledExpr]) -> ColumnF
     This does not hold where a row can have several values."""
     if node.name not in ("count", "count_distinct"):
         return None
-    return None if any(argument.many for argument in arguments) else HitCountFact()
+    if any(argument.many for argument in arguments):
+        return None
+    return HitCountFact()
