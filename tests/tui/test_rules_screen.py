@@ -16,7 +16,8 @@ from tests.tui.goldens import compare
 from tests.tui.stage import FLAGS, RULES, Feed, Hunt, press, said, until
 from tui.app.app import HuntApp
 from tui.presentation import safe
-from tui.screens.admin.rules import RuleRow, RulesScreen
+from tui.screens.admin.rule_rows import RuleRow
+from tui.screens.admin.rules import RulesScreen
 from tui.screens.base.text_pane import Reader
 from tui.widgets.row_list import RowList
 

@@ -24,7 +24,7 @@ from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.goldens import compare
 from tests.tui.stage import Feed, Hunt, press, said, until
 from tui.app.app import HuntApp
-from tui.screens.admin.source_rows import SourceRow, size
+from tui.screens.admin.source_rows import SourceRow, byte_size
 from tui.screens.admin.sources import SourcesScreen
 from tui.widgets.row_list import RowList
 
@@ -258,7 +258,7 @@ def test_names_of_files_may_hold_anything(tmp_path: Path) -> None:
     ],
 )
 def test_sizes(number: int, words: str) -> None:
-    assert size(number) == words
+    assert byte_size(number) == words
 
 
 GOLDENS: dict[str, Sequence[str]] = {"sources": [], "sources-region": ["G"]}

@@ -18,7 +18,7 @@ from detector.filter.schemas import EVENTS, NOTES, SUPPRESSIONS
 from tests.detector.filter.examples import ALERTS, AT, ERRORS, EXAMPLES, UNFINISHED
 from tests.hostile.payloads import PAYLOADS
 from tests.tui.build import alert, note, suppression
-from tui.screens.admin.rules import RULES
+from tui.screens.admin.rule_rows import RULES
 from tui.screens.admin.source_rows import SOURCES
 
 DOCS = Path(__file__).parents[3] / "docs" / "filters.md"

@@ -1,4 +1,4 @@
-"""The hunt log: what was written, newest first; the right half shows the entry whole."""
+"""The hunt log: notes, newest first, with the one under the cursor beside them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tui.screens.base.text_pane import Reader
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
 
-COLUMNS: tuple[Column[Note], ...] = (
+NOTE_COLUMNS: tuple[Column[Note], ...] = (
     Column(
         "time",
         "written",
@@ -47,6 +47,8 @@ COLUMNS: tuple[Column[Note], ...] = (
 
 
 class HuntLogScreen(ListScreen[Note]):
+    """The list of notes."""
+
     BINDINGS = [
         key(
             "note.edit",
@@ -71,7 +73,7 @@ class HuntLogScreen(ListScreen[Note]):
 
     def compose_body(self) -> Iterable[Widget]:
         with Horizontal(classes="halves"):
-            yield RowList(COLUMNS, key=lambda note: str(note.note_id))
+            yield RowList(NOTE_COLUMNS, key=lambda note: str(note.note_id))
             with Reader(classes="half"):
                 yield FactList(id="entry")
         yield QueryLine(self.query_description)
@@ -113,24 +115,23 @@ class HuntLogScreen(ListScreen[Note]):
             self.workspace.routes.edit_note(note)
 
     def action_export(self) -> None:
-        notes, marks = list(self.row_list.rows), self.row_list.marks
-        sets = {
-            "marked": [note for note in notes if str(note.note_id) in marks],
-            "filtered": notes if self.filter else [],
-            "all": self.workspace.view_model.notes,
+        shown, marks = list(self.row_list.rows), self.row_list.marks
+        every, current = self.workspace.view_model.notes, self.row_list.cursor_row
+        choices = {
+            "marked": [note for note in shown if str(note.note_id) in marks],
+            "filtered": shown if self.filter else [],
+            "all": every,
             "this alert's": [
-                note
-                for note in self.workspace.view_model.notes
-                if self.row_list.cursor_row and note.alert_id == self.row_list.cursor_row.alert_id
+                note for note in every if current and note.alert_id == current.alert_id
             ],
         }
         self.workspace.routes.export_notes(
-            {label: notes for label, notes in sets.items() if notes or label == "all"}
+            {label: notes for label, notes in choices.items() if notes or label == "all"}
         )
 
 
 def _empty() -> str:
     return (
-        f"No notes yet.\n{key_of('alert.comment')} on an alert writes one, {key_of('alert.escalate')} escalates;\n"
-        "each keeps what the alert then knew."
+        f"No notes yet.\n{key_of('alert.comment')} on an alert writes one, "
+        f"{key_of('alert.escalate')} escalates;\neach keeps what the alert then knew."
     )

@@ -1,4 +1,4 @@
-"""How fast each source brings something: what has come within the last minute, from looks at it now and then."""
+"""The rate of reading of each source, over the last minute."""
 
 from __future__ import annotations
 
@@ -7,51 +7,53 @@ from typing import NamedTuple
 
 from detector.store import Volume
 
-_SPAN = 60.0
+_SPAN_SECONDS = 60.0
 
 
 class Rate(NamedTuple):
-    """By the second."""
+    """Bytes and records per second."""
 
     bytes: float
     records: float
 
 
-class _Look(NamedTuple):
-    at: float
+class _Sample(NamedTuple):
+    time: float
     bytes: int
     records: int
 
 
-class Rates:
-    """Looks may be taken in one thread and asked about in another."""
+class ReadRates:
+    """Samples of the volume of each source, taken in one thread and read in another."""
 
     def __init__(self) -> None:
-        self._looks: Mapping[str, tuple[_Look, ...]] = {}
+        self._samples: Mapping[str, tuple[_Sample, ...]] = {}
 
-    def look(self, volumes: Iterable[Volume], now: float) -> None:
-        """Remember how much each place has brought by ``now``, epoch seconds."""
-        self._looks = {
-            volume.origin: (
-                *_since(self._looks.get(volume.origin, ()), now - _SPAN),
-                _Look(now, volume.bytes, volume.records),
-            )
-            for volume in volumes
-        }
+    def sample(self, volumes: Iterable[Volume], now: float) -> None:
+        """Take a sample of each volume; ``now`` is in epoch seconds."""
+        samples = {}
+        for volume in volumes:
+            former = _samples_since(self._samples.get(volume.origin, ()), now - _SPAN_SECONDS)
+            samples[volume.origin] = *former, _Sample(now, volume.bytes, volume.records)
+        self._samples = samples
 
-    def of(self, place: str, now: float) -> Rate | None:
-        """Over the last minute, or since the first look; None where there was none before now."""
-        looks = _since(self._looks.get(place, ()), now - _SPAN)
-        if not looks or now <= looks[0].at:
+    def rate(self, origin: str, now: float) -> Rate | None:
+        """Return the rate over the last minute; None before the second sample.
+
+        It is over less than a minute where the first sample is younger.
+        """
+        samples = _samples_since(self._samples.get(origin, ()), now - _SPAN_SECONDS)
+        if not samples or now <= samples[0].time:
             return None
-        first, last, seconds = looks[0], looks[-1], min(_SPAN, now - looks[0].at)
+        first, last = samples[0], samples[-1]
+        seconds = min(_SPAN_SECONDS, now - first.time)
         return Rate(
             max(0, last.bytes - first.bytes) / seconds,
             max(0, last.records - first.records) / seconds,
         )
 
 
-def _since(looks: tuple[_Look, ...], start: float) -> tuple[_Look, ...]:
-    """The looks from ``start`` on, and the one before them, which tells how it was then."""
-    older = sum(look.at <= start for look in looks)
-    return looks[max(0, older - 1) :]
+def _samples_since(samples: tuple[_Sample, ...], start: float) -> tuple[_Sample, ...]:
+    """Return the samples after ``start``, and the last one before it."""
+    older = sum(sample.time <= start for sample in samples)
+    return samples[max(0, older - 1) :]

@@ -1,7 +1,7 @@
-"""What the sources screen lists: what was read as a whole, what is wrong, where files came from, and each region.
+"""The rows of the sources screen: totals, problems, sources and regions.
 
-What is wrong comes before what is well: a file that a digest names and nobody has, a file that was changed, a feed that
-cannot hold what is hunted for, a file in quarantine, a region that has fallen silent.
+Problems come first: a file that a digest names and nobody has, a file that was changed, a feed that
+lacks the events that rules need, a file in quarantine, a region that has fallen silent.
 """
 
 from __future__ import annotations
@@ -36,8 +36,11 @@ About = IntegrityFinding | Feed | QuarantinedFile | Volume | Freshness | None
 
 @dataclass(frozen=True)
 class SourceRow:
-    """``about`` None: everything together. ``newest`` is the newest label or event time, in epoch
-    seconds."""
+    """A row of the sources screen.
+
+    ``about`` None: everything together. ``newest`` is the newest label or event time, in epoch
+    seconds.
+    """
 
     key: str
     kind: str
@@ -49,19 +52,19 @@ class SourceRow:
     newest: int | None = None
 
     @property
-    def wrong(self) -> bool:
-        return self.state in GLYPHS
+    def is_problem(self) -> bool:
+        """Whether the state is one that the analyst should look at."""
+        return self.state in STATE_GLYPHS
 
     @property
     def reasons(self) -> Sequence[str]:
-        return (
-            (self.about.reason, self.about.detail)
-            if isinstance(self.about, QuarantinedFile)
-            else ()
-        )
+        """Why a file is in quarantine."""
+        if isinstance(self.about, QuarantinedFile):
+            return self.about.reason, self.about.detail
+        return ()
 
     @property
-    def short(self) -> str:
+    def short_name(self) -> str:
         """The end of a path, which tells more than its beginning."""
         *_, folder, name = ["", *self.what.split("/")]
         if self.kind == "digest":
@@ -79,7 +82,7 @@ STATE_STYLE = {
     "silent": "$text-warning",
     "quiet": "$foreground-muted",
 }
-GLYPHS = {"modified": "◆", "missing": "▲", "blind": "▲", "error": "●", "silent": "●"}
+STATE_GLYPHS = {"modified": "◆", "missing": "▲", "blind": "▲", "error": "●", "silent": "●"}
 
 _text = Text()
 
@@ -97,133 +100,149 @@ SOURCES: Fields[SourceRow] = Fields(
 )
 
 
-def rows(store: Store, where: str, now: float) -> list[SourceRow]:
-    """All rows, in the order of the screen. Raises StateError."""
-    places = store.completeness.freshness()
-    at = reference_time(places, now)
-    regions = [_region(place, at) for place in places]
+def source_rows(store: Store, source_label: str, now: float) -> list[SourceRow]:
+    """Return all rows, in the order of the screen. Raises StateError."""
+    freshness = store.completeness.freshness()
+    time = reference_time(freshness, now)
+    regions = [_region_row(region, time) for region in freshness]
+    findings = sorted(store.completeness.findings(), key=lambda finding: finding.kind, reverse=True)
     return [
-        SourceRow("all", "all", "", where),
-        *(
-            SourceRow(
-                f"{found.kind} {found.name}", "digest", found.kind, found.path or found.key, found
-            )
-            for found in sorted(
-                store.completeness.findings(), key=lambda found: found.kind, reverse=True
-            )
-        ),
-        *(
-            SourceRow(f"feed {feed.path}", "feed", "blind", feed.path, feed)
-            for feed in store.completeness.feeds()
-            if feed.blind
-        ),
-        *(
-            SourceRow(f"file {file.path}", "file", "error", file.path, file, bytes=file.size)
-            for file in store.quarantine.files()
-        ),
-        *(row for row in regions if row.wrong),
-        *(
-            SourceRow(
-                f"source {volume.origin}",
-                "source",
-                "reading" if volume.waiting else "read",
-                volume.origin,
-                volume,
-                volume.files,
-                volume.bytes,
-                volume.newest,
-            )
-            for volume in store.completeness.volumes()
-        ),
-        *(row for row in regions if not row.wrong),
+        SourceRow("all", "all", "", source_label),
+        *map(_digest_row, findings),
+        *(_feed_row(feed) for feed in store.completeness.feeds() if feed.blind),
+        *map(_quarantine_row, store.quarantine.files()),
+        *(row for row in regions if row.is_problem),
+        *map(_volume_row, store.completeness.volumes()),
+        *(row for row in regions if not row.is_problem),
     ]
 
 
-def _region(place: Freshness, now: float) -> SourceRow:
-    state = "fresh" if not place.late(now) else "quiet" if place.vouched(now) else "silent"
-    what = f"{place.region} {place.account}"
+def _digest_row(finding: IntegrityFinding) -> SourceRow:
+    key = f"{finding.kind} {finding.name}"
+    return SourceRow(key, "digest", finding.kind, finding.path or finding.key, finding)
+
+
+def _feed_row(feed: Feed) -> SourceRow:
+    return SourceRow(f"feed {feed.path}", "feed", "blind", feed.path, feed)
+
+
+def _quarantine_row(file: QuarantinedFile) -> SourceRow:
+    return SourceRow(f"file {file.path}", "file", "error", file.path, file, bytes=file.size)
+
+
+def _volume_row(volume: Volume) -> SourceRow:
     return SourceRow(
-        f"region {what}", "region", state, what, place, place.files, place.bytes, place.newest
+        f"source {volume.origin}",
+        "source",
+        "reading" if volume.waiting else "read",
+        volume.origin,
+        volume,
+        volume.files,
+        volume.bytes,
+        volume.newest,
     )
 
 
-def size(number: int) -> str:
-    """``812 B``, ``4.2 kB``, ``1.3 GB``."""
+def _region_row(region: Freshness, now: float) -> SourceRow:
+    state = "fresh"
+    if region.late(now):
+        state = "quiet" if region.vouched(now) else "silent"
+    name = f"{region.region} {region.account}"
+    return SourceRow(
+        f"region {name}", "region", state, name, region, region.files, region.bytes, region.newest
+    )
+
+
+def byte_size(number: int) -> str:
+    """Format a number of bytes: ``812 B``, ``4.2 kB``, ``1.3 GB``."""
     scaled = float(number)
     for unit in ("B", "kB", "MB", "GB"):
         if scaled < 1000:
-            return (
-                f"{scaled:.0f} {unit}" if unit == "B" or scaled >= 100 else f"{scaled:.1f} {unit}"
-            )
+            decimals = 0 if unit == "B" or scaled >= 100 else 1
+            return f"{scaled:.{decimals}f} {unit}"
         scaled /= 1000
     return f"{scaled:,.1f} TB"
 
 
-def whole(row: SourceRow, now: float, rate: Rate | None = None) -> Iterator[Line]:
-    """All there is to say of a row about one thing."""
+def detail_lines(row: SourceRow, now: float, rate: Rate | None = None) -> Iterator[Line]:
+    """Yield the lines beside the list for a row about one thing."""
     about = row.about
-    yield safe.text(row.short, "bold")
+    yield safe.text(row.short_name, "bold")
     match about:
         case IntegrityFinding():
-            yield from _finding(about)
+            yield from _finding_lines(about)
         case Feed():
-            yield from facts(
-                ("state", "blind"),
-                ("records", format.number(about.records)),
-                ("read-only", "none, so no DescribeInstances"),
-                ("why", str(about)),
-            )
+            yield from _feed_lines(about)
         case QuarantinedFile():
-            yield from facts(
-                ("state", "in quarantine: not read"),
-                ("reason", about.reason),
-                ("why", about.detail),
-                ("size", size(about.size)),
-                ("file", about.path),
-            )
-            yield Content("")
-            yield Content.styled(
-                f"{key_of('source.retry')} reads it again with the next sweep; "
-                f"{key_of('source.ignore')} counts it as skipped from now on.",
-                "$foreground-muted",
-            )
+            yield from _quarantine_lines(about)
         case Volume():
-            yield from facts(
-                ("place", about.origin),
-                ("files", format.number(about.files)),
-                ("waiting", format.number(about.waiting)),
-                (
-                    "errors",
-                    f"{format.number(about.failed)} in quarantine" if about.failed else "none",
-                ),
-                ("bytes", size(about.bytes)),
-                ("records", format.number(about.records)),
-                (
-                    "rate",
-                    ""
-                    if rate is None
-                    else f"{size(round(rate.bytes))} and {rate.records:,.0f} records a second, "
-                    "over the last minute",
-                ),
-                ("newest", _time(about.newest, now)),
-            )
+            yield from _volume_lines(about, now, rate)
         case Freshness():
-            yield from _freshness(about, row.state, now)
+            yield from _freshness_lines(about, row.state, now)
 
 
-def _finding(finding: IntegrityFinding) -> Iterator[Line]:
+def _feed_lines(feed: Feed) -> Iterator[Line]:
+    return facts(
+        ("state", "blind"),
+        ("records", format.number(feed.records)),
+        ("read-only", "none, so no DescribeInstances"),
+        ("why", str(feed)),
+    )
+
+
+def _quarantine_lines(file: QuarantinedFile) -> Iterator[Line]:
+    yield from facts(
+        ("state", "in quarantine: not read"),
+        ("reason", file.reason),
+        ("why", file.detail),
+        ("size", byte_size(file.size)),
+        ("file", file.path),
+    )
+    yield Content("")
+    yield Content.styled(
+        f"{key_of('source.retry')} reads it again with the next sweep; "
+        f"{key_of('source.ignore')} counts it as skipped from now on.",
+        "$foreground-muted",
+    )
+
+
+def _volume_lines(volume: Volume, now: float, rate: Rate | None) -> Iterator[Line]:
+    return facts(
+        ("place", volume.origin),
+        ("files", format.number(volume.files)),
+        ("waiting", format.number(volume.waiting)),
+        ("errors", _in_quarantine(volume.failed)),
+        ("bytes", byte_size(volume.bytes)),
+        ("records", format.number(volume.records)),
+        ("rate", _rate(rate)),
+        ("newest", _time(volume.newest, now)),
+    )
+
+
+def _rate(rate: Rate | None) -> str:
+    if rate is None:
+        return ""
+    return (
+        f"{byte_size(round(rate.bytes))} and {rate.records:,.0f} records a second, "
+        "over the last minute"
+    )
+
+
+def _in_quarantine(files: int) -> str:
+    return f"{format.number(files)} in quarantine" if files else "none"
+
+
+def _finding_lines(finding: IntegrityFinding) -> Iterator[Line]:
     alert = integrity_alert(finding)
+    events = ""
+    if finding.oldest and finding.newest:
+        events = format.time_range(finding.oldest, finding.newest)
     yield from facts(
         ("alert", f"{alert.rule.name}, {alert.rule.severity} {alert.rule.risk_score}"),
         ("why", str(finding)),
         ("account", finding.account),
         ("region", finding.region),
-        (
-            "events",
-            format.time_range(finding.oldest, finding.newest)
-            if finding.oldest and finding.newest
-            else "",
-        ),
+        ("events", events),
         ("key", finding.key),
         ("file", finding.path or "not found"),
         ("digest", finding.digest),
@@ -231,43 +250,41 @@ def _finding(finding: IntegrityFinding) -> Iterator[Line]:
     )
 
 
-_VERDICTS = {
+_STATE_TEXTS = {
     "fresh": "as usual",
     "quiet": "quiet: its digests still come, and say that nothing else was delivered",
-    "silent": "silent: nothing proves that nothing happened; it may be that nothing arrives here any more. Look at the "
-    "trail, and whether its digest files can be read too",
+    "silent": "silent: nothing proves that nothing happened; it may be that nothing arrives here "
+    "any more. Look at the trail, and whether its digest files can be read too",
 }
 
 
-def _freshness(place: Freshness, state: str, now: float) -> Iterator[Line]:
-    yield from facts(
-        ("state", _VERDICTS[state]),
-        ("newest", _time(place.newest, now)),
-        (
-            "cadence",
-            "too few deliveries to tell"
-            if place.cadence is None
-            else f"every {format_duration(place.cadence)}",
-        ),
-        ("silent", f"for {format_duration(place.silent(now))}"),
-        ("digest", "none" if place.digested is None else _time(place.digested, now)),
-        ("files", format.number(place.files)),
-        ("bytes", size(place.bytes)),
-        ("records", format.number(place.records)),
-        ("errors", f"{format.number(place.failed)} in quarantine" if place.failed else "none"),
+def _freshness_lines(region: Freshness, state: str, now: float) -> Iterator[Line]:
+    cadence = "too few deliveries to tell"
+    if region.cadence is not None:
+        cadence = f"every {format_duration(region.cadence)}"
+    return facts(
+        ("state", _STATE_TEXTS[state]),
+        ("newest", _time(region.newest, now)),
+        ("cadence", cadence),
+        ("silent", f"for {format_duration(region.silent(now))}"),
+        ("digest", "none" if region.digested is None else _time(region.digested, now)),
+        ("files", format.number(region.files)),
+        ("bytes", byte_size(region.bytes)),
+        ("records", format.number(region.records)),
+        ("errors", _in_quarantine(region.failed)),
     )
 
 
-def _time(at: int | None, now: float) -> str:
-    if at is None:
+def _time(time: int | None, now: float) -> str:
+    if time is None:
         return "no record has a time"
-    return format.full_time(at) + (
-        "" if time_display.mode == "relative" else f", {format_age(now - at)} ago"
-    )
+    if time_display.mode == "relative":
+        return format.full_time(time)
+    return f"{format.full_time(time)}, {format_age(now - time)} ago"
 
 
 def accounting_lines(accounting: Accounting) -> Iterator[Line]:
-    """The sums, each part by its reason."""
+    """Yield the totals of files and records, each part by its reason."""
     yield from _sum(
         "files",
         accounting.files_found,
@@ -288,6 +305,7 @@ def accounting_lines(accounting: Accounting) -> Iterator[Line]:
 
 
 def problem_lines(problems: Sequence[str]) -> Iterator[Line]:
+    """Yield the problems since the app was opened, newest first."""
     yield Content.styled("problems", "$foreground-muted")
     yield from (safe.text(f"  {problem}") for problem in reversed(problems))
     if not problems:

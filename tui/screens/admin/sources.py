@@ -1,9 +1,8 @@
-"""The sources: what was read, from where and how fresh it is; what is missing, changed, blind or in quarantine."""
+"""The sources: what was read, and what is missing, changed or in quarantine."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from functools import partial
 
 from textual.content import Content
 
@@ -14,17 +13,17 @@ from tui.keymap import TRIAGE, key
 from tui.model.repeat import Action
 from tui.presentation import format
 from tui.presentation.copy_formats import CopyFormat, json_format, value_formats
-from tui.screens.admin.read_rates import Rates
+from tui.screens.admin.read_rates import ReadRates
 from tui.screens.admin.source_rows import (
-    GLYPHS,
     SOURCES,
+    STATE_GLYPHS,
     STATE_STYLE,
     SourceRow,
     accounting_lines,
+    byte_size,
+    detail_lines,
     problem_lines,
-    rows,
-    size,
-    whole,
+    source_rows,
 )
 from tui.screens.base.fact_list import Line, facts
 from tui.screens.base.store_list import StoreListScreen
@@ -32,6 +31,8 @@ from tui.widgets.columns import Column
 
 
 class SourcesScreen(StoreListScreen[SourceRow]):
+    """The list of what was read; files of the quarantine are decided on."""
+
     BINDINGS = [
         key(
             "source.retry",
@@ -59,7 +60,7 @@ class SourcesScreen(StoreListScreen[SourceRow]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._rates = Rates()
+        self._rates = ReadRates()
 
     def screen_title(self) -> str:
         return "trailhound › Sources"
@@ -78,7 +79,7 @@ class SourcesScreen(StoreListScreen[SourceRow]):
                 "what",
                 "source",
                 22,
-                lambda row: row.short,
+                lambda row: row.short_name,
                 drop_priority=1,
                 flex=True,
                 field="name",
@@ -95,7 +96,7 @@ class SourcesScreen(StoreListScreen[SourceRow]):
                 "bytes",
                 "size",
                 8,
-                lambda row: "" if row.bytes is None else size(row.bytes),
+                lambda row: "" if row.bytes is None else byte_size(row.bytes),
                 align="right",
                 drop_priority=5,
                 field="size",
@@ -115,27 +116,27 @@ class SourcesScreen(StoreListScreen[SourceRow]):
         return "" if row.newest is None else format_age(self.workspace.now() - row.newest)
 
     def _rate(self, row: SourceRow) -> str:
-        rate = self._rates.of(row.what, self.workspace.now()) if row.kind == "source" else None
-        return "" if rate is None else f"{size(round(rate.bytes))}/s"
+        if row.kind != "source":
+            return ""
+        rate = self._rates.rate(row.what, self.workspace.now())
+        return "" if rate is None else f"{byte_size(round(rate.bytes))}/s"
 
     def row_id(self, row: SourceRow) -> str:
         return row.key
 
     def load_rows(self) -> Sequence[SourceRow]:
-        found = rows(self.workspace.store, self.workspace.source_label, self.workspace.now())
-        self._rates.look(
-            (row.about for row in found if isinstance(row.about, Volume)), self.workspace.now()
-        )
-        return found
+        now = self.workspace.now()
+        rows = source_rows(self.workspace.store, self.workspace.source_label, now)
+        self._rates.sample((row.about for row in rows if isinstance(row.about, Volume)), now)
+        return rows
 
     def details(self, row: SourceRow) -> list[Line]:
         if row.kind == "all":
-            return list(self._everything())
-        return list(
-            whole(row, self.workspace.now(), self._rates.of(row.what, self.workspace.now()))
-        )
+            return list(self._total_lines())
+        now = self.workspace.now()
+        return list(detail_lines(row, now, self._rates.rate(row.what, now)))
 
-    def _everything(self) -> Iterator[Line]:
+    def _total_lines(self) -> Iterator[Line]:
         view_model, rules = self.workspace.view_model, self.workspace.rules
         path = self.workspace.store.path
         yield from facts(
@@ -152,7 +153,7 @@ class SourcesScreen(StoreListScreen[SourceRow]):
         yield from problem_lines([*map(str, rules.problems), *view_model.problems])
 
     def copy_formats_of(self, rows: Sequence[SourceRow]) -> Sequence[CopyFormat]:
-        told = [
+        records = [
             {
                 "kind": row.kind,
                 "state": row.state,
@@ -163,49 +164,37 @@ class SourcesScreen(StoreListScreen[SourceRow]):
             }
             for row in rows
         ]
-        return [json_format(told), *value_formats("f", "source", (row.what for row in rows))]
+        return [json_format(records), *value_formats("f", "source", (row.what for row in rows))]
 
     async def action_retry(self) -> None:
-        await self.row_actions.run(
-            Action(
-                "read again",
-                partial(
-                    self._requalify,
-                    self.workspace.decisions.retry,
-                    "Read again with the next sweep",
-                ),
-            )
-        )
+        done = "Read again with the next sweep"
+        await self._requalify("read again", self.workspace.decisions.retry, done)
 
     async def action_ignore(self) -> None:
-        await self.row_actions.run(
-            Action(
-                "ignore",
-                partial(
-                    self._requalify,
-                    self.workspace.decisions.ignore,
-                    "Counted as skipped from now on, unless it changes",
-                ),
-            )
-        )
+        done = "Counted as skipped from now on, unless it changes"
+        await self._requalify("ignore", self.workspace.decisions.ignore, done)
 
     async def _requalify(
-        self,
-        decide: Callable[[Sequence[str]], Awaitable[None]],
-        said: str,
-        rows: Sequence[SourceRow],
-    ) -> str | None:
-        paths = [row.about.path for row in rows if isinstance(row.about, QuarantinedFile)]
-        if not paths:
-            self.workspace.say(
-                "This is no file of the quarantine: those say “error”", severity="warning"
-            )
-            return None
-        await decide(paths)
-        await self.reload()
-        return f"{said}: {paths[0] if len(paths) == 1 else format.plural(len(paths), 'file')}"
+        self, label: str, decide: Callable[[Sequence[str]], Awaitable[None]], done: str
+    ) -> None:
+        """Decide on the files of the quarantine among the targets; ``done`` reports it."""
+
+        async def run(rows: Sequence[SourceRow]) -> str | None:
+            paths = [row.about.path for row in rows if isinstance(row.about, QuarantinedFile)]
+            if not paths:
+                self.workspace.say(
+                    "This is no file of the quarantine: those say “error”", severity="warning"
+                )
+                return None
+            await decide(paths)
+            await self.reload()
+            return f"{done}: {paths[0] if len(paths) == 1 else format.plural(len(paths), 'file')}"
+
+        await self.row_actions.run(Action(label, run))
 
 
 def _state(row: SourceRow) -> Content:
-    shown = "everything" if row.kind == "all" else f"{GLYPHS.get(row.state, ' ')} {row.state}"
-    return Content.styled(shown, STATE_STYLE.get(row.state, ""))
+    if row.kind == "all":
+        return Content("everything")
+    glyph = STATE_GLYPHS.get(row.state, " ")
+    return Content.styled(f"{glyph} {row.state}", STATE_STYLE.get(row.state, ""))

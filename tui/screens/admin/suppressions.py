@@ -1,4 +1,4 @@
-"""The suppressions: what they hide, until when, and why; extend and lift."""
+"""The suppressions: what they hide, until when, and why."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ _STATE_STYLE = {
 
 
 class SuppressionsScreen(ListScreen[Suppression]):
+    """The list of suppressions, which are extended and lifted here."""
+
     BINDINGS = [
         *RowActions.BINDINGS,
         key(
@@ -118,11 +120,8 @@ class SuppressionsScreen(ListScreen[Suppression]):
         return "" if entry.active(self.workspace.now()) else "$foreground-muted"
 
     def _ends(self, entry: Suppression) -> str:
-        return (
-            format_age(entry.expires - self.workspace.now())
-            if entry.active(self.workspace.now())
-            else "–"
-        )
+        now = self.workspace.now()
+        return format_age(entry.expires - now) if entry.active(now) else "–"
 
     def row_id(self, row: Suppression) -> str:
         return row.suppression_id
@@ -137,7 +136,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
         self._show_entry()
 
     def show_status(self) -> None:
-        """Also what is left of each interval, which grows less."""
+        """Show also what is left of each interval, which shrinks."""
         super().show_status()
         self.row_list.show(self.row_list.rows)
 
@@ -158,17 +157,16 @@ class SuppressionsScreen(ListScreen[Suppression]):
         except StateError as error:
             self.workspace.say(str(error), severity="error")
             history = []
-        self.query_one(FactList).show(self._whole(entry, history))
+        self.query_one(FactList).show(self._detail_lines(entry, history))
 
-    def _whole(self, entry: Suppression, history: Sequence[HistoryEntry]) -> list[Line]:
-        rule = self.workspace.rules.get(entry.rule_id) if entry.rule_id else None
+    def _detail_lines(self, entry: Suppression, history: Sequence[HistoryEntry]) -> list[Line]:
         return [
             safe.text(short_arn(entry.value), "bold"),
             *facts(
                 ("state", entry.state(self.workspace.now())),
                 ("scope", entry.scope),
                 ("value", entry.value),
-                ("rule", (rule.name if rule else entry.rule_id) if entry.rule_id else "all rules"),
+                ("rule", self._rule_name(entry.rule_id)),
                 ("made", f"{format.full_time(entry.created)} {entry.author}"),
                 ("ends", format.full_time(entry.expires)),
                 ("lifted", format.full_time(entry.lifted) if entry.lifted else ""),
@@ -189,25 +187,35 @@ class SuppressionsScreen(ListScreen[Suppression]):
             ),
         ]
 
+    def _rule_name(self, rule_id: str | None) -> str:
+        if not rule_id:
+            return "all rules"
+        rule = self.workspace.rules.get(rule_id)
+        return rule.name if rule else rule_id
+
     @on(RowList.Opened)
     async def action_extend(self) -> None:
         await self.row_actions.run(Action("extend", self._ask_how_long))
 
     async def _ask_how_long(self, entries: Sequence[Suppression]) -> None:
-        if not (meant := self._not_over(entries)):
+        decidable = self._decidable(entries)
+        if not decidable:
             return
 
         def saved(span: str) -> None:
-            self.row_actions.done(Action(f"extend for {span}", partial(self._extend, span)), meant)
+            self.row_actions.done(
+                Action(f"extend for {span}", partial(self._extend, span)), decidable
+            )
 
-        self.workspace.routes.extend_suppressions(meant, saved)
+        self.workspace.routes.extend_suppressions(decidable, saved)
 
     async def _extend(self, span: str, entries: Sequence[Suppression]) -> str | None:
-        if not (meant := self._not_over(entries)):
+        decidable = self._decidable(entries)
+        if not decidable:
             return None
         expires = parse_expiry(span, self.workspace.now())
-        await self.workspace.decisions.extend(meant, expires)
-        return f"{_named(meant)} hides until {format.full_time(expires)}"
+        await self.workspace.decisions.extend(decidable, expires)
+        return f"{_name(decidable)} hides until {format.full_time(expires)}"
 
     def copy_formats_of(self, rows: Sequence[Suppression]) -> Sequence[CopyFormat]:
         return suppression_formats(rows)
@@ -216,28 +224,27 @@ class SuppressionsScreen(ListScreen[Suppression]):
         await self.row_actions.run(Action("lift", self._lift))
 
     async def _lift(self, entries: Sequence[Suppression]) -> str | None:
-        if not (meant := self._not_over(entries)):
+        decidable = self._decidable(entries)
+        if not decidable:
             return None
-        await self.workspace.decisions.lift(meant)
-        return f"Lifted {_named(meant)}: what was hidden comes back"
+        await self.workspace.decisions.lift(decidable)
+        return f"Lifted {_name(decidable)}: what was hidden comes back"
 
-    def _not_over(self, entries: Sequence[Suppression]) -> list[Suppression]:
-        """Those that can still be decided on; where there are none, say so."""
-        meant = [entry for entry in entries if not entry.over]
-        if not meant:
+    def _decidable(self, entries: Sequence[Suppression]) -> list[Suppression]:
+        """Return those that have not ended; where there are none, say so."""
+        decidable = [entry for entry in entries if not entry.over]
+        if not decidable:
             self.workspace.say(
                 f"It was {entries[0].over} already; suppress again from an alert",
                 severity="warning",
             )
-        return meant
+        return decidable
 
 
-def _named(entries: Sequence[Suppression]) -> str:
-    return (
-        f"{entries[0].scope} {short_arn(entries[0].value)}"
-        if len(entries) == 1
-        else format.plural(len(entries), "suppression")
-    )
+def _name(entries: Sequence[Suppression]) -> str:
+    if len(entries) > 1:
+        return format.plural(len(entries), "suppression")
+    return f"{entries[0].scope} {short_arn(entries[0].value)}"
 
 
 def _empty() -> str:

@@ -1,0 +1,261 @@
+"""The rows of the rules screen: what each rule looks for and has found, and files in error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+
+from textual.content import Content
+
+from detector.detection.alert import SEVERITIES
+from detector.filter import Field, Fields
+from detector.filter.field_types import Choice, Number, Text
+from detector.rules.rule import Rule
+from detector.rules.ruleset import RuleProblem, RuleSet
+from detector.store import HistoryEntry, RuleCount, Store
+from detector.text.time import format_duration
+from tui.keymap import key_of
+from tui.presentation import format, safe
+from tui.screens.base.fact_list import Line, facts
+
+_SHAPES = {
+    "window": "window",
+    "lookback": "look-back",
+    "filter": "each event",
+    "terms": "first time",
+}
+"""The shapes of queries, as the screen names them."""
+
+_NO_COUNT = RuleCount()
+
+
+@dataclass(frozen=True)
+class RuleRow:
+    """A rule and what it has found; or a file in error.
+
+    ``signals`` is the number of events that its flag marks, ``seconds`` how long it has searched,
+    ``excerpt`` the line of the file that is wrong.
+    """
+
+    rule: Rule | None = None
+    on: bool = True
+    count: RuleCount = _NO_COUNT
+    signals: int = 0
+    seconds: float | None = None
+    history: tuple[HistoryEntry, ...] = ()
+    problem: RuleProblem | None = None
+    excerpt: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.rule.rule_id if self.rule else f"file {self.path}"
+
+    @property
+    def path(self) -> Path:
+        assert self.rule or self.problem
+        return self.rule.path if self.rule else self.problem.path  # type: ignore[union-attr]
+
+    @property
+    def state(self) -> str:
+        if self.problem:
+            return "error"
+        return "on" if self.on else "off"
+
+    @property
+    def name(self) -> str:
+        return self.rule.name if self.rule else self.path.name
+
+    @property
+    def severity(self) -> str:
+        return self.rule.severity if self.rule else ""
+
+    @property
+    def flag(self) -> str:
+        return (self.rule.flag or "") if self.rule else ""
+
+    @property
+    def tags(self) -> Sequence[str]:
+        return self.rule.tags if self.rule else ()
+
+    @property
+    def id(self) -> str:
+        return self.rule.rule_id if self.rule else ""
+
+    @property
+    def file(self) -> str:
+        return str(self.path)
+
+    @property
+    def shape(self) -> str:
+        if self.rule is None:
+            return ""
+        return _SHAPES.get(self.rule.query.shape, self.rule.query.shape)
+
+    @property
+    def window(self) -> str:
+        if self.rule is None:
+            return ""
+        if not self.rule.window:
+            return "–"
+        return format_duration(self.rule.window)
+
+    @property
+    def hits(self) -> int:
+        """Number of events counted; for a rule that only flags, of events that it flags."""
+        return self.count.hits if self.rule and self.rule.alerts else self.signals
+
+
+_TEXT = Text()
+
+RULES: Fields[RuleRow] = Fields(
+    "rules",
+    (
+        Field("name", "its name; of a file in error, the file's", attrgetter("name"), _TEXT),
+        Field(
+            "state",
+            "whether it is searched by",
+            attrgetter("state"),
+            Choice(("on", "off", "error")),
+        ),
+        Field(
+            "severity",
+            "how bad its alerts are",
+            attrgetter("severity"),
+            Choice(SEVERITIES, ordered=True),
+        ),
+        Field(
+            "shape",
+            "how it looks at events: window, look-back, each event, first time",
+            attrgetter("shape"),
+            _TEXT,
+        ),
+        Field("hits", "how many events it counted", attrgetter("hits"), Number()),
+        Field("alerts", "how many alerts it gave", attrgetter("count.alerts"), Number()),
+        Field("flag", "the flag that it sets", attrgetter("flag"), _TEXT),
+        Field("tag", "a tag of it", attrgetter("tags"), _TEXT),
+        Field("id", "its rule_id", attrgetter("id"), _TEXT),
+        Field("file", "where it is written", attrgetter("file"), _TEXT),
+    ),
+)
+
+
+def rule_rows(store: Store, rules: RuleSet, rule_seconds: Mapping[str, float]) -> list[RuleRow]:
+    """Return all rows in the order of the screen, files in error first. Raises StateError."""
+    disabled, counts = store.rules.disabled(), store.rules.counts()
+    flag_counts = store.rules.flag_counts()
+    broken = [RuleRow(problem=problem, excerpt=_excerpt(problem)) for problem in rules.problems]
+    loaded = [
+        RuleRow(
+            rule,
+            rule.rule_id not in disabled,
+            counts.get(rule.rule_id, _NO_COUNT),
+            flag_counts.get(rule.flag or "", 0),
+            rule_seconds.get(rule.rule_id),
+            tuple(store.history.entries(rule.rule_id)),
+        )
+        for rule in rules
+    ]
+    return [*broken, *sorted(loaded, key=_order)]
+
+
+def _order(row: RuleRow) -> tuple[bool, int, str]:
+    """Sort rules that alert first, by severity, then rules that only flag."""
+    assert row.rule
+    return not row.rule.alerts, -SEVERITIES.index(row.rule.severity), row.name
+
+
+def detail_lines(row: RuleRow) -> Iterator[Line]:
+    """Yield the lines beside the list for a row."""
+    if row.problem:
+        return _problem_lines(row.problem, row.excerpt)
+    return _rule_lines(row)
+
+
+def _rule_lines(row: RuleRow) -> Iterator[Line]:
+    rule = row.rule
+    assert rule
+    yield safe.text(rule.name, "bold")
+    yield from facts(
+        ("state", _state_text(row)),
+        ("severity", _severity_text(rule)),
+        ("finds", rule.meaning),
+        ("shape", f"{row.shape} ({', '.join(_type_and_language(rule))})"),
+        ("window", row.window),
+        ("flag", rule.flag or ""),
+        ("hits", format.number(row.hits) + ("" if rule.alerts else " events near alerts")),
+        ("alerts", _alerts_text(row)),
+        ("time", _seconds_text(row)),
+        ("tags", ", ".join(rule.tags)),
+        ("id", rule.rule_id),
+        ("file", str(rule.path)),
+    )
+    if rule.description:
+        yield Content("")
+        yield safe.text(rule.description, lines=True)
+    if row.history:
+        yield Content("")
+    for entry in row.history:
+        text = f"{format.full_time(entry.time)}  {entry.author}  {entry.kind}"
+        yield safe.text(text, "$foreground-muted")
+
+
+def _state_text(row: RuleRow) -> str:
+    if row.on:
+        return "on"
+    return f"off: it is not searched by; {key_of('rule.switch')} switches it on"
+
+
+def _severity_text(rule: Rule) -> str:
+    text = f"{rule.severity} {rule.risk_score}"
+    return f"{text}, building block" if rule.building_block else text
+
+
+def _type_and_language(rule: Rule) -> list[str]:
+    return list(dict.fromkeys(filter(None, (rule.type, rule.language))))
+
+
+def _alerts_text(row: RuleRow) -> str:
+    if row.rule and row.rule.alerts:
+        return format.number(row.count.alerts)
+    return "none of its own: it flags those near"
+
+
+def _seconds_text(row: RuleRow) -> str:
+    if row.seconds is None:
+        return ""
+    return f"{row.seconds:.3f} s of searching since it was loaded"
+
+
+def _problem_lines(problem: RuleProblem, excerpt: str) -> Iterator[Line]:
+    yield safe.text(problem.path.name, "bold")
+    yield from facts(
+        ("state", "error: not searched by; the other rules are"),
+        ("why", problem.message),
+        ("where", f"line {problem.line}, column {problem.column}"),
+        ("file", str(problem.path)),
+    )
+    if excerpt:
+        offset = problem.column - 1
+        before, wrong, after = excerpt[:offset], excerpt[offset : offset + 1], excerpt[offset + 1 :]
+        yield Content("")
+        yield Content.assemble(
+            (f"{problem.line} │ ", "$foreground-muted"),
+            safe.text(before.lstrip()),
+            safe.text(wrong or " ", "reverse $text-error"),
+            safe.text(after),
+        )
+    yield Content("")
+    yield Content.styled("It is read again when the file is saved.", "$foreground-muted")
+
+
+def _excerpt(problem: RuleProblem) -> str:
+    """Return the line that is wrong, as the file has it now."""
+    try:
+        lines = problem.path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
+    except OSError:
+        return ""
+    if not 0 < problem.line <= len(lines):
+        return ""
+    return lines[problem.line - 1]
