@@ -181,7 +181,9 @@ class _Translation:
             raise ValueError(f"no pattern {name}{nearest(name, PATTERNS)}")
         if type_name not in _TYPES:
             raise ValueError(f"no type {type_name}{nearest(type_name, _TYPES)}")
-        opening = self._group(match["column"], _TYPES[type_name]) if match["column"] else "(?:"
+        opening = "(?:"
+        if match["column"]:
+            opening = self._group(match["column"], _TYPES[type_name])
         return f"{opening}{self.translate(PATTERNS[name], depth + 1)})"
 
     def _group(self, column: str, type: Type) -> str:

@@ -26,7 +26,9 @@ from detector.text.linear_regex import compile_regex, encodable
 Spans = list[tuple[int, int]]
 """The start and end of a match and of each group; -1, -1 for a group that took no part."""
 
+_NO_SPAN = -1, -1
 _MOST_REPEATS = 1000  # RE2's own limit
+_MOST_COPIES = 32
 _MOST_ASSERTIONS = 12  # different ones, a bit of a mark each
 _FIRST_MARK = 0xE000
 _LAST_MARK = _FIRST_MARK + (1 << _MOST_ASSERTIONS) - 1
@@ -49,6 +51,8 @@ _COMPLEMENTS = {
     ops.CATEGORY_NOT_SPACE: _SPACE,
     ops.CATEGORY_NOT_WORD: r"\pL\pN_",
 }
+_ANCHORS = {ops.AT_BEGINNING: r"\A", ops.AT_BEGINNING_STRING: r"\A", ops.AT_END_STRING: r"\z"}
+_LINE_ANCHORS = {ops.AT_BEGINNING: "(?m:^)", ops.AT_END: "(?m:$)"}
 _REFUSED = {
     ops.GROUPREF: "a back-reference",
     ops.GROUPREF_EXISTS: "a condition on a group",
@@ -83,7 +87,11 @@ class Regex:
         self.groups: int = tree.state.groups - 1
         self.group_numbers: dict[str, int] = tree.state.groupdict
         self._assertions = translation.assertions
-        self._copies = _consecutive_assertions(tree) if translation.needs_marks else 0
+        self._copies = 0
+        if translation.needs_marks:
+            self._copies = _consecutive_assertions(tree)
+        if self._copies > _MOST_COPIES:
+            raise ValueError("the pattern has too many assertions at one position")
         self._regex = compile_regex(translated)
 
     def search(self, text: str) -> Spans | None:
@@ -101,11 +109,10 @@ class Regex:
             match = self._regex.search(data, starts[start])
             if match is None:
                 return
-            spans = [match.span(group) for group in range(self.groups + 1)]
-            spans = [(indexes[low], indexes[high]) if low >= 0 else (-1, -1) for low, high in spans]
+            spans = [_text_span(match.span(group), indexes) for group in range(self.groups + 1)]
             yield spans
             low, high = spans[0]
-            start = high + 1 if low == high else high
+            start = high + (low == high)
 
     def _encoded(self, text: str) -> tuple[bytes, Sequence[int], Sequence[int]]:
         """Encode a text, with marks before each character and at the end.
@@ -137,6 +144,13 @@ class Regex:
         return (chr(_FIRST_MARK + each) for each in bits)
 
 
+def _text_span(span: tuple[int, int], indexes: Sequence[int]) -> tuple[int, int]:
+    low, high = span
+    if low < 0:
+        return _NO_SPAN
+    return indexes[low], indexes[high]
+
+
 def _supported_flags(flags: int) -> int:
     for flag, letter in _UNSUPPORTED_FLAGS.items():
         if flags & flag:
@@ -159,6 +173,8 @@ class _Translation:
 
     def __init__(self, native: bool = False) -> None:
         self.native = native
+        self.marks = "" if native else _MARKS
+        self.skipped_marks = "" if native else f"[{_MARKS}]*"
         self.needs_marks = False
         self.assertions: list[re.Pattern[str]] = []
         self._numbers: dict[tuple[str, int], int] = {}
@@ -177,8 +193,8 @@ class _Translation:
             group, added, removed, items = argument
             if added & re.ASCII:
                 raise _unsupported("the flag a")
-            opening = "(?:" if group is None else "("
-            return f"{opening}{self.sequence(items, (flags | added) & ~removed)})"
+            inner = self.sequence(items, (flags | added) & ~removed)
+            return f"(?:{inner})" if group is None else f"({inner})"
         if op in (ops.MAX_REPEAT, ops.MIN_REPEAT):
             return self.repetition(op, argument, flags)
         assert op in (ops.AT, ops.ASSERT, ops.ASSERT_NOT), op
@@ -186,23 +202,25 @@ class _Translation:
 
     def repetition(self, op: Any, argument: Any, flags: int) -> str:
         low, high, items = argument
-        high = None if high is ops.MAXREPEAT else high
-        if high is None and items.getwidth()[0] == 0:
+        endless = high is ops.MAXREPEAT
+        if endless and items.getwidth()[0] == 0:
             # Engines differ in when they leave such a loop, and in what its groups hold then.
             raise ValueError(
                 "a repetition without end of what may be empty is not supported; "
                 "repeat what takes at least one character"
             )
-        if max(low, high or 0) > _MOST_REPEATS:
+        if low > _MOST_REPEATS or (not endless and high > _MOST_REPEATS):
             raise ValueError(f"a repetition of more than {_MOST_REPEATS} times is not supported")
-        quantifier = f"{{{low},{'' if high is None else high}}}"
-        lazy = "?" if op is ops.MIN_REPEAT else ""
-        return f"(?:{self.sequence(items, flags)}){quantifier}{lazy}"
+        quantifier = f"{{{low},}}" if endless else f"{{{low},{high}}}"
+        if op is ops.MIN_REPEAT:
+            quantifier += "?"
+        return f"(?:{self.sequence(items, flags)}){quantifier}"
 
     def character(self, op: Any, argument: Any, flags: int) -> str:
         members = self.members(op, argument, flags)
-        folded = f"(?i:{members})" if flags & re.IGNORECASE else members
-        return folded if self.native else f"[{_MARKS}]*{folded}"
+        if flags & re.IGNORECASE:
+            members = f"(?i:{members})"
+        return self.skipped_marks + members
 
     def members(self, op: Any, argument: Any, flags: int) -> str:
         """Translate an item that matches one character; it never matches a mark."""
@@ -211,8 +229,15 @@ class _Translation:
         if op is ops.NOT_LITERAL:
             return f"[^{_code_point(argument)}{self.marks}]"
         if op is ops.ANY:
-            newline = "" if flags & re.DOTALL else "\\n"
-            return f"[^{newline}{self.marks}]" if newline or self.marks else "(?s:.)"
+            return self.any_character(flags)
+        return self.character_class(op, argument, flags)
+
+    def any_character(self, flags: int) -> str:
+        if not flags & re.DOTALL:
+            return f"[^\\n{self.marks}]"
+        return f"[^{self.marks}]" if self.marks else "(?s:.)"
+
+    def character_class(self, op: Any, argument: Any, flags: int) -> str:
         negated = argument[0][0] is ops.NEGATE
         complements = [
             value for kind, value in argument if kind is ops.CATEGORY and value in _COMPLEMENTS
@@ -222,13 +247,10 @@ class _Translation:
         plain = "".join(self.member(kind, value) for kind, value in argument)
         if negated:
             return f"[^{plain}{self.marks}]"
-        choices = [f"[{plain}]"] if plain else []
-        choices += [f"[^{_COMPLEMENTS[value]}{self.marks}]" for value in complements]
-        return choices[0] if len(choices) == 1 else f"(?:{'|'.join(choices)})"
-
-    @property
-    def marks(self) -> str:
-        return "" if self.native else _MARKS
+        choices = [f"[^{_COMPLEMENTS[value]}{self.marks}]" for value in complements]
+        if plain:
+            choices.append(f"[{plain}]")
+        return f"(?:{'|'.join(choices)})"
 
     def member(self, kind: Any, value: Any) -> str:
         if kind is ops.CATEGORY:
@@ -240,16 +262,15 @@ class _Translation:
         low, high = value
         if self.native or high < _FIRST_MARK or low > _LAST_MARK:
             return _code_points(low, high)
-        below = _code_points(low, _FIRST_MARK - 1) if low < _FIRST_MARK else ""
-        above = _code_points(_LAST_MARK + 1, high) if high > _LAST_MARK else ""
-        return below + above
+        ranges = [(low, _FIRST_MARK - 1), (_LAST_MARK + 1, high)]
+        return "".join(_code_points(first, last) for first, last in ranges if first <= last)
 
     def assertion(self, op: Any, argument: Any, flags: int) -> str:
         if op in (ops.ASSERT, ops.ASSERT_NOT):
             inner = list(argument[1])
             if len(inner) != 1 or inner[0][0] not in _CHARACTERS:
                 raise _unsupported("look-around of more than one character")
-        native = _native(argument, flags) if op is ops.AT else None
+        native = _native(op, argument, flags)
         if self.native:
             assert native is not None
             return native
@@ -269,13 +290,14 @@ class _Translation:
         return "".join(_code_points(low, low + bit - 1) for low in lows)
 
 
-def _native(position: Any, flags: int) -> str | None:
-    """Return RE2's form of an anchor, None if it has none."""
-    if position is ops.AT_BEGINNING:
-        return "(?m:^)" if flags & re.MULTILINE else r"\A"
-    if position is ops.AT_END and flags & re.MULTILINE:
-        return "(?m:$)"
-    return {ops.AT_BEGINNING_STRING: r"\A", ops.AT_END_STRING: r"\z"}.get(position)
+def _native(op: Any, position: Any, flags: int) -> str | None:
+    """Return RE2's form of an assertion, None if it has none."""
+    if op is not ops.AT:
+        return None
+    native: str | None = _ANCHORS.get(position)
+    if flags & re.MULTILINE:
+        native = _LINE_ANCHORS.get(position, native)
+    return native
 
 
 def _consecutive_assertions(items: Any) -> int:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-MAX_MEMORY = 1 << 25
+MAX_MEMORY = 1 << 23
 """Bytes that the program and the automaton of one expression may take."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STANDS_FOR_SURROGATE = "\U0010ffff"

@@ -16,7 +16,7 @@ from detector.ecs.values import NUMBERS, SPANS, TYPE_NAMES, Type
 from detector.esql import ast
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.constants import coerce_text, compile_literal, compile_timespan
-from detector.esql.expressions.kql_match import holds
+from detector.esql.expressions.kql_match import compile_field_match
 from detector.esql.expressions.null_propagation import (
     compile_function_call,
     propagate_null,
@@ -70,7 +70,7 @@ class Compiler:
             case ast.Like():
                 return self._like(node)
             case ast.FieldMatch():
-                return holds(node, self.scope)
+                return compile_field_match(node, self.scope)
             case ast.IsNull(operand):
                 read = self.compile(operand).read
                 return CompiledExpr(lambda row: read(row) is None, "boolean")

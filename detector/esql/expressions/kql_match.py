@@ -1,4 +1,7 @@
-"""KQL's conditions on fields: two-valued, and about any of the values that a field has."""
+"""Compile KQL's conditions on fields.
+
+They are two-valued, and true if any of the field's values matches.
+"""
 
 from __future__ import annotations
 
@@ -22,21 +25,21 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def holds(node: ast.FieldMatch, scope: ColumnScope) -> CompiledExpr:
-    """Raises EsqlError where the value does not fit the field's type."""
-    code = scope.find(node.field.name, node.field.span)
-    read = code.read
+def compile_field_match(node: ast.FieldMatch, scope: ColumnScope) -> CompiledExpr:
+    """Compile a condition. Raises EsqlError if the value does not fit the field."""
+    field = scope.find(node.field.name, node.field.span)
+    read = field.read
     if node.operator == "exists":
         return CompiledExpr(lambda row: read(row) is not None, "boolean")
-    fits = _test(node, code.type)
+    test = _test(node, field.type)
 
-    def held(row: Any) -> bool:
+    def matches(row: Any) -> bool:
         value = read(row)
         if isinstance(value, list):
-            return any(map(fits, value))
-        return value is not None and fits(value)
+            return any(map(test, value))
+        return value is not None and test(value)
 
-    return CompiledExpr(held, "boolean")
+    return CompiledExpr(matches, "boolean")
 
 
 def _test(node: ast.FieldMatch, type: Type) -> Callable[[Any], bool]:
@@ -50,14 +53,14 @@ def _test(node: ast.FieldMatch, type: Type) -> Callable[[Any], bool]:
         return _ordered(node, type)
     if type == "ip" and "/" in node.value:
         return _in_network(node)
-    wanted = _value(node, type)
-    return lambda value: bool(value == wanted)
+    expected = _value(node, type)
+    return lambda value: bool(value == expected)
 
 
 def _ordered(node: ast.FieldMatch, type: Type) -> Callable[[Any], bool]:
-    compare, by = _ORDERS[node.operator], order(type)
-    edge = by(_value(node, type))
-    return lambda value: compare(by(value), edge)
+    compare, sort_key = _ORDERS[node.operator], order(type)
+    bound = sort_key(_value(node, type))
+    return lambda value: compare(sort_key(value), bound)
 
 
 def _in_network(node: ast.FieldMatch) -> Callable[[Any], bool]:
@@ -72,11 +75,10 @@ def _in_network(node: ast.FieldMatch) -> Callable[[Any], bool]:
 def _value(node: ast.FieldMatch, type: Type) -> Any:
     if type == "keyword":
         return node.value
-    found = (
-        TEXT_CONVERTERS[type](node.value)
-        if type in TEXT_CONVERTERS
-        else number_from_text(node.value, type)
-    )
-    if found is None:
+    if type in TEXT_CONVERTERS:
+        value = TEXT_CONVERTERS[type](node.value)
+    else:
+        value = number_from_text(node.value, type)
+    if value is None:
         raise EsqlError(node.span, f"{node.field.name} is of type {type}, and {node.value} is none")
-    return found
+    return value
