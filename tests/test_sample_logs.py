@@ -25,7 +25,7 @@ from detector.detection.sweeps import group_sweeps, recurrence_of
 from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import load
 from detector.simulate import OTHERS, STORIES, Delivery, Finding, deliveries
-from detector.simulate.answers import readme, totals
+from detector.simulate.answers import count_totals, readme
 from detector.simulate.around import AROUND
 from detector.simulate.organization import START
 from detector.simulate.replay import SPEED, TrailClock, land, replay, write
@@ -237,7 +237,7 @@ def test_the_folder_is_what_the_generator_writes(trail):
 
 
 def test_the_totals_of_the_key(trail, records):
-    held = totals(trail)
+    held = count_totals(trail)
     once = {(record["recipientAccountId"], record["eventID"]) for record in records}
     counted = [
         (r["recipientAccountId"], r["eventID"])
@@ -376,7 +376,7 @@ def test_the_refused_sweep_is_refused_by_ec2(records):
 def landings(trail: list[Delivery], principal: str | None) -> list[tuple[int, str, int]]:
     """When a principal's calls to DescribeInstances land, in which region, when they were made."""
     return [
-        (delivery.at, record["awsRegion"], seconds(record["eventTime"]))
+        (delivery.time, record["awsRegion"], seconds(record["eventTime"]))
         for delivery in trail
         for record in contents(delivery.data)
         if record["eventName"] == "DescribeInstances"
@@ -397,15 +397,17 @@ def test_disorder_comes_out_of_order_late_and_twice(trail):
 
 
 def test_no_file_lands_before_its_last_event(trail):
-    assert [delivery.at for delivery in trail] == sorted(delivery.at for delivery in trail)
+    assert [delivery.time for delivery in trail] == sorted(delivery.time for delivery in trail)
     for delivery in trail:
-        assert max(seconds(record["eventTime"]) for record in contents(delivery.data)) < delivery.at
+        assert (
+            max(seconds(record["eventTime"]) for record in contents(delivery.data)) < delivery.time
+        )
 
 
 def test_the_demo_is_alive_at_once(trail):
     """The first sweep is complete within five seconds of a replay."""
     story = next(story for story in STORIES if story.name == "console_view")
-    begun = next(delivery.at for delivery in trail if delivery.at >= START)
+    begun = next(delivery.time for delivery in trail if delivery.time >= START)
     assert (max(at for at, *_ in landings(trail, story.principal)) - begun) / SPEED < 5
 
 

@@ -1,7 +1,6 @@
-"""A simulated organization trail: daily work with known stories in it, for the demo, the samples and the tests.
+"""A simulated organization trail: daily work with known stories in it.
 
-The same every time: nothing in it depends on the clock, the machine or the version of Python. It uses the standard
-library only.
+The demo, the sample logs and the tests use it.
 """
 
 from detector.simulate.stories import OTHERS, STORIES, Finding, Other, Story

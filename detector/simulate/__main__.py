@@ -1,4 +1,4 @@
-"""``python -m detector.simulate DIRECTORY`` writes the simulated trail and its answer key into a new directory."""
+"""Write the simulated trail and its answer key into a new directory."""
 
 from __future__ import annotations
 

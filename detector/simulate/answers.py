@@ -1,4 +1,4 @@
-"""The answer key in words: what the trail holds and what must be found in it, as the samples' README."""
+"""Write the answer key of the simulated trail: the README of sample_logs."""
 
 from __future__ import annotations
 
@@ -28,8 +28,11 @@ WINDOW = 30
 
 @dataclass(frozen=True)
 class Totals:
-    """``duplicates``: records that repeat the event (account and event id) of another; ``counted``
-    of them are calls to DescribeInstances, which is what the reference rule counts."""
+    """The records of a trail, counted.
+
+    ``duplicates`` repeat the event (account and event id) of another record. ``counted`` of them
+    are calls to DescribeInstances, which the reference rule counts.
+    """
 
     files: int
     records: int
@@ -39,7 +42,7 @@ class Totals:
     """Records, by the account that they were recorded for."""
 
 
-def totals(trail: Iterable[Delivery]) -> Totals:
+def count_totals(trail: Iterable[Delivery]) -> Totals:
     files = list(trail)
     records = [
         record for file in files for record in json.loads(gzip.decompress(file.data))["Records"]
@@ -59,10 +62,10 @@ def totals(trail: Iterable[Delivery]) -> Totals:
 
 def readme(trail: Iterable[Delivery]) -> str:
     """The README that belongs beside the files of ``trail``."""
-    return "\n".join(_lines(totals(trail)))
+    return "\n".join(_lines(count_totals(trail)))
 
 
-def _lines(held: Totals) -> Iterator[str]:
+def _lines(totals: Totals) -> Iterator[str]:
     account, region = SECOND_TRAIL
     day, first, last = stamp(START, "%Y-%m-%d"), stamp(START, "%H:%M"), stamp(END, "%H:%M")
     yield f"""# A simulated organization trail
@@ -78,12 +81,17 @@ Account {account} also has a trail of its own in {region}, so every file of that
 
 | files | records | duplicates | of them calls to DescribeInstances |
 |--:|--:|--:|--:|
-| {held.files:,} | {held.records:,} | {held.duplicates:,} | {held.counted:,} |
+| {totals.files:,} | {totals.records:,} | {totals.duplicates:,} | {totals.counted:,} |
 """
     yield from _table(
         ("account", "name", "machines in", "-records"),
         (
-            (f"`{account}`", name, ", ".join(HOMES[account]), f"{held.by_account[account]:,}")
+            (
+                f"`{account}`",
+                name,
+                ", ".join(HOMES[account]),
+                f"{totals.by_account[account]:,}",
+            )
             for account, name in ACCOUNTS.items()
         ),
     )
@@ -115,14 +123,14 @@ count.
         (
             (
                 story.title,
-                _window(story, found),
-                stamp(found.first, "%H:%M:%SZ"),
-                stamp(found.last, "%H:%M:%SZ"),
-                found.regions,
-                found.events,
+                _window(story, finding),
+                stamp(finding.first, "%H:%M:%SZ"),
+                stamp(finding.last, "%H:%M:%SZ"),
+                finding.regions,
+                finding.events,
             )
             for story in STORIES
-            for found in story.sliding
+            for finding in story.sliding
         ),
     )
     yield """
@@ -173,12 +181,16 @@ def _principal(story: Story) -> str:
     return f"`{story.principal}`" if story.principal else "no ARN"
 
 
-def _window(story: Story, found: Finding) -> str:
-    return stamp(found.first // WINDOW * WINDOW, "%H:%M:%SZ") if found in story.tumbling else "none"
+def _window(story: Story, finding: Finding) -> str:
+    return (
+        stamp(finding.first // WINDOW * WINDOW, "%H:%M:%SZ")
+        if finding in story.tumbling
+        else "none"
+    )
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """A Markdown table; a head that begins with ``-`` is of a column of numbers."""
+    """Yield a Markdown table; a head that begins with ``-`` aligns right."""
     yield f"| {' | '.join(head.lstrip('-') for head in heads)} |"
     yield f"|{'|'.join('--:' if head.startswith('-') else '---' for head in heads)}|"
     for row in rows:

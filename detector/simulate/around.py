@@ -1,4 +1,4 @@
-"""The answer key's second part: what must be found around the alerts of a story, and how they are put together."""
+"""Expected flags, risk and rhythm of the stories."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from detector.simulate.stories import STORIES, Story
 
 @dataclass(frozen=True)
 class Around:
-    """For each alert of the reference rule in a story: its flags with their counts, its risk; and
-    over all of them the rhythm in which the sweeps of its principal come."""
+    """The flags and risk of a story's alerts, and their rhythm."""
 
     flags: Mapping[str, int]
     score: int
@@ -70,14 +69,15 @@ AROUND: Mapping[str, Around] = {
     ),
     "without_arn": Around({"unused-region": 11}, 31, "low", "once, 12 regions"),
 }
-"""By the name of the story; those are left out of which the reference rule finds nothing.
+"""Expected context of alerts, by the name of the story.
 
-The instance whose credentials sweep over a window's edge shares its role with the other servers,
-whose daily listings count with it. The accounts have twelve days of history and change things in
-two regions at the most: so every sweep goes to regions that are not used, and one that brings
-nothing else stays low. """
+Stories in which the reference rule finds nothing are left out. The instance whose credentials sweep
+over a window's edge shares its role with the other servers, whose daily listings count too. The
+accounts have twelve days of history and change resources in at most two regions, so every sweep
+goes to unused regions, and a sweep without other flags stays low.
+"""
 
 
 def stories() -> list[tuple[Story, Around]]:
-    """The stories with something around them, in their order."""
+    """Return the stories that have context, in their order."""
     return [(story, AROUND[story.name]) for story in STORIES if story.name in AROUND]

@@ -1,4 +1,4 @@
-"""The daily work of the organization as events: all of the trail that no story is about."""
+"""Make the events of daily work, outside the stories."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from random import Random
 from typing import Any
 
 from detector.simulate.organization import ACCOUNTS, END, START, digest, instance, stream, volume
+from detector.simulate.routine import Routine, Step
 from detector.simulate.shapes import Caller, Event, assume_role, call
-from detector.simulate.workloads import Routine, Step, routines
+from detector.simulate.workloads import routines
 
 
 def noise() -> Iterator[Event]:
@@ -17,7 +18,7 @@ def noise() -> Iterator[Event]:
 
 
 def _runs(routine: Routine) -> Iterator[Event]:
-    """All runs of a routine, at uneven intervals around its own."""
+    """Yield all runs of a routine, at irregular intervals."""
     rng = stream(f"noise/{routine.who(START).account}/{routine.region}/{routine.name}")
     start = START + rng.randrange(routine.every)
     while start < END:
@@ -50,8 +51,8 @@ def _made(
 
 
 def _names(rng: Random, account: str, region: str) -> dict[str, str]:
-    """What the placeholders of a routine's texts stand for in one run."""
-    place = rng.randrange(5)
+    """Return what the placeholders of a routine stand for in one run."""
+    index = rng.randrange(5)
     key, target = digest(f"key/{account}/{region}"), digest(f"targets/{account}/{region}")
     return {
         "account": account,
@@ -59,14 +60,14 @@ def _names(rng: Random, account: str, region: str) -> dict[str, str]:
         "stage": ACCOUNTS[account].split()[0],
         "key": f"{key[:8]}-{key[8:12]}-4{key[13:16]}-a{key[17:20]}-{key[20:32]}",
         "targets": f"arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/app/{target[:16]}",
-        "instance": instance(account, region, place),
-        "volume": volume(account, region, place),
+        "instance": instance(account, region, index),
+        "volume": volume(account, region, index),
         "hex": f"{rng.randrange(1 << 64):016x}",
     }
 
 
 def _filled(value: Any, names: dict[str, str]) -> Any:
-    """``value`` with the placeholders in all its texts filled in."""
+    """Fill in the placeholders in all texts of ``value``."""
     if isinstance(value, str):
         return value.format_map(names)
     if isinstance(value, list):

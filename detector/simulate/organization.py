@@ -1,7 +1,7 @@
-"""The simulated organization: its accounts, its regions, its three hours. Nothing in it exists.
+"""The simulated organization: its accounts, regions and hours.
 
-Account numbers are the ones that documentation uses, addresses come from the ranges reserved for documentation
-(RFC 5737), access keys and principal ids end in ``EXAMPLE``.
+Account numbers are those of documentation, addresses come from the ranges reserved for
+documentation (RFC 5737), access keys and principal ids end in ``EXAMPLE``.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ ORGANIZATION = "o-simulated00"
 PRODUCTION, SHARED, DEVELOPMENT = "111122223333", "444455556666", "777788889999"
 ACCOUNTS = {PRODUCTION: "production", SHARED: "shared services", DEVELOPMENT: "development"}
 OUTSIDER = "999988887777"
-"""An account that isn't part of the organization."""
+"""An account outside the organization."""
 
 REGIONS = (
-    "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
-    "ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1",
+    "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1",
+    "ap-southeast-2", "ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2",
+    "eu-west-3", "sa-east-1",
     "us-east-1", "us-east-2", "us-west-1", "us-west-2",
 )  # fmt: skip
 """The regions that are on by default in every account."""
@@ -29,7 +30,7 @@ HOMES = {
     SHARED: ("us-east-1",),
     DEVELOPMENT: ("eu-central-1",),
 }
-"""The regions where an account has machines; in the others only AWS's own services stir."""
+"""The regions where an account has machines; elsewhere only AWS services act."""
 
 SECOND_TRAIL = (SHARED, "eu-north-1")
 """An account and region where a trail of the account's own delivers everything a second time."""
@@ -38,13 +39,13 @@ GLOBAL_REGION = "us-east-1"
 """Where CloudTrail records the calls to services that have no region, such as IAM."""
 
 
-def at(clock: str) -> int:
-    """Seconds since the epoch at ``HH:MM:SS`` UTC on the simulated day, 2026-03-01."""
+def time_of(clock: str) -> int:
+    """Return the epoch seconds of ``HH:MM:SS`` UTC on 2026-03-01."""
     hour, minute, second = map(int, clock.split(":"))
     return calendar.timegm((2026, 3, 1, hour, minute, second))
 
 
-START, END = at("10:00:00"), at("13:00:00")
+START, END = time_of("10:00:00"), time_of("13:00:00")
 
 
 def stamp(seconds: int, form: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
@@ -52,33 +53,37 @@ def stamp(seconds: int, form: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
 
 
 def stream(name: str) -> Random:
-    """A source of chance of its own for each story and routine, so that a new one changes none of
-    the others."""
+    """Return a random generator for a story or routine.
+
+    Each has its own, so that a new one changes no other.
+    """
     return Random(name)  # noqa: S311 - it must be repeatable
 
 
 def digest(name: str) -> str:
-    """64 hexadecimal digits that belong to ``name``."""
+    """Return 64 hexadecimal digits that depend only on ``name``."""
     return hashlib.sha256(name.encode()).hexdigest()
 
 
 def number(name: str, below: int) -> int:
-    """A number that belongs to ``name``, from 0 up to ``below``."""
+    """Return a number below ``below`` that depends only on ``name``."""
     return int(digest(name), 16) % below
 
 
 def letters(name: str, length: int, alphabet: str) -> str:
-    """A word over ``alphabet`` that belongs to ``name``."""
+    """Return a word over ``alphabet`` that depends only on ``name``."""
     rest, word = int(digest(name), 16), ""
     for _ in range(length):
-        rest, place = divmod(rest, len(alphabet))
-        word += alphabet[place]
+        rest, index = divmod(rest, len(alphabet))
+        word += alphabet[index]
     return word
 
 
 def aws_id(prefix: str, name: str) -> str:
-    """An id such as ``AKIA…EXAMPLE`` in AWS's own lengths: 20 characters for access keys, 21 for
-    principals."""
+    """Return an id such as ``AKIA…EXAMPLE`` in the lengths of AWS.
+
+    Access keys have 20 characters, principal ids 21.
+    """
     return (
         prefix
         + letters(
@@ -91,13 +96,13 @@ def aws_id(prefix: str, name: str) -> str:
 
 
 def resource_id(prefix: str, name: str) -> str:
-    """An EC2 resource id, such as ``i-0…`` or ``vol-0…``."""
+    """Return an EC2 resource id, such as ``i-0…`` or ``vol-0…``."""
     return f"{prefix}-0{digest(prefix + name)[:16]}"
 
 
-def instance(account: str, region: str, place: int) -> str:
-    return resource_id("i", f"{account}/{region}/{place}")
+def instance(account: str, region: str, index: int) -> str:
+    return resource_id("i", f"{account}/{region}/{index}")
 
 
-def volume(account: str, region: str, place: int) -> str:
-    return resource_id("vol", f"{account}/{region}/{place}")
+def volume(account: str, region: str, index: int) -> str:
+    return resource_id("vol", f"{account}/{region}/{index}")

@@ -1,7 +1,8 @@
-"""The days before: thin traces of the daily work, so that it can be told who and what is new on the day itself.
+"""Make a little daily work for the days before.
 
-A few calls of each account, in the regions where it has machines, every few days. Whoever is in a story and belongs to
-the organization is there too; the keys that nobody uses any more are not.
+They make it possible to tell who and what is new on the day itself. Each account makes a few calls
+every few days, in the regions where it has machines. Members of the organization that appear in a
+story make calls too; long unused keys do not.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detector.simulate.organization import ACCOUNTS, HOMES, START, instance, stream
+from detector.simulate.people import CAROL
+from detector.simulate.servers import fleet_session
 from detector.simulate.shapes import Caller, Event, call
 from detector.simulate.stories import attacks, benign, edges
-from detector.simulate.workloads import CAROL, fleet_session
 
 DAYS = (12, 9, 5, 2)
-"""How many days before the simulated one."""
+"""Days before the simulated day."""
 _DAY = 86_400
 
 
@@ -50,7 +52,7 @@ def _of_account(account: str, moment: int) -> Iterator[Event]:
 
 
 def _of_interest(account: str, region: str, moment: int) -> Iterator[Caller]:
-    """Those in the stories who have been with the organization for long."""
+    """Yield the callers of stories who have long been in the organization."""
     if region != HOMES[account][0]:
         return
     known = (

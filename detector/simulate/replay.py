@@ -1,4 +1,4 @@
-"""The trail as it comes in: files land in a folder in the order and the bursts in which CloudTrail delivers them."""
+"""Deliver the trail live, in the order and bursts of CloudTrail."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from detector.simulate.organization import START, digest
 from detector.simulate.trail import Delivery, deliveries
 
 SPEED = 150.0
-"""Seconds of the trail in a second: three hours in about 75 seconds, the first sweep in the first
-second."""
+"""Seconds of the trail per second: three hours take about 75 seconds."""
 
 
 class TrailClock:
-    """What time it is, in seconds since the epoch, where the trail is: ``speed`` times as fast as
-    life until all of it has come, then as fast as life. It stands until the trail begins to
-    come."""
+    """The clock of the trail, in seconds since the epoch.
+
+    It runs ``speed`` times as fast as real time until the whole trail has been delivered, then at
+    real time. Before the first delivery it stands still.
+    """
 
     def __init__(self, speed: float = SPEED) -> None:
         self._speed = speed
@@ -26,7 +27,7 @@ class TrailClock:
         self._first = self._last = START
 
     def start(self, first: int, last: int) -> None:
-        """The trail comes, from ``first`` to ``last``."""
+        """Start the clock of a trail from ``first`` to ``last``."""
         self._first, self._last = first, last
         self._began = time.monotonic()
 
@@ -37,34 +38,32 @@ class TrailClock:
         return now if now < self._last else self._last + (now - self._last) / self._speed
 
     def until(self, moment: int) -> float:
-        """Seconds of life until a moment of the trail. Once it has begun."""
+        """Return the real seconds until a time of a started trail."""
         assert self._began is not None
         return max(0.0, (moment - self._first) / self._speed - (time.monotonic() - self._began))
 
 
 def replay(root: Path, stop: threading.Event, clock: TrailClock) -> None:
-    """Writes the trail below ``root`` as ``clock`` goes, until it is all there or ``stop`` is set.
+    """Write the trail below ``root`` as ``clock`` runs, until done or ``stop``.
 
-    What was there before the simulated day is there at once.
-
-    Blocks; to be called in a thread, which has to have ended before ``root`` is removed.
+    Files of earlier days are written at once. It blocks: call it in a thread, which must have ended
+    before ``root`` is removed.
     """
     trail = list(deliveries())
-    clock.start(next(delivery.at for delivery in trail if delivery.at >= START), trail[-1].at)
+    clock.start(next(delivery.time for delivery in trail if delivery.time >= START), trail[-1].time)
     for delivery in trail:
-        if stop.wait(clock.until(delivery.at)):
+        if stop.wait(clock.until(delivery.time)):
             return
         land(root, delivery)
 
 
 def write(root: Path) -> None:
-    """The whole trail below ``root`` at once."""
+    """Write the whole trail below ``root`` at once."""
     replay(root, threading.Event(), TrailClock(math.inf))
 
 
 def land(root: Path, delivery: Delivery) -> None:
-    """Puts a file in its place as ``aws s3 sync`` does: under a temporary name beside it, then
-    renamed."""
+    """Write a file and rename it, as ``aws s3 sync`` does."""
     path = root / delivery.path
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{digest(delivery.path)[:8]}")

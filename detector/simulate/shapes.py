@@ -19,9 +19,9 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Event:
-    """One record. ``delay``: how many seconds later than usual CloudTrail delivers it."""
+    """One record; CloudTrail delivers it ``delay`` seconds later than usual."""
 
-    at: int
+    time: int
     record: Json
     delay: int = 0
 
@@ -36,10 +36,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, from where, with what: all that stays the same from call to call.
+    """A caller: what stays the same from call to call.
 
-    ``account`` is the one whose trail records the calls. In ``agent``, ``{command}`` stands for the
-    call in the form in which the AWS CLI names it (``ec2.describe-instances``)."""
+    ``account`` is the account whose trail records the calls. In ``agent``, ``{command}`` stands for
+    the call as the AWS CLI names it (``ec2.describe-instances``)."""
 
     account: str
     identity: Json
@@ -52,7 +52,7 @@ class Caller:
         return self.identity.get("arn")
 
     def via(self, service: str) -> Caller:
-        """The same caller where an AWS service makes the call for it."""
+        """Return this caller for calls that an AWS service makes for it."""
         host = f"{service}.amazonaws.com"
         return replace(
             self, identity={**self.identity, "invokedBy": host}, address=host, agent=host
@@ -66,7 +66,7 @@ class Failure:
 
 
 def iam_user(account: str, name: str, address: str, agent: str) -> Caller:
-    """An IAM user with a long-term access key."""
+    """Make an IAM user with a long-term access key."""
     return Caller(
         account,
         {
@@ -93,7 +93,7 @@ def role_session(
     path: str = "/",
     console: bool = False,
 ) -> Caller:
-    """A session of a role, its credentials issued at ``issued``. ``path`` is the role's own."""
+    """Make a session of a role whose path is ``path``."""
     principal = aws_id("AROA", f"{account}/{role}")
     identity: Json = {
         "type": "AssumedRole",
@@ -121,7 +121,7 @@ def role_session(
 
 
 def service_role(account: str, role: str, service: str, issued: int) -> Caller:
-    """A service-linked role that its service uses."""
+    """Make a session of a service-linked role."""
     host = f"{service}.amazonaws.com"
     return role_session(
         account,
@@ -135,13 +135,13 @@ def service_role(account: str, role: str, service: str, issued: int) -> Caller:
 
 
 def service(account: str, name: str) -> Caller:
-    """An AWS service on its own behalf: no ARN, no account, no key."""
+    """Make an AWS service that acts itself, without ARN or key."""
     host = f"{name}.amazonaws.com"
     return Caller(account, {"type": "AWSService", "invokedBy": host}, host, host)
 
 
 def other_account(account: str, foreign: str, session: str, address: str, agent: str) -> Caller:
-    """A caller of another account, of whom the recipient's trail tells no ARN."""
+    """Make a caller of another account, whose ARN the trail lacks."""
     principal = aws_id("AROA", f"{foreign}/{session}")
     return Caller(
         account,
@@ -152,7 +152,7 @@ def other_account(account: str, foreign: str, session: str, address: str, agent:
 
 
 def web_identity(account: str, provider: str, subject: str, address: str, agent: str) -> Caller:
-    """A caller with a token of an OpenID Connect provider, on the way to a role."""
+    """Make a caller with a token of an OpenID Connect provider."""
     arn = f"arn:aws:iam::{account}:oidc-provider/{provider}"
     return Caller(
         account,
@@ -202,8 +202,10 @@ def call(
     failure: Failure | None = None,
     resource: str | None = None,
 ) -> Event:
-    """One call to ``source`` (``ec2`` for ec2.amazonaws.com), completed at ``moment``; ``resource``
-    is an ARN."""
+    """Make the record of one call, completed at ``moment``.
+
+    ``source`` is ``ec2`` for ec2.amazonaws.com, ``resource`` an ARN.
+    """
     sign_in = source == "signin"
     record: Json = {
         "eventVersion": _LATEST.get(source, "1.10"),
@@ -259,8 +261,7 @@ def call(
 def assume_role(
     rng: Random, who: Caller, moment: int, region: str, session: Caller, action: str = "AssumeRole"
 ) -> Event:
-    """``who`` gets the credentials of ``session`` for an hour; ``action`` is a call of STS that
-    does so."""
+    """Make the STS call by which ``who`` gets an hour of ``session``."""
     role = session.identity["sessionContext"]["sessionIssuer"]["arn"]
     key = session.identity["accessKeyId"]
     _, name = session.identity["principalId"].split(":", 1)
@@ -296,7 +297,10 @@ def describe_instances(
     running: bool = False,
     failure: Failure | None = None,
 ) -> Event:
-    """The call that the reference rule counts; ``running`` asks for the running instances only."""
+    """Make the call that the reference rule counts.
+
+    ``running`` lists running instances only.
+    """
     state = {"name": "instance-state-name", "valueSet": {"items": [{"value": "running"}]}}
     parameters = {
         "maxResults": 1000,
@@ -307,8 +311,10 @@ def describe_instances(
 
 
 def denied(rng: Random, who: Caller, source: str, action: str, resource: str = "*") -> Failure:
-    """How ``source`` refuses a call that no policy allows: EC2 in its own words, the others in
-    common ones."""
+    """Make the error of a call that no policy allows.
+
+    EC2 has error texts of its own.
+    """
     why = (
         f"User: {who.arn} is not authorized to perform: {source}:{action} on resource: {resource} "
         f"because no identity-based policy allows the {source}:{action} action"
@@ -328,10 +334,15 @@ def uuid(rng: Random) -> str:
 
 
 def long_time(seconds: int) -> str:
-    """``Mar 1, 2026, 1:05:00 PM``: how STS and IAM write a time, in March 2026. strftime's names
-    follow the locale."""
+    """Format a time as STS and IAM do: ``Mar 1, 2026, 1:05:00 PM``.
+
+    The month is always March 2026; names of months in strftime depend on the locale.
+    """
     hour = int(stamp(seconds, "%H"))
-    return f"Mar {int(stamp(seconds, '%d'))}, 2026, {hour % 12 or 12}{stamp(seconds, ':%M:%S')} {'AP'[hour >= 12]}M"
+    return (
+        f"Mar {int(stamp(seconds, '%d'))}, 2026, {hour % 12 or 12}{stamp(seconds, ':%M:%S')} "
+        f"{'AP'[hour >= 12]}M"
+    )
 
 
 def _kebab(action: str) -> str:

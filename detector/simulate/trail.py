@@ -1,8 +1,9 @@
-"""The trail: events grouped into the files in which CloudTrail delivers them.
+"""Group the events into files as CloudTrail delivers them.
 
-Paths and file names follow the CloudTrail User Guide ("Finding your CloudTrail log files"), for an organization
-trail. A file holds what one region of one account recorded in about five minutes, its name a five-minute label about
-three minutes after the events; the records in it are in no order, and files land a little before or after their label.
+Paths and names follow the CloudTrail User Guide ("Finding your CloudTrail log files") for an
+organization trail. A file holds the calls of one account and region in about five minutes. Its name
+has a five-minute label about three minutes after the events. Records are in no order, and files
+arrive a little before or after their label.
 """
 
 from __future__ import annotations
@@ -26,17 +27,16 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 @dataclass(frozen=True, order=True)
 class Delivery:
-    """A file of the trail: when it lands (seconds since the epoch), its path below the bucket, its
-    bytes (gzip)."""
+    """A file: delivery time, path below the bucket, gzip bytes."""
 
-    at: int
+    time: int
     path: str
     data: bytes
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """What CloudTrail puts into one file; ``label`` is the time in its name."""
+    """The contents of one file; ``label`` is the time in its name."""
 
     account: str
     region: str
@@ -44,7 +44,10 @@ class _Batch:
 
 
 def deliveries() -> Iterator[Delivery]:
-    """All files of the trail in the order in which they land; the same every time."""
+    """Return all files of the trail in the order of delivery.
+
+    They are the same every time.
+    """
     return iter(sorted(_files()))
 
 
@@ -54,38 +57,43 @@ def _files() -> Iterator[Delivery]:
         for event in events:
             batches[_batch(event)].append(event)
     for batch, events in batches.items():
-        path, data = _path(batch, f"{ORGANIZATION}/"), _packed(events)
+        path, data = _path(batch, f"{ORGANIZATION}/"), _compress(events)
         yield Delivery(_landing(batch, path), path, data)
         if (batch.account, batch.region) == SECOND_TRAIL:
-            again = _path(batch, "")
-            yield Delivery(_landing(batch, again), again, data)
+            second_path = _path(batch, "")
+            yield Delivery(_landing(batch, second_path), second_path, data)
 
 
 def _batch(event: Event) -> _Batch:
     lag = 30 + number(f"lag/{event.account}/{event.region}", 70)
-    label = -(-(event.at + lag + event.delay) // _LABEL) * _LABEL
+    label = -(-(event.time + lag + event.delay) // _LABEL) * _LABEL
     return _Batch(event.account, event.region, label)
 
 
 def _path(batch: _Batch, owner: str) -> str:
-    """``owner`` is the organization's part of the path, ``""`` for a trail of the account's own."""
+    """Return a file's path; an account's own trail has no owner."""
     account, region = batch.account, batch.region
     folder = f"AWSLogs/{owner}{account}/CloudTrail/{region}/{stamp(batch.label, '%Y/%m/%d')}"
     label = stamp(batch.label, "%Y%m%dT%H%MZ")
-    return f"{folder}/{account}_CloudTrail_{region}_{label}_{letters(folder + label, 16, _ALPHABET)}.json.gz"
+    suffix = letters(folder + label, 16, _ALPHABET)
+    return f"{folder}/{account}_CloudTrail_{region}_{label}_{suffix}.json.gz"
 
 
 def _landing(batch: _Batch, path: str) -> int:
     return batch.label - 20 + number(f"landing/{path}", 150)
 
 
-def _packed(events: list[Event]) -> bytes:
-    """The events as one gzip file without a date. Event ids are random, so their order is no order
-    in time."""
+def _compress(events: list[Event]) -> bytes:
+    """Return the events as one gzip file, ordered by event id.
+
+    It has no date: the same events give the same bytes.
+
+    Event ids are random, so the order says nothing about time.
+    """
     records = [
         event.record for event in sorted(events, key=lambda event: str(event.record["eventID"]))
     ]
-    packed = io.BytesIO()
-    with gzip.GzipFile("", "wb", mtime=0, fileobj=packed) as file:
+    buffer = io.BytesIO()
+    with gzip.GzipFile("", "wb", mtime=0, fileobj=buffer) as file:
         file.write(json.dumps({"Records": records}, separators=(",", ":")).encode())
-    return packed.getvalue()
+    return buffer.getvalue()

@@ -1,7 +1,7 @@
-"""What happens in the simulated trail besides daily work, and what must be found of it: the answer key.
+"""The stories of the simulated trail, with the findings expected of each.
 
-A story is a generator of events; ``about.toml`` tells what it is and what must be found. The
-findings are written down by hand, from the definition of the reference rule, and hold only calls to DescribeInstances.
+A story is a generator of events; ``about.toml`` describes it. The findings are written by hand from
+the definition of the reference rule, and hold only calls to DescribeInstances.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
-from detector.simulate.organization import START, at, stream
+from detector.simulate.organization import START, stream, time_of
+from detector.simulate.people import CAROL
 from detector.simulate.shapes import Event
 from detector.simulate.stories import attacks, benign, edges
-from detector.simulate.workloads import CAROL
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One alert: its first and last event (seconds since the epoch), how many regions and
-    events."""
+    """One expected alert; times are in epoch seconds."""
 
     first: int
     last: int
@@ -32,8 +31,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Story:
-    """``principal`` is the caller's ARN, None for callers without one; the findings are by kind of
-    window."""
+    """A story with its findings by kind of window.
+
+    ``principal`` is the ARN of the caller, None for callers without one.
+    """
 
     title: str
     tell: Callable[[Random], Iterator[Event]]
@@ -61,7 +62,7 @@ def _abouts() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Other:
-    """What a further built-in rule must find of a principal: how many alerts, by kind of window."""
+    """The alerts expected of a further built-in rule, by kind of window."""
 
     rule_id: str
     rule: str
@@ -70,15 +71,15 @@ class Other:
     sliding: int
 
 
-def _found(first: str, last: str, regions: int, events: int) -> Finding:
-    return Finding(at(first), at(last), regions, events)
+def _finding(first: str, last: str, regions: int, events: int) -> Finding:
+    return Finding(time_of(first), time_of(last), regions, events)
 
 
 def _story(
-    title: str, tell: Callable[[Random], Iterator[Event]], principal: str | None, *found: Finding
+    title: str, tell: Callable[[Random], Iterator[Event]], principal: str | None, *findings: Finding
 ) -> Story:
     """A story of which both kinds of window find the same."""
-    return Story(title, tell, principal, found, found)
+    return Story(title, tell, principal, findings, findings)
 
 
 STORIES: tuple[Story, ...] = (
@@ -86,31 +87,31 @@ STORIES: tuple[Story, ...] = (
         "A stolen key",
         attacks.stolen_key,
         attacks.CI_DEPLOY.arn,
-        _found("11:58:02", "11:58:13", 17, 34),
+        _finding("11:58:02", "11:58:13", 17, 34),
     ),
     _story(
         "A borrowed role",
         attacks.borrowed_role,
         attacks.RELEASE_BOT.arn,
-        _found("10:31:03", "10:31:17", 17, 17),
+        _finding("10:31:03", "10:31:17", 17, 17),
     ),
     _story(
         "An inventory",
         benign.inventory,
         benign.scanner(START).arn,
-        *(_found(f"{hour}:00:04", f"{hour}:00:07", 17, 17) for hour in (10, 11, 12)),
+        *(_finding(f"{hour}:00:04", f"{hour}:00:07", 17, 17) for hour in (10, 11, 12)),
     ),
     _story(
         "A look in the console",
         benign.console_view,
         benign.ALICE.arn,
-        _found("10:02:17", "10:02:17", 17, 17),
+        _finding("10:02:17", "10:02:17", 17, 17),
     ),
     Story(
         "A sweep over a window's edge",
         edges.split_sweep,
         edges.APP_SERVER.arn,
-        sliding=(_found("10:47:21", "10:47:37", 17, 17),),
+        sliding=(_finding("10:47:21", "10:47:37", 17, 17),),
     ),
     Story("A slow sweep", attacks.slow_sweep, attacks.CONTRACTOR.arn),
     Story("A near miss", edges.near_miss, edges.REPORTING.arn),
@@ -118,16 +119,16 @@ STORIES: tuple[Story, ...] = (
         "Files out of order",
         edges.disorder,
         edges.METRICS.arn,
-        _found("11:31:04", "11:31:15", 12, 14),
+        _finding("11:31:04", "11:31:15", 12, 14),
     ),
     _story(
         "A sweep that is refused",
         attacks.refused_sweep,
         attacks.LEGACY_EXPORT.arn,
-        _found("12:21:33", "12:21:42", 17, 17),
+        _finding("12:21:33", "12:21:42", 17, 17),
     ),
     _story(
-        "Callers without an ARN", edges.without_arn, None, _found("12:40:02", "12:40:26", 12, 13)
+        "Callers without an ARN", edges.without_arn, None, _finding("12:40:02", "12:40:26", 12, 13)
     ),
 )
 
