@@ -24,7 +24,7 @@ from detector.simulate.shapes import (
 _MISSING = Failure("ResourceNotFoundException", "The specified log group does not exist.")
 _THROTTLED = Failure("ThrottlingException", "Rate exceeded")
 _SLOW_DOWN = Failure("Client.RequestLimitExceeded", "Request limit exceeded.")
-_SECRET_ARN = "arn:aws:secretsmanager:{region}:{account}:secret:app/{stage}/database"
+_DATABASE_ARN = "arn:aws:secretsmanager:{region}:{account}:secret:app/{stage}/database"
 _FUNCTION_ARN_PREFIX = "arn:aws:lambda:{region}"
 
 
@@ -52,7 +52,7 @@ def fleet(account: str, region: str, size: int) -> Iterator[Routine]:
             (
                 Step("secretsmanager", "GetSecretValue", {"secretId": "app/{stage}/database"}),
                 decrypt_step(
-                    {"SecretARN": _SECRET_ARN},
+                    {"SecretARN": _DATABASE_ARN},
                     "secretsmanager",
                 ),
                 Step(
