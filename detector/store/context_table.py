@@ -269,6 +269,5 @@ def _baseline_names(lineage: RelatedPrincipals) -> set[str]:
 
 def _nearby_span(alert: Alert) -> tuple[int, int]:
     """Return the span that another alert must overlap to be near."""
-    if alert.window is None:
-        return alert.first_event - SIGNAL_REACH, alert.first_event + 1 + SIGNAL_REACH
-    return alert.window.start - SIGNAL_REACH, alert.window.end + SIGNAL_REACH
+    start, end = alert.extent
+    return start - SIGNAL_REACH, end + SIGNAL_REACH

@@ -12,7 +12,10 @@ from detector.store.database import Database
 
 
 class HistoryEntry(msgspec.Struct, frozen=True):
-    """One line of the history of a subject; ``time`` in epoch seconds, written as ``at``."""
+    """One line of the history of a subject.
+
+    ``time`` is in epoch seconds, and serialized as ``at``.
+    """
 
     time: float = msgspec.field(name="at")
     author: str

@@ -34,7 +34,7 @@ def name(label: str, serial: int) -> str:
 
 
 class Trail:
-    """Three hours of a region: four files an hour, and a digest for each hour that names them."""
+    """Three hours of a region: four files and a digest each."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def tail(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """``trailhound tail`` on the folder ``logs``, of which the first alert has been printed."""
+    """``trailhound tail`` that has printed its first alert."""
     write(tmp_path / "logs", "first.json", sweep(10))
     command = [
         sys.executable,
@@ -50,7 +50,7 @@ def tail(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 def test_reader_sees_whole_commits_of_another_process(
     tail: subprocess.Popen[bytes], cli: Cli, tmp_path: Path
 ) -> None:
-    """Writes are refused by the name of the writing process, until it has ended."""
+    """Writes are refused until the writing process has ended."""
     db, logs = tmp_path / "hunt.db", tmp_path / "logs"
     suppress = ("suppress", "add", "--db", db, "--principal", ANA, "--ticket", "T-1")
     alert_counts = [1]
@@ -117,7 +117,7 @@ def test_one_of_two_processes_creates_a_new_state(tmp_path: Path) -> None:
 
 
 def test_threads_read_decide_and_ingest_at_once(tmp_path: Path) -> None:
-    """As in the app: a thread that reads the store, the analyst's decisions, and the pipeline."""
+    """As in the app: a reading thread, decisions, and the pipeline."""
     logs, stop, errors = tmp_path / "logs", threading.Event(), []
     write(logs, "0.json", sweep(10))
     with closing(Store.open(tmp_path / "hunt.db")) as store:

@@ -1,4 +1,4 @@
-"""The state file: private, one writer, atomic commits, and no foreign file touched."""
+"""The state file: private, one writer, atomic commits."""
 
 from __future__ import annotations
 
@@ -268,7 +268,7 @@ Pipeline(store, rules(), source, 1).scan(lambda update: None)
 
 
 def test_killed_process_loses_nothing(tmp_path: Path) -> None:
-    """Killed in the middle of a commit and run again, it gives the same as undisturbed."""
+    """Killed in a commit and run again, it gives the same."""
     logs = tmp_path / "logs"
     for number in range(10):
         write(logs, f"{number}.json", sweep(10, 60 * number))

@@ -45,7 +45,7 @@ def store(state: Path) -> Iterator[Store]:
 
 
 def raises_line(action: Callable[[], object], *words: str) -> None:
-    """Assert that an action raises StateError with one line that holds these words."""
+    """Assert that an action raises a StateError line with these words."""
     with pytest.raises(StateError) as error:
         action()
     assert "\n" not in str(error.value)
@@ -113,7 +113,7 @@ store.close()
 
 
 def test_file_size_limit_is_reported(state: Path, tmp_path: Path) -> None:
-    """A quota, as the system enforces it: the log cannot grow, and what was committed stays."""
+    """A quota that the system enforces: what was committed stays."""
     for number in range(200):
         write(tmp_path / "logs", f"b{number}.json", sweep(10, 60 * number + 60))
     ran = subprocess.run(
@@ -227,7 +227,7 @@ def test_damage_is_reported_in_one_line_or_harmless(seed: int, state: Path, tmp_
 
 
 def test_save_copies_decisions_from_damaged_state(state: Path, tmp_path: Path) -> None:
-    """They find their alerts again, since the ids of these come from the logs."""
+    """They find their alerts, whose ids come from the logs."""
     store = Store.open(state)
     (alert,), notes, suppressions = (
         store.alerts.all(),
@@ -280,7 +280,7 @@ def test_save_copies_rows_around_damaged_page(state: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("seed", range(8))
 def test_truncated_write_ahead_log_is_read_again(seed: int, tmp_path: Path) -> None:
-    """After a loss of power the end of the write-ahead log may be missing."""
+    """A loss of power may cost the end of the write-ahead log."""
     logs = tmp_path / "logs"
     store = Store.open(tmp_path / "hunt.db")
     for number in range(6):

@@ -1,4 +1,4 @@
-"""Each part of the store over a database of its own: what it is built from, and what it answers."""
+"""Each part of the store, alone over a database."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_record_for_evicted_window_is_counted_as_late(
 
 
 def test_duplicate_for_kept_alert_is_not_late(store: Store, clock: Clock, tmp_path: Path) -> None:
-    """The windows around it are gone, but no window at its own time is less than whole."""
+    """The windows around it are evicted; those at its time are whole."""
     write(tmp_path, "a.json", [call(0), *sweep(10, 60), call(120)])
     write(tmp_path, "b.json", later(40, *sweep(10)))
     scan(tmp_path, store=store)
@@ -146,7 +146,7 @@ def test_evicted_windows_are_read_again_for_a_new_mode(
 def test_record_within_reach_of_evicted_hits_is_late(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:
-    """A sliding window reaches over the edge of what was evicted; one further away is whole."""
+    """A sliding window may reach into an evicted span."""
     write(tmp_path, "a.json", [*sweep(9, 29), call(200)])
     scan(tmp_path, store=store, mode="sliding")
     clock.now += DAY
@@ -180,7 +180,7 @@ def test_live_run_evicts_and_scan_does_not(clock: Clock, tmp_path: Path) -> None
 def test_evict_changes_no_alert_and_merges_young_records(
     mode: str, trail: Trail, age: int, data: st.DataObject
 ) -> None:
-    """Records within the retention that come later give what they would have given."""
+    """Later records within the retention give what they would have given."""
     with tempfile.TemporaryDirectory() as folder:
         clock = Clock(START + 3600.0)
         early, late = _split(trail, data.draw(st.sets(st.integers(0, len(trail) - 1), max_size=6)))
@@ -272,7 +272,7 @@ def test_evict_is_all_or_nothing(store: Store, clock: Clock, tmp_path: Path) -> 
 def test_evict_keeps_windows_of_rules_with_unknown_reach(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:
-    """A state from before the reach was stored does not know it until the rules are in use."""
+    """An older state learns the reach when rules are in use."""
     write(tmp_path, "a.json", sweep(9))
     write(tmp_path, "b.json", later(40, *sweep(10)))
     scan(tmp_path, store=store)

@@ -1,4 +1,4 @@
-"""Sliding windows that grow and join as records come late, with the decisions on them."""
+"""Sliding windows that late records join, with the decisions on them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ WIDTH = 30
 
 
 class ModelAlert(NamedTuple):
-    """An alert of the model. ``replaced``: the starts of those that it superseded."""
+    """An alert of the model.
+
+    ``replaced`` are the starts of those that it superseded.
+    """
 
     status: Status
     notes: frozenset[int]
@@ -28,7 +31,7 @@ class ModelAlert(NamedTuple):
 
 
 def spans(seconds: set[int]) -> dict[int, int]:
-    """Return start and end of the alerts, for a whole sweep at each second."""
+    """Return start and end of the alerts of sweeps at these seconds."""
     ends: dict[int, int] = {}
     start = None
     for second in sorted(seconds):

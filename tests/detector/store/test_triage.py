@@ -1,4 +1,4 @@
-"""Status, notes and suppressions: stored with a history, and moved with their alert."""
+"""Status, notes and suppressions, with their history and their alert."""
 
 from __future__ import annotations
 
@@ -294,7 +294,7 @@ def test_alert_moved_twice_supersedes_both(sliding: Store, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("undecided", [0, 1])
 def test_joined_alerts_become_the_first(undecided: int, sliding: Store, tmp_path: Path) -> None:
-    """Its id is that of its first span; what was written on the other is not lost."""
+    """It has the id of the first, and the notes of both."""
     second, first = sliding.alerts.all()
     sliding.triage.set_status([(first, second)[1 - undecided].alert_id], "closed")
     for alert in (first, second):
@@ -332,7 +332,7 @@ def test_alerts_joined_by_an_earlier_one_keep_decisions(sliding: Store, tmp_path
 
 
 def test_alert_is_settled_when_watermark_has_passed(tmp_path: Path) -> None:
-    """By the newest event read while there is more to read, by the clock when all is read."""
+    """By the newest event read, then by the clock."""
     now = START + 60.0
     logs = tmp_path / "logs"
     store = Store.open(None)

@@ -1,4 +1,4 @@
-"""The undo and redo of decisions, after a restart too, beside those of other authors."""
+"""The undo and redo of decisions, by author, across restarts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WHO = (ANA, ANA.replace("ana", "ben"), ANA.replace("ana", "cat"))
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state with one alert of each of WHO, and a file in quarantine."""
+    """A state with an alert of each principal, and a quarantined file."""
     folder = tmp_path_factory.mktemp("undo")
     write(
         folder / "logs",
@@ -51,7 +51,7 @@ def store(template: Path, tmp_path: Path) -> Iterator[Store]:
 
 
 def ids_of(store: Store, *who: str) -> list[str]:
-    """Return the ids of the alerts of these principals; of all where none is named."""
+    """Return the ids of the alerts of these principals, or of all."""
     return [alert.alert_id for alert in store.alerts.all() if alert.principal in (who or WHO)]
 
 
@@ -151,7 +151,7 @@ def test_undo_and_redo_restore_all_decisions(
     template: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Against a list of snapshots; at the end everything is undone, and redone after a restart."""
+    """Against a list of snapshots; finally all is undone and redone."""
     path, clock = (
         Path(shutil.copy(template, tmp_path_factory.mktemp("undo"))),
         Clock(START + DAY, step=1),
@@ -246,7 +246,7 @@ def test_undone_note_keeps_its_body(store: Store) -> None:
 def test_undo_leaves_what_another_author_changed(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A colleague closes one of three alerts: neither undoes what the other did."""
+    """A colleague closes one of three: neither undoes the other's decision."""
     ana, ben = ids_of(store, ANA)[0], ids_of(store, WHO[1])[0]
     store.triage.set_status(ids_of(store), "acknowledged")
     monkeypatch.setattr(journal_module, "current_user", lambda: "colleague")
