@@ -1,4 +1,4 @@
-"""The calls of an alert: in the strip, as a list, and each as its raw record."""
+"""The calls of an alert: strip, list and raw record."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STRIP_MARGINS = 1
 
 
 class CallViews(ScreenPart):
-    """Reads the calls of an alert, and keeps strip, list and raw record on the same call."""
+    """Reads the calls of an alert, and keeps its views in step."""
 
     def __init__(self, screen: HuntScreen) -> None:
         super().__init__(screen)
@@ -66,7 +66,10 @@ class CallViews(ScreenPart):
         self._list.move_to(event_key(call))
 
     def show_current(self) -> None:
-        """Show the call under the cursor in the strip, and its record if that is in front."""
+        """Show the current call in the strip, and in the raw pane.
+
+        The record is only read while that pane is in front.
+        """
         strip, call = self.screen.query_one(AlertStrip), self.current
         if call is not None and not strip.has_focus:
             strip.select(call.region, call.time)
@@ -74,7 +77,7 @@ class CallViews(ScreenPart):
             self.show_raw()
 
     def show_raw(self) -> None:
-        """Show the record of the call under the cursor, unless it is shown already."""
+        """Show the record of the current call, unless it is shown."""
         call = self.current
         if call is not None and event_key(call) != self._raw_key:
             self._raw_key = event_key(call)

@@ -1,4 +1,4 @@
-"""Which pane of an alert is in front, and the keys that change it."""
+"""The pane of an alert that is in front."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _FOCUSED = {"guide": "questions"}
 
 
 class PaneSwitcher(ScreenPart):
-    """Switches between the panes; ``shown`` gets the name of each pane that comes to the front."""
+    """Switches between the panes.
+
+    ``shown`` gets the name of each pane that comes to the front.
+    """
 
     BINDINGS = [
         key(

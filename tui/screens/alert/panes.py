@@ -1,4 +1,4 @@
-"""Rows and columns of an alert's panes: its calls and the fields of its rule."""
+"""Rows and columns of an alert's panes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,19 @@ if TYPE_CHECKING:
 
 
 def record_position(event: Event) -> str:
-    """Return the file and index of the record, without what the other columns say."""
+    """Return the file and index of the record.
+
+    The file is named without what the other columns say.
+    """
     name = event.position.source.rsplit("/", 1)[-1]
     return f"{name.split(f'_{event.region}_')[-1]} #{event.position.index}"
 
 
 def call_columns(start: Callable[[], float]) -> tuple[Column[Event], ...]:
-    """Return the columns of an alert's calls; ``start`` gives its first epoch second."""
+    """Return the columns of an alert's calls.
+
+    ``start`` gives the epoch second of the first call.
+    """
     return (
         Column(
             "time",
@@ -70,8 +76,12 @@ class FieldRow:
 def field_rows(
     alert: Alert, rule: Rule | None, unfolded: Set[str], cells: int
 ) -> Iterator[FieldRow]:
-    """What the risk is made of, the rule's investigation fields in its order, then what else its
-    query returned. Unfolded, a field says its name whole, and its values, wrapped to ``cells``."""
+    """Yield the rows of an alert's fields.
+
+    First what the risk is made of, then the rule's investigation fields in its order, then what
+    else its query returned. An unfolded field has its whole name, and its values below it, wrapped
+    to ``cells``.
+    """
     known = {**alert.key, **alert.columns, _RISK: format.risk_sum(alert)}
     asked = rule.investigation_fields.field_names if rule else ()
     for name in dict.fromkeys([_RISK, *asked, *alert.key, *alert.columns]):
@@ -100,7 +110,10 @@ def _values(value: Value) -> list[str]:
 
 
 def field_columns(cells: Callable[[], int]) -> tuple[Column[FieldRow], ...]:
-    """Return the columns of the fields; ``cells`` gives the width of a name."""
+    """Return the columns of the fields.
+
+    ``cells`` gives the width of a name.
+    """
     return (
         Column("name", "field", 30, lambda row: _name(row, cells()), drop_priority=0, flex=True),
         Column(
@@ -116,7 +129,10 @@ def field_columns(cells: Callable[[], int]) -> tuple[Column[FieldRow], ...]:
 
 
 def _name(row: FieldRow, cells: int) -> Content:
-    """Return a field's name, cut in the middle: many begin alike and differ at the end."""
+    """Return a field's name, cut in the middle.
+
+    Many names begin alike and differ at the end.
+    """
     if row.line is not None:
         return Content("")
     name = safe.visible(row.name)
@@ -126,7 +142,7 @@ def _name(row: FieldRow, cells: int) -> Content:
 
 
 def summary(alert: Alert) -> list[Line]:
-    """Return the facts beside the strip: who, from where, with what, and the outcome."""
+    """Return the facts of an alert, for the space beside the strip."""
     facets = alert.facets
     denied = (
         f"{facets.denied} of {alert.event_count} denied"

@@ -1,4 +1,4 @@
-"""One alert: why it fired, where and when, its calls, fields, records, guide, rule, notes."""
+"""One alert: why it fired, and its panes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _FIELD_MARGINS = 9
 
 
 class AlertScreen(HuntScreen):
-    """One alert, with a pane in front, from which one can step to the alerts beside it.
+    """One alert, from which one can step to its neighbours.
 
     ``order`` are the ids to step through; ``moved`` gets the id of every step.
     """
@@ -254,7 +254,7 @@ class AlertScreen(HuntScreen):
             self.query_one("#fields", RowList).show(list(rows))
 
     def _field_cells(self) -> int:
-        """Return the width of a field's name, which is that of its value too."""
+        """Return the width of a field's name and of its value."""
         return (self.query_one("#fields").content_size.width - _FIELD_MARGINS) // 2
 
     def on_resize(self) -> None:
@@ -350,7 +350,7 @@ class AlertScreen(HuntScreen):
         """Do nothing: there are no marks."""
 
     def copy_formats(self) -> Sequence[CopyFormat]:
-        """Return those of the call in front, and then those that only the alert has."""
+        """Return the formats of the call in front, then of the alert."""
         call = self.calls.current if self.pane in ("calls", "raw") else None
         formats: list[CopyFormat] = []
         if call is not None:
@@ -385,7 +385,7 @@ class AlertScreen(HuntScreen):
         self.show_if_in_front()
 
     def _beside(self, step: int) -> str | None:
-        """Return the id of the next alert in a direction that is still there."""
+        """Return the id of the next alert that is still there."""
         index = self._order.index(self._alert_id) if self._alert_id in self._order else 0
         ahead: Sequence[str] = ()
         if step > 0:

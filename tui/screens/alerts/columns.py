@@ -92,7 +92,7 @@ COLUMNS: tuple[Column[Alert], ...] = (
 
 @dataclass(frozen=True)
 class Order:
-    """A sort order of alerts: the column it is shown at, and its direction."""
+    """A sort order: the column it is shown at, and its direction."""
 
     column: str
     label: str
@@ -120,5 +120,5 @@ ORDERS = (
 
 
 def row_style(alert: Alert) -> str:
-    """Return the style of an alert's row: muted where nothing is left to do."""
+    """Return the style of an alert's row."""
     return "$foreground-muted" if alert.status != "open" or alert.suppressed_by else ""

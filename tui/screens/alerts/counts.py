@@ -1,4 +1,4 @@
-"""Texts that say how many alerts there are, and where those are that the list does not show."""
+"""Texts about how many alerts there are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from tui.screens.alerts.rows import AlertRows
 def counts_line(
     rows: AlertRows, *, here: int, marked: int, following: bool, hidden_shown: bool
 ) -> Content:
-    """Return the numbers of the list: ``12 alerts · 9 here · 2 closed · 1 suppressed``."""
+    """Return the numbers of the list.
+
+    ``12 alerts · 9 here · 2 closed · 1 suppressed``.
+    """
     hidden = rows.closed or rows.suppressed
     parts = [
         (f"+{format.number(rows.held_back)} new", "$text-accent bold", rows.held_back),
@@ -35,7 +38,7 @@ def counts_line(
 
 
 def empty_text(workspace: Workspace, total: int) -> str:
-    """Return why no alert is shown, of ``total``, and what can be done."""
+    """Return why no alert is shown, of ``total``."""
     view_model = workspace.view_model
     if total:
         return f"Every alert is closed or suppressed.\n{key_of('alerts.hidden')} shows them."

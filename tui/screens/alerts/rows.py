@@ -1,4 +1,4 @@
-"""The rows of the list of alerts: which are shown, which are folded, in what order.
+"""Rows of the list of alerts: choice, folds and order.
 
 They are built off the event loop, and again whenever something has changed: then only the alerts
 that differ are looked at.
@@ -44,7 +44,7 @@ class RowQuery:
 
 @dataclass(frozen=True)
 class AlertRows:
-    """The rows in display order with their ``keys``, and the alerts behind them by id.
+    """Rows in display order, and the alerts behind them by id.
 
     The filter was asked of ``shown``, whose first events are at ``times``. ``held_back`` counts
     the rows that are left out because the others are held.
@@ -87,7 +87,7 @@ NO_ROWS = AlertRows((), (), {}, (), (), {}, FoldState(), 0, 0, 0, 0, is_held=Fal
 
 
 class AlertRowBuilder:
-    """Builds the rows, one query after the other, never two at a time.
+    """Builds the rows of one query after the other.
 
     What matches without a filter is kept while there is one, so that clearing the filter is
     immediate.
@@ -111,7 +111,10 @@ class AlertRowBuilder:
 
 
 class _Matches:
-    """The alerts that are shown and match, and their groups, as alerts and the query change."""
+    """The alerts that match, with their groups.
+
+    Kept up to date as the alerts and the query change.
+    """
 
     def __init__(self) -> None:
         self._clear()
@@ -133,9 +136,9 @@ class _Matches:
         return other
 
     def update(self, query: RowQuery, job: Job) -> None:
-        """Bring it to the query: test the alerts that differ, or all where a predicate differs.
+        """Bring the matches up to date with a query.
 
-        Raises Cancelled.
+        Only the alerts that differ are tested, or all where a predicate differs. Raises Cancelled.
         """
         predicates = query.is_shown, query.matches
         anew = predicates != self._predicates
@@ -171,7 +174,10 @@ class _Matches:
 
 
 def _removed(before: Mapping[str, Alert], now: Mapping[str, Alert], differing: int) -> list[str]:
-    """Return the ids that are no more. Where the counts add up, none can be missing."""
+    """Return the ids that are no more.
+
+    Where the counts add up, none can be missing.
+    """
     if len(before) + differing == len(now):
         return []
     return [alert_id for alert_id in before if alert_id not in now]
@@ -221,7 +227,10 @@ def _row_key(alert: Alert, folded_group: SweepGroup | None) -> str:
 
 
 def sort_alerts(alerts: Sequence[Alert], order: Order, reverse: bool, job: Job) -> list[Alert]:
-    """Sort in this order, or its reverse; equal alerts newest first. The order is total."""
+    """Sort in an order or its reverse, equal alerts newest first.
+
+    The order is total.
+    """
     newest_first = sort_in_pieces(
         alerts, lambda alert: (alert.first_event, alert.alert_id), job, descending=True
     )

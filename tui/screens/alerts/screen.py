@@ -196,7 +196,7 @@ class AlertsScreen(ListScreen[Alert]):
 
     @property
     def _holds_rows(self) -> bool:
-        """Whether rows must neither come nor move: the list is paused, or has marks."""
+        """Whether the rows are held: paused, or marked."""
         return self.paused or bool(self.row_list.marks)
 
     @property
@@ -233,7 +233,10 @@ class AlertsScreen(ListScreen[Alert]):
         return partial(self._row_builder.build, query)
 
     def accepts(self, result: AlertRows) -> bool:
-        """Tell whether the rows may be shown: held ones, asked for, or while none are held."""
+        """Tell whether the rows may be shown now.
+
+        That is if they are held ones, or were asked for, or none are held.
+        """
         return result.is_held or self.background.requested or not self._holds_rows
 
     def apply(self, result: AlertRows) -> None:
@@ -264,9 +267,9 @@ class AlertsScreen(ListScreen[Alert]):
         self.filter_bar.filter, self.view_actions.options = state
 
     def recompute(self, go_to: Alert | None = None) -> None:
-        """Build the rows that the analyst has asked for, also in a paused list.
+        """Build the rows that the analyst has asked for.
 
-        The cursor then goes to ``go_to``.
+        A paused list goes on. The cursor then goes to ``go_to``.
         """
         if go_to is not None:
             self._go_to_when_shown = go_to.alert_id
@@ -277,7 +280,10 @@ class AlertsScreen(ListScreen[Alert]):
         self.recompute()
 
     def _begin(self) -> None:
-        """Put a cursor that was not moved yet on the first alert, as all has been read."""
+        """Go to the first alert, unless the cursor was moved.
+
+        All that was there has been read.
+        """
         self._has_begun = True
         if self.row_list.keys and not self.row_list.was_moved:
             self.row_list.move_to(self.row_list.keys[0])
@@ -334,7 +340,7 @@ class AlertsScreen(ListScreen[Alert]):
         return row.alert_id
 
     def targets(self) -> list[Alert]:
-        """Return the alerts that the marked rows, or the one under the cursor, stand for."""
+        """Return the alerts that the selected rows stand for."""
         return self._members(self.row_list.selection)
 
     def copy_formats_of(self, rows: Sequence[Alert]) -> Sequence[CopyFormat]:
@@ -353,7 +359,7 @@ class AlertsScreen(ListScreen[Alert]):
             self.open_alert(alert.alert_id)
 
     def open_alert(self, alert_id: str, pane: str = "calls") -> None:
-        """Open an alert, from which one can step through all that the list stands for."""
+        """Open an alert, to step from through the whole list."""
         order = [alert.alert_id for alert in self._members(self.row_list.rows)]
         self.workspace.routes.open_alert(alert_id, order, self._go_to, pane)
 

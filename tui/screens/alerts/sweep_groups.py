@@ -1,4 +1,7 @@
-"""Groups of alerts that share one row: one sweep, or a principal's sweeps in a recurrence."""
+"""Groups of alerts that can share one row.
+
+That is one sweep, or the sweeps of one principal that recur.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,14 @@ class SweepGroup:
 
     @property
     def key(self) -> str:
-        """The id of the first alert, which stays the same as alerts are added."""
+        """The id of the first alert, which stays as alerts are added."""
         return self.alert_ids[0]
 
     def __str__(self) -> str:
-        """``every hour, 17 regions, 31 times``; for a single sweep its number of alerts."""
+        """Return ``every hour, 17 regions, 31 times``.
+
+        For a single sweep it is its number of alerts.
+        """
         if self.recurrence.times > 1:
             return str(self.recurrence)
         return f"{len(self.alert_ids)} alerts of one sweep"
@@ -59,7 +65,7 @@ class FoldState:
 
 
 class SweepIndex:
-    """The group of each alert, kept up to date as alerts come and go.
+    """The group of each alert, as alerts come and go.
 
     Two alerts can only share a group if they share a principal key, by themselves or through
     others. So a change affects the connected alerts alone, and no others are looked at.
@@ -72,7 +78,7 @@ class SweepIndex:
 
     @property
     def groups(self) -> Mapping[str, SweepGroup]:
-        """The group of each alert that does not stand alone, by the alert's id."""
+        """The group of each alert that has one, by alert id."""
         return self._groups
 
     def copy(self) -> SweepIndex:
@@ -107,10 +113,11 @@ class SweepIndex:
 
 
 class _Components:
-    """Connected components of alerts that share principal keys: a union-find over the keys.
+    """Connected components of alerts that share principal keys.
 
-    Components never split: when the alert that joined two of them goes, they stay one. That costs
-    some work and changes no result, since each component is grouped from scratch.
+    A union-find over the keys. Components never split: when the alert that joined two of them goes,
+    they stay one. That costs some work and changes no result, since each component is grouped from
+    scratch.
     """
 
     def __init__(self) -> None:
@@ -144,7 +151,7 @@ class _Components:
         self._changed.add(key)
 
     def take_changed(self) -> list[set[str]]:
-        """Return the alerts of each component that has changed since the last call."""
+        """Return the alerts of each component changed since the last call."""
         roots = {self._root(key) for key in self._changed}
         self._changed.clear()
         return [self._members[root] for root in roots]

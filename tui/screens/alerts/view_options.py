@@ -1,4 +1,4 @@
-"""What the analyst chooses to see of the alerts: order, folds, and whether also hidden ones."""
+"""What the analyst chooses to see: order, folds, hidden alerts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ class ViewOptions:
     folds: FoldState = field(default_factory=FoldState)
 
     def sorted_by(self, column: str, reverse: bool) -> ViewOptions:
-        """Return options with this order; where there is none of that column, the same."""
+        """Return options with this order.
+
+        Where there is no order of that column they are the same.
+        """
         order = next((order for order in ORDERS if order.column == column), None)
         return self if order is None else replace(self, order=order, reverse=reverse)
 

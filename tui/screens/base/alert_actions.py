@@ -28,7 +28,7 @@ _NOTE_CELLS = 24
 
 
 class AlertActions(ScreenPart):
-    """Triage goes to the targets of ``row_actions``; calendar and pivot to the current alert."""
+    """Triage of the targets; calendar and pivot of the current alert."""
 
     BINDINGS = [
         key(
@@ -121,7 +121,10 @@ class AlertActions(ScreenPart):
         return f"{_DONE[status]} {_named(alerts)}"
 
     def action_comment(self, verdict: Verdict) -> None:
-        """Ask for a note on the targets; an escalated one goes on to the case files."""
+        """Ask for a note on the targets.
+
+        After an escalated one it offers the case files.
+        """
         alerts = self._row_actions.targets()
         if not alerts or not self.workspace.may_write():
             return
@@ -174,7 +177,7 @@ class AlertActions(ScreenPart):
 
     @work(exclusive=True, group="open-pivot")
     async def open_pivot(self, make_pivot: Callable[[Alert, RelatedPrincipals], Pivot]) -> None:
-        """Open the pivot made of the current alert and the principals related to it."""
+        """Open the pivot made of the current alert and related principals."""
         alert = self._current()
         if alert is None:
             return

@@ -1,4 +1,4 @@
-"""Rows that are built off the event loop, of which only the newest build is shown."""
+"""Rows that are built off the event loop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ class RowSource(Protocol[A]):
         """Return how many rows there are to look at."""
 
     def row_build(self) -> Callable[[Job], A]:
-        """Return the build: it runs in a thread, and takes along all that it needs."""
+        """Return the build, which runs in a thread.
+
+        It takes along all that it needs.
+        """
 
     def accepts(self, result: A) -> bool:
         """Tell whether the result may be shown as things are now."""
@@ -71,7 +74,7 @@ class BackgroundRows(ScreenPart, Generic[A]):
 
     @property
     def is_settled(self) -> bool:
-        """Whether the rows are as they should be, and no build runs or waits."""
+        """Whether no build runs, waits or is asked for."""
         return self._job is None and not self.requested and not self._repeat
 
     def recompute(self) -> None:
@@ -91,7 +94,7 @@ class BackgroundRows(ScreenPart, Generic[A]):
         self.discard()
 
     def give_up(self) -> bool:
-        """Give up the change that the analyst asked for; return whether there was one."""
+        """Give up the requested change; return whether there was one."""
         if self._job is None or not self.requested or self._shown_state is None:
             return False
         self.requested = False
@@ -101,7 +104,7 @@ class BackgroundRows(ScreenPart, Generic[A]):
         return True
 
     def update(self) -> None:
-        """Build the rows as things are now: at once if they are few, else in a thread."""
+        """Build the rows anew, in a thread if they are many."""
         if self._job is not None:
             self._repeat = True
             return
@@ -160,7 +163,7 @@ class BackgroundRows(ScreenPart, Generic[A]):
             self._list.show()
 
     def _show_progress_later(self, job: Job) -> None:
-        """Show the progress of a build that was asked for, again and again while it runs."""
+        """Show the progress of a requested build while it runs."""
 
         def show() -> None:
             if self._job is job:

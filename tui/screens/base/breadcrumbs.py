@@ -1,4 +1,4 @@
-"""Where the analyst is, and the way back, in one line."""
+"""The way back, in one line."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from tui.screens.base.screen import WIDE
 
 
 def breadcrumbs(trail: Sequence[str], cells: int) -> Content:
-    """The screens from the first to the one in front, which may quote a log; in a narrow terminal
-    the last two."""
+    """Return the names of the screens from the first to the front.
+
+    They may quote a log. In a narrow terminal only the last two are named.
+    """
     shown = trail if cells >= WIDE or len(trail) < 3 else ("…", *trail[-2:])
     room = max(16, cells // len(shown))
     return Content(" › ").join(safe.title(name, room) for name in shown)

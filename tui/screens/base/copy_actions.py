@@ -1,4 +1,4 @@
-"""Keys that copy what is under the cursor or marked, or pipe it to a command."""
+"""Keys that copy rows, or pipe them to a command."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from tui.terminal import clipboard
 
 
 class CopyActions(ScreenPart):
-    """Copies or pipes in one of the formats that ``formats`` returns, the most wanted first."""
+    """Copies or pipes in one of several formats.
+
+    ``formats`` returns them, the most wanted first.
+    """
 
     BINDINGS = [
         key("copy", "y", "copy", "copy", "Copy the row, its JSON, or one of its values", OUT),
@@ -88,7 +91,7 @@ class CopyActions(ScreenPart):
 
 
 class ReadingScreen(HuntScreen):
-    """A screen of one text to read, which can be copied; the footer shows how."""
+    """A screen of one text, which can be read and copied."""
 
     BINDINGS = [
         replace(binding, show=binding.id in ("back", "copy"))

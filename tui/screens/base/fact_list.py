@@ -1,4 +1,4 @@
-"""Something shown whole: labelled facts, whose values go on under their beginning, and text between them."""
+"""Labelled facts with hanging indents, and text between them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LABEL = 11
 
 
 class Fact(NamedTuple):
-    """``label`` is a word of ours, ``value`` may quote a log."""
+    """A label of ours, and a value that may quote a log."""
 
     label: str
     value: str
@@ -24,12 +24,15 @@ Line = Content | Fact
 
 
 def facts(*pairs: tuple[str, str]) -> Iterator[Fact]:
-    """The facts that have a value."""
+    """Yield the facts that have a value."""
     return (Fact(label, value) for label, value in pairs if value)
 
 
 class FactList(Static):
-    """Wraps its lines to its own width. ``label_style`` is in Textual's syntax."""
+    """A list of facts and lines, wrapped to its width.
+
+    ``label_style`` is in Textual's syntax.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The filter of a list: typed, taken from a cell, or saved as a view."""
+"""The filter of a list: typed, from a cell, or saved."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MIN_FILTER_CELLS = 8
 
 
 class FilterBar(ScreenPart, Generic[R]):
-    """Holds the filter of a list screen, and tells the screen when it changes.
+    """Holds the filter of a list screen.
 
     It hides nothing silently: under the list the filter stays written, with numbers.
     """
@@ -107,11 +107,11 @@ class FilterBar(ScreenPart, Generic[R]):
             self.filter = self.parse(self.filter.text)
 
     def apply(self, text: str) -> None:
-        """Put a filter in force, as if it had been typed. Raises FilterError."""
+        """Put a filter in force. Raises FilterError."""
         self._change(self.parse(text))
 
     def add_term(self, term: str) -> None:
-        """Narrow the filter by one more term; say so where that cannot be."""
+        """Narrow the filter by one more term."""
         self._apply_or_say(self.filter.with_term(term))
 
     def replace_term(self, old: str, new: str) -> None:
@@ -150,7 +150,7 @@ class FilterBar(ScreenPart, Generic[R]):
         self._query_line.ask(self, text, self._complete)
 
     def typed(self, text: str, done: bool) -> bool:
-        """Filter by what is typed so far; return whether it can be parsed."""
+        """Filter by what is typed; return whether it can be parsed."""
         try:
             self._change(self.parse(text, parse_filter if done else parse_unfinished))
         except FilterError as error:
@@ -182,7 +182,7 @@ class FilterBar(ScreenPart, Generic[R]):
     # --- a filter from a cell, or from a saved view
 
     def action_by_cell(self, include: bool) -> None:
-        """Filter by the value of the chosen cell, or offer every value of the row."""
+        """Filter by the chosen cell, or offer every value."""
         row, column = self._list.row_list.cursor_row, self._list.row_list.column
         if row is None or not self._list.is_filterable(row):
             return
@@ -227,7 +227,10 @@ class FilterBar(ScreenPart, Generic[R]):
     # --- what stays written under the list
 
     def description(self) -> Content | None:
-        """Return the filter in force with its numbers, which are never cut off."""
+        """Return the filter in force, with its numbers.
+
+        The filter is cut where there is too little room, its numbers never.
+        """
         if not self.filter:
             return None
         before = Content.styled("filter ", "$foreground-muted")

@@ -1,4 +1,4 @@
-"""Screens of one list, which can be filtered, searched in and copied from."""
+"""Screens of one list, with filter, search and copy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 
 class ListScreen(HuntScreen, Generic[R]):
-    """A screen of one list with a filter, a search and copy actions.
+    """A list that can be filtered, searched in and copied from.
 
     The body must hold a RowList and a QueryLine.
     """
@@ -102,7 +102,10 @@ class ListScreen(HuntScreen, Generic[R]):
 
     @property
     def list_state(self) -> ListState:
-        """The state of the list, or the one to restore while the rows are not there yet."""
+        """The state of the list, for the session.
+
+        While the rows are not there yet, it is the one to restore.
+        """
         return self._to_restore or ListState(
             filter=self.filter.text,
             cursor=self.row_list.cursor_key,
@@ -110,7 +113,10 @@ class ListScreen(HuntScreen, Generic[R]):
         )
 
     def restore_options(self, state: ListState) -> None:
-        """Restore all but the cursor and the marks, for which the rows must be there."""
+        """Restore all but the cursor and the marks.
+
+        These need the rows to be there.
+        """
         try:
             self.filter_bar.filter = self.filter_bar.parse(state.filter)
         except FilterError as error:
@@ -120,7 +126,7 @@ class ListScreen(HuntScreen, Generic[R]):
             )
 
     def rows_loaded(self) -> None:
-        """Restore the cursor and the marks, once all rows of the store are shown."""
+        """Restore cursor and marks, once all rows are shown."""
         state = self._to_restore
         if state is None:
             return
@@ -137,7 +143,7 @@ class ListScreen(HuntScreen, Generic[R]):
     # --- what its parts ask of it
 
     def copy_formats(self) -> Sequence[CopyFormat]:
-        """Return the formats that the marked rows, or the one under the cursor, can be copied in."""
+        """Return the formats that the selected rows can be copied in."""
         rows = self.row_list.selection
         if not rows:
             return []
@@ -148,12 +154,15 @@ class ListScreen(HuntScreen, Generic[R]):
         raise NotImplementedError
 
     def reference_time(self) -> float:
-        """Return the time that a filter's relative times count from: that of the newest record."""
+        """Return the time that a filter's relative times count from.
+
+        That is the time of the newest record.
+        """
         newest = self.workspace.view_model.newest
         return self.workspace.now() if newest is None else newest
 
     def candidates(self) -> Sequence[R]:
-        """Return the rows that the filter is asked of, to complete their values."""
+        """Return the rows whose values can be completed."""
         return self._candidates
 
     def is_filterable(self, row: R) -> bool:  # noqa: ARG002
@@ -165,7 +174,7 @@ class ListScreen(HuntScreen, Generic[R]):
         self.show()
 
     def sort_by(self, column: str, reverse: bool) -> None:
-        """Sort by a column from now on; where there is no such column, as before."""
+        """Sort by a column; ignore one that does not exist."""
 
     def targets(self) -> list[R]:
         """Return the rows that an action applies to now."""
@@ -203,7 +212,7 @@ class ListScreen(HuntScreen, Generic[R]):
         return self.query_one(QueryLine)
 
     def query_description(self) -> Content | None:
-        """Return what stays written under the list: the search, or else the filter."""
+        """Return the search, or else the filter, to stay written."""
         return self.search.description() or self.filter_bar.description()
 
     def end_progress(self) -> None:

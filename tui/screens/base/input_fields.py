@@ -1,4 +1,7 @@
-"""Fields to type in. Log text in them stays as it is; what would act on the terminal is shown as a mark."""
+"""Fields to type in.
+
+Log text in them stays as it is; what would act on the terminal is shown as a mark.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ _masked = lru_cache(64)(visible.masked)
 
 
 class LineField(MaskedInput):
-    """One line. ``value`` is untouched; ``placeholder`` is ours."""
+    """A field of one line.
+
+    ``value`` is untouched; ``placeholder`` is ours.
+    """
 
     def __init__(self, id: str, value: str = "", placeholder: str = "") -> None:
         super().__init__(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
@@ -24,7 +30,10 @@ class LineField(MaskedInput):
 
 
 class TextField(TextArea):
-    """Several lines. ``text`` is untouched; ``placeholder`` is ours."""
+    """A field of several lines.
+
+    ``text`` is untouched; ``placeholder`` is ours.
+    """
 
     def __init__(self, id: str, text: str = "", placeholder: str = "") -> None:
         super().__init__(

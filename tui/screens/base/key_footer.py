@@ -1,4 +1,4 @@
-"""The last line: the keys that matter here, from the bindings that are active now."""
+"""The footer: the keys that matter here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _BETWEEN = "  "
 
 
 class KeyLine(Widget):
-    """As many keys as fit, the last of them (help) always. A click on one presses it."""
+    """As many keys as fit, the last of them always.
+
+    The last one is help. A click on a key presses it.
+    """
 
     ALLOW_SELECT = False
 

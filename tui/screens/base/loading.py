@@ -1,4 +1,4 @@
-"""Screens whose content is loaded off the event loop, once at a time."""
+"""Screens whose content is loaded in a thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class LoadingScreen(HuntScreen, Generic[T]):
-    """A screen that loads its content in a thread as the view model changes, and shows it."""
+    """A screen that loads its content as the view model changes."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One of a few, by its name."""
+"""Menus: one of a few options."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tui.terminal.textual_private import GutterOptionList
 
 
 class Signed(GutterOptionList):
-    """The option under the cursor has the sign before it that a row of a list has."""
+    """An option list with the cursor sign of a row list."""
 
     GUTTER = 2
 
@@ -66,10 +66,10 @@ class Lettered(Signed):
 
 
 class Menu(ModalScreen[str | None]):
-    """Dismissed with the id that was chosen. ``options`` are (id, label) pairs of ours, never log
-    text.
+    """A menu, dismissed with the id of the chosen option.
 
-    ``preview`` is told the id of each option that the cursor comes to.
+    ``options`` are pairs of id and label of ours, never log text. ``preview`` gets the id of each
+    option that the cursor comes to.
     """
 
     LIST: ClassVar[type[OptionList]] = Options

@@ -1,4 +1,7 @@
-"""A note of the hunt log, whole: what the alert knew when it was written, the words, and what they were before."""
+"""A note of the hunt log as text.
+
+What the alert knew when it was written, the note itself, and its former versions.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of the panes that share a place, the one in front in brackets."""
+"""The names of the panes, the one in front in brackets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _BETWEEN = " │ "
 
 
 class PaneBar(Widget):
-    """``panes`` are words of ours; ``counts`` says how much is in some of them."""
+    """A bar of pane names, some with a count.
+
+    ``panes`` are words of ours.
+    """
 
     COMPONENT_CLASSES = {"pane-bar--front", "pane-bar--other"}
 
@@ -42,7 +45,7 @@ class PaneBar(Widget):
         return Content.styled(_BETWEEN, self.get_visual_style("pane-bar--other")).join(parts)
 
     def beside(self, step: int) -> str:
-        """The pane ``step`` places from the one in front, going round."""
+        """Return the pane ``step`` from the front, going round."""
         return self.panes[(self.panes.index(self.front) + step) % len(self.panes)]
 
     def on_click(self, event: events.Click) -> None:

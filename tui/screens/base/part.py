@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ScreenPart:
-    """A part of a screen, with its keys and the actions behind them.
+    """A part of a screen, with its own keys and actions.
 
     The screen creates its parts, and lists their ``BINDINGS`` among its own in the order of the
     footer. Textual looks an action up on the screen by its name, so the part puts its action
@@ -39,7 +39,7 @@ class ScreenPart:
 
     @property
     def is_running(self) -> bool:
-        """Whether the screen is there; the workers of its parts end with it."""
+        """Whether the screen is there; workers end with it."""
         return self.screen.is_running
 
     @property
@@ -48,7 +48,7 @@ class ScreenPart:
         return self.screen.run_worker
 
     def label_of(self, binding: Binding) -> str | None:  # noqa: ARG002
-        """Return the label of a key where this part knows a better one."""
+        """Return a better label for a key, if it has one."""
         return None
 
     def refresh(self) -> None:

@@ -1,4 +1,4 @@
-"""The line under a list where a search or a filter is typed, and stays written."""
+"""The line under a list, where search or filter is typed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class QueryClient(Protocol):
     purpose: Purpose
 
     def typed(self, text: str, done: bool) -> bool:
-        """Take what is typed so far, or entered; return whether it makes sense."""
+        """Take what is typed; return whether it makes sense."""
 
     def cancelled(self) -> None:
         """Take back what was typed."""
@@ -45,7 +45,7 @@ class QueryClient(Protocol):
 
 
 class QueryInput(LineField):
-    """The input itself, with keys to keep, cancel and complete what is typed."""
+    """The input, with keys to keep, cancel and complete."""
 
     BINDINGS = [
         key(
@@ -107,10 +107,10 @@ class QueryInput(LineField):
 
 
 class QueryLine(Vertical):
-    """The line where a client's text is typed; otherwise it shows what ``idle`` returns.
+    """The line where a client's text is typed.
 
-    It is hidden where there is nothing to show. While a filter is typed, a line beneath shows what
-    is wrong with it, or its completions.
+    Otherwise it shows what ``idle`` returns, and is hidden where that is nothing. While a filter is
+    typed, a line beneath shows what is wrong with it, or its completions.
     """
 
     def __init__(self, idle: Callable[[], Content | None]) -> None:

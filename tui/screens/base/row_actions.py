@@ -1,4 +1,4 @@
-"""Actions on rows: on the marked ones, or else the one under the cursor; and again on the next."""
+"""Actions on the selected rows, which can be repeated."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RowTargets(Protocol[R]):
 
 
 class RowActions(ScreenPart, Generic[R]):
-    """Runs actions on the targets of a screen, and repeats the last one.
+    """Runs actions on the targets, and repeats the last one.
 
     An action applies to the targets as they were when the key was pressed. ``noun`` is what a row
     is called; screens with rows of one kind share their last action.
@@ -88,7 +88,7 @@ class RowActions(ScreenPart, Generic[R]):
         self.screen.refresh_bindings()
 
     async def action_again(self) -> None:
-        """Apply the last action again: to what is marked, or to the next row."""
+        """Apply the last action to the marks, or the next row."""
         last = self.workspace.decisions.last.get(self._noun)
         if last is None:
             self.workspace.say(f"Nothing to do again: no {self._noun} was decided on yet")

@@ -30,7 +30,7 @@ TALL = 32
 
 
 class HuntScreen(Screen[None]):
-    """A full screen: a title with its status, the body, the accounting, and the key footer.
+    """A full screen: top line, body, accounting, footer.
 
     ``show`` draws what the view model holds now.
     """
@@ -81,7 +81,7 @@ class HuntScreen(Screen[None]):
         raise NotImplementedError
 
     def label_of(self, binding: Binding) -> str:
-        """Return the label of a key in the footer: what it would do now."""
+        """Return the label of a key: what it would do now."""
         labels = (part.label_of(binding) for part in self.parts)
         return next((label for label in labels if label is not None), binding.description)
 
@@ -90,7 +90,7 @@ class HuntScreen(Screen[None]):
         raise NotImplementedError
 
     def status_items(self) -> Sequence[CellContent]:
-        """Return what the top line shows beside the title, the most important first."""
+        """Return the status in the top line, the most important first."""
         return self.live_state(), self.workspace.source_label
 
     def live_state(self, paused: bool = False) -> Content:
@@ -121,7 +121,7 @@ class HuntScreen(Screen[None]):
         """
 
     def redraw(self) -> None:
-        """Draw everything that shows a time again, as times are now shown in another way."""
+        """Draw all times again, as they are now shown otherwise."""
         for rows in self.query(RowView):
             rows.redraw()
         self.show()
@@ -141,7 +141,10 @@ class HuntScreen(Screen[None]):
         self.call_after_refresh(self.tick)
 
     def show_if_in_front(self) -> None:
-        """Draw, if in front. What lies under another screen is drawn when it comes back."""
+        """Draw, if this screen is in front.
+
+        What lies under another screen is drawn when it comes back.
+        """
         if self.is_in_front:
             if self._times == time_display.mode:
                 self.show()
@@ -151,7 +154,10 @@ class HuntScreen(Screen[None]):
             self.show_status()
 
     def tick(self) -> None:
-        """Draw what changes with time: once a second, and when there is more or less room."""
+        """Draw what changes with time, or with more room.
+
+        Called once a second.
+        """
         if self.is_in_front:
             self.show_status()
             if time_display.mode == "relative":
@@ -173,7 +179,7 @@ class HuntScreen(Screen[None]):
         self.refresh_parts()
 
     def refresh_parts(self) -> None:
-        """Let the parts take in that rows, marks or the cursor may have changed."""
+        """Tell the parts that rows, marks or cursor may have changed."""
         for part in self.parts:
             part.refresh()
 

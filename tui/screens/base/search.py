@@ -1,4 +1,4 @@
-"""Search in a list: matches are highlighted, and gone to one after the other."""
+"""Search in a list, whose matches are highlighted."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from tui.widgets.row_list import RowList
 
 
 class Search(ScreenPart):
-    """Searches in the list that ``row_list`` returns; ``prepare`` is called before it begins.
+    """Searches in the list that ``row_list`` returns.
 
-    The screen must hold a QueryLine, where the text is typed.
+    ``prepare`` is called before it begins. The screen must hold a QueryLine, where the text is
+    typed.
     """
 
     BINDINGS = [

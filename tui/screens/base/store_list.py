@@ -1,4 +1,4 @@
-"""Screens of a list whose rows are loaded from the store, in a thread and not too often."""
+"""Screens of a list that is loaded from the store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REST = 1.0
 
 
 class StoreListScreen(ListScreen[R], Generic[R]):
-    """A list of rows from the store, with the details of a row beside it."""
+    """A list of rows from the store, with details beside it."""
 
     BINDINGS = [*RowActions.BINDINGS]
 
@@ -44,7 +44,7 @@ class StoreListScreen(ListScreen[R], Generic[R]):
         self._load_again = False
 
     def load_rows(self) -> Sequence[R]:
-        """Return all rows as they are now; runs in a thread. Raises StateError."""
+        """Load all rows, in a thread. Raises StateError."""
         raise NotImplementedError
 
     def columns(self) -> tuple[Column[R], ...]:
@@ -60,7 +60,7 @@ class StoreListScreen(ListScreen[R], Generic[R]):
         return ""
 
     def details(self, row: R) -> list[Line]:
-        """Return what is shown beside the list while the cursor is on the row."""
+        """Return the details of the row under the cursor."""
         raise NotImplementedError
 
     def compose_body(self) -> Iterable[Widget]:

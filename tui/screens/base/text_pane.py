@@ -1,4 +1,4 @@
-"""A scrolled area for text, moved in by the same keys as everything else."""
+"""A scrolled area for text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of a pivot: its events, the guide's questions above them, and what to ask next."""
+"""Lines of a pivot, and the pivots that begin from them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tui.widgets.line import CellContent
 
 @dataclass(frozen=True)
 class QuestionLine:
-    """One of the guide's questions above the events that answer it, which may be folded away."""
+    """A question of the guide, above the events that answer it."""
 
     question: str
     rows: int
@@ -57,7 +57,10 @@ def heading(line: Line) -> Content | None:
 
 @dataclass(frozen=True)
 class PivotLines:
-    """The lines in display order with their ``keys``, and how many rows match, of how many."""
+    """Lines in display order, with their keys.
+
+    ``matching`` of ``total`` rows match the filter.
+    """
 
     lines: Sequence[Line]
     keys: Sequence[str]
@@ -72,7 +75,7 @@ def build_lines(
     folded: Set[str],
     job: Job,
 ) -> PivotLines:
-    """Return the matching rows in order of time, or under the guide's questions.
+    """Build the lines: in order of time, or under questions.
 
     ``rows`` are by their keys; ``folded`` are questions. Raises Cancelled.
     """
@@ -89,7 +92,10 @@ def build_lines(
 
 
 def under_questions(rows: Iterable[EventRow], folded: Set[str]) -> Iterator[Line]:
-    """Yield each of the guide's questions and, unless folded, its rows in order of time."""
+    """Yield the rows under the questions of the guide.
+
+    The rows of ``folded`` questions are left out.
+    """
     for question, answers in group_by_question(rows):
         yield QuestionLine(question, len(answers), count_actions(answers), question in folded)
         if question not in folded:
@@ -104,7 +110,10 @@ def _column(
     write: Callable[[Any], CellContent] = str,
     **options: Any,
 ) -> Column[Line]:
-    """Make a column of what ``read`` returns for an event, blank for a question."""
+    """Make a column of events, blank for a question.
+
+    ``read`` gets the value of an event, ``write`` formats it.
+    """
 
     def cell(line: Line) -> CellContent:
         return "" if isinstance(line, QuestionLine) else write(read(line))
@@ -152,10 +161,10 @@ COLUMNS: tuple[Column[Line], ...] = (
 
 
 def next_pivots(event: Event, raw: bytes) -> list[tuple[str, Selector]]:
-    """Return what to pivot to from an event: titles, which quote the log, and selectors.
+    """Return what to pivot to from an event.
 
-    That is its principal, role and key, then each field that its record has a value of. ``raw`` is
-    the record, empty where it is gone.
+    Pairs of a title, which quotes the log, and a selector: its principal, role and key, then each
+    field that its record has a value of. ``raw`` is the record, empty where it is gone.
     """
     names = (
         ("principal", event.arn, PrincipalNames(arns=[event.arn])),
@@ -232,7 +241,10 @@ def half_width(pivot: Pivot) -> int:
 
 
 def resized(pivot: Pivot, step: int) -> Pivot | None:
-    """Return the pivot one step wider (1) or narrower (-1); None at the last step."""
+    """Return the pivot one step wider (1) or narrower (-1).
+
+    None at the last step.
+    """
     current = half_width(pivot)
     if step > 0:
         wider = [span for span in SPANS if span > current * 1.1]

@@ -1,4 +1,4 @@
-"""A pivot: the events that a selector finds around an alert, streamed from the logs."""
+"""A pivot: events around an alert, streamed from the logs."""
 
 from __future__ import annotations
 
@@ -107,7 +107,10 @@ class PivotScreen(ListScreen[EventRow]):
     fields = EVENTS
 
     class RowsRead(Message):
-        """What a search, known by what stops it, has read since the last time."""
+        """Rows read since the last message of a search.
+
+        A search is known by what stops it.
+        """
 
         def __init__(
             self,
@@ -143,7 +146,10 @@ class PivotScreen(ListScreen[EventRow]):
         self._folded: frozenset[str] = frozenset()
 
     def reference_time(self) -> float:
-        """Return the end of the pivot: its times are about that, not about the newest record."""
+        """Return the end of the pivot.
+
+        Its times are about that, wherever the newest record is.
+        """
         return self._pivot.end
 
     def is_filterable(self, row: Line) -> bool:
@@ -244,7 +250,10 @@ class PivotScreen(ListScreen[EventRow]):
     # --- reading
 
     def _begin(self, pivot: Pivot) -> None:
-        """Read for this pivot, in place of what was being read; rows within it stay."""
+        """Read for this pivot, in place of the one before.
+
+        Rows within it stay.
+        """
         self._stop.set()
         self._stop, self._pivot, self._state = threading.Event(), pivot, "reading"
         self._progress = Progress(0, 0, 0, 0)
