@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.pilot import Pilot
 
 from tests.render.stage import drawn, perform, style_at
-from tui.widgets.charts.heat_strip import GLYPHS, HeatStrip
+from tui.widgets.charts.heat_strip import HEAT_GLYPHS, HeatStrip
 from tui.widgets.charts.time_axis import TimeAxis
 from tui.widgets.charts.time_view import TimeView
 
@@ -82,7 +82,7 @@ def test_glyph_and_colour_rise_together() -> None:
         line = drawn(strip)[1][1 + len("region") + 2 :]
         glyphs = line[2 : 2 + len(counts)]
         assert (
-            list(glyphs) == sorted(glyphs, key=GLYPHS.index)
+            list(glyphs) == sorted(glyphs, key=HEAT_GLYPHS.index)
             and glyphs[-1] == "█"
             and glyphs[0] == "·"
         )
@@ -199,7 +199,7 @@ def test_it_zooms_from_seconds_to_days_and_back() -> None:
             ("us-east-1", START + 7_200),
             ("us-east-1", START + 3 * 86_400),
         ]
-        strip.load(REGIONS, TIMES, START, START + 30, around=around)
+        strip.load(REGIONS, TIMES, START, START + 30, nearby=around)
         strip.select("us-east-1", START + 1)
         assert len(drawn(strip)) == 7 and "eu-west-1" not in "".join(drawn(strip))
         await pilot.press("greater_than_sign", "greater_than_sign", "greater_than_sign", "g")

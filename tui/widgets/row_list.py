@@ -1,7 +1,7 @@
-"""One list for alerts, events, notes and suppressions: any number of rows, drawn a line at a time.
+"""One list for alerts, events, notes and suppressions: any number of rows, drawn line by line.
 
-The cursor belongs to a row's key, never to a position. Rows come and go above and below it while an analyst reads, and
-the next key press must still mean the row that was looked at.
+The cursor belongs to a row's key, never to a position: rows come and go above and below it while an
+analyst reads, and the next key press must still mean the row that was looked at.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -27,12 +26,12 @@ from tui.widgets.row_view import RowView
 
 R = TypeVar("R")
 
-_TELL_AFTER = 0.2
-"""Seconds from which a search says how far it is."""
+_PROGRESS_SECONDS = 0.2
+"""Seconds after which a search reports its progress, and again."""
 
 
 @dataclass
-class _Said(Message):
+class _RowListMessage(Message):
     row_list: RowList[Any]
 
     @property
@@ -42,16 +41,17 @@ class _Said(Message):
 
 @dataclass(frozen=True)
 class _Range:
-    """Marks from the row of the key ``begin`` to the cursor, beside those that were there
-    before."""
+    """Marks from the row of a key to the cursor, beside the marks made before."""
 
-    begin: str
-    before: frozenset[str]
+    start_key: str
+    other_marks: frozenset[str]
 
 
 class RowList(RowView[R], can_focus=True, inherit_bindings=False):
-    """A list to move through, mark and search. What it is made of: see ``RowView``; ``marking``
-    False: its rows cannot be marked."""
+    """A list to move through, mark and search.
+
+    The parameters are those of ``RowView``; without ``marking`` its rows cannot be marked.
+    """
 
     BINDINGS = [
         key("list.down", "j,down", "move(1)", "down", "Next row", MOVE),
@@ -90,79 +90,79 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         *,
         key: Callable[[R], str],
         marking: bool = True,
-        **given: Any,
+        **options: Any,
     ) -> None:
-        super().__init__(columns, key=key, **given)
+        super().__init__(columns, key=key, **options)
         self._marking = marking
         self.was_moved = False
-        """Whether somebody has moved the cursor."""
+        """Whether the analyst has moved the cursor."""
         self._range: _Range | None = None
 
     follow_top: reactive[bool] = reactive(False, init=False)
-    """Stay on the first row whatever comes. Moving off it by hand ends it."""
+    """Whether the cursor stays on the first row, until the analyst moves it off."""
 
     @dataclass
-    class Highlighted(_Said):
-        """The row under the cursor is another one, or has changed. None: there is no row."""
+    class Highlighted(_RowListMessage):
+        """The row under the cursor is another one, or has changed; None without rows."""
 
         row: Any
 
     @dataclass
-    class CursorMoved(_Said):
-        """The cursor is on another key. ``lost``: nobody moved it, its row went, and this is the
-        nearest one left."""
+    class CursorMoved(_RowListMessage):
+        """The cursor is on another key.
+
+        ``lost``: its row is gone, and this is the nearest one left.
+        """
 
         key: str | None
         lost: bool
 
     @dataclass
-    class Opened(_Said):
+    class Opened(_RowListMessage):
         """Enter or a double click on a row."""
 
         row: Any
 
     @dataclass
-    class MarksChanged(_Said):
+    class MarksChanged(_RowListMessage):
         """Other rows are marked than before."""
 
         marks: frozenset[str]
 
     @dataclass
-    class Searching(_Said):
-        """A search that takes long: how much of the list it has been through, from 0 to 1; None
-        once it has ended."""
+    class Searching(_RowListMessage):
+        """The progress of a long search, from 0 to 1; None once it has ended."""
 
         share: float | None
 
     @dataclass
-    class NoMatch(_Said):
-        """A search went all the way round and found nothing."""
+    class NoMatch(_RowListMessage):
+        """A search went through all rows without a match."""
 
     def show(self, rows: Sequence[R], keys: Sequence[str] | None = None) -> None:
-        """Show ``rows``, the whole list in display order; ``keys`` are theirs, where the caller has
-        them at hand.
+        """Show all rows in display order; ``keys`` are theirs, if the caller has them.
 
         The cursor stays on its key and on its screen line, as far as the list's ends allow; where
-        it was scrolled out of sight, the top line stays instead. A row that went takes its mark
-        along, and the cursor goes to the nearest row that is left. With ``follow_top``, the cursor goes
-        to the first row."""
+        it was scrolled out of sight, the top line stays instead. A row that is gone loses its mark,
+        and the cursor goes to the nearest row that is left. With ``follow_top`` it goes to the
+        first row.
+        """
         old_keys, old_key, old_row = self._keys, self.cursor_key, self.cursor_row
-        held = self._cursor if self.in_view(self._cursor) else self.top
-        line = held - self.top
-        self._rows, self._keys = rows, list(map(self._key, rows)) if keys is None else keys
+        anchor = self._cursor if self.in_view(self._cursor) else self.top
+        screen_line = anchor - self.top
+        self._rows = rows
+        self._keys = list(map(self._key, rows)) if keys is None else keys
         if self.follow_top:
-            self._cursor = held = 0
-            line = 0
+            self._cursor = anchor = screen_line = 0
         else:
-            self._cursor, held = (
-                find_successor(old_keys, index, self._keys) for index in (self._cursor, held)
-            )
+            self._cursor = find_successor(old_keys, self._cursor, self._keys)
+            anchor = find_successor(old_keys, anchor, self._keys)
         self.redraw()
         self.set_rows(len(rows))
-        self.scroll_top(held - line)
+        self.scroll_top(anchor - screen_line)
         if self._marks:
             self._set_marks(self._marks.intersection(self._keys))
-        if self._range and self._range.begin not in self._marks:
+        if self._range and self._range.start_key not in self._marks:
             self._range = None
         if self.cursor_key != old_key:
             lost = old_key is not None and not self.follow_top
@@ -171,7 +171,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
             self.post_message(self.Highlighted(self, self.cursor_row))
 
     def move_to(self, key: str) -> bool:
-        """Put the cursor on the row of ``key`` and in view; False where there is no such row."""
+        """Move the cursor to the row of ``key``; False where there is none."""
         try:
             self._move(self._keys.index(key))
         except ValueError:
@@ -179,17 +179,17 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         return True
 
     def step_column(self, step: int) -> None:
-        """Go to the cell beside; the first one is that of the first column."""
+        """Move to the cell beside; from none to that of the first column."""
         keys = [column.key for column, _ in self._shown_columns()]
-        place = keys.index(self._column) + step if self._column in keys else 0
-        self._column = keys[max(0, min(place, len(keys) - 1))]
+        index = keys.index(self._column) + step if self._column in keys else 0
+        self._column = keys[max(0, min(index, len(keys) - 1))]
         self.redraw()
 
     # --- marks, order, search
 
     @property
     def marks(self) -> frozenset[str]:
-        """Keys of the marked rows. Assign to change them; only rows of the list can be marked."""
+        """The keys of the marked rows; to assign others marks those of the list."""
         return self._marks
 
     @marks.setter
@@ -199,12 +199,12 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
 
     @property
     def range_active(self) -> bool:
-        """Whether the marks go with the cursor."""
+        """Whether moving the cursor extends the marks."""
         return self._range is not None
 
     @property
     def selection(self) -> list[R]:
-        """The marked rows in display order, or else the one under the cursor."""
+        """The marked rows in display order, or else the row under the cursor."""
         if self._marks:
             return [
                 row for key, row in zip(self._keys, self._rows, strict=True) if key in self._marks
@@ -212,46 +212,48 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         return [self._rows[self._cursor]] if self._keys else []
 
     def set_highlight(self, pattern: re.Pattern[str] | None) -> None:
-        """Paint where ``pattern`` is found in the columns that are shown; ``next_match`` goes
-        there."""
+        """Paint the matches in the columns that are shown; ``next_match`` goes to them."""
         self._pattern = pattern
         self.workers.cancel_group(self, "seek")
         self.redraw()
 
     def next_match(self, *, here: bool = False) -> None:
-        """Move to the next row with a hit, going round at the end; ``here``: the cursor's own row
-        counts too.
+        """Move to the next row with a match, around the end; ``here``: also the cursor's.
 
-        The search runs in a thread, and a newer one takes its place. ``NoMatch`` says there is none.
+        The search runs in a thread, and a newer one replaces it. ``NoMatch`` reports that there is
+        none.
         """
         self._seek(0 if here else 1, 1)
 
     def previous_match(self) -> None:
-        """Move to the previous row with a hit, as ``next_match`` does."""
+        """Move to the previous row with a match, as ``next_match`` does."""
         self._seek(-1, -1)
 
     @work(exclusive=True, group="seek")
     async def _seek(self, offset: int, step: int) -> None:
-        job, told = Job(), False
+        job = Job()
+        reported = False
+        start = self._cursor + offset
         search = asyncio.ensure_future(
             asyncio.to_thread(
-                self._hit, job, self._cursor + offset, step, self._pattern, self._rows, self._keys
+                self._first_match, job, start, step, self._pattern, self._rows, self._keys
             )
         )
         try:
-            while not (await asyncio.wait({search}, timeout=_TELL_AFTER))[0]:
-                told = True
+            while not (await asyncio.wait({search}, timeout=_PROGRESS_SECONDS))[0]:
+                reported = True
                 self.post_message(self.Searching(self, job.share))
         finally:
-            job.cancel()  # a newer search is there, or nobody wants this one
-            if told:
+            job.cancel()  # a newer search has begun, or the list is gone
+            if reported:
                 self.post_message(self.Searching(self, None))
-        if (hit := await search) is None:
+        key = await search
+        if key is None:
             self.post_message(self.NoMatch(self))
         else:
-            self.move_to(hit)
+            self.move_to(key)
 
-    def _hit(
+    def _first_match(
         self,
         job: Job,
         start: int,
@@ -260,16 +262,15 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         rows: Sequence[R],
         keys: Sequence[str],
     ) -> str | None:
-        """The key of the first row from ``start`` on with a hit; in a thread."""
+        """Find the key of the first row with a match; runs in a thread."""
         if pattern is None:
             return None
         columns = [column for column, _ in self._shown_columns()]
-        with suppress(Cancelled):
-            if (
-                place := first_match(columns, pattern, rows, start, step, job, self._heading)
-            ) is not None:
-                return keys[place]
-        return None
+        try:
+            index = first_match(columns, pattern, rows, start, step, job, self._heading)
+        except Cancelled:
+            return None
+        return None if index is None else keys[index]
 
     # --- keys and mouse
 
@@ -283,8 +284,9 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         self._move(len(self._keys) - 1)
 
     def action_page(self, pages: float) -> None:
-        """Move by ``pages`` heights of the list, the cursor keeping its screen line."""
-        step = int(self.page * pages) or (1 if pages > 0 else -1)
+        """Move by ``pages`` heights of the list; the cursor keeps its screen line."""
+        direction = 1 if pages > 0 else -1
+        step = int(self.page * pages) or direction
         self.scroll_top(self.top + step)
         self._move(self._cursor + step)
 
@@ -293,46 +295,50 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
             self.post_message(self.Opened(self, self.cursor_row))
 
     def action_mark(self) -> None:
-        if (key := self.cursor_key) is not None:
+        key = self.cursor_key
+        if key is not None:
             self.marks = self._marks ^ {key}
             self.action_move(1)
 
     def action_range(self) -> None:
         if self._range:
             self._range = None
-        elif (key := self.cursor_key) is not None:
+            return
+        key = self.cursor_key
+        if key is not None:
             self._range = _Range(key, self._marks)
-            self._stretch()
+            self._extend_range()
 
-    def _stretch(self) -> None:
-        """Let the range go from where it was begun to the cursor."""
+    def _extend_range(self) -> None:
+        """Mark from the start of the range to the cursor."""
         if self._range:
-            ends = sorted((self._keys.index(self._range.begin), self._cursor))
-            self._set_marks(self._range.before.union(self._keys[ends[0] : ends[1] + 1]))
+            start = self._keys.index(self._range.start_key)
+            first, last = sorted((start, self._cursor))
+            self._set_marks(self._range.other_marks.union(self._keys[first : last + 1]))
 
     def check_action(self, action: str, _: tuple[object, ...]) -> bool:
         return self._marking or action not in ("mark", "range")
 
     def advance(self) -> bool:
-        """Move to the next row; False on the last one."""
+        """Move to the next row; False on the last."""
         before = self._cursor
         self._move(before + 1)
         return self._cursor != before
 
     def on_click(self, event: events.Click) -> None:
-        place = event.get_content_offset(self)
-        if place is None or place.y < self.HEADER:
+        offset = event.get_content_offset(self)
+        if offset is None or offset.y < self.HEADER:
             return
-        index = self.top + place.y - self.HEADER
+        index = self.top + offset.y - self.HEADER
         if index < len(self._keys):
             self._move(index)
             if event.chain == 2:
                 self.action_open()
 
-    # --- place
+    # --- cursor and marks
 
     def _move(self, index: int) -> None:
-        """The analyst moves the cursor."""
+        """Move the cursor to a row, as the analyst asked."""
         if not self._keys:
             return
         self.was_moved = True
@@ -343,7 +349,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         if self._cursor != before:
             self.refresh_row(before)
             self.refresh_row(self._cursor)
-            self._stretch()
+            self._extend_range()
             self.post_message(self.CursorMoved(self, self.cursor_key, lost=False))
             self.post_message(self.Highlighted(self, self.cursor_row))
 

@@ -1,4 +1,4 @@
-"""How a list of rows is drawn: column titles, then the rows in view, each line finished once and kept for a while."""
+"""How a list of rows is drawn: column titles, then the rows in view, each line cached."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from textual.cache import LRUCache
 from textual.content import Content
 from textual.reactive import reactive
 from textual.strip import Strip
-from textual.style import Style
 
 from tui.presentation import safe
 from tui.widgets.columns import GAP, Column, fit
@@ -32,13 +31,13 @@ GUTTER = 3
 
 
 class RowView(LineScroll, Generic[R]):
-    """The picture of a list: its rows, which one the cursor is on, which are marked, what is
-    highlighted.
+    """The drawing of a list: rows, cursor, marks, highlights.
 
-    ``columns`` in the order they are drawn; ``key`` names a row for as long as it exists; ``empty``
-    is said when there are no rows. ``row_style`` gives a row's style in Textual's syntax
-    (``$foreground-muted``), ``""`` for none. ``heading`` gives what is written across all columns
-    in place of a row's cells, None for a row of cells."""
+    ``columns`` are in the order they are drawn; ``key`` names a row for as long as it exists;
+    ``empty`` is shown when there are no rows. ``row_style`` returns a row's style in Textual's
+    syntax (``$foreground-muted``), ``""`` for none. ``heading`` returns what is written across all
+    columns in place of a row's cells, None for a row of cells.
+    """
 
     HEADER = 1
 
@@ -70,7 +69,7 @@ class RowView(LineScroll, Generic[R]):
     """
 
     empty: reactive[str] = reactive("", init=False)
-    """What is said when there are no rows; several lines if need be."""
+    """What is shown when there are no rows; may be several lines."""
 
     def __init__(
         self,
@@ -119,24 +118,23 @@ class RowView(LineScroll, Generic[R]):
 
     @property
     def cursor_index(self) -> int | None:
-        """The cursor's place in display order, from 0."""
+        """The cursor's index in display order, from 0."""
         return self._cursor if self._keys else None
 
     @property
     def column(self) -> Column[R] | None:
-        """The column of the cell that the analyst is at; None: at none, or it is not shown now."""
+        """The column that the cursor is in; None where it is in none, or that is not shown."""
         return next(
             (column for column, _ in self._shown_columns() if column.key == self._column), None
         )
 
     def line(self, row: R) -> str:
-        """The row as one line of text that can be seen: every column, whether it is in view or
-        not."""
-        return "  ".join(filter(None, (plain_text(column.cell(row)) for column in self._columns)))
+        """Write a row as one visible line, with every column, in view or not."""
+        cells = [plain_text(column.cell(row)) for column in self._columns]
+        return "  ".join(filter(None, cells))
 
     def show_sort(self, column: str | None, descending: bool = False) -> None:
-        """Say in the column titles by which column (its key) the rows are sorted; the caller sorts
-        them."""
+        """Show in the titles by which column (its key) the caller sorted the rows."""
         self._sort = None if column is None else (column, descending)
         self.refresh()
 
@@ -148,7 +146,7 @@ class RowView(LineScroll, Generic[R]):
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw every row again: what its cells say may have changed with the time."""
+        """Draw every row again, as what cells show may change with the time."""
         self._strips.clear()
         self.refresh()
 
@@ -156,74 +154,80 @@ class RowView(LineScroll, Generic[R]):
         if y < self.HEADER:
             return self._header()
         index = self.top + y - self.HEADER
-        if index < len(self._keys):
-            drawn_as = (index, index == self._cursor, self._keys[index] in self._marks)
-            if (line := self._strips.get(drawn_as)) is None:
-                line = self._strips[drawn_as] = self._row(*drawn_as)
-            return line
-        return self._blank(y)
+        if index >= len(self._keys):
+            return self._empty_line(y)
+        at_cursor = index == self._cursor
+        is_marked = self._keys[index] in self._marks
+        line = self._strips.get((index, at_cursor, is_marked))
+        if line is None:
+            line = self._row_line(index, at_cursor, is_marked)
+            self._strips[(index, at_cursor, is_marked)] = line
+        return line
 
-    def _blank(self, y: int) -> Strip:
-        """A line below the rows; where there are none, what ``empty`` says, a line below the
-        titles."""
+    def _empty_line(self, y: int) -> Strip:
+        """Draw a line below the rows; where there are none, a line of ``empty``."""
         base = self.get_visual_style("row-list--empty")
-        said = (
-            []
-            if self._keys
-            else ["", *self.empty.split("\n")][y - self.HEADER : y - self.HEADER + 1]
-        )
-        drawn = [
-            (" " * GUTTER + safe.clip(safe.visible(line), self.cells - GUTTER), base)
-            for line in said
-        ]
-        return to_strip(drawn, self.cells, base)
+        runs: list[StyledRun] = []
+        if not self._keys:
+            lines = ["", *self.empty.split("\n")]
+            if y - self.HEADER < len(lines):
+                text = safe.clip(safe.visible(lines[y - self.HEADER]), self.cells - GUTTER)
+                runs.append((" " * GUTTER + text, base))
+        return to_strip(runs, self.cells, base)
 
     def _shown_columns(self) -> list[tuple[Column[R], int]]:
         return fit(self._columns, self.cells - GUTTER)
 
     def _header(self) -> Strip:
         base = self.get_visual_style("row-list--header")
-        drawn: list[StyledRun] = [(" " * GUTTER, base)]
+        runs: list[StyledRun] = [(" " * GUTTER, base)]
         for column, cells in self._shown_columns():
-            arrow = ""
-            if self._sort and self._sort[0] == column.key:
-                arrow = "↓" if self._sort[1] else "↑"
+            arrow = self._sort_arrow(column)
             title = column.title if isinstance(column.title, str) else column.title()
-            shown = Content(safe.clip(title, cells - len(arrow)) + arrow)
+            content = Content(safe.clip(title, cells - len(arrow)) + arrow)
             style = base + self.part("row-list--cell") if column.key == self._column else base
-            drawn += [*fit_cell(shown, cells, column.align, style, self.app), (" " * GAP, base)]
-        return to_strip(drawn, self.cells, base)
+            runs += fit_cell(content, cells, column.align, style, self.app)
+            runs.append((" " * GAP, base))
+        return to_strip(runs, self.cells, base)
 
-    def _row(self, index: int, at_cursor: bool, marked: bool) -> Strip:
+    def _sort_arrow(self, column: Column[R]) -> str:
+        if self._sort is None or self._sort[0] != column.key:
+            return ""
+        return "↓" if self._sort[1] else "↑"
+
+    def _row_line(self, index: int, at_cursor: bool, is_marked: bool) -> Strip:
         row = self._rows[index]
-        ground = self.get_visual_style("row-list--cursor") if at_cursor else self.visual_style
-        base = ground + style_of(self._row_style(row), self.app) if self._row_style else ground
-        hit = self.part("row-list--hit")
-        drawn: list[StyledRun] = [
-            ("▌" if at_cursor else " ", ground + self.part("row-list--bar")),
-            ("✓ " if marked else "  ", ground + self.part("row-list--mark")),
+        background = self.get_visual_style("row-list--cursor") if at_cursor else self.visual_style
+        base = background
+        if self._row_style is not None:
+            base += style_of(self._row_style(row), self.app)
+        runs: list[StyledRun] = [
+            ("▌" if at_cursor else " ", background + self.part("row-list--bar")),
+            ("✓ " if is_marked else "  ", background + self.part("row-list--mark")),
         ]
-        if self._heading and (across := self._heading(row)) is not None:
+        heading = self._heading(row) if self._heading is not None else None
+        if heading is not None:
             cells = self.cells - GUTTER
-            drawn += fit_cell(self._painted(across, cells, hit), cells, "left", base, self.app)
-            return to_strip(drawn, self.cells, ground)
+            runs += fit_cell(self._highlighted(heading, cells), cells, "left", base, self.app)
+            return to_strip(runs, self.cells, background)
         for column, cells in self._shown_columns():
-            cell = self._painted(as_content(column.cell(row)), cells, hit)
-            style = (
-                base + self.part("row-list--cell")
-                if at_cursor and column.key == self._column
-                else base
-            )
-            drawn += fit_cell(cell, cells, column.align, style, self.app)
-            drawn.append((" " * GAP, base))
-        return to_strip(drawn, self.cells, ground)
+            content = self._highlighted(as_content(column.cell(row)), cells)
+            in_cursor_cell = at_cursor and column.key == self._column
+            style = base + self.part("row-list--cell") if in_cursor_cell else base
+            runs += fit_cell(content, cells, column.align, style, self.app)
+            runs.append((" " * GAP, base))
+        return to_strip(runs, self.cells, background)
 
-    def _painted(self, cell: Content, cells: int, hit: Style) -> Content:
-        """``cell`` cut to ``cells``, hits painted; one that lies beyond the cut paints the
-        ``…``."""
+    def _highlighted(self, cell: Content, cells: int) -> Content:
+        """Cut a cell to ``cells`` and paint its matches.
+
+        A match beyond the cut paints the ``…``.
+        """
         cut = cell.truncate(cells, ellipsis=True)
-        if self._pattern and cut.plain:
-            last = len(cut.plain) - 1
-            for start, end in match_spans(self._pattern, cell.plain):
-                cut = cut.stylize(hit, min(start, last), min(end, last + 1))
+        if self._pattern is None or not cut.plain:
+            return cut
+        style = self.part("row-list--hit")
+        last = len(cut.plain) - 1
+        for start, end in match_spans(self._pattern, cell.plain):
+            cut = cut.stylize(style, min(start, last), min(end, last + 1))
         return cut

@@ -38,8 +38,8 @@ class AlertStrip(HeatStrip):
             _where_and_when(self._events),
             start,
             end,
-            marks=rare_regions(alert),
-            around=_where_and_when(self._around),
+            rare=rare_regions(alert),
+            nearby=_where_and_when(self._around),
         )
 
     def widened(self) -> None:

@@ -1,4 +1,4 @@
-"""When one principal swept: days down and hours across, or weeks down and days across where it goes back far."""
+"""A calendar of one principal's sweeps: days by hours, or weeks by days."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
+from textual.style import Style
 
 from detector.detection.sweeps import Sweep
 from tui.keymap import MOVE, OPEN, key
@@ -18,17 +19,19 @@ from tui.presentation.theme import SEVERITY_STYLE
 from tui.widgets.line import StyledRun, style_of, to_strip
 from tui.widgets.line_scroll import LineScroll
 
-_DAYS = 62
-"""Days from which weeks are rows."""
+_MIN_DAYS_FOR_WEEKS = 62
+"""Days of history from which rows are weeks."""
 
-_LABEL = 12
-_TOTAL = 8
+_LABEL_CELLS = 12
+_TOTAL_CELLS = 8
+GridCell = tuple[int, int]
+"""A row and a column."""
+
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
-    """A cell has the glyph of the worst severity of its sweeps, and how many they are where there
-    are several."""
+    """Sweeps by time; each cell has the glyph of the worst severity, and the count if several."""
 
     HEADER = 1
 
@@ -87,7 +90,7 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
 
     @dataclass
     class Moved(Message):
-        """The cursor is on another cell; ``sweeps`` are those in it, in order of time."""
+        """The cursor is on another cell, with these sweeps in order of time."""
 
         calendar: Calendar
         sweeps: Sequence[Sweep]
@@ -105,96 +108,99 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
         self._by_week = False
         self._first = date.min
         self._count = 0
-        self._held: dict[tuple[int, int], list[Sweep]] = {}
-        self._at = (0, 0)
+        self._sweeps_by_cell: dict[GridCell, list[Sweep]] = {}
+        self._cursor: GridCell = (0, 0)
 
     def load(self, sweeps: Sequence[Sweep]) -> None:
-        """Show these sweeps, which are in order of time. The cursor stays on its time; at first it
-        is on the newest."""
-        days = [time_display.datetime_at(sweep.first_event).date() for sweep in sweeps]
-        at = self._day_and_hour() if self._held else None
-        self._by_week = bool(days) and (days[-1] - days[0]).days >= _DAYS
-        self._first = (
-            (days[0] - timedelta(days[0].weekday()) if self._by_week else days[0])
-            if days
-            else date.min
-        )
-        held: dict[tuple[int, int], list[Sweep]] = defaultdict(list)
+        """Show sweeps, which are in order of time.
+
+        The cursor stays on its time; at first it is on the newest.
+        """
+        cursor_time = self._day_and_hour(self._cursor) if self._sweeps_by_cell else None
+        self._set_axes(sweeps)
+        sweeps_by_cell: dict[GridCell, list[Sweep]] = defaultdict(list)
         for sweep in sweeps:
-            held[self._place(sweep)].append(sweep)
-        self._held = dict(held)
-        self._count = max((row for row, _ in held), default=-1) + 1
-        newest = max(held, default=(0, 0))
-        self._at = newest if at is None else self._nearest(*at)
+            sweeps_by_cell[self._cell_of(sweep)].append(sweep)
+        self._sweeps_by_cell = dict(sweeps_by_cell)
+        self._count = max((row for row, _ in sweeps_by_cell), default=-1) + 1
+        if cursor_time is None:
+            self._cursor = max(sweeps_by_cell, default=(0, 0))
+        else:
+            self._cursor = self._nearest_cell(*cursor_time)
         self.set_rows(self._count)
-        self.reveal(self._at[0])
+        self.reveal(self._cursor[0])
         self.refresh()
+
+    def _set_axes(self, sweeps: Sequence[Sweep]) -> None:
+        """Choose between days and weeks, and the first of them."""
+        if not sweeps:
+            self._by_week, self._first = False, date.min
+            return
+        first = time_display.datetime_at(sweeps[0].first_event).date()
+        last = time_display.datetime_at(sweeps[-1].first_event).date()
+        self._by_week = (last - first).days >= _MIN_DAYS_FOR_WEEKS
+        self._first = first - timedelta(first.weekday()) if self._by_week else first
 
     @property
     def cursor_sweeps(self) -> Sequence[Sweep]:
         """The sweeps under the cursor, in order of time."""
-        return self._held.get(self._at, ())
+        return self._sweeps_by_cell.get(self._cursor, ())
 
     @property
     def _columns(self) -> int:
         return 7 if self._by_week else 24
 
     @property
-    def _cells(self) -> int:
-        """Of a column."""
-        return max(2, min(6, (self.cells - _LABEL - _TOTAL) // self._columns))
+    def _column_cells(self) -> int:
+        return max(2, min(6, (self.cells - _LABEL_CELLS - _TOTAL_CELLS) // self._columns))
 
-    def _place(self, sweep: Sweep) -> tuple[int, int]:
-        at = time_display.datetime_at(sweep.first_event)
-        away = (at.date() - self._first).days
-        return divmod(away, 7) if self._by_week else (away, at.hour)
+    def _cell_of(self, sweep: Sweep) -> GridCell:
+        moment = time_display.datetime_at(sweep.first_event)
+        days = (moment.date() - self._first).days
+        return divmod(days, 7) if self._by_week else (days, moment.hour)
 
-    def _day_and_hour(self) -> tuple[date, int]:
-        row, column = self._at
-        return (
-            (self._first + timedelta(7 * row + column), 0)
-            if self._by_week
-            else (self._first + timedelta(row), column)
-        )
+    def _day_and_hour(self, cell: GridCell) -> tuple[date, int]:
+        row, column = cell
+        if self._by_week:
+            return self._first + timedelta(7 * row + column), 0
+        return self._first + timedelta(row), column
 
-    def _nearest(self, day: date, hour: int) -> tuple[int, int]:
-        away = (day - self._first).days
-        row, column = divmod(away, 7) if self._by_week else (away, hour)
+    def _nearest_cell(self, day: date, hour: int) -> GridCell:
+        days = (day - self._first).days
+        row, column = divmod(days, 7) if self._by_week else (days, hour)
         return max(0, min(self._count - 1, row)), column
 
     def action_move(self, rows: int, columns: int) -> None:
-        row, column = self._at
-        self._go(
-            (
-                max(0, min(row + rows, self._count - 1)),
-                max(0, min(column + columns, self._columns - 1)),
-            )
-        )
+        row = max(0, min(self._cursor[0] + rows, self._count - 1))
+        column = max(0, min(self._cursor[1] + columns, self._columns - 1))
+        self._move_to((row, column))
 
     def action_sweep(self, step: int) -> None:
-        ahead = [
-            place for place in self._held if (place > self._at if step > 0 else place < self._at)
-        ]
-        if ahead:
-            self._go(min(ahead) if step > 0 else max(ahead))
+        if step > 0:
+            cell = min((cell for cell in self._sweeps_by_cell if cell > self._cursor), default=None)
+        else:
+            cell = max((cell for cell in self._sweeps_by_cell if cell < self._cursor), default=None)
+        if cell is not None:
+            self._move_to(cell)
 
     def action_open(self) -> None:
         self.post_message(self.Opened(self, self.cursor_sweeps))
 
     def on_click(self, event: events.Click) -> None:
-        place = event.get_content_offset(self)
-        if place is None or place.y < self.HEADER:
+        offset = event.get_content_offset(self)
+        if offset is None or offset.y < self.HEADER:
             return
-        row, column = self.top + place.y - self.HEADER, (place.x - _LABEL) // self._cells
+        row = self.top + offset.y - self.HEADER
+        column = (offset.x - _LABEL_CELLS) // self._column_cells
         if row < self._count and 0 <= column < self._columns:
-            self._go((row, column))
+            self._move_to((row, column))
             if event.chain == 2:
                 self.action_open()
 
-    def _go(self, place: tuple[int, int]) -> None:
-        if place != self._at:
-            self._at = place
-            self.reveal(place[0])
+    def _move_to(self, cell: GridCell) -> None:
+        if cell != self._cursor:
+            self._cursor = cell
+            self.reveal(cell[0])
             self.refresh()
             self.post_message(self.Moved(self, self.cursor_sweeps))
 
@@ -204,57 +210,63 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
             return to_strip(self._header(), self.cells, self.visual_style)
         if row >= self._count:
             return to_strip([], self.cells, self.visual_style)
-        base = self.get_visual_style("calendar--row") if row == self._at[0] else self.visual_style
+        base = self._row_style(row)
         day = self._first + timedelta(7 * row if self._by_week else row)
         label = f"{day}" if self._by_week else f"{_WEEKDAYS[day.weekday()]} {day:%m-%d}"
-        total = sum(len(sweeps) for (at, _), sweeps in self._held.items() if at == row)
-        return to_strip(
-            [
-                ("▌" if row == self._at[0] else " ", base + self.part("calendar--bar")),
-                (label.ljust(_LABEL - 1), base),
-                *(self._cell((row, column)) for column in range(self._columns)),
-                (f"{total or ''}".rjust(_TOTAL), base + self.part("calendar--header")),
-            ],
-            self.cells,
-            base,
+        cells = [(row, column) for column in range(self._columns)]
+        total = sum(len(self._sweeps_by_cell.get(cell, ())) for cell in cells)
+        runs: list[StyledRun] = [
+            ("▌" if row == self._cursor[0] else " ", base + self.part("calendar--bar")),
+            (label.ljust(_LABEL_CELLS - 1), base),
+            *map(self._drawn_cell, cells),
+            (f"{total or ''}".rjust(_TOTAL_CELLS), base + self.part("calendar--header")),
+        ]
+        return to_strip(runs, self.cells, base)
+
+    def _row_style(self, row: int) -> Style:
+        return (
+            self.get_visual_style("calendar--row") if row == self._cursor[0] else self.visual_style
         )
 
     def _header(self) -> list[StyledRun]:
-        base, now = (
-            self.get_visual_style("calendar--header"),
-            self.get_visual_style("calendar--now"),
-        )
-        drawn: list[StyledRun] = [((" week of" if self._by_week else " day").ljust(_LABEL), base)]
+        base = self.get_visual_style("calendar--header")
+        label = " week of" if self._by_week else " day"
+        runs: list[StyledRun] = [(label.ljust(_LABEL_CELLS), base)]
         for column in range(self._columns):
-            title = self._title(column)
-            drawn += [
-                (title, now if column == self._at[1] else base),
-                (" " * (self._cells - len(title)), base),
-            ]
-        return [*drawn, ("sweeps".rjust(_TOTAL), base)]
+            title = self._column_title(column)
+            style = self.get_visual_style("calendar--now") if column == self._cursor[1] else base
+            runs += [(title, style), (" " * (self._column_cells - len(title)), base)]
+        return [*runs, ("sweeps".rjust(_TOTAL_CELLS), base)]
 
-    def _title(self, column: int) -> str:
-        """Of a column; where hours stand close, of every third and of the cursor's, which its
-        neighbours give room."""
+    def _column_title(self, column: int) -> str:
+        """Return the title of a column.
+
+        Where hours stand close, only every third has one, and the cursor's, whose neighbors then
+        have none.
+        """
         if self._by_week:
-            return _WEEKDAYS[column][: self._cells]
-        away = abs(column - self._at[1])
-        if self._cells > 2 or away == 0 or (column % 3 == 0 and away > 1):
+            return _WEEKDAYS[column][: self._column_cells]
+        distance = abs(column - self._cursor[1])
+        if self._column_cells > 2 or distance == 0 or (column % 3 == 0 and distance > 1):
             return f"{column:02}"
         return ""
 
-    def _cell(self, place: tuple[int, int]) -> StyledRun:
-        base = (
-            self.get_visual_style("calendar--row") if place[0] == self._at[0] else self.visual_style
-        )
-        sweeps = self._held.get(place, ())
+    def _drawn_cell(self, cell: GridCell) -> StyledRun:
+        style = self._row_style(cell[0])
+        sweeps = self._sweeps_by_cell.get(cell, ())
         text = ""
         if sweeps:
             worst = max(sweeps, key=lambda sweep: sweep.worst.score).worst.severity
-            count = f"{len(sweeps)}" if len(sweeps) < 10 else "+"
-            text = format.SEVERITY_GLYPHS.get(worst, "?") + (count if len(sweeps) > 1 else "")
-            base += style_of(SEVERITY_STYLE.get(worst, ""), self.app)
-        if place == self._at:
-            base += self.part("calendar--cursor")
+            text = format.SEVERITY_GLYPHS.get(worst, "?") + _short_count(len(sweeps))
+            style += style_of(SEVERITY_STYLE.get(worst, ""), self.app)
+        if cell == self._cursor:
+            style += self.part("calendar--cursor")
             text = text or "_"
-        return text.ljust(self._cells), base
+        return text.ljust(self._column_cells), style
+
+
+def _short_count(count: int) -> str:
+    """Write a count beside a glyph: nothing for one, ``+`` from ten on."""
+    if count == 1:
+        return ""
+    return str(count) if count < 10 else "+"

@@ -1,4 +1,4 @@
-"""Where and when: regions down, time across, how many calls in each cell."""
+"""Calls by region and time: regions down, time across."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from textual.content import Content
 from textual.message import Message
 from textual.style import Style
 
+from detector.text.time import DAY
 from tui.keymap import MOVE, OPEN, key
 from tui.presentation import safe
 from tui.widgets.charts.time_rows import TimeRows
-from tui.widgets.charts.time_view import DAY
 from tui.widgets.line import StyledRun
 
-GLYPHS = " ·░▒▓█"
-"""From none to the most."""
+HEAT_GLYPHS = " ·░▒▓█"
+"""From no call to the most."""
 
-_LABEL = 18
-"""Cells for a region's name; the longest that AWS has takes 16."""
+_LABEL_CELLS = 18
+"""Cells for a region's name; the longest of AWS takes 16."""
 
 MARGIN = 31 * DAY
-"""Seconds before and after that can be looked at."""
+"""Seconds before and after the alert that can be viewed."""
 
 
 @dataclass
-class _Said(Message):
+class _CellMessage(Message):
+    """A region and a bucket ``[start, end)`` of epoch seconds."""
+
     heat_strip: HeatStrip
     region: str
     start: int
     end: int
-    """The bucket ``[start, end)`` in epoch seconds."""
 
     @property
     def control(self) -> HeatStrip:
@@ -41,11 +42,11 @@ class _Said(Message):
 
 
 class HeatStrip(TimeRows):
-    """Regions × buckets of time, with a cursor. Glyph and colour say the same thing."""
+    """Regions by buckets of time, with a cursor; glyph and color say the same."""
 
     NAMES, COUNTS = "region", "calls"
 
-    COMPONENT_CLASSES = {f"heat-strip--{level}" for level in range(1, len(GLYPHS))}
+    COMPONENT_CLASSES = {f"heat-strip--{level}" for level in range(1, len(HEAT_GLYPHS))}
 
     DEFAULT_CSS = """
     HeatStrip {
@@ -72,21 +73,21 @@ class HeatStrip(TimeRows):
     ]
 
     @dataclass
-    class CellHighlighted(_Said):
-        """The analyst moved the cursor to this cell."""
+    class CellHighlighted(_CellMessage):
+        """The analyst moved the cursor to a cell."""
 
     @dataclass
-    class CellOpened(_Said):
-        """Enter or a double click on this cell."""
+    class CellOpened(_CellMessage):
+        """Enter or a double click on a cell."""
 
     def __init__(
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._regions: list[str] = []
-        self._marks: frozenset[str] = frozenset()
+        self._rare: frozenset[str] = frozenset()
         self._region: str | None = None
-        self._said: tuple[str, int, int] | None = None
+        self._posted_cell: tuple[str, int, int] | None = None
 
     def load(
         self,
@@ -94,50 +95,47 @@ class HeatStrip(TimeRows):
         times: Iterable[tuple[str, float]],
         start: float,
         end: float,
-        marks: Collection[str] = (),
-        around: Iterable[tuple[str, float]] = (),
+        rare: Collection[str] = (),
+        nearby: Iterable[tuple[str, float]] = (),
     ) -> None:
-        """Show ``times``, each a (region, epoch seconds), over ``[start, end)``; ``marks``: regions
-        that are rare here.
+        """Show calls, each a region and epoch seconds, over ``[start, end)``.
 
         Rows are in the order of ``regions``; a region that only ``times`` has comes after them.
-        ``around`` are further times, which are there when more than ``[start, end)`` is in view.
-        The cursor stays on its region and time where they are still there."""
+        ``rare`` regions are labelled so. ``nearby`` are further calls, shown when more than
+        ``[start, end)`` is in view. The cursor stays on its region and time where they are left.
+        """
         home = int(start), max(ceil(end), int(start) + 1)
-        held: dict[str, list[int]] = defaultdict(list)
+        times_by_region: dict[str, list[int]] = defaultdict(list)
         for region, time in times:
             if home[0] <= time < home[1]:
-                held[region].append(int(time))
-        self._regions = list(dict.fromkeys([*regions, *sorted(held)]))
-        for region, time in around:
+                times_by_region[region].append(int(time))
+        self._regions = list(dict.fromkeys([*regions, *sorted(times_by_region)]))
+        for region, time in nearby:
             if not home[0] <= time < home[1]:
-                held[region].append(int(time))
-        self._marks = frozenset(marks)
-        self.hold(held, home, (home[0] - MARGIN, home[1] + MARGIN))
-        self._said = self.cursor_cell
+                times_by_region[region].append(int(time))
+        self._rare = frozenset(rare)
+        self.set_times(times_by_region, home, (home[0] - MARGIN, home[1] + MARGIN))
+        self._posted_cell = self.cursor_cell
         self.reveal(self.row or 0)
 
-    def names_in_view(self, counted: Mapping[str, int]) -> Sequence[str]:
-        names = list(dict.fromkeys([*self._regions, *sorted(counted)]))
+    def names_in_view(self, counts: Mapping[str, int]) -> Sequence[str]:
+        names = list(dict.fromkeys([*self._regions, *sorted(counts)]))
         if self._region not in names:
             self._region = names[0] if names else None
         return names
 
     def label(self, name: str) -> Content:
-        shown = safe.clip(safe.visible(name), _LABEL) or "–"
-        return (
-            Content.assemble(shown, ("  rare", "$text-warning"))
-            if name in self._marks
-            else Content(shown)
-        )
+        label = safe.clip(safe.visible(name), _LABEL_CELLS) or "–"
+        if name in self._rare:
+            return Content.assemble(label, ("  rare", "$text-warning"))
+        return Content(label)
 
     def select(self, region: str, time: float) -> None:
-        """Put the cursor on the cell of ``region`` and ``time`` and post no message. An unknown
-        region: no move."""
+        """Put the cursor on a cell without a message; nothing happens for an unknown region."""
         if region in self._regions:
             self._region = region
             self.seek(int(time))
-            self._said = self.cursor_cell
+            self._posted_cell = self.cursor_cell
             self.reveal(self.row or 0)
 
     @property
@@ -146,21 +144,21 @@ class HeatStrip(TimeRows):
 
     @property
     def cursor_cell(self) -> tuple[str, int, int] | None:
-        """Region, start and end (epoch seconds, half-open) of the cell under the cursor; None where
-        there is none."""
+        """The region, start and end (epoch seconds, half-open) under the cursor, if any."""
         return None if self._region is None else (self._region, *self.span)
 
-    def looked_at(self) -> Iterable[str]:
+    def cursor_names(self) -> Iterable[str]:
         return () if self._region is None else (self._region,)
 
     def action_region(self, step: int) -> None:
         if self.row is not None:
             self._region = self._names[max(0, min(self.row + step, len(self._names) - 1))]
             self.refresh()
-            self.moved()
+            self.cursor_moved()
 
     def action_open(self) -> None:
-        if cell := self.cursor_cell:
+        cell = self.cursor_cell
+        if cell is not None:
             self.post_message(self.CellOpened(self, *cell))
 
     def clicked(self, row: int, bucket: int, twice: bool) -> None:
@@ -169,10 +167,11 @@ class HeatStrip(TimeRows):
         if twice:
             self.action_open()
 
-    def moved(self) -> None:
+    def cursor_moved(self) -> None:
         self.reveal(self.row or 0)
-        if (cell := self.cursor_cell) and cell != self._said:
-            self._said = cell
+        cell = self.cursor_cell
+        if cell is not None and cell != self._posted_cell:
+            self._posted_cell = cell
             self.post_message(self.CellHighlighted(self, *cell))
 
     def action_resize(self, step: int) -> None:
@@ -181,20 +180,21 @@ class HeatStrip(TimeRows):
             self.widened()
 
     def widened(self) -> None:
-        """More than the time that was loaded as ``times`` is in view."""
+        """React to more time in view than was loaded as ``times``."""
 
     def on_resize(self) -> None:
         super().on_resize()
         self.reveal(self.row or 0)
 
     def cell(self, name: str, bucket: int, base: Style) -> StyledRun:
-        """A glyph for the count; under the cursor, which a full block would hide, the number
-        itself."""
+        """Draw a glyph for the count.
+
+        Under the cursor, which a full block would hide, draw the number itself.
+        """
         count, cells = self._counts[name][bucket], self._axis.cells
-        if name == self._region and bucket == self._axis.bucket(self._time):
-            number = str(count)
-            return (number if len(number) <= cells else "+").center(cells), base + self.part(
-                "time-rows--cursor"
-            )
-        level = self.level(count, len(GLYPHS) - 1)
-        return GLYPHS[level] * cells, base + self.part(f"heat-strip--{level}") if level else base
+        if name == self._region and bucket == self._axis.bucket(self._cursor_time):
+            number = str(count) if len(str(count)) <= cells else "+"
+            return number.center(cells), base + self.part("time-rows--cursor")
+        level = self.level(count, len(HEAT_GLYPHS) - 1)
+        style = base + self.part(f"heat-strip--{level}") if level else base
+        return HEAT_GLYPHS[level] * cells, style

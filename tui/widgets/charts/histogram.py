@@ -1,4 +1,4 @@
-"""When the alerts came: a row for each severity, and a brush over a part of the time."""
+"""Alerts over time: a row for each severity, and a brush over a span."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ _ORDER = tuple(reversed(SEVERITIES))
 
 
 class Histogram(TimeRows):
-    """Severities × buckets of time, the highest first. The line above them shows the cursor, or
-    what is brushed."""
+    """Severities by buckets of time, the highest first.
+
+    The line above them shows the cursor, or the span that is brushed.
+    """
 
     NAMES, COUNTS = "severity", "alerts"
     HEADER = 2
@@ -50,8 +52,7 @@ class Histogram(TimeRows):
 
     @dataclass
     class Moved(Message):
-        """The cursor is on ``[start, end)``, or the brush over it; epoch seconds. ``brushed``: it
-        is the brush."""
+        """The cursor is on ``[start, end)`` of epoch seconds, or the brush over it."""
 
         histogram: Histogram
         start: int
@@ -64,68 +65,68 @@ class Histogram(TimeRows):
 
     @dataclass
     class Chosen(Moved):
-        """The analyst wants the alerts of this time."""
+        """The analyst wants the alerts of this span."""
 
     def __init__(
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._begun: tuple[int, int] | None = None
+        self._brush_start: tuple[int, int] | None = None
         self._brushed: tuple[int, int] | None = None
 
     def load(self, times: Mapping[str, Sequence[int]]) -> None:
-        """Show the times of the alerts (epoch seconds) of each severity. The cursor starts on the
-        newest."""
-        first = min((min(held) for held in times.values() if held), default=0)
-        last = max((max(held) for held in times.values() if held), default=0)
-        if not self._held:
-            self._time = last
+        """Show the times of alerts (epoch seconds) by severity.
+
+        The cursor starts on the newest.
+        """
+        first = min((min(group) for group in times.values() if group), default=0)
+        last = max((max(group) for group in times.values() if group), default=0)
+        if not self._times:
+            self._cursor_time = last
         span = first, last + 1
-        self.hold(times, span, span)
+        self.set_times(times, span, span)
 
     @property
     def brushed(self) -> tuple[int, int] | None:
-        """What is brushed, ``[start, end)`` in epoch seconds."""
-        if self._begun is None:
+        """The brushed span, ``[start, end)`` in epoch seconds."""
+        if self._brush_start is None:
             return self._brushed
-        return min(self._begun[0], self.span[0]), max(self._begun[1], self.span[1])
+        start, end = self.span
+        return min(self._brush_start[0], start), max(self._brush_start[1], end)
 
     def clear_brush(self) -> bool:
-        """Take the brush away; whether there was one."""
-        had, self._begun, self._brushed = self.brushed is not None, None, None
+        """Clear the brush, and return whether there was one."""
+        was_brushed = self.brushed is not None
+        self._brush_start = self._brushed = None
         self.refresh()
-        self.moved()
-        return had
+        self.cursor_moved()
+        return was_brushed
 
     def action_brush(self) -> None:
-        if self._begun is None:
-            self._begun, self._brushed = self.span, None
+        if self._brush_start is None:
+            self._brush_start, self._brushed = self.span, None
         else:
-            self._brushed, self._begun = self.brushed, None
+            self._brushed, self._brush_start = self.brushed, None
         self.refresh()
-        self.moved()
+        self.cursor_moved()
 
     def action_choose(self) -> None:
-        self._brushed, self._begun = self.brushed, None
-        self.post_message(
-            self.Chosen(self, *(self._brushed or self.span), self._brushed is not None)
-        )
+        self._brushed, self._brush_start = self.brushed, None
+        span = self._brushed or self.span
+        self.post_message(self.Chosen(self, *span, self._brushed is not None))
 
     def clicked(self, row: int, bucket: int, twice: bool) -> None:
         super().clicked(row, bucket, twice)
         if twice:
             self.action_choose()
 
-    def moved(self) -> None:
+    def cursor_moved(self) -> None:
         brushed = self.brushed
         self.post_message(self.Moved(self, *(brushed or self.span), brushed is not None))
 
-    def names_in_view(self, counted: Mapping[str, int]) -> Sequence[str]:  # noqa: ARG002
-        """All severities that there are, so that the rows stay as the view moves."""
-        return sorted(
-            self._held,
-            key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name),
-        )
+    def names_in_view(self, counts: Mapping[str, int]) -> Sequence[str]:  # noqa: ARG002
+        """Return all severities, so that the rows stay as the view moves."""
+        return sorted(self._times, key=_severity_order)
 
     def label(self, name: str) -> Content:
         return safe.text(format.severity_label(name), SEVERITY_STYLE.get(name, ""))
@@ -137,18 +138,20 @@ class Histogram(TimeRows):
     def header(self, y: int) -> list[StyledRun]:
         if y == 0:
             return super().header(y)
-        base, now = (
-            self.get_visual_style("time-rows--header"),
-            self.get_visual_style("time-rows--now"),
-        )
+        base = self.get_visual_style("time-rows--header")
         start, end = self.brushed or self.span
-        written = []
+        ticks = []
         if self._names and start < self._view.end and end > self._view.start:
             first, last = self._axis.bucket(start), self._axis.bucket(end - 1)
             mark = _bracket((last - first + 1) * self._axis.cells) if self.brushed else "▲"
-            written = [(first * self._axis.cells, mark, now)]
-        here = sum(self.counted(start, end).values())
-        return self.across("brushed" if self.brushed else "here", written, f"{here:,}", base)
+            style = self.get_visual_style("time-rows--now")
+            ticks.append((first * self._axis.cells, mark, style))
+        name = "brushed" if self.brushed else "here"
+        return self.across(name, ticks, f"{sum(self.counted(start, end).values()):,}", base)
+
+
+def _severity_order(name: str) -> tuple[int, str]:
+    return (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
 
 
 def _bracket(cells: int) -> str:

@@ -1,9 +1,10 @@
-"""Regions laid out by geography, in columns of text: how much in each, and how usual that is."""
+"""Regions by geography, in columns: the count of each, and how usual it is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 
 from textual import events
 from textual.content import Content
@@ -17,22 +18,22 @@ from tui.widgets.line import StyledRun, fit_cell, to_strip
 from tui.widgets.line_scroll import LineScroll
 from tui.widgets.region_line import short_region
 
-_WIDE = 36
-"""Cells of a column from which places stand beside the names."""
+_WIDE_COLUMN = 36
+"""Cells of a column from which the place stands beside the name."""
 
-_LONGEST = 16
+_MAX_NARROW_NAME = 16
 """Cells for a name where columns are narrow."""
 
-_NAME = 14
-"""Of a region's name, where it is whole."""
+_NAME_CELLS = 14
+"""Cells for a name that is not shortened."""
 
-_COUNT = 4
-_WORD = 5
-_WORD_STYLES = {"new": "$text-error", "rare": "$text-warning", "used": "$foreground-muted"}
+_COUNT_CELLS = 4
+_LABEL_CELLS = 5
+_LABEL_STYLES = {"new": "$text-error", "rare": "$text-warning", "used": "$foreground-muted"}
 
 
 class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
-    """A column for each geography; what does not fit side by side goes below."""
+    """A column for each geography; those that do not fit side by side go below."""
 
     COMPONENT_CLASSES = {
         "region-board--title",
@@ -90,68 +91,57 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         super().__init__()
         self._groups: dict[str, Sequence[Region]] = {}
         self._counts: Mapping[str, int] = {}
-        self._words: Mapping[str, str] = {}
+        self._labels: Mapping[str, str] = {}
         self._grid: list[list[Region | str | None]] = []
-        self._at: str | None = None
+        self._cursor: str | None = None
 
     def load(
         self,
         groups: Mapping[str, Sequence[Region]],
         counts: Mapping[str, int],
-        words: Mapping[str, str],
+        labels: Mapping[str, str],
     ) -> None:
-        """Show ``groups``, the regions of each geography; ``counts`` and ``words`` (new, rare,
-        used) are by region.
+        """Show the regions of each geography, with counts and labels (new, rare, used) by region.
 
-        The cursor stays on its region; at first it is on one with the most.
+        The cursor stays on its region; at first it is on one with the highest count.
         """
-        self._groups, self._counts, self._words = dict(groups), counts, words
-        regions = [region for group in groups.values() for region in group]
-        if self._at not in {region.name for region in regions}:
-            self._at = (
-                max(regions, key=lambda region: counts.get(region.name, 0)).name
-                if regions
-                else None
-            )
+        self._groups, self._counts, self._labels = dict(groups), counts, labels
+        regions = self._regions()
+        if not regions:
+            self._cursor = None
+        elif self._cursor not in {region.name for region in regions}:
+            self._cursor = max(regions, key=lambda region: counts.get(region.name, 0)).name
         self._lay_out()
+
+    def _regions(self) -> list[Region]:
+        return list(chain.from_iterable(self._groups.values()))
 
     @property
     def cursor_region(self) -> Region | None:
         """The region under the cursor."""
-        return next(
-            (
-                region
-                for group in self._groups.values()
-                for region in group
-                if region.name == self._at
-            ),
-            None,
-        )
+        return next((region for region in self._regions() if region.name == self._cursor), None)
 
     def on_resize(self) -> None:
         self._lay_out()
 
     @property
     def _columns(self) -> int:
-        return max(1, min(len(self._groups), (self.cells + 1) // (self._least + 1)))
+        return max(1, min(len(self._groups), (self.cells + 1) // (self._min_column_cells + 1)))
 
     @property
-    def _least(self) -> int:
+    def _min_column_cells(self) -> int:
         """The cells that a column takes at least, so that no two names are cut to one."""
-        names = [
-            short_region(safe.visible(region.name))
-            for group in self._groups.values()
-            for region in group
-        ]
-        return 2 + min(_LONGEST, max(map(len, names), default=0)) + _COUNT + _WORD
+        names = [short_region(safe.visible(region.name)) for region in self._regions()]
+        longest = max(map(len, names), default=0)
+        return 2 + min(_MAX_NARROW_NAME, longest) + _COUNT_CELLS + _LABEL_CELLS
 
     @property
-    def _cells(self) -> int:
-        """Of a column, without the blank after it."""
-        return max(1, min(_WIDE + 8, (self.cells + 1) // self._columns - 1))
+    def _column_cells(self) -> int:
+        """The cells of a column, without the blank after it."""
+        return max(1, min(_WIDE_COLUMN + 8, (self.cells + 1) // self._columns - 1))
 
     def _lay_out(self) -> None:
-        """Lines of columns: titles, regions, nothing."""
+        """Fill the grid with bands of columns: titles, regions, a blank line between bands."""
         titles = list(self._groups)
         self._grid = []
         for first in range(0, len(titles), self._columns):
@@ -159,140 +149,128 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
             if self._grid:
                 self._grid.append([None] * len(band))
             self._grid.append(list(band))
-            for line in range(max(len(self._groups[title]) for title in band)):
-                self._grid.append(
-                    [
-                        group[line] if line < len(group := self._groups[title]) else None
-                        for title in band
-                    ]
-                )
+            columns = [self._groups[title] for title in band]
+            self._grid += map(list, zip_longest(*columns))
         self.set_rows(len(self._grid))
         self.refresh()
-        if (place := self._place) is not None:
-            self.reveal(place[0])
+        self._reveal_cursor()
+
+    def _region_cells(self) -> Iterator[tuple[int, int, Region]]:
+        """Yield the row, the column and the region of each cell that has one."""
+        for row, line in enumerate(self._grid):
+            for column, content in enumerate(line):
+                if isinstance(content, Region):
+                    yield row, column, content
 
     @property
-    def _place(self) -> tuple[int, int] | None:
-        return next(
-            (
-                (row, column)
-                for row, line in enumerate(self._grid)
-                for column, found in enumerate(line)
-                if isinstance(found, Region) and found.name == self._at
-            ),
-            None,
-        )
+    def _cursor_cell(self) -> tuple[int, int] | None:
+        for row, column, region in self._region_cells():
+            if region.name == self._cursor:
+                return row, column
+        return None
+
+    def _reveal_cursor(self) -> None:
+        cell = self._cursor_cell
+        if cell is not None:
+            self.reveal(cell[0])
 
     def action_move(self, rows: int, columns: int) -> None:
-        """To the next region that way; sideways to the nearest of that column in this band."""
-        if self._place is None:
+        """Move to the next region up or down, or to the nearest beside in the same band."""
+        cell = self._cursor_cell
+        if cell is None:
             return
-        row, column = self._place
-        places = [
-            (at, beside, found)
-            for at, line in enumerate(self._grid)
-            for beside, found in enumerate(line)
-            if isinstance(found, Region)
+        cursor_row, cursor_column = cell
+        first, end = self._band(cursor_row)
+        candidates = [
+            (abs(row - cursor_row), region)
+            for row, column, region in self._region_cells()
+            if column == cursor_column + columns
+            and ((row - cursor_row) * rows > 0 if rows else first <= row < end)
         ]
-        if rows:
-            ahead = [
-                (abs(at - row), found)
-                for at, beside, found in places
-                if beside == column and (at - row) * rows > 0
-            ]
-        else:
-            start, end = self._band(row)
-            ahead = [
-                (abs(at - row), found)
-                for at, beside, found in places
-                if beside == column + columns and start <= at < end
-            ]
-        if ahead:
-            self._go(min(ahead, key=lambda found: found[0])[1])
+        if candidates:
+            _, region = min(candidates, key=lambda candidate: candidate[0])
+            self._move_to(region)
 
     def _band(self, row: int) -> tuple[int, int]:
-        """The lines between the blank ones around ``row``."""
-        blank = [at for at, line in enumerate(self._grid) if not any(line)]
-        return (
-            max((at for at in blank if at < row), default=-1) + 1,
-            min((at for at in blank if at > row), default=len(self._grid)),
-        )
+        """Return the half-open range of rows between the blank lines around ``row``."""
+        blank_rows = [index for index, line in enumerate(self._grid) if not any(line)]
+        first = max((index for index in blank_rows if index < row), default=-1) + 1
+        end = min((index for index in blank_rows if index > row), default=len(self._grid))
+        return first, end
 
     def action_open(self) -> None:
-        if region := self.cursor_region:
+        region = self.cursor_region
+        if region is not None:
             self.post_message(self.Opened(self, region))
 
     def on_click(self, event: events.Click) -> None:
-        place = event.get_content_offset(self)
-        if place is None or self.top + place.y >= len(self._grid):
+        offset = event.get_content_offset(self)
+        if offset is None or self.top + offset.y >= len(self._grid):
             return
-        line, column = self._grid[self.top + place.y], place.x // (self._cells + 1)
-        if column < len(line) and isinstance(found := line[column], Region):
-            self._go(found)
+        line = self._grid[self.top + offset.y]
+        column = offset.x // (self._column_cells + 1)
+        if column >= len(line):
+            return
+        content = line[column]
+        if isinstance(content, Region):
+            self._move_to(content)
             if event.chain == 2:
                 self.action_open()
 
-    def _go(self, region: Region) -> None:
-        self._at = region.name
-        if (place := self._place) is not None:
-            self.reveal(place[0])
+    def _move_to(self, region: Region) -> None:
+        self._cursor = region.name
+        self._reveal_cursor()
         self.refresh()
         self.post_message(self.Moved(self, region))
 
     def render_line(self, y: int) -> Strip:
-        base = self.visual_style
-        drawn: list[StyledRun] = []
-        for found in self._grid[self.top + y] if self.top + y < len(self._grid) else ():
-            drawn += [*self._drawn(found), (" ", base)]
-        return to_strip(drawn, self.cells, base)
+        row = self.top + y
+        line = self._grid[row] if row < len(self._grid) else []
+        runs: list[StyledRun] = []
+        for content in line:
+            runs += [*self._drawn_cell(content), (" ", self.visual_style)]
+        return to_strip(runs, self.cells, self.visual_style)
 
-    def _drawn(self, found: Region | str | None) -> list[StyledRun]:
-        base = self.visual_style
-        if isinstance(found, Region):
-            return self._named(found)
-        title = Content(safe.clip(f" {found or ''}", self._cells))
-        return fit_cell(
-            title,
-            self._cells,
-            "left",
-            self.get_visual_style("region-board--title") if found else base,
-            self.app,
-        )
+    def _drawn_cell(self, content: Region | str | None) -> list[StyledRun]:
+        if isinstance(content, Region):
+            return self._drawn_region(content)
+        title = Content(safe.clip(f" {content or ''}", self._column_cells))
+        style = self.get_visual_style("region-board--title") if content else self.visual_style
+        return fit_cell(title, self._column_cells, "left", style, self.app)
 
-    def _named(self, region: Region) -> list[StyledRun]:
-        """``▌us-e-1    12 rare``: the name, ``+`` where it is an opt-in region, how much, how
-        usual."""
-        at_cursor, count = region.name == self._at, self._counts.get(region.name, 0)
+    def _drawn_region(self, region: Region) -> list[StyledRun]:
+        """Draw ``▌us-e-1    12 rare``: name, ``+`` if it is an opt-in region, count, label."""
+        at_cursor = region.name == self._cursor
+        count = self._counts.get(region.name, 0)
         base = self.get_visual_style("region-board--cursor") if at_cursor else self.visual_style
-        said = base if count else base + self.part("region-board--idle")
-        room = self._cells - 2 - _COUNT - _WORD
-        name = safe.visible(region.name) or "–"
-        if self._cells >= _WIDE:
-            name = f"{name.ljust(_NAME)} {region.place}"
-        elif room < max(_NAME, len(name)):
-            name = short_region(name)
-        word = self._words.get(region.name, "")
+        style = base if count else base + self.part("region-board--idle")
+        name_cells = self._column_cells - 2 - _COUNT_CELLS - _LABEL_CELLS
+        name = Content(self._region_name(region, name_cells))
+        count_text = Content(_short_count(count) if count else "")
+        word = self._labels.get(region.name, "")
+        label = Content.assemble(" ", (word, _LABEL_STYLES.get(word, "")))
         return [
             ("▌" if at_cursor else " ", base + self.part("region-board--bar")),
-            *fit_cell(Content(name), room, "left", said, self.app),
-            ("+" if region.opt_in else " ", said),
-            *fit_cell(Content(_short(count) if count else ""), _COUNT, "right", said, self.app),
-            *fit_cell(
-                Content.assemble(" ", (word, _WORD_STYLES.get(word, ""))),
-                _WORD,
-                "left",
-                base,
-                self.app,
-            ),
+            *fit_cell(name, name_cells, "left", style, self.app),
+            ("+" if region.opt_in else " ", style),
+            *fit_cell(count_text, _COUNT_CELLS, "right", style, self.app),
+            *fit_cell(label, _LABEL_CELLS, "left", base, self.app),
         ]
 
+    def _region_name(self, region: Region, cells: int) -> str:
+        """Write the name with its place if there is room, or short if it would not fit."""
+        name = safe.visible(region.name) or "–"
+        if self._column_cells >= _WIDE_COLUMN:
+            return f"{name.ljust(_NAME_CELLS)} {region.place}"
+        if cells < max(_NAME_CELLS, len(name)):
+            return short_region(name)
+        return name
 
-def _short(count: int) -> str:
-    """A number in at most four cells."""
-    return (
-        str(count)
-        if count < 10_000
-        else f"{count // 1000}k"
-        if count < 1_000_000
-        else f"{count // 1_000_000}M"
-    )
+
+def _short_count(count: int) -> str:
+    """Write a count in at most four cells."""
+    if count < 10_000:
+        return str(count)
+    if count < 1_000_000:
+        return f"{count // 1000}k"
+    return f"{count // 1_000_000}M"

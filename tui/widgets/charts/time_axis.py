@@ -7,32 +7,16 @@ from dataclasses import dataclass
 from tui.presentation import time_display
 
 _STEPS = (
-    1,
-    2,
-    5,
-    10,
-    15,
-    30,
-    60,
-    120,
-    300,
-    600,
-    900,
-    1_800,
-    3_600,
-    7_200,
-    10_800,
-    21_600,
-    43_200,
-    86_400,
-)
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800,
+    3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
+)  # fmt: skip
 """Sizes of a bucket in seconds; beyond, whole days."""
 
-_WIDEST = 3
+_MAX_CELLS = 3
 """Cells that one bucket may take where there is room."""
 
-_TICK_GAP = 8
-"""Cells between ticks, at least."""
+_MIN_TICK_CELLS = 8
+"""Cells from one tick to the next, at least."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +30,17 @@ class TimeAxis:
 
     @classmethod
     def fit(cls, start: int, end: int, width: int) -> TimeAxis:
-        """The finest axis over ``[start, end)`` in ``width`` cells. Buckets begin at whole
-        multiples of their size."""
+        """Choose the finest axis over ``[start, end)`` that fits ``width`` cells.
+
+        Buckets begin at whole multiples of their size.
+        """
         step = next((step for step in _STEPS if _count(start, end, step) <= width), 0)
         if not step:
             step = 86_400
             while _count(start, end, step) > max(1, width):
                 step *= 2
         count = _count(start, end, step)
-        return cls(start // step * step, step, count, max(1, min(_WIDEST, width // count)))
+        return cls(start // step * step, step, count, max(1, min(_MAX_CELLS, width // count)))
 
     @property
     def width(self) -> int:
@@ -62,54 +48,64 @@ class TimeAxis:
         return self.count * self.cells
 
     def bucket(self, time: float) -> int:
-        """The bucket of ``time``, or the nearest."""
+        """Return the bucket of ``time``, or the nearest."""
         return max(0, min(self.count - 1, int(time - self.start) // self.step))
 
     def span(self, bucket: int) -> tuple[int, int]:
-        """The half-open span of a bucket in epoch seconds."""
+        """Return the half-open span of a bucket in epoch seconds."""
         start = self.start + bucket * self.step
         return start, start + self.step
 
     def clock(self, time: int) -> str:
-        """``time`` as exactly as the buckets need it."""
-        at = time_display.datetime_at(time)
+        """Write ``time`` as exactly as the buckets need it."""
+        moment = time_display.datetime_at(time)
         if self.step >= 86_400:
-            return f"{at:%Y-%m-%d}"
-        return (
-            f"{at:%H:%M:%S}"
-            if self.step < 60
-            else f"{at:%H:%M}"
-            if self._in_one_day
-            else f"{at:%m-%d %H:%M}"
-        )
+            return f"{moment:%Y-%m-%d}"
+        if self.step < 60:
+            return f"{moment:%H:%M:%S}"
+        if self._in_one_day:
+            return f"{moment:%H:%M}"
+        return f"{moment:%m-%d %H:%M}"
 
     def ticks(self) -> list[tuple[int, str]]:
-        """What to write above the buckets, each with its cell: the first time whole, then what
-        changes, evenly."""
+        """List the texts above the buckets, each with its cell.
+
+        The first is the whole time; the others, at even distances, what changes.
+        """
         ticks = [(0, self.clock(self.start))]
-        every = next(
-            (step for step in _STEPS if step >= self.step and self._cells_of(step) >= _TICK_GAP),
-            None,
-        )
-        if every:
-            first = (self.start // every + 1) * every
-            for time in range(first, self.start + self.count * self.step, every):
-                tick = f":{time % 60:02}" if self.step < 60 and time % 60 else self.clock(time)
-                at, (before, text) = self._cells_of(time - self.start), ticks[-1]
-                if at >= before + len(text) + 2 and at + len(tick) <= self.width:
-                    ticks.append((at, tick))
+        step = self._tick_step()
+        if step is None:
+            return ticks
+        first = (self.start // step + 1) * step
+        for time in range(first, self.start + self.count * self.step, step):
+            text = self._tick(time)
+            cell = self._cells_of(time - self.start)
+            last_cell, last_text = ticks[-1]
+            if cell >= last_cell + len(last_text) + 2 and cell + len(text) <= self.width:
+                ticks.append((cell, text))
         return ticks
+
+    def _tick_step(self) -> int | None:
+        for step in _STEPS:
+            if step >= self.step and self._cells_of(step) >= _MIN_TICK_CELLS:
+                return step
+        return None
+
+    def _tick(self, time: int) -> str:
+        if self.step < 60 and time % 60:
+            return f":{time % 60:02}"
+        return self.clock(time)
 
     def _cells_of(self, seconds: int) -> int:
         return seconds // self.step * self.cells
 
     @property
     def _in_one_day(self) -> bool:
-        return (
-            time_display.datetime_at(self.start).date()
-            == time_display.datetime_at(self.start + self.count * self.step - 1).date()
-        )
+        first = time_display.datetime_at(self.start)
+        last = time_display.datetime_at(self.start + self.count * self.step - 1)
+        return first.date() == last.date()
 
 
 def _count(start: int, end: int, step: int) -> int:
+    """Count the buckets of ``step`` seconds that ``[start, end)`` touches, at least one."""
     return max(1, -(-end // step) - start // step)

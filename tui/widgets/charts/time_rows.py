@@ -1,4 +1,4 @@
-"""Rows over time: a span in view, cut into buckets that fit the width, with a cursor in it."""
+"""Rows over time: the span in view, cut into buckets, with a cursor."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ from tui.widgets.line_scroll import LineScroll
 
 _GAP = 2
 
+Tick = tuple[int, str, Style]
+"""A text at a cell of the buckets."""
+
 
 class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
-    """Times under names. A subclass says how a row's name and a bucket's count are drawn, and where
-    the cursor is.
+    """Times by name, a row for each name.
 
-    ``NAMES`` and ``COUNTS`` are the titles of the names and of the sums at the end of each row.
+    A subclass draws the names and the counts, and says which row the cursor is on. ``NAMES`` and
+    ``COUNTS`` are the titles of the names and of the sums at the end of each row.
     """
 
     HEADER = 1
@@ -50,9 +53,13 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         & > .time-rows--cursor { background: $foreground 30%; }
         &:focus > .time-rows--now { color: $text-accent; text-style: bold; }
         &:focus > .time-rows--bar { color: $accent; }
-        &:focus > .time-rows--cursor { background: $foreground; color: $background; text-style: bold; }
+        &:focus > .time-rows--cursor {
+            background: $foreground; color: $background; text-style: bold;
+        }
         &:ansi > .time-rows--cursor { background: ansi_default; text-style: underline; }
-        &:ansi:focus > .time-rows--cursor { background: ansi_default; color: ansi_default; text-style: reverse; }
+        &:ansi:focus > .time-rows--cursor {
+            background: ansi_default; color: ansi_default; text-style: reverse;
+        }
     }
     """
 
@@ -101,34 +108,34 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._held: dict[str, list[int]] = {}
+        self._times: dict[str, list[int]] = {}
         self._names: list[str] = []
         self._counts: dict[str, list[int]] = {}
-        self._most = 1
+        self._highest = 1
         self._view = TimeView.of((0, 1), (0, 1))
         self._axis = TimeAxis(0, 1, 1, 1)
-        self._time = 0
+        self._cursor_time = 0
         self._label_cells = self._total_cells = 0
 
-    # --- what a subclass says
+    # --- what a subclass decides
 
-    def names_in_view(self, counted: Mapping[str, int]) -> Sequence[str]:
-        """The rows, by name, given how often each name is in view."""
+    def names_in_view(self, counts: Mapping[str, int]) -> Sequence[str]:
+        """Return the names of the rows, given how many times of each are in view."""
         raise NotImplementedError
 
     def label(self, name: str) -> Content:
         raise NotImplementedError
 
     def cell(self, name: str, bucket: int, base: Style) -> StyledRun:
-        """What is drawn for a bucket, in ``self._axis.cells`` cells."""
+        """Draw a bucket in ``self._axis.cells`` cells."""
         raise NotImplementedError
 
-    def looked_at(self) -> Iterable[str]:
-        """The rows that the cursor is on."""
-        return self._held
+    def cursor_names(self) -> Iterable[str]:
+        """Return the names of the rows that the cursor is on."""
+        return self._times
 
-    def moved(self) -> None:
-        """The analyst has moved the cursor, or what is in view."""
+    def cursor_moved(self) -> None:
+        """React to the analyst's moving the cursor or what is in view."""
 
     @property
     def row(self) -> int | None:
@@ -137,90 +144,92 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
 
     # --- time
 
-    def hold(
-        self, times: Mapping[str, Iterable[int]], home: tuple[int, int], reach: tuple[int, int]
+    def set_times(
+        self, times: Mapping[str, Iterable[int]], home: tuple[int, int], limits: tuple[int, int]
     ) -> None:
-        """Show these epoch seconds over ``[home)``, of which ``reach`` can be looked at. The cursor
-        keeps its time."""
-        self._held = {name: sorted(held) for name, held in times.items()}
-        self._view = self._view.over(home, reach)
-        self._time = max(self._view.start, min(self._view.end - 1, self._time))
-        self.lay_out()
+        """Show epoch seconds by name over ``home``; all in ``limits`` can be viewed.
+
+        The cursor keeps its time.
+        """
+        self._times = {name: sorted(name_times) for name, name_times in times.items()}
+        self._set_view(self._view.with_home(home, limits))
 
     @property
     def span(self) -> tuple[int, int]:
         """The bucket under the cursor, ``[start, end)`` in epoch seconds."""
-        return self._axis.span(self._axis.bucket(self._time))
+        return self._axis.span(self._axis.bucket(self._cursor_time))
 
     def counted(self, start: int, end: int) -> dict[str, int]:
-        """How many times of each name lie in ``[start, end)``; names that have none are left
-        out."""
-        inside = {
-            name: bisect_left(held, end) - bisect_left(held, start)
-            for name, held in self._held.items()
-        }
-        return {name: count for name, count in inside.items() if count}
+        """Count the times of each name in ``[start, end)``, without names that have none."""
+        counts = {}
+        for name, times in self._times.items():
+            count = bisect_left(times, end) - bisect_left(times, start)
+            if count:
+                counts[name] = count
+        return counts
 
     def seek(self, time: int) -> None:
-        """Put the cursor on ``time``, in view, and tell nobody."""
-        view, self._time = self._view.showing(time), time
+        """Put the cursor on ``time``, in view, without a message."""
+        view = self._view.showing(time)
+        self._cursor_time = time
         if view != self._view:
             self._view = view
             self.lay_out()
         self.refresh()
 
     def action_bucket(self, step: int) -> None:
-        bucket = self._axis.bucket(self._time) + step
+        bucket = self._axis.bucket(self._cursor_time) + step
         if not 0 <= bucket < self._axis.count:
-            self._look(self._view.moved(step * self._axis.step))
-            bucket = self._axis.bucket(self._time) + step
+            self._set_view(self._view.moved(step * self._axis.step))
+            bucket = self._axis.bucket(self._cursor_time) + step
         self.go_to(bucket)
 
     def action_end(self, side: int) -> None:
         self.go_to(0 if side < 0 else self._axis.count - 1)
 
     def action_burst(self, step: int) -> None:
+        times = [self._burst(self._times.get(name, ()), step) for name in self.cursor_names()]
+        bursts = [time for time in times if time is not None]
+        if bursts:
+            self.seek(min(bursts) if step > 0 else max(bursts))
+            self.cursor_moved()
+
+    def _burst(self, times: Sequence[int], step: int) -> int | None:
+        """Return the next time after the bucket under the cursor, or the last one before it."""
         start, end = self.span
-        found = [
-            held[at]
-            for held in map(self._held.get, self.looked_at())
-            if held
-            and 0
-            <= (at := bisect_left(held, end) if step > 0 else bisect_left(held, start) - 1)
-            < len(held)
-        ]
-        if found:
-            self.seek(min(found) if step > 0 else max(found))
-            self.moved()
+        index = bisect_left(times, end) if step > 0 else bisect_left(times, start) - 1
+        return times[index] if 0 <= index < len(times) else None
 
     def action_resize(self, step: int) -> None:
-        if (view := self._view.resized(step, self._time)) is not None:
-            self._look(view)
-            self.moved()
+        view = self._view.resized(step, self._cursor_time)
+        if view is not None:
+            self._set_view(view)
+            self.cursor_moved()
 
     def go_to(self, bucket: int) -> None:
-        """The analyst moves the cursor to this bucket, or to the nearest."""
-        self._time, _ = self._axis.span(max(0, min(bucket, self._axis.count - 1)))
+        """Move the cursor to a bucket, or to the nearest, as the analyst asked."""
+        self._cursor_time, _ = self._axis.span(max(0, min(bucket, self._axis.count - 1)))
         self.refresh()
-        self.moved()
+        self.cursor_moved()
 
     def on_click(self, event: events.Click) -> None:
-        place = event.get_content_offset(self)
-        if place is None or place.y < self.HEADER:
+        offset = event.get_content_offset(self)
+        if offset is None or offset.y < self.HEADER:
             return
-        row, across = self.top + place.y - self.HEADER, place.x - self._label_cells
-        if row < len(self._names) and 0 <= across < self._axis.width:
-            self.clicked(row, across // self._axis.cells, event.chain == 2)
+        row = self.top + offset.y - self.HEADER
+        cell = offset.x - self._label_cells
+        if row < len(self._names) and 0 <= cell < self._axis.width:
+            self.clicked(row, cell // self._axis.cells, event.chain == 2)
 
     def clicked(self, row: int, bucket: int, twice: bool) -> None:  # noqa: ARG002
         self.go_to(bucket)
 
-    def _look(self, view: TimeView) -> None:
+    def _set_view(self, view: TimeView) -> None:
         self._view = view
-        self._time = max(view.start, min(view.end - 1, self._time))
+        self._cursor_time = max(view.start, min(view.end - 1, self._cursor_time))
         self.lay_out()
 
-    # --- the picture
+    # --- drawing
 
     def on_resize(self) -> None:
         self.lay_out()
@@ -228,39 +237,32 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
     def lay_out(self) -> None:
         """Cut what is in view into as many buckets as the width holds, and count."""
         start, end = self._view.start, self._view.end
-        inside = self.counted(start, end)
-        self._names = list(self.names_in_view(inside))
-        self._label_cells = (
-            1
-            + _GAP
-            + max(len(self.NAMES), *(self.label(name).cell_length for name in self._names), 0)
-        )
-        self._total_cells = max(len(self.COUNTS), len(f"{max(inside.values(), default=0):,}"))
-        room = self.cells - self._label_cells - _GAP - self._total_cells
-        self._axis = TimeAxis.fit(start, end, max(1, room))
-        bounds = [
-            max(start, min(end, self._axis.start + self._axis.step * place))
-            for place in range(self._axis.count + 1)
-        ]
-        self._counts = {
-            name: [
-                later - earlier
-                for earlier, later in pairwise(
-                    [bisect_left(self._held.get(name, ()), bound) for bound in bounds]
-                )
-            ]
-            for name in self._names
-        }
-        self._most = (
-            max((count for counts in self._counts.values() for count in counts), default=0) or 1
-        )
+        totals = self.counted(start, end)
+        self._names = list(self.names_in_view(totals))
+        longest_label = max((self.label(name).cell_length for name in self._names), default=0)
+        self._label_cells = 1 + _GAP + max(len(self.NAMES), longest_label)
+        self._total_cells = max(len(self.COUNTS), len(f"{max(totals.values(), default=0):,}"))
+        axis_cells = self.cells - self._label_cells - _GAP - self._total_cells
+        self._axis = TimeAxis.fit(start, end, max(1, axis_cells))
+        self._counts = {name: self._bucket_counts(name) for name in self._names}
+        self._highest = max((max(counts) for counts in self._counts.values()), default=0) or 1
         self.set_rows(len(self._names))
         self.refresh()
 
+    def _bucket_counts(self, name: str) -> list[int]:
+        """Count the times of each bucket, as far as it is in view."""
+        axis, view = self._axis, self._view
+        times = self._times.get(name, ())
+        starts = [axis.start + axis.step * bucket for bucket in range(axis.count + 1)]
+        indices = [bisect_left(times, max(view.start, min(view.end, time))) for time in starts]
+        return [last - first for first, last in pairwise(indices)]
+
     def level(self, count: int, levels: int) -> int:
-        """Which of the glyphs, 0 to ``levels``, says ``count``: on a logarithmic scale, up to the
-        fullest bucket."""
-        return ceil(levels * log1p(count) / log1p(self._most))
+        """Return which glyph, from 0 to ``levels``, stands for a count.
+
+        The scale is logarithmic, up to the fullest bucket.
+        """
+        return ceil(levels * log1p(count) / log1p(self._highest))
 
     def render_line(self, y: int) -> Strip:
         row = self.top + y - self.HEADER
@@ -271,52 +273,43 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         at_cursor = row == self.row
         base = self.get_visual_style("time-rows--row") if at_cursor else self.visual_style
         name = self._names[row]
-        drawn: list[StyledRun] = [("▌" if at_cursor else " ", base + self.part("time-rows--bar"))]
-        drawn += fit_cell(self.label(name), self._label_cells - 1, "left", base, self.app)
-        drawn += [self.cell(name, bucket, base) for bucket in range(self._axis.count)]
-        drawn.append(
-            self._sum(f"{sum(self._counts[name]):,}", base + self.part("time-rows--header"))
-        )
-        return to_strip(drawn, self.cells, base)
+        total = f"{sum(self._counts[name]):,}"
+        runs: list[StyledRun] = [("▌" if at_cursor else " ", base + self.part("time-rows--bar"))]
+        runs += fit_cell(self.label(name), self._label_cells - 1, "left", base, self.app)
+        runs += [self.cell(name, bucket, base) for bucket in range(self._axis.count)]
+        runs.append(self._total(total, base + self.part("time-rows--header")))
+        return to_strip(runs, self.cells, base)
 
     def header(self, y: int) -> list[StyledRun]:  # noqa: ARG002
-        """The times above the buckets, that of the cursor among them, and where home is when it is
-        not all in view."""
+        """Draw the times above the buckets, with the cursor's, and where home begins."""
         base = self.get_visual_style("time-rows--header")
-        written = [(at, tick, base) for at, tick in self._axis.ticks()]
-        if self._view.length > self._view.home[1] - self._view.home[0]:
-            written = _over(
-                written, self._axis.bucket(self._view.home[0]) * self._axis.cells, "▼", base
-            )
+        axis = self._axis
+        ticks = [(cell, text, base) for cell, text in axis.ticks()]
+        if self._view.length > self._view.home_length:
+            home_cell = axis.bucket(self._view.home[0]) * axis.cells
+            ticks = _insert_tick(ticks, (home_cell, "▼", base))
         if self._names:
-            clock = self._axis.clock(self.span[0])
-            at = max(
-                0,
-                min(
-                    self._axis.bucket(self._time) * self._axis.cells, self._axis.width - len(clock)
-                ),
-            )
-            written = _over(written, at, clock, self.get_visual_style("time-rows--now"))
-        return self.across(self.NAMES, written, self.COUNTS, base)
+            clock = axis.clock(self.span[0])
+            cursor_cell = axis.bucket(self._cursor_time) * axis.cells
+            cell = max(0, min(cursor_cell, axis.width - len(clock)))
+            ticks = _insert_tick(ticks, (cell, clock, self.get_visual_style("time-rows--now")))
+        return self.across(self.NAMES, ticks, self.COUNTS, base)
 
-    def across(
-        self, name: str, written: Iterable[tuple[int, str, Style]], total: str, base: Style
-    ) -> list[StyledRun]:
-        """A line with ``written`` at these cells of the buckets, in order."""
-        drawn: list[StyledRun] = [(f" {name}".ljust(self._label_cells), base)]
+    def across(self, name: str, ticks: Iterable[Tick], total: str, base: Style) -> list[StyledRun]:
+        """Draw a line with ticks, in order, above the buckets."""
+        runs: list[StyledRun] = [(f" {name}".ljust(self._label_cells), base)]
         end = 0
-        for at, text, style in written:
-            drawn += [(" " * (at - end), base), (text, style)]
-            end = at + len(text)
-        return [*drawn, (" " * (self._axis.width - end), base), self._sum(total, base)]
+        for cell, text, style in ticks:
+            runs += [(" " * (cell - end), base), (text, style)]
+            end = cell + len(text)
+        return [*runs, (" " * (self._axis.width - end), base), self._total(total, base)]
 
-    def _sum(self, text: str, style: Style) -> StyledRun:
+    def _total(self, text: str, style: Style) -> StyledRun:
         return text.rjust(_GAP + self._total_cells), style
 
 
-def _over(
-    written: Iterable[tuple[int, str, Style]], at: int, text: str, style: Style
-) -> list[tuple[int, str, Style]]:
-    """``written`` with ``text`` in place of what it would touch."""
-    apart = [tick for tick in written if tick[0] + len(tick[1]) < at or tick[0] > at + len(text)]
-    return sorted([*apart, (at, text, style)], key=lambda tick: tick[0])
+def _insert_tick(ticks: Iterable[Tick], new: Tick) -> list[Tick]:
+    """Insert a tick in place of those that it would touch."""
+    cell, text, _ = new
+    apart = [tick for tick in ticks if tick[0] + len(tick[1]) < cell or tick[0] > cell + len(text)]
+    return sorted([*apart, new], key=lambda tick: tick[0])

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-HOUR, DAY = 3_600, 86_400
+from detector.text.time import DAY, HOUR
 
 ZOOM_LEVELS = (
-    10,
-    30,
-    120,
-    600,
-    1_800,
-    2 * HOUR,
-    6 * HOUR,
-    DAY,
-    3 * DAY,
-    7 * DAY,
-    31 * DAY,
-    92 * DAY,
-    366 * DAY,
-)
-"""Seconds that are in view as it is widened and narrowed."""
+    10, 30, 120, 600, 1_800,
+    2 * HOUR, 6 * HOUR,
+    DAY, 3 * DAY, 7 * DAY, 31 * DAY, 92 * DAY, 366 * DAY,
+)  # fmt: skip
+"""Seconds in view."""
 
 
 @dataclass(frozen=True)
 class TimeView:
-    """``[start, end)`` of ``[first, last)``, the time that can be looked at; all in epoch seconds.
+    """``[start, end)`` is in view of ``[first, last)``, all in epoch seconds.
 
-    ``home`` is what is looked at first, and one of the lengths that there are.
+    ``home`` is in view at first; its length is one of the zoom levels.
     """
 
     home: tuple[int, int]
@@ -38,70 +28,69 @@ class TimeView:
     end: int
 
     @classmethod
-    def of(cls, home: tuple[int, int], reach: tuple[int, int]) -> TimeView:
-        return cls(home, min(home[0], reach[0]), max(home[1], reach[1]), *home)
+    def of(cls, home: tuple[int, int], limits: tuple[int, int]) -> TimeView:
+        """View ``home`` of all the time in ``limits``."""
+        return cls(home, min(home[0], limits[0]), max(home[1], limits[1]), *home)
 
     @property
     def length(self) -> int:
         return self.end - self.start
 
     @property
-    def at_home(self) -> bool:
+    def home_length(self) -> int:
+        return self.home[1] - self.home[0]
+
+    @property
+    def is_home(self) -> bool:
         return (self.start, self.end) == self.home
 
-    def over(self, home: tuple[int, int], reach: tuple[int, int]) -> TimeView:
-        """The view of another ``home``: of the same length and place where they still meet, else
-        all of home."""
-        fresh = TimeView.of(home, reach)
-        if self.at_home or self.end <= home[0] or self.start >= home[1]:
-            return fresh
-        return replace(fresh, start=self.start, end=self.end)._within()
+    def with_home(self, home: tuple[int, int], limits: tuple[int, int]) -> TimeView:
+        """Change ``home``, and keep what is in view where it overlaps the new one."""
+        view = TimeView.of(home, limits)
+        if self.is_home or self.end <= home[0] or self.start >= home[1]:
+            return view
+        return replace(view, start=self.start, end=self.end)._shifted_into(view.first, view.last)
 
-    def resized(self, step: int, around: int) -> TimeView | None:
-        """One length wider (1) or narrower (-1), with ``around`` in its middle; None where it goes
-        no further."""
-        home = self.home[1] - self.home[0]
-        lengths = sorted(
-            {
-                *(span for span in ZOOM_LEVELS if span < self.last - self.first),
-                home,
-                self.last - self.first,
-            }
-        )
-        further = [
-            length
-            for length in lengths
-            if (length > self.length if step > 0 else length < self.length)
-        ]
-        if not further:
+    def resized(self, step: int, center: int) -> TimeView | None:
+        """Widen (1) or narrow (-1) by one zoom level; None where there is no further one."""
+        length = self._next_length(step)
+        if length is None:
             return None
-        length = further[0 if step > 0 else -1]
-        if length == home and self.home[0] <= around < self.home[1]:
+        center_is_home = self.home[0] <= center < self.home[1]
+        if length == self.home_length and center_is_home:
             return replace(self, start=self.home[0], end=self.home[1])
-        start = around - length // 2
+        start = center - length // 2
         view = replace(self, start=start, end=start + length)
-        return (
-            view._within(*self.home)
-            if length < home and self.home[0] <= around < self.home[1]
-            else view._within()
-        )
+        if length < self.home_length and center_is_home:
+            return view._shifted_into(*self.home)
+        return view._shifted_into(self.first, self.last)
+
+    def _next_length(self, step: int) -> int | None:
+        whole = self.last - self.first
+        lengths = {length for length in ZOOM_LEVELS if length < whole}
+        lengths |= {self.home_length, whole}
+        if step > 0:
+            return min((length for length in lengths if length > self.length), default=None)
+        return max((length for length in lengths if length < self.length), default=None)
 
     def moved(self, seconds: int) -> TimeView:
-        """Later by ``seconds``, earlier where they are negative, as far as it goes; what lies in
-        home stays there."""
+        """Move later by ``seconds`` (earlier if negative), as far as possible.
+
+        A view within home stays there.
+        """
         view = replace(self, start=self.start + seconds, end=self.end + seconds)
-        at_home = self.home[0] <= self.start and self.end <= self.home[1]
-        return view._within(*self.home) if at_home else view._within()
+        if self.home[0] <= self.start and self.end <= self.home[1]:
+            return view._shifted_into(*self.home)
+        return view._shifted_into(self.first, self.last)
 
     def showing(self, time: int) -> TimeView:
-        """The view, moved to have ``time`` in its middle where it is out of it."""
+        """Move to have ``time`` in the middle, unless it is in view."""
         if self.start <= time < self.end:
             return self
         start = time - self.length // 2
-        return replace(self, start=start, end=start + self.length)._within()
+        view = replace(self, start=start, end=start + self.length)
+        return view._shifted_into(self.first, self.last)
 
-    def _within(self, low: int | None = None, high: int | None = None) -> TimeView:
-        """Moved into ``[low, high)``, or else into what can be looked at."""
-        low, high = self.first if low is None else low, self.last if high is None else high
-        start = max(low, min(self.start, high - self.length))
+    def _shifted_into(self, first: int, last: int) -> TimeView:
+        start = max(first, min(self.start, last - self.length))
         return replace(self, start=start, end=start + self.length)
