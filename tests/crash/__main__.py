@@ -82,13 +82,13 @@ class Harness:
             ran = scan(self._tree.root, store=store, by=self._rules)
             undisturbed = scan(self._tree.root, store=fresh, by=self._rules)
             notes = Counter(note.body.text for note in store.triage.notes())
-            kept = self._acknowledged.read_text().split() + self._notes
+            texts = self._acknowledged.read_text().split() + self._notes
             compared = {
                 "alerts": (_facts(ran.alerts), _facts(undisturbed.alerts)),
                 "accounting": (ran.accounting, undisturbed.accounting),
                 "baseline and hits": (store.rules.counts(), fresh.rules.counts()),
                 "flags": (store.rules.flag_counts(), fresh.rules.flag_counts()),
-                "notes lost": ([text for text in kept if not notes[text]], []),
+                "notes lost": ([text for text in texts if not notes[text]], []),
                 "notes doubled": ([text for text, count in notes.items() if count > 1], []),
                 "notes of no alert": (
                     {note.alert_id for note in store.triage.notes()}
@@ -120,9 +120,9 @@ class Harness:
             )
             assert outcome(store).accounting == ran.accounting
         return [
-            f"{what}: {found} instead of {expected}"
-            for what, (found, expected) in compared.items()
-            if found != expected
+            f"{what}: {actual} instead of {expected}"
+            for what, (actual, expected) in compared.items()
+            if actual != expected
         ]
 
     def _death(self) -> Death:

@@ -28,16 +28,16 @@ class Tree:
     def __init__(self, root: Path, seed: int) -> None:
         self.root = root
         self._chance = random.Random(seed)
-        self._made = 0
+        self._written = 0
         self._rotated = 0
-        self._begun: list[Callable[[], object]] = []
+        self._unfinished: list[Callable[[], object]] = []
         """What completes the files that have been begun."""
         root.mkdir(parents=True, exist_ok=True)
 
     def grow(self) -> None:
         """Change one thing in the tree."""
-        if self._begun and self._chance.random() < 0.5:
-            self._begun.pop(0)()
+        if self._unfinished and self._chance.random() < 0.5:
+            self._unfinished.pop(0)()
         else:
             kinds = (
                 self._whole,
@@ -52,37 +52,39 @@ class Tree:
 
     def complete(self) -> None:
         """Complete the files that have been begun."""
-        while self._begun:
-            self._begun.pop(0)()
+        while self._unfinished:
+            self._unfinished.pop(0)()
 
     def _records(self) -> list[Raw]:
         """Return the records of a sweep, half of one, or other calls.
 
         The other half of a sweep may come any time later.
         """
-        who, at = self._chance.choice(PEOPLE), self._chance.randrange(_MINUTES) * 60
+        who, seconds = self._chance.choice(PEOPLE), self._chance.randrange(_MINUTES) * 60
         kind = self._chance.random()
         if kind < 0.4:
-            return [call(at, region, arn=who) for region in REGIONS[: self._chance.randint(8, 14)]]
+            return [
+                call(seconds, region, arn=who) for region in REGIONS[: self._chance.randint(8, 14)]
+            ]
         if kind < 0.7:
             half = slice(0, 6) if self._chance.random() < 0.5 else slice(6, 12)
-            return [call(at, region, arn=who) for region in REGIONS[half]]
+            return [call(seconds, region, arn=who) for region in REGIONS[half]]
         return [
             call(
-                at + 30 * place,
+                seconds + 30 * index,
                 arn=who,
                 eventName=name,
                 eventSource=f"{service}.amazonaws.com",
-                event_id=f"{name}-{who}-{at}",
+                event_id=f"{name}-{who}-{seconds}",
                 readOnly=name.startswith(("Get", "Describe")),
             )
-            for place, (name, service) in enumerate(_AFTER)
+            for index, (name, service) in enumerate(_AFTER)
         ]
 
     def _next(self, kind: str) -> Path:
-        self._made += 1
-        label = stamp(self._made % _MINUTES * 60).replace(":", "").replace("-", "")[:13] + "Z"
-        return self.root / f"{ACCOUNT}_CloudTrail_us-east-1_{label}_{self._made:016d}.json{kind}"
+        self._written += 1
+        label = stamp(self._written % _MINUTES * 60).replace(":", "").replace("-", "")[:13] + "Z"
+        return self.root / f"{ACCOUNT}_CloudTrail_us-east-1_{label}_{self._written:016d}.json{kind}"
 
     def _whole(self) -> None:
         path = self._next(".gz")
@@ -94,7 +96,7 @@ class Tree:
         path, content = self._next(""), document(self._records())
         cut = self._chance.randrange(len(content))
         path.write_bytes(content[:cut])
-        self._begun.append(lambda: _append(path, content[cut:]))
+        self._unfinished.append(lambda: _append(path, content[cut:]))
 
     def _append(self) -> None:
         content = lines(self._records())
@@ -102,7 +104,7 @@ class Tree:
         log = self.root / "events.jsonl"
         self.complete()  # a line that is not ended would be spoilt
         _append(log, content[:cut])
-        self._begun.append(lambda: _append(log, content[cut:]))
+        self._unfinished.append(lambda: _append(log, content[cut:]))
 
     def _rotate(self) -> None:
         self.complete()

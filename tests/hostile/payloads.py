@@ -54,18 +54,18 @@ def screen_text(app: App[Any]) -> str:
 
 def harm(app: App[Any]) -> list[str]:
     """Return the harm that log text has done to the screen."""
-    found = []
+    harms = []
     for strip in _strips(app):
         for segment in strip:
             unseen = [character for character in segment.text if not character.isprintable()]
             smear = sum(unicodedata.category(character) == "Mn" for character in segment.text) > 10
             if segment.control or unseen or smear:
-                found.append(f"characters that act: {segment.text!r}")
+                harms.append(f"characters that act: {segment.text!r}")
             if segment.style and segment.style.link:
-                found.append(f"a link: {segment.style.link!r}")
+                harms.append(f"a link: {segment.style.link!r}")
             if segment.style and any(key.startswith("@") for key in segment.style.meta):
-                found.append(f"an action: {segment.style.meta!r}")
-    return found
+                harms.append(f"an action: {segment.style.meta!r}")
+    return harms
 
 
 def _strips(app: App[Any]) -> Any:

@@ -71,9 +71,9 @@ def test_scan_names_each_hostile_file_once(
         alert for alert in map(json.loads, out.splitlines()) if alert["rule"]["id"] == REFERENCE
     ]
     assert [len(alert["event_ids"]) for alert in alerts] == [10]
-    told = err.splitlines()
+    err_lines = err.splitlines()
     for name, (_, reason) in HOSTILE.items():
-        assert len([line for line in told if f"/{name}: " in line]) == 1, name
+        assert len([line for line in err_lines if f"/{name}: " in line]) == 1, name
         assert f"{reason} {Counter(why for _, why in HOSTILE.values())[reason]}" in err
     assert "files 9 found = 1 read + 0 waiting" in err
 
@@ -97,8 +97,8 @@ def test_file_names_are_escaped(
 ) -> None:
     write(tmp_path, name, b"not a log")
     assert main(["scan", str(tmp_path)]) == 0
-    told = capsys.readouterr().err
-    (line,) = (line for line in told.splitlines() if line.startswith("skipped: "))
+    err = capsys.readouterr().err
+    (line,) = (line for line in err.splitlines() if line.startswith("skipped: "))
     assert line.isprintable()
     assert "\u202e" not in line
 
@@ -171,10 +171,10 @@ def test_bomb_costs_little_memory(
         tracemalloc.stop()
     assert peak < 24 * MIB
     assert any(alert.first_event == 1_772_359_260 for alert in run.alerts)
-    told = {**run.accounting.files_quarantined, **run.accounting.files_skipped}
+    reasons = {**run.accounting.files_quarantined, **run.accounting.files_skipped}
     if name != "spaces between lines":
-        assert told
-        assert set(told) <= {"too-large", "empty", "not-json", "bomb"}
+        assert reasons
+        assert set(reasons) <= {"too-large", "empty", "not-json", "bomb"}
 
 
 def test_many_hits_in_window_are_one_alert(tmp_path: Path) -> None:
@@ -346,16 +346,16 @@ def test_any_damage_raises_nothing(seed: int, count: int, whole: bytes) -> None:
     dice = random.Random(seed)
     content = bytearray(whole)
     for _ in range(count):
-        at, size = dice.randrange(len(content)), dice.randrange(1, 40)
+        start, size = dice.randrange(len(content)), dice.randrange(1, 40)
         match dice.randrange(4):
             case 0:
-                content[at] = dice.randrange(256)
+                content[start] = dice.randrange(256)
             case 1:
-                del content[at : at + size]
+                del content[start : start + size]
             case 2:
-                content[at:at] = content[at : at + size]
+                content[start:start] = content[start : start + size]
             case 3:
-                content[at:at] = dice.choice(
+                content[start:start] = dice.choice(
                     [b'"', b"{", b"[", b"\\", b"\xff", b"\n", b"\x00", b"NaN", b"9" * 4400]
                 )
         content = content or bytearray(b" ")

@@ -467,12 +467,12 @@ def ecs(record: Json, original: bool = False) -> Json:
 
 
 def flat(value: Json, prefix: str = "") -> Json:
-    found: Json = {}
+    flattened: Json = {}
     for name, inner in value.items():
-        found |= (
+        flattened |= (
             flat(inner, f"{prefix}{name}.") if isinstance(inner, dict) else {prefix + name: inner}
         )
-    return found
+    return flattened
 
 
 def ocsf(record: Json) -> Json:

@@ -40,18 +40,18 @@ def test_read_chunks_resumes_at_any_chunk(file: File, size: int) -> None:
         read = [
             (chunk.offset, bytes(chunk.data)) for chunk in read_chunks(io.BytesIO(file.content))
         ]
-        for place, (offset, _) in enumerate(read):
-            again = [
+        for index, (offset, _) in enumerate(read):
+            resumed = [
                 (chunk.offset, bytes(chunk.data))
                 for chunk in read_chunks(io.BytesIO(file.content), offset)
             ]
-            assert again == read[place:]
+            assert resumed == read[index:]
         path = str(write(Path(folder), file.name, file.content))
         dispatch, cache = Dispatch(rules()), SignatureCache()
-        found = merge(
+        merged = merge(
             digest(path, chunk, dispatch, cache).partial
             for chunk in read_chunks(io.BytesIO(file.content))
         )
-        for event in found.events.values():
+        for event in merged.events.values():
             given_id = loads(raw_record(event)).get("eventID")
             assert given_id == event.event_id if given_id else event.event_id.startswith("sha256:")

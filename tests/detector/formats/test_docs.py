@@ -28,8 +28,8 @@ def test_wrapper_has_fixture(name: str, monkeypatch: pytest.MonkeyPatch) -> None
         "WRAPPERS",
         tuple(
             form._replace(
-                open=lambda found, value, form=form: (
-                    opened.append(form.name) or form.open(found, value)
+                open=lambda members, value, form=form: (
+                    opened.append(form.name) or form.open(members, value)
                 )
             )
             for form in wrappers.WRAPPERS

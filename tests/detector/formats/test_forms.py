@@ -24,7 +24,7 @@ FORMS = forms.forms(RECORDS)
 IDS = sorted(record["eventID"] for record in RECORDS)
 
 
-def found(data: bytes) -> list[str]:
+def event_ids(data: bytes) -> list[str]:
     ids = []
     for chunk in read_chunks(io.BytesIO(data)):
         records = parse_records(chunk)
@@ -34,9 +34,9 @@ def found(data: bytes) -> list[str]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_format_parses_in_every_container(form: str) -> None:
-    assert found(FORMS[form]) == IDS
+    assert event_ids(FORMS[form]) == IDS
     for container, data in forms.containers(FORMS[form]).items():
-        assert found(data) == IDS, container
+        assert event_ids(data) == IDS, container
 
 
 def scanned(folder: Path) -> tuple[list, Store]:
@@ -97,8 +97,8 @@ def test_format_yields_same_alert_and_raw_record(form: str, tmp_path: Path, expe
 def test_all_formats_together_are_one_alert(tmp_path: Path, expected: list) -> None:
     for number, data in enumerate(FORMS.values()):
         (tmp_path / f"{number}.plain").write_bytes(data)
-        for container, packed in forms.containers(data).items():
-            (tmp_path / f"{number}.{container}").write_bytes(packed)
+        for container, archive in forms.containers(data).items():
+            (tmp_path / f"{number}.{container}").write_bytes(archive)
     alerts, store = scanned(tmp_path)
     sums = store.files.accounting()
     store.close()
@@ -157,7 +157,7 @@ COLUMNS = [f"a_column_of_some_length_{number}" for number in range(40)]
     ],
 )
 def test_format_variant_parses(data: bytes) -> None:
-    assert found(data) == IDS
+    assert event_ids(data) == IDS
 
 
 @pytest.mark.parametrize(
@@ -208,8 +208,8 @@ def test_damaged_member_costs_itself_only(tmp_path: Path) -> None:
         gzip.compress(forms.tarred({"a.json": FORMS["trail file"]}))[:400],
         forms.zipped({"a.json": FORMS["trail file"]})[:-30],
         *(
-            packed[:-9]
-            for name, packed in forms.containers(FORMS["trail file"]).items()
+            archive[:-9]
+            for name, archive in forms.containers(FORMS["trail file"]).items()
             if name in ("zstd", "xz", "bzip2")
         ),
     ],

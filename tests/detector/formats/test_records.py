@@ -46,10 +46,10 @@ PACKED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("packed", PACKED)
+@pytest.mark.parametrize("container", PACKED)
 @pytest.mark.parametrize("form", FORMS)
-def test_scan_reads_whole_file_of_format(form: str, packed: str, tmp_path: Path) -> None:
-    write(tmp_path, "log", PACKED[packed](FORMS[form]))  # the content tells, not the name
+def test_scan_reads_whole_file_of_format(form: str, container: str, tmp_path: Path) -> None:
+    write(tmp_path, "log", PACKED[container](FORMS[form]))  # the content tells, not the name
     run = scan(tmp_path)
     assert [sorted(alert.event_ids) for alert in run.alerts] == [
         sorted(record["eventID"] for record in SWEEP)
@@ -143,8 +143,8 @@ def test_foreign_file_is_reported_once_with_reason(name: str, tmp_path: Path) ->
     assert [problem.startswith(f"{state}: {path}: ") for problem in run.problems] == [True]
     assert "\n" not in run.problems[0]
     assert (sums.files_read, sums.records_seen, len(run.alerts)) == (2, 20, 2)
-    again = scan(tmp_path, store=store)
-    assert (again.problems, again.accounting) == ([], sums)
+    rescan = scan(tmp_path, store=store)
+    assert (rescan.problems, rescan.accounting) == ([], sums)
     store.close()
 
 
@@ -324,8 +324,8 @@ def test_nesting_depth_raises_nothing(tmp_path: Path) -> None:
 def test_document_over_cap_is_quarantined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for limit, size in (("BLOCK", 1000), ("SNIFF", 10_000), ("DOCUMENT_CAP", 100_000)):
         monkeypatch.setattr(chunks, limit, size)
-    write(tmp_path, "big.json", document(call(at) for at in range(200)))
-    write(tmp_path, "big.json.gz", gzip.compress(document(call(at) for at in range(200))))
+    write(tmp_path, "big.json", document(call(seconds) for seconds in range(200)))
+    write(tmp_path, "big.json.gz", gzip.compress(document(call(seconds) for seconds in range(200))))
     write(tmp_path, "small.json", SWEEP)
     run = scan(tmp_path)
     assert run.accounting.files_quarantined == {"too-large": 2}
@@ -353,7 +353,7 @@ def test_any_number_of_lines_is_read_as_lines(
         ("DOCUMENT_CAP", 5000),
     ):
         monkeypatch.setattr(chunks, limit, size)
-    many = [call(at, REGIONS[at % 14]) for at in range(300)]
+    many = [call(seconds, REGIONS[seconds % 14]) for seconds in range(300)]
     write(tmp_path, "plain.jsonl", lines(many))
     write(tmp_path, "packed.jsonl.gz", gzip.compress(lines(many)))
     run = scan(tmp_path)

@@ -42,16 +42,19 @@ class Kind(NamedTuple):
 
 
 def calls(count: int, **changed: object) -> list[Raw]:
-    return [call(at, REGIONS[at % 14], event_id=f"shared-{at}", **changed) for at in range(count)]
+    return [
+        call(seconds, REGIONS[seconds % 14], event_id=f"shared-{seconds}", **changed)
+        for seconds in range(count)
+    ]
 
 
-def packed(count: int) -> bytes:
+def gzipped(count: int) -> bytes:
     return gzip.compress(document(calls(count)), 1, mtime=0)
 
 
 KINDS = {
     "trail": Kind(lambda n: document(calls(n))),
-    "gzip": Kind(lambda n: packed(n)),
+    "gzip": Kind(lambda n: gzipped(n)),
     "lines": Kind(lambda n: lines(calls(n))),
     "other calls": Kind(lambda n: document(calls(n, eventName="DescribeRegions"))),
     "insights": Kind(lambda n: document(calls(n, eventCategory="Insight"))),
@@ -66,8 +69,8 @@ KINDS = {
         lambda n: json.dumps([{"a": 1}] * n).encode(), "skipped", "not-cloudtrail", 0
     ),
     "cut short": Kind(lambda n: document(calls(n))[:-5], "quarantined", "truncated-json", 0),
-    "gzip cut short": Kind(lambda n: packed(n)[:-5], "quarantined", "truncated-gzip", 0),
-    "damaged": Kind(lambda n: packed(n)[:-8] + bytes(8), "quarantined", "corrupt-gzip", 0),
+    "gzip cut short": Kind(lambda n: gzipped(n)[:-5], "quarantined", "truncated-gzip", 0),
+    "damaged": Kind(lambda n: gzipped(n)[:-8] + bytes(8), "quarantined", "corrupt-gzip", 0),
 }
 Files = list[tuple[str, int]]
 mixed = st.lists(st.tuples(st.sampled_from(sorted(KINDS)), st.integers(1, 12)), max_size=12)
@@ -78,12 +81,12 @@ def expected(files: Files, incomplete: str = "quarantined") -> tuple[dict[str, i
     counts: dict[str, int] = {}
     for kind in (KINDS[name] for name, _ in files):
         state = incomplete if kind.reason.startswith("truncated") else kind.state
-        told = f"{state} {kind.reason}" if state not in ("read", "waiting") else state
-        counts[told] = counts.get(told, 0) + 1
+        state_and_reason = f"{state} {kind.reason}" if state not in ("read", "waiting") else state
+        counts[state_and_reason] = counts.get(state_and_reason, 0) + 1
     return counts, sum(KINDS[name].each * count for name, count in files)
 
 
-def told(sums: Accounting) -> tuple[dict[str, int], int]:
+def summary(sums: Accounting) -> tuple[dict[str, int], int]:
     counts = {
         "read": sums.files_read,
         "waiting": sums.files_waiting,
@@ -112,13 +115,13 @@ def test_scan_accounts_for_all_files_and_records(first: Files, second: Files) ->
     with tempfile.TemporaryDirectory() as folder, closing(Store.open(None)) as store:
         put(folder, first)
         run = scan(Path(folder), store=store)
-        assert told(run.accounting) == expected(first)
+        assert summary(run.accounting) == expected(first)
         problems = sum(KINDS[name].state != "read" for name, _ in first)
         assert len(run.problems) == problems
         put(folder, [*first, *second])
-        again = scan(Path(folder), store=store)
-        assert told(again.accounting) == expected([*first, *second])
-        assert len(again.problems) == sum(KINDS[name].state != "read" for name, _ in second)
+        rescan = scan(Path(folder), store=store)
+        assert summary(rescan.accounting) == expected([*first, *second])
+        assert len(rescan.problems) == sum(KINDS[name].state != "read" for name, _ in second)
 
 
 @settings(max_examples=20)
@@ -130,9 +133,9 @@ def test_accounting_adds_up_at_every_update(files: Files) -> None:
             for number, (name, count) in enumerate(files)
         ]
         run = watch(store, Path(folder), *steps)
-        assert told(run.accounting) == expected(files, incomplete="waiting")
+        assert summary(run.accounting) == expected(files, incomplete="waiting")
         for update in run.updates:
-            told(update.accounting)
+            summary(update.accounting)
 
 
 @settings(max_examples=15)
@@ -152,10 +155,10 @@ def test_duplicate_count_is_independent_of_order(files: Files, random: object) -
                 scan(Path(folder, name), store=store)
             counted.append(outcome(store).accounting.records_duplicate)
     copies = [
-        at
+        seconds
         for name, count in files
         if name in ("trail", "gzip", "lines", "half JSON", "not CloudTrail beside it")
-        for at in range(count)
+        for seconds in range(count)
     ]
     assert counted == [len(copies) - len(set(copies))] * 2
 

@@ -52,14 +52,14 @@ def test_far_event_times_do_not_move_watermark(mode: str, tmp_path: Path) -> Non
     ]
     settled: list[list[bool]] = []
 
-    def look() -> None:
+    def note_settled() -> None:
         settled.append(
             [alert.settled for alert in store.alerts.all() if alert.first_event == START]
         )
 
     def later(seconds: float) -> None:
         nonlocal now
-        look()
+        note_settled()
         now += seconds
 
     with closing(Store.open(None)) as store:
@@ -72,7 +72,7 @@ def test_far_event_times_do_not_move_watermark(mode: str, tmp_path: Path) -> Non
             partial(later, LATENESS - 11),
             partial(later, 1),
             partial(later, 1),
-            look,
+            note_settled,
             mode=mode,
             clock=lambda: now,
         )
@@ -136,9 +136,9 @@ def test_single_far_event_time_does_not_block_watermark(tmp_path: Path) -> None:
 )
 def test_windows_span_calendar_edges(begin: int, tmp_path: Path) -> None:
     records = [
-        call(begin - START + place, region)
-        for place, region in enumerate([*REGIONS, *REGIONS[:15]])
-        if begin + place < 253_370_764_800
+        call(begin - START + offset, region)
+        for offset, region in enumerate([*REGIONS, *REGIONS[:15]])
+        if begin + offset < 253_370_764_800
     ]
     assert found(records, tmp_path / "t", "tumbling")
     (start, _, count), *_ = found(records, tmp_path / "s", "sliding")
@@ -241,9 +241,9 @@ def test_results_are_independent_of_time_zone(zone: str, tmp_path: Path) -> None
         )
     ]
     records = [
-        call(begin + place, region, arn=str(begin))
+        call(begin + offset, region, arn=str(begin))
         for begin in begins
-        for place, region in enumerate(REGIONS[:12])
+        for offset, region in enumerate(REGIONS[:12])
     ]
     for mode in ("tumbling", "sliding"):
         assert found(records, tmp_path / mode, mode)

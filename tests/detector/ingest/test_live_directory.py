@@ -39,9 +39,9 @@ LINES = lines(SWEEP)
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    held = Store.open(None)
-    yield held
-    held.close()
+    opened = Store.open(None)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -60,13 +60,13 @@ def read_once(run: Run, records: int = 10, alerts: int = 1, **files: int) -> Non
     sums = run.accounting
     assert (sums.records_seen, sums.records_kept, len(run.alerts)) == (records, records, alerts)
     assert sums.records_rejected == {}
-    found = {
+    counts = {
         "read": sums.files_read,
         "waiting": sums.files_waiting,
         "skipped": sum(sums.files_skipped.values()),
         "quarantined": sum(sums.files_quarantined.values()),
     }
-    assert found == {"read": 1, "waiting": 0, "skipped": 0, "quarantined": 0, **files}
+    assert counts == {"read": 1, "waiting": 0, "skipped": 0, "quarantined": 0, **files}
 
 
 # files that grow
@@ -133,14 +133,14 @@ def test_unfinished_array_is_not_lines(
 
 
 def test_truncated_gzip_waits_until_complete(store: Store, logs: Path) -> None:
-    packed = gzip.compress(document(SWEEP))
-    log = write(logs, "trail.json.gz", packed[:-30])
+    gzipped = gzip.compress(document(SWEEP))
+    log = write(logs, "trail.json.gz", gzipped[:-30])
     sums = []
     run = watch(
         store,
         logs,
         lambda: sums.append(store.files.accounting()),
-        lambda: append(log, packed[-30:]),
+        lambda: append(log, gzipped[-30:]),
     )
     assert (sums[0].files_waiting, sums[0].records_seen) == (1, 0)
     assert run.problems == []
@@ -256,9 +256,9 @@ def test_rotated_log_is_resumed(store: Store, logs: Path) -> None:
     log = write(logs, "trail", LINES)
 
     def rotate(number: int) -> None:
-        for place in (1, 0):
-            if (old := logs / f"trail.{place}" if place else log).exists():
-                old.replace(logs / f"trail.{place + 1}")
+        for number in (1, 0):
+            if (old := logs / f"trail.{number}" if number else log).exists():
+                old.replace(logs / f"trail.{number + 1}")
         log.write_bytes(lines(sweep(10, 60 * number)))
 
     run = watch(
@@ -496,10 +496,10 @@ def test_stopped_run_resumes(tmp_path: Path, logs: Path) -> None:
         stop = StoppingAfter(limit)
         Pipeline(store, rules(), Stepping([logs], ()), 1).run(stop, lambda update: None)
         at_last = store.files.accounting()
-        held = store.alerts.all()
+        opened = store.alerts.all()
         store.close()
     assert (at_last.records_seen, at_last.files_read, at_last.records_duplicate) == (40, 40, 0)
-    assert [alert.event_ids for alert in held] == [alert.event_ids for alert in scan(logs).alerts]
+    assert [alert.event_ids for alert in opened] == [alert.event_ids for alert in scan(logs).alerts]
 
 
 def test_update_is_live_when_all_files_are_read(store: Store, logs: Path) -> None:

@@ -31,8 +31,8 @@ WIDTH = oracle.WIDTH
 
 sweeps = st.builds(
     lambda who, slot, first, count: [
-        call(slot * WIDTH + place, region, arn=who)
-        for place, region in enumerate(REGIONS[first : first + count], first)
+        call(slot * WIDTH + index, region, arn=who)
+        for index, region in enumerate(REGIONS[first : first + count], first)
     ],
     st.sampled_from(PEOPLE),
     st.integers(0, SLOTS - 1),
@@ -42,7 +42,7 @@ sweeps = st.builds(
 """Of one window's calls a part or all: it takes several, or a large one, to make an alert."""
 
 
-class Held(NamedTuple):
+class ReadHit(NamedTuple):
     """A record that is in a window, and when it was read."""
 
     record: Raw
@@ -72,7 +72,7 @@ class Hunt(RuleBasedStateMachine):
         # The model.
         self.files: list[tuple[int, float]] = []
         self.seen = self.duplicate = self.late = 0
-        self.held: dict[str, Held] = {}
+        self.hits: dict[str, ReadHit] = {}
         self.known: dict[str, int] = {}
         self.gone: dict[str, tuple[int, int]] = {}
         self.newest = 0
@@ -105,12 +105,12 @@ class Hunt(RuleBasedStateMachine):
         for name, record in arrived.items():
             self.known[name] = _time(record)
             self.newest = max(self.newest, _time(record))
-            held = Held(record, self.now)
-            first, last = self.gone.get(held.series, (1, 0))
-            if first <= held.bucket <= last:
+            hit = ReadHit(record, self.now)
+            first, last = self.gone.get(hit.series, (1, 0))
+            if first <= hit.bucket <= last:
                 self.late += 1
             else:
-                self.held[name] = held
+                self.hits[name] = hit
 
     @rule(seconds=st.sampled_from([1, 300, 1000]))
     def restart(self, seconds: int) -> None:
@@ -124,24 +124,24 @@ class Hunt(RuleBasedStateMachine):
         retention=st.sampled_from([30, 90, 200]),
         vacuum=st.booleans(),
     )
-    def compact(self, seconds: int, retention: int, vacuum: bool) -> None:
+    def evict(self, seconds: int, retention: int, vacuum: bool) -> None:
         self.now += seconds
         horizon = min(self.now, self.newest) - retention
         old = {
             name
-            for name, held in self.held.items()
-            if (held.bucket + 1) * WIDTH <= horizon
-            and held.read_at < self.now - retention
-            and (held.series, held.bucket) not in self._alerting()
+            for name, hit in self.hits.items()
+            if (hit.bucket + 1) * WIDTH <= horizon
+            and hit.read_at < self.now - retention
+            and (hit.series, hit.bucket) not in self._alerting()
         }
-        for held in (self.held.pop(name) for name in old):
-            first, last = self.gone.get(held.series, (held.bucket, held.bucket))
-            self.gone[held.series] = min(first, held.bucket), max(last, held.bucket)
+        for hit in (self.hits.pop(name) for name in old):
+            first, last = self.gone.get(hit.series, (hit.bucket, hit.bucket))
+            self.gone[hit.series] = min(first, hit.bucket), max(last, hit.bucket)
         if any(first < horizon and read_at < self.now - retention for first, read_at in self.files):
             self.known = {
                 name: time
                 for name, time in self.known.items()
-                if name in self.held or time >= horizon
+                if name in self.hits or time >= horizon
             }
         done = (
             self.store.retention.vacuum(retention).hits
@@ -222,7 +222,7 @@ class Hunt(RuleBasedStateMachine):
         }
 
     def _alerts(self) -> list[Raw]:
-        return oracle.alerts([held.record for held in self.held.values()], "tumbling")
+        return oracle.alerts([hit.record for hit in self.hits.values()], "tumbling")
 
     @invariant()
     def the_alerts_are_those_of_what_is_in_the_windows(self) -> None:

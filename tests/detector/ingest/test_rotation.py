@@ -43,14 +43,14 @@ def store() -> Iterator[Store]:
         yield opened
 
 
-def telling(at: int, **who: Any) -> list[Raw]:
+def telling(seconds: int, **who: Any) -> list[Raw]:
     """Return a call that a flag is raised for."""
     return [
         call(
-            at,
+            seconds,
             eventName="CreateAccessKey",
             eventSource="iam.amazonaws.com",
-            event_id=f"key-{at}",
+            event_id=f"key-{seconds}",
             readOnly=False,
             **who,
         )

@@ -39,9 +39,9 @@ from logs-aws.cloudtrail-*
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    held = Store.open(None)
-    yield held
-    held.close()
+    opened = Store.open(None)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -57,7 +57,10 @@ def logs(tmp_path: Path) -> Path:
         folder,
         "c.json.gz",
         gzip.compress(
-            document(call(200 + at, REGIONS[at], eventName="DescribeVolumes") for at in range(4))
+            document(
+                call(200 + seconds, REGIONS[seconds], eventName="DescribeVolumes")
+                for seconds in range(4)
+            )
         ),
     )
     write(
@@ -153,7 +156,10 @@ def test_changed_files_are_searched_by_new_rules(store: Store, logs: Path, tmp_p
     scan(logs, store=store)
     with (logs / "b.jsonl").open("ab") as log:
         log.write(
-            lines(call(204 + at, REGIONS[at + 4], eventName="DescribeVolumes") for at in range(4))
+            lines(
+                call(204 + seconds, REGIONS[seconds + 4], eventName="DescribeVolumes")
+                for seconds in range(4)
+            )
         )
     (logs / "a.json").unlink()
     by = ruleset(tmp_path)
@@ -168,9 +174,9 @@ def test_decisions_survive_rule_change(store: Store, logs: Path, tmp_path: Path)
     store.triage.set_status([alert.alert_id], "closed")
     store.triage.add_notes([alert], NoteBody("known"))
     run = scan(logs, store=store, by=ruleset(tmp_path, least=2))
-    again = next(found for found in run.alerts if found.rule.id == "mine")
-    assert (again.alert_id, again.status) == (alert.alert_id, "closed")
-    assert [note.alert_id for note in store.triage.notes()] == [again.alert_id]
+    closed = next(alert for alert in run.alerts if alert.rule.id == "mine")
+    assert (closed.alert_id, closed.status) == (alert.alert_id, "closed")
+    assert [note.alert_id for note in store.triage.notes()] == [closed.alert_id]
 
 
 def test_unloaded_rule_leaves_its_alerts(store: Store, logs: Path, tmp_path: Path) -> None:
@@ -190,7 +196,11 @@ def test_unloaded_rule_leaves_its_alerts(store: Store, logs: Path, tmp_path: Pat
 
 def test_state_serves_tumbling_and_sliding(store: Store, logs: Path) -> None:
     """The windows are kept, so that no file is read for it."""
-    write(logs, "split.json", [call(145 + at, region) for at, region in enumerate(REGIONS[:10])])
+    write(
+        logs,
+        "split.json",
+        [call(145 + seconds, region) for seconds, region in enumerate(REGIONS[:10])],
+    )
     seen = []
     for mode in ("tumbling", "sliding", "tumbling", "sliding"):
         run = scan(logs, store=store, mode=mode)
@@ -208,8 +218,8 @@ def test_decisions_return_with_window_mode(store: Store, logs: Path) -> None:
     sliding = scan(logs, store=store, mode="sliding").alerts[-1]
     assert sliding.window is not None
     assert (sliding.window.start, sliding.alert_id != first.alert_id) == (START - 5, True)
-    again = scan(logs, store=store).alerts[-1]
-    assert (again.alert_id, again.status) == (first.alert_id, "closed")
+    closed = scan(logs, store=store).alerts[-1]
+    assert (closed.alert_id, closed.status) == (first.alert_id, "closed")
 
 
 def test_interrupted_rule_change_is_finished_later(

@@ -35,9 +35,9 @@ MINE = {"name": "mine", "action": "DescribeVolumes", "width": 30, "least": 3}
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    held = Store.open(None)
-    yield held
-    held.close()
+    current = Store.open(None)
+    yield current
+    current.close()
 
 
 @pytest.fixture
@@ -47,7 +47,10 @@ def logs(tmp_path: Path) -> Path:
     write(
         folder,
         "b.json",
-        [call(200 + at, REGIONS[at], eventName="DescribeVolumes") for at in range(4)],
+        [
+            call(200 + seconds, REGIONS[seconds], eventName="DescribeVolumes")
+            for seconds in range(4)
+        ],
     )
     return folder
 
@@ -76,10 +79,10 @@ def run(
 
 def shown(updates: list[Update]) -> set[str]:
     """The alerts that a screen holds after these updates."""
-    held: set[str] = set()
+    current: set[str] = set()
     for update in updates:
-        held = held - set(update.withdrawn) | {alert.alert_id for alert in update.alerts}
-    return held
+        current = current - set(update.withdrawn) | {alert.alert_id for alert in update.alerts}
+    return current
 
 
 def test_added_rule_searches_files_read_before(
@@ -175,10 +178,10 @@ def test_removed_rule_file_is_change_and_broken_one_is_named(
     rules: RuleSet, tmp_path: Path
 ) -> None:
     path = put(tmp_path)
-    held = rules.reloaded()
+    current = rules.reloaded()
     path.write_text(path.read_text().replace("count_distinct", "count_distnct"))
-    assert held.changed
-    broken = held.reloaded()
+    assert current.changed
+    broken = current.reloaded()
     assert [(problem.path, problem.line) for problem in broken.problems] == [(path, 12)]
     assert [rule.rule_id for rule in broken] == [REFERENCE]
     path.unlink()
@@ -196,14 +199,14 @@ def test_volumes_are_by_source_and_add_up(store: Store, logs: Path, rules: RuleS
     write(logs, "AWSLogs/1/x/c.json", sweep(3, 60))
     write(logs, "AWSLogs/2/y/d.json", b'{"Records": [')
     scan(logs, store=store, by=rules)
-    places = {volume.origin: volume for volume in store.completeness.volumes()}
-    assert set(places) == {str(logs), str(logs / "AWSLogs")}
-    below = places[str(logs / "AWSLogs")]
+    volumes = {volume.origin: volume for volume in store.completeness.volumes()}
+    assert set(volumes) == {str(logs), str(logs / "AWSLogs")}
+    below = volumes[str(logs / "AWSLogs")]
     assert (below.files, below.records, below.failed) == (2, 3, 1)
     assert (
-        sum(volume.records for volume in places.values()) == store.files.accounting().records_seen
+        sum(volume.records for volume in volumes.values()) == store.files.accounting().records_seen
     )
-    assert sum(volume.bytes for volume in places.values()) == sum(
+    assert sum(volume.bytes for volume in volumes.values()) == sum(
         path.stat().st_size for path in logs.rglob("*.json")
     )
 

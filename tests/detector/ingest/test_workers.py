@@ -32,12 +32,12 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
         monkeypatch.setattr(chunks, size, 8_000)
     records = [
         *sweep(10),
-        *(call(60 + at, event_id=f"more-{at}") for at in range(120)),
+        *(call(60 + seconds, event_id=f"more-{seconds}") for seconds in range(120)),
         *sweep(12, 300),
     ]
     (tmp_path / "trail.jsonl").write_bytes(lines(records))
-    (found,) = Directory([tmp_path]).sweep()
-    return Task(found, None, 0, is_final=True)
+    (file,) = Directory([tmp_path]).sweep()
+    return Task(file, None, 0, is_final=True)
 
 
 @pytest.fixture
@@ -116,5 +116,5 @@ def test_scan_survives_dead_processes(tmp_path: Path, monkeypatch: pytest.Monkey
         assert f"{logs}/kills.gz: the process that read it died" in problem
         monkeypatch.setattr(workers, "_start", _start)
         store.quarantine.retry([f"{logs}/kills.gz"])
-        again, whole = scan(logs, store=store), scan(logs)
-        assert (again.facts, again.accounting) == (whole.facts, whole.accounting)
+        rescan, whole = scan(logs, store=store), scan(logs)
+        assert (rescan.facts, rescan.accounting) == (whole.facts, whole.accounting)

@@ -57,7 +57,7 @@ def reply(status: int, region: str | None) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("status", "told", "region"),
+    ("status", "header", "region"),
     [
         (200, "eu-west-3", "eu-west-3"),
         (301, "me-south-1", "me-south-1"),
@@ -66,14 +66,14 @@ def reply(status: int, region: str | None) -> Any:
     ],
 )
 def test_bucket_region_is_read_from_any_response(
-    monkeypatch: pytest.MonkeyPatch, status: int, told: str | None, region: str
+    monkeypatch: pytest.MonkeyPatch, status: int, header: str | None, region: str
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_REGION", "us-west-2")
-    monkeypatch.setattr(urllib.request, "urlopen", lambda request, timeout: reply(status, told))
+    monkeypatch.setattr(urllib.request, "urlopen", lambda request, timeout: reply(status, header))
 
     assert bucket_store("trail").config["region"] == region
 

@@ -35,11 +35,11 @@ def test_rules_of_these_tests_exist() -> None:
 class Burst(NamedTuple):
     """A principal's sweep, and a snapshot after it.
 
-    ``time`` is the sweep's, ``after`` the seconds to the snapshot, ``late`` the delay of each file
-    with them.
+    ``seconds`` is the sweep's time, ``after`` the seconds to the snapshot, ``late`` the delay of
+    each file with them.
     """
 
-    at: int
+    seconds: int
     after: int
     late: tuple[int, int, int]
 
@@ -49,15 +49,19 @@ class Burst(NamedTuple):
         They are half of the sweep, its other half, and the snapshot.
         """
         arn = f"arn:aws:iam::{ACCOUNT}:user/u{number}"
-        calls = [_at(self.at + place, region, arn) for place, region in enumerate(REGIONS[:12])]
-        snapshot = _at(self.at + self.after, "us-east-1", arn, eventName="CreateSnapshot")
+        calls = [
+            call_at(self.seconds + index, region, arn) for index, region in enumerate(REGIONS[:12])
+        ]
+        snapshot = call_at(self.seconds + self.after, "us-east-1", arn, eventName="CreateSnapshot")
         parts = (calls[:6], calls[6:], [snapshot])
-        return [(START + self.at + late, part) for late, part in zip(self.late, parts, strict=True)]
+        return [
+            (START + self.seconds + late, part) for late, part in zip(self.late, parts, strict=True)
+        ]
 
 
-def _at(at: int, region: str, arn: str, **changed: str) -> Raw:
-    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(START + at))
-    return call(0, region, f"{arn}/{at}/{region}/{changed}", arn, eventTime=when, **changed)
+def call_at(seconds: int, region: str, arn: str, **changed: str) -> Raw:
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(START + seconds))
+    return call(0, region, f"{arn}/{seconds}/{region}/{changed}", arn, eventTime=when, **changed)
 
 
 def put(folder: Path, bursts: list[Burst]) -> None:
@@ -68,7 +72,7 @@ def put(folder: Path, bursts: list[Burst]) -> None:
             path.write_bytes(gzip.compress(document(records), 1))
 
 
-def found(
+def scan_within(
     store: Store, by: RuleSet, source: Directory | BoundedSource, bounds: Bounds
 ) -> list[object]:
     """Scan once more, and return the alerts that touch the bounds."""
@@ -106,32 +110,35 @@ near = st.sampled_from([-DAY, -60, -1, 0, 11, 12, 60, DAY])
 def test_bounds_change_no_alert_within(made: list[Burst], first: int, last: int) -> None:
     by = rules("tumbling", *HUNT)
     bounds = Bounds(
-        START + made[0].at + first, START + made[-1].at + last, by.longest_window + SIGNAL_REACH
+        START + made[0].seconds + first,
+        START + made[-1].seconds + last,
+        by.longest_window + SIGNAL_REACH,
     )
     with (
         tempfile.TemporaryDirectory() as name,
         closing(Store.open(None)) as whole,
         closing(Store.open(None)) as bounded,
-        closing(Store.open(None)) as again,
+        closing(Store.open(None)) as reread,
     ):
         folder = Path(name)
         put(folder, made)
-        expected = found(whole, by, Directory([folder]), bounds)
+        expected = scan_within(whole, by, Directory([folder]), bounds)
         assert (
-            found(bounded, by, BoundedSource(Directory([folder]), bounds, {}), bounds) == expected
+            scan_within(bounded, by, BoundedSource(Directory([folder]), bounds, {}), bounds)
+            == expected
         )
         # Read by another rule before: now the spans of what was read are known as well.
-        found(
-            again,
+        scan_within(
+            reread,
             by.without([rule.rule_id for rule in by if rule.alerts]),
             Directory([folder]),
             bounds,
         )
-        known = BoundedSource(Directory([folder]), bounds, again.files.read_to_end())
-        assert found(again, by, known, bounds) == expected
+        known = BoundedSource(Directory([folder]), bounds, reread.files.read_to_end())
+        assert scan_within(reread, by, known, bounds) == expected
         # What was left unread is due still, once the bounds are gone.
-        assert found(again, by, Directory([folder]), bounds) == expected
-        assert len(again.alerts.all()) == len(whole.alerts.all())
+        assert scan_within(reread, by, Directory([folder]), bounds) == expected
+        assert len(reread.alerts.all()) == len(whole.alerts.all())
 
 
 @pytest.mark.parametrize("command", ["scan", "pivot"])
@@ -157,21 +164,21 @@ def test_command_reports_excluded_files(command: str, tmp_path: Path, cli: Cli) 
             "2026-03-03T10:00:00Z",
         ),
     }[command]
-    told = cli(command, logs, "--db", state, *asked).err
-    assert "not read: 3 files (0.0 MB) delivered outside of the time asked for" in told
+    stderr = cli(command, logs, "--db", state, *asked).err
+    assert "not read: 3 files (0.0 MB) delivered outside of the time asked for" in stderr
     assert (
-        "not read: 3 files (0.0 MB) read before, and without events of the time asked for" in told
+        "not read: 3 files (0.0 MB) read before, and without events of the time asked for" in stderr
     )
 
 
 def test_changed_file_is_read_despite_snapshot(tmp_path: Path) -> None:
     path = tmp_path / "calls.json"
-    path.write_bytes(document([_at(0, "us-east-1", "arn")]))
+    path.write_bytes(document([call_at(0, "us-east-1", "arn")]))
     bounds, by = Bounds(START + DAY, START + 2 * DAY), rules()
     with closing(Store.open(None)) as store:
-        found(store, by, Directory([tmp_path]), bounds)
-        path.write_bytes(document([_at(DAY, "us-east-1", "arn")]))
-        found(
+        scan_within(store, by, Directory([tmp_path]), bounds)
+        path.write_bytes(document([call_at(DAY, "us-east-1", "arn")]))
+        scan_within(
             store,
             by,
             BoundedSource(Directory([tmp_path]), bounds, store.files.read_to_end()),

@@ -40,7 +40,7 @@ def key(
     )
 
 
-def packed(records: Sequence[forms.Json]) -> bytes:
+def gzipped(records: Sequence[forms.Json]) -> bytes:
     return gzip.compress(forms.document(records), mtime=0)
 
 
@@ -50,7 +50,7 @@ def put_sweep(
     keys = []
     for record in RECORDS:
         keys.append(key(record["awsRegion"], label, prefix, account))
-        put(keys[-1], packed([record]))
+        put(keys[-1], gzipped([record]))
     return keys
 
 
@@ -114,7 +114,7 @@ def test_bucket_finds_organization_and_control_tower_trails(hunt: Hunt) -> None:
     for record, head in zip(
         RECORDS, itertools.cycle(("AWSLogs/o-abcdefghij/", "o-abcdefghij/AWSLogs/o-abcdefghij/"))
     ):
-        put(key(record["awsRegion"]).replace("AWSLogs/", head), packed([record]))
+        put(key(record["awsRegion"]).replace("AWSLogs/", head), gzipped([record]))
     put("AWSLogs/111122223333/Config/us-east-1/2026/3/1/x.json.gz", b"not ours")
     hunt.step()
     assert hunt.ids() == [IDS]
@@ -125,7 +125,7 @@ def test_bucket_alerts_equal_those_of_directory(hunt: Hunt, tmp_path: Path, cloc
     for name in put_sweep():
         index = next(i for i, record in enumerate(RECORDS) if f"/{record['awsRegion']}/" in name)
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(packed([RECORDS[index]]))
+        (tmp_path / name).write_bytes(gzipped([RECORDS[index]]))
     hunt.step()
     disk = Hunt(open_sources([str(tmp_path)], live=True), clock)
     disk.step()
@@ -136,23 +136,23 @@ def test_bucket_alerts_equal_those_of_directory(hunt: Hunt, tmp_path: Path, cloc
 
 
 def test_poll_finds_earlier_keys_and_tomorrows_date(hunt: Hunt, clock: Clock) -> None:
-    put(key("us-east-1", "20260301T1200Z"), packed([RECORDS[0]]))
+    put(key("us-east-1", "20260301T1200Z"), gzipped([RECORDS[0]]))
     hunt.step()
     clock.now += 60
     for record in RECORDS[1:6]:  # labelled before what was read already
-        put(key("us-east-1", "20260301T1130Z"), packed([record]))
+        put(key("us-east-1", "20260301T1130Z"), gzipped([record]))
     hunt.step()
     clock.now += 12 * 3600 - 300  # just before midnight, labelled after it
     for record in RECORDS[6:]:
-        put(key("us-east-1", "20260302T0000Z"), packed([record]))
+        put(key("us-east-1", "20260302T0000Z"), gzipped([record]))
     hunt.step()
     assert hunt.ids() == [IDS]
 
 
 def test_poll_finds_redelivery_within_a_day(hunt: Hunt, clock: Clock) -> None:
-    put(key("us-east-1", "20260301T1200Z"), packed(RECORDS[:4]))
+    put(key("us-east-1", "20260301T1200Z"), gzipped(RECORDS[:4]))
     hunt.step()
-    put(key("us-east-1", "20260222T0000Z"), packed(RECORDS[4:]))
+    put(key("us-east-1", "20260222T0000Z"), gzipped(RECORDS[4:]))
     for _ in range(8):
         clock.now += 86_400
         hunt.step()
@@ -259,8 +259,8 @@ def test_unavailable_object_is_quarantined_with_reason(
     clock.now += 60
     hunt.step()
     assert hunt.store.files.accounting().files_quarantined == {reason: 1}  # not tried for ever
-    (held,) = hunt.store.quarantine.files()
-    hunt.store.quarantine.retry([held.path])
+    (quarantined,) = hunt.store.quarantine.files()
+    hunt.store.quarantine.retry([quarantined.path])
     hunt.pipeline.recheck_quarantine()
     hunt.step()
     assert hunt.ids() == [IDS] and not hunt.store.quarantine.files()
@@ -295,7 +295,9 @@ def test_worker_processes_agree_and_usage_is_merged(aws: Aws, clock: Clock) -> N
     for number in range(3):
         put(
             key("us-east-1"),
-            packed([{**RECORDS[0], "eventID": f"more-{number}", "eventName": "DescribeSnapshots"}]),
+            gzipped(
+                [{**RECORDS[0], "eventID": f"more-{number}", "eventName": "DescribeSnapshots"}]
+            ),
         )
     aws.fault = lambda request: (
         ("403 Forbidden", "AccessDenied")
@@ -304,19 +306,19 @@ def test_worker_processes_agree_and_usage_is_merged(aws: Aws, clock: Clock) -> N
         if f"/{RECORDS[4]['awsRegion']}/" in request["PATH_INFO"]
         else None
     )
-    found = []
+    results = []
     for jobs in (1, 2):
         hunt, before = (
             Hunt(S3Bucket(f"s3://{BUCKET}", clock=clock, poll=0), clock, jobs=jobs),
             usage.gets,
         )
         hunt.step()
-        found.append(
+        results.append(
             (hunt.ids(), hunt.store.files.accounting(), sorted(hunt.problems), usage.gets - before)
         )
         hunt.store.close()
-    assert found[0] == found[1]
-    ids, _, _, requests = found[0]
+    assert results[0] == results[1]
+    ids, _, _, requests = results[0]
     assert len(ids[0]) == 10 and requests == len(RECORDS) + 4 + 3, (
         "signals are looked for, which is counted too"
     )
@@ -327,7 +329,7 @@ def test_bounds_save_requests(aws: Aws, clock: Clock) -> None:
     put(key("us-east-1", "20250101T0000Z"), b"old")
     put(key("us-east-1", "20260501T0000Z"), b"later")
     source = open_sources([f"s3://{BUCKET}"], live=False, bounds=Bounds(int(NOW - 7200), int(NOW)))
-    assert len([found for found in source.sweep() if found.problem is None]) == len(RECORDS)
+    assert len([results for results in source.sweep() if results.problem is None]) == len(RECORDS)
 
 
 def test_denied_or_missing_bucket_fails_at_once(aws: Aws) -> None:
