@@ -1,1 +1,1 @@
-"""What AWS writes: records, regions, object keys, digest files, user agents of tools."""
+"""What AWS writes: records, regions, object keys, digest files."""

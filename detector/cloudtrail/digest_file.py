@@ -1,6 +1,7 @@
-"""A digest file's content: which log files a trail delivered in an hour, and what each holds, by its hash.
+"""Digest files: the log files that a trail delivered in an hour, with their hashes.
 
-CloudTrail User Guide, "CloudTrail digest file structure": hashes are SHA-256 over the uncompressed content.
+CloudTrail User Guide, "CloudTrail digest file structure": hashes are SHA-256 over the uncompressed
+content.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from detector.text.time import parse_time
 
 
 class LogFile(msgspec.Struct, frozen=True):
-    """A file that a digest names. ``oldest`` and ``newest`` span its event times, in seconds since
-    the epoch."""
+    """A file that a digest names.
+
+    ``oldest`` and ``newest`` span its event times, in epoch seconds."""
 
     key: str
     sha256: bytes
@@ -21,12 +23,12 @@ class LogFile(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """The file's own name, by which it is known wherever it was copied."""
+        """The file name, by which it is known wherever it was copied."""
         return self.key.rpartition("/")[2]
 
 
 class Digest(msgspec.Struct, frozen=True):
-    """One digest file. ``previous`` is the digest before it, None for the first of a chain."""
+    """A digest file; ``previous`` is the one before it, None for the first of a chain."""
 
     start: int | None
     end: int | None
@@ -52,30 +54,34 @@ class _Digest(msgspec.Struct, rename="camel"):
 
 
 def digest_of(data: bytes | memoryview) -> Digest | None:
-    """The digest in this JSON; None where it is none."""
+    """Parse the JSON of a digest file; None where it is none."""
     try:
-        found = msgspec.json.decode(data, type=_Digest)
-        before = None
-        if found.previous_digest_s3_object and found.previous_digest_hash_value:
-            before = LogFile(
-                found.previous_digest_s3_object,
-                bytes.fromhex(found.previous_digest_hash_value),
-                None,
-                parse_time(found.digest_start_time),
-            )
+        digest = msgspec.json.decode(data, type=_Digest)
         return Digest(
-            parse_time(found.digest_start_time),
-            parse_time(found.digest_end_time),
-            tuple(
-                LogFile(
-                    file.s3_object,
-                    bytes.fromhex(file.hash_value or ""),
-                    parse_time(file.oldest_event_time),
-                    parse_time(file.newest_event_time),
-                )
-                for file in found.log_files
-            ),
-            before,
+            parse_time(digest.digest_start_time),
+            parse_time(digest.digest_end_time),
+            tuple(map(_log_file, digest.log_files)),
+            _previous(digest),
         )
     except (ValueError, RecursionError):
         return None
+
+
+def _log_file(file: _LogFile) -> LogFile:
+    return LogFile(
+        file.s3_object,
+        bytes.fromhex(file.hash_value or ""),
+        parse_time(file.oldest_event_time),
+        parse_time(file.newest_event_time),
+    )
+
+
+def _previous(digest: _Digest) -> LogFile | None:
+    if not digest.previous_digest_s3_object or not digest.previous_digest_hash_value:
+        return None
+    return LogFile(
+        digest.previous_digest_s3_object,
+        bytes.fromhex(digest.previous_digest_hash_value),
+        None,
+        parse_time(digest.digest_start_time),
+    )

@@ -1,7 +1,8 @@
-"""What the name of a trail's file says: account, region, folder, when it was delivered.
+"""Object keys of a trail: account, region, folder and time of delivery.
 
-The grammar is of the CloudTrail User Guide, "CloudTrail log file name format". Folders are those that CloudTrail
-writes; the label is the minute of delivery, rounded to five, and may lie a few minutes ahead of it.
+The grammar is that of the CloudTrail User Guide, "CloudTrail log file name format". Folders are
+those that CloudTrail writes; the label is the minute of delivery, rounded to five, and may lie a few
+minutes ahead of it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _PREFIX = re.compile(
 
 
 class TrailFile(NamedTuple):
-    """Times in seconds since the epoch."""
+    """What the name of a trail's file says; ``delivered`` is in epoch seconds."""
 
     account: str
     region: str
@@ -32,33 +33,31 @@ class TrailFile(NamedTuple):
 
 
 def trail_file(path: str) -> TrailFile | None:
-    """What a file's name says; None where it is not the name of a trail's file."""
-    found = _NAME.search(path.rpartition("/")[2])
-    if found is None:
+    """Parse the name of a trail's file; None for other names."""
+    match = _NAME.search(path.rpartition("/")[2])
+    if match is None:
         return None
-    text = found["label"]
-    label = f"{text[:4]}-{text[4:6]}-{text[6:8]}T{text[9:11]}:{text[11:13]}:{text[13:-1] or '00'}Z"
-    delivered = parse_time(label)
-    return (
-        None
-        if delivered is None
-        else TrailFile(found["account"], found["region"], found["folder"], delivered)
-    )
+    label = match["label"]
+    date = f"{label[:4]}-{label[4:6]}-{label[6:8]}"
+    clock = f"{label[9:11]}:{label[11:13]}:{label[13:-1] or '00'}"
+    delivered = parse_time(f"{date}T{clock}Z")
+    if delivered is None:
+        return None
+    return TrailFile(match["account"], match["region"], match["folder"], delivered)
 
 
 class TrailPrefix(NamedTuple):
+    """What a path says down to a region's folder; ``below`` is the rest of it."""
+
     account: str
     folder: str
     region: str
     below: str
-    """What of the path comes after the region."""
 
 
 def trail_prefix(path: str) -> TrailPrefix | None:
-    """What a path says that has come down to a region's folder."""
-    found = _PREFIX.search(path)
-    return (
-        TrailPrefix(found["account"], found["folder"], found["region"], path[found.end() :])
-        if found
-        else None
-    )
+    """Parse a path at or below a region's folder of a trail; None for other paths."""
+    match = _PREFIX.search(path)
+    if match is None:
+        return None
+    return TrailPrefix(match["account"], match["folder"], match["region"], path[match.end() :])

@@ -23,13 +23,13 @@ _IRREGULAR = {
 
 
 def _cloudtrail_name(field: str) -> str:
-    """CloudTrail's own spelling of a field: ``aws_region`` -> ``awsRegion``."""
+    """Return CloudTrail's spelling of a field: ``awsRegion`` for ``aws_region``."""
     head, *rest = field.split("_")
     return _IRREGULAR.get(field) or head + "".join(part.title() for part in rest)
 
 
 class Caller(msgspec.Struct, gc=False, frozen=True, rename=_cloudtrail_name):
-    """Who called, as far as every record is asked."""
+    """The part of ``userIdentity`` that is read of every record."""
 
     arn: str | None = None
     account_id: str | None = None
@@ -37,8 +37,7 @@ class Caller(msgspec.Struct, gc=False, frozen=True, rename=_cloudtrail_name):
 
 
 class Head(msgspec.Struct, gc=False, rename=_cloudtrail_name):
-    """What is read of every record before a rule asks for it: what chooses the rules and what the
-    baseline learns."""
+    """What is read of every record: it selects the rules, and the baseline is made of it."""
 
     event_time: str | None = None
     # In the order in which CloudTrail writes them, which the decoder finds fastest.
@@ -62,7 +61,7 @@ _NO_CALLER = Caller()
 
 
 class EventSignature(NamedTuple):
-    """The fields of a head without its time; ``Head(None, *signature)`` restores the head.
+    """The fields of a head without its time; ``Head(None, *signature)`` is its head.
 
     A chunk has thousands of records but some hundred signatures, so what depends on these fields
     alone is computed once per signature."""
@@ -102,14 +101,14 @@ _SKIPPED_CATEGORIES = {
 
 
 def skip_reason(head: Head | EventSignature) -> str | None:
-    """Return why a record is no event that rules apply to; None where it is one."""
+    """Return why rules do not apply to a record; None where they do."""
     if head.event_source == "aws:s3":
         return "s3-notification"
     return _SKIPPED_CATEGORIES.get(head.event_category or "")
 
 
 class SessionIssuer(msgspec.Struct, gc=False, rename=_cloudtrail_name):
-    """Who issued a session: for an assumed role, the role."""
+    """The issuer of a session: for an assumed role, the role."""
 
     type: str | None = None
     arn: str | None = None
@@ -119,11 +118,15 @@ class SessionIssuer(msgspec.Struct, gc=False, rename=_cloudtrail_name):
 
 
 class SessionAttributes(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+    """Attributes of a session."""
+
     mfa_authenticated: str | None = None
     creation_date: str | None = None
 
 
 class SessionContext(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+    """The session of temporary credentials."""
+
     session_issuer: SessionIssuer | None = None
     attributes: SessionAttributes | None = None
 
@@ -136,7 +139,7 @@ class OnBehalfOf(msgspec.Struct, gc=False, rename=_cloudtrail_name):
 
 
 class UserIdentity(msgspec.Struct, gc=False, rename=_cloudtrail_name):
-    """Who called. Services and callers of other accounts often have no ARN."""
+    """The caller; services and callers of other accounts often have no ARN."""
 
     type: str | None = None
     principal_id: str | None = None
@@ -151,7 +154,7 @@ class UserIdentity(msgspec.Struct, gc=False, rename=_cloudtrail_name):
 
 
 class Record(msgspec.Struct, gc=False, rename=_cloudtrail_name):
-    """One record, decoded once some rule has asked for its (eventSource, eventName).
+    """One whole record, decoded where a rule may match it.
 
     Strings are as the log has them. The free structures (``request_parameters`` and the like) stay
     raw JSON until something reads them; one that is absent is ``null``."""
@@ -187,14 +190,14 @@ class Record(msgspec.Struct, gc=False, rename=_cloudtrail_name):
     @property
     def caller(self) -> UserIdentity:
         """``userIdentity``; an empty one where the record has none."""
-        return self.user_identity or _NOBODY
+        return self.user_identity or _NO_IDENTITY
 
     def head(self) -> Head:
-        """What ``Head`` would have read of it."""
-        who = self.user_identity
+        """Return the head of the record."""
+        caller = self.user_identity
         return Head(
             self.event_time,
-            Caller(who.arn, who.account_id, who.access_key_id) if who else None,
+            Caller(caller.arn, caller.account_id, caller.access_key_id) if caller else None,
             self.event_source,
             self.event_name,
             self.aws_region,
@@ -207,113 +210,112 @@ class Record(msgspec.Struct, gc=False, rename=_cloudtrail_name):
 
     @property
     def role_arn(self) -> str | None:
-        """The role behind an assumed-role session (``sessionIssuer.arn``)."""
+        """The ARN of the role behind an assumed-role session."""
         context = self.caller.session_context
         return context.session_issuer.arn if context and context.session_issuer else None
 
 
-_NOBODY = UserIdentity()
+_NO_IDENTITY = UserIdentity()
 _record = msgspec.json.Decoder(Record)
 
 
 def decode(raw: bytes | msgspec.Raw) -> Record:
-    """A record from its JSON. A field of an unexpected type never costs the record: scalars become
-    text, the rest null.
+    """Decode a record from its JSON.
 
-    Raises ValueError or RecursionError when ``raw`` is no JSON object.
+    A field of an unexpected type never costs the record: scalars become text, the rest null.
+    Raises ValueError or RecursionError where ``raw`` is no JSON object.
     """
     try:
         return _record.decode(raw)
     except (ValueError, RecursionError):
-        found = loads(raw)
-    if not isinstance(found, dict):
+        value = loads(raw)
+    if not isinstance(value, dict):
         raise ValueError("not a JSON object")
-    record: Record = _fitted(Record, found)
+    record: Record = _convert_fields(Record, value)
     return record
 
 
 def loads(raw: bytes | bytearray | msgspec.Raw, type: Any = Any) -> Any:
-    """JSON as it comes: what strict decoders refuse (lone surrogates, bytes that are no UTF-8)
-    becomes visible escapes.
+    """Decode JSON, also where it has lone surrogates or bytes that are no UTF-8.
 
-    ``type`` saves the strict decoder work where the value itself is not wanted. Raises ValueError
-    or RecursionError when it is no JSON."""
+    These become visible escapes. ``type`` saves the strict decoder work where the value itself is
+    not wanted. Raises ValueError or RecursionError where it is no JSON."""
     try:
         return msgspec.json.decode(raw, type=type)
     except (ValueError, RecursionError):
-        return _shown(
-            json.loads(
-                bytes(raw).decode("utf-8", "surrogateescape"), strict=False, parse_int=_whole
-            )
-        )
+        text = bytes(raw).decode("utf-8", "surrogateescape")
+        return _escape_surrogates(json.loads(text, strict=False, parse_int=_parse_int))
 
 
-def _whole(digits: str) -> int | str:
-    """A whole number; as text where Python refuses to read so many digits."""
+def _parse_int(digits: str) -> int | str:
+    # Python refuses to parse so many digits: they stay text.
     return int(digits) if len(digits) < 4300 else digits
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, str):
-        return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
-    if isinstance(value, dict):
-        return {_shown(name): _shown(inner) for name, inner in value.items()}
-    return [_shown(inner) for inner in value] if isinstance(value, list) else value
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def _fitted(kind: type[Any], found: dict[str, Any]) -> Any:
-    """``found`` as a ``kind``, field by field, keeping what fits."""
-    kept = {}
-    for field in msgspec.structs.fields(kind):
-        if (value := found.get(field.encode_name)) is not None and (
-            fit := _fit(field.type, value)
-        ) is not None:
-            kept[field.name] = fit
-    return kind(**kept)
+def _escape_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
+    if isinstance(value, dict):
+        return {
+            _escape_surrogates(name): _escape_surrogates(inner) for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_escape_surrogates(inner) for inner in value]
+    return value
 
 
-def _fit(wanted: Any, value: Any) -> Any:
-    if wanted is msgspec.Raw:
+def _convert_fields(struct: type[Any], value: dict[str, Any]) -> Any:
+    """Convert a JSON object to a struct, field by field, dropping what does not fit."""
+    converted = {}
+    for field in msgspec.structs.fields(struct):
+        inner = value.get(field.encode_name)
+        if inner is not None:
+            inner = _convert(field.type, inner)
+        if inner is not None:
+            converted[field.name] = inner
+    return struct(**converted)
+
+
+def _convert(field_type: Any, value: Any) -> Any:
+    if field_type is msgspec.Raw:
         return msgspec.Raw(msgspec.json.encode(value))
-    inner = next(kind for kind in wanted.__args__ if kind is not type(None))
-    if inner is str:
-        return (
-            value
-            if isinstance(value, str)
-            else json_text(value)
-            if isinstance(value, bool | int | float)
-            else None
-        )
-    if inner is bool:
-        return (
-            value
-            if isinstance(value, bool)
-            else {"true": True, "false": False}.get(value)
-            if isinstance(value, str)
-            else None
-        )
-    return _fitted(inner, value) if isinstance(value, dict) else None
+    inner_type = next(inner for inner in field_type.__args__ if inner is not type(None))
+    if inner_type is str:
+        return _to_text(value)
+    if inner_type is bool:
+        return _to_bool(value)
+    return _convert_fields(inner_type, value) if isinstance(value, dict) else None
+
+
+def _to_text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value
+    return json_text(value) if isinstance(value, bool | int | float) else None
+
+
+def _to_bool(value: Any) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(value) if isinstance(value, str) else None
 
 
 def json_text(value: Any) -> str:
-    """``value`` as compact JSON with sorted keys: the same value gives the same text, whatever its
-    layout was."""
+    """Format a value as compact JSON with sorted keys, which its layout does not change."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def event_id(record: Record, raw: bytes | msgspec.Raw) -> str:
-    """The record's ``eventID``; without one, a hash of the record that its layout in the file does
-    not change."""
+    """Return the record's ``eventID``, or a hash of its content where it has none."""
     if record.event_id:
         return record.event_id
     return "sha256:" + hashlib.sha256(json_text(loads(raw)).encode()).hexdigest()
 
 
 def identity(account: str, event_id: str) -> bytes:
-    """The 16-byte key under which an event is known: ``(recipientAccountId, eventID)``."""
+    """Return the 16-byte key of an event: a hash of (recipientAccountId, eventID)."""
     return hashlib.blake2b(
         f"{account}\0{event_id}".encode(errors="surrogatepass"), digest_size=16
     ).digest()

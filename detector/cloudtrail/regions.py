@@ -1,19 +1,19 @@
-"""Where AWS's regions are: partition, geography and place, and whether an account must have switched one on.
+"""AWS's regions: partition, geography, place, and whether they are opt-in.
 
-Partitions, names and places as the AWS SDKs have them (botocore 1.44, ``partitions.json``), some before they are open.
-A region launched after 20 March 2019 is off until an account enables it (AWS Account Management Reference, "Enable or
-disable AWS Regions in your account").
+Partitions, names and places are as the AWS SDKs have them (botocore 1.44, ``partitions.json``), some
+before they are open. A region launched after 20 March 2019 is off until an account enables it (AWS
+Account Management Reference, "Enable or disable AWS Regions in your account").
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 
 class Region(msgspec.Struct, frozen=True):
-    """``opt_in``: an account must have enabled it; None where that is not known."""
+    """A region; ``opt_in`` says that an account must enable it, None: unknown."""
 
     name: str
     place: str
@@ -24,7 +24,7 @@ class Region(msgspec.Struct, frozen=True):
 
 _AMERICAS, _EUROPE, _MIDDLE, _ASIA = "Americas", "Europe", "Mid East & Africa", "Asia Pacific"
 
-_PLACES = {
+_REGIONS_BY_GEOGRAPHY = {
     (
         "aws",
         _AMERICAS,
@@ -53,7 +53,7 @@ _PLACES = {
     ("aws-iso-e", "EU ISOE"): "eu-isoe-west-1 West",
     ("aws-iso-f", "US ISOF"): "us-isof-east-1 East, us-isof-south-1 South",
 }
-"""By partition and geography, from north to south and west to east as far as a list can."""
+"""By partition and geography, roughly from north to south and west to east."""
 
 _ON_BY_DEFAULT = frozenset(
     {
@@ -78,43 +78,38 @@ _ON_BY_DEFAULT = frozenset(
 )
 
 
-def _of(partition: str, geography: str, words: str) -> Region:
-    name, place = words.split(" ", 1)
-    return Region(
-        name,
-        place,
-        geography,
-        partition,
-        name not in _ON_BY_DEFAULT if partition == "aws" else None,
-    )
+def _regions() -> Iterator[Region]:
+    for (partition, geography), listing in _REGIONS_BY_GEOGRAPHY.items():
+        for entry in listing.split(", "):
+            name, place = entry.split(" ", 1)
+            opt_in = name not in _ON_BY_DEFAULT if partition == "aws" else None
+            yield Region(name, place, geography, partition, opt_in)
 
 
-REGIONS = {
-    region.name: region
-    for (partition, geography), places in _PLACES.items()
-    for region in (_of(partition, geography, words) for words in places.split(", "))
-}
-"""By name, in the order of the board."""
+REGIONS = {region.name: region for region in _regions()}
+"""By name, in the order of the region board."""
 
 UNKNOWN_GEOGRAPHY = "not known"
-"""The geography of what is in no table: a region that is newer than it, or whatever a log says."""
+"""The geography of names that are not in the table, such as newer regions."""
 
 
 def region_of(name: str) -> Region:
+    """Return a region by name; one that is not in the table has an unknown geography."""
     return REGIONS.get(name) or Region(name, "", UNKNOWN_GEOGRAPHY, "", None)
 
 
-def group_by_geography(seen: Iterable[str]) -> dict[str, list[Region]]:
-    """By geography, every region of the partitions that ``seen`` has regions of (of AWS's own where
-    it has none), and what else is seen."""
-    found = [region_of(name) for name in seen]
-    partitions = {region.partition for region in found} - {""} or {"aws"}
+def group_by_geography(names: Iterable[str]) -> dict[str, list[Region]]:
+    """Group the regions of the named regions' partitions by geography.
+
+    Without a known region they are those of the partition ``aws``. Unknown names come last."""
+    named = [region_of(name) for name in names]
+    partitions = {region.partition for region in named} - {""} or {"aws"}
     listed = [region for region in REGIONS.values() if region.partition in partitions]
-    strangers = sorted(
-        (region for region in found if region.geography == UNKNOWN_GEOGRAPHY),
+    unknown = sorted(
+        (region for region in named if region.geography == UNKNOWN_GEOGRAPHY),
         key=lambda region: region.name,
     )
     groups: dict[str, list[Region]] = {}
-    for region in [*listed, *dict.fromkeys(strangers)]:
+    for region in [*listed, *dict.fromkeys(unknown)]:
         groups.setdefault(region.geography, []).append(region)
     return groups

@@ -1,6 +1,7 @@
-"""What a user agent tells of the tool behind it, and whether that tool is mostly run by defenders.
+"""Tool signatures: which tool a user agent names, and who mostly runs it.
 
-The shapes are those that the tools' own code sends; a caller can write any other, so a tell is a hint, never proof.
+The patterns are those that the tools' own code sends. A caller can write any other, so a signature
+is a hint, never proof.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ Leaning = Literal["attack", "benign", "neutral"]
 
 
 class ToolSignature(NamedTuple):
-    """``name`` is short enough for a column."""
+    """A tool that user agents show; ``name`` is short enough for a column."""
 
     name: str
     leaning: Leaning
@@ -24,11 +25,11 @@ class ToolSignature(NamedTuple):
 _BOTOCORE = re.compile(r"botocore[/#](\d[\d.]*)", re.IGNORECASE)
 
 
-def _two_botocores(agent: str) -> bool:
-    return len(set(_BOTOCORE.findall(agent))) > 1
+def _has_two_botocores(user_agent: str) -> bool:
+    return len(set(_BOTOCORE.findall(user_agent))) > 1
 
 
-_TELLS: tuple[tuple[ToolSignature, Callable[[str], object]], ...] = (
+_SIGNATURES: tuple[tuple[ToolSignature, Callable[[str], object]], ...] = (
     (
         ToolSignature("kali", "attack", "the kernel is Kali Linux's"),
         re.compile(r"\bkali\b|[-.]kali\d", re.IGNORECASE).search,
@@ -51,7 +52,7 @@ _TELLS: tuple[tuple[ToolSignature, Callable[[str], object]], ...] = (
             "attack",
             "two versions of botocore in one user agent, as when one is made up",
         ),
-        _two_botocores,
+        _has_two_botocores,
     ),
     (
         ToolSignature("stratus", "attack", "Stratus Red Team names itself"),
@@ -93,12 +94,14 @@ _TELLS: tuple[tuple[ToolSignature, Callable[[str], object]], ...] = (
 
 @lru_cache(1 << 12)
 def tool_signatures(user_agent: str) -> tuple[ToolSignature, ...]:
-    """The tells of one user agent."""
-    shown = user_agent[:4096]
-    return tuple(tell for tell, shows in _TELLS if shows(shown))
+    """Return the tool signatures in one user agent."""
+    beginning = user_agent[:4096]
+    return tuple(signature for signature, matches in _SIGNATURES if matches(beginning))
 
 
 def tool_signatures_of(user_agents: Iterable[str]) -> list[ToolSignature]:
-    """The tells of several, each once."""
-    found = {tell.name: tell for agent in user_agents for tell in tool_signatures(agent)}
-    return sorted(found.values())
+    """Return the distinct tool signatures in several user agents, sorted."""
+    by_name: dict[str, ToolSignature] = {}
+    for user_agent in user_agents:
+        by_name |= {signature.name: signature for signature in tool_signatures(user_agent)}
+    return sorted(by_name.values())

@@ -1,4 +1,4 @@
-"""Who runs the network an address is in, from an ASN database (.mmdb) that the user supplies."""
+"""Autonomous systems of addresses, from the user's ASN database (.mmdb)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 
 class Network(NamedTuple):
-    """An autonomous system; null where the database does not say."""
+    """An autonomous system; None where the database does not say."""
 
     number: int | None
     organization: str | None
@@ -20,12 +20,13 @@ _UNKNOWN = Network(None, None)
 
 
 class AsnError(Exception):
-    """One line: what is wrong with the database, and what to do."""
+    """An unusable database; the message is one line with what to do."""
 
 
 class AsnLookup:
-    """Look-ups in one database. It pickles as its path, so that each process opens the file
-    itself."""
+    """Look-ups in one database.
+
+    It pickles as its path, so that each process opens the file itself."""
 
     def __init__(self, path: Path) -> None:
         import maxminddb  # slow to import, and few users name a database
@@ -39,9 +40,11 @@ class AsnLookup:
             raise AsnError(
                 f"{path}: no readable .mmdb database ({error}); name an ASN database"
             ) from None
-        if not (fields := _dialect(kind)):
+        fields = _fields_of(kind)
+        if not fields:
             raise AsnError(
-                f"{path}: holds {kind}, which names no AS; use a GeoLite2-ASN, DB-IP ASN or IPinfo database"
+                f"{path}: holds {kind}, which names no AS; "
+                "use a GeoLite2-ASN, DB-IP ASN or IPinfo database"
             )
         self._fields = fields
         self.lookup: Callable[[str | None], Network] = lru_cache(1 << 16)(self._lookup)
@@ -51,31 +54,33 @@ class AsnLookup:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when another edition of the database is in its place."""
+        """A text that changes with the edition of the database."""
         meta = self._reader.metadata()
         return f"{meta.database_type}:{meta.build_epoch}"
 
     def _lookup(self, address: str | None) -> Network:
-        """The network of ``address``; unknown for anything that is no public address."""
+        """Return the network of a public address; unknown for other texts."""
         try:
             if address is None or not ipaddress.ip_address(address).is_global:
                 return _UNKNOWN
-            found = self._reader.get(address)
+            entry = self._reader.get(address)
         except (ValueError, self._broken):
             return _UNKNOWN
-        if not isinstance(found, dict):
+        if not isinstance(entry, dict):
             return _UNKNOWN
-        number, name = (found.get(field) for field in self._fields)
+        number, name = (entry.get(field) for field in self._fields)
         return Network(_number(number), name if isinstance(name, str) and name else None)
 
 
 def open_asn(path: Path) -> AsnLookup:
-    """Raises AsnError where ``path`` is no ASN database."""
+    """Open an ASN database. Raises AsnError."""
     return AsnLookup(path)
 
 
-def _dialect(kind: str) -> tuple[str, str] | None:
-    """The fields of number and name. MaxMind and DB-IP share theirs; IPinfo has its own."""
+def _fields_of(kind: str) -> tuple[str, str] | None:
+    """Return the fields of number and name in a kind of database.
+
+    MaxMind and DB-IP share theirs; IPinfo has its own."""
     if "ipinfo" in kind.lower():
         return "asn", "as_name"
     if "asn" in kind.lower() or "isp" in kind.lower() or "enterprise" in kind.lower():
@@ -84,6 +89,6 @@ def _dialect(kind: str) -> tuple[str, str] | None:
 
 
 def _number(value: Any) -> int | None:
-    """MaxMind holds a number, IPinfo the text ``AS15169``."""
+    """Parse MaxMind's number or IPinfo's text, ``AS15169``."""
     digits = str(value).upper().removeprefix("AS")
     return int(digits) if digits.isdecimal() else None

@@ -1,9 +1,10 @@
-"""Request and response elements in the text form that Elastic's integration gives them.
+"""Java's text form of JSON, as Elastic's integration writes request and response elements.
 
-The integration writes a JSON object as Java's ``Map.toString`` does: ``{key=value, key={...}, key=[a, b]}``, with the
-keys in the order of a ``HashMap``, not of the JSON. Rules cut that text with dissect, grok and like, so it must be
-the same here. Sources: the OpenJDK documentation of ``String.hashCode`` and of ``HashMap``'s capacity (16, doubled
-above three quarters full); the integration's sample documents.
+The integration writes a JSON object as Java's ``Map.toString`` does: ``{key=value, key={...},
+key=[a, b]}``, with the keys in the order of a ``HashMap``, not of the JSON. Rules cut that text with
+dissect, grok and like, so it must be the same here. Sources: the OpenJDK documentation of
+``String.hashCode`` and of ``HashMap``'s capacity (16, doubled above three quarters full); the
+integration's sample documents.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from detector.ecs.values import java_double
 
 
 def java_text(value: Any) -> str:
-    """``value`` (of JSON) as Java's ``toString`` writes it."""
+    """Format a JSON value as Java's ``toString`` does."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}={java_text(value[key])}" for key in hash_order(value)) + "}"
     if isinstance(value, list):
@@ -27,7 +28,7 @@ def java_text(value: Any) -> str:
 
 
 def hash_order(keys: dict[str, Any]) -> list[str]:
-    """The order in which a HashMap that ``keys`` were put into gives them back."""
+    """Return keys in the order in which Java's HashMap iterates over them."""
     capacity = 16
     while len(keys) > capacity * 3 // 4:
         capacity *= 2

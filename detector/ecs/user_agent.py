@@ -1,7 +1,7 @@
-"""The client behind a user agent, as ECS names it in ``user_agent.name`` and ``user_agent.version``.
+"""User agents: ECS's ``user_agent.name`` and ``user_agent.version``.
 
-Elasticsearch takes the name from the public user-agent lists (uap-core). Here are those of its clients that call
-AWS; one that is not among them is ``Other``, as there. Earlier entries win.
+Elasticsearch takes the name from the public user-agent lists (uap-core). Here are those of its
+clients that call AWS; one that is not among them is ``Other``, as there. Earlier entries win.
 """
 
 from __future__ import annotations
@@ -31,15 +31,17 @@ _COMPILED = tuple((re.compile(pattern), name) for pattern, name in _CLIENTS)
 @lru_cache(4096)
 def _client(agent: str) -> tuple[str, str | None]:
     for pattern, name in _COMPILED:
-        if found := pattern.search(agent[:4096]):
-            return name or _NAMES.get(found[1], found[1]), found[2]
+        match = pattern.search(agent[:4096])
+        if match:
+            return name or _NAMES.get(match[1], match[1]), match[2]
     return "Other", None
 
 
 def client_name(agent: str | None) -> str | None:
-    """Null without a user agent; ``Other`` for one that no entry knows."""
+    """Return the client's name: ``Other`` if unknown, None without an agent."""
     return None if agent is None else _client(agent)[0]
 
 
 def client_version(agent: str | None) -> str | None:
+    """Return the client's version; None if unknown."""
     return None if agent is None else _client(agent)[1]

@@ -1,4 +1,4 @@
-"""Short words for what the logs and rules name at length, in lists and in filters."""
+"""Short words for flags and ARNs, in lists and in filters."""
 
 from __future__ import annotations
 
@@ -23,11 +23,9 @@ FLAG_WORDS = {
 
 
 def short_arn(arn: str) -> str:
-    """An ARN without what every row repeats: ``user/ci-deploy``, ``role/app/i-0a1``, ``root``."""
+    """Shorten an ARN to its resource: ``user/ci-deploy``, ``role/app/i-0a1``, ``root``."""
     parts = arn.split(":", 5)
     resource = parts[-1] if parts[0] == "arn" and len(parts) == 6 else arn
-    return (
-        "role/" + resource.removeprefix("assumed-role/")
-        if resource.startswith("assumed-role/")
-        else resource
-    )
+    if resource.startswith("assumed-role/"):
+        return "role/" + resource.removeprefix("assumed-role/")
+    return resource

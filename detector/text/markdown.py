@@ -1,4 +1,4 @@
-"""Text of others in Markdown: nothing in it becomes markup, a link or HTML."""
+"""Untrusted text in Markdown: nothing in it becomes markup, a link or HTML."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from collections.abc import Iterable
 from detector.text.visible import visible
 
 WHOLE = 1 << 20
-"""Characters of one string in an export: all of them, but for what no person wrote."""
+"""Characters of one string in an export: more than any person writes."""
 
 
 def codes(values: Iterable[str]) -> str:
+    """Format values as code spans, separated by commas."""
     return ", ".join(code(value) for value in values)
 
 
 def code(text: str) -> str:
-    """A log's own text as a code span, in which Markdown and HTML mean nothing."""
+    """Format text as a code span, in which Markdown and HTML mean nothing."""
     if not text:
         return ""
     shown = visible(text, WHOLE).replace("|", "\\|")
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
-    space = " " if shown[0] in "` " or shown[-1] in "` " else ""
+    needs_space = shown[0] in "` " or shown[-1] in "` "
+    space = " " if needs_space else ""
     return f"{fence}{space}{shown}{space}{fence}"
 
 
@@ -29,6 +31,5 @@ _ACTIVE = re.compile(r"([\\`*_{}\[\]<>#|!~&])|(?<=:)(?=//)|(?<=www)(?=\.)")
 
 
 def plain(text: str) -> str:
-    """A person's text as plain words: no markup, link or HTML comes of what they may have
-    pasted."""
-    return _ACTIVE.sub(lambda found: "\\" + found[0], visible(text, WHOLE))
+    """Escape a person's text so that no markup, link or HTML comes of it."""
+    return _ACTIVE.sub(lambda match: "\\" + match[0], visible(text, WHOLE))

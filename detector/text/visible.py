@@ -1,7 +1,7 @@
-"""Untrusted text made visible: what would act on a terminal, or cannot be seen, becomes an escape.
+"""Untrusted text made visible: unseen and active characters become escapes.
 
-Whoever writes to a trail writes user agents, session names and error messages. Screens, tables and exports show them
-through ``visible``; evidence in JSON stays byte-true.
+Whoever calls AWS writes user agents, session names and error messages. Screens, tables and exports
+show them through ``visible``; evidence in JSON stays byte for byte.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import unicodedata
 from collections.abc import Callable
 
 LIMIT = 2_000
-"""Characters of one string that are shown before it is cut."""
+"""Characters of one string that are shown; the rest is cut."""
 
-_STACK = 3
-"""Combining marks that one letter may carry; more are a smear over the lines around it."""
+_MAX_MARKS = 3
+"""Combining marks that one letter may have; more smear over the lines around it."""
 
 # Printable to Unicode, yet nothing is seen: joiners, fillers, the empty braille cell, variation
 # selectors (which also change widths and can carry hidden bytes).
@@ -24,12 +24,12 @@ _UNSEEN = re.compile(
 
 
 def visible(text: str, limit: int = LIMIT, *, lines: bool = False) -> str:
-    r"""``text`` as one line of characters that can be seen and keep their place.
+    r"""Escape what cannot be seen in ``text``, or would act on the terminal.
 
-    What cannot be seen or would act on the terminal becomes the escape that Python writes for it (``\x1b``, ``\u202e``,
-    ``\ud800``): controls, C1, bidirectional and zero-width characters, surrogates, tags, odd spaces, private and
-    unassigned characters, piled-up combining marks. With ``lines`` line breaks are kept: for text of several lines.
-    Over ``limit`` characters the rest is cut, and its length said.
+    The escape is Python's (``\x1b``, ``\u202e``, ``\ud800``), for controls, C1, bidirectional and
+    zero-width characters, surrogates, tags, odd spaces, private and unassigned characters, and
+    piled-up combining marks. With ``lines``, line breaks are kept. Of a longer text the part over
+    ``limit`` characters is replaced by its length.
     """
     if len(text) <= limit and text.isascii() and text.isprintable():
         return text
@@ -40,8 +40,9 @@ def visible(text: str, limit: int = LIMIT, *, lines: bool = False) -> str:
 
 
 def masked(line: str) -> str:
-    """``line`` with one mark in place of each character that ``visible`` would escape: for text
-    that is being edited, where every character must keep its place."""
+    """Replace each character that ``visible`` would escape by one mark.
+
+    For text that is being edited, where every character must keep its cell."""
     return _replaced(line, lambda _: "\ufffd")
 
 
@@ -49,21 +50,21 @@ def _escaped(line: str) -> str:
     return _replaced(line, lambda character: ascii(character)[1:-1])
 
 
-def _replaced(line: str, instead: Callable[[str], str]) -> str:
+def _replaced(line: str, replacement: Callable[[str], str]) -> str:
     if line.isprintable() and (
         line.isascii() or (not _UNSEEN.search(line) and not _has_marks(line))
     ):
         return line
     shown = []
-    marks = _STACK  # a mark at the very start would sit on whatever is drawn before it
+    marks = _MAX_MARKS  # a mark at the very start would combine with what is drawn before it
     for character in line:
         if unicodedata.category(character) in ("Mn", "Me"):
             marks += 1
-            seen = marks <= _STACK and not _UNSEEN.match(character)
+            is_visible = marks <= _MAX_MARKS and not _UNSEEN.match(character)
         else:
             marks = 0
-            seen = character.isprintable() and not _UNSEEN.match(character)
-        shown.append(character if seen else instead(character))
+            is_visible = character.isprintable() and not _UNSEEN.match(character)
+        shown.append(character if is_visible else replacement(character))
     return "".join(shown)
 
 
