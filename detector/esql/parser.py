@@ -28,7 +28,8 @@ def parse_expression(text: str) -> Expression:
 def _parse(text: str, start: str) -> Any:
     from lark.exceptions import UnexpectedInput, VisitError
 
-    from detector.esql.transformer import build, explain_error
+    from detector.esql.syntax_errors import explain_error
+    from detector.esql.transformer import build
 
     try:
         return build(text, load_parser("esql").parse(text, start=start))

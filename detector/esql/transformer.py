@@ -1,4 +1,4 @@
-"""Turn lark's trees into syntax trees, and lark's errors into refusals."""
+"""Turn lark's trees into syntax trees."""
 
 from __future__ import annotations
 
@@ -6,55 +6,11 @@ import math
 import re
 from typing import Any
 
-from lark import (
-    Token,
-    Transformer,
-    Tree,
-    UnexpectedCharacters,
-    UnexpectedInput,
-    UnexpectedToken,
-    v_args,
-)
+from lark import Token, Transformer, Tree, v_args
 from lark.tree import Meta
 
 from detector.esql import ast, kql
 from detector.esql.errors import EsqlError, Span
-from detector.text.suggest import nearest
-
-SUPPORTED_COMMANDS = (
-    "where",
-    "eval",
-    "keep",
-    "drop",
-    "rename",
-    "stats",
-    "inlinestats",
-    "sort",
-    "limit",
-    "mv_expand",
-    "dissect",
-    "grok",
-)
-UNSUPPORTED_COMMANDS = (
-    "enrich",
-    "lookup",
-    "fork",
-    "fuse",
-    "change_point",
-    "completion",
-    "rerank",
-    "sample",
-    "join",
-    "show",
-    "metrics",
-    "ts",
-    "promql",
-    "set",
-    "registered_domain",
-    "uri_parts",
-    "user_agent",
-)
-"""Commands of ES|QL that are refused by their name."""
 
 
 def build(text: str, tree: Tree[Token]) -> Any:
@@ -140,7 +96,9 @@ class _Builder(Transformer[Token, Any]):
 
     def order(self, meta: Meta, parts: list[Any]) -> ast.Order:
         descending = parts[1] is not None and parts[1].lower() == "desc"
-        nulls_first = parts[2].lower().endswith("first") if parts[2] else descending
+        nulls_first = descending
+        if parts[2]:
+            nulls_first = parts[2].lower().endswith("first")
         return ast.Order(parts[0], descending, nulls_first, span=self.span(meta))
 
     def limit(self, meta: Meta, parts: list[Any]) -> ast.Limit:
@@ -155,9 +113,8 @@ class _Builder(Transformer[Token, Any]):
             raise EsqlError(
                 self.token_span(option), f"dissect knows the option append_separator, not {option}"
             )
-        return ast.Dissect(
-            value, pattern.value, separator.value if separator else "", span=self.span(meta)
-        )
+        joint = separator.value if separator else ""
+        return ast.Dissect(value, pattern.value, joint, span=self.span(meta))
 
     def grok(self, meta: Meta, parts: list[Any]) -> ast.Grok:
         return ast.Grok(parts[0], tuple(p.value for p in parts[1:]), span=self.span(meta))
@@ -167,9 +124,13 @@ class _Builder(Transformer[Token, Any]):
 
     def field(self, meta: Meta, parts: list[Any]) -> ast.Named:
         name, expression = parts
-        text = self.text[meta.start_pos : meta.end_pos]
-        own = expression.name if isinstance(expression, ast.Column) else text
-        return ast.Named(name.name if name else own, expression, span=self.span(meta))
+        if name is not None:
+            own_name = name.name
+        elif isinstance(expression, ast.Column):
+            own_name = expression.name
+        else:
+            own_name = self.text[meta.start_pos : meta.end_pos]
+        return ast.Named(own_name, expression, span=self.span(meta))
 
     def aggregations(self, _meta: Meta, parts: list[Any]) -> tuple[ast.Aggregation, ...]:
         return tuple(parts)
@@ -183,8 +144,9 @@ class _Builder(Transformer[Token, Any]):
         return ast.Column(_unquoted(parts[0]), span=self.span(meta))
 
     def column_pattern(self, meta: Meta, parts: list[Any]) -> ast.Column:
-        name = str(parts[0]) if parts[0].type == "NAME_PATTERN" else _unquoted(parts[0])
-        return ast.Column(name, span=self.span(meta))
+        if parts[0].type == "NAME_PATTERN":
+            return ast.Column(str(parts[0]), span=self.span(meta))
+        return self.column_name(meta, parts)
 
     column = column_name
 
@@ -204,7 +166,9 @@ class _Builder(Transformer[Token, Any]):
         return ast.Arithmetic(str(parts[1]), parts[0], parts[2], span=self.span(meta))
 
     def _unless(self, negation: Token | None, test: ast.Expression) -> ast.Expression:
-        return ast.Not(test, span=test.span) if negation else test
+        if negation:
+            return ast.Not(test, span=test.span)
+        return test
 
     def among(self, meta: Meta, parts: list[Any]) -> ast.Expression:
         return self._unless(parts[1], ast.In(parts[0], parts[2], span=self.span(meta)))
@@ -234,7 +198,9 @@ class _Builder(Transformer[Token, Any]):
 
     def call(self, meta: Meta, parts: list[Any]) -> ast.Expression:
         call = ast.Call(_unquoted(parts[0]).lower(), parts[1] or (), span=self.span(meta))
-        return _condition(call) if call.name == "kql" else call
+        if call.name == "kql":
+            return _kql_condition(call)
+        return call
 
     def call_on_rows(self, meta: Meta, parts: list[Any]) -> ast.Call:
         return ast.Call(_unquoted(parts[0]).lower(), (), on_rows=True, span=self.span(meta))
@@ -267,8 +233,10 @@ class _Builder(Transformer[Token, Any]):
         return ast.Literal(re.sub(r"\\(.)", unescape, text[1:-1]), span=self.span(meta))
 
     def integer(self, meta: Meta, parts: list[Any]) -> ast.Literal:
-        number = self._whole(parts[0])
-        return ast.Literal(number if number < 2**63 else float(number), span=self.span(meta))
+        number: int | float = self._whole(parts[0])
+        if number >= 2**63:
+            number = float(number)
+        return ast.Literal(number, span=self.span(meta))
 
     def decimal(self, meta: Meta, parts: list[Any]) -> ast.Literal:
         return ast.Literal(self._finite(parts[0]), span=self.span(meta))
@@ -296,107 +264,9 @@ class _Builder(Transformer[Token, Any]):
         return ast.Literal(None, span=self.span(meta))
 
 
-def _condition(call: ast.Call) -> ast.Expression:
+def _kql_condition(call: ast.Call) -> ast.Expression:
     """Build the condition of a call of ``kql``, at its text's span."""
-    text = call.arguments[0] if len(call.arguments) == 1 else None
-    if not isinstance(text, ast.Literal) or not isinstance(text.value, str):
-        raise EsqlError(call.span, "kql takes one string")
-    return kql.parse_kql(text.value, text.span)
-
-
-_SIGNS = {
-    "VBAR": "|",
-    "COMMA": ",",
-    "LPAR": "(",
-    "RPAR": ")",
-    "LSQB": "[",
-    "RSQB": "]",
-    "EQUAL": "=",
-    "$END": "end",
-    "COMPARISON": "a comparison",
-    "SIGN": "+ or -",
-    "STAR": "*",
-    "DIVISION": "/ or %",
-    "INTEGER": "a number",
-    "DECIMAL": "a number",
-    "QUOTED": "a string",
-    "TRIPLE_QUOTED": "a string",
-    "NAME": "a name",
-    "NAME_PATTERN": "a name",
-    "SOURCE": "an index pattern",
-    "DIRECTION": "asc or desc",
-    "NULLS_PLACE": "nulls first or nulls last",
-    "__ANON_0": "::",
-}
-_VALUE = {"a number", "a string", "true", "false", "null", "[", "(", "+ or -"}
-_OPERATION = {
-    "a comparison",
-    "+ or -",
-    "*",
-    "/ or %",
-    "::",
-    "(",
-    "in",
-    "is",
-    "like",
-    "rlike",
-    "not",
-    "and",
-    "or",
-}
-_OPERATORS = {
-    "=": "a single = compares nothing; use ==",
-    "&&": "&& is no operator; use and",
-    "=~": "=~ is no operator; use like or rlike",
-}
-
-
-def explain_error(text: str, error: UnexpectedInput) -> EsqlError:
-    """Turn lark's error into a refusal that says what was expected."""
-    start = max(error.pos_in_stream or 0, 0)
-    if isinstance(error, UnexpectedToken):
-        start = len(text.rstrip()) if error.token.type == "$END" else error.token.start_pos or 0
-        expected = error.accepts or error.expected
-    else:
-        expected = error.allowed if isinstance(error, UnexpectedCharacters) else set()
-    span = Span(
-        text.count("\n", 0, start) + 1,
-        start - (text.rfind("\n", 0, start) + 1) + 1,
-        start,
-        start + 1,
-    )
-    word = (re.match(r"[\w@.]+|[=!<>&~]+|\S", text[start:]) or [""])[0]
-    before = text[:start].rstrip()
-    if before.endswith("|") and word == "|":
-        return EsqlError(span, "|| is no operator; use or")
-    if (not before or before.endswith("|")) and word:
-        if word.lower() in UNSUPPORTED_COMMANDS:
-            return EsqlError(span, f"the command {word.upper()} is not supported")
-        commands = SUPPORTED_COMMANDS if before else ("from", "row")
-        return EsqlError(
-            span,
-            f"no such command: {word}{nearest(word, commands)} (expected {', '.join(commands)})",
-        )
-    if word == ":":
-        return EsqlError(span, "the match operator : is not supported; use ==, like or rlike")
-    if "COMPARISON" in expected and word in _OPERATORS:
-        return EsqlError(span, _OPERATORS[word])
-    if text[start - 1 : start + 1] == "<>":
-        return EsqlError(span, "<> is no operator; use !=")
-    if word == "?":
-        return EsqlError(span, "query parameters (?name) are not supported; write the value")
-    if word == '"' and "NAME" in expected:
-        return EsqlError(span, "the string is not closed on its line")
-    if word == "'":
-        return EsqlError(span, "strings stand in double quotes")
-    shown = word or "end of the query"
-    return EsqlError(span, f"unexpected {shown}; expected {_expectation(set(expected))}")
-
-
-def _expectation(terminals: set[str]) -> str:
-    words = {_SIGNS.get(t, t.lstrip("_").lower()) for t in terminals}
-    if words >= {"a name", "a number", "a string"}:
-        words = words - _VALUE - {"a name", "not"} | {"an expression"}
-    if "a comparison" in words:
-        words = words - _OPERATION | {"an operator"}
-    return " or ".join(sorted(words)) or "nothing more"
+    match call.arguments:
+        case [ast.Literal(str(text), span=span)]:
+            return kql.parse_kql(text, span)
+    raise EsqlError(call.span, "kql takes one string")

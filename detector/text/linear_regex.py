@@ -11,6 +11,7 @@ from typing import Any
 
 MAX_MEMORY = 1 << 23
 """Bytes that the program and the automaton of one expression may take."""
+_MEMORY_PER_LETTER = 200  # at least what RE2 needs for a long expression without repetitions
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STANDS_FOR_SURROGATE = "\U0010ffff"
 
@@ -23,7 +24,7 @@ def compile_regex(pattern: str) -> Any:
     import re2
 
     options = re2.Options()
-    options.max_mem = MAX_MEMORY
+    options.max_mem = max(MAX_MEMORY, _MEMORY_PER_LETTER * len(pattern))
     options.log_errors = False
     try:
         return re2.compile(encodable(pattern), options)

@@ -60,8 +60,10 @@ def substring(text: str, start: int, length: int | None = None) -> str:
     """
     if length is not None and length < 0:
         raise ValueError
-    first = start - 1 if start > 0 else max(len(text) + start, 0) if start < 0 else 0
-    return text[first:] if length is None else text[first : first + length]
+    first = max(len(text) + start, 0) if start < 0 else max(start - 1, 0)
+    if length is None:
+        return text[first:]
+    return text[first : first + length]
 
 
 @function("left(keyword, integer) -> keyword")

@@ -1,0 +1,147 @@
+"""Turn lark's errors in ES|QL into refusals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from lark import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from detector.esql.errors import EsqlError, Span
+from detector.text.suggest import nearest
+
+SUPPORTED_COMMANDS = (
+    "where",
+    "eval",
+    "keep",
+    "drop",
+    "rename",
+    "stats",
+    "inlinestats",
+    "sort",
+    "limit",
+    "mv_expand",
+    "dissect",
+    "grok",
+)
+UNSUPPORTED_COMMANDS = (
+    "enrich",
+    "lookup",
+    "fork",
+    "fuse",
+    "change_point",
+    "completion",
+    "rerank",
+    "sample",
+    "join",
+    "show",
+    "metrics",
+    "ts",
+    "promql",
+    "set",
+    "registered_domain",
+    "uri_parts",
+    "user_agent",
+)
+"""Commands of ES|QL that are refused by their name."""
+
+_SIGNS = {
+    "VBAR": "|",
+    "COMMA": ",",
+    "LPAR": "(",
+    "RPAR": ")",
+    "LSQB": "[",
+    "RSQB": "]",
+    "EQUAL": "=",
+    "$END": "end",
+    "COMPARISON": "a comparison",
+    "SIGN": "+ or -",
+    "STAR": "*",
+    "DIVISION": "/ or %",
+    "INTEGER": "a number",
+    "DECIMAL": "a number",
+    "QUOTED": "a string",
+    "TRIPLE_QUOTED": "a string",
+    "NAME": "a name",
+    "NAME_PATTERN": "a name",
+    "SOURCE": "an index pattern",
+    "DIRECTION": "asc or desc",
+    "NULLS_PLACE": "nulls first or nulls last",
+    "__ANON_0": "::",
+}
+_VALUE = {"a number", "a string", "true", "false", "null", "[", "(", "+ or -"}
+_OPERATION = {
+    "a comparison",
+    "+ or -",
+    "*",
+    "/ or %",
+    "::",
+    "(",
+    "in",
+    "is",
+    "like",
+    "rlike",
+    "not",
+    "and",
+    "or",
+}
+_OPERATORS = {
+    "=": "a single = compares nothing; use ==",
+    "&&": "&& is no operator; use and",
+    "=~": "=~ is no operator; use like or rlike",
+}
+
+
+def explain_error(text: str, error: UnexpectedInput) -> EsqlError:
+    """Turn lark's error into a refusal that says what was expected."""
+    start, expected = _error_position(text, error)
+    line_start = text.rfind("\n", 0, start) + 1
+    span = Span(text.count("\n", 0, start) + 1, start - line_start + 1, start, start + 1)
+    word = (re.match(r"[\w@.]+|[=!<>&~]+|\S", text[start:]) or [""])[0]
+    before = text[:start].rstrip()
+    if before.endswith("|") and word == "|":
+        return EsqlError(span, "|| is no operator; use or")
+    if (not before or before.endswith("|")) and word:
+        if word.lower() in UNSUPPORTED_COMMANDS:
+            return EsqlError(span, f"the command {word.upper()} is not supported")
+        commands = SUPPORTED_COMMANDS if before else ("from", "row")
+        return EsqlError(
+            span,
+            f"no such command: {word}{nearest(word, commands)} (expected {', '.join(commands)})",
+        )
+    if word == ":":
+        return EsqlError(span, "the match operator : is not supported; use ==, like or rlike")
+    if "COMPARISON" in expected and word in _OPERATORS:
+        return EsqlError(span, _OPERATORS[word])
+    if text[start - 1 : start + 1] == "<>":
+        return EsqlError(span, "<> is no operator; use !=")
+    if word == "?":
+        return EsqlError(span, "query parameters (?name) are not supported; write the value")
+    if word == '"' and "NAME" in expected:
+        return EsqlError(span, "the string is not closed on its line")
+    if word == "'":
+        return EsqlError(span, "strings stand in double quotes")
+    shown = word or "end of the query"
+    return EsqlError(span, f"unexpected {shown}; expected {_expectation(set(expected))}")
+
+
+def _error_position(text: str, error: UnexpectedInput) -> tuple[int, Collection[str]]:
+    """Return where an error is, and the terminals that were expected there."""
+    if isinstance(error, UnexpectedToken):
+        expected = error.accepts or error.expected
+        if error.token.type == "$END":
+            return len(text.rstrip()), expected
+        return error.token.start_pos or 0, expected
+    start = max(error.pos_in_stream or 0, 0)
+    if isinstance(error, UnexpectedCharacters):
+        return start, error.allowed
+    return start, set()
+
+
+def _expectation(terminals: set[str]) -> str:
+    words = {_SIGNS.get(t, t.lstrip("_").lower()) for t in terminals}
+    if words >= {"a name", "a number", "a string"}:
+        words = words - _VALUE - {"a name", "not"} | {"an expression"}
+    if "a comparison" in words:
+        words = words - _OPERATION | {"an operator"}
+    return " or ".join(sorted(words)) or "nothing more"
