@@ -12,7 +12,7 @@ from tests.detector.trail import ANA, START, call, sweep
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import Hunt, press, said, until
 from tui.app.app import HuntApp
-from tui.screens.alert.region_board import BoardScreen
+from tui.screens.alert.region_board import RegionBoardScreen
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
 from tui.widgets.charts.region_board import RegionBoard
@@ -40,7 +40,8 @@ async def told(app: HuntApp, pilot: Pilot[None]) -> RegionBoard:
     await until(
         pilot,
         lambda: (
-            isinstance(app.screen, BoardScreen) and app.screen.query_one(RegionBoard).cursor_region
+            isinstance(app.screen, RegionBoardScreen)
+            and app.screen.query_one(RegionBoard).cursor_region
         ),
     )
     return app.screen.query_one(RegionBoard)

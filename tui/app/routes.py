@@ -68,17 +68,19 @@ class ScreenRoutes:
 
     def open_regions_of_alert(self, alert: Alert, choose: Callable[[str], object]) -> None:
         from tui.presentation import format
-        from tui.screens.alert.region_board import BoardScreen, of_alert
+        from tui.screens.alert.region_board import RegionBoardScreen, count_calls
 
         store = self._workspace.store
         trail = ("Alerts", format.principal(alert))
-        self._app.push_screen(BoardScreen(trail, lambda: of_alert(store, alert), choose))
+        self._app.push_screen(RegionBoardScreen(trail, lambda: count_calls(store, alert), choose))
 
     def open_regions(self, alerts: Sequence[Alert], choose: Callable[[str], object]) -> None:
-        from tui.screens.alert.region_board import BoardScreen, of_alerts
+        from tui.screens.alert.region_board import RegionBoardScreen, count_alerts
 
         store = self._workspace.store
-        self._app.push_screen(BoardScreen(("Alerts",), lambda: of_alerts(store, alerts), choose))
+        self._app.push_screen(
+            RegionBoardScreen(("Alerts",), lambda: count_alerts(store, alerts), choose)
+        )
 
     def open_timeline(
         self, alerts: Callable[[], Sequence[Alert]], choose: Callable[[int, int], object]

@@ -24,7 +24,7 @@ from tui.screens.admin.rules import RulesScreen
 from tui.screens.admin.sources import SourcesScreen
 from tui.screens.admin.suppressions import SuppressionsScreen
 from tui.screens.alert.calendar import CalendarScreen
-from tui.screens.alert.region_board import BoardScreen
+from tui.screens.alert.region_board import RegionBoardScreen
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.alerts.timeline import TimelineScreen
@@ -88,7 +88,7 @@ SCREENS = (
     ScreenInfo("Opening", OpeningScreen),
     ScreenInfo("Alerts", AlertsScreen, (RowList, QueryInput)),
     ScreenInfo("Alert", AlertScreen, (RowList, HeatStrip, JsonView, Reader, QueryInput)),
-    ScreenInfo("Regions", BoardScreen, (RegionBoard,)),
+    ScreenInfo("Regions", RegionBoardScreen, (RegionBoard,)),
     ScreenInfo("Over time", TimelineScreen, (Histogram, RowList)),
     ScreenInfo("Calendar", CalendarScreen, (Calendar,)),
     ScreenInfo("Pivot", PivotScreen, (RowList, QueryInput)),

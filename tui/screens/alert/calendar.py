@@ -1,4 +1,4 @@
-"""The sweeps of one principal on a calendar, and the rhythm that they come in."""
+"""The sweeps of one principal by day and hour."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from tui.widgets.line import CellContent
 
 
 class CalendarScreen(LoadingScreen[Sequence[Sweep]]):
-    """The sweeps of who is behind ``alert``, among the ``alerts`` that there are now."""
+    """The sweeps of the principal of an alert, on a calendar.
+
+    ``alerts`` returns those that there are now.
+    """
 
     BINDINGS = [
         key(
@@ -54,22 +57,16 @@ class CalendarScreen(LoadingScreen[Sequence[Sweep]]):
 
     def show_content(self, content: Sequence[Sweep]) -> None:
         self.query_one(Calendar).load(content)
-        self.query_one("#rhythm", Static).update(safe.text(_told(recurrence_of(content), content)))
+        summary = _summary(recurrence_of(content), content)
+        self.query_one("#rhythm", Static).update(safe.text(summary))
         self._describe()
 
     @on(Calendar.Moved)
     def _describe(self) -> None:
-        here = self.query_one(Calendar).cursor_sweeps
-        lines = [
-            f"{format.time_range(sweep.first_event, sweep.last_event)}  {format.severity_label(sweep.worst.severity)}  "
-            f"{format.plural(len(sweep.regions), 'region')}, {format.plural(len(sweep.alerts), 'alert')}"
-            for sweep in here
-        ]
+        lines = list(map(_line, self.query_one(Calendar).cursor_sweeps))
         if len(lines) > _LINES:
-            lines = [
-                *lines[: _LINES - 1],
-                f"and {format.plural(len(lines) - _LINES + 1, 'more sweep')}",
-            ]
+            others = format.plural(len(lines) - _LINES + 1, "more sweep")
+            lines = [*lines[: _LINES - 1], f"and {others}"]
         self.query_one("#sweeps", Static).update(
             safe.text("\n".join(lines) or "No sweep here.", lines=True)
         )
@@ -88,23 +85,30 @@ _LINES = 3
 """Lines for the sweeps under the cursor."""
 
 
+def _line(sweep: Sweep) -> str:
+    times = format.time_range(sweep.first_event, sweep.last_event)
+    severity = format.severity_label(sweep.worst.severity)
+    regions = format.plural(len(sweep.regions), "region")
+    alerts = format.plural(len(sweep.alerts), "alert")
+    return f"{times}  {severity}  {regions}, {alerts}"
+
+
 def _sweeps_like(alert: Alert, alerts: Iterable[Alert]) -> Sequence[Sweep]:
-    """The sweeps of those alerts that share a name with ``alert``, which is one of them, in order
-    of time."""
-    names = sweep_keys(alert)
-    alike = {one.alert_id: one for one in alerts if not names.isdisjoint(sweep_keys(one))}
-    return sorted(
-        group_sweeps({alert.alert_id: alert, **alike}.values()), key=lambda sweep: sweep.first_event
-    )
+    """Return the sweeps of the alert's principal in order of time.
+
+    They are those of the alerts that share a sweep key with it.
+    """
+    keys = sweep_keys(alert)
+    alike = {each.alert_id: each for each in alerts if not keys.isdisjoint(sweep_keys(each))}
+    sweeps = group_sweeps({alert.alert_id: alert, **alike}.values())
+    return sorted(sweeps, key=lambda sweep: sweep.first_event)
 
 
-def _told(content: Recurrence, sweeps: Sequence[Sweep]) -> str:
+def _summary(recurrence: Recurrence, sweeps: Sequence[Sweep]) -> str:
     """``every hour, 17 regions, 31 times · the next about 2026-03-01 13:00:02Z``."""
-    after = (
-        f" · the next about {format.full_time(sweeps[-1].first_event + content.period)}"
-        if content.period
-        else " · no rhythm"
-        if content.times > 1
-        else ""
-    )
-    return f"{content}{after}"
+    if recurrence.period:
+        following = sweeps[-1].first_event + recurrence.period
+        return f"{recurrence} · the next about {format.full_time(following)}"
+    if recurrence.times > 1:
+        return f"{recurrence} · no rhythm"
+    return str(recurrence)

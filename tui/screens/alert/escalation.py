@@ -1,4 +1,4 @@
-"""The case file of what was escalated: asked for, written off the event loop, and where it lies."""
+"""Case files of escalated alerts."""
 
 from __future__ import annotations
 
@@ -17,44 +17,42 @@ from tui.presentation import format
 
 
 def offer(workspace: Workspace, alerts: Sequence[Alert]) -> None:
-    """Ask whether to write the case file of each alert, a folder where exports go too."""
+    """Ask whether to write the case file of each alert.
+
+    It is a folder in the working directory, where exports go too.
+    """
     stamp = datetime.fromtimestamp(workspace.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
     folders = {Path.cwd() / f"case-{alert.alert_id}-{stamp}": alert for alert in alerts}
     first = next(iter(folders))
-    what = (
-        f"the case file of {format.principal(alerts[0])} to {first}"
-        if len(alerts) == 1
-        else f"{format.plural(len(alerts), 'case file')} to {first.parent}"
-    )
+    if len(alerts) == 1:
+        files = f"the case file of {format.principal(alerts[0])} to {first}"
+    else:
+        files = f"{format.plural(len(alerts), 'case file')} to {first.parent}"
 
     def confirmed() -> None:
         workspace.run_worker(_write(workspace, folders), group="case", exit_on_error=False)
 
     workspace.routes.confirm(
-        f"Escalated. Write {what}, with every record around it?", "write", confirmed
+        f"Escalated. Write {files}, with every record around it?", "write", confirmed
     )
 
 
 async def _write(workspace: Workspace, folders: dict[Path, Alert]) -> None:
     workspace.say(f"Reading the logs for {format.plural(len(folders), 'case file')} …")
-    said = ""
+    report = ""
     try:
         for folder, alert in folders.items():
             case = await asyncio.to_thread(_case, workspace, alert, folder)
+            report = f"{format.plural(len(case.rows), 'record')} in {folder}, report.md first"
             missing = len(case.unread) + len(case.missing)
-            said = f"{format.plural(len(case.rows), 'record')} in {folder}, report.md first" + (
-                f"; {format.number(missing)} could not be read, manifest.json names them"
-                if missing
-                else ""
-            )
+            if missing:
+                report += f"; {format.number(missing)} could not be read, manifest.json names them"
     except (CaseError, StateError) as error:
         workspace.say(f"No case file: {error}", severity="error")
-    else:
-        workspace.say(
-            said
-            if len(folders) == 1
-            else f"{format.plural(len(folders), 'case file')} in {folder.parent}"
-        )
+        return
+    if len(folders) > 1:
+        report = f"{format.plural(len(folders), 'case file')} in {folder.parent}"
+    workspace.say(report)
 
 
 def _case(workspace: Workspace, alert: Alert, folder: Path) -> Case:

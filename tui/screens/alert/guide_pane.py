@@ -1,4 +1,4 @@
-"""The guide, run: each question of an alert's guide with its answer, its count, and the pivot behind it."""
+"""The questions of an alert's guide, with their answers."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from detector.detection.event import Event
 from detector.ecs.fields import field_table
 from detector.investigation import guide, pivot, rule_guide
 from detector.investigation.guide import Answer
+from detector.investigation.pivot import EventRow
 from detector.investigation.raw_record import EvidenceGone, raw_record
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
@@ -61,13 +62,17 @@ COLUMNS: tuple[Column[Answer], ...] = (
 
 
 class GuidePane(Vertical):
-    """The list of questions, and under it the answer under the cursor, whole.
+    """The list of questions, and the answer under the cursor.
 
-    What the state tells is asked at once; the logs are read for the rule's own queries when the
-    pane is looked at."""
+    The store is asked at once; the logs are read for the rule's own queries once the pane has been
+    shown.
+    """
 
-    class Asked(Message):
-        """The state has answered: ``signals`` are the events behind each flag of ``alert``."""
+    class Answered(Message):
+        """The store has answered.
+
+        ``signals`` are the events behind each flag of the alert.
+        """
 
         def __init__(self, alert: Alert, signals: Mapping[str, Sequence[Event]]) -> None:
             super().__init__()
@@ -81,7 +86,7 @@ class GuidePane(Vertical):
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self._looked_at = asyncio.Event()
+        self._was_shown = asyncio.Event()
 
     def compose(self) -> ComposeResult:
         yield RowList(
@@ -95,33 +100,41 @@ class GuidePane(Vertical):
 
     @work(exclusive=True, group="ask")
     async def ask(self, store: Store, alert: Alert, rule: Rule | None, flagging: Dispatch) -> None:
-        """Answer the questions for ``alert``; ``flagging`` tells what counts as a flag."""
+        """Answer the questions for an alert.
+
+        ``flagging`` knows which events set a flag.
+        """
         try:
-            asked = await asyncio.to_thread(run, store, alert, rule)
-            self._show(asked)
-            self.post_message(self.Asked(alert, asked.signals))
-            await self._looked_at.wait()
-            await self._count(asked, store, alert, flagging)
+            answers = await asyncio.to_thread(answer_questions, store, alert, rule)
+            self._show(answers)
+            self.post_message(self.Answered(alert, answers.signals))
+            await self._was_shown.wait()
+            await self._count(answers, store, alert, flagging)
         except StateError as error:
             self.post_message(self.Failed(str(error)))
 
-    def look(self) -> None:
-        """The pane is in front."""
-        self._looked_at.set()
+    def start_counting(self) -> None:
+        """Read the logs too, as the pane is in front."""
+        self._was_shown.set()
 
-    async def _count(self, asked: Run, store: Store, alert: Alert, flagging: Dispatch) -> None:
+    async def _count(
+        self, answers: GuideAnswers, store: Store, alert: Alert, flagging: Dispatch
+    ) -> None:
         stop = threading.Event()
         try:
-            for place, answer in enumerate(asked.own):
-                if counted := await asyncio.to_thread(count, store, alert, answer, flagging, stop):
-                    asked.own[place] = counted
-                    self._show(asked)
+            for index, answer in enumerate(answers.own):
+                counted = await asyncio.to_thread(
+                    count_answer, store, alert, answer, flagging, stop
+                )
+                if counted is not None:
+                    answers.own[index] = counted
+                    self._show(answers)
         finally:
             stop.set()
 
-    def _show(self, asked: Run) -> None:
-        answers = {answer.question: answer for answer in (*asked.answers, *asked.own)}
-        self.query_one("#questions", RowList).show(list(answers.values()))
+    def _show(self, answers: GuideAnswers) -> None:
+        by_question = {answer.question: answer for answer in (*answers.guide, *answers.own)}
+        self.query_one("#questions", RowList).show(list(by_question.values()))
 
     def on_row_list_highlighted(self, event: RowList.Highlighted) -> None:
         answer: Answer | None = event.row
@@ -142,48 +155,50 @@ class GuidePane(Vertical):
         )
 
 
-class Run(NamedTuple):
-    """The answers to the guide's questions; those to the rule's own queries, not counted yet; the
-    events behind each flag."""
+class GuideAnswers(NamedTuple):
+    """The answers for one alert.
 
-    answers: list[Answer]
+    ``own`` are those of the rule's own queries, not counted yet; ``signals`` are the events behind
+    each flag.
+    """
+
+    guide: list[Answer]
     own: list[Answer]
     signals: dict[str, list[Event]]
 
 
-def run(store: Store, alert: Alert, rule: Rule | None) -> Run:
-    """The guide of an alert, as far as the state tells.
+def answer_questions(store: Store, alert: Alert, rule: Rule | None) -> GuideAnswers:
+    """Answer the questions as far as the store can.
 
-    Reads the state and one record: not for the event loop. Raises StateError.
+    Reads the store and one record: not for the event loop. Raises StateError.
     """
     signals, table = store.context.signals(alert.alert_id), field_table()
-    found = Run(
-        guide.guide_answers(alert, signals, store.alerts.lineage(alert.alert_id), table),
-        [],
-        signals,
-    )
+    principals = store.alerts.lineage(alert.alert_id)
+    answers = guide.guide_answers(alert, signals, principals, table)
+    own: list[Answer] = []
     if rule is not None and rule_guide.guide_queries(rule):
         events = store.alerts.events(alert.alert_id)
         try:
             record = decode(raw_record(events[0])) if events else None
         except (EvidenceGone, ValueError, RecursionError):
-            record = None  # gone, or in another form; what the alert itself does not name is then said to be missing
-        found.own.extend(rule_guide.rule_answers(rule, alert, table, record))
-    return found
+            # gone, or in another form; what the alert itself does not name is then missing
+            record = None
+        own = rule_guide.rule_answers(rule, alert, table, record)
+    return GuideAnswers(answers, own, signals)
 
 
-def count(
+def count_answer(
     store: Store, alert: Alert, answer: Answer, flagging: Dispatch, stop: threading.Event
 ) -> Answer | None:
-    """The answer with its count, from the logs; None where ``stop`` came first. Raises
-    StateError."""
+    """Return the answer with its count from the logs.
+
+    None where ``stop`` came first. Raises StateError.
+    """
     if answer.pivot is None:
         return answer
-    wanted = answer.pivot
-    files = store.chunks.file_spans(wanted.start, wanted.end, wanted.selector)
-    rows = [
-        row
-        for batch in pivot.read_pivot(wanted, files, flagging, frozenset(alert.event_ids), stop)
-        for row in batch.rows
-    ]
+    around = answer.pivot
+    files = store.chunks.file_spans(around.start, around.end, around.selector)
+    rows: list[EventRow] = []
+    for batch in pivot.read_pivot(around, files, flagging, frozenset(alert.event_ids), stop):
+        rows += batch.rows
     return None if stop.is_set() else guide.answer_from_rows(answer, rows)

@@ -1,4 +1,4 @@
-"""The strip of an alert: its calls; and once more time is in view than its own, what else is held of its principal."""
+"""The calls of an alert by region and time."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from tui.widgets.charts.heat_strip import MARGIN, HeatStrip
 
 
 class AlertStrip(HeatStrip):
+    """The strip of an alert; once it is widened, with the other calls of its principal."""
+
     def __init__(self) -> None:
         super().__init__()
         self._alert: Alert | None = None
         self._events: Sequence[Event] = ()
-        self._around: Sequence[Event] = ()
-        self._asked = False
+        self._nearby: Sequence[Event] = ()
+        self._has_read_nearby = False
 
     def show(self, alert: Alert, events: Sequence[Event]) -> None:
-        """Show this alert, which rests on ``events``."""
+        """Show an alert and its events."""
         if self._alert is None or self._alert.alert_id != alert.alert_id:
-            self._around, self._asked = (), False
+            self._nearby, self._has_read_nearby = (), False
         self._alert, self._events = alert, events
         self._load(alert)
 
@@ -35,32 +37,32 @@ class AlertStrip(HeatStrip):
         end = max(alert.window.end if alert.window else 0, alert.last_event + 1)
         self.load(
             regions_by_first_call(self._events),
-            _where_and_when(self._events),
+            _regions_and_times(self._events),
             start,
             end,
             rare=rare_regions(alert),
-            nearby=_where_and_when(self._around),
+            nearby=_regions_and_times(self._nearby),
         )
 
     def widened(self) -> None:
-        if self._alert is not None and not self._asked:
-            self._asked = True
-            self._read_around(self._alert)
+        if self._alert is not None and not self._has_read_nearby:
+            self._has_read_nearby = True
+            self._read_nearby(self._alert)
 
     @work(exclusive=True)
-    async def _read_around(self, alert: Alert) -> None:
+    async def _read_nearby(self, alert: Alert) -> None:
         workspace = cast(Workspace, self.app)
         try:
-            around = await asyncio.to_thread(
+            nearby = await asyncio.to_thread(
                 workspace.store.context.nearby_events, alert.alert_id, MARGIN
             )
         except StateError as error:
             workspace.say(str(error), severity="error")
             return
         if self._alert is not None and self._alert.alert_id == alert.alert_id:
-            self._around = around
+            self._nearby = nearby
             self._load(self._alert)
 
 
-def _where_and_when(events: Iterable[Event]) -> Iterable[tuple[str, float]]:
+def _regions_and_times(events: Iterable[Event]) -> Iterable[tuple[str, float]]:
     return ((event.region, event.time) for event in events)

@@ -1,4 +1,4 @@
-"""The board of regions: where an alert was, or all alerts were, and how usual each region is."""
+"""The regions of an alert, or of all, and how usual they are."""
 
 from __future__ import annotations
 
@@ -24,51 +24,54 @@ from tui.widgets.line import CellContent
 
 
 @dataclass(frozen=True)
-class Told:
-    """What is told of the regions: how many of ``noun`` each has and there are, and what was there
-    before ``start``.
+class RegionCounts:
+    """How many there are in each region, and its history.
 
-    ``known``: whether there is history enough to call a region new or rare.
+    They are of ``noun``, the history is before ``start``. ``has_history``: there is enough of it to
+    call a region new or rare.
     """
 
     noun: str
     total: int
     counts: Mapping[str, int]
-    footing: Mapping[str, RegionHistory]
+    histories: Mapping[str, RegionHistory]
     start: int | None
-    known: bool
+    has_history: bool
 
-    def word(self, region: str) -> str:
-        """How usual the region is; nothing of one without a call that is not used."""
-        if not self.known:
+    def label(self, region: str) -> str:
+        """Return how usual the region is.
+
+        Of a region without a call it is only said that it is used.
+        """
+        if not self.has_history:
             return ""
-        word = self.footing.get(region, RegionHistory()).label(self.start)
-        return word if region in self.counts or word == "used" else ""
+        label = self.histories.get(region, RegionHistory()).label(self.start)
+        return label if region in self.counts or label == "used" else ""
 
 
-def of_alert(store: Store, alert: Alert) -> Told:
-    """The calls of an alert. Raises StateError."""
+def count_calls(store: Store, alert: Alert) -> RegionCounts:
+    """Count the calls of an alert by region. Raises StateError."""
     start = alert.start
     counts = Counter(event.region for event in store.alerts.events(alert.alert_id))
-    return Told(
-        "call",
-        counts.total(),
-        counts,
-        store.baseline.footprint(alert.facets.accounts, alert.principal),
-        start,
-        alert.baseline is not None and alert.baseline.has_enough_history(start),
-    )
+    histories = store.baseline.footprint(alert.facets.accounts, alert.principal)
+    has_history = alert.baseline is not None and alert.baseline.has_enough_history(start)
+    return RegionCounts("call", counts.total(), counts, histories, start, has_history)
 
 
-def of_alerts(store: Store, alerts: Sequence[Alert]) -> Told:
-    """How many of the alerts touched each region. Raises StateError."""
-    counts = Counter(region for alert in alerts for region in alert.facets.regions)
-    return Told("alert", len(alerts), counts, store.baseline.footprint(()), None, True)
+def count_alerts(store: Store, alerts: Sequence[Alert]) -> RegionCounts:
+    """Count the alerts that touched each region. Raises StateError."""
+    counts: Counter[str] = Counter()
+    for alert in alerts:
+        counts.update(alert.facets.regions)
+    histories = store.baseline.footprint(())
+    return RegionCounts("alert", len(alerts), counts, histories, None, has_history=True)
 
 
-class BoardScreen(LoadingScreen[Told]):
-    """``ask`` gives what is told now, in a thread; ``choose`` hears of the region that is
-    opened."""
+class RegionBoardScreen(LoadingScreen[RegionCounts]):
+    """The regions by geography, with their counts.
+
+    ``count`` counts them in a thread; ``choose`` gets the name of a region that is opened.
+    """
 
     BINDINGS = [
         key(
@@ -85,13 +88,16 @@ class BoardScreen(LoadingScreen[Told]):
     AUTO_FOCUS = "RegionBoard"
 
     def __init__(
-        self, trail: Sequence[str], ask: Callable[[], Told], choose: Callable[[str], object]
+        self,
+        trail: Sequence[str],
+        count: Callable[[], RegionCounts],
+        choose: Callable[[str], object],
     ) -> None:
         super().__init__()
         self._trail = (*trail, "regions")
-        self._ask = ask
+        self._count = count
         self._choose = choose
-        self._told: Told | None = None
+        self._counts: RegionCounts | None = None
 
     def screen_title(self) -> CellContent:
         return breadcrumbs(self._trail, self.size.width)
@@ -101,73 +107,61 @@ class BoardScreen(LoadingScreen[Told]):
         yield RegionBoard()
         yield Static("", id="region")
 
-    def loader(self) -> Callable[[], Told]:
-        return self._ask
+    def loader(self) -> Callable[[], RegionCounts]:
+        return self._count
 
-    def show_content(self, content: Told) -> None:
-        self._told = content
-        shown = self.query_one(RegionBoard)
-        groups = group_by_geography(content.counts)
-        shown.load(
-            groups,
-            content.counts,
-            {name: content.word(name) for name in {*content.counts, *content.footing}},
-        )
-        self.query_one("#legend", Static).update(
-            Content.assemble(
-                f"{format.plural(len(content.counts), 'region')}, {format.plural(content.total, content.noun)}",
-                (
-                    " · + opt-in · "
-                    + (
-                        "rare: nothing changed there before"
-                        if content.known
-                        else "too little history to call one rare"
-                    ),
-                    "$foreground-muted",
-                ),
-            )
-        )
+    def show_content(self, content: RegionCounts) -> None:
+        self._counts = content
+        labels = {name: content.label(name) for name in {*content.counts, *content.histories}}
+        self.query_one(RegionBoard).load(group_by_geography(content.counts), content.counts, labels)
+        self.query_one("#legend", Static).update(_legend(content))
         self._describe()
 
     @on(RegionBoard.Moved)
     def _describe(self) -> None:
         region = self.query_one(RegionBoard).cursor_region
-        if self._told is not None and region is not None:
-            self.query_one("#region", Static).update(safe.text(_described(region, self._told)))
+        if self._counts is not None and region is not None:
+            self.query_one("#region", Static).update(safe.text(_described(region, self._counts)))
 
     @on(RegionBoard.Opened)
     def _opened(self, event: RegionBoard.Opened) -> None:
-        if self._told is None or event.region.name not in self._told.counts:
+        if self._counts is None or event.region.name not in self._counts.counts:
             self.workspace.say(f"Nothing of this was in {event.region.name}")
         else:
             self.workspace.leave()
             self._choose(event.region.name)
 
 
-def _described(region: Region, told: Told) -> str:
-    """One region in words: what and where it is, what was in it, since when it is used."""
-    footing = told.footing.get(region.name, RegionHistory())
-    optional = {True: "off until an account enables it", False: "on in every account", None: ""}[
-        region.opt_in
-    ]
-    since = [
-        f"{what} since {format.full_time(first)}"
-        for what, first in (
-            ("seen", footing.seen),
-            ("changed", footing.changed),
-            ("by this principal", footing.principal),
-        )
-        if first is not None
-    ]
-    return " · ".join(
-        filter(
-            None,
-            (
-                region.name or "no region",
-                region.place or region.geography,
-                optional,
-                format.plural(told.counts.get(region.name, 0), told.noun),
-                ", ".join(since) or "never seen",
-            ),
-        )
+def _legend(counts: RegionCounts) -> Content:
+    regions = format.plural(len(counts.counts), "region")
+    rare = "too little history to call one rare"
+    if counts.has_history:
+        rare = "rare: nothing changed there before"
+    return Content.assemble(
+        f"{regions}, {format.plural(counts.total, counts.noun)}",
+        (f" · + opt-in · {rare}", "$foreground-muted"),
     )
+
+
+_OPT_IN = {True: "off until an account enables it", False: "on in every account", None: ""}
+
+
+def _described(region: Region, counts: RegionCounts) -> str:
+    """Return one region in words: its place, its count, its history."""
+    history = counts.histories.get(region.name, RegionHistory())
+    first_times = (
+        ("seen", history.seen),
+        ("changed", history.changed),
+        ("by this principal", history.principal),
+    )
+    since = [
+        f"{what} since {format.full_time(time)}" for what, time in first_times if time is not None
+    ]
+    parts = (
+        region.name or "no region",
+        region.place or region.geography,
+        _OPT_IN[region.opt_in],
+        format.plural(counts.counts.get(region.name, 0), counts.noun),
+        ", ".join(since) or "never seen",
+    )
+    return " · ".join(filter(None, parts))

@@ -269,8 +269,8 @@ class AlertScreen(HuntScreen):
 
     # --- the guide
 
-    @on(GuidePane.Asked)
-    def _signals_read(self, event: GuidePane.Asked) -> None:
+    @on(GuidePane.Answered)
+    def _signals_read(self, event: GuidePane.Answered) -> None:
         self._show_why(event.alert, event.signals)
 
     @on(GuidePane.Failed)
@@ -322,7 +322,7 @@ class AlertScreen(HuntScreen):
 
     def _pane_shown(self, pane: str) -> None:
         if pane == "guide":
-            self.query_one(GuidePane).look()
+            self.query_one(GuidePane).start_counting()
         if pane == "raw":
             self.calls.show_raw()
 

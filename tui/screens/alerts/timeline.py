@@ -1,4 +1,4 @@
-"""When the alerts came, by severity; what is brushed here, the list of alerts is filtered to."""
+"""When the alerts came, by severity."""
 
 from __future__ import annotations
 
@@ -21,30 +21,33 @@ from tui.widgets.row_list import RowList
 
 
 @dataclass(frozen=True)
-class Ordered:
-    """Alerts in order of their first events, which are ``times``; ``severities`` has them by
-    severity."""
+class AlertTimes:
+    """Alerts in order of their first events, with the times."""
 
     alerts: Sequence[Alert]
     times: Sequence[int]
-    severities: Mapping[str, Sequence[int]]
+    by_severity: Mapping[str, Sequence[int]]
 
     @classmethod
-    def of(cls, alerts: Iterable[Alert]) -> Ordered:
+    def of(cls, alerts: Iterable[Alert]) -> AlertTimes:
+        """Put alerts in order."""
         ordered = sorted(alerts, key=lambda alert: (alert.first_event, alert.alert_id))
-        severities: dict[str, list[int]] = defaultdict(list)
+        by_severity: dict[str, list[int]] = defaultdict(list)
         for alert in ordered:
-            severities[alert.severity].append(alert.first_event)
-        return cls(ordered, [alert.first_event for alert in ordered], severities)
+            by_severity[alert.severity].append(alert.first_event)
+        return cls(ordered, [alert.first_event for alert in ordered], by_severity)
 
     def between(self, start: int, end: int) -> Sequence[Alert]:
-        """Those in ``[start, end)``, the newest first."""
+        """Return those in ``[start, end)``, the newest first."""
         return self.alerts[bisect_left(self.times, start) : bisect_left(self.times, end)][::-1]
 
 
-class TimelineScreen(LoadingScreen[Ordered]):
-    """``alerts`` gives those that there are now, in a thread; ``choose`` hears of the ``[start,
-    end)`` to narrow to."""
+class TimelineScreen(LoadingScreen[AlertTimes]):
+    """A histogram of alerts, with the alerts of the brushed time.
+
+    ``alerts`` returns those that there are now, in a thread; ``choose`` gets the ``[start, end)``
+    to narrow to.
+    """
 
     BINDINGS = [
         key("timeline.close", "i", "leave", "list", "Back to the list of alerts", OPEN, show=True)
@@ -58,7 +61,7 @@ class TimelineScreen(LoadingScreen[Ordered]):
         super().__init__()
         self._alerts = alerts
         self._choose = choose
-        self._ordered = Ordered.of(())
+        self._alert_times = AlertTimes.of(())
 
     def screen_title(self) -> str:
         return "Alerts › over time"
@@ -70,14 +73,14 @@ class TimelineScreen(LoadingScreen[Ordered]):
         rows.can_focus = False
         yield rows
 
-    def loader(self) -> Callable[[], Ordered]:
-        return lambda: Ordered.of(self._alerts())
+    def loader(self) -> Callable[[], AlertTimes]:
+        return lambda: AlertTimes.of(self._alerts())
 
-    def show_content(self, content: Ordered) -> None:
-        self._ordered = content
+    def show_content(self, content: AlertTimes) -> None:
+        self._alert_times = content
         histogram = self.query_one(Histogram)
-        histogram.load(self._ordered.severities)
-        histogram.styles.height = histogram.HEADER + max(1, len(self._ordered.severities))
+        histogram.load(content.by_severity)
+        histogram.styles.height = histogram.HEADER + max(1, len(content.by_severity))
         self._show_brushed(*(histogram.brushed or histogram.span))
 
     @on(Histogram.Moved)
@@ -85,20 +88,18 @@ class TimelineScreen(LoadingScreen[Ordered]):
         self._show_brushed(event.start, event.end)
 
     def _show_brushed(self, start: int, end: int) -> None:
-        inside, counted = (
-            self._ordered.between(start, end),
-            self.query_one(Histogram).counted(start, end),
-        )
-        told = ", ".join(
-            f"{format.number(counted[word])} {word}"
-            for word in reversed(SEVERITIES)
-            if word in counted
-        )
-        words = " · ".join(
-            filter(None, (format.time_range(start, end), format.plural(len(inside), "alert"), told))
-        )
-        self.query_one("#brushed", Static).update(safe.text(words))
-        self.query_one(RowList).show(inside)
+        alerts = self._alert_times.between(start, end)
+        counts = self.query_one(Histogram).counted(start, end)
+        severities = [
+            f"{format.number(counts[severity])} {severity}"
+            for severity in reversed(SEVERITIES)
+            if severity in counts
+        ]
+        parts = [format.time_range(start, end), format.plural(len(alerts), "alert")]
+        if severities:
+            parts.append(", ".join(severities))
+        self.query_one("#brushed", Static).update(safe.text(" · ".join(filter(None, parts))))
+        self.query_one(RowList).show(alerts)
 
     @on(Histogram.Chosen)
     def _chosen(self, event: Histogram.Chosen) -> None:

@@ -29,71 +29,68 @@ class KeyLine(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._entries: Sequence[KeyEntry] | None = None
-        """None: to be found out."""
+        """The keys to show, the most important first; None until they are looked up."""
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
 
     def _bindings_changed(self, screen: Screen[object]) -> None:
-        if (
-            screen.app.app_focus
-        ):  # while the terminal has not got it, nothing has the focus, and the line stays
+        # nothing has the focus while the terminal has lost it: the keys then stay as they are
+        if screen.app.app_focus:
             self._entries = None
             self.refresh()
 
     def render(self) -> Content:
-        key, label = (
-            self.get_visual_style("key-line--key"),
-            self.get_visual_style("key-line--label"),
-        )
-        return Content(_BETWEEN).join(
-            Content.assemble((display(entry.keys[0]), key), (f" {entry.label}", label)).stylize(
-                "" if entry.enabled else "dim"
-            )
-            for entry in self._fitting()
-        )
+        key_style = self.get_visual_style("key-line--key")
+        label_style = self.get_visual_style("key-line--label")
+        parts = []
+        for entry in self._fitting_entries():
+            key, label = display(entry.keys[0]), f" {entry.label}"
+            part = Content.assemble((key, key_style), (label, label_style))
+            parts.append(part if entry.enabled else part.stylize("dim"))
+        return Content(_BETWEEN).join(parts)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        entry = self._at(event.get_content_offset(self))
+        entry = self._entry_at(event.get_content_offset(self))
         if entry and entry.enabled:
             self.app.simulate_key(entry.keys[0])
         elif entry:
             self.app.bell()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        entry = self._at(event.get_content_offset(self))
+        entry = self._entry_at(event.get_content_offset(self))
         self.tooltip = entry.binding.tooltip if entry else None
 
-    def _at(self, place: Offset | None) -> KeyEntry | None:
+    def _entry_at(self, offset: Offset | None) -> KeyEntry | None:
         start = 0
-        for entry in self._fitting():
-            if place and start <= place.x < start + _cells(entry):
+        for entry in self._fitting_entries():
+            if offset and start <= offset.x < start + _cells(entry):
                 return entry
             start += _cells(entry) + len(_BETWEEN)
         return None
 
-    def _fitting(self) -> Sequence[KeyEntry]:
+    def _fitting_entries(self) -> Sequence[KeyEntry]:
         if self._entries is None:
-            self._entries = self._shown()
+            self._entries = self._shown_entries()
         fitting = list(self._entries)
-        while (
-            sum(map(_cells, fitting)) + len(_BETWEEN) * (len(fitting) - 1) > self.size.width
-            and len(fitting) > 1
-        ):
+        while len(fitting) > 1 and _line_cells(fitting) > self.size.width:
             del fitting[-2]
         return fitting
 
-    def _shown(self) -> Sequence[KeyEntry]:
+    def _shown_entries(self) -> Sequence[KeyEntry]:
         shown = [entry for entry in screen_entries(self.screen) if entry.binding.show]
-        shown.sort(
-            key=lambda entry: entry.label == entry.binding.description
-        )  # what tells most of now comes first
-        if isinstance(self.screen.focused, Input) and not self.screen.is_modal:
-            shown = [
-                entry for entry in shown if entry.node is self.screen.focused
-            ]  # letters are typed, not obeyed
+        # labels that tell what a key would do now come first
+        shown.sort(key=lambda entry: entry.label == entry.binding.description)
+        focused = self.screen.focused
+        if isinstance(focused, Input) and not self.screen.is_modal:
+            # letters are typed there, so only the keys of the input work
+            shown = [entry for entry in shown if entry.node is focused]
         return shown
 
 
 def _cells(entry: KeyEntry) -> int:
     return len(display(entry.keys[0])) + 1 + len(entry.label)
+
+
+def _line_cells(entries: Sequence[KeyEntry]) -> int:
+    return sum(map(_cells, entries)) + len(_BETWEEN) * (len(entries) - 1)
