@@ -98,7 +98,7 @@ def open_object(path: str) -> BinaryIO:
     try:
         data = bucket_store(bucket).get(key).bytes()
     except Exception as error:
-        raise explain_error(path, error) from None
+        raise translate_s3_error(path, error) from None
     finally:
         usage.add(gets=1)
     usage.add(read=len(data))
@@ -117,7 +117,7 @@ def list_objects(
             usage.add(lists=1)
             yield from ((each["path"], each["size"], each["e_tag"]) for each in page)
     except Exception as error:
-        raise explain_error(object_url(bucket, prefix), error) from None
+        raise translate_s3_error(object_url(bucket, prefix), error) from None
 
 
 def list_level(bucket: str, prefix: str) -> tuple[list[str], list[tuple[str, int, str | None]]]:
@@ -128,7 +128,7 @@ def list_level(bucket: str, prefix: str) -> tuple[list[str], list[tuple[str, int
     try:
         level = bucket_store(bucket).list_with_delimiter(prefix or None)
     except Exception as error:
-        raise explain_error(object_url(bucket, prefix), error) from None
+        raise translate_s3_error(object_url(bucket, prefix), error) from None
     objects = [(each["path"], each["size"], each["e_tag"]) for each in level["objects"]]
     usage.add(lists=1 + (len(objects) + len(level["common_prefixes"])) // _PAGE)
     return list(level["common_prefixes"]), objects
@@ -256,7 +256,7 @@ _MEANINGS: tuple[tuple[tuple[str, ...], FileState, str, str], ...] = (
 """(phrases in the error, state, reason, detail), the first that fits."""
 
 
-def explain_error(path: str, error: Exception) -> Unavailable:
+def translate_s3_error(path: str, error: Exception) -> Unavailable:
     """Translate an error of S3 into a sentence for a person."""
     if isinstance(error, Unavailable):
         return error

@@ -199,9 +199,8 @@ def main() -> int:
             harness.round(number)
         wrong = harness.finish()
         alerts, files, records, notes = harness.read
-    print(
-        f"{args.rounds} lives: {', '.join(f'{count} {by}' for by, count in sorted(harness.deaths.items()))}"
-    )
+    deaths = ", ".join(f"{count} {by}" for by, count in sorted(harness.deaths.items()))
+    print(f"{args.rounds} lives: {deaths}")
     print(f"{alerts} alerts, {files} files, {records} records, {notes} notes")
     print("\n".join(wrong) or "as if undisturbed")
     return bool(wrong)

@@ -195,7 +195,8 @@ type = "esql"
 language = "esql"
 query = """
 from logs-aws.cloudtrail-* metadata _id
-| where aws.cloudtrail.user_identity.session_context.creation_date is not null and event.action == "DescribeInstances"
+| where aws.cloudtrail.user_identity.session_context.creation_date is not null
+    and event.action == "DescribeInstances"
 | keep aws.cloudtrail.user_identity.session_context.creation_date
 """
 '''

@@ -87,7 +87,10 @@ def test_clip_counts_wide_characters_twice() -> None:
 
 
 def test_safe_needs_no_textual() -> None:
-    program = "import sys, tui.presentation.safe; tui.presentation.safe.visible('\\x1b'); print([m for m in sys.modules if 'textual' in m])"
+    program = (
+        "import sys, tui.presentation.safe; tui.presentation.safe.visible('\\x1b'); "
+        "print([m for m in sys.modules if 'textual' in m])"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, check=True
@@ -99,7 +102,10 @@ def test_safe_needs_no_textual() -> None:
 class Everything(App[None]):
     """Every widget, with a payload wherever text goes in."""
 
-    CSS = "HeatStrip { height: 4; } RowList { height: 9; } JsonView { height: 1fr; } Static { height: auto; }"
+    CSS = (
+        "HeatStrip { height: 4; } RowList { height: 9; } JsonView { height: 1fr; } "
+        "Static { height: auto; }"
+    )
 
     payload = ""
     bells = 0

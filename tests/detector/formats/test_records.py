@@ -270,7 +270,8 @@ UNUSUAL = {
     "wrong types and a long integer": b'"userAgent": 5, "requestParameters": {"a": '
     + b"1" * 5000
     + b"}",
-    "null everywhere": b'"userAgent": null, "userIdentity": null, "sourceIPAddress": null, "requestParameters": null',
+    "null everywhere": b'"userAgent": null, "userIdentity": null, "sourceIPAddress": null, '
+    b'"requestParameters": null',
     "a name twice": b'"userAgent": "one", "userAgent": "two"',
     "deep, not too deep": b'"requestParameters": ' + b"[" * 300 + b"]" * 300,
     "a user agent of 250 KB": b'"userAgent": "' + b"A" * 250_000 + b'"',

@@ -10,7 +10,7 @@ import gzip
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,6 @@ from tests.detector.trail import (
 
 SWEEP = sweep(10)
 LINES = lines(SWEEP)
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    opened = Store.open(None)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ By name it is another file then, by content it is longer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +34,6 @@ FLAGS = Path(detector.rules.__file__).with_name("builtin") / "flags"
 @pytest.fixture(scope="module")
 def rules() -> RuleSet:
     return load([REFERENCE_FILE, FLAGS], builtin=False)
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    with closing(Store.open(None)) as opened:
-        yield opened
 
 
 def telling(seconds: int, **who: Any) -> list[Raw]:

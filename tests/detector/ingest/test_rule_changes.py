@@ -6,7 +6,6 @@ The files are searched again, and nothing is counted twice or kept that no longe
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,13 +34,6 @@ from logs-aws.cloudtrail-*
 | where Esql.regions >= {least}
 """
 '''
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    opened = Store.open(None)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

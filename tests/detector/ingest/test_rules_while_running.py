@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,6 @@ from tests.detector.trail import (
 from tui.commandline.main import main
 
 MINE = {"name": "mine", "action": "DescribeVolumes", "width": 30, "least": 3}
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    current = Store.open(None)
-    yield current
-    current.close()
 
 
 @pytest.fixture

@@ -50,7 +50,8 @@ class Aws:
         )
         if fault := self.fault(environment):
             status, code = fault
-            body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
+            error = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>"
+            body = f"<?xml version='1.0'?>{error}".encode()
             start(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
             return [body]
         return self._app(environment, start)

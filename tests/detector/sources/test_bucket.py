@@ -20,6 +20,7 @@ from detector.sources.source import NoSource, Source
 from detector.sources.sqs_queue import SqsQueue, parse_message
 from detector.sources.time_bounds import Bounds
 from detector.store import Store
+from tests.clock import Clock
 from tests.detector.formats import forms
 from tests.detector.sources.aws import BUCKET, Aws, delete, put
 
@@ -54,14 +55,6 @@ def put_sweep(
     return keys
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Hunt:
     """A pipeline that is run sweep by sweep."""
 
@@ -89,7 +82,7 @@ class Hunt:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture
