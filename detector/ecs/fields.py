@@ -1,7 +1,8 @@
-"""The one table: ECS field name -> how it is read from a Record.
+"""The ECS fields of a record, each with its type and getter.
 
-The mapping is that of Elastic's AWS CloudTrail integration (its ingest pipeline and field definitions). As there,
-null, ``""``, ``"-"``, ``"none"`` and empty lists and objects count as absent.
+The mapping is that of Elastic's AWS CloudTrail integration (its ingest pipeline and field
+definitions). As there, null, ``""``, ``"-"``, ``"none"`` and empty lists and objects count as
+absent.
 """
 
 from __future__ import annotations
@@ -24,12 +25,11 @@ FieldGetter = Callable[[Record], Any]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field: its ES|QL type, and how it is read.
+    """A field: its ES|QL type and its getter.
 
-    ``read`` gives null (None), one value, or a list of two or more where ``many`` says that there
-    can be several. ``constant`` is the one value that the field has in every record, where it is
-    such a field, and ``only`` the one that it has where it is not null. ``absent`` says in a
-    sentence why the field is always null here, where it is."""
+    ``read`` returns null (None), one value, or, where ``many`` is set, a list of two or more.
+    ``constant`` is the value of a field that has the same in every record, ``only`` the value of a
+    field that has no other beside null. ``absent`` says why a field is always null here."""
 
     name: str
     type: Type
@@ -41,28 +41,29 @@ class Field:
 
     @property
     def of_head(self) -> bool:
-        """Whether ``read`` can be given a Head as well as a Record."""
+        """Whether ``read`` works on a Head as well as on a Record."""
         return self.name in _OF_HEAD or self.constant is not None
 
     @property
     def always(self) -> bool:
-        """Whether no record is without it, as CloudTrail writes them."""
+        """Whether every record of CloudTrail has it."""
         return self.name in _ALWAYS or self.constant is not None
 
 
 class FieldTable(Mapping[str, Field]):
-    """All fields by name. Names below ``aws.cloudtrail.flattened.…`` exist as soon as they are
-    asked for."""
+    """All fields by name; any name below ``aws.cloudtrail.flattened.`` exists."""
 
     def __init__(self, table: Mapping[str, Field]) -> None:
         self._table = table
 
     def __getitem__(self, name: str) -> Field:
-        if found := self._table.get(name):
-            return found
+        field = self._table.get(name)
+        if field:
+            return field
         root, _, path = name.removeprefix(_FLATTENED).partition(".")
-        if name.startswith(_FLATTENED) and path and (raw := _FREE.get(root)):
-            return Field(name, "keyword", _member(raw, path.split(".")), many=True)
+        structure = _FREE_STRUCTURES.get(root)
+        if name.startswith(_FLATTENED) and path and structure:
+            return Field(name, "keyword", _member(structure, path.split(".")), many=True)
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -73,8 +74,7 @@ class FieldTable(Mapping[str, Field]):
 
 
 def field_table(asn: AsnLookup | None = None) -> FieldTable:
-    """The table; with ``asn`` the source's autonomous system is looked up, without it those fields
-    are null."""
+    """Build the table; without ``asn`` the fields of the source's AS are null."""
     return FieldTable({field.name: field for field in (*_plain(), *_network(asn))})
 
 
@@ -118,11 +118,11 @@ _ALWAYS = frozenset(
     }
 )
 
-# reading
+# --- getters
 
 
 def present(text: str | None) -> str | None:
-    """``text`` unless it stands for nothing."""
+    """Return ``text``, or None where it counts as absent."""
     return None if text in _NOTHING else text
 
 
@@ -131,12 +131,15 @@ _EMPTY: tuple[Any, ...] = (*_NOTHING, [], {})
 
 
 def _cleaned(value: Any) -> Any:
-    """``value`` (of JSON) without all that counts as absent; null when nothing is left."""
+    """Remove all that counts as absent from a JSON value; null where nothing is left."""
     if isinstance(value, dict):
-        value = {key: kept for key, each in value.items() if (kept := _cleaned(each)) is not None}
+        cleaned = ((key, _cleaned(item)) for key, item in value.items())
+        value = {key: item for key, item in cleaned if item is not None}
     elif isinstance(value, list):
-        value = [kept for each in value if (kept := _cleaned(each)) is not None]
-    return None if not isinstance(value, bool | int | float) and value in _EMPTY else value
+        value = [item for item in map(_cleaned, value) if item is not None]
+    if isinstance(value, bool | int | float):
+        return value
+    return None if value in _EMPTY else value
 
 
 def _decoded(raw: msgspec.Raw) -> Any:
@@ -151,42 +154,45 @@ def _scalar(value: Any) -> Any:
 
 
 def _member(raw: Callable[[Record], msgspec.Raw], path: list[str]) -> FieldGetter:
-    """Reads what lies at ``path`` in a free structure, through lists, as text; objects are not
-    values."""
+    """Read the texts at ``path`` in a free structure, through lists; objects are no values."""
 
-    def found(value: Any, rest: list[str]) -> Iterator[Any]:
+    def texts(value: Any, rest: list[str]) -> Iterator[Any]:
         if isinstance(value, list):
-            for each in value:
-                yield from found(each, rest)
+            for item in value:
+                yield from texts(item, rest)
         elif not rest:
             if value is not None and not isinstance(value, dict):
                 yield _scalar(value)
         elif isinstance(value, dict):
             for length in range(1, len(rest) + 1):
-                yield from found(value.get(".".join(rest[:length])), rest[length:])
+                yield from texts(value.get(".".join(rest[:length])), rest[length:])
 
-    return lambda record: _set(found(_decoded(raw(record)), path))
+    return lambda record: _set(texts(_decoded(raw(record)), path))
 
 
 def _set(values: Iterable[str]) -> Any:
-    """Several values of a field are kept as an index keeps them: each once, in order."""
+    """Return the distinct values in order, as an index keeps them."""
     return single(sorted(set(values)))
 
 
 def _text(raw: Callable[[Record], msgspec.Raw]) -> FieldGetter:
-    return lambda record: None if (value := _decoded(raw(record))) is None else java_text(value)
+    def read(record: Record) -> str | None:
+        value = _decoded(raw(record))
+        return None if value is None else java_text(value)
+
+    return read
 
 
 _FLATTENED = "aws.cloudtrail.flattened."
-_FREE: dict[str, Callable[[Record], msgspec.Raw]] = {
+_FREE_STRUCTURES: dict[str, Callable[[Record], msgspec.Raw]] = {
     "request_parameters": lambda r: r.request_parameters,
     "response_elements": lambda r: r.response_elements,
     "additional_eventdata": lambda r: r.additional_event_data,
     "service_event_details": lambda r: r.service_event_details,
 }
-_request = _FREE["request_parameters"]
-_response = _FREE["response_elements"]
-_additional = _FREE["additional_eventdata"]
+_request = _FREE_STRUCTURES["request_parameters"]
+_response = _FREE_STRUCTURES["response_elements"]
+_additional = _FREE_STRUCTURES["additional_eventdata"]
 
 
 def _tls(record: Record) -> msgspec.Raw:
@@ -220,24 +226,26 @@ def _session(name: str) -> FieldGetter:
 
 
 def _resources(name: str) -> FieldGetter:
-    """One element of all ``resources``."""
+    """Read one element of all ``resources``."""
 
     def read(record: Record) -> Any:
         resources = _decoded(record.resources)
         if not isinstance(resources, list):
             return None
-        return _set(
-            value
-            for each in resources
-            if isinstance(each, dict) and (value := _scalar(each.get(name))) is not None
-        )
+        elements = (_scalar(item.get(name)) for item in resources if isinstance(item, dict))
+        return _set(element for element in elements if element is not None)
 
     return read
 
 
-def _yes(answer: FieldGetter) -> FieldGetter:
-    """Whether a Yes or No is Yes."""
-    return lambda record: None if (said := answer(record)) is None else said == "Yes"
+def _yes(getter: FieldGetter) -> FieldGetter:
+    """Read whether a Yes or No is Yes."""
+
+    def read(record: Record) -> bool | None:
+        answer = getter(record)
+        return None if answer is None else answer == "Yes"
+
+    return read
 
 
 def _time(record: Record) -> int | None:
@@ -251,29 +259,31 @@ def _session_start(record: Record) -> int | None:
 
 
 def _outcome(record: Record) -> str:
-    """A sign-in says itself how it went; any other call failed if it has an error."""
-    if (
-        record.event_name == "ConsoleLogin"
-        and isinstance(answer := _decoded(record.response_elements), dict)
-        and isinstance(said := answer.get("ConsoleLogin"), str)
-    ):
-        return said.lower()
+    """Return the outcome: that of a sign-in by its response, others by their error."""
+    if record.event_name == "ConsoleLogin":
+        response = _decoded(record.response_elements)
+        result = response.get("ConsoleLogin") if isinstance(response, dict) else None
+        if isinstance(result, str):
+            return result.lower()
     return "failure" if present(record.error_code) or present(record.error_message) else "success"
 
 
 def _account(record: Record) -> str | None:
-    """The caller's account; the recipient's where the caller has none."""
+    """Return the caller's account; the recipient's where it has none."""
     return present(record.caller.account_id) or present(record.recipient_account_id)
 
 
 def _user_name(record: Record) -> str | None:
-    """For a session, the role's or the federating user's name; services, and roles of services,
-    have none."""
+    """Return the user's name; of a session that of its role or federating user.
+
+    Services and roles of services have none."""
     caller = record.caller
     if caller.type == "AWSService" or ":role/aws-service-role/" in (record.role_arn or ""):
         return None
-    if caller.type in ("AssumedRole", "FederatedUser") and (name := _issuer("user_name")(record)):
-        return str(name)
+    if caller.type in ("AssumedRole", "FederatedUser"):
+        issuer = _issuer("user_name")(record)
+        if issuer:
+            return str(issuer)
     return present(caller.user_name)
 
 
@@ -282,7 +292,7 @@ def _user_id(record: Record) -> str | None:
 
 
 def _source_ip(record: Record) -> str | None:
-    """The address, where it is one: calls by a service carry the service's name there."""
+    """Return the source address; None where it is a service's name."""
     return ip_from_text(record.source_ip_address) if record.source_ip_address else None
 
 
@@ -304,10 +314,8 @@ def _keyword(name: str, read: FieldGetter, many: bool = False) -> Field:
 
 def _plain() -> Iterator[Field]:
     yield Field("@timestamp", "date", _time)
-    for name in (
-        "event.ingested",
-        "event.created",
-    ):  # the files tell no arrival: the event's own time is the nearest
+    # The files do not tell when a record arrived: the event's own time is the nearest.
+    for name in ("event.ingested", "event.created"):
         yield Field(name, "date", _time)
     for name, value in (
         ("event.dataset", "aws.cloudtrail"),
@@ -375,10 +383,10 @@ def _cloudtrail() -> Iterator[Field]:
     yield Field("user_identity.session_context.creation_date", "date", _session_start)
     for name in ("type", "arn", "account_id", "principal_id"):
         yield _keyword("user_identity.session_context.session_issuer." + name, _issuer(name))
-    for name in _FREE:
-        yield _keyword(name, _text(_FREE[name]))
-        yield _keyword(name + ".text", _text(_FREE[name]))
-        yield _keyword("flattened." + name, _text(_FREE[name]))
+    for name in _FREE_STRUCTURES:
+        yield _keyword(name, _text(_FREE_STRUCTURES[name]))
+        yield _keyword(name + ".text", _text(_FREE_STRUCTURES[name]))
+        yield _keyword("flattened." + name, _text(_FREE_STRUCTURES[name]))
     for name, element in (("arn", "ARN"), ("account_id", "accountId"), ("type", "type")):
         yield _keyword("resources." + name, _resources(element), many=True)
     yield _keyword("console_login.additional_eventdata.login_to", _member(_additional, ["LoginTo"]))
@@ -402,7 +410,7 @@ _GEO: tuple[tuple[str, Type], ...] = (
 
 
 def _network(asn: AsnLookup | None) -> Iterator[Field]:
-    """What is known of the source's network: nothing for a private address or a service's name."""
+    """The fields of the source's network, null for anything but a public address."""
     absent = "" if asn else "no ASN database is named"
 
     def read(part: str) -> FieldGetter:

@@ -1,7 +1,7 @@
-"""ES|QL's types, and its values as they are held while a query runs.
+"""ES|QL's types and values.
 
-Null is None; a multivalue is a list of two or more; a date is milliseconds since the Unix epoch; an ip is its
-canonical text; an integer is an int whose range its type tells.
+While a query runs, null is None; a multivalue is a list of two or more; a date is milliseconds since
+the Unix epoch; an ip is its canonical text; an integer is an int whose range follows from its type.
 """
 
 from __future__ import annotations
@@ -52,22 +52,26 @@ TYPE_NAMES: dict[str, Type] = {
     "date_period": "date_period",
     "time_duration": "time_duration",
 }
-"""As they are written after ``::``."""
+"""By the names of ES|QL's casts (``::``)."""
 
 
 def single(values: Iterable[Any]) -> Any:
-    """The value that ``values`` make up: null, the one, or a multivalue."""
-    found = list(values)
-    return found if len(found) > 1 else found[0] if found else None
+    """Return the value that ``values`` make: null, the only one, or a multivalue."""
+    items = list(values)
+    if len(items) > 1:
+        return items
+    return items[0] if items else None
 
 
 def many(value: Any) -> list[Any]:
-    """The values that ``value`` holds."""
-    return [] if value is None else value if isinstance(value, list) else [value]
+    """Return the values in a value: none, one, or those of a multivalue."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 def in_range(number: Any, type: Type) -> Any:
-    """``number``, or null where its type cannot hold it (ES|QL's overflow)."""
+    """Return ``number``, or null where its type overflows."""
     if type == "double":
         return number if number == number and abs(number) != float("inf") else None
     bound = RANGES[type]
@@ -79,7 +83,7 @@ def in_range(number: Any, type: Type) -> Any:
 
 @lru_cache(4096)
 def ip_from_text(text: str) -> str | None:
-    """The canonical text of an address; None where ``text`` is none."""
+    """Return the canonical text of an address; None for other texts."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -89,35 +93,35 @@ def ip_from_text(text: str) -> str | None:
 
 @lru_cache(4096)
 def ip_order(text: str) -> bytes:
-    """What addresses sort by: 16 bytes, IPv4 mapped into IPv6."""
+    """Return the sort key of an address: 16 bytes, IPv4 mapped into IPv6."""
     address = ipaddress.ip_address(text)
     return b"\0" * 10 + b"\xff\xff" + address.packed if address.version == 4 else address.packed
 
 
 def order(type: Type) -> Callable[[Any], Any]:
-    """The sort key of values of a type."""
+    """Return the sort key function of a type."""
     return ip_order if type == "ip" else lambda value: value
 
 
 # conversions
 
 
-_MOST_DIGITS = 40
-"""More make no number that a type can hold, unless they are zeros."""
+_MAX_DIGITS = 40
+"""A longer text is a number that no type can hold, or has leading zeros."""
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def number_from_text(text: str, type: Type) -> Any:
-    """A number of ``type``; None where the text is none."""
+    """Parse a number of a type; None for other texts."""
     text = text.strip()
     if not text.isascii() or not _NUMBER.fullmatch(text):
         return None
-    whole = text.lstrip("+-").isdecimal() and len(text) <= _MOST_DIGITS
-    return converted_number(int(text) if whole else float(text), type)
+    is_whole = text.lstrip("+-").isdecimal() and len(text) <= _MAX_DIGITS
+    return converted_number(int(text) if is_whole else float(text), type)
 
 
 def converted_number(number: int | float, type: Type) -> Any:
-    """``number`` as a ``type``; None where that cannot hold it. Fractions round half up."""
+    """Convert a number to a type; None on overflow. Fractions round half up."""
     if type != "double" and isinstance(number, float):
         if in_range(number, "double") is None:
             return None
@@ -126,7 +130,7 @@ def converted_number(number: int | float, type: Type) -> Any:
 
 
 def text_of(value: Any, type: Type) -> str:
-    """What TO_STRING gives for one value. Dates carry milliseconds, as ES|QL writes them."""
+    """Format one value as TO_STRING does; dates have milliseconds."""
     if type == "boolean":
         return "true" if value else "false"
     if type == "date":
@@ -137,7 +141,7 @@ def text_of(value: Any, type: Type) -> str:
 
 
 def java_double(number: float) -> str:
-    """A double as Java writes it: 1.0, 1.0E10, 1.0E-5."""
+    """Format a double as Java does: 1.0, 1.0E10, 1.0E-5."""
     size = abs(number)
     if size == 0 or 1e-3 <= size < 1e7:
         return repr(float(number))
@@ -149,11 +153,13 @@ def java_double(number: float) -> str:
             if float(f"{shorter}e{power}") == number:
                 digits, exponent = shorter, power
                 break
-    return f"{digits if '.' in digits else digits + '.0'}E{int(exponent)}"
+    if "." not in digits:
+        digits += ".0"
+    return f"{digits}E{int(exponent)}"
 
 
 def shown(value: Any, type: Type) -> Any:
-    """A value as a query's result shows it: dates as text."""
+    """Format a value for a query's result: dates become text."""
     if isinstance(value, list | tuple):
-        return [shown(each, type) for each in value]
+        return [shown(item, type) for item in value]
     return format_shortest(value) if type == "date" and value is not None else value
