@@ -1,0 +1,199 @@
+"""Getters: how the value of an ECS field is read from a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from detector.cloudtrail.record import Record, loads
+from detector.ecs.java_text import java_text
+from detector.ecs.values import ip_from_text, single
+from detector.text.time import parse_milliseconds, parse_time
+
+FieldGetter = Callable[[Record], Any]
+Structure = Callable[[Record], msgspec.Raw]
+"""One of the record's free structures."""
+
+
+def present(text: str | None) -> str | None:
+    """Return ``text``, or None where it counts as absent."""
+    return None if text in _NOTHING else text
+
+
+_NOTHING = (None, "", "-", "none")
+_EMPTY: tuple[Any, ...] = (*_NOTHING, [], {})
+
+
+def _cleaned(value: Any) -> Any:
+    """Remove all that counts as absent from a JSON value; null where nothing is left."""
+    if isinstance(value, dict):
+        cleaned = ((key, _cleaned(item)) for key, item in value.items())
+        value = {key: item for key, item in cleaned if item is not None}
+    elif isinstance(value, list):
+        value = [item for item in map(_cleaned, value) if item is not None]
+    if isinstance(value, bool | int | float):
+        return value
+    return None if value in _EMPTY else value
+
+
+def _decoded(raw: msgspec.Raw) -> Any:
+    try:
+        return _cleaned(loads(raw))
+    except ValueError:
+        return None
+
+
+def _scalar(value: Any) -> Any:
+    return value if value is None or isinstance(value, str) else java_text(value)
+
+
+def member(raw: Structure, path: list[str]) -> FieldGetter:
+    """Read the texts at ``path`` in a free structure, through lists; objects are no values."""
+
+    def texts(value: Any, rest: list[str]) -> Iterator[Any]:
+        if isinstance(value, list):
+            for item in value:
+                yield from texts(item, rest)
+        elif not rest:
+            if value is not None and not isinstance(value, dict):
+                yield _scalar(value)
+        elif isinstance(value, dict):
+            for length in range(1, len(rest) + 1):
+                yield from texts(value.get(".".join(rest[:length])), rest[length:])
+
+    return lambda record: _set(texts(_decoded(raw(record)), path))
+
+
+def _set(values: Iterable[str]) -> Any:
+    """Return the distinct values in order, as an index keeps them."""
+    return single(sorted(set(values)))
+
+
+def text(raw: Structure) -> FieldGetter:
+    def read(record: Record) -> str | None:
+        value = _decoded(raw(record))
+        return None if value is None else java_text(value)
+
+    return read
+
+
+FREE_STRUCTURES: dict[str, Structure] = {
+    "request_parameters": lambda r: r.request_parameters,
+    "response_elements": lambda r: r.response_elements,
+    "additional_eventdata": lambda r: r.additional_event_data,
+    "service_event_details": lambda r: r.service_event_details,
+}
+request_parameters = FREE_STRUCTURES["request_parameters"]
+response_elements = FREE_STRUCTURES["response_elements"]
+additional_event_data = FREE_STRUCTURES["additional_eventdata"]
+
+
+def tls_details(record: Record) -> msgspec.Raw:
+    return record.tls_details
+
+
+def issuer(name: str) -> FieldGetter:
+    def read(record: Record) -> str | None:
+        context = record.caller.session_context
+        issuer = context.session_issuer if context else None
+        return present(getattr(issuer, name)) if issuer else None
+
+    return read
+
+
+def on_behalf_of(name: str) -> FieldGetter:
+    def read(record: Record) -> str | None:
+        user = record.caller.on_behalf_of
+        return present(getattr(user, name)) if user else None
+
+    return read
+
+
+def session_attribute(name: str) -> FieldGetter:
+    def read(record: Record) -> str | None:
+        context = record.caller.session_context
+        attributes = context.attributes if context else None
+        return present(getattr(attributes, name)) if attributes else None
+
+    return read
+
+
+def resource_element(name: str) -> FieldGetter:
+    """Read one element of all ``resources``."""
+
+    def read(record: Record) -> Any:
+        resources = _decoded(record.resources)
+        if not isinstance(resources, list):
+            return None
+        elements = (_scalar(item.get(name)) for item in resources if isinstance(item, dict))
+        return _set(element for element in elements if element is not None)
+
+    return read
+
+
+def is_yes(getter: FieldGetter) -> FieldGetter:
+    """Read whether a Yes or No is Yes."""
+
+    def read(record: Record) -> bool | None:
+        answer = getter(record)
+        return None if answer is None else answer == "Yes"
+
+    return read
+
+
+def timestamp(record: Record) -> int | None:
+    seconds = parse_time(record.event_time)
+    return None if seconds is None else seconds * 1000
+
+
+def session_start(record: Record) -> int | None:
+    text = session_attribute("creation_date")(record)
+    return parse_milliseconds(text) if text else None
+
+
+def outcome(record: Record) -> str:
+    """Return the outcome: that of a sign-in by its response, others by their error."""
+    if record.event_name == "ConsoleLogin":
+        response = _decoded(record.response_elements)
+        result = response.get("ConsoleLogin") if isinstance(response, dict) else None
+        if isinstance(result, str):
+            return result.lower()
+    return "failure" if present(record.error_code) or present(record.error_message) else "success"
+
+
+def account(record: Record) -> str | None:
+    """Return the caller's account; the recipient's where it has none."""
+    return present(record.caller.account_id) or present(record.recipient_account_id)
+
+
+def user_name(record: Record) -> str | None:
+    """Return the user's name; of a session that of its role or federating user.
+
+    Services and roles of services have none."""
+    caller = record.caller
+    if caller.type == "AWSService" or ":role/aws-service-role/" in (record.role_arn or ""):
+        return None
+    if caller.type in ("AssumedRole", "FederatedUser"):
+        issuer_name = issuer("user_name")(record)
+        if issuer_name:
+            return str(issuer_name)
+    return present(caller.user_name)
+
+
+def user_id(record: Record) -> str | None:
+    return None if record.caller.type == "AWSService" else present(record.caller.principal_id)
+
+
+def source_ip(record: Record) -> str | None:
+    """Return the source address; None where it is a service's name."""
+    return ip_from_text(record.source_ip_address) if record.source_ip_address else None
+
+
+def caller_attribute(name: str) -> FieldGetter:
+    return lambda record: present(getattr(record.caller, name))
+
+
+def attribute(name: str) -> FieldGetter:
+    return lambda record: present(getattr(record, name))
