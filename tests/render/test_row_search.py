@@ -67,7 +67,7 @@ def one_alert(chance: random.Random, number: int) -> Alert:
     return made
 
 
-def one_call(chance: random.Random, number: int) -> rows.Line:
+def one_call(chance: random.Random, number: int) -> rows.PivotLine:
     if chance.random() < 0.1:
         return QuestionLine(
             chance.choice(WORDS), number, chance.choice(WORDS), chance.random() < 0.5
@@ -99,7 +99,7 @@ def one_by_one(
 
 @pytest.mark.parametrize(
     ("columns", "make", "no_cells"),
-    [(columns.COLUMNS, one_alert, None), (rows.COLUMNS, one_call, rows.heading)],
+    [(columns.ALERT_COLUMNS, one_alert, None), (rows.EVENT_COLUMNS, one_call, rows.heading)],
 )
 @settings(max_examples=200)
 @given(chance=st.randoms(use_true_random=False))
@@ -131,7 +131,7 @@ def test_it_ends_when_it_is_given_up() -> None:
     job = Job()
     job.cancel()
     with pytest.raises(Cancelled):
-        first_match(columns.COLUMNS, re.compile("x"), [alert()], 0, 1, job)
+        first_match(columns.ALERT_COLUMNS, re.compile("x"), [alert()], 0, 1, job)
 
 
 def test_a_cell_is_written_once_for_all_rows_that_it_follows_from() -> None:

@@ -1,4 +1,4 @@
-"""One alert: strip, calls and raw record together; fields, guide, notes; on to the next one."""
+"""The alert screen: strip, calls, raw record, fields, guide, notes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def shown(app: HuntApp) -> Alert:
     return app.screen.alert
 
 
-def test_the_strip_follows_the_calls(hunt: Hunt) -> None:
+def test_strip_follows_call_cursor(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         await press(pilot, "j", "j", "j")
@@ -65,7 +65,7 @@ def test_the_strip_follows_the_calls(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_the_calls_follow_the_strip(hunt: Hunt) -> None:
+def test_call_cursor_follows_strip(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         await press(pilot, "i", "j", "l")
@@ -84,7 +84,7 @@ def test_the_calls_follow_the_strip(hunt: Hunt) -> None:
     hunt.play(journey, size=(120, 40))
 
 
-def test_enter_on_the_strip_opens_its_calls(hunt: Hunt) -> None:
+def test_strip_cell_opens_calls(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         await press(pilot, "i", "j", "l", "enter")
@@ -94,9 +94,11 @@ def test_enter_on_the_strip_opens_its_calls(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_the_strip_widens_to_what_else_its_principal_did(tmp_path: Path) -> None:
-    """Seconds to hours: the sweep before comes into view, and enter there asks the logs for its
-    calls."""
+def test_widened_strip_shows_nearby_events(tmp_path: Path) -> None:
+    """Widening the strip shows the sweep before.
+
+    Enter there asks the logs for its calls.
+    """
     hunt = Hunt(tmp_path, trail=[*sweep(10), *sweep(12, at=7_200)])
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -125,7 +127,7 @@ def test_the_strip_widens_to_what_else_its_principal_did(tmp_path: Path) -> None
     hunt.play(journey, size=(120, 40))
 
 
-def test_the_raw_record_is_byte_true_and_follows_the_call(hunt: Hunt) -> None:
+def test_raw_record_is_byte_true_and_follows_call(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         await press(pilot, "j", "r")
@@ -141,7 +143,7 @@ def test_the_raw_record_is_byte_true_and_follows_the_call(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_a_record_whose_file_is_gone_is_said_in_its_place(hunt: Hunt) -> None:
+def test_raw_pane_reports_missing_file(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         hunt.trail.unlink()
@@ -151,7 +153,7 @@ def test_a_record_whose_file_is_gone_is_said_in_its_place(hunt: Hunt) -> None:
     hunt.play(journey, size=(160, 48))
 
 
-def test_the_fields_are_in_the_rules_order_each_by_its_own_name(hunt: Hunt) -> None:
+def test_fields_are_in_rule_order(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot, "j", "j")
         await press(pilot, "tab")
@@ -165,7 +167,7 @@ def test_the_fields_are_in_the_rules_order_each_by_its_own_name(hunt: Hunt) -> N
     hunt.play(journey)
 
 
-def test_a_field_unfolds_to_all_of_its_values(hunt: Hunt) -> None:
+def test_field_unfolds_to_all_values(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot, "j", "j")
         await press(pilot, "tab")
@@ -182,7 +184,7 @@ def test_a_field_unfolds_to_all_of_its_values(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_the_guide_is_the_rules_note(hunt: Hunt) -> None:
+def test_rule_pane_shows_note(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot, "j", "j")
         await press(pilot, "shift+tab", "shift+tab")
@@ -191,7 +193,7 @@ def test_the_guide_is_the_rules_note(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_a_rule_that_is_no_longer_loaded_leaves_no_foreign_guide(hunt: Hunt) -> None:
+def test_unloaded_rule_has_no_note(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         ana = hunt.alert(ANA)
         foreign = msgspec.structs.replace(ana, rule=msgspec.structs.replace(ana.rule, id="gone"))
@@ -204,7 +206,7 @@ def test_a_rule_that_is_no_longer_loaded_leaves_no_foreign_guide(hunt: Hunt) -> 
     hunt.play(journey)
 
 
-def test_j_and_k_go_through_the_list_and_it_goes_along(hunt: Hunt) -> None:
+def test_stepping_moves_list_cursor(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         assert shown(app).principal == CAT
@@ -222,7 +224,7 @@ def test_j_and_k_go_through_the_list_and_it_goes_along(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_alerts_that_came_meanwhile_do_not_change_the_way(hunt: Hunt) -> None:
+def test_stepping_ignores_new_alerts(hunt: Hunt) -> None:
     from tests.tui.build import alert
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -235,7 +237,7 @@ def test_alerts_that_came_meanwhile_do_not_change_the_way(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_an_alert_that_late_data_joined_into_another_is_followed(hunt: Hunt) -> None:
+def test_screen_follows_superseding_alert(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         ana = hunt.alert(ANA)
         await opened(app, pilot, "j", "j")
@@ -249,7 +251,7 @@ def test_an_alert_that_late_data_joined_into_another_is_followed(hunt: Hunt) -> 
     hunt.play(journey)
 
 
-def test_a_revision_reads_the_calls_again(hunt: Hunt) -> None:
+def test_revision_reads_calls_again(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot, "j", "j")
         ana = hunt.alert(ANA)
@@ -264,7 +266,7 @@ def test_a_revision_reads_the_calls_again(hunt: Hunt) -> None:
     hunt.play(journey, size=(120, 40))
 
 
-def test_decisions_apply_to_the_alert_that_is_shown(hunt: Hunt) -> None:
+def test_triage_applies_to_shown_alert(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot, "j", "j")
         await press(pilot, "a", "c", "'looked at it", "ctrl+s")
@@ -279,7 +281,7 @@ def test_decisions_apply_to_the_alert_that_is_shown(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_search_goes_through_the_calls(hunt: Hunt) -> None:
+def test_search_visits_calls(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         await press(pilot, "tab", "tab", "slash", "'eu-west-2", "enter")
@@ -291,7 +293,7 @@ def test_search_goes_through_the_calls(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_the_pane_can_have_the_whole_screen(hunt: Hunt) -> None:
+def test_zoomed_pane_fills_screen(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         before = calls(app).size.height

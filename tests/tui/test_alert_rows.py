@@ -1,4 +1,4 @@
-"""The rows of the list of alerts: an update gives the same as a build from scratch."""
+"""Rows of the list of alerts, updated and from scratch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from detector.detection.sweeps import group_recurring, group_sweeps
 from tests.tui.build import alert
 from tui.concurrency.job import Cancelled, Job
 from tui.presentation.format import principal
-from tui.screens.alerts.columns import ORDERS, Order
+from tui.screens.alerts.columns import ORDERS, AlertOrder
 from tui.screens.alerts.rows import AlertRowBuilder, AlertRows, RowQuery
 from tui.screens.alerts.sweep_groups import FoldState
 
@@ -23,7 +23,10 @@ SEVERITIES = ("low", "medium", "high")
 
 
 def random_alert(random_: random.Random, name: str) -> Alert:
-    """Make an alert of one of few users, some of whom share a key, often in a recurrence."""
+    """Return an alert of one of few users.
+
+    Some of them share a key; they often recur.
+    """
     user = random_.randrange(5)
     keys = [f"AKIA{random_.choice([user, 9])}"] if random_.random() < 0.7 else []
     return alert(
@@ -46,7 +49,7 @@ def is_high(alert: Alert) -> bool:
 
 
 def rows_from_scratch(
-    alerts: Sequence[Alert], filtered: bool, folds: FoldState, order: Order, reverse: bool
+    alerts: Sequence[Alert], filtered: bool, folds: FoldState, order: AlertOrder, reverse: bool
 ) -> list[str]:
     """Return the ids of the rows, built in one go."""
     matching = [each for each in alerts if is_open(each) and (not filtered or is_high(each))]
@@ -131,7 +134,7 @@ def test_clearing_filter_groups_filtered_and_new_alerts() -> None:
 
 
 def cancel(builder: AlertRowBuilder, query: RowQuery, after: int) -> None:
-    """Start a build and give it up after so many checks for that."""
+    """Start a build and cancel it after so many checks."""
 
     class AbandonedJob(Job):
         checks = 0

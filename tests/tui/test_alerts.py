@@ -1,4 +1,4 @@
-"""The list of alerts under an analyst's hands, while new ones come."""
+"""The list of alerts, while new ones come."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def counts(app: HuntApp) -> str:
     return str(app.screen.query_one("#counts", Static).render())
 
 
-def test_the_newest_is_first(hunt: Hunt) -> None:
+def test_newest_alert_is_first(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert principals(app) == [CAT, CAT, ANA, BEN]
         assert counts(app) == "4 alerts"
@@ -50,7 +50,7 @@ def test_the_newest_is_first(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_the_cursor_stays_on_its_alert_while_others_come_and_go(hunt: Hunt) -> None:
+def test_cursor_stays_on_its_alert(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "j", "j")
         ana = rows(app).cursor_key
@@ -69,7 +69,7 @@ def test_the_cursor_stays_on_its_alert_while_others_come_and_go(hunt: Hunt) -> N
     hunt.play(journey)
 
 
-def test_an_alert_that_is_withdrawn_under_the_cursor_is_announced(hunt: Hunt) -> None:
+def test_withdrawn_alert_under_cursor_is_announced(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "j", "j")
         await hunt.arrive(app, pilot, hunt.update(withdrawn=[hunt.alert(ANA).alert_id]))
@@ -80,7 +80,7 @@ def test_an_alert_that_is_withdrawn_under_the_cursor_is_announced(hunt: Hunt) ->
     hunt.play(journey)
 
 
-def test_paused_the_list_is_still_and_what_came_is_counted(hunt: Hunt) -> None:
+def test_paused_list_counts_new_alerts(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         before = principals(app)
         await press(pilot, "P")
@@ -100,9 +100,7 @@ def test_paused_the_list_is_still_and_what_came_is_counted(hunt: Hunt) -> None:
 
 
 @pytest.mark.parametrize("moved", [False, True])
-def test_who_has_not_moved_while_all_was_read_begins_at_the_first_alert(
-    hunt: Hunt, moved: bool
-) -> None:
+def test_unmoved_cursor_starts_at_first_alert(hunt: Hunt, moved: bool) -> None:
     hunt.feed = Feed(hunt.update(live=False))
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -118,7 +116,7 @@ def test_who_has_not_moved_while_all_was_read_begins_at_the_first_alert(
     hunt.play(journey, pipeline=hunt.feed)
 
 
-def test_following_stays_on_the_newest_until_the_analyst_moves(hunt: Hunt) -> None:
+def test_following_ends_when_cursor_moves(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "j", "F")
         await hunt.arrive(app, pilot, hunt.update(alert("new", at=NEWEST)))
@@ -132,7 +130,7 @@ def test_following_stays_on_the_newest_until_the_analyst_moves(hunt: Hunt) -> No
     hunt.play(journey)
 
 
-def test_nothing_moves_under_a_form(hunt: Hunt) -> None:
+def test_list_is_still_under_form(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         before = principals(app)
         await press(pilot, "c")
@@ -144,7 +142,7 @@ def test_nothing_moves_under_a_form(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_a_decision_goes_to_the_marked_ones_and_says_how_many(hunt: Hunt) -> None:
+def test_triage_applies_to_marks_and_counts_them(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "space", "space")
         assert "2 marked" in counts(app)
@@ -162,7 +160,7 @@ def test_a_decision_goes_to_the_marked_ones_and_says_how_many(hunt: Hunt) -> Non
     hunt.play(journey)
 
 
-def test_closed_ones_are_counted_and_one_key_shows_them(hunt: Hunt) -> None:
+def test_closed_alerts_are_counted_and_can_be_shown(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "d")
         assert counts(app) == "4 alerts · 3 here · 1 closed · H shows them"
@@ -173,7 +171,7 @@ def test_closed_ones_are_counted_and_one_key_shows_them(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_undo_gives_every_alert_the_status_that_it_had(hunt: Hunt) -> None:
+def test_undo_restores_each_status(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "a", "asterisk", "d")
         assert principals(app) == []
@@ -187,7 +185,7 @@ def test_undo_gives_every_alert_the_status_that_it_had(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_a_filter_is_live_stays_written_with_numbers_and_esc_clears_it(hunt: Hunt) -> None:
+def test_filter_is_live_and_stays_written(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "f", "'kali")
         assert principals(app) == [CAT, CAT]
@@ -203,7 +201,7 @@ def test_a_filter_is_live_stays_written_with_numbers_and_esc_clears_it(hunt: Hun
     hunt.play(journey)
 
 
-def test_a_filter_that_cannot_be_understood_says_why_and_changes_nothing(hunt: Hunt) -> None:
+def test_invalid_filter_changes_nothing(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "f", "'kali", "enter", "f", "' acount:1", "enter")
         assert principals(app) == [CAT, CAT]
@@ -214,7 +212,7 @@ def test_a_filter_that_cannot_be_understood_says_why_and_changes_nothing(hunt: H
     hunt.play(journey)
 
 
-def test_find_goes_to_the_hits_and_round(hunt: Hunt) -> None:
+def test_search_visits_matches_and_wraps(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "slash", "'user/cat", "enter")
         first = rows(app).cursor_key
@@ -231,7 +229,7 @@ def test_find_goes_to_the_hits_and_round(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_sorting_is_chosen_by_name_and_turned_round(hunt: Hunt) -> None:
+def test_order_is_chosen_and_reversed(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "s", "j", "enter")
         assert [one.severity for one in rows(app).rows] == ["critical", "medium", "low", "low"]
@@ -242,7 +240,7 @@ def test_sorting_is_chosen_by_name_and_turned_round(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_e_goes_to_the_next_serious_one(hunt: Hunt) -> None:
+def test_serious_key_visits_high_alerts(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "G", "e")
         assert rows(app).cursor_row.severity == "critical"
@@ -252,7 +250,7 @@ def test_e_goes_to_the_next_serious_one(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_going_back_from_an_alert_leaves_the_list_as_it_was(hunt: Hunt) -> None:
+def test_list_is_unchanged_after_alert(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "f", "'user", "enter", "j", "enter")
         assert isinstance(app.screen, AlertScreen)
@@ -263,7 +261,7 @@ def test_going_back_from_an_alert_leaves_the_list_as_it_was(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_the_sentence_and_the_regions_are_of_the_alert_under_the_cursor(hunt: Hunt) -> None:
+def test_sentence_and_regions_follow_cursor(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "G")
         shown = " ".join(screen_text(app).split())
@@ -275,8 +273,11 @@ def test_the_sentence_and_the_regions_are_of_the_alert_under_the_cursor(hunt: Hu
     hunt.play(journey)
 
 
-def test_batches_wait_for_each_other(hunt: Hunt) -> None:
-    """Two updates in a row are one batch: the screens are told once for both."""
+def test_updates_are_batched(hunt: Hunt) -> None:
+    """Send two updates in a row as one batch.
+
+    The screens are told once for both.
+    """
     heard: list[Message] = []
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -294,7 +295,7 @@ def test_batches_wait_for_each_other(hunt: Hunt) -> None:
     hunt.play(journey, heard=heard)
 
 
-def test_an_empty_list_says_what_to_do(tmp_path: Path) -> None:
+def test_empty_list_says_what_to_do(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path, trail=[])
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:

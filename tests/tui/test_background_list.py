@@ -1,4 +1,4 @@
-"""A long list: put together off the event loop, the newest wish counts, and nothing moves under the analyst's hands."""
+"""A list that is built in a thread."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ _PATIENCE = 30.0
 NEWEST = 3 * 3600
 
 
-class Gate:
-    """Work on the list ends only when it is let through; ``asked`` is what it was asked for,
-    ``threads`` by whom.
+class BuildGate:
+    """A gate that holds builds back until it is opened.
 
-    ``given`` counts the rows of each result; ``deaf``: the work does not hear that it is not query
-    any more."""
+    ``queries`` are the builds asked for, ``threads`` those they ran in, ``row_counts`` the rows of
+    each result. ``ignores_cancel``: a build does not notice that it is cancelled.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.asked: list[RowQuery] = []
+        self.queries: list[RowQuery] = []
         self.threads: set[int] = set()
-        self.given: list[int] = []
+        self.row_counts: list[int] = []
         self.open = threading.Event()
-        self.deaf = False
+        self.ignores_cancel = False
         self.open.set()
-        arrange: Callable[[AlertRowBuilder, RowQuery, Job], AlertRows] = AlertRowBuilder.build
+        build: Callable[[AlertRowBuilder, RowQuery, Job], AlertRows] = AlertRowBuilder.build
 
         def gated(builder: AlertRowBuilder, query: RowQuery, job: Job) -> AlertRows:
-            self.asked.append(query)
+            self.queries.append(query)
             self.threads.add(threading.get_ident())
             while not self.open.wait(0.01):
-                if job.cancelled and not self.deaf:
+                if job.cancelled and not self.ignores_cancel:
                     raise Cancelled
-            rows = arrange(builder, query, Job() if self.deaf else job)
-            self.given.append(len(rows.rows))
+            rows = build(builder, query, Job() if self.ignores_cancel else job)
+            self.row_counts.append(len(rows.rows))
             return rows
 
         monkeypatch.setattr(AlertRowBuilder, "build", gated)
@@ -55,8 +55,8 @@ class Gate:
 
 
 @pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
-    return Gate(monkeypatch)
+def gate(monkeypatch: pytest.MonkeyPatch) -> BuildGate:
+    return BuildGate(monkeypatch)
 
 
 @pytest.fixture
@@ -80,14 +80,14 @@ async def at_rest(app: HuntApp, pilot: Pilot[None], rows: int = 4) -> None:
     )
 
 
-def test_the_work_is_off_the_loop_and_a_stale_result_is_dropped(
-    hunt: Hunt, gate: Gate, monkeypatch: pytest.MonkeyPatch
+def test_build_runs_in_thread_and_stale_result_is_dropped(
+    hunt: Hunt, gate: BuildGate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await at_rest(app, pilot)
         gate.open.clear()
-        gate.deaf = True
-        gate.given.clear()
+        gate.ignores_cancel = True
+        gate.row_counts.clear()
         counts = set[int]()
         show = screen(app).row_list.show
         monkeypatch.setattr(
@@ -96,13 +96,13 @@ def test_the_work_is_off_the_loop_and_a_stale_result_is_dropped(
             lambda rows, keys: (counts.add(len(rows)), show(rows, keys)),
         )
         await press(pilot, "f", "'qq")
-        await until(pilot, lambda: gate.asked[-1].matches is not None)
+        await until(pilot, lambda: gate.queries[-1].matches is not None)
         assert len(principals(app)) == 4, "the list as it was stands until the new one is there"
         await press(pilot, "escape", "f", "'ana", "enter")
         gate.open.set()
         await at_rest(app, pilot, 1)
         assert principals(app) == [ANA]
-        assert gate.given == [0, 1], "q was looked for to the end, qq never"
+        assert gate.row_counts == [0, 1], "q was looked for to the end, qq never"
         assert counts == {1}, "but what was found of q was never shown"
         assert "1 of 4" in screen_text(app)
         assert threading.get_ident() not in gate.threads
@@ -110,7 +110,7 @@ def test_the_work_is_off_the_loop_and_a_stale_result_is_dropped(
     hunt.play(journey)
 
 
-def test_a_long_sort_says_how_far_it_is_and_escape_takes_it_back(hunt: Hunt, gate: Gate) -> None:
+def test_long_sort_shows_progress_and_can_be_given_up(hunt: Hunt, gate: BuildGate) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await at_rest(app, pilot)
         before = principals(app)
@@ -119,18 +119,18 @@ def test_a_long_sort_says_how_far_it_is_and_escape_takes_it_back(hunt: Hunt, gat
         await until(pilot, lambda: "arranging 0%   esc stops" in screen_text(app))
         await press(pilot, "escape")
         assert "esc stops" not in screen_text(app)
-        assert [query.reverse for query in gate.asked[-2:]] == [True, False]
+        assert [query.reverse for query in gate.queries[-2:]] == [True, False]
         gate.open.set()
         await at_rest(app, pilot)
         assert principals(app) == before
-        assert not gate.asked[-1].reverse
+        assert not gate.queries[-1].reverse
         await press(pilot, "S")
         await until(pilot, lambda: principals(app) == before[::-1])
 
     hunt.play(journey)
 
 
-def test_marked_rows_are_not_moved_by_what_comes(hunt: Hunt, gate: Gate) -> None:
+def test_marked_rows_do_not_move(hunt: Hunt, gate: BuildGate) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await at_rest(app, pilot)
         before, rows = principals(app), screen(app).row_list
@@ -155,14 +155,14 @@ def test_marked_rows_are_not_moved_by_what_comes(hunt: Hunt, gate: Gate) -> None
     hunt.play(journey, size=(160, 30))
 
 
-def test_under_a_form_nothing_moves_even_when_the_work_ends_then(hunt: Hunt, gate: Gate) -> None:
+def test_finished_build_is_not_shown_under_form(hunt: Hunt, gate: BuildGate) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await at_rest(app, pilot)
         alerts = screen(app)
         before = list(alerts.row_list.keys)
         gate.open.clear()
         await hunt.arrive(app, pilot, hunt.update(alert("new", at=NEWEST)))
-        await until(pilot, lambda: "new" in gate.asked[-1].alerts)
+        await until(pilot, lambda: "new" in gate.queries[-1].alerts)
         await press(pilot, "c")
         gate.open.set()
         await until(pilot, lambda: not alerts.background.is_building)

@@ -1,4 +1,4 @@
-"""The sweeps of one principal: the rhythm in words, the calendar, and the way from it to an alert."""
+"""The calendar of the sweeps of one principal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BEN = {
 }
 
 
-def test_the_rhythm_of_one_principal_and_the_way_to_an_alert(tmp_path: Path) -> None:
+def test_calendar_shows_recurrence_and_opens_alert(tmp_path: Path) -> None:
     hunt = Hunt(
         tmp_path,
         trail=[

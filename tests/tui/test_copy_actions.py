@@ -1,4 +1,4 @@
-"""Taking things out: copied by whatever reaches the clipboard, piped to a command, written in an editor."""
+"""Copying to the clipboard, piping to commands, external editors."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ from tui.widgets.text_view import TextView
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of programs that is the whole PATH but for the system's own; no clipboard can be
-    reached yet."""
+    """Return a folder of programs, which is the PATH besides the system's.
+
+    No clipboard can be reached yet.
+    """
     for name in (
         "SSH_CONNECTION",
         "SSH_TTY",
@@ -55,7 +57,7 @@ def program(folder: Path, name: str, script: str) -> None:
     path.chmod(0o755)
 
 
-def test_rows_are_copied_by_the_clipboard_program(
+def test_rows_are_copied_by_clipboard_program(
     desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISPLAY", ":0")
@@ -100,7 +102,7 @@ def test_rows_are_copied_by_the_clipboard_program(
     hunt.play(journey)
 
 
-def test_without_a_program_the_terminal_takes_it(
+def test_terminal_copies_without_program(
     desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISPLAY", ":0")
@@ -118,7 +120,7 @@ def test_without_a_program_the_terminal_takes_it(
     hunt.play(journey)
 
 
-def test_every_list_can_be_copied_from(desk: Path, tmp_path: Path) -> None:
+def test_every_list_can_be_copied(desk: Path, tmp_path: Path) -> None:
     hunt = Hunt(tmp_path)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -163,7 +165,7 @@ def test_every_list_can_be_copied_from(desk: Path, tmp_path: Path) -> None:
         ({}, "the terminal (OSC 52)"),
     ],
 )
-def test_the_route_goes_to_the_screen_that_is_looked_at(
+def test_clipboard_of_visible_screen_is_used(
     desk: Path, environ: dict[str, str], name: str
 ) -> None:
     for each in ("xclip", "wl-copy", "clip.exe"):
@@ -174,8 +176,11 @@ def test_the_route_goes_to_the_screen_that_is_looked_at(
 
 
 @pytest.mark.parametrize("name", PAYLOADS)
-def test_what_is_copied_cannot_act(name: str) -> None:
-    """But for JSON, in which every value is as it was written."""
+def test_copied_text_is_harmless(name: str) -> None:
+    """Copied text is harmless, except for JSON.
+
+    In that every value is as it was written.
+    """
     payload = PAYLOADS[name]
     one = alert("a", arns=[payload], user_agents=[payload], key={"user.name": payload[:100]})
     kinds: list[Sequence[copy_formats.CopyFormat]] = [
@@ -193,7 +198,7 @@ def test_what_is_copied_cannot_act(name: str) -> None:
     assert told["context"]["principal"] == payload
 
 
-def test_json_is_piped_to_a_command_and_its_output_read(desk: Path, tmp_path: Path) -> None:
+def test_json_is_piped_and_output_shown(desk: Path, tmp_path: Path) -> None:
     program(
         desk,
         "shout",
@@ -225,7 +230,7 @@ def test_json_is_piped_to_a_command_and_its_output_read(desk: Path, tmp_path: Pa
     hunt.play(journey)
 
 
-def test_a_command_is_bounded_and_takes_what_it_started_along(tmp_path: Path) -> None:
+def test_command_is_bounded_and_ends_its_children(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     still = f'sleep 600 & echo $! > "{mark}"; cat'
     done = asyncio.run(pipe.run_command(still, b"{}", seconds=0.5))
@@ -245,7 +250,7 @@ def test_a_command_is_bounded_and_takes_what_it_started_along(tmp_path: Path) ->
     assert asyncio.run(pipe.run_command("no-such-program", b"")).status == 127
 
 
-def test_a_note_is_written_in_the_editor_and_seen_as_markdown(
+def test_note_is_written_in_editor(
     desk: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -282,7 +287,7 @@ def test_a_note_is_written_in_the_editor_and_seen_as_markdown(
     hunt.play(journey)
 
 
-def test_markdown_of_a_note_cannot_act(tmp_path: Path) -> None:
+def test_markdown_of_note_is_harmless(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -300,7 +305,7 @@ def test_markdown_of_a_note_cannot_act(tmp_path: Path) -> None:
     hunt.play(journey, size=(100, 30))
 
 
-def test_the_query_for_an_alert_finds_its_events(tmp_path: Path) -> None:
+def test_elastic_query_finds_events_of_alert(tmp_path: Path) -> None:
     from detector.ecs.fields import field_table
     from detector.investigation.elastic_query import events_query
     from detector.investigation.hunt import EventReader, compile_hunt_query, result_rows

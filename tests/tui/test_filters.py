@@ -1,4 +1,4 @@
-"""Filters by keyboard: written with completion, from a cell, kept over a pivot, saved under a name."""
+"""Filters by keyboard: typed, from a cell, saved."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def hunt(tmp_path: Path) -> Hunt:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The configuration folder."""
+    """Return the configuration folder."""
     monkeypatch.setattr(config, "user_config_path", lambda _: tmp_path / "config")
     return tmp_path / "config"
 
@@ -42,7 +42,7 @@ def typed(app: HuntApp) -> str:
     return app.screen.query_one(QueryInput).value
 
 
-def test_fields_and_values_are_completed_and_a_mistake_is_said_beneath(hunt: Hunt) -> None:
+def test_filter_is_completed_and_errors_are_shown(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "f", "'sev", "tab", "tab", "tab")
         assert typed(app) == "severity:medium"
@@ -63,7 +63,7 @@ def test_fields_and_values_are_completed_and_a_mistake_is_said_beneath(hunt: Hun
     hunt.play(journey)
 
 
-def test_a_cell_is_filtered_in_and_out(hunt: Hunt) -> None:
+def test_cell_filters_in_and_out(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         screen = app.screen
         assert isinstance(screen, AlertsScreen)
@@ -80,7 +80,7 @@ def test_a_cell_is_filtered_in_and_out(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_with_no_cell_chosen_every_value_is_offered(hunt: Hunt) -> None:
+def test_row_without_cell_offers_every_value(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "G", "minus")
         menu = app.screen
@@ -92,7 +92,7 @@ def test_with_no_cell_chosen_every_value_is_offered(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_what_is_hidden_is_shown_when_the_filter_speaks_of_it(hunt: Hunt) -> None:
+def test_filter_about_hidden_alerts_shows_them(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "G", "d", "f", "'status:closed", "enter")
         assert principals(app) == [BEN]
@@ -103,7 +103,7 @@ def test_what_is_hidden_is_shown_when_the_filter_speaks_of_it(hunt: Hunt) -> Non
     hunt.play(journey)
 
 
-def test_it_stays_in_force_over_an_alert_and_a_pivot(hunt: Hunt) -> None:
+def test_filter_stays_after_alert_and_pivot(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "f", "'principal=user/cat", "enter", "enter", "p")
         await until(
@@ -117,7 +117,7 @@ def test_it_stays_in_force_over_an_alert_and_a_pivot(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_relative_times_follow_the_newest_record_and_say_which_they_are(hunt: Hunt) -> None:
+def test_relative_times_follow_newest_record(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await hunt.arrive(app, pilot, hunt.update(newest=hunt.alert(CAT).last_event))
         await press(pilot, "f", "'last 90m", "enter")
@@ -133,7 +133,7 @@ def test_relative_times_follow_the_newest_record_and_say_which_they_are(hunt: Hu
     hunt.play(journey, size=(120, 34))
 
 
-def test_a_view_is_saved_with_its_order_used_by_name_and_deleted(hunt: Hunt, folder: Path) -> None:
+def test_view_is_saved_used_and_deleted(hunt: Hunt, folder: Path) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "v", "w")
         assert "No filter is in force" in said(app)
@@ -157,7 +157,7 @@ def test_a_view_is_saved_with_its_order_used_by_name_and_deleted(hunt: Hunt, fol
     hunt.play(journey)
 
 
-def test_no_view_is_lost_or_replaced(folder: Path) -> None:
+def test_saved_views_are_never_lost_or_replaced(folder: Path) -> None:
     saved_views.save(saved_views.SavedView("mine", "alerts", "kali"))
     for again in (
         saved_views.SavedView("mine", "alerts", "other"),
@@ -174,14 +174,14 @@ def test_no_view_is_lost_or_replaced(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("view", saved_views.BUILTIN, ids=lambda view: view.name)
-def test_the_views_that_come_along_make_sense(view: saved_views.SavedView) -> None:
+def test_builtin_views_parse(view: saved_views.SavedView) -> None:
     from tests.detector.filter.test_filter import AT, TABLES, parse_filter
 
     fields = next(fields for fields in TABLES if fields.rows == view.rows)
     assert parse_filter(saved_views.expand_reference(f"@{view.name}", view.rows), fields, AT)
 
 
-def test_a_value_of_a_log_does_no_harm_where_it_is_offered_or_filtered_by(tmp_path: Path) -> None:
+def test_hostile_values_are_harmless_in_filters(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path, trail=[])
     made = [
         alert(

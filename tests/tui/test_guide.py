@@ -1,4 +1,4 @@
-"""The guide, run: every question with its answer, and the calls behind it."""
+"""The guide: questions, answers, and the calls behind them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def hunt(tmp_path: Path) -> Hunt:
 
 
 async def asked(app: HuntApp, pilot: Pilot[None]) -> RowList[object]:
-    """The guide pane of the alert under the cursor, answered."""
+    """Return the guide pane of the alert under the cursor, answered."""
     await press(pilot, "enter", "tab", "tab", "tab")
     assert isinstance(app.screen, AlertScreen)
     assert app.screen.query_one(PaneBar).front == "guide"
@@ -43,7 +43,7 @@ async def asked(app: HuntApp, pilot: Pilot[None]) -> RowList[object]:
     return questions
 
 
-def test_each_question_has_its_answer_and_count(hunt: Hunt) -> None:
+def test_questions_have_answer_and_count(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         found = {
             answer.question: (answer.verdict, answer.count)
@@ -58,7 +58,7 @@ def test_each_question_has_its_answer_and_count(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_enter_shows_the_calls_behind_an_answer_and_escape_comes_back_to_it(hunt: Hunt) -> None:
+def test_answer_opens_its_calls(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         questions = await asked(app, pilot)
         await press(pilot, "j", "j", "j", "enter")
@@ -70,7 +70,7 @@ def test_enter_shows_the_calls_behind_an_answer_and_escape_comes_back_to_it(hunt
     hunt.play(journey)
 
 
-def test_what_the_alert_itself_answers_opens_nothing(hunt: Hunt) -> None:
+def test_answer_without_calls_opens_nothing(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await asked(app, pilot)
         await press(pilot, "G", "enter")
@@ -79,7 +79,7 @@ def test_what_the_alert_itself_answers_opens_nothing(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_queries_that_a_rule_brings_are_asked_too(tmp_path: Path) -> None:
+def test_queries_of_rule_are_answered(tmp_path: Path) -> None:
     own = tmp_path / "rules"
     own.mkdir()
     for rule in RULES.glob("*.toml"):
@@ -99,7 +99,7 @@ def test_queries_that_a_rule_brings_are_asked_too(tmp_path: Path) -> None:
     hunt.play(journey)
 
 
-def test_the_sentence_says_what_came_then(hunt: Hunt) -> None:
+def test_sentence_names_signals(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await asked(app, pilot)
         await until(
@@ -115,14 +115,14 @@ def test_the_sentence_says_what_came_then(hunt: Hunt) -> None:
     hunt.play(journey, size=(160, 48))
 
 
-def test_the_list_says_what_came_then_once_the_cursor_rests(hunt: Hunt) -> None:
+def test_list_sentence_names_signals_when_cursor_rests(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "Then: CreateAccessKey, CreateSnapshot" in screen_text(app))
 
     hunt.play(journey, size=(160, 48))
 
 
-def test_a_narrow_screen_says_what_the_risk_is_made_of(hunt: Hunt) -> None:
+def test_narrow_screen_explains_risk(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "enter", "tab", "enter")
         await until(pilot, lambda: "critical: rule 21 + " in " ".join(screen_text(app).split()))

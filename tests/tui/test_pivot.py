@@ -1,4 +1,4 @@
-"""A pivot: what it finds, how it is widened, grouped, filtered and left, and that a reading can be stopped."""
+"""Pivots: reading, resizing, grouping, filtering, stopping."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def hunt(tmp_path: Path) -> Hunt:
 
 
 async def pivoted(app: HuntApp, pilot: Pilot[None], *keys: str) -> PivotScreen:
-    """The pivot of the alert under the cursor, read to its end."""
+    """Open the pivot of the alert under the cursor, and read it."""
     await press(pilot, *keys, "p")
     await until(pilot, lambda: isinstance(app.screen, PivotScreen))
     return await read(app, pilot)
@@ -54,7 +54,7 @@ def actions(screen: PivotScreen) -> list[str]:
     ]
 
 
-def test_it_shows_what_the_principal_did_around_the_alert_in_order_of_time(hunt: Hunt) -> None:
+def test_pivot_shows_calls_around_alert(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         screen = await pivoted(app, pilot)
         assert actions(screen) == [
@@ -73,7 +73,7 @@ def test_it_shows_what_the_principal_did_around_the_alert_in_order_of_time(hunt:
     hunt.play(journey)
 
 
-def test_it_is_widened_and_narrowed_and_the_cursor_stays_on_its_call(hunt: Hunt) -> None:
+def test_resizing_keeps_cursor_on_its_call(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         screen = await pivoted(app, pilot)
         await press(pilot, "j", "j")
@@ -91,7 +91,7 @@ def test_it_is_widened_and_narrowed_and_the_cursor_stays_on_its_call(hunt: Hunt)
     hunt.play(journey)
 
 
-def test_the_guides_questions_stand_over_their_calls_and_fold_them(hunt: Hunt) -> None:
+def test_questions_group_and_fold_calls(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         screen = await pivoted(app, pilot)
         await press(pilot, "s")
@@ -105,7 +105,7 @@ def test_the_guides_questions_stand_over_their_calls_and_fold_them(hunt: Hunt) -
     hunt.play(journey)
 
 
-def test_a_record_whose_file_is_gone_is_one_line(hunt: Hunt) -> None:
+def test_missing_file_is_reported(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await pivoted(app, pilot, "enter")
         hunt.trail.unlink()
@@ -120,7 +120,7 @@ def test_a_record_whose_file_is_gone_is_one_line(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_the_lines_are_the_same_in_pieces_and_can_be_given_up(hunt: Hunt) -> None:
+def test_build_is_the_same_in_pieces_and_can_be_cancelled(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         found = (await pivoted(app, pilot))._rows
         for grouped in (False, True):
@@ -144,7 +144,7 @@ def test_the_lines_are_the_same_in_pieces_and_can_be_given_up(hunt: Hunt) -> Non
     hunt.play(journey)
 
 
-def test_a_call_opens_its_record_and_the_way_back_is_exact(hunt: Hunt) -> None:
+def test_call_opens_record_and_returns(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         screen = await pivoted(app, pilot, "enter")
         await press(pilot, "G", "enter")
@@ -169,7 +169,7 @@ def test_a_call_opens_its_record_and_the_way_back_is_exact(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_any_field_of_the_record_can_be_asked_for(hunt: Hunt) -> None:
+def test_pivot_by_any_field(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await pivoted(app, pilot)
         await press(pilot, "G", "p")
@@ -195,7 +195,7 @@ def test_any_field_of_the_record_can_be_asked_for(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_rows_are_filtered_in_and_out_by_a_value_of_the_call(hunt: Hunt) -> None:
+def test_call_value_filters_in_and_out(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         screen = await pivoted(app, pilot)
         await press(pilot, "minus", "j", "enter")
@@ -211,9 +211,7 @@ def test_rows_are_filtered_in_and_out_by_a_value_of_the_call(hunt: Hunt) -> None
     hunt.play(journey)
 
 
-def test_escape_stops_the_reading_and_what_was_found_stays(
-    hunt: Hunt, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_escape_stops_reading_and_keeps_rows(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
     asked, run = threading.Event(), pivot.read_pivot
 
     def endless(*given: Any) -> Iterator[Batch]:
@@ -237,7 +235,7 @@ def test_escape_stops_the_reading_and_what_was_found_stays(
     hunt.play(journey)
 
 
-def test_a_log_cannot_write_on_the_screen(tmp_path: Path) -> None:
+def test_hostile_log_is_harmless(tmp_path: Path) -> None:
     hostile = [
         call(7400 + place, arn=CAT, userAgent=text, eventName=text, event_id=f"h{place}")
         for place, text in enumerate(PAYLOADS.values())
@@ -254,7 +252,7 @@ def test_a_log_cannot_write_on_the_screen(tmp_path: Path) -> None:
     Hunt(tmp_path, [*records(), *hostile], rules=(RULES, FLAGS)).play(journey, size=(160, 48))
 
 
-def test_the_widest_and_the_narrowest_go_no_further() -> None:
+def test_resizing_ends_at_widest_and_narrowest() -> None:
     wanted = Pivot("", RelatedPrincipals(PrincipalNames()), 0, 0, 1_772_359_200)
     assert resized(wanted.within(60), -1) is None
     assert resized(wanted.within(30 * 86_400), 1) is None

@@ -1,4 +1,4 @@
-"""The board of regions: of an alert and of all, how usual each region is, and what enter goes to."""
+"""The board of regions, of an alert and of the list."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ EARLIER = -ENOUGH_HISTORY - 60
 
 
 def history() -> list[dict[str, object]]:
-    """ANA changed something in one region long ago and only looked at another; now she is in
-    twelve."""
+    """Return records of ANA.
+
+    She changed something in one region long ago and only looked at another; now she is in twelve.
+    """
     return [
         call(EARLIER, "ap-northeast-1", eventName="RunInstances", readOnly=False),
         call(EARLIER, "ap-south-1", eventName="DescribeVolumes"),
@@ -48,7 +50,7 @@ async def told(app: HuntApp, pilot: Pilot[None]) -> RegionBoard:
 
 
 def line_of(app: HuntApp, region: str) -> str:
-    """The line and column of a region, to the next column."""
+    """Return the line and column of a region."""
     return next(
         line[line.index(region) :][:18].rstrip()
         for line in screen_text(app).splitlines()[1:]
@@ -56,7 +58,7 @@ def line_of(app: HuntApp, region: str) -> str:
     )
 
 
-def test_of_an_alert_it_says_how_usual_each_region_is(hunt: Hunt) -> None:
+def test_board_of_alert_labels_each_region(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "enter", "b")
         board = await told(app, pilot)
@@ -78,7 +80,7 @@ def test_of_an_alert_it_says_how_usual_each_region_is(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_of_all_alerts_it_counts_alerts_and_narrows_the_list(tmp_path: Path) -> None:
+def test_board_of_list_counts_alerts_and_filters(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path, trail=[*history(), *sweep(10, at=7_200)])
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:

@@ -1,4 +1,4 @@
-"""Rows of sweeps: one for what comes in a rhythm, unfolded by a key, triaged at once."""
+"""Rows of sweep groups: folding, stepping, triage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEY = "AKIAEXAMPLE000000009"
 
 
 def scans(times: int) -> list[Raw]:
-    """By a principal with a key of its own, every half an hour."""
+    """Return sweeps of a principal with its own key, half an hour apart."""
     who = {"type": "IAMUser", "accountId": "111122223333", "arn": SCANNER, "accessKeyId": KEY}
     return [
         record
@@ -53,7 +53,7 @@ def principals(app: HuntApp) -> list[str]:
     return [one.principal for one in rows(app).rows]
 
 
-def test_what_comes_in_a_rhythm_is_one_row(hunt: Hunt) -> None:
+def test_recurring_sweeps_are_one_row(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert principals(app).count(SCANNER) == 1
         await at_scanner(app, pilot)
@@ -66,9 +66,11 @@ def test_what_comes_in_a_rhythm_is_one_row(hunt: Hunt) -> None:
     hunt.play(journey, size=(160, 48), folded=True)
 
 
-def test_the_next_serious_alert_is_found_in_a_folded_sweep_too(hunt: Hunt) -> None:
-    """Of a folded sweep the gravest stands for its row, and what is graver than its rhythm has a
-    row of its own."""
+def test_serious_key_visits_folded_sweeps(hunt: Hunt) -> None:
+    """Visit the worst alert of a folded sweep.
+
+    An alert that is worse than the others has a row of its own.
+    """
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         oldest = min(
@@ -89,7 +91,7 @@ def test_the_next_serious_alert_is_found_in_a_folded_sweep_too(hunt: Hunt) -> No
     hunt.play(journey, folded=True)
 
 
-def test_a_key_unfolds_it_and_folds_it_again(hunt: Hunt) -> None:
+def test_group_is_unfolded_and_folded(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await at_scanner(app, pilot)
         await press(pilot, "o")
@@ -104,7 +106,7 @@ def test_a_key_unfolds_it_and_folds_it_again(hunt: Hunt) -> None:
     hunt.play(journey, folded=True)
 
 
-def test_triage_is_of_all_that_a_row_stands_for(hunt: Hunt) -> None:
+def test_triage_applies_to_all_members(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await at_scanner(app, pilot)
         await press(pilot, "d")
@@ -116,7 +118,7 @@ def test_triage_is_of_all_that_a_row_stands_for(hunt: Hunt) -> None:
     hunt.play(journey, folded=True)
 
 
-def test_an_unfolded_alert_is_decided_alone(hunt: Hunt) -> None:
+def test_triage_of_unfolded_alert_is_single(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await at_scanner(app, pilot)
         await press(pilot, "o", "a")
@@ -125,7 +127,7 @@ def test_an_unfolded_alert_is_decided_alone(hunt: Hunt) -> None:
     hunt.play(journey, folded=True)
 
 
-def test_the_cursor_and_a_mark_stay_on_the_row_as_the_next_one_comes(hunt: Hunt) -> None:
+def test_cursor_and_mark_stay_on_growing_group(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await at_scanner(app, pilot)
         await press(pilot, "space", "k")
@@ -152,7 +154,7 @@ def test_the_cursor_and_a_mark_stay_on_the_row_as_the_next_one_comes(hunt: Hunt)
     hunt.play(journey, folded=True)
 
 
-def test_all_alerts_of_a_row_can_be_gone_through(hunt: Hunt) -> None:
+def test_stepping_visits_all_members(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "enter")
         assert isinstance(app.screen, AlertScreen)
@@ -165,7 +167,7 @@ def test_all_alerts_of_a_row_can_be_gone_through(hunt: Hunt) -> None:
     hunt.play(journey, folded=True)
 
 
-def test_one_sweep_by_several_rules_folds_too(hunt: Hunt) -> None:
+def test_sweep_of_several_rules_folds(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert principals(app).count(CAT) == 1
         await press(pilot, "g")
@@ -176,7 +178,7 @@ def test_one_sweep_by_several_rules_folds_too(hunt: Hunt) -> None:
     hunt.play(journey, folded=True)
 
 
-def test_a_key_unfolds_all_and_folds_them_again(hunt: Hunt) -> None:
+def test_all_groups_are_unfolded_and_folded(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         folded = len(rows(app).rows)
         await press(pilot, "G", "O")
@@ -192,7 +194,7 @@ def test_a_key_unfolds_all_and_folds_them_again(hunt: Hunt) -> None:
     hunt.play(journey, folded=True)
 
 
-def test_who_swept_once_stands_alone(hunt: Hunt) -> None:
+def test_single_sweep_stands_alone(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert principals(app).count(BEN) == 1
         await press(pilot, "G", "o")
@@ -201,7 +203,7 @@ def test_who_swept_once_stands_alone(hunt: Hunt) -> None:
     hunt.play(journey, folded=True)
 
 
-def test_another_severity_does_not_hide_in_the_row() -> None:
+def test_other_severity_is_not_grouped() -> None:
     hourly = [alert(str(hour), at=hour * HOUR) for hour in range(4)]
     worse = alert("worse", at=5 * HOUR, severity="high")
     index = SweepIndex()

@@ -1,4 +1,4 @@
-"""All alerts over time: the brush filters the list, and the way back."""
+"""The timeline of alerts, and its brush."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def principals(app: HuntApp) -> list[str]:
     return [row.principal for row in app.screen.query_one(RowList).rows]
 
 
-def test_what_is_brushed_is_what_the_list_is_filtered_to(tmp_path: Path) -> None:
+def test_brushed_time_filters_list(tmp_path: Path) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         histogram = await over_time(app, pilot)
         assert principals(app) == [CAT, CAT], "the bucket of the newest"
@@ -54,7 +54,7 @@ def test_what_is_brushed_is_what_the_list_is_filtered_to(tmp_path: Path) -> None
     Hunt(tmp_path).play(journey)
 
 
-def test_it_follows_what_comes_and_gives_the_way_back(tmp_path: Path) -> None:
+def test_timeline_follows_updates(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:

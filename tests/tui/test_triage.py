@@ -1,4 +1,4 @@
-"""Notes, suppressions and exports by keyboard: what is asked, what is kept, and what happens when it cannot be."""
+"""Notes, suppressions and exports by keyboard."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def complaint(app: HuntApp) -> str:
 # --- notes
 
 
-def test_a_note_keeps_what_the_alert_knew(hunt: Hunt) -> None:
+def test_note_stores_alert_context(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(
             pilot,
@@ -77,7 +77,7 @@ def test_a_note_keeps_what_the_alert_knew(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_escalate_is_a_note_with_that_verdict(hunt: Hunt) -> None:
+def test_escalation_is_note_with_verdict(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "exclamation_mark", "'now", "ctrl+s", "n")
         assert [note.body.verdict for note in hunt.store.triage.notes()] == ["escalated"]
@@ -85,7 +85,7 @@ def test_escalate_is_a_note_with_that_verdict(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_one_note_goes_to_each_marked_alert(hunt: Hunt) -> None:
+def test_note_applies_to_each_mark(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "space", "space", "c")
         assert "One note on each of 2 alerts" in screen_text(app)
@@ -95,7 +95,7 @@ def test_one_note_goes_to_each_marked_alert(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_an_empty_note_is_refused(hunt: Hunt) -> None:
+def test_empty_note_is_refused(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "c", "ctrl+s")
         assert "Nothing to keep yet" in complaint(app)
@@ -104,7 +104,7 @@ def test_an_empty_note_is_refused(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_what_was_typed_is_not_lost_by_a_slip(hunt: Hunt) -> None:
+def test_form_asks_before_dropping_text(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "c", "'long thought", "escape")
         assert isinstance(app.screen, Confirm)
@@ -120,9 +120,7 @@ def test_what_was_typed_is_not_lost_by_a_slip(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_a_note_that_cannot_be_written_says_so_and_keeps_the_words(
-    hunt: Hunt, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_note_keeps_text(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
     write = hunt.store.triage.add_notes
 
     def full(*given: object) -> None:
@@ -142,7 +140,7 @@ def test_a_note_that_cannot_be_written_says_so_and_keeps_the_words(
     hunt.play(journey)
 
 
-def test_an_edit_keeps_what_was_said_before(hunt: Hunt) -> None:
+def test_edit_keeps_former_text(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "c", "'first", "ctrl+s", "3")
         assert isinstance(app.screen, HuntLogScreen)
@@ -158,7 +156,7 @@ def test_an_edit_keeps_what_was_said_before(hunt: Hunt) -> None:
     hunt.play(journey, size=(120, 40))
 
 
-def test_an_entry_of_the_log_opens_its_alert(hunt: Hunt) -> None:
+def test_note_opens_its_alert(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "G", "c", "'look", "ctrl+s", "3", "enter")
         assert "Alerts › role/inventory/ben" in screen_text(app)
@@ -174,7 +172,7 @@ def test_an_entry_of_the_log_opens_its_alert(hunt: Hunt) -> None:
 
 
 @pytest.mark.parametrize(("kind", "right"), [("md", 0), ("jsonl", 1), ("csv", 2)])
-def test_the_log_is_exported_privately_and_the_path_is_said(
+def test_log_is_exported_privately(
     hunt: Hunt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, right: int
 ) -> None:
     (tmp_path / "out").mkdir()
@@ -193,7 +191,7 @@ def test_the_log_is_exported_privately_and_the_path_is_said(
     hunt.play(journey)
 
 
-def test_what_the_filter_shows_can_be_exported(
+def test_filtered_notes_can_be_exported(
     hunt: Hunt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "out").mkdir()
@@ -212,7 +210,7 @@ def test_what_the_filter_shows_can_be_exported(
     hunt.play(journey)
 
 
-def test_a_file_that_exists_is_left_alone_and_the_form_stays(hunt: Hunt, tmp_path: Path) -> None:
+def test_export_never_overwrites(hunt: Hunt, tmp_path: Path) -> None:
     taken = tmp_path / "taken.md"
     taken.write_text("mine")
 
@@ -233,7 +231,7 @@ def test_a_file_that_exists_is_left_alone_and_the_form_stays(hunt: Hunt, tmp_pat
 # --- suppressions
 
 
-def test_a_suppression_says_before_what_it_would_have_hidden(hunt: Hunt) -> None:
+def test_suppression_previews_hidden_alerts(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "x")
         await until(pilot, lambda: "Would have hidden 1 alert " in preview(app))
@@ -252,7 +250,7 @@ def test_a_suppression_says_before_what_it_would_have_hidden(hunt: Hunt) -> None
     hunt.play(journey)
 
 
-def test_a_suppression_says_before_what_would_break_through_it(hunt: Hunt) -> None:
+def test_suppression_previews_exceptions(hunt: Hunt) -> None:
     ana = hunt.alert(ANA)
     shared = msgspec.structs.replace(
         ana, alert_id="shared", flags=[Flag("snapshot", 2, ana.first_event, int(NOW))]
@@ -267,7 +265,7 @@ def test_a_suppression_says_before_what_would_break_through_it(hunt: Hunt) -> No
     hunt.play(journey)
 
 
-def test_a_suppression_remembers_how_the_alerts_looked_that_it_was_made_from(hunt: Hunt) -> None:
+def test_suppression_stores_seen_profile(hunt: Hunt) -> None:
     ana = hunt.alert(ANA)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -292,7 +290,7 @@ def test_a_suppression_remembers_how_the_alerts_looked_that_it_was_made_from(hun
     hunt.play(journey, size=(120, 40))
 
 
-def test_the_scope_brings_the_alerts_own_value(hunt: Hunt) -> None:
+def test_scope_fills_in_value_of_alert(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "G", "x")
         values = {}
@@ -308,7 +306,7 @@ def test_the_scope_brings_the_alerts_own_value(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_what_cannot_work_is_said_and_the_form_stays(hunt: Hunt) -> None:
+def test_invalid_suppression_keeps_form(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "x", "ctrl+s")
         assert "say why" in complaint(app)
@@ -327,7 +325,7 @@ async def suppress(pilot: Pilot[None], *before: str) -> None:
     await press(pilot, *before, "x", "shift+tab", "'expected", "ctrl+s")
 
 
-def test_a_suppressed_alert_is_hidden_kept_and_comes_back_by_itself(hunt: Hunt) -> None:
+def test_suppressed_alert_returns_after_expiry(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = app.screen.query_one(RowList)
         await suppress(pilot, "G")
@@ -344,7 +342,7 @@ def test_a_suppressed_alert_is_hidden_kept_and_comes_back_by_itself(hunt: Hunt) 
     hunt.play(journey)
 
 
-def test_marks_make_a_suppression_for_each_value(hunt: Hunt) -> None:
+def test_marks_give_one_suppression_per_value(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "asterisk", "x")
         assert "Suppress from 4 marked alerts" in screen_text(app)
@@ -360,7 +358,7 @@ def test_marks_make_a_suppression_for_each_value(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_extend_and_lift(hunt: Hunt) -> None:
+def test_suppression_is_extended_and_lifted(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await suppress(pilot, "G")
         await press(pilot, "4")
@@ -381,7 +379,7 @@ def test_extend_and_lift(hunt: Hunt) -> None:
     hunt.play(journey, size=(120, 40))
 
 
-def test_the_same_suppression_twice_is_refused(hunt: Hunt) -> None:
+def test_duplicate_suppression_is_refused(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "H")
         await suppress(pilot, "G")

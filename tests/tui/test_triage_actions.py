@@ -1,4 +1,4 @@
-"""Decisions by keyboard: on marks, ranges and sweeps with the count said first; undone, done again, and on the next."""
+"""Decisions by keyboard: counted, undone, redone, repeated."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def statuses(hunt: Hunt) -> list[str]:
     return [alert.status for alert in hunt.store.alerts.all()]
 
 
-def test_a_range_goes_with_the_cursor_and_the_count_is_said_before(hunt: Hunt) -> None:
+def test_range_follows_cursor_and_footer_counts_it(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "j", "V", "j", "j")
         assert len(rows(app).marks) == 3
@@ -71,7 +71,7 @@ def test_a_range_goes_with_the_cursor_and_the_count_is_said_before(hunt: Hunt) -
     hunt.play(journey)
 
 
-def test_a_sweep_row_says_how_many_alerts_it_stands_for(hunt: Hunt) -> None:
+def test_footer_counts_alerts_of_sweep_row(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert "acknowledge 2 alerts" in last_line(app)
         await press(pilot, "a")
@@ -82,9 +82,12 @@ def test_a_sweep_row_says_how_many_alerts_it_stands_for(hunt: Hunt) -> None:
     hunt.play(journey, folded=True)
 
 
-def test_everything_decided_is_undone_and_done_again_over_a_restart(tmp_path: Path) -> None:
-    """Status, note, edit, suppression, extension, lift, rule: each in one line, back to the start
-    and forward again."""
+def test_decisions_are_undone_and_redone_after_restart(tmp_path: Path) -> None:
+    """Undo and redo every kind of decision.
+
+    Status, note, edit, suppression, extension, lift, rule: each in one line, back to the start and
+    forward again.
+    """
     state, made = tmp_path / "hunt.db", []
 
     async def first(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -149,9 +152,7 @@ def decided(store: Store) -> tuple[list[str], list[str], list[tuple[float, bool]
     )
 
 
-def test_what_was_changed_since_is_left_and_said(
-    hunt: Hunt, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_undo_leaves_later_changes(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "asterisk", "a")
         monkeypatch.setattr(journal_module, "current_user", lambda: "colleague")
@@ -169,7 +170,7 @@ def test_what_was_changed_since_is_left_and_said(
     hunt.play(journey)
 
 
-def test_the_last_thing_is_done_again_on_the_next_row_or_the_marks(hunt: Hunt) -> None:
+def test_again_applies_to_next_row_or_marks(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "full_stop")
         assert said(app) == "Nothing to do again: no alert was decided on yet"
@@ -200,7 +201,7 @@ def test_the_last_thing_is_done_again_on_the_next_row_or_the_marks(hunt: Hunt) -
     hunt.play(journey)
 
 
-def test_a_suppression_done_again_asks_with_the_same_words_and_the_alerts_own_value(
+def test_repeated_suppression_asks_with_own_value(
     hunt: Hunt,
 ) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -236,7 +237,7 @@ def test_a_suppression_done_again_asks_with_the_same_words_and_the_alerts_own_va
     hunt.play(journey, size=(120, 40))
 
 
-def test_the_alert_screen_goes_to_the_next_alert_to_do_it_again(hunt: Hunt) -> None:
+def test_again_on_alert_screen_steps_to_next_alert(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "enter", "a", "full_stop")
         assert said(app).startswith("Acknowledged ")
@@ -248,7 +249,7 @@ def test_the_alert_screen_goes_to_the_next_alert_to_do_it_again(hunt: Hunt) -> N
     hunt.play(journey)
 
 
-def test_what_is_said_of_hostile_principals_is_harmless(tmp_path: Path) -> None:
+def test_reports_of_hostile_principals_are_harmless(tmp_path: Path) -> None:
     names = [name for name, payload in PAYLOADS.items() if payload and len(payload) < 40][:6]
     hunt = Hunt(tmp_path, trail=[])
 

@@ -36,7 +36,7 @@ _VERDICT_STYLE = {
     "unknown": "$foreground-muted",
 }
 
-COLUMNS: tuple[Column[Answer], ...] = (
+ANSWER_COLUMNS: tuple[Column[Answer], ...] = (
     Column("question", "question", 43, lambda answer: answer.question, drop_priority=0),
     Column(
         "verdict",
@@ -90,7 +90,7 @@ class GuidePane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield RowList(
-            COLUMNS,
+            ANSWER_COLUMNS,
             key=lambda answer: answer.question,
             empty="Asking …",
             id="questions",

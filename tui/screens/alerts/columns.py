@@ -13,7 +13,7 @@ from tui.presentation import format, time_display
 from tui.presentation.severity import severity_content
 from tui.widgets.columns import Column, derived_column
 
-COLUMNS: tuple[Column[Alert], ...] = (
+ALERT_COLUMNS: tuple[Column[Alert], ...] = (
     derived_column(
         "time",
         time_display.column_title,
@@ -91,7 +91,7 @@ COLUMNS: tuple[Column[Alert], ...] = (
 
 
 @dataclass(frozen=True)
-class Order:
+class AlertOrder:
     """A sort order: the column it is shown at, and its direction."""
 
     column: str
@@ -103,19 +103,19 @@ class Order:
 _SEVERITY_RANKS = {name: rank for rank, name in enumerate(SEVERITIES)}
 
 ORDERS = (
-    Order("time", "time, newest first", lambda alert: alert.first_event),
-    Order(
+    AlertOrder("time", "time, newest first", lambda alert: alert.first_event),
+    AlertOrder(
         "severity",
         "severity, highest first",
         lambda alert: (_SEVERITY_RANKS.get(alert.severity, -1), alert.score),
     ),
-    Order("regions", "regions, most first", lambda alert: len(alert.facets.regions)),
-    Order("calls", "calls, most first", lambda alert: alert.event_count),
-    Order("span", "span, fastest first", lambda alert: alert.span, descending=False),
-    Order("flags", "flags, most first", lambda alert: len(alert.flags)),
-    Order("principal", "principal, A to Z", format.principal, descending=False),
-    Order("account", "account", lambda alert: alert.account, descending=False),
-    Order("source", "source", lambda alert: alert.facets.source_addresses, descending=False),
+    AlertOrder("regions", "regions, most first", lambda alert: len(alert.facets.regions)),
+    AlertOrder("calls", "calls, most first", lambda alert: alert.event_count),
+    AlertOrder("span", "span, fastest first", lambda alert: alert.span, descending=False),
+    AlertOrder("flags", "flags, most first", lambda alert: len(alert.flags)),
+    AlertOrder("principal", "principal, A to Z", format.principal, descending=False),
+    AlertOrder("account", "account", lambda alert: alert.account, descending=False),
+    AlertOrder("source", "source", lambda alert: alert.facets.source_addresses, descending=False),
 )
 
 

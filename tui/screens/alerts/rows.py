@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from detector.detection.alert import Alert
 from tui.concurrency.job import Cancelled, Job, sort_in_pieces
-from tui.screens.alerts.columns import ORDERS, Order
+from tui.screens.alerts.columns import ORDERS, AlertOrder
 from tui.screens.alerts.sweep_groups import FoldState, SweepGroup, SweepIndex
 
 
@@ -37,7 +37,7 @@ class RowQuery:
     is_shown: Callable[[Alert], bool]
     matches: Callable[[Alert], bool] | None
     folds: FoldState
-    order: Order
+    order: AlertOrder
     reverse: bool
     held_keys: Sequence[str] | None = None
 
@@ -226,7 +226,7 @@ def _row_key(alert: Alert, folded_group: SweepGroup | None) -> str:
     return alert.alert_id if folded_group is None else folded_group.key
 
 
-def sort_alerts(alerts: Sequence[Alert], order: Order, reverse: bool, job: Job) -> list[Alert]:
+def sort_alerts(alerts: Sequence[Alert], order: AlertOrder, reverse: bool, job: Job) -> list[Alert]:
     """Sort in an order or its reverse, equal alerts newest first.
 
     The order is total.

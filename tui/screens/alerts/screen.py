@@ -22,7 +22,7 @@ from tui.concurrency.job import Job
 from tui.keymap import LIVE, MOVE, OPEN, key, key_of
 from tui.presentation import format
 from tui.presentation.copy_formats import CopyFormat, alert_formats
-from tui.screens.alerts.columns import COLUMNS, row_style
+from tui.screens.alerts.columns import ALERT_COLUMNS, row_style
 from tui.screens.alerts.counts import counts_line, empty_text
 from tui.screens.alerts.highlighted import HighlightedAlert
 from tui.screens.alerts.rows import (
@@ -143,7 +143,7 @@ class AlertsScreen(ListScreen[Alert]):
             yield Static("", id="counts")
         columns = [
             replace(column, cell=self._principal_cell) if column.key == "principal" else column
-            for column in COLUMNS
+            for column in ALERT_COLUMNS
         ]
         yield RowList(columns, key=lambda alert: self._shown.key(alert), row_style=row_style)
         yield QueryLine(self.query_description)

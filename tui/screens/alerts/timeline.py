@@ -14,7 +14,7 @@ from textual.widgets import Static
 from detector.detection.alert import SEVERITIES, Alert
 from tui.keymap import OPEN, key
 from tui.presentation import format, safe
-from tui.screens.alerts.columns import COLUMNS
+from tui.screens.alerts.columns import ALERT_COLUMNS
 from tui.screens.base.loading import LoadingScreen
 from tui.widgets.charts.histogram import Histogram
 from tui.widgets.row_list import RowList
@@ -69,7 +69,9 @@ class TimelineScreen(LoadingScreen[AlertTimes]):
     def compose_body(self) -> Iterable[Widget]:
         yield Histogram()
         yield Static("", id="brushed", classes="line")
-        rows = RowList(COLUMNS, key=lambda alert: alert.alert_id, empty="No alert in this time.")
+        rows = RowList(
+            ALERT_COLUMNS, key=lambda alert: alert.alert_id, empty="No alert in this time."
+        )
         rows.can_focus = False
         yield rows
 

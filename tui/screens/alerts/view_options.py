@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from detector.detection.alert import Alert
 from tui.keymap import FIND, key, key_of
-from tui.screens.alerts.columns import ORDERS, Order
+from tui.screens.alerts.columns import ORDERS, AlertOrder
 from tui.screens.alerts.sweep_groups import FoldState
 from tui.screens.base.menu import Menu
 from tui.screens.base.part import ScreenPart
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class ViewOptions:
     """What the analyst has chosen to see, besides the filter."""
 
-    order: Order = ORDERS[0]
+    order: AlertOrder = ORDERS[0]
     reverse: bool = False
     show_hidden: bool = False
     folds: FoldState = field(default_factory=FoldState)

@@ -11,7 +11,7 @@ from tui.concurrency.worker import work
 from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.part import ScreenPart
 
-A = TypeVar("A")
+Rows = TypeVar("Rows")
 
 _SYNCHRONOUS_ROWS = 2_000
 """Rows up to which a build takes no longer than a key press may."""
@@ -21,22 +21,22 @@ _REST_FACTOR = 4
 """A build that the analyst did not ask for waits so many times as long as the last one took."""
 
 
-class RowSource(Protocol[A]):
+class RowSource(Protocol[Rows]):
     """What the rows are built from, and where they are shown."""
 
     def row_count(self) -> int:
         """Return how many rows there are to look at."""
 
-    def row_build(self) -> Callable[[Job], A]:
+    def row_build(self) -> Callable[[Job], Rows]:
         """Return the build, which runs in a thread.
 
         It takes along all that it needs.
         """
 
-    def accepts(self, result: A) -> bool:
+    def accepts(self, result: Rows) -> bool:
         """Tell whether the result may be shown as things are now."""
 
-    def apply(self, result: A) -> None:
+    def apply(self, result: Rows) -> None:
         """Show the result."""
 
     def view_state(self) -> object:
@@ -46,14 +46,14 @@ class RowSource(Protocol[A]):
         """Put back what ``view_state`` returned."""
 
 
-class BackgroundRows(ScreenPart, Generic[A]):
+class BackgroundRows(ScreenPart, Generic[Rows]):
     """Builds the rows of a list screen, one build at a time.
 
     A change that the analyst asks for replaces the build that is running, and can be given up while
     it lasts: the list then stays as it is. Other changes wait their turn.
     """
 
-    def __init__(self, screen: ListScreen[Any], source: RowSource[A]) -> None:
+    def __init__(self, screen: ListScreen[Any], source: RowSource[Rows]) -> None:
         super().__init__(screen)
         self._list = screen
         self._source = source
@@ -122,8 +122,8 @@ class BackgroundRows(ScreenPart, Generic[A]):
         self._show_progress_later(self._job)
 
     @work(thread=True, group="arrange", exit_on_error=False)
-    def _build(self, build: Callable[[Job], A], job: Job, number: int) -> None:
-        result: A | None = None
+    def _build(self, build: Callable[[Job], Rows], job: Job, number: int) -> None:
+        result: Rows | None = None
         failure: Exception | None = None
         try:
             result = build(job)
@@ -133,7 +133,7 @@ class BackgroundRows(ScreenPart, Generic[A]):
             failure = error
         self.screen.call_later(self._built, number, result, failure)
 
-    def _built(self, number: int, result: A | None, failure: Exception | None) -> None:
+    def _built(self, number: int, result: Rows | None, failure: Exception | None) -> None:
         self._job = None
         now = time.monotonic()
         self._rest_until = now + _REST_FACTOR * (now - self._begun)
@@ -152,7 +152,7 @@ class BackgroundRows(ScreenPart, Generic[A]):
         if self._repeat:
             self._update_again()
 
-    def _show(self, result: A) -> None:
+    def _show(self, result: Rows) -> None:
         self.requested, self._shown_state = False, self._source.view_state()
         self._source.apply(result)
         self._list.end_progress()

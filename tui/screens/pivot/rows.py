@@ -36,15 +36,15 @@ class QuestionLine:
     is_folded: bool
 
 
-Line = QuestionLine | EventRow
+PivotLine = QuestionLine | EventRow
 
 
-def line_key(line: Line) -> str:
+def line_key(line: PivotLine) -> str:
     """Return the key of a line in the list."""
     return f"\0{line.question}" if isinstance(line, QuestionLine) else event_key(line.event)
 
 
-def heading(line: Line) -> Content | None:
+def heading(line: PivotLine) -> Content | None:
     """Return the heading for a question; None for an event."""
     if not isinstance(line, QuestionLine):
         return None
@@ -62,7 +62,7 @@ class PivotLines:
     ``matching`` of ``total`` rows match the filter.
     """
 
-    lines: Sequence[Line]
+    lines: Sequence[PivotLine]
     keys: Sequence[str]
     matching: int
     total: int
@@ -84,14 +84,14 @@ def build_lines(
         keys = [key for key in job.each(keys) if matches(rows[key])]
     matching = len(keys)
     keys = sort_in_pieces(keys, lambda key: rows[key].sort_key, job)
-    lines: list[Line] = [rows[key] for key in keys]
+    lines: list[PivotLine] = [rows[key] for key in keys]
     if grouped:
         lines = list(under_questions(cast("list[EventRow]", lines), folded))
         keys = [line_key(line) for line in job.each(lines)]
     return PivotLines(lines, keys, matching, len(rows))
 
 
-def under_questions(rows: Iterable[EventRow], folded: Set[str]) -> Iterator[Line]:
+def under_questions(rows: Iterable[EventRow], folded: Set[str]) -> Iterator[PivotLine]:
     """Yield the rows under the questions of the guide.
 
     The rows of ``folded`` questions are left out.
@@ -109,17 +109,17 @@ def _column(
     read: Callable[[EventRow], Any],
     write: Callable[[Any], CellContent] = str,
     **options: Any,
-) -> Column[Line]:
+) -> Column[PivotLine]:
     """Make a column of events, blank for a question.
 
     ``read`` gets the value of an event, ``write`` formats it.
     """
 
-    def cell(line: Line) -> CellContent:
+    def cell(line: PivotLine) -> CellContent:
         return "" if isinstance(line, QuestionLine) else write(read(line))
 
     return Column(
-        key, title, width, cell, depends_on=cast("Callable[[Line], Hashable]", read), **options
+        key, title, width, cell, depends_on=cast("Callable[[PivotLine], Hashable]", read), **options
     )
 
 
@@ -129,7 +129,7 @@ def _flags(flags_and_own: tuple[Sequence[str], bool]) -> Content:
     return Content.assemble(("own ", "$text-accent") if own else "", words)
 
 
-COLUMNS: tuple[Column[Line], ...] = (
+EVENT_COLUMNS: tuple[Column[PivotLine], ...] = (
     _column(
         "time",
         time_display.column_title,
@@ -218,7 +218,7 @@ _REDUNDANT = (
 """Fields that repeat another, or whose values no two records share."""
 
 
-SPANS = (
+HALF_WIDTHS = (
     60,
     300,
     900,
@@ -247,9 +247,9 @@ def resized(pivot: Pivot, step: int) -> Pivot | None:
     """
     current = half_width(pivot)
     if step > 0:
-        wider = [span for span in SPANS if span > current * 1.1]
+        wider = [span for span in HALF_WIDTHS if span > current * 1.1]
         return pivot.within(wider[0]) if wider else None
-    narrower = [span for span in SPANS if span < current * 0.9]
+    narrower = [span for span in HALF_WIDTHS if span < current * 0.9]
     return pivot.within(narrower[-1]) if narrower else None
 
 

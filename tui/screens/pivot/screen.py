@@ -35,8 +35,8 @@ from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
 from tui.screens.pivot.rows import (
-    COLUMNS,
-    Line,
+    EVENT_COLUMNS,
+    PivotLine,
     PivotLines,
     QuestionLine,
     build_lines,
@@ -152,7 +152,7 @@ class PivotScreen(ListScreen[EventRow]):
         """
         return self._pivot.end
 
-    def is_filterable(self, row: Line) -> bool:
+    def is_filterable(self, row: PivotLine) -> bool:
         return isinstance(row, EventRow)
 
     # --- what is shown
@@ -163,7 +163,7 @@ class PivotScreen(ListScreen[EventRow]):
     def compose_body(self) -> Iterable[Widget]:
         yield Static("", id="asked", classes="line")
         yield Static("", id="progress", classes="line")
-        yield RowList(COLUMNS, key=line_key, heading=heading)
+        yield RowList(EVENT_COLUMNS, key=line_key, heading=heading)
         yield QueryLine(self.query_description)
         yield Static("", id="beneath")
 
@@ -181,8 +181,8 @@ class PivotScreen(ListScreen[EventRow]):
         self.background.update()
 
     @property
-    def _lines(self) -> RowList[Line]:
-        return cast("RowList[Line]", self.query_one(RowList))
+    def _lines(self) -> RowList[PivotLine]:
+        return cast("RowList[PivotLine]", self.query_one(RowList))
 
     @property
     def _current_row(self) -> EventRow | None:
@@ -334,7 +334,7 @@ class PivotScreen(ListScreen[EventRow]):
 
     @on(RowList.Opened)
     def _open(self, event: RowList.Opened) -> None:
-        line: Line = event.row
+        line: PivotLine = event.row
         if isinstance(line, QuestionLine):
             self._folded ^= {line.question}
             self.background.recompute()
