@@ -249,9 +249,10 @@ def test_rotated_log_is_resumed(store: Store, logs: Path) -> None:
     log = write(logs, "trail", LINES)
 
     def rotate(number: int) -> None:
-        for number in (1, 0):
-            if (old := logs / f"trail.{number}" if number else log).exists():
-                old.replace(logs / f"trail.{number + 1}")
+        for suffix in (1, 0):
+            old = logs / f"trail.{suffix}" if suffix else log
+            if old.exists():
+                old.replace(logs / f"trail.{suffix + 1}")
         log.write_bytes(lines(sweep(10, 60 * number)))
 
     run = watch(
