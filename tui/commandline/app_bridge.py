@@ -1,4 +1,4 @@
-"""The one way from the command line to the app, which imports Textual.
+"""The one module of the command line that opens the app.
 
 The import contract of the command line makes an exception for this module alone. It imports the
 app inside functions, so that a command that does not open the app does not pay for Textual.
@@ -21,7 +21,7 @@ def run_app(
     keys: Mapping[str, str],
     clock: Callable[[], float] = time.time,
 ) -> int:
-    """Open the app until the analyst leaves it, and return the exit status.
+    """Run the app and return its exit status.
 
     ``sources`` says in a few words what is read. Raises what ``opening`` raised.
     """
@@ -31,7 +31,7 @@ def run_app(
 
 
 def choose_source(keys: Mapping[str, str]) -> tuple[list[str], bool] | None:
-    """Ask the analyst what to open: the sources, and whether it is the demo; None to leave."""
+    """Ask for sources, or the demo (True); None to leave."""
     from tui.app import welcome_app
 
     choice = welcome_app.ask(keys)
@@ -43,14 +43,14 @@ def choose_source(keys: Mapping[str, str]) -> tuple[list[str], bool] | None:
 
 
 def configured_keys() -> Mapping[str, str]:
-    """Read the analyst's own keys from the configuration, by binding id. Raises CommandError."""
+    """Read the configured keys by binding id. Raises CommandError."""
     from tui.app import key_remap
 
     return key_remap.configured()
 
 
 def key_groups() -> list[KeyGroup]:
-    """List every key of the app, with the analyst's own in place of the usual ones."""
+    """List every key of the app, the configured ones included."""
     from tui.app import key_listing
 
     return key_listing.key_groups()

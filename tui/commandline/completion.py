@@ -1,4 +1,4 @@
-"""Completion scripts for bash, zsh and fish, from the command line as it is defined.
+"""Completion scripts for bash, zsh and fish, from the parsers.
 
 Each script is static: completing runs no Python, so it costs nothing that a shell user would feel.
 """

@@ -71,7 +71,7 @@ def open_named_sources(
 
 
 def load_risk() -> RiskTable:
-    """Load the risk of flags: the built-in table with the user's own ``risk.toml`` over it."""
+    """Load the risk of flags, with the user's ``risk.toml``."""
     try:
         return risk.load_risk_table(config.config_path().with_name("risk.toml"))
     except RiskError as error:

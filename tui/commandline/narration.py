@@ -1,4 +1,4 @@
-"""What the commands narrate on standard error, and the lines that several of them print."""
+"""What the commands narrate on standard error, and common lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def narrate(line: str) -> None:
 
 
 def show_progress(text: str) -> None:
-    """Overwrite the last line of a terminal; do nothing where there is none."""
+    """Overwrite the last line of standard error, if a terminal."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{text}", end="\r", file=sys.stderr)
 

@@ -1,4 +1,4 @@
-"""The arguments of the app and of every command, one function a command."""
+"""The arguments of the app and of every command."""
 
 from __future__ import annotations
 

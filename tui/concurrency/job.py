@@ -1,4 +1,4 @@
-"""Long work in a thread: it runs in pieces, reports its progress, and can be cancelled.
+"""Long work in a thread, in pieces, that can be cancelled.
 
 One call into C keeps the interpreter to itself for as long as it takes, and with it the event loop.
 So long work, sorting too, is cut into pieces of a few thousand rows.
@@ -29,7 +29,7 @@ class Cancelled(Exception):
 
 
 class Job:
-    """One run of some work; ``share`` of its current step is done, from 0 to 1."""
+    """One run of some work; ``share`` is its progress, 0 to 1."""
 
     def __init__(self) -> None:
         self.share = 0.0

@@ -1,4 +1,4 @@
-"""The calls of an alert: outcome, key, and the order of their regions."""
+"""The calls of an alert: outcome, key, order of regions."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def rare_regions(alert: Alert) -> list[str]:
 
 
 def regions_by_first_call(events: Sequence[Event]) -> list[str]:
-    """List the regions in the order of their first calls, so that a sweep reads as a slope."""
+    """List the regions in the order of their first calls."""
     return list(dict.fromkeys(event.region for event in events))

@@ -1,4 +1,4 @@
-"""What the rows of a list can be copied as: a value, JSON, a query; each under a letter.
+"""What rows can be copied as, each under a letter.
 
 Values and lines are made visible, so that what is pasted into a shell is what was seen. JSON is the
 evidence: of an event the record's own bytes, of the rest JSON in ASCII with every value as it is.
@@ -40,7 +40,7 @@ class CopyFormat(NamedTuple):
 
 
 def value_formats(letter: str, name: str, values: Iterable[str]) -> list[CopyFormat]:
-    """Offer the values that are not empty, each once, a line each; or nothing."""
+    """Offer the distinct values that are not empty, a line each."""
     distinct = list(dict.fromkeys(value for value in values if value))
     if not distinct:
         return []

@@ -1,4 +1,4 @@
-"""Values of an alert as text: principals, times, user agents, and why it fired.
+"""Values of an alert as text: principals, times, why it fired.
 
 The results still hold the log's own characters; ``tui.presentation.safe`` and the list widget make
 them visible.
@@ -78,14 +78,14 @@ def value_or_count(values: Sequence[str], noun: str) -> str:
 
 
 def first_values(values: Sequence[str], limit: int = 1) -> str:
-    """Write the first ``limit`` values, and how many more there are; a dash for none."""
+    """Write the first values and how many more; a dash for none."""
     more = len(values) - limit
     shown = ", ".join(values[:limit]) or "–"
     return f"{shown} +{more}" if more > 0 else shown
 
 
 def agent(user_agent: str) -> str:
-    """Write the product that a user agent names first, and the tools that it gives away."""
+    """Write the product of a user agent and the tools it reveals."""
     if not user_agent:
         return "–"
     product = _product(user_agent)
@@ -117,7 +117,7 @@ def agents(user_agents: Sequence[str]) -> str:
 
 
 def network(alert: Alert) -> str:
-    """Write the AS organizations of the alert, as far as its rule returns them."""
+    """Write the AS organizations that the rule returns."""
     return first_values(alert.networks)
 
 
@@ -126,7 +126,7 @@ def flag_words(flags: Sequence[str]) -> str:
 
 
 def state_label(alert: Alert) -> str:
-    """Write the state in at most five letters; ``~`` while the window may still grow."""
+    """Write the state in five letters; ``~`` while not settled."""
     if alert.suppressed_by:
         label = "hid"
     else:
@@ -174,7 +174,7 @@ def clock_time(seconds: float, start: float) -> str:
 
 
 def full_time(seconds: float) -> str:
-    """Write ``2026-03-01 11:58:02Z``, with ``, 3 h 02 m ago`` where times are relative."""
+    """Write ``2026-03-01 11:58:02Z``, and how long ago if times are relative."""
     moment = time_display.datetime_at(seconds)
     stamp = f"{moment:%Y-%m-%d %H:%M:%S}{time_display.zone_suffix(moment)}"
     return _with_age(stamp, seconds)
@@ -208,14 +208,14 @@ def _ago(seconds: float, format_length: Callable[[float], str] = format_duration
 
 
 def masked_key(access_key: str) -> str:
-    """Shorten an access key id so that it can still be told from others: ``AKIA…MPLE``."""
+    """Shorten an access key id to ``AKIA…MPLE``."""
     return f"{access_key[:4]}…{access_key[-4:]}" if len(access_key) > 12 else access_key
 
 
 def why(
     alert: Alert, rule: Rule | None, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})
 ) -> str:
-    """Explain in a sentence or two why the alert fired, and what its principal did then.
+    """Explain why the alert fired and what followed.
 
     ``signals`` are the events behind the alert's flags.
     """
@@ -238,7 +238,7 @@ def _time_phrase(alert: Alert, rule: Rule | None) -> str:
 
 
 def counted_calls(rule: Rule) -> str:
-    """Name the API calls that the rule counts, where it names them and they are few."""
+    """Name the API calls that the rule counts, if few."""
     actions = {action for _, action in rule.query.required_pairs}
     if not 0 < len(actions) <= 3 or not all(actions):
         return ""
@@ -301,7 +301,7 @@ def _later_actions(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> list
 
 
 def _caller(alert: Alert) -> str:
-    """Write which key called, and how new the caller is as far as the history tells."""
+    """Write which key called and how new the caller is."""
     keys = alert.facets.access_keys
     caller = _key_phrase(keys)
     if alert.baseline is None or not (keys or alert.facets.arns):

@@ -43,7 +43,7 @@ def text(value: str, style: str = "", *, limit: int = LIMIT, lines: bool = False
 
 
 def title(value: str, cells: int = 60) -> Content:
-    """Make a value visible and cut it, for a border title, a tab or a tooltip."""
+    """Make a value visible and short, for a title or tooltip."""
     from textual.content import Content
 
     return Content(clip(visible(value), cells))

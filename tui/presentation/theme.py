@@ -1,4 +1,4 @@
-"""The themes: a quiet background, one accent, severity colors that repeat glyph and word."""
+"""The themes: one accent; severity colors only repeat the words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the screens write times: in UTC, in the local zone, or relative to now.
+"""How the screens write times: UTC, local or relative.
 
 The mode is kept once for the process, which has one analyst in front of it, and
 ``tui.presentation.format`` reads it. Exports, names of files and the commands always write UTC.
@@ -20,7 +20,7 @@ now: Callable[[], float] = time.time
 
 
 def set_mode(new_mode: TimeMode, clock: Callable[[], float] | None = None) -> None:
-    """Set how times are written on screens that are drawn from now on.
+    """Set how times are written from the next drawing on.
 
     ``clock`` gives epoch seconds.
     """
@@ -39,7 +39,7 @@ def column_title() -> str:
 
 
 def datetime_at(seconds: float) -> datetime:
-    """Convert epoch seconds to the zone shown: local in that mode, else UTC."""
+    """Convert epoch seconds to the zone shown, local or UTC."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.astimezone() if mode == "local" else moment
 

@@ -46,7 +46,7 @@ def config_path() -> Path:
 
 
 def load_config() -> Config:
-    """Read the configuration; an empty one where there is no file. Raises CommandError."""
+    """Read the configuration; empty without a file. Raises CommandError."""
     try:
         return msgspec.convert(tomllib.loads(config_path().read_text(encoding="utf-8")), Config)
     except FileNotFoundError:

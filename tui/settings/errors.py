@@ -7,7 +7,7 @@ EXIT_OK, EXIT_FAILED, EXIT_MISUSED, EXIT_ALERTS = 0, 1, 2, 10
 
 
 class CommandError(Exception):
-    """A command cannot go on; the message says in one line what to do."""
+    """A command cannot go on; the message says what to do."""
 
     status = EXIT_FAILED
 

@@ -23,7 +23,7 @@ def write_new(path: Path, text: str) -> None:
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Replace a file atomically: whoever reads it finds the old or the new one whole.
+    """Replace a file atomically: readers find the old or the new.
 
     Raises OSError, and then leaves the file as it was.
     """

@@ -1,4 +1,4 @@
-"""Filters under names: those that come with trailhound, and those that the analyst saved.
+"""Filters under names, built in or saved by the analyst.
 
 The latter are in ``views.json`` in the configuration folder, readable only by its owner. A filter
 that begins with ``@name`` starts with the filter of that view.
@@ -52,7 +52,7 @@ _REFERENCE = re.compile(r"\s*@([\w-]+)(?:\s+(.*))?", re.DOTALL)
 
 
 class ViewError(Exception):
-    """The saved views cannot be read or changed; the message says in one line what to do."""
+    """The saved views cannot be read or changed."""
 
 
 def views_path() -> Path:
@@ -95,7 +95,7 @@ def save(view: SavedView) -> None:
 
 
 def delete(view: SavedView) -> None:
-    """Delete a saved view. Raises ViewError, also for one that comes with trailhound."""
+    """Delete a saved view. Raises ViewError, also for a built-in one."""
     if view in BUILTIN:
         raise ViewError(f"{view.name} comes with trailhound and stays")
     with _edit_saved() as saved:
@@ -103,7 +103,7 @@ def delete(view: SavedView) -> None:
 
 
 def complete_reference(prefix: str, rows: str) -> tuple[str, ...]:
-    """List the references ``@name`` that begin with a prefix; none without an ``@``."""
+    """List the references ``@name`` that begin with a prefix."""
     if not prefix.startswith("@"):
         return ()
     try:
@@ -132,7 +132,7 @@ def expand_reference(text: str, rows: str) -> str:
 
 @contextlib.contextmanager
 def _edit_saved() -> Iterator[list[SavedView]]:
-    """Lock and yield the saved views, and write them unless the block raises."""
+    """Lock the saved views, and write them if the block succeeds."""
     folder = views_path().parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

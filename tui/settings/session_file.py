@@ -1,4 +1,4 @@
-"""How the app was left: area, filters, order, marks and cursor of each list.
+"""How the app was left: area, filters, order, marks, cursor.
 
 The file lies beside the state that it belongs to. One that cannot be read does not keep the app
 from opening: it is left aside, and the analyst is told.
@@ -59,7 +59,7 @@ class SessionFile:
         self._written: Session | None = None
 
     def read(self) -> Session:
-        """Read the session; an empty one where there is no file. Raises SessionError."""
+        """Read the session; empty without a file. Raises SessionError."""
         try:
             session = msgspec.json.decode(self.path.read_bytes(), type=Session)
         except FileNotFoundError:
@@ -75,7 +75,7 @@ class SessionFile:
         return session
 
     def write(self, session: Session) -> None:
-        """Write the session unless it is as it was last written. Raises OSError."""
+        """Write the session if it has changed. Raises OSError."""
         if session != self._written:
             private_files.replace_file(self.path, msgspec.json.encode(session).decode())
             self._written = session

@@ -1,4 +1,4 @@
-"""Which theme the app opens with, by terminal, configuration and the last choice."""
+"""The theme at the start: configured, last chosen, or the terminal's."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def no_color() -> bool:
 
 
 def remember_theme(name: str) -> str:
-    """Open with this theme from now on, and return a sentence on how that went."""
+    """Remember a theme, and return a sentence for the analyst."""
     path = _theme_path()
     try:
         private_files.replace_file(path, f"{name}\n")

@@ -29,7 +29,7 @@ def find_successor(old: Sequence[str], index: int, new: Sequence[str]) -> int:
 
 
 def _nearest_left(old: Sequence[str], index: int, distance: int, new: Sequence[str]) -> int | None:
-    """Find the nearest index in ``old``, within a distance, whose key is also in ``new``."""
+    """Find the nearest index in ``old`` whose key is also in ``new``."""
     first = max(0, index - distance)
     neighbors = old[first : index + distance]
     left = set(neighbors).intersection(new)

@@ -1,4 +1,4 @@
-"""The columns of a list: what each shows, and which of them fit a width."""
+"""The columns of a list, and which of them fit a width."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def derived_column(
     format: Callable[[V], CellContent],
     **options: Any,
 ) -> Column[R]:
-    """Make a column whose cells depend on one value of a row alone."""
+    """Make a column whose cells depend on one value of a row."""
     return Column(
         key,
         title,
@@ -63,7 +63,7 @@ def derived_column(
 
 
 def fit(columns: Sequence[Column[R]], cells: int) -> list[tuple[Column[R], int]]:
-    """Choose the columns that fit ``cells``, in their order, each with its width.
+    """Choose the columns that fit ``cells``, each with its width.
 
     One column always stays, cut if it must be.
     """

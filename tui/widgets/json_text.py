@@ -1,4 +1,4 @@
-"""JSON laid out for reading: every value as the bytes have it, only long strings cut.
+"""JSON laid out for reading, with every value as it is spelt.
 
 This is evidence: numbers keep their spelling, objects the order of their keys, and keys that come
 twice.
@@ -68,7 +68,7 @@ def _indent(depth: int) -> str:
 
 
 def _value_lines(value: Any, depth: int, prefix: JsonLine, suffix: str) -> Iterator[JsonLine]:
-    """Lay out a value: its first line goes on from ``prefix``, its last ends in ``suffix``."""
+    """Lay out a value between ``prefix`` and ``suffix``."""
     if not isinstance(value, list) or not value:
         end: JsonLine = [(suffix, "plain")] if suffix else []
         yield [*prefix, *_scalar(value), *end]

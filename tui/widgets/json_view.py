@@ -1,4 +1,4 @@
-"""A raw record, laid out for reading, and byte for byte to copy."""
+"""A raw record, laid out to read, byte for byte to copy."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class JsonView(TextView):
         self._raw: bytes | None = None
 
     def show(self, raw: bytes | None, empty: str = "No record.") -> None:
-        """Show one JSON value from its first line on; None: show ``empty`` instead."""
+        """Show a JSON value from its first line; for None, ``empty``."""
         self._raw = raw
         if raw is None:
             self.set_lines([[(safe.visible(empty), "plain")]])
@@ -51,7 +51,7 @@ class JsonView(TextView):
 
     @property
     def raw_text(self) -> str:
-        """The record as it is in the file; bytes that are no UTF-8 as ``\\xff``."""
+        """The record as in the file; bytes outside UTF-8 as ``\\xff``."""
         return (self._raw or b"").decode("utf-8", "backslashreplace")
 
     def kind_style(self, kind: str) -> Style:

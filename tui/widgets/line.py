@@ -1,4 +1,4 @@
-"""Cells of text, drawn as the line of a list: visible, cut, aligned, styled."""
+"""Cells of text as a line: visible, cut, aligned, styled."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _textual_style(style: str | RichStyle) -> str | Style:
 
 
 def plain_text(cell: CellContent) -> str:
-    """Return the text of a cell as it is shown, before any cut."""
+    """Return the text of a cell as shown, before any cut."""
     return safe.visible(cell if isinstance(cell, str) else cell.plain)
 
 
@@ -76,7 +76,7 @@ def style_of(style: str | Style, app: App[object]) -> Style:
 
 
 def to_strip(runs: Iterable[StyledRun], cells: int, base: Style) -> Strip:
-    """Make a line of the runs, cut or filled with ``base`` to exactly ``cells`` cells."""
+    """Make a line of exactly ``cells`` cells, filled with ``base``."""
     segments = [Segment(text, style.rich_style) for text, style in runs if text]
     return Strip(segments).adjust_cell_length(cells, base.rich_style)
 

@@ -1,4 +1,4 @@
-"""A scrolled area that is drawn a line at a time, below a fixed header."""
+"""A scrolled area drawn line by line below a fixed header."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.style import Style
 
 
 class LineScroll(ScrollView, inherit_bindings=False):
-    """Rows counted from 0, below ``HEADER`` lines that do not scroll; it scrolls up and down."""
+    """Rows that scroll up and down below ``HEADER`` fixed lines."""
 
     HEADER: ClassVar[int] = 0
 
@@ -77,7 +77,7 @@ class LineScroll(ScrollView, inherit_bindings=False):
         self.refresh_line(row + self.HEADER)
 
     def part(self, component: str) -> Style:
-        """Return only what the rules of a component class set, to lay over another style.
+        """Return the styles that a component class itself sets.
 
         Textual's own ``get_visual_style(partial=True)`` loses opaque backgrounds and automatic
         colors.

@@ -27,7 +27,7 @@ def short_region(region: str) -> str:
 
 
 class RegionLine(Widget):
-    """As many regions as fit, and how many more: ``af-s-1 rare ▪ ap-ne-1 … +14``."""
+    """Regions as ``af-s-1 rare ▪ ap-ne-1 … +14``, as many as fit."""
 
     DEFAULT_CSS = "RegionLine { height: 1; color: $foreground-muted; }"
 

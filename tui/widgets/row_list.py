@@ -1,4 +1,4 @@
-"""One list for alerts, events, notes and suppressions: any number of rows, drawn line by line.
+"""The one list for alerts, events, notes and suppressions.
 
 The cursor belongs to a row's key, never to a position: rows come and go above and below it while an
 analyst reads, and the next key press must still mean the row that was looked at.
@@ -41,7 +41,7 @@ class _RowListMessage(Message):
 
 @dataclass(frozen=True)
 class _Range:
-    """Marks from the row of a key to the cursor, beside the marks made before."""
+    """Marks from a row to the cursor, beside earlier marks."""
 
     start_key: str
     other_marks: frozenset[str]
@@ -103,7 +103,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
 
     @dataclass
     class Highlighted(_RowListMessage):
-        """The row under the cursor is another one, or has changed; None without rows."""
+        """The row under the cursor changed; None without rows."""
 
         row: Any
 
@@ -131,7 +131,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
 
     @dataclass
     class Searching(_RowListMessage):
-        """The progress of a long search, from 0 to 1; None once it has ended."""
+        """The progress of a long search, 0 to 1, then None."""
 
         share: float | None
 
@@ -140,7 +140,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         """A search went through all rows without a match."""
 
     def show(self, rows: Sequence[R], keys: Sequence[str] | None = None) -> None:
-        """Show all rows in display order; ``keys`` are theirs, if the caller has them.
+        """Show rows in this order; ``keys`` are theirs, if at hand.
 
         The cursor stays on its key and on its screen line, as far as the list's ends allow; where
         it was scrolled out of sight, the top line stays instead. A row that is gone loses its mark,
@@ -171,7 +171,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
             self.post_message(self.Highlighted(self, self.cursor_row))
 
     def move_to(self, key: str) -> bool:
-        """Move the cursor to the row of ``key``; False where there is none."""
+        """Move to the row of ``key``; False where there is none."""
         try:
             self._move(self._keys.index(key))
         except ValueError:
@@ -179,7 +179,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         return True
 
     def step_column(self, step: int) -> None:
-        """Move to the cell beside; from none to that of the first column."""
+        """Move to the next cell; from none to the first column's."""
         keys = [column.key for column, _ in self._shown_columns()]
         index = keys.index(self._column) + step if self._column in keys else 0
         self._column = keys[max(0, min(index, len(keys) - 1))]
@@ -189,7 +189,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
 
     @property
     def marks(self) -> frozenset[str]:
-        """The keys of the marked rows; to assign others marks those of the list."""
+        """The keys of the marked rows; assign others to mark them."""
         return self._marks
 
     @marks.setter
@@ -204,7 +204,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
 
     @property
     def selection(self) -> list[R]:
-        """The marked rows in display order, or else the row under the cursor."""
+        """The marked rows in order, or else the cursor's."""
         if self._marks:
             return [
                 row for key, row in zip(self._keys, self._rows, strict=True) if key in self._marks
@@ -212,13 +212,13 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         return [self._rows[self._cursor]] if self._keys else []
 
     def set_highlight(self, pattern: re.Pattern[str] | None) -> None:
-        """Paint the matches in the columns that are shown; ``next_match`` goes to them."""
+        """Paint the matches in the columns that are shown."""
         self._pattern = pattern
         self.workers.cancel_group(self, "seek")
         self.redraw()
 
     def next_match(self, *, here: bool = False) -> None:
-        """Move to the next row with a match, around the end; ``here``: also the cursor's.
+        """Move to the next match; ``here``: from the cursor row on.
 
         The search runs in a thread, and a newer one replaces it. ``NoMatch`` reports that there is
         none.
@@ -262,7 +262,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         rows: Sequence[R],
         keys: Sequence[str],
     ) -> str | None:
-        """Find the key of the first row with a match; runs in a thread."""
+        """Find the key of the first match; runs in a thread."""
         if pattern is None:
             return None
         columns = [column for column, _ in self._shown_columns()]
@@ -284,7 +284,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         self._move(len(self._keys) - 1)
 
     def action_page(self, pages: float) -> None:
-        """Move by ``pages`` heights of the list; the cursor keeps its screen line."""
+        """Move by pages; the cursor keeps its screen line."""
         direction = 1 if pages > 0 else -1
         step = int(self.page * pages) or direction
         self.scroll_top(self.top + step)

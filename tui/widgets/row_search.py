@@ -30,7 +30,7 @@ def first_match(
     job: Job,
     heading: Callable[[R], object] | None = None,
 ) -> int | None:
-    """Find the index of the first row with a match in one of its cells. Raises Cancelled.
+    """Find the index of the first row with a match. Raises Cancelled.
 
     Searches from ``start`` by ``step`` (1 or -1) and around the end. Rows for which ``heading``
     returns something have no cells and are passed over.

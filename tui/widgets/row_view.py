@@ -1,4 +1,4 @@
-"""How a list of rows is drawn: column titles, then the rows in view, each line cached."""
+"""The drawing of a list: column titles and the rows in view."""
 
 from __future__ import annotations
 
@@ -123,18 +123,18 @@ class RowView(LineScroll, Generic[R]):
 
     @property
     def column(self) -> Column[R] | None:
-        """The column that the cursor is in; None where it is in none, or that is not shown."""
+        """The column of the cursor; None where none is shown."""
         return next(
             (column for column, _ in self._shown_columns() if column.key == self._column), None
         )
 
     def line(self, row: R) -> str:
-        """Write a row as one visible line, with every column, in view or not."""
+        """Write a row as one visible line with every column."""
         cells = [plain_text(column.cell(row)) for column in self._columns]
         return "  ".join(filter(None, cells))
 
     def show_sort(self, column: str | None, descending: bool = False) -> None:
-        """Show in the titles by which column (its key) the caller sorted the rows."""
+        """Show which column, by its key, the rows are sorted by."""
         self._sort = None if column is None else (column, descending)
         self.refresh()
 
@@ -146,7 +146,7 @@ class RowView(LineScroll, Generic[R]):
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw every row again, as what cells show may change with the time."""
+        """Draw every row again, since cells may change with time."""
         self._strips.clear()
         self.refresh()
 
@@ -165,7 +165,7 @@ class RowView(LineScroll, Generic[R]):
         return line
 
     def _empty_line(self, y: int) -> Strip:
-        """Draw a line below the rows; where there are none, a line of ``empty``."""
+        """Draw a line below the rows, or a line of ``empty``."""
         base = self.get_visual_style("row-list--empty")
         runs: list[StyledRun] = []
         if not self._keys:

@@ -1,4 +1,4 @@
-"""The status of the hunt: whether it is live, and what became of files and records."""
+"""The status of the hunt: live state and accounting."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _newest_phrase(newest: int, now: float) -> str:
 
 
 class AccountingLine(Widget):
-    """``files 9 = 7 read + 2 waiting · records 12 = 11 kept + 1 rejected``.
+    """Terms as ``files 9 = 7 read + 2 waiting · records 4``.
 
     The sums always add up, or no terms are shown at all. Terms of 0 are left out. As the width
     shrinks: shorter words; then the totals with what needs attention; then the totals. A number is

@@ -1,4 +1,4 @@
-"""Lines of text to read: wrapped to the width, with the keys of a pager."""
+"""Lines of text, wrapped to the width, with a pager's keys."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class TextView(LineScroll, can_focus=True, inherit_bindings=False):
 
 
 def _wrap_line(line: TextLine, cells: int) -> Iterator[TextLine]:
-    """Split a line into parts of at most ``cells`` cells, the later ones indented."""
+    """Split a line into parts of at most ``cells`` cells."""
     if sum(cell_len(text) for text, _ in line) <= cells:
         yield line
         return

@@ -25,7 +25,7 @@ class TopLine(Widget):
         self._items: list[Content] = []
 
     def show(self, title: CellContent, *items: CellContent) -> None:
-        """Show a title and status items; plain ``str`` is taken for log text."""
+        """Show a title and status items; ``str`` is log text."""
         self._title = as_content(title)
         self._items = [as_content(item) for item in items]
         self.refresh()

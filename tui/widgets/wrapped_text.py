@@ -8,7 +8,7 @@ from textual.widgets import Static
 
 
 class WrappedText(Static):
-    """Content wrapped to the widget's width; ``…`` stands for what has no room."""
+    """Content wrapped to the width, ended by ``…`` where cut."""
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         return len(self._lines(width))

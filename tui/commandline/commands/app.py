@@ -68,7 +68,7 @@ def _configured_keys() -> Mapping[str, str]:
 
 
 def _choose_sources(args: argparse.Namespace, keys: Mapping[str, str]) -> bool:
-    """Take the configured sources, or ask for one where no state exists yet.
+    """Take the configured sources, or ask if no state exists.
 
     Sets ``args.sources`` and ``args.demo``. False where the analyst chose to leave.
     """
@@ -112,7 +112,7 @@ def _open_sources(args: argparse.Namespace, resources: ExitStack) -> Opened:
 
 
 def _open_demo(resources: ExitStack, clock: TrailClock) -> Opened:
-    """Open an in-memory state on a temporary folder that a thread fills by ``clock``."""
+    """Open an in-memory state on a folder that a thread fills."""
     from detector.ingest.pipeline import Pipeline
     from detector.rules.ruleset import load
     from detector.simulate.replay import replay

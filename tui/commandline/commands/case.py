@@ -1,4 +1,4 @@
-"""``trailhound case``: all that is known of an alert, with the evidence, as a folder or a zip."""
+"""``trailhound case``: an alert with its evidence, as a folder or zip."""
 
 from __future__ import annotations
 

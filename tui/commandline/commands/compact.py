@@ -1,4 +1,4 @@
-"""``trailhound compact``: drop old windows that came to nothing, and give the space back."""
+"""``trailhound compact``: drop old windows without alerts, and free the space."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _WIDTH_ROWS = 50
 
 
 class _Request(NamedTuple):
-    """The queries, the names of the sources, and the text of the file that holds the queries."""
+    """The queries, the source names, and the hunt file's text."""
 
     queries: Sequence[str]
     sources: Sequence[str]
@@ -99,7 +99,7 @@ def _fields(args: argparse.Namespace) -> FieldTable:
 
 
 def _report_error(args: argparse.Namespace, request: _Request, error: RuleError) -> int:
-    """Narrate an error in a query, with its line and a caret, and return the exit status."""
+    """Narrate an error in a query, and return the exit status."""
     if args.query is not None:
         origin, status = "--query", EXIT_MISUSED
     else:
@@ -111,7 +111,7 @@ def _report_error(args: argparse.Namespace, request: _Request, error: RuleError)
 
 
 def _print_rows(query: Query, result: Iterator[ResultRow], format: str) -> int:
-    """Print each row as soon as it exists, and return how many there were."""
+    """Print each row as soon as it exists; return the count."""
     if format == "jsonl":
         return _print_jsonl(result)
     if format == "csv":

@@ -1,4 +1,4 @@
-"""``trailhound keys``: every key, by the id to give it another by, and what it does."""
+"""``trailhound keys``: every key, its id and what it does."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write_private(path: str, text: str) -> None:
-    """Write a file that only its owner can read, over one that exists."""
+    """Write or overwrite a file that only its owner can read."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
     with open(os.open(path, flags, 0o600), "w", encoding="utf-8", newline="") as file:
         os.fchmod(file.fileno(), 0o600)  # the mode above is only that of a new file

@@ -1,4 +1,4 @@
-"""``trailhound pivot``: every event of a principal, key, address or field value around a time."""
+"""``trailhound pivot``: every event of a principal or value around a time."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _read_request(args: argparse.Namespace) -> Pivot:
 
 
 def _selector(args: argparse.Namespace) -> tuple[str, Selector]:
-    """Return what is looked for, as a title and as a test of records."""
+    """Return what to look for: a title and a selector."""
     if args.principal is not None:
         return args.principal, RelatedPrincipals(PrincipalNames(arns=[args.principal]))
     if args.role is not None:
@@ -132,7 +132,7 @@ def _delivery_time(path: str) -> int | None:
 
 
 def _files_read(path: Path) -> dict[str, FileSnapshot]:
-    """Return what a state knows of the files that it has read to the end."""
+    """Return what a state knows of files read to the end."""
     with closing(Store.open(path)) as store:
         return store.files.read_to_end()
 

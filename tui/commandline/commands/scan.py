@@ -116,7 +116,7 @@ def _alert_count(printed: int, total: int, alert_filter: Filter[Alert]) -> str:
 
 
 def _short_histories(rules: RuleSet, alerts: Sequence[Alert]) -> Iterator[str]:
-    """Name the rules that look for what is new and had too little history to tell."""
+    """Name the rules that had too little history for some alerts."""
     for rule in rules:
         histories = [
             alert.baseline.history_before(alert.first_event)

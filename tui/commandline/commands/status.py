@@ -57,7 +57,7 @@ def _state_lines(store: Store, path: Path, now: float, unfolded: bool) -> Iterat
 
 
 def source_lines(store: Store, now: float, unfolded: bool) -> Iterator[str]:
-    """Write how fresh each region is, and what is in quarantine, missing or blind.
+    """Write the freshness of regions, the quarantine, and what is missing.
 
     Of many regions only those are written that are late or have files in quarantine.
     """

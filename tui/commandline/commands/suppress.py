@@ -77,7 +77,7 @@ def _scope_and_value(args: argparse.Namespace) -> tuple[Scope, str]:
 
 
 def _checked_flags(names: list[str]) -> set[str]:
-    """Return the flags that may not break through. Raises ValueError for an unknown one."""
+    """Return the flags to ignore. Raises ValueError for an unknown one."""
     flags = {*ALWAYS_BREAKING_FLAGS, *NOVELTY_POINTS, *load_risk().flags, "tool-tell"}
     unknown = sorted(set(names) - flags)
     if unknown:

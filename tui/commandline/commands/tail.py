@@ -1,4 +1,4 @@
-"""``trailhound tail``: read and watch; print each alert when it appears and at every revision."""
+"""``trailhound tail``: read and watch; print each revision of an alert."""
 
 from __future__ import annotations
 

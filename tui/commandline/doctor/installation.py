@@ -1,4 +1,4 @@
-"""What is installed, what is configured, and whether the sources can be read."""
+"""Checks of the installation, the configuration and the sources."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MIN_SQLITE = (3, 37)
 
 
 def version_checks() -> Iterator[Check]:
-    """Check the versions of Python, Textual and SQLite, and which extras are installed."""
+    """Check the versions of Python, Textual, SQLite and the extras."""
     python = platform.python_version()
     yield Check("trailhound", "ok", f"{__version__}, Python {python}, {platform.system()}")
     try:
@@ -59,7 +59,7 @@ def _textual_version(installed: str) -> Check:
 
 
 def _required_textual() -> str:
-    """Return the version of Textual that trailhound pins; empty where that cannot be found."""
+    """Return the version of Textual that trailhound pins, or ""."""
     for requirement in requires("trailhound") or []:
         if requirement.startswith("textual=="):
             return requirement.partition("==")[2].split(";")[0].strip()

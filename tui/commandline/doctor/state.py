@@ -1,4 +1,4 @@
-"""The state: where it is, whether it is private, on a local disk, and undamaged."""
+"""Checks of the state: disk, permissions, session, damage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MIN_FREE = 100_000_000
 
 
 def state_checks(path: Path) -> Iterator[Check]:
-    """Check the state at ``path``; whether it is damaged comes last, as that takes longest."""
+    """Check the state at ``path``, for damage last."""
     kind = file_system(path)
     if kind in _NETWORK_FILE_SYSTEMS:
         yield Check(
@@ -43,7 +43,7 @@ def state_checks(path: Path) -> Iterator[Check]:
 
 
 def file_system(path: Path, mounts: Path = _MOUNTS) -> str:
-    """Return the kind of file system that ``path`` is on or will be; empty where it is unknown."""
+    """Return the kind of file system of ``path``, or ""."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
@@ -116,7 +116,7 @@ def _damage(path: Path) -> Iterator[Check]:
 
 
 def _unreadable_rows(path: Path) -> list[str]:
-    """Decode everything that the screens show, which SQLite's own check does not do."""
+    """Decode all rows, which SQLite's own check does not do."""
     store = None
     try:
         store = Store.open(path)

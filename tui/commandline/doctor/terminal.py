@@ -1,4 +1,4 @@
-"""The terminal: what it is, what it shows, which keys it reports, how it copies."""
+"""Checks of the terminal: size, colors, keys, clipboard, editor."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _keys() -> Check:
 
 
 def _answer(question: bytes) -> bytes | None:
-    """Ask the terminal, and read up to its last answer, which ends in ``c``.
+    """Ask the terminal, and read up to its last answer.
 
     None where standard input and output are no terminal.
     """

@@ -1,4 +1,4 @@
-"""A calendar of one principal's sweeps: days by hours, or weeks by days."""
+"""A calendar of sweeps: days by hours, or weeks by days."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
-    """Sweeps by time; each cell has the glyph of the worst severity, and the count if several."""
+    """Sweeps by time; a cell shows the worst severity and the count."""
 
     HEADER = 1
 
@@ -90,7 +90,7 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
 
     @dataclass
     class Moved(Message):
-        """The cursor is on another cell, with these sweeps in order of time."""
+        """The cursor is on another cell; sweeps in order of time."""
 
         calendar: Calendar
         sweeps: Sequence[Sweep]
@@ -266,7 +266,7 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
 
 
 def _short_count(count: int) -> str:
-    """Write a count beside a glyph: nothing for one, ``+`` from ten on."""
+    """Write a count: nothing for one, ``+`` from ten on."""
     if count == 1:
         return ""
     return str(count) if count < 10 else "+"

@@ -42,7 +42,7 @@ class _CellMessage(Message):
 
 
 class HeatStrip(TimeRows):
-    """Regions by buckets of time, with a cursor; glyph and color say the same."""
+    """Regions by buckets of time; glyph and color say the same."""
 
     NAMES, COUNTS = "region", "calls"
 
@@ -131,7 +131,7 @@ class HeatStrip(TimeRows):
         return Content(label)
 
     def select(self, region: str, time: float) -> None:
-        """Put the cursor on a cell without a message; nothing happens for an unknown region."""
+        """Put the cursor on a cell, if it exists, without a message."""
         if region in self._regions:
             self._region = region
             self.seek(int(time))
@@ -144,7 +144,7 @@ class HeatStrip(TimeRows):
 
     @property
     def cursor_cell(self) -> tuple[str, int, int] | None:
-        """The region, start and end (epoch seconds, half-open) under the cursor, if any."""
+        """The region, start and end under the cursor, half-open epoch seconds."""
         return None if self._region is None else (self._region, *self.span)
 
     def cursor_names(self) -> Iterable[str]:

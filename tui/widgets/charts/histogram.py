@@ -1,4 +1,4 @@
-"""Alerts over time: a row for each severity, and a brush over a span."""
+"""Alerts over time: a row for each severity, and a brush."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Histogram(TimeRows):
 
     @dataclass
     class Moved(Message):
-        """The cursor is on ``[start, end)`` of epoch seconds, or the brush over it."""
+        """The cursor or the brush is on ``[start, end)``, epoch seconds."""
 
         histogram: Histogram
         start: int

@@ -1,4 +1,4 @@
-"""Regions by geography, in columns: the count of each, and how usual it is."""
+"""Regions by geography: the count of each, and how usual it is."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LABEL_STYLES = {"new": "$text-error", "rare": "$text-warning", "used": "$foregr
 
 
 class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
-    """A column for each geography; those that do not fit side by side go below."""
+    """A column for each geography, in bands where the width is short."""
 
     COMPONENT_CLASSES = {
         "region-board--title",
@@ -101,7 +101,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         counts: Mapping[str, int],
         labels: Mapping[str, str],
     ) -> None:
-        """Show the regions of each geography, with counts and labels (new, rare, used) by region.
+        """Show regions by geography, with a count and a label each.
 
         The cursor stays on its region; at first it is on one with the highest count.
         """
@@ -130,7 +130,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
 
     @property
     def _min_column_cells(self) -> int:
-        """The cells that a column takes at least, so that no two names are cut to one."""
+        """The least width at which no two names are cut alike."""
         names = [short_region(safe.visible(region.name)) for region in self._regions()]
         longest = max(map(len, names), default=0)
         return 2 + min(_MAX_NARROW_NAME, longest) + _COUNT_CELLS + _LABEL_CELLS
@@ -141,7 +141,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         return max(1, min(_WIDE_COLUMN + 8, (self.cells + 1) // self._columns - 1))
 
     def _lay_out(self) -> None:
-        """Fill the grid with bands of columns: titles, regions, a blank line between bands."""
+        """Fill the grid with bands of columns, a blank line between them."""
         titles = list(self._groups)
         self._grid = []
         for first in range(0, len(titles), self._columns):
@@ -156,7 +156,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         self._reveal_cursor()
 
     def _region_cells(self) -> Iterator[tuple[int, int, Region]]:
-        """Yield the row, the column and the region of each cell that has one."""
+        """Yield the row, column and region of each cell with a region."""
         for row, line in enumerate(self._grid):
             for column, content in enumerate(line):
                 if isinstance(content, Region):
@@ -175,7 +175,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
             self.reveal(cell[0])
 
     def action_move(self, rows: int, columns: int) -> None:
-        """Move to the next region up or down, or to the nearest beside in the same band."""
+        """Move to the nearest region that way, sideways within the band."""
         cell = self._cursor_cell
         if cell is None:
             return
@@ -239,7 +239,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         return fit_cell(title, self._column_cells, "left", style, self.app)
 
     def _drawn_region(self, region: Region) -> list[StyledRun]:
-        """Draw ``▌us-e-1    12 rare``: name, ``+`` if it is an opt-in region, count, label."""
+        """Draw name, ``+`` for an opt-in region, count and label."""
         at_cursor = region.name == self._cursor
         count = self._counts.get(region.name, 0)
         base = self.get_visual_style("region-board--cursor") if at_cursor else self.visual_style
@@ -258,7 +258,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         ]
 
     def _region_name(self, region: Region, cells: int) -> str:
-        """Write the name with its place if there is room, or short if it would not fit."""
+        """Write the name with its place, or short, as the room allows."""
         name = safe.visible(region.name) or "–"
         if self._column_cells >= _WIDE_COLUMN:
             return f"{name.ljust(_NAME_CELLS)} {region.place}"

@@ -15,7 +15,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 class TimeSparkline(Widget):
-    """``▁▁▂▁▁▇▁▁▁  last 24 h``: each cell is an equal share of the span."""
+    """Times as ``▁▁▂▁▁▇▁▁▁  last 24 h``: each cell an equal share."""
 
     DEFAULT_CSS = "TimeSparkline { height: 1; color: $foreground-muted; }"
 

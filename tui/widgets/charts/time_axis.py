@@ -1,4 +1,4 @@
-"""A span of time cut into buckets that fit a width, and the ticks above them."""
+"""A span of time in buckets that fit a width, with ticks."""
 
 from __future__ import annotations
 
@@ -107,5 +107,5 @@ class TimeAxis:
 
 
 def _count(start: int, end: int, step: int) -> int:
-    """Count the buckets of ``step`` seconds that ``[start, end)`` touches, at least one."""
+    """Count the buckets of ``step`` seconds in a span, at least one."""
     return max(1, -(-end // step) - start // step)

@@ -1,4 +1,4 @@
-"""Rows over time: the span in view, cut into buckets, with a cursor."""
+"""Rows over time: the span in view in buckets, a cursor."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
     # --- what a subclass decides
 
     def names_in_view(self, counts: Mapping[str, int]) -> Sequence[str]:
-        """Return the names of the rows, given how many times of each are in view."""
+        """Return the names of the rows, given the counts in view."""
         raise NotImplementedError
 
     def label(self, name: str) -> Content:
@@ -139,7 +139,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
 
     @property
     def row(self) -> int | None:
-        """The row that the cursor is on; None where it is on all of them."""
+        """The row of the cursor; None where it is on all."""
         return None
 
     # --- time
@@ -147,7 +147,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
     def set_times(
         self, times: Mapping[str, Iterable[int]], home: tuple[int, int], limits: tuple[int, int]
     ) -> None:
-        """Show epoch seconds by name over ``home``; all in ``limits`` can be viewed.
+        """Show epoch seconds by name over ``home``, within ``limits``.
 
         The cursor keeps its time.
         """
@@ -160,7 +160,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         return self._axis.span(self._axis.bucket(self._cursor_time))
 
     def counted(self, start: int, end: int) -> dict[str, int]:
-        """Count the times of each name in ``[start, end)``, without names that have none."""
+        """Count the times of each name in ``[start, end)``, none omitted."""
         counts = {}
         for name, times in self._times.items():
             count = bisect_left(times, end) - bisect_left(times, start)
@@ -195,7 +195,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
             self.cursor_moved()
 
     def _burst(self, times: Sequence[int], step: int) -> int | None:
-        """Return the next time after the bucket under the cursor, or the last one before it."""
+        """Return the next time after, or the last before, the cursor's bucket."""
         start, end = self.span
         index = bisect_left(times, end) if step > 0 else bisect_left(times, start) - 1
         return times[index] if 0 <= index < len(times) else None
@@ -207,7 +207,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
             self.cursor_moved()
 
     def go_to(self, bucket: int) -> None:
-        """Move the cursor to a bucket, or to the nearest, as the analyst asked."""
+        """Move the cursor to the nearest bucket, for the analyst."""
         self._cursor_time, _ = self._axis.span(max(0, min(bucket, self._axis.count - 1)))
         self.refresh()
         self.cursor_moved()
@@ -235,7 +235,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         self.lay_out()
 
     def lay_out(self) -> None:
-        """Cut what is in view into as many buckets as the width holds, and count."""
+        """Cut the view into buckets that fit the width, and count."""
         start, end = self._view.start, self._view.end
         totals = self.counted(start, end)
         self._names = list(self.names_in_view(totals))
@@ -250,7 +250,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def _bucket_counts(self, name: str) -> list[int]:
-        """Count the times of each bucket, as far as it is in view."""
+        """Count the times in the part of each bucket in view."""
         axis, view = self._axis, self._view
         times = self._times.get(name, ())
         starts = [axis.start + axis.step * bucket for bucket in range(axis.count + 1)]
@@ -281,7 +281,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         return to_strip(runs, self.cells, base)
 
     def header(self, y: int) -> list[StyledRun]:  # noqa: ARG002
-        """Draw the times above the buckets, with the cursor's, and where home begins."""
+        """Draw the times above the buckets, the cursor's time and home."""
         base = self.get_visual_style("time-rows--header")
         axis = self._axis
         ticks = [(cell, text, base) for cell, text in axis.ticks()]

@@ -1,4 +1,4 @@
-"""The part of time that is in view, and how it is widened, narrowed and moved."""
+"""The span of time in view: widened, narrowed and moved."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class TimeView:
         return (self.start, self.end) == self.home
 
     def with_home(self, home: tuple[int, int], limits: tuple[int, int]) -> TimeView:
-        """Change ``home``, and keep what is in view where it overlaps the new one."""
+        """Change ``home``; a view that overlaps the new one stays."""
         view = TimeView.of(home, limits)
         if self.is_home or self.end <= home[0] or self.start >= home[1]:
             return view
         return replace(view, start=self.start, end=self.end)._shifted_into(view.first, view.last)
 
     def resized(self, step: int, center: int) -> TimeView | None:
-        """Widen (1) or narrow (-1) by one zoom level; None where there is no further one."""
+        """Widen (1) or narrow (-1) by a zoom level, if there is one."""
         length = self._next_length(step)
         if length is None:
             return None
