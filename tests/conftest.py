@@ -1,5 +1,7 @@
-"""What all tests share: none touches the user's own state or configuration, or depends on the terminal that it is run
-in; and hypothesis is repeatable in CI."""
+"""Fixtures of all tests: a home folder and a terminal of their own.
+
+Hypothesis is repeatable in CI.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ SLOW = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what ``make quick`` leaves out: properties, and what SLOW names."""
+    """Mark as slow the properties and what SLOW names."""
     for item in items:
         path = item.path.relative_to(Path(__file__).parent).as_posix()
         is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
@@ -46,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _isolated_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(home))
@@ -61,7 +63,7 @@ def _home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Runs trailhound in this process."""
+    """Run trailhound in this process."""
 
     def run(*args: object) -> Ran:
         try:

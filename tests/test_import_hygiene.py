@@ -1,4 +1,4 @@
-"""What is imported when: the core never needs a front end, and the command line never pays for the app.
+"""Imports at run time: no front end in the core, no Textual in commands.
 
 Deferred imports count, so the commands are run and ``sys.modules`` is looked at afterwards.
 """
@@ -58,7 +58,7 @@ def loaded(code: str, *args: object) -> tuple[set[str], object]:
     return {module.split(".")[0] for module in modules} | set(modules), rest
 
 
-def test_the_core_imports_no_front_end() -> None:
+def test_core_imports_no_front_end() -> None:
     modules, skipped = loaded(EVERY_MODULE)
     assert {
         "detector.ingest.pipeline",
@@ -110,7 +110,7 @@ def test_commands_import_no_textual(command: str, tmp_path: Path) -> None:
     assert modules & HEAVY == set()
 
 
-def test_a_tail_imports_no_textual(tmp_path: Path) -> None:
+def test_tail_imports_no_textual(tmp_path: Path) -> None:
     write(tmp_path / "logs", "a.json", sweep(10))
     code = (
         """
@@ -127,7 +127,7 @@ Pipeline.run = once
     assert (status, modules & HEAVY) == (0, set())
 
 
-def test_what_costs_time_is_not_imported_to_tell_the_version() -> None:
+def test_version_imports_nothing_heavy() -> None:
     modules, _ = loaded(A_COMMAND, "--version")
     assert (
         modules

@@ -1,4 +1,4 @@
-"""No code of the terminal app hands a string to a markup parser that it put together itself.
+"""No code hands a string that it built to a markup parser.
 
 To Textual a ``str`` is markup, so one name from a log in an f-string is a crash or an action to click on. What is shown
 goes through ``tui.presentation.safe``; this reads the source and finds what does not.
@@ -35,7 +35,7 @@ TAG = re.compile(r"\[/?[a-z@$#][^\]]*\]|\[/")
 
 
 def complaints(source: str) -> Iterator[str]:
-    """Each thing in ``source`` that could make log text act, as ``line: what``."""
+    """Yield what could make log text act, as ``line: what``."""
     for node in ast.walk(ast.parse(source)):
         for what in _complaints(node):
             yield f"{node.lineno}: {what}"  # type: ignore[attr-defined]
@@ -68,7 +68,7 @@ def _complaints(node: ast.AST) -> Iterator[str]:
 
 
 def _put_together(node: ast.AST) -> bool:
-    """Whether ``node`` makes a string from parts that are not all in the source."""
+    """Return whether a node builds a string from values outside the source."""
     if isinstance(node, ast.JoinedStr):
         return any(isinstance(part, ast.FormattedValue) for part in node.values)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mod):
@@ -117,7 +117,7 @@ def _letters(node: ast.JoinedStr) -> list[str]:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(SOURCES[0].parent)))
-def test_nothing_makes_log_text_act(path: Path) -> None:
+def test_no_module_passes_log_text_to_markup(path: Path) -> None:
     if path.name != "safe.py":  # the one module that may call what it guards
         assert list(complaints(path.read_text(encoding="utf-8"))) == []
 
@@ -146,7 +146,7 @@ def test_nothing_makes_log_text_act(path: Path) -> None:
         "table.add_row(name)",
     ],
 )
-def test_the_ban_finds(line: str) -> None:
+def test_check_finds(line: str) -> None:
     assert list(complaints(line))
 
 
@@ -162,5 +162,5 @@ def test_the_ban_finds(line: str) -> None:
         "widget.border_title = safe.title(name)",
     ],
 )
-def test_the_ban_leaves_alone(line: str) -> None:
+def test_check_allows(line: str) -> None:
     assert not list(complaints(line))

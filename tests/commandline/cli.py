@@ -1,4 +1,4 @@
-"""What the tests of the commands share."""
+"""Helpers of the command line's tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ONLY_REFERENCE = ["--no-builtin", "--rules", str(REFERENCE_FILE)]
 
 
 class Ran(NamedTuple):
-    """What a command came to."""
+    """The result of a command."""
 
     status: int
     out: str
@@ -36,7 +36,7 @@ def one_line(ran: Ran, status: int, *words: str) -> None:
 
 
 def two_sweeps(folder: Path) -> Path:
-    """Two sweeps of Ana's, five minutes apart, and another call."""
+    """Write two sweeps of Ana's, five minutes apart, and another call."""
     write(folder, "a.json", [*sweep(10), call(eventName="DescribeRegions", event_id="other")])
     write(folder, "b.json", sweep(11, 300))
     return folder

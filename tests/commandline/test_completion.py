@@ -1,4 +1,4 @@
-"""Completion as bash does it, and that no command or option is left out for any shell."""
+"""Completion scripts: bash completes, and no option is missing in any."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCRIPTS = {
 
 
 def completed(typed: str, folder: Path) -> set[str]:
-    """What bash offers after ``typed``; where nothing is, it completes file names."""
+    """Return the words that bash offers after ``typed``."""
     script = (
         f"{SCRIPTS['bash']}\nCOMP_WORDS=({typed}); COMP_CWORD=$(({len(typed.split()) - 1}))\n"
         '_trailhound; printf "%s\\n" "${COMPREPLY[@]}"'
@@ -48,12 +48,12 @@ def completed(typed: str, folder: Path) -> set[str]:
         ("trailhound pivot --pri", {"--principal"}),
     ],
 )
-def test_bash_completes(typed: str, offered: set[str], tmp_path: Path) -> None:
+def test_bash_script_completes(typed: str, offered: set[str], tmp_path: Path) -> None:
     assert completed(typed, tmp_path) == offered
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_shell_takes_the_script(shell: str, tmp_path: Path) -> None:
+def test_shell_accepts_script(shell: str, tmp_path: Path) -> None:
     if not shutil.which(shell):
         pytest.skip(f"{shell} is not installed")
     script = tmp_path / "script"
@@ -72,7 +72,7 @@ def everything(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_nothing_is_left_out(shell: str) -> None:
+def test_script_has_every_command_and_option(shell: str) -> None:
     words = set(re.findall(r"[\w-]+", SCRIPTS[shell]))
     for parser in (app_parser(), command_parser()):
         for word in everything(parser):

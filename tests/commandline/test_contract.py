@@ -1,4 +1,4 @@
-"""The contract of the command line: exit statuses, one line for each error, data on stdout and narration on stderr."""
+"""The contract of the command line: exit statuses, errors, output streams."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def logs(tmp_path: Path) -> Path:
         ["demo", "x"],
     ],
 )
-def test_misuse_is_told_in_one_line(args: list[str], cli: Cli) -> None:
+def test_usage_error_is_one_line(args: list[str], cli: Cli) -> None:
     one_line(cli(*args), 2, "--help")
 
 
@@ -72,13 +72,13 @@ def test_misuse_is_told_in_one_line(args: list[str], cli: Cli) -> None:
         ["status"],
     ],
 )
-def test_every_command_explains_itself(args: list[str], cli: Cli) -> None:
+def test_every_command_has_help(args: list[str], cli: Cli) -> None:
     ran = cli(*args, "--help")
     assert (ran.status, ran.err) == (0, "")
     assert ran.out.startswith("usage: trailhound")
 
 
-def test_version(cli: Cli) -> None:
+def test_version_option(cli: Cli) -> None:
     assert cli("--version") == Ran(0, f"trailhound {__version__}\n", "")
 
 
@@ -107,9 +107,7 @@ def test_version(cli: Cli) -> None:
         (["suppress", "add", "--principal", "", "--ticket", "T"], ["name one"]),
     ],
 )
-def test_what_makes_no_sense_is_wrong_usage(
-    args: list[str], words: Sequence[str], cli: Cli
-) -> None:
+def test_invalid_value_is_usage_error(args: list[str], words: Sequence[str], cli: Cli) -> None:
     one_line(cli(*args), 2, *words)
 
 
@@ -130,9 +128,7 @@ def test_what_makes_no_sense_is_wrong_usage(
         (["suppress", "lift", "nothing"], ["no suppression nothing", "suppress list"]),
     ],
 )
-def test_an_error_is_one_line_that_says_what_to_do(
-    args: list[str], words: Sequence[str], cli: Cli
-) -> None:
+def test_error_is_one_line_with_advice(args: list[str], words: Sequence[str], cli: Cli) -> None:
     if args == ["status", "--db", "/dev/null/x"]:
         ran = cli(*args)
         assert ran.status in (0, 1)
@@ -141,7 +137,7 @@ def test_an_error_is_one_line_that_says_what_to_do(
     one_line(cli(*args), 1, *words)
 
 
-def test_a_configuration_in_error_is_one_line(
+def test_invalid_configuration_is_one_line(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
@@ -152,7 +148,7 @@ def test_a_configuration_in_error_is_one_line(
     one_line(cli("compact", "--db", __file__), 1, "config.toml: retention: 'soon' is no interval")
 
 
-def test_the_configuration_names_defaults(
+def test_configuration_gives_defaults(
     cli: Cli, tmp_path: Path, logs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
@@ -170,14 +166,14 @@ def test_the_configuration_names_defaults(
 
 
 @pytest.mark.parametrize("args", [[], ["."], ["demo"], ["--db", "x.db", "."]])
-def test_the_app_without_a_terminal_says_what_to_use(args: list[str], cli: Cli) -> None:
+def test_app_without_terminal_names_alternatives(args: list[str], cli: Cli) -> None:
     one_line(cli(*args), 1, "needs a terminal", "trailhound scan", "trailhound tail")
 
 
 # scan
 
 
-def test_data_goes_to_stdout_and_narration_to_stderr(cli: Cli, logs: Path) -> None:
+def test_scan_prints_data_to_stdout_and_narration_to_stderr(cli: Cli, logs: Path) -> None:
     write(logs, "c.txt", b"no log")
     ran = cli("scan", logs, "--format", "jsonl", *ONLY_REFERENCE)
     assert ran.status == 0
@@ -188,7 +184,7 @@ def test_data_goes_to_stdout_and_narration_to_stderr(cli: Cli, logs: Path) -> No
     assert ran.err.rstrip().splitlines()[-1] == "2 alerts"
 
 
-def test_an_alert_has_the_shape_of_the_contract(cli: Cli, logs: Path) -> None:
+def test_scan_json_has_the_documented_shape(cli: Cli, logs: Path) -> None:
     first, second = cli("scan", logs, "--format", "jsonl", *ONLY_REFERENCE).objects
     assert first["window"] == {
         "mode": "tumbling",
@@ -214,13 +210,13 @@ def test_an_alert_has_the_shape_of_the_contract(cli: Cli, logs: Path) -> None:
     assert re.fullmatch(r"[0-9a-f]+", first["alert_id"])
 
 
-def test_a_missing_key_is_null(cli: Cli, tmp_path: Path) -> None:
+def test_missing_key_is_null_in_json(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path, "a.json", sweep(10, arn=None))
     (alert,) = cli("scan", tmp_path, "--format", "jsonl", *ONLY_REFERENCE).objects
     assert alert["key"] == {"aws.cloudtrail.user_identity.arn": None}
 
 
-def test_the_other_formats(cli: Cli, logs: Path) -> None:
+def test_scan_prints_csv_and_table(cli: Cli, logs: Path) -> None:
     rows = list(
         csv.DictReader(
             io.StringIO(cli("scan", logs, "--format", "csv", *ONLY_REFERENCE).out, newline="")
@@ -236,14 +232,14 @@ def test_the_other_formats(cli: Cli, logs: Path) -> None:
     assert table[1].startswith("2026-03-01 10:00:00")
 
 
-def test_nothing_found_prints_nothing(cli: Cli, tmp_path: Path) -> None:
+def test_scan_without_alerts_prints_nothing(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path, "a.json", sweep(9))
     for form in ("table", "jsonl"):
         ran = cli("scan", tmp_path, "--format", form, *ONLY_REFERENCE)
         assert (ran.status, ran.out) == (0, "")
 
 
-def test_exit_code_10_tells_that_there_are_alerts(cli: Cli, logs: Path) -> None:
+def test_exit_code_is_10_with_alerts(cli: Cli, logs: Path) -> None:
     assert cli("scan", logs, *ONLY_REFERENCE).status == 0
     assert cli("scan", logs, "--exit-code", *ONLY_REFERENCE).status == 10
     assert (
@@ -253,7 +249,7 @@ def test_exit_code_10_tells_that_there_are_alerts(cli: Cli, logs: Path) -> None:
     assert cli("scan", logs / "nowhere", "--exit-code", *ONLY_REFERENCE).status == 1
 
 
-def test_files_in_error_do_not_change_the_status(cli: Cli, tmp_path: Path) -> None:
+def test_file_errors_leave_exit_status(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path, "a.json", b'{"Records": [')
     ran = cli("scan", tmp_path, "--exit-code", *ONLY_REFERENCE)
     assert ran.status == 0
@@ -262,7 +258,7 @@ def test_files_in_error_do_not_change_the_status(cli: Cli, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("bounds", "found"),
+    ("bounds", "region_counts"),
     [
         ([], [10, 11]),
         (["--since", "2026-03-01"], [10, 11]),
@@ -275,15 +271,19 @@ def test_files_in_error_do_not_change_the_status(cli: Cli, tmp_path: Path) -> No
         (["--since", "2026-03-02"], []),
     ],
 )
-def test_since_and_until_choose_by_event_time(
-    bounds: list[str], found: list[int], cli: Cli, logs: Path
+def test_since_and_until_select_by_event_time(
+    bounds: list[str], region_counts: list[int], cli: Cli, logs: Path
 ) -> None:
     ran = cli("scan", logs, "--format", "jsonl", *bounds, *ONLY_REFERENCE)
-    assert [len(alert["event_ids"]) for alert in ran.objects] == found
+    assert [len(alert["event_ids"]) for alert in ran.objects] == region_counts
 
 
-def test_windows_that_slide(cli: Cli, tmp_path: Path) -> None:
-    write(tmp_path, "a.json", [call(25 + at, region) for at, region in enumerate(REGIONS[:10])])
+def test_scan_with_sliding_windows(cli: Cli, tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "a.json",
+        [call(25 + second, region) for second, region in enumerate(REGIONS[:10])],
+    )
     assert cli("scan", tmp_path, "--format", "jsonl", *ONLY_REFERENCE).objects == []
     (alert,) = cli(
         "scan", tmp_path, "--format", "jsonl", "--window", "sliding", *ONLY_REFERENCE
@@ -295,18 +295,18 @@ def test_windows_that_slide(cli: Cli, tmp_path: Path) -> None:
     }
 
 
-def test_several_processes_find_the_same(cli: Cli, tmp_path: Path) -> None:
+def test_scan_result_is_same_with_several_processes(cli: Cli, tmp_path: Path) -> None:
     for number in range(40):
         write(tmp_path, f"{number}.json", sweep(10, 30 * number)[number % 3 :])
-    found = [
+    runs = [
         cli("scan", tmp_path, "--format", "jsonl", "--jobs", jobs, *ONLY_REFERENCE)
         for jobs in (1, 2)
     ]
-    assert found[0] == found[1]
-    assert len(found[0].objects) == 14
+    assert runs[0] == runs[1]
+    assert len(runs[0].objects) == 14
 
 
-def test_a_state_is_resumed(cli: Cli, logs: Path, tmp_path: Path) -> None:
+def test_scan_resumes_state(cli: Cli, logs: Path, tmp_path: Path) -> None:
     db = tmp_path / "hunt.db"
     first = cli("scan", logs, "--db", db, "--format", "jsonl", *ONLY_REFERENCE)
     write(logs, "c.json", sweep(12, 600))
@@ -315,25 +315,25 @@ def test_a_state_is_resumed(cli: Cli, logs: Path, tmp_path: Path) -> None:
     assert [len(alert["event_ids"]) for alert in second.objects] == [10, 11, 12]
     assert "records 34 seen" in second.err
     store = Store.open(db)
-    held = cli("scan", logs, "--db", db, *ONLY_REFERENCE)
+    refused = cli("scan", logs, "--db", db, *ONLY_REFERENCE)
     store.close()
-    one_line(held, 1, f"process {os.getpid()}", "read-only")
+    one_line(refused, 1, f"process {os.getpid()}", "read-only")
 
 
-def test_a_rule_in_error_is_named_and_the_others_run(cli: Cli, logs: Path, tmp_path: Path) -> None:
+def test_rule_in_error_is_named_and_others_run(cli: Cli, logs: Path, tmp_path: Path) -> None:
     bad = write(tmp_path, "rules/bad.toml", b"[rule]\nname = 'x'\n")
     ran = cli("scan", logs, "--format", "jsonl", "--rules", bad, *ONLY_REFERENCE)
     assert (ran.status, len(ran.objects)) == (0, 2)
     assert f"rule not used: {bad}:" in ran.err
 
 
-def test_the_builtin_rules_hold_the_reference_rule(cli: Cli, logs: Path) -> None:
-    found = cli("scan", logs, "--format", "jsonl").objects
-    assert len([alert for alert in found if alert["rule"]["id"] == REFERENCE]) == 2
+def test_builtin_rules_include_reference_rule(cli: Cli, logs: Path) -> None:
+    alerts = cli("scan", logs, "--format", "jsonl").objects
+    assert len([alert for alert in alerts if alert["rule"]["id"] == REFERENCE]) == 2
     assert REFERENCE in cli("rules", "list").out
 
 
-def test_a_root_may_look_like_a_pattern(cli: Cli, tmp_path: Path) -> None:
+def test_source_path_may_look_like_a_pattern(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "logs[1]", "a.json", sweep(10))
     write(tmp_path, "what?.json", sweep(10, 60))
     for root in ("logs[1]", "what?.json"):

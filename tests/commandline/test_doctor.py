@@ -1,4 +1,4 @@
-"""Doctor: a line for each thing looked at, what to do where it is not well, and exit status 1 on a problem."""
+"""The doctor: a line for each check, with advice, and its status."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def well(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def lines(ran: Ran, name: str) -> list[str]:
     """What is said of ``name``, each with its verdict."""
-    found = [line.split(maxsplit=2) for line in ran.out.splitlines()]
-    return [f"{verdict} {said}" for verdict, what, said in found if what == name]
+    checks = [line.split(maxsplit=2) for line in ran.out.splitlines()]
+    return [f"{status} {finding}" for status, check, finding in checks if check == name]
 
 
 def configured(text: str) -> Path:
@@ -41,7 +41,7 @@ def configured(text: str) -> Path:
     return path
 
 
-def test_all_is_well(cli: Cli, db: Path) -> None:
+def test_doctor_reports_ok(cli: Cli, db: Path) -> None:
     ran = cli("doctor", "--db", db, db.parent)
     assert (ran.status, ran.err) == (0, "")
     assert "problem" not in ran.out
@@ -53,7 +53,7 @@ def test_all_is_well(cli: Cli, db: Path) -> None:
     assert "none yet" in lines(cli("doctor", "--db", db.parent / "no.db"), "state")[0]
 
 
-def test_a_state_that_is_not_well(cli: Cli, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reports_state_problems(cli: Cli, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     db.chmod(0o644)
     db.with_name("hunt.db.session").write_text("{")
     ran = cli("doctor", "--db", db)
@@ -70,7 +70,7 @@ def test_a_state_that_is_not_well(cli: Cli, db: Path, monkeypatch: pytest.Monkey
     )
 
 
-def test_the_file_system_is_that_of_the_nearest_mount(tmp_path: Path) -> None:
+def test_file_system_is_that_of_nearest_mount(tmp_path: Path) -> None:
     mounts = tmp_path / "mountinfo"
     mounts.write_text(
         "22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n"
@@ -84,7 +84,7 @@ def test_the_file_system_is_that_of_the_nearest_mount(tmp_path: Path) -> None:
     assert state.file_system(Path("/x"), tmp_path / "none") == ""
 
 
-def test_a_configuration_that_is_not_well(cli: Cli, db: Path, tmp_path: Path) -> None:
+def test_doctor_reports_configuration_problems(cli: Cli, db: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.toml"
     bad.write_text("not toml [")
     path = configured(
@@ -110,7 +110,7 @@ def test_a_configuration_that_is_not_well(cli: Cli, db: Path, tmp_path: Path) ->
         path.unlink()
 
 
-def test_sources_that_cannot_be_read(
+def test_doctor_reports_unreadable_sources(
     cli: Cli, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(installation, "_is_installed", lambda module: module != "boto3")
@@ -151,7 +151,9 @@ def test_sources_that_cannot_be_read(
     assert "pip install 'trailhound[aws]' adds aws" in lines(ran, "extras")[0]
 
 
-def test_a_terminal_that_is_not_well(cli: Cli, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reports_terminal_problems(
+    cli: Cli, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setenv("EDITOR", "no-such-editor")
     monkeypatch.setenv("TERM", "vt100")
@@ -177,7 +179,7 @@ def test_a_terminal_that_is_not_well(cli: Cli, db: Path, monkeypatch: pytest.Mon
         (b"", "the terminal does not answer"),
     ],
 )
-def test_the_terminal_is_asked_for_its_keys(
+def test_doctor_asks_terminal_for_keys(
     answer: bytes, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a terminal of its own, which answers as real ones do."""

@@ -1,4 +1,4 @@
-"""``pivot``, ``case``, what ``suppress add`` says of breaking through, and the user's own risk table."""
+"""``pivot``, ``case``, breaking suppressions, and the user's risk table."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ def db(tmp_path: Path, logs: Path, cli: Cli) -> str:
     return path
 
 
-def test_a_pivot_over_files_and_over_the_state_finds_the_same(
-    cli: Cli, logs: Path, db: str
-) -> None:
+def test_pivot_over_files_equals_pivot_over_state(cli: Cli, logs: Path, db: str) -> None:
     over_files = cli("pivot", "--principal", ANA, *AROUND, str(logs), "--format", "jsonl", *ONLY)
     over_state = cli("pivot", "--principal", ANA, *AROUND, "--db", db, "--format", "jsonl", *ONLY)
     assert over_files.status == over_state.status == 0
@@ -57,7 +55,7 @@ def test_a_pivot_over_files_and_over_the_state_finds_the_same(
     assert over_files.err.endswith("11 events in 1 files, 0.0 MB\n")
 
 
-def test_the_orders_of_a_pivot(cli: Cli, logs: Path) -> None:
+def test_pivot_orders(cli: Cli, logs: Path) -> None:
     base = [
         "pivot",
         "--field",
@@ -82,13 +80,11 @@ def test_the_orders_of_a_pivot(cli: Cli, logs: Path) -> None:
         (["--field", "event.action", *AROUND], ["--field"]),
     ],
 )
-def test_a_pivot_that_makes_no_sense_is_told_in_one_line(
-    args: list[str], words: list[str], cli: Cli, logs: Path
-) -> None:
+def test_invalid_pivot_is_one_line(args: list[str], words: list[str], cli: Cli, logs: Path) -> None:
     one_line(cli("pivot", *args, str(logs)), 2, *words)
 
 
-def test_a_case_is_written_once(cli: Cli, db: str, tmp_path: Path) -> None:
+def test_case_is_written_once(cli: Cli, db: str, tmp_path: Path) -> None:
     [alert] = cli("scan", str(tmp_path / "logs"), "--db", db, "--format", "jsonl", *ONLY).objects
     out = tmp_path / "out"
     ran = cli("case", alert["alert_id"], "--db", db, "-o", str(out), *ONLY)
@@ -100,7 +96,7 @@ def test_a_case_is_written_once(cli: Cli, db: str, tmp_path: Path) -> None:
     one_line(cli("case", "nobody", "--db", db, *ONLY), 1, "no such alert")
 
 
-def test_suppress_says_what_breaks_through(cli: Cli, db: str) -> None:
+def test_suppress_add_reports_breaking_alerts(cli: Cli, db: str) -> None:
     base = ["suppress", "add", "--principal", ANA, "--ticket", "OPS-1", "--db", db]
     ran = cli(*base)
     assert "it hides 0; 1 break through" in ran.err and "snapshot 1" in ran.err
@@ -109,7 +105,7 @@ def test_suppress_says_what_breaks_through(cli: Cli, db: str) -> None:
     one_line(cli(*base, "--break-at", "-1"), 2, "points")
 
 
-def test_a_risk_table_of_the_users_own(
+def test_user_risk_table_is_used(
     cli: Cli, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

@@ -1,4 +1,4 @@
-"""The commands on a state, and whole processes: what is followed live, written, exported, suppressed and told."""
+"""The commands that work on a state, and whole processes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def logs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tail(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
-    """Runs ``tail`` on the folder ``live``, with one sweep after each step given."""
+    """Run ``tail`` on the folder ``live``, one sweep after each step."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def run(*steps: Callable[[], object]) -> Ran:
@@ -46,9 +46,7 @@ def tail(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         signal.signal(number, handler)
 
 
-def test_tail_prints_an_alert_when_it_appears_and_when_it_is_revised(
-    tail: Cli, tmp_path: Path
-) -> None:
+def test_tail_prints_new_and_revised_alerts(tail: Cli, tmp_path: Path) -> None:
     live = tmp_path / "live"
     ran = tail(
         lambda: write(live, "a.json", sweep(9)),
@@ -66,16 +64,16 @@ def test_tail_prints_an_alert_when_it_appears_and_when_it_is_revised(
     assert "files 5 found = 5 read" in ran.err
 
 
-def test_tail_goes_on_where_it_stopped(tail: Cli, tmp_path: Path) -> None:
+def test_tail_resumes_where_it_stopped(tail: Cli, tmp_path: Path) -> None:
     live = tmp_path / "live"
     write(live, "a.json", sweep(10))
     assert len(tail().objects) == 1
-    again = tail(lambda: write(live, "b.json", sweep(10, 60)))
-    assert [alert["first_event"] for alert in again.objects] == ["2026-03-01T10:01:00Z"]
-    assert "records 20 seen" in again.err
+    resumed = tail(lambda: write(live, "b.json", sweep(10, 60)))
+    assert [alert["first_event"] for alert in resumed.objects] == ["2026-03-01T10:01:00Z"]
+    assert "records 20 seen" in resumed.err
 
 
-def test_tail_says_what_it_withdraws(
+def test_tail_reports_withdrawn_alerts(
     tail: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live = tmp_path / "live"
@@ -89,7 +87,7 @@ def test_tail_says_what_it_withdraws(
     assert f"withdrawn: alert {first['alert_id']}" in ran.err
 
 
-def test_tail_of_a_state_in_use_is_refused(cli: Cli, tmp_path: Path) -> None:
+def test_tail_refuses_state_in_use(cli: Cli, tmp_path: Path) -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     store = Store.open(tmp_path / "hunt.db")
     one_line(
@@ -116,7 +114,7 @@ def db(cli: Cli, logs: Path, tmp_path: Path) -> Path:
     return path
 
 
-def test_the_log_goes_to_stdout(cli: Cli, db: Path) -> None:
+def test_log_export_to_stdout(cli: Cli, db: Path) -> None:
     markdown = cli("log", "export", "--db", db)
     assert (markdown.status, markdown.err) == (0, "")
     assert markdown.out.startswith("# Hunt log\n\n1 entry.\n")
@@ -135,9 +133,7 @@ def test_the_log_goes_to_stdout(cli: Cli, db: Path) -> None:
     assert cli("log", "export", "--db", db, "--format", "jsonl", "--alert", "other").out == ""
 
 
-def test_the_log_goes_to_a_file_that_only_its_owner_reads(
-    cli: Cli, db: Path, tmp_path: Path
-) -> None:
+def test_log_export_to_private_file(cli: Cli, db: Path, tmp_path: Path) -> None:
     out = write(tmp_path, "log.csv", b"older and longer " * 1000)
     out.chmod(0o666)
     ran = cli("log", "export", "--db", db, "--format", "csv", "-o", out)
@@ -148,7 +144,7 @@ def test_the_log_goes_to_a_file_that_only_its_owner_reads(
     one_line(cli("log", "export", "--db", db, "-o", tmp_path / "no" / "such"), 1, "-o")
 
 
-def test_the_life_of_a_suppression(cli: Cli, db: Path, logs: Path) -> None:
+def test_suppression_is_added_listed_and_lifted(cli: Cli, db: Path, logs: Path) -> None:
     made = cli(
         "suppress",
         "add",
@@ -200,18 +196,20 @@ def test_the_life_of_a_suppression(cli: Cli, db: Path, logs: Path) -> None:
         ("--role", "arn:none", 0),
     ],
 )
-def test_every_scope_can_be_given(option: str, value: str, hidden: int, cli: Cli, db: Path) -> None:
+def test_suppress_add_accepts_every_scope(
+    option: str, value: str, hidden: int, cli: Cli, db: Path
+) -> None:
     assert cli("suppress", "add", "--db", db, option, value, "--justification", "known").status == 0
     (listed,) = cli("suppress", "list", "--db", db, "--format", "jsonl").objects
     assert (listed["scope"], listed["value"], listed["hidden"]) == (option[2:], value, hidden)
 
 
-def test_a_suppression_of_one_rule(cli: Cli, db: Path) -> None:
+def test_suppression_of_one_rule(cli: Cli, db: Path) -> None:
     cli("suppress", "add", "--db", db, "--principal", ANA, "--rule", "another", "--ticket", "T")
     assert cli("suppress", "list", "--db", db, "--format", "jsonl").objects[0]["hidden"] == 0
 
 
-def test_status_tells_what_the_state_holds(cli: Cli, db: Path, tmp_path: Path) -> None:
+def test_status_summarizes_state(cli: Cli, db: Path, tmp_path: Path) -> None:
     ran = cli("status", "--db", db)
     assert (ran.status, ran.err) == (0, "")
     for words in (
@@ -227,7 +225,7 @@ def test_status_tells_what_the_state_holds(cli: Cli, db: Path, tmp_path: Path) -
     assert not (tmp_path / "no.db").exists()
 
 
-def test_compact_says_what_it_freed(cli: Cli, db: Path, tmp_path: Path) -> None:
+def test_compact_reports_freed_space(cli: Cli, db: Path, tmp_path: Path) -> None:
     ran = cli("compact", "--db", db)
     assert (ran.status, ran.err) == (0, "")
     assert "let go         0 hits" in ran.out
@@ -239,7 +237,7 @@ def test_compact_says_what_it_freed(cli: Cli, db: Path, tmp_path: Path) -> None:
     store.close()
 
 
-def test_doctor_says_whether_the_state_is_sound_and_saves_what_was_written(
+def test_doctor_finds_damage_and_saves_notes(
     cli: Cli, db: Path, logs: Path, tmp_path: Path
 ) -> None:
     assert "ok       soundness     sound" in cli("doctor", "--db", db).out
@@ -264,7 +262,7 @@ def test_doctor_says_whether_the_state_is_sound_and_saves_what_was_written(
     assert len(cli("log", "export", "--db", new, "--format", "jsonl").objects) == 1
 
 
-def test_rules_are_checked(cli: Cli, tmp_path: Path) -> None:
+def test_rules_check(cli: Cli, tmp_path: Path) -> None:
     (path,) = (rule.path for rule in rules())
     good = cli("rules", "check", path)
     assert (good.status, good.err) == (0, "")
@@ -287,7 +285,7 @@ def trailhound(*args: object, **given: Any) -> subprocess.CompletedProcess[bytes
     )
 
 
-def test_a_pipe_that_closes_early_is_no_error(tmp_path: Path) -> None:
+def test_closed_pipe_is_no_error(tmp_path: Path) -> None:
     write(
         tmp_path,
         "a.json",
@@ -303,7 +301,7 @@ def test_a_pipe_that_closes_early_is_no_error(tmp_path: Path) -> None:
     assert (ran.returncode, b"Traceback" in ran.stderr, b"Error" in ran.stderr) == (0, False, False)
 
 
-def test_the_status_of_a_process(tmp_path: Path) -> None:
+def test_process_exit_status(tmp_path: Path) -> None:
     write(tmp_path, "a.json", sweep(10))
     assert trailhound("scan", tmp_path, "--exit-code").returncode == 10
     assert trailhound("scan", tmp_path / "none").returncode == 1
@@ -312,7 +310,7 @@ def test_the_status_of_a_process(tmp_path: Path) -> None:
     assert (app.returncode, app.stdout, app.stderr.count(b"\n")) == (1, b"", 1)
 
 
-def test_tail_ends_when_it_is_told_to(tmp_path: Path) -> None:
+def test_tail_ends_on_signal(tmp_path: Path) -> None:
     write(tmp_path / "live", "a.jsonl", lines(sweep(10)))
     command = [
         sys.executable,

@@ -1,4 +1,4 @@
-"""``trailhound status`` fits an organization: what wants a look is told, the rest is counted."""
+"""``trailhound status`` for an organization of many regions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def told(out: str, name: str) -> list[str]:
     return [line for line in out.splitlines() if line.startswith(name + " ")]
 
 
-def test_only_what_wants_a_look_is_told(state: Path, cli: Cli) -> None:
+def test_status_lists_only_regions_that_need_attention(state: Path, cli: Cli) -> None:
     out = cli("status", "--db", state).out
     (summary,) = told(out, "regions")
     assert "28 of 2 accounts: 27 as usual, 1 late" in summary and "--all" in summary

@@ -15,7 +15,7 @@ W = TypeVar("W", bound=Widget)
 
 
 class Stage(App[None]):
-    """Holds the widget, and every message that it posted."""
+    """An app with one widget."""
 
     def __init__(self, widget: Widget) -> None:
         super().__init__()
@@ -30,34 +30,36 @@ def perform(
     act: Callable[[W, Pilot[None], list[Message]], Awaitable[None]],
     size: tuple[int, int] = (80, 10),
 ) -> None:
-    """Run ``act`` on a mounted, focused widget. The list given to it fills with the messages that
-    the widget posts."""
+    """Run ``act`` on a mounted, focused widget.
+
+    The list passed to it fills with the messages that the widget posts.
+    """
 
     async def drive() -> None:
         widget = make()
         app = Stage(widget)
-        said: list[Message] = []
+        messages: list[Message] = []
 
         def note(message: Message) -> None:
-            """Every pump that a message passes tells it; it counts once."""
+            """Record a message once, though every pump that it passes reports it."""
             of_widget = type(message).__qualname__.startswith(f"{type(widget).__name__}.")
-            if of_widget and not any(known is message for known in said):
-                said.append(message)
+            if of_widget and not any(known is message for known in messages):
+                messages.append(message)
 
         async with app.run_test(size=size, message_hook=note) as pilot:
             if widget.can_focus:
                 widget.focus()
             await pilot.pause()
-            await act(widget, pilot, said)
+            await act(widget, pilot, messages)
 
     asyncio.run(drive())
 
 
 def drawn(widget: Widget) -> list[str]:
-    """The widget's lines, without the blanks at their ends."""
+    """Return the widget's lines without trailing blanks."""
     return [widget.render_line(y).text.rstrip() for y in range(widget.size.height)]
 
 
 def style_at(widget: Widget, y: int, letters: str) -> Any:
-    """The Rich style that ``letters`` have in line ``y``."""
+    """Return the Rich style of ``letters`` in line ``y``."""
     return next(segment.style for segment in widget.render_line(y) if letters in segment.text)

@@ -1,4 +1,4 @@
-"""Sweeps by day and hour, or by week and day."""
+"""The calendar of sweeps: days by hours, or weeks by days."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.render.stage import drawn, perform
 from tests.tui.build import alert
 from tui.widgets.charts.calendar import Calendar
 
-Said = list[Message]
+Messages = list[Message]
 
 HOUR, DAY = 3_600, 86_400
 
 
-def test_days_by_hours() -> None:
-    async def act(calendar: Calendar, pilot: Pilot[None], said: Said) -> None:
+def test_calendar_shows_days_by_hours() -> None:
+    async def act(calendar: Calendar, pilot: Pilot[None], messages: Messages) -> None:
         calendar.load(
             group_sweeps(
                 [
@@ -40,9 +40,9 @@ def test_days_by_hours() -> None:
             == " day        00    03    06      10  12    15    18    21      sweeps"
         )
         assert drawn(calendar)[3] == "▌Tue 03-03                      _"
-        assert [len(one.sweeps) for one in said if isinstance(one, Calendar.Moved)] == [1, 0]
+        assert [len(one.sweeps) for one in messages if isinstance(one, Calendar.Moved)] == [1, 0]
         await pilot.press("left_curly_bracket", "left_curly_bracket", "left_curly_bracket", "enter")
-        (opened,) = [one for one in said if isinstance(one, Calendar.Opened)]
+        (opened,) = [one for one in messages if isinstance(one, Calendar.Opened)]
         assert [sweep.sweep_id for sweep in opened.sweeps] == ["daily 0", "again"]
         await pilot.resize_terminal(150, 6)
         await pilot.pause()
@@ -51,8 +51,8 @@ def test_days_by_hours() -> None:
     perform(Calendar, act, (80, 6))
 
 
-def test_weeks_by_days_where_it_goes_back_far() -> None:
-    async def act(calendar: Calendar, pilot: Pilot[None], said: Said) -> None:
+def test_calendar_shows_weeks_for_a_long_history() -> None:
+    async def act(calendar: Calendar, pilot: Pilot[None], messages: Messages) -> None:
         weekly = [alert(f"{week}", at=week * 7 * DAY) for week in range(10)]
         calendar.load(
             group_sweeps(
@@ -72,8 +72,8 @@ def test_weeks_by_days_where_it_goes_back_far() -> None:
     perform(Calendar, act, (80, 12))
 
 
-def test_nothing() -> None:
-    async def act(calendar: Calendar, pilot: Pilot[None], said: Said) -> None:
+def test_calendar_without_sweeps_ignores_keys() -> None:
+    async def act(calendar: Calendar, pilot: Pilot[None], messages: Messages) -> None:
         await pilot.press("l", "j", "enter", "right_curly_bracket")
         calendar.load([])
         assert drawn(calendar)[1:] == ["", "", ""]

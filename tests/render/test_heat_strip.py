@@ -1,4 +1,4 @@
-"""Regions by time: what is drawn, and where the cursor is."""
+"""The heat strip: its drawing, cursor, axis and view."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ TIMES = [
     ("af-south-1", START + 29), ("af-south-1", START + 30),
 ]  # fmt: skip
 
-Said = list[Message]
+Messages = list[Message]
 
 
 def cells(
-    said: Said, kind: type[Message] = HeatStrip.CellHighlighted
+    messages: Messages, kind: type[Message] = HeatStrip.CellHighlighted
 ) -> list[tuple[str, int, int]]:
-    return [(m.region, m.start - START, m.end - START) for m in said if isinstance(m, kind)]  # type: ignore[attr-defined]
+    return [(m.region, m.start - START, m.end - START) for m in messages if isinstance(m, kind)]  # type: ignore[attr-defined]
 
 
-def test_a_second_a_cell_where_it_fits() -> None:
-    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+def test_bucket_is_one_second_where_it_fits() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], messages: Messages) -> None:
         strip.load(REGIONS, TIMES, START, START + 30, {"af-south-1"})
         assert drawn(strip) == [
             " region            11:58:00  :10       :20         calls",
@@ -50,8 +50,8 @@ def test_a_second_a_cell_where_it_fits() -> None:
     perform(HeatStrip, act, (59, 5))
 
 
-def test_wider_cells_where_there_is_room_and_longer_ones_where_there_is_not() -> None:
-    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+def test_bucket_size_and_cells_follow_the_width() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], messages: Messages) -> None:
         strip.load(REGIONS, TIMES, START, START + 30)
         assert drawn(strip)[1].startswith("▌us-east-1    0 ███   ░░░")
         await pilot.resize_terminal(41, 5)
@@ -70,8 +70,8 @@ def test_wider_cells_where_there_is_room_and_longer_ones_where_there_is_not() ->
     perform(HeatStrip, act, (120, 5))
 
 
-def test_glyph_and_colour_rise_together() -> None:
-    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+def test_glyph_and_color_rise_together() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], messages: Messages) -> None:
         counts = [1, 2, 6, 22, 80, 300]
         strip.load(
             ["a"],
@@ -91,23 +91,23 @@ def test_glyph_and_colour_rise_together() -> None:
     perform(HeatStrip, act, (50, 3))
 
 
-def test_the_keys_move_the_cursor_and_say_the_cell() -> None:
-    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+def test_keys_move_cursor_and_post_the_cell() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], messages: Messages) -> None:
         strip.load(REGIONS, TIMES, START, START + 30)
         await pilot.press(
             "h", "k", "l", "j", "right", "left", "down", "up", "end", "l", "home", "enter"
         )
-        assert cells(said) == [
+        assert cells(messages) == [
             ("us-east-1", 1, 2), ("us-east-2", 1, 2), ("us-east-2", 2, 3), ("us-east-2", 1, 2), ("af-south-1", 1, 2),
             ("us-east-2", 1, 2), ("us-east-2", 29, 30), ("us-east-2", 0, 1),
         ]  # fmt: skip
-        assert cells(said, HeatStrip.CellOpened) == [("us-east-2", 0, 1)]
+        assert cells(messages, HeatStrip.CellOpened) == [("us-east-2", 0, 1)]
 
     perform(HeatStrip, act)
 
 
-def test_it_is_moved_from_outside_without_saying_so() -> None:
-    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+def test_select_moves_cursor_without_message() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], messages: Messages) -> None:
         strip.load(REGIONS, TIMES, START, START + 30)
         strip.select("af-south-1", START + 29.5)
         assert strip.cursor_cell == ("af-south-1", START + 29, START + 30)
@@ -117,13 +117,13 @@ def test_it_is_moved_from_outside_without_saying_so() -> None:
             "it is brought into view"
         )
         await pilot.pause()
-        assert said == []
+        assert messages == []
 
     perform(HeatStrip, act)
 
 
-def test_new_calls_leave_the_cursor_where_it_is() -> None:
-    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+def test_load_keeps_cursor_cell() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], messages: Messages) -> None:
         strip.load(REGIONS, TIMES, START, START + 30)
         strip.select("us-east-2", START + 2)
         strip.load(["eu-west-1", *REGIONS], TIMES, START, START + 30)
@@ -132,8 +132,8 @@ def test_new_calls_leave_the_cursor_where_it_is() -> None:
     perform(HeatStrip, act)
 
 
-def test_forty_regions_scroll_with_the_cursor() -> None:
-    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+def test_many_regions_scroll_with_cursor() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], messages: Messages) -> None:
         regions = [f"region-{number}" for number in range(40)]
         strip.load(regions, [], START, START + 30)
         await pilot.press(*"j" * 12)
@@ -145,23 +145,23 @@ def test_forty_regions_scroll_with_the_cursor() -> None:
     perform(HeatStrip, act, (80, 8))
 
 
-def test_the_mouse_chooses_and_opens_a_cell() -> None:
-    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+def test_mouse_selects_and_opens_cell() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], messages: Messages) -> None:
         strip.load(REGIONS, TIMES, START, START + 30)
         await pilot.pause()
         await pilot.click(HeatStrip, offset=(2, 2))
         await pilot.click(HeatStrip, offset=(30, 0))
-        assert cells(said) == []
+        assert cells(messages) == []
         await pilot.double_click(HeatStrip, offset=(13 + 2 * 2 + 1, 2))
-        assert cells(said) == cells(said, HeatStrip.CellOpened) == [("us-east-2", 2, 3)]
+        assert cells(messages) == cells(messages, HeatStrip.CellOpened) == [("us-east-2", 2, 3)]
 
     perform(HeatStrip, act, (81, 10))
 
 
-def test_nothing_and_unnamed_regions() -> None:
-    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+def test_strip_without_calls_or_region_names() -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], messages: Messages) -> None:
         await pilot.press("l", "enter")
-        assert strip.cursor_cell is None and said == []
+        assert strip.cursor_cell is None and messages == []
         strip.load([], [("", START + 5)], START, START)
         strip.load([], [("", START + 5)], START, START + 10)
         assert drawn(strip)[1].startswith("▌–")
@@ -175,7 +175,7 @@ def test_nothing_and_unnamed_regions() -> None:
     st.integers(min_value=1, max_value=200),
     st.floats(min_value=0, max_value=1, exclude_max=True),
 )
-def test_every_time_has_its_bucket_and_the_axis_fits(
+def test_axis_fits_width_and_covers_every_time(
     start: int, span: int, width: int, part: float
 ) -> None:
     axis = TimeAxis.fit(start, start + span, width)
@@ -186,14 +186,14 @@ def test_every_time_has_its_bucket_and_the_axis_fits(
     assert axis.width <= width
     assert axis.start <= start and axis.span(axis.count - 1)[1] >= start + span
     ticks = axis.ticks()
-    assert all(at + len(text) < after for (at, text), (after, _) in pairwise(ticks))
+    assert all(cell + len(text) < after for (cell, text), (after, _) in pairwise(ticks))
 
 
-def test_it_zooms_from_seconds_to_days_and_back() -> None:
+def test_strip_zooms_from_seconds_to_days() -> None:
     """Further calls come into view with more time, and regions that only they are in; the alert
     itself is marked."""
 
-    async def act(strip: HeatStrip, pilot: Pilot[None], said: Said) -> None:
+    async def act(strip: HeatStrip, pilot: Pilot[None], messages: Messages) -> None:
         around = [
             ("eu-west-1", START - 600),
             ("us-east-1", START + 7_200),
@@ -251,7 +251,7 @@ HOMES = st.tuples(st.integers(0, 10**9), st.integers(1, 10**6)).map(
         max_size=12,
     ),
 )
-def test_what_is_in_view_is_always_what_can_be_looked_at(
+def test_view_stays_within_limits(
     home: tuple[int, int], more: int, steps: list[tuple[str, int]]
 ) -> None:
     view = TimeView.of(home, (home[0] - more, home[1] + more))

@@ -9,7 +9,7 @@ from tests.render.stage import drawn, perform
 from tests.tui.build import START
 from tui.widgets.charts.histogram import Histogram
 
-Said = list[Message]
+Messages = list[Message]
 
 HOUR = 3_600
 TIMES = {
@@ -19,16 +19,16 @@ TIMES = {
 }
 
 
-def spans(said: Said, kind: type[Message]) -> list[tuple[int, int, bool]]:
+def spans(messages: Messages, kind: type[Message]) -> list[tuple[int, int, bool]]:
     return [
         ((m.start - START) // HOUR, (m.end - START) // HOUR, m.brushed)
-        for m in said
+        for m in messages
         if type(m) is kind
     ]  # type: ignore[attr-defined]
 
 
-def test_a_row_for_each_severity_the_highest_first() -> None:
-    async def act(histogram: Histogram, pilot: Pilot[None], said: Said) -> None:
+def test_histogram_has_row_for_each_severity() -> None:
+    async def act(histogram: Histogram, pilot: Pilot[None], messages: Messages) -> None:
         histogram.load(TIMES)
         assert drawn(histogram) == [
             " severity         19:00  alerts",
@@ -42,8 +42,8 @@ def test_a_row_for_each_severity_the_highest_first() -> None:
     perform(Histogram, act, (38, 6))
 
 
-def test_a_brush_is_begun_drawn_along_ended_and_chosen() -> None:
-    async def act(histogram: Histogram, pilot: Pilot[None], said: Said) -> None:
+def test_brush_is_drawn_ended_and_chosen() -> None:
+    async def act(histogram: Histogram, pilot: Pilot[None], messages: Messages) -> None:
         histogram.load(TIMES)
         await pilot.press("space", "h", "h", "h")
         assert drawn(histogram)[:2] == [
@@ -51,14 +51,16 @@ def test_a_brush_is_begun_drawn_along_ended_and_chosen() -> None:
             " brushed           ├──┤       5",
         ]
         await pilot.press("space", "h", "h", "enter")
-        assert spans(said, Histogram.Chosen) == [(6, 10, True)], (
+        assert spans(messages, Histogram.Chosen) == [(6, 10, True)], (
             "once it is ended, the cursor goes on without it"
         )
         assert histogram.clear_brush()
         assert not histogram.clear_brush()
         await pilot.press("enter")
-        assert spans(said, Histogram.Chosen)[1:] == [(4, 5, False)], "without a brush, the bucket"
-        assert spans(said, Histogram.Moved)[:4] == [
+        assert spans(messages, Histogram.Chosen)[1:] == [(4, 5, False)], (
+            "without a brush, the bucket"
+        )
+        assert spans(messages, Histogram.Moved)[:4] == [
             (9, 10, True),
             (8, 10, True),
             (7, 10, True),
@@ -68,8 +70,8 @@ def test_a_brush_is_begun_drawn_along_ended_and_chosen() -> None:
     perform(Histogram, act, (38, 6))
 
 
-def test_it_narrows_and_follows_what_comes() -> None:
-    async def act(histogram: Histogram, pilot: Pilot[None], said: Said) -> None:
+def test_histogram_narrows_and_keeps_cursor_time() -> None:
+    async def act(histogram: Histogram, pilot: Pilot[None], messages: Messages) -> None:
         histogram.load(TIMES)
         await pilot.press("less_than_sign", "less_than_sign")
         before = histogram.span
@@ -86,8 +88,8 @@ def test_it_narrows_and_follows_what_comes() -> None:
     perform(Histogram, act, (60, 7))
 
 
-def test_nothing_and_one_alert() -> None:
-    async def act(histogram: Histogram, pilot: Pilot[None], said: Said) -> None:
+def test_histogram_of_no_alert_and_of_one() -> None:
+    async def act(histogram: Histogram, pilot: Pilot[None], messages: Messages) -> None:
         histogram.load({})
         await pilot.press("l", "space", "h", "enter", "greater_than_sign", "right_curly_bracket")
         assert drawn(histogram)[0].startswith(" severity")

@@ -1,4 +1,4 @@
-"""The raw record: laid out true to its bytes, long strings cut, always alive."""
+"""The raw record: laid out true to its bytes, long strings cut."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.render.stage import drawn, perform, style_at
 from tui.widgets.json_text import layout
 from tui.widgets.json_view import JsonView
 
-Said = list[Message]
+Messages = list[Message]
 
 RECORD = b'{"eventName":"DescribeInstances","n":1.50,"big":12345678901234567890123,"ok":false,"none":null,"n":2,' \
          b'"empty":[{},[]],"agent":"a\\u001b[31m\xe2\x80\xae\\"b\\\\"}'  # fmt: skip
@@ -24,7 +24,7 @@ def text_of(raw: bytes) -> list[str]:
     return ["".join(text for text, _ in line) for line in layout(raw)]
 
 
-def test_it_is_laid_out_as_it_is_spelt() -> None:
+def test_layout_keeps_spelling_and_order() -> None:
     assert text_of(RECORD) == [
         "{",
         '  "eventName": "DescribeInstances",',
@@ -52,14 +52,14 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_every_line_can_be_seen(value: object) -> None:
+def test_layout_makes_every_line_visible(value: object) -> None:
     assert all(
         line.isprintable() for line in text_of(json.dumps(value, ensure_ascii=False).encode())
     )
 
 
 @given(json_values)
-def test_what_is_plain_reads_back_as_the_same_value(value: object) -> None:
+def test_layout_reads_back_as_same_value(value: object) -> None:
     ascii_only = json.loads(json.dumps(value).encode("ascii", "replace").replace(b"\\u", b"/u"))
     assert json.loads("\n".join(text_of(json.dumps(ascii_only).encode()))) == ascii_only
 
@@ -73,14 +73,14 @@ def test_what_is_plain_reads_back_as_the_same_value(value: object) -> None:
         (b"[" * 100_000 + b"]" * 100_000, "nested too deep"),
     ],
 )
-def test_what_is_no_json_is_shown_as_text(raw: bytes, why: str) -> None:
+def test_layout_shows_other_text_as_it_is(raw: bytes, why: str) -> None:
     lines = text_of(raw)
     assert lines[0].startswith(why)
     assert all(line.isprintable() for line in lines) and sum(map(len, lines)) < 100_000
 
 
-def test_long_strings_are_cut_and_long_lines_wrapped() -> None:
-    async def act(view: JsonView, pilot: Pilot[None], said: Said) -> None:
+def test_view_cuts_strings_and_wraps_lines() -> None:
+    async def act(view: JsonView, pilot: Pilot[None], messages: Messages) -> None:
         view.show(
             json.dumps(
                 {"userAgent": "A" * 250_000, "wide": "日本語" * 20}, ensure_ascii=False
@@ -89,7 +89,7 @@ def test_long_strings_are_cut_and_long_lines_wrapped() -> None:
         shown = drawn(view)
         assert shown[:2] == ["{", '  "userAgent": "' + "A" * 43]
         assert shown[2] == " " * 6 + "A" * 53
-        note = next(place for place, line in enumerate(shown) if "250,000 characters" in line)
+        note = next(index for index, line in enumerate(shown) if "250,000 characters" in line)
         assert sum(line.count("A") for line in shown[1 : note + 1]) == 1_000 + 1
         assert "".join(shown[note + 1 :]).replace(" ", "") == '"wide":"' + "日本語" * 20 + '"}'
         assert all(view.render_line(y).cell_length == view.cells for y in range(view.size.height))
@@ -98,8 +98,8 @@ def test_long_strings_are_cut_and_long_lines_wrapped() -> None:
     perform(JsonView, act, (60, 30))
 
 
-def test_the_keys_scroll_it_and_another_record_starts_at_its_top() -> None:
-    async def act(view: JsonView, pilot: Pilot[None], said: Said) -> None:
+def test_keys_scroll_and_new_record_starts_at_top() -> None:
+    async def act(view: JsonView, pilot: Pilot[None], messages: Messages) -> None:
         many = json.dumps(list(range(100))).encode()
         view.show(many)
         for key, first in (
@@ -118,8 +118,8 @@ def test_the_keys_scroll_it_and_another_record_starts_at_its_top() -> None:
     perform(JsonView, act, (60, 10))
 
 
-def test_bytes_that_are_no_text_are_copied_as_escapes() -> None:
-    async def act(view: JsonView, pilot: Pilot[None], said: Said) -> None:
+def test_raw_text_escapes_bytes_outside_utf8() -> None:
+    async def act(view: JsonView, pilot: Pilot[None], messages: Messages) -> None:
         view.show(b'{"a":"\xff"}')
         assert view.raw_text == '{"a":"\\xff"}'
 

@@ -17,7 +17,7 @@ from tui.widgets.region_line import RegionLine, short_region
 from tui.widgets.status import AccountingLine, live_state
 from tui.widgets.top_line import TopLine
 
-Said = list[Message]
+Messages = list[Message]
 
 NOW = 1_772_368_685  # 2026-03-01T12:38:05Z
 
@@ -32,8 +32,8 @@ us-isof-east-1 us-isof-south-1
 """Every region of every partition that botocore's region data names."""
 
 
-def test_where_and_what_is_so() -> None:
-    async def act(line: TopLine, pilot: Pilot[None], said: Said) -> None:
+def test_top_line_drops_last_items_first() -> None:
+    async def act(line: TopLine, pilot: Pilot[None], messages: Messages) -> None:
         line.show(
             "trailhound › Alerts", live_state("live", NOW, NOW + 190.5), "AWSLogs/ · 3 accounts"
         )
@@ -55,7 +55,7 @@ def test_where_and_what_is_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behind", "said"),
+    ("behind", "lag"),
     [
         (-5, "newest 12:38:05Z (0 s behind)"),
         (119, "newest 12:38:05Z (119 s behind)"),
@@ -65,11 +65,11 @@ def test_where_and_what_is_so() -> None:
         (90_000_000, "newest 2026-03-01T12:38:05Z (1,041 d behind)"),
     ],
 )
-def test_the_lag_is_said_in_its_own_unit(behind: int, said: str) -> None:
-    assert live_state("live", NOW, NOW + behind).plain == f"● live  {said}"
+def test_live_state_writes_lag_in_its_unit(behind: int, lag: str) -> None:
+    assert live_state("live", NOW, NOW + behind).plain == f"● live  {lag}"
 
 
-def test_before_anything_was_read() -> None:
+def test_accounting_line_is_empty_before_reading() -> None:
     assert live_state("reading", None, NOW).plain == "◌ reading"
 
 
@@ -79,8 +79,8 @@ ACCOUNTING = Accounting(
 )  # fmt: skip
 
 
-def test_the_accounting_says_less_as_the_width_shrinks() -> None:
-    async def act(line: AccountingLine, pilot: Pilot[None], said: Said) -> None:
+def test_accounting_line_shortens_with_width() -> None:
+    async def act(line: AccountingLine, pilot: Pilot[None], messages: Messages) -> None:
         assert drawn(line) == [""]
         line.show(ACCOUNTING)
         for width, text in (
@@ -106,13 +106,13 @@ counts = st.integers(min_value=0, max_value=10**9)
 
 
 @given(st.lists(counts, min_size=8, max_size=8), st.integers(min_value=10, max_value=200))
-def test_the_accounting_never_says_a_sum_that_is_wrong(numbers: list[int], width: int) -> None:
+def test_accounting_sums_always_add_up(numbers: list[int], width: int) -> None:
     from tui.widgets.status import _accounting_forms
 
-    read, waiting, skipped, quarantined, kept, duplicate, left_out, rejected = numbers
+    read, waiting, skipped, quarantined, accepted, duplicate, left_out, rejected = numbers
     accounting = Accounting(
         files_read=read, files_waiting=waiting, files_skipped={"a": skipped}, files_quarantined={"b": quarantined},
-        records_seen=kept + duplicate + left_out + rejected, records_duplicate=duplicate,
+        records_seen=accepted + duplicate + left_out + rejected, records_duplicate=duplicate,
         records_skipped={"c": left_out}, records_rejected={"d": rejected},
     )  # fmt: skip
     widths = []
@@ -126,7 +126,7 @@ def test_the_accounting_never_says_a_sum_that_is_wrong(numbers: list[int], width
     assert widths == sorted(widths, reverse=True)
 
 
-def test_no_two_regions_share_a_short_name() -> None:
+def test_short_region_names_are_distinct() -> None:
     assert len({short_region(region) for region in REGIONS}) == len(REGIONS) == len(set(REGIONS))
     assert short_region("ap-northeast-1") == "ap-ne-1"
     assert short_region("us-gov-west-1") == "us-gov-w-1"
@@ -134,8 +134,8 @@ def test_no_two_regions_share_a_short_name() -> None:
     assert short_region("no region") == "no region"
 
 
-def test_regions_fit_or_are_counted() -> None:
-    async def act(line: RegionLine, pilot: Pilot[None], said: Said) -> None:
+def test_region_line_counts_what_does_not_fit() -> None:
+    async def act(line: RegionLine, pilot: Pilot[None], messages: Messages) -> None:
         line.show(["us-east-1", "us-west-2", "af-south-1"], {"af-south-1"})
         assert drawn(line) == ["af-s-1 rare ▪ us-e-1 ▪ us-w-2"]
         line.show(REGIONS)
@@ -152,8 +152,8 @@ def test_regions_fit_or_are_counted() -> None:
     perform(RegionLine, act, (30, 2))
 
 
-def test_a_bar_for_each_share_of_the_time() -> None:
-    async def act(spark: TimeSparkline, pilot: Pilot[None], said: Said) -> None:
+def test_sparkline_has_bar_for_each_share_of_span() -> None:
+    async def act(spark: TimeSparkline, pilot: Pilot[None], messages: Messages) -> None:
         assert drawn(spark) == [""]
         spark.load([0, 5, *[12] * 7, *[35.5] * 3, 99.9, 100, -1], 0, 100, "last 24 h")
         assert drawn(spark) == ["▃█▁▄▁▁▁▁▁▂  last 24 h"]

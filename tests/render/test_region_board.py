@@ -9,7 +9,7 @@ from detector.cloudtrail.regions import group_by_geography
 from tests.render.stage import drawn, perform, style_at
 from tui.widgets.charts.region_board import RegionBoard
 
-Said = list[Message]
+Messages = list[Message]
 
 COUNTS = {"us-east-1": 12, "af-south-1": 1, "eu-west-1": 100_000, "ap-northeast-1": 9_999}
 WORDS = {"us-east-1": "used", "af-south-1": "new", "eu-west-1": "rare", "eu-west-2": "used"}
@@ -19,8 +19,8 @@ def loaded(widget: RegionBoard) -> None:
     widget.load(group_by_geography(COUNTS), COUNTS, WORDS)
 
 
-def test_geographies_stand_side_by_side() -> None:
-    async def act(widget: RegionBoard, pilot: Pilot[None], said: Said) -> None:
+def test_board_has_column_for_each_geography() -> None:
+    async def act(widget: RegionBoard, pilot: Pilot[None], messages: Messages) -> None:
         loaded(widget)
         assert drawn(widget) == [
             " Americas            Europe              Mid East & Africa   Asia Pacific",
@@ -45,8 +45,8 @@ def test_geographies_stand_side_by_side() -> None:
     perform(RegionBoard, act, (80, 8))
 
 
-def test_what_does_not_fit_side_by_side_goes_below() -> None:
-    async def act(widget: RegionBoard, pilot: Pilot[None], said: Said) -> None:
+def test_board_wraps_geographies_into_bands() -> None:
+    async def act(widget: RegionBoard, pilot: Pilot[None], messages: Messages) -> None:
         loaded(widget)
         assert drawn(widget)[0] == " Americas                 Europe"
         assert drawn(widget)[11] == " Mid East & Africa        Asia Pacific"
@@ -59,22 +59,22 @@ def test_what_does_not_fit_side_by_side_goes_below() -> None:
     perform(RegionBoard, act, (50, 18))
 
 
-def test_the_keys_and_the_mouse_move_and_open() -> None:
-    async def act(widget: RegionBoard, pilot: Pilot[None], said: Said) -> None:
+def test_keys_and_mouse_move_and_open() -> None:
+    async def act(widget: RegionBoard, pilot: Pilot[None], messages: Messages) -> None:
         await pilot.press("j", "enter")
-        assert widget.cursor_region is None and said == []
+        assert widget.cursor_region is None and messages == []
         loaded(widget)
         await pilot.press("h", "h", "up", "right", "right", "l", "l", *"jjjjjjjjj", "left", "enter")
-        assert [one.region.name for one in said if type(one) is RegionBoard.Moved] == [
+        assert [one.region.name for one in messages if type(one) is RegionBoard.Moved] == [
             "us-west-1", "us-west-2", "eu-north-1", "il-central-1", "ap-northeast-1", "ap-northeast-3",
             "ap-northeast-2", "ap-east-2", "ap-east-1", "ap-south-1", "ap-south-2", "ap-southeast-7",
             "ap-southeast-5", "ap-southeast-1", "af-south-1",
         ]  # fmt: skip
-        assert [one.region.name for one in said if isinstance(one, RegionBoard.Opened)] == [
+        assert [one.region.name for one in messages if isinstance(one, RegionBoard.Opened)] == [
             "af-south-1"
         ]
         await pilot.double_click(RegionBoard, offset=(3, 4))
-        assert [one.region.name for one in said if isinstance(one, RegionBoard.Opened)] == [
+        assert [one.region.name for one in messages if isinstance(one, RegionBoard.Opened)] == [
             "af-south-1",
             "us-east-1",
         ]
@@ -84,8 +84,8 @@ def test_the_keys_and_the_mouse_move_and_open() -> None:
     perform(RegionBoard, act, (80, 16))
 
 
-def test_other_partitions_and_hostile_names() -> None:
-    async def act(widget: RegionBoard, pilot: Pilot[None], said: Said) -> None:
+def test_board_shows_other_partitions_and_hostile_names() -> None:
+    async def act(widget: RegionBoard, pilot: Pilot[None], messages: Messages) -> None:
         names = ["cn-north-1", "us-gov-west-1", "\x1b[31m[/]", "", "x" * 300]
         widget.load(group_by_geography(names), dict.fromkeys(names, 2), {})
         assert drawn(widget) == [

@@ -1,4 +1,4 @@
-"""The list: what it draws, and that its cursor stays with its row."""
+"""The row list: its drawing, and the cursor that keeps its row."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def numbers_list() -> RowList[int]:
 
 
 List = RowList[Any]
-Said = list[Message]
+Messages = list[Message]
 
 
-def test_it_draws_titles_cursor_marks_and_cells() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_list_draws_titles_cursor_marks_and_cells() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(ROWS)
         rows.show_sort("calls", descending=True)
         await pilot.press("space")
@@ -72,8 +72,8 @@ def test_it_draws_titles_cursor_marks_and_cells() -> None:
     perform(rows_list, act, (50, 5))
 
 
-def test_columns_go_as_the_width_shrinks_and_the_spare_goes_to_one() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_columns_drop_by_priority_and_flex_takes_spare() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(ROWS)
         await pilot.pause()
         for width, titles in (
@@ -90,8 +90,8 @@ def test_columns_go_as_the_width_shrinks_and_the_spare_goes_to_one() -> None:
     perform(rows_list, act, (60, 5))
 
 
-def test_every_line_fills_the_width_with_its_background() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_every_line_fills_width_with_background() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(ROWS)
         await pilot.pause()
         for y in range(rows.size.height):
@@ -107,8 +107,8 @@ def test_every_line_fills_the_width_with_its_background() -> None:
     perform(rows_list, act, (60, 6))
 
 
-def test_styles_come_from_cells_and_rows_and_a_misspelt_one_is_left_out() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_styles_combine_and_misspelt_style_is_ignored() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(ROWS)
         await pilot.pause()
         assert style_at(rows, 1, "high").bold
@@ -119,20 +119,20 @@ def test_styles_come_from_cells_and_rows_and_a_misspelt_one_is_left_out() -> Non
     perform(lambda: rows_list(row_style=lambda row: styles.get(row.name, "")), act, (60, 6))
 
 
-def test_it_says_so_when_there_is_nothing() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_empty_list_shows_its_text() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         await pilot.pause()
         assert drawn(rows) == ["   sev", "", "   No alerts yet.", "   Files are being…", ""]
         rows.empty = "0 of 41 match\x1b"
         assert drawn(rows)[2:4] == [r"   0 of 41 match\x…", ""]
         await pilot.press("j", "enter", "space")
-        assert said == []
+        assert messages == []
 
     perform(lambda: rows_list(empty="No alerts yet.\nFiles are being read now."), act, (20, 5))
 
 
-def test_the_theme_and_the_focus_repaint_it() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_theme_and_focus_repaint_list() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(ROWS)
         await pilot.pause()
         dark = style_at(rows, 2, "role").bgcolor
@@ -147,14 +147,14 @@ def test_the_theme_and_the_focus_repaint_it() -> None:
     perform(rows_list, act)
 
 
-def test_a_hundred_thousand_rows_are_drawn_only_where_they_are_seen() -> None:
+def test_only_rows_in_view_are_drawn() -> None:
     asked: set[int] = set()
 
     def cell(row: int) -> str:
         asked.add(row)
         return str(row)
 
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(range(100_000))
         await pilot.pause()
         await pilot.press("G", "k")
@@ -170,8 +170,8 @@ def test_a_hundred_thousand_rows_are_drawn_only_where_they_are_seen() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(min_value=1, max_value=40))
-def test_the_cursor_stays_on_its_key_and_its_line(chance: random.Random, count: int) -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_cursor_keeps_key_and_screen_line(chance: random.Random, count: int) -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         now, fresh = list(range(count)), count
         rows.show(now)
         for _ in range(30):
@@ -203,10 +203,10 @@ def test_the_cursor_stays_on_its_key_and_its_line(chance: random.Random, count: 
     perform(numbers_list, act, (20, 9))
 
 
-def test_over_a_thousand_inserts_the_cursor_keeps_its_row_and_its_line() -> None:
+def test_cursor_keeps_row_over_many_inserts() -> None:
     chance = random.Random(7)
 
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         now = list(range(50))
         rows.show(now)
         rows.move_to("25")
@@ -218,7 +218,7 @@ def test_over_a_thousand_inserts_the_cursor_keeps_its_row_and_its_line() -> None
             assert (rows.cursor_key, (rows.cursor_index or 0) - rows.top) == (key, line)
         assert rows.render_line(1 + line).text.split() == ["▌", key]
         await pilot.pause()
-        moves = [message for message in said if isinstance(message, RowList.CursorMoved)]
+        moves = [message for message in messages if isinstance(message, RowList.CursorMoved)]
         assert [message.key for message in moves][-1] == key, (
             "nobody was told that the cursor had gone elsewhere"
         )
@@ -226,8 +226,8 @@ def test_over_a_thousand_inserts_the_cursor_keeps_its_row_and_its_line() -> None
     perform(numbers_list, act, (20, 9))
 
 
-def test_rows_that_come_above_do_not_move_what_is_on_screen() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_rows_inserted_above_do_not_scroll() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(range(100, 200))
         await pilot.press("ctrl+d", "j", "j")
         before = drawn(rows)
@@ -239,8 +239,8 @@ def test_rows_that_come_above_do_not_move_what_is_on_screen() -> None:
     perform(numbers_list, act)
 
 
-def test_what_is_on_screen_stays_when_the_cursor_is_out_of_sight() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_top_line_stays_when_cursor_is_out_of_view() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(range(100, 200))
         rows.scroll_top(50)
         before = drawn(rows)
@@ -251,12 +251,12 @@ def test_what_is_on_screen_stays_when_the_cursor_is_out_of_sight() -> None:
     perform(numbers_list, act)
 
 
-def test_a_cursor_that_lost_its_row_goes_to_the_nearest_and_says_so() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_cursor_of_removed_row_moves_to_nearest() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(list("abcdef"))
         rows.move_to("c")
         await pilot.pause()
-        said.clear()
+        messages.clear()
         rows.show(list("abdef"))
         assert rows.cursor_key == "d"
         rows.show(list("abf"))
@@ -267,33 +267,33 @@ def test_a_cursor_that_lost_its_row_goes_to_the_nearest_and_says_so() -> None:
         await pilot.pause()
         moved = [
             (message.key, message.lost)
-            for message in said
+            for message in messages
             if isinstance(message, RowList.CursorMoved)
         ]
         assert moved == [("d", True), ("b", True), (None, True), ("z", False)]
-        shown = [message.row for message in said if isinstance(message, RowList.Highlighted)]
+        shown = [message.row for message in messages if isinstance(message, RowList.Highlighted)]
         assert shown == ["d", "b", None, "z"]
 
     perform(lambda: RowList([Column[str]("n", "n", 3, str)], key=str), act)
 
 
-def test_a_row_that_changed_is_told_and_drawn_again() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_changed_row_is_posted_and_redrawn() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show([Row("a", 1), Row("b", 1)])
         await pilot.pause()
-        said.clear()
+        messages.clear()
         changed = Row("a", 2)
         rows.show([changed, rows.rows[1]])
         await pilot.pause()
-        assert [type(message) for message in said] == [RowList.Highlighted]
-        assert said[0].row is changed  # type: ignore[attr-defined]
+        assert [type(message) for message in messages] == [RowList.Highlighted]
+        assert messages[0].row is changed  # type: ignore[attr-defined]
         assert "2" in drawn(rows)[1]
 
     perform(rows_list, act)
 
 
-def test_follow_stays_on_the_first_row_until_it_is_left() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_follow_top_stays_on_first_row_until_moved() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(range(50, 100))
         await pilot.press("G")
         rows.follow_top = True
@@ -305,45 +305,50 @@ def test_follow_stays_on_the_first_row_until_it_is_left() -> None:
         rows.show([*range(200, 230), *range(100)])
         assert rows.cursor_key == "1"
         await pilot.pause()
-        assert not any(message.lost for message in said if isinstance(message, RowList.CursorMoved))
+        assert not any(
+            message.lost for message in messages if isinstance(message, RowList.CursorMoved)
+        )
 
     perform(numbers_list, act)
 
 
-def test_the_keys_move_it() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_keys_move_cursor() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(range(100))
         assert rows.page == 9
-        for key, place in (
+        for key, index in (
             ("j", 1), ("down", 2), ("k", 1), ("up", 0), ("k", 0), ("G", 99), ("j", 99), ("g", 0), ("end", 99),
             ("home", 0), ("ctrl+d", 4), ("ctrl+u", 0), ("pagedown", 9), ("pageup", 0),
         ):  # fmt: skip
             await pilot.press(key)
-            assert rows.cursor_index == place, key
-            assert rows.in_view(place)
+            assert rows.cursor_index == index, key
+            assert rows.in_view(index)
 
     perform(numbers_list, act)
 
 
-def test_the_mouse_chooses_and_opens() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_mouse_selects_and_opens_row() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(range(5))
         await pilot.pause()
         await pilot.click(RowList, offset=(4, 3))
         assert rows.cursor_key == "2"
-        assert not [message for message in said if isinstance(message, RowList.Opened)]
+        assert not [message for message in messages if isinstance(message, RowList.Opened)]
         await pilot.click(RowList, offset=(4, 0))
         await pilot.click(RowList, offset=(4, 8))
         assert rows.cursor_key == "2"
         await pilot.double_click(RowList, offset=(4, 4))
         await pilot.press("enter")
-        assert [message.row for message in said if isinstance(message, RowList.Opened)] == [3, 3]
+        assert [message.row for message in messages if isinstance(message, RowList.Opened)] == [
+            3,
+            3,
+        ]
 
     perform(numbers_list, act)
 
 
-def test_a_small_list_that_was_filled_unseen_is_shown_from_its_top() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_list_filled_while_hidden_shows_its_top() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.display = False
         await pilot.pause()
         rows.show(range(6))
@@ -358,8 +363,8 @@ def test_a_small_list_that_was_filled_unseen_is_shown_from_its_top() -> None:
 # --- marks and search
 
 
-def test_marks_are_of_rows_that_are_there() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_marks_are_limited_to_present_rows() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(range(5))
         await pilot.press("space", "space", "j", "space")
         assert rows.marks == {"0", "1", "3"}
@@ -372,14 +377,16 @@ def test_marks_are_of_rows_that_are_there() -> None:
         rows.marks = {"3", "no such row"}
         assert rows.marks == {"3"}
         await pilot.pause()
-        changes = [message.marks for message in said if isinstance(message, RowList.MarksChanged)]
+        changes = [
+            message.marks for message in messages if isinstance(message, RowList.MarksChanged)
+        ]
         assert changes[-3:] == [{"3"}, {"3", "4"}, {"3"}]
 
     perform(numbers_list, act)
 
 
-def test_a_search_paints_hits_and_goes_from_one_to_the_next() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_search_paints_matches_and_moves_between_them() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(
             [
                 Row("user/alice"),
@@ -409,13 +416,13 @@ def test_a_search_paints_hits_and_goes_from_one_to_the_next() -> None:
         rows.next_match()
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
-        assert [type(message) for message in said][-1] is RowList.NoMatch
+        assert [type(message) for message in messages][-1] is RowList.NoMatch
         assert rows.cursor_key == "a-very-long-name-of-alice"
 
     perform(rows_list, act, (30, 10))
 
 
-def test_a_long_search_is_off_the_loop_says_how_far_it_is_and_can_be_given_up() -> None:
+def test_long_search_runs_in_thread_reports_and_cancels() -> None:
     go_on, threads = threading.Event(), set[int]()
 
     def cell(row: int) -> str:
@@ -424,11 +431,11 @@ def test_a_long_search_is_off_the_loop_says_how_far_it_is_and_can_be_given_up() 
             go_on.wait(30)
         return str(row)
 
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(range(3_000))
         rows.set_highlight(re.compile("2999"))
         rows.next_match()
-        while not any(isinstance(message, RowList.Searching) for message in said):
+        while not any(isinstance(message, RowList.Searching) for message in messages):
             await pilot.pause(0.05)
         await pilot.press("j")
         assert rows.cursor_key == "1", "keys are answered meanwhile"
@@ -436,10 +443,10 @@ def test_a_long_search_is_off_the_loop_says_how_far_it_is_and_can_be_given_up() 
         go_on.set()
         await pilot.pause()
         assert rows.cursor_key == "1"
-        assert [message.share for message in said if isinstance(message, RowList.Searching)][
+        assert [message.share for message in messages if isinstance(message, RowList.Searching)][
             -1
         ] is None
-        assert not any(isinstance(message, RowList.NoMatch) for message in said), (
+        assert not any(isinstance(message, RowList.NoMatch) for message in messages), (
             "it was not at its end"
         )
         rows.set_highlight(re.compile("2999"))
@@ -452,8 +459,8 @@ def test_a_long_search_is_off_the_loop_says_how_far_it_is_and_can_be_given_up() 
     perform(lambda: RowList([Column[int]("n", "n", 6, cell)], key=str), act)
 
 
-def test_what_is_found_is_what_is_shown() -> None:
-    async def act(rows: List, pilot: Pilot[None], said: Said) -> None:
+def test_search_matches_visible_text() -> None:
+    async def act(rows: List, pilot: Pilot[None], messages: Messages) -> None:
         rows.show(ROWS)
         rows.set_highlight(re.compile(re.escape(r"\x1b")))
         rows.next_match()
@@ -463,6 +470,6 @@ def test_what_is_found_is_what_is_shown() -> None:
         rows.next_match()
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
-        assert isinstance(said[-1], RowList.NoMatch), "an empty match is no hit"
+        assert isinstance(messages[-1], RowList.NoMatch), "an empty match is no hit"
 
     perform(rows_list, act)

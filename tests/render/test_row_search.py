@@ -1,4 +1,4 @@
-"""A search finds what looking through every cell of one row after the other would find, whatever the rows hold."""
+"""The search for a row agrees with a search through every cell."""
 
 from __future__ import annotations
 
@@ -72,9 +72,13 @@ def one_call(chance: random.Random, number: int) -> rows.PivotLine:
         return QuestionLine(
             chance.choice(WORDS), number, chance.choice(WORDS), chance.random() < 0.5
         )
-    said = chance.choices(WORDS, k=14)
+    words = chance.choices(WORDS, k=14)
     event = Event(
-        said[0], f"{number}", START + chance.randrange(100_000), *said[1:], Position("f", 0, number)
+        words[0],
+        f"{number}",
+        START + chance.randrange(100_000),
+        *words[1:],
+        Position("f", 0, number),
     )
     return EventRow(
         event,
@@ -91,9 +95,9 @@ def one_by_one(
     step: int,
 ) -> int | None:
     for count in range(len(rows)):
-        place = (start + step * count) % len(rows)
-        if any(match_spans(pattern, plain_text(column.cell(rows[place]))) for column in columns):
-            return place
+        index = (start + step * count) % len(rows)
+        if any(match_spans(pattern, plain_text(column.cell(rows[index]))) for column in columns):
+            return index
     return None
 
 
@@ -103,7 +107,7 @@ def one_by_one(
 )
 @settings(max_examples=200)
 @given(chance=st.randoms(use_true_random=False))
-def test_it_finds_what_is_shown(
+def test_first_match_agrees_with_linear_search(
     columns: Sequence[Column[Any]],
     make: Callable[[random.Random, int], Any],
     no_cells: Callable[[Any], Content | None] | None,
@@ -114,35 +118,35 @@ def test_it_finds_what_is_shown(
         patch.setattr(row_search, "_MAX_VALUES", chance.choice([0, 5, 20_000]))
         rows = [make(chance, number) for number in range(chance.randrange(1, 30))]
         shown = chance.sample(columns, chance.randrange(1, len(columns)))
-        said = plain_text(chance.choice(columns).cell(chance.choice(rows)))
-        begin = chance.randrange(len(said) + 1)
-        sought = said[begin : begin + chance.randrange(1, 9)].upper() or chance.choice(
+        words = plain_text(chance.choice(columns).cell(chance.choice(rows)))
+        begin = chance.randrange(len(words) + 1)
+        sought = words[begin : begin + chance.randrange(1, 9)].upper() or chance.choice(
             [r"\x1b", "+1", "own"]
         )
         pattern = re.compile(
             chance.choice([*[re.escape(sought)] * 6, "q*", "[^ -~]", "^.{2}$"]), re.IGNORECASE
         )
         start, step = chance.randrange(-1, len(rows) + 1), chance.choice([-1, 1])
-        found = first_match(shown, pattern, rows, start, step, Job(), no_cells)
-    assert found == one_by_one(shown, pattern, rows, start, step)
+        result = first_match(shown, pattern, rows, start, step, Job(), no_cells)
+    assert result == one_by_one(shown, pattern, rows, start, step)
 
 
-def test_it_ends_when_it_is_given_up() -> None:
+def test_first_match_can_be_cancelled() -> None:
     job = Job()
     job.cancel()
     with pytest.raises(Cancelled):
         first_match(columns.ALERT_COLUMNS, re.compile("x"), [alert()], 0, 1, job)
 
 
-def test_a_cell_is_written_once_for_all_rows_that_it_follows_from() -> None:
+def test_first_match_writes_cell_once_for_each_value() -> None:
     written: list[int] = []
 
-    def said(value: int) -> str:
+    def write(value: int) -> str:
         written.append(value)
         return str(value)
 
     column: Column[int] = Column(
-        "n", "n", 5, lambda row: said(row % 3), depends_on=lambda row: row % 3
+        "n", "n", 5, lambda row: write(row % 3), depends_on=lambda row: row % 3
     )
     assert first_match([column], re.compile("none"), range(2_000), 0, 1, Job()) is None
     assert sorted(written) == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""A text in the lines that there are for it, with a sign where it goes on."""
+"""A text wrapped into the lines that it has room for."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ WORDS = "one two three four five"
 
 
 def shown(width: int, height: int | str, words: str = WORDS) -> list[str]:
-    """Its lines in so much room, drawn anew after it had another width."""
-    found: list[str] = []
+    """Return the lines of a text drawn after a change of its width."""
+    lines: list[str] = []
 
-    async def act(sentence: WrappedText, pilot: Pilot[None], _said: list[Message]) -> None:
+    async def act(sentence: WrappedText, pilot: Pilot[None], _messages: list[Message]) -> None:
         sentence.styles.width, sentence.styles.height = 60, height
         await pilot.pause()
         sentence.styles.width = width
         await pilot.pause()
-        found.extend(screen_text(pilot.app).rstrip().split("\n"))
+        lines.extend(screen_text(pilot.app).rstrip().split("\n"))
 
     perform(lambda: WrappedText(Content(words)), act)
-    return found
+    return lines
 
 
-def test_it_is_cut_only_where_it_does_not_fit() -> None:
+def test_text_is_cut_only_where_it_does_not_fit() -> None:
     assert shown(60, 1) == [WORDS]
     assert shown(23, 1) == [WORDS]
     assert shown(22, 1) == ["one two three four fi…"]
@@ -38,5 +38,5 @@ def test_it_is_cut_only_where_it_does_not_fit() -> None:
     assert shown(5, 4) == ["one", "two", "three", "four…"]
 
 
-def test_what_was_cut_short_before_is_not_cut_twice() -> None:
+def test_ellipsis_is_not_doubled() -> None:
     assert shown(10, 1, "Key AKIA…MPLE is new") == ["Key AKIA…"]

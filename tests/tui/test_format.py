@@ -26,7 +26,7 @@ from tui.presentation import format
         ("", ""),
     ],
 )
-def test_an_arn_is_shortened_to_what_tells(arn: str, short: str) -> None:
+def test_short_arn_keeps_what_identifies(arn: str, short: str) -> None:
     assert short_arn(arn) == short
 
 
@@ -44,9 +44,7 @@ def test_an_arn_is_shortened_to_what_tells(arn: str, short: str) -> None:
         ("", "–"),
     ],
 )
-def test_an_agent_is_named_by_its_product_and_what_it_gives_away(
-    user_agent: str, said: str
-) -> None:
+def test_agent_names_product_and_tools(user_agent: str, said: str) -> None:
     assert format.agent(user_agent) == said
 
 
@@ -63,29 +61,29 @@ def test_an_agent_is_named_by_its_product_and_what_it_gives_away(
         (-5, "0 s"),
     ],
 )
-def test_a_span_has_two_units_at_most(seconds: int, said: str) -> None:
+def test_duration_has_two_units_at_most(seconds: int, said: str) -> None:
     assert format_duration(seconds) == said
 
 
-def test_the_second_date_is_written_only_where_it_is_another_day() -> None:
+def test_time_range_omits_repeated_date() -> None:
     assert format.time_range(START, START + 30) == "2026-03-01 10:00:00–10:00:30Z"
     assert format.time_range(START, START + 86_400) == "2026-03-01 10:00:00–2026-03-02 10:00:00Z"
 
 
-def test_callers_without_an_arn_are_said_by_their_kind() -> None:
+def test_callers_without_arn_are_named_by_kind() -> None:
     nobody = alert(arns=[], identity_types=["AWSAccount", "AWSService"])
     assert format.principal(nobody) == "no ARN (AWSAccount, AWSService)"
     assert format.subject(nobody) == "Callers without an ARN (AWSAccount, AWSService)"
 
 
-def test_more_callers_are_counted() -> None:
+def test_principal_counts_further_callers() -> None:
     assert (
         format.principal(alert(arns=["arn:aws:iam::1:user/a", "arn:aws:iam::1:user/b"]))
         == "user/a +1"
     )
 
 
-def test_why_says_who_where_how_fast_and_what_stands_out() -> None:
+def test_why_names_principal_regions_span_and_flags() -> None:
     said = format.why(alert(flags=("snapshot", "access-key"), denied=5), None)
     assert said == (
         "user/ana matched “Many regions” in 12 regions within 11 s. 5 of 12 calls were denied. "
@@ -93,7 +91,7 @@ def test_why_says_who_where_how_fast_and_what_stands_out() -> None:
     )
 
 
-def test_why_says_how_new_the_principal_is_and_how_much_history_there_is() -> None:
+def test_why_names_age_and_history_of_principal() -> None:
     new = alert(
         at=7200 - 40,
         baseline=Baseline(since=START - 12 * 86_400 + 7140, principal_first=START + 7100),
@@ -107,7 +105,7 @@ def test_why_says_how_new_the_principal_is_and_how_much_history_there_is() -> No
     )
 
 
-def test_a_risk_shows_its_sum() -> None:
+def test_risk_shows_its_sum() -> None:
     assert (
         format.risk_sum(
             alert(risk=Risk(56, "medium", [("rule", 21), ("snapshot", 50), ("benign", -15)]))
@@ -117,11 +115,11 @@ def test_a_risk_shows_its_sum() -> None:
     assert format.risk_sum(alert()) == "21"
 
 
-def test_why_tells_that_all_was_denied() -> None:
+def test_why_reports_that_all_was_denied() -> None:
     assert "All 12 calls were denied." in format.why(alert(denied=12), None)
 
 
-def test_the_network_is_taken_from_the_column_that_has_it() -> None:
+def test_network_comes_from_its_column() -> None:
     assert (
         format.network(
             alert(columns={"Esql.source_as_organization_name_values": ["EXAMPLE", "OTHER"]})
@@ -131,7 +129,7 @@ def test_the_network_is_taken_from_the_column_that_has_it() -> None:
     assert format.network(alert(columns={"Esql.source_as_organization_name_values": None})) == "–"
 
 
-def test_plurals() -> None:
+def test_plural() -> None:
     assert [format.plural(1, "entry"), format.plural(2, "entry"), format.plural(1200, "alert")] == [
         "1 entry",
         "2 entries",

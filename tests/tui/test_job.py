@@ -1,4 +1,4 @@
-"""Work in pieces gives what it would give at once, and ends when it is not wanted."""
+"""Work in pieces: the same result, and it can be cancelled."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Rows = st.lists(st.tuples(st.integers(0, 30), st.integers()), max_size=200)
 
 
 @given(Rows, st.booleans(), st.integers(1, 40))
-def test_in_pieces_rows_are_sorted_as_at_once(
+def test_sort_in_pieces_equals_sorted(
     rows: list[tuple[int, int]], descending: bool, piece: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job, "_PIECE", piece)
         patch.setattr(job, "_SAMPLES", 4)
-        found = sort_in_pieces(rows, lambda row: row[0], Job(), descending=descending)
-    assert found == sorted(rows, key=lambda row: row[0], reverse=descending)
+        result = sort_in_pieces(rows, lambda row: row[0], Job(), descending=descending)
+    assert result == sorted(rows, key=lambda row: row[0], reverse=descending)
 
 
-def test_many_rows_are_sorted_without_one_call_that_sorts_them_all(
+def test_sort_in_pieces_sorts_small_buckets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     largest = 0
@@ -42,19 +42,19 @@ def test_many_rows_are_sorted_without_one_call_that_sorts_them_all(
     assert 0 < largest <= 3 * job._PIECE
 
 
-def test_it_ends_when_it_is_given_up_and_says_how_far_it_was() -> None:
-    work, at = Job(), 0
+def test_cancelled_job_ends_and_keeps_share() -> None:
+    work, index = Job(), 0
     with pytest.raises(Cancelled):
-        for at in work.each(range(10_000)):
-            if at == 5_200:
+        for index in work.each(range(10_000)):
+            if index == 5_200:
                 threading.Thread(target=work.cancel).start()
                 while not work.cancelled:
                     pass
-    assert 5_200 <= at < 6_000
+    assert 5_200 <= index < 6_000
     assert 0.5 <= work.share < 0.6
 
 
-def test_sorting_can_be_given_up() -> None:
+def test_sort_can_be_cancelled() -> None:
     work = Job()
     work.cancel()
     with pytest.raises(Cancelled):

@@ -1,4 +1,4 @@
-"""The looks: readable in every theme, no meaning by colour alone, chosen by key and configuration."""
+"""The themes: readable, no meaning by color alone, chosen and configured."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tui.settings import config, theme_choice
 from tui.widgets.status import _STATES, live_state
 
 
-def test_the_configuration_knows_every_theme() -> None:
+def test_configuration_knows_every_theme() -> None:
     assert tuple(THEMES) == tuple(LABELS) == config.THEME_NAMES
 
 
@@ -40,7 +40,7 @@ def contrast(one: Color, other: Color) -> float:
 
 
 @pytest.mark.parametrize(("name", "least"), [("dark", 4.5), ("light", 4.5), ("contrast", 7)])
-def test_text_stands_out_from_its_ground(name: str, least: float) -> None:
+def test_text_contrasts_with_background(name: str, least: float) -> None:
     """At WCAG's level AA, and AAA where high contrast is asked for."""
     theme = THEMES[name]
     variables = {**theme.to_color_system().generate(), **theme.variables}
@@ -60,7 +60,7 @@ def test_text_stands_out_from_its_ground(name: str, least: float) -> None:
 
 
 def states() -> Iterator[tuple[str, list[str]]]:
-    """What can be told apart on screen, and how each of it is written."""
+    """Yield what differs on screen, and how each value is written."""
     yield "severity", [format.severity_label(word) for word in SEVERITY_STYLE]
     yield "status", [format.state_label(alert(status=status, settled=True)) for status in STATUSES]
     yield "settled", [format.state_label(alert(settled=settled)) for settled in (True, False)]
@@ -71,15 +71,17 @@ def states() -> Iterator[tuple[str, list[str]]]:
 @pytest.mark.parametrize(
     ("name", "written"), list(states()), ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_what_differs_is_written_differently(name: str, written: list[str]) -> None:
+def test_states_differ_in_text(name: str, written: list[str]) -> None:
     assert len(set(written)) == len(written)
 
 
-def test_without_colour_everything_is_still_told(
+def test_no_color_draws_no_color_and_keeps_meaning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With NO_COLOR not one cell has a colour; cursor, pane in front and severity are told by
-    letters."""
+    """With NO_COLOR no cell has a color.
+
+    Cursor, front pane and severity are shown by letters.
+    """
     monkeypatch.setenv("NO_COLOR", "1")
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -98,7 +100,7 @@ def test_without_colour_everything_is_still_told(
     Hunt(tmp_path).play(journey)
 
 
-def test_a_theme_is_looked_at_chosen_and_kept(
+def test_theme_is_previewed_chosen_and_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -119,14 +121,14 @@ def test_a_theme_is_looked_at_chosen_and_kept(
     assert theme_choice.startup_theme("standard") == theme_choice.startup_theme(None) == "ansi", (
         "what the terminal cannot show"
     )
-    kept = tmp_path / "state" / "trailhound" / "theme"
-    assert kept.stat().st_mode & 0o777 == 0o600
+    theme_file = tmp_path / "state" / "trailhound" / "theme"
+    assert theme_file.stat().st_mode & 0o777 == 0o600
     for broken in ("no such theme", "\x00"):
-        kept.write_text(broken)
+        theme_file.write_text(broken)
         assert theme_choice.startup_theme("256") == "dark"
 
 
-def test_the_configuration_names_the_theme(
+def test_configured_theme_comes_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))

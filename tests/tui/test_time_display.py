@@ -32,7 +32,7 @@ def in_india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time_display.set_mode("UTC", time.time)
 
 
-def test_the_key_goes_round_and_every_screen_follows(tmp_path: Path) -> None:
+def test_key_cycles_modes_on_every_screen(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -68,7 +68,7 @@ def test_the_key_goes_round_and_every_screen_follows(tmp_path: Path) -> None:
 
 @settings(max_examples=60)
 @given(st.integers(0, 4_000_000_000), st.integers(0, 400_000))
-def test_each_way_says_the_same_moment(start: int, length: int) -> None:
+def test_modes_write_the_same_moment(start: int, length: int) -> None:
     time_display.set_mode("UTC", lambda: NOW)
     assert datetime.strptime(
         format.full_time(start), "%Y-%m-%d %H:%M:%S%z"
@@ -89,7 +89,7 @@ def test_each_way_says_the_same_moment(start: int, length: int) -> None:
     assert len(format.clock_time(start + length, start)) <= 8
 
 
-def test_relative_times_are_exact() -> None:
+def test_relative_times() -> None:
     time_display.set_mode("relative", lambda: NOW)
     assert format.date_time(NOW - 3_725) == "1 h 02 m ago"
     assert format.date_time(NOW + 86_400) == "in 1 d"
@@ -104,7 +104,7 @@ def test_relative_times_are_exact() -> None:
     ]
 
 
-def test_the_axis_of_the_strip_is_local_too() -> None:
+def test_axis_follows_mode() -> None:
     time_display.set_mode("local")
     assert TimeAxis.fit(START, START + 30, 30).ticks()[0] == (0, "15:30:00")
     time_display.set_mode("UTC")
