@@ -133,6 +133,7 @@ def test_version_imports_nothing_heavy() -> None:
         modules
         & {
             "lark",
+            "re2",
             "watchfiles",
             "sqlite3",
             "msgspec",
