@@ -107,11 +107,11 @@ def test_unmoved_cursor_starts_at_first_alert(hunt: Hunt, moved: bool) -> None:
         await until(pilot, lambda: bool(rows(app).keys))
         if moved:
             await press(pilot, "j")
-        at = rows(app).cursor_key
+        cursor_key = rows(app).cursor_key
         await hunt.arrive(app, pilot, hunt.update(alert("newer", at=NEWEST), live=False))
-        assert rows(app).cursor_key == at
+        assert rows(app).cursor_key == cursor_key
         await hunt.arrive(app, pilot, hunt.update(alert("newest", at=NEWEST + 1)))
-        assert rows(app).cursor_key == (at if moved else "newest")
+        assert rows(app).cursor_key == (cursor_key if moved else "newest")
 
     hunt.play(journey, pipeline=hunt.feed)
 
@@ -122,9 +122,9 @@ def test_following_ends_when_cursor_moves(hunt: Hunt) -> None:
         await hunt.arrive(app, pilot, hunt.update(alert("new", at=NEWEST)))
         assert rows(app).cursor_key == "new"
         await press(pilot, "j")
-        at = rows(app).cursor_key
+        cursor_key = rows(app).cursor_key
         await hunt.arrive(app, pilot, hunt.update(alert("newer", at=NEWEST + 1)))
-        assert rows(app).cursor_key == at
+        assert rows(app).cursor_key == cursor_key
         assert "follow" not in counts(app)
 
     hunt.play(journey)
@@ -286,8 +286,8 @@ def test_updates_are_batched(hunt: Hunt) -> None:
             hunt.feed.publish(hunt.update(alert(f"new-{number}", at=NEWEST)))
         await pilot.pause()
         callbacks = {id(event): event for event in heard if isinstance(event, Callback)}.values()
-        told = [each for each in callbacks if "_schedule_batch" in repr(each.callback)]
-        assert len(told) == 1
+        batches = [each for each in callbacks if "_schedule_batch" in repr(each.callback)]
+        assert len(batches) == 1
         app.ingest.take_batch()
         await pilot.pause()
         assert len(rows(app).rows) == 104

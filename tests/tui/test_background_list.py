@@ -138,7 +138,7 @@ def test_marked_rows_do_not_move(hunt: Hunt, gate: BuildGate) -> None:
         await hunt.arrive(
             app,
             pilot,
-            hunt.update(*(alert(f"new-{place}", at=NEWEST + place) for place in range(123))),
+            hunt.update(*(alert(f"new-{index}", at=NEWEST + index) for index in range(123))),
         )
         await until(pilot, lambda: "+123 new" in screen_text(app))
         assert principals(app) == before

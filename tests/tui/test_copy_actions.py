@@ -61,16 +61,16 @@ def test_rows_are_copied_by_clipboard_program(
     desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISPLAY", ":0")
-    held = tmp_path / "clipboard"
-    program(desk, "xclip", f'cat > "{held}"')
+    clipboard_file = tmp_path / "clipboard"
+    program(desk, "xclip", f'cat > "{clipboard_file}"')
     hunt = Hunt(tmp_path)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         async def copied(*keys: str) -> str:
-            held.unlink(missing_ok=True)
+            clipboard_file.unlink(missing_ok=True)
             await press(pilot, *keys)
-            await until(pilot, lambda: held.exists() and said(app).startswith("Copied"))
-            return held.read_text()
+            await until(pilot, lambda: clipboard_file.exists() and said(app).startswith("Copied"))
+            return clipboard_file.read_text()
 
         rows = app.screen.query_one(RowList)
         ben = next(one for one in rows.rows if one.principal == BEN)
@@ -188,14 +188,14 @@ def test_copied_text_is_harmless(name: str) -> None:
         copy_formats.note_formats([note(of=one, text=payload)]),
         copy_formats.suppression_formats([suppression(value=payload or "x")]),
     ]
-    for found in kinds:
-        for taken in found:
+    for formats in kinds:
+        for taken in formats:
             text = taken.read()
             assert all(line.isprintable() for line in text.split("\n")), taken
             assert "\n" not in text or taken.letter in "rts", taken
-    told = json.loads(kinds[1][0].read())
-    assert told["text"] == payload
-    assert told["context"]["principal"] == payload
+    printed = json.loads(kinds[1][0].read())
+    assert printed["text"] == payload
+    assert printed["context"]["principal"] == payload
 
 
 def test_json_is_piped_and_output_shown(desk: Path, tmp_path: Path) -> None:
@@ -313,8 +313,8 @@ def test_elastic_query_finds_events_of_alert(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path)
     for one in hunt.store.alerts.all():
         query = compile_hunt_query(events_query(one), field_table(), None, "")
-        found = [row["event.id"] for row in result_rows(query, EventReader([str(hunt.trail)]))]
-        assert sorted(map(str, found)) == sorted(one.event_ids)
+        event_ids = [row["event.id"] for row in result_rows(query, EventReader([str(hunt.trail)]))]
+        assert sorted(map(str, event_ids)) == sorted(one.event_ids)
     odd = msgspec.structs.replace(
         hunt.alert(), key={"user.name": 'a"\\\n', "source.ip": None, "Esql.x": 1}
     )

@@ -85,8 +85,8 @@ def test_row_without_cell_offers_every_value(hunt: Hunt) -> None:
         await press(pilot, "G", "minus")
         menu = app.screen
         assert isinstance(menu, Menu)
-        place = [term for term, _ in menu._options].index("-source=198.51.100.4")
-        await press(pilot, *["j"] * place, "enter")
+        index = [term for term, _ in menu._options].index("-source=198.51.100.4")
+        await press(pilot, *["j"] * index, "enter")
         assert principals(app) == [CAT, CAT, ANA]
 
     hunt.play(journey)
@@ -159,12 +159,12 @@ def test_view_is_saved_used_and_deleted(hunt: Hunt, folder: Path) -> None:
 
 def test_saved_views_are_never_lost_or_replaced(folder: Path) -> None:
     saved_views.save(saved_views.SavedView("mine", "alerts", "kali"))
-    for again in (
+    for repeated in (
         saved_views.SavedView("mine", "alerts", "other"),
         saved_views.SavedView("serious", "alerts", "x"),
     ):
         with pytest.raises(saved_views.ViewError, match="already"):
-            saved_views.save(again)
+            saved_views.save(repeated)
     saved_views.save(saved_views.SavedView("mine", "notes", "benign"))
     assert [view.filter for view in saved_views.read_saved()] == ["kali", "benign"]
     (folder / "views.json").write_text("[{]")
@@ -185,14 +185,14 @@ def test_hostile_values_are_harmless_in_filters(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path, trail=[])
     made = [
         alert(
-            f"a{place}",
-            at=place,
+            f"a{index}",
+            at=index,
             user_agents=[text],
             accounts=[text],
             arns=[text],
             flags=(text[:2_000],),
         )
-        for place, text in enumerate(PAYLOADS.values())
+        for index, text in enumerate(PAYLOADS.values())
     ]
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:

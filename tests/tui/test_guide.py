@@ -19,7 +19,9 @@ from tui.widgets.row_list import RowList
 OWN_QUERIES = """
 [[transform.investigate]]
 label = "Who else used this address?"
-providers = [[{ field = "source.address", queryType = "phrase", value = "{{source.address}}", excluded = false }]]
+providers = [[
+  { field = "source.address", queryType = "phrase", value = "{{source.address}}", excluded = false }
+]]
 
 [[transform.investigate]]
 label = "Anything on hosts?"
@@ -32,7 +34,7 @@ def hunt(tmp_path: Path) -> Hunt:
     return Hunt(tmp_path, [*records(), *aftermath()], rules=(RULES, FLAGS))
 
 
-async def asked(app: HuntApp, pilot: Pilot[None]) -> RowList[object]:
+async def answered_questions(app: HuntApp, pilot: Pilot[None]) -> RowList[object]:
     """Return the guide pane of the alert under the cursor, answered."""
     await press(pilot, "enter", "tab", "tab", "tab")
     assert isinstance(app.screen, AlertScreen)
@@ -45,14 +47,14 @@ async def asked(app: HuntApp, pilot: Pilot[None]) -> RowList[object]:
 
 def test_questions_have_answer_and_count(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        found = {
+        answers = {
             answer.question: (answer.verdict, answer.count)
-            for answer in (await asked(app, pilot)).rows
+            for answer in (await answered_questions(app, pilot)).rows
         }
-        assert found["Snapshot or image activity?"] == ("yes", 2)
-        assert found["Keys, roles, permissions changed?"] == ("yes", 1)
-        assert found["S3 writes or large reads?"] == ("no", 0)
-        assert found["Were its calls refused?"] == ("yes", 7)
+        assert answers["Snapshot or image activity?"] == ("yes", 2)
+        assert answers["Keys, roles, permissions changed?"] == ("yes", 1)
+        assert answers["S3 writes or large reads?"] == ("no", 0)
+        assert answers["Were its calls refused?"] == ("yes", 7)
         assert "baseline too short (1 h of 10 d)" in screen_text(app)
 
     hunt.play(journey)
@@ -60,7 +62,7 @@ def test_questions_have_answer_and_count(hunt: Hunt) -> None:
 
 def test_answer_opens_its_calls(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        questions = await asked(app, pilot)
+        questions = await answered_questions(app, pilot)
         await press(pilot, "j", "j", "j", "enter")
         assert actions(await read(app, pilot)) == ["CreateSnapshot", "ModifySnapshotAttribute"]
         await press(pilot, "escape")
@@ -72,7 +74,7 @@ def test_answer_opens_its_calls(hunt: Hunt) -> None:
 
 def test_answer_without_calls_opens_nothing(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await asked(app, pilot)
+        await answered_questions(app, pilot)
         await press(pilot, "G", "enter")
         assert isinstance(app.screen, AlertScreen)
 
@@ -87,8 +89,10 @@ def test_queries_of_rule_are_answered(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path, [*records(), *aftermath()], rules=(own, FLAGS))
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        found = {answer.question: answer for answer in (await asked(app, pilot)).rows}
-        assert found["Anything on hosts?"].detail == "host.name is no field of CloudTrail's"
+        answers = {
+            answer.question: answer for answer in (await answered_questions(app, pilot)).rows
+        }
+        assert answers["Anything on hosts?"].detail == "host.name is no field of CloudTrail's"
         questions = app.screen.query_one("#questions", RowList)
         await until(pilot, lambda: questions.rows[-2].count is not None)
         assert (questions.rows[-2].verdict, questions.rows[-2].count) == ("yes", 20)
@@ -101,7 +105,7 @@ def test_queries_of_rule_are_answered(tmp_path: Path) -> None:
 
 def test_sentence_names_signals(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await asked(app, pilot)
+        await answered_questions(app, pilot)
         await until(
             pilot,
             lambda: (
@@ -132,7 +136,7 @@ def test_narrow_screen_explains_risk(hunt: Hunt) -> None:
 
 def test_screen(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await asked(app, pilot)
+        await answered_questions(app, pilot)
         await press(pilot, "j", "j", "j")
         await compare(app, pilot, "guide-run")
 

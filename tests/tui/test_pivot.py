@@ -77,16 +77,16 @@ def test_resizing_keeps_cursor_on_its_call(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         screen = await pivoted(app, pilot)
         await press(pilot, "j", "j")
-        at = screen._lines.cursor_key
+        cursor_key = screen._lines.cursor_key
         await press(pilot, "less_than_sign", "less_than_sign", "less_than_sign", "less_than_sign")
         await read(app, pilot)
         assert half_width(screen._pivot) == 60
         assert set(actions(screen)) == {"DescribeInstances"}
-        assert screen._lines.cursor_key == at
+        assert screen._lines.cursor_key == cursor_key
         await press(pilot, "greater_than_sign", "greater_than_sign")
         await read(app, pilot)
         assert actions(screen)[-1] == "CreateAccessKey"
-        assert screen._lines.cursor_key == at
+        assert screen._lines.cursor_key == cursor_key
 
     hunt.play(journey)
 
@@ -122,10 +122,10 @@ def test_missing_file_is_reported(hunt: Hunt) -> None:
 
 def test_build_is_the_same_in_pieces_and_can_be_cancelled(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        found = (await pivoted(app, pilot))._rows
+        all_rows = (await pivoted(app, pilot))._rows
         for grouped in (False, True):
             lines = build_lines(
-                found,
+                all_rows,
                 lambda row: row.event.action != "DescribeVolumes",
                 grouped,
                 frozenset(),
@@ -139,7 +139,7 @@ def test_build_is_the_same_in_pieces_and_can_be_cancelled(hunt: Hunt) -> None:
         cancelled = Job()
         cancelled.cancel()
         with pytest.raises(Cancelled):
-            build_lines(found, bool, False, frozenset(), cancelled)
+            build_lines(all_rows, bool, False, frozenset(), cancelled)
 
     hunt.play(journey)
 
@@ -184,12 +184,12 @@ def test_pivot_by_any_field(hunt: Hunt) -> None:
             "user_agent.original",
             "cloud.region",
         } <= names
-        at = next(
-            place
-            for place, (_, label) in enumerate(menu._options)
+        index = next(
+            index
+            for index, (_, label) in enumerate(menu._options)
             if label == "event.action CreateAccessKey"
         )
-        await press(pilot, *["j"] * at, "enter")
+        await press(pilot, *["j"] * index, "enter")
         assert actions(await read(app, pilot)) == ["CreateAccessKey"]
 
     hunt.play(journey)
@@ -237,8 +237,8 @@ def test_escape_stops_reading_and_keeps_rows(hunt: Hunt, monkeypatch: pytest.Mon
 
 def test_hostile_log_is_harmless(tmp_path: Path) -> None:
     hostile = [
-        call(7400 + place, arn=CAT, userAgent=text, eventName=text, event_id=f"h{place}")
-        for place, text in enumerate(PAYLOADS.values())
+        call(7400 + index, arn=CAT, userAgent=text, eventName=text, event_id=f"h{index}")
+        for index, text in enumerate(PAYLOADS.values())
     ]
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:

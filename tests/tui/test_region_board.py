@@ -38,7 +38,7 @@ def hunt(tmp_path: Path) -> Hunt:
     return Hunt(tmp_path, trail=history())
 
 
-async def told(app: HuntApp, pilot: Pilot[None]) -> RegionBoard:
+async def open_board(app: HuntApp, pilot: Pilot[None]) -> RegionBoard:
     await until(
         pilot,
         lambda: (
@@ -61,7 +61,7 @@ def line_of(app: HuntApp, region: str) -> str:
 def test_board_of_alert_labels_each_region(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "enter", "b")
-        board = await told(app, pilot)
+        board = await open_board(app, pilot)
         text = screen_text(app)
         assert "12 regions, 12 calls" in text
         assert line_of(app, "ap-ne-1").split() == ["ap-ne-1", "1", "used"]
@@ -85,7 +85,7 @@ def test_board_of_list_counts_alerts_and_filters(tmp_path: Path) -> None:
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "b")
-        board = await told(app, pilot)
+        board = await open_board(app, pilot)
         assert "12 regions, 2 alerts" in screen_text(app)
         while board.cursor_region.name != "sa-east-1":
             await press(pilot, "j" if board.cursor_region.geography == "Americas" else "h")

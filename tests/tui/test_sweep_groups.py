@@ -26,7 +26,7 @@ KEY = "AKIAEXAMPLE000000009"
 
 
 def scans(times: int) -> list[Raw]:
-    """Return sweeps of a principal with its own key, half an hour apart."""
+    """Return half-hourly sweeps of a principal with its own key."""
     who = {"type": "IAMUser", "accountId": "111122223333", "arn": SCANNER, "accessKeyId": KEY}
     return [
         record
@@ -45,8 +45,8 @@ def rows(app: HuntApp) -> RowList[Alert]:
 
 
 async def at_scanner(app: HuntApp, pilot: Pilot[None]) -> None:
-    place = next(place for place, one in enumerate(rows(app).rows) if one.principal == SCANNER)
-    await press(pilot, "g", *["j"] * place)
+    index = next(index for index, one in enumerate(rows(app).rows) if one.principal == SCANNER)
+    await press(pilot, "g", *["j"] * index)
 
 
 def principals(app: HuntApp) -> list[str]:
@@ -80,12 +80,12 @@ def test_serious_key_visits_folded_sweeps(hunt: Hunt) -> None:
         grave = msgspec.structs.replace(oldest, risk=Risk(80, "high", []))
         await hunt.arrive(app, pilot, hunt.update(grave))
         assert principals(app).count(SCANNER) == 2
-        found = set()
+        visited = set()
         for _ in range(2):
             await press(pilot, "e")
             assert rows(app).cursor_row is not None
-            found.add((rows(app).cursor_row.principal, rows(app).cursor_row.severity))
-        assert found == {(CAT, "critical"), (SCANNER, "high")}
+            visited.add((rows(app).cursor_row.principal, rows(app).cursor_row.severity))
+        assert visited == {(CAT, "critical"), (SCANNER, "high")}
         assert len(rows(app).rows) == 5, "nothing was unfolded for it"
 
     hunt.play(journey, folded=True)

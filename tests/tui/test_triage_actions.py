@@ -160,10 +160,9 @@ def test_undo_leaves_later_changes(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.undo()
         hunt.clock.now += 2 * 3600
         await press(pilot, "z")
-        assert (
-            said(app)
-            == "Undone for 3 of 4: acknowledged 4 alerts (03-01 13:00:00); changed since, and left so: "
-            "user/ana; Z does it again"
+        assert said(app) == (
+            "Undone for 3 of 4: acknowledged 4 alerts (03-01 13:00:00); "
+            "changed since, and left so: user/ana; Z does it again"
         )
         assert sorted(statuses(hunt)) == ["closed", "open", "open", "open"]
 

@@ -211,7 +211,8 @@ class AlertScreen(HuntScreen):
     def _follow_merge(self, alert: Alert) -> None:
         """Go on with the alert that the one shown was merged into."""
         self.workspace.say(
-            f"Late data joined this alert into another, which is shown now (revision {alert.revision})"
+            "Late data joined this alert into another, which is shown now "
+            f"(revision {alert.revision})"
         )
         self._order = tuple(
             alert.alert_id if alert_id == self._alert_id else alert_id for alert_id in self._order

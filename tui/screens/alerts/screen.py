@@ -219,7 +219,9 @@ class AlertsScreen(ListScreen[Alert]):
         """Return the build of the rows as they are wanted now."""
         self.filter_bar.renew()
         alerts = self.workspace.view_model.alerts.copy()
-        held = self.row_list.keys if self._holds_rows and not self.background.requested else None
+        held_keys = (
+            self.row_list.keys if self._holds_rows and not self.background.requested else None
+        )
         options = self.options
         query = RowQuery(
             alerts,
@@ -228,7 +230,7 @@ class AlertsScreen(ListScreen[Alert]):
             options.folds,
             options.order,
             options.reverse,
-            held,
+            held_keys,
         )
         return partial(self._row_builder.build, query)
 

@@ -136,9 +136,8 @@ class ListScreen(HuntScreen, Generic[R]):
         self.row_list.marks = state.marks
         missing = len(state.marks) - len(self.row_list.marks)
         if missing:
-            self.workspace.say(
-                f"{format.plural(missing, 'row')} that had a mark when you left cannot be seen any more"
-            )
+            rows = format.plural(missing, "row")
+            self.workspace.say(f"{rows} that had a mark when you left cannot be seen any more")
 
     # --- what its parts ask of it
 

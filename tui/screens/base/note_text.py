@@ -33,15 +33,14 @@ def verdict(word: str) -> Content:
 
 def _context(context: NoteContext) -> Iterator[Line]:
     yield safe.text(short_arn(context.principal) or "a caller without an ARN", "bold")
+    events = format.time_range(context.first_event, context.last_event)
+    if context.denied:
+        events += f", {format.number(context.denied)} denied"
     yield from facts(
         ("arn", context.principal),
         ("account", ", ".join(context.accounts)),
         ("window", format.time_range(context.start, context.end)),
-        (
-            "events",
-            f"{format.number(context.events)}, {format.time_range(context.first_event, context.last_event)}"
-            + (f", {format.number(context.denied)} denied" if context.denied else ""),
-        ),
+        ("events", f"{format.number(context.events)}, {events}"),
         ("regions", f"{len(context.regions)}: " + ", ".join(map(short_region, context.regions))),
         ("source", ", ".join(context.source_addresses)),
         ("agent", ", ".join(context.user_agents)),

@@ -232,8 +232,10 @@ class PivotScreen(ListScreen[EventRow]):
         self.filter_bar.counts = result.matching, result.total
         self._lines.empty = self._empty_text()
         self._lines.show(result.lines, result.keys)
-        pivot, order = self._pivot, "by question" if self._grouped else "in order of time"
-        asked = f"{format.time_range(pivot.start, pivot.end - 1)} · ± {format_age(half_width(pivot))} · {order}"
+        pivot = self._pivot
+        times = format.time_range(pivot.start, pivot.end - 1)
+        order = "by question" if self._grouped else "in order of time"
+        asked = f"{times} · ± {format_age(half_width(pivot))} · {order}"
         self.query_one("#asked", Static).update(safe.text(asked, "$foreground-muted"))
 
     def view_state(self) -> tuple[Filter[EventRow], bool, frozenset[str]]:
@@ -297,7 +299,8 @@ class PivotScreen(ListScreen[EventRow]):
             self._state = "stopped" if event.stop_event.is_set() else "done"
             if len(self._rows) >= _MAX_ROWS:
                 self.workspace.say(
-                    f"Stopped at {format.number(_MAX_ROWS)} calls: {key_of('pivot.narrower')} narrows the span",
+                    f"Stopped at {format.number(_MAX_ROWS)} calls: "
+                    f"{key_of('pivot.narrower')} narrows the span",
                     severity="warning",
                 )
         self.show_if_in_front()
