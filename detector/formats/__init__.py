@@ -1,4 +1,4 @@
-"""Read bytes into records, whatever the container and wrapper.
+"""The way from bytes to records, whatever the container and wrapper.
 
 ``containers`` undoes compression, ``chunks`` cuts a file into chunks, and ``records`` finds the
 records in a chunk. Whatever is not read has a reason.

@@ -1,4 +1,4 @@
-"""Cut a file's bytes into chunks of JSON documents and lines.
+"""The cutting of a file's bytes into chunks of JSON.
 
 A trail file is one JSON document; it is held whole, up to ``DOCUMENT_CAP``. JSON Lines are cut at
 line ends, so that a file of any size is read in flat memory. The content of containers is unpacked

@@ -1,4 +1,4 @@
-"""Split JSON into its parts, each as its own bytes.
+"""The parts of a JSON text, each as its own bytes.
 
 The strict decoder splits nearly everything. What it refuses (lone surrogates, bytes that are no
 UTF-8, raw controls, several values in a row) is walked by the lenient scanner; what is nested too

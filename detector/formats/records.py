@@ -1,4 +1,4 @@
-"""Parse a chunk of JSON into its records.
+"""The parser of a chunk of JSON into its records.
 
 A trail file, an array or lines are cut into records at once, and the head of each is decoded,
 typed; a record that a rule wants is decoded whole later. Where that fails, or a record has no time,

@@ -1,4 +1,4 @@
-"""Convert tables (CSV, Parquet) to JSON Lines, row by row."""
+"""Converters of tables (CSV, Parquet) to JSON Lines, row by row."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class ParsedRecord(NamedTuple):
 
 
 class NonRecord(NamedTuple):
-    """A value that is no record, or a note on the next one."""
+    """A value that is no record, or a remark on one."""
 
     kind: Literal["skipped", "rejected", "noted"]
     reason: str

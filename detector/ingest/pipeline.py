@@ -66,7 +66,7 @@ class Update(msgspec.Struct, frozen=True):
 
 
 class Pipeline:
-    """Reads the files of ``source`` into ``store`` by ``rules``.
+    """The way of a source's files into the store, once or live.
 
     ``jobs`` is the number of processes; None: as many as help. ``clock`` is the time that event
     times are judged against, ``risk`` the weight of flags. Outside of ``bounds`` the source looks

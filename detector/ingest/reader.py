@@ -1,4 +1,4 @@
-"""Read one file from where it was left, and digest its chunks.
+"""The reader of one file, from where it was left.
 
 A document or a compressed file is taken whole or not at all. Plain lines are taken chunk by chunk,
 each with the offset at which reading resumes.
@@ -80,7 +80,7 @@ ChunkDigester = Callable[[str, Iterable[Chunk]], Iterator[DigestedChunk]]
 
 
 class LocalDigester:
-    """Digests chunks in this process by the rules of ``dispatch``."""
+    """A digester in this process, by the rules of ``dispatch``."""
 
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch

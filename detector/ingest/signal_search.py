@@ -25,7 +25,7 @@ _LOOKAHEAD = 2000
 
 
 class SignalSearch:
-    """Finds the signals of alerts, in worker processes where that pays."""
+    """The search for the signals of alerts, in processes where that pays."""
 
     def __init__(self, store: Store, files: KnownFiles, jobs: int | None) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""Search this machine for folders that look like a CloudTrail trail.
+"""The search for folders that look like a CloudTrail trail.
 
 CloudTrail writes ``AWSLogs/[o-…/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD`` ("Finding your CloudTrail
 log files", CloudTrail User Guide), so a synced bucket has these folders too. Files of a trail can

@@ -1,4 +1,4 @@
-"""Open the sources that the user names."""
+"""The sources that the user names on the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open files by their path, on disk or in a bucket."""
+"""Files opened by their path, on disk or in a bucket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""List and read objects in S3 by their ``s3://`` URL; never write.
+"""A reader of objects in S3; it never writes.
 
 Access follows the environment of the AWS tools: AWS_PROFILE, AWS_ENDPOINT_URL, AWS_REGION, keys.
 Without keys, the role of the container or the instance is used; profiles and single sign-on need
