@@ -1,4 +1,4 @@
-"""Digest files: the log files that a trail delivered in an hour, with their hashes.
+"""Digest files: the log files delivered in an hour, with hashes.
 
 CloudTrail User Guide, "CloudTrail digest file structure": hashes are SHA-256 over the uncompressed
 content.
@@ -28,7 +28,7 @@ class LogFile(msgspec.Struct, frozen=True):
 
 
 class Digest(msgspec.Struct, frozen=True):
-    """A digest file; ``previous`` is the one before it, None for the first of a chain."""
+    """A digest file; ``previous`` is None for the first of a chain."""
 
     start: int | None
     end: int | None

@@ -1,8 +1,8 @@
 """Object keys of a trail: account, region, folder and time of delivery.
 
 The grammar is that of the CloudTrail User Guide, "CloudTrail log file name format". Folders are
-those that CloudTrail writes; the label is the minute of delivery, rounded to five, and may lie a few
-minutes ahead of it.
+those that CloudTrail writes; the label is the minute of delivery, rounded to five, and may lie a
+few minutes ahead of it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PREFIX = re.compile(
 
 
 class TrailFile(NamedTuple):
-    """What the name of a trail's file says; ``delivered`` is in epoch seconds."""
+    """A parsed file name of a trail; ``delivered`` is in epoch seconds."""
 
     account: str
     region: str
@@ -47,7 +47,7 @@ def trail_file(path: str) -> TrailFile | None:
 
 
 class TrailPrefix(NamedTuple):
-    """What a path says down to a region's folder; ``below`` is the rest of it."""
+    """A parsed path to a region's folder; ``below`` is its rest."""
 
     account: str
     folder: str
@@ -56,7 +56,7 @@ class TrailPrefix(NamedTuple):
 
 
 def trail_prefix(path: str) -> TrailPrefix | None:
-    """Parse a path at or below a region's folder of a trail; None for other paths."""
+    """Parse a path at or below a region's folder, else None."""
     match = _PREFIX.search(path)
     if match is None:
         return None

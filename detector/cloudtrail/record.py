@@ -37,7 +37,7 @@ class Caller(msgspec.Struct, gc=False, frozen=True, rename=_cloudtrail_name):
 
 
 class Head(msgspec.Struct, gc=False, rename=_cloudtrail_name):
-    """What is read of every record: it selects the rules, and the baseline is made of it."""
+    """What is read of every record, for dispatch and baseline."""
 
     event_time: str | None = None
     # In the order in which CloudTrail writes them, which the decoder finds fastest.
@@ -61,9 +61,10 @@ _NO_CALLER = Caller()
 
 
 class EventSignature(NamedTuple):
-    """The fields of a head without its time; ``Head(None, *signature)`` is its head.
+    """The fields of a head without its time.
 
-    A chunk has thousands of records but some hundred signatures, so what depends on these fields
+    ``Head(None, *signature)`` is the head of a signature. A chunk has thousands of records but
+    some hundred signatures, so what depends on these fields
     alone is computed once per signature."""
 
     user_identity: Caller | None
@@ -101,7 +102,7 @@ _SKIPPED_CATEGORIES = {
 
 
 def skip_reason(head: Head | EventSignature) -> str | None:
-    """Return why rules do not apply to a record; None where they do."""
+    """Return why no rule applies to a record; None otherwise."""
     if head.event_source == "aws:s3":
         return "s3-notification"
     return _SKIPPED_CATEGORIES.get(head.event_category or "")
@@ -236,7 +237,7 @@ def decode(raw: bytes | msgspec.Raw) -> Record:
 
 
 def loads(raw: bytes | bytearray | msgspec.Raw, type: Any = Any) -> Any:
-    """Decode JSON, also where it has lone surrogates or bytes that are no UTF-8.
+    """Decode JSON, even with lone surrogates or invalid UTF-8.
 
     These become visible escapes. ``type`` saves the strict decoder work where the value itself is
     not wanted. Raises ValueError or RecursionError where it is no JSON."""
@@ -268,7 +269,7 @@ def _escape_surrogates(value: Any) -> Any:
 
 
 def _convert_fields(struct: type[Any], value: dict[str, Any]) -> Any:
-    """Convert a JSON object to a struct, field by field, dropping what does not fit."""
+    """Convert a JSON object to a struct without what does not fit."""
     converted = {}
     for field in msgspec.structs.fields(struct):
         inner = value.get(field.encode_name)
@@ -303,12 +304,12 @@ def _to_bool(value: Any) -> bool | None:
 
 
 def json_text(value: Any) -> str:
-    """Format a value as compact JSON with sorted keys, which its layout does not change."""
+    """Format a value as compact JSON with sorted keys."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def event_id(record: Record, raw: bytes | msgspec.Raw) -> str:
-    """Return the record's ``eventID``, or a hash of its content where it has none."""
+    """Return the record's ``eventID``, else a hash of its content."""
     if record.event_id:
         return record.event_id
     return "sha256:" + hashlib.sha256(json_text(loads(raw)).encode()).hexdigest()

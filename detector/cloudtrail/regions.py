@@ -1,7 +1,7 @@
 """AWS's regions: partition, geography, place, and whether they are opt-in.
 
-Partitions, names and places are as the AWS SDKs have them (botocore 1.44, ``partitions.json``), some
-before they are open. A region launched after 20 March 2019 is off until an account enables it (AWS
+Partitions, names and places are as the AWS SDKs have them (botocore 1.44, ``partitions.json``),
+some before they are open. A region launched after 20 March 2019 is off until an account enables it (AWS
 Account Management Reference, "Enable or disable AWS Regions in your account").
 """
 
@@ -94,7 +94,7 @@ UNKNOWN_GEOGRAPHY = "not known"
 
 
 def region_of(name: str) -> Region:
-    """Return a region by name; one that is not in the table has an unknown geography."""
+    """Look up a region; other names have an unknown geography."""
     return REGIONS.get(name) or Region(name, "", UNKNOWN_GEOGRAPHY, "", None)
 
 

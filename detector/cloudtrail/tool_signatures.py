@@ -1,4 +1,4 @@
-"""Tool signatures: which tool a user agent names, and who mostly runs it.
+"""Tool signatures: the tools that user agents name, and their users.
 
 The patterns are those that the tools' own code sends. A caller can write any other, so a signature
 is a hint, never proof.
@@ -15,7 +15,7 @@ Leaning = Literal["attack", "benign", "neutral"]
 
 
 class ToolSignature(NamedTuple):
-    """A tool that user agents show; ``name`` is short enough for a column."""
+    """A tool shown by user agents; ``name`` fits a column."""
 
     name: str
     leaning: Leaning

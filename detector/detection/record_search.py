@@ -52,7 +52,7 @@ class SearchRequest(NamedTuple, Generic[S]):
     start: int
     end: int
 
-    def covers(self, time: int) -> bool:
+    def contains(self, time: int) -> bool:
         """Return whether a time is in the span."""
         return self.start <= time < self.end
 
@@ -189,7 +189,7 @@ def _scan(
             due = [
                 request
                 for request in candidates
-                if request.covers(time)
+                if request.contains(time)
                 and (
                     request.name not in patterns
                     or _has_one(records.raw(index), patterns[request.name])
@@ -232,7 +232,7 @@ def _search_index(
             time = parse_time(record.event_time) if record else None
             if record is None or time is None:
                 continue
-            due = [request for request in candidates if request.covers(time)]
+            due = [request for request in candidates if request.contains(time)]
             if not due:
                 continue
             signature = signature_of(record.head())

@@ -99,7 +99,7 @@ def sliding(
 def lookback(
     hits: Sequence[Hit], width: int, new_group: Callable[[], A], meets: Callable[[A, int], bool]
 ) -> Iterator[int]:
-    """Yield the starts of spans up to a hit that meet a rule.
+    """Yield the starts of spans to a hit that meet a rule.
 
     ``hits`` are in order of time; ``meets(group, start)`` is the rule's condition."""
     group, added, retracted = new_group(), 0, 0

@@ -72,7 +72,7 @@ class FieldTable(Mapping[str, Field]):
 
 
 def field_table(asn: AsnLookup | None = None) -> FieldTable:
-    """Build the table; without ``asn`` the fields of the source's AS are null."""
+    """Build the table; without ``asn`` the source's AS is null."""
     return FieldTable({field.name: field for field in (*_plain(), *_network(asn))})
 
 
@@ -231,7 +231,7 @@ _GEO: tuple[tuple[str, Type], ...] = (
 
 
 def _network(asn: AsnLookup | None) -> Iterator[Field]:
-    """The fields of the source's network, null for anything but a public address."""
+    """Yield the fields of the source's network."""
     absent = "" if asn else "no ASN database is named"
 
     def read(part: str) -> FieldGetter:

@@ -1,4 +1,4 @@
-"""Getters: how the value of an ECS field is read from a record."""
+"""Getters: functions that read an ECS field of a record."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EMPTY: tuple[Any, ...] = (*_NOTHING, [], {})
 
 
 def _cleaned(value: Any) -> Any:
-    """Remove all that counts as absent from a JSON value; null where nothing is left."""
+    """Remove all that counts as absent from a JSON value."""
     if isinstance(value, dict):
         cleaned = ((key, _cleaned(item)) for key, item in value.items())
         value = {key: item for key, item in cleaned if item is not None}
@@ -50,7 +50,7 @@ def _scalar(value: Any) -> Any:
 
 
 def member(raw: Structure, path: list[str]) -> FieldGetter:
-    """Read the texts at ``path`` in a free structure, through lists; objects are no values."""
+    """Read the texts at ``path`` in a free structure, through lists."""
 
     def texts(value: Any, rest: list[str]) -> Iterator[Any]:
         if isinstance(value, list):
@@ -154,7 +154,7 @@ def session_start(record: Record) -> int | None:
 
 
 def outcome(record: Record) -> str:
-    """Return the outcome: that of a sign-in by its response, others by their error."""
+    """Return the outcome: a sign-in's response, else by the error."""
     if record.event_name == "ConsoleLogin":
         response = _decoded(record.response_elements)
         result = response.get("ConsoleLogin") if isinstance(response, dict) else None
@@ -169,7 +169,7 @@ def account(record: Record) -> str | None:
 
 
 def user_name(record: Record) -> str | None:
-    """Return the user's name; of a session that of its role or federating user.
+    """Return the user's name: for sessions the role or federating user.
 
     Services and roles of services have none."""
     caller = record.caller

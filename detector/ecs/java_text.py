@@ -1,8 +1,8 @@
-"""Java's text form of JSON, as Elastic's integration writes request and response elements.
+"""Java's text form of JSON, as Elastic's integration writes it.
 
 The integration writes a JSON object as Java's ``Map.toString`` does: ``{key=value, key={...},
-key=[a, b]}``, with the keys in the order of a ``HashMap``, not of the JSON. Rules cut that text with
-dissect, grok and like, so it must be the same here. Sources: the OpenJDK documentation of
+key=[a, b]}``, with the keys in the order of a ``HashMap``, not of the JSON. Rules cut that text
+with dissect, grok and like, so it must be the same here. Sources: the OpenJDK documentation of
 ``String.hashCode`` and of ``HashMap``'s capacity (16, doubled above three quarters full); the
 integration's sample documents.
 """

@@ -1,7 +1,7 @@
 """ES|QL's types and values.
 
-While a query runs, null is None; a multivalue is a list of two or more; a date is milliseconds since
-the Unix epoch; an ip is its canonical text; an integer is an int whose range follows from its type.
+While a query runs, null is None; a multivalue is a list of two or more; a date is milliseconds
+since the Unix epoch; an ip is its canonical text; an integer is an int whose range follows from its type.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ TYPE_NAMES: dict[str, Type] = {
 
 
 def single(values: Iterable[Any]) -> Any:
-    """Return the value that ``values`` make: null, the only one, or a multivalue."""
+    """Combine values into null, the only one, or a multivalue."""
     items = list(values)
     if len(items) > 1:
         return items
@@ -64,7 +64,7 @@ def single(values: Iterable[Any]) -> Any:
 
 
 def many(value: Any) -> list[Any]:
-    """Return the values in a value: none, one, or those of a multivalue."""
+    """Return the values in a value: none, one, or several."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
@@ -93,7 +93,7 @@ def ip_from_text(text: str) -> str | None:
 
 @lru_cache(4096)
 def ip_order(text: str) -> bytes:
-    """Return the sort key of an address: 16 bytes, IPv4 mapped into IPv6."""
+    """Return an address's sort key: 16 bytes, IPv4 mapped into IPv6."""
     address = ipaddress.ip_address(text)
     return b"\0" * 10 + b"\xff\xff" + address.packed if address.version == 4 else address.packed
 
@@ -121,7 +121,7 @@ def number_from_text(text: str, type: Type) -> Any:
 
 
 def converted_number(number: int | float, type: Type) -> Any:
-    """Convert a number to a type; None on overflow. Fractions round half up."""
+    """Convert a number to a type, rounding half up; None on overflow."""
     if type != "double" and isinstance(number, float):
         if in_range(number, "double") is None:
             return None

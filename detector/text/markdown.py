@@ -1,4 +1,4 @@
-"""Untrusted text in Markdown: nothing in it becomes markup, a link or HTML."""
+"""Untrusted text in Markdown, as text and never as markup."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def codes(values: Iterable[str]) -> str:
 
 
 def code(text: str) -> str:
-    """Format text as a code span, in which Markdown and HTML mean nothing."""
+    """Format text as a code span without Markdown or HTML."""
     if not text:
         return ""
     shown = visible(text, WHOLE).replace("|", "\\|")
@@ -31,5 +31,5 @@ _ACTIVE = re.compile(r"([\\`*_{}\[\]<>#|!~&])|(?<=:)(?=//)|(?<=www)(?=\.)")
 
 
 def plain(text: str) -> str:
-    """Escape a person's text so that no markup, link or HTML comes of it."""
+    """Escape a person's text so that it stays plain text."""
     return _ACTIVE.sub(lambda match: "\\" + match[0], visible(text, WHOLE))

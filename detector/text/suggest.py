@@ -10,7 +10,7 @@ _MAX_LENGTH = 60
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean X?"``; ``""`` where no known name is near."""
+    """Suggest a known name: ``"; did you mean X?"`` or ``""``."""
     if len(name) > _MAX_LENGTH:
         return ""
     by_lower = {candidate.lower(): candidate for candidate in known}

@@ -1,4 +1,4 @@
-"""Times and durations: ISO 8601, units of time, and the forms in which a duration is written.
+"""Times and durations: ISO 8601, units, and printed forms.
 
 Instants are seconds since the Unix epoch, except where a name says milliseconds (ES|QL's dates),
 in UTC.
@@ -24,7 +24,7 @@ _YEAR_9999 = 253_370_764_800
 
 
 def parse_time(text: str | None) -> int | None:
-    """Parse an ISO 8601 date and time, such as an ``eventTime``, to seconds.
+    """Parse an ISO 8601 time, such as an ``eventTime``, to seconds.
 
     None where it is unusable, or lies before 1970 or after 9998. Fractions are dropped, and a
     missing zone means UTC.
@@ -59,7 +59,7 @@ def _parse_minute(prefix: str) -> int | None:
 
 
 def format_time(seconds: int | float) -> str:
-    """Format a time as ``YYYY-MM-DDTHH:MM:SSZ``, the form in which times leave the program."""
+    """Format a time as ``YYYY-MM-DDTHH:MM:SSZ``, the form of all output."""
     return datetime.fromtimestamp(int(seconds), UTC).isoformat()[:19] + "Z"
 
 
@@ -70,10 +70,11 @@ _DATE_SPAN = re.compile(
 
 
 def parse_date_span(text: str) -> tuple[int, int] | None:
-    """Parse a date with parts left off at the end to the span ``[start, end)`` that it means.
+    """Parse a date, or a part of one, to its span.
 
-    ``2026`` is the year, ``2026-03-01`` the day, ``2026-03-01T11:30`` the minute. None where the
-    text has another form; raises ValueError where no calendar has such a date.
+    The span is ``[start, end)``: ``2026`` is the year, ``2026-03-01`` the day, ``2026-03-01T11:30``
+    the minute. None where the text has another form; raises ValueError where no calendar has such a
+    date.
     """
     match = _DATE_SPAN.fullmatch(text)
     if not match:
@@ -111,7 +112,9 @@ _PARTIAL_DATE_TIME = re.compile(
 
 
 def parse_milliseconds(text: str) -> int | None:
-    """Parse an ISO 8601 date, whose last parts may be left off, to milliseconds; else None."""
+    """Parse an ISO 8601 date, or a part of one, to milliseconds.
+
+    None for other texts."""
     match = _PARTIAL_DATE_TIME.fullmatch(text.strip())
     if not match:
         return None
@@ -128,7 +131,7 @@ def parse_milliseconds(text: str) -> int | None:
 
 
 def _zone_offset(zone: str | None) -> int:
-    """Return the milliseconds by which clocks in a zone (``Z``, ``+01:00``) are ahead of UTC."""
+    """Return the offset of a zone (``Z``, ``+01:00``) in milliseconds."""
     if zone is None or zone == "Z":
         return 0
     digits = zone[1:].replace(":", "").ljust(4, "0")
@@ -147,7 +150,7 @@ def to_milliseconds(date: datetime) -> int:
 
 
 def from_milliseconds(milliseconds: int) -> datetime:
-    """Convert milliseconds to a date. Raises OverflowError outside the years 1 to 9999."""
+    """Convert milliseconds to a date. Raises OverflowError outside the calendar."""
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
@@ -174,7 +177,7 @@ _INTERVAL = re.compile(r"\s*(\d{1,5})\s*([mhdw])\s*")
 
 
 def parse_interval(text: str) -> int:
-    """Parse ``90m``, ``12h``, ``7d`` or ``2w`` to seconds. Raises ValueError in one line."""
+    """Parse ``90m``, ``12h``, ``7d`` or ``2w`` to seconds. Raises ValueError."""
     match = _INTERVAL.fullmatch(text)
     if not match or not int(match[1]):
         raise ValueError(f"{text!r} is no interval: write it like 12h, 7d or 2w")
@@ -182,7 +185,7 @@ def parse_interval(text: str) -> int:
 
 
 def format_duration(seconds: float) -> str:
-    """Format a duration in its two largest units: ``11 s``, ``2 m 05 s``, ``6 d 23 h``."""
+    """Format a duration in its two largest units: ``2 m 05 s``."""
     whole = max(0, int(seconds))
     for size, unit, smaller_size, smaller_unit in (
         (DAY, "d", HOUR, "h"),
@@ -196,7 +199,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_age(seconds: float) -> str:
-    """Format a duration in its largest unit, rounded down: ``40 s``, ``3 m``, ``5 d``."""
+    """Format a duration in its largest unit, rounded down: ``3 m``."""
     whole = max(0, int(seconds))
     for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m")):
         if whole >= size:
@@ -205,7 +208,7 @@ def format_age(seconds: float) -> str:
 
 
 def format_lag(seconds: int) -> str:
-    """Format a duration in the largest unit of which there are two: ``119 s``, ``47 h``."""
+    """Format a duration in the largest unit it has twice: ``119 s``."""
     for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m")):
         if seconds >= 2 * size:
             return f"{seconds // size:,} {unit}"
@@ -213,7 +216,7 @@ def format_lag(seconds: int) -> str:
 
 
 def format_exact(seconds: int) -> str:
-    """Format a duration in the largest unit that divides it: ``90 s``, ``61 min``, ``24 h``."""
+    """Format a duration in the largest unit that divides it: ``61 min``."""
     if seconds > DAY and seconds % DAY == 0:
         return f"{seconds // DAY} d"
     for size, unit in ((HOUR, "h"), (MINUTE, "min")):

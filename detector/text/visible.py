@@ -24,7 +24,7 @@ _UNSEEN = re.compile(
 
 
 def visible(text: str, limit: int = LIMIT, *, lines: bool = False) -> str:
-    r"""Escape what cannot be seen in ``text``, or would act on the terminal.
+    r"""Escape what is invisible in ``text`` or would act on a terminal.
 
     The escape is Python's (``\x1b``, ``\u202e``, ``\ud800``), for controls, C1, bidirectional and
     zero-width characters, surrogates, tags, odd spaces, private and unassigned characters, and

@@ -37,14 +37,14 @@ def export_notes(notes: Sequence[Note], format: NoteFormat) -> str:
 
 
 def export_alerts(alerts: Iterable[Alert], format: AlertFormat) -> str:
-    """Export alerts in the order given: whole as JSON Lines, or as columns."""
+    """Export alerts in the order given."""
     if format == "jsonl":
         return _lines(alert.as_json() for alert in alerts)
     return _table([_alert_row(alert) for alert in alerts], _ALERT_COLUMNS)
 
 
 def event_object(event: Event) -> dict[str, Any]:
-    """Return the JSON object of an event, with the position of its record."""
+    """Return the JSON object of an event with its position."""
     fields = {name: getattr(event, name) for name in event.__struct_fields__ if name != "position"}
     return {**fields, "time": format_time(event.time), **position_object(event)}
 
@@ -207,7 +207,7 @@ def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
 
 
 def safe_cell(value: Any) -> str:
-    """Format a cell that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
+    """Format a cell that is no formula (OWASP, "CSV Injection")."""
     text = visible("; ".join(value) if isinstance(value, list) else str(value), WHOLE, lines=True)
     is_formula = text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%")
     return "'" + text if is_formula else text

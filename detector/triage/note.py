@@ -86,7 +86,7 @@ class Edit(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """One entry of the hunt log; ``history`` has its former states, oldest first."""
+    """An entry of the hunt log; ``history`` is oldest first."""
 
     note_id: int
     alert_id: str

@@ -39,7 +39,7 @@ DEFAULT_BREAK_AT = 15
 
 
 class SeenProfile(msgspec.Struct, frozen=True):
-    """What the alerts had that a suppression was made for, each list sorted."""
+    """Facets and flags of the alerts a suppression was made for."""
 
     regions: list[str]
     source_addresses: list[str]
@@ -62,7 +62,7 @@ class SeenProfile(msgspec.Struct, frozen=True):
 
 
 class Suppression(msgspec.Struct, frozen=True):
-    """Hides matching alerts while it is active and they bring nothing new; the alerts are kept.
+    """A rule that hides matching alerts which bring nothing new.
 
     ``seen_profile`` is what was seen when it was made; None where nothing was. A novelty of
     ``break_at`` points or more breaks through, and each of ``ALWAYS_BREAKING_FLAGS`` does, except
@@ -108,7 +108,7 @@ class Suppression(msgspec.Struct, frozen=True):
 
 
 def matches(suppression: Suppression, alert: Alert) -> bool:
-    """Return whether an alert is in the scope of a suppression, active or not.
+    """Return whether an alert is in the scope of a suppression.
 
     An alert with several principals, addresses or the like must have all of them in the scope."""
     if suppression.rule_id not in (None, alert.rule.id):
@@ -119,7 +119,7 @@ def matches(suppression: Suppression, alert: Alert) -> bool:
 
 
 def novelties(suppression: Suppression, alert: Alert) -> list[str]:
-    """Return what of a matching alert breaks through; nothing where the alert is hidden."""
+    """Return what breaks through; nothing where the alert is hidden."""
     seen = suppression.seen_profile
     points = _flag_points(alert)
     breaking = [
@@ -146,20 +146,20 @@ def novelties(suppression: Suppression, alert: Alert) -> list[str]:
 
 
 def apply_suppressions(alert: Alert, active: Iterable[Suppression]) -> Alert:
-    """Return the alert, hidden by the first matching suppression that nothing breaks through."""
+    """Judge an alert: hidden, or what breaks through the suppressions."""
     breaking: dict[str, None] = {}
     for suppression in active:
         if not matches(suppression, alert):
             continue
-        found = novelties(suppression, alert)
-        if not found:
+        new = novelties(suppression, alert)
+        if not new:
             return msgspec.structs.replace(alert, suppressed_by=suppression.suppression_id)
-        breaking |= dict.fromkeys(found)
+        breaking |= dict.fromkeys(new)
     return msgspec.structs.replace(alert, broke_through=list(breaking)) if breaking else alert
 
 
 def learn(suppression: Suppression, alerts: Iterable[Alert]) -> Suppression:
-    """Return a suppression without a profile with that of the alerts that it hides."""
+    """Give a suppression the profile of the alerts that it hides."""
     if suppression.seen_profile is not None:
         return suppression
     hidden = [
@@ -179,7 +179,7 @@ def learn(suppression: Suppression, alerts: Iterable[Alert]) -> Suppression:
 
 
 class SuppressionPreview(NamedTuple):
-    """The alerts that would have been hidden, and those that would have broken through."""
+    """The alerts that a suppression would hide, and the others."""
 
     hidden: list[Alert]
     through: list[tuple[Alert, list[str]]]
@@ -189,7 +189,7 @@ class SuppressionPreview(NamedTuple):
 def preview_suppression(
     suppression: Suppression, alerts: Iterable[Alert], until: float
 ) -> SuppressionPreview:
-    """Apply a suppression to the alerts of the 30 days before ``until`` (epoch seconds).
+    """Preview a suppression over the 30 days before ``until``.
 
     Where all alerts are older, they are those of the 30 days before the newest one.
     """
@@ -212,7 +212,7 @@ PREVIEW_SECONDS = 30 * DAY
 
 
 def scope_values(alert: Alert) -> dict[Scope, str]:
-    """Return the value of each scope that a suppression of this alert could have."""
+    """Return the scopes, with values, that could suppress this alert."""
     values_by_scope = {scope: _scope_values(scope, alert) for scope in SCOPES}
     return {scope: values[0] for scope, values in values_by_scope.items() if values}
 
@@ -254,7 +254,7 @@ def _scope_values(scope: Scope, alert: Alert) -> list[str]:
 
 
 def _flag_points(alert: Alert) -> dict[str, int]:
-    """Return the points that each of an alert's flags adds to its risk."""
+    """Return the points of each of an alert's flags."""
     parts = alert.risk.parts if alert.risk else []
     tools = [points for name, points in parts if name.endswith(" (tool)")]
     return {**dict(parts), "tool-tell": max(tools, default=0)}
@@ -263,7 +263,7 @@ def _flag_points(alert: Alert) -> dict[str, int]:
 def _facet_novelties(
     scope: Scope, seen: SeenProfile, alert: Alert
 ) -> Iterator[tuple[str, list[str]]]:
-    """Yield the novelties of ``NOVELTY_POINTS`` in an alert; what the scope names may vary."""
+    """Yield the novelties of an alert, except in the scope itself."""
     facets = alert.facets
     if scope != "cidr":
         yield (
