@@ -42,7 +42,7 @@ from tui.screens.base.text_pane import Reader
 from tui.screens.dialogs.command_output import OutputScreen
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.dialogs.palette import Palette
-from tui.screens.forms.choice import Choice
+from tui.screens.forms.choice import ChoiceField
 from tui.screens.forms.confirm import Confirm
 from tui.screens.forms.export import ExportForm
 from tui.screens.forms.extend import ExtendForm
@@ -98,12 +98,12 @@ SCREENS = (
     ScreenInfo("Suppressions", SuppressionsScreen, (RowList, Reader, QueryInput)),
     ScreenInfo("Sources", SourcesScreen, (RowList, Reader, QueryInput)),
     ScreenInfo("Rules", RulesScreen, (RowList, Reader, QueryInput)),
-    ScreenInfo("Note", NoteForm, (Choice, LineField, TextField)),
-    ScreenInfo("Edit note", EditNoteForm, (Choice, LineField, TextField)),
-    ScreenInfo("Suppress", SuppressForm, (Choice, LineField)),
+    ScreenInfo("Note", NoteForm, (ChoiceField, LineField, TextField)),
+    ScreenInfo("Edit note", EditNoteForm, (ChoiceField, LineField, TextField)),
+    ScreenInfo("Suppress", SuppressForm, (ChoiceField, LineField)),
     ScreenInfo("Extend", ExtendForm, (LineField,)),
-    ScreenInfo("Export", ExportForm, (Choice, LineField)),
-    ScreenInfo("Pipe", PipeForm, (Choice, LineField)),
+    ScreenInfo("Export", ExportForm, (ChoiceField, LineField)),
+    ScreenInfo("Pipe", PipeForm, (ChoiceField, LineField)),
     ScreenInfo("Save view", SaveForm, (LineField,)),
     ScreenInfo("Question", Confirm),
     ScreenInfo("Menu", Menu, (Options,)),

@@ -1,4 +1,4 @@
-"""The hunt log: notes, newest first, with the one under the cursor beside them."""
+"""The hunt log: notes, newest first."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class _Sample(NamedTuple):
 
 
 class ReadRates:
-    """Samples of the volume of each source, taken in one thread and read in another."""
+    """Samples of the volume of each source; safe between threads."""
 
     def __init__(self) -> None:
         self._samples: Mapping[str, tuple[_Sample, ...]] = {}

@@ -1,4 +1,4 @@
-"""The rows of the rules screen: what each rule looks for and has found, and files in error."""
+"""The rows of the rules screen: rules and files in error."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class RuleRow:
 
     @property
     def hits(self) -> int:
-        """Number of events counted; for a rule that only flags, of events that it flags."""
+        """Number of events that it counted, or flagged if it only flags."""
         return self.count.hits if self.rule and self.rule.alerts else self.signals
 
 
@@ -142,7 +142,7 @@ RULES: Fields[RuleRow] = Fields(
 
 
 def rule_rows(store: Store, rules: RuleSet, rule_seconds: Mapping[str, float]) -> list[RuleRow]:
-    """Return all rows in the order of the screen, files in error first. Raises StateError."""
+    """Return all rows, in the order of the screen. Raises StateError."""
     disabled, counts = store.rules.disabled(), store.rules.counts()
     flag_counts = store.rules.flag_counts()
     broken = [RuleRow(problem=problem, excerpt=_excerpt(problem)) for problem in rules.problems]

@@ -1,4 +1,4 @@
-"""The rules: what each looks for and has found, and which are off."""
+"""The rules: what each finds, and which are off."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STATE_STYLE = {"on": "", "off": "$foreground-muted", "error": "$text-error bold
 
 
 class RulesScreen(StoreListScreen[RuleRow]):
-    """The list of rules and of rule files in error; rules are switched on and off."""
+    """The list of rules, which are switched on and off here."""
 
     BINDINGS = [
         key(

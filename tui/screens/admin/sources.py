@@ -1,4 +1,4 @@
-"""The sources: what was read, and what is missing, changed or in quarantine."""
+"""The sources: what was read, and what could not be."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tui.widgets.columns import Column
 
 
 class SourcesScreen(StoreListScreen[SourceRow]):
-    """The list of what was read; files of the quarantine are decided on."""
+    """The list of sources, problems and regions."""
 
     BINDINGS = [
         key(
@@ -177,7 +177,7 @@ class SourcesScreen(StoreListScreen[SourceRow]):
     async def _requalify(
         self, label: str, decide: Callable[[Sequence[str]], Awaitable[None]], done: str
     ) -> None:
-        """Decide on the files of the quarantine among the targets; ``done`` reports it."""
+        """Decide on files of the quarantine; ``done`` reports it."""
 
         async def run(rows: Sequence[SourceRow]) -> str | None:
             paths = [row.about.path for row in rows if isinstance(row.about, QuarantinedFile)]

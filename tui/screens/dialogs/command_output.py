@@ -1,4 +1,4 @@
-"""What a command said of the JSON that it was given."""
+"""The output of a command that JSON was piped to."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tui.terminal import pipe
 from tui.widgets.line import CellContent
 from tui.widgets.text_view import TextView
 
-_LINE = 10_000
+_LINE_CHARACTERS = 10_000
 """Characters of one line that are shown."""
 
 
 class OutputScreen(ReadingScreen):
-    """Runs ``command`` on ``text``; leaving the screen stops it."""
+    """The output of ``command`` on ``text``; leaving the screen stops it."""
 
     AUTO_FOCUS = "TextView"
 
@@ -45,23 +45,20 @@ class OutputScreen(ReadingScreen):
     @work(exclusive=True)
     async def _run(self) -> None:
         try:
-            done = await pipe.run_command(
-                self._command, self._text.encode("utf-8", "backslashreplace")
-            )
+            data = self._text.encode("utf-8", "backslashreplace")
+            result = await pipe.run_command(self._command, data)
         except OSError as error:
             self._say(f"/bin/sh: {error.strerror}", "$text-warning")
             return
-        output = done.output.decode("utf-8", "backslashreplace").rstrip("\n")
-        self._lines = (
-            [safe.visible(line.expandtabs(), _LINE) for line in output.split("\n")]
-            if output
-            else []
-        )
+        output = result.output.decode("utf-8", "backslashreplace").rstrip("\n")
+        if output:
+            lines = (line.expandtabs() for line in output.split("\n"))
+            self._lines = [safe.visible(line, _LINE_CHARACTERS) for line in lines]
         self.query_one(TextView).set_lines([[(line, "plain")] for line in self._lines])
-        ended = done.why or f"ended with status {done.status}"
+        ended = result.why or f"ended with status {result.status}"
         self._say(
             f"{ended} · {format.plural(len(self._lines), 'line')}",
-            "" if done.status == 0 else "$text-warning",
+            "" if result.status == 0 else "$text-warning",
         )
 
     def _say(self, line: str, style: str) -> None:

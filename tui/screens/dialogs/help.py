@@ -1,4 +1,4 @@
-"""Every key of the screen beneath, from its own bindings."""
+"""Help: every key of the screen beneath."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from tui import keymap
-from tui.keymap import OPEN, group_entries, key, screen_entries
+from tui.keymap import OPEN, KeyEntry, group_entries, key, screen_entries
 from tui.screens.base.fact_list import Fact, FactList, Line
 from tui.screens.base.key_footer import KeyLine
 
 
 class HelpScreen(ModalScreen[None]):
+    """The keys of the screen ``beneath``, by group."""
+
     BINDINGS = [
         key(
             "help.close",
@@ -42,16 +43,16 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, beneath: Screen[object]) -> None:
         super().__init__()
-        self._groups = [
-            (group.description, found) for group, found in group_entries(screen_entries(beneath))
-        ]
+        groups = group_entries(screen_entries(beneath))
+        self._groups = [(group.description, entries) for group, entries in groups]
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help", can_focus=False):
             yield Static("Keys on this screen", id="form-heading")
             with ItemGrid(min_column_width=44, stretch_height=False, regular=False):
-                for name, found in self._groups:
-                    yield FactList(_table(name, found), label_style="$text-accent", classes="keys")
+                for name, entries in self._groups:
+                    lines = _group_lines(name, entries)
+                    yield FactList(lines, label_style="$text-accent", classes="keys")
         yield KeyLine()
 
     def action_commands(self) -> None:
@@ -62,8 +63,8 @@ class HelpScreen(ModalScreen[None]):
         self.query_one("#help").scroll_relative(y=lines, animate=False)
 
 
-def _table(name: str, found: Sequence[keymap.KeyEntry]) -> list[Line]:
+def _group_lines(name: str, entries: Sequence[KeyEntry]) -> list[Line]:
     return [
         Content.styled(name, "$foreground-muted"),
-        *(Fact(each.shown_keys, each.binding.tooltip) for each in found),
+        *(Fact(entry.shown_keys, entry.binding.tooltip) for entry in entries),
     ]

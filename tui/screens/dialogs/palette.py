@@ -1,4 +1,4 @@
-"""The command palette: Textual's, with the sign of lists before the command under the cursor."""
+"""The command palette, with the cursor of lists before the command."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from tui.terminal.textual_private import palette_placeholder
 
 
 class Commands(CommandList, Signed):
-    pass
+    """The commands of the palette, with the cursor of lists."""
 
 
 class Palette(CommandPalette):
+    """Textual's command palette over another list of commands."""
+
     def compose(self) -> ComposeResult:
-        """What Textual's has, by the ids that it looks for."""
+        """Compose what Textual's palette has, by the ids that it looks up."""
         with Vertical(id="--container"):
             with Horizontal(id="--input"):
                 yield SearchIcon()

@@ -1,4 +1,4 @@
-"""What all forms share: a title, labelled fields, an error line, save and cancel."""
+"""What forms share: a title, fields, an error line, save and cancel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tui.keymap import FORM, key
 from tui.model.workspace import Workspace
 from tui.presentation import safe
 from tui.screens.base.key_footer import KeyLine
-from tui.screens.forms.choice import Choice
+from tui.screens.forms.choice import ChoiceField
 
 
 class FormScreen(ModalScreen[bool]):
@@ -54,12 +54,12 @@ class FormScreen(ModalScreen[bool]):
     ]
 
     heading = ""
-    """What the form is about. It may quote a log."""
+    """The title of the form. It may quote a log."""
 
     def __init__(self) -> None:
         super().__init__()
         self._saving = False
-        self._opened_with: list[str] = []
+        self._first_values: list[str] = []
 
     @property
     def workspace(self) -> Workspace:
@@ -73,35 +73,38 @@ class FormScreen(ModalScreen[bool]):
         yield KeyLine()
 
     def fields(self) -> Iterable[Widget]:
+        """Yield the fields of the form."""
         raise NotImplementedError
 
     async def save(self) -> str:
-        """Do it, and return the line that says so. A failure raises what the store or the file
-        system raised, or ValueError for a field that makes no sense; the form stays open with all
-        that was typed."""
+        """Do what the form says, and return the line that reports it.
+
+        A failure raises what the store or the file system raised, or ValueError for a field that
+        makes no sense; then the form stays open with all that was typed.
+        """
         raise NotImplementedError
 
     def on_mount(self) -> None:
-        self._opened_with = self._values()
+        self._first_values = self._values()
 
     async def action_save(self) -> None:
         if self._saving:
             return
         self._saving = True
         try:
-            done = await self.save()
+            report = await self.save()
         except (StateError, OSError, ValueError) as error:
             self.complain(str(error))
         else:
-            self.workspace.say(done)
+            self.workspace.say(report)
             self.dismiss(True)
         finally:
             self._saving = False
 
     @property
     def unsaved(self) -> bool:
-        """Whether something was typed or chosen since the form was opened."""
-        return self._values() != self._opened_with
+        """Whether something was typed or chosen."""
+        return self._values() != self._first_values
 
     def action_cancel(self) -> None:
         if not self.unsaved:
@@ -112,20 +115,20 @@ class FormScreen(ModalScreen[bool]):
             )
 
     def complain(self, message: str) -> None:
-        """Say on the form's own line what is wrong; empty takes it away."""
+        """Show on the error line what is wrong; empty clears it."""
         self.query_one("#form-error", Static).update(safe.text(message))
 
     def value(self, id: str) -> str:
-        """What the field holds, without blanks around it."""
+        """Return the value of a field, stripped."""
         field = self.query_one(f"#{id}")
-        assert isinstance(field, Input | Choice | TextArea)
+        assert isinstance(field, Input | ChoiceField | TextArea)
         return (field.text if isinstance(field, TextArea) else field.value).strip()
 
     def _values(self) -> list[str]:
-        fields = (self.query(kind) for kind in (Input, Choice, TextArea))
-        return [self.value(field.id) for found in fields for field in found if field.id]
+        fields = [*self.query(Input), *self.query(ChoiceField), *self.query(TextArea)]
+        return [self.value(field.id) for field in fields if field.id]
 
 
 def labelled(label: str, field: Widget) -> Horizontal:
-    """A field after its label, which is ours."""
+    """Put a field after its label, which may quote no log."""
     return Horizontal(Static(Content(label), classes="label"), field, classes="field")

@@ -1,4 +1,4 @@
-"""A choice of one among a few words, all in sight, the chosen one in brackets."""
+"""A field with a few words, one of which is chosen."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
+from textual.style import Style as VisualStyle
 from textual.widget import Widget
 
 from tui.keymap import FORM, key
 
 
-class Choice(Widget, can_focus=True):
-    """``options`` are words of ours, never log text. Left and right choose."""
+class ChoiceField(Widget, can_focus=True):
+    """A choice among ``options``, which quote no log. Left and right choose."""
 
     COMPONENT_CLASSES = {"choice--chosen", "choice--other"}
 
@@ -27,39 +28,35 @@ class Choice(Widget, can_focus=True):
     value: reactive[str] = reactive("", init=False)
 
     class Changed(Message):
-        def __init__(self, choice: Choice) -> None:
+        def __init__(self, choice: ChoiceField) -> None:
             super().__init__()
             self.choice = choice
 
         @property
-        def control(self) -> Choice:
+        def control(self) -> ChoiceField:
             return self.choice
 
     def __init__(self, options: Sequence[str], value: str = "", *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.options = tuple(options)
-        self.set_reactive(Choice.value, value or self.options[0])
+        self.set_reactive(ChoiceField.value, value or self.options[0])
 
     def render(self) -> Content:
-        chosen, other = (
-            self.get_visual_style(name) for name in ("choice--chosen", "choice--other")
+        lines = self._lines(self.content_size.width)
+        return Content("\n").join(
+            Content.assemble(*(self._render_word(word) for word in line)) for line in lines
         )
-        lines = [
-            Content.assemble(
-                *(
-                    (f"[{word}]", chosen) if word == self.value else (f" {word} ", other)
-                    for word in line
-                )
-            )
-            for line in self._lines(self.content_size.width)
-        ]
-        return Content("\n").join(lines)
+
+    def _render_word(self, word: str) -> tuple[str, VisualStyle]:
+        if word == self.value:
+            return f"[{word}]", self.get_visual_style("choice--chosen")
+        return f" {word} ", self.get_visual_style("choice--other")
 
     def get_content_height(self, _container: Size, _viewport: Size, width: int) -> int:
         return len(self._lines(width))
 
     def _lines(self, cells: int) -> list[list[str]]:
-        """The words, on as many lines as it takes."""
+        """Break the words into lines of so many cells."""
         lines: list[list[str]] = [[]]
         for word in self.options:
             if lines[-1] and sum(map(_width, [*lines[-1], word])) > cells:

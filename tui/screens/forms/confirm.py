@@ -1,4 +1,4 @@
-"""Yes or no."""
+"""A question to answer with yes or no."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui.screens.base.key_footer import KeyLine
 
 
 class Confirm(ModalScreen[bool]):
-    """``question`` may quote a log; ``yes`` is the verb for doing it."""
+    """A question, which may quote a log; ``yes`` is a verb."""
 
     BINDINGS = [
         key("confirm.yes", "y,enter", "answer(True)", "yes", "Do it", FORM, show=True),
@@ -36,8 +36,8 @@ class Confirm(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(id="form", classes="small"):
             yield Static(safe.text(self._question))
-            ways = f"{key_of('confirm.yes')} {self._yes}   {key_of('confirm.no')} go back"
-            yield Static(safe.text(ways, "$foreground-muted"))
+            answers = f"{key_of('confirm.yes')} {self._yes}   {key_of('confirm.no')} go back"
+            yield Static(safe.text(answers, "$foreground-muted"))
         yield KeyLine()
 
     def action_answer(self, answer: bool) -> None:

@@ -1,4 +1,4 @@
-"""Let a suppression hide for longer."""
+"""Extend suppressions."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from tui.screens.forms.base import FormScreen, labelled
 
 
 class ExtendForm(FormScreen):
-    """A new end for each of ``suppressions``, counted from now."""
+    """A form for a new end of each of ``suppressions``."""
 
     def __init__(self, suppressions: Sequence[Suppression]) -> None:
         super().__init__()
         self._suppressions = suppressions
         self.span = ""
-        """What was saved, as it was typed."""
+        """The span that was saved, as it was typed."""
         first = suppressions[0]
-        self.heading = (
-            f"Extend {first.scope} {first.value}, which ends {format.full_time(first.expires)}"
-            if len(suppressions) == 1
-            else f"Extend {format.plural(len(suppressions), 'suppression')}"
-        )
+        self.heading = f"Extend {format.plural(len(suppressions), 'suppression')}"
+        if len(suppressions) == 1:
+            ends = format.full_time(first.expires)
+            self.heading = f"Extend {first.scope} {first.value}, which ends {ends}"
 
     def fields(self) -> Iterable[Widget]:
         yield labelled("for", LineField("for", "7d", "8h, 7d, 2w from now, or a day: 2026-04-01"))

@@ -1,4 +1,4 @@
-"""Write a note on alerts, or change one."""
+"""Write a note on alerts, or edit one."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from tui.presentation import format, safe
 from tui.screens.base.input_fields import LineField, TextField
 from tui.screens.base.text_pane import Reader
 from tui.screens.forms.base import FormScreen, labelled
-from tui.screens.forms.choice import Choice
+from tui.screens.forms.choice import ChoiceField
 from tui.terminal import external_editor
 
 
 class _NoteFields(FormScreen):
+    """The fields of a note, first filled with ``body``."""
+
     BINDINGS = [
         key(
             "note.editor",
@@ -49,7 +51,7 @@ class _NoteFields(FormScreen):
         self._words = words
 
     def fields(self) -> Iterable[Widget]:
-        yield labelled("verdict", Choice(VERDICTS, self._words.verdict, id="verdict"))
+        yield labelled("verdict", ChoiceField(VERDICTS, self._words.verdict, id="verdict"))
         yield labelled("ticket", LineField("ticket", self._words.ticket, "e.g. IR-142"))
         yield labelled("owner", LineField("owner", self._words.owner, "who follows it up"))
         yield TextField("text", self._words.text, "What you saw, what you think, what comes next")
@@ -75,8 +77,10 @@ class _NoteFields(FormScreen):
         await self._show_preview()
 
     async def action_preview(self) -> None:
-        """Only what the analyst wrote is Markdown here, and what in it would act on a terminal is
-        visible."""
+        """Show the note as Markdown, or its text again.
+
+        Only what the analyst wrote is rendered as Markdown; control characters are made visible.
+        """
         field, shown = self.query_one("#text", TextArea), self.query_one("#note-preview")
         front, behind = (shown, field) if field.display else (field, shown)
         front.display = True
@@ -89,7 +93,7 @@ class _NoteFields(FormScreen):
         await self.query_one(Markdown).update(safe.visible(text, len(text), lines=True))
 
     def words(self) -> NoteBody:
-        """What was typed. Raises ValueError where it says nothing."""
+        """Return what was typed. Raises ValueError where it says nothing."""
         verdict = cast(Verdict, self.value("verdict"))
         words = NoteBody(self.value("text"), verdict, self.value("ticket"), self.value("owner"))
         if words == NoteBody():
@@ -98,19 +102,18 @@ class _NoteFields(FormScreen):
 
 
 class NoteForm(_NoteFields):
-    """A note on each of ``alerts``."""
+    """A form for a note on each of ``alerts``."""
 
     def __init__(self, alerts: Sequence[Alert], verdict: Verdict = "undecided") -> None:
         super().__init__(NoteBody(verdict=verdict))
         self._alerts = alerts
         self.written = NoteBody()
-        """What was saved."""
+        """The note that was saved."""
         first = alerts[0]
-        self.heading = (
-            f"Note: {format.subject(first)}  {format.full_time(first.first_event)}"
-            if len(alerts) == 1
-            else f"One note on each of {format.plural(len(alerts), 'alert')}"
-        )
+        self.heading = f"One note on each of {format.plural(len(alerts), 'alert')}"
+        if len(alerts) == 1:
+            time = format.full_time(first.first_event)
+            self.heading = f"Note: {format.subject(first)}  {time}"
 
     async def save(self) -> str:
         words = self.words()
@@ -120,7 +123,7 @@ class NoteForm(_NoteFields):
 
 
 class EditNoteForm(_NoteFields):
-    """New words for a note; the former ones stay in its history."""
+    """A form for a new body of a note, which keeps the former."""
 
     def __init__(self, note: Note) -> None:
         super().__init__(note.body)

@@ -1,4 +1,4 @@
-"""Which command a row's JSON is piped to, and where its output is shown."""
+"""Pipe JSON to a command."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from detector.text.visible import visible
 from tui.presentation import safe
 from tui.screens.base.input_fields import LineField
 from tui.screens.forms.base import FormScreen, labelled
-from tui.screens.forms.choice import Choice
+from tui.screens.forms.choice import ChoiceField
 from tui.terminal import external_editor
 
 _HERE, _TERMINAL = "here", "in the terminal"
 
 
 class PipeForm(FormScreen):
-    """``text`` is the JSON. Once it is saved, ``command`` is what to run for a viewer here; None
-    where it was run in the terminal."""
+    """A form for the command that gets ``text``.
+
+    Once it is saved, ``command`` is what to run for a viewer in the app; None: it was run in the
+    terminal.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -30,7 +33,7 @@ class PipeForm(FormScreen):
 
     def fields(self) -> Iterable[Widget]:
         yield labelled("command", LineField("command", self.workspace.piped_to, "jq .userIdentity"))
-        yield labelled("output", Choice((_HERE, _TERMINAL), id="output"))
+        yield labelled("output", ChoiceField((_HERE, _TERMINAL), id="output"))
         yield Static(
             safe.text(
                 "The shell runs it. In the terminal, a pager or an editor can be used.",
@@ -51,18 +54,20 @@ class PipeForm(FormScreen):
             self.command = command
             return f"Running {command}"
         status = external_editor.run_in_terminal(
-            self.app, ["/bin/sh", "-c", command], _for_a_terminal(self.text).encode()
+            self.app, ["/bin/sh", "-c", command], _escape_for_terminal(self.text).encode()
         )
         return f"{command} {external_editor.describe_status(status)}"
 
 
-def _for_a_terminal(text: str) -> str:
-    """The same JSON with what would act on a terminal written as JSON's own escapes."""
-    return text if visible(text, len(text), lines=True) == text else "".join(map(_escaped, text))
+def _escape_for_terminal(text: str) -> str:
+    """Write control characters in JSON as JSON's own escapes."""
+    if visible(text, len(text), lines=True) == text:
+        return text
+    return "".join(map(_escape, text))
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     if character == "\n" or visible(character) == character:
         return character
     units = character.encode("utf-16-be", "surrogatepass").hex()
-    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
+    return "".join(f"\\u{units[index : index + 4]}" for index in range(0, len(units), 4))

@@ -1,4 +1,4 @@
-"""The saved views of a list: one is chosen, the filter in force is saved under a name, one is deleted."""
+"""The saved views of a list: choose, save and delete them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ _LABEL_CELLS = 48
 
 
 class ViewMenu(Menu):
-    """Dismissed with the place in ``views`` of the one that was chosen, as text. ``current`` is
-    what would be saved, but for its name."""
+    """A menu of ``views``, dismissed with the index of one, as text.
+
+    ``current`` is the view that would be saved, without a name.
+    """
 
     BINDINGS = [
         key(
@@ -53,7 +55,7 @@ class ViewMenu(Menu):
         labels = [
             safe.clip(safe.visible(f"@{view.name}  {view.filter}"), _LABEL_CELLS) for view in views
         ]
-        super().__init__("Views", [(str(place), label) for place, label in enumerate(labels)], "0")
+        super().__init__("Views", [(str(index), label) for index, label in enumerate(labels)], "0")
         self._views = views
         self._current = current
 
@@ -90,7 +92,7 @@ class ViewMenu(Menu):
 
 
 class SaveForm(FormScreen):
-    """A name for ``view``."""
+    """A form for the name of ``view``."""
 
     def __init__(self, view: SavedView) -> None:
         super().__init__()
@@ -100,9 +102,9 @@ class SaveForm(FormScreen):
     def fields(self) -> Iterable[Widget]:
         yield Static(safe.text(self._view.filter))
         if self._view.order:
-            turned = ", turned round" if self._view.reversed else ""
+            direction = ", turned round" if self._view.reversed else ""
             yield Static(
-                Content.styled(f"sorted by {self._view.order}{turned}", "$foreground-muted")
+                Content.styled(f"sorted by {self._view.order}{direction}", "$foreground-muted")
             )
         yield labelled(
             "name", LineField("name", "", "letters, digits, - and _; @name stands for it")

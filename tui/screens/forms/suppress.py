@@ -1,8 +1,9 @@
-"""Hide what is known to be harmless: what, for how long, why, and what that would have hidden."""
+"""Suppress what is known to be harmless, with a preview."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, cast
@@ -29,19 +30,20 @@ from tui.model.expiry import parse_expiry
 from tui.presentation import format, safe
 from tui.screens.base.input_fields import LineField
 from tui.screens.forms.base import FormScreen, labelled
-from tui.screens.forms.choice import Choice
+from tui.screens.forms.choice import ChoiceField
 
-_AGAIN = ("scope", "rule", "for", "ticket", "owner", "justification")
-"""The fields that say the same of the next alert."""
+_REPEATED = ("scope", "rule", "for", "ticket", "owner", "justification")
+"""Fields that stay as they are when the form is opened for other alerts."""
 
-_SHOWN = 4
+_NAMED_ALERTS = 4
 """Alerts named in the preview."""
 
 
 class SuppressForm(FormScreen):
-    """Suppressions from ``alerts``: one for each distinct value that they have in the chosen scope.
+    """A form for suppressions from ``alerts``.
 
-    ``filled`` is what an earlier form was filled with, but for the value, which is the alerts' own.
+    It makes one for each distinct value that the alerts have in the chosen scope. ``filled`` are the first values of the fields, by id, but for the value to suppress, which is
+    the alerts' own.
     """
 
     def __init__(
@@ -54,20 +56,20 @@ class SuppressForm(FormScreen):
         self._scopes = [
             scope for scope in SCOPES if any(values.get(scope) for values in self._values_of)
         ]
-        self.heading = (
-            f"Suppress: {format.subject(alerts[0])}"
-            if len(alerts) == 1
-            else f"Suppress from {format.plural(len(alerts), 'marked alert')}"
-        )
+        self.heading = f"Suppress from {format.plural(len(alerts), 'marked alert')}"
+        if len(alerts) == 1:
+            self.heading = f"Suppress: {format.subject(alerts[0])}"
 
     def fields(self) -> Iterable[Widget]:
         filled = self.filled.get
         scope = filled("scope", "")
         yield labelled(
-            "scope", Choice(self._scopes, scope if scope in self._scopes else "", id="scope")
+            "scope", ChoiceField(self._scopes, scope if scope in self._scopes else "", id="scope")
         )
         yield labelled("value", LineField("value"))
-        yield labelled("rule", Choice(("this rule", "all rules"), filled("rule", ""), id="rule"))
+        yield labelled(
+            "rule", ChoiceField(("this rule", "all rules"), filled("rule", ""), id="rule")
+        )
         yield labelled(
             "for", LineField("for", filled("for", "7d"), "8h, 7d, 2w, or a day: 2026-04-01")
         )
@@ -84,75 +86,60 @@ class SuppressForm(FormScreen):
         super().on_mount()
         self.query_one("#scope").focus()
 
-    @on(Choice.Changed, "#scope")
+    @on(ChoiceField.Changed, "#scope")
     def _fill_value(self) -> None:
         values, field = self._scope_values(), self.query_one("#value", Input)
         field.value = (
             values[0] if len(values) == 1 else f"{len(values)} values, one suppression each"
         )
         field.disabled = len(values) > 1
-        self._look_ahead()
+        self._update_preview()
 
-    @on(Choice.Changed, "#rule")
+    @on(ChoiceField.Changed, "#rule")
     @on(Input.Changed, "#value,#for")
-    def _look_ahead(self) -> None:
+    def _update_preview(self) -> None:
         try:
-            wanted = self._suppressions()
+            suppressions = self._suppressions()
         except ValueError as error:
             self._show_preview(safe.text(str(error), "$text-warning"))
         else:
-            self._count(wanted)
+            self._preview(suppressions)
 
     @work(exclusive=True, group="preview")
-    async def _count(self, wanted: list[Suppression]) -> None:
+    async def _preview(self, suppressions: list[Suppression]) -> None:
         alerts, now = list(self.workspace.view_model.alerts.values()), self.workspace.now()
-        seen = await asyncio.to_thread(_previewed, wanted, alerts, now)
-        count = f"Would have hidden {format.plural(len(seen.hidden), 'alert')} of the last 30 days"
-        through = (
-            f"; {format.number(len(seen.through))} would break through: " if seen.through else ""
-        )
-        news = list(dict.fromkeys(each for _, brought in seen.through for each in brought))
+        preview = await asyncio.to_thread(_preview_all, suppressions, alerts, now)
+        expires = format.full_time(suppressions[0].expires)
         lines = [
-            Content.assemble(
-                (count, "bold"),
-                f" ({format.number(seen.held)} of the {format.number(len(alerts))} held)",
-                through,
-                safe.text(format.first_values(news, _SHOWN) if news else "", "$text-warning"),
-            ),
-            Content(f"and hides what is like them until {format.full_time(wanted[0].expires)}."),
-            *(
-                safe.text(
-                    f"{format.date_time(alert.first_event)}  {format.principal(alert)}",
-                    "$foreground-muted",
-                )
-                for alert in seen.hidden[:_SHOWN]
-            ),
+            _count_line(preview, len(alerts)),
+            Content(f"and hides what is like them until {expires}."),
         ]
-        if len(seen.hidden) > _SHOWN:
-            lines.append(
-                Content.styled(
-                    f"and {format.number(len(seen.hidden) - _SHOWN)} more", "$foreground-muted"
-                )
-            )
+        for alert in preview.hidden[:_NAMED_ALERTS]:
+            text = f"{format.date_time(alert.first_event)}  {format.principal(alert)}"
+            lines.append(safe.text(text, "$foreground-muted"))
+        if len(preview.hidden) > _NAMED_ALERTS:
+            more = format.number(len(preview.hidden) - _NAMED_ALERTS)
+            lines.append(Content.styled(f"and {more} more", "$foreground-muted"))
         self._show_preview(Content("\n").join(lines))
 
-    def _show_preview(self, shown: Content) -> None:
-        self.query_one("#preview", Static).update(shown)
+    def _show_preview(self, content: Content) -> None:
+        self.query_one("#preview", Static).update(content)
 
     async def save(self) -> str:
-        wanted = self._suppressions()
+        suppressions, now = self._suppressions(), self.workspace.now()
         active = {
-            _sense(known)
-            for known in self.workspace.view_model.suppressions
-            if known.active(self.workspace.now())
+            _target(suppression)
+            for suppression in self.workspace.view_model.suppressions
+            if suppression.active(now)
         }
-        missing = [suppression for suppression in wanted if _sense(suppression) not in active]
+        missing = [each for each in suppressions if _target(each) not in active]
         if not missing:
             raise ValueError("An active suppression says just this: extend it on Suppressions.")
         await self.workspace.decisions.suppress(missing)
-        self.filled = {name: self.value(name) for name in _AGAIN}
+        self.filled = {name: self.value(name) for name in _REPEATED}
+        count = format.plural(len(missing), "suppression")
         return (
-            f"{format.plural(len(missing), 'suppression')} until {format.full_time(wanted[0].expires)}; "
+            f"{count} until {format.full_time(suppressions[0].expires)}; "
             f"{key_of('alerts.hidden')} shows the alerts, {self.workspace.decisions.way_back}"
         )
 
@@ -161,71 +148,87 @@ class SuppressForm(FormScreen):
         return sorted({values[scope] for values in self._values_of if values.get(scope)})
 
     def _suppressions(self) -> list[Suppression]:
-        """What the fields say now. Raises ValueError where they make no sense."""
-        now, several = self.workspace.now(), self._scope_values()
-        values = several if len(several) > 1 else [self.value("value")]
+        """Return the suppressions that the fields describe. Raises ValueError."""
+        now, values = self.workspace.now(), self._scope_values()
+        if len(values) <= 1:
+            values = [self.value("value")]
         if not all(values):
             raise ValueError("Which value? An empty one would match nothing.")
-        rules = (
-            {alert.rule.id for alert in self._alerts}
-            if self.value("rule") == "this rule"
-            else {None}
+        rule_ids = self._rule_ids()
+        return [self._suppression(now, *pair) for pair in itertools.product(values, rule_ids)]
+
+    def _rule_ids(self) -> Sequence[str | None]:
+        if self.value("rule") == "all rules":
+            return [None]
+        return sorted({alert.rule.id for alert in self._alerts})
+
+    def _suppression(self, now: float, value: str, rule_id: str | None) -> Suppression:
+        suppression = Suppression(
+            scope=cast(Scope, self.value("scope")),
+            value=value,
+            rule_id=rule_id,
+            created=now,
+            expires=parse_expiry(self.value("for"), now),
+            ticket=self.value("ticket"),
+            owner=self.value("owner"),
+            justification=self.value("justification"),
         )
-        return [
-            self._knowing(
-                Suppression(
-                    scope=cast(Scope, self.value("scope")),
-                    value=value,
-                    rule_id=rule,
-                    created=now,
-                    expires=parse_expiry(self.value("for"), now),
-                    ticket=self.value("ticket"),
-                    owner=self.value("owner"),
-                    justification=self.value("justification"),
-                )
-            )
-            for value in values
-            for rule in sorted(rules, key=str)
-        ]
-
-    def _knowing(self, suppression: Suppression) -> Suppression:
-        """The suppression, with how those of the form's alerts look that it speaks of."""
-        meant = [alert for alert in self._alerts if matches(suppression, alert)]
-        return (
-            msgspec.structs.replace(suppression, seen_profile=SeenProfile.of(meant))
-            if meant
-            else suppression
-        )
+        matching = [alert for alert in self._alerts if matches(suppression, alert)]
+        if not matching:
+            return suppression
+        return msgspec.structs.replace(suppression, seen_profile=SeenProfile.of(matching))
 
 
-def _sense(suppression: Suppression) -> tuple[Scope, str, str | None]:
-    """What it hides, whoever made it and for how long."""
+def _target(suppression: Suppression) -> tuple[Scope, str, str | None]:
+    """Return what a suppression hides, whoever made it and for how long."""
     return suppression.scope, suppression.value, suppression.rule_id
 
 
-class _Previewed(NamedTuple):
-    """The alerts of the last 30 days that would have been hidden, and those that would have broken
-    through with what they bring, newest first; ``held``: how many of all are spoken of, whenever
-    they were."""
+class _Preview(NamedTuple):
+    """What suppressions would have done in the last 30 days.
+
+    ``hidden`` are the alerts that would have been hidden, ``through`` those that would have broken
+    through, with their novelties, both newest first. ``matching`` is the number of all alerts that
+    match, of any age.
+    """
 
     hidden: list[Alert]
     through: list[tuple[Alert, list[str]]]
-    held: int
+    matching: int
 
 
-def _previewed(wanted: Sequence[Suppression], alerts: Sequence[Alert], now: float) -> _Previewed:
-    """What the suppressions would have done together: an alert is hidden where one of them hides
-    it."""
-    previews = [preview_suppression(suppression, alerts, now) for suppression in wanted]
-    hidden = {alert.alert_id: alert for seen in previews for alert in seen.hidden}
-    through = {
-        alert.alert_id: (alert, news)
-        for seen in previews
-        for alert, news in seen.through
-        if alert.alert_id not in hidden
-    }
-    return _Previewed(
+def _preview_all(
+    suppressions: Sequence[Suppression], alerts: Sequence[Alert], now: float
+) -> _Preview:
+    """Preview suppressions together: one that hides an alert suffices."""
+    previews = [preview_suppression(suppression, alerts, now) for suppression in suppressions]
+    hidden = {alert.alert_id: alert for preview in previews for alert in preview.hidden}
+    through = {}
+    for preview in previews:
+        for alert, novelties in preview.through:
+            if alert.alert_id not in hidden:
+                through[alert.alert_id] = alert, novelties
+    return _Preview(
         sorted(hidden.values(), key=lambda alert: alert.first_event, reverse=True),
-        sorted(through.values(), key=lambda each: each[0].first_event, reverse=True),
-        sum(any(matches(suppression, alert) for suppression in wanted) for alert in alerts),
+        sorted(through.values(), key=lambda pair: pair[0].first_event, reverse=True),
+        sum(any(matches(suppression, alert) for suppression in suppressions) for alert in alerts),
+    )
+
+
+def _count_line(preview: _Preview, alerts: int) -> Content:
+    through = ""
+    if preview.through:
+        through = f"; {format.number(len(preview.through))} would break through: "
+    novelties: dict[str, None] = {}
+    for _, new in preview.through:
+        novelties.update(dict.fromkeys(new))
+    hidden = format.plural(len(preview.hidden), "alert")
+    return Content.assemble(
+        (f"Would have hidden {hidden} of the last 30 days", "bold"),
+        f" ({format.number(preview.matching)} of the {format.number(alerts)} held)",
+        through,
+        safe.text(
+            format.first_values(list(novelties), _NAMED_ALERTS) if novelties else "",
+            "$text-warning",
+        ),
     )
