@@ -1,1 +1,1 @@
-"""How fast, how small and how prompt trailhound is: ratios to other tools, side by side in one run."""
+"""Benchmarks of speed, size and latency, as ratios to other tools."""

@@ -1,4 +1,7 @@
-"""``python -m benchmarks [--quick] [NAME …]``: make the corpora in a temporary folder, measure, print ratios."""
+"""The command ``python -m benchmarks [--quick] [NAME ...]``.
+
+Corpora are made in a temporary folder, measured over, and ratios printed.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ from pathlib import Path
 
 from benchmarks.app import app
 from benchmarks.day import day
-from benchmarks.investigation import investigation
 from benchmarks.latency import latency
 from benchmarks.lists import lists
 from benchmarks.memory import memory
@@ -36,7 +38,6 @@ BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
         small,
         lines,
         rules,
-        investigation,
         stages,
         memory,
         state,
@@ -64,7 +65,8 @@ def main(arguments: list[str]) -> int:
         "--quick", action="store_true", help="small corpora and few runs: minutes, not hours"
     )
     given = parser.parse_args(arguments)
-    if unknown := set(given.names) - set(BENCHMARKS):
+    unknown = set(given.names) - set(BENCHMARKS)
+    if unknown:
         parser.error(
             f"no benchmark {', '.join(sorted(unknown))}: choose from {', '.join(BENCHMARKS)}"
         )
@@ -79,7 +81,7 @@ def main(arguments: list[str]) -> int:
 
 
 def run(names: list[str], scale: Scale) -> int:
-    """Run the benchmarks and print what they find; 1 where one could not be finished."""
+    """Run benchmarks and print their reports; 1 where one failed."""
     print(_machine(), flush=True)
     budgets: list[Budget] = []
     status = 0
@@ -101,7 +103,10 @@ def run(names: list[str], scale: Scale) -> int:
 def _machine() -> str:
     load = os.getloadavg()[0]
     busy = f"; busy: load {load:.1f} before anything was measured" if load > 0.5 else ""
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}{busy}"
+    return (
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python "
+        f"{platform.python_version()}{busy}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The app: how soon it is there, and how soon it answers a key while a backlog is read in."""
+"""First paint of the app, and key presses during a backlog."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ _PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class Pressed:
-    """Seconds from each key to its paint, and by how much the event loop was late each time that it
-    was looked at."""
+    """Seconds from each key to its paint, and delays of the loop.
+
+    ``gaps`` are by how much the event loop was late each time that it was looked at.
+    """
 
     keys: list[float]
     gaps: list[float]
@@ -37,17 +39,17 @@ class Pressed:
 
 
 def app(scale: Scale, folder: Path) -> Report:
-    """First paint in a terminal, and key press to paint while alerts arrive."""
+    """Measure first paint, and key to paint while alerts arrive."""
     if importlib.util.find_spec("tui.app.app") is None:
         return Report("App", [("The app is not there yet: nothing was measured.",)])
     arriving = apart(write_sweeps, folder / "arriving", scale.arriving)
     bare, first = _first_paint(scale, folder)
-    idle, busy = apart(_press, folder, scale.held, arriving.records)
+    idle, busy = apart(_press, folder, scale.alerts_held, arriving.records)
     rows = [
         ("", "median", "p95", "slowest", "times"),
         row("first paint, whole process in a terminal", first),
         row("  to python -c pass", [seconds / bare for seconds in first], "{:.1f}×", 1),
-        row(f"key to paint, {scale.held:,} alerts held, nothing arrives", idle.keys),
+        row(f"key to paint, {scale.alerts_held:,} alerts held, nothing arrives", idle.keys),
         row(f"key to paint, {arriving.alerts:,} alerts arrive", busy.keys),
         row("event loop late, nothing arrives", idle.gaps),
         row(f"event loop late, {arriving.alerts:,} alerts arrive", busy.gaps),
@@ -59,15 +61,15 @@ def app(scale: Scale, folder: Path) -> Report:
             f"{arriving.alerts:,} alerts of {arriving.records:,} records arrived within "
             f"{busy.seconds:.1f} s."
         ],
-        _budgets(first, busy, scale.held),
+        _budgets(first, busy, scale.alerts_held),
     )
 
 
-def _budgets(first: Sequence[float], busy: Pressed, held: int) -> list[Budget]:
+def _budgets(first: Sequence[float], busy: Pressed, count: int) -> list[Budget]:
     return [
         at_most("first paint", 500, median(first) * 1e3, "{:.0f} ms"),
         at_most(
-            f"key to paint, backlog, {held:,} alerts held: p95",
+            f"key to paint, backlog, {count:,} alerts held: p95",
             50,
             p95(busy.keys) * 1e3,
             "{:.0f} ms",
@@ -89,8 +91,7 @@ def p95(values: Sequence[float]) -> float:
 
 
 def _first_paint(scale: Scale, folder: Path) -> tuple[float, list[float]]:
-    """Seconds that bare Python takes, and until the first screen stands, on an empty folder with an
-    empty state."""
+    """Time bare Python, and the first screen on an empty state."""
     home = folder / "home"
     (folder / "empty").mkdir()
     _paint(folder, home)  # byte code is compiled once
@@ -132,7 +133,7 @@ def _wait_for(text: bytes, screen: int) -> float:
     return time.perf_counter()
 
 
-def _press(folder: Path, held: int, records: int) -> tuple[Pressed, Pressed]:
+def _press(folder: Path, count: int, records: int) -> tuple[Pressed, Pressed]:
     from benchmarks.keys import press
 
-    return asyncio.run(press(folder, held, records))
+    return asyncio.run(press(folder, count, records))

@@ -1,8 +1,6 @@
-"""The logs that the benchmarks read: like real ones, of any size, the same every time, their alerts known beforehand.
+"""Generated logs of any size, the same every time, alerts known.
 
-The records are those of the simulated organization, each with ids and times of its own. They are like real ones in what
-tools are sensitive to: a public set of 2,900 has 1,261 bytes a record, a gzip ratio of 9.7 and 285 different callers
-(with key, region, address and agent); 2,900 of these have 1,284, 10.2 and 330.
+The records are those of the simulated organization, each with ids and times of its own.
 """
 
 from __future__ import annotations
@@ -44,8 +42,11 @@ PERIOD = 300
 
 @dataclass(frozen=True)
 class Plan:
-    """A trail: in each of ``periods`` of five minutes, each account has a file of ``per_file``
-    records per region."""
+    """Size of a trail.
+
+    In each of ``periods`` of five minutes, each account has a file of ``per_file``
+    records per region.
+    """
 
     periods: int
     accounts: int
@@ -71,8 +72,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What was written below ``root``. ``json`` and ``stored`` are bytes, before and after
-    compression."""
+    """Written logs below ``root``, and their size.
+
+    ``json`` and ``stored`` are bytes, before and after compression.
+    """
 
     root: Path
     lines: bool
@@ -96,7 +99,7 @@ class Corpus:
 
 
 def write_trail(root: Path, plan: Plan) -> Corpus:
-    """Trail files in the paths and under the names of an organization's trail."""
+    """Write trail files in the paths of an organization's trail."""
     json_bytes = stored = files = 0
     for path, document in trail_files(plan):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +110,7 @@ def write_trail(root: Path, plan: Plan) -> Corpus:
 
 
 def trail_files(plan: Plan) -> Iterator[tuple[Path, bytes]]:
-    """Each file of the trail: its path in the bucket, and its content, not packed yet."""
+    """Yield each file of the trail: path and uncompressed content."""
     for number in range(plan.periods * plan.accounts):
         account, start = _place(plan, number)
         for region, records in _group(plan, number).items():
@@ -115,7 +118,7 @@ def trail_files(plan: Plan) -> Iterator[tuple[Path, bytes]]:
 
 
 def write_lines(root: Path, plan: Plan) -> Corpus:
-    """The same records as one file of JSON Lines, about in order of time."""
+    """Write the same records as one file of JSON Lines."""
     root.mkdir(parents=True)
     with open(root / "trail.jsonl", "wb") as file:
         for number in range(plan.periods * plan.accounts):
@@ -127,7 +130,7 @@ def write_lines(root: Path, plan: Plan) -> Corpus:
 
 
 def write_sweeps(root: Path, count: int, first: int = 0) -> Corpus:
-    """Nothing but sweeps, ``count`` of them, each an alert, as files of JSON Lines."""
+    """Write ``count`` sweeps, each an alert, as files of lines."""
     root.mkdir(parents=True)
     size = files = 0
     for start in range(first, first + count, _SWEEPS_PER_FILE):
@@ -145,8 +148,10 @@ def write_sweeps(root: Path, count: int, first: int = 0) -> Corpus:
 def sweep(
     number: int, window: int, regions: int = len(REGIONS), account: str = next(iter(ACCOUNTS))
 ) -> dict[str, bytes]:
-    """One record by region: a principal of its own lists the instances of ``regions`` regions
-    within ``window``."""
+    """Make a sweep: one record by region, by its own principal.
+
+    The instances of ``regions`` regions are listed within ``window``.
+    """
     kind = "sweep" if regions >= NEEDED else "near-miss"
     rng = Random(f"{kind}/{number}")
     who = iam_user(account, f"{kind}-{number:06d}", f"198.51.100.{number % 250}", agents.KALI_CLI)
@@ -196,8 +201,10 @@ def _group(plan: Plan, number: int) -> dict[str, list[bytes]]:
 
 
 class _Background:
-    """Daily work: the simulated calls as texts, to be filled in for any account, region and
-    second."""
+    """Daily work: the simulated calls as text templates.
+
+    They are filled in for any account, region and second.
+    """
 
     def __init__(self) -> None:
         self._listings: list[bytes] = []
@@ -228,10 +235,11 @@ def _background() -> _Background:
 
 
 def _template(event: Event, number: int) -> bytes:
-    """The event as a text with places to fill in; the resources that it names are made its own.
+    """Make a template of an event, with resources of its own.
 
     Callers belong to one region: else a large trail would hold thousands of sweeps that nobody
-    planted."""
+    planted.
+    """
     slots = {"eventTime": "%(time)b", "requestID": "%(request)b", "eventID": "%(event)b"}
     held = event.record | {key: f"@{key}@" for key in slots}
     who = held.pop("userIdentity")

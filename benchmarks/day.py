@@ -1,4 +1,4 @@
-"""A day of an organization's trail passes before the app, faster than days do: what the app holds as it goes on."""
+"""Memory of the app while a day of a trail arrives."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ ones."""
 
 @dataclass(frozen=True)
 class Part:
-    """How it was when a part of the day had been read. ``rss`` and ``state`` are bytes in memory
-    and of the state; ``alerts`` are those of the reference rule, ``all_alerts`` those of all
-    rules."""
+    """State of the app after a part of the day.
+
+    ``rss`` and ``state`` are bytes in memory and on disk; ``alerts`` are those of the reference
+    rule, ``all_alerts`` those of all rules.
+    """
 
     sums: Accounting
     alerts: int
@@ -36,8 +38,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Passed:
-    """``parts`` of the day, the first when nothing was read; ``peak`` is the most that was in
-    memory, in bytes; ``seconds`` until all was read, of which the app took ``cpu``."""
+    """A whole day: its parts, peak memory, and time.
+
+    Of the first part nothing was read. ``peak`` is in bytes; ``seconds`` until all was read, of
+    which the app took ``cpu``.
+    """
 
     parts: list[Part]
     peak: int
@@ -46,14 +51,14 @@ class Passed:
 
 
 def day(scale: Scale, folder: Path) -> Report:
-    """Memory of the app while a day of an organization's trail arrives and is read."""
+    """Measure memory while a day of a trail arrives."""
     plan = scale.day
-    found = apart(_pass, folder / "trail", folder / "day.db", plan)
-    _check(found.parts[-1], plan)
+    result = apart(_pass, folder / "trail", folder / "day.db", plan)
+    _check(result.parts[-1], plan)
     hours = plan.periods * PERIOD / 3600 / PARTS
     rows = [("read of the day", "files", "records", "alerts", "memory", "grown by", "state")]
-    before = found.parts[0]
-    for number, part in enumerate(found.parts):
+    before = result.parts[0]
+    for number, part in enumerate(result.parts):
         rows.append(
             (
                 f"{hours * number:.0f} h",
@@ -66,22 +71,23 @@ def day(scale: Scale, folder: Path) -> Report:
             )
         )
         before = part
-    first, last = found.parts[1], found.parts[-1]
+    first, last = result.parts[1], result.parts[-1]
     grown, files = last.rss - first.rss, last.sums.files_read - first.sums.files_read
     return Report(
         f"A day live: {files_of(plan):,} files, {records_of(plan):,} records",
         rows,
         [
-            f"All files and records read, all {last.alerts:,} planted alerts found, in {found.seconds:.0f} s "
-            f"({found.cpu:.0f} s of CPU). Peak RSS {_megabytes(found.peak)}.",
-            f"After the first part of the day memory grew by {grown / files:,.0f} bytes for each file.",
+            f"All files and records read, all {last.alerts:,} planted alerts found, in "
+            f"{result.seconds:.0f} s "
+            f"({result.cpu:.0f} s of CPU). Peak RSS {_megabytes(result.peak)}.",
+            f"After the first part of the day memory grew by {grown / files:,.0f} bytes for "
+            "each file.",
         ],
     )
 
 
 def day_files(plan: Plan) -> Iterator[tuple[Path, bytes]]:
-    """The trail's files in the order that they are delivered, and with those of each five minutes
-    one with a sweep."""
+    """Yield the day's files in order, one with a sweep every period."""
     trail = trail_files(plan)
     for period in range(plan.periods):
         for _ in range(plan.accounts * len(REGIONS)):
@@ -107,13 +113,16 @@ def _check(end: Part, plan: Plan) -> None:
     sums, files, records = end.sums, files_of(plan), records_of(plan)
     if (sums.files_read, sums.files_found) != (files, files):
         raise Lost(
-            f"{files:,} files were written, {sums.files_read:,} of {sums.files_found:,} found were read"
+            f"{files:,} files were written, {sums.files_read:,} of {sums.files_found:,} found "
+            "were read"
         )
     if (sums.records_seen, sums.records_kept) != (records, records):
         raise Lost(
-            f"{records:,} records were written, {sums.records_kept:,} of {sums.records_seen:,} were kept"
+            f"{records:,} records were written, {sums.records_kept:,} of {sums.records_seen:,} "
+            "were kept"
         )
-    if end.alerts != (planted := sweeps_before(plan.records) + plan.periods):
+    planted = sweeps_before(plan.records) + plan.periods
+    if end.alerts != planted:
         raise Lost(f"{planted:,} alerts were planted, {end.alerts:,} found")
 
 

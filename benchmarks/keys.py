@@ -1,4 +1,4 @@
-"""Keys are pressed while alerts arrive, with many held already."""
+"""Keys are pressed while alerts arrive, with many in memory already."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from benchmarks.app import SIZE, Pressed
-from benchmarks.held import alerts
 from benchmarks.stopwatch import TICK, TimedApp, lateness
+from benchmarks.synthetic_rows import alerts
 from detector.ingest.pipeline import Pipeline, Update
 from detector.rules.ruleset import RuleSet, load
 from detector.sources.directory import Directory
@@ -23,34 +23,33 @@ _PAUSE = 0.05
 """Seconds from one paint to the next key."""
 _IDLE_KEYS = 40
 _SETTLE = 5.0
-"""Seconds in which the list of what is held is put together."""
+"""Seconds in which the list of those in memory is put together."""
 _BATCH = 2_000
 _TURN = 10
 """Keys in one direction, so that the cursor always moves."""
 
 
-async def press(folder: Path, held: int, records: int) -> tuple[Pressed, Pressed]:
-    """Press keys while nothing arrives, then while ``folder/arriving`` is read, until all
-    ``records`` are.
+async def press(folder: Path, count: int, records: int) -> tuple[Pressed, Pressed]:
+    """Press keys while nothing arrives, then while sweeps are read.
 
-    ``held`` alerts are there before.
+    ``count`` alerts are there before. ``folder/arriving`` is read until all ``records`` are.
     """
     rules, store = load(), Store.open(folder / "app.db")
     watched = folder / "watched"
     watched.mkdir()
-    app = TimedApp(store, rules, Holding(store, rules, Directory([watched]), held))
-    found: list[Pressed] = []
+    app = TimedApp(store, rules, Holding(store, rules, Directory([watched]), count))
+    phases: list[Pressed] = []
 
     async def hand(_: Pilot[object]) -> None:
         try:
             while not app.done(
-                lambda: app.is_open and app.view_model.live and len(app.view_model.alerts) == held
+                lambda: app.is_open and app.view_model.live and len(app.view_model.alerts) == count
             ):
                 await asyncio.sleep(TICK)
             await asyncio.sleep(_SETTLE)
-            found.append(await _pressed(app, lambda pressed: pressed >= _IDLE_KEYS))
+            phases.append(await _pressed(app, lambda pressed: pressed >= _IDLE_KEYS))
             (folder / "arriving").rename(watched / "arriving")
-            found.append(
+            phases.append(
                 await _pressed(app, lambda _: app.view_model.live and app.records == records)
             )
         finally:
@@ -58,9 +57,9 @@ async def press(folder: Path, held: int, records: int) -> tuple[Pressed, Pressed
 
     await app.run_async(size=SIZE, auto_pilot=hand)
     store.close()
-    if len(found) < 2:
+    if len(phases) < 2:
         raise RuntimeError(f"the app ended early: {app.view_model.error or 'see above'}")
-    return found[0], found[1]
+    return phases[0], phases[1]
 
 
 async def _pressed(app: TimedApp, enough: Callable[[int], bool]) -> Pressed:
@@ -74,14 +73,14 @@ async def _pressed(app: TimedApp, enough: Callable[[int], bool]) -> Pressed:
 
 
 class Holding(Pipeline):
-    """Begins with ``held`` alerts that nothing was read for."""
+    """Begins with ``count`` alerts that nothing was read for."""
 
-    def __init__(self, store: Store, rules: RuleSet, source: Source, held: int) -> None:
+    def __init__(self, store: Store, rules: RuleSet, source: Source, count: int) -> None:
         super().__init__(store, rules, source)
-        self._store_held, self._count = store, held
+        self._accounts_store, self._count = store, count
 
     def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:
         for first in range(0, self._count, _BATCH):
             batch = tuple(alerts(first, min(_BATCH, self._count - first)))
-            publish(Update(batch, (), self._store_held.files.accounting(), False, None, ()))
+            publish(Update(batch, (), self._accounts_store.files.accounting(), False, None, ()))
         super().run(stop, publish)

@@ -1,4 +1,4 @@
-"""A file is renamed into a watched tree: how long until its alert is committed, and until it stands on the screen."""
+"""Latency from a rename in a watched tree to the screen."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from benchmarks.scale import Scale
 
 @dataclass(frozen=True)
 class Renamed:
-    """Seconds from a file's rename until its alert was published, after the commit, and until it
-    was painted."""
+    """Seconds from a rename until its alert was published, and painted."""
 
     published: float
     painted: float
 
 
 def latency(scale: Scale, folder: Path) -> Report:
-    """From rename to an alert on the screen, with a state on disk."""
+    """Measure from rename to screen, with a state on disk."""
     corpus = apart(write_trail, folder / "watched", scale.watched)
-    found = apart(_rename, corpus.root, folder / "latency.db", scale.renames)
-    painted = sorted(each.painted for each in found)
+    renamed = apart(_rename, corpus.root, folder / "latency.db", scale.renames)
+    painted = sorted(each.painted for each in renamed)
     rows = [
-        (f"{len(found)} renames", "p50", "p90", "p99", "slowest"),
-        _row("to published", sorted(each.published for each in found)),
+        (f"{len(renamed)} renames", "p50", "p90", "p99", "slowest"),
+        _row("to published", sorted(each.published for each in renamed)),
         _row("to painted", painted),
     ]
     return Report(

@@ -1,4 +1,4 @@
-"""Long lists: 100,000 alerts and 1,000,000 calls, put in order, filtered, searched, moved through."""
+"""Long lists: 100,000 alerts and 1,000,000 calls."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from benchmarks.scale import Scale
 
 
 @dataclass(frozen=True)
-class Done:
-    """Some work on a list: the seconds that it took, that the event loop was late by meanwhile,
-    from key to paint."""
+class Step:
+    """A step of work on a list, and its times.
+
+    ``seconds`` that it took, ``gaps`` by which the event loop was late, ``keys`` from key to paint.
+    """
 
     what: str
     seconds: float
@@ -24,38 +26,38 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Found:
-    """``rows`` of ``what``, which took ``bytes`` of memory with all that shows them."""
+class LongList:
+    """A list of ``rows`` of ``what``, and the memory that it took."""
 
     what: str
     rows: int
     bytes: int
-    done: list[Done]
+    steps: list[Step]
 
 
 def lists(scale: Scale, folder: Path) -> Report:
-    """Long lists: how long the work on them takes, and how late the event loop is meanwhile."""
+    """Measure work on long lists, and the event loop meanwhile."""
     alerts, calls = (
-        apart(_work, folder, "alerts", scale.held),
+        apart(_work, folder, "alerts", scale.alerts_held),
         apart(_work, folder, "calls", scale.calls),
     )
     rows: list[tuple[str, ...]] = [("", "takes", "loop late at most", "key to paint p95")]
-    for found in (alerts, calls):
+    for it in (alerts, calls):
         rows += [
             (
-                f"{found.rows:,} {found.what}: {done.what}",
-                f"{done.seconds:.2f} s",
-                f"{max(done.gaps) * 1e3:.0f} ms",
-                f"{p95(done.keys) * 1e3:.0f} ms" if done.keys else "",
+                f"{it.rows:,} {it.what}: {step.what}",
+                f"{step.seconds:.2f} s",
+                f"{max(step.gaps) * 1e3:.0f} ms",
+                f"{p95(step.keys) * 1e3:.0f} ms" if step.keys else "",
             )
-            for done in found.done
+            for step in it.steps
         ]
     remarks = [
-        f"Memory: {found.bytes / found.rows:,.0f} bytes for each of {found.rows:,} {found.what}, all told."
-        for found in (alerts, calls)
+        f"Memory: {it.bytes / it.rows:,.0f} bytes for each of {it.rows:,} {it.what}, all told."
+        for it in (alerts, calls)
     ]
-    late = max(gap for found in (alerts, calls) for done in found.done for gap in done.gaps)
-    keys = [key for found in (alerts, calls) for done in found.done for key in done.keys]
+    late = max(gap for it in (alerts, calls) for step in it.steps for gap in step.gaps)
+    keys = [key for it in (alerts, calls) for step in it.steps for key in step.keys]
     return Report(
         "Long lists",
         rows,
@@ -67,7 +69,7 @@ def lists(scale: Scale, folder: Path) -> Report:
     )
 
 
-def _work(folder: Path, what: str, rows: int) -> Found:
+def _work(folder: Path, what: str, rows: int) -> LongList:
     from benchmarks.long import try_out
 
     return asyncio.run(try_out(folder / f"{what}.db", what, rows))

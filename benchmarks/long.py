@@ -1,4 +1,4 @@
-"""The work on a long list: alerts that came, or the calls of a pivot."""
+"""Work on a long list: alerts, or calls of a pivot."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from textual import work
 from textual.pilot import Pilot
 
 from benchmarks.app import SIZE
-from benchmarks.held import alerts, calls
 from benchmarks.keys import Holding
-from benchmarks.lists import Done, Found
+from benchmarks.lists import LongList, Step
 from benchmarks.process import resident
 from benchmarks.stopwatch import TICK, TimedApp, lateness
+from benchmarks.synthetic_rows import alerts, calls
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.investigation.pivot import Pivot, Progress
 from detector.rules.ruleset import load
@@ -35,15 +35,18 @@ _BATCH = 5_000
 _KEYS = 30
 
 
-async def try_out(state: Path, what: str, rows: int) -> Found:
-    """Show ``rows`` of ``what``, "alerts" or "calls", then do with them what an analyst does."""
+async def try_out(state: Path, what: str, rows: int) -> LongList:
+    """Show ``rows`` of ``what``, and work on them.
+
+    ``what`` is "alerts" or "calls"; the work is what an analyst does.
+    """
     state.with_name("nothing").mkdir(exist_ok=True)
     rules, store = load(), Store.open(state)
-    held = rows if what == "alerts" else 1
+    count = rows if what == "alerts" else 1
     app = TimedApp(
-        store, rules, Holding(store, rules, Directory([state.with_name("nothing")]), held)
+        store, rules, Holding(store, rules, Directory([state.with_name("nothing")]), count)
     )
-    done: list[Done] = []
+    steps: list[Step] = []
     before, after = resident(), 0
 
     async def hand(_: Pilot[object]) -> None:
@@ -57,7 +60,7 @@ async def try_out(state: Path, what: str, rows: int) -> Found:
                     await given
                 while not app.done(over):
                     await asyncio.sleep(TICK)
-                done.append(Done(name, time.perf_counter() - begun, gaps, []))
+                steps.append(Step(name, time.perf_counter() - begun, gaps, []))
 
         try:
             while not app.done(lambda: app.is_open and app.view_model.loaded):
@@ -103,15 +106,15 @@ async def try_out(state: Path, what: str, rows: int) -> Found:
                 lambda: _search(screen.row_list),
                 lambda: not _searching(app),
             )
-            await _scroll(app, screen, done)
+            await _scroll(app, screen, steps)
         finally:
             app.exit()
 
     await app.run_async(size=SIZE, auto_pilot=hand)
     store.close()
-    if app.return_code or len(done) < 8:
-        raise RuntimeError(f"the app ended early, after: {[it.what for it in done]}")
-    return Found(what, rows, after - before, done)
+    if app.return_code or len(steps) < 8:
+        raise RuntimeError(f"the app ended early, after: {[it.what for it in steps]}")
+    return LongList(what, rows, after - before, steps)
 
 
 def _rest(app: TimedApp, rows: int | None = None) -> bool:
@@ -130,14 +133,14 @@ def _searching(app: TimedApp) -> bool:
     return any(worker.group == "seek" and not worker.is_finished for worker in app.workers)
 
 
-async def _scroll(app: TimedApp, screen: ListScreen[Any], done: list[Done]) -> None:
+async def _scroll(app: TimedApp, screen: ListScreen[Any], steps: list[Step]) -> None:
     screen.row_list.set_highlight(None)
     async with lateness() as gaps:
         begun = time.perf_counter()
         keys = [
             await app.time_key(key) for key in ["pagedown", "G", "pageup", "g", "j"] * (_KEYS // 5)
         ]
-        done.append(Done("move through it", time.perf_counter() - begun, gaps, keys))
+        steps.append(Step("move through it", time.perf_counter() - begun, gaps, keys))
 
 
 class _Calls(PivotScreen):
@@ -154,6 +157,6 @@ class _Calls(PivotScreen):
     def _read(self, _: Pivot, stop: threading.Event) -> None:
         progress = Progress(0, 1, 0, 1)
         for first in range(0, self._count, _BATCH):
-            found = [(line_key(row), row) for row in calls(first, min(_BATCH, self._count - first))]
-            self.post_message(self.Found(stop, found, progress, done=False))
-        self.post_message(self.Found(stop, (), Progress(1, 1, 1, 1), done=True))
+            batch = [(line_key(row), row) for row in calls(first, min(_BATCH, self._count - first))]
+            self.post_message(self.RowsRead(stop, batch, progress, done=False))
+        self.post_message(self.RowsRead(stop, (), Progress(1, 1, 1, 1), done=True))

@@ -14,21 +14,24 @@ _TIMES = (1, 10, 100)
 
 
 def memory(scale: Scale, folder: Path) -> Report:
-    """Peak memory and cost at 1, 10 and 100 times the same trail, one process and two."""
+    """Measure memory and cost at 1, 10 and 100 times."""
     rows = [("", "records", "time", "per record", "to 1×", "peak RSS", "to 1×")]
     peaks: dict[int, dict[int, Measured]] = {1: {}, 2: {}}
     for times in _TIMES:
         corpus = apart(write_trail, folder / f"memory-{times}", scale.memory.times(times))
-        found = measure(
+        measured_jobs = measure(
             {str(jobs): scan(corpus.root, jobs) for jobs in peaks},
             min(scale.rounds, 3),
             folder / "home",
         )
-        for run in (run for measured in found.values() for run in measured.runs):
+        for run in (run for measured in measured_jobs.values() for run in measured.runs):
             check_accounting(run, corpus)
-        for jobs, held in peaks.items():
-            now = held[times] = found[str(jobs)]
-            cost, first = now.seconds / corpus.records, held[1].seconds / (corpus.records / times)
+        for jobs, by_factor in peaks.items():
+            now = by_factor[times] = measured_jobs[str(jobs)]
+            cost, first = (
+                now.seconds / corpus.records,
+                by_factor[1].seconds / (corpus.records / times),
+            )
             rows.append(
                 (
                     f"--jobs {jobs}, {times}×",
@@ -37,7 +40,7 @@ def memory(scale: Scale, folder: Path) -> Report:
                     f"{cost * 1e6:.2f} µs",
                     f"{cost / first:.2f}×",
                     f"{now.rss / 1e6:,.0f} MB",
-                    f"{now.rss / held[1].rss:.2f}×",
+                    f"{now.rss / by_factor[1].rss:.2f}×",
                 )
             )
     return Report(

@@ -1,4 +1,4 @@
-"""The app over a tree to which another process adds a day's files, a little ahead of what has been read."""
+"""The app over a tree that another process adds files to."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ async def passing(root: Path, state: Path, plan: Plan) -> Passed:
 
 
 async def _until(app: TimedApp, files: int, read: Synchronized[int]) -> None:
-    """Wait until so many files are read, and nothing is left to do. Raises Lost."""
+    """Wait until so many files are read and nothing is due.
+
+    Raises Lost.
+    """
     since = time.monotonic()
     while not app.done(
         lambda: (
@@ -82,7 +85,8 @@ async def _until(app: TimedApp, files: int, read: Synchronized[int]) -> None:
         )
     ):
         await asyncio.sleep(_TICK)
-        if app.is_open and (sums := app.view_model.accounting) and sums.files_read != read.value:
+        sums = app.view_model.accounting if app.is_open else None
+        if sums is not None and sums.files_read != read.value:
             read.value, since = sums.files_read, time.monotonic()
         if time.monotonic() - since > _PATIENCE:
             raise Lost(
@@ -100,8 +104,7 @@ def _part(app: TimedApp, state: Path) -> Part:
 
 
 def _write(root: Path, plan: Plan, read: Synchronized[int]) -> None:
-    """Write the day, each file under another name first, and wait where the reading is far
-    behind."""
+    """Write the day by renames, and wait for slow reading."""
     for number, (path, document) in enumerate(day_files(plan)):
         while number - read.value >= _AHEAD:
             time.sleep(_TICK)

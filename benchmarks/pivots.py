@@ -1,4 +1,4 @@
-"""A pivot: how long from the question until its first row stands there, and until all of them do."""
+"""Pivots: from the question to the first and last row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.report import Report, at_most
 from benchmarks.scale import Scale
 
 
-class _Asked(NamedTuple):
+class _PivotRun(NamedTuple):
     first: float
     """Seconds until the first row."""
     all: float
@@ -26,7 +26,7 @@ class _Asked(NamedTuple):
 
 
 def pivots(scale: Scale, folder: Path) -> Report:
-    """From asking what a principal did within half an hour to the first row."""
+    """Measure a pivot of half an hour to its first row."""
     corpus = apart(write_trail, folder / "trail", scale.pivot)
     home, state = folder / "home", folder / "hunt.db"
     alerts = run(
@@ -54,15 +54,15 @@ def pivots(scale: Scale, folder: Path) -> Report:
                 "jsonl",
                 *files,
             ]
-            found = [_ask(command, home) for _ in range(scale.rounds)]
-            first = median(each.first for each in found)
+            pivots_run = [_ask(command, home) for _ in range(scale.rounds)]
+            first = median(each.first for each in pivots_run)
             rows.append(
                 (
                     f"{who}, {where}",
                     f"{first:.2f} s",
-                    f"{median(each.all for each in found):.2f} s",
-                    f"{found[0].rows:,}",
-                    found[0].said.partition(" in ")[2],
+                    f"{median(each.all for each in pivots_run):.2f} s",
+                    f"{pivots_run[0].rows:,}",
+                    pivots_run[0].said.partition(" in ")[2],
                 )
             )
             budgets.append(at_most(f"pivot, {where}: first row of {who}", 2, first, "{:.2f} s"))
@@ -71,17 +71,17 @@ def pivots(scale: Scale, folder: Path) -> Report:
 
 
 def _alert(alerts: Sequence[str], fewest: bool) -> tuple[str, str]:
-    """The principal of an alert, by how much it did beside, and a time of the alert."""
-    held = sorted(
+    """Choose an alert by other activity; return principal and time."""
+    ordered = sorted(
         (json.loads(line) for line in alerts),
         key=lambda alert: (sum(flag["count"] for flag in alert["flags"]), alert["alert_id"]),
     )
-    held = [alert for alert in held if alert["key"].get("aws.cloudtrail.user_identity.arn")]
-    alert = held[0] if fewest else held[-1]
+    ordered = [alert for alert in ordered if alert["key"].get("aws.cloudtrail.user_identity.arn")]
+    alert = ordered[0] if fewest else ordered[-1]
     return alert["key"]["aws.cloudtrail.user_identity.arn"], alert["first_event"]
 
 
-def _ask(command: Sequence[str], home: Path) -> _Asked:
+def _ask(command: Sequence[str], home: Path) -> _PivotRun:
     begun = time.perf_counter()
     with subprocess.Popen(
         command,
@@ -99,4 +99,4 @@ def _ask(command: Sequence[str], home: Path) -> _Asked:
         said = process.stderr.read().strip().rpartition("\n")[2]
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)}: {said}")
-    return _Asked(first, time.perf_counter() - begun, bool(line) + len(rest), said)
+    return _PivotRun(first, time.perf_counter() - begun, bool(line) + len(rest), said)

@@ -1,4 +1,4 @@
-"""Whole processes: how long they take, what memory they need, and what they print."""
+"""Whole processes: time, memory, and output."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ TRAILHOUND = (PYTHON, "-m", "tui")
 
 @dataclass(frozen=True)
 class Run:
-    """One process from start to end. ``cpu`` is in seconds, user and system, of the process and its
-    children.
+    """One process from start to end.
 
-    ``rss`` is the peak of resident memory in bytes; with children, the sum of each one's own peak.
+    ``cpu`` is in seconds, user and system, of the process and its children. ``rss`` is the peak of
+    resident memory in bytes; with children, the sum of each one's own peak.
     """
 
     seconds: float
@@ -47,8 +47,7 @@ class Failed(RuntimeError):
 
 
 def run(command: Sequence[str], home: Path) -> Run:
-    """Run ``command``; user configuration and data are looked for below ``home``, so that none is
-    found.
+    """Run ``command`` with no configuration but that below ``home``.
 
     Raises Failed.
     """
@@ -99,12 +98,12 @@ def _text(file: IO[bytes]) -> str:
 
 def environment(home: Path) -> dict[str, str]:
     """Ours, without what would slow Python down, and with nobody's configuration."""
-    kept = {
+    variables = {
         name: value
         for name, value in os.environ.items()
         if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
     }
-    return kept | {
+    return variables | {
         "PYTHONPATH": str(HOME),
         "LC_ALL": "C.UTF-8",
         "XDG_CONFIG_HOME": str(home),
@@ -113,7 +112,10 @@ def environment(home: Path) -> dict[str, str]:
 
 
 class _Peaks(threading.Thread):
-    """Looks at a process and its descendants until told to stop, and adds up the peak of each."""
+    """Sampler of a process tree's memory, in a thread.
+
+    Adds up the peaks of the process and of all its descendants.
+    """
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -147,7 +149,7 @@ def resident() -> int:
 
 
 def peak(pid: int) -> int:
-    """Bytes that a process has had in memory at most; 0 where it is gone."""
+    """Return a process's peak memory in bytes; 0 where it ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -176,18 +178,20 @@ class Measured:
         return median(run.rss for run in self.runs)
 
     def ratio(self, to: Measured) -> float:
-        """How many times the time of ``to``: the median over the rounds, each of which saw the same
-        machine."""
+        """Return the time relative to ``to``, median over rounds.
+
+        Both saw the same machine within a round.
+        """
         return median(
             mine.seconds / its.seconds for mine, its in zip(self.runs, to.runs, strict=True)
         )
 
 
 def measure(commands: Mapping[str, Sequence[str]], rounds: int, home: Path) -> dict[str, Measured]:
-    """Run each command ``rounds`` times, one after the other in every round, each round beginning
-    with the next.
+    """Run each command ``rounds`` times, in turns.
 
-    What slows the machine for a while so slows all of them. Raises Failed.
+    Each round begins with the next command: what slows the machine for a while so slows all of
+    them. Raises Failed.
     """
     names = list(commands)
     runs: dict[str, list[Run]] = {name: [] for name in names}
@@ -195,11 +199,13 @@ def measure(commands: Mapping[str, Sequence[str]], rounds: int, home: Path) -> d
         first = number % len(names)
         for name in names[first:] + names[:first]:
             runs[name].append(run(commands[name], home))
-    return {name: Measured(tuple(held)) for name, held in runs.items()}
+    return {name: Measured(tuple(its)) for name, its in runs.items()}
 
 
 def apart(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Call ``function`` in a process of its own: this one stays small, below the peaks that it has
-    to tell."""
+    """Call ``function`` in a process of its own.
+
+    This process stays small, below the peaks that it has to tell.
+    """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *args, **kwargs).result()

@@ -1,4 +1,4 @@
-"""The app with a stopwatch over a large tree: files with one sweep each are renamed into it, one after the other."""
+"""The app over a large tree into which files are renamed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -37,13 +38,15 @@ class Overlooked(RuntimeError):
 
 
 async def renames(root: Path, state: Path, count: int) -> list[Renamed]:
-    """Let ``count`` files appear below ``root``, when all that lies there has been read. Raises
-    Overlooked."""
+    """Rename ``count`` files into ``root``, after all was read.
+
+    Raises Overlooked.
+    """
     folder = next(path for path in root.rglob("*.json.gz")).parent
     rules, store, pauses = load(), Store.open(state), Random("pauses")
     pipeline = _Timed(store, rules, root)
     app = _WatchedApp(store, rules, pipeline)
-    found: list[Renamed] = []
+    renamed: list[Renamed] = []
 
     async def hand(_: Pilot[object]) -> None:
         try:
@@ -54,23 +57,21 @@ async def renames(root: Path, state: Path, count: int) -> list[Renamed]:
                 await asyncio.sleep(
                     pauses.uniform(0.1, 2.5)
                 )  # anywhere between two sweeps of the tree
-                found.append(
-                    await app.time_rename(
-                        lambda number=number: _rename(folder, number), _user(number)
-                    )
+                renamed.append(
+                    await app.time_rename(partial(_rename, folder, number), _user(number))
                 )
         finally:
             app.exit()
 
     await app.run_async(size=SIZE, auto_pilot=hand)
     store.close()
-    if len(found) < count:
+    if len(renamed) < count:
         raise Overlooked(
             app.view_model.error
-            or f"no alert of {_user(_FIRST + len(found))} on the screen within "
+            or f"no alert of {_user(_FIRST + len(renamed))} on the screen within "
             f"{_PATIENCE:.0f} s of its file's rename"
         )
-    return found
+    return renamed
 
 
 def _user(number: int) -> str:

@@ -1,4 +1,4 @@
-"""What a benchmark found: a table, remarks, and how the budgets of the design fared."""
+"""Report of a benchmark: table, remarks, and budgets."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import NamedTuple
 
 
 class Budget(NamedTuple):
-    """One line of the design's table. ``kept`` is None where it could not be measured."""
+    """One budget of the design; ``met`` is None if unmeasured."""
 
     what: str
     limit: str
-    found: str
-    kept: bool | None
+    measured: str
+    met: bool | None
 
 
-def at_least(what: str, limit: float, found: float, form: str = "{:.2f}×") -> Budget:
-    return Budget(what, "≥ " + form.format(limit), form.format(found), found >= limit)
+def at_least(what: str, limit: float, value: float, form: str = "{:.2f}×") -> Budget:
+    return Budget(what, "≥ " + form.format(limit), form.format(value), value >= limit)
 
 
-def at_most(what: str, limit: float, found: float, form: str = "{:.2f}×") -> Budget:
-    return Budget(what, "≤ " + form.format(limit), form.format(found), found <= limit)
+def at_most(what: str, limit: float, value: float, form: str = "{:.2f}×") -> Budget:
+    return Budget(what, "≤ " + form.format(limit), form.format(value), value <= limit)
 
 
 def unmeasured(what: str, why: str) -> Budget:
@@ -30,8 +30,11 @@ def unmeasured(what: str, why: str) -> Budget:
 
 @dataclass(frozen=True)
 class Report:
-    """``rows`` begin with the heads of the columns; the first column is text, the others are
-    aligned as numbers."""
+    """Table and remarks of a benchmark.
+
+    ``rows`` begin with the heads of the columns; the first column is text, the others are aligned
+    as numbers.
+    """
 
     title: str
     rows: Sequence[Sequence[str]]
@@ -48,7 +51,7 @@ def budget_table(budgets: Sequence[Budget]) -> str:
     says = {True: "ok", False: "missed", None: "not measured"}
     rows = [
         ("budget", "limit", "found", ""),
-        *((b.what, b.limit, b.found, says[b.kept]) for b in budgets),
+        *((b.what, b.limit, b.measured, says[b.met]) for b in budgets),
     ]
     return "\n".join(["", "Budgets", "", *table(rows)])
 

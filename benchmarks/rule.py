@@ -1,4 +1,4 @@
-"""What the reference rule asks for; by itself, so that a tool that is measured loads nothing else of ours."""
+"""Threshold of the reference rule; imports nothing of the product."""
 
 REFERENCE = "393ef120-63d1-11ef-8e38-f661ea17fbce"
 WINDOW = 30

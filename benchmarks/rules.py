@@ -1,4 +1,4 @@
-"""What more rules cost: the reference rule alone, and twenty-five of the kinds that teams have, on the same files."""
+"""Cost of more rules on the same files."""
 
 from __future__ import annotations
 
@@ -15,17 +15,24 @@ _REFERENCE = "discovery_ec2_multi_region_describe_instances.toml"
 _FIRST = "discovery_first_caller_identity.toml"
 _DATASET = 'event.dataset: "aws.cloudtrail" and event.outcome: success'
 _QUERIES = {
-    "trail-stopped": "event.provider: cloudtrail.amazonaws.com and event.action: (StopLogging or DeleteTrail)",
-    "detector-deleted": "event.provider: guardduty.amazonaws.com and event.action: (DeleteDetector or Update*)",
+    "trail-stopped": "event.provider: cloudtrail.amazonaws.com and event.action: (StopLogging "
+    "or DeleteTrail)",
+    "detector-deleted": "event.provider: guardduty.amazonaws.com and event.action: "
+    "(DeleteDetector or Update*)",
     "root-console": "event.action: ConsoleLogin and aws.cloudtrail.user_identity.type: Root",
-    "group-opened": "event.provider: ec2.amazonaws.com and event.action: AuthorizeSecurityGroupIngress and "
+    "group-opened": "event.provider: ec2.amazonaws.com and event.action: "
+    "AuthorizeSecurityGroupIngress and "
     "aws.cloudtrail.request_parameters: *cidrIp=0.0.0.0/0*",
-    "snapshot-shared": "event.action: ModifySnapshotAttribute and aws.cloudtrail.request_parameters: *add=*",
-    "admin-attached": "event.action: Attach* and aws.cloudtrail.request_parameters: *AdministratorAccess*",
+    "snapshot-shared": "event.action: ModifySnapshotAttribute and "
+    "aws.cloudtrail.request_parameters: *add=*",
+    "admin-attached": "event.action: Attach* and aws.cloudtrail.request_parameters: "
+    "*AdministratorAccess*",
     "key-for-another": "event.action: CreateAccessKey and not user.target.name: *",
-    "credential-file": "event.action: GetObject and aws.cloudtrail.flattened.request_parameters.key: "
+    "credential-file": "event.action: GetObject and "
+    "aws.cloudtrail.flattened.request_parameters.key: "
     "(*/.aws/credentials or */id_rsa)",
-    "function-changed": "event.provider: lambda.amazonaws.com and event.action: (CreateFunction* or UpdateFunction*)",
+    "function-changed": "event.provider: lambda.amazonaws.com and event.action: "
+    "(CreateFunction* or UpdateFunction*)",
     "bucket-policy": "event.provider: s3.amazonaws.com and event.action: PutBucketPolicy",
 }
 _TERMS = {
@@ -51,10 +58,12 @@ _LOOKBACKS = {
     run = sum(case(event.action == "RunTask", 1, 0))
   by aws.cloudtrail.user_identity.arn
 | where made >= 1 and run >= 1""",
-    "invocations": """| where event.provider == "lambda.amazonaws.com" and event.action like "Invoke*"
+    "invocations": """
+| where event.provider == "lambda.amazonaws.com" and event.action like "Invoke*"
 | stats n = count(*) by aws.cloudtrail.user_identity.arn
 | where n >= 1000""",
-    "countries": """| where event.action == "ConsoleLogin" and aws.cloudtrail.user_identity.type == "IAMUser"
+    "countries": """
+| where event.action == "ConsoleLogin" and aws.cloudtrail.user_identity.type == "IAMUser"
 | stats n = count_distinct(source.geo.country_iso_code) by aws.cloudtrail.user_identity.arn
 | where n >= 2""",
 }
@@ -77,7 +86,7 @@ def rules(scale: Scale, folder: Path) -> Report:
         "--rules",
     ]
     one, all_ = "one rule", f"{count} rules"
-    found = measure(
+    measured = measure(
         {one: [*base, str(_BUILTIN / _REFERENCE)], all_: [*base, str(many)]},
         scale.rounds,
         folder / "home",
@@ -87,9 +96,9 @@ def rules(scale: Scale, folder: Path) -> Report:
         *(
             (
                 name,
-                f"{found[name].seconds:.2f}",
-                f"{corpus.records / found[name].seconds:,.0f}",
-                f"{found[name].seconds / found[one].seconds:.2f}×",
+                f"{measured[name].seconds:.2f}",
+                f"{corpus.records / measured[name].seconds:,.0f}",
+                f"{measured[name].seconds / measured[one].seconds:.2f}×",
             )
             for name in (one, all_)
         ),
@@ -99,17 +108,20 @@ def rules(scale: Scale, folder: Path) -> Report:
         rows,
         budgets=[
             at_most(
-                f"{count} rules against one: time", 2.0, found[all_].seconds / found[one].seconds
+                f"{count} rules against one: time",
+                2.0,
+                measured[all_].seconds / measured[one].seconds,
             )
         ],
     )
 
 
 def _write(folder: Path) -> int:
-    """The built-in rules that give alerts, and more of the kinds that Elastic's are of; how many.
+    """Write rule files of Elastic's kinds; return how many.
 
     Of these logs they say no more than the reference rule alone: an alert has a cost of its own,
-    whatever rule gave it."""
+    whatever rule gave it.
+    """
     folder.mkdir()
     for path in _BUILTIN.glob("*.toml"):
         if path.name != _FIRST:
@@ -140,7 +152,8 @@ def _write(folder: Path) -> int:
 def _rule(folder: Path, name: str, type: str, query: str, more: str = "") -> None:
     language = "esql" if type == "esql" else "kuery"
     (folder / f"{name}.toml").write_text(
-        f'[rule]\nrule_id = "{name}"\nname = "{name}"\ntype = "{type}"\nlanguage = "{language}"\nfrom = "now-60m"\n'
+        f'[rule]\nrule_id = "{name}"\nname = "{name}"\ntype = "{type}"\n'
+        f'language = "{language}"\nfrom = "now-60m"\n'
         f"query = {json.dumps(query)}\n{more}\n",
         encoding="utf-8",
     )

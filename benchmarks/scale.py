@@ -25,7 +25,7 @@ class Scale:
     day: Plan
     """What the app watches arrive for 24 hours."""
     pivot: Plan
-    held: int
+    alerts_held: int
     """Alerts that the app holds while keys are pressed."""
     calls: int
     """Calls of a pivot."""
@@ -45,7 +45,7 @@ QUICK = Scale(
     folders=150,
     day=Plan(288, 3, 20),
     pivot=Plan(20, 3, 200),
-    held=100_000,
+    alerts_held=100_000,
     calls=1_000_000,
     arriving=500,
 )
@@ -61,7 +61,7 @@ FULL = Scale(
     folders=3_000,
     day=Plan(288, 3, 200),
     pivot=Plan(306, 3, 500),
-    held=100_000,
+    alerts_held=100_000,
     calls=1_000_000,
     arriving=20_000,
 )

@@ -1,4 +1,7 @@
-"""Where the time of a scan goes: each stage is what the way down to it takes, less the stage before."""
+"""CPU time of a scan by stage.
+
+Each stage is what the way down to it takes, less the stage before.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def stages(scale: Scale, folder: Path) -> Report:
     command, home = scan(corpus.root), folder / "home"
     rounds = [(*apart(_reached, corpus.root), run(command, home).cpu) for _ in range(scale.rounds)]
     whole = median(reached[-1] for reached in rounds)
-    taken = [median(held) for held in zip(*(_steps(reached) for reached in rounds), strict=True)]
+    taken = [median(times) for times in zip(*(_steps(reached) for reached in rounds), strict=True)]
     rows = [
         ("", "CPU", "share", "per record", "to unpacking"),
         *(
@@ -59,7 +62,7 @@ def _steps(reached: Sequence[float]) -> list[float]:
 
 
 def _reached(root: Path) -> list[float]:
-    """Seconds of CPU until the end of each stage, in one warm process."""
+    """Return CPU seconds until each stage's end, one warm process."""
     from detector.rules.dispatch import Dispatch
     from detector.rules.ruleset import load
 

@@ -1,4 +1,4 @@
-"""How long it takes until something happens: imports, the command line, against Python alone."""
+"""Start-up: imports and the command line, against bare Python."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def startup(scale: Scale, folder: Path) -> Report:
         "trailhound rules list": [*TRAILHOUND, "rules", "list"],
     }
     measure(commands, 1, folder / "home")  # byte code is compiled once
-    found = measure(commands, 3 * scale.rounds, folder / "home")
+    measured = measure(commands, 3 * scale.rounds, folder / "home")
     rows = [
         ("", "time", "to bare Python"),
         *(
-            (name, f"{it.seconds * 1e3:.0f} ms", f"{it.ratio(found[_BARE]):.1f}×")
-            for name, it in found.items()
+            (name, f"{it.seconds * 1e3:.0f} ms", f"{it.ratio(measured[_BARE]):.1f}×")
+            for name, it in measured.items()
         ),
     ]
     remarks = ["A scan starts with what rules list does: importing the core, compiling the rules."]
@@ -39,7 +39,7 @@ def startup(scale: Scale, folder: Path) -> Report:
         rows,
         remarks,
         [
-            at_most("import detector", 60, found[_IMPORT].seconds * 1e3, "{:.0f} ms"),
-            at_most("trailhound --version", 120, found[_VERSION].seconds * 1e3, "{:.0f} ms"),
+            at_most("import detector", 60, measured[_IMPORT].seconds * 1e3, "{:.0f} ms"),
+            at_most("trailhound --version", 120, measured[_VERSION].seconds * 1e3, "{:.0f} ms"),
         ],
     )

@@ -1,4 +1,4 @@
-"""How large the state is after a scan, what takes the space, and what stays when old windows are let go."""
+"""Size of the state, by part, and after a vacuum."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PARTS = {
 
 
 def state(scale: Scale, folder: Path) -> Report:
-    """Bytes of the state per million records, few large files and many small ones."""
+    """Measure bytes of the state per million records."""
     rows = [
         (
             "MB per million records",
@@ -73,11 +73,12 @@ def _row(name: str, plan: Plan, folder: Path) -> tuple[str, ...]:
 
 
 def _parts(path: Path) -> dict[str, int]:
-    """Bytes by part. Needs a SQLite that was built with its table of sizes, as most are."""
+    """Return bytes by part. Needs SQLite's dbstat table."""
     with closing(sqlite3.connect(path)) as db:
         sizes = dict(
             db.execute(
-                "SELECT t.tbl_name, sum(pgsize) FROM dbstat d JOIN sqlite_schema t ON t.name = d.name "
+                "SELECT t.tbl_name, sum(pgsize) FROM dbstat d JOIN sqlite_schema t ON t.name = "
+                "d.name "
                 "GROUP BY t.tbl_name"
             )
         )

@@ -1,4 +1,4 @@
-"""The app with a stopwatch: how long a key takes until it is painted, and how late the event loop is."""
+"""The app with a stopwatch for keys and its event loop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ nothing else."""
 
 @asynccontextmanager
 async def lateness() -> AsyncIterator[list[float]]:
-    """By how many seconds each tick comes later than it should, for as long as the block lasts."""
+    """Yield seconds by which each tick of the loop was late."""
     late: list[float] = []
     watching = asyncio.create_task(_watch(late))
     try:
@@ -46,7 +46,7 @@ class TimedApp(DrawnApp):
     _painted: asyncio.Event | None = None
 
     def done(self, reached: Callable[[], bool]) -> bool:
-        """Whether what is waited for is there; once reading has stopped, it never will be."""
+        """Return ``reached()``; raise once reading has stopped with an error."""
         if self.is_open and self.view_model.error:
             raise RuntimeError(self.view_model.error)
         return reached()

@@ -1,4 +1,4 @@
-"""The app on a terminal that nobody looks at: everything is drawn to the last character, and dropped."""
+"""The app on a terminal that draws everything and shows nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything read once: trailhound, what people would use instead, and the floor, on three kinds of corpus."""
+"""Whole scans: trailhound, other tools, and the floor."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _FLOORS = {_ISAL, _ZLIB, _READ}
 
 
 class Disagreement(RuntimeError):
-    """A tool gave another answer than it should: then its time means nothing."""
+    """A tool that gave another answer than it should."""
 
 
 def large(scale: Scale, folder: Path) -> Report:
     """Few large trail files, as of a busy region."""
     corpus = apart(write_trail, folder / "large", scale.large)
-    found = _compare(corpus, scale, folder)
-    one, rate = found[_ONE], corpus.records / found[_ONE].seconds
+    measured = _compare(corpus, scale, folder)
+    one, rate = measured[_ONE], corpus.records / measured[_ONE].seconds
     return _report(
         "Large files",
         corpus,
-        found,
+        measured,
         [
             at_least("large files: records/s, one process", 300_000, rate, "{:,.0f}"),
-            at_least("large files: against Python, gzip + json", 3.5, found[_STDLIB].ratio(one)),
-            _against_duckdb("large files", 10, found),
-            at_most("large files: time over isal alone", 2.5, one.ratio(found[_ISAL])),
-            at_least("large files: two processes against one", 1.8, one.ratio(found[_TWO])),
+            at_least("large files: against Python, gzip + json", 3.5, measured[_STDLIB].ratio(one)),
+            _against_duckdb("large files", 10, measured),
+            at_most("large files: time over isal alone", 2.5, one.ratio(measured[_ISAL])),
+            at_least("large files: two processes against one", 1.8, one.ratio(measured[_TWO])),
         ],
     )
 
@@ -49,12 +49,12 @@ def large(scale: Scale, folder: Path) -> Report:
 def small(scale: Scale, folder: Path) -> Report:
     """Many small trail files, as of quiet regions."""
     corpus = apart(write_trail, folder / "small", scale.small)
-    found = _compare(corpus, scale, folder)
-    rate = corpus.files / found[_ONE].seconds
+    measured = _compare(corpus, scale, folder)
+    rate = corpus.files / measured[_ONE].seconds
     return _report(
         "Many small files",
         corpus,
-        found,
+        measured,
         [
             at_least("small files: files/s, one process", 4_000, rate, "{:,.0f}"),
         ],
@@ -64,8 +64,8 @@ def small(scale: Scale, folder: Path) -> Report:
 def lines(scale: Scale, folder: Path) -> Report:
     """One large file of JSON Lines, as of an export."""
     corpus = apart(write_lines, folder / "lines", scale.lines)
-    found = _compare(corpus, scale, folder)
-    return _report("One file of JSON Lines", corpus, found, [])
+    measured = _compare(corpus, scale, folder)
+    return _report("One file of JSON Lines", corpus, measured, [])
 
 
 def scan(root: Path, jobs: int = 1) -> list[str]:
@@ -73,22 +73,25 @@ def scan(root: Path, jobs: int = 1) -> list[str]:
 
 
 def _compare(corpus: Corpus, scale: Scale, folder: Path) -> dict[str, Measured]:
-    """Measure all tools that are there; trailhound with everything on, all its rules too. Raises
-    Disagreement."""
-    found = measure(_commands(corpus), scale.rounds, folder / "home")
-    for name, measured in found.items():
+    """Measure all installed tools, trailhound with all rules.
+
+    Raises Disagreement.
+    """
+    results = measure(_commands(corpus), scale.rounds, folder / "home")
+    for name, measured in results.items():
         for run in measured.runs:
             if name not in _FLOORS and alerts_found(run) != corpus.alerts:
                 raise Disagreement(
-                    f"{name} found {alerts_found(run):,} alerts where {corpus.alerts:,} were planted"
+                    f"{name} found {alerts_found(run):,} alerts where {corpus.alerts:,} were "
+                    "planted"
                 )
             if name in (_ONE, _TWO):
                 check_accounting(run, corpus)
-    return found
+    return results
 
 
 def alerts_found(run: Run) -> int:
-    """Alerts of the reference rule; trailhound prints those of its other rules too."""
+    """Count alerts of the reference rule in a tool's output."""
     return sum(
         not line.startswith("{") or json.loads(line)["rule"]["id"] == REFERENCE
         for line in run.output
@@ -139,19 +142,19 @@ def has_duckdb() -> bool:
     return importlib.util.find_spec("duckdb") is not None
 
 
-def _against_duckdb(corpus: str, limit: float, found: Mapping[str, Measured]) -> Budget:
+def _against_duckdb(corpus: str, limit: float, measured: Mapping[str, Measured]) -> Budget:
     what = f"{corpus}: against DuckDB read_json"
-    if _DUCKDB not in found:
+    if _DUCKDB not in measured:
         return unmeasured(what, "duckdb is not installed")
-    return at_least(what, limit, found[_DUCKDB].ratio(found[_ONE]))
+    return at_least(what, limit, measured[_DUCKDB].ratio(measured[_ONE]))
 
 
 def _report(
-    title: str, corpus: Corpus, found: Mapping[str, Measured], budgets: Sequence[Budget]
+    title: str, corpus: Corpus, measured: Mapping[str, Measured], budgets: Sequence[Budget]
 ) -> Report:
     columns: dict[str, Callable[[Measured], str]] = {
         "time": lambda it: f"{it.seconds:.2f} s",
-        "to trailhound": lambda it: f"{it.ratio(found[_ONE]):.2f}×",
+        "to trailhound": lambda it: f"{it.ratio(measured[_ONE]):.2f}×",
         "records/s": lambda it: f"{corpus.records / it.seconds / 1e3:,.0f} k",
         "files/s": lambda it: f"{corpus.files / it.seconds:,.0f}",
         "JSON": lambda it: f"{corpus.json / it.seconds / 1e6:,.0f} MB/s",
@@ -160,14 +163,15 @@ def _report(
     }
     rows = [
         ("", *columns),
-        *((name, *(cell(it) for cell in columns.values())) for name, it in found.items()),
+        *((name, *(cell(it) for cell in columns.values())) for name, it in measured.items()),
     ]
-    floors = ", ".join(name for name in found if name in _FLOORS)
+    floors = ", ".join(name for name in measured if name in _FLOORS)
     remarks = [
-        f"Planted alerts, found by every tool: {corpus.alerts:,}. The floor, which finds nothing: {floors}."
+        f"Planted alerts, found by every tool: {corpus.alerts:,}. The floor, which finds "
+        f"nothing: {floors}."
     ]
     if not has_duckdb():
         remarks.append("DuckDB is not installed: pip install -e '.[bench]'")
-    if _JQ not in found:
+    if _JQ not in measured:
         remarks.append("jq is not on the path.")
     return Report(f"{title}: {corpus}", rows, remarks, budgets)

@@ -1,4 +1,4 @@
-"""A tree that grows while it is watched, by every copying tool's way of writing: all of it is read, none is lost."""
+"""A tree that grows while it is watched; nothing is lost."""
 
 from __future__ import annotations
 
@@ -25,12 +25,15 @@ lost."""
 
 
 class Lost(RuntimeError):
-    """Not everything that was written was read, or not what it holds was found."""
+    """Files or alerts that were written and not found."""
 
 
 @dataclass(frozen=True)
-class Watched:
-    """``written`` and ``read`` are seconds until the last file was there, and was committed."""
+class WatchedTree:
+    """Result of watching a tree.
+
+    ``written`` and ``read`` are seconds until the last file was there, and was committed.
+    """
 
     sums: Accounting
     alerts: int
@@ -42,53 +45,57 @@ class Watched:
 
 
 def tree(scale: Scale, folder: Path) -> Report:
-    """Files that appear in a watched tree, written as the copying tools write them."""
+    """Watch a tree that copying tools write to."""
     plan, folders = scale.appearing, scale.folders
-    found = apart(_watch, folder / "tree", folder / "tree.db", plan, folders)
-    _check(found, plan)
+    result = apart(_watch, folder / "tree", folder / "tree.db", plan, folders)
+    _check(result, plan)
     rows = [
         ("", "files", "time", "files/s", "CPU"),
         (
             "written",
             f"{plan.files:,}",
-            f"{found.written:.1f} s",
-            f"{plan.files / found.written:,.0f}",
+            f"{result.written:.1f} s",
+            f"{plan.files / result.written:,.0f}",
             "",
         ),
         (
             "read and committed",
-            f"{found.sums.files_read:,}",
-            f"{found.read:.1f} s",
-            f"{plan.files / found.read:,.0f}",
-            f"{found.cpu:.1f} s",
+            f"{result.sums.files_read:,}",
+            f"{result.read:.1f} s",
+            f"{plan.files / result.read:,.0f}",
+            f"{result.cpu:.1f} s",
         ),
     ]
     return Report(
         f"A growing tree: {plan.files:,} files in {folders:,} folders, by {', '.join(WRITERS)}",
         rows,
         [
-            f"All files read and no other, {found.sums.records_seen:,} records, all {found.alerts:,} planted alerts found. "
-            f"At most {found.backlog:,} files lay written and not yet read."
+            f"All files read and no other, {result.sums.records_seen:,} records, all "
+            f"{result.alerts:,} planted alerts found. "
+            f"At most {result.backlog:,} files lay written and not yet read."
         ],
     )
 
 
-def _check(found: Watched, plan: Plan) -> None:
-    """Raise Lost unless what was found is what was written, and adds up."""
-    sums = found.sums
+def _check(result: WatchedTree, plan: Plan) -> None:
+    """Raise Lost unless all that was written was found."""
+    sums = result.sums
     if (sums.files_read, sums.files_found) != (plan.files, plan.files):
         raise Lost(
-            f"{plan.files:,} files were written, {sums.files_read:,} of {sums.files_found:,} found were read"
+            f"{plan.files:,} files were written, {sums.files_read:,} of {sums.files_found:,} "
+            "found were read"
         )
     if (sums.records_seen, sums.records_kept) != (plan.records, plan.records):
         raise Lost(
-            f"{plan.records:,} records were written, {sums.records_kept:,} of {sums.records_seen:,} were kept"
+            f"{plan.records:,} records were written, {sums.records_kept:,} of "
+            f"{sums.records_seen:,} were kept"
         )
-    if found.alerts != (planted := sweeps_before(plan.records)):
-        raise Lost(f"{planted:,} alerts were planted, {found.alerts:,} found")
+    planted = sweeps_before(plan.records)
+    if result.alerts != planted:
+        raise Lost(f"{planted:,} alerts were planted, {result.alerts:,} found")
 
 
-def _watch(root: Path, state: Path, plan: Plan, folders: int) -> Watched:
+def _watch(root: Path, state: Path, plan: Plan, folders: int) -> WatchedTree:
     """Watch ``root`` while another process writes it."""
     from detector.ingest.pipeline import Pipeline, Update
     from detector.rules.ruleset import load
@@ -96,7 +103,7 @@ def _watch(root: Path, state: Path, plan: Plan, folders: int) -> Watched:
     from detector.store import Store
 
     root.mkdir()
-    store, stop, news = Store.open(state), threading.Event(), threading.Event()
+    store, stop, updated = Store.open(state), threading.Event(), threading.Event()
     context = multiprocessing.get_context("spawn")
     count = context.Value("q", 0)
     writing = context.Process(target=_write, args=(root, plan, folders, count))
@@ -108,7 +115,7 @@ def _watch(root: Path, state: Path, plan: Plan, folders: int) -> Watched:
         backlog = max(backlog, count.value - sums.files_read)
         if not written and count.value == plan.files:
             written = time.perf_counter() - begun
-        news.set()
+        updated.set()
 
     with ThreadPoolExecutor(1) as pool:
         writing.start()
@@ -116,27 +123,27 @@ def _watch(root: Path, state: Path, plan: Plan, folders: int) -> Watched:
             time.sleep(0.01)  # until the writer has loaded what it writes
         begun, cpu = time.perf_counter(), time.process_time()
         reading = pool.submit(Pipeline(store, load(), Directory([root])).run, stop, publish)
-        reading.add_done_callback(lambda _: news.set())  # if it fails, nobody waits for it
+        reading.add_done_callback(lambda _: updated.set())  # if it fails, nobody waits for it
         try:
             while (
                 sums.files_read < plan.files
                 and not reading.done()
-                and (news.wait(_PATIENCE) or writing.is_alive())
+                and (updated.wait(_PATIENCE) or writing.is_alive())
             ):
-                news.clear()
+                updated.clear()
             read, cpu = time.perf_counter() - begun, time.process_time() - cpu
         finally:
             stop.set()
             writing.join()
             reading.result()
         alerts = sum(alert.rule.id == REFERENCE for alert in store.alerts.all())
-        found = Watched(store.files.accounting(), alerts, written, read, cpu, backlog)
+        result = WatchedTree(store.files.accounting(), alerts, written, read, cpu, backlog)
         store.close()
-        return found
+        return result
 
 
 def _write(root: Path, plan: Plan, folders: int, count: Synchronized[int]) -> None:
-    """Write the trail, its files dealt out among the folders and the tools."""
+    """Write the trail, dealt out among folders and tools."""
     files = zip(trail_files(plan), cycle(WRITERS.values()), strict=False)
     for number, ((path, document), write) in enumerate(files):
         folder = root / f"{number % folders % 50:02}" / f"{number % folders:04}"

@@ -1,4 +1,4 @@
-"""What goes over the wire: the bytes that are written to the terminal until a screen stands, and for each key."""
+"""Bytes written to the terminal for a screen and a key."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ whole sentence."""
 
 @dataclass(frozen=True)
 class Written:
-    """Bytes until the first screen stood, for each move of the cursor, to open an alert and to come
-    back, a second."""
+    """Bytes for each action.
+
+    For the first screen, each move of the cursor, opening an alert and coming back, a second.
+    """
 
     first: int
     move: int
@@ -39,10 +41,10 @@ class Written:
 
 
 def wire(_: Scale, folder: Path) -> Report:
-    """Bytes written to a terminal of many colours for a screen, a key, an idle second."""
-    found = [apart(_written, folder / f"{width}.db", (width, height)) for width, height in SIZES]
+    """Count bytes written for a screen, a key, an idle second."""
+    counts = [apart(_written, folder / f"{width}.db", (width, height)) for width, height in SIZES]
     rows = [("bytes", *(f"{width}×{height}" for width, height in SIZES))]
-    rows += [(said, *(f"{count(each):,}" for each in found)) for said, count in _ROWS.items()]
+    rows += [(said, *(f"{count(each):,}" for each in counts)) for said, count in _ROWS.items()]
     return Report("The wire: the simulated logs, already read", rows)
 
 
@@ -68,7 +70,7 @@ def _written(state: Path, size: tuple[int, int]) -> Written:
 
 
 async def _watch(app: CountingApp, size: tuple[int, int]) -> Written:
-    found: list[Written] = []
+    counts: list[Written] = []
 
     async def hand(_: Pilot[object]) -> None:
         try:
@@ -78,25 +80,23 @@ async def _watch(app: CountingApp, size: tuple[int, int]) -> Written:
             move = sum([await app.count("j") for _ in range(_MOVES)]) // _MOVES
             opened, back = await app.count("enter"), await app.count("escape")
             app.tick_once()
-            found.append(Written(first, move, opened, back, await app.count()))
+            counts.append(Written(first, move, opened, back, await app.count()))
         finally:
             app.exit()
 
     await app.run_async(size=size, auto_pilot=hand)
-    return found[0]
+    return counts[0]
 
 
 class CountingApp(DrawnApp):
-    """Counts what is written to the terminal. Its clock stands still unless a second is asked
-    for."""
+    """App that counts bytes; its clock ticks only when asked."""
 
     def __init__(self, store: Store, rules: RuleSet, pipeline: Pipeline) -> None:
         super().__init__(store, rules, pipeline)
         self._bytes = 0
 
     async def count(self, key: str = "") -> int:
-        """Press ``key``: the bytes since the last count, once nothing more is written because of
-        it."""
+        """Press ``key`` and return the bytes written since the last count."""
         if key:
             self.simulate_key(key)
         before = -1

@@ -1,4 +1,4 @@
-"""How the tools with which people copy a bucket let a file appear: under another name first, or growing in place."""
+"""Ways in which copying tools let a file appear."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The pictures of the documentation, taken of the app itself: ``python -m docs.screenshots`` from the repository.
+"""Take the documentation's pictures: ``python -m docs.screenshots``.
 
-They show ``sample_logs`` by a clock that stands still, in a place that is the same everywhere and in a state that goes
-afterwards, so that the same program gives the same pictures, and a change of them is a change of the app.
+They show ``sample_logs`` by a clock that stands still, in a folder that is the same everywhere and
+in a state that goes afterwards, so that the same program gives the same pictures, and a change of
+them is a change of the app.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say: known corpora, equal answers. Nothing here is timed."""
+"""Benchmarks: known corpora and equal answers; nothing is timed."""
 
 from __future__ import annotations
 
@@ -87,7 +87,10 @@ def test_records_that_were_lost_are_noticed(tmp_path: Path) -> None:
 def test_a_process_is_measured_with_its_children(tmp_path: Path) -> None:
     # It stays for some samples: what is exact does not count where this process itself has ever
     # been larger.
-    child = "import sys, time; held = bytearray(50 << 20); time.sleep(0.5); print('child'); sys.stderr.write('said')"
+    child = (
+        "import sys, time; held = bytearray(50 << 20); time.sleep(0.5); print('child'); "
+        "sys.stderr.write('said')"
+    )
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     found = apart(run, [PYTHON, "-c", parent], tmp_path)
 

@@ -1,1 +1,1 @@
-"""What trailhound is compared with: small whole programs that print one line for each alert, or only unpack."""
+"""Small whole programs that trailhound is compared with."""

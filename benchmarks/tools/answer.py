@@ -1,4 +1,4 @@
-"""The reference rule in a few lines, as someone would write it for a script."""
+"""The reference rule as someone would script it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def files() -> list[Path]:
 
 
 def print_alerts(records: Iterable[dict[str, Any]]) -> None:
-    """Read all ``records`` and print a line for each principal and window that meets the rule."""
+    """Print a line per principal and window that meet the rule."""
     regions: dict[tuple[int, str], set[str]] = defaultdict(set)
     for record in records:
         if (
@@ -29,6 +29,6 @@ def print_alerts(records: Iterable[dict[str, Any]]) -> None:
             regions[time // WINDOW * WINDOW, record["userIdentity"].get("arn")].add(
                 record["awsRegion"]
             )
-    for (start, arn), found in regions.items():
-        if len(found) >= NEEDED:
-            print(start, arn, len(found))
+    for (start, arn), names in regions.items():
+        if len(names) >= NEEDED:
+            print(start, arn, len(names))

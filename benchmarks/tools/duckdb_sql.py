@@ -1,6 +1,7 @@
-"""With DuckDB, on all cores as it likes it: ``typed`` is read_json with a type for each field that the rule needs.
+"""The reference rule in DuckDB, on all cores.
 
-``objects`` takes trail files apart by JSON functions instead, which is many times as fast on large documents.
+``typed`` is read_json with a type for each field that the rule needs. ``objects`` takes trail files
+apart by JSON functions instead, which is many times as fast on large documents.
 """
 
 from __future__ import annotations
@@ -21,16 +22,15 @@ _LARGEST = 128 << 20
 
 
 def main(way: str, root: Path) -> None:
-    source = (
-        _lines(root)
-        if any(root.glob("*.jsonl"))
-        else _typed(root)
-        if way == "typed"
-        else _objects(root)
-    )
+    if any(root.glob("*.jsonl")):
+        source = _lines(root)
+    else:
+        source = _typed(root) if way == "typed" else _objects(root)
     alerts = duckdb.sql(
-        f"SELECT epoch(eventTime::TIMESTAMP)::BIGINT // {WINDOW} AS start, arn, count(DISTINCT awsRegion) AS regions "
-        f"FROM ({source}) WHERE eventName = 'DescribeInstances' AND eventSource = 'ec2.amazonaws.com' "
+        f"SELECT epoch(eventTime::TIMESTAMP)::BIGINT // {WINDOW} AS start, arn, count(DISTINCT "
+        "awsRegion) AS regions "
+        f"FROM ({source}) WHERE eventName = 'DescribeInstances' AND eventSource = "
+        "'ec2.amazonaws.com' "
         f"GROUP BY ALL HAVING regions >= {NEEDED}"
     ).fetchall()
     for alert in alerts:
@@ -49,7 +49,8 @@ def _typed(root: Path) -> str:
     fields = ", ".join(f"r.{name} AS {name}" for name in _NAMES)
     return (
         f"SELECT {fields}, r.userIdentity.arn AS arn FROM (SELECT unnest(Records) AS r "
-        f"FROM read_json('{root}/**/*.json.gz', format = 'unstructured', columns = {{Records: '{_RECORD}[]'}}, "
+        f"FROM read_json('{root}/**/*.json.gz', format = 'unstructured', columns = {{Records: "
+        f"'{_RECORD}[]'}}, "
         f"maximum_object_size = {_LARGEST}))"
     )
 
@@ -57,8 +58,10 @@ def _typed(root: Path) -> str:
 def _objects(root: Path) -> str:
     fields = ", ".join(f"r->>'{name}' AS {name}" for name in _NAMES)
     return (
-        f"SELECT {fields}, r->>'$.userIdentity.arn' AS arn FROM (SELECT unnest(from_json(json->'Records', "
-        f"'[\"JSON\"]')) AS r FROM read_json_objects('{root}/**/*.json.gz', format = 'unstructured', "
+        f"SELECT {fields}, r->>'$.userIdentity.arn' AS arn FROM (SELECT "
+        "unnest(from_json(json->'Records', "
+        f"'[\"JSON\"]')) AS r FROM read_json_objects('{root}/**/*.json.gz', format = "
+        "'unstructured', "
         f"maximum_object_size = {_LARGEST}))"
     )
 

@@ -1,4 +1,4 @@
-"""With the standard library, as it comes: what most scripts over CloudTrail do."""
+"""The reference rule with gzip and json of the stdlib."""
 
 from __future__ import annotations
 

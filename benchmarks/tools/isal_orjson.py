@@ -1,4 +1,4 @@
-"""With isal and orjson, and the cyclic garbage collector off: what Python can do that decodes every record whole."""
+"""The reference rule with isal and orjson, without garbage collection."""
 
 from __future__ import annotations
 

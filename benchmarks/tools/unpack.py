@@ -1,4 +1,4 @@
-"""Unpacking alone, with isal or with zlib, or plain reading: the floor under everything that reads logs."""
+"""Unpacking alone, with isal or zlib, or plain reading."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""Alerts and calls as the app holds them, any number at once, without the hours that it would take to find them."""
+"""Made-up alerts and calls as the app has them in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.corpus import WINDOW
-from benchmarks.rule import NEEDED
+from benchmarks.rule import NEEDED, WINDOW
 from detector.detection.alert import Alert, Facets, Flag, Window
 from detector.detection.event import Event, Position
 from detector.investigation.pivot import EventRow
@@ -26,10 +25,12 @@ SEVERITIES = ("low", "low", "low", "medium", "high")
 
 
 def alerts(first: int, count: int) -> Iterator[Alert]:
-    """Sweeps of a few thousand principals, some in a rhythm, numbered from ``first`` on; a window
-    apart."""
+    """Yield sweeps, numbered from ``first``, a window apart.
+
+    They are of a few thousand principals, some in a rhythm.
+    """
     for number in range(first, first + count):
-        at, who = START + WINDOW * number, number % _PRINCIPALS
+        time, who = START + WINDOW * number, number % _PRINCIPALS
         account = _ACCOUNTS[who % len(_ACCOUNTS)]
         arn = f"arn:aws:iam::{account}:user/held-{who:04d}"
         yield Alert(
@@ -41,17 +42,17 @@ def alerts(first: int, count: int) -> Iterator[Alert]:
                 21,
                 True,
             ),
-            window=Window("tumbling", at, at + 30),
+            window=Window("tumbling", time, time + 30),
             key={"aws.cloudtrail.user_identity.arn": arn},
             columns={
                 "Esql.cloud_region_count_distinct": NEEDED,
                 "Esql.cloud_region_values": list(REGIONS[:NEEDED]),
             },
             event_ids=[
-                f"{number:08x}-{place:04x}-4d3a-8b7c-0123456789ab" for place in range(NEEDED)
+                f"{number:08x}-{index:04x}-4d3a-8b7c-0123456789ab" for index in range(NEEDED)
             ],
-            first_event=at + 2,
-            last_event=at + 2 + NEEDED,
+            first_event=time + 2,
+            last_event=time + 2 + NEEDED,
             facets=Facets(
                 regions=list(REGIONS[:NEEDED]),
                 accounts=[account],
@@ -64,13 +65,13 @@ def alerts(first: int, count: int) -> Iterator[Alert]:
                 error_codes=[],
                 denied=0,
             ),
-            flags=[Flag("tool-tell", 1, at, at)],
+            flags=[Flag("tool-tell", 1, time, time)],
             settled=True,
         )
 
 
 def calls(first: int, count: int) -> Iterator[EventRow]:
-    """Calls of one principal, a second apart, numbered from ``first`` on, as a pivot finds them."""
+    """Yield calls of one principal, numbered from ``first``, a second apart."""
     account = _ACCOUNTS[0]
     arn = f"arn:aws:iam::{account}:user/busy"
     for number in range(first, first + count):
