@@ -262,7 +262,7 @@ def test_deeply_nested_record_costs_itself_only(tmp_path: Path) -> None:
 
 
 def digested(content: bytes) -> None:
-    """Nothing but ``Unreadable`` may come of reading it."""
+    """Read a file, which may raise ``Unreadable`` only."""
     dispatch, cache = Dispatch(rules()), SignatureCache()
     try:
         for chunk in read_chunks(io.BytesIO(content)):

@@ -40,7 +40,7 @@ REGIONS = (
 
 
 def sweep(minute: int = 30) -> list[Json]:
-    """DescribeInstances in twelve regions within twelve seconds."""
+    """Return DescribeInstances in twelve regions within twelve seconds."""
     return [
         {
             "eventVersion": "1.11",
@@ -105,7 +105,7 @@ def document(records: Sequence[Json]) -> bytes:
 
 
 def forms(records: Sequence[Json]) -> dict[str, bytes]:
-    """Every form, plain. The names are those of docs/formats.md."""
+    """Return a sample of every format, by its name in docs/formats.md."""
     message = {
         "messageType": "DATA_MESSAGE",
         "owner": "111122223333",
@@ -363,7 +363,7 @@ ASIDE: dict[str, list[Any]] = {
 
 
 def containers(data: bytes) -> dict[str, bytes]:
-    """Every container around ``data``."""
+    """Return ``data`` in every container, by name."""
     half = len(data) // 2
     return {
         "gzip": gzip.compress(data),
@@ -421,7 +421,7 @@ def athena(record: Json) -> Json:
 
 
 def ecs(record: Json, original: bool = False) -> Json:
-    """As Elastic's integration writes it."""
+    """Return a record as Elastic's integration writes it."""
     who = record["userIdentity"]
     issuer = who["sessionContext"]["sessionIssuer"]
     trail = {
@@ -476,7 +476,7 @@ def flat(value: Json, prefix: str = "") -> Json:
 
 
 def ocsf(record: Json) -> Json:
-    """As Security Lake's source version 2 writes a row."""
+    """Return a record as version 2 of Security Lake's source writes it."""
     who = record["userIdentity"]
     second = int(record["eventTime"][17:19])
     minute = int(record["eventTime"][14:16])
@@ -515,7 +515,10 @@ def ocsf(record: Json) -> Json:
 
 
 def lake_csv(records: Sequence[Json], others: Sequence[str] = ("eventTime",)) -> bytes:
-    """``others`` are the columns before the record's."""
+    """Return a CSV of CloudTrail Lake.
+
+    ``others`` are the columns before the record's.
+    """
     file = io.StringIO()
     rows = csv.writer(file, quoting=csv.QUOTE_ALL)
     rows.writerow([*others, "eventJson"])

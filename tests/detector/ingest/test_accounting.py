@@ -77,7 +77,7 @@ mixed = st.lists(st.tuples(st.sampled_from(sorted(KINDS)), st.integers(1, 12)), 
 
 
 def expected(files: Files, incomplete: str = "quarantined") -> tuple[dict[str, int], int]:
-    """The number of files by state and reason, and of records."""
+    """Return the number of files by state and reason, and of records."""
     counts: dict[str, int] = {}
     for kind in (KINDS[name] for name, _ in files):
         state = incomplete if kind.reason.startswith("truncated") else kind.state

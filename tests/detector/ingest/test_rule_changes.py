@@ -187,7 +187,7 @@ def test_unloaded_rule_leaves_its_alerts(store: Store, logs: Path, tmp_path: Pat
 
 
 def test_state_serves_tumbling_and_sliding(store: Store, logs: Path) -> None:
-    """The windows are kept, so that no file is read for it."""
+    """Keep windows, so that a change of mode reads no file."""
     write(
         logs,
         "split.json",

@@ -61,7 +61,7 @@ def put(tmp_path: Path, **changed: Any) -> Path:
 def run(
     store: Store, rules: RuleSet, logs: Path, *steps: Callable[[Pipeline], Any]
 ) -> list[Update]:
-    """A live run: a sweep, and one more after each step."""
+    """Run live: a sweep, and one more after each step."""
     updates: list[Update] = []
     pipeline = Pipeline(
         store, rules, Stepping([logs], [lambda step=step: step(pipeline) for step in steps]), 1
@@ -71,7 +71,7 @@ def run(
 
 
 def shown(updates: list[Update]) -> set[str]:
-    """The alerts that a screen holds after these updates."""
+    """Return the alerts that a screen shows after these updates."""
     current: set[str] = set()
     for update in updates:
         current = current - set(update.withdrawn) | {alert.alert_id for alert in update.alerts}

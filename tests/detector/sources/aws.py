@@ -24,7 +24,7 @@ class _Quiet(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 class Aws:

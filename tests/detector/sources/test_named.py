@@ -39,7 +39,7 @@ def scanned(capsys: pytest.CaptureFixture[str], *args: str) -> list[list[str]]:
 
 
 def reference(out: str) -> list[list[str]]:
-    """The events of each alert of the reference rule."""
+    """Return the events of each alert of the reference rule."""
     alerts = map(json.loads, out.splitlines())
     return [
         alert["event_ids"]
