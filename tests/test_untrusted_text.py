@@ -1,7 +1,8 @@
 """No code hands a string that it built to a markup parser.
 
-To Textual a ``str`` is markup, so one name from a log in an f-string is a crash or an action to click on. What is shown
-goes through ``tui.presentation.safe``; this reads the source and finds what does not.
+To Textual a ``str`` is markup, so one name from a log in an f-string is a crash or an action to
+click on. What is shown goes through ``tui.presentation.safe``; this reads the source and finds what
+does not.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import tui
 SOURCES = sorted(Path(tui.__file__).parent.rglob("*.py"))
 
 SINKS = {
-    "Static", "Label", "Button", "Checkbox", "RadioButton", "Collapsible", "TabPane", "Tab", "Select", "Option",
-    "OptionList", "Toast", "Markdown", "MarkdownViewer", "Tree", "Link", "Digits", "Binding", "update", "set_content",
-    "add_option", "replace_option_prompt", "render_str", "mount_static",
+    "Static", "Label", "Button", "Checkbox", "RadioButton", "Collapsible", "TabPane", "Tab",
+    "Select", "Option", "OptionList", "Toast", "Markdown", "MarkdownViewer", "Tree", "Link",
+    "Digits", "Binding", "update", "set_content", "add_option", "replace_option_prompt",
+    "render_str", "mount_static",
 }  # fmt: skip
 """Calls whose strings Textual reads as markup."""
 
@@ -54,7 +56,7 @@ def _complaints(node: ast.AST) -> Iterator[str]:
         ):
             yield f"{name}: what is parsed must be a literal, with the data as its variables"
         if name in SINKS and any(map(_put_together, arguments)):
-            yield f"{name}: a string put together is read as markup; use safe.text or Content.assemble"
+            yield f"{name}: a built string is read as markup; use safe.text or Content.assemble"
         if any(keyword.arg == "markup" and _is_true(keyword.value) for keyword in node.keywords):
             yield "markup=True"
     if isinstance(node, ast.ImportFrom) and node.module == "rich.markup":

@@ -291,7 +291,8 @@ def test_closed_pipe_is_no_error(tmp_path: Path) -> None:
         "a.json",
         [record for number in range(30) for record in sweep(10, 30 * number, userAgent="A" * 9000)],
     )
-    command = f"{sys.executable} -m tui.commandline.main scan {tmp_path} --format jsonl {' '.join(ONLY_REFERENCE)} | head -c 10"
+    options = f"--format jsonl {' '.join(ONLY_REFERENCE)}"
+    command = f"{sys.executable} -m tui.commandline.main scan {tmp_path} {options} | head -c 10"
     ran = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
         cwd=Path(__file__).parents[2],

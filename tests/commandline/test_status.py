@@ -31,22 +31,22 @@ def state(tmp_path: Path, cli: Cli) -> Path:
     return tmp_path / "hunt.db"
 
 
-def told(out: str, name: str) -> list[str]:
+def lines_of(out: str, name: str) -> list[str]:
     return [line for line in out.splitlines() if line.startswith(name + " ")]
 
 
 def test_status_lists_only_regions_that_need_attention(state: Path, cli: Cli) -> None:
     out = cli("status", "--db", state).out
-    (summary,) = told(out, "regions")
+    (summary,) = lines_of(out, "regions")
     assert "28 of 2 accounts: 27 as usual, 1 late" in summary and "--all" in summary
-    assert [line.split()[1:3] for line in told(out, "region")] == [
+    assert [line.split()[1:3] for line in lines_of(out, "region")] == [
         [ACCOUNTS[0], "eu-west-1"],
         [*SILENT],
     ]
-    assert "22 in quarantine" in told(out, "region")[0] and told(out, "region")[1].endswith(
+    assert "22 in quarantine" in lines_of(out, "region")[0] and lines_of(out, "region")[1].endswith(
         "every 5 min, late"
     )
-    assert len(told(out, "quarantine")) == 20 and "and 2 more" in out
+    assert len(lines_of(out, "quarantine")) == 20 and "and 2 more" in out
     every = cli("status", "--all", "--db", state).out
-    assert len(told(every, "region")) == 28 and len(told(every, "quarantine")) == 22
+    assert len(lines_of(every, "region")) == 28 and len(lines_of(every, "quarantine")) == 22
     assert "more" not in every

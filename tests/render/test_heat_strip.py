@@ -98,7 +98,8 @@ def test_keys_move_cursor_and_post_the_cell() -> None:
             "h", "k", "l", "j", "right", "left", "down", "up", "end", "l", "home", "enter"
         )
         assert cells(messages) == [
-            ("us-east-1", 1, 2), ("us-east-2", 1, 2), ("us-east-2", 2, 3), ("us-east-2", 1, 2), ("af-south-1", 1, 2),
+            ("us-east-1", 1, 2), ("us-east-2", 1, 2), ("us-east-2", 2, 3), ("us-east-2", 1, 2),
+            ("af-south-1", 1, 2),
             ("us-east-2", 1, 2), ("us-east-2", 29, 30), ("us-east-2", 0, 1),
         ]  # fmt: skip
         assert cells(messages, HeatStrip.CellOpened) == [("us-east-2", 0, 1)]

@@ -103,7 +103,8 @@ def test_keys_scroll_and_new_record_starts_at_top() -> None:
         many = json.dumps(list(range(100))).encode()
         view.show(many)
         for key, first in (
-            ("j", "  0,"), ("k", "["), ("ctrl+d", "  4,"), ("pagedown", "  14,"), ("pageup", "  4,"), ("ctrl+u", "["),
+            ("j", "  0,"), ("k", "["), ("ctrl+d", "  4,"),
+            ("pagedown", "  14,"), ("pageup", "  4,"), ("ctrl+u", "["),
         ):  # fmt: skip
             await pilot.press(key)
             assert drawn(view)[0].startswith(first), key

@@ -22,12 +22,13 @@ Messages = list[Message]
 NOW = 1_772_368_685  # 2026-03-01T12:38:05Z
 
 REGIONS = re.findall(r"\S+", """
-us-east-1 us-east-2 us-west-1 us-west-2 ap-south-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-southeast-1
-ap-southeast-2 ca-central-1 eu-central-1 eu-west-1 eu-west-2 eu-west-3 eu-north-1 sa-east-1 af-south-1 ap-east-1
-ap-east-2 ap-south-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-west-1 eu-central-2
-eu-south-1 eu-south-2 il-central-1 me-central-1 me-south-1 mx-central-1 me-west-1 sa-west-1 cn-north-1 cn-northwest-1
-us-gov-east-1 us-gov-west-1 eusc-de-east-1 us-iso-east-1 us-iso-west-1 us-isob-east-1 us-isob-west-1 eu-isoe-west-1
-us-isof-east-1 us-isof-south-1
+us-east-1 us-east-2 us-west-1 us-west-2 ap-south-1 ap-northeast-1 ap-northeast-2 ap-northeast-3
+ap-southeast-1 ap-southeast-2 ca-central-1 eu-central-1 eu-west-1 eu-west-2 eu-west-3 eu-north-1
+sa-east-1 af-south-1 ap-east-1 ap-east-2 ap-south-2 ap-southeast-3 ap-southeast-4 ap-southeast-5
+ap-southeast-6 ap-southeast-7 ca-west-1 eu-central-2 eu-south-1 eu-south-2 il-central-1
+me-central-1 me-south-1 mx-central-1 me-west-1 sa-west-1 cn-north-1 cn-northwest-1 us-gov-east-1
+us-gov-west-1 eusc-de-east-1 us-iso-east-1 us-iso-west-1 us-isob-east-1 us-isob-west-1
+eu-isoe-west-1 us-isof-east-1 us-isof-south-1
 """)  # fmt: skip
 """Every region of every partition that botocore's region data names."""
 
@@ -74,7 +75,8 @@ def test_accounting_line_is_empty_before_reading() -> None:
 
 
 ACCOUNTING = Accounting(
-    files_read=1_198, files_waiting=3, files_skipped={"empty": 2}, files_quarantined={"truncated": 1},
+    files_read=1_198, files_waiting=3, files_skipped={"empty": 2},
+    files_quarantined={"truncated": 1},
     records_seen=182_424, records_duplicate=19, records_rejected={"no time": 3, "no JSON": 1},
 )  # fmt: skip
 
@@ -111,7 +113,8 @@ def test_accounting_sums_always_add_up(numbers: list[int], width: int) -> None:
 
     read, waiting, skipped, quarantined, accepted, duplicate, left_out, rejected = numbers
     accounting = Accounting(
-        files_read=read, files_waiting=waiting, files_skipped={"a": skipped}, files_quarantined={"b": quarantined},
+        files_read=read, files_waiting=waiting, files_skipped={"a": skipped},
+        files_quarantined={"b": quarantined},
         records_seen=accepted + duplicate + left_out + rejected, records_duplicate=duplicate,
         records_skipped={"c": left_out}, records_rejected={"d": rejected},
     )  # fmt: skip

@@ -66,8 +66,10 @@ def test_keys_and_mouse_move_and_open() -> None:
         loaded(widget)
         await pilot.press("h", "h", "up", "right", "right", "l", "l", *"jjjjjjjjj", "left", "enter")
         assert [one.region.name for one in messages if type(one) is RegionBoard.Moved] == [
-            "us-west-1", "us-west-2", "eu-north-1", "il-central-1", "ap-northeast-1", "ap-northeast-3",
-            "ap-northeast-2", "ap-east-2", "ap-east-1", "ap-south-1", "ap-south-2", "ap-southeast-7",
+            "us-west-1", "us-west-2", "eu-north-1", "il-central-1", "ap-northeast-1",
+            "ap-northeast-3",
+            "ap-northeast-2", "ap-east-2", "ap-east-1", "ap-south-1", "ap-south-2",
+            "ap-southeast-7",
             "ap-southeast-5", "ap-southeast-1", "af-south-1",
         ]  # fmt: skip
         assert [one.region.name for one in messages if isinstance(one, RegionBoard.Opened)] == [

@@ -317,7 +317,8 @@ def test_keys_move_cursor() -> None:
         rows.show(range(100))
         assert rows.page == 9
         for key, index in (
-            ("j", 1), ("down", 2), ("k", 1), ("up", 0), ("k", 0), ("G", 99), ("j", 99), ("g", 0), ("end", 99),
+            ("j", 1), ("down", 2), ("k", 1), ("up", 0), ("k", 0), ("G", 99), ("j", 99), ("g", 0),
+            ("end", 99),
             ("home", 0), ("ctrl+d", 4), ("ctrl+u", 0), ("pagedown", 9), ("pageup", 0),
         ):  # fmt: skip
             await pilot.press(key)

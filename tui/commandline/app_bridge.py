@@ -49,7 +49,7 @@ def configured_keys() -> Mapping[str, str]:
     return key_remap.configured()
 
 
-def key_groups() -> list[KeyGroup]:
+def list_keys() -> list[KeyGroup]:
     """List every key of the app, the configured ones included."""
     from tui.app import key_listing
 

@@ -64,6 +64,11 @@ def fit_cell(
     return [padding, *runs] if align == "right" else [*runs, padding]
 
 
+def cursor_bar(at_cursor: bool) -> str:
+    """Return the cell before a row, which marks the cursor's."""
+    return "▌" if at_cursor else " "
+
+
 def style_of(style: str | Style, app: App[object]) -> Style:
     """Read a style such as ``$error bold`` in the app's theme.
 

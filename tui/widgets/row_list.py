@@ -353,8 +353,8 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
             self.post_message(self.CursorMoved(self, self.cursor_key, lost=False))
             self.post_message(self.Highlighted(self, self.cursor_row))
 
-    def watch_follow_top(self, follow: bool) -> None:
-        if follow:
+    def watch_follow_top(self, follow_top: bool) -> None:
+        if follow_top:
             self._move(0)
 
     def _set_marks(self, marks: frozenset[str]) -> None:

@@ -16,6 +16,7 @@ from tui.widgets.columns import GAP, Column, fit
 from tui.widgets.line import (
     StyledRun,
     as_content,
+    cursor_bar,
     fit_cell,
     match_spans,
     plain_text,
@@ -197,12 +198,12 @@ class RowView(LineScroll, Generic[R]):
 
     def _row_line(self, index: int, at_cursor: bool, is_marked: bool) -> Strip:
         row = self._rows[index]
-        background = self.get_visual_style("row-list--cursor") if at_cursor else self.visual_style
+        background = self.row_style("row-list--cursor", at_cursor)
         base = background
         if self._row_style is not None:
             base += style_of(self._row_style(row), self.app)
         runs: list[StyledRun] = [
-            ("▌" if at_cursor else " ", background + self.part("row-list--bar")),
+            (cursor_bar(at_cursor), background + self.part("row-list--bar")),
             ("✓ " if is_marked else "  ", background + self.part("row-list--mark")),
         ]
         heading = self._heading(row) if self._heading is not None else None

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from tui.commandline.app_bridge import key_groups
+from tui.commandline.app_bridge import list_keys
 from tui.settings.errors import EXIT_OK
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def run(args: argparse.Namespace) -> int:
-    groups = key_groups()
+    groups = list_keys()
     lines = _markdown(groups) if args.format == "md" else _table(groups)
     print("\n".join(lines))
     return EXIT_OK

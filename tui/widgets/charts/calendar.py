@@ -10,13 +10,12 @@ from datetime import date, timedelta
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
-from textual.style import Style
 
 from detector.detection.sweeps import Sweep
 from tui.keymap import MOVE, OPEN, key
 from tui.presentation import format, time_display
 from tui.presentation.theme import SEVERITY_STYLE
-from tui.widgets.line import StyledRun, style_of, to_strip
+from tui.widgets.line import StyledRun, cursor_bar, style_of, to_strip
 from tui.widgets.line_scroll import LineScroll
 
 _MIN_DAYS_FOR_WEEKS = 62
@@ -210,23 +209,18 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
             return to_strip(self._header(), self.cells, self.visual_style)
         if row >= self._count:
             return to_strip([], self.cells, self.visual_style)
-        base = self._row_style(row)
+        base = self.row_style("calendar--row", row == self._cursor[0])
         day = self._first + timedelta(7 * row if self._by_week else row)
         label = f"{day}" if self._by_week else f"{_WEEKDAYS[day.weekday()]} {day:%m-%d}"
         cells = [(row, column) for column in range(self._columns)]
         total = sum(len(self._sweeps_by_cell.get(cell, ())) for cell in cells)
         runs: list[StyledRun] = [
-            ("▌" if row == self._cursor[0] else " ", base + self.part("calendar--bar")),
+            (cursor_bar(row == self._cursor[0]), base + self.part("calendar--bar")),
             (label.ljust(_LABEL_CELLS - 1), base),
             *map(self._drawn_cell, cells),
             (f"{total or ''}".rjust(_TOTAL_CELLS), base + self.part("calendar--header")),
         ]
         return to_strip(runs, self.cells, base)
-
-    def _row_style(self, row: int) -> Style:
-        return (
-            self.get_visual_style("calendar--row") if row == self._cursor[0] else self.visual_style
-        )
 
     def _header(self) -> list[StyledRun]:
         base = self.get_visual_style("calendar--header")
@@ -252,7 +246,7 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
         return ""
 
     def _drawn_cell(self, cell: GridCell) -> StyledRun:
-        style = self._row_style(cell[0])
+        style = self.row_style("calendar--row", cell[0] == self._cursor[0])
         sweeps = self._sweeps_by_cell.get(cell, ())
         text = ""
         if sweeps:

@@ -14,7 +14,7 @@ from textual.strip import Strip
 from detector.cloudtrail.regions import Region
 from tui.keymap import MOVE, OPEN, key
 from tui.presentation import safe
-from tui.widgets.line import StyledRun, fit_cell, to_strip
+from tui.widgets.line import StyledRun, cursor_bar, fit_cell, to_strip
 from tui.widgets.line_scroll import LineScroll
 from tui.widgets.region_line import short_region
 
@@ -235,14 +235,14 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         if isinstance(content, Region):
             return self._drawn_region(content)
         title = Content(safe.clip(f" {content or ''}", self._column_cells))
-        style = self.get_visual_style("region-board--title") if content else self.visual_style
+        style = self.row_style("region-board--title", bool(content))
         return fit_cell(title, self._column_cells, "left", style, self.app)
 
     def _drawn_region(self, region: Region) -> list[StyledRun]:
         """Draw name, ``+`` for an opt-in region, count and label."""
         at_cursor = region.name == self._cursor
         count = self._counts.get(region.name, 0)
-        base = self.get_visual_style("region-board--cursor") if at_cursor else self.visual_style
+        base = self.row_style("region-board--cursor", at_cursor)
         style = base if count else base + self.part("region-board--idle")
         name_cells = self._column_cells - 2 - _COUNT_CELLS - _LABEL_CELLS
         name = Content(self._region_name(region, name_cells))
@@ -250,7 +250,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         word = self._labels.get(region.name, "")
         label = Content.assemble(" ", (word, _LABEL_STYLES.get(word, "")))
         return [
-            ("▌" if at_cursor else " ", base + self.part("region-board--bar")),
+            (cursor_bar(at_cursor), base + self.part("region-board--bar")),
             *fit_cell(name, name_cells, "left", style, self.app),
             ("+" if region.opt_in else " ", style),
             *fit_cell(count_text, _COUNT_CELLS, "right", style, self.app),

@@ -16,7 +16,7 @@ from textual.style import Style
 from tui.keymap import FIND, MOVE, key
 from tui.widgets.charts.time_axis import TimeAxis
 from tui.widgets.charts.time_view import TimeView
-from tui.widgets.line import StyledRun, fit_cell, to_strip
+from tui.widgets.line import StyledRun, cursor_bar, fit_cell, to_strip
 from tui.widgets.line_scroll import LineScroll
 
 _GAP = 2
@@ -271,10 +271,10 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         if row >= len(self._names):
             return to_strip([], self.cells, self.visual_style)
         at_cursor = row == self.row
-        base = self.get_visual_style("time-rows--row") if at_cursor else self.visual_style
+        base = self.row_style("time-rows--row", at_cursor)
         name = self._names[row]
         total = f"{sum(self._counts[name]):,}"
-        runs: list[StyledRun] = [("▌" if at_cursor else " ", base + self.part("time-rows--bar"))]
+        runs: list[StyledRun] = [(cursor_bar(at_cursor), base + self.part("time-rows--bar"))]
         runs += fit_cell(self.label(name), self._label_cells - 1, "left", base, self.app)
         runs += [self.cell(name, bucket, base) for bucket in range(self._axis.count)]
         runs.append(self._total(total, base + self.part("time-rows--header")))
