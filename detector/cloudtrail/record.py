@@ -64,8 +64,7 @@ class EventSignature(NamedTuple):
     """The fields of a head without its time.
 
     ``Head(None, *signature)`` is the head of a signature. A chunk has thousands of records but
-    some hundred signatures, so what depends on these fields
-    alone is computed once per signature."""
+    some hundred signatures, so what depends on these fields alone is computed once per signature."""
 
     user_identity: Caller | None
     event_source: str | None

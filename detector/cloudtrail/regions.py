@@ -1,8 +1,8 @@
 """AWS's regions: partition, geography, place, and whether they are opt-in.
 
 Partitions, names and places are as the AWS SDKs have them (botocore 1.44, ``partitions.json``),
-some before they are open. A region launched after 20 March 2019 is off until an account enables it (AWS
-Account Management Reference, "Enable or disable AWS Regions in your account").
+some before they are open. A region launched after 20 March 2019 is off until an account enables it
+(AWS Account Management Reference, "Enable or disable AWS Regions in your account").
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """ES|QL's types and values.
 
 While a query runs, null is None; a multivalue is a list of two or more; a date is milliseconds
-since the Unix epoch; an ip is its canonical text; an integer is an int whose range follows from its type.
+since the Unix epoch; an ip is its canonical text; an integer is an int whose range follows from
+its type.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The definition, over again: what the reference rule says of a set of raw records, in plain Python over their JSON.
+"""The oracle: the alerts of the reference rule over raw records, in plain Python.
 
-It shares no code with the detector and takes no shortcut that the detector takes: events are put in one list, and every
-window is looked at by itself.
+It shares no code with the detector and takes none of its shortcuts: events are put in one list, and
+every window is evaluated by itself.
 """
 
 from __future__ import annotations

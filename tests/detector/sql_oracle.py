@@ -1,7 +1,7 @@
-"""What some rules mean, as plain SQL over the records' JSON, in a database that has nothing in common with the state.
+"""The SQL oracle: some rules as plain SQL over the records' JSON, in a database of its own.
 
-SQLite's own JSON and date functions read the records; each rule is a filter, keys and conditions, and a shape is one
-statement. What comes out is what an alert says that follows from the records alone.
+SQLite's own JSON and date functions read the records; each rule is a filter, keys and conditions,
+and a shape is one statement. The result has the parts of an alert that follow from records alone.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from detector.cloudtrail.regions import REGIONS, UNKNOWN_GEOGRAPHY, group_by_geo
 from detector.simulate.organization import REGIONS as ON_BY_DEFAULT
 
 
-def test_it_knows_every_region_of_every_partition_that_the_sdk_names() -> None:
+def test_region_table_has_every_region_of_the_sdk() -> None:
     botocore = importlib.util.find_spec("botocore")
     if botocore is None or botocore.origin is None:
         pytest.skip("botocore is not installed")
@@ -28,14 +28,14 @@ def test_it_knows_every_region_of_every_partition_that_the_sdk_names() -> None:
     assert named <= {(region.name, region.partition) for region in REGIONS.values()}
 
 
-def test_what_is_on_by_default_is_no_opt_in() -> None:
+def test_regions_on_by_default_are_not_opt_in() -> None:
     off = {region.name for region in REGIONS.values() if region.opt_in is False}
     assert off == set(ON_BY_DEFAULT)
     assert REGIONS["af-south-1"].opt_in
     assert REGIONS["us-gov-west-1"].opt_in is None
 
 
-def test_the_board_has_the_partitions_that_are_seen_and_strangers() -> None:
+def test_geographies_cover_seen_partitions_and_unknown_regions() -> None:
     assert list(group_by_geography([])) == [
         "Americas",
         "Europe",

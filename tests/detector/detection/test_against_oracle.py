@@ -1,4 +1,4 @@
-"""Whatever the records and however they reach the disk, the detector finds exactly what the definition finds."""
+"""The detector, compared with the definition of its rule, for any records and any delivery."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ def holds(run: Run, records: Sequence[Raw], mode: str) -> None:
 
 @settings(max_examples=100)
 @given(st.data(), trails(), st.sampled_from(MODES))
-def test_scan_finds_what_the_definition_finds(
-    data: st.DataObject, records: Trail, mode: str
-) -> None:
+def test_scan_matches_oracle(data: st.DataObject, records: Trail, mode: str) -> None:
     made = data.draw(files(records))
     with tempfile.TemporaryDirectory() as folder:
         for file in made:
@@ -61,7 +59,7 @@ def test_scan_finds_what_the_definition_finds(
 
 @settings(max_examples=35)
 @given(st.data(), trails(), st.sampled_from(MODES))
-def test_a_live_run_comes_to_the_same_by_any_way(
+def test_live_run_matches_oracle_by_any_delivery(
     data: st.DataObject, records: Trail, mode: str
 ) -> None:
     """Files come in turns, some piece by piece, and now and then trailhound is stopped and started
@@ -86,7 +84,7 @@ MOMENTS = (0, 1, 2, 15, 27, 28, 29, 30, 31, 32, 45, 57, 58, 59, 60, 61, 62, 75, 
     st.lists(st.tuples(st.sampled_from(MOMENTS), st.integers(0, 2)), min_size=10, max_size=26),
     st.sampled_from(MODES),
 )
-def test_windows_grow_to_the_same_in_any_order(calls: list[tuple[int, int]], mode: str) -> None:
+def test_windows_do_not_depend_on_order(calls: list[tuple[int, int]], mode: str) -> None:
     """Calls near the edges of windows, over three files that come one after the other."""
     files: list[list[Raw]] = [[], [], []]
     for place, (at, number) in enumerate(calls):
@@ -118,9 +116,7 @@ def in_turns(draw: st.DrawFn, made: list[File]) -> Pieces:
 
 @settings(max_examples=40)
 @given(st.data(), st.sampled_from(MODES))
-def test_records_that_claim_one_identity_come_to_the_same_in_any_order(
-    data: st.DataObject, mode: str
-) -> None:
+def test_conflicting_identities_do_not_depend_on_order(data: st.DataObject, mode: str) -> None:
     """CloudTrail's copies of an event are equal. Should they differ, which one stands must not
     depend on the order."""
     records = [record for at in (60, 75) for record in sweep(data.draw(st.integers(9, 11)), at)]
@@ -198,17 +194,19 @@ EVEN = list(range(0, 30, 3))
         ([0] * 10 + [29] * 10, [("10:00:00", "10:00:30", 20)], [("10:00:00", "10:00:59", 20)]),
     ],
 )
-def test_edges(times: list[int], tumbling: list[Any], sliding: list[Any], tmp_path: Path) -> None:
+def test_window_edges_match_oracle(
+    times: list[int], tumbling: list[Any], sliding: list[Any], tmp_path: Path
+) -> None:
     records = [call(at, REGIONS[place % 10]) for place, at in enumerate(times)]
     assert found(records, tmp_path, "tumbling") == tumbling
     assert found(records, tmp_path, "sliding") == sliding
 
 
-def test_ten_events_in_nine_regions_are_none(tmp_path: Path) -> None:
+def test_ten_events_in_nine_regions_raise_no_alert(tmp_path: Path) -> None:
     assert found([*sweep(9), call(5, REGIONS[0])], tmp_path, "tumbling") == []
 
 
-def test_accounts_that_share_an_eventID_are_two_events(tmp_path: Path) -> None:
+def test_shared_event_id_in_two_accounts_is_two_events(tmp_path: Path) -> None:
     """An event's identity is its recipient account and eventID together."""
     records = [
         call(0, region, event_id=f"e{place % 5}", recipientAccountId=str(111122223333 + place // 5))

@@ -1,4 +1,4 @@
-"""Rules of every shape find what plain SQL finds, in one scan and live, whatever way the records come."""
+"""Rules of every shape, compared with plain SQL, in one scan and live."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def holds(alerts: Sequence[Alert], records: Sequence[Raw], mode: str) -> None:
 
 @settings(max_examples=40)
 @given(st.data(), corpora(), st.sampled_from(["tumbling", "sliding"]))
-def test_rules_find_what_sql_finds(data: st.DataObject, records: Trail, mode: str) -> None:
+def test_rules_match_sql_oracle(data: st.DataObject, records: Trail, mode: str) -> None:
     files = data.draw(deliveries(records))
     with tempfile.TemporaryDirectory() as folder, closing(Store.open(None)) as store:
         steps = [

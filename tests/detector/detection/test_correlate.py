@@ -1,5 +1,7 @@
-"""Flags, baseline, risk and sweeps follow from the set of records: held against the definition, in plain Python, and
-against every other order, split and number of copies."""
+"""Flags, baseline, risk and sweeps, compared with their definition in plain Python.
+
+Neither order nor split nor number of copies of the records changes them.
+"""
 
 from __future__ import annotations
 
@@ -324,7 +326,7 @@ def facts(store: Store) -> list[Any]:
 
 @settings(max_examples=60)
 @given(st.data(), stories(), st.sampled_from(["tumbling", "sliding"]))
-def test_they_are_the_same_in_any_order_split_and_number_of_copies(
+def test_context_does_not_depend_on_order_split_or_copies(
     data: st.DataObject, records: Trail, mode: str
 ) -> None:
     with (
@@ -364,13 +366,13 @@ def one(folder: Path, *parts: Sequence[Raw], mode: str = "tumbling", of: str = A
     return found
 
 
-def test_the_bounds_are_half_an_hour_either_side_of_the_window(tmp_path: Path) -> None:
+def test_signals_lie_within_half_an_hour_of_the_window(tmp_path: Path) -> None:
     within = [act("snapshot", "ana", at) for at in (-1800, 1829)]
     outside = [act("iam-change", "ana", at) for at in (-1801, 1830)]
     assert flags(one(tmp_path, swept("ana", 5), within + outside)) == {"snapshot": (2, -1800, 1829)}
 
 
-def test_late_flags_revise_the_alert_and_raise_its_risk(tmp_path: Path) -> None:
+def test_late_signals_revise_alert_and_raise_risk(tmp_path: Path) -> None:
     with closing(Store.open(None)) as store:
         run = watch(
             store,
@@ -391,7 +393,7 @@ def test_late_flags_revise_the_alert_and_raise_its_risk(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1)])
-def test_one_assume_role_away(tmp_path: Path, order: tuple[int, ...]) -> None:
+def test_signals_follow_one_assume_role(tmp_path: Path, order: tuple[int, ...]) -> None:
     parts = [
         swept("ana", 5),
         [assume("ana", "one", 100)],
@@ -403,7 +405,7 @@ def test_one_assume_role_away(tmp_path: Path, order: tuple[int, ...]) -> None:
     }
 
 
-def test_the_caller_who_opened_the_session_that_swept(tmp_path: Path) -> None:
+def test_signals_include_the_caller_that_opened_the_session(tmp_path: Path) -> None:
     of = WHO["one"]["arn"]
     found = flags(
         one(
@@ -417,14 +419,14 @@ def test_the_caller_who_opened_the_session_that_swept(tmp_path: Path) -> None:
     assert found == {"snapshot": (1, 20, 20), "role-assumption": (1, 30, 30)}
 
 
-def test_sessions_of_one_role_are_one_principal_and_others_are_not(tmp_path: Path) -> None:
+def test_sessions_of_one_role_are_one_principal(tmp_path: Path) -> None:
     around = [act("snapshot", "two", 9), act("iam-change", "ana", 9)]
     assert flags(one(tmp_path, swept("one", 5), around, of=WHO["one"]["arn"])) == {
         "snapshot": (1, 9, 9)
     }
 
 
-def test_a_span_that_grows_takes_back_what_it_had_as_a_signal(tmp_path: Path) -> None:
+def test_growing_window_turns_signals_into_hits(tmp_path: Path) -> None:
     """In sliding windows a call near the span may become one of its own."""
     early, late = swept("ana", 0), swept("ana", 35)
     bridge = [call(20, region, f"bridge-{region}", userIdentity=WHO["ana"]) for region in REGIONS]
@@ -433,7 +435,7 @@ def test_a_span_that_grows_takes_back_what_it_had_as_a_signal(tmp_path: Path) ->
     assert flags(found) == {}
 
 
-def test_the_baseline_says_what_it_knows_and_older_logs_correct_it(tmp_path: Path) -> None:
+def test_older_logs_correct_the_baseline(tmp_path: Path) -> None:
     old = [act("nothing", "bo", -12 * DAY), act("nothing", "bo", -12 * DAY, "eu-west-1")]
     with closing(Store.open(None)) as store:
         steps = [
@@ -457,7 +459,7 @@ def test_the_baseline_says_what_it_knows_and_older_logs_correct_it(tmp_path: Pat
     assert flags(alert)["unused-region"][0] == len(alert.baseline.unused_regions)
 
 
-def test_a_changed_flag_rule_is_searched_for_anew(tmp_path: Path) -> None:
+def test_changed_flag_rule_searches_again(tmp_path: Path) -> None:
     write(
         tmp_path / "logs",
         "a.json",
@@ -474,7 +476,7 @@ def test_a_changed_flag_rule_is_searched_for_anew(tmp_path: Path) -> None:
     assert found == [{"snapshot": (1, 40, 40)}, {"snapshot": (1, 50, 50)}, {}]
 
 
-def test_another_risk_table_sums_up_anew(tmp_path: Path) -> None:
+def test_changed_risk_table_updates_risk(tmp_path: Path) -> None:
     write(tmp_path / "logs", "a.json", [*swept("ana", 0), act("snapshot", "ana", 40)])
     table = tmp_path / "risk.toml"
     table.write_text("[flags]\nsnapshot = 5\n", encoding="utf-8")

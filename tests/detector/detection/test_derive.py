@@ -1,4 +1,4 @@
-"""Spans that meet a rule, against every span looked at by itself."""
+"""Spans that meet a rule, compared with a look at every span."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def starts(cut: Callable, found) -> list[int]:
 
 
 @given(times)
-def test_sliding_spans_begin_at_a_hit(found):
+def test_sliding_matches_oracle(found):
     expected = [
         first for first in sorted({time for time, _ in found}) if holds(found, first, first + WIDTH)
     ]
@@ -58,7 +58,7 @@ def test_sliding_spans_begin_at_a_hit(found):
 
 
 @given(times)
-def test_trailing_spans_end_just_after_a_hit(found):
+def test_lookback_matches_oracle(found):
     ends = [time + 1 for time in sorted({time for time, _ in found})]
     assert starts(window.lookback, found) == [
         end - WIDTH for end in ends if holds(found, end - WIDTH, end)
@@ -66,7 +66,7 @@ def test_trailing_spans_end_just_after_a_hit(found):
 
 
 @given(times)
-def test_tumbling_windows_are_aligned(found):
+def test_tumbling_matches_oracle(found):
     expected = [first for first in range(0, 70, WIDTH) if holds(found, first, first + WIDTH)]
     assert starts(window.tumbling, found) == expected
 
@@ -80,7 +80,7 @@ def test_tumbling_windows_are_aligned(found):
         ([], 10, []),
     ],
 )
-def test_spans_that_begin_less_than_a_gap_apart_are_one(begins, gap, expected):
+def test_merge_spans_merges_starts_less_than_a_gap_apart(begins, gap, expected):
     made = hits([(time, "a") for time in range(0, 40, 5)])
     spans = list(window.merge_spans(made, begins, WIDTH, gap))
     assert [(span.start, span.end) for span in spans] == expected
@@ -90,7 +90,7 @@ def test_spans_that_begin_less_than_a_gap_apart_are_one(begins, gap, expected):
         ]
 
 
-def test_thousands_of_hits_in_one_span_are_looked_at_once_each():
+def test_sliding_is_linear_in_hits():
     class Counted:
         added = dropped = 0
 

@@ -1,4 +1,4 @@
-"""A partial result is a set: how the work is cut and in what order it comes back changes nothing."""
+"""A partial is a set: neither the split nor the order of the work changes it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def partials(draw: st.DrawFn) -> Partial:
 
 
 @given(partials(), partials(), partials())
-def test_merging_is_the_union_of_sets(a: Partial, b: Partial, c: Partial) -> None:
+def test_merge_is_commutative_associative_idempotent(a: Partial, b: Partial, c: Partial) -> None:
     # One file at one offset holds one thing: where two partials are of the same, let them be the
     # same.
     b, c = (each if not (set(each.chunks) & set(a.chunks)) else a for each in (b, c))
@@ -73,7 +73,7 @@ def test_merging_is_the_union_of_sets(a: Partial, b: Partial, c: Partial) -> Non
 
 
 @given(partials(), partials())
-def test_merging_changes_neither_side(a: Partial, b: Partial) -> None:
+def test_merge_leaves_its_arguments_unchanged(a: Partial, b: Partial) -> None:
     before = pickle.dumps((a, b))
     a.merge(b)
     assert pickle.loads(before) == (a, b)
@@ -81,7 +81,7 @@ def test_merging_changes_neither_side(a: Partial, b: Partial) -> None:
 
 @settings(max_examples=50)
 @given(trails(), st.integers(1500, 4000))
-def test_a_file_in_chunks_is_the_file_as_one(records: list[Raw], size: int) -> None:
+def test_digest_does_not_depend_on_chunking(records: list[Raw], size: int) -> None:
     content = lines(records)
     whole = digested(content)
     with pytest.MonkeyPatch.context() as patch:
@@ -103,7 +103,7 @@ def test_signature_cache_changes_no_result(records: list[Raw], limit: int) -> No
 
 @settings(max_examples=50)
 @given(trails(), st.integers(1, 5))
-def test_records_in_many_files_are_the_records_in_one(records: list[Raw], count: int) -> None:
+def test_digest_does_not_depend_on_files(records: list[Raw], count: int) -> None:
     parts = [records[start::count] for start in range(count)]
     many = merge(
         digested(document(part), f"{number}.json") for number, part in enumerate(parts) if part
@@ -134,7 +134,7 @@ def facts(partial: Partial) -> list[Any]:
     return [events, partial.hits, sums, min(times, default=None), max(times, default=None)]
 
 
-def test_every_position_leads_to_its_record() -> None:
+def test_positions_lead_to_their_records() -> None:
     records = sweep(12)
     partial = digested(lines(records))
     assert {event.event_id: event.position.index for event in partial.events.values()} == {
@@ -142,6 +142,6 @@ def test_every_position_leads_to_its_record() -> None:
     }
 
 
-def test_a_partial_can_be_sent_to_another_process() -> None:
+def test_partial_survives_pickling() -> None:
     partial = digested(document(sweep(12)))
     assert pickle.loads(pickle.dumps(partial)) == partial

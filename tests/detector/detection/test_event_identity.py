@@ -1,5 +1,7 @@
-"""Records that claim one identity and differ, or share an eventID between accounts: what stands and what is said of it
-does not depend on which came first. (CloudTrail's own copies of an event are equal.)
+"""Conflicting records of one identity: which stands does not depend on the order.
+
+They claim one identity and differ, or share an eventID between accounts. CloudTrail's own copies of
+an event are equal.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ CALLS = st.builds(
 
 @settings(max_examples=30)
 @given(st.lists(CALLS, min_size=1, max_size=3), st.lists(CALLS, min_size=1, max_size=3))
-def test_what_is_said_does_not_depend_on_who_came_first(one: list[Raw], other: list[Raw]) -> None:
+def test_conflicting_events_do_not_depend_on_order(one: list[Raw], other: list[Raw]) -> None:
     told = []
     for first, second in ((one, other), (other, one)):
         with tempfile.TemporaryDirectory() as folder, closing(Store.open(None)) as store:

@@ -1,4 +1,4 @@
-"""Sweeps: which alerts belong together, and in which rhythm they come."""
+"""Sweeps: which alerts belong together, and how they recur."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def ids(found: Sequence[Sweep]) -> list[list[str]]:
     return [[each.alert_id for each in sweep.alerts] for sweep in found]
 
 
-def test_alerts_that_touch_or_lie_within_five_minutes_are_one_sweep() -> None:
+def test_sweep_joins_alerts_within_max_pause() -> None:
     ana = {"arns": ["arn:aws:iam::111122223333:user/ana"]}
     at = [
         alert("a", 0, **ana),
@@ -71,7 +71,7 @@ def test_alerts_that_touch_or_lie_within_five_minutes_are_one_sweep() -> None:
     assert [sweep.sweep_id for sweep in group_sweeps(at)] == ["a", "d"]
 
 
-def test_a_long_alert_reaches_over_short_ones_after_it() -> None:
+def test_sweep_pause_counts_from_the_latest_end() -> None:
     ana = {"arns": ["ana"]}
     at = [
         alert("long", 0, 3600, **ana),
@@ -81,7 +81,7 @@ def test_a_long_alert_reaches_over_short_ones_after_it() -> None:
     assert ids(group_sweeps(at)) == [["long", "short", "last"]]
 
 
-def test_sessions_of_a_role_and_users_of_a_key_are_one_principal() -> None:
+def test_sweep_joins_sessions_of_a_role_and_users_of_a_key() -> None:
     at = [
         alert("a", 0, arns=[session("one")], roles=[ROLE], keys=["ASIA1"]),
         alert("b", 60, arns=[session("two")], roles=[ROLE], keys=["ASIA2"]),
@@ -92,7 +92,7 @@ def test_sessions_of_a_role_and_users_of_a_key_are_one_principal() -> None:
     assert group_sweeps(at)[0].principal == "arn:aws:sts::111122223333:assumed-role/inventory"
 
 
-def test_callers_without_a_name_are_never_taken_for_one() -> None:
+def test_sweep_never_joins_callers_without_a_key() -> None:
     assert ids(group_sweeps([alert("a", 0), alert("b", 30)])) == [["a"], ["b"]]
 
 
@@ -118,17 +118,17 @@ def runs(times: Sequence[int], **made: object) -> list[Sweep]:
         ([0, 3600, 7200, 24 * 3600], "17 regions, 4 times"),
     ],
 )
-def test_the_rhythm_in_words(times: list[int], said: str) -> None:
+def test_recurrence_as_text(times: list[int], said: str) -> None:
     assert str(recurrence_of(runs(times))) == said
 
 
-def test_a_rhythm_says_when_the_regions_differ() -> None:
+def test_recurrence_text_has_range_of_regions() -> None:
     mixed = [*runs([0, 3600]), *runs([7200], regions=12)]
     assert str(recurrence_of(mixed)) == "every hour, 12 to 17 regions, 3 times"
     assert str(recurrence_of(runs([5], regions=1))) == "once, 1 region"
 
 
-def test_a_schedule_is_one_row_and_what_differs_in_severity_another() -> None:
+def test_recurring_sweeps_are_one_row_by_severity() -> None:
     worse = alert("worse", 2 * 3600 + 1800, arns=[session("x")], severity="high")
     rows = group_recurring(
         [
@@ -161,7 +161,7 @@ ALERTS = st.lists(
 
 
 @given(ALERTS, st.randoms(use_true_random=False))
-def test_sweeps_are_the_same_in_any_order_and_are_the_connected_alerts(drawn, random) -> None:
+def test_sweeps_are_connected_components_in_any_order(drawn, random) -> None:
     alerts = [
         alert(f"{place:02}", start, width, arns=arns, keys=keys)
         for place, (start, width, arns, keys) in enumerate(drawn)

@@ -1,4 +1,4 @@
-"""From a record to ECS fields."""
+"""ECS fields of a record."""
 
 from __future__ import annotations
 
@@ -129,18 +129,18 @@ IDENTITY = "aws.cloudtrail.user_identity."
         ("tls.version", {"tlsDetails": {"tlsVersion": "TLSv1.3"}}, "TLSv1.3"),
     ],
 )
-def test_a_field_is_read(name, raw, value):
+def test_field_getter_reads_record(name, raw, value):
     assert read(name, **raw) == value
 
 
-def test_unknown_names_are_no_fields():
+def test_field_table_rejects_unknown_names():
     table = field_table()
     assert "event.acton" not in table
     assert table.get("aws.cloudtrail.flattened.nothing.x") is None
     assert len(table) == len(set(table))
 
 
-def test_every_field_reads_from_a_record_that_has_nothing():
+def test_every_getter_reads_an_empty_record():
     empty = record(**dict.fromkeys(CALL))
     found = {
         name: field.read(empty) for name, field in field_table().items() if field.constant is None
@@ -148,7 +148,7 @@ def test_every_field_reads_from_a_record_that_has_nothing():
     assert {name for name, value in found.items() if value is not None} == {"event.outcome"}
 
 
-def test_keys_stand_in_the_order_of_a_hash_map():
+def test_java_text_orders_keys_as_a_hash_map():
     assert (
         java_text({"credentials": 1, "assumedRoleUser": 2}) == "{assumedRoleUser=2, credentials=1}"
     )
@@ -174,19 +174,19 @@ def asn():
         (None, None, None),
     ],
 )
-def test_the_network_of_an_address(asn, address, number, organization):
+def test_asn_lookup_finds_network_of_address(asn, address, number, organization):
     table, call = field_table(asn), record(sourceIPAddress=address)
     assert table["source.as.number"].read(call) == number
     assert table["source.as.organization.name"].read(call) == organization
 
 
-def test_a_lookup_pickles_as_its_path(asn):
+def test_asn_lookup_pickles_as_its_path(asn):
     again = pickle.loads(pickle.dumps(asn))
     assert again.lookup("1.128.0.7") == asn.lookup("1.128.0.7")
     assert again.fingerprint == asn.fingerprint
 
 
-def test_a_file_that_is_no_database_is_said_in_a_line(tmp_path):
+def test_open_asn_rejects_other_files_in_one_line(tmp_path):
     path = tmp_path / "x.mmdb"
     for make in (
         lambda: None,

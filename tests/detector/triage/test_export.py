@@ -81,7 +81,7 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_json_keeps_every_string_as_it_is(payload: str) -> None:
+def test_json_export_keeps_strings_unchanged(payload: str) -> None:
     told = export_notes([note(payload, user_agent=payload, arn=payload)], "jsonl")
     assert told.count("\n") == 1
     assert told.endswith("\n")
@@ -95,7 +95,7 @@ def test_json_keeps_every_string_as_it_is(payload: str) -> None:
     assert json.loads(export_alerts([alert(event(arn=payload))], "jsonl"))["alert_id"] == "a1"
 
 
-def test_a_note_as_json() -> None:
+def test_note_export_as_json() -> None:
     found = json.loads(export_notes([note(edits=2)], "jsonl"))
     told = {
         "note_id": 3,
@@ -113,7 +113,7 @@ def test_a_note_as_json() -> None:
     assert found["edited"] == "2026-03-01T10:01:00Z"
 
 
-def test_alerts_as_json_have_the_shape_of_the_contract() -> None:
+def test_alert_export_as_json_has_contract_fields() -> None:
     found = json.loads(export_alerts([alert()], "jsonl"))
     assert set(found) >= {
         "alert_id",
@@ -159,7 +159,7 @@ def test_alerts_as_json_have_the_shape_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_no_cell_is_a_formula(payload: str) -> None:
+def test_csv_export_has_no_formulas(payload: str) -> None:
     told = export_notes(
         [
             note(
@@ -185,14 +185,14 @@ def test_no_cell_is_a_formula(payload: str) -> None:
     )
 
 
-def test_a_note_as_a_row() -> None:
+def test_note_export_as_csv_row() -> None:
     (row,) = rows(export_notes([note('one\ntwo, "three"', edits=1)], "csv"))
     assert row["text"] == 'one\ntwo, "three"'
     assert (row["regions"], row["denied"], row["events"]) == ("eu-west-1; us-east-1", "1", "2")
     assert (row["window_start"], row["edited"]) == ("2026-03-01T10:00:00Z", "2026-03-01T10:01:00Z")
 
 
-def test_csv_is_as_rfc_4180_has_it() -> None:
+def test_csv_export_follows_rfc_4180() -> None:
     told = export_alerts([alert(), alert()], "csv")
     assert told.count("\r\n") == 3
     assert not re.search(r"(?<!\r)\n", told)
@@ -207,7 +207,7 @@ def unescaped(markdown: str) -> str:
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_no_text_acts_in_markdown(payload: str) -> None:
+def test_markdown_export_neutralises_text(payload: str) -> None:
     """Neither what the log says nor what people pasted becomes a link, a tag, a picture, a heading
     or a row."""
     held = note(payload, user_agent=payload, arn=payload, source_address=payload)
@@ -232,7 +232,7 @@ def test_no_text_acts_in_markdown(payload: str) -> None:
     assert len(table) == len([line for line in plain.split("\n") if line.startswith("|")])
 
 
-def test_a_note_as_a_section() -> None:
+def test_note_export_as_markdown_section() -> None:
     told = export_notes([note("First.\n\nSecond.", edits=2), note()], "md")
     assert told.startswith("# Hunt log\n\n2 entries.\n")
     for words in (
@@ -252,10 +252,10 @@ def test_a_note_as_a_section() -> None:
 @pytest.mark.parametrize(
     ("format", "empty"), [("md", "# Hunt log\n\n0 entries.\n\n"), ("jsonl", "")]
 )
-def test_an_empty_log(format: Any, empty: str) -> None:
+def test_empty_log_as_markdown(format: Any, empty: str) -> None:
     assert export_notes([], format) == empty
 
 
-def test_an_empty_log_as_csv_has_its_header() -> None:
+def test_empty_log_as_csv_has_header() -> None:
     assert export_notes([], "csv").startswith("note_id,created,author,verdict,")
     assert export_notes([], "csv").count("\r\n") == 1

@@ -1,4 +1,4 @@
-"""Suppression with caution: what it hides, what breaks through it and why, and what of it is in the history."""
+"""Suppressions: what they hide, what breaks through, and what the history has of it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def suppression(**changed: Any) -> Suppression:
 
 
 @pytest.mark.parametrize("flag", ALWAYS_BREAKING_FLAGS)
-def test_some_flags_always_break_through_unless_waived(flag: str) -> None:
+def test_always_breaking_flags_break_through_unless_ignored(flag: str) -> None:
     seen = learn(suppression(break_at=100), [alert(), alert(flags=[flag])])
     assert novelties(seen, alert(flags=[flag])) == [f"{flag} 2"]
     assert novelties(msgspec.structs.replace(seen, ignored_flags=[flag]), alert(flags=[flag])) == []
@@ -89,14 +89,14 @@ def test_some_flags_always_break_through_unless_waived(flag: str) -> None:
         (0, "a-flag-without-points", True),
     ],
 )
-def test_a_new_flag_breaks_through_from_so_many_points(
+def test_new_flag_breaks_through_from_break_at_points(
     break_at: int, flag: str, through: bool
 ) -> None:
     made = learn(suppression(break_at=break_at), [alert()])
     assert bool(novelties(made, alert(flags=[flag]))) is through
 
 
-def test_what_was_seen_when_it_was_made_is_no_news() -> None:
+def test_seen_profile_is_no_novelty() -> None:
     made = learn(suppression(), [alert(flags=["s3-egress"])])
     assert novelties(made, alert(flags=["s3-egress"])) == []
     assert novelties(made, alert(flags=["session-start"])) == ["session-start 2"]
@@ -113,7 +113,7 @@ def test_what_was_seen_when_it_was_made_is_no_news() -> None:
         ({"agent": "Boto3/1.40"}, "user-agent", []),
     ],
 )
-def test_it_hides_only_what_looks_as_it_did(
+def test_suppression_hides_only_what_was_seen(
     changed: dict[str, Any], scope: Any, brought: list[str]
 ) -> None:
     value = {"principal": ANA, "user-agent": "*"}[scope]
@@ -122,7 +122,7 @@ def test_it_hides_only_what_looks_as_it_did(
     assert novelties(made, alert(**changed)) == brought
 
 
-def test_a_new_region_breaks_through_where_that_is_asked_for() -> None:
+def test_new_region_breaks_through_by_break_at() -> None:
     made = learn(suppression(break_at=10), [alert()])
     assert novelties(made, alert(regions=["eu-west-1"])) == ["new region eu-west-1"]
     assert (
@@ -134,21 +134,21 @@ def test_a_new_region_breaks_through_where_that_is_asked_for() -> None:
     )
 
 
-def test_a_tool_that_was_not_seen_is_news() -> None:
+def test_unseen_tool_breaks_through() -> None:
     made = learn(suppression(), [alert()])
     risk = Risk(41, "medium", [("rule", 21), ("kali (tool)", 20)])
     kali = msgspec.structs.replace(alert(flags=["tool-tell"]), risk=risk)
     assert novelties(made, kali) == ["tool-tell 2"]
 
 
-def test_preview_tells_hidden_from_breaking_through() -> None:
+def test_preview_separates_hidden_from_breaking_through() -> None:
     alerts = [alert("a", at=100), alert("b", ["snapshot"], at=200), alert("old", at=-31 * DAY)]
     hidden, through = preview_suppression(suppression(), alerts, 300.0)
     assert [each.alert_id for each in hidden] == ["a"]
     assert [(each.alert_id, brought) for each, brought in through] == [("b", ["snapshot 2"])]
 
 
-def test_points_below_nothing_are_refused() -> None:
+def test_negative_break_at_is_rejected() -> None:
     with pytest.raises(ValueError, match="points"):
         check_suppression(suppression(break_at=-1))
 
@@ -178,9 +178,7 @@ def kinds(store: Store, subject: str) -> list[tuple[str, str]]:
     return [(entry.kind, entry.detail) for entry in store.history.entries(subject)]
 
 
-def test_a_late_flag_breaks_through_and_all_of_it_is_in_the_history(
-    tmp_path: Path, store: Store
-) -> None:
+def test_late_flag_breaks_through_and_is_in_history(tmp_path: Path, store: Store) -> None:
     write(tmp_path / "logs", "a.json", swept("ana", 0))
     [found] = scan(tmp_path / "logs", store=store, by=rules("tumbling")).alerts
     [made] = store.triage.suppress(
@@ -204,7 +202,7 @@ def test_a_late_flag_breaks_through_and_all_of_it_is_in_the_history(
     assert len(kinds(store, made.suppression_id)) == 2
 
 
-def test_expiry_is_noticed_once_and_extension_hides_again(
+def test_expired_suppression_shows_and_extension_hides_again(
     tmp_path: Path, store: Store, clock: Clock
 ) -> None:
     write(tmp_path / "logs", "a.json", swept("ana", 0))

@@ -1,4 +1,4 @@
-"""What a suppression speaks of, and what may be written."""
+"""Scopes of suppressions, intervals, and which suppressions are accepted."""
 
 from __future__ import annotations
 
@@ -94,17 +94,17 @@ def suppression(scope: str, value: str, rule_id: str | None = None) -> Suppressi
         ("account", "11112222333", False),
     ],
 )
-def test_what_each_scope_speaks_of(scope: str, value: str, expected: bool) -> None:
+def test_each_scope_matches_its_values(scope: str, value: str, expected: bool) -> None:
     assert matches(suppression(scope, value), alert()) is expected
 
 
-def test_a_pattern_takes_brackets_for_themselves() -> None:
+def test_pattern_has_literal_brackets() -> None:
     odd = alert(event(user_agent="[aws-cli]/1"))
     assert matches(suppression("user-agent", "[aws-cli]/*"), odd)
     assert not matches(suppression("user-agent", "[aws-cli]/*"), alert(event(user_agent="a/1")))
 
 
-def test_addresses_of_both_kinds() -> None:
+def test_cidr_scope_matches_ipv4_and_ipv6() -> None:
     six = alert(event(source_address="2001:db8::1"))
     assert matches(suppression("cidr", "2001:DB8::/32"), six)
     assert not matches(suppression("cidr", "0.0.0.0/0"), six)
@@ -113,7 +113,7 @@ def test_addresses_of_both_kinds() -> None:
     )
 
 
-def test_it_speaks_of_its_rule_only() -> None:
+def test_suppression_matches_its_rule_only() -> None:
     assert matches(suppression("principal", ANA, "r1"), alert())
     assert not matches(suppression("principal", ANA, "r2"), alert())
 
@@ -129,9 +129,7 @@ def test_it_speaks_of_its_rule_only() -> None:
         ("account", "caller_account", "444455556666"),
     ],
 )
-def test_an_alert_that_mixes_several_is_meant_where_all_are(
-    scope: str, field: str, other: str
-) -> None:
+def test_mixed_alert_matches_where_all_values_do(scope: str, field: str, other: str) -> None:
     """Or else whoever is known and benign would hide whoever is neither."""
     value = scope_values(alert())[scope]  # type: ignore[index]
     mixed = alert(event(), event(event_id="e-2", **{field: other}))
@@ -139,7 +137,7 @@ def test_an_alert_that_mixes_several_is_meant_where_all_are(
     assert not matches(suppression(scope, value), mixed)
 
 
-def test_an_alert_without_such_a_value_is_not_meant() -> None:
+def test_alert_without_value_does_not_match() -> None:
     nobody = alert(
         event(
             arn="", role_arn="", access_key="", user_agent="", source_address="", caller_account=""
@@ -150,13 +148,13 @@ def test_an_alert_without_such_a_value_is_not_meant() -> None:
     assert scope_values(nobody) == {}
 
 
-def test_each_scope_made_from_an_alert_matches_it() -> None:
+def test_scope_values_match_their_alert() -> None:
     made = scope_values(alert())
     assert set(made) == set(SCOPES)
     assert all(matches(suppression(scope, value), alert()) for scope, value in made.items())
 
 
-def test_the_preview_looks_30_days_back() -> None:
+def test_preview_covers_30_days() -> None:
     day = 86_400
     alerts = [alert(last=START - days * day) for days in (0, 29, 30, 31)] + [alert(last=START + 1)]
     assert [
@@ -166,7 +164,7 @@ def test_the_preview_looks_30_days_back() -> None:
     assert preview_suppression(suppression("principal", ANA + "x"), alerts, START).hidden == []
 
 
-def test_active_from_its_making_until_its_end() -> None:
+def test_suppression_is_active_from_creation_to_expiry() -> None:
     made = suppression("principal", ANA)
     assert [made.active(START + at) for at in (-1, 0, 999, 1000)] == [False, True, True, False]
     assert [made.state(START + at) for at in (0, 999, 1000)] == ["active", "active", "expired"]
@@ -189,14 +187,14 @@ def test_active_from_its_making_until_its_end() -> None:
         ("99999m", 5_999_940),
     ],
 )
-def test_intervals(text: str, seconds: int) -> None:
+def test_parse_interval(text: str, seconds: int) -> None:
     assert parse_interval(text) == seconds
 
 
 @pytest.mark.parametrize(
     "text", ["", "7", "d", "0d", "-1d", "1.5h", "7 days", "1y", "123456d", "7d7h", "٣x"]
 )
-def test_what_is_no_interval(text: str) -> None:
+def test_parse_interval_rejects_other_texts(text: str) -> None:
     with pytest.raises(ValueError, match="is no interval: write it like") as told:
         parse_interval(text)
     assert "\n" not in str(told.value)
@@ -212,7 +210,7 @@ def test_what_is_no_interval(text: str) -> None:
         ({"ticket": "", "justification": "  "}, "say why"),
     ],
 )
-def test_what_is_no_suppression(changed: dict[str, object], words: str) -> None:
+def test_check_suppression_rejects(changed: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words) as told:
         check_suppression(msgspec.structs.replace(suppression("principal", ANA), **changed))
     assert "\n" not in str(told.value)
@@ -227,11 +225,11 @@ def test_what_is_no_suppression(changed: dict[str, object], words: str) -> None:
         {"scope": "cidr", "value": "2001:db8::/32"},
     ],
 )
-def test_what_is_a_suppression(changed: dict[str, object]) -> None:
+def test_check_suppression_accepts(changed: dict[str, object]) -> None:
     check_suppression(msgspec.structs.replace(suppression("principal", ANA), **changed))
 
 
-def test_a_note_knows_its_alert() -> None:
+def test_note_context_is_the_alerts() -> None:
     context = NoteContext.of(
         alert(event(error_code="AccessDenied"), event(event_id="e-2", region="eu-west-1"))
     )
