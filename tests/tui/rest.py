@@ -40,8 +40,8 @@ class _Selector(selectors.DefaultSelector):
 
 class _Loop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
-        self._told = _Selector()
-        super().__init__(self._told)
+        self._selector = _Selector()
+        super().__init__(self._selector)
         self.working: set[asyncio.Future[Any]] = set()
         """What threads compute for the app."""
 
@@ -53,10 +53,10 @@ class _Loop(asyncio.SelectorEventLoop):
 
     async def rest(self) -> int:
         """Wait until nothing is left to run; how many turns of the loop that took."""
-        before, future = self._told.turns, self.create_future()
-        self._told.waiting.append(future)
+        before, future = self._selector.turns, self.create_future()
+        self._selector.waiting.append(future)
         await future
-        return self._told.turns - before
+        return self._selector.turns - before
 
 
 _NOTHING = 3

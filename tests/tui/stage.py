@@ -144,7 +144,7 @@ def aftermath() -> list[Raw]:
     )
     return [
         call(
-            7300 + 40 * place,
+            7300 + 40 * index,
             arn=CAT,
             eventName=name,
             eventSource=f"{service}.amazonaws.com",
@@ -152,7 +152,7 @@ def aftermath() -> list[Raw]:
             sourceIPAddress="203.0.113.60",
             userAgent="aws-cli/2.17.32 os/linux#6.8-kali2",
         )
-        for place, (name, service) in enumerate(calls)
+        for index, (name, service) in enumerate(calls)
     ]
 
 
@@ -187,8 +187,8 @@ class Hunt:
 
     def update(self, *alerts: Alert, withdrawn: Sequence[str] = (), **changed: Any) -> Update:
         """An update that the pipeline could send."""
-        told = {"alerts": alerts, "withdrawn": tuple(withdrawn), "problems": (), **changed}
-        return msgspec.structs.replace(self.read, **told)
+        fields = {"alerts": alerts, "withdrawn": tuple(withdrawn), "problems": (), **changed}
+        return msgspec.structs.replace(self.read, **fields)
 
     def alert(self, principal: str = ANA) -> Alert:
         return next(alert for alert in self.store.alerts.all() if alert.principal == principal)

@@ -26,7 +26,7 @@ def hunt(tmp_path: Path) -> Hunt:
     return Hunt(tmp_path)
 
 
-def test_leaving_stops_the_reading(hunt: Hunt) -> None:
+def test_quit_stops_ingest(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "q")
 
@@ -35,7 +35,7 @@ def test_leaving_stops_the_reading(hunt: Hunt) -> None:
     assert app.return_code == 0
 
 
-def test_a_worker_that_fails_is_one_line_and_the_app_lives(hunt: Hunt) -> None:
+def test_ingest_failure_is_shown_in_one_line(hunt: Hunt) -> None:
     hunt.feed = Broken(hunt.update())
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -50,14 +50,12 @@ def test_a_worker_that_fails_is_one_line_and_the_app_lives(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_a_store_that_cannot_be_read_is_one_line(
-    hunt: Hunt, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreadable_store_is_shown_in_one_line(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        def torn() -> None:
+        def fail() -> None:
             raise StateError("hunt.db: malformed: move it away")
 
-        monkeypatch.setattr(hunt.store.alerts, "batches", torn)
+        monkeypatch.setattr(hunt.store.alerts, "batches", fail)
         app.reload()
         await until(pilot, lambda: said(app) == "hunt.db: malformed: move it away")
         assert len(app.screen.query_one(RowList).rows) == 4
@@ -65,18 +63,18 @@ def test_a_store_that_cannot_be_read_is_one_line(
     hunt.play(journey)
 
 
-def test_the_store_is_read_in_parts_the_newest_first(hunt: Hunt) -> None:
+def test_store_loads_newest_alerts_first(hunt: Hunt) -> None:
     for size in (1, 3, 4, 1_000):
         parts = list(hunt.store.alerts.batches(size))
         assert [one.window.start for part in parts for one in part if one.window] == [
             one.window.start for one in hunt.store.alerts.all() if one.window
         ]
-        held = {one.alert_id: one for one in hunt.store.alerts.all()}
-        assert {one.alert_id: one for part in parts for one in part} == held
+        stored = {one.alert_id: one for one in hunt.store.alerts.all()}
+        assert {one.alert_id: one for part in parts for one in part} == stored
         assert all(len(part) == size for part in parts[:-1])
 
 
-def test_a_second_app_on_the_state_looks_on(tmp_path: Path) -> None:
+def test_second_app_is_read_only(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path, state=tmp_path / "hunt.db")
     second = Store.open(tmp_path / "hunt.db", hunt.clock)
 
@@ -96,9 +94,7 @@ def test_a_second_app_on_the_state_looks_on(tmp_path: Path) -> None:
     assert [one.status for one in hunt.store.alerts.all()].count("closed") == 1
 
 
-def test_what_was_typed_when_the_state_is_taken_away_is_kept(
-    hunt: Hunt, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_save_keeps_typed_text(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even a write that is refused after the form was opened loses nothing."""
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -112,7 +108,7 @@ def test_what_was_typed_when_the_state_is_taken_away_is_kept(
     hunt.play(journey)
 
 
-def test_files_that_cannot_be_read_are_counted_and_listed(hunt: Hunt) -> None:
+def test_unreadable_files_are_counted_and_listed(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         bad = msgspec.structs.replace(hunt.read.accounting, files_quarantined={"corrupt": 2})
         await hunt.arrive(app, pilot, hunt.update(accounting=bad))
@@ -121,7 +117,7 @@ def test_files_that_cannot_be_read_are_counted_and_listed(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_areas_are_where_they_were_left(hunt: Hunt) -> None:
+def test_area_keeps_its_screen_stack(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "j", "j", "enter", "3")
         assert isinstance(app.screen, HuntLogScreen)
@@ -134,7 +130,7 @@ def test_areas_are_where_they_were_left(hunt: Hunt) -> None:
 
 
 @pytest.mark.parametrize("size", [(20, 5), (40, 10), (300, 100)])
-def test_any_size_is_survived(size: tuple[int, int], hunt: Hunt) -> None:
+def test_app_survives_any_size(size: tuple[int, int], hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         for keys in (
             ["enter", "tab", "tab", "tab", "tab", "i", "escape"],
@@ -155,7 +151,7 @@ def test_any_size_is_survived(size: tuple[int, int], hunt: Hunt) -> None:
     hunt.play(journey, size=size)
 
 
-def test_a_hunt_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hunt_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Open, drill, note, suppress, leave, come back: still there; export."""
     state, out = tmp_path / "hunt.db", tmp_path / "out"
     out.mkdir()
@@ -181,7 +177,7 @@ def test_a_hunt_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     hunt.play(first)
     hunt.store.close()
 
-    again = Hunt(tmp_path, state=state)
+    restarted = Hunt(tmp_path, state=state)
 
     async def second(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = app.screen.query_one(RowList)
@@ -191,16 +187,16 @@ def test_a_hunt_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert "escalated" in screen_text(app)
         await press(pilot, "w", "tab", "l", "ctrl+s")
 
-    again.play(second)
+    restarted.play(second)
     [path] = out.iterdir()
     [entry] = [json.loads(line) for line in path.read_text().splitlines()]
-    told = json.dumps(entry)
-    assert "Key of ana is out" in told
-    assert "IR-1" in told
-    assert ANA in told
+    output = json.dumps(entry)
+    assert "Key of ana is out" in output
+    assert "IR-1" in output
+    assert ANA in output
 
 
-def test_the_real_pipeline_reads_what_comes(tmp_path: Path) -> None:
+def test_pipeline_reads_new_files(tmp_path: Path) -> None:
     """The app over the pipeline itself: alerts appear as files do, with no key pressed."""
     from detector.ingest.pipeline import Pipeline
     from detector.rules.ruleset import load

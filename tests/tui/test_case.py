@@ -22,7 +22,7 @@ def hunt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hunt:
     return Hunt(tmp_path, [*records(), *aftermath()], rules=(RULES, FLAGS))
 
 
-def test_an_escalated_alert_becomes_a_folder(hunt: Hunt) -> None:
+def test_escalation_writes_case_folder(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "exclamation_mark", "'key is out", "ctrl+s")
         assert isinstance(app.screen, Confirm)
@@ -40,7 +40,7 @@ def test_an_escalated_alert_becomes_a_folder(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_no_is_no_and_the_note_stays(hunt: Hunt) -> None:
+def test_declined_case_keeps_note(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "exclamation_mark", "'key is out", "ctrl+s", "n")
         assert [note.body.verdict for note in hunt.store.triage.notes()] == ["escalated"]
@@ -49,7 +49,7 @@ def test_no_is_no_and_the_note_stays(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_marked_alerts_have_a_folder_each(hunt: Hunt) -> None:
+def test_marked_alerts_get_one_folder_each(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "asterisk", "exclamation_mark", "'all of it", "ctrl+s", "y")
         count = len(app.view_model.alerts)
@@ -61,7 +61,7 @@ def test_marked_alerts_have_a_folder_each(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_what_cannot_be_written_is_said(hunt: Hunt) -> None:
+def test_failed_case_is_reported(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "exclamation_mark", "'key is out", "ctrl+s")
         Path.cwd().rmdir()

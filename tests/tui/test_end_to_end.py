@@ -42,9 +42,7 @@ async def sit_down(
         store.close()
 
 
-def test_what_was_decided_is_there_after_a_restart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_decisions_survive_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, state, out = tmp_path / "trail", tmp_path / "hunt.db", tmp_path / "out"
     out.mkdir()
     monkeypatch.chdir(out)

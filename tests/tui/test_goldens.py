@@ -105,7 +105,7 @@ def test_picture(name: str, hunt: Hunt) -> None:
     stand(name, hunt, compare_picture)
 
 
-def test_no_golden_lies_unused() -> None:
+def test_every_golden_is_used() -> None:
     sizes = {f"{width}x{height}" for width, height in SIZES}
     tests = "".join(
         path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 
-def test_the_app_ends_with_its_terminal_without_being_signalled(tmp_path: Path) -> None:
+def test_app_ends_when_terminal_hangs_up(tmp_path: Path) -> None:
     """In a session without a controlling terminal nobody sends SIGHUP."""
     ours, its = pty.openpty()
     with subprocess.Popen(

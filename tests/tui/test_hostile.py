@@ -91,7 +91,7 @@ def written(number: int, of: Alert) -> tuple[Note, Suppression]:
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group[0])
-def test_every_screen_stands_it(
+def test_hostile_text_is_harmless_on_every_screen(
     group: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [hostile(name, at=9_000 - place) for place, name in enumerate(group)]
@@ -196,7 +196,7 @@ def test_every_screen_stands_it(
     hunt.play(journey, size=(120, 36))
 
 
-def test_what_was_written_can_be_seen(tmp_path: Path) -> None:
+def test_hostile_text_stays_visible(tmp_path: Path) -> None:
     names = [name for name, payload in PAYLOADS.items() if payload and len(payload) < 40]
     hunt = Hunt(tmp_path, trail=[])
 

@@ -20,7 +20,7 @@ from tui.model.expiry import parse_expiry
         ("2026-03-01T10:30:01Z", 1801),
     ],
 )
-def test_an_end_that_makes_sense(typed: str, seconds: int) -> None:
+def test_valid_expiry_is_parsed(typed: str, seconds: int) -> None:
     assert parse_expiry(typed, START) == START + seconds
 
 
@@ -37,6 +37,6 @@ def test_an_end_that_makes_sense(typed: str, seconds: int) -> None:
         ("99999w", "more than a year"),
     ],
 )
-def test_one_that_does_not(typed: str, complaint: str) -> None:
+def test_invalid_expiry_is_refused(typed: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         parse_expiry(typed, START)

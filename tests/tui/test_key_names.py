@@ -123,16 +123,16 @@ def walk(hunt: Hunt, ways: Sequence[str], wanted: str = "") -> None:
 @pytest.mark.parametrize(
     "name", sorted(SCREENS.keys() - {"copy-menu", "alert-raw"})
 )  # letters and braces of their own
-def test_no_screen_names_a_key_that_does_nothing(name: str, hunt: Hunt) -> None:
+def test_screens_name_rebound_keys(name: str, hunt: Hunt) -> None:
     walk(hunt, SCREENS[name])
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_texts_name_the_key_that_does_it(name: str, hunt: Hunt) -> None:
+def test_texts_name_rebound_keys(name: str, hunt: Hunt) -> None:
     walk(hunt, *NAMED[name])
 
 
-def test_the_first_page_goes_by_them() -> None:
+def test_welcome_screen_uses_rebound_keys() -> None:
     app = WelcomeApp([Path("/nowhere")], parse_keymap({"welcome.demo": "x", "list.down": "m"}))
 
     async def drive() -> None:
@@ -150,7 +150,7 @@ def test_the_first_page_goes_by_them() -> None:
 @pytest.mark.parametrize(
     ("state", "words"), [("reading", "‹esc› stops"), ("stopped", "‹<› and ‹>› read again")]
 )
-def test_what_a_pivot_says_of_its_reading(
+def test_pivot_progress_names_rebound_keys(
     state: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keymap, "_rebound_keys", other_keys())
@@ -170,6 +170,6 @@ def named() -> Iterator[str]:
                 yield from (part.value for part in ast.walk(node) if isinstance(part, ast.Constant))
 
 
-def test_texts_name_bindings_that_there_are() -> None:
+def test_texts_name_existing_bindings() -> None:
     assert set(named()) <= every_binding().keys()
     assert len(set(named())) > 20

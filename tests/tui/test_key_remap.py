@@ -57,14 +57,14 @@ from tui.widgets.row_list import RowList
         ("query.enter", "f", "'query.enter': f is for typing where it works (Alerts)"),
     ],
 )
-def test_what_makes_no_sense_is_said(id: str, keys: str | Sequence[str], said: str) -> None:
-    with pytest.raises(UsageError) as told:
+def test_invalid_keys_are_refused(id: str, keys: str | Sequence[str], said: str) -> None:
+    with pytest.raises(UsageError) as error:
         parse_keymap({id: keys})
-    assert said in str(told.value)
-    assert "\n" not in str(told.value)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
 
 
-def test_keys_may_change_places_and_be_several() -> None:
+def test_keys_can_be_swapped_and_several() -> None:
     assert parse_keymap(
         {
             "alert.acknowledge": "x",
@@ -87,7 +87,7 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Non
 
 
 @pytest.mark.parametrize("command", [["demo"], ["keys"]])
-def test_it_is_said_at_the_start(
+def test_invalid_keys_fail_at_start(
     command: list[str], cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tui.commandline.commands.app._require_terminal", lambda: None)
@@ -96,7 +96,7 @@ def test_it_is_said_at_the_start(
     assert cli("status").status == 0, "other commands do without keys"
 
 
-def test_the_list_of_keys_tells_them(
+def test_keys_command_lists_rebound_keys(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(tmp_path, monkeypatch, '[keys]\n"alert.acknowledge" = ["A", "f5"]\n')
@@ -105,7 +105,7 @@ def test_the_list_of_keys_tells_them(
     )
 
 
-def test_the_app_goes_by_them(tmp_path: Path) -> None:
+def test_app_uses_rebound_keys(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path)
     keys = parse_keymap(
         {"alert.acknowledge": "x", "alert.suppress": "a", "undo": "U", "list.down": "m"}
@@ -126,7 +126,7 @@ def test_the_app_goes_by_them(tmp_path: Path) -> None:
     hunt.play(journey, size=(120, 40), keys=keys)
 
 
-def test_what_the_alerts_and_messages_say_names_them(tmp_path: Path) -> None:
+def test_messages_name_rebound_keys(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path)
     keys = parse_keymap({"area.sources": "8", "alerts.pause": "0", "alerts.hidden": "9"})
 

@@ -49,7 +49,7 @@ WAYS = {
 
 def ours() -> list[tuple[str, Binding]]:
     """Every binding that trailhound's own classes write, and the class."""
-    found = []
+    bindings = []
     for module in walk_packages(tui.__path__, "tui."):
         if module.name.startswith("tui.commandline.commands"):
             continue
@@ -59,14 +59,14 @@ def ours() -> list[tuple[str, Binding]]:
                 and made.__module__ == module.name
                 and issubclass(made, DOMNode)
             ):
-                found += [(name, binding) for binding in made.__dict__.get("BINDINGS", [])]
-    return found
+                bindings += [(name, binding) for binding in made.__dict__.get("BINDINGS", [])]
+    return bindings
 
 
 @pytest.mark.parametrize(
     ("owner", "binding"), ours(), ids=lambda value: getattr(value, "id", value)
 )
-def test_every_binding_is_named_explained_and_grouped(owner: str, binding: Binding) -> None:
+def test_binding_has_id_label_tooltip_and_group(owner: str, binding: Binding) -> None:
     assert binding.id
     assert binding.description
     assert binding.tooltip[0].isupper() or binding.tooltip.startswith("½")
@@ -74,14 +74,14 @@ def test_every_binding_is_named_explained_and_grouped(owner: str, binding: Bindi
     assert binding.group in GROUPS
 
 
-def test_an_id_means_one_thing() -> None:
-    told = defaultdict(set)
+def test_binding_id_has_one_label() -> None:
+    labels = defaultdict(set)
     for _, binding in ours():
-        told[binding.id].add(binding.description)
-    assert {id: words for id, words in told.items() if len(words) > 1} == {}
+        labels[binding.id].add(binding.description)
+    assert {id: words for id, words in labels.items() if len(words) > 1} == {}
 
 
-def test_every_screen_has_its_place() -> None:
+def test_every_screen_is_registered() -> None:
     """No screen is forgotten where keys are listed and checked; those that others are made from
     need not be there."""
     made = {
@@ -95,14 +95,14 @@ def test_every_screen_has_its_place() -> None:
 
 
 @pytest.mark.parametrize("info", SCREENS, ids=lambda info: info.name)
-def test_no_key_has_two_meanings_on_a_screen(info: ScreenInfo) -> None:
+def test_key_has_one_meaning_on_a_screen(info: ScreenInfo) -> None:
     """But for what is typed: enter and escape mean the text first."""
     for chain in info.chains():
         if not issubclass(chain[0], TYPED_IN):
             assert list(clashes(chain, {})) == []
 
 
-def test_the_docs_list_every_key(cli: Cli) -> None:
+def test_docs_list_every_key(cli: Cli) -> None:
     """``UPDATE_GOLDENS=1`` writes the list anew."""
     docs = Path(tui.__file__).parents[1] / "docs" / "keys.md"
     said, listed = docs.read_text(encoding="utf-8"), cli("keys", "--format", "md").out
@@ -112,7 +112,7 @@ def test_the_docs_list_every_key(cli: Cli) -> None:
     assert said[said.index("## Decide") :] == listed
 
 
-def test_letters_never_work_over_a_form() -> None:
+def test_letters_do_nothing_in_forms() -> None:
     assert [binding.id for _, binding in ours() if binding.priority and len(binding.key) == 1] == []
 
 
@@ -121,19 +121,17 @@ async def go(way: str, app: HuntApp, pilot: Pilot[None]) -> None:
     await until(pilot, lambda: way != "pivot" or isinstance(app.screen, PivotScreen))
 
 
-def at(way: str, tmp_path: Path, look: object) -> None:
+def play_at(way: str, tmp_path: Path, check: object) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await go(way, app, pilot)
-        await look(app, pilot)  # type: ignore[operator]
+        await check(app, pilot)  # type: ignore[operator]
 
     Hunt(tmp_path).play(journey, size=(160, 60))
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_is_on_a_screen_is_known_and_what_can_be_clicked_has_a_key(
-    way: str, tmp_path: Path
-) -> None:
-    async def look(app: HuntApp, pilot: Pilot[None]) -> None:
+def test_every_clickable_widget_is_registered_with_keys(way: str, tmp_path: Path) -> None:
+    async def check(app: HuntApp, pilot: Pilot[None]) -> None:
         [info] = [info for info in SCREENS if info.screen is type(app.screen)]
         ids = {entry.id for entry in screen_entries(app.screen)}
         for widget in app.screen.query("*"):
@@ -146,15 +144,15 @@ def test_what_is_on_a_screen_is_known_and_what_can_be_clicked_has_a_key(
         }
         assert unknown == set()
 
-    at(way, tmp_path, look)
+    play_at(way, tmp_path, check)
 
 
 CLICKED: dict[type[DOMNode], set[str]] = {PaneBar: {"pane.next"}}
 """What can be clicked without having the focus, and the key that does the same."""
 
 
-def test_the_mouse_alone_gets_to_every_command(tmp_path: Path) -> None:
-    async def look(app: HuntApp, pilot: Pilot[None]) -> None:
+def test_mouse_reaches_every_command(tmp_path: Path) -> None:
+    async def check(app: HuntApp, pilot: Pilot[None]) -> None:
         def place_of(words: str) -> tuple[int, int]:
             y, line = next(
                 (y, line) for y, line in enumerate(screen_text(app).splitlines()) if words in line
@@ -165,16 +163,16 @@ def test_the_mouse_alone_gets_to_every_command(tmp_path: Path) -> None:
         await pilot.pause()
         await pilot.click(offset=place_of(": commands"))
         await until(
-            pilot, lambda: any(found.option_count > 9 for found in app.screen.query(OptionList))
+            pilot, lambda: any(options.option_count > 9 for options in app.screen.query(OptionList))
         )
         assert "hunt log" in screen_text(app)
 
-    at("alerts", tmp_path, look)
+    play_at("alerts", tmp_path, check)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_help_shows_every_key(way: str, tmp_path: Path) -> None:
-    async def look(app: HuntApp, pilot: Pilot[None]) -> None:
+    async def check(app: HuntApp, pilot: Pilot[None]) -> None:
         entries = screen_entries(app.screen)
         await press(pilot, "question_mark")
         shown = " ".join(screen_text(app).split())
@@ -183,12 +181,12 @@ def test_help_shows_every_key(way: str, tmp_path: Path) -> None:
             assert entry.binding.tooltip.split()[0] in shown
         await press(pilot, "question_mark")
 
-    at(way, tmp_path, look)
+    play_at(way, tmp_path, check)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_binding_can_be_found_in_the_palette(way: str, tmp_path: Path) -> None:
-    async def look(app: HuntApp, pilot: Pilot[None]) -> None:
+def test_palette_finds_every_binding(way: str, tmp_path: Path) -> None:
+    async def check(app: HuntApp, pilot: Pilot[None]) -> None:
         entries = {entry.id: entry for entry in screen_entries(app.screen) if entry.id != "palette"}
         provider = KeysProvider(app.screen)
         offered = [hit.text async for hit in provider.discover() if isinstance(hit, DiscoveryHit)]
@@ -197,11 +195,11 @@ def test_every_binding_can_be_found_in_the_palette(way: str, tmp_path: Path) -> 
             hits = [hit.text async for hit in provider.search(entry.label) if isinstance(hit, Hit)]
             assert f"{entry.label}  {entry.shown_keys}" in hits
 
-    at(way, tmp_path, look)
+    play_at(way, tmp_path, check)
 
 
-def test_the_palette_does_what_the_key_does(tmp_path: Path) -> None:
-    async def look(app: HuntApp, pilot: Pilot[None]) -> None:
+def test_palette_runs_action_of_key(tmp_path: Path) -> None:
+    async def check(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "colon", "'hunt log")
         await until(pilot, lambda: app.screen.query_one(OptionList).option_count > 0)
         await press(pilot, "enter")
@@ -211,14 +209,12 @@ def test_the_palette_does_what_the_key_does(tmp_path: Path) -> None:
             await press(pilot, "enter")
         assert isinstance(app.screen, HuntLogScreen)
 
-    at("alerts", tmp_path, look)
+    play_at("alerts", tmp_path, check)
 
 
 @pytest.mark.parametrize("width", [80, 160])
 @pytest.mark.parametrize("way", WAYS)
-def test_the_last_line_shows_the_keys_that_matter_and_help_always(
-    way: str, width: int, tmp_path: Path
-) -> None:
+def test_footer_shows_main_keys_and_help(way: str, width: int, tmp_path: Path) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await go(way, app, pilot)
         line = screen_text(app).splitlines()[-1]

@@ -23,7 +23,7 @@ WORK: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("name", WORK)
-def test_work_that_ends_as_its_screen_goes(
+def test_worker_of_closed_screen_ends_quietly(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin, leave = WORK[name]

@@ -25,7 +25,7 @@ from tui.model.opened import Opened
 _PATIENCE = 30.0
 
 
-def test_the_first_screen_needs_nothing_of_the_core() -> None:
+def test_opening_screen_imports_no_core() -> None:
     modules, _ = loaded(
         "import json, sys\nimport tui.app.app\nprint(json.dumps([sorted(sys.modules), 0]))"
     )
@@ -37,7 +37,7 @@ def test_the_first_screen_needs_nothing_of_the_core() -> None:
     )
 
 
-def test_until_it_is_open_the_frame_stands_and_keys_do_nothing(tmp_path: Path) -> None:
+def test_keys_do_nothing_until_open(tmp_path: Path) -> None:
     hunt, open_now = Hunt(tmp_path), threading.Event()
     opened = Opened(hunt.store, hunt.rules, None)
 
@@ -61,7 +61,7 @@ def test_until_it_is_open_the_frame_stands_and_keys_do_nothing(tmp_path: Path) -
     asyncio.run(drive())
 
 
-def test_it_can_be_left_before_it_is_open(tmp_path: Path) -> None:
+def test_app_can_quit_before_open(tmp_path: Path) -> None:
     left = threading.Event()
 
     def opening() -> Opened:
@@ -79,7 +79,7 @@ def test_it_can_be_left_before_it_is_open(tmp_path: Path) -> None:
     asyncio.run(drive())
 
 
-def test_what_cannot_be_opened_ends_the_app_with_its_own_error(
+def test_opening_error_ends_app(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def drive(app: HuntApp) -> None:
@@ -95,7 +95,7 @@ def test_what_cannot_be_opened_ends_the_app_with_its_own_error(
         the_app.run(opening, "AWSLogs/", {})
 
 
-def test_rule_files_in_error_are_told(tmp_path: Path) -> None:
+def test_broken_rule_files_are_reported(tmp_path: Path) -> None:
     broken = tmp_path / "broken.toml"
     broken.write_text("[rule\n")
     hunt = Hunt(tmp_path, rules=[Path(__file__).with_name("data"), broken])
@@ -119,9 +119,7 @@ def test_rule_files_in_error_are_told(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_on_a_terminal_the_error_is_one_line_and_the_status_1(
-    args: list[str], line: str, tmp_path: Path
-) -> None:
+def test_opening_error_is_one_line_and_status_1(args: list[str], line: str, tmp_path: Path) -> None:
     """Before the app opens, and after: the terminal is its own again, and the line is the last on
     it."""
     (tmp_path / "notes.txt").write_text("not a state, but longer than nothing")

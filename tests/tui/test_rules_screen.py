@@ -78,7 +78,7 @@ def entry(app: HuntApp) -> str:
     return str(app.screen.query_one("#entry", Static).render())
 
 
-def test_each_rule_with_what_it_found(hunt: Hunt) -> None:
+def test_rules_are_listed_with_counts(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot)
         assert [(row.key, row.state, row.hits, row.count.alerts) for row in rows.rows] == [
@@ -94,7 +94,7 @@ def test_each_rule_with_what_it_found(hunt: Hunt) -> None:
     hunt.play(journey, size=(120, 40))
 
 
-def test_a_flag_rule_says_so(hunt: Hunt) -> None:
+def test_flag_rule_is_described(hunt: Hunt) -> None:
     hunt.rules = load([FLAGS], builtin=False)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -104,7 +104,7 @@ def test_a_flag_rule_says_so(hunt: Hunt) -> None:
     hunt.play(journey, size=(160, 48))
 
 
-def test_off_and_on_reach_the_state_and_the_reading(hunt: Hunt) -> None:
+def test_switch_changes_store_and_pipeline(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot, "x")
         await until(pilot, lambda: rows.rows[0].state == "off")
@@ -122,7 +122,7 @@ def test_off_and_on_reach_the_state_and_the_reading(hunt: Hunt) -> None:
     assert len(hunt.store.alerts.all()) == 4
 
 
-def test_marked_rules_go_off_together(hunt: Hunt) -> None:
+def test_marked_rules_are_switched_together(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot, "asterisk", "x")
         await until(pilot, lambda: {row.state for row in rows.rows} == {"off"})
@@ -132,7 +132,7 @@ def test_marked_rules_go_off_together(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_beside_another_trailhound_nothing_is_switched(tmp_path: Path) -> None:
+def test_rules_are_not_switched_read_only(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path, state=tmp_path / "hunt.db")
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -143,7 +143,7 @@ def test_beside_another_trailhound_nothing_is_switched(tmp_path: Path) -> None:
     assert hunt.store.rules.disabled() == frozenset()
 
 
-def test_a_mistake_is_shown_in_its_line_and_gone_when_it_is_mended(hunt: Hunt) -> None:
+def test_broken_rule_is_shown_until_mended(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot)
         good = Path("rules/sweep.toml").read_text()
@@ -163,7 +163,7 @@ def test_a_mistake_is_shown_in_its_line_and_gone_when_it_is_mended(hunt: Hunt) -
     hunt.play(journey, size=(160, 48))
 
 
-def test_files_that_did_not_change_are_left_alone_until_asked(hunt: Hunt) -> None:
+def test_unchanged_rules_reload_only_on_request(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         app.reload_rules()
@@ -176,7 +176,7 @@ def test_files_that_did_not_change_are_left_alone_until_asked(hunt: Hunt) -> Non
     hunt.play(journey)
 
 
-def test_a_file_in_error_is_not_switched(hunt: Hunt) -> None:
+def test_broken_file_is_not_switched(hunt: Hunt) -> None:
     break_sweep()
     hunt.rules = load([Path("rules")], builtin=False)
 
@@ -190,7 +190,7 @@ def test_a_file_in_error_is_not_switched(hunt: Hunt) -> None:
 
 
 @pytest.mark.parametrize("name", ["closing-tag", "action", "clear-screen", "bidi-override"])
-def test_rule_files_may_hold_anything(name: str, hunt: Hunt) -> None:
+def test_hostile_rule_files_are_harmless(name: str, hunt: Hunt) -> None:
     """They may have been downloaded."""
     payload = PAYLOADS[name]
     text = Path("rules/sweep.toml").read_text()

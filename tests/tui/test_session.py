@@ -37,7 +37,7 @@ def file(tmp_path: Path) -> SessionFile:
     return SessionFile(tmp_path / "hunt.db")
 
 
-def test_filter_order_marks_place_and_times_are_taken_up(tmp_path: Path, file: SessionFile) -> None:
+def test_session_restores_lists_area_and_times(tmp_path: Path, file: SessionFile) -> None:
     hunt = Hunt(tmp_path)
     ana = hunt.alert(ANA).alert_id
 
@@ -73,7 +73,7 @@ def test_filter_order_marks_place_and_times_are_taken_up(tmp_path: Path, file: S
     assert file.read().area == "alerts", "and kept again"
 
 
-def test_the_alert_that_was_open_is_open(tmp_path: Path, file: SessionFile) -> None:
+def test_session_restores_open_alert(tmp_path: Path, file: SessionFile) -> None:
     hunt = Hunt(tmp_path)
     ana = hunt.alert(ANA).alert_id
 
@@ -113,7 +113,7 @@ def test_the_alert_that_was_open_is_open(tmp_path: Path, file: SessionFile) -> N
         (b'{"version": 1, "nothing of ours": 7}', "cannot be read"),
     ],
 )
-def test_a_broken_session_is_left_aside(
+def test_broken_session_is_ignored(
     content: bytes, word: str, tmp_path: Path, file: SessionFile
 ) -> None:
     file.path.write_bytes(content)
@@ -122,9 +122,7 @@ def test_a_broken_session_is_left_aside(
     assert "\n" not in str(raised.value)
 
 
-def test_what_is_gone_or_hostile_is_said_and_harms_nothing(
-    tmp_path: Path, file: SessionFile
-) -> None:
+def test_missing_or_hostile_values_are_reported(tmp_path: Path, file: SessionFile) -> None:
     hunt = Hunt(tmp_path)
     for payload in (PAYLOADS["action"], PAYLOADS["window-title"]):
         gone = ListState(
@@ -180,13 +178,11 @@ def test_what_is_gone_or_hostile_is_said_and_harms_nothing(
         ),
     )
 )
-def test_what_is_kept_is_what_is_read(session: Session) -> None:
+def test_session_file_round_trips(session: Session) -> None:
     assert msgspec.json.decode(msgspec.json.encode(session), type=Session) == session
 
 
-def test_a_file_that_cannot_be_written_is_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_write_keeps_former_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
     private_files.replace_file(path, "old")
 

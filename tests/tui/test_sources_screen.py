@@ -91,7 +91,7 @@ def play(hunt: Hunt, journey: Callable[[HuntApp, Pilot[None]], object], **given:
     hunt.play(journey, size=(160, 48), **given)  # type: ignore[arg-type]
 
 
-def test_what_is_wrong_comes_first_and_everything_is_there(hunt: Hunt, tmp_path: Path) -> None:
+def test_problems_are_listed_first(hunt: Hunt, tmp_path: Path) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot)
         assert [(row.kind, row.state) for row in rows.rows] == [
@@ -112,7 +112,7 @@ def test_what_is_wrong_comes_first_and_everything_is_there(hunt: Hunt, tmp_path:
     play(hunt, journey)
 
 
-def test_a_changed_file_is_an_alert_and_says_by_which_digest(hunt: Hunt) -> None:
+def test_modified_file_names_its_digest(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot, "j")
         assert "CloudTrail log file modified, critical 99" in entry(app)
@@ -123,7 +123,7 @@ def test_a_changed_file_is_an_alert_and_says_by_which_digest(hunt: Hunt) -> None
     play(hunt, journey)
 
 
-def test_a_region_is_quiet_while_its_digests_come_and_silent_without(hunt: Hunt) -> None:
+def test_region_is_quiet_with_digests_and_silent_without(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot, "G")
         assert "quiet: its digests still come" in entry(app)
@@ -139,7 +139,7 @@ def test_a_region_is_quiet_while_its_digests_come_and_silent_without(hunt: Hunt)
     play(hunt, journey)
 
 
-def test_a_feed_without_read_only_events_is_blind(
+def test_feed_without_read_only_events_is_blind(
     hunt: Hunt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feeds = [Bridge("/feeds/all.json", 9, 4), Bridge("/feeds/writes.json", 5, 0)]
@@ -153,7 +153,7 @@ def test_a_feed_without_read_only_events_is_blind(
     play(hunt, journey)
 
 
-def test_the_quarantine_is_opened_read_again_and_ignored(hunt: Hunt) -> None:
+def test_quarantined_file_is_retried_and_ignored(hunt: Hunt) -> None:
     def states() -> dict[str, tuple[str, str | None]]:
         return {Path(row.path).name: (row.state, row.reason) for row in hunt.store.files.all()}
 
@@ -175,7 +175,7 @@ def test_the_quarantine_is_opened_read_again_and_ignored(hunt: Hunt) -> None:
     play(hunt, journey)
 
 
-def test_a_missing_file_is_among_the_alerts_and_is_triaged_like_one(hunt: Hunt) -> None:
+def test_missing_file_is_an_alert(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         listed: RowList[Alert] = app.screen.row_list
         alert = next(alert for alert in listed.rows if alert.rule == INTEGRITY_RULES["missing"])
@@ -191,7 +191,7 @@ def test_a_missing_file_is_among_the_alerts_and_is_triaged_like_one(hunt: Hunt) 
     play(hunt, journey)
 
 
-def test_marked_files_are_decided_on_together(hunt: Hunt) -> None:
+def test_marked_files_are_decided_together(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot, "asterisk", "x")
         await until(pilot, lambda: all(row.kind != "file" for row in rows.rows) and bool(said(app)))
@@ -205,7 +205,7 @@ def test_marked_files_are_decided_on_together(hunt: Hunt) -> None:
 
 
 @pytest.mark.parametrize("key", ["R", "x"])
-def test_what_is_not_in_quarantine_stays(key: str, hunt: Hunt) -> None:
+def test_only_quarantined_files_are_decided(key: str, hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         before = hunt.store.files.accounting()
         await opened(app, pilot, "G", key)
@@ -215,7 +215,7 @@ def test_what_is_not_in_quarantine_stays(key: str, hunt: Hunt) -> None:
     play(hunt, journey)
 
 
-def test_beside_another_trailhound_nothing_is_decided(tmp_path: Path) -> None:
+def test_files_are_not_decided_read_only(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path, state=tmp_path / "hunt.db")
     write(tmp_path, "trail/cut.json", b'{"Records": [')
     read(hunt, tmp_path / "trail")
@@ -228,7 +228,7 @@ def test_beside_another_trailhound_nothing_is_decided(tmp_path: Path) -> None:
     assert len(hunt.store.quarantine.files()) == 1
 
 
-def test_names_of_files_may_hold_anything(tmp_path: Path) -> None:
+def test_hostile_file_names_are_harmless(tmp_path: Path) -> None:
     """Whoever may write to a bucket names its objects."""
     hunt = Hunt(tmp_path)
     for payload in list(PAYLOADS.values())[::2]:
@@ -257,7 +257,7 @@ def test_names_of_files_may_hold_anything(tmp_path: Path) -> None:
         (5 * 10**15, "5,000.0 TB"),
     ],
 )
-def test_sizes(number: int, words: str) -> None:
+def test_byte_size_is_formatted(number: int, words: str) -> None:
     assert byte_size(number) == words
 
 

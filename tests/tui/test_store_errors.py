@@ -19,7 +19,7 @@ from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.forms.note import NoteForm
 
 
-def test_a_full_disk(tmp_path: Path) -> None:
+def test_full_disk_is_reported(tmp_path: Path) -> None:
     """What could not be kept is said; the form keeps the words; with space again the same key keeps
     them."""
     hunt = Hunt(tmp_path, state=tmp_path / "hunt.db")
@@ -60,7 +60,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     hunt.play(journey, size=(160, 24))
 
 
-def test_a_damaged_state(tmp_path: Path) -> None:
+def test_damaged_store_is_reported(tmp_path: Path) -> None:
     """One that cannot be read back is named, with the way on, instead of an empty list."""
     hunt = Hunt(tmp_path, state=tmp_path / "hunt.db")
     hunt.store.close()

@@ -79,7 +79,7 @@ def updates(draw: st.DrawFn) -> CompositorUpdate:
         lambda few: st.lists(st.sampled_from(few), max_size=6)
     )
 )
-def test_the_terminal_shows_what_textual_would_write(drawn: Sequence[CompositorUpdate]) -> None:
+def test_renderer_draws_what_textual_draws(drawn: Sequence[CompositorUpdate]) -> None:
     terminal, ours, textuals = DiffRenderer(), Emulator(WIDTH, HEIGHT), Emulator(WIDTH, HEIGHT)
     for update in drawn:
         ours.feed(terminal.reduce(update).render_segments(CONSOLE))
@@ -88,7 +88,7 @@ def test_the_terminal_shows_what_textual_would_write(drawn: Sequence[CompositorU
 
 
 @given(updates())
-def test_what_stands_there_is_not_written_again(update: CompositorUpdate) -> None:
+def test_unchanged_cells_are_not_written(update: CompositorUpdate) -> None:
     terminal = DiffRenderer()
     first = terminal.reduce(update).render_segments(CONSOLE)
     assert not terminal.reduce(update).render_segments(CONSOLE)
@@ -96,7 +96,7 @@ def test_what_stands_there_is_not_written_again(update: CompositorUpdate) -> Non
     assert terminal.reduce(update).render_segments(CONSOLE) == first
 
 
-def test_what_is_not_written_is_not_taken_to_stand_there() -> None:
+def test_dropped_update_is_not_remembered() -> None:
     """Textual draws some updates and drops them."""
     terminal, update = (
         DiffRenderer(),
@@ -106,7 +106,7 @@ def test_what_is_not_written_is_not_taken_to_stand_there() -> None:
     assert "seen" in terminal.reduce(update).render_segments(CONSOLE)
 
 
-def test_the_screen_follows_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_follows_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through lists, forms over them, other areas and themes: letters and colours, also after it
     was wiped."""
     size = 100, 30

@@ -20,14 +20,14 @@ def read(view_model: ViewModel, *parts: Sequence[Alert], **changed: object) -> N
     for part in parts:
         view_model.load_part(part)
     names = frozenset(each.alert_id for part in parts for each in part)
-    told = {
+    fields = {
         "alert_ids": names,
         "notes": (),
         "suppressions": (),
         "accounting": Accounting(),
         **changed,
     }
-    view_model.load(Snapshot(**told))
+    view_model.load(Snapshot(**fields))
 
 
 def closed(one: Alert) -> Alert:
@@ -41,13 +41,13 @@ def view_model() -> ViewModel:
     return made
 
 
-def test_an_update_adds_changes_and_takes_away(view_model: ViewModel) -> None:
+def test_update_adds_changes_and_removes_alerts(view_model: ViewModel) -> None:
     view_model.update(update(alert("a", revision=2), alert("c"), withdrawn=("b",), newest=9), START)
     assert {name: one.revision for name, one in view_model.alerts.items()} == {"a": 2, "c": 1}
     assert view_model.newest == 9
 
 
-def test_what_came_while_the_store_was_read_is_put_on_top(view_model: ViewModel) -> None:
+def test_updates_during_load_win_over_snapshot(view_model: ViewModel) -> None:
     view_model.expect_snapshot()
     view_model.update(update(alert("new"), withdrawn=("b",)), START)
     view_model.replace_alerts([closed(alert("a"))])
@@ -62,8 +62,8 @@ def test_what_came_while_the_store_was_read_is_put_on_top(view_model: ViewModel)
     assert [entry.suppression_id for entry in view_model.suppressions] == ["s"]
 
 
-def test_between_two_parts_what_comes_is_newer_than_either(view_model: ViewModel) -> None:
-    kept = view_model.alerts["a"]
+def test_update_between_parts_wins_over_both(view_model: ViewModel) -> None:
+    former = view_model.alerts["a"]
     view_model.expect_snapshot()
     view_model.load_part([alert("a")])
     view_model.update(update(alert("c", revision=3), withdrawn=("b",)), START)
@@ -74,17 +74,17 @@ def test_between_two_parts_what_comes_is_newer_than_either(view_model: ViewModel
         "c": 3,
         "d": 1,
     }
-    assert view_model.alerts["a"] is kept, "what has not changed stays the same object"
+    assert view_model.alerts["a"] is former, "what has not changed stays the same object"
 
 
-def test_what_the_store_holds_no_more_goes(view_model: ViewModel) -> None:
+def test_load_removes_what_store_lacks(view_model: ViewModel) -> None:
     view_model.expect_snapshot()
     view_model.update(update(alert("new")), START)
     read(view_model, [alert("b")])
     assert sorted(view_model.alerts) == ["b", "new"]
 
 
-def test_another_suppression_hides_others_without_a_look_at_the_store(
+def test_suppressions_are_reapplied_without_store(
     view_model: ViewModel,
 ) -> None:
     other = alert("other", arns=["arn:aws:iam::111122223333:user/other"])
@@ -107,21 +107,21 @@ def test_another_suppression_hides_others_without_a_look_at_the_store(
     assert not any(one.suppressed_by for one in view_model.alerts.values())
 
 
-def test_the_accounting_never_goes_back(view_model: ViewModel) -> None:
+def test_accounting_never_goes_back(view_model: ViewModel) -> None:
     view_model.expect_snapshot()
     view_model.update(update(read=5), START)
     read(view_model, accounting=Accounting(files_read=3))
     assert view_model.accounting == Accounting(files_read=5)
 
 
-def test_an_update_that_is_late_does_not_undo_a_decision(view_model: ViewModel) -> None:
+def test_late_update_keeps_status(view_model: ViewModel) -> None:
     view_model.replace_alerts([closed(alert("a"))])
     view_model.update(update(alert("a", revision=2)), START)
     assert (view_model.alerts["a"].status, view_model.alerts["a"].revision) == ("closed", 2)
 
 
 @pytest.mark.parametrize(("now", "hidden_by"), [(START, "s"), (START + 3600, None)])
-def test_an_update_is_hidden_by_what_is_active_now(
+def test_active_suppression_hides_update(
     view_model: ViewModel, now: float, hidden_by: str | None
 ) -> None:
     view_model.put_suppression(suppression())
@@ -129,7 +129,7 @@ def test_an_update_is_hidden_by_what_is_active_now(
     assert view_model.alerts["c"].suppressed_by == hidden_by
 
 
-def test_the_next_expiry_is_of_an_active_suppression(view_model: ViewModel) -> None:
+def test_next_expiry_ignores_inactive_suppressions(view_model: ViewModel) -> None:
     view_model.put_suppression(suppression("long", expires=START + 9000))
     view_model.put_suppression(suppression("short", expires=START + 60))
     view_model.put_suppression(suppression("lifted", expires=START + 10, lifted=START + 1))
@@ -137,7 +137,7 @@ def test_the_next_expiry_is_of_an_active_suppression(view_model: ViewModel) -> N
     assert view_model.next_expiry(START + 9000) is None
 
 
-def test_an_edited_note_takes_the_place_of_the_one_before(view_model: ViewModel) -> None:
+def test_edited_note_replaces_former(view_model: ViewModel) -> None:
     view_model.put_note(note(1, created=START))
     view_model.put_note(note(2, created=START + 1))
     view_model.put_note(note(1, created=START, text="changed"))
@@ -147,7 +147,7 @@ def test_an_edited_note_takes_the_place_of_the_one_before(view_model: ViewModel)
     ]
 
 
-def test_the_notes_of_an_alert_are_also_those_of_the_alerts_it_replaced(
+def test_notes_include_those_of_superseded_alerts(
     view_model: ViewModel,
 ) -> None:
     joined = alert("joined", supersedes=["a"])
@@ -156,14 +156,14 @@ def test_the_notes_of_an_alert_are_also_those_of_the_alerts_it_replaced(
     assert [entry.note_id for entry in view_model.notes_of(joined)] == [1]
 
 
-def test_an_alert_that_was_replaced_is_found_by_its_old_id(view_model: ViewModel) -> None:
+def test_superseded_id_gives_current_alert(view_model: ViewModel) -> None:
     view_model.update(update(alert("joined", supersedes=["a"]), withdrawn=("a",)), START)
-    found = view_model.current("a")
-    assert found is not None
-    assert found.alert_id == "joined"
+    current = view_model.current("a")
+    assert current is not None
+    assert current.alert_id == "joined"
 
 
-def test_the_inbox_asks_to_be_emptied_once() -> None:
+def test_inbox_asks_once_to_be_emptied() -> None:
     inbox = UpdateInbox()
     assert [inbox.put(update(alert("a"))), inbox.put(update(alert("b")))] == [True, False]
     inbox.take()
@@ -171,7 +171,7 @@ def test_the_inbox_asks_to_be_emptied_once() -> None:
     assert inbox.put(update())
 
 
-def test_the_inbox_merges_in_order() -> None:
+def test_inbox_merges_in_order() -> None:
     inbox = UpdateInbox()
     inbox.put(
         update(
@@ -187,24 +187,24 @@ def test_the_inbox_merges_in_order() -> None:
             read=2,
         )
     )
-    held, more = inbox.take()
-    assert held is not None
+    batch, more = inbox.take()
+    assert batch is not None
     assert not more
-    assert {one.alert_id: one.revision for one in held.alerts} == {"a": 2, "back": 3}
-    assert set(held.withdrawn) == {"gone", "b"}
-    assert (held.problems, held.accounting.files_read, held.newest) == (("one", "two"), 2, 4)
+    assert {one.alert_id: one.revision for one in batch.alerts} == {"a": 2, "back": 3}
+    assert set(batch.withdrawn) == {"gone", "b"}
+    assert (batch.problems, batch.accounting.files_read, batch.newest) == (("one", "two"), 2, 4)
 
 
-def test_of_very_many_alerts_a_batch_is_only_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inbox_splits_large_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox_module, "_BATCH_ALERTS", 2)
     inbox, taken, more = UpdateInbox(), list[str](), True
     inbox.put(update(*(alert(name) for name in "abcde"), withdrawn=("gone",), problems=("one",)))
     withdrawn, problems = list[str](), list[str]()
     while more:
-        held, more = inbox.take()
-        assert held is not None
-        assert len(held.alerts) <= 2
-        taken += [one.alert_id for one in held.alerts]
-        withdrawn += held.withdrawn
-        problems += held.problems
+        batch, more = inbox.take()
+        assert batch is not None
+        assert len(batch.alerts) <= 2
+        taken += [one.alert_id for one in batch.alerts]
+        withdrawn += batch.withdrawn
+        problems += batch.problems
     assert (taken, withdrawn, problems) == (list("abcde"), ["gone"], ["one"])

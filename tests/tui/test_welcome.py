@@ -43,7 +43,7 @@ def found(*roots: Path, **bounds: float) -> list[TrailFolder]:
     return list(find_trails(roots, threading.Event(), **bounds))  # type: ignore[arg-type]
 
 
-def test_trails_are_found_nearest_first_and_told_apart(tmp_path: Path) -> None:
+def test_trails_are_listed_nearest_first(tmp_path: Path) -> None:
     bucket = delivered(tmp_path / "work/buckets/one", "eu-west-1", "us-east-1", day="2026/02/27")
     delivered(tmp_path / "work/buckets/one", "us-east-1", account="444455556666")
     organization = delivered(tmp_path / "work" / "org", "us-east-1")
@@ -71,7 +71,7 @@ def test_trails_are_found_nearest_first_and_told_apart(tmp_path: Path) -> None:
 
 @settings(max_examples=25)
 @given(st.lists(st.lists(st.sampled_from(["a", "b", ".c", "AWSLogs"]), max_size=4), max_size=6))
-def test_no_trail_is_named_twice_or_below_another(
+def test_nested_trails_are_listed_once(
     tmp_path_factory: pytest.TempPathFactory,
     paths: list[list[str]],
 ) -> None:
@@ -99,7 +99,7 @@ def play(
     return app.return_value
 
 
-def test_the_trail_found_is_opened(tmp_path: Path) -> None:
+def test_chosen_trail_is_opened(tmp_path: Path) -> None:
     bucket = delivered(tmp_path, "eu-west-1", "us-east-1")
 
     async def journey(app: WelcomeApp, pilot: Pilot[str]) -> None:
@@ -116,7 +116,7 @@ def test_the_trail_found_is_opened(tmp_path: Path) -> None:
     assert play(journey, tmp_path) == str(bucket)
 
 
-def test_there_is_always_the_demo_and_the_way_out(tmp_path: Path) -> None:
+def test_demo_and_quit_are_always_offered(tmp_path: Path) -> None:
     async def demo(app: WelcomeApp, pilot: Pilot[str]) -> None:
         assert "No trail was found" in screen_text(app)
         await press(pilot, "G", "enter")
@@ -132,7 +132,7 @@ def test_there_is_always_the_demo_and_the_way_out(tmp_path: Path) -> None:
     assert play(out, tmp_path) is None
 
 
-def test_hostile_names_of_folders_do_nothing(tmp_path: Path) -> None:
+def test_hostile_folder_names_are_harmless(tmp_path: Path) -> None:
     for name in ("action", "closing-tag", "window-title", "bidi-override"):
         delivered(tmp_path / PAYLOADS[name].replace("/", "_"), "us-east-1")
 
@@ -144,9 +144,7 @@ def test_hostile_names_of_folders_do_nothing(tmp_path: Path) -> None:
     play(journey, tmp_path)
 
 
-def test_the_command_asks_only_where_nothing_is_named_or_known(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_command_asks_only_without_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def chosen(answer: str | None, db: Path) -> tuple[bool, bool, list[str]]:
         monkeypatch.setattr(welcome_app, "ask", lambda keys: answer)
         args = argparse.Namespace(demo=False, sources=[], db=str(db))
@@ -167,7 +165,7 @@ def test_the_command_asks_only_where_nothing_is_named_or_known(
     )
 
 
-def test_a_screenshot_is_private_and_shows_what_the_screen_does(
+def test_screenshot_is_private_and_complete(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

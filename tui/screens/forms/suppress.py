@@ -42,8 +42,8 @@ _NAMED_ALERTS = 4
 class SuppressForm(FormScreen):
     """A form for suppressions from ``alerts``.
 
-    It makes one for each distinct value that the alerts have in the chosen scope. ``filled`` are the first values of the fields, by id, but for the value to suppress, which is
-    the alerts' own.
+    It makes one for each distinct value that the alerts have in the chosen scope. ``filled`` are
+    the first values of the fields, by id, but for the value to suppress, which is the alerts' own.
     """
 
     def __init__(
