@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 Raw = dict[str, Any]
 
 
-class Found(NamedTuple):
+class ExpectedAlert(NamedTuple):
     """An alert: its key, its window (of a first sight the second itself), and the events in it.
 
     ``ids`` are those of the events that have one.
@@ -28,7 +28,7 @@ class Found(NamedTuple):
     ids: tuple[str, ...]
 
 
-class Asked(NamedTuple):
+class SqlRule(NamedTuple):
     """A rule. ``wanted`` is a condition on an event, ``having`` one on a group of them; ``width``
     is in seconds."""
 
@@ -94,30 +94,30 @@ class Oracle:
     def __exit__(self, *_: object) -> None:
         self._db.close()
 
-    def tumbling(self, rule: Asked) -> list[Found]:
+    def tumbling(self, rule: SqlRule) -> list[ExpectedAlert]:
         """Epoch-aligned windows."""
         keys = f"json_array({', '.join(rule.keys)})"
-        return self._found(
+        return self._expected(
             TUMBLING.format(keys=keys, width=rule.width, wanted=rule.wanted, having=rule.having)
         )
 
-    def sliding(self, rule: Asked) -> list[Found]:
+    def sliding(self, rule: SqlRule) -> list[ExpectedAlert]:
         """Spans that begin at an event."""
         return self._spans(rule, 0)
 
-    def trailing(self, rule: Asked) -> list[Found]:
+    def lookback(self, rule: SqlRule) -> list[ExpectedAlert]:
         """Spans that end just after an event."""
         return self._spans(rule, rule.width - 1)
 
-    def firsts(self, rule: Asked) -> list[Found]:
+    def firsts(self, rule: SqlRule) -> list[ExpectedAlert]:
         """Events with none of their keys before them for the rule's width; of those of one second,
         any one."""
-        return self._found(
+        return self._expected(
             FIRSTS.format(keys=", ".join(rule.keys), width=rule.width, wanted=rule.wanted)
         )
 
-    def _spans(self, rule: Asked, back: int) -> list[Found]:
-        return self._found(
+    def _spans(self, rule: SqlRule, back: int) -> list[ExpectedAlert]:
+        return self._expected(
             SPANS.format(
                 keys=", ".join(rule.keys),
                 width=rule.width,
@@ -127,10 +127,12 @@ class Oracle:
             )
         )
 
-    def _found(self, statement: str) -> list[Found]:
+    def _expected(self, statement: str) -> list[ExpectedAlert]:
         return sorted(
             (
-                Found(tuple(json.loads(key)), start, end, events, _sorted(regions), _sorted(ids))
+                ExpectedAlert(
+                    tuple(json.loads(key)), start, end, events, _sorted(regions), _sorted(ids)
+                )
                 for key, start, end, events, regions, ids in self._db.execute(statement)
             ),
             key=repr,

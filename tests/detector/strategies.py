@@ -1,4 +1,4 @@
-"""What hypothesis draws: records as they might come, and the ways in which they might reach a disk."""
+"""Hypothesis strategies: records, and the ways in which they reach a disk."""
 
 from __future__ import annotations
 

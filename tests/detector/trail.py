@@ -1,4 +1,4 @@
-"""Trails for the tests: records, the ways in which they reach a disk, and the runs that read them."""
+"""Trails for tests: records, ways to deliver them, and runs that read them."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from detector.detection.alert import Alert
 from detector.rules.ruleset import RuleSet
 from detector.store import Store
-from tests.detector.sql_oracle import Asked, Found, Oracle
+from tests.detector.sql_oracle import ExpectedAlert, Oracle, SqlRule
 from tests.detector.strategies import PRINCIPALS, Trail
 from tests.detector.trail import (
     REFERENCE,
@@ -31,17 +31,17 @@ from tests.detector.trail import (
 )
 
 DAY = 86_400
-SWEEP = Asked(
+SWEEP = SqlRule(
     "provider = 'ec2.amazonaws.com' AND action = 'DescribeInstances'",
     ("arn",),
     "count(*) >= 10 AND count(DISTINCT region) >= 10",
     30,
 )
-DENIED = Asked(
+DENIED = SqlRule(
     "failed AND arn IS NOT NULL", ("arn",), "count(*) >= 4 AND count(DISTINCT region) >= 3", 360
 )
-LOOKED = Asked("action LIKE 'Describe%'", ("user", "region"), "count(*) >= 2", 600)
-NEW = Asked("arn IS NOT NULL AND region IS NOT NULL", ("arn", "region"), "", 2 * DAY)
+LOOKED = SqlRule("action LIKE 'Describe%'", ("user", "region"), "count(*) >= 2", 600)
+NEW = SqlRule("arn IS NOT NULL AND region IS NOT NULL", ("arn", "region"), "", 2 * DAY)
 
 FILES = {
     "denied": """type = "threshold"
@@ -138,11 +138,11 @@ def deliveries(draw: st.DrawFn, records: Sequence[Raw]) -> list[bytes]:
 # what is found
 
 
-def told(alerts: Sequence[Alert], rule_id: str) -> list[Found]:
-    return sorted((_found(alert) for alert in alerts if alert.rule.id == rule_id), key=repr)
+def comparable(alerts: Sequence[Alert], rule_id: str) -> list[ExpectedAlert]:
+    return sorted((_comparable(alert) for alert in alerts if alert.rule.id == rule_id), key=repr)
 
 
-def _found(alert: Alert) -> Found:
+def _comparable(alert: Alert) -> ExpectedAlert:
     start, end = (
         (alert.window.start, alert.window.end)
         if alert.window
@@ -152,7 +152,7 @@ def _found(alert: Alert) -> Found:
         "Esql.event_count", alert.columns.get("n", alert.columns.get("threshold_result.count"))
     )
     ids = tuple(name for name in alert.event_ids if not name.startswith("sha256:"))
-    return Found(
+    return ExpectedAlert(
         tuple(alert.key.values()), start, end, counted or 1, tuple(alert.facets.regions), ids
     )  # type: ignore[arg-type]
 
@@ -160,11 +160,11 @@ def _found(alert: Alert) -> Found:
 def holds(alerts: Sequence[Alert], records: Sequence[Raw], mode: str) -> None:
     with Oracle(records) as oracle:
         sweeps = oracle.tumbling(SWEEP) if mode == "tumbling" else oracle.sliding(SWEEP)
-        assert told(alerts, REFERENCE) == sweeps
-        assert told(alerts, "denied") == oracle.trailing(DENIED)
-        assert told(alerts, "looked") == oracle.trailing(LOOKED)
+        assert comparable(alerts, REFERENCE) == sweeps
+        assert comparable(alerts, "denied") == oracle.lookback(DENIED)
+        assert comparable(alerts, "looked") == oracle.lookback(LOOKED)
         firsts = oracle.firsts(NEW)
-    new = told(alerts, "new")
+    new = comparable(alerts, "new")
     assert [(alert.key, alert.start) for alert in new] == [
         (first.key, first.start) for first in firsts
     ]
