@@ -1,4 +1,4 @@
-"""The documentation speaks of what there is: pictures, pages, keys, and commands that the command line takes."""
+"""The documentation is true: links, commands, pictures and named tests."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def links(page: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_what_is_linked_is_there(page: Path) -> None:
+def test_links_lead_somewhere(page: Path) -> None:
     assert not [
         link for link in links(page) if "://" not in link and not (page.parent / link).exists()
     ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_can_be_typed(page: Path) -> None:
+def test_commands_parse(page: Path) -> None:
     app, commands = app_parser(), command_parser()
     for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         for line in block.splitlines():
@@ -39,7 +39,7 @@ def test_every_command_can_be_typed(page: Path) -> None:
                 (commands if known else app).parse_args(words[1:])
 
 
-def test_every_picture_is_shown_and_harmless() -> None:
+def test_pictures_are_shown_and_harmless() -> None:
     shown = {
         (page.parent / link).resolve()
         for page in PAGES
@@ -56,7 +56,7 @@ def test_every_picture_is_shown_and_harmless() -> None:
         assert all(line.isprintable() for line in text.replace("\t", "").splitlines())
 
 
-def test_what_is_said_to_be_shown_is_tested() -> None:
+def test_expectations_name_existing_tests() -> None:
     named = re.findall(
         r"`(tests/[\w/]+\.py)::(\w+)`",
         (ROOT / "docs" / "expectations.md").read_text(encoding="utf-8"),

@@ -30,7 +30,7 @@ def data() -> Path:
 
 
 @pytest.mark.parametrize("mode", ["tumbling", "sliding"])
-def test_all_is_accounted_for(mode: str, data: Path) -> None:
+def test_accounting_adds_up(mode: str, data: Path) -> None:
     store = Store.open(None)
     run = scan(data, store=store, by=load(mode=mode))  # type: ignore[arg-type]
     sums = run.accounting
@@ -44,7 +44,7 @@ def test_all_is_accounted_for(mode: str, data: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["tumbling", "sliding"])
-def test_the_reference_rule_finds_what_the_definition_finds(mode: str, data: Path) -> None:
+def test_reference_rule_matches_oracle(mode: str, data: Path) -> None:
     records = [
         record
         for path in data.glob("*.json")

@@ -1,7 +1,8 @@
-"""A real attack, as invictus-ir published it: what stands around two of its steps, each event checked by hand once.
+"""The context of two steps of a real attack, published by invictus-ir.
 
-The reference rule finds nothing there, since all of it is in one region; so two rules of these tests give the alerts.
-TRAILHOUND_DATA names the folder that has the files.
+Each event was checked by hand once. The reference rule finds nothing there, since the attack stays
+in one region, so two rules of these tests raise the alerts. TRAILHOUND_DATA names the folder of the
+files.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from logs-aws.cloudtrail-* | where {where}
 '''
 RULES = {
     "passwords": 'event.action == "GetPasswordData" | stats n = count(*) by '
-    "time_window = date_trunc(30 seconds, @timestamp), aws.cloudtrail.user_identity.arn | where n >= 10",
+    "time_window = date_trunc(30 seconds, @timestamp), aws.cloudtrail.user_identity.arn "
+    "| where n >= 10",
     "instance": 'event.action == "DescribeInstances" and aws.cloudtrail.user_identity.arn like '
     '"*stratus-red-team-ec2-steal-credentials-role*"',
 }
@@ -56,7 +58,7 @@ def events(store: Store, alert: Alert, flag: str) -> list[tuple[str, str]]:
     )
 
 
-def test_the_role_that_asked_for_passwords_leads_to_who_opened_it(
+def test_role_session_leads_to_its_opener(
     found: tuple[Store, dict[str, Alert]],
 ) -> None:
     store, alerts = found
@@ -105,7 +107,7 @@ def test_the_role_that_asked_for_passwords_leads_to_who_opened_it(
     assert (alert.score, alert.severity) == (100, "critical")
 
 
-def test_the_stolen_credentials_of_an_instance(found: tuple[Store, dict[str, Alert]]) -> None:
+def test_stolen_instance_credentials(found: tuple[Store, dict[str, Alert]]) -> None:
     store, alerts = found
     alert = alerts["instance"]
     assert {flag.flag for flag in alert.flags} == {

@@ -1,6 +1,7 @@
-"""The sample logs: what the generator writes, true to CloudTrail's forms, with exactly the findings of the answer key.
+"""The sample logs: CloudTrail's forms, and exactly the findings of the answer key.
 
-The key is held against the definition itself here, in plain Python over the raw JSON; then the detector against it.
+The answer key is compared with the definition, in plain Python over the raw JSON; then the detector
+is compared with the key.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ SAMPLES = Path(__file__).parents[1] / "sample_logs"
 LOGS = sorted(SAMPLES.rglob("*.json.gz"))
 
 
-def contents(packed: bytes) -> list[dict]:
-    return json.loads(gzip.decompress(packed))["Records"]
+def contents(compressed: bytes) -> list[dict]:
+    return json.loads(gzip.decompress(compressed))["Records"]
 
 
 def seconds(text: str) -> int:
@@ -59,13 +60,13 @@ def calls(records) -> dict[str | None, list[tuple[int, str]]]:
     """Time and region of every call to DescribeInstances, each event once, in order of time, by the
     caller's ARN."""
     events = {(record["recipientAccountId"], record["eventID"]): record for record in records}
-    found = defaultdict(list)
+    times_by_arn = defaultdict(list)
     for event in events.values():
         if (event["eventSource"], event["eventName"]) == ("ec2.amazonaws.com", "DescribeInstances"):
-            found[event["userIdentity"].get("arn")].append(
+            times_by_arn[event["userIdentity"].get("arn")].append(
                 (seconds(event["eventTime"]), event["awsRegion"])
             )
-    return {arn: sorted(times) for arn, times in found.items()}
+    return {arn: sorted(times) for arn, times in times_by_arn.items()}
 
 
 def finding(calls: list[tuple[int, str]]) -> Finding:
@@ -105,9 +106,9 @@ def key(mode: str) -> dict[str | None, list[Finding]]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_key_holds_what_the_definition_finds(calls, mode):
-    found = {arn: MODES[mode](times) for arn, times in calls.items()}
-    assert {arn: findings for arn, findings in found.items() if findings} == key(mode)
+def test_key_matches_definition(calls, mode):
+    findings_by_arn = {arn: MODES[mode](times) for arn, times in calls.items()}
+    assert {arn: findings for arn, findings in findings_by_arn.items() if findings} == key(mode)
 
 
 def scanned(mode: str) -> list[dict]:
@@ -133,14 +134,14 @@ def scanned(mode: str) -> list[dict]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_detector_finds_the_key(mode):
-    found = defaultdict(list)
+def test_detector_matches_key(mode):
+    findings_by_arn = defaultdict(list)
     others = Counter()
     for alert in scanned(mode):
         if alert["rule"]["id"] != "393ef120-63d1-11ef-8e38-f661ea17fbce":
             others[alert["rule"]["id"], alert["key"]["aws.cloudtrail.user_identity.arn"]] += 1
         else:
-            found[alert["key"]["aws.cloudtrail.user_identity.arn"]].append(
+            findings_by_arn[alert["key"]["aws.cloudtrail.user_identity.arn"]].append(
                 Finding(
                     seconds(alert["first_event"]),
                     seconds(alert["last_event"]),
@@ -148,20 +149,20 @@ def test_the_detector_finds_the_key(mode):
                     len(alert["event_ids"]),
                 )
             )
-    assert {arn: sorted(findings, key=lambda f: f.first) for arn, findings in found.items()} == key(
-        mode
-    )
+    assert {
+        arn: sorted(findings, key=lambda f: f.first) for arn, findings in findings_by_arn.items()
+    } == key(mode)
     assert others == Counter(
         {(each.rule_id, each.principal): getattr(each, mode) for each in OTHERS}
     )
 
 
-def told(alert: Alert) -> tuple[dict[str, int], int, str]:
+def context_of(alert: Alert) -> tuple[dict[str, int], int, str]:
     return {flag.flag: flag.count for flag in alert.flags}, alert.score, alert.severity
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_detector_finds_what_is_around_them(mode):
+def test_context_matches_key(mode):
     with closing(Store.open(None)) as store:
         Pipeline(store, load(mode=mode), Directory([SAMPLES])).scan(lambda update: None)
         alerts = store.alerts.all()
@@ -178,18 +179,18 @@ def test_the_detector_finds_what_is_around_them(mode):
         assert len(theirs) == len(getattr(story, mode))
         if theirs:
             around = AROUND[story.name]
-            assert [told(alert) for alert in theirs] == [
+            assert [context_of(alert) for alert in theirs] == [
                 (around.flags, around.score, around.severity)
             ] * len(theirs)
             assert str(recurrence_of(group_sweeps(theirs))) == around.rhythm
     assert [key[:4] for key in lineage.hop.keys] == ["ASIA"]
 
 
-def test_the_key_tells_of_every_story_with_alerts():
+def test_key_has_every_story_with_alerts():
     assert set(AROUND) == {story.name for story in STORIES if story.sliding}
 
 
-def test_the_late_file_raises_the_risk(trail, tmp_path):
+def test_late_file_raises_risk(trail, tmp_path):
     story = next(story for story in STORIES if story.name == "borrowed_role")
     late = [
         delivery
@@ -209,48 +210,48 @@ def test_the_late_file_raises_the_risk(trail, tmp_path):
             land(tmp_path, delivery)
         Pipeline(store, load(), Directory([tmp_path])).scan(lambda update: None)
         after = store.alerts.get(before.alert_id)
-    assert before.severity == "medium" and "iam-change" not in told(before)[0]
+    assert before.severity == "medium" and "iam-change" not in context_of(before)[0]
     assert (
         after.severity == "high"
-        and told(after)[0]["iam-change"] == 2
+        and context_of(after)[0]["iam-change"] == 2
         and after.revision == before.revision + 1
     )
 
 
-def test_every_story_is_in_the_logs_under_a_principal_of_its_own(calls):
+def test_every_story_has_its_own_principal(calls):
     principals = [story.principal for story in STORIES]
     assert len(set(principals)) == len(principals)
     assert set(principals) <= set(calls)
 
 
-def test_the_folder_is_what_the_generator_writes(trail):
+def test_folder_matches_generator(trail):
     """Contents are compared unpacked: builds of zlib differ in how they pack."""
     made = {delivery.path: gzip.decompress(delivery.data) for delivery in trail}
-    held = {
+    present = {
         path.relative_to(SAMPLES).as_posix(): gzip.decompress(path.read_bytes()) for path in LOGS
     }
-    assert held == made
+    assert present == made
     assert (SAMPLES / "README.md").read_text(encoding="utf-8") == readme(trail)
     assert {path.name for path in SAMPLES.rglob("*") if path.is_file()} == {
         path.name for path in LOGS
     } | {"README.md"}
 
 
-def test_the_totals_of_the_key(trail, records):
-    held = count_totals(trail)
+def test_key_totals(trail, records):
+    totals = count_totals(trail)
     once = {(record["recipientAccountId"], record["eventID"]) for record in records}
     counted = [
         (r["recipientAccountId"], r["eventID"])
         for r in records
         if r["eventName"] == "DescribeInstances"
     ]
-    assert (held.files, held.records) == (len(LOGS), len(records))
-    assert held.duplicates == len(records) - len(once) > 0
-    assert held.counted == len(counted) - len(set(counted)) > 0
-    assert held.by_account.total() == len(records)
+    assert (totals.files, totals.records) == (len(LOGS), len(records))
+    assert totals.duplicates == len(records) - len(once) > 0
+    assert totals.counted == len(counted) - len(set(counted)) > 0
+    assert totals.by_account.total() == len(records)
 
 
-def test_the_folder_is_small():
+def test_folder_is_small():
     on_disk = sum(-(-path.stat().st_size // 4096) * 4096 for path in SAMPLES.rglob("*"))
     assert on_disk < 4 << 20
 
@@ -261,7 +262,7 @@ NAME = re.compile(
 )
 
 
-def test_files_are_named_and_labelled_as_cloudtrail_does():
+def test_file_names_follow_cloudtrail():
     for path in LOGS:
         name = NAME.fullmatch(path.relative_to(SAMPLES).as_posix())
         assert name, path
@@ -274,7 +275,7 @@ def test_files_are_named_and_labelled_as_cloudtrail_does():
             assert 0 < delay < 600 or late
 
 
-def test_three_accounts_and_seventeen_regions_over_three_hours(records):
+def test_accounts_regions_and_hours(records):
     assert len({record["recipientAccountId"] for record in records}) == 3
     assert (
         len({(record["recipientAccountId"], record["awsRegion"]) for record in records}) == 3 * 17
@@ -283,7 +284,7 @@ def test_three_accounts_and_seventeen_regions_over_three_hours(records):
     assert min(times) < "2026-03-01T10:05" and "2026-03-01T12:55" < max(times) < "2026-03-01T13:05"
 
 
-def test_the_days_before_are_thin_and_long_enough_for_a_baseline(records):
+def test_earlier_days_make_a_baseline(records):
     before = [record for record in records if record["eventTime"] < "2026-03-01"]
     assert len(before) < len(records) / 50
     firsts = {
@@ -303,7 +304,7 @@ PUBLIC = [
 ]
 
 
-def test_nothing_in_it_can_be_real(records):
+def test_nothing_is_real(records):
     for record in records:
         source = record["sourceIPAddress"]
         if not source.endswith(".amazonaws.com"):
@@ -316,7 +317,7 @@ def test_nothing_in_it_can_be_real(records):
         assert not re.search(r"\{\w+\}", text), text
 
 
-def test_the_stolen_key_goes_on(records):
+def test_stolen_key_story(records):
     story = STORIES[0]
     theirs = sorted(
         (record["eventTime"][11:], record["eventName"])
@@ -341,7 +342,7 @@ def test_the_stolen_key_goes_on(records):
     assert theirs[0][0] > "11:28:30" and theirs[-1][0] < "12:28:00"
 
 
-def test_the_borrowed_role_is_opened_before_it_is_used(records):
+def test_borrowed_role_story(records):
     opened = [
         record
         for record in records
@@ -363,7 +364,7 @@ def test_the_borrowed_role_is_opened_before_it_is_used(records):
     assert opened[0]["eventTime"] < used[0][0]
 
 
-def test_the_refused_sweep_is_refused_by_ec2(records):
+def test_refused_sweep_story(records):
     calls = [
         record
         for record in records
@@ -384,7 +385,7 @@ def landings(trail: list[Delivery], principal: str | None) -> list[tuple[int, st
     ]
 
 
-def test_disorder_comes_out_of_order_late_and_twice(trail):
+def test_disorder_story(trail):
     story = next(story for story in STORIES if story.name == "disorder")
     landed = landings(trail, story.principal)
     first = min(made for *_, made in landed)
@@ -396,7 +397,7 @@ def test_disorder_comes_out_of_order_late_and_twice(trail):
     assert len(landed) - len({(region, made) for _, region, made in landed}) == 3
 
 
-def test_no_file_lands_before_its_last_event(trail):
+def test_files_arrive_after_their_events(trail):
     assert [delivery.time for delivery in trail] == sorted(delivery.time for delivery in trail)
     for delivery in trail:
         assert (
@@ -404,14 +405,14 @@ def test_no_file_lands_before_its_last_event(trail):
         )
 
 
-def test_the_demo_is_alive_at_once(trail):
+def test_demo_starts_at_once(trail):
     """The first sweep is complete within five seconds of a replay."""
     story = next(story for story in STORIES if story.name == "console_view")
     begun = next(delivery.time for delivery in trail if delivery.time >= START)
     assert (max(at for at, *_ in landings(trail, story.principal)) - begun) / SPEED < 5
 
 
-def test_replay_lands_the_whole_trail_and_leaves_no_partial_file(trail, tmp_path):
+def test_replay_writes_the_whole_trail(trail, tmp_path):
     write(tmp_path)
     there = {
         path.relative_to(tmp_path).as_posix(): path.read_bytes()
@@ -421,10 +422,10 @@ def test_replay_lands_the_whole_trail_and_leaves_no_partial_file(trail, tmp_path
     assert there == {delivery.path: delivery.data for delivery in trail}
 
 
-def test_the_clock_goes_as_the_trail_comes_and_then_as_life(monkeypatch):
+def test_clock_runs_fast_then_in_real_time(monkeypatch):
     now = 1_000.0
 
-    def told(moment):
+    def context_of(moment):
         nonlocal now
         now = moment
         return clock() - START, clock.until(START + 160)
@@ -433,7 +434,7 @@ def test_the_clock_goes_as_the_trail_comes_and_then_as_life(monkeypatch):
     clock = TrailClock(speed=10)
     assert clock() == START
     clock.start(START + 100, START + 200)
-    assert [told(1_000.0 + seconds) for seconds in (0, 5, 10, 20)] == [
+    assert [context_of(1_000.0 + seconds) for seconds in (0, 5, 10, 20)] == [
         (100, 6),
         (150, 1),
         (200, 0),
@@ -441,14 +442,14 @@ def test_the_clock_goes_as_the_trail_comes_and_then_as_life(monkeypatch):
     ]
 
 
-def test_replay_ends_when_it_is_told_to(tmp_path):
+def test_replay_stops(tmp_path):
     stop = threading.Event()
     stop.set()
     replay(tmp_path, stop, TrailClock())
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_lands_whole(trail, tmp_path, monkeypatch):
+def test_files_are_renamed_into_place(trail, tmp_path, monkeypatch):
     """Until it is complete a file has a name that doesn't end like a log's."""
     names = []
     write = Path.write_bytes
@@ -461,7 +462,7 @@ def test_a_file_lands_whole(trail, tmp_path, monkeypatch):
     assert (tmp_path / delivery.path).read_bytes() == delivery.data
 
 
-def test_the_command_leaves_what_is_there_alone(tmp_path):
+def test_command_keeps_an_existing_folder(tmp_path):
     made = subprocess.run(
         [sys.executable, "-m", "detector.simulate", str(tmp_path)],
         capture_output=True,

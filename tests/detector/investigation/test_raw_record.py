@@ -15,8 +15,8 @@ from tests.detector.trail import ANA, REGIONS, call, document, lines, scan, writ
 
 ODD = (
     b'{ "eventID":"odd", "eventTime" : "2026-03-01T10:00:09Z","eventName":"DescribeInstances",'
-    b' "n": 1.50e+2, "eventSource":"ec2.amazonaws.com","userIdentity":{"arn":"%s"},"awsRegion":"us-west-2",'
-    b'"userAgent":"caf\xc3\xa9 \\u00e9 \\/ %s" , "dup":1,"dup":2 }'
+    b' "n": 1.50e+2, "eventSource":"ec2.amazonaws.com","userIdentity":{"arn":"%s"},'
+    b'"awsRegion":"us-west-2","userAgent":"caf\xc3\xa9 \\u00e9 \\/ %s" , "dup":1,"dup":2 }'
 )
 RECORDS = [call(0, region) for region in REGIONS[:12]]
 
