@@ -27,7 +27,8 @@ def _theme(
 ) -> Theme:
     """Build a theme.
 
-    ``muted`` is the text of what matters less, ``border`` the lines between areas, ``scrollbar``
+    ``muted`` is the text of what matters less, ``border`` the lines between areas,
+    ``scrollbar``
     its colors at rest and under the mouse. ``cursor`` is the background and text of the option under
     the cursor, ``blurred_cursor`` its background while the focus is elsewhere.
     """
