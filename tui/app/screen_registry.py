@@ -33,10 +33,9 @@ from tui.screens.base.copy_actions import CopyActions
 from tui.screens.base.filter_bar import FilterBar
 from tui.screens.base.input_fields import LineField, TextField
 from tui.screens.base.menu import Lettered, LetterMenu, Menu, Options
-from tui.screens.base.part import ScreenPart
 from tui.screens.base.query_line import QueryInput
 from tui.screens.base.row_actions import RowActions
-from tui.screens.base.screen import HuntScreen
+from tui.screens.base.screen import HuntScreen, ScreenPart
 from tui.screens.base.search import Search
 from tui.screens.base.text_pane import Reader
 from tui.screens.dialogs.command_output import OutputScreen

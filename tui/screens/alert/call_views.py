@@ -13,8 +13,7 @@ from tui.concurrency.worker import work
 from tui.presentation.calls import event_key
 from tui.screens.alert.heat_strip_pane import AlertStrip
 from tui.screens.base.pane_tabs import PaneBar
-from tui.screens.base.part import ScreenPart
-from tui.screens.base.screen import HuntScreen
+from tui.screens.base.screen import HuntScreen, ScreenPart
 from tui.widgets.json_view import JsonView
 from tui.widgets.row_list import RowList
 

@@ -18,7 +18,7 @@ from detector.detection.event import Event
 from detector.investigation.guide import Answer
 from detector.investigation.pivot import Pivot
 from detector.rules.rule import Rule
-from tui.keymap import MOVE, OPEN, OUT, key, key_of
+from tui.keymap import OPEN, OUT, key, key_of
 from tui.presentation import format, safe
 from tui.presentation.calls import event_key
 from tui.presentation.copy_formats import CopyFormat, alert_formats, event_formats, line_format
@@ -28,6 +28,7 @@ from tui.screens.alert.guide_pane import GuidePane
 from tui.screens.alert.heat_strip_pane import AlertStrip
 from tui.screens.alert.pane_switcher import PANES, PaneSwitcher
 from tui.screens.alert.panes import FieldRow, call_columns, field_columns, field_rows, summary
+from tui.screens.alert.sequence import AlertSequence
 from tui.screens.base.alert_actions import AlertActions
 from tui.screens.base.copy_actions import CopyActions
 from tui.screens.base.fact_list import FactList, Line
@@ -61,23 +62,7 @@ class AlertScreen(HuntScreen):
         *Search.BINDINGS,
         *RowActions.BINDINGS,
         *AlertActions.BINDINGS,
-        key(
-            "alert.next",
-            "J",
-            "step(1)",
-            "next alert",
-            "Go to the next alert without going back",
-            MOVE,
-            show=True,
-        ),
-        key(
-            "alert.previous",
-            "K",
-            "step(-1)",
-            "previous alert",
-            "Go to the previous alert without going back",
-            MOVE,
-        ),
+        *AlertSequence.BINDINGS,
         *PaneSwitcher.BINDINGS,
         key(
             "board", "b", "board", "regions", "The regions by geography: how many, how usual", OPEN
@@ -97,10 +82,9 @@ class AlertScreen(HuntScreen):
         self.search = Search(self, self._searched_list, self._show_searched_list)
         self.row_actions = RowActions(self, self, "alert")
         self.alert_actions = AlertActions(self, self.row_actions, lambda: self.alert)
+        self.sequence = AlertSequence(self, alert_id, order, self._stepped)
         self.panes = PaneSwitcher(self, self._pane_shown)
         self.calls = CallViews(self)
-        self._alert_id = alert_id
-        self._order = tuple(order)
         self._moved = moved
         self._first_pane = pane if pane in PANES else "calls"
         self._shown: Alert | None = None
@@ -110,7 +94,7 @@ class AlertScreen(HuntScreen):
     @property
     def alert(self) -> Alert | None:
         """The alert that is shown, as it is now."""
-        return self.workspace.view_model.current(self._alert_id) or self._shown
+        return self.workspace.view_model.current(self.sequence.alert_id) or self._shown
 
     @property
     def pane(self) -> str:
@@ -179,17 +163,15 @@ class AlertScreen(HuntScreen):
             f" {alert.score} · ",
             " · ".join(filter(None, states)),
         )
-        count = ""
-        if self._alert_id in self._order:
-            count = f"{self._order.index(self._alert_id) + 1} of {len(self._order)}"
-        return risk, Content(count).stylize("$foreground-muted"), self.live_state()
+        position = Content(self.sequence.position).stylize("$foreground-muted")
+        return risk, position, self.live_state()
 
     def show(self) -> None:
         alert = self.alert
         if alert is None:
             return
-        if alert.alert_id != self._alert_id:
-            self._follow_merge(alert)
+        if alert.alert_id != self.sequence.alert_id:
+            self.sequence.replace_current(alert)
         before, self._shown = self._shown, alert
         self._show_notes(alert)
         if before is alert:
@@ -207,17 +189,6 @@ class AlertScreen(HuntScreen):
         if alert.rule.id != self._shown_rule_id:
             self._shown_rule_id = alert.rule.id
             self._show_rule(rule)
-
-    def _follow_merge(self, alert: Alert) -> None:
-        """Go on with the alert that the one shown was merged into."""
-        self.workspace.say(
-            "Late data joined this alert into another, which is shown now "
-            f"(revision {alert.revision})"
-        )
-        self._order = tuple(
-            alert.alert_id if alert_id == self._alert_id else alert_id for alert_id in self._order
-        )
-        self._alert_id = alert.alert_id
 
     def redraw(self) -> None:
         self._shown = None
@@ -343,9 +314,7 @@ class AlertScreen(HuntScreen):
 
     def advance(self) -> bool:
         """Go to the next alert; return False on the last one."""
-        before = self._alert_id
-        self.action_step(1)
-        return self._alert_id != before
+        return self.sequence.step(1)
 
     def clear_marks(self) -> None:
         """Do nothing: there are no marks."""
@@ -374,27 +343,12 @@ class AlertScreen(HuntScreen):
         if not self.search.clear():
             super().action_back()
 
-    def action_step(self, step: int) -> None:
-        alert_id = self._beside(step)
-        if alert_id is None:
-            self.workspace.say("This is the last alert" if step > 0 else "This is the first alert")
-            return
-        self._alert_id, self._shown = alert_id, None
+    def _stepped(self, alert_id: str) -> None:
+        self._shown = None
         self.calls.forget_raw()
         if self._moved is not None:
             self._moved(alert_id)
         self.show_if_in_front()
-
-    def _beside(self, step: int) -> str | None:
-        """Return the id of the next alert that is still there."""
-        index = self._order.index(self._alert_id) if self._alert_id in self._order else 0
-        ahead: Sequence[str] = ()
-        if step > 0:
-            ahead = self._order[index + step :]
-        elif index:
-            ahead = self._order[index + step :: -1]
-        alerts = self.workspace.view_model.alerts
-        return next((alert_id for alert_id in ahead if alert_id in alerts), None)
 
     def action_board(self) -> None:
         def go_to(region: str) -> None:

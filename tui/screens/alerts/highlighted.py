@@ -15,8 +15,7 @@ from tui.keymap import key_of
 from tui.presentation import format, safe
 from tui.presentation.calls import rare_regions
 from tui.screens.alerts.sweep_groups import SweepGroup
-from tui.screens.base.part import ScreenPart
-from tui.screens.base.screen import HuntScreen
+from tui.screens.base.screen import HuntScreen, ScreenPart
 from tui.widgets.region_line import RegionLine
 from tui.widgets.row_list import RowList
 from tui.widgets.wrapped_text import WrappedText

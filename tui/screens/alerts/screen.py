@@ -8,10 +8,8 @@ from functools import partial
 
 from msgspec.structs import replace as replace_fields
 from textual import on
-from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Static
 
 from detector.detection.alert import Alert
 from detector.filter import Filter
@@ -23,7 +21,7 @@ from tui.keymap import LIVE, MOVE, OPEN, key, key_of
 from tui.presentation import format
 from tui.presentation.copy_formats import CopyFormat, alert_formats
 from tui.screens.alerts.columns import ALERT_COLUMNS, row_style
-from tui.screens.alerts.counts import counts_line, empty_text
+from tui.screens.alerts.header import AlertsHeader, empty_text
 from tui.screens.alerts.highlighted import HighlightedAlert
 from tui.screens.alerts.rows import (
     NO_ROWS,
@@ -40,15 +38,12 @@ from tui.screens.base.background_list import BackgroundRows
 from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.row_actions import RowActions
-from tui.screens.base.screen import WIDE
 from tui.settings.session_file import ListState
-from tui.widgets.charts.sparkline import TimeSparkline
 from tui.widgets.line import CellContent
 from tui.widgets.region_line import RegionLine
 from tui.widgets.row_list import RowList
 from tui.widgets.wrapped_text import WrappedText
 
-_DAY = 86_400
 _SERIOUS = ("high", "critical")
 
 
@@ -112,7 +107,8 @@ class AlertsScreen(ListScreen[Alert]):
         self.background = BackgroundRows(self, self)
         self.row_actions = RowActions(self, self, "alert")
         self.alert_actions = AlertActions(self, self.row_actions, lambda: self.row_list.cursor_row)
-        self.view_actions = ViewActions(self)
+        self.view_actions = ViewActions(self, self)
+        self.header = AlertsHeader(self)
         self.highlighted = HighlightedAlert(self, self.folded_group)
         self.paused = False
         self._row_builder = AlertRowBuilder()
@@ -138,9 +134,7 @@ class AlertsScreen(ListScreen[Alert]):
         return self.live_state(self.paused), self.workspace.source_label
 
     def compose_body(self) -> Iterable[Widget]:
-        with Horizontal(classes="line"):
-            yield TimeSparkline()
-            yield Static("", id="counts")
+        yield from self.header.compose()
         columns = [
             replace(column, cell=self._principal_cell) if column.key == "principal" else column
             for column in ALERT_COLUMNS
@@ -154,25 +148,10 @@ class AlertsScreen(ListScreen[Alert]):
         self.background.update()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._show_sparkline)
+        self.call_after_refresh(self.header.show_sparkline, self._shown)
 
     def _show_counts(self) -> None:
-        line = counts_line(
-            self._shown,
-            here=len(self.row_list.rows),
-            marked=len(self.row_list.marks),
-            following=self.row_list.follow_top,
-            hidden_shown=self.options.show_hidden,
-        )
-        self.query_one("#counts", Static).update(line)
-
-    def _show_sparkline(self) -> None:
-        times = self._shown.times
-        newest = max(times, default=0)
-        label = f"24 h to {format.date_time(newest)}" if self.size.width >= WIDE else "24 h"
-        self.query_one(TimeSparkline).load(
-            times, newest + 1 - _DAY, newest + 1, label if times else ""
-        )
+        self.header.show_counts(self._shown, hidden_shown=self.options.show_hidden)
 
     def group(self, alert: Alert) -> SweepGroup | None:
         """Return the group that the alert can be folded into."""
@@ -253,7 +232,7 @@ class AlertsScreen(ListScreen[Alert]):
             self._go_to(self._go_to_when_shown)
             self._go_to_when_shown = ""
         self._show_counts()
-        self._show_sparkline()
+        self.header.show_sparkline(result)
         if view_model.loaded and bool(result.total) == bool(view_model.alerts):
             self.rows_loaded()
         if view_model.live and not self._has_begun:

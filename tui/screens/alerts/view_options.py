@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from detector.detection.alert import Alert
 from tui.keymap import FIND, key, key_of
 from tui.screens.alerts.columns import ORDERS, AlertOrder
-from tui.screens.alerts.sweep_groups import FoldState
+from tui.screens.alerts.sweep_groups import FoldState, SweepGroup
 from tui.screens.base.menu import Menu
-from tui.screens.base.part import ScreenPart
+from tui.screens.base.screen import HuntScreen, ScreenPart
 from tui.settings.session_file import ListState
-
-if TYPE_CHECKING:
-    from tui.screens.alerts.screen import AlertsScreen
+from tui.widgets.row_list import RowList
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,20 @@ class ViewOptions:
         """
         order = next((order for order in ORDERS if order.column == column), None)
         return self if order is None else replace(self, order=order, reverse=reverse)
+
+
+class AlertList(Protocol):
+    """The list that the options are for."""
+
+    @property
+    def row_list(self) -> RowList[Alert]:
+        """The list itself."""
+
+    def group(self, alert: Alert) -> SweepGroup | None:
+        """Return the group that the alert can be folded into."""
+
+    def recompute(self, go_to: Alert | None = None) -> None:
+        """Build the rows anew, and put the cursor on ``go_to``."""
 
 
 class ViewActions(ScreenPart):
@@ -67,9 +79,9 @@ class ViewActions(ScreenPart):
         ),
     ]
 
-    def __init__(self, screen: AlertsScreen) -> None:
+    def __init__(self, screen: HuntScreen, alerts: AlertList) -> None:
         super().__init__(screen)
-        self._list = screen
+        self._list = alerts
         self.options = ViewOptions()
 
     def restore(self, state: ListState) -> None:

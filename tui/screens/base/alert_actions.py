@@ -16,9 +16,8 @@ from tui.concurrency.worker import work
 from tui.keymap import OPEN, TRIAGE, key
 from tui.model.repeat import Action
 from tui.presentation import format, safe
-from tui.screens.base.part import ScreenPart
 from tui.screens.base.row_actions import RowActions
-from tui.screens.base.screen import HuntScreen
+from tui.screens.base.screen import HuntScreen, ScreenPart
 
 _DONE: dict[Status, str] = {"acknowledged": "Acknowledged", "closed": "Closed", "open": "Reopened"}
 _TO_DO: dict[Status, str] = {"acknowledged": "acknowledge", "closed": "done", "open": "reopen"}

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from tui.concurrency.job import Cancelled, Job
 from tui.concurrency.worker import work
 from tui.screens.base.filtered_list import ListScreen
-from tui.screens.base.part import ScreenPart
+from tui.screens.base.screen import ScreenPart
 
 Rows = TypeVar("Rows")
 

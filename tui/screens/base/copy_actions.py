@@ -14,8 +14,7 @@ from tui.concurrency.worker import work
 from tui.keymap import OUT, key
 from tui.presentation.copy_formats import CopyFormat
 from tui.screens.base.menu import LetterMenu
-from tui.screens.base.part import ScreenPart
-from tui.screens.base.screen import HuntScreen
+from tui.screens.base.screen import HuntScreen, ScreenPart
 from tui.terminal import clipboard
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from textual.content import Content
 
@@ -13,13 +13,12 @@ from detector.filter.quoting import field_values, format_term
 from tui.keymap import FIND, key, key_of
 from tui.presentation import format, safe
 from tui.screens.base.menu import Menu
-from tui.screens.base.part import ScreenPart
 from tui.screens.base.query_line import Purpose, QueryLine
+from tui.screens.base.screen import HuntScreen, ScreenPart
 from tui.settings import saved_views
 from tui.settings.saved_views import SavedView, ViewError
-
-if TYPE_CHECKING:
-    from tui.screens.base.filtered_list import ListScreen
+from tui.settings.session_file import ListState
+from tui.widgets.row_list import RowList
 
 R = TypeVar("R")
 
@@ -30,6 +29,35 @@ _MARGIN = 2
 
 _MIN_FILTER_CELLS = 8
 """Cells of a filter that are shown in any case."""
+
+
+class FilteredList(Protocol[R]):
+    """The list that a filter is for."""
+
+    fields: Fields[R]
+
+    @property
+    def row_list(self) -> RowList[R]:
+        """The list itself."""
+
+    @property
+    def list_state(self) -> ListState:
+        """The state of the list, with its order."""
+
+    def reference_time(self) -> float:
+        """Return the time that a filter's relative times count from."""
+
+    def candidates(self) -> Sequence[R]:
+        """Return the rows whose values can be completed."""
+
+    def is_filterable(self, row: R) -> bool:
+        """Tell whether the row is one that the filter is asked of."""
+
+    def filter_changed(self) -> None:
+        """Show the rows that match the filter now."""
+
+    def sort_by(self, column: str, reverse: bool) -> None:
+        """Sort by a column; ignore one that does not exist."""
 
 
 class FilterBar(ScreenPart, Generic[R]):
@@ -76,9 +104,9 @@ class FilterBar(ScreenPart, Generic[R]):
 
     purpose: Purpose = "filter"
 
-    def __init__(self, screen: ListScreen[R]) -> None:
+    def __init__(self, screen: HuntScreen, rows: FilteredList[R]) -> None:
         super().__init__(screen)
-        self._list = screen
+        self._list = rows
         self.filter: Filter[R] = Filter("", None)
         self.counts = (0, 0)
         """How many rows match, of how many."""

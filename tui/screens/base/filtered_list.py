@@ -77,7 +77,7 @@ class ListScreen(HuntScreen, Generic[R]):
         super().__init__()
         self.copying = CopyActions(self, self.copy_formats)
         self.search = Search(self, lambda: self.row_list)
-        self.filter_bar = FilterBar(self)
+        self.filter_bar = FilterBar(self, self)
         self._to_restore: ListState | None = None
         """The state of the list in the session before, until the rows are there."""
         self._candidates: Sequence[R] = ()

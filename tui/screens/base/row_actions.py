@@ -11,8 +11,7 @@ from detector.store import StateError
 from tui.keymap import MARK, TRIAGE, key
 from tui.model.repeat import Action, LastAction
 from tui.presentation import format
-from tui.screens.base.part import ScreenPart
-from tui.screens.base.screen import HuntScreen
+from tui.screens.base.screen import HuntScreen, ScreenPart
 
 R = TypeVar("R")
 

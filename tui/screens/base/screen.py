@@ -1,22 +1,23 @@
-"""The base of every full screen: title, status, accounting, key footer."""
+"""The bases of every full screen and of the parts that it owns."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import cast
+from typing import Any, ClassVar, cast
 
+from textual import actions
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.worker import Worker
 
 from detector.store import StateError
 from tui.keymap import MARK, OPEN, key
 from tui.model.workspace import Workspace
 from tui.presentation import safe, time_display
 from tui.screens.base.key_footer import KeyLine
-from tui.screens.base.part import ScreenPart
 from tui.widgets.line import CellContent
 from tui.widgets.row_view import RowView
 from tui.widgets.status import AccountingLine, LiveState, live_state
@@ -202,3 +203,46 @@ class HuntScreen(Screen[None]):
                 self.workspace.say(await change())
             except StateError as error:
                 self.workspace.say(str(error), severity="error")
+
+
+class ScreenPart:
+    """A part of a screen, with its own keys and actions.
+
+    The screen creates its parts, and lists their ``BINDINGS`` among its own in the order of the
+    footer. Textual looks an action up on the screen by its name, so the part puts its action
+    methods there.
+    """
+
+    BINDINGS: ClassVar[list[Binding]] = []
+
+    def __init__(self, screen: HuntScreen) -> None:
+        self.screen = screen
+        screen.parts.append(self)
+        for binding in self.BINDINGS:
+            _, name, _ = actions.parse(binding.action)
+            setattr(screen, f"action_{name}", getattr(self, f"action_{name}"))
+
+    @property
+    def workspace(self) -> Workspace:
+        """What the screen may ask of the app."""
+        return self.screen.workspace
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the screen is there; workers end with it."""
+        return self.screen.is_running
+
+    @property
+    def run_worker(self) -> Callable[..., Worker[Any]]:
+        """Begin a worker of the screen."""
+        return self.screen.run_worker
+
+    def label_of(self, binding: Binding) -> str | None:  # noqa: ARG002
+        """Return a better label for a key, if it has one."""
+        return None
+
+    def refresh(self) -> None:
+        """Take in that rows, marks or the cursor may have changed."""
+
+    def close(self) -> None:
+        """End what is going on, as the screen is removed."""

@@ -10,9 +10,8 @@ from textual.content import Content
 
 from tui.keymap import FIND, key, key_of
 from tui.presentation import safe
-from tui.screens.base.part import ScreenPart
 from tui.screens.base.query_line import Purpose, QueryLine
-from tui.screens.base.screen import HuntScreen
+from tui.screens.base.screen import HuntScreen, ScreenPart
 from tui.widgets.row_list import RowList
 
 

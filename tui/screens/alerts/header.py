@@ -1,13 +1,55 @@
-"""Texts about how many alerts there are."""
+"""The line above the list of alerts: how many there are, and when they came."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from textual.containers import Horizontal
 from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
 
 from tui.keymap import key_of
 from tui.model.workspace import Workspace
 from tui.presentation import format
 from tui.screens.alerts.rows import AlertRows
+from tui.screens.base.screen import WIDE, ScreenPart
+from tui.widgets.charts.sparkline import TimeSparkline
+from tui.widgets.row_list import RowList
+
+_DAY = 86_400
+
+
+class AlertsHeader(ScreenPart):
+    """A sparkline of the newest day, and the numbers of the list."""
+
+    def compose(self) -> Iterable[Widget]:
+        """Yield the widgets of the line."""
+        with Horizontal(classes="line"):
+            yield TimeSparkline()
+            yield Static("", id="counts")
+
+    def show_counts(self, rows: AlertRows, *, hidden_shown: bool) -> None:
+        """Show how many alerts there are, and how many are not in the list."""
+        row_list = self.screen.query_one(RowList)
+        line = counts_line(
+            rows,
+            here=len(row_list.rows),
+            marked=len(row_list.marks),
+            following=row_list.follow_top,
+            hidden_shown=hidden_shown,
+        )
+        self.screen.query_one("#counts", Static).update(line)
+
+    def show_sparkline(self, rows: AlertRows) -> None:
+        """Show when the alerts of the newest day came."""
+        newest = max(rows.times, default=0)
+        label = ""
+        if rows.times:
+            is_wide = self.screen.size.width >= WIDE
+            label = f"24 h to {format.date_time(newest)}" if is_wide else "24 h"
+        sparkline = self.screen.query_one(TimeSparkline)
+        sparkline.load(rows.times, newest + 1 - _DAY, newest + 1, label)
 
 
 def counts_line(

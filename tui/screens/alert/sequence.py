@@ -1,0 +1,90 @@
+"""The alerts that one can step through without going back to the list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from detector.detection.alert import Alert
+from tui.keymap import MOVE, key
+from tui.screens.base.screen import HuntScreen, ScreenPart
+
+
+class AlertSequence(ScreenPart):
+    """The ids of alerts in order, one of which is the current one.
+
+    ``stepped`` gets the id of every alert that becomes the current one by a step.
+    """
+
+    BINDINGS = [
+        key(
+            "alert.next",
+            "J",
+            "step(1)",
+            "next alert",
+            "Go to the next alert without going back",
+            MOVE,
+            show=True,
+        ),
+        key(
+            "alert.previous",
+            "K",
+            "step(-1)",
+            "previous alert",
+            "Go to the previous alert without going back",
+            MOVE,
+        ),
+    ]
+
+    def __init__(
+        self,
+        screen: HuntScreen,
+        alert_id: str,
+        order: Sequence[str],
+        stepped: Callable[[str], object],
+    ) -> None:
+        super().__init__(screen)
+        self.alert_id = alert_id
+        self._order = tuple(order)
+        self._stepped = stepped
+
+    @property
+    def position(self) -> str:
+        """The current alert among all, as ``3 of 12``."""
+        if self.alert_id not in self._order:
+            return ""
+        return f"{self._order.index(self.alert_id) + 1} of {len(self._order)}"
+
+    def replace_current(self, alert: Alert) -> None:
+        """Put the alert that the current one was merged into in its place."""
+        self.workspace.say(
+            "Late data joined this alert into another, which is shown now "
+            f"(revision {alert.revision})"
+        )
+        replacement = {self.alert_id: alert.alert_id}
+        self._order = tuple(replacement.get(alert_id, alert_id) for alert_id in self._order)
+        self.alert_id = alert.alert_id
+
+    def action_step(self, step: int) -> None:
+        """Go to the next alert, or to the previous one."""
+        self.step(step)
+
+    def step(self, step: int) -> bool:
+        """Go to the next alert of a direction; return False if there is none."""
+        alert_id = self._beside(step)
+        if alert_id is None:
+            self.workspace.say("This is the last alert" if step > 0 else "This is the first alert")
+            return False
+        self.alert_id = alert_id
+        self._stepped(alert_id)
+        return True
+
+    def _beside(self, step: int) -> str | None:
+        """Return the id of the next alert that is still there."""
+        index = self._order.index(self.alert_id) if self.alert_id in self._order else 0
+        ahead: Sequence[str] = ()
+        if step > 0:
+            ahead = self._order[index + step :]
+        elif index:
+            ahead = self._order[index + step :: -1]
+        alerts = self.workspace.view_model.alerts
+        return next((alert_id for alert_id in ahead if alert_id in alerts), None)
