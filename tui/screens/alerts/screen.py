@@ -148,7 +148,7 @@ class AlertsScreen(ListScreen[Alert]):
         self.background.update()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self.header.show_sparkline, self._shown)
+        self.call_after_refresh(lambda: self.header.show_sparkline(self._shown))
 
     def _show_counts(self) -> None:
         self.header.show_counts(self._shown, hidden_shown=self.options.show_hidden)
