@@ -16,8 +16,11 @@ from tui.widgets.json_view import JsonView
 
 Messages = list[Message]
 
-RECORD = b'{"eventName":"DescribeInstances","n":1.50,"big":12345678901234567890123,' \
-         b'"ok":false,"none":null,"n":2,"empty":[{},[]],"agent":"a\\u001b[31m\xe2\x80\xae\\"b\\\\"}'  # fmt: skip
+RECORD = (
+    b'{"eventName":"DescribeInstances","n":1.50,"big":12345678901234567890123,'
+    b'"ok":false,"none":null,"n":2,'
+    b'"empty":[{},[]],"agent":"a\\u001b[31m\xe2\x80\xae\\"b\\\\"}'
+)
 
 
 def text_of(raw: bytes) -> list[str]:

@@ -28,9 +28,8 @@ def _theme(
     """Build a theme.
 
     ``muted`` is the text of what matters less, ``border`` the lines between areas,
-    ``scrollbar``
-    its colors at rest and under the mouse. ``cursor`` is the background and text of the option under
-    the cursor, ``blurred_cursor`` its background while the focus is elsewhere.
+    ``scrollbar`` its colors at rest and under the mouse. ``cursor`` is the background and text of
+    the option under the cursor, ``blurred_cursor`` its background while the focus is elsewhere.
     """
     cursor_background, cursor_foreground = cursor
     scrollbar_color, scrollbar_hover = scrollbar
