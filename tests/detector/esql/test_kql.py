@@ -17,8 +17,17 @@ CALL = record(
     errorCode="AccessDenied",
     resources=RESOURCES,
     readOnly=True,
-    requestParameters={"name": "a b", "key": "home/.aws/credentials", "n": 5, "odd": 'say "x" (y)'},
+    requestParameters={
+        "name": "a b",
+        "key": "home/.aws/credentials",
+        "n": 5,
+        "odd": 'say "x" (y)',
+        "star": "a*b",
+        "words": "a not b",
+        "far": "axb",
+    },
 )
+PARAMETERS = "aws.cloudtrail.flattened.request_parameters"
 
 
 def matches(text: str) -> bool:
@@ -59,6 +68,10 @@ def matches(text: str) -> bool:
         "aws.cloudtrail.flattened.request_parameters.name: a b",
         r'aws.cloudtrail.flattened.request_parameters.odd: "say \"x\" (y)"',
         r"aws.cloudtrail.user_identity.arn: *\:user/ana",
+        rf"{PARAMETERS}.star: a\*b",
+        rf"{PARAMETERS}.star: a\**",
+        f"{PARAMETERS}.far: a*b",
+        f'{PARAMETERS}.words: "a not b"',
         "@timestamp >= 2026-01-01",
         "@timestamp < 2026-01-02",
         "event.dataset:aws.cloudtrail and\n    event.provider:ec2.amazonaws.com",
@@ -79,6 +92,8 @@ def test_condition_matches(text):
         "source.ip: 10.0.0.0/8",
         "event.action: (GetX and *)",
         "aws.cloudtrail.user_identity.arn: *?user/ana",
+        rf"{PARAMETERS}.far: a\*b",
+        rf"{PARAMETERS}.far: a\**",
         "@timestamp > 2026-01-01",
         "source.as.number: 64496",
     ],
@@ -106,6 +121,10 @@ def test_condition_does_not_match(text):
         ),
         ("aws.cloudtrail.flattened.request_parameters: x", 1, 1, "name the element"),
         ("and", 1, 1, "expected a value"),
+        ("a: not b", 1, 4, "unexpected not; expected a value"),
+        ("a: not", 1, 4, "unexpected not; expected a value"),
+        ("a: b not c", 1, 6, "unexpected not; expected and, or, or the end of the query"),
+        ("a: (b not c)", 1, 7, "unexpected not; expected )"),
     ],
 )
 def test_refusal_has_its_place(text, line, column, says):
@@ -128,6 +147,24 @@ def test_value_that_does_not_fit_its_field_is_refused(text, says):
     with pytest.raises(EsqlError) as error:
         matches(text)
     assert says in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "operator", "value"),
+    [
+        (r"a: b\*c", ":", "b*c"),
+        (r"a: \*", ":", "*"),
+        (r"a: b\\\*", ":", r"b\*"),
+        (r"a: b\**", "*", r"\b\**"),
+        ("a: b*c", "*", r"\b*\c"),
+        ('a: "b*c"', ":", "b*c"),
+        ("a: **", "exists", ""),
+    ],
+)
+def test_star_after_a_backslash_stands_for_itself(text, operator, value):
+    match = kql.parse_kql(text)
+    assert isinstance(match, ast.FieldMatch)
+    assert (match.operator, match.value) == (operator, value)
 
 
 def test_and_binds_closer_than_or():
