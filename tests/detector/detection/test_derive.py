@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.detection import window
+from detector.detection.derive import derive
 from detector.detection.event import Event, Position
 from detector.detection.window import Hit
 from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
+from detector.rules.ruleset import load
 from tests.detector.esql.conftest import record
+from tests.detector.rules.rule_scan import write_rule
 
 WIDTH = 10
 QUERY = plan(
@@ -29,6 +32,16 @@ def hits(found) -> list[Hit]:
     for number, (time, region) in enumerate(found):
         call = record(awsRegion=region, eventID=f"e-{number}")
         ((_, inputs),) = QUERY.rows(call, time)
+        made.append(Hit(Event.of(call, b"{}", time, Position("x", 0, 0)), inputs))
+    return made
+
+
+def hits_of(rule, times) -> list[Hit]:
+    """Make a hit of a rule at each time."""
+    made = []
+    for time in times:
+        call = record(eventID=f"e-{time}")
+        ((_, inputs),) = rule.query.rows(call, time)
         made.append(Hit(Event.of(call, b"{}", time, Position("x", 0, 0)), inputs))
     return made
 
@@ -88,6 +101,29 @@ def test_merge_spans_merges_starts_less_than_a_gap_apart(begins, gap, expected):
         assert [hit.event.time for hit in span.hits] == [
             t for t in range(0, 40, 5) if span.start <= t < span.end
         ]
+
+
+@pytest.mark.parametrize(
+    "condition", ["n == 3", "n >= 3 and n < 4", "n >= 3 and t <= start + 7000"]
+)
+@pytest.mark.parametrize("mode", ["sliding", "lookback"])
+def test_union_that_does_not_meet_the_rule_is_one_alert(tmp_path, mode, condition):
+    """The parts meet the conditions; the columns are those of the union all the same."""
+    query = (
+        "from logs-* | eval w = date_trunc(10 seconds, @timestamp), at = to_long(@timestamp) "
+        "| stats n = count(*), start = min(at), t = max(at) by w, user.name | where "
+    )
+    if mode == "lookback":
+        query = query.replace("by w, ", "by ")
+    path = write_rule(tmp_path, query + condition, lookback="now-10s")
+    (rule,) = load([path], builtin=False, mode="sliding")
+    assert rule.query.shape == ("window" if mode == "sliding" else "lookback")
+    times = [0, 3, 7, 11, 14, 40, 41, 42]
+    found = list(derive(rule, "sliding", ("ana",), hits_of(rule, times)))
+    assert [(alert.first_event, alert.last_event, alert.columns["n"]) for alert in found] == [
+        (0, 14, 5),
+        (40, 42, 3),
+    ]
 
 
 def test_sliding_is_linear_in_hits():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,17 +16,23 @@ from detector.detection.digest import Partial, digest, merge
 from detector.detection.signature_cache import SignatureCache
 from detector.formats import chunks, read_chunks
 from detector.rules.dispatch import Dispatch
+from detector.rules.ruleset import RuleSet, load
+from tests.detector.rules.rule_scan import write_rule
 from tests.detector.strategies import trails
 from tests.detector.trail import Raw, call, document, lines, rules, sweep
 
 NOTHING = merge([])
+REFERENCE_RULES = rules()
 
 
 def digested(
-    data: bytes, source: str = "trail.json", cache: SignatureCache | None = None
+    data: bytes,
+    source: str = "trail.json",
+    cache: SignatureCache | None = None,
+    rules: RuleSet = REFERENCE_RULES,
 ) -> Partial:
     """Digest a whole file."""
-    dispatch = Dispatch(rules())
+    dispatch = Dispatch(rules)
     if cache is None:
         cache = SignatureCache()
     return merge(
@@ -145,3 +152,20 @@ def test_positions_lead_to_their_records() -> None:
 def test_partial_survives_pickling() -> None:
     partial = digested(document(sweep(12)))
     assert pickle.loads(pickle.dumps(partial)) == partial
+
+
+def test_record_too_deep_for_a_rule_is_rejected(tmp_path: Path) -> None:
+    """It parses, and the text that the rule reads of it does not come to an end."""
+    rule = write_rule(
+        tmp_path, 'from logs-* | where aws.cloudtrail.request_parameters like "*deep*"'
+    )
+    deep = b'{"x":' * 700 + b"1" + b"}" * 700
+    records = [call(0), call(1, requestParameters="@"), call(2, requestParameters={"a": "deep"})]
+    data = lines([*records, call(3, eventCategory="Insight")]).replace(b'"@"', deep)
+    (stats,) = digested(data, rules=load([rule], builtin=False)).chunks.values()
+    assert (stats.seen, stats.skipped, stats.rejected, stats.hits) == (
+        4,
+        {"insight": 1},
+        {"nested-too-deep": 1},
+        1,
+    )

@@ -92,6 +92,16 @@ def test_sweep_joins_sessions_of_a_role_and_users_of_a_key() -> None:
     assert group_sweeps(at)[0].principal == "arn:aws:sts::111122223333:assumed-role/inventory"
 
 
+def test_sweep_joins_alerts_of_a_role_without_arn() -> None:
+    """A record may name the role behind a session, and not the session."""
+    at = [
+        alert("a", 0, roles=[ROLE]),
+        alert("b", 60, roles=[ROLE], keys=["ASIA2"]),
+        alert("other", 60, roles=[f"{ROLE}-2"]),
+    ]
+    assert ids(group_sweeps(at)) == [["a", "b"], ["other"]]
+
+
 def test_sweep_never_joins_callers_without_a_key() -> None:
     assert ids(group_sweeps([alert("a", 0), alert("b", 30)])) == [["a"], ["b"]]
 

@@ -7,7 +7,8 @@ import ipaddress
 import operator
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from hypothesis import given, settings
@@ -106,6 +107,28 @@ def _on(day: str) -> Plain:
     return lambda one: datetime.fromtimestamp(one.first_event, UTC).date().isoformat() == day
 
 
+def _by_day(by: str, day: str) -> FilterAndOracle:
+    """A day as a whole: its dates compare as text."""
+    return f"time{by}{day}", lambda one: _ORDER[by](_moment(one)[:10], day)
+
+
+@cache
+def _by_clock(low: str, high: str) -> FilterAndOracle:
+    """From the last such minute to the first such minute after it."""
+    start = datetime.fromtimestamp(AT, UTC)
+    while f"{start:%H:%M}" != low:
+        start -= timedelta(minutes=1)
+    end = start
+    while f"{end:%H:%M}" != high:
+        end += timedelta(minutes=1)
+    first, last = f"{start:%Y-%m-%d %H:%M}", f"{end:%Y-%m-%d %H:%M}"
+    return f"time:{low}..{high}", lambda one: first <= _moment(one) <= last
+
+
+def _moment(one: Alert) -> str:
+    return f"{datetime.fromtimestamp(one.first_event, UTC):%Y-%m-%d %H:%M}"
+
+
 def _number(name: str, by: str, number: int) -> FilterAndOracle:
     return f"{name}{by}{number}", lambda one: _ORDER[by](_NUMBERS[name](one), number)
 
@@ -128,13 +151,14 @@ def _any_of(values: list[str], name: str) -> FilterAndOracle:
 
 
 texts = st.sampled_from(sorted(_TEXTS))
+clocks = st.sampled_from(["00:00", "08:00", "09:59", "11:59", "12:00", "12:01", "13:30", "23:59"])
 terms: st.SearchStrategy[FilterAndOracle] = st.one_of(
     st.builds(
         lambda value, name: (f"{name}:{quote_value(value)}", _in(value, name)), letters, texts
     ),
     st.builds(
         lambda value, name: (f"{name}:{value}", _like(value, name)),
-        st.from_regex(r"[a*?.é]*[*?][ab*?]*", fullmatch=True),
+        st.from_regex(r"[a*?.é]*[*?][ab*?]*|a[*]a|aB[*]Ba", fullmatch=True),
         texts,
     ),
     st.builds(_any_of, st.lists(letters, min_size=1, max_size=3), texts),
@@ -151,6 +175,10 @@ terms: st.SearchStrategy[FilterAndOracle] = st.one_of(
     ),
     st.builds(lambda day: (day, _on(day)), st.sampled_from(["2026-02-28", "2026-03-01"])),
     st.builds(_last, st.integers(1, 30)),
+    st.builds(
+        _by_day, st.sampled_from(sorted(_ORDER)), st.sampled_from(["2026-02-28", "2026-03-01"])
+    ),
+    st.builds(_by_clock, clocks, clocks),
 )
 
 

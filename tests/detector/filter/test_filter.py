@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.filter import Field, Fields, FilterError, parse_filter, parse_unfinished
+from detector.filter import Field, Fields, FilterError, parse_filter, parse_unfinished, parser
 from detector.filter.quoting import field_values, format_term, quote_value
 from detector.filter.schemas import ALERTS as FIELDS
 from detector.filter.schemas import EVENTS, NOTES, SUPPRESSIONS
@@ -176,6 +176,41 @@ def test_quoted_value_finds_its_row(name: str) -> None:
     assert not parse_filter(
         format_term(agent, field_values(agent, row) or ["x"], wanted=True), FIELDS, AT
     )(other)
+
+
+@pytest.mark.parametrize(
+    ("glob", "agent", "found"),
+    [
+        ("a*a", "a", False),
+        ("a*a", "aa", True),
+        ("a*a", "aba", True),
+        ("ab*ba", "aba", False),
+        ("ab*ba", "abba", True),
+        ("a*b*a", "aba", True),
+        ("a*b*b*a", "aba", False),
+        ("a*?a", "aa", False),
+        ("a*?a", "aaa", True),
+    ],
+)
+def test_pieces_of_a_wildcard_do_not_overlap(glob: str, agent: str, found: bool) -> None:
+    assert parse_filter(f"agent:{glob}", FIELDS, AT)(alert(user_agents=[agent])) is found
+
+
+@pytest.mark.parametrize("word", ["a\x00b", "a\x00\x01b", "ab", "a\nb", "a b"])
+def test_word_is_not_found_across_two_values(word: str) -> None:
+    wanted = parse_filter(quote_value(word), FIELDS, AT)
+    assert not wanted(alert(user_agents=["xa", "bx"], regions=["xa", "bx"], accounts=["a", "b"]))
+    assert wanted(alert(user_agents=["x", f"x{word}x"]))
+
+
+@pytest.mark.parametrize("text", ["a..b", "..", "1..2", "2026-03-01..", "..x", "a...b"])
+def test_quoted_dots_are_no_range(text: str) -> None:
+    written = quote_value(text)
+    tree, _ = parser.parse(f"agent={written}")
+    assert isinstance(tree, parser.FieldTerm)
+    assert [(value.text, value.dots) for value in tree.values] == [(text, None)]
+    assert parse_filter(written, FIELDS, AT)(alert(user_agents=[f"x{text}x"]))
+    assert not parse_filter(written, FIELDS, AT)(alert(user_agents=["other"]))
 
 
 def test_docs_list_examples_and_fields() -> None:

@@ -22,6 +22,9 @@ FORMS = {
     "trail": TRAIL,
     "trail, pretty": document(SWEEP, indent=2),
     "trail, a record a line": b'{"Records": [\n' + b",\n".join(LINES.split(b"\n")[:10]) + b"\n]}",
+    "trail, a record alone a line": b'{"Records":\n[\n'
+    + b"\n,\n".join(LINES.split(b"\n")[:10])
+    + b"\n]\n}\n",
     "trail, other members first": b'{"note": [1, {}], "Records": '
     + json.dumps(SWEEP).encode()
     + b', "n": 1}',

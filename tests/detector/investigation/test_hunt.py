@@ -106,6 +106,19 @@ def test_sort_orders_nulls_as_esql(logs, order, expected):
     assert [row["n"] for row in evaluate(query + " | limit 2", folder)] == expected[:2]
 
 
+@pytest.mark.parametrize(("order", "expected"), [("", "XYZ"), (" asc", "XYZ"), (" desc", "ZXY")])
+def test_sort_takes_least_value_ascending_and_greatest_descending(logs, order, expected):
+    places = [("X", "a"), ("X", "k"), ("Y", "b"), ("Y", "c"), ("Z", "d"), ("Z", "z")]
+    folder = logs(
+        *(
+            call(place, awsRegion=region, eventName=action)
+            for place, (action, region) in enumerate(places)
+        )
+    )
+    query = f"| stats r = values(cloud.region) by event.action | sort r{order}"
+    assert "".join(row["event.action"] for row in evaluate(query, folder)) == expected
+
+
 def test_sort_by_several_columns(logs):
     folder = logs(
         *(

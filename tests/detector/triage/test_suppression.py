@@ -111,15 +111,30 @@ def test_seen_profile_is_no_novelty() -> None:
         ({"agent": "Boto3/1.40"}, "principal", ["new agent Boto3"]),
         ({"regions": ["eu-west-1", "us-east-1"]}, "principal", []),
         ({"agent": "Boto3/1.40"}, "user-agent", []),
+        ({"address": "203.0.114.9"}, "cidr", []),
+        ({"address": "203.0.114.9", "agent": "Boto3/1.40"}, "cidr", ["new agent Boto3"]),
+        ({"address": "203.0.114.9"}, "user-agent", ["new network 203.0.114.0/24"]),
     ],
 )
 def test_suppression_hides_only_what_was_seen(
     changed: dict[str, Any], scope: Any, brought: list[str]
 ) -> None:
-    value = {"principal": ANA, "user-agent": "*"}[scope]
+    value = {"principal": ANA, "user-agent": "*", "cidr": "203.0.112.0/20"}[scope]
     made = learn(suppression(scope=scope, value=value), [alert()])
     assert matches(made, alert(**changed))
     assert novelties(made, alert(**changed)) == brought
+
+
+def test_suppression_learns_nothing_from_alerts_it_does_not_hide() -> None:
+    """An alert with a flag that always breaks through is none that was thought harmless."""
+    snapshot = alert(flags=["snapshot"], agent="Boto3/1.40", address="198.51.100.1")
+    later = alert(agent="Boto3/1.40", address="198.51.100.1")
+    brought = ["new network 198.51.100.0/24", "new agent Boto3"]
+    made = learn(suppression(), [alert(), snapshot])
+    assert novelties(made, later) == brought
+    ignoring = learn(suppression(ignored_flags=["snapshot"]), [alert(), snapshot])
+    assert novelties(ignoring, later) == []
+    assert learn(suppression(), [snapshot]).seen_profile is None
 
 
 def test_new_region_breaks_through_by_break_at() -> None:
