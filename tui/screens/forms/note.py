@@ -119,7 +119,8 @@ class NoteForm(_NoteFields):
         words = self.words()
         await self.workspace.decisions.add_notes(self._alerts, words)
         self.written = words
-        return f"Noted on {format.plural(len(self._alerts), 'alert')}: {words.verdict}; {self.workspace.decisions.way_back}"
+        noted = f"Noted on {format.plural(len(self._alerts), 'alert')}: {words.verdict}"
+        return f"{noted}; {self.workspace.decisions.way_back}"
 
 
 class EditNoteForm(_NoteFields):
