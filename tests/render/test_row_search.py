@@ -103,7 +103,7 @@ def one_by_one(
 
 @pytest.mark.parametrize(
     ("columns", "make", "no_cells"),
-    [(columns.ALERT_COLUMNS, one_alert, None), (rows.EVENT_COLUMNS, one_call, rows.heading)],
+    [(columns.ALERT_COLUMNS, one_alert, None), (rows.PIVOT_COLUMNS, one_call, rows.heading)],
 )
 @settings(max_examples=200)
 @given(chance=st.randoms(use_true_random=False))

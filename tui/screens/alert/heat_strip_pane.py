@@ -16,7 +16,10 @@ from tui.widgets.charts.heat_strip import MARGIN, HeatStrip
 
 
 class AlertStrip(HeatStrip):
-    """The strip of an alert; once it is widened, with the other calls of its principal."""
+    """The strip of an alert.
+
+    Once it is widened, it also shows the other calls of its principal.
+    """
 
     def __init__(self) -> None:
         super().__init__()

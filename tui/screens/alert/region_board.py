@@ -1,4 +1,4 @@
-"""The regions of an alert, or of all, and how usual they are."""
+"""The regions of alerts, and how usual they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The alerts that one can step through without going back to the list."""
+"""The alerts that one can step through."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tui.screens.base.screen import HuntScreen, ScreenPart
 
 
 class AlertSequence(ScreenPart):
-    """The ids of alerts in order, one of which is the current one.
+    """The ids of alerts in order, and the current one.
 
     ``stepped`` gets the id of every alert that becomes the current one by a step.
     """
@@ -55,7 +55,7 @@ class AlertSequence(ScreenPart):
         return f"{self._order.index(self.alert_id) + 1} of {len(self._order)}"
 
     def replace_current(self, alert: Alert) -> None:
-        """Put the alert that the current one was merged into in its place."""
+        """Replace the current alert by the one it was merged into."""
         self.workspace.say(
             "Late data joined this alert into another, which is shown now "
             f"(revision {alert.revision})"
@@ -69,7 +69,7 @@ class AlertSequence(ScreenPart):
         self.step(step)
 
     def step(self, step: int) -> bool:
-        """Go to the next alert of a direction; return False if there is none."""
+        """Go to the next alert; return False if there is none."""
         alert_id = self._beside(step)
         if alert_id is None:
             self.workspace.say("This is the last alert" if step > 0 else "This is the first alert")

@@ -1,4 +1,4 @@
-"""The line above the list of alerts: how many there are, and when they came."""
+"""The line above the list of alerts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AlertsHeader(ScreenPart):
             yield Static("", id="counts")
 
     def show_counts(self, rows: AlertRows, *, hidden_shown: bool) -> None:
-        """Show how many alerts there are, and how many are not in the list."""
+        """Show how many alerts there are, in the list and beside."""
         row_list = self.screen.query_one(RowList)
         line = counts_line(
             rows,

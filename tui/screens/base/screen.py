@@ -1,4 +1,4 @@
-"""The bases of every full screen and of the parts that it owns."""
+"""The bases of every full screen and of its parts."""
 
 from __future__ import annotations
 

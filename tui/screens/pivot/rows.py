@@ -129,7 +129,7 @@ def _flags(flags_and_own: tuple[Sequence[str], bool]) -> Content:
     return Content.assemble(("own ", "$text-accent") if own else "", words)
 
 
-EVENT_COLUMNS: tuple[Column[PivotLine], ...] = (
+PIVOT_COLUMNS: tuple[Column[PivotLine], ...] = (
     _column(
         "time",
         time_display.column_title,

@@ -35,7 +35,7 @@ from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
 from tui.screens.pivot.rows import (
-    EVENT_COLUMNS,
+    PIVOT_COLUMNS,
     PivotLine,
     PivotLines,
     QuestionLine,
@@ -163,7 +163,7 @@ class PivotScreen(ListScreen[EventRow]):
     def compose_body(self) -> Iterable[Widget]:
         yield Static("", id="asked", classes="line")
         yield Static("", id="progress", classes="line")
-        yield RowList(EVENT_COLUMNS, key=line_key, heading=heading)
+        yield RowList(PIVOT_COLUMNS, key=line_key, heading=heading)
         yield QueryLine(self.query_description)
         yield Static("", id="beneath")
 
