@@ -82,4 +82,6 @@ def _issued_key(record: Record) -> str:
         opened = msgspec.json.decode(record.response_elements, type=_SessionOpened | None)
     except ValueError:
         return ""
-    return opened.credentials.access_key_id if opened and opened.credentials else ""
+    if not (opened and opened.credentials):
+        return ""
+    return opened.credentials.access_key_id

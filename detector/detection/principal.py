@@ -117,7 +117,9 @@ _ROLE_ARN = re.compile(r"arn:([^:]+):iam::(\d*):role/(?:.*/)?([^/]+)")
 def session_principal(role_arn: str) -> str | None:
     """Return the principal of a role's sessions; None for other ARNs."""
     match = _ROLE_ARN.fullmatch(role_arn)
-    return f"arn:{match[1]}:sts::{match[2]}:assumed-role/{match[3]}" if match else None
+    if not match:
+        return None
+    return f"arn:{match[1]}:sts::{match[2]}:assumed-role/{match[3]}"
 
 
 _UNESCAPED_RUN = re.compile(r"[A-Za-z0-9_.-]+")
@@ -141,4 +143,7 @@ def required_substring(text: str) -> bytes | None:
     """Return the most selective part of ``text`` that JSON leaves unescaped."""
     runs = [run for run in _UNESCAPED_RUN.findall(text) if len(run) >= 4]
     selective = [run for run in runs if run not in _COMMON_RUNS] or runs
-    return max(selective, key=len).encode() if selective else None
+    if not selective:
+        return None
+    longest: str = max(selective, key=len)
+    return longest.encode()

@@ -91,4 +91,6 @@ def _fields_of(kind: str) -> tuple[str, str] | None:
 def _number(value: Any) -> int | None:
     """Parse MaxMind's number or IPinfo's text, ``AS15169``."""
     digits = str(value).upper().removeprefix("AS")
-    return int(digits) if digits.isdecimal() else None
+    if not digits.isdecimal():
+        return None
+    return int(digits)

@@ -19,7 +19,9 @@ Structure = Callable[[Record], msgspec.Raw]
 
 def present(text: str | None) -> str | None:
     """Return ``text``, or None where it counts as absent."""
-    return None if text in _NOTHING else text
+    if text in _NOTHING:
+        return None
+    return text
 
 
 _NOTHING = (None, "", "-", "none")
@@ -35,7 +37,9 @@ def _cleaned(value: Any) -> Any:
         value = [item for item in map(_cleaned, value) if item is not None]
     if isinstance(value, bool | int | float):
         return value
-    return None if value in _EMPTY else value
+    if value in _EMPTY:
+        return None
+    return value
 
 
 def _decoded(raw: msgspec.Raw) -> Any:
@@ -74,7 +78,9 @@ def _set(values: Iterable[str]) -> Any:
 def text(raw: Structure) -> FieldGetter:
     def read(record: Record) -> str | None:
         value = _decoded(raw(record))
-        return None if value is None else java_text(value)
+        if value is None:
+            return None
+        return java_text(value)
 
     return read
 
@@ -97,8 +103,10 @@ def tls_details(record: Record) -> msgspec.Raw:
 def issuer(name: str) -> FieldGetter:
     def read(record: Record) -> str | None:
         context = record.caller.session_context
-        issuer = context.session_issuer if context else None
-        return present(getattr(issuer, name)) if issuer else None
+        issuer = getattr(context, "session_issuer", None)
+        if not issuer:
+            return None
+        return present(getattr(issuer, name))
 
     return read
 
@@ -106,7 +114,9 @@ def issuer(name: str) -> FieldGetter:
 def on_behalf_of(name: str) -> FieldGetter:
     def read(record: Record) -> str | None:
         user = record.caller.on_behalf_of
-        return present(getattr(user, name)) if user else None
+        if not user:
+            return None
+        return present(getattr(user, name))
 
     return read
 
@@ -114,8 +124,10 @@ def on_behalf_of(name: str) -> FieldGetter:
 def session_attribute(name: str) -> FieldGetter:
     def read(record: Record) -> str | None:
         context = record.caller.session_context
-        attributes = context.attributes if context else None
-        return present(getattr(attributes, name)) if attributes else None
+        attributes = getattr(context, "attributes", None)
+        if not attributes:
+            return None
+        return present(getattr(attributes, name))
 
     return read
 
@@ -138,19 +150,25 @@ def is_yes(getter: FieldGetter) -> FieldGetter:
 
     def read(record: Record) -> bool | None:
         answer = getter(record)
-        return None if answer is None else answer == "Yes"
+        if answer is None:
+            return None
+        return bool(answer == "Yes")
 
     return read
 
 
 def timestamp(record: Record) -> int | None:
     seconds = parse_time(record.event_time)
-    return None if seconds is None else seconds * 1000
+    if seconds is None:
+        return None
+    return seconds * 1000
 
 
 def session_start(record: Record) -> int | None:
     text = session_attribute("creation_date")(record)
-    return parse_milliseconds(text) if text else None
+    if not text:
+        return None
+    return parse_milliseconds(text)
 
 
 def outcome(record: Record) -> str:
@@ -183,12 +201,16 @@ def user_name(record: Record) -> str | None:
 
 
 def user_id(record: Record) -> str | None:
-    return None if record.caller.type == "AWSService" else present(record.caller.principal_id)
+    if record.caller.type == "AWSService":
+        return None
+    return present(record.caller.principal_id)
 
 
 def source_ip(record: Record) -> str | None:
     """Return the source address; None where it is a service's name."""
-    return ip_from_text(record.source_ip_address) if record.source_ip_address else None
+    if not record.source_ip_address:
+        return None
+    return ip_from_text(record.source_ip_address)
 
 
 def caller_attribute(name: str) -> FieldGetter:

@@ -39,9 +39,13 @@ def _client(agent: str) -> tuple[str, str | None]:
 
 def client_name(agent: str | None) -> str | None:
     """Return the client's name: ``Other`` if unknown, None without an agent."""
-    return None if agent is None else _client(agent)[0]
+    if agent is None:
+        return None
+    return _client(agent)[0]
 
 
 def client_version(agent: str | None) -> str | None:
     """Return the client's version; None if unknown."""
-    return None if agent is None else _client(agent)[1]
+    if agent is None:
+        return None
+    return _client(agent)[1]

@@ -61,7 +61,9 @@ def single(values: Iterable[Any]) -> Any:
     items = list(values)
     if len(items) > 1:
         return items
-    return items[0] if items else None
+    if not items:
+        return None
+    return items[0]
 
 
 def many(value: Any) -> list[Any]:
@@ -74,9 +76,13 @@ def many(value: Any) -> list[Any]:
 def in_range(number: Any, type: Type) -> Any:
     """Return ``number``, or null where its type overflows."""
     if type == "double":
-        return number if number == number and abs(number) != float("inf") else None
+        if not (number == number and abs(number) != float("inf")):
+            return None
+        return number
     bound = RANGES[type]
-    return number if -bound <= number < bound else None
+    if not (-bound <= number < bound):
+        return None
+    return number
 
 
 # addresses

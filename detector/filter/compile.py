@@ -40,7 +40,9 @@ class Filter(Generic[R]):
 
     def with_term(self, term: str) -> str:
         """Return the text of this filter with ``term`` as a further condition."""
-        return f"({self.text}) {term}" if self.alternative else f"{self.text} {term}".strip()
+        if self.alternative:
+            return f"({self.text}) {term}"
+        return f"{self.text} {term}".strip()
 
 
 def parse_filter(text: str, fields: Fields[R], reference: float) -> Filter[R]:
@@ -115,7 +117,9 @@ class _Compiler(Generic[R]):
     def of_field(self, field: Field[R], operator: str, values: tuple[FilterValue, ...]) -> Test:
         self.names.add(field.name)
         tests = tuple(self.of_value(field, operator, value) for value in values)
-        return _FieldTest(field.read, tests[0] if len(tests) == 1 else _AnyOf(tests))
+        if len(tests) == 1:
+            return _FieldTest(field.read, tests[0])
+        return _FieldTest(field.read, _AnyOf(tests))
 
     def of_value(self, field: Field[R], operator: str, value: FilterValue) -> Test:
         try:

@@ -61,8 +61,14 @@ def complete(
         )
     if fields.time and before in ("last", *KEYWORDS):
         return _beginning(token, start, _INTERVALS if before == "last" else _DAYS)
-    names = [f"{field.name}{'>=' if isinstance(field.kind, Number) else ':'}" for field in fields]
-    return _beginning(token, start, [*names, *(("last ", "since ") if fields.time else ())])
+    starts = [field.name + _usual_operator(field) for field in fields]
+    if fields.time:
+        starts += ["last ", "since "]
+    return _beginning(token, start, starts)
+
+
+def _usual_operator(field: Field[R]) -> str:
+    return ">=" if isinstance(field.kind, Number) else ":"
 
 
 def _value(

@@ -90,7 +90,8 @@ class OneOf:
     words: frozenset[str]
 
     def __call__(self, value: str | Sequence[str]) -> bool:
-        return value in self.words if isinstance(value, str) else not self.words.isdisjoint(value)
+        values = (value,) if isinstance(value, str) else value
+        return not self.words.isdisjoint(values)
 
 
 @dataclass(frozen=True)
@@ -192,8 +193,10 @@ class Number:
                 raise ValueError(text)
             return float(digits) * by
         except ValueError:
-            such = f" or 10{self.units[0][0]}" if self.units else ""
-            raise ValueError(f"{text} is no number: write it like 10{such}") from None
+            examples = ["10", *(f"10{unit}" for unit, _ in self.units[:1])]
+            raise ValueError(
+                f"{text} is no number: write it like {' or '.join(examples)}"
+            ) from None
 
 
 _DIGITS = 18

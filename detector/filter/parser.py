@@ -162,7 +162,9 @@ class _Reader:
         tests = [self.all(depth)]
         while self.keyword("or"):
             tests.append(self.all(depth))
-        return tests[0] if len(tests) == 1 else Disjunction(tuple(tests))
+        if len(tests) == 1:
+            return tests[0]
+        return Disjunction(tuple(tests))
 
     def all(self, depth: int) -> FilterNode:
         tests = [self.test(depth)]
@@ -173,7 +175,9 @@ class _Reader:
                 break
             self.keyword("and")
             tests.append(self.test(depth))
-        return tests[0] if len(tests) == 1 else Conjunction(tuple(tests))
+        if len(tests) == 1:
+            return tests[0]
+        return Conjunction(tuple(tests))
 
     def test(self, depth: int) -> FilterNode:
         start, wanted = self.offset, True
@@ -187,7 +191,10 @@ class _Reader:
                 f"{word} stands between two things: quote it to look for the word", start
             )
         ends = ")" if depth else ""
-        test = self.group(depth) if self.peek() == "(" else self.when(ends) or self.term(ends)
+        if self.peek() == "(":
+            test = self.group(depth)
+        else:
+            test = self.when(ends) or self.term(ends)
         self.blank()
         return test if wanted else Negation(test)
 

@@ -72,7 +72,9 @@ class Within:
 @lru_cache(1 << 16)
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     canonical = ip_from_text(text)
-    return None if canonical is None else ipaddress.ip_address(canonical)
+    if canonical is None:
+        return None
+    return ipaddress.ip_address(canonical)
 
 
 def pattern(value: FilterValue, *, whole: bool) -> Pattern:

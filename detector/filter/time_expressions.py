@@ -106,8 +106,8 @@ def _span_of(text: str, reference: float) -> Span:
     offset = _OFFSET.fullmatch(text)
     if offset:
         sign, number, unit = offset.groups()
-        shift = int(number) * SECONDS_PER_UNIT[unit.lower()] if number else 0
-        start = _in_calendar(int(reference) + (-shift if sign == "-" else shift))
+        shift = int(f"{sign}{number}") * SECONDS_PER_UNIT[unit.lower()] if number else 0
+        start = _in_calendar(int(reference) + shift)
         return Span(start, start + 1, True)
     if text.casefold() in _DAYS:
         midnight = int(reference) // DAY * DAY - _DAYS[text.casefold()] * DAY
@@ -116,7 +116,8 @@ def _span_of(text: str, reference: float) -> Span:
     if clock:
         hour, minute, second = clock.groups()
         start = int(reference) // DAY * DAY + seconds_of_day(hour, minute, second or "0")
-        start -= DAY if start > reference else 0
+        if start > reference:
+            start -= DAY
         return Span(start, start + (1 if second else 60), True)
     date_span = parse_date_span(text)
     if date_span is not None:

@@ -29,7 +29,13 @@ def events_query(alert: Alert) -> str:
 def _terms(alert: Alert) -> Iterator[str]:
     for field, value in alert.key.items():
         if field.replace("_", "").replace(".", "").isalnum() and not field.startswith("Esql"):
-            yield f"{field} IS NULL" if value is None else f"{field} == {_literal(value)}"
+            yield f"{field} {_comparison(value)}"
+
+
+def _comparison(value: Value) -> str:
+    if value is None:
+        return "IS NULL"
+    return f"== {_literal(value)}"
 
 
 def _literal(value: Value) -> str:

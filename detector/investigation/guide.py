@@ -20,6 +20,7 @@ from detector.detection.principal import RelatedPrincipals
 from detector.ecs.fields import FieldTable
 from detector.investigation.pivot import EventRow, Pivot, count_actions, pivot_around
 from detector.investigation.selectors import AllOf, Condition, FieldSelector
+from detector.text.plural import plural
 
 AnswerVerdict = Literal["yes", "no", "unknown"]
 
@@ -95,16 +96,17 @@ def group_by_question(rows: Iterable[EventRow]) -> list[tuple[str, list[EventRow
             (question.text for question in QUESTIONS if not question.flags.isdisjoint(row.flags)),
             OTHER_CALLS,
         )
-        groups[OWN_CALLS if row.own else question_text].append(row)
+        heading = OWN_CALLS if row.own else question_text
+        groups[heading].append(row)
     return [(heading, group) for heading, group in groups.items() if group]
 
 
 def answer_from_rows(answer: Answer, rows: Sequence[EventRow]) -> Answer:
     """Complete an answer from the rows of its pivot."""
-    detail = f"{_plural(len(rows), 'call')}: {count_actions(rows)}" if rows else "none"
-    return msgspec.structs.replace(
-        answer, verdict="yes" if rows else "no", count=len(rows), detail=detail
-    )
+    detail = "none"
+    if rows:
+        detail = f"{plural(len(rows), 'call')}: {count_actions(rows)}"
+    return msgspec.structs.replace(answer, verdict=_yes_or_no(rows), count=len(rows), detail=detail)
 
 
 def _new(alert: Alert, lineage: RelatedPrincipals) -> Answer:
@@ -144,9 +146,7 @@ def _from_signals(
         for action, count in sorted(counts.items(), key=lambda it: (-it[1], it[0]))
     )
     refused = sum(1 for event in events.values() if event.error_code)
-    detail = f"{_plural(len(events), 'call')}: {named}" + (
-        f"; {refused} refused" if refused else ""
-    )
+    detail = f"{plural(len(events), 'call')}: {named}" + (f"; {refused} refused" if refused else "")
     verdict: AnswerVerdict = "yes"
     if not events and alert.baseline is not None:
         verdict, detail = "no", f"none within {SIGNAL_REACH // 60} minutes"
@@ -187,7 +187,3 @@ def _tool(alert: Alert) -> Answer:
 
 def _yes_or_no(value: object) -> AnswerVerdict:
     return "yes" if value else "no"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

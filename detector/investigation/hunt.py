@@ -81,9 +81,9 @@ def compile_hunt_query(query: str, fields: FieldTable, now: int | None, text: st
         return plan(query, fields, QueryOptions(now))
     except EsqlError as error:
         line, column = query_position(text, query) if text else (1, 0)
-        raise RuleError(
-            error.message, line + error.line - 1, error.column + (column if error.line == 1 else 0)
-        ) from None
+        if error.line > 1:  # only the first line of the query is indented by the file
+            column = 0
+        raise RuleError(error.message, line + error.line - 1, error.column + column) from None
 
 
 def uses_now(query: str) -> bool:

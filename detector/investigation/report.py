@@ -16,6 +16,7 @@ from detector.detection.log_integrity import integrity_sentence, log_file_name
 from detector.detection.risk import risk_sentence
 from detector.investigation.pivot import EventRow
 from detector.text.markdown import code, codes, plain
+from detector.text.plural import plural
 from detector.text.time import format_time
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _summary(alert: Alert) -> str:
     if integrity:
         return f"{plain(integrity)}.{risk}"
     return (
-        f"{_count(alert.event_count, 'call')} in {_count(len(facets.regions), 'region')} {within}, "
+        f"{plural(alert.event_count, 'call')} in {plural(len(facets.regions), 'region')} {within}, "
         f"found by {plain(alert.rule.name)}.{risk}" + (f" Around it: {flags}." if flags else "")
     )
 
@@ -218,7 +219,7 @@ def _next_steps(case: Case) -> Iterator[str]:
 
 def _evidence(case: Case, records: int) -> Iterator[str]:
     yield (
-        f"{_count(records, 'record')} of its principal from {format_time(case.pivot.start)} to "
+        f"{plural(records, 'record')} of its principal from {format_time(case.pivot.start)} to "
         f"{format_time(case.pivot.end)}, as the logs have them, in `records/`. `pivot.jsonl` "
         "lists them in order of "
         "time, `signals.jsonl` those behind the flags; `alert.json` is the alert, `notes.jsonl` "
@@ -230,7 +231,3 @@ def _evidence(case: Case, records: int) -> Iterator[str]:
     for why in case.unread:
         yield f"\nNot read: {code(why)}"
     yield f"\nMade {format_time(case.made)} by {plain(case.author)}."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

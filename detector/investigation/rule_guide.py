@@ -79,7 +79,9 @@ def _tables(rule: Rule) -> list[Any]:
         transform = tomllib.loads(rule.path.read_text(encoding="utf-8-sig")).get("transform")
     except (OSError, ValueError):
         return []  # the file has gone since the rule was loaded
-    tables = transform.get("investigate") if isinstance(transform, dict) else None
+    if not isinstance(transform, dict):
+        return []
+    tables = transform.get("investigate")
     return tables if isinstance(tables, list) else []
 
 
@@ -183,8 +185,7 @@ def _relative_time(text: str, now: int, up: bool) -> int:
     sign, count, unit, rounded = match.groups()
     time = now
     if count:
-        offset = int(count) * SECONDS_PER_UNIT[unit]
-        time += -offset if sign == "-" else offset
+        time += int(f"{sign}{count}") * SECONDS_PER_UNIT[unit]
     if not rounded:
         return time
     size = SECONDS_PER_UNIT[rounded]

@@ -55,7 +55,9 @@ class Condition(msgspec.Struct, frozen=True):
         if self.negated or self.values is None or self.field.name not in _VERBATIM_FIELDS:
             return None
         substrings = [required_substring(value) for value in self.values]
-        return None if None in substrings else [part for part in substrings if part]
+        if None in substrings:
+            return None
+        return [part for part in substrings if part]
 
 
 class FieldSelector(msgspec.Struct, frozen=True):

@@ -15,4 +15,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
         return ""
     by_lower = {candidate.lower(): candidate for candidate in known}
     matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
-    return f"; did you mean {by_lower[matches[0]]}?" if matches else ""
+    if not matches:
+        return ""
+    return f"; did you mean {by_lower[matches[0]]}?"

@@ -29,7 +29,9 @@ def parse_time(text: str | None) -> int | None:
     None where it is unusable, or lies before 1970 or after 9998. Fractions are dropped, and a
     missing zone means UTC.
     """
-    return _parse_time(text) if text and len(text) <= 40 else None
+    if not (text and len(text) <= 40):
+        return None
+    return _parse_time(text)
 
 
 def _parse_time(text: str) -> int | None:
@@ -49,13 +51,17 @@ def _parse_time(text: str) -> int | None:
         seconds = int(datetime.fromisoformat(f"{day}T{clock}{zone}").timestamp())
     except (ValueError, OverflowError):
         return None
-    return seconds if 0 <= seconds < _YEAR_9999 else None
+    if not (0 <= seconds < _YEAR_9999):
+        return None
+    return seconds
 
 
 @lru_cache(1 << 12)
 def _parse_minute(prefix: str) -> int | None:
     """Parse ``2026-03-01T11:30:``, the form that CloudTrail writes; None for any other."""
-    return _parse_time(f"{prefix}00+00:00") if _MINUTE_PREFIX.fullmatch(prefix) else None
+    if not _MINUTE_PREFIX.fullmatch(prefix):
+        return None
+    return _parse_time(f"{prefix}00+00:00")
 
 
 def format_time(seconds: int | float) -> str:
@@ -141,7 +147,9 @@ def _zone_offset(zone: str | None) -> int:
 
 def within_calendar(milliseconds: int) -> int | None:
     """Return ``milliseconds``, or None outside the years 1 to 9999."""
-    return milliseconds if -62_135_596_800_000 <= milliseconds < 253_402_300_800_000 else None
+    if not (-62_135_596_800_000 <= milliseconds < 253_402_300_800_000):
+        return None
+    return milliseconds
 
 
 def to_milliseconds(date: datetime) -> int:

@@ -11,7 +11,7 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import orjson
@@ -19,9 +19,12 @@ import orjson
 from detector.detection.alert import Alert
 from detector.detection.event import Event
 from detector.text.markdown import WHOLE, code, codes, plain
+from detector.text.plural import plural
 from detector.text.time import format_time
 from detector.text.visible import visible
 from detector.triage.note import Edit, Note, NoteBody
+
+_A = TypeVar("_A")
 
 NoteFormat = Literal["md", "jsonl", "csv"]
 AlertFormat = Literal["jsonl", "csv"]
@@ -130,7 +133,7 @@ def note_object(note: Note) -> dict[str, Any]:
             },
             "flags": [flag.as_json() for flag in context.flags],
         },
-        "edited": None if note.edited is None else format_time(note.edited),
+        "edited": _time_or(None, note.edited),
         "history": [_edit_object(edit) for edit in note.history],
     }
 
@@ -165,8 +168,12 @@ def _note_row(note: Note) -> dict[str, Any]:
         "access_keys": context.access_keys,
         "rule": context.rule,
         "alert_id": note.alert_id,
-        "edited": "" if note.edited is None else format_time(note.edited),
+        "edited": _time_or("", note.edited),
     }
+
+
+def _time_or(absent: _A, time: float | None) -> _A | str:
+    return absent if time is None else format_time(time)
 
 
 def _alert_row(alert: Alert) -> dict[str, Any]:
@@ -210,12 +217,14 @@ def safe_cell(value: Any) -> str:
     """Format a cell that is no formula (OWASP, "CSV Injection")."""
     text = visible("; ".join(value) if isinstance(value, list) else str(value), WHOLE, lines=True)
     is_formula = text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%")
-    return "'" + text if is_formula else text
+    if is_formula:
+        return "'" + text
+    return text
 
 
 def _report(notes: Sequence[Note]) -> str:
     entries = "\n".join(_entry(note) for note in notes)
-    return f"# Hunt log\n\n{len(notes)} {'entry' if len(notes) == 1 else 'entries'}.\n\n{entries}"
+    return f"# Hunt log\n\n{plural(len(notes), 'entry')}.\n\n{entries}"
 
 
 def _entry(note: Note) -> str:

@@ -96,7 +96,9 @@ class Suppression(msgspec.Struct, frozen=True):
         """How the analyst ended it; ``""`` where only its expiry does."""
         if self.undone is not None:
             return "undone"
-        return "lifted" if self.lifted is not None else ""
+        if self.lifted is not None:
+            return "lifted"
+        return ""
 
     def active(self, now: float) -> bool:
         """Return whether it hides alerts at a time."""
@@ -155,7 +157,9 @@ def apply_suppressions(alert: Alert, active: Iterable[Suppression]) -> Alert:
         if not new:
             return msgspec.structs.replace(alert, suppressed_by=suppression.suppression_id)
         breaking |= dict.fromkeys(new)
-    return msgspec.structs.replace(alert, broke_through=list(breaking)) if breaking else alert
+    if breaking:
+        return msgspec.structs.replace(alert, broke_through=list(breaking))
+    return alert
 
 
 def learn(suppression: Suppression, alerts: Iterable[Alert]) -> Suppression:

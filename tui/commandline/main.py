@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from detector.text.visible import visible
 
         print(f"trailhound: {visible(str(error))}", file=sys.stderr)
-        return error.status if isinstance(error, CommandError) else EXIT_FAILED
+        if isinstance(error, CommandError):
+            return error.status
+        return EXIT_FAILED
 
 
 def _is_expected(error: Exception) -> bool:

@@ -81,7 +81,9 @@ def first_values(values: Sequence[str], limit: int = 1) -> str:
     """Write the first values and how many more; a dash for none."""
     more = len(values) - limit
     shown = ", ".join(values[:limit]) or "–"
-    return f"{shown} +{more}" if more > 0 else shown
+    if more > 0:
+        return f"{shown} +{more}"
+    return shown
 
 
 def agent(user_agent: str) -> str:
@@ -198,7 +200,9 @@ def compact_range(start: float, end: float | None = None) -> str:
 
 
 def _with_age(stamp: str, seconds: float) -> str:
-    return f"{stamp}, {_ago(seconds)}" if time_display.mode == "relative" else stamp
+    if time_display.mode == "relative":
+        return f"{stamp}, {_ago(seconds)}"
+    return stamp
 
 
 def _ago(seconds: float, format_length: Callable[[float], str] = format_duration) -> str:
@@ -209,7 +213,9 @@ def _ago(seconds: float, format_length: Callable[[float], str] = format_duration
 
 def masked_key(access_key: str) -> str:
     """Shorten an access key id to ``AKIA…MPLE``."""
-    return f"{access_key[:4]}…{access_key[-4:]}" if len(access_key) > 12 else access_key
+    if len(access_key) > 12:
+        return f"{access_key[:4]}…{access_key[-4:]}"
+    return access_key
 
 
 def why(
@@ -305,7 +311,9 @@ def _caller(alert: Alert) -> str:
     keys = alert.facets.access_keys
     caller = _key_phrase(keys)
     if alert.baseline is None or not (keys or alert.facets.arns):
-        return f"{caller}." if caller else ""
+        if caller:
+            return f"{caller}."
+        return ""
     start = alert.start
     _is_new, history = first_seen(alert.baseline, start)
     if len(keys) != 1:

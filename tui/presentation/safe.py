@@ -29,7 +29,9 @@ def clip(text: str, cells: int) -> str:
     """
     if cell_len(text) <= cells:
         return text
-    return set_cell_size(text, cells - 1) + "…" if cells > 0 else ""
+    if cells > 0:
+        return set_cell_size(text, cells - 1) + "…"
+    return ""
 
 
 def text(value: str, style: str = "", *, limit: int = LIMIT, lines: bool = False) -> Content:

@@ -41,7 +41,9 @@ def column_title() -> str:
 def datetime_at(seconds: float) -> datetime:
     """Convert epoch seconds to the zone shown, local or UTC."""
     moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.astimezone() if mode == "local" else moment
+    if mode == "local":
+        return moment.astimezone()
+    return moment
 
 
 def zone_suffix(moment: datetime) -> str:

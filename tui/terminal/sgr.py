@@ -61,7 +61,9 @@ def _codes(style: str) -> Iterator[str]:
 def blank_style(style: str) -> str:
     """Return what can be seen of a style on a blank."""
     parsed = _parse_style(style)
-    return style if parsed.attributes & _ON_BLANKS else parsed.background
+    if parsed.attributes & _ON_BLANKS:
+        return style
+    return parsed.background
 
 
 @lru_cache(4096)
@@ -76,4 +78,6 @@ def transition(before: str, after: str) -> str:
         codes.append(new.foreground or "39")
     if new.background != old.background:
         codes.append(new.background or "49")
-    return f"\x1b[{';'.join(codes)}m" if codes else ""
+    if codes:
+        return f"\x1b[{';'.join(codes)}m"
+    return ""

@@ -40,7 +40,9 @@ class Column(Generic[R]):
     def text(self, row: R) -> str:
         """Return the text of the cell as the log has it."""
         cell = self.cell(row)
-        return cell if isinstance(cell, str) else cell.plain
+        if isinstance(cell, str):
+            return cell
+        return cell.plain
 
 
 def derived_column(

@@ -78,7 +78,9 @@ class LineScroll(ScrollView, inherit_bindings=False):
 
     def row_style(self, component: str, applies: bool) -> Style:
         """Return the style of a component class where it applies, else the widget's own."""
-        return self.get_visual_style(component) if applies else self.visual_style
+        if applies:
+            return self.get_visual_style(component)
+        return self.visual_style
 
     def part(self, component: str) -> Style:
         """Return the styles that a component class itself sets.

@@ -55,7 +55,9 @@ class RegionLine(Widget):
         separator = Content.styled(_SEPARATOR, "$foreground-disabled")
         line = separator.join(self._regions[:count])
         more = len(self._regions) - count
-        return Content.assemble(line, f" … +{more}") if more else line
+        if more:
+            return Content.assemble(line, f" … +{more}")
+        return line
 
 
 def _region_content(region: str, rare: bool) -> Content:

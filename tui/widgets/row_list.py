@@ -270,7 +270,9 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
             index = first_match(columns, pattern, rows, start, step, job, self._heading)
         except Cancelled:
             return None
-        return None if index is None else keys[index]
+        if index is None:
+            return None
+        return keys[index]
 
     # --- keys and mouse
 

@@ -111,16 +111,22 @@ class RowView(LineScroll, Generic[R]):
 
     @property
     def cursor_key(self) -> str | None:
-        return self._keys[self._cursor] if self._keys else None
+        if self._keys:
+            return self._keys[self._cursor]
+        return None
 
     @property
     def cursor_row(self) -> R | None:
-        return self._rows[self._cursor] if self._keys else None
+        if self._keys:
+            return self._rows[self._cursor]
+        return None
 
     @property
     def cursor_index(self) -> int | None:
         """The cursor's index in display order, from 0."""
-        return self._cursor if self._keys else None
+        if self._keys:
+            return self._cursor
+        return None
 
     @property
     def column(self) -> Column[R] | None:

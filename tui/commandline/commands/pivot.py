@@ -128,7 +128,9 @@ def _open_files(
 def _delivery_time(path: str) -> int | None:
     """Return when CloudTrail delivered a file, by its name."""
     file = trail_file(path)
-    return None if file is None else file.delivered
+    if file is None:
+        return None
+    return file.delivered
 
 
 def _files_read(path: Path) -> dict[str, FileSnapshot]:

@@ -95,7 +95,9 @@ def run(args: argparse.Namespace) -> int:
             *_short_histories(rules, alerts),
         ):
             narrate(line)
-    return EXIT_ALERTS if args.exit_code and alerts else EXIT_OK
+    if args.exit_code and alerts:
+        return EXIT_ALERTS
+    return EXIT_OK
 
 
 def _alerts_between(store: Store, since: int | None, until: int | None) -> list[Alert]:

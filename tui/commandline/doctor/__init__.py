@@ -22,4 +22,6 @@ class Check:
 
     def __str__(self) -> str:
         line = f"{self.status:8} {self.name:13} {self.finding}"
-        return f"{line}: {self.advice}" if self.advice else line
+        if self.advice:
+            return f"{line}: {self.advice}"
+        return line

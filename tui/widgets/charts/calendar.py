@@ -147,7 +147,9 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
 
     @property
     def _columns(self) -> int:
-        return 7 if self._by_week else 24
+        if self._by_week:
+            return 7
+        return 24
 
     @property
     def _column_cells(self) -> int:

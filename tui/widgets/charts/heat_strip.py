@@ -140,12 +140,16 @@ class HeatStrip(TimeRows):
 
     @property
     def row(self) -> int | None:
-        return self._names.index(self._region) if self._region in self._names else None
+        if self._region in self._names:
+            return self._names.index(self._region)
+        return None
 
     @property
     def cursor_cell(self) -> tuple[str, int, int] | None:
         """The region, start and end under the cursor, half-open epoch seconds."""
-        return None if self._region is None else (self._region, *self.span)
+        if self._region is None:
+            return None
+        return (self._region, *self.span)
 
     def cursor_names(self) -> Iterable[str]:
         return () if self._region is None else (self._region,)

@@ -198,7 +198,9 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         """Return the next time after, or the last before, the cursor's bucket."""
         start, end = self.span
         index = bisect_left(times, end) if step > 0 else bisect_left(times, start) - 1
-        return times[index] if 0 <= index < len(times) else None
+        if 0 <= index < len(times):
+            return times[index]
+        return None
 
     def action_resize(self, step: int) -> None:
         view = self._view.resized(step, self._cursor_time)

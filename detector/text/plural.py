@@ -1,0 +1,12 @@
+"""Write counts with their nouns."""
+
+from __future__ import annotations
+
+
+def plural(count: int, noun: str) -> str:
+    """Write ``1 alert``, ``1,200 alerts``, ``3 entries``."""
+    if count == 1:
+        return f"1 {noun}"
+    if noun.endswith("y"):
+        return f"{count:,} {noun[:-1]}ies"
+    return f"{count:,} {noun}s"
