@@ -1,0 +1,202 @@
+"""The edges of an eviction: which windows stay, and for which a record is too late."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from detector.detection.event import Event
+from detector.rules.ruleset import RuleSet, load
+from detector.store import StateError, Store
+from tests.clock import Clock
+from tests.detector.detection.test_correlate import act, swept
+from tests.detector.detection.test_correlate import rules as flag_rules
+from tests.detector.rules.rule_scan import write_rule
+from tests.detector.trail import REGIONS, START, Raw, call, rules, scan, sweep, write
+
+DAY = 86_400
+NEWEST = 4000
+"""Seconds after START of a lone call that is always the newest."""
+WIDTHS = {"tumbling": 30, "sliding": 30, "look-back": 360}
+
+
+@cache
+def by(mode: str) -> RuleSet:
+    """Return the reference rule in a mode, or a threshold over six minutes."""
+    if mode != "look-back":
+        return rules(mode)
+    threshold = """[rule.threshold]
+field = ["aws.cloudtrail.user_identity.arn"]
+value = 10
+cardinality = [{field = "cloud.region", value = 10}]"""
+    with TemporaryDirectory() as folder:
+        query = "event.action: DescribeInstances"
+        path = write_rule(Path(folder), query, "threshold", "now-6m", threshold)
+        return load([path], builtin=False)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(START + NEWEST + 3600.0)
+
+
+@pytest.fixture
+def store(clock: Clock) -> Iterator[Store]:
+    with closing(Store.open(None, clock)) as store:
+        yield store
+
+
+def read(store: Store, folder: Path, mode: str, records: list[Raw], name: str = "a.json") -> None:
+    write(folder, name, [*records, call(NEWEST)])
+    scan(folder, store=store, by=by(mode))
+
+
+def evict(store: Store, clock: Clock, before: int) -> int:
+    """Evict windows that ended ``before`` seconds after START; return how many hits went."""
+    clock.now += DAY
+    return store.retention.evict(NEWEST - before)[0]
+
+
+def calls(*times: int, first: int = 0) -> list[Raw]:
+    """Return a call at each time, each in a region of its own."""
+    return [call(at, region) for at, region in zip(times, REGIONS[first:], strict=False)]
+
+
+def events(store: Store) -> dict[str, list[Event]]:
+    return {alert.alert_id: store.alerts.events(alert.alert_id) for alert in store.alerts.all()}
+
+
+ACROSS: dict[str, tuple[str, list[Raw]]] = {
+    "begins in the first of two": ("sliding", calls(*range(25, 35))),
+    "one hit in the first of two": ("sliding", calls(29, *range(31, 40))),
+    "one hit in the last of two": ("sliding", calls(*range(20, 29), 30)),
+    "over three": (
+        "sliding",
+        [*calls(*range(20, 30)), *calls(*range(45, 55)), call(62, "us-east-1", "x")],
+    ),
+    "looks back over two": ("look-back", calls(*range(355, 365))),
+    "looks back, one hit in the first": ("look-back", calls(359, *range(361, 370))),
+    "looks back, one hit in the last": ("look-back", calls(*range(350, 359), 360)),
+    "looks back over three": (
+        "look-back",
+        [*calls(*range(300, 310)), *calls(*range(640, 650)), call(725, "us-east-1", "x")],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ACROSS)
+def test_alert_across_windows_keeps_all_its_events(
+    case: str, store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """Each window that an alert overlaps stays, at its start, its end and between."""
+    mode, records = ACROSS[case]
+    read(store, tmp_path, mode, records)
+    before = store.alerts.all(), events(store)
+    assert [len(alert.event_ids) for alert in before[0]] == [len(records)]
+    assert evict(store, clock, NEWEST - 400) == 0
+    assert (store.alerts.all(), events(store)) == before
+    read(store, tmp_path, mode, calls(3000), "b.json")
+    assert events(store) == before[1], "what comes later derives nothing anew"
+
+
+@pytest.mark.parametrize("mode", ["tumbling", "sliding"])
+def test_windows_that_only_touch_an_alert_are_evicted(
+    mode: str, store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """A call a second before the window of an alert, and one as it ends."""
+    alert = calls(30, 33, 36, 39, 42, 45, 48, 51, 54, 59)
+    read(store, tmp_path, mode, [call(29, REGIONS[5]), *alert, call(60, REGIONS[5])])
+    before = store.alerts.all()
+    assert [(each.start - START, len(each.event_ids)) for each in before] == [(30, 10)]
+    assert evict(store, clock, NEWEST - 400) == 2
+    assert store.alerts.all() == before
+    assert {len(held) for held in events(store).values()} == {10}
+
+
+@pytest.mark.parametrize(("before", "gone"), [(359, 0), (360, 1), (361, 1)])
+def test_window_is_evicted_from_the_second_of_its_end(
+    before: int, gone: int, store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    read(store, tmp_path, "tumbling", calls(330))
+    assert evict(store, clock, before) == gone
+
+
+@pytest.mark.parametrize(("mode", "reach"), [("tumbling", 0), ("sliding", 2), ("look-back", 2)])
+def test_record_is_late_up_to_twice_the_reach_of_evicted_hits(
+    mode: str, reach: int, store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """A late hit derives its neighbours anew, which reach as far once more."""
+    width = WIDTHS[mode]
+    first, end = 1080 - reach * width, 1080 + width + reach * width
+    read(store, tmp_path, mode, calls(1080))
+    assert evict(store, clock, 1080 + width) == 1
+    for late, at in enumerate((first, end - 1, 1080), 1):
+        read(store, tmp_path, mode, [call(at, event_id=f"late-{late}")], f"{late}.json")
+        assert store.files.accounting().late_dropped == late, at
+    for at in (first - 1, end):
+        read(store, tmp_path, mode, [call(at, "eu-west-1")], f"young-{at}.json")
+    assert store.files.accounting().late_dropped == 3
+
+
+def test_evict_keeps_the_signals_of_alerts(store: Store, clock: Clock, tmp_path: Path) -> None:
+    """The events of a flag are in no window."""
+    around = [act("snapshot", "ana", at) for at in (-100, 40, 700)]
+    write(tmp_path, "a.json", [*swept("ana", 0), *around, call(NEWEST)])
+    (before,) = scan(tmp_path, store=store, by=flag_rules("tumbling")).alerts
+    signals = store.context.signals(before.alert_id)
+    assert [len(held) for held in signals.values()] == [3]
+    evict(store, clock, NEWEST - 400)
+    assert store.context.signals(before.alert_id) == signals
+    write(tmp_path, "b.json", [act("snapshot", "ana", 50)])
+    (after,) = scan(tmp_path, store=store, by=flag_rules("tumbling")).alerts
+    assert [(flag.flag, flag.count) for flag in before.flags] == [("snapshot", 3)]
+    assert [(flag.flag, flag.count) for flag in after.flags] == [("snapshot", 4)]
+
+
+@pytest.mark.parametrize("mode", ["tumbling", "sliding"])
+def test_record_that_is_read_again_is_not_late(
+    mode: str, store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """A new rule has each file read again, also those whose windows are gone."""
+    logs = tmp_path / "logs"
+    write(logs, "a.json", [*sweep(9), *sweep(9, 300), call(NEWEST)])
+    scan(logs, store=store, by=rules(mode))
+    assert evict(store, clock, 600) == 18
+    write(logs, "b.json", [call(1, REGIONS[9])])
+    assert scan(logs, store=store, by=rules(mode)).accounting.late_dropped == 1
+    rule = write_rule(tmp_path / "rules", 'from logs-* | where event.action == "None"')
+    run = scan(logs, store=store, by=rules(mode, rule))
+    sums = run.accounting
+    assert (sums.late_dropped, sums.records_seen, sums.records_duplicate) == (1, 20, 0)
+    assert run.alerts == []
+
+
+def test_references_are_checked_again_after_evicting(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """They are not while SQLite deletes events, whether that ends well or not."""
+    read(store, tmp_path, "tumbling", calls(0))
+    assert evict(store, clock, 600) == 1
+    _is_checked(store)
+    with store.database.transaction() as connection:
+        connection.execute(
+            "CREATE TEMP TRIGGER full BEFORE DELETE ON hit BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    read(store, tmp_path, "tumbling", calls(900), "b.json")
+    with pytest.raises(StateError):
+        evict(store, clock, 1200)
+    _is_checked(store)
+
+
+def _is_checked(store: Store) -> None:
+    with (
+        pytest.raises((sqlite3.IntegrityError, StateError), match="FOREIGN KEY"),
+        store.database.transaction() as connection,
+    ):
+        connection.execute("INSERT INTO note_words VALUES (12345, 0.0, 'nobody', 'no such note')")
