@@ -209,6 +209,11 @@ class Record(msgspec.Struct, gc=False, rename=_cloudtrail_name):
         )
 
     @property
+    def account(self) -> str:
+        """The recipient account, else that of the caller; ``""`` where it has neither."""
+        return self.recipient_account_id or self.caller.account_id or ""
+
+    @property
     def role_arn(self) -> str | None:
         """The ARN of the role behind an assumed-role session."""
         context = self.caller.session_context
@@ -314,8 +319,17 @@ def event_id(record: Record, raw: bytes | msgspec.Raw) -> str:
     return "sha256:" + hashlib.sha256(json_text(loads(raw)).encode()).hexdigest()
 
 
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
 def identity(account: str, event_id: str) -> bytes:
-    """Return the 16-byte key of an event: a hash of (recipientAccountId, eventID)."""
+    """Return the 16-byte key of an event.
+
+    An ``eventID`` that is a UUID is the key by itself: AWS gives each event one of its own, and
+    some copies of an event lack the account. Any other id is unique within its account only.
+    """
+    if _UUID.fullmatch(event_id):
+        return bytes.fromhex(event_id.replace("-", ""))
     return hashlib.blake2b(
         f"{account}\0{event_id}".encode(errors="surrogatepass"), digest_size=16
     ).digest()

@@ -102,16 +102,13 @@ def collect_signals(
     by_alert: dict[str, Signals] = {}
     issuing: dict[str, list[Event]] = defaultdict(list)
     related = {search.request.name: search.request.selector for search in searches}
-    own = {
-        search.request.name: {(event.account, event.event_id) for event in search.own}
-        for search in searches
-    }
+    own = {search.request.name: {event.identity for event in search.own} for search in searches}
     for name, event, flags in signals:
         if name not in by_alert:
             by_alert[name] = Signals(related[name], defaultdict(list))
         if event.issued_key:
             issuing[name].append(event)
-        if (event.account, event.event_id) not in own[name]:
+        if event.identity not in own[name]:
             for flag in flags:
                 by_alert[name].events[flag].append(event)
     for name, events in issuing.items():

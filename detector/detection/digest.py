@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from detector.cloudtrail.record import EventSignature, identity
+from detector.cloudtrail.record import EventSignature
 from detector.detection import principal_index
 from detector.detection.baseline import BaselineKey, extend_span
 from detector.detection.event import Event, Position
@@ -218,7 +218,7 @@ def _collect(
         (stats,) = partial.chunks.values()
         stats.rejected["nested-too-deep"] = stats.rejected.get("nested-too-deep", 0) + 1
         return False
-    event_key = identity(event.account, event.event_id)
+    event_key = event.identity
     _unite(partial.events, {event_key: event})
     for rule, key, inputs in hits:
         if rule.query.window:

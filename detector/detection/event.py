@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from detector.cloudtrail.record import Record, event_id
+from detector.cloudtrail.record import Record, event_id, identity
 
 
 class Position(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
@@ -18,8 +18,8 @@ class Position(msgspec.Struct, frozen=True, order=True, gc=False, array_like=Tru
 class Event(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
     """What is kept of a record; ``position`` leads to all of it.
 
-    ``account`` is the recipient account, with ``event_id`` the event's identity. ``time`` is in
-    seconds since the Unix epoch. The other strings are the log's own, ``""`` where it had none."""
+    ``account`` is the recipient account; that of the caller where the log names none. ``time`` is
+    in seconds since the Unix epoch. The other strings are the log's own, ``""`` where it had none."""
 
     account: str
     event_id: str
@@ -40,13 +40,18 @@ class Event(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
     """The access key of the session that this call to STS opened."""
     position: Position
 
+    @property
+    def identity(self) -> bytes:
+        """The key by which copies of the event are one."""
+        return identity(self.account, self.event_id)
+
     @classmethod
     def of(cls, record: Record, raw: bytes | msgspec.Raw, time: int, position: Position) -> Event:
         """Return the event of a record, whose JSON is ``raw``."""
         caller = record.caller
         context = caller.session_context
         return cls(
-            account=record.recipient_account_id or "",
+            account=record.account,
             event_id=event_id(record, raw),
             time=time,
             provider=record.event_source or "",

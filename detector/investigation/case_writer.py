@@ -147,13 +147,13 @@ def _read_others(
     rows: Sequence[EventRow], own: Sequence[Event], signals: Mapping[str, Sequence[Event]]
 ) -> tuple[list[EventRow], list[tuple[Event, str]]]:
     """Read the alert's events that the pivot lacks; return rows and losses."""
-    known = {_key(row.event) for row in rows}
-    own_keys = {_key(event) for event in own}
-    flagged: dict[tuple[str, str], list[str]] = {}
+    known = {row.event.identity for row in rows}
+    own_keys = {event.identity for event in own}
+    flagged: dict[bytes, list[str]] = {}
     for flag, events in signals.items():
         for event in events:
-            flagged.setdefault(_key(event), []).append(flag)
-    wanted = {_key(event): event for event in chain(own, *signals.values())}
+            flagged.setdefault(event.identity, []).append(flag)
+    wanted = {event.identity: event for event in chain(own, *signals.values())}
     further_rows, missing = [], []
     for key in sorted(wanted.keys() - known):
         event = wanted[key]
@@ -164,10 +164,6 @@ def _read_others(
             continue
         further_rows.append(EventRow(event, tuple(flagged.get(key, ())), key in own_keys, raw))
     return further_rows, missing
-
-
-def _key(event: Event) -> tuple[str, str]:
-    return event.account, event.event_id
 
 
 def _manifest(

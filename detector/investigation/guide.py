@@ -136,9 +136,7 @@ def _from_signals(
         pivot_around(alert, lineage, question.text), flags=question.flags
     )
     events = {
-        (event.account, event.event_id): event
-        for flag in sorted(question.flags)
-        for event in signals.get(flag, ())
+        event.identity: event for flag in sorted(question.flags) for event in signals.get(flag, ())
     }
     counts = Counter(event.action for event in events.values())
     named = ", ".join(

@@ -129,7 +129,7 @@ class EventReader:
                     if not results:
                         continue
                     event_key = identity(
-                        record.recipient_account_id or "",
+                        record.account,
                         event_id(record, records.canonical(index)),
                     )
                 except RecursionError:

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 
 import msgspec
 
-from detector.cloudtrail.record import identity
 from detector.detection.alert import Alert
 from detector.detection.correlate import SIGNAL_REACH, flags_of
 from detector.detection.event import Event, Position
@@ -202,7 +201,7 @@ def _rows(
     seen: set[bytes],
 ) -> Iterator[EventRow]:
     for _request, event, record, raw in matches:
-        event_key = identity(event.account, event.event_id)
+        event_key = event.identity
         flags = flags_of(event, record, flagging)
         if event_key not in seen and (not pivot.flags or not pivot.flags.isdisjoint(flags)):
             seen.add(event_key)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from detector.cloudtrail.record import identity
 from detector.detection.alert import Alert, Flag
 from detector.detection.baseline import principal_of
 from detector.detection.correlate import SIGNAL_REACH, PendingSearch, Signals, context_of
@@ -244,7 +243,7 @@ def _put_signals(
     identities: dict[Event, bytes] = {}
     for events in events_by_flag.values():
         for event in events:
-            identities[event] = identity(event.account, event.event_id)
+            identities[event] = event.identity
     paths = {event.position.source for event in identities}
     file_ids = {path: file_id(connection, path) for path in paths}
     for event, event_identity in identities.items():

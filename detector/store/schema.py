@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
+import msgspec
+
+from detector.cloudtrail.record import identity
+
 SQLITE = sqlite3.sqlite_version
 """The version of the SQLite library that Python brings."""
 
@@ -252,6 +256,21 @@ CREATE INDEX decided_subject ON decided (thing, subject);
 DELETE FROM chunk;             -- without the positions of records: files are read again
 UPDATE progress SET generation = generation + 1;
 """,
+    """
+PRAGMA defer_foreign_keys = ON;  -- events are known by an eventID that is a UUID alone
+CREATE TABLE renamed (former BLOB PRIMARY KEY, present BLOB NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO renamed SELECT identity, event_identity(body) FROM event;
+UPDATE rule SET fingerprint = '' WHERE rule_id IN (  -- searched anew: it counted copies
+    SELECT rule_id FROM series JOIN hit USING (series_id) JOIN renamed ON former = identity
+    WHERE present IN (SELECT present FROM renamed GROUP BY present HAVING count(*) > 1)
+    UNION SELECT rule_id FROM series WHERE key LIKE '["",%'
+);
+UPDATE OR REPLACE event
+    SET identity = (SELECT present FROM renamed WHERE former = identity);
+UPDATE OR REPLACE hit SET identity = (SELECT present FROM renamed WHERE former = identity);
+UPDATE OR REPLACE signal SET identity = (SELECT present FROM renamed WHERE former = identity);
+DROP TABLE renamed;
+""",
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -262,6 +281,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     Tables of the newest version are not written to, so that a state opens on a full disk too.
     """
+    connection.create_function("event_identity", 1, _event_identity, deterministic=True)
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -275,6 +295,12 @@ def migrate(connection: sqlite3.Connection) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _event_identity(body: bytes) -> bytes:
+    """Return the identity of an event that is stored with ``body``."""
+    account, event_id, *_ = msgspec.msgpack.decode(body)
+    return identity(account, event_id)
 
 
 def _statements(script: str) -> list[str]:

@@ -6,6 +6,7 @@ every window is evaluated by itself.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import ipaddress
 import json
@@ -13,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 WIDTH = 30
 REGIONS_NEEDED = EVENTS_NEEDED = 10
@@ -73,7 +75,11 @@ def _identity(record: Raw) -> tuple[str, str]:
     if not (event_id := record.get("eventID")):
         canonical = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         event_id = "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
-    return record.get("recipientAccountId") or "", event_id
+    with contextlib.suppress(ValueError):
+        if str(UUID(event_id)) == event_id.lower():
+            return "", event_id.lower()
+    account = record.get("recipientAccountId") or _value(record, "userIdentity", "accountId")
+    return account or "", event_id
 
 
 def _time(record: Raw) -> int | None:
