@@ -1,1 +1,1 @@
-"""trailhound's two front ends over one core: the command line and the terminal app."""
+"""The front ends of the core: the command line and the app."""

@@ -1,1 +1,1 @@
-"""The query languages, ES|QL and KQL, read into one syntax tree and compiled to closures."""
+"""The query languages, on one syntax tree, compiled to closures."""

@@ -49,7 +49,7 @@ def frequent_values(field: Field[R], rows: Iterable[R]) -> list[str]:
 def complete(
     text: str, fields: Fields[R], values: Callable[[Field[R]], Iterable[str]]
 ) -> Completion:
-    """Complete the end of ``text``; ``values`` returns the rows' values in a field."""
+    """Complete the end of ``text``; ``values`` returns a field's values."""
     tokens, token, start = _last(_TOKENS, text)
     opening = len(token) - len(token.lstrip("!-("))
     token, start = token[opening:], start + opening

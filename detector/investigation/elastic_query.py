@@ -13,7 +13,7 @@ _INDEX = "logs-aws.cloudtrail-*"
 
 
 def events_query(alert: Alert) -> str:
-    """Return the query for all events with the alert's key in its window.
+    """Return the query for events with the alert's key and window.
 
     Keys that the rule's query computes are left out: Elasticsearch does not have them.
     """

@@ -48,7 +48,7 @@ class Hunt(msgspec.Struct, frozen=True, kw_only=True, rename={"queries": "query"
 
 
 def read_hunt(path: Path) -> tuple[Hunt, str]:
-    """Read a hunt or rule file as a hunt; return its text too.
+    """Read a hunt or rule file as a hunt, with its text.
 
     Raises RuleError.
     """

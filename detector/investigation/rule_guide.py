@@ -169,7 +169,7 @@ _RELATIVE = re.compile(r"now(?:([+-])(\d{1,6})([smhdw]))?(?:/([smhdw]))?")
 
 
 def _span(query: GuideQuery, alert: Alert) -> tuple[int, int]:
-    """Return the span of a query; ``now`` means the alert, all of it."""
+    """Return the span of a query; ``now`` means the whole alert."""
     if not query.relative_from and not query.relative_to:
         return alert.first_event - SIGNAL_REACH, alert.last_event + SIGNAL_REACH + 1
     start = _relative_time(query.relative_from or "now", alert.first_event, up=False)

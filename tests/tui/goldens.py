@@ -1,4 +1,7 @@
-"""What a screen shows, held against what it showed before. ``UPDATE_GOLDENS=1`` writes it anew: read the diff."""
+"""Compare what a screen shows with its golden text.
+
+``UPDATE_GOLDENS=1`` writes the goldens again: read the difference.
+"""
 
 from __future__ import annotations
 

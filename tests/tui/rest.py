@@ -1,4 +1,4 @@
-"""An app is at rest once nothing is left to do, which the event loop itself tells: no key waits for a clock."""
+"""Wait until an app is at rest, as its event loop tells, not a clock."""
 
 from __future__ import annotations
 

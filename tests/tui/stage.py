@@ -1,4 +1,4 @@
-"""The app on a small trail of its own, driven by keys; with a clock that stands still and updates given by hand."""
+"""The app on a small trail, driven by keys, with a clock that stands still."""
 
 from __future__ import annotations
 

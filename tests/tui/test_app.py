@@ -1,4 +1,4 @@
-"""The app as a whole: reading in its thread, read-only beside another, failures, leaving, a hunt from end to end."""
+"""The app as a whole: reading, read-only use, failures, leaving."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole job by keyboard, over a restart: open, drill, note, suppress, leave, come back, export."""
+"""The whole job by keyboard, over a restart."""
 
 from __future__ import annotations
 

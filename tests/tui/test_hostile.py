@@ -1,4 +1,4 @@
-"""Whatever an attacker writes into a trail: every screen is alive, nothing acts, and what was written can be seen."""
+"""Hostile log text on every screen: no crash, no action, nothing hidden."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every text that names a key names the one that does it now: many are other ones here, and all screens are read."""
+"""Every text that names a key names the key in use, also when remapped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys of the analyst's own: what makes no sense is one line before the app opens, what does works and is told of."""
+"""Keys from the configuration: errors before the app opens, and effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The grammar of keys: every binding is named, none clash, and help, last line and palette tell the same."""
+"""The keys: named, without clashes, the same in help, footer and palette."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work that ends while its screen is being taken down: its widgets are gone, and nobody is shown anything any more."""
+"""Work that ends while its screen is being removed."""
 
 from __future__ import annotations
 

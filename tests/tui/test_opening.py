@@ -1,4 +1,4 @@
-"""The app stands before there is anything to look at; what fails behind the first screen is the command's one line."""
+"""Opening: the app is there before the store; failures are one line."""
 
 from __future__ import annotations
 

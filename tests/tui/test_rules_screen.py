@@ -1,4 +1,4 @@
-"""The rules screen: what is loaded and has been found, off and on, loaded again while running, errors in place."""
+"""The rules screen: counts, switches, reloads, errors in place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app goes on as it was left, beside its own state; what cannot be taken up is said and left aside."""
+"""The session: the app continues as it was left; broken files are set aside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sources screen: what came from where, how fresh it is, what is missing or changed, and the quarantine."""
+"""The sources screen: what came from where, freshness, gaps, quarantine."""
 
 from __future__ import annotations
 

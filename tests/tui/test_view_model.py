@@ -1,4 +1,4 @@
-"""The picture: what came while the store was being read is not lost, and the analyst's word stands."""
+"""The view model: nothing that arrives while the store loads is lost."""
 
 from __future__ import annotations
 

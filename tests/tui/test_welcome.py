@@ -1,4 +1,4 @@
-"""The first page: trails that are found, the demo, and how to name others; and pictures of the screen."""
+"""The first page: trails found nearby, the demo, and screenshots."""
 
 from __future__ import annotations
 

@@ -54,4 +54,6 @@ class RuleReloader:
 
     def _load_changed(self, requested: bool) -> RuleSet | None:
         rules = self._current()
-        return rules.reloaded() if requested or rules.changed else None
+        if requested or rules.changed:
+            return rules.reloaded()
+        return None

@@ -129,7 +129,7 @@ _RANKS = {
 
 
 def bindings_of(kind: type[DOMNode]) -> list[Binding]:
-    """Return what our classes bind, from the class up; the keys of shared parts after its own."""
+    """Return the bindings of our classes, those of shared parts last."""
     found: list[Binding] = []
     for above in kind.__mro__:
         if above.__module__.startswith("tui."):

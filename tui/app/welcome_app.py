@@ -152,7 +152,9 @@ class WelcomeScreen(Screen[None]):
 
 
 def _path(row: TrailFolder | None) -> str:
-    return str(row.path) if row is not None else DEMO
+    if row is not None:
+        return str(row.path)
+    return DEMO
 
 
 _COLUMNS: tuple[Column[TrailFolder | None], ...] = (

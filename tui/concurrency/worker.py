@@ -16,7 +16,7 @@ from textual.worker import Worker
 
 
 class WorkerOwner(Protocol):
-    """A screen or widget that workers run for, or a part of a screen."""
+    """The owner of workers: a screen, a widget, a part."""
 
     @property
     def is_running(self) -> bool:
@@ -34,7 +34,7 @@ P = ParamSpec("P")
 def work(
     **options: Any,
 ) -> Callable[[Callable[Concatenate[N, P], Any]], Callable[Concatenate[N, P], Worker[None]]]:
-    """Make a method run as a worker of its object; ``options`` are those of ``run_worker``."""
+    """Make a method run as a worker, with options of ``run_worker``."""
 
     def decorate(
         method: Callable[Concatenate[N, P], Any],

@@ -1,1 +1,4 @@
-"""One file a screen; ``base`` holds what they share, ``forms`` the questions that open over them."""
+"""The screens, a file each.
+
+``base`` holds what they share, ``forms`` the forms that open over them.
+"""

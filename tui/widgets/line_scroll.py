@@ -77,7 +77,7 @@ class LineScroll(ScrollView, inherit_bindings=False):
         self.refresh_line(row + self.HEADER)
 
     def row_style(self, component: str, applies: bool) -> Style:
-        """Return the style of a component class where it applies, else the widget's own."""
+        """Return the style of a component class, or the widget's own."""
         if applies:
             return self.get_visual_style(component)
         return self.visual_style

@@ -45,7 +45,7 @@ def _newest_phrase(newest: int, now: float) -> str:
 
 
 class AccountingLine(Widget):
-    """Terms as ``files 9 = 7 read + 2 waiting · records 4``.
+    """Format terms: ``files 9 = 7 read + 2 waiting · records 4``.
 
     The sums always add up, or no terms are shown at all. Terms of 0 are left out. As the width
     shrinks: shorter words; then the totals with what needs attention; then the totals. A number is

@@ -26,7 +26,10 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def compile_field_match(node: ast.FieldMatch, scope: ColumnScope) -> CompiledExpr:
-    """Compile a condition. Raises EsqlError if the value does not fit the field."""
+    """Compile a condition.
+
+    Raises EsqlError if the value does not fit the field.
+    """
     field = scope.find(node.field.name, node.field.span)
     read = field.read
     if node.operator == "exists":

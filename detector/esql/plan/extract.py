@@ -1,4 +1,4 @@
-"""DISSECT and GROK as commands: new columns from a text, null where it does not fit."""
+"""DISSECT and GROK as commands that extract columns from text."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _define(
     extract: Callable[[str], ColumnValues | None],
     scope: ColumnScope,
 ) -> None:
-    """Define the columns, from one text or from all the texts of a multivalue."""
+    """Define the columns, from one text or a multivalue."""
     text = Compiler(scope).compile(value)
     if text.type not in ("keyword", "null"):
         raise EsqlError(value.span, f"{type(command).__name__.lower()} takes text, not {text.type}")

@@ -20,7 +20,8 @@ from tests.detector.rules.rule_scan import write_rule
 
 WIDTH = 10
 QUERY = plan(
-    "from logs-* | stats n = count(*), r = count_distinct(cloud.region), t = max(@timestamp) by user.name "
+    "from logs-* | stats n = count(*), r = count_distinct(cloud.region), t = max(@timestamp) by "
+    "user.name "
     "| where n >= 3 and r >= 2",
     field_table(),
 )

@@ -65,15 +65,21 @@ class RuleRow:
 
     @property
     def name(self) -> str:
-        return self.rule.name if self.rule else self.path.name
+        if self.rule:
+            return self.rule.name
+        return self.path.name
 
     @property
     def severity(self) -> str:
-        return self.rule.severity if self.rule else ""
+        if self.rule:
+            return self.rule.severity
+        return ""
 
     @property
     def flag(self) -> str:
-        return (self.rule.flag or "") if self.rule else ""
+        if self.rule:
+            return self.rule.flag or ""
+        return ""
 
     @property
     def tags(self) -> Sequence[str]:
@@ -81,7 +87,9 @@ class RuleRow:
 
     @property
     def id(self) -> str:
-        return self.rule.rule_id if self.rule else ""
+        if self.rule:
+            return self.rule.rule_id
+        return ""
 
     @property
     def file(self) -> str:
@@ -104,7 +112,9 @@ class RuleRow:
     @property
     def hits(self) -> int:
         """Number of events that it counted, or flagged if it only flags."""
-        return self.count.hits if self.rule and self.rule.alerts else self.signals
+        if self.rule and self.rule.alerts:
+            return self.count.hits
+        return self.signals
 
 
 _TEXT = Text()
@@ -209,7 +219,9 @@ def _state_text(row: RuleRow) -> str:
 
 def _severity_text(rule: Rule) -> str:
     text = f"{rule.severity} {rule.risk_score}"
-    return f"{text}, building block" if rule.building_block else text
+    if rule.building_block:
+        return f"{text}, building block"
+    return text
 
 
 def _type_and_language(rule: Rule) -> list[str]:

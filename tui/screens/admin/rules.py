@@ -76,7 +76,9 @@ class RulesScreen(StoreListScreen[RuleRow]):
         return row.key
 
     def row_style(self, row: RuleRow) -> str:
-        return "$foreground-muted" if row.state == "off" else ""
+        if row.state == "off":
+            return "$foreground-muted"
+        return ""
 
     def load_rows(self) -> Sequence[RuleRow]:
         workspace = self.workspace
@@ -141,4 +143,6 @@ def _state(row: RuleRow) -> Content:
 
 
 def _alerts(row: RuleRow) -> str:
-    return format.number(row.count.alerts) if row.rule and row.rule.alerts else ""
+    if row.rule and row.rule.alerts:
+        return format.number(row.count.alerts)
+    return ""

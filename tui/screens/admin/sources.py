@@ -113,13 +113,17 @@ class SourcesScreen(StoreListScreen[SourceRow]):
         )
 
     def _lag(self, row: SourceRow) -> str:
-        return "" if row.newest is None else format_age(self.workspace.now() - row.newest)
+        if row.newest is None:
+            return ""
+        return format_age(self.workspace.now() - row.newest)
 
     def _rate(self, row: SourceRow) -> str:
         if row.kind != "source":
             return ""
         rate = self._rates.rate(row.what, self.workspace.now())
-        return "" if rate is None else f"{byte_size(round(rate.bytes))}/s"
+        if rate is None:
+            return ""
+        return f"{byte_size(round(rate.bytes))}/s"
 
     def row_id(self, row: SourceRow) -> str:
         return row.key

@@ -117,7 +117,9 @@ class SuppressionsScreen(ListScreen[Suppression]):
         return Content(state).stylize(_STATE_STYLE[state])
 
     def _style(self, entry: Suppression) -> str:
-        return "" if entry.active(self.workspace.now()) else "$foreground-muted"
+        if entry.active(self.workspace.now()):
+            return ""
+        return "$foreground-muted"
 
     def _ends(self, entry: Suppression) -> str:
         now = self.workspace.now()
@@ -191,7 +193,9 @@ class SuppressionsScreen(ListScreen[Suppression]):
         if not rule_id:
             return "all rules"
         rule = self.workspace.rules.get(rule_id)
-        return rule.name if rule else rule_id
+        if rule:
+            return rule.name
+        return rule_id
 
     @on(RowList.Opened)
     async def action_extend(self) -> None:

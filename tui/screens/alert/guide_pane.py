@@ -201,4 +201,6 @@ def count_answer(
     rows: list[EventRow] = []
     for batch in pivot.read_pivot(around, files, flagging, frozenset(alert.event_ids), stop):
         rows += batch.rows
-    return None if stop.is_set() else guide.answer_from_rows(answer, rows)
+    if stop.is_set():
+        return None
+    return guide.answer_from_rows(answer, rows)

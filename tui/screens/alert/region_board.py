@@ -46,7 +46,9 @@ class RegionCounts:
         if not self.has_history:
             return ""
         label = self.histories.get(region, RegionHistory()).label(self.start)
-        return label if region in self.counts or label == "used" else ""
+        if region in self.counts or label == "used":
+            return label
+        return ""
 
 
 def count_calls(store: Store, alert: Alert) -> RegionCounts:

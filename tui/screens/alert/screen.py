@@ -146,7 +146,9 @@ class AlertScreen(HuntScreen):
         return Content.assemble("Alerts › ", safe.text(format.principal(alert)), f"  {when}")
 
     def _first_call(self) -> float:
-        return self.alert.first_event if self.alert else 0
+        if self.alert:
+            return self.alert.first_event
+        return 0
 
     def status_items(self) -> Sequence[CellContent]:
         alert = self.alert

@@ -121,4 +121,6 @@ ORDERS = (
 
 def row_style(alert: Alert) -> str:
     """Return the style of an alert's row."""
-    return "$foreground-muted" if alert.status != "open" or alert.suppressed_by else ""
+    if alert.status != "open" or alert.suppressed_by:
+        return "$foreground-muted"
+    return ""

@@ -223,7 +223,9 @@ def _rows(query: RowQuery, matches: _Matches, job: Job) -> AlertRows:
 
 
 def _row_key(alert: Alert, folded_group: SweepGroup | None) -> str:
-    return alert.alert_id if folded_group is None else folded_group.key
+    if folded_group is None:
+        return alert.alert_id
+    return folded_group.key
 
 
 def sort_alerts(alerts: Sequence[Alert], order: AlertOrder, reverse: bool, job: Job) -> list[Alert]:

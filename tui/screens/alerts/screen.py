@@ -185,7 +185,9 @@ class AlertsScreen(ListScreen[Alert]):
         Closed and suppressed ones are left out unless asked for, or the filter is about them.
         """
         names_hidden = not self.filter.names.isdisjoint(("status", "suppressed", "id"))
-        return is_any if self.options.show_hidden or names_hidden else is_unhidden
+        if self.options.show_hidden or names_hidden:
+            return is_any
+        return is_unhidden
 
     def candidates(self) -> Sequence[Alert]:
         return self._shown.shown

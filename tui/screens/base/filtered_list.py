@@ -158,7 +158,9 @@ class ListScreen(HuntScreen, Generic[R]):
         That is the time of the newest record.
         """
         newest = self.workspace.view_model.newest
-        return self.workspace.now() if newest is None else newest
+        if newest is None:
+            return self.workspace.now()
+        return newest
 
     def candidates(self) -> Sequence[R]:
         """Return the rows whose values can be completed."""

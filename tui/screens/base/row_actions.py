@@ -116,4 +116,6 @@ class RowActions(ScreenPart, Generic[R]):
         count, marked = self._counted
         if marked:
             return f"{label} {format.number(count)} marked"
-        return f"{label} {format.plural(count, self._noun)}" if count > 1 else label
+        if count > 1:
+            return f"{label} {format.plural(count, self._noun)}"
+        return label

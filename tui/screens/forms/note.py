@@ -124,7 +124,7 @@ class NoteForm(_NoteFields):
 
 
 class EditNoteForm(_NoteFields):
-    """A form for a new body of a note, which keeps the former."""
+    """A form that changes a note and keeps the former text."""
 
     def __init__(self, note: Note) -> None:
         super().__init__(note.body)

@@ -116,7 +116,9 @@ def _column(
     """
 
     def cell(line: PivotLine) -> CellContent:
-        return "" if isinstance(line, QuestionLine) else write(read(line))
+        if isinstance(line, QuestionLine):
+            return ""
+        return write(read(line))
 
     return Column(
         key, title, width, cell, depends_on=cast("Callable[[PivotLine], Hashable]", read), **options
@@ -248,9 +250,13 @@ def resized(pivot: Pivot, step: int) -> Pivot | None:
     current = half_width(pivot)
     if step > 0:
         wider = [span for span in HALF_WIDTHS if span > current * 1.1]
-        return pivot.within(wider[0]) if wider else None
+        if wider:
+            return pivot.within(wider[0])
+        return None
     narrower = [span for span in HALF_WIDTHS if span < current * 0.9]
-    return pivot.within(narrower[-1]) if narrower else None
+    if narrower:
+        return pivot.within(narrower[-1])
+    return None
 
 
 def progress_line(progress: Progress, rows: int, state: str, cells: int) -> Content:

@@ -187,7 +187,9 @@ class PivotScreen(ListScreen[EventRow]):
     @property
     def _current_row(self) -> EventRow | None:
         line = self._lines.cursor_row
-        return line if isinstance(line, EventRow) else None
+        if isinstance(line, EventRow):
+            return line
+        return None
 
     def _empty_text(self) -> str:
         if self._rows:

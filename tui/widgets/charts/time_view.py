@@ -52,7 +52,7 @@ class TimeView:
         return replace(view, start=self.start, end=self.end)._shifted_into(view.first, view.last)
 
     def resized(self, step: int, center: int) -> TimeView | None:
-        """Widen (1) or narrow (-1) by a zoom level, if there is one."""
+        """Zoom out (1) or in (-1), if possible."""
         length = self._next_length(step)
         if length is None:
             return None
