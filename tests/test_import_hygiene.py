@@ -62,7 +62,7 @@ def test_core_imports_no_front_end() -> None:
     modules, skipped = loaded(EVERY_MODULE)
     assert {
         "detector.ingest.pipeline",
-        "detector.store.triage_table",
+        "detector.store.decisions.triage_table",
         "detector.formats.records",
     } <= modules
     assert modules & (HEAVY | {"tui"}) == set()

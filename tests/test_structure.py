@@ -125,9 +125,11 @@ def test_few_modules_are_loose_in_a_root(package: str) -> None:
 
 
 def test_folders_and_files_are_of_a_size_to_read() -> None:
-    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    generated = ROOT / "detector" / "esql" / "grammar_tables.py"
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    files = [path for path in paths if path != generated]
     per_folder = Counter(path.parent for path in files if path.name != "__init__.py")
-    assert {folder: count for folder, count in per_folder.items() if count > 22} == {}
+    assert {folder: count for folder, count in per_folder.items() if count > 20} == {}
     lines = {path: path.read_text(encoding="utf-8").count("\n") for path in files}
     assert {path.name: count for path, count in lines.items() if count > 410} == {}
 

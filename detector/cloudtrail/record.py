@@ -63,8 +63,9 @@ _NO_CALLER = Caller()
 class EventSignature(NamedTuple):
     """The fields of a head without its time.
 
-    ``Head(None, *signature)`` is the head of a signature. A chunk has thousands of records but
-    some hundred signatures, so what depends on these fields alone is computed once per signature."""
+    ``Head(None, *signature)`` is the head of a signature. A chunk has fewer signatures than
+    records, so what depends on these fields alone is computed once per signature.
+    """
 
     user_identity: Caller | None
     event_source: str | None

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import msgspec
 
 from detector.store.database import Database
-from detector.store.decision_kinds import encode_json
-from detector.store.undo_journal import Change, UndoJournal
+from detector.store.decisions.decision_kinds import encode_json
+from detector.store.decisions.undo_journal import Change, UndoJournal
 
 
 class QuarantinedFile(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from detector.rules.rule import Rule
 from detector.rules.rule_summary import WindowMode
 from detector.rules.ruleset import RuleSet
 from detector.store.database import Database
-from detector.store.undo_journal import Change, UndoJournal
+from detector.store.decisions.undo_journal import Change, UndoJournal
 
 
 class RuleCount(msgspec.Struct, frozen=True):

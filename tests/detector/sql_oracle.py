@@ -60,18 +60,22 @@ FROM event WHERE {wanted} GROUP BY {keys}, start HAVING {having}"""
 SPANS = """
 WITH hit AS (SELECT json_array({keys}) AS key, * FROM event WHERE {wanted}),
     begin AS (SELECT DISTINCT key, at - {back} AS start FROM hit),
-    met AS (SELECT begin.key, start FROM begin JOIN hit ON hit.key = begin.key AND at >= start AND at < start + {width}
+    met AS (SELECT begin.key, start FROM begin
+            JOIN hit ON hit.key = begin.key AND at >= start AND at < start + {width}
             GROUP BY begin.key, start HAVING {having}),
     edge AS (SELECT *, coalesce(start - lag(start) OVER of_key >= {width}, 1) AS apart
              FROM met WINDOW of_key AS (PARTITION BY key ORDER BY start)),
     island AS (SELECT *, sum(apart) OVER (PARTITION BY key ORDER BY start) AS number FROM edge),
-    span AS (SELECT key, min(start) AS start, max(start) + {width} AS until FROM island GROUP BY key, number)
-SELECT span.key, start, until, count(*), json_group_array(DISTINCT region), json_group_array(DISTINCT given)
+    span AS (SELECT key, min(start) AS start, max(start) + {width} AS until
+             FROM island GROUP BY key, number)
+SELECT span.key, start, until, count(*), json_group_array(DISTINCT region),
+    json_group_array(DISTINCT given)
 FROM span JOIN hit ON hit.key = span.key AND at >= start AND at < until GROUP BY span.key, start"""
 
 FIRSTS = """
 WITH hit AS (SELECT json_array({keys}) AS key, * FROM event WHERE {wanted}),
-    moment AS (SELECT key, at, json_group_array(DISTINCT region) AS regions, json_group_array(DISTINCT given) AS given
+    moment AS (SELECT key, at, json_group_array(DISTINCT region) AS regions,
+                   json_group_array(DISTINCT given) AS given
                FROM hit GROUP BY key, at),
     known AS (SELECT *, at - lag(at) OVER (PARTITION BY key ORDER BY at) AS since FROM moment)
 SELECT key, at, at + 1, 1, regions, given FROM known WHERE since IS NULL OR since >= {width}"""

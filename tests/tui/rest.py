@@ -71,7 +71,8 @@ async def _rest(*_seconds: float) -> None:
     while True:
         await loop.rest()
         if app._screen_stack:
-            app.screen._on_timer_update()  # what is drawn at the next sixtieth of a second is drawn now
+            # Draw now what would be drawn at the next sixtieth of a second.
+            app.screen._on_timer_update()
         if await loop.rest() > _NOTHING:
             continue
         reading = sum(

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from detector.store import Store
-from detector.store import undo_journal as journal_module
+from detector.store.decisions import undo_journal as journal_module
 from detector.triage.note import NoteBody
 from tests.detector.trail import ANA
 from tests.hostile.payloads import PAYLOADS, harm, screen_text

@@ -23,7 +23,8 @@ rule_id = "by-address"
 name = "by address"
 type = "esql"
 language = "esql"
-query = '''from logs-aws.cloudtrail-* | stats n = count(*) by w = date_trunc(30 seconds, @timestamp), source.ip
+query = '''from logs-aws.cloudtrail-*
+| stats n = count(*) by w = date_trunc(30 seconds, @timestamp), source.ip
 | where n >= 1'''
 """
 

@@ -17,7 +17,7 @@ from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import load
 from detector.sources.directory import Directory
 from detector.store import Store
-from detector.store import undo_journal as journal_module
+from detector.store.decisions import undo_journal as journal_module
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.clock import Clock

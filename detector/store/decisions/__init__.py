@@ -1,0 +1,1 @@
+"""The tables of what analysts decide, with history and undo."""
