@@ -19,7 +19,8 @@ class Event(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
     """What is kept of a record; ``position`` leads to all of it.
 
     ``account`` is the recipient account; that of the caller where the log names none. ``time`` is
-    in seconds since the Unix epoch. The other strings are the log's own, ``""`` where it had none."""
+    in seconds since the Unix epoch. The other strings are the log's own, ``""`` where it had none.
+    """
 
     account: str
     event_id: str

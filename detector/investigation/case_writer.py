@@ -36,7 +36,7 @@ from detector.investigation.pivot import EventRow, Progress
 from detector.investigation.raw_record import EvidenceGone, raw_record
 from detector.rules.ruleset import RuleSet
 from detector.store import Store
-from detector.store.decisions.history_table import current_user
+from detector.store.history_table import current_user
 from detector.text.time import format_time
 from detector.triage.export import event_object, export_alerts, export_notes, position_object
 

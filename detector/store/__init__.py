@@ -8,10 +8,10 @@ from __future__ import annotations
 from detector.detection.log_integrity import IntegrityFinding
 from detector.store.alert_table import LATENESS, AlertChanges
 from detector.store.completeness import Feed, Freshness, Volume, reference_time
-from detector.store.decisions.history_table import HistoryEntry
 from detector.store.decisions.undo_journal import Decision, UndoResult
 from detector.store.errors import Damaged, ReadOnly, StateError
 from detector.store.file_table import FileRead, FileRow
+from detector.store.history_table import HistoryEntry
 from detector.store.quarantine import QuarantinedFile
 from detector.store.recovery import SavedTable, find_damage, schema_versions
 from detector.store.retention import RETENTION, VacuumResult

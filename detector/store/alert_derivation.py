@@ -18,9 +18,9 @@ from detector.detection.derive import derive, max_gap, supersede_window
 from detector.detection.principal import RelatedPrincipals
 from detector.rules.rule import Rule
 from detector.store.alert_table import AlertChanges, AlertTable
-from detector.store.decisions.history_table import HistoryTable
-from detector.store.decisions.suppression_table import SuppressionTable
+from detector.store.history_table import HistoryTable
 from detector.store.rule_table import RuleTable
+from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
 
 

@@ -13,7 +13,7 @@ from detector.detection.correlate import AlertContext
 from detector.detection.event import Event
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.store.database import Database, raises_damaged
-from detector.store.decisions.suppression_table import SuppressionTable
+from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
 from detector.triage.suppression import apply_suppressions
 

@@ -17,10 +17,10 @@ from detector.detection.risk import RiskTable
 from detector.store.alert_table import AlertChanges, AlertTable
 from detector.store.baseline_table import BaselineTable
 from detector.store.database import Database, raises_damaged
-from detector.store.decisions.suppression_table import SuppressionTable
 from detector.store.event_table import EVENT_COLUMNS, FROM_EVENT, decode_event, put_event
 from detector.store.file_table import file_id
 from detector.store.rule_table import RuleTable
+from detector.store.suppression_table import SuppressionTable
 
 _alert_decoder = msgspec.msgpack.Decoder(Alert)
 

@@ -17,8 +17,8 @@ from detector.sources.time_bounds import Bounds
 from detector.store.alert_table import AlertChanges, AlertTable
 from detector.store.completeness import Completeness
 from detector.store.database import Database
-from detector.store.decisions.history_table import HistoryTable
-from detector.store.decisions.suppression_table import SuppressionTable
+from detector.store.history_table import HistoryTable
+from detector.store.suppression_table import SuppressionTable
 
 _RULE_IDS = [rule.id for rule in INTEGRITY_RULES.values()]
 _NEVER_SEARCHED = 1 << 62

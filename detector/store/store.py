@@ -21,17 +21,17 @@ from detector.store.chunk_table import ChunkTable
 from detector.store.completeness import Completeness
 from detector.store.context_table import ContextTable
 from detector.store.database import Database
-from detector.store.decisions.history_table import HistoryTable
-from detector.store.decisions.suppression_table import SuppressionTable
 from detector.store.decisions.triage_table import TriageTable
 from detector.store.decisions.undo_journal import UndoJournal, UndoResult
 from detector.store.event_table import put_events
 from detector.store.file_table import FileRead, FileTable
+from detector.store.history_table import HistoryTable
 from detector.store.integrity_alerts import IntegrityAlerts
 from detector.store.quarantine import Quarantine
 from detector.store.recovery import Recovery
 from detector.store.retention import Retention
 from detector.store.rule_table import RuleTable
+from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
 
 

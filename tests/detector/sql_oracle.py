@@ -42,7 +42,9 @@ RECORDS = """
 CREATE TABLE event AS
 WITH element AS (
     SELECT raw,
-        coalesce(raw ->> '$.recipientAccountId', raw ->> '$.userIdentity.accountId', '') AS account, nullif(raw ->> '$.eventID', '') AS given,
+        coalesce(raw ->> '$.recipientAccountId', raw ->> '$.userIdentity.accountId', '')
+            AS account,
+        nullif(raw ->> '$.eventID', '') AS given,
         CAST(strftime('%s', raw ->> '$.eventTime') AS INTEGER) AS at,
         raw ->> '$.eventSource' AS provider, raw ->> '$.eventName' AS action,
         nullif(raw ->> '$.awsRegion', '') AS region, raw ->> '$.errorCode' IS NOT NULL AS failed,

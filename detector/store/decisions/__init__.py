@@ -1,1 +1,1 @@
-"""The tables of what analysts decide, with history and undo."""
+"""What analysts decide, with undo."""

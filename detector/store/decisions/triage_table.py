@@ -13,10 +13,10 @@ from detector.detection.alert import Alert, Status
 from detector.store.alert_table import AlertTable
 from detector.store.database import Database, raises_damaged
 from detector.store.decisions.decision_kinds import encode_json
-from detector.store.decisions.history_table import current_user
-from detector.store.decisions.suppression_table import SuppressionTable
 from detector.store.decisions.undo_journal import Change, UndoJournal
 from detector.store.errors import StateError
+from detector.store.history_table import current_user
+from detector.store.suppression_table import SuppressionTable
 from detector.triage.note import Edit, Note, NoteBody, NoteContext
 from detector.triage.suppression import Suppression, check_suppression, learn
 

@@ -16,7 +16,7 @@ import msgspec
 from detector.detection.alert import Alert
 from detector.store.database import Database
 from detector.store.decisions.decision_kinds import KINDS, Authorship
-from detector.store.decisions.history_table import HistoryTable, current_user
+from detector.store.history_table import HistoryTable, current_user
 
 
 class Change(NamedTuple):

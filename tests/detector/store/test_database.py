@@ -214,7 +214,7 @@ def test_failed_commit_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
         "window_table.WindowTable.put",
         "alert_derivation.AlertDerivation.derive",
         "alert_derivation.AlertDerivation._reconcile",
-        "decisions.suppression_table.SuppressionTable.record_hidden",
+        "suppression_table.SuppressionTable.record_hidden",
     )
     for step in steps:
         with monkeypatch.context() as patch:

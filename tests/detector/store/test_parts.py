@@ -20,16 +20,16 @@ from detector.store.chunk_table import ChunkTable
 from detector.store.completeness import Completeness
 from detector.store.context_table import ContextTable
 from detector.store.database import Database
-from detector.store.decisions.history_table import HistoryTable
-from detector.store.decisions.suppression_table import SuppressionTable
 from detector.store.decisions.triage_table import TriageTable
 from detector.store.decisions.undo_journal import Change, UndoJournal
 from detector.store.file_table import FileTable
+from detector.store.history_table import HistoryTable
 from detector.store.integrity_alerts import IntegrityAlerts
 from detector.store.quarantine import Quarantine
 from detector.store.recovery import ANALYST_TABLES, Recovery
 from detector.store.retention import RETENTION, Retention
 from detector.store.rule_table import RuleCount, RuleTable
+from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
 from detector.triage.note import NoteBody
 from tests.detector.trail import ACCOUNT, ANA, REFERENCE, START, rules, scan, sweep, write

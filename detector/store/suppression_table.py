@@ -9,8 +9,8 @@ import msgspec
 
 from detector.detection.alert import Alert
 from detector.store.database import Database, raises_damaged
-from detector.store.decisions.history_table import HistoryTable
 from detector.store.errors import StateError
+from detector.store.history_table import HistoryTable
 from detector.text.time import format_time
 from detector.triage.suppression import Suppression, matches, novelties
 
