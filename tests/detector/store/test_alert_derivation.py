@@ -1,0 +1,191 @@
+"""Alerts that are derived in steps: from what the windows hold by then, as if from all at once."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from functools import cache, partial
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.rules.ruleset import RuleSet, load
+from detector.store import Store
+from tests.detector.rules.rule_scan import write_rule
+from tests.detector.trail import ANA, REGIONS, START, Raw, call, scan, sweep, watch, write
+
+WIDTH = 60
+COUNT = "from logs-* | stats n = count(*), r = count_distinct(cloud.region) by "
+TRUNCATED = f"w = date_trunc({WIDTH} seconds, @timestamp), user.id | where "
+SUPPRESSION = """[rule.alert_suppression]
+group_by = ["user.id"]
+duration = {{value = {gap}, unit = "s"}}
+missing_fields_strategy = "suppress"
+"""
+NEW_TERMS = """history_window_start = "now-60s"
+new_terms_fields = ["user.id"]
+"""
+SHAPES: dict[str, tuple[str, ...]] = {
+    "window of 3": (COUNT + TRUNCATED + "n >= 3",),
+    "window of exactly 3": (COUNT + TRUNCATED + "n == 3",),
+    "window of 3 in 2 regions": (COUNT + TRUNCATED + "n >= 3 and r == 2",),
+    "look-back of 3": (COUNT + "user.id | where n >= 3",),
+    "look-back of exactly 3": (COUNT + "user.id | where n == 3",),
+    "window of 3 with a gap": (COUNT + TRUNCATED + "n >= 3", SUPPRESSION.format(gap=200)),
+    "look-back of exactly 2 with a gap": (
+        COUNT + "user.id | where n == 2",
+        SUPPRESSION.format(gap=200),
+    ),
+    "events close together": ("event.action: *", SUPPRESSION.format(gap=150)),
+    "new terms": ("event.action: *", NEW_TERMS),
+}
+WINDOWED = [shape for shape in SHAPES if shape.startswith("window")]
+"""The shapes to which the mode makes a difference."""
+TYPES = {"events close together": "query", "new terms": "new_terms"}
+
+
+@cache
+def by(shape: str, mode: str) -> RuleSet:
+    """Return a rule of this shape, over a minute."""
+    query, *more = SHAPES[shape]
+    with tempfile.TemporaryDirectory() as folder:
+        kind = TYPES.get(shape, "esql")
+        path = write_rule(Path(folder), query, kind, f"now-{WIDTH}s", "".join(more))
+        made = load([path], builtin=False, mode=mode)  # type: ignore[arg-type]
+    assert not made.problems
+    return made
+
+
+def in_steps(parts: Sequence[Sequence[Raw]], by: RuleSet) -> tuple[list[Raw], list[Raw]]:
+    """Return what is found of parts that come one by one, and of all in one file."""
+    with tempfile.TemporaryDirectory() as folder, closing(Store.open(None)) as store:
+        steps = [
+            partial(write, Path(folder), f"{number}.json", part)
+            for number, part in enumerate(parts)
+            if part
+        ]
+        live = watch(store, Path(folder), *steps, by=by)
+        at_once = scan(Path(folder), by=by)
+    return live.facts, at_once.facts
+
+
+@pytest.mark.parametrize(
+    ("shape", "mode"),
+    [
+        *((shape, "sliding") for shape in SHAPES),
+        *((shape, "tumbling") for shape in WINDOWED),
+    ],
+)
+@settings(max_examples=10)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0, 1, 59, 60, 61, 119, 120, 121, 178, 180, 181, 240, 259, 260, 261]),
+            st.integers(0, 3),
+            st.sampled_from([1, 1, 1, 2, 3]),
+        ),
+        min_size=3,
+        max_size=12,
+    )
+)
+def test_alerts_derived_in_steps_are_those_derived_at_once(
+    shape: str, mode: str, calls: list[tuple[int, int, int]]
+) -> None:
+    """Calls at the edges of five windows, several on one second, over four files."""
+    parts: list[list[Raw]] = [[], [], [], []]
+    for number, (at, part, copies) in enumerate(calls):
+        parts[part] += [
+            call(at, REGIONS[number % 3], event_id=f"{number}-{copy}") for copy in range(copies)
+        ]
+    live, at_once = in_steps(parts, by(shape, mode))
+    assert live == at_once
+
+
+CHAINS: dict[str, tuple[str, list[int], int]] = {
+    # A hit in the minute before, itself before the span that is derived anew, says it is not new.
+    "an event whose past is before the derived span": ("new terms", [0, 50, 100], 125),
+    "an event whose past is two windows before": ("new terms", [0, 59, 118, 177], 181),
+    # The span of five calls, of which three are in what is derived anew, is none of exactly three.
+    "a span that begins before the derived one": (
+        "look-back of exactly 3",
+        [3, 3, 60, 61, 62],
+        121,
+    ),
+    "a span that ends after the derived one": ("window of exactly 3", [60, 61, 62, 119, 119], 2),
+}
+
+
+@pytest.mark.parametrize("case", CHAINS)
+def test_hits_up_to_the_reach_beside_what_changed_are_read(case: str) -> None:
+    shape, times, late = CHAINS[case]
+    calls = [call(at, event_id=f"{number}") for number, at in enumerate(times)]
+    live, at_once = in_steps([calls, [call(late, event_id="late")]], by(shape, "sliding"))
+    assert live == at_once
+
+
+@pytest.mark.parametrize(
+    ("shape", "mode", "times", "late"),
+    [
+        ("window of 3", "sliding", [0, 1, 59], 60),
+        ("window of 3", "sliding", [60, 61, 119], 59),
+        ("look-back of 3", "tumbling", [0, 59, 59], 118),
+        ("look-back of 3", "tumbling", [61, 119, 120], 60),
+    ],
+)
+def test_hit_beside_an_alert_joins_it(shape: str, mode: str, times: list[int], late: int) -> None:
+    """A hit in the next window, within reach of the span that met the rule."""
+    calls = [call(at, event_id=f"{number}") for number, at in enumerate(times)]
+    live, at_once = in_steps([calls, [call(late, event_id="late")]], by(shape, mode))
+    assert live == at_once
+    assert [len(alert["event_ids"]) for alert in live] == [4]
+
+
+# what follows an alert that is gone
+
+UUIDS = [f"00000000-0000-4000-8000-0000000000{number:02d}" for number in range(10)]
+
+
+@pytest.mark.parametrize(("old", "new", "account"), [(35, 5, "2"), (5, 35, "1")])
+def test_alert_takes_nothing_from_one_that_it_only_touches(
+    old: int, new: int, account: str, tmp_path: Path
+) -> None:
+    """Contradicting records move a tumbling alert to the next window, or the one before."""
+    ids = zip(REGIONS, UUIDS, strict=False)
+    first = [call(old, region, name, recipientAccountId="2") for region, name in ids]
+    claims = [
+        {**record, "eventTime": moved["eventTime"], "recipientAccountId": account}
+        for record, moved in zip(first, sweep(10, new), strict=True)
+    ]
+    with closing(Store.open(None)) as store:
+        write(tmp_path, "a.json", first)
+        (gone,) = scan(tmp_path, store=store).alerts
+        store.triage.set_status([gone.alert_id], "closed")
+        write(tmp_path, "b.json", claims)
+        (alert,) = scan(tmp_path, store=store).alerts
+        history = [entry.kind for entry in store.history.entries(gone.alert_id)]
+    assert (gone.start - START, alert.start - START) == (old // 30 * 30, new // 30 * 30)
+    assert (alert.status, alert.supersedes) == ("open", [])
+    assert history == ["closed", "withdrawn"]
+
+
+# batches
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 8, 9, 100])
+def test_batches_have_every_alert_once_where_many_share_a_start(size: int, tmp_path: Path) -> None:
+    people = [f"{ANA}-{number}" for number in range(8)]
+    write(tmp_path, "a.json", [record for arn in people for record in sweep(10, arn=arn)])
+    write(tmp_path, "b.json", [record for arn in people[:3] for record in sweep(10, 60, arn=arn)])
+    with closing(Store.open(None)) as store:
+        scan(tmp_path, store=store)
+        alerts = store.alerts.all()
+        batches = list(store.alerts.batches(size))
+    ids = [alert.alert_id for batch in batches for alert in batch]
+    assert len(ids) == 11
+    assert sorted(ids) == sorted(alert.alert_id for alert in alerts)
+    assert [len(batch) for batch in batches[:-1]] == [size] * (len(batches) - 1)
+    starts = [alert.start for batch in batches for alert in batch]
+    assert starts == sorted(starts, reverse=True)
