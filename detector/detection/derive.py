@@ -90,7 +90,7 @@ def _windows(
         find_starts = window.tumbling
     starts = find_starts(hits, width, query.sliding_aggregator, meets)
     # Two tumbling windows never overlap, and stay two unless the rule merges what lies close.
-    for span in window.merge_spans(hits, starts, width, max(width, rule.gap)):
+    for span in window.merge_spans(hits, starts, width, rule.gap):
         inputs = [hit.inputs for hit in span.hits]
         columns = query.result(span.start, key, inputs, span.end)
         if columns is None:  # parts of the span meet the conditions, all of it does not
@@ -109,8 +109,8 @@ def _windows(
 def _grouped_events(
     rule: Rule, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
 ) -> Iterator[Alert]:
-    """Derive one alert for events that follow each other closely."""
-    times = [hit.event.time for hit in hits]
+    """Derive one alert for an event and those that follow it within the rule's gap."""
+    times = [hit.event.time for hit in hits if start <= hit.event.time < end]
     for span in window.merge_spans(hits, _distinct(times), 1, rule.query.window or 1):
         if start <= span.start < end:
             columns = rule.query.result(span.start, key, [span.hits[0].inputs]) or {}

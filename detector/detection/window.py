@@ -122,15 +122,16 @@ def _moments(hits: Sequence[Hit]) -> Iterator[tuple[int, int]]:
 
 
 def merge_spans(
-    hits: Sequence[Hit], starts: Iterable[int], width: int, gap: int
+    hits: Sequence[Hit], starts: Iterable[int], width: int, duration: int
 ) -> Iterator[HitSpan]:
-    """Merge the spans of ``width`` seconds that begin less than ``gap`` apart.
+    """Merge spans of ``width`` seconds that overlap, or begin soon after a merged one began.
 
-    ``starts`` ascend."""
+    ``starts`` ascend; soon is less than ``duration`` seconds: what begins later begins anew."""
     spans: list[tuple[int, int]] = []
     last: int | None = None
     for start in starts:
-        if last is not None and start - last < gap:
+        overlaps = last is not None and start - last < width
+        if overlaps or (spans and start - spans[-1][0] < duration):
             spans[-1] = spans[-1][0], start + width
         else:
             spans.append((start, start + width))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from detector.ecs import getters
+from detector.ecs import entities, getters
 from detector.ecs.asn import AsnLookup
 from detector.ecs.getters import FieldGetter, present
 from detector.ecs.java_text import java_text
@@ -80,6 +80,8 @@ _OF_HEAD = frozenset(
     {
         "event.provider",
         "event.action",
+        "event.category",
+        "event.type",
         "cloud.account.id",
         "cloud.region",
         "source.address",
@@ -156,12 +158,28 @@ def _plain() -> Iterator[Field]:
     yield _keyword("user_agent.original", getters.attribute("user_agent"))
     yield _keyword("user_agent.name", lambda r: client_name(present(r.user_agent)))
     yield _keyword("user_agent.version", lambda r: client_version(present(r.user_agent)))
-    yield _keyword("tls.version", getters.member(getters.tls_details, ["tlsVersion"]))
-    yield _keyword("tls.cipher", getters.member(getters.tls_details, ["cipherSuite"]))
-    yield _keyword(
-        "tls.client.server_name", getters.member(getters.tls_details, ["clientProvidedHostHeader"])
-    )
+    yield _keyword("tls.version", getters.tls_version)
+    yield _keyword("tls.version_protocol", getters.tls_protocol)
+    yield _keyword("tls.cipher", getters.tls("cipherSuite"))
+    yield _keyword("tls.client.server_name", getters.tls("clientProvidedHostHeader"))
+    yield from _added()
     yield from (replace(field, name="aws.cloudtrail." + field.name) for field in _cloudtrail())
+
+
+def _added() -> Iterator[Field]:
+    """Yield what the integration adds to a record: categories, entities, related users."""
+    yield _keyword("event.category", entities.category)
+    yield _keyword("event.type", entities.event_type, many=True)
+    yield _keyword("user.email", entities.user_email)
+    yield _keyword("user.target.id", getters.member(getters.response_elements, ["user", "userId"]))
+    yield _keyword("group.id", getters.member(getters.response_elements, ["group", "groupId"]))
+    yield _keyword("related.user", entities.related_users, many=True)
+    yield _keyword("related.entity", entities.related_entities, many=True)
+    yield Field("related.hash", "keyword", lambda _: None, absent="only digest files have it")
+    for kind, prefix in (("", ""), ("user", "user."), ("host", "host."), ("service", "service.")):
+        name = prefix + "target.entity.id" if kind else "entity.target.id"
+        yield _keyword(name, entities.target_of_kind(kind), many=True)
+        yield _keyword(prefix + "entity.id", entities.actor_of_kind(kind))
 
 
 def _cloudtrail() -> Iterator[Field]:
@@ -207,15 +225,12 @@ def _cloudtrail() -> Iterator[Field]:
         yield _keyword("flattened." + name, getters.text(getters.FREE_STRUCTURES[name]))
     for name, element in (("arn", "ARN"), ("account_id", "accountId"), ("type", "type")):
         yield _keyword("resources." + name, getters.resource_element(element), many=True)
-    yield _keyword(
-        "console_login.additional_eventdata.login_to",
-        getters.member(getters.additional_event_data, ["LoginTo"]),
-    )
+    yield _keyword("console_login.additional_eventdata.login_to", getters.of_sign_in("LoginTo"))
     for name, element in (("mobile_version", "MobileVersion"), ("mfa_used", "MFAUsed")):
         yield Field(
             "console_login.additional_eventdata." + name,
             "boolean",
-            getters.is_yes(getters.member(getters.additional_event_data, [element])),
+            getters.is_not_no(getters.of_sign_in(element)),
         )
 
 

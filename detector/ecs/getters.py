@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -42,7 +42,8 @@ def _cleaned(value: Any) -> Any:
     return value
 
 
-def _decoded(raw: msgspec.Raw) -> Any:
+def decoded(raw: msgspec.Raw) -> Any:
+    """Decode a free structure, without what counts as absent; None where it is no JSON."""
     try:
         return _cleaned(loads(raw))
     except ValueError:
@@ -55,19 +56,20 @@ def _scalar(value: Any) -> Any:
 
 def member(raw: Structure, path: list[str]) -> FieldGetter:
     """Read the texts at ``path`` in a free structure, through lists."""
+    return lambda record: _set(texts_at(decoded(raw(record)), path))
 
-    def texts(value: Any, rest: list[str]) -> Iterator[Any]:
-        if isinstance(value, list):
-            for item in value:
-                yield from texts(item, rest)
-        elif not rest:
-            if value is not None and not isinstance(value, dict):
-                yield _scalar(value)
-        elif isinstance(value, dict):
-            for length in range(1, len(rest) + 1):
-                yield from texts(value.get(".".join(rest[:length])), rest[length:])
 
-    return lambda record: _set(texts(_decoded(raw(record)), path))
+def texts_at(value: Any, path: Sequence[str]) -> Iterator[str]:
+    """Yield the texts at ``path`` in a JSON value, through lists."""
+    if isinstance(value, list):
+        for item in value:
+            yield from texts_at(item, path)
+    elif not path:
+        if value is not None and not isinstance(value, dict):
+            yield _scalar(value)
+    elif isinstance(value, dict):
+        for length in range(1, len(path) + 1):
+            yield from texts_at(value.get(".".join(path[:length])), path[length:])
 
 
 def _set(values: Iterable[str]) -> Any:
@@ -77,7 +79,7 @@ def _set(values: Iterable[str]) -> Any:
 
 def text(raw: Structure) -> FieldGetter:
     def read(record: Record) -> str | None:
-        value = _decoded(raw(record))
+        value = decoded(raw(record))
         if value is None:
             return None
         return java_text(value)
@@ -136,7 +138,7 @@ def resource_element(name: str) -> FieldGetter:
     """Read one element of all ``resources``."""
 
     def read(record: Record) -> Any:
-        resources = _decoded(record.resources)
+        resources = decoded(record.resources)
         if not isinstance(resources, list):
             return None
         elements = (_scalar(item.get(name)) for item in resources if isinstance(item, dict))
@@ -145,16 +147,45 @@ def resource_element(name: str) -> FieldGetter:
     return read
 
 
-def is_yes(getter: FieldGetter) -> FieldGetter:
-    """Read whether a Yes or No is Yes."""
+def of_sign_in(element: str) -> FieldGetter:
+    """Read an element of the additional data of a sign-in to the console; null of other calls."""
+    getter = member(additional_event_data, [element])
+    return lambda record: getter(record) if record.event_name == "ConsoleLogin" else None
+
+
+def is_not_no(getter: FieldGetter) -> FieldGetter:
+    """Read whether an answer is anything but No, as the integration reads it."""
 
     def read(record: Record) -> bool | None:
         answer = getter(record)
         if answer is None:
             return None
-        return bool(answer == "Yes")
+        return bool(answer != "No")
 
     return read
+
+
+def tls(name: str) -> FieldGetter:
+    """Read an element of the TLS details; null where they are only their own names."""
+    version = member(tls_details, ["tlsVersion"])
+    getter = member(tls_details, [name])
+    return lambda record: None if version(record) == "tlsVersion" else getter(record)
+
+
+def tls_version(record: Record) -> Any:
+    """Return ``1.3`` of ``TLSv1.3``; a version of another form as it is."""
+    version = tls("tlsVersion")(record)
+    if not isinstance(version, str) or "v" not in version:
+        return version
+    return present(version.partition("v")[2])
+
+
+def tls_protocol(record: Record) -> str | None:
+    """Return ``tls`` of ``TLSv1.3``."""
+    version = tls("tlsVersion")(record)
+    if not isinstance(version, str) or "v" not in version:
+        return None
+    return present(version.partition("v")[0].lower())
 
 
 def timestamp(record: Record) -> int | None:
@@ -174,7 +205,7 @@ def session_start(record: Record) -> int | None:
 def outcome(record: Record) -> str:
     """Return the outcome: a sign-in's response, else by the error."""
     if record.event_name == "ConsoleLogin":
-        response = _decoded(record.response_elements)
+        response = decoded(record.response_elements)
         result = response.get("ConsoleLogin") if isinstance(response, dict) else None
         if isinstance(result, str):
             return result.lower()
@@ -197,13 +228,22 @@ def user_name(record: Record) -> str | None:
         issuer_name = issuer("user_name")(record)
         if issuer_name:
             return str(issuer_name)
-    return present(caller.user_name)
+    name = present(caller.user_name)
+    if name is None and record.event_name == "UserAuthentication":
+        signed_in = member(additional_event_data, ["UserName"])(record)
+        return signed_in if isinstance(signed_in, str) else None
+    return name
 
 
 def user_id(record: Record) -> str | None:
-    if record.caller.type == "AWSService":
+    """Return the caller's id; of Identity Center's users without one, the user's in its store."""
+    caller = record.caller
+    if caller.type == "AWSService":
         return None
-    return present(record.caller.principal_id)
+    id = present(caller.principal_id)
+    if id is None and caller.type == "IdentityCenterUser" and caller.on_behalf_of:
+        return present(caller.on_behalf_of.user_id)
+    return id
 
 
 def source_ip(record: Record) -> str | None:

@@ -92,14 +92,22 @@ def _parse(pattern: str) -> tuple[str, list[_Key]]:
 def _key(text: str, number: int, delimiter: str) -> _Key:
     padded = text.endswith("->")
     name = text.removesuffix("->")
-    if name[:1] in ("*", "&"):
+    modifier = _MODIFIER.search(name)
+    if modifier is None:
+        return _Key(name or None, number, padded, delimiter)
+    # As in Elasticsearch, what stands before a modifier is no part of the name.
+    name = modifier[2]
+    if modifier[1] in "*&":
         raise ValueError(f"reference keys such as %{{{text}}} are not supported by ES|QL")
-    if not name or name.startswith("?"):
+    if modifier[1] == "?":
         return _Key(None, number, padded, delimiter)
-    order = number
-    if name.startswith("+"):
-        name, slash, digits = name[1:].partition("/")
-        if slash and not digits.isdecimal():
-            raise ValueError(f"the order in %{{{text}}} must be a number")
-        order = int(digits) if slash else number
-    return _Key(name, order, padded, delimiter)
+    name, slash, digits = name.partition("/")
+    if slash and not digits.isdecimal():
+        raise ValueError(f"the order in %{{{text}}} must be a number")
+    if not name:
+        raise ValueError(f"%{{{text}}} names no column")
+    return _Key(name, int(digits) if slash else number, padded, delimiter)
+
+
+_MODIFIER = re.compile(r"([+*&?])(.*)", re.DOTALL)
+"""The first modifier of a key, wherever it stands, and the name after it."""

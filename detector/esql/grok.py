@@ -119,7 +119,8 @@ def compile_grok(
     types: dict[str, Type] = {}
     for label, name, type in translation.groups:
         numbers[name].append(regex.group_numbers[label])
-        types.setdefault(name, type)
+        if types.setdefault(name, type) != type:
+            raise ValueError(different_types(name, types[name], type))
     if not numbers:
         raise ValueError("the pattern names no column")
     columns = {name: ExtractedColumn(types[name], len(numbers[name]) > 1) for name in numbers}
@@ -131,6 +132,11 @@ def compile_grok(
         return [_values(text, [spans[n] for n in numbers[name]], types[name]) for name in columns]
 
     return columns, extract
+
+
+def different_types(name: str, first: Type, second: Type) -> str:
+    """Word the refusal of a column that would have two types."""
+    return f"the column {name} is defined with different types: {first} and {second}"
 
 
 def _values(text: str, spans: Spans, type: Type) -> list[Any]:

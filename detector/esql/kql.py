@@ -97,7 +97,8 @@ class _Builder:
         span = self.token_span(tokens[0])
         name, has_wildcard = _literal(tokens)
         if has_wildcard:
-            raise EsqlError(span, f"* in the name of a field ({name}) is not supported")
+            written = " ".join(tokens)
+            raise EsqlError(span, f"* in the name of a field ({written}) is not supported")
         return ast.Column(name, span=span)
 
     def match(self, field: ast.Column, tokens: Sequence[Token]) -> ast.FieldMatch:

@@ -26,7 +26,7 @@ from detector.rules.rule_summary import RuleSummary
 from detector.rules.rule_types import compile_rule, suppression_gap
 from detector.text.time import DAY, HOUR
 
-_ENGINE = "2"
+_ENGINE = "3"
 """Part of every fingerprint; changes when a query would find something else than before."""
 
 
@@ -66,7 +66,7 @@ class Rule(Metadata, frozen=True, kw_only=True):
 
     @property
     def gap(self) -> int:
-        """Seconds within which alerts of one key are one (``alert_suppression``)."""
+        """Seconds from an alert in which others of its key join it (``alert_suppression``)."""
         return suppression_gap(self)
 
     @property

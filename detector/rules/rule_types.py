@@ -49,6 +49,8 @@ def compile_rule(metadata: Metadata, fields: FieldTable, options: QueryOptions) 
         case _:
             keys = _suppression_keys(metadata)
             query = _compile_kql(metadata, (), fields, options, keys)
+    if query.calendar_span:  # a week or month is whole, whatever ``from`` says
+        return replace(query, window=query.calendar_span)
     if query.shape == "lookback":
         lookback = _parse_ago(metadata.lookback, "from")
         if lookback > LONGEST_WINDOW:
@@ -85,7 +87,7 @@ def _check_supported(metadata: Metadata) -> None:
 
 
 def suppression_gap(metadata: Metadata) -> int:
-    """Return the seconds within which ``alert_suppression`` merges alerts; 0 without it."""
+    """Return the seconds from an alert in which others join it; 0 without ``alert_suppression``."""
     suppression = metadata.alert_suppression
     if suppression is None:
         return 0

@@ -121,7 +121,9 @@ class AlertDerivation:
         for first, last in _runs(buckets):
             start, end = first * width, (last + 1) * width
             if gap:
-                start, end = _widen_span(connection, series_id, start - gap + 1, end + gap - 1)
+                start, end = _widen_span(
+                    connection, series_id, start - gap + 1, end + gap - 1, rule.gap
+                )
             hits = self._windows.hits(
                 connection, series_id, width, start - gap, end + gap, rule.query.min_hits
             )
@@ -282,11 +284,13 @@ def _stored_alerts(
 
 
 def _widen_span(
-    connection: sqlite3.Connection, series_id: int, start: int, end: int
+    connection: sqlite3.Connection, series_id: int, start: int, end: int, near: int
 ) -> tuple[int, int]:
-    """Widen a span by the alerts that overlap it, until none does."""
+    """Widen a span by the alerts that overlap it or are ``near`` seconds away, until none is.
+
+    Where an alert's time runs from its first event, an event before it can move all that follow."""
     while True:
-        overlapping = _stored_alerts(connection, series_id, start, end).values()
+        overlapping = _stored_alerts(connection, series_id, start - near, end + near).values()
         wider = (
             min([start, *(alert.start for alert in overlapping)]),
             max([end, *(alert.until for alert in overlapping)]),

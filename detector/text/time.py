@@ -121,6 +121,17 @@ def parse_milliseconds(text: str) -> int | None:
     """Parse an ISO 8601 date, or a part of one, to milliseconds.
 
     None for other texts."""
+    span = parse_millisecond_span(text)
+    return span[0] if span else None
+
+
+def parse_millisecond_span(text: str) -> tuple[int, int] | None:
+    """Parse an ISO 8601 date, or a part of one, to its first and last millisecond.
+
+    Of a part of a time of day all that begins so; a day, a month and a year are their first day,
+    as Elasticsearch rounds them up ("Missing date components" of its range query). None for other
+    texts.
+    """
     match = _PARTIAL_DATE_TIME.fullmatch(text.strip())
     if not match:
         return None
@@ -132,8 +143,15 @@ def parse_milliseconds(text: str) -> int | None:
         local = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
-    fraction_ms = int((fraction or "0").ljust(3, "0")[:3])
-    return within_calendar(to_milliseconds(local) - _zone_offset(zone) + fraction_ms)
+    size = 1000
+    for part, next_size in zip(reversed(parts[3:]), (MINUTE, HOUR, DAY), strict=True):
+        size = 1000 * next_size if part is None else size
+    digits = (fraction or "")[:3]
+    size = 10 ** (3 - len(digits)) if digits else size
+    start = to_milliseconds(local) - _zone_offset(zone) + int(digits.ljust(3, "0"))
+    if within_calendar(start) is None:
+        return None
+    return start, start + size - 1
 
 
 def _zone_offset(zone: str | None) -> int:

@@ -26,6 +26,7 @@ from detector.esql.expressions.scope import ColumnScope, CompiledExpr, Getter, c
 from detector.esql.expressions.special_functions import SPECIAL_FUNCTIONS
 from detector.esql.functions import FUNCTIONS, UNSUPPORTED, Function
 from detector.esql.functions.aggregates import AGGREGATES
+from detector.esql.functions.registry import ConstantCheck
 from detector.esql.functions.signature import common_type
 from detector.esql.like import matcher
 from detector.text.suggest import nearest
@@ -241,13 +242,25 @@ class Compiler:
 
 
 def _check_constants(function: Function, node: ast.Call, exprs: Sequence[CompiledExpr]) -> None:
+    """Refuse constants that a function would fail on in every row."""
+    count = len(exprs)
     for index, check in function.constant_checks.items():
-        if not exprs[index].constant or not isinstance(exprs[index].value, str):
-            continue
-        try:
-            check(exprs[index].value)
-        except ValueError as error:
-            raise EsqlError(node.arguments[index].span, f"{node.name}: {error}") from None
+        first = index if index >= 0 else count + index
+        is_repeated = index >= 0 and function.signature.parameter(index).repeated
+        for position in range(first, count if is_repeated else first + 1):
+            if 0 <= position < count:
+                _check_constant(check, node, position, exprs[position])
+
+
+def _check_constant(
+    check: ConstantCheck, node: ast.Call, position: int, expr: CompiledExpr
+) -> None:
+    if not expr.constant or not isinstance(expr.value, str):
+        return
+    try:
+        check(expr.value)
+    except ValueError as error:
+        raise EsqlError(node.arguments[position].span, f"{node.name}: {error}") from None
 
 
 def _unknown_function(node: ast.Call) -> EsqlError:

@@ -16,6 +16,7 @@ from detector.esql.errors import EsqlError
 from detector.esql.expressions.constants import TEXT_CONVERTERS
 from detector.esql.expressions.scope import ColumnScope, CompiledExpr
 from detector.esql.like import matcher
+from detector.text.time import parse_millisecond_span
 
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -52,6 +53,8 @@ def _test(node: ast.FieldMatch, type: Type) -> Callable[[Any], bool]:
                 node.span, f"{node.field.name} is of type {type}, in which * stands for nothing"
             )
         return matcher((node.value,), False, node.span)
+    if type == "date":
+        return _in_time(node)
     if node.operator in _ORDERS:
         return _ordered(node, type)
     if type == "ip" and "/" in node.value:
@@ -64,6 +67,28 @@ def _ordered(node: ast.FieldMatch, type: Type) -> Callable[[Any], bool]:
     compare, sort_key = _ORDERS[node.operator], order(type)
     bound = sort_key(_value(node, type))
     return lambda value: compare(sort_key(value), bound)
+
+
+def _in_time(node: ast.FieldMatch) -> Callable[[Any], bool]:
+    """Compile a condition on a date, of which later parts may be left out.
+
+    As in Elasticsearch's range queries, which Kibana makes of them: what is left out is filled up
+    for ``>`` and ``<=``, down for ``<`` and ``>=``, and ``:`` is all from the one to the other.
+    """
+    span = parse_millisecond_span(node.value)
+    if span is None:
+        raise EsqlError(node.span, f"{node.field.name} is of type date, and {node.value} is none")
+    first, last = span
+    match node.operator:
+        case ">":
+            return lambda value: bool(value > last)
+        case "<=":
+            return lambda value: bool(value <= last)
+        case "<":
+            return lambda value: bool(value < first)
+        case ">=":
+            return lambda value: bool(value >= first)
+    return lambda value: bool(first <= value <= last)
 
 
 def _in_network(node: ast.FieldMatch) -> Callable[[Any], bool]:

@@ -46,6 +46,13 @@ class WindowFact:
 
 
 @dataclass(frozen=True, slots=True)
+class CalendarFact:
+    """The value is the start of the event's week, month or year: at most ``longest`` seconds."""
+
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
 class HitCountFact:
     """The value is at most the number of rows in the group."""
 
@@ -57,7 +64,7 @@ class ConstantFact:
     value: str
 
 
-ColumnFact = FieldFact | WindowFact | HitCountFact | ConstantFact | None
+ColumnFact = FieldFact | WindowFact | CalendarFact | HitCountFact | ConstantFact | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from detector.esql.expressions.constants import coerce_text, require_timespan
 from detector.esql.expressions.null_propagation import propagate_null, single_getter
 from detector.esql.expressions.scope import (
     NOW,
+    CalendarFact,
     ColumnFact,
     ColumnScope,
     CompiledExpr,
@@ -82,11 +83,14 @@ def _truncation(
     if amount.amount <= 0:
         raise EsqlError(timespan_span, f"the timespan of {name} must be positive")
     fact: ColumnFact = None
-    if date.fact == FieldFact("@timestamp") and amount.window:
-        if amount.window > LONGEST_WINDOW:
+    if date.fact == FieldFact("@timestamp"):
+        if (amount.window or 0) > LONGEST_WINDOW:
             days = LONGEST_WINDOW // 86_400
             raise EsqlError(timespan_span, f"a window of over {days} days is not supported")
-        fact = WindowFact(amount.window)
+        if amount.window:
+            fact = WindowFact(amount.window)
+        elif amount.longest_period:
+            fact = CalendarFact(amount.longest_period)
     return CompiledExpr(
         propagate_null(date_truncator(amount), [single_getter(date)]),
         "date",

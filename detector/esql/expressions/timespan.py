@@ -68,6 +68,16 @@ class TemporalAmount:
             return self.length // 1000
         return None
 
+    @property
+    def longest_period(self) -> int | None:
+        """The most seconds of the period of the calendar that truncation by this amount makes.
+
+        None where the periods are none of the calendar's."""
+        if self.months:
+            years, months = divmod(self.months, 12)
+            return (366 * years + 31 * months) * DAY
+        return 7 * DAY if self.days == 7 else None
+
     def negative(self) -> TemporalAmount:
         return TemporalAmount(-self.amount, self.unit)
 

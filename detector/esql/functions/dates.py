@@ -5,13 +5,19 @@ Truncation is in ``special_functions``, since it needs a constant.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import datetime
 
+from detector.esql.functions.date_patterns import DAYS, MONTHS, date_formatter, date_parser
 from detector.esql.functions.registry import function
-from detector.text.time import DAY, format_milliseconds, from_milliseconds, to_milliseconds
+from detector.text.suggest import nearest
+from detector.text.time import (
+    DAY,
+    format_milliseconds,
+    from_milliseconds,
+    parse_milliseconds,
+    to_milliseconds,
+)
 
 _DAY = 1000 * DAY
 
@@ -61,13 +67,18 @@ _DIFFERENCES: dict[str, Callable[[int, int], int]] = {
 }
 
 
-@function("date_diff(keyword, date, date) -> integer")
-def date_diff(unit: str, start: int, end: int) -> int:
-    """Count the whole units from ``start`` to ``end``."""
+def _difference_function(unit: str) -> Callable[[int, int], int]:
+    """Return the function that counts units. Raises ValueError for an unknown one."""
     compute = _DIFFERENCES.get(unit.lower())
     if compute is None:
-        raise ValueError
-    difference = compute(start, end)
+        raise ValueError(f"no unit of time {unit}{nearest(unit, _DIFFERENCES)}")
+    return compute
+
+
+@function("date_diff(keyword, date, date) -> integer", constant_checks={0: _difference_function})
+def date_diff(unit: str, start: int, end: int) -> int:
+    """Count the whole units from ``start`` to ``end``."""
+    difference = _difference_function(unit)(start, end)
     if not -(2**31) <= difference < 2**31:
         raise ValueError
     return difference
@@ -104,161 +115,47 @@ _PARTS: dict[str, Callable[[datetime], int]] = {
 }
 
 
-@function("date_extract(keyword, date) -> long")
-def date_extract(part: str, date: int) -> int:
+def _part_function(part: str) -> Callable[[datetime], int]:
+    """Return the function that reads a part of a date. Raises ValueError for an unknown one."""
     extract = _PARTS.get(part.lower())
     if extract is None:
-        raise ValueError
-    return extract(from_milliseconds(date))
+        raise ValueError(f"no part of a date {part}{nearest(part, _PARTS)}")
+    return extract
+
+
+@function("date_extract(keyword, date) -> long", constant_checks={0: _part_function})
+def date_extract(part: str, date: int) -> int:
+    return _part_function(part)(from_milliseconds(date))
 
 
 @function("day_name(date) -> keyword")
 def day_name(date: int) -> str:
-    return _DAYS[from_milliseconds(date).weekday()]
+    return DAYS[from_milliseconds(date).weekday()]
 
 
 @function("month_name(date) -> keyword")
 def month_name(date: int) -> str:
-    return _MONTHS[from_milliseconds(date).month - 1]
+    return MONTHS[from_milliseconds(date).month - 1]
 
 
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
-
-_TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+")
-_FORMATTERS: dict[str, Callable[[datetime], str]] = {
-    "yyyy": lambda d: f"{d.year:04d}",
-    "uuuu": lambda d: f"{d.year:04d}",
-    "YYYY": lambda d: f"{d.isocalendar()[0]:04d}",
-    "yy": lambda d: f"{d.year % 100:02d}",
-    "MM": lambda d: f"{d.month:02d}",
-    "M": lambda d: str(d.month),
-    "MMM": lambda d: _MONTHS[d.month - 1][:3],
-    "MMMM": lambda d: _MONTHS[d.month - 1],
-    "dd": lambda d: f"{d.day:02d}",
-    "d": lambda d: str(d.day),
-    "HH": lambda d: f"{d.hour:02d}",
-    "H": lambda d: str(d.hour),
-    "hh": lambda d: f"{d.hour % 12 or 12:02d}",
-    "mm": lambda d: f"{d.minute:02d}",
-    "m": lambda d: str(d.minute),
-    "ss": lambda d: f"{d.second:02d}",
-    "s": lambda d: str(d.second),
-    "SSS": lambda d: f"{d.microsecond // 1000:03d}",
-    "a": lambda d: "AM" if d.hour < 12 else "PM",
-    "E": lambda d: _DAYS[d.weekday()][:3],
-    "EEE": lambda d: _DAYS[d.weekday()][:3],
-    "EEEE": lambda d: _DAYS[d.weekday()],
-    "e": lambda d: str(d.isoweekday()),
-    "D": lambda d: str(d.timetuple().tm_yday),
-    "DDD": lambda d: f"{d.timetuple().tm_yday:03d}",
-    "X": lambda _: "Z",
-    "XXX": lambda _: "Z",
-    "Z": lambda _: "+0000",
-    "z": lambda _: "Z",
-}
-"""Letters of Java's date patterns -> text of a date."""
-
-
-@function("date_format(any, date?) -> keyword")
+@function("date_format(any, date?) -> keyword", constant_checks={-2: date_formatter})
 def date_format(pattern: str | int, date: int | None = None) -> str:
     """Format a date by a Java pattern; without one, in ISO form.
 
     A sole argument is the date."""
     if date is None:
-        if not isinstance(pattern, int):
+        sole = parse_milliseconds(pattern) if isinstance(pattern, str) else pattern
+        if sole is None:
             raise ValueError
-        return format_milliseconds(pattern)
-    time = from_milliseconds(date)
-    return "".join(_format_token(token, time) for token in _TOKEN.finditer(str(pattern)))
+        return format_milliseconds(sole)
+    return date_formatter(str(pattern))(from_milliseconds(date))
 
 
-def _format_token(token: re.Match[str], time: datetime) -> str:
-    """Format one token of a pattern: letters, quoted text or other characters."""
-    text, quoted, letter = token[0], token[1], token[2]
-    if quoted is not None:
-        return quoted.replace("''", "'") or "'"
-    if not letter:
-        return text
-    if text not in _FORMATTERS:
-        raise ValueError
-    return _FORMATTERS[text](time)
-
-
-_PATTERNS = {
-    "yyyy": r"(?P<year>\d{4})",
-    "uuuu": r"(?P<year>\d{4})",
-    "MM": r"(?P<month>\d\d)",
-    "M": r"(?P<month>\d{1,2})",
-    "dd": r"(?P<day>\d\d)",
-    "d": r"(?P<day>\d{1,2})",
-    "HH": r"(?P<hour>\d\d)",
-    "H": r"(?P<hour>\d{1,2})",
-    "mm": r"(?P<minute>\d\d)",
-    "m": r"(?P<minute>\d{1,2})",
-    "ss": r"(?P<second>\d\d)",
-    "s": r"(?P<second>\d{1,2})",
-    "SSS": r"(?P<milli>\d{3})",
-    "X": "Z",
-    "XXX": "Z",
-}
-"""Letters of Java's date patterns -> regular expression that parses them."""
-
-
-@lru_cache(64)
-def _date_regex(pattern: str) -> re.Pattern[str]:
-    """Compile a Java date pattern to a regular expression. Raises ValueError."""
-    regex = "".join(_token_regex(token) for token in _TOKEN.finditer(pattern))
-    try:
-        return re.compile(regex)
-    except re.error:
-        raise ValueError(f"the date pattern {pattern} names a part twice") from None
-
-
-def _token_regex(token: re.Match[str]) -> str:
-    text, quoted, letter = token[0], token[1], token[2]
-    if quoted is not None:
-        return re.escape(quoted.replace("''", "'") or "'")
-    if not letter:
-        return re.escape(text)
-    if text not in _PATTERNS:
-        raise ValueError(f"the date pattern {text} is not supported")
-    return _PATTERNS[text]
-
-
-@function("date_parse(keyword, keyword?) -> date")
+@function("date_parse(keyword, keyword?) -> date", constant_checks={-2: date_parser})
 def date_parse(pattern: str, text: str | None = None) -> int:
     """Parse a date by a Java pattern; without one, in ISO form.
 
     A sole argument is the text."""
     if text is None:
         pattern, text = "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'", pattern
-    match = _date_regex(pattern).fullmatch(text)
-    if match is None:
-        raise ValueError
-    part = {name: int(digits) for name, digits in match.groupdict().items()}
-    if "year" not in part:
-        raise ValueError
-    seconds = datetime(
-        part["year"],
-        part.get("month", 1),
-        part.get("day", 1),
-        part.get("hour", 0),
-        part.get("minute", 0),
-        part.get("second", 0),
-        tzinfo=UTC,
-    )
-    return to_milliseconds(seconds) + part.get("milli", 0)
+    return date_parser(pattern)(text)

@@ -11,7 +11,10 @@ from statistics import median
 from typing import Any
 
 from detector.ecs.values import Type, in_range, order
-from detector.esql.functions.registry import function
+from detector.esql.functions.registry import LONGEST_TEXT, bounded_join, function
+
+_MOST_VALUES = 1 << 16
+"""Values of a multivalue that a function makes; more would only come of a query that doubles."""
 
 
 @function("mv_count(any[]) -> integer")
@@ -66,12 +69,14 @@ def mv_dedupe(values: list[Any]) -> list[Any]:
 
 @function("mv_append(same[], same[]) -> same[]")
 def mv_append(left: list[Any], right: list[Any]) -> list[Any]:
+    if len(left) + len(right) > _MOST_VALUES:
+        raise ValueError
     return left + right
 
 
 @function("mv_concat(keyword[], keyword) -> keyword")
 def mv_concat(values: list[str], delimiter: str) -> str:
-    return delimiter.join(values)
+    return bounded_join(values, delimiter)
 
 
 @function("mv_contains(same{}, same{}) -> boolean")
@@ -117,5 +122,8 @@ def mv_sort(values: list[Any], direction: str = "ASC", *, types: Sequence[Type])
 @function("mv_zip(keyword[], keyword[], keyword?) -> keyword[]")
 def mv_zip(left: list[str], right: list[str], delimiter: str = ",") -> list[str]:
     """Join values pairwise by ``delimiter``; values without a partner stay."""
+    size = sum(map(len, left)) + sum(map(len, right)) + len(delimiter) * min(len(left), len(right))
+    if size > LONGEST_TEXT:
+        raise ValueError
     pairs = [delimiter.join(pair) for pair in zip(left, right, strict=False)]
     return pairs + left[len(pairs) :] + right[len(pairs) :]

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from detector.esql.functions.signature import Signature
+
+LONGEST_TEXT = 1 << 20
+"""Characters that a function may make of texts, as ES|QL limits CONCAT, REPEAT and REPLACE."""
+
+
+def bounded_join(parts: Sequence[str], delimiter: str = "") -> str:
+    """Join texts. Raises ValueError for more than a function may make."""
+    if sum(map(len, parts)) + len(delimiter) * (len(parts) - 1) > LONGEST_TEXT:
+        raise ValueError
+    return delimiter.join(parts)
+
 
 _Implementation = TypeVar("_Implementation", bound=Callable[..., Any])
 ConstantCheck = Callable[[str], object]
@@ -19,7 +30,8 @@ class Function:
 
     The implementation may raise ValueError or ArithmeticError: the result is null then, as in
     ES|QL. ``typed``: it takes the types of its arguments (``types=``). ``constant_checks``: by the
-    index of an argument, what raises ValueError for a constant that every row would fail on.
+    index of an argument (or of all from it, where it may be repeated), what raises ValueError for a
+    constant that every row would fail on; a negative index counts from the last argument.
     """
 
     signature: Signature

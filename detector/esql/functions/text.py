@@ -15,11 +15,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from detector.esql.functions.registry import function
+from detector.esql.functions.registry import LONGEST_TEXT, bounded_join, function
 from detector.esql.regex import Regex, Spans
-
-_LONGEST = 1 << 20
-"""Characters that a function may make of a text, as ES|QL limits REPEAT and SPACE."""
 
 
 @function("starts_with(keyword, keyword) -> boolean")
@@ -39,7 +36,7 @@ def contains(text: str, part: str) -> bool:
 
 @function("concat(keyword, keyword...) -> keyword")
 def concat(*parts: str) -> str:
-    return "".join(parts)
+    return bounded_join(parts)
 
 
 @function("length(keyword) -> integer")
@@ -114,7 +111,7 @@ def reverse(text: str) -> str:
 
 @function("repeat(keyword, integer) -> keyword")
 def repeat(text: str, times: int) -> str:
-    if times < 0 or len(text) * times > _LONGEST:
+    if times < 0 or len(text) * times > LONGEST_TEXT:
         raise ValueError
     return text * times
 
@@ -156,14 +153,18 @@ def replace(text: str, pattern: str, by: str) -> str:
     regex = _java_regex(pattern)
     template = _replacement(by)
     pieces = []
-    end = 0
+    end = size = 0
     for spans in regex.matches(text):
         start = spans[0][0]
         pieces.append(text[end:start])
-        pieces.extend(_filled(template, text, spans))
+        filled = "".join(_filled(template, text, spans))
+        size += len(filled)
+        if size > LONGEST_TEXT:
+            raise ValueError
+        pieces.append(filled)
         end = spans[0][1]
     pieces.append(text[end:])
-    return "".join(pieces)
+    return bounded_join(pieces)
 
 
 def _filled(template: tuple[str | int, ...], text: str, spans: Spans) -> Iterator[str]:
@@ -201,12 +202,17 @@ def url_encode(text: str) -> str:
     return urllib.parse.quote_plus(text, safe="*-._")
 
 
-@function("hash(keyword, keyword) -> keyword")
-def hash_text(algorithm: str, text: str) -> str:
+def _hash_name(algorithm: str) -> str:
+    """Return Python's name of an algorithm. Raises ValueError for an unknown one."""
     name = algorithm.lower().replace("sha-", "sha").replace("-", "_")
     if name not in hashlib.algorithms_guaranteed or name.startswith("shake"):
-        raise ValueError
-    return hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()
+        raise ValueError(f"no algorithm {algorithm}")
+    return name
+
+
+@function("hash(keyword, keyword) -> keyword", constant_checks={0: _hash_name})
+def hash_text(algorithm: str, text: str) -> str:
+    return hashlib.new(_hash_name(algorithm), text.encode(), usedforsecurity=False).hexdigest()
 
 
 @function("md5(keyword) -> keyword")
@@ -229,7 +235,7 @@ def _network(block: str) -> Any:
     return ipaddress.ip_network(block, strict=False)
 
 
-@function("cidr_match(ip, keyword...) -> boolean")
+@function("cidr_match(ip, keyword...) -> boolean", constant_checks={1: _network})
 def cidr_match(address: str, *blocks: str) -> bool:
     """Check whether an address is in one of the networks."""
     parsed = ipaddress.ip_address(address)

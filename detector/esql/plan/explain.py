@@ -32,8 +32,8 @@ def describe_alerts(
         if window is None:
             return "each event that its query lets through"
         return (
-            f"events that its query lets through; those of one {by or 'rule'} less than "
-            f"{format_exact(window)} apart are one"
+            f"events that its query lets through; those of one {by or 'rule'} "
+            f"within {format_exact(window)} of the first are one"
         )
     if not window:
         where = "over everything"
@@ -45,7 +45,7 @@ def describe_alerts(
     conditions = " and ".join(thresholds) or "any event"
     text = f"{where} by {groups}: {conditions}"
     if gap:
-        text += f"; alerts that begin less than {format_exact(gap)} apart are one"
+        text += f"; alerts that begin within {format_exact(gap)} of the first are one"
     return text
 
 

@@ -13,7 +13,7 @@ from detector.esql.dissect import compile_dissect
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.compiler import Compiler
 from detector.esql.expressions.scope import ColumnScope, CompiledExpr, Getter, RowSlots
-from detector.esql.grok import ColumnValues, ExtractedColumn, compile_grok
+from detector.esql.grok import ColumnValues, ExtractedColumn, compile_grok, different_types
 
 
 def dissect(command: ast.Dissect, scope: ColumnScope) -> None:
@@ -42,7 +42,12 @@ def grok(command: ast.Grok, scope: ColumnScope) -> None:
         raise EsqlError(command.span, f"grok: {error}") from None
     columns: dict[str, ExtractedColumn] = {}
     for own_columns, _ in attempts:
-        columns.update(own_columns)
+        for name, column in own_columns.items():
+            known = columns.setdefault(name, column)
+            if known.type != column.type:
+                message = different_types(name, known.type, column.type)
+                raise EsqlError(command.span, f"grok: {message}")
+            columns[name] = ExtractedColumn(column.type, known.repeated or column.repeated)
 
     def extract(text: str) -> ColumnValues | None:
         for own_columns, attempt in attempts:

@@ -106,7 +106,9 @@ class Query:
     each event by itself; *terms* wants the first event of each combination of values.
     ``prefilter`` and ``required_pairs``: what a record's head, and its (event.provider,
     event.action), must fulfil to pass. ``window``: seconds within which hits belong together, None
-    where each event stands by itself or the query does not say; ``window_column``: its name.
+    where each event stands by itself or the query does not say; ``window_column``: its name;
+    ``calendar_span``: at most so long is the period of the calendar that a key names, which is no
+    window of a fixed length.
     ``key_names``: the columns besides the window that the hits of one group agree in. ``min_hits``:
     no group of fewer hits gives a result. ``columns``: the columns that the query returns, in
     order. ``sparse``: null columns are left out. ``orders`` and ``limit``: SORT and LIMIT.
@@ -119,6 +121,7 @@ class Query:
     required_pairs: Pairs
     window: int | None
     window_column: str | None
+    calendar_span: int | None
     key_names: tuple[str, ...]
     min_hits: int
     columns: dict[str, CompiledExpr]

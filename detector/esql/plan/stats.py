@@ -9,6 +9,7 @@ from detector.esql.errors import EsqlError
 from detector.esql.expressions.compiler import Compiler
 from detector.esql.expressions.scope import (
     GROUP,
+    CalendarFact,
     ColumnFact,
     ColumnScope,
     CompiledExpr,
@@ -18,6 +19,9 @@ from detector.esql.expressions.scope import (
 )
 from detector.esql.functions.aggregates import AGGREGATES
 from detector.esql.plan.accumulators import BoundAggregate
+from detector.text.time import DAY
+
+_LONGEST_PERIOD = 366 * DAY
 
 
 @dataclass
@@ -25,13 +29,15 @@ class CompiledStats:
     """STATS, compiled.
 
     ``source``: the columns before it; ``scope``: those after it. The window is the first key that
-    truncates ``@timestamp``; the other keys are in ``keys``."""
+    truncates ``@timestamp`` to spans of one length; the other keys are in ``keys``, and
+    ``calendar_span`` is the longest that a period of the calendar among them can be."""
 
     scope: ColumnScope
     source: ColumnScope
     window: int | None = None
     window_column: str | None = None
     window_slot: int | None = None
+    calendar_span: int | None = None
     keys: dict[str, CompiledExpr] = field(default_factory=dict)
     key_slots: tuple[int, ...] = ()
     inputs: list[CompiledExpr] = field(default_factory=list)
@@ -76,6 +82,10 @@ def _add_key(stats: CompiledStats, named: ast.Named) -> CompiledExpr:
         stats.window_column = named.name
         stats.window_slot = slot
     else:
+        if isinstance(expr.fact, CalendarFact):
+            if expr.fact.longest > _LONGEST_PERIOD:
+                raise EsqlError(named.expression.span, "a window of over a year is not supported")
+            stats.calendar_span = min(expr.fact.longest, stats.calendar_span or expr.fact.longest)
         stats.keys[named.name] = expr
         stats.key_slots += (slot,)
     return CompiledExpr(lambda row: row[slot], expr.type)

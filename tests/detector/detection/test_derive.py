@@ -86,17 +86,21 @@ def test_tumbling_matches_oracle(found):
 
 
 @pytest.mark.parametrize(
-    "begins, gap, expected",
+    "begins, duration, expected",
     [
-        ([0, 9], 10, [(0, 19)]),
-        ([0, 10], 10, [(0, 10), (10, 20)]),
-        ([0, 10, 25], 16, [(0, 35)]),
+        ([0, 9], 0, [(0, 19)]),
+        ([0, 10], 0, [(0, 10), (10, 20)]),
+        ([0, 9, 18, 27], 0, [(0, 37)]),
+        ([0, 10, 25], 16, [(0, 20), (25, 35)]),
+        ([0, 10, 15, 25], 16, [(0, 25), (25, 35)]),
+        ([0, 15, 24], 16, [(0, 34)]),
+        ([0, 16], 16, [(0, 10), (16, 26)]),
         ([], 10, []),
     ],
 )
-def test_merge_spans_merges_starts_less_than_a_gap_apart(begins, gap, expected):
+def test_merge_spans_runs_from_the_first_start(begins, duration, expected):
     made = hits([(time, "a") for time in range(0, 40, 5)])
-    spans = list(window.merge_spans(made, begins, WIDTH, gap))
+    spans = list(window.merge_spans(made, begins, WIDTH, duration))
     assert [(span.start, span.end) for span in spans] == expected
     for span in spans:
         assert [hit.event.time for hit in span.hits] == [

@@ -107,7 +107,7 @@ IDENTITY = "aws.cloudtrail.user_identity."
         ("aws.cloudtrail.resources.arn", {"resources": "odd"}, None),
         (
             "aws.cloudtrail.console_login.additional_eventdata.mfa_used",
-            {"additionalEventData": {"MFAUsed": "No"}},
+            {"eventName": "ConsoleLogin", "additionalEventData": {"MFAUsed": "No"}},
             False,
         ),
         ("aws.cloudtrail.request_parameters", {"requestParameters": {}}, None),
@@ -126,7 +126,7 @@ IDENTITY = "aws.cloudtrail.user_identity."
             {"requestParameters": {"maxResults": 5}},
             "5",
         ),
-        ("tls.version", {"tlsDetails": {"tlsVersion": "TLSv1.3"}}, "TLSv1.3"),
+        ("tls.version", {"tlsDetails": {"tlsVersion": "TLSv1.3"}}, "1.3"),
     ],
 )
 def test_field_getter_reads_record(name, raw, value):
@@ -145,7 +145,10 @@ def test_every_getter_reads_an_empty_record():
     found = {
         name: field.read(empty) for name, field in field_table().items() if field.constant is None
     }
-    assert {name for name, value in found.items() if value is not None} == {"event.outcome"}
+    assert {name for name, value in found.items() if value is not None} == {
+        "event.outcome",
+        "event.type",
+    }
 
 
 def test_java_text_orders_keys_as_a_hash_map():

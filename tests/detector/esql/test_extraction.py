@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.ecs.fields import field_table
 from detector.esql.dissect import compile_dissect
 from detector.esql.errors import EsqlError, Span
 from detector.esql.grok import PATTERNS as PATTERNS_BY_NAME
 from detector.esql.grok import compile_grok
 from detector.esql.like import matcher
+from detector.esql.plan.planner import plan
 from detector.text import linear_regex
 
 HERE = Span(1, 1, 0, 0)
@@ -41,12 +43,67 @@ HERE = Span(1, 1, 0, 0)
         ),
         ("{%{}name=%{u},", "{x=1, name=bob, z=3}", {"u": "bob"}),
         ("%{}static/js/%{f}", "a/static/js/b.js", {"f": "b.js"}),
+        ("%{{?a}=%{b}", "{x=1}", {"b": "1}"}),
+        ("%{[?a} %{b}", "x y", {"b": "y"}),
+        ("%{x?} %{b}", "x y", {"b": "y"}),
+        ("%{{?a->}=%{b}", "{x===1}", {"b": "1}"}),
+        ("%{{a}=%{b}", "{x=1}", {"{a": "{x", "b": "1}"}),
+        ("%{{}=%{b}", "{x=1}", {"{": "{x", "b": "1}"}),
+        ("%{n} %{{+n}", "x y", {"n": "x-y"}),
+        ("%{{+n/2} %{(+n/1}", "x y", {"n": "y-x"}),
+        ("%{}} %{b}", "x} y", {"b": "y"}),
+        ("%{a b} %{c}", "x y", {"a b": "x", "c": "y"}),
+        ("{%{{?a}}%{b}", "{x}y", {"b": "y"}),
     ],
 )
 def test_dissect_cuts_at_delimiters(pattern, text, values):
     names, dissect = compile_dissect(pattern, "-")
     parts = dissect(text)
     assert (parts and dict(zip(names, parts, strict=True))) == values
+
+
+@pytest.mark.parametrize(
+    "pattern, says",
+    [
+        ("%{{*a} %{b}", "reference keys"),
+        ("%{{&a} %{b}", "reference keys"),
+        ("%{a}%{b}", "a delimiter must stand between"),
+        ("%{+} %{b}", "names no column"),
+        ("%{+a/x} %{b}", "must be a number"),
+        ("%{?a}=%{}", "names no column"),
+    ],
+)
+def test_dissect_refuses_key(pattern, says):
+    with pytest.raises(ValueError, match=says):
+        compile_dissect(pattern, "")
+
+
+@pytest.mark.parametrize(
+    "patterns, types",
+    [
+        (("%{NUMBER:foo:int} %{WORD:foo}",), "integer and keyword"),
+        (("%{WORD:foo} %{NUMBER:foo:int}",), "keyword and integer"),
+        (("%{NUMBER:foo:int} %{NUMBER:foo:long}",), "integer and long"),
+        (("%{NUMBER:foo:double} %{NUMBER:foo}",), "double and keyword"),
+        (("(?<foo>a) %{NUMBER:foo:int}",), "keyword and integer"),
+        (("%{BOOLEAN:foo:boolean}|%{WORD:foo}",), "boolean and keyword"),
+        (("%{NUMBER:foo:int}", "%{WORD:foo}"), "integer and keyword"),
+        (("%{WORD:foo}", "%{WORD:bar}", "%{NUMBER:foo:float}"), "keyword and double"),
+        (("%{WORD:foo}", "%{NUMBER:bar:int}", "%{NUMBER:bar}"), "integer and keyword"),
+        (("%{INT:foo:int} %{INT:foo:integer}",), None),
+        (("%{WORD:foo} %{NOTSPACE:foo:string}",), None),
+        (("%{WORD:foo}", "%{IP:foo} %{INT:bar:int}"), None),
+    ],
+)
+def test_grok_refuses_one_name_of_two_types(patterns, types):
+    listed = ", ".join(f'"{pattern}"' for pattern in patterns)
+    query = f"from logs-* | grok user_agent.original {listed} | keep foo"
+    if types is None:
+        plan(query, field_table())
+        return
+    with pytest.raises(EsqlError, match=f"defined with different types: {types}") as caught:
+        plan(query, field_table())
+    assert (caught.value.line, caught.value.column) == (1, 15)
 
 
 @pytest.mark.parametrize(

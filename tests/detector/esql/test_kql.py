@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from detector.cloudtrail.record import Record
 from detector.ecs.fields import field_table
 from detector.esql import ast, kql
 from detector.esql.errors import EsqlError, Span
@@ -31,11 +32,15 @@ PARAMETERS = "aws.cloudtrail.flattened.request_parameters"
 
 
 def matches(text: str) -> bool:
+    return matches_record(text, CALL)
+
+
+def matches_record(text: str, call: Record) -> bool:
     source = ast.From(("logs-aws.cloudtrail-*",), (), span=AT)
     query = plan_tree(
         ast.Tree((source, ast.Where(kql.parse_kql(text), span=AT)), span=AT), text, field_table()
     )
-    return bool(query.rows(CALL, parse_time(CALL.event_time) or 0))
+    return bool(query.rows(call, parse_time(call.event_time) or 0))
 
 
 @pytest.mark.parametrize(
@@ -183,3 +188,25 @@ def test_kql_in_an_esql_query_names_required_pairs():
     with pytest.raises(EsqlError, match="did you mean") as error:
         plan('from logs-* | where kql("event.acton: A")', field_table())
     assert error.value.column == 25
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "event.*",
+        "*",
+        "*.name",
+        "user.*.name",
+        "aws.cloudtrail.*",
+        "event*",
+        "e*t.action",
+        "\\e*",
+        "a\\:b*",
+        "source.ge\\*o.*",
+        "event action*",
+    ],
+)
+def test_refusal_names_a_field_as_it_is_written(name):
+    with pytest.raises(EsqlError) as caught:
+        kql.parse_kql(f"{name}: success")
+    assert f"({name})" in caught.value.message.replace("\\\\", "\\")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 
 import pytest
 
 from detector.rules.ruleset import load
+from detector.text.time import format_time
 from tests.detector.esql.conftest import CALL, START
 from tests.detector.rules.rule_scan import DAY, HOUR, RuleScan, raw_record, write_rule
 
@@ -257,8 +259,8 @@ missing_fields_strategy = "{strategy}"
 @pytest.mark.parametrize(
     "strategy, expected",
     [
-        ("suppress", [(0, 301), (10, 20), (900, 900)]),
-        ("doNotSuppress", [(0, 301), (10, 10), (20, 20), (900, 900)]),
+        ("suppress", [(0, 299), (10, 20), (301, 301), (900, 900)]),
+        ("doNotSuppress", [(0, 299), (10, 10), (20, 20), (301, 301), (900, 900)]),
     ],
 )
 def test_suppression_merges_close_alerts_of_one_key(tmp_path, strategy, expected):
@@ -282,6 +284,124 @@ def test_suppression_merges_close_alerts_of_one_key(tmp_path, strategy, expected
     assert scan.alert_spans() == expected
     assert RuleScan(tmp_path, path).add_file(*records[::-1]).alert_spans() == expected
     assert sum(len(alert.event_ids) for alert in scan.alerts()) == len(records)
+
+
+EVERY_EVENT_BY_USER = """
+[rule.alert_suppression]
+group_by = ["user.name"]
+duration = {value = 5, unit = "m"}
+"""
+
+
+def chained(times, duration=300):
+    """Group times as Elastic does: each group lasts from its first, then a new one opens."""
+    groups = []
+    for time in sorted(set(times)):
+        if not groups or time >= groups[-1][0] + duration:
+            groups.append([])
+        groups[-1].append(time)
+    return [(group[0], group[-1]) for group in groups]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [240 * n for n in range(30)],
+        [299 * n for n in range(12)],
+        [300 * n for n in range(5)],
+        [301 * n for n in range(5)],
+        [0, 299, 300, 599, 600],
+        [0, 0, 1, 1],
+        [0],
+        [0, 10_000],
+        list(range(0, 900, 7)),
+        [5, 299, 304, 305, 306, 604, 605],
+        [60 * n for n in range(200)],
+    ],
+)
+def test_suppression_runs_from_the_first_alert(tmp_path, times):
+    path = write_rule(tmp_path / "rules", "event.action: *", "query", more=EVERY_EVENT_BY_USER)
+    scan = RuleScan(tmp_path, path).add_file(*map(raw_record, times))
+    assert scan.alert_spans() == chained(times)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_suppression_is_independent_of_arrival_order(tmp_path, seed):
+    path = write_rule(tmp_path / "rules", "event.action: *", "query", more=EVERY_EVENT_BY_USER)
+    rng = random.Random(seed)
+    times = rng.sample(range(rng.choice([1500, 6000, 20_000])), 40)
+    in_parts = RuleScan(tmp_path, path)
+    for index in range(0, len(times), rng.choice([1, 3, 7])):
+        in_parts.add_file(*map(raw_record, times[index : index + 7]))
+    once = RuleScan(tmp_path, path).add_file(*map(raw_record, times))
+    assert in_parts.alert_spans() == chained(times)
+    assert [(a.alert_id, a.event_ids) for a in in_parts.alerts()] == [
+        (a.alert_id, a.event_ids) for a in once.alerts()
+    ]
+
+
+@pytest.mark.parametrize("mode", ["tumbling", "sliding"])
+@pytest.mark.parametrize("seed", range(4))
+def test_suppression_of_windows_is_independent_of_arrival_order(tmp_path, mode, seed):
+    query = """from logs-aws.cloudtrail-*
+    | stats n = count(*) by w = date_trunc(10 seconds, @timestamp), user.name
+    | where n >= 2"""
+    more = EVERY_EVENT_BY_USER.replace("value = 5", "value = 1")
+    path = write_rule(tmp_path / "rules", query, more=more)
+    rng = random.Random(seed)
+    times = rng.sample(range(600), 80)
+    once = RuleScan(tmp_path, path, mode).add_file(*map(raw_record, times))
+    in_parts = RuleScan(tmp_path, path, mode)
+    for index in range(0, len(times), 5):
+        in_parts.add_file(*map(raw_record, times[index : index + 5]))
+    assert in_parts.alert_spans() == once.alert_spans()
+    assert len(once.alerts()) > 3
+
+
+def _months(count):
+    return lambda date: ((date.year - 1) * 12 + date.month - 1) // count
+
+
+PERIODS = {
+    "1 week": lambda date: date.isocalendar()[:2],
+    "7 days": lambda date: date.isocalendar()[:2],
+    "1 month": _months(1),
+    "3 months": _months(3),
+    "1 quarter": _months(3),
+    "6 months": _months(6),
+    "1 year": _months(12),
+    "2 weeks": lambda date: (date.toordinal() - datetime(1970, 1, 1).toordinal()) // 14,
+    "10 days": lambda date: (date.toordinal() - datetime(1970, 1, 1).toordinal()) // 10,
+    "1 day": lambda date: date.toordinal(),
+}
+
+
+@pytest.mark.parametrize("period", PERIODS)
+@pytest.mark.parametrize("call", ["date_trunc({}, @timestamp)", "bucket(@timestamp, {})"])
+def test_window_of_the_calendar_is_not_cut_by_from(tmp_path, period, call):
+    """What is far more than six minutes apart is in one window."""
+    query = f"""from logs-aws.cloudtrail-* | eval w = {call.format(period)}
+    | stats n = count(*) by w, user.name | where n >= 2"""
+    path = write_rule(tmp_path / "rules", query, lookback="now-6m")
+    times = [0, 7 * HOUR, 3 * DAY, 5 * DAY, 13 * DAY, 25 * DAY, 40 * DAY, 100 * DAY, 101 * DAY]
+    scan = RuleScan(tmp_path, path)
+    for time in random.Random(period).sample(times, len(times)):
+        scan.add_file(raw_record(time, eventTime=format_time(START + time)))
+    groups = {}
+    for time in times:
+        date = datetime.fromtimestamp(START + time, UTC)
+        groups.setdefault(PERIODS[period](date), []).append(time)
+    assert scan.alert_spans() == [
+        (group[0], group[-1]) for group in groups.values() if len(group) >= 2
+    ]
+
+
+@pytest.mark.parametrize("period", ["2 years", "13 months", "5 quarters", "400 days"])
+def test_window_of_over_a_year_is_refused(tmp_path, period):
+    query = f"""from logs-* | stats n = count(*) by w = date_trunc({period}, @timestamp)"""
+    rules = load([write_rule(tmp_path / "rules", query)], builtin=False)
+    (problem,) = rules.problems
+    assert "a window of over" in problem.message
 
 
 @pytest.mark.parametrize("mode", ["tumbling", "sliding"])

@@ -1,0 +1,208 @@
+"""What Elastic's integration adds to a call: its category, its entities, related users.
+
+Source: the integration's ingest pipeline, whose tables are in ``integration.toml``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from detector.cloudtrail.record import Head, Record
+from detector.ecs import getters
+from detector.ecs.getters import FieldGetter, present
+from detector.ecs.values import many, single
+
+
+@lru_cache(1)
+def _tables() -> dict[str, Any]:
+    return tomllib.loads(files("detector.ecs").joinpath("integration.toml").read_text("utf-8"))
+
+
+# categories
+
+
+def category(record: Record | Head) -> str | None:
+    """Return ``event.category``; None for a call that the integration does not know."""
+    known = _tables()["actions"].get(record.event_name)
+    return known.partition(":")[0] if known else None
+
+
+def event_type(record: Record | Head) -> Any:
+    """Return ``event.type``: the types of a known call, else ``info``."""
+    known = _tables()["actions"].get(record.event_name)
+    return single(sorted(known.partition(":")[2].split())) if known else "info"
+
+
+# what a call acts on
+
+_HEAD_PATHS: dict[str, FieldGetter] = {
+    "recipientAccountId": getters.attribute("recipient_account_id"),
+    "resources.ARN": getters.resource_element("ARN"),
+}
+_STRUCTURES = {
+    "requestParameters": getters.request_parameters,
+    "responseElements": getters.response_elements,
+    "additionalEventData": getters.additional_event_data,
+}
+
+
+def _read(record: Record, paths: Iterable[str]) -> Iterator[str]:
+    """Yield the texts at paths of ``integration.toml``; each structure is decoded once."""
+    structures: dict[str, Any] = {}
+    for path in paths:
+        known = _HEAD_PATHS.get(path)
+        if known is not None:
+            yield from many(known(record))
+            continue
+        name, *rest = path.split(".")
+        if name not in structures:
+            structures[name] = getters.decoded(_STRUCTURES[name](record))
+        yield from getters.texts_at(structures[name], rest)
+
+
+def _service(record: Record) -> str:
+    return (record.event_source or "").removesuffix(".amazonaws.com")
+
+
+def targets(record: Record) -> list[str]:
+    """Return what a call acts on, in order."""
+    calls = _tables()["targets"].get(_service(record), {})
+    name = record.event_name or ""
+    paths = calls.get(name, ())
+    if _service(record) == "lambda":  # whose names have a version: AddPermission20150331v2
+        paths = next((found for known, found in calls.items() if known in name), ())
+    found = set(_read(record, paths))
+    if "*" in found and _service(record) == "ssm":  # all instances of the account
+        found = set(_read(record, ["recipientAccountId"]))
+    return sorted(found)
+
+
+_SERVICE_ROLES = ("/AWSServiceRoleFor", "/aws-service-role/")
+
+
+@lru_cache(2)
+def _kinds(table: str) -> dict[str, str]:
+    """Return the kind by each word of a table of ``integration.toml``."""
+    words = {kind: text.split() for kind, text in _tables()[table].items()}
+    return {word: kind for kind, listed in words.items() for word in listed}
+
+
+def _kind(entity: str) -> str:
+    """Return what an entity is: ``user``, ``host``, ``service``, or none of them."""
+    if not entity.startswith("arn:"):
+        return _kind_of_id(entity)
+    parts = entity.split(":")
+    if len(parts) < 6:
+        return ""
+    if any(mark in entity for mark in _SERVICE_ROLES):
+        return "service"
+    resource = parts[5].partition("/")[0]
+    kind: str = _kinds("resources").get(resource, "")
+    return "service" if not kind and parts[2] == "s3" else kind
+
+
+def _kind_of_id(entity: str) -> str:
+    if entity.startswith("AKIA") and len(entity) == 20:
+        return "user"
+    return _kinds("ids").get(entity.partition("-")[0] + "-", "")
+
+
+def target_of_kind(kind: str) -> FieldGetter:
+    """Read the targets that are of a kind; ``""``: those of none."""
+    return lambda record: single(target for target in targets(record) if _kind(target) == kind)
+
+
+# who calls
+
+
+def _actor(record: Record) -> str | None:
+    caller = record.caller
+    actor = present(caller.arn) or getters.on_behalf_of("user_id")(record)
+    if _service(record) == "sts" and record.event_name == "AssumeRole":
+        if caller.type == "AWSService":
+            actor = caller.invoked_by
+        elif caller.type == "AssumedRole":
+            actor = record.role_arn
+    return present(actor)
+
+
+def _actor_kind(record: Record, actor: str) -> str:
+    type = record.caller.type
+    if type == "AWSService" or any(mark in actor for mark in _SERVICE_ROLES):
+        return "service"
+    if type in ("AssumedRole", "IAMUser", "Root"):
+        return "user"
+    kind = _kind(actor)
+    return kind if kind in ("user", "host") else ""
+
+
+def actor_of_kind(kind: str) -> FieldGetter:
+    """Read the caller where it is of a kind; ``""``: of none."""
+
+    def read(record: Record) -> str | None:
+        actor = _actor(record)
+        return actor if actor and _actor_kind(record, actor) == kind else None
+
+    return read
+
+
+# what has to do with a call
+
+_CALLER_ENTITIES: tuple[FieldGetter, ...] = (
+    getters.caller_attribute("access_key_id"),
+    getters.caller_attribute("arn"),
+    getters.caller_attribute("user_name"),
+    getters.issuer("arn"),
+    getters.issuer("user_name"),
+    _HEAD_PATHS["resources.ARN"],
+)
+
+
+def related_entities(record: Record) -> Any:
+    """Return ``related.entity``: all entities that a record names."""
+    found = set(targets(record))
+    for read in _CALLER_ENTITIES:
+        found.update(many(read(record)))
+    if record.caller.type == "IdentityCenterUser":
+        found.update(many(getters.on_behalf_of("identity_store_arn")(record)))
+    found.update(_read(record, _tables()["related"].get(_service(record), ())))
+    return single(sorted(found))
+
+
+_RELATED_USERS = (
+    "requestParameters.userName",
+    "requestParameters.newUserName",
+    "responseElements.user.userId",
+)
+
+
+def related_users(record: Record) -> Any:
+    """Return ``related.user``: names and ids of the users that a record names."""
+    found = set(_read(record, _RELATED_USERS))
+    session = _session_name(record)
+    callers = (getters.user_id(record), getters.user_name(record), session)
+    found.update(name for name in callers if name)
+    if session and "@" in session:
+        found.add(session.partition("@")[0])
+    return single(sorted(found))
+
+
+def user_email(record: Record) -> str | None:
+    """Return ``user.email``: a session's or user's name that is an address."""
+    for name in (_session_name(record), getters.user_name(record)):
+        if name and name.find("@") > 0:
+            return name
+    return None
+
+
+def _session_name(record: Record) -> str | None:
+    """Return the name of an assumed role's or federated user's session."""
+    arn = record.caller.arn or ""
+    is_session = record.caller.type in ("AssumedRole", "FederatedUser")
+    if not is_session or ":sts:" not in arn or "/" not in arn:
+        return None
+    return present(arn.rpartition("/")[2])
