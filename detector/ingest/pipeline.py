@@ -39,6 +39,8 @@ from detector.store import LATENESS, AlertChanges, FileRead, FileRow, Store
 
 PUBLISH_EVERY = 0.25
 """Seconds between updates at the least, so that a screen gets batches and not a flood."""
+_DERIVE_SHARE = 5
+"""While files are read, alerts are derived in at most a fifth of the time."""
 _COMMIT_SECONDS = 0.2
 _COMMIT_FILES = 2000
 _SWEEP_EVERY = 2.0
@@ -94,6 +96,7 @@ class Pipeline:
         self._retention = retention
         self._verify_due = float("-inf")
         self._evicted_at = float("-inf")
+        self._derive_due = float("-inf")
         self._next_rules: deque[RuleSet] = deque(maxlen=1)
         self._scheduler = ReadScheduler(store, source, clock)
         self._signal_search = SignalSearch(store, self._scheduler.files, jobs)
@@ -111,8 +114,10 @@ class Pipeline:
     def scan(self, publish: Callable[[Update], None]) -> None:
         """Read everything once, and settle all alerts at the end."""
         never = threading.Event()
+        self._derive_due = float("inf")  # once, when all is read
         try:
             self._read_all(self._due_tasks(is_final=True), publish, never)
+            self._derive()
             self._verify(is_final=True)
             self._correlate(never)
         finally:
@@ -135,6 +140,7 @@ class Pipeline:
                 self._read_all(tasks, publish, stop)
                 if stop.is_set():
                     return
+                self._derive()
                 self._verify(is_final=ended)
                 self._correlate(stop)
                 # All that was found is read, so the clock itself is the watermark.
@@ -176,7 +182,8 @@ class Pipeline:
         self._scheduler.reread_outdated()
         alerts = self._store.alerts.all()
         withdrawn = before - {alert.alert_id for alert in alerts}
-        self._unpublished.add(AlertChanges(tuple(alerts), tuple(withdrawn)))
+        changed = tuple(alert.alert_id for alert in alerts)
+        self._unpublished.add(AlertChanges(changed, tuple(withdrawn)))
 
     def _due_tasks(self, is_final: bool) -> list[Task]:
         files = list(self._source.sweep())
@@ -229,17 +236,26 @@ class Pipeline:
         """Write the results to the store, and publish the changes."""
         if not batch:
             return
-        self._unpublished.add(self._store.commit(batch, self._clock() + LATENESS))
+        self._store.commit(batch, self._clock() + LATENESS)
         self._unpublished.dirty = True
         rows = [result.file for result in batch]
         for row in rows:
             self._note_problem(row)
             self._scheduler.record(row)
         self._source.committed([row.path for row in rows if row.state != "waiting"])
+        if time.monotonic() - self._unpublished.since >= PUBLISH_EVERY:
+            if time.monotonic() >= self._derive_due:
+                self._derive()
+            self._publish(publish, live=False)
+
+    def _derive(self) -> None:
+        """Derive the alerts of what was committed, and settle those that time has passed."""
+        begun = time.monotonic()
+        self._unpublished.add(self._store.derivation.derive())
         newest = self._store.files.newest_event_time()
         if newest:
             self._unpublished.add(self._store.alerts.settle(min(newest, self._clock())))
-        self._publish(publish, live=False)
+        self._derive_due = begun + _DERIVE_SHARE * (time.monotonic() - begun)
 
     def _note_problem(self, row: FileRow) -> None:
         """Note a file that is newly skipped or quarantined."""
@@ -283,12 +299,10 @@ class Pipeline:
 
     def _publish(self, publish: Callable[[Update], None], live: bool) -> None:
         changes = self._unpublished
-        if not live and time.monotonic() - changes.since < PUBLISH_EVERY:
-            return
         if live and changes.live and not changes:
             return  # nothing has happened
         update = Update(
-            alerts=tuple(changes.alerts.values()),
+            alerts=self._store.alerts.get_all(changes.changed),
             withdrawn=tuple(changes.withdrawn),
             accounting=self._store.files.accounting(),
             live=live,

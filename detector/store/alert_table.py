@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from detector.cloudtrail.record import json_text
 from detector.detection.alert import Alert
 from detector.detection.correlate import AlertContext
 from detector.detection.event import Event
@@ -23,15 +24,19 @@ were seen."""
 
 
 class AlertChanges(msgspec.Struct, frozen=True):
-    """The alerts that are new or differ, and the ids withdrawn."""
+    """The ids of the alerts that are new or differ, and of those withdrawn."""
 
-    alerts: tuple[Alert, ...] = ()
+    changed: tuple[str, ...] = ()
     withdrawn: tuple[str, ...] = ()
 
 
-_SELECT = (
-    "SELECT content, revision, settled, coalesce(status, 'open'), supersedes, context, start, "
-    "a.rowid FROM alert a LEFT JOIN status USING (alert_id)"
+_COLUMNS = (
+    "content, revision, settled, coalesce(status, 'open'), supersedes, context, start, a.rowid"
+)
+_SELECT = f"SELECT {_COLUMNS} FROM alert a LEFT JOIN status USING (alert_id)"
+_SELECT_BY_IDS = (
+    f"SELECT {_COLUMNS} FROM json_each(?) wanted CROSS JOIN alert a ON a.alert_id = wanted.value "
+    "LEFT JOIN status USING (alert_id) ORDER BY wanted.key"
 )
 _alert_decoder = msgspec.msgpack.Decoder(Alert)
 _context_decoder = msgspec.msgpack.Decoder(AlertContext)
@@ -77,10 +82,14 @@ class AlertTable:
 
     def read(self, connection: sqlite3.Connection, alert_ids: Iterable[str]) -> tuple[Alert, ...]:
         """Return alerts as they are in the transaction of ``connection``."""
-        rows: list[Any] = []
-        for alert_id in alert_ids:
-            rows += connection.execute(f"{_SELECT} WHERE a.alert_id = ?", (alert_id,))
+        rows = connection.execute(_SELECT_BY_IDS, (json_text(list(alert_ids)),)).fetchall()
         return tuple(self._assemble(rows))
+
+    def get_all(self, alert_ids: Iterable[str]) -> tuple[Alert, ...]:
+        """Return the alerts of these ids, without those that no longer stand."""
+        return tuple(
+            self._assemble(self._database.rows(_SELECT_BY_IDS, json_text(list(alert_ids))))
+        )
 
     def events(self, alert_id: str) -> list[Event]:
         """Return the events of an alert, by time and region."""
@@ -114,7 +123,7 @@ class AlertTable:
                 "UPDATE alert SET settled = 1 WHERE settled = 0 AND until <= ? RETURNING alert_id",
                 (watermark - LATENESS,),
             ).fetchall()
-            return AlertChanges(self.read(connection, [alert_id for (alert_id,) in settled]))
+            return AlertChanges(tuple(alert_id for (alert_id,) in settled))
 
     @raises_damaged
     def _assemble(self, rows: Sequence[Any]) -> list[Alert]:

@@ -128,9 +128,9 @@ class ContextTable:
                 if self._put_context(connection, alert, table)
             ]
             connection.execute("UPDATE alert SET stale = 0 WHERE stale = 1")
-            alerts = self._alerts.read(connection, changed)
-            self._suppressions.record_hidden(connection, alerts)
-            return AlertChanges(alerts)
+            if self._suppressions.any():
+                self._suppressions.record_hidden(connection, self._alerts.read(connection, changed))
+            return AlertChanges(tuple(changed))
 
     @raises_damaged
     def signals(self, alert_id: str) -> dict[str, list[Event]]:

@@ -82,7 +82,7 @@ class IntegrityAlerts:
                 )
             written = self._alerts.read(connection, [alert.alert_id for alert in changed])
             self._suppressions.record_hidden(connection, written)
-            return AlertChanges(written, tuple(gone))
+            return AlertChanges(tuple(alert.alert_id for alert in written), tuple(gone))
 
 
 def _put_alert(connection: sqlite3.Connection, alert: Alert) -> None:

@@ -271,6 +271,15 @@ UPDATE OR REPLACE hit SET identity = (SELECT present FROM renamed WHERE former =
 UPDATE OR REPLACE signal SET identity = (SELECT present FROM renamed WHERE former = identity);
 DROP TABLE renamed;
 """,
+    """
+CREATE TABLE touched (         -- the buckets with hits from which no alert was derived yet
+    series_id INTEGER NOT NULL REFERENCES series ON DELETE CASCADE,
+    bucket    INTEGER NOT NULL,
+    PRIMARY KEY (series_id, bucket)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX alert_hop ON alert (start)  -- whose principal is known by other names too
+    WHERE instr(lineage, '"hop":{"arns":[],"roles":[],"keys":[]}') = 0;
+""",
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

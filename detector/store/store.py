@@ -14,8 +14,7 @@ import msgspec
 from detector.detection.baseline import observations
 from detector.detection.digest import merge
 from detector.rules.ruleset import RuleSet
-from detector.store.alert_derivation import AlertDerivation
-from detector.store.alert_table import AlertChanges, AlertTable
+from detector.store.alert_table import AlertTable
 from detector.store.baseline_table import BaselineTable
 from detector.store.chunk_table import ChunkTable
 from detector.store.completeness import Completeness
@@ -23,6 +22,7 @@ from detector.store.context_table import ContextTable
 from detector.store.database import Database
 from detector.store.decisions.triage_table import TriageTable
 from detector.store.decisions.undo_journal import UndoJournal, UndoResult
+from detector.store.derivation.alert_derivation import AlertDerivation
 from detector.store.event_table import put_events
 from detector.store.file_table import FileRead, FileTable
 from detector.store.history_table import HistoryTable
@@ -50,7 +50,7 @@ class Store:
         self.suppressions = SuppressionTable(database, self.history)
         self.alerts = AlertTable(database, self.windows, self.suppressions)
         self.derivation = AlertDerivation(
-            self.history, self.rules, self.windows, self.alerts, self.suppressions
+            database, self.history, self.rules, self.windows, self.alerts, self.suppressions
         )
         self.context = ContextTable(
             database, self.rules, self.baseline, self.alerts, self.suppressions
@@ -117,17 +117,18 @@ class Store:
             if changes.any_removed or any(rule.flag for rule in changes.new):
                 self.context.clear_signals(connection)
             for rule in changes.recut:
-                self.derivation.derive_rule(connection, rule)
+                self.derivation.forget_rule(connection, rule)
             self.rules.replace(connection, rules)
+        if changes.recut:
+            self.derivation.derive()
         self.rules.generation = self.files.generation()
 
-    def commit(
-        self, reads: Sequence[FileRead], newest_allowed: float = float("inf")
-    ) -> AlertChanges:
-        """Write what was read and what follows, in one transaction.
+    def commit(self, reads: Sequence[FileRead], newest_allowed: float = float("inf")) -> None:
+        """Write what was read, in one transaction.
 
-        After a crash all of it is there, or the files are read again. Event times after
-        ``newest_allowed`` (epoch seconds) count, but do not advance the newest event time.
+        After a crash all of it is there, or the files are read again. Alerts are derived from it by
+        ``derivation.derive``; until then its windows stay marked, also over a crash. Event times
+        after ``newest_allowed`` (epoch seconds) count, but do not advance the newest event time.
         """
         partial = merge(read.partial for read in reads)
         reread = {read.file.path for read in reads if read.reread}
@@ -140,11 +141,11 @@ class Store:
             revised, duplicates = put_events(connection, partial, reread)
             self.files.add_duplicates(connection, duplicates)
             touched = self.windows.put(connection, partial, self.rules.in_use)
-            self.derivation.mark_revised(connection, revised, touched)
+            touched |= self.derivation.mark_revised(connection, revised)
+            self.windows.mark(connection, touched)
             self.baseline.extend(connection, observations(partial.observations))
             if newest is not None:
                 self.files.advance_newest(connection, newest)
-            return self.derivation.derive(connection, touched)
 
     def undo(self) -> UndoResult | None:
         """Undo the current user's latest decision; None where there is none."""

@@ -38,6 +38,10 @@ class SuppressionTable:
         """Return suppressions by id. Raises StateError for an unknown one."""
         return [self._get(suppression_id) for suppression_id in suppression_ids]
 
+    def any(self) -> bool:
+        """Return whether any suppression was ever made."""
+        return bool(self._database.value("SELECT EXISTS (SELECT 1 FROM suppression)"))
+
     def active(self) -> list[Suppression]:
         """Return the suppressions that hide alerts now, oldest first."""
         now = self._database.clock()

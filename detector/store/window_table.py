@@ -7,7 +7,6 @@ wide as the rule's window.
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -21,8 +20,20 @@ from detector.rules.rule import Rule
 from detector.store.database import Database, raises_damaged
 from detector.store.event_table import EVENT_COLUMNS, decode_event
 
-TouchedBuckets = dict[int, set[int]]
-"""The buckets of each series that have changed."""
+TouchedBuckets = set[tuple[int, int]]
+"""Buckets that have changed, as (series id, bucket)."""
+
+
+class TouchedSeries(msgspec.Struct):
+    """A series with buckets that have changed, and the number of hits in each."""
+
+    series_id: int
+    rule_id: str
+    key: str
+    width: int
+    has_alerts: bool
+    counts: dict[int, int]
+
 
 _HITS = (
     f"SELECT {EVENT_COLUMNS}, h.inputs, h.bucket FROM hit h JOIN event e USING (identity) "
@@ -68,7 +79,7 @@ class WindowTable:
         self, connection: sqlite3.Connection, partial: Partial, rules: Mapping[str, Rule]
     ) -> TouchedBuckets:
         """Add hits to their windows; return the buckets that changed."""
-        touched: TouchedBuckets = defaultdict(set)
+        touched: TouchedBuckets = set()
         for key, hits in partial.hits.items():
             if key.rule_id not in rules:
                 # A worker process that started while rule files changed knew one more.
@@ -85,8 +96,55 @@ class WindowTable:
                 ],
             )
             if connection.total_changes != before:
-                touched[series_id].add(key.bucket)
+                touched.add((series_id, key.bucket))
         return touched
+
+    def mark(self, connection: sqlite3.Connection, touched: TouchedBuckets) -> None:
+        """Mark buckets, from which alerts are to be derived."""
+        connection.executemany(
+            "INSERT OR IGNORE INTO touched (series_id, bucket) VALUES (?, ?)", touched
+        )
+
+    def mark_rule(self, connection: sqlite3.Connection, rule_id: str) -> None:
+        """Mark every bucket of a rule."""
+        connection.execute(
+            "INSERT OR IGNORE INTO touched (series_id, bucket) SELECT DISTINCT series_id, bucket "
+            "FROM hit JOIN series USING (series_id) WHERE rule_id = ?",
+            (rule_id,),
+        )
+
+    def any_touched(self) -> bool:
+        """Return whether buckets are marked."""
+        return bool(self._database.value("SELECT EXISTS (SELECT 1 FROM touched)"))
+
+    def take_touched(self, connection: sqlite3.Connection, count: int) -> list[TouchedSeries]:
+        """Return the first ``count`` marked buckets or more, and unmark them.
+
+        A series is taken as a whole.
+        """
+        (last,) = connection.execute(
+            "SELECT max(series_id) FROM "
+            "(SELECT series_id FROM touched ORDER BY series_id, bucket LIMIT ?)",
+            (count,),
+        ).fetchone()
+        touched = {
+            series_id: TouchedSeries(series_id, rule_id, key, width, bool(has_alerts), {})
+            for series_id, rule_id, key, width, has_alerts in connection.execute(
+                "SELECT series_id, rule_id, key, width, "
+                "EXISTS (SELECT 1 FROM alert a WHERE a.series_id = s.series_id) FROM series s "
+                "WHERE series_id IN (SELECT series_id FROM touched WHERE series_id <= ?)",
+                (last,),
+            )
+        }
+        for series_id, bucket, hits in connection.execute(
+            "SELECT series_id, bucket, count(identity) FROM touched "
+            "LEFT JOIN hit USING (series_id, bucket) WHERE series_id <= ? "
+            "GROUP BY series_id, bucket",
+            (last,),
+        ):
+            touched[series_id].counts[bucket] = hits
+        connection.execute("DELETE FROM touched WHERE series_id <= ?", (last,))
+        return list(touched.values())
 
     def buckets_with(
         self, connection: sqlite3.Connection, identity: bytes
@@ -98,17 +156,6 @@ class WindowTable:
             "AND bucket NOT BETWEEN coalesce(gone_first, 1) AND coalesce(gone_last, 0)",
             (identity,),
         ).fetchall()
-
-    def buckets_of_rule(self, connection: sqlite3.Connection, rule_id: str) -> TouchedBuckets:
-        """Return every bucket of a rule."""
-        buckets: TouchedBuckets = defaultdict(set)
-        for series_id, bucket in connection.execute(
-            "SELECT DISTINCT series_id, bucket FROM hit JOIN series USING (series_id) "
-            "WHERE rule_id = ?",
-            (rule_id,),
-        ):
-            buckets[series_id].add(bucket)
-        return buckets
 
     def drop_rule(self, connection: sqlite3.Connection, rule_id: str) -> None:
         """Delete the windows and alerts of a rule."""

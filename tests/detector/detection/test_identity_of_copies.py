@@ -120,6 +120,8 @@ def as_before(state: Path) -> None:
                 f"(SELECT f FROM was WHERE was.identity = {table}.identity)"
             )
         connection.execute("DROP TABLE was")
+        connection.execute("DROP TABLE touched")
+        connection.execute("DROP INDEX alert_hop")
         connection.execute("PRAGMA user_version = 6")
         connection.commit()
 

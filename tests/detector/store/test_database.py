@@ -166,6 +166,8 @@ def test_state_of_version_5_reads_its_files_again(state: Path, tmp_path: Path) -
     db.execute(
         "UPDATE alert SET searched = -1"
     )  # all that is near it is asked for, what is gone too
+    db.execute("DROP TABLE touched")
+    db.execute("DROP INDEX alert_hop")
     db.execute("PRAGMA user_version = 5")
     db.commit()
     db.close()
@@ -203,23 +205,17 @@ def test_failed_commit_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     store = Store.open(tmp_path / "hunt.db")
     empty = outcome(store)
 
-    class Killed(BaseException):
-        pass
-
-    def die(*_: object) -> None:
-        raise Killed
-
     steps = (
         "store.put_events",
         "window_table.WindowTable.put",
-        "alert_derivation.AlertDerivation.derive",
-        "alert_derivation.AlertDerivation._reconcile",
-        "suppression_table.SuppressionTable.record_hidden",
+        "window_table.WindowTable.mark",
+        "baseline_table.BaselineTable.extend",
+        "file_table.FileTable.advance_newest",
     )
     for step in steps:
         with monkeypatch.context() as patch:
-            patch.setattr(f"detector.store.{step}", die)
-            with pytest.raises(Killed):
+            patch.setattr(f"detector.store.{step}", _die)
+            with pytest.raises(_Killed):
                 scan(tmp_path / "logs", store=store)
         assert (
             store.alerts.all(),
@@ -240,6 +236,34 @@ def test_failed_commit_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     store.close()
 
 
+def test_failed_derivation_is_made_up_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read stays read, its windows stay marked, and no alert is half there."""
+    write(tmp_path / "logs", "a.json", [*sweep(10), *sweep(10, 60)])
+    expected = scan(tmp_path / "logs")
+    for step in (
+        "window_table.WindowTable.take_touched",
+        "derivation.alert_derivation.derive",
+        "derivation.alert_reconciliation.AlertReconciliation.add",
+        "derivation.alert_reconciliation.AlertReconciliation.finish",
+    ):
+        with closing(Store.open(tmp_path / f"{step}.db")) as store:
+            with monkeypatch.context() as patch:
+                patch.setattr(f"detector.store.{step}", _die)
+                with pytest.raises(_Killed):
+                    scan(tmp_path / "logs", store=store)
+            assert (store.alerts.all(), store.files.accounting()) == ([], expected.accounting)
+            run = scan(tmp_path / "logs", store=store)
+            assert (run.facts, run.accounting) == (expected.facts, expected.accounting)
+
+
+class _Killed(BaseException):
+    pass
+
+
+def _die(*_: object) -> None:
+    raise _Killed
+
+
 KILLED = """
 import os, sys
 from pathlib import Path
@@ -256,31 +280,36 @@ commit = Store.commit
 def counted(self, *given):
     global commits
     if not commits:
-        self.suppressions.record_hidden = die
+        self.files.advance_newest = die
     commits -= 1
     return commit(self, *given)
 Store.commit = counted
 import detector.ingest.pipeline as pipeline
 pipeline._COMMIT_FILES = 3
 store, source = Store.open(Path(sys.argv[1])), Directory([Path(sys.argv[2])])
+if commits < 0:
+    store.windows.take_touched = die
 Pipeline(store, rules(), source, 1).scan(lambda update: None)
 """
 
 
 def test_killed_process_loses_nothing(tmp_path: Path) -> None:
-    """Killed in a commit and run again, it gives the same."""
+    """Killed in a commit or a derivation and run again, it gives the same."""
     logs = tmp_path / "logs"
     for number in range(10):
         write(logs, f"{number}.json", sweep(10, 60 * number))
-    for commits in (0, 2):
+    for commits, files in ((0, range(1)), (2, range(1, 10)), (-1, (10,))):
+        # The last one is killed after its commits, as it derives alerts.
         killed = subprocess.run(
             [sys.executable, "-c", KILLED, tmp_path / "hunt.db", logs, str(commits)],
             cwd=Path(__file__).parents[3],
             check=False,
         )
         assert killed.returncode == -9
+        with closing(Store.open(tmp_path / "hunt.db")) as store:
+            assert store.files.accounting().files_read in files
+            assert store.alerts.all() == []
     store = Store.open(tmp_path / "hunt.db")
-    assert 0 < store.files.accounting().files_read < 10
     run, undisturbed = scan(logs, store=store), scan(logs)
     assert (run.facts, run.accounting) == (undisturbed.facts, undisturbed.accounting)
     assert {alert.revision for alert in run.alerts} == {

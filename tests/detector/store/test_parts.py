@@ -13,7 +13,6 @@ from detector.detection.digest import Partial
 from detector.detection.risk import load_risk_table
 from detector.sources.source import SourceFile
 from detector.store import FileRead, FileRow, QuarantinedFile, Store
-from detector.store.alert_derivation import AlertDerivation
 from detector.store.alert_table import AlertChanges, AlertTable
 from detector.store.baseline_table import BaselineTable
 from detector.store.chunk_table import ChunkTable
@@ -22,6 +21,7 @@ from detector.store.context_table import ContextTable
 from detector.store.database import Database
 from detector.store.decisions.triage_table import TriageTable
 from detector.store.decisions.undo_journal import Change, UndoJournal
+from detector.store.derivation.alert_derivation import AlertDerivation
 from detector.store.file_table import FileTable
 from detector.store.history_table import HistoryTable
 from detector.store.integrity_alerts import IntegrityAlerts
@@ -161,12 +161,18 @@ def test_derivation_changes_nothing_where_no_window_has_changed(scanned: Databas
     rule_table.in_use = {rule.rule_id: rule for rule in rules()}
     windows = WindowTable(scanned)
     derivation = AlertDerivation(
-        HistoryTable(scanned), rule_table, windows, alerts_of(scanned), suppressions_of(scanned)
+        scanned,
+        HistoryTable(scanned),
+        rule_table,
+        windows,
+        alerts_of(scanned),
+        suppressions_of(scanned),
     )
     with scanned.transaction() as connection:
-        touched = windows.buckets_of_rule(connection, REFERENCE)
-        assert touched
-        assert derivation.derive(connection, touched) == AlertChanges()
+        windows.mark_rule(connection, REFERENCE)
+    assert windows.any_touched()
+    assert derivation.derive() == AlertChanges()
+    assert not windows.any_touched()
 
 
 def test_context_is_complete_after_a_scan(scanned: Database) -> None:

@@ -1,0 +1,1 @@
+"""From windows to alerts: which are derived, and what is written."""

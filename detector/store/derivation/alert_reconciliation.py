@@ -1,0 +1,256 @@
+"""The writing of derived alerts over those that are stored.
+
+The analyst's decisions on an alert go on to the alert that supersedes it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from detector.detection.alert import Alert, Status
+from detector.detection.baseline import principal_of
+from detector.detection.correlate import SIGNAL_REACH
+from detector.detection.derive import supersede_window
+from detector.detection.principal import RelatedPrincipals
+from detector.rules.rule import Rule
+from detector.store.alert_table import AlertChanges
+from detector.store.history_table import HistoryTable
+
+_MARK_BY_NAME = (
+    "UPDATE alert SET stale = 1 WHERE stale = 0 AND start < ? AND until > ? "
+    "AND alert_id IN (SELECT alert_id FROM alert_who WHERE who = ?)"
+)
+_MARK_BY_HOP = (
+    """UPDATE alert SET stale = 1 WHERE stale = 0 AND start < ? AND until > ? """
+    """AND instr(lineage, '"hop":{"arns":[],"roles":[],"keys":[]}') = 0"""
+)
+"""Those known by other names too, whichever these are; few are."""
+
+
+class StoredAlert(msgspec.Struct):
+    """An alert as it was derived before."""
+
+    start: int
+    until: int
+    content: bytes
+    revision: int
+    supersedes: list[str]
+    lineage: RelatedPrincipals
+
+    def is_near(self, start: int, until: int, seconds: int) -> bool:
+        """Tell whether it overlaps ``[start, until)``, or is within ``seconds`` of it."""
+        return self.start < until + seconds and start < self.until + seconds
+
+
+class AlertReconciliation:
+    """The derived alerts of one transaction, written in bulk."""
+
+    def __init__(self, connection: sqlite3.Connection, history: HistoryTable) -> None:
+        self._connection = connection
+        self._history = history
+        self._changed: list[str] = []
+        self._withdrawn: list[str] = []
+        self._new_alerts: list[tuple[Any, ...]] = []
+        self._new_names: list[tuple[str, str]] = []
+        self._related: list[tuple[int, int, str]] = []
+        self._spans: list[tuple[int, int]] = []
+
+    def add(
+        self,
+        series_id: int,
+        rule: Rule,
+        derived: Mapping[str, Alert],
+        stored: Mapping[str, StoredAlert],
+    ) -> None:
+        """Write derived alerts of a series over the stored ones of the same span.
+
+        An alert supersedes those that are gone and that it overlaps, or is near to.
+        """
+        raises_flag = rule.flag and rule.query.shape != "filter"
+        gone = {alert_id: alert for alert_id, alert in stored.items() if alert_id not in derived}
+        for alert_id, alert in derived.items():
+            content = msgspec.msgpack.encode(alert)
+            before = stored.get(alert_id)
+            if before is not None and before.content == content:
+                continue
+            start, until = alert.extent
+            superseded = [
+                old_id
+                for old_id, old in gone.items()
+                if old.is_near(start, until, supersede_window(rule))
+            ]
+            predecessors = {old_id: gone.pop(old_id) for old_id in superseded}
+            self._put(series_id, alert, content, before, predecessors)
+            if superseded:
+                self._supersede(superseded, alert_id, is_joined=before is not None)
+            self._withdrawn += superseded
+            self._changed.append(alert_id)
+            if raises_flag:
+                self._mark_related(start, until, RelatedPrincipals.of(alert.facets))
+                for old in predecessors.values():
+                    self._mark_related(old.start, old.until, old.lineage)
+        for alert_id, old in gone.items():
+            self._withdraw(alert_id)
+            if raises_flag:
+                self._mark_related(old.start, old.until, old.lineage)
+
+    def write(self) -> None:
+        """Write the alerts that are new."""
+        self._connection.executemany(
+            "INSERT INTO alert (alert_id, series_id, start, until, content, revision, "
+            "settled, supersedes, context, lineage, searched, stale, told) "
+            "VALUES (?, ?, ?, ?, ?, ?, 0, ?, NULL, ?, -1, 1, 0)",
+            self._new_alerts,
+        )
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO alert_who (who, alert_id) VALUES (?, ?)", self._new_names
+        )
+        self._new_alerts.clear()
+        self._new_names.clear()
+
+    def finish(self) -> AlertChanges:
+        """Write everything, and return what has changed."""
+        self.write()
+        self._connection.executemany(_MARK_BY_NAME, self._related)
+        self._connection.executemany(_MARK_BY_HOP, self._spans)
+        return AlertChanges(tuple(self._changed), tuple(self._withdrawn))
+
+    def _put(
+        self,
+        series_id: int,
+        alert: Alert,
+        content: bytes,
+        before: StoredAlert | None,
+        superseded: Mapping[str, StoredAlert],
+    ) -> None:
+        """Write an alert that is new or differs."""
+        supersedes = set(superseded)
+        for old in superseded.values():
+            supersedes.update(old.supersedes)
+        start, until = alert.extent
+        lineage = RelatedPrincipals.of(alert.facets)
+        if before is None:
+            revision = 1 + max((old.revision for old in superseded.values()), default=0)
+            self._new_alerts.append(
+                (
+                    alert.alert_id,
+                    series_id,
+                    start,
+                    until,
+                    content,
+                    revision,
+                    _json(sorted(supersedes)),
+                    _json(lineage),
+                )
+            )
+            self._new_names += names_of(alert)
+            return
+        supersedes.update(before.supersedes)
+        self._connection.execute(
+            "UPDATE alert SET start = ?, until = ?, content = ?, revision = revision + 1, "
+            "stale = 1, supersedes = ? WHERE alert_id = ?",
+            (start, until, content, _json(sorted(supersedes)), alert.alert_id),
+        )
+        if lineage.own != before.lineage.own or (start, until) != (before.start, before.until):
+            self._search_anew(alert, lineage)
+
+    def _search_anew(self, alert: Alert, lineage: RelatedPrincipals) -> None:
+        """Write whose alert it is now: its signals are searched for anew."""
+        self._connection.execute("DELETE FROM signal WHERE alert_id = ?", (alert.alert_id,))
+        self._connection.execute(
+            "UPDATE alert SET lineage = ?, searched = -1 WHERE alert_id = ?",
+            (_json(lineage), alert.alert_id),
+        )
+        self._new_names += names_of(alert)
+
+    def _withdraw(self, alert_id: str) -> None:
+        """Delete an alert that no longer follows from its window."""
+        self._connection.execute("DELETE FROM alert WHERE alert_id = ?", (alert_id,))
+        self._history.add(
+            self._connection,
+            alert_id,
+            "withdrawn",
+            "records that came later changed what its rule says of this window",
+        )
+        self._withdrawn.append(alert_id)
+
+    def _mark_related(self, start: int, until: int, lineage: RelatedPrincipals) -> None:
+        """Mark the alerts near a span of which this alert is a flag."""
+        span = (until + SIGNAL_REACH, start - SIGNAL_REACH)
+        self._spans.append(span)
+        self._related += [
+            (*span, name) for name in {*map(principal_of, lineage.own.arns), *lineage.own.keys}
+        ]
+
+    def _supersede(self, old_ids: Sequence[str], new_id: str, is_joined: bool) -> None:
+        """Move status, notes and suppressions to the alert that supersedes others.
+
+        ``is_joined``: the alert stood before, and others join it.
+        """
+        connection = self._connection
+        statuses: list[Status] = []
+        if is_joined:
+            row = connection.execute(
+                "SELECT status FROM status WHERE alert_id = ?", (new_id,)
+            ).fetchone()
+            statuses.append(row[0] if row else "open")
+        for old_id in old_ids:
+            connection.execute("DELETE FROM alert WHERE alert_id = ?", (old_id,))
+            row = connection.execute(
+                "DELETE FROM status WHERE alert_id = ? RETURNING status", (old_id,)
+            ).fetchone()
+            statuses.append(row[0] if row else "open")
+            connection.execute("UPDATE note SET alert_id = ? WHERE alert_id = ?", (new_id, old_id))
+            connection.execute(
+                "UPDATE OR REPLACE hidden SET alert_id = ? WHERE alert_id = ?", (new_id, old_id)
+            )
+            connection.execute(
+                "UPDATE OR REPLACE decided SET subject = ? WHERE thing = 'status' AND subject = ?",
+                (new_id, old_id),
+            )
+            self._history.add(connection, old_id, "superseded", f"by {new_id}")
+            self._history.add(connection, new_id, "supersedes", old_id)
+        # The status that hides least wins.
+        for status in ("open", "acknowledged", "closed"):
+            if status in statuses:
+                connection.execute(
+                    "INSERT OR REPLACE INTO status (alert_id, status) VALUES (?, ?)",
+                    (new_id, status),
+                )
+                break
+
+
+def stored_alerts(
+    connection: sqlite3.Connection, series_id: int, start: int, end: int
+) -> dict[str, StoredAlert]:
+    """Return the alerts of a series that overlap ``[start, end)``, by id."""
+    alerts = {}
+    for alert_id, alert_start, until, content, revision, supersedes, lineage in connection.execute(
+        "SELECT alert_id, start, until, content, revision, supersedes, lineage FROM alert "
+        "WHERE series_id = ? AND start < ? AND until > ?",
+        (series_id, end, start),
+    ):
+        alerts[alert_id] = StoredAlert(
+            alert_start,
+            until,
+            content,
+            revision,
+            msgspec.json.decode(supersedes),
+            msgspec.json.decode(lineage, type=RelatedPrincipals),
+        )
+    return alerts
+
+
+def names_of(alert: Alert) -> Iterable[tuple[str, str]]:
+    """Return the names under which an alert is found, as rows of ``alert_who``."""
+    facets = alert.facets
+    names = {*facets.accounts, *facets.access_keys, *map(principal_of, facets.arns)}
+    return [(name, alert.alert_id) for name in names]
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
