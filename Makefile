@@ -45,7 +45,6 @@ pictures: ## draw the documentation's pictures again, after a change of a screen
 	$(BIN)/python -m docs.screenshots
 
 bench: ## measure, as ratios
-	$(BIN)/pip install -q -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
 fuzz: ## fuzz one target: make fuzz TARGET=formats (or esql, kql, safe)

@@ -8,14 +8,17 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shlex
 import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.app import app
 from benchmarks.day import day
+from benchmarks.hits import hits
 from benchmarks.latency import latency
 from benchmarks.lists import lists
 from benchmarks.memory import memory
@@ -26,7 +29,8 @@ from benchmarks.scale import FULL, QUICK, Scale
 from benchmarks.stages import stages
 from benchmarks.startup import startup
 from benchmarks.state import state
-from benchmarks.throughput import large, lines, small
+from benchmarks.storm import storm
+from benchmarks.throughput import lines, ordinary, small
 from benchmarks.tree import tree
 from benchmarks.wire import wire
 
@@ -34,9 +38,11 @@ BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
     it.__name__: it
     for it in (
         startup,
-        large,
-        small,
+        ordinary,
         lines,
+        hits,
+        storm,
+        small,
         rules,
         stages,
         memory,
@@ -64,6 +70,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--quick", action="store_true", help="small corpora and few runs: minutes, not hours"
     )
+    parser.add_argument(
+        "--before",
+        metavar="COMMAND",
+        default="",
+        help="also measure an earlier version: 'DIR/.venv/bin/python -m tui.cli'",
+    )
     given = parser.parse_args(arguments)
     unknown = set(given.names) - set(BENCHMARKS)
     if unknown:
@@ -74,7 +86,11 @@ def main(arguments: list[str]) -> int:
         signal.SIGTERM, signal.default_int_handler
     )  # as by ctrl-c: what was started and made is cleaned up
     try:
-        return run(given.names or list(BENCHMARKS), QUICK if given.quick else FULL)
+        before = shlex.split(given.before)
+        if before:  # not here, where Python would import this version
+            before = ["env", "--chdir=/", *before]
+        scale = replace(QUICK if given.quick else FULL, before=tuple(before))
+        return run(given.names or list(BENCHMARKS), scale)
     except KeyboardInterrupt:
         print("\ninterrupted: what was found until then stands above", file=sys.stderr)
         return 1

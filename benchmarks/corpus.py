@@ -1,64 +1,63 @@
-"""Generated logs of any size, the same every time, alerts known.
+"""Generated logs of any size, the same every time, alerts known beforehand.
 
-The records are those of the simulated organization, each with ids and times of its own.
+What is written depends on a ``Plan`` alone, so a corpus is kept for the next run (``cached``).
 """
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache, lru_cache
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import platformdirs
+
+import detector.simulate
+from benchmarks.organization import PERIOD, USUAL, CommandLine, records
 from benchmarks.rule import NEEDED, WINDOW
 from detector.simulate import agents
-from detector.simulate.noise import noise
-from detector.simulate.organization import (
-    ACCOUNTS,
-    ORGANIZATION,
-    REGIONS,
-    START,
-    resource_id,
-    stamp,
-)
-from detector.simulate.shapes import Event, describe_instances, iam_user
+from detector.simulate.organization import ACCOUNTS, ORGANIZATION, REGIONS, START, stamp
+from detector.simulate.shapes import call, describe_instances, iam_user, role_session
 
-LISTING_SHARE = 0.01
-"""Calls to DescribeInstances among all, apart from the sweeps; of the public set mentioned above:
-0.7 %."""
+TRAIL_REGIONS = tuple(name for name in REGIONS if name not in ("ap-northeast-3", "sa-east-1"))
+"""The fifteen regions where the organization has its files."""
 SWEEP_EVERY = 50_000
 """Records to one sweep that must be found, and one that stays a region short of it."""
+_STORM = 3600
+"""Seconds that a storm lasts, however many take part."""
 _SWEEPS_PER_FILE = 500
-_SKEW = 3
-"""Few callers make most of the calls."""
-PERIOD = 300
-"""Seconds that one file of a trail covers."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Size of a trail.
+    """Size and kind of a trail.
 
-    In each of ``periods`` of five minutes, each account has a file of ``per_file``
-    records per region.
+    In each of ``periods`` of five minutes, each account has a file of ``per_file`` records per
+    region.
     """
 
     periods: int
     accounts: int
     per_file: int
+    people: CommandLine = USUAL
 
     def times(self, factor: int) -> Plan:
-        """The same for longer."""
-        return Plan(self.periods * factor, self.accounts, self.per_file)
+        """Return the same for longer."""
+        return replace(self, periods=self.periods * factor)
 
     @property
     def files(self) -> int:
-        return self.periods * self.accounts * len(REGIONS)
+        return self.periods * self.files_per_period
+
+    @property
+    def files_per_period(self) -> int:
+        return self.accounts * len(TRAIL_REGIONS)
 
     @property
     def records(self) -> int:
@@ -67,7 +66,7 @@ class Plan:
     @property
     def per_group(self) -> int:
         """Records of one account in one period."""
-        return len(REGIONS) * self.per_file
+        return len(TRAIL_REGIONS) * self.per_file
 
 
 @dataclass(frozen=True)
@@ -87,46 +86,99 @@ class Corpus:
     """How many the reference rule must find."""
 
     def __str__(self) -> str:
-        kind = "file of JSON Lines" if self.lines else "trail files, gzip"
-        return (
-            f"{self.files:,} {kind}: {self.records:,} records, {self.json / 1e6:,.0f} MB of JSON"
-            + (
-                ""
-                if self.lines
-                else f" in {self.stored / 1e6:,.1f} MB ({self.json / self.stored:.1f} to 1)"
-            )
-        )
+        size = f"{self.records:,} records, {self.json / 1e6:,.0f} MB of JSON"
+        if self.lines:
+            return f"{self.files:,} file of JSON Lines: {size}"
+        in_gzip = f"{self.stored / 1e6:,.1f} MB ({self.json / self.stored:.1f} to 1)"
+        return f"{self.files:,} trail files, gzip: {size} in {in_gzip}"
+
+
+def cached(write: Callable[..., Corpus], *args: Any) -> Corpus:
+    """Return the corpus that ``write(root, *args)`` writes, kept since an earlier run.
+
+    It is written again where what generates it has changed.
+    """
+    name = f"{write.__name__} {args!r} {_generator()}"
+    folder = corpora_folder() / hashlib.sha256(name.encode()).hexdigest()[:16]
+    about = folder / "corpus.json"
+    if not about.exists():
+        writing = folder.with_suffix(f".{os.getpid()}")
+        corpus = write(writing / "logs", *args)
+        (writing / about.name).write_text(json.dumps(asdict(corpus) | {"root": None}))
+        shutil.rmtree(folder, ignore_errors=True)
+        writing.rename(folder)
+    return Corpus(**json.loads(about.read_text()) | {"root": folder / "logs"})
+
+
+def corpora_folder() -> Path:
+    """Return where corpora are kept; it can be deleted at any time."""
+    return platformdirs.user_cache_path("trailhound-benchmarks")
+
+
+def _generator() -> str:
+    """Return a hash of the source that generates corpora."""
+    paths = [Path(__file__), Path(__file__).with_name("organization.py")]
+    paths += sorted(Path(detector.simulate.__path__[0]).glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 def write_trail(root: Path, plan: Plan) -> Corpus:
     """Write trail files in the paths of an organization's trail."""
-    json_bytes = stored = files = 0
-    for path, document in trail_files(plan):
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        data = packed(document)
-        (root / path).write_bytes(data)
-        json_bytes, stored, files = json_bytes + len(document), stored + len(data), files + 1
-    return Corpus(root, False, files, plan.records, json_bytes, stored, sweeps_before(plan.records))
+    return _write_files(root, trail_files(plan), plan.records, sweeps_before(plan.records))
 
 
 def trail_files(plan: Plan) -> Iterator[tuple[Path, bytes]]:
     """Yield each file of the trail: path and uncompressed content."""
     for number in range(plan.periods * plan.accounts):
-        account, start = _place(plan, number)
-        for region, records in _group(plan, number).items():
-            yield Path(_path(account, region, start + PERIOD)), trail_document(records)
+        account, period = _account_and_period(plan, number)
+        for region, timed in _group(plan, number).items():
+            document = trail_document(record for _, record in timed)
+            yield _path(account, region, START + PERIOD * (period + 1)), document
 
 
 def write_lines(root: Path, plan: Plan) -> Corpus:
-    """Write the same records as one file of JSON Lines."""
+    """Write the same records as one file of lines, by time."""
     root.mkdir(parents=True)
     with open(root / "trail.jsonl", "wb") as file:
-        for number in range(plan.periods * plan.accounts):
-            records = [record for part in _group(plan, number).values() for record in part]
-            Random(f"lines/{number}").shuffle(records)
-            file.writelines(record + b"\n" for record in records)
+        for number in range(0, plan.periods * plan.accounts, plan.accounts):
+            timed = [
+                record
+                for account in range(plan.accounts)
+                for part in _group(plan, number + account).values()
+                for record in part
+            ]
+            timed.sort(key=lambda record: record[0])
+            file.writelines(record + b"\n" for _, record in timed)
         size = file.tell()
     return Corpus(root, True, 1, plan.records, size, size, sweeps_before(plan.records))
+
+
+def write_storm(root: Path, principals: int) -> Corpus:
+    """Write an hour of trail files in which ``principals`` sweep."""
+    rng, account = Random(f"storm/{principals}"), next(iter(ACCOUNTS))
+    files: dict[tuple[int, str], list[bytes]] = {}
+    for number in range(principals):
+        window = START + rng.randrange(_STORM // WINDOW) * WINDOW
+        for region, record in _storm_sweep(rng, account, number, window):
+            files.setdefault((window // PERIOD, region), []).append(record)
+    named = (
+        (_path(account, region, (period + 1) * PERIOD), trail_document(file_records))
+        for (period, region), file_records in sorted(files.items())
+    )
+    return _write_files(root, named, sum(map(len, files.values())), principals)
+
+
+def _storm_sweep(
+    rng: Random, account: str, number: int, window: int
+) -> Iterator[tuple[str, bytes]]:
+    """Yield a session's GetCallerIdentity and its listing in each region."""
+    address = f"2001:db8:{number >> 16:x}::{number & 0xFFFF:x}"
+    who = role_session(account, "ci", f"job-{number:06d}", address, agents.KALI_CLI, window - 60)
+    first = call(rng, who, window, "sts", "GetCallerIdentity", TRAIL_REGIONS[0])
+    yield first.region, _json(first.record)
+    for index, region in enumerate(TRAIL_REGIONS):
+        event = describe_instances(rng, who, window + 2 + index, region)
+        yield region, _json(event.record)
 
 
 def write_sweeps(root: Path, count: int, first: int = 0) -> Corpus:
@@ -138,7 +190,7 @@ def write_sweeps(root: Path, count: int, first: int = 0) -> Corpus:
         lines = b"".join(
             record + b"\n"
             for number in numbers
-            for record in sweep(number, START + WINDOW * number, NEEDED).values()
+            for _, record in sweep(number, START + WINDOW * number, REGIONS[:NEEDED]).values()
         )
         (root / f"sweeps-{start:07d}.jsonl").write_bytes(lines)
         size, files = size + len(lines), files + 1
@@ -146,134 +198,80 @@ def write_sweeps(root: Path, count: int, first: int = 0) -> Corpus:
 
 
 def sweep(
-    number: int, window: int, regions: int = len(REGIONS), account: str = next(iter(ACCOUNTS))
-) -> dict[str, bytes]:
-    """Make a sweep: one record by region, by its own principal.
+    number: int, window: int, regions: Sequence[str], account: str = next(iter(ACCOUNTS))
+) -> dict[str, tuple[int, bytes]]:
+    """Make a sweep by its own principal: time and record by region.
 
-    The instances of ``regions`` regions are listed within ``window``.
+    The instances of ``regions`` are listed within ``window``.
     """
-    kind = "sweep" if regions >= NEEDED else "near-miss"
+    kind = "sweep" if len(regions) >= NEEDED else "near-miss"
     rng = Random(f"{kind}/{number}")
     who = iam_user(account, f"{kind}-{number:06d}", f"198.51.100.{number % 250}", agents.KALI_CLI)
-    places = REGIONS[:regions]
-    events = (
+    events = [
         describe_instances(rng, who, window + 2 + index, region)
-        for index, region in enumerate(places)
-    )
-    return {event.region: _json(event.record).encode() for event in events}
+        for index, region in enumerate(regions)
+    ]
+    return {event.region: (event.time, _json(event.record)) for event in events}
 
 
 def trail_document(records: Iterable[bytes]) -> bytes:
     return b'{"Records":[' + b",".join(records) + b"]}"
 
 
-def packed(document: bytes) -> bytes:
+def compress(document: bytes) -> bytes:
     return gzip.compress(document, 6, mtime=0)
 
 
 def sweeps_before(records: int) -> int:
-    """How many sweeps the first so many records hold."""
+    """Return how many sweeps the first so many records hold."""
     return -(-records // SWEEP_EVERY)
 
 
-def _place(plan: Plan, number: int) -> tuple[str, int]:
-    """The account of a group, and the second that it begins at."""
-    period, place = divmod(number, plan.accounts)
-    return list(ACCOUNTS)[place], START + PERIOD * period
+def _write_files(
+    root: Path, files: Iterable[tuple[Path, bytes]], records: int, alerts: int
+) -> Corpus:
+    json_bytes = stored = count = 0
+    for path, document in files:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        data = compress(document)
+        (root / path).write_bytes(data)
+        json_bytes, stored, count = json_bytes + len(document), stored + len(data), count + 1
+    return Corpus(root, False, count, records, json_bytes, stored, alerts)
 
 
-def _group(plan: Plan, number: int) -> dict[str, list[bytes]]:
-    """The records of one account in one period, by region."""
-    account, start = _place(plan, number)
+def _account_and_period(plan: Plan, number: int) -> tuple[str, int]:
+    period, index = divmod(number, plan.accounts)
+    return list(ACCOUNTS)[index], period
+
+
+def _group(plan: Plan, number: int) -> dict[str, list[tuple[int, bytes]]]:
+    """Return times and records of one account in one period, by region."""
+    account, period = _account_and_period(plan, number)
     rng = Random(f"group/{number}")
-    records: dict[str, list[bytes]] = {region: [] for region in REGIONS}
+    by_region: dict[str, list[tuple[int, bytes]]] = {region: [] for region in TRAIL_REGIONS}
     for planted in range(
         sweeps_before(number * plan.per_group), sweeps_before((number + 1) * plan.per_group)
     ):
-        for regions in (len(REGIONS), NEEDED - 1):
-            window = start + WINDOW * rng.randrange(PERIOD // WINDOW)
-            for region, record in sweep(planted, window, regions, account).items():
-                records[region].append(record)
-    for region, held in records.items():
-        held += _background().records(rng, account, region, start, plan.per_file - len(held))
-        rng.shuffle(held)
-    return records
+        for regions in (TRAIL_REGIONS, TRAIL_REGIONS[: NEEDED - 1]):
+            window = START + PERIOD * period + WINDOW * rng.randrange(PERIOD // WINDOW)
+            for region, timed in sweep(planted, window, regions, account).items():
+                by_region[region].append(timed)
+    for region, timed_records in by_region.items():
+        missing = plan.per_file - len(timed_records)
+        timed_records += records(rng, account, region, period, missing, plan.people)
+        rng.shuffle(timed_records)
+    return by_region
 
 
-class _Background:
-    """Daily work: the simulated calls as text templates.
-
-    They are filled in for any account, region and second.
-    """
-
-    def __init__(self) -> None:
-        self._listings: list[bytes] = []
-        self._others: list[bytes] = []
-        for number, event in enumerate(noise()):
-            listing = event.record["eventName"] == "DescribeInstances"
-            (self._listings if listing else self._others).append(_template(event, number))
-        Random("order").shuffle(self._others)
-
-    def records(
-        self, rng: Random, account: str, region: str, start: int, count: int
-    ) -> Iterator[bytes]:
-        place = {b"account": account.encode(), b"region": region.encode()}
-        for _ in range(count):
-            among = self._listings if rng.random() < LISTING_SHARE else self._others
-            ids = b"%064x" % rng.getrandbits(256)
-            yield among[int(rng.random() ** _SKEW * len(among))] % {
-                **place,
-                b"time": _time(start + int(rng.random() * PERIOD)),
-                b"request": _uuid(ids[:32]),
-                b"event": _uuid(ids[32:]),
-            }
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
-@cache
-def _background() -> _Background:
-    return _Background()
-
-
-def _template(event: Event, number: int) -> bytes:
-    """Make a template of an event, with resources of its own.
-
-    Callers belong to one region: else a large trail would hold thousands of sweeps that nobody
-    planted.
-    """
-    slots = {"eventTime": "%(time)b", "requestID": "%(request)b", "eventID": "%(event)b"}
-    held = event.record | {key: f"@{key}@" for key in slots}
-    who = held.pop("userIdentity")
-    if arn := who.get("arn"):
-        who = who | {"arn": f"{arn}-{event.region}"}
-    rest = re.sub(
-        r"\b(i|vol|vpce|eni)-0[0-9a-f]{16}",
-        lambda old: resource_id(old[1], f"{old[0]}/{number}"),
-        _json(held),
-    )
-    text = f'{{"userIdentity":{_json(who)},{rest[1:]}'.replace("%", "%%")
-    text = text.replace(event.account, "%(account)b").replace(event.region, "%(region)b")
-    for key, slot in slots.items():
-        text = text.replace(f"@{key}@", slot)
-    return text.encode()
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-@lru_cache(1 << 12)
-def _time(seconds: int) -> bytes:
-    return stamp(seconds).encode()
-
-
-def _uuid(digits: bytes) -> bytes:
-    return b"-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-
-
-def _path(account: str, region: str, label: int) -> str:
-    """As in the CloudTrail User Guide, "Finding your CloudTrail log files"."""
+def _path(account: str, region: str, label: int) -> Path:
+    """Return a trail file's path, as in the CloudTrail User Guide."""
     unique = Random(f"{account}/{region}/{label}").getrandbits(64)
-    return (
-        f"AWSLogs/{ORGANIZATION}/{account}/CloudTrail/{region}/{stamp(label, '%Y/%m/%d')}/"
-        f"{account}_CloudTrail_{region}_{stamp(label, '%Y%m%dT%H%MZ')}_{unique:016x}.json.gz"
+    day, minute = stamp(label, "%Y/%m/%d"), stamp(label, "%Y%m%dT%H%MZ")
+    return Path(
+        f"AWSLogs/{ORGANIZATION}/{account}/CloudTrail/{region}/{day}/"
+        f"{account}_CloudTrail_{region}_{minute}_{unique:016x}.json.gz"
     )

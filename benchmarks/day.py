@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.corpus import PERIOD, Plan, sweep, sweeps_before, trail_document, trail_files
+from benchmarks.corpus import Plan, sweep, sweeps_before, trail_document, trail_files
+from benchmarks.organization import PERIOD
 from benchmarks.process import apart
 from benchmarks.report import Report
 from benchmarks.scale import Scale
@@ -90,13 +91,13 @@ def day_files(plan: Plan) -> Iterator[tuple[Path, bytes]]:
     """Yield the day's files in order, one with a sweep every period."""
     trail = trail_files(plan)
     for period in range(plan.periods):
-        for _ in range(plan.accounts * len(REGIONS)):
+        for _ in range(plan.files_per_period):
             path, document = next(trail)
             yield path, document
-        planted = sweep(_FIRST + period, START + PERIOD * period)
+        planted = sweep(_FIRST + period, START + PERIOD * period, REGIONS)
         yield (
             path.with_name(path.name.replace(".json.gz", "sweep.json.gz")),
-            trail_document(planted.values()),
+            trail_document(record for _, record in planted.values()),
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from benchmarks.app import SIZE
-from benchmarks.corpus import Plan, packed
+from benchmarks.corpus import Plan, compress
 from benchmarks.day import PARTS, Part, Passed, day_files, files_of
 from benchmarks.process import peak, resident
 from benchmarks.rule import REFERENCE
@@ -109,4 +109,4 @@ def _write(root: Path, plan: Plan, read: Synchronized[int]) -> None:
         while number - read.value >= _AHEAD:
             time.sleep(_TICK)
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        WRITERS["aws s3 sync"](root / path, packed(document))
+        WRITERS["aws s3 sync"](root / path, compress(document))

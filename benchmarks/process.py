@@ -30,16 +30,23 @@ TRAILHOUND = (PYTHON, "-m", "tui")
 class Run:
     """One process from start to end.
 
-    ``cpu`` is in seconds, user and system, of the process and its children. ``rss`` is the peak of
-    resident memory in bytes; with children, the sum of each one's own peak.
+    ``user`` and ``system`` are seconds of CPU, of the process and its children; ``main`` those of
+    the process alone, of both kinds. ``rss`` is the peak of resident memory in bytes; with
+    children, the sum of each one's own peak.
     """
 
     seconds: float
-    cpu: float
+    user: float
+    system: float
+    main: float
     rss: int
     output: tuple[str, ...]
     narration: str
     """What it wrote to standard error."""
+
+    @property
+    def cpu(self) -> float:
+        return self.user + self.system
 
 
 class Failed(RuntimeError):
@@ -70,7 +77,7 @@ def run(command: Sequence[str], home: Path) -> Run:
             raise
         seconds = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
-        tree = peaks.stop()
+        tree, main = peaks.stop()
         output, narration = _text(out), _text(err)
     if process.returncode:
         last = narration.strip().rpartition("\n")[2]
@@ -84,7 +91,9 @@ def run(command: Sequence[str], home: Path) -> Run:
     )
     return Run(
         seconds,
-        usage.ru_utime + usage.ru_stime,
+        usage.ru_utime,
+        usage.ru_stime,
+        main,
         max(exact * 1024, tree),
         tuple(output.splitlines()),
         narration,
@@ -104,7 +113,6 @@ def environment(home: Path) -> dict[str, str]:
         if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
     }
     return variables | {
-        "PYTHONPATH": str(HOME),
         "LC_ALL": "C.UTF-8",
         "XDG_CONFIG_HOME": str(home),
         "XDG_DATA_HOME": str(home),
@@ -121,6 +129,7 @@ class _Peaks(threading.Thread):
         super().__init__(daemon=True)
         self._pid = pid
         self._peaks: dict[int, int] = {}
+        self._main = 0.0
         self._ended = threading.Event()
         self.start()
 
@@ -128,11 +137,13 @@ class _Peaks(threading.Thread):
         while not self._ended.wait(0.02):
             for pid in _family(self._pid):
                 self._peaks[pid] = max(self._peaks.get(pid, 0), peak(pid))
+            self._main = max(self._main, _own_cpu(self._pid))
 
-    def stop(self) -> int:
+    def stop(self) -> tuple[int, float]:
+        """Return bytes of all processes, and CPU seconds of the first alone."""
         self._ended.set()
         self.join()
-        return sum(self._peaks.values())
+        return sum(self._peaks.values()), self._main
 
 
 def _family(pid: int) -> list[int]:
@@ -141,6 +152,15 @@ def _family(pid: int) -> list[int]:
     except OSError:
         return []
     return [pid, *(member for child in children for member in _family(int(child)))]
+
+
+def _own_cpu(pid: int) -> float:
+    """Return a process's own CPU seconds; 0 where it ended."""
+    try:
+        times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    except OSError:
+        return 0.0
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
 
 
 def resident() -> int:
@@ -170,6 +190,10 @@ class Measured:
         return median(run.seconds for run in self.runs)
 
     @property
+    def user(self) -> float:
+        return median(run.user for run in self.runs)
+
+    @property
     def cpu(self) -> float:
         return median(run.cpu for run in self.runs)
 
@@ -178,10 +202,14 @@ class Measured:
         return median(run.rss for run in self.runs)
 
     def ratio(self, to: Measured) -> float:
-        """Return the time relative to ``to``, median over rounds.
+        """Return the user CPU time relative to ``to``, median over rounds.
 
         Both saw the same machine within a round.
         """
+        return median(mine.user / its.user for mine, its in zip(self.runs, to.runs, strict=True))
+
+    def time_ratio(self, to: Measured) -> float:
+        """Return the elapsed time relative to ``to``, median over rounds."""
         return median(
             mine.seconds / its.seconds for mine, its in zip(self.runs, to.runs, strict=True)
         )

@@ -13,14 +13,14 @@ from random import Random
 from textual.pilot import Pilot
 
 from benchmarks.app import SIZE
-from benchmarks.corpus import packed, sweep, trail_document
+from benchmarks.corpus import compress, sweep, trail_document
 from benchmarks.latency import Renamed
 from benchmarks.rule import WINDOW
 from benchmarks.terminal import DrawnApp
 from benchmarks.writers import WRITERS
 from detector.ingest.pipeline import Pipeline, Update
 from detector.rules.ruleset import RuleSet, load
-from detector.simulate.organization import START
+from detector.simulate.organization import REGIONS, START
 from detector.sources.directory import Directory
 from detector.store import Store
 from tui.widgets.row_list import RowList
@@ -81,9 +81,9 @@ def _user(number: int) -> str:
 def _rename(folder: Path, number: int) -> None:
     """A file with one sweep appears as by aws s3 sync."""
     name = f"111122223333_CloudTrail_us-east-1_20260301T2355Z_{number:016x}.json.gz"
-    WRITERS["aws s3 sync"](
-        folder / name, packed(trail_document(sweep(number, START + WINDOW * number).values()))
-    )
+    swept = sweep(number, START + WINDOW * number, REGIONS)
+    records = [record for _, record in swept.values()]
+    WRITERS["aws s3 sync"](folder / name, compress(trail_document(records)))
 
 
 class _Timed(Pipeline):

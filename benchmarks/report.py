@@ -14,14 +14,28 @@ class Budget(NamedTuple):
     limit: str
     measured: str
     met: bool | None
+    before: str = ""
+    """What an earlier version took in the same run."""
 
 
-def at_least(what: str, limit: float, value: float, form: str = "{:.2f}×") -> Budget:
-    return Budget(what, "≥ " + form.format(limit), form.format(value), value >= limit)
+def at_least(
+    what: str, limit: float, value: float, form: str = "{:.2f}×", before: float | None = None
+) -> Budget:
+    return Budget(
+        what, "≥ " + form.format(limit), form.format(value), value >= limit, _or_none(form, before)
+    )
 
 
-def at_most(what: str, limit: float, value: float, form: str = "{:.2f}×") -> Budget:
-    return Budget(what, "≤ " + form.format(limit), form.format(value), value <= limit)
+def at_most(
+    what: str, limit: float, value: float, form: str = "{:.2f}×", before: float | None = None
+) -> Budget:
+    return Budget(
+        what, "≤ " + form.format(limit), form.format(value), value <= limit, _or_none(form, before)
+    )
+
+
+def _or_none(form: str, value: float | None) -> str:
+    return "" if value is None else form.format(value)
 
 
 def unmeasured(what: str, why: str) -> Budget:
@@ -48,12 +62,11 @@ class Report:
 
 
 def budget_table(budgets: Sequence[Budget]) -> str:
-    says = {True: "ok", False: "missed", None: "not measured"}
-    rows = [
-        ("budget", "limit", "found", ""),
-        *((b.what, b.limit, b.measured, says[b.met]) for b in budgets),
-    ]
-    return "\n".join(["", "Budgets", "", *table(rows)])
+    """Return the budgets as a table in Markdown."""
+    says = {True: "kept", False: "missed", None: "not measured"}
+    rows = [("", "before", "now", "budget", ""), ("---", "--:", "--:", "--:", "---")]
+    rows += [(b.what, b.before, b.measured, b.limit, says[b.met]) for b in budgets]
+    return "\n".join(["", *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

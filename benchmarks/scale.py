@@ -1,4 +1,4 @@
-"""How large the benchmarks are."""
+"""Sizes of the benchmarks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from benchmarks.corpus import Plan
 class Scale:
     rounds: int
     """Runs of each command, of which the median counts."""
-    large: Plan
+    ordinary: Plan
     small: Plan
-    lines: Plan
+    storms: tuple[int, ...]
+    """Principals of each storm."""
     memory: Plan
     """The 1× corpus of the memory benchmark."""
     watched: Plan
@@ -26,19 +27,21 @@ class Scale:
     """What the app watches arrive for 24 hours."""
     pivot: Plan
     alerts_held: int
-    """Alerts that the app holds while keys are pressed."""
+    """Alerts that the app has in memory while keys are pressed."""
     calls: int
     """Calls of a pivot."""
     arriving: int
     """Alerts that arrive meanwhile."""
+    before: tuple[str, ...] = ()
+    """The command of an earlier version that is measured beside this one."""
 
 
 QUICK = Scale(
-    rounds=3,
-    large=Plan(1, 1, 12_000),
-    small=Plan(98, 3, 5),
-    lines=Plan(7, 3, 500),
-    memory=Plan(1, 1, 300),
+    rounds=2,
+    ordinary=Plan(3, 1, 2_500),
+    small=Plan(50, 3, 5),
+    storms=(200, 2_000),
+    memory=Plan(1, 1, 100),
     watched=Plan(98, 3, 5),
     renames=20,
     appearing=Plan(98, 3, 5),
@@ -51,13 +54,13 @@ QUICK = Scale(
 )
 FULL = Scale(
     rounds=5,
-    large=Plan(1, 1, 50_000),
-    small=Plan(980, 3, 5),
-    lines=Plan(154, 3, 500),
-    memory=Plan(1, 1, 1_200),
-    watched=Plan(1961, 3, 5),
+    ordinary=Plan(12, 1, 2_500),
+    small=Plan(1_000, 3, 5),
+    storms=(2_000, 20_000),
+    memory=Plan(1, 1, 1_000),
+    watched=Plan(2_222, 3, 5),
     renames=50,
-    appearing=Plan(1961, 3, 5),
+    appearing=Plan(2_222, 3, 5),
     folders=3_000,
     day=Plan(288, 3, 200),
     pivot=Plan(306, 3, 500),
@@ -65,5 +68,5 @@ FULL = Scale(
     calls=1_000_000,
     arriving=20_000,
 )
-"""17 files of 50,000 records; 49,980 of five; 5 GB of lines; 20,400 records and up to a hundred
-times as many; 10 GB to pivot over."""
+"""An ordinary organization for an hour: 180 files, 450,000 records; 45,000 small files; 15,000
+records and up to a hundred times as many; 9 GB to pivot over."""

@@ -12,11 +12,11 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks.corpus import write_trail
+from benchmarks.corpus import cached, write_trail
+from benchmarks.engine import scan
 from benchmarks.process import apart, run
 from benchmarks.report import Report
 from benchmarks.scale import Scale
-from benchmarks.throughput import scan
 
 if TYPE_CHECKING:
     from detector.formats import Chunk
@@ -35,7 +35,7 @@ _STAGES = (
 
 def stages(scale: Scale, folder: Path) -> Report:
     """The stages of a scan by one process over large files."""
-    corpus = apart(write_trail, folder / "stages", scale.large)
+    corpus = apart(cached, write_trail, scale.ordinary)
     command, home = scan(corpus.root), folder / "home"
     rounds = [(*apart(_reached, corpus.root), run(command, home).cpu) for _ in range(scale.rounds)]
     whole = median(reached[-1] for reached in rounds)

@@ -1,85 +1,68 @@
-"""Size of the state, by part, and after a vacuum."""
+"""Size of the state, by table, and after a vacuum."""
 
 from __future__ import annotations
 
 import sqlite3
-import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.corpus import Corpus, Plan, write_trail
-from benchmarks.process import TRAILHOUND, apart, run
-from benchmarks.report import Report
+from benchmarks.corpus import Plan, cached, write_trail
+from benchmarks.engine import BEFORE, NOW, scan, versions
+from benchmarks.process import apart, run
+from benchmarks.report import Report, at_most
 from benchmarks.scale import Scale
-from detector.store import Store
 
-_PARTS = {
-    "baseline": ("sight",),
-    "windows": ("hit", "event", "series"),
-    "alerts": ("alert", "alert_who", "signal"),
-    "files": ("file", "file_count", "chunk"),
-}
-"""Tables, with their indexes, by what they are for."""
+_TABLES = 6
+"""Tables that are named, the largest ones."""
 
 
 def state(scale: Scale, folder: Path) -> Report:
-    """Measure bytes of the state per million records."""
-    rows = [
-        (
-            "MB per million records",
-            "records",
-            "files",
-            "state",
-            *_PARTS,
-            "without old windows",
-            "compact",
-        )
+    """Measure bytes of the state by file, record and table."""
+    rows: list[tuple[str, ...]] = [
+        ("", "files", "records", "state", "a record", "a file", "largest tables")
     ]
-    for name, plan in (("large files", scale.large), ("small files", scale.small)):
-        rows.append(_row(name, plan, folder / name))
-    return Report(
-        "State",
-        rows,
-        [
-            "What only the events of a trail decide: one call in a hundred lists instances, as "
-            "in the corpus; a trail with few of them takes less.",
-            "compact: seconds to let go of all windows but those of alerts, and to shrink it.",
-        ],
+    per_thousand: dict[str, float] = {}
+    for what, plan in (("trail files", scale.ordinary), ("small files", scale.small)):
+        for version, program in versions(scale).items():
+            row, size = _measure(folder, f"{what}, {version}", plan, program)
+            rows.append(row)
+            per_thousand[version] = size / plan.files / 1e3  # of the small files, the last
+    budget = at_most(
+        "small files: state for 1,000 files",
+        0.25,
+        per_thousand[NOW],
+        "{:.2f} MB",
+        before=per_thousand.get(BEFORE),
     )
+    return Report("State", rows, budgets=[budget])
 
 
-def _row(name: str, plan: Plan, folder: Path) -> tuple[str, ...]:
-    corpus: Corpus = apart(write_trail, folder / "logs", plan)
-    path = folder / "hunt.db"
-    run(
-        (*TRAILHOUND, "scan", str(corpus.root), "--db", str(path), "--format", "jsonl"),
-        folder / "home",
-    )
-    per = corpus.records / 1e6
-    parts = _parts(path)
-    begun = time.perf_counter()
-    with closing(Store.open(path, lambda: time.time() + 86_400)) as store:
-        done = store.retention.vacuum(60)
-    seconds = time.perf_counter() - begun
-    return (
+def _measure(
+    folder: Path, name: str, plan: Plan, program: Sequence[str]
+) -> tuple[tuple[str, ...], int]:
+    corpus = apart(cached, write_trail, plan)
+    path = folder / f"{name}.db"
+    run(scan(corpus.root, "--db", str(path), version=program), folder / "home")
+    size = path.stat().st_size
+    row = (
         name,
-        f"{corpus.records:,}",
         f"{corpus.files:,}",
-        f"{done.before / 1e6 / per:,.1f}",
-        *(f"{parts[part] / 1e6 / per:,.1f}" for part in _PARTS),
-        f"{done.after / 1e6 / per:,.1f}",
-        f"{seconds:.1f} s",
+        f"{corpus.records:,}",
+        f"{size / 1e6:,.2f} MB",
+        f"{size / corpus.records:,.0f} bytes",
+        f"{size / corpus.files:,.0f} bytes",
+        ", ".join(f"{table} {share:.0%}" for table, share in _shares(path)),
     )
+    return row, size
 
 
-def _parts(path: Path) -> dict[str, int]:
-    """Return bytes by part. Needs SQLite's dbstat table."""
+def _shares(path: Path) -> list[tuple[str, float]]:
+    """Return the largest tables with their indexes. Needs SQLite's dbstat table."""
     with closing(sqlite3.connect(path)) as db:
-        sizes = dict(
-            db.execute(
-                "SELECT t.tbl_name, sum(pgsize) FROM dbstat d JOIN sqlite_schema t ON t.name = "
-                "d.name "
-                "GROUP BY t.tbl_name"
-            )
-        )
-    return {part: sum(sizes.get(table, 0) for table in tables) for part, tables in _PARTS.items()}
+        sizes = db.execute(
+            "SELECT t.tbl_name, sum(d.pgsize) AS size FROM dbstat AS d "
+            "JOIN sqlite_schema AS t ON t.name = d.name GROUP BY t.tbl_name ORDER BY size DESC"
+        ).fetchall()
+    whole = sum(size for _, size in sizes)
+    return [(table, size / whole) for table, size in sizes[:_TABLES]]

@@ -11,7 +11,7 @@ from itertools import cycle
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
-from benchmarks.corpus import Plan, packed, sweeps_before, trail_files
+from benchmarks.corpus import Plan, compress, sweeps_before, trail_files
 from benchmarks.process import apart
 from benchmarks.report import Report
 from benchmarks.rule import REFERENCE
@@ -148,5 +148,5 @@ def _write(root: Path, plan: Plan, folders: int, count: Synchronized[int]) -> No
     for number, ((path, document), write) in enumerate(files):
         folder = root / f"{number % folders % 50:02}" / f"{number % folders:04}"
         folder.mkdir(parents=True, exist_ok=True)
-        write(folder / path.name, packed(document))
+        write(folder / path.name, compress(document))
         count.value += 1

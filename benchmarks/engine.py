@@ -1,0 +1,106 @@
+"""Scans by trailhound, by an earlier version, and by scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.corpus import Corpus
+from benchmarks.process import PYTHON, TRAILHOUND, Measured, Run, measure
+from benchmarks.report import Report
+from benchmarks.rule import REFERENCE
+from benchmarks.scale import Scale
+
+NOW, BEFORE = "trailhound", "trailhound before"
+STDLIB, ORJSON, UNPACK = "Python, gzip + json", "Python, isal + orjson", "isal alone"
+
+
+class Disagreement(RuntimeError):
+    """A tool that gave another answer than it should."""
+
+
+def versions(scale: Scale) -> dict[str, Sequence[str]]:
+    """Return the command of trailhound by version."""
+    if not scale.before:
+        return {NOW: TRAILHOUND}
+    return {NOW: TRAILHOUND, BEFORE: scale.before}
+
+
+def scan(root: Path, *options: str, version: Sequence[str] = TRAILHOUND) -> list[str]:
+    """Return the command of a scan, by one process unless overridden."""
+    return [*version, "scan", str(root), "--format", "jsonl", "--jobs", "1", *options]
+
+
+def scripts(root: Path) -> dict[str, Sequence[str]]:
+    """Return the commands of the scripts that answer the reference rule's question."""
+    return {STDLIB: _tool("gzip_json", root), ORJSON: _tool("isal_orjson", root)}
+
+
+def unpacking(root: Path) -> dict[str, Sequence[str]]:
+    """Return the command that only unpacks, below which nothing gets."""
+    return {UNPACK: _tool("unpack", root)}
+
+
+def _tool(name: str, root: Path) -> Sequence[str]:
+    return [PYTHON, "-m", f"benchmarks.tools.{name}", str(root)]
+
+
+def compare(
+    commands: Mapping[str, Sequence[str]], corpus: Corpus, scale: Scale, home: Path
+) -> dict[str, Measured]:
+    """Measure commands over a corpus, each of which must find its alerts.
+
+    Raises Disagreement.
+    """
+    results = measure(commands, scale.rounds, home)
+    for name, measured in results.items():
+        for run in measured.runs:
+            if name != UNPACK and alerts_found(run) != corpus.alerts:
+                raise Disagreement(
+                    f"{name} found {alerts_found(run):,} alerts where {corpus.alerts:,} were "
+                    "planted"
+                )
+            if commands[name][: len(TRAILHOUND)] == [*TRAILHOUND]:
+                check_accounting(run, corpus)
+    return results
+
+
+def alerts_found(run: Run) -> int:
+    """Count alerts of the reference rule in a tool's output."""
+    return sum(
+        not line.startswith("{") or json.loads(line)["rule"]["id"] == REFERENCE
+        for line in run.output
+    )
+
+
+def check_accounting(run: Run, corpus: Corpus) -> None:
+    """Nothing that was written may have been lost. Raises Disagreement."""
+    if f"{corpus.records:,} seen = {corpus.records:,} kept" not in run.narration:
+        said = next(
+            (line for line in run.narration.splitlines() if line.startswith("records ")), "nothing"
+        )
+        raise Disagreement(f"trailhound was given {corpus.records:,} records and says: {said}")
+
+
+def ratio(results: Mapping[str, Measured], tool: str, version: str = NOW) -> float | None:
+    """Return a tool's CPU time, to that of a trailhound version."""
+    return results[tool].ratio(results[version]) if version in results else None
+
+
+def tools_report(title: str, corpus: Corpus, results: Mapping[str, Measured]) -> Report:
+    """Return the table of what each tool took."""
+    rows = [("", "user CPU", "to trailhound", "per record", "user + system", "time", "peak RSS")]
+    rows += [
+        (
+            name,
+            f"{it.user:.2f} s",
+            f"{it.ratio(results[NOW]):.2f}×",
+            f"{it.user / corpus.records * 1e6:.2f} µs",
+            f"{it.cpu:.2f} s",
+            f"{it.seconds:.2f} s",
+            f"{it.rss / 1e6:,.0f} MB",
+        )
+        for name, it in results.items()
+    ]
+    return Report(f"{title}: {corpus}", rows, [f"Planted alerts, all found: {corpus.alerts:,}."])
