@@ -47,6 +47,10 @@ class KnownFiles:
     def get(self, path: str) -> FileRow | None:
         return self._rows.get(path)
 
+    def unread(self) -> Iterator[FileRow]:
+        """Return the rows of files that have not been read to their end."""
+        return (self._rows[path] for path in self._unread)
+
     def add(self, row: FileRow) -> None:
         """Add a row, or replace the row of its path."""
         replaced = self._rows.get(row.path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
@@ -31,8 +31,9 @@ from detector.ingest.unpublished import UnpublishedChanges
 from detector.ingest.workers import Workers, is_plain_text, is_worthwhile
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import RuleSet
-from detector.sources.accounting import Accounting
+from detector.sources.accounting import Accounting, FileState
 from detector.sources.open_file import is_remote
+from detector.sources.settling import SETTLE_SECONDS
 from detector.sources.source import Source
 from detector.sources.time_bounds import Bounds
 from detector.store import LATENESS, AlertChanges, FileRead, FileRow, Store
@@ -49,8 +50,8 @@ _SPREAD_BYTES = 64 << 20
 _VERIFY_EVERY = 60.0
 """Seconds between checks against the digest files, while files come."""
 _EVICT_EVERY = 24 * 3600.0
-_UNNAMED = ("out-of-range", "digest", "link")
-"""Reasons that are counted only: there may be very many such files, and nothing is wrong."""
+_UNNAMED = ("out-of-range", "digest", "link", "no-object", "queue")
+"""Reasons that are counted only: nothing is wrong, or the source itself tells what is."""
 
 
 class Update(msgspec.Struct, frozen=True):
@@ -111,12 +112,18 @@ class Pipeline:
         """
         self._next_rules.append(rules)
 
-    def scan(self, publish: Callable[[Update], None]) -> None:
-        """Read everything once, and settle all alerts at the end."""
+    def scan(self, publish: Callable[[Update], None]) -> Counter[FileState]:
+        """Read everything once, and settle all alerts at the end.
+
+        Returns how the files that were found stand.
+        """
         never = threading.Event()
         self._derive_due = float("inf")  # once, when all is read
         try:
             self._read_all(self._due_tasks(is_final=True), publish, never)
+            if self._scheduler.any_being_written():
+                never.wait(SETTLE_SECONDS)
+                self._read_all(self._due_tasks(is_final=True), publish, never)
             self._derive()
             self._verify(is_final=True)
             self._correlate(never)
@@ -124,6 +131,7 @@ class Pipeline:
             self._workers.close()
         self._unpublished.add(self._store.alerts.settle(float("inf")))
         self._publish(publish, live=True)
+        return self._scheduler.states_of_found()
 
     def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:
         """Read all files there are and all that come. Blocks.

@@ -20,6 +20,7 @@ from detector.formats import Chunk, Incomplete, NotALog, Unreadable, read_chunks
 from detector.rules.dispatch import Dispatch
 from detector.sources.accounting import FileState
 from detector.sources.open_file import open_file
+from detector.sources.os_errors import describe_os_error
 from detector.sources.source import SourceFile, Unavailable
 from detector.store.file_table import FileRead, FileRow
 
@@ -138,8 +139,7 @@ def read_file(
     except Unreadable as error:
         yield unread_result(task, "quarantined", error)
     except OSError as error:
-        problem = Unreadable("unreadable", f"{error.strerror}: allow reading it")
-        yield unread_result(task, unfinished, problem)
+        yield unread_result(task, "quarantined", Unreadable("unreadable", describe_os_error(error)))
 
 
 def _read_opened(file: BinaryIO, task: Task, digester: ChunkDigester) -> Iterator[FileRead]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
 
 from detector.cloudtrail.object_key import DIGEST, trail_file
 from detector.ingest.known_files import KnownFiles
 from detector.ingest.reader import Task
+from detector.sources.accounting import FileState
 from detector.sources.open_file import is_remote
-from detector.sources.source import Source, SourceFile
+from detector.sources.source import Source, SourceFile, unique_files
 from detector.store import FileRow, Store
 
 _RETRY_AFTER = 30.0
 _RETRIED = ("unreadable", "throttled", "credentials", "unreachable")
 """Reasons for which an unchanged file is read again after ``_RETRY_AFTER`` seconds."""
-_PASSING = ("reading", "being-written", "link", "out-of-range", "retry")
+_PASSING = ("reading", "being-written", "link", "out-of-range", "retry", "bucket-not-named")
 """Reasons that hold only as long as the sweep gives them."""
 _GIVE_UP_AFTER = 24 * 3600.0
 _LABEL = re.compile(r"_(\d{8}T\d{4})Z_")
@@ -32,11 +34,11 @@ class ReadScheduler:
         self._store = store
         self._source = source
         self._clock = clock
+        self._found: set[str] = set()
+        """The paths of all files that the sweeps have found."""
         self._waiting_since: dict[str, float] = {}
-        self._retrying = {
-            row.path for row in self.files if row.state == "waiting" and is_remote(row.path)
-        }
-        """Objects that are due although the source, which looks for new ones, finds no more."""
+        self._retrying = {row.path for row in self.files if _is_retried_unfound(row)}
+        """Files that are due although the source, which looks for new ones, finds them no more."""
 
     def schedule(self, swept: Iterable[SourceFile], is_final: bool) -> list[Task]:
         """Return a task for each file that is due, oldest delivery first.
@@ -44,9 +46,12 @@ class ReadScheduler:
         Due is what is new or has changed, and what waits for a retry. ``is_final`` means that the
         files will not grow any more.
         """
-        files = self._prefer_known_names(list(swept))
+        files = self._prefer_known_names(unique_files(swept))
         self._track_renames(files)
-        files += self._retried_files({file.path for file in files})
+        files = [self._without_old_problem(file) for file in files]
+        paths = {file.path for file in files}
+        self._found |= paths
+        files += self._retried_files(paths)
         self.has_digests = self.has_digests or any(DIGEST in file.path for file in files)
         tasks = []
         for file in files:
@@ -69,10 +74,19 @@ class ReadScheduler:
     def record(self, row: FileRow) -> None:
         """Remember how a file was left."""
         self.files.add(row)
-        if row.state == "waiting" and is_remote(row.path):
+        if _is_retried_unfound(row):
             self._retrying.add(row.path)
         else:
             self._retrying.discard(row.path)
+
+    def any_being_written(self) -> bool:
+        """Tell whether a file that was found waits for its writer."""
+        return any(row.reason == "being-written" for row in self.files.unread())
+
+    def states_of_found(self) -> Counter[FileState]:
+        """Count the files that the sweeps have found, by how they stand."""
+        rows = (self.files.get(path) for path in self._found)
+        return Counter(row.state for row in rows if row is not None)
 
     def reread_outdated(self) -> None:
         """Schedule the objects that were read by other rules.
@@ -117,7 +131,7 @@ class ReadScheduler:
             return True
         if previous.generation != self._store.rules.generation or previous.reason in _PASSING:
             return True
-        if previous.state != "waiting":
+        if not _is_retried(previous):
             return False
         self._waiting_since.setdefault(file.path, self._clock())
         waited = self._seconds_waited(file.path)
@@ -146,10 +160,32 @@ class ReadScheduler:
                     break
         return files
 
+    def _without_old_problem(self, file: SourceFile) -> SourceFile:
+        """Let a file be read on that was read before it got a temporary name, as by rotation."""
+        if file.problem is None or file.problem[1] != "being-written":
+            return file
+        row = self.files.get(file.path)
+        is_known = row is not None and row.file.identity == file.identity
+        if is_known and row is not None and row.reason != "being-written":
+            return file._replace(problem=None)
+        return file
+
     def _track_renames(self, files: Sequence[SourceFile]) -> None:
         moves = self.files.track_renames(files, self._source.in_scope)
         if moves.renamed or moves.lost:
             self._store.files.move(moves.renamed, moves.lost)
+
+
+def _is_retried(row: FileRow) -> bool:
+    """Tell whether a file is read again although it has not changed."""
+    return row.state == "waiting" or (row.state == "quarantined" and row.reason in _RETRIED)
+
+
+def _is_retried_unfound(row: FileRow) -> bool:
+    """Tell whether a file is also read again where a sweep does not come upon it."""
+    if is_remote(row.path):
+        return _is_retried(row)
+    return _is_retried(row) and row.reason in _RETRIED and row.file.device != 0
 
 
 def _is_news(state_and_reason: tuple[str, str], previous: FileRow | None) -> bool:

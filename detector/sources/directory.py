@@ -10,10 +10,7 @@ files written lately where there are very many, as after a large copy.
 from __future__ import annotations
 
 import contextlib
-import fnmatch
-import glob
 import os
-import re
 import stat
 import threading
 import time
@@ -24,17 +21,10 @@ from pathlib import Path
 
 from detector.sources.accounting import FileState
 from detector.sources.open_file import has_identity
-from detector.sources.source import SourceFile
-
-_BEING_WRITTEN = re.compile(
-    r"\.(?:gz|json|jsonl|ndjson)\.[A-Za-z0-9]{8}$"  # aws s3 cp and sync: NAME.json.gz.1a2B3c4D
-    r"|\.(?:gz|json|jsonl|ndjson)\d+$"  # s5cmd: NAME.json.gz123456789
-    r"|\.partial$"  # rclone
-    r"|^\.s3cmd\..*\.tmp$"  # s3cmd
-    r"|^\..*\.[A-Za-z0-9]{6}$"  # rsync: .NAME.json.gz.1a2B3c
-    r"|\.(?:tmp|part|crdownload|filepart)$"
-)
-"""Names under which copying tools write before they rename to the final name."""
+from detector.sources.os_errors import GONE, describe_os_error
+from detector.sources.patterns import expand_pattern, is_pattern, matches_pattern
+from detector.sources.settling import Settling
+from detector.sources.source import Problem, SourceFile
 
 _FULL_SWEEP_SECONDS = 0.02
 """Seconds that a sweep of the whole tree may take to be made every time."""
@@ -48,9 +38,7 @@ _RACY_NS = 3 * 10**9
 """Nanoseconds in which a folder may change again without another modification time."""
 
 
-def is_being_written(name: str) -> bool:
-    """Tell whether a copying tool still writes under this name."""
-    return _BEING_WRITTEN.search(name) is not None
+NOT_A_FILE = "a pipe, socket or device, not a file: pipe what it gives in, and name -"
 
 
 class Directory:
@@ -61,6 +49,13 @@ class Directory:
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self.roots = [Path(root).absolute() for root in roots]
+        self._named = {str(root) for root in self.roots}
+        """The paths that were named, and so are meant, whatever they are called."""
+        self._settling = Settling()
+        self._failed: set[str] = set()
+        """The paths that could not be listed or looked at."""
+        self._recovered: set[str] = set()
+        """Those of them that can be again, since the last sweep."""
         self._folder_mtimes: dict[str, int] = {}
         """Every folder, with its modification time when it was listed."""
         self._recent: set[str] = set()
@@ -78,6 +73,8 @@ class Directory:
         """The folders of this round that no slice has reached yet."""
         self._pending_recent: deque[str] = deque()
         """The files written lately that no sweep has reached yet."""
+        self._pattern_errors: list[tuple[str, OSError]] = []
+        """The folders that patterns lead to and that could not be listed, in this sweep."""
         self._changes: Iterator[set[tuple[object, str]]] | None = None
         """The change events of ``_watched_roots``; None before the first wait."""
         self._watched_roots: list[Path] = []
@@ -85,18 +82,20 @@ class Directory:
     def sweep(self) -> Iterator[SourceFile]:
         """Find the regular files below the roots.
 
-        A later sweep may find only those that may have changed. A file to which several links lead
-        is found once. A folder that may not be listed is found as one quarantined file, so that it
-        is not overlooked.
+        A later sweep may find only those that may have changed. A file is found once however often
+        it is named; its other links are skipped. What cannot be listed or looked at is found as one
+        quarantined file, so that it is not overlooked.
         """
         hints, self._hints = self._hints, set()
+        self._recovered = set()
         if self._slice_seconds:
-            yield from self._sweep_hot(hints)
+            yield from _unique(self._sweep_hot(hints))
             return
         begun = time.monotonic()
         self._folder_mtimes, self._main_paths = {}, {}
-        self._recent, self._listed = set(), None
-        yield from self._walk(self._starts())
+        self._recent, self._listed, self._failed = set(), None, set()
+        starts = self._starts()
+        yield from _unique(chain(self._pattern_problems(), self._walk(starts)))
         seconds = time.monotonic() - begun
         if seconds > _FULL_SWEEP_SECONDS:
             self._slice_seconds = max(_FULL_SWEEP_SECONDS, seconds / _ROUND_SWEEPS)
@@ -104,8 +103,8 @@ class Directory:
     def in_scope(self, path: str) -> bool:
         """Tell whether the last sweep covered a path."""
         if self._listed is not None:
-            return (path.rpartition("/")[0] or "/") in self._listed
-        return any(_root_includes(root, path) for root in self.roots)
+            return (path.rpartition("/")[0] or "/") in self._listed or path in self._recovered
+        return any(_root_includes(root, path) for root in map(str, self.roots))
 
     def committed(self, paths: Sequence[str]) -> None:
         """Do nothing: files stay where they are."""
@@ -142,7 +141,7 @@ class Directory:
 
         Returns None where nothing gives events.
         """
-        roots = [root for root in self.roots if root.exists()]
+        roots = [root for root in self.roots if os.path.exists(root)]
         if roots != self._watched_roots or self._changes is None:
             self._watched_roots = roots
             self._changes = _watch(roots, stop, min(seconds, 1.0)) if roots else None
@@ -158,13 +157,22 @@ class Directory:
 
     def _starts(self) -> list[str]:
         """Return the paths that a sweep starts from."""
+        self._pattern_errors = []
         starts: list[str] = []
-        for root in self.roots:
-            if _is_pattern(root):
-                starts += sorted(glob.glob(str(root), recursive=True))
+        for root in map(str, self.roots):
+            if is_pattern(root):
+                starts += expand_pattern(root, self._note_pattern_error)
             else:
-                starts.append(str(root))
+                starts.append(root)
         return starts
+
+    def _note_pattern_error(self, path: str, error: OSError) -> None:
+        self._pattern_errors.append((path, error))
+
+    def _pattern_problems(self) -> Iterator[SourceFile]:
+        """Find the folders that a pattern leads to and that cannot be listed."""
+        for path, error in self._pattern_errors:
+            yield self._unreadable(path, error)
 
     def _walk(self, starts: Sequence[str]) -> Iterator[SourceFile]:
         """Find the files at and below ``starts``, depth first."""
@@ -176,15 +184,39 @@ class Directory:
                 status = os.stat(path)
                 if stat.S_ISREG(status.st_mode):
                     yield self._file(path, status)
-                elif stat.S_ISDIR(status.st_mode) and (status.st_dev, status.st_ino) not in visited:
+                elif not stat.S_ISDIR(status.st_mode):
+                    yield self._no_file(path)
+                elif (status.st_dev, status.st_ino) not in visited:
                     visited.add((status.st_dev, status.st_ino))
                     pending += self._list(path, status.st_mtime_ns)
-            except PermissionError as error:
-                detail = f"{error.strerror}: allow reading it"
-                yield SourceFile(path, 0, 0, 0, 0, ("quarantined", "unreadable", detail))
-            except OSError:
-                # It went away, or is a link that leads nowhere: there is nothing to read.
-                self._recent.discard(path)
+            except OSError as error:
+                if error.errno in GONE:
+                    # It went away, or is a link that leads nowhere: there is nothing to read.
+                    self._forget(path)
+                else:
+                    yield self._unreadable(path, error)
+                continue
+            self._note_recovery(path)
+
+    def _forget(self, path: str) -> None:
+        self._recent.discard(path)
+        self._settling.forget(path)
+        self._note_recovery(path)
+
+    def _note_recovery(self, path: str) -> None:
+        if path in self._failed:
+            self._failed.discard(path)
+            self._recovered.add(path)
+
+    def _unreadable(self, path: str, error: OSError) -> SourceFile:
+        self._failed.add(path)
+        problem: Problem = ("quarantined", "unreadable", describe_os_error(error))
+        return SourceFile(path, 0, 0, 0, 0, problem)
+
+    def _no_file(self, path: str) -> SourceFile:
+        """Return a pipe, socket or device, of which reading might never end."""
+        state: FileState = "quarantined" if path in self._named else "skipped"
+        return SourceFile(path, 0, 0, 0, 0, (state, "not-a-file", NOT_A_FILE))
 
     def _list(self, path: str, mtime_ns: int) -> list[str]:
         """Return the paths in a folder, sorted backwards."""
@@ -206,9 +238,12 @@ class Directory:
             self._recent.add(path)
         else:
             self._recent.discard(path)
-        return SourceFile(
-            path, *identity, status.st_size, status.st_mtime_ns, _problem(path, is_link)
-        )
+        problem: Problem | None = None
+        if is_link:
+            problem = ("skipped", "link", "another name of a file that is read already")
+        elif path not in self._named and self._settling.is_changing(path, status):
+            problem = ("waiting", "being-written", "still being written under a temporary name")
+        return SourceFile(path, *identity, status.st_size, status.st_mtime_ns, problem)
 
     def _sweep_hot(self, hints: set[str]) -> Iterator[SourceFile]:
         """Find files that may have changed, and a slice of others."""
@@ -216,23 +251,23 @@ class Directory:
         self._listed = listed
         now = time.time_ns()
         starts = dict.fromkeys(path for path in self._starts() if path not in self._folder_mtimes)
+        yield from self._pattern_problems()
+        starts |= dict.fromkeys([*self._settling.paths(), *sorted(self._failed)])
         for path, listed_mtime in list(self._folder_mtimes.items()):
             try:
                 mtime = os.stat(path).st_mtime_ns
             except OSError as error:
                 del self._folder_mtimes[path]
-                if isinstance(error, FileNotFoundError):
-                    listed.add(path)  # It is gone, so that there is nothing in it.
+                if error.errno in GONE:
+                    listed.add(path)  # There is nothing in it.
+                else:
+                    starts[path] = None
                 continue
             if mtime != listed_mtime or now - mtime < _RACY_NS:
                 starts[path] = None
         starts |= dict.fromkeys(path for path in hints if self._is_below_root(path))
-        yielded: set[str] = set()
         for path in chain(starts, self._next_recent(), self._next_folders()):
-            for file in self._walk_new(path):
-                if file.path not in yielded:
-                    yielded.add(file.path)
-                    yield file
+            yield from self._walk_new(path)
 
     def _next_recent(self) -> Iterator[str]:
         """Return the files written lately that this sweep has time for."""
@@ -259,12 +294,24 @@ class Directory:
             return
         try:
             inner = self._list(path, os.stat(path).st_mtime_ns)
-        except OSError:
-            return  # The sweep of its parent finds what became of it.
+        except OSError as error:
+            del self._folder_mtimes[path]
+            if error.errno not in GONE:
+                yield self._unreadable(path, error)
+            return
         yield from self._walk([each for each in reversed(inner) if each not in self._folder_mtimes])
 
     def _is_below_root(self, path: str) -> bool:
-        return any(_is_below(path, str(root)) for root in self.roots if not _is_pattern(root))
+        return any(_is_below(path, root) for root in map(str, self.roots) if not is_pattern(root))
+
+
+def _unique(files: Iterator[SourceFile]) -> Iterator[SourceFile]:
+    """Leave out files that were found already in this sweep."""
+    found: set[str] = set()
+    for file in files:
+        if file.path not in found:
+            found.add(file.path)
+            yield file
 
 
 def _take_for(seconds: float, pending: deque[str]) -> Iterator[str]:
@@ -294,23 +341,11 @@ def _watch(
     )
 
 
-def _is_pattern(root: Path) -> bool:
-    return glob.has_magic(str(root)) and not root.exists()
-
-
-def _root_includes(root: Path, path: str) -> bool:
-    if _is_pattern(root):
-        return fnmatch.fnmatchcase(path, str(root))
-    return _is_below(path, str(root))
+def _root_includes(root: str, path: str) -> bool:
+    if is_pattern(root):
+        return matches_pattern(path, root)
+    return _is_below(path, root)
 
 
 def _is_below(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip("/") + "/")
-
-
-def _problem(path: str, is_link: bool) -> tuple[FileState, str, str] | None:
-    if is_being_written(os.path.basename(path)):
-        return "waiting", "being-written", "still being written under a temporary name"
-    if is_link:
-        return "skipped", "link", "another name of a file that is read already"
-    return None

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import os
-import shutil
-import sys
-import tempfile
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
-from detector.sources.directory import Directory
+from detector.sources.directory import NOT_A_FILE, Directory
+from detector.sources.os_errors import GONE
+from detector.sources.patterns import expand_pattern
 from detector.sources.source import CombinedSource, NoSource, Source
 from detector.sources.time_bounds import BoundedSource, Bounds, FileSnapshot
 
@@ -22,39 +19,57 @@ def open_sources(
     live: bool,
     bounds: Bounds | None = None,
     snapshots: Mapping[str, FileSnapshot] | None = None,
+    allow_buckets: Iterable[str] = (),
 ) -> Source:
     """Open all the named sources as one. Raises NoSource.
 
     A name is a path, a pattern, ``file@LIST`` (a file of names, one a line), ``-``, ``s3://…`` or
     ``sqs://…``. A live source may name files that do not exist yet. With ``bounds``, files outside
-    of them are found but not read; ``snapshots`` of the files read before help to tell.
+    of them are found but not read; ``snapshots`` of the files read before help to tell. Objects of
+    which a queue tells are read in ``allow_buckets``, and in the buckets that are named.
     """
+    expanded = list(dict.fromkeys(expand_lists(names)))
+    buckets = {*allow_buckets, *_bucket_names(expanded)}
     paths: list[Path] = []
-    piped: list[Source] = []
-    remote: list[Source] = []
-    for name in expand_lists(names):
-        if name == "-":
-            piped.append(StandardInput(live))
-        elif name.startswith("s3://"):
-            from detector.sources.s3_bucket import S3Bucket
-
-            bucket = S3Bucket(name, bounds)
-            if not live:
-                bucket.check()
-            remote.append(bucket)
-        elif name.startswith("sqs://"):
-            from detector.sources.sqs_queue import SqsQueue
-
-            remote.append(SqsQueue(name))
-        elif live or _exists(name):
-            paths.append(Path(name))
-        else:
-            raise NoSource(f"{name}: no such file or folder: check the name")
-    directories: list[Source] = []
-    if paths or not (piped or remote):
-        directories.append(Directory(paths))
-    source = CombinedSource([*directories, *piped, *remote])
+    others: list[Source] = []
+    try:
+        for name in expanded:
+            if name == "-" or name.startswith(("s3://", "sqs://")):
+                others.append(_open_stream(name, live, bounds, buckets))
+            elif live or _exists(name):
+                paths.append(Path(name))
+            else:
+                raise NoSource(f"{name}: no such file or folder: check the name")
+        if paths and not others:
+            _refuse_streams(paths)
+    except NoSource:
+        for opened in others:
+            opened.close()
+        raise
+    directories: list[Source] = [Directory(paths)] if paths or not others else []
+    # What is piped in comes before what is asked of a network.
+    others.sort(key=lambda source: not isinstance(source, Directory))
+    source = CombinedSource([*directories, *others])
     return source if bounds is None else BoundedSource(source, bounds, snapshots or {})
+
+
+def _open_stream(name: str, live: bool, bounds: Bounds | None, buckets: Set[str]) -> Source:
+    """Open standard input, a bucket or a queue. Raises NoSource."""
+    # Most hunts read none of these, and their imports are slow.
+    if name == "-":
+        from detector.sources.standard_input import StandardInput
+
+        return StandardInput(live)
+    if name.startswith("sqs://"):
+        from detector.sources.sqs_queue import SqsQueue
+
+        return SqsQueue(name, buckets)
+    from detector.sources.s3_bucket import S3Bucket
+
+    bucket = S3Bucket(name, bounds)
+    if not live:
+        bucket.check()
+    return bucket
 
 
 def expand_lists(names: Sequence[str]) -> Iterator[str]:
@@ -75,39 +90,38 @@ def expand_lists(names: Sequence[str]) -> Iterator[str]:
                 yield line.strip()
 
 
-def _exists(name: str) -> bool:
-    """Tell whether a path exists, or a pattern matches any."""
-    if os.path.exists(name):
-        return True
-    return glob.has_magic(name) and bool(glob.glob(name, recursive=True))
+def _bucket_names(names: Iterable[str]) -> list[str]:
+    return [
+        name.removeprefix("s3://").partition("/")[0] for name in names if name.startswith("s3://")
+    ]
 
 
-class StandardInput(Directory):
-    """Standard input, copied to a temporary file that grows.
+def _refuse_streams(paths: Sequence[Path]) -> None:
+    """Raise NoSource where all that is named are pipes, sockets or devices.
 
-    The copy is kept so that a record can be looked up again.
+    Among others the sweep tells of them, and the others are read.
     """
+    if all(path.exists() and not path.is_file() and not path.is_dir() for path in paths):
+        raise NoSource(f"{paths[0]}: {NOT_A_FILE}")
 
-    def __init__(self, live: bool) -> None:
-        if sys.stdin.isatty():
-            raise NoSource("-: standard input is a terminal: pipe the logs in, or name a file")
-        self._folder = tempfile.mkdtemp(prefix="trailhound-")
-        self._spool = Path(self._folder, "stdin")
-        self._spool.touch(0o600)
-        super().__init__([self._spool])
-        self._copying = threading.Thread(target=self._copy, daemon=True)
-        self._copying.start()
-        if not live:
-            self._copying.join()
 
-    def _copy(self) -> None:
-        with open(self._spool, "ab", buffering=0) as file, contextlib.suppress(ValueError):
-            while block := os.read(sys.stdin.fileno(), 1 << 20):
-                file.write(block)
+def _exists(name: str) -> bool:
+    """Tell whether there is something at a path, or a pattern matches any.
 
-    def ended(self) -> bool:
-        return not self._copying.is_alive()
+    True also where it cannot be looked at: the sweep tells why. Raises NoSource.
+    """
+    try:
+        os.stat(name)
+    except ValueError:
+        raise NoSource(f"{name}: no name of a file: check it") from None
+    except OSError as error:
+        if error.errno not in GONE:
+            return True
+        return glob.has_magic(name) and _matches_any(os.path.abspath(name))
+    return True
 
-    def close(self) -> None:
-        super().close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+
+def _matches_any(pattern: str) -> bool:
+    errors: list[OSError] = []
+    found = next(expand_pattern(pattern, lambda _, error: errors.append(error)), None)
+    return found is not None or bool(errors)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
 from typing import BinaryIO
 
@@ -18,7 +20,16 @@ def open_file(path: str) -> BinaryIO:
         from detector.sources.s3_objects import open_object
 
         return open_object(path)
-    return open(path, "rb")
+    file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115 - it is returned open
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "no file any more", path)
+    return file
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a path that may have become a pipe, without waiting for a writer."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def is_remote(path: str) -> bool:

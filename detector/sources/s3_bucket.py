@@ -13,17 +13,20 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from detector.cloudtrail.object_key import DIGEST, TRAIL, trail_file, trail_prefix
 from detector.sources.s3_objects import (
     bucket_store,
+    head_object,
     list_level,
     list_objects,
+    list_raw_objects,
     object_file,
     object_url,
     split_url,
 )
+from detector.sources.s3_raw_keys import Listed, is_path
 from detector.sources.source import NoSource, SourceFile, Unavailable
 from detector.sources.time_bounds import Bounds
 
@@ -48,8 +51,9 @@ class PolledPrefix(NamedTuple):
 
     prefix: str
     day_format: str = ""
-    level_only: bool = False
-    """Only the objects right below the prefix are polled."""
+    extent: Literal["below", "level", "raw", "object"] = "below"
+    """What is polled: all below the prefix; the objects right below it; all keys that begin with
+    it, which are no paths; the one object that has this key."""
 
 
 class S3Bucket:
@@ -65,8 +69,9 @@ class S3Bucket:
         clock: Callable[[], float] = time.time,
         poll: float = POLL_SECONDS,
     ) -> None:
-        self.bucket, prefix = split_url(url)
-        self._prefix = prefix.strip("/")
+        self.bucket, named = split_url(url)
+        self._named = named
+        self._prefix = named.removesuffix("/")
         self._bounds = bounds or Bounds(None, None)
         self._clock = clock
         self._poll = poll
@@ -78,16 +83,19 @@ class S3Bucket:
         """The newest delivery, by prefix."""
         self._problems: list[str] = []
         self._listed: set[str] = set()
+        self._is_told = False
+        """It has been told that nothing has the name."""
         if not self.bucket:
             raise NoSource(f"{url}: no bucket: write s3://BUCKET/PREFIX")
         bucket_store(self.bucket)  # Raises NoSource where nothing can be reached.
 
     def check(self) -> None:
-        """Raise NoSource where the bucket cannot be listed at all."""
-        try:
-            list_level(self.bucket, self._prefix)
-        except Unavailable as error:
-            raise NoSource(f"{object_url(self.bucket, self._prefix)}: {error.strerror}") from None
+        """Raise NoSource where nothing has this name, or it cannot be listed at all."""
+        polled, below, problem = self._start()
+        if problem is not None and not polled:
+            raise NoSource(_problem_line(problem))
+        if self._named and not polled and not below:
+            raise NoSource(self._names_nothing())
 
     def sweep(self) -> Iterator[SourceFile]:
         now = self._clock()
@@ -99,7 +107,9 @@ class S3Bucket:
             polled, problems = self._discover()
             yield from problems
             if polled or not problems:
-                self._polled, self._discover_due = polled, now + _DISCOVER_EVERY
+                self._polled = polled
+            if polled and not problems:
+                self._discover_due = now + _DISCOVER_EVERY
         with ThreadPoolExecutor(_THREADS, "list") as pool:
             due = [polled for polled in self._polled if self._is_due(polled, now)]
             for files in pool.map(lambda polled: self._poll_prefix(polled, now), due):
@@ -133,21 +143,61 @@ class S3Bucket:
 
         They are each trail's regions, other folders of days, and levels with loose objects.
         """
-        polled: list[PolledPrefix] = []
-        problems: list[SourceFile] = []
-        due = [self._prefix]
+        polled, due, problem = self._start()
+        problems = [] if problem is None else [self._note(problem)]
+        if self._named and not polled and not due and not problems and not self._is_told:
+            self._problems.append(self._names_nothing())
+            self._is_told = True
         with ThreadPoolExecutor(_THREADS, "discover") as pool:
             while due:
                 deeper: list[str] = []
                 for prefix, level in zip(due, pool.map(self._level, due), strict=True):
                     if isinstance(level, SourceFile):
-                        problems.append(level)
+                        problems.append(self._note(level))
                         continue
                     polled += level[0]
                     deeper += level[1]
-                    self._listed.add(object_url(self.bucket, prefix + "/"))
+                    self._listed.add(self._folder_url(prefix))
                 due = deeper
         return polled, problems
+
+    def _start(self) -> tuple[list[PolledPrefix], list[str], SourceFile | None]:
+        """Return what to poll of the name itself, where to descend, and what is in the way.
+
+        The name may be that of an object, of a folder, or of both.
+        """
+        polled = []
+        if self._named and not self._named.endswith("/") and self._is_object(self._named):
+            polled.append(PolledPrefix(self._named, extent="object"))
+        if not is_path(self._prefix or "-"):
+            prefix = f"{self._prefix}/"
+            return [*polled, PolledPrefix(prefix, extent="raw")], [], None
+        level = self._level(self._prefix)
+        if isinstance(level, SourceFile):
+            return polled, [], None if polled else level
+        self._listed.add(self._folder_url(self._prefix))
+        return [*polled, *level[0]], level[1], None
+
+    def _is_object(self, key: str) -> bool:
+        try:
+            head_object(self.bucket, key)
+        except Unavailable:
+            return False  # What is wrong with the bucket, the listing tells.
+        return True
+
+    def _names_nothing(self) -> str:
+        """Say that nothing has the name, and what has one like it."""
+        parent, _, beginning = self._prefix.rpartition("/")
+        line = f"{object_url(self.bucket, self._named)}: no object and no folder has this name"
+        try:
+            level = list_level(self.bucket, parent)
+        except Unavailable:
+            return f"{line}: check it"
+        names = [*level.folders, *(key for key, _, _ in level.objects)]
+        like = [each for each in names if each.rpartition("/")[2].startswith(beginning)]
+        if not like:
+            return f"{line}: check it; patterns are for files on disk"
+        return f"{line}: is it {', '.join(object_url(self.bucket, each) for each in like[:3])}?"
 
     def _level(self, prefix: str) -> tuple[list[PolledPrefix], list[str]] | SourceFile:
         """Return what to poll at a prefix, and where to descend."""
@@ -155,19 +205,22 @@ class S3Bucket:
         if trail:
             return [PolledPrefix(prefix, "" if trail.below else "%Y/%m/%d")], []
         try:
-            folders, objects = list_level(self.bucket, prefix)
+            folders, objects, raw_prefixes = list_level(self.bucket, prefix)
         except Unavailable as error:
             return self._unlisted(prefix, error)
+        polled = [PolledPrefix(raw, extent="raw") for raw in raw_prefixes]
         names = [folder.rpartition("/")[2] for folder in folders]
         if any(_DATED.match(name) for name in names):
-            return [PolledPrefix(prefix, _day_format(names[0]))], []
+            return [*polled, PolledPrefix(prefix, _day_format(names[0]))], []
         if _ACCOUNT.search(prefix):  # Other services' logs are next to the trail's.
             folders = [
                 folder
                 for folder, name in zip(folders, names, strict=True)
                 if name.startswith(TRAIL)
             ]
-        return [PolledPrefix(prefix, level_only=True)] if objects else [], folders
+        if objects:
+            polled.append(PolledPrefix(prefix, extent="level"))
+        return polled, folders
 
     def _is_due(self, polled: PolledPrefix, now: float) -> bool:
         """Tell whether to poll a prefix now; silent regions are polled hourly."""
@@ -180,6 +233,8 @@ class S3Bucket:
 
     def _poll_prefix(self, polled: PolledPrefix, now: float) -> list[SourceFile]:
         """List the objects of a prefix that may be new."""
+        if polled.extent == "object":
+            return self._poll_object(polled.prefix)
         after, before = self._key_range(polled, now)
         files: list[SourceFile] = []
         try:
@@ -190,20 +245,22 @@ class S3Bucket:
                     file = object_file(self.bucket, key, size, etag)
                     files.append(self._mark_foreign(file, polled))
         except Unavailable as error:
-            return [*files, self._unlisted(polled.prefix, error)]
-        self._listed.add(object_url(self.bucket, polled.prefix + "/"))
+            return [*files, self._note(self._unlisted(polled.prefix, error))]
+        self._listed.add(self._folder_url(polled.prefix))
         for interval, days in _WIDER_POLLS:
             if after is None or after <= self._day_key(polled, now - days * _DAY):
                 self._polled_at[polled.prefix, interval] = now
         self._polled_at[polled.prefix, 0] = now
         return files
 
-    def _list(
-        self, polled: PolledPrefix, after: str | None
-    ) -> Iterable[tuple[str, int, str | None]]:
-        if polled.level_only:
-            return list_level(self.bucket, polled.prefix)[1]
-        return list_objects(self.bucket, polled.prefix, after)
+    def _list(self, polled: PolledPrefix, after: str | None) -> Iterable[Listed]:
+        match polled.extent:
+            case "level":
+                return list_level(self.bucket, polled.prefix).objects
+            case "raw":
+                return list_raw_objects(self.bucket, polled.prefix)
+            case _:
+                return list_objects(self.bucket, polled.prefix, after)
 
     def _key_range(self, polled: PolledPrefix, now: float) -> tuple[str | None, str | None]:
         """Return the key to list after, and the key to stop before."""
@@ -246,15 +303,32 @@ class S3Bucket:
         detail = f"{trail.folder} holds no calls of the management plane"
         return file._replace(problem=("skipped", "other-folder", detail))
 
-    def _unlisted(self, prefix: str, error: Unavailable) -> SourceFile:
-        """Return an unlisted prefix as one unread file.
+    def _poll_object(self, key: str) -> list[SourceFile]:
+        """Look at the one object that was named."""
+        try:
+            return [head_object(self.bucket, key)]
+        except Unavailable as error:
+            file = SourceFile(object_url(self.bucket, key), 0, 0, 0, 0)
+            return [file._replace(problem=(error.state, error.code, str(error.strerror)))]
 
-        So it is not overlooked; discovery is due again.
-        """
-        path = object_url(self.bucket, prefix + "/")
-        self._problems.append(f"{path}: {error.strerror}")
-        self._discover_due = 0.0
+    def _unlisted(self, prefix: str, error: Unavailable) -> SourceFile:
+        """Return an unlisted prefix as one unread file, so it is not overlooked."""
+        path = self._folder_url(prefix)
         return SourceFile(path, 0, 0, 0, 0, (error.state, error.code, str(error.strerror)))
+
+    def _folder_url(self, prefix: str) -> str:
+        return object_url(self.bucket, f"{prefix}/" if prefix else "")
+
+    def _note(self, unlisted: SourceFile) -> SourceFile:
+        """Note that a prefix could not be listed; discovery is due again."""
+        self._problems.append(_problem_line(unlisted))
+        self._discover_due = 0.0
+        return unlisted
+
+
+def _problem_line(file: SourceFile) -> str:
+    assert file.problem is not None
+    return f"{file.path}: {file.problem[2]}"
 
 
 def _day_format(name: str) -> str:

@@ -17,9 +17,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from detector.sources.accounting import FileState
+from detector.sources.aws_errors import Kind, failure_of
+from detector.sources.s3_raw_keys import Listed, head_raw, is_path, list_raw, read_raw
 from detector.sources.source import NoSource, Requests, SourceFile, Unavailable
 
 if TYPE_CHECKING:
@@ -36,6 +38,16 @@ RETRIES: dict[str, Any] = {
 }
 """How a throttled or failing request is retried before it waits for the next sweep."""
 _PAGE = 1000
+
+
+class Level(NamedTuple):
+    """What is right below a prefix."""
+
+    folders: list[str]
+    """Prefixes without their final slash, to descend to."""
+    objects: list[Listed]
+    raw_prefixes: list[str]
+    """Prefixes that are no paths, with their final slash."""
 
 
 class Usage:
@@ -96,7 +108,10 @@ def open_object(path: str) -> BinaryIO:
     """Read an object's content. Raises Unavailable."""
     bucket, key = split_url(path)
     try:
-        data = bucket_store(bucket).get(key).bytes()
+        if is_path(key):
+            data: bytes = bucket_store(bucket).get(key).bytes()  # type: ignore[assignment]
+        else:
+            data = read_raw(bucket, bucket_region(bucket), key)
     except Exception as error:
         raise translate_s3_error(path, error) from None
     finally:
@@ -105,33 +120,93 @@ def open_object(path: str) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def list_objects(
-    bucket: str, prefix: str, after: str | None = None
-) -> Iterator[tuple[str, int, str | None]]:
+def head_object(bucket: str, key: str) -> SourceFile:
+    """Look at an object without reading it. Raises Unavailable."""
+    try:
+        if is_path(key):
+            head = bucket_store(bucket).head(key)
+            listed = key, head["size"], head["e_tag"]
+        else:
+            listed = head_raw(bucket, bucket_region(bucket), key)
+    except Exception as error:
+        raise translate_s3_error(object_url(bucket, key), error) from None
+    finally:
+        usage.add(gets=1)
+    return object_file(bucket, *listed)
+
+
+def list_objects(bucket: str, prefix: str, after: str | None = None) -> Iterator[Listed]:
     """List the objects below ``prefix``, in order of keys. Raises Unavailable.
 
-    Yields (key, size, ETag), from the key ``after`` on, exclusive.
+    From the key ``after`` on, exclusive.
     """
+    last = after
     try:
         for page in bucket_store(bucket).list(prefix or None, offset=after, chunk_size=_PAGE):
             usage.add(lists=1)
-            yield from ((each["path"], each["size"], each["e_tag"]) for each in page)
+            for each in page:
+                last = each["path"]
+                yield last, each["size"], each["e_tag"]
+    except Exception as error:
+        if not _is_refused_key(error):
+            raise translate_s3_error(object_url(bucket, prefix), error) from None
+    else:
+        return
+    yield from list_raw_objects(bucket, f"{prefix}/" if prefix else "", last)
+
+
+def list_raw_objects(bucket: str, prefix: str, after: str | None = None) -> Iterator[Listed]:
+    """List the objects whose keys begin with ``prefix``, whatever they are.
+
+    Raises Unavailable.
+    """
+    try:
+        for page in list_raw(bucket, bucket_region(bucket), prefix, after):
+            usage.add(lists=1)
+            yield from page.objects
     except Exception as error:
         raise translate_s3_error(object_url(bucket, prefix), error) from None
 
 
-def list_level(bucket: str, prefix: str) -> tuple[list[str], list[tuple[str, int, str | None]]]:
-    """List the folders and objects right below ``prefix``. Raises Unavailable.
-
-    Folders have no final slash; an object is (key, size, ETag).
-    """
+def list_level(bucket: str, prefix: str) -> Level:
+    """List the folders and objects right below ``prefix``. Raises Unavailable."""
     try:
         level = bucket_store(bucket).list_with_delimiter(prefix or None)
     except Exception as error:
-        raise translate_s3_error(object_url(bucket, prefix), error) from None
+        if not _is_refused_key(error):
+            raise translate_s3_error(object_url(bucket, prefix), error) from None
+        return _raw_level(bucket, prefix)
+    folders = list(level["common_prefixes"])
+    if "" in folders:  # The name of a folder is empty: obstore would find this level in it again.
+        return _raw_level(bucket, prefix)
     objects = [(each["path"], each["size"], each["e_tag"]) for each in level["objects"]]
-    usage.add(lists=1 + (len(objects) + len(level["common_prefixes"])) // _PAGE)
-    return list(level["common_prefixes"]), objects
+    usage.add(lists=1 + (len(objects) + len(folders)) // _PAGE)
+    return Level(folders, objects, [])
+
+
+def _raw_level(bucket: str, prefix: str) -> Level:
+    folders: list[str] = []
+    objects: list[Listed] = []
+    raw_prefixes: list[str] = []
+    start = f"{prefix}/" if prefix else ""
+    try:
+        for page in list_raw(bucket, bucket_region(bucket), start, delimiter="/"):
+            usage.add(lists=1)
+            objects += page.objects
+            for each in page.prefixes:
+                folder = each.removesuffix("/")
+                if is_path(folder):
+                    folders.append(folder)
+                else:
+                    raw_prefixes.append(each)
+    except Exception as error:
+        raise translate_s3_error(object_url(bucket, prefix), error) from None
+    return Level(folders, objects, raw_prefixes)
+
+
+def _is_refused_key(error: Exception) -> bool:
+    """Tell whether obstore refuses a listing for one of its keys."""
+    return type(error).__name__ == "InvalidPathError"
 
 
 @lru_cache(64)
@@ -141,8 +216,8 @@ def bucket_store(bucket: str) -> S3Store:
         from obstore.store import S3Store
     except ImportError:
         raise NoSource(f"s3://{bucket}: pip install 'trailhound[s3]' to read buckets") from None
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    options: dict[str, Any] = {"region": _region(bucket, endpoint)}
+    endpoint = _endpoint()
+    options: dict[str, Any] = {"region": bucket_region(bucket)}
     if endpoint:
         options["endpoint"] = endpoint
     provider = _credentials(bucket)
@@ -156,13 +231,19 @@ def bucket_store(bucket: str) -> S3Store:
     )
 
 
-def _region(bucket: str, endpoint: str | None) -> str:
+def _endpoint() -> str | None:
+    """Return the address of another S3-compatible store."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+
+
+@lru_cache(64)
+def bucket_region(bucket: str) -> str:
     """Return a bucket's region.
 
     AWS tells it to everyone, whatever the response's status; other stores have one region.
     """
     configured = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    if endpoint:
+    if _endpoint():
         return configured
     request = urllib.request.Request(f"https://s3.amazonaws.com/{bucket}", method="HEAD")
     try:
@@ -202,58 +283,43 @@ def _credentials(bucket: str) -> Any:
         ) from None
 
 
-_MEANINGS: tuple[tuple[tuple[str, ...], FileState, str, str], ...] = (
-    (
-        ("InvalidObjectState",),
-        "quarantined",
-        "archived",
-        "archived: restore the object, then retry",
-    ),
-    (
-        ("ExpiredToken", "TokenRefreshRequired", "InvalidToken", "RequestExpired", "SSOToken"),
+_MEANINGS: dict[Kind, tuple[FileState, str, str]] = {
+    "archived": ("quarantined", "archived", "archived: restore the object, then retry"),
+    "expired": (
         "waiting",
         "credentials",
         "the credentials have expired: renew them (aws sso login); it is tried again",
     ),
-    (
-        (
-            "InvalidAccessKeyId",
-            "SignatureDoesNotMatch",
-            "missing credentials",
-            "CredentialsError",
-            "NoCredentials",
-        ),
+    "refused-credentials": (
         "waiting",
         "credentials",
         "the credentials are not accepted: check AWS_PROFILE or the access key",
     ),
-    (
-        ("SlowDown", "TooManyRequests", "429", "503", "Throttl", "ServiceUnavailable"),
+    "no-credentials": (
         "waiting",
-        "throttled",
-        "S3 asks to slow down: it is tried again",
+        "credentials",
+        "there are no credentials to use: renew them (aws sso login), or set AWS_PROFILE or an "
+        "access key",
     ),
-    (
-        (
-            "redirect",
-            "PermanentRedirect",
-            "AuthorizationHeaderMalformed",
-            "IllegalLocationConstraint",
-        ),
+    "throttled": ("waiting", "throttled", "S3 asks to slow down: it is tried again"),
+    "wrong-region": (
         "quarantined",
         "wrong-region",
         "the bucket is in another region: set AWS_REGION to it",
     ),
-    (
-        ("AccessDenied", "403"),
+    "denied": (
         "quarantined",
         "denied",
         "access denied: allow s3:GetObject and s3:ListBucket on it, and "
         "kms:Decrypt where it is encrypted with a key",
     ),
-    (("NoSuchBucket",), "quarantined", "no-bucket", "no such bucket: check the name"),
-)
-"""(phrases in the error, state, reason, detail), the first that fits."""
+    "no-such-place": ("quarantined", "no-bucket", "no such bucket: check the name"),
+    "gone": ("skipped", "gone", "deleted before it was read"),
+    "failing": ("waiting", "unreachable", "S3 fails"),
+    "unreachable": ("waiting", "unreachable", "no answer"),
+    "refused": ("quarantined", "refused", "S3 refuses the request"),
+}
+"""The state, reason and sentence of a file, by the kind of its error."""
 
 
 def translate_s3_error(path: str, error: Exception) -> Unavailable:
@@ -262,12 +328,13 @@ def translate_s3_error(path: str, error: Exception) -> Unavailable:
         return error
     if isinstance(error, NoSource):
         return Unavailable("waiting", "unreachable", str(error))
-    text = f"{type(error).__name__}: {error}"
-    for phrases, state, code, detail in _MEANINGS:
-        if any(phrase in text for phrase in phrases):
-            return Unavailable(state, code, detail)
-    if isinstance(error, FileNotFoundError):
-        return Unavailable("skipped", "gone", "deleted before it was read")
-    return Unavailable(
-        "waiting", "unreachable", f"{path}: {' '.join(text.split())[:200]}: it is tried again"
-    )
+    failure = failure_of(error, split_url(path)[1])
+    state, reason, detail = _MEANINGS[failure.kind]
+    if failure.kind in ("failing", "refused"):
+        detail = f"{detail} ({failure.status} {failure.code})".replace(" )", ")")
+    if failure.kind == "unreachable":
+        first_line = str(error).partition("\n")[0]
+        detail = f"{detail}: {type(error).__name__}: {first_line[:200]}"
+    if failure.kind in ("failing", "unreachable"):
+        detail += ": it is tried again"
+    return Unavailable(state, reason, detail)

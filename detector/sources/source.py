@@ -9,6 +9,9 @@ from typing import NamedTuple, Protocol
 
 from detector.sources.accounting import FileState
 
+Problem = tuple[FileState, str, str]
+"""(state, reason, detail), as the file's row in the store will say."""
+
 
 class SourceFile(NamedTuple):
     """A file as a sweep found it.
@@ -22,13 +25,25 @@ class SourceFile(NamedTuple):
     inode: int
     size: int
     mtime_ns: int
-    problem: tuple[FileState, str, str] | None = None
-    """(state, reason, detail), as the file's row in the store will say."""
+    problem: Problem | None = None
 
     @property
     def identity(self) -> tuple[int, int]:
         """The device and inode, which a rename does not change."""
         return self.device, self.inode
+
+
+def unique_files(files: Iterable[SourceFile]) -> list[SourceFile]:
+    """Leave out files that several sources found, or one several times.
+
+    Where one of them can read it, it is read.
+    """
+    by_path: dict[str, SourceFile] = {}
+    for file in files:
+        known = by_path.get(file.path)
+        if known is None or (known.problem is not None and file.problem is None):
+            by_path[file.path] = file
+    return list(by_path.values())
 
 
 class NoSource(Exception):

@@ -1,41 +1,47 @@
 """An SQS queue of notifications of new objects.
 
 A message is deleted only when all objects that it names are in the state; otherwise SQS delivers it
-again.
+again. What stands in a message is not trusted: a bucket that the analyst has not named is not
+contacted with the analyst's credentials.
 """
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Any
-from urllib.parse import unquote_plus
 
-from detector.sources.s3_objects import object_file
-from detector.sources.source import NoSource, SourceFile
+from detector.sources.aws_errors import Kind, failure_of
+from detector.sources.s3_notification import NotifiedObject, parse_message
+from detector.sources.s3_objects import head_object, object_file
+from detector.sources.source import NoSource, SourceFile, Unavailable
 
 _SWEEP_MESSAGES = 1000
 """Messages received in one sweep."""
 
 
 class SqsQueue:
-    """A source of S3's messages, sent directly, by SNS or by EventBridge.
+    """A source of messages of S3 or CloudTrail, sent directly, by SNS or by EventBridge.
 
-    The URL is ``sqs://QUEUE``, with the queue's name or address. Raises NoSource.
+    The URL is ``sqs://QUEUE``, with the queue's name or address. Objects in other buckets than
+    ``buckets`` are not read. Raises NoSource.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, buckets: Set[str] = frozenset()) -> None:
         try:
             import boto3
             from botocore.exceptions import BotoCoreError, ClientError
+            from botocore.parsers import ResponseParserError
         except ImportError:
             raise NoSource(f"{url}: pip install 'trailhound[aws]' to read queues") from None
-        self._errors = (BotoCoreError, ClientError)
+        self._errors = (BotoCoreError, ClientError, ResponseParserError)
         self._name = url
+        self._buckets = buckets
         self._uncommitted: dict[str, set[str]] = {}
         """The paths of each message that are not committed yet, by receipt."""
         self._problems: list[str] = []
+        self._told: set[str] = set()
+        """The messages that were told to be left in the queue."""
         name = url.removeprefix("sqs://").rstrip("/")
         try:
             self._client = boto3.client("sqs")
@@ -43,10 +49,8 @@ class SqsQueue:
                 self._queue = f"https://{name}"
             else:
                 self._queue = self._client.get_queue_url(QueueName=name)["QueueUrl"]
-        except self._errors as error:
-            raise NoSource(
-                f"{url}: {_describe(error)}: check the name, AWS_REGION and AWS_PROFILE"
-            ) from None
+        except (*self._errors, ValueError) as error:
+            raise NoSource(f"{url}: {_describe(error)}") from None
 
     def sweep(self) -> Iterator[SourceFile]:
         for _ in range(_SWEEP_MESSAGES // 10):
@@ -56,24 +60,18 @@ class SqsQueue:
                 )
             except self._errors as error:
                 self._problems.append(f"{self._name}: {_describe(error)}: it is tried again")
+                yield self._unread("receive", "queue", _describe(error))
                 return
             messages = reply.get("Messages", [])
             for message in messages:
-                objects = parse_message(message["Body"])
-                if objects is None:
-                    self._problems.append(
-                        f"{self._name}: message {message['MessageId']} tells of no S3 object: "
-                        "it is left in the queue"
-                    )
-                    continue
-                self._uncommitted[message["ReceiptHandle"]] = {file.path for file in objects}
-                yield from objects
+                yield from self._message_files(message)
             if not messages:
                 break
         self._delete_done()
 
-    def in_scope(self, path: str) -> bool:  # noqa: ARG002 - a queue only names what is new
-        return False
+    def in_scope(self, path: str) -> bool:
+        """Tell whether a path is that of the queue itself, which was asked."""
+        return path == f"{self._name}/receive"
 
     def committed(self, paths: Sequence[str]) -> None:
         for uncommitted in self._uncommitted.values():
@@ -93,6 +91,26 @@ class SqsQueue:
     def close(self) -> None:
         self._client.close()
 
+    def _message_files(self, message: dict[str, Any]) -> Iterator[SourceFile]:
+        """Find the objects of a message; what is left in the queue is one unread file."""
+        objects = parse_message(message.get("Body", ""))
+        if objects is None:
+            name, detail = message["MessageId"], "tells of no S3 object: it is left in the queue"
+            if name not in self._told:
+                self._told.add(name)
+                self._problems.append(f"{self._name}: message {name} {detail}")
+            yield self._unread(name, "no-object", detail)
+            return
+        foreign = [each for each in objects if each.bucket not in self._buckets]
+        if not foreign:
+            # SQS may deliver a message that is being read once more: the receipt is another.
+            self._uncommitted[message["ReceiptHandle"]] = {each.path for each in objects}
+        for each in objects:
+            yield _foreign_file(each) if each in foreign else _file(each)
+
+    def _unread(self, name: str, reason: str, detail: str) -> SourceFile:
+        return SourceFile(f"{self._name}/{name}", 0, 0, 0, 0, ("quarantined", reason, detail))
+
     def _delete_done(self) -> None:
         done = [receipt for receipt, paths in self._uncommitted.items() if not paths]
         for receipt in done:
@@ -104,34 +122,42 @@ class SqsQueue:
                 self._problems.append(f"{self._name}: {_describe(error)}: the message comes again")
 
 
-def parse_message(body: str) -> list[SourceFile] | None:
-    """Return the objects that a message names, none for S3's test message.
-
-    Returns None for a message of another kind.
-    """
+def _file(notified: NotifiedObject) -> SourceFile:
+    """Return a notified object as a listing would find it."""
+    if notified.size is not None and notified.etag is not None:
+        return object_file(notified.bucket, notified.key, notified.size, notified.etag)
     try:
-        message = json.loads(body)
-        if isinstance(message.get("Message"), str):
-            message = json.loads(message["Message"])
-        if message.get("Event") == "s3:TestEvent":
-            return []
-        if "detail" in message:
-            detail = message["detail"]
-            return [_object_file(detail, detail["object"]["key"])]
-        return [
-            _object_file(record["s3"], unquote_plus(record["s3"]["object"]["key"]))
-            for record in message["Records"]
-            if not str(record.get("eventName", "")).startswith("ObjectRemoved")
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
+        return head_object(notified.bucket, notified.key)
+    except Unavailable as error:
+        file = object_file(notified.bucket, notified.key, 0, None)
+        return file._replace(problem=(error.state, error.code, str(error.strerror)))
 
 
-def _object_file(notification: dict[str, Any], key: str) -> SourceFile:
-    named = notification["object"]
-    etag = named.get("eTag") or named.get("etag")
-    return object_file(notification["bucket"]["name"], key, int(named.get("size", 0)), etag)
+def _foreign_file(notified: NotifiedObject) -> SourceFile:
+    """Return an object whose bucket the analyst has not named, as one that is not read."""
+    detail = (
+        f"a message names the bucket {notified.bucket}, which you did not: "
+        f"--allow-bucket {notified.bucket} reads it"
+    )
+    file = object_file(notified.bucket, notified.key, notified.size or 0, notified.etag)
+    return file._replace(problem=("quarantined", "bucket-not-named", detail))
+
+
+_SENTENCES: dict[Kind, str] = {
+    "expired": "the credentials have expired: renew them (aws sso login)",
+    "refused-credentials": "the credentials are not accepted: check AWS_PROFILE or the access key",
+    "no-credentials": "there are no credentials to use: set AWS_PROFILE or an access key",
+    "throttled": "SQS asks to slow down",
+    "denied": "access denied: allow sqs:GetQueueUrl, ReceiveMessage and DeleteMessage on it",
+    "no-such-place": "no such queue: check the name, AWS_REGION and AWS_PROFILE",
+    "gone": "no such queue: check the name, AWS_REGION and AWS_PROFILE",
+    "failing": "SQS fails",
+}
 
 
 def _describe(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    sentence = _SENTENCES.get(failure_of(error).kind)
+    if sentence is not None:
+        return sentence
+    text = " ".join(str(error).split())[:200]
+    return f"{text}: check the name, AWS_REGION and AWS_PROFILE"

@@ -88,6 +88,14 @@ class FileTable:
         )
         return {os.fsdecode(path): FileSnapshot(*rest) for path, *rest in rows}
 
+    def waiting(self) -> list[tuple[str, str]]:
+        """Return the files that wait, by path, each with its reason in words."""
+        rows = self._database.rows(
+            "SELECT path, coalesce(detail, reason, 'to be read') FROM file "
+            "WHERE state = 'waiting' ORDER BY path"
+        )
+        return [(os.fsdecode(path), detail) for path, detail in rows]
+
     def newest_event_time(self) -> int | None:
         """Return the newest event time read, in epoch seconds."""
         newest = self._database.value("SELECT newest FROM progress")

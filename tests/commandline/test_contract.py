@@ -249,12 +249,38 @@ def test_exit_code_is_10_with_alerts(cli: Cli, logs: Path) -> None:
     assert cli("scan", logs / "nowhere", "--exit-code", *ONLY_REFERENCE).status == 1
 
 
-def test_file_errors_leave_exit_status(cli: Cli, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("options", "status", "strict"), [([], 0, 3), (["--exit-code"], 10, 3)])
+def test_file_errors_are_told_and_fail_strict_scans(
+    options: list[str], status: int, strict: int, cli: Cli, tmp_path: Path
+) -> None:
     write(tmp_path, "a.json", b'{"Records": [')
-    ran = cli("scan", tmp_path, "--exit-code", *ONLY_REFERENCE)
-    assert ran.status == 0
-    assert "quarantined 1" not in ran.out
+    write(tmp_path, "b.json", sweep(10))
+    ran = cli("scan", tmp_path, *options, *ONLY_REFERENCE)
+    assert ran.status == status
     assert f"quarantined: {tmp_path}/a.json: " in ran.err
+    again = cli("scan", tmp_path, "--strict", *options, *ONLY_REFERENCE)
+    assert (again.status, again.out) == (strict, ran.out)
+    assert "incomplete: " in again.err
+
+
+def test_scan_fails_where_nothing_could_be_read(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path, "a.json", b'{"Records": [')
+    for options in ([], ["--exit-code"], ["--strict"]):
+        ran = cli("scan", tmp_path, *options, *ONLY_REFERENCE)
+        assert (ran.status, ran.out) == (1, "")
+        assert ran.err.splitlines()[-1] == "trailhound: nothing that was named could be read"
+
+
+@pytest.mark.parametrize("options", [[], ["--strict"]])
+def test_scan_succeeds_where_there_is_nothing_wrong(
+    options: list[str], cli: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert cli("scan", tmp_path / "empty", *options, *ONLY_REFERENCE).status == 0
+    write(tmp_path, "logs/a.json", sweep(10))
+    write(tmp_path, "logs/empty.json", b"")
+    os.link(tmp_path / "logs/a.json", tmp_path / "logs/b.json")
+    assert cli("scan", tmp_path / "logs", *options, *ONLY_REFERENCE).status == 0
 
 
 @pytest.mark.parametrize(

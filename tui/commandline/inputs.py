@@ -15,7 +15,7 @@ from detector.detection.risk import RiskError, RiskTable
 from detector.filter import Fields, Filter, FilterError, parse_filter
 from detector.rules.ruleset import RuleSet, load
 from detector.sources.open import open_sources
-from detector.sources.source import NoSource, Source
+from detector.sources.source import NoSource, Source, SourceFile, unique_files
 from detector.sources.time_bounds import Bounds, FileSnapshot
 from detector.store import RETENTION
 from detector.text.time import parse_interval, parse_time
@@ -62,12 +62,28 @@ def open_named_sources(
     live: bool,
     bounds: Bounds | None = None,
     recorded: Mapping[str, FileSnapshot] | None = None,
+    allow_buckets: Sequence[str] = (),
 ) -> Source:
-    """Open the named sources; ``live``: their files and folders may appear later."""
+    """Open the named sources; ``live``: their files and folders may appear later.
+
+    ``allow_buckets`` are those of the command line, to which the configuration adds.
+    """
+    allowed = [*allow_buckets, *config.load_config().allow_buckets]
     try:
-        return open_sources(names, live, bounds, recorded)
+        return open_sources(names, live, bounds, recorded, allowed)
     except NoSource as error:
         raise CommandError(str(error)) from None
+
+
+def readable_files(source: Source) -> list[SourceFile]:
+    """Return the files of a source that can be read, each once; narrate the others."""
+    files = unique_files(source.sweep())
+    for file in files:
+        if file.problem is not None and file.problem[1] not in ("link", "out-of-range"):
+            narrate(f"not read: {file.path}: {file.problem[2]}")
+    for problem in source.problems():
+        narrate(problem)
+    return [file for file in files if file.problem is None]
 
 
 def load_risk() -> RiskTable:

@@ -6,6 +6,7 @@ when it runs, Textual when the app opens.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ from importlib import import_module
 
 from tui.commandline.parser import COMMANDS, app_parser, command_parser
 from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError
+
+_WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
+"""The numbers of errors that only writing meets."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,12 +27,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         command = import_module(f"tui.commandline.commands.{args.module}")
+        _require_output()
         status = int(command.run(args))
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # at exit Python flushes standard output once more, which must not fail again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()
         return EXIT_OK
     except KeyboardInterrupt:
         print("trailhound: interrupted", file=sys.stderr)
@@ -38,16 +42,45 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         from detector.text.visible import visible
 
-        print(f"trailhound: {visible(str(error))}", file=sys.stderr)
+        print(f"trailhound: {visible(_line_of(error))}", file=sys.stderr)
         if isinstance(error, CommandError):
             return error.status
         return EXIT_FAILED
 
 
+def _require_output() -> None:
+    """Raise CommandError where standard output is closed."""
+    if sys.stdout is None:  # Python opens no stream on a closed descriptor
+        raise CommandError("standard output is closed: let it lead to a terminal, pipe or file")
+
+
+def _abandon_output() -> None:
+    """Lead standard output nowhere.
+
+    At exit Python flushes it once more, which must not fail again.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _line_of(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    _abandon_output()
+    return f"standard output: {error.strerror}: let it lead to where there is space"
+
+
+def _is_output_error(error: Exception) -> bool:
+    """Tell whether standard output could not be written, and not some file."""
+    if not isinstance(error, OSError):
+        return False
+    return error.filename is None and error.errno in _WRITE_ERRORS
+
+
 def _is_expected(error: Exception) -> bool:
-    if isinstance(error, CommandError):
+    if isinstance(error, CommandError) or _is_output_error(error):
         return True
     from detector.ecs.asn import AsnError
+    from detector.sources.source import NoSource
     from detector.store import StateError
 
-    return isinstance(error, AsnError | StateError)
+    return isinstance(error, AsnError | StateError | NoSource)

@@ -77,6 +77,11 @@ def pruned_file_lines(source: Source) -> list[str]:
     return source.excluded_lines()
 
 
+def waiting_lines(store: Store) -> list[str]:
+    """Name the files that wait, with their reasons, a line each."""
+    return [f"waiting: {path}: {detail}" for path, detail in store.files.waiting()]
+
+
 def cost_lines() -> list[str]:
     """Write what requests to buckets cost, if any were made."""
     requests = requests_made()

@@ -54,6 +54,17 @@ def add_rule_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_bucket_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--allow-bucket",
+        action="append",
+        default=[],
+        metavar="BUCKET",
+        help="a bucket that messages of a queue may lead to, beside those named as sources "
+        "(may be repeated)",
+    )
+
+
 def add_state_option(
     parser: argparse.ArgumentParser, default: str = "hunt.db in your data folder"
 ) -> None:

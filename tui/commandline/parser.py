@@ -10,12 +10,13 @@ from detector import __version__
 from tui.commandline.options import (
     SOURCES_HELP,
     LineParser,
+    add_bucket_option,
     add_filter_option,
     add_rule_options,
     add_state_option,
     process_count,
 )
-from tui.settings.errors import EXIT_ALERTS
+from tui.settings.errors import EXIT_ALERTS, EXIT_INCOMPLETE
 
 if TYPE_CHECKING:
     from tui.commandline.options import Subparsers
@@ -47,6 +48,7 @@ def app_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help=SOURCES_HELP)
     parser.add_argument("--version", action="version", version=f"trailhound {__version__}")
+    add_bucket_option(parser)
     add_rule_options(parser)
     add_state_option(parser)
     parser.add_argument(
@@ -98,6 +100,13 @@ def _add_scan(commands: Subparsers) -> None:
     parser.add_argument(
         "--exit-code", action="store_true", help=f"exit with {EXIT_ALERTS} when there are alerts"
     )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help=f"exit with {EXIT_INCOMPLETE} where anything was not read: waiting, quarantined, "
+        "denied, rejected",
+    )
+    add_bucket_option(parser)
     add_rule_options(parser)
     add_state_option(parser, default="none is kept")
     parser.set_defaults(module="scan")
@@ -112,6 +121,7 @@ def _add_tail(commands: Subparsers) -> None:
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help=SOURCES_HELP)
     parser.add_argument("--format", choices=("jsonl",), default="jsonl")
     add_filter_option(parser)
+    add_bucket_option(parser)
     add_rule_options(parser)
     add_state_option(parser)
     parser.set_defaults(module="tail")
@@ -224,6 +234,7 @@ def _add_hunt(commands: Subparsers) -> None:
     parser.add_argument(
         "--asn-db", metavar="FILE", help="an .mmdb that names the networks of addresses"
     )
+    add_bucket_option(parser)
     parser.set_defaults(module="hunt")
 
 
@@ -255,6 +266,7 @@ def _add_pivot(commands: Subparsers) -> None:
     )
     parser.add_argument("--format", choices=("table", "jsonl"), default="table")
     add_filter_option(parser)
+    add_bucket_option(parser)
     add_rule_options(parser)
     add_state_option(parser)
     parser.set_defaults(module="pivot")

@@ -6,6 +6,7 @@ rules = ["/path/to/rules"]
 db = "/path/to/hunt.db"
 retention = "31d"
 sources = ["/path/to/AWSLogs"]  # what the app opens where the command line names nothing
+allow_buckets = ["trail-logs"]  # where a queue's messages may lead, beside the buckets you name
 theme = "light"
 
 [keys]                      # `trailhound keys` lists the ids
@@ -33,6 +34,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
     db: str | None = None
     retention: str | None = None
     sources: list[str] = []
+    allow_buckets: list[str] = []
     theme: str | None = None
     keys: dict[str, str | list[str]] = {}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-EXIT_OK, EXIT_FAILED, EXIT_MISUSED, EXIT_ALERTS = 0, 1, 2, 10
-"""Exit statuses; EXIT_ALERTS only with ``--exit-code``."""
+EXIT_OK, EXIT_FAILED, EXIT_MISUSED, EXIT_INCOMPLETE, EXIT_ALERTS = 0, 1, 2, 3, 10
+"""Exit statuses; EXIT_INCOMPLETE only with ``--strict``, EXIT_ALERTS only with ``--exit-code``."""
 
 
 class CommandError(Exception):

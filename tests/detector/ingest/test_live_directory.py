@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from detector.ingest.pipeline import Pipeline
-from detector.sources.directory import Directory, is_being_written
+from detector.sources.directory import Directory
+from detector.sources.settling import is_temporary
 from detector.store import Store
 from tests.detector.trail import (
     REGIONS,
@@ -310,7 +311,7 @@ FINAL = [
 
 @pytest.mark.parametrize("name", TEMPORARY)
 def test_temporary_name_waits_for_rename(name: str, store: Store, logs: Path) -> None:
-    assert is_being_written(name)
+    assert is_temporary(name)
     path = write(logs, name, gzip.compress(document(SWEEP))[:100])
     sums = []
 
@@ -326,7 +327,7 @@ def test_temporary_name_waits_for_rename(name: str, store: Store, logs: Path) ->
 
 @pytest.mark.parametrize("name", FINAL)
 def test_final_name_is_not_being_written(name: str) -> None:
-    assert not is_being_written(name)
+    assert not is_temporary(name)
 
 
 # links, folders, permissions

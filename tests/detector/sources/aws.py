@@ -12,7 +12,7 @@ import pytest
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from detector.sources import s3_objects
+from detector.sources import s3_objects, s3_raw_keys
 
 BUCKET = "trail-logs"
 Fault = Callable[[dict[str, Any]], tuple[str, str] | None]
@@ -90,7 +90,7 @@ def aws(server: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
             "base": 2,
         },
     )
-    s3_objects.bucket_store.cache_clear()
+    forget_clients()
     boto3.client("s3").create_bucket(Bucket=BUCKET)
     server.requests.clear()
     yield server
@@ -98,7 +98,14 @@ def aws(server: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     urllib.request.urlopen(
         urllib.request.Request(f"{server.url}/moto-api/reset", method="POST")
     ).close()
+    forget_clients()
+
+
+def forget_clients() -> None:
+    """Let buckets be opened by the environment of now."""
     s3_objects.bucket_store.cache_clear()
+    s3_objects.bucket_region.cache_clear()
+    s3_raw_keys._client.cache_clear()
 
 
 def put(key: str, data: bytes) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from detector.sources.s3_objects import bucket_store, open_object
 from detector.sources.source import NoSource, Unavailable
-from tests.detector.sources.aws import BUCKET, Aws, put
+from tests.detector.sources.aws import BUCKET, Aws, forget_clients, put
 
 SSO = """
 [profile analyst]
@@ -27,9 +27,9 @@ sso_role_name = hunter
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    bucket_store.cache_clear()
+    forget_clients()
     yield
-    bucket_store.cache_clear()
+    forget_clients()
 
 
 @pytest.fixture

@@ -423,7 +423,7 @@ def test_queue_deletes_message_after_commit_only(
             )
         )
 
-    queue = SqsQueue("sqs://trail")
+    queue = SqsQueue("sqs://trail", {BUCKET})
 
     def come_again() -> None:
         for receipt in [*queue._uncommitted]:

@@ -97,7 +97,7 @@ def _open_sources(args: argparse.Namespace, resources: ExitStack) -> Opened:
     from tui.settings import config
     from tui.settings.session_file import SessionFile
 
-    source = open_named_sources(args.sources, live=True)
+    source = open_named_sources(args.sources, live=True, allow_buckets=args.allow_bucket)
     resources.callback(source.close)
     rules = load_rules(args)
     store = Store.open(config.state_path(args.db))

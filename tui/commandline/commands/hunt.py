@@ -28,7 +28,7 @@ from detector.rules.rule_file import RuleError
 from detector.text.time import format_time
 from detector.text.visible import visible
 from detector.triage.export import safe_cell
-from tui.commandline.inputs import open_named_sources, parse_time_option
+from tui.commandline.inputs import open_named_sources, parse_time_option, readable_files
 from tui.commandline.narration import caret_excerpt, count_of, narrate
 from tui.settings import config
 from tui.settings.errors import EXIT_FAILED, EXIT_MISUSED, EXIT_OK, CommandError, UsageError
@@ -56,8 +56,9 @@ def run(args: argparse.Namespace) -> int:
             compile_hunt_query(query, fields, now, request.text)
     except RuleError as error:
         return _report_error(args, request, error)
-    with closing(open_named_sources(request.sources, live=False)) as source:
-        reader = EventReader(file.path for file in source.sweep() if file.problem is None)
+    source = open_named_sources(request.sources, live=False, allow_buckets=args.allow_bucket)
+    with closing(source):
+        reader = EventReader(file.path for file in readable_files(source))
         if now is None and any(map(uses_now, request.queries)):
             now = reader.newest()
             if now is not None:

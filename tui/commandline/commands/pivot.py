@@ -32,6 +32,7 @@ from tui.commandline.inputs import (
     parse_filter_option,
     parse_interval_option,
     parse_time_option,
+    readable_files,
 )
 from tui.commandline.narration import count_of, narrate, pruned_file_lines, show_progress
 from tui.settings import config
@@ -108,11 +109,10 @@ def _open_files(
     if args.sources:
         recorded = _files_read(path) if args.db else None
         bounds = Bounds(request.start, request.end)
-        source = open_named_sources(args.sources, False, bounds, recorded)
+        source = open_named_sources(args.sources, False, bounds, recorded, args.allow_bucket)
         files = [
             FileSpan(file.path, file.size, delivered=_delivery_time(file.path))
-            for file in source.sweep()
-            if file.problem is None
+            for file in readable_files(source)
         ]
         for line in pruned_file_lines(source):
             narrate(line)

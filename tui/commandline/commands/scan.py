@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from detector.detection.alert import Alert
@@ -15,6 +16,7 @@ from detector.filter import Filter
 from detector.filter.schemas import ALERTS
 from detector.ingest.pipeline import Pipeline, Update
 from detector.rules.ruleset import RuleSet
+from detector.sources.accounting import Accounting, FileState
 from detector.sources.time_bounds import Bounds
 from detector.store import Store
 from detector.text.visible import visible
@@ -34,9 +36,10 @@ from tui.commandline.narration import (
     narrate,
     pruned_file_lines,
     show_progress,
+    waiting_lines,
 )
 from tui.settings import config
-from tui.settings.errors import EXIT_ALERTS, EXIT_OK
+from tui.settings.errors import EXIT_ALERTS, EXIT_INCOMPLETE, EXIT_OK, CommandError
 
 _HEADINGS = (
     "TIME (UTC)",
@@ -66,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         store = Store.open(config.state_path(args.db) if args.db else None)
         stack.callback(store.close)
         recorded = store.files.read_to_end() if bounds else None
-        source = open_named_sources(args.sources, False, bounds, recorded)
+        source = open_named_sources(args.sources, False, bounds, recorded, args.allow_bucket)
         stack.callback(source.close)
         pipeline = Pipeline(
             store,
@@ -77,27 +80,40 @@ def run(args: argparse.Namespace) -> int:
             clock=time.time if now is None else lambda: float(now),
             bounds=bounds,
         )
-        pipeline.scan(_narrate_update)
+        found = pipeline.scan(_narrate_update)
         in_bounds = _alerts_between(store, since, until)
         filter_time = now or store.files.newest_event_time() or time.time()
         alert_filter = parse_filter_option(args, ALERTS, filter_time)
         alerts = list(filter(alert_filter, in_bounds))
+        accounting = store.files.accounting()
         if args.format == "table":
             sys.stdout.write(table(alerts))
         else:
             sys.stdout.write(export_alerts(alerts, args.format))
         for line in (
+            *waiting_lines(store),
             *completeness_lines(store, True, bounds),
             *pruned_file_lines(source),
-            *accounting_sums(store.files.accounting()),
+            *accounting_sums(accounting),
             *cost_lines(),
             _alert_count(len(alerts), len(in_bounds), alert_filter),
             *_short_histories(rules, alerts),
         ):
             narrate(line)
+    if not found["read"] and (found["waiting"] or found["quarantined"]):
+        raise CommandError("nothing that was named could be read")
+    if args.strict and _is_incomplete(found, accounting):
+        narrate("incomplete: not all that was named has been read")
+        return EXIT_INCOMPLETE
     if args.exit_code and alerts:
         return EXIT_ALERTS
     return EXIT_OK
+
+
+def _is_incomplete(found: Counter[FileState], accounting: Accounting) -> bool:
+    """Tell whether anything was waiting, quarantined, denied or unread."""
+    is_unread = found["waiting"] or found["quarantined"] or accounting.files_skipped.get("gone")
+    return bool(is_unread or accounting.records_rejected)
 
 
 def _alerts_between(store: Store, since: int | None, until: int | None) -> list[Alert]:

@@ -28,7 +28,7 @@ from tui.settings.errors import EXIT_OK
 def run(args: argparse.Namespace) -> int:
     parse_filter_option(args, ALERTS, time.time())  # refuse a bad filter before anything is read
     rules = load_rules(args)
-    source = open_named_sources(args.sources, live=True)
+    source = open_named_sources(args.sources, live=True, allow_buckets=args.allow_bucket)
     store = Store.open(config.state_path(args.db))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -1,0 +1,24 @@
+"""Errors of the operating system, in words for a person."""
+
+from __future__ import annotations
+
+import errno
+
+GONE = (errno.ENOENT, errno.ENOTDIR)
+"""The numbers of errors that say that there is nothing at a path."""
+
+_ADVICE = {
+    errno.EACCES: "allow reading it",
+    errno.EPERM: "allow reading it",
+    errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
+    errno.ENFILE: "too many files are open: close other programs",
+    errno.ENAMETOOLONG: "name it by a shorter path",
+    errno.ELOOP: "its links lead in a circle",
+    errno.ESTALE: "mount its file system again",
+}
+
+
+def describe_os_error(error: OSError) -> str:
+    """Say what went wrong with a file, and what to do."""
+    advice = _ADVICE.get(error.errno or 0, "look at its disk or mount")
+    return f"{error.strerror or type(error).__name__}: {advice}"

@@ -1,0 +1,91 @@
+"""The S3 objects that a queue's message tells of.
+
+Messages come from S3, from CloudTrail itself ("Configuring Amazon SNS notifications for
+CloudTrail", CloudTrail User Guide), straight, by SNS, or by EventBridge. A message is hostile
+input: whatever it holds, it is understood or it is not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NamedTuple
+from urllib.parse import unquote_plus
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+_MAX_KEY_BYTES = 1024
+_MAX_SIZE = 1 << 50
+"""A size beyond that of any object: S3's limit is in terabytes."""
+_MAX_DEPTH = 3
+"""Envelopes of SNS within each other."""
+
+
+class NotifiedObject(NamedTuple):
+    """An object that a message names; ``size`` and ``etag`` None: it does not say."""
+
+    bucket: str
+    key: str
+    size: int | None = None
+    etag: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The object's URL."""
+        return f"s3://{self.bucket}/{self.key}"
+
+
+def parse_message(body: str) -> list[NotifiedObject] | None:
+    """Return the objects that a message names, none for a test message.
+
+    Returns None for a message of another kind.
+    """
+    try:
+        message = json.loads(body)
+        for _ in range(_MAX_DEPTH):
+            if not isinstance(message.get("Message"), str):
+                break
+            if _is_validation(message["Message"]):
+                return []
+            message = json.loads(message["Message"])
+        return list(dict.fromkeys(_objects(message)))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+
+
+def _is_validation(text: str) -> bool:
+    """Tell whether CloudTrail only tries the topic, when it is set up."""
+    return text.startswith("CloudTrail validation message")
+
+
+def _objects(message: dict[str, Any]) -> list[NotifiedObject]:
+    if message.get("Event") == "s3:TestEvent":
+        return []
+    if "s3ObjectKey" in message:  # CloudTrail's own
+        keys = message["s3ObjectKey"]
+        keys = [keys] if isinstance(keys, str) else keys
+        return [_checked(message["s3Bucket"], key, None, None) for key in keys]
+    if "detail" in message:  # EventBridge
+        detail = message["detail"]
+        return [_notified(detail, detail["object"]["key"])]
+    return [
+        _notified(record["s3"], unquote_plus(record["s3"]["object"]["key"], errors="strict"))
+        for record in message["Records"]
+        if not str(record.get("eventName", "")).startswith("ObjectRemoved")
+    ]
+
+
+def _notified(notification: dict[str, Any], key: str) -> NotifiedObject:
+    named = notification["object"]
+    etag = named.get("eTag") or named.get("etag")
+    return _checked(notification["bucket"]["name"], key, named.get("size"), etag)
+
+
+def _checked(bucket: str, key: str, size: object, etag: object) -> NotifiedObject:
+    """Check what a message says of an object. Raises ValueError."""
+    if not _BUCKET.fullmatch(bucket) or not 0 < len(key.encode()) <= _MAX_KEY_BYTES:
+        raise ValueError("no name of an object")
+    if size is not None and (not isinstance(size, int) or not 0 <= size < _MAX_SIZE):
+        raise ValueError("no size of an object")
+    if etag is not None and (not isinstance(etag, str) or not etag.isascii()):
+        raise ValueError("no ETag")
+    return NotifiedObject(bucket, key, size, etag)

@@ -1,0 +1,75 @@
+"""Keys that are no paths: listed and read by boto3, as they stand.
+
+S3 allows any text as a key. obstore takes keys for paths, and refuses those with an empty part, a
+``.`` or ``..`` or a control character; a listing that has one it refuses as a whole, and the slash
+at the begin of a key it leaves out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from detector.sources.source import Unavailable
+
+Listed = tuple[str, int, str | None]
+"""The key, size and ETag of an object."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class RawPage(NamedTuple):
+    """A page of a listing: the prefixes below, with their final slash, and the objects."""
+
+    prefixes: list[str]
+    objects: list[Listed]
+
+
+def is_path(key: str) -> bool:
+    """Tell whether a key can be taken for a path."""
+    return not _CONTROL.search(key) and not {"", ".", ".."}.intersection(key.split("/"))
+
+
+def list_raw(
+    bucket: str, region: str, prefix: str, after: str | None = None, delimiter: str = ""
+) -> Iterator[RawPage]:
+    """List all keys that begin with ``prefix``, in order, page by page.
+
+    Raises Unavailable without boto3, and botocore's errors.
+    """
+    options: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix, "Delimiter": delimiter}
+    if after is not None:
+        options["StartAfter"] = after
+    for page in _client(region).get_paginator("list_objects_v2").paginate(**options):
+        yield RawPage(
+            [each["Prefix"] for each in page.get("CommonPrefixes", [])],
+            [(each["Key"], each["Size"], each.get("ETag")) for each in page.get("Contents", [])],
+        )
+
+
+def read_raw(bucket: str, region: str, key: str) -> bytes:
+    """Read an object. Raises as ``list_raw`` does."""
+    content: bytes = _client(region).get_object(Bucket=bucket, Key=key)["Body"].read()
+    return content
+
+
+def head_raw(bucket: str, region: str, key: str) -> Listed:
+    """Look at an object without reading it. Raises as ``list_raw`` does."""
+    head = _client(region).head_object(Bucket=bucket, Key=key)
+    return key, head["ContentLength"], head.get("ETag")
+
+
+@lru_cache(8)
+def _client(region: str) -> Any:
+    try:
+        import boto3
+    except ImportError:
+        raise Unavailable(
+            "quarantined",
+            "odd-key",
+            "there are keys with an empty part, '.', '..' or control characters: "
+            "pip install 'trailhound[aws]' to read them",
+        ) from None
+    return boto3.client("s3", region_name=region)

@@ -1,0 +1,63 @@
+"""The files under temporary names, until they have settled.
+
+Tools that copy write under a temporary name, which they change at the end. Some of them write a
+file from several places at once, so that its beginning may have holes. But the name alone proves
+nothing: logs are rotated to names with any suffix, and copies are broken off. So such a file is
+waited for while it changes, and read then, whatever it is called.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+SETTLE_SECONDS = 2.0
+"""Seconds in which a file that is being written changes."""
+
+_TEMPORARY = re.compile(
+    r"\.(?:gz|json|jsonl|ndjson)\.(?!\d+$)[A-Fa-f0-9]{8}$"  # aws s3 cp and sync: NAME.gz.1a2B3c4D
+    r"|\.(?:gz|json|jsonl|ndjson)\d{6,10}$"  # s5cmd: NAME.json.gz123456789
+    r"|\.partial$"  # rclone
+    r"|^\.s3cmd\..*\.tmp$"  # s3cmd
+    r"|^\..*\.(?!\d+$|[a-z]+$)[A-Za-z0-9]{6}$"  # rsync: .NAME.json.gz.1a2B3c
+    r"|\.(?:tmp|part|crdownload|filepart)$"
+)
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a copying tool may write under this name."""
+    return _TEMPORARY.search(name) is not None
+
+
+class Settling:
+    """The files under temporary names that changed when they were last looked at."""
+
+    def __init__(self) -> None:
+        self._looks: dict[str, tuple[tuple[int, int, int], float]] = {}
+        """How each file was, and since when it has been so, by the monotonic clock."""
+
+    def paths(self) -> list[str]:
+        """Return the paths of the files that are waited for."""
+        return list(self._looks)
+
+    def forget(self, path: str) -> None:
+        """Forget a file that is gone."""
+        self._looks.pop(path, None)
+
+    def is_changing(self, path: str, status: os.stat_result) -> bool:
+        """Tell whether a file is under a temporary name, and still changes."""
+        if not is_temporary(os.path.basename(path)):
+            return False
+        changed_ns = max(status.st_mtime_ns, status.st_ctime_ns)
+        if time.time_ns() - changed_ns > SETTLE_SECONDS * 1e9:
+            self.forget(path)
+            return False
+        # The clock of the file system may be ahead, so that it is also looked at twice.
+        now = time.monotonic()
+        look = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        previous, since = self._looks.get(path, (None, now))
+        if look != previous:
+            self._looks[path] = look, now
+            return True
+        return now - since < SETTLE_SECONDS
