@@ -24,8 +24,10 @@ from detector.sources.os_errors import describe_os_error
 from detector.sources.source import SourceFile, Unavailable
 from detector.store.file_table import FileRead, FileRow
 
-_HEAD, _TAIL = 1024, 64
-"""Bytes of a file's beginning and end that its fingerprint covers."""
+_HEAD, _TAIL = 1024, 1024
+"""Bytes of a file's beginning and end that its fingerprint covers: a record's id is in each."""
+_SHORT_TAIL = 64
+"""The end that states of an older version cover."""
 
 
 class Task(NamedTuple):
@@ -183,9 +185,12 @@ def _read_opened(file: BinaryIO, task: Task, digester: ChunkDigester) -> Iterato
 def _previous_row(file: BinaryIO, task: Task) -> FileRow | None:
     """Return the task's previous row, unless the file has other content now."""
     row = task.previous
-    if row is None or row.fingerprint != fingerprint_of(file, row.resume or row.file.size):
+    if row is None:
         return None
-    return row
+    end = row.resume or row.file.size
+    if any(row.fingerprint == fingerprint_of(file, end, tail) for tail in (_TAIL, _SHORT_TAIL)):
+        return row
+    return None
 
 
 def _hash_chunks(chunks: Iterable[Chunk], content_hash: hashlib._Hash) -> Iterator[Chunk]:
@@ -231,15 +236,15 @@ def _refuse_foreign(chunk: Chunk, stats: ChunkStats) -> None:
     raise NotALog("not-cloudtrail", "JSON, but no CloudTrail records")
 
 
-def fingerprint_of(file: BinaryIO, end: int) -> bytes | None:
+def fingerprint_of(file: BinaryIO, end: int, tail_size: int = _TAIL) -> bytes | None:
     """Hash the beginning and the end of a file's first ``end`` bytes."""
     if not end:
         return None
     position = file.tell()  # The chunks are still being read from there.
     file.seek(0)
     head = file.read(min(_HEAD, end))
-    file.seek(max(0, end - _TAIL))
-    tail = file.read(min(_TAIL, end))
+    file.seek(max(0, end - tail_size))
+    tail = file.read(min(tail_size, end))
     file.seek(position)
     return hashlib.blake2b(head + tail, digest_size=16).digest()
 
