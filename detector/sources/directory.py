@@ -125,11 +125,11 @@ class Directory:
             remaining = until - time.monotonic()
             if remaining <= 0:
                 return
-            is_new = self._changes is None
+            before = self._changes
             changes = self._next_changes(stop, remaining)
             if changes is None:
                 stop.wait(remaining)
-            elif changes or is_new:
+            elif changes or self._changes is not before:
                 # No change was noticed while a new watch over a large tree was being set up.
                 self._hints.update(path for _, path in changes)
                 return

@@ -243,3 +243,29 @@ def test_expired_suppression_shows_and_extension_hides_again(
         ]
         again.triage.lift([name])
         assert kinds(again, name)[-1][0] == "lifted"
+
+
+def test_history_has_one_line_for_each_change_of_what_breaks_through(
+    tmp_path: Path, store: Store
+) -> None:
+    """A revision of the alert with the same novelties is no news of the suppression."""
+    logs, by = tmp_path / "logs", rules("tumbling")
+    write(logs, "a.json", swept("ana", 0))
+    [found] = scan(logs, store=store, by=by).alerts
+    [made] = store.triage.suppress([suppression(value=found.principal, expires=START + 40.0 * DAY)])
+    told = []
+    for number, part in enumerate(
+        (
+            [act("access-key", "ana", 100)],
+            swept("ana", 5, 3),
+            swept("ana", 6, 3),
+            [act("access-key", "ana", 110)],
+            swept("ana", 7, 3),
+        )
+    ):
+        write(logs, f"{number}.json", part)
+        [alert] = scan(logs, store=store, by=by).alerts
+        told.append((alert.revision, kinds(store, made.suppression_id)[1:]))
+    lines = [("broke-through", f"alert {found.alert_id}: access-key {count}") for count in (1, 2)]
+    assert told == [(2, lines[:1]), (3, lines[:1]), (4, lines[:1]), (5, lines), (6, lines)]
+    assert [kind for kind, _ in kinds(store, found.alert_id)] == ["hidden", *["broke-through"] * 2]
