@@ -18,6 +18,7 @@ import msgspec
 _IRREGULAR = {
     "event_id": "eventID",
     "request_id": "requestID",
+    "shared_event_id": "sharedEventID",
     "source_ip_address": "sourceIPAddress",
 }
 
@@ -250,7 +251,12 @@ def loads(raw: bytes | bytearray | msgspec.Raw, type: Any = Any) -> Any:
         return msgspec.json.decode(raw, type=type)
     except (ValueError, RecursionError):
         text = bytes(raw).decode("utf-8", "surrogateescape")
-        return _escape_surrogates(json.loads(text, strict=False, parse_int=_parse_int))
+        value = json.loads(text, strict=False, parse_int=_parse_int, parse_constant=_no_value)
+        return _escape_surrogates(value)
+
+
+def _no_value(_: str) -> None:
+    """Take NaN and Infinity for no value: data frames write them so."""
 
 
 def _parse_int(digits: str) -> int | str:

@@ -18,7 +18,13 @@ from detector.cloudtrail.record import loads
 from detector.formats.containers import MAGIC_BYTES, Container, container_of
 from detector.formats.decompress import BLOCK, Budget, Content, gunzip_file
 from detector.formats.errors import NotALog, Unreadable
-from detector.formats.wrappers import strip_timestamp
+from detector.formats.text_forms import (
+    BLANK,
+    begins_json,
+    contains_json,
+    is_comment,
+    is_json_behind_text,
+)
 
 SNIFF = 8 << 20
 """Bytes that are read before a large file is judged to be lines or one document."""
@@ -32,6 +38,8 @@ LAYERS_CAP = 5
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _WHITESPACE = b" \t\r\n"
+_LINES_SEEN = 50
+"""Lines at the beginning of which one must be JSON, at least behind other text."""
 
 
 class Chunk(NamedTuple):
@@ -69,7 +77,7 @@ def read_chunks(file: BinaryIO, offset: int = 0) -> Generator[Chunk, None, None]
     content = gunzip_file(file, size, budget) if is_gzip else Content(file)
     with _borrow_buffer() as buffer:
         has_more = buffer.fill(content, BLOCK)
-        container = container_of(bytes(buffer.view(MAGIC_BYTES)))
+        container = container_of(_start_of(buffer))
         if container is not None:
             for chunk in _unpack(buffer, content, container, budget, 0, int(is_gzip), ""):
                 if chunk.offset >= offset:
@@ -118,7 +126,7 @@ def _unpack(
         buffer.size = 0
         try:
             has_more = buffer.fill(inner, BLOCK)
-            deeper = container_of(bytes(buffer.view(MAGIC_BYTES)))
+            deeper = container_of(_start_of(buffer))
             if deeper is not None:
                 base = yield from _unpack(buffer, inner, deeper, budget, base, depth + 1, path)
                 continue
@@ -143,11 +151,17 @@ def _cut(
     buffer: _Buffer, content: Content, has_more: bool, offset: int, member: str
 ) -> Iterator[Chunk]:
     """Cut text that starts at ``offset``; ``buffer`` has its first block."""
+    hole = buffer.drop_zeros()
+    while not buffer.size and has_more:
+        has_more = buffer.fill(content, BLOCK)
+        hole += buffer.drop_zeros()
+    if hole and not buffer.size:
+        raise NotALog("not-json", "not JSON: zeros only")
     _refuse_foreign(bytes(buffer.view(BLOCK)))
     has_more = has_more and buffer.fill(content, SNIFF)
     has_newline = buffer.bytes.find(b"\n", 0, buffer.size) >= 0
     if has_newline and _is_lines(bytes(buffer.view(SNIFF)), is_whole=not has_more):
-        yield from _cut_lines(buffer, content, offset, member)
+        yield from _cut_lines(buffer, content, offset + hole, member)
         return
     if (has_more and buffer.fill(content, DOCUMENT_CAP)) or buffer.size > DOCUMENT_CAP:
         raise Unreadable(
@@ -191,6 +205,17 @@ class _Buffer:
         self.bytes[: self.size - count] = self.bytes[count : self.size]
         self.size -= count
 
+    def drop_zeros(self) -> int:
+        """Drop the zeros at the beginning; return how many there were.
+
+        A log that was truncated while it was being written begins with a hole.
+        """
+        if not self.size or self.bytes[0]:
+            return 0
+        count = self.size - len(bytes(self.view(self.size)).lstrip(b"\0"))
+        self.drop(count)
+        return count
+
 
 _free: list[_Buffer] = []
 _REUSE_CAP = 128 << 20
@@ -208,9 +233,15 @@ def _borrow_buffer() -> Iterator[_Buffer]:
             _free.append(buffer)
 
 
+def _start_of(buffer: _Buffer) -> bytes:
+    """Return enough of a content's beginning to tell its container."""
+    start = bytes(buffer.view(MAGIC_BYTES))
+    return start if start[:1] in (b"{", b"[") else bytes(buffer.view(BLOCK))
+
+
 def _refuse_foreign(start: bytes) -> None:
-    text = strip_timestamp(start.removeprefix(_BOM).lstrip(_WHITESPACE))
-    if text and text[:1] not in b'{["' and b"\n{" not in text:
+    text = start.removeprefix(_BOM).lstrip(_WHITESPACE)
+    if text and text[:1] not in (b"{", b"[") and not contains_json(text):
         raise NotALog("not-json", "not JSON")
 
 
@@ -219,18 +250,24 @@ def _is_lines(start: bytes, is_whole: bool) -> bool:
 
     Then an early line is JSON by itself, and the whole file is not one document.
     """
-    lines = [line for line in start.split(b"\n", 6) if not line.isspace()]
+    lines = [
+        text
+        for line in start.split(b"\n", _LINES_SEEN)
+        if (text := line.removeprefix(_BOM).strip(BLANK)) and not is_comment(text)
+    ]
     # A document may have a record a line, and end after one while it is being written.
-    if len(lines) < 2 or lines[0].rstrip()[-1:] in (b"[", b"{", b","):
+    if len(lines) < 2 or lines[0][-1:] in (b"[", b"{", b","):
         return False
     if is_whole and _is_json(start):
         return False
+    if not begins_json(lines[0]) and any(map(is_json_behind_text, lines[:_LINES_SEEN])):
+        return True
     return any(_is_json(line) for line in lines[:6])
 
 
 def _is_json(text: bytes) -> bool:
     """Tell whether a text is one JSON value that is not empty."""
-    text = strip_timestamp(text.removeprefix(_BOM).strip(_WHITESPACE))
+    text = text.removeprefix(_BOM).strip(BLANK)
     if len(text) == 2 or not text.startswith((b"{", b"[", b'"')):
         return False
     try:
@@ -245,17 +282,19 @@ def _cut_lines(buffer: _Buffer, content: Content, offset: int, member: str) -> I
     has_more = True
     while has_more:
         has_more = buffer.fill(content, LINES_CHUNK)
+        offset += buffer.drop_zeros()
         end = _end_of_lines(buffer)
         while not end and has_more:
             if buffer.size > LINE_CAP:
                 raise Unreadable("too-large", f"a line of over {LINE_CAP >> 20} MiB")
             has_more = buffer.fill(content, buffer.size + LINES_CHUNK)
+            offset += buffer.drop_zeros()
             end = _end_of_lines(buffer)
         if end:
             yield Chunk(offset, buffer.view(end), lines=True, member=member)
             buffer.drop(end)
             offset += end
-    if bytes(buffer.view(buffer.size)).strip(_WHITESPACE):
+    if bytes(buffer.view(buffer.size)).strip(BLANK):
         yield Chunk(offset, buffer.view(buffer.size), lines=True, member=member)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-from detector.formats import tabular
+from detector.formats.csv_table import csv_lines, is_csv
 from detector.formats.decompress import (
     BLOCK,
     DAMAGE_ERRORS,
@@ -24,6 +24,7 @@ from detector.formats.decompress import (
     unzstd,
 )
 from detector.formats.errors import NotALog, Unreadable
+from detector.formats.parquet_table import parquet_lines
 
 MAGIC_BYTES = 4096
 """Enough for the header of a table of all columns."""
@@ -165,7 +166,7 @@ def _recoded(encoding: str) -> Callable[[Any], Iterator[bytes]]:
 
 
 def _open_parquet(content: Content, budget: Budget) -> Iterator[Member]:
-    lines = tabular.parquet_lines(_seekable(content))
+    lines = parquet_lines(_seekable(content))
     yield Member("", Content(GeneratedStream(lines), "parquet", budget))
 
 
@@ -184,7 +185,7 @@ CONTAINERS: tuple[Container, ...] = (
     Container(
         "utf-16", _begins(b"\xff\xfe", b"\xfe\xff"), _converted(_recoded("utf-16"), "utf-16")
     ),
-    Container("csv", tabular.is_csv, _converted(tabular.csv_lines, "csv")),
+    Container("csv", is_csv, _converted(csv_lines, "csv")),
 )
 
 _UNSUPPORTED = {

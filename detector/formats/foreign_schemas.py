@@ -1,47 +1,16 @@
 """Translation of records in other schemas back to CloudTrail's names.
 
-The schemas are the AWS Athena CloudTrail table (all keys lower case, free structures as JSON text);
-ECS as Elastic's AWS CloudTrail integration fills it (see ``detector.ecs.fields``); and OCSF's API
-Activity class as Security Lake fills it.
+The schemas are ECS as Elastic's AWS CloudTrail integration fills it (see ``detector.ecs.fields``),
+and OCSF's API Activity class as Security Lake fills it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any
 
-import msgspec
+from detector.formats.values import JsonObject
 
-from detector.cloudtrail.record import Record, UserIdentity, loads
-
-JsonObject = dict[str, Any]
-
-
-def _spellings() -> dict[str, str]:
-    """Map lower-case keys to CloudTrail's, from the types of records."""
-    names: list[str] = []
-    pending: list[Any] = [Record, UserIdentity]
-    while pending:
-        for field in msgspec.structs.fields(pending.pop()):
-            names.append(field.encode_name)
-            pending += [
-                type_
-                for type_ in get_args(field.type)
-                if isinstance(type_, type) and issubclass(type_, msgspec.Struct)
-            ]
-    extra = (
-        "tlsVersion",
-        "cipherSuite",
-        "clientProvidedHostHeader",
-        "addendum",
-        "eventContext",
-        "webIdFederationData",
-    )
-    return {name.lower(): name for name in (*names, *extra)}
-
-
-_SPELLING = _spellings()
 _FREE_STRUCTURES = (
     "requestParameters",
     "responseElements",
@@ -50,43 +19,6 @@ _FREE_STRUCTURES = (
     "resources",
     "tlsDetails",
 )
-
-
-def from_lower_case(row: JsonObject) -> JsonObject:
-    """Translate a row of Athena's table."""
-    record: JsonObject = _spelled(row)
-    for name in _FREE_STRUCTURES:
-        text = record.get(name)
-        if isinstance(text, str):
-            try:
-                record[name] = loads(text.encode("utf-8", "backslashreplace"))
-            except (ValueError, RecursionError):
-                record[name] = None
-    resources = record.get("resources")
-    if isinstance(resources, list):
-        record["resources"] = [_spelled_resource(resource) for resource in resources]
-    return record
-
-
-def _spelled_resource(resource: Any) -> Any:
-    if not isinstance(resource, dict):
-        return resource
-    return {_RESOURCE_SPELLING.get(name.lower(), name): value for name, value in resource.items()}
-
-
-_RESOURCE_SPELLING = {"arn": "ARN", "accountid": "accountId"}
-
-
-def _spelled(value: Any) -> Any:
-    """Spell keys as CloudTrail does, but not in free structures."""
-    if not isinstance(value, dict):
-        return value
-    spelled = {}
-    for name, inner in value.items():
-        key = _SPELLING.get(name.lower(), name)
-        spelled[key] = inner if key in _FREE_STRUCTURES else _spelled(inner)
-    return spelled
-
 
 _ECS_NAMES = {
     "eventTime": ("@timestamp",),
@@ -220,7 +152,7 @@ def from_ocsf(row: JsonObject) -> JsonObject:
     principal_id = next((name for name in texts if name != arn), None)
     issuer = session.get("issuer")
     return {
-        "eventTime": _time(row.get("time_dt") or row.get("time")),
+        "eventTime": row.get("time_dt") or row.get("time"),
         "eventSource": _object_at(api, "service").get("name"),
         "eventName": api.get("operation"),
         "eventID": metadata.get("uid") or metadata.get("event_uid"),
@@ -256,15 +188,3 @@ def _object_at(value: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
         inner = value.get(name)
         value = inner if isinstance(inner, dict) else {}
     return value
-
-
-def _time(value: Any) -> str | None:
-    """Convert a time, ISO 8601 or milliseconds, to ISO 8601."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return datetime.fromtimestamp(value / 1000, UTC).isoformat()
-    except (OverflowError, ValueError, OSError):
-        return None

@@ -2,8 +2,8 @@
 
 A trail file, an array or lines are cut into records at once, and the head of each is decoded,
 typed; a record that a rule wants is decoded whole later. Where that fails, or a record has no time,
-the chunk takes the general way: value by value, through the wrappers of ``wrappers``. So one odd
-record costs itself only.
+the chunk takes the general way: value by value, by ``search``. So one odd record costs itself
+only.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ import msgspec
 from detector.cloudtrail.record import EventSignature, Head, Record, decode, signature_values
 from detector.formats.chunks import Chunk
 from detector.formats.errors import Incomplete, NotALog, Unreadable
+from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
-from detector.formats.wrappers import NonRecord, ParsedRecord, unwrap, unwrap_elements
+from detector.formats.search import is_complete, reads_as_is, unwrap, unwrap_elements
+from detector.formats.text_forms import BLANK, begins_json, is_comment
 from detector.text.time import parse_time
 
 ODD_CAP = 256 << 20
@@ -114,8 +116,8 @@ class Records(RawRecords):
         for index, head in enumerate(heads):
             self.by_signature[signature_values(head)].append(index)
             self.times.append(times[head.event_time])
-        self.has_times = None not in times
-        """Every record has an event time, usable or not."""
+        self.has_times = None not in times.values()
+        """Every record has a usable event time."""
 
 
 class _TimeCache(dict[str | None, int | None]):
@@ -132,9 +134,7 @@ def parse_records(chunk: Chunk) -> Records:
     try:
         raws = _split(chunk, data)
         records = Records(raws, map(_head_decoder.decode, raws), verbatim=True)
-        # Rows of a table that hold whole records have no caller beside them.
-        has_callers = not raws or any(caller for caller, *_ in records.by_signature)
-        if records.has_times and has_callers:
+        if records.has_times and _read_as_they_are(raws, records):
             return records
     except (ValueError, RecursionError):
         pass
@@ -144,6 +144,14 @@ def parse_records(chunk: Chunk) -> Records:
         if not chunk.member:
             raise
         return _unread_member(error)
+
+
+def _read_as_they_are(raws: Sequence[msgspec.Raw], records: Records) -> bool:
+    """Tell whether no record has a caller, name, source or region in another place."""
+    return all(
+        is_complete(signature) or all(reads_as_is(bytes(raws[index])) for index in indexes)
+        for signature, indexes in records.by_signature.items()
+    )
 
 
 def split_records(chunk: Chunk, verbatim: bool) -> RawRecords:
@@ -205,9 +213,9 @@ def _parse_one_by_one(data: memoryview, is_lines: bool) -> Records:
     )
 
 
-def _unwrap_lines(data: memoryview) -> Iterator[ParsedRecord | NonRecord]:
+def _unwrap_lines(data: memoryview) -> Iterator[Item]:
     for line in bytes(data).split(b"\n"):
-        text = line.strip(WHITESPACE).removeprefix(_BOM)  # Concatenated files keep their marks.
+        text = line.strip(BLANK).removeprefix(_BOM)  # Concatenated files keep their marks.
         if not text:
             continue
         try:
@@ -215,10 +223,14 @@ def _unwrap_lines(data: memoryview) -> Iterator[ParsedRecord | NonRecord]:
         except RecursionError:
             yield NonRecord("rejected", "nested-too-deep")
         except json.JSONDecodeError:
-            yield NonRecord("rejected", "not-json")
+            yield (
+                NonRecord("skipped", "comment")
+                if is_comment(text)
+                else NonRecord("rejected", "not-json")
+            )
 
 
-def _unwrap_document(data: memoryview) -> Iterator[ParsedRecord | NonRecord]:
+def _unwrap_document(data: memoryview) -> Iterator[Item]:
     with contextlib.suppress(ValueError, RecursionError):
         raws = _split_document(data)
         if raws:
@@ -231,13 +243,16 @@ def _unwrap_document(data: memoryview) -> Iterator[ParsedRecord | NonRecord]:
     return _unwrap_text(bytes(data))
 
 
-def _unwrap_text(data: bytes) -> Iterator[ParsedRecord | NonRecord]:
+def _unwrap_text(data: bytes) -> Iterator[Item]:
     try:
         yield from unwrap(data)
     except RecursionError:
         yield NonRecord("rejected", "nested-too-deep")
     except json.JSONDecodeError as error:
-        raise _json_problem(error) from None
+        problem = _json_problem(error)
+        if isinstance(problem, Incomplete) or begins_json(data.lstrip(BLANK)):
+            raise problem from None
+        raise NotALog("not-json", "not JSON") from None
 
 
 def _json_problem(error: json.JSONDecodeError) -> Unreadable:

@@ -1,0 +1,205 @@
+"""The reading of a CSV table, whatever its columns, separator and quotes.
+
+A column that holds whole records is read, whatever it is called. A table without one is read row by
+row, where its columns have the names of a record's fields.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from detector.formats.errors import NotALog, Unreadable
+from detector.formats.record_shape import is_field, prefix_of_record
+from detector.formats.text_forms import absent_if_empty
+from detector.formats.values import squash
+
+RECORD_CAP = 16 << 20
+"""Bytes of one record. CloudTrail's own are at most 1 MB."""
+_BOM = b"\xef\xbb\xbf"
+_SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?\s*\r?\n')
+_RECORD_CELL = re.compile(r'"\s*[\[{]\s*(?:\{\s*)?(""|\\")')
+_PACKED_CELL = re.compile(r'(?:^|[,;\t|])"?(?:eyJ|W3s|ewo|H4sI)[A-Za-z0-9+/=_-]{40,}', re.MULTILINE)
+_AFTER_CELL = re.compile(r'[\]}]\s*"(?!")\s*(\r?\n|[^\s"\\]|\t)')
+_USUAL_SEPARATORS = (",", ";", "\t", "|")
+_HEADER_CAP = 1 << 20
+_WHOLE = re.compile(r'^\s*\{(?=.*"eventSource")(?=.*"eventName")(?=.*"eventTime")', re.DOTALL)
+"""The beginning of a whole record, as the text of a cell."""
+_CALLER_WORDS = ("useridentity", "arn")
+
+
+class Dialect(NamedTuple):
+    """How a table is written."""
+
+    separator: str
+    escapes: bool
+    """A quote in a cell is written with a backslash, not twice."""
+    has_separator_line: bool
+
+
+def is_csv(start: bytes) -> bool:
+    """Tell whether a content that begins so is a CSV table of CloudTrail events."""
+    return _dialect_of(start) is not None
+
+
+def _dialect_of(start: bytes) -> Dialect | None:
+    text = start.removeprefix(_BOM).decode("utf-8", "replace").lstrip("\r\n \0\ufeff")
+    if text[:1] in ("{", "[", "<", ""):
+        return None
+    line = _SEPARATOR_LINE.match(text)
+    body = text
+    if line:
+        body = text[line.end() :]
+    cell = _RECORD_CELL.search(body)
+    if cell is None and _PACKED_CELL.search(body) is None and not _names_fields(body, line):
+        return None
+    if cell is not None and not cell.start() and cell[1] == '\\"':
+        return None  # JSON texts, one a line
+    escapes = cell is not None and cell[1] == '\\"'
+    if line:
+        return Dialect(line[1], escapes, True)
+    return Dialect(_separator_of(body, cell), escapes, False)
+
+
+def _names_fields(body: str, line: re.Match[str] | None) -> bool:
+    """Tell whether the header names the fields of a record."""
+    separators = [line[1]] if line else _separators_in(_first_line(body))
+    return any(_is_header(_cells(body, separator)) for separator in separators)
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    names = set(map(squash, cells))
+    return len(cells) > 1 and (prefix_of_record(names) is not None or _is_event_list(names))
+
+
+def _is_event_list(names: set[str]) -> bool:
+    return {"eventname", "eventtime"} <= names
+
+
+def _first_line(body: str) -> str:
+    return body[:_HEADER_CAP].split("\n", 1)[0]
+
+
+def _cells(body: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([_first_line(body).rstrip("\r")], delimiter=separator), [])
+    except csv.Error:
+        return []
+
+
+def _separators_in(header: str) -> list[str]:
+    """Return what may separate the columns of a header, the likeliest first."""
+    found = Counter(character for character in header if not _is_of_name(character))
+    usual = [character for character in _USUAL_SEPARATORS if found[character]]
+    return usual + [character for character, _ in found.most_common(4) if character not in usual]
+
+
+def _is_of_name(character: str) -> bool:
+    return character.isalnum() or character in "\"'_.@-:()[]{} \r\n\\/#"
+
+
+def _separator_of(body: str, cell: re.Match[str] | None) -> str:
+    """Tell the separator from what stands beside a record's cell, or from the header."""
+    if cell is not None:
+        before = body[cell.start() - 1 : cell.start()]
+        after = _AFTER_CELL.search(body, cell.end())
+        if before and before not in "\r\n":
+            return before
+        if after and after[1] not in "\r\n":
+            return after[1]
+        return ","
+    header = _first_line(body)
+    separators = _separators_in(header)
+    fitting = [each for each in separators if _is_header(_cells(body, each))]
+    return (fitting or separators or [","])[0]
+
+
+def csv_lines(content: Any) -> Iterator[bytes]:
+    """Yield a line for each row: the record in it, or the row as an object.
+
+    Raises NotALog where the rows hold no whole records and no callers.
+    """
+    csv.field_size_limit(RECORD_CAP)
+    buffered = io.BufferedReader(content, _HEADER_CAP)
+    dialect = _dialect_of(buffered.peek(_HEADER_CAP)) or Dialect(",", False, False)
+    text = io.TextIOWrapper(buffered, "utf-8-sig", "surrogateescape", newline="")
+    rows = csv.reader(
+        text,
+        delimiter=dialect.separator,
+        escapechar="\\" if dialect.escapes else None,
+        doublequote=not dialect.escapes,
+    )
+    try:
+        yield from _row_lines(rows, dialect)
+    except csv.Error as error:
+        raise Unreadable("corrupt-csv", f"no CSV after line {rows.line_num}: {error}") from None
+
+
+def _row_lines(rows: Any, dialect: Dialect) -> Iterator[bytes]:
+    filled = (row for row in rows if any(map(str.strip, row)))
+    if dialect.has_separator_line:
+        next(filled, None)
+    header: list[str] = next(filled, [])
+    names = [name.strip().lstrip("\ufeff") for name in header]
+    if any(map(_is_content, header)):
+        names = [f"column {number}" for number in range(1, len(header) + 1)]
+        yield _line_of(header, names)
+    is_checked = False
+    for row in filled:
+        if not is_checked:
+            is_checked = True
+            _refuse_without_callers(names, row)
+        yield _line_of(row, names)
+    if not is_checked and header and not any(map(_is_content, header)):
+        _refuse_without_callers(names, [])
+
+
+def _is_content(cell: str) -> bool:
+    """Tell whether a cell may hold a record, so that it names no column."""
+    return cell.lstrip()[:1] in ("{", "[") or _PACKED_CELL.match(cell) is not None
+
+
+def _refuse_without_callers(names: Sequence[str], row: Sequence[str]) -> None:
+    squashed = [squash(name) for name in names]
+    has_callers = any(word in name for name in squashed for word in _CALLER_WORDS)
+    if has_callers or any(map(_is_content, row)):
+        return
+    is_event_history = "eventsource" in squashed
+    raise NotALog(
+        "event-history-csv" if is_event_history else "csv",
+        "a CSV without whole records (no eventJson column), so without the callers' "
+        "identities: download the event history as JSON, or select eventJson too",
+    )
+
+
+def _line_of(row: Sequence[str], names: Sequence[str]) -> bytes:
+    """Return a row's whole record as a line, else the row as an object."""
+    for place, cell in enumerate(row):
+        is_foreign = place >= len(names) or not is_field(names[place])
+        if is_foreign and len(cell) > 200 and _WHOLE.match(cell):
+            return _one_line(cell).encode("utf-8", "surrogateescape") + b"\n"
+    cells = {
+        names[place] if place < len(names) else f"column {place + 1}": cell
+        for place, cell in enumerate(row)
+        if absent_if_empty(cell) is not None
+    }
+    text = {_escaped(name): _escaped(cell) for name, cell in cells.items()}
+    return msgspec.json.encode(text) + b"\n"
+
+
+def _escaped(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _one_line(text: str) -> str:
+    """Replace line breaks by spaces.
+
+    JSON stays the same, but for raw line breaks inside a string, which are invalid anyway.
+    """
+    return text.replace("\r", " ").replace("\n", " ")

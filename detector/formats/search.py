@@ -1,0 +1,355 @@
+"""The search for records in a JSON text, wherever they lie.
+
+A record is known by its own shape (``record_shape``), not by what is around it: objects, arrays,
+texts, base64. Where an object holds records in several of its members, objects and arrays come
+before texts: a text inside a record, such as a user agent, may have been written to look like one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from detector.cloudtrail.record import Head, loads
+from detector.formats.csv_table import RECORD_CAP
+from detector.formats.decompress import Budget
+from detector.formats.foreign_schemas import from_ecs, from_ocsf
+from detector.formats.items import Item, NonRecord, ParsedRecord
+from detector.formats.json_spans import decode_string, split_elements, split_members
+from detector.formats.known_documents import skip_reason_of
+from detector.formats.record_shape import Missing, is_field, prefix_of_record, read_shape
+from detector.formats.text_forms import BLANK, INNER_CAP, json_values, unbase64
+from detector.formats.values import JsonObject, as_object, squash
+from detector.text.time import parse_time
+
+NESTING_CAP = 12
+"""Wrappers that may be nested in each other."""
+_HINT = re.compile(
+    rb"amazonaws|event[._ ]?(?:[Ss]ource|[Nn]ame|json|Json)|Event ?(?:Source|Name)|EVENT|"
+    rb"AwsApiCall|CloudTrail|cloudtrail|messageType|Notification|ey[A-Z]|ewo|W3s|H4sI"
+)
+"""What stands in every text that holds records, plain or as base64."""
+_head_decoder = msgspec.json.Decoder(Head)
+
+Members = dict[str, bytes]
+
+
+def unwrap(data: bytes) -> Iterator[Item]:
+    """Find the records in a text of JSON values.
+
+    Raises json.JSONDecodeError or RecursionError where the text itself is no JSON; a damaged value
+    within is rejected by itself.
+    """
+    search = _Search()
+    for value in json_values(data):
+        is_array = value[:1] == b"[" and value[1:-1].strip(BLANK)
+        if is_array:
+            yield from search.elements(split_elements(value))
+        else:
+            yield from search.value(value)
+
+
+def unwrap_elements(elements: Iterable[bytes]) -> Iterator[Item]:
+    """Find the records in the elements of an array. Raises nothing."""
+    return _Search().elements(elements)
+
+
+class _Search:
+    """The search of one text; what its compressed parts unpack to is limited in all."""
+
+    def __init__(self) -> None:
+        self._budget = Budget(INNER_CAP)
+
+    def elements(self, elements: Iterable[bytes]) -> Iterator[Item]:
+        """Find the records in each element, or count it as none."""
+        for element in elements:
+            yield from self.value(element)
+
+    def value(self, value: bytes) -> Iterable[Item]:
+        """Find the records in a value, or count it as none."""
+        found = self._find(value, 0)
+        if not found and value[:1] == b'"':
+            return (NonRecord("rejected", "not-json"),)
+        return found or (ParsedRecord(value),)
+
+    def _find(self, value: bytes, depth: int) -> list[Item]:
+        """Find the records in a value; ``depth`` wrappers are around it."""
+        opening = value[:1]
+        if opening == b"{":
+            record = _plain_record(value)
+            if record is not None:
+                return [record]
+        if opening not in (b"{", b"[", b'"') or _HINT.search(value) is None:
+            return _known_document(value) if opening == b"{" else []
+        if depth > NESTING_CAP:
+            return [NonRecord("rejected", "nested-too-deep")]
+        try:
+            return self._FINDERS[opening](self, value, depth)
+        except RecursionError:
+            return [NonRecord("rejected", "nested-too-deep")]
+        except json.JSONDecodeError:
+            return [NonRecord("rejected", "not-json")]
+
+    def _in_array(self, array: bytes, depth: int) -> list[Item]:
+        elements = split_elements(array)
+        entries = _entries(elements, array)
+        if entries is not None:
+            found = self._find(entries, depth)
+            if found:
+                return found
+        by_element = [self._find(element, depth + 1) for element in elements]
+        if not any(by_element):
+            return []
+        return [
+            item
+            for element, items in zip(elements, by_element, strict=True)
+            for item in items or (ParsedRecord(element),)
+        ]
+
+    def _in_string(self, value: bytes, depth: int) -> list[Item]:
+        text = decode_string(value).strip(BLANK)
+        try:
+            values = list(json_values(text))
+        except json.JSONDecodeError:
+            data = unbase64(text, self._budget)
+            if data is not None:
+                return self._in_text(data, depth)
+            if b"\n" not in text:
+                return []
+            return self._in_text(text, depth)
+        return self._in_values(values, depth)
+
+    def _in_text(self, text: bytes, depth: int) -> list[Item]:
+        """Find the records in a text: JSON values, or lines of them."""
+        try:
+            return self._in_values(list(json_values(text)), depth)
+        except json.JSONDecodeError:
+            pass
+        found: list[Item] = []
+        for line in text.split(b"\n"):
+            try:
+                found += self._in_values(list(json_values(line)), depth)
+            except json.JSONDecodeError:
+                if line.strip(BLANK):
+                    found.append(NonRecord("rejected", "not-json"))
+        if not any(isinstance(item, ParsedRecord) for item in found):
+            return []
+        return found
+
+    def _in_values(self, values: Iterable[bytes], depth: int) -> list[Item]:
+        return [item for value in values for item in self._find(value, depth + 1)]
+
+    def _in_object(self, value: bytes, depth: int) -> list[Item]:
+        members = split_members(value)
+        reason = skip_reason_of(members)
+        if reason is not None:
+            return [NonRecord("skipped", reason)]
+        if "detail-type" in members and "detail" in members:
+            found = self._find(members["detail"], depth + 1)
+            if found:
+                found.insert(0, NonRecord("noted", "eventbridge"))
+            return found
+        translated = self._in_foreign_schema(members, value, depth)
+        if translated:
+            return translated
+        prefix = prefix_of_record({squash(name) for name in members})
+        if prefix is None:
+            return self._in_members(members, depth) or _nested_record(members, value)
+        if len(value) > RECORD_CAP:
+            return [NonRecord("rejected", "too-large")]
+        # A row may have the whole record beside some of its fields.
+        others = {name: inner for name, inner in members.items() if not is_field(name, prefix)}
+        whole = [item for item in self._in_members(others, depth) if isinstance(item, ParsedRecord)]
+        return [*whole] or [_read_record(loads(value), value, prefix)]
+
+    def _in_members(self, members: Members, depth: int) -> list[Item]:
+        """Find the records in the members of an object, each of them once."""
+        for openings in (b"{[", b'"'):
+            found = [
+                self._find(inner, depth + 1)
+                for inner in members.values()
+                if inner[:1] in openings  # one byte, or none
+            ]
+            found = [items for items in found if items]
+            if found:
+                return list(_without_copies(found))
+        return []
+
+    def _in_foreign_schema(self, members: Members, value: bytes, depth: int) -> list[Item]:
+        """Find the record in an ECS or OCSF document: its original, or else its fields."""
+        translate: Callable[[JsonObject], JsonObject]
+        if _is_ecs(members):
+            originals, translate = _ecs_originals, from_ecs
+        elif {"api", "metadata"} <= members.keys():
+            originals, translate = _ocsf_originals, from_ocsf
+        else:
+            return []
+        document: JsonObject = loads(value)
+        for text in originals(document):
+            if isinstance(text, str) and text.lstrip()[:1] in ("{", "["):
+                found = self._in_string(msgspec.json.encode(text), depth)
+                if found:
+                    return found
+        record = translate(document)
+        if not record.get("eventName") and not record.get("eventSource"):
+            return []
+        return [_read_record(record, value, is_renamed=True)]
+
+    _FINDERS: dict[bytes, Callable[[_Search, bytes, int], list[Item]]] = {
+        b"{": _in_object,
+        b"[": _in_array,
+        b'"': _in_string,
+    }
+
+
+def _plain_record(value: bytes) -> Item | None:
+    """Return a record as CloudTrail writes it; None for any other object.
+
+    Most objects are such records, and their heads are needed anyway.
+    """
+    try:
+        head = _head_decoder.decode(value)
+    except RecursionError:
+        if _looks_plain(value):
+            return NonRecord("rejected", "nested-too-deep")
+        return None
+    except ValueError:
+        return None
+    if not is_complete(head) or parse_time(head.event_time) is None:
+        return None
+    if len(value) > RECORD_CAP:
+        return NonRecord("rejected", "too-large")
+    return ParsedRecord(value, head=head)
+
+
+def is_complete(head: Any) -> bool:
+    """Tell whether a head, or a signature, has what makes it a record."""
+    caller = head.user_identity
+    return bool(
+        head.event_source
+        and head.event_name
+        and head.aws_region
+        and caller is not None
+        and (caller.arn or caller.account_id or caller.access_key_id)
+    )
+
+
+def reads_as_is(raw: bytes) -> bool:
+    """Tell whether an incomplete record is as CloudTrail wrote it."""
+    if b'"AWSService"' in raw:
+        return True
+    (item, *others) = _Search().value(raw)
+    is_itself = isinstance(item, ParsedRecord) and item.raw == raw and item.translated is None
+    return is_itself and not others
+
+
+def _looks_plain(value: bytes) -> bool:
+    try:
+        return {"eventSource", "eventName"} <= split_members(value).keys()
+    except json.JSONDecodeError:
+        return False
+
+
+def _read_record(
+    record: JsonObject, raw: bytes, prefix: str = "", is_renamed: bool = False
+) -> Item:
+    """Read an object as a record: under CloudTrail's names, or rejected by what is missing."""
+    shape = read_shape(record, prefix, is_renamed)
+    if isinstance(shape, Missing):
+        return NonRecord("rejected", shape.reason)
+    if shape.is_changed:
+        return ParsedRecord(raw, msgspec.json.encode(shape.record))
+    return ParsedRecord(raw)
+
+
+def _nested_record(members: Members, value: bytes) -> list[Item]:
+    """Read an object whose record is spread over members that are objects."""
+    names = {
+        squash(name + inner_name)
+        for name, inner in members.items()
+        if inner[:1] == b"{"
+        for inner_name in split_members(inner)
+    }
+    if prefix_of_record({*map(squash, members), *names}) != "":
+        return []
+    return [_read_record(loads(value), value)]
+
+
+def _known_document(value: bytes) -> list[Item]:
+    try:
+        reason = skip_reason_of(split_members(value))
+    except (json.JSONDecodeError, RecursionError):
+        return []
+    if reason is None:
+        return []
+    return [NonRecord("skipped", reason)]
+
+
+def _entries(elements: list[bytes], array: bytes) -> bytes | None:
+    """Return the object that an array of its parts writes; None for any other array."""
+    if not elements or len(elements) > 512 or len(elements[0]) > RECORD_CAP:
+        return None
+    if elements[0][:1] == b"{":
+        parts = len(split_members(elements[0]))
+    elif elements[0][:1] == b"[":
+        parts = len(split_elements(elements[0]))
+    else:
+        return None
+    if parts > 3:
+        return None
+    value = loads(array)
+    entries = as_object(value)
+    if entries is value:
+        return None
+    return msgspec.json.encode(entries)
+
+
+def _is_ecs(members: Members) -> bool:
+    if "event.action" in members or "event.original" in members:
+        return True
+    return "@timestamp" in members and members.get("event", b"")[:1] == b"{"
+
+
+def _ecs_originals(document: JsonObject) -> Iterator[Any]:
+    event = document.get("event")
+    yield event.get("original") if isinstance(event, dict) else None
+    for name in ("event.original", "message"):
+        text = document.get(name)
+        yield text[0] if isinstance(text, list) and text else text
+
+
+def _ocsf_originals(document: JsonObject) -> Iterator[Any]:
+    yield document.get("raw_data")
+
+
+def _without_copies(found: list[list[Item]]) -> Iterator[Item]:
+    """Yield the items of several members, a record that stands in two of them once."""
+    seen: set[str] = set()
+    for items in found:
+        own = set()
+        for item in items:
+            event_id = _event_id(item)
+            if event_id not in seen:
+                yield item
+            own.add(event_id)
+        seen |= own - {""}
+
+
+class _Identified(msgspec.Struct):
+    eventID: str = ""
+
+
+_identity_decoder = msgspec.json.Decoder(_Identified)
+
+
+def _event_id(item: Item) -> str:
+    if not isinstance(item, ParsedRecord):
+        return ""
+    try:
+        return _identity_decoder.decode(item.translated or item.raw).eventID
+    except (ValueError, RecursionError):
+        return ""

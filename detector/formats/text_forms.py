@@ -1,0 +1,222 @@
+"""The forms in which a structure is written as text, and how each is read.
+
+JSON; a Python literal, as data frames write objects into cells; ``{type=IAMUser, arn=…}``, as
+Athena, Presto and Java write structs and maps; base64 of any of them, compressed or not. JSON may
+stand behind other text on its line.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import binascii
+import io
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from detector.cloudtrail.record import loads
+from detector.formats.decompress import BLOCK, Budget, gunzip
+from detector.formats.errors import Unreadable
+from detector.formats.json_spans import WHITESPACE, split_values
+
+BLANK = WHITESPACE + b"\0"
+"""What may stand around a line: a log that was truncated while written has zeros in it."""
+INNER_CAP = 64 << 20
+"""Bytes that the compressed texts inside one document may unpack to."""
+_LITERAL_CAP = 1 << 20
+_NO_VALUE = frozenset({"", "null", "NULL", "None", "nan", "NaN", r"\N", "<null>"})
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{40,}={0,2}")
+_JSON_BEGINS = re.compile(rb'\{\s*"|\[\s*[\[{"]|\{\s*\x27')
+_LITERAL_BEGINS = re.compile(rb"[\[{]\s*(?:\{\s*)?'")
+_SCALAR = re.compile(rb'".*"|null|true|false|-?\d[\d.eE+-]*', re.DOTALL)
+_COMMENT = re.compile(rb"(?:#|//|--|;|<!--|/\*|\*)")
+_PAIR = re.compile(r"\s*([A-Za-z_]\w*)\s*=")
+_SPACED, _CLOSE = re.compile(r"[{}\[\]]|,\s"), re.compile(r"[{}\[\]]|,(?=[A-Za-z_]\w*=)")
+"""Names of users and sessions may have commas and ``=``, but no spaces."""
+
+
+class NotJson(json.JSONDecodeError):
+    """A text without JSON."""
+
+    def __init__(self, text: str = "no JSON") -> None:
+        super().__init__(text, "", 0)
+
+
+def json_values(text: bytes) -> Iterator[bytes]:
+    """Yield the JSON values of a text: its own, or those behind other text on a line.
+
+    Raises json.JSONDecodeError where there are none, or RecursionError.
+    """
+    text = text.strip(BLANK)
+    if text[:1] in (b"{", b"["):
+        try:
+            yield from split_values(text)
+            return
+        except json.JSONDecodeError:
+            if _LITERAL_BEGINS.match(text):
+                yield python_literal(text)
+                return
+            if _JSON_BEGINS.match(text) or text[1:].strip(BLANK)[:1] in (b"", b"{"):
+                raise
+    if _SCALAR.fullmatch(text):
+        yield from split_values(text)
+        return
+    yield from _behind_text(text)
+
+
+def _behind_text(text: bytes) -> Iterator[bytes]:
+    """Yield each JSON value that stands between other text.
+
+    What begins as JSON must be whole: what is inside a value cut short is none of its own.
+    """
+    position, is_found = 0, False
+    while match := _JSON_BEGINS.search(text, position):
+        rest = text[match.start() :]
+        if _LITERAL_BEGINS.match(rest):
+            end = rest.rfind(b"}") + 1
+            yield python_literal(rest[:end])
+        else:
+            end = _value_end(rest)
+            yield rest[:end]
+        position, is_found = match.start() + end, True
+    if not is_found:
+        raise NotJson
+
+
+_scanner = json.JSONDecoder(strict=False, parse_int=str)
+_value_decoder = msgspec.json.Decoder(msgspec.Raw)
+
+
+def _value_end(text: bytes) -> int:
+    """Return where the JSON value ends that a text begins with."""
+    try:
+        _value_decoder.decode(text)
+        return len(text)
+    except (ValueError, RecursionError):
+        decoded = text.decode("utf-8", "surrogateescape")
+        _, end = _scanner.raw_decode(decoded)
+        return len(decoded[:end].encode("utf-8", "surrogateescape"))
+
+
+def begins_json(text: bytes) -> bool:
+    """Tell whether a text begins with JSON."""
+    return text[:1] == b'"' or _JSON_BEGINS.match(text) is not None
+
+
+def contains_json(text: bytes) -> bool:
+    """Tell whether JSON begins anywhere in a text."""
+    return text[:1] == b'"' or _JSON_BEGINS.search(text) is not None
+
+
+def is_json_behind_text(line: bytes) -> bool:
+    """Tell whether a line is a JSON object behind other text, and no part of a document."""
+    match = _JSON_BEGINS.search(line)
+    if match is None or match[0][:1] != b"{" or line[: match.start()].rstrip()[-2:] == b'":':
+        return False
+    try:
+        return bool(list(json_values(line)))
+    except (ValueError, RecursionError):
+        return False
+
+
+def is_comment(line: bytes) -> bool:
+    """Tell whether a line is a comment."""
+    return _COMMENT.match(line) is not None
+
+
+def python_literal(text: bytes) -> bytes:
+    """Convert a Python literal to JSON. Raises NotJson."""
+    if len(text) > _LITERAL_CAP:
+        raise NotJson
+    try:
+        value = ast.literal_eval(text.decode("utf-8", "backslashreplace"))
+        return msgspec.json.encode(value, enc_hook=str)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError, OverflowError):
+        raise NotJson from None
+
+
+def unbase64(text: bytes, budget: Budget) -> bytes | None:
+    """Decode base64, and the gzip in it; None for any other text."""
+    packed = text.translate(None, b" \r\n\t\\")
+    if _BASE64.fullmatch(packed) is None:
+        return None
+    try:
+        packed = packed.replace(b"-", b"+").replace(b"_", b"/").rstrip(b"=")
+        data = base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
+        if data[:2] == b"\x1f\x8b":
+            content = gunzip(io.BytesIO(data), budget)
+            data = b"".join(iter(lambda: content.read(BLOCK) or b"", b""))
+    except (binascii.Error, Unreadable):
+        return None
+    return data
+
+
+def structure(text: str) -> Any:
+    """Return the structure that a text writes; None where it writes none."""
+    text = text.strip()
+    if text[:1] not in ("{", "["):
+        return None
+    data = text.encode("utf-8", "backslashreplace")
+    try:
+        return loads(data)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return loads(python_literal(data))
+    except ValueError:
+        pass
+    try:
+        return _struct(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _struct(text: str) -> Any:
+    """Read ``{name=value, name={…}, …}``; a list where the values have no names."""
+    parts = _split_parts(text[1:-1])
+    if text[:1] == "[":
+        return [_struct_value(part) for part in parts]
+    pairs = [_PAIR.match(part) for part in parts]
+    if all(pairs):
+        return {
+            pair[1]: _struct_value(part[pair.end() :])
+            for part, pair in zip(parts, pairs, strict=True)
+            if pair
+        }
+    if not any(pairs):
+        return [_struct_value(part) for part in parts]
+    return None
+
+
+def _struct_value(text: str) -> Any:
+    text = text.strip()
+    if text[:1] in ("{", "[") and text[-1:] in ("}", "]"):
+        return _struct(text)
+    return absent_if_empty(text)
+
+
+def _split_parts(text: str) -> list[str]:
+    """Split at the commas outside brackets, and before a name where parts have names."""
+    parts, start, level = [], 0, 0
+    for token in (_SPACED if ", " in text else _CLOSE).finditer(text):
+        character = token[0]
+        if character in "{[":
+            level += 1
+        elif character in "}]":
+            level -= 1
+        elif not level:
+            parts.append(text[start : token.start()])
+            start = token.end()
+    if level:
+        raise NotJson
+    parts.append(text[start:])
+    return [part for part in parts if part.strip()]
+
+
+def absent_if_empty(text: str) -> str | None:
+    """Return a cell's text; None for the words that tables write for no value."""
+    return None if text in _NO_VALUE else text

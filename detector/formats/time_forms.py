@@ -1,0 +1,154 @@
+"""The forms in which a time is written, converted to ISO 8601 in UTC.
+
+A text that several calendars read in different ways (``03/04/2026``), a zone that is only an
+abbreviation of somewhere, and a number that is no epoch of these decades are no time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from detector.text.time import format_time, parse_time
+
+_TEXT_CAP = 64
+_EPOCH = re.compile(r"\d{10}(?:\d{3}|\d{6}|\d{9})?(?:\.\d*)?|\d\.\d+E\d\d?")
+_FIRST_EPOCH, _LAST_EPOCH = 1e9, 1e10
+"""In seconds: from 2001, before there was AWS, to 2286."""
+_DOT_NET = re.compile(r"/Date\((\d+)(?:[+-]\d{4})?\)/")
+_UTC_NAME = re.compile(r"\s*Z?\s*[(\[]?(?:Etc/UTC|UTC|GMT|Z)[)\]]?$", re.IGNORECASE)
+_OFFSET_NAME = re.compile(r"\s*[(\[]?(?:UTC|GMT)?([+-]\d\d:?(?:\d\d)?)[)\]]?$")
+_FRACTION = re.compile(r"(:\d\d)[.,]\d+")
+_LAYOUTS = (
+    "%Y/%m/%d %H:%M:%S",
+    "%Y%m%d%H%M%S",
+    "%d/%b/%Y:%H:%M:%S",
+    "%d-%b-%Y %H:%M:%S",
+    "%d %b %Y %H:%M:%S",
+    "%a %b %d %H:%M:%S %Y",
+    "%a %b %d %Y %H:%M:%S",
+    "%b %d, %Y %H:%M:%S",
+    "%B %d, %Y %H:%M:%S",
+    "%b %d, %Y %I:%M:%S %p",
+    "%B %d, %Y %I:%M:%S %p",
+    "%b %d, %Y, %I:%M:%S %p",
+    "%B %d, %Y, %H:%M:%S",
+    "%B %d, %Y, %I:%M:%S %p",
+    "%b %d, %Y @ %H:%M:%S",
+)
+_WRAPPED_TIME = ("$date", "$numberLong", "$numberInt", "value", "S", "N", "iso", "epoch")
+_EPOCH_SECONDS = ("seconds", "_seconds", "epochSecond", "sec")
+
+
+def time_text(value: Any) -> str | None:
+    """Return a time as ISO 8601, whatever its form; None where it is no time."""
+    for _ in range(4):
+        if not isinstance(value, dict | list):
+            break
+        value = _unwrapped(value)
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return _from_epoch(float(value))
+    if not isinstance(value, str) or len(value) > _TEXT_CAP:
+        return None
+    text = value.strip()
+    if parse_time(text) is not None:
+        return text
+    for read in (_from_digits, _from_iso, _from_mail, _from_layouts):
+        found = read(text)
+        if found is not None and parse_time(found) is not None:
+            return found
+    return None
+
+
+def _unwrapped(value: dict[str, Any] | list[Any]) -> Any:
+    """Return what an object or a list holds in the place of one value."""
+    if isinstance(value, list):
+        return value[0] if len(value) == 1 else None
+    for name in _EPOCH_SECONDS:
+        if isinstance(value.get(name), int | float | str):
+            return value[name]
+    for name in _WRAPPED_TIME:
+        if name in value:
+            return value[name]
+    return next(iter(value.values())) if len(value) == 1 else None
+
+
+def _from_epoch(number: float) -> str | None:
+    """Convert seconds, milliseconds, microseconds or nanoseconds, told by their size."""
+    for unit in (1.0, 1e3, 1e6, 1e9):
+        if _FIRST_EPOCH <= number / unit < _LAST_EPOCH:
+            return format_time(number / unit)
+    return None
+
+
+def _from_digits(text: str) -> str | None:
+    match = _DOT_NET.fullmatch(text)
+    if match:
+        return _from_epoch(float(match[1]))
+    if _EPOCH.fullmatch(text):
+        return _from_epoch(float(text))
+    return None
+
+
+def _from_iso(text: str) -> str | None:
+    """Convert ISO 8601 in any of its spellings, with any name of UTC behind it."""
+    if len(text) <= len("2026-04-02"):
+        return None  # a date without a time
+    with contextlib.suppress(ValueError):
+        return _iso(datetime.fromisoformat(text))
+    plain, zone = _split_zone(text)
+    with contextlib.suppress(ValueError):
+        if len(plain) > len("2026-04-02"):
+            return _iso(datetime.fromisoformat(plain + zone))
+    return None
+
+
+def _from_mail(text: str) -> str | None:
+    """Convert ``Thu, 02 Apr 2026 09:15:00 +0000``."""
+    if not re.search(r"[+-]\d{4}$|(?:GMT|UTC|UT)$", text):
+        return None
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
+        return _iso(email.utils.parsedate_to_datetime(text))
+    return None
+
+
+def _from_layouts(text: str) -> str | None:
+    plain, zone = _split_zone(_FRACTION.sub(r"\1", text))
+    plain = " ".join(plain.replace("\u202f", " ").split())
+    for moment in _readings(lambda layout: datetime.strptime(plain, layout)):
+        return _iso(datetime.fromisoformat(moment.isoformat() + zone))
+    return None
+
+
+def _readings(read: Callable[[str], datetime]) -> Iterator[datetime]:
+    for layout in _LAYOUTS:
+        with contextlib.suppress(ValueError):
+            yield read(layout)
+
+
+def _split_zone(text: str) -> tuple[str, str]:
+    """Split the zone off a time; one without a zone is in UTC."""
+    match = _UTC_NAME.search(text)
+    if match:
+        return text[: match.start()], "+00:00"
+    match = _OFFSET_NAME.search(text)
+    if match and ":" in text[: match.start()]:
+        digits = match[1].replace(":", "").ljust(5, "0")
+        return text[: match.start()], f"{digits[:3]}:{digits[3:]}"
+    return text, "+00:00"
+
+
+def _iso(moment: datetime) -> str | None:
+    try:
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (OverflowError, ValueError):
+        return None
+    if seconds < 0:
+        return None
+    return format_time(seconds)

@@ -1,0 +1,82 @@
+"""Values of foreign documents: names without their spelling, one value without its wrapping."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+JsonObject = dict[str, Any]
+
+_JOINTS = re.compile(r"[^0-9a-z]+")
+_NAME_CAP = 256
+
+
+@lru_cache(1 << 14)
+def squash(name: str) -> str:
+    """Return a name without case and without what joins its parts."""
+    return _JOINTS.sub("", name[:_NAME_CAP].lower())
+
+
+def one_value(value: Any) -> Any:
+    """Return the one value that a list or an object wraps; None where it holds several.
+
+    ``["us-east-1"]``, ``{"S": "us-east-1"}`` and ``{"type": "string", "value": "us-east-1"}``.
+    """
+    for _ in range(3):
+        if isinstance(value, list):
+            distinct = [inner for at, inner in enumerate(value) if inner not in value[:at]]
+            if len(distinct) != 1 or len(value) > 8:
+                return None
+            value = distinct[0]
+        elif isinstance(value, dict):
+            inner = value.get("value", value.get("Value"))
+            value = next(iter(value.values())) if len(value) == 1 else inner
+        else:
+            break
+    if isinstance(value, list | dict):
+        return None
+    return value
+
+
+def text_of(value: Any) -> str | None:
+    """Return a scalar as text; None for an empty one."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, int) else None
+
+
+def as_object(value: Any) -> Any:
+    """Return the object that a list of its parts writes; any other value as it is.
+
+    ``[["type", "IAMUser"], …]``, ``[{"key": "type", "value": "IAMUser"}, …]`` and
+    ``[{"type": "IAMUser"}, {"arn": …}]``.
+    """
+    if not isinstance(value, list) or not value:
+        return value
+    if all(isinstance(part, list) and len(part) == 2 for part in value):
+        if all(isinstance(part[0], str) for part in value):
+            return dict(value)
+        return value
+    if not all(isinstance(part, dict) for part in value):
+        return value
+    for name, inner in _PAIRS:
+        if all(part.keys() >= {name, inner} and len(part) <= 3 for part in value):
+            return {str(part[name]): part[inner] for part in value}
+    names = [name for part in value for name in part]
+    if all(len(part) == 1 for part in value) and len(value) > 1 and len(names) == len({*names}):
+        return {name: inner for part in value for name, inner in part.items()}
+    return value
+
+
+_PAIRS = (
+    ("key", "value"),
+    ("Key", "Value"),
+    ("name", "value"),
+    ("Name", "Value"),
+    ("field", "value"),
+    ("k", "v"),
+)
+"""The names by which maps are written as lists of entries."""
