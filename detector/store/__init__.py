@@ -10,7 +10,7 @@ from detector.store.alert_table import LATENESS, AlertChanges
 from detector.store.completeness import Feed, Freshness, Volume, reference_time
 from detector.store.decisions.undo_journal import Decision, UndoResult
 from detector.store.errors import Damaged, ReadOnly, StateError
-from detector.store.file_table import FileRead, FileRow
+from detector.store.file_table import FileRead, FileRow, WaitingFile
 from detector.store.history_table import HistoryEntry
 from detector.store.quarantine import QuarantinedFile
 from detector.store.recovery import SavedTable, find_damage, schema_versions
@@ -41,6 +41,7 @@ __all__ = [
     "UndoResult",
     "VacuumResult",
     "Volume",
+    "WaitingFile",
     "find_damage",
     "reference_time",
     "schema_versions",

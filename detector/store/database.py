@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import os
+import shutil
 import sqlite3
+import stat
 import tempfile
 import threading
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from detector.store.errors import ReadOnly, StateError, translate_sqlite_errors
+from detector.store.lock_file import find_holder, take_lock
 from detector.store.schema import APPLICATION_ID, SCHEMA_VERSION, migrate
 
 _SCHEMA_CHECKS = 40
@@ -56,11 +58,11 @@ class Database:
         with contextlib.ExitStack() as cleanup:
             holder = None
             if path is None:
-                folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="trailhound-"))
-                file = Path(folder, "hunt.db")
+                file = _temporary_folder(cleanup) / "hunt.db"
             else:
                 file = path
-                holder = _lock_for_writing(path, cleanup)
+                refuse_foreign(path)
+                holder = take_lock(path, cleanup)
             if _schema_version(file) > SCHEMA_VERSION:
                 raise StateError(
                     f"{path}: written by a newer trailhound: update trailhound, or use --db FILE"
@@ -76,9 +78,21 @@ class Database:
             reader = cleanup.enter_context(contextlib.closing(connect_to_read(file)))
             return cls(path, clock, holder, writer, reader, cleanup.pop_all())
 
+    @classmethod
+    def look(cls, path: Path, clock: Callable[[], float] = time.time) -> Database:
+        """Open a state that exists to look at it: nothing in its folder is written.
+
+        Raises StateError.
+        """
+        refuse_foreign(path)
+        with contextlib.ExitStack() as cleanup:
+            holder = find_holder(path)
+            reader = _connect_to_look(path, holder, cleanup)
+            return cls(path, clock, holder, None, reader, cleanup.pop_all())
+
     @property
     def read_only(self) -> bool:
-        return self.holder is not None
+        return self._writer is None
 
     def close(self) -> None:
         """Close the connections and release the lock. Closing twice is allowed."""
@@ -104,9 +118,8 @@ class Database:
         """Hold the writer's connection, outside of any transaction. Raises ReadOnly, StateError."""
         with self._write_lock:
             if self._writer is None:
-                raise ReadOnly(
-                    f"read-only: {self.holder} is using this state; close it there first"
-                )
+                holder = self.holder or "another trailhound"
+                raise ReadOnly(f"read-only: {holder} is using this state; close it there first")
             with translate_sqlite_errors(self.path):
                 yield self._writer
 
@@ -144,29 +157,6 @@ def raises_damaged(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concat
     return checked
 
 
-def _lock_for_writing(path: Path, cleanup: contextlib.ExitStack) -> str | None:
-    """Take the writer's lock if it is free; return its holder otherwise.
-
-    ``cleanup`` releases the lock. Raises StateError.
-    """
-    refuse_foreign(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(
-            path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
-        cleanup.callback(os.close, lock)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return os.pread(lock, 100, 0).decode(errors="replace").strip() or "another trailhound"
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"trailhound (process {os.getpid()})".encode(), 0)
-    except OSError as error:
-        raise StateError(f"{path}: {error.strerror}: name another state with --db FILE") from None
-    return None
-
-
 def _connect_to_write(path: Path, durable: bool) -> sqlite3.Connection:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -187,15 +177,66 @@ def _connect_to_write(path: Path, durable: bool) -> sqlite3.Connection:
     return connection
 
 
-def connect_to_read(path: Path) -> sqlite3.Connection:
-    """Open a connection that never changes the file. Raises StateError."""
+def connect_to_read(path: Path, immutable: bool = False) -> sqlite3.Connection:
+    """Open a connection that never changes the file. Raises StateError.
+
+    ``immutable``: nobody else changes it either, so that no lock is needed.
+    """
+    options = "mode=ro&immutable=1" if immutable else "mode=ro"
     with translate_sqlite_errors(path):
         return sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro",
+            f"{path.absolute().as_uri()}?{options}",
             uri=True,
             isolation_level=None,
             check_same_thread=False,
         )
+
+
+def _connect_to_look(
+    path: Path, holder: str | None, cleanup: contextlib.ExitStack
+) -> sqlite3.Connection:
+    """Open a connection that needs no right to write; on a copy where there is no other way."""
+    write_ahead_log = path.with_name(path.name + "-wal")
+    is_at_rest = holder is None and not _size(write_ahead_log)
+    try:
+        connection = connect_to_read(path, immutable=is_at_rest)
+        with translate_sqlite_errors(path):
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except StateError:
+        if is_at_rest:
+            raise
+        version = 0  # SQLite must write beside the file to read it: not here
+    if version > SCHEMA_VERSION:
+        raise StateError(
+            f"{path}: written by a newer trailhound: update trailhound, or use --db FILE"
+        )
+    if version == SCHEMA_VERSION:
+        return cleanup.enter_context(contextlib.closing(connection))
+    copy = _temporary_folder(cleanup) / path.name
+    try:
+        for file in (path, write_ahead_log):
+            if file.exists():
+                shutil.copyfile(file, copy.with_name(file.name))
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}: set TMPDIR to a folder with space") from None
+    return cleanup.enter_context(contextlib.closing(_connect_to_write(copy, durable=False)))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _temporary_folder(cleanup: contextlib.ExitStack) -> Path:
+    """Make a folder that goes with the process. Raises StateError."""
+    try:
+        return Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="trailhound-")))
+    except OSError as error:
+        raise StateError(
+            f"no temporary state: {error.strerror}: set TMPDIR to a folder with space"
+        ) from None
 
 
 def _await_schema(path: Path) -> bool:
@@ -224,6 +265,8 @@ def refuse_foreign(path: Path) -> None:
     Called before anything is created beside it.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise StateError(f"{path}: no file: name another one with --db FILE")
         with path.open("rb") as file:
             header = file.read(100)
     except FileNotFoundError:

@@ -67,6 +67,14 @@ class FileRead(msgspec.Struct):
         return [stats for (source, _), stats in self.partial.chunks.items() if source == path]
 
 
+class WaitingFile(msgspec.Struct, frozen=True):
+    """A file that is not read yet, and why."""
+
+    path: str
+    detail: str
+    size: int
+
+
 class FileTable:
     """Every log file, and the counts of what was read."""
 
@@ -88,13 +96,13 @@ class FileTable:
         )
         return {os.fsdecode(path): FileSnapshot(*rest) for path, *rest in rows}
 
-    def waiting(self) -> list[tuple[str, str]]:
-        """Return the files that wait, by path, each with its reason in words."""
+    def waiting(self) -> list[WaitingFile]:
+        """Return the files that wait, by path."""
         rows = self._database.rows(
-            "SELECT path, coalesce(detail, reason, 'to be read') FROM file "
+            "SELECT path, coalesce(detail, reason, 'to be read'), size FROM file "
             "WHERE state = 'waiting' ORDER BY path"
         )
-        return [(os.fsdecode(path), detail) for path, detail in rows]
+        return [WaitingFile(os.fsdecode(path), *rest) for path, *rest in rows]
 
     def newest_event_time(self) -> int | None:
         """Return the newest event time read, in epoch seconds."""

@@ -78,6 +78,14 @@ class Store:
             cleanup.pop_all()
         return store
 
+    @classmethod
+    def look(cls, path: Path) -> Store:
+        """Open a state that exists to look at it, with no right to write there.
+
+        Raises StateError.
+        """
+        return cls(Database.look(path))
+
     @property
     def path(self) -> Path | None:
         return self.database.path

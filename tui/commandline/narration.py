@@ -79,7 +79,7 @@ def pruned_file_lines(source: Source) -> list[str]:
 
 def waiting_lines(store: Store) -> list[str]:
     """Name the files that wait, with their reasons, a line each."""
-    return [f"waiting: {path}: {detail}" for path, detail in store.files.waiting()]
+    return [f"waiting: {file.path}: {file.detail}" for file in store.files.waiting()]
 
 
 def cost_lines() -> list[str]:

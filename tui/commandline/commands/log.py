@@ -18,7 +18,8 @@ from tui.settings.errors import EXIT_OK, CommandError
 
 def run(args: argparse.Namespace) -> int:
     note_filter = parse_filter_option(args, NOTES, time.time())
-    store = Store.open(config.state_path(args.db))
+    path = config.state_path(args.db)
+    store = Store.look(path) if path.exists() else Store.open(None)
     try:
         notes = store.triage.notes() if args.alert is None else store.triage.notes_of(args.alert)
     finally:

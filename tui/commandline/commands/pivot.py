@@ -107,7 +107,7 @@ def _open_files(
     """
     path = config.state_path(args.db)
     if args.sources:
-        recorded = _files_read(path) if args.db else None
+        recorded = _files_read(path) if args.db and path.exists() else None
         bounds = Bounds(request.start, request.end)
         source = open_named_sources(args.sources, False, bounds, recorded, args.allow_bucket)
         files = [
@@ -121,7 +121,7 @@ def _open_files(
         raise CommandError(
             f"{path}: there is no state yet: name the logs, or a state with --db FILE"
         )
-    store = Store.open(path)
+    store = Store.look(path)
     return store.chunks.file_spans(request.start, request.end, request.selector), store.close
 
 
@@ -135,7 +135,7 @@ def _delivery_time(path: str) -> int | None:
 
 def _files_read(path: Path) -> dict[str, FileSnapshot]:
     """Return what a state knows of files read to the end."""
-    with closing(Store.open(path)) as store:
+    with closing(Store.look(path)) as store:
         return store.files.read_to_end()
 
 

@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     if not path.exists():
         print(f"state          {path} (none yet)")
         return EXIT_OK
-    store = Store.open(path)
+    store = Store.look(path)
     try:
         for line in _state_lines(store, path, time.time(), args.all):
             print(line)
@@ -57,7 +57,7 @@ def _state_lines(store: Store, path: Path, now: float, unfolded: bool) -> Iterat
 
 
 def source_lines(store: Store, now: float, unfolded: bool) -> Iterator[str]:
-    """Write the freshness of regions, the quarantine, and what is missing.
+    """Write the freshness of regions, what waits, the quarantine, and what is missing.
 
     Of many regions only those are written that are late or have files in quarantine.
     """
@@ -69,6 +69,8 @@ def source_lines(store: Store, now: float, unfolded: bool) -> Iterator[str]:
     if len(shown) < len(regions):
         yield _regions_line(regions, now)
     yield from _folded("region", [_region_line(region, now) for region in shown], unfolded)
+    waiting = [f"{file.path}: {file.detail}" for file in store.files.waiting()]
+    yield from _folded("waiting", waiting, unfolded)
     quarantined = [f"{file.path}: {file.detail}" for file in store.quarantine.files()]
     yield from _folded("quarantine", quarantined, unfolded)
     yield from _folded("incomplete", completeness_lines(store, False), unfolded)

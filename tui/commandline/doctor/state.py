@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ _NETWORK_FILE_SYSTEMS = {
 """Where SQLite's write-ahead log does not work, by Linux's names."""
 
 _MOUNTS = Path("/proc/self/mountinfo")
+_MAX_WAITING = 20
+"""Files that wait, and are named."""
 _MIN_FREE = 100_000_000
 """Bytes that should be free beside the state."""
 
@@ -111,15 +114,33 @@ def _damage(path: Path) -> Iterator[Check]:
             "--save NEW saves what you wrote into a new state; read the logs into that one",
         )
     if not damage:
+        yield from _waiting(path)
         age = "" if version == newest else f" of {newest}, brought up to date by the next start"
         yield Check("soundness", "ok", f"sound, version {version}{age}")
+
+
+def _waiting(path: Path) -> Iterator[Check]:
+    """Name the files that wait, and why."""
+    with contextlib.closing(Store.look(path)) as store:
+        waiting = store.files.waiting()
+    for file in waiting[:_MAX_WAITING]:
+        yield Check(
+            "waiting", "warning", f"{file.path}: {file.detail}", "it is read when it can be"
+        )
+    if len(waiting) > _MAX_WAITING:
+        yield Check(
+            "waiting",
+            "warning",
+            f"{len(waiting) - _MAX_WAITING:,} more files",
+            "trailhound status --all lists them",
+        )
 
 
 def _unreadable_rows(path: Path) -> list[str]:
     """Decode all rows, which SQLite's own check does not do."""
     store = None
     try:
-        store = Store.open(path)
+        store = Store.look(path)
         store.alerts.all()
         store.triage.notes()
         store.suppressions.all()

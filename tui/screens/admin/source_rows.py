@@ -23,6 +23,7 @@ from detector.store import (
     QuarantinedFile,
     Store,
     Volume,
+    WaitingFile,
     reference_time,
 )
 from detector.text.time import format_age, format_duration
@@ -31,7 +32,7 @@ from tui.presentation import format, safe, time_display
 from tui.screens.admin.read_rates import Rate
 from tui.screens.base.fact_list import Fact, Line, facts
 
-About = IntegrityFinding | Feed | QuarantinedFile | Volume | Freshness | None
+About = IntegrityFinding | Feed | QuarantinedFile | WaitingFile | Volume | Freshness | None
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,11 @@ class SourceRow:
 
     @property
     def reasons(self) -> Sequence[str]:
-        """Why a file is in quarantine."""
+        """Why a file is in quarantine, or waits."""
         if isinstance(self.about, QuarantinedFile):
             return self.about.reason, self.about.detail
+        if isinstance(self.about, WaitingFile):
+            return (self.about.detail,)
         return ()
 
     @property
@@ -93,7 +96,7 @@ SOURCES: Fields[SourceRow] = Fields(
         Field("kind", "digest, feed, file, region, source", attrgetter("kind"), _text),
         Field("state", "what is said of it: silent, error, missing", attrgetter("state"), _text),
         Field("name", "the path, the bucket, the region and account", attrgetter("what"), _text),
-        Field("reason", "why a file is in quarantine", attrgetter("reasons"), _text),
+        Field("reason", "why a file is in quarantine or waits", attrgetter("reasons"), _text),
         Field("files", "how many files", attrgetter("files"), Number()),
         Field("size", "how many bytes", attrgetter("bytes"), BYTES),
     ),
@@ -111,6 +114,7 @@ def source_rows(store: Store, source_label: str, now: float) -> list[SourceRow]:
         *map(_digest_row, findings),
         *(_feed_row(feed) for feed in store.completeness.feeds() if feed.blind),
         *map(_quarantine_row, store.quarantine.files()),
+        *map(_waiting_row, store.files.waiting()),
         *(row for row in regions if row.is_problem),
         *map(_volume_row, store.completeness.volumes()),
         *(row for row in regions if not row.is_problem),
@@ -128,6 +132,10 @@ def _feed_row(feed: Feed) -> SourceRow:
 
 def _quarantine_row(file: QuarantinedFile) -> SourceRow:
     return SourceRow(f"file {file.path}", "file", "error", file.path, file, bytes=file.size)
+
+
+def _waiting_row(file: WaitingFile) -> SourceRow:
+    return SourceRow(f"file {file.path}", "file", "waiting", file.path, file, bytes=file.size)
 
 
 def _volume_row(volume: Volume) -> SourceRow:
@@ -175,6 +183,8 @@ def detail_lines(row: SourceRow, now: float, rate: Rate | None = None) -> Iterat
             yield from _feed_lines(about)
         case QuarantinedFile():
             yield from _quarantine_lines(about)
+        case WaitingFile():
+            yield from _waiting_lines(about)
         case Volume():
             yield from _volume_lines(about, now, rate)
         case Freshness():
@@ -203,6 +213,15 @@ def _quarantine_lines(file: QuarantinedFile) -> Iterator[Line]:
         f"{key_of('source.retry')} reads it again with the next sweep; "
         f"{key_of('source.ignore')} counts it as skipped from now on.",
         "$foreground-muted",
+    )
+
+
+def _waiting_lines(file: WaitingFile) -> Iterator[Line]:
+    return facts(
+        ("state", "waiting: not read to its end yet"),
+        ("why", file.detail),
+        ("size", byte_size(file.size)),
+        ("file", file.path),
     )
 
 
