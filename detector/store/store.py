@@ -23,7 +23,7 @@ from detector.store.database import Database
 from detector.store.decisions.triage_table import TriageTable
 from detector.store.decisions.undo_journal import UndoJournal, UndoResult
 from detector.store.derivation.alert_derivation import AlertDerivation
-from detector.store.event_table import put_events
+from detector.store.event_table import disown_events, put_events
 from detector.store.file_table import FileRead, FileTable
 from detector.store.history_table import HistoryTable
 from detector.store.integrity_alerts import IntegrityAlerts
@@ -122,6 +122,7 @@ class Store:
                 self.windows.drop_rule(connection, rule.rule_id)
             if any(rule.alerts for rule in changes.new):
                 self.files.require_new_search(connection)
+                disown_events(connection)
             if changes.any_removed or any(rule.flag for rule in changes.new):
                 self.context.clear_signals(connection)
             for rule in changes.recut:
@@ -146,7 +147,7 @@ class Store:
             self.files.put(connection, reads)
             self.completeness.put(connection, reads)
             self.retention.drop_expired(connection, partial, reread)
-            revised, duplicates = put_events(connection, partial, reread)
+            revised, duplicates = put_events(connection, partial, reads)
             self.files.add_duplicates(connection, duplicates)
             touched = self.windows.put(connection, partial, self.rules.in_use)
             touched |= self.derivation.mark_revised(connection, revised)
