@@ -24,7 +24,7 @@ RECORD_CAP = 16 << 20
 """Bytes of one record. CloudTrail's own are at most 1 MB."""
 _BOM = b"\xef\xbb\xbf"
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?\s*\r?\n')
-_RECORD_CELL = re.compile(r'"\s*[\[{]\s*(?:\{\s*)?(""|\\")')
+_RECORD_CELL = re.compile(r'"\s*[\[{]\s*(?:\{\s*)?(""|\\"|\x27)')
 _PACKED_CELL = re.compile(r'(?:^|[,;\t|])"?(?:eyJ|W3s|ewo|H4sI)[A-Za-z0-9+/=_-]{40,}', re.MULTILINE)
 _AFTER_CELL = re.compile(r'[\]}]\s*"(?!")\s*(\r?\n|[^\s"\\]|\t)')
 _USUAL_SEPARATORS = (",", ";", "\t", "|")

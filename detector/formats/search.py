@@ -30,7 +30,7 @@ NESTING_CAP = 12
 """Wrappers that may be nested in each other."""
 _HINT = re.compile(
     rb"amazonaws|event[._ ]?(?:[Ss]ource|[Nn]ame|json|Json)|Event ?(?:Source|Name)|EVENT|"
-    rb"AwsApiCall|CloudTrail|cloudtrail|messageType|Notification|ey[A-Z]|ewo|W3s|H4sI"
+    rb"AwsApiCall|CloudTrail|cloudtrail|messageType|Notification|[A-Za-z0-9+/_-]{64}"
 )
 """What stands in every text that holds records, plain or as base64."""
 _head_decoder = msgspec.json.Decoder(Head)
@@ -45,12 +45,13 @@ def unwrap(data: bytes) -> Iterator[Item]:
     within is rejected by itself.
     """
     search = _Search()
-    for value in json_values(data):
-        is_array = value[:1] == b"[" and value[1:-1].strip(BLANK)
-        if is_array:
-            yield from search.elements(split_elements(value))
-        else:
+    values, is_all = json_values(data)
+    if is_all:
+        for value in values:
             yield from search.value(value)
+    else:
+        # Other text may have JSON too, such as the tags of a container.
+        yield from search.find_any(values) or (ParsedRecord(values[-1]),)
 
 
 def unwrap_elements(elements: Iterable[bytes]) -> Iterator[Item]:
@@ -69,9 +70,15 @@ class _Search:
         for element in elements:
             yield from self.value(element)
 
+    def find_any(self, values: Iterable[bytes]) -> list[Item]:
+        """Find the records in values of which some may be none."""
+        return self._in_values(values, 0)
+
     def value(self, value: bytes) -> Iterable[Item]:
-        """Find the records in a value, or count it as none."""
+        """Find the records in a value, or count it, or each of its elements, as none."""
         found = self._find(value, 0)
+        if not found and value[:1] == b"[" and value[1:-1].strip(BLANK):
+            return [ParsedRecord(element) for element in split_elements(value)]
         if not found and value[:1] == b'"':
             return (NonRecord("rejected", "not-json"),)
         return found or (ParsedRecord(value),)
@@ -113,7 +120,7 @@ class _Search:
     def _in_string(self, value: bytes, depth: int) -> list[Item]:
         text = decode_string(value).strip(BLANK)
         try:
-            values = list(json_values(text))
+            values = json_values(text).values
         except json.JSONDecodeError:
             data = unbase64(text, self._budget)
             if data is not None:
@@ -126,13 +133,13 @@ class _Search:
     def _in_text(self, text: bytes, depth: int) -> list[Item]:
         """Find the records in a text: JSON values, or lines of them."""
         try:
-            return self._in_values(list(json_values(text)), depth)
+            return self._in_values(json_values(text).values, depth)
         except json.JSONDecodeError:
             pass
         found: list[Item] = []
         for line in text.split(b"\n"):
             try:
-                found += self._in_values(list(json_values(line)), depth)
+                found += self._in_values(json_values(line).values, depth)
             except json.JSONDecodeError:
                 if line.strip(BLANK):
                     found.append(NonRecord("rejected", "not-json"))

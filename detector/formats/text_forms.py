@@ -14,7 +14,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -46,26 +46,38 @@ class NotJson(json.JSONDecodeError):
         super().__init__(text, "", 0)
 
 
-def json_values(text: bytes) -> Iterator[bytes]:
-    """Yield the JSON values of a text: its own, or those behind other text on a line.
+class Values(NamedTuple):
+    """The JSON values of a text."""
+
+    values: list[bytes]
+    is_all: bool
+    """There is nothing else in the text."""
+
+
+def json_values(text: bytes) -> Values:
+    """Return the JSON values of a text: its own, or those behind other text on a line.
 
     Raises json.JSONDecodeError where there are none, or RecursionError.
     """
     text = text.strip(BLANK)
+    if _SCALAR.fullmatch(text):
+        return Values(list(split_values(text)), is_all=True)
     if text[:1] in (b"{", b"["):
         try:
-            yield from split_values(text)
-            return
+            return Values(list(split_values(text)), is_all=True)
         except json.JSONDecodeError:
             if _LITERAL_BEGINS.match(text):
-                yield python_literal(text)
-                return
-            if _JSON_BEGINS.match(text) or text[1:].strip(BLANK)[:1] in (b"", b"{"):
+                return Values([python_literal(text)], is_all=True)
+            if _is_document(text):
                 raise
-    if _SCALAR.fullmatch(text):
-        yield from split_values(text)
-        return
-    yield from _behind_text(text)
+    return Values(list(_behind_text(text)), is_all=False)
+
+
+def _is_document(text: bytes) -> bool:
+    """Tell whether a text that is no JSON is a damaged document, and has none behind text."""
+    if _JSON_BEGINS.match(text):
+        return _JSON_BEGINS.search(text, _value_end(text)) is None
+    return text[1:].strip(BLANK)[:1] in (b"", b"{")
 
 
 def _behind_text(text: bytes) -> Iterator[bytes]:
@@ -118,7 +130,7 @@ def is_json_behind_text(line: bytes) -> bool:
     if match is None or match[0][:1] != b"{" or line[: match.start()].rstrip()[-2:] == b'":':
         return False
     try:
-        return bool(list(json_values(line)))
+        return bool(json_values(line).values)
     except (ValueError, RecursionError):
         return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -58,17 +59,24 @@ def as_object(value: Any) -> Any:
         return value
     if all(isinstance(part, list) and len(part) == 2 for part in value):
         if all(isinstance(part[0], str) for part in value):
-            return dict(value)
+            return _joined(value, map(tuple, value))
         return value
     if not all(isinstance(part, dict) for part in value):
         return value
     for name, inner in _PAIRS:
         if all(part.keys() >= {name, inner} and len(part) <= 3 for part in value):
-            return {str(part[name]): part[inner] for part in value}
-    names = [name for part in value for name in part]
-    if all(len(part) == 1 for part in value) and len(value) > 1 and len(names) == len({*names}):
-        return {name: inner for part in value for name, inner in part.items()}
+            return _joined(value, ((str(part[name]), part[inner]) for part in value))
+    if len(value) > 1 and all(len(part) == 1 for part in value):
+        return _joined(value, (item for part in value for item in part.items()))
     return value
+
+
+def _joined(parts: list[Any], pairs: Iterable[tuple[str, Any]]) -> Any:
+    """Return the object of pairs; the parts as they are where a name comes twice."""
+    joined = dict(pairs)
+    if len(joined) < len(parts):
+        return parts
+    return joined
 
 
 _PAIRS = (

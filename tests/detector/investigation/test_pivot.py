@@ -346,7 +346,7 @@ relativeTo = "now+1h"
 [[transform.investigate]]
 label = "On its host"
 providers = [[{ excluded = false, field = "host.name", queryType = "phrase", value = "x", valueType = "string" }]]
-"""  # noqa: E501 - TOML 1.0 wants an inline table on one line
+"""
 INLINE = (
     '!{investigate{"label":"By name","providers":[[{"excluded":"false","field":"user.name",'
     '"queryType":"phrase","value":"{{user.name}}"}],[{"excluded":false,'
