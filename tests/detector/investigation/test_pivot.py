@@ -337,15 +337,18 @@ INVESTIGATE = """
 [[transform.investigate]]
 label = "Its snapshots"
 providers = [
-  [{ field = "aws.cloudtrail.user_identity.arn", queryType = "phrase", value = "{{aws.cloudtrail.user_identity.arn}}" },
-   { excluded = false, field = "event.action", queryType = "phrase", value = "CreateSnapshot", valueType = "string" }],
+  [{ field = "aws.cloudtrail.user_identity.arn", queryType = "phrase", \
+value = "{{aws.cloudtrail.user_identity.arn}}" },
+   { excluded = false, field = "event.action", queryType = "phrase", value = "CreateSnapshot", \
+valueType = "string" }],
 ]
 relativeFrom = "now-48h/h"
 relativeTo = "now+1h"
 
 [[transform.investigate]]
 label = "On its host"
-providers = [[{ excluded = false, field = "host.name", queryType = "phrase", value = "x", valueType = "string" }]]
+providers = [[{ excluded = false, field = "host.name", queryType = "phrase", value = "x", \
+valueType = "string" }]]
 """
 INLINE = (
     '!{investigate{"label":"By name","providers":[[{"excluded":"false","field":"user.name",'
