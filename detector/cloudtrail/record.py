@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from detector.text.capped import TEXT_CAP, capped
+
 _IRREGULAR = {
     "event_id": "eventID",
     "request_id": "requestID",
@@ -232,6 +234,13 @@ def decode(raw: bytes | msgspec.Raw) -> Record:
     A field of an unexpected type never costs the record: scalars become text, the rest null.
     Raises ValueError or RecursionError where ``raw`` is no JSON object.
     """
+    record = _decode_whole(raw)
+    if memoryview(raw).nbytes > TEXT_CAP:
+        _cap_texts(record)
+    return record
+
+
+def _decode_whole(raw: bytes | msgspec.Raw) -> Record:
     try:
         return _record.decode(raw)
     except (ValueError, RecursionError):
@@ -240,6 +249,28 @@ def decode(raw: bytes | msgspec.Raw) -> Record:
         raise ValueError("not a JSON object")
     record: Record = _convert_fields(Record, value)
     return record
+
+
+def _cap_texts(struct: msgspec.Struct) -> None:
+    """Cut the texts of a record that are longer than any of AWS's."""
+    for name in struct.__struct_fields__:
+        value = getattr(struct, name)
+        if isinstance(value, str) and len(value) > TEXT_CAP:
+            setattr(struct, name, capped(value))
+        elif isinstance(value, msgspec.Struct):
+            _cap_texts(value)
+
+
+def cap_signature(values: EventSignature) -> EventSignature:
+    """Return a signature with its texts cut as those of its records are."""
+    caller, *texts = values
+    if caller is not None:
+        caller = Caller(*map(_cap_text, msgspec.structs.astuple(caller)))
+    return EventSignature(caller, *map(_cap_text, texts))
+
+
+def _cap_text(value: Any) -> Any:
+    return capped(value) if isinstance(value, str) else value
 
 
 def loads(raw: bytes | bytearray | msgspec.Raw, type: Any = Any) -> Any:

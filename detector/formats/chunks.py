@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Generator, Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -32,6 +33,12 @@ LINES_CHUNK = 8 << 20
 LINE_CAP = 64 << 20
 DOCUMENT_CAP = 1 << 30
 """Decompressed bytes. CloudTrail's own files hold at most 50 MB compressed, some 600 MB as JSON."""
+LINES_CAP = 1 << 16
+"""Lines of a chunk; of CloudTrail's own some 8,000 fill one."""
+OBJECTS_CAP = 1_000_000
+LEAST_OBJECT = 96
+"""A document of more objects that have fewer bytes on average is not read: CloudTrail's have twice
+as many."""
 LAYERS_CAP = 5
 """Containers that may be nested in each other."""
 
@@ -171,6 +178,12 @@ def _cut(
         )
     if not bytes(buffer.view(BLOCK)).removeprefix(_BOM).strip(_WHITESPACE):
         raise NotALog("empty", "empty")
+    objects = buffer.bytes.count(b"{", 0, buffer.size)
+    if objects > OBJECTS_CAP and objects * LEAST_OBJECT > buffer.size:
+        raise Unreadable(
+            "too-large",
+            f"one JSON text of {objects:,} small objects; make lines of it with jq -c '.Records[]'",
+        )
     yield Chunk(offset, buffer.view(buffer.size), lines=False, member=member)
 
 
@@ -189,7 +202,9 @@ class _Buffer:
         while self.size < limit:
             if self.size == len(self.bytes):
                 # Not in place: a chunk may still refer to the old memory.
-                self.bytes = self.bytes + bytes(len(self.bytes))
+                grown = bytearray(2 * len(self.bytes))
+                grown[: self.size] = self.bytes
+                self.bytes = grown
             end = min(self.size + BLOCK, limit, len(self.bytes))
             count = content.readinto(memoryview(self.bytes)[self.size : end])
             if not count:
@@ -262,6 +277,8 @@ def _is_lines(start: bytes, is_whole: bool) -> bool:
         return False
     if not begins_json(lines[0]) and any(map(is_json_behind_text, lines[:_LINES_SEEN])):
         return True
+    if all(line.strip() in (b"{}", b"[]") for line in lines[:6]):
+        return True
     return any(_is_json(line) for line in lines[:6])
 
 
@@ -291,11 +308,27 @@ def _cut_lines(buffer: _Buffer, content: Content, offset: int, member: str) -> I
             offset += buffer.drop_zeros()
             end = _end_of_lines(buffer)
         if end:
-            yield Chunk(offset, buffer.view(end), lines=True, member=member)
+            # Each line costs memory of its own, however short.
+            for part in _parts(buffer, end):
+                yield Chunk(offset, buffer.view(end)[part], lines=True, member=member)
+                offset += part.stop - part.start
             buffer.drop(end)
-            offset += end
     if bytes(buffer.view(buffer.size)).strip(BLANK):
         yield Chunk(offset, buffer.view(buffer.size), lines=True, member=member)
+
+
+def _parts(buffer: _Buffer, end: int) -> Iterator[slice]:
+    """Yield the parts of whole lines up to ``end``, each of at most so many lines."""
+    start = 0
+    if buffer.bytes.count(b"\n", 0, end) > LINES_CAP:
+        lines = 0
+        for newline in re.finditer(b"\n", buffer.view(end)):
+            lines += 1
+            if lines == LINES_CAP:
+                yield slice(start, newline.end())
+                start, lines = newline.end(), 0
+    if start < end:
+        yield slice(start, end)
 
 
 def _end_of_lines(buffer: _Buffer) -> int:

@@ -15,7 +15,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from detector.cloudtrail.record import EventSignature, Head, Record, decode, signature_values
+from detector.cloudtrail.record import (
+    EventSignature,
+    Head,
+    Record,
+    cap_signature,
+    decode,
+    signature_values,
+)
 from detector.formats.chunks import Chunk
 from detector.formats.errors import Incomplete, NotALog, Unreadable
 from detector.formats.items import Item, NonRecord, ParsedRecord
@@ -77,8 +84,8 @@ class _BySignature(dict[EventSignature, list[int]]):
     """
 
     def __missing__(self, values: EventSignature) -> list[int]:
-        indexes = self[EventSignature._make(values)] = []
-        return indexes
+        # A text that was cut is looked up here each time: it is not kept whole.
+        return self.setdefault(cap_signature(values), [])
 
 
 class Records(RawRecords):
@@ -130,7 +137,13 @@ def parse_records(chunk: Chunk) -> Records:
     """Find the records of a chunk. Raises Incomplete or Unreadable."""
     if chunk.problem is not None:
         return _unread_member(chunk.problem)
-    data = _strip_bom(chunk.data)
+    try:
+        return _parse(chunk, _strip_bom(chunk.data))
+    except MemoryError:
+        raise Unreadable("too-large", "there is too little memory to read it") from None
+
+
+def _parse(chunk: Chunk, data: memoryview) -> Records:
     try:
         raws = _split(chunk, data)
         records = Records(raws, map(_head_decoder.decode, raws), verbatim=True)

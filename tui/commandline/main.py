@@ -37,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("trailhound: interrupted", file=sys.stderr)
         return EXIT_FAILED
+    except MemoryError:
+        print("trailhound: there is too little memory: read less at once", file=sys.stderr)
+        return EXIT_FAILED
     except Exception as error:
         if not _is_expected(error):
             raise

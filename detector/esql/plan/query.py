@@ -28,6 +28,7 @@ from detector.esql.plan.accumulators import (
 )
 from detector.esql.plan.predicate_analysis import Pairs
 from detector.esql.plan.prefilter import Prefilter
+from detector.text.capped import capped_value
 
 Shape = Literal["window", "lookback", "filter", "terms"]
 SortableResult = tuple[dict[str, Value], list[Any]]
@@ -145,8 +146,9 @@ class Query:
         query without STATS has its columns as inputs."""
         rows: list[tuple[tuple[Value, ...], Inputs]] = []
         for row in run_stages(self.stages, self._new_row(record, time, now)):
-            inputs = tuple([expr.read(row) for expr in self.inputs])
-            key_values = [many(expr.read(row)) or [None] for expr in self.keys]
+            # What is kept of a hit: most values are no longer than a glance tells.
+            inputs = tuple([capped_value(expr.read(row)) for expr in self.inputs])
+            key_values = [many(capped_value(expr.read(row))) or [None] for expr in self.keys]
             rows.extend((key, inputs) for key in product(*key_values))
         return rows
 

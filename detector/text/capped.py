@@ -1,0 +1,48 @@
+"""Values cut where they are kept, so that a few bytes of a log cannot fill memory and state.
+
+A cut value ends in its length and a hash of the whole: two that differ stay two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+TEXT_CAP = 4096
+"""Characters of a field such as a user agent; AWS writes at most 2,048."""
+VALUE_CAP = 1 << 17
+"""Characters of a query's column, and values of one; AWS writes at most 100 KB of parameters."""
+
+
+def capped(text: str, cap: int = TEXT_CAP) -> str:
+    """Cut a text of over ``cap`` characters."""
+    if len(text) <= cap:
+        return text
+    whole = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+    return f"{text[:cap]}…(+{len(text) - cap:,} characters, sha256 {whole})"
+
+
+def capped_value(value: Any) -> Any:
+    """Cut a value of a query: a text, or a multivalue with texts."""
+    if isinstance(value, str):
+        return capped(value, VALUE_CAP)
+    if not isinstance(value, list):
+        return value
+    if sum(len(item) if isinstance(item, str) else 1 for item in value) <= VALUE_CAP:
+        return value
+    return _cut_list(value)
+
+
+def _cut_list(values: list[Any]) -> list[Any]:
+    kept: list[Any] = []
+    size = 0
+    for item in values:
+        size += len(item) if isinstance(item, str) else 1
+        if size > VALUE_CAP:
+            break
+        kept.append(item)
+    rest = values[len(kept) :]
+    if isinstance(rest[0], str):
+        whole = hashlib.sha256("\0".join(rest).encode(errors="surrogatepass")).hexdigest()[:16]
+        kept.append(f"{rest[0][:TEXT_CAP]}…(+{len(rest):,} values, sha256 {whole})")
+    return kept
