@@ -26,6 +26,7 @@ from detector.formats.text_forms import (
     is_comment,
     is_json_behind_text,
 )
+from detector.formats.whereabouts import foreign_detail
 
 SNIFF = 8 << 20
 """Bytes that are read before a large file is judged to be lines or one document."""
@@ -257,7 +258,7 @@ def _start_of(buffer: _Buffer) -> bytes:
 def _refuse_foreign(start: bytes) -> None:
     text = start.removeprefix(_BOM).lstrip(_WHITESPACE)
     if text and text[:1] not in (b"{", b"[") and not contains_json(text):
-        raise NotALog("not-json", "not JSON")
+        raise NotALog("not-json", foreign_detail(text))
 
 
 def _is_lines(start: bytes, is_whole: bool) -> bool:

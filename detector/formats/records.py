@@ -27,8 +27,9 @@ from detector.formats.chunks import Chunk
 from detector.formats.errors import Incomplete, NotALog, Unreadable
 from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
-from detector.formats.search import is_complete, reads_as_is, unwrap, unwrap_elements
+from detector.formats.search import NESTING_CAP, is_complete, reads_as_is, unwrap, unwrap_elements
 from detector.formats.text_forms import BLANK, begins_json, is_comment
+from detector.formats.whereabouts import foreign_detail, locate_records
 from detector.text.time import parse_time
 
 ODD_CAP = 256 << 20
@@ -217,6 +218,8 @@ def _parse_one_by_one(data: memoryview, is_lines: bool) -> Records:
             items.append(item)
         else:
             reasons[item.kind][item.reason] += 1
+    if not items and not is_lines and set(reasons["rejected"]) == {"nested-too-deep"}:
+        _refuse_too_deep(bytes(data))
     return Records(
         items,
         heads=(item.head or _head_of(item.translated or item.raw) for item in items),
@@ -224,6 +227,17 @@ def _parse_one_by_one(data: memoryview, is_lines: bool) -> Records:
         skipped=reasons["skipped"],
         eventbridge_count=reasons["noted"]["eventbridge"],
     )
+
+
+def _refuse_too_deep(data: bytes) -> None:
+    """Raise Unreadable for a document whose records lie too deep, and say where."""
+    found = locate_records(data)
+    if found is not None:
+        raise Unreadable(
+            "nested-too-deep",
+            f"holds {found.records} CloudTrail records at {found.path}, in over {NESTING_CAP} "
+            "wrappers: cut them out with jq",
+        )
 
 
 def _unwrap_lines(data: memoryview) -> Iterator[Item]:
@@ -265,7 +279,7 @@ def _unwrap_text(data: bytes) -> Iterator[Item]:
         problem = _json_problem(error)
         if isinstance(problem, Incomplete) or begins_json(data.lstrip(BLANK)):
             raise problem from None
-        raise NotALog("not-json", "not JSON") from None
+        raise NotALog("not-json", foreign_detail(data)) from None
 
 
 def _json_problem(error: json.JSONDecodeError) -> Unreadable:

@@ -43,7 +43,7 @@ class NotJson(json.JSONDecodeError):
     """A text without JSON."""
 
     def __init__(self, text: str = "no JSON") -> None:
-        super().__init__(text, "", 0)
+        super().__init__(text, " ", 0)
 
 
 class Values(NamedTuple):

@@ -1,0 +1,68 @@
+"""Where records are in what could not be read, to be told to a person."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NamedTuple
+
+from detector.formats.record_shape import prefix_of_record
+from detector.formats.values import squash
+
+_STEPS_CAP = 1_000_000
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_FIELD = re.compile(rb"event_?source\W{0,20}[a-z0-9-]+\.amazonaws\.com", re.IGNORECASE)
+
+
+class Whereabouts(NamedTuple):
+    """How many records, and the path to the first as jq writes it."""
+
+    records: int
+    path: str
+
+
+def locate_records(data: bytes) -> Whereabouts | None:
+    """Find records however deep they lie; None where there are none."""
+    pending: list[tuple[str, Any]] = [("", data.decode("utf-8", "replace"))]
+    count, first = 0, ""
+    for _ in range(_STEPS_CAP):
+        if not pending:
+            break
+        path, value = pending.pop()
+        if isinstance(value, str):
+            inner = _decoded(value)
+            if inner is not None:
+                pending.append((f"{path}|fromjson" if path else "", inner))
+        elif isinstance(value, list):
+            pending += reversed([(f"{path}[{at}]", inner) for at, inner in enumerate(value)])
+        elif isinstance(value, dict):
+            if prefix_of_record({squash(name) for name in value}) is None:
+                pending += reversed([(path + _step(name), value[name]) for name in value])
+            else:
+                count, first = count + 1, first or path
+    return Whereabouts(count, first or ".") if count else None
+
+
+def _decoded(text: str) -> Any:
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _step(name: str) -> str:
+    return f".{name}" if _NAME.fullmatch(name) else f"[{json.dumps(name)}]"
+
+
+def foreign_detail(text: bytes) -> str:
+    """Say of a text that is no JSON whether it writes records in another form."""
+    fields = list(_FIELD.finditer(text))
+    if not fields:
+        return "not JSON"
+    line = text.count(b"\n", 0, fields[0].start()) + 1
+    return (
+        f"not JSON, but holds CloudTrail records at line {line} ({len(fields)} eventSource "
+        "in what was looked at): convert it to JSON Lines"
+    )
