@@ -21,7 +21,7 @@ class DrawnApp(HuntApp):
     CSS_PATH = str(Path(inspect.getfile(HuntApp)).parent / HuntApp.CSS_PATH)
 
     def __init__(self, store: Store, rules: RuleSet, pipeline: Pipeline) -> None:
-        super().__init__(lambda: Opened(store, rules, pipeline), "benchmark")
+        super().__init__(lambda: Opened(store, rules, lambda _: pipeline), "benchmark")
 
     def get_driver_class(self) -> type[Driver]:
         return _Terminal

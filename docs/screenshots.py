@@ -73,7 +73,7 @@ async def _take() -> None:
         )  # one commit: an alert's revision tells how fast the machine was
         pipeline.Pipeline(store, rules, Directory([TRAIL]), clock=clock).scan(lambda _: None)
         live = pipeline.Pipeline(store, rules, Directory([TRAIL]), clock=clock)
-        app = HuntApp(lambda: Opened(store, rules, live), str(TRAIL), clock=clock)
+        app = HuntApp(lambda: Opened(store, rules, lambda _: live), str(TRAIL), clock=clock)
         async with app.run_test(size=SIZE) as pilot:
             await _until(
                 pilot,

@@ -16,6 +16,7 @@ import msgspec
 
 from detector.detection.alert import Alert
 from detector.detection.risk import RiskTable, load_risk_table
+from detector.ingest.decision_watch import DecisionWatch
 from detector.ingest.prefetch import fetch_ahead
 from detector.ingest.reader import (
     FetchedTask,
@@ -102,6 +103,7 @@ class Pipeline:
         self._scheduler = ReadScheduler(store, source, clock)
         self._signal_search = SignalSearch(store, self._scheduler.files, jobs)
         self._unpublished = UnpublishedChanges()
+        self._decisions = DecisionWatch(store)
         self._start_rules(rules)
 
     def use(self, rules: RuleSet) -> None:
@@ -141,6 +143,7 @@ class Pipeline:
         try:
             while not stop.is_set():
                 begun = time.monotonic()
+                self._follow_decisions()
                 self._change_rules()
                 ended = self._source.ended()
                 tasks = self._due_tasks(is_final=ended)
@@ -173,7 +176,16 @@ class Pipeline:
         """Take over the analyst's decisions on quarantined files."""
         self._scheduler.recheck_quarantine()
 
+    def _follow_decisions(self) -> None:
+        """Take over what any process has decided on rules and quarantined files."""
+        changed = self._decisions.changed()
+        if "rule" in changed and not self._next_rules:
+            self._next_rules.append(self._rules)
+        if "file" in changed:
+            self._scheduler.recheck_quarantine()
+
     def _start_rules(self, rules: RuleSet) -> None:
+        self._rules = rules
         rules = rules.without(self._store.rules.disabled())
         self._digester = LocalDigester(Dispatch(rule for rule in rules if rule.alerts))
         self._workers = Workers(rules, self._jobs or os.cpu_count() or 1)

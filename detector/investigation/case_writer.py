@@ -36,7 +36,6 @@ from detector.investigation.pivot import EventRow, Progress
 from detector.investigation.raw_record import EvidenceGone, raw_record
 from detector.rules.ruleset import RuleSet
 from detector.store import Store
-from detector.store.history_table import current_user
 from detector.text.time import format_time
 from detector.triage.export import event_object, export_alerts, export_notes, position_object
 
@@ -81,7 +80,7 @@ def gather_case(
         missing=missing,
         unread=unread,
         made=time.time(),
-        author=current_user(),
+        author=store.database.author,
     )
 
 

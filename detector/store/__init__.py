@@ -9,7 +9,7 @@ from detector.detection.log_integrity import IntegrityFinding
 from detector.store.alert_table import LATENESS, AlertChanges
 from detector.store.completeness import Feed, Freshness, Volume, reference_time
 from detector.store.decisions.undo_journal import Decision, UndoResult
-from detector.store.errors import Damaged, ReadOnly, StateError
+from detector.store.errors import Damaged, IngestHeld, ReadOnly, StateError
 from detector.store.file_table import FileRead, FileRow, WaitingFile
 from detector.store.history_table import HistoryEntry
 from detector.store.quarantine import QuarantinedFile
@@ -31,6 +31,7 @@ __all__ = [
     "FileRow",
     "Freshness",
     "HistoryEntry",
+    "IngestHeld",
     "IntegrityFinding",
     "QuarantinedFile",
     "ReadOnly",

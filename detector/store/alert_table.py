@@ -91,6 +91,16 @@ class AlertTable:
             self._assemble(self._database.rows(_SELECT_BY_IDS, json_text(list(alert_ids))))
         )
 
+    def current_id(self, connection: sqlite3.Connection, alert_id: str) -> str:
+        """Return the id of the alert that has superseded this one; else its own."""
+        passed: set[str] = set()
+        successor: str | None = alert_id
+        while successor is not None and successor not in passed:
+            passed.add(successor)
+            alert_id = successor
+            successor = _successor(connection, alert_id)
+        return alert_id
+
     def events(self, alert_id: str) -> list[Event]:
         """Return the events of an alert, by time and region."""
         windows = self._database.rows(
@@ -146,3 +156,14 @@ class AlertTable:
             )
             alerts.append(apply_suppressions(alert, active))
         return alerts
+
+
+def _successor(connection: sqlite3.Connection, alert_id: str) -> str | None:
+    """Return what has superseded an alert that is no more."""
+    row = connection.execute(
+        "SELECT substr(detail, length('by ') + 1) FROM history WHERE subject = ? AND "
+        "kind = 'superseded' AND NOT EXISTS (SELECT 1 FROM alert WHERE alert_id = subject) "
+        "ORDER BY entry_id DESC LIMIT 1",
+        (alert_id,),
+    ).fetchone()
+    return row[0] if row else None

@@ -1,23 +1,30 @@
-"""The state file: private, with one writer and transactions."""
+"""The state file: private, with short transactions of many processes."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import os
-import shutil
+import secrets
 import sqlite3
 import stat
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from detector.store.errors import ReadOnly, StateError, translate_sqlite_errors
-from detector.store.lock_file import find_holder, take_lock
-from detector.store.schema import APPLICATION_ID, SCHEMA_VERSION, migrate
+from detector.store.errors import IngestHeld, ReadOnly, StateError, translate_sqlite_errors
+from detector.store.opening.author import current_user
+from detector.store.opening.connections import (
+    connect_to_look,
+    connect_to_read,
+    connect_to_write,
+    migrate_file,
+    temporary_folder,
+)
+from detector.store.opening.ingest_lock import IngestLock
+from detector.store.schema import APPLICATION_ID, SCHEMA_VERSION
 
 _SCHEMA_CHECKS = 40
 """How often to check, twenty times a second, whether another process has made the tables."""
@@ -26,73 +33,99 @@ _SCHEMA_CHECKS = 40
 class Database:
     """The connections to one state file, safe for use by several threads.
 
-    ``path`` is None for a temporary state, which is deleted when it is closed. ``holder`` names the
-    other process that writes to the state; it is None where this process may write. ``clock``
-    returns epoch seconds.
+    ``path`` is None for a temporary state, which is deleted when it is closed. ``clock`` returns
+    epoch seconds. ``author`` is who decides, in the ``session`` that began with opening the state.
+    ``writer`` is None where the file may only be read.
     """
 
     def __init__(
         self,
         path: Path | None,
         clock: Callable[[], float],
-        holder: str | None,
+        author: str,
+        lock: IngestLock,
         writer: sqlite3.Connection | None,
         reader: sqlite3.Connection,
         cleanup: contextlib.ExitStack,
     ) -> None:
         self.path = path
         self.clock = clock
-        self.holder = holder
+        self.author = author
+        self.session = secrets.token_hex(8)
+        self._lock = lock
         self._writer = writer
         self._reader = reader
+        self._version = 0
         self._write_lock = threading.RLock()
         self._read_lock = threading.Lock()
         self._cleanup = cleanup
 
     @classmethod
-    def open(cls, path: Path | None, clock: Callable[[], float] = time.time) -> Database:
-        """Open or create a state; read-only where another process holds it.
+    def open(
+        cls,
+        path: Path | None,
+        clock: Callable[[], float] = time.time,
+        author: str | None = None,
+    ) -> Database:
+        """Open or create a state; only to look at where it may not be written.
 
         Raises StateError.
         """
         with contextlib.ExitStack() as cleanup:
-            holder = None
+            lock = IngestLock(path)
+            cleanup.callback(lock.release)
             if path is None:
-                file = _temporary_folder(cleanup) / "hunt.db"
+                file = temporary_folder(cleanup) / "hunt.db"
             else:
                 file = path
                 refuse_foreign(path)
-                holder = take_lock(path, cleanup)
+            if not _may_write(file):
+                return cls.look(file, clock, author)
             if _schema_version(file) > SCHEMA_VERSION:
                 raise StateError(
                     f"{path}: written by a newer trailhound: update trailhound, or use --db FILE"
                 )
-            writer = None
-            if holder is None:
-                writer = _connect_to_write(file, durable=path is not None)
-                cleanup.enter_context(contextlib.closing(writer))
-            elif not _await_schema(file):
-                raise StateError(
-                    f"{path}: {holder}, an older one, is using it: close that one, then start again"
-                )
+            _prepare(file, lock)
+            writer = connect_to_write(file, durable=path is not None)
+            cleanup.enter_context(contextlib.closing(writer))
             reader = cleanup.enter_context(contextlib.closing(connect_to_read(file)))
-            return cls(path, clock, holder, writer, reader, cleanup.pop_all())
+            return cls(
+                path, clock, author or current_user(), lock, writer, reader, cleanup.pop_all()
+            )
 
     @classmethod
-    def look(cls, path: Path, clock: Callable[[], float] = time.time) -> Database:
+    def look(
+        cls, path: Path, clock: Callable[[], float] = time.time, author: str | None = None
+    ) -> Database:
         """Open a state that exists to look at it: nothing in its folder is written.
 
         Raises StateError.
         """
         refuse_foreign(path)
         with contextlib.ExitStack() as cleanup:
-            holder = find_holder(path)
-            reader = _connect_to_look(path, holder, cleanup)
-            return cls(path, clock, holder, None, reader, cleanup.pop_all())
+            lock = IngestLock(path)
+            reader = connect_to_look(path, lock.holder(), cleanup)
+            return cls(path, clock, author or current_user(), lock, None, reader, cleanup.pop_all())
 
     @property
     def read_only(self) -> bool:
+        """Whether the state may only be looked at."""
         return self._writer is None
+
+    @property
+    def holder(self) -> str | None:
+        """The other process that ingests; None where there is none."""
+        return self._lock.holder()
+
+    def take_ingest(self) -> None:
+        """Become the process that ingests, until ``close``. Raises IngestHeld, StateError."""
+        if self._writer is None:
+            raise self._read_only_error()
+        if not self._lock.take():
+            raise IngestHeld(
+                f"{self.holder or 'another trailhound'} reads into this state: "
+                "close it there, or name another state with --db FILE"
+            )
 
     def close(self) -> None:
         """Close the connections and release the lock. Closing twice is allowed."""
@@ -100,8 +133,20 @@ class Database:
             self._cleanup.close()
 
     def version(self) -> int:
-        """Return a number that changes with each write of another process."""
-        return int(self.value("PRAGMA data_version"))
+        """Return a number that changes with each write of another process.
+
+        Never waits: it stays as it was while a transaction of this process runs.
+        """
+        if self._writer is None:
+            return int(self.value("PRAGMA data_version"))
+        if self._write_lock.acquire(blocking=False):
+            try:
+                with translate_sqlite_errors(self.path):
+                    row = self._writer.execute("PRAGMA data_version").fetchone()
+                self._version = int(row[0])
+            finally:
+                self._write_lock.release()
+        return self._version
 
     def rows(self, query: str, *parameters: Any) -> list[Any]:
         """Return committed rows, without waiting for a running transaction."""
@@ -118,8 +163,7 @@ class Database:
         """Hold the writer's connection, outside of any transaction. Raises ReadOnly, StateError."""
         with self._write_lock:
             if self._writer is None:
-                holder = self.holder or "another trailhound"
-                raise ReadOnly(f"read-only: {holder} is using this state; close it there first")
+                raise self._read_only_error()
             with translate_sqlite_errors(self.path):
                 yield self._writer
 
@@ -129,12 +173,27 @@ class Database:
         with self.exclusive() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
+                self._refuse_newer(connection)
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    def _refuse_newer(self, connection: sqlite3.Connection) -> None:
+        """Raise StateError where another process has migrated the tables meanwhile."""
+        if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+            raise StateError(
+                f"{self.path}: a newer trailhound uses it now, nothing was written: "
+                "leave, and start the newer one"
+            )
+
+    def _read_only_error(self) -> ReadOnly:
+        return ReadOnly(
+            f"{self.path}: it may only be read, nothing was written: "
+            "allow writing it and its folder, or name another state with --db FILE"
+        )
 
 
 class _Part(Protocol):
@@ -157,105 +216,62 @@ def raises_damaged(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concat
     return checked
 
 
-def _connect_to_write(path: Path, durable: bool) -> sqlite3.Connection:
+def _may_write(path: Path) -> bool:
+    """Tell whether a state may be written; where there is none yet, try.
+
+    Raises StateError where there can be none.
+    """
+    is_there = path.exists()
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if is_there:
+            os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
     except OSError as error:
+        if is_there:
+            return False
         raise StateError(
             f"{path}: {error.strerror}: allow writing it, or name another with --db FILE"
         ) from None
-    with translate_sqlite_errors(path), contextlib.ExitStack() as cleanup:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        cleanup.enter_context(contextlib.closing(connection))
-        connection.execute("PRAGMA busy_timeout = 5000")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
-        connection.execute("PRAGMA foreign_keys = ON")
-        # Before the write-ahead log, so that the file itself names its program at once.
-        migrate(connection)
-        connection.execute("PRAGMA journal_mode = WAL")
-        cleanup.pop_all()
-    return connection
+    # The write-ahead log is made beside it.
+    return not is_there or os.access(path.parent, os.W_OK)
 
 
-def connect_to_read(path: Path, immutable: bool = False) -> sqlite3.Connection:
-    """Open a connection that never changes the file. Raises StateError.
+def _prepare(path: Path, lock: IngestLock) -> None:
+    """Make or migrate the tables, or wait for another process to do so.
 
-    ``immutable``: nobody else changes it either, so that no lock is needed.
+    Nobody ingests meanwhile. Raises StateError.
     """
-    options = "mode=ro&immutable=1" if immutable else "mode=ro"
-    with translate_sqlite_errors(path):
-        return sqlite3.connect(
-            f"{path.absolute().as_uri()}?{options}",
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-
-
-def _connect_to_look(
-    path: Path, holder: str | None, cleanup: contextlib.ExitStack
-) -> sqlite3.Connection:
-    """Open a connection that needs no right to write; on a copy where there is no other way."""
-    write_ahead_log = path.with_name(path.name + "-wal")
-    is_at_rest = holder is None and not _size(write_ahead_log)
-    try:
-        connection = connect_to_read(path, immutable=is_at_rest)
-        with translate_sqlite_errors(path):
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-    except StateError:
-        if is_at_rest:
-            raise
-        version = 0  # SQLite must write beside the file to read it: not here
-    if version > SCHEMA_VERSION:
-        raise StateError(
-            f"{path}: written by a newer trailhound: update trailhound, or use --db FILE"
-        )
-    if version == SCHEMA_VERSION:
-        return cleanup.enter_context(contextlib.closing(connection))
-    copy = _temporary_folder(cleanup) / path.name
-    try:
-        for file in (path, write_ahead_log):
-            if file.exists():
-                shutil.copyfile(file, copy.with_name(file.name))
-    except OSError as error:
-        raise StateError(f"{path}: {error.strerror}: set TMPDIR to a folder with space") from None
-    return cleanup.enter_context(contextlib.closing(_connect_to_write(copy, durable=False)))
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _temporary_folder(cleanup: contextlib.ExitStack) -> Path:
-    """Make a folder that goes with the process. Raises StateError."""
-    try:
-        return Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="trailhound-")))
-    except OSError as error:
-        raise StateError(
-            f"no temporary state: {error.strerror}: set TMPDIR to a folder with space"
-        ) from None
-
-
-def _await_schema(path: Path) -> bool:
-    """Wait for the process that holds the state to migrate its tables."""
     for _ in range(_SCHEMA_CHECKS):
-        if _schema_version(path) == SCHEMA_VERSION:
-            return True
+        if _is_prepared(path):
+            return
+        if lock.take():
+            try:
+                migrate_file(path)
+            finally:
+                lock.release()
+            return
         time.sleep(0.05)
-    return False
+    raise StateError(
+        f"{path}: {lock.holder() or 'another trailhound'}, an older one, is using it: "
+        "close that one, then start again"
+    )
+
+
+def _is_prepared(path: Path) -> bool:
+    """Tell whether the tables are there, and the write-ahead log is in use."""
+    if not path.exists():
+        return False
+    with translate_sqlite_errors(path), contextlib.closing(connect_to_read(path)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    return bool(version == SCHEMA_VERSION and mode == "wal")
 
 
 def _schema_version(path: Path) -> int:
     """Return the schema version at ``path``; 0 where there are no tables."""
     if not path.exists():
         return 0
-    with (
-        translate_sqlite_errors(path),
-        contextlib.closing(connect_to_read(path)) as connection,
-    ):
+    with translate_sqlite_errors(path), contextlib.closing(connect_to_read(path)) as connection:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 

@@ -15,7 +15,11 @@ class StateError(Exception):
 
 
 class ReadOnly(StateError):
-    """A write to a state that another process holds: nothing was written."""
+    """A write to a state that may only be looked at: nothing was written."""
+
+
+class IngestHeld(StateError):
+    """Another process ingests into the state."""
 
 
 class Damaged(StateError):
@@ -35,7 +39,7 @@ _UNCHANGED = "nothing was written"
 _LINES = {
     sqlite3.SQLITE_FULL: f"the disk is full, {_UNCHANGED}: free some space, then do it again",
     sqlite3.SQLITE_BUSY: (
-        f"another program has locked it, {_UNCHANGED}: close that one, then do it again"
+        f"another program has locked it, {_UNCHANGED}: wait for it or close it, then do it again"
     ),
     sqlite3.SQLITE_READONLY: (
         f"it may only be read, {_UNCHANGED}: allow writing it, or name another state with --db FILE"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import sqlite3
 
 import msgspec
@@ -37,19 +35,22 @@ class HistoryTable:
         )
         return [HistoryEntry(*row) for row in rows]
 
+    def last_entry(self) -> int:
+        """Return the number of the latest line; 0 where there is none."""
+        return int(self._database.value("SELECT coalesce(max(entry_id), 0) FROM history"))
+
+    def actions_between(self, after: int, until: int) -> set[str]:
+        """Return the kinds of the lines with these numbers, without the first."""
+        rows = self._database.rows(
+            "SELECT DISTINCT kind FROM history WHERE entry_id > ? AND entry_id <= ?", after, until
+        )
+        return {kind for (kind,) in rows}
+
     def add(
         self, connection: sqlite3.Connection, subject: str, kind: str, detail: str = ""
     ) -> None:
-        """Add a line, by the current user, now."""
+        """Add a line, by the author of this session, now."""
         connection.execute(
             "INSERT INTO history (at, author, subject, kind, detail) VALUES (?, ?, ?, ?, ?)",
-            (self._database.clock(), current_user(), subject, kind, detail),
+            (self._database.clock(), self._database.author, subject, kind, detail),
         )
-
-
-def current_user() -> str:
-    """Return the login name of the current user, or their id."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

@@ -35,24 +35,28 @@ class Quarantine:
         )
         return [QuarantinedFile(os.fsdecode(path), *rest) for path, *rest in rows]
 
-    def retry(self, paths: Sequence[str]) -> None:
-        """Read these files again with the next sweep."""
-        self._release(paths, "waiting", "retry", "to be read again")
+    def retry(self, paths: Sequence[str]) -> list[str]:
+        """Read these files again with the next sweep.
 
-    def ignore(self, paths: Sequence[str]) -> None:
-        """Count these files as skipped from now on, unless they change."""
-        self._release(paths, "skipped", "ignored", "ignored by the analyst")
+        Returns those that have left the quarantine meanwhile, and stay as they are.
+        """
+        return self._release(paths, "waiting", "retry", "to be read again")
 
-    def _release(self, paths: Sequence[str], state: str, reason: str, detail: str) -> None:
-        wanted = set(paths)
+    def ignore(self, paths: Sequence[str]) -> list[str]:
+        """Count these files as skipped from now on, unless they change.
+
+        Returns those that have left the quarantine meanwhile, and stay as they are.
+        """
+        return self._release(paths, "skipped", "ignored", "ignored by the analyst")
+
+    def _release(self, paths: Sequence[str], state: str, reason: str, detail: str) -> list[str]:
         value = encode_json([state, reason, detail])
         with self._database.transaction() as connection:
+            # Nobody else writes until the transaction ends, so these are the files in quarantine.
+            held = {file.path for file in self.files()}
             self._journal.decide(
                 connection,
                 reason,
-                [
-                    Change("file", file.path, value, file.path)
-                    for file in self.files()
-                    if file.path in wanted
-                ],
+                [Change("file", path, value, path) for path in paths if path in held],
             )
+        return [path for path in paths if path not in held]

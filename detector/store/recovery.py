@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 
-from detector.store.database import Database, connect_to_read, refuse_foreign
+from detector.store.database import Database, refuse_foreign
 from detector.store.errors import UNREADABLE, Damaged
+from detector.store.opening.connections import connect_to_read
 from detector.store.schema import SCHEMA_VERSION
 
 ANALYST_TABLES = (

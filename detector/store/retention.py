@@ -71,7 +71,8 @@ class Retention:
         return hits, events
 
     def vacuum(self, retention: int) -> VacuumResult:
-        """Evict old windows, and give the space back. Raises ReadOnly."""
+        """Evict old windows, and give the space back. Raises IngestHeld, ReadOnly."""
+        self._database.take_ingest()
         with self._database.exclusive() as connection:
             before = self._bytes()
             hits, events = self.evict(retention)

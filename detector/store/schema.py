@@ -280,6 +280,17 @@ CREATE TABLE touched (         -- the buckets with hits from which no alert was 
 CREATE INDEX alert_hop ON alert (start)  -- whose principal is known by other names too
     WHERE instr(lineage, '"hop":{"arns":[],"roles":[],"keys":[]}') = 0;
 """,
+    """
+ALTER TABLE decision ADD COLUMN session TEXT NOT NULL DEFAULT '';  -- of the process that decided
+ALTER TABLE note ADD COLUMN uid TEXT;              -- the same in every state; NULL: an older note
+CREATE UNIQUE INDEX note_uid ON note (uid);
+ALTER TABLE status ADD COLUMN at REAL;             -- when it was decided, and by whom
+ALTER TABLE status ADD COLUMN author TEXT;
+UPDATE status SET (at, author) = (
+    SELECT at, author FROM history WHERE subject = alert_id AND detail LIKE '% -> ' || status
+    ORDER BY entry_id DESC LIMIT 1
+);
+""",
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -65,13 +65,19 @@ class Store:
         self.recovery = Recovery(database)
 
     @classmethod
-    def open(cls, path: Path | None, clock: Callable[[], float] = time.time) -> Store:
-        """Open or create a state; read-only where another process holds it.
+    def open(
+        cls,
+        path: Path | None,
+        clock: Callable[[], float] = time.time,
+        author: str | None = None,
+    ) -> Store:
+        """Open or create a state; only to look at where it may not be written.
 
-        ``path`` None: a temporary state, which goes with the process. Raises StateError.
+        ``path`` None: a temporary state, which goes with the process. ``author`` None: the user of
+        this system. Raises StateError.
         """
         with contextlib.ExitStack() as cleanup:
-            store = cls(Database.open(path, clock))
+            store = cls(Database.open(path, clock, author))
             cleanup.callback(store.close)
             if not store.read_only:
                 store.suppressions.record_expired()
@@ -92,12 +98,22 @@ class Store:
 
     @property
     def holder(self) -> str | None:
-        """The other process that holds the state; None where there is none."""
+        """The other process that ingests; None where there is none."""
         return self.database.holder
 
     @property
     def read_only(self) -> bool:
+        """Whether the state may only be looked at."""
         return self.database.read_only
+
+    @property
+    def author(self) -> str:
+        """Who decides in this session."""
+        return self.database.author
+
+    def take_ingest(self) -> None:
+        """Become the process that ingests, until ``close``. Raises IngestHeld, StateError."""
+        self.database.take_ingest()
 
     def close(self) -> None:
         """Close the state. Closing twice is allowed."""
@@ -112,8 +128,9 @@ class Store:
 
         A new or changed rule makes the files that were read so far due again. The windows of a
         changed rule are deleted, since they may not be what it says now; the analyst's decisions
-        stay.
+        stay. Raises IngestHeld, StateError.
         """
+        self.take_ingest()
         self.rules.in_use = {rule.rule_id: rule for rule in rules}
         self.rules.mode = rules.mode
         with self.database.transaction() as connection:
@@ -138,7 +155,9 @@ class Store:
         After a crash all of it is there, or the files are read again. Alerts are derived from it by
         ``derivation.derive``; until then its windows stay marked, also over a crash. Event times
         after ``newest_allowed`` (epoch seconds) count, but do not advance the newest event time.
+        Raises IngestHeld, StateError.
         """
+        self.take_ingest()
         partial = merge(read.partial for read in reads)
         reread = {read.file.path for read in reads if read.reread}
         times = chain.from_iterable(partial.observations.values())

@@ -341,9 +341,10 @@ def test_scan_resumes_state(cli: Cli, logs: Path, tmp_path: Path) -> None:
     assert [len(alert["event_ids"]) for alert in second.objects] == [10, 11, 12]
     assert "records 34 seen" in second.err
     store = Store.open(db)
+    store.take_ingest()
     refused = cli("scan", logs, "--db", db, *ONLY_REFERENCE)
     store.close()
-    one_line(refused, 1, f"process {os.getpid()}", "read-only")
+    one_line(refused, 1, f"process {os.getpid()}", "--db FILE")
 
 
 def test_rule_in_error_is_named_and_others_run(cli: Cli, logs: Path, tmp_path: Path) -> None:

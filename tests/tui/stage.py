@@ -212,9 +212,9 @@ class Hunt:
 
         Every alert is a row of its own unless ``folded``. ``by_clock``: a key is waited for as
         Textual does, for what Textual itself delays, as its palette."""
-        opened = Opened(
-            store or self.store, self.rules, self.feed if pipeline == "feed" else pipeline, session
-        )
+        runs = self.feed if pipeline == "feed" else pipeline
+        make_pipeline = None if runs is None else lambda _: runs
+        opened = Opened(store or self.store, self.rules, make_pipeline, session)
         app = HuntApp(lambda: opened, "AWSLogs/", clock=self.clock, keys=keys)
 
         async def drive() -> None:

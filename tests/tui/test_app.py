@@ -10,11 +10,14 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import TextArea
 
+from detector.rules.ruleset import RuleSet
 from detector.store import StateError, Store
 from tests.detector.trail import ANA, REFERENCE, sweep, write
 from tests.hostile.payloads import harm, screen_text
-from tests.tui.stage import BEN, NOW, Broken, Clock, Hunt, press, said, until
+from tests.tui import rest
+from tests.tui.stage import BEN, NOW, Broken, Clock, Feed, Hunt, press, said, until
 from tui.app.app import HuntApp
+from tui.model.opened import Opened
 from tui.screens.admin.hunt_log import HuntLogScreen
 from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.forms.note import NoteForm
@@ -74,24 +77,75 @@ def test_store_loads_newest_alerts_first(hunt: Hunt) -> None:
         assert all(len(part) == size for part in parts[:-1])
 
 
-def test_second_app_is_read_only(tmp_path: Path) -> None:
+def test_app_decides_while_another_process_ingests(tmp_path: Path) -> None:
+    """Each sees what the other decides, and nothing is overwritten unseen."""
+    hunt = Hunt(tmp_path, state=tmp_path / "hunt.db")
+    second = Store.open(tmp_path / "hunt.db", hunt.clock, "second")
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        top = screen_text(app).splitlines()[0]
+        assert "following: trailhound (process" in top
+        shown = app.screen.query_one(RowList).rows
+        first, other = hunt.store.alerts.get(shown[0].alert_id), shown[1]
+        assert first is not None
+        hunt.store.triage.set_status([first.alert_id], "closed")
+        await press(pilot, "a")
+        assert said(app).startswith("Not done: changed meanwhile: ")
+        assert "is closed" in said(app)
+        app.tick()
+        await until(pilot, lambda: app.view_model.alerts[first.alert_id].status == "closed")
+        await press(pilot, "asterisk", "a")
+        assert app.view_model.alerts[other.alert_id].status == "acknowledged"
+        stored = hunt.store.alerts.get(other.alert_id)
+        assert stored is not None
+        assert stored.status == "acknowledged"
+        hunt.store.triage.set_status([other.alert_id], "closed")
+        await press(pilot, "z")
+        assert "changed since, and left so: " in said(app)
+        stored = hunt.store.alerts.get(other.alert_id)
+        assert stored is not None
+        assert stored.status == "closed"
+
+    hunt.play(journey, store=second, pipeline=None)
+
+
+def test_app_takes_ingest_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detector.ingest.takeover.TAKE_OVER_EVERY", 0.01)
     hunt = Hunt(tmp_path, state=tmp_path / "hunt.db")
     second = Store.open(tmp_path / "hunt.db", hunt.clock)
+    started: list[RuleSet] = []
+
+    def make(rules: RuleSet) -> Feed:
+        started.append(rules)
+        return hunt.feed
+
+    async def drive() -> None:
+        app = HuntApp(lambda: Opened(second, hunt.rules, make), "AWSLogs/", clock=hunt.clock)  # type: ignore[arg-type, return-value]
+        async with app.run_test() as pilot:
+            await until(pilot, lambda: app.is_open and app.follows)
+            assert "reads into this state" in said(app)
+            assert started == []
+            hunt.store.close()
+            await until(pilot, lambda: app.view_model.live)
+            assert started == [hunt.rules]
+            assert "Reading goes on here" in said(app)
+            assert "● live" in screen_text(app).splitlines()[0]
+
+    rest.run(drive())
+    second.close()
+
+
+def test_app_on_unwritable_state_only_shows_it(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hunt.store.database, "_writer", None)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert "read-only" in screen_text(app).splitlines()[0]
         for key in ("a", "d", "c", "x", "exclamation_mark", "z"):
             await press(pilot, key)
-            assert said(app).startswith("read-only: trailhound (process")
+            assert said(app).startswith("read-only: allow writing the state")
             assert isinstance(app.screen, AlertsScreen)
-        ana = hunt.alert(ANA)
-        hunt.store.triage.set_status([ana.alert_id], "closed")
-        app.tick()
-        await until(pilot, lambda: app.view_model.alerts[ana.alert_id].status == "closed")
-        assert "1 closed" in screen_text(app)
 
-    hunt.play(journey, store=second, pipeline=None)
-    assert [one.status for one in hunt.store.alerts.all()].count("closed") == 1
+    hunt.play(journey, pipeline=None)
 
 
 def test_failed_save_keeps_typed_text(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +156,7 @@ def test_failed_save_keeps_typed_text(hunt: Hunt, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(hunt.store.database, "_writer", None)
         await press(pilot, "ctrl+s")
         assert isinstance(app.screen, NoteForm)
-        assert "read-only" in screen_text(app)
+        assert "may only be read" in screen_text(app)
         assert app.screen.query_one(TextArea).text == "thought"
 
     hunt.play(journey)

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ async def sit_down(
     """Start trailhound on its state, with its own pipeline, until the journey ends."""
     store, rules = Store.open(state), load([RULES], builtin=False)
     try:
-        opened = Opened(store, rules, Pipeline(store, rules, Directory([folder])))
+        opened = Opened(store, rules, partial(Pipeline, store, source=Directory([folder])))
         app = HuntApp(lambda: opened, "AWSLogs/")
         async with app.run_test(size=(160, 48)) as pilot:
             await until(

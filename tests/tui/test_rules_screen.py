@@ -10,7 +10,6 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from detector.rules.ruleset import RuleSet, load
-from detector.store import Store
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.goldens import compare
 from tests.tui.stage import FLAGS, RULES, Feed, Hunt, press, said, until
@@ -132,14 +131,14 @@ def test_marked_rules_are_switched_together(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_rules_are_not_switched_read_only(tmp_path: Path) -> None:
-    hunt = Hunt(tmp_path, state=tmp_path / "hunt.db")
+def test_rules_are_not_switched_read_only(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot, "x")
         assert said(app).startswith("read-only: ")
 
-    hunt.play(journey, store=Store.open(tmp_path / "hunt.db", hunt.clock), pipeline=None)
+    monkeypatch.setattr(hunt.store.database, "_writer", None)
+    hunt.play(journey, pipeline=None)
     assert hunt.store.rules.disabled() == frozenset()
 
 

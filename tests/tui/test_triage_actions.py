@@ -9,7 +9,6 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from detector.store import Store
-from detector.store.decisions import undo_journal as journal_module
 from detector.triage.note import NoteBody
 from tests.detector.trail import ANA
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
@@ -152,12 +151,13 @@ def decided(store: Store) -> tuple[list[str], list[str], list[tuple[float, bool]
     )
 
 
-def test_undo_leaves_later_changes(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_undo_leaves_later_changes(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path, state=tmp_path / "hunt.db")
+    colleague = Store.open(tmp_path / "hunt.db", hunt.clock, "colleague")
+
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "asterisk", "a")
-        monkeypatch.setattr(journal_module, "current_user", lambda: "colleague")
-        hunt.store.triage.set_status([hunt.alert(ANA).alert_id], "closed")
-        monkeypatch.undo()
+        colleague.triage.set_status([hunt.alert(ANA).alert_id], "closed")
         hunt.clock.now += 2 * 3600
         await press(pilot, "z")
         assert said(app) == (

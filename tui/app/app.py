@@ -147,6 +147,8 @@ class HuntApp(FrameApp[None]):
         self.routes = ScreenRoutes(self, self)
         self._opening = opening
         self._pipeline: Pipeline | None = None
+        self.follows = False
+        """Whether another process ingests, or none, and this one shows what it finds."""
         self._stop = threading.Event()
 
     # --- opening and closing
@@ -180,7 +182,7 @@ class HuntApp(FrameApp[None]):
         from tui.model.view_model import ViewModel
 
         opened = event.opened
-        self.store, self.rules, self._pipeline = opened.store, opened.rules, opened.pipeline
+        self.store, self.rules = opened.store, opened.rules
         self.view_model = ViewModel()
         self._loader = StoreLoader(
             self,
@@ -190,7 +192,13 @@ class HuntApp(FrameApp[None]):
             failed=self._loading_failed,
             now=self.now,
         )
-        self.ingest = IngestFeed(self, show=self._show_update, stopped=self._ingest_stopped)
+        self.ingest = IngestFeed(
+            self,
+            waiting=self._ingest_waits,
+            started=self._ingest_started,
+            show=self._show_update,
+            stopped=self._ingest_stopped,
+        )
         self.rule_reloader = RuleReloader(
             self,
             current=lambda: self.rules,
@@ -208,8 +216,10 @@ class HuntApp(FrameApp[None]):
         self.set_interval(_SESSION_SECONDS, self._write_session)
         if self.session.problem:
             self.say(self.session.problem, severity="warning")
-        if self._pipeline is not None:
-            self.ingest.start(self._pipeline, self._stop)
+        self.follows = opened.make_pipeline is None
+        if opened.make_pipeline is not None:
+            make = opened.make_pipeline
+            self.ingest.start(self.store, lambda: make(self.rules), self._stop)
         if self.rules.problems:
             self._say_rules_broken()
 
@@ -291,6 +301,18 @@ class HuntApp(FrameApp[None]):
             )
         self.notify_changed()
 
+    def _ingest_waits(self, holder: str) -> None:
+        self.follows = True
+        self.say(f"{holder} reads into this state; decide as ever, its reading is taken over")
+        self.notify_changed()
+
+    def _ingest_started(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        if self.follows:
+            self.follows = False
+            self.say("Reading goes on here: the process that did it is gone")
+        self.notify_changed()
+
     def _ingest_stopped(self, reason: str) -> None:
         self.view_model.error = reason
         self.say(
@@ -336,9 +358,7 @@ class HuntApp(FrameApp[None]):
 
     def rule_seconds(self) -> Mapping[str, float]:
         """Return the seconds that each rule has taken, by rule id."""
-        if self._pipeline is None:
-            return {}
-        return self._pipeline.rule_seconds()
+        return self._pipeline.rule_seconds() if self._pipeline else {}
 
     def recheck_quarantine(self) -> None:
         """Recheck files of the quarantine. Blocks: call it in a thread."""
@@ -350,11 +370,8 @@ class HuntApp(FrameApp[None]):
     def may_write(self) -> bool:
         """Tell whether decisions can be stored; where they cannot, say why."""
         if self.store.read_only:
-            self.say(
-                f"read-only: {self.store.holder} is using this state; "
-                "close it there to decide here",
-                severity="warning",
-            )
+            reason = "read-only: allow writing the state and its folder to decide here"
+            self.say(reason, severity="warning")
         return not self.store.read_only
 
     @property

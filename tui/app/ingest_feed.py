@@ -1,4 +1,7 @@
-"""Run the pipeline in a thread, and show its updates in batches."""
+"""Run the pipeline in a thread, and show its updates in batches.
+
+One process ingests into a state. The others wait in this thread until it is gone.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from tui.model.inbox import UpdateInbox
 
 if TYPE_CHECKING:
     from detector.ingest.pipeline import Pipeline, Update
+    from detector.store import Store
 
 _BATCH_SECONDS = 0.25
 """The least time between two batches on screen."""
@@ -22,34 +26,53 @@ _BATCH_SECONDS = 0.25
 class IngestFeed:
     """Updates of a pipeline, merged into batches.
 
-    ``show`` gets each batch, ``stopped`` one line that says why the pipeline failed; both on the
-    event loop.
+    ``waiting`` gets the process that ingests meanwhile, ``started`` the pipeline, ``show`` each
+    batch, ``stopped`` one line that says why the pipeline failed; all on the event loop.
     """
 
     def __init__(
-        self, app: App[Any], *, show: Callable[[Update], None], stopped: Callable[[str], None]
+        self,
+        app: App[Any],
+        *,
+        waiting: Callable[[str], None],
+        started: Callable[[Pipeline], None],
+        show: Callable[[Update], None],
+        stopped: Callable[[str], None],
     ) -> None:
         self._app = app
+        self._waiting = waiting
+        self._started = started
         self._show = show
         self._stopped = stopped
         self._inbox = UpdateInbox()
         self._last_batch = float("-inf")
 
-    def start(self, pipeline: Pipeline, stop: threading.Event) -> None:
-        """Run the pipeline in a thread until ``stop`` is set."""
-        run = partial(self._run, pipeline, stop)
+    def start(self, store: Store, make: Callable[[], Pipeline], stop: threading.Event) -> None:
+        """Make the pipeline and run it in a thread until ``stop`` is set.
+
+        It is made when no other process ingests, so that it goes on where that one ended.
+        """
+        run = partial(self._run, store, make, stop)
         self._app.run_worker(run, group="ingest", thread=True, exit_on_error=False)
 
-    def _run(self, pipeline: Pipeline, stop: threading.Event) -> None:
+    def _run(self, store: Store, make: Callable[[], Pipeline], stop: threading.Event) -> None:
+        from detector.ingest.takeover import await_ingest
         from detector.store import StateError
 
         try:
+            if not await_ingest(store, stop, self._tell_waiting):
+                return
+            pipeline = make()
+            self._app.call_later(self._started, pipeline)
             pipeline.run(stop, self._put)
         except StateError as error:
             self._app.call_later(self._stopped, str(error))
         except Exception as error:  # whatever went wrong, the analyst keeps the screen
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             self._app.call_later(self._stopped, reason)
+
+    def _tell_waiting(self, holder: str) -> None:
+        self._app.call_later(self._waiting, holder)
 
     def _put(self, update: Update) -> None:
         if self._inbox.put(update):

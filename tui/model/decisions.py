@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from detector.detection.alert import Alert, Status
-from detector.store import Decision, Store, UndoResult
+from detector.store import Decision, StateError, Store, UndoResult
 from detector.text.abbreviations import short_arn
 from detector.triage.note import Note, NoteBody
 from detector.triage.suppression import Suppression
 from tui.keymap import key_of
-from tui.presentation import format
+from tui.presentation import format, safe
 
 if TYPE_CHECKING:
     from detector.rules.ruleset import RuleSet
@@ -77,59 +77,79 @@ class Decisions:
         self._host = host
         self.last: dict[str, LastAction] = {}
         """The latest action, by the noun of the rows that it was done to."""
+        self._overtaken = ""
+        """What the latest decision left as others had changed it meanwhile."""
 
     @property
     def way_back(self) -> str:
         """The words that follow the report of a decision."""
-        return f"{key_of('undo')} takes it back"
+        return f"{self._overtaken}{key_of('undo')} takes it back"
 
     async def set_status(self, alerts: Sequence[Alert], status: Status) -> None:
         """Set the status of each alert."""
-        ids = [alert.alert_id for alert in alerts]
-        changed = await asyncio.to_thread(self._host.store.triage.set_status, ids, status)
+        shown = {alert.alert_id: alert.status for alert in alerts}
+        set_status = self._host.store.triage.set_status
+        changed = await asyncio.to_thread(set_status, list(shown), status, shown)
         self._host.view_model.replace_alerts(changed)
         self._host.notify_changed()
+        overtaken = [alert for alert in changed if alert.status != status]
+        self._leave(
+            [f"{format.principal(alert)} is {alert.status}" for alert in overtaken], len(alerts)
+        )
 
     async def add_notes(self, alerts: Sequence[Alert], body: NoteBody) -> None:
         """Write the same note on each alert, or on none."""
         notes = await asyncio.to_thread(self._host.store.triage.add_notes, alerts, body)
+        self._overtaken = ""
         self._show_notes(notes)
 
-    async def edit_note(self, note_id: int, body: NoteBody) -> None:
-        """Replace the body of a note."""
-        note = await asyncio.to_thread(self._host.store.triage.edit_note, note_id, body)
+    async def edit_note(self, shown: Note, body: NoteBody) -> None:
+        """Replace the body of a note; what others made of it meanwhile is kept too."""
+        note = await asyncio.to_thread(self._host.store.triage.edit_note, shown.note_id, body)
+        self._overtaken = ""
+        if note.history and note.history[-1].body != shown.body:
+            author = safe.visible(note.history[-1].author)
+            self._overtaken = f"{author} had changed it meanwhile, which is kept too; "
         self._show_notes([note])
 
     async def suppress(self, suppressions: Sequence[Suppression]) -> None:
         """Create suppressions."""
         created = await asyncio.to_thread(self._host.store.triage.suppress, suppressions)
+        self._overtaken = ""
         self._show_suppressions(created)
 
     async def extend(self, suppressions: Sequence[Suppression], expires: float) -> None:
         """Let suppressions expire at a later epoch second."""
-        ids = [each.suppression_id for each in suppressions]
-        extended = await asyncio.to_thread(self._host.store.triage.extend, ids, expires)
+        shown = {each.suppression_id: each for each in suppressions}
+        extend = self._host.store.triage.extend
+        extended = await asyncio.to_thread(extend, list(shown), expires, shown)
         self._show_suppressions(extended)
+        self._leave([each.value for each in extended if each.expires != expires], len(extended))
 
     async def lift(self, suppressions: Sequence[Suppression]) -> None:
         """End suppressions now."""
-        ids = [each.suppression_id for each in suppressions]
-        self._show_suppressions(await asyncio.to_thread(self._host.store.triage.lift, ids))
+        shown = {each.suppression_id: each for each in suppressions}
+        lifted = await asyncio.to_thread(self._host.store.triage.lift, list(shown), shown)
+        self._show_suppressions(lifted)
+        self._leave([each.value for each in lifted if not each.over], len(lifted))
 
     async def switch_rules(self, rule_ids: Sequence[str], on: bool) -> None:
         """Switch rules on or off."""
         await asyncio.to_thread(self._host.store.rules.switch, rule_ids, on)
+        self._overtaken = ""
         self._host.use_rules(self._host.rules)
 
     async def retry(self, paths: Sequence[str]) -> None:
         """Read these files of the quarantine again."""
-        await asyncio.to_thread(self._host.store.quarantine.retry, paths)
+        left = await asyncio.to_thread(self._host.store.quarantine.retry, paths)
         await self._recheck_quarantine()
+        self._leave(left, len(paths))
 
     async def ignore(self, paths: Sequence[str]) -> None:
         """Count these files of the quarantine as skipped."""
-        await asyncio.to_thread(self._host.store.quarantine.ignore, paths)
+        left = await asyncio.to_thread(self._host.store.quarantine.ignore, paths)
         await self._recheck_quarantine()
+        self._leave(left, len(paths))
 
     async def undo(self) -> str:
         """Undo the latest decision; return the line that says so."""
@@ -143,7 +163,18 @@ class Decisions:
         result = await self._apply(self._host.store.redo)
         if result is None:
             return "Nothing to do again"
+        self._overtaken = ""
         return self._report(result, "Done again", self.way_back)
+
+    def _leave(self, overtaken: Sequence[str], count: int) -> None:
+        """Tell what was left, of ``count``, since others have changed it meanwhile.
+
+        Raises StateError where that is all.
+        """
+        names = format.first_values(list(overtaken), _NAMES)
+        if overtaken and len(overtaken) == count:
+            raise StateError(f"Not done: changed meanwhile: {names}")
+        self._overtaken = f"changed meanwhile, and left so: {names}; " if overtaken else ""
 
     async def _apply(self, change: Callable[[], UndoResult | None]) -> UndoResult | None:
         """Undo or redo in the store, and show what changed."""

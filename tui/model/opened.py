@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opened:
-    """The open store, the rules, and the pipeline that writes.
+    """The open store, the rules, and what makes the pipeline that ingests by them.
 
-    ``pipeline`` None: another process writes, and this one only shows. ``session`` None: how the
-    app is left is not stored.
+    ``make_pipeline`` is called in a thread, once no other process ingests; None: this one only
+    shows what others ingest. ``session`` None: how the app is left is not stored.
     """
 
     store: Store
     rules: RuleSet
-    pipeline: Pipeline | None
+    make_pipeline: Callable[[RuleSet], Pipeline] | None
     session: SessionFile | None = None
 
 

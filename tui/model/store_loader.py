@@ -69,7 +69,7 @@ class StoreLoader:
         if self._expiry is not None and self._expiry <= self._now():
             self._expiry = None
             self.reapply_suppressions()
-        elif self._store.read_only and not self._busy and time.monotonic() >= self._not_before:
+        elif not self._busy and time.monotonic() >= self._not_before:
             self._reload_if_written()
 
     def _reload_if_written(self) -> None:
@@ -79,7 +79,6 @@ class StoreLoader:
             self._failed(str(error))
             return
         if version != self._version:
-            self._version = version
             self.reload()
 
     def _start(self, work: Callable[[], None]) -> None:
@@ -92,6 +91,7 @@ class StoreLoader:
         start = time.monotonic()
         alert_ids: list[str] = []
         try:
+            self._version = self._store.version()
             for alerts in self._store.alerts.batches():
                 alert_ids += [alert.alert_id for alert in alerts]
                 self._call(self._part_read, alerts)

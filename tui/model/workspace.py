@@ -39,6 +39,8 @@ class Workspace(Protocol):
     """What is read, in a few words."""
     piped_to: str
     """The command that a row was last piped to."""
+    follows: bool
+    """Whether another process ingests, or none, and this one shows what it finds."""
     now: Callable[[], float]
     """The clock, in epoch seconds."""
 

@@ -12,12 +12,13 @@ from detector.sources.accounting import Accounting
 from detector.text.time import DAY, format_lag
 from tui.presentation import time_display
 
-LiveState = Literal["live", "reading", "paused", "read-only", "stopped"]
+LiveState = Literal["live", "reading", "paused", "following", "read-only", "stopped"]
 
 _STATES: dict[LiveState, tuple[str, str]] = {
     "live": ("●", "$text-success"),
     "reading": ("◌", "$text-accent"),
     "paused": ("‖", "$text-warning"),
+    "following": ("○", "$text-accent"),
     "read-only": ("○", "$text-warning"),
     "stopped": ("×", "$text-error"),
 }

@@ -58,10 +58,15 @@ class _Status:
         return row[0] if row else "open"
 
     def write(
-        self, connection: sqlite3.Connection, subject: str, value: str | None, _: Authorship
+        self,
+        connection: sqlite3.Connection,
+        subject: str,
+        value: str | None,
+        authorship: Authorship,
     ) -> None:
         connection.execute(
-            "INSERT OR REPLACE INTO status (alert_id, status) VALUES (?, ?)", (subject, value)
+            "INSERT OR REPLACE INTO status (alert_id, status, at, author) VALUES (?, ?, ?, ?)",
+            (subject, value, *authorship),
         )
 
     def describe(

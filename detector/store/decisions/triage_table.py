@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -15,7 +16,6 @@ from detector.store.database import Database, raises_damaged
 from detector.store.decisions.decision_kinds import encode_json
 from detector.store.decisions.undo_journal import Change, UndoJournal
 from detector.store.errors import StateError
-from detector.store.history_table import current_user
 from detector.store.suppression_table import SuppressionTable
 from detector.triage.note import Edit, Note, NoteBody, NoteContext
 from detector.triage.suppression import Suppression, check_suppression, learn
@@ -30,7 +30,8 @@ _STATUS_ACTIONS: dict[Status, str] = {
 class TriageTable:
     """What the analyst decides and writes.
 
-    Every method that writes raises ReadOnly where another process holds the state.
+    ``shown`` is what the author saw when deciding: what has changed since stays as it is, which the
+    result tells. Every method that writes raises ReadOnly where the state may only be looked at.
     """
 
     def __init__(
@@ -45,20 +46,26 @@ class TriageTable:
         self._alerts = alerts
         self._suppressions = suppressions
 
-    def set_status(self, alert_ids: Sequence[str], status: Status) -> list[Alert]:
+    def set_status(
+        self,
+        alert_ids: Sequence[str],
+        status: Status,
+        shown: Mapping[str, Status] = MappingProxyType({}),
+    ) -> list[Alert]:
         """Give these alerts a status; return them as they are now."""
         with self._database.transaction() as connection:
-            alerts = self._alerts.read(connection, alert_ids)
+            current = {each: self._alerts.current_id(connection, each) for each in alert_ids}
+            alerts = self._alerts.read(connection, dict.fromkeys(current.values()))
             principals = {alert.alert_id: alert.principal for alert in alerts}
-            self._journal.decide(
-                connection,
-                _STATUS_ACTIONS[status],
-                [
-                    Change("status", alert_id, status, principals.get(alert_id, ""))
-                    for alert_id in alert_ids
-                ],
-            )
-        return [msgspec.structs.replace(alert, status=status) for alert in alerts]
+            changes = [
+                Change("status", now, status, principals.get(now, ""), shown.get(before))
+                for before, now in current.items()
+            ]
+            overtaken = set(self._journal.decide(connection, _STATUS_ACTIONS[status], changes))
+        return [
+            alert if alert.alert_id in overtaken else msgspec.structs.replace(alert, status=status)
+            for alert in alerts
+        ]
 
     def notes(self) -> list[Note]:
         """Return the hunt log, newest first, without the notes that were undone."""
@@ -74,9 +81,15 @@ class TriageTable:
         with self._database.transaction() as connection:
             note_ids = [
                 connection.execute(
-                    "INSERT INTO note (alert_id, created, author, context) VALUES (?, ?, ?, ?) "
-                    "RETURNING note_id",
-                    (alert.alert_id, created, current_user(), encode_json(NoteContext.of(alert))),
+                    "INSERT INTO note (uid, alert_id, created, author, context) "
+                    "VALUES (?, ?, ?, ?, ?) RETURNING note_id",
+                    (
+                        secrets.token_hex(8),
+                        self._alerts.current_id(connection, alert.alert_id),
+                        created,
+                        self._database.author,
+                        encode_json(NoteContext.of(alert)),
+                    ),
                 ).fetchone()[0]
                 for alert in alerts
             ]
@@ -113,7 +126,7 @@ class TriageTable:
             new = msgspec.structs.replace(
                 suppression,
                 suppression_id=secrets.token_hex(4),
-                author=current_user(),
+                author=self._database.author,
                 created=self._database.clock(),
             )
             check_suppression(new)
@@ -121,7 +134,12 @@ class TriageTable:
         self._put_suppressions("created", created)
         return self._suppressions.get([suppression.suppression_id for suppression in created])
 
-    def extend(self, suppression_ids: Sequence[str], expires: float) -> list[Suppression]:
+    def extend(
+        self,
+        suppression_ids: Sequence[str],
+        expires: float,
+        shown: Mapping[str, Suppression] = MappingProxyType({}),
+    ) -> list[Suppression]:
         """Change when suppressions expire; an expired one hides again."""
         suppressions = self._suppressions.get(suppression_ids)
         for suppression in suppressions:
@@ -133,18 +151,25 @@ class TriageTable:
         self._put_suppressions(
             "extended",
             [msgspec.structs.replace(suppression, expires=expires) for suppression in suppressions],
+            {suppression.suppression_id: suppression for suppression in suppressions} | {**shown},
         )
         return self._suppressions.get(suppression_ids)
 
-    def lift(self, suppression_ids: Sequence[str]) -> list[Suppression]:
+    def lift(
+        self,
+        suppression_ids: Sequence[str],
+        shown: Mapping[str, Suppression] = MappingProxyType({}),
+    ) -> list[Suppression]:
         """End suppressions for good; one that has ended stays so."""
+        suppressions = self._suppressions.get(suppression_ids)
         self._put_suppressions(
             "lifted",
             [
                 msgspec.structs.replace(suppression, lifted=self._database.clock())
-                for suppression in self._suppressions.get(suppression_ids)
+                for suppression in suppressions
                 if not suppression.over
             ],
+            {suppression.suppression_id: suppression for suppression in suppressions} | {**shown},
         )
         return self._suppressions.get(suppression_ids)
 
@@ -158,8 +183,14 @@ class TriageTable:
                 connection, chain.from_iterable(self._alerts.batches())
             )
 
-    def _put_suppressions(self, action: str, suppressions: Sequence[Suppression]) -> None:
+    def _put_suppressions(
+        self,
+        action: str,
+        suppressions: Sequence[Suppression],
+        shown: Mapping[str, Suppression] = MappingProxyType({}),
+    ) -> None:
         """Write suppressions as one decision, and record what they hide."""
+        shown_texts = {name: _stored_text(suppression) for name, suppression in shown.items()}
         with self._database.transaction() as connection:
             self._journal.decide(
                 connection,
@@ -168,9 +199,9 @@ class TriageTable:
                     Change(
                         "suppression",
                         suppression.suppression_id,
-                        # The number of hidden alerts is counted and not stored.
-                        encode_json(msgspec.structs.replace(suppression, hidden=0)),
+                        _stored_text(suppression),
                         suppression.value,
+                        shown_texts.get(suppression.suppression_id),
                     )
                     for suppression in suppressions
                 ],
@@ -201,6 +232,11 @@ class TriageTable:
             versions.setdefault(note_id, []).append(edit)
         notes = (_assemble_note(versions.get(row[0]), *row) for row in rows)
         return [note for note in notes if note is not None]
+
+
+def _stored_text(suppression: Suppression) -> str:
+    """Return what is stored of a suppression: the number of hidden alerts is counted."""
+    return encode_json(msgspec.structs.replace(suppression, hidden=0))
 
 
 def _assemble_note(

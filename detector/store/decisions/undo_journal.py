@@ -1,14 +1,17 @@
 """The journal of decisions, which can be undone and redone.
 
 A decision is what one key or form did, to however many subjects. Undoing it restores each subject
-that still stands as the decision left it; the others keep what was decided since. Every author has
-their own way back.
+that still stands as the decision left it; the others keep what was decided since.
+
+Many processes decide on one state. Each undoes its own decisions, then what its author had decided
+before it began, and nothing else. A decision may say what it was made on: where a subject has
+changed since it was shown, it stays as it is, and the history keeps both.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -16,19 +19,21 @@ import msgspec
 from detector.detection.alert import Alert
 from detector.store.database import Database
 from detector.store.decisions.decision_kinds import KINDS, Authorship
-from detector.store.history_table import HistoryTable, current_user
+from detector.store.history_table import HistoryTable
 
 
 class Change(NamedTuple):
     """A value that a subject shall have.
 
-    ``kind`` is a name of ``KINDS``; ``name`` is for people, and may quote a log.
+    ``kind`` is a name of ``KINDS``; ``name`` is for people, and may quote a log. ``shown`` is the
+    value that the author saw; None: whatever it is.
     """
 
     kind: str
     subject: str
     value: str | None
     name: str
+    shown: str | None = None
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -67,35 +72,56 @@ class _Step(NamedTuple):
         return self._replace(before=self.after, after=self.before)
 
 
+_OWN = "author = ? AND (session = ? OR decision_id <= ?)"
+"""One's own decisions: of this session, and those before it began."""
+
+
 class UndoJournal:
     """Every decision, with what it changed."""
 
     def __init__(self, database: Database, history: HistoryTable) -> None:
         self._database = database
         self._history = history
+        self._last_before = database.value("SELECT coalesce(max(decision_id), 0) FROM decision")
+        """The latest decision that was made before this session began."""
 
     def decide(
         self, connection: sqlite3.Connection, action: str, changes: Iterable[Change]
-    ) -> None:
-        """Make changes as one decision; none where nothing would change."""
+    ) -> list[str]:
+        """Make changes as one decision; none where nothing would change.
+
+        Returns the subjects that have changed since they were shown, and stay as they are.
+        """
         steps: list[_Step] = []
+        overtaken: list[str] = []
         name = ""
         last_changes = {(change.kind, change.subject): change for change in changes}
         for change in last_changes.values():
             before = KINDS[change.kind].read(connection, change.subject)
-            if before != change.value:
-                steps.append(_Step(change.kind, change.subject, before, change.value))
-                name = change.name
-        if not steps:
-            return
+            if before == change.value:
+                continue
+            if change.shown not in (None, before):
+                self._record_overtaken(connection, change, action)
+                overtaken.append(change.subject)
+                continue
+            steps.append(_Step(change.kind, change.subject, before, change.value))
+            name = change.name
+        if steps:
+            self._put(connection, action, steps, name if len(steps) == 1 else "")
+        return overtaken
+
+    def _put(
+        self, connection: sqlite3.Connection, action: str, steps: Sequence[_Step], name: str
+    ) -> None:
+        database = self._database
         connection.execute(
-            "UPDATE decision SET standing = 'past' WHERE author = ? AND standing = 'undone'",
-            (current_user(),),
+            f"UPDATE decision SET standing = 'past' WHERE {_OWN} AND standing = 'undone'",
+            self._own,
         )
         (decision_id,) = connection.execute(
-            "INSERT INTO decision (at, author, kind, about, standing) VALUES (?, ?, ?, ?, 'done') "
-            "RETURNING decision_id",
-            (self._database.clock(), current_user(), action, name if len(steps) == 1 else ""),
+            "INSERT INTO decision (at, author, kind, about, standing, session) "
+            "VALUES (?, ?, ?, ?, 'done', ?) RETURNING decision_id",
+            (database.clock(), database.author, action, name, database.session),
         ).fetchone()
         connection.executemany(
             "INSERT INTO decided (decision_id, thing, subject, before, after) "
@@ -105,9 +131,21 @@ class UndoJournal:
         for step in steps:
             self._apply(connection, step, action)
 
+    def _record_overtaken(
+        self, connection: sqlite3.Connection, change: Change, action: str
+    ) -> None:
+        kind = KINDS[change.kind]
+        subject, detail = kind.describe(connection, change.subject, change.shown, change.value)
+        self._history.add(connection, subject, f"{action} refused", detail)
+
+    @property
+    def _own(self) -> tuple[str, str, int]:
+        """The parameters of ``_OWN``."""
+        return self._database.author, self._database.session, self._last_before
+
     def undo(self, connection: sqlite3.Connection) -> UndoResult | None:
-        """Undo the current user's latest decision; None where there is none."""
-        decision_id = _find_decision(connection, "done", "max")
+        """Undo the latest decision of one's own; None where there is none."""
+        decision_id = self._find_decision(connection, "done", "max")
         if decision_id is None:
             return None
         steps = [step.reversed() for step in _read_steps(connection, decision_id)]
@@ -115,7 +153,7 @@ class UndoJournal:
 
     def redo(self, connection: sqlite3.Connection) -> UndoResult | None:
         """Redo the decision undone last; None where another followed."""
-        decision_id = _find_decision(connection, "undone", "min")
+        decision_id = self._find_decision(connection, "undone", "min")
         if decision_id is None:
             return None
         return self._apply_all(
@@ -155,21 +193,20 @@ class UndoJournal:
 
     def _apply(self, connection: sqlite3.Connection, step: _Step, action: str) -> None:
         kind = KINDS[step.kind]
-        authorship = Authorship(self._database.clock(), current_user())
+        authorship = Authorship(self._database.clock(), self._database.author)
         kind.write(connection, step.subject, step.after, authorship)
         subject, detail = kind.describe(connection, step.subject, step.before, step.after)
         self._history.add(connection, subject, action, detail)
 
-
-def _find_decision(
-    connection: sqlite3.Connection, standing: str, extreme: Literal["min", "max"]
-) -> int | None:
-    """Return the current user's first or last decision of a standing."""
-    row = connection.execute(
-        f"SELECT {extreme}(decision_id) FROM decision WHERE author = ? AND standing = ?",
-        (current_user(), standing),
-    ).fetchone()
-    return None if row[0] is None else int(row[0])
+    def _find_decision(
+        self, connection: sqlite3.Connection, standing: str, extreme: Literal["min", "max"]
+    ) -> int | None:
+        """Return the first or last of one's own decisions of a standing."""
+        row = connection.execute(
+            f"SELECT {extreme}(decision_id) FROM decision WHERE {_OWN} AND standing = ?",
+            (*self._own, standing),
+        ).fetchone()
+        return None if row[0] is None else int(row[0])
 
 
 def _read_steps(connection: sqlite3.Connection, decision_id: int) -> list[_Step]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from detector.detection.alert import Alert, Status
+from detector.detection.alert import Alert
 from detector.detection.baseline import principal_of
 from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.derive import supersede_window
@@ -192,18 +192,20 @@ class AlertReconciliation:
         ``is_joined``: the alert stood before, and others join it.
         """
         connection = self._connection
-        statuses: list[Status] = []
+        decided: list[Any] = []
         if is_joined:
-            row = connection.execute(
-                "SELECT status FROM status WHERE alert_id = ?", (new_id,)
-            ).fetchone()
-            statuses.append(row[0] if row else "open")
+            decided.append(
+                connection.execute(
+                    "SELECT status, at, author FROM status WHERE alert_id = ?", (new_id,)
+                ).fetchone()
+            )
         for old_id in old_ids:
             connection.execute("DELETE FROM alert WHERE alert_id = ?", (old_id,))
-            row = connection.execute(
-                "DELETE FROM status WHERE alert_id = ? RETURNING status", (old_id,)
-            ).fetchone()
-            statuses.append(row[0] if row else "open")
+            decided.append(
+                connection.execute(
+                    "DELETE FROM status WHERE alert_id = ? RETURNING status, at, author", (old_id,)
+                ).fetchone()
+            )
             connection.execute("UPDATE note SET alert_id = ? WHERE alert_id = ?", (new_id, old_id))
             connection.execute(
                 "UPDATE OR REPLACE hidden SET alert_id = ? WHERE alert_id = ?", (new_id, old_id)
@@ -214,12 +216,18 @@ class AlertReconciliation:
             )
             self._history.add(connection, old_id, "superseded", f"by {new_id}")
             self._history.add(connection, new_id, "supersedes", old_id)
+        # An alert without a row is open.
+        statuses = {
+            status: authorship
+            for status, *authorship in (row or ("open", None, None) for row in decided)
+        }
         # The status that hides least wins.
         for status in ("open", "acknowledged", "closed"):
             if status in statuses:
                 connection.execute(
-                    "INSERT OR REPLACE INTO status (alert_id, status) VALUES (?, ?)",
-                    (new_id, status),
+                    "INSERT OR REPLACE INTO status (alert_id, status, at, author) "
+                    "VALUES (?, ?, ?, ?)",
+                    (new_id, status, *statuses[status]),
                 )
                 break
 

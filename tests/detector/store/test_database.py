@@ -1,11 +1,15 @@
-"""The state file: private, one writer, atomic commits."""
+"""The state file: private, one that ingests, atomic commits."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +17,7 @@ import msgspec
 import pytest
 
 from detector.rules.ruleset import load
-from detector.store import ReadOnly, StateError, Store
+from detector.store import IngestHeld, StateError, Store
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.detector.trail import REFERENCE, call, outcome, scan, sweep, write
@@ -23,6 +27,7 @@ import sys
 from pathlib import Path
 from detector.store import Store
 store = Store.open(Path(sys.argv[1]))
+store.take_ingest()
 print("open", flush=True)
 sys.stdin.read()
 """
@@ -39,50 +44,103 @@ def state(tmp_path: Path) -> Path:
     return path
 
 
-def test_state_held_by_another_process_is_read_only(state: Path) -> None:
+def test_decisions_are_made_while_another_process_ingests(state: Path) -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", HOLDER, state], **pipes) as holder:
         assert holder.stdout and holder.stdin
         assert holder.stdout.readline() == b"open\n"
         store = Store.open(state)
-        assert (store.read_only, store.holder) == (True, f"trailhound (process {holder.pid})")
+        assert (store.read_only, store.holder) == (False, f"trailhound (process {holder.pid})")
         (alert,) = store.alerts.all()
         body = NoteBody("seen")
         suppression = Suppression("principal", alert.principal, None, 0, 9e9, "T-1", "", "")
-        for write_it in (
-            lambda: store.triage.set_status([alert.alert_id], "closed"),
-            lambda: store.triage.add_notes([alert], body),
-            lambda: store.triage.suppress([suppression]),
-            lambda: store.alerts.settle(0),
+        ingesting: tuple[Callable[[], object], ...] = (
             lambda: store.commit([]),
-        ):
-            with pytest.raises(ReadOnly) as raised:
-                write_it()
+            lambda: store.use(load()),
+            lambda: store.retention.vacuum(0),
+        )
+        for ingest in ingesting:
+            with pytest.raises(IngestHeld) as raised:
+                ingest()
             assert str(holder.pid) in str(raised.value)
             assert "\n" not in str(raised.value)
-        assert (store.alerts.all(), store.triage.notes(), store.suppressions.all()) == (
-            [alert],
-            [],
-            [],
-        )
+        store.triage.set_status([alert.alert_id], "closed")
+        store.triage.add_notes([alert], body)
+        store.triage.suppress([suppression])
         store.close()
         holder.kill()  # which releases its lock
-    store = Store.open(state)
-    assert not store.read_only
-    assert store.triage.set_status([alert.alert_id], "closed")[0].status == "closed"
-    store.close()
+    with closing(Store.open(state)) as store:
+        assert store.holder is None
+        store.take_ingest()
+        assert store.alerts.all()[0].status == "closed"
+        assert [note.body for note in store.triage.notes()] == [body]
+        assert [each.value for each in store.suppressions.all()] == [alert.principal]
 
 
-def test_reader_sees_commits_of_the_writer(state: Path) -> None:
-    writer, reader = Store.open(state), Store.open(state)
-    assert (writer.read_only, reader.read_only) == (False, True)
-    (alert,) = reader.alerts.all()
-    before = reader.version()
-    writer.triage.set_status([alert.alert_id], "acknowledged")
-    assert reader.version() != before
-    assert reader.alerts.all()[0].status == "acknowledged"
-    reader.close()
-    writer.close()
+def test_version_changes_by_commits_of_others_only(state: Path) -> None:
+    with closing(Store.open(state)) as one, closing(Store.open(state)) as other:
+        (alert,) = other.alerts.all()
+        before = one.version(), other.version()
+        one.triage.set_status([alert.alert_id], "acknowledged")
+        assert one.version() == before[0]
+        assert other.version() != before[1]
+        assert other.alerts.all()[0].status == "acknowledged"
+
+
+def test_version_is_told_during_a_transaction(state: Path) -> None:
+    """The screen asks for it, and never waits."""
+    with closing(Store.open(state)) as store, store.database.transaction():
+        asked: list[int] = []
+        asking = threading.Thread(target=lambda: asked.append(store.version()))
+        asking.start()
+        asking.join()
+        assert asked
+
+
+LOOK = """
+import os, sys
+from pathlib import Path
+from detector.store import ReadOnly, Store
+if not os.geteuid():
+    os.setuid(65534)
+store = Store.open(Path(sys.argv[1]))
+alerts = store.alerts.all()
+print(store.read_only, store.holder, *(alert.status for alert in alerts))
+try:
+    store.triage.set_status([alert.alert_id for alert in alerts], "open")
+except ReadOnly as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_looking_needs_no_right_to_write(is_closed: bool, state: Path) -> None:
+    """Also where what stands in the write-ahead log has not reached the file."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        with closing(Store.open(state)) as store:
+            (alert,) = store.alerts.all()
+            store.triage.set_status([alert.alert_id], "closed")
+            if is_closed:
+                store.close()
+            for path in state.parent.glob("hunt.db*"):
+                if not path.name.endswith(("-shm", ".lock")):
+                    Path(shutil.copy(path, folder)).chmod(0o444)
+        folder.chmod(0o555)
+        before = {path: path.read_bytes() for path in folder.iterdir()}
+        assert len(before) == (1 if is_closed else 2)
+        looked = subprocess.run(
+            [sys.executable, "-c", LOOK, folder / "hunt.db"],
+            cwd=Path(__file__).parents[3],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        first, second = looked.stdout.splitlines()
+        assert first == "True None closed"
+        assert "may only be read" in second
+        assert {path: path.read_bytes() for path in folder.iterdir()} == before
+        folder.chmod(0o755)
 
 
 def test_state_is_readable_by_owner_only(state: Path) -> None:
@@ -166,9 +224,17 @@ def test_state_of_version_5_reads_its_files_again(state: Path, tmp_path: Path) -
     db.execute(
         "UPDATE alert SET searched = -1"
     )  # all that is near it is asked for, what is gone too
-    db.execute("DROP TABLE touched")
-    db.execute("DROP INDEX alert_hop")
-    db.execute("PRAGMA user_version = 5")
+    for statement in (
+        "DROP INDEX note_uid",
+        "ALTER TABLE note DROP COLUMN uid",
+        "ALTER TABLE decision DROP COLUMN session",
+        "ALTER TABLE status DROP COLUMN at",
+        "ALTER TABLE status DROP COLUMN author",
+        "DROP TABLE touched",
+        "DROP INDEX alert_hop",
+        "PRAGMA user_version = 5",
+    ):
+        db.execute(statement)
     db.commit()
     db.close()
     with closing(Store.open(state)) as store:

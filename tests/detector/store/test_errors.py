@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -145,9 +146,7 @@ def test_locked_state_is_reported(store: Store, state: Path) -> None:
     other = sqlite3.connect(state, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     for write_it in writes(store):
-        raises_line(
-            write_it, "another program has locked it", "nothing was written", "close that one"
-        )
+        raises_line(write_it, "another program has locked it", "nothing was written", "close it")
     other.execute("ROLLBACK")
     other.close()
     for write_it in writes(store):
@@ -161,9 +160,12 @@ def test_read_only_file_is_reported(store: Store) -> None:
         raises_line(write_it, "may only be read", "--db FILE")
 
 
-@pytest.mark.parametrize("refused", ["hunt.db", "hunt.db.lock"])
-def test_unwritable_state_is_reported_on_open(
-    refused: str, state: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("refused", "words"),
+    [("hunt.db", "may only be read"), ("hunt.db.lock", "Permission denied")],
+)
+def test_unwritable_state_is_reported_on_ingest(
+    refused: str, words: str, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = digest(state)
     allowed = os.open
@@ -174,8 +176,21 @@ def test_unwritable_state_is_reported_on_open(
         return allowed(path, flags, *mode)
 
     monkeypatch.setattr(os, "open", opened)
-    raises_line(lambda: Store.open(state), "Permission denied", "--db FILE")
+    with closing(Store.open(state)) as store:
+        assert store.read_only == (refused == "hunt.db")
+        assert len(store.alerts.all()) == 1
+        raises_line(store.take_ingest, words, "--db FILE")
     assert digest(state) == before
+
+
+def test_state_that_cannot_be_created_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    raises_line(lambda: Store.open(tmp_path / "new.db"), "Permission denied", "--db FILE")
 
 
 def test_newer_state_with_write_ahead_log_is_left_alone(state: Path) -> None:
@@ -192,10 +207,19 @@ def test_older_process_that_holds_the_state_is_reported(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older = Store.open(state)
+    older.take_ingest()
     monkeypatch.setattr("detector.store.database._SCHEMA_CHECKS", 1)
     monkeypatch.setattr("detector.store.database.SCHEMA_VERSION", 999)
     raises_line(lambda: Store.open(state), "an older one", "close that one")
     older.close()
+
+
+def test_decision_on_tables_of_newer_process_is_refused(store: Store, state: Path) -> None:
+    newer = sqlite3.connect(state)
+    newer.execute("PRAGMA user_version = 999")
+    newer.close()
+    for write_it in writes(store):
+        raises_line(write_it, "a newer trailhound", "nothing was written")
 
 
 # damage

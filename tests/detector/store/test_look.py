@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.store import ReadOnly, StateError, Store
+from detector.store import IngestHeld, ReadOnly, StateError, Store
 from detector.store.schema import MIGRATIONS
 from detector.triage.note import NoteBody
 from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line
@@ -86,6 +86,7 @@ def test_look_reads_what_a_killed_process_left(state: Path) -> None:
 
 def test_look_beside_the_process_that_writes(state: Path) -> None:
     writing = Store.open(state)
+    writing.take_ingest()
     writing.triage.add_notes(writing.alerts.all(), NoteBody("later", "benign"))
     looking = Store.look(state)
     assert (len(looking.triage.notes()), looking.read_only) == (2, True)
@@ -143,7 +144,10 @@ def test_lock_of_another_program_is_left_alone(kind: str, tmp_path: Path, cli: C
 def test_empty_lock_is_held_but_not_written(tmp_path: Path) -> None:
     lock = write(tmp_path, "hunt.db.lock", b"")
     first, second = Store.open(tmp_path / "hunt.db"), Store.open(tmp_path / "hunt.db")
-    assert (first.read_only, second.read_only, lock.read_bytes()) == (False, True, b"")
+    first.take_ingest()
+    with pytest.raises(IngestHeld):
+        second.take_ingest()
+    assert lock.read_bytes() == b""
     second.close()
     first.close()
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.store import RETENTION, ReadOnly, StateError, Store
+from detector.store import RETENTION, IngestHeld, StateError, Store
 from detector.text.time import parse_time
 from detector.triage.note import NoteBody
 from tests.clock import Clock
@@ -246,7 +246,7 @@ def test_vacuum_gives_the_space_back(clock: Clock, tmp_path: Path) -> None:
         assert store.retention.vacuum(RETENTION).hits == 0
         with (
             closing(Store.open(path, clock)) as other,
-            pytest.raises(ReadOnly, match="close it there"),
+            pytest.raises(IngestHeld, match="close it there"),
         ):
             other.retention.vacuum(RETENTION)
 

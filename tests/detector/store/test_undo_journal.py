@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.detection.alert import Alert
+from detector.detection.alert import Alert, Status
 from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import load
 from detector.sources.directory import Directory
 from detector.store import Store
-from detector.store.decisions import undo_journal as journal_module
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.clock import Clock
@@ -243,27 +244,128 @@ def test_undone_note_keeps_its_body(store: Store) -> None:
     ]
 
 
-def test_undo_leaves_what_another_author_changed(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def colleague(store: Store) -> Iterator[Store]:
+    """The same state, opened by another author."""
+    with closing(Store.open(store.path, store.database.clock, "colleague")) as opened:
+        yield opened
+
+
+def test_undo_leaves_what_another_author_changed(store: Store, colleague: Store) -> None:
     """A colleague closes one of three: neither undoes the other's decision."""
     ana, ben = ids_of(store, ANA)[0], ids_of(store, WHO[1])[0]
     store.triage.set_status(ids_of(store), "acknowledged")
-    monkeypatch.setattr(journal_module, "current_user", lambda: "colleague")
-    store.triage.set_status([ben], "closed")
-    monkeypatch.undo()
+    colleague.triage.set_status([ben], "closed")
     result = store.undo()
     assert result is not None
     assert (len(result.subjects), result.unchanged) == (2, [ben])
     assert {alert.alert_id: alert.status for alert in store.alerts.all()}[ben] == "closed"
     store.triage.set_status([ana], "closed")
-    monkeypatch.setattr(journal_module, "current_user", lambda: "colleague")
-    assert store.undo() is not None
+    assert colleague.undo() is not None
     assert {alert.alert_id: alert.status for alert in store.alerts.all()} == {
         ana: "closed",
         ben: "acknowledged",
         ids_of(store, WHO[2])[0]: "open",
     }
+
+
+def test_undo_leaves_what_the_author_decides_elsewhere(store: Store) -> None:
+    """Of another session only what was decided before this one began."""
+    ana, ben, cat = (ids_of(store, who)[0] for who in WHO)
+    store.triage.set_status([ana], "acknowledged")
+    with closing(Store.open(store.path, store.database.clock)) as second:
+        store.triage.set_status([ben], "acknowledged")
+        second.triage.set_status([cat], "acknowledged")
+        undone = [second.undo() for _ in range(3)]
+    assert [result and result.subjects for result in undone] == [[cat], [ana], None]
+    result = store.undo()
+    assert result is not None
+    assert result.subjects == [ben]
+
+
+STATUSES: tuple[Status, ...] = ("open", "acknowledged", "closed")
+
+
+@given(
+    decisions=st.lists(
+        st.tuples(st.integers(0, 1), st.integers(0, 2), st.sampled_from(STATUSES), st.booleans()),
+        max_size=12,
+    )
+)
+@settings(max_examples=25)
+def test_status_is_never_overwritten_unseen(
+    decisions: list[tuple[int, int, Status, bool]], template: Path
+) -> None:
+    """Two decide on what each saw last: a model of what must stand, and of what is told."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(Store.open(Path(shutil.copy(template, folder)), author="one")) as one,
+        closing(Store.open(one.path, author="two")) as two,
+    ):
+        stores, ids = (one, two), [ids_of(one, who)[0] for who in WHO]
+        stands: dict[str, Status] = dict.fromkeys(ids, "open")
+        seen = (dict(stands), dict(stands))
+        told: list[tuple[str, str, str]] = []
+        for who, which, status, looks in decisions:
+            alert_id, store = ids[which], stores[who]
+            if looks:
+                seen[who].update(stands)
+            if seen[who][alert_id] == stands[alert_id]:
+                expected = status
+            else:
+                expected = stands[alert_id]
+            if status != stands[alert_id]:
+                verb = {"acknowledged": "acknowledged", "closed": "closed", "open": "reopened"}
+                kind = verb[status] + ("" if expected == status else " refused")
+                told.append((alert_id, store.author, kind))
+            [alert] = store.triage.set_status([alert_id], status, seen[who])
+            assert alert.status == (status if status == stands[alert_id] else expected)
+            stands[alert_id] = seen[who][alert_id] = alert.status
+        assert {alert.alert_id: alert.status for alert in two.alerts.all()} == stands
+        history = [
+            (alert_id, entry.author, entry.kind)
+            for alert_id in ids
+            for entry in one.history.entries(alert_id)
+        ]
+        assert sorted(history) == sorted(told)
+
+
+def test_suppression_changed_meanwhile_is_left(store: Store, colleague: Store) -> None:
+    [shown] = store.triage.suppress([suppression(store)])
+    name, later = shown.suppression_id, shown.expires + DAY
+    colleague.triage.extend([name], later)
+    for overtaken in (
+        store.triage.extend([name], later + DAY, {name: shown}),
+        store.triage.lift([name], {name: shown}),
+    ):
+        assert [(made.expires, made.over) for made in overtaken] == [(later, "")]
+    assert [(entry.author, entry.kind) for entry in store.history.entries(name)] == [
+        (store.author, "created"),
+        ("colleague", "extended"),
+        (store.author, "extended refused"),
+        (store.author, "lifted refused"),
+    ]
+
+
+def test_file_that_left_the_quarantine_is_left(store: Store, colleague: Store) -> None:
+    [file] = store.quarantine.files()
+    assert store.quarantine.ignore([file.path]) == []
+    assert colleague.quarantine.retry([file.path]) == [file.path]
+    assert [row.reason for row in store.files.all() if row.path == file.path] == ["ignored"]
+
+
+def test_decision_follows_alert_that_was_superseded_meanwhile(tmp_path: Path) -> None:
+    """Late records move it between the screen and the key."""
+    with closing(Store.open(None, Clock(START + DAY, step=1))) as store:
+        write(tmp_path, "a.json", sweep(10, 60))
+        [shown] = scan(tmp_path, store=store, mode="sliding").alerts
+        write(tmp_path, "late.json", [call(50, "me-south-1")])
+        [moved] = scan(tmp_path, store=store, mode="sliding").alerts
+        assert moved.alert_id != shown.alert_id
+        [alert] = store.triage.set_status([shown.alert_id], "closed", {shown.alert_id: "open"})
+        assert (alert.alert_id, alert.status) == (moved.alert_id, "closed")
+        [note] = store.triage.add_notes([shown], NoteBody("seen"))
+        assert note.alert_id == moved.alert_id
 
 
 def test_undo_skips_decision_that_cannot_be_undone(store: Store) -> None:

@@ -102,13 +102,15 @@ def _open_sources(args: argparse.Namespace, resources: ExitStack) -> Opened:
     rules = load_rules(args)
     store = Store.open(config.state_path(args.db))
     resources.callback(store.close)
-    if store.read_only:
-        return Opened(store, rules, None)
-    pipeline = Pipeline(store, rules, source, risk=load_risk(), retention=retention_seconds())
+    make_pipeline = None
+    if args.sources and not store.read_only:
+        make_pipeline = partial(
+            Pipeline, store, source=source, risk=load_risk(), retention=retention_seconds()
+        )
     session = None
     if store.path is not None and not args.no_session:
         session = SessionFile(store.path)
-    return Opened(store, rules, pipeline, session)
+    return Opened(store, rules, make_pipeline, session)
 
 
 def _open_demo(resources: ExitStack, clock: TrailClock) -> Opened:
@@ -130,4 +132,5 @@ def _open_demo(resources: ExitStack, clock: TrailClock) -> Opened:
     # callbacks run last first: the replay is told to stop, then awaited, then the store is closed
     resources.callback(replaying.join)
     resources.callback(stop.set)
-    return Opened(store, rules, Pipeline(store, rules, Directory([folder]), clock=clock))
+    make_pipeline = partial(Pipeline, store, source=Directory([folder]), clock=clock)
+    return Opened(store, rules, make_pipeline)

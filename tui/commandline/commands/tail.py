@@ -11,7 +11,8 @@ import time
 from detector.detection.alert import Alert
 from detector.filter.schemas import ALERTS
 from detector.ingest.pipeline import Pipeline, Update
-from detector.store import ReadOnly, Store
+from detector.ingest.takeover import await_ingest
+from detector.store import Store
 from detector.triage.export import export_alerts
 from tui.commandline.inputs import (
     load_risk,
@@ -51,11 +52,8 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.flush()
 
     try:
-        if store.read_only:
-            raise ReadOnly(
-                f"{store.holder} is using this state: close it there, "
-                "or name another with --db FILE"
-            )
+        if not await_ingest(store, stop, _narrate_wait):
+            return EXIT_OK
         pipeline = Pipeline(store, rules, source, risk=load_risk(), retention=retention_seconds())
         pipeline.run(stop, publish)
         for line in (
@@ -68,6 +66,10 @@ def run(args: argparse.Namespace) -> int:
         source.close()
         store.close()
     return EXIT_OK
+
+
+def _narrate_wait(holder: str) -> None:
+    narrate(f"waiting: {holder} reads into this state; its reading is taken over when it ends")
 
 
 def _printed_state(alert: Alert) -> tuple[object, ...]:

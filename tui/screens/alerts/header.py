@@ -86,7 +86,7 @@ def empty_text(workspace: Workspace, total: int) -> str:
         return f"Every alert is closed or suppressed.\n{key_of('alerts.hidden')} shows them."
     if view_model.error:
         return f"Reading stopped.\n{view_model.error}"
-    if not view_model.loaded or not (view_model.live or workspace.store.read_only):
+    if not view_model.loaded or not (view_model.live or workspace.follows):
         return f"Reading {workspace.source_label} …\nAlerts appear here as soon as a rule fires."
     return (
         f"No alert so far in {workspace.source_label}.\nNew files are read as they come. "

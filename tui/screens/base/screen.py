@@ -96,22 +96,22 @@ class HuntScreen(Screen[None]):
 
     def live_state(self, paused: bool = False) -> Content:
         """Return whether the app reads, and how far behind it is."""
-        view_model, read_only = self.workspace.view_model, self.workspace.store.read_only
+        view_model, store = self.workspace.view_model, self.workspace.store
         state: LiveState = "reading"
         if view_model.error:
             state = "stopped"
-        elif read_only:
+        elif store.read_only:
             state = "read-only"
+        elif self.workspace.follows:
+            state = "following"
         elif paused:
             state = "paused"
         elif view_model.live:
             state = "live"
         shown = live_state(state, view_model.newest, self.workspace.now())
-        if read_only:
-            return Content.assemble(
-                shown,
-                safe.text(f": {self.workspace.store.holder} writes here", "$foreground-muted"),
-            )
+        holder = store.holder if self.workspace.follows else None
+        if holder:
+            return Content.assemble(shown, safe.text(f": {holder} reads", "$foreground-muted"))
         return shown
 
     def show(self) -> None:

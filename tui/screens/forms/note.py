@@ -137,5 +137,5 @@ class EditNoteForm(_NoteFields):
     async def save(self) -> str:
         words = self.words()
         if words != self._note.body:
-            await self.workspace.decisions.edit_note(self._note.note_id, words)
+            await self.workspace.decisions.edit_note(self._note, words)
         return f"Note changed; what it said before is kept; {self.workspace.decisions.way_back}"

@@ -1,0 +1,1 @@
+"""How a state is opened: who ingests, what may only be read, who decides."""

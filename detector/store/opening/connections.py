@@ -1,0 +1,109 @@
+"""Connections to a state file: to write, to read, and to look where nothing may be written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from detector.store import schema
+from detector.store.errors import StateError, translate_sqlite_errors
+from detector.store.schema import migrate
+
+_BUSY_SECONDS = 30
+"""How long a transaction waits for those of other processes: an ingest of much takes seconds."""
+
+
+def connect_to_write(path: Path, durable: bool) -> sqlite3.Connection:
+    """Open a connection that writes; the file is made if need be. Raises StateError."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StateError(
+            f"{path}: {error.strerror}: allow writing it, or name another with --db FILE"
+        ) from None
+    with translate_sqlite_errors(path), contextlib.ExitStack() as cleanup:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        cleanup.enter_context(contextlib.closing(connection))
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        cleanup.pop_all()
+    return connection
+
+
+def migrate_file(path: Path) -> None:
+    """Make the tables, or bring them to the newest version. Raises StateError."""
+    with (
+        translate_sqlite_errors(path),
+        contextlib.closing(connect_to_write(path, durable=True)) as connection,
+    ):
+        # Before the write-ahead log, so that the file itself names its program at once.
+        migrate(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def connect_to_read(path: Path, immutable: bool = False) -> sqlite3.Connection:
+    """Open a connection that never changes the file. Raises StateError.
+
+    ``immutable``: nobody else changes it either, so that no lock is needed.
+    """
+    options = "mode=ro&immutable=1" if immutable else "mode=ro"
+    with translate_sqlite_errors(path):
+        return sqlite3.connect(
+            f"{path.absolute().as_uri()}?{options}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
+
+def connect_to_look(
+    path: Path, holder: str | None, cleanup: contextlib.ExitStack
+) -> sqlite3.Connection:
+    """Open a connection that needs no right to write; on a copy where there is no other way."""
+    write_ahead_log = path.with_name(path.name + "-wal")
+    is_at_rest = holder is None and not _size(write_ahead_log)
+    try:
+        connection = connect_to_read(path, immutable=is_at_rest)
+        with translate_sqlite_errors(path):
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except StateError:
+        if is_at_rest:
+            raise
+        version = 0  # SQLite must write beside the file to read it: not here
+    if version > schema.SCHEMA_VERSION:
+        raise StateError(
+            f"{path}: written by a newer trailhound: update trailhound, or use --db FILE"
+        )
+    if version == schema.SCHEMA_VERSION:
+        return cleanup.enter_context(contextlib.closing(connection))
+    copy = temporary_folder(cleanup) / path.name
+    try:
+        for file in (path, write_ahead_log):
+            if file.exists():
+                shutil.copyfile(file, copy.with_name(file.name))
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}: set TMPDIR to a folder with space") from None
+    migrate_file(copy)
+    return cleanup.enter_context(contextlib.closing(connect_to_read(copy)))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def temporary_folder(cleanup: contextlib.ExitStack) -> Path:
+    """Make a folder that goes with the process. Raises StateError."""
+    try:
+        return Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="trailhound-")))
+    except OSError as error:
+        raise StateError(
+            f"no temporary state: {error.strerror}: set TMPDIR to a folder with space"
+        ) from None
