@@ -17,8 +17,7 @@ from detector.detection.risk import RiskTable
 from detector.store.alert_table import AlertChanges, AlertTable
 from detector.store.baseline_table import BaselineTable
 from detector.store.database import Database, raises_damaged
-from detector.store.event_table import EVENT_COLUMNS, FROM_EVENT, decode_event, put_event
-from detector.store.file_table import file_id
+from detector.store.event_table import EVENT_COLUMNS, FROM_EVENT, decode_event, write_events
 from detector.store.rule_table import RuleTable
 from detector.store.suppression_table import SuppressionTable
 
@@ -240,19 +239,18 @@ def _put_signals(
 
     Most events have several flags.
     """
-    identities: dict[Event, bytes] = {}
-    for events in events_by_flag.values():
-        for event in events:
-            identities[event] = event.identity
-    paths = {event.position.source for event in identities}
-    file_ids = {path: file_id(connection, path) for path in paths}
-    for event, event_identity in identities.items():
-        put_event(connection, event_identity, event, file_ids[event.position.source])
+    pending: dict[bytes, Event] = {}
+    for event in {event for events in events_by_flag.values() for event in events}:
+        if event.identity in pending:  # two that claim one identity: of these the smaller stays
+            write_events(connection, pending)
+            pending = {}
+        pending[event.identity] = event
+    write_events(connection, pending)
     before = connection.total_changes
     for flag, events in events_by_flag.items():
         connection.executemany(
             "INSERT OR IGNORE INTO signal (alert_id, flag, identity) VALUES (?, ?, ?)",
-            [(alert_id, flag, identities[event]) for event in events],
+            [(alert_id, flag, event.identity) for event in events],
         )
     return connection.total_changes - before
 

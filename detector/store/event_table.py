@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,38 +19,45 @@ EVENT_COLUMNS = "e.body, f.path, e.offset, max(e.place, -1 - e.place)"
 FROM_EVENT = "FROM event e JOIN file f USING (file_id)"
 
 
-class StoredEvent(NamedTuple):
-    """What writing an event did: ``is_revised``, it has another content now."""
-
-    is_new: bool
-    is_revised: bool
+_LOOKUP = 500
+"""Events that are looked up with one query."""
 
 
-def put_event(
-    connection: sqlite3.Connection, identity: bytes, event: Event, file_id: int
-) -> StoredEvent:
-    """Write an event.
+class WrittenEvents(NamedTuple):
+    """The identities of events that are new, and of those with another content now."""
+
+    new: list[bytes]
+    revised: list[bytes]
+
+
+def write_events(connection: sqlite3.Connection, events: Mapping[bytes, Event]) -> WrittenEvents:
+    """Write events by identity.
 
     Of two with one identity the smaller stays, whichever comes first.
     """
-    stored = connection.execute("SELECT body FROM event WHERE identity = ?", (identity,)).fetchone()
-    body = msgspec.msgpack.encode(msgspec.structs.astuple(event)[:-1])
-    position = (event.time, file_id, event.position.offset, event.position.index)
-    if stored is None:
-        connection.execute(
-            "INSERT INTO event (identity, time, file_id, offset, place, body) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (identity, *position, body),
-        )
-        return StoredEvent(is_new=True, is_revised=False)
-    is_revised = body < stored[0]
-    if is_revised:
-        connection.execute(
-            "UPDATE event SET time = ?, file_id = ?, offset = ?, place = ?, body = ? "
-            "WHERE identity = ?",
-            (*position, body, identity),
-        )
-    return StoredEvent(is_new=False, is_revised=is_revised)
+    paths = {event.position.source for event in events.values()}
+    file_ids = {path: file_id(connection, path) for path in paths}
+    stored = _stored_events(connection, list(events))
+    written = WrittenEvents([], [])
+    rows = []
+    for identity, event in events.items():
+        body = msgspec.msgpack.encode(msgspec.structs.astuple(event)[:-1])
+        if identity not in stored:
+            written.new.append(identity)
+        elif body < stored[identity]:
+            written.revised.append(identity)
+        else:
+            continue
+        path, offset, index = msgspec.structs.astuple(event.position)
+        rows.append((identity, event.time, file_ids[path], offset, index, body))
+    connection.executemany(
+        "INSERT INTO event (identity, time, file_id, offset, place, body) "
+        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET time = excluded.time, "
+        "file_id = excluded.file_id, offset = excluded.offset, place = excluded.place, "
+        "body = excluded.body",
+        sorted(rows),
+    )
+    return written
 
 
 def put_events(
@@ -61,23 +68,33 @@ def put_events(
     Returns the identities of those with another content now, and how many hits of each file, by
     path, are duplicates: all but the first of an event.
     """
-    revised = []
     duplicates: Counter[str] = Counter()
     for (path, _), stats in partial.chunks.items():
         duplicates[path] += stats.hits
     for read in reads:
         if read.reread:
             duplicates[read.file.path] -= _reclaim_events(connection, read)
-    paths = {event.position.source for event in partial.events.values()}
-    file_ids = {path: file_id(connection, path) for path in paths}
-    for identity, event in partial.events.items():
-        path = event.position.source
-        stored = put_event(connection, identity, event, file_ids[path])
-        if stored.is_new:
-            duplicates[path] -= 1
-        if stored.is_revised:
-            revised.append(identity)
-    return revised, duplicates
+    written = write_events(connection, partial.events)
+    for identity in written.new:
+        duplicates[partial.events[identity].position.source] -= 1
+    return written.revised, duplicates
+
+
+def _stored_events(
+    connection: sqlite3.Connection, identities: Sequence[bytes]
+) -> dict[bytes, bytes]:
+    """Return the bodies of the events that are stored."""
+    stored: dict[bytes, bytes] = {}
+    for first in range(0, len(identities), _LOOKUP):
+        page = identities[first : first + _LOOKUP]
+        stored.update(
+            connection.execute(
+                "SELECT identity, body FROM event "
+                f"WHERE identity IN ({', '.join('?' * len(page))})",
+                page,
+            )
+        )
+    return stored
 
 
 def disown_events(connection: sqlite3.Connection) -> None:

@@ -7,6 +7,7 @@ wide as the rule's window.
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from detector.cloudtrail.record import json_text
 from detector.detection.digest import Partial
 from detector.detection.event import Event
 from detector.detection.window import Hit, WindowKey
+from detector.ecs.values import Value
 from detector.rules.rule import Rule
 from detector.store.database import Database, raises_damaged
 from detector.store.event_table import EVENT_COLUMNS, decode_event
@@ -78,25 +80,23 @@ class WindowTable:
     def put(
         self, connection: sqlite3.Connection, partial: Partial, rules: Mapping[str, Rule]
     ) -> TouchedBuckets:
-        """Add hits to their windows; return the buckets that changed."""
+        """Add hits to their windows; return the buckets that may have changed."""
+        # A worker process that started while rule files changed knew rules that are not here.
+        windows = [(key, hits) for key, hits in partial.hits.items() if key.rule_id in rules]
+        series_ids = _series_ids(connection, [key for key, _ in windows], rules)
         touched: TouchedBuckets = set()
-        for key, hits in partial.hits.items():
-            if key.rule_id not in rules:
-                # A worker process that started while rule files changed knew one more.
-                continue
-            series_id = _series_id(connection, key, rules)
-            before = connection.total_changes
-            connection.executemany(
-                "INSERT INTO hit (series_id, bucket, identity, inputs) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET inputs = excluded.inputs "
-                "WHERE excluded.inputs < inputs",
-                [
-                    (series_id, key.bucket, identity, msgspec.msgpack.encode(inputs))
-                    for identity, inputs in hits.items()
-                ],
-            )
-            if connection.total_changes != before:
-                touched.add((series_id, key.bucket))
+        rows = []
+        for key, hits in windows:
+            series_id = series_ids[key.rule_id, key.key]
+            touched.add((series_id, key.bucket))
+            for identity, inputs in hits.items():
+                row = (series_id, key.bucket, identity, msgspec.msgpack.encode(inputs))
+                rows.append(row)
+        connection.executemany(
+            "INSERT INTO hit (series_id, bucket, identity, inputs) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET inputs = excluded.inputs WHERE excluded.inputs < inputs",
+            sorted(rows),
+        )
         return touched
 
     def mark(self, connection: sqlite3.Connection, touched: TouchedBuckets) -> None:
@@ -168,19 +168,27 @@ class WindowTable:
         connection.execute("DELETE FROM series WHERE rule_id = ?", (rule_id,))
 
 
-def _series_id(connection: sqlite3.Connection, key: WindowKey, rules: Mapping[str, Rule]) -> int:
-    """Return the id of a window's series; add it where new."""
-    key_text = json_text(list(key.key))
-    row = connection.execute(
-        "SELECT series_id FROM series WHERE rule_id = ? AND key = ?", (key.rule_id, key_text)
-    ).fetchone()
-    if row is None:
-        width = rules[key.rule_id].query.window or 1
-        row = connection.execute(
-            "INSERT INTO series (rule_id, key, width) VALUES (?, ?, ?) RETURNING series_id",
-            (key.rule_id, key_text, width),
-        ).fetchone()
-    return int(row[0])
+def _series_ids(
+    connection: sqlite3.Connection, keys: Iterable[WindowKey], rules: Mapping[str, Rule]
+) -> dict[tuple[str, tuple[Value, ...]], int]:
+    """Return the ids of the windows' series, by rule and key; add those that are new."""
+    texts: dict[str, dict[str, tuple[Value, ...]]] = defaultdict(dict)
+    for rule_id, key in {(key.rule_id, key.key) for key in keys}:
+        texts[rule_id][json_text(list(key))] = key
+    series_ids = {}
+    for rule_id, keys_by_text in texts.items():
+        width = rules[rule_id].query.window or 1
+        connection.executemany(
+            "INSERT OR IGNORE INTO series (rule_id, key, width) VALUES (?, ?, ?)",
+            [(rule_id, text, width) for text in sorted(keys_by_text)],
+        )
+        for text, series_id in connection.execute(
+            "SELECT s.key, series_id FROM json_each(?) wanted "
+            "CROSS JOIN series s ON rule_id = ? AND s.key = wanted.value",
+            (msgspec.json.encode(list(keys_by_text)).decode(), rule_id),
+        ):
+            series_ids[rule_id, keys_by_text[text]] = series_id
+    return series_ids
 
 
 def _decode_hits(rows: Iterable[Any], width: int) -> Iterator[Hit]:
