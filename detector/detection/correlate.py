@@ -48,6 +48,16 @@ class AlertContext(msgspec.Struct, frozen=True):
     risk: Risk | None
 
 
+class OwnEvent(NamedTuple):
+    """An event of an alert: its identity, and where its record is."""
+
+    identity: bytes
+    path: str
+    offset: int
+    number: int
+    """In its chunk."""
+
+
 class PendingSearch(NamedTuple):
     """An alert whose signals are to be searched.
 
@@ -55,7 +65,7 @@ class PendingSearch(NamedTuple):
 
     request: SearchRequest[RelatedPrincipals]
     searched: int
-    own: Sequence[Event]
+    own: Sequence[OwnEvent]
 
 
 class ChunkRef(NamedTuple):
@@ -191,11 +201,10 @@ class _SearchPlanner:
         return ChunkRequest(requests, chunk.principal_index)
 
 
-def _indexes_by_chunk(events: Iterable[Event]) -> dict[tuple[str, int], set[int]]:
+def _indexes_by_chunk(events: Iterable[OwnEvent]) -> dict[tuple[str, int], set[int]]:
     indexes: dict[tuple[str, int], set[int]] = defaultdict(set)
     for event in events:
-        position = event.position
-        indexes[position.source, position.offset].add(position.index)
+        indexes[event.path, event.offset].add(event.number)
     return indexes
 
 
@@ -208,14 +217,20 @@ def context_of(
 ) -> AlertContext:
     """Derive an alert's flags and risk.
 
-    The flags come from its signals, as ``signal_flags``, from its own ``events`` and from the
-    baseline."""
-    if not events:  # an alert about a log file: its risk is the rule's
+    The flags come from its signals, as ``signal_flags``, from its own ``events`` (which are not
+    needed unless ``has_event_flags``) and from the baseline."""
+    if not alert.event_ids:  # an alert about a log file: its risk is the rule's
         return AlertContext([], None, table.risk(alert.rule.risk_score, [], []))
     flags = [*signal_flags, *_event_flags(events), *_baseline_flags(alert, baseline)]
     flags.sort(key=lambda flag: (-table.flags.get(flag.flag, 0), flag.flag))
     tools = tool_signatures_of(alert.facets.user_agents)
     return AlertContext(flags, baseline, table.risk(alert.rule.risk_score, flags, tools))
+
+
+def has_event_flags(alert: Alert) -> bool:
+    """Return whether events of an alert raise flags by themselves."""
+    facets = alert.facets
+    return bool(facets.denied or tool_signatures_of(facets.user_agents))
 
 
 def _event_flags(events: Sequence[Event]) -> Iterator[Flag]:

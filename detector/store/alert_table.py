@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 
 from detector.cloudtrail.record import json_text
 from detector.detection.alert import Alert
-from detector.detection.correlate import AlertContext
+from detector.detection.correlate import AlertContext, OwnEvent
 from detector.detection.event import Event
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.store.database import Database, raises_damaged
@@ -114,6 +115,24 @@ class AlertTable:
             self._windows.events(*windows[0]),
             key=lambda event: (event.time, event.region, event.event_id),
         )
+
+    def own_events(self, alert_ids: Iterable[str]) -> dict[str, list[OwnEvent]]:
+        """Return identity and position of the events of each alert."""
+        own: dict[str, list[OwnEvent]] = {}
+        for alert_id, time, width, bucket, identity, path, *place in self._database.rows(
+            "SELECT alert_id, time, width, bucket, identity, f.path, offset, "
+            "max(place, -1 - place) FROM json_each(?) wanted CROSS JOIN alert a "
+            "ON alert_id = wanted.value "
+            "JOIN series s USING (series_id) JOIN hit h ON h.series_id = s.series_id "
+            "AND bucket BETWEEN start / width - 1 AND until / width "
+            "JOIN event e USING (identity) JOIN file f USING (file_id) "
+            "WHERE time >= start AND time < until",
+            json_text(list(alert_ids)),
+        ):
+            if time // width != bucket:
+                continue  # of a content that the event no longer has
+            own.setdefault(alert_id, []).append(OwnEvent(identity, os.fsdecode(path), *place))
+        return own
 
     @raises_damaged
     def lineage(self, alert_id: str) -> RelatedPrincipals:

@@ -61,20 +61,27 @@ class BaselineTable:
             [(*observation, *span) for observation, span in spans.items()],
         )
 
-    def of_alert(self, connection: sqlite3.Connection, alert: Alert) -> Baseline:
+
+class AlertBaselines:
+    """The baselines of alerts, with what is read for one kept for the next."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._firsts: dict[tuple[str, str, str], int | None] = {}
+
+    def of_alert(self, alert: Alert) -> Baseline:
         """Return what is usual for an alert's principal, keys and regions."""
         start = alert.start
         facets, account = alert.facets, alert.account
-        keys = [_first(connection, "access-key", key) for key in facets.access_keys]
+        keys = [self._first("access-key", key) for key in facets.access_keys]
         changed = {
-            region: _first(connection, "changed-region", account, region)
-            for region in facets.regions
+            region: self._first("changed-region", account, region) for region in facets.regions
         }
         principal_first = None
         if alert.principal:
-            principal_first = _first(connection, "principal", principal_of(alert.principal))
+            principal_first = self._first("principal", principal_of(alert.principal))
         return Baseline(
-            since=_first(connection, "account", account),
+            since=self._first("account", account),
             principal_first=principal_first,
             key_first=max((first for first in keys if first is not None), default=None),
             unused_regions=[
@@ -82,13 +89,15 @@ class BaselineTable:
             ],
         )
 
-
-def _first(connection: sqlite3.Connection, kind: str, who: str, what: str = "") -> int | None:
-    """Return when something was first observed, in epoch seconds."""
-    row = connection.execute(
-        "SELECT first FROM sight WHERE kind = ? AND who = ? AND what = ?", (kind, who, what)
-    ).fetchone()
-    return None if row is None else int(row[0])
+    def _first(self, kind: str, who: str, what: str = "") -> int | None:
+        """Return when something was first observed, in epoch seconds."""
+        observation = kind, who, what
+        if observation not in self._firsts:
+            row = self._connection.execute(
+                "SELECT first FROM sight WHERE kind = ? AND who = ? AND what = ?", observation
+            ).fetchone()
+            self._firsts[observation] = None if row is None else int(row[0])
+        return self._firsts[observation]
 
 
 def _is_known_since(

@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from detector.cloudtrail.record import json_text
 from detector.detection.alert import Alert, Flag
 from detector.detection.baseline import principal_of
-from detector.detection.correlate import SIGNAL_REACH, PendingSearch, Signals, context_of
+from detector.detection.correlate import (
+    SIGNAL_REACH,
+    PendingSearch,
+    Signals,
+    context_of,
+    has_event_flags,
+)
 from detector.detection.event import Event
 from detector.detection.principal import RelatedPrincipals
 from detector.detection.record_search import SearchRequest
 from detector.detection.risk import RiskTable
 from detector.store.alert_table import AlertChanges, AlertTable
-from detector.store.baseline_table import BaselineTable
+from detector.store.baseline_table import AlertBaselines, BaselineTable
 from detector.store.database import Database, raises_damaged
 from detector.store.event_table import EVENT_COLUMNS, FROM_EVENT, decode_event, write_events
 from detector.store.rule_table import RuleTable
 from detector.store.suppression_table import SuppressionTable
 
+_IS_WANTED = "alert_id IN (SELECT value FROM json_each(?))"
+_ALERTS_AT_ONCE = 1_000
 _alert_decoder = msgspec.msgpack.Decoder(Alert)
 
 _FROM_SIGNAL = (
     f"{FROM_EVENT} JOIN signal USING (identity) JOIN alert a USING (alert_id) "
-    "JOIN series s USING (series_id) WHERE alert_id = ? "
+    "JOIN series s USING (series_id) WHERE {} "
     "AND NOT (e.time >= a.start AND e.time < a.until AND EXISTS (SELECT 1 FROM hit h "
     "WHERE h.series_id = a.series_id AND h.bucket = e.time / s.width AND h.identity = e.identity))"
 )
-"""The signals of an alert, without those that have become its own hits since."""
+"""The signals of alerts, by a condition, without those that have become its own hits since."""
 
 
 class ContextTable:
@@ -67,11 +77,12 @@ class ContextTable:
             (last or 0) + SIGNAL_REACH,
             (first or 0) - SIGNAL_REACH,
         )
+        own = self._alerts.own_events(alert_id for alert_id, *_ in rows)
         searches = []
         for alert_id, start, until, stored_lineage, searched in rows:
             lineage = msgspec.json.decode(stored_lineage, type=RelatedPrincipals)
             watch = SearchRequest(alert_id, lineage, start - SIGNAL_REACH, until + SIGNAL_REACH)
-            searches.append(PendingSearch(watch, searched, self._alerts.events(alert_id)))
+            searches.append(PendingSearch(watch, searched, own.get(alert_id, [])))
         return newest, searches
 
     def add_signals(self, signals: Mapping[str, Signals], searched: Mapping[str, int]) -> None:
@@ -80,29 +91,36 @@ class ContextTable:
         ``searched`` is the file sequence up to which each alert has been searched for.
         """
         with self._database.transaction() as connection:
-            for alert_id, sequence in searched.items():
-                stored = connection.execute(
-                    "SELECT lineage FROM alert WHERE alert_id = ?", (alert_id,)
-                ).fetchone()
-                if stored is None:
-                    continue  # superseded meanwhile, by an alert that is searched for itself
-                alert_signals = signals.get(alert_id)
-                if alert_signals is None:
-                    connection.execute(
-                        "UPDATE alert SET searched = ? WHERE alert_id = ?", (sequence, alert_id)
-                    )
-                    continue
-                added = _put_signals(connection, alert_id, alert_signals.events)
-                lineage = msgspec.json.encode(alert_signals.lineage).decode()
-                # With a session that was not known before, all files must be searched once more.
-                has_grown = lineage != stored[0]
-                if has_grown:
-                    sequence = -1
+            lineages = dict(
                 connection.execute(
-                    "UPDATE alert SET lineage = ?, searched = ?, stale = max(stale, ?) "
-                    "WHERE alert_id = ?",
-                    (lineage, sequence, int(added > 0 or has_grown), alert_id),
+                    f"SELECT alert_id, lineage FROM alert WHERE {_IS_WANTED}",
+                    (json_text(list(searched)),),
                 )
+            )
+            rows = []
+            # One that is not there was superseded, by an alert that is searched for itself.
+            for alert_id in searched.keys() & lineages.keys():
+                sequence, lineage, is_stale = searched[alert_id], lineages[alert_id], False
+                if alert_id in signals:
+                    lineage = msgspec.json.encode(signals[alert_id].lineage).decode()
+                    # With a session that was not known before, all files must be searched again.
+                    if lineage != lineages[alert_id]:
+                        sequence = -1
+                    is_stale = True
+                rows.append((lineage, sequence, is_stale, alert_id))
+            _put_signals(
+                connection,
+                {
+                    alert_id: found.events
+                    for alert_id, found in signals.items()
+                    if alert_id in lineages
+                },
+            )
+            connection.executemany(
+                "UPDATE alert SET lineage = ?, searched = ?, stale = max(stale, ?) "
+                "WHERE alert_id = ?",
+                rows,
+            )
 
     def clear_signals(self, connection: sqlite3.Connection) -> None:
         """Delete all signals, so that they are searched for anew."""
@@ -121,11 +139,11 @@ class ContextTable:
                 alert_id
                 for (alert_id,) in connection.execute("SELECT alert_id FROM alert WHERE stale = 1")
             ]
-            changed = [
-                alert.alert_id
-                for alert in self._alerts.read(connection, stale)
-                if self._put_context(connection, alert, table)
-            ]
+            baselines = AlertBaselines(connection)
+            changed: list[str] = []
+            for first in range(0, len(stale), _ALERTS_AT_ONCE):
+                alerts = self._alerts.read(connection, stale[first : first + _ALERTS_AT_ONCE])
+                changed += self._put_contexts(connection, alerts, baselines, table)
             connection.execute("UPDATE alert SET stale = 0 WHERE stale = 1")
             if self._suppressions.any():
                 self._suppressions.record_hidden(connection, self._alerts.read(connection, changed))
@@ -136,7 +154,8 @@ class ContextTable:
         """Return an alert's signals by flag, in order of time."""
         events: dict[str, list[Event]] = {}
         for *row, flag in self._database.rows(
-            f"SELECT {EVENT_COLUMNS}, flag {_FROM_SIGNAL} ORDER BY flag, e.time, identity",
+            f"SELECT {EVENT_COLUMNS}, flag {_FROM_SIGNAL.format('alert_id = ?')} "
+            "ORDER BY flag, e.time, identity",
             alert_id,
         ):
             events.setdefault(flag, []).append(decode_event(row))
@@ -170,89 +189,113 @@ class ContextTable:
             events.update(signals)
         return sorted(events, key=lambda event: (event.time, event.event_id))
 
-    def _put_context(self, connection: sqlite3.Connection, alert: Alert, table: RiskTable) -> bool:
-        """Write the context of an alert; return whether it has changed.
+    def _put_contexts(
+        self,
+        connection: sqlite3.Connection,
+        alerts: Sequence[Alert],
+        baselines: AlertBaselines,
+        table: RiskTable,
+    ) -> list[str]:
+        """Write the context of alerts; return the ids of those whose context has changed.
 
         A change of the context together with one of the events is a single revision.
         """
-        alert_id = alert.alert_id
-        flags = [
-            Flag(*row)
-            for row in connection.execute(
-                f"SELECT flag, count(*), min(e.time), max(e.time) {_FROM_SIGNAL} GROUP BY flag",
-                (alert_id,),
+        alert_ids = json_text([alert.alert_id for alert in alerts])
+        flags: dict[str, list[Flag]] = defaultdict(list)
+        for alert_id, *flag in connection.execute(
+            f"SELECT alert_id, flag, count(*), min(e.time), max(e.time) "
+            f"{_FROM_SIGNAL.format(_IS_WANTED)} GROUP BY alert_id, flag",
+            (alert_ids,),
+        ):
+            flags[alert_id].append(Flag(*flag))
+        self._add_alert_flags(connection, alerts, flags)
+        stored = {
+            alert_id: rest
+            for alert_id, *rest in connection.execute(
+                f"SELECT alert_id, context, told FROM alert WHERE {_IS_WANTED}", (alert_ids,)
             )
-        ]
-        flags += self._alert_flags(connection, alert)
-        baseline = self._baseline.of_alert(connection, alert)
-        content = msgspec.msgpack.encode(
-            context_of(alert, self._alerts.events(alert_id), flags, baseline, table)
+        }
+        rows = []
+        changed = []
+        for alert in alerts:
+            alert_id, revision = alert.alert_id, alert.revision
+            events = self._alerts.events(alert_id) if has_event_flags(alert) else []
+            baseline = baselines.of_alert(alert)
+            content = msgspec.msgpack.encode(
+                context_of(alert, events, flags[alert_id], baseline, table)
+            )
+            before, told_revision = stored[alert_id]
+            if before not in (None, content) and told_revision == revision:
+                revision += 1
+            rows.append((revision, revision, content, alert_id))
+            if before != content:
+                changed.append(alert_id)
+        connection.executemany(
+            "UPDATE alert SET revision = ?, told = ?, context = ? WHERE alert_id = ?", rows
         )
-        stored, told_revision = connection.execute(
-            "SELECT context, told FROM alert WHERE alert_id = ?", (alert_id,)
-        ).fetchone()
-        revision = alert.revision
-        if stored not in (None, content) and told_revision == revision:
-            revision += 1
-        connection.execute(
-            "UPDATE alert SET revision = ?1, told = ?1, context = ?2 WHERE alert_id = ?3",
-            (revision, content, alert_id),
-        )
-        return bool(stored != content)
+        return changed
 
-    def _alert_flags(self, connection: sqlite3.Connection, alert: Alert) -> list[Flag]:
-        """Return flags for the principal's other alerts nearby, of flag rules.
+    def _add_alert_flags(
+        self,
+        connection: sqlite3.Connection,
+        alerts: Sequence[Alert],
+        flags: dict[str, list[Flag]],
+    ) -> None:
+        """Add flags for the principal's other alerts nearby, of flag rules.
 
         Only of those over windows: the others flag single events.
         """
-        names = _baseline_names(self._alerts.lineage(alert.alert_id))
-        start, end = _nearby_span(alert)
-        alerts: dict[str, list[Alert]] = {}
-        for rule in self._rules.in_use.values():
-            if rule.flag and rule.query.shape != "filter":
-                rows = connection.execute(
-                    "SELECT DISTINCT alert_id, content FROM alert JOIN series USING (series_id) "
-                    "JOIN alert_who USING (alert_id) "
-                    "WHERE rule_id = ? AND alert_id != ? AND start < ? AND until > ? "
-                    f"AND who IN ({', '.join('?' * len(names))})",
-                    (rule.rule_id, alert.alert_id, end, start, *names),
-                )
-                alerts.setdefault(rule.flag, []).extend(
-                    _alert_decoder.decode(content) for _, content in rows
-                )
-        return [
-            Flag(
-                flag,
-                len(nearby),
-                min(other.first_event for other in nearby),
-                max(other.last_event for other in nearby),
-            )
-            for flag, nearby in alerts.items()
-            if nearby
-        ]
+        raising = {
+            rule.rule_id: rule.flag
+            for rule in self._rules.in_use.values()
+            if rule.flag and rule.query.shape != "filter"
+        }
+        rule_ids = json_text(list(raising))
+        if not connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM json_each(?) j JOIN series ON rule_id = j.value "
+            "JOIN alert USING (series_id))",
+            (rule_ids,),
+        ).fetchone()[0]:
+            return
+        for alert in alerts:
+            start, end = _nearby_span(alert)
+            names = _baseline_names(self._alerts.lineage(alert.alert_id))
+            nearby: dict[str, list[Alert]] = defaultdict(list)
+            for rule_id, _, content in connection.execute(
+                "SELECT DISTINCT rule_id, alert_id, content FROM alert "
+                "JOIN series USING (series_id) JOIN alert_who USING (alert_id) "
+                "WHERE alert_id != ? AND start < ? AND until > ? "
+                "AND rule_id IN (SELECT value FROM json_each(?)) "
+                f"AND who IN ({', '.join('?' * len(names))})",
+                (alert.alert_id, end, start, rule_ids, *names),
+            ):
+                nearby[raising[rule_id]].append(_alert_decoder.decode(content))
+            for flag, others in nearby.items():
+                first = min(other.first_event for other in others)
+                last = max(other.last_event for other in others)
+                flags[alert.alert_id].append(Flag(flag, len(others), first, last))
 
 
 def _put_signals(
-    connection: sqlite3.Connection, alert_id: str, events_by_flag: Mapping[str, Sequence[Event]]
-) -> int:
-    """Write the signals of an alert; return how many are new.
-
-    Most events have several flags.
-    """
+    connection: sqlite3.Connection, signals: Mapping[str, Mapping[str, Sequence[Event]]]
+) -> None:
+    """Write the signals of alerts, by alert id and flag."""
+    rows: set[tuple[str, str, bytes]] = set()
+    found: set[Event] = set()
+    for alert_id, events_by_flag in signals.items():
+        for flag, events in events_by_flag.items():
+            found.update(events)
+            rows.update((alert_id, flag, event.identity) for event in events)
     pending: dict[bytes, Event] = {}
-    for event in {event for events in events_by_flag.values() for event in events}:
+    for event in found:
         if event.identity in pending:  # two that claim one identity: of these the smaller stays
             write_events(connection, pending)
             pending = {}
         pending[event.identity] = event
     write_events(connection, pending)
-    before = connection.total_changes
-    for flag, events in events_by_flag.items():
-        connection.executemany(
-            "INSERT OR IGNORE INTO signal (alert_id, flag, identity) VALUES (?, ?, ?)",
-            [(alert_id, flag, event.identity) for event in events],
-        )
-    return connection.total_changes - before
+    connection.executemany(
+        "INSERT OR IGNORE INTO signal (alert_id, flag, identity) VALUES (?, ?, ?)", sorted(rows)
+    )
 
 
 def _baseline_names(lineage: RelatedPrincipals) -> set[str]:
