@@ -105,16 +105,19 @@ class AlertTable:
     def events(self, alert_id: str) -> list[Event]:
         """Return the events of an alert, by time and region."""
         windows = self._database.rows(
-            "SELECT series_id, width, start, until FROM alert JOIN series USING (series_id) "
-            "WHERE alert_id = ?",
+            "SELECT series_id, width, start, until, content "
+            "FROM alert JOIN series USING (series_id) WHERE alert_id = ?",
             alert_id,
         )
         if not windows:
             return []
-        return sorted(
-            self._windows.events(*windows[0]),
-            key=lambda event: (event.time, event.region, event.event_id),
-        )
+        *window, content = windows[0]
+        events = self._windows.events(*window)
+        alert = _alert_decoder.decode(content)
+        if alert.window is None:
+            # Its second may hold later events with the same new terms, which raised no alert.
+            events = [event for event in events if event.event_id in alert.event_ids]
+        return sorted(events, key=lambda event: (event.time, event.region, event.event_id))
 
     def own_events(self, alert_ids: Iterable[str]) -> dict[str, list[OwnEvent]]:
         """Return identity and position of the events of each alert."""

@@ -185,3 +185,18 @@ def test_rules_match_sql_oracle(data: st.DataObject, records: Trail, mode: str) 
     holds(at_once.alerts, records, mode)
     holds(live.alerts, records, mode)
     assert live.facts == at_once.facts
+
+
+def test_new_terms_flags_ignore_later_event_of_same_second(tmp_path: Path) -> None:
+    """The alert is the first event's; a refused call beside it is none of the alert's calls."""
+    first = call(120, "eu-west-1", event_id="0-8", arn=PRINCIPALS[0])
+    beside = call(120, "eu-west-1", event_id="1-8", arn=PRINCIPALS[0], errorCode="AccessDenied")
+    with closing(Store.open(None)) as store:
+        steps = [
+            partial(write, tmp_path, "0.json", document([first])),
+            partial(write, tmp_path, "1.json", document([beside])),
+        ]
+        live = watch(store, tmp_path, *steps, by=by("tumbling"))
+    at_once = scan(tmp_path, by=by("tumbling"))
+    assert live.facts == at_once.facts
+    assert [alert["flags"] for alert in at_once.facts if alert["rule"]["id"] == "new"] == [[]]
