@@ -36,6 +36,8 @@ from detector.investigation.pivot import EventRow, Progress
 from detector.investigation.raw_record import EvidenceGone, raw_record
 from detector.rules.ruleset import RuleSet
 from detector.store import Store
+from detector.text import private_files
+from detector.text.json_output import escape_json, json_lines
 from detector.text.time import format_time
 from detector.triage.export import event_object, export_alerts, export_notes, position_object
 
@@ -128,15 +130,14 @@ def write_case(case: Case, out: Path) -> Path:
         raise CaseError(f"{out}: is there already; name another with -o")
     contents = case_files(case)
     try:
+        if out.suffix.lower() == ".zip":
+            private_files.write_new(out, _zipped(contents, case.made))
+            return out
         with _temporary_folder(out) as partial:
-            if out.suffix.lower() == ".zip":
-                _put(partial / "case", _zipped(contents, case.made))
-                os.rename(partial / "case", out)
-            else:
-                for name, content in contents.items():
-                    (partial / name).parent.mkdir(mode=0o700, exist_ok=True)
-                    _put(partial / name, content)
-                os.rename(partial, out)
+            for name, content in contents.items():
+                (partial / name).parent.mkdir(mode=0o700, exist_ok=True)
+                private_files.write_member(partial / name, content)
+            os.rename(partial, out)
     except OSError as error:
         raise CaseError(f"{out}: {error.strerror}; name another place with -o") from None
     return out
@@ -196,11 +197,11 @@ def _manifest(
 
 
 def _lines(objects: Iterator[dict[str, Any]]) -> bytes:
-    return b"".join(orjson.dumps(each) + b"\n" for each in objects)
+    return json_lines(objects).encode()
 
 
 def _pretty(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n"
+    return escape_json(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()).encode() + b"\n"
 
 
 def _zipped(contents: Mapping[str, bytes], made: float) -> bytes:
@@ -222,10 +223,3 @@ def _temporary_folder(out: Path) -> Iterator[Path]:
         yield partial
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def _put(path: Path, content: bytes) -> None:
-    with open(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb"
-    ) as file:
-        file.write(content)

@@ -1,8 +1,7 @@
 """Exports of alerts and the hunt log: JSON Lines, CSV, Markdown.
 
 Spreadsheets take a cell that begins with ``=`` for a formula, and Markdown has links and HTML:
-both are neutralised, since principals write some of the text. JSON Lines keep every string as it
-is.
+both are neutralised, since principals write some of the text. JSON Lines keep every string.
 """
 
 from __future__ import annotations
@@ -10,14 +9,15 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeVar
 
 import msgspec
-import orjson
 
 from detector.detection.alert import Alert
 from detector.detection.event import Event
+from detector.text.json_output import json_lines
 from detector.text.markdown import WHOLE, code, codes, plain
 from detector.text.plural import plural
 from detector.text.time import format_time
@@ -33,7 +33,7 @@ AlertFormat = Literal["jsonl", "csv"]
 def export_notes(notes: Sequence[Note], format: NoteFormat) -> str:
     """Export notes in the order given."""
     if format == "jsonl":
-        return _lines(note_object(note) for note in notes)
+        return json_lines(note_object(note) for note in notes)
     if format == "csv":
         return _table([_note_row(note) for note in notes], _NOTE_COLUMNS)
     return _report(notes)
@@ -42,7 +42,7 @@ def export_notes(notes: Sequence[Note], format: NoteFormat) -> str:
 def export_alerts(alerts: Iterable[Alert], format: AlertFormat) -> str:
     """Export alerts in the order given."""
     if format == "jsonl":
-        return _lines(alert.as_json() for alert in alerts)
+        return json_lines(alert.as_json() for alert in alerts)
     return _table([_alert_row(alert) for alert in alerts], _ALERT_COLUMNS)
 
 
@@ -59,10 +59,6 @@ def position_object(event: Event) -> dict[str, Any]:
     position = event.position
     source = os.fsencode(position.source).decode(errors="backslashreplace")
     return {"source": source, "offset": position.offset, "index": position.index}
-
-
-def _lines(objects: Iterable[dict[str, Any]]) -> str:
-    return "".join(orjson.dumps(item).decode() + "\n" for item in objects)
 
 
 _NOTE_COLUMNS = [
@@ -214,12 +210,20 @@ def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
 
 
 def safe_cell(value: Any) -> str:
-    """Format a cell that is no formula (OWASP, "CSV Injection")."""
+    """Format a cell in which no formula begins (OWASP, "CSV Injection").
+
+    Some spreadsheets cut cells at other separators and at line breaks, and take full-width signs
+    for plain ones: what would be a cell of its own there begins with ``'`` too.
+    """
     text = visible("; ".join(value) if isinstance(value, list) else str(value), WHOLE, lines=True)
-    is_formula = text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%")
-    if is_formula:
-        return "'" + text
-    return text
+    if _FORMULA.match(text):
+        text = "'" + text
+    return _INNER_FORMULA.sub(r"\1'\2", text)
+
+
+_SIGN = "[=+\\-@|%\u2212\ufe62\ufe63\ufe66\ufe6a\ufe6b\uff05\uff0b\uff0d\uff1d\uff20\uff5c]"
+_FORMULA = re.compile(rf"[\s\"']*{_SIGN}")
+_INNER_FORMULA = re.compile(rf"([;,|\t\r\n][^\S\n]*[\"']*[^\S\n]*)({_SIGN})")
 
 
 def _report(notes: Sequence[Note]) -> str:

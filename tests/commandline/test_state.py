@@ -123,7 +123,7 @@ def test_log_export_to_stdout(cli: Cli, db: Path) -> None:
 
 
 def test_log_export_to_private_file(cli: Cli, db: Path, tmp_path: Path) -> None:
-    out = write(tmp_path, "log.csv", b"older and longer " * 1000)
+    out = write(tmp_path, "log.csv", b"note_id,older and longer " * 1000)
     out.chmod(0o666)
     ran = cli("log", "export", "--db", db, "--format", "csv", "-o", out)
     assert (ran.status, ran.out, ran.err) == (0, "", f"1 note in {out}\n")
@@ -131,6 +131,60 @@ def test_log_export_to_private_file(cli: Cli, db: Path, tmp_path: Path) -> None:
     assert out.read_bytes().count(b"\r\n") == 2
     one_line(cli("log", "export", "--db", db, "-o", tmp_path), 1, "-o")
     one_line(cli("log", "export", "--db", db, "-o", tmp_path / "no" / "such"), 1, "-o")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"older and longer",
+        b"SQLite format 3\0",
+        b'{"Records":[]}',
+        b"\x7fELF",
+        b"%PDF-1.4",
+        b"\0" * 4096,
+        b"[trailhound]",
+        b"# Notes of my own\n",
+        b"{}\n",
+        b"n",
+    ],
+)
+def test_log_export_leaves_files_of_others(
+    cli: Cli, db: Path, tmp_path: Path, content: bytes
+) -> None:
+    out = write(tmp_path, "of-others", content)
+    one_line(cli("log", "export", "--db", db, "-o", out), 1, "-o", "no export")
+    assert out.read_bytes() == content
+
+
+def test_log_export_leaves_the_state(cli: Cli, db: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(db)
+    before = db.read_bytes()
+    for name in (db, link, db.parent / "." / db.name):
+        one_line(cli("log", "export", "--db", db, "-o", name), 1, "no export")
+    assert db.read_bytes() == before
+    assert len(cli("log", "export", "--db", db, "--format", "jsonl").objects) == 1
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize("format", ["md", "jsonl", "csv"])
+def test_failed_export_leaves_the_former_one(
+    cli: Cli, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, format: str
+) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    out = folder / "log"
+    assert cli("log", "export", "--db", db, "--format", format, "-o", out).status == 0
+    before = out.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(f"os.{call}", full)
+        one_line(cli("log", "export", "--db", db, "--format", format, "-o", out), 1, "No space")
+    assert out.read_bytes() == before
+    assert [each.name for each in folder.iterdir()] == ["log"]
 
 
 def test_suppression_is_added_listed_and_lifted(cli: Cli, db: Path, logs: Path) -> None:

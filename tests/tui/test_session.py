@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.pilot import Pilot
 
+from detector.text import private_files
 from tests.detector.trail import ANA
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.stage import Hunt, press, said, until
@@ -21,7 +22,6 @@ from tui.screens.admin.rules import RulesScreen
 from tui.screens.admin.suppressions import SuppressionsScreen
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
-from tui.settings import private_files
 from tui.settings.session_file import SESSION_VERSION, ListState, Session, SessionError, SessionFile
 from tui.widgets.row_list import RowList
 

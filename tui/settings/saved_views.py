@@ -16,8 +16,9 @@ from pathlib import Path
 import msgspec
 
 from detector.filter import FilterError
+from detector.text import private_files
 from detector.text.suggest import nearest
-from tui.settings import config, private_files
+from tui.settings import config
 
 
 class SavedView(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

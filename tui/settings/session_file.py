@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from detector.text import private_files
 from tui.presentation.time_display import TimeMode
-from tui.settings import private_files
 
 SESSION_VERSION = 1
 """Changes when the same fields would mean something else."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-from tui.settings import config, private_files
+from detector.text import private_files
+from tui.settings import config
 
 FEW_COLORS = (None, "standard")
 """Rich's names for the colors of a terminal that has none, or sixteen."""

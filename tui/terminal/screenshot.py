@@ -11,7 +11,7 @@ from typing import Any
 from platformdirs import user_data_path
 from textual.app import App
 
-from tui.settings import private_files
+from detector.text import private_files
 from tui.terminal.textual_private import screen_lines
 
 _FONTS = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)

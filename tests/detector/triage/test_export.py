@@ -6,11 +6,15 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from detector.text.json_output import json_line
 from detector.triage.export import export_alerts, export_notes
 from detector.triage.note import Edit, Note, NoteBody, NoteContext
 from tests.detector.trail import START
@@ -259,3 +263,64 @@ def test_empty_log_as_markdown(format: Any, empty: str) -> None:
 def test_empty_log_as_csv_has_header() -> None:
     assert export_notes([], "csv").startswith("note_id,created,author,verdict,")
     assert export_notes([], "csv").count("\r\n") == 1
+
+
+CELLS = (
+    "x;=1+1",
+    "x; =1+1",
+    "x,=1+1",
+    "x\t=1+1",
+    "x\n=1+1",
+    "x\r\n+1",
+    "x\r-1",
+    '";=1+1',
+    'x;"=1+1"',
+    "x;'@SUM(1)",
+    "\uff1d1+1",
+    "x;\uff0b1",
+    " \uff20SUM(1)",
+    "\xa0=1+1",
+    "x|=cmd",
+    "x;;=1;=2;=3",
+    '""=1',
+    "x; \u2212 1",
+)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("payload", [*CELLS, *PAYLOADS])
+def test_no_cell_begins_a_formula_whatever_the_separator(payload: str, separator: str) -> None:
+    made = export_notes([note(payload, arn=payload, user_agent=payload, access_key=payload)], "csv")
+    made += export_alerts([alert(event(user_agent=payload, arn=payload))], "csv")
+    for lines in (io.StringIO(made, newline=""), made.splitlines()):
+        for row in csv.reader(lines, delimiter=separator):
+            for cell in row:
+                bare = unicodedata.normalize("NFKC", cell).replace("\u2212", "-").lstrip(' "')
+                assert bare[:1] not in tuple("=+-@|%\t\r"), (cell, row)
+
+
+ACTIVE = (
+    "\x7f\x80\x85\x9b\x9f\u061c\u200b\u200e\u200f\u2028\u202a\u202e\u2066\u2069\ufeff\U000e0041"
+)
+
+
+@pytest.mark.parametrize("character", ACTIVE)
+def test_json_exports_escape_what_acts(character: str) -> None:
+    payload = f"a{character}b"
+    told = export_notes([note(payload, user_agent=payload)], "jsonl")
+    alerts = export_alerts([alert(event(user_agent=payload, arn=payload))], "jsonl")
+    for text in (told, alerts, json_line({payload: [payload]}) + "\n"):
+        assert character not in text
+        assert len(text.splitlines()) == text.count("\n") == 1
+    assert json.loads(told)["text"] == payload
+
+
+@given(st.text())
+def test_escaped_json_says_the_same(text: str) -> None:
+    line = json_line([text, {text: text}])
+    assert json.loads(line) == [text, {text: text}]
+    assert not any(unicodedata.category(each) in ("Cc", "Zl", "Zp") for each in line)
+    assert not any(unicodedata.bidirectional(each) in BIDI for each in line)
+
+
+BIDI = ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI")

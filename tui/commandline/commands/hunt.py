@@ -11,8 +11,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
-import orjson
-
 from detector.ecs.asn import open_asn
 from detector.ecs.fields import FieldTable, field_table
 from detector.ecs.values import Value
@@ -25,6 +23,7 @@ from detector.investigation.hunt import (
     uses_now,
 )
 from detector.rules.rule_file import RuleError
+from detector.text.json_output import json_line
 from detector.text.time import format_time
 from detector.text.visible import visible
 from detector.triage.export import safe_cell
@@ -123,7 +122,7 @@ def _print_rows(query: Query, result: Iterator[ResultRow], format: str) -> int:
 def _print_jsonl(result: Iterator[ResultRow]) -> int:
     count = 0
     for row in result:
-        print(orjson.dumps(row).decode(), flush=True)
+        print(json_line(row), flush=True)
         count += 1
     return count
 

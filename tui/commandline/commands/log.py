@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
+from pathlib import Path
 
 from detector.filter.schemas import NOTES
 from detector.store import Store
+from detector.text import private_files
 from detector.triage.export import export_notes
 from tui.commandline.inputs import parse_filter_option
 from tui.commandline.narration import count_of, narrate
@@ -30,16 +31,8 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(text)
         return EXIT_OK
     try:
-        _write_private(args.output, text)
+        private_files.write_export(Path(args.output), text)
     except OSError as error:
         raise CommandError(f"{args.output}: {error.strerror}: name another file with -o") from None
     narrate(f"{count_of(len(notes), 'note')} in {args.output}")
     return EXIT_OK
-
-
-def _write_private(path: str, text: str) -> None:
-    """Write or overwrite a file that only its owner can read."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    with open(os.open(path, flags, 0o600), "w", encoding="utf-8", newline="") as file:
-        os.fchmod(file.fileno(), 0o600)  # the mode above is only that of a new file
-        file.write(text)

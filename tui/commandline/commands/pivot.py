@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-import orjson
-
 from detector.cloudtrail.object_key import trail_file
 from detector.detection.correlate import flagging_events
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
@@ -24,6 +22,7 @@ from detector.investigation.selectors import field_equals
 from detector.sources.file_span import FileSpan
 from detector.sources.time_bounds import Bounds, FileSnapshot
 from detector.store import Store
+from detector.text.json_output import json_line
 from detector.text.visible import visible
 from detector.triage.export import event_object
 from tui.commandline.inputs import (
@@ -161,7 +160,7 @@ def _print_in_order(rows: Sequence[EventRow], args: argparse.Namespace) -> None:
 def _print_jsonl(rows: Iterable[EventRow]) -> None:
     for row in rows:
         event = {**event_object(row.event), "flags": row.flags}
-        sys.stdout.write(orjson.dumps(event).decode() + "\n")
+        sys.stdout.write(json_line(event) + "\n")
     sys.stdout.flush()
 
 

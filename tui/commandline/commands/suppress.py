@@ -10,6 +10,7 @@ import msgspec
 
 from detector.cloudtrail.record import json_text
 from detector.store import Store
+from detector.text.json_output import escape_json
 from detector.text.time import format_time
 from detector.text.visible import visible
 from detector.triage.suppression import (
@@ -92,7 +93,7 @@ def _list(store: Store, args: argparse.Namespace) -> None:
     now = time.time()
     for suppression in store.suppressions.all():
         if args.format == "jsonl":
-            print(json_text(_as_json(suppression, now)))
+            print(escape_json(json_text(_as_json(suppression, now))))
         else:
             sys.stdout.write(_table_line(suppression, now))
 

@@ -12,12 +12,12 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from detector.text import private_files
 from detector.triage.note import Note
 from tui.presentation import format, safe
 from tui.screens.base.input_fields import LineField
 from tui.screens.forms.base import FormScreen, labelled
 from tui.screens.forms.choice import ChoiceField
-from tui.settings import private_files
 
 ExportFormat = Literal["md", "jsonl", "csv"]
 

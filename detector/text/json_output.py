@@ -1,0 +1,42 @@
+r"""JSON as it is put out: what would act on a terminal stands as ``\u`` escapes.
+
+JSON's own escape says the same to a reader of JSON, so evidence stays true, while ``cat`` of a file
+does not set a terminal or turn text around.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+_ACTIVE = re.compile(
+    "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
+"""DEL, C1 controls, marks of direction, line separators, and what is not seen at all."""
+
+
+def json_line(value: Any) -> str:
+    """Format a value as one line of JSON, without the line break."""
+    return escape_json(orjson.dumps(value).decode())
+
+
+def json_lines(values: Iterable[Any]) -> str:
+    """Format values as JSON Lines."""
+    return "".join(json_line(value) + "\n" for value in values)
+
+
+def escape_json(text: str) -> str:
+    """Escape active characters in JSON, where they can stand in strings only."""
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _ACTIVE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be")
+    pairs = zip(units[::2], units[1::2], strict=True)
+    return "".join(f"\\u{high:02x}{low:02x}" for high, low in pairs)

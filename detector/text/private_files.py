@@ -1,0 +1,107 @@
+"""The writer of files: private, beside, then renamed.
+
+A file that is written over stays whole until the new one is on the disk, and one that did not exist
+is there as a whole or not at all: a full disk or a kill leaves no half of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_EXPORTS = (
+    b"# Hunt log\n",
+    b"# Alerts\n",
+    b"note_id,",
+    b"alert_id,",
+    b'{"note_id":',
+    b'{"alert_id":',
+    b"<!doctype html",
+)
+"""How an export begins."""
+_HEAD = max(map(len, _EXPORTS))
+
+
+class NoExportError(OSError):
+    """A file that is there, and that is no export: it is left as it is."""
+
+
+def write_new(path: Path, content: str | bytes) -> None:
+    """Write a new file; never over one that exists.
+
+    Raises OSError, and then leaves no file.
+    """
+    with _beside(path, content) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links: the name is claimed first
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            os.replace(temporary, path)
+
+
+def write_member(path: Path, content: bytes) -> None:
+    """Write a file of a new folder that is renamed as a whole when all are there."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with open(os.open(path, flags, 0o600), "wb") as file:
+        file.write(content)
+
+
+def replace_file(path: Path, content: str | bytes) -> None:
+    """Replace a file atomically: readers find the old or the new.
+
+    Raises OSError, and then leaves the file as it was.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _beside(path, content) as temporary:
+        os.replace(temporary, path)
+
+
+def write_export(path: Path, content: str | bytes) -> None:
+    """Write an export, over a former one too, but over no other file.
+
+    What is no file, such as a pipe, is written to. Raises OSError, NoExportError among them.
+    """
+    path = Path(os.path.realpath(path))
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        write_new(path, content)
+        return
+    if stat.S_ISREG(mode):
+        _refuse_others(path)
+        replace_file(path, content)
+    else:
+        with open(path, "wb") as file:
+            file.write(_encoded(content))
+
+
+def _refuse_others(path: Path) -> None:
+    with open(path, "rb") as file:
+        head = file.read(_HEAD)
+    if head and not head.startswith(_EXPORTS):
+        raise NoExportError(0, "is there, is no export of trailhound, and is left as it is")
+
+
+@contextlib.contextmanager
+def _beside(path: Path, content: str | bytes) -> Iterator[str]:
+    """Write a temporary file beside ``path``; remove it where it is not renamed."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:200]}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_encoded(content))
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+def _encoded(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
