@@ -173,7 +173,8 @@ def _storm_sweep(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield a session's GetCallerIdentity and its listing in each region."""
     address = f"2001:db8:{number >> 16:x}::{number & 0xFFFF:x}"
-    who = role_session(account, "ci", f"job-{number:06d}", address, agents.KALI_CLI, window - 60)
+    role = f"job-{number:06d}"  # of one role, the signals of each would be those of all
+    who = role_session(account, role, "run", address, agents.KALI_CLI, window - 60)
     first = call(rng, who, window, "sts", "GetCallerIdentity", TRAIL_REGIONS[0])
     yield first.region, _json(first.record)
     for index, region in enumerate(TRAIL_REGIONS):
