@@ -34,6 +34,14 @@ def existing_state_path(db: str | None) -> Path:
     return path
 
 
+def decision_author(args: argparse.Namespace) -> str | None:
+    """Return who decides; None: the user of this system."""
+    author = (args.author or config.load_config().author or "").strip()
+    if args.author is not None and not author:
+        raise UsageError("--author: the name is empty")
+    return author or None
+
+
 def load_rules(args: argparse.Namespace) -> RuleSet:
     """Load the rules that the command line and the configuration name.
 

@@ -71,6 +71,12 @@ def add_state_option(
     parser.add_argument("--db", metavar="FILE", help=f"the state (default: {default})")
 
 
+def add_author_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--author", metavar="NAME", help="who decides (default: the user of this system)"
+    )
+
+
 def process_count(text: str) -> int:
     """Parse ``--jobs``. Raises ArgumentTypeError."""
     if not text.isdecimal() or not 0 < int(text) <= 256:

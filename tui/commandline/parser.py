@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from detector import __version__
+from tui.commandline import decision_parsers
 from tui.commandline.options import (
     SOURCES_HELP,
     LineParser,
+    add_author_option,
     add_bucket_option,
     add_filter_option,
     add_rule_options,
@@ -33,6 +35,9 @@ def app_parser() -> argparse.ArgumentParser:
         "  scan SOURCE...    read everything once and print the alerts\n"
         "  tail SOURCE...    the same, live, without the app\n"
         "  demo              a simulated attack unfolding live\n"
+        "  alerts            what the state holds, without reading logs\n"
+        "  ack|close|reopen  decide on alerts: ALERT_ID..., or --filter\n"
+        "  note ALERT_ID     write a note on alerts\n"
         "  log export        the hunt log as Markdown, JSON Lines or CSV\n"
         "  suppress          add, list or lift suppressions\n"
         "  rules             list the rules, or check rule files\n"
@@ -56,6 +61,7 @@ def app_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="start afresh: do not go on as the app was left, and do not keep how it is left",
     )
+    add_author_option(parser)
     parser.set_defaults(module="app", demo=False)
     return parser
 
@@ -160,6 +166,8 @@ def _add_suppress(commands: Subparsers) -> None:
     listing.add_argument("--format", choices=("table", "jsonl"), default="table")
     lift = actions.add_parser("lift", help="end one now")
     lift.add_argument("id")
+    for action in (add, listing, lift):
+        add_author_option(action)
     for action, name in ((add, "add"), (listing, "list"), (lift, "lift")):
         add_state_option(action)
         action.set_defaults(module="suppress", action=name)
@@ -365,6 +373,7 @@ _ADD_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     "scan": _add_scan,
     "tail": _add_tail,
     "demo": _add_demo,
+    **decision_parsers.ADD_COMMAND,
     "log": _add_log,
     "suppress": _add_suppress,
     "rules": _add_rules,

@@ -8,6 +8,7 @@ retention = "31d"
 sources = ["/path/to/AWSLogs"]  # what the app opens where the command line names nothing
 allow_buckets = ["trail-logs"]  # where a queue's messages may lead, beside the buckets you name
 theme = "light"
+author = "ana"              # who decides, where it is not the user of this system
 
 [keys]                      # `trailhound keys` lists the ids
 "alert.acknowledge" = "A"
@@ -36,6 +37,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
     sources: list[str] = []
     allow_buckets: list[str] = []
     theme: str | None = None
+    author: str | None = None
     keys: dict[str, str | list[str]] = {}
 
     def __post_init__(self) -> None:

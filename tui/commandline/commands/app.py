@@ -88,6 +88,7 @@ def _open_sources(args: argparse.Namespace, resources: ExitStack) -> Opened:
     from detector.ingest.pipeline import Pipeline
     from detector.store import Store
     from tui.commandline.inputs import (
+        decision_author,
         load_risk,
         load_rules,
         open_named_sources,
@@ -100,7 +101,7 @@ def _open_sources(args: argparse.Namespace, resources: ExitStack) -> Opened:
     source = open_named_sources(args.sources, live=True, allow_buckets=args.allow_bucket)
     resources.callback(source.close)
     rules = load_rules(args)
-    store = Store.open(config.state_path(args.db))
+    store = Store.open(config.state_path(args.db), author=decision_author(args))
     resources.callback(store.close)
     make_pipeline = None
     if args.sources and not store.read_only:

@@ -21,14 +21,14 @@ from detector.triage.suppression import (
     Suppression,
     preview_suppression,
 )
-from tui.commandline.inputs import load_risk, parse_interval_option
+from tui.commandline.inputs import decision_author, load_risk, parse_interval_option
 from tui.commandline.narration import narrate
 from tui.settings import config
 from tui.settings.errors import EXIT_OK, UsageError
 
 
 def run(args: argparse.Namespace) -> int:
-    store = Store.open(config.state_path(args.db))
+    store = Store.open(config.state_path(args.db), author=decision_author(args))
     try:
         {"add": _add, "list": _list, "lift": _lift}[args.action](store, args)
     finally:

@@ -1,0 +1,33 @@
+"""``trailhound alerts``: what the state holds, without reading logs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from detector.filter.schemas import ALERTS
+from detector.store import Store
+from detector.triage.export import export_alerts
+from tui.commandline.commands.scan import table
+from tui.commandline.inputs import existing_state_path, parse_filter_option
+from tui.commandline.narration import narrate
+from tui.settings.errors import EXIT_OK
+
+
+def run(args: argparse.Namespace) -> int:
+    path = existing_state_path(args.db)
+    parse_filter_option(args, ALERTS, time.time())  # refuse a bad filter before anything is read
+    store = Store.look(path)
+    try:
+        held = store.alerts.all()
+        now = store.files.newest_event_time() or time.time()
+    finally:
+        store.close()
+    alerts = list(filter(parse_filter_option(args, ALERTS, now), reversed(held)))
+    if args.format == "table":
+        sys.stdout.write(table(alerts))
+    else:
+        sys.stdout.write(export_alerts(alerts, args.format))
+    narrate(f"{len(alerts):,} of {len(held):,} alerts held")
+    return EXIT_OK

@@ -1,0 +1,72 @@
+"""The arguments of the commands over what a state holds: alerts, and decisions on them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tui.commandline.options import add_author_option, add_filter_option, add_state_option
+
+if TYPE_CHECKING:
+    from tui.commandline.options import Subparsers
+
+VERDICTS = ("undecided", "benign", "suspicious", "escalated", "false-positive", "duplicate")
+"""Those of ``detector.triage.note``, which takes long to import."""
+
+
+def _add_alerts(commands: Subparsers) -> None:
+    parser = commands.add_parser("alerts", help="what the state holds, without reading logs")
+    parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table")
+    add_filter_option(parser)
+    add_state_option(parser)
+    parser.set_defaults(module="alerts")
+
+
+def _add_ack(commands: Subparsers) -> None:
+    _add_decision(commands, "ack", "acknowledge alerts: somebody has seen them", "acknowledged")
+
+
+def _add_close(commands: Subparsers) -> None:
+    _add_decision(commands, "close", "close alerts: they are done with", "closed")
+
+
+def _add_reopen(commands: Subparsers) -> None:
+    _add_decision(commands, "reopen", "reopen alerts", "open")
+
+
+def _add_note(commands: Subparsers) -> None:
+    parser = _add_decision(commands, "note", "write the same note on alerts", None)
+    parser.add_argument("--text", required=True)
+    parser.add_argument("--verdict", choices=VERDICTS, default="undecided")
+    parser.add_argument("--ticket", default="")
+    parser.add_argument("--owner", default="")
+
+
+def _add_decision(
+    commands: Subparsers, name: str, help: str, status: str | None
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=help,
+        usage=f"trailhound {name} [options] ALERT_ID...\n"
+        f"       trailhound {name} [options] --filter FILTER",
+        description=f"{help.capitalize()}. Prints the ids of those that were decided on. What "
+        "somebody changes meanwhile is left so and told, with exit status 1.",
+    )
+    parser.add_argument("alerts", nargs="*", metavar="ALERT_ID")
+    add_filter_option(parser)
+    add_author_option(parser)
+    add_state_option(parser)
+    parser.set_defaults(module="decide", status=status)
+    return parser
+
+
+ADD_COMMAND: dict[str, Callable[[Subparsers], None]] = {
+    "alerts": _add_alerts,
+    "ack": _add_ack,
+    "close": _add_close,
+    "reopen": _add_reopen,
+    "note": _add_note,
+}
+"""What adds each command, in the order of the help."""
