@@ -27,7 +27,7 @@ from detector.formats.chunks import Chunk
 from detector.formats.errors import Incomplete, NotALog, Unreadable
 from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
-from detector.formats.search import NESTING_CAP, is_complete, reads_as_is, unwrap, unwrap_elements
+from detector.formats.search import NESTING_CAP, reads_as_is, unwrap, unwrap_elements
 from detector.formats.text_forms import BLANK, begins_json, is_comment
 from detector.formats.whereabouts import foreign_detail, locate_records
 from detector.text.time import parse_time
@@ -162,10 +162,15 @@ def _parse(chunk: Chunk, data: memoryview) -> Records:
 
 def _read_as_they_are(raws: Sequence[msgspec.Raw], records: Records) -> bool:
     """Tell whether no record has a caller, name, source or region in another place."""
-    return all(
-        is_complete(signature) or all(reads_as_is(bytes(raws[index])) for index in indexes)
-        for signature, indexes in records.by_signature.items()
-    )
+    for signature, indexes in records.by_signature.items():
+        caller, source, name, region = signature[:4]
+        if caller is None or not (
+            source and name and region and (caller.arn or caller.account_id or caller.access_key_id)
+        ):
+            for index in indexes:
+                if not reads_as_is(bytes(raws[index])):
+                    return False
+    return True
 
 
 def split_records(chunk: Chunk, verbatim: bool) -> RawRecords:

@@ -291,6 +291,15 @@ UPDATE status SET (at, author) = (
     ORDER BY entry_id DESC LIMIT 1
 );
 """,
+    """
+CREATE TEMP TABLE nobody AS    -- callers that could not be found were counted for nobody
+    SELECT series_id FROM series WHERE key LIKE '%null%';
+DELETE FROM touched WHERE series_id IN (SELECT series_id FROM nobody);
+DELETE FROM hit WHERE series_id IN (SELECT series_id FROM nobody);
+DELETE FROM alert WHERE series_id IN (SELECT series_id FROM nobody);
+DROP TABLE nobody;
+UPDATE progress SET generation = generation + 1;  -- and files may hold records now
+""",
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -164,3 +164,29 @@ def test_former_state_that_counted_copies_is_searched_again(tmp_path: Path) -> N
     with closing(Store.open(tmp_path / "hunt.db")) as store:
         (alert,) = scan(logs, store=store).alerts
         assert alert.columns["Esql.event_count"] == 10
+
+
+def test_former_state_forgets_what_it_counted_for_nobody(tmp_path: Path) -> None:
+    """Callers under names that were not read gave an alert of nobody; files are read again."""
+    logs = tmp_path / "logs"
+    nameless = [{**record, "userIdentity": {"type": "AWSService"}} for record in uuid_sweep()]
+    log = write(logs, "a.json", nameless)
+    write(logs, "b.json", sweep(10, 60))
+    write(logs, "odd.json", b'{"hello": 1}')
+    with closing(Store.open(tmp_path / "hunt.db")) as store:
+        false, true = sorted(
+            scan(logs, store=store).alerts, key=lambda alert: bool(alert.principal)
+        )
+        store.triage.add_notes([false, true], NoteBody("seen"))
+    with closing(sqlite3.connect(tmp_path / "hunt.db")) as connection:
+        connection.execute("PRAGMA user_version = 9")
+        connection.commit()
+    log.unlink()
+    with closing(Store.open(tmp_path / "hunt.db")) as store:
+        assert store.alerts.all() == [true]
+        assert len(store.triage.notes()) == 2
+        generation = store.files.generation()
+        run = scan(logs, store=store)
+        assert [alert.alert_id for alert in run.alerts] == [true.alert_id]
+        rows = {Path(row.path).name: row.generation for row in store.files.all()}
+        assert rows["odd.json"] == rows["b.json"] == generation > rows["a.json"]
