@@ -108,9 +108,11 @@ def failure_of(error: Exception, key: str = "") -> Failure:
         return _by_response(status, str(response.get("Error", {}).get("Code", "")))
     classes = [_KIND_OF_CLASS.get(each.__name__) for each in type(error).__mro__]
     by_class = next((kind for kind in classes if kind is not None), None)
+    text = str(error)
     # The key stands before the response as it is, and may look like one.
-    text = str(error).partition("\n\nDebug source:")[0]
-    found = _RESPONSE.search(text.replace(key, "") if key else text)
+    for quotation in (f" for path {key}: ", f" at location {key} not found: "):
+        text = text.replace(quotation, "", 1)
+    found = _RESPONSE.search(text.partition("\n\nDebug source:")[0])
     if found is None:
         return Failure(by_class or "unreachable")
     if found["host"].partition(":")[0] in _CREDENTIAL_HOSTS or found["host"] in _CREDENTIAL_HOSTS:

@@ -172,6 +172,8 @@ class S3Bucket:
         if not is_path(self._prefix or "-"):
             prefix = f"{self._prefix}/"
             return [*polled, PolledPrefix(prefix, extent="raw")], [], None
+        if trail_prefix(self._prefix) and self._is_empty(self._prefix):
+            return polled, [], None
         level = self._level(self._prefix)
         if isinstance(level, SourceFile):
             return polled, [], None if polled else level
@@ -184,6 +186,12 @@ class S3Bucket:
         except Unavailable:
             return False  # What is wrong with the bucket, the listing tells.
         return True
+
+    def _is_empty(self, prefix: str) -> bool:
+        try:
+            return not any(list_level(self.bucket, prefix))
+        except Unavailable:
+            return False  # The poll tells why.
 
     def _names_nothing(self) -> str:
         """Say that nothing has the name, and what has one like it."""

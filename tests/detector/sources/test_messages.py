@@ -1,0 +1,255 @@
+"""What a queue says is not trusted: each message is understood, or told and left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from detector.ingest.pipeline import Pipeline
+from detector.sources.open import open_sources
+from detector.sources.s3_notification import parse_message
+from detector.sources.sqs_queue import SqsQueue
+from detector.store import Store
+from tests.clock import Clock
+from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line
+from tests.detector.sources.aws import BUCKET, Aws, put
+from tests.detector.sources.test_bucket import IDS, NOW, Hunt, put_sweep
+from tests.detector.trail import document, rules, sweep, write
+
+
+class Queue:
+    """An SQS queue."""
+
+    def __init__(self) -> None:
+        self.client = boto3.client("sqs")
+        self.url = self.client.create_queue(
+            QueueName="trail", Attributes={"VisibilityTimeout": "0"}
+        )["QueueUrl"]
+
+    def send(self, message: object) -> None:
+        body = message if isinstance(message, str) else json.dumps(message)
+        self.client.send_message(QueueUrl=self.url, MessageBody=body)
+
+    def count(self) -> int:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        reply = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
+        return sum(map(int, reply["Attributes"].values()))
+
+
+@pytest.fixture
+def queue(aws: Aws) -> Iterator[Queue]:
+    yield Queue()
+
+
+@pytest.fixture
+def hunt(queue: Queue) -> Iterator[Hunt]:
+    made = Hunt(SqsQueue("sqs://trail", {BUCKET}), Clock(NOW))
+    yield made
+    made.store.close()
+
+
+def s3_event(*keys: str, bucket: str = BUCKET, **changed: Any) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "eventName": "ObjectCreated:Put",
+                "s3": {"bucket": {"name": bucket}, "object": {"key": key, "size": 9, **changed}},
+            }
+            for key in keys
+        ]
+    }
+
+
+def trail_notice(*keys: str, bucket: str = BUCKET) -> dict[str, Any]:
+    return {"s3Bucket": bucket, "s3ObjectKey": list(keys)}
+
+
+def by_sns(message: object) -> dict[str, Any]:
+    return {"Type": "Notification", "MessageId": "m", "Message": json.dumps(message)}
+
+
+def bridged(key: str, bucket: str = BUCKET) -> dict[str, Any]:
+    detail = {"bucket": {"name": bucket}, "object": {"key": key, "size": 9, "etag": "x"}}
+    return {"detail-type": "Object Created", "source": "aws.s3", "detail": detail}
+
+
+KINDS = {
+    "S3": lambda keys: [s3_event(*keys)],
+    "S3 with ETag": lambda keys: [s3_event(*keys, eTag="x")],
+    "S3 by SNS": lambda keys: [by_sns(s3_event(*keys))],
+    "S3 by SNS twice": lambda keys: [by_sns(by_sns(s3_event(*keys)))],
+    "CloudTrail": lambda keys: [trail_notice(*keys)],
+    "CloudTrail by SNS": lambda keys: [by_sns(trail_notice(*keys))],
+    "CloudTrail, one each": lambda keys: [trail_notice(key) for key in keys],
+    "CloudTrail, a text": lambda keys: [{"s3Bucket": BUCKET, "s3ObjectKey": key} for key in keys],
+    "EventBridge": lambda keys: [bridged(key) for key in keys],
+    "EventBridge by SNS": lambda keys: [by_sns(bridged(key)) for key in keys],
+    "the same twice in one": lambda keys: [s3_event(*keys, *keys), trail_notice(*keys, *keys)],
+    "the same in several": lambda keys: [s3_event(*keys), trail_notice(*keys), s3_event(*keys)],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_objects_are_read_once_and_messages_deleted(kind: str, queue: Queue, hunt: Hunt) -> None:
+    for message in KINDS[kind](put_sweep()):
+        queue.send(message)
+    hunt.step()
+    hunt.step()
+    sums = hunt.store.files.accounting()
+    assert (hunt.ids(), sums.records_seen, sums.records_duplicate) == ([IDS], 12, 0)
+    assert (queue.count(), hunt.problems) == (0, [])
+
+
+def test_object_is_read_once_by_queue_and_bucket(queue: Queue) -> None:
+    keys = put_sweep()
+    queue.send(trail_notice(*keys))
+    queue.send(s3_event(*keys, eTag="another"))
+    source = open_sources(["sqs://trail", f"s3://{BUCKET}"], live=False)
+    store = Store.open(None)
+    Pipeline(store, rules(), source, 1).scan(lambda _: None)
+    sums = store.files.accounting()
+    assert (sums.files_read, sums.records_seen, sums.records_duplicate) == (12, 12, 0)
+    store.close()
+
+
+def test_validation_messages_are_done_with(queue: Queue, hunt: Hunt) -> None:
+    queue.send({"Event": "s3:TestEvent"})
+    queue.send(by_sns({"Event": "s3:TestEvent"}))
+    queue.send({"Type": "Notification", "Message": "CloudTrail validation message."})
+    hunt.step()
+    assert (queue.count(), hunt.store.files.accounting().files_found) == (0, 0)
+
+
+POISON = {
+    "no JSON": "something else",
+    "empty list": "[]",
+    "a number": "7",
+    "null": "null",
+    "no end": '{"Records": [',
+    "size without end": json.dumps(s3_event("x.json")).replace("9", "1e999"),
+    "negative size": json.dumps(s3_event("x.json", size=-1)),
+    "size of 2**70": json.dumps(s3_event("x.json", size=2**70)),
+    "size of 2**63": json.dumps(s3_event("x.json", size=2**63)),
+    "5,000 digits": json.dumps(s3_event("x.json")).replace("9", "9" * 5000),
+    "size is text": json.dumps(s3_event("x.json", size="9")),
+    "size is a fraction": json.dumps(s3_event("x.json", size=1.5)),
+    "lone surrogate": '{"s3Bucket": "trail-logs", "s3ObjectKey": ["\\ud800.json"]}',
+    "lone surrogate in EventBridge": json.dumps(bridged("KEY")).replace("KEY", "\\udfff"),
+    "not UTF-8": json.dumps(s3_event("%FF%FE.json")),
+    "deep": "[" * 100_000,
+    "deep in SNS": json.dumps({"Message": '{"a":' * 50_000}),
+    "key is a number": json.dumps(trail_notice(7)),  # type: ignore[arg-type]
+    "keys are a number": json.dumps({"s3Bucket": BUCKET, "s3ObjectKey": 7}),
+    "empty key": json.dumps(trail_notice("")),
+    "long key": json.dumps(trail_notice("x" * 5000)),
+    "bucket is a path": json.dumps(trail_notice("x.json", bucket="a/b")),
+    "bucket is an address": json.dumps(trail_notice("x.json", bucket="evil@host:80")),
+    "bucket is null": json.dumps(s3_event("x.json", bucket=None)),  # type: ignore[arg-type]
+    "no bucket": '{"s3ObjectKey": ["x.json"]}',
+    "ETag is a list": json.dumps(s3_event("x.json", eTag=["x"])),
+    "ETag is no ASCII": '{"detail":{"bucket":{"name":"b"},"object":{"key":"k","etag":"\\ud800"}}}',
+    "SNS in itself": json.dumps(by_sns(by_sns(by_sns(by_sns({}))))),
+}
+
+
+@pytest.mark.parametrize("kind", POISON)
+def test_poison_is_told_left_and_the_next_is_read(kind: str, queue: Queue, hunt: Hunt) -> None:
+    assert parse_message(POISON[kind]) is None
+    queue.send(POISON[kind])
+    queue.send(trail_notice(*put_sweep()))
+    hunt.step()
+    hunt.step()
+    assert (hunt.ids(), queue.count()) == ([IDS], 1)
+    assert hunt.store.files.accounting().files_quarantined == {"no-object": 1}
+    assert ["tells of no S3 object" in problem for problem in hunt.problems] == [True]
+
+
+def test_bucket_that_nobody_named_is_not_contacted(
+    queue: Queue, aws: Aws, cli: Cli, tmp_path: Path
+) -> None:
+    boto3.client("s3").create_bucket(Bucket="evil")
+    boto3.client("s3").put_object(Bucket="evil", Key="x.json", Body=document(sweep(12)))
+    put("here.json", document(sweep(12, 600)))
+    queue.send(trail_notice("x.json", bucket="evil"))
+    queue.send(s3_event("x.json", bucket="evil"))
+    queue.send(bridged("x.json", bucket="evil"))
+    aws.requests.clear()
+    state = tmp_path / "hunt.db"
+
+    def scan(*more: object) -> Any:
+        return cli(
+            "scan", "--format", "jsonl", *ONLY_REFERENCE, "--db", state, "sqs://trail", *more
+        )
+
+    ran = scan()
+    assert (ran.status, ran.out, queue.count()) == (1, "", 3)
+    assert not [path for _, path, _ in aws.requests if "evil" in path]
+    assert "quarantined: s3://evil/x.json: a message names the bucket evil" in ran.err
+    assert "--allow-bucket evil" in ran.err and "1 (bucket-not-named 1) quarantined" in ran.err
+    beside = scan(f"s3://{BUCKET}/here.json", "--strict")
+    assert (beside.status, len(beside.objects), queue.count()) == (3, 1, 3)
+    assert not [path for _, path, _ in aws.requests if "evil" in path]
+    allowed = scan("--allow-bucket", "other", "--allow-bucket", "evil", "--strict")
+    assert (allowed.status, len(allowed.objects), queue.count()) == (0, 2, 0)
+
+
+@pytest.mark.parametrize("way", ["option", "source", "configuration"])
+def test_bucket_is_allowed_by(
+    way: str, queue: Queue, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    queue.send(trail_notice(*put_sweep()))
+    more: list[str] = []
+    if way == "option":
+        more = ["--allow-bucket", BUCKET]
+    elif way == "source":
+        put("elsewhere/x.json", b"")
+        more = [f"s3://{BUCKET}/elsewhere"]
+    else:
+        write(tmp_path, "trailhound/config.toml", f'allow_buckets = ["{BUCKET}"]\n'.encode())
+    ran = cli("scan", "--format", "jsonl", *ONLY_REFERENCE, "sqs://trail", *more)
+    assert [alert["event_ids"] for alert in ran.objects] == [IDS]
+
+
+SQS_ERRORS = [
+    ("403 Forbidden", "AccessDenied", "allow sqs:GetQueueUrl"),
+    ("400 Bad Request", "AWS.SimpleQueueService.NonExistentQueue", "no such queue"),
+    ("403 Forbidden", "InvalidClientTokenId", "not accepted"),
+    ("400 Bad Request", "RequestThrottled", "slow down"),
+    ("403 Forbidden", "ExpiredToken", "renew"),
+]
+
+
+def fail(code: str) -> Any:
+    """Return an SQS operation that fails with a code, quoting misleading digits."""
+    from botocore.exceptions import ClientError
+
+    def failing(**_: object) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": "403 503"}}, "x")
+
+    return failing
+
+
+@pytest.mark.parametrize(("status", "code", "says"), SQS_ERRORS)
+def test_queue_error_is_told_counted_and_passes(
+    status: str, code: str, says: str, queue: Queue, hunt: Hunt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue.send(trail_notice(*put_sweep()))
+    source = hunt.pipeline._source
+    assert isinstance(source, SqsQueue)
+    with monkeypatch.context() as patched:
+        patched.setattr(source._client, "receive_message", fail(code))
+        hunt.step()
+    assert hunt.store.files.accounting().files_quarantined == {"queue": 1}
+    assert [says in problem for problem in hunt.problems] == [True]
+    hunt.step()
+    assert (hunt.ids(), hunt.store.files.accounting().files_quarantined) == ([IDS], {})
+
+
+def test_missing_queue_is_one_line(aws: Aws, cli: Cli) -> None:
+    one_line(cli("scan", "sqs://none", *ONLY_REFERENCE), 1, "sqs://none: no such queue")
