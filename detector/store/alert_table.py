@@ -11,17 +11,22 @@ import msgspec
 
 from detector.cloudtrail.record import json_text
 from detector.detection.alert import Alert
+from detector.detection.baseline import principal_of
 from detector.detection.correlate import AlertContext, OwnEvent
 from detector.detection.event import Event
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.store.database import Database, raises_damaged
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
-from detector.triage.suppression import apply_suppressions
+from detector.triage.suppression import Suppression
+from detector.triage.suppression_index import SuppressionIndex
 
 LATENESS = 20 * 60
 """Seconds after a window's end until its alert is settled. CloudTrail delivers within minutes; ten
 were seen."""
+
+
+_BATCH = 1_000
 
 
 class AlertChanges(msgspec.Struct, frozen=True):
@@ -58,7 +63,7 @@ class AlertTable:
         """Return every alert, the newest window first."""
         return self._assemble(self._database.rows(f"{_SELECT} ORDER BY start DESC, a.alert_id"))
 
-    def batches(self, size: int = 1_000) -> Iterator[list[Alert]]:
+    def batches(self, size: int = _BATCH) -> Iterator[list[Alert]]:
         """Yield every alert, the newest window first, ``size`` at a time.
 
         Each batch is as the state is when it is read.
@@ -75,6 +80,24 @@ class AlertTable:
                 return
             last = rows[-1][-2:]
             yield self._assemble(rows)
+
+    def in_scope(self, suppressions: Iterable[Suppression]) -> Iterator[list[Alert]]:
+        """Yield the alerts that suppressions may match: by index where the scope allows it."""
+        names = set()
+        for suppression in suppressions:
+            if suppression.scope == "principal":
+                names.add(principal_of(suppression.value))
+            elif suppression.scope == "access-key":
+                names.add(suppression.value)
+            else:
+                yield from self.batches()
+                return
+        rows = self._database.rows(
+            f"SELECT DISTINCT alert_id FROM alert_who WHERE who IN ({', '.join('?' * len(names))})",
+            *names,
+        )
+        for first in range(0, len(rows), _BATCH):
+            yield list(self.get_all(alert_id for (alert_id,) in rows[first : first + _BATCH]))
 
     def get(self, alert_id: str) -> Alert | None:
         """Return the alert of this id."""
@@ -160,7 +183,7 @@ class AlertTable:
     @raises_damaged
     def _assemble(self, rows: Sequence[Any]) -> list[Alert]:
         """Decode rows of ``_SELECT``, and apply the active suppressions."""
-        active = self._suppressions.active()
+        suppressions = SuppressionIndex(self._suppressions.active())
         alerts = []
         for content, revision, settled, status, supersedes, stored_context, *_ in rows:
             context = _NO_CONTEXT
@@ -176,7 +199,7 @@ class AlertTable:
                 risk=context.risk,
                 supersedes=msgspec.json.decode(supersedes),
             )
-            alerts.append(apply_suppressions(alert, active))
+            alerts.append(suppressions.judge(alert))
         return alerts
 
 

@@ -13,6 +13,7 @@ from detector.store.errors import StateError
 from detector.store.history_table import HistoryTable
 from detector.text.time import format_time
 from detector.triage.suppression import Suppression, matches, novelties
+from detector.triage.suppression_index import SuppressionIndex
 
 
 class SuppressionTable:
@@ -55,10 +56,12 @@ class SuppressionTable:
         now = self._database.clock()
         suppressions = self._stored()
         self._add_expired(connection, suppressions)
-        active = [suppression for suppression in suppressions if suppression.active(now)]
+        active = SuppressionIndex(
+            suppression for suppression in suppressions if suppression.active(now)
+        )
         for alert in alerts:
             if alert.broke_through:
-                self._record_broken(connection, alert, active)
+                self._record_broken(connection, alert, active.candidates(alert))
             if alert.suppressed_by is not None:
                 added = connection.execute(
                     "INSERT OR IGNORE INTO hidden (suppression_id, alert_id, since) "
@@ -104,9 +107,9 @@ class SuppressionTable:
         return msgspec.structs.replace(suppression, hidden=hidden)
 
     def _record_broken(
-        self, connection: sqlite3.Connection, alert: Alert, active: Iterable[Suppression]
+        self, connection: sqlite3.Connection, alert: Alert, candidates: Iterable[Suppression]
     ) -> None:
-        for suppression in active:
+        for suppression in candidates:
             if not matches(suppression, alert):
                 continue
             suppression_id = suppression.suppression_id

@@ -16,7 +16,8 @@ import msgspec
 
 from detector.detection.alert import Alert
 from detector.triage.note import Note
-from detector.triage.suppression import Suppression, apply_suppressions
+from detector.triage.suppression import Suppression
+from detector.triage.suppression_index import SuppressionIndex
 
 if TYPE_CHECKING:
     from detector.ingest.pipeline import Update
@@ -88,7 +89,7 @@ class ViewModel:
 
     def update(self, update: Update, now: float) -> None:
         """Apply an update of the pipeline, which changes no alert's status."""
-        active = self.active(now)
+        suppressions = SuppressionIndex(self.active(now))
         for alert_id in update.withdrawn:
             self._record_change(alert_id)
             self.alerts.pop(alert_id, None)
@@ -97,7 +98,7 @@ class ViewModel:
             if shown is not None:
                 alert = msgspec.structs.replace(alert, status=shown.status)
             self._record_change(alert.alert_id)
-            self._put(_reapply(alert, active))
+            self._put(_judge_anew(alert, suppressions))
         self.accounting, self._accounting_changed = update.accounting, True
         self.live = update.live
         if update.newest is not None:
@@ -187,9 +188,10 @@ def changed_by_suppressions(
     alerts: Iterable[Alert], active: Sequence[Suppression]
 ) -> list[tuple[Alert, Alert]]:
     """Return the alerts that suppressions change, before and after."""
+    suppressions = SuppressionIndex(active)
     changed = []
     for alert in alerts:
-        result = _reapply(alert, active)
+        result = _judge_anew(alert, suppressions)
         if (alert.suppressed_by, alert.broke_through) != (
             result.suppressed_by,
             result.broke_through,
@@ -198,7 +200,7 @@ def changed_by_suppressions(
     return changed
 
 
-def _reapply(alert: Alert, active: Sequence[Suppression]) -> Alert:
+def _judge_anew(alert: Alert, suppressions: SuppressionIndex) -> Alert:
     if alert.suppressed_by is not None or alert.broke_through:
         alert = msgspec.structs.replace(alert, suppressed_by=None, broke_through=[])
-    return apply_suppressions(alert, active)
+    return suppressions.judge(alert)

@@ -120,7 +120,6 @@ class TriageTable:
         Each learns how the alerts that it matches look now. Raises ValueError where
         ``check_suppression`` does.
         """
-        alerts = self._alerts.all()
         created = []
         for suppression in suppressions:
             new = msgspec.structs.replace(
@@ -130,7 +129,7 @@ class TriageTable:
                 created=self._database.clock(),
             )
             check_suppression(new)
-            created.append(learn(new, alerts))
+            created.append(learn(new, chain.from_iterable(self._alerts.in_scope([new]))))
         self._put_suppressions("created", created)
         return self._suppressions.get([suppression.suppression_id for suppression in created])
 
@@ -173,15 +172,14 @@ class TriageTable:
         )
         return self._suppressions.get(suppression_ids)
 
-    def record_hidden(self) -> None:
-        """Record the alerts that new or changed suppressions hide.
+    def record_hidden(self, changed: Sequence[Suppression] | None = None) -> None:
+        """Record the alerts that new or changed suppressions hide, of all where None is named.
 
         A suppression that hides again may hide alerts that came while it did not.
         """
+        batches = self._alerts.batches() if changed is None else self._alerts.in_scope(changed)
         with self._database.transaction() as connection:
-            self._suppressions.record_hidden(
-                connection, chain.from_iterable(self._alerts.batches())
-            )
+            self._suppressions.record_hidden(connection, chain.from_iterable(batches))
 
     def _put_suppressions(
         self,
@@ -206,7 +204,7 @@ class TriageTable:
                     for suppression in suppressions
                 ],
             )
-        self.record_hidden()
+        self.record_hidden(suppressions)
 
     def _note(self, note_id: int) -> Note:
         notes = self._read_notes("WHERE note_id = ?", note_id)
