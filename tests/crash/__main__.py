@@ -3,10 +3,12 @@
 Run by ``python -m tests.crash [--rounds 200] [--seed 1]``.
 
 The pipeline reads a growing tree in a child process, which is killed at a random moment or dies at
-a commit point; then an analyst decides something, and a new child resumes with the same state.
+a commit point, while three colleagues decide in processes of their own; then an analyst decides
+something, and a new child resumes with the same state.
 Nothing is cleaned up in between. In the end alerts, flags, baseline, risk and accounting must be
 those of one undisturbed run over the tree as it is then; every acknowledged note must be there,
-once; and the state must be sound.
+once; the history must have every decision, each made on what the one before it left; and the state
+must be sound.
 """
 
 from __future__ import annotations
@@ -31,10 +33,12 @@ from detector.store import Store, find_damage
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.crash.child import KINDS, Death, live, migrated
+from tests.crash.decider import decide_until_told, differences, read_told
 from tests.crash.tree import PEOPLE, Tree
 from tests.detector.trail import REFERENCE_FILE, outcome, scan
 
 _FLAGS = Path(detector.rules.__file__).with_name("builtin") / "flags"
+_COLLEAGUES = 3
 _LIFE = 0.35
 """Seconds that a child lives at the most."""
 
@@ -46,9 +50,10 @@ class Harness:
         self._db = folder / "hunt.db"
         self._acknowledged = folder / "acknowledged"
         self._acknowledged.touch()
+        self._told = folder / "told"
+        self._told.touch()
         self._rules = load([REFERENCE_FILE, _FLAGS], builtin=False)
         self._migrations = 0
-        self._statuses: dict[str, Status] = {}
         self._notes: list[str] = []
         self._suppressions: dict[str, tuple[float, bool]] = {}
         self.deaths: Counter[str] = Counter()
@@ -56,6 +61,7 @@ class Harness:
     def round(self, number: int) -> None:
         """Let a child read the growing tree and die; then decide."""
         death = self._death()
+        colleagues = [self._start_colleague(index, number) for index in range(_COLLEAGUES)]
         child = os.fork()
         if not child:
             self._live(death, str(number))
@@ -70,6 +76,10 @@ class Harness:
         if not dead:
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
+        for colleague in colleagues:
+            os.kill(colleague, signal.SIGTERM)
+        if any(os.waitpid(colleague, 0)[1] for colleague in colleagues):
+            raise SystemExit(f"a colleague failed in life {number}")
         if not os.WIFSIGNALED(status):
             raise SystemExit(f"life {number} ended by itself")
         self.deaths[death.by if dead or death.by == "compaction" else "moment"] += 1
@@ -82,7 +92,8 @@ class Harness:
             ran = scan(self._tree.root, store=store, by=self._rules)
             undisturbed = scan(self._tree.root, store=fresh, by=self._rules)
             notes = Counter(note.body.text for note in store.triage.notes())
-            texts = self._acknowledged.read_text().split() + self._notes
+            told_notes, decisions = read_told(self._told)
+            texts = [*self._acknowledged.read_text().split(), *self._notes, *told_notes]
             compared = {
                 "alerts": (_facts(ran.alerts), _facts(undisturbed.alerts)),
                 "accounting": (ran.accounting, undisturbed.accounting),
@@ -95,14 +106,7 @@ class Harness:
                     - {alert.alert_id for alert in ran.alerts},
                     set(),
                 ),
-                "statuses": (
-                    {
-                        alert.alert_id: alert.status
-                        for alert in ran.alerts
-                        if alert.status != "open"
-                    },
-                    {name: status for name, status in self._statuses.items() if status != "open"},
-                ),
+                **differences(store, decisions),
                 "suppressions": (
                     {
                         made.suppression_id: (made.expires, made.lifted is not None)
@@ -143,6 +147,20 @@ class Harness:
         finally:
             os._exit(1)
 
+    def _start_colleague(self, index: int, life: int) -> int:
+        """Fork a process that decides until SIGTERM; return its id."""
+        seed = self._chance.randrange(1 << 30)
+        process = os.fork()
+        if process:
+            return process
+        try:
+            migrated(self._migrations)
+            decide_until_told(self._db, f"colleague-{index}", seed, self._told)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+
     def _decide(self, text: str) -> None:
         """Let the analyst do one thing, with the state to themselves."""
         migrated(self._migrations)
@@ -155,7 +173,6 @@ class Harness:
                 case 0:
                     status: Status = self._chance.choice(("open", "acknowledged", "closed"))
                     store.triage.set_status([alert.alert_id], status)
-                    self._statuses[alert.alert_id] = status
                 case 1:
                     [note] = store.triage.add_notes([alert], NoteBody("first"))
                     store.triage.edit_note(note.note_id, NoteBody(text))
