@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from detector.cloudtrail.record import identity
-from detector.store import Store
+from detector.store import Store, schema
 from detector.triage.note import NoteBody
 from tests.detector.trail import (
     ACCOUNT,
@@ -120,10 +120,19 @@ def as_before(state: Path) -> None:
                 f"(SELECT f FROM was WHERE was.identity = {table}.identity)"
             )
         connection.execute("DROP TABLE was")
-        connection.execute("DROP TABLE touched")
-        connection.execute("DROP INDEX alert_hop")
-        connection.execute("PRAGMA user_version = 6")
         connection.commit()
+
+
+def take_step(state: Path, words: str) -> None:
+    """Take the step of the migration that has these words."""
+    (step,) = (script for script in schema.MIGRATIONS if words in script)
+    with closing(sqlite3.connect(state, isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.create_function("event_identity", 1, schema._event_identity)
+        connection.execute("BEGIN")
+        for statement in schema._statements(step):
+            connection.execute(statement)
+        connection.execute("COMMIT")
 
 
 def test_former_state_keeps_alerts_notes_and_windows(tmp_path: Path) -> None:
@@ -133,6 +142,7 @@ def test_former_state_keeps_alerts_notes_and_windows(tmp_path: Path) -> None:
         before = scan(tmp_path / "logs", store=store).alerts
         store.triage.add_notes(before, NoteBody("seen"))
     as_before(tmp_path / "hunt.db")
+    take_step(tmp_path / "hunt.db", "event_identity(body)")
     log.unlink()  # its events are known from the state alone
     write(tmp_path / "logs", "c.json", uuid_sweep(recipientAccountId=None)[8:])
     with closing(Store.open(tmp_path / "hunt.db")) as store:
@@ -160,6 +170,7 @@ def test_former_state_that_counted_copies_is_searched_again(tmp_path: Path) -> N
                 WHERE e.identity NOT IN (SELECT identity FROM hit);
             """
         )
+    take_step(tmp_path / "hunt.db", "event_identity(body)")
     write(logs, "rest.json", uuid_sweep()[6:])
     with closing(Store.open(tmp_path / "hunt.db")) as store:
         (alert,) = scan(logs, store=store).alerts
@@ -178,9 +189,7 @@ def test_former_state_forgets_what_it_counted_for_nobody(tmp_path: Path) -> None
             scan(logs, store=store).alerts, key=lambda alert: bool(alert.principal)
         )
         store.triage.add_notes([false, true], NoteBody("seen"))
-    with closing(sqlite3.connect(tmp_path / "hunt.db")) as connection:
-        connection.execute("PRAGMA user_version = 9")
-        connection.commit()
+    take_step(tmp_path / "hunt.db", "TABLE nobody")
     log.unlink()
     with closing(Store.open(tmp_path / "hunt.db")) as store:
         assert store.alerts.all() == [true]
