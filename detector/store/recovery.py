@@ -33,6 +33,8 @@ ANALYST_TABLES = (
 """The tables that come from the analyst and not from the logs, in the order of their references."""
 
 _MAX_DAMAGES = 5
+_MAX_NUMBERS = 20_000
+"""Rows between two damages that are looked for one by one."""
 
 _Row = tuple[Any, ...]
 
@@ -40,12 +42,13 @@ _Row = tuple[Any, ...]
 class SavedTable(msgspec.Struct, frozen=True):
     """The rows that were saved of one table.
 
-    Not ``whole``: there may have been more.
+    Not ``whole``: there may have been more. ``lost`` is how many, None where nothing tells.
     """
 
     table: str
     rows: int
     whole: bool
+    lost: int | None = 0
 
 
 def schema_versions(path: Path) -> tuple[int, int]:
@@ -90,6 +93,9 @@ class Recovery:
             contextlib.closing(connect_to_read(damaged)) as source,
             self._database.transaction() as connection,
         ):
+            # Without it SQLite reads no table of a file that is cut short, or whose list of tables
+            # has one wrong byte.
+            source.execute("PRAGMA writable_schema = ON")
             return [_copy_table(source, connection, table) for table in ANALYST_TABLES]
 
 
@@ -99,7 +105,7 @@ def _copy_table(
     table_info = _read_rows(source, f"PRAGMA table_info({table})")
     columns = [name for _, name, *_ in table_info.rows]
     if not columns:
-        return SavedTable(table, 0, table_info.whole)  # the state is older than this table
+        return _missing_table(source, table, table_info.whole)
     key = [name for _, name, *_, key_index in table_info.rows if key_index]
     readable = _read_around_damage(source, table, key or ["rowid"])
     insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
@@ -108,7 +114,29 @@ def _copy_table(
         # A row that refers to a lost one, or that was never written so, is left out.
         with contextlib.suppress(sqlite3.IntegrityError):
             copied += connection.execute(insert, row).rowcount
-    return SavedTable(table, copied, readable.whole and copied == len(readable.rows))
+    whole = readable.whole and copied == len(readable.rows)
+    return SavedTable(table, copied, whole, 0 if whole else _lost(source, table, copied))
+
+
+def _missing_table(source: sqlite3.Connection, table: str, read: bool) -> SavedTable:
+    """Tell a table that the state is too old to have from one that is lost."""
+    names = _read_rows(source, "SELECT tbl_name FROM sqlite_schema")
+    known = {name for (name,) in names.rows}
+    is_older = read and names.whole and table not in known and not _is_damaged(source)
+    return SavedTable(table, 0, is_older, 0 if is_older else None)
+
+
+def _is_damaged(source: sqlite3.Connection) -> bool:
+    found = _read_rows(source, "PRAGMA quick_check(1)")
+    return not found.whole or found.rows != [("ok",)]
+
+
+def _lost(source: sqlite3.Connection, table: str, copied: int) -> int | None:
+    """Count the rows that were not copied, as an index has them; None where none can be read."""
+    counted = _read_rows(source, f"SELECT count(*) FROM {table}")
+    if not counted.whole or counted.rows[0][0] <= copied:
+        return None
+    return int(counted.rows[0][0]) - copied
 
 
 class _ReadableRows(msgspec.Struct):
@@ -117,14 +145,29 @@ class _ReadableRows(msgspec.Struct):
 
 
 def _read_around_damage(source: sqlite3.Connection, table: str, key: list[str]) -> _ReadableRows:
-    """Read the rows before the first damage and those after the last."""
+    """Read the rows before the first damage and those after the last, and what is between."""
     ascending = ", ".join(key)
     descending = ", ".join(f"{name} DESC" for name in key)
     first = _read_rows(source, f"SELECT * FROM {table} NOT INDEXED ORDER BY {ascending}")
     if first.whole:
         return first
     last = _read_rows(source, f"SELECT * FROM {table} NOT INDEXED ORDER BY {descending}")
-    return _ReadableRows(list(dict.fromkeys([*first.rows, *reversed(last.rows)])), False)
+    between = _read_one_by_one(source, table)
+    rows = dict.fromkeys([*first.rows, *between, *reversed(last.rows)])
+    return _ReadableRows(list(rows), False)
+
+
+def _read_one_by_one(source: sqlite3.Connection, table: str) -> list[_Row]:
+    """Read the rows between two damages, of a table whose rows have numbers."""
+    numbers = f"SELECT rowid FROM {table} NOT INDEXED ORDER BY rowid"
+    ascending = _read_rows(source, numbers).rows
+    descending = _read_rows(source, f"{numbers} DESC").rows
+    start = ascending[-1][0] + 1 if ascending else 1
+    end = descending[-1][0] if descending else start + _MAX_NUMBERS
+    rows: list[_Row] = []
+    for number in range(start, min(end, start + _MAX_NUMBERS)):
+        rows += _read_rows(source, f"SELECT * FROM {table} WHERE rowid = {number}").rows
+    return rows
 
 
 def _read_rows(source: sqlite3.Connection, query: str) -> _ReadableRows:

@@ -306,6 +306,40 @@ def test_doctor_finds_damage_and_saves_notes(
     assert len(cli("log", "export", "--db", new, "--format", "jsonl").objects) == 1
 
 
+_PAGE = 4096
+_SCHEMA_BYTES = (101, 102, 105, 106, 107, 108, 109, 110, 111, 112)
+
+
+@pytest.mark.parametrize("place", ["cut", *_SCHEMA_BYTES])
+def test_doctor_saves_notes_of_a_state_that_sqlite_refuses(
+    cli: Cli, db: Path, tmp_path: Path, place: str | int
+) -> None:
+    """One page less, or a wrong byte in the page of the schema, and no table opens as usual."""
+    content = bytearray(db.read_bytes())
+    if isinstance(place, int):
+        content[place] ^= 0x41
+    else:
+        del content[-_PAGE:]
+    db.write_bytes(content)
+    new = tmp_path / "new.db"
+    saved = cli("doctor", "--db", db, "--save", new)
+    notes = cli("log", "export", "--db", new, "--format", "jsonl").objects
+    count = saved.out.split("note ", 1)[1].split()[0]
+    assert (len(notes), "note_words     1 saved" in saved.out) == (int(count), int(count) == 1)
+    is_whole = "could not be read" not in saved.out and "more was lost" not in saved.out
+    assert saved.status == (0 if is_whole else 1)
+    assert ("saved what you wrote" in saved.err) == is_whole
+    if place == "cut":
+        assert len(notes) == 1
+
+
+def test_doctor_says_that_nothing_could_be_saved(cli: Cli, db: Path, tmp_path: Path) -> None:
+    db.write_bytes(db.read_bytes()[: 2 * _PAGE])
+    saved = cli("doctor", "--db", db, "--save", tmp_path / "new.db")
+    assert saved.status == 1 and "nothing could be read" in saved.err
+    assert saved.out.count("more was lost") >= 8
+
+
 def test_rules_check(cli: Cli, tmp_path: Path) -> None:
     (path,) = (rule.path for rule in rules())
     good = cli("rules", "check", path)

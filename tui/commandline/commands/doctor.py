@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from detector.store import Store
+from detector.store.recovery import SavedTable
 from detector.text.visible import visible
 from tui.commandline.doctor import Check, installation, state, terminal
 from tui.commandline.narration import count_of, narrate
@@ -18,8 +19,7 @@ from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError
 
 def run(args: argparse.Namespace) -> int:
     if args.save:
-        _save(config.state_path(args.db), Path(args.save).expanduser())
-        return EXIT_OK
+        return _save(config.state_path(args.db), Path(args.save).expanduser())
     counts: Counter[str] = Counter()
     for check in _checks(args):
         print(visible(str(check)), flush=True)
@@ -47,16 +47,35 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
     yield from installation.source_checks(names)
 
 
-def _save(damaged: Path, new: Path) -> None:
+def _save(damaged: Path, new: Path) -> int:
+    """Save what can be read; return the exit status: 1 where something was lost."""
     if not damaged.exists():
         raise CommandError(f"{damaged}: there is no state yet: name one with --db FILE")
     if new.exists():
         raise CommandError(f"{new} exists and is left as it is: name another file")
     store = Store.open(new)
     try:
-        for table in store.recovery.save(damaged):
-            loss = "" if table.whole else "; more was lost"
-            print(f"{table.table:14} {table.rows:,} saved{loss}")
+        tables = store.recovery.save(damaged)
     finally:
         store.close()
-    narrate(f"saved what you wrote: read the logs with --db {new}, and it finds its alerts")
+    for table in tables:
+        print(f"{table.table:14} {table.rows:,} saved{_loss(table)}")
+    lost = [table for table in tables if not table.whole]
+    if not any(table.rows for table in tables) and lost:
+        narrate(f"nothing could be read of {damaged}: restore it from a backup")
+        return EXIT_FAILED
+    advice = f"read the logs with --db {new}, and it finds its alerts"
+    if not lost:
+        narrate(f"saved what you wrote: {advice}")
+        return EXIT_OK
+    names = ", ".join(table.table for table in lost)
+    narrate(f"saved what can be read of what you wrote, not all of {names}: {advice}")
+    return EXIT_FAILED
+
+
+def _loss(table: SavedTable) -> str:
+    if table.whole:
+        return ""
+    if table.lost is None:
+        return "; more was lost, nothing tells how much"
+    return f"; {table.lost:,} could not be read"
