@@ -8,13 +8,11 @@ come later correct it.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import Literal, NamedTuple, TypeVar
+from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
-from detector.cloudtrail.record import EventSignature, Head
 from detector.text.time import DAY, format_age
 
 ObservationKind = Literal[
@@ -36,16 +34,10 @@ NEW_PRINCIPAL_AGE = DAY
 """Seconds before a window within which a principal's first call makes it new there."""
 
 
-class Observation(NamedTuple):
-    """Something that was observed of an account, a principal or a key.
+Observation = tuple[ObservationKind, str, str]
+"""Something that was observed of an account, a principal or a key, the subject.
 
-    ``subject`` is the account, principal or key; ``value`` is what was observed of it, ``""`` for
-    the subject itself."""
-
-    kind: ObservationKind
-    subject: str
-    value: str
-
+The last is what was observed of the subject, ``""`` for the subject itself."""
 
 ObservationSpans = dict[Observation, tuple[int, int]]
 """First and last event time of each observation, in epoch seconds."""
@@ -126,81 +118,60 @@ def is_new(first: int, start: int) -> bool:
     return first > start - NEW_PRINCIPAL_AGE
 
 
-class BaselineKey(NamedTuple):
-    """What the baseline keeps of a record.
-
-    ``family`` is the program of the user agent; ``changes`` says that the call is no read."""
-
-    principal: str | None
-    access_key: str | None
-    account: str | None
-    region: str | None
-    family: str | None
-    network: str | None
-    changes: bool
-
-
 _LONG_TERM_KEY_PREFIX = "AKIA"
 
 
-def baseline_key_of(head: Head | EventSignature) -> BaselineKey:
-    """Return what the baseline keeps of a record."""
-    caller = head.caller
-    access_key = caller.access_key_id
-    if access_key and not access_key.startswith(_LONG_TERM_KEY_PREFIX):
-        access_key = None
-    return BaselineKey(
-        principal_of(caller.arn) if caller.arn else None,
-        access_key or None,
-        caller.account_id or head.recipient_account_id,
-        head.aws_region,
-        agent_family(head.user_agent) if head.user_agent else None,
-        network_of(head.source_ip_address) if head.source_ip_address else None,
-        head.read_only is False,
-    )
+def client_observations(
+    account: str | None, principal: str | None, key: str, agent: str, address: str
+) -> tuple[Observation, ...]:
+    """Return what is observed of a client, whatever and wherever it calls.
 
-
-def observations(seen: Mapping[BaselineKey, tuple[int, int]]) -> ObservationSpans:
-    """Expand baseline keys with their spans into observations with theirs."""
-    spans: ObservationSpans = {}
-    for key, span in seen.items():
-        for observation in _observations(key):
-            extend_span(spans, observation, span)
-    return spans
-
-
-_K = TypeVar("_K")
-
-
-def extend_span(spans: dict[_K, tuple[int, int]], key: _K, span: tuple[int, int]) -> None:
-    """Extend the span of ``key`` over ``span``."""
-    known = spans.get(key)
-    if known is None:
-        spans[key] = span
-    elif span[0] < known[0] or span[1] > known[1]:
-        spans[key] = min(known[0], span[0]), max(known[1], span[1])
-
-
-@lru_cache(1 << 14)
-def _observations(key: BaselineKey) -> tuple[Observation, ...]:
+    ``key``, ``agent`` and ``address`` are ``""`` where a record has none."""
     observed: list[Observation] = []
-    if key.account:
-        observed.append(Observation("account", key.account, ""))
-        if key.region:
-            observed.append(Observation("region", key.account, key.region))
-            if key.changes:
-                observed.append(Observation("changed-region", key.account, key.region))
-    if key.access_key:
-        observed.append(Observation("access-key", key.access_key, ""))
-    if key.principal:
-        observed.append(Observation("principal", key.principal, ""))
-        if key.region:
-            observed.append(Observation("principal-region", key.principal, key.region))
-        if key.family:
-            observed.append(Observation("principal-agent", key.principal, key.family))
-        if key.network:
-            observed.append(Observation("principal-network", key.principal, key.network))
+    if account:
+        observed.append(("account", account, ""))
+    if key.startswith(_LONG_TERM_KEY_PREFIX):
+        observed.append(("access-key", key, ""))
+    if principal:
+        family, network = agent_family(agent), network_of(address)
+        observed.append(("principal", principal, ""))
+        if family:
+            observed.append(("principal-agent", principal, family))
+        if network:
+            observed.append(("principal-network", principal, network))
     return tuple(observed)
+
+
+def region_observations(
+    account: str | None, principal: str | None, region: str
+) -> list[Observation]:
+    """Return what is observed of the region of a call."""
+    observed: list[Observation] = []
+    if account:
+        observed.append(("region", account, region))
+    if principal:
+        observed.append(("principal-region", principal, region))
+    return observed
+
+
+def extend_spans(
+    spans: ObservationSpans, observed: Iterable[Observation], span: tuple[int, int]
+) -> None:
+    """Extend the spans of observations over ``span``."""
+    first, last = span
+    for observation in observed:
+        known = spans.get(observation)
+        if known is None:
+            spans[observation] = span
+        elif first < known[0] or last > known[1]:
+            spans[observation] = min(first, known[0]), max(last, known[1])
+
+
+def unite_spans(spans: ObservationSpans, others: ObservationSpans) -> None:
+    """Extend ``spans`` over others."""
+    for observation, span in others.items():
+        if spans.setdefault(observation, span) != span:
+            extend_spans(spans, [observation], span)
 
 
 def principal_of(arn: str) -> str:
@@ -215,7 +186,6 @@ def agent_family(user_agent: str) -> str:
     return user_agent.lstrip("[").split("/", 1)[0].split(" ", 1)[0][:64]
 
 
-@lru_cache(1 << 14)
 def network_of(address: str) -> str | None:
     """Return the network of an address: its /24 (IPv6: /48)."""
     try:

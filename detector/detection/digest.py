@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from time import perf_counter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from detector.cloudtrail.record import EventSignature
 from detector.detection import principal_index
-from detector.detection.baseline import BaselineKey, extend_span
+from detector.detection.baseline import (
+    ObservationSpans,
+    extend_spans,
+    region_observations,
+    unite_spans,
+)
 from detector.detection.event import Event, Position
-from detector.detection.principal import caller_keys, issued_keys
+from detector.detection.principal import issued_keys
 from detector.detection.principal_index import PostingLists, hashes_of
-from detector.detection.signature_cache import SignatureCache, SignatureInfo
+from detector.detection.signature_cache import ClientFacts, SignatureCache
 from detector.detection.window import WindowKey
 from detector.esql.plan.accumulators import Inputs
 from detector.formats import Chunk, Records, parse_records
@@ -61,8 +66,7 @@ class Partial(msgspec.Struct, eq=True):
     events: dict[bytes, Event] = {}
     """By ``record.identity``."""
     hits: dict[WindowKey, dict[bytes, Inputs]] = {}
-    observations: dict[BaselineKey, tuple[int, int]] = {}
-    """First and last event time."""
+    observations: ObservationSpans = {}
 
     @classmethod
     def empty(cls) -> Partial:
@@ -85,8 +89,7 @@ def merge(partials: Iterable[Partial]) -> Partial:
         _unite(union.events, partial.events)
         for key, hits in partial.hits.items():
             _unite(union.hits.setdefault(key, {}), hits)
-        for baseline_key, span in partial.observations.items():
-            extend_span(union.observations, baseline_key, span)
+        unite_spans(union.observations, partial.observations)
     return union
 
 
@@ -131,30 +134,19 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch, cache: SignatureCache)
     records = parse_records(chunk)
     stats = _stats_of(chunk, records)
     partial = Partial({(source, chunk.offset): stats}, {}, {}, {})
+    times = _event_times(records, cache, stats)
+    clients = [
+        (cache.clients[client], by_region) for client, by_region in records.by_client.items()
+    ]
+    postings = _post(records, clients, _indexes_of(records, cache, "may_open_session"))
+    stats.principal_index = principal_index.encode(postings, records.verbatim)
+    _observe(partial.observations, times, clients, _indexes_of(records, cache, "changes"))
     rule_seconds: dict[str, float] = defaultdict(float)
-    postings: PostingLists = defaultdict(list)
-    for signature, indexes in records.by_signature.items():
-        info = cache[signature]
-        if info.may_open_session:
-            keys = caller_keys(info.signature)
-            for index in indexes:
-                hashes = hashes_of(keys | issued_keys(records.canonical(index)))
-                postings[hashes].append(index)
-        else:
-            postings[info.principal_hashes] += indexes
-        events, times = _timed_events(records, indexes, info, stats)
-        if not times:
-            continue
-        span = min(times), max(times)
-        extend_span(partial.observations, info.baseline_key, span)
-        stats.extend(*span)
-        rules = dispatch.rules_for(info.signature)
-        if not rules:
-            continue
-        for index, time in zip(events, times, strict=True):
+    for index, rules in sorted(dispatch.candidates(records).items()):
+        time = times[index]
+        if time is not None:
             position = Position(source, chunk.offset, index)
             stats.hits += _collect(partial, rules, rule_seconds, records, time, position)
-    stats.principal_index = principal_index.encode(postings, records.verbatim)
     return DigestResult(partial, dict(rule_seconds))
 
 
@@ -168,31 +160,101 @@ def _stats_of(chunk: Chunk, records: Records) -> ChunkStats:
     )
     if records.eventbridge_count:
         stats.bridged_read_only = sum(
-            len(indexes)
-            for signature, indexes in records.by_signature.items()
-            if signature.read_only is True
+            len(indexes) for call, indexes in records.by_call.items() if call[2] is True
         )
     return stats
 
 
-def _timed_events(
-    records: Records, indexes: Sequence[int], info: SignatureInfo, stats: ChunkStats
-) -> tuple[Sequence[int], list[int]]:
-    """Return the events with their times; count other records by reason."""
-    if info.skip_reason:
-        stats.skipped[info.skip_reason] = stats.skipped.get(info.skip_reason, 0) + len(indexes)
-        return (), []
-    all_times = records.times
-    times = [all_times[index] for index in indexes]
-    if None in times:
-        reason = "no-event-time" if _is_cloudtrail(info.signature) else "not-cloudtrail"
-        stats.rejected[reason] = stats.rejected.get(reason, 0) + times.count(None)
-        indexes = [index for index in indexes if all_times[index] is not None]
-    return indexes, [time for time in times if time is not None]
+def _event_times(records: Records, cache: SignatureCache, stats: ChunkStats) -> list[int | None]:
+    """Return the event time of each record, None for one that is no event.
+
+    Such records are counted by reason."""
+    times = records.times.copy()
+    has_untimed = None in times
+    for call, indexes in records.by_call.items():
+        facts = cache.calls[call]
+        if facts.skip_reason:
+            _count(stats.skipped, facts.skip_reason, len(indexes))
+            for index in indexes:
+                times[index] = None
+        elif has_untimed:
+            untimed = [times[index] for index in indexes].count(None)
+            _count(stats.rejected, "no-event-time" if facts.is_named else "not-cloudtrail", untimed)
+    timed = [time for time in times if time is not None]
+    stats.first, stats.last = min(timed, default=None), max(timed, default=None)
+    return times
 
 
-def _is_cloudtrail(signature: EventSignature) -> bool:
-    return bool(signature.event_source and signature.event_name)
+def _count(reasons: dict[str, int], reason: str, count: int) -> None:
+    if count:
+        reasons[reason] = reasons.get(reason, 0) + count
+
+
+_Clients = Sequence[tuple[ClientFacts, Mapping[str | None, list[int]]]]
+"""The indexes of the records of each client by region."""
+
+
+def _indexes_of(
+    records: Records, cache: SignatureCache, fact: Literal["may_open_session", "changes"]
+) -> set[int]:
+    """Return the indexes of the records of calls of which a fact is true."""
+    groups = (
+        indexes for call, indexes in records.by_call.items() if getattr(cache.calls[call], fact)
+    )
+    return set(chain.from_iterable(groups))
+
+
+def _post(records: Records, clients: _Clients, opening: set[int]) -> PostingLists:
+    """Return where the records of each principal are.
+
+    Those at ``opening`` may have the access key of a session that they opened."""
+    postings: PostingLists = defaultdict(list)
+    for facts, by_region in clients:
+        for indexes in by_region.values():
+            if opening.isdisjoint(indexes):
+                postings[facts.principal_hashes] += indexes
+                continue
+            for index in indexes:
+                issued = issued_keys(records.canonical(index)) if index in opening else set()
+                is_other = not issued <= facts.principal_keys
+                hashes = (
+                    hashes_of(facts.principal_keys | issued) if is_other else facts.principal_hashes
+                )
+                postings[hashes].append(index)
+    return postings
+
+
+def _observe(
+    spans: ObservationSpans,
+    times: Sequence[int | None],
+    clients: _Clients,
+    changing: set[int],
+) -> None:
+    """Extend ``spans`` over what the events show; those at ``changing`` are no reads."""
+    for facts, by_region in clients:
+        of_regions = []
+        for region, indexes in by_region.items():
+            span = _span_of(times, indexes)
+            if span is None:
+                continue
+            of_regions.append(span)
+            if not region:
+                continue
+            observed = region_observations(facts.account, facts.principal, region)
+            extend_spans(spans, observed, span)
+            if facts.account and not changing.isdisjoint(indexes):
+                span = _span_of(times, changing.intersection(indexes))
+                if span is not None:
+                    extend_spans(spans, [("changed-region", facts.account, region)], span)
+        if of_regions:
+            firsts, lasts = zip(*of_regions, strict=True)
+            extend_spans(spans, facts.observed, (min(firsts), max(lasts)))
+
+
+def _span_of(times: Sequence[int | None], indexes: Iterable[int]) -> tuple[int, int] | None:
+    """Return the first and last time at ``indexes``; None where there is none."""
+    found = [time for time in [times[index] for index in indexes] if time is not None]
+    return (min(found), max(found)) if found else None
 
 
 def _collect(

@@ -1,72 +1,70 @@
-"""The cache of what follows from an event signature alone."""
+"""The cache of what follows from the parts of event signatures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
-
-from detector.cloudtrail.record import Caller, EventSignature, skip_reason
-from detector.detection.baseline import BaselineKey, baseline_key_of
+from detector.cloudtrail.record import Call, Client, join_parts, skip_reason
+from detector.detection.baseline import Observation, client_observations, principal_of
 from detector.detection.principal import STS, caller_keys
 from detector.detection.principal_index import PrincipalHashes, hashes_of
+from detector.text.value_cache import LIMIT, ValueCache
 
-DEFAULT_LIMIT = 12_000
 
+class ClientFacts(NamedTuple):
+    """What follows from a client: whose it is, and what is observed of it anywhere."""
 
-class SignatureInfo(NamedTuple):
-    """What a signature says of each of its records.
-
-    ``skip_reason`` says why they are no events, None where they are; ``may_open_session`` is true
-    for calls to STS, whose responses may carry a session's access key."""
-
-    signature: EventSignature
-    baseline_key: BaselineKey
+    account: str | None
+    principal: str | None
+    observed: tuple[Observation, ...]
+    principal_keys: frozenset[str]
     principal_hashes: PrincipalHashes
+
+
+class CallFacts(NamedTuple):
+    """What follows from a call.
+
+    ``skip_reason`` says why its records are no events, None where they are; ``may_open_session`` is
+    true for calls to STS, whose responses may carry a session's access key; ``changes`` says that
+    it is no read, ``is_named`` that it has a source and a name."""
+
     skip_reason: str | None
     may_open_session: bool
+    changes: bool
+    is_named: bool
 
 
-class SignatureCache(dict[EventSignature, SignatureInfo]):
-    """A cache of signature infos, bounded by two generations of ``limit`` entries.
+class SignatureCache:
+    """Caches of what follows from each part of a signature.
 
-    A full generation becomes the previous one, from which signatures that come again are taken
-    over: they need not be built anew. The cache changes speed only, never a result.
+    They change speed only, never a result."""
 
-    Strings are copied. A string decoded from a chunk would keep the memory around it alive, and
-    what is decoded next would lie scattered. Equal values are shared among the entries."""
-
-    def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
-        super().__init__()
-        self._limit = limit
-        self._previous: Mapping[EventSignature, SignatureInfo] = {}
-        self._interned: dict[Any, Any] = {}
-
-    def __missing__(self, signature: EventSignature) -> SignatureInfo:
-        info = self._previous.get(signature) or self._build(signature)
-        if len(self) >= self._limit:
-            self._previous = dict(self)
-            self.clear()
-            self._interned.clear()
-        self[info.signature] = info
-        return info
-
-    def _build(self, signature: EventSignature) -> SignatureInfo:
-        caller, *fields = _copier.decode(msgspec.msgpack.encode(signature))
-        if caller is not None:
-            caller = Caller(*map(self._intern, msgspec.structs.astuple(caller)))
-        copy = EventSignature(caller, *map(self._intern, fields))
-        return SignatureInfo(
-            copy,
-            self._intern(BaselineKey(*map(self._intern, baseline_key_of(copy)))),
-            self._intern(hashes_of(caller_keys(copy))),
-            skip_reason(copy),
-            copy.event_source == STS,
-        )
-
-    def _intern(self, value: Any) -> Any:
-        return self._interned.setdefault(value, value)
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.clients: ValueCache[Client, ClientFacts] = ValueCache(_client_facts, limit)
+        self.calls: ValueCache[Call, CallFacts] = ValueCache(_call_facts, limit)
 
 
-_copier = msgspec.msgpack.Decoder(EventSignature)
+def _client_facts(client: Client) -> ClientFacts:
+    signature = join_parts((*client, None), (None, None, None, None))
+    caller = signature.caller
+    account = caller.account_id or signature.recipient_account_id
+    principal = principal_of(caller.arn) if caller.arn else None
+    keys = frozenset(caller_keys(signature))
+    observed = client_observations(
+        account,
+        principal,
+        caller.access_key_id or "",
+        signature.user_agent or "",
+        signature.source_ip_address or "",
+    )
+    return ClientFacts(account, principal, observed, keys, hashes_of(keys))
+
+
+def _call_facts(call: Call) -> CallFacts:
+    signature = join_parts((None, None, None, None, None), call)
+    return CallFacts(
+        skip_reason(signature),
+        signature.event_source == STS,
+        signature.read_only is False,
+        bool(signature.event_source and signature.event_name),
+    )

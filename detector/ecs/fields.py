@@ -40,6 +40,11 @@ class Field:
         return self.name in _OF_HEAD or self.constant is not None
 
     @property
+    def head_fields(self) -> tuple[str, ...]:
+        """The fields of a Head that ``read`` reads, where it works on one."""
+        return _OF_HEAD.get(self.name, ())
+
+    @property
     def always(self) -> bool:
         """Whether every record of CloudTrail has it."""
         return self.name in _ALWAYS or self.constant is not None
@@ -76,28 +81,27 @@ def field_table(asn: AsnLookup | None = None) -> FieldTable:
     return FieldTable({field.name: field for field in (*_plain(), *_network(asn))})
 
 
-_OF_HEAD = frozenset(
-    {
-        "event.provider",
-        "event.action",
-        "event.category",
-        "event.type",
-        "cloud.account.id",
-        "cloud.region",
-        "source.address",
-        "source.ip",
-        "source.as.number",
-        "source.as.organization.name",
-        "user_agent.original",
-        "user_agent.name",
-        "user_agent.version",
-        "aws.cloudtrail.read_only",
-        "aws.cloudtrail.event_category",
-        "aws.cloudtrail.recipient_account_id",
-        "aws.cloudtrail.user_identity.arn",
-        "aws.cloudtrail.user_identity.access_key_id",
-    }
-)
+_OF_HEAD = {
+    "event.provider": ("event_source",),
+    "event.action": ("event_name",),
+    "event.category": ("event_name",),
+    "event.type": ("event_name",),
+    "cloud.account.id": ("user_identity", "recipient_account_id"),
+    "cloud.region": ("aws_region",),
+    "source.address": ("source_ip_address",),
+    "source.ip": ("source_ip_address",),
+    "source.as.number": ("source_ip_address",),
+    "source.as.organization.name": ("source_ip_address",),
+    "user_agent.original": ("user_agent",),
+    "user_agent.name": ("user_agent",),
+    "user_agent.version": ("user_agent",),
+    "aws.cloudtrail.read_only": ("read_only",),
+    "aws.cloudtrail.event_category": ("event_category",),
+    "aws.cloudtrail.recipient_account_id": ("recipient_account_id",),
+    "aws.cloudtrail.user_identity.arn": ("user_identity",),
+    "aws.cloudtrail.user_identity.access_key_id": ("user_identity",),
+}
+"""The fields that a head has, each with the head's fields that it follows from."""
 _ALWAYS = frozenset(
     {
         "@timestamp",

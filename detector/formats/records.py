@@ -10,24 +10,31 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
 
 import msgspec
 
 from detector.cloudtrail.record import (
+    Call,
+    Client,
     EventSignature,
     Head,
+    Origin,
     Record,
-    cap_signature,
+    call_of,
+    cap_part,
+    client_of,
     decode,
-    signature_values,
+    join_parts,
 )
 from detector.formats.chunks import Chunk
 from detector.formats.errors import Incomplete, NotALog, Unreadable
 from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
-from detector.formats.search import NESTING_CAP, reads_as_is, unwrap, unwrap_elements
+from detector.formats.search import NESTING_CAP, names_anyone, reads_as_is, unwrap, unwrap_elements
 from detector.formats.text_forms import BLANK, begins_json, is_comment
 from detector.formats.whereabouts import foreign_detail, locate_records
 from detector.text.time import parse_time
@@ -77,20 +84,24 @@ class RawRecords:
         return decode((item.translated or item.raw) if isinstance(item, ParsedRecord) else item)
 
 
-class _BySignature(dict[EventSignature, list[int]]):
-    """The indexes of the records of each signature.
+class _Groups(dict[Any, list[int]]):
+    """The indexes of the records of each value of some fields.
 
-    The key looked up is the plain tuple of a head's values, which is made for every record. Only
-    the first of equal ones becomes an EventSignature, which takes twice as long to make.
-    """
+    A text that was cut is looked up here each time: it is not kept whole."""
 
-    def __missing__(self, values: EventSignature) -> list[int]:
-        # A text that was cut is looked up here each time: it is not kept whole.
-        return self.setdefault(cap_signature(values), [])
+    def __missing__(self, key: Any) -> list[int]:
+        return self.setdefault(cap_part(key), [])
+
+
+class _ByClient(dict[Client, _Groups]):
+    """Groups by region of the records of each client."""
+
+    def __missing__(self, client: Client) -> _Groups:
+        return self.setdefault(cap_part(client), _Groups())
 
 
 class Records(RawRecords):
-    """The records of a chunk with their heads' signatures and times.
+    """The records of a chunk with the times of their heads, grouped by their signatures' parts.
 
     A value that is no JSON object has an empty head. ``rejected`` and ``skipped`` count what is no
     record, by reason.
@@ -112,20 +123,53 @@ class Records(RawRecords):
         """The records that came by EventBridge."""
         self.verbatim = verbatim
         """The records stand in the chunk as they are, without wrappers."""
-        self.by_signature: dict[EventSignature, list[int]] = _BySignature()
-        """The indexes of the records of each signature, in order.
-
-        Thousands of records mostly have some hundred signatures."""
+        self.by_client = _ByClient()
+        """The indexes of the records of each client, by region, in order."""
+        self.by_call: Mapping[Call, list[int]] = _Groups()
+        """The indexes of the records of each call, in order."""
         self.times: list[int | None] = []
         """The event time of each record in epoch seconds; None where it is unusable."""
+        by_client, by_call, add_time = self.by_client, self.by_call, self.times.append
         times = _TimeCache()
         # Each head is freed before the next is made: all of them would not fit a processor's
         # caches, and would lie scattered between what stays.
         for index, head in enumerate(heads):
-            self.by_signature[signature_values(head)].append(index)
-            self.times.append(times[head.event_time])
+            by_client[client_of(head)][head.aws_region].append(index)
+            by_call[call_of(head)].append(index)
+            add_time(times[head.event_time])
         self.has_times = None not in times.values()
         """Every record has a usable event time."""
+
+    @cached_property
+    def origins(self) -> list[Origin]:
+        """The origin of each record."""
+        groups = {
+            (*client, region): indexes
+            for client, by_region in self.by_client.items()
+            for region, indexes in by_region.items()
+        }
+        return _by_index(groups, len(self.times))
+
+    @cached_property
+    def by_signature(self) -> dict[EventSignature, list[int]]:
+        """The indexes of the records of each signature, in order."""
+        groups: dict[tuple[Origin, Call], list[int]] = defaultdict(list)
+        calls = _by_index(self.by_call, len(self.times))
+        for index, parts in enumerate(zip(self.origins, calls, strict=True)):
+            groups[parts].append(index)
+        return {join_parts(*parts): indexes for parts, indexes in groups.items()}
+
+
+_K = TypeVar("_K")
+
+
+def _by_index(groups: Mapping[_K, list[int]], count: int) -> list[_K]:
+    """Return the key of the group of each index below ``count``."""
+    keys: list[Any] = [None] * count
+    for key, indexes in groups.items():
+        for index in indexes:
+            keys[index] = key
+    return keys
 
 
 class _TimeCache(dict[str | None, int | None]):
@@ -162,15 +206,21 @@ def _parse(chunk: Chunk, data: memoryview) -> Records:
 
 def _read_as_they_are(raws: Sequence[msgspec.Raw], records: Records) -> bool:
     """Tell whether no record has a caller, name, source or region in another place."""
-    for signature, indexes in records.by_signature.items():
-        caller, source, name, region = signature[:4]
-        if caller is None or not (
-            source and name and region and (caller.arn or caller.account_id or caller.access_key_id)
-        ):
-            for index in indexes:
-                if not reads_as_is(bytes(raws[index])):
-                    return False
-    return True
+    return all(reads_as_is(bytes(raws[index])) for index in _incomplete(records))
+
+
+def _incomplete(records: Records) -> set[int]:
+    """Return the indexes of the records that lack a caller, name, source or region."""
+    incomplete: set[int] = set()
+    for (source, name, _, _), indexes in records.by_call.items():
+        if not (source and name):
+            incomplete.update(indexes)
+    for (caller, *_), by_region in records.by_client.items():
+        is_known = names_anyone(caller)
+        for region, indexes in by_region.items():
+            if not (region and is_known):
+                incomplete.update(indexes)
+    return incomplete
 
 
 def split_records(chunk: Chunk, verbatim: bool) -> RawRecords:

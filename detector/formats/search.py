@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from detector.cloudtrail.record import Head, loads
+from detector.cloudtrail.record import Caller, Head, loads
 from detector.formats.csv_table import RECORD_CAP
 from detector.formats.decompress import Budget
 from detector.formats.foreign_schemas import from_ecs, from_ocsf
@@ -233,16 +233,15 @@ def _plain_record(value: bytes) -> Item | None:
     return ParsedRecord(value, head=head)
 
 
-def is_complete(head: Any) -> bool:
-    """Tell whether a head, or a signature, has what makes it a record."""
-    caller = head.user_identity
-    return bool(
-        head.event_source
-        and head.event_name
-        and head.aws_region
-        and caller is not None
-        and (caller.arn or caller.account_id or caller.access_key_id)
-    )
+def is_complete(head: Head) -> bool:
+    """Tell whether a head has what makes it a record."""
+    names_call = head.event_source and head.event_name and head.aws_region
+    return bool(names_call) and names_anyone(head.user_identity)
+
+
+def names_anyone(caller: Caller | None) -> bool:
+    """Tell whether a caller is known by anything."""
+    return caller is not None and bool(caller.arn or caller.account_id or caller.access_key_id)
 
 
 def reads_as_is(raw: bytes) -> bool:

@@ -2,15 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from detector.cloudtrail.record import EventSignature, Head
+from detector.cloudtrail.record import (
+    CALL_FIELDS,
+    ORIGIN_FIELDS,
+    Call,
+    EventSignature,
+    Head,
+    call_of,
+    origin_of,
+)
 from detector.esql.plan.predicate_analysis import Pair
+from detector.esql.plan.prefilter import HeadCondition
+from detector.formats import Records
 from detector.rules.rule import Rule
+from detector.text.value_cache import ValueCache
 
-_CACHE_SIZE = 10_000
-"""Of pairs, and of signatures: AWS has some 15,000 pairs, a hostile log any number."""
+_PAIRS_LIMIT = 10_000
+"""Of pairs that are remembered: AWS has some 15,000, a hostile log any number."""
+_VERDICTS_LIMIT = 1 << 15
+"""Of the verdicts that are remembered of all rules together, and the least for each."""
+_LEAST_VERDICTS = 256
+
+
+class _Verdicts(ValueCache[tuple[Any, Any], bool]):
+    """Whether a condition is true of a head, by the values that it reads.
+
+    The key is the values of the call and those of the origin, by ``of_call`` and ``of_origin``."""
+
+    def __init__(self, condition: HeadCondition, limit: int) -> None:
+        call_fields = [name for name in CALL_FIELDS if name in condition.reads]
+        origin_fields = [name for name in ORIGIN_FIELDS if name in condition.reads]
+        self.of_call = _values_of(CALL_FIELDS, call_fields)
+        self.of_origin = _values_of(ORIGIN_FIELDS, origin_fields)
+        self.reads_origin = bool(origin_fields)
+
+        def is_true(values: tuple[Any, Any]) -> bool:
+            of_call, of_origin = values
+            head = Head(**_named(call_fields, of_call), **_named(origin_fields, of_origin))
+            return condition.accepts(head)
+
+        super().__init__(is_true, limit)
+
+
+def _values_of(fields: tuple[str, ...], names: list[str]) -> Callable[[Any], Any]:
+    """Return a getter of the values of fields of a part; a lone value stands by itself."""
+    positions = [fields.index(name) for name in names]
+    return itemgetter(*positions) if positions else lambda _: None
+
+
+def _named(names: list[str], values: Any) -> dict[str, Any]:
+    """Return what a getter by ``_values_of`` gave, by name."""
+    return dict(zip(names, values if len(names) > 1 else [values], strict=bool(names)))
+
+
+class _Candidate(NamedTuple):
+    """A rule that records of a call may match, whose origin fulfils its conditions.
+
+    A condition is the verdicts on it, and the values of the call that it reads."""
+
+    rule: Rule
+    conditions: tuple[tuple[_Verdicts, Any], ...]
 
 
 class Dispatch(dict[Pair, tuple[Rule, ...]]):
@@ -19,9 +75,13 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
     def __init__(self, rules: Iterable[Rule]) -> None:
         super().__init__()
         self._rules = tuple(rules)
-        self._pairs_with_conditions: set[Pair] = set()
-        """Pairs with a rule that has conditions on the rest of the head."""
-        self._rules_for_head = lru_cache(_CACHE_SIZE)(self._filter_by_head)
+        conditions = [condition for rule in self._rules for condition in rule.query.prefilter.rest]
+        limit = max(_LEAST_VERDICTS, _VERDICTS_LIMIT // max(1, len(conditions)))
+        self._verdicts = {
+            rule.rule_id: [_Verdicts(condition, limit) for condition in rule.query.prefilter.rest]
+            for rule in self._rules
+        }
+        self._by_call: ValueCache[Call, tuple[_Candidate, ...]] = ValueCache(self._of_call)
 
     def __missing__(self, pair: Pair) -> tuple[Rule, ...]:
         source, name = pair
@@ -33,24 +93,43 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
             if not matching_pairs.isdisjoint(rule.query.required_pairs)
             and rule.query.prefilter.accepts_pair(head)
         )
-        if len(self) < _CACHE_SIZE:
+        if len(self) < _PAIRS_LIMIT:
             self[pair] = rules
-            if any(rule.query.prefilter.rest for rule in rules):
-                self._pairs_with_conditions.add(pair)
         return rules
 
-    def rules_for(self, signature: EventSignature) -> tuple[Rule, ...]:
+    def candidates(self, records: Records) -> dict[int, list[Rule]]:
+        """Return the rules that each record may match, by its index, where there are any."""
+        candidates: dict[int, list[Rule]] = defaultdict(list)
+        for call, indexes in records.by_call.items():
+            for rule, conditions in self._by_call[call]:
+                matching = indexes
+                for verdicts, of_call in conditions:
+                    origins, of_origin = records.origins, verdicts.of_origin
+                    matching = [
+                        index for index in matching if verdicts[of_call, of_origin(origins[index])]
+                    ]
+                for index in matching:
+                    candidates[index].append(rule)
+        return candidates
+
+    def rules_for(self, signature: EventSignature) -> list[Rule]:
         """Return the rules whose filter records of this signature may pass."""
-        pair = (signature.event_source, signature.event_name)
-        rules = self[pair]
-        if pair in self._pairs_with_conditions:
-            return self._rules_for_head(signature)
-        return rules
-
-    def _filter_by_head(self, signature: EventSignature) -> tuple[Rule, ...]:
-        head = Head(None, *signature)
-        return tuple(
+        origin = origin_of(signature)
+        return [
             rule
-            for rule in self[head.event_source, head.event_name]
-            if rule.query.prefilter.accepts(head)
-        )
+            for rule, conditions in self._by_call[call_of(signature)]
+            if all(
+                verdicts[of_call, verdicts.of_origin(origin)] for verdicts, of_call in conditions
+            )
+        ]
+
+    def _of_call(self, call: Call) -> tuple[_Candidate, ...]:
+        """Return the rules that a call may match, with what is left to ask of an origin."""
+        source, name, _, _ = call
+        candidates = []
+        for rule in self[source, name]:
+            verdicts = [(each, each.of_call(call)) for each in self._verdicts[rule.rule_id]]
+            if all(each[of_call, None] for each, of_call in verdicts if not each.reads_origin):
+                left = [(each, of_call) for each, of_call in verdicts if each.reads_origin]
+                candidates.append(_Candidate(rule, tuple(left)))
+        return tuple(candidates)

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from detector.detection.baseline import observations
-from detector.detection.digest import merge
+from detector.detection.digest import Partial, merge
 from detector.rules.ruleset import RuleSet
 from detector.store.alert_table import AlertTable
 from detector.store.baseline_table import BaselineTable
@@ -160,8 +159,7 @@ class Store:
         self.take_ingest()
         partial = merge(read.partial for read in reads)
         reread = {read.file.path for read in reads if read.reread}
-        times = chain.from_iterable(partial.observations.values())
-        newest = max((time for time in times if time <= newest_allowed), default=None)
+        newest = _newest_time(partial, newest_allowed)
         with self.database.transaction() as connection:
             self.files.put(connection, reads)
             self.completeness.put(connection, reads)
@@ -171,7 +169,7 @@ class Store:
             touched = self.windows.put(connection, partial, self.rules.in_use)
             touched |= self.derivation.mark_revised(connection, revised)
             self.windows.mark(connection, touched)
-            self.baseline.extend(connection, observations(partial.observations))
+            self.baseline.extend(connection, partial.observations)
             if newest is not None:
                 self.files.advance_newest(connection, newest)
 
@@ -194,3 +192,12 @@ class Store:
         if result and "suppression" in result.kinds:
             self.triage.record_hidden()
         return result
+
+
+def _newest_time(partial: Partial, allowed: float) -> int | None:
+    """Return the newest event time that is allowed, as far as spans show it."""
+    of_chunks = [(stats.first, stats.last) for stats in partial.chunks.values()]
+    times = [time for time in chain.from_iterable(of_chunks) if time is not None]
+    if times and max(times) > allowed:
+        times += chain.from_iterable(partial.observations.values())
+    return max((time for time in times if time <= allowed), default=None)

@@ -5,8 +5,8 @@ Most records are rejected by it, before they are decoded whole.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from detector.cloudtrail.record import Head
 from detector.ecs.fields import FieldTable
@@ -26,30 +26,36 @@ _PAIR_FIELDS = frozenset({"event.provider", "event.action"})
 
 
 @dataclass(frozen=True, slots=True)
+class HeadCondition:
+    """A condition on a head, which reads the fields ``reads`` of it and no more."""
+
+    layout: RowLayout
+    test: Getter
+    reads: frozenset[str]
+
+    def accepts(self, head: Head) -> bool:
+        """Check whether the condition is true of a head."""
+        row = self.layout.new_row()
+        row[RECORD] = head
+        return self.test(row) is True
+
+
+@dataclass(frozen=True, slots=True)
 class Prefilter:
     """The conditions on a record's head that a filter implies.
 
     All must be true. ``pair``: those on provider and action alone; ``rest``: the others."""
 
-    layout: RowLayout
-    pair: tuple[Getter, ...]
-    rest: tuple[Getter, ...]
+    pair: tuple[HeadCondition, ...]
+    rest: tuple[HeadCondition, ...]
 
     def accepts_pair(self, head: Head) -> bool:
         """Check whether a record with this provider and action could pass."""
-        return self._all_true(self.pair, head)
+        return all(condition.accepts(head) for condition in self.pair)
 
     def accepts(self, head: Head) -> bool:
         """Check whether a record could pass whose provider and action are accepted."""
-        return not self.rest or self._all_true(self.rest, head)
-
-    def _all_true(self, conditions: Sequence[Getter], head: Head) -> bool:
-        row = self.layout.new_row()
-        row[RECORD] = head
-        for condition in conditions:  # noqa: SIM110 (a loop costs half, and this runs for every record)
-            if condition(row) is not True:
-                return False
-        return True
+        return all(condition.accepts(head) for condition in self.rest)
 
 
 class PrefilterBuilder:
@@ -58,8 +64,8 @@ class PrefilterBuilder:
     def __init__(self, layout: RowLayout, fields: FieldTable) -> None:
         self._scope = ColumnScope(layout, fields)
         self._fields = fields
-        self._pair: list[Getter] = []
-        self._rest: list[Getter] = []
+        self._pair: list[HeadCondition] = []
+        self._rest: list[HeadCondition] = []
 
     def add(self, condition: ast.Expression, scope: ColumnScope) -> None:
         """Add a condition that must be true of the columns of ``scope``."""
@@ -67,14 +73,17 @@ class PrefilterBuilder:
             implied = self._implied(conjunct, scope)
             if implied is None:
                 continue
+            columns = list(columns_in(implied))
             test = Compiler(self._scope).condition(implied).read
-            if all(self._is_of_pair(column) for column in columns_in(implied)):
-                self._pair.append(test)
-            else:
-                self._rest.append(test)
+            reads = frozenset(
+                chain.from_iterable(self._fields[column.name].head_fields for column in columns)
+            )
+            is_of_pair = all(self._is_of_pair(column) for column in columns)
+            conditions = self._pair if is_of_pair else self._rest
+            conditions.append(HeadCondition(self._scope.layout, test, reads))
 
     def build(self) -> Prefilter:
-        return Prefilter(self._scope.layout, tuple(self._pair), tuple(self._rest))
+        return Prefilter(tuple(self._pair), tuple(self._rest))
 
     def _implied(self, node: ast.Expression, scope: ColumnScope) -> ast.Expression | None:
         """Return the condition on the head that ``node`` implies, if any."""

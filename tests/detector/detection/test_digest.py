@@ -17,6 +17,7 @@ from detector.detection.signature_cache import SignatureCache
 from detector.formats import chunks, read_chunks
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import RuleSet, load
+from detector.text import value_cache
 from tests.detector.rules.rule_scan import write_rule
 from tests.detector.strategies import trails
 from tests.detector.trail import Raw, call, document, lines, rules, sweep
@@ -100,11 +101,15 @@ def test_digest_does_not_depend_on_chunking(records: list[Raw], size: int) -> No
 
 
 @settings(max_examples=50)
-@given(trails(), st.integers(1, 4))
-def test_signature_cache_changes_no_result(records: list[Raw], limit: int) -> None:
+@given(trails(), st.integers(1, 4), st.sampled_from((0, 100, 1000)))
+def test_signature_cache_changes_no_result(
+    records: list[Raw], limit: int, longest_key: int
+) -> None:
     cache = SignatureCache(limit)
-    partials = [digested(lines(records), cache=cache) for _ in range(2)]
-    assert len(cache) <= limit
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(value_cache, "LONGEST_KEY", longest_key)
+        partials = [digested(lines(records), cache=cache) for _ in range(2)]
+    assert all(len(values) <= limit for values in vars(cache).values())
     assert partials == [digested(lines(records))] * 2
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from detector.cloudtrail.record import Head
 from detector.ecs.asn import AsnError, open_asn
 from detector.ecs.fields import field_table
 from detector.ecs.java_text import java_text
@@ -201,3 +202,11 @@ def test_open_asn_rejects_other_files_in_one_line(tmp_path):
             open_asn(path)
         assert "\n" not in str(caught.value)
         assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [field.name for field in field_table().values() if field.of_head])
+def test_a_field_of_the_head_follows_from_the_fields_it_names(name):
+    field = field_table()[name]
+    head = record(readOnly=True, eventCategory="Management").head()
+    alone = Head(**{each: getattr(head, each) for each in field.head_fields})
+    assert field.read(alone) == field.read(head)

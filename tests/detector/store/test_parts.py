@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.detection.baseline import Observation
+from detector.detection.baseline import ObservationSpans
 from detector.detection.digest import Partial
 from detector.detection.risk import load_risk_table
 from detector.sources.source import SourceFile
@@ -124,8 +124,8 @@ def test_baseline_keeps_the_first_observation_of_a_region(database: Database) ->
     baseline = BaselineTable(database)
     with database.transaction() as connection:
         for time in (START + 5, START, START + 9):
-            region = Observation("region", ACCOUNT, "eu-west-1")
-            baseline.extend(connection, {region: (time, time)})
+            spans: ObservationSpans = {("region", ACCOUNT, "eu-west-1"): (time, time)}
+            baseline.extend(connection, spans)
     [history] = baseline.footprint([ACCOUNT]).values()
     assert (history.seen, history.changed) == (START, None)
 

@@ -1,0 +1,36 @@
+"""A bounded cache of what follows from values of a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+LIMIT = 8192
+LONGEST_KEY = 1024
+"""Characters of a key's representation: what a log has of longer ones is not kept."""
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class ValueCache(dict[K, V]):
+    """The results of ``derive`` by key, in two generations of at most ``limit`` entries.
+
+    A full generation becomes the previous one, from which what comes again is taken over. With the
+    bound on keys this bounds the bytes too. A cache changes speed only, never a result."""
+
+    def __init__(self, derive: Callable[[K], V], limit: int = LIMIT) -> None:
+        super().__init__()
+        self._derive = derive
+        self._limit = limit
+        self._previous: dict[K, V] = {}
+
+    def __missing__(self, key: K) -> V:
+        value = self._previous[key] if key in self._previous else self._derive(key)
+        if len(repr(key)) > LONGEST_KEY:
+            return value
+        if len(self) >= self._limit:
+            self._previous = dict(self)
+            self.clear()
+        self[key] = value
+        return value
