@@ -117,9 +117,9 @@ def _check(end: Part, plan: Plan) -> None:
             f"{files:,} files were written, {sums.files_read:,} of {sums.files_found:,} found "
             "were read"
         )
-    if (sums.records_seen, sums.records_kept) != (records, records):
+    if (sums.records_seen, sums.records_read) != (records, records):
         raise Lost(
-            f"{records:,} records were written, {sums.records_kept:,} of {sums.records_seen:,} "
+            f"{records:,} records were written, {sums.records_read:,} of {sums.records_seen:,} "
             "were kept"
         )
     planted = sweeps_before(plan.records) + plan.periods

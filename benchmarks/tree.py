@@ -85,9 +85,9 @@ def _check(result: WatchedTree, plan: Plan) -> None:
             f"{plan.files:,} files were written, {sums.files_read:,} of {sums.files_found:,} "
             "found were read"
         )
-    if (sums.records_seen, sums.records_kept) != (plan.records, plan.records):
+    if (sums.records_seen, sums.records_read) != (plan.records, plan.records):
         raise Lost(
-            f"{plan.records:,} records were written, {sums.records_kept:,} of "
+            f"{plan.records:,} records were written, {sums.records_read:,} of "
             f"{sums.records_seen:,} were kept"
         )
     planted = sweeps_before(plan.records)

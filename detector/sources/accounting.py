@@ -13,12 +13,12 @@ class Accounting(msgspec.Struct, frozen=True):
     """The counts of files and records, which always add up.
 
     files found = read + waiting + skipped + quarantined;
-    records seen = kept + duplicate + skipped + rejected.
+    records seen = read + skipped + rejected.
 
-    ``duplicate`` records are further copies of an event that a rule counted. A record that no rule
-    counts changes nothing however often it comes, and the state does not remember it: each copy is
-    ``kept``. ``late_dropped`` records are kept ones whose windows had been evicted: they are in no
-    window.
+    Of the records read, the hits are those that some rule counts; ``records_duplicate`` are hits
+    that are further copies of an event. A record that no rule counts changes nothing however often
+    it comes, and the state does not remember it. ``late_dropped`` records are read ones whose
+    windows had been evicted: they are in no window.
     """
 
     files_read: int = 0
@@ -41,10 +41,9 @@ class Accounting(msgspec.Struct, frozen=True):
         )
 
     @property
-    def records_kept(self) -> int:
+    def records_read(self) -> int:
         return (
             self.records_seen
-            - self.records_duplicate
             - sum(self.records_skipped.values())
             - sum(self.records_rejected.values())
         )

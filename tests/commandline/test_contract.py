@@ -180,7 +180,7 @@ def test_scan_prints_data_to_stdout_and_narration_to_stderr(cli: Cli, logs: Path
     assert [alert["rule"]["id"] for alert in ran.objects] == [REFERENCE, REFERENCE]
     assert f"skipped: {logs}/c.txt: not JSON" in ran.err
     assert "files 3 found = 2 read + 0 waiting + 1 (not-json 1) skipped + 0 quarantined" in ran.err
-    assert "records 22 seen = 22 kept + 0 duplicate + 0 skipped + 0 rejected" in ran.err
+    assert "records 22 seen = 22 read + 0 skipped + 0 rejected" in ran.err
     assert ran.err.rstrip().splitlines()[-1] == "2 alerts"
 
 

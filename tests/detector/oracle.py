@@ -29,7 +29,7 @@ class Event(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What becomes of the records: seen = kept + duplicate + skipped + rejected."""
+    """What becomes of the records: seen = read + skipped + rejected; duplicates are hits."""
 
     seen: int
     duplicate: int

@@ -214,7 +214,7 @@ def adds_up(sums: Accounting) -> bool:
         *sums.files_quarantined.values(),
         sums.records_seen,
         sums.records_duplicate,
-        sums.records_kept,
+        sums.records_read,
         *sums.records_skipped.values(),
         *sums.records_rejected.values(),
     ]

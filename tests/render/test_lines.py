@@ -87,9 +87,9 @@ def test_accounting_line_shortens_with_width() -> None:
         line.show(ACCOUNTING)
         for width, text in (
             (140, "files 1,204 = 1,198 read + 3 waiting + 2 skipped + 1 quarantined"
-                  " · records 182,424 = 182,401 kept + 19 duplicate + 4 rejected"),
+                  " · records 182,424 = 182,420 read + 4 rejected · 19 duplicate hits"),
             (120, "files 1,204 = 1,198 read + 3 wait + 2 skip + 1 quar"
-                  " · records 182,424 = 182,401 kept + 19 dup + 4 rej"),
+                  " · records 182,424 = 182,420 read + 4 rej · 19 dup"),
             (80, "files 1,204 · 1 quarantined · records 182,424 · 4 rejected"),
             (40, "files 1,204 · records 182,424"),
             (20, "files 1,204 · recor…"),

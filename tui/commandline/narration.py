@@ -32,18 +32,19 @@ def count_of(count: int, noun: str) -> str:
 
 def accounting_sums(accounting: Accounting) -> list[str]:
     """Write the sums of files and of records, a line each."""
-    late = ""
+    rest = ""
+    if accounting.records_duplicate:
+        rest += f"; {count_of(accounting.records_duplicate, 'duplicate hit')}"
     if accounting.late_dropped:
-        late = f"; {accounting.late_dropped:,} late-unmerged"
+        rest += f"; {accounting.late_dropped:,} late-unmerged"
     return [
         f"files {accounting.files_found:,} found = {accounting.files_read:,} read"
         f" + {accounting.files_waiting:,} waiting"
         f" + {_by_reason(accounting.files_skipped)} skipped"
         f" + {_by_reason(accounting.files_quarantined)} quarantined",
-        f"records {accounting.records_seen:,} seen = {accounting.records_kept:,} kept"
-        f" + {accounting.records_duplicate:,} duplicate"
+        f"records {accounting.records_seen:,} seen = {accounting.records_read:,} read"
         f" + {_by_reason(accounting.records_skipped)} skipped"
-        f" + {_by_reason(accounting.records_rejected)} rejected{late}",
+        f" + {_by_reason(accounting.records_rejected)} rejected{rest}",
     ]
 
 

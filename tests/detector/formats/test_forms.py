@@ -133,7 +133,7 @@ def test_skipped_values_have_reason(reason: str, value: object, tmp_path: Path) 
     store.close()
     skipped = Counter(sums.files_skipped) + Counter(sums.records_skipped)
     assert skipped[reason] == 2 and skipped.total() == 2
-    assert sums.records_kept == 1 and not sums.records_rejected
+    assert sums.records_read == 1 and not sums.records_rejected
 
 
 COLUMNS = [f"a_column_of_some_length_{number}" for number in range(40)]
@@ -254,7 +254,7 @@ def test_nested_wrappers_stop_at_cap(tmp_path: Path) -> None:
     _, store = scanned(tmp_path)
     sums = store.files.accounting()
     store.close()
-    assert sums.records_rejected == {"nested-too-deep": 1} and sums.records_kept == 1
+    assert sums.records_rejected == {"nested-too-deep": 1} and sums.records_read == 1
 
 
 DEEP = {**RECORDS[0], "requestParameters": "@"}
@@ -284,7 +284,7 @@ def test_deep_or_huge_record_costs_itself_at_most(form: str, inside: str, tmp_pa
     store.close()
     assert [alert.event_ids for alert in alerts] == [IDS]
     assert sums.records_seen == len(RECORDS) + 1
-    assert sums.records_kept >= len(RECORDS)
+    assert sums.records_read >= len(RECORDS)
     assert set(sums.records_rejected) <= {"nested-too-deep", "not-json"}
 
 
@@ -325,5 +325,5 @@ def test_odd_wrapper_costs_itself_only(odd: str, tmp_path: Path) -> None:
     sums = store.files.accounting()
     store.close()
     assert [alert.event_ids for alert in alerts] == [IDS]
-    assert sums.records_kept == len(IDS)
+    assert sums.records_read == len(IDS)
     assert sum(sums.records_rejected.values()) + sum(sums.records_skipped.values()) == 1

@@ -42,7 +42,7 @@ def test_lines_too_deep_are_rejected_one_by_one(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(lines([deep(RECORDS[0], 20), RECORDS[1]]))
     run = scan(tmp_path)
     assert run.accounting.records_rejected == {"nested-too-deep": 1}
-    assert run.accounting.records_kept == 1
+    assert run.accounting.records_read == 1
 
 
 OTHER_FORMS = {

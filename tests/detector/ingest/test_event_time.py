@@ -88,7 +88,7 @@ def test_far_event_times_do_not_move_watermark(mode: str, tmp_path: Path) -> Non
         (START + 1230, 10, False),
         (parse_time(NEVER["9998"]), 10, False),
     ]
-    assert (run.accounting.records_kept, run.accounting.records_duplicate) == (42, 13)
+    assert (run.accounting.records_read, run.accounting.records_duplicate) == (55, 13)
     assert adds_up(run.accounting)
 
 

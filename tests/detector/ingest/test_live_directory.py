@@ -52,7 +52,7 @@ def append(path: Path, data: bytes) -> None:
 
 def read_once(run: Run, records: int = 10, alerts: int = 1, **files: int) -> None:
     sums = run.accounting
-    assert (sums.records_seen, sums.records_kept, len(run.alerts)) == (records, records, alerts)
+    assert (sums.records_seen, sums.records_read, len(run.alerts)) == (records, records, alerts)
     assert sums.records_rejected == {}
     counts = {
         "read": sums.files_read,
@@ -171,7 +171,7 @@ def test_scan_resumes_lines_where_it_stopped(store: Store, logs: Path) -> None:
     assert scan(logs, store=store).accounting.records_rejected == {"not-json": 1}
     append(log, LINES[-200:])
     run = scan(logs, store=store)
-    assert run.accounting.records_kept == 10
+    assert run.accounting.records_read == 10
     assert [len(alert.event_ids) for alert in run.alerts] == [10]
 
 

@@ -111,7 +111,7 @@ def test_scan_survives_dead_processes(tmp_path: Path, monkeypatch: pytest.Monkey
         run = scan(logs, store=store, jobs=2)
         assert (len(run.alerts), run.accounting.files_read) == (61, 61)
         assert run.accounting.files_quarantined == {"killed-reader": 1}
-        assert (run.accounting.records_seen, run.accounting.records_kept) == (611, 611)
+        assert (run.accounting.records_seen, run.accounting.records_read) == (611, 611)
         (problem,) = run.problems
         assert f"{logs}/kills.gz: the process that read it died" in problem
         monkeypatch.setattr(workers, "_start", _start)

@@ -315,10 +315,11 @@ def accounting_lines(accounting: Accounting) -> Iterator[Line]:
     yield from _sum(
         "records",
         accounting.records_seen,
-        {"kept": accounting.records_kept, "duplicate": accounting.records_duplicate},
+        {"read": accounting.records_read},
     )
     yield from _reasons("skipped", accounting.records_skipped)
     yield from _reasons("rejected", accounting.records_rejected)
+    yield _line("duplicate hits", accounting.records_duplicate)
     if accounting.late_dropped:
         yield _line("late, unmerged", accounting.late_dropped)
 
