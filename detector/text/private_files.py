@@ -52,13 +52,14 @@ def write_member(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def replace_file(path: Path, content: str | bytes) -> None:
+def replace_file(path: Path, content: str | bytes, durable: bool = True) -> None:
     """Replace a file atomically: readers find the old or the new.
 
+    Not ``durable``: it outlives the process, and not a loss of power.
     Raises OSError, and then leaves the file as it was.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _beside(path, content) as temporary:
+    with _beside(path, content, durable) as temporary:
         os.replace(temporary, path)
 
 
@@ -89,14 +90,15 @@ def _refuse_others(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _beside(path: Path, content: str | bytes) -> Iterator[str]:
+def _beside(path: Path, content: str | bytes, durable: bool = True) -> Iterator[str]:
     """Write a temporary file beside ``path``; remove it where it is not renamed."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:200]}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(_encoded(content))
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         yield temporary
     finally:
         with contextlib.suppress(FileNotFoundError):

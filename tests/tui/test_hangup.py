@@ -9,9 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
-def test_app_ends_when_terminal_hangs_up(tmp_path: Path) -> None:
-    """In a session without a controlling terminal nobody sends SIGHUP."""
+
+@pytest.mark.parametrize("disposition", [signal.SIG_DFL, signal.SIG_IGN])
+def test_app_ends_when_terminal_hangs_up(tmp_path: Path, disposition: signal.Handlers) -> None:
+    """In a session without a controlling terminal nobody sends SIGHUP.
+
+    A parent such as nohup has it ignored; nothing waits by the clock."""
     ours, its = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "tui", str(tmp_path), "--db", str(tmp_path / "hunt.db")],
@@ -19,11 +24,12 @@ def test_app_ends_when_terminal_hangs_up(tmp_path: Path) -> None:
         stdout=its,
         stderr=its,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, disposition),
     ) as app:
         os.close(its)
         try:
             assert os.read(ours, 1), "it has begun to draw"
             os.close(ours)
-            assert app.wait(60) == -signal.SIGHUP
+            assert app.wait() == -signal.SIGHUP
         finally:
             app.kill()

@@ -22,6 +22,7 @@ from tui.screens.admin.rules import RulesScreen
 from tui.screens.admin.suppressions import SuppressionsScreen
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
+from tui.screens.forms.note import NoteForm
 from tui.settings.session_file import SESSION_VERSION, ListState, Session, SessionError, SessionFile
 from tui.widgets.row_list import RowList
 
@@ -200,3 +201,34 @@ def test_failed_write_keeps_former_file(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(UnicodeError):
         private_files.write_new(tmp_path / "other", "\ud800")
     assert not (tmp_path / "other").exists()
+
+
+def test_note_being_written_is_there_when_the_app_opens_again(
+    tmp_path: Path, file: SessionFile
+) -> None:
+    hunt = Hunt(tmp_path)
+
+    async def leave(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "j", "j", "c", "'half a thought")
+        await until(pilot, lambda: b"half a thought" in file.draft.path.read_bytes())
+        assert file.draft.path.stat().st_mode & 0o777 == 0o600
+
+    hunt.play(leave, session=file)
+    assert file.draft.path.exists()
+
+    async def come_back(app: HuntApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: isinstance(app.screen, NoteForm))
+        await until(pilot, lambda: "half a thought" in screen_text(app))
+        await press(pilot, "'!", "ctrl+s")
+        await until(pilot, lambda: not isinstance(app.screen, NoteForm))
+        assert [note.body.text for note in hunt.store.triage.notes()] == ["half a thought!"]
+        assert not file.draft.path.exists()
+
+    hunt.play(come_back, session=file, folded=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b"[1]", b'{"alert_ids":5}'])
+def test_broken_draft_is_left_aside(tmp_path: Path, file: SessionFile, content: bytes) -> None:
+    file.draft.path.write_bytes(content)
+    assert file.draft.read() is None
+    assert file.draft.path.read_bytes() == content

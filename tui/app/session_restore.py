@@ -26,27 +26,30 @@ class SessionKeeper:
         """The session as it was left before."""
         self.problem = ""
         """Why the session was not restored, or is not written; one line."""
+        self.draft = file.draft if file is not None else None
+        """Where a note is kept while it is written."""
         if file is not None:
             try:
                 self.former = file.read()
             except SessionError as error:
                 self.problem = str(error)
 
-    def restore(self, at_home: bool, alert_ids: Container[str]) -> None:
-        """Go once to the screen on which the app was left.
+    def restore(self, at_home: bool, alert_ids: Container[str]) -> bool:
+        """Go once to the screen on which the app was left; tell whether it is the first time.
 
         ``at_home`` False: the analyst has gone elsewhere already, and stays there. ``alert_ids``
         are those of the alerts that can be opened.
         """
         first, self._restored = not self._restored, True
         if not (first and at_home):
-            return
+            return first
         app, former = self._app, self.former
         alert_id = former.alert
         if alert_id is not None and alert_id in alert_ids and isinstance(app.screen, AlertsScreen):
             app.screen.open_alert(alert_id, former.pane)
         if former.area in app.MODES and former.area != app.current_mode:
             app.switch_mode(former.area)
+        return True
 
     def write(self, piped_to: str) -> None:
         """Write the session; a failure is said in ``problem``."""

@@ -14,12 +14,17 @@ import threading
 
 
 def watch_terminal() -> None:
-    """Send this process SIGHUP once its terminal hangs up."""
+    """End this process by SIGHUP once its terminal hangs up.
+
+    Who starts it may have told it to ignore that signal: without a terminal the app has nothing to
+    go on for.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     threading.Thread(target=_wait, args=(sys.stdin.fileno(),), name="hangup", daemon=True).start()
 
 
 def _wait(terminal: int) -> None:
     poll = select.poll()
     poll.register(terminal, 0)
-    if any(event & select.POLLHUP for _, event in poll.poll()):
-        os.kill(os.getpid(), signal.SIGHUP)
+    poll.poll()  # without a wish for input only the end of the terminal is told, in any form
+    os.kill(os.getpid(), signal.SIGHUP)

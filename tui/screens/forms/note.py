@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import cast
 
+from textual import on
+from textual.await_complete import AwaitComplete
 from textual.widget import Widget
-from textual.widgets import Markdown, TextArea
+from textual.widgets import Input, Markdown, TextArea
 
 from detector.detection.alert import Alert
 from detector.text.abbreviations import short_arn
@@ -46,9 +48,12 @@ class _NoteFields(FormScreen):
         ),
     ]
 
-    def __init__(self, words: NoteBody) -> None:
+    def __init__(self, words: NoteBody, draft: NoteBody | None) -> None:
         super().__init__()
-        self._words = words
+        self._words = draft or words
+        self._resumed = draft is not None
+        self._about: tuple[list[str], int | None] = ([], None)
+        """The alerts, or the note, that a draft is of."""
 
     def fields(self) -> Iterable[Widget]:
         yield labelled("verdict", ChoiceField(VERDICTS, self._words.verdict, id="verdict"))
@@ -63,6 +68,30 @@ class _NoteFields(FormScreen):
         text = self.query_one("#text", TextArea)
         text.move_cursor(text.document.end)
         text.focus()
+
+    @property
+    def unsaved(self) -> bool:
+        return self._resumed or super().unsaved
+
+    @on(TextArea.Changed)
+    @on(Input.Changed)
+    def keep_draft(self) -> None:
+        """Keep what was typed, in case that the terminal goes away."""
+        file = self.workspace.note_draft
+        if file is None or not self.unsaved or not self._first_values:
+            return
+        verdict = cast(Verdict, self.value("verdict"))
+        body = NoteBody(self.value("text"), verdict, self.value("ticket"), self.value("owner"))
+        try:
+            file.keep(*self._about, body)
+        except (OSError, UnicodeError) as error:
+            self.complain(f"What you type is not kept until it is saved: {error}")
+
+    def dismiss(self, result: bool | None = None) -> AwaitComplete:
+        """Close the form; the note was saved or discarded."""
+        if self.workspace.note_draft is not None:
+            self.workspace.note_draft.remove()
+        return super().dismiss(result)
 
     async def action_editor(self) -> None:
         field = self.query_one("#text", TextArea)
@@ -104,9 +133,15 @@ class _NoteFields(FormScreen):
 class NoteForm(_NoteFields):
     """A form for a note on each of ``alerts``."""
 
-    def __init__(self, alerts: Sequence[Alert], verdict: Verdict = "undecided") -> None:
-        super().__init__(NoteBody(verdict=verdict))
+    def __init__(
+        self,
+        alerts: Sequence[Alert],
+        verdict: Verdict = "undecided",
+        draft: NoteBody | None = None,
+    ) -> None:
+        super().__init__(NoteBody(verdict=verdict), draft)
         self._alerts = alerts
+        self._about = ([alert.alert_id for alert in alerts], None)
         self.written = NoteBody()
         """The note that was saved."""
         first = alerts[0]
@@ -126,9 +161,10 @@ class NoteForm(_NoteFields):
 class EditNoteForm(_NoteFields):
     """A form that changes a note and keeps the former text."""
 
-    def __init__(self, note: Note) -> None:
-        super().__init__(note.body)
+    def __init__(self, note: Note, draft: NoteBody | None = None) -> None:
+        super().__init__(note.body, draft)
         self._note = note
+        self._about = ([note.alert_id], note.note_id)
         self.heading = (
             f"Edit note on {short_arn(note.context.principal) or 'a caller without an ARN'}"
             f"  {format.full_time(note.context.first_event)}"

@@ -1,0 +1,62 @@
+"""The note that is being written, kept beside the state until it is saved or discarded.
+
+A terminal or a process that goes away takes nothing along that was typed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from detector.text import private_files
+from detector.triage.note import NoteBody
+
+
+class NoteDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was typed: into a new note on alerts, or into the note ``note_id``.
+
+    ``process`` is the app in which it is written.
+    """
+
+    alert_ids: list[str]
+    note_id: int | None
+    body: NoteBody
+    process: int
+
+
+class NoteDraftFile:
+    """The draft beside the state at ``state``."""
+
+    def __init__(self, state: Path) -> None:
+        self.path = state.with_name(f"{state.name}.draft")
+
+    def read(self) -> NoteDraft | None:
+        """Read a draft that was left; None without one, or while another app writes it."""
+        try:
+            draft = msgspec.json.decode(self.path.read_bytes(), type=NoteDraft)
+        except (OSError, ValueError):
+            return None
+        return None if _is_another_app(draft.process) else draft
+
+    def keep(self, alert_ids: list[str], note_id: int | None, body: NoteBody) -> None:
+        """Write what was typed so far. Raises OSError."""
+        draft = NoteDraft(alert_ids, note_id, body, os.getpid())
+        private_files.replace_file(self.path, msgspec.json.encode(draft), durable=False)
+
+    def remove(self) -> None:
+        """Remove the draft: the note was saved or discarded."""
+        self.path.unlink(missing_ok=True)
+
+
+def _is_another_app(process: int) -> bool:
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
