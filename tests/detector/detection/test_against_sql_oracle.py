@@ -85,6 +85,12 @@ def by(mode: str) -> RuleSet:
     return made
 
 
+BEGINS = (
+    *(0, 59, 330, 358, 359, 360, 600),
+    *(DAY, 2 * DAY - 1, 2 * DAY, 2 * DAY + 1, 3 * DAY, 4 * DAY - 1, 4 * DAY, 6 * DAY - 3),
+)
+"""Seconds: at the edges of the rules' windows, in up to four of the longest."""
+
 # what comes
 
 
@@ -98,12 +104,9 @@ def corpora(draw: st.DrawFn) -> Trail:
         )
     )
     records: list[Raw] = []
-    for number in range(draw(st.integers(1, 4))):
+    for number in range(draw(st.integers(1, 5))):
         arn = draw(st.sampled_from(PRINCIPALS[:4]))
-        begin = (
-            draw(st.sampled_from([0, 2 * DAY - 1, 2 * DAY, 2 * DAY + 1, 3 * DAY, 59, 330, 600]))
-            + 120
-        )
+        begin = draw(st.sampled_from(BEGINS)) + 120
         pace = draw(st.sampled_from([0, 1, 1, 2, 2, 60, 200]))
         changed = draw(
             st.sampled_from(
