@@ -19,6 +19,7 @@ from detector.store.chunk_table import ChunkTable
 from detector.store.completeness import Completeness
 from detector.store.context_table import ContextTable
 from detector.store.database import Database
+from detector.store.decisions.decision_exchange import DecisionExchange
 from detector.store.decisions.triage_table import TriageTable
 from detector.store.decisions.undo_journal import UndoJournal, UndoResult
 from detector.store.derivation.alert_derivation import AlertDerivation
@@ -55,6 +56,7 @@ class Store:
             database, self.rules, self.baseline, self.alerts, self.suppressions
         )
         self.triage = TriageTable(database, self.journal, self.alerts, self.suppressions)
+        self.exchange = DecisionExchange(database, self.triage, self.suppressions)
         self.quarantine = Quarantine(database, self.journal)
         self.completeness = Completeness(database)
         self.integrity_alerts = IntegrityAlerts(

@@ -19,6 +19,7 @@ _EXPORTS = (
     b"note_id,",
     b"alert_id,",
     b'{"note_id":',
+    b'{"type":',
     b'{"alert_id":',
     b"<!doctype html",
 )

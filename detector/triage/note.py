@@ -96,3 +96,7 @@ class Note(msgspec.Struct, frozen=True):
     context: NoteContext
     edited: float | None = None
     history: list[Edit] = []
+    uid: str = ""
+    """Its id in every state; that in this one is ``note_id``."""
+    edited_by: str = ""
+    """Who edited it last."""

@@ -39,6 +39,7 @@ def app_parser() -> argparse.ArgumentParser:
         "  ack|close|reopen  decide on alerts: ALERT_ID..., or --filter\n"
         "  note ALERT_ID     write a note on alerts\n"
         "  log export        the hunt log as Markdown, JSON Lines or CSV\n"
+        "  log import FILE   a colleague's notes, statuses and suppressions\n"
         "  suppress          add, list or lift suppressions\n"
         "  rules             list the rules, or check rule files\n"
         "  hunt              ask a query of files, print its rows\n"
@@ -154,7 +155,13 @@ def _add_log(commands: Subparsers) -> None:
     export.add_argument("--alert", metavar="ID", help="only the notes of one alert")
     add_filter_option(export)
     add_state_option(export)
-    export.set_defaults(module="log")
+    export.set_defaults(module="log", imported=None)
+    joining = actions.add_parser(
+        "import", help="join the notes, statuses and suppressions of another state"
+    )
+    joining.add_argument("imported", metavar="FILE", help="of log export --format jsonl")
+    add_state_option(joining)
+    joining.set_defaults(module="log")
 
 
 def _add_suppress(commands: Subparsers) -> None:

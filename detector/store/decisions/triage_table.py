@@ -27,6 +27,10 @@ _STATUS_ACTIONS: dict[Status, str] = {
 }
 
 
+NOTE_UID = "coalesce(uid, printf('%d-%d-%s', note_id, CAST(created AS INTEGER), alert_id))"
+"""What a note is known by in every state; an older one was given none when it was written."""
+
+
 class TriageTable:
     """What the analyst decides and writes.
 
@@ -215,7 +219,7 @@ class TriageTable:
     @raises_damaged
     def _read_notes(self, where: str, *parameters: Any) -> list[Note]:
         rows = self._database.rows(
-            f"SELECT note_id, alert_id, created, author, context FROM note {where} "
+            f"SELECT note_id, alert_id, created, author, context, {NOTE_UID} FROM note {where} "
             "ORDER BY created DESC, note_id DESC",
             *parameters,
         )
@@ -244,6 +248,7 @@ def _assemble_note(
     created: float,
     author: str,
     context: str,
+    uid: str,
 ) -> Note | None:
     """Return the note with its latest version; None where it was undone.
 
@@ -261,4 +266,6 @@ def _assemble_note(
         msgspec.json.decode(context, type=NoteContext),
         edited=latest.time if former else None,
         history=former,
+        uid=uid,
+        edited_by=latest.author if former else "",
     )

@@ -1,4 +1,4 @@
-"""``trailhound log export``: the hunt log for other people."""
+"""``trailhound log export`` and ``import``: the hunt log for other people, and theirs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from detector.filter.schemas import NOTES
 from detector.store import Store
 from detector.text import private_files
 from detector.triage.export import export_notes
+from detector.triage.shared_decisions import decision_lines, read_decision
 from tui.commandline.inputs import parse_filter_option
 from tui.commandline.narration import count_of, narrate
 from tui.settings import config
@@ -18,15 +19,51 @@ from tui.settings.errors import EXIT_OK, CommandError
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.imported is not None:
+        return _import(args)
+    return _export(args)
+
+
+def _import(args: argparse.Namespace) -> int:
+    decisions = []
+    try:
+        with open(args.imported, "rb") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    decisions.append(read_decision(line))
+                except ValueError as error:
+                    raise CommandError(
+                        f"{args.imported}:{number}: {error}: nothing was imported"
+                    ) from None
+    except OSError as error:
+        raise CommandError(f"{args.imported}: {error.strerror}: check the name") from None
+    store = Store.open(config.state_path(args.db))
+    try:
+        joined = store.exchange.join(decisions)
+    finally:
+        store.close()
+    for conflict in joined.conflicts:
+        narrate(conflict)
+    narrate(f"{joined.new:,} of {count_of(len(decisions), 'decision')} new here")
+    return EXIT_OK
+
+
+def _export(args: argparse.Namespace) -> int:
     note_filter = parse_filter_option(args, NOTES, time.time())
     path = config.state_path(args.db)
     store = Store.look(path) if path.exists() else Store.open(None)
     try:
         notes = store.triage.notes() if args.alert is None else store.triage.notes_of(args.alert)
+        decisions = store.exchange.decisions()
     finally:
         store.close()
     notes = list(filter(note_filter, notes))
-    text = export_notes(notes, args.format)
+    if args.format == "jsonl":
+        if args.alert is not None or note_filter:
+            decisions = [*notes]
+        text = decision_lines(decisions)
+    else:
+        text = export_notes(notes, args.format)
     if args.output is None:
         sys.stdout.write(text)
         return EXIT_OK

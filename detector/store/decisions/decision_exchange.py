@@ -1,0 +1,263 @@
+"""The exchange of decisions with another state: what travels, and how it is joined.
+
+Joining is idempotent, and keeps authors and times. Where both states decided on one subject, the
+later decision stands, the history keeps both, and it is told.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from detector.store.database import Database
+from detector.store.decisions.decision_kinds import encode_json
+from detector.store.decisions.triage_table import NOTE_UID, TriageTable
+from detector.store.suppression_table import SuppressionTable
+from detector.text.time import format_time
+from detector.triage.note import Note
+from detector.triage.shared_decisions import (
+    SharedDecision,
+    StatusDecision,
+    SuppressionDecision,
+)
+
+_STATUS_KINDS = {"open": "reopened", "acknowledged": "acknowledged", "closed": "closed"}
+_Version = tuple[int, str, str]
+"""A version of a note: whole seconds, author, body as JSON (``null``: it was undone)."""
+
+
+class Joined(NamedTuple):
+    """How many decisions were new here, and a line for each that both states had made."""
+
+    new: int
+    conflicts: list[str]
+
+
+class DecisionExchange:
+    """The way of decisions out of a state and into another."""
+
+    def __init__(
+        self, database: Database, triage: TriageTable, suppressions: SuppressionTable
+    ) -> None:
+        self._database = database
+        self._triage = triage
+        self._suppressions = suppressions
+
+    def decisions(self) -> list[SharedDecision]:
+        """Return every decision that travels: notes, statuses, suppressions, newest first."""
+        notes = sorted(
+            self._triage.notes(), key=lambda note: (int(note.created), note.note_id), reverse=True
+        )
+        return [*notes, *self._statuses(), *self._suppression_decisions()]
+
+    def join(self, decisions: Iterable[SharedDecision]) -> Joined:
+        """Join another state's decisions with this one's, in one transaction."""
+        new, conflicts = 0, []
+        with self._database.transaction() as connection:
+            # Oldest first, so that notes get their numbers in the order of their writing.
+            for decision in reversed(list(decisions)):
+                if isinstance(decision, Note):
+                    is_new, conflict = _join_note(connection, decision)
+                elif isinstance(decision, StatusDecision):
+                    is_new, conflict = _join_status(connection, decision)
+                else:
+                    is_new, conflict = self._join_suppression(connection, decision)
+                new += is_new
+                conflicts += [conflict] if conflict else []
+        if new:
+            self._triage.record_hidden()
+        return Joined(new, conflicts)
+
+    def _statuses(self) -> list[StatusDecision]:
+        rows = self._database.rows(
+            "SELECT alert_id, status, at, author FROM status "
+            "WHERE status != 'open' OR at IS NOT NULL ORDER BY CAST(at AS INTEGER) DESC, alert_id"
+        )
+        return [StatusDecision(*row) for row in rows]
+
+    def _suppression_decisions(self) -> list[SuppressionDecision]:
+        changed = {
+            subject: (time, author)
+            for subject, time, author in self._database.rows(
+                "SELECT subject, at, author FROM history "
+                "JOIN suppression ON suppression_id = subject "
+                "WHERE kind NOT IN ('expired', 'broke-through') AND kind NOT LIKE '% refused' "
+                "ORDER BY at, entry_id"
+            )
+        }
+        decisions = []
+        for made in self._suppressions.all():
+            time, author = changed.get(made.suppression_id, (made.created, made.author))
+            decisions.append(SuppressionDecision(made, time, author))
+        return sorted(
+            decisions,
+            key=lambda each: (-int(each.suppression.created), each.suppression.suppression_id),
+        )
+
+    def _join_suppression(
+        self, connection: sqlite3.Connection, theirs: SuppressionDecision
+    ) -> tuple[bool, str]:
+        name = theirs.suppression.suppression_id
+        row = connection.execute(
+            "SELECT body FROM suppression WHERE suppression_id = ?", (name,)
+        ).fetchone()
+        body = encode_json(msgspec.structs.replace(theirs.suppression, hidden=0))
+        if row is None:
+            connection.execute(
+                "INSERT INTO suppression (suppression_id, created, body) VALUES (?, ?, ?)",
+                (name, theirs.suppression.created, body),
+            )
+            return _add_history(connection, theirs.time, theirs.author, name, "imported", ""), ""
+        ours = next(
+            each
+            for each in self._suppression_decisions()
+            if each.suppression.suppression_id == name
+        )
+        if _in_seconds(ours) == _in_seconds(theirs):
+            return False, ""
+        # What has ended stays so; else the later change stands.
+        over = bool(theirs.suppression.over) - bool(ours.suppression.over)
+        if over > 0 or (over == 0 and int(theirs.time) > int(ours.time)):
+            connection.execute(
+                "UPDATE suppression SET body = ? WHERE suppression_id = ?", (body, name)
+            )
+        is_new = _add_history(connection, theirs.time, theirs.author, name, "imported", "")
+        if not is_new:
+            return False, ""
+        return True, f"suppression {name}: changed in both states, the later change stands"
+
+
+def _in_seconds(decision: SuppressionDecision) -> tuple[object, ...]:
+    made = decision.suppression
+    ends = [None if each is None else int(each) for each in (made.lifted, made.undone)]
+    return int(decision.time), decision.author, int(made.expires), *ends
+
+
+def _join_status(connection: sqlite3.Connection, theirs: StatusDecision) -> tuple[bool, str]:
+    alert_id, time = theirs.alert_id, theirs.time or 0
+    row = connection.execute(
+        "SELECT status, at, author FROM status WHERE alert_id = ?", (alert_id,)
+    ).fetchone()
+    status, at, author = row or ("open", None, None)
+    stands = row is None or int(time) > int(at or 0)
+    detail = f"{status} -> {theirs.status}" if stands else f"{theirs.status} before {status}"
+    if row is not None and status == theirs.status:
+        return False, ""
+    kind = f"{_STATUS_KINDS[theirs.status]} imported"
+    if not _add_history(connection, time, theirs.author or "", alert_id, kind, detail):
+        return False, ""
+    if stands:
+        connection.execute(
+            "INSERT OR REPLACE INTO status (alert_id, status, at, author) VALUES (?, ?, ?, ?)",
+            (alert_id, theirs.status, theirs.time, theirs.author),
+        )
+    if row is None:
+        return True, ""
+    return True, (
+        f"alert {alert_id}: {status} here by {author or 'somebody'}, {theirs.status} there by "
+        f"{theirs.author or 'somebody'} at {format_time(time)}: the later decision stands"
+    )
+
+
+def _join_note(connection: sqlite3.Connection, theirs: Note) -> tuple[bool, str]:
+    row = connection.execute(
+        f"SELECT note_id FROM note WHERE {NOTE_UID} = ?", (theirs.uid,)
+    ).fetchone()
+    versions = _versions_of(theirs)
+    if row is None:
+        note_id = _free_id(connection, theirs.note_id)
+        connection.execute(
+            "INSERT INTO note (note_id, uid, alert_id, created, author, context) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                note_id,
+                theirs.uid,
+                theirs.alert_id,
+                theirs.created,
+                theirs.author,
+                encode_json(theirs.context),
+            ),
+        )
+        _put_versions(connection, note_id, versions)
+        detail = f"#{note_id} {theirs.body.verdict}"
+        _add_history(
+            connection, theirs.created, theirs.author, theirs.alert_id, "note imported", detail
+        )
+        return True, ""
+    (note_id,) = row
+    stored = connection.execute(
+        "SELECT CAST(at AS INTEGER), author, words FROM note_words WHERE note_id = ? "
+        "ORDER BY rowid",
+        (note_id,),
+    ).fetchall()
+    ours = _since_written(int(theirs.created), stored)
+    if _is_within(versions, ours):
+        return False, ""
+    if _is_within(ours, versions):
+        _put_versions(connection, note_id, versions)
+        return True, ""
+    both = sorted(
+        [*ours, *(each for each in versions if each not in ours)], key=lambda version: version[0]
+    )
+    _put_versions(connection, note_id, both)
+    return True, f"note {note_id}: changed in both states; the later text stands, both are kept"
+
+
+def _versions_of(note: Note) -> list[_Version]:
+    """Return the versions of a note, oldest first, the last as it stands."""
+    former = [
+        (int(edit.time), edit.author, "null" if edit.body is None else encode_json(edit.body))
+        for edit in note.history
+    ]
+    time = note.created if note.edited is None else note.edited
+    last = (int(time), note.edited_by or note.author, encode_json(note.body))
+    return _since_written(int(note.created), [*former, last])
+
+
+def _since_written(created: int, versions: Sequence[_Version]) -> list[_Version]:
+    """Let the first version be as old as its note, whose time alone travels with it."""
+    if not versions:
+        return []  # lost, in a state that was recovered from a damaged one
+    (_, author, body), *later = versions
+    return [(created, author, body), *later]
+
+
+def _is_within(some: Sequence[_Version], others: Sequence[_Version]) -> bool:
+    """Tell whether all of some versions are among others, in their order."""
+    rest = iter(others)
+    return all(version in rest for version in some)
+
+
+def _put_versions(
+    connection: sqlite3.Connection, note_id: int, versions: Sequence[_Version]
+) -> None:
+    connection.execute("DELETE FROM note_words WHERE note_id = ?", (note_id,))
+    connection.executemany(
+        "INSERT INTO note_words (note_id, at, author, words) VALUES (?, ?, ?, ?)",
+        [(note_id, *version) for version in versions],
+    )
+
+
+def _free_id(connection: sqlite3.Connection, wanted: int) -> int:
+    """Return the number that a note had elsewhere, where no note has it here."""
+    is_taken = connection.execute("SELECT 1 FROM note WHERE note_id = ?", (wanted,)).fetchone()
+    if not is_taken:
+        return wanted
+    return int(connection.execute("SELECT max(note_id) + 1 FROM note").fetchone()[0])
+
+
+def _add_history(
+    connection: sqlite3.Connection, time: float, author: str, subject: str, kind: str, detail: str
+) -> bool:
+    """Add a line with its author and time; False where it is there already."""
+    return bool(
+        connection.execute(
+            "INSERT INTO history (at, author, subject, kind, detail) SELECT ?, ?, ?, ?, ? "
+            "WHERE NOT EXISTS (SELECT 1 FROM history WHERE subject = ? AND author = ? "
+            "AND kind = ? AND CAST(at AS INTEGER) = ?)",
+            (time, author, subject, kind, detail, subject, author, kind, int(time)),
+        ).rowcount
+    )

@@ -1,0 +1,146 @@
+"""Decisions as lines that travel to another state: notes, statuses and suppressions.
+
+A line has all that its decision is, by ids that are the same in every state; times are in whole
+seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import orjson
+
+from detector.detection.alert import Flag, Status
+from detector.text.time import format_time, parse_time
+from detector.triage.export import note_object
+from detector.triage.note import Edit, Note, NoteBody, NoteContext
+from detector.triage.suppression import Suppression, check_suppression
+
+_TIMES = ("created", "expires", "lifted", "undone")
+_MAX_NOTE_ID = 1 << 53
+_CONTEXT_TIMES = ("start", "end", "first_event", "last_event")
+
+
+class StatusDecision(msgspec.Struct, frozen=True):
+    """The status of an alert, when it was decided (epoch seconds), and by whom."""
+
+    alert_id: str
+    status: Status
+    time: float | None
+    author: str | None
+
+
+class SuppressionDecision(msgspec.Struct, frozen=True):
+    """A suppression, when it was changed last (epoch seconds), and by whom."""
+
+    suppression: Suppression
+    time: float
+    author: str
+
+
+SharedDecision = Note | StatusDecision | SuppressionDecision
+
+
+def decision_lines(decisions: Sequence[SharedDecision]) -> str:
+    """Write decisions as JSON Lines."""
+    return "".join(orjson.dumps(_object(decision)).decode() + "\n" for decision in decisions)
+
+
+def read_decision(line: bytes) -> SharedDecision:
+    """Read a line of ``decision_lines``. Raises ValueError, which says why."""
+    try:
+        fields = orjson.loads(line)
+        match fields.pop("type", "note"):
+            case "note":
+                return _read_note(fields)
+            case "status":
+                time = _seconds(fields.pop("at"))
+                return msgspec.convert({**fields, "time": time}, StatusDecision)
+            case "suppression":
+                return _read_suppression(fields)
+            case other:
+                raise ValueError(f"{other!r} is none of note, status and suppression")
+    except (AttributeError, KeyError, TypeError, msgspec.ValidationError) as error:
+        raise ValueError(f"not as log export writes it: {error}") from None
+
+
+def _object(decision: SharedDecision) -> dict[str, Any]:
+    if isinstance(decision, Note):
+        written = note_object(decision)
+        for first in written["history"][:1]:
+            first["at"] = written["created"]
+        own = {"uid": decision.uid, "edited_by": decision.edited_by}
+        return {"type": "note", **own, **written}
+    if isinstance(decision, StatusDecision):
+        return {
+            "type": "status",
+            "alert_id": decision.alert_id,
+            "status": decision.status,
+            "at": _text(decision.time),
+            "author": decision.author,
+        }
+    fields = msgspec.to_builtins(decision.suppression)
+    del fields["hidden"]  # which each state counts by itself
+    return {
+        "type": "suppression",
+        **fields,
+        **{name: _text(fields[name]) for name in _TIMES},
+        "changed": _text(decision.time),
+        "changed_by": decision.author,
+    }
+
+
+def _read_note(fields: dict[str, Any]) -> Note:
+    context = fields["context"]
+    flags = [
+        Flag(flag["flag"], flag["count"], _whole(flag["first"]), _whole(flag["last"]))
+        for flag in context["flags"]
+    ]
+    times = {name: _seconds(context[name]) for name in _CONTEXT_TIMES}
+    created = _whole(fields["created"])
+    note_id = msgspec.convert(fields["note_id"], int)
+    if not 0 < note_id < _MAX_NOTE_ID:
+        raise ValueError(f"{note_id} is no number of a note")
+    return Note(
+        note_id=note_id,
+        alert_id=msgspec.convert(fields["alert_id"], str),
+        created=created,
+        author=msgspec.convert(fields["author"], str),
+        body=msgspec.convert(fields, NoteBody),
+        context=msgspec.convert({**context, **times, "flags": flags}, NoteContext),
+        edited=_seconds(fields["edited"]),
+        history=[_read_edit(edit) for edit in fields["history"]],
+        uid=msgspec.convert(fields.get("uid", ""), str)
+        or f"{note_id}-{created}-{fields['alert_id']}",
+        edited_by=msgspec.convert(fields.get("edited_by", ""), str),
+    )
+
+
+def _read_edit(fields: dict[str, Any]) -> Edit:
+    body = None if fields.get("undone") else msgspec.convert(fields, NoteBody)
+    return Edit(_whole(fields["at"]), msgspec.convert(fields["author"], str), body)
+
+
+def _read_suppression(fields: dict[str, Any]) -> SuppressionDecision:
+    time, author = _whole(fields.pop("changed")), fields.pop("changed_by")
+    times = {name: _seconds(fields[name]) for name in _TIMES}
+    suppression = msgspec.convert({**fields, **times}, Suppression)
+    check_suppression(suppression)
+    return SuppressionDecision(suppression, time, msgspec.convert(author, str))
+
+
+def _text(seconds: float | None) -> str | None:
+    return None if seconds is None else format_time(seconds)
+
+
+def _seconds(text: str | None) -> int | None:
+    return None if text is None else _whole(text)
+
+
+def _whole(text: str) -> int:
+    seconds = parse_time(text)
+    if seconds is None:
+        raise ValueError(f"{text!r} is no time")
+    return seconds

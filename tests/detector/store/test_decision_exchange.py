@@ -1,0 +1,155 @@
+"""Decisions that travel from one state to another."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.store import Store
+from detector.triage.note import NoteBody
+from detector.triage.shared_decisions import decision_lines, read_decision
+from tests.clock import Clock
+from tests.commandline.cli import Cli, one_line
+from tests.detector.store.test_undo_journal import DAY, DECIDE, STEPS, WHO, ids_of, suppression
+from tests.detector.trail import START, sweep, write
+from tests.detector.trail import scan as read_logs
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state with an alert of each principal."""
+    folder = tmp_path_factory.mktemp("exchange")
+    for index, arn in enumerate(WHO):
+        write(folder / "logs", f"{index}.json", sweep(10, 60 * index, arn=arn))
+    store = Store.open(folder / "hunt.db", Clock(START + DAY, step=1))
+    read_logs(folder / "logs", store=store)
+    store.close()
+    return folder / "hunt.db"
+
+
+def exported(store: Store) -> str:
+    return decision_lines(store.exchange.decisions())
+
+
+def join(store: Store, lines: str) -> tuple[int, list[str]]:
+    return store.exchange.join([read_decision(line) for line in lines.encode().splitlines()])
+
+
+@settings(max_examples=25)
+@given(
+    steps=st.lists(STEPS, max_size=12),
+    others=st.lists(STEPS, max_size=8),
+    pace=st.sampled_from([0.0, 0.3, 7.0]),
+)
+def test_export_joins_states_and_changes_nothing_twice(
+    steps: list[str | tuple[int, list[str], int]],
+    others: list[str | tuple[int, list[str], int]],
+    pace: float,
+    template: Path,
+) -> None:
+    """An empty state exports the same lines; any state is as before when it is joined again."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(
+            Store.open(Path(shutil.copy(template, folder)), Clock(START + DAY + 0.7, pace), "one")
+        ) as one,
+        closing(
+            Store.open(
+                Path(shutil.copy(template, f"{folder}/two.db")), Clock(START + DAY, pace), "two"
+            )
+        ) as two,
+        closing(Store.open(None, Clock(START + 2 * DAY), "three")) as empty,
+    ):
+        for store, decided in ((one, steps), (two, others)):
+            for step in decided:
+                if isinstance(step, tuple):
+                    kind, who, number = step
+                    DECIDE[kind](store, who, number)
+                elif step in ("undo", "redo"):
+                    getattr(store, step)()
+        lines = exported(one)
+        join(empty, lines)
+        assert exported(empty) == lines
+        for target in (one, empty):
+            assert join(target, lines) == (0, [])
+            assert exported(target) == lines
+        statuses = {alert.alert_id: alert.status for alert in two.alerts.all()}
+        join(two, lines)
+        joined = exported(two), [two.history.entries(alert_id) for alert_id in statuses]
+        assert join(two, lines) == (0, [])
+        assert joined == (
+            exported(two),
+            [two.history.entries(alert_id) for alert_id in statuses],
+        )
+        texts = {note.uid: note.body for note in two.triage.notes()}
+        for note in one.triage.notes():
+            assert note.uid in texts
+
+
+def test_conflicts_are_told_and_kept(template: Path, tmp_path: Path) -> None:
+    """The later decision stands, whichever state it was made in."""
+    clock = Clock(START + DAY, step=1)
+    with (
+        closing(Store.open(Path(shutil.copy(template, tmp_path / "1.db")), clock, "one")) as one,
+        closing(Store.open(Path(shutil.copy(template, tmp_path / "2.db")), clock, "two")) as two,
+    ):
+        ana, ben, cat = (ids_of(one, who)[0] for who in WHO)
+        [note] = one.triage.add_notes(one.alerts.all()[:1], NoteBody("first"))
+        [hidden] = one.triage.suppress([suppression(one)])
+        assert join(two, exported(one)) == (2, [])
+        one.triage.set_status([ana, cat], "acknowledged")
+        two.triage.set_status([ana], "closed")
+        two.triage.set_status([ben], "closed")
+        one.triage.set_status([ben], "acknowledged")
+        one.triage.edit_note(note.note_id, NoteBody("of one"))
+        two.triage.edit_note(note.note_id, NoteBody("of two"))
+        one.triage.extend([hidden.suppression_id], hidden.expires + DAY)
+        two.triage.lift([hidden.suppression_id])
+        new, conflicts = join(two, exported(one))
+        assert (new, len(conflicts)) == (5, 4)
+        stands = {alert.alert_id: alert.status for alert in two.alerts.all()}
+        assert stands == {ana: "closed", ben: "acknowledged", cat: "acknowledged"}
+        [kept] = two.triage.notes()
+        assert [kept.body.text, *(edit.body and edit.body.text for edit in kept.history)] == [
+            "of two",
+            "first",
+            "of one",
+        ]
+        [suppressed] = two.suppressions.all()
+        assert suppressed.over == "lifted"
+        told = [(entry.author, entry.kind) for entry in two.history.entries(ana)]
+        assert told[-2:] == [("two", "closed"), ("one", "acknowledged imported")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not json",
+        "[]",
+        "{}",
+        '{"type":"alert"}',
+        '{"type":"status","alert_id":"x","status":"gone","at":null,"author":null}',
+        '{"type":"status","alert_id":"x","status":"open","at":"yesterday","author":null}',
+        '{"type":"suppression","scope":"principal","value":""}',
+    ],
+)
+def test_bad_line_imports_nothing(line: str, cli: Cli, template: Path, tmp_path: Path) -> None:
+    db = Path(shutil.copy(template, tmp_path))
+    with closing(Store.open(db)) as store:
+        store.triage.set_status(ids_of(store), "closed")
+        lines = exported(store)
+    file = write(tmp_path, "theirs.jsonl", lines.encode() + line.encode() + b"\n")
+    new = tmp_path / "new.db"
+    one_line(cli("log", "import", file, "--db", new), 1, "theirs.jsonl:4: ", "nothing was imported")
+    assert not new.exists()
+    one_line(cli("log", "import", tmp_path / "none", "--db", new), 1, "check the name")
+    file.write_text(lines)
+    assert cli("log", "import", file, "--db", new).err == "3 of 3 decisions new here\n"
+    assert cli("log", "import", file, "--db", new).err == "0 of 3 decisions new here\n"
+    assert cli("log", "export", "--format", "jsonl", "--db", new).out == lines
