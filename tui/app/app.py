@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from tui.model.decisions import Decisions
     from tui.model.view_model import ViewModel
     from tui.model.workspace import Routes
-    from tui.settings.note_draft import NoteDraftFile
     from tui.settings.session_file import ListState
 
 _TICK_SECONDS = 1.0
@@ -260,15 +259,7 @@ class HuntApp(FrameApp[None]):
 
     def restore_session(self) -> None:
         """Go once to the screen on which the app was left."""
-        if self.session.restore(self.at_home, self.view_model.alerts):
-            from tui.app.note_resume import resume_note
-
-            resume_note(self, self.push_screen)
-
-    @property
-    def note_draft(self) -> NoteDraftFile | None:
-        """Where a note is kept while it is written; None where nothing is."""
-        return self.session.draft
+        self.session.restore(self.at_home, self.view_model.alerts)
 
     @work(group="session", exclusive=True, exit_on_error=False)
     async def _write_session(self) -> None:

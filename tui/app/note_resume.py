@@ -10,7 +10,7 @@ from tui.screens.forms.note import EditNoteForm, NoteForm
 
 def resume_note(workspace: Workspace, show: Callable[[NoteForm | EditNoteForm], object]) -> None:
     """Show the form with what was typed, where a draft was left."""
-    file = workspace.note_draft
+    file = workspace.decisions.note_draft
     draft = file.read() if file is not None else None
     if file is None or draft is None:
         return

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container
-from typing import Any
+from typing import Any, cast
 
 from textual.app import App
 
+from tui.app.note_resume import resume_note
+from tui.model.workspace import Workspace
 from tui.presentation import time_display
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
@@ -26,30 +28,33 @@ class SessionKeeper:
         """The session as it was left before."""
         self.problem = ""
         """Why the session was not restored, or is not written; one line."""
-        self.draft = file.draft if file is not None else None
-        """Where a note is kept while it is written."""
         if file is not None:
+            cast(Workspace, app).decisions.note_draft = file.draft
             try:
                 self.former = file.read()
             except SessionError as error:
                 self.problem = str(error)
 
-    def restore(self, at_home: bool, alert_ids: Container[str]) -> bool:
-        """Go once to the screen on which the app was left; tell whether it is the first time.
+    def restore(self, at_home: bool, alert_ids: Container[str]) -> None:
+        """Go once to the screen on which the app was left, and to a note that was being written.
 
         ``at_home`` False: the analyst has gone elsewhere already, and stays there. ``alert_ids``
         are those of the alerts that can be opened.
         """
         first, self._restored = not self._restored, True
-        if not (first and at_home):
-            return first
+        if not first:
+            return
+        if at_home:
+            self._go_to_area(alert_ids)
+        resume_note(cast(Workspace, self._app), self._app.push_screen)
+
+    def _go_to_area(self, alert_ids: Container[str]) -> None:
         app, former = self._app, self.former
         alert_id = former.alert
         if alert_id is not None and alert_id in alert_ids and isinstance(app.screen, AlertsScreen):
             app.screen.open_alert(alert_id, former.pane)
         if former.area in app.MODES and former.area != app.current_mode:
             app.switch_mode(former.area)
-        return True
 
     def write(self, piped_to: str) -> None:
         """Write the session; a failure is said in ``problem``."""

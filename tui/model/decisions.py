@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from detector.rules.ruleset import RuleSet
     from tui.model.repeat import LastAction
     from tui.model.view_model import ViewModel
+    from tui.settings.note_draft import NoteDraftFile
 
 _PHRASES = {
     "acknowledged": ("acknowledged", "alert"),
@@ -75,6 +76,8 @@ class Decisions:
 
     def __init__(self, host: DecisionHost) -> None:
         self._host = host
+        self.note_draft: NoteDraftFile | None = None
+        """Where a note is kept while it is written; None where nothing is."""
         self.last: dict[str, LastAction] = {}
         """The latest action, by the noun of the rows that it was done to."""
         self._overtaken = ""

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from detector.triage.suppression import Suppression
     from tui.model.decisions import Decisions
     from tui.model.view_model import ViewModel
-    from tui.settings.note_draft import NoteDraftFile
     from tui.settings.saved_views import SavedView
     from tui.settings.session_file import ListState
 
@@ -70,10 +69,6 @@ class Workspace(Protocol):
 
     def former_list_state(self, area: str) -> ListState | None:
         """Return the state of an area's list in the former session."""
-
-    @property
-    def note_draft(self) -> NoteDraftFile | None:
-        """Where a note is kept while it is written; None where nothing is."""
 
     def restore_session(self) -> None:
         """Go once to the screen on which the app was left."""

@@ -13,8 +13,8 @@ from functools import lru_cache
 
 from detector.text.time import to_milliseconds
 
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = (
+DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTH_NAMES = (
     "January",
     "February",
     "March",
@@ -90,11 +90,11 @@ def _texts(forms: dict[int, str]) -> dict[int, _Formatter]:
 
 
 def _month_name(date: datetime) -> str:
-    return MONTHS[date.month - 1]
+    return MONTH_NAMES[date.month - 1]
 
 
 def _day_name(date: datetime) -> str:
-    return DAYS[date.weekday()]
+    return DAY_NAMES[date.weekday()]
 
 
 def _nanosecond_of_day(date: datetime) -> int:
@@ -191,12 +191,12 @@ def _digits(group: str) -> dict[int, str]:
 _YEARS = {1: r"(?P<year>\d{4})", 2: r"(?P<short_year>\d\d)", 4: r"(?P<year>\d{4})"}
 _MONTH_TEXTS = {
     **_digits("month"),
-    3: _names("month_name", MONTHS, 3),
-    4: _names("month_name", MONTHS),
+    3: _names("month_name", MONTH_NAMES, 3),
+    4: _names("month_name", MONTH_NAMES),
 }
 _DAY_NAMES = {
-    **dict.fromkeys(range(1, 4), _names("day_name", DAYS, 3)),
-    4: _names("day_name", DAYS),
+    **dict.fromkeys(range(1, 4), _names("day_name", DAY_NAMES, 3)),
+    4: _names("day_name", DAY_NAMES),
 }
 _PATTERNS: dict[str, dict[int, str]] = {
     "u": _YEARS,
@@ -267,7 +267,7 @@ def _date(parts: dict[str, str]) -> int:
     year = int(parts["year"]) if "year" in parts else 2000 + int(parts["short_year"])
     month = int(parts.get("month", 1))
     if "month_name" in parts:
-        month = 1 + next(i for i, m in enumerate(MONTHS) if m.startswith(parts["month_name"]))
+        month = 1 + next(i for i, m in enumerate(MONTH_NAMES) if m.startswith(parts["month_name"]))
     local = datetime(
         year,
         month,

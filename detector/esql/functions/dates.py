@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from detector.esql.functions.date_patterns import DAYS, MONTHS, date_formatter, date_parser
+from detector.esql.functions.date_patterns import (
+    DAY_NAMES,
+    MONTH_NAMES,
+    date_formatter,
+    date_parser,
+)
 from detector.esql.functions.registry import function
 from detector.text.suggest import nearest
 from detector.text.time import (
@@ -130,12 +135,12 @@ def date_extract(part: str, date: int) -> int:
 
 @function("day_name(date) -> keyword")
 def day_name(date: int) -> str:
-    return DAYS[from_milliseconds(date).weekday()]
+    return DAY_NAMES[from_milliseconds(date).weekday()]
 
 
 @function("month_name(date) -> keyword")
 def month_name(date: int) -> str:
-    return MONTHS[from_milliseconds(date).month - 1]
+    return MONTH_NAMES[from_milliseconds(date).month - 1]
 
 
 @function("date_format(any, date?) -> keyword", constant_checks={-2: date_formatter})

@@ -77,7 +77,7 @@ class _NoteFields(FormScreen):
     @on(Input.Changed)
     def keep_draft(self) -> None:
         """Keep what was typed, in case that the terminal goes away."""
-        file = self.workspace.note_draft
+        file = self.workspace.decisions.note_draft
         if file is None or not self.unsaved or not self._first_values:
             return
         verdict = cast(Verdict, self.value("verdict"))
@@ -89,8 +89,8 @@ class _NoteFields(FormScreen):
 
     def dismiss(self, result: bool | None = None) -> AwaitComplete:
         """Close the form; the note was saved or discarded."""
-        if self.workspace.note_draft is not None:
-            self.workspace.note_draft.remove()
+        if self.workspace.decisions.note_draft is not None:
+            self.workspace.decisions.note_draft.remove()
         return super().dismiss(result)
 
     async def action_editor(self) -> None:
