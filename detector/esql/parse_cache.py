@@ -32,7 +32,8 @@ def cached_tree(language: str, text: str, parse: Callable[[], _Tree]) -> _Tree:
     path = _folder() / f"{language}-{digest}.json"
     with contextlib.suppress(Exception):  # none yet, or damaged
         stored: _Tree = _read(path)
-        return stored
+        if isinstance(stored, ast.Tree if language == "esql" else ast.Expression):
+            return stored
     tree = parse()
     with contextlib.suppress(OSError, RecursionError):  # no folder, or nested too deeply for JSON
         _write(path, tree)

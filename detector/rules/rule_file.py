@@ -164,6 +164,7 @@ def read_file_text(path: Path) -> str:
 def parse_toml(text: str) -> dict[str, Any]:
     """Parse TOML. Raises RuleError."""
     try:
+        _refuse_long_keys(text)
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         reason = str(error).partition(" (at ")[0]
@@ -175,6 +176,17 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise RuleError(f"no TOML: {reason}", line, column) from None
     except (ValueError, RecursionError):  # tomllib lets these of int() and of itself pass
         raise RuleError("no TOML: a number of too many digits, or nested too deeply") from None
+
+
+_KEY_PARTS = 200
+_LONG_KEY = re.compile(rf"[\s\[]*(?:[\w\"'-]+[ \t]*\.[ \t]*){{{_KEY_PARTS}}}")
+
+
+def _refuse_long_keys(text: str) -> None:
+    """Refuse a key of so many parts that reading it would take minutes. Raises RuleError."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if _LONG_KEY.match(line):
+            raise RuleError(f"a key of over {_KEY_PARTS} parts", number)
 
 
 def parse_tables(text: str) -> tuple[Metadata, TrailhoundTable]:

@@ -480,3 +480,11 @@ def test_intended_nulls_make_negation_true(tmp_path):
     assert RuleScan(tmp_path, intended).add_file(
         raw_record(0), raw_record(1, sessionCredentialFromConsole="true")
     ).alert_spans() == [(0, 0)]
+
+
+@pytest.mark.parametrize("line", ["{} = 1", "  {} = 1", "[{}]", "[[{}]]", "x = 1\n{} = 1"])
+def test_key_of_thousands_of_parts_is_refused_at_once(tmp_path, line):
+    path = tmp_path / "r.toml"
+    path.write_text(line.format(".".join("a" * 20_000)) + "\n")
+    (problem,) = load([path], builtin=False).problems
+    assert "a key of over 200 parts" in problem.message
