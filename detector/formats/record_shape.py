@@ -56,6 +56,7 @@ _DISTINCT = frozenset(
 _COMMON = frozenset({"eventtime", "eventid", "eventtype", "useragent", "requestid", "readonly"})
 _PREFIXED = ("eventsource", "eventname", "awsregion", "useridentityarn")
 _ENOUGH = 4
+_PREFIXES_TRIED = 8
 
 _FOUND = ("eventTime", "eventSource", "eventName", "awsRegion")
 _FLAGS = ("readOnly", "managementEvent", "sessionCredentialFromConsole")
@@ -92,7 +93,8 @@ def prefix_of_record(names: Collection[str]) -> str | None:
         name[: -len(ending)] for name in names for ending in _PREFIXED if name.endswith(ending)
     )
     prefixes[""] += 0
-    for prefix, _ in sorted(prefixes.items(), key=lambda item: (-item[1], len(item[0]))):
+    likeliest = sorted(prefixes.items(), key=lambda item: (-item[1], len(item[0])))
+    for prefix, _ in likeliest[:_PREFIXES_TRIED]:
         if _is_record({name[len(prefix) :] for name in names if name.startswith(prefix)}):
             return prefix
     return None
