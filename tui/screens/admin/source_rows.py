@@ -93,7 +93,7 @@ SOURCES: Fields[SourceRow] = Fields(
     "sources",
     (
         Field("newest", "the newest label or event time", attrgetter("newest"), Time()),
-        Field("kind", "digest, feed, file, region, source", attrgetter("kind"), _text),
+        Field("kind", "digest, feed, file, wait, region, source", attrgetter("kind"), _text),
         Field("state", "what is said of it: silent, error, missing", attrgetter("state"), _text),
         Field("name", "the path, the bucket, the region and account", attrgetter("what"), _text),
         Field("reason", "why a file is in quarantine or waits", attrgetter("reasons"), _text),
@@ -135,7 +135,7 @@ def _quarantine_row(file: QuarantinedFile) -> SourceRow:
 
 
 def _waiting_row(file: WaitingFile) -> SourceRow:
-    return SourceRow(f"file {file.path}", "file", "waiting", file.path, file, bytes=file.size)
+    return SourceRow(f"wait {file.path}", "wait", "waiting", file.path, file, bytes=file.size)
 
 
 def _volume_row(volume: Volume) -> SourceRow:
