@@ -13,6 +13,7 @@ import msgspec
 import orjson
 
 from detector.detection.alert import Flag, Status
+from detector.text.json_output import json_lines
 from detector.text.time import format_time, parse_time
 from detector.triage.export import note_object
 from detector.triage.note import Edit, Note, NoteBody, NoteContext
@@ -45,7 +46,7 @@ SharedDecision = Note | StatusDecision | SuppressionDecision
 
 def decision_lines(decisions: Sequence[SharedDecision]) -> str:
     """Write decisions as JSON Lines."""
-    return "".join(orjson.dumps(_object(decision)).decode() + "\n" for decision in decisions)
+    return json_lines(_object(decision) for decision in decisions)
 
 
 def read_decision(line: bytes) -> SharedDecision:
