@@ -19,7 +19,9 @@ _EXPORTS = (
     b"note_id,",
     b"alert_id,",
     b'{"note_id":',
-    b'{"type":',
+    b'{"type":"note"',
+    b'{"type":"status"',
+    b'{"type":"suppression"',
     b'{"alert_id":',
     b"<!doctype html",
 )

@@ -12,7 +12,7 @@ from detector.store.decisions.triage_table import TriageTable
 from detector.triage.note import VERDICTS
 from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line
 from tests.detector.trail import ANA, sweep, write
-from tui.commandline.decision_parsers import VERDICTS as OFFERED
+from tui.commandline.decision_parsers import NOTE_VERDICTS
 from tui.settings import config
 
 BEN = ANA.replace("ana", "ben")
@@ -104,4 +104,4 @@ def test_alert_that_changes_meanwhile_is_left_and_told(
 
 
 def test_parser_offers_every_verdict() -> None:
-    assert OFFERED == VERDICTS
+    assert NOTE_VERDICTS == VERDICTS

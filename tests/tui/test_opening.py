@@ -18,7 +18,7 @@ from detector.store import StateError
 from tests.hostile.payloads import screen_text
 from tests.test_import_hygiene import loaded
 from tests.tui.stage import Hunt, said, until
-from tui.app import app as the_app
+from tui.app import launch
 from tui.app.app import HuntApp
 from tui.model.opened import Opened
 
@@ -92,7 +92,7 @@ def test_opening_error_ends_app(
         raise StateError("hunt.db: malformed: move it away")
 
     with pytest.raises(StateError, match=r"^hunt\.db: malformed: move it away$"):
-        the_app.run(opening, "AWSLogs/", {})
+        launch.run(opening, "AWSLogs/", {})
 
 
 def test_broken_rule_files_are_reported(tmp_path: Path) -> None:

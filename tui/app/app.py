@@ -6,7 +6,6 @@ as importing Textual.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -24,7 +23,7 @@ from tui.concurrency.worker import work
 from tui.keymap import APP, OPEN, key, key_of
 from tui.model.messages import OpeningFailed, StoreOpened
 from tui.model.opened import Opening
-from tui.presentation import safe, time_display
+from tui.presentation import time_display
 
 if TYPE_CHECKING:
     from detector.ingest.pipeline import Pipeline, Update
@@ -50,25 +49,6 @@ _SESSION_SECONDS = 10.0
 
 _RULES_SECONDS = 3.0
 """How often the rule files are checked for changes."""
-
-
-def run(
-    opening: Opening,
-    source_label: str,
-    keys: Mapping[str, str],
-    clock: Callable[[], float] = time.time,
-) -> int:
-    """Run the app until the analyst leaves it; return the exit status.
-
-    The arguments are those of ``HuntApp``. Raises what ``opening`` raised.
-    """
-    app = HuntApp(opening, source_label, clock=clock, keys=keys)
-    app.run()
-    if app.opening_error is not None:
-        raise app.opening_error
-    if app.is_open and app.session.problem:
-        print(f"trailhound: {safe.visible(app.session.problem)}", file=sys.stderr)
-    return app.return_code or 0
 
 
 class HuntApp(FrameApp[None]):

@@ -25,9 +25,9 @@ def run_app(
 
     ``sources`` says in a few words what is read. Raises what ``opening`` raised.
     """
-    from tui.app import app
+    from tui.app import launch
 
-    return app.run(opening, sources, keys, clock)
+    return launch.run(opening, sources, keys, clock)
 
 
 def choose_source(keys: Mapping[str, str]) -> tuple[list[str], bool] | None:

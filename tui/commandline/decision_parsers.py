@@ -11,7 +11,7 @@ from tui.commandline.options import add_author_option, add_filter_option, add_st
 if TYPE_CHECKING:
     from tui.commandline.options import Subparsers
 
-VERDICTS = ("undecided", "benign", "suspicious", "escalated", "false-positive", "duplicate")
+NOTE_VERDICTS = ("undecided", "benign", "suspicious", "escalated", "false-positive", "duplicate")
 """Those of ``detector.triage.note``, which takes long to import."""
 
 
@@ -38,7 +38,7 @@ def _add_reopen(commands: Subparsers) -> None:
 def _add_note(commands: Subparsers) -> None:
     parser = _add_decision(commands, "note", "write the same note on alerts", None)
     parser.add_argument("--text", required=True)
-    parser.add_argument("--verdict", choices=VERDICTS, default="undecided")
+    parser.add_argument("--verdict", choices=NOTE_VERDICTS, default="undecided")
     parser.add_argument("--ticket", default="")
     parser.add_argument("--owner", default="")
 
