@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from detector.simulate import agents
 from detector.simulate.noise import noise
-from detector.simulate.organization import START, aws_id, number, resource_id, stamp
+from detector.simulate.organization import START, aws_id, number_of, resource_id, stamp
 from detector.simulate.shapes import call, iam_user
 
 Record = dict[str, Any]
@@ -232,10 +232,10 @@ def _own_address(address: str, name: str) -> str:
     """Return an address of the same kind: machine, person, or service."""
     if address.endswith(".amazonaws.com") or not address[0].isdigit():
         return address
-    host = number(name, 1 << 16)
+    host = number_of(name, 1 << 16)
     if address.startswith("10."):
-        return f"10.{number(name + '/net', 64)}.{host >> 8}.{host & 255}"
-    return f"2001:db8:{number(name + '/net', 1 << 16):x}::{host:x}"
+        return f"10.{number_of(name + '/net', 64)}.{host >> 8}.{host & 255}"
+    return f"2001:db8:{number_of(name + '/net', 1 << 16):x}::{host:x}"
 
 
 def _lists_instances(record: Record) -> bool:

@@ -67,7 +67,7 @@ class EventSignature(NamedTuple):
     """The fields of a head without its time.
 
     ``Head(None, *signature)`` is the head of a signature. Its parts are a
-    ``Client``, a region and a ``Call``: there are far fewer of each than of signatures, so what
+    ``Client``, a region and a ``ApiCall``: there are far fewer of each than of signatures, so what
     follows from one part is worked out once for it."""
 
     user_identity: Caller | None
@@ -88,7 +88,7 @@ class EventSignature(NamedTuple):
 
 Client = tuple[Caller | None, str | None, str | None, str | None]
 """Who calls: the caller, the recipient account, the address, the user agent."""
-Call = tuple[str | None, str | None, bool | None, str | None]
+ApiCall = tuple[str | None, str | None, bool | None, str | None]
 """What is called: event source, event name, read-only, event category."""
 Origin = tuple[Caller | None, str | None, str | None, str | None, str | None]
 """A client, and the region that it called."""
@@ -97,10 +97,10 @@ ORIGIN_FIELDS = (*CLIENT_FIELDS, "aws_region")
 CALL_FIELDS = ("event_source", "event_name", "read_only", "event_category")
 client_of: Callable[[Head | EventSignature], Client] = attrgetter(*CLIENT_FIELDS)
 origin_of: Callable[[Head | EventSignature], Origin] = attrgetter(*ORIGIN_FIELDS)
-call_of: Callable[[Head | EventSignature], Call] = attrgetter(*CALL_FIELDS)
+api_call_of: Callable[[Head | EventSignature], ApiCall] = attrgetter(*CALL_FIELDS)
 
 
-def join_parts(origin: Origin, call: Call) -> EventSignature:
+def join_parts(origin: Origin, call: ApiCall) -> EventSignature:
     """Return the signature of these parts."""
     caller, recipient, address, agent, region = origin
     source, name, read_only, category = call
@@ -111,7 +111,7 @@ def join_parts(origin: Origin, call: Call) -> EventSignature:
 
 def signature_of(head: Head) -> EventSignature:
     """Return the signature of a head."""
-    return join_parts(origin_of(head), call_of(head))
+    return join_parts(origin_of(head), api_call_of(head))
 
 
 _SKIPPED_CATEGORIES = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from detector.cloudtrail.record import Call, Client, join_parts, skip_reason
+from detector.cloudtrail.record import ApiCall, Client, join_parts, skip_reason
 from detector.detection.baseline import Observation, client_observations, principal_of
 from detector.detection.principal import STS, caller_keys
 from detector.detection.principal_index import PrincipalHashes, hashes_of
-from detector.text.value_cache import LIMIT, ValueCache
+from detector.text.value_cache import CACHE_LIMIT, ValueCache
 
 
 class ClientFacts(NamedTuple):
@@ -39,9 +39,9 @@ class SignatureCache:
 
     They change speed only, never a result."""
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int = CACHE_LIMIT) -> None:
         self.clients: ValueCache[Client, ClientFacts] = ValueCache(_client_facts, limit)
-        self.calls: ValueCache[Call, CallFacts] = ValueCache(_call_facts, limit)
+        self.calls: ValueCache[ApiCall, CallFacts] = ValueCache(_call_facts, limit)
 
 
 def _client_facts(client: Client) -> ClientFacts:
@@ -60,7 +60,7 @@ def _client_facts(client: Client) -> ClientFacts:
     return ClientFacts(account, principal, observed, keys, hashes_of(keys))
 
 
-def _call_facts(call: Call) -> CallFacts:
+def _call_facts(call: ApiCall) -> CallFacts:
     signature = join_parts((None, None, None, None, None), call)
     return CallFacts(
         skip_reason(signature),

@@ -18,13 +18,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from detector.cloudtrail.record import (
-    Call,
+    ApiCall,
     Client,
     EventSignature,
     Head,
     Origin,
     Record,
-    call_of,
+    api_call_of,
     cap_part,
     client_of,
     decode,
@@ -125,7 +125,7 @@ class Records(RawRecords):
         """The records stand in the chunk as they are, without wrappers."""
         self.by_client = _ByClient()
         """The indexes of the records of each client, by region, in order."""
-        self.by_call: Mapping[Call, list[int]] = _Groups()
+        self.by_call: Mapping[ApiCall, list[int]] = _Groups()
         """The indexes of the records of each call, in order."""
         self.times: list[int | None] = []
         """The event time of each record in epoch seconds; None where it is unusable."""
@@ -135,7 +135,7 @@ class Records(RawRecords):
         # caches, and would lie scattered between what stays.
         for index, head in enumerate(heads):
             by_client[client_of(head)][head.aws_region].append(index)
-            by_call[call_of(head)].append(index)
+            by_call[api_call_of(head)].append(index)
             add_time(times[head.event_time])
         self.has_times = None not in times.values()
         """Every record has a usable event time."""
@@ -153,7 +153,7 @@ class Records(RawRecords):
     @cached_property
     def by_signature(self) -> dict[EventSignature, list[int]]:
         """The indexes of the records of each signature, in order."""
-        groups: dict[tuple[Origin, Call], list[int]] = defaultdict(list)
+        groups: dict[tuple[Origin, ApiCall], list[int]] = defaultdict(list)
         calls = _by_index(self.by_call, len(self.times))
         for index, parts in enumerate(zip(self.origins, calls, strict=True)):
             groups[parts].append(index)

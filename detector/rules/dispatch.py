@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from detector.cloudtrail.record import (
     CALL_FIELDS,
     ORIGIN_FIELDS,
-    Call,
+    ApiCall,
     EventSignature,
     Head,
-    call_of,
+    api_call_of,
     origin_of,
 )
 from detector.esql.plan.predicate_analysis import Pair
@@ -81,7 +81,7 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
             rule.rule_id: [_Verdicts(condition, limit) for condition in rule.query.prefilter.rest]
             for rule in self._rules
         }
-        self._by_call: ValueCache[Call, tuple[_Candidate, ...]] = ValueCache(self._of_call)
+        self._by_call: ValueCache[ApiCall, tuple[_Candidate, ...]] = ValueCache(self._of_call)
 
     def __missing__(self, pair: Pair) -> tuple[Rule, ...]:
         source, name = pair
@@ -117,13 +117,13 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         origin = origin_of(signature)
         return [
             rule
-            for rule, conditions in self._by_call[call_of(signature)]
+            for rule, conditions in self._by_call[api_call_of(signature)]
             if all(
                 verdicts[of_call, verdicts.of_origin(origin)] for verdicts, of_call in conditions
             )
         ]
 
-    def _of_call(self, call: Call) -> tuple[_Candidate, ...]:
+    def _of_call(self, call: ApiCall) -> tuple[_Candidate, ...]:
         """Return the rules that a call may match, with what is left to ask of an origin."""
         source, name, _, _ = call
         candidates = []

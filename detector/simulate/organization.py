@@ -65,7 +65,7 @@ def digest(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def number(name: str, below: int) -> int:
+def number_of(name: str, below: int) -> int:
     """Return a number below ``below`` that depends only on ``name``."""
     return int(digest(name), 16) % below
 

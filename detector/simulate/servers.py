@@ -9,7 +9,7 @@ from detector.simulate import agents
 from detector.simulate.organization import (
     START,
     instance,
-    number,
+    number_of,
 )
 from detector.simulate.routine import KEY_ARN, Routine, Step, always, decrypt_step
 from detector.simulate.shapes import (
@@ -34,7 +34,7 @@ def fleet_session(account: str, region: str, index: int) -> Caller:
         account,
         "app-server",
         instance(account, region, index),
-        f"10.{20 + number(region, 40)}.4.{11 + index}",
+        f"10.{20 + number_of(region, 40)}.4.{11 + index}",
         agents.BOTO3_SERVER,
         START - 2400 - 60 * index,
     )

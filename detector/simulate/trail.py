@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from detector.simulate.noise import noise
-from detector.simulate.organization import ORGANIZATION, SECOND_TRAIL, letters, number, stamp
+from detector.simulate.organization import ORGANIZATION, SECOND_TRAIL, letters, number_of, stamp
 from detector.simulate.past import past
 from detector.simulate.shapes import Event
 from detector.simulate.stories import STORIES
@@ -65,7 +65,7 @@ def _files() -> Iterator[Delivery]:
 
 
 def _batch(event: Event) -> _Batch:
-    lag = 30 + number(f"lag/{event.account}/{event.region}", 70)
+    lag = 30 + number_of(f"lag/{event.account}/{event.region}", 70)
     label = -(-(event.time + lag + event.delay) // _LABEL) * _LABEL
     return _Batch(event.account, event.region, label)
 
@@ -80,7 +80,7 @@ def _path(batch: _Batch, owner: str) -> str:
 
 
 def _landing(batch: _Batch, path: str) -> int:
-    return batch.label - 20 + number(f"landing/{path}", 150)
+    return batch.label - 20 + number_of(f"landing/{path}", 150)
 
 
 def _compress(events: list[Event]) -> bytes:

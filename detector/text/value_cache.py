@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
-LIMIT = 8192
+CACHE_LIMIT = 8192
 LONGEST_KEY = 1024
 """Characters of a key's representation: what a log has of longer ones is not kept."""
 
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
+_K = TypeVar("_K", bound=Hashable)
+_V = TypeVar("_V")
 
 
-class ValueCache(dict[K, V]):
+class ValueCache(dict[_K, _V]):
     """The results of ``derive`` by key, in two generations of at most ``limit`` entries.
 
     A full generation becomes the previous one, from which what comes again is taken over. With the
     bound on keys this bounds the bytes too. A cache changes speed only, never a result."""
 
-    def __init__(self, derive: Callable[[K], V], limit: int = LIMIT) -> None:
+    def __init__(self, derive: Callable[[_K], _V], limit: int = CACHE_LIMIT) -> None:
         super().__init__()
         self._derive = derive
         self._limit = limit
-        self._previous: dict[K, V] = {}
+        self._previous: dict[_K, _V] = {}
 
-    def __missing__(self, key: K) -> V:
+    def __missing__(self, key: _K) -> _V:
         value = self._previous[key] if key in self._previous else self._derive(key)
         if len(repr(key)) > LONGEST_KEY:
             return value
