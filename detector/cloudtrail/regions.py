@@ -16,7 +16,7 @@ class Region(msgspec.Struct, frozen=True):
     """A region; ``opt_in`` says that an account must enable it, None: unknown."""
 
     name: str
-    place: str
+    city: str
     geography: str
     partition: str
     opt_in: bool | None
@@ -81,9 +81,9 @@ _ON_BY_DEFAULT = frozenset(
 def _regions() -> Iterator[Region]:
     for (partition, geography), listing in _REGIONS_BY_GEOGRAPHY.items():
         for entry in listing.split(", "):
-            name, place = entry.split(" ", 1)
+            name, city = entry.split(" ", 1)
             opt_in = name not in _ON_BY_DEFAULT if partition == "aws" else None
-            yield Region(name, place, geography, partition, opt_in)
+            yield Region(name, city, geography, partition, opt_in)
 
 
 REGIONS = {region.name: region for region in _regions()}

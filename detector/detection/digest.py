@@ -253,8 +253,8 @@ def _observe(
 
 def _span_of(times: Sequence[int | None], indexes: Iterable[int]) -> tuple[int, int] | None:
     """Return the first and last time at ``indexes``; None where there is none."""
-    found = [time for time in [times[index] for index in indexes] if time is not None]
-    return (min(found), max(found)) if found else None
+    known = [time for time in [times[index] for index in indexes] if time is not None]
+    return (min(known), max(known)) if known else None
 
 
 def _collect(

@@ -74,11 +74,11 @@ def targets(record: Record) -> list[str]:
     name = record.event_name or ""
     paths = calls.get(name, ())
     if _service(record) == "lambda":  # whose names have a version: AddPermission20150331v2
-        paths = next((found for known, found in calls.items() if known in name), ())
-    found = set(_read(record, paths))
-    if "*" in found and _service(record) == "ssm":  # all instances of the account
-        found = set(_read(record, ["recipientAccountId"]))
-    return sorted(found)
+        paths = next((paths_of for part, paths_of in calls.items() if part in name), ())
+    identifiers = set(_read(record, paths))
+    if "*" in identifiers and _service(record) == "ssm":  # all instances of the account
+        identifiers = set(_read(record, ["recipientAccountId"]))
+    return sorted(identifiers)
 
 
 _SERVICE_ROLES = ("/AWSServiceRoleFor", "/aws-service-role/")
@@ -164,13 +164,13 @@ _CALLER_ENTITIES: tuple[FieldGetter, ...] = (
 
 def related_entities(record: Record) -> Any:
     """Return ``related.entity``: all entities that a record names."""
-    found = set(targets(record))
+    identifiers = set(targets(record))
     for read in _CALLER_ENTITIES:
-        found.update(many(read(record)))
+        identifiers.update(many(read(record)))
     if record.caller.type == "IdentityCenterUser":
-        found.update(many(getters.on_behalf_of("identity_store_arn")(record)))
-    found.update(_read(record, _tables()["related"].get(_service(record), ())))
-    return single(sorted(found))
+        identifiers.update(many(getters.on_behalf_of("identity_store_arn")(record)))
+    identifiers.update(_read(record, _tables()["related"].get(_service(record), ())))
+    return single(sorted(identifiers))
 
 
 _RELATED_USERS = (
@@ -182,13 +182,13 @@ _RELATED_USERS = (
 
 def related_users(record: Record) -> Any:
     """Return ``related.user``: names and ids of the users that a record names."""
-    found = set(_read(record, _RELATED_USERS))
+    identifiers = set(_read(record, _RELATED_USERS))
     session = _session_name(record)
     callers = (getters.user_id(record), getters.user_name(record), session)
-    found.update(name for name in callers if name)
+    identifiers.update(name for name in callers if name)
     if session and "@" in session:
-        found.add(session.partition("@")[0])
-    return single(sorted(found))
+        identifiers.add(session.partition("@")[0])
+    return single(sorted(identifiers))
 
 
 def user_email(record: Record) -> str | None:

@@ -1,4 +1,4 @@
-"""The caller of a record, found wherever its names and its form put it.
+"""The caller of a record, callers wherever its names and its form put it.
 
 CloudTrail's ``userIdentity`` is an object. Others write it as text, as an array or a map, or flat,
 under names of their own; then a caller that ought to have an ARN and shows none was lost.
@@ -75,10 +75,10 @@ def read_caller(
         return given
     if not _is_nothing(given) or any(not _is_nothing(value) for value in flat.values()):
         return _checked(_merged(_caller_of(given), _caller_of(flat)), is_renamed=True)
-    found = [caller for caller in map(_other_caller, others.items()) if caller]
-    if len(found) == 1:
-        return _checked(found[0], is_renamed=True)
-    if found or any(_is_callerlike(*item) for item in others.items()):
+    callers = [caller for caller in map(_other_caller, others.items()) if caller]
+    if len(callers) == 1:
+        return _checked(callers[0], is_renamed=True)
+    if callers or any(_is_callerlike(*item) for item in others.items()):
         raise NoCaller
     if is_renamed and not is_named:
         raise NoCaller
@@ -127,7 +127,7 @@ def _caller_of(value: Any, depth: int = 0) -> JsonObject:
         if inner_caller.get("arn"):
             return inner_caller
     caller: JsonObject = {}
-    _place(caller, value, "")
+    _assign(caller, value, "")
     if not caller.get("arn"):
         arns = {
             arn for inner in value.values() if isinstance(inner, str) for arn in _found_arns(inner)
@@ -141,7 +141,7 @@ def _is_entry(value: Any) -> bool:
     return isinstance(value, dict) and set(map(squash, value)) == {"key", "value"}
 
 
-def _place(caller: JsonObject, value: JsonObject, before: str) -> None:
+def _assign(caller: JsonObject, value: JsonObject, before: str) -> None:
     """Put each value where its name, whatever its spelling, says."""
     for name, inner in value.items():
         squashed = before + squash(name)
@@ -157,7 +157,7 @@ def _place(caller: JsonObject, value: JsonObject, before: str) -> None:
             inner = structure(inner)
         inner = as_object(inner)
         if isinstance(inner, dict) and len(squashed) < 64:
-            _place(caller, inner, squashed)
+            _assign(caller, inner, squashed)
 
 
 def _put(caller: JsonObject, path: tuple[str, ...], value: str) -> None:

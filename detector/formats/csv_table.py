@@ -95,9 +95,9 @@ def _cells(body: str, separator: str) -> list[str]:
 
 def _separators_in(header: str) -> list[str]:
     """Return what may separate the columns of a header, the likeliest first."""
-    found = Counter(character for character in header if not _is_of_name(character))
-    usual = [character for character in _USUAL_SEPARATORS if found[character]]
-    return usual + [character for character, _ in found.most_common(4) if character not in usual]
+    counts = Counter(character for character in header if not _is_of_name(character))
+    usual = [character for character in _USUAL_SEPARATORS if counts[character]]
+    return usual + [character for character, _ in counts.most_common(4) if character not in usual]
 
 
 def _is_of_name(character: str) -> bool:
@@ -180,13 +180,13 @@ def _refuse_without_callers(names: Sequence[str], row: Sequence[str]) -> None:
 
 def _line_of(row: Sequence[str], names: Sequence[str]) -> bytes:
     """Return a row's whole record as a line, else the row as an object."""
-    for place, cell in enumerate(row):
-        is_foreign = place >= len(names) or not is_field(names[place])
+    for index, cell in enumerate(row):
+        is_foreign = index >= len(names) or not is_field(names[index])
         if is_foreign and len(cell) > 200 and _WHOLE.match(cell):
             return _one_line(cell).encode("utf-8", "surrogateescape") + b"\n"
     cells = {
-        names[place] if place < len(names) else f"column {place + 1}": cell
-        for place, cell in enumerate(row)
+        names[index] if index < len(names) else f"column {index + 1}": cell
+        for index, cell in enumerate(row)
         if absent_if_empty(cell) is not None
     }
     text = {_escaped(name): _escaped(cell) for name, cell in cells.items()}

@@ -89,7 +89,7 @@ def _structs(array: Any) -> list[dict[str, Any] | None]:
 def _map(scalar: Any) -> dict[str, Any] | None:
     if not scalar.is_valid:
         return None
-    names, values = (_values(scalar.values.field(place)) for place in (0, 1))
+    names, values = (_values(scalar.values.field(index)) for index in (0, 1))
     return {str(name): value for name, value in zip(names, values, strict=True)}
 
 

@@ -148,14 +148,14 @@ class _Reader:
 
     def read(self) -> Shape | Missing:
         for name, inner in self._value.items():
-            self._place(name, squash(name), inner)
+            self._assign(name, squash(name), inner)
         missing = self._read_time() or self._read_source() or self._read_name()
         missing = missing or self._read_region() or self._read_caller()
         if missing is not None:
             return missing
         return Shape(self._record, self._is_renamed, self._is_changed or self._is_renamed)
 
-    def _place(self, name: str, squashed: str, inner: Any) -> None:
+    def _assign(self, name: str, squashed: str, inner: Any) -> None:
         """Place a member under CloudTrail's name for it."""
         if self._prefix and not squashed.startswith(self._prefix):
             self._others[name] = inner
@@ -183,7 +183,7 @@ class _Reader:
             "user",
         ):
             for part, deeper in inner.items():
-                self._place(f"{name}.{part}", self._prefix + squashed + squash(part), deeper)
+                self._assign(f"{name}.{part}", self._prefix + squashed + squash(part), deeper)
         else:
             self._others[name] = inner
 
@@ -230,10 +230,10 @@ class _Reader:
     def _read_part(self, field: str, form: re.Pattern[str], words: Iterable[str]) -> Missing | None:
         """Find one text by its field, or in a member with another name by its form."""
         given = self._record.get(field)
-        found = text_of(one_value(given))
-        if found is None and not _is_empty(given):
+        text = text_of(one_value(given))
+        if text is None and not _is_empty(given):
             return Missing(_REASONS[field])
-        if found is None:
+        if text is None:
             hints = {
                 name: inner
                 for name, inner in self._others.items()
@@ -242,13 +242,13 @@ class _Reader:
             forms = {text_of(one_value(inner)) for inner in hints.values()}
             fitting = {text for text in forms if text and form.fullmatch(text)}
             if len(fitting) == 1:
-                (found,) = fitting
+                (text,) = fitting
                 self._is_renamed = True
             elif self._is_required(hints):
                 return Missing(_REASONS[field])
-        if found != given:
+        if text != given:
             self._is_changed = True
-            self._record[field] = found
+            self._record[field] = text
         return None
 
     def _is_required(self, hints: JsonObject) -> bool:
@@ -316,13 +316,13 @@ def _put_deep(record: JsonObject, field: str, name: str, length: int, value: Any
     if not isinstance(record.setdefault(field, {}), dict):
         record[field] = {}
     *parents, last = _after(name, length).split(".")
-    place = record[field]
+    target = record[field]
     for parent in parents:
-        inner = place.setdefault(parent, {})
+        inner = target.setdefault(parent, {})
         if not isinstance(inner, dict):
             return
-        place = inner
-    place[last] = value
+        target = inner
+    target[last] = value
 
 
 def _after(name: str, length: int) -> str:

@@ -286,11 +286,11 @@ def _parse_one_by_one(data: memoryview, is_lines: bool) -> Records:
 
 def _refuse_too_deep(data: bytes) -> None:
     """Raise Unreadable for a document whose records lie too deep, and say where."""
-    found = locate_records(data)
-    if found is not None:
+    located = locate_records(data)
+    if located is not None:
         raise Unreadable(
             "nested-too-deep",
-            f"holds {found.records} CloudTrail records at {found.path}, in over {NESTING_CAP} "
+            f"holds {located.records} CloudTrail records at {located.path}, in over {NESTING_CAP} "
             "wrappers: cut them out with jq",
         )
 

@@ -76,12 +76,12 @@ class _Search:
 
     def value(self, value: bytes) -> Iterable[Item]:
         """Find the records in a value, or count it, or each of its elements, as none."""
-        found = self._find(value, 0)
-        if not found and value[:1] == b"[" and value[1:-1].strip(BLANK):
+        items = self._find(value, 0)
+        if not items and value[:1] == b"[" and value[1:-1].strip(BLANK):
             return [ParsedRecord(element) for element in split_elements(value)]
-        if not found and value[:1] == b'"':
+        if not items and value[:1] == b'"':
             return (NonRecord("rejected", "not-json"),)
-        return found or (ParsedRecord(value),)
+        return items or (ParsedRecord(value),)
 
     def _find(self, value: bytes, depth: int) -> list[Item]:
         """Find the records in a value; ``depth`` wrappers are around it."""
@@ -105,9 +105,9 @@ class _Search:
         elements = split_elements(array)
         entries = _entries(elements, array)
         if entries is not None:
-            found = self._find(entries, depth)
-            if found:
-                return found
+            items = self._find(entries, depth)
+            if items:
+                return items
         by_element = [self._find(element, depth + 1) for element in elements]
         if not any(by_element):
             return []
@@ -136,16 +136,16 @@ class _Search:
             return self._in_values(json_values(text).values, depth)
         except json.JSONDecodeError:
             pass
-        found: list[Item] = []
+        items: list[Item] = []
         for line in text.split(b"\n"):
             try:
-                found += self._in_values(json_values(line).values, depth)
+                items += self._in_values(json_values(line).values, depth)
             except json.JSONDecodeError:
                 if line.strip(BLANK):
-                    found.append(NonRecord("rejected", "not-json"))
-        if not any(isinstance(item, ParsedRecord) for item in found):
+                    items.append(NonRecord("rejected", "not-json"))
+        if not any(isinstance(item, ParsedRecord) for item in items):
             return []
-        return found
+        return items
 
     def _in_values(self, values: Iterable[bytes], depth: int) -> list[Item]:
         return [item for value in values for item in self._find(value, depth + 1)]
@@ -156,10 +156,10 @@ class _Search:
         if reason is not None:
             return [NonRecord("skipped", reason)]
         if "detail-type" in members and "detail" in members:
-            found = self._find(members["detail"], depth + 1)
-            if found:
-                found.insert(0, NonRecord("noted", "eventbridge"))
-            return found
+            items = self._find(members["detail"], depth + 1)
+            if items:
+                items.insert(0, NonRecord("noted", "eventbridge"))
+            return items
         translated = self._in_foreign_schema(members, value, depth)
         if translated:
             return translated
@@ -176,14 +176,14 @@ class _Search:
     def _in_members(self, members: Members, depth: int) -> list[Item]:
         """Find the records in the members of an object, each of them once."""
         for openings in (b"{[", b'"'):
-            found = [
+            groups = [
                 self._find(inner, depth + 1)
                 for inner in members.values()
                 if inner[:1] in openings  # one byte, or none
             ]
-            found = [items for items in found if items]
-            if found:
-                return list(_without_copies(found))
+            groups = [items for items in groups if items]
+            if groups:
+                return list(_without_copies(groups))
         return []
 
     def _in_foreign_schema(self, members: Members, value: bytes, depth: int) -> list[Item]:
@@ -198,9 +198,9 @@ class _Search:
         document: JsonObject = loads(value)
         for text in originals(document):
             if isinstance(text, str) and text.lstrip()[:1] in ("{", "["):
-                found = self._in_string(msgspec.json.encode(text), depth)
-                if found:
-                    return found
+                items = self._in_string(msgspec.json.encode(text), depth)
+                if items:
+                    return items
         record = translate(document)
         if not record.get("eventName") and not record.get("eventSource"):
             return []
@@ -332,10 +332,10 @@ def _ocsf_originals(document: JsonObject) -> Iterator[Any]:
     yield document.get("raw_data")
 
 
-def _without_copies(found: list[list[Item]]) -> Iterator[Item]:
+def _without_copies(groups: list[list[Item]]) -> Iterator[Item]:
     """Yield the items of several members, a record that stands in two of them once."""
     seen: set[str] = set()
-    for items in found:
+    for items in groups:
         own = set()
         for item in items:
             event_id = _event_id(item)

@@ -153,12 +153,12 @@ def python_literal(text: bytes) -> bytes:
 
 def unbase64(text: bytes, budget: Budget) -> bytes | None:
     """Decode base64, and the gzip in it; None for any other text."""
-    packed = text.translate(None, b" \r\n\t\\")
-    if _BASE64.fullmatch(packed) is None:
+    encoded = text.translate(None, b" \r\n\t\\")
+    if _BASE64.fullmatch(encoded) is None:
         return None
     try:
-        packed = packed.replace(b"-", b"+").replace(b"_", b"/").rstrip(b"=")
-        data = base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
+        encoded = encoded.replace(b"-", b"+").replace(b"_", b"/").rstrip(b"=")
+        data = base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
         if data[:2] == b"\x1f\x8b":
             content = gunzip(io.BytesIO(data), budget)
             data = b"".join(iter(lambda: content.read(BLOCK) or b"", b""))

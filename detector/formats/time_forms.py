@@ -60,9 +60,9 @@ def time_text(value: Any) -> str | None:
     if parse_time(text) is not None:
         return text
     for read in (_from_digits, _from_iso, _from_mail, _from_layouts):
-        found = read(text)
-        if found is not None and parse_time(found) is not None:
-            return found
+        time_text = read(text)
+        if time_text is not None and parse_time(time_text) is not None:
+            return time_text
     return None
 
 

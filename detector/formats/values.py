@@ -26,7 +26,7 @@ def one_value(value: Any) -> Any:
     """
     for _ in range(3):
         if isinstance(value, list):
-            distinct = [inner for at, inner in enumerate(value) if inner not in value[:at]]
+            distinct = [inner for index, inner in enumerate(value) if inner not in value[:index]]
             if len(distinct) != 1 or len(value) > 8:
                 return None
             value = distinct[0]

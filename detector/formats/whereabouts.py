@@ -34,7 +34,7 @@ def locate_records(data: bytes) -> Whereabouts | None:
             if inner is not None:
                 pending.append((f"{path}|fromjson" if path else "", inner))
         elif isinstance(value, list):
-            pending += reversed([(f"{path}[{at}]", inner) for at, inner in enumerate(value)])
+            pending += reversed([(f"{path}[{index}]", inner) for index, inner in enumerate(value)])
         elif isinstance(value, dict):
             if prefix_of_record({squash(name) for name in value}) is None:
                 pending += reversed([(path + _step(name), value[name]) for name in value])

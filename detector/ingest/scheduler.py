@@ -34,7 +34,7 @@ class ReadScheduler:
         self._store = store
         self._source = source
         self._clock = clock
-        self._found: set[str] = set()
+        self._swept_paths: set[str] = set()
         """The paths of all files that the sweeps have found."""
         self._waiting_since: dict[str, float] = {}
         self._retrying = {row.path for row in self.files if _is_retried_unfound(row)}
@@ -50,7 +50,7 @@ class ReadScheduler:
         self._track_renames(files)
         files = [self._without_old_problem(file) for file in files]
         paths = {file.path for file in files}
-        self._found |= paths
+        self._swept_paths |= paths
         files += self._retried_files(paths)
         self.has_digests = self.has_digests or any(DIGEST in file.path for file in files)
         tasks = []
@@ -85,7 +85,7 @@ class ReadScheduler:
 
     def states_of_found(self) -> Counter[FileState]:
         """Count the files that the sweeps have found, by how they stand."""
-        rows = (self.files.get(path) for path in self._found)
+        rows = (self.files.get(path) for path in self._swept_paths)
         return Counter(row.state for row in rows if row is not None)
 
     def reread_outdated(self) -> None:

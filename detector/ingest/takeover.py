@@ -16,15 +16,15 @@ def await_ingest(store: Store, stop: threading.Event, waiting: Callable[[str], N
 
     ``waiting`` is called with the process that ingests, once for each. Raises StateError.
     """
-    told = ""
+    named = ""
     while not stop.is_set():
         try:
             store.take_ingest()
         except IngestHeld:
-            holder = store.holder or told
-            if holder != told:
+            holder = store.holder or named
+            if holder != named:
                 waiting(holder)
-                told = holder
+                named = holder
         else:
             return True
         stop.wait(TAKE_OVER_EVERY)

@@ -112,17 +112,20 @@ def failure_of(error: Exception, key: str = "") -> Failure:
     # The key stands before the response as it is, and may look like one.
     for quotation in (f" for path {key}: ", f" at location {key} not found: "):
         text = text.replace(quotation, "", 1)
-    found = _RESPONSE.search(text.partition("\n\nDebug source:")[0])
-    if found is None:
+    response = _RESPONSE.search(text.partition("\n\nDebug source:")[0])
+    if response is None:
         return Failure(by_class or "unreachable")
-    if found["host"].partition(":")[0] in _CREDENTIAL_HOSTS or found["host"] in _CREDENTIAL_HOSTS:
+    if (
+        response["host"].partition(":")[0] in _CREDENTIAL_HOSTS
+        or response["host"] in _CREDENTIAL_HOSTS
+    ):
         return Failure("no-credentials")
-    if found["redirect"]:
+    if response["redirect"]:
         return Failure("wrong-region", 301)
-    if found["status"] is None:
+    if response["status"] is None:
         return Failure(by_class or "unreachable")
-    code = _CODE.search(found["body"])
-    return _by_response(int(found["status"]), code[1] if code else "")
+    code = _CODE.search(response["body"])
+    return _by_response(int(response["status"]), code[1] if code else "")
 
 
 def _by_response(status: int | None, code: str) -> Failure:

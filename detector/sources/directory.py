@@ -307,10 +307,10 @@ class Directory:
 
 def _unique(files: Iterator[SourceFile]) -> Iterator[SourceFile]:
     """Leave out files that were found already in this sweep."""
-    found: set[str] = set()
+    paths: set[str] = set()
     for file in files:
-        if file.path not in found:
-            found.add(file.path)
+        if file.path not in paths:
+            paths.add(file.path)
             yield file
 
 

@@ -123,5 +123,5 @@ def _exists(name: str) -> bool:
 
 def _matches_any(pattern: str) -> bool:
     errors: list[OSError] = []
-    found = next(expand_pattern(pattern, lambda _, error: errors.append(error)), None)
-    return found is not None or bool(errors)
+    first = next(expand_pattern(pattern, lambda _, error: errors.append(error)), None)
+    return first is not None or bool(errors)

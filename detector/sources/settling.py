@@ -55,9 +55,9 @@ class Settling:
             return False
         # The clock of the file system may be ahead, so that it is also looked at twice.
         now = time.monotonic()
-        look = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         previous, since = self._looks.get(path, (None, now))
-        if look != previous:
-            self._looks[path] = look, now
+        if state != previous:
+            self._looks[path] = state, now
             return True
         return now - since < SETTLE_SECONDS

@@ -40,7 +40,7 @@ class SqsQueue:
         self._uncommitted: dict[str, set[str]] = {}
         """The paths of each message that are not committed yet, by receipt."""
         self._problems: list[str] = []
-        self._told: set[str] = set()
+        self._refused_buckets: set[str] = set()
         """The messages that were told to be left in the queue."""
         name = url.removeprefix("sqs://").rstrip("/")
         try:
@@ -96,8 +96,8 @@ class SqsQueue:
         objects = parse_message(message.get("Body", ""))
         if objects is None:
             name, detail = message["MessageId"], "tells of no S3 object: it is left in the queue"
-            if name not in self._told:
-                self._told.add(name)
+            if name not in self._refused_buckets:
+                self._refused_buckets.add(name)
                 self._problems.append(f"{self._name}: message {name} {detail}")
             yield self._unread(name, "no-object", detail)
             return

@@ -145,7 +145,7 @@ class AlertTable:
     def own_events(self, alert_ids: Iterable[str]) -> dict[str, list[OwnEvent]]:
         """Return identity and position of the events of each alert."""
         own: dict[str, list[OwnEvent]] = {}
-        for alert_id, time, width, bucket, identity, path, *place in self._database.rows(
+        for alert_id, time, width, bucket, identity, path, *position in self._database.rows(
             "SELECT alert_id, time, width, bucket, identity, f.path, offset, "
             "max(place, -1 - place) FROM json_each(?) wanted CROSS JOIN alert a "
             "ON alert_id = wanted.value "
@@ -157,7 +157,7 @@ class AlertTable:
         ):
             if time // width != bucket:
                 continue  # of a content that the event no longer has
-            own.setdefault(alert_id, []).append(OwnEvent(identity, os.fsdecode(path), *place))
+            own.setdefault(alert_id, []).append(OwnEvent(identity, os.fsdecode(path), *position))
         return own
 
     @raises_damaged

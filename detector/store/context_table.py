@@ -111,8 +111,8 @@ class ContextTable:
             _put_signals(
                 connection,
                 {
-                    alert_id: found.events
-                    for alert_id, found in signals.items()
+                    alert_id: alert_signals.events
+                    for alert_id, alert_signals in signals.items()
                     if alert_id in lineages
                 },
             )
@@ -281,13 +281,13 @@ def _put_signals(
 ) -> None:
     """Write the signals of alerts, by alert id and flag."""
     rows: set[tuple[str, str, bytes]] = set()
-    found: set[Event] = set()
+    union: set[Event] = set()
     for alert_id, events_by_flag in signals.items():
         for flag, events in events_by_flag.items():
-            found.update(events)
+            union.update(events)
             rows.update((alert_id, flag, event.identity) for event in events)
     pending: dict[bytes, Event] = {}
-    for event in found:
+    for event in union:
         if event.identity in pending:  # two that claim one identity: of these the smaller stays
             write_events(connection, pending)
             pending = {}

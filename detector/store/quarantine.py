@@ -53,10 +53,10 @@ class Quarantine:
         value = encode_json([state, reason, detail])
         with self._database.transaction() as connection:
             # Nobody else writes until the transaction ends, so these are the files in quarantine.
-            held = {file.path for file in self.files()}
+            quarantined = {file.path for file in self.files()}
             self._journal.decide(
                 connection,
                 reason,
-                [Change("file", path, value, path) for path in paths if path in held],
+                [Change("file", path, value, path) for path in paths if path in quarantined],
             )
-        return [path for path in paths if path not in held]
+        return [path for path in paths if path not in quarantined]

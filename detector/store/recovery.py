@@ -127,8 +127,8 @@ def _missing_table(source: sqlite3.Connection, table: str, read: bool) -> SavedT
 
 
 def _is_damaged(source: sqlite3.Connection) -> bool:
-    found = _read_rows(source, "PRAGMA quick_check(1)")
-    return not found.whole or found.rows != [("ok",)]
+    check = _read_rows(source, "PRAGMA quick_check(1)")
+    return not check.whole or check.rows != [("ok",)]
 
 
 def _lost(source: sqlite3.Connection, table: str, copied: int) -> int | None:

@@ -1,4 +1,4 @@
-"""Values cut where they are kept, so that a few bytes of a log cannot fill memory and state.
+"""Values cut where they are capped, so that a few bytes of a log cannot fill memory and state.
 
 A cut value ends in its length and a hash of the whole: two that differ stay two.
 """
@@ -34,15 +34,15 @@ def capped_value(value: Any) -> Any:
 
 
 def _cut_list(values: list[Any]) -> list[Any]:
-    kept: list[Any] = []
+    capped: list[Any] = []
     size = 0
     for item in values:
         size += len(item) if isinstance(item, str) else 1
         if size > VALUE_CAP:
             break
-        kept.append(item)
-    rest = values[len(kept) :]
+        capped.append(item)
+    rest = values[len(capped) :]
     if isinstance(rest[0], str):
         whole = hashlib.sha256("\0".join(rest).encode(errors="surrogatepass")).hexdigest()[:16]
-        kept.append(f"{rest[0][:TEXT_CAP]}…(+{len(rest):,} values, sha256 {whole})")
-    return kept
+        capped.append(f"{rest[0][:TEXT_CAP]}…(+{len(rest):,} values, sha256 {whole})")
+    return capped

@@ -31,12 +31,12 @@ class SuppressionIndex:
 
     def candidates(self, alert: Alert) -> list[Suppression]:
         """Return the suppressions that may match an alert, oldest first."""
-        found = self._others.copy()
+        candidates = self._others.copy()
         if self._exact:
             # An alert with several values is in no exact scope, so that the first one will do.
             for scope_and_value in scope_values(alert).items():
-                found += self._exact.get(scope_and_value, ())
-        return [suppression for _, suppression in sorted(found, key=lambda pair: pair[0])]
+                candidates += self._exact.get(scope_and_value, ())
+        return [suppression for _, suppression in sorted(candidates, key=lambda pair: pair[0])]
 
     def judge(self, alert: Alert) -> Alert:
         """Return an alert as hidden, or with what breaks through the suppressions."""

@@ -14,8 +14,8 @@ def resume_note(workspace: Workspace, show: Callable[[NoteForm | EditNoteForm], 
     draft = file.read() if file is not None else None
     if file is None or draft is None:
         return
-    held = workspace.view_model.alerts
-    alerts = [held[alert_id] for alert_id in draft.alert_ids if alert_id in held]
+    alerts_by_id = workspace.view_model.alerts
+    alerts = [alerts_by_id[alert_id] for alert_id in draft.alert_ids if alert_id in alerts_by_id]
     notes = [note for note in workspace.store.triage.notes() if note.note_id == draft.note_id]
     if notes:
         show(EditNoteForm(notes[0], draft.body))

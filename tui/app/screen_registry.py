@@ -130,12 +130,12 @@ _RANKS = {
 
 def bindings_of(kind: type[DOMNode]) -> list[Binding]:
     """Return the bindings of our classes, those of shared parts last."""
-    found: list[Binding] = []
+    bindings_of_classes: list[Binding] = []
     for above in kind.__mro__:
         if above.__module__.startswith("tui."):
             bindings = above.__dict__.get("BINDINGS", [])
-            found += sorted(bindings, key=lambda binding: _RANKS.get(binding.id, 0))
-    return found
+            bindings_of_classes += sorted(bindings, key=lambda binding: _RANKS.get(binding.id, 0))
+    return bindings_of_classes
 
 
 def editing_keys(kind: type[DOMNode]) -> set[str]:

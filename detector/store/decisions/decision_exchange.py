@@ -141,8 +141,8 @@ def _join_status(connection: sqlite3.Connection, theirs: StatusDecision) -> tupl
     row = connection.execute(
         "SELECT status, at, author FROM status WHERE alert_id = ?", (alert_id,)
     ).fetchone()
-    status, at, author = row or ("open", None, None)
-    stands = row is None or int(time) > int(at or 0)
+    status, decided_at, author = row or ("open", None, None)
+    stands = row is None or int(time) > int(decided_at or 0)
     detail = f"{status} -> {theirs.status}" if stands else f"{theirs.status} before {status}"
     if row is not None and status == theirs.status:
         return False, ""

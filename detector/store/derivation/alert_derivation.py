@@ -122,7 +122,9 @@ class AlertDerivation:
         gap = max_gap(rule, mode)
         counts = series.counts
         if not gap and not series.has_alerts:
-            counts = {at: count for at, count in counts.items() if count >= rule.query.min_hits}
+            counts = {
+                bucket: count for bucket, count in counts.items() if count >= rule.query.min_hits
+            }
         key = tuple(msgspec.json.decode(series.key))
         for first, last in _runs(counts, 1 + (2 * gap + width - 1) // width):
             start, end = first * width, (last + 1) * width

@@ -21,31 +21,31 @@ class IngestLock:
 
     def __init__(self, state: Path | None) -> None:
         self._state = state
-        self._held: contextlib.ExitStack | None = None
+        self._release: contextlib.ExitStack | None = None
         self._mutex = threading.Lock()
 
     def take(self) -> bool:
         """Take the lock, unless another process has it. Raises StateError."""
         with self._mutex:
-            if self._state is None or self._held is not None:
+            if self._state is None or self._release is not None:
                 return True
             for _ in range(_TRIES):
                 with contextlib.ExitStack() as cleanup:
                     if take_lock(self._state, cleanup) is None:
-                        self._held = cleanup.pop_all()
+                        self._release = cleanup.pop_all()
                         return True
                 time.sleep(0.01)
             return False
 
     def holder(self) -> str | None:
         """Return the other process that has the lock; None where there is none."""
-        if self._state is None or self._held is not None:
+        if self._state is None or self._release is not None:
             return None
         return find_holder(self._state)
 
     def release(self) -> None:
         """Let another process ingest. Releasing twice is allowed."""
         with self._mutex:
-            if self._held is not None:
-                self._held.close()
-                self._held = None
+            if self._release is not None:
+                self._release.close()
+                self._release = None

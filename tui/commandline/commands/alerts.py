@@ -20,14 +20,14 @@ def run(args: argparse.Namespace) -> int:
     parse_filter_option(args, ALERTS, time.time())  # refuse a bad filter before anything is read
     store = Store.look(path)
     try:
-        held = store.alerts.all()
+        stored = store.alerts.all()
         now = store.files.newest_event_time() or time.time()
     finally:
         store.close()
-    alerts = list(filter(parse_filter_option(args, ALERTS, now), reversed(held)))
+    alerts = list(filter(parse_filter_option(args, ALERTS, now), reversed(stored)))
     if args.format == "table":
         sys.stdout.write(table(alerts))
     else:
         sys.stdout.write(export_alerts(alerts, args.format))
-    narrate(f"{len(alerts):,} of {len(held):,} alerts held")
+    narrate(f"{len(alerts):,} of {len(stored):,} alerts held")
     return EXIT_OK

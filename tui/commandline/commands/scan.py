@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
             clock=time.time if now is None else lambda: float(now),
             bounds=bounds,
         )
-        found = pipeline.scan(_narrate_update)
+        file_counts = pipeline.scan(_narrate_update)
         in_bounds = _alerts_between(store, since, until)
         filter_time = now or store.files.newest_event_time() or time.time()
         alert_filter = parse_filter_option(args, ALERTS, filter_time)
@@ -100,9 +100,9 @@ def run(args: argparse.Namespace) -> int:
             *_short_histories(rules, alerts),
         ):
             narrate(line)
-    if not found["read"] and (found["waiting"] or found["quarantined"]):
+    if not file_counts["read"] and (file_counts["waiting"] or file_counts["quarantined"]):
         raise CommandError("nothing that was named could be read")
-    if args.strict and _is_incomplete(found, accounting):
+    if args.strict and _is_incomplete(file_counts, accounting):
         narrate("incomplete: not all that was named has been read")
         return EXIT_INCOMPLETE
     if args.exit_code and alerts:
@@ -110,9 +110,11 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _is_incomplete(found: Counter[FileState], accounting: Accounting) -> bool:
+def _is_incomplete(file_counts: Counter[FileState], accounting: Accounting) -> bool:
     """Tell whether anything was waiting, quarantined, denied or unread."""
-    is_unread = found["waiting"] or found["quarantined"] or accounting.files_skipped.get("gone")
+    is_unread = (
+        file_counts["waiting"] or file_counts["quarantined"] or accounting.files_skipped.get("gone")
+    )
     return bool(is_unread or accounting.records_rejected)
 
 

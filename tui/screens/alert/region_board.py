@@ -161,7 +161,7 @@ def _described(region: Region, counts: RegionCounts) -> str:
     ]
     parts = (
         region.name or "no region",
-        region.place or region.geography,
+        region.city or region.geography,
         _OPT_IN[region.opt_in],
         format.plural(counts.counts.get(region.name, 0), counts.noun),
         ", ".join(since) or "never seen",

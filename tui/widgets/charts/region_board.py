@@ -261,7 +261,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         """Write the name with its place, or short, as the room allows."""
         name = safe.visible(region.name) or "–"
         if self._column_cells >= _WIDE_COLUMN:
-            return f"{name.ljust(_NAME_CELLS)} {region.place}"
+            return f"{name.ljust(_NAME_CELLS)} {region.city}"
         if cells < max(_NAME_CELLS, len(name)):
             return short_region(name)
         return name
