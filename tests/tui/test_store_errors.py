@@ -38,7 +38,7 @@ def test_full_disk_is_reported(tmp_path: Path) -> None:
         )
         source = Directory([hunt.trail.parent])
         pipeline = Pipeline(hunt.store, hunt.rules, source, clock=hunt.clock)
-        app.ingest.start(pipeline, app.closing)
+        app.ingest.start(app.store, lambda: pipeline, app.closing)
         await until(pilot, lambda: bool(app.view_model.error))
         assert said(app).startswith(
             f"Reading stopped: {tmp_path}/hunt.db: the disk is full, nothing was written"

@@ -49,8 +49,7 @@ def _add_decision(
     parser = commands.add_parser(
         name,
         help=help,
-        usage=f"trailhound {name} [options] ALERT_ID...\n"
-        f"       trailhound {name} [options] --filter FILTER",
+        usage="%(prog)s [options] ALERT_ID...\n       %(prog)s [options] --filter FILTER",
         description=f"{help.capitalize()}. Prints the ids of those that were decided on. What "
         "somebody changes meanwhile is left so and told, with exit status 1.",
     )
