@@ -25,16 +25,18 @@ settings.load_profile("repeatable" if os.environ.get("CI") else "local")
 
 
 SLOW = (
+    "commandline/",
     "crash/",
     "detector/formats/test_forms.py",
-    "detector/ingest/test_workers.py",
-    "detector/sources/test_aws_errors.py",
-    "detector/sources/test_bucket.py",
-    "detector/sources/test_keys.py",
-    "detector/sources/test_messages.py",
+    "detector/ingest/",
+    "detector/sources/",
+    "detector/store/test_concurrency.py",
+    "detector/store/test_errors.py",
     "hostile/",
+    "render/",
     "test_benchmarks.py",
     "test_crash.py",
+    "test_import_hygiene.py",
     "test_sample_logs.py",
     "tui/",
 )
