@@ -19,6 +19,7 @@ from detector.detection.event import Event
 from detector.detection.log_integrity import integrity_sentence, log_file_name
 from detector.detection.risk import risk_sentence
 from detector.text.abbreviations import FLAG_WORDS, short_arn
+from detector.text.plural import plural as plural
 from detector.text.time import format_age, format_duration
 from tui.presentation import time_display
 
@@ -30,15 +31,6 @@ SEVERITY_GLYPHS = {"critical": "◆", "high": "▲", "medium": "●", "low": "·
 
 def number(value: int) -> str:
     return f"{value:,}"
-
-
-def plural(count: int, noun: str) -> str:
-    """Write ``1 alert``, ``2 alerts``, ``3 entries``."""
-    if count == 1:
-        return f"1 {noun}"
-    if noun.endswith("y"):
-        return f"{number(count)} {noun[:-1]}ies"
-    return f"{number(count)} {noun}s"
 
 
 def severity_label(word: str) -> str:
