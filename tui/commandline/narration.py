@@ -9,6 +9,7 @@ from detector.sources.open_file import requests_made
 from detector.sources.source import Source
 from detector.sources.time_bounds import BoundedSource, Bounds
 from detector.store import Store
+from detector.text.plural import plural
 from detector.text.visible import visible
 
 
@@ -23,18 +24,11 @@ def show_progress(text: str) -> None:
         print(f"\r\x1b[K{text}", end="\r", file=sys.stderr)
 
 
-def count_of(count: int, noun: str) -> str:
-    """Write a count with its noun: ``1 alert``, ``1,200 alerts``."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count:,} {noun}s"
-
-
 def accounting_sums(accounting: Accounting) -> list[str]:
     """Write the sums of files and of records, a line each."""
     rest = ""
     if accounting.records_duplicate:
-        rest += f"; {count_of(accounting.records_duplicate, 'duplicate hit')}"
+        rest += f"; {plural(accounting.records_duplicate, 'duplicate hit')}"
     if accounting.late_dropped:
         rest += f"; {accounting.late_dropped:,} late-unmerged"
     return [

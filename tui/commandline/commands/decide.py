@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from detector.detection.alert import Alert, Status
 from detector.filter.schemas import ALERTS
 from detector.store import Store
+from detector.text.plural import plural
 from detector.triage.note import NoteBody
 from tui.commandline.inputs import decision_author, existing_state_path, parse_filter_option
-from tui.commandline.narration import count_of, narrate
+from tui.commandline.narration import narrate
 from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError, UsageError
 
 
@@ -53,7 +54,7 @@ def _set_status(store: Store, alerts: Sequence[Alert], status: Status) -> int:
         if alert.status == status:
             print(alert.alert_id)
     narrate(
-        f"{status}: {count_of(len(decided) - len(overtaken), 'alert')}; "
+        f"{status}: {plural(len(decided) - len(overtaken), 'alert')}; "
         f"{len(alerts) - len(pending):,} were so before"
     )
     for alert in overtaken:
@@ -66,5 +67,5 @@ def _note(store: Store, alerts: Sequence[Alert], args: argparse.Namespace) -> in
     notes = store.triage.add_notes(alerts, body)
     for note in notes:
         print(note.alert_id)
-    narrate(f"noted on {count_of(len(notes), 'alert')}")
+    narrate(f"noted on {plural(len(notes), 'alert')}")
     return EXIT_OK

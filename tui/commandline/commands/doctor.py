@@ -10,9 +10,10 @@ from pathlib import Path
 
 from detector.store import Store
 from detector.store.recovery import SavedTable
+from detector.text.plural import plural
 from detector.text.visible import visible
 from tui.commandline.doctor import Check, installation, state, terminal
-from tui.commandline.narration import count_of, narrate
+from tui.commandline.narration import narrate
 from tui.settings import config
 from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError
 
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         return EXIT_OK
     narrate(
         ", ".join(
-            count_of(counts[status], status) for status in ("problem", "warning") if counts[status]
+            plural(counts[status], status) for status in ("problem", "warning") if counts[status]
         )
     )
     return EXIT_FAILED

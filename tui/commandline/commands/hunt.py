@@ -24,11 +24,12 @@ from detector.investigation.hunt import (
 )
 from detector.rules.rule_file import RuleError
 from detector.text.json_output import json_line
+from detector.text.plural import plural
 from detector.text.time import format_time
 from detector.text.visible import visible
 from detector.triage.export import safe_cell
 from tui.commandline.inputs import open_named_sources, parse_time_option, readable_files
-from tui.commandline.narration import caret_excerpt, count_of, narrate
+from tui.commandline.narration import caret_excerpt, narrate
 from tui.settings import config
 from tui.settings.errors import EXIT_FAILED, EXIT_MISUSED, EXIT_OK, CommandError, UsageError
 
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
             prefix = ""
             if len(request.queries) > 1:
                 prefix = f"query {number} of {len(request.queries)}: "
-            narrate(f"{prefix}{count_of(printed, 'row')}")
+            narrate(f"{prefix}{plural(printed, 'row')}")
     for problem in reader.problems.values():
         narrate(f"not read: {problem}")
     return EXIT_OK

@@ -10,10 +10,11 @@ from pathlib import Path
 from detector.filter.schemas import NOTES
 from detector.store import Store
 from detector.text import private_files
+from detector.text.plural import plural
 from detector.triage.export import export_notes
 from detector.triage.shared_decisions import decision_lines, read_decision
 from tui.commandline.inputs import parse_filter_option
-from tui.commandline.narration import count_of, narrate
+from tui.commandline.narration import narrate
 from tui.settings import config
 from tui.settings.errors import EXIT_OK, CommandError
 
@@ -44,7 +45,7 @@ def _import(args: argparse.Namespace) -> int:
         store.close()
     for conflict in joined.conflicts:
         narrate(conflict)
-    narrate(f"{joined.new:,} of {count_of(len(decisions), 'decision')} new here")
+    narrate(f"{joined.new:,} of {plural(len(decisions), 'decision')} new here")
     return EXIT_OK
 
 
@@ -71,5 +72,5 @@ def _export(args: argparse.Namespace) -> int:
         private_files.write_export(Path(args.output), text)
     except OSError as error:
         raise CommandError(f"{args.output}: {error.strerror}: name another file with -o") from None
-    narrate(f"{count_of(len(notes), 'note')} in {args.output}")
+    narrate(f"{plural(len(notes), 'note')} in {args.output}")
     return EXIT_OK

@@ -23,6 +23,7 @@ from detector.sources.file_span import FileSpan
 from detector.sources.time_bounds import Bounds, FileSnapshot
 from detector.store import Store
 from detector.text.json_output import json_line
+from detector.text.plural import plural
 from detector.text.visible import visible
 from detector.triage.export import event_object
 from tui.commandline.inputs import (
@@ -33,7 +34,7 @@ from tui.commandline.inputs import (
     parse_time_option,
     readable_files,
 )
-from tui.commandline.narration import count_of, narrate, pruned_file_lines, show_progress
+from tui.commandline.narration import narrate, pruned_file_lines, show_progress
 from tui.settings import config
 from tui.settings.errors import EXIT_OK, CommandError, UsageError
 
@@ -64,9 +65,7 @@ def run(args: argparse.Namespace) -> int:
         _print_in_order(rows, args)
     for reason in progress.unread:
         narrate(f"not read: {reason}")
-    narrate(
-        f"{count_of(count, 'event')} in {progress.files:,} files, {progress.bytes / 1e6:,.1f} MB"
-    )
+    narrate(f"{plural(count, 'event')} in {progress.files:,} files, {progress.bytes / 1e6:,.1f} MB")
     return EXIT_OK
 
 

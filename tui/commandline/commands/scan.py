@@ -19,6 +19,7 @@ from detector.rules.ruleset import RuleSet
 from detector.sources.accounting import Accounting, FileState
 from detector.sources.time_bounds import Bounds
 from detector.store import Store
+from detector.text.plural import plural
 from detector.text.visible import visible
 from detector.triage.export import export_alerts
 from tui.commandline.inputs import (
@@ -32,7 +33,6 @@ from tui.commandline.narration import (
     accounting_sums,
     completeness_lines,
     cost_lines,
-    count_of,
     narrate,
     pruned_file_lines,
     show_progress,
@@ -130,7 +130,7 @@ def _alerts_between(store: Store, since: int | None, until: int | None) -> list[
 
 def _alert_count(printed: int, total: int, alert_filter: Filter[Alert]) -> str:
     if not alert_filter:
-        return count_of(printed, "alert")
+        return plural(printed, "alert")
     times = "".join(f", {when}" for when in alert_filter.time_descriptions)
     return f"{printed:,} of {total:,} alerts by --filter{times}"
 
