@@ -101,6 +101,19 @@ class Facets(msgspec.Struct, frozen=True):
         )
 
 
+class Handling(msgspec.Struct, frozen=True):
+    """Who has an alert, and what its notes say.
+
+    ``verdict`` is that of the latest note that has decided; ``tickets`` are in the order in which
+    they were written."""
+
+    assignee: str = ""
+    notes: int = 0
+    verdict: str = ""
+    tickets: list[str] = []
+
+
+_UNHANDLED = Handling()
 _NETWORK_COLUMN = "source_as_organization_name"
 
 
@@ -141,6 +154,9 @@ class Alert(msgspec.Struct, frozen=True):
     supersedes: list[str] = []
     """Part of the lifecycle; the last field, as stored alerts have it."""
 
+    handling: Handling | msgspec.UnsetType = msgspec.UNSET
+    """Part of the triage; unset, and not in what is stored of a finding, until somebody acts."""
+
     @property
     def start(self) -> int:
         """The start of the window; without one, the first event."""
@@ -174,6 +190,16 @@ class Alert(msgspec.Struct, frozen=True):
     def account(self) -> str:
         """The first caller account; ``""`` where none is known."""
         return self.facets.accounts[0] if self.facets.accounts else ""
+
+    @property
+    def handled(self) -> Handling:
+        """Who has it and what its notes say; nobody and nothing until somebody acts."""
+        return self.handling or _UNHANDLED
+
+    @property
+    def assignee(self) -> str:
+        """Who works on it; ``""``: nobody."""
+        return self.handled.assignee
 
     @property
     def networks(self) -> list[str]:
@@ -213,7 +239,13 @@ class Alert(msgspec.Struct, frozen=True):
             "revision": self.revision,
             "state": "settled" if self.settled else "provisional",
             "status": self.status,
-            "rule": msgspec.to_builtins(self.rule),
+            "rule": {
+                "id": self.rule.id,
+                "name": self.rule.name,
+                "severity": self.rule.severity,
+                "risk_score": self.rule.risk_score,
+                "building_block": self.rule.building_block,
+            },
             "window": window,
             "key": self.key,
             "columns": self.columns,
@@ -225,6 +257,26 @@ class Alert(msgspec.Struct, frozen=True):
             "suppressed_by": self.suppressed_by,
             "broke_through": self.broke_through,
             "supersedes": self.supersedes,
+            **self.flat_core(),
+        }
+
+    def flat_core(self) -> dict[str, Any]:
+        """Return the fields that alerts of every rule have alike, for a SIEM to map.
+
+        Severity and score are the alert's, with its context; those under ``rule`` the rule's."""
+        facets, attack = self.facets, self.rule.attack
+        return {
+            "principal": self.principal or None,
+            "accounts": facets.accounts,
+            "regions": facets.regions,
+            "source_ips": facets.source_addresses,
+            "user_agents": facets.user_agents,
+            "severity": self.severity,
+            "risk_score": self.score,
+            "calls": self.event_count,
+            "techniques": sorted({each.id for each in attack}),
+            "tactics": sorted({each.tactic for each in attack}),
+            "assignee": self.assignee or None,
         }
 
 

@@ -65,6 +65,21 @@ def _rule(alert: Alert) -> list[str]:
     return [alert.rule.name, alert.rule.id]
 
 
+def _noted(alert: Alert) -> str:
+    return _yes(alert.handled.notes)
+
+
+def _techniques(alert: Alert) -> list[str]:
+    """The techniques by id and name, and their tactics."""
+    return [
+        name for each in alert.rule.attack for name in (each.id, each.name, each.tactic) if name
+    ]
+
+
+def _technique_ids(alert: Alert) -> list[str]:
+    return [each.id for each in alert.rule.attack]
+
+
 def _ids(alert: Alert) -> list[str]:
     return [alert.alert_id, *alert.supersedes]
 
@@ -79,6 +94,15 @@ ALERTS: Fields[Alert] = Fields(
         ),
         Field("risk", "its score, 0 to 100", attrgetter("score"), _number),
         Field("status", "what was decided", attrgetter("status"), Choice(STATUSES)),
+        Field("assignee", "who works on it", attrgetter("assignee"), _text),
+        Field(
+            "verdict",
+            "what its latest note that decides has found",
+            attrgetter("handled.verdict"),
+            Choice(VERDICTS),
+        ),
+        Field("ticket", "a ticket of its notes", attrgetter("handled.tickets"), _text),
+        Field("noted", "whether it has notes", _noted, _yes_or_no, in_word_search=False),
         Field(
             "state", "whether its window may still grow", _state, Choice(("provisional", "settled"))
         ),
@@ -123,6 +147,13 @@ ALERTS: Fields[Alert] = Fields(
         Field("flag", "what else was seen of its principal", _flags, _text, _flag_names),
         Field("flags", "how many such flags", _flag_count, _number),
         Field("rule", "the rule's name or id", _rule, _text, attrgetter("rule.name")),
+        Field(
+            "technique",
+            "a technique of ATT&CK, by id or name, or its tactic",
+            _techniques,
+            _text,
+            _technique_ids,
+        ),
         Field(
             "revision",
             "how often late data has changed it, from 1",

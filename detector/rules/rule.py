@@ -22,7 +22,7 @@ from detector.rules.rule_file import (
     parse_tables,
     read_file_text,
 )
-from detector.rules.rule_summary import RuleSummary
+from detector.rules.rule_summary import AttackTechnique, RuleSummary
 from detector.rules.rule_types import compile_rule, suppression_gap
 from detector.text.time import DAY, HOUR
 
@@ -61,8 +61,23 @@ class Rule(Metadata, frozen=True, kw_only=True):
     @property
     def summary(self) -> RuleSummary:
         return RuleSummary(
-            self.rule_id, self.name, self.severity, self.risk_score, self.building_block
+            self.rule_id,
+            self.name,
+            self.severity,
+            self.risk_score,
+            self.building_block,
+            self.attack,
         )
+
+    @property
+    def attack(self) -> list[AttackTechnique]:
+        """Its techniques of MITRE ATT&CK, each followed by its sub-techniques."""
+        return [
+            AttackTechnique(each.id, each.name, threat.tactic.id, threat.tactic.name)
+            for threat in self.threat
+            for technique in threat.technique
+            for each in (technique, *technique.subtechnique)
+        ]
 
     @property
     def gap(self) -> int:

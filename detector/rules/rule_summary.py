@@ -10,7 +10,16 @@ WindowMode = Literal["tumbling", "sliding"]
 """How the windows of rules that have one are cut."""
 
 
-class RuleSummary(msgspec.Struct, frozen=True):
+class AttackTechnique(msgspec.Struct, frozen=True):
+    """A technique or sub-technique of MITRE ATT&CK, with its tactic."""
+
+    id: str
+    name: str
+    tactic_id: str
+    tactic: str
+
+
+class RuleSummary(msgspec.Struct, frozen=True, omit_defaults=True):
     """The part of a rule that an alert repeats."""
 
     id: str
@@ -18,3 +27,4 @@ class RuleSummary(msgspec.Struct, frozen=True):
     severity: str
     risk_score: int
     building_block: bool
+    attack: list[AttackTechnique] = []

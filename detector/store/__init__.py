@@ -8,7 +8,7 @@ from __future__ import annotations
 from detector.detection.log_integrity import IntegrityFinding
 from detector.store.alert_table import LATENESS, AlertChanges
 from detector.store.completeness import Feed, Freshness, Volume, reference_time
-from detector.store.decisions.undo_journal import Decision, UndoResult
+from detector.store.decisions.undo_journal import ALERT_KINDS, Decision, UndoResult
 from detector.store.errors import Damaged, IngestHeld, ReadOnly, StateError
 from detector.store.file_table import FileRead, FileRow, WaitingFile
 from detector.store.history_table import HistoryEntry
@@ -20,6 +20,7 @@ from detector.store.schema import SQLITE
 from detector.store.store import Store
 
 __all__ = [
+    "ALERT_KINDS",
     "LATENESS",
     "RETENTION",
     "SQLITE",

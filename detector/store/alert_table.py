@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from detector.cloudtrail.record import json_text
-from detector.detection.alert import Alert
+from detector.detection.alert import Alert, Handling
 from detector.detection.baseline import principal_of
 from detector.detection.correlate import AlertContext, OwnEvent
 from detector.detection.event import Event
@@ -18,6 +18,7 @@ from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.store.database import Database, raises_damaged
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
+from detector.triage.note import UNDECIDED, NoteBody
 from detector.triage.suppression import Suppression
 from detector.triage.suppression_index import SuppressionIndex
 
@@ -36,16 +37,27 @@ class AlertChanges(msgspec.Struct, frozen=True):
     withdrawn: tuple[str, ...] = ()
 
 
-_COLUMNS = (
-    "content, revision, settled, coalesce(status, 'open'), supersedes, context, start, a.rowid"
+_NOTES = (
+    "(SELECT json_group_array(json(words)) FROM (SELECT words FROM note "
+    "JOIN note_words w ON w.rowid = "
+    "(SELECT max(rowid) FROM note_words WHERE note_id = note.note_id) "
+    "WHERE note.alert_id = a.alert_id AND words != 'null' ORDER BY created, note.note_id))"
 )
-_SELECT = f"SELECT {_COLUMNS} FROM alert a LEFT JOIN status USING (alert_id)"
+"""What the notes of an alert say now, oldest first."""
+
+_COLUMNS = (
+    "content, revision, settled, coalesce(status, 'open'), supersedes, context, "
+    f"coalesce(assignee.name, ''), {_NOTES}, start, a.rowid"
+)
+_DECIDED = "LEFT JOIN status USING (alert_id) LEFT JOIN assignee USING (alert_id)"
+_SELECT = f"SELECT {_COLUMNS} FROM alert a {_DECIDED}"
 _SELECT_BY_IDS = (
     f"SELECT {_COLUMNS} FROM json_each(?) wanted CROSS JOIN alert a ON a.alert_id = wanted.value "
-    "LEFT JOIN status USING (alert_id) ORDER BY wanted.key"
+    f"{_DECIDED} ORDER BY wanted.key"
 )
 _alert_decoder = msgspec.msgpack.Decoder(Alert)
 _context_decoder = msgspec.msgpack.Decoder(AlertContext)
+_notes_decoder = msgspec.json.Decoder(list[NoteBody])
 _NO_CONTEXT = AlertContext([], None, None)
 
 
@@ -185,7 +197,8 @@ class AlertTable:
         """Decode rows of ``_SELECT``, and apply the active suppressions."""
         suppressions = SuppressionIndex(self._suppressions.active())
         alerts = []
-        for content, revision, settled, status, supersedes, stored_context, *_ in rows:
+        for row in rows:
+            content, revision, settled, status, supersedes, stored_context, name, notes, *_ = row
             context = _NO_CONTEXT
             if stored_context:
                 context = _context_decoder.decode(stored_context)
@@ -198,9 +211,23 @@ class AlertTable:
                 baseline=context.baseline,
                 risk=context.risk,
                 supersedes=msgspec.json.decode(supersedes),
+                handling=_handling(name, notes),
             )
             alerts.append(suppressions.judge(alert))
         return alerts
+
+
+def _handling(assignee: str, notes: str) -> Handling | msgspec.UnsetType:
+    """Return who has an alert and what its notes (a JSON array) say."""
+    if not assignee and notes == "[]":
+        return msgspec.UNSET
+    bodies = _notes_decoder.decode(notes)
+    verdict = UNDECIDED if bodies else ""
+    for body in bodies:
+        if body.verdict != UNDECIDED:
+            verdict = body.verdict
+    tickets = list(dict.fromkeys(body.ticket for body in bodies if body.ticket))
+    return Handling(assignee, len(bodies), verdict, tickets)
 
 
 def _successor(connection: sqlite3.Connection, alert_id: str) -> str | None:

@@ -25,6 +25,7 @@ ANALYST_TABLES = (
     "hidden",
     "broken",
     "status",
+    "assignee",
     "rule_off",
     "history",
     "decision",

@@ -300,6 +300,14 @@ DELETE FROM alert WHERE series_id IN (SELECT series_id FROM nobody);
 DROP TABLE nobody;
 UPDATE progress SET generation = generation + 1;  -- and files may hold records now
 """,
+    """
+CREATE TABLE assignee (        -- who works on an alert; one without a row is nobody's
+    alert_id TEXT PRIMARY KEY,
+    name     TEXT NOT NULL,             -- empty: it was given back
+    at       REAL NOT NULL,             -- when it was decided, and by whom
+    author   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+""",
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

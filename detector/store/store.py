@@ -21,7 +21,7 @@ from detector.store.context_table import ContextTable
 from detector.store.database import Database
 from detector.store.decisions.decision_exchange import DecisionExchange
 from detector.store.decisions.triage_table import TriageTable
-from detector.store.decisions.undo_journal import UndoJournal, UndoResult
+from detector.store.decisions.undo_journal import ALERT_KINDS, UndoJournal, UndoResult
 from detector.store.derivation.alert_derivation import AlertDerivation
 from detector.store.event_table import disown_events, put_events
 from detector.store.file_table import FileRead, FileTable
@@ -188,7 +188,7 @@ class Store:
     ) -> UndoResult | None:
         with self.database.transaction() as connection:
             result = step(connection)
-            if result and "status" in result.kinds:
+            if result and not result.kinds.isdisjoint(ALERT_KINDS):
                 alerts = self.alerts.read(connection, result.subjects)
                 result = msgspec.structs.replace(result, alerts=list(alerts))
         if result and "suppression" in result.kinds:

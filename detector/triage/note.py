@@ -21,6 +21,9 @@ VERDICTS: tuple[Verdict, ...] = (
 )
 
 
+UNDECIDED: Verdict = "undecided"
+
+
 class NoteContext(msgspec.Struct, frozen=True):
     """What was known of the alert when a note was written."""
 
@@ -64,6 +67,16 @@ class NoteContext(msgspec.Struct, frozen=True):
             denied=facets.denied,
             flags=alert.flags,
         )
+
+
+MAX_NAME = 100
+"""Characters of the name of an assignee."""
+
+
+def check_name(name: str) -> None:
+    """Raise ValueError where a text is no name of an assignee."""
+    if name != name.strip() or not name.isprintable() or len(name) > MAX_NAME:
+        raise ValueError(f"{name!r} is no name: write one line, at most {MAX_NAME} characters")
 
 
 class NoteBody(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Decisions as lines that travel to another state: notes, statuses and suppressions.
+"""Decisions as lines that travel to another state: notes, statuses, assignees, suppressions.
 
 A line has all that its decision is, by ids that are the same in every state; times are in whole
 seconds.
@@ -16,7 +16,7 @@ from detector.detection.alert import Flag, Status
 from detector.text.json_output import json_lines
 from detector.text.time import format_time, parse_time
 from detector.triage.export import note_object
-from detector.triage.note import Edit, Note, NoteBody, NoteContext
+from detector.triage.note import Edit, Note, NoteBody, NoteContext, check_name
 from detector.triage.suppression import Suppression, check_suppression
 
 _TIMES = ("created", "expires", "lifted", "undone")
@@ -33,6 +33,15 @@ class StatusDecision(msgspec.Struct, frozen=True):
     author: str | None
 
 
+class AssigneeDecision(msgspec.Struct, frozen=True):
+    """Who works on an alert (empty: nobody), when it was decided (epoch seconds), and by whom."""
+
+    alert_id: str
+    assignee: str
+    time: float
+    author: str
+
+
 class SuppressionDecision(msgspec.Struct, frozen=True):
     """A suppression, when it was changed last (epoch seconds), and by whom."""
 
@@ -41,7 +50,7 @@ class SuppressionDecision(msgspec.Struct, frozen=True):
     author: str
 
 
-SharedDecision = Note | StatusDecision | SuppressionDecision
+SharedDecision = Note | StatusDecision | AssigneeDecision | SuppressionDecision
 
 
 def decision_lines(decisions: Sequence[SharedDecision]) -> str:
@@ -59,10 +68,12 @@ def read_decision(line: bytes) -> SharedDecision:
             case "status":
                 time = _seconds(fields.pop("at"))
                 return msgspec.convert({**fields, "time": time}, StatusDecision)
+            case "assignee":
+                return _read_assignee(fields)
             case "suppression":
                 return _read_suppression(fields)
             case other:
-                raise ValueError(f"{other!r} is none of note, status and suppression")
+                raise ValueError(f"{other!r} is none of note, status, assignee and suppression")
     except (AttributeError, KeyError, TypeError, msgspec.ValidationError) as error:
         raise ValueError(f"not as log export writes it: {error}") from None
 
@@ -79,6 +90,14 @@ def _object(decision: SharedDecision) -> dict[str, Any]:
             "type": "status",
             "alert_id": decision.alert_id,
             "status": decision.status,
+            "at": _text(decision.time),
+            "author": decision.author,
+        }
+    if isinstance(decision, AssigneeDecision):
+        return {
+            "type": "assignee",
+            "alert_id": decision.alert_id,
+            "assignee": decision.assignee,
             "at": _text(decision.time),
             "author": decision.author,
         }
@@ -122,6 +141,13 @@ def _read_note(fields: dict[str, Any]) -> Note:
 def _read_edit(fields: dict[str, Any]) -> Edit:
     body = None if fields.get("undone") else msgspec.convert(fields, NoteBody)
     return Edit(_whole(fields["at"]), msgspec.convert(fields["author"], str), body)
+
+
+def _read_assignee(fields: dict[str, Any]) -> AssigneeDecision:
+    time = _whole(fields.pop("at"))
+    decision = msgspec.convert({**fields, "time": time}, AssigneeDecision)
+    check_name(decision.assignee)
+    return decision
 
 
 def _read_suppression(fields: dict[str, Any]) -> SuppressionDecision:

@@ -56,6 +56,49 @@ def test_status_is_set_by_id_or_filter(cli: Cli, db: Path) -> None:
     assert [kind for _, kind in history] == ["acknowledged", "reopened"]
 
 
+def test_assignee_is_set_by_id_or_filter(cli: Cli, db: Path) -> None:
+    first, second = ids(cli, db)
+    assigned = cli("assign", first, "--to", " dana ", "--db", db, "--author", "lead")
+    assert (assigned.status, assigned.out) == (0, f"{first}\n")
+    assert "assigned to dana: 1 alert; 0 were so before" in assigned.err
+    assert cli("assign", "--filter", "assignee:dana", "--to", "dana", "--db", db).out == ""
+    assert ids(cli, db, "--filter", 'assignee:""') == [second]
+    listed = cli("alerts", "--db", db, "--format", "jsonl").objects
+    assert [alert["assignee"] for alert in listed] == ["dana", None]
+    assert cli("assign", "--filter", "assignee:dana", "--to", "", "--db", db).out == f"{first}\n"
+    assert ids(cli, db, "--filter", "assignee:*") == []
+    with closing(Store.open(db)) as store:
+        history = [(entry.kind, entry.detail) for entry in store.history.entries(first)]
+    assert history == [("assigned", "nobody -> dana"), ("unassigned", "dana -> nobody")]
+    one_line(cli("assign", first, "--to", "two\nlines", "--db", db), 2, "--to", "is no name")
+    one_line(cli("assign", first, "--db", db), 2, "--to")
+
+
+def test_notes_are_filtered_by(cli: Cli, db: Path) -> None:
+    """By what the latest decided verdict is, by every ticket, and by whether there are any."""
+    first, second = ids(cli, db)
+    for text, verdict, ticket in (
+        ("odd", "suspicious", "T-1"),
+        ("worse", "escalated", "T-2"),
+        ("asked", "undecided", ""),
+    ):
+        note = ["note", first, "--db", db, "--text", text]
+        cli(*note, "--verdict", verdict, *(["--ticket", ticket] if ticket else []))
+    cli("note", second, "--db", db, "--text", "later")
+    for wanted, expected in (
+        ("verdict:escalated", [first]),
+        ("verdict:suspicious", []),
+        ("verdict:undecided", [second]),
+        ("ticket:T-1 ticket:T-2", [first]),
+        ("noted:yes", [first, second]),
+        ("noted:no", []),
+        ("technique:T1580", [first, second]),
+        ("technique:discovery", [first, second]),
+        ("technique:T1078", []),
+    ):
+        assert ids(cli, db, "--filter", wanted) == expected, wanted
+
+
 def test_author_is_taken_from_the_configuration(cli: Cli, db: Path) -> None:
     config.config_path().parent.mkdir(parents=True, exist_ok=True)
     config.config_path().write_text('author = "shift 2"')
@@ -69,9 +112,9 @@ def test_author_is_taken_from_the_configuration(cli: Cli, db: Path) -> None:
     one_line(cli("ack", "x", "--db", db, "--author", " "), 2, "--author")
 
 
-@pytest.mark.parametrize("command", ["ack", "close", "reopen", "note"])
+@pytest.mark.parametrize("command", ["ack", "close", "reopen", "note", "assign"])
 def test_wrong_decision_changes_nothing(command: str, cli: Cli, db: Path, tmp_path: Path) -> None:
-    text = ["--text", "x"] if command == "note" else []
+    text = {"note": ["--text", "x"], "assign": ["--to", "x"]}.get(command, [])
     first = ids(cli, db)[0]
     one_line(cli(command, "--db", db, *text), 2, "--filter")
     one_line(cli(command, first, "--filter", "ana", "--db", db, *text), 2, "not by both")
@@ -101,6 +144,25 @@ def test_alert_that_changes_meanwhile_is_left_and_told(
     with closing(Store.open(db)) as store:
         kinds = [entry.kind for entry in store.history.entries(first)]
     assert kinds == ["closed", "acknowledged refused"]
+
+
+def test_assignee_that_changes_meanwhile_is_left_and_told(
+    cli: Cli, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that nobody had may have got somebody."""
+    first, second = ids(cli, db)
+    assign = TriageTable.assign
+
+    def overtaken(triage: TriageTable, *given: object) -> object:
+        monkeypatch.setattr(TriageTable, "assign", assign)
+        with closing(Store.open(db, author="colleague")) as other:
+            other.triage.assign([first], "ben")
+        return assign(triage, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(TriageTable, "assign", overtaken)
+    ran = cli("assign", "--db", db, "--filter", "status:open", "--to", "dana")
+    assert (ran.status, ran.out) == (1, f"{second}\n")
+    assert f"changed meanwhile, and left so: {first} is ben" in ran.err
 
 
 def test_parser_offers_every_verdict() -> None:

@@ -35,6 +35,11 @@ def _add_reopen(commands: Subparsers) -> None:
     _add_decision(commands, "reopen", "reopen alerts", "open")
 
 
+def _add_assign(commands: Subparsers) -> None:
+    parser = _add_decision(commands, "assign", "give alerts to somebody to work on", None)
+    parser.add_argument("--to", metavar="NAME", required=True, help="who; '' takes it off them")
+
+
 def _add_note(commands: Subparsers) -> None:
     parser = _add_decision(commands, "note", "write the same note on alerts", None)
     parser.add_argument("--text", required=True)
@@ -57,7 +62,7 @@ def _add_decision(
     add_filter_option(parser)
     add_author_option(parser)
     add_state_option(parser)
-    parser.set_defaults(module="decide", status=status)
+    parser.set_defaults(module="decide", status=status, to=None)
     return parser
 
 
@@ -66,6 +71,7 @@ ADD_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     "ack": _add_ack,
     "close": _add_close,
     "reopen": _add_reopen,
+    "assign": _add_assign,
     "note": _add_note,
 }
 """What adds each command, in the order of the help."""

@@ -37,6 +37,7 @@ def app_parser() -> argparse.ArgumentParser:
         "  demo              a simulated attack unfolding live\n"
         "  alerts            what the state holds, without reading logs\n"
         "  ack|close|reopen  decide on alerts: ALERT_ID..., or --filter\n"
+        "  assign ALERT_ID   --to NAME: who works on alerts\n"
         "  note ALERT_ID     write a note on alerts\n"
         "  log export        the hunt log as Markdown, JSON Lines or CSV\n"
         "  log import FILE   a colleague's notes, statuses and suppressions\n"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from detector.detection.alert import Alert, Status
-from detector.store import Decision, StateError, Store, UndoResult
+from detector.store import ALERT_KINDS, Decision, StateError, Store, UndoResult
 from detector.text.abbreviations import short_arn
 from detector.triage.note import Note, NoteBody
 from detector.triage.suppression import Suppression
@@ -28,6 +28,8 @@ _PHRASES = {
     "acknowledged": ("acknowledged", "alert"),
     "closed": ("closed", "alert"),
     "reopened": ("reopened", "alert"),
+    "assigned": ("assigned", "alert"),
+    "unassigned": ("took the assignee off", "alert"),
     "note": ("noted on", "alert"),
     "note-edited": ("changed the note on", "alert"),
     "created": ("suppressed", "value"),
@@ -100,11 +102,27 @@ class Decisions:
             [f"{format.principal(alert)} is {alert.status}" for alert in overtaken], len(alerts)
         )
 
+    async def assign(self, alerts: Sequence[Alert], name: str) -> None:
+        """Give each alert to somebody; with an empty name back."""
+        shown = {alert.alert_id: alert.assignee for alert in alerts}
+        assign = self._host.store.triage.assign
+        changed = await asyncio.to_thread(assign, list(shown), name, shown)
+        self._host.view_model.replace_alerts(changed)
+        self._host.notify_changed()
+        overtaken = [alert for alert in changed if alert.assignee != name]
+        self._leave(
+            [
+                f"{format.principal(alert)} is {safe.visible(alert.assignee) or 'nobody'}'s"
+                for alert in overtaken
+            ],
+            len(alerts),
+        )
+
     async def add_notes(self, alerts: Sequence[Alert], body: NoteBody) -> None:
         """Write the same note on each alert, or on none."""
         notes = await asyncio.to_thread(self._host.store.triage.add_notes, alerts, body)
         self._overtaken = ""
-        self._show_notes(notes)
+        await self._show_notes(notes)
 
     async def edit_note(self, shown: Note, body: NoteBody) -> None:
         """Replace the body of a note; what others made of it meanwhile is kept too."""
@@ -113,7 +131,7 @@ class Decisions:
         if note.history and note.history[-1].body != shown.body:
             author = safe.visible(note.history[-1].author)
             self._overtaken = f"{author} had changed it meanwhile, which is kept too; "
-        self._show_notes([note])
+        await self._show_notes([note])
 
     async def suppress(self, suppressions: Sequence[Suppression]) -> None:
         """Create suppressions."""
@@ -188,7 +206,7 @@ class Decisions:
             self._host.use_rules(self._host.rules)
         elif "file" in result.kinds:
             await self._recheck_quarantine()
-        elif "status" in result.kinds:
+        elif not ALERT_KINDS.isdisjoint(result.kinds):
             self._host.view_model.replace_alerts(result.alerts)
             self._host.notify_changed()
         else:
@@ -230,9 +248,13 @@ class Decisions:
         await asyncio.to_thread(self._host.recheck_quarantine)
         self._host.reload()
 
-    def _show_notes(self, notes: Sequence[Note]) -> None:
+    async def _show_notes(self, notes: Sequence[Note]) -> None:
+        """Show notes, and what they say on their alerts."""
+        get_alerts = self._host.store.alerts.get_all
+        alerts = await asyncio.to_thread(get_alerts, [note.alert_id for note in notes])
         for note in notes:
             self._host.view_model.put_note(note)
+        self._host.view_model.replace_alerts(alerts)
         self._host.notify_changed()
 
     def _show_suppressions(self, suppressions: Sequence[Suppression]) -> None:

@@ -88,7 +88,7 @@ class ViewModel:
             change()
 
     def update(self, update: Update, now: float) -> None:
-        """Apply an update of the pipeline, which changes no alert's status."""
+        """Apply an update of the pipeline, which changes no decision on an alert."""
         suppressions = SuppressionIndex(self.active(now))
         for alert_id in update.withdrawn:
             self._record_change(alert_id)
@@ -96,7 +96,7 @@ class ViewModel:
         for alert in update.alerts:
             shown = self.alerts.get(alert.alert_id)
             if shown is not None:
-                alert = msgspec.structs.replace(alert, status=shown.status)
+                alert = msgspec.structs.replace(alert, status=shown.status, handling=shown.handling)
             self._record_change(alert.alert_id)
             self._put(_judge_anew(alert, suppressions))
         self.accounting, self._accounting_changed = update.accounting, True
@@ -106,7 +106,7 @@ class ViewModel:
         self.problems.extend(update.problems)
 
     def replace_alerts(self, alerts: Iterable[Alert]) -> None:
-        """Put alerts whose status has changed in the store."""
+        """Put alerts on which somebody has decided in the store."""
         for alert in alerts:
             self._record_change(alert.alert_id)
             self._put(alert)

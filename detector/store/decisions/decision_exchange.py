@@ -19,12 +19,14 @@ from detector.store.suppression_table import SuppressionTable
 from detector.text.time import format_time
 from detector.triage.note import Note
 from detector.triage.shared_decisions import (
+    AssigneeDecision,
     SharedDecision,
     StatusDecision,
     SuppressionDecision,
 )
 
 _STATUS_KINDS = {"open": "reopened", "acknowledged": "acknowledged", "closed": "closed"}
+_UNDECIDED_VALUES = {"status": "open", "assignee": ""}
 _Version = tuple[int, str, str]
 """A version of a note: whole seconds, author, body as JSON (``null``: it was undone)."""
 
@@ -47,11 +49,16 @@ class DecisionExchange:
         self._suppressions = suppressions
 
     def decisions(self) -> list[SharedDecision]:
-        """Return every decision that travels: notes, statuses, suppressions, newest first."""
+        """Return every decision that travels, each kind newest first."""
         notes = sorted(
             self._triage.notes(), key=lambda note: (int(note.created), note.note_id), reverse=True
         )
-        return [*notes, *self._statuses(), *self._suppression_decisions()]
+        return [
+            *notes,
+            *self._statuses(),
+            *self._assignees(),
+            *self._suppression_decisions(),
+        ]
 
     def join(self, decisions: Iterable[SharedDecision]) -> Joined:
         """Join another state's decisions with this one's, in one transaction."""
@@ -61,8 +68,8 @@ class DecisionExchange:
             for decision in reversed(list(decisions)):
                 if isinstance(decision, Note):
                     is_new, conflict = _join_note(connection, decision)
-                elif isinstance(decision, StatusDecision):
-                    is_new, conflict = _join_status(connection, decision)
+                elif isinstance(decision, StatusDecision | AssigneeDecision):
+                    is_new, conflict = _join_alert_decision(connection, _Subject.of(decision))
                 else:
                     is_new, conflict = self._join_suppression(connection, decision)
                 new += is_new
@@ -77,6 +84,13 @@ class DecisionExchange:
             "WHERE status != 'open' OR at IS NOT NULL ORDER BY CAST(at AS INTEGER) DESC, alert_id"
         )
         return [StatusDecision(*row) for row in rows]
+
+    def _assignees(self) -> list[AssigneeDecision]:
+        rows = self._database.rows(
+            "SELECT alert_id, name, at, author FROM assignee "
+            "ORDER BY CAST(at AS INTEGER) DESC, alert_id"
+        )
+        return [AssigneeDecision(*row) for row in rows]
 
     def _suppression_decisions(self) -> list[SuppressionDecision]:
         changed = {
@@ -136,29 +150,63 @@ def _in_seconds(decision: SuppressionDecision) -> tuple[object, ...]:
     return int(decision.time), decision.author, int(made.expires), *ends
 
 
-def _join_status(connection: sqlite3.Connection, theirs: StatusDecision) -> tuple[bool, str]:
-    alert_id, time = theirs.alert_id, theirs.time or 0
+class _Subject(NamedTuple):
+    """What another state decided on an alert: a column of ``table``, and the kind of history."""
+
+    table: str
+    column: str
+    kind: str
+    alert_id: str
+    value: str
+    time: float | None
+    author: str
+
+    @classmethod
+    def of(cls, decision: StatusDecision | AssigneeDecision) -> _Subject:
+        author = decision.author or ""
+        if isinstance(decision, StatusDecision):
+            kind = _STATUS_KINDS[decision.status]
+            return cls(
+                "status", "status", kind, decision.alert_id, decision.status, decision.time, author
+            )
+        kind = "assigned" if decision.assignee else "unassigned"
+        return cls(
+            "assignee", "name", kind, decision.alert_id, decision.assignee, decision.time, author
+        )
+
+    def name(self, value: str) -> str:
+        """Say a value."""
+        if self.table == "status":
+            return value
+        return f"given to {value}" if value else "given to nobody"
+
+
+def _join_alert_decision(connection: sqlite3.Connection, theirs: _Subject) -> tuple[bool, str]:
+    table, alert_id, time = theirs.table, theirs.alert_id, theirs.time or 0
     row = connection.execute(
-        "SELECT status, at, author FROM status WHERE alert_id = ?", (alert_id,)
+        f"SELECT {theirs.column}, at, author FROM {table} WHERE alert_id = ?", (alert_id,)
     ).fetchone()
-    status, decided_at, author = row or ("open", None, None)
+    value, decided_at, author = row or (_UNDECIDED_VALUES[table], None, None)
     stands = row is None or int(time) > int(decided_at or 0)
-    detail = f"{status} -> {theirs.status}" if stands else f"{theirs.status} before {status}"
-    if row is not None and status == theirs.status:
+    if row is not None and value == theirs.value:
         return False, ""
-    kind = f"{_STATUS_KINDS[theirs.status]} imported"
-    if not _add_history(connection, time, theirs.author or "", alert_id, kind, detail):
+    before, after = value or "nobody", theirs.value or "nobody"
+    detail = f"{before} -> {after}" if stands else f"{after} before {before}"
+    kind = f"{theirs.kind} imported"
+    if not _add_history(connection, time, theirs.author, alert_id, kind, detail):
         return False, ""
     if stands:
         connection.execute(
-            "INSERT OR REPLACE INTO status (alert_id, status, at, author) VALUES (?, ?, ?, ?)",
-            (alert_id, theirs.status, theirs.time, theirs.author),
+            f"INSERT OR REPLACE INTO {table} (alert_id, {theirs.column}, at, author) "
+            "VALUES (?, ?, ?, ?)",
+            (alert_id, theirs.value, theirs.time, theirs.author),
         )
     if row is None:
         return True, ""
     return True, (
-        f"alert {alert_id}: {status} here by {author or 'somebody'}, {theirs.status} there by "
-        f"{theirs.author or 'somebody'} at {format_time(time)}: the later decision stands"
+        f"alert {alert_id}: {theirs.name(value)} here by {author or 'somebody'}, "
+        f"{theirs.name(theirs.value)} there by {theirs.author or 'somebody'} at "
+        f"{format_time(time)}: the later decision stands"
     )
 
 

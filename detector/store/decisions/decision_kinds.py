@@ -75,6 +75,33 @@ class _Status:
         return subject, f"{before} -> {after}"
 
 
+class _Assignee:
+    """Who works on an alert; empty: nobody."""
+
+    def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        row = connection.execute(
+            "SELECT name FROM assignee WHERE alert_id = ?", (subject,)
+        ).fetchone()
+        return row[0] if row else ""
+
+    def write(
+        self,
+        connection: sqlite3.Connection,
+        subject: str,
+        value: str | None,
+        authorship: Authorship,
+    ) -> None:
+        connection.execute(
+            "INSERT OR REPLACE INTO assignee (alert_id, name, at, author) VALUES (?, ?, ?, ?)",
+            (subject, value or "", *authorship),
+        )
+
+    def describe(
+        self, _: sqlite3.Connection, subject: str, before: str | None, after: str | None
+    ) -> tuple[str, str]:
+        return subject, f"{before or 'nobody'} -> {after or 'nobody'}"
+
+
 class _Note:
     """The body of a note, as JSON, in all its versions."""
 
@@ -195,6 +222,7 @@ class _File:
 KINDS: Mapping[str, DecisionKind] = MappingProxyType(
     {
         "status": _Status(),
+        "assignee": _Assignee(),
         "note": _Note(),
         "suppression": _Suppression(),
         "rule": _RuleSwitch(),

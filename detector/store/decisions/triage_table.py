@@ -17,7 +17,7 @@ from detector.store.decisions.decision_kinds import encode_json
 from detector.store.decisions.undo_journal import Change, UndoJournal
 from detector.store.errors import StateError
 from detector.store.suppression_table import SuppressionTable
-from detector.triage.note import Edit, Note, NoteBody, NoteContext
+from detector.triage.note import Edit, Note, NoteBody, NoteContext, check_name
 from detector.triage.suppression import Suppression, check_suppression, learn
 
 _STATUS_ACTIONS: dict[Status, str] = {
@@ -25,7 +25,6 @@ _STATUS_ACTIONS: dict[Status, str] = {
     "closed": "closed",
     "open": "reopened",
 }
-
 
 NOTE_UID = "coalesce(uid, printf('%d-%d-%s', note_id, CAST(created AS INTEGER), alert_id))"
 """What a note is known by in every state; an older one was given none when it was written."""
@@ -57,19 +56,43 @@ class TriageTable:
         shown: Mapping[str, Status] = MappingProxyType({}),
     ) -> list[Alert]:
         """Give these alerts a status; return them as they are now."""
+        return self._decide("status", _STATUS_ACTIONS[status], alert_ids, status, shown)
+
+    def assign(
+        self,
+        alert_ids: Sequence[str],
+        name: str,
+        shown: Mapping[str, str] = MappingProxyType({}),
+    ) -> list[Alert]:
+        """Give these alerts to somebody, or with ``""`` back; return them as they are now.
+
+        Raises ValueError for a name that is no line of text.
+        """
+        check_name(name)
+        action = "assigned" if name else "unassigned"
+        return self._decide("assignee", action, alert_ids, name, shown)
+
+    def _decide(
+        self,
+        kind: str,
+        action: str,
+        alert_ids: Sequence[str],
+        value: str,
+        shown: Mapping[str, str],
+    ) -> list[Alert]:
+        """Decide on alerts, or on those that have superseded them; return them as they are now."""
         with self._database.transaction() as connection:
             current = {each: self._alerts.current_id(connection, each) for each in alert_ids}
-            alerts = self._alerts.read(connection, dict.fromkeys(current.values()))
-            principals = {alert.alert_id: alert.principal for alert in alerts}
+            ids = list(dict.fromkeys(current.values()))
+            principals = {
+                alert.alert_id: alert.principal for alert in self._alerts.read(connection, ids)
+            }
             changes = [
-                Change("status", now, status, principals.get(now, ""), shown.get(before))
+                Change(kind, now, value, principals.get(now, ""), shown.get(before))
                 for before, now in current.items()
             ]
-            overtaken = set(self._journal.decide(connection, _STATUS_ACTIONS[status], changes))
-        return [
-            alert if alert.alert_id in overtaken else msgspec.structs.replace(alert, status=status)
-            for alert in alerts
-        ]
+            self._journal.decide(connection, action, changes)
+            return list(self._alerts.read(connection, ids))
 
     def notes(self) -> list[Note]:
         """Return the hunt log, newest first, without the notes that were undone."""

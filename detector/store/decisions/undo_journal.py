@@ -21,6 +21,9 @@ from detector.store.database import Database
 from detector.store.decisions.decision_kinds import KINDS, Authorship
 from detector.store.history_table import HistoryTable
 
+ALERT_KINDS = frozenset({"status", "assignee"})
+"""The kinds whose subjects are alerts."""
+
 
 class Change(NamedTuple):
     """A value that a subject shall have.
@@ -52,7 +55,7 @@ class UndoResult(msgspec.Struct, frozen=True):
     """A decision that was undone or redone for these ``subjects``: ids, paths.
 
     ``unchanged`` are those that were changed since, and stay as they are. ``kinds`` are names of
-    ``KINDS``; ``alerts`` are those whose status has changed.
+    ``KINDS``; ``alerts`` are those whose status or assignee has changed.
     """
 
     decision: Decision

@@ -211,11 +211,13 @@ class AlertReconciliation:
                 "UPDATE OR REPLACE hidden SET alert_id = ? WHERE alert_id = ?", (new_id, old_id)
             )
             connection.execute(
-                "UPDATE OR REPLACE decided SET subject = ? WHERE thing = 'status' AND subject = ?",
+                "UPDATE OR REPLACE decided SET subject = ? "
+                "WHERE thing IN ('status', 'assignee') AND subject = ?",
                 (new_id, old_id),
             )
             self._history.add(connection, old_id, "superseded", f"by {new_id}")
             self._history.add(connection, new_id, "supersedes", old_id)
+        move_assignee(connection, old_ids, new_id)
         # An alert without a row is open.
         statuses = {
             status: authorship
@@ -230,6 +232,22 @@ class AlertReconciliation:
                     (new_id, status, *statuses[status]),
                 )
                 break
+
+
+def move_assignee(connection: sqlite3.Connection, old_ids: Sequence[str], new_id: str) -> None:
+    """Give an alert to whom it, or one that it supersedes, was given last."""
+    ids = msgspec.json.encode([new_id, *old_ids]).decode()
+    among = "alert_id IN (SELECT value FROM json_each(?))"
+    latest = connection.execute(
+        f"SELECT name, at, author FROM assignee WHERE {among} ORDER BY at DESC, name LIMIT 1",
+        (ids,),
+    ).fetchone()
+    if latest is None:
+        return
+    connection.execute(f"DELETE FROM assignee WHERE {among}", (ids,))
+    connection.execute(
+        "INSERT INTO assignee (alert_id, name, at, author) VALUES (?, ?, ?, ?)", (new_id, *latest)
+    )
 
 
 def stored_alerts(

@@ -26,6 +26,8 @@ class ModelAlert(NamedTuple):
     """
 
     status: Status
+    assigned: int
+    """The number of the step that assigned it; 0: none."""
     notes: frozenset[int]
     replaced: frozenset[int]
 
@@ -56,6 +58,7 @@ def _joined(parts: list[ModelAlert], gone: frozenset[int]) -> ModelAlert:
     status = min((part.status for part in parts), key=STATUSES.index, default="open")
     return ModelAlert(
         status,
+        max((part.assigned for part in parts), default=0),
         frozenset().union(*(part.notes for part in parts)),
         gone.union(*(part.replaced for part in parts)),
     )
@@ -71,7 +74,7 @@ STEPS = st.lists(
                 max_size=2,
             ),
         ),
-        st.tuples(st.sampled_from(["note", *STATUSES]), st.integers(0, 3)),
+        st.tuples(st.sampled_from(["note", "assign", *STATUSES]), st.integers(0, 3)),
     ),
     min_size=2,
     max_size=12,
@@ -107,6 +110,9 @@ def test_decisions_follow_superseded_alerts(steps: list[tuple[str, object]]) -> 
                     )
                     written[note] = f"note {number}"
                     model[start] = model[start]._replace(notes=model[start].notes | {note})
+                elif what == "assign":
+                    store.triage.assign([alert.alert_id], f"step {number}")
+                    model[start] = model[start]._replace(assigned=number)
                 else:
                     store.triage.set_status([alert.alert_id], what)  # type: ignore[arg-type]
                     model[start] = model[start]._replace(status=what)  # type: ignore[arg-type]
@@ -117,7 +123,12 @@ def test_decisions_follow_superseded_alerts(steps: list[tuple[str, object]]) -> 
                 for start in alerts
             }
             assert {
-                start: ModelAlert(alert.status, notes[start], frozenset(alert.supersedes))  # type: ignore[arg-type]
+                start: ModelAlert(
+                    alert.status,
+                    int(alert.assignee.removeprefix("step ") or 0),
+                    notes[start],
+                    frozenset(alert.supersedes),  # type: ignore[arg-type]
+                )
                 for start, alert in alerts.items()
             } == {
                 start: known._replace(replaced=frozenset(names[old] for old in known.replaced))  # type: ignore[arg-type]

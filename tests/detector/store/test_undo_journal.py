@@ -65,7 +65,8 @@ def decisions(store: Store) -> dict[str, Any]:
     """Return all that the analyst decided, as it stands."""
     return {
         "alerts": {
-            alert.alert_id: (alert.status, alert.suppressed_by) for alert in store.alerts.all()
+            alert.alert_id: (alert.status, alert.assignee, alert.suppressed_by)
+            for alert in store.alerts.all()
         },
         "notes": {note.note_id: note.body for note in store.triage.notes()},
         "suppressions": {
@@ -83,6 +84,10 @@ def decisions(store: Store) -> dict[str, Any]:
 
 def _status(store: Store, who: list[str], number: int) -> None:
     store.triage.set_status(ids_of(store, *who), ("open", "acknowledged", "closed")[number])
+
+
+def _assign(store: Store, who: list[str], number: int) -> None:
+    store.triage.assign(ids_of(store, *who), ("", "dana", "Émile O'Neil")[number])
 
 
 def _note(store: Store, who: list[str], number: int) -> None:
@@ -127,6 +132,7 @@ def _quarantine(store: Store, _: list[str], number: int) -> None:
 
 DECIDE: list[Callable[[Store, list[str], int], None]] = [
     _status,
+    _assign,
     _note,
     _edit,
     _suppress,

@@ -1,10 +1,10 @@
-"""``trailhound ack``, ``close``, ``reopen`` and ``note``: decisions from scripts."""
+"""``trailhound ack``, ``close``, ``reopen``, ``assign`` and ``note``: decisions from scripts."""
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from detector.detection.alert import Alert, Status
 from detector.filter.schemas import ALERTS
@@ -22,6 +22,8 @@ def run(args: argparse.Namespace) -> int:
     store = Store.open(existing_state_path(args.db), author=decision_author(args))
     try:
         alerts = _chosen(store, args)
+        if args.to is not None:
+            return _assign(store, alerts, args.to.strip())
         if args.status is None:
             return _note(store, alerts, args)
         return _set_status(store, alerts, args.status)
@@ -45,20 +47,36 @@ def _chosen(store: Store, args: argparse.Namespace) -> list[Alert]:
 
 
 def _set_status(store: Store, alerts: Sequence[Alert], status: Status) -> int:
-    """Set the status of what is not changed meanwhile; print the ids of what changed."""
     shown = {alert.alert_id: alert.status for alert in alerts}
     pending = [alert_id for alert_id, before in shown.items() if before != status]
     decided = store.triage.set_status(pending, status, shown)
-    overtaken = [alert for alert in decided if alert.status != status]
-    for alert in decided:
-        if alert.status == status:
-            print(alert.alert_id)
+    values = {alert.alert_id: alert.status for alert in decided}
+    return _report(values, status, status, len(alerts) - len(pending))
+
+
+def _assign(store: Store, alerts: Sequence[Alert], name: str) -> int:
+    shown = {alert.alert_id: alert.assignee for alert in alerts}
+    pending = [alert_id for alert_id, before in shown.items() if before != name]
+    try:
+        decided = store.triage.assign(pending, name, shown)
+    except ValueError as error:
+        raise UsageError(f"--to {error}") from None
+    values = {alert.alert_id: alert.assignee for alert in decided}
+    verb = f"assigned to {name}" if name else "unassigned"
+    return _report(values, name, verb, len(alerts) - len(pending))
+
+
+def _report(values: Mapping[str, str], wanted: str, verb: str, unchanged: int) -> int:
+    """Print the ids of the alerts that have the value now, and tell what others changed."""
+    overtaken = {alert_id: value for alert_id, value in values.items() if value != wanted}
+    for alert_id in values:
+        if alert_id not in overtaken:
+            print(alert_id)
     narrate(
-        f"{status}: {plural(len(decided) - len(overtaken), 'alert')}; "
-        f"{len(alerts) - len(pending):,} were so before"
+        f"{verb}: {plural(len(values) - len(overtaken), 'alert')}; {unchanged:,} were so before"
     )
-    for alert in overtaken:
-        narrate(f"changed meanwhile, and left so: {alert.alert_id} is {alert.status}")
+    for alert_id, value in overtaken.items():
+        narrate(f"changed meanwhile, and left so: {alert_id} is {value or 'nobody'}")
     return EXIT_FAILED if overtaken else EXIT_OK
 
 
