@@ -20,6 +20,9 @@ class Span:
     end: int
 
 
+QUERY_START = Span(1, 1, 0, 0)
+
+
 class EsqlError(Exception):
     """The refusal of a query: a line of message and a span."""
 
@@ -39,4 +42,4 @@ class EsqlError(Exception):
 
 def too_deep() -> EsqlError:
     """Make the refusal that stands for a RecursionError."""
-    return EsqlError(Span(1, 1, 0, 0), "the query is nested too deeply")
+    return EsqlError(QUERY_START, "the query is nested too deeply")

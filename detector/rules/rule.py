@@ -1,27 +1,22 @@
-"""Read a rule: its file and its compiled query."""
+"""Make a rule: what its file says, and its compiled query."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from detector.ecs.fields import FieldTable
 from detector.esql import ast
-from detector.esql.errors import EsqlError
+from detector.esql.errors import QUERY_START, EsqlError
 from detector.esql.expressions.scope import QueryOptions
 from detector.esql.plan import explain
 from detector.esql.plan.query import Query
-from detector.rules.rule_file import (
-    Metadata,
-    RuleError,
-    TrailhoundTable,
-    line_of_key,
-    parse_tables,
-    read_file_text,
-)
+from detector.rules.rule_file import Metadata, RuleError, TrailhoundTable, line_of_key
 from detector.rules.rule_summary import AttackTechnique, RuleSummary
 from detector.rules.rule_types import compile_rule, suppression_gap
 from detector.text.time import DAY, HOUR
@@ -104,23 +99,60 @@ class Rule(Metadata, frozen=True, kw_only=True):
         return self.query.thresholds
 
 
-def read_rule(
-    path: Path, fields: FieldTable, fields_fingerprint: str = "", now: int | None = None
-) -> Rule:
-    """Read and compile the rule in a file. Raises RuleError.
+@dataclass(frozen=True, slots=True)
+class CompileContext:
+    """What rules are compiled with, beside their files.
 
     ``fields_fingerprint``: what the fields' values depend on beside the record. ``now``: the value
     of NOW(), in seconds since the epoch, where it does not follow from the events."""
-    text = read_file_text(path)
-    metadata, own = parse_tables(text)
-    options = QueryOptions(now, own.nulls == "intended")
-    query = _compile(text, metadata, fields, options)
+
+    fields: FieldTable
+    fields_fingerprint: str = ""
+    now: int | None = None
+
+
+class RuleText(Protocol):
+    """The part of a file that a rule is written in."""
+
+    def key_error(self, error: RuleError) -> RuleError:
+        """Place an error of a key in the file."""
+
+    def query_error(self, error: EsqlError, query: str) -> RuleError:
+        """Place an error of the query in the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class TomlText:
+    """The text of a TOML file, which is one rule."""
+
+    text: str
+
+    def key_error(self, error: RuleError) -> RuleError:
+        return RuleError(error.message, line_of_key(self.text, error.key))
+
+    def query_error(self, error: EsqlError, query: str) -> RuleError:
+        line, column = query_position(self.text, query)
+        first_column = column if error.line == 1 else 0
+        return RuleError(error.message, line + error.line - 1, first_column + error.column)
+
+
+def make_rule(
+    metadata: Metadata, own: TrailhoundTable, text: RuleText, path: Path, context: CompileContext
+) -> Rule:
+    """Compile a rule. Raises RuleError with the place in the file."""
+    options = QueryOptions(context.now, own.nulls == "intended")
+    try:
+        query = compile_rule(metadata, context.fields, options)
+    except EsqlError as error:
+        raise text.query_error(error, metadata.query_text) from None
+    except RuleError as error:
+        raise text.key_error(error) from None
     alerts = own.alerts
     if alerts is None:
         alerts = own.flag is None
     if not alerts and query.grouping is not None:
-        line, _ = query_position(text, metadata.query_text)
-        raise RuleError("a rule that gives no alerts must not group", line)
+        start = EsqlError(QUERY_START, "a rule that gives no alerts must not group")
+        raise text.query_error(start, metadata.query_text)
     return Rule(
         **msgspec.structs.asdict(metadata),
         flag=own.flag,
@@ -128,25 +160,8 @@ def read_rule(
         nulls=own.nulls,
         query=query,
         path=path,
-        fingerprint=_fingerprint(metadata, own, alerts, query, now, fields_fingerprint),
+        fingerprint=_fingerprint(metadata, own, alerts, query, context),
     )
-
-
-def _compile(text: str, metadata: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
-    """Compile a rule's query. Raises RuleError with the position in the file."""
-    try:
-        return compile_rule(metadata, fields, options)
-    except EsqlError as error:
-        raise error_in_file(error, text, metadata.query_text) from None
-    except RuleError as error:
-        raise RuleError(error.message, line_of_key(text, error.key)) from None
-
-
-def error_in_file(error: EsqlError, text: str, query: str) -> RuleError:
-    """Convert an error in a query to one in the file ``text``."""
-    line, column = query_position(text, query)
-    first_column = column if error.line == 1 else 0
-    return RuleError(error.message, line + error.line - 1, first_column + error.column)
 
 
 def query_position(text: str, query: str) -> tuple[int, int]:
@@ -163,8 +178,7 @@ def _fingerprint(
     own: TrailhoundTable,
     alerts: bool,
     query: Query,
-    now: int | None,
-    fields_fingerprint: str,
+    context: CompileContext,
 ) -> str:
     """Hash all that decides what the rule finds.
 
@@ -177,8 +191,8 @@ def _fingerprint(
         suppression_gap(metadata),
         query.key_names,
         own.nulls,
-        now if ast.depends_on_time(query.canonical) else None,
-        fields_fingerprint,
+        context.now if ast.depends_on_time(query.canonical) else None,
+        context.fields_fingerprint,
         own.flag,
         alerts,
     )

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from detector.ecs.fields import FieldTable
 from detector.esql import ast, kql, parser
-from detector.esql.errors import EsqlError, Span
+from detector.esql.errors import QUERY_START, EsqlError
 from detector.esql.expressions.scope import QueryOptions
 from detector.esql.expressions.timespan import LONGEST_WINDOW
 from detector.esql.plan.planner import plan_tree, reads_cloudtrail
@@ -31,7 +31,6 @@ _UNSUPPORTED_TYPES = {
 }
 _LANGUAGES = {"esql": "esql", "query": "kuery", "threshold": "kuery", "new_terms": "kuery"}
 _DATE_MATH = re.compile(r"now-([0-9]{1,9})([smhdw])")
-_START = Span(1, 1, 0, 0)
 
 
 def compile_rule(metadata: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
@@ -129,9 +128,9 @@ def _compile_kql(
     keys: tuple[ast.Named, ...] = (),
 ) -> Query:
     """Compile the rule's KQL as a WHERE, followed by ``commands``."""
-    source = ast.From(("logs-aws.cloudtrail-*",), (), span=_START)
-    condition = ast.Where(kql.parse_kql(metadata.query_text), span=_START)
-    tree = ast.Tree((source, condition, *commands), span=_START)
+    source = ast.From(("logs-aws.cloudtrail-*",), (), span=QUERY_START)
+    condition = ast.Where(kql.parse_kql(metadata.query_text), span=QUERY_START)
+    tree = ast.Tree((source, condition, *commands), span=QUERY_START)
     return plan_tree(tree, metadata.query_text, fields, options, keys)
 
 
@@ -142,22 +141,22 @@ def _compile_threshold(metadata: Metadata, fields: FieldTable, options: QueryOpt
         raise RuleError("the threshold is missing", key="type")
     cardinality_fields = [cardinality.field for cardinality in threshold.cardinality]
     _check_fields((*threshold.fields, *cardinality_fields), fields, "threshold")
-    count = ast.Call("count", (), on_rows=True, span=_START)
+    count = ast.Call("count", (), on_rows=True, span=QUERY_START)
     aggregations = [_aggregation("threshold_result.count", count)]
     conditions = []
     if threshold.value > 1:
         conditions.append(_at_least("threshold_result.count", threshold.value))
     for cardinality in threshold.cardinality:
         name = f"threshold_result.cardinality.{cardinality.field}"
-        count_distinct = ast.Call("count_distinct", (_column(cardinality.field),), span=_START)
+        count_distinct = ast.Call("count_distinct", (_column(cardinality.field),), span=QUERY_START)
         aggregations.append(_aggregation(name, count_distinct))
         if cardinality.value > 1:
             conditions.append(_at_least(name, cardinality.value))
     if not conditions:
         conditions.append(_at_least("threshold_result.count", 1))
-    by = tuple(ast.Named(name, _column(name), span=_START) for name in threshold.fields)
-    stats = ast.Stats(tuple(aggregations), by, span=_START)
-    where = ast.Where(_join("and", conditions), span=_START)
+    by = tuple(ast.Named(name, _column(name), span=QUERY_START) for name in threshold.fields)
+    stats = ast.Stats(tuple(aggregations), by, span=QUERY_START)
+    where = ast.Where(_join("and", conditions), span=QUERY_START)
     commands = (*_where_not_null(threshold.fields), stats, where)
     return _compile_kql(metadata, commands, fields, options)
 
@@ -167,7 +166,7 @@ def _compile_new_terms(metadata: Metadata, fields: FieldTable, options: QueryOpt
     if not terms or not history_start:
         raise RuleError("new_terms and its history_window_start are missing", key="type")
     _check_fields(terms, fields, "new_terms")
-    keys = tuple(ast.Named(name, _column(name), span=_START) for name in terms)
+    keys = tuple(ast.Named(name, _column(name), span=QUERY_START) for name in terms)
     query = _compile_kql(metadata, _where_not_null(terms), fields, options, keys)
     return replace(query, shape="terms", window=_parse_ago(history_start, "history_window_start"))
 
@@ -178,19 +177,21 @@ def _suppression_keys(metadata: Metadata) -> tuple[ast.Named, ...]:
     if suppression is None:
         return ()
     columns = tuple(_column(name) for name in suppression.group_by)
-    keys = tuple(ast.Named(column.name, column, span=_START) for column in columns)
+    keys = tuple(ast.Named(column.name, column, span=QUERY_START) for column in columns)
     if suppression.missing_fields_strategy == "suppress" or not columns:
         return keys
     # An event that lacks one of the fields is alone in its group: its id is a key too.
-    is_missing = _join("or", [ast.IsNull(column, span=_START) for column in columns])
-    event_id = ast.Call("case", (is_missing, _column("event.id")), span=_START)
-    return (*keys, ast.Named("event.id", event_id, span=_START))
+    is_missing = _join("or", [ast.IsNull(column, span=QUERY_START) for column in columns])
+    event_id = ast.Call("case", (is_missing, _column("event.id")), span=QUERY_START)
+    return (*keys, ast.Named("event.id", event_id, span=QUERY_START))
 
 
 def _where_not_null(names: Sequence[str]) -> tuple[ast.Command, ...]:
     """Return the commands that drop events without one of these fields."""
     return tuple(
-        ast.Where(ast.Not(ast.IsNull(_column(name), span=_START), span=_START), span=_START)
+        ast.Where(
+            ast.Not(ast.IsNull(_column(name), span=QUERY_START), span=QUERY_START), span=QUERY_START
+        )
         for name in names
     )
 
@@ -202,19 +203,19 @@ def _check_fields(names: Sequence[str], fields: FieldTable, key: str) -> None:
 
 
 def _column(name: str) -> ast.Column:
-    return ast.Column(name, span=_START)
+    return ast.Column(name, span=QUERY_START)
 
 
 def _aggregation(name: str, expression: ast.Expression) -> ast.Aggregation:
-    return ast.Aggregation(ast.Named(name, expression, span=_START), None, span=_START)
+    return ast.Aggregation(ast.Named(name, expression, span=QUERY_START), None, span=QUERY_START)
 
 
 def _at_least(name: str, number: int) -> ast.Compare:
-    return ast.Compare(">=", _column(name), ast.Literal(number, span=_START), span=_START)
+    return ast.Compare(">=", _column(name), ast.Literal(number, span=QUERY_START), span=QUERY_START)
 
 
 def _join(operator: str, conditions: Sequence[ast.Expression]) -> ast.Expression:
     """Join conditions by ``and`` or ``or``; one condition stands by itself."""
     if len(conditions) == 1:
         return conditions[0]
-    return ast.Logic(operator, tuple(conditions), span=_START)
+    return ast.Logic(operator, tuple(conditions), span=QUERY_START)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from detector.ecs.asn import AsnLookup, open_asn
 from detector.ecs.fields import field_table
-from detector.rules.rule import Rule, read_rule
+from detector.rules.reading import RULE_SUFFIXES, read_rules
+from detector.rules.rule import CompileContext, Rule
 from detector.rules.rule_file import RuleError
 from detector.rules.rule_summary import WindowMode
 
@@ -144,20 +145,22 @@ def load(
     addresses. ``now``: the value of NOW(), in seconds since the epoch; by default it follows from
     the events. Raises AsnError where ``asn`` is no such database."""
     lookup = open_asn(asn) if isinstance(asn, Path) else asn
-    fields = field_table(lookup)
-    fields_fingerprint = lookup.fingerprint if lookup else ""
+    fingerprint = lookup.fingerprint if lookup else ""
+    context = CompileContext(field_table(lookup), fingerprint, now)
     stamps = _stamp_files(paths, builtin)  # before the files are read: a later change is not missed
     rules: dict[str, Rule] = {}
     problems = []
     for path in _rule_paths(paths, builtin):
-        try:
-            rule = read_rule(path, fields, fields_fingerprint, now)
+        for rule in read_rules(path, context):
+            if isinstance(rule, RuleError):
+                problems.append(RuleProblem(path, rule.line, rule.column, rule.message))
+                continue
             other = rules.get(rule.rule_id)
             if other is not None and not other.path.is_relative_to(_BUILTIN):
-                raise RuleError(f"the same rule_id as {other.path}, which stands")
+                message = f"the same rule_id as {other.path}, which stands"
+                problems.append(RuleProblem(path, 1, 1, message))
+                continue
             rules[rule.rule_id] = rule
-        except RuleError as error:
-            problems.append(RuleProblem(path, error.line, error.column, error.message))
     spec = RuleSpec(tuple(paths), builtin, mode, lookup.path if lookup else None, now)
     return RuleSet(list(rules.values()), problems, spec, stamps)
 
@@ -180,9 +183,9 @@ def _stamp_files(paths: Sequence[Path], builtin: bool) -> FileStamps:
 
 
 def rule_files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files in ``paths``, and ``*.toml`` in the directories there."""
+    """Yield the files in ``paths``, and those of rules in the directories there."""
     for path in paths:
         if path.is_dir():
-            yield from sorted(path.rglob("*.toml"))
+            yield from sorted(file for file in path.rglob("*") if file.suffix in RULE_SUFFIXES)
         else:
             yield path

@@ -10,7 +10,8 @@ from pathlib import Path
 from detector.ecs.fields import FieldTable, field_table
 from detector.investigation.hunt import compile_hunt_query, read_hunt
 from detector.rules.lint import lint_rule
-from detector.rules.rule import Rule, query_position, read_rule
+from detector.rules.reading import read_rules
+from detector.rules.rule import CompileContext, Rule, query_position
 from detector.rules.rule_file import RuleError, is_hunt
 from detector.rules.ruleset import rule_files
 from detector.text.visible import visible
@@ -31,33 +32,50 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(paths: Sequence[Path]) -> int:
     """Print what each file looks for, or what is wrong and where."""
-    fields = field_table()
+    context = CompileContext(field_table())
     path_by_id: dict[str, Path] = {}
     status = EXIT_OK
     for path in rule_files(paths):
-        try:
-            if is_hunt(path):
-                lines = list(_hunt_lines(path, fields))
+        for lines in _check_file(path, context, path_by_id):
+            if isinstance(lines, RuleError):
+                status = EXIT_FAILED
+                _narrate_error(path, lines)
             else:
-                lines = list(_rule_lines(path, fields, path_by_id))
-        except RuleError as error:
-            status = EXIT_FAILED
-            narrate(f"{path}:{error.line}:{error.column}: {error.message}")
-            excerpt = caret_excerpt(_read_text(path), error.line, error.column)
-            if excerpt:
-                print(excerpt, file=sys.stderr)
-            continue
-        print(*lines, sep="\n")
+                print(*lines, sep="\n")
     return status
 
 
-def _rule_lines(path: Path, fields: FieldTable, path_by_id: dict[str, Path]) -> Iterator[str]:
-    rule = read_rule(path, fields)
-    first_path = path_by_id.setdefault(rule.rule_id, path)
-    if first_path != path:
-        raise RuleError(f"the same rule_id as {first_path}")
-    yield f"{path}: {visible(rule.name)}: {visible(rule.meaning)}"
-    yield from _lint_lines(path, rule, fields)
+def _check_file(
+    path: Path, context: CompileContext, path_by_id: dict[str, Path]
+) -> Iterator[list[str] | RuleError]:
+    """Yield the lines on each rule of a file, or its error."""
+    if is_hunt(path):
+        try:
+            yield list(_hunt_lines(path, context.fields))
+        except RuleError as error:
+            yield error
+        return
+    for rule in read_rules(path, context):
+        if isinstance(rule, RuleError):
+            yield rule
+            continue
+        first_path = path_by_id.setdefault(rule.rule_id, path)
+        if first_path != path:
+            yield RuleError(f"the same rule_id as {first_path}")
+        else:
+            yield _rule_lines(path, rule, context.fields)
+
+
+def _narrate_error(path: Path, error: RuleError) -> None:
+    narrate(f"{path}:{error.line}:{error.column}: {error.message}")
+    excerpt = caret_excerpt(_read_text(path), error.line, error.column)
+    if excerpt:
+        print(excerpt, file=sys.stderr)
+
+
+def _rule_lines(path: Path, rule: Rule, fields: FieldTable) -> list[str]:
+    meaning = f"{path}: {visible(rule.name)}: {visible(rule.meaning)}"
+    return [meaning, *_lint_lines(path, rule, fields)]
 
 
 def _lint_lines(path: Path, rule: Rule, fields: FieldTable) -> Iterator[str]:
