@@ -230,6 +230,7 @@ def test_state_of_version_5_reads_its_files_again(state: Path, tmp_path: Path) -
         "ALTER TABLE decision DROP COLUMN session",
         "ALTER TABLE status DROP COLUMN at",
         "ALTER TABLE status DROP COLUMN author",
+        "DROP TABLE assignee",
         "DROP TABLE touched",
         "DROP INDEX alert_hop",
         "PRAGMA user_version = 5",
