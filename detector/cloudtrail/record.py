@@ -37,6 +37,7 @@ class Caller(msgspec.Struct, gc=False, frozen=True, rename=_cloudtrail_name):
     arn: str | None = None
     account_id: str | None = None
     access_key_id: str | None = None
+    invoked_by: str | None = None
 
 
 class Head(msgspec.Struct, gc=False, rename=_cloudtrail_name):
@@ -50,6 +51,7 @@ class Head(msgspec.Struct, gc=False, rename=_cloudtrail_name):
     aws_region: str | None = None
     source_ip_address: str | None = None
     user_agent: str | None = None
+    error_code: str | None = None
     read_only: bool | None = None
     recipient_account_id: str | None = None
     event_category: str | None = None
@@ -76,6 +78,7 @@ class EventSignature(NamedTuple):
     aws_region: str | None
     source_ip_address: str | None
     user_agent: str | None
+    error_code: str | None
     read_only: bool | None
     recipient_account_id: str | None
     event_category: str | None
@@ -88,13 +91,13 @@ class EventSignature(NamedTuple):
 
 Client = tuple[Caller | None, str | None, str | None, str | None]
 """Who calls: the caller, the recipient account, the address, the user agent."""
-ApiCall = tuple[str | None, str | None, bool | None, str | None]
-"""What is called: event source, event name, read-only, event category."""
+ApiCall = tuple[str | None, str | None, bool | None, str | None, str | None]
+"""What is called: event source, event name, read-only, event category; and its error code."""
 Origin = tuple[Caller | None, str | None, str | None, str | None, str | None]
 """A client, and the region that it called."""
 CLIENT_FIELDS = ("user_identity", "recipient_account_id", "source_ip_address", "user_agent")
 ORIGIN_FIELDS = (*CLIENT_FIELDS, "aws_region")
-CALL_FIELDS = ("event_source", "event_name", "read_only", "event_category")
+CALL_FIELDS = ("event_source", "event_name", "read_only", "event_category", "error_code")
 client_of: Callable[[Head | EventSignature], Client] = attrgetter(*CLIENT_FIELDS)
 origin_of: Callable[[Head | EventSignature], Origin] = attrgetter(*ORIGIN_FIELDS)
 api_call_of: Callable[[Head | EventSignature], ApiCall] = attrgetter(*CALL_FIELDS)
@@ -103,9 +106,9 @@ api_call_of: Callable[[Head | EventSignature], ApiCall] = attrgetter(*CALL_FIELD
 def join_parts(origin: Origin, call: ApiCall) -> EventSignature:
     """Return the signature of these parts."""
     caller, recipient, address, agent, region = origin
-    source, name, read_only, category = call
+    source, name, read_only, category, error = call
     return EventSignature(
-        caller, source, name, region, address, agent, read_only, recipient, category
+        caller, source, name, region, address, agent, error, read_only, recipient, category
     )
 
 
@@ -218,12 +221,13 @@ class Record(msgspec.Struct, gc=False, rename=_cloudtrail_name):
         caller = self.user_identity
         return Head(
             self.event_time,
-            Caller(caller.arn, caller.account_id, caller.access_key_id) if caller else None,
+            None if caller is None else Caller(*_caller_values(caller)),
             self.event_source,
             self.event_name,
             self.aws_region,
             self.source_ip_address,
             self.user_agent,
+            self.error_code,
             self.read_only,
             self.recipient_account_id,
             self.event_category,
@@ -242,6 +246,7 @@ class Record(msgspec.Struct, gc=False, rename=_cloudtrail_name):
 
 
 _NO_IDENTITY = UserIdentity()
+_caller_values = attrgetter(*Caller.__struct_fields__)
 _record = msgspec.json.Decoder(Record)
 
 

@@ -45,7 +45,7 @@ class SignatureCache:
 
 
 def _client_facts(client: Client) -> ClientFacts:
-    signature = join_parts((*client, None), (None, None, None, None))
+    signature = join_parts((*client, None), (None, None, None, None, None))
     caller = signature.caller
     account = caller.account_id or signature.recipient_account_id
     principal = principal_of(caller.arn) if caller.arn else None

@@ -212,7 +212,7 @@ def _read_as_they_are(raws: Sequence[msgspec.Raw], records: Records) -> bool:
 def _incomplete(records: Records) -> set[int]:
     """Return the indexes of the records that lack a caller, name, source or region."""
     incomplete: set[int] = set()
-    for (source, name, _, _), indexes in records.by_call.items():
+    for (source, name, *_), indexes in records.by_call.items():
         if not (source and name):
             incomplete.update(indexes)
     for (caller, *_), by_region in records.by_client.items():

@@ -125,7 +125,7 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
 
     def _of_call(self, call: ApiCall) -> tuple[_Candidate, ...]:
         """Return the rules that a call may match, with what is left to ask of an origin."""
-        source, name, _, _ = call
+        source, name, *_ = call
         candidates = []
         for rule in self[source, name]:
             verdicts = [(each, each.of_call(call)) for each in self._verdicts[rule.rule_id]]
