@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from detector.detection import window
+from detector.detection import sequences, window
 from detector.detection.alert import Alert, Facets, Window, alert_id
 from detector.detection.window import Hit, HitSpan
 from detector.ecs.values import Value
@@ -55,6 +55,8 @@ def derive(
             yield from _grouped_events(rule, key, hits, start, end)
         case "terms":
             yield from _new_terms(rule, key, hits, start, end)
+        case "sequence":
+            yield from _sequences(rule, key, hits, start, end)
         case _:
             yield from _windows(rule, mode, key, hits, start, end)
 
@@ -143,6 +145,29 @@ def _new_terms(
         if (last is None or time - last >= history) and start <= time < end:
             yield _event_alert(rule, key, hit, rule.query.format_key(key))
         last = time
+
+
+def _sequences(
+    rule: Rule, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
+) -> Iterator[Alert]:
+    """Derive an alert for each span of sequences whose last events are in ``[start, end)``."""
+    query = rule.query
+    assert query.sequence is not None and query.window is not None
+    complete = (
+        (first, last)
+        for first, last in sequences.find_sequences(hits, query.sequence, query.window)
+        if start <= last < end
+    )
+    for span in sequences.sequence_spans(hits, complete, query.sequence.until):
+        key_columns = query.format_key(key)
+        yield _alert(
+            rule,
+            alert_id(rule.rule_id, span.start, key),
+            Window("sliding", span.start, span.end),
+            key_columns,
+            query.common_result([hit.inputs for hit in span.hits]) | key_columns,
+            span,
+        )
 
 
 def _event_alert(

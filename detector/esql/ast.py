@@ -1,4 +1,4 @@
-"""The syntax tree of ES|QL and KQL, before any name is resolved."""
+"""The syntax tree of all query languages, before any name is resolved."""
 
 from __future__ import annotations
 
@@ -236,6 +236,35 @@ class Dissect(Command):
 class Grok(Command):
     value: Expression
     patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Node):
+    """A filter of a sequence, and the expressions that its events are grouped by."""
+
+    condition: Expression
+    by: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence(Command):
+    """Events of several steps that come one after the other, in place of all other commands.
+
+    ``order``: the indexes of the steps, as their events must follow each other; a step may stand
+    several times. ``until``: the index of the step that ends what was begun before it.
+    ``key_names``: the names of what the steps are grouped by. ``width``: the last event is less
+    than so many seconds after the first; None where the rule must say. ``ordered``: False where the
+    steps may come in any order. ``reuse``: one event may stand for several steps; always so where
+    there is no order.
+    """
+
+    steps: tuple[Step, ...]
+    order: tuple[int, ...]
+    until: int | None
+    key_names: tuple[str, ...]
+    width: int | None
+    ordered: bool = True
+    reuse: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,9 @@ def describe_alerts(
             f"events that its query lets through; those of one {by or 'rule'} "
             f"within {format_exact(window)} of the first are one"
         )
+    if shape == "sequence":
+        of_one = f"of one {by or 'rule'}"
+        return f"events {of_one} for the steps of its sequence within {format_exact(window or 0)}"
     if not window:
         where = "over everything"
     elif shape == "window":

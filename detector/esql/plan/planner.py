@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from detector.ecs.fields import FieldTable
 from detector.esql import ast, parser
@@ -32,6 +32,7 @@ from detector.esql.plan.predicate_analysis import (
 )
 from detector.esql.plan.prefilter import PrefilterBuilder
 from detector.esql.plan.query import Expand, Grouping, Query, Shape, SortKey, Stage
+from detector.esql.plan.sequence import CompiledSequence, compile_sequence
 from detector.esql.plan.stats import CompiledStats, compile_stats
 
 _INDEX = "logs-aws.cloudtrail-default"
@@ -60,6 +61,8 @@ def plan_tree(
     try:
         planner = _Planner(tree, fields, options)
         planner.plan_commands()
+        if planner.sequence is not None:
+            return planner.sequence_query(text, planner.sequence)
         if planner.stats is None:
             return planner.filter_query(text, keys)
         return planner.grouping_query(text, planner.stats)
@@ -108,6 +111,7 @@ class _Planner:
         self._required_pairs: Pairs = ANY_PAIR
         self._min_hits = 1
         self.stats: CompiledStats | None = None
+        self.sequence: tuple[ast.Sequence, CompiledSequence] | None = None
 
     def plan_commands(self) -> None:
         first, *rest = self._tree.commands
@@ -118,6 +122,8 @@ class _Planner:
                     self._plan_where(command)
                 case ast.Stats():
                     self._plan_stats(command)
+                case ast.Sequence():
+                    self._plan_sequence(command)
                 case _:
                     _plan_common_command(command, self._pipeline)
 
@@ -139,6 +145,26 @@ class _Planner:
         self._pipeline.refuse_after_limit(command)
         self.stats = compile_stats(command, self._pipeline.scope)
         self._pipeline = _Pipeline(self.stats.scope)
+
+    def _plan_sequence(self, command: ast.Sequence) -> None:
+        """Plan a sequence, before which all steps are one filter."""
+        conditions = tuple(step.condition for step in command.steps)
+        any_step = ast.Logic("or", conditions, span=command.span)
+        self._plan_where(ast.Where(any_step, span=command.span))
+        self.sequence = command, compile_sequence(command, self._pipeline.scope)
+
+    def sequence_query(self, text: str, sequence: tuple[ast.Sequence, CompiledSequence]) -> Query:
+        """Return a query of a sequence."""
+        node, compiled = sequence
+        return replace(
+            self.filter_query(text, ()),
+            shape="sequence",
+            window=node.width,
+            key_names=node.key_names,
+            keys=compiled.steps[0].keys,
+            min_hits=compiled.min_hits,
+            sequence=compiled,
+        )
 
     def filter_query(self, text: str, keys: tuple[ast.Named, ...]) -> Query:
         """Return a query without STATS."""

@@ -28,9 +28,10 @@ from detector.esql.plan.accumulators import (
 )
 from detector.esql.plan.predicate_analysis import Pairs
 from detector.esql.plan.prefilter import Prefilter
+from detector.esql.plan.sequence import CompiledSequence
 from detector.text.capped import capped_value
 
-Shape = Literal["window", "lookback", "filter", "terms"]
+Shape = Literal["window", "lookback", "filter", "terms", "sequence"]
 SortableResult = tuple[dict[str, Value], list[Any]]
 """A result by column, and the sort keys of SORT."""
 
@@ -104,7 +105,8 @@ class Query:
 
     ``canonical``: the printed tree, equal for queries that mean the same. ``shape``: *window*
     groups by a window of time; *lookback* groups over all events that it is run on; *filter* takes
-    each event by itself; *terms* wants the first event of each combination of values.
+    each event by itself; *terms* wants the first event of each combination of values; *sequence*
+    wants events of several steps within ``window``.
     ``prefilter`` and ``required_pairs``: what a record's head, and its (event.provider,
     event.action), must fulfil to pass. ``window``: seconds within which hits belong together, None
     where each event stands by itself or the query does not say; ``window_column``: its name;
@@ -135,6 +137,7 @@ class Query:
     orders: tuple[SortKey, ...]
     limit: int | None
     thresholds: tuple[str, ...]
+    sequence: CompiledSequence | None = None
 
     def rows(
         self, record: Record, time: int, now: int | None = None
@@ -143,7 +146,10 @@ class Query:
 
         Several for a multivalued key, none where the filter is not true. ``time`` is the event's,
         in seconds since the epoch; ``now`` is the value of NOW(), by default the event's time. A
-        query without STATS has its columns as inputs."""
+        query without STATS has its columns as inputs; a sequence has the steps that the record is
+        before them, as bits."""
+        if self.sequence is not None:
+            return self._step_rows(self.sequence, self._new_row(record, time, now))
         rows: list[tuple[tuple[Value, ...], Inputs]] = []
         for row in run_stages(self.stages, self._new_row(record, time, now)):
             # What is kept of a hit: most values are no longer than a glance tells.
@@ -151,6 +157,16 @@ class Query:
             key_values = [many(capped_value(expr.read(row))) or [None] for expr in self.keys]
             rows.extend((key, inputs) for key in product(*key_values))
         return rows
+
+    def _step_rows(
+        self, sequence: CompiledSequence, row: RowSlots
+    ) -> list[tuple[tuple[Value, ...], Inputs]]:
+        """Return the rows of a sequence: one for each series of the record."""
+        steps_by_key = sequence.steps_by_key(row)
+        if not steps_by_key:
+            return []
+        columns = [capped_value(expr.read(row)) for expr in self.inputs]
+        return [(key, (steps, *columns)) for key, steps in steps_by_key.items()]
 
     def accepts(self, record: Record, time: int) -> bool:
         """Check whether ``record`` passes the filter: ``rows`` would not be empty."""
@@ -199,6 +215,16 @@ class Query:
         for row in self._group_rows(group, window_start, key, now, conditions):
             return self._format_result(self._column_values(row))
         return None
+
+    def common_result(self, inputs: Sequence[Inputs]) -> dict[str, Value]:
+        """Return the columns in which all events of a sequence agree."""
+        first, *others = inputs
+        values = list(first)
+        for other in others:
+            for index, value in enumerate(other):
+                if value != values[index]:
+                    values[index] = None
+        return self._format_result(values[1:])
 
     def group_results(
         self,

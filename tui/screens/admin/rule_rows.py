@@ -25,6 +25,7 @@ _SHAPES = {
     "lookback": "look-back",
     "filter": "each event",
     "terms": "first time",
+    "sequence": "sequence",
 }
 """The shapes of queries, as the screen names them."""
 

@@ -1,0 +1,177 @@
+"""Sequences: spans in which events of several steps follow each other.
+
+Times are whole seconds, so that the order of events within one is not known: there they may stand
+in any order, and nothing that happened is missed. Each span is the shortest that ends at its last
+event. What ends a sequence (``until``) ends what began before its second, and was not complete.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from detector.detection.window import Hit, HitSpan
+from detector.esql.plan.sequence import CompiledSequence
+
+
+def find_sequences(
+    hits: Sequence[Hit], sequence: CompiledSequence, width: int
+) -> Iterator[tuple[int, int]]:
+    """Yield the first and last second of each complete sequence, in order of the last.
+
+    ``hits`` are those of one series in order of time, their first inputs the steps that they are,
+    as bits. The last second is less than ``width`` after the first. Neither ever decreases."""
+    tracker: _Ordered | _Unordered = _Unordered(sequence, width)
+    if sequence.ordered:
+        tracker = _Ordered(sequence, width)
+    until = _bit(sequence.until)
+    for time, steps in _by_second(hits):
+        start = tracker.advance(time, steps)
+        if start is not None:
+            yield start, time
+        if any(bits & until for bits in steps):
+            tracker.end(time)
+
+
+def sequence_spans(
+    hits: Sequence[Hit], spans: Iterable[tuple[int, int]], until: int | None
+) -> Iterator[HitSpan]:
+    """Join spans that overlap, each with its hits without those that only end sequences."""
+    joined: list[tuple[int, int]] = []
+    for first, last in spans:
+        if joined and first <= joined[-1][1]:
+            joined[-1] = joined[-1][0], last
+        else:
+            joined.append((first, last))
+    ending = _bit(until)
+    for first, last in joined:
+        inside = [
+            hit for hit in hits if first <= hit.event.time <= last and _steps_of(hit) & ~ending
+        ]
+        yield HitSpan(first, last + 1, inside)
+
+
+def _bit(step: int | None) -> int:
+    """Return the bit of a step; no bit of none."""
+    if step is None:
+        return 0
+    return 1 << step
+
+
+def _steps_of(hit: Hit) -> int:
+    steps = hit.inputs[0]
+    assert isinstance(steps, int)
+    return steps
+
+
+def _by_second(hits: Sequence[Hit]) -> Iterator[tuple[int, Counter[int]]]:
+    """Yield each second, with how many of its events are which steps."""
+    for time, group in groupby(hits, key=lambda hit: hit.event.time):
+        yield time, Counter(map(_steps_of, group))
+
+
+class _Ordered:
+    """The sequences that are begun: of each length the one that began last.
+
+    Of two of a length the one that began last is complete wherever the other is, so that no other
+    needs to be kept; a longer one never began later than a shorter one."""
+
+    def __init__(self, sequence: CompiledSequence, width: int) -> None:
+        self._order = [1 << step for step in sequence.order]
+        self._reuse = sequence.reuse
+        self._width = width
+        self._starts: list[int | None] = [None] * (len(self._order) + 1)
+
+    def advance(self, time: int, steps: Counter[int]) -> int | None:
+        """Add the events of a second; return the start of the sequence that they complete."""
+        starts = self._starts.copy()
+        starts[0] = time
+        complete = None
+        for length, shortest in self._reachable(steps):
+            start = starts[shortest]
+            if start is not None and time - start < self._width:
+                self._starts[length] = start
+                if length == len(self._order):
+                    complete = start
+        return complete
+
+    def end(self, time: int) -> None:
+        """End what began before ``time``."""
+        for length, start in enumerate(self._starts):
+            if start is not None and start < time:
+                self._starts[length] = None
+
+    def _reachable(self, steps: Counter[int]) -> Iterator[tuple[int, int]]:
+        """Yield lengths that the events of one second reach, and the least length from which."""
+        matching = _Matching(self._order, steps, self._reuse)
+        for length in range(1, len(self._order) + 1):
+            matching.add(length - 1)
+            if matching.first < length:
+                yield length, matching.first
+
+
+class _Matching:
+    """A run of places in the order, each filled by an event of its own.
+
+    ``first``: the least place such that all from it to the last added one are filled."""
+
+    def __init__(self, order: list[int], steps: Counter[int], reuse: bool) -> None:
+        self.first = 0
+        self._order = order
+        self._left = {bits: min(count, len(order)) for bits, count in steps.items()}
+        if reuse:
+            self._left = dict.fromkeys(steps, len(order))
+        self._filled: dict[int, int] = {}
+        """By place, the steps of the event that fills it."""
+
+    def add(self, place: int) -> None:
+        """Fill one more place; the first ones are given up until it can be filled."""
+        while self.first <= place and not self._fill(place, set()):
+            self._give_up(self.first)
+            self.first += 1
+
+    def _fill(self, place: int, tried: set[int]) -> bool:
+        """Fill a place by an event that is left, or by one whose place another can fill."""
+        for bits in self._left:
+            if not bits & self._order[place] or bits in tried:
+                continue
+            tried.add(bits)
+            if self._left[bits] > 0:
+                self._left[bits] -= 1
+                self._filled[place] = bits
+                return True
+            for other, filling in list(self._filled.items()):
+                if filling == bits and self._fill(other, tried):
+                    self._filled[place] = bits
+                    return True
+        return False
+
+    def _give_up(self, place: int) -> None:
+        bits = self._filled.pop(place, None)
+        if bits is not None:
+            self._left[bits] += 1
+
+
+class _Unordered:
+    """The last event of each step, where they may come in any order."""
+
+    def __init__(self, sequence: CompiledSequence, width: int) -> None:
+        self._steps = {1 << step for step in sequence.order}
+        self._width = width
+        self._last: dict[int, int] = {}
+
+    def advance(self, time: int, steps: Counter[int]) -> int | None:
+        """Add the events of a second; return the start of the sequence that they complete."""
+        fresh = [step for step in self._steps if any(bits & step for bits in steps)]
+        self._last.update(dict.fromkeys(fresh, time))
+        if not fresh or len(self._last) < len(self._steps):
+            return None
+        start = min(self._last.values())
+        if time - start >= self._width:
+            return None
+        return start
+
+    def end(self, time: int) -> None:
+        """End what began before ``time``."""
+        self._last = {step: last for step, last in self._last.items() if last >= time}

@@ -1,0 +1,85 @@
+"""Compile a sequence: the steps that an event may be, and the series that it belongs to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from detector.ecs.values import many
+from detector.esql import ast
+from detector.esql.errors import EsqlError
+from detector.esql.expressions.compiler import Compiler
+from detector.esql.expressions.scope import ColumnScope, CompiledExpr, Getter, RowSlots
+from detector.text.capped import capped_value
+
+_MOST_STEPS = 62
+"""Different ones: the steps of an event are the bits of an integer of 64."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledStep:
+    """A step's condition, and the values that its events are grouped by."""
+
+    test: Getter
+    keys: tuple[CompiledExpr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSequence:
+    """The steps of a sequence, and how they must follow each other; see ``ast.Sequence``."""
+
+    steps: tuple[CompiledStep, ...]
+    order: tuple[int, ...]
+    until: int | None
+    ordered: bool
+    reuse: bool
+
+    @property
+    def min_hits(self) -> int:
+        """No fewer events are a sequence."""
+        if self.reuse or not self.ordered:
+            return 1
+        return len(self.order)
+
+    def steps_by_key(self, row: RowSlots) -> dict[tuple[Any, ...], int]:
+        """Return the steps that an event is, for each series that it belongs to.
+
+        The steps are bits: 1 << index. A multivalued key is in the series of each value."""
+        bits: dict[tuple[Any, ...], int] = defaultdict(int)
+        for index, step in enumerate(self.steps):
+            if step.test(row) is True:
+                values = [many(capped_value(key.read(row))) or [None] for key in step.keys]
+                for key in product(*values):
+                    bits[key] |= 1 << index
+        return bits
+
+
+def compile_sequence(node: ast.Sequence, scope: ColumnScope) -> CompiledSequence:
+    """Compile a sequence. Raises EsqlError for what cannot be run."""
+    if len(node.steps) > _MOST_STEPS:
+        raise EsqlError(node.span, f"a sequence of over {_MOST_STEPS} different steps")
+    compiler = Compiler(scope)
+    steps = tuple(
+        CompiledStep(
+            compiler.condition(step.condition).read,
+            tuple(compiler.compile(expression) for expression in step.by),
+        )
+        for step in node.steps
+    )
+    for step, compiled in zip(node.steps, steps, strict=True):
+        _check_keys(step, compiled, steps[0])
+    return CompiledSequence(steps, node.order, node.until, node.ordered, node.reuse)
+
+
+def _check_keys(node: ast.Step, step: CompiledStep, first: CompiledStep) -> None:
+    """Refuse keys that can never equal those of the first step."""
+    if len(step.keys) != len(first.keys):
+        raise EsqlError(node.span, "each step must be grouped by as many fields as the first")
+    for expression, key, other in zip(node.by, step.keys, first.keys, strict=True):
+        if key.type != other.type:
+            raise EsqlError(
+                expression.span,
+                f"a {key.type} never equals the {other.type} that the first step is grouped by",
+            )
