@@ -36,7 +36,7 @@ class Burst(NamedTuple):
     """A principal's sweep, and a snapshot after it.
 
     ``seconds`` is the sweep's time, ``after`` the seconds to the snapshot, ``late`` the delay of
-    each file with them.
+    each file after the first event in it.
     """
 
     seconds: int
@@ -54,8 +54,10 @@ class Burst(NamedTuple):
         ]
         snapshot = call_at(self.seconds + self.after, "us-east-1", arn, eventName="CreateSnapshot")
         parts = (calls[:6], calls[6:], [snapshot])
+        times = (self.seconds, self.seconds, self.seconds + self.after)
         return [
-            (START + self.seconds + late, part) for late, part in zip(self.late, parts, strict=True)
+            (START + seconds + late, part)
+            for seconds, late, part in zip(times, self.late, parts, strict=True)
         ]
 
 
@@ -105,6 +107,7 @@ near = st.sampled_from([-DAY, -60, -1, 0, 11, 12, 60, DAY])
 
 @example([Burst(0, 60, (0, 0, 0))], 11, DAY)  # a bound within a sweep
 @example([Burst(0, 60, (0, 0, 0))], -DAY, 1)
+@example([Burst(0, 60, (0, 0, 0)), Burst(1861, -1800, (0, 0, SLACK - 1))], -DAY, 11)
 @given(st.lists(bursts, min_size=1, max_size=6), near, near)
 @settings(max_examples=12)
 def test_bounds_change_no_alert_within(made: list[Burst], first: int, last: int) -> None:
