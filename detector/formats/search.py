@@ -7,6 +7,7 @@ before texts: a text inside a record, such as a user agent, may have been writte
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -20,9 +21,10 @@ from detector.formats.decompress import Budget
 from detector.formats.foreign_schemas import from_ecs, from_ocsf
 from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import decode_string, split_elements, split_members
+from detector.formats.json_table import begins_table, rows_of_array, rows_of_object
 from detector.formats.known_documents import skip_reason_of
 from detector.formats.record_shape import Missing, is_field, prefix_of_record, read_shape
-from detector.formats.text_forms import BLANK, INNER_CAP, json_values, unbase64
+from detector.formats.text_forms import BLANK, INNER_CAP, json_values, struct_json, unbase64
 from detector.formats.values import JsonObject, as_object, squash
 from detector.text.time import parse_time
 
@@ -56,7 +58,11 @@ def unwrap(data: bytes) -> Iterator[Item]:
 
 def unwrap_elements(elements: Iterable[bytes]) -> Iterator[Item]:
     """Find the records in the elements of an array. Raises nothing."""
-    return _Search().elements(elements)
+    elements = iter(elements)
+    start = list(itertools.islice(elements, 2))
+    if begins_table(start):
+        return _Search().elements(rows_of_array([*start, *elements]))
+    return _Search().elements(itertools.chain(start, elements))
 
 
 class _Search:
@@ -108,6 +114,9 @@ class _Search:
             items = self._find(entries, depth)
             if items:
                 return items
+        rows = rows_of_array(elements)
+        if rows:
+            return self._in_rows(rows, depth)
         by_element = [self._find(element, depth + 1) for element in elements]
         if not any(by_element):
             return []
@@ -117,6 +126,10 @@ class _Search:
             for item in items or (ParsedRecord(element),)
         ]
 
+    def _in_rows(self, rows: Iterable[bytes], depth: int) -> list[Item]:
+        """Find the record in each row of a table, or count the row as none."""
+        return [item for row in rows for item in self._find(row, depth + 1) or (ParsedRecord(row),)]
+
     def _in_string(self, value: bytes, depth: int) -> list[Item]:
         text = decode_string(value).strip(BLANK)
         try:
@@ -125,6 +138,8 @@ class _Search:
             data = unbase64(text, self._budget)
             if data is not None:
                 return self._in_text(data, depth)
+            if text[:1] == b"{" and b"=" in text and len(text) <= RECORD_CAP:
+                return self._find(struct_json(text), depth + 1)
             if b"\n" not in text:
                 return []
             return self._in_text(text, depth)
@@ -163,6 +178,9 @@ class _Search:
         translated = self._in_foreign_schema(members, value, depth)
         if translated:
             return translated
+        rows = rows_of_object(members)
+        if rows:
+            return self._in_rows(rows, depth)
         prefix = prefix_of_record({squash(name) for name in members})
         if prefix is None:
             return self._in_members(members, depth) or _nested_record(members, value)

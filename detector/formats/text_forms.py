@@ -187,6 +187,11 @@ def structure(text: str) -> Any:
         return None
 
 
+def struct_json(text: bytes) -> bytes:
+    """Convert the structure that a text writes to JSON; ``null`` where it writes none."""
+    return msgspec.json.encode(structure(text.decode("utf-8", "backslashreplace")))
+
+
 def _struct(text: str) -> Any:
     """Read ``{name=value, name={…}, …}``; a list where the values have no names."""
     parts = _split_parts(text[1:-1])

@@ -278,7 +278,9 @@ class Pipeline:
         self._derive_due = begun + _DERIVE_SHARE * (time.monotonic() - begun)
 
     def _note_problem(self, row: FileRow) -> None:
-        """Note a file that is newly skipped or quarantined."""
+        """Note a file that is newly skipped or quarantined, or read but for some members."""
+        if row.state == "read" and row.detail:
+            self._unpublished.problems.append(f"rejected: {row.path}: {row.detail}")
         if row.state not in ("skipped", "quarantined") or row.reason in _UNNAMED:
             return
         known = self._scheduler.files.get(row.path)

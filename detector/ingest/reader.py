@@ -17,6 +17,7 @@ from detector.cloudtrail.digest_file import digest_of
 from detector.detection.digest import ChunkStats, Partial, digest, merge
 from detector.detection.signature_cache import SignatureCache
 from detector.formats import Chunk, Incomplete, NotALog, Unreadable, read_chunks
+from detector.ingest.archive_members import ArchiveMembers
 from detector.rules.dispatch import Dispatch
 from detector.sources.accounting import FileState
 from detector.sources.open_file import open_file
@@ -157,12 +158,14 @@ def _read_opened(file: BinaryIO, task: Task, digester: ChunkDigester) -> Iterato
     if content_hash is not None:
         chunks = _hash_chunks(chunks, content_hash)
     uncommitted: list[Partial] = []
+    members = ArchiveMembers()
     for chunk, partial, is_partial_line in digester(task.file.path, chunks):
         from_file = not chunk.decompressed
         if not offset and not chunk.offset:
             _refuse_foreign(chunk, _stats_of(partial))
         if is_partial_line and not task.is_final:
             break
+        members.add(chunk, _stats_of(partial))
         if from_file and chunk.lines and not is_partial_line:
             offset = chunk.end
             yield _unfinished_result(task, partial, offset, fingerprint_of(file, offset), reread)
@@ -173,6 +176,7 @@ def _read_opened(file: BinaryIO, task: Task, digester: ChunkDigester) -> Iterato
     row = FileRow(
         task.file,
         state="read",
+        detail=members.detail(),
         resume=resume,
         fingerprint=fingerprint_of(file, resume or task.file.size),
         generation=task.generation,
