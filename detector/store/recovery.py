@@ -15,7 +15,7 @@ import msgspec
 
 from detector.store.database import Database, refuse_foreign
 from detector.store.errors import UNREADABLE, Damaged
-from detector.store.opening.connections import connect_to_read
+from detector.store.opening.connections import connect_to_examine
 from detector.store.schema import SCHEMA_VERSION
 
 ANALYST_TABLES = (
@@ -58,7 +58,8 @@ def schema_versions(path: Path) -> tuple[int, int]:
     Raises StateError where it is no state, Damaged where it cannot be read.
     """
     refuse_foreign(path)
-    with contextlib.closing(connect_to_read(path)) as connection:
+    with contextlib.ExitStack() as cleanup:
+        connection = connect_to_examine(path, cleanup)
         try:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
         except UNREADABLE as error:
@@ -73,7 +74,8 @@ def find_damage(path: Path) -> list[str]:
     """
     refuse_foreign(path)
     lines: list[str] = []
-    with contextlib.closing(connect_to_read(path)) as connection:
+    with contextlib.ExitStack() as cleanup:
+        connection = connect_to_examine(path, cleanup)
         try:
             for (message,) in connection.execute(f"PRAGMA integrity_check({_MAX_DAMAGES})"):
                 lines += message.splitlines()
@@ -90,10 +92,8 @@ class Recovery:
 
     def save(self, damaged: Path) -> list[SavedTable]:
         """Copy the analyst's tables from a damaged state, as far as readable."""
-        with (
-            contextlib.closing(connect_to_read(damaged)) as source,
-            self._database.transaction() as connection,
-        ):
+        with contextlib.ExitStack() as cleanup, self._database.transaction() as connection:
+            source = connect_to_examine(damaged, cleanup)
             # Without it SQLite reads no table of a file that is cut short, or whose list of tables
             # has one wrong byte.
             source.execute("PRAGMA writable_schema = ON")

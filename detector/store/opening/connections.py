@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from detector.store import schema
-from detector.store.errors import StateError, translate_sqlite_errors
+from detector.store.errors import UNREADABLE, StateError, translate_sqlite_errors
 from detector.store.schema import migrate
 
 _BUSY_SECONDS = 30
@@ -65,8 +65,7 @@ def connect_to_look(
     path: Path, holder: str | None, cleanup: contextlib.ExitStack
 ) -> sqlite3.Connection:
     """Open a connection that needs no right to write; on a copy where there is no other way."""
-    write_ahead_log = path.with_name(path.name + "-wal")
-    is_at_rest = holder is None and not _size(write_ahead_log)
+    is_at_rest = holder is None and not _size(_write_ahead_log(path))
     try:
         connection = connect_to_read(path, immutable=is_at_rest)
         with translate_sqlite_errors(path):
@@ -81,15 +80,45 @@ def connect_to_look(
         )
     if version == schema.SCHEMA_VERSION:
         return cleanup.enter_context(contextlib.closing(connection))
+    copy = _copy(path, cleanup)
+    migrate_file(copy)
+    return cleanup.enter_context(contextlib.closing(connect_to_read(copy)))
+
+
+def connect_to_examine(path: Path, cleanup: contextlib.ExitStack) -> sqlite3.Connection:
+    """Open a connection to a state that may be damaged, or lie where nothing may be written.
+
+    Raises StateError.
+    """
+    connection = cleanup.enter_context(contextlib.closing(connect_to_read(path)))
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except UNREADABLE as error:
+        # SQLite must write beside a write-ahead log to read it.
+        if getattr(error, "sqlite_errorcode", -1) & 0xFF != sqlite3.SQLITE_CANTOPEN:
+            return connection
+        file = path
+        if _size(_write_ahead_log(path)):
+            file = _copy(path, cleanup)
+        connection = connect_to_read(file, immutable=file is path)
+        cleanup.enter_context(contextlib.closing(connection))
+    return connection
+
+
+def _copy(path: Path, cleanup: contextlib.ExitStack) -> Path:
+    """Copy a state with its write-ahead log to a temporary folder. Raises StateError."""
     copy = temporary_folder(cleanup) / path.name
     try:
-        for file in (path, write_ahead_log):
+        for file in (path, _write_ahead_log(path)):
             if file.exists():
                 shutil.copyfile(file, copy.with_name(file.name))
     except OSError as error:
         raise StateError(f"{path}: {error.strerror}: set TMPDIR to a folder with space") from None
-    migrate_file(copy)
-    return cleanup.enter_context(contextlib.closing(connect_to_read(copy)))
+    return copy
+
+
+def _write_ahead_log(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
 
 
 def _size(path: Path) -> int:

@@ -146,7 +146,12 @@ def test_bad_line_imports_nothing(line: str, cli: Cli, template: Path, tmp_path:
         lines = exported(store)
     file = write(tmp_path, "theirs.jsonl", lines.encode() + line.encode() + b"\n")
     new = tmp_path / "new.db"
-    one_line(cli("log", "import", file, "--db", new), 1, "theirs.jsonl:4: ", "nothing was imported")
+    one_line(
+        cli("log", "import", file, "--db", new),
+        1,
+        "theirs.jsonl:4: ",
+        "nothing was imported: name a file",
+    )
     assert not new.exists()
     one_line(cli("log", "import", tmp_path / "none", "--db", new), 1, "check the name")
     file.write_text(lines)

@@ -34,7 +34,8 @@ def _import(args: argparse.Namespace) -> int:
                     decisions.append(read_decision(line))
                 except ValueError as error:
                     raise CommandError(
-                        f"{args.imported}:{number}: {error}: nothing was imported"
+                        f"{args.imported}:{number}: {error}: nothing was imported: "
+                        "name a file of trailhound log export --format jsonl"
                     ) from None
     except OSError as error:
         raise CommandError(f"{args.imported}: {error.strerror}: check the name") from None
