@@ -1,4 +1,4 @@
-"""Faults of writing a file: told in one line, the former file stays, and it works when they pass."""
+"""Faults of writing a file are told, the former file stays, and writing works once they pass."""
 
 from __future__ import annotations
 
