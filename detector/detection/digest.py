@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from time import perf_counter
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import msgspec
 
 from detector.detection import principal_index
+from detector.detection.activity_count import Clients, count_activity
 from detector.detection.baseline import (
     ObservationSpans,
     extend_spans,
@@ -25,7 +26,7 @@ from detector.detection.baseline import (
 from detector.detection.event import Event, Position
 from detector.detection.principal import issued_keys
 from detector.detection.principal_index import PostingLists, hashes_of
-from detector.detection.signature_cache import ClientFacts, SignatureCache
+from detector.detection.signature_cache import SignatureCache
 from detector.detection.window import WindowKey
 from detector.esql.plan.accumulators import Inputs
 from detector.formats import Chunk, Records, parse_records
@@ -49,6 +50,8 @@ class ChunkStats(msgspec.Struct):
     last: int | None = None
     principal_index: bytes = b""
     """Which principals are in the chunk and where, by ``principal_index.encode``."""
+    activity: bytes = b""
+    """What the records show of each principal, by ``ChunkActivity.encode``."""
     bridged: int = 0
     bridged_read_only: int = 0
 
@@ -138,8 +141,10 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch, cache: SignatureCache)
     clients = [
         (cache.clients[client], by_region) for client, by_region in records.by_client.items()
     ]
-    postings = _post(records, clients, _indexes_of(records, cache, "may_open_session"))
+    opening = _indexes_of(records, cache, "may_open_session")
+    postings = _post(records, clients, opening)
     stats.principal_index = principal_index.encode(postings, records.verbatim)
+    stats.activity = count_activity(records, times, clients, cache, opening).encode()
     _observe(partial.observations, times, clients, _indexes_of(records, cache, "changes"))
     rule_seconds: dict[str, float] = defaultdict(float)
     for index, rules in sorted(dispatch.candidates(records).items()):
@@ -190,10 +195,6 @@ def _count(reasons: dict[str, int], reason: str, count: int) -> None:
         reasons[reason] = reasons.get(reason, 0) + count
 
 
-_Clients = Sequence[tuple[ClientFacts, Mapping[str | None, list[int]]]]
-"""The indexes of the records of each client by region."""
-
-
 def _indexes_of(
     records: Records, cache: SignatureCache, fact: Literal["may_open_session", "changes"]
 ) -> set[int]:
@@ -204,7 +205,7 @@ def _indexes_of(
     return set(chain.from_iterable(groups))
 
 
-def _post(records: Records, clients: _Clients, opening: set[int]) -> PostingLists:
+def _post(records: Records, clients: Clients, opening: set[int]) -> PostingLists:
     """Return where the records of each principal are.
 
     Those at ``opening`` may have the access key of a session that they opened."""
@@ -227,7 +228,7 @@ def _post(records: Records, clients: _Clients, opening: set[int]) -> PostingList
 def _observe(
     spans: ObservationSpans,
     times: Sequence[int | None],
-    clients: _Clients,
+    clients: Clients,
     changing: set[int],
 ) -> None:
     """Extend ``spans`` over what the events show; those at ``changing`` are no reads."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from detector.cloudtrail.record import ApiCall, Client, join_parts, skip_reason
+from detector.cloudtrail.record import ApiCall, Client, EventSignature, join_parts, skip_reason
+from detector.detection.activity.actor import Actor, actor_of_arn, actor_without_arn
+from detector.detection.activity.parts import CallOutcome, Traits, traits_of
 from detector.detection.baseline import Observation, client_observations, principal_of
 from detector.detection.principal import STS, caller_keys
 from detector.detection.principal_index import PrincipalHashes, hashes_of
@@ -19,6 +21,9 @@ class ClientFacts(NamedTuple):
     observed: tuple[Observation, ...]
     principal_keys: frozenset[str]
     principal_hashes: PrincipalHashes
+    actor: Actor | None
+    """Who called; None where only a whole record names the caller."""
+    traits: Traits
 
 
 class CallFacts(NamedTuple):
@@ -32,6 +37,7 @@ class CallFacts(NamedTuple):
     may_open_session: bool
     changes: bool
     is_named: bool
+    outcome: CallOutcome
 
 
 class SignatureCache:
@@ -57,7 +63,22 @@ def _client_facts(client: Client) -> ClientFacts:
         signature.user_agent or "",
         signature.source_ip_address or "",
     )
-    return ClientFacts(account, principal, observed, keys, hashes_of(keys))
+    actor = _actor_of(signature)
+    traits = traits_of(
+        actor,
+        signature.recipient_account_id,
+        signature.source_ip_address,
+        signature.user_agent,
+        caller.access_key_id,
+    )
+    return ClientFacts(account, principal, observed, keys, hashes_of(keys), actor, traits)
+
+
+def _actor_of(signature: EventSignature) -> Actor | None:
+    caller = signature.caller
+    if caller.arn and caller.arn.startswith("arn:"):
+        return actor_of_arn(caller.arn)
+    return actor_without_arn(caller.invoked_by, signature.source_ip_address, caller.account_id)
 
 
 def _call_facts(call: ApiCall) -> CallFacts:
@@ -67,4 +88,5 @@ def _call_facts(call: ApiCall) -> CallFacts:
         signature.event_source == STS,
         signature.read_only is False,
         bool(signature.event_source and signature.event_name),
+        CallOutcome.of(call),
     )

@@ -224,6 +224,7 @@ class Pipeline:
             if stop.is_set():
                 break
         self._commit(batch, publish)
+        self._store.activity.fold()
 
     def _results(self, tasks: Sequence[Task], stop: threading.Event) -> Iterator[FileRead]:
         readable = [task for task in tasks if task.file.problem is None]

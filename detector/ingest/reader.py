@@ -154,6 +154,10 @@ def _read_opened(file: BinaryIO, task: Task, digester: ChunkDigester) -> Iterato
     file.seek(0)
     from_file = True
     chunks: Iterable[Chunk] = read_chunks(file, offset)
+    counted_end = 0
+    if previous is not None and reread:
+        counted_end = previous.resume
+        chunks = _cut_at(chunks, counted_end)
     content_hash = hashlib.sha256() if task.hash_content and not offset else None
     if content_hash is not None:
         chunks = _hash_chunks(chunks, content_hash)
@@ -161,6 +165,8 @@ def _read_opened(file: BinaryIO, task: Task, digester: ChunkDigester) -> Iterato
     members = ArchiveMembers()
     for chunk, partial, is_partial_line in digester(task.file.path, chunks):
         from_file = not chunk.decompressed
+        if reread and not (counted_end and chunk.offset >= counted_end):
+            _stats_of(partial).activity = b""
         if not offset and not chunk.offset:
             _refuse_foreign(chunk, _stats_of(partial))
         if is_partial_line and not task.is_final:
@@ -195,6 +201,19 @@ def _previous_row(file: BinaryIO, task: Task) -> FileRow | None:
     if any(row.fingerprint == fingerprint_of(file, end, tail) for tail in (_TAIL, _SHORT_TAIL)):
         return row
     return None
+
+
+def _cut_at(chunks: Iterable[Chunk], end: int) -> Iterator[Chunk]:
+    """Cut the lines at the byte up to which they were read before.
+
+    The activity of what comes before it was counted then."""
+    for chunk in chunks:
+        if chunk.lines and not chunk.decompressed and chunk.offset < end < chunk.end:
+            size = end - chunk.offset
+            yield chunk._replace(data=chunk.data[:size])
+            yield chunk._replace(data=chunk.data[size:], offset=end)
+        else:
+            yield chunk
 
 
 def _hash_chunks(chunks: Iterable[Chunk], content_hash: hashlib._Hash) -> Iterator[Chunk]:

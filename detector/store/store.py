@@ -13,6 +13,7 @@ import msgspec
 
 from detector.detection.digest import Partial, merge
 from detector.rules.ruleset import RuleSet
+from detector.store.activity.principal_activity_table import PrincipalActivityTable
 from detector.store.alert_table import AlertTable
 from detector.store.baseline_table import BaselineTable
 from detector.store.chunk_table import ChunkTable
@@ -46,6 +47,7 @@ class Store:
         self.chunks = ChunkTable(database)
         self.windows = WindowTable(database)
         self.baseline = BaselineTable(database)
+        self.activity = PrincipalActivityTable(database)
         self.rules = RuleTable(database, self.journal)
         self.suppressions = SuppressionTable(database, self.history)
         self.alerts = AlertTable(database, self.windows, self.suppressions)
@@ -172,6 +174,7 @@ class Store:
             touched |= self.derivation.mark_revised(connection, revised)
             self.windows.mark(connection, touched)
             self.baseline.extend(connection, partial.observations)
+            self.activity.append(connection, reads)
             if newest is not None:
                 self.files.advance_newest(connection, newest)
 

@@ -232,6 +232,12 @@ def test_state_of_version_5_reads_its_files_again(state: Path, tmp_path: Path) -
         "ALTER TABLE status DROP COLUMN author",
         "DROP TABLE assignee",
         "DROP TABLE touched",
+        "DROP TABLE principal_day",
+        "DROP TABLE session_opening",
+        "DROP TABLE principal",
+        "DROP TABLE activity_value",
+        "DROP TABLE activity_pending",
+        "DROP TABLE activity_start",
         "DROP INDEX alert_hop",
         "PRAGMA user_version = 5",
     ):

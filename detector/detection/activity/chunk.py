@@ -1,0 +1,151 @@
+"""The activity of a chunk: counts for each client, region and day, without names repeated.
+
+There are fewer names than counts, and the same come in every chunk. So chunks are added up by their
+parts first, and only the sum is spread over what is counted of a principal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+from detector.detection.activity.activity import Activity, Opening, ValueCount, limit_values
+from detector.detection.activity.actor import Actor
+from detector.detection.activity.parts import CallOutcome, Traits
+
+_T = TypeVar("_T")
+
+
+class Numbers(dict[_T, int], Generic[_T]):
+    """Values, each with its number in order."""
+
+    def __missing__(self, value: _T) -> int:
+        number = self[value] = len(self)
+        return number
+
+
+class GroupCount(msgspec.Struct, array_like=True, gc=False):
+    """The records of a client in a region on a day; the first three are numbers of parts.
+
+    ``first`` and ``last`` are epoch seconds, ``hours`` has a bit for each hour of the day with a
+    call, ``calls`` are how often each outcome came, by its number."""
+
+    actor: int
+    traits: int
+    region: int
+    day: int
+    first: int
+    last: int
+    hours: int
+    calls: dict[int, int]
+
+
+class ChunkActivity(msgspec.Struct, array_like=True):
+    """The counts of a chunk, with the parts that their numbers mean."""
+
+    actors: list[Actor] = []
+    traits: list[Traits] = []
+    regions: list[str] = []
+    outcomes: list[CallOutcome] = []
+    groups: list[GroupCount] = []
+    openings: list[tuple[Opening, tuple[int, int]]] = []
+
+    def encode(self) -> bytes:
+        """Return the counts as bytes; none where nothing was counted."""
+        if not self.groups:
+            return b""
+        return msgspec.msgpack.encode(self)
+
+
+_decoder = msgspec.msgpack.Decoder(ChunkActivity)
+
+
+class _Sum:
+    """The counts of a group over chunks; its calls are by the number of an outcome."""
+
+    __slots__ = ("calls", "first", "hours", "last")
+
+    def __init__(self, group: GroupCount) -> None:
+        self.first = group.first
+        self.last = group.last
+        self.hours = group.hours
+        self.calls: dict[int, int] = {}
+
+
+def activity_of(chunks: Iterable[bytes]) -> Activity:
+    """Return the sum of the activities of chunks, by ``ChunkActivity.encode``."""
+    activity = Activity({}, {})
+    actors, traits = Numbers[Actor](), Numbers[Traits]()
+    regions, outcomes = Numbers[str](), Numbers[CallOutcome]()
+    sums: dict[tuple[int, int, int, int], _Sum] = {}
+    for data in chunks:
+        if not data:
+            continue
+        chunk = _decoder.decode(data)
+        own_actors = [actors[each] for each in chunk.actors]
+        own_traits = [traits[each] for each in chunk.traits]
+        own_regions = [regions[each] for each in chunk.regions]
+        own_outcomes = [outcomes[each] for each in chunk.outcomes]
+        for group in chunk.groups:
+            key = (
+                own_actors[group.actor],
+                own_traits[group.traits],
+                own_regions[group.region],
+                group.day,
+            )
+            of_group = sums.get(key)
+            if of_group is None:
+                sums[key] = of_group = _Sum(group)
+            else:
+                of_group.first = min(of_group.first, group.first)
+                of_group.last = max(of_group.last, group.last)
+                of_group.hours |= group.hours
+            calls = of_group.calls
+            for own_number, count in group.calls.items():
+                number = own_outcomes[own_number]
+                calls[number] = calls.get(number, 0) + count
+        for opening, span in chunk.openings:
+            activity.add_opening(opening, span)
+    of_number = list(actors), list(traits), list(regions), list(outcomes)
+    for (actor, trait, region, day), of_group in sums.items():
+        values: Traits = (("region", of_number[2][region]), *of_number[1][trait])
+        _spread(activity, of_number[0][actor], values, day, of_group, of_number[3])
+    for day_activity in activity.days.values():
+        for kind, counts in day_activity.values.items():
+            limit_values(kind, counts)
+    return activity
+
+
+def _spread(
+    activity: Activity,
+    actor: Actor,
+    traits: Traits,
+    number: int,
+    of_group: _Sum,
+    outcomes: Sequence[CallOutcome],
+) -> None:
+    """Add the counts of a group to all that is counted of its principal."""
+    day = activity.day((actor.kind, actor.name, number))
+    span = ValueCount(0, 0, 0, of_group.first, of_group.last)
+    by_call = day.values.setdefault("call", {})
+    for of_outcome, count in of_group.calls.items():
+        outcome = outcomes[of_outcome]
+        of_call = by_call.get(outcome.label)
+        if of_call is None:
+            by_call[outcome.label] = of_call = ValueCount()
+        span.calls += count
+        of_call.calls += count
+        if outcome.is_failed:
+            span.failed += count
+            of_call.failed += count
+        if outcome.is_denied:
+            span.denied += count
+            of_call.denied += count
+        if outcome.is_write:
+            day.writes += count
+    day.count(span, of_group.hours)
+    for kind, value in traits:
+        if value:
+            day.values.setdefault(kind, {}).setdefault(value, ValueCount()).add(span)

@@ -1,0 +1,1 @@
+"""The activity of principals in a state."""

@@ -1,0 +1,326 @@
+"""The activity of principals by day.
+
+What a commit brings is appended as it is, in the transaction of its files, and added to the days of
+its principals later, many commits at once: the same principals come in each.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from detector.detection.activity.activity import (
+    VALUE_KINDS,
+    Activity,
+    DayActivity,
+    Opening,
+    PrincipalDay,
+    ValueCount,
+)
+from detector.detection.activity.actor import Actor
+from detector.detection.activity.chunk import activity_of
+from detector.store.database import Database
+from detector.store.file_table import FileRead
+from detector.text.time import DAY
+
+_FOLD_COMMITS = 64
+"""Commits after which their activity is added to the days."""
+_PAGE = 500
+
+_Name = tuple[str, str]
+
+
+class _StoredDay(msgspec.Struct, array_like=True, gc=False):
+    """A day of a principal: ``DayActivity`` with the numbers of values.
+
+    ``values`` has six numbers for each value: its own, its calls, failed, denied, and the seconds
+    of the day of its first and last call."""
+
+    calls: int
+    failed: int
+    denied: int
+    writes: int
+    first: int
+    last: int
+    hours: int
+    values: list[int]
+
+
+_decoder = msgspec.msgpack.Decoder(_StoredDay)
+_VALUE_FIELDS = 6
+
+
+class PrincipalActivityTable:
+    """What each principal did on each day, and which sessions were opened by whom."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting = 0
+
+    def append(self, connection: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
+        """Append what the chunks of ``reads`` bring; now and then, add it to the days."""
+        brought = [
+            (stats.activity,)
+            for read in reads
+            for stats in read.partial.chunks.values()
+            if stats.activity
+        ]
+        if not brought:
+            return
+        connection.executemany("INSERT INTO activity_pending (body) VALUES (?)", brought)
+        self._waiting += 1
+        if self._waiting >= _FOLD_COMMITS:
+            self._fold(connection)
+
+    def fold(self) -> None:
+        """Add what was appended to the days. Raises IngestHeld, StateError."""
+        if self._database.value("SELECT EXISTS (SELECT 1 FROM activity_pending)"):
+            with self._database.transaction() as connection:
+                self._fold(connection)
+
+    def uncounted_files(self) -> int:
+        """Return how many files were read before activity was counted."""
+        return int(self._database.value("SELECT files FROM activity_start"))
+
+    def read(
+        self, first_day: int, end_day: int, principal: Actor | None = None, sessions: bool = False
+    ) -> Activity:
+        """Return the activity on the days ``[first_day, end_day)``, numbered since the epoch.
+
+        Of one principal, or of all. Without ``sessions`` the names of sessions are numbers of
+        theirs: only how many there are is known. Openings are all those of the state.
+        """
+        pending = activity_of(self._pending())
+        names = self._value_names(sessions or bool(pending.days))
+        of_principal, parameters = "", [first_day, end_day]
+        if principal is not None:
+            of_principal = "AND kind = ? AND name = ?"
+            parameters += [principal.kind, principal.name]  # type: ignore[list-item]
+        activity = Activity({}, {})
+        for kind, name, day, body in self._database.rows(
+            "SELECT kind, name, day, body FROM principal_day JOIN principal USING (principal_id) "
+            f"WHERE day >= ? AND day < ? {of_principal}",
+            *parameters,
+        ):
+            activity.days[kind, name, day] = _unpack(body, day, names)
+        for key, of_day in pending.days.items():
+            kind, name, day = key
+            is_wanted = principal is None or principal.principal == (kind, name)
+            if first_day <= day < end_day and is_wanted:
+                activity.day(key).merge(of_day)
+        return activity
+
+    def first_seen(self) -> dict[tuple[str, str], int]:
+        """Return when each principal called first, in epoch seconds."""
+        rows = self._database.rows(
+            "SELECT kind, name, first FROM principal WHERE first IS NOT NULL"
+        )
+        firsts = {(kind, name): first for kind, name, first in rows}
+        for (kind, name, _), day in activity_of(self._pending()).days.items():
+            known = firsts.get((kind, name), day.first)
+            firsts[kind, name] = min(known, day.first)
+        return firsts
+
+    def openings(self) -> dict[Opening, tuple[int, int]]:
+        """Return which sessions were opened by whom, with the first and last time."""
+        activity = Activity({}, {})
+        rows = self._database.rows(
+            "SELECT a.kind, a.name, coalesce(x.value, ''), b.kind, b.name, coalesce(y.value, ''), "
+            "o.first, o.last FROM session_opening o "
+            "JOIN principal a ON a.principal_id = opener "
+            "JOIN principal b ON b.principal_id = opened "
+            "LEFT JOIN activity_value x ON x.value_id = opener_session "
+            "LEFT JOIN activity_value y ON y.value_id = opened_session"
+        )
+        for a_kind, a_name, a_session, b_kind, b_name, b_session, first, last in rows:
+            opening = Opening(Actor(a_kind, a_name, a_session), Actor(b_kind, b_name, b_session))
+            activity.add_opening(opening, (first, last))
+        for opening, span in activity_of(self._pending()).openings.items():
+            activity.add_opening(opening, span)
+        return activity.openings
+
+    def _pending(self) -> list[bytes]:
+        return [body for (body,) in self._database.rows("SELECT body FROM activity_pending")]
+
+    def _value_names(self, sessions: bool) -> dict[int, _Name]:
+        condition = ""
+        if not sessions:
+            condition = "WHERE kind != 'session' OR value = ''"
+        return {
+            value_id: (kind, value)
+            for value_id, kind, value in self._database.rows(
+                f"SELECT value_id, kind, value FROM activity_value {condition}"
+            )
+        }
+
+    def _fold(self, connection: sqlite3.Connection) -> None:
+        bodies = [body for (body,) in connection.execute("SELECT body FROM activity_pending")]
+        brought = activity_of(bodies)
+        self._waiting = 0
+        principals = _ids(
+            connection,
+            _PRINCIPALS,
+            {(kind, name) for kind, name, _ in brought.days}
+            | {actor.principal for opening in brought.openings for actor in opening},
+        )
+        values = _ids(connection, _VALUES, set(_values_of(brought)))
+        names = {value_id: name for name, value_id in values.items()}
+        _add_days(connection, brought.days, principals, values, names)
+        _add_openings(connection, brought.openings, principals, values)
+        connection.execute("DELETE FROM activity_pending")
+
+
+def _add_days(
+    connection: sqlite3.Connection,
+    days: dict[PrincipalDay, DayActivity],
+    principals: dict[_Name, int],
+    values: dict[_Name, int],
+    names: dict[int, _Name],
+) -> None:
+    rows = []
+    for (kind, name, day), brought in days.items():
+        principal_id = principals[kind, name]
+        stored = connection.execute(
+            "SELECT body FROM principal_day WHERE principal_id = ? AND day = ?", (principal_id, day)
+        ).fetchone()
+        if stored is not None:
+            _learn_names(connection, _decoder.decode(stored[0]).values, names, values)
+            brought.merge(_unpack(stored[0], day, names))
+        rows.append((principal_id, day, _pack(brought, day, values)))
+    connection.executemany(
+        "INSERT OR REPLACE INTO principal_day (principal_id, day, body) VALUES (?, ?, ?)", rows
+    )
+    connection.executemany(
+        "UPDATE principal SET first = min(coalesce(first, ?1), ?1) WHERE principal_id = ?2",
+        [(day.first, principals[kind, name]) for (kind, name, _), day in days.items()],
+    )
+
+
+def _learn_names(
+    connection: sqlite3.Connection,
+    stored: Sequence[int],
+    names: dict[int, _Name],
+    values: dict[_Name, int],
+) -> None:
+    """Look up the values of a stored day that are not known yet."""
+    unknown = [value_id for value_id in stored[::_VALUE_FIELDS] if value_id not in names]
+    for first in range(0, len(unknown), _PAGE):
+        page = unknown[first : first + _PAGE]
+        for value_id, kind, value in connection.execute(
+            "SELECT value_id, kind, value FROM activity_value "
+            f"WHERE value_id IN ({', '.join('?' * len(page))})",
+            page,
+        ):
+            names[value_id] = kind, value
+            values[kind, value] = value_id
+
+
+def _add_openings(
+    connection: sqlite3.Connection,
+    openings: dict[Opening, tuple[int, int]],
+    principals: dict[_Name, int],
+    values: dict[_Name, int],
+) -> None:
+    def ids(actor: Actor) -> tuple[int, int]:
+        session = 0
+        if actor.session:
+            session = values["session", actor.session]
+        return principals[actor.principal], session
+
+    connection.executemany(
+        "INSERT INTO session_opening (opener, opener_session, opened, opened_session, first, last) "
+        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "first = min(first, excluded.first), last = max(last, excluded.last)",
+        [(*ids(opener), *ids(opened), *span) for (opener, opened), span in openings.items()],
+    )
+
+
+def _values_of(activity: Activity) -> Iterator[_Name]:
+    for day in activity.days.values():
+        for kind, counts in day.values.items():
+            for value in counts:
+                yield kind, value
+    for opening in activity.openings:
+        for actor in opening:
+            if actor.session:
+                yield "session", actor.session
+
+
+def _pack(day: DayActivity, number: int, values: dict[_Name, int]) -> bytes:
+    start = number * DAY
+    packed: list[int] = []
+    for kind in VALUE_KINDS:
+        for value, count in day.values.get(kind, {}).items():
+            first, last = count.first, count.last
+            if last:
+                first, last = first - start, last - start + 1
+            packed += (values[kind, value], count.calls, count.failed, count.denied, first, last)
+    return msgspec.msgpack.encode(
+        _StoredDay(
+            day.calls,
+            day.failed,
+            day.denied,
+            day.writes,
+            day.first - start,
+            day.last - start,
+            day.hours,
+            packed,
+        )
+    )
+
+
+def _unpack(body: bytes, number: int, names: dict[int, _Name]) -> DayActivity:
+    stored = _decoder.decode(body)
+    start = number * DAY
+    values: dict[str, dict[str, ValueCount]] = {}
+    numbers = iter(stored.values)
+    for value_id, calls, failed, denied, first, last in zip(
+        *[numbers] * _VALUE_FIELDS, strict=True
+    ):
+        kind, value = names.get(value_id) or ("session", f"#{value_id}")
+        if last:
+            first, last = first + start, last + start - 1
+        values.setdefault(kind, {})[value] = ValueCount(calls, failed, denied, first, last)
+    return DayActivity(
+        stored.calls,
+        stored.failed,
+        stored.denied,
+        stored.writes,
+        stored.first + start,
+        stored.last + start,
+        stored.hours,
+        values,
+    )
+
+
+def _ids(
+    connection: sqlite3.Connection, table: _IdTable, names: Iterable[_Name]
+) -> dict[_Name, int]:
+    """Return the number of each name; new names get one."""
+    ids = {}
+    for name in names:
+        row = connection.execute(table.select, name).fetchone()
+        if row is None:
+            row = (connection.execute(table.insert, name).lastrowid,)
+        ids[name] = int(row[0])
+    return ids
+
+
+class _IdTable(NamedTuple):
+    """A table that gives numbers to names."""
+
+    select: str
+    insert: str
+
+
+_PRINCIPALS = _IdTable(
+    "SELECT principal_id FROM principal WHERE kind = ? AND name = ?",
+    "INSERT INTO principal (kind, name) VALUES (?, ?)",
+)
+_VALUES = _IdTable(
+    "SELECT value_id FROM activity_value WHERE kind = ? AND value = ?",
+    "INSERT INTO activity_value (kind, value) VALUES (?, ?)",
+)
