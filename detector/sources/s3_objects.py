@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
@@ -23,6 +25,7 @@ from detector.sources.accounting import FileState
 from detector.sources.aws_errors import Kind, failure_of
 from detector.sources.s3_raw_keys import Listed, head_raw, is_path, list_raw, read_raw
 from detector.sources.source import NoSource, Requests, SourceFile, Unavailable
+from detector.text.secrets import hide_secrets
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -232,8 +235,29 @@ def bucket_store(bucket: str) -> S3Store:
 
 
 def _endpoint() -> str | None:
-    """Return the address of another S3-compatible store."""
-    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    """Return the address of another S3-compatible store. Raises NoSource."""
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        address = os.environ.get(name)
+        if not address:
+            continue
+        if not _is_address(address):
+            raise NoSource(f"{name}: no address like https://HOST:PORT: mend it, or unset it")
+        return address
+    return None
+
+
+def _is_address(text: str) -> bool:
+    """Tell whether a text is an address that obstore takes; it panics at others."""
+    try:
+        parts = urllib.parse.urlsplit(text)
+        is_sound = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    return bool(is_sound and parts.scheme in ("http", "https") and _HOST.fullmatch(host))
+
+
+_HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+")
 
 
 @lru_cache(64)
@@ -333,7 +357,7 @@ def translate_s3_error(path: str, error: Exception) -> Unavailable:
     if failure.kind in ("failing", "refused"):
         detail = f"{detail} ({failure.status} {failure.code})".replace(" )", ")")
     if failure.kind == "unreachable":
-        first_line = str(error).partition("\n")[0]
+        first_line = hide_secrets(str(error).partition("\n")[0])
         detail = f"{detail}: {type(error).__name__}: {first_line[:200]}"
     if failure.kind in ("failing", "unreachable"):
         detail += ": it is tried again"

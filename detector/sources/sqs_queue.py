@@ -7,6 +7,7 @@ contacted with the analyst's credentials.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence, Set
 from typing import Any
@@ -15,6 +16,7 @@ from detector.sources.aws_errors import Kind, failure_of
 from detector.sources.s3_notification import NotifiedObject, parse_message
 from detector.sources.s3_objects import head_object, object_file
 from detector.sources.source import NoSource, SourceFile, Unavailable
+from detector.text.secrets import hide_secrets
 
 _SWEEP_MESSAGES = 1000
 """Messages received in one sweep."""
@@ -35,7 +37,7 @@ class SqsQueue:
         except ImportError:
             raise NoSource(f"{url}: pip install 'trailhound[aws]' to read queues") from None
         self._errors = (BotoCoreError, ClientError, ResponseParserError)
-        self._name = url
+        self._name = hide_secrets(url)
         self._buckets = buckets
         self._uncommitted: dict[str, set[str]] = {}
         """The paths of each message that are not committed yet, by receipt."""
@@ -44,13 +46,14 @@ class SqsQueue:
         """The messages that were told to be left in the queue."""
         name = url.removeprefix("sqs://").rstrip("/")
         try:
-            self._client = boto3.client("sqs")
+            # boto3 itself does not read AWS_REGION, as AWS's other tools do.
+            self._client = boto3.client("sqs", region_name=os.environ.get("AWS_REGION"))
             if "/" in name:
                 self._queue = f"https://{name}"
             else:
                 self._queue = self._client.get_queue_url(QueueName=name)["QueueUrl"]
         except (*self._errors, ValueError) as error:
-            raise NoSource(f"{url}: {_describe(error)}") from None
+            raise NoSource(f"{self._name}: {_describe(error)}") from None
 
     def sweep(self) -> Iterator[SourceFile]:
         for _ in range(_SWEEP_MESSAGES // 10):
@@ -159,5 +162,5 @@ def _describe(error: Exception) -> str:
     sentence = _SENTENCES.get(failure_of(error).kind)
     if sentence is not None:
         return sentence
-    text = " ".join(str(error).split())[:200]
+    text = hide_secrets(" ".join(str(error).split()))[:200]
     return f"{text}: check the name, AWS_REGION and AWS_PROFILE"
