@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -177,11 +178,11 @@ class UserIdentity(msgspec.Struct, gc=False, rename=_cloudtrail_name):
     on_behalf_of: OnBehalfOf | None = None
 
 
-class Record(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+class Record(msgspec.Struct, dict=True, rename=_cloudtrail_name):
     """One whole record, decoded where a rule may match it.
 
     Strings are as the log has them. The free structures (``request_parameters`` and the like) stay
-    raw JSON until something reads them; one that is absent is ``null``."""
+    raw JSON until something reads them; one that is absent is ``null``. ``document`` has all."""
 
     event_time: str | None = None
     event_source: str | None = None
@@ -216,6 +217,18 @@ class Record(msgspec.Struct, gc=False, rename=_cloudtrail_name):
         """``userIdentity``; an empty one where the record has none."""
         return self.user_identity or _NO_IDENTITY
 
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The whole record as the log has it, by CloudTrail's names.
+
+        Of a record that was not decoded from JSON, the fields that it has."""
+        raw = vars(self).get(_RAW)
+        if raw is not None:
+            document: dict[str, Any] = loads(raw)
+            return document
+        fields: dict[str, Any] = loads(msgspec.json.encode(self))
+        return {name: value for name, value in fields.items() if value is not None}
+
     def head(self) -> Head:
         """Return the head of the record."""
         caller = self.user_identity
@@ -247,6 +260,8 @@ class Record(msgspec.Struct, gc=False, rename=_cloudtrail_name):
 
 _NO_IDENTITY = UserIdentity()
 _caller_values = attrgetter(*Caller.__struct_fields__)
+_RAW = "_raw"
+"""The attribute of a Record that keeps the JSON that it was decoded from."""
 _record = msgspec.json.Decoder(Record)
 
 
@@ -257,6 +272,7 @@ def decode(raw: bytes | msgspec.Raw) -> Record:
     Raises ValueError or RecursionError where ``raw`` is no JSON object.
     """
     record = _decode_whole(raw)
+    vars(record)[_RAW] = raw
     if memoryview(raw).nbytes > TEXT_CAP:
         _cap_texts(record)
     return record

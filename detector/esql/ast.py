@@ -123,6 +123,41 @@ class FieldMatch(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class ValueMatch(Expression):
+    """Sigma's condition on a field.
+
+    True if one of the field's values passes for one of ``values``, else false, also without a
+    value. ``operator``: ``equal``, ``contains``, ``startswith``, ``endswith``, ``like`` (``*`` and
+    ``?``; ``\\`` takes what follows as it is), ``regex``, ``cidr``, one of ``< <= > >=``, or
+    ``null``, which is true without a value. Case counts only where ``cased``."""
+
+    field: Column
+    operator: str
+    values: tuple[str, ...] = ()
+    cased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SameText(Expression):
+    """Sigma's comparison of two fields: a value of ``left`` passes for a value of ``right``.
+
+    ``operator``: ``equal``, ``contains``, ``startswith`` or ``endswith``."""
+
+    left: Column
+    right: Column
+    operator: str
+    cased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Matching(Expression):
+    """The names of those conditions that are true: a multivalue, null without one."""
+
+    names: tuple[str, ...]
+    conditions: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Cast(Expression):
     operand: Expression
     type: str

@@ -20,6 +20,7 @@ from detector.esql.plan.predicate_analysis import Pair
 from detector.esql.plan.prefilter import HeadCondition
 from detector.formats import Records
 from detector.rules.rule import Rule
+from detector.text.fold import fold
 from detector.text.value_cache import ValueCache
 
 _PAIRS_LIMIT = 10_000
@@ -60,6 +61,16 @@ def _named(names: list[str], values: Any) -> dict[str, Any]:
     return dict(zip(names, values if len(names) > 1 else [values], strict=bool(names)))
 
 
+def _fold_pair(pair: Pair) -> Pair:
+    """Fold the case of a pair: some rules want every spelling of it."""
+    source, name = pair
+    if source is not None:
+        source = fold(source)
+    if name is not None:
+        name = fold(name)
+    return source, name
+
+
 class _Candidate(NamedTuple):
     """A rule that records of a call may match, whose origin fulfils its conditions.
 
@@ -82,17 +93,19 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
             for rule in self._rules
         }
         self._by_call: ValueCache[ApiCall, tuple[_Candidate, ...]] = ValueCache(self._of_call)
+        self._by_pair: dict[Pair, list[int]] = defaultdict(list)
+        """The indexes of the rules that require a pair, by the folded pair."""
+        for index, rule in enumerate(self._rules):
+            for pair in set(map(_fold_pair, rule.query.required_pairs)):
+                self._by_pair[pair].append(index)
 
     def __missing__(self, pair: Pair) -> tuple[Rule, ...]:
-        source, name = pair
-        matching_pairs = {pair, (source, None), (None, name), (None, None)}
-        head = Head(event_source=source, event_name=name)
-        rules = tuple(
-            rule
-            for rule in self._rules
-            if not matching_pairs.isdisjoint(rule.query.required_pairs)
-            and rule.query.prefilter.accepts_pair(head)
-        )
+        source, name = _fold_pair(pair)
+        matching_pairs = {(source, name), (source, None), (None, name), (None, None)}
+        indexes = {index for each in matching_pairs for index in self._by_pair.get(each, ())}
+        head = Head(event_source=pair[0], event_name=pair[1])
+        candidates = [self._rules[index] for index in sorted(indexes)]
+        rules = tuple(rule for rule in candidates if rule.query.prefilter.accepts_pair(head))
         if len(self) < _PAIRS_LIMIT:
             self[pair] = rules
         return rules

@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from detector.rules.rule import CompileContext, Rule, TomlText, make_rule
-from detector.rules.rule_file import RuleError, parse_tables, read_file_text
+from detector.rules.rule_file import RuleError, RuleNotice, parse_tables, read_file_text
 
+ReadResult = Rule | RuleNotice | RuleError
 RuleReader = Callable[[Path, str, CompileContext], Iterable[Rule | RuleError]]
 """Yields the rules in a file's text, and why others cannot be used.
 
 Raises RuleError for a file that has none."""
+
+
+def read_rule_files(
+    paths: Sequence[Path], context: CompileContext
+) -> Iterator[tuple[Path, ReadResult]]:
+    """Yield what is in each of these files, in their order; Sigma's may refer to each other."""
+    sigma: dict[Path, list[ReadResult]] = defaultdict(list)
+    texts: dict[Path, str] = {}
+    for path in paths:
+        if path.suffix in SIGMA_SUFFIXES:
+            try:
+                texts[path] = read_file_text(path)
+            except RuleError as error:
+                sigma[path].append(error)
+    if texts:
+        from detector.rules.sigma_rules import read_sigma_files  # PyYAML is not for everyone
+
+        for path, result in read_sigma_files(texts, context):
+            sigma[path].append(result)
+    for path in paths:
+        results: Iterable[ReadResult] = sigma.pop(path, ())
+        if path.suffix not in SIGMA_SUFFIXES:
+            results = read_rules(path, context)
+        yield from ((path, result) for result in results)
 
 
 def read_rules(path: Path, context: CompileContext) -> Iterator[Rule | RuleError]:
@@ -37,5 +63,6 @@ def _read_toml(path: Path, text: str, context: CompileContext) -> Iterator[Rule]
 
 
 _READERS: dict[str, RuleReader] = {".toml": _read_toml}
-RULE_SUFFIXES = tuple(_READERS)
+SIGMA_SUFFIXES = (".yml", ".yaml")
+RULE_SUFFIXES = (*_READERS, *SIGMA_SUFFIXES)
 """The ends of the names of rule files, as they are looked for in directories."""

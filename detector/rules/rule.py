@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from detector.esql.errors import QUERY_START, EsqlError
 from detector.esql.expressions.scope import QueryOptions
 from detector.esql.plan import explain
 from detector.esql.plan.query import Query
+from detector.rules.lint import Advice
 from detector.rules.rule_file import Metadata, RuleError, TrailhoundTable, line_of_key
 from detector.rules.rule_summary import AttackTechnique, RuleSummary
 from detector.rules.rule_types import compile_rule, suppression_gap
@@ -30,7 +32,7 @@ class Rule(Metadata, frozen=True, kw_only=True):
 
     ``flag``: the name under which its hits flag alerts near them. ``alerts``: whether it gives
     alerts of its own. ``fingerprint``: changes when the rule could find something else; not with
-    its texts."""
+    its texts. ``advice``: what was seen while it was read, with its place in the file."""
 
     flag: str | None
     alerts: bool
@@ -38,6 +40,7 @@ class Rule(Metadata, frozen=True, kw_only=True):
     query: Query = msgspec.field(name="compiled")
     path: Path
     fingerprint: str
+    advice: list[Advice] = []
 
     @property
     def building_block(self) -> bool:
@@ -104,11 +107,13 @@ class CompileContext:
     """What rules are compiled with, beside their files.
 
     ``fields_fingerprint``: what the fields' values depend on beside the record. ``now``: the value
-    of NOW(), in seconds since the epoch, where it does not follow from the events."""
+    of NOW(), in seconds since the epoch, where it does not follow from the events.
+    ``placeholders``: the values of those in Sigma rules, by name."""
 
     fields: FieldTable
     fields_fingerprint: str = ""
     now: int | None = None
+    placeholders: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class RuleText(Protocol):
@@ -153,6 +158,19 @@ def make_rule(
     if not alerts and query.grouping is not None:
         start = EsqlError(QUERY_START, "a rule that gives no alerts must not group")
         raise text.query_error(start, metadata.query_text)
+    return assemble_rule(metadata, own, alerts, query, path, context)
+
+
+def assemble_rule(
+    metadata: Metadata,
+    own: TrailhoundTable,
+    alerts: bool,
+    query: Query,
+    path: Path,
+    context: CompileContext,
+    advice: Sequence[Advice] = (),
+) -> Rule:
+    """Put together a rule of what its file says and its compiled query."""
     return Rule(
         **msgspec.structs.asdict(metadata),
         flag=own.flag,
@@ -161,6 +179,7 @@ def make_rule(
         query=query,
         path=path,
         fingerprint=_fingerprint(metadata, own, alerts, query, context),
+        advice=list(advice),
     )
 
 

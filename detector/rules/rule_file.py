@@ -29,6 +29,13 @@ class RuleError(Exception):
         """The key of the rule that it is about; the line can be found by it."""
 
 
+class RuleNotice(msgspec.Struct, frozen=True):
+    """A document or file that is read, but is no rule of its own: ``title`` and what it is."""
+
+    title: str
+    sentence: str
+
+
 class Reference(msgspec.Struct, frozen=True):
     """A tactic, technique or sub-technique of MITRE ATT&CK."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from detector.ecs.asn import AsnLookup, open_asn
 from detector.ecs.fields import field_table
-from detector.rules.reading import RULE_SUFFIXES, read_rules
+from detector.rules.reading import RULE_SUFFIXES, read_rule_files
 from detector.rules.rule import CompileContext, Rule
-from detector.rules.rule_file import RuleError
+from detector.rules.rule_file import RuleError, RuleNotice
 from detector.rules.rule_summary import WindowMode
 
 _BUILTIN = Path(__file__).parent / "builtin"
@@ -35,7 +36,7 @@ class RuleSpec:
     """What a rule set was loaded from.
 
     It pickles, so that another process can load the same. ``disabled``: ids of rules that are left
-    out."""
+    out. ``placeholders``: the values of those in Sigma rules, by name."""
 
     paths: tuple[Path, ...]
     builtin: bool
@@ -43,6 +44,14 @@ class RuleSpec:
     asn: Path | None
     now: int | None = None
     disabled: frozenset[str] = frozenset()
+    placeholders: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+class FileNotice(NamedTuple):
+    """A file of which something is read that is no rule of its own, or nothing."""
+
+    path: Path
+    notice: RuleNotice
 
 
 FileStamps = tuple[tuple[str, int, int], ...]
@@ -52,7 +61,8 @@ FileStamps = tuple[tuple[str, int, int], ...]
 class RuleSet:
     """Rules by their id, and the files that could not be used.
 
-    ``stamps`` are those of the files when they were read."""
+    ``notices``: what was read that is no rule of its own. ``stamps`` are those of the files when
+    they were read."""
 
     def __init__(
         self,
@@ -60,9 +70,11 @@ class RuleSet:
         problems: Sequence[RuleProblem],
         spec: RuleSpec,
         stamps: FileStamps,
+        notices: Sequence[FileNotice] = (),
     ) -> None:
         self._rules = {rule.rule_id: rule for rule in rules}
         self.problems = list(problems)
+        self.notices = list(notices)
         self._spec = spec
         self._stamps = stamps
 
@@ -112,7 +124,7 @@ class RuleSet:
         """Return the rules whose ids are not in ``disabled``."""
         enabled = [rule for rule in self if rule.rule_id not in disabled]
         spec = replace(self._spec, disabled=self._spec.disabled | frozenset(disabled))
-        return RuleSet(enabled, self.problems, spec, self._stamps)
+        return RuleSet(enabled, self.problems, spec, self._stamps, self.notices)
 
     def reloaded(self) -> RuleSet:
         """Load the same files as they are now."""
@@ -125,7 +137,10 @@ class RuleSet:
 
     @classmethod
     def from_spec(cls, spec: RuleSpec) -> RuleSet:
-        return load(spec.paths, spec.builtin, spec.mode, spec.asn, spec.now).without(spec.disabled)
+        rules = load(
+            spec.paths, spec.builtin, spec.mode, spec.asn, spec.now, placeholders=spec.placeholders
+        )
+        return rules.without(spec.disabled)
 
     def __reduce__(self) -> tuple[object, ...]:
         return RuleSet.from_spec, (self._spec,)
@@ -137,32 +152,51 @@ def load(
     mode: WindowMode = "tumbling",
     asn: AsnLookup | Path | None = None,
     now: int | None = None,
+    placeholders: Mapping[str, Sequence[str]] | None = None,
 ) -> RuleSet:
     """Load the rules in ``paths``, and the built-in ones if ``builtin``.
 
     A path is a file or a directory. A file that cannot be used becomes a problem, and the others
     load. A rule with the id of a built-in one replaces it. ``asn`` names the autonomous systems of
     addresses. ``now``: the value of NOW(), in seconds since the epoch; by default it follows from
-    the events. Raises AsnError where ``asn`` is no such database."""
+    the events. ``placeholders``: the values of those in Sigma rules. Raises AsnError where ``asn``
+    is no such database."""
+    placeholders = placeholders or {}
     lookup = open_asn(asn) if isinstance(asn, Path) else asn
     fingerprint = lookup.fingerprint if lookup else ""
-    context = CompileContext(field_table(lookup), fingerprint, now)
+    context = CompileContext(field_table(lookup), fingerprint, now, placeholders)
     stamps = _stamp_files(paths, builtin)  # before the files are read: a later change is not missed
     rules: dict[str, Rule] = {}
     problems = []
-    for path in _rule_paths(paths, builtin):
-        for rule in read_rules(path, context):
-            if isinstance(rule, RuleError):
-                problems.append(RuleProblem(path, rule.line, rule.column, rule.message))
-                continue
-            other = rules.get(rule.rule_id)
-            if other is not None and not other.path.is_relative_to(_BUILTIN):
+    notices = [FileNotice(path, _NO_RULES) for path in other_files(paths)]
+    for path, result in read_rule_files(list(_rule_paths(paths, builtin)), context):
+        match result:
+            case RuleError():
+                problems.append(RuleProblem(path, result.line, result.column, result.message))
+            case RuleNotice():
+                notices.append(FileNotice(path, result))
+            case Rule():
+                other = rules.get(result.rule_id)
+                if other is None or other.path.is_relative_to(_BUILTIN):
+                    rules[result.rule_id] = result
+                    continue
                 message = f"the same rule_id as {other.path}, which stands"
                 problems.append(RuleProblem(path, 1, 1, message))
-                continue
-            rules[rule.rule_id] = rule
-    spec = RuleSpec(tuple(paths), builtin, mode, lookup.path if lookup else None, now)
-    return RuleSet(list(rules.values()), problems, spec, stamps)
+    asn_path = lookup.path if lookup else None
+    spec = RuleSpec(tuple(paths), builtin, mode, asn_path, now, placeholders=placeholders)
+    return RuleSet(list(rules.values()), problems, spec, stamps, notices)
+
+
+_NO_RULES = RuleNotice("", f"no rule file: those end in {', '.join(RULE_SUFFIXES)}")
+
+
+def other_files(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the files in directories of rules that are no rule files, without hidden ones."""
+    for directory in filter(Path.is_dir, paths):
+        for file in sorted(directory.rglob("*")):
+            is_hidden = any(part.startswith(".") for part in file.relative_to(directory).parts)
+            if file.suffix not in RULE_SUFFIXES and not is_hidden and file.is_file():
+                yield file
 
 
 def _rule_paths(paths: Sequence[Path], builtin: bool) -> Iterator[Path]:

@@ -6,7 +6,7 @@ Every function raises CommandError or UsageError with one line that says what to
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,12 +18,14 @@ from detector.sources.open import open_sources
 from detector.sources.source import NoSource, Source, SourceFile, unique_files
 from detector.sources.time_bounds import Bounds, FileSnapshot
 from detector.store import RETENTION
+from detector.text.plural import plural
 from detector.text.time import parse_interval, parse_time
 from tui.commandline.narration import narrate
 from tui.settings import config, saved_views
 from tui.settings.errors import CommandError, UsageError
 
 R = TypeVar("R")
+_MOST_NAMES = 10
 
 
 def existing_state_path(db: str | None) -> Path:
@@ -55,14 +57,28 @@ def load_rules(args: argparse.Namespace) -> RuleSet:
     asn_name = args.asn_db or settings.asn_db
     asn_path = Path(asn_name).expanduser() if asn_name else None
     now = parse_time_option(getattr(args, "now", None), "--now")
-    rules = load(paths, not args.no_builtin, args.window, asn_path, now)
+    rules = load(
+        paths, not args.no_builtin, args.window, asn_path, now, placeholders=settings.placeholders
+    )
     for problem in rules.problems:
         narrate(f"rule not used: {problem}")
+    narrate_other_files(path for path, notice in rules.notices if not notice.title)
     if not len(rules):
         raise UsageError(
             "no rule to search by: name rule files with --rules, or leave out --no-builtin"
         )
     return rules
+
+
+def narrate_other_files(paths: Iterable[Path]) -> None:
+    """Narrate which files in folders of rules are no rule files."""
+    names = [str(path) for path in paths]
+    if not names:
+        return
+    shown = ", ".join(names[:_MOST_NAMES])
+    if len(names) > _MOST_NAMES:
+        shown += f" and {plural(len(names) - _MOST_NAMES, 'other file')}"
+    narrate(f"no rule files, not read: {shown}")
 
 
 def open_named_sources(

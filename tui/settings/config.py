@@ -10,6 +10,9 @@ allow_buckets = ["trail-logs"]  # where a queue's messages may lead, beside the 
 theme = "light"
 author = "ana"              # who decides, where it is not the user of this system
 
+[placeholders]              # the values of %name% in Sigma rules (`expand`)
+admins = ["root", "svc-*"]
+
 [keys]                      # `trailhound keys` lists the ids
 "alert.acknowledge" = "A"
 """
@@ -38,6 +41,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
     allow_buckets: list[str] = []
     theme: str | None = None
     author: str | None = None
+    placeholders: dict[str, list[str]] = {}
     keys: dict[str, str | list[str]] = {}
 
     def __post_init__(self) -> None:

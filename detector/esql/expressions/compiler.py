@@ -24,6 +24,7 @@ from detector.esql.expressions.null_propagation import (
 )
 from detector.esql.expressions.scope import ColumnScope, CompiledExpr, Getter, constant
 from detector.esql.expressions.special_functions import SPECIAL_FUNCTIONS
+from detector.esql.expressions.value_match import compile_same_text, compile_value_match
 from detector.esql.functions import FUNCTIONS, UNSUPPORTED, Function
 from detector.esql.functions.aggregates import AGGREGATES
 from detector.esql.functions.registry import ConstantCheck
@@ -56,6 +57,8 @@ class Compiler:
                 return self._arithmetic(node)
             case ast.Negate(operand):
                 return self._negate(operand)
+            case ast.Matching():
+                return self._matching(node)
         return self._compile_condition(node)
 
     def _compile_condition(self, node: ast.Expression) -> CompiledExpr:
@@ -72,6 +75,10 @@ class Compiler:
                 return self._like(node)
             case ast.FieldMatch():
                 return compile_field_match(node, self.scope)
+            case ast.ValueMatch():
+                return compile_value_match(node, self.scope)
+            case ast.SameText():
+                return compile_same_text(node, self.scope)
             case ast.IsNull(operand):
                 read = self.compile(operand).read
                 return CompiledExpr(lambda row: read(row) is None, "boolean")
@@ -137,6 +144,17 @@ class Compiler:
             return result
 
         return CompiledExpr(logic, "boolean")
+
+    def _matching(self, node: ast.Matching) -> CompiledExpr:
+        tests = [
+            (name, self.condition(condition).read)
+            for name, condition in zip(node.names, node.conditions, strict=True)
+        ]
+
+        def matching(row: Any) -> Any:
+            return values.single([name for name, test in tests if test(row) is True])
+
+        return CompiledExpr(matching, "keyword", many=True)
 
     def _compare(self, node: ast.Compare) -> CompiledExpr:
         left, right = self.compile(node.left), self.compile(node.right)

@@ -15,9 +15,11 @@ from detector.esql.expressions.scope import (
     FieldFact,
     HitCountFact,
 )
+from detector.text.fold import fold
 
 Pair = tuple[str | None, str | None]
-"""An (event.provider, event.action); None is any."""
+"""An (event.provider, event.action); None is any. Those of conditions that ignore case are folded:
+they stand for every spelling."""
 Pairs = frozenset[Pair]
 
 ANY_PAIR: Pairs = frozenset({(None, None)})
@@ -67,6 +69,8 @@ def required_pairs(condition: ast.Expression, scope: ColumnScope) -> Pairs:
             return _pairs_of_in(value, options, scope)
         case ast.FieldMatch(field, ":", value):
             return _pairs_of_in(field, (ast.Literal(value, span=condition.span),), scope)
+        case ast.ValueMatch(field, "equal", values):
+            return _pairs_of_texts(field, values, scope)
     return ANY_PAIR
 
 
@@ -111,6 +115,16 @@ def _pairs_of_in(
             return frozenset((None, text) for text in constants if isinstance(text, str))
         case ConstantFact(constant):
             return ANY_PAIR if constant in constants else frozenset()
+    return ANY_PAIR
+
+
+def _pairs_of_texts(column: ast.Column, texts: tuple[str, ...], scope: ColumnScope) -> Pairs:
+    """Return what a raw field requires that has one of these texts, in whatever case."""
+    match known_fact(column, scope):
+        case FieldFact("eventSource"):
+            return frozenset((fold(text), None) for text in texts)
+        case FieldFact("eventName"):
+            return frozenset((None, fold(text)) for text in texts)
     return ANY_PAIR
 
 

@@ -22,7 +22,7 @@ from detector.esql.expressions.scope import (
 )
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts, known_fact
 
-_PAIR_FIELDS = frozenset({"event.provider", "event.action"})
+_PAIR_FIELDS = frozenset({"event_source", "event_name"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,4 +117,4 @@ class PrefilterBuilder:
         return False
 
     def _is_of_pair(self, column: ast.Column) -> bool:
-        return column.name in _PAIR_FIELDS or self._fields[column.name].constant is not None
+        return _PAIR_FIELDS.issuperset(self._fields[column.name].head_fields)

@@ -4,66 +4,89 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from detector.ecs.fields import FieldTable, field_table
 from detector.investigation.hunt import compile_hunt_query, read_hunt
 from detector.rules.lint import lint_rule
-from detector.rules.reading import read_rules
+from detector.rules.reading import SIGMA_SUFFIXES, ReadResult, read_rule_files
 from detector.rules.rule import CompileContext, Rule, query_position
-from detector.rules.rule_file import RuleError, is_hunt
-from detector.rules.ruleset import rule_files
+from detector.rules.rule_file import RuleError, RuleNotice, is_hunt
+from detector.rules.ruleset import other_files, rule_files
 from detector.text.visible import visible
-from tui.commandline.inputs import load_rules
+from tui.commandline.inputs import load_rules, narrate_other_files
 from tui.commandline.narration import caret_excerpt, narrate
+from tui.settings.config import load_config
 from tui.settings.errors import EXIT_FAILED, EXIT_OK
 
 
 def run(args: argparse.Namespace) -> int:
     if args.files is not None:
         return _check([Path(name).expanduser() for name in args.files])
-    for rule in load_rules(args):
+    rules = load_rules(args)
+    for rule in rules:
         flag = f"flag {rule.flag}: " if rule.flag else ""
         print(f"{rule.rule_id}  {rule.severity:8}  {visible(rule.name)}")
         print(f"    {flag}{visible(rule.meaning)}")
+    for _, notice in rules.notices:
+        if notice.title:
+            print(f"{visible(notice.title)}\n    {visible(notice.sentence)}")
     return EXIT_OK
 
 
 def _check(paths: Sequence[Path]) -> int:
     """Print what each file looks for, or what is wrong and where."""
-    context = CompileContext(field_table())
+    placeholders = load_config().placeholders
+    context = CompileContext(field_table(), placeholders=placeholders)
     path_by_id: dict[str, Path] = {}
     status = EXIT_OK
-    for path in rule_files(paths):
-        for lines in _check_file(path, context, path_by_id):
-            if isinstance(lines, RuleError):
-                status = EXIT_FAILED
-                _narrate_error(path, lines)
-            else:
-                print(*lines, sep="\n")
+    narrate_other_files(other_files(paths))
+    for path, lines in _check_files(list(rule_files(paths)), context, path_by_id):
+        if isinstance(lines, RuleError):
+            status = EXIT_FAILED
+            _narrate_error(path, lines)
+        else:
+            print(*lines, sep="\n")
     return status
 
 
-def _check_file(
-    path: Path, context: CompileContext, path_by_id: dict[str, Path]
-) -> Iterator[list[str] | RuleError]:
-    """Yield the lines on each rule of a file, or its error."""
-    if is_hunt(path):
-        try:
-            yield list(_hunt_lines(path, context.fields))
-        except RuleError as error:
-            yield error
-        return
-    for rule in read_rules(path, context):
-        if isinstance(rule, RuleError):
-            yield rule
-            continue
-        first_path = path_by_id.setdefault(rule.rule_id, path)
-        if first_path != path:
-            yield RuleError(f"the same rule_id as {first_path}")
-        else:
-            yield _rule_lines(path, rule, context.fields)
+def _check_files(
+    paths: Sequence[Path], context: CompileContext, path_by_id: dict[str, Path]
+) -> Iterator[tuple[Path, list[str] | RuleError]]:
+    """Yield the lines on each rule or hunt, or its error."""
+    is_hunt_file = {path: path.suffix not in SIGMA_SUFFIXES and is_hunt(path) for path in paths}
+    rule_paths = [path for path in paths if not is_hunt_file[path]]
+    results: dict[Path, list[ReadResult]] = defaultdict(list)
+    for path, result in read_rule_files(rule_paths, context):
+        results[path].append(result)
+    for path in paths:
+        if is_hunt_file[path]:
+            yield path, _checked_hunt(path, context.fields)
+        for result in results.get(path, ()):
+            yield path, _checked_result(path, result, context.fields, path_by_id)
+
+
+def _checked_hunt(path: Path, fields: FieldTable) -> list[str] | RuleError:
+    try:
+        return list(_hunt_lines(path, fields))
+    except RuleError as error:
+        return error
+
+
+def _checked_result(
+    path: Path, result: ReadResult, fields: FieldTable, path_by_id: dict[str, Path]
+) -> list[str] | RuleError:
+    match result:
+        case RuleError():
+            return result
+        case RuleNotice(title, sentence):
+            return [f"{path}: {visible(title)}: {visible(sentence)}"]
+    first_path = path_by_id.setdefault(result.rule_id, path)
+    if first_path != path:
+        return RuleError(f"the same rule_id as {first_path}")
+    return _rule_lines(path, result, fields)
 
 
 def _narrate_error(path: Path, error: RuleError) -> None:
@@ -79,6 +102,10 @@ def _rule_lines(path: Path, rule: Rule, fields: FieldTable) -> list[str]:
 
 
 def _lint_lines(path: Path, rule: Rule, fields: FieldTable) -> Iterator[str]:
+    for advice in rule.advice:
+        yield f"{path}:{advice.line}:{advice.column}: note: {visible(advice.sentence)}"
+    if path.suffix in SIGMA_SUFFIXES:
+        return
     line, column = query_position(_read_text(path), rule.query_text)
     for note in lint_rule(rule, fields, rule.nulls == "strict"):
         # a query's first line starts in the middle of a line of the file

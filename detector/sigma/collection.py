@@ -1,0 +1,267 @@
+"""Compile the Sigma documents of all files together: they refer to each other."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from detector.esql import ast
+from detector.esql.errors import EsqlError, Span
+from detector.esql.plan.planner import plan_tree
+from detector.esql.plan.predicate_analysis import columns_in
+from detector.esql.plan.query import Query
+from detector.sigma.correlation import (
+    BaseRule,
+    generates,
+    read_correlation,
+    references_of,
+)
+from detector.sigma.detection import RuleNote, read_detection
+from detector.sigma.documents import Document, documents_of, scalars_of
+from detector.sigma.fields import SIGMA_FIELDS
+from detector.sigma.modifiers import Placeholders, join
+from detector.sigma.yaml_reader import YamlScalar
+from detector.text.suggest import nearest
+
+SHOWN_FIELDS = (
+    "eventSource",
+    "eventName",
+    "awsRegion",
+    "sourceIPAddress",
+    "userAgent",
+    "userIdentity.type",
+    "userIdentity.arn",
+    "recipientAccountId",
+    "errorCode",
+    "errorMessage",
+)
+"""The columns of every rule's alerts, before those that the rule itself names."""
+_ANY_RULE = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A rule or correlation, compiled.
+
+    ``base_of``: titles of the correlations that count it, where it gives no alerts of its own.
+    """
+
+    document: Document
+    query: Query
+    notes: tuple[RuleNote, ...]
+    base_of: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FilterRead:
+    """A filter that stands for itself in no alert; ``rules`` are the titles that it tunes."""
+
+    document: Document
+    rules: tuple[str, ...]
+
+
+Result = CompiledRule | FilterRead | EsqlError
+
+
+@dataclass(slots=True)
+class _Rule:
+    """A document with a detection, on its way to a query."""
+
+    document: Document
+    condition: ast.Expression
+    notes: list[RuleNote]
+    base_of: list[str] = field(default_factory=list)
+
+
+class Collection:
+    """The documents of some files, and what each comes to."""
+
+    def __init__(self, files: Mapping[Path, str], placeholders: Placeholders) -> None:
+        self._placeholders = placeholders
+        self._parts: dict[Path, list[Document | EsqlError]] = {}
+        for path, text in files.items():
+            self._parts[path] = _parts_of(text)
+        self._rules: dict[int, _Rule | EsqlError] = {}
+        self._by_reference: dict[str, list[Document]] = defaultdict(list)
+        for document in self._documents():
+            if document.section == "filter":
+                continue
+            for reference in {document.id, document.name, document.title} - {""}:
+                self._by_reference[reference].append(document)
+        for document in self._documents():
+            if document.section == "detection":
+                self._rules[id(document)] = self._read_rule(document)
+        self._filtered = {
+            id(document): self._apply_filter(document)
+            for document in self._documents()
+            if document.section == "filter"
+        }
+        self._bases = {
+            id(document): self._find_bases(document)
+            for document in self._documents()
+            if document.section == "correlation"
+        }
+
+    def _documents(self) -> Iterator[Document]:
+        for parts in self._parts.values():
+            for part in parts:
+                if isinstance(part, Document):
+                    yield part
+
+    def results(self, path: Path) -> Iterator[Result]:
+        """Yield what each document of a file comes to."""
+        for part in self._parts[path]:
+            if isinstance(part, EsqlError):
+                yield part
+                continue
+            try:
+                yield self._compiled(part)
+            except EsqlError as error:
+                yield error
+            except RecursionError:
+                yield EsqlError(part.span, "the rule is nested too deeply")
+
+    def _read_rule(self, document: Document) -> _Rule | EsqlError:
+        try:
+            detection = read_detection(document, self._placeholders)
+        except EsqlError as error:
+            return error
+        return _Rule(document, detection.condition, detection.notes)
+
+    def _compiled(self, document: Document) -> Result:
+        if document.section == "filter":
+            rules = self._filtered[id(document)]
+            if isinstance(rules, EsqlError):
+                raise rules
+            return FilterRead(document, rules)
+        if document.section == "correlation":
+            return self._compiled_correlation(document)
+        rule = self._rules[id(document)]
+        if isinstance(rule, EsqlError):
+            raise rule
+        query = _plan_rule(rule)
+        return CompiledRule(document, query, tuple(rule.notes), tuple(rule.base_of))
+
+    # --- correlations
+
+    def _find_bases(self, document: Document) -> list[BaseRule] | EsqlError:
+        """Find the rules of a correlation, and note there that it counts them."""
+        try:
+            bases = [
+                self._base(reference, document.source) for reference in references_of(document)
+            ]
+        except EsqlError as error:
+            return error
+        if not generates(document):
+            for base in bases:
+                rule = self._rules[id(base.document)]
+                if isinstance(rule, _Rule):
+                    rule.base_of.append(document.title)
+        return bases
+
+    def _base(self, reference: YamlScalar, source: str) -> BaseRule:
+        document = self._find(reference, source)
+        if document.section == "correlation":
+            raise EsqlError(
+                reference.span,
+                f"{reference.text} is a correlation itself, which is not supported: "
+                "name the rules that it counts",
+            )
+        rule = self._rules[id(document)]
+        if isinstance(rule, EsqlError):
+            raise EsqlError(reference.span, f"{reference.text} cannot be used: {rule.message}")
+        return BaseRule(reference.text, document, rule.condition)
+
+    def _find(self, reference: YamlScalar, source: str) -> Document:
+        """Find the document of an id, a name or a title, best in the same file.
+
+        Raises EsqlError."""
+        documents = self._by_reference.get(reference.text, [])
+        beside = [document for document in documents if document.source is source]
+        documents = beside or documents
+        if len(documents) > 1:
+            raise EsqlError(
+                reference.span, f"several rules are called {reference.text}: refer to one by its id"
+            )
+        if not documents:
+            raise EsqlError(
+                reference.span,
+                f"no rule has the id, name or title {reference.text}"
+                f"{nearest(reference.text, self._by_reference)}",
+            )
+        return documents[0]
+
+    def _compiled_correlation(self, document: Document) -> CompiledRule:
+        bases = self._bases[id(document)]
+        if isinstance(bases, EsqlError):
+            raise bases
+        correlation = read_correlation(document, bases)
+        tree = correlation.tree
+        if correlation.is_sequence:
+            shown = _shown(document, [base.condition for base in bases])
+            tree = replace(tree, commands=(*tree.commands, shown))
+        query = plan_tree(tree, document.text, SIGMA_FIELDS)
+        query = replace(query, window=correlation.timespan, sparse=correlation.is_sequence)
+        return CompiledRule(document, query, (), ())
+
+    # --- filters
+
+    def _apply_filter(self, document: Document) -> tuple[str, ...] | EsqlError:
+        """Add a filter to the rules that it names; return their titles."""
+        try:
+            condition = read_detection(document, self._placeholders).condition
+            rules = list(self._filtered_rules(document))
+        except EsqlError as error:
+            return error
+        for rule in rules:
+            rule.condition = join("and", [rule.condition, condition], document.span)
+        return tuple(rule.document.title for rule in rules)
+
+    def _filtered_rules(self, document: Document) -> Iterator[_Rule]:
+        references = scalars_of(document.body.get("rules"), "rules")
+        if not references:
+            raise EsqlError(
+                document.body.span, "the filter names no rules: list them, or write any"
+            )
+        if [reference.text.lower() for reference in references] == [_ANY_RULE]:
+            yield from (rule for rule in self._rules.values() if isinstance(rule, _Rule))
+            return
+        for reference in references:
+            rule = self._rules.get(id(self._find(reference, document.source)))
+            if isinstance(rule, _Rule):
+                yield rule
+
+
+def _parts_of(text: str) -> list[Document | EsqlError]:
+    parts: list[Document | EsqlError] = []
+    try:
+        parts.extend(documents_of(text))
+    except EsqlError as error:
+        return [error]
+    if not parts:
+        return [EsqlError(Span(1, 1, 0, 0), "no Sigma rule: the file is empty")]
+    return parts
+
+
+def _plan_rule(rule: _Rule) -> Query:
+    """Plan a rule: each event that its condition lets through, with the fields it names."""
+    document = rule.document
+    span = document.whole.keys["detection"].span
+    commands: Sequence[ast.Command] = (
+        ast.From(("logs-aws.cloudtrail-*",), (), span=span),
+        ast.Where(rule.condition, span=span),
+        _shown(document, [rule.condition]),
+    )
+    query = plan_tree(ast.Tree(tuple(commands), span=span), document.text, SIGMA_FIELDS)
+    return replace(query, sparse=True)
+
+
+def _shown(document: Document, conditions: Sequence[ast.Expression]) -> ast.Keep:
+    """Return the columns of alerts: the usual ones, and what the rule names."""
+    named = [column.name for each in conditions for column in columns_in(each)]
+    names = dict.fromkeys((*SHOWN_FIELDS, *named, *document.fields))
+    plain_names = [name for name in names if name and not set(name) & {"*", "|", ","}]
+    span = document.span
+    return ast.Keep(tuple(ast.Column(name, span=span) for name in plain_names), span=span)

@@ -1,0 +1,255 @@
+"""The fields that Sigma rules name: CloudTrail's own paths, raw.
+
+``requestParameters.bucketName`` is what the log has at that path, through lists: each element is a
+value of its own. A value is its text, an object its compact JSON. A name may end in a modifier that
+reads something else of the field: ``|exists``, or a part of a date (``|hour``). ``|keywords`` is
+all that the record says.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import product
+from typing import Any
+
+import msgspec
+
+from detector.cloudtrail.record import Record
+from detector.ecs.fields import Field, FieldTable
+from detector.ecs.getters import FieldGetter
+from detector.ecs.values import many, single
+from detector.text.time import from_milliseconds, parse_milliseconds
+
+MESSAGE = "|keywords"
+EXISTS = "|exists"
+_COMBINED = "|combined"
+
+_HEAD_FIELDS = {
+    "eventSource": "event_source",
+    "eventName": "event_name",
+    "awsRegion": "aws_region",
+    "sourceIPAddress": "source_ip_address",
+    "userAgent": "user_agent",
+    "errorCode": "error_code",
+    "readOnly": "read_only",
+    "recipientAccountId": "recipient_account_id",
+    "eventCategory": "event_category",
+}
+_CALLER_FIELDS = {
+    "userIdentity.arn": "arn",
+    "userIdentity.accountId": "account_id",
+    "userIdentity.accessKeyId": "access_key_id",
+    "userIdentity.invokedBy": "invoked_by",
+}
+_STRUCTURES = (
+    "userIdentity",
+    "requestParameters",
+    "responseElements",
+    "additionalEventData",
+    "serviceEventDetails",
+    "resources",
+    "tlsDetails",
+    "edgeDeviceDetails",
+    "insightDetails",
+    "addendum",
+    "eventContext",
+)
+"""The top-level fields below which there are others."""
+TOP_LEVEL = (
+    *_HEAD_FIELDS,
+    *_STRUCTURES,
+    "eventTime",
+    "eventVersion",
+    "eventID",
+    "eventType",
+    "errorMessage",
+    "requestID",
+    "apiVersion",
+    "managementEvent",
+    "sharedEventID",
+    "vpcEndpointId",
+    "vpcEndpointAccountId",
+    "sessionCredentialFromConsole",
+)
+"""CloudTrail's own fields. Source: AWS CloudTrail User Guide, "CloudTrail record contents"."""
+
+DATE_PARTS: dict[str, Callable[[datetime], int]] = {
+    "minute": operator.attrgetter("minute"),
+    "hour": operator.attrgetter("hour"),
+    "day": operator.attrgetter("day"),
+    "week": lambda date: date.isocalendar().week,
+    "month": operator.attrgetter("month"),
+    "year": operator.attrgetter("year"),
+}
+"""Sigma's parts of a date, in UTC; weeks are ISO 8601's."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawField(Field):
+    """A field of a record as the log has it; ``head`` names the head's field that it is."""
+
+    head: str = ""
+
+    @property
+    def of_head(self) -> bool:
+        """Whether a head has the value as well as a record."""
+        return bool(self.head)
+
+    @property
+    def head_fields(self) -> tuple[str, ...]:
+        """The fields of a head that the value is read from."""
+        if not self.head:
+            return ()
+        return (self.head,)
+
+
+class SigmaFields(FieldTable):
+    """All paths by name; CloudTrail's own top-level fields are listed."""
+
+    def __init__(self) -> None:
+        super().__init__({name: _raw_field(name) for name in TOP_LEVEL})
+
+    def __getitem__(self, name: str) -> Field:
+        field = self._table.get(name)
+        if field is None:
+            field = _raw_field(name)
+        return field
+
+
+def combined(names: Sequence[str]) -> str:
+    """Return the name of the field whose values are combinations of those of other fields."""
+    return f"{','.join(names)}{_COMBINED}"
+
+
+def is_known(path: str) -> bool:
+    """Check whether records of CloudTrail can have a path."""
+    root, _, rest = path.partition(".")
+    return root in _STRUCTURES or (root in TOP_LEVEL and not rest)
+
+
+def _raw_field(name: str) -> RawField:
+    path, _, modifier = name.partition("|")
+    if name == MESSAGE:
+        return RawField(name, "keyword", _message, many=True)
+    if name.endswith(_COMBINED):
+        getters = [_raw_field(each).read for each in path.split(",")]
+        return RawField(name, "keyword", _combinations(getters), many=True)
+    absent = "" if is_known(path) else "it is no field of CloudTrail's"
+    if name in _HEAD_FIELDS:
+        attribute = _HEAD_FIELDS[name]
+        return RawField(name, "keyword", _of_head(attribute), head=attribute)
+    if name in _CALLER_FIELDS:
+        return RawField(name, "keyword", _of_caller(_CALLER_FIELDS[name]), head="user_identity")
+    parts = path.split(".")
+    if not modifier:
+        return RawField(name, "keyword", _texts(parts), many=True, absent=absent)
+    if name.endswith(EXISTS):
+        return RawField(name, "keyword", _presence(parts), absent=absent)
+    return RawField(name, "keyword", _date_part(parts, modifier), many=True, absent=absent)
+
+
+def _of_head(attribute: str) -> FieldGetter:
+    def read(record: Record) -> str | None:
+        value = getattr(record, attribute)
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        text: str | None = value
+        return text
+
+    return read
+
+
+def _of_caller(attribute: str) -> FieldGetter:
+    return lambda record: getattr(record.caller, attribute)
+
+
+def _texts(path: Sequence[str]) -> FieldGetter:
+    return lambda record: single(_unique(map(_text, _values_at(record.document, path))))
+
+
+def _presence(path: Sequence[str]) -> FieldGetter:
+    """Read whether a path is there, be its value null or empty."""
+    return lambda record: "true" if _is_present(record.document, path) else "false"
+
+
+def _date_part(path: Sequence[str], name: str) -> FieldGetter:
+    part = DATE_PARTS[name]
+
+    def read(record: Record) -> Any:
+        texts = map(_text, _values_at(record.document, path))
+        times = [parse_milliseconds(text) for text in texts]
+        return single(
+            _unique(str(part(from_milliseconds(time))) for time in times if time is not None)
+        )
+
+    return read
+
+
+def _combinations(getters: Sequence[FieldGetter]) -> FieldGetter:
+    """Read each combination of the values of fields; none where one of them is absent."""
+
+    def read(record: Record) -> Any:
+        values = [many(getter(record)) for getter in getters]
+        return single(_unique(map(_text, product(*values))))
+
+    return read
+
+
+def _message(record: Record) -> Any:
+    """Read all that a record says: its JSON, and its texts that JSON has to escape."""
+    json = _text(record.document)
+    return single([json, *(text for text in _leaves(record.document) if text not in json)])
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
+
+
+def _unique(values: Iterator[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def _values_at(value: Any, path: Sequence[str]) -> Iterator[Any]:
+    """Yield the values other than null at ``path``, through lists; a key may hold dots."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _values_at(item, path)
+    elif not path:
+        if value is not None:
+            yield value
+    elif isinstance(value, dict):
+        for length in range(1, len(path) + 1):
+            inner = value.get(".".join(path[:length]))
+            if inner is not None:
+                yield from _values_at(inner, path[length:])
+
+
+def _is_present(value: Any, path: Sequence[str]) -> bool:
+    if isinstance(value, list):
+        return any(_is_present(item, path) for item in value)
+    if not isinstance(value, dict):
+        return False
+    for length in range(1, len(path) + 1):
+        key = ".".join(path[:length])
+        if key in value and (length == len(path) or _is_present(value[key], path[length:])):
+            return True
+    return False
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+SIGMA_FIELDS = SigmaFields()
