@@ -64,3 +64,16 @@ def test_expectations_name_existing_tests() -> None:
     assert len(named) > 30
     for file, test in named:
         assert f"\ndef {test}(" in (ROOT / file).read_text(encoding="utf-8"), (file, test)
+
+
+def test_table_of_rule_languages_names_existing_tests() -> None:
+    """Each row of what is read and what is refused says which test shows it."""
+    table = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    _, _, table = table.partition("## What is read, and what is refused\n")
+    rows = [line for line in table.partition("\n## ")[0].splitlines() if line.startswith("| ")]
+    assert len(rows) > 10
+    for row in rows[1:]:
+        match = re.search(r"\| `([\w/]+\.py)::(test_\w+)` \|$", row)
+        assert match, row
+        file = ROOT / "tests" / "detector" / match[1]
+        assert f"def {match[2]}(" in file.read_text(encoding="utf-8"), row

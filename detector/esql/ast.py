@@ -45,6 +45,11 @@ class Column(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class OptionalColumn(Column):
+    """A column that is null where no field has its name (EQL's ``?name``)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Call(Expression):
     """``name(arguments)``; ``on_rows`` is ``count(*)``."""
 
@@ -98,6 +103,25 @@ class Like(Expression):
     value: Expression
     patterns: tuple[str, ...]
     regular: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InsensitiveLike(Expression):
+    """As ``Like``, whatever the letter case is."""
+
+    value: Expression
+    patterns: tuple[str, ...]
+    regular: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnyValue(Expression):
+    """EQL's condition on fields: true if it is for some value of each field, else false.
+
+    A field that stands in it several times is any of its values each time; one without a value is
+    null."""
+
+    condition: Expression
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Match the patterns of LIKE, RLIKE and KQL."""
+"""Match the patterns of LIKE, RLIKE, KQL and EQL."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ from detector.esql.errors import EsqlError, Span
 from detector.text.linear_regex import full_matcher, glob_regex
 
 
-def matcher(patterns: Sequence[str], regular: bool, span: Span) -> Callable[[str], bool]:
+def matcher(
+    patterns: Sequence[str], regular: bool, span: Span, ignore_case: bool = False
+) -> Callable[[str], bool]:
     """Compile patterns to a test of a whole text.
 
     One of them must match. ``regular`` patterns are those of RLIKE. Raises EsqlError at ``span``
     for an invalid pattern.
     """
-    translate = lucene_regex.translate if regular else wildcard
+    translate = wildcard
+    if regular:
+        translate = lucene_regex.translate
     try:
-        return full_matcher("|".join(f"(?:{translate(pattern)})" for pattern in patterns))
+        expression = "|".join(f"(?:{translate(pattern)})" for pattern in patterns)
+        if ignore_case:
+            expression = f"(?i:{expression})"
+        return full_matcher(expression)
     except ValueError as error:
         operator = "rlike" if regular else "like"
         raise EsqlError(span, f"{operator}: {error}") from None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from detector.ecs.fields import FieldTable
+from detector.eql.parser import parse_eql
 from detector.esql import ast, kql, parser
 from detector.esql.errors import Span
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts
@@ -24,6 +25,8 @@ def lint_rule(metadata: Metadata, fields: FieldTable, strict_nulls: bool) -> lis
     """Return advice on a rule whose query compiles.
 
     ``strict_nulls``: nulls are as ES|QL has them, not as authors intend them."""
+    if metadata.type == "eql":
+        return list(_always_null_fields(parse_eql(metadata.query_text), fields))
     if metadata.type != "esql":
         return list(_always_null_fields(kql.parse_kql(metadata.query_text), fields))
     tree = parser.parse_query(metadata.query_text)

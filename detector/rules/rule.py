@@ -94,7 +94,10 @@ class Rule(Metadata, frozen=True, kw_only=True):
         keys = query.key_names
         if query.shape == "filter" and self.alert_suppression:
             keys = tuple(self.alert_suppression.group_by)
-        return explain.describe_alerts(query.shape, query.window, keys, query.thresholds, self.gap)
+        window = query.window
+        if query.shape == "sequence" and self.type == "eql" and window:
+            window -= 1  # of a maxspan, the last second counts too
+        return explain.describe_alerts(query.shape, window, keys, query.thresholds, self.gap)
 
     @property
     def thresholds(self) -> tuple[str, ...]:

@@ -114,6 +114,8 @@ class Metadata(
     risk_score: Annotated[int, msgspec.Meta(ge=0, le=100)] = 21
     language: str = ""
     query_text: str = ""
+    event_category_override: str = "event.category"
+    timestamp_field: str = "@timestamp"
     building_block_type: str | None = None
     lookback: str = "now-6m"
     interval: str = "5m"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from detector.ecs.fields import FieldTable
+from detector.eql.parser import parse_eql
 from detector.esql import ast, kql, parser
 from detector.esql.errors import QUERY_START, EsqlError
 from detector.esql.expressions.scope import QueryOptions
@@ -22,14 +23,21 @@ from detector.text.suggest import nearest
 from detector.text.time import DAY, SECONDS_PER_UNIT
 
 _UNSUPPORTED_TYPES = {
-    "eql": "EQL (type eql) is not supported: rules in ES|QL and KQL run here",
     "machine_learning": "a machine learning job (type machine_learning) runs in Elasticsearch only",
     "threat_match": (
         "indicator match (type threat_match) is not supported: it reads indices of indicators"
     ),
     "saved_query": "a saved query (type saved_query) lies in Kibana, not in the file",
 }
-_LANGUAGES = {"esql": "esql", "query": "kuery", "threshold": "kuery", "new_terms": "kuery"}
+_LANGUAGES = {
+    "eql": "eql",
+    "esql": "esql",
+    "query": "kuery",
+    "threshold": "kuery",
+    "new_terms": "kuery",
+}
+_EVENT_TIMES = ("@timestamp", "event.ingested", "event.created")
+"""The fields that are an event's time here."""
 _DATE_MATH = re.compile(r"now-([0-9]{1,9})([smhdw])")
 
 
@@ -41,6 +49,8 @@ def compile_rule(metadata: Metadata, fields: FieldTable, options: QueryOptions) 
     match metadata.type:
         case "esql":
             query = _compile_esql(metadata, fields, options)
+        case "eql":
+            query = _compile_eql(metadata, fields, options)
         case "threshold":
             query = _compile_threshold(metadata, fields, options)
         case "new_terms":
@@ -50,15 +60,22 @@ def compile_rule(metadata: Metadata, fields: FieldTable, options: QueryOptions) 
             query = _compile_kql(metadata, (), fields, options, keys)
     if query.calendar_span:  # a week or month is whole, whatever ``from`` says
         return replace(query, window=query.calendar_span)
-    if query.shape == "lookback":
-        lookback = _parse_ago(metadata.lookback, "from")
-        if lookback > LONGEST_WINDOW:
-            days = LONGEST_WINDOW // DAY
-            raise RuleError(f"from: over {days} days are not supported", key="from")
-        return replace(query, window=lookback)
+    if query.shape in ("lookback", "sequence"):
+        return _with_window(query, metadata)
     if query.shape == "filter" and metadata.alert_suppression:
         return replace(query, window=suppression_gap(metadata))
     return query
+
+
+def _with_window(query: Query, metadata: Metadata) -> Query:
+    """Return a query with the window that it looks back over: its own, or ``from``."""
+    key, window = "query", query.window
+    if window is None:
+        key, window = "from", _parse_ago(metadata.lookback, "from")
+    if window > LONGEST_WINDOW:
+        days = LONGEST_WINDOW // DAY
+        raise RuleError(f"{key}: over {days} days are not supported", key=key)
+    return replace(query, window=window)
 
 
 def _check_supported(metadata: Metadata) -> None:
@@ -116,6 +133,26 @@ def _compile_esql(metadata: Metadata, fields: FieldTable, options: QueryOptions)
             command.span,
             "mv_expand before stats would count an event several times: "
             "let stats group by that field, or use the functions of multivalues",
+        )
+    return plan_tree(tree, metadata.query_text, fields, options, _suppression_keys(metadata))
+
+
+def _compile_eql(metadata: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
+    """Compile EQL: a filter, or a sequence."""
+    category = metadata.event_category_override or "event.category"
+    _check_fields([category], fields, "event_category_override")
+    if metadata.timestamp_field not in ("", *_EVENT_TIMES):
+        raise RuleError(
+            f"timestamp_field: {metadata.timestamp_field} is not supported: "
+            "events are in the order of @timestamp",
+            key="timestamp_field",
+        )
+    tree = parse_eql(metadata.query_text, category)
+    is_sequence = isinstance(tree.commands[-1], ast.Sequence)
+    if is_sequence and metadata.alert_suppression:
+        raise RuleError(
+            "alert_suppression of a sequence is not supported: what overlaps is one alert here",
+            key="alert_suppression",
         )
     return plan_tree(tree, metadata.query_text, fields, options, _suppression_keys(metadata))
 

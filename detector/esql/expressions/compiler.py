@@ -25,6 +25,7 @@ from detector.esql.expressions.null_propagation import (
 from detector.esql.expressions.scope import ColumnScope, CompiledExpr, Getter, constant
 from detector.esql.expressions.special_functions import SPECIAL_FUNCTIONS
 from detector.esql.expressions.value_match import compile_same_text, compile_value_match
+from detector.esql.expressions.value_scope import ValueScope
 from detector.esql.functions import FUNCTIONS, UNSUPPORTED, Function
 from detector.esql.functions.aggregates import AGGREGATES
 from detector.esql.functions.registry import ConstantCheck
@@ -47,6 +48,8 @@ class Compiler:
                 return compile_literal(value)
             case ast.Timespan():
                 return compile_timespan(node)
+            case ast.OptionalColumn(name) if not self.scope.has(name):
+                return constant(None, "null")
             case ast.Column(name):
                 return self.scope.find(name, node.span)
             case ast.Call():
@@ -71,8 +74,11 @@ class Compiler:
                 return self._compare(node)
             case ast.In():
                 return self._in(node)
-            case ast.Like():
+            case ast.Like() | ast.InsensitiveLike():
                 return self._like(node)
+            case ast.AnyValue(condition):
+                values = ValueScope(self.scope)
+                return values.any(Compiler(values).condition(condition))
             case ast.FieldMatch():
                 return compile_field_match(node, self.scope)
             case ast.ValueMatch():
@@ -205,12 +211,13 @@ class Compiler:
 
         return CompiledExpr(is_in, "boolean")
 
-    def _like(self, node: ast.Like) -> CompiledExpr:
+    def _like(self, node: ast.Like | ast.InsensitiveLike) -> CompiledExpr:
         value = self.compile(node.value)
         if value.type not in ("keyword", "null"):
             name = "rlike" if node.regular else "like"
             raise EsqlError(node.value.span, f"{name} looks at text, not {value.type}")
-        matches = matcher(node.patterns, node.regular, node.span)
+        ignore_case = isinstance(node, ast.InsensitiveLike)
+        matches = matcher(node.patterns, node.regular, node.span, ignore_case)
         return CompiledExpr(propagate_null(matches, [single_getter(value)]), "boolean")
 
     def _arithmetic(self, node: ast.Arithmetic) -> CompiledExpr:
@@ -287,7 +294,8 @@ def _unknown_function(node: ast.Call) -> EsqlError:
         return EsqlError(node.span, f"{name} is an aggregate: it can stand in stats only")
     if name in UNSUPPORTED:
         return EsqlError(node.span, f"the function {name.upper()} is not supported")
-    names = (*FUNCTIONS, *SPECIAL_FUNCTIONS, *AGGREGATES)
+    own = (each for each in FUNCTIONS if "." not in each)  # the others are of another language
+    names = (*own, *SPECIAL_FUNCTIONS, *AGGREGATES)
     return EsqlError(node.span, f"no function {name}{nearest(name, names)}")
 
 

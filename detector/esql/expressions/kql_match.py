@@ -14,7 +14,7 @@ from detector.ecs.values import Type, ip_order, number_from_text, order
 from detector.esql import ast
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.constants import TEXT_CONVERTERS
-from detector.esql.expressions.scope import ColumnScope, CompiledExpr
+from detector.esql.expressions.scope import ColumnScope, CompiledExpr, constant
 from detector.esql.like import matcher
 from detector.text.time import parse_millisecond_span
 
@@ -31,6 +31,8 @@ def compile_field_match(node: ast.FieldMatch, scope: ColumnScope) -> CompiledExp
 
     Raises EsqlError if the value does not fit the field.
     """
+    if isinstance(node.field, ast.OptionalColumn) and not scope.has(node.field.name):
+        return constant(False, "boolean")
     field = scope.find(node.field.name, node.field.span)
     read = field.read
     if node.operator == "exists":

@@ -154,6 +154,10 @@ class ColumnScope:
         candidates = {**dict.fromkeys(self._fields or ()), **self.columns}
         return [name for name in candidates if name not in self._dropped]
 
+    def has(self, name: str) -> bool:
+        """Tell whether there is a column of a name."""
+        return name in self.columns or self._find_field(name) is not None
+
     def find(self, name: str, span: Span) -> CompiledExpr:
         """Return the column of a name. Raises EsqlError where there is none."""
         column = self.columns.get(name)

@@ -61,6 +61,8 @@ def required_pairs(condition: ast.Expression, scope: ColumnScope) -> Pairs:
                 *(required_pairs(operand, scope) for operand in operands)
             )
             return _without_covered(union)
+        case ast.AnyValue(inner):
+            return required_pairs(inner, scope)
         case ast.Compare("==", ast.Literal() as literal, column):
             return _pairs_of_in(column, (literal,), scope)
         case ast.Compare("==", column, value):

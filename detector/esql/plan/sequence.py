@@ -81,5 +81,5 @@ def _check_keys(node: ast.Step, step: CompiledStep, first: CompiledStep) -> None
         if key.type != other.type:
             raise EsqlError(
                 expression.span,
-                f"a {key.type} never equals the {other.type} that the first step is grouped by",
+                f"{key.type} never equals {other.type}, which the first step is grouped by",
             )

@@ -40,12 +40,14 @@ def complete_spans(
 ) -> list[tuple[int, int]]:
     """Try every choice of events for the places; of each last second the latest first one."""
     starts: dict[int, int] = {}
-    for chosen in itertools.product(range(len(events)), repeat=len(order)):
+    places = [
+        [index for index, event in enumerate(events) if step in event.steps] for step in order
+    ]
+    for chosen in itertools.product(*places):
         if not reuse and len(set(chosen)) < len(chosen):
             continue
         times = [events[index].time for index in chosen]
-        fits = all(step in events[index].steps for step, index in zip(order, chosen, strict=True))
-        if not fits or times != sorted(times) or times[-1] - times[0] >= width:
+        if times != sorted(times) or times[-1] - times[0] >= width:
             continue
         ended = any(until in event.steps and times[0] < event.time < times[-1] for event in events)
         if not ended:

@@ -30,7 +30,7 @@ _file_numbers = itertools.count()
 def write_rule(folder, query, type="esql", lookback="now-60m", more="", name="r.toml"):
     """Write a rule file; ``more`` is TOML after the query."""
     folder.mkdir(exist_ok=True)
-    language = "esql" if type == "esql" else "kuery"
+    language = {"esql": "esql", "eql": "eql"}.get(type, "kuery")
     text = RULE.format(type=type, language=language, lookback=lookback, query=query, more=more)
     (folder / name).write_text(text)
     return folder / name

@@ -422,7 +422,6 @@ def test_suppression_merges_windows_of_one_key(tmp_path, mode):
 @pytest.mark.parametrize(
     "type, query, more, reason",
     [
-        ("eql", "any where true", "", "EQL"),
         ("machine_learning", "", "", "machine learning"),
         ("threat_match", "a: b", "", "indicator"),
         ("threshold", "event.action: X", "", "the threshold is missing"),

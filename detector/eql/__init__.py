@@ -1,0 +1,1 @@
+"""EQL, Elastic's Event Query Language, read into the one syntax tree."""

@@ -1,0 +1,117 @@
+"""Cut EQL text into tokens.
+
+Source: Elasticsearch's EQL syntax reference.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple, NoReturn
+
+from detector.esql.errors import EsqlError, Span
+
+TokenKind = Literal["name", "quoted-name", "string", "number", "sign", "end"]
+
+_RESERVED = """
+and any by false in in~ join like like~ maxspan not null of or regex regex~ sample sequence
+true until where with
+"""
+RESERVED_WORDS = frozenset(_RESERVED.split())
+"""Words that name no field, in lower case only."""
+
+_TOKEN = re.compile(
+    r"(?P<blank>\s+|//[^\n]*|/\*.*?\*/)"
+    r'|(?P<raw>"""(?:.*?)"""+)'
+    r'|(?P<string>"(?:\\.|[^"\\\r\n])*")'
+    r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+    r"|(?P<name>[A-Za-z_@][A-Za-z0-9_]*~?)"
+    r"|(?P<backticks>`(?:[^`]|``)+`)"
+    r"|(?P<sign>==|!=|<=|>=|[<>:=!+\-*/%.,()\[\]|?])",
+    re.DOTALL,
+)
+_ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f]{2,8})\}|(.))", re.DOTALL)
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "\\": "\\", '"': '"'}
+
+
+class Token(NamedTuple):
+    """A token; ``text`` is a string's or quoted name's content."""
+
+    kind: TokenKind
+    text: str
+    span: Span
+
+
+class _Positions:
+    """Spans of a text, by offsets."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def span(self, start: int, end: int) -> Span:
+        line_start = self._text.rfind("\n", 0, start) + 1
+        return Span(self._text.count("\n", 0, start) + 1, start - line_start + 1, start, end)
+
+
+def tokenize(text: str) -> list[Token]:
+    """Cut a query into tokens, an end token last. Raises EsqlError at what is no token."""
+    position = _Positions(text)
+    tokens: list[Token] = []
+    index = 0
+    while index < len(text):
+        match = _TOKEN.match(text, index)
+        if match is None:
+            _refuse(text, index, position)
+        token = _token(match, position.span(*match.span()))
+        if token is not None:
+            tokens.append(token)
+        index = match.end()
+    end = len(text.rstrip())
+    tokens.append(Token("end", "", position.span(end, end)))
+    return tokens
+
+
+def _token(match: re.Match[str], span: Span) -> Token | None:
+    text = match[0]
+    match match.lastgroup:
+        case "blank":
+            return None
+        case "raw":
+            return Token("string", text[3:-3], span)
+        case "string":
+            return Token("string", _unescaped(text[1:-1], span), span)
+        case "backticks":
+            return Token("quoted-name", text[1:-1].replace("``", "`"), span)
+        case "number":
+            return Token("number", text, span)
+        case "name":
+            return Token("name", text, span)
+    return Token("sign", text, span)
+
+
+def _unescaped(text: str, span: Span) -> str:
+    def replaced(match: re.Match[str]) -> str:
+        code, letter = match.groups()
+        if code:
+            number = int(code, 16)
+            if number <= 0x10FFFF:
+                return chr(number)
+        elif letter in _ESCAPED:
+            return _ESCAPED[letter]
+        raise EsqlError(span, f"{match[0]} is no escape sequence; write \\\\ for a backslash")
+
+    return _ESCAPE.sub(replaced, text)
+
+
+def _refuse(text: str, index: int, position: _Positions) -> NoReturn:
+    """Raise the refusal of what is at ``index``."""
+    messages = {
+        '"': "the string is not closed on its line",
+        "'": "strings stand in double quotes",
+        "`": "the quoted name is not closed",
+        "&": "& is no operator; use and",
+        "~": "~ stands right after in, like, regex or the name of a function",
+    }
+    message = messages.get(text[index], f"unexpected {text[index]}")
+    if text.startswith("/*", index):
+        message = "the comment is not closed"
+    raise EsqlError(position.span(index, index + 1), message)

@@ -1,0 +1,174 @@
+"""Parse EQL text into the syntax tree."""
+
+from __future__ import annotations
+
+from detector.eql.condition_parser import ConditionParser
+from detector.eql.cursor import TokenCursor
+from detector.esql import ast
+from detector.esql.errors import EsqlError, too_deep
+
+_INDEX = ("logs-aws.cloudtrail-*",)
+_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_MOST_RUNS = 100
+_SINGLE_QUERIES = {
+    "sample": "a sample looks for events in no order and at any distance, which has no window: "
+    "write a sequence with maxspan",
+    "join": "join is not supported: write a sequence",
+}
+
+
+def parse_eql(text: str, category_field: str = "event.category") -> ast.Tree:
+    """Parse a query; events of a category are known by ``category_field``.
+
+    Raises EsqlError at the first place where the text is no EQL that trailhound supports."""
+    try:
+        return _Parser(text, category_field).query()
+    except RecursionError:
+        raise too_deep() from None
+
+
+class _Parser:
+    """A recursive-descent parser of one query."""
+
+    def __init__(self, text: str, category_field: str) -> None:
+        self._tokens = TokenCursor(text)
+        self._conditions = ConditionParser(self._tokens)
+        self._category_field = category_field
+
+    def query(self) -> ast.Tree:
+        start = self._tokens.next.span
+        command: ast.Command
+        if self._tokens.is_at(*_SINGLE_QUERIES):
+            raise EsqlError(start, _SINGLE_QUERIES[self._tokens.next.text])
+        if self._tokens.is_at("sequence"):
+            command = self._sequence()
+        else:
+            command = ast.Where(self._event_filter(), span=start)
+        if self._tokens.is_at("|"):
+            raise self._pipe_refusal()
+        if self._tokens.next.kind != "end":
+            raise self._tokens.unexpected("and, or, or the end of the query")
+        return ast.Tree((ast.From(_INDEX, (), span=start), command), span=start)
+
+    def _pipe_refusal(self) -> EsqlError:
+        sign = self._tokens.take()
+        name = self._tokens.take().text
+        return EsqlError(
+            sign.span,
+            f"the pipe {name} is not supported: which events it leaves depends on when the rule "
+            "runs; leave it out",
+        )
+
+    def _event_filter(self) -> ast.Expression:
+        """Parse ``category where condition``."""
+        token = self._tokens.take()
+        if token.kind not in ("name", "string", "quoted-name"):
+            self._tokens.back(token)
+            raise self._tokens.unexpected("a category of events, or any, and then where")
+        if not self._tokens.is_at("where"):
+            raise self._tokens.unexpected("where")
+        self._tokens.take()
+        condition = self._conditions.condition()
+        if token.kind == "name" and token.text == "any":
+            return condition
+        column = ast.Column(self._category_field, span=token.span)
+        category = ast.FieldMatch(column, ":", token.text, span=token.span)
+        return ast.Logic("and", (category, condition), span=token.span)
+
+    def _sequence(self) -> ast.Sequence:
+        start = self._tokens.take().span
+        shared = self._join_keys()
+        width = self._maxspan()
+        if self._tokens.is_at("by"):
+            raise EsqlError(self._tokens.next.span, "by must stand before with maxspan")
+        steps: list[ast.Step] = []
+        order: list[int] = []
+        while self._tokens.is_at("[", "!"):
+            step, runs = self._step(shared)
+            if step not in steps:
+                steps.append(step)
+            order += [steps.index(step)] * runs
+        if len(order) < 2:
+            raise self._tokens.unexpected(
+                "[ and the next event of the sequence: it has at least two"
+            )
+        until = None
+        if self._tokens.accept("until"):
+            step, _ = self._step(shared)
+            if step in steps:
+                raise EsqlError(step.span, "until must differ from the events of the sequence")
+            until = len(steps)
+            steps.append(step)
+        key_names = tuple(key.name for key in steps[0].by if isinstance(key, ast.Column))
+        return ast.Sequence(tuple(steps), tuple(order), until, key_names, width, span=start)
+
+    def _maxspan(self) -> int | None:
+        """Parse ``with maxspan=30s``: the last event may be so late, and no second later."""
+        if not self._tokens.accept("with"):
+            return None
+        self._tokens.expect("maxspan", "maxspan=")
+        self._tokens.expect("=", "=, as in maxspan=30s")
+        number = self._tokens.take()
+        unit = self._tokens.next
+        if number.kind != "number" or unit.text not in _MILLISECONDS:
+            raise EsqlError(
+                self._tokens.span_from(number.span),
+                "write a maxspan like 30s, 15m, 2h or 1d, or 500ms",
+            )
+        self._tokens.take()
+        milliseconds = float(number.text) * _MILLISECONDS[unit.text]
+        if milliseconds <= 0:
+            raise EsqlError(number.span, "a maxspan must be more than 0")
+        return int(milliseconds // 1000) + 1
+
+    def _step(self, shared: tuple[ast.Column, ...]) -> tuple[ast.Step, int]:
+        """Parse ``[category where condition] by field with runs=3``; return it and its runs."""
+        if self._tokens.is_at("!"):
+            raise EsqlError(
+                self._tokens.next.span,
+                "missing events (![…]) are not supported: an event that is not there may only not "
+                "have arrived; use until for what ends the sequence",
+            )
+        span = self._tokens.expect("[").span
+        condition = self._event_filter()
+        self._tokens.expect("]", "and, or, or ]")
+        if self._tokens.is_at("fork"):
+            raise EsqlError(self._tokens.next.span, "fork is not supported: leave it out")
+        keys = (*shared, *self._join_keys())
+        runs = self._runs()
+        # A key that is not optional must have a value.
+        required = tuple(
+            ast.FieldMatch(key, "exists", "", span=key.span)
+            for key in keys
+            if not isinstance(key, ast.OptionalColumn)
+        )
+        if required:
+            condition = ast.Logic("and", (condition, *required), span=span)
+        return ast.Step(condition, keys, span=span), runs
+
+    def _runs(self) -> int:
+        if not self._tokens.is_at("with"):
+            return 1
+        self._tokens.take()
+        self._tokens.expect("runs", "runs=")
+        self._tokens.expect("=", "=, as in runs=3")
+        token = self._tokens.take()
+        if not token.text.isdecimal() or not 1 <= int(token.text) <= _MOST_RUNS:
+            raise EsqlError(token.span, f"runs is a whole number from 1 to {_MOST_RUNS}")
+        return int(token.text)
+
+    def _join_keys(self) -> tuple[ast.Column, ...]:
+        """Parse ``by field, ?field``; nothing where there is no ``by``."""
+        if not self._tokens.accept("by"):
+            return ()
+        keys = [self._join_key()]
+        while self._tokens.accept(","):
+            keys.append(self._join_key())
+        return tuple(keys)
+
+    def _join_key(self) -> ast.Column:
+        start = self._tokens.next.span
+        key = self._conditions.primary()
+        if not isinstance(key, ast.Column):
+            raise EsqlError(self._tokens.span_from(start), "by takes names of fields only")
+        return key
