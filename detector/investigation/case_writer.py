@@ -25,6 +25,7 @@ import msgspec
 import orjson
 
 from detector import __version__
+from detector.delivery.alert_export import export_alerts
 from detector.detection.alert import Alert
 from detector.detection.correlate import flagging_events
 from detector.detection.event import Event
@@ -39,7 +40,7 @@ from detector.store import Store
 from detector.text import private_files
 from detector.text.json_output import escape_json, json_lines
 from detector.text.time import format_time
-from detector.triage.export import event_object, export_alerts, export_notes, position_object
+from detector.triage.export import event_object, export_notes, position_object
 
 
 def gather_case(

@@ -1,4 +1,4 @@
-"""Exports of alerts and the hunt log: JSON Lines, CSV, Markdown.
+"""Exports of the hunt log: JSON Lines, CSV, Markdown.
 
 Spreadsheets take a cell that begins with ``=`` for a formula, and Markdown has links and HTML:
 both are neutralised, since principals write some of the text. JSON Lines keep every string.
@@ -6,28 +6,23 @@ both are neutralised, since principals write some of the text. JSON Lines keep e
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from detector.detection.alert import Alert
 from detector.detection.event import Event
 from detector.text.json_output import json_lines
-from detector.text.markdown import WHOLE, code, codes, plain
+from detector.text.markdown import code, codes, plain
 from detector.text.plural import plural
+from detector.text.spreadsheet import csv_text
 from detector.text.time import format_time
-from detector.text.visible import visible
 from detector.triage.note import Edit, Note, NoteBody
 
 _A = TypeVar("_A")
 
 NoteFormat = Literal["md", "jsonl", "csv"]
-AlertFormat = Literal["jsonl", "csv"]
 
 
 def export_notes(notes: Sequence[Note], format: NoteFormat) -> str:
@@ -35,15 +30,9 @@ def export_notes(notes: Sequence[Note], format: NoteFormat) -> str:
     if format == "jsonl":
         return json_lines(note_object(note) for note in notes)
     if format == "csv":
-        return _table([_note_row(note) for note in notes], _NOTE_COLUMNS)
+        note_rows = map(_note_row, notes)
+        return csv_text(_NOTE_COLUMNS, ([row[name] for name in _NOTE_COLUMNS] for row in note_rows))
     return _report(notes)
-
-
-def export_alerts(alerts: Iterable[Alert], format: AlertFormat) -> str:
-    """Export alerts in the order given."""
-    if format == "jsonl":
-        return json_lines(alert.as_json() for alert in alerts)
-    return _table([_alert_row(alert) for alert in alerts], _ALERT_COLUMNS)
 
 
 def event_object(event: Event) -> dict[str, Any]:
@@ -85,30 +74,6 @@ _NOTE_COLUMNS = [
     "alert_id",
     "text",
     "edited",
-]
-_ALERT_COLUMNS = [
-    "alert_id",
-    "revision",
-    "state",
-    "status",
-    "severity",
-    "risk_score",
-    "rule",
-    "window_start",
-    "window_end",
-    "first_event",
-    "last_event",
-    "principal",
-    "accounts",
-    "regions",
-    "region_count",
-    "events",
-    "denied",
-    "source_addresses",
-    "user_agents",
-    "access_keys",
-    "flags",
-    "suppressed_by",
 ]
 
 
@@ -170,60 +135,6 @@ def _note_row(note: Note) -> dict[str, Any]:
 
 def _time_or(absent: _A, time: float | None) -> _A | str:
     return absent if time is None else format_time(time)
-
-
-def _alert_row(alert: Alert) -> dict[str, Any]:
-    facets, window = alert.facets, alert.window
-    return {
-        "alert_id": alert.alert_id,
-        "revision": alert.revision,
-        "state": "settled" if alert.settled else "provisional",
-        "status": alert.status,
-        "severity": alert.severity,
-        "risk_score": alert.score,
-        "rule": alert.rule.name,
-        "window_start": format_time(window.start) if window else "",
-        "window_end": format_time(window.end) if window else "",
-        "first_event": format_time(alert.first_event),
-        "last_event": format_time(alert.last_event),
-        "principal": alert.principal,
-        "accounts": facets.accounts,
-        "regions": facets.regions,
-        "region_count": len(facets.regions),
-        "events": alert.event_count,
-        "denied": facets.denied,
-        "source_addresses": facets.source_addresses,
-        "user_agents": facets.user_agents,
-        "access_keys": facets.access_keys,
-        "flags": [flag.flag for flag in alert.flags],
-        "suppressed_by": alert.suppressed_by or "",
-    }
-
-
-def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([safe_cell(row[column]) for column in columns])
-    return out.getvalue()
-
-
-def safe_cell(value: Any) -> str:
-    """Format a cell in which no formula begins (OWASP, "CSV Injection").
-
-    Some spreadsheets cut cells at other separators and at line breaks, and take full-width signs
-    for plain ones: what would be a cell of its own there begins with ``'`` too.
-    """
-    text = visible("; ".join(value) if isinstance(value, list) else str(value), WHOLE, lines=True)
-    if _FORMULA.match(text):
-        text = "'" + text
-    return _INNER_FORMULA.sub(r"\1'\2", text)
-
-
-_SIGN = "[=+\\-@|%\u2212\ufe62\ufe63\ufe66\ufe6a\ufe6b\uff05\uff0b\uff0d\uff1d\uff20\uff5c]"
-_FORMULA = re.compile(rf"[\s\"']*{_SIGN}")
-_INNER_FORMULA = re.compile(rf"([;,|\t\r\n][^\S\n]*[\"']*[^\S\n]*)({_SIGN})")
 
 
 def _report(notes: Sequence[Note]) -> str:

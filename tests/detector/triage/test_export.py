@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.delivery.alert_export import export_alerts
 from detector.text.json_output import json_line
-from detector.triage.export import export_alerts, export_notes
+from detector.triage.export import export_notes
 from detector.triage.note import Edit, Note, NoteBody, NoteContext
 from tests.detector.trail import START
 from tests.detector.triage.test_suppression_scope import alert, event

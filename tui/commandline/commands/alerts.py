@@ -6,9 +6,9 @@ import argparse
 import sys
 import time
 
+from detector.delivery.alert_export import export_alerts
 from detector.filter.schemas import ALERTS
 from detector.store import Store
-from detector.triage.export import export_alerts
 from tui.commandline.commands.scan import table
 from tui.commandline.inputs import existing_state_path, parse_filter_option
 from tui.commandline.narration import narrate

@@ -25,9 +25,9 @@ from detector.investigation.hunt import (
 from detector.rules.rule_file import RuleError
 from detector.text.json_output import json_line
 from detector.text.plural import plural
+from detector.text.spreadsheet import safe_cell
 from detector.text.time import format_time
 from detector.text.visible import visible
-from detector.triage.export import safe_cell
 from tui.commandline.inputs import open_named_sources, parse_time_option, readable_files
 from tui.commandline.narration import caret_excerpt, narrate
 from tui.settings import config

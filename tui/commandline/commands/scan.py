@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from detector.delivery.alert_export import export_alerts
 from detector.detection.alert import Alert
 from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.log_integrity import log_file_name
@@ -21,7 +22,6 @@ from detector.sources.time_bounds import Bounds
 from detector.store import Store
 from detector.text.plural import plural
 from detector.text.visible import visible
-from detector.triage.export import export_alerts
 from tui.commandline.inputs import (
     load_risk,
     load_rules,

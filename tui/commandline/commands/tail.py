@@ -8,12 +8,12 @@ import sys
 import threading
 import time
 
+from detector.delivery.alert_export import export_alerts
 from detector.detection.alert import Alert
 from detector.filter.schemas import ALERTS
 from detector.ingest.pipeline import Pipeline, Update
 from detector.ingest.takeover import await_ingest
 from detector.store import Store
-from detector.triage.export import export_alerts
 from tui.commandline.inputs import (
     load_risk,
     load_rules,

@@ -1,0 +1,1 @@
+"""What leaves: exports of lists, forms of other tools, and sinks."""

@@ -1,0 +1,1 @@
+"""What people know of their accounts, networks, principals and tools."""

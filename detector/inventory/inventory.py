@@ -1,0 +1,106 @@
+"""Names that people give: to accounts, networks, principals and tools.
+
+Names stand beside ids and in filters; they never leave anything out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+
+import msgspec
+
+from detector.text.linear_regex import full_matcher, glob_regex
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class KnownCaller(msgspec.Struct, frozen=True):
+    """A principal or tool that somebody answers for.
+
+    ``principal`` (an ARN) and ``user_agent`` are patterns with ``*`` and ``?``; a caller is known
+    where all that are given match."""
+
+    name: str
+    principal: str = ""
+    user_agent: str = ""
+    owner: str = ""
+    ticket: str = ""
+
+    def label(self) -> str:
+        """Return the name with the owner and ticket that it has: ``scanner (sec-ops, CHG-9)``."""
+        facts = ", ".join(fact for fact in (self.owner, self.ticket) if fact)
+        return f"{self.name} ({facts})" if facts else self.name
+
+
+class NamedNetwork(msgspec.Struct, frozen=True):
+    """A network of one's own: an office, a VPN, a build system."""
+
+    network: Network
+    name: str
+
+
+class Inventory(msgspec.Struct, frozen=True):
+    """All names in force: account names by id, networks, known callers."""
+
+    accounts: Mapping[str, str] = {}
+    networks: tuple[NamedNetwork, ...] = ()
+    known: tuple[KnownCaller, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.accounts or self.networks or self.known)
+
+    def account(self, account_id: str) -> str:
+        """Return an account's name; its id where it has none."""
+        return self.accounts.get(account_id) or account_id
+
+    def account_names(self, account_ids: Iterable[str]) -> list[str]:
+        """Return the names of those accounts that have one."""
+        return [self.accounts[each] for each in account_ids if each in self.accounts]
+
+    def network_names(self, addresses: Iterable[str]) -> list[str]:
+        """Return the names of the networks that hold addresses, the narrowest first."""
+        if not self.networks:
+            return []
+        names = (name for address in addresses for name in self._networks_of(address))
+        return list(dict.fromkeys(names))
+
+    def callers(self, arns: Iterable[str], user_agents: Iterable[str]) -> list[KnownCaller]:
+        """Return the known callers that principals and user agents match."""
+        if not self.known:
+            return []
+        principals, agents = tuple(arns), tuple(user_agents)
+        return [
+            caller
+            for caller in self.known
+            if _matches(caller.principal, principals) and _matches(caller.user_agent, agents)
+        ]
+
+    def _networks_of(self, address: str) -> Iterator[str]:
+        parsed = _address(address)
+        if parsed is None:
+            return
+        inside = [each for each in self.networks if parsed in each.network]
+        inside.sort(key=lambda each: -each.network.prefixlen)
+        yield from (each.name for each in inside)
+
+
+@lru_cache(10_000)
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+@lru_cache(1_000)
+def _matcher(glob: str) -> Callable[[str], bool]:
+    return full_matcher(glob_regex((letter, letter in "*?") for letter in glob))
+
+
+def _matches(glob: str, values: tuple[str, ...]) -> bool:
+    """Tell whether a pattern matches one of the values; an empty one asks nothing."""
+    if not glob:
+        return True
+    return any(map(_matcher(glob), values))

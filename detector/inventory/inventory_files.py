@@ -1,0 +1,143 @@
+"""The files that name accounts, networks, principals and tools, and the names in force.
+
+A file is the output of ``aws organizations list-accounts``, or TOML::
+
+    [accounts]
+    111122223333 = "Production"
+
+    [networks]
+    office = ["203.0.113.0/24", "2001:db8::/32"]
+
+    [[known]]
+    name = "posture scanner"
+    principal = "arn:aws:sts::*:assumed-role/prowler/*"
+    owner = "sec-ops"
+    ticket = "CHG-9"
+
+A file in error leaves the names as they were, and is named.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from detector.inventory.inventory import Inventory, KnownCaller, NamedNetwork
+
+_MAX_BYTES = 16 << 20
+
+
+class InventoryError(Exception):
+    """A file that cannot be used; the message is one line that says what to do."""
+
+
+class _Tables(msgspec.Struct, forbid_unknown_fields=True):
+    """The tables of a TOML file."""
+
+    accounts: dict[str, str] = {}
+    networks: dict[str, list[str]] = {}
+    known: list[KnownCaller] = []
+
+
+class _Account(msgspec.Struct, rename="pascal"):
+    id: str
+    name: str
+
+
+class _Organization(msgspec.Struct, rename="pascal"):
+    """The output of ``aws organizations list-accounts``."""
+
+    accounts: list[_Account]
+
+
+def read_inventory(paths: Iterable[Path]) -> Inventory:
+    """Read files; where two name one thing, the later stands. Raises InventoryError."""
+    accounts: dict[str, str] = {}
+    networks: list[NamedNetwork] = []
+    known: list[KnownCaller] = []
+    for path in paths:
+        try:
+            tables = _read(path)
+            networks += _networks(tables.networks)
+        except OSError as error:
+            raise InventoryError(
+                f"{path}: {error.strerror}: check its name in the configuration"
+            ) from None
+        except (ValueError, RecursionError) as error:
+            raise InventoryError(f"{path}: {error}: correct the file") from None
+        accounts |= tables.accounts
+        known += tables.known
+    return Inventory(accounts, tuple(networks), tuple(known))
+
+
+def _read(path: Path) -> _Tables:
+    with path.open("rb") as file:
+        content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise ValueError(f"over {_MAX_BYTES >> 20} MiB")
+    if content.lstrip()[:1] == b"{":
+        listed = msgspec.json.decode(content, type=_Organization)
+        return _Tables({account.id: account.name for account in listed.accounts})
+    tables = msgspec.convert(tomllib.loads(content.decode("utf-8-sig")), _Tables)
+    for account in tables.accounts:
+        if not (account.isdecimal() and len(account) == 12):
+            raise ValueError(f"accounts: {account!r} is no account id of 12 digits")
+    for caller in tables.known:
+        if not (caller.principal or caller.user_agent):
+            raise ValueError(f"known: {caller.name!r} has neither principal nor user_agent")
+    return tables
+
+
+def _networks(table: Mapping[str, Sequence[str]]) -> Iterable[NamedNetwork]:
+    """Parse networks; raises ValueError for what is none, and for one of all addresses."""
+    for name, texts in table.items():
+        for text in texts:
+            yield NamedNetwork(ipaddress.ip_network(text, strict=False), name)
+
+
+_Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+class InventoryFiles:
+    """The names in files, read again when one of these changes."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = tuple(paths)
+        self._stamp: _Stamp = ()
+        self._inventory = Inventory()
+
+    def load(self) -> Inventory:
+        """Return the names as the files have them now. Raises InventoryError, once for each state
+        of the files; the names of before stay."""
+        stamp = tuple(map(_stamp_of, self._paths))
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._inventory = read_inventory(self._paths)
+        return self._inventory
+
+
+def _stamp_of(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+_current = Inventory()
+
+
+def current_inventory() -> Inventory:
+    """Return the names in force in this process."""
+    return _current
+
+
+def use_inventory(inventory: Inventory) -> None:
+    """Put names in force: filters and exports of this process have them from now on."""
+    global _current
+    _current = inventory

@@ -1,0 +1,41 @@
+"""Tables for spreadsheets: CSV (RFC 4180) in which no cell begins a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from detector.text.markdown import WHOLE
+from detector.text.visible import visible
+
+BYTE_ORDER_MARK = "\ufeff"
+"""What tells a spreadsheet that a file is UTF-8."""
+
+_SIGN = "[=+\\-@|%\u2212\ufe62\ufe63\ufe66\ufe6a\ufe6b\uff05\uff0b\uff0d\uff1d\uff20\uff5c]"
+_FORMULA = re.compile(rf"[\s\"']*{_SIGN}")
+_INNER_FORMULA = re.compile(rf"([;,|\t\r\n][^\S\n]*[\"']*[^\S\n]*)({_SIGN})")
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Format rows as CSV, under a line of the names of their columns."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([safe_cell(value) for value in row])
+    return out.getvalue()
+
+
+def safe_cell(value: Any) -> str:
+    """Format a cell in which no formula begins (OWASP, "CSV Injection").
+
+    Some spreadsheets cut cells at other separators and at line breaks, and take full-width signs
+    for plain ones: what would be a cell of its own there begins with ``'`` too.
+    """
+    text = visible("; ".join(value) if isinstance(value, list) else str(value), WHOLE, lines=True)
+    if _FORMULA.match(text):
+        text = "'" + text
+    return _INNER_FORMULA.sub(r"\1'\2", text)
