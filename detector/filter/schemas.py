@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from detector.detection.alert import SEVERITIES, STATUSES, Alert
 from detector.filter.field_types import SECONDS, Address, Choice, Number, Text, Time
 from detector.filter.fields import Field, Fields
+from detector.inventory.inventory_files import current_inventory
 from detector.text.abbreviations import FLAG_WORDS, short_arn
 from detector.triage.note import VERDICTS, Note
 from detector.triage.suppression import SCOPES, Suppression
@@ -63,6 +64,24 @@ def _flag_count(alert: Alert) -> int:
 
 def _rule(alert: Alert) -> list[str]:
     return [alert.rule.name, alert.rule.id]
+
+
+def _accounts(alert: Alert) -> list[str]:
+    """The accounts by id, and by the name that people gave."""
+    accounts = alert.facets.accounts
+    return [*accounts, *current_inventory().account_names(accounts)]
+
+
+def _networks(alert: Alert) -> list[str]:
+    """The organizations behind addresses, and one's own networks."""
+    return [*alert.networks, *current_inventory().network_names(alert.facets.source_addresses)]
+
+
+def _known(alert: Alert) -> list[str]:
+    """Names, owners and tickets of the known callers that it matches."""
+    facets = alert.facets
+    callers = current_inventory().callers(facets.arns, facets.user_agents)
+    return [fact for each in callers for fact in (each.name, each.owner, each.ticket) if fact]
 
 
 def _noted(alert: Alert) -> str:
@@ -134,14 +153,26 @@ ALERTS: Fields[Alert] = Fields(
         ),
         Field("role", "the ARN of a role behind a session", attrgetter("facets.roles"), _text),
         Field("key", "access key id", attrgetter("facets.access_keys"), _text),
-        Field("account", "the caller's account", attrgetter("facets.accounts"), _text),
+        Field(
+            "account",
+            "the caller's account: its id, or your name for it",
+            _accounts,
+            _text,
+            attrgetter("facets.accounts"),
+        ),
+        Field("known", "a known caller of yours: its name, owner or ticket", _known, _text),
         Field("region", "a region that was called", attrgetter("facets.regions"), _text),
         Field("regions", "in how many regions", _regions, _number),
         Field("calls", "how many calls it rests on", attrgetter("event_count"), _number),
         Field("denied", "how many of them failed", attrgetter("facets.denied"), _number),
         Field("span", "how long from the first to the last", attrgetter("span"), SECONDS),
         Field("source", "source address", attrgetter("facets.source_addresses"), _address),
-        Field("network", "the organization behind an address", attrgetter("networks"), _text),
+        Field(
+            "network",
+            "the organization behind an address, or your name for its network",
+            _networks,
+            _text,
+        ),
         Field("agent", "user agent", attrgetter("facets.user_agents"), _text),
         Field("error", "error code", attrgetter("facets.error_codes"), _text),
         Field("flag", "what else was seen of its principal", _flags, _text, _flag_names),

@@ -24,9 +24,16 @@ _EXPORTS = (
     b'{"type":"suppression"',
     b'{"alert_id":',
     b"<!doctype html",
+    b"TIME (UTC)",
+    b'{"configuration":',
+    b"configuration  ",
+    b'{"rule_id":',
+    b'{\n  "name": "trailhound ',
+    b'{"scope":',
 )
 """How an export begins."""
-_HEAD = max(map(len, _EXPORTS))
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_HEAD = len(_BYTE_ORDER_MARK) + max(map(len, _EXPORTS))
 
 
 class NoExportError(OSError):
@@ -88,7 +95,7 @@ def write_export(path: Path, content: str | bytes) -> None:
 def _refuse_others(path: Path) -> None:
     with open(path, "rb") as file:
         head = file.read(_HEAD)
-    if head and not head.startswith(_EXPORTS):
+    if head and not head.removeprefix(_BYTE_ORDER_MARK).startswith(_EXPORTS):
         raise NoExportError(0, "is there, is no export of trailhound, and is left as it is")
 
 

@@ -6,7 +6,12 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tui.commandline.options import add_author_option, add_filter_option, add_state_option
+from tui.commandline.options import (
+    add_author_option,
+    add_filter_option,
+    add_list_options,
+    add_state_option,
+)
 
 if TYPE_CHECKING:
     from tui.commandline.options import Subparsers
@@ -17,7 +22,7 @@ NOTE_VERDICTS = ("undecided", "benign", "suspicious", "escalated", "false-positi
 
 def _add_alerts(commands: Subparsers) -> None:
     parser = commands.add_parser("alerts", help="what the state holds, without reading logs")
-    parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table")
+    add_list_options(parser)
     add_filter_option(parser)
     add_state_option(parser)
     parser.set_defaults(module="alerts")

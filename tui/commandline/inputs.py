@@ -13,6 +13,7 @@ from typing import TypeVar
 from detector.detection import risk
 from detector.detection.risk import RiskError, RiskTable
 from detector.filter import Fields, Filter, FilterError, parse_filter
+from detector.inventory.inventory_files import InventoryError, InventoryFiles, use_inventory
 from detector.rules.ruleset import RuleSet, load
 from detector.sources.open import open_sources
 from detector.sources.source import NoSource, Source, SourceFile, unique_files
@@ -20,7 +21,7 @@ from detector.sources.time_bounds import Bounds, FileSnapshot
 from detector.store import RETENTION
 from detector.text.plural import plural
 from detector.text.time import parse_interval, parse_time
-from tui.commandline.narration import narrate
+from tui.commandline.narration import narrate, warn
 from tui.settings import config, saved_views
 from tui.settings.errors import CommandError, UsageError
 
@@ -34,6 +35,22 @@ def existing_state_path(db: str | None) -> Path:
     if not path.exists():
         raise CommandError(f"{path}: there is no state yet: name one with --db FILE")
     return path
+
+
+def inventory_files() -> InventoryFiles:
+    """Return the files of names that the configuration lists, relative to its folder."""
+    folder = config.config_path().parent
+    return InventoryFiles(
+        [folder / Path(name).expanduser() for name in config.load_config().inventory]
+    )
+
+
+def use_names(files: InventoryFiles | None = None) -> None:
+    """Put the names in force that people gave; where a file is in error, warn and keep the old."""
+    try:
+        use_inventory((files or inventory_files()).load())
+    except InventoryError as error:
+        warn(str(error))
 
 
 def decision_author(args: argparse.Namespace) -> str | None:
@@ -61,7 +78,7 @@ def load_rules(args: argparse.Namespace) -> RuleSet:
         paths, not args.no_builtin, args.window, asn_path, now, placeholders=settings.placeholders
     )
     for problem in rules.problems:
-        narrate(f"rule not used: {problem}")
+        warn(f"rule not used: {problem}")
     narrate_other_files(path for path, notice in rules.notices if not notice.title)
     if not len(rules):
         raise UsageError(
@@ -104,9 +121,9 @@ def readable_files(source: Source) -> list[SourceFile]:
     files = unique_files(source.sweep())
     for file in files:
         if file.problem is not None and file.problem[1] not in ("link", "out-of-range"):
-            narrate(f"not read: {file.path}: {file.problem[2]}")
+            warn(f"not read: {file.path}: {file.problem[2]}")
     for problem in source.problems():
-        narrate(problem)
+        warn(problem)
     return [file for file in files if file.problem is None]
 
 

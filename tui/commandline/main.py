@@ -6,13 +6,17 @@ when it runs, Textual when the app opens.
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import errno
+import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 
-from tui.commandline.parser import COMMANDS, app_parser, command_parser
+from tui.commandline.parser import COMMANDS, app_parser, command_first, command_parser
 from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError
 
 _WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
@@ -21,12 +25,18 @@ _WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run trailhound and return its exit status."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = command_first(sys.argv[1:] if argv is None else argv)
     is_command = bool(arguments) and arguments[0] in COMMANDS
     parser = command_parser() if is_command else app_parser()
     args = parser.parse_args(arguments)
     try:
         command = import_module(f"tui.commandline.commands.{args.module}")
+        if is_command:
+            from tui.commandline.narration import be_quiet
+
+            be_quiet(args.quiet)
+        if getattr(args, "captures_output", False) and args.output:
+            return _run_into_file(command.run, args)
         _require_output()
         status = int(command.run(args))
         sys.stdout.flush()
@@ -49,6 +59,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, CommandError):
             return error.status
         return EXIT_FAILED
+
+
+def _run_into_file(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Run a command and write its output to ``args.output``, as a whole or not at all."""
+    from detector.text import private_files
+
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        status = int(run(args))
+    try:
+        private_files.write_export(Path(args.output).expanduser(), output.getvalue())
+    except OSError as error:
+        raise CommandError(f"{args.output}: {error.strerror}: name another file with -o") from None
+    return status
 
 
 def _require_output() -> None:

@@ -12,15 +12,29 @@ from detector.store import Store
 from detector.text.plural import plural
 from detector.text.visible import visible
 
+_quiet = False
+
+
+def be_quiet(quiet: bool) -> None:
+    """Narrate nothing but what is wrong, or all again."""
+    global _quiet
+    _quiet = quiet
+
 
 def narrate(line: str) -> None:
-    """Print a line on standard error, made visible."""
+    """Print a line on standard error, made visible, unless all is to be quiet."""
+    if not _quiet:
+        warn(line)
+
+
+def warn(line: str) -> None:
+    """Print a line about what is wrong on standard error, made visible."""
     print(visible(line), file=sys.stderr)
 
 
 def show_progress(text: str) -> None:
     """Overwrite the last line of standard error, if a terminal."""
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not _quiet:
         print(f"\r\x1b[K{text}", end="\r", file=sys.stderr)
 
 

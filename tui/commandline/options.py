@@ -18,6 +18,8 @@ class LineParser(argparse.ArgumentParser):
 if TYPE_CHECKING:
     Subparsers: TypeAlias = argparse._SubParsersAction[LineParser]
 
+LIST_FORMATS = ("table", "jsonl", "csv", "md", "html")
+
 SOURCES_HELP = (
     "files, folders, patterns ('logs/**/*.gz'), s3://BUCKET/PREFIX, sqs://QUEUE, - for standard "
     "input, file@LIST for a list of them"
@@ -30,6 +32,33 @@ def add_filter_option(parser: argparse.ArgumentParser) -> None:
         metavar="FILTER",
         default="",
         help="only what it lets through, as the app's filter does: 'severity>=high last 2h'",
+    )
+
+
+def add_list_options(parser: argparse.ArgumentParser) -> None:
+    """Add how alerts are written: the format, where to, and for spreadsheets."""
+    parser.add_argument("--format", choices=LIST_FORMATS, default="table")
+    add_output_option(parser)
+    parser.add_argument(
+        "--spreadsheet",
+        action="store_true",
+        help="CSV as spreadsheets read it: a byte order mark, times like 2026-03-01 11:58:02 (UTC)",
+    )
+
+
+def add_output_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write here, readable only by you (default: standard output)",
+    )
+    parser.set_defaults(captures_output=True)
+
+
+def add_quiet_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--quiet", action="store_true", help="narrate nothing but what is wrong on standard error"
     )
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from detector import __version__
-from tui.commandline import decision_parsers
+from tui.commandline import decision_parsers, state_parsers
 from tui.commandline.options import (
     SOURCES_HELP,
     LineParser,
     add_author_option,
     add_bucket_option,
     add_filter_option,
+    add_list_options,
+    add_output_option,
+    add_quiet_option,
     add_rule_options,
     add_state_option,
     process_count,
@@ -74,7 +77,49 @@ def command_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, parser_class=LineParser)
     for add_command in _ADD_COMMAND.values():
         add_command(commands)
+    for leaf in _leaves(parser):
+        add_quiet_option(leaf)
     return parser
+
+
+def _leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield the parsers below ``parser`` that have no commands of their own."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from _leaves(below)
+            return
+    yield parser
+
+
+def command_first(arguments: Sequence[str]) -> list[str]:
+    """Move the options before a command behind it; the app's arguments stay as they are.
+
+    ``trailhound --db x scan logs`` is ``trailhound scan logs --db x``.
+    """
+    index = 0
+    while index < len(arguments) and arguments[index].startswith("-"):
+        argument = arguments[index]
+        if argument in ("-", "--"):
+            return list(arguments)
+        takes_value = argument in _options_with_value() and "=" not in argument
+        index += 2 if takes_value else 1
+    before, rest = list(arguments[:index]), list(arguments[index:])
+    if not before or not rest or rest[0] not in COMMANDS:
+        return list(arguments)
+    end = rest.index("--") if "--" in rest else len(rest)
+    return [*rest[:end], *before, *rest[end:]]
+
+
+def _options_with_value() -> set[str]:
+    """Return the options of all commands that another argument follows."""
+    return {
+        name
+        for leaf in _leaves(command_parser())
+        for action in leaf._actions
+        if action.nargs is None or action.nargs == "+"
+        for name in action.option_strings
+    }
 
 
 def _add_scan(commands: Subparsers) -> None:
@@ -84,7 +129,7 @@ def _add_scan(commands: Subparsers) -> None:
         description="Read everything once and print the alerts. Without --db no state is kept.",
     )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help=SOURCES_HELP)
-    parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table")
+    add_list_options(parser)
     parser.add_argument(
         "--since",
         metavar="T",
@@ -165,68 +210,6 @@ def _add_log(commands: Subparsers) -> None:
     joining.set_defaults(module="log")
 
 
-def _add_suppress(commands: Subparsers) -> None:
-    suppress = commands.add_parser("suppress", help="add, list or lift suppressions")
-    actions = suppress.add_subparsers(required=True, parser_class=LineParser)
-    add = actions.add_parser("add", help="hide what matches for a while; the alerts are kept")
-    _add_suppression_arguments(add)
-    listing = actions.add_parser("list", help="all of them, with how many alerts each has hidden")
-    listing.add_argument("--format", choices=("table", "jsonl"), default="table")
-    lift = actions.add_parser("lift", help="end one now")
-    lift.add_argument("id")
-    for action in (add, listing, lift):
-        add_author_option(action)
-    for action, name in ((add, "add"), (listing, "list"), (lift, "lift")):
-        add_state_option(action)
-        action.set_defaults(module="suppress", action=name)
-
-
-def _add_suppression_arguments(parser: argparse.ArgumentParser) -> None:
-    scope = parser.add_mutually_exclusive_group(required=True)
-    scope.add_argument("--principal", metavar="ARN")
-    scope.add_argument("--principal-pattern", metavar="PATTERN", help="an ARN with * and ?")
-    scope.add_argument("--role", metavar="ARN", help="all sessions of a role")
-    scope.add_argument("--access-key", metavar="ID")
-    scope.add_argument("--user-agent", metavar="PATTERN", help="with * and ?")
-    scope.add_argument("--cidr", metavar="NETWORK")
-    scope.add_argument("--account", metavar="ID")
-    parser.add_argument(
-        "--rule", metavar="ID", help="only alerts of this rule (default: of all rules)"
-    )
-    parser.add_argument(
-        "--for", dest="interval", metavar="INTERVAL", default="7d", help="12h, 7d, 2w (default: 7d)"
-    )
-    parser.add_argument("--ticket", default="")
-    parser.add_argument("--owner", default="")
-    parser.add_argument("--justification", default="", help="why; this or a ticket is needed")
-    parser.add_argument(
-        "--break-at",
-        type=int,
-        default=15,
-        metavar="POINTS",
-        help="an alert breaks through that brings something new of so many points (default: 15)",
-    )
-    parser.add_argument(
-        "--waive",
-        action="append",
-        default=[],
-        metavar="FLAG",
-        help="what is no reason to break through (may be repeated); unless waived, snapshot, "
-        "image-export, access-key and iam-change always are",
-    )
-
-
-def _add_rules(commands: Subparsers) -> None:
-    rules = commands.add_parser("rules", help="the rules")
-    actions = rules.add_subparsers(required=True, parser_class=LineParser)
-    listing = actions.add_parser("list", help="what is loaded, and what each looks for")
-    add_rule_options(listing)
-    listing.set_defaults(module="rules", files=None)
-    check = actions.add_parser("check", help="whether rule files can be used")
-    check.add_argument("files", nargs="+", metavar="FILE")
-    check.set_defaults(module="rules")
-
-
 def _add_hunt(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "hunt",
@@ -244,6 +227,7 @@ def _add_hunt(commands: Subparsers) -> None:
     )
     parser.add_argument("--query", metavar="ESQL", help="this query, instead of a file's")
     parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table")
+    add_output_option(parser)
     parser.add_argument(
         "--now", metavar="T", help="what now() says (default: the newest event's time)"
     )
@@ -281,6 +265,7 @@ def _add_pivot(commands: Subparsers) -> None:
         help="as found, nearest files first; by time; or under the guide's questions",
     )
     parser.add_argument("--format", choices=("table", "jsonl"), default="table")
+    add_output_option(parser)
     add_filter_option(parser)
     add_bucket_option(parser)
     add_rule_options(parser)
@@ -305,27 +290,6 @@ def _add_case(commands: Subparsers) -> None:
     add_rule_options(parser)
     add_state_option(parser)
     parser.set_defaults(module="case")
-
-
-def _add_keys(commands: Subparsers) -> None:
-    parser = commands.add_parser(
-        "keys",
-        help="every key of the app, by the id to give it another by",
-        description="List every key of the app. [keys] in the configuration gives them others.",
-    )
-    parser.add_argument("--format", choices=("table", "md"), default="table")
-    parser.set_defaults(module="keys")
-
-
-def _add_status(commands: Subparsers) -> None:
-    parser = commands.add_parser("status", help="what the state holds")
-    parser.add_argument(
-        "--all",
-        action="store_true",
-        help="every region, all of the quarantine, all that is missing",
-    )
-    add_state_option(parser)
-    parser.set_defaults(module="status")
 
 
 def _add_compact(commands: Subparsers) -> None:
@@ -383,13 +347,10 @@ _ADD_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     "demo": _add_demo,
     **decision_parsers.ADD_COMMAND,
     "log": _add_log,
-    "suppress": _add_suppress,
-    "rules": _add_rules,
+    **state_parsers.ADD_COMMAND,
     "hunt": _add_hunt,
     "pivot": _add_pivot,
     "case": _add_case,
-    "keys": _add_keys,
-    "status": _add_status,
     "compact": _add_compact,
     "doctor": _add_doctor,
     "completion": _add_completion,

@@ -6,16 +6,16 @@ import argparse
 import sys
 import time
 
-from detector.delivery.alert_export import export_alerts
 from detector.filter.schemas import ALERTS
 from detector.store import Store
-from tui.commandline.commands.scan import table
-from tui.commandline.inputs import existing_state_path, parse_filter_option
+from tui.commandline.alert_output import format_alerts
+from tui.commandline.inputs import existing_state_path, parse_filter_option, use_names
 from tui.commandline.narration import narrate
 from tui.settings.errors import EXIT_OK
 
 
 def run(args: argparse.Namespace) -> int:
+    use_names()
     path = existing_state_path(args.db)
     parse_filter_option(args, ALERTS, time.time())  # refuse a bad filter before anything is read
     store = Store.look(path)
@@ -25,9 +25,6 @@ def run(args: argparse.Namespace) -> int:
     finally:
         store.close()
     alerts = list(filter(parse_filter_option(args, ALERTS, now), reversed(stored)))
-    if args.format == "table":
-        sys.stdout.write(table(alerts))
-    else:
-        sys.stdout.write(export_alerts(alerts, args.format))
+    sys.stdout.write(format_alerts(alerts, args))
     narrate(f"{len(alerts):,} of {len(stored):,} alerts held")
     return EXIT_OK

@@ -10,12 +10,13 @@ from detector.investigation.case import CaseError
 from detector.investigation.case_writer import gather_case, write_case
 from detector.investigation.pivot import Progress
 from detector.store import Store
-from tui.commandline.inputs import existing_state_path, load_rules
-from tui.commandline.narration import narrate, show_progress
+from tui.commandline.inputs import existing_state_path, load_rules, use_names
+from tui.commandline.narration import narrate, show_progress, warn
 from tui.settings.errors import EXIT_OK, CommandError
 
 
 def run(args: argparse.Namespace) -> int:
+    use_names()
     path = existing_state_path(args.db)
     rules = load_rules(args)
     store = Store.open(path)
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         store.close()
     print(output)
     for reason in (*case.unread, *(reason for _, reason in case.missing)):
-        narrate(f"not in it: {reason}")
+        warn(f"not in it: {reason}")
     narrate(f"{len(case.rows):,} records, report.md first")
     return EXIT_OK
 

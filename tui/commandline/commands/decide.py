@@ -11,12 +11,18 @@ from detector.filter.schemas import ALERTS
 from detector.store import Store
 from detector.text.plural import plural
 from detector.triage.note import NoteBody
-from tui.commandline.inputs import decision_author, existing_state_path, parse_filter_option
-from tui.commandline.narration import narrate
+from tui.commandline.inputs import (
+    decision_author,
+    existing_state_path,
+    parse_filter_option,
+    use_names,
+)
+from tui.commandline.narration import narrate, warn
 from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError, UsageError
 
 
 def run(args: argparse.Namespace) -> int:
+    use_names()
     if bool(args.alerts) == bool(args.filter):
         raise UsageError("name alerts by their ids, or by --filter, and not by both")
     store = Store.open(existing_state_path(args.db), author=decision_author(args))
@@ -76,7 +82,7 @@ def _report(values: Mapping[str, str], wanted: str, verb: str, unchanged: int) -
         f"{verb}: {plural(len(values) - len(overtaken), 'alert')}; {unchanged:,} were so before"
     )
     for alert_id, value in overtaken.items():
-        narrate(f"changed meanwhile, and left so: {alert_id} is {value or 'nobody'}")
+        warn(f"changed meanwhile, and left so: {alert_id} is {value or 'nobody'}")
     return EXIT_FAILED if overtaken else EXIT_OK
 
 

@@ -13,7 +13,7 @@ from detector.store.recovery import SavedTable
 from detector.text.plural import plural
 from detector.text.visible import visible
 from tui.commandline.doctor import Check, installation, state, terminal
-from tui.commandline.narration import narrate
+from tui.commandline.narration import narrate, warn
 from tui.settings import config
 from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError
 
@@ -63,14 +63,14 @@ def _save(damaged: Path, new: Path) -> int:
         print(f"{table.table:14} {table.rows:,} saved{_loss(table)}")
     lost = [table for table in tables if not table.whole]
     if not any(table.rows for table in tables) and lost:
-        narrate(f"nothing could be read of {damaged}: restore it from a backup")
+        warn(f"nothing could be read of {damaged}: restore it from a backup")
         return EXIT_FAILED
     advice = f"read the logs with --db {new}, and it finds its alerts"
     if not lost:
         narrate(f"saved what you wrote: {advice}")
         return EXIT_OK
     names = ", ".join(table.table for table in lost)
-    narrate(f"saved what can be read of what you wrote, not all of {names}: {advice}")
+    warn(f"saved what can be read of what you wrote, not all of {names}: {advice}")
     return EXIT_FAILED
 
 

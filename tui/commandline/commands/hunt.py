@@ -29,7 +29,7 @@ from detector.text.spreadsheet import safe_cell
 from detector.text.time import format_time
 from detector.text.visible import visible
 from tui.commandline.inputs import open_named_sources, parse_time_option, readable_files
-from tui.commandline.narration import caret_excerpt, narrate
+from tui.commandline.narration import caret_excerpt, narrate, warn
 from tui.settings import config
 from tui.settings.errors import EXIT_FAILED, EXIT_MISUSED, EXIT_OK, CommandError, UsageError
 
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
                 prefix = f"query {number} of {len(request.queries)}: "
             narrate(f"{prefix}{plural(printed, 'row')}")
     for problem in reader.problems.values():
-        narrate(f"not read: {problem}")
+        warn(f"not read: {problem}")
     return EXIT_OK
 
 
@@ -105,7 +105,7 @@ def _report_error(args: argparse.Namespace, request: _Request, error: RuleError)
         origin, status = "--query", EXIT_MISUSED
     else:
         origin, status = args.names[0], EXIT_FAILED
-    narrate(f"{origin}:{error.line}:{error.column}: {error.message}")
+    warn(f"{origin}:{error.line}:{error.column}: {error.message}")
     text = request.text or args.query
     print(caret_excerpt(text, error.line, error.column), file=sys.stderr)
     return status

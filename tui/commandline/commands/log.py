@@ -14,7 +14,7 @@ from detector.text.plural import plural
 from detector.triage.export import export_notes
 from detector.triage.shared_decisions import decision_lines, read_decision
 from tui.commandline.inputs import parse_filter_option
-from tui.commandline.narration import narrate
+from tui.commandline.narration import narrate, warn
 from tui.settings import config
 from tui.settings.errors import EXIT_OK, CommandError
 
@@ -45,7 +45,7 @@ def _import(args: argparse.Namespace) -> int:
     finally:
         store.close()
     for conflict in joined.conflicts:
-        narrate(conflict)
+        warn(conflict)
     narrate(f"{joined.new:,} of {plural(len(decisions), 'decision')} new here")
     return EXIT_OK
 

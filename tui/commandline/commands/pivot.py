@@ -34,7 +34,7 @@ from tui.commandline.inputs import (
     parse_time_option,
     readable_files,
 )
-from tui.commandline.narration import narrate, pruned_file_lines, show_progress
+from tui.commandline.narration import narrate, pruned_file_lines, show_progress, warn
 from tui.settings import config
 from tui.settings.errors import EXIT_OK, CommandError, UsageError
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if not streaming:
         _print_in_order(rows, args)
     for reason in progress.unread:
-        narrate(f"not read: {reason}")
+        warn(f"not read: {reason}")
     narrate(f"{plural(count, 'event')} in {progress.files:,} files, {progress.bytes / 1e6:,.1f} MB")
     return EXIT_OK
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import orjson
+
+from detector.delivery.navigator import navigator_layer
 from detector.ecs.fields import FieldTable, field_table
 from detector.investigation.hunt import compile_hunt_query, read_hunt
 from detector.rules.lint import lint_rule
@@ -15,10 +20,12 @@ from detector.rules.reading import SIGMA_SUFFIXES, ReadResult, read_rule_files
 from detector.rules.rule import CompileContext, Rule, query_position
 from detector.rules.rule_file import RuleError, RuleNotice, is_hunt
 from detector.rules.ruleset import other_files, rule_files
+from detector.store import RuleCount, Store
+from detector.text.json_output import escape_json, json_lines
 from detector.text.visible import visible
-from tui.commandline.inputs import load_rules, narrate_other_files
-from tui.commandline.narration import caret_excerpt, narrate
-from tui.settings.config import load_config
+from tui.commandline.inputs import existing_state_path, load_rules, narrate_other_files
+from tui.commandline.narration import caret_excerpt, warn
+from tui.settings import config
 from tui.settings.errors import EXIT_FAILED, EXIT_OK
 
 
@@ -26,6 +33,15 @@ def run(args: argparse.Namespace) -> int:
     if args.files is not None:
         return _check([Path(name).expanduser() for name in args.files])
     rules = load_rules(args)
+    if args.format == "navigator":
+        fired = {rule_id: count.alerts for rule_id, count in _counts(args).items()}
+        layer = navigator_layer(rules, fired)
+        print(escape_json(orjson.dumps(layer, option=orjson.OPT_INDENT_2).decode()))
+        return EXIT_OK
+    if args.format == "jsonl":
+        counts = _counts(args)
+        sys.stdout.write(json_lines(_rule_object(rule, counts) for rule in rules))
+        return EXIT_OK
     for rule in rules:
         flag = f"flag {rule.flag}: " if rule.flag else ""
         print(f"{rule.rule_id}  {rule.severity:8}  {visible(rule.name)}")
@@ -36,9 +52,42 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _counts(args: argparse.Namespace) -> dict[str, RuleCount]:
+    """Return what each rule has found in the state; nothing where there is none."""
+    path = config.state_path(args.db)
+    if not args.db and not path.exists():
+        return {}
+    store = Store.look(existing_state_path(args.db))
+    try:
+        return store.rules.counts()
+    finally:
+        store.close()
+
+
+def _rule_object(rule: Rule, counts: Mapping[str, RuleCount]) -> dict[str, Any]:
+    found = counts.get(rule.rule_id, RuleCount())
+    return {
+        "rule_id": rule.rule_id,
+        "name": rule.name,
+        "type": rule.type,
+        "severity": rule.severity,
+        "risk_score": rule.risk_score,
+        "building_block": rule.building_block,
+        "gives_alerts": rule.alerts,
+        "flag": rule.flag,
+        "window": rule.window,
+        "meaning": rule.meaning,
+        "techniques": sorted({each.id for each in rule.attack}),
+        "tactics": sorted({each.tactic for each in rule.attack}),
+        "path": os.fsencode(rule.path).decode(errors="backslashreplace"),
+        "hits": found.hits,
+        "alerts": found.alerts,
+    }
+
+
 def _check(paths: Sequence[Path]) -> int:
     """Print what each file looks for, or what is wrong and where."""
-    placeholders = load_config().placeholders
+    placeholders = config.load_config().placeholders
     context = CompileContext(field_table(), placeholders=placeholders)
     path_by_id: dict[str, Path] = {}
     status = EXIT_OK
@@ -90,7 +139,7 @@ def _checked_result(
 
 
 def _narrate_error(path: Path, error: RuleError) -> None:
-    narrate(f"{path}:{error.line}:{error.column}: {error.message}")
+    warn(f"{path}:{error.line}:{error.column}: {error.message}")
     excerpt = caret_excerpt(_read_text(path), error.line, error.column)
     if excerpt:
         print(excerpt, file=sys.stderr)

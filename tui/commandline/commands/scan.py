@@ -9,10 +9,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from detector.delivery.alert_export import export_alerts
 from detector.detection.alert import Alert
 from detector.detection.correlate import SIGNAL_REACH
-from detector.detection.log_integrity import log_file_name
 from detector.filter import Filter
 from detector.filter.schemas import ALERTS
 from detector.ingest.pipeline import Pipeline, Update
@@ -21,13 +19,14 @@ from detector.sources.accounting import Accounting, FileState
 from detector.sources.time_bounds import Bounds
 from detector.store import Store
 from detector.text.plural import plural
-from detector.text.visible import visible
+from tui.commandline.alert_output import format_alerts
 from tui.commandline.inputs import (
     load_risk,
     load_rules,
     open_named_sources,
     parse_filter_option,
     parse_time_option,
+    use_names,
 )
 from tui.commandline.narration import (
     accounting_sums,
@@ -37,26 +36,14 @@ from tui.commandline.narration import (
     pruned_file_lines,
     show_progress,
     waiting_lines,
+    warn,
 )
 from tui.settings import config
 from tui.settings.errors import EXIT_ALERTS, EXIT_INCOMPLETE, EXIT_OK, CommandError
 
-_HEADINGS = (
-    "TIME (UTC)",
-    "SEV",
-    "STATUS",
-    "REG",
-    "CALLS",
-    "SPAN",
-    "ACCOUNT",
-    "SOURCE",
-    "RULE",
-    "PRINCIPAL",
-)
-_RIGHT_ALIGNED = {"REG", "CALLS", "SPAN"}
-
 
 def run(args: argparse.Namespace) -> int:
+    use_names()
     since = parse_time_option(args.since, "--since")
     until = parse_time_option(args.until, "--until")
     now = parse_time_option(args.now, "--now")
@@ -86,13 +73,10 @@ def run(args: argparse.Namespace) -> int:
         alert_filter = parse_filter_option(args, ALERTS, filter_time)
         alerts = list(filter(alert_filter, in_bounds))
         accounting = store.files.accounting()
-        if args.format == "table":
-            sys.stdout.write(table(alerts))
-        else:
-            sys.stdout.write(export_alerts(alerts, args.format))
+        sys.stdout.write(format_alerts(alerts, args))
+        for line in (*waiting_lines(store), *completeness_lines(store, True, bounds)):
+            warn(line)
         for line in (
-            *waiting_lines(store),
-            *completeness_lines(store, True, bounds),
             *pruned_file_lines(source),
             *accounting_sums(accounting),
             *cost_lines(),
@@ -103,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     if not file_counts["read"] and (file_counts["waiting"] or file_counts["quarantined"]):
         raise CommandError("nothing that was named could be read")
     if args.strict and _is_incomplete(file_counts, accounting):
-        narrate("incomplete: not all that was named has been read")
+        warn("incomplete: not all that was named has been read")
         return EXIT_INCOMPLETE
     if args.exit_code and alerts:
         return EXIT_ALERTS
@@ -153,44 +137,7 @@ def _short_histories(rules: RuleSet, alerts: Sequence[Alert]) -> Iterator[str]:
 
 def _narrate_update(update: Update) -> None:
     for problem in update.problems:
-        narrate(problem)
+        warn(problem)
     if not update.live:
         accounting = update.accounting
         show_progress(f"read {accounting.files_read:,} files, {accounting.records_seen:,} records")
-
-
-def table(alerts: Sequence[Alert]) -> str:
-    """Lay out alerts as a table, a line each.
-
-    The principal, which may be of any length, comes last.
-    """
-    if not alerts:
-        return ""
-    rows = [_HEADINGS, *map(_table_row, alerts)]
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    return "".join(_table_line(row, widths) + "\n" for row in rows)
-
-
-def _table_row(alert: Alert) -> tuple[str, ...]:
-    addresses = alert.facets.source_addresses
-    source = addresses[0] if len(addresses) == 1 else f"{len(addresses)} addresses"
-    return (
-        time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(alert.first_event)),
-        alert.severity,
-        "suppressed" if alert.suppressed_by else alert.status,
-        str(len(alert.facets.regions)),
-        str(alert.event_count),
-        f"{alert.span}s",
-        visible(alert.account),
-        visible(source, 39),
-        visible(alert.rule.name, 40),
-        visible(log_file_name(alert) or alert.principal) or "(no ARN)",
-    )
-
-
-def _table_line(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = []
-    for heading, cell, width in zip(_HEADINGS, row, widths, strict=True):
-        aligned = cell.rjust(width) if heading in _RIGHT_ALIGNED else cell.ljust(width)
-        cells.append(aligned)
-    return "  ".join(cells).rstrip()

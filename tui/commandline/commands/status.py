@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
+
+from detector.detection.alert import STATUSES
 from detector.store import Freshness, Store, reference_time
+from detector.text.json_output import json_line
 from detector.text.time import format_time
 from detector.text.visible import visible
 from tui.commandline.narration import accounting_sums, completeness_lines
@@ -22,6 +28,9 @@ _MAX_LINES = 20
 def run(args: argparse.Namespace) -> int:
     path = config.state_path(args.db)
     config_path = config.config_path()
+    if args.format == "jsonl":
+        print(json_line(_status_object(path, config_path)))
+        return EXIT_OK
     print(f"configuration  {config_path}{'' if config_path.exists() else ' (none)'}")
     if not path.exists():
         print(f"state          {path} (none yet)")
@@ -33,6 +42,68 @@ def run(args: argparse.Namespace) -> int:
     finally:
         store.close()
     return EXIT_OK
+
+
+def _status_object(path: Path, config_path: Path) -> dict[str, Any]:
+    """Return what the state holds as one JSON object; its parts are null where there is none."""
+    status: dict[str, Any] = {
+        "configuration": _text(config_path),
+        "state": _text(path),
+        "exists": path.exists(),
+    }
+    if not status["exists"]:
+        return status
+    store = Store.look(path)
+    try:
+        regions = store.completeness.freshness()
+        now = reference_time(regions, time.time())
+        alerts = store.alerts.all()
+        newest = store.files.newest_event_time()
+        return {
+            **status,
+            "bytes": path.stat().st_size,
+            "in_use_by": store.holder,
+            "accounting": msgspec.to_builtins(store.files.accounting()),
+            "newest_event": None if newest is None else format_time(newest),
+            "alerts": {
+                "total": len(alerts),
+                **{name: sum(each.status == name for each in alerts) for name in STATUSES},
+                "suppressed": sum(each.suppressed_by is not None for each in alerts),
+                "unassigned": sum(not each.assignee for each in alerts),
+            },
+            "notes": len(store.triage.notes()),
+            "suppressions": sum(each.active(time.time()) for each in store.suppressions.all()),
+            "regions": [_region_object(region, now) for region in regions],
+            "waiting": [_file_object(file.path, file.detail) for file in store.files.waiting()],
+            "quarantine": [
+                _file_object(file.path, file.detail) for file in store.quarantine.files()
+            ],
+            "incomplete": completeness_lines(store, False),
+        }
+    finally:
+        store.close()
+
+
+def _region_object(region: Freshness, now: float) -> dict[str, Any]:
+    return {
+        "account": region.account,
+        "region": region.region,
+        "files": region.files,
+        "bytes": region.bytes,
+        "records": region.records,
+        "newest": format_time(region.newest),
+        "cadence": region.cadence,
+        "quarantined": region.failed,
+        "verdict": _verdict(region, now),
+    }
+
+
+def _file_object(path: str, detail: str | None) -> dict[str, Any]:
+    return {"path": _text(path), "reason": detail}
+
+
+def _text(path: Path | str) -> str:
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _state_lines(store: Store, path: Path, now: float, unfolded: bool) -> Iterator[str]:

@@ -15,19 +15,23 @@ from detector.ingest.pipeline import Pipeline, Update
 from detector.ingest.takeover import await_ingest
 from detector.store import Store
 from tui.commandline.inputs import (
+    inventory_files,
     load_risk,
     load_rules,
     open_named_sources,
     parse_filter_option,
     retention_seconds,
+    use_names,
 )
-from tui.commandline.narration import accounting_sums, completeness_lines, cost_lines, narrate
+from tui.commandline.narration import accounting_sums, completeness_lines, cost_lines, narrate, warn
 from tui.settings import config
 from tui.settings.errors import EXIT_OK
 
 
 def run(args: argparse.Namespace) -> int:
     parse_filter_option(args, ALERTS, time.time())  # refuse a bad filter before anything is read
+    names = inventory_files()
+    use_names(names)
     rules = load_rules(args)
     source = open_named_sources(args.sources, live=True, allow_buckets=args.allow_bucket)
     store = Store.open(config.state_path(args.db))
@@ -38,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
 
     def publish(update: Update) -> None:
         for problem in update.problems:
-            narrate(problem)
+            warn(problem)
+        use_names(names)
         for alert_id in update.withdrawn:
             narrate(f"withdrawn: alert {alert_id}")
         alert_filter = parse_filter_option(args, ALERTS, update.newest or time.time())

@@ -1,0 +1,162 @@
+"""Where output goes: files, formats for programs, quiet, and options before the command."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line
+from tests.detector.trail import ANA, REFERENCE, call, sweep, write
+from tui.commandline.parser import command_first
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    write(tmp_path / "logs", "a.json", [*sweep(10), call(40, eventName="DescribeRegions")])
+    return tmp_path / "logs"
+
+
+@pytest.fixture
+def db(cli: Cli, logs: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "hunt.db"
+    cli("scan", logs, "--db", path, *ONLY_REFERENCE)
+    return path
+
+
+COMMANDS = (
+    ("scan", "LOGS", "--format", "jsonl", *ONLY_REFERENCE),
+    ("scan", "LOGS", "--format", "table", *ONLY_REFERENCE),
+    ("alerts", "--db", "DB", "--format", "csv"),
+    ("alerts", "--db", "DB", "--format", "csv", "--spreadsheet"),
+    ("rules", "list", "--format", "jsonl"),
+    ("rules", "list", "--format", "navigator"),
+    ("status", "--db", "DB", "--format", "jsonl"),
+    ("status", "--db", "DB"),
+    ("suppress", "list", "--db", "DB", "--format", "jsonl"),
+)
+
+
+@pytest.mark.parametrize("args", COMMANDS, ids=lambda args: "-".join(args[:4]))
+def test_output_file_has_what_would_be_printed(
+    args: tuple[str, ...], cli: Cli, db: Path, logs: Path, tmp_path: Path
+) -> None:
+    given = [{"LOGS": str(logs), "DB": str(db)}.get(arg, arg) for arg in args]
+    printed = cli(*given)
+    out = tmp_path / "out"
+    for _ in range(2):  # a second run writes over the first's
+        ran = cli(*given, "-o", out)
+        assert (ran.status, ran.out) == (0, "")
+        assert out.read_bytes().decode() == printed.out
+        assert out.stat().st_mode & 0o777 == 0o600
+    assert sorted(each.name for each in tmp_path.iterdir() if each.name.startswith(".")) == []
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["hunt", "--query", "from logs | keep event.action | limit 2", "LOGS"],
+        ["pivot", "LOGS", "--principal", ANA, "--around", "2026-03-01T10:00:00Z"],
+    ],
+)
+def test_output_of_searches_goes_to_a_file(
+    args: list[str], cli: Cli, logs: Path, tmp_path: Path
+) -> None:
+    given = [str(logs) if arg == "LOGS" else arg for arg in args]
+    cli(*given, "-o", tmp_path / "out")
+    assert (tmp_path / "out").read_text() == cli(*given).out
+
+
+def test_output_is_never_written_over_another_file(cli: Cli, db: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.txt"
+    mine.write_text("precious")
+    ran = cli("alerts", "--db", db, "-o", mine, "--quiet")
+    one_line(ran, 1, "no export of trailhound", "name another file with -o")
+    assert mine.read_text() == "precious"
+    one_line(cli("alerts", "--db", db, "-o", tmp_path / "no" / "x", "--quiet"), 1, "-o")
+
+
+def test_alerts_are_exported_for_people(cli: Cli, db: Path) -> None:
+    markdown = cli("alerts", "--db", db, "--format", "md", "--filter", "calls>3").out
+    assert markdown.startswith("# Alerts\n\n1 alert: calls\\>3.\n")
+    assert "`user/ana`" in markdown
+    page = cli("alerts", "--db", db, "--format", "html").out
+    assert page.startswith("<!doctype html>")
+    assert "<code>user/ana</code>" in page
+    text = cli("alerts", "--db", db, "--format", "csv", "--spreadsheet").out
+    (row,) = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    assert row["first_event"] == "2026-03-01 10:00:00"
+
+
+def test_status_is_one_object(cli: Cli, db: Path, tmp_path: Path) -> None:
+    cli("ack", "--db", db, "--filter", "calls>3")
+    (status,) = cli("status", "--db", db, "--format", "jsonl").objects
+    assert status["alerts"] == {
+        "total": 1,
+        "open": 0,
+        "acknowledged": 1,
+        "closed": 0,
+        "suppressed": 0,
+        "unassigned": 1,
+    }
+    assert status["accounting"]["files_read"] == 1
+    assert (status["state"], status["newest_event"]) == (str(db), "2026-03-01T10:00:40Z")
+    (none,) = cli("status", "--db", tmp_path / "none", "--format", "jsonl").objects
+    assert none["exists"] is False
+
+
+def test_rules_say_what_they_look_for_and_found(cli: Cli, db: Path) -> None:
+    listed = cli("rules", "list", "--format", "jsonl", "--db", db, *ONLY_REFERENCE).objects
+    assert [(rule["rule_id"], rule["alerts"], rule["techniques"]) for rule in listed] == [
+        (REFERENCE, 1, ["T1580"])
+    ]
+    layer = json.loads(
+        cli("rules", "list", "--format", "navigator", "--db", db, *ONLY_REFERENCE).out
+    )
+    assert [(each["techniqueID"], each["score"]) for each in layer["techniques"]] == [("T1580", 1)]
+    one_line(cli("rules", "list", "--format", "jsonl", "--db", db / "none"), 1, "no state yet")
+
+
+def test_quiet_narrates_only_what_is_wrong(cli: Cli, logs: Path, tmp_path: Path) -> None:
+    ran = cli("scan", logs, "--quiet", *ONLY_REFERENCE)
+    assert (ran.status, ran.err) == (0, "")
+    assert "records" in cli("scan", logs, *ONLY_REFERENCE).err
+    write(logs, "cut.json", b'{"Records": [')
+    ran = cli("scan", logs, "--quiet", *ONLY_REFERENCE)
+    assert "cut.json" in ran.err
+    assert "records" not in ran.err.replace("cut.json", "")
+
+
+# options before the command
+
+
+@pytest.mark.parametrize(
+    ("given", "parsed"),
+    [
+        (["scan", "x"], ["scan", "x"]),
+        (["--db", "d", "scan", "x"], ["scan", "x", "--db", "d"]),
+        (["--db=d", "scan", "x"], ["scan", "x", "--db=d"]),
+        (["--quiet", "--db", "d", "log", "export"], ["log", "export", "--quiet", "--db", "d"]),
+        (["--db", "scan", "x"], ["--db", "scan", "x"]),
+        (["--no-builtin", "--rules", "r", "scan", "-", "--", "-x"],
+         ["scan", "-", "--no-builtin", "--rules", "r", "--", "-x"]),
+        (["--db", "d"], ["--db", "d"]),
+        (["--db"], ["--db"]),
+        (["logs", "scan"], ["logs", "scan"]),
+        (["--", "scan"], ["--", "scan"]),
+        (["--version"], ["--version"]),
+        ([], []),
+    ],
+)  # fmt: skip
+def test_options_move_behind_the_command(given: list[str], parsed: list[str]) -> None:
+    assert command_first(given) == parsed
+
+
+def test_options_stand_before_the_command(cli: Cli, db: Path) -> None:
+    before = cli("--db", db, "alerts", "--format", "jsonl")
+    assert before == cli("alerts", "--db", db, "--format", "jsonl")
+    assert before.objects[0]["first_event"] == "2026-03-01T10:00:00Z"
+    one_line(cli("--jobs", "2", "alerts", "--db", db), 2, "--jobs")

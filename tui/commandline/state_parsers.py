@@ -1,0 +1,117 @@
+"""The arguments of the commands over suppressions, rules, keys and the state itself."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tui.commandline.options import (
+    LineParser,
+    add_author_option,
+    add_output_option,
+    add_rule_options,
+    add_state_option,
+)
+
+if TYPE_CHECKING:
+    from tui.commandline.options import Subparsers
+
+
+def _add_suppress(commands: Subparsers) -> None:
+    suppress = commands.add_parser("suppress", help="add, list or lift suppressions")
+    actions = suppress.add_subparsers(required=True, parser_class=LineParser)
+    add = actions.add_parser("add", help="hide what matches for a while; the alerts are kept")
+    _add_suppression_arguments(add)
+    listing = actions.add_parser("list", help="all of them, with how many alerts each has hidden")
+    listing.add_argument("--format", choices=("table", "jsonl"), default="table")
+    add_output_option(listing)
+    lift = actions.add_parser("lift", help="end one now")
+    lift.add_argument("id")
+    for action in (add, listing, lift):
+        add_author_option(action)
+    for action, name in ((add, "add"), (listing, "list"), (lift, "lift")):
+        add_state_option(action)
+        action.set_defaults(module="suppress", action=name)
+
+
+def _add_suppression_arguments(parser: argparse.ArgumentParser) -> None:
+    scope = parser.add_mutually_exclusive_group(required=True)
+    scope.add_argument("--principal", metavar="ARN")
+    scope.add_argument("--principal-pattern", metavar="PATTERN", help="an ARN with * and ?")
+    scope.add_argument("--role", metavar="ARN", help="all sessions of a role")
+    scope.add_argument("--access-key", metavar="ID")
+    scope.add_argument("--user-agent", metavar="PATTERN", help="with * and ?")
+    scope.add_argument("--cidr", metavar="NETWORK")
+    scope.add_argument("--account", metavar="ID")
+    parser.add_argument(
+        "--rule", metavar="ID", help="only alerts of this rule (default: of all rules)"
+    )
+    parser.add_argument(
+        "--for", dest="interval", metavar="INTERVAL", default="7d", help="12h, 7d, 2w (default: 7d)"
+    )
+    parser.add_argument("--ticket", default="")
+    parser.add_argument("--owner", default="")
+    parser.add_argument("--justification", default="", help="why; this or a ticket is needed")
+    parser.add_argument(
+        "--break-at",
+        type=int,
+        default=15,
+        metavar="POINTS",
+        help="an alert breaks through that brings something new of so many points (default: 15)",
+    )
+    parser.add_argument(
+        "--waive",
+        action="append",
+        default=[],
+        metavar="FLAG",
+        help="what is no reason to break through (may be repeated); unless waived, snapshot, "
+        "image-export, access-key and iam-change always are",
+    )
+
+
+def _add_rules(commands: Subparsers) -> None:
+    rules = commands.add_parser("rules", help="the rules")
+    actions = rules.add_subparsers(required=True, parser_class=LineParser)
+    listing = actions.add_parser("list", help="what is loaded, and what each looks for")
+    listing.add_argument("--format", choices=("table", "jsonl", "navigator"), default="table")
+    add_output_option(listing)
+    add_rule_options(listing)
+    add_state_option(listing, default="the one in use, where there is one")
+    listing.set_defaults(module="rules", files=None)
+    check = actions.add_parser("check", help="whether rule files can be used")
+    check.add_argument("files", nargs="+", metavar="FILE")
+    check.set_defaults(module="rules")
+
+
+def _add_keys(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "keys",
+        help="every key of the app, by the id to give it another by",
+        description="List every key of the app. [keys] in the configuration gives them others.",
+    )
+    parser.add_argument("--format", choices=("table", "md"), default="table")
+    add_output_option(parser)
+    parser.set_defaults(module="keys")
+
+
+def _add_status(commands: Subparsers) -> None:
+    parser = commands.add_parser("status", help="what the state holds")
+    parser.add_argument("--format", choices=("table", "jsonl"), default="table")
+    add_output_option(parser)
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="every region, all of the quarantine, all that is missing",
+    )
+    add_state_option(parser)
+    parser.set_defaults(module="status")
+
+
+ADD_COMMAND: dict[str, Callable[[Subparsers], None]] = {
+    "suppress": _add_suppress,
+    "rules": _add_rules,
+    "keys": _add_keys,
+    "status": _add_status,
+}
+"""What adds each command, in the order of the help."""
