@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from detector.inventory.inventory import Inventory
+from detector.inventory.inventory_files import use_inventory
 from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line
 from tests.detector.trail import ANA, REFERENCE, call, sweep, write
 from tui.commandline.parser import command_first
+from tui.settings import config
 
 
 @pytest.fixture
@@ -160,3 +164,45 @@ def test_options_stand_before_the_command(cli: Cli, db: Path) -> None:
     assert before == cli("alerts", "--db", db, "--format", "jsonl")
     assert before.objects[0]["first_event"] == "2026-03-01T10:00:00Z"
     one_line(cli("--jobs", "2", "alerts", "--db", db), 2, "--jobs")
+
+
+# names that people gave
+
+
+@pytest.fixture
+def names() -> Iterator[Path]:
+    """The configuration lists a file of names, which is in its folder."""
+    folder = config.config_path().parent
+    folder.mkdir(parents=True, exist_ok=True)
+    config.config_path().write_text('inventory = ["names.toml"]')
+    yield folder / "names.toml"
+    config.config_path().unlink()
+    use_inventory(Inventory())
+
+
+def test_alerts_are_filtered_by_names_that_people_gave(cli: Cli, db: Path, names: Path) -> None:
+    names.write_text(
+        '[accounts]\n111122223333 = "Production"\n'
+        '[networks]\nhome = ["0.0.0.0/0"]\n'
+        '[[known]]\nname = "scanner"\nprincipal = "*:user/ana"\nticket = "CHG-9"\n'
+    )
+    for wanted, count in (
+        ("account:prod", 1),
+        ("account:111122223333", 1),
+        ("account:staging", 0),
+        ("network:home", 1),
+        ("known:scanner known:CHG-9", 1),
+        ('known:""', 0),
+    ):
+        ran = cli("alerts", "--db", db, "--format", "jsonl", "--filter", wanted)
+        assert len(ran.objects) == count, wanted
+    (alert,) = cli("alerts", "--db", db, "--format", "jsonl").objects
+    assert (alert["account_names"], alert["accounts"]) == (["Production"], ["111122223333"])
+
+
+def test_names_in_error_are_said_and_nothing_is_left_out(cli: Cli, db: Path, names: Path) -> None:
+    names.write_text("[accounts")
+    ran = cli("alerts", "--db", db, "--format", "jsonl", "--quiet")
+    assert len(ran.objects) == 1
+    assert str(names) in ran.err
+    assert ran.err.count("\n") == 1

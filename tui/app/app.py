@@ -184,6 +184,8 @@ class HuntApp(FrameApp[None]):
             current=lambda: self.rules,
             loaded=self._rules_loaded,
             failed=lambda reason: self.say(reason, severity="error"),
+            names=opened.names,
+            renamed=self.notify_changed,
         )
         self.decisions = Decisions(self)
         self.session = SessionKeeper(self, opened.session)

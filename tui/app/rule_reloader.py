@@ -1,4 +1,4 @@
-"""Load the rule files again when one has changed."""
+"""Load the rule files again when one has changed, and the files of names."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 
 if TYPE_CHECKING:
+    from detector.inventory.inventory_files import InventoryFiles
     from detector.rules.ruleset import RuleSet
 
 
@@ -16,7 +17,8 @@ class RuleReloader:
     """Loads the rule files of ``current()`` again, in a thread.
 
     ``loaded`` gets the new rules, ``failed`` one line that says why there are none; both on the
-    event loop.
+    event loop. ``names`` are the files of names that people gave; ``renamed`` is called when they
+    are in force.
     """
 
     def __init__(
@@ -26,11 +28,15 @@ class RuleReloader:
         current: Callable[[], RuleSet],
         loaded: Callable[[RuleSet], None],
         failed: Callable[[str], None],
+        names: InventoryFiles | None = None,
+        renamed: Callable[[], None] = lambda: None,
     ) -> None:
         self._app = app
         self._current = current
         self._loaded = loaded
         self._failed = failed
+        self._names = names
+        self._renamed = renamed
         self.busy = False
 
     def reload(self, requested: bool) -> None:
@@ -43,6 +49,7 @@ class RuleReloader:
         from detector.ecs.asn import AsnError
 
         try:
+            await self._load_names()
             rules = await asyncio.to_thread(self._load_changed, requested)
         except AsnError as error:
             self._failed(str(error))
@@ -51,6 +58,25 @@ class RuleReloader:
             self.busy = False
         if rules is not None:
             self._loaded(rules)
+
+    async def _load_names(self) -> None:
+        """Put the names in force where their files have changed; else keep those of before."""
+        from detector.inventory.inventory_files import (
+            InventoryError,
+            current_inventory,
+            use_inventory,
+        )
+
+        if self._names is None:
+            return
+        try:
+            inventory = await asyncio.to_thread(self._names.load)
+        except InventoryError as error:
+            self._failed(str(error))
+            return
+        if inventory is not current_inventory():
+            use_inventory(inventory)
+            self._renamed()
 
     def _load_changed(self, requested: bool) -> RuleSet | None:
         rules = self._current()

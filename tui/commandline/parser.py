@@ -347,7 +347,7 @@ _ADD_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     "demo": _add_demo,
     **decision_parsers.ADD_COMMAND,
     "log": _add_log,
-    **state_parsers.ADD_COMMAND,
+    **state_parsers.ADD_STATE_COMMAND,
     "hunt": _add_hunt,
     "pivot": _add_pivot,
     "case": _add_case,

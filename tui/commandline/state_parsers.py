@@ -108,7 +108,7 @@ def _add_status(commands: Subparsers) -> None:
     parser.set_defaults(module="status")
 
 
-ADD_COMMAND: dict[str, Callable[[Subparsers], None]] = {
+ADD_STATE_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     "suppress": _add_suppress,
     "rules": _add_rules,
     "keys": _add_keys,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from detector.ingest.pipeline import Pipeline
+    from detector.inventory.inventory_files import InventoryFiles
     from detector.rules.ruleset import RuleSet
     from detector.store import Store
     from tui.settings.session_file import SessionFile
@@ -18,13 +19,15 @@ class Opened:
     """The open store, the rules, and what makes the pipeline that ingests by them.
 
     ``make_pipeline`` is called in a thread, once no other process ingests; None: this one only
-    shows what others ingest. ``session`` None: how the app is left is not stored.
+    shows what others ingest. ``session`` None: how the app is left is not stored. ``names`` are the
+    files of names that people gave.
     """
 
     store: Store
     rules: RuleSet
     make_pipeline: Callable[[RuleSet], Pipeline] | None
     session: SessionFile | None = None
+    names: InventoryFiles | None = None
 
 
 Opening = Callable[[], Opened]

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,9 +86,11 @@ def _choose_sources(args: argparse.Namespace, keys: Mapping[str, str]) -> bool:
 
 def _open_sources(args: argparse.Namespace, resources: ExitStack) -> Opened:
     from detector.ingest.pipeline import Pipeline
+    from detector.inventory.inventory_files import InventoryError, use_inventory
     from detector.store import Store
     from tui.commandline.inputs import (
         decision_author,
+        inventory_files,
         load_risk,
         load_rules,
         open_named_sources,
@@ -98,6 +100,8 @@ def _open_sources(args: argparse.Namespace, resources: ExitStack) -> Opened:
     from tui.settings import config
     from tui.settings.session_file import SessionFile
 
+    with suppress(InventoryError):  # which the app says when it reads the files again
+        use_inventory(inventory_files().load())
     source = open_named_sources(args.sources, live=True, allow_buckets=args.allow_bucket)
     resources.callback(source.close)
     rules = load_rules(args)
@@ -111,7 +115,7 @@ def _open_sources(args: argparse.Namespace, resources: ExitStack) -> Opened:
     session = None
     if store.path is not None and not args.no_session:
         session = SessionFile(store.path)
-    return Opened(store, rules, make_pipeline, session)
+    return Opened(store, rules, make_pipeline, session, inventory_files())
 
 
 def _open_demo(resources: ExitStack, clock: TrailClock) -> Opened:
