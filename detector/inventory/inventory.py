@@ -13,7 +13,7 @@ import msgspec
 
 from detector.text.linear_regex import full_matcher, glob_regex
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+AddressRange = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class KnownCaller(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class KnownCaller(msgspec.Struct, frozen=True):
 class NamedNetwork(msgspec.Struct, frozen=True):
     """A network of one's own: an office, a VPN, a build system."""
 
-    network: Network
+    network: AddressRange
     name: str
 
 

@@ -18,7 +18,7 @@ class LineParser(argparse.ArgumentParser):
 if TYPE_CHECKING:
     Subparsers: TypeAlias = argparse._SubParsersAction[LineParser]
 
-LIST_FORMATS = ("table", "jsonl", "csv", "md", "html")
+ALERT_FORMATS = ("table", "jsonl", "csv", "md", "html")
 
 SOURCES_HELP = (
     "files, folders, patterns ('logs/**/*.gz'), s3://BUCKET/PREFIX, sqs://QUEUE, - for standard "
@@ -37,7 +37,7 @@ def add_filter_option(parser: argparse.ArgumentParser) -> None:
 
 def add_list_options(parser: argparse.ArgumentParser) -> None:
     """Add how alerts are written: the format, where to, and for spreadsheets."""
-    parser.add_argument("--format", choices=LIST_FORMATS, default="table")
+    parser.add_argument("--format", choices=ALERT_FORMATS, default="table")
     add_output_option(parser)
     parser.add_argument(
         "--spreadsheet",
