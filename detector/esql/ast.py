@@ -134,7 +134,8 @@ class FieldMatch(Expression):
     """KQL's condition on a field.
 
     True if one of the field's values matches, else false, also without a value. ``operator``:
-    ``:`` equal, ``*`` like ``value`` as a pattern, ``exists``, or one of ``< <= > >=``.
+    ``:`` equal, ``*`` like ``value`` as a pattern, ``regexp`` like it as Lucene's expression,
+    ``exists``, or one of ``< <= > >=``.
     """
 
     field: Column
@@ -144,6 +145,14 @@ class FieldMatch(Expression):
     def __repr__(self) -> str:
         """The printed form, under the name that fingerprints know."""
         return f"Holds(field={self.field!r}, operator={self.operator!r}, value={self.value!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class RangeMatch(Expression):
+    """True if one of the field's values is within all ``bounds``: pairs of operator and value."""
+
+    field: Column
+    bounds: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError, Span, too_deep
+from detector.esql.field_checks import check_searchable
 from detector.esql.grammars import load_parser
 from detector.esql.parse_cache import cached_tree
 
@@ -106,17 +107,7 @@ class _Builder:
         value, has_wildcard = _literal(tokens)
         if has_wildcard and not value.strip("*"):
             return ast.FieldMatch(field, "exists", "", span=span)
-        if field.name.endswith(".text"):
-            raise EsqlError(
-                field.span,
-                f"{field.name} is text cut into words, which is not supported; "
-                f"use {field.name.removesuffix('.text')}",
-            )
-        if field.name.startswith("aws.cloudtrail.flattened.") and field.name.count(".") == 3:
-            raise EsqlError(
-                field.span,
-                f"a value anywhere below {field.name} is not supported; name the element",
-            )
+        check_searchable(field)
         return ast.FieldMatch(field, "*" if has_wildcard else ":", value, span=span)
 
     # refusals

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from detector.ecs.fields import FieldTable
 from detector.eql.parser import parse_eql
-from detector.esql import ast, kql, parser
+from detector.esql import ast, parser
 from detector.esql.errors import Span
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts
 from detector.rules.rule_file import Metadata
+from detector.rules.rule_types import parse_query_bar
 
 
 class Advice(NamedTuple):
@@ -28,7 +29,7 @@ def lint_rule(metadata: Metadata, fields: FieldTable, strict_nulls: bool) -> lis
     if metadata.type == "eql":
         return list(_always_null_fields(parse_eql(metadata.query_text), fields))
     if metadata.type != "esql":
-        return list(_always_null_fields(kql.parse_kql(metadata.query_text), fields))
+        return list(_always_null_fields(parse_query_bar(metadata), fields))
     tree = parser.parse_query(metadata.query_text)
     advice: list[Advice] = []
     if strict_nulls:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -17,10 +17,18 @@ from detector.esql.errors import QUERY_START, EsqlError
 from detector.esql.expressions.scope import QueryOptions
 from detector.esql.plan import explain
 from detector.esql.plan.query import Query
+from detector.rules.kibana.export import Export
+from detector.rules.kibana.saved_query import with_saved_query
 from detector.rules.lint import Advice
 from detector.rules.rule_file import Metadata, RuleError, TrailhoundTable, line_of_key
 from detector.rules.rule_summary import AttackTechnique, RuleSummary
-from detector.rules.rule_types import compile_rule, suppression_gap
+from detector.rules.rule_types import (
+    QueryContext,
+    check_supported,
+    compile_rule,
+    suppression_gap,
+)
+from detector.rules.side_conditions import side_conditions
 from detector.text.time import DAY, HOUR
 
 _ENGINE = "3"
@@ -105,18 +113,20 @@ class Rule(Metadata, frozen=True, kw_only=True):
         return self.query.thresholds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class CompileContext:
     """What rules are compiled with, beside their files.
 
     ``fields_fingerprint``: what the fields' values depend on beside the record. ``now``: the value
     of NOW(), in seconds since the epoch, where it does not follow from the events.
-    ``placeholders``: the values of those in Sigma rules, by name."""
+    ``placeholders``: the values of those in Sigma rules, by name. ``export``: the exception lists
+    and saved queries of Kibana that rules may name."""
 
     fields: FieldTable
     fields_fingerprint: str = ""
     now: int | None = None
-    placeholders: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    placeholders: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    export: Export = dataclasses.field(default_factory=Export)
 
 
 class RuleText(Protocol):
@@ -125,21 +135,22 @@ class RuleText(Protocol):
     def key_error(self, error: RuleError) -> RuleError:
         """Place an error of a key in the file."""
 
-    def query_error(self, error: EsqlError, query: str) -> RuleError:
+    def query_error(self, error: EsqlError) -> RuleError:
         """Place an error of the query in the file."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class TomlText:
-    """The text of a TOML file, which is one rule."""
+    """The text of a TOML file, which is one rule, and the rule's query."""
 
     text: str
+    query: str
 
     def key_error(self, error: RuleError) -> RuleError:
         return RuleError(error.message, line_of_key(self.text, error.key))
 
-    def query_error(self, error: EsqlError, query: str) -> RuleError:
-        line, column = query_position(self.text, query)
+    def query_error(self, error: EsqlError) -> RuleError:
+        line, column = query_position(self.text, self.query)
         first_column = column if error.line == 1 else 0
         return RuleError(error.message, line + error.line - 1, first_column + error.column)
 
@@ -150,9 +161,12 @@ def make_rule(
     """Compile a rule. Raises RuleError with the place in the file."""
     options = QueryOptions(context.now, own.nulls == "intended")
     try:
-        query = compile_rule(metadata, context.fields, options)
+        metadata = with_saved_query(metadata, context.export)
+        check_supported(metadata)
+        conditions = side_conditions(metadata, context.fields, context.export)
+        query = compile_rule(metadata, QueryContext(context.fields, options, conditions))
     except EsqlError as error:
-        raise text.query_error(error, metadata.query_text) from None
+        raise text.query_error(error) from None
     except RuleError as error:
         raise text.key_error(error) from None
     alerts = own.alerts
@@ -160,7 +174,7 @@ def make_rule(
         alerts = own.flag is None
     if not alerts and query.grouping is not None:
         start = EsqlError(QUERY_START, "a rule that gives no alerts must not group")
-        raise text.query_error(start, metadata.query_text)
+        raise text.query_error(start)
     return assemble_rule(metadata, own, alerts, query, path, context)
 
 

@@ -123,6 +123,7 @@ class Metadata(
     index: list[str] = []
     filters: list[Any] = []
     exceptions_list: list[Any] = []
+    saved_id: str = ""
     alert_suppression: AlertSuppression | None = None
     threshold: Threshold | None = None
     new_terms: NewTerms | None = None
@@ -206,11 +207,16 @@ def parse_tables(text: str) -> tuple[Metadata, TrailhoundTable]:
         if "hunt" in tables:
             raise RuleError("a hunt file, not a rule")
         raise RuleError("no [rule] table")
+    own = tables.get("trailhound", {})
+    return convert_rule(rule, text), _convert(own, TrailhoundTable, text)
+
+
+def convert_rule(rule: dict[str, Any], text: str) -> Metadata:
+    """Convert a rule's keys and values. Raises RuleError at the line of a wrong key in ``text``."""
     field_names = rule.get("investigation_fields")
     if isinstance(field_names, list):
-        rule["investigation_fields"] = {"field_names": field_names}
-    own = tables.get("trailhound", {})
-    return _convert(rule, Metadata, text), _convert(own, TrailhoundTable, text)
+        rule = {**rule, "investigation_fields": {"field_names": field_names}}
+    return _convert(rule, Metadata, text)
 
 
 _Table = TypeVar("_Table", Metadata, TrailhoundTable)

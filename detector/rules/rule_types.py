@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from detector.ecs.fields import FieldTable
 from detector.eql.parser import parse_eql
@@ -15,6 +15,7 @@ from detector.esql import ast, kql, parser
 from detector.esql.errors import QUERY_START, EsqlError
 from detector.esql.expressions.scope import QueryOptions
 from detector.esql.expressions.timespan import LONGEST_WINDOW
+from detector.esql.lucene.parser import parse_lucene
 from detector.esql.plan.planner import plan_tree, reads_cloudtrail
 from detector.esql.plan.predicate_analysis import find_multiplying_command
 from detector.esql.plan.query import Query
@@ -27,37 +28,57 @@ _UNSUPPORTED_TYPES = {
     "threat_match": (
         "indicator match (type threat_match) is not supported: it reads indices of indicators"
     ),
-    "saved_query": "a saved query (type saved_query) lies in Kibana, not in the file",
 }
+_QUERY_BAR = ("kuery", "lucene")
 _LANGUAGES = {
-    "eql": "eql",
-    "esql": "esql",
-    "query": "kuery",
-    "threshold": "kuery",
-    "new_terms": "kuery",
+    "eql": ("eql",),
+    "esql": ("esql",),
+    "query": _QUERY_BAR,
+    "saved_query": _QUERY_BAR,
+    "threshold": _QUERY_BAR,
+    "new_terms": _QUERY_BAR,
 }
+"""Types of rules that run here, with the languages that each may be in."""
+_EVERYTHING = ("", "*", "*:*")
+"""Queries of Kibana's query bar that every event passes."""
 _EVENT_TIMES = ("@timestamp", "event.ingested", "event.created")
 """The fields that are an event's time here."""
 _DATE_MATH = re.compile(r"now-([0-9]{1,9})([smhdw])")
 
 
-def compile_rule(metadata: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
-    """Compile a rule's query.
+@dataclass(frozen=True, slots=True)
+class QueryContext:
+    """What a query is compiled with.
+
+    ``conditions``: what an event must fulfil besides, by the rule's filters and exceptions."""
+
+    fields: FieldTable
+    options: QueryOptions
+    conditions: tuple[ast.Expression, ...] = ()
+
+    def plan(self, metadata: Metadata, tree: ast.Tree, keys: tuple[ast.Named, ...] = ()) -> Query:
+        """Plan a query whose events fulfil the conditions. Raises EsqlError."""
+        source, *commands = tree.commands
+        conditions = [ast.Where(condition, span=source.span) for condition in self.conditions]
+        whole = replace(tree, commands=(source, *conditions, *commands))
+        return plan_tree(whole, metadata.query_text, self.fields, self.options, keys)
+
+
+def compile_rule(metadata: Metadata, context: QueryContext) -> Query:
+    """Compile the query of a rule that is supported.
 
     Raises EsqlError with its place in the query's text, RuleError for the rest of the rule."""
-    _check_supported(metadata)
     match metadata.type:
         case "esql":
-            query = _compile_esql(metadata, fields, options)
+            query = _compile_esql(metadata, context)
         case "eql":
-            query = _compile_eql(metadata, fields, options)
+            query = _compile_eql(metadata, context)
         case "threshold":
-            query = _compile_threshold(metadata, fields, options)
+            query = _compile_threshold(metadata, context)
         case "new_terms":
-            return _compile_new_terms(metadata, fields, options)
+            return _compile_new_terms(metadata, context)
         case _:
-            keys = _suppression_keys(metadata)
-            query = _compile_kql(metadata, (), fields, options, keys)
+            query = _compile_filter(metadata, (), context, _suppression_keys(metadata))
     if query.calendar_span:  # a week or month is whole, whatever ``from`` says
         return replace(query, window=query.calendar_span)
     if query.shape in ("lookback", "sequence"):
@@ -78,23 +99,22 @@ def _with_window(query: Query, metadata: Metadata) -> Query:
     return replace(query, window=window)
 
 
-def _check_supported(metadata: Metadata) -> None:
+def check_supported(metadata: Metadata) -> None:
     """Raise RuleError for a rule that cannot run here."""
     type = metadata.type
     if type not in _LANGUAGES:
         message = _UNSUPPORTED_TYPES.get(type, f"rules of type {type} are not supported")
         raise RuleError(message, key="type")
-    if metadata.language not in ("", _LANGUAGES[type]):
+    if metadata.language and metadata.language not in _LANGUAGES[type]:
         raise RuleError(
             f"the language {metadata.language} is not supported in a rule of type {type}",
             key="language",
         )
-    for key in ("filters", "exceptions_list"):
-        if getattr(metadata, key):
-            raise RuleError(
-                f"{key} beside the query are not supported: put the conditions into the query",
-                key=key,
-            )
+    if type == "esql" and metadata.filters:
+        raise RuleError(
+            "filters beside a query in ES|QL are not supported: put the conditions into the query",
+            key="filters",
+        )
     if type != "esql" and metadata.index and not any(map(_covers_cloudtrail, metadata.index)):
         raise RuleError(
             f"reads {', '.join(metadata.index)}, which is not CloudTrail (logs-aws.cloudtrail-*)",
@@ -124,7 +144,7 @@ def _covers_cloudtrail(pattern: str) -> bool:
     return reads_cloudtrail(pattern) or pattern.startswith("filebeat-")
 
 
-def _compile_esql(metadata: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
+def _compile_esql(metadata: Metadata, context: QueryContext) -> Query:
     tree = parser.parse_query(metadata.query_text)
     # A window is a set of events, in which none may count several times.
     command = find_multiplying_command(tree)
@@ -134,13 +154,13 @@ def _compile_esql(metadata: Metadata, fields: FieldTable, options: QueryOptions)
             "mv_expand before stats would count an event several times: "
             "let stats group by that field, or use the functions of multivalues",
         )
-    return plan_tree(tree, metadata.query_text, fields, options, _suppression_keys(metadata))
+    return context.plan(metadata, tree, _suppression_keys(metadata))
 
 
-def _compile_eql(metadata: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
+def _compile_eql(metadata: Metadata, context: QueryContext) -> Query:
     """Compile EQL: a filter, or a sequence."""
     category = metadata.event_category_override or "event.category"
-    _check_fields([category], fields, "event_category_override")
+    _check_fields([category], context.fields, "event_category_override")
     if metadata.timestamp_field not in ("", *_EVENT_TIMES):
         raise RuleError(
             f"timestamp_field: {metadata.timestamp_field} is not supported: "
@@ -154,30 +174,39 @@ def _compile_eql(metadata: Metadata, fields: FieldTable, options: QueryOptions) 
             "alert_suppression of a sequence is not supported: what overlaps is one alert here",
             key="alert_suppression",
         )
-    return plan_tree(tree, metadata.query_text, fields, options, _suppression_keys(metadata))
+    return context.plan(metadata, tree, _suppression_keys(metadata))
 
 
-def _compile_kql(
+def parse_query_bar(metadata: Metadata) -> ast.Expression:
+    """Parse a query of Kibana's query bar: KQL or Lucene. Raises EsqlError."""
+    text = metadata.query_text
+    if text.strip() in _EVERYTHING:
+        return ast.Literal(True, span=QUERY_START)
+    if metadata.language == "lucene":
+        return parse_lucene(text)
+    return kql.parse_kql(text)
+
+
+def _compile_filter(
     metadata: Metadata,
     commands: Sequence[ast.Command],
-    fields: FieldTable,
-    options: QueryOptions,
+    context: QueryContext,
     keys: tuple[ast.Named, ...] = (),
 ) -> Query:
-    """Compile the rule's KQL as a WHERE, followed by ``commands``."""
+    """Compile the rule's condition as a WHERE, followed by ``commands``."""
     source = ast.From(("logs-aws.cloudtrail-*",), (), span=QUERY_START)
-    condition = ast.Where(kql.parse_kql(metadata.query_text), span=QUERY_START)
+    condition = ast.Where(parse_query_bar(metadata), span=QUERY_START)
     tree = ast.Tree((source, condition, *commands), span=QUERY_START)
-    return plan_tree(tree, metadata.query_text, fields, options, keys)
+    return context.plan(metadata, tree, keys)
 
 
-def _compile_threshold(metadata: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
+def _compile_threshold(metadata: Metadata, context: QueryContext) -> Query:
     """Compile a threshold rule as STATS with a WHERE on the counts."""
     threshold = metadata.threshold
     if threshold is None:
         raise RuleError("the threshold is missing", key="type")
     cardinality_fields = [cardinality.field for cardinality in threshold.cardinality]
-    _check_fields((*threshold.fields, *cardinality_fields), fields, "threshold")
+    _check_fields((*threshold.fields, *cardinality_fields), context.fields, "threshold")
     count = ast.Call("count", (), on_rows=True, span=QUERY_START)
     aggregations = [_aggregation("threshold_result.count", count)]
     conditions = []
@@ -195,16 +224,16 @@ def _compile_threshold(metadata: Metadata, fields: FieldTable, options: QueryOpt
     stats = ast.Stats(tuple(aggregations), by, span=QUERY_START)
     where = ast.Where(_join("and", conditions), span=QUERY_START)
     commands = (*_where_not_null(threshold.fields), stats, where)
-    return _compile_kql(metadata, commands, fields, options)
+    return _compile_filter(metadata, commands, context)
 
 
-def _compile_new_terms(metadata: Metadata, fields: FieldTable, options: QueryOptions) -> Query:
+def _compile_new_terms(metadata: Metadata, context: QueryContext) -> Query:
     terms, history_start = metadata.terms
     if not terms or not history_start:
         raise RuleError("new_terms and its history_window_start are missing", key="type")
-    _check_fields(terms, fields, "new_terms")
+    _check_fields(terms, context.fields, "new_terms")
     keys = tuple(ast.Named(name, _column(name), span=QUERY_START) for name in terms)
-    query = _compile_kql(metadata, _where_not_null(terms), fields, options, keys)
+    query = _compile_filter(metadata, _where_not_null(terms), context, keys)
     return replace(query, shape="terms", window=_parse_ago(history_start, "history_window_start"))
 
 

@@ -16,7 +16,7 @@ from detector.ecs.values import NUMBERS, SPANS, TYPE_NAMES, Type
 from detector.esql import ast
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.constants import coerce_text, compile_literal, compile_timespan
-from detector.esql.expressions.kql_match import compile_field_match
+from detector.esql.expressions.kql_match import compile_field_match, compile_range_match
 from detector.esql.expressions.null_propagation import (
     compile_function_call,
     propagate_null,
@@ -85,6 +85,8 @@ class Compiler:
                 return compile_value_match(node, self.scope)
             case ast.SameText():
                 return compile_same_text(node, self.scope)
+            case ast.RangeMatch():
+                return compile_range_match(node, self.scope)
             case ast.IsNull(operand):
                 read = self.compile(operand).read
                 return CompiledExpr(lambda row: read(row) is None, "boolean")

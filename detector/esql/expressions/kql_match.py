@@ -14,7 +14,7 @@ from detector.ecs.values import Type, ip_order, number_from_text, order
 from detector.esql import ast
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.constants import TEXT_CONVERTERS
-from detector.esql.expressions.scope import ColumnScope, CompiledExpr, constant
+from detector.esql.expressions.scope import ColumnScope, CompiledExpr, Getter, constant
 from detector.esql.like import matcher
 from detector.text.time import parse_millisecond_span
 
@@ -37,7 +37,21 @@ def compile_field_match(node: ast.FieldMatch, scope: ColumnScope) -> CompiledExp
     read = field.read
     if node.operator == "exists":
         return CompiledExpr(lambda row: read(row) is not None, "boolean")
-    test = _test(node, field.type)
+    return _any_value(read, _test(node, field.type))
+
+
+def compile_range_match(node: ast.RangeMatch, scope: ColumnScope) -> CompiledExpr:
+    """Compile a range, in which one value must be. Raises EsqlError as the other conditions do."""
+    field = scope.find(node.field.name, node.field.span)
+    tests = [
+        _test(ast.FieldMatch(node.field, operator, value, span=node.span), field.type)
+        for operator, value in node.bounds
+    ]
+    return _any_value(field.read, lambda value: all(test(value) for test in tests))
+
+
+def _any_value(read: Getter, test: Callable[[Any], bool]) -> CompiledExpr:
+    """Make a condition that one of a field's values must pass."""
 
     def matches(row: Any) -> bool:
         value = read(row)
@@ -55,6 +69,13 @@ def _test(node: ast.FieldMatch, type: Type) -> Callable[[Any], bool]:
                 node.span, f"{node.field.name} is of type {type}, in which * stands for nothing"
             )
         return matcher((node.value,), False, node.span)
+    if node.operator == "regexp":
+        if type != "keyword":
+            raise EsqlError(
+                node.span,
+                f"{node.field.name} is of type {type}, which no regular expression matches",
+            )
+        return matcher((node.value,), True, node.span)
     if type == "date":
         return _in_time(node)
     if node.operator in _ORDERS:

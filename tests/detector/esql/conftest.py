@@ -11,6 +11,9 @@ import pytest
 
 from detector.cloudtrail.record import Record, decode
 from detector.ecs.fields import field_table
+from detector.esql import ast
+from detector.esql.expressions.compiler import Compiler
+from detector.esql.expressions.scope import RECORD, TIME, ColumnScope, RowLayout
 from detector.esql.plan.planner import plan
 from detector.text.time import parse_time
 
@@ -43,6 +46,17 @@ def record(**changed: Any) -> Record:
     elements = {**CALL, **changed}
     present = {name: value for name, value in elements.items() if value is not None}
     return decode(orjson.dumps(present))
+
+
+def condition_holds(condition: ast.Expression, event: Record) -> bool:
+    """Return what a two-valued condition says of a record at START."""
+    scope = ColumnScope(RowLayout(), field_table())
+    test = Compiler(scope).condition(condition)
+    row = scope.layout.new_row()
+    row[RECORD], row[TIME] = event, START * 1000
+    result = test.read(row)
+    assert isinstance(result, bool)
+    return result
 
 
 def region_sweep(regions: Iterable[str], **changed: Any) -> list[Record]:

@@ -435,7 +435,7 @@ def test_suppression_merges_windows_of_one_key(tmp_path, mode):
         ("query", "hello", "", "free text is not supported"),
         ("query", "event.acton: X", "", "did you mean event.action?"),
         ("query", "event.action: X", "index = ['logs-okta*']", "not CloudTrail"),
-        ("query", "event.action: X", "[[rule.filters]]\nmeta = 1", "filters beside the query"),
+        ("query", "event.action: X", "[[rule.filters]]\nmeta = 1", "filters: the meta"),
     ],
 )
 def test_unsupported_rule_is_refused_with_reason(tmp_path, type, query, more, reason):

@@ -155,8 +155,13 @@ def _lint_lines(path: Path, rule: Rule, fields: FieldTable) -> Iterator[str]:
         yield f"{path}:{advice.line}:{advice.column}: note: {visible(advice.sentence)}"
     if path.suffix in SIGMA_SUFFIXES:
         return
-    line, column = query_position(_read_text(path), rule.query_text)
+    text = _read_text(path)
+    line, column = query_position(text, rule.query_text)
     for note in lint_rule(rule, fields, rule.nulls == "strict"):
+        if rule.query_text not in text:  # written with escapes, as in JSON
+            place = f"line {note.line}, column {note.column} of the query of {rule.name}"
+            yield visible(f"{path}: note: {place}: {note.sentence}")
+            continue
         # a query's first line starts in the middle of a line of the file
         indent = column if note.line == 1 else 0
         yield (

@@ -1,0 +1,1 @@
+"""Lucene's query language, as Elasticsearch's ``query_string`` reads it."""

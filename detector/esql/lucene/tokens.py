@@ -1,0 +1,97 @@
+"""Cut a Lucene query into tokens.
+
+Source: the grammar of Lucene's classic query parser. Joining words are upper case only.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from detector.esql.errors import EsqlError, Span
+
+_SPECIAL = r'\s\u3000+\-!():^\[\]"{}~*?\\/'
+_START = rf"(?:[^{_SPECIAL}]|\\.)"
+_INNER = rf"(?:[^{_SPECIAL}]|\\.|[+-])"
+_TOKEN = re.compile(
+    rf"""
+    (?P<blank>[\s\u3000]+)
+    |(?P<quoted>"(?:\\.|[^"\\])*")
+    |(?P<regex>/(?:\\/|[^/])*/)
+    |(?P<range>[\[{{]\s*(?P<low>"(?:\\.|[^"\\])*"|[^\s\]}}]+)\s+(?:TO\s+)?
+        (?P<high>"(?:\\.|[^"\\])*"|[^\s\]}}]+)\s*[\]}}])
+    |(?P<term>(?:{_START}|[*?])(?:{_INNER}|[*?])*)
+    |(?P<sign>[+\-!():])
+    |(?P<fuzzy>~[0-9.]*)
+    |(?P<boost>\^[0-9.]+)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
+_WORDS = {"AND": "and", "&&": "and", "OR": "or", "||": "or", "NOT": "not"}
+_SIGNS = {"!": "not", "+": "plus", "-": "minus"}
+
+
+class LuceneToken(NamedTuple):
+    """A token.
+
+    ``kind``: a group of the expression, a sign, ``and``, ``or`` or ``not``; a term with ``*`` or
+    ``?`` is a ``wildcard``."""
+
+    kind: str
+    text: str
+    span: Span
+    bounds: tuple[str, str] = ("", "")
+    """The two ends of a range."""
+
+
+def lucene_tokens(text: str) -> list[LuceneToken]:
+    """Cut a query into tokens, of which the last is the ``end``. Raises EsqlError."""
+    tokens: list[LuceneToken] = []
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise _unexpected(text, position)
+        if match.lastgroup != "blank":
+            tokens.append(_token(text, match))
+        position = match.end()
+    tokens.append(LuceneToken("end", "", span_at(text, len(text.rstrip()), len(text))))
+    return tokens
+
+
+def _token(text: str, match: re.Match[str]) -> LuceneToken:
+    kind = next(name for name, part in match.groupdict().items() if part is not None)
+    written = match[0]
+    if kind == "term":
+        kind = _WORDS.get(written, kind)
+        if re.search(r"[*?]", _ESCAPE.sub("", written)):
+            kind = "wildcard"
+    elif kind == "sign":
+        kind = _SIGNS.get(written, written)
+    span = span_at(text, match.start(), match.end())
+    return LuceneToken(kind, written, span, (match["low"] or "", match["high"] or ""))
+
+
+def span_at(text: str, start: int, end: int) -> Span:
+    """Return the span of ``text[start:end]``."""
+    line_start = text.rfind("\n", 0, start) + 1
+    return Span(text.count("\n", 0, start) + 1, start - line_start + 1, start, end)
+
+
+def _unexpected(text: str, position: int) -> EsqlError:
+    character = text[position]
+    span = span_at(text, position, len(text))
+    messages = {
+        '"': "the string is not closed",
+        "/": "the regular expression is not closed; write \\/ for the character",
+        "[": "no range: write [low TO high]",
+        "{": "no range: write {low TO high}",
+        "\\": "nothing stands after \\",
+    }
+    return EsqlError(span, messages.get(character, f"unexpected {character}"))
+
+
+def unescape(text: str) -> str:
+    """Take the backslashes out of a term: each makes the next character a plain one."""
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)) if match[1] else match[2], text)

@@ -1,0 +1,132 @@
+"""Take apart what Kibana exports: lines of JSON, or the answer of its API.
+
+Source: Elastic's documentation of "Export rules", "Export saved objects" and of the detection API.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+
+from detector.rules.rule_file import RuleError
+
+ObjectContent = dict[str, Any]
+ListKey = tuple[str, str]
+"""An exception list: its list_id and namespace_type."""
+
+
+class ExportedObject(NamedTuple):
+    """An object of an export, with the line (from 1) that it begins in."""
+
+    line: int
+    content: ObjectContent
+
+
+@dataclass
+class Export:
+    """The objects of exports, by what they are.
+
+    ``lists``: items by exception list; one that is known and empty has none."""
+
+    rules: list[ExportedObject] = field(default_factory=list)
+    lists: dict[ListKey, list[ObjectContent]] = field(default_factory=dict)
+    saved_queries: dict[str, ObjectContent] = field(default_factory=dict)
+
+    def add(self, other: Export) -> None:
+        """Add the lists and saved queries of another export."""
+        for key, items in other.lists.items():
+            self.lists.setdefault(key, []).extend(items)
+        self.saved_queries.update(other.saved_queries)
+
+
+def parse_export(text: str) -> Export:
+    """Parse an export. Raises RuleError where the text is none, or not whole."""
+    export = Export()
+    promised: Any = None
+    for document in _documents(text):
+        content = document.content
+        if "exported_count" in content or "exported_rules_count" in content:
+            promised = content.get("exported_rules_count", promised)
+        elif not _add_object(export, document):
+            raise RuleError("neither a rule nor an object that Kibana exports", document.line)
+    if isinstance(promised, int) and promised > len(export.rules):
+        raise RuleError(
+            f"the export is not whole: it names {promised} rules and has {len(export.rules)}; "
+            "export it again",
+            text.count("\n") or 1,
+        )
+    return export
+
+
+def _add_object(export: Export, document: ExportedObject) -> bool:
+    """Add an object to an export; False where it is none that is known."""
+    content = document.content
+    attributes = content.get("attributes")
+    if isinstance(attributes, dict):
+        return _add_saved_object(export, document, attributes)
+    if isinstance(content.get("list_id"), str):
+        key = content["list_id"], str(content.get("namespace_type", "single"))
+        items = export.lists.setdefault(key, [])
+        if "entries" in content:
+            items.append(content)
+        return True
+    if "rule_id" in content or ("type" in content and "risk_score" in content):
+        export.rules.append(document)
+        return True
+    return False
+
+
+def _add_saved_object(export: Export, document: ExportedObject, attributes: ObjectContent) -> bool:
+    """Add a saved object; those that no rule needs are passed over."""
+    type, name = document.content.get("type"), document.content.get("id")
+    match type:
+        case "query" if isinstance(name, str):
+            export.saved_queries[name] = attributes
+        case "security-rule":
+            export.rules.append(ExportedObject(document.line, attributes))
+        case "alert":
+            raise RuleError(
+                "a rule as Kibana stores it (type alert): export it on the page of its rules",
+                document.line,
+            )
+    return isinstance(type, str)
+
+
+def _documents(text: str) -> Iterator[ExportedObject]:
+    """Yield the objects of a text: lines of JSON, one document, or a list of them."""
+    try:
+        whole = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        yield from _lines(text)
+        return
+    if isinstance(whole, dict) and isinstance(whole.get("data"), list):  # an answer of the API
+        whole = whole["data"]
+    documents = whole if isinstance(whole, list) else [whole]
+    for document in documents:
+        if not isinstance(document, dict):
+            raise RuleError("no rule: an object of JSON is missing")
+        yield ExportedObject(_line_of(text, document), document)
+
+
+def _lines(text: str) -> Iterator[ExportedObject]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            document = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise RuleError(f"no JSON: {error.msg}", number, error.colno) from None
+        if not isinstance(document, dict):
+            raise RuleError("no rule: an object of JSON is missing", number)
+        yield ExportedObject(number, document)
+
+
+def _line_of(text: str, document: ObjectContent) -> int:
+    """Return the line of a document's id in a text of several lines."""
+    name = re.escape(str(document.get("rule_id") or document.get("id") or ""))
+    match = re.search(rf'"(?:rule_id|id)"\s*:\s*"{name}"', text)
+    return text.count("\n", 0, match.start()) + 1 if match else 1
