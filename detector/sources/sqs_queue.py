@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence, Set
-from typing import Any
+from typing import Any, NamedTuple
 
 from detector.sources.aws_errors import Kind, failure_of
 from detector.sources.s3_notification import NotifiedObject, parse_message
@@ -18,8 +18,18 @@ from detector.sources.s3_objects import head_object, object_file
 from detector.sources.source import NoSource, SourceFile, Unavailable
 from detector.text.secrets import hide_secrets
 
+_BATCH = 10
+"""Messages in one request, at the most that SQS allows."""
 _SWEEP_MESSAGES = 1000
 """Messages received in one sweep."""
+
+
+class _Received(NamedTuple):
+    """A message that is being read."""
+
+    receipt: str
+    paths: set[str]
+    """The objects that are not committed yet."""
 
 
 class SqsQueue:
@@ -39,8 +49,8 @@ class SqsQueue:
         self._errors = (BotoCoreError, ClientError, ResponseParserError)
         self._name = hide_secrets(url)
         self._buckets = buckets
-        self._uncommitted: dict[str, set[str]] = {}
-        """The paths of each message that are not committed yet, by receipt."""
+        self._uncommitted: dict[str, _Received] = {}
+        """The messages with paths that are not committed yet, by id."""
         self._problems: list[str] = []
         self._refused_buckets: set[str] = set()
         """The messages that were told to be left in the queue."""
@@ -56,20 +66,24 @@ class SqsQueue:
             raise NoSource(f"{self._name}: {_describe(error)}") from None
 
     def sweep(self) -> Iterator[SourceFile]:
-        for _ in range(_SWEEP_MESSAGES // 10):
+        seen: set[str] = set()
+        for _ in range(_SWEEP_MESSAGES // _BATCH):
             try:
                 reply = self._client.receive_message(
-                    QueueUrl=self._queue, MaxNumberOfMessages=10, WaitTimeSeconds=0
+                    QueueUrl=self._queue, MaxNumberOfMessages=_BATCH, WaitTimeSeconds=0
                 )
             except self._errors as error:
                 self._problems.append(f"{self._name}: {_describe(error)}: it is tried again")
                 yield self._unread("receive", "queue", _describe(error))
                 return
-            messages = reply.get("Messages", [])
-            for message in messages:
-                yield from self._message_files(message)
-            if not messages:
+            # What is received is hidden for a while, unless the queue has no such time.
+            messages = {message["MessageId"]: message for message in reply.get("Messages", [])}
+            if messages.keys() <= seen:
                 break
+            for name, message in messages.items():
+                if name not in seen:
+                    yield from self._message_files(message)
+            seen |= messages.keys()
         self._delete_done()
 
     def in_scope(self, path: str) -> bool:
@@ -77,8 +91,8 @@ class SqsQueue:
         return path == f"{self._name}/receive"
 
     def committed(self, paths: Sequence[str]) -> None:
-        for uncommitted in self._uncommitted.values():
-            uncommitted.difference_update(paths)
+        for received in self._uncommitted.values():
+            received.paths.difference_update(paths)
         self._delete_done()
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
@@ -106,8 +120,10 @@ class SqsQueue:
             return
         foreign = [each for each in objects if each.bucket not in self._buckets]
         if not foreign:
-            # SQS may deliver a message that is being read once more: the receipt is another.
-            self._uncommitted[message["ReceiptHandle"]] = {each.path for each in objects}
+            # SQS may deliver a message that is being read once more: the last receipt counts.
+            self._uncommitted[message["MessageId"]] = _Received(
+                message["ReceiptHandle"], {each.path for each in objects}
+            )
         for each in objects:
             yield _foreign_file(each) if each in foreign else _file(each)
 
@@ -115,14 +131,27 @@ class SqsQueue:
         return SourceFile(f"{self._name}/{name}", 0, 0, 0, 0, ("quarantined", reason, detail))
 
     def _delete_done(self) -> None:
-        done = [receipt for receipt, paths in self._uncommitted.items() if not paths]
-        for receipt in done:
-            del self._uncommitted[receipt]
+        done = {
+            name: received.receipt
+            for name, received in self._uncommitted.items()
+            if not received.paths
+        }
+        for name in done:
+            del self._uncommitted[name]
+        for start in range(0, len(done), _BATCH):
+            names = [*done][start : start + _BATCH]
+            entries = [{"Id": name, "ReceiptHandle": done[name]} for name in names]
             try:
-                self._client.delete_message(QueueUrl=self._queue, ReceiptHandle=receipt)
+                reply = self._client.delete_message_batch(QueueUrl=self._queue, Entries=entries)
             except self._errors as error:
-                # It comes again, and its objects are found to be read already.
+                # They come again, and their objects are found to be read already.
                 self._problems.append(f"{self._name}: {_describe(error)}: the message comes again")
+                continue
+            for failed in reply.get("Failed", []):
+                self._problems.append(
+                    f"{self._name}: message {failed['Id']} cannot be deleted "
+                    f"({failed['Code']}): it comes again"
+                )
 
 
 def _file(notified: NotifiedObject) -> SourceFile:
