@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Generic, NamedTuple, Protocol, TypeVar
@@ -21,6 +20,7 @@ from detector.formats import (
     split_records,
 )
 from detector.sources.open_file import open_file
+from detector.text.linear_regex import contains_any
 from detector.text.time import parse_time
 
 
@@ -127,15 +127,16 @@ def _chunks_at(file: BinaryIO, offsets: Iterable[int]) -> Iterator[Chunk]:
                 return
 
 
-def _patterns(selector: Selector) -> list[re.Pattern[bytes]] | None:
+def _patterns(selector: Selector) -> Callable[[bytes | memoryview], bool] | None:
+    """Return a test for the bytes that a selector requires; None where it requires none."""
     substrings = selector.required_substrings()
     if substrings is None:
         return None
-    return [re.compile(re.escape(substring)) for substring in substrings]
+    return contains_any(substrings, getattr(selector, "ignores_case", False))
 
 
-def _has_one(data: memoryview | bytes, patterns: Sequence[re.Pattern[bytes]] | None) -> bool:
-    return patterns is None or any(pattern.search(data) for pattern in patterns)
+def _has_one(data: memoryview | bytes, is_in: Callable[[bytes | memoryview], bool] | None) -> bool:
+    return is_in is None or is_in(data)
 
 
 class _RequestsByKey(Generic[S]):

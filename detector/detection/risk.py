@@ -41,12 +41,15 @@ class RiskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             parts.append((f"{name} (tool)", self.tells.get(leaning, 0)))
         parts[1:] = [part for part in parts[1:] if part[1]]
         total = min(100, max(0, sum(points for _, points in parts)))
-        severity = max(
-            (name for name, lowest in self.severity.items() if total >= lowest),
+        return Risk(total, self.severity_of(total), parts)
+
+    def severity_of(self, score: int) -> str:
+        """Return the severity of a score from 0 to 100."""
+        return max(
+            (name for name, lowest in self.severity.items() if score >= lowest),
             key=lambda name: self.severity[name],
             default="low",
         )
-        return Risk(total, severity, parts)
 
 
 def risk_sentence(risk: Risk) -> str:

@@ -66,7 +66,7 @@ def _client_facts(client: Client) -> ClientFacts:
     actor = _actor_of(signature)
     traits = traits_of(
         actor,
-        signature.recipient_account_id,
+        signature.recipient_account_id or caller.account_id,
         signature.source_ip_address,
         signature.user_agent,
         caller.access_key_id,

@@ -27,6 +27,8 @@ from detector.store.file_table import FileRead, FileRow
 
 _HEAD, _TAIL = 1024, 1024
 """Bytes of a file's beginning and end that its fingerprint covers: a record's id is in each."""
+_WHOLE = 1 << 62
+"""Past the end of any file."""
 _SHORT_TAIL = 64
 """The end that states of an older version cover."""
 
@@ -156,7 +158,7 @@ def _read_opened(file: BinaryIO, task: Task, digester: ChunkDigester) -> Iterato
     chunks: Iterable[Chunk] = read_chunks(file, offset)
     counted_end = 0
     if previous is not None and reread:
-        counted_end = previous.resume
+        counted_end = _counted_end(previous, task.file)
         chunks = _cut_at(chunks, counted_end)
     content_hash = hashlib.sha256() if task.hash_content and not offset else None
     if content_hash is not None:
@@ -165,7 +167,7 @@ def _read_opened(file: BinaryIO, task: Task, digester: ChunkDigester) -> Iterato
     members = ArchiveMembers()
     for chunk, partial, is_partial_line in digester(task.file.path, chunks):
         from_file = not chunk.decompressed
-        if reread and not (counted_end and chunk.offset >= counted_end):
+        if chunk.offset < counted_end:
             _stats_of(partial).activity = b""
         if not offset and not chunk.offset:
             _refuse_foreign(chunk, _stats_of(partial))
@@ -201,6 +203,17 @@ def _previous_row(file: BinaryIO, task: Task) -> FileRow | None:
     if any(row.fingerprint == fingerprint_of(file, end, tail) for tail in (_TAIL, _SHORT_TAIL)):
         return row
     return None
+
+
+def _counted_end(previous: FileRow, file: SourceFile) -> int:
+    """Return the byte up to which the activity of a file was counted when it was read before.
+
+    A document or a compressed file that has grown is counted again: what is new cannot be told."""
+    if previous.resume:
+        return previous.resume
+    if previous.file.size != file.size:
+        return 0
+    return _WHOLE
 
 
 def _cut_at(chunks: Iterable[Chunk], end: int) -> Iterator[Chunk]:

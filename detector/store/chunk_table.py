@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterator
 
 from detector.detection.correlate import ChunkRef
-from detector.detection.principal import RelatedPrincipals
-from detector.detection.principal_index import PrincipalIndex, related_hashes
+from detector.detection.principal_index import PrincipalIndex, hashes_of
 from detector.detection.record_search import Selector
 from detector.sources.file_span import FileSpan
 from detector.store.database import Database
@@ -54,9 +53,13 @@ class ChunkTable:
     def file_spans(self, start: int, end: int, selector: Selector | None = None) -> list[FileSpan]:
         """Return the files with events in ``[start, end)``.
 
-        With a lineage as ``selector``, only the files and chunks that may hold records of it.
+        With a ``selector`` that knows its principals, only the files and chunks that may hold
+        records of these.
         """
-        wanted = related_hashes(selector) if isinstance(selector, RelatedPrincipals) else None
+        wanted = None
+        keys = selector.principal_keys() if selector else None
+        if keys is not None:
+            wanted = hashes_of(keys)
         offsets: dict[str, list[int]] = {}
         for chunk in self.between(start, end):
             if wanted is None or PrincipalIndex(chunk.principal_index).contains(wanted):

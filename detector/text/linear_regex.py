@@ -6,7 +6,7 @@ Texts of logs are hostile: an engine that backtracks takes years over a text wri
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 MAX_MEMORY = 1 << 23
@@ -49,6 +49,23 @@ def full_matcher(pattern: str) -> Callable[[str], bool]:
         return fullmatch(data) is not None
 
     return matches
+
+
+def contains_any(
+    substrings: Sequence[bytes], ignores_case: bool
+) -> Callable[[bytes | memoryview], bool]:
+    """Return a test of whether data has one of some ASCII texts."""
+    import re2
+
+    if not substrings:
+        return lambda _: False
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.case_sensitive = not ignores_case
+    options.never_capture = True
+    options.max_mem = max(MAX_MEMORY, _MEMORY_PER_LETTER * sum(map(len, substrings)))
+    search = re2.compile(b"|".join(map(re.escape, substrings)), options).search
+    return lambda data: search(data) is not None
 
 
 def glob_regex(letters: Iterable[tuple[str, bool]]) -> str:

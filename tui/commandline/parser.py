@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from detector import __version__
-from tui.commandline import decision_parsers, state_parsers
+from tui.commandline import activity_parsers, decision_parsers, state_parsers
 from tui.commandline.options import (
     SOURCES_HELP,
     LineParser,
@@ -38,6 +38,8 @@ def app_parser() -> argparse.ArgumentParser:
         "  scan SOURCE...    read everything once and print the alerts\n"
         "  tail SOURCE...    the same, live, without the app\n"
         "  demo              a simulated attack unfolding live\n"
+        "  principals        who called, without any alert\n"
+        "  events            any call: by filter, or by a list of indicators\n"
         "  alerts            what the state holds, without reading logs\n"
         "  ack|close|reopen  decide on alerts: ALERT_ID..., or --filter\n"
         "  assign ALERT_ID   --to NAME: who works on alerts\n"
@@ -345,6 +347,7 @@ _ADD_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     "scan": _add_scan,
     "tail": _add_tail,
     "demo": _add_demo,
+    **activity_parsers.ADD_ACTIVITY_COMMAND,
     **decision_parsers.ADD_COMMAND,
     "log": _add_log,
     **state_parsers.ADD_STATE_COMMAND,

@@ -7,18 +7,20 @@ its principals later, many commits at once: the same principals come in each.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from detector.detection.activity.activity import (
+    MORE,
     VALUE_KINDS,
     Activity,
     DayActivity,
     Opening,
     PrincipalDay,
     ValueCount,
+    ValueKind,
 )
 from detector.detection.activity.actor import Actor
 from detector.detection.activity.chunk import activity_of
@@ -123,6 +125,55 @@ class PrincipalActivityTable:
             known = firsts.get((kind, name), day.first)
             firsts[kind, name] = min(known, day.first)
         return firsts
+
+    def principals_with(
+        self, kind: ValueKind, is_wanted: Callable[[str], bool], first_day: int, end_day: int
+    ) -> set[Actor]:
+        """Return the principals that may have a wanted value of a kind on ``[first, end)`` days.
+
+        Those of whom more values were counted than are kept are among them.
+        """
+        wanted = {
+            value_id
+            for value_id, value in self._database.rows(
+                "SELECT value_id, value FROM activity_value WHERE kind = ?", kind
+            )
+            if value == MORE or is_wanted(value)
+        }
+        found = set()
+        for of_kind, name, body in self._database.rows(
+            "SELECT kind, name, body FROM principal_day JOIN principal USING (principal_id) "
+            "WHERE day >= ? AND day < ?",
+            first_day,
+            end_day,
+        ):
+            if not wanted.isdisjoint(_decoder.decode(body).values[::_VALUE_FIELDS]):
+                found.add(Actor(of_kind, name))
+        for (of_kind, name, day), of_day in activity_of(self._pending()).days.items():
+            values = of_day.values.get(kind, {})
+            if first_day <= day < end_day and any(v == MORE or is_wanted(v) for v in values):
+                found.add(Actor(of_kind, name))
+        return found
+
+    def principals(self) -> set[Actor]:
+        """Return all principals, without sessions."""
+        known = {Actor(*row) for row in self._database.rows("SELECT kind, name FROM principal")}
+        pending = activity_of(self._pending()).days
+        return known | {Actor(kind, name) for kind, name, _ in pending}
+
+    def sessions(self) -> set[str] | None:
+        """Return the names of all sessions; None where not all are kept."""
+        names = {
+            value
+            for (value,) in self._database.rows(
+                "SELECT value FROM activity_value WHERE kind = 'session'"
+            )
+        }
+        for of_day in activity_of(self._pending()).days.values():
+            names |= of_day.values.get("session", {}).keys()
+        if MORE in names:
+            return None
+        return names
 
     def openings(self) -> dict[Opening, tuple[int, int]]:
         """Return which sessions were opened by whom, with the first and last time."""

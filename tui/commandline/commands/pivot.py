@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     request = _read_request(args)
     event_filter = parse_filter_option(args, EVENTS, request.end)
     rules = load_rules(args)
-    files, close_files = _open_files(args, request)
+    files, close_files = open_files(args, request)
     print_rows = _PRINT[args.format]
     streaming = args.order == "found"
     rows: list[EventRow] = []
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
                 print_rows(matching)
             else:
                 rows += matching
-            _show_files_read(progress)
+            show_files_read(progress)
     finally:
         close_files()
     if not streaming:
@@ -96,7 +96,7 @@ def _selector(args: argparse.Namespace) -> tuple[str, Selector]:
     return f"{name} {value}", field_equals(fields[name], value)
 
 
-def _open_files(
+def open_files(
     args: argparse.Namespace, request: Pivot
 ) -> tuple[Sequence[FileSpan], Callable[[], None]]:
     """Return the files that may be read, and what closes them.
@@ -105,11 +105,11 @@ def _open_files(
     """
     path = config.state_path(args.db)
     if args.sources:
-        recorded = _files_read(path) if args.db and path.exists() else None
+        recorded = files_read_to_end(path) if args.db and path.exists() else None
         bounds = Bounds(request.start, request.end)
         source = open_named_sources(args.sources, False, bounds, recorded, args.allow_bucket)
         files = [
-            FileSpan(file.path, file.size, delivered=_delivery_time(file.path))
+            FileSpan(file.path, file.size, delivered=delivery_time(file.path))
             for file in readable_files(source)
         ]
         for line in pruned_file_lines(source):
@@ -123,7 +123,7 @@ def _open_files(
     return store.chunks.file_spans(request.start, request.end, request.selector), store.close
 
 
-def _delivery_time(path: str) -> int | None:
+def delivery_time(path: str) -> int | None:
     """Return when CloudTrail delivered a file, by its name."""
     file = trail_file(path)
     if file is None:
@@ -131,13 +131,14 @@ def _delivery_time(path: str) -> int | None:
     return file.delivered
 
 
-def _files_read(path: Path) -> dict[str, FileSnapshot]:
+def files_read_to_end(path: Path) -> dict[str, FileSnapshot]:
     """Return what a state knows of files read to the end."""
     with closing(Store.look(path)) as store:
         return store.files.read_to_end()
 
 
-def _show_files_read(progress: Progress) -> None:
+def show_files_read(progress: Progress) -> None:
+    """Show how much of the files has been read."""
     show_progress(
         f"read {progress.bytes_done / 1e6:,.1f} of {progress.bytes / 1e6:,.1f} MB, "
         f"{progress.files_done:,} of {progress.files:,} files"
@@ -164,12 +165,12 @@ def _print_jsonl(rows: Iterable[EventRow]) -> None:
 
 
 def _print_table(rows: Iterable[EventRow]) -> None:
-    for line in _table_lines(rows):
+    for line in table_lines(rows):
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
-def _table_lines(rows: Iterable[EventRow]) -> Iterator[str]:
+def table_lines(rows: Iterable[EventRow]) -> Iterator[str]:
     """Write a line an event, in columns of fixed width.
 
     An event is printed when it is found, so the widths that all would need are not known.

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
             clock=time.time if now is None else lambda: float(now),
             bounds=bounds,
         )
-        file_counts = pipeline.scan(_narrate_update)
+        file_counts = pipeline.scan(narrate_update)
         in_bounds = _alerts_between(store, since, until)
         filter_time = now or store.files.newest_event_time() or time.time()
         alert_filter = parse_filter_option(args, ALERTS, filter_time)
@@ -135,7 +135,8 @@ def _short_histories(rules: RuleSet, alerts: Sequence[Alert]) -> Iterator[str]:
             )
 
 
-def _narrate_update(update: Update) -> None:
+def narrate_update(update: Update) -> None:
+    """Narrate the problems and the progress of an update."""
     for problem in update.problems:
         warn(problem)
     if not update.live:

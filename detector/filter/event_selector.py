@@ -1,0 +1,296 @@
+"""A filter of events as a selector: which principals and which bytes its events must have.
+
+So a filter that names somebody, or something that few do, reads only the chunks of these.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from detector.cloudtrail.record import Record
+from detector.detection.activity.activity import ValueKind, activity_days
+from detector.detection.activity.actor import Actor
+from detector.detection.event import Event
+from detector.detection.principal import required_substring
+from detector.filter import parser, text_match
+from detector.filter.compile import Filter
+from detector.filter.field_types import Time
+from detector.filter.parser import FieldTerm, FilterNode, FilterValue
+from detector.investigation.pivot import EventRow, Pivot
+from detector.store import Store
+from detector.text.abbreviations import short_arn
+
+_VERBATIM = frozenset({"call", "service", "region", "source", "principal", "role", "key", "id"})
+"""Fields whose value is text of the record in which case alone may differ."""
+_FIND_AT_MOST = 500
+"""Principals up to which reading only their chunks pays."""
+
+
+@dataclass(frozen=True)
+class EventSelector:
+    """The events that a filter lets through.
+
+    ``keys`` are principal keys of which each such event has one, ``substrings`` are bytes of
+    which each has one in any case; None: any event may. ``writes`` are no reads, ``errors`` have
+    an error code."""
+
+    event_filter: Filter[EventRow]
+    keys: frozenset[str] | None = None
+    substrings: tuple[bytes, ...] | None = None
+    writes: bool = False
+    errors: bool = False
+    ignores_case: bool = True
+
+    def includes(self, event: Event, record: Record) -> bool:
+        if self.writes and record.read_only is not False:
+            return False
+        if self.errors and not event.error_code:
+            return False
+        return self.event_filter(EventRow(event, (), False))
+
+    def principal_keys(self) -> frozenset[str] | None:
+        return self.keys
+
+    def required_substrings(self) -> Sequence[bytes] | None:
+        return self.substrings
+
+
+@dataclass(frozen=True)
+class EventQuery:
+    """A question for events: a filter, a span in epoch seconds, writes or errors only."""
+
+    event_filter: Filter[EventRow]
+    since: int | None = None
+    until: int | None = None
+    writes: bool = False
+    errors: bool = False
+
+    def pivot(self, newest: int, store: Store | None = None) -> Pivot:
+        """Return the pivot that answers it, newest files first.
+
+        With a ``store``, whose files are read, what it knows of principals narrows the search.
+        """
+        tree, _ = parser.parse(self.event_filter.text)
+        since, until = _time_span(tree, self.event_filter.reference)
+        start = max(since, float(self.since or 0))
+        end = until
+        if self.until is not None:
+            end = min(end, float(self.until))
+        span = int(start), int(min(end, _LATEST))
+        keys, substrings = None, None
+        if tree is not None and store is not None and not store.activity.uncounted_files():
+            keys = _Narrowing(store, activity_days(*span)).keys(tree)
+        if tree is not None and keys is None:
+            # A record that the index finds is looked at itself: its bytes tell nothing more.
+            found = _substrings(tree)
+            if found is not None:
+                substrings = tuple(found)
+        selector = EventSelector(self.event_filter, keys, substrings, self.writes, self.errors)
+        title = self.event_filter.text or "all events"
+        return Pivot(title, selector, *span, min(newest, span[1]))
+
+
+_LATEST = 1 << 40
+"""Later than any event, in epoch seconds."""
+
+
+def _time_span(node: FilterNode | None, reference: float) -> tuple[float, float]:
+    """Return the span that the time terms of a filter leave, as far as all must hold."""
+    if isinstance(node, parser.Conjunction):
+        spans = [_time_span(test, reference) for test in node.tests]
+        return max(first for first, _ in spans), min(last for _, last in spans)
+    if isinstance(node, parser.TimeTerm):
+        span = Time().span(node.operator, node.value, reference)
+        return max(0.0, span.start), min(float(_LATEST), span.end)
+    return 0.0, float(_LATEST)
+
+
+def _substrings(node: FilterNode) -> list[bytes] | None:
+    """Return bytes of which each record that passes has one, in any case."""
+    match node:
+        case parser.Disjunction(tests):
+            union: list[bytes] = []
+            for each in map(_substrings, tests):
+                if each is None:
+                    return None
+                union += each
+            return union
+        case parser.Conjunction(tests):
+            known = [each for each in map(_substrings, tests) if each is not None]
+            return min(known, key=len, default=None)
+        case FieldTerm(field, operator, values) if _is_positive(field, operator, values):
+            if field not in _VERBATIM:
+                return None
+            texts = [_longest_run(value) for value in values]
+            if field == "source" and any(map(_is_address_like, values)):
+                return None
+            if field in ("principal", "role"):
+                texts = [text.rpartition("/")[2] for text in texts]
+            parts = [required_substring(text) for text in texts]
+            return None if None in parts else [part for part in parts if part]
+    return None
+
+
+def _is_positive(field: str | None, operator: str, values: Sequence[FilterValue]) -> bool:
+    return (
+        field is not None
+        and operator in (":", "=")
+        and all(value.text and value.dots is None for value in values)
+    )
+
+
+def _longest_run(value: FilterValue) -> str:
+    """Return the longest part of a value without wildcards."""
+    runs, wild = [""], set(value.wild)
+    for index, letter in enumerate(value.text):
+        if index in wild:
+            runs.append("")
+        else:
+            runs[-1] += letter
+    return max(runs, key=len)
+
+
+def _is_address_like(value: FilterValue) -> bool:
+    """Tell whether an address may be written otherwise in a record, or a network is meant."""
+    return "/" in value.text or ":" in value.text
+
+
+_MAPPED = ipaddress.ip_network("::ffff:0:0/96")
+"""IPv4 addresses as IPv6 ones."""
+
+
+class _Narrowing:
+    """What a state's activity says of the principals of events that pass a filter."""
+
+    def __init__(self, store: Store, days: tuple[int, int]) -> None:
+        self._store = store
+        self._days = days
+
+    def keys(self, node: FilterNode) -> frozenset[str] | None:
+        """Return principal keys of which each event that passes has one; None: unknown."""
+        match node:
+            case parser.Disjunction(tests):
+                union: frozenset[str] = frozenset()
+                for each in map(self.keys, tests):
+                    if each is None:
+                        return None
+                    union |= each
+                return union
+            case parser.Conjunction(tests):
+                known = [each for each in map(self.keys, tests) if each is not None]
+                return min(known, key=len, default=None)
+            case FieldTerm(field, operator, values) if _is_positive(field, operator, values):
+                return self._of_term(field or "", operator, values)
+        return None
+
+    def _of_term(
+        self, field: str, operator: str, values: Sequence[FilterValue]
+    ) -> frozenset[str] | None:
+        union: set[str] = set()
+        for value in values:
+            if value.wild:
+                return None
+            of_value = self._of_value(field, operator, value)
+            if of_value is None:
+                return None
+            union |= of_value
+        return frozenset(union)
+
+    def _of_value(
+        self, field: str, operator: str, value: FilterValue
+    ) -> frozenset[str] | set[str] | None:
+        if field == "key":
+            return {value.text.upper()} if _is_whole_key(value.text) else None
+        if field == "principal":
+            return self._named(value.text.casefold())
+        if field == "source":
+            return self._from_address(value)
+        kind = _VALUE_KINDS.get(field)
+        if kind is None:
+            return None
+        asked = text_match.pattern(value, whole=operator == "=")
+        read = _READ_VALUE[field]
+
+        def is_wanted(each: str) -> bool:
+            # Where a part has a colon of its own, the parts cannot be told.
+            return asked(read(each).casefold()) or each.count(":") > 1
+
+        return self._known(is_wanted, kind)
+
+    def _named(self, text: str) -> set[str] | None:
+        """Return the keys of the principals whose ARN, or what is shown of it, has a text."""
+        head, slash, _ = text.rpartition("/")
+        if not slash and ":" not in text:
+            sessions = self._store.activity.sessions()
+            if sessions is None or any(text in session.casefold() for session in sessions):
+                return None
+        named = set()
+        for actor in self._store.activity.principals():
+            names = [name.casefold() for name in (actor.name, short_arn(actor.name))]
+            if any(text in name for name in names) or (
+                slash and any(name.endswith(head) for name in names)
+            ):
+                named.add(actor)
+        return _keys_of(named)
+
+    def _from_address(self, value: FilterValue) -> set[str] | None:
+        try:
+            wanted = ipaddress.ip_network(value.text.strip(), strict=False)
+        except ValueError:
+            return None
+
+        def overlaps(network: str) -> bool:
+            try:
+                known = ipaddress.ip_network(network)
+            except ValueError:
+                return False
+            if known.version != wanted.version:
+                return known.version == 6 and known.overlaps(_MAPPED)
+            return known.overlaps(wanted)
+
+        return self._known(overlaps, "network")
+
+    def _known(self, is_wanted: Callable[[str], bool], kind: ValueKind) -> set[str] | None:
+        found = self._store.activity.principals_with(kind, is_wanted, *self._days)
+        if len(found) > _FIND_AT_MOST:
+            return None
+        return _keys_of(found)
+
+
+def _keys_of(actors: set[Actor]) -> set[str] | None:
+    """Return the principal keys of principals; None where one has no ARN to be found by."""
+    if any(not actor.name.startswith("arn:") for actor in actors):
+        return None
+    return {actor.name for actor in actors}
+
+
+def _is_whole_key(text: str) -> bool:
+    return len(text) >= 20 and text.isalnum() and text[:4].upper() in ("AKIA", "ASIA")
+
+
+def _whole(value: str) -> str:
+    return value
+
+
+def _service_of(call: str) -> str:
+    return call.rpartition(":")[0]
+
+
+def _name_of(call: str) -> str:
+    return call.rpartition(":")[2]
+
+
+_VALUE_KINDS: dict[str, ValueKind] = {
+    "region": "region",
+    "service": "call",
+    "call": "call",
+    "account": "account",
+}
+_READ_VALUE: dict[str, Callable[[str], str]] = {
+    "region": _whole,
+    "service": _service_of,
+    "call": _name_of,
+    "account": _whole,
+}

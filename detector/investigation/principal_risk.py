@@ -1,0 +1,117 @@
+"""The risk of a principal over days: a sum of its alerts' parts, each counted once and fading.
+
+Several alerts that are each low may add up. An alert that is resolved or hidden by a suppression
+counts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from detector.detection.activity.actor import actor_of_arn
+from detector.detection.alert import Alert
+from detector.detection.risk import RiskTable
+from detector.text.time import format_age
+
+HALF_LIFE_SHARE = 0.5
+"""Points halve within this share of the span that is looked at."""
+
+
+class RiskPart(msgspec.Struct, frozen=True):
+    """A summand: what it is, its points of the alert, and what is left of them now.
+
+    ``time`` is that of the alert's last event, in epoch seconds."""
+
+    what: str
+    points: int
+    left: int
+    time: int
+    alert_id: str
+
+
+class PrincipalRisk(msgspec.Struct, frozen=True):
+    """The score of a principal, its severity, and the summands, largest first.
+
+    ``total`` is the sum before it is held at 100."""
+
+    score: int = 0
+    severity: str = ""
+    total: int = 0
+    parts: tuple[RiskPart, ...] = ()
+
+    def sentence(self, now: int) -> str:
+        """Format the risk: ``71: rule “…” 21 + access key created 50 (3 h ago, of 60)``."""
+        terms = [_term(part, now) for part in self.parts]
+        total = f"{self.score}"
+        if self.total != self.score:
+            total = f"{self.total} → capped at {self.score}"
+        return f"{total}: {' + '.join(terms) or 'no alert that counts'}"
+
+
+def _term(part: RiskPart, now: int) -> str:
+    text = f"{part.what} {part.left}"
+    if part.left != part.points:
+        text += f" ({format_age(max(0, now - part.time))} ago, of {part.points})"
+    return text
+
+
+def principals_of(alert: Alert) -> set[tuple[str, str]]:
+    """Return the principals of an alert, as activity names them."""
+    named = {actor_of_arn(arn).principal for arn in alert.facets.arns if arn.startswith("arn:")}
+    if named:
+        return {(kind, name) for kind, name in named}
+    return {("account", account) for account in alert.facets.accounts}
+
+
+def alerts_by_principal(alerts: Iterable[Alert]) -> dict[tuple[str, str], list[Alert]]:
+    """Group alerts by their principals."""
+    groups: dict[tuple[str, str], list[Alert]] = {}
+    for alert in alerts:
+        for principal in principals_of(alert):
+            groups.setdefault(principal, []).append(alert)
+    return groups
+
+
+def principal_risk(
+    alerts: Iterable[Alert], now: int, window: int, table: RiskTable
+) -> PrincipalRisk:
+    """Sum up the risk of a principal's alerts in ``(now - window, now]``, in epoch seconds.
+
+    Each rule and each flag counts once: that of its points of which most is left.
+    """
+    best: dict[str, RiskPart] = {}
+    for alert in alerts:
+        age = max(0, now - alert.last_event)
+        if age >= window or alert.suppressed_by or alert.status == "closed":
+            continue
+        for name, points in _points(alert):
+            left = round(points * 0.5 ** (age / (window * HALF_LIFE_SHARE)))
+            part = RiskPart(name, points, left, alert.last_event, alert.alert_id)
+            known = best.get(name)
+            if known is None or _rank(part) > _rank(known):
+                best[name] = part
+    parts = sorted(best.values(), key=_rank, reverse=True)
+    parts = [part for part in parts if part.left]
+    total = sum(part.left for part in parts)
+    score = min(100, max(0, total))
+    if not parts:
+        return PrincipalRisk()
+    return PrincipalRisk(score, table.severity_of(score), total, tuple(parts))
+
+
+def _rank(part: RiskPart) -> tuple[int, int, str]:
+    return abs(part.left), part.points, part.what
+
+
+def _points(alert: Alert) -> list[tuple[str, int]]:
+    if alert.risk is None:
+        return [(f"rule “{alert.rule.name}”", alert.rule.risk_score)]
+    named = []
+    for name, points in alert.risk.parts:
+        if name == "rule":
+            named.append((f"rule “{alert.rule.name}”", points))
+        else:
+            named.append((name, points))
+    return named

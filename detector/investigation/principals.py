@@ -1,0 +1,297 @@
+"""The list of principals: who called, how often, from where, how usual, with what risk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from detector.detection.activity.activity import (
+    Activity,
+    DayActivity,
+    activity_days,
+    merged,
+    shown_values,
+)
+from detector.detection.activity.actor import Actor
+from detector.detection.alert import Alert
+from detector.detection.baseline import ENOUGH_HISTORY
+from detector.detection.risk import RiskTable
+from detector.investigation.principal_risk import (
+    PrincipalRisk,
+    alerts_by_principal,
+    principal_risk,
+)
+from detector.store import Store
+from detector.text.time import DAY, format_time
+
+RISK_WINDOW = 7 * DAY
+"""Seconds over which the risk of a principal is summed up, where nothing else is asked for."""
+RARE_AMONG = 2
+"""A call is rare that at most so many principals made."""
+_FEWEST_PRINCIPALS = 5
+"""Principals from which rare means something."""
+
+
+class PrincipalRow(msgspec.Struct, frozen=True, gc=False):
+    """A principal over some days; times are epoch seconds.
+
+    ``first`` and ``last`` are its calls on these days, ``first_seen`` is its first call ever.
+    ``days`` are its calls by number of the day. ``rare`` are the calls that hardly anybody else
+    makes. ``rhythm`` says how usual its calls are in time."""
+
+    kind: str
+    name: str
+    first_seen: int
+    first: int
+    last: int
+    calls: int
+    failed: int
+    denied: int
+    writes: int
+    regions: tuple[str, ...]
+    networks: tuple[str, ...]
+    programs: tuple[str, ...]
+    api_calls: tuple[str, ...]
+    accounts: tuple[str, ...]
+    keys: tuple[str, ...]
+    sessions: int
+    truncated: tuple[str, ...]
+    """The kinds of values of which there are more than are kept."""
+    days: tuple[tuple[int, int], ...]
+    rare: tuple[str, ...]
+    rhythm: str
+    is_new: bool
+    alerts: tuple[str, ...]
+    risk: PrincipalRisk
+
+    @property
+    def principal(self) -> tuple[str, str]:
+        return self.kind, self.name
+
+    @property
+    def services(self) -> list[str]:
+        """The services called, sorted."""
+        return sorted({call.partition(":")[0] for call in self.api_calls})
+
+    @property
+    def account(self) -> str:
+        """The account that the principal belongs to; ``""`` where its name does not say."""
+        parts = self.name.split(":", 5)
+        if len(parts) == 6:
+            return parts[4]
+        return self.name if self.kind == "account" else ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that ``--format jsonl`` prints."""
+        return {
+            "principal": self.name,
+            "kind": self.kind,
+            "account": self.account,
+            "first_seen": format_time(self.first_seen),
+            "first_call": format_time(self.first),
+            "last_call": format_time(self.last),
+            "calls": self.calls,
+            "failed": self.failed,
+            "denied": self.denied,
+            "writes": self.writes,
+            "regions": list(self.regions),
+            "networks": list(self.networks),
+            "programs": list(self.programs),
+            "services": self.services,
+            "api_calls": list(self.api_calls),
+            "accounts_called": list(self.accounts),
+            "access_keys": list(self.keys),
+            "sessions": self.sessions,
+            "truncated": list(self.truncated),
+            "calls_by_day": {format_time(day * DAY)[:10]: calls for day, calls in self.days},
+            "rare_calls": list(self.rare),
+            "rhythm": self.rhythm,
+            "new": self.is_new,
+            "alerts": list(self.alerts),
+            "risk": {
+                "score": self.risk.score,
+                "severity": self.risk.severity,
+                "parts": [[part.what, part.left] for part in self.risk.parts],
+            },
+        }
+
+
+class PrincipalList(msgspec.Struct, frozen=True):
+    """The principals of some days, worst first, and what the list rests on.
+
+    ``newest`` is the time of the newest event read, ``uncounted_files`` were read before activity
+    was counted, ``duplicates`` are the hits that were delivered more than once."""
+
+    rows: tuple[PrincipalRow, ...]
+    newest: int
+    uncounted_files: int
+    duplicates: int
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be known to read the counts."""
+        notes = []
+        if self.duplicates:
+            notes.append(
+                "calls are counted as often as they were delivered: "
+                f"{self.duplicates:,} of the hits were delivered more than once"
+            )
+        if self.uncounted_files:
+            notes.append(
+                f"{self.uncounted_files:,} files were read by an older version: their calls are "
+                "not counted"
+            )
+        return notes
+
+
+def list_principals(
+    store: Store,
+    table: RiskTable,
+    since: int | None = None,
+    until: int | None = None,
+    risk_window: int = RISK_WINDOW,
+) -> PrincipalList:
+    """Return the principals with calls on the days that ``[since, until)`` touches."""
+    newest = store.files.newest_event_time() or 0
+    activity = store.activity.read(*activity_days(since, until))
+    rows = principal_rows(
+        activity, store.activity.first_seen(), store.alerts.all(), newest, table, risk_window
+    )
+    return PrincipalList(
+        tuple(rows),
+        newest,
+        store.activity.uncounted_files(),
+        store.files.accounting().records_duplicate,
+    )
+
+
+def principal_rows(
+    activity: Activity,
+    first_seen: Mapping[tuple[str, str], int],
+    alerts: Iterable[Alert],
+    newest: int,
+    table: RiskTable,
+    risk_window: int = RISK_WINDOW,
+) -> list[PrincipalRow]:
+    """Return a row for each principal: highest risk first, then rarest, then latest."""
+    of_principal: dict[tuple[str, str], dict[int, DayActivity]] = {}
+    for (kind, name, day), of_day in activity.days.items():
+        of_principal.setdefault((kind, name), {})[day] = of_day
+    wholes = {principal: merged(days) for principal, days in of_principal.items()}
+    makers = Counter(call for whole in wholes.values() for call in _values(whole, "call"))
+    by_principal = alerts_by_principal(alerts)
+    history_since = min(first_seen.values(), default=newest)
+    rows = []
+    for principal, whole in wholes.items():
+        own_alerts = by_principal.get(principal, [])
+        first = first_seen.get(principal, whole.first)
+        rare = []
+        if len(wholes) >= _FEWEST_PRINCIPALS:
+            rare = [call for call in _values(whole, "call") if makers[call] <= RARE_AMONG]
+        rows.append(
+            _row(
+                principal,
+                whole,
+                of_principal[principal],
+                first,
+                rare,
+                rhythm(of_principal[principal], first, history_since, newest),
+                is_new_principal(first, history_since, newest),
+                own_alerts,
+                principal_risk(own_alerts, newest, risk_window, table),
+            )
+        )
+    rows.sort(key=lambda row: (-row.risk.score, -len(row.rare), -row.last, row.kind, row.name))
+    return rows
+
+
+def _row(
+    principal: tuple[str, str],
+    whole: DayActivity,
+    days: Mapping[int, DayActivity],
+    first_seen: int,
+    rare: Sequence[str],
+    rhythm: str,
+    is_new: bool,
+    alerts: Sequence[Alert],
+    risk: PrincipalRisk,
+) -> PrincipalRow:
+    kind, name = principal
+    return PrincipalRow(
+        kind,
+        name,
+        first_seen,
+        whole.first,
+        whole.last,
+        whole.calls,
+        whole.failed,
+        whole.denied,
+        whole.writes,
+        _values(whole, "region"),
+        _values(whole, "network"),
+        _values(whole, "program"),
+        _values(whole, "call"),
+        _values(whole, "account"),
+        _values(whole, "key"),
+        len(_values(whole, "session")),
+        tuple(sorted(kind for kind, counts in whole.values.items() if "" in counts)),
+        tuple(sorted((day, of_day.calls) for day, of_day in days.items())),
+        tuple(rare),
+        rhythm,
+        is_new,
+        tuple(alert.alert_id for alert in alerts),
+        risk,
+    )
+
+
+def _values(whole: DayActivity, kind: str) -> tuple[str, ...]:
+    return tuple(sorted(value for value, _ in shown_values(whole.values.get(kind, {}))))
+
+
+def is_new_principal(first_seen: int, history_since: int, newest: int) -> bool:
+    """Return whether a principal came within the last day, after enough history without it."""
+    return newest - first_seen < DAY and first_seen - history_since >= ENOUGH_HISTORY
+
+
+_MOST = 0.8
+_HOURLY = 20
+"""Hours of a day with a call from which calls come around the clock."""
+_WEEK = 7
+
+
+def rhythm(
+    days: Mapping[int, DayActivity], first_seen: int, history_since: int, newest: int
+) -> str:
+    """Describe when a principal calls: new, once, hourly, daily, weekdays or irregular.
+
+    ``""`` where there are too few days to tell."""
+    if is_new_principal(first_seen, history_since, newest):
+        return "new"
+    first, last = min(days), max(newest // DAY, max(days))
+    span = last - first + 1
+    hours = sum(day.hours.bit_count() for day in days.values()) / len(days)
+    is_daily = len(days) >= _MOST * span
+    if hours >= _HOURLY and is_daily:
+        return "hourly"
+    if span < 3:
+        return ""
+    if len(days) == 1:
+        return "once"
+    if is_daily:
+        return "daily"
+    weekdays = sum(1 for day in range(first, last + 1) if _is_weekday(day))
+    if span >= _WEEK and all(map(_is_weekday, days)) and len(days) >= _MOST * weekdays:
+        return "weekdays"
+    return "irregular"
+
+
+def _is_weekday(day: int) -> bool:
+    return (day + 3) % 7 < 5  # 1970-01-01 was a Thursday
+
+
+def actor_of(row: PrincipalRow) -> Actor:
+    """Return the principal of a row, without a session."""
+    return Actor(row.kind, row.name)  # type: ignore[arg-type]

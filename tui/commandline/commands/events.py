@@ -1,0 +1,267 @@
+"""``trailhound events``: any call, without an alert."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from detector.cloudtrail.call_object import call_object_in_json
+from detector.detection.correlate import flagging_events
+from detector.filter.event_selector import EventQuery
+from detector.filter.schemas import EVENTS
+from detector.investigation.indicators import (
+    IndicatorCounts,
+    IndicatorList,
+    IndicatorSelector,
+    parse_indicators,
+)
+from detector.investigation.pivot import EventRow, Pivot, Progress, read_pivot, sorted_by_time
+from detector.investigation.selectors import AllOf
+from detector.sources.file_span import FileSpan
+from detector.sources.time_bounds import Bounds
+from detector.store import Store
+from detector.text.json_output import json_line
+from detector.text.plural import plural
+from detector.text.spreadsheet import csv_text
+from detector.text.time import format_time
+from detector.text.visible import visible
+from detector.triage.export import event_object
+from tui.commandline.commands.pivot import (
+    delivery_time,
+    files_read_to_end,
+    show_files_read,
+    table_lines,
+)
+from tui.commandline.inputs import (
+    existing_state_path,
+    load_rules,
+    open_named_sources,
+    parse_filter_option,
+    parse_time_option,
+    readable_files,
+)
+from tui.commandline.narration import narrate, pruned_file_lines
+from tui.settings import config
+from tui.settings.errors import EXIT_OK, CommandError, UsageError
+
+
+def run(args: argparse.Namespace) -> int:
+    indicators = _indicators(args)
+    counts = IndicatorCounts(indicators.indicators) if indicators else None
+    parse_filter_option(args, EVENTS, time.time())  # refuse a bad filter before reading
+    rules = load_rules(args)
+    rows: list[EventRow] = []
+    with contextlib.ExitStack() as stack:
+        request, files = _open(args, indicators, stack)
+        out = _Printer(args, counts)
+        progress = Progress(0, 0, 0, 0)
+        for batch in read_pivot(request, files, flagging_events(rules)):
+            progress = batch.progress
+            if counts is not None:
+                counts.add(row.event for row in batch.rows)
+            rows += out.take(batch.rows)
+            if out.is_full:
+                narrate(f"stopped at --limit {args.limit:,}: there may be more")
+                break
+            show_files_read(progress)
+    if args.order == "time":
+        rows = sorted_by_time(rows)
+    out.end(rows)
+    for line in (*_indicator_lines(counts), *(f"not read: {why}" for why in progress.unread)):
+        narrate(line)
+    narrate(
+        f"{plural(out.count, 'event')} in {progress.files_done:,} of {progress.files:,} files, "
+        f"{progress.bytes / 1e6:,.1f} MB"
+    )
+    return EXIT_OK
+
+
+def _indicators(args: argparse.Namespace) -> IndicatorList | None:
+    if args.indicators is None:
+        return None
+    try:
+        if args.indicators == "-":
+            text = sys.stdin.read()
+        else:
+            text = Path(args.indicators).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise CommandError(f"{args.indicators}: {error.strerror}: check the name") from None
+    indicators = parse_indicators(text)
+    for why in indicators.refused:
+        narrate(f"not looked for: {visible(why, 120)}")
+    if not indicators.indicators:
+        raise UsageError(f"--indicators {args.indicators}: there is no indicator in it")
+    return indicators
+
+
+def _open(
+    args: argparse.Namespace, indicators: IndicatorList | None, stack: contextlib.ExitStack
+) -> tuple[Pivot, Sequence[FileSpan]]:
+    """Return what to look for, and the files: those of the sources, or those that were read."""
+    since = parse_time_option(args.since, "--since")
+    until = parse_time_option(args.until, "--until")
+    if not args.sources:
+        store = Store.look(existing_state_path(args.db))
+        stack.callback(store.close)
+        newest = store.files.newest_event_time() or int(time.time())
+        request = _request(args, indicators, since, until, newest, store)
+        return request, store.chunks.file_spans(request.start, request.end, request.selector)
+    newest = int(time.time())
+    request = _request(args, indicators, since, until, newest, None)
+    bounds = None
+    if request.start or until is not None:
+        bounds = Bounds(request.start or None, min(request.end, newest + 1), 0)
+    path = config.state_path(args.db)
+    recorded = files_read_to_end(path) if args.db and path.exists() else None
+    source = open_named_sources(args.sources, False, bounds, recorded, args.allow_bucket)
+    stack.callback(source.close)
+    files = [
+        FileSpan(file.path, file.size, delivered=delivery_time(file.path))
+        for file in readable_files(source)
+    ]
+    for line in pruned_file_lines(source):
+        narrate(line)
+    return request, files
+
+
+def _request(
+    args: argparse.Namespace,
+    indicators: IndicatorList | None,
+    since: int | None,
+    until: int | None,
+    newest: int,
+    store: Store | None,
+) -> Pivot:
+    event_filter = parse_filter_option(args, EVENTS, newest)
+    query = EventQuery(event_filter, since, until, args.writes, args.errors)
+    request = query.pivot(newest, store)
+    if indicators is None:
+        return request
+    wanted = IndicatorSelector(indicators.indicators, store)
+    return Pivot(
+        "indicators",
+        AllOf((request.selector, wanted)),
+        request.start,
+        request.end,
+        request.around,
+    )
+
+
+_COLUMNS = (
+    "time",
+    "principal",
+    "service",
+    "call",
+    "object",
+    "region",
+    "outcome",
+    "source",
+    "agent",
+    "access_key",
+    "account",
+    "event_id",
+    "flags",
+    "indicators",
+)
+
+
+class _Printer:
+    """The output of events: at once where it can be, else at the end."""
+
+    def __init__(self, args: argparse.Namespace, counts: IndicatorCounts | None) -> None:
+        self._args = args
+        self._counts = counts
+        self._streams = args.order == "found" and args.format != "csv"
+        self.count = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many events were found as were asked for."""
+        return self._args.limit is not None and self.count >= self._args.limit
+
+    def take(self, rows: Sequence[EventRow]) -> Sequence[EventRow]:
+        """Print rows, or return those that must wait."""
+        if self._args.limit is not None:
+            rows = rows[: self._args.limit - self.count]
+        self.count += len(rows)
+        if not self._streams:
+            return rows
+        for line in self._lines(rows):
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+        return ()
+
+    def end(self, rows: Sequence[EventRow]) -> None:
+        """Write the rows that have waited."""
+        if self._streams:
+            return
+        if self._args.format == "csv":
+            sys.stdout.write(csv_text(_COLUMNS, map(self._cells, rows)))
+            return
+        for line in self._lines(rows):
+            sys.stdout.write(line + "\n")
+
+    def _lines(self, rows: Iterable[EventRow]) -> Iterator[str]:
+        if self._args.format == "jsonl":
+            for row in rows:
+                yield json_line(self._object(row))
+            return
+        for row, line in zip(rows, table_lines(rows), strict=True):
+            acted_on = call_object_in_json(row.raw)
+            if acted_on:
+                line += f"  {visible(acted_on, 120)}"
+            yield line
+
+    def _object(self, row: EventRow) -> dict[str, Any]:
+        event = {
+            **event_object(row.event),
+            "object": call_object_in_json(row.raw),
+            "flags": row.flags,
+        }
+        if self._counts is not None:
+            event["indicators"] = [each.text for each in self._counts.of_event(row.event)]
+        return event
+
+    def _cells(self, row: EventRow) -> tuple[str, ...]:
+        event = row.event
+        found: list[str] = []
+        if self._counts is not None:
+            found = [each.text for each in self._counts.of_event(event)]
+        return (
+            format_time(event.time),
+            event.arn,
+            event.provider,
+            event.action,
+            call_object_in_json(row.raw),
+            event.region,
+            event.error_code or "ok",
+            event.source_address,
+            event.user_agent,
+            event.access_key,
+            event.account,
+            event.event_id,
+            " ".join(row.flags),
+            " ".join(found),
+        )
+
+
+def _indicator_lines(counts: IndicatorCounts | None) -> Iterator[str]:
+    """Yield a line for each indicator that was found, and how many were not."""
+    if counts is None:
+        return
+    absent = 0
+    for each in counts.counts:
+        if not each.events:
+            absent += 1
+            continue
+        yield (
+            f"{visible(each.indicator.text, 60)}: {plural(each.events, 'event')}, "
+            f"{plural(len(each.principals), 'principal')}, {format_time(each.first)} to "
+            f"{format_time(each.last)}"
+        )
+    yield f"{absent:,} of {plural(len(counts.counts), 'indicator')} not seen"
