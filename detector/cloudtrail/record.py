@@ -104,6 +104,10 @@ origin_of: Callable[[Head | EventSignature], Origin] = attrgetter(*ORIGIN_FIELDS
 api_call_of: Callable[[Head | EventSignature], ApiCall] = attrgetter(*CALL_FIELDS)
 
 
+signature_parts: Callable[[Head], tuple[Any, ...]] = attrgetter(*EventSignature._fields)
+"""The fields of a signature, as a plain tuple that equals it."""
+
+
 def join_parts(origin: Origin, call: ApiCall) -> EventSignature:
     """Return the signature of these parts."""
     caller, recipient, address, agent, region = origin
@@ -115,7 +119,7 @@ def join_parts(origin: Origin, call: ApiCall) -> EventSignature:
 
 def signature_of(head: Head) -> EventSignature:
     """Return the signature of a head."""
-    return join_parts(origin_of(head), api_call_of(head))
+    return EventSignature._make(signature_parts(head))
 
 
 _SKIPPED_CATEGORIES = {

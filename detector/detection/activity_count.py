@@ -3,111 +3,150 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from detector.detection.activity.activity import Opening
 from detector.detection.activity.actor import Actor, actor_of_record, opened_by_record
 from detector.detection.activity.chunk import ChunkActivity, GroupCount, Numbers
 from detector.detection.activity.parts import CallOutcome, Traits
-from detector.detection.signature_cache import ClientFacts, SignatureCache
+from detector.detection.signature_cache import (
+    CallFacts,
+    ClientFacts,
+    OriginFacts,
+    SignatureGroup,
+)
 from detector.formats import Records
 from detector.text.time import DAY, HOUR
 
-Clients = Sequence[tuple[ClientFacts, Mapping[str | None, list[int]]]]
-"""The indexes of the records of each client by region."""
 _SIGN_IN = "signin.amazonaws.com"
 """The service that says by a message alone that a call failed."""
 
 
-def count_activity(
-    records: Records,
-    times: Sequence[int | None],
-    clients: Clients,
-    cache: SignatureCache,
-    opening: set[int],
-) -> ChunkActivity:
-    """Return the activity of a chunk's records.
-
-    ``times`` are those of each record, None for one that counts nothing. Those at ``opening`` may
-    have opened a session.
-    """
-    actors, traits, regions = Numbers[Actor](), Numbers[Traits](), Numbers[str]()
-    outcomes, outcome_of = _outcomes(records, cache)
-    groups: list[GroupCount] = []
-    openings: dict[Opening, tuple[int, int]] = {}
-    is_timed = None not in times
-    for facts, by_region in clients:
-        number_of_traits = traits[facts.traits]
-        for region, indexes in by_region.items():
-            number_of_region = regions[region or ""]
-            for actor, of_actor in _by_actor(facts, records, indexes):
-                parts = (actors[actor], number_of_traits, number_of_region)
-                timed: Sequence[int] = of_actor
-                if not is_timed:
-                    timed = [index for index in of_actor if times[index] is not None]
-                if not timed:
-                    continue
-                groups += _count(parts, timed, times, outcome_of)  # type: ignore[arg-type]
-                if not opening.isdisjoint(timed):
-                    _add_openings(openings, records, times, actor, opening.intersection(timed))
-    return ChunkActivity(
-        list(actors), list(traits), list(regions), outcomes, groups, list(openings.items())
-    )
+def count_activity(records: Records, groups: Sequence[SignatureGroup]) -> ChunkActivity:
+    """Return the activity of a chunk's records, of which those that are events count."""
+    counter = _Counter(records)
+    for group in groups:
+        if group.timed:
+            counter.add(group)
+    return counter.activity()
 
 
-def _outcomes(records: Records, cache: SignatureCache) -> tuple[list[CallOutcome], list[int]]:
-    """Return what is counted of calls, and the number of that of each record."""
-    numbers = Numbers[CallOutcome]()
-    outcome_of = [0] * len(records.times)
-    for call, indexes in records.by_call.items():
-        outcome = cache.calls[call].outcome
-        number = numbers[outcome]
+class _Counter:
+    """The counts of a chunk's events, with the numbers of their parts."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._times: Sequence[Any] = records.times
+        self._parts: dict[tuple[int, int], tuple[int, int, int]] = {}
+        """By the objects of an actor and an origin, which the groups hold."""
+        self._actors = Numbers[Actor]()
+        self._traits = Numbers[Traits]()
+        self._regions = Numbers[str]()
+        self._outcomes = Numbers[CallOutcome]()
+        self._counts: dict[tuple[int, int, int, int], GroupCount] = {}
+        self._openings: dict[Opening, tuple[int, int]] = {}
+
+    def activity(self) -> ChunkActivity:
+        """Return what was counted."""
+        return ChunkActivity(
+            list(self._actors),
+            list(self._traits),
+            list(self._regions),
+            list(self._outcomes),
+            list(self._counts.values()),
+            list(self._openings.items()),
+        )
+
+    def add(self, group: SignatureGroup) -> None:
+        """Count the events of a signature."""
+        client, call, timed = group.origin.client, group.call, group.timed
+        is_sign_in = group.signature.event_source == _SIGN_IN and not call.outcome.is_failed
+        by_actor = self._by_actor(client, timed)
+        for actor, indexes in by_actor:
+            parts = self._parts_of(actor, group.origin)
+            if is_sign_in:
+                for outcome, of_outcome in self._by_outcome(call, indexes):
+                    self._count(parts, outcome, of_outcome)
+            else:
+                self._count(parts, call.outcome, indexes)
+            if call.may_open_session:
+                self._add_openings(actor, indexes)
+
+    def _parts_of(self, actor: Actor, origin: OriginFacts) -> tuple[int, int, int]:
+        """Return the numbers of an actor and of what follows from its client and region."""
+        parts = self._parts.get((id(actor), id(origin)))
+        if parts is None:
+            parts = (
+                self._actors[actor],
+                self._traits[origin.client.traits],
+                self._regions[origin.region],
+            )
+            if actor is origin.client.actor:
+                self._parts[id(actor), id(origin)] = parts
+        return parts
+
+    def _by_actor(
+        self, client: ClientFacts, indexes: Sequence[int]
+    ) -> Iterable[tuple[Actor, Sequence[int]]]:
+        """Return events by caller: one, but for those that only the whole record names."""
+        if client.actor is not None:
+            return ((client.actor, indexes),)
+        by_actor: dict[Actor, list[int]] = defaultdict(list)
         for index in indexes:
-            outcome_of[index] = number
-        if call[0] == _SIGN_IN and not outcome.is_failed:
-            failed = outcome._replace(is_failed=True)
+            by_actor[actor_of_record(self._records.canonical(index))].append(index)
+        return by_actor.items()
+
+    def _by_outcome(
+        self, call: CallFacts, indexes: Sequence[int]
+    ) -> Iterable[tuple[CallOutcome, Sequence[int]]]:
+        """Return sign-ins by outcome: one that failed may have a message without a code."""
+        by_outcome: dict[CallOutcome, list[int]] = defaultdict(list)
+        for index in indexes:
+            is_failed = b'"errorMessage"' in self._records.canonical(index)
+            by_outcome[call.outcome._replace(is_failed=is_failed)].append(index)
+        return by_outcome.items()
+
+    def _count(
+        self, parts: tuple[int, int, int], outcome: CallOutcome, indexes: Sequence[int]
+    ) -> None:
+        """Count events of a client in a region with one outcome, by day."""
+        known = [self._times[index] for index in indexes]
+        first, last = min(known), max(known)
+        day = first // DAY
+        if last // DAY != day:
+            by_day: dict[int, list[int]] = defaultdict(list)
             for index in indexes:
-                if b'"errorMessage"' in records.canonical(index):
-                    outcome_of[index] = numbers[failed]
-    return list(numbers), outcome_of
+                by_day[self._times[index] // DAY].append(index)
+            for of_day in by_day.values():
+                self._count(parts, outcome, of_day)
+            return
+        hours = _hours_of(known, first, last)
+        number = self._outcomes[outcome]
+        count = self._counts.get((*parts, day))
+        if count is None:
+            count = GroupCount(*parts, day, first, last, hours, {number: len(known)})
+            self._counts[*parts, day] = count
+            return
+        count.first = min(count.first, first)
+        count.last = max(count.last, last)
+        count.hours |= hours
+        count.calls[number] = count.calls.get(number, 0) + len(known)
 
+    def _add_openings(self, opener: Actor, indexes: Iterable[int]) -> None:
+        """Add the sessions that calls to STS opened.
 
-def _by_actor(
-    facts: ClientFacts, records: Records, indexes: Sequence[int]
-) -> Iterable[tuple[Actor, Sequence[int]]]:
-    """Return the records by caller: one, but for those that only the whole record names."""
-    if facts.actor is not None:
-        return ((facts.actor, indexes),)
-    by_actor: dict[Actor, list[int]] = defaultdict(list)
-    for index in indexes:
-        by_actor[actor_of_record(records.canonical(index))].append(index)
-    return by_actor.items()
-
-
-def _count(
-    parts: tuple[int, int, int],
-    indexes: Sequence[int],
-    times: Sequence[int],
-    outcome_of: Sequence[int],
-) -> list[GroupCount]:
-    """Count the records of a client in a region, by day."""
-    known = [times[index] for index in indexes]
-    first, last = min(known), max(known)
-    day = first // DAY
-    if last // DAY != day:
-        by_day: dict[int, list[int]] = defaultdict(list)
+        Of those that a service opens, which are many, only the role is kept."""
         for index in indexes:
-            by_day[times[index] // DAY].append(index)
-        return [
-            group
-            for of_day in by_day.values()
-            for group in _count(parts, of_day, times, outcome_of)
-        ]
-    calls: dict[int, int] = {}
-    for index in indexes:
-        number = outcome_of[index]
-        calls[number] = calls.get(number, 0) + 1
-    return [GroupCount(*parts, day, first, last, _hours_of(known, first, last), calls)]
+            opened = opened_by_record(self._records.canonical(index))
+            if opened is None:
+                continue
+            if opener.kind == "service":
+                opened = opened._replace(session="")
+            opening = Opening(opener, opened)
+            time = self._times[index]
+            first, last = self._openings.get(opening, (time, time))
+            self._openings[opening] = min(first, time), max(last, time)
 
 
 def _hours_of(times: Iterable[int], first: int, last: int) -> int:
@@ -118,25 +157,3 @@ def _hours_of(times: Iterable[int], first: int, last: int) -> int:
     for hour in {time % DAY // HOUR for time in times}:
         bits |= 1 << hour
     return bits
-
-
-def _add_openings(
-    openings: dict[Opening, tuple[int, int]],
-    records: Records,
-    times: Sequence[int | None],
-    opener: Actor,
-    indexes: Iterable[int],
-) -> None:
-    """Add the sessions that calls to STS opened.
-
-    Of those that a service opens, which are many, only the role is kept."""
-    for index in indexes:
-        time = times[index]
-        opened = opened_by_record(records.canonical(index))
-        if time is None or opened is None:
-            continue
-        if opener.kind == "service":
-            opened = opened._replace(session="")
-        opening = Opening(opener, opened)
-        first, last = openings.get(opening, (time, time))
-        openings[opening] = min(first, time), max(last, time)

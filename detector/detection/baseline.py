@@ -8,6 +8,8 @@ come later correct it.
 from __future__ import annotations
 
 import ipaddress
+import re
+import socket
 from collections.abc import Iterable
 from typing import Literal
 
@@ -154,6 +156,11 @@ def region_observations(
     return observed
 
 
+def changed_region_observations(account: str | None, region: str) -> tuple[Observation, ...]:
+    """Return what is observed of the region of a call that is no read."""
+    return (("changed-region", account, region),) if account else ()
+
+
 def extend_spans(
     spans: ObservationSpans, observed: Iterable[Observation], span: tuple[int, int]
 ) -> None:
@@ -186,11 +193,25 @@ def agent_family(user_agent: str) -> str:
     return user_agent.lstrip("[").split("/", 1)[0].split(" ", 1)[0][:64]
 
 
+_PLAIN_ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]{2,39}")
+"""The form of all addresses but those with a zone or an embedded IPv4 address."""
+
+
 def network_of(address: str) -> str | None:
     """Return the network of an address: its /24 (IPv6: /48)."""
     try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
+        if not _PLAIN_ADDRESS.fullmatch(address):
+            return str(_network(address))
+        if ":" not in address:
+            socket.inet_pton(socket.AF_INET, address)
+            return address[: address.rindex(".")] + ".0/24"
+        start = socket.inet_pton(socket.AF_INET6, address)[:6]
+        return socket.inet_ntop(socket.AF_INET6, start.ljust(16, b"\0")) + "/48"
+    except (ValueError, OSError):
         return address if address.endswith(".amazonaws.com") else None  # a service's name
+
+
+def _network(address: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    ip = ipaddress.ip_address(address)
     prefix = 24 if ip.version == 4 else 48
-    return str(ipaddress.ip_network((ip, prefix), strict=False))
+    return ipaddress.ip_network((ip, prefix), strict=False)

@@ -9,24 +9,23 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from time import perf_counter
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from detector.detection import principal_index
-from detector.detection.activity_count import Clients, count_activity
-from detector.detection.baseline import (
-    ObservationSpans,
-    extend_spans,
-    region_observations,
-    unite_spans,
-)
+from detector.detection.activity_count import count_activity
+from detector.detection.baseline import ObservationSpans, extend_spans, unite_spans
 from detector.detection.event import Event, Position
 from detector.detection.principal import issued_keys
 from detector.detection.principal_index import PostingLists, hashes_of
-from detector.detection.signature_cache import SignatureCache
+from detector.detection.signature_cache import (
+    OriginFacts,
+    SignatureCache,
+    SignatureGroup,
+    group_records,
+)
 from detector.detection.window import WindowKey
 from detector.esql.plan.accumulators import Inputs
 from detector.formats import Chunk, Records, parse_records
@@ -135,27 +134,22 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch, cache: SignatureCache)
     where the chunk is no JSON.
     """
     records = parse_records(chunk)
-    stats = _stats_of(chunk, records)
+    groups = group_records(records, cache)
+    stats = _stats_of(chunk, records, groups)
     partial = Partial({(source, chunk.offset): stats}, {}, {}, {})
-    times = _event_times(records, cache, stats)
-    clients = [
-        (cache.clients[client], by_region) for client, by_region in records.by_client.items()
-    ]
-    opening = _indexes_of(records, cache, "may_open_session")
-    postings = _post(records, clients, opening)
-    stats.principal_index = principal_index.encode(postings, records.verbatim)
-    stats.activity = count_activity(records, times, clients, cache, opening).encode()
-    _observe(partial.observations, times, clients, _indexes_of(records, cache, "changes"))
+    stats.principal_index = principal_index.encode(_post(records, groups), records.verbatim)
+    stats.activity = count_activity(records, groups).encode()
+    _observe(partial.observations, groups)
     rule_seconds: dict[str, float] = defaultdict(float)
-    for index, rules in sorted(dispatch.candidates(records).items()):
-        time = times[index]
+    for index, rules in sorted(_candidates(groups, dispatch).items()):
+        time = records.times[index]
         if time is not None:
             position = Position(source, chunk.offset, index)
             stats.hits += _collect(partial, rules, rule_seconds, records, time, position)
     return DigestResult(partial, dict(rule_seconds))
 
 
-def _stats_of(chunk: Chunk, records: Records) -> ChunkStats:
+def _stats_of(chunk: Chunk, records: Records, groups: Sequence[SignatureGroup]) -> ChunkStats:
     stats = ChunkStats(
         chunk.end,
         seen=len(records) + records.rejected.total() + records.skipped.total(),
@@ -163,99 +157,74 @@ def _stats_of(chunk: Chunk, records: Records) -> ChunkStats:
         rejected=dict(records.rejected),
         bridged=records.eventbridge_count,
     )
-    if records.eventbridge_count:
-        stats.bridged_read_only = sum(
-            len(indexes) for call, indexes in records.by_call.items() if call[2] is True
-        )
+    for group in groups:
+        call, indexes, timed = group.call, group.indexes, group.timed
+        if stats.bridged and group.signature.read_only is True:
+            stats.bridged_read_only += len(indexes)
+        if timed:
+            stats.extend(group.first, group.last)
+        if call.skip_reason:
+            _count(stats.skipped, call.skip_reason, len(indexes))
+        elif len(timed) < len(indexes):
+            reason = "no-event-time" if call.is_named else "not-cloudtrail"
+            _count(stats.rejected, reason, len(indexes) - len(timed))
     return stats
 
 
-def _event_times(records: Records, cache: SignatureCache, stats: ChunkStats) -> list[int | None]:
-    """Return the event time of each record, None for one that is no event.
-
-    Such records are counted by reason."""
-    times = records.times.copy()
-    has_untimed = None in times
-    for call, indexes in records.by_call.items():
-        facts = cache.calls[call]
-        if facts.skip_reason:
-            _count(stats.skipped, facts.skip_reason, len(indexes))
-            for index in indexes:
-                times[index] = None
-        elif has_untimed:
-            untimed = [times[index] for index in indexes].count(None)
-            _count(stats.rejected, "no-event-time" if facts.is_named else "not-cloudtrail", untimed)
-    timed = [time for time in times if time is not None]
-    stats.first, stats.last = min(timed, default=None), max(timed, default=None)
-    return times
-
-
 def _count(reasons: dict[str, int], reason: str, count: int) -> None:
-    if count:
-        reasons[reason] = reasons.get(reason, 0) + count
+    reasons[reason] = reasons.get(reason, 0) + count
 
 
-def _indexes_of(
-    records: Records, cache: SignatureCache, fact: Literal["may_open_session", "changes"]
-) -> set[int]:
-    """Return the indexes of the records of calls of which a fact is true."""
-    groups = (
-        indexes for call, indexes in records.by_call.items() if getattr(cache.calls[call], fact)
-    )
-    return set(chain.from_iterable(groups))
+def _candidates(groups: Sequence[SignatureGroup], dispatch: Dispatch) -> dict[int, Sequence[Rule]]:
+    """Return the rules that each event may match, by its index, where there are any."""
+    candidates: dict[int, Sequence[Rule]] = {}
+    of_calls: dict[int, bool] = {}
+    for group in groups:
+        call = group.call
+        has_rules = of_calls.get(id(call))
+        if has_rules is None:
+            has_rules = of_calls[id(call)] = dispatch.may_match(group.signature)
+        if has_rules and group.timed:
+            rules = dispatch.rules_for(group.signature)
+            if rules:
+                candidates.update(dict.fromkeys(group.timed, rules))
+    return candidates
 
 
-def _post(records: Records, clients: Clients, opening: set[int]) -> PostingLists:
+def _post(records: Records, groups: Sequence[SignatureGroup]) -> PostingLists:
     """Return where the records of each principal are.
 
-    Those at ``opening`` may have the access key of a session that they opened."""
+    Those that may open a session may have the access key of the session."""
     postings: PostingLists = defaultdict(list)
-    for facts, by_region in clients:
-        for indexes in by_region.values():
-            if opening.isdisjoint(indexes):
-                postings[facts.principal_hashes] += indexes
-                continue
-            for index in indexes:
-                issued = issued_keys(records.canonical(index)) if index in opening else set()
-                is_other = not issued <= facts.principal_keys
-                hashes = (
-                    hashes_of(facts.principal_keys | issued) if is_other else facts.principal_hashes
-                )
-                postings[hashes].append(index)
+    for group in groups:
+        client = group.origin.client
+        if not group.call.may_open_session:
+            postings[client.principal_hashes] += group.indexes
+            continue
+        for index in group.indexes:
+            issued = issued_keys(records.canonical(index))
+            hashes = client.principal_hashes
+            if not issued <= client.principal_keys:
+                hashes = hashes_of(client.principal_keys | issued)
+            postings[hashes].append(index)
     return postings
 
 
-def _observe(
-    spans: ObservationSpans,
-    times: Sequence[int | None],
-    clients: Clients,
-    changing: set[int],
-) -> None:
-    """Extend ``spans`` over what the events show; those at ``changing`` are no reads."""
-    for facts, by_region in clients:
-        of_regions = []
-        for region, indexes in by_region.items():
-            span = _span_of(times, indexes)
-            if span is None:
-                continue
-            of_regions.append(span)
-            if not region:
-                continue
-            observed = region_observations(facts.account, facts.principal, region)
-            extend_spans(spans, observed, span)
-            if facts.account and not changing.isdisjoint(indexes):
-                span = _span_of(times, changing.intersection(indexes))
-                if span is not None:
-                    extend_spans(spans, [("changed-region", facts.account, region)], span)
-        if of_regions:
-            firsts, lasts = zip(*of_regions, strict=True)
-            extend_spans(spans, facts.observed, (min(firsts), max(lasts)))
-
-
-def _span_of(times: Sequence[int | None], indexes: Iterable[int]) -> tuple[int, int] | None:
-    """Return the first and last time at ``indexes``; None where there is none."""
-    known = [time for time in [times[index] for index in indexes] if time is not None]
-    return (min(known), max(known)) if known else None
+def _observe(spans: ObservationSpans, groups: Sequence[SignatureGroup]) -> None:
+    """Extend ``spans`` over what the events show."""
+    by_origin: dict[int, tuple[OriginFacts, int, int]] = {}
+    for group in groups:
+        if not group.timed:
+            continue
+        origin, first, last = group.origin, group.first, group.last
+        if group.call.changes:
+            extend_spans(spans, origin.changed, (first, last))
+        known = by_origin.get(id(origin))
+        if known is not None:
+            first, last = min(first, known[1]), max(last, known[2])
+        by_origin[id(origin)] = origin, first, last
+    for origin, first, last in by_origin.values():
+        extend_spans(spans, origin.observed, (first, last))
 
 
 def _collect(

@@ -10,33 +10,28 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Any, TypeVar
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
 from detector.cloudtrail.record import (
-    ApiCall,
-    Client,
     EventSignature,
     Head,
-    Origin,
     Record,
-    api_call_of,
     cap_part,
-    client_of,
     decode,
-    join_parts,
+    signature_parts,
 )
 from detector.formats.chunks import Chunk
 from detector.formats.errors import Incomplete, NotALog, Unreadable
 from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
-from detector.formats.search import NESTING_CAP, names_anyone, reads_as_is, unwrap, unwrap_elements
+from detector.formats.search import NESTING_CAP, is_complete, reads_as_is, unwrap, unwrap_elements
 from detector.formats.text_forms import BLANK, begins_json, is_comment
 from detector.formats.whereabouts import foreign_detail, locate_records
+from detector.text.capped import TEXT_CAP
 from detector.text.time import parse_time
 
 ODD_CAP = 256 << 20
@@ -78,26 +73,17 @@ class RawRecords:
         item = self._items[index]
         return item.translated or item.raw if isinstance(item, ParsedRecord) else bytes(item)
 
+    def _size(self, index: int) -> int:
+        """Return the bytes of a record's JSON."""
+        item = self._items[index]
+        if isinstance(item, ParsedRecord):
+            return len(item.translated or item.raw)
+        return memoryview(item).nbytes
+
     def record(self, index: int) -> Record:
         """Decode a whole record, whose head must not be empty."""
         item = self._items[index]
         return decode((item.translated or item.raw) if isinstance(item, ParsedRecord) else item)
-
-
-class _Groups(dict[Any, list[int]]):
-    """The indexes of the records of each value of some fields.
-
-    A text that was cut is looked up here each time: it is not kept whole."""
-
-    def __missing__(self, key: Any) -> list[int]:
-        return self.setdefault(cap_part(key), [])
-
-
-class _ByClient(dict[Client, _Groups]):
-    """Groups by region of the records of each client."""
-
-    def __missing__(self, client: Client) -> _Groups:
-        return self.setdefault(cap_part(client), _Groups())
 
 
 class Records(RawRecords):
@@ -123,53 +109,36 @@ class Records(RawRecords):
         """The records that came by EventBridge."""
         self.verbatim = verbatim
         """The records stand in the chunk as they are, without wrappers."""
-        self.by_client = _ByClient()
-        """The indexes of the records of each client, by region, in order."""
-        self.by_call: Mapping[ApiCall, list[int]] = _Groups()
-        """The indexes of the records of each call, in order."""
+        self.by_signature: dict[EventSignature, list[int]] = {}
+        """The indexes of the records of each signature, in order."""
         self.times: list[int | None] = []
         """The event time of each record in epoch seconds; None where it is unusable."""
-        by_client, by_call, add_time = self.by_client, self.by_call, self.times.append
-        times = _TimeCache()
-        # Each head is freed before the next is made: all of them would not fit a processor's
-        # caches, and would lie scattered between what stays.
-        for index, head in enumerate(heads):
-            by_client[client_of(head)][head.aws_region].append(index)
-            by_call[api_call_of(head)].append(index)
-            add_time(times[head.event_time])
-        self.has_times = None not in times.values()
+        self._group(heads)
+        self.has_times = None not in self.times
         """Every record has a usable event time."""
 
-    @cached_property
-    def origins(self) -> list[Origin]:
-        """The origin of each record."""
-        groups = {
-            (*client, region): indexes
-            for client, by_region in self.by_client.items()
-            for region, indexes in by_region.items()
-        }
-        return _by_index(groups, len(self.times))
+    def _group(self, heads: Iterable[Head]) -> None:
+        """Group the records by their signatures.
 
-    @cached_property
-    def by_signature(self) -> dict[EventSignature, list[int]]:
-        """The indexes of the records of each signature, in order."""
-        groups: dict[tuple[Origin, ApiCall], list[int]] = defaultdict(list)
-        calls = _by_index(self.by_call, len(self.times))
-        for index, parts in enumerate(zip(self.origins, calls, strict=True)):
-            groups[parts].append(index)
-        return {join_parts(*parts): indexes for parts, indexes in groups.items()}
+        Each head is freed before the next is made: all of them would not fit a processor's caches,
+        and would lie scattered between what stays."""
+        groups: dict[Any, list[int]] = self.by_signature
+        find_group, add_time, times = groups.get, self.times.append, _TimeCache()
+        for index, head in enumerate(heads):
+            parts = signature_parts(head)
+            group = find_group(parts)
+            if group is None:
+                group = self._new_group(parts, index)
+            group.append(index)
+            add_time(times[head.event_time])
 
+    def _new_group(self, parts: tuple[Any, ...], index: int) -> list[int]:
+        """Return the group of a signature that is not among the keys.
 
-_K = TypeVar("_K")
-
-
-def _by_index(groups: Mapping[_K, list[int]], count: int) -> list[_K]:
-    """Return the key of the group of each index below ``count``."""
-    keys: list[Any] = [None] * count
-    for key, indexes in groups.items():
-        for index in indexes:
-            keys[index] = key
-    return keys
+        A text that was cut is looked up here each time: it is not kept whole."""
+        if self._size(index) > TEXT_CAP:
+            parts = cap_part(parts)
+        return self.by_signature.setdefault(EventSignature._make(parts), [])
 
 
 class _TimeCache(dict[str | None, int | None]):
@@ -209,18 +178,11 @@ def _read_as_they_are(raws: Sequence[msgspec.Raw], records: Records) -> bool:
     return all(reads_as_is(bytes(raws[index])) for index in _incomplete(records))
 
 
-def _incomplete(records: Records) -> set[int]:
-    """Return the indexes of the records that lack a caller, name, source or region."""
-    incomplete: set[int] = set()
-    for (source, name, *_), indexes in records.by_call.items():
-        if not (source and name):
-            incomplete.update(indexes)
-    for (caller, *_), by_region in records.by_client.items():
-        is_known = names_anyone(caller)
-        for region, indexes in by_region.items():
-            if not (region and is_known):
-                incomplete.update(indexes)
-    return incomplete
+def _incomplete(records: Records) -> Iterator[int]:
+    """Yield the indexes of the records that lack a caller, name, source or region."""
+    for signature, indexes in records.by_signature.items():
+        if not is_complete(signature):
+            yield from indexes
 
 
 def split_records(chunk: Chunk, verbatim: bool) -> RawRecords:

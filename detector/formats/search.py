@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from detector.cloudtrail.record import Caller, Head, loads
+from detector.cloudtrail.record import Caller, EventSignature, Head, loads
 from detector.formats.csv_table import RECORD_CAP
 from detector.formats.decompress import Budget
 from detector.formats.foreign_schemas import from_ecs, from_ocsf
@@ -23,6 +23,7 @@ from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import decode_string, split_elements, split_members
 from detector.formats.json_table import begins_table, rows_of_array, rows_of_object
 from detector.formats.known_documents import skip_reason_of
+from detector.formats.plain_record import is_plain
 from detector.formats.record_shape import Missing, is_field, prefix_of_record, read_shape
 from detector.formats.text_forms import BLANK, INNER_CAP, json_values, struct_json, unbase64
 from detector.formats.values import JsonObject, as_object, squash
@@ -251,7 +252,7 @@ def _plain_record(value: bytes) -> Item | None:
     return ParsedRecord(value, head=head)
 
 
-def is_complete(head: Head) -> bool:
+def is_complete(head: Head | EventSignature) -> bool:
     """Tell whether a head has what makes it a record."""
     names_call = head.event_source and head.event_name and head.aws_region
     return bool(names_call) and names_anyone(head.user_identity)
@@ -264,7 +265,7 @@ def names_anyone(caller: Caller | None) -> bool:
 
 def reads_as_is(raw: bytes) -> bool:
     """Tell whether an incomplete record is as CloudTrail wrote it."""
-    if b'"AWSService"' in raw:
+    if b'"AWSService"' in raw or is_plain(raw):
         return True
     (item, *others) = _Search().value(raw)
     is_itself = isinstance(item, ParsedRecord) and item.raw == raw and item.translated is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -18,7 +17,6 @@ from detector.cloudtrail.record import (
 )
 from detector.esql.plan.predicate_analysis import Pair
 from detector.esql.plan.prefilter import HeadCondition
-from detector.formats import Records
 from detector.rules.rule import Rule
 from detector.text.fold import fold
 from detector.text.value_cache import ValueCache
@@ -110,27 +108,19 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
             self[pair] = rules
         return rules
 
-    def candidates(self, records: Records) -> dict[int, list[Rule]]:
-        """Return the rules that each record may match, by its index, where there are any."""
-        candidates: dict[int, list[Rule]] = defaultdict(list)
-        for call, indexes in records.by_call.items():
-            for rule, conditions in self._by_call[call]:
-                matching = indexes
-                for verdicts, of_call in conditions:
-                    origins, of_origin = records.origins, verdicts.of_origin
-                    matching = [
-                        index for index in matching if verdicts[of_call, of_origin(origins[index])]
-                    ]
-                for index in matching:
-                    candidates[index].append(rule)
-        return candidates
+    def may_match(self, signature: EventSignature) -> bool:
+        """Return whether records of this signature's call may match any rule."""
+        return bool(self._by_call[api_call_of(signature)])
 
     def rules_for(self, signature: EventSignature) -> list[Rule]:
         """Return the rules whose filter records of this signature may pass."""
+        candidates = self._by_call[api_call_of(signature)]
+        if not candidates:
+            return []
         origin = origin_of(signature)
         return [
             rule
-            for rule, conditions in self._by_call[api_call_of(signature)]
+            for rule, conditions in candidates
             if all(
                 verdicts[of_call, verdicts.of_origin(origin)] for verdicts, of_call in conditions
             )

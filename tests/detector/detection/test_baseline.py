@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detector.detection.alert import Alert
 from detector.detection.baseline import (
@@ -16,6 +19,7 @@ from detector.detection.baseline import (
     RegionHistory,
     first_seen,
     is_new,
+    network_of,
 )
 from tests.detector.detection.test_correlate import DAY, act, one, swept
 from tests.detector.trail import START
@@ -144,3 +148,24 @@ def test_region_changed_as_the_window_begins_was_not_used_before(
     found = one(tmp_path, [old(-11 * DAY, "me-south-1"), changed, *swept("ana", 0, 13)])
     assert found.baseline is not None
     assert ("us-east-1" in found.baseline.unused_regions) is is_unused
+
+
+def _network_by_ipaddress(address: str) -> str | None:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    prefix = 24 if ip.version == 4 else 48
+    return str(ipaddress.ip_network((ip, prefix), strict=False))
+
+
+@given(
+    st.ip_addresses().map(str)
+    | st.lists(st.sampled_from(["0", "1", "01", "255", "256", ""]), max_size=5).map(".".join)
+    | st.lists(st.sampled_from(["", "0", "00", "1", "ffFF", "12345", "1.2.3.4"]), max_size=9).map(
+        ":".join
+    )
+    | st.text("0123456789abcF:.%", max_size=20)
+)
+def test_network_is_that_of_ipaddress(address: str) -> None:
+    assert network_of(address) == _network_by_ipaddress(address)
