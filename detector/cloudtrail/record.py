@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from detector.cloudtrail.convert_fields import convert_fields
 from detector.text.capped import TEXT_CAP, capped
 
 _IRREGULAR = {
@@ -289,7 +290,7 @@ def _decode_whole(raw: bytes | msgspec.Raw) -> Record:
         value = loads(raw)
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")
-    record: Record = _convert_fields(Record, value)
+    record: Record = convert_fields(Record, value)
     return record
 
 
@@ -349,41 +350,6 @@ def _escape_surrogates(value: Any) -> Any:
     if isinstance(value, list):
         return [_escape_surrogates(inner) for inner in value]
     return value
-
-
-def _convert_fields(struct: type[Any], value: dict[str, Any]) -> Any:
-    """Convert a JSON object to a struct without what does not fit."""
-    converted = {}
-    for field in msgspec.structs.fields(struct):
-        inner = value.get(field.encode_name)
-        if inner is not None:
-            inner = _convert(field.type, inner)
-        if inner is not None:
-            converted[field.name] = inner
-    return struct(**converted)
-
-
-def _convert(field_type: Any, value: Any) -> Any:
-    if field_type is msgspec.Raw:
-        return msgspec.Raw(msgspec.json.encode(value))
-    inner_type = next(inner for inner in field_type.__args__ if inner is not type(None))
-    if inner_type is str:
-        return _to_text(value)
-    if inner_type is bool:
-        return _to_bool(value)
-    return _convert_fields(inner_type, value) if isinstance(value, dict) else None
-
-
-def _to_text(value: Any) -> str | None:
-    if isinstance(value, str):
-        return value
-    return json_text(value) if isinstance(value, bool | int | float) else None
-
-
-def _to_bool(value: Any) -> bool | None:
-    if isinstance(value, bool):
-        return value
-    return {"true": True, "false": False}.get(value) if isinstance(value, str) else None
 
 
 def json_text(value: Any) -> str:
