@@ -190,9 +190,8 @@ class Directory:
                     visited.add((status.st_dev, status.st_ino))
                     pending += self._list(path, status.st_mtime_ns)
             except OSError as error:
-                if error.errno in GONE:
-                    # It went away, or is a link that leads nowhere: there is nothing to read.
-                    self._forget(path)
+                if error.errno in GONE and not os.path.islink(path):
+                    self._forget(path)  # It went away.
                 else:
                     yield self._unreadable(path, error)
                 continue

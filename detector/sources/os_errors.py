@@ -8,6 +8,8 @@ GONE = (errno.ENOENT, errno.ENOTDIR)
 """The numbers of errors that say that there is nothing at a path."""
 
 _ADVICE = {
+    errno.ENOENT: "its link leads nowhere",
+    errno.ENOTDIR: "its link leads nowhere",
     errno.EACCES: "allow reading it",
     errno.EPERM: "allow reading it",
     errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",

@@ -140,6 +140,47 @@ def test_fault_passes_live(
     assert len(run.problems) == 1
 
 
+LINKS = ["nothing", "a.json/below", "../logs/none/at/all", "/nowhere"]
+
+
+@pytest.mark.parametrize("target", LINKS)
+def test_link_that_leads_nowhere_is_told_and_passes(
+    target: str, logs: Path, tmp_path: Path
+) -> None:
+    link = logs / "c.json"
+    link.symlink_to(target)
+    with closing(Store.open(None)) as store:
+        run = scan(logs, store=store)
+        assert (run.accounting.files_read, run.accounting.files_quarantined) == (
+            2,
+            {"unreadable": 1},
+        )
+        (problem,) = run.problems
+        assert problem.startswith(f"quarantined: {link}: ")
+        assert problem.endswith("its link leads nowhere")
+        link.unlink()
+        link.symlink_to(write(tmp_path, "elsewhere.json", sweep(10, 120)))
+        mended = scan(logs, store=store)
+        assert (mended.accounting.files_read, len(mended.alerts)) == (3, 3)
+
+
+def test_link_that_leads_nowhere_is_forgotten_when_removed(logs: Path) -> None:
+    link = logs / "c.json"
+    link.symlink_to("nothing")
+    now = [0.0]
+
+    def later() -> None:
+        now[0] += 31
+
+    def remove() -> None:
+        link.unlink()
+        later()
+
+    with closing(Store.open(None)) as store:
+        run = watch(store, logs, later, remove, later, clock=lambda: now[0])
+    assert (run.accounting.files_read, run.accounting.files_found) == (2, 2)
+
+
 # standard input
 
 
