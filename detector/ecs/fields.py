@@ -7,11 +7,13 @@ absent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from detector.ecs import entities, getters
 from detector.ecs.asn import AsnLookup
+from detector.ecs.geo import GeoLookup, Place
 from detector.ecs.getters import FieldGetter, present
 from detector.ecs.java_text import java_text
 from detector.ecs.user_agent import client_name, client_version
@@ -76,9 +78,10 @@ class FieldTable(Mapping[str, Field]):
         return len(self._table)
 
 
-def field_table(asn: AsnLookup | None = None) -> FieldTable:
-    """Build the table; without ``asn`` the source's AS is null."""
-    return FieldTable({field.name: field for field in (*_plain(), *_network(asn))})
+def field_table(asn: AsnLookup | None = None, geo: GeoLookup | None = None) -> FieldTable:
+    """Build the table; without ``asn`` the source's AS is null, without ``geo`` its place."""
+    fields = (*_plain(), *_network(asn), *_place(geo))
+    return FieldTable({field.name: field for field in fields})
 
 
 _OF_HEAD = {
@@ -92,6 +95,7 @@ _OF_HEAD = {
     "source.ip": ("source_ip_address",),
     "source.as.number": ("source_ip_address",),
     "source.as.organization.name": ("source_ip_address",),
+    **{f"source.geo.{name}": ("source_ip_address",) for name in Place._fields},
     "user_agent.original": ("user_agent",),
     "user_agent.name": ("user_agent",),
     "user_agent.version": ("user_agent",),
@@ -238,27 +242,33 @@ def _cloudtrail() -> Iterator[Field]:
         )
 
 
-_GEO: tuple[tuple[str, Type], ...] = (
-    ("city_name", "keyword"),
-    ("country_iso_code", "keyword"),
-    ("country_name", "keyword"),
-    ("continent_name", "keyword"),
-    ("location", "keyword"),
-    ("region_iso_code", "keyword"),
-    ("region_name", "keyword"),
-)
+_SOURCE_AS = "source.as."
+_SOURCE_GEO = "source.geo."
 
 
 def _network(asn: AsnLookup | None) -> Iterator[Field]:
     """Yield the fields of the source's network."""
-    absent = "" if asn else "no ASN database is named"
+    types: tuple[tuple[str, str, Type], ...] = (
+        ("number", "number", "long"),
+        ("organization.name", "organization", "keyword"),
+    )
+    for name, part, type in types:
+        if asn is None:
+            absent = "no ASN database is named (--asn-db)"
+            yield Field(_SOURCE_AS + name, type, lambda _: None, absent=absent)
+        else:
+            yield Field(_SOURCE_AS + name, type, _part_of(asn.lookup, part))
 
-    def read(part: str) -> FieldGetter:
-        return lambda record: getattr(asn.lookup(record.source_ip_address), part) if asn else None
 
-    yield Field("source.as.number", "long", read("number"), absent=absent)
-    yield Field("source.as.organization.name", "keyword", read("organization"), absent=absent)
-    for name, kind in _GEO:
-        yield Field(
-            "source.geo." + name, kind, lambda _: None, absent="trailhound has no location database"
-        )
+def _place(geo: GeoLookup | None) -> Iterator[Field]:
+    """Yield the fields of the source's place."""
+    for name in Place._fields:
+        if geo is None:
+            absent = "no City or Country database is named (--geo-db)"
+            yield Field(_SOURCE_GEO + name, "keyword", lambda _: None, absent=absent)
+        else:
+            yield _keyword(_SOURCE_GEO + name, _part_of(geo.lookup, name))
+
+
+def _part_of(lookup: Callable[[str | None], Any], part: str) -> FieldGetter:
+    return lambda record: getattr(lookup(record.source_ip_address), part)

@@ -23,11 +23,13 @@ class CaseError(Exception):
 class Case(msgspec.Struct, frozen=True):
     """The contents of a case file.
 
-    ``rows`` are the events of the pivot, of the alert and of its signals, by time. ``missing`` has
-    the events whose records could not be read again, and ``unread`` the files, each with why."""
+    ``addresses`` are those of the alert's sources, with their places where they are known. ``rows``
+    are the events of the pivot, of the alert and of its signals, by time. ``missing`` has the
+    events whose records could not be read again, and ``unread`` the files, each with why."""
 
     alert: Alert
     rule: Rule | None
+    addresses: Sequence[str]
     lineage: RelatedPrincipals
     answers: Sequence[Answer]
     signals: Mapping[str, Sequence[Event]]

@@ -73,6 +73,7 @@ def gather_case(
     return Case(
         alert=alert,
         rule=rules.get(alert.rule.id),
+        addresses=[rules.with_place(address) for address in alert.facets.source_addresses],
         lineage=lineage,
         answers=guide_answers(alert, signals, lineage, fields),
         signals=signals,

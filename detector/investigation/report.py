@@ -32,7 +32,7 @@ def case_report(case: Case, records: int) -> str:
         ("What", _what(case)),
         ("Who", _who(case)),
         ("When", _when(case)),
-        ("Where", _where(alert)),
+        ("Where", _where(case)),
         ("Correlation", _correlation(case)),
         ("Verdict", _verdict(case)),
         ("Timeline", _timeline(case.rows)),
@@ -111,12 +111,13 @@ def _when(case: Case) -> Iterator[str]:
         )
 
 
-def _where(alert: Alert) -> Iterator[str]:
+def _where(case: Case) -> Iterator[str]:
+    alert = case.alert
     facets = alert.facets
     yield f"- Regions ({len(facets.regions)}): {codes(facets.regions)}"
     if alert.baseline and alert.baseline.unused_regions:
         yield f"- Of these unused by the account before: {codes(alert.baseline.unused_regions)}"
-    yield f"- From: {codes(facets.source_addresses)}"
+    yield f"- From: {codes(case.addresses)}"
     yield f"- With: {codes(facets.user_agents)}"
     yield from (
         f"- The user agent tells of {tool.name}: {tool.because} ({tool.leaning})"

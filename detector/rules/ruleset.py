@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from detector.ecs.asn import AsnLookup, open_asn
 from detector.ecs.fields import field_table
+from detector.ecs.geo import GeoLookup, open_geo
 from detector.rules.reading import RULE_SUFFIXES, read_rule_files
 from detector.rules.rule import CompileContext, Rule
 from detector.rules.rule_file import RuleError, RuleNotice
@@ -45,6 +46,7 @@ class RuleSpec:
     now: int | None = None
     disabled: frozenset[str] = frozenset()
     placeholders: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    geo: Path | None = None
 
 
 class FileNotice(NamedTuple):
@@ -71,18 +73,32 @@ class RuleSet:
         spec: RuleSpec,
         stamps: FileStamps,
         notices: Sequence[FileNotice] = (),
+        geo: GeoLookup | None = None,
     ) -> None:
         self._rules = {rule.rule_id: rule for rule in rules}
         self.problems = list(problems)
         self.notices = list(notices)
         self._spec = spec
         self._stamps = stamps
+        self._geo = geo
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self._rules.values())
 
     def __len__(self) -> int:
         return len(self._rules)
+
+    @property
+    def has_places(self) -> bool:
+        """Whether a database tells the places of addresses."""
+        return self._geo is not None
+
+    def with_place(self, address: str) -> str:
+        """Return an address with its place in brackets, where a database tells one."""
+        place = self._geo.lookup(address).name if self._geo else None
+        if place is None:
+            return address
+        return f"{address} ({place})"
 
     def get(self, rule_id: str) -> Rule | None:
         return self._rules.get(rule_id)
@@ -124,7 +140,7 @@ class RuleSet:
         """Return the rules whose ids are not in ``disabled``."""
         enabled = [rule for rule in self if rule.rule_id not in disabled]
         spec = replace(self._spec, disabled=self._spec.disabled | frozenset(disabled))
-        return RuleSet(enabled, self.problems, spec, self._stamps, self.notices)
+        return RuleSet(enabled, self.problems, spec, self._stamps, self.notices, self._geo)
 
     def reloaded(self) -> RuleSet:
         """Load the same files as they are now."""
@@ -138,7 +154,13 @@ class RuleSet:
     @classmethod
     def from_spec(cls, spec: RuleSpec) -> RuleSet:
         rules = load(
-            spec.paths, spec.builtin, spec.mode, spec.asn, spec.now, placeholders=spec.placeholders
+            spec.paths,
+            spec.builtin,
+            spec.mode,
+            spec.asn,
+            spec.now,
+            placeholders=spec.placeholders,
+            geo=spec.geo,
         )
         return rules.without(spec.disabled)
 
@@ -153,18 +175,23 @@ def load(
     asn: AsnLookup | Path | None = None,
     now: int | None = None,
     placeholders: Mapping[str, Sequence[str]] | None = None,
+    geo: GeoLookup | Path | None = None,
 ) -> RuleSet:
     """Load the rules in ``paths``, and the built-in ones if ``builtin``.
 
     A path is a file or a directory. A file that cannot be used becomes a problem, and the others
     load. A rule with the id of a built-in one replaces it. ``asn`` names the autonomous systems of
     addresses. ``now``: the value of NOW(), in seconds since the epoch; by default it follows from
-    the events. ``placeholders``: the values of those in Sigma rules. Raises AsnError where ``asn``
-    is no such database."""
+    the events. ``placeholders``: the values of those in Sigma rules. ``geo`` tells the places of
+    addresses. Raises AddressDatabaseError where ``asn`` or ``geo`` is no such database."""
     placeholders = placeholders or {}
-    lookup = open_asn(asn) if isinstance(asn, Path) else asn
-    fingerprint = lookup.fingerprint if lookup else ""
-    context = CompileContext(field_table(lookup), fingerprint, now, placeholders)
+    if isinstance(asn, Path):
+        asn = open_asn(asn)
+    if isinstance(geo, Path):
+        geo = open_geo(geo)
+    # The editions of the databases; without places as it was before there were any.
+    fingerprint = "\0".join(database.fingerprint for database in (asn, geo) if database)
+    context = CompileContext(field_table(asn, geo), fingerprint, now, placeholders)
     stamps = _stamp_files(paths, builtin)  # before the files are read: a later change is not missed
     rules: dict[str, Rule] = {}
     problems = []
@@ -182,9 +209,16 @@ def load(
                     continue
                 message = f"the same rule_id as {other.path}, which stands"
                 problems.append(RuleProblem(path, 1, 1, message))
-    asn_path = lookup.path if lookup else None
-    spec = RuleSpec(tuple(paths), builtin, mode, asn_path, now, placeholders=placeholders)
-    return RuleSet(list(rules.values()), problems, spec, stamps, notices)
+    spec = RuleSpec(
+        tuple(paths),
+        builtin,
+        mode,
+        asn.path if asn else None,
+        now,
+        placeholders=placeholders,
+        geo=geo.path if geo else None,
+    )
+    return RuleSet(list(rules.values()), problems, spec, stamps, notices, geo)
 
 
 _NO_RULES = RuleNotice("", f"no rule file: those end in {', '.join(RULE_SUFFIXES)}")

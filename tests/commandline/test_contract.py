@@ -123,6 +123,7 @@ def test_invalid_value_is_usage_error(args: list[str], words: Sequence[str], cli
             ["/no/such/rules: no such rule file or folder"],
         ),
         (["scan", ".", "--asn-db", "/no/such.mmdb"], ["/no/such.mmdb"]),
+        (["scan", ".", "--geo-db", "/no/such.mmdb"], ["/no/such.mmdb"]),
         (["status", "--db", "/dev/null/x"], []),
         (["log", "export", "--db", __file__], ["test_contract.py", "--db"]),
         (["suppress", "lift", "nothing"], ["no suppression nothing", "suppress list"]),

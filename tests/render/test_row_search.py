@@ -16,6 +16,7 @@ from detector.detection.alert import Alert
 from detector.detection.event import Event, Position
 from detector.detection.log_integrity import INTEGRITY_RULES
 from detector.investigation.pivot import EventRow
+from detector.rules.ruleset import load
 from tests.hostile.payloads import PAYLOADS
 from tests.tui.build import START, alert
 from tui.concurrency.job import Cancelled, Job
@@ -103,7 +104,10 @@ def one_by_one(
 
 @pytest.mark.parametrize(
     ("columns", "make", "no_cells"),
-    [(columns.ALERT_COLUMNS, one_alert, None), (rows.PIVOT_COLUMNS, one_call, rows.heading)],
+    [
+        (columns.ALERT_COLUMNS, one_alert, None),
+        (rows.pivot_columns(load()), one_call, rows.heading),
+    ],
 )
 @settings(max_examples=200)
 @given(chance=st.randoms(use_true_random=False))

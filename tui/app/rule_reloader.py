@@ -46,12 +46,12 @@ class RuleReloader:
             self._app.run_worker(self._load(requested), group="rules", exit_on_error=False)
 
     async def _load(self, requested: bool) -> None:
-        from detector.ecs.asn import AsnError
+        from detector.ecs.address_database import AddressDatabaseError
 
         try:
             await self._load_names()
             rules = await asyncio.to_thread(self._load_changed, requested)
-        except AsnError as error:
+        except AddressDatabaseError as error:
             self._failed(str(error))
             return
         finally:

@@ -12,6 +12,9 @@ from typing import TypeVar
 
 from detector.detection import risk
 from detector.detection.risk import RiskError, RiskTable
+from detector.ecs.asn import open_asn
+from detector.ecs.fields import FieldTable, field_table
+from detector.ecs.geo import open_geo
 from detector.filter import Fields, Filter, FilterError, parse_filter
 from detector.inventory.inventory_files import InventoryError, InventoryFiles, use_inventory
 from detector.rules.ruleset import RuleSet, load
@@ -71,11 +74,17 @@ def load_rules(args: argparse.Namespace) -> RuleSet:
     for path in paths:
         if not path.exists():
             raise CommandError(f"{path}: no such rule file or folder: check the name")
-    asn_name = args.asn_db or settings.asn_db
-    asn_path = Path(asn_name).expanduser() if asn_name else None
+    asn_path = config.database_path(args.asn_db, settings.asn_db)
+    geo_path = config.database_path(args.geo_db, settings.geo_db)
     now = parse_time_option(getattr(args, "now", None), "--now")
     rules = load(
-        paths, not args.no_builtin, args.window, asn_path, now, placeholders=settings.placeholders
+        paths,
+        not args.no_builtin,
+        args.window,
+        asn_path,
+        now,
+        placeholders=settings.placeholders,
+        geo=geo_path,
     )
     for problem in rules.problems:
         warn(f"rule not used: {problem}")
@@ -85,6 +94,16 @@ def load_rules(args: argparse.Namespace) -> RuleSet:
             "no rule to search by: name rule files with --rules, or leave out --no-builtin"
         )
     return rules
+
+
+def open_fields(asn_db: str | None, geo_db: str | None) -> FieldTable:
+    """Build the table of fields with the databases named, or else configured."""
+    settings = config.load_config()
+    asn_path = config.database_path(asn_db, settings.asn_db)
+    geo_path = config.database_path(geo_db, settings.geo_db)
+    asn = open_asn(asn_path) if asn_path else None
+    geo = open_geo(geo_path) if geo_path else None
+    return field_table(asn, geo)
 
 
 def narrate_other_files(paths: Iterable[Path]) -> None:

@@ -106,8 +106,8 @@ def _is_output_error(error: Exception) -> bool:
 def _is_expected(error: Exception) -> bool:
     if isinstance(error, CommandError) or _is_output_error(error):
         return True
-    from detector.ecs.asn import AsnError
+    from detector.ecs.address_database import AddressDatabaseError
     from detector.sources.source import NoSource
     from detector.store import StateError
 
-    return isinstance(error, AsnError | StateError | NoSource)
+    return isinstance(error, AddressDatabaseError | StateError | NoSource)

@@ -78,8 +78,16 @@ def add_rule_options(parser: argparse.ArgumentParser) -> None:
         default="tumbling",
         help="windows aligned to the clock as Elastic's are, or any span (default: tumbling)",
     )
+    add_address_options(parser)
+
+
+def add_address_options(parser: argparse.ArgumentParser) -> None:
+    """Add the databases of addresses."""
     parser.add_argument(
         "--asn-db", metavar="FILE", help="an .mmdb that names the networks of addresses"
+    )
+    parser.add_argument(
+        "--geo-db", metavar="FILE", help="an .mmdb that tells the cities or countries of addresses"
     )
 
 

@@ -11,6 +11,7 @@ from tui.commandline import activity_parsers, decision_parsers, state_parsers
 from tui.commandline.options import (
     SOURCES_HELP,
     LineParser,
+    add_address_options,
     add_author_option,
     add_bucket_option,
     add_filter_option,
@@ -233,9 +234,7 @@ def _add_hunt(commands: Subparsers) -> None:
     parser.add_argument(
         "--now", metavar="T", help="what now() says (default: the newest event's time)"
     )
-    parser.add_argument(
-        "--asn-db", metavar="FILE", help="an .mmdb that names the networks of addresses"
-    )
+    add_address_options(parser)
     add_bucket_option(parser)
     parser.set_defaults(module="hunt")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from detector.cloudtrail.tool_signatures import tool_signatures
 from detector.detection.alert import Alert
@@ -108,6 +108,21 @@ _PRODUCTS = {
 
 def agents(user_agents: Sequence[str]) -> str:
     return value_or_count(sorted({agent(text) for text in user_agents}), "agent")
+
+
+class Places(Protocol):
+    """The places of addresses, where a database tells them: a rule set."""
+
+    @property
+    def has_places(self) -> bool: ...
+    def with_place(self, address: str) -> str: ...
+
+
+def address_width(places: Places) -> int:
+    """Return the width of a column of addresses, in cells; of IPv4, with their places if known."""
+    if places.has_places:
+        return 34
+    return 15
 
 
 def network(alert: Alert) -> str:

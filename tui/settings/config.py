@@ -2,6 +2,7 @@
 
 # config.toml in the configuration folder that `trailhound status` names
 asn_db = "/path/to/GeoLite2-ASN.mmdb"
+geo_db = "/path/to/GeoLite2-City.mmdb"
 rules = ["/path/to/rules"]
 db = "/path/to/hunt.db"
 retention = "31d"
@@ -35,6 +36,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
     """The keys of the configuration file."""
 
     asn_db: str | None = None
+    geo_db: str | None = None
     rules: list[str] = []
     db: str | None = None
     retention: str | None = None
@@ -63,6 +65,14 @@ def load_config() -> Config:
         return Config()
     except (OSError, ValueError) as error:
         raise CommandError(f"{config_path()}: {error}: correct the file or move it away") from None
+
+
+def database_path(named: str | None, configured: str | None) -> Path | None:
+    """Return the path of a database of addresses: that of the command line, or the configured."""
+    name = named or configured
+    if not name:
+        return None
+    return Path(name).expanduser()
 
 
 def state_path(db: str | None) -> Path:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from detector.cloudtrail.record import Head
-from detector.ecs.asn import AsnError, open_asn
+from detector.ecs.address_database import AddressDatabaseError
+from detector.ecs.asn import open_asn
 from detector.ecs.fields import field_table
 from detector.ecs.java_text import java_text
 from tests.detector.esql.conftest import CALL, record
@@ -198,7 +199,7 @@ def test_open_asn_rejects_other_files_in_one_line(tmp_path):
         lambda: path.write_bytes(b""),
     ):
         make()
-        with pytest.raises(AsnError) as caught:
+        with pytest.raises(AddressDatabaseError) as caught:
             open_asn(path)
         assert "\n" not in str(caught.value)
         assert str(path) in str(caught.value)

@@ -11,8 +11,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from detector.ecs.asn import open_asn
-from detector.ecs.fields import FieldTable, field_table
 from detector.ecs.values import Value
 from detector.esql.plan.query import Query
 from detector.investigation.hunt import (
@@ -28,9 +26,13 @@ from detector.text.plural import plural
 from detector.text.spreadsheet import safe_cell
 from detector.text.time import format_time
 from detector.text.visible import visible
-from tui.commandline.inputs import open_named_sources, parse_time_option, readable_files
+from tui.commandline.inputs import (
+    open_fields,
+    open_named_sources,
+    parse_time_option,
+    readable_files,
+)
 from tui.commandline.narration import caret_excerpt, narrate, warn
-from tui.settings import config
 from tui.settings.errors import EXIT_FAILED, EXIT_MISUSED, EXIT_OK, CommandError, UsageError
 
 ResultRow = dict[str, Value]
@@ -49,7 +51,7 @@ class _Request(NamedTuple):
 
 def run(args: argparse.Namespace) -> int:
     request = _read_request(args)
-    fields = _fields(args)
+    fields = open_fields(args.asn_db, args.geo_db)
     now = parse_time_option(args.now, "--now")
     try:
         for query in request.queries:  # report every error before anything is read
@@ -90,13 +92,6 @@ def _read_request(args: argparse.Namespace) -> _Request:
     except RuleError as error:
         raise CommandError(f"{name}:{error.line}: {error.message}") from None
     return _Request(list(hunt.queries), sources, text)
-
-
-def _fields(args: argparse.Namespace) -> FieldTable:
-    asn_name = args.asn_db or config.load_config().asn_db
-    if not asn_name:
-        return field_table(None)
-    return field_table(open_asn(Path(asn_name).expanduser()))
 
 
 def _report_error(args: argparse.Namespace, request: _Request, error: RuleError) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from detector.delivery.navigator import navigator_layer
-from detector.ecs.fields import FieldTable, field_table
+from detector.ecs.fields import FieldTable
 from detector.investigation.hunt import compile_hunt_query, read_hunt
 from detector.rules.lint import lint_rule
 from detector.rules.reading import SIGMA_SUFFIXES, ReadResult, read_rule_files
@@ -23,7 +23,12 @@ from detector.rules.ruleset import other_files, rule_files
 from detector.store import RuleCount, Store
 from detector.text.json_output import escape_json, json_lines
 from detector.text.visible import visible
-from tui.commandline.inputs import existing_state_path, load_rules, narrate_other_files
+from tui.commandline.inputs import (
+    existing_state_path,
+    load_rules,
+    narrate_other_files,
+    open_fields,
+)
 from tui.commandline.narration import caret_excerpt, warn
 from tui.settings import config
 from tui.settings.errors import EXIT_FAILED, EXIT_OK
@@ -88,7 +93,7 @@ def _rule_object(rule: Rule, counts: Mapping[str, RuleCount]) -> dict[str, Any]:
 def _check(paths: Sequence[Path]) -> int:
     """Print what each file looks for, or what is wrong and where."""
     placeholders = config.load_config().placeholders
-    context = CompileContext(field_table(), placeholders=placeholders)
+    context = CompileContext(open_fields(None, None), placeholders=placeholders)
     path_by_id: dict[str, Path] = {}
     status = EXIT_OK
     narrate_other_files(other_files(paths))

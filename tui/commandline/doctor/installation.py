@@ -5,13 +5,15 @@ from __future__ import annotations
 import glob
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 
 from detector import __version__
-from detector.ecs.asn import AsnError, open_asn
+from detector.ecs.address_database import AddressDatabaseError
+from detector.ecs.asn import open_asn
+from detector.ecs.geo import open_geo
 from detector.rules.ruleset import load
 from detector.sources.open import expand_lists
 from detector.sources.source import NoSource
@@ -99,7 +101,9 @@ def configuration_checks() -> Iterator[Check]:
     yield from _risk_checks()
     yield from _rule_checks(settings)
     if settings.asn_db:
-        yield _asn_check(settings.asn_db)
+        yield _database_check("networks", "asn_db", settings.asn_db, open_asn)
+    if settings.geo_db:
+        yield _database_check("places", "geo_db", settings.geo_db, open_geo)
 
 
 def _risk_checks() -> Iterator[Check]:
@@ -127,12 +131,12 @@ def _rule_checks(settings: Config) -> Iterator[Check]:
     yield Check("rules", "ok", f"{len(rules):,} loaded")
 
 
-def _asn_check(name: str) -> Check:
+def _database_check(what: str, key: str, name: str, open: Callable[[Path], object]) -> Check:
     try:
-        open_asn(Path(name).expanduser())
-    except AsnError as error:
-        return Check("networks", "problem", str(error), f"correct asn_db in {config.config_path()}")
-    return Check("networks", "ok", name)
+        open(Path(name).expanduser())
+    except AddressDatabaseError as error:
+        return Check(what, "problem", str(error), f"correct {key} in {config.config_path()}")
+    return Check(what, "ok", name)
 
 
 def source_checks(names: Sequence[str]) -> Iterator[Check]:

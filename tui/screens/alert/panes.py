@@ -32,10 +32,10 @@ def record_position(event: Event) -> str:
     return f"{name.split(f'_{event.region}_')[-1]} #{event.position.index}"
 
 
-def call_columns(start: Callable[[], float]) -> tuple[Column[Event], ...]:
+def call_columns(start: Callable[[], float], places: format.Places) -> tuple[Column[Event], ...]:
     """Return the columns of an alert's calls.
 
-    ``start`` gives the epoch second of the first call.
+    ``start`` gives the epoch second of the first call; ``places`` are those of addresses.
     """
     return (
         Column(
@@ -50,7 +50,13 @@ def call_columns(start: Callable[[], float]) -> tuple[Column[Event], ...]:
         derived_column(
             "outcome", "outcome", 14, attrgetter("error_code"), call_outcome, drop_priority=2
         ),
-        Column("source", "source", 15, lambda event: event.source_address, drop_priority=3),
+        Column(
+            "source",
+            "source",
+            format.address_width(places),
+            lambda event: places.with_place(event.source_address),
+            drop_priority=3,
+        ),
         Column("agent", "agent", 14, lambda event: event.user_agent, drop_priority=5, flex=True),
         Column("place", "record", 24, record_position, drop_priority=6, flex=True),
     )
@@ -141,9 +147,13 @@ def _name(row: FieldRow, cells: int) -> Content:
     return Content.styled(name, "$foreground-muted")
 
 
-def summary(alert: Alert) -> list[Line]:
-    """Return the facts of an alert, for the space beside the strip."""
+def summary(alert: Alert, places: format.Places) -> list[Line]:
+    """Return the facts of an alert, for the space beside the strip.
+
+    ``places`` are those of addresses.
+    """
     facets = alert.facets
+    sources = [places.with_place(address) for address in facets.source_addresses]
     denied = (
         f"{facets.denied} of {alert.event_count} denied"
         if facets.denied
@@ -165,7 +175,7 @@ def summary(alert: Alert) -> list[Line]:
                 else "",
             ),
             ("keys", format.first_values(facets.access_keys, 2)),
-            ("source", format.first_values(facets.source_addresses, 3)),
+            ("source", format.first_values(sources, 3)),
             ("network", format.network(alert)),
             ("agent", format.first_values(facets.user_agents)),
             ("outcome", denied + errors),

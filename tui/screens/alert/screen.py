@@ -116,7 +116,7 @@ class AlertScreen(HuntScreen):
         yield PaneBar(PANES)
         with ContentSwitcher(initial="calls"):
             yield RowList(
-                call_columns(self._first_call),
+                call_columns(self._first_call, self.workspace.rules),
                 key=event_key,
                 empty="Reading the calls …",
                 id="calls",
@@ -180,7 +180,7 @@ class AlertScreen(HuntScreen):
             return
         rule = self.workspace.rules.get(alert.rule.id)
         self._show_why(alert)
-        self.query_one("#summary", FactList).show(summary(alert))
+        self.query_one("#summary", FactList).show(summary(alert, self.workspace.rules))
         self._show_fields()
         self.query_one(GuidePane).ask(
             self.workspace.store, alert, rule, flagging_events(self.workspace.rules)

@@ -131,35 +131,52 @@ def _flags(flags_and_own: tuple[Sequence[str], bool]) -> Content:
     return Content.assemble(("own ", "$text-accent") if own else "", words)
 
 
-PIVOT_COLUMNS: tuple[Column[PivotLine], ...] = (
-    _column(
-        "time",
-        time_display.column_title,
-        14,
-        attrgetter("event.time"),
-        format.date_time,
-        drop_priority=0,
-    ),
-    _column("flags", "flags", 9, attrgetter("flags", "own"), _flags, drop_priority=2, field="flag"),
-    _column(
-        "action", "call", 18, attrgetter("event.action"), drop_priority=1, flex=True, field="call"
-    ),
-    _column(
-        "outcome", "outcome", 12, attrgetter("event.error_code"), call_outcome, drop_priority=3
-    ),
-    _column("region", "region", 14, attrgetter("event.region"), drop_priority=4),
-    _column("source", "source", 15, attrgetter("event.source_address"), drop_priority=5),
-    _column(
-        "principal",
-        "principal",
-        16,
-        attrgetter("event.arn"),
-        lambda arn: short_arn(arn) or "no ARN",
-        drop_priority=6,
-        flex=True,
-    ),
-    _column("agent", "agent", 14, attrgetter("event.user_agent"), drop_priority=7, flex=True),
-)
+def pivot_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
+    """Return the columns of a pivot; ``places`` are those of addresses."""
+    return (
+        _column(
+            "time",
+            time_display.column_title,
+            14,
+            attrgetter("event.time"),
+            format.date_time,
+            drop_priority=0,
+        ),
+        _column(
+            "flags", "flags", 9, attrgetter("flags", "own"), _flags, drop_priority=2, field="flag"
+        ),
+        _column(
+            "action",
+            "call",
+            18,
+            attrgetter("event.action"),
+            drop_priority=1,
+            flex=True,
+            field="call",
+        ),
+        _column(
+            "outcome", "outcome", 12, attrgetter("event.error_code"), call_outcome, drop_priority=3
+        ),
+        _column("region", "region", 14, attrgetter("event.region"), drop_priority=4),
+        _column(
+            "source",
+            "source",
+            format.address_width(places),
+            attrgetter("event.source_address"),
+            places.with_place,
+            drop_priority=5,
+        ),
+        _column(
+            "principal",
+            "principal",
+            16,
+            attrgetter("event.arn"),
+            lambda arn: short_arn(arn) or "no ARN",
+            drop_priority=6,
+            flex=True,
+        ),
+        _column("agent", "agent", 14, attrgetter("event.user_agent"), drop_priority=7, flex=True),
+    )
 
 
 def next_pivots(event: Event, raw: bytes) -> list[tuple[str, Selector]]:

@@ -35,7 +35,6 @@ from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
 from tui.screens.pivot.rows import (
-    PIVOT_COLUMNS,
     PivotLine,
     PivotLines,
     QuestionLine,
@@ -44,6 +43,7 @@ from tui.screens.pivot.rows import (
     heading,
     line_key,
     next_pivots,
+    pivot_columns,
     progress_line,
     resized,
 )
@@ -163,7 +163,7 @@ class PivotScreen(ListScreen[EventRow]):
     def compose_body(self) -> Iterable[Widget]:
         yield Static("", id="asked", classes="line")
         yield Static("", id="progress", classes="line")
-        yield RowList(PIVOT_COLUMNS, key=line_key, heading=heading)
+        yield RowList(pivot_columns(self.workspace.rules), key=line_key, heading=heading)
         yield QueryLine(self.query_description)
         yield Static("", id="beneath")
 

@@ -1,0 +1,46 @@
+"""Databases of addresses in MaxMind's format (.mmdb), which users name."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any
+
+
+class AddressDatabaseError(Exception):
+    """An unusable database; the message is one line with what to do."""
+
+
+class AddressDatabase:
+    """An open database: the entry of each public address."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        """Open a database; ``what`` is what it should be, for the message of an error."""
+        import maxminddb  # slow to import, and few users name a database
+
+        self.path = path
+        self._broken = maxminddb.InvalidDatabaseError
+        try:
+            self._reader = maxminddb.open_database(path)
+            self.type = self._reader.metadata().database_type
+        except (OSError, ValueError, self._broken) as error:
+            raise AddressDatabaseError(
+                f"{path}: no readable .mmdb database ({error}); name {what}"
+            ) from None
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that changes with the edition of the database."""
+        return f"{self.type}:{self._reader.metadata().build_epoch}"
+
+    def entry(self, address: str | None) -> dict[str, Any]:
+        """Return the entry of a public address; an empty one of other texts."""
+        try:
+            if address is None or not ipaddress.ip_address(address).is_global:
+                return {}
+            entry = self._reader.get(address)
+        except (ValueError, self._broken):
+            return {}
+        if not isinstance(entry, dict):
+            return {}
+        return entry
