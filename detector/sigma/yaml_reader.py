@@ -20,6 +20,7 @@ MAX_CHARACTERS = 4_000_000
 _MAX_DEPTH = 60
 _MAX_NODES = 400_000
 """Of a file, with what aliases stand for."""
+_MAX_DOCUMENTS = 5_000
 _MERGE = "<<"
 
 
@@ -65,7 +66,9 @@ def read_documents(text: str) -> Iterator[YamlNode]:
         start = Span(1, 1, 0, 0)
         raise EsqlError(start, f"over {MAX_CHARACTERS:,} characters, which is no file of rules")
     reader = _Reader(text)
-    for document in reader.documents():
+    for number, document in enumerate(reader.documents()):
+        if number == _MAX_DOCUMENTS:
+            raise EsqlError(document.span, f"over {_MAX_DOCUMENTS:,} documents: split the file")
         if not (isinstance(document, YamlScalar) and document.value is None):
             yield document
 

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any, Literal
 
 from detector.cloudtrail.record import Record
-from detector.ecs.values import Type, Value, many, order, shown
+from detector.ecs.values import Type, Value, many, order, shown, single
 from detector.esql.expressions.scope import (
     GROUP,
     NOW,
@@ -156,6 +156,8 @@ class Query:
             inputs = tuple([capped_value(expr.read(row)) for expr in self.inputs])
             key_values = [many(capped_value(expr.read(row))) or [None] for expr in self.keys]
             rows.extend((key, inputs) for key in product(*key_values))
+        if len(rows) > 1 and any(isinstance(stage, Expand) for stage in self.stages):
+            return _unite_rows(rows)
         return rows
 
     def _step_rows(
@@ -282,3 +284,22 @@ class Query:
         """Format key values by column, dates as text."""
         columns = zip(self.key_names, key, self.keys, strict=True)
         return {name: shown(value, expr.type) for name, value, expr in columns}
+
+
+def _unite_rows(rows: Sequence[tuple[tuple[Value, ...], Inputs]]) -> list[Any]:
+    """Make one row for each group of the rows that MV_EXPAND made of one event.
+
+    Where they differ, an input has the values of all; a condition is true if one of them is."""
+    united: dict[tuple[Value, ...], Inputs] = {}
+    for key, inputs in rows:
+        present = united.setdefault(key, inputs)
+        if present != inputs:
+            united[key] = tuple(map(_unite_inputs, present, inputs))
+    return list(united.items())
+
+
+def _unite_inputs(left: Value, right: Value) -> Value:
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is True or right is True
+    united: Value = single(dict.fromkeys([*many(left), *many(right)]))
+    return united
