@@ -142,7 +142,8 @@ async def _go_through(app: HuntApp, pilot: Pilot[None]) -> None:
     await _until(
         pilot,
         lambda: (
-            "break through" in screenshot.screen_text(app) and _THEN in screenshot.screen_text(app)
+            "are still shown" in screenshot.screen_text(app)
+            and _THEN in screenshot.screen_text(app)
         ),
     )
     await _keep(app, pilot, "suppress")

@@ -20,12 +20,12 @@ from textual.screen import Screen
 MOVE = Binding.Group("Move")
 OPEN = Binding.Group("Open and go back")
 FIND = Binding.Group("Find, filter, sort")
-TRIAGE = Binding.Group("Decide")
+TRIAGE = Binding.Group("Triage")
 """Actions on the marked rows, or else on the row under the cursor."""
 
-MARK = Binding.Group("Mark, undo, again")
+MARK = Binding.Group("Mark, undo, repeat")
 LIVE = Binding.Group("Live")
-OUT = Binding.Group("Take out")
+OUT = Binding.Group("Copy and export")
 FORM = Binding.Group("Form")
 APP = Binding.Group("trailhound")
 

@@ -31,59 +31,59 @@ def _has_two_botocores(user_agent: str) -> bool:
 
 _SIGNATURES: tuple[tuple[ToolSignature, Callable[[str], object]], ...] = (
     (
-        ToolSignature("kali", "attack", "the kernel is Kali Linux's"),
+        ToolSignature("kali", "attack", "Kali Linux kernel"),
         re.compile(r"\bkali\b|[-.]kali\d", re.IGNORECASE).search,
     ),
     (
-        ToolSignature("parrot", "attack", "the kernel is Parrot OS's"),
+        ToolSignature("parrot", "attack", "Parrot OS kernel"),
         re.compile(r"parrot\d*[-.]|\bparrot\b", re.IGNORECASE).search,
     ),
     (
-        ToolSignature("pentoo", "attack", "the kernel is Pentoo's"),
+        ToolSignature("pentoo", "attack", "Pentoo kernel"),
         re.compile(r"pentoo", re.IGNORECASE).search,
     ),
     (
-        ToolSignature("pacu", "attack", "Pacu names itself"),
+        ToolSignature("pacu", "attack", "names Pacu"),
         re.compile(r"pacu", re.IGNORECASE).search,
     ),
     (
         ToolSignature(
             "spoofed",
             "attack",
-            "two versions of botocore in one user agent, as when one is made up",
+            "two botocore versions in one user agent: probably spoofed",
         ),
         _has_two_botocores,
     ),
     (
-        ToolSignature("stratus", "attack", "Stratus Red Team names itself"),
+        ToolSignature("stratus", "attack", "names Stratus Red Team"),
         re.compile(r"stratus-red-team", re.IGNORECASE).search,
     ),
     (
-        ToolSignature("trufflehog", "attack", "TruffleHog names itself"),
+        ToolSignature("trufflehog", "attack", "names TruffleHog"),
         re.compile(r"trufflehog", re.IGNORECASE).search,
     ),
     (
-        ToolSignature("prowler", "benign", "the partner number that Prowler sends, or its name"),
+        ToolSignature("prowler", "benign", "Prowler's partner number or name"),
         re.compile(r"APN_1826889|\bprowler\b", re.IGNORECASE).search,
     ),
     (
-        ToolSignature("scoutsuite", "benign", "Scout Suite names itself"),
+        ToolSignature("scoutsuite", "benign", "names Scout Suite"),
         re.compile(r"scout ?suite", re.IGNORECASE).search,
     ),
     (
-        ToolSignature("cloudmapper", "benign", "CloudMapper names itself"),
+        ToolSignature("cloudmapper", "benign", "names CloudMapper"),
         re.compile(r"cloudmapper", re.IGNORECASE).search,
     ),
     (
-        ToolSignature("steampipe", "benign", "Steampipe names itself"),
+        ToolSignature("steampipe", "benign", "names Steampipe"),
         re.compile(r"steampipe", re.IGNORECASE).search,
     ),
     (
-        ToolSignature("terraform", "benign", "Terraform names itself"),
+        ToolSignature("terraform", "benign", "names Terraform"),
         re.compile(r"terraform", re.IGNORECASE).search,
     ),
     (
-        ToolSignature("console", "benign", "the AWS console's own client"),
+        ToolSignature("console", "benign", "AWS console client"),
         re.compile(
             r"console\.(?:ec2\.)?amazon(?:aws)?\.com|EC2Console|aws-internal/3|AWS-Console",
             re.IGNORECASE,

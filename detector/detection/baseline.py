@@ -84,14 +84,14 @@ class RegionHistory(msgspec.Struct, frozen=True):
     def label(self, start: int | None) -> str:
         """Return how usual the region was before ``start`` (None: ever).
 
-        ``new`` without a call, ``rare`` where nothing was changed in it, ``used`` otherwise."""
+        ``new`` without a call, ``unusual`` where nothing was changed in it, ``used`` otherwise."""
 
         def is_before(first: int | None) -> bool:
             return first is not None and (start is None or first < start)
 
         if is_before(self.changed):
             return "used"
-        return "rare" if is_before(self.seen) else "new"
+        return "unusual" if is_before(self.seen) else "new"
 
 
 def first_seen(baseline: Baseline | None, start: int) -> tuple[bool | None, str]:
@@ -100,19 +100,20 @@ def first_seen(baseline: Baseline | None, start: int) -> tuple[bool | None, str]
     Returns the answer, None where there is too little history, and a text that says why.
     """
     if baseline is None:
-        return None, "not known yet"
+        return None, "not determined yet"
     newest = baseline.newest_first()
     if newest is None:
-        return None, "no ARN and no key to know the caller by"
+        return None, "caller has no ARN or access key"
     history = baseline.history_before(start)
     if not baseline.has_enough_history(start):
         return (
             None,
-            f"baseline too short ({format_age(history)} of {format_age(ENOUGH_HISTORY)})",
+            f"not enough history yet ({format_age(history)} of "
+            f"{format_age(ENOUGH_HISTORY)} needed)",
         )
     age = start - newest
-    seen = "not seen before" if age <= 0 else f"first seen {format_age(age)} before"
-    return is_new(newest, start), f"{seen}; baseline {format_age(history)}"
+    seen = "first seen in this alert" if age <= 0 else f"first seen {format_age(age)} earlier"
+    return is_new(newest, start), f"{seen} ({format_age(history)} of history)"
 
 
 def is_new(first: int, start: int) -> bool:

@@ -47,9 +47,9 @@ INTEGRITY_RULES = {
     ),
 }
 _EXPLANATIONS = {
-    "missing": "its digest names it, but it was not found: fetch it again, "
+    "missing": "listed in its digest but not found: download it again, "
     "or find out who deleted it; digest: {}",
-    "modified": "not what CloudTrail delivered, by its digest: fetch it again, "
+    "modified": "does not match its digest: download it again, "
     "or find out who changed it; digest: {}",
 }
 _KINDS = {rule.id: kind for kind, rule in INTEGRITY_RULES.items()}

@@ -58,7 +58,7 @@ def risk_sentence(risk: Risk) -> str:
     terms = [f"{first} {base}"]
     terms += [f"{'+' if points >= 0 else '−'} {name} {abs(points)}" for name, points in added]
     total = sum(points for _, points in risk.parts)
-    capped = f" = {total}, held at {risk.score}" if total != risk.score else ""
+    capped = f" = {total} → capped at {risk.score}" if total != risk.score else ""
     return f"{risk.score}, {risk.severity}: {' '.join(terms)}{capped}"
 
 

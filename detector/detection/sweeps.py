@@ -88,7 +88,7 @@ class Recurrence(msgspec.Struct, frozen=True):
         if fewest == most:
             regions = f"{most} region{'s' if most != 1 else ''}"
         if self.times == 1:
-            return f"once, {regions}"
+            return f"single occurrence, {regions}"
         pace = f"{self.pace}, " if self.period else ""
         return f"{pace}{regions}, {self.times} times"
 

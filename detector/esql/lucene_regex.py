@@ -144,7 +144,7 @@ class _Reader:
             self.take()
             high = self.member()
         if high < low:
-            raise ValueError(f"{low}-{high} is no range")
+            raise ValueError(f"{low}-{high} is not a range")
         return f"\\x{{{ord(low):X}}}-\\x{{{ord(high):X}}}"
 
     def member(self) -> str:

@@ -87,8 +87,8 @@ _OPERATION = {
 }
 _OPERATORS = {
     "=": "a single = compares nothing; use ==",
-    "&&": "&& is no operator; use and",
-    "=~": "=~ is no operator; use like or rlike",
+    "&&": "&& is not an operator; use and",
+    "=~": "=~ is not an operator; use like or rlike",
 }
 
 
@@ -100,7 +100,7 @@ def explain_error(text: str, error: UnexpectedInput) -> EsqlError:
     word = (re.match(r"[\w@.]+|[=!<>&~]+|\S", text[start:]) or [""])[0]
     before = text[:start].rstrip()
     if before.endswith("|") and word == "|":
-        return EsqlError(span, "|| is no operator; use or")
+        return EsqlError(span, "|| is not an operator; use or")
     if (not before or before.endswith("|")) and word:
         if word.lower() in UNSUPPORTED_COMMANDS:
             return EsqlError(span, f"the command {word.upper()} is not supported")
@@ -114,7 +114,7 @@ def explain_error(text: str, error: UnexpectedInput) -> EsqlError:
     if "COMPARISON" in expected and word in _OPERATORS:
         return EsqlError(span, _OPERATORS[word])
     if text[start - 1 : start + 1] == "<>":
-        return EsqlError(span, "<> is no operator; use !=")
+        return EsqlError(span, "<> is not an operator; use !=")
     if word == "?":
         return EsqlError(span, "query parameters (?name) are not supported; write the value")
     if word == '"' and "NAME" in expected:

@@ -97,9 +97,7 @@ class _Compiler(Generic[R]):
                 return _Not(self.test(test))
             case parser.TimeTerm(operator, value):
                 if self.fields.time is None:
-                    raise FilterError(
-                        f"{self.fields.rows} have no time to be found by", value.offset
-                    )
+                    raise FilterError(f"{self.fields.rows} have no time field", value.offset)
                 return self.of_field(self.fields.time, operator, (value,))
             case parser.FieldTerm(None, _, (value,)):
                 return _word(value, self.fields.in_word_search)
@@ -137,7 +135,7 @@ class _Compiler(Generic[R]):
 def _word(value: FilterValue, read: tuple[Callable[[Any], Any], ...]) -> Test:
     """Compile a value without a field."""
     if not value.text:
-        raise FilterError('"" alone looks for nothing', value.offset, unfinished=True)
+        raise FilterError('"" alone matches nothing', value.offset, unfinished=True)
     asked = text_match.pattern(value, whole=False)
     if isinstance(asked, Contains):
         return _ContainsWord(asked.text, _separator(asked.text), read)

@@ -135,9 +135,9 @@ class Choice:
         if operator in (":", "="):
             return OneOf(frozenset(meant))
         if not self.ordered:
-            raise ValueError(f"{value.text} is neither more nor less than another: use : or =")
+            raise ValueError(f"{value.text} has no order: use : or =")
         if len(meant) > 1:
-            raise ValueError(f"{value.text} may be {' or '.join(meant)}: write more of it")
+            raise ValueError(f"{value.text} may be {' or '.join(meant)}: type more of it")
         by, offset = _ORDER[operator], self.words.index(meant[0])
         return OneOf(frozenset(word for index, word in enumerate(self.words) if by(index, offset)))
 
@@ -152,7 +152,8 @@ class Choice:
             ]
         if not meant:
             raise ValueError(
-                f"{value.text} is none of {', '.join(self.words)}{nearest(value.text, self.words)}"
+                f"{value.text} is not one of {', '.join(self.words)}"
+                f"{nearest(value.text, self.words)}"
             )
         return meant
 
@@ -181,7 +182,7 @@ class Number:
             self._number(high) if high else float("inf"),
         )
         if between.low > between.high:
-            raise ValueError(f"{value.text} ends before it begins")
+            raise ValueError(f"{value.text} ends before it starts")
         return between
 
     def _number(self, text: str) -> float:
@@ -195,7 +196,7 @@ class Number:
         except ValueError:
             examples = ["10", *(f"10{unit}" for unit, _ in self.units[:1])]
             raise ValueError(
-                f"{text} is no number: write it like {' or '.join(examples)}"
+                f"{text} is not a number: write it like {' or '.join(examples)}"
             ) from None
 
 
@@ -229,7 +230,7 @@ class Time:
 def _of_text(operator: str, value: FilterValue, read: Callable[..., Pattern]) -> Test:
     if operator not in (":", "="):
         raise ValueError(
-            f"{operator} compares numbers, times and severities, and this is text: use : or ="
+            f"{operator} compares numbers, times and severities; this field is text: use : or ="
         )
     return (
         Missing() if _asks_for_nothing(value) else TextMatches(read(value, whole=operator == "="))
@@ -242,4 +243,4 @@ def _asks_for_nothing(value: FilterValue) -> bool:
 
 def _refuse_range(operator: str) -> None:
     if operator not in (":", "="):
-        raise ValueError(f"a range stands after : only, not after {operator}")
+        raise ValueError(f"a range works with : only, not with {operator}")

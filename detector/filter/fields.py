@@ -48,7 +48,7 @@ class Fields(Generic[R]):
         if field:
             return field
         near = nearest(name, [field.name for field in self.fields])
-        raise ValueError(f"no field {name}" + (near or "; quote it to look for the text"))
+        raise ValueError(f"no field {name}" + (near or "; quote it to search for the text"))
 
     @property
     def in_word_search(self) -> tuple[Callable[[R], Any], ...]:

@@ -119,7 +119,7 @@ def parse(text: str) -> tuple[FilterNode | None, str]:
         return None, ""
     tree = reader.filter(0)
     if not reader.at_end:
-        raise FilterError("this ) closes nothing: quote it to look for it", reader.offset)
+        raise FilterError("this ) has no matching (: quote it to search for it", reader.offset)
     return tree, text.strip() + reader.closing
 
 
@@ -156,9 +156,7 @@ class _Reader:
 
     def filter(self, depth: int) -> FilterNode:
         if depth > MAX_FILTER_DEPTH:
-            raise FilterError(
-                f"more than {MAX_FILTER_DEPTH} parentheses within each other", self.offset
-            )
+            raise FilterError(f"more than {MAX_FILTER_DEPTH} nested parentheses", self.offset)
         tests = [self.all(depth)]
         while self.keyword("or"):
             tests.append(self.all(depth))
@@ -184,11 +182,11 @@ class _Reader:
         while self.negation():
             wanted = not wanted
         if self.at_end:
-            self.unfinished(self.text[start:] or self.text, "stands before nothing")
+            self.unfinished(self.text[start:] or self.text, "needs something after it")
         word = self.keyword("or", "and")
         if word:
             raise FilterError(
-                f"{word} stands between two things: quote it to look for the word", start
+                f"{word} needs a term on both sides: quote it to search for the word", start
             )
         ends = ")" if depth else ""
         if self.peek() == "(":
@@ -210,7 +208,7 @@ class _Reader:
         self.offset += 1
         self.blank()
         if self.at_end or self.peek() == ")":
-            raise FilterError("nothing stands between ( and )", start, unfinished=self.at_end)
+            raise FilterError("nothing between ( and )", start, unfinished=self.at_end)
         inner = self.filter(depth + 1)
         if self.at_end:
             self.closing += ")"

@@ -100,7 +100,7 @@ def address(value: FilterValue, *, whole: bool) -> Pattern:
         try:
             return Within(ipaddress.ip_network(text, strict=False))
         except ValueError:
-            raise ValueError(f"{text} is no network: write it like 10.0.0.0/8") from None
+            raise ValueError(f"{text} is not a network: write it like 10.0.0.0/8") from None
     return pattern(value, whole=whole)
 
 

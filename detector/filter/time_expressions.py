@@ -56,7 +56,7 @@ def span_of(text: str, reference: float) -> Span:
         return _span_of(text.strip(), reference)
     except (ValueError, OverflowError):
         raise TimeExpressionError(
-            f"{text} is no time: write it like 11:30, yesterday, 2026-03-01, 2026-03-01T11:30 "
+            f"{text} is not a time: write it like 11:30, yesterday, 2026-03-01, 2026-03-01T11:30 "
             f"or now-2h{nearest(text, _DAYS)}"
         ) from None
 
@@ -73,7 +73,7 @@ def span_between(low: str, high: str, reference: float) -> Span:
         start = first.start + (last.start - first.start) % DAY
         last = Span(start, start + last.end - last.start)
     if last.end <= first.start:
-        raise TimeExpressionError(f"{low}..{high} ends before it begins")
+        raise TimeExpressionError(f"{low}..{high} ends before it starts")
     return Span(first.start, last.end, first.is_relative or last.is_relative)
 
 

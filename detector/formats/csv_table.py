@@ -138,7 +138,9 @@ def csv_lines(content: Any) -> Iterator[bytes]:
     try:
         yield from _row_lines(rows, dialect)
     except csv.Error as error:
-        raise Unreadable("corrupt-csv", f"no CSV after line {rows.line_num}: {error}") from None
+        raise Unreadable(
+            "corrupt-csv", f"invalid CSV after line {rows.line_num}: {error}"
+        ) from None
 
 
 def _row_lines(rows: Any, dialect: Dialect) -> Iterator[bytes]:

@@ -154,7 +154,7 @@ def parse_records(chunk: Chunk) -> Records:
     try:
         return _parse(chunk, _strip_bom(chunk.data))
     except MemoryError:
-        raise Unreadable("too-large", "there is too little memory to read it") from None
+        raise Unreadable("too-large", "out of memory while reading it") from None
 
 
 def _parse(chunk: Chunk, data: memoryview) -> Records:
@@ -302,7 +302,7 @@ def _unwrap_text(data: bytes) -> Iterator[Item]:
 def _json_problem(error: json.JSONDecodeError) -> Unreadable:
     if error.pos >= len(error.doc) or error.msg.startswith("Unterminated string"):
         return Incomplete("truncated-json", "the JSON ends too early")
-    return Unreadable("corrupt-json", f"no JSON at character {error.pos}: {error.msg}")
+    return Unreadable("corrupt-json", f"invalid JSON at character {error.pos}: {error.msg}")
 
 
 def _head_of(raw: bytes) -> Head:

@@ -42,7 +42,7 @@ _SPACED, _CLOSE = re.compile(r"[{}\[\]]|,\s"), re.compile(r"[{}\[\]]|,(?=[A-Za-z
 class NotJson(json.JSONDecodeError):
     """A text without JSON."""
 
-    def __init__(self, text: str = "no JSON") -> None:
+    def __init__(self, text: str = "not JSON") -> None:
         super().__init__(text, " ", 0)
 
 

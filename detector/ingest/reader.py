@@ -67,7 +67,7 @@ class DigestFile(NotALog):
     """A digest file, which names the log files there must be."""
 
     def __init__(self, chunk: Chunk) -> None:
-        super().__init__("digest", "a CloudTrail digest file, which holds no events")
+        super().__init__("digest", "a CloudTrail digest file (contains no events)")
         self.digest = digest_of(chunk.data)
         self.sha256 = hashlib.sha256(chunk.data).digest()
 
@@ -263,13 +263,13 @@ def _refuse_foreign(chunk: Chunk, stats: ChunkStats) -> None:
     if stats.seen == 1 and "digest" in stats.skipped:
         raise DigestFile(chunk)
     if stats.seen == 1 and "lake-sign" in stats.skipped:
-        raise NotALog("lake-sign", "a sign file of CloudTrail Lake, which holds no events")
+        raise NotALog("lake-sign", "a CloudTrail Lake signature file (contains no events)")
     foreign = stats.rejected.get("not-cloudtrail", 0) + stats.rejected.get("not-json", 0)
     if not stats.seen or foreign < stats.seen:
         return
     if stats.rejected.get("not-json") == stats.seen:
         raise NotALog("not-json", "not JSON")
-    raise NotALog("not-cloudtrail", "JSON, but no CloudTrail records")
+    raise NotALog("not-cloudtrail", "JSON without CloudTrail records")
 
 
 def fingerprint_of(file: BinaryIO, end: int, tail_size: int = _TAIL) -> bytes | None:

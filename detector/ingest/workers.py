@@ -160,7 +160,7 @@ class Workers:
             self.close()
             raise Unreadable(
                 "killed-reader",
-                "the process that read it died: look at the file, and at the memory there is",
+                "the process that read it died: check the file and the available memory",
             ) from None
 
     def _add_rule_seconds(self, seconds_by_rule: dict[str, float]) -> None:

@@ -32,7 +32,7 @@ from detector.detection.event import Event
 from detector.ecs.fields import FieldTable
 from detector.investigation import pivot, report
 from detector.investigation.case import Case, CaseError
-from detector.investigation.guide import guide_answers
+from detector.investigation.guide import guide_answers, own_signals
 from detector.investigation.pivot import EventRow, Progress
 from detector.investigation.raw_record import EvidenceGone, raw_record
 from detector.rules.ruleset import RuleSet
@@ -57,25 +57,25 @@ def gather_case(
     """
     lineage, signals = store.alerts.lineage(alert.alert_id), store.context.signals(alert.alert_id)
     around = pivot.pivot_around(alert, lineage, "its principal")
+    flagging = flagging_events(rules)
     rows: list[EventRow] = []
     unread: tuple[str, ...] = ()
     if lineage:
         files = store.chunks.file_spans(around.start, around.end, lineage)
-        for batch in pivot.read_pivot(
-            around, files, flagging_events(rules), frozenset(alert.event_ids), stop
-        ):
+        for batch in pivot.read_pivot(around, files, flagging, frozenset(alert.event_ids), stop):
             rows += batch.rows
             unread = batch.progress.unread
             progress(batch.progress)
     if stop is not None and stop.is_set():
         raise CaseError("stopped: nothing was written")
-    further_rows, missing = _read_others(rows, store.alerts.events(alert.alert_id), signals)
+    own_events = store.alerts.events(alert.alert_id)
+    further_rows, missing = _read_others(rows, own_events, signals)
     return Case(
         alert=alert,
         rule=rules.get(alert.rule.id),
         addresses=[rules.with_place(address) for address in alert.facets.source_addresses],
         lineage=lineage,
-        answers=guide_answers(alert, signals, lineage, fields),
+        answers=guide_answers(alert, signals, lineage, fields, own_signals(own_events, flagging)),
         signals=signals,
         rows=pivot.sorted_by_time([*rows, *further_rows]),
         notes=store.triage.notes_of(alert.alert_id),
@@ -129,7 +129,7 @@ def write_case(case: Case, out: Path) -> Path:
     The suffix ``.zip`` decides. Raises CaseError.
     """
     if os.path.lexists(out):
-        raise CaseError(f"{out}: is there already; name another with -o")
+        raise CaseError(f"{out}: exists already; choose another with -o")
     contents = case_files(case)
     try:
         if out.suffix.lower() == ".zip":
@@ -141,7 +141,7 @@ def write_case(case: Case, out: Path) -> Path:
                 private_files.write_member(partial / name, content)
             os.rename(partial, out)
     except OSError as error:
-        raise CaseError(f"{out}: {error.strerror}; name another place with -o") from None
+        raise CaseError(f"{out}: {error.strerror}; choose another location with -o") from None
     return out
 
 

@@ -5,21 +5,24 @@ The questions are those of the reference rule's guide; other rules may bring mor
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import msgspec
 
+from detector.cloudtrail.record import Record
 from detector.cloudtrail.tool_signatures import tool_signatures_of
 from detector.detection.alert import Alert
 from detector.detection.baseline import Baseline, first_seen
-from detector.detection.correlate import SIGNAL_REACH
+from detector.detection.correlate import SIGNAL_REACH, flags_of
 from detector.detection.event import Event
 from detector.detection.principal import RelatedPrincipals
 from detector.ecs.fields import FieldTable
 from detector.investigation.pivot import EventRow, Pivot, count_actions, pivot_around
 from detector.investigation.selectors import AllOf, Condition, FieldSelector
+from detector.rules.dispatch import Dispatch
 from detector.text.plural import plural
 
 AnswerVerdict = Literal["yes", "no", "unknown"]
@@ -30,26 +33,28 @@ class Question(NamedTuple):
 
     text: str
     flags: frozenset[str]
+    counts_own: bool = True
+    """Whether the alert's own calls answer it too."""
 
 
 QUESTIONS = (
-    Question("Did it ask whose key it has?", frozenset({"caller-identity"})),
-    Question("Other enumeration?", frozenset({"other-enumeration", "discovery-burst"})),
+    Question("Did it call GetCallerIdentity?", frozenset({"caller-identity"})),
+    Question("Other enumeration?", frozenset({"other-enumeration", "discovery-burst"}), False),
     Question("Snapshot or image activity?", frozenset({"snapshot", "image-export"})),
     Question(
-        "Keys, roles, permissions changed?",
+        "IAM changes (keys, roles, policies)?",
         frozenset({"access-key", "iam-change", "role-assumption"}),
     ),
-    Question("S3 writes or large reads?", frozenset({"s3-write", "s3-egress"})),
+    Question("S3 writes or large downloads?", frozenset({"s3-write", "s3-egress"})),
     Question(
-        "Machines started, or shells opened on them?",
+        "Instances launched or accessed?",
         frozenset({"instance-start", "session-start"}),
     ),
 )
 """Each is about the alert's principal, within half an hour on either side of the window."""
 
 OTHER_CALLS = "Everything else"
-OWN_CALLS = "The alert's own calls"
+OWN_CALLS = "This alert's calls"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -71,11 +76,15 @@ def guide_answers(
     signals: Mapping[str, Sequence[Event]],
     lineage: RelatedPrincipals,
     fields: FieldTable,
+    own: Mapping[str, Sequence[Event]] = MappingProxyType({}),
 ) -> list[Answer]:
-    """Answer the guide's questions from an alert and its signals."""
+    """Answer the guide's questions from an alert and its signals.
+
+    ``own`` are the alert's own events by the flags that they would raise (``own_signals``).
+    """
     return [
         _new(alert, lineage),
-        *(_from_signals(alert, question, signals, lineage) for question in QUESTIONS),
+        *(_from_signals(alert, question, signals, lineage, own) for question in QUESTIONS),
         _regions(alert, lineage, fields),
         _denied(alert),
         _tool(alert),
@@ -112,7 +121,7 @@ def answer_from_rows(answer: Answer, rows: Sequence[EventRow]) -> Answer:
 def _new(alert: Alert, lineage: RelatedPrincipals) -> Answer:
     baseline = alert.baseline
     new, words = first_seen(baseline, alert.first_event)
-    question = "Is the principal new here?"
+    question = "Is this principal new to the account?"
     if new is None:
         return Answer(question, "unknown", None, words, _first_events(baseline, lineage))
     return Answer(question, _yes_or_no(new), int(new), words, _first_events(baseline, lineage))
@@ -131,35 +140,63 @@ def _from_signals(
     question: Question,
     signals: Mapping[str, Sequence[Event]],
     lineage: RelatedPrincipals,
+    own: Mapping[str, Sequence[Event]],
 ) -> Answer:
     pivot = msgspec.structs.replace(
         pivot_around(alert, lineage, question.text), flags=question.flags
     )
-    events = {
-        event.identity: event for flag in sorted(question.flags) for event in signals.get(flag, ())
-    }
+    events = _events_by_identity(signals, question.flags)
+    own_events = _events_by_identity(own, question.flags) if question.counts_own else {}
+    events |= own_events
     counts = Counter(event.action for event in events.values())
     named = ", ".join(
         f"{action} {count}"
         for action, count in sorted(counts.items(), key=lambda it: (-it[1], it[0]))
     )
-    refused = sum(1 for event in events.values() if event.error_code)
-    detail = f"{plural(len(events), 'call')}: {named}" + (f"; {refused} refused" if refused else "")
+    denied = sum(1 for event in events.values() if event.error_code)
+    detail = f"{plural(len(events), 'call')}: {named}" + (f"; {denied} denied" if denied else "")
+    if own_events:
+        detail += f" ({len(own_events)} in this alert)"
     verdict: AnswerVerdict = "yes"
     if not events and alert.baseline is not None:
-        verdict, detail = "no", f"none within {SIGNAL_REACH // 60} minutes"
+        verdict, detail = "no", f"none within ±{SIGNAL_REACH // 60} min"
     elif not events:
-        verdict, detail = "unknown", "not searched yet"
+        verdict, detail = "unknown", "not determined yet"
     return Answer(question.text, verdict, len(events), detail, pivot)
 
 
+def _events_by_identity(
+    signals: Mapping[str, Sequence[Event]], flags: Iterable[str]
+) -> dict[bytes, Event]:
+    return {event.identity: event for flag in sorted(flags) for event in signals.get(flag, ())}
+
+
+def own_signals(events: Iterable[Event], flagging: Dispatch) -> dict[str, list[Event]]:
+    """Group an alert's own events by the flags that they would raise elsewhere.
+
+    Judged by what is kept of an event, without its record: a flag that needs a request parameter
+    is not found.
+    """
+    signals: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        record = Record(
+            event_source=event.provider,
+            event_name=event.action,
+            error_code=event.error_code or None,
+            event_category="Management",
+        )
+        for flag in flags_of(event, record, flagging):
+            signals[flag].append(event)
+    return dict(signals)
+
+
 def _regions(alert: Alert, lineage: RelatedPrincipals, fields: FieldTable) -> Answer:
-    question, baseline = "Regions the account does not use?", alert.baseline
+    question, baseline = "Regions this account normally doesn't use?", alert.baseline
     if baseline is None or not baseline.has_enough_history(alert.first_event):
         return Answer(question, "unknown", None, first_seen(baseline, alert.first_event)[1], None)
     unused = baseline.unused_regions
     if not unused:
-        return Answer(question, "no", 0, "it has been changing things in all of them", None)
+        return Answer(question, "no", 0, "account makes changes in all of these regions", None)
     selector = AllOf(
         (lineage, FieldSelector(((Condition(fields["cloud.region"], tuple(unused)),),)))
     )
@@ -169,17 +206,19 @@ def _regions(alert: Alert, lineage: RelatedPrincipals, fields: FieldTable) -> An
 
 def _denied(alert: Alert) -> Answer:
     denied, codes = alert.facets.denied, ", ".join(alert.facets.error_codes)
-    detail = f"all {alert.event_count} succeeded"
+    detail = "the call succeeded"
+    if alert.event_count > 1:
+        detail = f"all {alert.event_count} succeeded"
     if denied:
         detail = f"{denied} of {alert.event_count}: {codes}"
-    return Answer("Were its calls refused?", _yes_or_no(denied), denied, detail, None)
+    return Answer("Were any calls denied?", _yes_or_no(denied), denied, detail, None)
 
 
 def _tool(alert: Alert) -> Answer:
     tools = tool_signatures_of(alert.facets.user_agents)
-    detail = "; ".join(f"{tool.name}: {tool.because}" for tool in tools) or "nothing known"
+    detail = "; ".join(f"{tool.name}: {tool.because}" for tool in tools) or "no match"
     return Answer(
-        "Does the user agent tell of a tool?", _yes_or_no(tools), len(tools), detail, None
+        "Does the user agent match a known tool?", _yes_or_no(tools), len(tools), detail, None
     )
 
 

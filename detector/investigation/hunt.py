@@ -62,7 +62,7 @@ def read_hunt(path: Path) -> tuple[Hunt, str]:
     try:
         hunt = msgspec.convert(table.get("hunt", table.get("rule")), Hunt)
     except msgspec.ValidationError as error:
-        raise RuleError(f"no hunt: {str(error)[:1].lower()}{str(error)[1:]}") from None
+        raise RuleError(f"not a hunt: {str(error)[:1].lower()}{str(error)[1:]}") from None
     if "rule" in table and table["rule"].get("type", "esql") != "esql":
         raise RuleError(
             "a rule that is not ES|QL cannot be run as a hunt", line_of_key(text, "type")
@@ -133,9 +133,7 @@ class EventReader:
                         event_id(record, records.canonical(index)),
                     )
                 except RecursionError:
-                    self.problems[path] = (
-                        f"{path}: a record in it is nested too deep to be looked at"
-                    )
+                    self.problems[path] = f"{path}: a record in it is nested too deep to read"
                     continue
                 if event_key not in seen:
                     seen.add(event_key)

@@ -29,7 +29,7 @@ def raw_record(event: Event) -> bytes:
         if event_id(records.record(index), records.canonical(index)) != event.event_id:
             raise ValueError
     except FileNotFoundError:
-        raise EvidenceGone(f"{source}: the file is gone; put it back to see the record") from None
+        raise EvidenceGone(f"{source}: the file is gone; restore it to see the record") from None
     except Unavailable as error:
         raise EvidenceGone(f"{source}: {error.strerror}") from None
     except OSError as error:
@@ -38,6 +38,6 @@ def raw_record(event: Event) -> bytes:
         ) from None
     except (Unreadable, IndexError, StopIteration, ValueError, RecursionError):
         raise EvidenceGone(
-            f"{source}: the file has changed and no longer holds this record there"
+            f"{source}: the file has changed; the record is no longer at this offset"
         ) from None
     return raw

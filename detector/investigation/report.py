@@ -9,18 +9,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
+from detector import __version__
 from detector.cloudtrail.tool_signatures import tool_signatures_of
 from detector.detection.alert import Alert
 from detector.detection.baseline import first_seen
 from detector.detection.log_integrity import integrity_sentence, log_file_name
 from detector.detection.risk import risk_sentence
 from detector.investigation.pivot import EventRow
+from detector.text.abbreviations import flag_name
 from detector.text.markdown import code, codes, plain
 from detector.text.plural import plural
 from detector.text.time import format_time
 
 if TYPE_CHECKING:
     from detector.investigation.case import Case
+
+_LEANINGS = {"attack": "attack tool", "benign": "usually benign", "neutral": "neutral"}
 
 _ENUMERATION = frozenset({"other-enumeration", "caller-identity"})
 
@@ -56,15 +60,17 @@ def case_report(case: Case, records: int) -> str:
 
 
 def _summary(alert: Alert) -> str:
-    facets, flags = alert.facets, ", ".join(f"{flag.flag} ({flag.count})" for flag in alert.flags)
-    within = f"within {alert.span} s" if alert.span else "within one second"
+    facets = alert.facets
+    flags = ", ".join(f"{flag_name(flag.flag)} ({flag.count})" for flag in alert.flags)
+    within = f"within {alert.span} s" if alert.span else "in under 1 s"
     risk = f" Risk {risk_sentence(alert.risk)}." if alert.risk else ""
     integrity = integrity_sentence(alert)
     if integrity:
         return f"{plain(integrity)}.{risk}"
     return (
         f"{plural(alert.event_count, 'call')} in {plural(len(facets.regions), 'region')} {within}, "
-        f"found by {plain(alert.rule.name)}.{risk}" + (f" Around it: {flags}." if flags else "")
+        f"detected by “{plain(alert.rule.name)}”.{risk}"
+        + (f" Nearby activity (±30 min): {flags}." if flags else "")
     )
 
 
@@ -73,14 +79,14 @@ def _what(case: Case) -> Iterator[str]:
     name, rule_id = plain(alert.rule.name), code(alert.rule.id)
     yield f"- Rule: {name} ({rule_id}), severity {alert.rule.severity}"
     if rule is not None:
-        yield f"- It looks for: {plain(' '.join(rule.description.split()))}"
+        yield f"- Detects: {plain(' '.join(rule.description.split()))}"
         if rule.thresholds:
-            yield f"- It fires at: {plain(' and '.join(rule.thresholds))}" + (
+            yield f"- Threshold: {plain(' and '.join(rule.thresholds))}" + (
                 f" in {rule.window} s" if rule.window else ""
             )
     actions = sorted({row.event.action for row in case.rows if row.own})
-    counts = f"{alert.event_count} of them, {alert.facets.denied} refused"
-    yield f"- Counted calls: {codes(actions)}; {counts}"
+    counts = f"{alert.event_count}, {alert.facets.denied} denied"
+    yield f"- Matching calls: {codes(actions)} ×{counts}"
     if alert.facets.error_codes:
         yield f"- Errors: {codes(alert.facets.error_codes)}"
 
@@ -96,7 +102,7 @@ def _who(case: Case) -> Iterator[str]:
     ):
         if values:
             yield f"- {name}: {codes(values)}"
-    yield f"- Known before: {first_seen(case.alert.baseline, case.alert.first_event)[1]}"
+    yield f"- First seen: {first_seen(case.alert.baseline, case.alert.first_event)[1]}"
 
 
 def _when(case: Case) -> Iterator[str]:
@@ -115,12 +121,14 @@ def _where(case: Case) -> Iterator[str]:
     alert = case.alert
     facets = alert.facets
     yield f"- Regions ({len(facets.regions)}): {codes(facets.regions)}"
-    if alert.baseline and alert.baseline.unused_regions:
-        yield f"- Of these unused by the account before: {codes(alert.baseline.unused_regions)}"
-    yield f"- From: {codes(case.addresses)}"
-    yield f"- With: {codes(facets.user_agents)}"
+    baseline = alert.baseline
+    if baseline and baseline.has_enough_history(alert.start) and baseline.unused_regions:
+        regions = codes(baseline.unused_regions)
+        yield f"- Regions with no previous changes by this account: {regions}"
+    yield f"- Source IP: {codes(case.addresses)}"
+    yield f"- User agent: {codes(facets.user_agents)}"
     yield from (
-        f"- The user agent tells of {tool.name}: {tool.because} ({tool.leaning})"
+        f"- User agent matches {tool.name}: {tool.because} ({_LEANINGS[tool.leaning]})"
         for tool in tool_signatures_of(facets.user_agents)
     )
 
@@ -137,12 +145,12 @@ def _correlation(case: Case) -> Iterator[str]:
 
 def _verdict(case: Case) -> Iterator[str]:
     alert = case.alert
-    hidden = f", hidden by suppression {alert.suppressed_by}" if alert.suppressed_by else ""
+    hidden = f", suppressed by {alert.suppressed_by}" if alert.suppressed_by else ""
     yield f"Status: {alert.status}{hidden}."
     if alert.broke_through:
-        yield f"It broke through a suppression: {code(', '.join(alert.broke_through))}."
+        yield f"Shown despite a suppression: {code(', '.join(alert.broke_through))}."
     if not case.notes:
-        yield "\nNobody has written a verdict yet."
+        yield "\nNo verdict yet."
     for note in case.notes:
         body = note.body
         facts = " · ".join(plain(fact) for fact in (body.verdict, body.ticket, body.owner) if fact)
@@ -157,14 +165,14 @@ def _timeline(rows: Sequence[EventRow]) -> Iterator[str]:
     def kind(row: EventRow) -> tuple[object, ...]:
         event = row.event
         if not row.own and _ENUMERATION.issuperset(row.flags) and row.flags:
-            return (False, "listings", bool(event.error_code))
+            return (False, "enumeration", bool(event.error_code))
         return (row.own, event.provider, event.action, event.arn, event.error_code)
 
     for _, run in groupby(rows, kind):
         run_rows = list(run)
         first, last = run_rows[0].event, run_rows[-1].event
         if run_rows[0].own:
-            marks = ["**the alert's own**"]
+            marks = ["**this alert**"]
         else:
             marks = sorted(set(chain.from_iterable(row.flags for row in run_rows)) - _ENUMERATION)
         until = f" to {format_time(last.time)[11:]}" if last.time != first.time else ""
@@ -182,27 +190,24 @@ def _actions(rows: Iterable[EventRow]) -> list[str]:
 
 
 _STEPS = {
-    "access-key": "Deactivate the keys and credentials that were made or changed, and look for "
-    "calls with them.",
-    "iam-change": "Take back the changes of users, roles and policies; compare with the state "
-    "before.",
-    "snapshot": "Find out with whom snapshots were shared and who copied them; remove the "
-    "sharing; keep the snapshots.",
-    "image-export": "Find out where images were exported, copied or shared to; remove the sharing.",
-    "role-assumption": "Follow the sessions that were opened, also into other accounts; revoke "
-    "them where in doubt.",
-    "s3-egress": "Establish what was read from S3, and what that means for those whom it concerns.",
-    "s3-write": "Check what was written to S3 or changed on buckets: policies, replication, "
-    "deletions.",
-    "instance-start": "Look at the machines that were started: image, role, size, user data. "
-    "Isolate, then examine.",
-    "session-start": "Examine the machines on which shells were opened; rotate what credentials "
-    "they hold.",
-    "first-seen-principal": "Find out who made this principal or key, when and why.",
-    "unused-region": "Check the regions that the account does not use for resources; consider "
-    "denying them by policy.",
-    "denied-calls": "The calls were refused: find out where the credentials come from that "
-    "somebody tries.",
+    "access-key": "Deactivate the access keys and credentials that were created or changed; "
+    "search for calls made with them.",
+    "iam-change": "Revert IAM changes; compare with the last known-good policy.",
+    "snapshot": "Identify which accounts the snapshots were shared with or copied to; revoke "
+    "sharing; preserve the snapshots as evidence.",
+    "image-export": "Identify where AMIs were exported, copied or shared to; revoke sharing.",
+    "role-assumption": "Trace the role sessions that were opened, into other accounts too; revoke "
+    "suspicious ones.",
+    "s3-egress": "Determine which objects were read and the notification impact.",
+    "s3-write": "Review S3 writes and bucket changes: policies, replication, deletions.",
+    "instance-start": "Examine the launched instances: AMI, role, size, user data. Isolate "
+    "them first.",
+    "session-start": "Examine the instances on which shells were opened; rotate the credentials "
+    "stored on them.",
+    "first-seen-principal": "Find out who created this principal or key, when and why.",
+    "unused-region": "Check the unusual regions for resources; consider denying unused regions by "
+    "policy.",
+    "denied-calls": "Calls were denied: find out where the tested credentials leaked from.",
 }
 
 
@@ -210,25 +215,26 @@ def _next_steps(case: Case) -> Iterator[str]:
     keys = [key for key in case.alert.facets.access_keys if key.startswith("AKIA")]
     steps = [_STEPS[flag.flag] for flag in case.alert.flags if flag.flag in _STEPS]
     if keys and steps:
-        steps.append(f"Deactivate {codes(keys)} unless its owner explains all of this.")
+        steps.append(
+            f"Deactivate {codes(keys)} unless the owner can account for all of this activity."
+        )
     steps.append(
-        "Ask the owner of the principal whether the calls were theirs; write the answer down as "
-        "a note."
+        "Ask the principal's owner whether these calls were theirs; record the answer as a note."
     )
     yield from (f"{number}. {step}" for number, step in enumerate(steps, start=1))
 
 
 def _evidence(case: Case, records: int) -> Iterator[str]:
     yield (
-        f"{plural(records, 'record')} of its principal from {format_time(case.pivot.start)} to "
-        f"{format_time(case.pivot.end)}, as the logs have them, in `records/`. `pivot.jsonl` "
-        "lists them in order of "
-        "time, `signals.jsonl` those behind the flags; `alert.json` is the alert, `notes.jsonl` "
-        "what was written. "
-        "`manifest.json` has the SHA-256 of every piece, and the file and place of every record."
+        f"{plural(records, 'record')} of this principal from {format_time(case.pivot.start)} to "
+        f"{format_time(case.pivot.end)}, unmodified, in `records/`. `pivot.jsonl` lists them by "
+        "time, `signals.jsonl` those behind the flags; `alert.json` contains the alert, "
+        "`notes.jsonl` the notes. `manifest.json` lists the SHA-256 of every file and the source "
+        "file/offset of every record."
     )
     for event, why in case.missing:
-        yield f"\nNot there any more: {code(event.event_id)}: {code(why)}"
+        yield f"\nNo longer available: {code(event.event_id)}: {code(why)}"
     for why in case.unread:
         yield f"\nNot read: {code(why)}"
-    yield f"\nMade {format_time(case.made)} by {plain(case.author)}."
+    made = format_time(case.made)
+    yield f"\nGenerated {made} by {plain(case.author)} (trailhound {__version__})."

@@ -105,7 +105,7 @@ def _answer(query: GuideQuery, alert: Alert, fields: FieldTable, record: Record 
                     value for value in as_list(fields[name].read(record)) if value is not None
                 ]
             except RecursionError:
-                raise _Unanswerable(f"{name} is nested too deep to be looked at") from None
+                raise _Unanswerable(f"{name} is nested too deep to read") from None
         if not values:
             raise _Unanswerable(f"the alert has no {name}")
         return [value_text(value) for value in values]
@@ -129,7 +129,7 @@ def _condition(
     provider: _Provider, fields: FieldTable, value_of: Callable[[str], list[str]]
 ) -> Condition:
     if provider.field not in fields:
-        raise _Unanswerable(f"{provider.field} is no field of CloudTrail's")
+        raise _Unanswerable(f"{provider.field} is not a CloudTrail field")
     negated = provider.excluded in (True, "true")
     if provider.query_type == "exists":
         return Condition(fields[provider.field], None, negated)
@@ -181,7 +181,7 @@ def _span(query: GuideQuery, alert: Alert) -> tuple[int, int]:
 def _relative_time(text: str, now: int, up: bool) -> int:
     match = _RELATIVE.fullmatch(text.strip())
     if not match:
-        raise _Unanswerable(f"{text}: no relative time such as now-48h")
+        raise _Unanswerable(f"{text}: not a relative time such as now-48h")
     sign, count, unit, rounded = match.groups()
     time = now
     if count:

@@ -183,9 +183,9 @@ def parse_toml(text: str) -> dict[str, Any]:
             line, column = text.count("\n") + 1, 1
         else:
             line, column = int(position[1]), int(position[2])
-        raise RuleError(f"no TOML: {reason}", line, column) from None
+        raise RuleError(f"not TOML: {reason}", line, column) from None
     except (ValueError, RecursionError):  # tomllib lets these of int() and of itself pass
-        raise RuleError("no TOML: a number of too many digits, or nested too deeply") from None
+        raise RuleError("not TOML: a number of too many digits, or nested too deeply") from None
 
 
 _KEY_PARTS = 200

@@ -105,7 +105,7 @@ def _notes_of(condition: ast.Expression, selections: Mapping[str, YamlNode]) -> 
         if column.name != MESSAGE and not is_known(path):
             yield RuleNote(
                 column.span,
-                f"{path} is no field of CloudTrail's, so this never matches"
+                f"{path} is not a CloudTrail field, so this never matches"
                 f"{nearest(path, TOP_LEVEL)}",
             )
     for node in selections.values():

@@ -137,7 +137,7 @@ def _raw_field(name: str) -> RawField:
     if name.endswith(_COMBINED):
         getters = [_raw_field(each).read for each in path.split(",")]
         return RawField(name, "keyword", _combinations(getters), many=True)
-    absent = "" if is_known(path) else "it is no field of CloudTrail's"
+    absent = "" if is_known(path) else "it is not a CloudTrail field"
     if name in _HEAD_FIELDS:
         attribute = _HEAD_FIELDS[name]
         return RawField(name, "keyword", _of_head(attribute), head=attribute)

@@ -64,7 +64,7 @@ def read_documents(text: str) -> Iterator[YamlNode]:
     """
     if len(text) > MAX_CHARACTERS:
         start = Span(1, 1, 0, 0)
-        raise EsqlError(start, f"over {MAX_CHARACTERS:,} characters, which is no file of rules")
+        raise EsqlError(start, f"over {MAX_CHARACTERS:,} characters, which is not a rule file")
     reader = _Reader(text)
     for number, document in enumerate(reader.documents()):
         if number == _MAX_DOCUMENTS:

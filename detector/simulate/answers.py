@@ -84,7 +84,7 @@ Account {account} also has a trail of its own in {region}, so every file of that
 | {totals.files:,} | {totals.records:,} | {totals.duplicates:,} | {totals.counted:,} |
 """
     yield from _table(
-        ("account", "name", "machines in", "-records"),
+        ("account", "name", "instances in", "-records"),
         (
             (
                 f"`{account}`",
@@ -136,12 +136,12 @@ count.
     yield """
 ## What must be found around them
 
-Of each alert: the flags of its principal within half an hour either side, with their counts, the risk that they come
-to, and the rhythm of the principal's sweeps. There is nothing of the stolen key and of the refused one in the days
+For each alert: the flags of its principal within half an hour before and after, with their counts, the resulting risk,
+and how often the principal's alerts recur. The logs have nothing of the stolen key and of the denied one in the days
 before, so both are first seen.
 """
     yield from _table(
-        ("story", "flags", "-risk", "severity", "sweeps"),
+        ("story", "flags", "-risk", "severity", "recurrence"),
         (
             (
                 story.title,
@@ -156,8 +156,8 @@ before, so both are first seen.
     yield """
 ## What the other rules find
 
-The other built-in rules, which these logs are not made for, find these. The first time that somebody asks who they are
-is one, since the days before hold little:
+The other built-in rules, which these logs are not made for, find these. First-time GetCallerIdentity fires because there
+is little history:
 """
     yield from _table(
         ("rule", "principal", "-tumbling", "-sliding"),

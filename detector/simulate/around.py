@@ -15,7 +15,7 @@ class Around:
     flags: Mapping[str, int]
     score: int
     severity: str
-    rhythm: str = "once, 17 regions"
+    rhythm: str = "single occurrence, 17 regions"
 
 
 AROUND: Mapping[str, Around] = {
@@ -55,7 +55,7 @@ AROUND: Mapping[str, Around] = {
     "split_sweep": Around(
         {"caller-identity": 1, "other-enumeration": 193, "unused-region": 15}, 41, "medium"
     ),
-    "disorder": Around({"unused-region": 12}, 31, "low", "once, 12 regions"),
+    "disorder": Around({"unused-region": 12}, 31, "low", "single occurrence, 12 regions"),
     "refused_sweep": Around(
         {
             "caller-identity": 1,
@@ -67,7 +67,7 @@ AROUND: Mapping[str, Around] = {
         66,
         "medium",
     ),
-    "without_arn": Around({"unused-region": 11}, 31, "low", "once, 12 regions"),
+    "without_arn": Around({"unused-region": 11}, 31, "low", "single occurrence, 12 regions"),
 }
 """Expected context of alerts, by the name of the story.
 

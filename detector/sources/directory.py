@@ -38,7 +38,7 @@ _RACY_NS = 3 * 10**9
 """Nanoseconds in which a folder may change again without another modification time."""
 
 
-NOT_A_FILE = "a pipe, socket or device, not a file: pipe what it gives in, and name -"
+NOT_A_FILE = "a pipe, socket or device, not a file: pipe it in and name -"
 
 
 class Directory:
@@ -239,7 +239,7 @@ class Directory:
             self._recent.discard(path)
         problem: Problem | None = None
         if is_link:
-            problem = ("skipped", "link", "another name of a file that is read already")
+            problem = ("skipped", "link", "another name for a file that was read already")
         elif path not in self._named and self._settling.is_changing(path, status):
             problem = ("waiting", "being-written", "still being written under a temporary name")
         return SourceFile(path, *identity, status.st_size, status.st_mtime_ns, problem)

@@ -308,7 +308,7 @@ class S3Bucket:
         self._newest[polled.prefix] = max(newest, trail.delivered)
         if trail.folder in (TRAIL, DIGEST):
             return file
-        detail = f"{trail.folder} holds no calls of the management plane"
+        detail = f"{trail.folder} contains no management events"
         return file._replace(problem=("skipped", "other-folder", detail))
 
     def _poll_object(self, key: str) -> list[SourceFile]:

@@ -312,20 +312,19 @@ _MEANINGS: dict[Kind, tuple[FileState, str, str]] = {
     "expired": (
         "waiting",
         "credentials",
-        "the credentials have expired: renew them (aws sso login); it is tried again",
+        "credentials expired: renew them (aws sso login); it is tried again",
     ),
     "refused-credentials": (
         "waiting",
         "credentials",
-        "the credentials are not accepted: check AWS_PROFILE or the access key",
+        "credentials rejected: check AWS_PROFILE or the access key",
     ),
     "no-credentials": (
         "waiting",
         "credentials",
-        "there are no credentials to use: renew them (aws sso login), or set AWS_PROFILE or an "
-        "access key",
+        "no credentials: renew them (aws sso login), or set AWS_PROFILE or an access key",
     ),
-    "throttled": ("waiting", "throttled", "S3 asks to slow down: it is tried again"),
+    "throttled": ("waiting", "throttled", "S3 throttles requests: retrying"),
     "wrong-region": (
         "quarantined",
         "wrong-region",
@@ -360,5 +359,5 @@ def translate_s3_error(path: str, error: Exception) -> Unavailable:
         first_line = hide_secrets(str(error).partition("\n")[0])
         detail = f"{detail}: {type(error).__name__}: {first_line[:200]}"
     if failure.kind in ("failing", "unreachable"):
-        detail += ": it is tried again"
+        detail += ": retrying"
     return Unavailable(state, reason, detail)

@@ -73,7 +73,7 @@ class SqsQueue:
                     QueueUrl=self._queue, MaxNumberOfMessages=_BATCH, WaitTimeSeconds=0
                 )
             except self._errors as error:
-                self._problems.append(f"{self._name}: {_describe(error)}: it is tried again")
+                self._problems.append(f"{self._name}: {_describe(error)}: retrying")
                 yield self._unread("receive", "queue", _describe(error))
                 return
             # What is received is hidden for a while, unless the queue has no such time.
@@ -112,7 +112,7 @@ class SqsQueue:
         """Find the objects of a message; what is left in the queue is one unread file."""
         objects = parse_message(message.get("Body", ""))
         if objects is None:
-            name, detail = message["MessageId"], "tells of no S3 object: it is left in the queue"
+            name, detail = message["MessageId"], "names no S3 object: left in the queue"
             if name not in self._refused_buckets:
                 self._refused_buckets.add(name)
                 self._problems.append(f"{self._name}: message {name} {detail}")
@@ -176,10 +176,10 @@ def _foreign_file(notified: NotifiedObject) -> SourceFile:
 
 
 _SENTENCES: dict[Kind, str] = {
-    "expired": "the credentials have expired: renew them (aws sso login)",
-    "refused-credentials": "the credentials are not accepted: check AWS_PROFILE or the access key",
-    "no-credentials": "there are no credentials to use: set AWS_PROFILE or an access key",
-    "throttled": "SQS asks to slow down",
+    "expired": "credentials expired: renew them (aws sso login)",
+    "refused-credentials": "credentials rejected: check AWS_PROFILE or the access key",
+    "no-credentials": "no credentials: set AWS_PROFILE or an access key",
+    "throttled": "SQS throttles requests",
     "denied": "access denied: allow sqs:GetQueueUrl, ReceiveMessage and DeleteMessage on it",
     "no-such-place": "no such queue: check the name, AWS_REGION and AWS_PROFILE",
     "gone": "no such queue: check the name, AWS_REGION and AWS_PROFILE",

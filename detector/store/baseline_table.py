@@ -22,7 +22,7 @@ class BaselineTable:
     def footprint(self, accounts: Sequence[str], principal: str = "") -> dict[str, RegionHistory]:
         """Return when calls were first seen in each region.
 
-        Those of the ``accounts`` (of all, where none is named), or of the ``principal`` (an ARN).
+        Those of the ``accounts`` (of all, where none set), or of the ``principal`` (an ARN).
         """
         of_accounts = f"AND who IN ({', '.join('?' * len(accounts))}) " if accounts else ""
         rows = self._database.rows(

@@ -123,8 +123,8 @@ class Database:
             raise self._read_only_error()
         if not self._lock.take():
             raise IngestHeld(
-                f"{self.holder or 'another trailhound'} reads into this state: "
-                "close it there, or name another state with --db FILE"
+                f"{self.holder or 'another trailhound'} ingests into this database: "
+                "close it there, or name another database with --db FILE"
             )
 
     def close(self) -> None:
@@ -191,8 +191,8 @@ class Database:
 
     def _read_only_error(self) -> ReadOnly:
         return ReadOnly(
-            f"{self.path}: it may only be read, nothing was written: "
-            "allow writing it and its folder, or name another state with --db FILE"
+            f"{self.path}: read-only, nothing was written: "
+            "allow writing it and its folder, or name another database with --db FILE"
         )
 
 
@@ -230,7 +230,7 @@ def _may_write(path: Path) -> bool:
         if is_there:
             return False
         raise StateError(
-            f"{path}: {error.strerror}: allow writing it, or name another with --db FILE"
+            f"{path}: {error.strerror}: allow writing it, or name another database with --db FILE"
         ) from None
     # The write-ahead log is made beside it.
     return not is_there or os.access(path.parent, os.W_OK)
@@ -288,8 +288,10 @@ def refuse_foreign(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StateError(f"{path}: {error.strerror}: name another state with --db FILE") from None
+        raise StateError(
+            f"{path}: {error.strerror}: name another database with --db FILE"
+        ) from None
     is_sqlite = header[:16] == b"SQLite format 3\0"
     is_state = is_sqlite and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
     if header and not is_state:
-        raise StateError(f"{path}: not a state of trailhound: name another file with --db FILE")
+        raise StateError(f"{path}: not a trailhound database: name another file with --db FILE")

@@ -30,26 +30,24 @@ class Damaged(StateError):
 
     def __init__(self, path: Path | None) -> None:
         super().__init__(
-            f"{_name(path)}: damaged: trailhound doctor --save saves what you wrote; "
+            f"{_name(path)}: damaged: trailhound doctor --save recovers your notes; "
             "the rest is in the logs"
         )
 
 
 _UNCHANGED = "nothing was written"
 _LINES = {
-    sqlite3.SQLITE_FULL: f"the disk is full, {_UNCHANGED}: free some space, then do it again",
+    sqlite3.SQLITE_FULL: f"the disk is full, {_UNCHANGED}: free some space, then retry",
     sqlite3.SQLITE_BUSY: (
-        f"another program has locked it, {_UNCHANGED}: wait for it or close it, then do it again"
+        f"locked by another program, {_UNCHANGED}: wait for it or close it, then retry"
     ),
     sqlite3.SQLITE_READONLY: (
-        f"it may only be read, {_UNCHANGED}: allow writing it, or name another state with --db FILE"
+        f"it is read-only, {_UNCHANGED}: allow writing it, or name another database with --db FILE"
     ),
     sqlite3.SQLITE_CANTOPEN: (
-        "it cannot be opened: allow writing to its folder, or name another state with --db FILE"
+        "it cannot be opened: allow writing to its folder, or name another database with --db FILE"
     ),
-    sqlite3.SQLITE_IOERR: (
-        f"the disk fails, {_UNCHANGED}: check the disk and your quota, then do it again"
-    ),
+    sqlite3.SQLITE_IOERR: (f"disk error, {_UNCHANGED}: check the disk and your quota, then retry"),
 }
 
 
@@ -77,9 +75,9 @@ def _state_error(path: Path | None, error: sqlite3.Error) -> StateError:
     code = getattr(error, "sqlite_errorcode", -1) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "Could not decode" in str(error):
         return Damaged(path)
-    line = _LINES.get(code, f"{error}: name another state with --db FILE")
+    line = _LINES.get(code, f"{error}: name another database with --db FILE")
     return StateError(f"{_name(path)}: {line}")
 
 
 def _name(path: Path | None) -> str:
-    return str(path or "the temporary state")
+    return str(path or "the temporary database")

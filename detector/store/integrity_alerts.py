@@ -78,7 +78,7 @@ class IntegrityAlerts:
             for alert_id in gone:
                 connection.execute("DELETE FROM alert WHERE alert_id = ?", (alert_id,))
                 self._history.add(
-                    connection, alert_id, "withdrawn", "the file is here as its digest says"
+                    connection, alert_id, "withdrawn", "the file is here and matches its digest"
                 )
             written = self._alerts.read(connection, [alert.alert_id for alert in changed])
             self._suppressions.record_hidden(connection, written)

@@ -33,7 +33,7 @@ def take_lock(path: Path, cleanup: contextlib.ExitStack) -> str | None:
         if not is_new and not _is_ours(lock, content):
             raise StateError(
                 f"{lock_path}: not a lock of trailhound, and left as it is: move it away, "
-                "or name another state with --db FILE"
+                "or name another database with --db FILE"
             )
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -43,7 +43,9 @@ def take_lock(path: Path, cleanup: contextlib.ExitStack) -> str | None:
             os.ftruncate(lock, 0)
             os.pwrite(lock, f"trailhound (process {os.getpid()})".encode(), 0)
     except OSError as error:
-        raise StateError(f"{path}: {error.strerror}: name another state with --db FILE") from None
+        raise StateError(
+            f"{path}: {error.strerror}: name another database with --db FILE"
+        ) from None
     return None
 
 
@@ -77,7 +79,7 @@ def _open(path: Path) -> tuple[int, bool]:
     if path.is_symlink() or not path.is_file():
         raise StateError(
             f"{path}: a link or folder, and left as it is: move it away, "
-            "or name another state with --db FILE"
+            "or name another database with --db FILE"
         )
     return os.open(path, os.O_RDWR | _FLAGS), False
 

@@ -40,7 +40,7 @@ class Quarantine:
 
         Returns those that have left the quarantine meanwhile, and stay as they are.
         """
-        return self._release(paths, "waiting", "retry", "to be read again")
+        return self._release(paths, "waiting", "retry", "queued for retry")
 
     def ignore(self, paths: Sequence[str]) -> list[str]:
         """Count these files as skipped from now on, unless they change.

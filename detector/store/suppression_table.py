@@ -49,7 +49,7 @@ class SuppressionTable:
         return [suppression for suppression in self._stored() if suppression.active(now)]
 
     def record_hidden(self, connection: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
-        """Record which alerts are hidden, and which break through.
+        """Record which alerts are hidden, and which are still shown.
 
         Suppressions that have expired since are recorded first.
         """

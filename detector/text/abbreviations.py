@@ -4,7 +4,7 @@ from __future__ import annotations
 
 FLAG_WORDS = {
     "first-seen-principal": "new",
-    "caller-identity": "whoami",
+    "caller-identity": "caller-id",
     "discovery-burst": "burst",
     "other-enumeration": "enum",
     "snapshot": "snap",
@@ -14,12 +14,42 @@ FLAG_WORDS = {
     "iam-change": "iam",
     "s3-write": "s3-write",
     "s3-egress": "s3-out",
-    "unused-region": "rare",
+    "unused-region": "region",
     "denied-calls": "denied",
     "tool-tell": "tool",
-    "instance-start": "run",
+    "instance-start": "ec2-start",
     "session-start": "session",
 }
+
+"""One word for each flag, for columns and filters."""
+
+FLAG_NAMES = {
+    "first-seen-principal": "first seen",
+    "caller-identity": "caller identity",
+    "discovery-burst": "discovery burst",
+    "other-enumeration": "other enumeration",
+    "snapshot": "snapshot",
+    "image-export": "image export",
+    "access-key": "access key",
+    "role-assumption": "role assumption",
+    "iam-change": "IAM change",
+    "s3-write": "S3 write",
+    "s3-egress": "large S3 download",
+    "unused-region": "unusual region",
+    "denied-calls": "denied calls",
+    "tool-tell": "known tool",
+    "instance-start": "instance launch",
+    "session-start": "shell on instance",
+    "new-network": "new network",
+    "new-agent": "new user agent",
+    "new-region": "new region",
+}
+"""How sentences and reports name a flag or a novelty."""
+
+
+def flag_name(flag: str) -> str:
+    """Name a flag in a sentence; a rule of the user's brings its own word."""
+    return FLAG_NAMES.get(flag, flag)
 
 
 def short_arn(arn: str) -> str:

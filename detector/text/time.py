@@ -206,7 +206,7 @@ def parse_interval(text: str) -> int:
     """Parse ``90m``, ``12h``, ``7d`` or ``2w`` to seconds. Raises ValueError."""
     match = _INTERVAL.fullmatch(text)
     if not match or not int(match[1]):
-        raise ValueError(f"{text!r} is no interval: write it like 12h, 7d or 2w")
+        raise ValueError(f"{text!r} is not a duration: write it like 12h, 7d or 2w")
     return int(match[1]) * SECONDS_PER_UNIT[match[2]]
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from detector.detection.event import Event
+from detector.text.abbreviations import flag_name
 from detector.text.json_output import json_lines
 from detector.text.markdown import code, codes, plain
 from detector.text.plural import plural
@@ -158,7 +159,10 @@ def _entry(note: Note) -> str:
             f"{context.events} from {format_time(context.first_event)} "
             f"to {format_time(context.last_event)}{denied}",
         ),
-        ("Flags", ", ".join(f"{flag.flag} {flag.count}" for flag in context.flags) or "none"),
+        (
+            "Flags",
+            ", ".join(f"{flag_name(flag.flag)} ({flag.count})" for flag in context.flags) or "none",
+        ),
         ("Access keys", codes(context.access_keys)),
         ("Source", codes(context.source_addresses)),
         ("User agent", codes(context.user_agents)),

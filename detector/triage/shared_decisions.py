@@ -73,9 +73,9 @@ def read_decision(line: bytes) -> SharedDecision:
             case "suppression":
                 return _read_suppression(fields)
             case other:
-                raise ValueError(f"{other!r} is none of note, status, assignee and suppression")
+                raise ValueError(f"{other!r} is not note, status, assignee or suppression")
     except (AttributeError, KeyError, TypeError, msgspec.ValidationError) as error:
-        raise ValueError(f"not as log export writes it: {error}") from None
+        raise ValueError(f"not in the format of log export: {error}") from None
 
 
 def _object(decision: SharedDecision) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _read_note(fields: dict[str, Any]) -> Note:
     created = _whole(fields["created"])
     note_id = msgspec.convert(fields["note_id"], int)
     if not 0 < note_id < _MAX_NOTE_ID:
-        raise ValueError(f"{note_id} is no number of a note")
+        raise ValueError(f"{note_id} is not a note number")
     return Note(
         note_id=note_id,
         alert_id=msgspec.convert(fields["alert_id"], str),
@@ -169,5 +169,5 @@ def _seconds(text: str | None) -> int | None:
 def _whole(text: str) -> int:
     seconds = parse_time(text)
     if seconds is None:
-        raise ValueError(f"{text!r} is no time")
+        raise ValueError(f"{text!r} is not a time")
     return seconds

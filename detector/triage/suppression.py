@@ -29,7 +29,7 @@ SCOPES: tuple[Scope, ...] = (
 
 
 ALWAYS_BREAKING_FLAGS = ("snapshot", "image-export", "access-key", "iam-change")
-"""Flags that break through a suppression even if seen before, unless ignored by name."""
+"""Flags that are still shown a suppression even if seen before, unless ignored by name."""
 
 NOVELTY_POINTS = {"new-network": 20, "new-agent": 15, "new-region": 10}
 """Points of novelties that are no flags: a network, a program, a region not seen before."""
@@ -230,18 +230,14 @@ def check_suppression(suppression: Suppression) -> None:
             ipaddress.ip_network(suppression.value, strict=False)
         except ValueError:
             raise ValueError(
-                f"{suppression.value!r} is no address or network: write it like 203.0.113.0/24"
+                f"{suppression.value!r} is not an address or network: write it like 203.0.113.0/24"
             ) from None
     if suppression.break_at < 0:
-        raise ValueError(
-            "nothing has fewer than 0 points: say from how many on something new breaks through"
-        )
+        raise ValueError("points must be 0 or more")
     if suppression.expires <= suppression.created:
-        raise ValueError(
-            "the suppression would end before it begins: give it an interval such as 7d"
-        )
+        raise ValueError("the suppression would end before it starts: choose a duration such as 7d")
     if not (suppression.ticket.strip() or suppression.justification.strip()):
-        raise ValueError("say why: a ticket or a justification")
+        raise ValueError("add a ticket or a justification")
 
 
 def _scope_values(scope: Scope, alert: Alert) -> list[str]:

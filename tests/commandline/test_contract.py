@@ -91,7 +91,7 @@ def test_version_option(cli: Cli) -> None:
         ),
         (["scan", ".", "--until", "2026-02-30"], ["--until 2026-02-30"]),
         (["scan", ".", "--now", "12:00"], ["--now 12:00"]),
-        (["scan", ".", "--no-builtin"], ["no rule to search by", "--rules"]),
+        (["scan", ".", "--no-builtin"], ["no rules: add some", "--rules"]),
         (["hunt", "--query", "from x", ".", "--now", "12:00"], ["--now 12:00"]),
         (["hunt", "hunt.toml"], ["hunt.toml: no source"]),
         (
@@ -102,8 +102,8 @@ def test_version_option(cli: Cli) -> None:
             ["suppress", "add", "--principal", "a", "--for", "1y", "--ticket", "T"],
             ["--for '1y' is no interval", "12h, 7d or 2w"],
         ),
-        (["suppress", "add", "--principal", "a"], ["say why"]),
-        (["suppress", "add", "--cidr", "here", "--ticket", "T"], ["no address or network"]),
+        (["suppress", "add", "--principal", "a"], ["add a ticket"]),
+        (["suppress", "add", "--cidr", "here", "--ticket", "T"], ["not an address or network"]),
         (["suppress", "add", "--principal", "", "--ticket", "T"], ["name one"]),
     ],
 )
@@ -269,7 +269,7 @@ def test_scan_fails_where_nothing_could_be_read(cli: Cli, tmp_path: Path) -> Non
     for options in ([], ["--exit-code"], ["--strict"]):
         ran = cli("scan", tmp_path, *options, *ONLY_REFERENCE)
         assert (ran.status, ran.out) == (1, "")
-        assert ran.err.splitlines()[-1] == "trailhound: nothing that was named could be read"
+        assert ran.err.splitlines()[-1] == "trailhound: none of the named sources could be read"
 
 
 @pytest.mark.parametrize("options", [[], ["--strict"]])
@@ -352,7 +352,7 @@ def test_rule_in_error_is_named_and_others_run(cli: Cli, logs: Path, tmp_path: P
     bad = write(tmp_path, "rules/bad.toml", b"[rule]\nname = 'x'\n")
     ran = cli("scan", logs, "--format", "jsonl", "--rules", bad, *ONLY_REFERENCE)
     assert (ran.status, len(ran.objects)) == (0, 2)
-    assert f"rule not used: {bad}:" in ran.err
+    assert f"rule not loaded: {bad}:" in ran.err
 
 
 def test_builtin_rules_include_reference_rule(cli: Cli, logs: Path) -> None:

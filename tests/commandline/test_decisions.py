@@ -38,7 +38,7 @@ def test_alerts_are_those_that_scan_prints(cli: Cli, db: Path, tmp_path: Path) -
         scanned = cli("scan", tmp_path / "logs", "--db", db, "--format", format, *ONLY_REFERENCE)
         assert (held.status, held.out, held.err) == (0, scanned.out, "2 of 2 alerts held\n")
     assert len(ids(cli, db, "--filter", "regions:>10")) == 1
-    one_line(cli("alerts", "--db", tmp_path / "none"), 1, "no state yet")
+    one_line(cli("alerts", "--db", tmp_path / "none"), 1, "no database yet")
     one_line(cli("alerts", "--db", db, "--filter", "severity>"), 2, "--filter")
 
 
@@ -60,7 +60,7 @@ def test_assignee_is_set_by_id_or_filter(cli: Cli, db: Path) -> None:
     first, second = ids(cli, db)
     assigned = cli("assign", first, "--to", " dana ", "--db", db, "--author", "lead")
     assert (assigned.status, assigned.out) == (0, f"{first}\n")
-    assert "assigned to dana: 1 alert; 0 were so before" in assigned.err
+    assert "assigned to dana: 1 alert; 0 already were" in assigned.err
     assert cli("assign", "--filter", "assignee:dana", "--to", "dana", "--db", db).out == ""
     assert ids(cli, db, "--filter", 'assignee:""') == [second]
     listed = cli("alerts", "--db", db, "--format", "jsonl").objects
@@ -117,9 +117,11 @@ def test_wrong_decision_changes_nothing(command: str, cli: Cli, db: Path, tmp_pa
     text = {"note": ["--text", "x"], "assign": ["--to", "x"]}.get(command, [])
     first = ids(cli, db)[0]
     one_line(cli(command, "--db", db, *text), 2, "--filter")
-    one_line(cli(command, first, "--filter", "ana", "--db", db, *text), 2, "not by both")
-    one_line(cli(command, first, "none", "--db", db, *text), 1, "none", "nothing was done")
-    one_line(cli(command, first, "--db", tmp_path / "none", *text), 1, "no state yet")
+    one_line(
+        cli(command, first, "--filter", "ana", "--db", db, *text), 2, "either by id or by --filter"
+    )
+    one_line(cli(command, first, "none", "--db", db, *text), 1, "none", "nothing was changed")
+    one_line(cli(command, first, "--db", tmp_path / "none", *text), 1, "no database yet")
     with closing(Store.open(db)) as store:
         assert store.history.entries(first) == []
 
@@ -140,7 +142,7 @@ def test_alert_that_changes_meanwhile_is_left_and_told(
     monkeypatch.setattr(TriageTable, "set_status", overtaken)
     ran = cli("ack", "--db", db, "--filter", "status:open")
     assert (ran.status, ran.out) == (1, f"{second}\n")
-    assert f"changed meanwhile, and left so: {first} is closed" in ran.err
+    assert f"changed meanwhile and left as is: {first} is closed" in ran.err
     with closing(Store.open(db)) as store:
         kinds = [entry.kind for entry in store.history.entries(first)]
     assert kinds == ["closed", "acknowledged refused"]
@@ -162,7 +164,7 @@ def test_assignee_that_changes_meanwhile_is_left_and_told(
     monkeypatch.setattr(TriageTable, "assign", overtaken)
     ran = cli("assign", "--db", db, "--filter", "status:open", "--to", "dana")
     assert (ran.status, ran.out) == (1, f"{second}\n")
-    assert f"changed meanwhile, and left so: {first} is ben" in ran.err
+    assert f"changed meanwhile and left as is: {first} is ben" in ran.err
 
 
 def test_parser_offers_every_verdict() -> None:

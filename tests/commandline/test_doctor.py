@@ -45,7 +45,7 @@ def test_doctor_reports_ok(cli: Cli, db: Path) -> None:
     ran = cli("doctor", "--db", db, db.parent)
     assert (ran.status, ran.err) == (0, "")
     assert "problem" not in ran.out
-    assert lines(ran, "soundness")[0].startswith("ok sound, version ")
+    assert lines(ran, "soundness")[0].startswith("ok OK, version ")
     assert lines(ran, "state") == [f"ok {db}, {db.stat().st_size / 1e6:,.1f} MB"]
     assert lines(ran, "source") == [f"ok {db.parent}"]
     assert lines(ran, "editor") == ["ok cat -u"]
@@ -176,7 +176,7 @@ def test_doctor_reports_terminal_problems(
     [
         (b"\x1b[?1u\x1b[?62;4c", "told apart by the kitty protocol"),
         (b"\x1b[?62;4c", "plain;"),
-        (b"", "the terminal does not answer"),
+        (b"", "no answer from the terminal"),
     ],
 )
 def test_doctor_asks_terminal_for_keys(

@@ -99,8 +99,14 @@ def test_case_is_written_once(cli: Cli, db: str, tmp_path: Path) -> None:
 def test_suppress_add_reports_breaking_alerts(cli: Cli, db: str) -> None:
     base = ["suppress", "add", "--principal", ANA, "--ticket", "OPS-1", "--db", db]
     ran = cli(*base)
-    assert "it hides 0; 1 break through" in ran.err and "snapshot 1" in ran.err
-    assert "it hides 1; 0 break through" in cli(*base, "--waive", "snapshot").err
+    assert (
+        "hides of the last 30 days' alerts: 0; 1 are still shown" in ran.err
+        and "snapshot 1" in ran.err
+    )
+    assert (
+        "hides of the last 30 days' alerts: 1; 0 are still shown"
+        in cli(*base, "--waive", "snapshot").err
+    )
     one_line(cli(*base, "--waive", "nonsense"), 2, "nonsense")
     one_line(cli(*base, "--break-at", "-1"), 2, "points")
 

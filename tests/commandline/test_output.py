@@ -121,7 +121,7 @@ def test_rules_say_what_they_look_for_and_found(cli: Cli, db: Path) -> None:
         cli("rules", "list", "--format", "navigator", "--db", db, *ONLY_REFERENCE).out
     )
     assert [(each["techniqueID"], each["score"]) for each in layer["techniques"]] == [("T1580", 1)]
-    one_line(cli("rules", "list", "--format", "jsonl", "--db", db / "none"), 1, "no state yet")
+    one_line(cli("rules", "list", "--format", "jsonl", "--db", db / "none"), 1, "no database yet")
 
 
 def test_quiet_narrates_only_what_is_wrong(cli: Cli, logs: Path, tmp_path: Path) -> None:

@@ -93,4 +93,4 @@ def test_wrong_questions_are_refused_in_one_line(cli: Cli, logs: Path, tmp_path:
         ("principals", logs, "--risk-over", "soon"),
     ):
         one_line(cli(*arguments), 2)
-    one_line(cli("events", "--db", tmp_path / "none.db"), 1, "no state yet")
+    one_line(cli("events", "--db", tmp_path / "none.db"), 1, "no database yet")

@@ -84,7 +84,7 @@ def test_tail_reports_withdrawn_alerts(
         lambda: write(live, "b.json", smaller)
     )  # another claim to an event takes it out of its window
     assert ran.objects == []
-    assert f"withdrawn: alert {first['alert_id']}" in ran.err
+    assert f"retracted: alert {first['alert_id']}" in ran.err
 
 
 # the hunt log, suppressions, status
@@ -152,7 +152,7 @@ def test_log_export_leaves_files_of_others(
     cli: Cli, db: Path, tmp_path: Path, content: bytes
 ) -> None:
     out = write(tmp_path, "of-others", content)
-    one_line(cli("log", "export", "--db", db, "-o", out), 1, "-o", "no export")
+    one_line(cli("log", "export", "--db", db, "-o", out), 1, "-o", "not a trailhound export")
     assert out.read_bytes() == content
 
 
@@ -161,7 +161,7 @@ def test_log_export_leaves_the_state(cli: Cli, db: Path, tmp_path: Path) -> None
     link.symlink_to(db)
     before = db.read_bytes()
     for name in (db, link, db.parent / "." / db.name):
-        one_line(cli("log", "export", "--db", db, "-o", name), 1, "no export")
+        one_line(cli("log", "export", "--db", db, "-o", name), 1, "not a trailhound export")
     assert db.read_bytes() == before
     assert len(cli("log", "export", "--db", db, "--format", "jsonl").objects) == 1
 
@@ -222,7 +222,7 @@ def test_suppression_is_added_listed_and_lifted(cli: Cli, db: Path, logs: Path) 
     shown = cli("scan", logs, "--db", db, "--format", "jsonl", *ONLY_REFERENCE)
     assert {alert["suppressed_by"] for alert in shown.objects} == {name}
     lifted = cli("suppress", "lift", "--db", db, name)
-    assert (lifted.status, lifted.out, "lifted" in lifted.err) == (0, "", True)
+    assert (lifted.status, lifted.out, "ended" in lifted.err) == (0, "", True)
     assert cli("suppress", "list", "--db", db).out.startswith(f"{name}  lifted ")
     shown = cli("scan", logs, "--db", db, "--format", "jsonl", *ONLY_REFERENCE)
     assert {alert["suppressed_by"] for alert in shown.objects} == {None}
@@ -271,10 +271,10 @@ def test_status_summarizes_state(cli: Cli, db: Path, tmp_path: Path) -> None:
 def test_compact_reports_freed_space(cli: Cli, db: Path, tmp_path: Path) -> None:
     ran = cli("compact", "--db", db)
     assert (ran.status, ran.err) == (0, "")
-    assert "let go         0 hits" in ran.out
+    assert "purged         0 hits" in ran.out
     assert "MB freed" in ran.out
     one_line(cli("compact", "--db", db, "--retention", "soon"), 2, "soon", "12h")
-    one_line(cli("compact", "--db", tmp_path / "none"), 1, "no state yet")
+    one_line(cli("compact", "--db", tmp_path / "none"), 1, "no database yet")
     store = Store.open(db)
     store.take_ingest()
     one_line(cli("compact", "--db", db), 1, f"process {os.getpid()}", "close it there")
@@ -286,7 +286,7 @@ def test_doctor_finds_damage_and_saves_notes(
 ) -> None:
     assert "ok       soundness     sound" in cli("doctor", "--db", db).out
     one_line(
-        cli("doctor", "--db", tmp_path / "none", "--save", tmp_path / "new"), 1, "no state yet"
+        cli("doctor", "--db", tmp_path / "none", "--save", tmp_path / "new"), 1, "no database yet"
     )
     damage_table(db, "alert")
     ran = cli("doctor", "--db", db)
@@ -295,7 +295,7 @@ def test_doctor_finds_damage_and_saves_notes(
     assert "--save NEW" in ran.out
     one_line(cli("scan", logs, "--db", db, *ONLY_REFERENCE), 1, str(db), "damaged", "doctor --save")
     assert (
-        "not a state of trailhound: name another file with --db FILE"
+        "not a trailhound database: name another file with --db FILE"
         in cli("doctor", "--db", logs / "a.json").out
     )
     new = tmp_path / "new.db"
@@ -328,7 +328,7 @@ def test_doctor_saves_notes_of_a_state_that_sqlite_refuses(
     assert (len(notes), "note_words     1 saved" in saved.out) == (int(count), int(count) == 1)
     is_whole = "could not be read" not in saved.out and "more was lost" not in saved.out
     assert saved.status == (0 if is_whole else 1)
-    assert ("saved what you wrote" in saved.err) == is_whole
+    assert ("recovered" in saved.err) == is_whole
     if place == "cut":
         assert len(notes) == 1
 
@@ -336,7 +336,7 @@ def test_doctor_saves_notes_of_a_state_that_sqlite_refuses(
 def test_doctor_says_that_nothing_could_be_saved(cli: Cli, db: Path, tmp_path: Path) -> None:
     db.write_bytes(db.read_bytes()[: 2 * _PAGE])
     saved = cli("doctor", "--db", db, "--save", tmp_path / "new.db")
-    assert saved.status == 1 and "nothing could be read" in saved.err
+    assert saved.status == 1 and "nothing readable in" in saved.err
     assert saved.out.count("more was lost") >= 8
 
 

@@ -117,7 +117,7 @@ def test_state_that_cannot_be_written_beside_is_examined(
     left: str, cli: Cli, state: Path, tmp_path: Path
 ) -> None:
     MAKE[left](state)
-    # SQLite cannot make its index of the write-ahead log, as in a folder that may only be read.
+    # SQLite cannot make its index of the write-ahead log, as in a folder that read-only.
     (state.parent / "hunt.db-shm").mkdir()
     assert find_damage(state) == []
     saved = tmp_path / "saved.db"

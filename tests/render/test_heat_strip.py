@@ -38,7 +38,7 @@ def test_bucket_is_one_second_where_it_fits() -> None:
             " region            11:58:00  :10       :20         calls",
             "▌us-east-1         0█ ░                                8",
             " us-east-2           ▒                                 2",
-            " af-south-1  rare                               ░      1",
+            " af-south-1  new                                ░      1",
             "",
         ]
         await pilot.press("l")

@@ -70,9 +70,9 @@ def test_layout_reads_back_as_same_value(value: object) -> None:
 @pytest.mark.parametrize(
     ("raw", "why"),
     [
-        (b"", "no JSON"),
-        (b"\xff\x00\x1b nonsense", "no JSON"),
-        (b'{"a":', "no JSON"),
+        (b"", "not JSON"),
+        (b"\xff\x00\x1b nonsense", "not JSON"),
+        (b'{"a":', "not JSON"),
         (b"[" * 100_000 + b"]" * 100_000, "nested too deep"),
     ],
 )

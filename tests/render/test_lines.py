@@ -41,12 +41,12 @@ def test_top_line_drops_last_items_first() -> None:
         assert drawn(line) == [
             "trailhound › Alerts"
             + " " * 14
-            + "● live  newest 12:38:05Z (3 m behind)   AWSLogs/ · 3 accounts"
+            + "● live  latest 12:38:05Z (3 m behind)   AWSLogs/ · 3 accounts"
         ]
         for width, text in (
-            (70, "trailhound › Alerts              ● live  newest 12:38:05Z (3 m behind)"),
-            (50, "trailhoun… ● live  newest 12:38:05Z (3 m behind)"),
-            (20, "● live  newest 12:3…"),
+            (70, "trailhound › Alerts              ● live  latest 12:38:05Z (3 m behind)"),
+            (50, "trailhoun… ● live  latest 12:38:05Z (3 m behind)"),
+            (20, "● live  latest 12:3…"),
         ):
             await pilot.resize_terminal(width, 3)
             await pilot.pause()
@@ -58,12 +58,12 @@ def test_top_line_drops_last_items_first() -> None:
 @pytest.mark.parametrize(
     ("behind", "lag"),
     [
-        (-5, "newest 12:38:05Z (0 s behind)"),
-        (119, "newest 12:38:05Z (119 s behind)"),
-        (120, "newest 12:38:05Z (2 m behind)"),
-        (7_200, "newest 12:38:05Z (2 h behind)"),
-        (86_400, "newest 2026-03-01T12:38:05Z (24 h behind)"),
-        (90_000_000, "newest 2026-03-01T12:38:05Z (1,041 d behind)"),
+        (-5, "latest 12:38:05Z (0 s behind)"),
+        (119, "latest 12:38:05Z (119 s behind)"),
+        (120, "latest 12:38:05Z (2 m behind)"),
+        (7_200, "latest 12:38:05Z (2 h behind)"),
+        (86_400, "latest 2026-03-01T12:38:05Z (24 h behind)"),
+        (90_000_000, "latest 2026-03-01T12:38:05Z (1,041 d behind)"),
     ],
 )
 def test_live_state_writes_lag_in_its_unit(behind: int, lag: str) -> None:
@@ -77,7 +77,7 @@ def test_accounting_line_is_empty_before_reading() -> None:
 ACCOUNTING = Accounting(
     files_read=1_198, files_waiting=3, files_skipped={"empty": 2},
     files_quarantined={"truncated": 1},
-    records_seen=182_424, records_duplicate=19, records_rejected={"no time": 3, "no JSON": 1},
+    records_seen=182_424, records_duplicate=19, records_rejected={"no time": 3, "not JSON": 1},
 )  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def test_short_region_names_are_distinct() -> None:
 def test_region_line_counts_what_does_not_fit() -> None:
     async def act(line: RegionLine, pilot: Pilot[None], messages: Messages) -> None:
         line.show(["us-east-1", "us-west-2", "af-south-1"], {"af-south-1"})
-        assert drawn(line) == ["af-s-1 rare ▪ us-e-1 ▪ us-w-2"]
+        assert drawn(line) == ["af-s-1 unusual ▪ us-e-1 … +1"]
         line.show(REGIONS)
         assert drawn(line) == ["us-e-1 ▪ us-e-2 ▪ us-w-1 … +45"]
         line.show(["x" * 300])

@@ -12,7 +12,7 @@ from tui.widgets.charts.region_board import RegionBoard
 Messages = list[Message]
 
 COUNTS = {"us-east-1": 12, "af-south-1": 1, "eu-west-1": 100_000, "ap-northeast-1": 9_999}
-WORDS = {"us-east-1": "used", "af-south-1": "new", "eu-west-1": "rare", "eu-west-2": "used"}
+WORDS = {"us-east-1": "used", "af-south-1": "new", "eu-west-1": "unusual", "eu-west-2": "used"}
 
 
 def loaded(widget: RegionBoard) -> None:
@@ -25,7 +25,7 @@ def test_board_has_column_for_each_geography() -> None:
         assert drawn(widget) == [
             " Americas            Europe              Mid East & Africa   Asia Pacific",
             " us-w-2              eu-n-1              il-c-1  +           ap-ne-1  9999",
-            " us-w-1             ▌eu-w-1   100k rare  me-s-1  +           ap-ne-3",
+            " us-w-1             ▌eu-w-1   100k !     me-s-1  +           ap-ne-3",
             " us-e-2              eu-w-2        used  me-c-1  +           ap-ne-2",
             " us-e-1     12 used  eu-w-3              me-w-1  +           ap-e-2  +",
             " ca-c-1              eu-c-1              af-s-1  +   1 new   ap-e-1  +",
@@ -33,7 +33,7 @@ def test_board_has_column_for_each_geography() -> None:
             " mx-c-1  +           eu-s-1  +                               ap-s-2  +",
         ]
         styles = {
-            style_at(widget, y, word).color for y, word in ((2, "rare"), (3, "used"), (5, "new"))
+            style_at(widget, y, word).color for y, word in ((2, "unusual"), (3, "used"), (5, "new"))
         }
         assert len(styles) == 3
         await pilot.resize_terminal(160, 8)

@@ -210,7 +210,7 @@ class Hunt:
         """Open the app, wait until the store and the first update are on screen, and take the
         journey.
 
-        Every alert is a row of its own unless ``folded``. ``by_clock``: a key is waited for as
+        All rows expanded unless ``folded``. ``by_clock``: a key is waited for as
         Textual does, for what Textual itself delays, as its palette."""
         runs = self.feed if pipeline == "feed" else pipeline
         make_pipeline = None if runs is None else lambda _: runs

@@ -201,7 +201,7 @@ def test_unloaded_rule_has_no_note(hunt: Hunt) -> None:
         await opened(app, pilot, "G")
         await press(pilot, "K", "shift+tab", "shift+tab")
         assert shown(app).rule.id == "gone"
-        assert "The rule of this alert is not loaded." in screen_text(app)
+        assert "This alert's rule is not loaded." in screen_text(app)
 
     hunt.play(journey)
 
@@ -214,7 +214,7 @@ def test_stepping_moves_list_cursor(hunt: Hunt) -> None:
         await until(pilot, lambda: {event.arn for event in calls(app).rows} == {ANA})
         assert shown(app).principal == ANA
         await press(pilot, "J", "J")
-        assert said(app) == "This is the last alert"
+        assert said(app) == "Last alert"
         assert shown(app).principal == BEN
         await press(pilot, "K", "escape")
         row = app.screen.query_one(RowList).cursor_row
@@ -231,7 +231,7 @@ def test_stepping_ignores_new_alerts(hunt: Hunt) -> None:
         await opened(app, pilot, "j")
         await hunt.arrive(app, pilot, hunt.update(alert("new", at=9_000)))
         await press(pilot, "K", "K")
-        assert said(app) == "This is the first alert"
+        assert said(app) == "First alert"
         assert shown(app).alert_id != "new"
 
     hunt.play(journey)
@@ -246,7 +246,7 @@ def test_screen_follows_superseding_alert(hunt: Hunt) -> None:
         )
         await hunt.arrive(app, pilot, hunt.update(joined, withdrawn=[ana.alert_id]))
         assert shown(app).alert_id == "joined"
-        assert "joined this alert into another" in said(app)
+        assert "Merged by late data" in said(app)
 
     hunt.play(journey)
 

@@ -73,7 +73,7 @@ def test_withdrawn_alert_under_cursor_is_announced(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "j", "j")
         await hunt.arrive(app, pilot, hunt.update(withdrawn=[hunt.alert(ANA).alert_id]))
-        assert "took the alert under the cursor away" in said(app)
+        assert "Late data merged this alert into another" in said(app)
         assert rows(app).cursor_row is not None
         assert rows(app).cursor_row.principal == BEN
 
@@ -147,7 +147,7 @@ def test_triage_applies_to_marks_and_counts_them(hunt: Hunt) -> None:
         await press(pilot, "space", "space")
         assert "2 marked" in counts(app)
         await press(pilot, "G", "d")
-        assert said(app) == "Closed 2 alerts; z takes it back"
+        assert said(app) == "Resolved 2 alerts; z undoes"
         assert principals(app) == [ANA, BEN]
         assert not rows(app).marks
         assert [one.status for one in hunt.store.alerts.all()] == [
@@ -163,10 +163,10 @@ def test_triage_applies_to_marks_and_counts_them(hunt: Hunt) -> None:
 def test_closed_alerts_are_counted_and_can_be_shown(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "d")
-        assert counts(app) == "4 alerts · 3 here · 1 closed · H shows them"
+        assert counts(app) == "4 alerts · in 3 rows · 1 resolved · H shows them"
         await press(pilot, "H")
         assert len(principals(app)) == 4
-        assert counts(app) == "4 alerts · 1 closed · H hides them"
+        assert counts(app) == "4 alerts · 1 resolved · H hides them"
 
     hunt.play(journey)
 
@@ -224,7 +224,7 @@ def test_search_visits_matches_and_wraps(hunt: Hunt) -> None:
         await press(pilot, "N")
         assert rows(app).cursor_key == second
         await press(pilot, "escape", "slash", "'nowhere")
-        assert "no hit" in screen_text(app)
+        assert "no match" in screen_text(app)
 
     hunt.play(journey)
 
@@ -245,7 +245,7 @@ def test_serious_key_visits_high_alerts(hunt: Hunt) -> None:
         await press(pilot, "G", "e")
         assert rows(app).cursor_row.severity == "critical"
         await press(pilot, "e")
-        assert "No other alert" in said(app)
+        assert "No other high or critical alert" in said(app)
 
     hunt.play(journey)
 
@@ -265,9 +265,7 @@ def test_sentence_and_regions_follow_cursor(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "G")
         shown = " ".join(screen_text(app).split())
-        assert (
-            "role/inventory/ben called DescribeInstances in 12 regions within one second" in shown
-        )
+        assert "role/inventory/ben called DescribeInstances in 12 regions in under 1 s" in shown
         assert "ap-ne-1" in shown
 
     hunt.play(journey)

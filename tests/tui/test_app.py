@@ -101,7 +101,7 @@ def test_app_decides_while_another_process_ingests(tmp_path: Path) -> None:
         assert stored.status == "acknowledged"
         hunt.store.triage.set_status([other.alert_id], "closed")
         await press(pilot, "z")
-        assert "changed since, and left so: " in said(app)
+        assert "not where changed since (" in said(app)
         stored = hunt.store.alerts.get(other.alert_id)
         assert stored is not None
         assert stored.status == "closed"
@@ -123,12 +123,12 @@ def test_app_takes_ingest_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         app = HuntApp(lambda: Opened(second, hunt.rules, make), "AWSLogs/", clock=hunt.clock)  # type: ignore[arg-type, return-value]
         async with app.run_test() as pilot:
             await until(pilot, lambda: app.is_open and app.follows)
-            assert "reads into this state" in said(app)
+            assert "ingests into this database" in said(app)
             assert started == []
             hunt.store.close()
             await until(pilot, lambda: app.view_model.live)
             assert started == [hunt.rules]
-            assert "Reading goes on here" in said(app)
+            assert "this app ingests now" in said(app)
             assert "● live" in screen_text(app).splitlines()[0]
 
     rest.run(drive())
@@ -142,7 +142,7 @@ def test_app_on_unwritable_state_only_shows_it(hunt: Hunt, monkeypatch: pytest.M
         assert "read-only" in screen_text(app).splitlines()[0]
         for key in ("a", "d", "c", "x", "exclamation_mark", "z"):
             await press(pilot, key)
-            assert said(app).startswith("read-only: allow writing the state")
+            assert said(app).startswith("Read-only: make the database")
             assert isinstance(app.screen, AlertsScreen)
 
     hunt.play(journey, pipeline=None)
@@ -156,7 +156,7 @@ def test_failed_save_keeps_typed_text(hunt: Hunt, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(hunt.store.database, "_writer", None)
         await press(pilot, "ctrl+s")
         assert isinstance(app.screen, NoteForm)
-        assert "may only be read" in screen_text(app)
+        assert "read-only" in screen_text(app)
         assert app.screen.query_one(TextArea).text == "thought"
 
     hunt.play(journey)

@@ -42,7 +42,7 @@ def test_calendar_shows_recurrence_and_opens_alert(tmp_path: Path) -> None:
             ),
         )
         text = screen_text(app)
-        assert "every hour, 10 regions, 4 times · the next about 2026-03-01 14:00:00Z" in text
+        assert "every hour, 10 regions, 4 times · next expected 2026-03-01 14:00:00Z" in text
         assert text.count("·") >= 4
         assert "10 regions, 1 alert" in text
         await press(pilot, "l", "enter")
@@ -68,7 +68,7 @@ def test_calendar_shows_recurrence_and_opens_alert(tmp_path: Path) -> None:
                 and app.screen.query_one(Calendar).cursor_sweeps
             ),
         )
-        assert "once, 12 regions" in screen_text(app)
+        assert "single occurrence, 12 regions" in screen_text(app)
         await press(pilot, "escape")
         assert isinstance(app.screen, AlertsScreen)
 

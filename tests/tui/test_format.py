@@ -87,7 +87,7 @@ def test_why_names_principal_regions_span_and_flags() -> None:
     said = format.why(alert(flags=("snapshot", "access-key"), denied=5), None)
     assert said == (
         "user/ana matched “Many regions” in 12 regions within 11 s. 5 of 12 calls were denied. "
-        "Key AKIA…0001. Also: snapshot 2, access-key 2."
+        "Key AKIA…0001. Also: snapshot (2), access key (2)."
     )
 
 
@@ -101,7 +101,7 @@ def test_why_names_age_and_history_of_principal() -> None:
         new, flags=[msgspec.structs.replace(new.flags[0], first=START + 7100), new.flags[1]]
     )
     assert format.why(new, None).endswith(
-        "Key AKIA…0001 first seen 40 s before; baseline 12 d. Also: snapshot 2."
+        "Key AKIA…0001 first seen 40 s earlier (12 d of history). Also: snapshot (2)."
     )
 
 

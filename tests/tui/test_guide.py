@@ -52,10 +52,10 @@ def test_questions_have_answer_and_count(hunt: Hunt) -> None:
             for answer in (await answered_questions(app, pilot)).rows
         }
         assert answers["Snapshot or image activity?"] == ("yes", 2)
-        assert answers["Keys, roles, permissions changed?"] == ("yes", 1)
-        assert answers["S3 writes or large reads?"] == ("no", 0)
-        assert answers["Were its calls refused?"] == ("yes", 7)
-        assert "baseline too short (1 h of 10 d)" in screen_text(app)
+        assert answers["IAM changes (keys, roles, policies)?"] == ("yes", 1)
+        assert answers["S3 writes or large downloads?"] == ("no", 0)
+        assert answers["Were any calls denied?"] == ("yes", 7)
+        assert "not enough history yet (1 h of 10 d needed)" in screen_text(app)
 
     hunt.play(journey)
 
@@ -92,7 +92,7 @@ def test_queries_of_rule_are_answered(tmp_path: Path) -> None:
         answers = {
             answer.question: answer for answer in (await answered_questions(app, pilot)).rows
         }
-        assert answers["Anything on hosts?"].detail == "host.name is no field of CloudTrail's"
+        assert answers["Anything on hosts?"].detail == "host.name is not a CloudTrail field"
         questions = app.screen.query_one("#questions", RowList)
         await until(pilot, lambda: questions.rows[-2].count is not None)
         assert (questions.rows[-2].verdict, questions.rows[-2].count) == ("yes", 20)
@@ -112,7 +112,7 @@ def test_sentence_names_signals(hunt: Hunt) -> None:
                 "Then: CreateAccessKey, CreateSnapshot, ModifySnapshotAttribute" in screen_text(app)
             ),
         )
-        assert "Key AKIAEXAMPLE: baseline too short (1 h of 10 d)." in " ".join(
+        assert "Key AKIAEXAMPLE: not enough history yet (1 h of 10 d needed)." in " ".join(
             screen_text(app).split()
         )
 

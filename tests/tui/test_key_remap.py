@@ -25,9 +25,9 @@ from tui.widgets.row_list import RowList
         (
             "alert.acknowlege",
             "A",
-            "nothing is called 'alert.acknowlege', did you mean 'alert.acknowledge'?",
+            "unknown key id 'alert.acknowlege', did you mean 'alert.acknowledge'?",
         ),
-        ("zzz", "A", "nothing is called 'zzz' `trailhound keys` lists what there is"),
+        ("zzz", "A", "unknown key id 'zzz' `trailhound keys` lists them all"),
         (
             "alert.acknowledge",
             "x",
@@ -48,9 +48,9 @@ from tui.widgets.row_list import RowList
         ("alert.acknowledge", "ctrl+i", "terminals send tab for ctrl+i"),
         ("alert.acknowledge", "ctrl+m", "terminals send enter for ctrl+m"),
         ("alert.acknowledge", "ctrl+[", "terminals send escape for ctrl+["),
-        ("alert.acknowledge", "alt+a", "'alt+a' is no key that every terminal sends"),
-        ("alert.acknowledge", "ctrl+shift+a", "no key that every terminal sends"),
-        ("alert.acknowledge", "[/]", "'[/]' is no key that every terminal sends"),
+        ("alert.acknowledge", "alt+a", "'alt+a' is not a key that every terminal sends"),
+        ("alert.acknowledge", "ctrl+shift+a", "not a key that every terminal sends"),
+        ("alert.acknowledge", "[/]", "'[/]' is not a key that every terminal sends"),
         ("quit", "Q", "'quit': Q is for typing where it works"),
         ("form.save", "!", "'form.save': ! is for typing where it works (Note)"),
         ("form.save", "ctrl+k", "'form.save': ^k is for typing where it works (Note)"),
@@ -92,7 +92,7 @@ def test_invalid_keys_fail_at_start(
 ) -> None:
     monkeypatch.setattr("tui.commandline.commands.app._require_terminal", lambda: None)
     configure(tmp_path, monkeypatch, '[keys]\n"pivt" = "P"\n')
-    one_line(cli(*command), 2, "config.toml: keys: nothing is called 'pivt', did you mean 'pivot'?")
+    one_line(cli(*command), 2, "config.toml: keys: unknown key id 'pivt', did you mean 'pivot'?")
     assert cli("status").status == 0, "other commands do without keys"
 
 
@@ -116,7 +116,7 @@ def test_app_uses_rebound_keys(tmp_path: Path) -> None:
         await press(pilot, "m", "m", "x")
         assert app.screen.query_one(RowList).cursor_index == 2
         assert hunt.alert(ANA).status == "acknowledged"
-        assert said(app) == "Acknowledged user/ana; U takes it back"
+        assert said(app) == "Acknowledged user/ana; U undoes"
         await press(pilot, "j", "U")
         assert app.screen.query_one(RowList).cursor_index == 2
         assert hunt.alert(ANA).status == "open"
@@ -135,7 +135,7 @@ def test_messages_name_rebound_keys(tmp_path: Path) -> None:
         await hunt.arrive(app, pilot, hunt.update(accounting=bad))
         assert said(app) == "2 files could not be read; 8 shows why"
         await press(pilot, "0")
-        assert said(app) == "The list is held still; reading goes on. 0 goes on"
+        assert said(app) == "Paused – still ingesting. 0 goes on"
         await press(pilot, "0", "d")
         assert "9 shows them" in screen_text(app)
         await press(pilot, "9")

@@ -107,9 +107,9 @@ def test_docs_list_every_key(cli: Cli) -> None:
     docs = Path(tui.__file__).parents[1] / "docs" / "keys.md"
     said, listed = docs.read_text(encoding="utf-8"), cli("keys", "--format", "md").out
     if os.environ.get("UPDATE_GOLDENS"):
-        said = said[: said.index("## Decide")] + listed
+        said = said[: said.index("## Triage")] + listed
         docs.write_text(said, encoding="utf-8")
-    assert said[said.index("## Decide") :] == listed
+    assert said[said.index("## Triage") :] == listed
 
 
 def test_letters_do_nothing_in_forms() -> None:

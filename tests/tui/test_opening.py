@@ -52,7 +52,7 @@ def test_keys_do_nothing_until_open(tmp_path: Path) -> None:
             lines = screen_text(app).splitlines()
             assert lines[0].startswith(" trailhound › Alerts")
             assert "◌ opening   AWSLogs/" in lines[0]
-            assert "Opening the state and the rules …" in lines[2]
+            assert "Opening the database and the rules …" in lines[2]
             assert not app.is_open
             open_now.set()
             await until(pilot, lambda: app.is_open and app.view_model.loaded)
@@ -115,7 +115,7 @@ def test_broken_rule_files_are_reported(tmp_path: Path) -> None:
         ),
         (
             ["--db", "notes.txt"],
-            "trailhound: notes.txt: not a state of trailhound: name another file with --db FILE",
+            "trailhound: notes.txt: not a trailhound database: name another file with --db FILE",
         ),
     ],
 )

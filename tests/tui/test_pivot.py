@@ -96,11 +96,11 @@ def test_questions_group_and_fold_calls(hunt: Hunt) -> None:
         screen = await pivoted(app, pilot)
         await press(pilot, "s")
         heads = [row.question for row in screen._lines.rows if isinstance(row, QuestionLine)]
-        assert heads[:2] == ["The alert's own calls", "Did it ask whose key it has?"]
+        assert heads[:2] == ["This alert's calls", "Did it call GetCallerIdentity?"]
         assert "Snapshot or image activity?" in heads
         await press(pilot, "g", "enter")
-        assert actions(screen)[:2] == ["The alert's own calls", "Did it ask whose key it has?"]
-        assert "▸ The alert's own calls  14  DescribeInstances 14" in screen_text(app)
+        assert actions(screen)[:2] == ["This alert's calls", "Did it call GetCallerIdentity?"]
+        assert "▸ This alert's calls  14  DescribeInstances 14" in screen_text(app)
 
     hunt.play(journey)
 
@@ -111,7 +111,7 @@ def test_missing_file_is_reported(hunt: Hunt) -> None:
         hunt.trail.unlink()
         await press(pilot, "enter")
         await until(
-            pilot, lambda: said(app).endswith("the file is gone; put it back to see the record")
+            pilot, lambda: said(app).endswith("the file is gone; restore it to see the record")
         )
         await press(pilot, "escape", "p")
         await until(pilot, lambda: isinstance(app.screen, Menu))

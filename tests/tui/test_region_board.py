@@ -65,7 +65,7 @@ def test_board_of_alert_labels_each_region(hunt: Hunt) -> None:
         text = screen_text(app)
         assert "12 regions, 12 calls" in text
         assert line_of(app, "ap-ne-1").split() == ["ap-ne-1", "1", "used"]
-        assert line_of(app, "ap-s-1").split() == ["ap-s-1", "1", "rare"]
+        assert line_of(app, "ap-s-1").split() == ["ap-s-1", "1", "!"]
         assert line_of(app, "ap-ne-2").split() == ["ap-ne-2", "1", "new"]
         assert line_of(app, "af-s-1").split() == ["af-s-1", "+"]
         await press(pilot, *"hhhhkkkkkkkkkkk")
@@ -89,7 +89,7 @@ def test_board_of_list_counts_alerts_and_filters(tmp_path: Path) -> None:
         assert "12 regions, 2 alerts" in screen_text(app)
         while board.cursor_region.name != "sa-east-1":
             await press(pilot, "j" if board.cursor_region.geography == "Americas" else "h")
-        assert line_of(app, "sa-e-1").split() == ["sa-e-1", "1", "rare"]
+        assert line_of(app, "sa-e-1").split() == ["sa-e-1", "1", "!"]
         await press(pilot, "enter")
         assert isinstance(app.screen, AlertsScreen)
         assert [row.first_event for row in app.screen.row_list.rows] == [START]

@@ -98,7 +98,7 @@ def test_flag_rule_is_described(hunt: Hunt) -> None:
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot, "f", "'flag:iam-change", "enter")
-        assert "none of its own: it flags those near" in " ".join(entry(app).split())
+        assert "no alerts of its own; flags nearby alerts" in " ".join(entry(app).split())
 
     hunt.play(journey, size=(160, 48))
 
@@ -108,13 +108,13 @@ def test_switch_changes_store_and_pipeline(hunt: Hunt) -> None:
         rows = await opened(app, pilot, "x")
         await until(pilot, lambda: rows.rows[0].state == "off")
         assert hunt.store.rules.disabled() == {SERIOUS}
-        assert said(app).startswith("Off: ")
+        assert said(app).startswith("Disabled: ")
         assert len(used(hunt)) == 1
         assert "rule off" in entry(app)
         await press(pilot, "x")
         await until(pilot, lambda: rows.rows[0].state == "on")
         assert hunt.store.rules.disabled() == frozenset()
-        assert said(app).startswith("On: ")
+        assert said(app).startswith("Enabled: ")
         assert len(used(hunt)) == 2
 
     hunt.play(journey)
@@ -125,7 +125,7 @@ def test_marked_rules_are_switched_together(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         rows = await opened(app, pilot, "asterisk", "x")
         await until(pilot, lambda: {row.state for row in rows.rows} == {"off"})
-        assert said(app).startswith("Off: 2 rules")
+        assert said(app).startswith("Disabled: 2 rules")
         assert not rows.marks
 
     hunt.play(journey)
@@ -135,7 +135,7 @@ def test_rules_are_not_switched_read_only(hunt: Hunt, monkeypatch: pytest.Monkey
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot, "x")
-        assert said(app).startswith("read-only: ")
+        assert said(app).startswith("Read-only: ")
 
     monkeypatch.setattr(hunt.store.database, "_writer", None)
     hunt.play(journey, pipeline=None)

@@ -41,7 +41,7 @@ def test_full_disk_is_reported(tmp_path: Path) -> None:
         app.ingest.start(app.store, lambda: pipeline, app.closing)
         await until(pilot, lambda: bool(app.view_model.error))
         assert said(app).startswith(
-            f"Reading stopped: {tmp_path}/hunt.db: the disk is full, nothing was written"
+            f"Ingest stopped: {tmp_path}/hunt.db: the disk is full, nothing was written"
         )
         assert "stopped" in screen_text(app)
         await press(pilot, "c")
@@ -69,7 +69,7 @@ def test_damaged_store_is_reported(tmp_path: Path) -> None:
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert "damaged: trailhound doctor --save" in said(app)
-        assert "Reading stopped." in screen_text(app)
+        assert "Ingest stopped." in screen_text(app)
         assert "damaged" in screen_text(app)
 
     hunt.play(journey, store=reopened, pipeline=None)

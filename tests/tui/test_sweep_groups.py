@@ -171,7 +171,7 @@ def test_sweep_of_several_rules_folds(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert principals(app).count(CAT) == 1
         await press(pilot, "g")
-        assert "2 alerts of one sweep; o unfolds." in screen_text(app)
+        assert "2 related alerts; o unfolds." in screen_text(app)
         await press(pilot, "o")
         assert principals(app).count(CAT) == 2
 

@@ -114,7 +114,7 @@ def test_theme_is_previewed_chosen_and_remembered(
         assert theme_choice.startup_theme("truecolor") == "dark"
         await press(pilot, "T", "j", "j", "enter")
         assert app.theme == THEMES["contrast"].name
-        assert "from now on" in said(app)
+        assert "Theme saved" in said(app)
 
     Hunt(tmp_path).play(journey)
     assert theme_choice.startup_theme("truecolor") == "contrast"

@@ -38,7 +38,7 @@ def test_key_cycles_modes_on_every_screen(tmp_path: Path) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert "time (UTC)" in screen_text(app)
         await press(pilot, "exclamation_mark", "'seen", "ctrl+s", "n", "3", "1", "t")
-        assert said(app) == "Times are those of your own zone"
+        assert said(app) == "Times in your local time zone"
         local = screen_text(app)
         assert "time (local)" in local
         assert "03-01 17:30:00" in local  # the sweep of 12:00 UTC

@@ -72,7 +72,7 @@ def test_note_stores_alert_context(hunt: Hunt) -> None:
             "benign",
         )
         assert (note.context.principal, len(note.context.regions)) == (ANA, 10)
-        assert said(app) == "Noted on 1 alert: benign; z takes it back"
+        assert said(app) == "Note added to 1 alert: benign; z undoes"
 
     hunt.play(journey)
 
@@ -88,7 +88,7 @@ def test_escalation_is_note_with_verdict(hunt: Hunt) -> None:
 def test_note_applies_to_each_mark(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "space", "space", "c")
-        assert "One note on each of 2 alerts" in screen_text(app)
+        assert "Add a note to 2 alerts" in screen_text(app)
         await press(pilot, "'both", "ctrl+s")
         assert len({note.alert_id for note in hunt.store.triage.notes()}) == 2
 
@@ -98,7 +98,7 @@ def test_note_applies_to_each_mark(hunt: Hunt) -> None:
 def test_empty_note_is_refused(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "c", "ctrl+s")
-        assert "Nothing to keep yet" in complaint(app)
+        assert "Add a verdict or some text first" in complaint(app)
         assert hunt.store.triage.notes() == []
 
     hunt.play(journey)
@@ -219,7 +219,7 @@ def test_export_never_overwrites(hunt: Hunt, tmp_path: Path) -> None:
         app.screen.query_one("#file", Input).value = str(taken)
         await press(pilot, "ctrl+s")
         assert isinstance(app.screen, ExportForm)
-        assert "exists and is left as it is" in complaint(app)
+        assert "already exists" in complaint(app)
         app.screen.query_one("#file", Input).value = str(tmp_path / "no" / "such" / "folder.md")
         await press(pilot, "ctrl+s")
         assert "Could not write" in complaint(app)
@@ -260,7 +260,7 @@ def test_suppression_previews_exceptions(hunt: Hunt) -> None:
         await hunt.arrive(app, pilot, hunt.update(shared))
         app.screen.query_one(RowList).move_to(ana.alert_id)
         await press(pilot, "x", "tab", "tab", "l")
-        await until(pilot, lambda: "1 would break through: snapshot 2" in preview(app))
+        await until(pilot, lambda: "1 would are still shown: snapshot 2" in preview(app))
 
     hunt.play(journey)
 
@@ -283,9 +283,7 @@ def test_suppression_stores_seen_profile(hunt: Hunt) -> None:
         assert app.view_model.alerts["moved"].broke_through == ["new network 198.51.100.0/24"]
         app.screen.query_one(RowList).move_to("moved")
         await pilot.pause()
-        assert "Broke through a suppression: new network 198.51.100.0/24" in " ".join(
-            screen_text(app).split()
-        )
+        assert "Not suppressed: new network 198.51.100.0/24" in " ".join(screen_text(app).split())
 
     hunt.play(journey, size=(120, 40))
 
@@ -309,12 +307,12 @@ def test_scope_fills_in_value_of_alert(hunt: Hunt) -> None:
 def test_invalid_suppression_keeps_form(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "x", "ctrl+s")
-        assert "say why" in complaint(app)
+        assert "add a ticket" in complaint(app)
         app.screen.query_one("#for", Input).value = "soon"
         await pilot.pause()
-        assert "How long?" in preview(app)
+        assert "Enter a duration" in preview(app)
         await press(pilot, "ctrl+s")
-        assert "How long?" in complaint(app)
+        assert "Enter a duration" in complaint(app)
         assert isinstance(app.screen, SuppressForm)
         assert hunt.store.suppressions.all() == []
 
@@ -384,7 +382,7 @@ def test_duplicate_suppression_is_refused(hunt: Hunt) -> None:
         await press(pilot, "H")
         await suppress(pilot, "G")
         await suppress(pilot, "G")
-        assert "An active suppression says just this" in complaint(app)
+        assert "An identical suppression is already active" in complaint(app)
         assert len(hunt.store.suppressions.all()) == 1
 
     hunt.play(journey)

@@ -51,9 +51,9 @@ def test_range_follows_cursor_and_footer_counts_it(hunt: Hunt) -> None:
         await press(pilot, "x")
         assert "Suppress from 2 marked alerts" in screen_text(app)
         await press(pilot, "escape", "c")
-        assert "One note on each of 2 alerts" in screen_text(app)
+        assert "Add a note to 2 alerts" in screen_text(app)
         await press(pilot, "escape", "a")
-        assert said(app) == "Acknowledged 2 alerts; z takes it back"
+        assert said(app) == "Acknowledged 2 alerts; z undoes"
         assert [alert.status for alert in rows(app).rows] == [
             "open",
             "acknowledged",
@@ -74,9 +74,9 @@ def test_footer_counts_alerts_of_sweep_row(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert "acknowledge 2 alerts" in last_line(app)
         await press(pilot, "a")
-        assert said(app) == "Acknowledged 2 alerts; z takes it back"
+        assert said(app) == "Acknowledged 2 alerts; z undoes"
         await press(pilot, "z")
-        assert said(app) == "Undone: acknowledged 2 alerts; Z does it again"
+        assert said(app) == "Undone: acknowledged 2 alerts – Z redoes"
 
     hunt.play(journey, folded=True)
 
@@ -101,22 +101,22 @@ def test_decisions_are_undone_and_redone_after_restart(tmp_path: Path) -> None:
         await press(pilot, "6")
         await until(pilot, lambda: bool(rows(app).rows))
         await press(pilot, "x")
-        assert said(app).startswith("Off: ")
+        assert said(app).startswith("Disabled: ")
         made.append(decided(hunt.store))
 
     async def second(app: HuntApp, pilot: Pilot[None]) -> None:
         for line in (
-            "switched off ",
-            "lifted the suppression of role/inventory/ben",
+            "disabled ",
+            "ended the suppression of role/inventory/ben",
             "extended the suppression of role/inventory/ben",
             "suppressed role/inventory/ben",
-            "changed the note on user/ana",
-            "noted on user/ana",
+            "edited the note on user/ana",
+            "note added to user/ana",
             "acknowledged user/ana",
         ):
             await press(pilot, "z")
             assert said(app).startswith(f"Undone: {line}")
-            assert said(app).endswith("Z does it again")
+            assert said(app).endswith("Z redoes")
             made.append(decided(hunt.store))
         await press(pilot, "z")
         assert said(app) == "Nothing to undo"
@@ -124,10 +124,10 @@ def test_decisions_are_undone_and_redone_after_restart(tmp_path: Path) -> None:
         await until(pilot, lambda: not app.view_model.notes and len(rows(app).rows) == 4)
         for before in made[-2::-1]:
             await press(pilot, "Z")
-            assert said(app).startswith("Done again: ")
+            assert said(app).startswith("Redone: ")
             assert decided(hunt.store) == before
         await press(pilot, "Z")
-        assert said(app) == "Nothing to do again"
+        assert said(app) == "Nothing to redo"
         await press(pilot, "z", "z")
         await until(pilot, lambda: len(rows(app).rows) == 3)  # lifted no more: it hides again
 
@@ -161,8 +161,8 @@ def test_undo_leaves_later_changes(tmp_path: Path) -> None:
         hunt.clock.now += 2 * 3600
         await press(pilot, "z")
         assert said(app) == (
-            "Undone for 3 of 4: acknowledged 4 alerts (03-01 13:00:00); "
-            "changed since, and left so: user/ana; Z does it again"
+            "Undone: acknowledged 4 alerts (03-01 13:00:00), 3 of 4; "
+            "not where changed since (user/ana); Z redoes"
         )
         assert sorted(statuses(hunt)) == ["closed", "open", "open", "open"]
 
@@ -172,7 +172,7 @@ def test_undo_leaves_later_changes(tmp_path: Path) -> None:
 def test_again_applies_to_next_row_or_marks(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "full_stop")
-        assert said(app) == "Nothing to do again: no alert was decided on yet"
+        assert said(app) == "Nothing to repeat: no alert was decided on yet"
         await press(pilot, "a", "full_stop")
         assert [alert.status for alert in rows(app).rows] == [
             "acknowledged",
@@ -188,13 +188,13 @@ def test_again_applies_to_next_row_or_marks(hunt: Hunt) -> None:
             "acknowledged",
         ]
         await press(pilot, "full_stop")
-        assert said(app) == "This is the last alert"
+        assert said(app) == "Last alert"
         await press(
             pilot, "d", "full_stop"
         )  # what is closed goes, and the cursor is on another row already
         assert statuses(hunt).count("closed") == 2
         await press(pilot, "g", "c", "'our own scan", "ctrl+s", "asterisk", "full_stop")
-        assert said(app) == "Noted “our own scan” on 2 alerts; z takes it back"
+        assert said(app) == "Noted “our own scan” on 2 alerts; z undoes"
         assert len(hunt.store.triage.notes()) == 3
 
     hunt.play(journey)
@@ -225,9 +225,9 @@ def test_repeated_suppression_asks_with_own_value(
         }
         await press(pilot, "4")
         await press(pilot, "asterisk", "u")
-        assert said(app).startswith("Lifted 2 suppressions")
+        assert said(app).startswith("Ended 2 suppressions")
         await press(pilot, "z")
-        assert said(app).startswith("Undone: lifted the suppression of 2 values")
+        assert said(app).startswith("Undone: ended the suppression of 2 values")
         await press(pilot, "asterisk", "x")
         assert "Extend 2 suppressions" in screen_text(app)
         await press(pilot, "ctrl+s")
@@ -259,7 +259,7 @@ def test_reports_of_hostile_principals_are_harmless(tmp_path: Path) -> None:
             assert safe.visible(PAYLOADS[name])[:8].strip() in said(app)
             assert harm(app) == []
             await press(pilot, "Z")
-            assert said(app).startswith("Done again: noted on ")
+            assert said(app).startswith("Redone: note added to ")
             assert harm(app) == []
 
     hunt.play(journey, size=(120, 30))

@@ -92,7 +92,7 @@ def play(
 
     async def drive() -> None:
         async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: "Looking" not in screen_text(app))
+            await until(pilot, lambda: "Searching" not in screen_text(app))
             await journey(app, pilot)
 
     asyncio.run(drive())
@@ -118,7 +118,7 @@ def test_chosen_trail_is_opened(tmp_path: Path) -> None:
 
 def test_demo_and_quit_are_always_offered(tmp_path: Path) -> None:
     async def demo(app: WelcomeApp, pilot: Pilot[str]) -> None:
-        assert "No trail was found" in screen_text(app)
+        assert "No trail found" in screen_text(app)
         await press(pilot, "G", "enter")
 
     async def out(app: WelcomeApp, pilot: Pilot[str]) -> None:
@@ -184,7 +184,7 @@ def test_screenshot_is_private_and_complete(
             ),
         )
         await press(pilot, "c", "'in a form', too", "f9")
-        await until(pilot, lambda: said(app).startswith("This screen is in"))
+        await until(pilot, lambda: said(app).startswith("Screenshot saved to"))
         folder = user_data_path("trailhound") / "screenshots"
         svg, txt = sorted(folder.iterdir())
         assert str(svg.with_suffix("")) in said(app)

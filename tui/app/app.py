@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 _TICK_SECONDS = 1.0
 
 _TIMES = {
-    "UTC": "Times are UTC",
-    "local": "Times are those of your own zone",
-    "relative": "Times are how long ago; among an alert's calls, how long after the first",
+    "UTC": "Times in UTC",
+    "local": "Times in your local time zone",
+    "relative": "Relative times; calls count from the alert's first",
 }
 """What is said of each way to say times."""
 
@@ -78,7 +78,7 @@ class HuntApp(FrameApp[None]):
             "5",
             "area('sources')",
             "sources",
-            "Go to what was read and what could not be",
+            "Sources and ingest health",
             OPEN,
         ),
         key(
@@ -86,7 +86,7 @@ class HuntApp(FrameApp[None]):
             "6",
             "area('rules')",
             "rules",
-            "Go to the rules: on or off, and what they found",
+            "Rules: enable, disable, results",
             OPEN,
         ),
         key(
@@ -94,7 +94,7 @@ class HuntApp(FrameApp[None]):
             "t",
             "next_times",
             "times",
-            "Say times in UTC, in local time, or as how long ago",
+            "Toggle UTC / local / relative time",
             APP,
         ),
     ]
@@ -285,20 +285,23 @@ class HuntApp(FrameApp[None]):
 
     def _ingest_waits(self, holder: str) -> None:
         self.follows = True
-        self.say(f"{holder} reads into this state; decide as ever, its reading is taken over")
+        self.say(
+            f"{holder} ingests into this database; you can still decide, "
+            "this app takes over when it ends"
+        )
         self.notify_changed()
 
     def _ingest_started(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         if self.follows:
             self.follows = False
-            self.say("Reading goes on here: the process that did it is gone")
+            self.say("The other process is gone: this app ingests now")
         self.notify_changed()
 
     def _ingest_stopped(self, reason: str) -> None:
         self.view_model.error = reason
         self.say(
-            f"Reading stopped: {reason}. What was found stays; leave and start again to go on.",
+            f"Ingest stopped: {reason}. Results so far are kept; restart trailhound to continue.",
             severity="error",
         )
         self.notify_changed()
@@ -352,7 +355,7 @@ class HuntApp(FrameApp[None]):
     def may_write(self) -> bool:
         """Tell whether decisions can be stored; where they cannot, say why."""
         if self.store.read_only:
-            reason = "read-only: allow writing the state and its folder to decide here"
+            reason = "Read-only: make the database and its folder writable to decide here"
             self.say(reason, severity="warning")
         return not self.store.read_only
 
@@ -382,7 +385,7 @@ class HuntApp(FrameApp[None]):
         from tui.screens.forms.base import FormScreen
 
         if isinstance(self.screen, FormScreen) and self.screen.unsaved:
-            self.routes.confirm("Leave trailhound and lose what you typed?", "leave", self.exit)
+            self.routes.confirm("Quit and lose what you typed?", "leave", self.exit)
         else:
             self.exit()
 

@@ -37,16 +37,16 @@ class FrameApp(FilteredApp[T]):
             "colon,ctrl+p",
             "command_palette",
             "commands",
-            "Find a command by its name",
+            "Command palette",
             APP,
         ),
-        key("theme", "T", "choose_theme", "theme", "Choose the theme: dark, light, …", APP),
+        key("theme", "T", "choose_theme", "theme", "Choose a theme: dark, light, …", APP),
         key(
             "screenshot",
             "f9",
             "keep_screen",
             "screenshot",
-            "Keep this screen in a file, as SVG and as text",
+            "Save a screenshot as SVG and text",
             OUT,
             everywhere=True,
         ),
@@ -54,18 +54,18 @@ class FrameApp(FilteredApp[T]):
             "repaint",
             "ctrl+l",
             "repaint",
-            "draw again",
-            "Draw the screen again, where something else wrote over it",
+            "redraw",
+            "Redraw the screen",
             APP,
             everywhere=True,
         ),
-        key("quit", "ctrl+q", "quit", "quit", "Leave trailhound", APP, everywhere=True),
+        key("quit", "ctrl+q", "quit", "quit", "Quit trailhound", APP, everywhere=True),
         key(
             "help",
             "question_mark,f1",
             "help",
             "keys",
-            "Show every key of this screen",
+            "Show all keys of this screen",
             APP,
             show=True,
         ),
@@ -138,7 +138,7 @@ class FrameApp(FilteredApp[T]):
                 severity="error",
             )
         else:
-            self.say(f"This screen is in {path}.svg and .txt, for you alone to read")
+            self.say(f"Screenshot saved to {path}.svg/.txt (private)")
 
     def action_command_palette(self) -> None:
         from tui.screens.dialogs.palette import Palette

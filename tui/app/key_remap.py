@@ -88,7 +88,7 @@ def parse_keymap(configured_keys: Mapping[str, str | Sequence[str]]) -> Keymap:
             raise _unknown_id(id, bindings)
         names = [keys] if isinstance(keys, str) else keys
         if not names:
-            raise _usage_error(f"{id!r} has no key: name one, or leave the line out")
+            raise _usage_error(f"{id!r} has no key: name one or remove the line")
         keymap[id] = ",".join(_parse_key(id, name) for name in names)
     for info in SCREENS:
         _refuse_typed(info, keymap)
@@ -105,7 +105,7 @@ def keys_of(binding: Binding, keymap: Keymap) -> list[str]:
 def _unknown_id(id: str, bindings: Mapping[str, Binding]) -> UsageError:
     similar = get_close_matches(id, bindings, 1, 0.5)
     hint = f", did you mean {similar[0]!r}?" if similar else ""
-    return _usage_error(f"nothing is called {id!r}{hint} `trailhound keys` lists what there is")
+    return _usage_error(f"unknown key id {id!r}{hint}; `trailhound keys` lists them all")
 
 
 def _parse_key(id: str, key: str) -> str:
@@ -114,8 +114,8 @@ def _parse_key(id: str, key: str) -> str:
         raise _usage_error(f"{id!r}: terminals send {_SENT_AS[name]} for {key}: choose another key")
     if name not in _TYPED and name not in _NAMED:
         raise _usage_error(
-            f"{id!r}: {key!r} is no key that every terminal sends: choose a letter, a digit, "
-            "a sign, f1 to f12, ctrl+ and a letter, or a name such as space, enter, pageup"
+            f"{id!r}: {key!r} is not a key that every terminal sends: choose a letter, digit "
+            "or sign, f1 to f12, ctrl+letter, or a name such as space, enter, pageup"
         )
     return name
 

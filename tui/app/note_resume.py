@@ -22,6 +22,8 @@ def resume_note(workspace: Workspace, show: Callable[[NoteForm | EditNoteForm], 
     elif alerts:
         show(NoteForm(alerts, draft.body.verdict, draft.body))
     else:
-        workspace.say(f"A note on an alert that is gone is in {file.path}", severity="warning")
+        workspace.say(
+            f"The draft of a note on a deleted alert is in {file.path}", severity="warning"
+        )
         return
-    workspace.say("The note that you were writing is here again: save or discard it")
+    workspace.say("Draft note restored: save or discard it")

@@ -23,7 +23,7 @@ class OpeningScreen(Screen[None]):
             "q,escape",
             "app.quit",
             "quit",
-            "Leave before it has begun",
+            "Quit while opening",
             OPEN,
             show=True,
         )
@@ -33,5 +33,5 @@ class OpeningScreen(Screen[None]):
         top = TopLine()
         top.show("trailhound › Alerts", "◌ opening", cast(Workspace, self.app).source_label)
         yield top
-        yield Static("Opening the state and the rules …", id="opening")
+        yield Static("Opening the database and the rules …", id="opening")
         yield KeyLine()

@@ -83,7 +83,7 @@ class ScreenInfo:
 
 
 SCREENS = (
-    ScreenInfo("First start", WelcomeScreen, (RowList,), WelcomeApp),
+    ScreenInfo("Welcome", WelcomeScreen, (RowList,), WelcomeApp),
     ScreenInfo("Opening", OpeningScreen),
     ScreenInfo("Alerts", AlertsScreen, (RowList, QueryInput)),
     ScreenInfo("Alert", AlertScreen, (RowList, HeatStrip, JsonView, Reader, QueryInput)),

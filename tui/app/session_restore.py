@@ -71,7 +71,7 @@ class SessionKeeper:
             file.write(session)
             self.problem = ""
         except OSError as error:
-            self.problem = f"{file.path}: {error.strerror}: how trailhound was left is not kept"
+            self.problem = f"{file.path}: {error.strerror}: the UI session is not saved"
 
     def _capture(self, piped_to: str) -> Session:
         """Return the session as it is; areas not visited keep former lists."""

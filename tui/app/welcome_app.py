@@ -31,7 +31,7 @@ DEMO = "demo"
 _HOW = """\
 trailhound FOLDER            a folder of trail files, in any state
 trailhound s3://BUCKET/…     a bucket (pip install 'trailhound[s3]')
-trailhound --help            all else; docs/guide.md is the way in"""
+trailhound --help            full usage; start with docs/guide.md"""
 
 
 def ask(keys: Mapping[str, str]) -> str | None:
@@ -72,12 +72,12 @@ class WelcomeScreen(Screen[None]):
             "d",
             "choose_demo",
             "demo",
-            "A simulated attack, unfolding live",
+            "A simulated attack, live",
             OPEN,
             show=True,
         ),
-        key("welcome.again", "R", "look", "look again", "Look for trails again", FIND, show=True),
-        key("welcome.leave", "q,escape", "app.quit", "leave", "Leave trailhound", OPEN, show=True),
+        key("welcome.again", "R", "look", "rescan", "Search for trails again", FIND, show=True),
+        key("welcome.leave", "q,escape", "app.quit", "leave", "Quit trailhound", OPEN, show=True),
     ]
 
     def __init__(self) -> None:
@@ -91,10 +91,10 @@ class WelcomeScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         top = TopLine()
-        top.show("trailhound › First start", "nothing is read yet")
+        top.show("trailhound › Welcome", "nothing read yet")
         yield top
         yield Static(
-            "Choose what to hunt in. Nothing is changed there: trailhound only reads.",
+            "Choose a source. Read-only: your logs are never modified.",
             classes="line",
         )
         yield RowList(_COLUMNS, key=_path)
@@ -115,7 +115,7 @@ class WelcomeScreen(Screen[None]):
         """Search for trails anew."""
         self._stop.set()
         self._stop, self._rows = threading.Event(), [None]
-        self._show("Looking for trails …")
+        self._show("Searching for trails …")
         self._discover(self._roots, self._stop)
 
     @work(thread=True, group="look", exclusive=True, exit_on_error=False)
@@ -129,14 +129,14 @@ class WelcomeScreen(Screen[None]):
     def _take(self, event: Discovered) -> None:
         if event.folder is not None:
             self._rows.insert(-1, event.folder)  # the demo stays the last
-            self._show("Looking for trails …")
+            self._show("Searching for trails …")
             return
         trails = len(self._rows) - 1
         roots = " and ".join(dict.fromkeys(map(str, self._roots)))
         if trails:
             self._show(f"{format.plural(trails, 'trail')} found in {roots}")
         else:
-            self._show(f"No trail was found in {roots}: name a folder or a bucket, or try the demo")
+            self._show(f"No trail found in {roots}: name a folder or a bucket, or try the demo")
 
     def _show(self, message: str) -> None:
         rows = self.query_one(RowList)

@@ -21,7 +21,9 @@ NOTE_VERDICTS = ("undecided", "benign", "suspicious", "escalated", "false-positi
 
 
 def _add_alerts(commands: Subparsers) -> None:
-    parser = commands.add_parser("alerts", help="what the state holds, without reading logs")
+    parser = commands.add_parser(
+        "alerts", help="list alerts from the database, without reading logs"
+    )
     add_list_options(parser)
     add_filter_option(parser)
     add_state_option(parser)
@@ -29,11 +31,11 @@ def _add_alerts(commands: Subparsers) -> None:
 
 
 def _add_ack(commands: Subparsers) -> None:
-    _add_decision(commands, "ack", "acknowledge alerts: somebody has seen them", "acknowledged")
+    _add_decision(commands, "ack", "acknowledge alerts", "acknowledged")
 
 
 def _add_close(commands: Subparsers) -> None:
-    _add_decision(commands, "close", "close alerts: they are done with", "closed")
+    _add_decision(commands, "close", "resolve alerts", "closed")
 
 
 def _add_reopen(commands: Subparsers) -> None:
@@ -46,7 +48,7 @@ def _add_assign(commands: Subparsers) -> None:
 
 
 def _add_note(commands: Subparsers) -> None:
-    parser = _add_decision(commands, "note", "write the same note on alerts", None)
+    parser = _add_decision(commands, "note", "add a note to alerts", None)
     parser.add_argument("--text", required=True)
     parser.add_argument("--verdict", choices=NOTE_VERDICTS, default="undecided")
     parser.add_argument("--ticket", default="")
@@ -60,8 +62,8 @@ def _add_decision(
         name,
         help=help,
         usage="%(prog)s [options] ALERT_ID...\n       %(prog)s [options] --filter FILTER",
-        description=f"{help.capitalize()}. Prints the ids of those that were decided on. What "
-        "somebody changes meanwhile is left so and told, with exit status 1.",
+        description=f"{help.capitalize()}. Prints the ids of the changed alerts. Alerts that "
+        "somebody else changed meanwhile are left as they are and named, with exit status 1.",
     )
     parser.add_argument("alerts", nargs="*", metavar="ALERT_ID")
     add_filter_option(parser)

@@ -36,7 +36,7 @@ def existing_state_path(db: str | None) -> Path:
     """Return the path of the state to use, which must exist."""
     path = config.state_path(db)
     if not path.exists():
-        raise CommandError(f"{path}: there is no state yet: name one with --db FILE")
+        raise CommandError(f"{path}: no database yet: name one with --db FILE")
     return path
 
 
@@ -87,12 +87,10 @@ def load_rules(args: argparse.Namespace) -> RuleSet:
         geo=geo_path,
     )
     for problem in rules.problems:
-        warn(f"rule not used: {problem}")
+        warn(f"rule not loaded: {problem}")
     narrate_other_files(path for path, notice in rules.notices if not notice.title)
     if not len(rules):
-        raise UsageError(
-            "no rule to search by: name rule files with --rules, or leave out --no-builtin"
-        )
+        raise UsageError("no rules: add some with --rules, or drop --no-builtin")
     return rules
 
 
@@ -178,7 +176,7 @@ def parse_time_option(text: str | None, option: str) -> int | None:
     seconds = parse_time(f"{text}T00:00:00Z" if is_day else text)
     if seconds is None:
         raise UsageError(
-            f"{option} {text}: no time: write it like 2026-03-01 or 2026-03-01T11:30:00Z"
+            f"{option} {text}: not a time: write it like 2026-03-01 or 2026-03-01T11:30:00Z"
         )
     return seconds
 

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("trailhound: interrupted", file=sys.stderr)
         return EXIT_FAILED
     except MemoryError:
-        print("trailhound: there is too little memory: read less at once", file=sys.stderr)
+        print("trailhound: out of memory: read less at once", file=sys.stderr)
         return EXIT_FAILED
     except Exception as error:
         if not _is_expected(error):
@@ -78,7 +78,7 @@ def _run_into_file(run: Callable[[argparse.Namespace], int], args: argparse.Name
 def _require_output() -> None:
     """Raise CommandError where standard output is closed."""
     if sys.stdout is None:  # Python opens no stream on a closed descriptor
-        raise CommandError("standard output is closed: let it lead to a terminal, pipe or file")
+        raise CommandError("standard output is closed: redirect it to a terminal, pipe or file")
 
 
 def _abandon_output() -> None:
@@ -93,7 +93,7 @@ def _line_of(error: Exception) -> str:
     if not isinstance(error, OSError):
         return str(error)
     _abandon_output()
-    return f"standard output: {error.strerror}: let it lead to where there is space"
+    return f"standard output: {error.strerror}: redirect it to a disk with free space"
 
 
 def _is_output_error(error: Exception) -> bool:

@@ -74,7 +74,7 @@ def completeness_lines(store: Store, final: bool, bounds: Bounds | None = None) 
     rules_off = sorted(store.rules.disabled())
     if rules_off:
         lines.append(
-            f"rules off in this state: {', '.join(rules_off)}: 6 in the app switches them on"
+            f"rules disabled in this database: {', '.join(rules_off)}: 6 in the app enables them"
         )
     return lines
 

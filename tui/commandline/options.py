@@ -31,7 +31,7 @@ def add_filter_option(parser: argparse.ArgumentParser) -> None:
         "--filter",
         metavar="FILTER",
         default="",
-        help="only what it lets through, as the app's filter does: 'severity>=high last 2h'",
+        help="only what matches, in the app's filter language: 'severity>=high last 2h'",
     )
 
 
@@ -69,23 +69,21 @@ def add_rule_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE|DIR",
-        help="rule files in Elastic's form, beside the built-in ones (may be repeated)",
+        help="more rule files in Elastic's format (may be repeated)",
     )
-    parser.add_argument("--no-builtin", action="store_true", help="leave the built-in rules out")
+    parser.add_argument("--no-builtin", action="store_true", help="do not load the built-in rules")
     parser.add_argument(
         "--window",
         choices=("tumbling", "sliding"),
         default="tumbling",
-        help="windows aligned to the clock as Elastic's are, or any span (default: tumbling)",
+        help="tumbling: aligned to the clock, as in Elastic; sliding: any span (default: tumbling)",
     )
     add_address_options(parser)
 
 
 def add_address_options(parser: argparse.ArgumentParser) -> None:
     """Add the databases of addresses."""
-    parser.add_argument(
-        "--asn-db", metavar="FILE", help="an .mmdb that names the networks of addresses"
-    )
+    parser.add_argument("--asn-db", metavar="FILE", help="an .mmdb file with network (AS) names")
     parser.add_argument(
         "--geo-db", metavar="FILE", help="an .mmdb that tells the cities or countries of addresses"
     )
@@ -97,7 +95,7 @@ def add_bucket_option(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="BUCKET",
-        help="a bucket that messages of a queue may lead to, beside those named as sources "
+        help="another bucket that queue messages may point to, besides those named as sources "
         "(may be repeated)",
     )
 
@@ -105,17 +103,17 @@ def add_bucket_option(parser: argparse.ArgumentParser) -> None:
 def add_state_option(
     parser: argparse.ArgumentParser, default: str = "hunt.db in your data folder"
 ) -> None:
-    parser.add_argument("--db", metavar="FILE", help=f"the state (default: {default})")
+    parser.add_argument("--db", metavar="FILE", help=f"the database (default: {default})")
 
 
 def add_author_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--author", metavar="NAME", help="who decides (default: the user of this system)"
+        "--author", metavar="NAME", help="author of the decision (default: the OS user)"
     )
 
 
 def process_count(text: str) -> int:
     """Parse ``--jobs``. Raises ArgumentTypeError."""
     if not text.isdecimal() or not 0 < int(text) <= 256:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes from 1 to 256")
+        raise argparse.ArgumentTypeError(f"--jobs must be 1–256, not {text!r}")
     return int(text)

@@ -36,28 +36,27 @@ def app_parser() -> argparse.ArgumentParser:
         description="Hunt cross-region reconnaissance in AWS CloudTrail logs. "
         "Opens the app, live on these sources.",
         epilog="commands (each with --help):\n"
-        "  scan SOURCE...    read everything once and print the alerts\n"
-        "  tail SOURCE...    the same, live, without the app\n"
-        "  demo              a simulated attack unfolding live\n"
+        "  scan SOURCE...    read sources once and print the alerts\n"
+        "  tail SOURCE...    print alerts live, without the app\n"
+        "  demo              a simulated attack, live\n"
         "  principals        who called, without any alert\n"
         "  events            any call: by filter, or by a list of indicators\n"
-        "  alerts            what the state holds, without reading logs\n"
-        "  ack|close|reopen  decide on alerts: ALERT_ID..., or --filter\n"
+        "  alerts            list alerts from the database, without reading logs\n"
+        "  ack|close|reopen  acknowledge, resolve or reopen alerts: ALERT_ID..., or --filter\n"
         "  assign ALERT_ID   --to NAME: who works on alerts\n"
-        "  note ALERT_ID     write a note on alerts\n"
-        "  log export        the hunt log as Markdown, JSON Lines or CSV\n"
-        "  log import FILE   a colleague's notes, statuses and suppressions\n"
-        "  suppress          add, list or lift suppressions\n"
-        "  rules             list the rules, or check rule files\n"
-        "  hunt              ask a query of files, print its rows\n"
-        "  pivot             every event of a principal, key or address around a time\n"
-        "  case ALERT_ID     the case file of an alert: report, evidence, manifest\n"
-        "  status            what the state holds\n"
-        "  keys              every key of the app, by id\n"
-        "  compact           let go of old windows that came to nothing, give the space back\n"
-        "  doctor            whether all is well: terminal, state, sources; "
-        "rescues what you wrote\n"
-        "  completion SHELL  what bash, zsh or fish completes this by",
+        "  note ALERT_ID     add a note to alerts\n"
+        "  log export        export the hunt log as Markdown, JSON Lines or CSV\n"
+        "  log import FILE   import a colleague's notes, statuses and suppressions\n"
+        "  suppress          add, list or end suppressions\n"
+        "  rules             list rules, or check rule files\n"
+        "  hunt              run an ES|QL query over files\n"
+        "  pivot             list events of a principal, key or address around a time\n"
+        "  case ALERT_ID     export a case file: report, raw records, manifest\n"
+        "  status            show database contents and ingest health\n"
+        "  keys              list the app's keys, by id\n"
+        "  compact           purge expired windows and shrink the database\n"
+        "  doctor            diagnose terminal, database, sources; recover your notes\n"
+        "  completion SHELL  print a shell completion script",
     )
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help=SOURCES_HELP)
     parser.add_argument("--version", action="version", version=f"trailhound {__version__}")
@@ -67,7 +66,7 @@ def app_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-session",
         action="store_true",
-        help="start afresh: do not go on as the app was left, and do not keep how it is left",
+        help="don't restore or save the UI session",
     )
     add_author_option(parser)
     parser.set_defaults(module="app", demo=False)
@@ -128,8 +127,8 @@ def _options_with_value() -> set[str]:
 def _add_scan(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "scan",
-        help="read everything once and print the alerts",
-        description="Read everything once and print the alerts. Without --db no state is kept.",
+        help="read sources once and print the alerts",
+        description="Read sources once and print the alerts. Without --db nothing is stored.",
     )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help=SOURCES_HELP)
     add_list_options(parser)
@@ -145,34 +144,35 @@ def _add_scan(commands: Subparsers) -> None:
         help="only alerts with an event before this time; trail files delivered "
         "over a day after it are not read",
     )
-    parser.add_argument("--now", metavar="T", help="take this for the present time")
+    parser.add_argument("--now", metavar="T", help="use this as the current time")
     add_filter_option(parser)
     parser.add_argument(
         "--jobs",
         type=process_count,
         metavar="N",
-        help="processes that read (default: as many as help)",
+        help="reader processes (default: chosen by the size of the sources)",
     )
     parser.add_argument(
-        "--exit-code", action="store_true", help=f"exit with {EXIT_ALERTS} when there are alerts"
+        "--exit-code", action="store_true", help=f"exit {EXIT_ALERTS} if any alert matches"
     )
     parser.add_argument(
         "--strict",
         action="store_true",
-        help=f"exit with {EXIT_INCOMPLETE} where anything was not read: waiting, quarantined, "
-        "denied, rejected",
+        help=f"exit {EXIT_INCOMPLETE} if anything was not read: waiting, quarantined, denied, "
+        "rejected",
     )
     add_bucket_option(parser)
     add_rule_options(parser)
-    add_state_option(parser, default="none is kept")
+    add_state_option(parser, default="none")
     parser.set_defaults(module="scan")
 
 
 def _add_tail(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "tail",
-        help="the same, live, without the app",
-        description="Read and watch: print an alert when it appears and at every revision.",
+        help="print alerts live, without the app",
+        description="Read, then watch for new files: print each alert when it appears and at "
+        "every revision.",
     )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help=SOURCES_HELP)
     parser.add_argument("--format", choices=("jsonl",), default="jsonl")
@@ -186,9 +186,9 @@ def _add_tail(commands: Subparsers) -> None:
 def _add_demo(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "demo",
-        help="a simulated attack unfolding live",
-        description="Open the app on a simulated organization trail that arrives live, faster "
-        "than life, in a temporary folder. Nothing of it is kept.",
+        help="a simulated attack, live",
+        description="Open the app on a simulated organization trail that arrives live, in fast "
+        "motion, in a temporary folder. Nothing is kept.",
     )
     parser.set_defaults(module="app", demo=True)
 
@@ -196,19 +196,21 @@ def _add_demo(commands: Subparsers) -> None:
 def _add_log(commands: Subparsers) -> None:
     log = commands.add_parser("log", help="the hunt log")
     actions = log.add_subparsers(required=True, parser_class=LineParser)
-    export = actions.add_parser("export", help="write the hunt log")
+    export = actions.add_parser("export", help="export the hunt log")
     export.add_argument("--format", choices=("md", "jsonl", "csv"), default="md")
     export.add_argument(
-        "-o", "--output", metavar="FILE", help="write here, readable only by you (default: stdout)"
+        "-o", "--output", metavar="FILE", help="output file, readable only by you (default: stdout)"
     )
     export.add_argument("--alert", metavar="ID", help="only the notes of one alert")
     add_filter_option(export)
     add_state_option(export)
     export.set_defaults(module="log", imported=None)
     joining = actions.add_parser(
-        "import", help="join the notes, statuses and suppressions of another state"
+        "import", help="import the notes, statuses and suppressions of another database"
     )
-    joining.add_argument("imported", metavar="FILE", help="of log export --format jsonl")
+    joining.add_argument(
+        "imported", metavar="FILE", help="a file written by log export --format jsonl"
+    )
     add_state_option(joining)
     joining.set_defaults(module="log")
 
@@ -216,11 +218,11 @@ def _add_log(commands: Subparsers) -> None:
 def _add_hunt(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "hunt",
-        help="ask a query of files, print its rows",
+        help="run an ES|QL query over files",
         usage="trailhound hunt [options] FILE SOURCE...\n"
         "       trailhound hunt [options] --query ESQL SOURCE...",
-        description="Run the ES|QL queries of a hunt file as they stand on files of CloudTrail "
-        "logs. No state is kept.",
+        description="Run the ES|QL queries of a hunt file unmodified over CloudTrail "
+        "logs. Nothing is stored.",
     )
     parser.add_argument(
         "names",
@@ -228,11 +230,11 @@ def _add_hunt(commands: Subparsers) -> None:
         metavar="FILE SOURCE",
         help="a hunt file (or a rule file), then the logs",
     )
-    parser.add_argument("--query", metavar="ESQL", help="this query, instead of a file's")
+    parser.add_argument("--query", metavar="ESQL", help="run this query instead of a file")
     parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table")
     add_output_option(parser)
     parser.add_argument(
-        "--now", metavar="T", help="what now() says (default: the newest event's time)"
+        "--now", metavar="T", help="value of now() (default: the latest event's time)"
     )
     add_address_options(parser)
     add_bucket_option(parser)
@@ -242,28 +244,33 @@ def _add_hunt(commands: Subparsers) -> None:
 def _add_pivot(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "pivot",
-        help="every event of a principal, key or address around a time",
-        description="Print every event of what is named, read again from the logs. Without SOURCE "
-        "these are the files that the state has read.",
+        help="list events of a principal, key or address around a time",
+        description="Print every matching event, read again from the logs. Without SOURCE, search "
+        "the files that the database lists.",
     )
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help=SOURCES_HELP)
     selector = parser.add_mutually_exclusive_group(required=True)
-    selector.add_argument("--principal", metavar="ARN", help="with its keys and what it opened")
+    selector.add_argument(
+        "--principal", metavar="ARN", help="including its keys and the sessions it opened"
+    )
     selector.add_argument("--role", metavar="ARN", help="all sessions of a role")
-    selector.add_argument("--access-key", metavar="ID", help="with the call that issued it")
+    selector.add_argument("--access-key", metavar="ID", help="including the call that issued it")
     selector.add_argument("--source", metavar="ADDRESS")
     selector.add_argument(
-        "--field", metavar="NAME=VALUE", help="any field of ECS: event.action=CreateAccessKey"
+        "--field", metavar="NAME=VALUE", help="any ECS field: event.action=CreateAccessKey"
     )
     parser.add_argument("--around", metavar="T", required=True, help="2026-03-01T11:58:02Z")
     parser.add_argument(
-        "--within", metavar="INTERVAL", default="30m", help="to either side: 5m, 2h (default: 30m)"
+        "--within",
+        metavar="INTERVAL",
+        default="30m",
+        help="time before and after: 5m, 2h (default: 30m)",
     )
     parser.add_argument(
         "--order",
         choices=("found", "time", "guide"),
         default="found",
-        help="as found, nearest files first; by time; or under the guide's questions",
+        help="found: as read, nearest files first; time; guide: by guide question",
     )
     parser.add_argument("--format", choices=("table", "jsonl"), default="table")
     add_output_option(parser)
@@ -277,16 +284,15 @@ def _add_pivot(commands: Subparsers) -> None:
 def _add_case(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "case",
-        help="the case file of an alert",
-        description="Write all that is known of an alert, with its records as the logs have "
-        "them and a manifest, readable only by you.",
+        help="export a case file of an alert",
+        description="Export a case file: report, raw records and SHA-256 manifest (mode 0600).",
     )
     parser.add_argument("alert", metavar="ALERT_ID")
     parser.add_argument(
         "-o",
         "--output",
         metavar="DIR|FILE.zip",
-        help="a new folder, or a zip (default: case-ALERT_ID)",
+        help="new folder or zip file (default: case-ALERT_ID)",
     )
     add_rule_options(parser)
     add_state_option(parser)
@@ -296,13 +302,13 @@ def _add_case(commands: Subparsers) -> None:
 def _add_compact(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "compact",
-        help="let go of old windows that came to nothing, give the space back",
-        description="Let go of hits that are older than the retention and were read as long ago, "
-        "but for those of alerts, and make the state smaller. Alerts, notes, suppressions and the "
-        "list of files stay.",
+        help="purge expired windows and shrink the database",
+        description="Purge hits older than the retention (by event and by read time), except those "
+        "of alerts, and shrink the database. Alerts, notes, suppressions and the list of files "
+        "stay.",
     )
     parser.add_argument(
-        "--retention", metavar="INTERVAL", help="for how long all is kept (default: 31d)"
+        "--retention", metavar="INTERVAL", help="how long to keep hits (default: 31d)"
     )
     add_state_option(parser)
     parser.set_defaults(module="compact")
@@ -311,20 +317,19 @@ def _add_compact(commands: Subparsers) -> None:
 def _add_doctor(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "doctor",
-        help="whether all is well here: terminal, state, sources, configuration",
-        description="Look at the terminal, the clipboard, the state, the configuration and "
-        "the sources: a line each, with what to do. Exit status 1 where "
-        "something is a problem. From a damaged state, --save takes what you "
-        "wrote (notes, statuses, suppressions, their history) into a new one; "
-        "the rest comes back when the logs are read into that.",
+        help="diagnose terminal, database, sources; recover your notes",
+        description="Check terminal, clipboard, database, configuration and sources: one "
+        "line each, with what to do. Exit status 1 if there is a problem. With a damaged "
+        "database, --save copies your notes, statuses and suppressions with their history "
+        "into a new one; rescan the logs into it to restore the alerts.",
     )
     parser.add_argument(
         "sources",
         nargs="*",
         metavar="SOURCE",
-        help="whether these can be read, and those configured",
+        help="check that these and the configured sources can be read",
     )
-    parser.add_argument("--save", metavar="NEW", help="a state to be made, with what you wrote")
+    parser.add_argument("--save", metavar="NEW", help="new database for your recovered notes")
     add_state_option(parser)
     parser.set_defaults(module="doctor")
 
@@ -332,7 +337,7 @@ def _add_doctor(commands: Subparsers) -> None:
 def _add_completion(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "completion",
-        help="what a shell completes the command line by",
+        help="print a shell completion script",
         usage="trailhound completion bash|zsh|fish",
         description="Print a completion script. bash: add  source <(trailhound completion bash)  "
         "to ~/.bashrc; zsh: source <(trailhound completion zsh)  to ~/.zshrc after compinit; fish: "

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
 
 def _add_suppress(commands: Subparsers) -> None:
-    suppress = commands.add_parser("suppress", help="add, list or lift suppressions")
+    suppress = commands.add_parser("suppress", help="add, list or end suppressions")
     actions = suppress.add_subparsers(required=True, parser_class=LineParser)
-    add = actions.add_parser("add", help="hide what matches for a while; the alerts are kept")
+    add = actions.add_parser("add", help="hide matching alerts temporarily; they are kept")
     _add_suppression_arguments(add)
-    listing = actions.add_parser("list", help="all of them, with how many alerts each has hidden")
+    listing = actions.add_parser(
+        "list", help="list suppressions, with the number of alerts each has hidden"
+    )
     listing.add_argument("--format", choices=("table", "jsonl"), default="table")
     add_output_option(listing)
-    lift = actions.add_parser("lift", help="end one now")
+    lift = actions.add_parser("lift", help="end a suppression now")
     lift.add_argument("id")
     for action in (add, listing, lift):
         add_author_option(action)
@@ -45,41 +47,41 @@ def _add_suppression_arguments(parser: argparse.ArgumentParser) -> None:
     scope.add_argument("--cidr", metavar="NETWORK")
     scope.add_argument("--account", metavar="ID")
     parser.add_argument(
-        "--rule", metavar="ID", help="only alerts of this rule (default: of all rules)"
+        "--rule", metavar="ID", help="only alerts of this rule (default: all rules)"
     )
     parser.add_argument(
         "--for", dest="interval", metavar="INTERVAL", default="7d", help="12h, 7d, 2w (default: 7d)"
     )
     parser.add_argument("--ticket", default="")
     parser.add_argument("--owner", default="")
-    parser.add_argument("--justification", default="", help="why; this or a ticket is needed")
+    parser.add_argument("--justification", default="", help="reason; this or a ticket is required")
     parser.add_argument(
         "--break-at",
         type=int,
         default=15,
         metavar="POINTS",
-        help="an alert breaks through that brings something new of so many points (default: 15)",
+        help="show an alert anyway if new activity adds at least N points (default: 15)",
     )
     parser.add_argument(
         "--waive",
         action="append",
         default=[],
         metavar="FLAG",
-        help="what is no reason to break through (may be repeated); unless waived, snapshot, "
-        "image-export, access-key and iam-change always are",
+        help="activity that should stay suppressed (may be repeated); unless waived, snapshot, "
+        "image-export, access-key and iam-change always show the alert",
     )
 
 
 def _add_rules(commands: Subparsers) -> None:
-    rules = commands.add_parser("rules", help="the rules")
+    rules = commands.add_parser("rules", help="list rules, or check rule files")
     actions = rules.add_subparsers(required=True, parser_class=LineParser)
-    listing = actions.add_parser("list", help="what is loaded, and what each looks for")
+    listing = actions.add_parser("list", help="list the loaded rules and what each detects")
     listing.add_argument("--format", choices=("table", "jsonl", "navigator"), default="table")
     add_output_option(listing)
     add_rule_options(listing)
     add_state_option(listing, default="the one in use, where there is one")
     listing.set_defaults(module="rules", files=None)
-    check = actions.add_parser("check", help="whether rule files can be used")
+    check = actions.add_parser("check", help="check rule files")
     check.add_argument("files", nargs="+", metavar="FILE")
     check.set_defaults(module="rules")
 
@@ -87,8 +89,8 @@ def _add_rules(commands: Subparsers) -> None:
 def _add_keys(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "keys",
-        help="every key of the app, by the id to give it another by",
-        description="List every key of the app. [keys] in the configuration gives them others.",
+        help="list the app's keys, by id",
+        description="List the app's keys. Remap them under [keys] in the configuration.",
     )
     parser.add_argument("--format", choices=("table", "md"), default="table")
     add_output_option(parser)
@@ -96,13 +98,13 @@ def _add_keys(commands: Subparsers) -> None:
 
 
 def _add_status(commands: Subparsers) -> None:
-    parser = commands.add_parser("status", help="what the state holds")
+    parser = commands.add_parser("status", help="show database contents and ingest health")
     parser.add_argument("--format", choices=("table", "jsonl"), default="table")
     add_output_option(parser)
     parser.add_argument(
         "--all",
         action="store_true",
-        help="every region, all of the quarantine, all that is missing",
+        help="all regions, quarantined files and missing files",
     )
     add_state_option(parser)
     parser.set_defaults(module="status")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from detector.detection.alert import Alert, Status
 from detector.store import ALERT_KINDS, Decision, StateError, Store, UndoResult
@@ -26,21 +26,23 @@ if TYPE_CHECKING:
 
 _PHRASES = {
     "acknowledged": ("acknowledged", "alert"),
-    "closed": ("closed", "alert"),
+    "closed": ("resolved", "alert"),
     "reopened": ("reopened", "alert"),
     "assigned": ("assigned", "alert"),
-    "unassigned": ("took the assignee off", "alert"),
-    "note": ("noted on", "alert"),
-    "note-edited": ("changed the note on", "alert"),
+    "unassigned": ("unassigned", "alert"),
+    "note": ("note added to", "alert"),
+    "note-edited": ("edited the note on", "alert"),
     "created": ("suppressed", "value"),
     "extended": ("extended the suppression of", "value"),
-    "lifted": ("lifted the suppression of", "value"),
-    "rule on": ("switched on", "rule"),
-    "rule off": ("switched off", "rule"),
+    "lifted": ("ended the suppression of", "value"),
+    "rule on": ("enabled", "rule"),
+    "rule off": ("disabled", "rule"),
     "ignored": ("ignored", "file"),
-    "retry": ("sent to be read again", "file"),
+    "retry": ("queued for retry", "file"),
 }
 """The store's actions: the verb to say, and the noun for what each is done to."""
+
+_UNDO_PHRASES = {"undo": "Undone", "redo": "Redone"}
 
 _OLD_SECONDS = 3600
 """Age from which an undone decision is named with its time."""
@@ -88,7 +90,7 @@ class Decisions:
     @property
     def way_back(self) -> str:
         """The words that follow the report of a decision."""
-        return f"{self._overtaken}{key_of('undo')} takes it back"
+        return f"{self._overtaken}{key_of('undo')} undoes"
 
     async def set_status(self, alerts: Sequence[Alert], status: Status) -> None:
         """Set the status of each alert."""
@@ -130,7 +132,7 @@ class Decisions:
         self._overtaken = ""
         if note.history and note.history[-1].body != shown.body:
             author = safe.visible(note.history[-1].author)
-            self._overtaken = f"{author} had changed it meanwhile, which is kept too; "
+            self._overtaken = f"{author} changed it meanwhile; both changes are kept; "
         await self._show_notes([note])
 
     async def suppress(self, suppressions: Sequence[Suppression]) -> None:
@@ -177,15 +179,15 @@ class Decisions:
         result = await self._apply(self._host.store.undo)
         if result is None:
             return "Nothing to undo"
-        return self._report(result, "Undone", f"{key_of('redo')} does it again")
+        return self._report(result, "undo", f"{key_of('redo')} redoes")
 
     async def redo(self) -> str:
         """Redo what was undone last; return the line that says so."""
         result = await self._apply(self._host.store.redo)
         if result is None:
-            return "Nothing to do again"
+            return "Nothing to redo"
         self._overtaken = ""
-        return self._report(result, "Done again", self.way_back)
+        return self._report(result, "redo", self.way_back)
 
     def _leave(self, overtaken: Sequence[str], count: int) -> None:
         """Tell what was left, of ``count``, since others have changed it meanwhile.
@@ -195,7 +197,7 @@ class Decisions:
         names = format.first_values(list(overtaken), _NAMES)
         if overtaken and len(overtaken) == count:
             raise StateError(f"Not done: changed meanwhile: {names}")
-        self._overtaken = f"changed meanwhile, and left so: {names}; " if overtaken else ""
+        self._overtaken = f"changed meanwhile and left as is: {names}; " if overtaken else ""
 
     async def _apply(self, change: Callable[[], UndoResult | None]) -> UndoResult | None:
         """Undo or redo in the store, and show what changed."""
@@ -213,17 +215,17 @@ class Decisions:
             self._host.reload()
         return result
 
-    def _report(self, result: UndoResult, did: str, way_back: str) -> str:
-        decision = self._describe(result.decision)
+    def _report(self, result: UndoResult, did: Literal["undo", "redo"], way_back: str) -> str:
+        decision, past = self._describe(result.decision), _UNDO_PHRASES[did]
         unchanged = format.first_values([self._name(each) for each in result.unchanged], _NAMES)
         if not result.subjects:
-            return f"Not {did.lower()}: {decision}; changed since: {unchanged}"
+            return f"Could not {did}: changed since ({unchanged})"
         if result.unchanged:
             return (
-                f"{did} for {len(result.subjects)} of {result.decision.count}: {decision}; "
-                f"changed since, and left so: {unchanged}; {way_back}"
+                f"{past}: {decision}, {len(result.subjects)} of {result.decision.count}; "
+                f"not where changed since ({unchanged}); {way_back}"
             )
-        return f"{did}: {decision}; {way_back}"
+        return f"{past}: {decision} – {way_back}"
 
     def _describe(self, decision: Decision) -> str:
         """Describe a decision: ``closed user/ana``, ``noted on 3 alerts``."""

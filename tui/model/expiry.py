@@ -22,11 +22,13 @@ def parse_expiry(text: str, now: float) -> float:
         try:
             end = now + parse_interval(typed)
         except ValueError:
-            raise ValueError("How long? Write 8h, 7d, 2w, or a day such as 2026-04-01.") from None
+            raise ValueError(
+                "Enter a duration (8h, 7d, 2w) or a date such as 2026-04-01."
+            ) from None
     if end <= now:
-        raise ValueError("That is in the past: choose a later end.")
+        raise ValueError("End must be in the future.")
     if end - now > _LONGEST:
-        raise ValueError("That is more than a year: choose a nearer end and extend it later.")
+        raise ValueError("At most one year: choose an earlier end and extend it later.")
     return end
 
 
@@ -35,5 +37,5 @@ def _moment(typed: str) -> float:
     clock = clock or "00:00:00"
     seconds = parse_time(f"{day}T{clock if clock.count(':') == 2 else clock + ':00'}Z")
     if seconds is None:
-        raise ValueError(f"There is no such time: {typed}.")
+        raise ValueError(f"Invalid time: {typed}.")
     return seconds

@@ -72,12 +72,12 @@ def alert_formats(alerts: Sequence[Alert]) -> list[CopyFormat]:
     return [
         json_format(alert.as_json() for alert in alerts),
         *value_formats("a", "principal", flatten(facet.arns for facet in facets)),
-        *value_formats("i", "source address", flatten(facet.source_addresses for facet in facets)),
+        *value_formats("i", "source IP", flatten(facet.source_addresses for facet in facets)),
         *value_formats("k", "access key", flatten(facet.access_keys for facet in facets)),
         *value_formats("u", "user agent", flatten(facet.user_agents for facet in facets)),
         *value_formats("r", "region", flatten(facet.regions for facet in facets)),
-        *value_formats("n", "alert id", (alert.alert_id for alert in alerts)),
-        CopyFormat("s", "ES|QL for its events", lambda: _queries(alerts)),
+        *value_formats("n", "alert ID", (alert.alert_id for alert in alerts)),
+        CopyFormat("s", "ES|QL query for its events", lambda: _queries(alerts)),
     ]
 
 
@@ -94,11 +94,11 @@ def event_formats(
     return [
         CopyFormat("j", "JSON", lambda: _records(events, read_raw)),
         *value_formats("a", "principal", (event.arn for event in events)),
-        *value_formats("i", "source address", (event.source_address for event in events)),
+        *value_formats("i", "source IP", (event.source_address for event in events)),
         *value_formats("k", "access key", (event.access_key for event in events)),
         *value_formats("u", "user agent", (event.user_agent for event in events)),
         *value_formats("r", "region", (event.region for event in events)),
-        *value_formats("e", "event id", (event.event_id for event in events)),
+        *value_formats("e", "event ID", (event.event_id for event in events)),
         *value_formats("f", "file", (event.position.source for event in events)),
     ]
 
@@ -115,7 +115,7 @@ def note_formats(notes: Sequence[Note]) -> list[CopyFormat]:
     if texts:
         formats.append(CopyFormat("t", "text", lambda: "\n\n".join(texts)))
     formats += value_formats("a", "principal", (note.context.principal for note in notes))
-    formats += value_formats("n", "alert id", (note.alert_id for note in notes))
+    formats += value_formats("n", "alert ID", (note.alert_id for note in notes))
     return formats
 
 
@@ -124,7 +124,7 @@ def suppression_formats(suppressions: Sequence[Suppression]) -> list[CopyFormat]
         json_format(map(_suppression_object, suppressions)),
         *value_formats("v", "value", (suppression.value for suppression in suppressions)),
         *value_formats(
-            "n", "suppression id", (suppression.suppression_id for suppression in suppressions)
+            "n", "suppression ID", (suppression.suppression_id for suppression in suppressions)
         ),
     ]
 

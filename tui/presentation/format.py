@@ -13,12 +13,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from detector.cloudtrail.tool_signatures import tool_signatures
-from detector.detection.alert import Alert
+from detector.detection.alert import Alert, Flag
 from detector.detection.baseline import first_seen
 from detector.detection.event import Event
 from detector.detection.log_integrity import integrity_sentence, log_file_name
 from detector.detection.risk import risk_sentence
-from detector.text.abbreviations import FLAG_WORDS, short_arn
+from detector.text.abbreviations import FLAG_NAMES, FLAG_WORDS, flag_name, short_arn
 from detector.text.plural import plural as plural
 from detector.text.time import format_age, format_duration
 from tui.presentation import time_display
@@ -134,12 +134,27 @@ def flag_words(flags: Sequence[str]) -> str:
     return " ".join(FLAG_WORDS.get(flag, flag) for flag in flags)
 
 
+def flag_counts(flags: Sequence[Flag]) -> str:
+    """Name flags with their counts: ``access key (1), snapshot (3)``."""
+    return ", ".join(f"{flag_name(flag.flag)} ({flag.count})" for flag in flags)
+
+
+def novelty_names(novelties: Sequence[str]) -> str:
+    """Name what overrode a suppression: ``access key (1), new region us-east-2``."""
+    return ", ".join(map(_novelty_name, novelties))
+
+
+def _novelty_name(novelty: str) -> str:
+    flag, _, count = novelty.rpartition(" ")
+    return f"{flag_name(flag)} ({count})" if flag in FLAG_NAMES else novelty
+
+
 def state_label(alert: Alert) -> str:
     """Write the state in five letters; ``~`` while not settled."""
     if alert.suppressed_by:
-        label = "hid"
+        label = "supp"
     else:
-        label = {"open": "", "acknowledged": "ack", "closed": "done"}[alert.status]
+        label = {"open": "", "acknowledged": "ack", "closed": "res"}[alert.status]
     return label if alert.settled else f"~{label}"
 
 
@@ -246,7 +261,7 @@ def why(
 def _time_phrase(alert: Alert, rule: Rule | None) -> str:
     if alert.window is None:
         return f"at {full_time(alert.first_event)}"
-    within = f"within {format_duration(alert.span)}" if alert.span else "within one second"
+    within = f"within {format_duration(alert.span)}" if alert.span else "in under 1 s"
     return f"{within}{_threshold(rule)}"
 
 
@@ -265,14 +280,14 @@ def _threshold(rule: Rule | None) -> str:
         words.removeprefix("at least ").replace("distinct cloud.region", "regions")
         for words in rule.thresholds
     )
-    return f" (fires at {thresholds} in {format_duration(rule.window)})"
+    return f" (threshold: {thresholds} in {format_duration(rule.window)})"
 
 
 def _remarks(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> list[str]:
     """Write what stands out, a sentence each."""
     remarks = []
     if alert.broke_through:
-        remarks.append(f"Broke through a suppression: {', '.join(alert.broke_through)}.")
+        remarks.append(f"Not suppressed: {novelty_names(alert.broke_through)}.")
     denied = alert.facets.denied
     if denied:
         all_denied = denied == alert.event_count
@@ -288,7 +303,7 @@ def _remarks(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> list[str]:
     if actions:
         remarks.append(f"Then: {first_values(actions, _MAX_ACTIONS)}.")
     elif other_flags:
-        counts = ", ".join(f"{flag.flag} {flag.count}" for flag in other_flags)
+        counts = flag_counts(other_flags)
         remarks.append(f"Also: {counts}.")
     return [remark for remark in remarks if remark]
 
@@ -322,11 +337,11 @@ def _caller(alert: Alert) -> str:
             return f"{caller}."
         return ""
     start = alert.start
-    _is_new, history = first_seen(alert.baseline, start)
+    is_new, history = first_seen(alert.baseline, start)
     if len(keys) != 1:
         sentences = [caller, f"{history[:1].upper()}{history[1:]}"]
         return ". ".join(filter(None, sentences)) + "."
-    separator = ": " if history.startswith("baseline") else " "
+    separator = ": " if is_new is None else " "
     return f"{caller}{separator}{history}."
 
 

@@ -85,12 +85,12 @@ def save(view: SavedView) -> None:
     A name that exists is an error too, so that no view is lost.
     """
     if not _NAME.fullmatch(view.name):
-        raise ViewError("a view is called by letters, digits, _ and -, so that @name stands for it")
+        raise ViewError("view names may contain letters, digits, _ and - (used as @name)")
     with _edit_saved() as saved:
         names = {(other.name, other.rows) for other in (*saved, *BUILTIN)}
         if (view.name, view.rows) in names:
             raise ViewError(
-                f"there is a view {view.name} already: delete it first, or choose another name"
+                f"a view {view.name} exists already: delete it first or choose another name"
             )
         saved.append(view)
 
@@ -98,7 +98,7 @@ def save(view: SavedView) -> None:
 def delete(view: SavedView) -> None:
     """Delete a saved view. Raises ViewError, also for a built-in one."""
     if view in BUILTIN:
-        raise ViewError(f"{view.name} comes with trailhound and stays")
+        raise ViewError(f"{view.name} is built in and cannot be deleted")
     with _edit_saved() as saved:
         saved[:] = [other for other in saved if other != view]
 
@@ -126,7 +126,7 @@ def expand_reference(text: str, rows: str) -> str:
     except ViewError as error:
         raise FilterError(str(error)) from None
     if name not in filters:
-        advice = nearest(name, filters) or "; quote it to look for the text"
+        advice = nearest(name, filters) or "; quote it to search for the text"
         raise FilterError(f"no view @{name} of {rows}{advice}")
     return f"({filters[name]}) {rest}" if rest else filters[name]
 

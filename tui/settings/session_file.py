@@ -67,12 +67,10 @@ class SessionFile:
         except FileNotFoundError:
             return Session()
         except (OSError, ValueError) as error:
-            raise SessionError(
-                f"{self.path.name} cannot be read and is left aside: {error}"
-            ) from None
+            raise SessionError(f"{self.path.name} cannot be read and is ignored: {error}") from None
         if session.version != SESSION_VERSION:
             raise SessionError(
-                f"{self.path.name} is of another version of trailhound and is left aside"
+                f"{self.path.name} is from another version of trailhound and is ignored"
             )
         return session
 

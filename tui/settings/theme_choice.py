@@ -39,8 +39,8 @@ def remember_theme(name: str) -> str:
     try:
         private_files.replace_file(path, f"{name}\n")
     except OSError as error:
-        return f"This theme until you leave: {path}: {error.strerror}"
-    return "This theme from now on, where the configuration names none"
+        return f"Theme not saved: {path}: {error.strerror}"
+    return "Theme saved (a theme in the configuration takes precedence)"
 
 
 def _remembered_theme() -> str | None:

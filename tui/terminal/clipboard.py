@@ -47,9 +47,9 @@ def find_method(environ: Mapping[str, str]) -> ClipboardMethod:
             if reaches and shutil.which(method.command[0], path=environ.get("PATH")):
                 return method
     advice = (
-        "tmux passes it on with “set -g set-clipboard on”"
+        "tmux needs “set -g set-clipboard on”"
         if environ.get("TMUX")
-        else "the terminal must allow programs to set the clipboard"
+        else "the terminal must allow clipboard access"
     )
     return replace(TERMINAL, advice=advice)
 
@@ -95,4 +95,4 @@ def size_warning(text: str) -> str:
     size = len(text.encode("utf-8", "backslashreplace"))
     if size <= _SAFE_BYTES:
         return ""
-    return f"{size:,} bytes: some terminals cut what is longer than {_SAFE_BYTES:,}"
+    return f"{size:,} bytes: some terminals truncate above {_SAFE_BYTES:,}"

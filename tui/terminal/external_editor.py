@@ -35,7 +35,7 @@ def run_in_terminal(app: App[Any], command: Sequence[str], data: bytes | None = 
                 signal.signal(signal.SIGINT, handler)
     except SuspendNotSupported:
         raise ProgramError(
-            "this terminal cannot be given to another program: run trailhound in a real one"
+            "this terminal cannot run another program: use a real terminal"
         ) from None
     except OSError as error:
         raise ProgramError(f"{command[0]}: {error.strerror}") from None
@@ -56,7 +56,7 @@ def edit_text(app: App[Any], text: str) -> str:
     """
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:
-        raise ProgramError("no editor is named: set EDITOR, e.g. export EDITOR=vi, and start again")
+        raise ProgramError("no editor set: export EDITOR=vi and restart")
     with tempfile.TemporaryDirectory(prefix="trailhound-") as folder:
         file = Path(folder, "note.md")
         file.touch(0o600)
@@ -67,10 +67,10 @@ def edit_text(app: App[Any], text: str) -> str:
             raise ProgramError(f"EDITOR says {editor}: {error}") from None
         status = run_in_terminal(app, command)
         if status:
-            raise ProgramError(f"{command[0]} {describe_status(status)}: the note is as it was")
+            raise ProgramError(f"{command[0]} {describe_status(status)}: the note is unchanged")
         try:
             return file.read_text(encoding="utf-8", errors="backslashreplace").rstrip("\r\n")
         except OSError as error:
             raise ProgramError(
-                f"the edited note could not be read: {error.strerror}; it is as it was"
+                f"the edited note could not be read: {error.strerror}; it is unchanged"
             ) from None

@@ -50,9 +50,9 @@ def layout(raw: bytes) -> list[JsonLine]:
         )
         return list(_value_lines(value, 0, [], ""))
     except RecursionError:
-        return list(_text_lines(text, "nested too deep to lay out: as it is in the file"))
+        return list(_text_lines(text, "nested too deep to format: shown as in the file"))
     except ValueError as error:
-        return list(_text_lines(text, f"no JSON ({error}): as it is in the file"))
+        return list(_text_lines(text, f"not JSON ({error}): shown as in the file"))
 
 
 def _text_lines(text: str, reason: str) -> Iterator[JsonLine]:

@@ -27,7 +27,7 @@ def short_region(region: str) -> str:
 
 
 class RegionLine(Widget):
-    """Regions as ``af-s-1 rare ▪ ap-ne-1 … +14``, as many as fit."""
+    """Regions as ``af-s-1 unusual ▪ ap-ne-1 … +14``, as many as fit."""
 
     DEFAULT_CSS = "RegionLine { height: 1; color: $foreground-muted; }"
 
@@ -63,5 +63,5 @@ class RegionLine(Widget):
 def _region_content(region: str, rare: bool) -> Content:
     name = safe.clip(safe.visible(short_region(region)), 20) or "–"
     if rare:
-        return Content.styled(f"{name} rare", "$text-warning")
+        return Content.styled(f"{name} unusual", "$text-warning")
     return Content.styled(name, "$foreground")

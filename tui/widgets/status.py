@@ -33,7 +33,7 @@ def live_state(state: LiveState, newest: int | None, now: float) -> Content:
     label = Content.styled(f"{glyph} {state}", style)
     if newest is None:
         return label
-    return Content.assemble(label, (f"  newest {_newest_phrase(newest, now)}", "$foreground-muted"))
+    return Content.assemble(label, (f"  latest {_newest_phrase(newest, now)}", "$foreground-muted"))
 
 
 def _newest_phrase(newest: int, now: float) -> str:

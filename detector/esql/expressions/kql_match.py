@@ -118,7 +118,7 @@ def _in_network(node: ast.FieldMatch) -> Callable[[Any], bool]:
     try:
         network = ipaddress.ip_network(node.value, strict=False)
     except ValueError:
-        raise EsqlError(node.span, f"{node.value} is no network") from None
+        raise EsqlError(node.span, f"{node.value} is not a network") from None
     first, last = ip_order(str(network[0])), ip_order(str(network[-1]))
     return lambda value: first <= ip_order(value) <= last
 

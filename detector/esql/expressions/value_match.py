@@ -122,7 +122,7 @@ def _network_test(node: ast.ValueMatch) -> Test:
         try:
             network = ipaddress.ip_network(value, strict=False)
         except ValueError:
-            raise EsqlError(node.span, f"{value} is no network such as 10.0.0.0/8") from None
+            raise EsqlError(node.span, f"{value} is not a network such as 10.0.0.0/8") from None
         bounds.append((ip_order(str(network[0])), ip_order(str(network[-1]))))
 
     def is_inside(text: str) -> bool:

@@ -9,13 +9,24 @@ from detector.esql.plan.predicate_analysis import conjuncts
 from detector.text.time import format_exact
 
 _COMPARISONS = {
-    ">=": "at least",
-    ">": "more than",
-    "==": "exactly",
-    "<=": "at most",
-    "<": "fewer than",
-    "!=": "not",
+    ">=": "≥",
+    ">": ">",
+    "==": "exactly ",
+    "<=": "≤",
+    "<": "<",
+    "!=": "not ",
 }
+_NOUNS = {
+    "cloud.region": "regions",
+    "event.action": "API calls",
+    "event.provider": "services",
+    "source.ip": "source IPs",
+    "user_agent.original": "user agents",
+    "cloud.account.id": "accounts",
+    "aws.cloudtrail.user_identity.arn": "principals",
+}
+"""What a person calls distinct values of a field."""
+
 _FLIPPED = {">=": "<=", "<=": ">=", ">": "<", "<": ">"}
 
 
@@ -30,36 +41,38 @@ def describe_alerts(
         return f"the first event in {format_exact(window or 0)} of each {by}"
     if shape == "filter":
         if window is None:
-            return "each event that its query lets through"
+            return "every event that matches its query"
         return (
-            f"events that its query lets through; those of one {by or 'rule'} "
-            f"within {format_exact(window)} of the first are one"
+            f"events that match its query; those of one {by or 'rule'} "
+            f"within {format_exact(window)} of the first are one alert"
         )
     if shape == "sequence":
         of_one = f"of one {by or 'rule'}"
         return f"events {of_one} for the steps of its sequence within {format_exact(window or 0)}"
     if not window:
-        where = "over everything"
+        where = "over all events"
     elif shape == "window":
         where = f"in windows of {format_exact(window)}"
     else:
         where = f"in any {format_exact(window)}"
-    groups = by or "nothing: all events together"
+    groups = by or "no key: all events together"
     conditions = " and ".join(thresholds) or "any event"
     text = f"{where} by {groups}: {conditions}"
     if gap:
-        text += f"; alerts that begin within {format_exact(gap)} of the first are one"
+        text += f"; alerts that begin within {format_exact(gap)} of the first are one alert"
     return text
 
 
 def describe_thresholds(tree: ast.Tree) -> tuple[str, ...]:
-    """Describe the conditions after STATS: ``("at least 10 distinct cloud.region", …)``."""
+    """Describe the conditions after STATS: ``("≥10 regions", …)``."""
     aggregates: dict[str, ast.Expression] | None = None
     descriptions: list[str] = []
     for command in tree.commands:
         match command:
             case ast.Stats(aggregations):
                 aggregates = {each.named.name: each.named.expression for each in aggregations}
+            case ast.Eval(columns) if aggregates is not None:
+                aggregates |= {each.name: each.expression for each in columns}
             case ast.Where(condition) if aggregates is not None:
                 descriptions.extend(
                     _describe_condition(conjunct, aggregates) for conjunct in conjuncts(condition)
@@ -98,7 +111,7 @@ def _describe_comparison(
 ) -> str:
     description = _describe_value(value, aggregates)
     if isinstance(number, int | float) and not isinstance(number, bool):
-        return f"{_COMPARISONS[operator]} {number} {description}"
+        return f"{_COMPARISONS[operator]}{number} {description}"
     sign = "" if operator == "==" else f"{operator} "
     return f"{description} is {sign}{number}"
 
@@ -115,7 +128,7 @@ def _describe_value(node: ast.Expression, aggregates: dict[str, ast.Expression])
         case ast.Call("count", (ast.Column(name),), _):
             return f"values of {name}"
         case ast.Call("count_distinct", (ast.Column(name), *_), _):
-            return f"distinct {name}"
+            return _NOUNS.get(name, f"distinct {name}")
         case ast.Call(name, arguments, _):
             descriptions = [_describe_value(argument, aggregates) for argument in arguments]
             return f"{name}({', '.join(descriptions)})"
@@ -124,7 +137,7 @@ def _describe_value(node: ast.Expression, aggregates: dict[str, ast.Expression])
                 f"{_describe_value(left, aggregates)} {operator} "
                 f"{_describe_value(right, aggregates)}"
             )
-    return "the condition of the query"
+    return "a condition of the query"
 
 
 def _describe_column(node: ast.Column, name: str, aggregates: dict[str, ast.Expression]) -> str:
@@ -132,6 +145,9 @@ def _describe_column(node: ast.Column, name: str, aggregates: dict[str, ast.Expr
     expression = aggregates.get(name)
     if expression is None or expression == node:
         return name
-    if isinstance(expression, ast.Call) and expression.name in ("count", "count_distinct"):
-        return _describe_value(expression, aggregates)
-    return name
+    match expression:
+        case ast.Call("count" | "count_distinct"):
+            return _describe_value(expression, aggregates)
+        case ast.Call("date_diff", (ast.Literal(unit), *_)):
+            return f"{unit} from first to last event"
+    return name.removeprefix("Esql.").replace("_", " ")

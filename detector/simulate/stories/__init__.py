@@ -122,7 +122,7 @@ STORIES: tuple[Story, ...] = (
         _finding("11:31:04", "11:31:15", 12, 14),
     ),
     _story(
-        "A sweep that is refused",
+        "A denied sweep",
         attacks.refused_sweep,
         attacks.LEGACY_EXPORT.arn,
         _finding("12:21:33", "12:21:42", 17, 17),
@@ -132,10 +132,10 @@ STORIES: tuple[Story, ...] = (
     ),
 )
 
-_FIRST = "fe4abb31-3c75-40f8-982a-799b81115488", "Asked for the first time whose credentials it has"
-_BURST = "9a49ff4f-e499-47be-9fef-bb7626646381", "Many different listings from the command line"
-_SLOW = "6edddbdd-ab21-46f3-8cd9-e9ea841d9311", "EC2 instances listed region by region"
-_REFUSED = "c11fd14f-a657-4a89-ad8d-3b71c3814627", "A long-term key refused in many regions"
+_FIRST = "fe4abb31-3c75-40f8-982a-799b81115488", "First-time GetCallerIdentity by a user or key"
+_BURST = "9a49ff4f-e499-47be-9fef-bb7626646381", "Burst of discovery calls from the AWS CLI"
+_SLOW = "6edddbdd-ab21-46f3-8cd9-e9ea841d9311", "Multi-region EC2 enumeration (slow)"
+_REFUSED = "c11fd14f-a657-4a89-ad8d-3b71c3814627", "Long-term access key denied in multiple regions"
 
 OTHERS: tuple[Other, ...] = (
     Other(*_FIRST, CAROL.arn, 1, 1),

@@ -174,7 +174,7 @@ class AlertReconciliation:
             self._connection,
             alert_id,
             "withdrawn",
-            "records that came later changed what its rule says of this window",
+            "late records changed the result of this window",
         )
         self._withdrawn.append(alert_id)
 

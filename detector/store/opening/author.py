@@ -1,4 +1,4 @@
-"""The author of decisions, where none is named."""
+"""The author of decisions, where none set."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def connect_to_write(path: Path, durable: bool) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise StateError(
-            f"{path}: {error.strerror}: allow writing it, or name another with --db FILE"
+            f"{path}: {error.strerror}: allow writing it, or name another database with --db FILE"
         ) from None
     with translate_sqlite_errors(path), contextlib.ExitStack() as cleanup:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -134,5 +134,5 @@ def temporary_folder(cleanup: contextlib.ExitStack) -> Path:
         return Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="trailhound-")))
     except OSError as error:
         raise StateError(
-            f"no temporary state: {error.strerror}: set TMPDIR to a folder with space"
+            f"no temporary database: {error.strerror}: set TMPDIR to a folder with space"
         ) from None

@@ -75,9 +75,9 @@ def test_newest_of_principal_and_key_counts(
     ("seen", "changed", "label"),
     [
         (AT - 1, AT - 1, "used"),
-        (AT - 1, AT, "rare"),
-        (AT - 1, AT + 1, "rare"),
-        (AT - 1, None, "rare"),
+        (AT - 1, AT, "unusual"),
+        (AT - 1, AT + 1, "unusual"),
+        (AT - 1, None, "unusual"),
         (AT, AT, "new"),
         (None, None, "new"),
     ],

@@ -116,7 +116,7 @@ def runs(times: Sequence[int], **made: object) -> list[Sweep]:
 @pytest.mark.parametrize(
     ("times", "said"),
     [
-        ([100], "once, 17 regions"),
+        ([100], "single occurrence, 17 regions"),
         ([hour * 3600 + 4 for hour in range(31)], "every hour, 17 regions, 31 times"),
         (
             [day * 86_400 + 7200 + jitter for day, jitter in enumerate((0, 40, 20, 31))],
@@ -135,7 +135,7 @@ def test_recurrence_as_text(times: list[int], said: str) -> None:
 def test_recurrence_text_has_range_of_regions() -> None:
     mixed = [*runs([0, 3600]), *runs([7200], regions=12)]
     assert str(recurrence_of(mixed)) == "every hour, 12 to 17 regions, 3 times"
-    assert str(recurrence_of(runs([5], regions=1))) == "once, 1 region"
+    assert str(recurrence_of(runs([5], regions=1))) == "single occurrence, 1 region"
 
 
 def test_recurring_sweeps_are_one_row_by_severity() -> None:

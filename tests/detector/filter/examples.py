@@ -83,45 +83,48 @@ EXAMPLES: tuple[tuple[str, str, str], ...] = (
 
 ERRORS: tuple[tuple[str, str], ...] = (
     ("acount:1", "no field acount; did you mean account?"),
-    ("nonsense:1", "no field nonsense; quote it to look for the text"),
-    ("severity:hihg", "severity: hihg is none of low, medium, high, critical; did you mean high?"),
-    ("severity>*", "severity: * may be low or medium or high or critical: write more of it"),
-    ("calls>many", "calls: many is no number: write it like 10"),
-    ("calls:20..10", "calls: 20..10 ends before it begins"),
-    ("calls>1..2", "calls: a range stands after : only, not after >"),
+    ("nonsense:1", "no field nonsense; quote it to search for the text"),
+    (
+        "severity:hihg",
+        "severity: hihg is not one of low, medium, high, critical; did you mean high?",
+    ),
+    ("severity>*", "severity: * may be low or medium or high or critical: type more of it"),
+    ("calls>many", "calls: many is not a number: write it like 10"),
+    ("calls:20..10", "calls: 20..10 ends before it starts"),
+    ("calls>1..2", "calls: a range works with : only, not with >"),
     ("calls>1,2", "> compares with one value"),
     (
         "principal>a",
-        "principal: > compares numbers, times and severities, and this is text: use : or =",
+        "principal: > compares numbers, times and severities; this field is text: use : or =",
     ),
-    ("status>open", "status: open is neither more nor less than another: use : or ="),
-    ("source:10.0.0.0/40", "source: 10.0.0.0/40 is no network: write it like 10.0.0.0/8"),
+    ("status>open", "status: open has no order: use : or ="),
+    ("source:10.0.0.0/40", "source: 10.0.0.0/40 is not a network: write it like 10.0.0.0/8"),
     (
         "since yesteday",
-        "time: yesteday is no time: write it like 11:30, yesterday, 2026-03-01, 2026-03-01T11:30 "
-        "or now-2h; did you mean yesterday?",
+        "time: yesteday is not a time: write it like 11:30, yesterday, 2026-03-01, "
+        "2026-03-01T11:30 or now-2h; did you mean yesterday?",
     ),
     (
         "time:2026-02-30",
-        "time: 2026-02-30 is no time: write it like 11:30, yesterday, 2026-03-01, 2026-03-01T11:30 "
-        "or now-2h",
+        "time: 2026-02-30 is not a time: write it like 11:30, yesterday, 2026-03-01, "
+        "2026-03-01T11:30 or now-2h",
     ),
-    ("2026-03-02..2026-03-01", "time: 2026-03-02..2026-03-01 ends before it begins"),
+    ("2026-03-02..2026-03-01", "time: 2026-03-02..2026-03-01 ends before it starts"),
     ("last year", "last year: such as 30m, 2h, 7d"),
-    ("(a))", "this ) closes nothing: quote it to look for it"),
-    ("or a", "or stands between two things: quote it to look for the word"),
-    ("()", "nothing stands between ( and )"),
-    ("(" * 60 + "a", "more than 40 parentheses within each other"),
+    ("(a))", "this ) has no matching (: quote it to search for it"),
+    ("or a", "or needs a term on both sides: quote it to search for the word"),
+    ("()", "nothing between ( and )"),
+    ("(" * 60 + "a", "more than 40 nested parentheses"),
     ("a" * 5_000, "a filter has at most 4,000 characters"),
 )
 
 UNFINISHED: tuple[tuple[str, str, str], ...] = (
     ("kali severity:", "kali", "severity: needs a value"),
     ("kali severity:high,", "kali", "severity:high, needs a value"),
-    ("kali !", "kali", "! stands before nothing"),
-    ("kali or", "kali", "or stands before nothing"),
-    ("kali (tool or", "kali (tool)", "or stands before nothing"),
-    ("kali (", "kali", "nothing stands between ( and )"),
+    ("kali !", "kali", "! needs something after it"),
+    ("kali or", "kali", "or needs something after it"),
+    ("kali (tool or", "kali (tool)", "or needs something after it"),
+    ("kali (", "kali", "nothing between ( and )"),
     ("kali since ", "kali", "since what? such as 11:30, yesterday, 2026-03-01"),
     ('kali agent:"', "kali", 'agent:" needs a value'),
 )

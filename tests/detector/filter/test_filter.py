@@ -95,7 +95,7 @@ def test_field_names_are_unique_and_parse(fields: Fields[object]) -> None:
 
 
 def test_time_expression_needs_a_time_field() -> None:
-    with pytest.raises(FilterError, match="rules have no time to be found by"):
+    with pytest.raises(FilterError, match="rules have no time field"):
         parse_filter("last 2h", RULES, AT)
 
 

@@ -70,5 +70,5 @@ def test_open_range_has_one_bound() -> None:
 
 
 def test_range_of_days_that_ends_before_it_begins_is_refused() -> None:
-    with pytest.raises(TimeExpressionError, match="ends before it begins"):
+    with pytest.raises(TimeExpressionError, match="ends before it starts"):
         span_between("2026-03-02", "2026-03-01", at("2026-03-05 12:00"))

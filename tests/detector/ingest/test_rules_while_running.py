@@ -212,6 +212,6 @@ def test_rules_list_marks_disabled_rules(
     store.rules.switch([REFERENCE], on=False)
     store.close()
     assert main(["scan", str(logs), *with_state, "--exit-code"]) == 0
-    assert f"rules off in this state: {REFERENCE}: " in capsys.readouterr().err
+    assert f"rules disabled in this database: {REFERENCE}: " in capsys.readouterr().err
     assert main(["status", *with_state]) == 0
-    assert f"rules off in this state: {REFERENCE}: " in capsys.readouterr().out
+    assert f"rules disabled in this database: {REFERENCE}: " in capsys.readouterr().out

@@ -221,7 +221,7 @@ from logs-aws.cloudtrail-*
 def test_hunt_file_with_several_queries(tmp_path):
     hunt, _ = read_hunt(written(tmp_path, HUNT))
     assert (hunt.name, len(hunt.queries)) == ("Two questions", 2)
-    with pytest.raises(RuleError, match="no hunt"):
+    with pytest.raises(RuleError, match="not a hunt"):
         read_hunt(written(tmp_path, "[metadata]\nx = 1"))
 
 

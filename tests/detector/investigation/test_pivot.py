@@ -264,16 +264,20 @@ def case(tmp_path: Path) -> Iterator[Case]:
 
 def test_guide_answers(case: Case) -> None:
     said = case.answers
-    assert said["Is the principal new here?"] == ("yes", 1, "first seen 40 s before; baseline 12 d")
+    assert said["Is this principal new to the account?"] == (
+        "yes",
+        1,
+        "first seen 40 s earlier (12 d of history)",
+    )
     assert said["Snapshot or image activity?"] == ("yes", 1, "1 call: CreateSnapshot 1")
-    assert said["Keys, roles, permissions changed?"] == (
+    assert said["IAM changes (keys, roles, policies)?"] == (
         "yes",
         3,
         "3 calls: AssumeRole 1, CreateAccessKey 1, PutUserPolicy 1",
     )
-    assert said["S3 writes or large reads?"] == ("no", 0, "none within 30 minutes")
-    assert said["Regions the account does not use?"][:2] == ("yes", 10)
-    assert said["Were its calls refused?"] == ("no", 0, "all 10 succeeded")
+    assert said["S3 writes or large downloads?"] == ("no", 0, "none within ±30 min")
+    assert said["Regions this account normally doesn't use?"][:2] == ("yes", 10)
+    assert said["Were any calls denied?"] == ("no", 0, "all 10 succeeded")
 
 
 def test_answer_pivots_find_their_events(case: Case) -> None:
@@ -303,7 +307,10 @@ def test_short_baseline_is_said(tmp_path: Path) -> None:
     with closing(Store.open(None)) as store:
         [alert] = scan(tmp_path, store=store, by=rules("tumbling")).alerts
         first = guide_answers(alert, {}, store.alerts.lineage(alert.alert_id), field_table())[0]
-    assert (first.verdict, first.detail) == ("unknown", "baseline too short (2 h of 10 d)")
+    assert (first.verdict, first.detail) == (
+        "unknown",
+        "not enough history yet (2 h of 10 d needed)",
+    )
 
 
 def test_rows_are_grouped_by_question(case: Case) -> None:
@@ -326,7 +333,7 @@ def test_rows_are_grouped_by_question(case: Case) -> None:
         and OTHER_CALLS not in groups
     )
     assert (
-        pivot.count_actions(groups["Keys, roles, permissions changed?"])
+        pivot.count_actions(groups["IAM changes (keys, roles, policies)?"])
         == "AssumeRole 1, CreateAccessKey 1, PutUserPolicy 1"
     )
 
@@ -392,7 +399,7 @@ def test_rule_guide_queries(case: Case, tmp_path: Path) -> None:
     assert (host.verdict, host.pivot, host.detail) == (
         "unknown",
         None,
-        "host.name is no field of CloudTrail's",
+        "host.name is not a CloudTrail field",
     )
     assert named.pivot is not None
     assert (
@@ -458,7 +465,7 @@ def test_case_file_is_private(case: Case, tmp_path: Path) -> None:
 def test_case_file_never_overwrites_or_stays_partial(case: Case, tmp_path: Path) -> None:
     (tmp_path / "case").mkdir()
     for out in (tmp_path / "case", tmp_path / "nowhere" / "case"):
-        with pytest.raises(CaseError, match="name another"):
+        with pytest.raises(CaseError, match="choose another"):
             made(case, out)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["case", "logs"]
 
@@ -483,7 +490,7 @@ def test_report_is_complete(case: Case, tmp_path: Path) -> None:
     for said in (
         ANA,
         "10 calls in 10 regions",
-        "first seen 40 s before; baseline 12 d",
+        "first seen 40 s earlier (12 d of history)",
         "CreateAccessKey",
         "**suspicious · SEC-1 · me**",
         "rule 21 + access-key 50",
@@ -499,7 +506,7 @@ def test_missing_evidence_is_named(case: Case, tmp_path: Path) -> None:
     manifest = json.loads((out / "manifest.json").read_bytes())
     assert len(manifest["missing"]) + len(manifest["records"]) == len(case.records) - 1
     assert len(manifest["unread"]) == 1 and "b.json.gz" in manifest["unread"][0]
-    assert "Not there any more" in (out / "report.md").read_text(encoding="utf-8")
+    assert "No longer available" in (out / "report.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_query_error_has_position_in_file(tmp_path):
 @pytest.mark.parametrize(
     "name, text, line, reason",
     [
-        ("not toml", "[rule\n", 1, "no TOML"),
+        ("not toml", "[rule\n", 1, "not TOML"),
         ("no rule", "[metadata]\nx = 1\n", 1, "no [rule] table"),
         ("a hunt", "[hunt]\nname = 'x'\n", 1, "hunt"),
         ("no id", "[rule]\nname = 'x'\ntype = 'esql'\n", 1, "rule_id"),

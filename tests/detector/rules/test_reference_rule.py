@@ -35,7 +35,7 @@ def test_reference_rule_loads_with_metadata():
     assert [(t.tactic.id, [x.id for x in t.technique]) for t in rule.threat] == [
         ("TA0007", ["T1580"])
     ]
-    assert rule.thresholds == ("at least 10 distinct cloud.region", "at least 10 events")
+    assert rule.thresholds == ("≥10 regions", "≥10 events")
     assert len(rule.investigation_fields.field_names) == 12
     assert rule.investigation_fields.field_names[3] == "aws.cloudtrail.user_identity.arn"
 

@@ -80,7 +80,7 @@ def test_bucket_region_is_read_from_any_response(
 
 def test_region_falls_back_to_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(request: object, timeout: float) -> None:
-        raise urllib.error.URLError("no network")
+        raise urllib.error.URLError("not a network")
 
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")

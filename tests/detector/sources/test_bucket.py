@@ -447,7 +447,7 @@ def test_queue_deletes_message_after_commit_only(
     )  # told again of an object that was read
     hunt.step()
     assert left() == 1 and hunt.store.files.accounting().records_seen == len(RECORDS)
-    assert any("tells of no S3 object" in problem for problem in hunt.problems)
+    assert any("names no S3 object" in problem for problem in hunt.problems)
     hunt.store.close()
 
 

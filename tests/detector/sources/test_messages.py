@@ -126,7 +126,7 @@ def test_validation_messages_are_done_with(queue: Queue, hunt: Hunt) -> None:
 
 
 POISON = {
-    "no JSON": "something else",
+    "not JSON": "something else",
     "empty list": "[]",
     "a number": "7",
     "null": "null",
@@ -166,7 +166,7 @@ def test_poison_is_told_left_and_the_next_is_read(kind: str, queue: Queue, hunt:
     hunt.step()
     assert (hunt.ids(), queue.count()) == ([IDS], 1)
     assert hunt.store.files.accounting().files_quarantined == {"no-object": 1}
-    assert ["tells of no S3 object" in problem for problem in hunt.problems] == [True]
+    assert ["names no S3 object" in problem for problem in hunt.problems] == [True]
 
 
 def test_bucket_that_nobody_named_is_not_contacted(
@@ -219,8 +219,8 @@ def test_bucket_is_allowed_by(
 SQS_ERRORS = [
     ("403 Forbidden", "AccessDenied", "allow sqs:GetQueueUrl"),
     ("400 Bad Request", "AWS.SimpleQueueService.NonExistentQueue", "no such queue"),
-    ("403 Forbidden", "InvalidClientTokenId", "not accepted"),
-    ("400 Bad Request", "RequestThrottled", "slow down"),
+    ("403 Forbidden", "InvalidClientTokenId", "rejected"),
+    ("400 Bad Request", "RequestThrottled", "throttles"),
     ("403 Forbidden", "ExpiredToken", "renew"),
 ]
 

@@ -296,7 +296,7 @@ def test_quarantine_retries_and_ignores_files(tmp_path: Path, store: Store) -> N
     pipeline = Pipeline(store, load(), Directory([tmp_path]), jobs=1)
     pipeline.scan(lambda _: None)
     first, second = store.quarantine.files()
-    assert first.reason == "corrupt-json" and "no JSON at character" in first.detail
+    assert first.reason == "corrupt-json" and "invalid JSON at character" in first.detail
     store.quarantine.ignore([first.path])
     store.quarantine.retry([second.path])
     pipeline.recheck_quarantine()

@@ -138,7 +138,7 @@ def test_looking_needs_no_right_to_write(is_closed: bool, state: Path) -> None:
         )
         first, second = looked.stdout.splitlines()
         assert first == "True None closed"
-        assert "may only be read" in second
+        assert "read-only" in second
         assert {path: path.read_bytes() for path in folder.iterdir()} == before
         folder.chmod(0o755)
 

@@ -146,7 +146,7 @@ def test_locked_state_is_reported(store: Store, state: Path) -> None:
     other = sqlite3.connect(state, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     for write_it in writes(store):
-        raises_line(write_it, "another program has locked it", "nothing was written", "close it")
+        raises_line(write_it, "locked by another program", "nothing was written", "close it")
     other.execute("ROLLBACK")
     other.close()
     for write_it in writes(store):
@@ -157,12 +157,12 @@ def test_read_only_file_is_reported(store: Store) -> None:
     assert store.database._writer is not None
     store.database._writer.execute("PRAGMA query_only = 1")
     for write_it in writes(store):
-        raises_line(write_it, "may only be read", "--db FILE")
+        raises_line(write_it, "read-only", "--db FILE")
 
 
 @pytest.mark.parametrize(
     ("refused", "words"),
-    [("hunt.db", "may only be read"), ("hunt.db.lock", "Permission denied")],
+    [("hunt.db", "read-only"), ("hunt.db.lock", "Permission denied")],
 )
 def test_unwritable_state_is_reported_on_ingest(
     refused: str, words: str, state: Path, monkeypatch: pytest.MonkeyPatch

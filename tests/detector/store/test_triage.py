@@ -231,7 +231,7 @@ def test_suppressions_are_newest_first(store: Store, clock: Clock) -> None:
 
 
 def test_suppression_without_reason_is_refused(store: Store, clock: Clock) -> None:
-    with pytest.raises(ValueError, match="say why"):
+    with pytest.raises(ValueError, match="add a ticket"):
         store.triage.suppress([suppression(clock, ticket="", justification=" ")])
     assert store.suppressions.all() == []
 

@@ -195,7 +195,7 @@ def test_parse_interval(text: str, seconds: int) -> None:
     "text", ["", "7", "d", "0d", "-1d", "1.5h", "7 days", "1y", "123456d", "7d7h", "٣x"]
 )
 def test_parse_interval_rejects_other_texts(text: str) -> None:
-    with pytest.raises(ValueError, match="is no interval: write it like") as told:
+    with pytest.raises(ValueError, match="is not a duration: write it like") as told:
         parse_interval(text)
     assert "\n" not in str(told.value)
 
@@ -204,10 +204,10 @@ def test_parse_interval_rejects_other_texts(text: str) -> None:
     ("changed", "words"),
     [
         ({"value": " "}, "empty: name one"),
-        ({"scope": "cidr", "value": "203.0.113"}, "no address or network"),
-        ({"scope": "cidr", "value": "203.0.113.0/33"}, "no address or network"),
-        ({"expires": START}, "would end before it begins"),
-        ({"ticket": "", "justification": "  "}, "say why"),
+        ({"scope": "cidr", "value": "203.0.113"}, "not an address or network"),
+        ({"scope": "cidr", "value": "203.0.113.0/33"}, "not an address or network"),
+        ({"expires": START}, "would end before it starts"),
+        ({"ticket": "", "justification": "  "}, "add a ticket"),
     ],
 )
 def test_check_suppression_rejects(changed: dict[str, object], words: str) -> None:

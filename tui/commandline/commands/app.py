@@ -43,12 +43,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _require_terminal() -> None:
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise CommandError(
-            "the app needs a terminal: use trailhound scan or trailhound tail instead"
-        )
+        raise CommandError("the app needs a terminal: use trailhound scan or trailhound tail")
     if os.environ.get("TERM") in ("dumb", "unknown"):
         raise CommandError(
-            f"TERM={os.environ['TERM']} cannot be drawn on: set TERM to what your terminal is, "
+            f"TERM={os.environ['TERM']} is not supported: set TERM to your terminal type, "
             "or use trailhound scan or trailhound tail"
         )
 

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
         alert = store.alerts.get(args.alert)
         if alert is None:
             raise CommandError(
-                f"{args.alert}: no such alert here: "
+                f"{args.alert}: no such alert in the database: "
                 f"trailhound scan --db {path} --format jsonl names them"
             )
         output = Path(args.output or f"case-{alert.alert_id}")

@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
         store.close()
     freed = result.before - result.after
     print(
-        f"let go         {result.hits:,} hits in windows without an alert, {result.events:,} events"
+        f"purged         {result.hits:,} hits in windows without alerts, {result.events:,} events"
     )
     print(f"state          {result.after / 1e6:,.1f} MB, {freed / 1e6:,.1f} MB freed")
     return EXIT_OK

@@ -24,7 +24,7 @@ from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError, UsageError
 def run(args: argparse.Namespace) -> int:
     use_names()
     if bool(args.alerts) == bool(args.filter):
-        raise UsageError("name alerts by their ids, or by --filter, and not by both")
+        raise UsageError("name alerts either by id or by --filter")
     store = Store.open(existing_state_path(args.db), author=decision_author(args))
     try:
         alerts = _chosen(store, args)
@@ -46,7 +46,7 @@ def _chosen(store: Store, args: argparse.Namespace) -> list[Alert]:
         alert = store.alerts.get(alert_id)
         if alert is None:
             raise CommandError(
-                f"{alert_id}: no such alert, nothing was done: trailhound alerts lists them"
+                f"{alert_id}: no such alert, nothing was changed: trailhound alerts lists them"
             )
         alerts.append(alert)
     return alerts
@@ -78,11 +78,9 @@ def _report(values: Mapping[str, str], wanted: str, verb: str, unchanged: int) -
     for alert_id in values:
         if alert_id not in overtaken:
             print(alert_id)
-    narrate(
-        f"{verb}: {plural(len(values) - len(overtaken), 'alert')}; {unchanged:,} were so before"
-    )
+    narrate(f"{verb}: {plural(len(values) - len(overtaken), 'alert')}; {unchanged:,} already were")
     for alert_id, value in overtaken.items():
-        warn(f"changed meanwhile, and left so: {alert_id} is {value or 'nobody'}")
+        warn(f"changed meanwhile and left as is: {alert_id} is {value or 'nobody'}")
     return EXIT_FAILED if overtaken else EXIT_OK
 
 
@@ -91,5 +89,5 @@ def _note(store: Store, alerts: Sequence[Alert], args: argparse.Namespace) -> in
     notes = store.triage.add_notes(alerts, body)
     for note in notes:
         print(note.alert_id)
-    narrate(f"noted on {plural(len(notes), 'alert')}")
+    narrate(f"note added to {plural(len(notes), 'alert')}")
     return EXIT_OK

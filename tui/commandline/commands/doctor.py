@@ -51,9 +51,9 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
 def _save(damaged: Path, new: Path) -> int:
     """Save what can be read; return the exit status: 1 where something was lost."""
     if not damaged.exists():
-        raise CommandError(f"{damaged}: there is no state yet: name one with --db FILE")
+        raise CommandError(f"{damaged}: no database yet: name one with --db FILE")
     if new.exists():
-        raise CommandError(f"{new} exists and is left as it is: name another file")
+        raise CommandError(f"{new} exists already: name another file")
     store = Store.open(new)
     try:
         tables = store.recovery.save(damaged)
@@ -63,14 +63,14 @@ def _save(damaged: Path, new: Path) -> int:
         print(f"{table.table:14} {table.rows:,} saved{_loss(table)}")
     lost = [table for table in tables if not table.whole]
     if not any(table.rows for table in tables) and lost:
-        warn(f"nothing could be read of {damaged}: restore it from a backup")
+        warn(f"nothing readable in {damaged}: restore it from a backup")
         return EXIT_FAILED
-    advice = f"read the logs with --db {new}, and it finds its alerts"
+    advice = f"rescan the logs with --db {new} to restore the alerts"
     if not lost:
-        narrate(f"saved what you wrote: {advice}")
+        narrate(f"recovered: {advice}")
         return EXIT_OK
     names = ", ".join(table.table for table in lost)
-    warn(f"saved what can be read of what you wrote, not all of {names}: {advice}")
+    warn(f"recovered what is readable, not all of {names}: {advice}")
     return EXIT_FAILED
 
 
@@ -78,5 +78,5 @@ def _loss(table: SavedTable) -> str:
     if table.whole:
         return ""
     if table.lost is None:
-        return "; more was lost, nothing tells how much"
+        return "; more was lost, amount unknown"
     return f"; {table.lost:,} could not be read"

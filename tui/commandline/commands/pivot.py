@@ -116,9 +116,7 @@ def open_files(
             narrate(line)
         return files, source.close
     if not path.exists():
-        raise CommandError(
-            f"{path}: there is no state yet: name the logs, or a state with --db FILE"
-        )
+        raise CommandError(f"{path}: no database yet: name the logs, or a database with --db FILE")
     store = Store.look(path)
     return store.chunks.file_spans(request.start, request.end, request.selector), store.close
 

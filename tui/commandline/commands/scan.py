@@ -85,9 +85,9 @@ def run(args: argparse.Namespace) -> int:
         ):
             narrate(line)
     if not file_counts["read"] and (file_counts["waiting"] or file_counts["quarantined"]):
-        raise CommandError("nothing that was named could be read")
+        raise CommandError("none of the named sources could be read")
     if args.strict and _is_incomplete(file_counts, accounting):
-        warn("incomplete: not all that was named has been read")
+        warn("incomplete: some of the named sources were not read")
         return EXIT_INCOMPLETE
     if args.exit_code and alerts:
         return EXIT_ALERTS

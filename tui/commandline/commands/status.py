@@ -181,4 +181,4 @@ def _region_line(region: Freshness, now: float) -> str:
 def _verdict(region: Freshness, now: float) -> str:
     if region.late(now) and not region.vouched(now):
         return "late"
-    return "proven by digests" if region.proven else "as usual"
+    return "proven by digests" if region.proven else "up to date"

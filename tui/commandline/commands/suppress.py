@@ -62,7 +62,7 @@ def _add(store: Store, args: argparse.Namespace) -> None:
     print(suppression.suppression_id)
     narrate(
         f"hides {suppression.scope} {suppression.value} until {format_time(suppression.expires)}; "
-        f"of the last 30 days' alerts it hides {len(hidden)}; {len(breaking)} break through"
+        f"hides of the last 30 days' alerts: {len(hidden)}; {len(breaking)} are still shown"
     )
     for alert, novelties in breaking:
         narrate(f"  {format_time(alert.first_event)}  {alert.alert_id}  {', '.join(novelties)}")
@@ -82,10 +82,7 @@ def _checked_flags(names: list[str]) -> set[str]:
     flags = {*ALWAYS_BREAKING_FLAGS, *NOVELTY_POINTS, *load_risk().flags, "tool-tell"}
     unknown = sorted(set(names) - flags)
     if unknown:
-        raise ValueError(
-            f"{unknown[0]}: nothing of that name breaks through: "
-            f"name one of {', '.join(sorted(flags))}"
-        )
+        raise ValueError(f"{unknown[0]}: unknown activity: name one of {', '.join(sorted(flags))}")
     return set(names)
 
 
@@ -121,4 +118,4 @@ def _table_line(suppression: Suppression, now: float) -> str:
 
 def _lift(store: Store, args: argparse.Namespace) -> None:
     [suppression] = store.triage.lift([args.id])
-    narrate(f"lifted {suppression.suppression_id}: {suppression.scope} {suppression.value}")
+    narrate(f"ended {suppression.suppression_id}: {suppression.scope} {suppression.value}")

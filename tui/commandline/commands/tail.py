@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
             warn(problem)
         use_names(names)
         for alert_id in update.withdrawn:
-            narrate(f"withdrawn: alert {alert_id}")
+            narrate(f"retracted: alert {alert_id}")
         alert_filter = parse_filter_option(args, ALERTS, update.newest or time.time())
         changed = [
             alert
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _narrate_wait(holder: str) -> None:
-    narrate(f"waiting: {holder} reads into this state; its reading is taken over when it ends")
+    narrate(f"waiting: {holder} ingests into this database; this process takes over when it ends")
 
 
 def _printed_state(alert: Alert) -> tuple[object, ...]:

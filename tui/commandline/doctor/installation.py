@@ -163,7 +163,7 @@ def _source_check(name: str) -> Check:
         mode |= os.X_OK
     if not os.access(name, mode):
         return Check(
-            "source", "problem", f"{name} cannot be read by you", "ask for the right to read it"
+            "source", "problem", f"{name} is not readable for you", "ask for read permission"
         )
     return Check("source", "ok", name)
 

@@ -33,12 +33,12 @@ def state_checks(path: Path) -> Iterator[Check]:
             "disk",
             "problem",
             f"{path.parent} is on {kind}, a network",
-            "the state needs a local disk: name one with --db FILE",
+            "the database needs a local disk: name one with --db FILE",
         )
     elif path.parent.exists():
         yield _free_space(path, kind)
     if not path.exists():
-        yield Check("state", "ok", f"{path}: none yet, the first start makes it")
+        yield Check("state", "ok", f"{path}: none yet, created when trailhound starts")
         return
     yield _permissions(path)
     yield from _session(path)
@@ -72,7 +72,7 @@ def _free_space(path: Path, kind: str) -> Check:
             "disk",
             "problem",
             finding,
-            f"make room in {path.parent}, or name another state with --db FILE",
+            f"free some space in {path.parent}, or name another database with --db FILE",
         )
     return Check("disk", "ok", finding)
 
@@ -85,7 +85,7 @@ def _permissions(path: Path) -> Check:
             "state",
             "warning",
             f"{finding}, owned by another user",
-            "name a state of your own with --db FILE",
+            "name your own database with --db FILE",
         )
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return Check("state", "problem", f"{finding}, others can read it", f"chmod 600 {path}")
@@ -96,7 +96,7 @@ def _session(path: Path) -> Iterator[Check]:
     try:
         SessionFile(path).read()
     except SessionError as error:
-        yield Check("session", "warning", str(error), "the next start makes a new one")
+        yield Check("session", "warning", str(error), "the next start creates a new one")
 
 
 def _damage(path: Path) -> Iterator[Check]:
@@ -111,12 +111,12 @@ def _damage(path: Path) -> Iterator[Check]:
             "soundness",
             "problem",
             f"damaged, {line}",
-            "--save NEW saves what you wrote into a new state; read the logs into that one",
+            "--save NEW recovers your notes into a new database; rescan the logs into it",
         )
     if not damage:
         yield from _waiting(path)
-        age = "" if version == newest else f" of {newest}, brought up to date by the next start"
-        yield Check("soundness", "ok", f"sound, version {version}{age}")
+        age = "" if version == newest else f" of {newest}, upgraded at the next start"
+        yield Check("soundness", "ok", f"OK, version {version}{age}")
 
 
 def _waiting(path: Path) -> Iterator[Check]:
@@ -147,7 +147,7 @@ def _unreadable_rows(path: Path) -> list[str]:
         store.files.all()
         store.files.accounting()
     except Damaged:
-        return ["what is in it cannot be read back"]
+        return ["its contents cannot be restored"]
     finally:
         if store is not None:
             store.close()

@@ -44,7 +44,7 @@ def _name(environ: Mapping[str, str]) -> Check:
         for layer, variable in (("tmux", "TMUX"), ("screen", "STY"), ("SSH", "SSH_CONNECTION"))
         if environ.get(variable)
     ]
-    finding = " in ".join([name or "none named", *layers])
+    finding = " in ".join([name or "none set", *layers])
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         return Check(
             "terminal",
@@ -54,7 +54,7 @@ def _name(environ: Mapping[str, str]) -> Check:
         )
     if name in ("", "dumb", "unknown"):
         return Check(
-            "terminal", "problem", finding, "set TERM to what your terminal is, e.g. xterm-256color"
+            "terminal", "problem", finding, "set TERM to your terminal type, e.g. xterm-256color"
         )
     return Check("terminal", "ok", finding)
 
@@ -67,7 +67,7 @@ def _size() -> Check:
             "size",
             "warning",
             finding,
-            "80 by 24 shows the weightiest columns, 160 by 48 all of them",
+            "80x24 shows the main columns, 160x48 all of them",
         )
     return Check("size", "ok", finding)
 
@@ -106,7 +106,7 @@ def _keys() -> Check:
         return Check(
             "keys",
             "warning",
-            "the terminal does not answer",
+            "no answer from the terminal",
             "over a slow line, wait a little after escape",
         )
     protocol = "told apart by the kitty protocol" if b"u" in answer else "plain"
@@ -152,7 +152,7 @@ def _editor(environ: Mapping[str, str]) -> Check:
         return Check(
             "editor",
             "warning",
-            "none is named",
+            "none set",
             "export EDITOR=vi, or another, to write notes in it",
         )
     with contextlib.suppress(ValueError, IndexError):

@@ -55,11 +55,11 @@ class HuntLogScreen(ListScreen[Note]):
             "c",
             "edit",
             "edit",
-            "Change the note; what it said before is kept",
+            "Edit the note; earlier versions are kept",
             TRIAGE,
             show=True,
         ),
-        key("note.export", "w", "export", "export", "Write notes to a file", OUT, show=True),
+        key("note.export", "w", "export", "export", "Export notes to a file", OUT, show=True),
     ]
 
     area = "log"
@@ -100,7 +100,7 @@ class HuntLogScreen(ListScreen[Note]):
         alert = self.workspace.view_model.current(note.alert_id)
         if alert is None:
             self.workspace.say(
-                "The state no longer holds this alert; the note keeps what it knew",
+                "Alert no longer in the database; the note keeps a snapshot",
                 severity="warning",
             )
         else:
@@ -132,6 +132,6 @@ class HuntLogScreen(ListScreen[Note]):
 
 def _empty() -> str:
     return (
-        f"No notes yet.\n{key_of('alert.comment')} on an alert writes one, "
-        f"{key_of('alert.escalate')} escalates;\neach keeps what the alert then knew."
+        f"No notes yet.\n{key_of('alert.comment')} on an alert adds one, "
+        f"{key_of('alert.escalate')} escalates;\neach keeps a snapshot of the alert."
     )

@@ -22,9 +22,9 @@ from tui.screens.base.fact_list import Line, facts
 
 _SHAPES = {
     "window": "window",
-    "lookback": "look-back",
-    "filter": "each event",
-    "terms": "first time",
+    "lookback": "lookback",
+    "filter": "single event",
+    "terms": "new terms",
     "sequence": "sequence",
 }
 """The shapes of queries, as the screen names them."""
@@ -123,31 +123,31 @@ _TEXT = Text()
 RULES: Fields[RuleRow] = Fields(
     "rules",
     (
-        Field("name", "its name; of a file in error, the file's", attrgetter("name"), _TEXT),
+        Field("name", "rule name, or the file's if it failed to load", attrgetter("name"), _TEXT),
         Field(
             "state",
-            "whether it is searched by",
+            "enabled, disabled or error",
             attrgetter("state"),
             Choice(("on", "off", "error")),
         ),
         Field(
             "severity",
-            "how bad its alerts are",
+            "severity",
             attrgetter("severity"),
             Choice(SEVERITIES, ordered=True),
         ),
         Field(
             "shape",
-            "how it looks at events: window, look-back, each event, first time",
+            "type: window, lookback, single event, new terms",
             attrgetter("shape"),
             _TEXT,
         ),
-        Field("hits", "how many events it counted", attrgetter("hits"), Number()),
-        Field("alerts", "how many alerts it gave", attrgetter("count.alerts"), Number()),
-        Field("flag", "the flag that it sets", attrgetter("flag"), _TEXT),
-        Field("tag", "a tag of it", attrgetter("tags"), _TEXT),
-        Field("id", "its rule_id", attrgetter("id"), _TEXT),
-        Field("file", "where it is written", attrgetter("file"), _TEXT),
+        Field("hits", "matching events", attrgetter("hits"), Number()),
+        Field("alerts", "alerts", attrgetter("count.alerts"), Number()),
+        Field("flag", "the flag it sets", attrgetter("flag"), _TEXT),
+        Field("tag", "tag", attrgetter("tags"), _TEXT),
+        Field("id", "rule_id", attrgetter("id"), _TEXT),
+        Field("file", "file path", attrgetter("file"), _TEXT),
     ),
 )
 
@@ -195,7 +195,7 @@ def _rule_lines(row: RuleRow) -> Iterator[Line]:
         ("shape", f"{row.shape} ({', '.join(_type_and_language(rule))})"),
         ("window", row.window),
         ("flag", rule.flag or ""),
-        ("hits", format.number(row.hits) + ("" if rule.alerts else " events near alerts")),
+        ("hits", format.number(row.hits) + ("" if rule.alerts else " flagged events")),
         ("alerts", _alerts_text(row)),
         ("time", _seconds_text(row)),
         ("tags", ", ".join(rule.tags)),
@@ -215,7 +215,7 @@ def _rule_lines(row: RuleRow) -> Iterator[Line]:
 def _state_text(row: RuleRow) -> str:
     if row.on:
         return "on"
-    return f"off: it is not searched by; {key_of('rule.switch')} switches it on"
+    return f"disabled; {key_of('rule.switch')} enables it"
 
 
 def _severity_text(rule: Rule) -> str:
@@ -232,7 +232,7 @@ def _type_and_language(rule: Rule) -> list[str]:
 def _alerts_text(row: RuleRow) -> str:
     if row.rule and row.rule.alerts:
         return format.number(row.count.alerts)
-    return "none of its own: it flags those near"
+    return "no alerts of its own; flags nearby alerts"
 
 
 def _seconds_text(row: RuleRow) -> str:
@@ -244,7 +244,7 @@ def _seconds_text(row: RuleRow) -> str:
 def _problem_lines(problem: RuleProblem, excerpt: str) -> Iterator[Line]:
     yield safe.text(problem.path.name, "bold")
     yield from facts(
-        ("state", "error: not searched by; the other rules are"),
+        ("state", "failed to load (other rules run)"),
         ("why", problem.message),
         ("where", f"line {problem.line}, column {problem.column}"),
         ("file", str(problem.path)),
@@ -260,7 +260,7 @@ def _problem_lines(problem: RuleProblem, excerpt: str) -> Iterator[Line]:
             safe.text(after),
         )
     yield Content("")
-    yield Content.styled("It is read again when the file is saved.", "$foreground-muted")
+    yield Content.styled("It reloads when the file is saved.", "$foreground-muted")
 
 
 def _excerpt(problem: RuleProblem) -> str:

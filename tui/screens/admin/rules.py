@@ -32,18 +32,18 @@ class RulesScreen(StoreListScreen[RuleRow]):
             "rule.switch",
             "x",
             "switch",
-            "on or off",
-            "Switch the rule off, or on again; what it found stays",
+            "enable/disable",
+            "Enable/disable rule (existing alerts stay)",
             TRIAGE,
             show=True,
         ),
-        key("rules.reload", "R", "reload", "reload", "Load the rule files again", LIVE, show=True),
+        key("rules.reload", "R", "reload", "reload", "Reload the rule files", LIVE, show=True),
     ]
 
     area = "rules"
     fields = RULES
     noun = "rule"
-    empty = "No rule is loaded.\n--rules FILE names some."
+    empty = "No rules loaded.\nAdd some with --rules FILE."
 
     def screen_title(self) -> str:
         return "trailhound › Rules"
@@ -91,7 +91,7 @@ class RulesScreen(StoreListScreen[RuleRow]):
         rules = [row.rule for row in rows if row.rule]
         formats = [
             json_format([_json_fields(row) for row in rows]),
-            *value_formats("n", "rule id", (rule.rule_id for rule in rules)),
+            *value_formats("n", "rule ID", (rule.rule_id for rule in rules)),
             *value_formats("f", "file", (str(row.path) for row in rows)),
         ]
         if rules:
@@ -117,8 +117,8 @@ class RulesScreen(StoreListScreen[RuleRow]):
         await self.reload()
         what = rules[0].name if len(rules) == 1 else format.plural(len(rules), "rule")
         if on:
-            return f"On: {what}; what was read is searched again"
-        return f"Off: {what}; what was found stays, and nothing new is looked for"
+            return f"Enabled: {what}; past events are searched again"
+        return f"Disabled: {what}; existing alerts stay"
 
 
 def _json_fields(row: RuleRow) -> dict[str, object]:

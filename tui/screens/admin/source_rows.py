@@ -39,7 +39,7 @@ About = IntegrityFinding | Feed | QuarantinedFile | WaitingFile | Volume | Fresh
 class SourceRow:
     """A row of the sources screen.
 
-    ``about`` None: everything together. ``newest`` is the newest label or event time, in epoch
+    ``about`` None: everything together. ``newest`` is latest label or event time, in epoch
     seconds.
     """
 
@@ -92,13 +92,13 @@ _text = Text()
 SOURCES: Fields[SourceRow] = Fields(
     "sources",
     (
-        Field("newest", "the newest label or event time", attrgetter("newest"), Time()),
-        Field("kind", "digest, feed, file, wait, region, source", attrgetter("kind"), _text),
-        Field("state", "what is said of it: silent, error, missing", attrgetter("state"), _text),
+        Field("newest", "latest label or event time", attrgetter("newest"), Time()),
+        Field("kind", "digest, feed, file, wait, region or source", attrgetter("kind"), _text),
+        Field("state", "state: silent, error, missing, …", attrgetter("state"), _text),
         Field("name", "the path, the bucket, the region and account", attrgetter("what"), _text),
-        Field("reason", "why a file is in quarantine or waits", attrgetter("reasons"), _text),
-        Field("files", "how many files", attrgetter("files"), Number()),
-        Field("size", "how many bytes", attrgetter("bytes"), BYTES),
+        Field("reason", "why a file is quarantined or waiting", attrgetter("reasons"), _text),
+        Field("files", "files", attrgetter("files"), Number()),
+        Field("size", "size in bytes", attrgetter("bytes"), BYTES),
     ),
 )
 
@@ -202,7 +202,7 @@ def _feed_lines(feed: Feed) -> Iterator[Line]:
 
 def _quarantine_lines(file: QuarantinedFile) -> Iterator[Line]:
     yield from facts(
-        ("state", "in quarantine: not read"),
+        ("state", "quarantined: not read"),
         ("reason", file.reason),
         ("why", file.detail),
         ("size", byte_size(file.size)),
@@ -210,8 +210,8 @@ def _quarantine_lines(file: QuarantinedFile) -> Iterator[Line]:
     )
     yield Content("")
     yield Content.styled(
-        f"{key_of('source.retry')} reads it again with the next sweep; "
-        f"{key_of('source.ignore')} counts it as skipped from now on.",
+        f"{key_of('source.retry')} retries it with the next rescan; "
+        f"{key_of('source.ignore')} ignores it (counted as skipped).",
         "$foreground-muted",
     )
 
@@ -234,7 +234,7 @@ def _volume_lines(volume: Volume, now: float, rate: Rate | None) -> Iterator[Lin
         ("bytes", byte_size(volume.bytes)),
         ("records", format.number(volume.records)),
         ("rate", _rate(rate)),
-        ("newest", _time(volume.newest, now)),
+        ("latest", _time(volume.newest, now)),
     )
 
 
@@ -265,25 +265,25 @@ def _finding_lines(finding: IntegrityFinding) -> Iterator[Line]:
         ("key", finding.key),
         ("file", finding.path or "not found"),
         ("digest", finding.digest),
-        ("alert id", alert.alert_id),
+        ("alert ID", alert.alert_id),
     )
 
 
 _STATE_TEXTS = {
-    "fresh": "as usual",
-    "quiet": "quiet: its digests still come, and say that nothing else was delivered",
-    "silent": "silent: nothing proves that nothing happened; it may be that nothing arrives here "
-    "any more. Look at the trail, and whether its digest files can be read too",
+    "fresh": "up to date",
+    "quiet": "quiet: digests still arrive and show that nothing else was delivered",
+    "silent": "silent: no deliveries and no digests – logging may have stopped. "
+    "Check the trail and digest access.",
 }
 
 
 def _freshness_lines(region: Freshness, state: str, now: float) -> Iterator[Line]:
-    cadence = "too few deliveries to tell"
+    cadence = "too few deliveries to judge"
     if region.cadence is not None:
         cadence = f"every {format_duration(region.cadence)}"
     return facts(
         ("state", _STATE_TEXTS[state]),
-        ("newest", _time(region.newest, now)),
+        ("latest", _time(region.newest, now)),
         ("cadence", cadence),
         ("silent", f"for {format_duration(region.silent(now))}"),
         ("digest", "none" if region.digested is None else _time(region.digested, now)),
@@ -296,7 +296,7 @@ def _freshness_lines(region: Freshness, state: str, now: float) -> Iterator[Line
 
 def _time(time: int | None, now: float) -> str:
     if time is None:
-        return "no record has a time"
+        return "no record with a time"
     if time_display.mode == "relative":
         return format.full_time(time)
     return f"{format.full_time(time)}, {format_age(now - time)} ago"
@@ -329,7 +329,7 @@ def problem_lines(problems: Sequence[str]) -> Iterator[Line]:
     yield Content.styled("problems", "$foreground-muted")
     yield from (safe.text(f"  {problem}") for problem in reversed(problems))
     if not problems:
-        yield Content("  none since trailhound was opened")
+        yield Content("  none since start")
 
 
 def _sum(name: str, total: int, parts: Mapping[str, int]) -> Iterator[Line]:

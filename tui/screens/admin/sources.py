@@ -38,8 +38,8 @@ class SourcesScreen(StoreListScreen[SourceRow]):
             "source.retry",
             "R",
             "retry",
-            "read again",
-            "Read the file of the quarantine again",
+            "retry",
+            "Retry the quarantined file",
             TRIAGE,
             show=True,
         ),
@@ -48,7 +48,7 @@ class SourcesScreen(StoreListScreen[SourceRow]):
             "x",
             "ignore",
             "ignore",
-            "Count the file of the quarantine as skipped from now on",
+            "Ignore this file",
             TRIAGE,
             show=True,
         ),
@@ -145,7 +145,7 @@ class SourcesScreen(StoreListScreen[SourceRow]):
         path = self.workspace.store.path
         yield from facts(
             ("reads", self.workspace.source_label),
-            ("state", str(path) if path else "temporary: it goes when you leave"),
+            ("state", str(path) if path else "temporary: deleted when you quit"),
             ("rules", format.plural(len(rules), "rule")),
             ("buckets", requests_made()),
             ("stopped", view_model.error),
@@ -171,11 +171,11 @@ class SourcesScreen(StoreListScreen[SourceRow]):
         return [json_format(records), *value_formats("f", "source", (row.what for row in rows))]
 
     async def action_retry(self) -> None:
-        done = "Read again with the next sweep"
-        await self._requalify("read again", self.workspace.decisions.retry, done)
+        done = "Retried with the next rescan"
+        await self._requalify("retry", self.workspace.decisions.retry, done)
 
     async def action_ignore(self) -> None:
-        done = "Counted as skipped from now on, unless it changes"
+        done = "Ignored unless it changes (counted as skipped)"
         await self._requalify("ignore", self.workspace.decisions.ignore, done)
 
     async def _requalify(
@@ -187,7 +187,7 @@ class SourcesScreen(StoreListScreen[SourceRow]):
             paths = [row.about.path for row in rows if isinstance(row.about, QuarantinedFile)]
             if not paths:
                 self.workspace.say(
-                    "This is no file of the quarantine: those say “error”", severity="warning"
+                    "Not quarantined – only “error” rows can be retried", severity="warning"
                 )
                 return None
             await decide(paths)

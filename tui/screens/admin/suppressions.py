@@ -48,7 +48,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
             "x",
             "extend",
             "extend",
-            "Let it hide for longer",
+            "Extend",
             TRIAGE,
             show=True,
         ),
@@ -57,7 +57,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
             "u",
             "lift",
             "lift",
-            "End it now: what it hid comes back",
+            "End now (hidden alerts reappear)",
             TRIAGE,
             show=True,
         ),
@@ -232,14 +232,14 @@ class SuppressionsScreen(ListScreen[Suppression]):
         if not decidable:
             return None
         await self.workspace.decisions.lift(decidable)
-        return f"Lifted {_name(decidable)}: what was hidden comes back"
+        return f"Ended {_name(decidable)} – its alerts are visible again"
 
     def _decidable(self, entries: Sequence[Suppression]) -> list[Suppression]:
         """Return those that have not ended; where there are none, say so."""
         decidable = [entry for entry in entries if not entry.over]
         if not decidable:
             self.workspace.say(
-                f"It was {entries[0].over} already; suppress again from an alert",
+                f"It was {entries[0].over} already; create a new suppression from an alert",
                 severity="warning",
             )
         return decidable
@@ -253,6 +253,6 @@ def _name(entries: Sequence[Suppression]) -> str:
 
 def _empty() -> str:
     return (
-        f"Nothing is suppressed.\n{key_of('alert.suppress')} on an alert hides what is like it,\n"
-        "for a time; what is hidden is kept."
+        f"No suppressions.\n{key_of('alert.suppress')} on an alert hides similar alerts\n"
+        "for a limited time; hidden alerts are kept."
     )

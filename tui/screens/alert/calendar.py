@@ -30,7 +30,7 @@ class CalendarScreen(LoadingScreen[Sequence[Sweep]]):
             "D",
             "leave",
             "close",
-            "Back to where the calendar was opened",
+            "Back",
             OPEN,
             show=True,
         )
@@ -108,7 +108,7 @@ def _summary(recurrence: Recurrence, sweeps: Sequence[Sweep]) -> str:
     """``every hour, 17 regions, 31 times · the next about 2026-03-01 13:00:02Z``."""
     if recurrence.period:
         following = sweeps[-1].first_event + recurrence.period
-        return f"{recurrence} · the next about {format.full_time(following)}"
+        return f"{recurrence} · next expected {format.full_time(following)}"
     if recurrence.times > 1:
-        return f"{recurrence} · no rhythm"
+        return f"{recurrence} · irregular"
     return str(recurrence)

@@ -48,7 +48,7 @@ class CallViews(ScreenPart):
             self.workspace.say(str(error), severity="error")
             return
         self._events = events
-        self._list.empty = "The state holds no calls of this alert."
+        self._list.empty = "No calls of this alert are stored."
         self._list.show(events)
         self.screen.query_one(AlertStrip).show(alert, events)
         regions = {event.region for event in events}

@@ -33,7 +33,7 @@ def offer(workspace: Workspace, alerts: Sequence[Alert]) -> None:
         workspace.run_worker(_write(workspace, folders), group="case", exit_on_error=False)
 
     workspace.routes.confirm(
-        f"Escalated. Write {files}, with every record around it?", "write", confirmed
+        f"Escalated. Write {files}, with all nearby records?", "write", confirmed
     )
 
 
@@ -46,7 +46,7 @@ async def _write(workspace: Workspace, folders: dict[Path, Alert]) -> None:
             report = f"{format.plural(len(case.rows), 'record')} in {folder}, report.md first"
             missing = len(case.unread) + len(case.missing)
             if missing:
-                report += f"; {format.number(missing)} could not be read, manifest.json names them"
+                report += f"; {format.number(missing)} could not be read (listed in manifest.json)"
     except (CaseError, StateError) as error:
         workspace.say(f"No case file: {error}", severity="error")
         return

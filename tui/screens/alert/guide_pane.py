@@ -55,9 +55,7 @@ ANSWER_COLUMNS: tuple[Column[Answer], ...] = (
         align="right",
         drop_priority=3,
     ),
-    Column(
-        "detail", "what was found", 24, lambda answer: answer.detail, drop_priority=2, flex=True
-    ),
+    Column("detail", "answer", 24, lambda answer: answer.detail, drop_priority=2, flex=True),
 )
 
 
@@ -92,7 +90,7 @@ class GuidePane(Vertical):
         yield RowList(
             ANSWER_COLUMNS,
             key=lambda answer: answer.question,
-            empty="Asking …",
+            empty="Searching …",
             id="questions",
             marking=False,
         )
@@ -105,7 +103,7 @@ class GuidePane(Vertical):
         ``flagging`` knows which events set a flag.
         """
         try:
-            answers = await asyncio.to_thread(answer_questions, store, alert, rule)
+            answers = await asyncio.to_thread(answer_questions, store, alert, rule, flagging)
             self._show(answers)
             self.post_message(self.Answered(alert, answers.signals))
             await self._was_shown.wait()
@@ -144,7 +142,7 @@ class GuidePane(Vertical):
         behind = (
             f"{key_of('list.open')} shows the calls behind it"
             if answer.pivot
-            else "answered from the alert itself"
+            else "answered from the alert's own data"
         )
         self.query_one("#answer", Static).update(
             Content.assemble(
@@ -167,17 +165,20 @@ class GuideAnswers(NamedTuple):
     signals: dict[str, list[Event]]
 
 
-def answer_questions(store: Store, alert: Alert, rule: Rule | None) -> GuideAnswers:
+def answer_questions(
+    store: Store, alert: Alert, rule: Rule | None, flagging: Dispatch
+) -> GuideAnswers:
     """Answer the questions as far as the store can.
 
     Reads the store and one record: not for the event loop. Raises StateError.
     """
     signals, table = store.context.signals(alert.alert_id), field_table()
     principals = store.alerts.lineage(alert.alert_id)
-    answers = guide.guide_answers(alert, signals, principals, table)
+    events = store.alerts.events(alert.alert_id)
+    own_signals = guide.own_signals(events, flagging)
+    answers = guide.guide_answers(alert, signals, principals, table, own_signals)
     own: list[Answer] = []
     if rule is not None and rule_guide.guide_queries(rule):
-        events = store.alerts.events(alert.alert_id)
         try:
             record = decode(raw_record(events[0])) if events else None
         except (EvidenceGone, ValueError, RecursionError):

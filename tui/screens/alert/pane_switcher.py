@@ -32,13 +32,13 @@ class PaneSwitcher(ScreenPart):
             MOVE,
             show=True,
         ),
-        key("pane.previous", "shift+tab", "pane(-1)", "previous pane", "The pane before", MOVE),
+        key("pane.previous", "shift+tab", "pane(-1)", "previous pane", "Previous pane", MOVE),
         key(
             "pane.raw",
             "r",
             "raw",
             "raw",
-            "The raw record of the call under the cursor, and back",
+            "Show the call's raw record, and back",
             OPEN,
             show=True,
         ),
@@ -47,11 +47,11 @@ class PaneSwitcher(ScreenPart):
             "i",
             "strip",
             "time strip",
-            "Move in regions and time, and back to the pane",
+            "Navigate regions and time; again to return to the pane",
             MOVE,
             show=True,
         ),
-        key("pane.zoom", "plus", "zoom", "zoom", "Give the pane the whole screen, and back", OPEN),
+        key("pane.zoom", "plus", "zoom", "zoom", "Zoom pane", OPEN),
     ]
 
     def __init__(self, screen: HuntScreen, shown: Callable[[str], object]) -> None:

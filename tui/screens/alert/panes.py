@@ -179,7 +179,7 @@ def summary(alert: Alert, places: format.Places) -> list[Line]:
             ("network", format.network(alert)),
             ("agent", format.first_values(facets.user_agents)),
             ("outcome", denied + errors),
-            ("flags", ", ".join(f"{flag.flag} {flag.count}" for flag in alert.flags) or "none"),
+            ("flags", format.flag_counts(alert.flags) or "none"),
             ("rule", alert.rule.name),
         )
     )

@@ -28,7 +28,7 @@ class RegionCounts:
     """How many there are in each region, and its history.
 
     They are of ``noun``, the history is before ``start``. ``has_history``: there is enough of it to
-    call a region new or rare.
+    call a region new or unusual.
     """
 
     noun: str
@@ -81,7 +81,7 @@ class RegionBoardScreen(LoadingScreen[RegionCounts]):
             "b",
             "leave",
             "close",
-            "Back to where the board was opened",
+            "Back",
             OPEN,
             show=True,
         )
@@ -128,7 +128,7 @@ class RegionBoardScreen(LoadingScreen[RegionCounts]):
     @on(RegionBoard.Opened)
     def _opened(self, event: RegionBoard.Opened) -> None:
         if self._counts is None or event.region.name not in self._counts.counts:
-            self.workspace.say(f"Nothing of this was in {event.region.name}")
+            self.workspace.say(f"No calls of this alert in {event.region.name}")
         else:
             self.workspace.leave()
             self._choose(event.region.name)
@@ -136,16 +136,16 @@ class RegionBoardScreen(LoadingScreen[RegionCounts]):
 
 def _legend(counts: RegionCounts) -> Content:
     regions = format.plural(len(counts.counts), "region")
-    rare = "too little history to call one rare"
+    history = "not enough history"
     if counts.has_history:
-        rare = "rare: nothing changed there before"
+        history = "! unusual: no previous changes in this region"
     return Content.assemble(
         f"{regions}, {format.plural(counts.total, counts.noun)}",
-        (f" · + opt-in · {rare}", "$foreground-muted"),
+        (f" · + opt-in region · {history}", "$foreground-muted"),
     )
 
 
-_OPT_IN = {True: "off until an account enables it", False: "on in every account", None: ""}
+_OPT_IN = {True: "disabled by default", False: "enabled by default", None: ""}
 
 
 def _described(region: Region, counts: RegionCounts) -> str:

@@ -65,9 +65,14 @@ class AlertScreen(HuntScreen):
         *AlertSequence.BINDINGS,
         *PaneSwitcher.BINDINGS,
         key(
-            "board", "b", "board", "regions", "The regions by geography: how many, how usual", OPEN
+            "board",
+            "b",
+            "board",
+            "regions",
+            "Regions by geography: calls, first seen, unusual",
+            OPEN,
         ),
-        key("alert.export", "w", "export", "export", "Write this alert's notes to a file", OUT),
+        key("alert.export", "w", "export", "export", "Export this alert's notes to a file", OUT),
     ]
 
     def __init__(
@@ -203,7 +208,7 @@ class AlertScreen(HuntScreen):
         self.query_one(WrappedText).update(safe.text(why))
 
     def _show_rule(self, rule: Rule | None) -> None:
-        note = "The rule of this alert is not loaded."
+        note = "This alert's rule is not loaded."
         if rule is not None:
             note = rule.note or "This rule has no guide."
         self.query_one(Markdown).update(safe.visible(note, len(note), lines=True))
@@ -215,7 +220,7 @@ class AlertScreen(HuntScreen):
         for note in notes:
             lines += [*note_lines(note), Content("")]
         none = Content.styled(
-            f"No notes on this alert yet.\n{key_of('alert.comment')} writes one, "
+            f"No notes on this alert yet.\n{key_of('alert.comment')} adds one, "
             f"{key_of('alert.escalate')} escalates it.",
             "$foreground-muted",
         )

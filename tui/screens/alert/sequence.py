@@ -21,7 +21,7 @@ class AlertSequence(ScreenPart):
             "J",
             "step(1)",
             "next alert",
-            "Go to the next alert without going back",
+            "Next alert",
             MOVE,
             show=True,
         ),
@@ -30,7 +30,7 @@ class AlertSequence(ScreenPart):
             "K",
             "step(-1)",
             "previous alert",
-            "Go to the previous alert without going back",
+            "Previous alert",
             MOVE,
         ),
     ]
@@ -57,8 +57,7 @@ class AlertSequence(ScreenPart):
     def replace_current(self, alert: Alert) -> None:
         """Replace the current alert by the one it was merged into."""
         self.workspace.say(
-            "Late data joined this alert into another, which is shown now "
-            f"(revision {alert.revision})"
+            f"Merged by late data – showing the merged alert (revision {alert.revision})"
         )
         replacement = {self.alert_id: alert.alert_id}
         self._order = tuple(replacement.get(alert_id, alert_id) for alert_id in self._order)
@@ -72,7 +71,7 @@ class AlertSequence(ScreenPart):
         """Go to the next alert; return False if there is none."""
         alert_id = self._beside(step)
         if alert_id is None:
-            self.workspace.say("This is the last alert" if step > 0 else "This is the first alert")
+            self.workspace.say("Last alert" if step > 0 else "First alert")
             return False
         self.alert_id = alert_id
         self._stepped(alert_id)

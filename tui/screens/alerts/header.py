@@ -47,7 +47,7 @@ class AlertsHeader(ScreenPart):
         label = ""
         if rows.times:
             is_wide = self.screen.size.width >= WIDE
-            label = f"24 h to {format.date_time(newest)}" if is_wide else "24 h"
+            label = "last 24 h of data" if is_wide else "24 h"
         sparkline = self.screen.query_one(TimeSparkline)
         sparkline.load(rows.times, newest + 1 - _DAY, newest + 1, label)
 
@@ -57,7 +57,7 @@ def counts_line(
 ) -> Content:
     """Return the numbers of the list.
 
-    ``12 alerts · 9 here · 2 closed · 1 suppressed``.
+    ``12 alerts · in 9 rows · 2 resolved · 1 suppressed``.
     """
     hidden = rows.closed or rows.suppressed
     parts = [
@@ -65,8 +65,8 @@ def counts_line(
         (f"{format.number(marked)} marked", "$text-accent bold", marked),
         ("follow", "$text-accent", following),
         (format.plural(rows.total, "alert"), "", True),
-        (f"{format.number(here)} here", "$foreground-muted", here != rows.total),
-        (f"{format.number(rows.closed)} closed", "$foreground-muted", rows.closed),
+        (f"in {format.plural(here, 'row')}", "$foreground-muted", here != rows.total),
+        (f"{format.number(rows.closed)} resolved", "$foreground-muted", rows.closed),
         (f"{format.number(rows.suppressed)} suppressed", "$foreground-muted", rows.suppressed),
         (
             f"{key_of('alerts.hidden')} {'hides' if hidden_shown else 'shows'} them",
@@ -83,12 +83,12 @@ def empty_text(workspace: Workspace, total: int) -> str:
     """Return why no alert is shown, of ``total``."""
     view_model = workspace.view_model
     if total:
-        return f"Every alert is closed or suppressed.\n{key_of('alerts.hidden')} shows them."
+        return f"All alerts are resolved or suppressed.\n{key_of('alerts.hidden')} shows them."
     if view_model.error:
-        return f"Reading stopped.\n{view_model.error}"
+        return f"Ingest stopped.\n{view_model.error}"
     if not view_model.loaded or not (view_model.live or workspace.follows):
         return f"Reading {workspace.source_label} …\nAlerts appear here as soon as a rule fires."
     return (
-        f"No alert so far in {workspace.source_label}.\nNew files are read as they come. "
+        f"No alerts in {workspace.source_label}.\nNew files are read as they arrive. "
         f"{key_of('area.sources')} shows what was read."
     )

@@ -52,7 +52,7 @@ class HighlightedAlert(ScreenPart):
             text = format.why(alert, self.workspace.rules.get(alert.rule.id), signals)
             group = self._folded_group(alert)
             if group is not None:
-                text = f"{group}; {key_of('alerts.fold')} unfolds. {text}"
+                text = f"{group} – {key_of('alerts.fold')} expands. {text}"
         self.screen.query_one(WrappedText).update(safe.text(text))
 
     @work(exclusive=True, group="then")

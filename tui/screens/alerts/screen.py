@@ -59,18 +59,23 @@ class AlertsScreen(ListScreen[Alert]):
             "i",
             "timeline",
             "over time",
-            "When the alerts came; brush a time to filter by",
+            "Alerts over time; select a span to filter",
             OPEN,
         ),
         key(
-            "board", "b", "board", "regions", "The regions by geography: how many, how usual", OPEN
+            "board",
+            "b",
+            "board",
+            "regions",
+            "Regions by geography: calls, first seen, unusual",
+            OPEN,
         ),
         key(
             "alerts.follow",
             "F",
             "toggle_follow",
             "follow",
-            "Stay on the first alert as new ones come",
+            "Follow: stay on the first row as alerts arrive",
             LIVE,
         ),
         key(
@@ -78,7 +83,7 @@ class AlertsScreen(ListScreen[Alert]):
             "P",
             "toggle_pause",
             "pause",
-            "Hold the list still while reading goes on",
+            "Pause the list; ingest continues",
             LIVE,
         ),
         key(
@@ -86,7 +91,7 @@ class AlertsScreen(ListScreen[Alert]):
             "e",
             "serious(1)",
             "next serious",
-            "Go to the next alert that is high or critical",
+            "Next high or critical alert",
             MOVE,
         ),
         key(
@@ -94,7 +99,7 @@ class AlertsScreen(ListScreen[Alert]):
             "E",
             "serious(-1)",
             "previous serious",
-            "Go to the previous alert that is high or critical",
+            "Previous high or critical alert",
             MOVE,
         ),
     ]
@@ -288,9 +293,7 @@ class AlertsScreen(ListScreen[Alert]):
     @on(RowList.CursorMoved)
     def _cursor_moved(self, event: RowList.CursorMoved) -> None:
         if event.lost and self._cursor_key not in self.workspace.view_model.alerts:
-            self.workspace.say(
-                "Late data took the alert under the cursor away; the cursor is on its neighbour"
-            )
+            self.workspace.say("Late data merged this alert into another; moved to the next row")
         self._cursor_key = event.key
         self._show_counts()
 
@@ -378,9 +381,7 @@ class AlertsScreen(ListScreen[Alert]):
         self.paused = not self.paused
         if self.paused:
             self.background.discard()
-            self.workspace.say(
-                f"The list is held still; reading goes on. {key_of('alerts.pause')} goes on"
-            )
+            self.workspace.say(f"Paused – still ingesting. {key_of('alerts.pause')} goes on")
         self.show_if_in_front()
 
     def sort_by(self, column: str, reverse: bool) -> None:
@@ -393,7 +394,7 @@ class AlertsScreen(ListScreen[Alert]):
             if alert.severity in _SERIOUS:
                 self._go_to(alert.alert_id)
                 return
-        self.workspace.say("No other alert here is high or critical")
+        self.workspace.say("No other high or critical alert")
 
     def action_back(self) -> None:
         if not self.background.give_up():

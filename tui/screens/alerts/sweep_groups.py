@@ -36,7 +36,7 @@ class SweepGroup:
         """
         if self.recurrence.times > 1:
             return str(self.recurrence)
-        return f"{len(self.alert_ids)} alerts of one sweep"
+        return f"{len(self.alert_ids)} related alerts"
 
 
 @dataclass(frozen=True)

@@ -49,9 +49,7 @@ class TimelineScreen(LoadingScreen[AlertTimes]):
     to narrow to.
     """
 
-    BINDINGS = [
-        key("timeline.close", "i", "leave", "list", "Back to the list of alerts", OPEN, show=True)
-    ]
+    BINDINGS = [key("timeline.close", "i", "leave", "list", "Back to the alerts", OPEN, show=True)]
 
     AUTO_FOCUS = "Histogram"
 
@@ -70,7 +68,7 @@ class TimelineScreen(LoadingScreen[AlertTimes]):
         yield Histogram()
         yield Static("", id="brushed", classes="line")
         rows = RowList(
-            ALERT_COLUMNS, key=lambda alert: alert.alert_id, empty="No alert in this time."
+            ALERT_COLUMNS, key=lambda alert: alert.alert_id, empty="No alerts in this period."
         )
         rows.can_focus = False
         yield rows

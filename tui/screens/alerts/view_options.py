@@ -56,25 +56,25 @@ class ViewActions(ScreenPart):
             "H",
             "toggle_hidden",
             "hidden",
-            "Show or hide what is closed or suppressed",
+            "Show/hide resolved and suppressed alerts",
             FIND,
         ),
-        key("alerts.sort", "s", "sort", "sort", "Choose what the list is sorted by", FIND),
-        key("alerts.reverse", "S", "reverse", "reverse", "Turn the order round", FIND),
+        key("alerts.sort", "s", "sort", "sort", "Choose the sort column", FIND),
+        key("alerts.reverse", "S", "reverse", "reverse", "Reverse sort", FIND),
         key(
             "alerts.fold",
             "o",
             "fold",
-            "fold sweep",
-            "Make the alerts of a sweep one row, or unfold them",
+            "collapse",
+            "Collapse/expand related alerts",
             FIND,
         ),
         key(
             "alerts.fold_all",
             "O",
             "fold_all",
-            "fold all",
-            "Unfold every sweep, or make each one row again",
+            "collapse all",
+            "Collapse/expand all related alerts",
             FIND,
         ),
     ]
@@ -118,7 +118,7 @@ class ViewActions(ScreenPart):
             return
         group = self._list.group(alert)
         if group is None:
-            self.workspace.say("This alert is a sweep of its own")
+            self.workspace.say("No related alerts")
         else:
             self._fold(self.options.folds.toggle(group), alert)
 
@@ -126,9 +126,9 @@ class ViewActions(ScreenPart):
         """Unfold every group, or fold them all again."""
         self._fold(self.options.folds.toggle_all(), self._list.row_list.cursor_row)
         self.workspace.say(
-            "Every alert is a row of its own"
+            "All rows expanded"
             if self.options.folds.unfolded
-            else f"Each sweep is one row; {key_of('alerts.fold')} unfolds one"
+            else f"Related alerts collapsed; {key_of('alerts.fold')} expands a row"
         )
 
     def _fold(self, folds: FoldState, current: Alert | None) -> None:

@@ -19,8 +19,12 @@ from tui.presentation import format, safe
 from tui.screens.base.row_actions import RowActions
 from tui.screens.base.screen import HuntScreen, ScreenPart
 
-_DONE: dict[Status, str] = {"acknowledged": "Acknowledged", "closed": "Closed", "open": "Reopened"}
-_TO_DO: dict[Status, str] = {"acknowledged": "acknowledge", "closed": "done", "open": "reopen"}
+_DONE: dict[Status, str] = {
+    "acknowledged": "Acknowledged",
+    "closed": "Resolved",
+    "open": "Reopened",
+}
+_TO_DO: dict[Status, str] = {"acknowledged": "acknowledge", "closed": "resolve", "open": "reopen"}
 
 _NOTE_CELLS = 24
 """Cells of a note in the footer."""
@@ -35,7 +39,7 @@ class AlertActions(ScreenPart):
             "a",
             "status('acknowledged')",
             "acknowledge",
-            "Acknowledge: you have seen it",
+            "Acknowledge",
             TRIAGE,
             show=True,
         ),
@@ -44,7 +48,7 @@ class AlertActions(ScreenPart):
             "x",
             "suppress",
             "suppress",
-            "Hide what is known to be harmless, for a time",
+            "Suppress similar alerts temporarily",
             TRIAGE,
             show=True,
         ),
@@ -53,7 +57,7 @@ class AlertActions(ScreenPart):
             "c",
             "comment('undecided')",
             "comment",
-            "Write a note into the hunt log",
+            "Add a note to the hunt log",
             TRIAGE,
             show=True,
         ),
@@ -62,7 +66,7 @@ class AlertActions(ScreenPart):
             "exclamation_mark",
             "comment('escalated')",
             "escalate",
-            "Write a note with the verdict escalated, then the case file",
+            "Escalate: add a note, then write the case file",
             TRIAGE,
             show=True,
         ),
@@ -71,7 +75,7 @@ class AlertActions(ScreenPart):
             "d",
             "status('closed')",
             "done",
-            "Close it: dealt with, hidden from the list",
+            "Resolve (hides it)",
             TRIAGE,
         ),
         key(
@@ -79,7 +83,7 @@ class AlertActions(ScreenPart):
             "u",
             "status('open')",
             "reopen",
-            "Reopen what was acknowledged or closed",
+            "Reopen acknowledged or resolved alerts",
             TRIAGE,
         ),
         key(
@@ -87,7 +91,7 @@ class AlertActions(ScreenPart):
             "D",
             "calendar",
             "calendar",
-            "The sweeps of its principal by day and hour",
+            "This principal's alerts by day and hour",
             OPEN,
         ),
         key(
@@ -95,7 +99,7 @@ class AlertActions(ScreenPart):
             "p",
             "pivot",
             "pivot",
-            "Every call of its principal around it, from the logs",
+            "All activity by this principal (±30 min)",
             OPEN,
             show=True,
         ),
@@ -138,7 +142,7 @@ class AlertActions(ScreenPart):
 
     async def _add_note(self, note: NoteBody, alerts: Sequence[Alert]) -> str:
         await self.workspace.decisions.add_notes(alerts, note)
-        return f"Noted “{_short(note)}” on {_named(alerts)}"
+        return f"Note “{_short(note)}” added to {_named(alerts)}"
 
     async def action_suppress(self) -> None:
         """Ask what to suppress."""
@@ -151,7 +155,7 @@ class AlertActions(ScreenPart):
         """
         if not any(map(scope_values, alerts)):
             self.workspace.say(
-                "Its calls name no principal, key, agent, address or account to suppress by",
+                "Nothing to suppress by: no principal, key, agent, IP or account",
                 severity="warning",
             )
             return
@@ -188,9 +192,7 @@ class AlertActions(ScreenPart):
             self.workspace.say(str(error), severity="error")
             return
         if not principals:
-            self.workspace.say(
-                "Its calls name no principal, role or key to look for", severity="warning"
-            )
+            self.workspace.say("Nothing to pivot on: no principal, role or key", severity="warning")
         elif self.screen.is_in_front:
             trail = ("Alerts", format.principal(alert))
             self.workspace.routes.open_pivot(trail, alert, make_pivot(alert, principals))

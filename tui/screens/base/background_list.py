@@ -139,7 +139,7 @@ class BackgroundRows(ScreenPart, Generic[Rows]):
         self._rest_until = now + _REST_FACTOR * (now - self._begun)
         if failure is not None:
             self.requested = False
-            self.workspace.say(f"The list could not be put together: {failure!r}", severity="error")
+            self.workspace.say(f"The list could not be built: {failure!r}", severity="error")
         elif (
             result is not None
             and number == self._number

@@ -25,7 +25,7 @@ class CopyActions(ScreenPart):
     """
 
     BINDINGS = [
-        key("copy", "y", "copy", "copy", "Copy the row, its JSON, or one of its values", OUT),
+        key("copy", "y", "copy", "copy", "Copy the row, its JSON or a value", OUT),
         key("pipe", "vertical_line", "pipe", "pipe", "Pipe the row's JSON to a command", OUT),
     ]
 
@@ -37,7 +37,7 @@ class CopyActions(ScreenPart):
         """Offer the formats in a menu, and copy in the chosen one."""
         formats = {each.letter: each for each in self._formats()}
         if not formats:
-            self.workspace.say("There is nothing here to copy")
+            self.workspace.say("Nothing to copy")
             return
 
         def copy(letter: str | None) -> None:
@@ -75,7 +75,7 @@ class CopyActions(ScreenPart):
         """Ask for a command, and pipe the JSON to it."""
         json_format = next((each for each in self._formats() if each.letter == "j"), None)
         if json_format is None:
-            self.workspace.say("There is nothing here to pipe")
+            self.workspace.say("Nothing to pipe")
         else:
             self._pipe(json_format)
 

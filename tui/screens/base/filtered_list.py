@@ -38,7 +38,7 @@ class ListScreen(HuntScreen, Generic[R]):
             "h,left",
             "column(-1)",
             "column left",
-            "Choose the column to the left, to filter by it",
+            "Select the column to the left",
             MOVE,
         ),
         key(
@@ -46,26 +46,26 @@ class ListScreen(HuntScreen, Generic[R]):
             "l,right",
             "column(1)",
             "column right",
-            "Choose the column to the right, to filter by it",
+            "Select the column to the right",
             MOVE,
         ),
         key(
             "focus.next",
             "tab",
             "app.focus_next",
-            "other half",
-            "Go between the list and what it shows",
+            "next pane",
+            "Switch between list and details",
             MOVE,
         ),
         key(
             "focus.previous",
             "shift+tab",
             "app.focus_previous",
-            "other half back",
-            "Go between them backwards",
+            "previous pane",
+            "Switch back",
             MOVE,
         ),
-        key("mark.all", "asterisk", "mark_all", "mark all", "Mark every row that is shown", MARK),
+        key("mark.all", "asterisk", "mark_all", "mark all", "Mark all rows shown", MARK),
     ]
 
     fields: Fields[R]
@@ -121,7 +121,7 @@ class ListScreen(HuntScreen, Generic[R]):
             self.filter_bar.filter = self.filter_bar.parse(state.filter)
         except FilterError as error:
             self.workspace.say(
-                f"The filter that was left, {state.filter}, is not taken up: {error}",
+                f"Saved filter not restored: {state.filter}: {error}",
                 severity="warning",
             )
 
@@ -137,7 +137,7 @@ class ListScreen(HuntScreen, Generic[R]):
         missing = len(state.marks) - len(self.row_list.marks)
         if missing:
             rows = format.plural(missing, "row")
-            self.workspace.say(f"{rows} that had a mark when you left cannot be seen any more")
+            self.workspace.say(f"{rows} previously marked are no longer listed")
 
     # --- what its parts ask of it
 
@@ -205,7 +205,7 @@ class ListScreen(HuntScreen, Generic[R]):
 
     def nothing_matches(self) -> str:
         """Return the text of a list without rows that match."""
-        return f"Nothing matches the filter.\n{key_of('back')} clears it."
+        return f"No matches – {key_of('back')} clears the filter."
 
     @property
     def query_line(self) -> QueryLine:
@@ -223,7 +223,7 @@ class ListScreen(HuntScreen, Generic[R]):
 
     @on(RowList.NoMatch)
     def _no_match(self) -> None:
-        self.query_line.complain("no hit")
+        self.query_line.complain("no match")
 
     @on(RowList.Searching)
     def _searching(self, event: RowList.Searching) -> None:

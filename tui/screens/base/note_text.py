@@ -45,7 +45,7 @@ def _context(context: NoteContext) -> Iterator[Line]:
         ("source", ", ".join(context.source_addresses)),
         ("agent", ", ".join(context.user_agents)),
         ("keys", ", ".join(context.access_keys)),
-        ("flags", ", ".join(f"{flag.flag} {flag.count}" for flag in context.flags)),
+        ("flags", format.flag_counts(context.flags)),
         ("rule", context.rule),
         ("alert", f"{context.alert_id}, revision {context.revision}"),
     )
@@ -68,7 +68,7 @@ def _written(note: Note) -> Iterator[Line]:
 def _history(note: Note) -> Iterator[Content]:
     for edit in reversed(note.history):
         yield Content("")
-        did = "wrote" if edit.body else "took it back"
+        did = "wrote" if edit.body else "undid it"
         yield safe.text(f"{edit.author} {did}, {format.full_time(edit.time)}", "$foreground-muted")
         if edit.body:
             yield safe.text(_one_line(edit.body), "$foreground-muted", lines=True, limit=100_000)

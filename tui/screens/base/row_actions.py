@@ -48,7 +48,7 @@ class RowActions(ScreenPart, Generic[R]):
             "full_stop",
             "again",
             "again",
-            "Do the last thing again: to what is marked, or to the next row",
+            "Repeat the last action on the marks or the next row",
             MARK,
         ),
     ]
@@ -90,11 +90,11 @@ class RowActions(ScreenPart, Generic[R]):
         """Apply the last action to the marks, or the next row."""
         last = self.workspace.decisions.last.get(self._noun)
         if last is None:
-            self.workspace.say(f"Nothing to do again: no {self._noun} was decided on yet")
+            self.workspace.say(f"Nothing to repeat: no {self._noun} action yet")
             return
         was_applied = last.row_ids.issuperset(map(self._rows.row_id, self.targets()))
         if was_applied and not self._rows.has_marks() and not self._rows.advance():
-            self.workspace.say(f"This is the last {self._noun}")
+            self.workspace.say(f"Last {self._noun}")
             return
         await self.run(last.action)
 

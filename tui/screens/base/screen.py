@@ -45,7 +45,7 @@ class HuntScreen(Screen[None]):
             "escape",
             "back",
             "back",
-            "Take back search, filter and marks, one a press; then go back",
+            "Clear search, filter, marks; then go back",
             OPEN,
         ),
         key(
@@ -53,11 +53,11 @@ class HuntScreen(Screen[None]):
             "q",
             "leave",
             "leave",
-            "Go back to the screen before; on the first one, quit",
+            "Back; on the first screen, quit",
             OPEN,
         ),
-        key("undo", "z", "undo", "undo", "Take the latest decision back, whatever it was", MARK),
-        key("redo", "Z", "redo", "redo", "Make the decision again that was taken back last", MARK),
+        key("undo", "z", "undo", "undo", "Undo your latest decision", MARK),
+        key("redo", "Z", "redo", "redo", "Redo the decision undone last", MARK),
     ]
 
     def __init__(self) -> None:

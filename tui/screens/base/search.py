@@ -24,13 +24,13 @@ class Search(ScreenPart):
 
     BINDINGS = [
         key("find", "slash", "find", "find", "Search in the list", FIND),
-        key("find.next", "n", "hit(1)", "next hit", "Go to the next hit of the search", FIND),
+        key("find.next", "n", "hit(1)", "next match", "Next search match", FIND),
         key(
             "find.previous",
             "N",
             "hit(-1)",
-            "previous hit",
-            "Go to the previous hit of the search",
+            "previous match",
+            "Previous search match",
             FIND,
         ),
     ]
@@ -60,7 +60,7 @@ class Search(ScreenPart):
     def action_hit(self, step: int) -> None:
         """Go to the next match, or to the previous one."""
         if not self.text:
-            self.workspace.say(f"Nothing is being searched: {key_of('find')} starts a search")
+            self.workspace.say(f"No active search: {key_of('find')} starts a search")
         elif step > 0:
             self._row_list().next_match()
         else:

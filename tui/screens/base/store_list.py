@@ -100,7 +100,7 @@ class StoreListScreen(ListScreen[R], Generic[R]):
         if not self.is_in_front:
             return
         if self._loaded is None:
-            self.row_list.empty = "Asking the state…"
+            self.row_list.empty = "Loading…"
         else:
             self.row_list.empty = self.nothing_matches() if self.filter else self.empty
         self.row_list.show(self.matching(self._loaded or ()))

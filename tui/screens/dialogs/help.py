@@ -33,7 +33,7 @@ class HelpScreen(ModalScreen[None]):
             "colon",
             "commands",
             "commands",
-            "Find one of them by its name, and do it",
+            "Find and run a command",
             OPEN,
             show=True,
         ),

@@ -24,13 +24,13 @@ class FormScreen(ModalScreen[bool]):
     """Dismissed with True once ``save`` has succeeded, with False when given up."""
 
     BINDINGS = [
-        key("form.save", "ctrl+s", "save", "save", "Do what the form says", FORM, show=True),
+        key("form.save", "ctrl+s", "save", "save", "Submit the form", FORM, show=True),
         key(
             "form.cancel",
             "escape",
             "cancel",
             "cancel",
-            "Close the form, asking first if something was typed",
+            "Close the form (asks if text was typed)",
             FORM,
             show=True,
         ),
@@ -39,7 +39,7 @@ class FormScreen(ModalScreen[bool]):
             "tab",
             "app.focus_next",
             "next field",
-            "Go to the next field",
+            "Next field",
             FORM,
             show=True,
         ),
@@ -48,7 +48,7 @@ class FormScreen(ModalScreen[bool]):
             "shift+tab",
             "app.focus_previous",
             "previous field",
-            "Go to the previous field",
+            "Previous field",
             FORM,
         ),
     ]

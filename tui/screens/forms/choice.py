@@ -21,8 +21,8 @@ class ChoiceField(Widget, can_focus=True):
     COMPONENT_CLASSES = {"choice--chosen", "choice--other"}
 
     BINDINGS = [
-        key("choice.next", "right,l,space", "step(1)", "next", "Choose the next", FORM),
-        key("choice.previous", "left,h", "step(-1)", "previous", "Choose the previous", FORM),
+        key("choice.next", "right,l,space", "step(1)", "next", "Next choice", FORM),
+        key("choice.previous", "left,h", "step(-1)", "previous", "Previous choice", FORM),
     ]
 
     value: reactive[str] = reactive("", init=False)

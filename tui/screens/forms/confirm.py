@@ -16,13 +16,13 @@ class Confirm(ModalScreen[bool]):
     """A question, which may quote a log; ``yes`` is a verb."""
 
     BINDINGS = [
-        key("confirm.yes", "y,enter", "answer(True)", "yes", "Do it", FORM, show=True),
+        key("confirm.yes", "y,enter", "answer(True)", "yes", "Yes", FORM, show=True),
         key(
             "confirm.no",
             "n,escape",
             "answer(False)",
             "no",
-            "Go back and change nothing",
+            "No: go back, change nothing",
             FORM,
             show=True,
         ),

@@ -60,16 +60,16 @@ class ExportForm(FormScreen):
         notes = self._choices[self.value("which")]
         path = Path(self.value("file")).expanduser().absolute()
         if not self.value("file"):
-            raise ValueError("Which file? Write a name or a path.")
+            raise ValueError("Enter a file name.")
         if not notes:
-            raise ValueError("There are no notes in this choice: choose another one.")
+            raise ValueError("No notes in this selection.")
         try:
             await asyncio.to_thread(_write, notes, cast(ExportFormat, self.value("format")), path)
         except FileExistsError:
-            raise ValueError(f"{path} exists and is left as it is: choose another name.") from None
+            raise ValueError(f"{path} already exists: choose another name.") from None
         except OSError as error:
             raise ValueError(
-                f"Could not write {path}: {error.strerror or error}. Choose another place."
+                f"Could not write {path}: {error.strerror or error}. Choose another location."
             ) from None
         return f"{format.plural(len(notes), 'note')} written to {path}"
 

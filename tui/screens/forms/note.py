@@ -31,7 +31,7 @@ class _NoteFields(FormScreen):
             "ctrl+e",
             "editor",
             "editor",
-            "Write the note in $VISUAL or $EDITOR",
+            "Edit the note in $VISUAL or $EDITOR",
             FORM,
             show=True,
             everywhere=True,
@@ -41,7 +41,7 @@ class _NoteFields(FormScreen):
             "ctrl+r",
             "preview",
             "preview",
-            "See the note as Markdown, and back",
+            "Preview as Markdown",
             FORM,
             show=True,
             everywhere=True,
@@ -58,8 +58,8 @@ class _NoteFields(FormScreen):
     def fields(self) -> Iterable[Widget]:
         yield labelled("verdict", ChoiceField(VERDICTS, self._words.verdict, id="verdict"))
         yield labelled("ticket", LineField("ticket", self._words.ticket, "e.g. IR-142"))
-        yield labelled("owner", LineField("owner", self._words.owner, "who follows it up"))
-        yield TextField("text", self._words.text, "What you saw, what you think, what comes next")
+        yield labelled("owner", LineField("owner", self._words.owner, "assignee"))
+        yield TextField("text", self._words.text, "Findings, assessment, next steps")
         with Reader(id="note-preview"):
             yield Markdown("", open_links=False)
 
@@ -85,7 +85,7 @@ class _NoteFields(FormScreen):
         try:
             file.keep(*self._about, body)
         except (OSError, UnicodeError) as error:
-            self.complain(f"What you type is not kept until it is saved: {error}")
+            self.complain(f"Drafts cannot be kept; save before you quit: {error}")
 
     def dismiss(self, result: bool | None = None) -> AwaitComplete:
         """Close the form; the note was saved or discarded."""
@@ -126,7 +126,7 @@ class _NoteFields(FormScreen):
         verdict = cast(Verdict, self.value("verdict"))
         words = NoteBody(self.value("text"), verdict, self.value("ticket"), self.value("owner"))
         if words == NoteBody():
-            raise ValueError("Nothing to keep yet: choose a verdict or write something.")
+            raise ValueError("Add a verdict or some text first.")
         return words
 
 
@@ -145,7 +145,7 @@ class NoteForm(_NoteFields):
         self.written = NoteBody()
         """The note that was saved."""
         first = alerts[0]
-        self.heading = f"One note on each of {format.plural(len(alerts), 'alert')}"
+        self.heading = f"Add a note to {format.plural(len(alerts), 'alert')}"
         if len(alerts) == 1:
             time = format.full_time(first.first_event)
             self.heading = f"Note: {format.subject(first)}  {time}"
@@ -154,7 +154,7 @@ class NoteForm(_NoteFields):
         words = self.words()
         await self.workspace.decisions.add_notes(self._alerts, words)
         self.written = words
-        noted = f"Noted on {format.plural(len(self._alerts), 'alert')}: {words.verdict}"
+        noted = f"Note added to {format.plural(len(self._alerts), 'alert')}: {words.verdict}"
         return f"{noted}; {self.workspace.decisions.way_back}"
 
 
@@ -174,4 +174,4 @@ class EditNoteForm(_NoteFields):
         words = self.words()
         if words != self._note.body:
             await self.workspace.decisions.edit_note(self._note, words)
-        return f"Note changed; what it said before is kept; {self.workspace.decisions.way_back}"
+        return f"Note edited; earlier versions are kept; {self.workspace.decisions.way_back}"

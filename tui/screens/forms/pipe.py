@@ -36,7 +36,7 @@ class PipeForm(FormScreen):
         yield labelled("output", ChoiceField((_HERE, _TERMINAL), id="output"))
         yield Static(
             safe.text(
-                "The shell runs it. In the terminal, a pager or an editor can be used.",
+                "Runs in your shell. “In the terminal” allows pagers and editors.",
                 "$foreground-muted",
             )
         )
@@ -48,7 +48,7 @@ class PipeForm(FormScreen):
     async def save(self) -> str:
         command = self.value("command")
         if not command:
-            raise ValueError("Which command? Write one as in a shell.")
+            raise ValueError("Enter a shell command.")
         self.workspace.piped_to = command
         if self.value("output") == _HERE:
             self.command = command

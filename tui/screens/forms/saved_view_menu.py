@@ -36,7 +36,7 @@ class ViewMenu(Menu):
             "w",
             "save",
             "save this",
-            "Save the filter and the order in force under a name",
+            "Save the current filter and sort order",
             FORM,
             show=True,
         ),
@@ -45,7 +45,7 @@ class ViewMenu(Menu):
             "d",
             "delete",
             "delete",
-            "Delete the view under the cursor",
+            "Delete this view",
             FORM,
             show=True,
         ),
@@ -67,9 +67,7 @@ class ViewMenu(Menu):
         if self._current.filter:
             self.app.push_screen(SaveForm(self._current), self._saved)
         else:
-            self.workspace.say(
-                f"No filter is in force that could be saved: {key_of('filter')} writes one"
-            )
+            self.workspace.say(f"No filter to save: {key_of('filter')} adds one")
 
     def _saved(self, saved: bool | None) -> None:
         if saved:
@@ -102,7 +100,7 @@ class SaveForm(FormScreen):
     def fields(self) -> Iterable[Widget]:
         yield Static(safe.text(self._view.filter))
         if self._view.order:
-            direction = ", turned round" if self._view.reversed else ""
+            direction = ", reversed" if self._view.reversed else ""
             yield Static(
                 Content.styled(f"sorted by {self._view.order}{direction}", "$foreground-muted")
             )

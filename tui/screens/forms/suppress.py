@@ -74,10 +74,10 @@ class SuppressForm(FormScreen):
             "for", LineField("for", filled("for", "7d"), "8h, 7d, 2w, or a day: 2026-04-01")
         )
         yield labelled("ticket", LineField("ticket", filled("ticket", ""), "e.g. CHG-77"))
-        yield labelled("owner", LineField("owner", filled("owner", ""), "who answers for it"))
+        yield labelled("owner", LineField("owner", filled("owner", ""), "responsible owner"))
         yield labelled(
             "justification",
-            LineField("justification", filled("justification", ""), "why this is expected"),
+            LineField("justification", filled("justification", ""), "why is this expected?"),
         )
         yield Static("", id="preview")
 
@@ -112,7 +112,7 @@ class SuppressForm(FormScreen):
         expires = format.full_time(suppressions[0].expires)
         lines = [
             _count_line(preview, len(alerts)),
-            Content(f"and hides what is like them until {expires}."),
+            Content(f"Similar alerts stay hidden until {expires}."),
         ]
         for alert in preview.hidden[:_NAMED_ALERTS]:
             text = f"{format.date_time(alert.first_event)}  {format.principal(alert)}"
@@ -134,7 +134,9 @@ class SuppressForm(FormScreen):
         }
         missing = [each for each in suppressions if _target(each) not in active]
         if not missing:
-            raise ValueError("An active suppression says just this: extend it on Suppressions.")
+            raise ValueError(
+                "An identical suppression is already active – extend it under Suppressions."
+            )
         await self.workspace.decisions.suppress(missing)
         self.filled = {name: self.value(name) for name in _REPEATED}
         count = format.plural(len(missing), "suppression")
@@ -153,7 +155,7 @@ class SuppressForm(FormScreen):
         if len(values) <= 1:
             values = [self.value("value")]
         if not all(values):
-            raise ValueError("Which value? An empty one would match nothing.")
+            raise ValueError("Enter a value.")
         rule_ids = self._rule_ids()
         return [self._suppression(now, *pair) for pair in itertools.product(values, rule_ids)]
 
@@ -218,7 +220,7 @@ def _preview_all(
 def _count_line(preview: _Preview, alerts: int) -> Content:
     through = ""
     if preview.through:
-        through = f"; {format.number(len(preview.through))} would break through: "
+        through = f"; {format.number(len(preview.through))} would are still shown: "
     novelties: dict[str, None] = {}
     for _, new in preview.through:
         novelties.update(dict.fromkeys(new))

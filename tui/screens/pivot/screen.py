@@ -71,7 +71,7 @@ class PivotScreen(ListScreen[EventRow]):
             "p",
             "further",
             "pivot",
-            "Every call with a value of the call under the cursor",
+            "Pivot on a value of this event",
             OPEN,
             show=True,
         ),
@@ -80,7 +80,7 @@ class PivotScreen(ListScreen[EventRow]):
             "greater_than_sign,plus",
             "resize(1)",
             "wider",
-            "Look further back and ahead",
+            "Widen the time window",
             FIND,
             show=True,
         ),
@@ -89,7 +89,7 @@ class PivotScreen(ListScreen[EventRow]):
             "less_than_sign",
             "resize(-1)",
             "narrower",
-            "Look less far back and ahead",
+            "Narrow the time window",
             FIND,
             show=True,
         ),
@@ -98,7 +98,7 @@ class PivotScreen(ListScreen[EventRow]):
             "s",
             "group",
             "by question",
-            "Group the calls by the guide's questions, or by time",
+            "Group by guide question, or by time",
             FIND,
             show=True,
         ),
@@ -195,8 +195,8 @@ class PivotScreen(ListScreen[EventRow]):
         if self._rows:
             return self.nothing_matches()
         if self._state == "reading":
-            return "Reading the logs, the nearest files first …"
-        return f"No such call in this span.\n{key_of('pivot.wider')} looks further back and ahead."
+            return "Reading the logs, nearest files first …"
+        return f"No matching events in this period.\n{key_of('pivot.wider')} widens it."
 
     @on(RowList.Highlighted)
     def _show_highlighted(self) -> None:
@@ -236,7 +236,7 @@ class PivotScreen(ListScreen[EventRow]):
         self._lines.show(result.lines, result.keys)
         pivot = self._pivot
         times = format.time_range(pivot.start, pivot.end - 1)
-        order = "by question" if self._grouped else "in order of time"
+        order = "by question" if self._grouped else "by time"
         asked = f"{times} · ± {format_age(half_width(pivot))} · {order}"
         self.query_one("#asked", Static).update(safe.text(asked, "$foreground-muted"))
 
@@ -302,7 +302,7 @@ class PivotScreen(ListScreen[EventRow]):
             if len(self._rows) >= _MAX_ROWS:
                 self.workspace.say(
                     f"Stopped at {format.number(_MAX_ROWS)} calls: "
-                    f"{key_of('pivot.narrower')} narrows the span",
+                    f"{key_of('pivot.narrower')} narrows the window",
                     severity="warning",
                 )
         self.show_if_in_front()
@@ -326,9 +326,7 @@ class PivotScreen(ListScreen[EventRow]):
     def action_resize(self, step: int) -> None:
         pivot = resized(self._pivot, step)
         if pivot is None:
-            self.workspace.say(
-                "This is as wide as it goes" if step > 0 else "This is as narrow as it goes"
-            )
+            self.workspace.say("Maximum range" if step > 0 else "Minimum range")
         else:
             self._begin(pivot)
             self.show()
@@ -366,7 +364,7 @@ class PivotScreen(ListScreen[EventRow]):
                 title, selector = pivots[int(chosen)]
                 self._open_pivot(title, selector, row.event.time)
 
-        self.app.push_screen(Menu("Every call with the same", options, "0"), open_chosen)
+        self.app.push_screen(Menu("Pivot on", options, "0"), open_chosen)
 
     def _open_pivot(self, title: str, selector: Selector, time: int) -> None:
         pivot = Pivot(title, selector, self._pivot.start, self._pivot.end, time)

@@ -54,26 +54,24 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
     """
 
     BINDINGS = [
-        key(
-            "calendar.left", "h,left", "move(0, -1)", "earlier", "The hour before, or the day", MOVE
-        ),
-        key("calendar.right", "l,right", "move(0, 1)", "later", "The hour after, or the day", MOVE),
-        key("calendar.down", "j,down", "move(1, 0)", "down", "The next day, or week", MOVE),
-        key("calendar.up", "k,up", "move(-1, 0)", "up", "The day before, or week", MOVE),
+        key("calendar.left", "h,left", "move(0, -1)", "earlier", "Previous hour or day", MOVE),
+        key("calendar.right", "l,right", "move(0, 1)", "later", "Next hour or day", MOVE),
+        key("calendar.down", "j,down", "move(1, 0)", "down", "Next day or week", MOVE),
+        key("calendar.up", "k,up", "move(-1, 0)", "up", "Previous day or week", MOVE),
         key(
             "calendar.next",
             "right_curly_bracket",
             "sweep(1)",
-            "next sweep",
-            "Go to the next sweep",
+            "next alert",
+            "Next alert",
             MOVE,
         ),
         key(
             "calendar.before",
             "left_curly_bracket",
             "sweep(-1)",
-            "sweep before",
-            "Go to the sweep before",
+            "previous alert",
+            "Previous alert",
             MOVE,
         ),
         key(
@@ -81,7 +79,7 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
             "enter",
             "open",
             "open",
-            "Open the worst alert of these sweeps",
+            "Open the worst alert",
             OPEN,
             show=True,
         ),

@@ -29,7 +29,9 @@ _NAME_CELLS = 14
 
 _COUNT_CELLS = 4
 _LABEL_CELLS = 5
-_LABEL_STYLES = {"new": "$text-error", "rare": "$text-warning", "used": "$foreground-muted"}
+_LABEL_STYLES = {"new": "$text-error", "unusual": "$text-warning", "used": "$foreground-muted"}
+_SHOWN_LABELS = {"unusual": "!"}
+"""Labels that are drawn as a sign."""
 
 
 class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
@@ -57,8 +59,8 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
     """
 
     BINDINGS = [
-        key("board.left", "h,left", "move(0, -1)", "left", "The geography to the left", MOVE),
-        key("board.right", "l,right", "move(0, 1)", "right", "The geography to the right", MOVE),
+        key("board.left", "h,left", "move(0, -1)", "left", "Geography to the left", MOVE),
+        key("board.right", "l,right", "move(0, 1)", "right", "Geography to the right", MOVE),
         key("board.down", "j,down", "move(1, 0)", "down", "Next region", MOVE),
         key("board.up", "k,up", "move(-1, 0)", "up", "Previous region", MOVE),
         key(
@@ -66,7 +68,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
             "enter",
             "open",
             "open",
-            "Go to what there is of this region",
+            "Show this region's calls",
             OPEN,
             show=True,
         ),
@@ -248,7 +250,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         name = Content(self._region_name(region, name_cells))
         count_text = Content(_short_count(count) if count else "")
         word = self._labels.get(region.name, "")
-        label = Content.assemble(" ", (word, _LABEL_STYLES.get(word, "")))
+        label = Content.assemble(" ", (_SHOWN_LABELS.get(word, word), _LABEL_STYLES.get(word, "")))
         return [
             (cursor_bar(at_cursor), base + self.part("region-board--bar")),
             *fit_cell(name, name_cells, "left", style, self.app),

@@ -64,16 +64,16 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
     """
 
     BINDINGS = [
-        key("time.left", "h,left", "bucket(-1)", "earlier", "A bucket of time back", MOVE),
-        key("time.right", "l,right", "bucket(1)", "later", "A bucket of time on", MOVE),
-        key("time.first", "g,home", "end(-1)", "start", "First bucket of time in view", MOVE),
-        key("time.last", "G,end", "end(1)", "end", "Last bucket of time in view", MOVE),
+        key("time.left", "h,left", "bucket(-1)", "earlier", "Previous time bucket", MOVE),
+        key("time.right", "l,right", "bucket(1)", "later", "Next time bucket", MOVE),
+        key("time.first", "g,home", "end(-1)", "start", "First time bucket in view", MOVE),
+        key("time.last", "G,end", "end(1)", "end", "Last time bucket in view", MOVE),
         key(
             "time.before",
             "left_curly_bracket",
             "burst(-1)",
-            "burst before",
-            "The burst before, also out of view",
+            "previous burst",
+            "Previous burst",
             MOVE,
         ),
         key(
@@ -81,7 +81,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
             "right_curly_bracket",
             "burst(1)",
             "next burst",
-            "The next burst, also out of view",
+            "Next burst",
             MOVE,
         ),
         key(
@@ -89,7 +89,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
             "greater_than_sign",
             "resize(1)",
             "wider",
-            "More time in view, up to all there is",
+            "Zoom out in time",
             FIND,
             show=True,
         ),
@@ -98,7 +98,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
             "less_than_sign",
             "resize(-1)",
             "narrower",
-            "Less time in view, down to seconds",
+            "Zoom in on time",
             FIND,
             show=True,
         ),
