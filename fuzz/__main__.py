@@ -13,7 +13,10 @@ import random
 import sys
 from pathlib import Path
 
-import atheris
+try:
+    import atheris
+except ImportError:
+    sys.exit("python -m fuzz: atheris is not installed: pip install -e '.[dev,fuzz]'")
 
 os.environ["XDG_CACHE_HOME"] = os.devnull  # parsed queries are not kept: there will be many
 

@@ -20,7 +20,7 @@ from tests.detector.esql import test_expressions, test_kql
 from tests.detector.formats import forms
 from tests.hostile.payloads import PAYLOADS
 
-FINDS = Path(__file__).parent.parent / "tests" / "hostile" / "find_paths"
+FINDS = Path(__file__).parent.parent / "tests" / "hostile" / "finds"
 GRAMMAR = Path(detector.esql.__file__).with_name("esql.lark")
 
 

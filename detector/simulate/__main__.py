@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -11,10 +12,9 @@ from detector.simulate.trail import deliveries
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        print("usage: python -m detector.simulate DIRECTORY", file=sys.stderr)
-        return 2
-    out = Path(arguments[0])
+    parser = argparse.ArgumentParser("python -m detector.simulate", description=__doc__)
+    parser.add_argument("directory", metavar="DIRECTORY", type=Path, help="made; not there yet")
+    out: Path = parser.parse_args(arguments).directory
     try:
         out.mkdir(parents=True)
     except FileExistsError:

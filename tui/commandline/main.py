@@ -11,25 +11,32 @@ import contextlib
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
 from tui.commandline.parser import COMMANDS, app_parser, command_first, command_parser
-from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError
+from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError, UsageError
 
+_WORD = re.compile(r"[A-Za-z]+")
 _WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 """The numbers of errors that only writing meets."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run trailhound and return its exit status."""
+    _encode_any_text()
     arguments = command_first(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] in (["help"], ["version"]) and not Path(arguments[0]).exists():
+        arguments = [*arguments[1:2], f"--{arguments[0]}"]
     is_command = bool(arguments) and arguments[0] in COMMANDS
     parser = command_parser() if is_command else app_parser()
     args = parser.parse_args(arguments)
     try:
+        if not is_command:
+            _refuse_misspelt_command(args.sources)
         command = import_module(f"tui.commandline.commands.{args.module}")
         if is_command:
             from tui.commandline.narration import be_quiet
@@ -59,6 +66,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, CommandError):
             return error.status
         return EXIT_FAILED
+
+
+def _encode_any_text() -> None:
+    """Let output take any character, whatever the locale says.
+
+    A terminal of another encoding shows escapes; files and pipes are UTF-8, as JSON must be.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def _refuse_misspelt_command(sources: Sequence[str]) -> None:
+    """Raise UsageError where the first source is a word that names nothing."""
+    if not sources or not _WORD.fullmatch(sources[0]) or Path(sources[0]).exists():
+        return
+    from detector.text.suggest import nearest
+
+    hint = nearest(sources[0], COMMANDS) or "; trailhound --help lists the commands"
+    raise UsageError(f"{sources[0]}: no command, file or folder has this name{hint}")
 
 
 def _run_into_file(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:

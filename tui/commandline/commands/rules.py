@@ -31,7 +31,7 @@ from tui.commandline.inputs import (
 )
 from tui.commandline.narration import caret_excerpt, warn
 from tui.settings import config
-from tui.settings.errors import EXIT_FAILED, EXIT_OK
+from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError
 
 
 def run(args: argparse.Namespace) -> int:
@@ -97,6 +97,9 @@ def _check(paths: Sequence[Path]) -> int:
     path_by_id: dict[str, Path] = {}
     status = EXIT_OK
     narrate_other_files(other_files(paths))
+    for path in paths:
+        if path.is_dir() and not any(True for _ in rule_files([path])):
+            raise CommandError(f"{path}: no rule files in it: name a file or folder that has some")
     for path, lines in _check_files(list(rule_files(paths)), context, path_by_id):
         if isinstance(lines, RuleError):
             status = EXIT_FAILED

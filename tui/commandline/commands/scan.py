@@ -16,7 +16,7 @@ from detector.filter.schemas import ALERTS
 from detector.ingest.pipeline import Pipeline, Update
 from detector.rules.ruleset import RuleSet
 from detector.sources.accounting import Accounting, FileState
-from detector.sources.time_bounds import Bounds
+from detector.sources.time_bounds import Bounds, FileSnapshot
 from detector.store import Store
 from detector.text.plural import plural
 from tui.commandline.alert_output import format_alerts
@@ -53,11 +53,14 @@ def run(args: argparse.Namespace) -> int:
     if since is not None or until is not None:
         bounds = Bounds(since, until, rules.longest_window + SIGNAL_REACH)
     with contextlib.ExitStack() as stack:
-        store = Store.open(config.state_path(args.db) if args.db else None)
-        stack.callback(store.close)
-        recorded = store.files.read_to_end() if bounds else None
+        # Before the state: a scan that cannot start leaves none.
+        recorded: dict[str, FileSnapshot] = {}
         source = open_named_sources(args.sources, False, bounds, recorded, args.allow_bucket)
         stack.callback(source.close)
+        store = Store.open(config.state_path(args.db) if args.db else None)
+        stack.callback(store.close)
+        if bounds:
+            recorded.update(store.files.read_to_end())
         pipeline = Pipeline(
             store,
             rules,
