@@ -16,7 +16,13 @@ from detector.ecs.asn import AsnLookup
 from detector.ecs.geo import GeoLookup, Place
 from detector.ecs.getters import FieldGetter, present
 from detector.ecs.java_text import java_text
-from detector.ecs.user_agent import client_name, client_version
+from detector.ecs.user_agent import (
+    System,
+    client_name,
+    client_version,
+    device_name,
+    operating_system,
+)
 from detector.ecs.values import Type
 
 
@@ -26,7 +32,8 @@ class Field:
 
     ``read`` returns null (None), one value, or, where ``many`` is set, a list of two or more.
     ``constant`` is the value of a field that has the same in every record, ``only`` the value of a
-    field that has no other beside null. ``absent`` says why a field is always null here."""
+    field that has no other beside null. ``absent`` says why a field is always null here.
+    ``on_demand``: it costs much, and is no column of an event unless a query names it."""
 
     name: str
     type: Type
@@ -35,6 +42,7 @@ class Field:
     constant: str | None = None
     only: str | None = None
     absent: str = ""
+    on_demand: bool = False
 
     @property
     def of_head(self) -> bool:
@@ -99,6 +107,8 @@ _OF_HEAD = {
     "user_agent.original": ("user_agent",),
     "user_agent.name": ("user_agent",),
     "user_agent.version": ("user_agent",),
+    "user_agent.device.name": ("user_agent",),
+    **{f"user_agent.os.{part}": ("user_agent",) for part in System._fields},
     "aws.cloudtrail.read_only": ("read_only",),
     "aws.cloudtrail.event_category": ("event_category",),
     "aws.cloudtrail.recipient_account_id": ("recipient_account_id",),
@@ -166,12 +176,24 @@ def _plain() -> Iterator[Field]:
     yield _keyword("user_agent.original", getters.attribute("user_agent"))
     yield _keyword("user_agent.name", lambda r: client_name(present(r.user_agent)))
     yield _keyword("user_agent.version", lambda r: client_version(present(r.user_agent)))
+    for part in System._fields:
+        yield Field("user_agent.os." + part, "keyword", _system_part(part), on_demand=True)
+    yield Field(
+        "user_agent.device.name",
+        "keyword",
+        lambda r: device_name(present(r.user_agent)),
+        on_demand=True,
+    )
     yield _keyword("tls.version", getters.tls_version)
     yield _keyword("tls.version_protocol", getters.tls_protocol)
     yield _keyword("tls.cipher", getters.tls("cipherSuite"))
     yield _keyword("tls.client.server_name", getters.tls("clientProvidedHostHeader"))
     yield from _added()
     yield from (replace(field, name="aws.cloudtrail." + field.name) for field in _cloudtrail())
+
+
+def _system_part(part: str) -> FieldGetter:
+    return lambda record: getattr(operating_system(present(record.user_agent)), part)
 
 
 def _added() -> Iterator[Field]:

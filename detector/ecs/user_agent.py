@@ -1,51 +1,132 @@
-"""User agents: ECS's ``user_agent.name`` and ``user_agent.version``.
+"""User agents as Elasticsearch's user_agent processor reads them.
 
-Elasticsearch takes the name from the public user-agent lists (uap-core). Here are those of its
-clients that call AWS; one that is not among them is ``Other``, as there. Earlier entries win.
+It goes by the public list of user agents (uap-core), which the library ua-parser has; its edition
+may be newer than the one in a release of Elasticsearch. The list is loaded only for an agent that
+is none of AWS's own clients: these are nearly all, and are told without it.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
-_CLIENTS: tuple[tuple[str, str | None], ...] = (
-    (r"(okhttp|Go-http-client|Python-urllib|python-requests)/(\d+(?:\.\d+){0,2})", None),
-    (
-        r"\b(Boto3?|JetS3t|aws-(?:cli|sdk-(?:cpp|go|java|nodejs|ruby2?))|s3fs)/(\d+(?:\.\d+){0,2})",
-        None,
-    ),
-    (r"(Cyberduck)/(\d+(?:\.\d+){0,2})", None),
-    (r"\b(curl|Wget)/(\d+(?:\.\d+){0,2})", None),
-    (r"(Apache-HttpClient)/(\d+(?:\.\d+){0,2})", None),
-    (r"(Edge?|EdgA)/(\d+(?:\.\d+){0,2})", "Edge"),
-    (r"(OPR)/(\d+(?:\.\d+){0,2})", "Opera"),
-    (r"(HeadlessChrome|Chromium|Firefox|Chrome)/(\d+(?:\.\d+){0,2})", None),
-    (r"Version/((\d+(?:\.\d+){0,2})).* Safari/", "Safari"),
-    (r"\b(Java)/(\d+(?:\.\d+){0,2})", None),
+if TYPE_CHECKING:
+    from ua_parser import OS, Device, UserAgent
+    from ua_parser.core import PartialResult, Resolver
+
+_LONGEST_AGENT = 4096
+"""Characters of an agent that are looked at; CloudTrail cuts at 1,024."""
+_AWS_CLIENT = re.compile(
+    r"\[?(?:APN/1\.0 HashiCorp/1\.0 Terraform/\S+ \(\+https://www\.terraform\.io\) "
+    r"terraform-provider-aws/[\d.]+ )?"
+    r"(aws-cli|Boto3?|aws-sdk-(?:cpp|go(?:-v2)?|java|nodejs|ruby2?))"
+    r"/(\d+\.\d+(?:\.\d+)?)(?=[ \]]|$)"
 )
-_NAMES = {"python-requests": "Python Requests", "Python-urllib": "Python-urllib"}
-_COMPILED = tuple((re.compile(pattern), name) for pattern, name in _CLIENTS)
+_NOT_LISTED = re.compile(
+    r"AWS Internal|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com"
+    r"|aws-sdk-(?:js|rust|php|dotnet|kotlin|swift)/[\d.]+(?: (?:ua|os|lang|md|cfg|m)/[\w.#,~-]+)*"
+)
+"""AWS's services, and its newer clients, in which the list finds nothing."""
+_UNKNOWN = "Other"
 
 
-@lru_cache(4096)
-def _client(agent: str) -> tuple[str, str | None]:
-    for pattern, name in _COMPILED:
-        match = pattern.search(agent[:4096])
-        if match:
-            return name or _NAMES.get(match[1], match[1]), match[2]
-    return "Other", None
+class System(NamedTuple):
+    """An operating system; ``full`` is name and version. None where the agent does not say."""
+
+    name: str | None
+    version: str | None
+    full: str | None
+
+
+class _Client(NamedTuple):
+    name: str
+    version: str | None
 
 
 def client_name(agent: str | None) -> str | None:
     """Return the client's name: ``Other`` if unknown, None without an agent."""
     if agent is None:
         return None
-    return _client(agent)[0]
+    return _client(agent[:_LONGEST_AGENT]).name
 
 
 def client_version(agent: str | None) -> str | None:
     """Return the client's version; None if unknown."""
     if agent is None:
         return None
-    return _client(agent)[1]
+    return _client(agent[:_LONGEST_AGENT]).version
+
+
+def device_name(agent: str | None) -> str | None:
+    """Return the device's name: ``Other`` if unknown, None without an agent."""
+    if agent is None:
+        return None
+    device = _device(agent[:_LONGEST_AGENT])
+    if device is None:
+        return _UNKNOWN
+    return device.family
+
+
+@lru_cache(4096)
+def operating_system(agent: str | None) -> System:
+    """Return the operating system that an agent names."""
+    system: OS | None = None
+    if agent is not None:
+        system = _listed(agent[:_LONGEST_AGENT]).os
+    if system is None:
+        return System(None, None, None)
+    parts = (system.major, system.minor, system.patch, system.patch_minor)
+    version = _version(parts)
+    full = f"{system.family} {version}" if version else None
+    return System(system.family, version, full)
+
+
+@lru_cache(4096)
+def _client(agent: str) -> _Client:
+    match = _AWS_CLIENT.match(agent)
+    if match:
+        return _Client(match[1], match[2])
+    if _NOT_LISTED.fullmatch(agent):
+        return _Client(_UNKNOWN, None)
+    return listed_client(agent)
+
+
+def listed_client(agent: str) -> _Client:
+    """Return the client by the list alone."""
+    client: UserAgent | None = _listed(agent).user_agent
+    if client is None:
+        return _Client(_UNKNOWN, None)
+    parts = (client.major, client.minor, client.patch, client.patch_minor)
+    return _Client(client.family, _version(parts))
+
+
+@lru_cache(4096)
+def _device(agent: str) -> Device | None:
+    return _listed(agent).device
+
+
+@lru_cache(1024)
+def _listed(agent: str) -> PartialResult:
+    from ua_parser import Domain
+
+    return _resolver()(agent, Domain.ALL)
+
+
+@cache
+def _resolver() -> Resolver:
+    """Load the list: half a second."""
+    from ua_parser.loaders import load_lazy_builtins
+    from ua_parser.re2 import Resolver
+
+    return Resolver(load_lazy_builtins())
+
+
+def _version(parts: tuple[str | None, ...]) -> str | None:
+    """Join the parts of a version, up to the first that is not there."""
+    known: list[str] = []
+    for part in parts:
+        if part is None:
+            break
+        known.append(part)
+    return ".".join(known) or None

@@ -31,7 +31,7 @@ from detector.rules.rule_types import (
 from detector.rules.side_conditions import side_conditions
 from detector.text.time import DAY, HOUR
 
-_ENGINE = "3"
+_ENGINE = "4"
 """Part of every fingerprint; changes when a query would find something else than before."""
 
 

@@ -170,7 +170,8 @@ class _Planner:
         """Return a query without STATS."""
         scope = self._pipeline.scope
         span = self._tree.commands[0].span
-        columns = {name: scope.find(name, span) for name in scope.names()}
+        names = [name for name in scope.names() if self._is_column(name)]
+        columns = {name: scope.find(name, span) for name in names}
         # Keys may name the event's id even where KEEP or DROP has removed it.
         event_id = ColumnScope(self._layout, self._fields).find("event.id", span)
         scope.columns.setdefault("event.id", event_id)
@@ -197,6 +198,11 @@ class _Planner:
             limit=self._limit(),
             thresholds=(),
         )
+
+    def _is_column(self, name: str) -> bool:
+        """Tell whether a result has a column: it costs little, or the query names it."""
+        field = self._fields.get(name)
+        return field is None or not field.on_demand or name in self._pipeline.scope.columns
 
     def grouping_query(self, text: str, stats: CompiledStats) -> Query:
         """Return a query with STATS."""
