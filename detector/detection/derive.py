@@ -9,7 +9,7 @@ from detector.detection import sequences, window
 from detector.detection.alert import Alert, Facets, Window, alert_id
 from detector.detection.window import Hit, HitSpan
 from detector.ecs.values import Value
-from detector.esql.plan.accumulators import SlidingAggregator
+from detector.esql.plan.grouping import HitGroup
 from detector.rules.rule import Rule
 from detector.rules.rule_summary import WindowMode
 
@@ -75,7 +75,7 @@ def _windows(
     width = query.window
     assert width is not None
 
-    def meets(group: SlidingAggregator, window_start: int) -> bool:
+    def meets(group: HitGroup, window_start: int) -> bool:
         # A span that looks back is known by its last hit.
         anchor = window_start + width - 1 if looks_back else window_start
         return (

@@ -336,5 +336,25 @@ class Sequence(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Enrich(Command):
+    """Columns of the rows of ``table`` whose key is ``match``; ``fields`` None is all of them."""
+
+    table: str
+    match: Column | None
+    fields: tuple[Named, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class LookupJoin(Command):
+    """The rows of ``table`` that agree in ``pairs``: a column here, and one there.
+
+    ``shared``: both have one name."""
+
+    table: str
+    pairs: tuple[tuple[Column, Column], ...]
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Tree(Node):
     commands: tuple[Command, ...]

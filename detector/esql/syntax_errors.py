@@ -17,23 +17,22 @@ SUPPORTED_COMMANDS = (
     "drop",
     "rename",
     "stats",
-    "inlinestats",
+    "inline stats",
     "sort",
     "limit",
     "mv_expand",
     "dissect",
     "grok",
+    "enrich",
+    "lookup join",
 )
 UNSUPPORTED_COMMANDS = (
-    "enrich",
-    "lookup",
     "fork",
     "fuse",
     "change_point",
     "completion",
     "rerank",
     "sample",
-    "join",
     "show",
     "metrics",
     "ts",
@@ -44,6 +43,19 @@ UNSUPPORTED_COMMANDS = (
     "user_agent",
 )
 """Commands of ES|QL that are refused by their name."""
+_REMEDIES = {
+    "change_point": (
+        ": it wants all buckets of time at once; compare buckets by a second stats, such as "
+        "stats most = max(n), mean = avg(n) | where most > 3 * mean"
+    ),
+    "fork": ": write a query for each branch",
+    "fuse": ": write a query for each branch",
+    "completion": ": a model of language lies in Elasticsearch; leave it out, with what reads it",
+    "rerank": ": a model of language lies in Elasticsearch; sort by a column",
+    "sample": ": which events it leaves is left to chance; leave it out",
+    "user_agent": ": user_agent.name and user_agent.original are fields already",
+}
+"""What to do instead."""
 
 _SIGNS = {
     "VBAR": "|",
@@ -103,7 +115,8 @@ def explain_error(text: str, error: UnexpectedInput) -> EsqlError:
         return EsqlError(span, "|| is not an operator; use or")
     if (not before or before.endswith("|")) and word:
         if word.lower() in UNSUPPORTED_COMMANDS:
-            return EsqlError(span, f"the command {word.upper()} is not supported")
+            remedy = _REMEDIES.get(word.lower(), "")
+            return EsqlError(span, f"the command {word.upper()} is not supported{remedy}")
         commands = SUPPORTED_COMMANDS if before else ("from", "row")
         return EsqlError(
             span,

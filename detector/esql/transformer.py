@@ -119,6 +119,32 @@ class _Builder(Transformer[Token, Any]):
     def grok(self, meta: Meta, parts: list[Any]) -> ast.Grok:
         return ast.Grok(parts[0], tuple(p.value for p in parts[1:]), span=self.span(meta))
 
+    def enrich(self, meta: Meta, parts: list[Any]) -> ast.Enrich:
+        policy, match, *added = parts
+        fields = tuple(each for each in added if each is not None) or None
+        return ast.Enrich(policy.rpartition(":")[2], match, fields, span=self.span(meta))
+
+    def enriched(self, meta: Meta, parts: list[Any]) -> ast.Named:
+        new, column = parts
+        return ast.Named((new or column).name, column, span=self.span(meta))
+
+    def lookup_join(self, meta: Meta, parts: list[Any]) -> ast.LookupJoin:
+        table, *joined = parts
+        shared = [left is right for left, right in joined]
+        if any(shared) and not all(shared):
+            raise EsqlError(self.span(meta), "lookup join takes names or comparisons, not both")
+        return ast.LookupJoin(table, tuple(joined), all(shared), span=self.span(meta))
+
+    def joined(self, meta: Meta, parts: list[Any]) -> tuple[ast.Column, ast.Column]:
+        left, comparison, right = parts
+        if comparison is None:
+            return left, left
+        if comparison != "==":
+            raise EsqlError(
+                self.span(meta), f"lookup join compares by == only: {comparison} is not supported"
+            )
+        return left, right
+
     def fields(self, _meta: Meta, parts: list[Any]) -> tuple[ast.Named, ...]:
         return tuple(parts)
 

@@ -20,6 +20,7 @@ from detector.ecs.values import Value
 from detector.esql import ast, parser
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.scope import QueryOptions
+from detector.esql.lookup.files import NO_LOOKUPS, Lookups
 from detector.esql.plan.accumulators import Inputs
 from detector.esql.plan.planner import plan
 from detector.esql.plan.prefilter import Prefilter
@@ -71,14 +72,21 @@ def read_hunt(path: Path) -> tuple[Hunt, str]:
     return msgspec.structs.replace(hunt, queries=queries), text
 
 
-def compile_hunt_query(query: str, fields: FieldTable, now: int | None, text: str = "") -> Query:
+def compile_hunt_query(
+    query: str,
+    fields: FieldTable,
+    now: int | None,
+    text: str = "",
+    lookups: Lookups = NO_LOOKUPS,
+) -> Query:
     """Compile a query of a hunt.
 
-    ``now`` is the value of NOW(), ``text`` the file that has the query. Raises RuleError with the
+    ``now`` is the value of NOW(), ``text`` the file that has the query, ``lookups`` the
+    tables that it may name. Raises RuleError with the
     line and column in that file.
     """
     try:
-        return plan(query, fields, QueryOptions(now))
+        return plan(query, fields, QueryOptions(now, lookups=lookups))
     except EsqlError as error:
         line, column = query_position(text, query) if text else (1, 0)
         if error.line > 1:  # only the first line of the query is indented by the file

@@ -46,9 +46,10 @@ def _advice(span: Span, sentence: str) -> Advice:
 def _coarse_suppression(tree: ast.Tree, metadata: Metadata) -> Iterator[Advice]:
     """Advise of an ``alert_suppression`` that groups by less than STATS does."""
     suppression = metadata.alert_suppression
-    stats = next((command for command in tree.commands if isinstance(command, ast.Stats)), None)
-    if suppression is None or stats is None:
+    groups = [each for each in tree.commands if isinstance(each, ast.Stats | ast.InlineStats)]
+    if suppression is None or not groups:
         return
+    stats = groups[-1]
     if not {named.name for named in stats.by} <= set(suppression.group_by):
         yield _advice(
             stats.span,
@@ -83,7 +84,7 @@ def _conditions_before_stats(tree: ast.Tree) -> tuple[list[ast.Expression], set[
                 conditions += conjuncts(condition)
             case ast.Eval(columns):
                 defined.update(named.name for named in columns)
-            case ast.Stats():
+            case ast.Stats() | ast.InlineStats():
                 break
     return conditions, defined
 

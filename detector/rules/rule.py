@@ -15,6 +15,7 @@ from detector.ecs.fields import FieldTable
 from detector.esql import ast
 from detector.esql.errors import QUERY_START, EsqlError
 from detector.esql.expressions.scope import QueryOptions
+from detector.esql.lookup.files import NO_LOOKUPS, Lookups
 from detector.esql.plan import explain
 from detector.esql.plan.query import Query
 from detector.rules.kibana.export import Export
@@ -120,13 +121,15 @@ class CompileContext:
     ``fields_fingerprint``: what the fields' values depend on beside the record. ``now``: the value
     of NOW(), in seconds since the epoch, where it does not follow from the events.
     ``placeholders``: the values of those in Sigma rules, by name. ``export``: the exception lists
-    and saved queries of Kibana that rules may name."""
+    and saved queries of Kibana that rules may name. ``lookups``: the tables of ENRICH and LOOKUP
+    JOIN."""
 
     fields: FieldTable
     fields_fingerprint: str = ""
     now: int | None = None
     placeholders: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     export: Export = dataclasses.field(default_factory=Export)
+    lookups: Lookups = NO_LOOKUPS
 
 
 class RuleText(Protocol):
@@ -159,7 +162,7 @@ def make_rule(
     metadata: Metadata, own: TrailhoundTable, text: RuleText, path: Path, context: CompileContext
 ) -> Rule:
     """Compile a rule. Raises RuleError with the place in the file."""
-    options = QueryOptions(context.now, own.nulls == "intended")
+    options = QueryOptions(context.now, own.nulls == "intended", context.lookups)
     try:
         metadata = with_saved_query(metadata, context.export)
         check_supported(metadata)

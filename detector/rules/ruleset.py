@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from detector.ecs.asn import AsnLookup, open_asn
 from detector.ecs.fields import field_table
 from detector.ecs.geo import GeoLookup, open_geo
+from detector.esql.lookup.files import Lookups, LookupSource
 from detector.rules.reading import RULE_SUFFIXES, read_rule_files
 from detector.rules.rule import CompileContext, Rule
 from detector.rules.rule_file import RuleError, RuleNotice
@@ -37,7 +38,8 @@ class RuleSpec:
     """What a rule set was loaded from.
 
     It pickles, so that another process can load the same. ``disabled``: ids of rules that are left
-    out. ``placeholders``: the values of those in Sigma rules, by name."""
+    out. ``placeholders``: the values of those in Sigma rules, by name. ``lookups``: where the
+    tables of ENRICH and LOOKUP JOIN lie."""
 
     paths: tuple[Path, ...]
     builtin: bool
@@ -47,6 +49,14 @@ class RuleSpec:
     disabled: frozenset[str] = frozenset()
     placeholders: Mapping[str, Sequence[str]] = field(default_factory=dict)
     geo: Path | None = None
+    lookups: Mapping[str, LookupSource] = field(default_factory=dict)
+
+    @property
+    def files(self) -> Iterator[Path]:
+        """All files that the rules depend on, in order."""
+        yield from _rule_paths(self.paths, self.builtin)
+        for source in self.lookups.values():
+            yield source.path
 
 
 class FileNotice(NamedTuple):
@@ -57,7 +67,7 @@ class FileNotice(NamedTuple):
 
 
 FileStamps = tuple[tuple[str, int, int], ...]
-"""The rule files, each with its mtime (ns) and size."""
+"""The files that rules depend on, each with its mtime (ns) and size."""
 
 
 class RuleSet:
@@ -149,7 +159,7 @@ class RuleSet:
     @property
     def changed(self) -> bool:
         """Whether a rule file was added, removed or written since loading."""
-        return _stamp_files(self._spec.paths, self._spec.builtin) != self._stamps
+        return _stamp_files(self._spec.files) != self._stamps
 
     @classmethod
     def from_spec(cls, spec: RuleSpec) -> RuleSet:
@@ -161,6 +171,7 @@ class RuleSet:
             spec.now,
             placeholders=spec.placeholders,
             geo=spec.geo,
+            lookups=spec.lookups,
         )
         return rules.without(spec.disabled)
 
@@ -176,6 +187,7 @@ def load(
     now: int | None = None,
     placeholders: Mapping[str, Sequence[str]] | None = None,
     geo: GeoLookup | Path | None = None,
+    lookups: Mapping[str, LookupSource] | None = None,
 ) -> RuleSet:
     """Load the rules in ``paths``, and the built-in ones if ``builtin``.
 
@@ -183,16 +195,32 @@ def load(
     load. A rule with the id of a built-in one replaces it. ``asn`` names the autonomous systems of
     addresses. ``now``: the value of NOW(), in seconds since the epoch; by default it follows from
     the events. ``placeholders``: the values of those in Sigma rules. ``geo`` tells the places of
-    addresses. Raises AddressDatabaseError where ``asn`` or ``geo`` is no such database."""
-    placeholders = placeholders or {}
+    addresses. ``lookups``: where the tables of ENRICH and LOOKUP JOIN lie, by name. Raises
+    AddressDatabaseError where ``asn`` or ``geo`` is no such database."""
     if isinstance(asn, Path):
         asn = open_asn(asn)
     if isinstance(geo, Path):
         geo = open_geo(geo)
+    spec = RuleSpec(
+        tuple(paths),
+        builtin,
+        mode,
+        asn.path if asn else None,
+        now,
+        placeholders=placeholders or {},
+        geo=geo.path if geo else None,
+        lookups=lookups or {},
+    )
     # The editions of the databases; without places as it was before there were any.
     fingerprint = "\0".join(database.fingerprint for database in (asn, geo) if database)
-    context = CompileContext(field_table(asn, geo), fingerprint, now, placeholders)
-    stamps = _stamp_files(paths, builtin)  # before the files are read: a later change is not missed
+    context = CompileContext(
+        field_table(asn, geo),
+        fingerprint,
+        now,
+        placeholders=spec.placeholders,
+        lookups=Lookups(spec.lookups),
+    )
+    stamps = _stamp_files(spec.files)  # before the files are read: a later change is not missed
     rules: dict[str, Rule] = {}
     problems = []
     notices = [FileNotice(path, _NO_RULES) for path in other_files(paths)]
@@ -209,15 +237,6 @@ def load(
                     continue
                 message = f"the same rule_id as {other.path}, which stands"
                 problems.append(RuleProblem(path, 1, 1, message))
-    spec = RuleSpec(
-        tuple(paths),
-        builtin,
-        mode,
-        asn.path if asn else None,
-        now,
-        placeholders=placeholders,
-        geo=geo.path if geo else None,
-    )
     return RuleSet(list(rules.values()), problems, spec, stamps, notices, geo)
 
 
@@ -239,9 +258,9 @@ def _rule_paths(paths: Sequence[Path], builtin: bool) -> Iterator[Path]:
     return rule_files(paths)
 
 
-def _stamp_files(paths: Sequence[Path], builtin: bool) -> FileStamps:
+def _stamp_files(paths: Iterable[Path]) -> FileStamps:
     stamps = []
-    for path in _rule_paths(paths, builtin):
+    for path in paths:
         try:
             status = path.stat()
         except OSError:

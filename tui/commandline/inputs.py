@@ -85,6 +85,7 @@ def load_rules(args: argparse.Namespace) -> RuleSet:
         now,
         placeholders=settings.placeholders,
         geo=geo_path,
+        lookups=config.lookup_sources(),
     )
     for problem in rules.problems:
         warn(f"rule not loaded: {problem}")

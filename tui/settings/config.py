@@ -15,6 +15,10 @@ author = "ana"              # who decides, where it is not the user of this syst
 [placeholders]              # the values of %name% in Sigma rules (`expand`)
 admins = ["root", "svc-*"]
 
+[lookups.owners]            # tables that `enrich` and `lookup join` name in rules and hunts
+file = "/path/to/owners.csv"    # CSV or Parquet
+key = "account"                 # the column that `enrich owners` looks up
+
 [keys]                      # `trailhound keys` lists the ids
 "alert.acknowledge" = "A"
 """
@@ -27,9 +31,17 @@ from pathlib import Path
 import msgspec
 from platformdirs import user_config_path, user_data_path
 
+from detector.esql.lookup.files import LookupSource
 from tui.settings.errors import CommandError
 
 THEME_NAMES = ("dark", "light", "contrast", "ansi")
+
+
+class LookupFile(msgspec.Struct, forbid_unknown_fields=True):
+    """A table of ``[lookups]``: its file, and the column that ENRICH looks up."""
+
+    file: str
+    key: str
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,6 +58,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
     theme: str | None = None
     author: str | None = None
     placeholders: dict[str, list[str]] = {}
+    lookups: dict[str, LookupFile] = {}
     keys: dict[str, str | list[str]] = {}
 
     def __post_init__(self) -> None:
@@ -73,6 +86,14 @@ def database_path(named: str | None, configured: str | None) -> Path | None:
     if not name:
         return None
     return Path(name).expanduser()
+
+
+def lookup_sources() -> dict[str, LookupSource]:
+    """Return where the tables of the configuration lie. Raises CommandError."""
+    return {
+        name: LookupSource(Path(lookup.file).expanduser(), lookup.key)
+        for name, lookup in load_config().lookups.items()
+    }
 
 
 def state_path(db: str | None) -> Path:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from detector.ecs.fields import FieldTable
 from detector.ecs.values import Type
 from detector.esql.errors import EsqlError, Span
+from detector.esql.lookup.files import NO_LOOKUPS, Lookups
 from detector.text.suggest import nearest
 
 RowSlots = list[Any]
@@ -64,9 +65,6 @@ class ConstantFact:
     value: str
 
 
-ColumnFact = FieldFact | WindowFact | CalendarFact | HitCountFact | ConstantFact | None
-
-
 @dataclass(frozen=True, slots=True)
 class CompiledExpr:
     """An expression compiled to a function of a row.
@@ -86,6 +84,16 @@ class CompiledExpr:
         return self.read([])
 
 
+@dataclass(frozen=True, slots=True)
+class EventFact:
+    """The value is that of ``source`` for each event of the row."""
+
+    source: CompiledExpr
+
+
+ColumnFact = FieldFact | WindowFact | CalendarFact | HitCountFact | ConstantFact | EventFact | None
+
+
 def constant(value: Any, type: Type) -> CompiledExpr:
     return CompiledExpr(lambda _: value, type, isinstance(value, list), constant=True)
 
@@ -96,10 +104,11 @@ class QueryOptions:
 
     ``now``: the value of NOW(), in seconds since the epoch; None means the event's own time, and
     after STATS the end of the window. ``null_negation``: a negated condition on a missing field is
-    true, as authors often intend it, and not null."""
+    true, as authors often intend it, and not null. ``lookups``: the tables that it may name."""
 
     now: int | None = None
     null_negation: bool = False
+    lookups: Lookups = NO_LOOKUPS
 
 
 DEFAULT_OPTIONS = QueryOptions()

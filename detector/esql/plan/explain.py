@@ -69,7 +69,7 @@ def describe_thresholds(tree: ast.Tree) -> tuple[str, ...]:
     descriptions: list[str] = []
     for command in tree.commands:
         match command:
-            case ast.Stats(aggregations):
+            case ast.Stats(aggregations) | ast.InlineStats(aggregations):
                 aggregates = {each.named.name: each.named.expression for each in aggregations}
             case ast.Eval(columns) if aggregates is not None:
                 aggregates |= {each.name: each.expression for each in columns}

@@ -16,7 +16,15 @@ from detector.esql.expressions.scope import ColumnScope, CompiledExpr, Getter, R
 from detector.esql.grok import ColumnValues, ExtractedColumn, compile_grok, different_types
 
 
-def dissect(command: ast.Dissect, scope: ColumnScope) -> None:
+def extract_columns(command: ast.Dissect | ast.Grok, scope: ColumnScope) -> None:
+    """Define the columns that a command takes from a text. Raises EsqlError."""
+    if isinstance(command, ast.Dissect):
+        _dissect(command, scope)
+    else:
+        _grok(command, scope)
+
+
+def _dissect(command: ast.Dissect, scope: ColumnScope) -> None:
     """Define the columns of a DISSECT command."""
     try:
         names, cut = compile_dissect(command.pattern, command.separator)
@@ -31,7 +39,7 @@ def dissect(command: ast.Dissect, scope: ColumnScope) -> None:
     _define(command, command.value, columns, extract, scope)
 
 
-def grok(command: ast.Grok, scope: ColumnScope) -> None:
+def _grok(command: ast.Grok, scope: ColumnScope) -> None:
     """Define the columns of a GROK command.
 
     Of several patterns, the first that matches counts; the columns are those of all.

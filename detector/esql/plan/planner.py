@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from detector.ecs.fields import FieldTable
 from detector.esql import ast, parser
@@ -22,7 +22,9 @@ from detector.esql.expressions.scope import (
     constant,
 )
 from detector.esql.plan.explain import describe_thresholds
-from detector.esql.plan.extract import dissect, grok
+from detector.esql.plan.grouping import Grouping
+from detector.esql.plan.lookups import lookup_digests
+from detector.esql.plan.pipeline import CommandPipeline, plan_common_command
 from detector.esql.plan.predicate_analysis import (
     ANY_PAIR,
     Pairs,
@@ -31,7 +33,8 @@ from detector.esql.plan.predicate_analysis import (
     required_pairs,
 )
 from detector.esql.plan.prefilter import PrefilterBuilder
-from detector.esql.plan.query import Expand, Grouping, Query, Shape, SortKey, Stage
+from detector.esql.plan.program_builder import ProgramBuilder
+from detector.esql.plan.query import Query, Shape
 from detector.esql.plan.sequence import CompiledSequence, compile_sequence
 from detector.esql.plan.stats import CompiledStats, compile_stats
 
@@ -47,7 +50,7 @@ def plan(
     """Plan a query from its text. Raises EsqlError.
 
     ``keys``: what the events of a query without STATS must agree in to belong together."""
-    return plan_tree(parser.parse_query(text), text, fields, options, keys)
+    return plan_tree(parser.parse_query(text), text, fields, options, keys, separate=False)
 
 
 def plan_tree(
@@ -56,11 +59,17 @@ def plan_tree(
     fields: FieldTable,
     options: QueryOptions = DEFAULT_OPTIONS,
     keys: tuple[ast.Named, ...] = (),
+    separate: bool = True,
 ) -> Query:
-    """Plan a query from its tree, as ``plan`` does from its text."""
+    """Plan a query from its tree, as ``plan`` does from its text.
+
+    ``separate``: of several commands that group, hits that none brings together are groups of
+    their own, as the alerts of a rule are. Raises EsqlError."""
     try:
-        planner = _Planner(tree, fields, options)
+        planner = _Planner(tree, fields, options, separate)
         planner.plan_commands()
+        if planner.program is not None:
+            return planner.program_query(text, planner.program)
         if planner.sequence is not None:
             return planner.sequence_query(text, planner.sequence)
         if planner.stats is None:
@@ -76,41 +85,29 @@ def reads_cloudtrail(pattern: str) -> bool:
     return fnmatch.fnmatchcase(_INDEX, name) or name.startswith("logs-aws.cloudtrail-")
 
 
-@dataclass
-class _Pipeline:
-    """The commands on one side of STATS, compiled."""
-
-    scope: ColumnScope
-    stages: list[Stage] = field(default_factory=list)
-    orders: tuple[SortKey, ...] = ()
-    limit: ast.Limit | None = None
-
-    def refuse_after_limit(self, command: ast.Command) -> None:
-        if self.limit:
-            name = type(command).__name__.lower()
-            raise EsqlError(
-                self.limit.span,
-                f"limit before {name} is not supported: which rows it leaves depends on "
-                "their order",
-            )
-
-
 class _Planner:
     """Compiles the commands of one query.
 
     ``pipeline`` is the side of STATS that the current command is on; ``before`` is the other one
     once ``stats`` is there."""
 
-    def __init__(self, tree: ast.Tree, fields: FieldTable, options: QueryOptions) -> None:
+    def __init__(
+        self, tree: ast.Tree, fields: FieldTable, options: QueryOptions, separate: bool
+    ) -> None:
         self._tree = tree
         self._fields = fields
+        self._separate = separate
+        self._canonical = repr(tree)
         self._layout = RowLayout(options)
-        self._pipeline = _Pipeline(ColumnScope(self._layout, fields))
+        self._pipeline = CommandPipeline(ColumnScope(self._layout, fields))
         self._before = self._pipeline
         self._prefilter = PrefilterBuilder(RowLayout(options), fields)
         self._required_pairs: Pairs = ANY_PAIR
         self._min_hits = 1
         self.stats: CompiledStats | None = None
+        groups = [each for each in tree.commands if isinstance(each, ast.Stats | ast.InlineStats)]
+        self._is_program = len(groups) > 1 or any(isinstance(e, ast.InlineStats) for e in groups)
+        self.program: ProgramBuilder | None = None
         self.sequence: tuple[ast.Sequence, CompiledSequence] | None = None
 
     def plan_commands(self) -> None:
@@ -120,31 +117,52 @@ class _Planner:
             match command:
                 case ast.Where():
                     self._plan_where(command)
-                case ast.Stats():
+                case ast.Stats() if not self._is_program:
                     self._plan_stats(command)
+                case ast.Stats() | ast.InlineStats():
+                    self._plan_level(command)
                 case ast.Sequence():
                     self._plan_sequence(command)
                 case _:
-                    _plan_common_command(command, self._pipeline)
+                    plan_common_command(command, self._pipeline)
+        self._canonical += lookup_digests(self._tree, self._layout.options)
 
     def _plan_where(self, command: ast.Where) -> None:
         condition, scope = command.condition, self._pipeline.scope
         self._pipeline.refuse_after_limit(command)
+        is_filter = self.stats is None and self.program is None
         if self.stats:
             self._min_hits = max(self._min_hits, min_hits(condition, scope))
-        else:
+        elif is_filter:
             pairs = required_pairs(condition, scope)
             self._required_pairs = intersect_pairs(self._required_pairs, pairs)
         self._pipeline.stages.append(Compiler(scope).condition(condition).read)
-        if not self.stats:
+        if is_filter:
             self._prefilter.add(condition, scope)
 
+    def _refuse_multiplied_events(self) -> None:
+        """Refuse a join that makes several rows of an event, before events are counted."""
+        join = self._before.multiplying
+        if self._separate and join is not None:
+            raise EsqlError(
+                join.span,
+                f"several rows of the lookup {join.table} agree in what is joined, and stats would "
+                "count an event several times: leave one of them, or use enrich",
+            )
+
     def _plan_stats(self, command: ast.Stats) -> None:
-        if self.stats:
-            raise EsqlError(command.span, "a second stats is not supported")
         self._pipeline.refuse_after_limit(command)
+        self._refuse_multiplied_events()
         self.stats = compile_stats(command, self._pipeline.scope)
-        self._pipeline = _Pipeline(self.stats.scope)
+        self._pipeline = CommandPipeline(self.stats.scope)
+
+    def _plan_level(self, command: ast.Stats | ast.InlineStats) -> None:
+        """Plan one of several commands that group."""
+        self._pipeline.refuse_after_limit(command)
+        self._refuse_multiplied_events()
+        if self.program is None:
+            self.program = ProgramBuilder(self._pipeline.scope)
+        self._pipeline = self.program.add(command, self._pipeline)
 
     def _plan_sequence(self, command: ast.Sequence) -> None:
         """Plan a sequence, before which all steps are one filter."""
@@ -178,7 +196,7 @@ class _Planner:
         key_columns = {key.name: Compiler(scope).compile(key.expression) for key in keys}
         return Query(
             text=text,
-            canonical=repr(self._tree),
+            canonical=self._canonical,
             shape="filter",
             prefilter=self._prefilter.build(),
             required_pairs=self._required_pairs,
@@ -216,7 +234,7 @@ class _Planner:
         )
         return Query(
             text=text,
-            canonical=repr(self._tree),
+            canonical=self._canonical,
             shape=shape,
             prefilter=self._prefilter.build(),
             required_pairs=self._required_pairs,
@@ -232,6 +250,35 @@ class _Planner:
             keys=tuple(stats.keys.values()),
             inputs=tuple(stats.inputs),
             grouping=grouping,
+            orders=self._pipeline.orders,
+            limit=self._limit(),
+            thresholds=describe_thresholds(self._tree),
+        )
+
+    def program_query(self, text: str, program: ProgramBuilder) -> Query:
+        """Return a query with several commands that group."""
+        scope = self._pipeline.scope
+        span = self._tree.commands[0].span
+        columns = {name: scope.find(name, span) for name in scope.names()}
+        plan = program.build(self._separate)
+        return Query(
+            text=text,
+            canonical=self._canonical,
+            shape="lookback" if plan.window is None else "window",
+            prefilter=self._prefilter.build(),
+            required_pairs=self._required_pairs,
+            window=plan.window,
+            window_column=plan.window_column,
+            calendar_span=None if plan.window else plan.calendar_span,
+            key_names=tuple(plan.keys),
+            min_hits=1,
+            columns=columns,
+            sparse=scope.open,
+            layout=self._layout,
+            stages=tuple(self._before.stages),
+            keys=tuple(plan.keys.values()),
+            inputs=plan.inputs,
+            grouping=plan.program,
             orders=self._pipeline.orders,
             limit=self._limit(),
             thresholds=describe_thresholds(self._tree),
@@ -258,54 +305,3 @@ def _plan_from(command: ast.Command, scope: ColumnScope) -> None:
         if name not in metadata:
             raise EsqlError(command.span, f"the metadata field {name} is not supported")
         scope.define(name, metadata[name]())
-
-
-def _plan_common_command(command: ast.Command, pipeline: _Pipeline) -> None:
-    """Compile a command that works the same before and after STATS."""
-    scope = pipeline.scope
-    match command:
-        case ast.Eval(columns):
-            for named in columns:
-                expr = Compiler(scope).compile(named.expression)
-                scope.define(named.name, scope.layout.cached(expr))
-        case ast.Keep() | ast.Drop() | ast.Rename():
-            _plan_projection(command, scope)
-        case ast.MvExpand():
-            _plan_mv_expand(command, pipeline)
-        case ast.Dissect():
-            dissect(command, scope)
-        case ast.Grok():
-            grok(command, scope)
-        case ast.Sort(orders):
-            pipeline.orders = tuple(_plan_order(order, scope) for order in orders)
-        case ast.Limit():
-            if pipeline.limit is None or command.rows < pipeline.limit.rows:
-                pipeline.limit = command
-        case _:
-            name = type(command).__name__.upper()
-            raise EsqlError(command.span, f"the command {name} is not supported")
-
-
-def _plan_projection(command: ast.Keep | ast.Drop | ast.Rename, scope: ColumnScope) -> None:
-    match command:
-        case ast.Keep(patterns):
-            scope.keep((pattern.name, pattern.span) for pattern in patterns)
-        case ast.Drop(patterns):
-            scope.drop((pattern.name, pattern.span) for pattern in patterns)
-        case ast.Rename(pairs):
-            for old, new in pairs:
-                scope.rename(old.name, new.name, old.span)
-
-
-def _plan_mv_expand(command: ast.MvExpand, pipeline: _Pipeline) -> None:
-    scope, column = pipeline.scope, command.column
-    expr = scope.find(column.name, column.span)
-    slot = scope.layout.slot()
-    pipeline.stages.append(Expand(expr.read, slot))
-    pipeline.refuse_after_limit(command)
-    scope.columns[column.name] = CompiledExpr(lambda row: row[slot], expr.type)
-
-
-def _plan_order(order: ast.Order, scope: ColumnScope) -> SortKey:
-    expr = Compiler(scope).compile(order.expression)
-    return SortKey(expr.read, expr.type, order.descending, order.nulls_first)

@@ -146,13 +146,13 @@ def find_multiplying_command(tree: ast.Tree) -> ast.Command | None:
     An MV_EXPAND of a field that is a key cannot: the field's values differ, so that its rows go to
     different groups."""
     for index, command in enumerate(tree.commands):
-        if isinstance(command, ast.Stats):
+        if isinstance(command, ast.Stats | ast.InlineStats):
             return _multiplying_command_before(command, tree.commands[:index])
     return None
 
 
 def _multiplying_command_before(
-    stats: ast.Stats, commands: tuple[ast.Command, ...]
+    stats: ast.Stats | ast.InlineStats, commands: tuple[ast.Command, ...]
 ) -> ast.Command | None:
     keys = {key.expression.name for key in stats.by if isinstance(key.expression, ast.Column)}
     keys_are_fields = all(

@@ -2,101 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
 from detector.cloudtrail.record import Record
-from detector.ecs.values import Type, Value, many, order, shown, single
+from detector.ecs.values import Value, many, shown, single
 from detector.esql.expressions.scope import (
-    GROUP,
     NOW,
     RECORD,
     TIME,
     CompiledExpr,
-    Getter,
     RowLayout,
     RowSlots,
 )
-from detector.esql.plan.accumulators import (
-    Aggregator,
-    BatchAggregator,
-    BoundAggregate,
-    Inputs,
-    SlidingAggregator,
-)
+from detector.esql.plan.accumulators import Inputs
+from detector.esql.plan.grouping import Expand, Grouping, GroupSpan, HitGroup, Stage, run_stages
 from detector.esql.plan.predicate_analysis import Pairs
 from detector.esql.plan.prefilter import Prefilter
+from detector.esql.plan.program import TableProgram
 from detector.esql.plan.sequence import CompiledSequence
+from detector.esql.plan.sort_key import SortKey
 from detector.text.capped import capped_value
 
 Shape = Literal["window", "lookback", "filter", "terms", "sequence"]
 SortableResult = tuple[dict[str, Value], list[Any]]
 """A result by column, and the sort keys of SORT."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expand:
-    """MV_EXPAND: a row for each value of ``read``, in ``slot``."""
-
-    read: Getter
-    slot: int
-
-
-Stage = Getter | Expand
-"""A step of the pipeline: a condition that must be true, or an expansion."""
-
-
-@dataclass(frozen=True, slots=True)
-class SortKey:
-    """One key of SORT."""
-
-    read: Getter
-    type: Type
-    descending: bool
-    nulls_first: bool
-
-    def of(self, row: RowSlots) -> tuple[bool, Any]:
-        """Return the sort key of a row.
-
-        Of a multivalue the least value counts, the greatest if descending."""
-        values = many(self.read(row))
-        if not values:
-            return self.nulls_first == self.descending, ""
-        extreme = max if self.descending else min
-        return self.nulls_first != self.descending, extreme(map(order(self.type), values))
-
-
-@dataclass(frozen=True, slots=True)
-class Grouping:
-    """STATS and the commands after it, compiled."""
-
-    layout: RowLayout
-    key_slots: tuple[int, ...]
-    window_slot: int | None
-    aggregates: tuple[BoundAggregate, ...]
-    stages: tuple[Stage, ...]
-
-
-def run_stages(
-    stages: Sequence[Stage], row: RowSlots, first: int = 0, conditions: bool = True
-) -> Iterator[RowSlots]:
-    """Yield the rows that ``row`` becomes in the stages.
-
-    ``first`` is the index of the first one to run. Without ``conditions``, the stages that are
-    conditions are passed over."""
-    for index in range(first, len(stages)):
-        stage = stages[index]
-        if isinstance(stage, Expand):
-            for value in many(stage.read(row)) or [None]:
-                expanded = row.copy()
-                expanded[stage.slot] = value
-                yield from run_stages(stages, expanded, index + 1, conditions)
-            return
-        if conditions and stage(row) is not True:
-            return
-    yield row
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +65,7 @@ class Query:
     stages: tuple[Stage, ...]
     keys: tuple[CompiledExpr, ...]
     inputs: tuple[CompiledExpr, ...]
-    grouping: Grouping | None
+    grouping: Grouping | TableProgram | None
     orders: tuple[SortKey, ...]
     limit: int | None
     thresholds: tuple[str, ...]
@@ -187,13 +119,13 @@ class Query:
             result = self._format_result([expr.read(row) for expr in self.inputs])
             yield result, self._sort_keys(row)
 
-    def sliding_aggregator(self) -> SlidingAggregator:
+    def sliding_aggregator(self) -> HitGroup:
         """Make an empty group. Only for a query with STATS."""
         assert self.grouping is not None
-        return SlidingAggregator(self.grouping.aggregates)
+        return self.grouping.new_group()
 
     def group_passes(
-        self, group: Aggregator, window_start: int, key: Sequence[Value], now: int | None = None
+        self, group: HitGroup, window_start: int, key: Sequence[Value], now: int | None = None
     ) -> bool:
         """Check the conditions after STATS on a group."""
         rows = self._group_rows(group, window_start, key, now, conditions=True)
@@ -211,12 +143,27 @@ class Query:
 
         ``window_start`` is in seconds since the epoch; ``now`` is the value of NOW(), by default
         the window's end. Without ``conditions`` there is a result whatever they say."""
-        if self.grouping is None:
+        grouping = self.grouping
+        if grouping is None:
             return self._format_result(inputs[0])
-        group = BatchAggregator(self.grouping.aggregates, inputs)
-        for row in self._group_rows(group, window_start, key, now, conditions):
+        group = grouping.whole_group(inputs)
+        rows = self._group_rows(group, window_start, key, now, conditions)
+        if grouping.merges:
+            return self._merged_result(rows)
+        for row in rows:
             return self._format_result(self._column_values(row))
         return None
+
+    def _merged_result(self, rows: Iterable[RowSlots]) -> dict[str, Value] | None:
+        """Return the values of all rows by column; None without a row."""
+        values = [self._column_values(row) for row in rows]
+        if not values:
+            return None
+        merged = [
+            single(sorted({item for value in column for item in many(value)}))
+            for column in zip(*values, strict=True)
+        ]
+        return self._format_result(merged)
 
     def common_result(self, inputs: Sequence[Inputs]) -> dict[str, Value]:
         """Return the columns in which all events of a sequence agree."""
@@ -237,32 +184,23 @@ class Query:
     ) -> Iterator[SortableResult]:
         """Yield all results for one group of a query with STATS."""
         assert self.grouping is not None
-        group = BatchAggregator(self.grouping.aggregates, inputs)
+        group = self.grouping.whole_group(inputs)
         for row in self._group_rows(group, window_start, key, now, conditions=True):
             yield self._format_result(self._column_values(row)), self._sort_keys(row)
 
     def _group_rows(
         self,
-        group: Aggregator,
+        group: object,
         window_start: int,
         key: Sequence[Value],
         now: int | None,
         conditions: bool,
     ) -> Iterator[RowSlots]:
-        """Yield a group's rows: one unless MV_EXPAND makes more."""
-        grouping = self.grouping
-        assert grouping is not None
+        """Yield the rows that are left of a group."""
+        assert self.grouping is not None
         if now is None:
             now = window_start + (self.window or 0)
-        row = grouping.layout.new_row()
-        row[GROUP] = group
-        row[TIME] = window_start * 1000
-        row[NOW] = now * 1000
-        if grouping.window_slot is not None:
-            row[grouping.window_slot] = window_start * 1000
-        for slot, value in zip(grouping.key_slots, key, strict=True):
-            row[slot] = value
-        return run_stages(grouping.stages, row, conditions=conditions)
+        return self.grouping.rows(group, GroupSpan(window_start, now, key), conditions)
 
     def _column_values(self, row: RowSlots) -> list[Any]:
         return [expr.read(row) for expr in self.columns.values()]

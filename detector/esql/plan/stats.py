@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from detector.esql import ast
@@ -13,6 +14,8 @@ from detector.esql.expressions.scope import (
     ColumnFact,
     ColumnScope,
     CompiledExpr,
+    EventFact,
+    Getter,
     HitCountFact,
     RowLayout,
     WindowFact,
@@ -42,6 +45,7 @@ class CompiledStats:
     key_slots: tuple[int, ...] = ()
     inputs: list[CompiledExpr] = field(default_factory=list)
     aggregates: list[BoundAggregate] = field(default_factory=list)
+    group_slot: int = GROUP
     _input_indexes: dict[str, int] = field(default_factory=dict)
 
     def add_input(self, node: ast.Expression, expr: CompiledExpr) -> int:
@@ -55,21 +59,59 @@ class CompiledStats:
 def compile_stats(command: ast.Stats, source: ColumnScope) -> CompiledStats:
     """Compile a STATS command over the columns of ``source``."""
     stats = CompiledStats(ColumnScope(RowLayout(source.layout.options)), source)
-    key_columns: dict[str, CompiledExpr] = {}
-    for named in command.by:
-        key_columns[named.name] = _add_key(stats, named)
-    for aggregation in command.aggregations:
-        condition = None
-        if aggregation.condition is not None:
-            condition = stats.add_input(
-                aggregation.condition, Compiler(source).condition(aggregation.condition)
-            )
-        compiler = _StatsCompiler(stats, condition, key_columns)
-        expr = compiler.compile(aggregation.named.expression)
-        stats.scope.define(aggregation.named.name, stats.scope.layout.cached(expr))
+    key_columns = {named.name: _add_key(stats, named) for named in command.by}
+    _define_aggregations(stats, command.aggregations, key_columns)
     for name, expr in key_columns.items():
         stats.scope.define(name, expr)
     return stats
+
+
+def compile_level(
+    command: ast.Stats | ast.InlineStats, source: ColumnScope, keys: Mapping[str, CompiledExpr]
+) -> CompiledStats:
+    """Compile a command that groups, of several; ``keys`` are columns of ``source``.
+
+    INLINE STATS leaves the columns that are there, and adds its own."""
+    if isinstance(command, ast.InlineStats):
+        stats = CompiledStats(source, source, group_slot=source.layout.slot())
+        _define_aggregations(stats, command.aggregations, keys)
+        return stats
+    stats = CompiledStats(ColumnScope(RowLayout(source.layout.options)), source)
+    key_columns = {}
+    for name, key in keys.items():
+        slot = stats.scope.layout.slot()
+        stats.key_slots += (slot,)
+        fact = key.fact if isinstance(key.fact, EventFact) else None
+        key_columns[name] = CompiledExpr(slot_getter(slot), key.type, fact=fact)
+    _define_aggregations(stats, command.aggregations, key_columns)
+    for name, column in key_columns.items():
+        stats.scope.define(name, column)
+    return stats
+
+
+def slot_getter(slot: int) -> Getter:
+    """Return what reads a slot of a row."""
+    return lambda row: row[slot]
+
+
+def _define_aggregations(
+    stats: CompiledStats,
+    aggregations: Sequence[ast.Aggregation],
+    key_columns: Mapping[str, CompiledExpr],
+) -> None:
+    """Define the columns that aggregates make; none sees another one."""
+    columns = {}
+    for aggregation in aggregations:
+        condition = None
+        if aggregation.condition is not None:
+            condition = stats.add_input(
+                aggregation.condition, Compiler(stats.source).condition(aggregation.condition)
+            )
+        compiler = _StatsCompiler(stats, condition, key_columns)
+        expr = compiler.compile(aggregation.named.expression)
+        columns[aggregation.named.name] = stats.scope.layout.cached(expr)
+    for name, column in columns.items():
+        stats.scope.define(name, column)
 
 
 def _add_key(stats: CompiledStats, named: ast.Named) -> CompiledExpr:
@@ -83,19 +125,24 @@ def _add_key(stats: CompiledStats, named: ast.Named) -> CompiledExpr:
         stats.window_slot = slot
     else:
         if isinstance(expr.fact, CalendarFact):
-            if expr.fact.longest > _LONGEST_PERIOD:
-                raise EsqlError(named.expression.span, "a window of over a year is not supported")
+            check_period(named, expr.fact)
             stats.calendar_span = min(expr.fact.longest, stats.calendar_span or expr.fact.longest)
         stats.keys[named.name] = expr
         stats.key_slots += (slot,)
     return CompiledExpr(lambda row: row[slot], expr.type)
 
 
+def check_period(named: ast.Named, fact: CalendarFact) -> None:
+    """Refuse a period of over a year."""
+    if fact.longest > _LONGEST_PERIOD:
+        raise EsqlError(named.expression.span, "a window of over a year is not supported")
+
+
 class _StatsCompiler(Compiler):
     """Compiles expressions of STATS: over aggregates of rows, and keys."""
 
     def __init__(
-        self, stats: CompiledStats, condition: int | None, key_columns: dict[str, CompiledExpr]
+        self, stats: CompiledStats, condition: int | None, key_columns: Mapping[str, CompiledExpr]
     ) -> None:
         keys = ColumnScope(stats.scope.layout)
         keys.columns = dict(key_columns)
@@ -141,8 +188,9 @@ class _StatsCompiler(Compiler):
         self._stats.aggregates.append(
             BoundAggregate(aggregate, types, tuple(constants), tuple(arguments), self._condition)
         )
+        group_slot = self._stats.group_slot
         return CompiledExpr(
-            lambda row: row[GROUP].value(index),
+            lambda row: row[group_slot].value(index),
             type,
             aggregate.signature.many,
             fact=_fact_of_aggregate(node, exprs),

@@ -49,11 +49,11 @@ def raw_record(second, **changed):
 class RuleScan:
     """One rule over files that arrive one by one."""
 
-    def __init__(self, tmp_path, rule_path, mode="tumbling", now=None):
+    def __init__(self, tmp_path, rule_path, mode="tumbling", now=None, rules=None):
         self.folder = tmp_path / f"logs-{mode}-{next(_file_numbers)}"
         self.folder.mkdir()
         self.store = Store.open(None)
-        self.rules = load([rule_path], builtin=False, mode=mode, now=now)
+        self.rules = rules or load([rule_path], builtin=False, mode=mode, now=now)
         assert not self.rules.problems, self.rules.problems
         self.pipeline = Pipeline(self.store, self.rules, Directory([self.folder]), jobs=1)
 

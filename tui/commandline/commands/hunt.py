@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from detector.ecs.values import Value
+from detector.esql.lookup.files import Lookups
 from detector.esql.plan.query import Query
 from detector.investigation.hunt import (
     EventReader,
@@ -33,6 +34,7 @@ from tui.commandline.inputs import (
     readable_files,
 )
 from tui.commandline.narration import caret_excerpt, narrate, warn
+from tui.settings.config import lookup_sources
 from tui.settings.errors import EXIT_FAILED, EXIT_MISUSED, EXIT_OK, CommandError, UsageError
 
 ResultRow = dict[str, Value]
@@ -53,9 +55,10 @@ def run(args: argparse.Namespace) -> int:
     request = _read_request(args)
     fields = open_fields(args.asn_db, args.geo_db)
     now = parse_time_option(args.now, "--now")
+    lookups = Lookups(lookup_sources())
     try:
         for query in request.queries:  # report every error before anything is read
-            compile_hunt_query(query, fields, now, request.text)
+            compile_hunt_query(query, fields, now, request.text, lookups)
     except RuleError as error:
         return _report_error(args, request, error)
     source = open_named_sources(request.sources, live=False, allow_buckets=args.allow_bucket)
@@ -67,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
                 time = format_time(now)
                 narrate(f"now() is {time}, the newest event's time; --now T takes another")
         for number, text in enumerate(request.queries, 1):
-            query_plan = compile_hunt_query(text, fields, now, request.text)
+            query_plan = compile_hunt_query(text, fields, now, request.text, lookups)
             printed = _print_rows(query_plan, result_rows(query_plan, reader), args.format)
             prefix = ""
             if len(request.queries) > 1:

@@ -14,6 +14,7 @@ import orjson
 
 from detector.delivery.navigator import navigator_layer
 from detector.ecs.fields import FieldTable
+from detector.esql.lookup.files import Lookups
 from detector.investigation.hunt import compile_hunt_query, read_hunt
 from detector.rules.lint import lint_rule
 from detector.rules.reading import SIGMA_SUFFIXES, ReadResult, read_rule_files
@@ -93,7 +94,11 @@ def _rule_object(rule: Rule, counts: Mapping[str, RuleCount]) -> dict[str, Any]:
 def _check(paths: Sequence[Path]) -> int:
     """Print what each file looks for, or what is wrong and where."""
     placeholders = config.load_config().placeholders
-    context = CompileContext(open_fields(None, None), placeholders=placeholders)
+    context = CompileContext(
+        open_fields(None, None),
+        placeholders=placeholders,
+        lookups=Lookups(config.lookup_sources()),
+    )
     path_by_id: dict[str, Path] = {}
     status = EXIT_OK
     narrate_other_files(other_files(paths))
@@ -120,14 +125,14 @@ def _check_files(
         results[path].append(result)
     for path in paths:
         if is_hunt_file[path]:
-            yield path, _checked_hunt(path, context.fields)
+            yield path, _checked_hunt(path, context)
         for result in results.get(path, ()):
             yield path, _checked_result(path, result, context.fields, path_by_id)
 
 
-def _checked_hunt(path: Path, fields: FieldTable) -> list[str] | RuleError:
+def _checked_hunt(path: Path, context: CompileContext) -> list[str] | RuleError:
     try:
-        return list(_hunt_lines(path, fields))
+        return list(_hunt_lines(path, context))
     except RuleError as error:
         return error
 
@@ -177,10 +182,10 @@ def _lint_lines(path: Path, rule: Rule, fields: FieldTable) -> Iterator[str]:
         )
 
 
-def _hunt_lines(path: Path, fields: FieldTable) -> Iterator[str]:
+def _hunt_lines(path: Path, context: CompileContext) -> Iterator[str]:
     hunt, text = read_hunt(path)
     for query in hunt.queries:
-        compile_hunt_query(query, fields, 0, text)
+        compile_hunt_query(query, context.fields, 0, text, context.lookups)
     count = "one query" if len(hunt.queries) == 1 else f"{len(hunt.queries)} queries"
     yield f"{path}: {visible(hunt.name)}: a hunt of {count}"
 

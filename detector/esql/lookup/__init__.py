@@ -1,0 +1,1 @@
+"""Tables of the user's that ENRICH and LOOKUP JOIN read."""

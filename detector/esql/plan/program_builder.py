@@ -1,0 +1,243 @@
+"""Plan queries with several commands that group: a second STATS, INLINE STATS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from detector.esql import ast
+from detector.esql.errors import QUERY_START, EsqlError, Span
+from detector.esql.expressions.compiler import Compiler
+from detector.esql.expressions.scope import (
+    CalendarFact,
+    ColumnScope,
+    CompiledExpr,
+    EventFact,
+    Getter,
+    RowLayout,
+    WindowFact,
+)
+from detector.esql.plan.pipeline import CommandPipeline
+from detector.esql.plan.program import TableLevel, TableProgram
+from detector.esql.plan.stats import CompiledStats, check_period, compile_level, slot_getter
+
+
+class _HitScope(ColumnScope):
+    """The columns of a table of hits: what is asked for becomes an input of the hits."""
+
+    def __init__(self, source: ColumnScope) -> None:
+        super().__init__(RowLayout(source.layout.options))
+        self._source: ColumnScope | None = source
+        self.inputs: list[CompiledExpr] = []
+        self.slots: list[int] = []
+
+    @property
+    def open(self) -> bool:
+        return self._source is not None and self._source.open
+
+    def names(self) -> list[str]:
+        if self._source is None:
+            return super().names()
+        candidates = {**dict.fromkeys(self._source.names()), **self.columns}
+        return [name for name in candidates if name not in self._dropped]
+
+    def keep_whole(self, name: str, expr: CompiledExpr) -> None:
+        """Make a column of the hits of an expression over events."""
+        self.columns[name] = self._input(expr)
+
+    def keep(self, patterns: Iterable[tuple[str, Span]]) -> None:
+        super().keep(patterns)
+        self._source = None
+
+    def _find_field(self, name: str) -> CompiledExpr | None:
+        if self._source is None or name in self._dropped:
+            return None
+        try:
+            expr = self._source.find(name, QUERY_START)
+        except EsqlError:
+            return None
+        column = self.columns[name] = self._input(expr)
+        return column
+
+    def _input(self, expr: CompiledExpr) -> CompiledExpr:
+        if expr.constant:
+            return expr
+        slot = self.layout.slot()
+        self.inputs.append(expr)
+        self.slots.append(slot)
+        return CompiledExpr(lambda row: row[slot], expr.type, expr.many, fact=EventFact(expr))
+
+
+@dataclass(frozen=True, slots=True)
+class _LevelPlan:
+    """A command that groups, with the pipeline after it; ``keys``: of events, None for others."""
+
+    command: ast.Stats | ast.InlineStats
+    stats: CompiledStats
+    keys: dict[str, CompiledExpr | None]
+    getters: tuple[Getter, ...]
+    pipeline: CommandPipeline
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramPlan:
+    """A program, with what the hits of one group have in common."""
+
+    program: TableProgram
+    inputs: tuple[CompiledExpr, ...]
+    keys: dict[str, CompiledExpr]
+    window: int | None
+    window_column: str | None
+    calendar_span: int | None
+
+
+@dataclass
+class ProgramBuilder:
+    """Builds a program over the columns of ``source``, command by command."""
+
+    source: ColumnScope
+    _levels: list[_LevelPlan] = field(default_factory=list)
+    _first_slots: dict[str, int] = field(default_factory=dict)
+    """The slots of the first command's keys in the rows of hits."""
+
+    def __post_init__(self) -> None:
+        self._hits = _HitScope(self.source)
+
+    def add(
+        self, command: ast.Stats | ast.InlineStats, pipeline: CommandPipeline
+    ) -> CommandPipeline:
+        """Add a command that groups, and return the pipeline after it."""
+        if self._levels:
+            scope = pipeline.scope
+            keys = _later_keys(command, scope)
+        else:
+            scope = self._hits
+            keys = self._first_keys(command)
+        _refuse_many(command, keys)
+        stats = compile_level(command, scope, keys)
+        after = CommandPipeline(stats.scope)
+        events = {name: _event_expr(column) for name, column in keys.items()}
+        getters = tuple(column.read for column in keys.values())
+        self._levels.append(_LevelPlan(command, stats, events, getters, after))
+        return after
+
+    def _first_keys(self, command: ast.Stats | ast.InlineStats) -> dict[str, CompiledExpr]:
+        """Compile the keys of the first command over events, and make columns of them."""
+        keys = {}
+        for named in command.by:
+            expr = self.source.layout.cached(Compiler(self.source).compile(named.expression))
+            if isinstance(expr.fact, CalendarFact):
+                check_period(named, expr.fact)
+            self.source.define(named.name, expr)
+            slot = self._first_slots[named.name] = self._hits.layout.slot()
+            key = CompiledExpr(slot_getter(slot), expr.type, expr.many, fact=EventFact(expr))
+            keys[named.name] = self._hits.columns[named.name] = key
+            if expr.many:  # a group has one of the values, an aggregate sees all
+                self._hits.keep_whole(named.name, expr)
+        return keys
+
+    def build(self, separate: bool) -> ProgramPlan:
+        """Build the program.
+
+        ``separate``: hits that no command brings together are groups of their own, as a rule's
+        alerts are; otherwise all hits are one. Raises EsqlError where a rule would have to tell
+        apart what has no key."""
+        common = self._common_keys() if separate else {}
+        window_name = next(
+            (name for name, expr in common.items() if isinstance(expr.fact, WindowFact)), None
+        )
+        keys = {name: expr for name, expr in common.items() if name != window_name}
+        inputs, slots = list(self._hits.inputs), list(self._hits.slots)
+        for name, slot in self._first_slots.items():
+            expr = self._levels[0].keys[name]
+            if name not in common and expr is not None:
+                inputs.append(expr)
+                slots.append(slot)
+        program = TableProgram(
+            layout=self._hits.layout,
+            input_slots=tuple(slots),
+            key_slots=tuple(self._first_slots[name] for name in keys),
+            window_slot=None if window_name is None else self._first_slots[window_name],
+            levels=tuple(map(_level, self._levels)),
+            merges=separate and isinstance(self._levels[-1].command, ast.InlineStats),
+        )
+        fact = None if window_name is None else common[window_name].fact
+        spans = [expr.fact.longest for expr in keys.values() if isinstance(expr.fact, CalendarFact)]
+        return ProgramPlan(
+            program,
+            tuple(inputs),
+            keys,
+            fact.seconds if isinstance(fact, WindowFact) else None,
+            window_name,
+            min(spans, default=None),
+        )
+
+    def _common_keys(self) -> dict[str, CompiledExpr]:
+        """Return the keys that all commands group by, under the names of the first.
+
+        Raises EsqlError where the last STATS groups by others too."""
+        first, *others = self._levels
+        common = {
+            name: expr
+            for name, expr in first.keys.items()
+            if expr is not None and all(_has_key(other, expr) for other in others)
+        }
+        last = self._levels[-1]
+        if isinstance(last.command, ast.Stats):
+            for named in last.command.by:
+                if not any(last.keys[named.name] is expr for expr in common.values()):
+                    raise EsqlError(
+                        named.span,
+                        f"the groups of a rule must be known from each event: let every stats "
+                        f"and inline stats before this one group by {named.name} too",
+                    )
+        return common
+
+
+def _later_keys(
+    command: ast.Stats | ast.InlineStats, scope: ColumnScope
+) -> dict[str, CompiledExpr]:
+    """Compile keys over the rows of a command before, and make columns of them."""
+    keys = {}
+    for named in command.by:
+        column = scope.layout.cached(Compiler(scope).compile(named.expression))
+        if scope.columns.get(named.name) is not column:
+            scope.define(named.name, column)
+        keys[named.name] = column
+    return keys
+
+
+def _has_key(level: _LevelPlan, expr: CompiledExpr) -> bool:
+    return any(key is expr for key in level.keys.values())
+
+
+def _event_expr(column: CompiledExpr) -> CompiledExpr | None:
+    """Return the expression over events whose value a column has, if any."""
+    return column.fact.source if isinstance(column.fact, EventFact) else None
+
+
+def _refuse_many(command: ast.Stats | ast.InlineStats, columns: dict[str, CompiledExpr]) -> None:
+    """Refuse an INLINE STATS by several values of one row: its groups would share the row."""
+    if not isinstance(command, ast.InlineStats):
+        return
+    for named in command.by:
+        if columns[named.name].many:
+            raise EsqlError(
+                named.span,
+                f"inline stats by {named.name}, which can have several values, is not supported: "
+                "take one of them, as by mv_first()",
+            )
+
+
+def _level(plan: _LevelPlan) -> TableLevel:
+    stats = plan.stats
+    return TableLevel(
+        keeps_rows=isinstance(plan.command, ast.InlineStats),
+        layout=stats.scope.layout,
+        keys=plan.getters,
+        key_slots=stats.key_slots,
+        inputs=tuple(expr.read for expr in stats.inputs),
+        aggregates=tuple(stats.aggregates),
+        group_slot=stats.group_slot,
+        stages=tuple(plan.pipeline.stages),
+    )

@@ -1,0 +1,29 @@
+"""The keys of SORT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from detector.ecs.values import Type, many, order
+from detector.esql.expressions.scope import Getter, RowSlots
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One key of SORT."""
+
+    read: Getter
+    type: Type
+    descending: bool
+    nulls_first: bool
+
+    def of(self, row: RowSlots) -> tuple[bool, Any]:
+        """Return the sort key of a row.
+
+        Of a multivalue the least value counts, the greatest if descending."""
+        values = many(self.read(row))
+        if not values:
+            return self.nulls_first == self.descending, ""
+        extreme = max if self.descending else min
+        return self.nulls_first != self.descending, extreme(map(order(self.type), values))
