@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from time import perf_counter
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from detector.detection import principal_index
 from detector.detection.activity_count import count_activity
 from detector.detection.baseline import ObservationSpans, extend_spans, unite_spans
-from detector.detection.event import Event, Position
+from detector.detection.event import Event
+from detector.detection.hits import HitCollector, RuleHit
 from detector.detection.principal import issued_keys
 from detector.detection.principal_index import PostingLists, hashes_of
 from detector.detection.signature_cache import (
@@ -74,6 +74,17 @@ class Partial(msgspec.Struct, eq=True):
     def empty(cls) -> Partial:
         """Return a partial that can be filled."""
         return cls({}, {}, {}, {})
+
+    def add_hits(self, event: Event, hits: Iterable[RuleHit]) -> None:
+        """Add an event to the windows of the rules that it passes."""
+        event_key = event.identity
+        _unite(self.events, {event_key: event})
+        for rule, key, inputs in hits:
+            if rule.query.window:
+                window = WindowKey(rule.rule_id, event.time // rule.query.window, key)
+            else:
+                window = WindowKey(rule.rule_id, event.time, (event.account, event.event_id))
+            _unite(self.hits.setdefault(window, {}), {event_key: inputs})
 
     def merge(self, *others: Partial) -> Partial:
         """Return the union of this partial and others."""
@@ -140,13 +151,13 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch, cache: SignatureCache)
     stats.principal_index = principal_index.encode(_post(records, groups), records.verbatim)
     stats.activity = count_activity(records, groups).encode()
     _observe(partial.observations, groups)
-    rule_seconds: dict[str, float] = defaultdict(float)
-    for index, rules in sorted(_candidates(groups, dispatch).items()):
-        time = records.times[index]
-        if time is not None:
-            position = Position(source, chunk.offset, index)
-            stats.hits += _collect(partial, rules, rule_seconds, records, time, position)
-    return DigestResult(partial, dict(rule_seconds))
+    hits = HitCollector(records, source, chunk.offset, partial.add_hits)
+    for group, rules in _candidates(groups, dispatch):
+        hits.collect(group, rules)
+    stats.hits = hits.count
+    if hits.too_deep:
+        _count(stats.rejected, "nested-too-deep", hits.too_deep)
+    return DigestResult(partial, dict(hits.rule_seconds))
 
 
 def _stats_of(chunk: Chunk, records: Records, groups: Sequence[SignatureGroup]) -> ChunkStats:
@@ -175,9 +186,10 @@ def _count(reasons: dict[str, int], reason: str, count: int) -> None:
     reasons[reason] = reasons.get(reason, 0) + count
 
 
-def _candidates(groups: Sequence[SignatureGroup], dispatch: Dispatch) -> dict[int, Sequence[Rule]]:
-    """Return the rules that each event may match, by its index, where there are any."""
-    candidates: dict[int, Sequence[Rule]] = {}
+def _candidates(
+    groups: Sequence[SignatureGroup], dispatch: Dispatch
+) -> Iterator[tuple[SignatureGroup, Sequence[Rule]]]:
+    """Yield the groups whose events rules may match, with these rules."""
     of_calls: dict[int, bool] = {}
     for group in groups:
         call = group.call
@@ -187,8 +199,7 @@ def _candidates(groups: Sequence[SignatureGroup], dispatch: Dispatch) -> dict[in
         if has_rules and group.timed:
             rules = dispatch.rules_for(group.signature)
             if rules:
-                candidates.update(dict.fromkeys(group.timed, rules))
-    return candidates
+                yield group, rules
 
 
 def _post(records: Records, groups: Sequence[SignatureGroup]) -> PostingLists:
@@ -225,37 +236,3 @@ def _observe(spans: ObservationSpans, groups: Sequence[SignatureGroup]) -> None:
         by_origin[id(origin)] = origin, first, last
     for origin, first, last in by_origin.values():
         extend_spans(spans, origin.observed, (first, last))
-
-
-def _collect(
-    partial: Partial,
-    rules: Sequence[Rule],
-    rule_seconds: dict[str, float],
-    records: Records,
-    time: int,
-    position: Position,
-) -> bool:
-    """Add a record to the windows of the rules that match it."""
-    hits: list[tuple[Rule, tuple[Any, ...], Inputs]] = []
-    try:
-        record = records.record(position.index)
-        for rule in rules:
-            begun = perf_counter()
-            hits += [(rule, *row) for row in rule.query.rows(record, time)]
-            rule_seconds[rule.rule_id] += perf_counter() - begun
-        if not hits:
-            return False
-        event = Event.of(record, records.canonical(position.index), time, position)
-    except RecursionError:
-        (stats,) = partial.chunks.values()
-        stats.rejected["nested-too-deep"] = stats.rejected.get("nested-too-deep", 0) + 1
-        return False
-    event_key = event.identity
-    _unite(partial.events, {event_key: event})
-    for rule, key, inputs in hits:
-        if rule.query.window:
-            window = WindowKey(rule.rule_id, time // rule.query.window, key)
-        else:
-            window = WindowKey(rule.rule_id, time, (event.account, event.event_id))
-        _unite(partial.hits.setdefault(window, {}), {event_key: inputs})
-    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from detector.cloudtrail.record import Record, event_id, identity
+from detector.detection.record_view import RecordView
 
 
 class Position(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
@@ -49,12 +50,22 @@ class Event(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
     @classmethod
     def of(cls, record: Record, raw: bytes | msgspec.Raw, time: int, position: Position) -> Event:
         """Return the event of a record, whose JSON is ``raw``."""
+        return msgspec.structs.replace(
+            cls.of_view(record, position),
+            event_id=event_id(record, raw),
+            time=time,
+            issued_key=_issued_key(record),
+        )
+
+    @classmethod
+    def of_view(cls, record: Record | RecordView, position: Position) -> Event:
+        """Return the event of a record, without time, id and the key that a call to STS issued."""
         caller = record.caller
         context = caller.session_context
         return cls(
             account=record.account,
-            event_id=event_id(record, raw),
-            time=time,
+            event_id="",
+            time=0,
             provider=record.event_source or "",
             action=record.event_name or "",
             region=record.aws_region or "",
@@ -67,7 +78,7 @@ class Event(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
             role_arn=record.role_arn or "",
             caller_account=caller.account_id or record.recipient_account_id or "",
             mfa=(context and context.attributes and context.attributes.mfa_authenticated) or "",
-            issued_key=_issued_key(record),
+            issued_key="",
             position=position,
         )
 

@@ -114,6 +114,8 @@ _OF_HEAD = {
     "aws.cloudtrail.recipient_account_id": ("recipient_account_id",),
     "aws.cloudtrail.user_identity.arn": ("user_identity",),
     "aws.cloudtrail.user_identity.access_key_id": ("user_identity",),
+    "aws.cloudtrail.user_identity.invoked_by": ("user_identity",),
+    "aws.cloudtrail.error_code": ("error_code",),
 }
 """The fields that a head has, each with the head's fields that it follows from."""
 _ALWAYS = frozenset(

@@ -73,6 +73,11 @@ class RawRecords:
         item = self._items[index]
         return item.translated or item.raw if isinstance(item, ParsedRecord) else bytes(item)
 
+    def encoded(self, index: int) -> bytes | msgspec.Raw:
+        """Return a record's JSON in CloudTrail's names, without a copy."""
+        item = self._items[index]
+        return item.translated or item.raw if isinstance(item, ParsedRecord) else item
+
     def _size(self, index: int) -> int:
         """Return the bytes of a record's JSON."""
         item = self._items[index]

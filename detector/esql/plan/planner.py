@@ -37,6 +37,7 @@ from detector.esql.plan.program_builder import ProgramBuilder
 from detector.esql.plan.query import Query, Shape
 from detector.esql.plan.sequence import CompiledSequence, compile_sequence
 from detector.esql.plan.stats import CompiledStats, compile_stats
+from detector.esql.plan.time_dependence import TimeDependence
 
 _INDEX = "logs-aws.cloudtrail-default"
 
@@ -104,6 +105,7 @@ class _Planner:
         self._prefilter = PrefilterBuilder(RowLayout(options), fields)
         self._required_pairs: Pairs = ANY_PAIR
         self._min_hits = 1
+        self._time = TimeDependence()
         self.stats: CompiledStats | None = None
         groups = [each for each in tree.commands if isinstance(each, ast.Stats | ast.InlineStats)]
         self._is_program = len(groups) > 1 or any(isinstance(e, ast.InlineStats) for e in groups)
@@ -114,6 +116,8 @@ class _Planner:
         first, *rest = self._tree.commands
         _plan_from(first, self._pipeline.scope)
         for command in rest:
+            if not self.stats:
+                self._time.add(command)
             match command:
                 case ast.Where():
                     self._plan_where(command)
@@ -181,6 +185,7 @@ class _Planner:
             key_names=node.key_names,
             keys=compiled.steps[0].keys,
             min_hits=compiled.min_hits,
+            time_inputs=None,
             sequence=compiled,
         )
 
@@ -194,6 +199,11 @@ class _Planner:
         event_id = ColumnScope(self._layout, self._fields).find("event.id", span)
         scope.columns.setdefault("event.id", event_id)
         key_columns = {key.name: Compiler(scope).compile(key.expression) for key in keys}
+        time_inputs = None
+        if not self._time.decides(key.expression for key in keys):
+            time_inputs = self._time.time_inputs(
+                [(ast.Column(name, span=span), expr) for name, expr in columns.items()]
+            )
         return Query(
             text=text,
             canonical=self._canonical,
@@ -215,6 +225,7 @@ class _Planner:
             orders=self._pipeline.orders,
             limit=self._limit(),
             thresholds=(),
+            time_inputs=time_inputs,
         )
 
     def _is_column(self, name: str) -> bool:
@@ -232,6 +243,11 @@ class _Planner:
             aggregates=tuple(stats.aggregates),
             stages=tuple(self._pipeline.stages),
         )
+        time_inputs = None
+        if not self._time.decides(stats.key_nodes):
+            time_inputs = self._time.time_inputs(
+                list(zip(stats.input_nodes, stats.inputs, strict=True))
+            )
         return Query(
             text=text,
             canonical=self._canonical,
@@ -253,6 +269,7 @@ class _Planner:
             orders=self._pipeline.orders,
             limit=self._limit(),
             thresholds=describe_thresholds(self._tree),
+            time_inputs=time_inputs,
         )
 
     def program_query(self, text: str, program: ProgramBuilder) -> Query:

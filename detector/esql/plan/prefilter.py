@@ -44,10 +44,12 @@ class HeadCondition:
 class Prefilter:
     """The conditions on a record's head that a filter implies.
 
-    All must be true. ``pair``: those on provider and action alone; ``rest``: the others."""
+    All must be true. ``pair``: those on provider and action alone; ``rest``: the others.
+    ``is_exact``: a record whose head fulfils them passes the filter."""
 
     pair: tuple[HeadCondition, ...]
     rest: tuple[HeadCondition, ...]
+    is_exact: bool = False
 
     def accepts_pair(self, head: Head) -> bool:
         """Check whether a record with this provider and action could pass."""
@@ -66,11 +68,13 @@ class PrefilterBuilder:
         self._fields = fields
         self._pair: list[HeadCondition] = []
         self._rest: list[HeadCondition] = []
+        self._is_exact = True
 
     def add(self, condition: ast.Expression, scope: ColumnScope) -> None:
         """Add a condition that must be true of the columns of ``scope``."""
         for conjunct in conjuncts(condition):
             implied = self._implied(conjunct, scope)
+            self._is_exact &= implied is conjunct
             if implied is None:
                 continue
             columns = list(columns_in(implied))
@@ -83,7 +87,7 @@ class PrefilterBuilder:
             conditions.append(HeadCondition(self._scope.layout, test, reads))
 
     def build(self) -> Prefilter:
-        return Prefilter(tuple(self._pair), tuple(self._rest))
+        return Prefilter(tuple(self._pair), tuple(self._rest), self._is_exact)
 
     def _implied(self, node: ast.Expression, scope: ColumnScope) -> ast.Expression | None:
         """Return the condition on the head that ``node`` implies, if any."""
@@ -102,6 +106,8 @@ class PrefilterBuilder:
         # An "and" implies what any of its operands does, an "or" only what all of them do.
         if not implied or (node.operator == "or" and len(implied) < len(operands)):
             return None
+        if implied == node.operands:
+            return node
         if len(implied) == 1:
             return implied[0]
         return replace(node, operands=implied)

@@ -47,7 +47,9 @@ class Query:
     ``key_names``: the columns besides the window that the hits of one group agree in. ``min_hits``:
     no group of fewer hits gives a result. ``columns``: the columns that the query returns, in
     order. ``sparse``: null columns are left out. ``orders`` and ``limit``: SORT and LIMIT.
-    ``thresholds``: the conditions on a group, in words."""
+    ``thresholds``: the conditions on a group, in words.
+    ``time_inputs``: the indexes of the inputs that are the event's time, where nothing else of
+    ``rows`` depends on it; None where something does."""
 
     text: str
     canonical: str
@@ -69,21 +71,24 @@ class Query:
     orders: tuple[SortKey, ...]
     limit: int | None
     thresholds: tuple[str, ...]
+    time_inputs: tuple[int, ...] | None
     sequence: CompiledSequence | None = None
 
     def rows(
-        self, record: Record, time: int, now: int | None = None
+        self, record: Record, time: int, now: int | None = None, is_accepted: bool = False
     ) -> list[tuple[tuple[Value, ...], Inputs]]:
         """Return (key values, aggregate inputs) for each group that ``record`` joins.
 
         Several for a multivalued key, none where the filter is not true. ``time`` is the event's,
         in seconds since the epoch; ``now`` is the value of NOW(), by default the event's time. A
         query without STATS has its columns as inputs; a sequence has the steps that the record is
-        before them, as bits."""
+        before them, as bits. An exact prefilter that has accepted the record (``is_accepted``) is
+        not asked again."""
         if self.sequence is not None:
             return self._step_rows(self.sequence, self._new_row(record, time, now))
         rows: list[tuple[tuple[Value, ...], Inputs]] = []
-        for row in run_stages(self.stages, self._new_row(record, time, now)):
+        conditions = not (is_accepted and self.prefilter.is_exact)
+        for row in run_stages(self.stages, self._new_row(record, time, now), 0, conditions):
             # What is kept of a hit: most values are no longer than a glance tells.
             inputs = tuple([capped_value(expr.read(row)) for expr in self.inputs])
             key_values = [many(capped_value(expr.read(row))) or [None] for expr in self.keys]

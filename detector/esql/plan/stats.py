@@ -43,7 +43,10 @@ class CompiledStats:
     calendar_span: int | None = None
     keys: dict[str, CompiledExpr] = field(default_factory=dict)
     key_slots: tuple[int, ...] = ()
+    key_nodes: list[ast.Expression] = field(default_factory=list)
+    """The expressions of ``keys``."""
     inputs: list[CompiledExpr] = field(default_factory=list)
+    input_nodes: list[ast.Expression] = field(default_factory=list)
     aggregates: list[BoundAggregate] = field(default_factory=list)
     group_slot: int = GROUP
     _input_indexes: dict[str, int] = field(default_factory=dict)
@@ -53,6 +56,7 @@ class CompiledStats:
         index = self._input_indexes.setdefault(repr(node), len(self.inputs))
         if index == len(self.inputs):
             self.inputs.append(expr)
+            self.input_nodes.append(node)
         return index
 
 
@@ -128,6 +132,7 @@ def _add_key(stats: CompiledStats, named: ast.Named) -> CompiledExpr:
             check_period(named, expr.fact)
             stats.calendar_span = min(expr.fact.longest, stats.calendar_span or expr.fact.longest)
         stats.keys[named.name] = expr
+        stats.key_nodes.append(named.expression)
         stats.key_slots += (slot,)
     return CompiledExpr(lambda row: row[slot], expr.type)
 

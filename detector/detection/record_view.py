@@ -1,0 +1,104 @@
+"""The part of a record that is known without decoding it whole.
+
+Nearly all hits of a busy log are told by their signatures and callers. A rule is asked once for
+what they say; one that reads further says so, and gets the whole record.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from detector.cloudtrail.record import EventSignature, UserIdentity
+from detector.text.capped import TEXT_CAP
+
+
+class NotInView(Exception):
+    """A field of a record was read that its view does not have."""
+
+
+class HitFields(msgspec.Struct, gc=False):
+    """What an event has beside its signature; the caller is decoded once for equal ones."""
+
+    eventID: str | None = None
+    errorMessage: str | None = None
+    userIdentity: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_decoder = msgspec.json.Decoder(HitFields)
+_caller_decoder = msgspec.json.Decoder(UserIdentity | None)
+_NO_IDENTITY = UserIdentity()
+
+
+def read_hit_fields(raw: bytes | msgspec.Raw) -> HitFields | None:
+    """Decode the fields of a hit; None for a record that must be decoded whole.
+
+    Such are those without an id, those with odd types, and those whose texts may have to be cut."""
+    if memoryview(raw).nbytes > TEXT_CAP:
+        return None
+    try:
+        fields = _decoder.decode(raw)
+    except (ValueError, RecursionError):
+        return None
+    return fields if fields.eventID else None
+
+
+class RecordView:
+    """What a signature, a caller and an error message tell of a record.
+
+    It is read as a ``Record`` is. Any other field raises NotInView, whatever it is."""
+
+    __slots__ = (
+        "aws_region",
+        "caller",
+        "error_code",
+        "error_message",
+        "event_category",
+        "event_name",
+        "event_source",
+        "read_only",
+        "recipient_account_id",
+        "source_ip_address",
+        "user_agent",
+        "user_identity",
+    )
+
+    def __init__(
+        self, signature: EventSignature, identity: UserIdentity | None, error_message: str | None
+    ) -> None:
+        self.user_identity = identity
+        self.caller = identity or _NO_IDENTITY
+        self.event_source = signature.event_source
+        self.event_name = signature.event_name
+        self.aws_region = signature.aws_region
+        self.source_ip_address = signature.source_ip_address
+        self.user_agent = signature.user_agent
+        self.error_code = signature.error_code
+        self.error_message = error_message
+        self.read_only = signature.read_only
+        self.recipient_account_id = signature.recipient_account_id
+        self.event_category = signature.event_category
+
+    @classmethod
+    def of(cls, signature: EventSignature, fields: HitFields) -> RecordView | None:
+        """Return the view of a record; None where its caller has odd types."""
+        try:
+            identity = _caller_decoder.decode(fields.userIdentity)
+        except (ValueError, RecursionError):
+            return None
+        return cls(signature, identity, fields.errorMessage)
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotInView(name)
+
+    @property
+    def account(self) -> str:
+        """The recipient account, else that of the caller; ``""`` where it has neither."""
+        return self.recipient_account_id or self.caller.account_id or ""
+
+    @property
+    def role_arn(self) -> str | None:
+        """The ARN of the role behind an assumed-role session."""
+        context = self.caller.session_context
+        return context.session_issuer.arn if context and context.session_issuer else None

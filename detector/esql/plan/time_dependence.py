@@ -1,0 +1,61 @@
+"""Infer from a query whether its rows depend on the time of the event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from detector.esql import ast
+from detector.esql.expressions.scope import CompiledExpr, FieldFact
+from detector.esql.plan.predicate_analysis import columns_in
+
+_TIME = FieldFact("@timestamp")
+
+
+class TimeDependence:
+    """What of a query depends on an event's time beside ``@timestamp`` itself.
+
+    It errs on the side of dependence."""
+
+    def __init__(self) -> None:
+        self._columns = {"@timestamp"}
+        self._decides = False
+        """Whether an event has rows depends on its time."""
+
+    def add(self, command: ast.Command) -> None:
+        """Take a command before STATS into account."""
+        match command:
+            case ast.From() | ast.Keep() | ast.Drop() | ast.Sort() | ast.Limit() | ast.Stats():
+                pass
+            case ast.Where(condition):
+                self._decides |= self._reads_time(condition)
+            case ast.Eval(columns):
+                for named in columns:
+                    if self._reads_time(named.expression):
+                        self._columns.add(named.name)
+            case ast.Rename(pairs):
+                self._columns.update(new.name for old, new in pairs if self._reads_time(old))
+            case _:
+                self._decides |= self._reads_time(command)
+
+    def decides(self, keys: Iterable[ast.Expression]) -> bool:
+        """Return whether rows or any of these keys depend on the time."""
+        return self._decides or any(map(self._reads_time, keys))
+
+    def time_inputs(
+        self, inputs: Sequence[tuple[ast.Node, CompiledExpr]]
+    ) -> tuple[int, ...] | None:
+        """Return the indexes of the inputs that are the event's time.
+
+        None where any depends on it in another way."""
+        times = []
+        for index, (node, expr) in enumerate(inputs):
+            if expr.fact == _TIME:
+                times.append(index)
+            elif self._reads_time(node):
+                return None
+        return tuple(times)
+
+    def _reads_time(self, node: ast.Node) -> bool:
+        if ast.depends_on_time(node):
+            return True
+        return any(column.name in self._columns for column in columns_in(node))

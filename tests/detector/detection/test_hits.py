@@ -1,0 +1,129 @@
+"""Hits that are told by a view of their records, against whole records."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.detection import hits
+from detector.detection.digest import DigestResult, Partial, digest
+from detector.detection.record_view import NotInView, RecordView
+from detector.detection.signature_cache import SignatureCache
+from detector.ecs.fields import field_table
+from detector.esql.plan.planner import plan
+from detector.formats import Chunk, read_chunks
+from detector.rules.dispatch import Dispatch
+from detector.rules.rule import Rule
+from detector.rules.ruleset import load
+
+RULES = load()
+SAMPLES = Path(__file__).parents[3] / "sample_logs"
+
+
+def _whole(source: str, chunk: Chunk, rules: list[Rule]) -> DigestResult:
+    """Digest with every record that a rule may match decoded whole."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hits, "read_hit_fields", lambda _: None)
+        return digest(source, chunk, Dispatch(rules), SignatureCache())
+
+
+def _both(chunk: Chunk, rules: list[Rule]) -> tuple[Partial, Partial]:
+    viewed = digest("file", chunk, Dispatch(rules), SignatureCache())
+    return viewed.partial, _whole("file", chunk, rules).partial
+
+
+CALLERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["IAMUser", "AssumedRole", "Root", 7]),
+        "arn": st.sampled_from(["arn:aws:iam::111122223333:user/ana", "", None]),
+        "accountId": st.just("111122223333"),
+        "accessKeyId": st.sampled_from(["AKIAEXAMPLE000000001", "ASIAEXAMPLE000000001"]),
+        "sessionContext": st.sampled_from(
+            [
+                {"attributes": {"mfaAuthenticated": "true"}},
+                {"sessionIssuer": {"arn": "arn:aws:iam::111122223333:role/reader"}},
+                "odd",
+            ]
+        ),
+    },
+)
+RECORDS = st.fixed_dictionaries(
+    {
+        "eventVersion": st.just("1.08"),
+        "userIdentity": CALLERS,
+        "eventTime": st.sampled_from(
+            [f"2026-03-01T09:15:0{second}Z" for second in range(3)] + ["2026-03-01T10:00:00Z"]
+        ),
+        "eventSource": st.sampled_from(
+            ["ec2.amazonaws.com", "sts.amazonaws.com", "s3.amazonaws.com", "iam.amazonaws.com"]
+        ),
+        "eventName": st.sampled_from(
+            ["DescribeInstances", "GetCallerIdentity", "GetBucketAcl", "ListUsers", "AssumeRole"]
+        ),
+        "awsRegion": st.sampled_from(["eu-west-1", "us-east-1"]),
+        "sourceIPAddress": st.sampled_from(["198.51.100.7", "AWS Internal"]),
+        "userAgent": st.sampled_from(["aws-cli/2.15.0 md/Botocore", "Boto3/1.28", "x" * 5000]),
+        "eventID": st.sampled_from(
+            [f"0c0e1f3a-1111-4222-8333-44445555666{digit}" for digit in range(4)]
+            + ["0C0E1F3A-1111-4222-8333-444455556669", "own", "", None, 12]
+        ),
+    },
+    optional={
+        "errorCode": st.sampled_from(["AccessDenied", "", "Client.UnauthorizedOperation"]),
+        "errorMessage": st.sampled_from(["no", "", None, 5]),
+        "requestParameters": st.sampled_from([None, {"bucketName": "b"}, "text"]),
+        "responseElements": st.just({"credentials": {"accessKeyId": "ASIAEXAMPLE000000009"}}),
+        "recipientAccountId": st.sampled_from(["111122223333", "444455556666"]),
+        "readOnly": st.booleans(),
+        "requestID": st.sampled_from(["r", 9, "\udc00"]),
+    },
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(RECORDS, min_size=1, max_size=12))
+def test_view_gives_the_hits_of_whole_records(records: list[dict[str, Any]]) -> None:
+    data = json.dumps({"Records": records}).encode()
+    viewed, whole = _both(Chunk(0, memoryview(data), lines=False), list(RULES))
+    assert viewed == whole
+
+
+def test_view_gives_the_hits_of_whole_samples() -> None:
+    path = max(SAMPLES.rglob("*.json*"), key=lambda path: path.stat().st_size)
+    with open(path, "rb") as file:
+        for chunk in read_chunks(file):
+            viewed, whole = _both(chunk, [rule for rule in RULES if rule.alerts])
+            assert viewed == whole
+
+
+def test_view_refuses_what_it_does_not_have() -> None:
+    view = object.__new__(RecordView)
+    with pytest.raises(NotInView):
+        _ = view.request_parameters
+
+
+TIMES = [
+    (
+        'where event.action == "x" | stats c = count(*), t = values(@timestamp) by cloud.region',
+        (0,),
+    ),
+    ("where @timestamp > now() | stats c = count(*) by cloud.region", None),
+    ("eval t = @timestamp | where t is not null | stats c = count(*) by cloud.region", None),
+    ("eval d = date_trunc(1 day, @timestamp) | stats c = values(d) by cloud.region", None),
+    ("rename @timestamp as t | stats c = values(t) by cloud.region", (0,)),
+    ("eval @timestamp = now() | stats c = values(@timestamp) by cloud.region", None),
+    ('stats c = count(*) by d = date_format("HH", @timestamp)', None),
+    ("keep @timestamp, event.action", (0,)),
+]
+
+
+@pytest.mark.parametrize(("commands", "times"), TIMES)
+def test_inputs_that_are_the_time(commands: str, times: tuple[int, ...] | None) -> None:
+    query = plan(f"from logs-aws.cloudtrail-* | {commands}", field_table())
+    assert query.time_inputs == times
