@@ -11,6 +11,7 @@ from detector.detection.event import Event
 from detector.detection.principal import RelatedPrincipals
 from detector.investigation.guide import Answer
 from detector.investigation.pivot import EventRow, Pivot
+from detector.investigation.source_hashes import SourceHash
 from detector.rules.rule import Rule
 from detector.store import HistoryEntry
 from detector.triage.note import Note
@@ -41,3 +42,7 @@ class Case(msgspec.Struct, frozen=True):
     unread: Sequence[str]
     made: float
     author: str
+    related: Sequence[Alert] = ()
+    """Other alerts of its principals and access keys."""
+    sources: Sequence[SourceHash] = ()
+    """The log files that its records are in."""

@@ -1,4 +1,4 @@
-"""Write the case file of an alert: report, evidence and manifest.
+"""Write the case file of one alert or several: report, evidence and manifest.
 
 ``manifest.json`` has the SHA-256 of every piece, and the file and position of every record.
 Records are the bytes of the log. A case file is readable only by its owner, and is written whole or
@@ -23,24 +23,31 @@ from typing import Any
 
 import msgspec
 import orjson
+from markdown_it import MarkdownIt
 
 from detector import __version__
-from detector.delivery.alert_export import export_alerts
+from detector.cloudtrail.call_object import call_object_in_json
+from detector.delivery.alert_export import alert_object
+from detector.delivery.list_export import html_page
+from detector.delivery.timesketch import timesketch_event
 from detector.detection.alert import Alert
 from detector.detection.correlate import flagging_events
 from detector.detection.event import Event
 from detector.ecs.fields import FieldTable
 from detector.investigation import pivot, report
 from detector.investigation.case import Case, CaseError
+from detector.investigation.case_indicators import case_indicators
 from detector.investigation.guide import guide_answers, own_signals
 from detector.investigation.pivot import EventRow, Progress
 from detector.investigation.raw_record import EvidenceGone, raw_record
+from detector.investigation.source_hashes import hash_sources
 from detector.rules.ruleset import RuleSet
 from detector.store import Store
 from detector.text import private_files
 from detector.text.json_output import escape_json, json_lines
+from detector.text.spreadsheet import csv_text
 from detector.text.time import format_time
-from detector.triage.export import event_object, export_notes, position_object
+from detector.triage.export import event_object, export_notes, position_object, source_text
 
 
 def gather_case(
@@ -70,6 +77,7 @@ def gather_case(
         raise CaseError("stopped: nothing was written")
     own_events = store.alerts.events(alert.alert_id)
     further_rows, missing = _read_others(rows, own_events, signals)
+    rows += further_rows
     return Case(
         alert=alert,
         rule=rules.get(alert.rule.id),
@@ -77,7 +85,7 @@ def gather_case(
         lineage=lineage,
         answers=guide_answers(alert, signals, lineage, fields, own_signals(own_events, flagging)),
         signals=signals,
-        rows=pivot.sorted_by_time([*rows, *further_rows]),
+        rows=pivot.sorted_by_time(rows),
         notes=store.triage.notes_of(alert.alert_id),
         history=store.history.entries(alert.alert_id),
         pivot=around,
@@ -85,59 +93,146 @@ def gather_case(
         unread=unread,
         made=time.time(),
         author=store.database.author,
+        related=store.alerts.related(alert.alert_id),
+        sources=hash_sources((row.event.position.source for row in rows), stop),
     )
 
 
 def case_files(case: Case) -> dict[str, bytes]:
-    """Return the files of a case by name, the manifest last."""
+    """Return the files of a case of one alert by name, the manifest last."""
+    contents, records = _alert_files(case)
+    return _with_manifest(contents, [case], records)
+
+
+def joint_case_files(cases: Sequence[Case]) -> dict[str, bytes]:
+    """Return the files of a case of several alerts: each in a folder, what they share above."""
+    contents: dict[str, bytes] = {}
+    records: dict[str, EventRow] = {}
+    for case in cases:
+        own_contents, own_records = _alert_files(case)
+        folder = case.alert.alert_id
+        contents |= {f"{folder}/{name}": content for name, content in own_contents.items()}
+        records |= {f"{folder}/{name}": row for name, row in own_records.items()}
+    distinct: dict[bytes, EventRow] = {}
+    for row in chain.from_iterable(case.rows for case in cases):
+        if row.own or row.event.identity not in distinct:
+            distinct[row.event.identity] = row
+    rows = pivot.sorted_by_time(distinct.values())
+    text = report.joint_report(cases, rows)
+    shared = {
+        "report.md": text.encode(),
+        "report.html": _html(text, cases[0].made),
+        **_tables([case.alert for case in cases], rows),
+    }
+    return _with_manifest({**shared, **contents}, cases, records)
+
+
+def _alert_files(case: Case) -> tuple[dict[str, bytes], dict[str, EventRow]]:
+    """Return the files of one alert without a manifest, and its records by their name."""
     alert = case.alert
     records = {f"records/{number:05}.json": row for number, row in enumerate(case.rows, start=1)}
+    text = report.case_report(case, len(records))
     contents = {
-        "report.md": report.case_report(case, len(records)).encode(),
+        "report.md": text.encode(),
+        "report.html": _html(text, case.made),
         "alert.json": _pretty(
             {
-                **alert.as_json(),
+                **alert_object(alert),
                 "facets": msgspec.to_builtins(alert.facets),
                 "baseline": msgspec.to_builtins(alert.baseline),
                 "risk": msgspec.to_builtins(alert.risk),
                 "lineage": msgspec.to_builtins(case.lineage),
+                "related": [each.alert_id for each in case.related],
                 "history": [
                     {**msgspec.to_builtins(entry), "at": format_time(entry.time)}
                     for entry in case.history
                 ],
             }
         ),
-        "alert.jsonl": export_alerts([alert], "jsonl").encode(),
         "signals.jsonl": _lines(
             {"flag": flag, **event_object(event)}
             for flag, events in sorted(case.signals.items())
             for event in events
         ),
         "pivot.jsonl": _lines(
-            {**event_object(row.event), "flags": list(row.flags), "own": row.own, "record": name}
+            {
+                **event_object(row.event),
+                "object": call_object_in_json(row.raw),
+                "flags": list(row.flags),
+                "own": row.own,
+                "record": name,
+            }
             for name, row in records.items()
         ),
+        **_tables([alert], case.rows),
         "notes.jsonl": export_notes(case.notes, "jsonl").encode(),
         **{name: row.raw for name, row in records.items()},
     }
-    return {**contents, "manifest.json": _pretty(_manifest(case, contents, records))}
+    return contents, records
+
+
+def _tables(alerts: Sequence[Alert], rows: Sequence[EventRow]) -> dict[str, bytes]:
+    """Return the indicators as CSV, and the events as Timesketch reads them."""
+    found = case_indicators(alerts, rows)
+    return {
+        "indicators.csv": csv_text(
+            ("kind", "value", "remark"), ([each.kind, each.value, each.remark] for each in found)
+        ).encode(),
+        "timesketch.jsonl": _lines(
+            timesketch_event(row.event, call_object_in_json(row.raw), row.flags) for row in rows
+        ),
+    }
+
+
+def _html(text: str, made: float) -> bytes:
+    """Return a report as a page that stands for itself."""
+    title, _, body = text.partition("\n")
+    heading = "".join(character for character in title.removeprefix("# ") if character != "`")
+    renderer = MarkdownIt("commonmark", {"html": False}).enable("table")
+    page = html_page(
+        heading, renderer.render(body), f"{format_time(made)}, trailhound {__version__}"
+    )
+    return page.encode()
+
+
+def _with_manifest(
+    contents: dict[str, bytes], cases: Sequence[Case], records: Mapping[str, EventRow]
+) -> dict[str, bytes]:
+    """Add the manifest, and its own hash beside it."""
+    manifest = _pretty(_manifest(cases, contents, records))
+    digest = hashlib.sha256(manifest).hexdigest()
+    return {
+        **contents,
+        "manifest.json": manifest,
+        "manifest.json.sha256": f"{digest}  manifest.json\n".encode(),
+    }
 
 
 def write_case(case: Case, out: Path) -> Path:
-    """Write a case to ``out``, a zip file or a new folder.
+    """Write the case of an alert to ``out``, a zip file or a new folder.
 
     The suffix ``.zip`` decides. Raises CaseError.
     """
+    return _write(lambda: case_files(case), case.made, out)
+
+
+def write_joint_case(cases: Sequence[Case], out: Path) -> Path:
+    """Write the case of several alerts, as ``write_case`` does that of one. Raises CaseError."""
+    return _write(lambda: joint_case_files(cases), cases[0].made, out)
+
+
+def _write(make_files: Callable[[], Mapping[str, bytes]], made: float, out: Path) -> Path:
     if os.path.lexists(out):
         raise CaseError(f"{out}: exists already; choose another with -o")
-    contents = case_files(case)
+    contents = make_files()
     try:
         if out.suffix.lower() == ".zip":
-            private_files.write_new(out, _zipped(contents, case.made))
+            private_files.write_new(out, _zipped(contents, made))
             return out
         with _temporary_folder(out) as partial:
             for name, content in contents.items():
-                (partial / name).parent.mkdir(mode=0o700, exist_ok=True)
+                for folder in reversed(Path(name).parents[:-1]):
+                    (partial / folder).mkdir(mode=0o700, exist_ok=True)
                 private_files.write_member(partial / name, content)
             os.rename(partial, out)
     except OSError as error:
@@ -169,14 +264,26 @@ def _read_others(
 
 
 def _manifest(
-    case: Case, contents: Mapping[str, bytes], records: Mapping[str, EventRow]
+    cases: Sequence[Case], contents: Mapping[str, bytes], records: Mapping[str, EventRow]
 ) -> dict[str, Any]:
+    sources = {each.path: each for case in cases for each in case.sources}
     return {
-        "alert_id": case.alert.alert_id,
-        "revision": case.alert.revision,
-        "made": format_time(case.made),
-        "by": case.author,
+        "alerts": [
+            {
+                "alert_id": case.alert.alert_id,
+                "revision": case.alert.revision,
+                "rule_id": case.alert.rule.id,
+                "rule_version": case.rule.fingerprint if case.rule else None,
+            }
+            for case in cases
+        ],
+        "made": format_time(cases[0].made),
+        "by": cases[0].author,
         "trailhound": __version__,
+        "sources": [
+            {**msgspec.to_builtins(each), "path": source_text(each.path)}
+            for _, each in sorted(sources.items())
+        ],
         "pieces": [
             {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
             for name, content in contents.items()
@@ -192,9 +299,10 @@ def _manifest(
         ],
         "missing": [
             {"event_id": event.event_id, **position_object(event), "why": why}
+            for case in cases
             for event, why in case.missing
         ],
-        "unread": list(case.unread),
+        "unread": sorted({why for case in cases for why in case.unread}),
     }
 
 

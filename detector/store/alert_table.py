@@ -127,6 +127,17 @@ class AlertTable:
             self._assemble(self._database.rows(_SELECT_BY_IDS, json_text(list(alert_ids))))
         )
 
+    def related(self, alert_id: str) -> list[Alert]:
+        """Return the other alerts of its principals and access keys, the oldest first."""
+        ids = self._database.rows(
+            "SELECT DISTINCT other.alert_id FROM alert_who own JOIN alert_who other USING (who) "
+            "WHERE own.alert_id = ? AND other.alert_id != ? AND who NOT GLOB '[0-9]*'",
+            alert_id,
+            alert_id,
+        )
+        alerts = self.get_all(other for (other,) in ids)
+        return sorted(alerts, key=lambda alert: (alert.first_event, alert.alert_id))
+
     def current_id(self, connection: sqlite3.Connection, alert_id: str) -> str:
         """Return the id of the alert that has superseded this one; else its own."""
         passed: set[str] = set()

@@ -25,6 +25,7 @@ _EXPORTS = (
     b'{"alert_id":',
     b"<!doctype html",
     b"TIME (UTC)",
+    b'{"class_uid":2004,',
     b'{"configuration":',
     b"configuration  ",
     b'{"rule_id":',

@@ -47,8 +47,16 @@ def position_object(event: Event) -> dict[str, Any]:
 
     ``offset`` is that of its chunk in decompressed bytes, ``index`` that of the record in it."""
     position = event.position
-    source = os.fsencode(position.source).decode(errors="backslashreplace")
-    return {"source": source, "offset": position.offset, "index": position.index}
+    return {
+        "source": source_text(position.source),
+        "offset": position.offset,
+        "index": position.index,
+    }
+
+
+def source_text(path: str) -> str:
+    """Return a path of a log file as JSON can hold it: bytes that are no UTF-8 become escapes."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 _NOTE_COLUMNS = [

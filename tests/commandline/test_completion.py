@@ -40,7 +40,7 @@ def completed(typed: str, folder: Path) -> set[str]:
         ("trailhound note --verdict ben", {"benign"}),
         ("trailhound reo", {"reopen"}),
         ("trailhound suppress ''", {"add", "list", "lift", "-h", "--help"}),
-        ("trailhound scan --format ''", {"table", "jsonl", "csv", "md", "html"}),
+        ("trailhound scan --format ''", {"table", "jsonl", "csv", "md", "html", "ocsf"}),
         ("trailhound scan logs/ --window sl", {"sliding"}),
         ("trailhound log export --format m", {"md"}),
         ("trailhound completion f", {"fish"}),

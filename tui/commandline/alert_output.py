@@ -7,8 +7,10 @@ import time
 from collections.abc import Sequence
 
 from detector.delivery.alert_export import ALERT_EXPORT
+from detector.delivery.ocsf import detection_finding
 from detector.detection.alert import Alert
 from detector.detection.log_integrity import log_file_name
+from detector.text.json_output import json_lines
 from detector.text.visible import visible
 
 _HEADINGS = (
@@ -30,6 +32,8 @@ def format_alerts(alerts: Sequence[Alert], args: argparse.Namespace) -> str:
     """Format alerts as the options say: ``--format``, ``--spreadsheet``, ``--filter``."""
     if args.format == "table":
         return _table(alerts)
+    if args.format == "ocsf":
+        return json_lines(map(detection_finding, alerts))
     return ALERT_EXPORT.text(alerts, args.format, args.spreadsheet, args.filter)
 
 

@@ -6,22 +6,25 @@ Every function raises CommandError or UsageError with one line that says what to
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from detector.detection import risk
+from detector.detection.alert import Alert
 from detector.detection.risk import RiskError, RiskTable
 from detector.ecs.asn import open_asn
 from detector.ecs.fields import FieldTable, field_table
 from detector.ecs.geo import open_geo
 from detector.filter import Fields, Filter, FilterError, parse_filter
+from detector.filter.schemas import ALERTS
 from detector.inventory.inventory_files import InventoryError, InventoryFiles, use_inventory
 from detector.rules.ruleset import RuleSet, load
 from detector.sources.open import open_sources
 from detector.sources.source import NoSource, Source, SourceFile, unique_files
 from detector.sources.time_bounds import Bounds, FileSnapshot
-from detector.store import RETENTION
+from detector.store import RETENTION, Store
 from detector.text.plural import plural
 from detector.text.time import parse_interval, parse_time
 from tui.commandline.narration import narrate, warn
@@ -167,6 +170,29 @@ def retention_seconds(option: str | None = None) -> int:
         return parse_interval(configured)
     except ValueError as error:
         raise CommandError(f"{config.config_path()}: retention: {error}") from None
+
+
+def require_ids_or_filter(args: argparse.Namespace) -> None:
+    """Raise UsageError unless alerts are named in one of both ways."""
+    if bool(args.alerts) == bool(args.filter):
+        raise UsageError("name alerts either by id or by --filter")
+
+
+def chosen_alerts(store: Store, args: argparse.Namespace) -> list[Alert]:
+    """Return the alerts that the command line names by ids or ``--filter``."""
+    require_ids_or_filter(args)
+    if not args.alerts:
+        now = store.files.newest_event_time() or time.time()
+        return list(filter(parse_filter_option(args, ALERTS, now), store.alerts.all()))
+    alerts = []
+    for alert_id in dict.fromkeys(args.alerts):
+        alert = store.alerts.get(alert_id)
+        if alert is None:
+            raise CommandError(
+                f"{alert_id}: no such alert, nothing was changed: trailhound alerts lists them"
+            )
+        alerts.append(alert)
+    return alerts
 
 
 def parse_time_option(text: str | None, option: str) -> int | None:

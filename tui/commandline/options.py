@@ -18,7 +18,7 @@ class LineParser(argparse.ArgumentParser):
 if TYPE_CHECKING:
     Subparsers: TypeAlias = argparse._SubParsersAction[LineParser]
 
-ALERT_FORMATS = ("table", "jsonl", "csv", "md", "html")
+ALERT_FORMATS = ("table", "jsonl", "csv", "md", "html", "ocsf")
 
 SOURCES_HELP = (
     "files, folders, patterns ('logs/**/*.gz'), s3://BUCKET/PREFIX, sqs://QUEUE, - for standard "

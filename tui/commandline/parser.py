@@ -51,7 +51,7 @@ def app_parser() -> argparse.ArgumentParser:
         "  rules             list rules, or check rule files\n"
         "  hunt              run an ES|QL query over files\n"
         "  pivot             list events of a principal, key or address around a time\n"
-        "  case ALERT_ID     export a case file: report, raw records, manifest\n"
+        "  case ALERT_ID     export a case file of alerts: report, raw records, manifest\n"
         "  status            show database contents and ingest health\n"
         "  keys              list the app's keys, by id\n"
         "  compact           purge expired windows and shrink the database\n"
@@ -284,16 +284,19 @@ def _add_pivot(commands: Subparsers) -> None:
 def _add_case(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "case",
-        help="export a case file of an alert",
-        description="Export a case file: report, raw records and SHA-256 manifest (mode 0600).",
+        help="export a case file of one alert or several",
+        usage="%(prog)s [options] ALERT_ID...\n       %(prog)s [options] --filter FILTER",
+        description="Export a case file: report, raw records and SHA-256 manifest (mode 0600). Of "
+        "several alerts: one report, and a folder of each.",
     )
-    parser.add_argument("alert", metavar="ALERT_ID")
+    parser.add_argument("alerts", nargs="*", metavar="ALERT_ID")
     parser.add_argument(
         "-o",
         "--output",
         metavar="DIR|FILE.zip",
-        help="new folder or zip file (default: case-ALERT_ID)",
+        help="new folder or zip file (default: case-ALERT_ID, or case-N-alerts)",
     )
+    add_filter_option(parser)
     add_rule_options(parser)
     add_state_option(parser)
     parser.set_defaults(module="case")

@@ -33,6 +33,7 @@ from detector.rules.ruleset import load
 from detector.sources.file_span import FileSpan
 from detector.store import Store
 from detector.triage.note import NoteBody
+from tests.detector.delivery.test_list_export import read_html
 from tests.detector.detection.test_correlate import (
     DAY,
     REFERENCE,
@@ -410,6 +411,11 @@ def test_rule_guide_queries(case: Case, tmp_path: Path) -> None:
 
 # the case file
 
+PAGE_TAGS = {
+    *("html", "head", "meta", "title", "style", "body", "h1", "h2", "footer", "p", "strong"),
+    *("code", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td"),
+}
+
 
 def made(case: Case, out: Path) -> Path:
     return write_case(gather_case(case.store, case.alert, rules("tumbling"), field_table()), out)
@@ -423,7 +429,16 @@ def test_manifest_lists_hashes_and_positions(case: Case, tmp_path: Path) -> None
     manifest = json.loads((out / "manifest.json").read_bytes())
     pieces = {piece["name"]: piece for piece in manifest["pieces"]}
     there = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    assert there == {*pieces, "manifest.json"}
+    assert there == {*pieces, "manifest.json", "manifest.json.sha256"}
+    digest = hashlib.sha256((out / "manifest.json").read_bytes()).hexdigest()
+    assert (out / "manifest.json.sha256").read_text() == f"{digest}  manifest.json\n"
+    for source in manifest["sources"]:
+        content = Path(source["path"]).read_bytes()
+        assert (source["bytes"], source["sha256"]) == (
+            len(content),
+            hashlib.sha256(content).hexdigest(),
+        )
+    assert sum(source["records"] for source in manifest["sources"]) == len(manifest["records"])
     for name, piece in pieces.items():
         content = (out / name).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (
@@ -477,19 +492,24 @@ def test_report_is_complete(case: Case, tmp_path: Path) -> None:
     report = (made(case, tmp_path / "case") / "report.md").read_text(encoding="utf-8")
     heads = [line[3:] for line in report.splitlines() if line.startswith("## ")]
     assert heads == [
+        "Verdict",
         "What",
         "Who",
         "When",
         "Where",
         "Correlation",
-        "Verdict",
+        "ATT&CK",
+        "Indicators",
+        "Objects",
         "Timeline",
+        "Related alerts",
         "Next steps",
+        "Source files",
         "Evidence",
     ]
     for said in (
         ANA,
-        "10 calls in 10 regions",
+        "made 10 calls (`DescribeInstances`) in 10 regions",
         "first seen 40 s earlier (12 d of history)",
         "CreateAccessKey",
         "**suspicious · SEC-1 · me**",
@@ -523,4 +543,8 @@ def test_log_text_is_inert_in_report(tmp_path: Path, payload: Any) -> None:
         )
     report = (out / "report.md").read_text(encoding="utf-8")
     assert all(ord(char) >= 0x20 or char == "\n" for char in report) and "\x9b" not in report
-    assert report.count("\n## ") == 9
+    assert report.count("\n## ") == 14
+    page = read_html((out / "report.html").read_text(encoding="utf-8"))
+    tags = {tag for tag, _ in page.tags}
+    assert tags <= PAGE_TAGS, tags - PAGE_TAGS
+    assert page.tags.count(("h2", ())) == 14

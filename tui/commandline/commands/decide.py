@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Mapping, Sequence
 
 from detector.detection.alert import Alert, Status
-from detector.filter.schemas import ALERTS
 from detector.store import Store
 from detector.text.plural import plural
 from detector.triage.note import NoteBody
 from tui.commandline.inputs import (
+    chosen_alerts,
     decision_author,
     existing_state_path,
-    parse_filter_option,
+    require_ids_or_filter,
     use_names,
 )
 from tui.commandline.narration import narrate, warn
-from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError, UsageError
+from tui.settings.errors import EXIT_FAILED, EXIT_OK, UsageError
 
 
 def run(args: argparse.Namespace) -> int:
     use_names()
-    if bool(args.alerts) == bool(args.filter):
-        raise UsageError("name alerts either by id or by --filter")
+    require_ids_or_filter(args)
     store = Store.open(existing_state_path(args.db), author=decision_author(args))
     try:
-        alerts = _chosen(store, args)
+        alerts = chosen_alerts(store, args)
         if args.to is not None:
             return _assign(store, alerts, args.to.strip())
         if args.status is None:
@@ -35,21 +33,6 @@ def run(args: argparse.Namespace) -> int:
         return _set_status(store, alerts, args.status)
     finally:
         store.close()
-
-
-def _chosen(store: Store, args: argparse.Namespace) -> list[Alert]:
-    if not args.alerts:
-        now = store.files.newest_event_time() or time.time()
-        return list(filter(parse_filter_option(args, ALERTS, now), store.alerts.all()))
-    alerts = []
-    for alert_id in dict.fromkeys(args.alerts):
-        alert = store.alerts.get(alert_id)
-        if alert is None:
-            raise CommandError(
-                f"{alert_id}: no such alert, nothing was changed: trailhound alerts lists them"
-            )
-        alerts.append(alert)
-    return alerts
 
 
 def _set_status(store: Store, alerts: Sequence[Alert], status: Status) -> int:
