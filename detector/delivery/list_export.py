@@ -22,7 +22,7 @@ from detector.text.spreadsheet import BYTE_ORDER_MARK, csv_text
 from detector.text.time import format_time
 from detector.text.visible import visible
 
-R = TypeVar("R")
+_R = TypeVar("_R")
 
 ListFormat = Literal["csv", "jsonl", "md", "html"]
 LIST_FORMATS: tuple[ListFormat, ...] = get_args(ListFormat)
@@ -31,7 +31,7 @@ ColumnKind = Literal["text", "code", "number", "time", "list"]
 
 
 @dataclass(frozen=True)
-class ExportColumn(Generic[R]):
+class ExportColumn(Generic[_R]):
     """A column of an export.
 
     ``name`` is what machines know it by, ``heading`` people; without a heading it is in no table
@@ -41,21 +41,21 @@ class ExportColumn(Generic[R]):
     name: str
     heading: str
     kind: ColumnKind
-    read: Callable[[R], Any]
+    read: Callable[[_R], Any]
 
 
 @dataclass(frozen=True)
-class ListExport(Generic[R]):
+class ListExport(Generic[_R]):
     """A kind of list: its title, the noun of its rows, its columns, the JSON object of a row."""
 
     title: str
     noun: str
-    columns: tuple[ExportColumn[R], ...]
-    as_object: Callable[[R], dict[str, Any]] | None = None
+    columns: tuple[ExportColumn[_R], ...]
+    as_object: Callable[[_R], dict[str, Any]] | None = None
 
     def text(
         self,
-        rows: Iterable[R],
+        rows: Iterable[_R],
         format: ListFormat,
         spreadsheet: bool = False,
         subtitle: str = "",
@@ -74,20 +74,20 @@ class ListExport(Generic[R]):
             return self._markdown(list(rows), subtitle, made)
         return self._html(list(rows), subtitle, made)
 
-    def _object(self, row: R) -> dict[str, Any]:
+    def _object(self, row: _R) -> dict[str, Any]:
         return {column.name: _json_value(column, row) for column in self.columns}
 
-    def _csv(self, rows: Iterable[R], spreadsheet: bool) -> str:
+    def _csv(self, rows: Iterable[_R], spreadsheet: bool) -> str:
         names = [column.name for column in self.columns]
         cells = ([_cell(column, row, spreadsheet) for column in self.columns] for row in rows)
         mark = BYTE_ORDER_MARK if spreadsheet else ""
         return mark + csv_text(names, cells)
 
     @property
-    def _shown(self) -> tuple[ExportColumn[R], ...]:
+    def _shown(self) -> tuple[ExportColumn[_R], ...]:
         return tuple(column for column in self.columns if column.heading)
 
-    def _markdown(self, rows: Sequence[R], subtitle: str, made: str) -> str:
+    def _markdown(self, rows: Sequence[_R], subtitle: str, made: str) -> str:
         columns = self._shown
         lines = [f"# {self.title}", "", f"{plural(len(rows), self.noun)}{_told(plain(subtitle))}."]
         lines += ["", _markdown_row(column.heading for column in columns)]
@@ -98,7 +98,7 @@ class ListExport(Generic[R]):
         ]
         return "\n".join([*lines, "", f"Made {made}.", ""])
 
-    def _html(self, rows: Sequence[R], subtitle: str, made: str) -> str:
+    def _html(self, rows: Sequence[_R], subtitle: str, made: str) -> str:
         columns = self._shown
         heads = "".join(f"<th>{_escaped(column.heading)}</th>" for column in columns)
         body = "\n".join(
@@ -132,14 +132,14 @@ def _told(subtitle: str) -> str:
     return f": {subtitle}" if subtitle else ""
 
 
-def _json_value(column: ExportColumn[R], row: R) -> Any:
+def _json_value(column: ExportColumn[_R], row: _R) -> Any:
     value = column.read(row)
     if column.kind == "time" and value is not None:
         return format_time(value)
     return value
 
 
-def _cell(column: ExportColumn[R], row: R, spreadsheet: bool) -> Any:
+def _cell(column: ExportColumn[_R], row: _R, spreadsheet: bool) -> Any:
     value = column.read(row)
     if value is None:
         return ""

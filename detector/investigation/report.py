@@ -38,7 +38,7 @@ _SUMMARY_OBJECTS = 3
 _GRAVE = frozenset({"access-key", "iam-change"})
 _CALLS_PER_RUN = 6
 
-Section = tuple[str, Iterable[str]]
+ReportSection = tuple[str, Iterable[str]]
 
 
 def case_report(case: Case, records: int) -> str:
@@ -88,7 +88,7 @@ def joint_report(cases: Sequence[Case], rows: Sequence[EventRow]) -> str:
     )
 
 
-def _document(title: str, summary: str, sections: Sequence[Section]) -> str:
+def _document(title: str, summary: str, sections: Sequence[ReportSection]) -> str:
     parts = [f"# Case: {title}\n", f"**{summary}**"]
     for name, lines in sections:
         text = "\n".join(lines)
@@ -97,7 +97,7 @@ def _document(title: str, summary: str, sections: Sequence[Section]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _shared_sections(cases: Sequence[Case], rows: Sequence[EventRow]) -> Iterator[Section]:
+def _shared_sections(cases: Sequence[Case], rows: Sequence[EventRow]) -> Iterator[ReportSection]:
     """Yield the sections that the report of one alert and of several have alike."""
     alerts = [case.alert for case in cases]
     ids = {alert.alert_id for alert in alerts}
