@@ -90,9 +90,7 @@ def test_case_is_written_once(cli: Cli, db: str, tmp_path: Path) -> None:
     ran = cli("case", alert["alert_id"], "--db", db, "-o", str(out), *ONLY)
     assert (ran.status, ran.out, ran.err) == (0, f"{out}\n", "11 records, report.md first\n")
     assert json.loads((out / "alert.json").read_bytes())["alert_id"] == alert["alert_id"]
-    one_line(
-        cli("case", alert["alert_id"], "--db", db, "-o", str(out), *ONLY), 1, "exists already"
-    )
+    one_line(cli("case", alert["alert_id"], "--db", db, "-o", str(out), *ONLY), 1, "exists already")
     one_line(cli("case", "nobody", "--db", db, *ONLY), 1, "no such alert")
 
 
