@@ -276,7 +276,8 @@ class _Planner:
         """Return a query with several commands that group."""
         scope = self._pipeline.scope
         span = self._tree.commands[0].span
-        columns = {name: scope.find(name, span) for name in scope.names()}
+        names = [name for name in scope.names() if self._is_column(name)]
+        columns = {name: scope.find(name, span) for name in names}
         plan = program.build(self._separate)
         return Query(
             text=text,
@@ -299,6 +300,7 @@ class _Planner:
             orders=self._pipeline.orders,
             limit=self._limit(),
             thresholds=describe_thresholds(self._tree),
+            time_inputs=None,
         )
 
     def _limit(self) -> int | None:
