@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
+import pty
 import re
 import shutil
 import subprocess
@@ -62,6 +65,95 @@ def test_shell_accepts_script(shell: str, tmp_path: Path) -> None:
     script.write_text(SCRIPTS[shell])
     ran = subprocess.run([shell, "-n", script], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+FISH = {
+    "sc": {"scan"},
+    "note --verdict ben": {"benign"},
+    "reo": {"reopen"},
+    "suppress ": {"add", "list", "lift"},
+    "suppress li": {"list", "lift"},
+    "scan --format ": {"table", "jsonl", "csv", "md", "html"},
+    "scan logs/ --window sl": {"sliding"},
+    "log export --format m": {"md"},
+    "completion f": {"fish"},
+    "scan --db ": {"logs/"},
+    "scan lo": {"logs/"},
+    "status lo": set(),
+    "--no-s": {"--no-session"},
+    "pivot --pri": {"--principal"},
+}
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+def test_fish_completes(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    script = tmp_path / ".script"
+    script.write_text(SCRIPTS["fish"])
+    asked = "".join(f'complete -C "trailhound {typed}"; echo ==; ' for typed in FISH)
+    ran = subprocess.run(
+        ["fish", "--no-config", "-c", f"source {script}; {asked}"],
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path / ".home")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    offered = [
+        {line.split("\t")[0] for line in block.splitlines() if line}
+        for block in ran.stdout.split("==\n")[: len(FISH)]
+    ]
+    assert dict(zip(FISH, offered, strict=True)) == FISH
+
+
+ZSH = {
+    "sc": "scan",
+    "note --verdict ben": "note --verdict benign",
+    "reo": "reopen",
+    "suppress a": "suppress add",
+    "scan --format js": "scan --format jsonl",
+    "scan logs/ --window sl": "scan logs/ --window sliding",
+    "log export --format m": "log export --format md",
+    "completion f": "completion fish",
+    "scan --db lo": "scan --db logs",
+    "--no-s": "--no-session",
+    "pivot --pri": "pivot --principal",
+}
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
+def test_zsh_completes(tmp_path: Path) -> None:
+    """Type each line and TAB into a zsh of its own, which then prints the line."""
+    (tmp_path / "logs").mkdir()
+    script = tmp_path / ".script"
+    script.write_text(SCRIPTS["zsh"])
+    home, line_start, line_end = str(tmp_path / ".home"), "\x01", "\x05"
+    typed = [
+        "autoload -U compinit; compinit -u -D; LISTMAX=9999; unsetopt zle_bracketed_paste",
+        f"source {script}",
+        *(f"trailhound {line}\t{line_start}print -r -- '<{line_end}'" for line in ZSH),
+        "exit",
+    ]
+    terminal, inner = pty.openpty()
+    shell = subprocess.Popen(
+        ["zsh", "-f", "-i"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": home, "TERM": "dumb", "PS1": ""},
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+        start_new_session=True,
+    )
+    os.close(inner)
+    os.write(terminal, "".join(f"{line}\n" for line in typed).encode())
+    output = b""
+    with contextlib.suppress(OSError):  # the terminal goes with the shell
+        while block := os.read(terminal, 4096):
+            output += block
+    os.close(terminal)
+    shell.wait()
+    printed = re.findall(r"^<trailhound (.*?) ?\r$", output.decode(), re.MULTILINE)
+    assert printed == list(ZSH.values())
 
 
 def everything(parser: argparse.ArgumentParser) -> Iterator[str]:

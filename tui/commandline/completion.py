@@ -211,7 +211,7 @@ def fish_script(program: CommandSpec) -> str:
     paths = " ".join(command.path for command in program.walk() if command.words)
     lines = [
         f"function {_FISH_PATH}",
-        "    set -l path",
+        "    set -l path ''",
         "    for word in (commandline -opc)[2..-1]",
         f"        if contains -- $path/$word {paths}",
         "            set path $path/$word",
@@ -232,10 +232,12 @@ _FISH_PATH = f"__{PROGRAM}_path"
 
 def _fish_lines(command: CommandSpec) -> Iterator[str]:
     prefix = f"complete -c {PROGRAM} -n 'test ({_FISH_PATH}) = {command.path}/'"
+    if command.value != "file":
+        yield f"{prefix} -f"
     for subcommand in command.subcommands:
         yield f"{prefix} -a {subcommand.name} -d {_fish_quoted(subcommand.help)}"
     if command.choices:
-        yield f"{prefix} -f -a '{' '.join(command.choices)}'"
+        yield f"{prefix} -a '{' '.join(command.choices)}'"
     for option in command.options:
         flags = " ".join(map(_fish_flag, option.flags))
         if option.choices:
