@@ -5,8 +5,9 @@ Reads the report of ``pip install --dry-run --report``.
 
 import json
 import sys
+from pathlib import Path
 
-report = json.load(open(sys.argv[1], encoding="utf-8"))
+report = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 components = [
     {
         "type": "library",
