@@ -214,7 +214,8 @@ class Aggregation(Node):
 
 def depends_on_time(part: object) -> bool:
     """Check whether a node, or its printed form, uses the current time."""
-    return any(f"Call(name='{name}'" in str(part) for name in ("now", "tbucket"))
+    printed = str(part)
+    return any(f"Call(name='{name}'" in printed for name in ("now", "tbucket"))
 
 
 class Command(Node):

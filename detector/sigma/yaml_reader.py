@@ -97,9 +97,10 @@ class _Reader:
         self._events = self._parse()
 
     def _parse(self) -> Iterator[Any]:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            yield from yaml.parse(self._text, Loader=loader)
+            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(self._text)
+            while loader.check_event():
+                yield loader.get_event()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             raise EsqlError(_span(mark), f"no YAML: {error.problem or error.context}") from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from detector.ecs.fields import FieldTable
@@ -141,7 +141,7 @@ class RowLayout:
                 value = row[slot] = compute(row)
             return value
 
-        return replace(expr, read=read)
+        return CompiledExpr(read, expr.type, expr.many, fact=expr.fact)
 
 
 class ColumnScope:
@@ -173,10 +173,7 @@ class ColumnScope:
         if column is None:
             column = self._find_field(name)
         if column is None:
-            hint = nearest(name, self.names())
-            if self._fields is not None and not hint and name not in self._dropped:
-                hint = self._fields.hint(name)
-            raise EsqlError(span, f"no column {name} here{hint}")
+            raise EsqlError(span, f"no column {name} here{nearest(name, self.names())}")
         return column
 
     def _find_field(self, name: str) -> CompiledExpr | None:
@@ -187,16 +184,15 @@ class ColumnScope:
         if field is None:
             return None
         read = field.read
-        if name == "@timestamp":
-            column = CompiledExpr(lambda row: row[TIME], "date")
-        else:
-            column = self.layout.cached(
-                CompiledExpr(lambda row: read(row[RECORD]), field.type, field.many)
-            )
         fact: ColumnFact = FieldFact(name)
         if field.constant is not None:
             fact = ConstantFact(field.constant)
-        column = replace(column, fact=fact)
+        if name == "@timestamp":
+            column = CompiledExpr(lambda row: row[TIME], "date", fact=fact)
+        else:
+            column = self.layout.cached(
+                CompiledExpr(lambda row: read(row[RECORD]), field.type, field.many, fact=fact)
+            )
         self.columns[name] = column
         return column
 

@@ -22,7 +22,7 @@ from detector.esql.expressions.scope import (
     constant,
 )
 from detector.esql.plan.explain import describe_thresholds
-from detector.esql.plan.grouping import Grouping
+from detector.esql.plan.grouping import Expand, Grouping
 from detector.esql.plan.lookups import lookup_digests
 from detector.esql.plan.pipeline import CommandPipeline, plan_common_command
 from detector.esql.plan.predicate_analysis import (
@@ -135,7 +135,7 @@ class _Planner:
         condition, scope = command.condition, self._pipeline.scope
         self._pipeline.refuse_after_limit(command)
         is_filter = self.stats is None and self.program is None
-        if self.stats:
+        if self.stats and not self._expands():
             self._min_hits = max(self._min_hits, min_hits(condition, scope))
         elif is_filter:
             pairs = required_pairs(condition, scope)
@@ -143,6 +143,10 @@ class _Planner:
         self._pipeline.stages.append(Compiler(scope).condition(condition).read)
         if is_filter:
             self._prefilter.add(condition, scope)
+
+    def _expands(self) -> bool:
+        """Check whether an event may be several rows, whose values then count as those of one."""
+        return any(isinstance(stage, Expand) for stage in self._before.stages)
 
     def _refuse_multiplied_events(self) -> None:
         """Refuse a join that makes several rows of an event, before events are counted."""
@@ -313,8 +317,7 @@ def _plan_from(command: ast.Command, scope: ColumnScope) -> None:
     if not any(reads_cloudtrail(pattern) for pattern in command.patterns):
         raise EsqlError(
             command.span,
-            f"reads {', '.join(command.patterns)}: trailhound holds CloudTrail only "
-            "(logs-aws.cloudtrail-*)",
+            f"reads {', '.join(command.patterns)}, which is not CloudTrail (logs-aws.cloudtrail-*)",
         )
     metadata: dict[str, Callable[[], CompiledExpr]] = {
         "_id": lambda: scope.find("event.id", command.span),

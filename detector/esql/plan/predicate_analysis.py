@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from functools import reduce
+from functools import cache, reduce
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError
@@ -41,12 +41,17 @@ def columns_in(node: object) -> Iterator[ast.Column]:
     if isinstance(node, ast.Column):
         yield node
     elif isinstance(node, ast.Node):
-        for field in fields(node):
-            if field.name != "span":
-                yield from columns_in(getattr(node, field.name))
+        for name in _parts_of(type(node)):
+            yield from columns_in(getattr(node, name))
     elif isinstance(node, tuple):
         for element in node:
             yield from columns_in(element)
+
+
+@cache
+def _parts_of(kind: type[ast.Node]) -> tuple[str, ...]:
+    """Return the names of the fields of a node that may hold others."""
+    return tuple(field.name for field in fields(kind) if field.name != "span")
 
 
 def required_pairs(condition: ast.Expression, scope: ColumnScope) -> Pairs:

@@ -71,7 +71,7 @@ class Query:
     orders: tuple[SortKey, ...]
     limit: int | None
     thresholds: tuple[str, ...]
-    time_inputs: tuple[int, ...] | None = None
+    time_inputs: tuple[int, ...] | None
     sequence: CompiledSequence | None = None
 
     def rows(
@@ -93,9 +93,13 @@ class Query:
             inputs = tuple([capped_value(expr.read(row)) for expr in self.inputs])
             key_values = [many(capped_value(expr.read(row))) or [None] for expr in self.keys]
             rows.extend((key, inputs) for key in product(*key_values))
-        if len(rows) > 1 and any(isinstance(stage, Expand) for stage in self.stages):
+        if len(rows) > 1 and self.grouping is not None and self._expands:
             return _unite_rows(rows)
         return rows
+
+    @property
+    def _expands(self) -> bool:
+        return any(isinstance(stage, Expand) for stage in self.stages)
 
     def _step_rows(
         self, sequence: CompiledSequence, row: RowSlots

@@ -408,3 +408,10 @@ def test_without_groups_all_events_are_one(type):
     events = [Logged(0, "a", "ana", None, 1), Logged(9, "b", "bob", None, 1)]
     records = [event.record(f"e{event.time}") for event in events]
     assert alerts(documents(correlation), [records]) == [Found((), ("e0", "e9"))]
+
+
+def test_one_event_of_two_rules_is_enough():
+    """An event is a row for each of its rules: so many events are not needed."""
+    text = documents({"type": "temporal", "rules": ["r1", "r2"], "group-by": ["person"], **ALIASES})
+    record = Logged(0, "ab", "ana", "ana", 1).record("e0")
+    assert alerts(text, [[record]]) == [Found(("ana",), ("e0",))]

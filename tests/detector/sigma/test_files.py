@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,15 @@ def test_rules_are_referred_to_across_files(tmp_path, reference):
     assert notice.sentence == "counted by Several; it gives no alerts of its own"
 
 
+def test_example_of_the_documentation_runs(tmp_path):
+    text = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    rules = loaded(tmp_path, r=example)
+    assert not rules.problems
+    (found,) = rules
+    assert found.meaning == "in any 10 min by userIdentity.arn: ≥10 events"
+
+
 @pytest.mark.parametrize("place", ["  generate: true\n", "generate: true\n"])
 def test_generate_lets_base_rules_alert(tmp_path, place):
     text = rule("Base", "X") + "---\n" + correlation("Base", more=place)
@@ -279,7 +289,7 @@ REFUSED: dict[str, tuple[str, tuple[int, int, str]]] = {
     "no network": (
         HEAD.format(title="T")
         + "detection:\n  s:\n    sourceIPAddress|cidr: 10/x\n  condition: s\n",
-        (7, 27, "10/x is no network such as 10.0.0.0/8"),
+        (7, 27, "10/x is not a network such as 10.0.0.0/8"),
     ),
     "a placeholder without values": (
         HEAD.format(title="T") + "detection:\n  s:\n    userAgent|expand: '%ua%'\n  condition: s\n",
