@@ -15,7 +15,7 @@ import msgspec
 
 from detector.cloudtrail.record import json_text
 from detector.detection.baseline import Baseline
-from detector.detection.event import Event
+from detector.detection.event import KeptEvent
 from detector.ecs.values import Value
 from detector.rules.rule_summary import RuleSummary, WindowMode
 from detector.text.time import format_time
@@ -81,23 +81,25 @@ class Facets(msgspec.Struct, frozen=True):
     """How many of the events failed."""
 
     @classmethod
-    def of(cls, events: Sequence[Event]) -> Facets:
+    def of(cls, rows: Sequence[KeptEvent]) -> Facets:
         """Collect the facets of events."""
 
         def distinct(values: Iterable[str]) -> list[str]:
             return sorted(set(values) - {""})
 
+        clients = {row.client for row in rows}
+        calls = {row.call for row in rows}
         return cls(
-            regions=distinct(event.region for event in events),
-            accounts=distinct(event.caller_account for event in events),
-            arns=distinct(event.arn for event in events),
-            roles=distinct(event.role_arn for event in events),
-            access_keys=distinct(event.access_key for event in events),
-            identity_types=distinct(event.identity_type for event in events),
-            source_addresses=distinct(event.source_address for event in events),
-            user_agents=distinct(event.user_agent for event in events),
-            error_codes=distinct(event.error_code for event in events),
-            denied=sum(1 for event in events if event.error_code),
+            regions=distinct(row.region for row in rows),
+            accounts=distinct(client.caller_account for client in clients),
+            arns=distinct(client.arn for client in clients),
+            roles=distinct(client.role_arn for client in clients),
+            access_keys=distinct(client.access_key for client in clients),
+            identity_types=distinct(client.identity_type for client in clients),
+            source_addresses=distinct(client.source_address for client in clients),
+            user_agents=distinct(client.user_agent for client in clients),
+            error_codes=distinct(call.error_code for call in calls),
+            denied=sum(1 for row in rows if row.call.error_code),
         )
 
 

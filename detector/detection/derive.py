@@ -112,7 +112,7 @@ def _grouped_events(
     rule: Rule, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
 ) -> Iterator[Alert]:
     """Derive one alert for an event and those that follow it within the rule's gap."""
-    times = [hit.event.time for hit in hits if start <= hit.event.time < end]
+    times = [hit.time for hit in hits if start <= hit.time < end]
     for span in window.merge_spans(hits, _distinct(times), 1, rule.query.window or 1):
         if start <= span.start < end:
             columns = rule.query.result(span.start, key, [span.hits[0].inputs]) or {}
@@ -141,7 +141,7 @@ def _new_terms(
     history = rule.query.window or 0
     last: int | None = None
     for hit in hits:
-        time = hit.event.time
+        time = hit.time
         if (last is None or time - last >= history) and start <= time < end:
             yield _event_alert(rule, key, hit, rule.query.format_key(key))
         last = time
@@ -173,10 +173,13 @@ def _sequences(
 def _event_alert(
     rule: Rule, key: tuple[Value, ...], hit: Hit, alert_key: dict[str, Value]
 ) -> Alert:
-    time = hit.event.time
+    time = hit.time
+    event_id = hit.row.id_of(hit.identity)
+    if rule.query.window is None:
+        key = (hit.row.client.account, event_id)
     return _alert(
         rule,
-        alert_id(rule.rule_id, hit.event.event_id, key),
+        alert_id(rule.rule_id, event_id, key),
         None,
         alert_key,
         rule.query.result(time, (), [hit.inputs]) or {},
@@ -192,15 +195,14 @@ def _alert(
     columns: dict[str, Value],
     span: HitSpan,
 ) -> Alert:
-    events = [hit.event for hit in span.hits]
     return Alert(
         alert_id=name,
         rule=rule.summary,
         window=alert_window,
         key=key,
         columns=columns,
-        event_ids=sorted({event.event_id for event in events}),
-        first_event=events[0].time,
-        last_event=events[-1].time,
-        facets=Facets.of(events),
+        event_ids=sorted({hit.row.id_of(hit.identity) for hit in span.hits}),
+        first_event=span.hits[0].time,
+        last_event=span.hits[-1].time,
+        facets=Facets.of([hit.row for hit in span.hits]),
     )

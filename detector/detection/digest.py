@@ -6,18 +6,17 @@ associative and idempotent, so the split and the order of the work cannot change
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 
 from detector.detection import principal_index
 from detector.detection.activity_count import count_activity
 from detector.detection.baseline import ObservationSpans, extend_spans, unite_spans
-from detector.detection.event import Event
-from detector.detection.hits import HitCollector, RuleHit
+from detector.detection.event import KeptEvent, unite_events
+from detector.detection.hits import HitCollector
 from detector.detection.principal import issued_keys
 from detector.detection.principal_index import PostingLists, hashes_of
 from detector.detection.signature_cache import (
@@ -26,8 +25,6 @@ from detector.detection.signature_cache import (
     SignatureGroup,
     group_records,
 )
-from detector.detection.window import WindowKey
-from detector.esql.plan.accumulators import Inputs
 from detector.formats import Chunk, Records, parse_records
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
@@ -65,26 +62,20 @@ class Partial(msgspec.Struct, eq=True):
 
     chunks: dict[tuple[str, int], ChunkStats] = {}
     """By file and offset."""
-    events: dict[bytes, Event] = {}
-    """By ``record.identity``."""
-    hits: dict[WindowKey, dict[bytes, Inputs]] = {}
+    hits: dict[bytes, KeptEvent] = {}
+    """The events that passed some rule's filter, by ``record.identity``."""
     observations: ObservationSpans = {}
 
     @classmethod
     def empty(cls) -> Partial:
         """Return a partial that can be filled."""
-        return cls({}, {}, {}, {})
+        return cls({}, {}, {})
 
-    def add_hits(self, event: Event, hits: Iterable[RuleHit]) -> None:
-        """Add an event to the windows of the rules that it passes."""
-        event_key = event.identity
-        _unite(self.events, {event_key: event})
-        for rule, key, inputs in hits:
-            if rule.query.window:
-                window = WindowKey(rule.rule_id, event.time // rule.query.window, key)
-            else:
-                window = WindowKey(rule.rule_id, event.time, (event.account, event.event_id))
-            _unite(self.hits.setdefault(window, {}), {event_key: inputs})
+    def add_hit(self, identity: bytes, event: KeptEvent) -> None:
+        """Add an event that passed some rule's filter."""
+        present = self.hits.setdefault(identity, event)
+        if present is not event:
+            self.hits[identity] = unite_events(identity, present, event)
 
     def merge(self, *others: Partial) -> Partial:
         """Return the union of this partial and others."""
@@ -99,36 +90,10 @@ def merge(partials: Iterable[Partial]) -> Partial:
     union = Partial.empty()
     for partial in partials:
         union.chunks.update(partial.chunks)
-        _unite(union.events, partial.events)
-        for key, hits in partial.hits.items():
-            _unite(union.hits.setdefault(key, {}), hits)
+        for identity, event in partial.hits.items():
+            union.add_hit(identity, event)
         unite_spans(union.observations, partial.observations)
     return union
-
-
-_T = TypeVar("_T", Event, Inputs)
-
-
-def _unite(target: dict[bytes, _T], other: dict[bytes, _T]) -> None:
-    for event_key, value in other.items():
-        present = target.setdefault(event_key, value)
-        if present is not value and present != value:
-            target[event_key] = min(present, value, key=_order)
-
-
-def _order(value: Event | Inputs) -> tuple[object, ...]:
-    """Return the key by which one of two values stands.
-
-    The file name is compared last, as bytes: it need not be text that can be encoded."""
-    if not isinstance(value, Event):
-        return (msgspec.msgpack.encode(value),)
-    *fields, position = msgspec.structs.astuple(value)
-    return (
-        msgspec.msgpack.encode(fields),
-        os.fsencode(position.source),
-        position.offset,
-        position.index,
-    )
 
 
 class DigestResult(NamedTuple):
@@ -147,11 +112,11 @@ def digest(source: str, chunk: Chunk, dispatch: Dispatch, cache: SignatureCache)
     records = parse_records(chunk)
     groups = group_records(records, cache)
     stats = _stats_of(chunk, records, groups)
-    partial = Partial({(source, chunk.offset): stats}, {}, {}, {})
+    partial = Partial({(source, chunk.offset): stats}, {}, {})
     stats.principal_index = principal_index.encode(_post(records, groups), records.verbatim)
     stats.activity = count_activity(records, groups).encode()
     _observe(partial.observations, groups)
-    hits = HitCollector(records, source, chunk.offset, partial.add_hits)
+    hits = HitCollector(records, source, chunk.offset, partial.add_hit)
     for group, rules in _candidates(groups, dispatch):
         hits.collect(group, rules)
     stats.hits = hits.count

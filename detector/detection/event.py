@@ -1,11 +1,21 @@
-"""The event: what is kept of a record that a rule matched."""
+"""The event: what is kept of a record that a rule matched.
+
+Events are kept as rows, whose parts are shared between them; one is made whole only to be shown.
+"""
 
 from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+from uuid import UUID
 
 import msgspec
 
 from detector.cloudtrail.record import Record, event_id, identity
 from detector.detection.record_view import RecordView
+from detector.ecs.values import Value
+from detector.esql.plan.accumulators import Inputs
 
 
 class Position(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
@@ -50,37 +60,228 @@ class Event(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
     @classmethod
     def of(cls, record: Record, raw: bytes | msgspec.Raw, time: int, position: Position) -> Event:
         """Return the event of a record, whose JSON is ``raw``."""
-        return msgspec.structs.replace(
-            cls.of_view(record, position),
-            event_id=event_id(record, raw),
-            time=time,
-            issued_key=_issued_key(record),
-        )
+        key, row = KeptEvent.of(record, raw, time, position)
+        return row.event(key)
+
+
+class EventClient(NamedTuple):
+    """The part of an event that says who called, by the names of an ``Event``."""
+
+    account: str
+    identity_type: str
+    arn: str
+    access_key: str
+    role_arn: str
+    caller_account: str
+    mfa: str
+    source_address: str
+    user_agent: str
+
+
+class EventCall(NamedTuple):
+    """The part of an event that says what was called, by the names of an ``Event``."""
+
+    provider: str
+    action: str
+    error_code: str
+
+
+class Series(NamedTuple):
+    """A rule with the values of its keys; those of a rule without a window are None.
+
+    Such a rule keeps each event by itself: its key is the event's account and id."""
+
+    rule_id: str
+    key: tuple[Value, ...] | None
+
+
+Match = tuple[Series, Inputs]
+"""The series that an event is a hit of, with the inputs of the rule's aggregates."""
+Matches = tuple[Match, ...]
+Stale = tuple[tuple[int, Matches], ...]
+"""The matches of records that claimed the same identity at another time, by their time."""
+
+
+class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """An event, known by its identity, in parts that it shares with others.
+
+    ``event_id`` is None where it is the UUID in lower case that the identity is. ``matches`` are
+    the rules' hits; an event that is none is kept as a signal, or so that copies are known.
+    ``stale`` is empty unless records contradict each other."""
+
+    time: int
+    client: EventClient
+    call: EventCall
+    region: str
+    issued_key: str
+    event_id: str | None
+    position: Position
+    matches: Matches = ()
+    stale: Stale = ()
 
     @classmethod
-    def of_view(cls, record: Record | RecordView, position: Position) -> Event:
+    def of(
+        cls,
+        record: Record,
+        raw: bytes | msgspec.Raw,
+        time: int,
+        position: Position,
+        matches: Matches = (),
+    ) -> tuple[bytes, KeptEvent]:
+        """Return identity and event of a record, whose JSON is ``raw``."""
+        name = event_id(record, raw)
+        key, event = cls.of_view(record, position).at(name, time, position, matches)
+        issued = _issued_key(record)
+        if issued:
+            event = msgspec.structs.replace(event, issued_key=issued)
+        return key, event
+
+    @classmethod
+    def of_view(
+        cls, record: Record | RecordView, position: Position, matches: Matches = ()
+    ) -> KeptEvent:
         """Return the event of a record, without time, id and the key that a call to STS issued."""
         caller = record.caller
         context = caller.session_context
-        return cls(
-            account=record.account,
-            event_id="",
-            time=0,
-            provider=record.event_source or "",
-            action=record.event_name or "",
-            region=record.aws_region or "",
-            source_address=record.source_ip_address or "",
-            user_agent=record.user_agent or "",
-            error_code=record.error_code or ("error" if record.error_message else ""),
-            identity_type=caller.type or "",
-            arn=caller.arn or "",
-            access_key=caller.access_key_id or "",
-            role_arn=record.role_arn or "",
-            caller_account=caller.account_id or record.recipient_account_id or "",
-            mfa=(context and context.attributes and context.attributes.mfa_authenticated) or "",
-            issued_key="",
-            position=position,
+        attributes = context.attributes if context else None
+        client = EventClient(
+            record.account,
+            caller.type or "",
+            caller.arn or "",
+            caller.access_key_id or "",
+            record.role_arn or "",
+            caller.account_id or record.recipient_account_id or "",
+            (attributes and attributes.mfa_authenticated) or "",
+            record.source_ip_address or "",
+            record.user_agent or "",
         )
+        error = record.error_code or ("error" if record.error_message else "")
+        call = EventCall(record.event_source or "", record.event_name or "", error)
+        return cls(0, client, call, record.aws_region or "", "", None, position, matches)
+
+    def at(
+        self, name: str, time: int, position: Position, matches: Matches
+    ) -> tuple[bytes, KeptEvent]:
+        """Return identity and event of a record that is the same but for this."""
+        key = identity(self.client.account, name)
+        event = KeptEvent(
+            time,
+            self.client,
+            self.call,
+            self.region,
+            self.issued_key,
+            _unless_implied(key, name),
+            position,
+            matches,
+        )
+        return key, event
+
+    @classmethod
+    def of_event(cls, event: Event) -> tuple[bytes, KeptEvent]:
+        """Return identity and row of an event, without matches."""
+        key = event.identity
+        row = cls(
+            time=event.time,
+            client=EventClient(*[getattr(event, name) for name in EventClient._fields]),
+            call=EventCall(*[getattr(event, name) for name in EventCall._fields]),
+            region=event.region,
+            issued_key=event.issued_key,
+            event_id=_unless_implied(key, event.event_id),
+            position=event.position,
+        )
+        return key, row
+
+    def id_of(self, key: bytes) -> str:
+        """Return the event's id as the log has it; its identity is ``key``."""
+        return self.event_id or str(UUID(bytes=key))
+
+    def event(self, key: bytes) -> Event:
+        """Return the event, whose identity is ``key``, as a whole."""
+        client, call = self.client, self.call
+        return Event(
+            account=client.account,
+            event_id=self.id_of(key),
+            time=self.time,
+            provider=call.provider,
+            action=call.action,
+            region=self.region,
+            source_address=client.source_address,
+            user_agent=client.user_agent,
+            error_code=call.error_code,
+            identity_type=client.identity_type,
+            arn=client.arn,
+            access_key=client.access_key,
+            role_arn=client.role_arn,
+            caller_account=client.caller_account,
+            mfa=client.mfa,
+            issued_key=self.issued_key,
+            position=self.position,
+        )
+
+    def content(self, key: bytes) -> bytes:
+        """Return by what two records that claim the identity ``key`` are compared."""
+        return msgspec.msgpack.encode(msgspec.structs.astuple(self.event(key))[:-1])
+
+    def is_copy(self, other: KeptEvent) -> bool:
+        """Tell whether another row of the same identity is the same but for its place."""
+        return (
+            self.time == other.time
+            and self.client == other.client
+            and self.call == other.call
+            and self.region == other.region
+            and self.issued_key == other.issued_key
+            and self.event_id == other.event_id
+        )
+
+
+def unite_events(
+    key: bytes, one: KeptEvent, other: KeptEvent, is_placed: bool = False
+) -> KeptEvent:
+    """Return what stands of two rows of the identity ``key``: the smaller record, all matches.
+
+    Of two copies the one at the smaller position stands, or ``one`` where ``is_placed``."""
+    if one.is_copy(other):
+        if one.matches == other.matches and one.stale == other.stale:
+            if is_placed or _place(one) <= _place(other):
+                return one
+            return other
+        first = is_placed or _place(one) <= _place(other)
+    else:
+        first = one.content(key) < other.content(key)
+    standing = one if first else other
+    by_time: dict[int, dict[bytes, Match]] = {}
+    for row in (one, other):
+        for time, matches in ((row.time, row.matches), *row.stale):
+            _add_matches(by_time.setdefault(time, {}), matches)
+    return msgspec.structs.replace(
+        standing,
+        matches=_sorted(by_time.pop(standing.time)),
+        stale=tuple((time, _sorted(found)) for time, found in sorted(by_time.items()) if found),
+    )
+
+
+def _add_matches(found: dict[bytes, Match], matches: Iterable[Match]) -> None:
+    """Add matches by their series; of two with one series the smaller inputs stand."""
+    for series, inputs in matches:
+        name = msgspec.msgpack.encode(series)
+        present = found.get(name)
+        if present is None or msgspec.msgpack.encode(inputs) < msgspec.msgpack.encode(present[1]):
+            found[name] = (series, inputs)
+
+
+def _sorted(found: dict[bytes, Match]) -> Matches:
+    return tuple(found[name] for name in sorted(found))
+
+
+def _place(row: KeptEvent) -> tuple[bytes, int, int]:
+    """Return the order of places. A file's name need not be text that can be encoded."""
+    position = row.position
+    return os.fsencode(position.source), position.offset, position.index
+
+
+def _unless_implied(key: bytes, name: str) -> str | None:
+    """Return an event's id; None where the identity ``key`` says it."""
+    return None if len(name) == 36 and name.replace("-", "") == key.hex() else name
 
 
 class _Credentials(msgspec.Struct, rename="camel"):

@@ -7,13 +7,13 @@ for a rule that reads further is a record decoded whole.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import msgspec
 
-from detector.detection.event import Event, Position
+from detector.detection.event import KeptEvent, Match, Matches, Position, Series
 from detector.detection.principal import STS
 from detector.detection.record_view import HitFields, NotInView, RecordView, read_hit_fields
 from detector.detection.signature_cache import SignatureGroup
@@ -21,32 +21,32 @@ from detector.esql.plan.accumulators import Inputs
 from detector.formats import Records
 from detector.rules.rule import Rule
 
-RuleHit = tuple[Rule, tuple[Any, ...], Inputs]
-"""A rule, and the key and inputs of a row that it makes of an event."""
-AddHits = Callable[[Event, Sequence[RuleHit]], None]
+AddHit = Callable[[bytes, KeptEvent], None]
 
 
 class _Verdict(NamedTuple):
     """What rules say of all records of a view.
 
-    ``event`` is right but for time, id and position. ``timed`` are the indexes of hits with their
-    inputs that are times; ``undecided`` are the rules that read further."""
+    ``event`` is right but for time, id, position and the matches that depend on the time: ``timed``
+    are the indexes of those with their inputs that are times. ``undecided`` are the rules that read
+    further."""
 
-    event: Event
-    hits: list[RuleHit]
+    event: KeptEvent
     timed: list[tuple[int, tuple[int, ...]]]
     undecided: list[Rule]
 
-    def hits_at(self, time: int) -> list[RuleHit]:
-        """Return the hits of an event at this time."""
-        hits = self.hits.copy()
+    def matches_at(self, time: int) -> Matches:
+        """Return the matches of an event at this time."""
+        if not self.timed:
+            return self.event.matches
+        matches = list(self.event.matches)
         for number, times in self.timed:
-            rule, key, inputs = hits[number]
+            series, inputs = matches[number]
             changed = list(inputs)
             for index in times:
                 changed[index] = time * 1000
-            hits[number] = rule, key, tuple(changed)
-        return hits
+            matches[number] = series, tuple(changed)
+        return tuple(matches)
 
 
 class HitCollector:
@@ -55,7 +55,7 @@ class HitCollector:
     ``add`` takes each event that is a hit. ``count`` are the hits, ``too_deep`` the records that
     are nested too deep to be read; ``rule_seconds`` are what each rule took."""
 
-    def __init__(self, records: Records, source: str, offset: int, add: AddHits) -> None:
+    def __init__(self, records: Records, source: str, offset: int, add: AddHit) -> None:
         self._records = records
         self._source = source
         self._offset = offset
@@ -83,7 +83,7 @@ class HitCollector:
                 self._collect_whole(index, rules, None)
             elif verdict.undecided:
                 self._collect_whole(index, verdict.undecided, verdict)
-            elif verdict.hits:
+            elif verdict.event.matches:
                 self._collect_viewed(index, fields, verdict)
 
     def _judge(
@@ -93,50 +93,67 @@ class HitCollector:
         view: Any = RecordView.of(group.signature, fields)
         if view is None:
             return None
-        event = Event.of_view(view, Position(self._source, self._offset, 0))
-        verdict = _Verdict(event, [], [], [])
+        matches: list[Match] = []
+        timed = []
+        undecided = []
         for rule in rules:
             times = rule.query.time_inputs
             begun = perf_counter()
             try:
                 if times is None:
                     raise NotInView
-                for key, inputs in rule.query.rows(view, 0, is_accepted=True):
-                    if times:
-                        verdict.timed.append((len(verdict.hits), times))
-                    verdict.hits.append((rule, key, inputs))
+                found = _matches(rule, rule.query.rows(view, 0, is_accepted=True))
+                if times:
+                    timed += [(len(matches) + number, times) for number in range(len(found))]
+                matches += found
             except (NotInView, RecursionError):
-                verdict.undecided.append(rule)
+                undecided.append(rule)
             self.rule_seconds[rule.rule_id] += perf_counter() - begun
-        return verdict
+        event = KeptEvent.of_view(view, Position(self._source, self._offset, 0), tuple(matches))
+        return _Verdict(event, timed, undecided)
 
     def _collect_viewed(self, index: int, fields: HitFields, verdict: _Verdict) -> None:
         time: Any = self._records.times[index]
-        event = msgspec.structs.replace(
-            verdict.event,
-            event_id=fields.eventID,
-            time=time,
-            position=Position(self._source, self._offset, index),
-        )
         self.count += 1
-        self._add(event, verdict.hits_at(time))
+        self._add(
+            *verdict.event.at(
+                fields.eventID or "",
+                time,
+                Position(self._source, self._offset, index),
+                verdict.matches_at(time),
+            )
+        )
 
     def _collect_whole(self, index: int, rules: Sequence[Rule], verdict: _Verdict | None) -> None:
         """Evaluate rules over a whole record, which a view's ``verdict`` has not decided."""
         time: Any = self._records.times[index]
-        hits = verdict.hits_at(time) if verdict else []
+        matches = list(verdict.matches_at(time)) if verdict else []
         try:
             record = self._records.record(index)
             for rule in rules:
                 begun = perf_counter()
-                hits += [(rule, *row) for row in rule.query.rows(record, time, is_accepted=True)]
+                matches += _matches(rule, rule.query.rows(record, time, is_accepted=True))
                 self.rule_seconds[rule.rule_id] += perf_counter() - begun
-            if not hits:
+            if not matches:
                 return
             position = Position(self._source, self._offset, index)
-            event = Event.of(record, self._records.canonical(index), time, position)
+            raw = self._records.canonical(index)
+            identity, event = KeptEvent.of(record, raw, time, position, tuple(matches))
         except RecursionError:
             self.too_deep += 1
             return
         self.count += 1
-        self._add(event, hits)
+        self._add(identity, event)
+
+
+def _matches(rule: Rule, rows: Iterable[tuple[tuple[Any, ...], Inputs]]) -> list[Match]:
+    """Return the matches of an event by the rows that a rule makes of it.
+
+    Of two rows with one key the smaller inputs stand."""
+    found: dict[Series, Inputs] = {}
+    for key, inputs in rows:
+        series = Series(rule.rule_id, key if rule.query.window else None)
+        present = found.setdefault(series, inputs)
+        if present is not inputs:
+            found[series] = min(present, inputs, key=msgspec.msgpack.encode)
+    return list(found.items())

@@ -46,9 +46,7 @@ def sequence_spans(
             joined.append((first, last))
     ending = _bit(until)
     for first, last in joined:
-        inside = [
-            hit for hit in hits if first <= hit.event.time <= last and _steps_of(hit) & ~ending
-        ]
+        inside = [hit for hit in hits if first <= hit.time <= last and _steps_of(hit) & ~ending]
         yield HitSpan(first, last + 1, inside)
 
 
@@ -67,7 +65,7 @@ def _steps_of(hit: Hit) -> int:
 
 def _by_second(hits: Sequence[Hit]) -> Iterator[tuple[int, Counter[int]]]:
     """Yield each second, with how many of its events are which steps."""
-    for time, group in groupby(hits, key=lambda hit: hit.event.time):
+    for time, group in groupby(hits, key=lambda hit: hit.time):
         yield time, Counter(map(_steps_of, group))
 
 

@@ -1,7 +1,7 @@
 """Windows: sets of hits, and the spans that meet a rule.
 
-A hit is an event that passed a rule's filter. Under a ``WindowKey`` hits are collected by event
-identity, so a window only grows by set union, and what is derived depends on the set alone.
+A hit is an event that passed a rule's filter. The hits of a series are collected by event identity,
+so a window only grows by set union, and what is derived depends on the set alone.
 
 Tumbling windows are aligned to the Unix epoch, ``[floor(t / W) * W, + W)``, as ES|QL's DATE_TRUNC
 aligns spans of a fixed length. Sliding finds every span ``[t, t + W)`` that starts at a hit and
@@ -15,29 +15,19 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-import msgspec
-
-from detector.detection.event import Event
-from detector.ecs.values import Value
+from detector.detection.event import KeptEvent
 from detector.esql.plan.accumulators import Inputs
 
 
-class WindowKey(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """Where a hit is collected: rule, bucket (``time // W``), key values.
-
-    A rule without a window keeps each event by itself: its bucket is the event's time, its key the
-    event."""
-
-    rule_id: str
-    bucket: int
-    key: tuple[Value, ...]
-
-
 class Hit(NamedTuple):
-    """An event that passed a rule's filter, with its aggregate inputs."""
+    """An event that passed a rule's filter, with its aggregate inputs.
 
-    event: Event
+    Hits are in order of ``(time, identity)``."""
+
+    time: int
+    identity: bytes
     inputs: Inputs
+    row: KeptEvent
 
 
 class HitSpan(NamedTuple):
@@ -69,9 +59,9 @@ def tumbling(
     ``hits`` are in order of time; ``meets(group, start)`` is the rule's condition."""
     index = 0
     while index < len(hits):
-        start = hits[index].event.time // width * width
+        start = hits[index].time // width * width
         group = new_group()
-        while index < len(hits) and hits[index].event.time < start + width:
+        while index < len(hits) and hits[index].time < start + width:
             group.add(hits[index].inputs)
             index += 1
         if meets(group, start):
@@ -86,7 +76,7 @@ def sliding(
     ``hits`` are in order of time; ``meets(group, start)`` is the rule's condition."""
     group, added, retracted = new_group(), 0, 0
     for start, next_index in _moments(hits):
-        while added < len(hits) and hits[added].event.time < start + width:
+        while added < len(hits) and hits[added].time < start + width:
             group.add(hits[added].inputs)
             added += 1
         if meets(group, start):
@@ -107,7 +97,7 @@ def lookback(
         for hit in hits[added:next_index]:
             group.add(hit.inputs)
         added = next_index
-        while hits[retracted].event.time <= time - width:
+        while hits[retracted].time <= time - width:
             group.retract()
             retracted += 1
         if meets(group, time - width + 1):
@@ -117,8 +107,8 @@ def lookback(
 def _moments(hits: Sequence[Hit]) -> Iterator[tuple[int, int]]:
     """Yield each time of hits, and the index after its last."""
     for next_index, hit in enumerate(hits, 1):
-        if next_index == len(hits) or hits[next_index].event.time != hit.event.time:
-            yield hit.event.time, next_index
+        if next_index == len(hits) or hits[next_index].time != hit.time:
+            yield hit.time, next_index
 
 
 def merge_spans(
@@ -142,4 +132,4 @@ def merge_spans(
 
 
 def _time(hit: Hit) -> int:
-    return hit.event.time
+    return hit.time

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from detector.detection.correlate import AlertContext, OwnEvent
 from detector.detection.event import Event
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.store.database import Database, raises_damaged
+from detector.store.event_table import Paths
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
 from detector.triage.note import UNDECIDED, NoteBody
@@ -150,37 +150,32 @@ class AlertTable:
 
     def events(self, alert_id: str) -> list[Event]:
         """Return the events of an alert, by time and region."""
-        windows = self._database.rows(
-            "SELECT series_id, width, start, until, content "
-            "FROM alert JOIN series USING (series_id) WHERE alert_id = ?",
-            alert_id,
-        )
-        if not windows:
-            return []
-        *window, content = windows[0]
-        events = self._windows.events(*window)
-        alert = _alert_decoder.decode(content)
-        if alert.window is None:
-            # Its second may hold later events with the same new terms, which raised no alert.
-            events = [event for event in events if event.event_id in alert.event_ids]
-        return sorted(events, key=lambda event: (event.time, event.region, event.event_id))
+        for window in self._windows.of_alerts(self._database.rows, [alert_id]):
+            events = self._windows.events(window)
+            content = self._database.value("SELECT content FROM alert WHERE alert_id = ?", alert_id)
+            if content is not None:
+                alert = _alert_decoder.decode(content)
+                if alert.window is None:
+                    # Its second may hold other events, each with an alert of its own or none.
+                    events = [event for event in events if event.event_id in alert.event_ids]
+            return sorted(events, key=lambda event: (event.time, event.region, event.event_id))
+        return []
 
     def own_events(self, alert_ids: Iterable[str]) -> dict[str, list[OwnEvent]]:
         """Return identity and position of the events of each alert."""
+        query = self._database.rows
+        paths = Paths(query)
         own: dict[str, list[OwnEvent]] = {}
-        for alert_id, time, width, bucket, identity, path, *position in self._database.rows(
-            "SELECT alert_id, time, width, bucket, identity, f.path, offset, "
-            "max(place, -1 - place) FROM json_each(?) wanted CROSS JOIN alert a "
-            "ON alert_id = wanted.value "
-            "JOIN series s USING (series_id) JOIN hit h ON h.series_id = s.series_id "
-            "AND bucket BETWEEN start / width - 1 AND until / width "
-            "JOIN event e USING (identity) JOIN file f USING (file_id) "
-            "WHERE time >= start AND time < until",
-            json_text(list(alert_ids)),
-        ):
-            if time // width != bucket:
-                continue  # of a content that the event no longer has
-            own.setdefault(alert_id, []).append(OwnEvent(identity, os.fsdecode(path), *position))
+        for window in self._windows.of_alerts(query, alert_ids):
+            own[window.alert_id] = [
+                OwnEvent(
+                    stored.identity,
+                    paths[stored.file_id],
+                    stored.row.position.offset,
+                    stored.row.position.index,
+                )
+                for stored in self._windows.stored(query, window)
+            ]
         return own
 
     @raises_damaged

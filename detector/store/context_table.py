@@ -25,21 +25,15 @@ from detector.detection.risk import RiskTable
 from detector.store.alert_table import AlertChanges, AlertTable
 from detector.store.baseline_table import AlertBaselines, BaselineTable
 from detector.store.database import Database, raises_damaged
-from detector.store.event_table import EVENT_COLUMNS, FROM_EVENT, decode_event, write_events
+from detector.store.event_table import EventTable
 from detector.store.rule_table import RuleTable
+from detector.store.segments.segment_table import StateQuery, query_of
 from detector.store.suppression_table import SuppressionTable
+from detector.store.window_table import WindowTable
 
 _IS_WANTED = "alert_id IN (SELECT value FROM json_each(?))"
 _ALERTS_AT_ONCE = 1_000
 _alert_decoder = msgspec.msgpack.Decoder(Alert)
-
-_FROM_SIGNAL = (
-    f"{FROM_EVENT} JOIN signal USING (identity) JOIN alert a USING (alert_id) "
-    "JOIN series s USING (series_id) WHERE {} "
-    "AND NOT (e.time >= a.start AND e.time < a.until AND EXISTS (SELECT 1 FROM hit h "
-    "WHERE h.series_id = a.series_id AND h.bucket = e.time / s.width AND h.identity = e.identity))"
-)
-"""The signals of alerts, by a condition, without those that have become its own hits since."""
 
 
 class ContextTable:
@@ -50,12 +44,16 @@ class ContextTable:
         database: Database,
         rules: RuleTable,
         baseline: BaselineTable,
+        events: EventTable,
+        windows: WindowTable,
         alerts: AlertTable,
         suppressions: SuppressionTable,
     ) -> None:
         self._database = database
         self._rules = rules
         self._baseline = baseline
+        self._events = events
+        self._windows = windows
         self._alerts = alerts
         self._suppressions = suppressions
 
@@ -108,7 +106,7 @@ class ContextTable:
                         sequence = -1
                     is_stale = True
                 rows.append((lineage, sequence, is_stale, alert_id))
-            _put_signals(
+            self._put_signals(
                 connection,
                 {
                     alert_id: alert_signals.events
@@ -152,14 +150,13 @@ class ContextTable:
     @raises_damaged
     def signals(self, alert_id: str) -> dict[str, list[Event]]:
         """Return an alert's signals by flag, in order of time."""
-        events: dict[str, list[Event]] = {}
-        for *row, flag in self._database.rows(
-            f"SELECT {EVENT_COLUMNS}, flag {_FROM_SIGNAL.format('alert_id = ?')} "
-            "ORDER BY flag, e.time, identity",
-            alert_id,
-        ):
-            events.setdefault(flag, []).append(decode_event(row))
-        return events
+        signals = self._signals_of(self._database.rows, [alert_id]).get(alert_id, {})
+        times = {identity: time for found in signals.values() for time, identity in found}
+        events = self._events.read(times)
+        return {
+            flag: [events[identity] for _, identity in sorted(found) if identity in events]
+            for flag, found in sorted(signals.items())
+        }
 
     @raises_damaged
     def nearby_events(self, alert_id: str, seconds: int) -> list[Event]:
@@ -172,22 +169,63 @@ class ContextTable:
             return []
         start, end = spans[0]
         names = _baseline_names(self._alerts.lineage(alert_id))
-        rows = self._database.rows(
-            f"SELECT DISTINCT identity, {EVENT_COLUMNS} "
-            "FROM alert a JOIN series s USING (series_id) "
-            "JOIN hit h ON h.series_id = s.series_id "
-            "AND h.bucket BETWEEN a.start / width AND (a.until - 1) / width "
-            "JOIN event e USING (identity) JOIN file f USING (file_id) WHERE alert_id IN "
-            f"(SELECT alert_id FROM alert_who WHERE who IN ({', '.join('?' * len(names))})) "
-            "AND a.start < ? AND a.until > ? AND e.time >= a.start AND e.time < a.until",
+        near = self._database.rows(
+            "SELECT DISTINCT alert_id FROM alert_who JOIN alert USING (alert_id) "
+            f"WHERE who IN ({', '.join('?' * len(names))}) AND start < ? AND until > ?",
             *names,
             end + seconds,
             start - seconds,
         )
-        events = {decode_event(row) for _, *row in rows}
+        events: set[Event] = set()
+        for window in self._windows.of_alerts(self._database.rows, [name for (name,) in near]):
+            events.update(self._windows.events(window))
         for signals in self.signals(alert_id).values():
             events.update(signals)
         return sorted(events, key=lambda event: (event.time, event.event_id))
+
+    def _signals_of(
+        self, query: StateQuery, alert_ids: Sequence[str]
+    ) -> dict[str, dict[str, list[tuple[int, bytes]]]]:
+        """Return time and identity of the signals of alerts, by alert and flag.
+
+        Those are left out that have become the alert's own hits since.
+        """
+        signals: dict[str, dict[str, list[tuple[int, bytes]]]] = {}
+        inside: set[str] = set()
+        for alert_id, flag, identity, time, is_inside in query(
+            "SELECT alert_id, flag, identity, time, time >= start AND time < until FROM signal "
+            f"JOIN alert USING (alert_id) WHERE {_IS_WANTED}",
+            json_text(list(alert_ids)),
+        ):
+            signals.setdefault(alert_id, {}).setdefault(flag, []).append((time, identity))
+            if is_inside:
+                inside.add(alert_id)
+        for window in self._windows.of_alerts(query, inside):
+            own = {stored.identity for stored in self._windows.stored(query, window)}
+            left = {
+                flag: [signal for signal in found if signal[1] not in own]
+                for flag, found in signals[window.alert_id].items()
+            }
+            signals[window.alert_id] = {flag: found for flag, found in left.items() if found}
+        return signals
+
+    def _put_signals(
+        self,
+        connection: sqlite3.Connection,
+        signals: Mapping[str, Mapping[str, Sequence[Event]]],
+    ) -> None:
+        """Write the signals of alerts, by alert id and flag."""
+        rows: set[tuple[str, str, bytes]] = set()
+        union: set[Event] = set()
+        for alert_id, events_by_flag in signals.items():
+            for flag, events in events_by_flag.items():
+                union.update(events)
+                rows.update((alert_id, flag, event.identity) for event in events)
+        times = self._events.put_signals(connection, union)
+        connection.executemany(
+            "INSERT OR IGNORE INTO signal (alert_id, flag, identity, time) VALUES (?, ?, ?, ?)",
+            [(*row, times[row[2]]) for row in sorted(rows)],
+        )
 
     def _put_contexts(
         self,
@@ -202,12 +240,11 @@ class ContextTable:
         """
         alert_ids = json_text([alert.alert_id for alert in alerts])
         flags: dict[str, list[Flag]] = defaultdict(list)
-        for alert_id, *flag in connection.execute(
-            f"SELECT alert_id, flag, count(*), min(e.time), max(e.time) "
-            f"{_FROM_SIGNAL.format(_IS_WANTED)} GROUP BY alert_id, flag",
-            (alert_ids,),
-        ):
-            flags[alert_id].append(Flag(*flag))
+        signals = self._signals_of(query_of(connection), [alert.alert_id for alert in alerts])
+        for alert_id, by_flag in signals.items():
+            for flag, found in sorted(by_flag.items()):
+                times = [time for time, _ in found]
+                flags[alert_id].append(Flag(flag, len(times), min(times), max(times)))
         self._add_alert_flags(connection, alerts, flags)
         stored = {
             alert_id: rest
@@ -274,28 +311,6 @@ class ContextTable:
                 first = min(other.first_event for other in others)
                 last = max(other.last_event for other in others)
                 flags[alert.alert_id].append(Flag(flag, len(others), first, last))
-
-
-def _put_signals(
-    connection: sqlite3.Connection, signals: Mapping[str, Mapping[str, Sequence[Event]]]
-) -> None:
-    """Write the signals of alerts, by alert id and flag."""
-    rows: set[tuple[str, str, bytes]] = set()
-    union: set[Event] = set()
-    for alert_id, events_by_flag in signals.items():
-        for flag, events in events_by_flag.items():
-            union.update(events)
-            rows.update((alert_id, flag, event.identity) for event in events)
-    pending: dict[bytes, Event] = {}
-    for event in union:
-        if event.identity in pending:  # two that claim one identity: of these the smaller stays
-            write_events(connection, pending)
-            pending = {}
-        pending[event.identity] = event
-    write_events(connection, pending)
-    connection.executemany(
-        "INSERT OR IGNORE INTO signal (alert_id, flag, identity) VALUES (?, ?, ?)", sorted(rows)
-    )
 
 
 def _baseline_names(lineage: RelatedPrincipals) -> set[str]:

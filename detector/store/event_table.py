@@ -1,130 +1,240 @@
-"""The events: what is kept of each record that a rule counted."""
+"""The events: what is kept of each record that a rule counted, or that is a signal.
+
+Each is stored once. Of two records that claim one identity the smaller stands, whichever comes
+first, with the matches of both.
+"""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from detector.detection.digest import Partial
-from detector.detection.event import Event
+from detector.detection.event import Event, KeptEvent, Match, unite_events
+from detector.store.database import Database, raises_damaged
 from detector.store.file_table import FileRead, file_id
-
-EVENT_COLUMNS = "e.body, f.path, e.offset, max(e.place, -1 - e.place)"
-"""The columns of an event, as ``decode_event`` takes them."""
-FROM_EVENT = "FROM event e JOIN file f USING (file_id)"
-
-
-_LOOKUP = 500
-"""Events that are looked up with one query."""
+from detector.store.packing.identity_set import IdentitySet
+from detector.store.packing.segment import StoredRow, without_matches
+from detector.store.segments.segment_table import RowPlace, SegmentTable, StateQuery, query_of
 
 
 class WrittenEvents(NamedTuple):
-    """The identities of events that are new, and of those with another content now."""
+    """The identities of events that are new, and those with another content now, as they stand."""
 
-    new: list[bytes]
-    revised: list[bytes]
-
-
-def write_events(connection: sqlite3.Connection, events: Mapping[bytes, Event]) -> WrittenEvents:
-    """Write events by identity.
-
-    Of two with one identity the smaller stays, whichever comes first.
-    """
-    paths = {event.position.source for event in events.values()}
-    file_ids = {path: file_id(connection, path) for path in paths}
-    stored = _stored_events(connection, list(events))
-    written = WrittenEvents([], [])
-    rows = []
-    for identity, event in events.items():
-        body = msgspec.msgpack.encode(msgspec.structs.astuple(event)[:-1])
-        if identity not in stored:
-            written.new.append(identity)
-        elif body < stored[identity]:
-            written.revised.append(identity)
-        else:
-            continue
-        path, offset, index = msgspec.structs.astuple(event.position)
-        rows.append((identity, event.time, file_ids[path], offset, index, body))
-    connection.executemany(
-        "INSERT INTO event (identity, time, file_id, offset, place, body) "
-        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET time = excluded.time, "
-        "file_id = excluded.file_id, offset = excluded.offset, place = excluded.place, "
-        "body = excluded.body",
-        sorted(rows),
-    )
-    return written
+    new: set[bytes]
+    revised: dict[bytes, KeptEvent]
 
 
-def put_events(
-    connection: sqlite3.Connection, partial: Partial, reads: Sequence[FileRead]
-) -> tuple[list[bytes], Counter[str]]:
-    """Write the events of ``partial``, the union of ``reads``.
+class EventTable:
+    """The events that are stored."""
 
-    Returns the identities of those with another content now, and how many hits of each file, by
-    path, are duplicates: all but the first of an event.
-    """
-    duplicates: Counter[str] = Counter()
-    for (path, _), stats in partial.chunks.items():
-        duplicates[path] += stats.hits
-    for read in reads:
-        if read.reread:
-            duplicates[read.file.path] -= _reclaim_events(connection, read)
-    written = write_events(connection, partial.events)
-    for identity in written.new:
-        duplicates[partial.events[identity].position.source] -= 1
-    return written.revised, duplicates
+    def __init__(self, database: Database, segments: SegmentTable) -> None:
+        self._database = database
+        self._segments = segments
+        self._known: IdentitySet | None = None
 
+    def put(
+        self,
+        connection: sqlite3.Connection,
+        rows: Mapping[bytes, KeptEvent],
+        rules: Collection[str],
+        reads: Sequence[FileRead] = (),
+    ) -> tuple[WrittenEvents, Counter[str]]:
+        """Write events that rules counted, by identity; they are the union of ``reads``.
 
-def _stored_events(
-    connection: sqlite3.Connection, identities: Sequence[bytes]
-) -> dict[bytes, bytes]:
-    """Return the bodies of the events that are stored."""
-    stored: dict[bytes, bytes] = {}
-    for first in range(0, len(identities), _LOOKUP):
-        page = identities[first : first + _LOOKUP]
-        stored.update(
-            connection.execute(
-                "SELECT identity, body FROM event "
-                f"WHERE identity IN ({', '.join('?' * len(page))})",
-                page,
-            )
+        Returned with them is by how much the duplicates of each file, by path, change: all hits
+        but the first of an event are some. Matches of other rules than ``rules`` are left out: a
+        worker process that started while rule files changed knew rules that are not here.
+        """
+        duplicates: Counter[str] = Counter()
+        for read in reads:
+            for (path, _), stats in read.partial.chunks.items():
+                duplicates[path] += stats.hits
+        writing = _Writing(self, connection, rows)
+        for read in reads:
+            if read.reread:
+                duplicates[read.file.path] -= writing.reclaim(read)
+        written = writing.put(_of_rules(rows, rules), is_fresh=True)
+        for identity in written.new:
+            duplicates[rows[identity].position.source] -= 1
+        return written, duplicates
+
+    def put_signals(
+        self, connection: sqlite3.Connection, events: Iterable[Event]
+    ) -> dict[bytes, int]:
+        """Write events that are signals; return their times as they stand, by identity."""
+        rows: dict[bytes, KeptEvent] = {}
+        for event in events:
+            identity, row = KeptEvent.of_event(event)
+            if identity in rows:
+                row = unite_events(identity, rows[identity], row)
+            rows[identity] = row
+        writing = _Writing(self, connection, rows)
+        writing.put(rows, is_fresh=False)
+        return {identity: writing.time_of(identity) for identity in rows}
+
+    def known(self, query: StateQuery) -> IdentitySet:
+        """Return the marks of the identities that are stored, for the process that ingests.
+
+        Another one would not learn what is written meanwhile."""
+        if self._known is None:
+            self._known = IdentitySet()
+            for identities in self._segments.identities(query):
+                self._known.add_all(identities)
+        return self._known
+
+    @raises_damaged
+    def read(self, times: Mapping[bytes, int]) -> dict[bytes, Event]:
+        """Return committed events, whose times are known, by identity."""
+        query = self._segments.committed
+        found: dict[bytes, Event] = {}
+        paths = Paths(query)
+        for identity, time in times.items():
+            for segment in self._segments.between(query, time, time + 1):
+                number = segment.find(identity, time)
+                if number is not None:
+                    path = paths[segment.file_id(number)]
+                    found[identity] = segment.row(number, path).event(identity)
+                    break
+        return found
+
+    def rows_at(
+        self, query: StateQuery, places: Mapping[bytes, RowPlace]
+    ) -> dict[bytes, StoredRow]:
+        """Return the rows at places, by identity."""
+        ordered = sorted(places.items(), key=lambda item: item[1])
+        return {
+            identity: self._segments.load(query, place.segment_id).stored(place.number)
+            for identity, place in ordered
+        }
+
+    def locate(self, query: StateQuery, times: Mapping[bytes, int]) -> dict[bytes, RowPlace]:
+        """Return where events are stored that may be, by identity."""
+        known = self.known(query)
+        return self._segments.locate(
+            query, {identity: time for identity, time in times.items() if identity in known}
         )
-    return stored
+
+    def write(
+        self,
+        connection: sqlite3.Connection,
+        rows: Sequence[StoredRow],
+        replaced: Iterable[RowPlace],
+        is_fresh: bool,
+    ) -> None:
+        """Write rows, in the place of others."""
+        self._segments.remove(connection, replaced)
+        self._segments.append(connection, rows, is_fresh)
 
 
-def disown_events(connection: sqlite3.Connection) -> None:
-    """Prepare for reading every file again: its events are to be brought once more.
+class _Writing:
+    """The writing of the events of one transaction."""
 
-    The place of an event that was not brought yet is negative.
-    """
-    connection.execute("UPDATE event SET place = -1 - place WHERE place >= 0")
+    def __init__(
+        self, table: EventTable, connection: sqlite3.Connection, rows: Mapping[bytes, KeptEvent]
+    ) -> None:
+        self._table = table
+        self._connection = connection
+        query = query_of(connection)
+        times = {identity: row.time for identity, row in rows.items()}
+        self._places = table.locate(query, times)
+        self._stored = table.rows_at(query, self._places)
+        self._changed: set[bytes] = set()
+        ((self._generation,),) = query("SELECT generation FROM progress")
+        self._file_ids: dict[str, int] = {}
+        self._times = times
+
+    def reclaim(self, read: FileRead) -> int:
+        """Give a file that is read again the events that it brought first; return how many.
+
+        It need not be cut into the same chunks, where it grew between. An event at the place where
+        it is was brought by a re-read that was broken off."""
+        read_id = self._file_id(read.file.path)
+        reclaimed = 0
+        for identity, row in read.partial.hits.items():
+            stored = self._stored.get(identity)
+            if stored is None or stored.file_id != read_id:
+                continue
+            is_there = (
+                stored.row.position.offset == row.position.offset
+                and stored.row.position.index == row.position.index
+            )
+            if stored.generation < self._generation or is_there:
+                reclaimed += 1
+                placed = msgspec.structs.replace(stored.row, position=row.position)
+                self._set(StoredRow(identity, placed, read_id, self._generation))
+        return reclaimed
+
+    def put(self, rows: Mapping[bytes, KeptEvent], is_fresh: bool) -> WrittenEvents:
+        """Write rows by identity."""
+        written = WrittenEvents(set(), {})
+        appended = []
+        for identity, row in rows.items():
+            stored = self._stored.get(identity)
+            if stored is None:
+                written.new.add(identity)
+                appended.append(self._brought(identity, row))
+                continue
+            united = unite_events(identity, stored.row, row, is_placed=True)
+            if united is stored.row:
+                continue
+            if stored.row.is_copy(united):
+                self._set(stored._replace(row=united))
+            else:
+                written.revised[identity] = united
+                self._set(self._brought(identity, united))
+        appended += [self._stored[identity] for identity in self._changed]
+        replaced = [self._places[identity] for identity in self._changed]
+        self._table.write(self._connection, appended, replaced, is_fresh)
+        # Should the transaction fail, what is known beyond what is stored changes nothing.
+        self._table.known(query_of(self._connection)).add(written.new)
+        return written
+
+    def time_of(self, identity: bytes) -> int:
+        """Return the time of an event as it stands."""
+        stored = self._stored.get(identity)
+        return self._times[identity] if stored is None else stored.row.time
+
+    def _set(self, stored: StoredRow) -> None:
+        self._stored[stored.identity] = stored
+        self._changed.add(stored.identity)
+
+    def _brought(self, identity: bytes, row: KeptEvent) -> StoredRow:
+        return StoredRow(identity, row, self._file_id(row.position.source), self._generation)
+
+    def _file_id(self, path: str) -> int:
+        if path not in self._file_ids:
+            self._file_ids[path] = file_id(self._connection, path)
+        return self._file_ids[path]
 
 
-def _reclaim_events(connection: sqlite3.Connection, read: FileRead) -> int:
-    """Give a file that is read again the events that it brought first; return how many.
+class Paths(dict[int, str]):
+    """The paths of files by id."""
 
-    It need not be cut into the same chunks, where it grew between. An event at the place where it
-    is was brought by a re-read that was broken off.
-    """
-    read_id = file_id(connection, read.file.path)
-    return connection.executemany(
-        "UPDATE event SET offset = ?1, place = ?2 WHERE identity = ?3 AND file_id = ?4 "
-        "AND (place < 0 OR (offset = ?1 AND place = ?2))",
-        [
-            (event.position.offset, event.position.index, identity, read_id)
-            for identity, event in read.partial.events.items()
-        ],
-    ).rowcount
+    def __init__(self, query: StateQuery) -> None:
+        self._query = query
+
+    def __missing__(self, key: int) -> str:
+        ((path,),) = self._query("SELECT path FROM file WHERE file_id = ?", key)
+        self[key] = os.fsdecode(path)
+        return self[key]
 
 
-def decode_event(row: Any) -> Event:
-    """Decode a row of ``EVENT_COLUMNS``."""
-    body, path, offset, index = row
-    return msgspec.convert(
-        [*msgspec.msgpack.decode(body), (os.fsdecode(path), offset, index)], Event
-    )
+def _of_rules(rows: Mapping[bytes, KeptEvent], rules: Collection[str]) -> Mapping[bytes, KeptEvent]:
+    """Return rows without the matches of other rules."""
+    used = {
+        series.rule_id
+        for matches in {id(row.matches): row.matches for row in rows.values()}.values()
+        for series, _ in matches
+    }
+    if used <= set(rules):
+        return rows
+
+    def is_unknown(_: int, match: Match) -> bool:
+        return match[0].rule_id not in rules
+
+    return {identity: without_matches(row, is_unknown) for identity, row in rows.items()}

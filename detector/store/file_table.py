@@ -18,6 +18,7 @@ from detector.sources.accounting import Accounting, FileState
 from detector.sources.source import SourceFile
 from detector.sources.time_bounds import FileSnapshot
 from detector.store.database import Database
+from detector.store.segments.segment_table import SegmentTable
 
 FILE_COLUMNS = (
     "path, device, inode, size, mtime_ns, state, reason, detail, resume, print, generation"
@@ -78,8 +79,9 @@ class WaitingFile(msgspec.Struct, frozen=True):
 class FileTable:
     """Every log file, and the counts of what was read."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, segments: SegmentTable) -> None:
         self._database = database
+        self._segments = segments
 
     def all(self) -> list[FileRow]:
         """Return every file that was ever found."""
@@ -147,7 +149,7 @@ class FileTable:
                 [(b"\0" + new, old) for old, new in paths],
             )
             for _, new in paths:
-                _absorb_replaced(connection, b"\0" + new, new)
+                _absorb_replaced(connection, self._segments, b"\0" + new, new)
             connection.executemany(
                 "UPDATE file SET path = ? WHERE path = ?", [(new, b"\0" + new) for _, new in paths]
             )
@@ -237,7 +239,9 @@ def file_id(connection: sqlite3.Connection, path: str) -> int:
     return int(row[0])
 
 
-def _absorb_replaced(connection: sqlite3.Connection, path: bytes, replaced_path: bytes) -> None:
+def _absorb_replaced(
+    connection: sqlite3.Connection, segments: SegmentTable, path: bytes, replaced_path: bytes
+) -> None:
     """Add the counts of a file to the one that replaces it.
 
     The same holds for a file whose content is replaced.
@@ -249,7 +253,7 @@ def _absorb_replaced(connection: sqlite3.Connection, path: bytes, replaced_path:
     if replaced is None:
         return
     old_id, seen, duplicate = replaced
-    connection.execute("UPDATE event SET file_id = ? WHERE file_id = ?", (file_id, old_id))
+    segments.give(connection, old_id, file_id)
     connection.execute(
         "INSERT INTO file_count (file_id, kind, reason, count) "
         "SELECT ?, kind, reason, count FROM file_count WHERE file_id = ? "

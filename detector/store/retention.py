@@ -8,17 +8,18 @@ window, which is no longer whole: it changes nothing, and is counted as late and
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
-from collections import Counter
-from collections.abc import Iterator, Set
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Set
 
 import msgspec
 
-from detector.cloudtrail.record import json_text
-from detector.detection.digest import Partial
+from detector.detection.event import KeptEvent, Match, Series
 from detector.store.database import Database
+from detector.store.packing.segment import StoredRow, without_matches
+from detector.store.segments.segment_table import SegmentTable, query_of
+from detector.store.window_table import key_text, stored_series
 
 RETENTION = 31 * 86_400
 """Seconds for which all windows are kept. CloudTrail tries for 30 days to deliver a record."""
@@ -36,8 +37,9 @@ class VacuumResult(msgspec.Struct, frozen=True):
 class Retention:
     """The eviction of old windows."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, segments: SegmentTable) -> None:
         self._database = database
+        self._segments = segments
 
     def evict(self, retention: int) -> tuple[int, int]:
         """Evict the hits that are older than ``retention`` seconds; return (hits, events).
@@ -48,27 +50,36 @@ class Retention:
         """
         now = self._database.clock()
         newest = self._database.value("SELECT newest FROM progress")
-        horizon, read_before = min(now, newest or 0) - retention, now - retention
+        horizon, read_before = int(min(now, newest or 0) - retention), now - retention
         if not self._database.value(
             "SELECT EXISTS (SELECT 1 FROM file WHERE first < ? AND read_at < ?)",
             horizon,
             read_before,
         ):
             return 0, 0
-        with self._without_reference_checks(), self._database.transaction() as connection:
-            connection.execute(f"CREATE TEMP TABLE old AS {_OLD_HITS}", (horizon, read_before))
-            connection.execute(_REMEMBER_EVICTED)
-            hits = connection.execute(
-                "DELETE FROM hit WHERE (series_id, bucket, identity) IN "
-                "(SELECT series_id, bucket, identity FROM old)"
-            ).rowcount
-            events = connection.execute(
-                "DELETE FROM event WHERE time < ? AND identity NOT IN "
-                "(SELECT identity FROM hit UNION ALL SELECT identity FROM signal)",
-                (horizon,),
-            ).rowcount
-            connection.execute("DROP TABLE old")
-        return hits, events
+        with self._database.transaction() as connection:
+            query = query_of(connection)
+            old = _OldHits(connection, horizon, read_before)
+            events = 0
+            for span in self._segments.spans(query, -1 << 62, horizon):
+                segment = self._segments.load(query, span.segment_id)
+                kept = list(filter(None, map(old.without, segment.rows())))
+                events += len(segment) - len(kept)
+                if len(kept) < len(segment) or old.has_changed:
+                    self._segments.replace(connection, span.segment_id, kept)
+                    old.has_changed = False
+            old.remember()
+        return old.hits, events
+
+    def evicted(self, connection: sqlite3.Connection) -> dict[Series, tuple[int, int]]:
+        """Return the (first, last) bucket that was evicted of each series."""
+        return {
+            stored_series(rule_id, key): (first, last)
+            for rule_id, key, first, last in connection.execute(
+                "SELECT rule_id, key, gone_first, gone_last FROM series "
+                "WHERE gone_first IS NOT NULL"
+            )
+        }
 
     def vacuum(self, retention: int) -> VacuumResult:
         """Evict old windows, and give the space back. Raises IngestHeld, ReadOnly."""
@@ -81,37 +92,42 @@ class Retention:
         return VacuumResult(hits, events, before, self._bytes())
 
     def drop_expired(
-        self, connection: sqlite3.Connection, partial: Partial, reread: Set[str]
-    ) -> None:
-        """Remove hits of evicted windows from ``partial``; count them as late.
+        self,
+        connection: sqlite3.Connection,
+        rows: dict[bytes, KeptEvent],
+        widths: Mapping[str, int],
+    ) -> set[bytes]:
+        """Remove the matches in evicted windows from ``rows``; return whose were removed.
 
-        The events stay, so that further copies are known as such. The events of ``reread`` files
-        had been in these windows, and are not late.
+        ``widths`` are those of the rules' buckets. The events stay, so that further copies are
+        known as such.
         """
-        if not connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM series WHERE gone_first IS NOT NULL)"
-        ).fetchone()[0]:
-            return
+        evicted = self.evicted(connection)
         dropped: set[bytes] = set()
-        for key in list(partial.hits):
-            if connection.execute(
-                "SELECT 1 FROM series WHERE rule_id = ? AND key = ? "
-                "AND ? BETWEEN gone_first AND gone_last",
-                (key.rule_id, json_text(list(key.key)), key.bucket),
-            ).fetchone():
-                dropped.update(partial.hits.pop(key))
-        late: Counter[str] = Counter()
-        for identity in dropped:
-            path = partial.events[identity].position.source
-            stored = connection.execute(
-                "SELECT 1 FROM event WHERE identity = ?", (identity,)
-            ).fetchone()
-            if stored is None and path not in reread:
-                late[path] += 1
+        if not evicted:
+            return dropped
+
+        def is_evicted(time: int, match: Match) -> bool:
+            series, _ = match
+            first, last = evicted.get(series, (1, 0))
+            return first <= time // widths.get(series.rule_id, 1) <= last
+
+        for identity, row in rows.items():
+            left = without_matches(row, is_evicted)
+            if left != row:
+                rows[identity] = left
+                dropped.add(identity)
+        return dropped
+
+    def count_late(
+        self, connection: sqlite3.Connection, late: Set[bytes], rows: Mapping[bytes, KeptEvent]
+    ) -> None:
+        """Count events that came for evicted windows, by their file."""
+        counts = Counter(rows[identity].position.source for identity in late)
         connection.executemany(
             "INSERT INTO late (file_id, count) SELECT file_id, ? FROM file WHERE path = ? "
             "ON CONFLICT DO UPDATE SET count = count + excluded.count",
-            [(count, os.fsencode(path)) for path, count in late.items()],
+            [(count, os.fsencode(path)) for path, count in counts.items()],
         )
 
     def _bytes(self) -> int:
@@ -119,36 +135,87 @@ class Retention:
         page_size = self._database.value("PRAGMA page_size")
         return int(pages) * int(page_size)
 
-    @contextlib.contextmanager
-    def _without_reference_checks(self) -> Iterator[None]:
-        """Switch foreign keys off for a while.
 
-        For each event that is deleted, SQLite would search all hits.
+class _OldHits:
+    """The hits that are to be evicted."""
+
+    def __init__(self, connection: sqlite3.Connection, horizon: int, read_before: float) -> None:
+        self._connection = connection
+        self._horizon = horizon
+        self._old_files = {
+            file_id
+            for (file_id,) in connection.execute(
+                "SELECT file_id FROM file WHERE read_at < ?", (read_before,)
+            )
+        }
+        self._reach: dict[str, int | None] = dict(
+            connection.execute("SELECT rule_id, reach FROM rule")
+        )
+        self._widths: dict[str, int] = dict(
+            connection.execute("SELECT rule_id, width FROM rule_number")
+        )
+        self._alerts: dict[Series, list[tuple[int, int]]] = defaultdict(list)
+        for rule_id, key, start, until, width in connection.execute(
+            "SELECT rule_id, key, start, until, width FROM alert JOIN series USING (series_id) "
+            "WHERE start < ?",
+            (horizon,),
+        ):
+            self._widths.setdefault(rule_id, width)
+            self._alerts[stored_series(rule_id, key)].append((start, until))
+        self._signals = {
+            identity for (identity,) in connection.execute("SELECT identity FROM signal")
+        }
+        self._evicted: dict[Series, tuple[int, int]] = {}
+        self.hits = 0
+        self.has_changed = False
+
+    def without(self, stored: StoredRow) -> StoredRow | None:
+        """Return a row without old matches; None where nothing of it is left to keep."""
+        row = stored.row
+        if stored.file_id in self._old_files:
+            row = without_matches(row, self._is_old)
+            if row != stored.row:
+                self.has_changed = True
+        is_used = row.matches or row.stale or stored.identity in self._signals
+        if row.time < self._horizon and not is_used:
+            return None
+        return stored._replace(row=row)
+
+    def remember(self) -> None:
+        """Write the evicted buckets of each series.
+
+        Hits affect windows as far away as the rule's reach, and a window that such a hit touches is
+        derived again as far once more: hence twice the reach.
         """
-        with self._database.exclusive() as connection:
-            connection.execute("PRAGMA foreign_keys = OFF")
-            try:
-                yield
-            finally:
-                connection.execute("PRAGMA foreign_keys = ON")
+        rows = []
+        for series, (lowest, highest) in self._evicted.items():
+            width = self._widths[series.rule_id]
+            margin = (2 * (self._reach.get(series.rule_id) or 0) + width - 1) // width
+            rows.append(
+                (series.rule_id, key_text(series), width, lowest - margin, highest + margin)
+            )
+        self._connection.executemany(
+            "INSERT INTO series (rule_id, key, width, gone_first, gone_last) "
+            "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "gone_first = min(coalesce(gone_first, excluded.gone_first), excluded.gone_first), "
+            "gone_last = max(coalesce(gone_last, excluded.gone_last), excluded.gone_last)",
+            rows,
+        )
 
-
-_OLD_HITS = """
-SELECT series_id, bucket, identity FROM hit JOIN series s USING (series_id)
-LEFT JOIN rule r USING (rule_id) JOIN event USING (identity) JOIN file USING (file_id)
-WHERE (bucket + 1) * width <= ? AND read_at < ? AND (r.rule_id IS NULL OR reach IS NOT NULL)
-    AND NOT EXISTS (SELECT 1 FROM alert a WHERE a.series_id = s.series_id
-                    AND start < (bucket + 1) * width AND until > bucket * width)
-"""
-
-# Hits affect windows as far away as the rule's reach, and a window that such a hit touches is
-# derived again as far once more: hence twice the reach.
-_REMEMBER_EVICTED = """
-UPDATE series SET gone_first = min(coalesce(gone_first, lowest), lowest),
-    gone_last = max(coalesce(gone_last, highest), highest)
-FROM (SELECT series_id AS id, min(bucket) - margin AS lowest, max(bucket) + margin AS highest
-      FROM old JOIN (SELECT series_id, (2 * coalesce(reach, 0) + width - 1) / width AS margin
-                     FROM series LEFT JOIN rule USING (rule_id)) USING (series_id)
-      GROUP BY series_id)
-WHERE series_id = id
-"""
+    def _is_old(self, time: int, match: Match) -> bool:
+        """Tell whether a match is old, and then take note of it."""
+        series, _ = match
+        rule_id = series.rule_id
+        width = self._widths.get(rule_id)
+        if width is None or (rule_id in self._reach and self._reach[rule_id] is None):
+            return False
+        bucket = time // width
+        start, until = bucket * width, (bucket + 1) * width
+        if until > self._horizon or any(
+            first < until and last > start for first, last in self._alerts.get(series, ())
+        ):
+            return False
+        lowest, highest = self._evicted.get(series, (bucket, bucket))
+        self._evicted[series] = min(lowest, bucket), max(highest, bucket)
+        self.hits += 1
+        return True

@@ -51,6 +51,10 @@ class RuleTable:
         self.generation = 0
         """That of the rules in use: a file of another one is to be searched again."""
 
+    def widths(self) -> dict[str, int]:
+        """Return the seconds of a bucket of each rule in use."""
+        return {rule_id: rule.query.window or 1 for rule_id, rule in self.in_use.items()}
+
     def disabled(self) -> frozenset[str]:
         """Return the ids of the rules that are switched off."""
         return frozenset(
@@ -71,7 +75,7 @@ class RuleTable:
         """Return what each rule has found, without rules that found nothing."""
         hits = dict(
             self._database.rows(
-                "SELECT rule_id, count(*) FROM series JOIN hit USING (series_id) GROUP BY rule_id"
+                "SELECT j.key, sum(j.value) FROM segment, json_each(hits) j GROUP BY j.key"
             )
         )
         alerts = dict(
@@ -126,4 +130,9 @@ class RuleTable:
                 (rule.rule_id, rule.fingerprint, rules.mode, max_gap(rule, rules.mode))
                 for rule in rules
             ],
+        )
+        connection.executemany(
+            "INSERT INTO rule_number (rule_id, width) VALUES (?, ?) "
+            "ON CONFLICT DO UPDATE SET width = excluded.width",
+            [(rule.rule_id, rule.query.window or 1) for rule in rules],
         )

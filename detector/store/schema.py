@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 
 import msgspec
 
 from detector.cloudtrail.record import identity
+from detector.store.packing.conversion import PACKING, pack_events
 
 SQLITE = sqlite3.sqlite_version
 """The version of the SQLite library that Python brings."""
@@ -344,6 +346,7 @@ CREATE TABLE activity_pending (  -- what commits brought that is not added to th
 CREATE TABLE activity_start (files INTEGER NOT NULL) STRICT;  -- read before activity was counted
 INSERT INTO activity_start SELECT count(*) FROM file WHERE seen > 0;
 """,
+    PACKING,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -355,6 +358,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     Tables of the newest version are not written to, so that a state opens on a full disk too.
     """
     connection.create_function("event_identity", 1, _event_identity, deterministic=True)
+    connection.create_function("pack_events", 0, partial(pack_events, connection))
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]

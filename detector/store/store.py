@@ -24,7 +24,7 @@ from detector.store.decisions.decision_exchange import DecisionExchange
 from detector.store.decisions.triage_table import TriageTable
 from detector.store.decisions.undo_journal import ALERT_KINDS, UndoJournal, UndoResult
 from detector.store.derivation.alert_derivation import AlertDerivation
-from detector.store.event_table import disown_events, put_events
+from detector.store.event_table import EventTable
 from detector.store.file_table import FileRead, FileTable
 from detector.store.history_table import HistoryTable
 from detector.store.integrity_alerts import IntegrityAlerts
@@ -32,6 +32,7 @@ from detector.store.quarantine import Quarantine
 from detector.store.recovery import Recovery
 from detector.store.retention import Retention
 from detector.store.rule_table import RuleTable
+from detector.store.segments.segment_table import SegmentTable
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
 
@@ -43,19 +44,35 @@ class Store:
         self.database = database
         self.history = HistoryTable(database)
         self.journal = UndoJournal(database, self.history)
-        self.files = FileTable(database)
+        segments = SegmentTable(database)
+        self.files = FileTable(database, segments)
         self.chunks = ChunkTable(database)
-        self.windows = WindowTable(database)
+        self.events = EventTable(database, segments)
+        self.windows = WindowTable(database, segments)
+        self.retention = Retention(database, segments)
         self.baseline = BaselineTable(database)
         self.activity = PrincipalActivityTable(database)
         self.rules = RuleTable(database, self.journal)
         self.suppressions = SuppressionTable(database, self.history)
         self.alerts = AlertTable(database, self.windows, self.suppressions)
         self.derivation = AlertDerivation(
-            database, self.history, self.rules, self.windows, self.alerts, self.suppressions
+            database,
+            self.history,
+            self.rules,
+            segments,
+            self.windows,
+            self.retention,
+            self.alerts,
+            self.suppressions,
         )
         self.context = ContextTable(
-            database, self.rules, self.baseline, self.alerts, self.suppressions
+            database,
+            self.rules,
+            self.baseline,
+            self.events,
+            self.windows,
+            self.alerts,
+            self.suppressions,
         )
         self.triage = TriageTable(database, self.journal, self.alerts, self.suppressions)
         self.exchange = DecisionExchange(database, self.triage, self.suppressions)
@@ -64,7 +81,6 @@ class Store:
         self.integrity_alerts = IntegrityAlerts(
             database, self.history, self.completeness, self.alerts, self.suppressions
         )
-        self.retention = Retention(database)
         self.recovery = Recovery(database)
 
     @classmethod
@@ -142,7 +158,6 @@ class Store:
                 self.windows.drop_rule(connection, rule.rule_id)
             if any(rule.alerts for rule in changes.new):
                 self.files.require_new_search(connection)
-                disown_events(connection)
             if changes.any_removed or any(rule.flag for rule in changes.new):
                 self.context.clear_signals(connection)
             for rule in changes.recut:
@@ -156,7 +171,7 @@ class Store:
         """Write what was read, in one transaction.
 
         After a crash all of it is there, or the files are read again. Alerts are derived from it by
-        ``derivation.derive``; until then its windows stay marked, also over a crash. Event times
+        ``derivation.derive``; until then its segments stay fresh, also over a crash. Event times
         after ``newest_allowed`` (epoch seconds) count, but do not advance the newest event time.
         Raises IngestHeld, StateError.
         """
@@ -167,12 +182,18 @@ class Store:
         with self.database.transaction() as connection:
             self.files.put(connection, reads)
             self.completeness.put(connection, reads)
-            self.retention.drop_expired(connection, partial, reread)
-            revised, duplicates = put_events(connection, partial, reads)
+            expired = self.retention.drop_expired(connection, partial.hits, self.rules.widths())
+            written, duplicates = self.events.put(
+                connection, partial.hits, self.rules.in_use, reads
+            )
+            late = {
+                identity
+                for identity in expired & written.new
+                if partial.hits[identity].position.source not in reread
+            }
+            self.retention.count_late(connection, late, partial.hits)
             self.files.add_duplicates(connection, duplicates)
-            touched = self.windows.put(connection, partial, self.rules.in_use)
-            touched |= self.derivation.mark_revised(connection, revised)
-            self.windows.mark(connection, touched)
+            self.derivation.mark_revised(connection, written.revised)
             self.baseline.extend(connection, partial.observations)
             self.activity.append(connection, reads)
             if newest is not None:

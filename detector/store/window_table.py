@@ -1,199 +1,147 @@
 """The windows: the hits of each series, by bucket of time.
 
 They grow by set union alone. A series is a rule with the values of its keys; a bucket is a span as
-wide as the rule's window.
+wide as the rule's window. The hits are in the segments; a series has a row of its own only where it
+has alerts, or where windows of it were evicted.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
 import msgspec
 
 from detector.cloudtrail.record import json_text
-from detector.detection.digest import Partial
-from detector.detection.event import Event
-from detector.detection.window import Hit, WindowKey
-from detector.ecs.values import Value
-from detector.rules.rule import Rule
+from detector.detection.alert import alert_id as name_alert
+from detector.detection.event import Event, Series
+from detector.detection.window import Hit
 from detector.store.database import Database, raises_damaged
-from detector.store.event_table import EVENT_COLUMNS, decode_event
+from detector.store.event_table import Paths
+from detector.store.packing.segment import StoredRow, without_matches
+from detector.store.segments.segment_table import SegmentTable, StateQuery, query_of
 
-TouchedBuckets = set[tuple[int, int]]
-"""Buckets that have changed, as (series id, bucket)."""
 
+class AlertWindow(msgspec.Struct, frozen=True):
+    """The span of an alert's series in which its events are."""
 
-class TouchedSeries(msgspec.Struct):
-    """A series with buckets that have changed, and the number of hits in each."""
-
-    series_id: int
-    rule_id: str
-    key: str
+    alert_id: str
+    series: Series
     width: int
-    has_alerts: bool
-    counts: dict[int, int]
-
-
-_HITS = (
-    f"SELECT {EVENT_COLUMNS}, h.inputs, h.bucket FROM hit h JOIN event e USING (identity) "
-    "JOIN file f USING (file_id) WHERE h.series_id = ? AND h.bucket BETWEEN ? AND ? "
-    "AND e.time >= ? AND e.time < ? ORDER BY e.time, h.identity"
-)
+    start: int
+    until: int
 
 
 class WindowTable:
     """The hits of each rule."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, segments: SegmentTable) -> None:
         self._database = database
+        self._segments = segments
 
     @raises_damaged
-    def events(self, series_id: int, width: int, start: int, end: int) -> list[Event]:
-        """Return the committed events of a series in ``[start, end)``."""
-        buckets = (start // width, (end - 1) // width)
-        rows = self._database.rows(_HITS, series_id, *buckets, start, end)
-        return [hit.event for hit in _decode_hits(rows, width)]
+    def events(self, window: AlertWindow) -> list[Event]:
+        """Return the committed events of a window, by time."""
+        query = self._segments.committed
+        paths = Paths(query)
+        events = []
+        for stored in self.stored(query, window):
+            row = stored.row
+            position = msgspec.structs.replace(row.position, source=paths[stored.file_id])
+            events.append(msgspec.structs.replace(row, position=position).event(stored.identity))
+        return events
+
+    def stored(self, query: StateQuery, window: AlertWindow) -> list[StoredRow]:
+        """Return the rows of a window's events, by time and identity."""
+        found: list[StoredRow] = []
+        for segment in self._segments.between(query, window.start, window.until):
+            found += [
+                segment.stored(number)
+                for number in segment.numbers_of(window.series)
+                if window.start <= segment.times[number] < window.until
+                and segment.hit(number, window.series, window.width) is not None
+            ]
+        if window.series.key is None:
+            # Its second may hold other events, each with an alert of its own.
+            found = [stored for stored in found if _alert_of(stored, window) == window.alert_id]
+        return sorted(found, key=attrgetter("order"))
 
     def hits(
-        self,
-        connection: sqlite3.Connection,
-        series_id: int,
-        width: int,
-        start: int,
-        end: int,
-        minimum: int,
+        self, query: StateQuery, series: Series, width: int, start: float, end: float
     ) -> list[Hit]:
-        """Return the hits of a series, or none below ``minimum``."""
-        buckets = (start // width, (end - 1) // width)
-        (count,) = connection.execute(
-            "SELECT count(*) FROM hit WHERE series_id = ? AND bucket BETWEEN ? AND ?",
-            (series_id, *buckets),
-        ).fetchone()
-        if count < minimum:
-            return []
-        rows = connection.execute(_HITS, (series_id, *buckets, start, end))
-        return list(_decode_hits(rows, width))
+        """Return the hits of a series in ``[start, end)``, by time and identity."""
+        found = []
+        for segment in self._segments.between(query, start, end):
+            for number in segment.numbers_of(series):
+                if start <= segment.times[number] < end:
+                    hit = segment.hit(number, series, width)
+                    if hit is not None:
+                        found.append(hit)
+        return sorted(found, key=lambda hit: hit[:2])
 
-    def put(
-        self, connection: sqlite3.Connection, partial: Partial, rules: Mapping[str, Rule]
-    ) -> TouchedBuckets:
-        """Add hits to their windows; return the buckets that may have changed."""
-        # A worker process that started while rule files changed knew rules that are not here.
-        windows = [(key, hits) for key, hits in partial.hits.items() if key.rule_id in rules]
-        series_ids = _series_ids(connection, [key for key, _ in windows], rules)
-        touched: TouchedBuckets = set()
-        rows = []
-        for key, hits in windows:
-            series_id = series_ids[key.rule_id, key.key]
-            touched.add((series_id, key.bucket))
-            for identity, inputs in hits.items():
-                row = (series_id, key.bucket, identity, msgspec.msgpack.encode(inputs))
-                rows.append(row)
-        connection.executemany(
-            "INSERT INTO hit (series_id, bucket, identity, inputs) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET inputs = excluded.inputs WHERE excluded.inputs < inputs",
-            sorted(rows),
-        )
-        return touched
-
-    def mark(self, connection: sqlite3.Connection, touched: TouchedBuckets) -> None:
-        """Mark buckets, from which alerts are to be derived."""
-        connection.executemany(
-            "INSERT OR IGNORE INTO touched (series_id, bucket) VALUES (?, ?)", touched
-        )
+    @raises_damaged
+    def of_alerts(self, query: StateQuery, alert_ids: Iterable[str]) -> Iterator[AlertWindow]:
+        """Yield the windows of alerts, in order of time."""
+        for alert_id, rule_id, key, *rest in query(
+            "SELECT alert_id, rule_id, s.key, width, start, until FROM json_each(?) wanted "
+            "CROSS JOIN alert ON alert_id = wanted.value JOIN series s USING (series_id) "
+            "ORDER BY start",
+            json_text(list(alert_ids)),
+        ):
+            yield AlertWindow(alert_id, stored_series(rule_id, key), *rest)
 
     def mark_rule(self, connection: sqlite3.Connection, rule_id: str) -> None:
-        """Mark every bucket of a rule."""
+        """Have alerts derived anew from every window of a rule."""
         connection.execute(
-            "INSERT OR IGNORE INTO touched (series_id, bucket) SELECT DISTINCT series_id, bucket "
-            "FROM hit JOIN series USING (series_id) WHERE rule_id = ?",
+            "UPDATE segment SET fresh = 1 WHERE EXISTS "
+            "(SELECT 1 FROM json_each(hits) WHERE json_each.key = ?)",
             (rule_id,),
         )
-
-    def any_touched(self) -> bool:
-        """Return whether buckets are marked."""
-        return bool(self._database.value("SELECT EXISTS (SELECT 1 FROM touched)"))
-
-    def take_touched(self, connection: sqlite3.Connection, count: int) -> list[TouchedSeries]:
-        """Return the first ``count`` marked buckets or more, and unmark them.
-
-        A series is taken as a whole.
-        """
-        (last,) = connection.execute(
-            "SELECT max(series_id) FROM "
-            "(SELECT series_id FROM touched ORDER BY series_id, bucket LIMIT ?)",
-            (count,),
-        ).fetchone()
-        touched = {
-            series_id: TouchedSeries(series_id, rule_id, key, width, bool(has_alerts), {})
-            for series_id, rule_id, key, width, has_alerts in connection.execute(
-                "SELECT series_id, rule_id, key, width, "
-                "EXISTS (SELECT 1 FROM alert a WHERE a.series_id = s.series_id) FROM series s "
-                "WHERE series_id IN (SELECT series_id FROM touched WHERE series_id <= ?)",
-                (last,),
-            )
-        }
-        for series_id, bucket, hits in connection.execute(
-            "SELECT series_id, bucket, count(identity) FROM touched "
-            "LEFT JOIN hit USING (series_id, bucket) WHERE series_id <= ? "
-            "GROUP BY series_id, bucket",
-            (last,),
-        ):
-            touched[series_id].counts[bucket] = hits
-        connection.execute("DELETE FROM touched WHERE series_id <= ?", (last,))
-        return list(touched.values())
-
-    def buckets_with(
-        self, connection: sqlite3.Connection, identity: bytes
-    ) -> list[tuple[int, int, int]]:
-        """Return (series id, bucket, width) of an event's whole windows."""
-        return connection.execute(
-            "SELECT series_id, bucket, width FROM rule JOIN series USING (rule_id) "
-            "JOIN hit USING (series_id) WHERE identity = ? "
-            "AND bucket NOT BETWEEN coalesce(gone_first, 1) AND coalesce(gone_last, 0)",
-            (identity,),
-        ).fetchall()
+        _forget_runs(connection, rule_id)
 
     def drop_rule(self, connection: sqlite3.Connection, rule_id: str) -> None:
         """Delete the windows and alerts of a rule."""
-        for table in ("hit", "alert"):
-            connection.execute(
-                f"DELETE FROM {table} WHERE series_id IN "
-                "(SELECT series_id FROM series WHERE rule_id = ?)",
-                (rule_id,),
-            )
-        connection.execute("DELETE FROM series WHERE rule_id = ?", (rule_id,))
-
-
-def _series_ids(
-    connection: sqlite3.Connection, keys: Iterable[WindowKey], rules: Mapping[str, Rule]
-) -> dict[tuple[str, tuple[Value, ...]], int]:
-    """Return the ids of the windows' series, by rule and key; add those that are new."""
-    texts: dict[str, dict[str, tuple[Value, ...]]] = defaultdict(dict)
-    for rule_id, key in {(key.rule_id, key.key) for key in keys}:
-        texts[rule_id][json_text(list(key))] = key
-    series_ids = {}
-    for rule_id, keys_by_text in texts.items():
-        width = rules[rule_id].query.window or 1
-        connection.executemany(
-            "INSERT OR IGNORE INTO series (rule_id, key, width) VALUES (?, ?, ?)",
-            [(rule_id, text, width) for text in sorted(keys_by_text)],
-        )
-        for text, series_id in connection.execute(
-            "SELECT s.key, series_id FROM json_each(?) wanted "
-            "CROSS JOIN series s ON rule_id = ? AND s.key = wanted.value",
-            (msgspec.json.encode(list(keys_by_text)).decode(), rule_id),
+        query = query_of(connection)
+        for (segment_id,) in query(
+            "SELECT segment_id FROM segment WHERE EXISTS "
+            "(SELECT 1 FROM json_each(hits) WHERE json_each.key = ?)",
+            rule_id,
         ):
-            series_ids[rule_id, keys_by_text[text]] = series_id
-    return series_ids
+            rows = [
+                stored._replace(
+                    row=without_matches(stored.row, lambda _, match: match[0].rule_id == rule_id)
+                )
+                for stored in self._segments.load(query, segment_id).rows()
+            ]
+            self._segments.replace(connection, segment_id, rows)
+        connection.execute(
+            "DELETE FROM alert WHERE series_id IN (SELECT series_id FROM series WHERE rule_id = ?)",
+            (rule_id,),
+        )
+        connection.execute("DELETE FROM series WHERE rule_id = ?", (rule_id,))
+        _forget_runs(connection, rule_id)
 
 
-def _decode_hits(rows: Iterable[Any], width: int) -> Iterator[Hit]:
-    """Decode rows of ``_HITS``, without events in another bucket now."""
-    for *row, inputs, bucket in rows:
-        event = decode_event(row)
-        if event.time // width == bucket:
-            yield Hit(event, tuple(msgspec.msgpack.decode(inputs)))
+def _alert_of(stored: StoredRow, window: AlertWindow) -> str:
+    """Return the id of the alert that a rule without a window gives an event."""
+    event_id = stored.row.id_of(stored.identity)
+    return name_alert(window.series.rule_id, event_id, (stored.row.client.account, event_id))
+
+
+def stored_series(rule_id: str, key: str) -> Series:
+    """Return the series of a row of ``series``."""
+    values = msgspec.json.decode(key)
+    return Series(rule_id, None if values is None else tuple(values))
+
+
+def key_text(series: Series) -> str:
+    """Return the key of a series as its row has it."""
+    return json_text(None if series.key is None else list(series.key))
+
+
+def _forget_runs(connection: sqlite3.Connection, rule_id: str) -> None:
+    connection.execute(
+        "DELETE FROM term_run WHERE rule = (SELECT number FROM rule_number WHERE rule_id = ?)",
+        (rule_id,),
+    )

@@ -90,7 +90,7 @@ def migrated(times: int) -> None:
     more = tuple(
         f"CREATE TABLE files_{number} AS SELECT * FROM file; "
         f"CREATE INDEX files_{number}_path ON files_{number} (path); "
-        f"CREATE TABLE hits_{number} AS SELECT * FROM hit LIMIT 100"
+        f"CREATE TABLE hits_{number} AS SELECT * FROM segment LIMIT 100"
         for number in range(times)
     )
     schema.MIGRATIONS = _OWN + more

@@ -1,17 +1,18 @@
 """The derivation of alerts from the windows that have changed.
 
-A commit only marks the buckets that it touched. They are derived together, before anything is
-shown: a window that grows with each of many files is derived once.
+A commit only appends segments, which are fresh until alerts were derived from them: from all at
+once, before anything is shown. So a window that grows with each of many files is derived once.
 """
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import msgspec
-
-from detector.detection.derive import derive, max_gap
+from detector.detection.derive import derive
+from detector.detection.event import KeptEvent, Series
+from detector.detection.window import Hit
 from detector.rules.rule import Rule
 from detector.store.alert_table import AlertChanges, AlertTable
 from detector.store.database import Database
@@ -20,13 +21,19 @@ from detector.store.derivation.alert_reconciliation import (
     StoredAlert,
     stored_alerts,
 )
+from detector.store.derivation.term_runs import Run, TermRuns, join_runs
+from detector.store.derivation.touched_windows import HitKey, RuleSpan, TouchedWindows
 from detector.store.history_table import HistoryTable
+from detector.store.packing.segment import inputs_of
+from detector.store.retention import Retention
 from detector.store.rule_table import RuleTable
+from detector.store.segments.segment_table import SegmentSpan, SegmentTable, query_of
 from detector.store.suppression_table import SuppressionTable
-from detector.store.window_table import TouchedBuckets, TouchedSeries, WindowTable
+from detector.store.window_table import WindowTable, key_text, stored_series
 
-_BUCKETS_PER_TRANSACTION = 20_000
-"""Touched buckets that are derived in one transaction: others may write in between."""
+_SEGMENTS_PER_TRANSACTION = 16
+"""Fresh segments that are derived in one transaction: others may write in between."""
+_NEVER = (1 << 62, -1 << 62)
 
 
 class AlertDerivation:
@@ -37,25 +44,43 @@ class AlertDerivation:
         database: Database,
         history: HistoryTable,
         rules: RuleTable,
+        segments: SegmentTable,
         windows: WindowTable,
+        retention: Retention,
         alerts: AlertTable,
         suppressions: SuppressionTable,
     ) -> None:
         self._database = database
         self._history = history
         self._rules = rules
+        self._segments = segments
         self._windows = windows
+        self._retention = retention
         self._alerts = alerts
         self._suppressions = suppressions
+        self._runs = TermRuns(database)
+        self._with_alerts: set[Series] | None = None
 
     def derive(self) -> AlertChanges:
-        """Derive the alerts of all buckets that were touched since the last time."""
+        """Derive the alerts of all windows that were touched since the last time."""
         changed: list[str] = []
         withdrawn: list[str] = []
-        while self._windows.any_touched():
+        while self._database.value("SELECT EXISTS (SELECT 1 FROM segment WHERE fresh = 1)"):
             with self._database.transaction() as connection:
-                touched = self._windows.take_touched(connection, _BUCKETS_PER_TRANSACTION)
-                changes = self._derive(connection, touched)
+                fresh = [
+                    SegmentSpan(*row)
+                    for row in connection.execute(
+                        "SELECT first, last, segment_id FROM segment WHERE fresh = 1 "
+                        "ORDER BY first LIMIT ?",
+                        (_SEGMENTS_PER_TRANSACTION,),
+                    )
+                ]
+                changes = self._derive(connection, fresh)
+                connection.executemany(
+                    "UPDATE segment SET fresh = 0 WHERE segment_id = ?",
+                    [(span.segment_id,) for span in fresh],
+                )
+                self._segments.merge_small(connection)
                 changed += changes.changed
                 withdrawn += changes.withdrawn
         return AlertChanges(tuple(changed), tuple(withdrawn))
@@ -69,40 +94,54 @@ class AlertDerivation:
         self._windows.mark_rule(connection, rule.rule_id)
 
     def mark_revised(
-        self, connection: sqlite3.Connection, identities: Iterable[bytes]
-    ) -> TouchedBuckets:
-        """Return the buckets of events with another content.
+        self, connection: sqlite3.Connection, revised: Mapping[bytes, KeptEvent]
+    ) -> None:
+        """Have signals searched for again near events with another content.
 
-        Their signals are searched for again. Two records that claim one identity and differ are
-        rare enough to search all windows and signals.
+        Two records that claim one identity and differ are rare enough to search all signals.
         """
-        touched: TouchedBuckets = set()
-        for identity in identities:
+        widths = self._rules.widths()
+        for identity, row in revised.items():
             flagged = connection.execute(
                 "DELETE FROM signal WHERE identity = ? RETURNING alert_id", (identity,)
             ).fetchall()
             connection.executemany(
                 "UPDATE alert SET searched = -1, stale = 1 WHERE alert_id = ?", flagged
             )
-            for series_id, bucket, width in self._windows.buckets_with(connection, identity):
-                touched.add((series_id, bucket))
-                connection.execute(
-                    "UPDATE alert SET searched = -1, stale = 1 "
-                    "WHERE series_id = ? AND start < ? AND until > ?",
-                    (series_id, (bucket + 1) * width, bucket * width),
-                )
-        return touched
+            for time, matches in ((row.time, row.matches), *row.stale):
+                for series, _ in matches:
+                    width = widths.get(series.rule_id, 1)
+                    bucket = time // width
+                    connection.execute(
+                        "UPDATE alert SET searched = -1, stale = 1 WHERE series_id = "
+                        "(SELECT series_id FROM series WHERE rule_id = ? AND key = ? "
+                        "AND ? NOT BETWEEN coalesce(gone_first, 1) AND coalesce(gone_last, 0)) "
+                        "AND start < ? AND until > ?",
+                        (
+                            series.rule_id,
+                            key_text(series),
+                            bucket,
+                            (bucket + 1) * width,
+                            bucket * width,
+                        ),
+                    )
 
-    def _derive(
-        self, connection: sqlite3.Connection, touched: Sequence[TouchedSeries]
-    ) -> AlertChanges:
-        """Derive the alerts of the touched buckets of each series."""
+    def _derive(self, connection: sqlite3.Connection, fresh: Sequence[SegmentSpan]) -> AlertChanges:
+        """Derive the alerts of the windows that fresh segments touch."""
+        touched = TouchedWindows(
+            connection, self._segments, self._windows, self._rules.in_use, self._rules.mode
+        )
+        touched.add(fresh)
         reconciliation = AlertReconciliation(connection, self._history)
-        for series in touched:
-            rule = self._rules.in_use.get(series.rule_id)
-            # The windows of a rule that is no longer used stay as they are.
-            if rule is not None:
-                self._derive_series(connection, series, rule, reconciliation)
+        evicted = self._retention.evicted(connection)
+        with_alerts = self._series_with_alerts(connection)
+        for series, span, buckets in touched.candidates(with_alerts):
+            # A window of which hits were evicted stays as it was.
+            first, last = evicted.get(series, _NEVER)
+            whole = [bucket for bucket in buckets if not first <= bucket <= last]
+            if self._derive_series(connection, touched, series, span, whole, reconciliation):
+                with_alerts.add(series)
+        self._derive_terms(connection, touched, evicted, reconciliation)
         changes = reconciliation.finish()
         if self._suppressions.any():
             self._suppressions.record_hidden(
@@ -110,40 +149,148 @@ class AlertDerivation:
             )
         return changes
 
+    def _series_with_alerts(self, connection: sqlite3.Connection) -> set[Series]:
+        """Return the series that have alerts, and some that had."""
+        if self._with_alerts is None:
+            self._with_alerts = {
+                stored_series(*row)
+                for row in connection.execute(
+                    "SELECT rule_id, key FROM series "
+                    "WHERE series_id IN (SELECT series_id FROM alert)"
+                )
+            }
+        return self._with_alerts
+
     def _derive_series(
         self,
         connection: sqlite3.Connection,
-        series: TouchedSeries,
-        rule: Rule,
+        touched: TouchedWindows,
+        series: Series,
+        span: RuleSpan,
+        buckets: Iterable[int],
         reconciliation: AlertReconciliation,
-    ) -> None:
-        """Derive the alerts of one series."""
-        width, mode = series.width, self._rules.mode
-        gap = max_gap(rule, mode)
-        counts = series.counts
-        if not gap and not series.has_alerts:
-            counts = {
-                bucket: count for bucket, count in counts.items() if count >= rule.query.min_hits
-            }
-        key = tuple(msgspec.json.decode(series.key))
-        for first, last in _runs(counts, 1 + (2 * gap + width - 1) // width):
+    ) -> bool:
+        """Derive the alerts of buckets of one series; return whether there are any."""
+        rule, width, gap = span.rule, span.width, span.gap
+        series_id = _series_id(connection, series)
+        has_alerts = series_id is not None
+        for first, last in _runs(buckets, 1 + (2 * gap + width - 1) // width):
             start, end = first * width, (last + 1) * width
             if gap:
                 start, end = start - gap + 1, end + gap - 1
-                if series.has_alerts:
-                    start, end = _widen_span(connection, series.series_id, start, end, rule.gap)
-            hits = self._windows.hits(
-                connection, series.series_id, width, start - gap, end + gap, rule.query.min_hits
-            )
+                if series_id is not None:
+                    start, end = _widen_span(connection, series_id, start, end, rule.gap)
+            hits = touched.hits(series, start - gap, end + gap)
             stored: Mapping[str, StoredAlert] = {}
-            if series.has_alerts:
-                stored = stored_alerts(connection, series.series_id, start, end)
-            derived = {alert.alert_id: alert for alert in derive(rule, mode, key, hits, start, end)}
-            reconciliation.add(series.series_id, rule, derived, stored)
+            if series_id is not None:
+                stored = stored_alerts(connection, series_id, start, end)
+            if not stored and len(hits) < rule.query.min_hits:
+                continue
+            found = derive(rule, self._rules.mode, series.key or (), hits, start, end)
+            derived = {alert.alert_id: alert for alert in found}
+            reconciliation.add(series, width, rule, derived, stored)
+            has_alerts = has_alerts or bool(derived)
             if gap:
                 # An alert may reach into the next run, which is then derived with it.
                 reconciliation.write()
-                series.has_alerts = series.has_alerts or bool(derived)
+                series_id = _series_id(connection, series)
+        return has_alerts
+
+    def _derive_terms(
+        self,
+        connection: sqlite3.Connection,
+        touched: TouchedWindows,
+        evicted: Mapping[Series, tuple[int, int]],
+        reconciliation: AlertReconciliation,
+    ) -> None:
+        """Derive the alerts of the series of new terms whose runs begin elsewhere now."""
+        series_touched = touched.terms.keys() | touched.moved
+        stored = self._runs.read(connection, series_touched)
+        written: dict[Series, Sequence[Run]] = {}
+        for series in series_touched:
+            rule = self._rules.in_use[series.rule_id]
+            history = rule.query.window or 1
+            before = stored.get(series, ())
+            hits = touched.terms.get(series, [])
+            gone = evicted.get(series, _NEVER)
+            if series in touched.moved:
+                hits = [
+                    hit[:2]
+                    for hit in self._windows.hits(
+                        query_of(connection), series, history, -math.inf, math.inf
+                    )
+                ]
+                before = tuple(run for run in before if _is_gone(run[0], history, gone))
+            runs = join_runs([*before, *[(*hit, hit[0]) for hit in hits]], history)
+            if runs != stored.get(series):
+                written[series] = runs
+            starts = [run[:2] for run in runs]
+            if [run[:2] for run in stored.get(series, ())] != starts or not set(starts).isdisjoint(
+                hits
+            ):
+                self._derive_starts(connection, series, rule, starts, gone, reconciliation)
+        self._runs.write(connection, written)
+
+    def _derive_starts(
+        self,
+        connection: sqlite3.Connection,
+        series: Series,
+        rule: Rule,
+        starts: Iterable[HitKey],
+        gone: tuple[int, int],
+        reconciliation: AlertReconciliation,
+    ) -> None:
+        """Derive the alerts of a series of new terms from the first hits of its runs.
+
+        Those stay of which other hits were evicted."""
+        history = rule.query.window or 1
+        hits = []
+        for time, identity in starts:
+            if not _is_gone(time, history, gone):
+                hits.append(self._hit_at(connection, series, history, time, identity))
+        series_id = _series_id(connection, series)
+        stored: dict[str, StoredAlert] = {}
+        if series_id is not None:
+            stored = stored_alerts(connection, series_id, -1 << 62, 1 << 62)
+        stored = {
+            alert_id: alert
+            for alert_id, alert in stored.items()
+            if not _is_gone(alert.start, history, gone)
+        }
+        found = derive(rule, self._rules.mode, series.key or (), hits)
+        reconciliation.add(
+            series, history, rule, {alert.alert_id: alert for alert in found}, stored
+        )
+
+    def _hit_at(
+        self,
+        connection: sqlite3.Connection,
+        series: Series,
+        width: int,
+        time: int,
+        identity: bytes,
+    ) -> Hit:
+        """Return the hit of an identity at a time."""
+        for segment in self._segments.between(query_of(connection), time, time + 1):
+            number = segment.find(identity, time)
+            if number is not None:
+                row = segment.row(number)
+                return Hit(time, identity, inputs_of(row, series, width) or (), row)
+        raise LookupError(f"no event {identity.hex()} at {time}")
+
+
+def _is_gone(time: int, width: int, gone: tuple[int, int]) -> bool:
+    first, last = gone
+    return first <= time // width <= last
+
+
+def _series_id(connection: sqlite3.Connection, series: Series) -> int | None:
+    """Return the id of a series; None where it has no row, and so no alerts."""
+    row = connection.execute(
+        "SELECT series_id FROM series WHERE rule_id = ? AND key = ?",
+        (series.rule_id, key_text(series)),
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _widen_span(

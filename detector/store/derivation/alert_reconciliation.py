@@ -15,10 +15,12 @@ from detector.detection.alert import Alert
 from detector.detection.baseline import principal_of
 from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.derive import supersede_window
+from detector.detection.event import Series
 from detector.detection.principal import RelatedPrincipals
 from detector.rules.rule import Rule
 from detector.store.alert_table import AlertChanges
 from detector.store.history_table import HistoryTable
+from detector.store.window_table import key_text
 
 _MARK_BY_NAME = (
     "UPDATE alert SET stale = 1 WHERE stale = 0 AND start < ? AND until > ? "
@@ -54,6 +56,7 @@ class AlertReconciliation:
         self._history = history
         self._changed: list[str] = []
         self._withdrawn: list[str] = []
+        self._new_series: list[tuple[str, str, int]] = []
         self._new_alerts: list[tuple[Any, ...]] = []
         self._new_names: list[tuple[str, str]] = []
         self._related: list[tuple[int, int, str]] = []
@@ -61,12 +64,15 @@ class AlertReconciliation:
 
     def add(
         self,
-        series_id: int,
+        series: Series,
+        width: int,
         rule: Rule,
         derived: Mapping[str, Alert],
         stored: Mapping[str, StoredAlert],
     ) -> None:
         """Write derived alerts of a series over the stored ones of the same span.
+
+        ``width`` is that of the series' buckets in seconds.
 
         An alert supersedes those that are gone and that it overlaps, or is near to.
         """
@@ -84,7 +90,7 @@ class AlertReconciliation:
                 if old.is_near(start, until, supersede_window(rule))
             ]
             predecessors = {old_id: gone.pop(old_id) for old_id in superseded}
-            self._put(series_id, alert, content, before, predecessors)
+            self._put(series, width, alert, content, before, predecessors)
             if superseded:
                 self._supersede(superseded, alert_id, is_joined=before is not None)
             self._withdrawn += superseded
@@ -101,9 +107,14 @@ class AlertReconciliation:
     def write(self) -> None:
         """Write the alerts that are new."""
         self._connection.executemany(
+            "INSERT OR IGNORE INTO series (rule_id, key, width) VALUES (?, ?, ?)", self._new_series
+        )
+        self._new_series.clear()
+        self._connection.executemany(
             "INSERT INTO alert (alert_id, series_id, start, until, content, revision, "
             "settled, supersedes, context, lineage, searched, stale, told) "
-            "VALUES (?, ?, ?, ?, ?, ?, 0, ?, NULL, ?, -1, 1, 0)",
+            "VALUES (?, (SELECT series_id FROM series WHERE rule_id = ? AND key = ?), "
+            "?, ?, ?, ?, 0, ?, NULL, ?, -1, 1, 0)",
             self._new_alerts,
         )
         self._connection.executemany(
@@ -121,7 +132,8 @@ class AlertReconciliation:
 
     def _put(
         self,
-        series_id: int,
+        series: Series,
+        width: int,
         alert: Alert,
         content: bytes,
         before: StoredAlert | None,
@@ -134,11 +146,13 @@ class AlertReconciliation:
         start, until = alert.extent
         lineage = RelatedPrincipals.of(alert.facets)
         if before is None:
+            name = (series.rule_id, key_text(series))
+            self._new_series.append((*name, width))
             revision = 1 + max((old.revision for old in superseded.values()), default=0)
             self._new_alerts.append(
                 (
                     alert.alert_id,
-                    series_id,
+                    *name,
                     start,
                     until,
                     content,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from detector.detection import window
 from detector.detection.derive import derive
-from detector.detection.event import Event, Position
+from detector.detection.event import KeptEvent, Position
 from detector.detection.window import Hit
 from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
@@ -33,7 +33,8 @@ def hits(found) -> list[Hit]:
     for number, (time, region) in enumerate(found):
         call = record(awsRegion=region, eventID=f"e-{number}")
         ((_, inputs),) = QUERY.rows(call, time)
-        made.append(Hit(Event.of(call, b"{}", time, Position("x", 0, 0)), inputs))
+        identity, row = KeptEvent.of(call, b"{}", time, Position("x", 0, 0))
+        made.append(Hit(time, identity, inputs, row))
     return made
 
 
@@ -43,7 +44,8 @@ def hits_of(rule, times) -> list[Hit]:
     for time in times:
         call = record(eventID=f"e-{time}")
         ((_, inputs),) = rule.query.rows(call, time)
-        made.append(Hit(Event.of(call, b"{}", time, Position("x", 0, 0)), inputs))
+        identity, row = KeptEvent.of(call, b"{}", time, Position("x", 0, 0))
+        made.append(Hit(time, identity, inputs, row))
     return made
 
 
@@ -103,7 +105,7 @@ def test_merge_spans_runs_from_the_first_start(begins, duration, expected):
     spans = list(window.merge_spans(made, begins, WIDTH, duration))
     assert [(span.start, span.end) for span in spans] == expected
     for span in spans:
-        assert [hit.event.time for hit in span.hits] == [
+        assert [hit.time for hit in span.hits] == [
             t for t in range(0, 40, 5) if span.start <= t < span.end
         ]
 

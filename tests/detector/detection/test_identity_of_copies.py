@@ -15,6 +15,7 @@ import pytest
 from detector.cloudtrail.record import identity
 from detector.store import Store, schema
 from detector.triage.note import NoteBody
+from tests.detector.store.older_state import take_back
 from tests.detector.trail import (
     ACCOUNT,
     REGIONS,
@@ -111,6 +112,7 @@ def as_before(state: Path) -> None:
         account, event_id, *_ = msgspec.msgpack.decode(body)
         return hashlib.blake2b(f"{account}\0{event_id}".encode(), digest_size=16).digest()
 
+    take_back(state, version_before("event_identity(body)"))
     with closing(sqlite3.connect(state)) as connection:
         connection.create_function("former", 1, former)
         connection.execute("CREATE TABLE was AS SELECT identity, former(body) AS f FROM event")
@@ -123,26 +125,18 @@ def as_before(state: Path) -> None:
         connection.commit()
 
 
-def take_step(state: Path, words: str) -> None:
-    """Take the step of the migration that has these words."""
-    (step,) = (script for script in schema.MIGRATIONS if words in script)
-    with closing(sqlite3.connect(state, isolation_level=None)) as connection:
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.create_function("event_identity", 1, schema._event_identity)
-        connection.execute("BEGIN")
-        for statement in schema._statements(step):
-            connection.execute(statement)
-        connection.execute("COMMIT")
+def version_before(words: str) -> int:
+    """Return the version before the step of the migration that has these words."""
+    return next(number for number, step in enumerate(schema.MIGRATIONS) if words in step)
 
 
 def test_former_state_keeps_alerts_notes_and_windows(tmp_path: Path) -> None:
     log = write(tmp_path / "logs", "a.json", uuid_sweep()[:9])
     with closing(Store.open(tmp_path / "hunt.db")) as store:
         write(tmp_path / "logs", "b.json", sweep(10, 60))
-        before = scan(tmp_path / "logs", store=store).alerts
-        store.triage.add_notes(before, NoteBody("seen"))
+        store.triage.add_notes(scan(tmp_path / "logs", store=store).alerts, NoteBody("seen"))
+        before = store.alerts.all()
     as_before(tmp_path / "hunt.db")
-    take_step(tmp_path / "hunt.db", "event_identity(body)")
     log.unlink()  # its events are known from the state alone
     write(tmp_path / "logs", "c.json", uuid_sweep(recipientAccountId=None)[8:])
     with closing(Store.open(tmp_path / "hunt.db")) as store:
@@ -170,7 +164,6 @@ def test_former_state_that_counted_copies_is_searched_again(tmp_path: Path) -> N
                 WHERE e.identity NOT IN (SELECT identity FROM hit);
             """
         )
-    take_step(tmp_path / "hunt.db", "event_identity(body)")
     write(logs, "rest.json", uuid_sweep()[6:])
     with closing(Store.open(tmp_path / "hunt.db")) as store:
         (alert,) = scan(logs, store=store).alerts
@@ -189,7 +182,8 @@ def test_former_state_forgets_what_it_counted_for_nobody(tmp_path: Path) -> None
             scan(logs, store=store).alerts, key=lambda alert: bool(alert.principal)
         )
         store.triage.add_notes([false, true], NoteBody("seen"))
-    take_step(tmp_path / "hunt.db", "TABLE nobody")
+        (true,) = store.alerts.get_all([true.alert_id])
+    take_back(tmp_path / "hunt.db", version_before("TABLE nobody"))
     log.unlink()
     with closing(Store.open(tmp_path / "hunt.db")) as store:
         assert store.alerts.all() == [true]

@@ -20,6 +20,7 @@ from detector.rules.ruleset import load
 from detector.store import IngestHeld, StateError, Store
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
+from tests.detector.store.older_state import take_back
 from tests.detector.trail import REFERENCE, call, outcome, scan, sweep, write
 
 HOLDER = """
@@ -217,33 +218,12 @@ def test_state_of_version_5_reads_its_files_again(state: Path, tmp_path: Path) -
     near = call(20, eventName="CreateAccessKey", eventSource="iam.amazonaws.com", readOnly=False)
     write(tmp_path / "logs", "b.json", [near])
     gone.unlink()
-    db = sqlite3.connect(state)
-    db.execute(
-        "UPDATE chunk SET marks = ?", (msgspec.msgpack.encode({1: 10}),)
-    )  # as version 5 had it
-    db.execute(
-        "UPDATE alert SET searched = -1"
-    )  # all that is near it is asked for, what is gone too
-    for statement in (
-        "DROP INDEX note_uid",
-        "ALTER TABLE note DROP COLUMN uid",
-        "ALTER TABLE decision DROP COLUMN session",
-        "ALTER TABLE status DROP COLUMN at",
-        "ALTER TABLE status DROP COLUMN author",
-        "DROP TABLE assignee",
-        "DROP TABLE touched",
-        "DROP TABLE principal_day",
-        "DROP TABLE session_opening",
-        "DROP TABLE principal",
-        "DROP TABLE activity_value",
-        "DROP TABLE activity_pending",
-        "DROP TABLE activity_start",
-        "DROP INDEX alert_hop",
-        "PRAGMA user_version = 5",
-    ):
-        db.execute(statement)
-    db.commit()
-    db.close()
+    take_back(state, 5)
+    with closing(sqlite3.connect(state)) as db:
+        # As version 5 had it; and all that is near the alert is asked for, what is gone too.
+        db.execute("UPDATE chunk SET marks = ?", (msgspec.msgpack.encode({1: 10}),))
+        db.execute("UPDATE alert SET searched = -1")
+        db.commit()
     with closing(Store.open(state)) as store:
         before = store.alerts.all()
         run = scan(tmp_path / "logs", store=store, by=load())
@@ -279,9 +259,9 @@ def test_failed_commit_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     empty = outcome(store)
 
     steps = (
-        "store.put_events",
-        "window_table.WindowTable.put",
-        "window_table.WindowTable.mark",
+        "retention.Retention.drop_expired",
+        "event_table.EventTable.put",
+        "segments.segment_table.SegmentTable.append",
         "baseline_table.BaselineTable.extend",
         "file_table.FileTable.advance_newest",
     )
@@ -314,7 +294,7 @@ def test_failed_derivation_is_made_up_for(tmp_path: Path, monkeypatch: pytest.Mo
     write(tmp_path / "logs", "a.json", [*sweep(10), *sweep(10, 60)])
     expected = scan(tmp_path / "logs")
     for step in (
-        "window_table.WindowTable.take_touched",
+        "derivation.touched_windows.TouchedWindows.add",
         "derivation.alert_derivation.derive",
         "derivation.alert_reconciliation.AlertReconciliation.add",
         "derivation.alert_reconciliation.AlertReconciliation.finish",
@@ -361,7 +341,8 @@ import detector.ingest.pipeline as pipeline
 pipeline._COMMIT_FILES = 3
 store, source = Store.open(Path(sys.argv[1])), Directory([Path(sys.argv[2])])
 if commits < 0:
-    store.windows.take_touched = die
+    import detector.store.derivation.touched_windows as touched_windows
+    touched_windows.TouchedWindows.add = die
 Pipeline(store, rules(), source, 1).scan(lambda update: None)
 """
 

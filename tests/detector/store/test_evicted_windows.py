@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
@@ -13,7 +12,7 @@ import pytest
 
 from detector.detection.event import Event
 from detector.rules.ruleset import RuleSet, load
-from detector.store import StateError, Store
+from detector.store import Store
 from tests.clock import Clock
 from tests.detector.detection.test_correlate import act, swept
 from tests.detector.detection.test_correlate import rules as flag_rules
@@ -175,28 +174,3 @@ def test_record_that_is_read_again_is_not_late(
     sums = run.accounting
     assert (sums.late_dropped, sums.records_seen, sums.records_duplicate) == (1, 20, 0)
     assert run.alerts == []
-
-
-def test_references_are_checked_again_after_evicting(
-    store: Store, clock: Clock, tmp_path: Path
-) -> None:
-    """They are not while SQLite deletes events, whether that ends well or not."""
-    read(store, tmp_path, "tumbling", calls(0))
-    assert evict(store, clock, 600) == 1
-    _is_checked(store)
-    with store.database.transaction() as connection:
-        connection.execute(
-            "CREATE TEMP TRIGGER full BEFORE DELETE ON hit BEGIN SELECT RAISE(ABORT, 'full'); END"
-        )
-    read(store, tmp_path, "tumbling", calls(900), "b.json")
-    with pytest.raises(StateError):
-        evict(store, clock, 1200)
-    _is_checked(store)
-
-
-def _is_checked(store: Store) -> None:
-    with (
-        pytest.raises((sqlite3.IntegrityError, StateError), match="FOREIGN KEY"),
-        store.database.transaction() as connection,
-    ):
-        connection.execute("INSERT INTO note_words VALUES (12345, 0.0, 'nobody', 'no such note')")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from detector.detection.baseline import ObservationSpans
@@ -22,6 +23,7 @@ from detector.store.database import Database
 from detector.store.decisions.triage_table import TriageTable
 from detector.store.decisions.undo_journal import Change, UndoJournal
 from detector.store.derivation.alert_derivation import AlertDerivation
+from detector.store.event_table import EventTable
 from detector.store.file_table import FileTable
 from detector.store.history_table import HistoryTable
 from detector.store.integrity_alerts import IntegrityAlerts
@@ -29,6 +31,7 @@ from detector.store.quarantine import Quarantine
 from detector.store.recovery import ANALYST_TABLES, Recovery
 from detector.store.retention import RETENTION, Retention
 from detector.store.rule_table import RuleCount, RuleTable
+from detector.store.segments.segment_table import SegmentTable
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
 from detector.triage.note import NoteBody
@@ -64,12 +67,20 @@ def suppressions_of(database: Database) -> SuppressionTable:
 
 
 def alerts_of(database: Database) -> AlertTable:
-    return AlertTable(database, WindowTable(database), suppressions_of(database))
+    return AlertTable(database, windows_of(database), suppressions_of(database))
+
+
+def windows_of(database: Database) -> WindowTable:
+    return WindowTable(database, SegmentTable(database))
+
+
+def files_of(database: Database) -> FileTable:
+    return FileTable(database, SegmentTable(database))
 
 
 def put_file(database: Database, row: FileRow) -> None:
     with database.transaction() as connection:
-        FileTable(database).put(connection, [FileRead(row, Partial.empty())])
+        files_of(database).put(connection, [FileRead(row, Partial.empty())])
 
 
 def test_history_is_kept_by_subject(database: Database) -> None:
@@ -98,7 +109,7 @@ def test_journal_undoes_and_redoes_a_decision(database: Database) -> None:
 
 
 def test_files_are_returned_as_they_were_put(database: Database) -> None:
-    files = FileTable(database)
+    files = files_of(database)
     generation = files.generation()
     put_file(database, BROKEN)
     assert files.all() == [BROKEN]
@@ -116,10 +127,12 @@ def test_chunks_are_found_by_time(scanned: Database) -> None:
 
 
 def test_windows_hold_the_events_of_a_series(scanned: Database) -> None:
-    [(series_id, width)] = scanned.rows("SELECT series_id, width FROM series")
-    windows = WindowTable(scanned)
-    assert len(windows.events(series_id, width, START, START + 1)) == 10
-    assert windows.events(series_id, width, START + 1, START + 2) == []
+    windows = windows_of(scanned)
+    [alert] = alerts_of(scanned).all()
+    [window] = windows.of_alerts(scanned.rows, [alert.alert_id])
+    assert len(windows.events(window)) == 10
+    later = msgspec.structs.replace(window, start=START + 1, until=START + 2)
+    assert windows.events(later) == []
 
 
 def test_baseline_keeps_the_first_observation_of_a_region(database: Database) -> None:
@@ -161,20 +174,23 @@ def test_alerts_are_returned_by_id(scanned: Database) -> None:
 def test_derivation_changes_nothing_where_no_window_has_changed(scanned: Database) -> None:
     rule_table = RuleTable(scanned, journal_of(scanned))
     rule_table.in_use = {rule.rule_id: rule for rule in rules()}
-    windows = WindowTable(scanned)
+    segments = SegmentTable(scanned)
+    windows = WindowTable(scanned, segments)
     derivation = AlertDerivation(
         scanned,
         HistoryTable(scanned),
         rule_table,
+        segments,
         windows,
+        Retention(scanned, segments),
         alerts_of(scanned),
         suppressions_of(scanned),
     )
     with scanned.transaction() as connection:
         windows.mark_rule(connection, REFERENCE)
-    assert windows.any_touched()
+    assert scanned.value("SELECT max(fresh) FROM segment") == 1
     assert derivation.derive() == AlertChanges()
-    assert not windows.any_touched()
+    assert scanned.value("SELECT max(fresh) FROM segment") == 0
 
 
 def test_context_is_complete_after_a_scan(scanned: Database) -> None:
@@ -182,6 +198,8 @@ def test_context_is_complete_after_a_scan(scanned: Database) -> None:
         scanned,
         RuleTable(scanned, journal_of(scanned)),
         BaselineTable(scanned),
+        EventTable(scanned, SegmentTable(scanned)),
+        windows_of(scanned),
         alerts_of(scanned),
         suppressions_of(scanned),
     )
@@ -200,7 +218,8 @@ def test_triage_writes_status_and_notes(scanned: Database) -> None:
     [alert] = alerts_of(scanned).all()
     [closed] = triage.set_status([alert.alert_id], "closed")
     [note] = triage.add_notes([closed], NoteBody("seen"))
-    assert alerts_of(scanned).all() == [closed]
+    [noted] = alerts_of(scanned).all()
+    assert msgspec.structs.replace(noted, handling=closed.handling) == closed
     assert triage.notes() == triage.notes_of(alert.alert_id) == [note]
     assert triage.edit_note(note.note_id, NoteBody("seen twice")).history[0].body == note.body
 
@@ -219,7 +238,7 @@ def test_quarantine_releases_a_file(database: Database) -> None:
     ]
     quarantine.ignore([BROKEN.path])
     assert quarantine.files() == []
-    assert FileTable(database).accounting().files_skipped == {"ignored": 1}
+    assert files_of(database).accounting().files_skipped == {"ignored": 1}
 
 
 def test_completeness_without_digests_finds_nothing(scanned: Database) -> None:
@@ -242,7 +261,7 @@ def test_integrity_alerts_follow_from_findings(scanned: Database) -> None:
 
 
 def test_retention_keeps_what_is_new(scanned: Database) -> None:
-    retention = Retention(scanned)
+    retention = Retention(scanned, SegmentTable(scanned))
     assert retention.evict(RETENTION) == (0, 0)
     result = retention.vacuum(RETENTION)
     assert (result.hits, result.events) == (0, 0)

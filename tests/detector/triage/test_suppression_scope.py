@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from detector.detection.alert import Alert, Facets, Window
-from detector.detection.event import Event, Position
+from detector.detection.event import Event, KeptEvent, Position
 from detector.rules.rule_summary import RuleSummary
 from detector.text.time import parse_interval
 from detector.triage.note import NoteContext
@@ -58,7 +58,7 @@ def alert(*events: Event, last: int = START) -> Alert:
         [each.event_id for each in held],
         START,
         last,
-        Facets.of(held),
+        Facets.of([KeptEvent.of_event(each)[1] for each in held]),
     )
 
 

@@ -1,0 +1,1 @@
+"""Packed events: segments, and the identities in them."""

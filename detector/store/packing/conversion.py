@@ -1,0 +1,138 @@
+"""The packing of the events and hits of an older state, which had a row for each."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+
+from detector.detection.alert import Alert
+from detector.detection.event import Event, KeptEvent, Match, Series
+from detector.store.packing.segment import StoredRow
+from detector.store.packing.segment_writer import SEGMENT_ROWS, insert_segment
+
+PACKING = """
+CREATE TABLE segment (         -- the events of the windows, packed
+    segment_id INTEGER PRIMARY KEY,
+    fresh      INTEGER NOT NULL,        -- whether alerts are to be derived from it
+    tier       INTEGER NOT NULL,        -- of its size
+    first      INTEGER NOT NULL,        -- span of event times, in epoch seconds
+    last       INTEGER NOT NULL,
+    hits       TEXT NOT NULL,           -- how many, by rule
+    identities BLOB NOT NULL,
+    body       BLOB NOT NULL
+) STRICT;
+CREATE INDEX segment_span ON segment (first, last);
+CREATE INDEX segment_tier ON segment (fresh, tier);
+CREATE TABLE rule_number (     -- every rule that was ever used
+    number  INTEGER PRIMARY KEY,
+    rule_id TEXT NOT NULL UNIQUE,
+    width   INTEGER NOT NULL            -- of a bucket, in seconds
+) STRICT;
+CREATE TABLE term_run (        -- first and last hits of a series of new terms
+    series_id INTEGER PRIMARY KEY,      -- a hash of rule and key
+    rule      INTEGER NOT NULL REFERENCES rule_number,
+    runs      BLOB NOT NULL
+) STRICT;
+CREATE TABLE packed_signal (
+    alert_id TEXT NOT NULL REFERENCES alert ON DELETE CASCADE,
+    flag     TEXT NOT NULL,
+    identity BLOB NOT NULL,
+    time     INTEGER NOT NULL,          -- of the event
+    PRIMARY KEY (alert_id, flag, identity)
+) STRICT, WITHOUT ROWID;
+INSERT INTO packed_signal
+    SELECT alert_id, flag, identity, time FROM signal JOIN event USING (identity);
+INSERT INTO rule_number (rule_id, width)
+    SELECT rule_id, max(width) FROM series GROUP BY rule_id;
+SELECT pack_events();
+DROP TABLE signal;
+DROP TABLE touched;
+DROP TABLE hit;
+DROP TABLE event;
+ALTER TABLE packed_signal RENAME TO signal;
+DELETE FROM series WHERE gone_first IS NULL AND series_id NOT IN (SELECT series_id FROM alert);
+"""
+"""The migration to segments. It calls ``pack_events``."""
+
+_EVENTS = """
+SELECT e.identity, e.file_id, e.offset, e.place, e.body, s.rule_id, s.key, s.width, h.bucket,
+    h.inputs
+FROM event e LEFT JOIN hit h USING (identity) LEFT JOIN series s USING (series_id)
+ORDER BY e.time, e.identity
+"""
+
+
+def pack_events(connection: sqlite3.Connection) -> None:
+    """Pack the rows of ``event`` and ``hit`` into fresh segments, and join series of no window.
+
+    Alerts are derived from them once more, which changes none.
+    """
+    ((generation,),) = connection.execute("SELECT generation FROM progress").fetchall()
+    events = connection.execute(_EVENTS)
+    rows: list[StoredRow] = []
+    for _, of_event in groupby(events, itemgetter(0)):
+        rows.append(_stored_row(list(of_event), generation))
+        if len(rows) == SEGMENT_ROWS:
+            insert_segment(connection, rows, is_fresh=True)
+            rows = []
+    if rows:
+        insert_segment(connection, rows, is_fresh=True)
+    _join_series(connection)
+
+
+def _stored_row(rows: list[Any], generation: int) -> StoredRow:
+    """Return an event with its matches."""
+    identity, file_id, offset, place, body, *_ = rows[0]
+    # The place of an event that is to be brought once more was negative.
+    index = max(place, -1 - place)
+    event = msgspec.convert([*msgspec.msgpack.decode(body), ("", offset, index)], Event)
+    _, row = KeptEvent.of_event(event)
+    by_time: dict[int, list[Match]] = {event.time: []}
+    for *_, rule_id, key, width, bucket, inputs in rows:
+        if rule_id is None:
+            continue
+        time = event.time if event.time // width == bucket else bucket * width
+        series = Series(rule_id, _key(event, key, width))
+        by_time.setdefault(time, []).append((series, tuple(msgspec.msgpack.decode(inputs))))
+    row = msgspec.structs.replace(
+        row,
+        matches=tuple(by_time.pop(event.time)),
+        stale=tuple((time, tuple(matches)) for time, matches in sorted(by_time.items())),
+    )
+    return StoredRow(identity, row, file_id, generation if place >= 0 else generation - 1)
+
+
+def _key(event: Event, key: str, width: int) -> tuple[Any, ...] | None:
+    values = tuple(msgspec.json.decode(key))
+    return None if width == 1 and values == (event.account, event.event_id) else values
+
+
+def _join_series(connection: sqlite3.Connection) -> None:
+    """Give the alerts of each rule without a window, one series an event, one series."""
+    alerts: Iterable[Any] = connection.execute(
+        "SELECT alert_id, rule_id, key, content FROM alert JOIN series USING (series_id) "
+        "WHERE width = 1"
+    ).fetchall()
+    for alert_id, rule_id in _of_no_window(alerts):
+        connection.execute(
+            "INSERT OR IGNORE INTO series (rule_id, key, width) VALUES (?, 'null', 1)", (rule_id,)
+        )
+        connection.execute(
+            "UPDATE alert SET series_id = (SELECT series_id FROM series "
+            "WHERE rule_id = ? AND key = 'null') WHERE alert_id = ?",
+            (rule_id, alert_id),
+        )
+
+
+def _of_no_window(alerts: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """Yield id and rule of the alerts of rules without a window."""
+    for alert_id, rule_id, key, content in alerts:
+        alert = msgspec.msgpack.decode(content, type=Alert)
+        values = msgspec.json.decode(key)
+        if alert.window is None and len(values) == 2 and alert.event_ids == [values[1]]:
+            yield alert_id, rule_id

@@ -1,0 +1,334 @@
+"""Packed events: many rows as columns, whose parts are each written once.
+
+A segment is sorted by time and identity. Its identities are as they are, since random bytes do not
+compress; all else is numbers into tables of parts.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from isal import isal_zlib
+
+from detector.detection.event import (
+    EventCall,
+    EventClient,
+    KeptEvent,
+    Match,
+    Matches,
+    Position,
+    Series,
+)
+from detector.detection.window import Hit
+
+IDENTITY = 16
+"""Bytes of an identity."""
+
+
+class StoredRow(NamedTuple):
+    """An event with the file that brought it, and the generation of the rules it was read by.
+
+    The source of its position is empty: files are renamed."""
+
+    identity: bytes
+    row: KeptEvent
+    file_id: int
+    generation: int
+
+    @property
+    def order(self) -> tuple[int, bytes]:
+        return self.row.time, self.identity
+
+
+class _Chunk(NamedTuple):
+    """A part of a file, as it was read."""
+
+    file_id: int
+    offset: int
+    generation: int
+
+
+_PackedMatches = tuple[tuple[int, tuple[Any, ...]], ...]
+"""Matches, with the number of each series."""
+
+
+class _Column(NamedTuple):
+    """Unsigned numbers, as an array of this type code."""
+
+    type_code: str
+    data: bytes
+
+    @classmethod
+    def of(cls, numbers: Sequence[int]) -> _Column:
+        highest = max(numbers, default=0)
+        for type_code, limit in (("B", 1 << 8), ("H", 1 << 16), ("I", 1 << 32)):
+            if highest < limit:
+                return cls(type_code, array(type_code, numbers).tobytes())
+        return cls("Q", array("Q", numbers).tobytes())
+
+    def numbers(self) -> Sequence[int]:
+        values = array(self.type_code)
+        values.frombytes(self.data)
+        return values
+
+
+class _Body(msgspec.Struct, array_like=True):
+    """The content of a segment beside its identities."""
+
+    start: int
+    """Times count from here: times may be negative."""
+    times: _Column
+    clients: list[EventClient]
+    client: _Column
+    calls: list[EventCall]
+    call: _Column
+    regions: list[str]
+    region: _Column
+    issued_keys: dict[int, str]
+    event_ids: dict[int, str]
+    chunks: list[_Chunk]
+    chunk: _Column
+    index: _Column
+    series: list[Series]
+    matches: list[_PackedMatches]
+    match: _Column
+    stale: dict[int, list[tuple[int, _PackedMatches]]]
+
+
+_decoder = msgspec.msgpack.Decoder(_Body)
+
+
+class Packed(NamedTuple):
+    """The columns of a row of the table of segments."""
+
+    first: int
+    last: int
+    rows: int
+    hits: dict[str, int]
+    """By rule."""
+    identities: bytes
+    body: bytes
+
+
+class _Numbers(dict[Any, int]):
+    """Numbers of values, given in the order in which they are met."""
+
+    def __missing__(self, value: Any) -> int:
+        number = self[value] = len(self)
+        return number
+
+
+class _MatchNumbers:
+    """Numbers of the rows' matches, of which many rows share one object."""
+
+    def __init__(self) -> None:
+        self.series = _Numbers()
+        self.packed: list[_PackedMatches] = []
+        self._by_object: dict[int, int] = {}
+        self._by_content: dict[bytes, int] = {}
+
+    def number(self, matches: Matches) -> int:
+        number = self._by_object.get(id(matches))
+        if number is None:
+            packed = self.pack(matches)
+            content = msgspec.msgpack.encode(packed)
+            number = self._by_content.get(content)
+            if number is None:
+                number = self._by_content[content] = len(self.packed)
+                self.packed.append(packed)
+            self._by_object[id(matches)] = number
+        return number
+
+    def pack(self, matches: Matches) -> _PackedMatches:
+        return tuple([(self.series[series], inputs) for series, inputs in matches])
+
+
+def pack(rows: Sequence[StoredRow]) -> Packed:
+    """Pack rows, which are in order of time and identity. There is at least one."""
+    matches = _MatchNumbers()
+    clients, calls, regions, chunks = _Numbers(), _Numbers(), _Numbers(), _Numbers()
+    start = rows[0].row.time
+    events = [stored.row for stored in rows]
+    match = [matches.number(row.matches) for row in events]
+    body = _Body(
+        start,
+        _Column.of([row.time - start for row in events]),
+        clients,  # type: ignore[arg-type]  # replaced below, as it is filled while packing
+        _Column.of([clients[row.client] for row in events]),
+        calls,  # type: ignore[arg-type]
+        _Column.of([calls[row.call] for row in events]),
+        regions,  # type: ignore[arg-type]
+        _Column.of([regions[row.region] for row in events]),
+        {number: row.issued_key for number, row in enumerate(events) if row.issued_key},
+        {number: row.event_id for number, row in enumerate(events) if row.event_id is not None},
+        chunks,  # type: ignore[arg-type]
+        _Column.of(
+            [
+                chunks[stored.file_id, stored.row.position.offset, stored.generation]
+                for stored in rows
+            ]
+        ),
+        _Column.of([row.position.index for row in events]),
+        [],
+        matches.packed,
+        _Column.of(match),
+        {
+            number: [(time, matches.pack(them)) for time, them in row.stale]
+            for number, row in enumerate(events)
+            if row.stale
+        },
+    )
+    body.clients, body.calls, body.regions = list(clients), list(calls), list(regions)
+    body.chunks, body.series = [_Chunk(*chunk) for chunk in chunks], list(matches.series)
+    hits: Counter[str] = Counter()
+    for number, count in Counter(match).items():
+        for series_number, _ in matches.packed[number]:
+            hits[body.series[series_number].rule_id] += count
+    for row in events:
+        for _, stale in row.stale:
+            hits.update(series.rule_id for series, _ in stale)
+    return Packed(
+        start,
+        events[-1].time,
+        len(rows),
+        dict(hits),
+        b"".join([stored.identity for stored in rows]),
+        isal_zlib.compress(msgspec.msgpack.encode(body), 1),
+    )
+
+
+class Segment:
+    """A segment that was unpacked. It never changes."""
+
+    def __init__(self, identities: bytes, body: bytes) -> None:
+        """Unpack a segment. Raises msgspec.MsgspecError where it is damaged."""
+        try:
+            self._body = _decoder.decode(isal_zlib.decompress(body))
+        except isal_zlib.error as error:  # type: ignore[misc]  # its stub gives it no type
+            raise msgspec.DecodeError(str(error)) from None
+        self._identities = identities
+        start = self._body.start
+        self.times = [start + passed for passed in self._body.times.numbers()]
+        self.match = self._body.match.numbers()
+        self._client, self._call = self._body.client.numbers(), self._body.call.numbers()
+        self._region, self._chunk = self._body.region.numbers(), self._body.chunk.numbers()
+        self._index = self._body.index.numbers()
+        self.matches: list[Matches] = [self._unpacked(them) for them in self._body.matches]
+        self._places: dict[Series, list[int]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def identity(self, number: int) -> bytes:
+        """Return the identity of a row."""
+        return self._identities[number * IDENTITY : (number + 1) * IDENTITY]
+
+    def find(self, identity: bytes, time: int) -> int | None:
+        """Return the number of the row of an identity, whose time is known."""
+        number = bisect_left(self.times, time)
+        while number < len(self.times) and self.times[number] == time:
+            if self.identity(number) == identity:
+                return number
+            number += 1
+        return None
+
+    def row(self, number: int, source: str = "") -> KeptEvent:
+        """Return a row, the path of whose file is ``source``."""
+        body = self._body
+        return KeptEvent(
+            self.times[number],
+            body.clients[self._client[number]],
+            body.calls[self._call[number]],
+            body.regions[self._region[number]],
+            body.issued_keys.get(number, ""),
+            body.event_ids.get(number),
+            Position(source, body.chunks[self._chunk[number]].offset, self._index[number]),
+            self.matches[self.match[number]],
+            self.stale(number),
+        )
+
+    def stale(self, number: int) -> tuple[tuple[int, Matches], ...]:
+        """Return the matches of other records of the same identity, by their time."""
+        stale = self._body.stale.get(number, ())
+        return tuple((time, self._unpacked(matches)) for time, matches in stale)
+
+    def stale_rows(self) -> Iterator[int]:
+        """Yield the numbers of rows with stale matches."""
+        yield from self._body.stale
+
+    def file_id(self, number: int) -> int:
+        """Return the id of the file that brought a row."""
+        return self._body.chunks[self._chunk[number]].file_id
+
+    def file_ids(self) -> set[int]:
+        """Return the ids of the files that brought rows."""
+        return {chunk.file_id for chunk in self._body.chunks}
+
+    def stored(self, number: int) -> StoredRow:
+        """Return a row with where it came from."""
+        file_id, _, generation = self._body.chunks[self._chunk[number]]
+        return StoredRow(self.identity(number), self.row(number), file_id, generation)
+
+    def rows(self) -> list[StoredRow]:
+        """Return all rows."""
+        return [self.stored(number) for number in range(len(self))]
+
+    def numbers_of(self, series: Series) -> Sequence[int]:
+        """Return the numbers of the rows that are hits of a series, also stale ones."""
+        if self._places is None:
+            self._places = self._index_series()
+        return self._places.get(series, ())
+
+    def hit(self, number: int, series: Series, width: int) -> Hit | None:
+        """Return a row as a hit of a series with buckets of ``width``; None where it is none."""
+        row = self.row(number)
+        inputs = inputs_of(row, series, width)
+        if inputs is None:
+            return None
+        return Hit(row.time, self.identity(number), inputs, row)
+
+    def _index_series(self) -> dict[Series, list[int]]:
+        places: dict[Series, list[int]] = defaultdict(list)
+        series_of = [[series for series, _ in matches] for matches in self.matches]
+        for number, match in enumerate(self.match):
+            for series in series_of[match]:
+                places[series].append(number)
+        for number in self._body.stale:
+            for _, matches in self.stale(number):
+                for series, _ in matches:
+                    if number not in places[series]:
+                        places[series].append(number)
+        return places
+
+    def _unpacked(self, packed: _PackedMatches) -> Matches:
+        series = self._body.series
+        return tuple([(series[number], inputs) for number, inputs in packed])
+
+
+def inputs_of(row: KeptEvent, series: Series, width: int) -> tuple[Any, ...] | None:
+    """Return the inputs of a row as a hit of a series; None where it is none.
+
+    Records that claim its identity in the same bucket count with it: the smallest inputs stand."""
+    found = [inputs for each, inputs in row.matches if each == series]
+    for time, matches in row.stale:
+        if time // width == row.time // width:
+            found += [inputs for each, inputs in matches if each == series]
+    if len(found) > 1:
+        found.sort(key=msgspec.msgpack.encode)
+    return found[0] if found else None
+
+
+def without_matches(row: KeptEvent, is_dropped: Callable[[int, Match], bool]) -> KeptEvent:
+    """Return a row without the matches at a time that are to be dropped."""
+    kept = tuple(match for match in row.matches if not is_dropped(row.time, match))
+    stale = []
+    for time, matches in row.stale:
+        left = tuple(match for match in matches if not is_dropped(time, match))
+        if left:
+            stale.append((time, left))
+    return msgspec.structs.replace(row, matches=kept, stale=tuple(stale))

@@ -1,0 +1,230 @@
+"""The table of segments: one row for up to thousands of events.
+
+Each commit appends what it brought. Small segments are merged by tiers of size, and what is merged
+is cut anew in order of time, so that a span of time is in few of them. A segment never changes: one
+with other rows has another id.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from detector.store.database import Database
+from detector.store.packing.segment import IDENTITY, Segment, StoredRow
+from detector.store.packing.segment_writer import FULL_TIER, SEGMENT_ROWS, insert_segment
+
+_MERGED = 8
+"""Segments of one tier that are merged."""
+_UNPACKED = 16
+"""Segments that are held unpacked; one takes some megabytes."""
+_FEW = 16
+"""Identities up to which searching is faster than an index."""
+
+StateQuery = Callable[..., list[Any]]
+"""Return the rows of a query with these parameters: committed ones, or those of a transaction."""
+
+
+class RowPlace(NamedTuple):
+    """Where an event is stored."""
+
+    segment_id: int
+    number: int
+    """Of its row."""
+
+
+class SegmentSpan(NamedTuple):
+    """The event times of a segment."""
+
+    first: int
+    last: int
+    segment_id: int
+
+
+class SegmentGone(Exception):
+    """A segment in whose place there is another."""
+
+
+def query_of(connection: sqlite3.Connection) -> StateQuery:
+    """Return the query of the transaction of ``connection``."""
+    return lambda sql, *parameters: connection.execute(sql, parameters).fetchall()
+
+
+class SegmentTable:
+    """The segments of a state."""
+
+    def __init__(self, database: Database) -> None:
+        self.committed: StateQuery = database.rows
+        self._unpacked: OrderedDict[int, Segment] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def spans(self, query: StateQuery, start: float, end: float) -> list[SegmentSpan]:
+        """Return the segments that may have events in ``[start, end)``, in order of time."""
+        return [
+            SegmentSpan(*row)
+            for row in query(
+                "SELECT first, last, segment_id FROM segment WHERE first < ? AND last >= ? "
+                "ORDER BY first, segment_id",
+                min(end, 1 << 62),
+                max(start, -1 << 62),
+            )
+        ]
+
+    def load(self, query: StateQuery, segment_id: int) -> Segment:
+        """Return a segment. Raises SegmentGone, and MsgspecError where it is damaged."""
+        with self._lock:
+            segment = self._unpacked.get(segment_id)
+            if segment is not None:
+                self._unpacked.move_to_end(segment_id)
+                return segment
+        found = query("SELECT identities, body FROM segment WHERE segment_id = ?", segment_id)
+        if not found:
+            raise SegmentGone
+        segment = Segment(*found[0])
+        with self._lock:
+            self._unpacked[segment_id] = segment
+            if len(self._unpacked) > _UNPACKED:
+                self._unpacked.popitem(last=False)
+        return segment
+
+    def between(self, query: StateQuery, start: float, end: float) -> list[Segment]:
+        """Return the segments that may have events in ``[start, end)``."""
+        while True:
+            try:
+                return [self.load(query, span.segment_id) for span in self.spans(query, start, end)]
+            except SegmentGone:  # it has been merged meanwhile, and there is another
+                continue
+
+    def locate(self, query: StateQuery, times: Mapping[bytes, int]) -> dict[bytes, RowPlace]:
+        """Return where events are stored, by identity; ``times`` are those they should have.
+
+        Copies have the same time. Only for those that are not found by it all is searched.
+        """
+        found: dict[bytes, RowPlace] = {}
+        missing = set(times)
+        if not missing:
+            return found
+        first, last = min(times.values()), max(times.values())
+        for span in self.spans(query, first, last + 1):
+            self._find(found, missing, span.segment_id, self._identities(query, span.segment_id))
+        if missing:
+            near = {span.segment_id for span in self.spans(query, first, last + 1)}
+            for (segment_id,) in query("SELECT segment_id FROM segment"):
+                if segment_id not in near and missing:
+                    self._find(found, missing, segment_id, self._identities(query, segment_id))
+        return found
+
+    def identities(self, query: StateQuery) -> Iterator[bytes]:
+        """Yield all identities that are stored, many at a time."""
+        for (segment_id,) in query("SELECT segment_id FROM segment"):
+            yield self._identities(query, segment_id)
+
+    def append(
+        self, connection: sqlite3.Connection, rows: Iterable[StoredRow], is_fresh: bool
+    ) -> None:
+        """Add rows; ``is_fresh``: alerts are to be derived from them."""
+        ordered = sorted(rows, key=attrgetter("order"))
+        parts = -(-len(ordered) // SEGMENT_ROWS)
+        for number in range(parts):
+            part = ordered[len(ordered) * number // parts : len(ordered) * (number + 1) // parts]
+            insert_segment(connection, part, is_fresh)
+
+    def remove(self, connection: sqlite3.Connection, places: Iterable[RowPlace]) -> None:
+        """Remove rows."""
+        numbers: dict[int, set[int]] = {}
+        for segment_id, number in places:
+            numbers.setdefault(segment_id, set()).add(number)
+        for segment_id, removed in numbers.items():
+            rows = self.load(query_of(connection), segment_id).rows()
+            self.replace(
+                connection,
+                segment_id,
+                [row for number, row in enumerate(rows) if number not in removed],
+            )
+
+    def replace(
+        self, connection: sqlite3.Connection, segment_id: int, rows: Sequence[StoredRow]
+    ) -> None:
+        """Write other rows, in order, in the place of a segment's."""
+        ((is_fresh,),) = connection.execute(
+            "DELETE FROM segment WHERE segment_id = ? RETURNING fresh", (segment_id,)
+        ).fetchall()
+        if rows:
+            insert_segment(connection, rows, is_fresh)
+
+    def give(self, connection: sqlite3.Connection, old_id: int, new_id: int) -> None:
+        """Give the events of a file to the one that replaces it."""
+        query = query_of(connection)
+        for first, last in query(
+            "SELECT first, last FROM file WHERE file_id = ? AND first IS NOT NULL", old_id
+        ):
+            for span in self.spans(query, first, last + 1):
+                segment = self.load(query, span.segment_id)
+                if old_id not in segment.file_ids():
+                    continue
+                rows = segment.rows()
+                for number, stored in enumerate(rows):
+                    if stored.file_id == old_id:
+                        rows[number] = stored._replace(file_id=new_id)
+                self.replace(connection, span.segment_id, rows)
+
+    def merge_small(self, connection: sqlite3.Connection) -> None:
+        """Merge small segments, where there are many of a size."""
+        query = query_of(connection)
+        while True:
+            crowded = query(
+                "SELECT fresh, tier FROM segment WHERE tier < ? GROUP BY fresh, tier "
+                "HAVING count(*) >= ?",
+                FULL_TIER,
+                _MERGED,
+            )
+            if not crowded:
+                return
+            for is_fresh, tier in crowded:
+                ids = [
+                    segment_id
+                    for (segment_id,) in query(
+                        "SELECT segment_id FROM segment WHERE fresh = ? AND tier = ?",
+                        is_fresh,
+                        tier,
+                    )
+                ]
+                rows = [row for each in ids for row in self.load(query, each).rows()]
+                connection.executemany(
+                    "DELETE FROM segment WHERE segment_id = ?", [(each,) for each in ids]
+                )
+                self.append(connection, rows, is_fresh)
+
+    def _identities(self, query: StateQuery, segment_id: int) -> bytes:
+        ((identities,),) = query("SELECT identities FROM segment WHERE segment_id = ?", segment_id)
+        return bytes(identities)
+
+    def _find(
+        self, found: dict[bytes, RowPlace], missing: set[bytes], segment_id: int, identities: bytes
+    ) -> None:
+        """Move the identities that are in a segment from ``missing`` to ``found``."""
+        if len(missing) <= _FEW:
+            numbers = {identity: _number_of(identities, identity) for identity in missing}
+            present: Mapping[bytes, int] = {
+                identity: number for identity, number in numbers.items() if number is not None
+            }
+        else:
+            present = {
+                identities[first : first + IDENTITY]: first // IDENTITY
+                for first in range(0, len(identities), IDENTITY)
+            }
+        for identity in missing & present.keys():
+            found[identity] = RowPlace(segment_id, present[identity])
+            missing.discard(identity)
+
+
+def _number_of(identities: bytes, identity: bytes) -> int | None:
+    """Return the number of an identity among those that follow each other."""
+    at = identities.find(identity)
+    while at > 0 and at % IDENTITY:
+        at = identities.find(identity, at + 1)
+    return at // IDENTITY if at >= 0 else None

@@ -1,0 +1,117 @@
+"""States as older versions wrote them: made from one of today."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from detector.cloudtrail.record import json_text
+from detector.detection.event import Series
+from detector.store import schema
+from detector.store.packing.segment import Segment, StoredRow
+
+ROWS = next(
+    number for number, step in enumerate(schema.MIGRATIONS) if "CREATE TABLE segment " in step
+)
+"""The last version that had a row for each event and hit."""
+
+
+def take_back(path: Path, version: int = ROWS) -> None:
+    """Make a state one of an older version, with the same content as far as that could have it."""
+    older = path.with_suffix(".older")
+    with closing(sqlite3.connect(older, isolation_level=None)) as db:
+        db.create_function("event_identity", 1, schema._event_identity)
+        for step in schema.MIGRATIONS[:version]:
+            for statement in schema._statements(step):
+                db.execute(statement)
+        db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {version}")
+        db.execute("PRAGMA journal_mode = wal")
+        db.execute("ATTACH ? AS today", (os.fspath(path),))
+        db.execute("BEGIN")
+        tables = [
+            name
+            for (name,) in db.execute(
+                "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name IN "
+                "(SELECT name FROM today.sqlite_schema)"
+            )
+        ]
+        for table in tables:
+            names = [_columns(db, schema_name, table) for schema_name in ("main", "today")]
+            shared = ", ".join(name for name in names[0] if name in names[1])
+            db.execute(f"DELETE FROM main.{table}")
+            db.execute(f"INSERT INTO main.{table} ({shared}) SELECT {shared} FROM today.{table}")
+        _unpack(db)
+        db.execute("COMMIT")
+    for ending in ("-wal", "-shm"):
+        Path(f"{path}{ending}").unlink(missing_ok=True)
+    older.replace(path)
+
+
+def _columns(db: sqlite3.Connection, schema_name: str, table: str) -> list[str]:
+    return [name for _, name, *_ in db.execute(f"PRAGMA {schema_name}.table_info({table})")]
+
+
+def _unpack(db: sqlite3.Connection) -> None:
+    """Write a row for each event and each hit."""
+    widths = dict(db.execute("SELECT rule_id, width FROM today.rule_number"))
+    ((generation,),) = db.execute("SELECT generation FROM progress").fetchall()
+    for identities, body in db.execute("SELECT identities, body FROM today.segment").fetchall():
+        for stored in Segment(identities, body).rows():
+            _write_event(db, stored, generation)
+            row = stored.row
+            for time, matches in ((row.time, row.matches), *row.stale):
+                for series, inputs in matches:
+                    _write_hit(db, stored, series, inputs, time, widths)
+
+
+def _write_event(db: sqlite3.Connection, stored: StoredRow, generation: int) -> None:
+    event = stored.row.event(stored.identity)
+    place = event.position.index
+    if stored.generation < generation:
+        place = -1 - place
+    db.execute(
+        "INSERT INTO event (identity, time, file_id, offset, place, body) VALUES (?,?,?,?,?,?)",
+        (
+            stored.identity,
+            event.time,
+            stored.file_id,
+            event.position.offset,
+            place,
+            msgspec.msgpack.encode(msgspec.structs.astuple(event)[:-1]),
+        ),
+    )
+
+
+def _write_hit(
+    db: sqlite3.Connection,
+    stored: StoredRow,
+    series: Series,
+    inputs: tuple[object, ...],
+    time: int,
+    widths: dict[str, int],
+) -> None:
+    event = stored.row.event(stored.identity)
+    key = json_text(list(series.key or (event.account, event.event_id)))
+    width = widths[series.rule_id]
+    db.execute(
+        "INSERT OR IGNORE INTO series (rule_id, key, width) VALUES (?, ?, ?)",
+        (series.rule_id, key, width),
+    )
+    ((series_id,),) = db.execute(
+        "SELECT series_id FROM series WHERE rule_id = ? AND key = ?", (series.rule_id, key)
+    ).fetchall()
+    db.execute(
+        "INSERT INTO hit (series_id, bucket, identity, inputs) VALUES (?, ?, ?, ?)",
+        (series_id, time // width, stored.identity, msgspec.msgpack.encode(inputs)),
+    )
+    if series.key is None:
+        db.execute(
+            "UPDATE alert SET series_id = ? WHERE series_id = (SELECT series_id FROM series "
+            "WHERE rule_id = ? AND key = 'null') AND start = ? AND instr(content, ?)",
+            (series_id, series.rule_id, time, event.event_id.encode()),
+        )

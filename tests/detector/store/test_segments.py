@@ -1,0 +1,234 @@
+"""Segments: packed events, merged by size, each event once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.detection.event import (
+    EventCall,
+    EventClient,
+    KeptEvent,
+    Position,
+    Series,
+    unite_events,
+)
+from detector.store import Store
+from detector.store.derivation.term_runs import join_runs
+from detector.store.packing.identity_set import IdentitySet
+from detector.store.packing.segment import Segment, StoredRow, inputs_of, pack
+from detector.store.packing.segment_writer import SEGMENT_ROWS
+from detector.store.segments.segment_table import SegmentTable, query_of
+from tests.detector.store.older_state import take_back
+from tests.detector.trail import REGIONS, call, outcome, scan, sweep, write
+
+TEXT = st.text("aé\n", max_size=3)
+SERIES = st.builds(
+    Series,
+    st.sampled_from(["r1", "r2"]),
+    st.none() | st.tuples(TEXT, st.none() | st.integers(-2, 2)),
+)
+INPUTS = st.tuples(st.none() | TEXT, st.lists(st.integers(0, 3), max_size=2))
+MATCHES = st.lists(st.tuples(SERIES, INPUTS), max_size=3, unique_by=lambda it: it[0]).map(tuple)
+CLIENTS = st.builds(EventClient, *[TEXT for _ in EventClient._fields])
+CALLS = st.builds(EventCall, *[TEXT for _ in EventCall._fields])
+
+
+@st.composite
+def events(draw: st.DrawFn) -> KeptEvent:
+    return KeptEvent(
+        draw(st.integers(-(1 << 33), 1 << 38)),
+        draw(CLIENTS),
+        draw(CALLS),
+        draw(TEXT),
+        draw(TEXT),
+        draw(st.none() | st.just("e1")),
+        Position("", draw(st.integers(0, 1 << 40)), draw(st.integers(0, 70_000))),
+        draw(MATCHES),
+        draw(st.lists(st.tuples(st.integers(0, 99), MATCHES), max_size=2).map(tuple)),
+    )
+
+
+ROWS = st.lists(
+    st.builds(
+        StoredRow,
+        st.binary(min_size=16, max_size=16),
+        events(),
+        st.integers(1, 300),
+        st.integers(0, 3),
+    ),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda stored: stored.identity,
+).map(lambda rows: sorted(rows, key=lambda stored: stored.order))
+
+
+@settings(max_examples=60)
+@given(ROWS)
+def test_rows_are_unpacked_as_they_were_packed(rows: list[StoredRow]) -> None:
+    packed = pack(rows)
+    segment = Segment(packed.identities, packed.body)
+    assert segment.rows() == rows
+    assert (packed.first, packed.last, packed.rows) == (
+        rows[0].row.time,
+        rows[-1].row.time,
+        len(rows),
+    )
+    for number, stored in enumerate(rows):
+        assert segment.find(stored.identity, stored.row.time) == number
+    of_each: dict[Series, list[int]] = {}
+    for number, stored in enumerate(rows):
+        matched = [*stored.row.matches, *[each for _, them in stored.row.stale for each in them]]
+        for series in {series for series, _ in matched}:
+            of_each.setdefault(series, []).append(number)
+    assert all(sorted(segment.numbers_of(each)) == found for each, found in of_each.items())
+    assert segment.numbers_of(Series("no rule", None)) == ()
+
+
+def test_damaged_segment_is_no_segment() -> None:
+    packed = pack([StoredRow(bytes(16), event(), 1, 0)])
+    for body in (packed.body[:-4], b"", packed.body[:9] + b"\xff" * 9):
+        with pytest.raises(msgspec.MsgspecError):
+            Segment(packed.identities, body)
+
+
+def event(time: int = 0, error: str = "", **changed: object) -> KeptEvent:
+    made = KeptEvent(
+        time,
+        EventClient(*"abcdefghi"),
+        EventCall("p", "a", error),
+        "r",
+        "",
+        None,
+        Position("x", 0, 0),
+    )
+    return msgspec.structs.replace(made, **changed)
+
+
+ONE, OTHER = Series("one", ("k",)), Series("other", ("k",))
+
+
+def test_smaller_record_stands_with_the_matches_of_both() -> None:
+    smaller = event(10, matches=((ONE, (2,)),))
+    larger = event(40, matches=((ONE, (1,)), (OTHER, (0,))))
+    for pair in ((smaller, larger), (larger, smaller)):
+        united = unite_events(bytes(16), *pair)
+        assert (united.time, united.matches) == (10, ((ONE, (2,)),))
+        assert united.stale == ((40, ((ONE, (1,)), (OTHER, (0,)))),)
+        assert inputs_of(united, OTHER, 30) is None, "it is in another bucket"
+        assert inputs_of(united, ONE, 60) == (1,), "of those in one bucket the smallest"
+
+
+@given(st.permutations([(3, 0, ""), (3, 4, "e"), (9, 1, ""), (9, 0, "e"), (3, 0, "e")]))
+def test_union_does_not_depend_on_order(order: list[tuple[int, int, str]]) -> None:
+    claims = [event(time, error, matches=((ONE, (given,)),)) for time, given, error in order]
+    united = claims[0]
+    for each in claims[1:]:
+        united = unite_events(bytes(16), united, each)
+    assert (united.time, united.call.error_code, united.matches) == (3, "", ((ONE, (0,)),))
+    assert united.stale == ((9, ((ONE, (0,)),)),)
+
+
+@given(st.sets(st.binary(min_size=16, max_size=16), max_size=400), st.binary(min_size=16))
+def test_identity_set_knows_what_was_added(identities: set[bytes], other: bytes) -> None:
+    known = IdentitySet()
+    known.add(sorted(identities)[::2])
+    known.add_all(b"".join(sorted(identities)[1::2]))
+    assert all(identity in known for identity in identities)
+    assert other[:8] in {identity[:8] for identity in identities} or other not in known
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=12, unique=True), st.data())
+def test_runs_join_in_any_order(times: list[int], data: st.DataObject) -> None:
+    """Against the definition: a run begins with a hit that has none shortly before it."""
+    hits = [(time, bytes([time])) for time in sorted(times)]
+    begun = [
+        hit
+        for last, hit in zip([None, *hits], hits, strict=False)
+        if last is None or hit[0] - last[0] >= 10
+    ]
+    runs: tuple[tuple[int, bytes, int], ...] = ()
+    for time, identity in data.draw(st.permutations(hits)):
+        runs = join_runs([*runs, (time, identity, time)], 10)
+    assert [run[:2] for run in runs] == begun
+    assert runs[-1][2] == max(times)
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with closing(Store.open(None)) as store:
+        yield store
+
+
+def segments(store: Store) -> list[tuple[int, int]]:
+    return store.database.rows("SELECT length(identities) / 16, fresh FROM segment")
+
+
+def test_small_segments_are_merged(store: Store) -> None:
+    table = SegmentTable(store.database)
+    with store.database.transaction() as connection:
+        for number in range(100):
+            identity = number.to_bytes(16, "big")
+            table.append(connection, [StoredRow(identity, event(number), 1, 0)], is_fresh=False)
+            table.merge_small(connection)
+        query = query_of(connection)
+        found = [row.identity for each in table.between(query, 0, 200) for row in each.rows()]
+        assert sorted(found) == [number.to_bytes(16, "big") for number in range(100)]
+        assert len(table.spans(query, 0, 200)) < 20
+
+
+def test_full_segments_follow_each_other_in_time(store: Store) -> None:
+    table = SegmentTable(store.database)
+    rows = [
+        StoredRow(number.to_bytes(16, "big"), event(number * 7 % 9000), 1, 0)
+        for number in range(2 * SEGMENT_ROWS + 1)
+    ]
+    with store.database.transaction() as connection:
+        table.append(connection, rows, is_fresh=False)
+        spans = table.spans(query_of(connection), -1, 1 << 40)
+    assert len(spans) == 3
+    assert all(one.last <= other.first for one, other in pairwise(spans))
+
+
+def test_derived_segments_are_no_longer_fresh(store: Store, tmp_path: Path) -> None:
+    write(tmp_path, "a.json", sweep(10))
+    scan(tmp_path, store=store)
+    assert segments(store) == [(10, 0)]
+
+
+def test_copies_bring_no_segment(store: Store, tmp_path: Path) -> None:
+    write(tmp_path, "a.json", sweep(10))
+    scan(tmp_path, store=store)
+    write(tmp_path, "b.json", sweep(10))
+    assert scan(tmp_path, store=store).accounting.records_duplicate == 10
+    assert segments(store) == [(10, 0)]
+
+
+def test_rows_of_an_older_state_are_packed(tmp_path: Path) -> None:
+    """Alerts, notes and windows stay, without the logs; and what comes then joins them."""
+    path, logs = tmp_path / "hunt.db", tmp_path / "logs"
+    write(logs, "a.json", sweep(9))
+    write(logs, "b.json", [*sweep(10, 60), *[call(61, region) for region in REGIONS[:3]]])
+    with closing(Store.open(path)) as store:
+        scan(logs, store=store)
+        before = store.alerts.all()
+        events = store.alerts.events(before[0].alert_id)
+        told = outcome(store).accounting
+    take_back(path)
+    for log in logs.iterdir():
+        log.unlink()
+    with closing(Store.open(path)) as store:
+        assert store.alerts.all() == before
+        assert store.alerts.events(before[0].alert_id) == events
+        write(logs, "c.json", [call(0, REGIONS[9]), call(61, REGIONS[0])])
+        run = scan(logs, store=store)
+        assert [alert.alert_id for alert in run.alerts][:1] == [before[0].alert_id]
+        assert [len(alert.event_ids) for alert in run.alerts] == [13, 10]
+        assert run.accounting.records_duplicate == told.records_duplicate + 1
