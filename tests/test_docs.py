@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from tui.commandline.parser import app_parser, command_parser
+from detector.inventory.inventory_files import read_inventory
+from tui.commandline.parser import COMMANDS, app_parser, command_first, command_parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -35,8 +37,28 @@ def test_commands_parse(page: Path) -> None:
                 line.rpartition("| ")[2] if "| trailhound" in line else line, comments=True
             )
             if words[:1] == ["trailhound"]:
-                known = words[1:2] and words[1] in commands._subparsers._group_actions[0].choices  # type: ignore
-                (commands if known else app).parse_args(words[1:])
+                arguments = command_first(words[1:])
+                is_command = bool(arguments) and arguments[0] in COMMANDS
+                (commands if is_command else app).parse_args(arguments)
+
+
+def test_service_and_cron_lines_parse() -> None:
+    """The unit of systemd and the line of cron in the docs start what they say."""
+    text = (ROOT / "docs" / "handover.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^ExecStart=\S+/trailhound (.*)$|^[\d* ]+ trailhound (.*)$", text, re.M)
+    assert len(lines) == 2
+    for service, cron in lines:
+        command_parser().parse_args(shlex.split(service or cron))
+
+
+def test_files_of_names_are_read(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "handover.md").read_text(encoding="utf-8")
+    config, names = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert list(tomllib.loads(config)) == ["inventory"]
+    (tmp_path / "names.toml").write_text(names)
+    inventory = read_inventory([tmp_path / "names.toml"])
+    assert inventory.network_names(["10.8.0.1"]) == ["vpn"]
+    assert [each.ticket for each in inventory.known] == ["CHG-9"]
 
 
 def test_pictures_are_shown_and_harmless() -> None:

@@ -75,7 +75,7 @@ class Pipeline:
     ``jobs`` is the number of processes; None: as many as help. ``clock`` is the time that event
     times are judged against, ``risk`` the weight of flags. Outside of ``bounds`` the source looks
     for nothing, so nothing is missing there. A live run evicts what is older than ``retention``
-    seconds; None: nothing.
+    seconds; None: nothing. It calls ``swept`` each time that it has looked through the source.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class Pipeline:
         risk: RiskTable | None = None,
         bounds: Bounds | None = None,
         retention: int | None = None,
+        swept: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._source = source
@@ -96,6 +97,7 @@ class Pipeline:
         self._risk = risk or load_risk_table()
         self._bounds = bounds
         self._retention = retention
+        self._swept = swept
         self._verify_due = float("-inf")
         self._evicted_at = float("-inf")
         self._derive_due = float("-inf")
@@ -158,6 +160,7 @@ class Pipeline:
                 self._unpublished.add(self._store.alerts.settle(self._clock()))
                 self._evict()
                 self._publish(publish, live=True)
+                self._swept()
                 if ended:
                     return
                 self._source.wait(stop, interval)

@@ -97,7 +97,7 @@ def _refuse_others(path: Path) -> None:
     with open(path, "rb") as file:
         head = file.read(_HEAD)
     if head and not head.removeprefix(_BYTE_ORDER_MARK).startswith(_EXPORTS):
-        raise NoExportError(0, "is there, is no export of trailhound, and is left as it is")
+        raise NoExportError(0, "exists, is not a trailhound export, and is left unchanged")
 
 
 @contextlib.contextmanager

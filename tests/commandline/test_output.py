@@ -78,7 +78,7 @@ def test_output_is_never_written_over_another_file(cli: Cli, db: Path, tmp_path:
     mine = tmp_path / "mine.txt"
     mine.write_text("precious")
     ran = cli("alerts", "--db", db, "-o", mine, "--quiet")
-    one_line(ran, 1, "no export of trailhound", "name another file with -o")
+    one_line(ran, 1, "not a trailhound export", "name another file with -o")
     assert mine.read_text() == "precious"
     one_line(cli("alerts", "--db", db, "-o", tmp_path / "no" / "x", "--quiet"), 1, "-o")
 

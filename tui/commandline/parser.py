@@ -22,6 +22,7 @@ from tui.commandline.options import (
     add_state_option,
     process_count,
 )
+from tui.commandline.sinks import add_sink_options
 from tui.settings.errors import EXIT_ALERTS, EXIT_INCOMPLETE
 
 if TYPE_CHECKING:
@@ -176,7 +177,13 @@ def _add_tail(commands: Subparsers) -> None:
     )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help=SOURCES_HELP)
     parser.add_argument("--format", choices=("jsonl",), default="jsonl")
+    parser.add_argument(
+        "--since",
+        metavar="now|T",
+        help="only alerts with an event at or after this time: now, a time or a day",
+    )
     add_filter_option(parser)
+    add_sink_options(parser)
     add_bucket_option(parser)
     add_rule_options(parser)
     add_state_option(parser)

@@ -1,4 +1,4 @@
-"""``trailhound tail``: read and watch; print each revision of an alert."""
+"""``trailhound tail``: read and watch; print each revision of an alert, and send it elsewhere."""
 
 from __future__ import annotations
 
@@ -7,70 +7,148 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 from detector.delivery.alert_export import export_alerts
+from detector.delivery.service_manager import Heartbeat, ServiceManager
 from detector.detection.alert import Alert
+from detector.filter import FilterError, parse_filter
 from detector.filter.schemas import ALERTS
 from detector.ingest.pipeline import Pipeline, Update
 from detector.ingest.takeover import await_ingest
 from detector.store import Store
+from detector.text.time import format_time
 from tui.commandline.inputs import (
     inventory_files,
     load_risk,
     load_rules,
     open_named_sources,
     parse_filter_option,
+    parse_time_option,
     retention_seconds,
     use_names,
 )
 from tui.commandline.narration import accounting_sums, completeness_lines, cost_lines, narrate, warn
+from tui.commandline.sinks import open_sinks
 from tui.settings import config
-from tui.settings.errors import EXIT_OK
+from tui.settings.errors import EXIT_OK, CommandError, UsageError
 
 
 def run(args: argparse.Namespace) -> int:
     parse_filter_option(args, ALERTS, time.time())  # refuse a bad filter before anything is read
-    names = inventory_files()
-    use_names(names)
+    _notify_filter(args, time.time())
+    since = _since(args)
     rules = load_rules(args)
-    source = open_named_sources(args.sources, live=True, allow_buckets=args.allow_bucket)
-    store = Store.open(config.state_path(args.db))
+    path = config.state_path(args.db)
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
-    printed: dict[str, object] = {}
-
-    def publish(update: Update) -> None:
-        for problem in update.problems:
-            warn(problem)
-        use_names(names)
-        for alert_id in update.withdrawn:
-            narrate(f"retracted: alert {alert_id}")
-        alert_filter = parse_filter_option(args, ALERTS, update.newest or time.time())
-        changed = [
-            alert
-            for alert in update.alerts
-            if alert_filter(alert) and printed.get(alert.alert_id) != _printed_state(alert)
-        ]
-        printed.update({alert.alert_id: _printed_state(alert) for alert in changed})
-        sys.stdout.write(export_alerts(changed, "jsonl"))
-        sys.stdout.flush()
-
-    try:
+    manager = ServiceManager()
+    with ExitStack() as resources:
+        source = open_named_sources(args.sources, live=True, allow_buckets=args.allow_bucket)
+        resources.callback(source.close)
+        store = Store.open(path)
+        resources.callback(store.close)
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        signal.signal(signal.SIGINT, lambda *_: stop.set())
         if not await_ingest(store, stop, _narrate_wait):
             return EXIT_OK
-        pipeline = Pipeline(store, rules, source, risk=load_risk(), retention=retention_seconds())
-        pipeline.run(stop, publish)
+        offer = open_sinks(args, path, resources)
+        pipeline = Pipeline(
+            store,
+            rules,
+            source,
+            risk=load_risk(),
+            retention=retention_seconds(),
+            swept=_heartbeat(args, manager, store),
+        )
+        pipeline.run(stop, _Publisher(args, since, offer))
+        manager.notify("STOPPING=1")
         for line in (
             *completeness_lines(store, False),
             *accounting_sums(store.files.accounting()),
             *cost_lines(),
         ):
             narrate(line)
-    finally:
-        source.close()
-        store.close()
     return EXIT_OK
+
+
+class _Publisher:
+    """Prints what is new, and offers it to the sinks."""
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        since: int | None,
+        offer: Callable[[Iterable[Alert]], None],
+    ) -> None:
+        self._args, self._since, self._offer = args, since, offer
+        self._names = inventory_files()
+        self._printed: dict[str, object] = {}
+        use_names(self._names)
+
+    def __call__(self, update: Update) -> None:
+        for problem in update.problems:
+            warn(problem)
+        use_names(self._names)
+        for alert_id in update.withdrawn:
+            narrate(f"retracted: alert {alert_id}")
+        now = update.newest or time.time()
+        alert_filter = parse_filter_option(self._args, ALERTS, now)
+        changed = [
+            alert
+            for alert in update.alerts
+            if (self._since is None or alert.last_event >= self._since)
+            and alert_filter(alert)
+            and self._printed.get(alert.alert_id) != _printed_state(alert)
+        ]
+        self._printed.update({alert.alert_id: _printed_state(alert) for alert in changed})
+        sys.stdout.write(export_alerts(changed, "jsonl"))
+        sys.stdout.flush()
+        try:
+            self._offer(filter(_notify_filter(self._args, now), changed))
+        except OSError as error:
+            raise CommandError(
+                f"notices cannot be kept: {error.strerror}: let the folder be written"
+            ) from None
+
+
+def _notify_filter(args: argparse.Namespace, now: float) -> Callable[[Alert], bool]:
+    try:
+        return parse_filter(args.notify, ALERTS, now)
+    except FilterError as error:
+        raise UsageError(f"--notify {args.notify}: {error}") from None
+
+
+def _since(args: argparse.Namespace) -> int | None:
+    if args.since == "now":
+        return int(time.time())
+    return parse_time_option(args.since, "--since")
+
+
+def _heartbeat(
+    args: argparse.Namespace, manager: ServiceManager, store: Store
+) -> Callable[[], None]:
+    """Return what says that the sources have been looked through."""
+
+    def status() -> dict[str, Any]:
+        newest = store.files.newest_event_time()
+        return {
+            "files_read": store.files.accounting().files_read,
+            "newest_event": None if newest is None else format_time(newest),
+        }
+
+    file = Path(args.heartbeat).expanduser().absolute() if args.heartbeat else None
+    heartbeat = Heartbeat(manager, file, status)
+
+    def beat() -> None:
+        try:
+            heartbeat.beat()
+        except OSError as error:
+            raise CommandError(f"--heartbeat {args.heartbeat}: {error.strerror}") from None
+
+    return beat
 
 
 def _narrate_wait(holder: str) -> None:

@@ -1,0 +1,117 @@
+"""The dispatcher: which alerts are sent, in order, again where a sink did not take them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+from detector.delivery.sinks.notice import Notice, Sink, SinkError
+from detector.delivery.sinks.outbox import Outbox, QueuedNotice
+from detector.detection.alert import Alert
+from detector.text.plural import plural
+
+Revisions = Literal["first", "every"]
+
+MAX_ATTEMPTS = 12
+"""Attempts at a notice, over about an hour, before it is given up."""
+_MAX_PAUSE = 600
+
+
+class Dispatcher:
+    """Sends notices of alerts to sinks.
+
+    ``revisions``: ``first``, only that an alert is there; ``every``, also each change of it.
+    ``clock`` is monotonic. A sink that fails is left alone for a while, twice as long each time;
+    its notices keep their order."""
+
+    def __init__(
+        self,
+        sinks: Sequence[Sink],
+        outbox: Outbox,
+        warn: Callable[[str], None],
+        revisions: Revisions = "first",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sinks, self._outbox, self._warn = sinks, outbox, warn
+        self._revisions, self._clock = revisions, clock
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._attempts: dict[str, int] = {}
+        self._due: dict[str, float] = {}
+        unknown = outbox.sink_ids() - {sink.sink_id for sink in sinks}
+        if unknown:
+            warn("notices wait for sinks that are not named now: name them again to send these")
+
+    def offer(self, alerts: Iterable[Alert]) -> None:
+        """Queue the notices of alerts whose context is known, and that nothing suppresses."""
+        with self._lock:
+            chosen = [each for each in alerts if each.risk is not None and not each.suppressed_by]
+            queued = [self._queue(sink, alert) for alert in chosen for sink in self._sinks]
+            if any(queued):
+                self._outbox.save()
+        self._wake.set()
+
+    def _queue(self, sink: Sink, alert: Alert) -> bool:
+        ids = (alert.alert_id, *alert.supersedes)
+        told = [self._outbox.told(sink.sink_id, each) for each in ids]
+        is_first = not any(told)
+        notice = Notice.of(alert, is_first)
+        if notice.key in told or not (is_first or self._revisions == "every"):
+            return False
+        self._outbox.put(sink.sink_id, alert.alert_id, notice)
+        return True
+
+    def deliver(self) -> float | None:
+        """Send what is due; return the seconds until more is, None where nothing waits."""
+        pauses = [self._deliver_to(sink) for sink in self._sinks]
+        return min((pause for pause in pauses if pause is not None), default=None)
+
+    def _deliver_to(self, sink: Sink) -> float | None:
+        while True:
+            with self._lock:
+                waiting = self._outbox.waiting(sink.sink_id)[:1]
+            if not waiting:
+                return None
+            pause = self._due.get(sink.sink_id, 0.0) - self._clock()
+            if pause > 0:
+                return pause
+            self._attempt(sink, waiting[0])
+
+    def _attempt(self, sink: Sink, queued: QueuedNotice) -> None:
+        try:
+            sink.send(queued.notice)
+        except SinkError as error:
+            self._failed(sink, queued, error)
+            return
+        self._attempts.pop(sink.sink_id, None)
+        self._due.pop(sink.sink_id, None)
+        with self._lock:
+            self._outbox.remove(queued)
+
+    def _failed(self, sink: Sink, queued: QueuedNotice, error: SinkError) -> None:
+        attempts = self._attempts.get(sink.sink_id, 0) + 1
+        self._attempts[sink.sink_id] = attempts
+        if not error.retry or attempts >= MAX_ATTEMPTS:
+            self._attempts.pop(sink.sink_id)
+            with self._lock:
+                self._outbox.bury(queued, f"{sink.title}: {error}")
+            return
+        if attempts == 1:
+            self._warn(f"{sink.title}: {error}: sent again later")
+        self._due[sink.sink_id] = self._clock() + min(2.0**attempts, _MAX_PAUSE)
+
+    def run(self, stop: threading.Event) -> None:
+        """Send until ``stop`` is set, then once more what is due. Blocks: run it in a thread."""
+        while not stop.is_set():
+            self._wake.clear()
+            self._wake.wait(self.deliver())
+        self.deliver()
+        left = len(self._outbox)
+        if left:
+            self._warn(f"not sent yet, kept for the next run: {plural(left, 'notice')}")
+
+    def wake(self) -> None:
+        """Let ``run`` look at ``stop``."""
+        self._wake.set()
