@@ -23,6 +23,7 @@ from benchmarks.latency import latency
 from benchmarks.lists import lists
 from benchmarks.memory import memory
 from benchmarks.pivots import pivots
+from benchmarks.principals import principals
 from benchmarks.report import Budget, Report, budget_table
 from benchmarks.rules import rules
 from benchmarks.scale import FULL, QUICK, Scale
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
         memory,
         state,
         pivots,
+        principals,
         latency,
         tree,
         day,

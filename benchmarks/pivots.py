@@ -16,7 +16,9 @@ from benchmarks.report import Report, at_most
 from benchmarks.scale import Scale
 
 
-class _PivotRun(NamedTuple):
+class PivotRun(NamedTuple):
+    """How long a command took that prints rows as it finds them."""
+
     first: float
     """Seconds until the first row."""
     all: float
@@ -54,7 +56,7 @@ def pivots(scale: Scale, folder: Path) -> Report:
                 "jsonl",
                 *files,
             ]
-            pivots_run = [_ask(command, home) for _ in range(scale.rounds)]
+            pivots_run = [ask(command, home) for _ in range(scale.rounds)]
             first = median(each.first for each in pivots_run)
             rows.append(
                 (
@@ -81,7 +83,8 @@ def _alert(alerts: Sequence[str], fewest: bool) -> tuple[str, str]:
     return alert["key"]["aws.cloudtrail.user_identity.arn"], alert["first_event"]
 
 
-def _ask(command: Sequence[str], home: Path) -> _PivotRun:
+def ask(command: Sequence[str], home: Path) -> PivotRun:
+    """Run a command that prints rows as it finds them."""
     begun = time.perf_counter()
     with subprocess.Popen(
         command,
@@ -99,4 +102,4 @@ def _ask(command: Sequence[str], home: Path) -> _PivotRun:
         said = process.stderr.read().strip().rpartition("\n")[2]
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)}: {said}")
-    return _PivotRun(first, time.perf_counter() - begun, bool(line) + len(rest), said)
+    return PivotRun(first, time.perf_counter() - begun, bool(line) + len(rest), said)

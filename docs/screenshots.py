@@ -148,7 +148,7 @@ async def _go_through(app: HuntApp, pilot: Pilot[None]) -> None:
     )
     await _keep(app, pilot, "suppress")
     await _press(pilot, "escape", "y")
-    for key, name in (("5", "sources"), ("6", "rules")):
+    for key, name in (("6", "sources"), ("7", "rules")):
         await _press(pilot, key)
         await _until(pilot, lambda: bool(app.screen.query_one(RowList).rows))
         await _keep(app, pilot, name)

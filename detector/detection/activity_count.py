@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from detector.detection.activity.activity import Opening
+from detector.detection.activity.activity import SessionOpening
 from detector.detection.activity.actor import Actor, actor_of_record, opened_by_record
 from detector.detection.activity.chunk import ChunkActivity, GroupCount, Numbers
 from detector.detection.activity.parts import CallOutcome, Traits
@@ -45,7 +45,7 @@ class _Counter:
         self._regions = Numbers[str]()
         self._outcomes = Numbers[CallOutcome]()
         self._counts: dict[tuple[int, int, int, int], GroupCount] = {}
-        self._openings: dict[Opening, tuple[int, int]] = {}
+        self._openings: dict[SessionOpening, tuple[int, int]] = {}
 
     def activity(self) -> ChunkActivity:
         """Return what was counted."""
@@ -143,7 +143,7 @@ class _Counter:
                 continue
             if opener.kind == "service":
                 opened = opened._replace(session="")
-            opening = Opening(opener, opened)
+            opening = SessionOpening(opener, opened)
             time = self._times[index]
             first, last = self._openings.get(opening, (time, time))
             self._openings[opening] = min(first, time), max(last, time)

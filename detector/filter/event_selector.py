@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from detector.cloudtrail.record import Record
-from detector.detection.activity.activity import ValueKind, activity_days
+from detector.detection.activity.activity import ActivityKind, activity_days
 from detector.detection.activity.actor import Actor
 from detector.detection.event import Event
 from detector.detection.principal import required_substring
@@ -252,7 +252,7 @@ class _Narrowing:
 
         return self._known(overlaps, "network")
 
-    def _known(self, is_wanted: Callable[[str], bool], kind: ValueKind) -> set[str] | None:
+    def _known(self, is_wanted: Callable[[str], bool], kind: ActivityKind) -> set[str] | None:
         found = self._store.activity.principals_with(kind, is_wanted, *self._days)
         if len(found) > _FIND_AT_MOST:
             return None
@@ -282,7 +282,7 @@ def _name_of(call: str) -> str:
     return call.rpartition(":")[2]
 
 
-_VALUE_KINDS: dict[str, ValueKind] = {
+_VALUE_KINDS: dict[str, ActivityKind] = {
     "region": "region",
     "service": "call",
     "call": "call",

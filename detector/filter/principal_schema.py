@@ -25,8 +25,8 @@ def _region_count(row: PrincipalRow) -> int:
     return len(row.regions)
 
 
-def _rare_count(row: PrincipalRow) -> int:
-    return len(row.rare)
+def _uncommon_count(row: PrincipalRow) -> int:
+    return len(row.uncommon)
 
 
 def _alert_count(row: PrincipalRow) -> int:
@@ -70,7 +70,9 @@ PRINCIPALS: Fields[PrincipalRow] = Fields(
         ),
         Field("key", "a long-term access key of it", attrgetter("keys"), _text),
         Field("sessions", "how many role sessions", attrgetter("sessions"), _number),
-        Field("rare", "how many calls that hardly anybody else makes", _rare_count, _number),
+        Field(
+            "uncommon", "how many calls that hardly anybody else makes", _uncommon_count, _number
+        ),
         Field(
             "rhythm", "new, once, hourly, daily, weekdays, irregular", attrgetter("rhythm"), _text
         ),

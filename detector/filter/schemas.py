@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from detector.cloudtrail.attacker_use import AttackerUse, attacker_use
 from detector.detection.alert import SEVERITIES, STATUSES, Alert
 from detector.filter.field_types import SECONDS, Address, Choice, Number, Text, Time
 from detector.filter.fields import Field, Fields
@@ -283,6 +284,19 @@ def _own(row: EventRow) -> str:
     return _yes(row.own)
 
 
+def _technique(row: EventRow) -> str:
+    use = attacker_use(row.event.provider, row.event.action) or _NO_USE
+    return use.technique
+
+
+def _use(row: EventRow) -> str:
+    use = attacker_use(row.event.provider, row.event.action) or _NO_USE
+    return use.purpose
+
+
+_NO_USE = AttackerUse("", "")
+
+
 EVENTS: Fields[EventRow] = Fields(
     "events",
     (
@@ -304,6 +318,10 @@ EVENTS: Fields[EventRow] = Fields(
         Field("role", "role ARN of a session", attrgetter("event.role_arn"), _text),
         Field("key", "access key ID", attrgetter("event.access_key"), _text),
         Field("account", "account ID", attrgetter("event.account"), _text),
+        Field("caller", "account ID of the caller", attrgetter("event.caller_account"), _text),
+        Field("object", "what the call acted on", attrgetter("acted_on"), _text),
+        Field("technique", "ATT&CK technique that the call is used for", _technique, _text),
+        Field("use", "what attackers use the call for", _use, _text),
         Field("flag", "flag", _row_flags, _text, attrgetter("flags")),
         Field("own", "part of the alert", _own, _yes_or_no, in_word_search=False),
         Field("id", "event ID", attrgetter("event.event_id"), _text),

@@ -238,6 +238,7 @@ class IndicatorCounts:
     """The hits of each indicator, those without any too."""
 
     def __init__(self, indicators: Sequence[Indicator]) -> None:
+        self.indicators = tuple(indicators)
         self._selector = IndicatorSelector(indicators)
         self._counts = {each: IndicatorCount(each) for each in indicators}
 

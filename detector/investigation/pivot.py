@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 
 import msgspec
 
+from detector.cloudtrail.call_object import call_object_in_json
 from detector.detection.alert import Alert
 from detector.detection.correlate import SIGNAL_REACH, flags_of
 from detector.detection.event import Event, Position
@@ -53,6 +54,8 @@ class EventRow(msgspec.Struct, frozen=True, gc=False):
     flags: tuple[str, ...]
     own: bool
     raw: bytes = b""
+    acted_on: str = ""
+    """What the call acted on; kept where the JSON is not."""
 
     @property
     def sort_key(self) -> tuple[int, str, str]:
@@ -89,6 +92,7 @@ class EventRow(msgspec.Struct, frozen=True, gc=False):
             ),
             self.flags,
             self.own,
+            acted_on=call_object_in_json(self.raw),
         )
 
 

@@ -29,17 +29,17 @@ from detector.text.time import DAY, format_time
 
 RISK_WINDOW = 7 * DAY
 """Seconds over which the risk of a principal is summed up, where nothing else is asked for."""
-RARE_AMONG = 2
-"""A call is rare that at most so many principals made."""
+UNCOMMON_AMONG = 2
+"""A call is uncommon that at most so many principals made."""
 _FEWEST_PRINCIPALS = 5
-"""Principals from which rare means something."""
+"""Principals from which uncommon means something."""
 
 
 class PrincipalRow(msgspec.Struct, frozen=True, gc=False):
     """A principal over some days; times are epoch seconds.
 
     ``first`` and ``last`` are its calls on these days, ``first_seen`` is its first call ever.
-    ``days`` are its calls by number of the day. ``rare`` are the calls that hardly anybody else
+    ``days`` are its calls by number of the day. ``uncommon`` are the calls that hardly anybody else
     makes. ``rhythm`` says how usual its calls are in time."""
 
     kind: str
@@ -61,7 +61,7 @@ class PrincipalRow(msgspec.Struct, frozen=True, gc=False):
     truncated: tuple[str, ...]
     """The kinds of values of which there are more than are kept."""
     days: tuple[tuple[int, int], ...]
-    rare: tuple[str, ...]
+    uncommon: tuple[str, ...]
     rhythm: str
     is_new: bool
     alerts: tuple[str, ...]
@@ -107,7 +107,7 @@ class PrincipalRow(msgspec.Struct, frozen=True, gc=False):
             "sessions": self.sessions,
             "truncated": list(self.truncated),
             "calls_by_day": {format_time(day * DAY)[:10]: calls for day, calls in self.days},
-            "rare_calls": list(self.rare),
+            "uncommon_calls": list(self.uncommon),
             "rhythm": self.rhythm,
             "new": self.is_new,
             "alerts": list(self.alerts),
@@ -188,23 +188,23 @@ def principal_rows(
     for principal, whole in wholes.items():
         own_alerts = by_principal.get(principal, [])
         first = first_seen.get(principal, whole.first)
-        rare = []
+        uncommon = []
         if len(wholes) >= _FEWEST_PRINCIPALS:
-            rare = [call for call in _values(whole, "call") if makers[call] <= RARE_AMONG]
+            uncommon = [call for call in _values(whole, "call") if makers[call] <= UNCOMMON_AMONG]
         rows.append(
             _row(
                 principal,
                 whole,
                 of_principal[principal],
                 first,
-                rare,
+                uncommon,
                 rhythm(of_principal[principal], first, history_since, newest),
                 is_new_principal(first, history_since, newest),
                 own_alerts,
                 principal_risk(own_alerts, newest, risk_window, table),
             )
         )
-    rows.sort(key=lambda row: (-row.risk.score, -len(row.rare), -row.last, row.kind, row.name))
+    rows.sort(key=lambda row: (-row.risk.score, -len(row.uncommon), -row.last, row.kind, row.name))
     return rows
 
 
@@ -213,7 +213,7 @@ def _row(
     whole: DayActivity,
     days: Mapping[int, DayActivity],
     first_seen: int,
-    rare: Sequence[str],
+    uncommon: Sequence[str],
     rhythm: str,
     is_new: bool,
     alerts: Sequence[Alert],
@@ -239,7 +239,7 @@ def _row(
         len(_values(whole, "session")),
         tuple(sorted(kind for kind, counts in whole.values.items() if "" in counts)),
         tuple(sorted((day, of_day.calls) for day, of_day in days.items())),
-        tuple(rare),
+        tuple(uncommon),
         rhythm,
         is_new,
         tuple(alert.alert_id for alert in alerts),

@@ -173,7 +173,7 @@ def test_unreadable_files_are_counted_and_listed(hunt: Hunt) -> None:
 
 def test_area_keeps_its_screen_stack(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "j", "j", "enter", "3")
+        await press(pilot, "j", "j", "enter", "4")
         assert isinstance(app.screen, HuntLogScreen)
         await press(pilot, "1")
         assert "Alerts › user/ana" in screen_text(app)
@@ -190,10 +190,10 @@ def test_app_survives_any_size(size: tuple[int, int], hunt: Hunt) -> None:
             ["enter", "tab", "tab", "tab", "tab", "i", "escape"],
             ["c", "escape"],
             ["x", "escape"],
-            ["3"],
             ["4"],
             ["5"],
             ["6"],
+            ["7"],
             ["1", "i", "space", "h", "escape", "escape"],
             ["b", "j", "escape"],
             ["D", "h", "escape"],
@@ -237,7 +237,7 @@ def test_hunt_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         rows = app.screen.query_one(RowList)
         assert [one.status for one in rows.rows if one.principal == ANA] == ["acknowledged"]
         assert BEN not in [one.principal for one in rows.rows]
-        await press(pilot, "3")
+        await press(pilot, "4")
         assert "escalated" in screen_text(app)
         await press(pilot, "w", "tab", "l", "ctrl+s")
 

@@ -114,7 +114,7 @@ def test_terminal_copies_without_program(
         await until(pilot, lambda: "xclip failed with status 1" in said(app))
         assert said(app).startswith("Copied alert id by the terminal (OSC 52)")
         assert app._clipboard == app.screen.query_one(RowList).cursor_key
-        await press(pilot, "4", "y")
+        await press(pilot, "5", "y")
         assert said(app) == "Nothing to copy"
 
     hunt.play(journey)
@@ -133,16 +133,16 @@ def test_every_list_can_be_copied(desk: Path, tmp_path: Path) -> None:
             app.clear_notifications()
             return app._clipboard
 
-        await press(pilot, "c", "'seen [/] it", "ctrl+s", "x", "shift+tab", "'known", "ctrl+s", "3")
+        await press(pilot, "c", "'seen [/] it", "ctrl+s", "x", "shift+tab", "'known", "ctrl+s", "4")
         note_told = json.loads(await copied("j"))
         assert note_told["text"] == "seen [/] it"
         assert await copied("t") == "seen [/] it"
-        await press(pilot, "4")
+        await press(pilot, "5")
         assert json.loads(await copied("j"))["justification"] == "known"
         assert await copied("v") == note_told["context"]["principal"]
-        await press(pilot, "5")
-        assert json.loads(await copied("j"))["kind"] == "all"
         await press(pilot, "6")
+        assert json.loads(await copied("j"))["kind"] == "all"
+        await press(pilot, "7")
         rule = json.loads(await copied("j"))
         assert await copied("n") == rule["rule_id"]
         assert await copied("s") == rule["query"]

@@ -68,7 +68,7 @@ def test_decisions_survive_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert hidden.principal == ANA
         assert ANA not in [alert.principal for alert in app.screen.query_one(RowList).rows]
         assert app.store.files.accounting().records_seen == len(records())  # nothing was read twice
-        await press(pilot, "3")
+        await press(pilot, "4")
         for right in range(3):  # md, jsonl, csv
             await press(pilot, "w", "tab", *["l"] * right, "ctrl+s")
             await until(pilot, lambda right=right: len(list(out.iterdir())) == right + 1)

@@ -142,9 +142,9 @@ def test_hostile_text_is_harmless_on_every_screen(
             "escape",
             "escape",
             "H",
+            "7",
             "6",
             "5",
-            "4",
         )
         await go(
             "x",
@@ -152,7 +152,7 @@ def test_hostile_text_is_harmless_on_every_screen(
             "u",
             "n",
             *("j" for _ in group),
-            "3",
+            "4",
             "c",
             "escape",
             *("j" for _ in group),

@@ -40,10 +40,10 @@ WAYS = {
     "raw": ["enter", "r"],
     "guide": ["enter", "tab", "tab", "tab"],
     "pivot": ["p"],
-    "log": ["3"],
-    "suppressions": ["4"],
-    "sources": ["5"],
-    "rules": ["6"],
+    "log": ["4"],
+    "suppressions": ["5"],
+    "sources": ["6"],
+    "rules": ["7"],
 }
 
 

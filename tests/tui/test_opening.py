@@ -48,7 +48,7 @@ def test_keys_do_nothing_until_open(tmp_path: Path) -> None:
     async def drive() -> None:
         app = HuntApp(opening, "AWSLogs/", clock=hunt.clock)
         async with app.run_test(size=(80, 24)) as pilot:
-            await pilot.press("5", "question_mark", "colon", "enter", "j")
+            await pilot.press("6", "question_mark", "colon", "enter", "j")
             lines = screen_text(app).splitlines()
             assert lines[0].startswith(" trailhound › Alerts")
             assert "◌ opening   AWSLogs/" in lines[0]

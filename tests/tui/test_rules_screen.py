@@ -66,7 +66,7 @@ def break_sweep() -> Path:
 
 
 async def opened(app: HuntApp, pilot: Pilot[None], *keys: str) -> RowList[RuleRow]:
-    await press(pilot, "6", *keys)
+    await press(pilot, "7", *keys)
     assert isinstance(app.screen, RulesScreen)
     rows: RowList[RuleRow] = app.screen.row_list
     await until(pilot, lambda: bool(rows.rows))

@@ -45,9 +45,9 @@ def test_session_restores_lists_area_and_times(tmp_path: Path, file: SessionFile
     async def leave(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "S", "H", "f", "'user", "enter")
         app.screen.query_one(RowList).move_to(ana)
-        await press(pilot, "space", "k", "t", "t", "6")
+        await press(pilot, "space", "k", "t", "t", "7")
         await until(pilot, lambda: bool(app.screen.query_one(RowList).rows))
-        await press(pilot, "f", "'high", "enter", "4", "ctrl+q")
+        await press(pilot, "f", "'high", "enter", "5", "ctrl+q")
 
     hunt.play(leave, session=file)
     assert file.path.stat().st_mode & 0o777 == 0o600
@@ -55,7 +55,7 @@ def test_session_restores_lists_area_and_times(tmp_path: Path, file: SessionFile
     async def come_back(app: HuntApp, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: isinstance(app.screen, SuppressionsScreen))
         assert time_display.mode == "relative"
-        await press(pilot, "6")
+        await press(pilot, "7")
         assert isinstance(app.screen, RulesScreen)
         assert app.screen.filter.text == "high"
         await press(pilot, "1")

@@ -73,7 +73,7 @@ def read(hunt: Hunt, folder: Path) -> None:
 
 
 async def opened(app: HuntApp, pilot: Pilot[None], *keys: str) -> RowList[SourceRow]:
-    await press(pilot, "5")
+    await press(pilot, "6")
     assert isinstance(app.screen, SourcesScreen)
     rows: RowList[SourceRow] = app.screen.row_list
     await until(pilot, lambda: bool(rows.rows))

@@ -135,7 +135,7 @@ def test_terminal_follows_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             "question_mark",
             "escape",
             "q",
-            "5",
+            "6",
             "1",
             "T",
             "j",

@@ -37,7 +37,7 @@ def test_key_cycles_modes_on_every_screen(tmp_path: Path) -> None:
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert "time (UTC)" in screen_text(app)
-        await press(pilot, "exclamation_mark", "'seen", "ctrl+s", "n", "3", "1", "t")
+        await press(pilot, "exclamation_mark", "'seen", "ctrl+s", "n", "4", "1", "t")
         assert said(app) == "Times in your local time zone"
         local = screen_text(app)
         assert "time (local)" in local
@@ -50,7 +50,7 @@ def test_key_cycles_modes_on_every_screen(tmp_path: Path) -> None:
         ago = screen_text(app)
         assert "after" in ago and "+00:00" in ago and "+00:13" in ago
         assert "1 h ago" in ago.splitlines()[0]
-        await press(pilot, "3")
+        await press(pilot, "4")
         assert "0 s ago" in screen_text(app), (
             "a screen that was drawn before follows when it comes to the front"
         )

@@ -142,7 +142,7 @@ def test_failed_note_keeps_text(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_edit_keeps_former_text(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "c", "'first", "ctrl+s", "3")
+        await press(pilot, "c", "'first", "ctrl+s", "4")
         assert isinstance(app.screen, HuntLogScreen)
         await press(pilot, "c", "' thoughts", "ctrl+s")
         [note] = hunt.store.triage.notes()
@@ -158,7 +158,7 @@ def test_edit_keeps_former_text(hunt: Hunt) -> None:
 
 def test_note_opens_its_alert(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "G", "c", "'look", "ctrl+s", "3", "enter")
+        await press(pilot, "G", "c", "'look", "ctrl+s", "4", "enter")
         assert "Alerts › role/inventory/ben" in screen_text(app)
         await press(pilot, "escape")
         assert isinstance(app.screen, HuntLogScreen)
@@ -179,7 +179,7 @@ def test_log_is_exported_privately(
     monkeypatch.chdir(tmp_path / "out")
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "c", "'Our scan", "ctrl+s", "3", "w", "tab", *["l"] * right, "ctrl+s")
+        await press(pilot, "c", "'Our scan", "ctrl+s", "4", "w", "tab", *["l"] * right, "ctrl+s")
         [path] = (tmp_path / "out").iterdir()
         assert said(app) == f"1 note written to {path}"
         assert path.suffix == f".{kind}"
@@ -199,7 +199,7 @@ def test_filtered_notes_can_be_exported(
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(
-            pilot, "c", "'one", "ctrl+s", "G", "c", "'two", "ctrl+s", "3", "f", "'two", "enter", "w"
+            pilot, "c", "'one", "ctrl+s", "G", "c", "'two", "ctrl+s", "4", "f", "'two", "enter", "w"
         )
         assert "filtered" in screen_text(app)
         await press(pilot, "ctrl+s")
@@ -215,7 +215,7 @@ def test_export_never_overwrites(hunt: Hunt, tmp_path: Path) -> None:
     taken.write_text("mine")
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "c", "'x", "ctrl+s", "3", "w")
+        await press(pilot, "c", "'x", "ctrl+s", "4", "w")
         app.screen.query_one("#file", Input).value = str(taken)
         await press(pilot, "ctrl+s")
         assert isinstance(app.screen, ExportForm)
@@ -359,7 +359,7 @@ def test_marks_give_one_suppression_per_value(hunt: Hunt) -> None:
 def test_suppression_is_extended_and_lifted(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await suppress(pilot, "G")
-        await press(pilot, "4")
+        await press(pilot, "5")
         assert isinstance(app.screen, SuppressionsScreen)
         assert "7 d" in screen_text(app)
         await press(pilot, "x")

@@ -91,14 +91,14 @@ def test_decisions_are_undone_and_redone_after_restart(tmp_path: Path) -> None:
 
     async def first(app: HuntApp, pilot: Pilot[None]) -> None:
         rows(app).move_to(hunt.alert(ANA).alert_id)
-        await press(pilot, "a", "c", "'scan", "ctrl+s", "3", "c", "' of ours", "ctrl+s", "1")
-        await press(pilot, "G", "x", "shift+tab", "'ours", "ctrl+s", "4")
+        await press(pilot, "a", "c", "'scan", "ctrl+s", "4", "c", "' of ours", "ctrl+s", "1")
+        await press(pilot, "G", "x", "shift+tab", "'ours", "ctrl+s", "5")
         await until(pilot, lambda: bool(rows(app).rows))
         await press(pilot, "x")
         app.screen.query_one("#for", Input).value = "30d"
         await press(pilot, "ctrl+s", "u")
         assert said(app).startswith("Lifted principal role/inventory/ben")
-        await press(pilot, "6")
+        await press(pilot, "7")
         await until(pilot, lambda: bool(rows(app).rows))
         await press(pilot, "x")
         assert said(app).startswith("Disabled: ")
@@ -223,7 +223,7 @@ def test_repeated_suppression_asks_with_own_value(
             (CAT, "CHG-9"),
             (ANA, "CHG-9"),
         }
-        await press(pilot, "4")
+        await press(pilot, "5")
         await press(pilot, "asterisk", "u")
         assert said(app).startswith("Ended 2 suppressions")
         await press(pilot, "z")

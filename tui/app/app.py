@@ -51,6 +51,10 @@ _RULES_SECONDS = 3.0
 """How often the rule files are checked for changes."""
 
 
+_PRINCIPALS = "Go to the principals: who called, without any alert"
+_EVENTS = "Go to the events: any call, by a filter or a list of indicators"
+
+
 class HuntApp(FrameApp[None]):
     """The app over what ``opening`` opens.
 
@@ -64,10 +68,12 @@ class HuntApp(FrameApp[None]):
 
     BINDINGS = [
         key("area.alerts", "1", "area('alerts')", "alerts", "Go to the alerts", OPEN),
-        key("area.log", "3", "area('log')", "hunt log", "Go to the hunt log", OPEN),
+        key("area.principals", "2", "area('principals')", "principals", _PRINCIPALS, OPEN),
+        key("area.events", "3", "area('events')", "events", _EVENTS, OPEN),
+        key("area.log", "4", "area('log')", "hunt log", "Go to the hunt log", OPEN),
         key(
             "area.suppressions",
-            "4",
+            "5",
             "area('suppressions')",
             "suppressions",
             "Go to the suppressions",
@@ -75,7 +81,7 @@ class HuntApp(FrameApp[None]):
         ),
         key(
             "area.sources",
-            "5",
+            "6",
             "area('sources')",
             "sources",
             "Sources and ingest health",
@@ -83,7 +89,7 @@ class HuntApp(FrameApp[None]):
         ),
         key(
             "area.rules",
-            "6",
+            "7",
             "area('rules')",
             "rules",
             "Rules: enable, disable, results",

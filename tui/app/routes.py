@@ -15,7 +15,9 @@ from textual.screen import Screen
 
 if TYPE_CHECKING:
     from detector.detection.alert import Alert
+    from detector.investigation.indicators import IndicatorList
     from detector.investigation.pivot import EventRow, Pivot
+    from detector.investigation.principals import PrincipalRow
     from detector.triage.note import Note, NoteBody, Verdict
     from detector.triage.suppression import Suppression
     from tui.model.workspace import Workspace
@@ -29,6 +31,8 @@ def _area_screen(module: str, name: str) -> Screen[None]:
 
 AREAS: Mapping[str, Callable[[], Screen[None]]] = {
     "alerts": partial(_area_screen, "alerts.screen", "AlertsScreen"),
+    "principals": partial(_area_screen, "principals.screen", "PrincipalsScreen"),
+    "events": partial(_area_screen, "pivot.events", "EventsScreen"),
     "log": partial(_area_screen, "admin.hunt_log", "HuntLogScreen"),
     "suppressions": partial(_area_screen, "admin.suppressions", "SuppressionsScreen"),
     "sources": partial(_area_screen, "admin.sources", "SourcesScreen"),
@@ -89,7 +93,26 @@ class ScreenRoutes:
 
         self._app.push_screen(TimelineScreen(alerts, choose))
 
-    def open_pivot(self, trail: Sequence[str], alert: Alert, pivot: Pivot) -> None:
+    def open_principals(self) -> None:
+        self._app.switch_mode("principals")
+
+    def open_principal(self, row: PrincipalRow) -> None:
+        from tui.screens.principals.page import PrincipalScreen
+
+        self._app.push_screen(PrincipalScreen(row))
+
+    def open_events(self, filter_text: str = "", since: int = 0, until: int = 0) -> None:
+        from tui.screens.pivot.events import EventsScreen
+
+        self._app.push_screen(EventsScreen(filter_text, since, until))
+
+    def ask_indicators(self, asked: Callable[[IndicatorList], None]) -> None:
+        from tui.screens.forms.indicators import IndicatorsForm
+
+        form = IndicatorsForm()
+        self._ask(form, lambda: asked(form.indicators))
+
+    def open_pivot(self, trail: Sequence[str], alert: Alert | None, pivot: Pivot) -> None:
         from tui.screens.pivot.screen import PivotScreen
 
         self._app.push_screen(PivotScreen(trail, alert, pivot))

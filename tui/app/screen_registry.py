@@ -30,6 +30,7 @@ from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.alerts.timeline import TimelineScreen
 from tui.screens.base.alert_actions import AlertActions
 from tui.screens.base.copy_actions import CopyActions
+from tui.screens.base.facets import FacetMenu
 from tui.screens.base.filter_bar import FilterBar
 from tui.screens.base.input_fields import LineField, TextField
 from tui.screens.base.menu import Lettered, LetterMenu, Menu, Options
@@ -45,12 +46,16 @@ from tui.screens.forms.choice import ChoiceField
 from tui.screens.forms.confirm import Confirm
 from tui.screens.forms.export import ExportForm
 from tui.screens.forms.extend import ExtendForm
+from tui.screens.forms.indicators import IndicatorsForm
 from tui.screens.forms.note import EditNoteForm, NoteForm
 from tui.screens.forms.pipe import PipeForm
 from tui.screens.forms.saved_view_menu import SaveForm, ViewMenu
 from tui.screens.forms.suppress import SuppressForm
+from tui.screens.pivot.events import EventsScreen
 from tui.screens.pivot.record import RecordScreen
 from tui.screens.pivot.screen import PivotScreen
+from tui.screens.principals.page import PrincipalScreen
+from tui.screens.principals.screen import PrincipalsScreen
 from tui.widgets.charts.calendar import Calendar
 from tui.widgets.charts.heat_strip import HeatStrip
 from tui.widgets.charts.histogram import Histogram
@@ -93,6 +98,9 @@ SCREENS = (
     ScreenInfo("Pivot", PivotScreen, (RowList, QueryInput)),
     ScreenInfo("Record", RecordScreen, (JsonView,)),
     ScreenInfo("Output", OutputScreen, (TextView,)),
+    ScreenInfo("Principals", PrincipalsScreen, (RowList, Reader, QueryInput)),
+    ScreenInfo("Principal", PrincipalScreen, (Reader,)),
+    ScreenInfo("Events", EventsScreen, (RowList, QueryInput)),
     ScreenInfo("Hunt log", HuntLogScreen, (RowList, Reader, QueryInput)),
     ScreenInfo("Suppressions", SuppressionsScreen, (RowList, Reader, QueryInput)),
     ScreenInfo("Sources", SourcesScreen, (RowList, Reader, QueryInput)),
@@ -104,6 +112,7 @@ SCREENS = (
     ScreenInfo("Export", ExportForm, (ChoiceField, LineField)),
     ScreenInfo("Pipe", PipeForm, (ChoiceField, LineField)),
     ScreenInfo("Save view", SaveForm, (LineField,)),
+    ScreenInfo("Indicators", IndicatorsForm, (LineField, TextField)),
     ScreenInfo("Question", Confirm),
     ScreenInfo("Menu", Menu, (Options,)),
     ScreenInfo("Copy", LetterMenu, (Lettered,)),
@@ -122,6 +131,7 @@ _SHARED_PARTS: tuple[type[ScreenPart], ...] = (
     FilterBar,
     Search,
     CopyActions,
+    FacetMenu,
 )
 _RANKS = {
     binding.id: rank for rank, part in enumerate(_SHARED_PARTS, 1) for binding in part.BINDINGS

@@ -31,7 +31,8 @@ DEMO = "demo"
 _HOW = """\
 trailhound FOLDER            a folder of trail files, in any state
 trailhound s3://BUCKET/…     a bucket (pip install 'trailhound[s3]')
-trailhound --help            full usage; start with docs/guide.md"""
+trailhound --help            full usage; start with docs/guide.md
+then 1 Alerts, 2 Principals or 3 Events: with or without an alert"""
 
 
 def ask(keys: Mapping[str, str]) -> str | None:

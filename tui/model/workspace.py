@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from textual.signal import Signal
 
     from detector.detection.alert import Alert
+    from detector.investigation.indicators import IndicatorList
     from detector.investigation.pivot import EventRow, Pivot
+    from detector.investigation.principals import PrincipalRow
     from detector.rules.ruleset import RuleSet
     from detector.store import Store
     from detector.triage.note import Note, NoteBody, Verdict
@@ -111,8 +113,20 @@ class Routes(Protocol):
     ) -> None:
         """Open the timeline of ``alerts()``; ``choose`` gets the chosen start and end."""
 
-    def open_pivot(self, trail: Sequence[str], alert: Alert, pivot: Pivot) -> None:
-        """Open the calls that the pivot asks for, from an alert."""
+    def open_pivot(self, trail: Sequence[str], alert: Alert | None, pivot: Pivot) -> None:
+        """Open the calls that the pivot asks for, from an alert or from other events."""
+
+    def open_principals(self) -> None:
+        """Go to the list of principals."""
+
+    def open_principal(self, row: PrincipalRow) -> None:
+        """Open the page of a principal."""
+
+    def open_events(self, filter_text: str = "", since: int = 0, until: int = 0) -> None:
+        """Open the events of a filter in ``[since, until)``, epoch seconds; 0: the usual span."""
+
+    def ask_indicators(self, asked: Callable[[IndicatorList], None]) -> None:
+        """Ask for a list of indicators; ``asked`` gets those that were read."""
 
     def open_record(self, trail: Sequence[str], row: EventRow) -> None:
         """Open the raw record of a pivot's row."""

@@ -16,8 +16,8 @@ import msgspec
 from detector.detection.activity.actor import Actor, PrincipalKind
 from detector.text.time import DAY
 
-ValueKind = Literal["region", "call", "network", "program", "account", "session", "key"]
-VALUE_KINDS: tuple[ValueKind, ...] = (
+ActivityKind = Literal["region", "call", "network", "program", "account", "session", "key"]
+VALUE_KINDS: tuple[ActivityKind, ...] = (
     "region",
     "call",
     "network",
@@ -29,7 +29,7 @@ VALUE_KINDS: tuple[ValueKind, ...] = (
 """What is counted of a principal. A call is ``ec2.amazonaws.com:DescribeInstances``, an account the
 one that was called, a session the name of a role session, a key a long-term access key."""
 
-VALUE_LIMITS: dict[ValueKind, int] = {"call": 512, "account": 512}
+VALUE_LIMITS: dict[ActivityKind, int] = {"call": 512, "account": 512}
 VALUE_LIMIT = 128
 """Values of a kind that are kept of a principal and day.
 
@@ -109,7 +109,7 @@ class DayActivity(msgspec.Struct, array_like=True):
             self.last = last
 
 
-class Opening(NamedTuple):
+class SessionOpening(NamedTuple):
     """That a caller opened a role session or a federated one, by a call to STS."""
 
     opener: Actor
@@ -122,7 +122,7 @@ class Activity(msgspec.Struct):
     An opening has its first and last time."""
 
     days: dict[PrincipalDay, DayActivity] = {}
-    openings: dict[Opening, tuple[int, int]] = {}
+    openings: dict[SessionOpening, tuple[int, int]] = {}
 
     def day(self, key: PrincipalDay) -> DayActivity:
         """Return what is counted of a principal on a day, to be added to."""
@@ -131,7 +131,7 @@ class Activity(msgspec.Struct):
             self.days[key] = known = DayActivity(values={})
         return known
 
-    def add_opening(self, opening: Opening, span: tuple[int, int]) -> None:
+    def add_opening(self, opening: SessionOpening, span: tuple[int, int]) -> None:
         """Widen the span of an opening."""
         first, last = span
         known_first, known_last = self.openings.get(opening, span)

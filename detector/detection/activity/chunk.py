@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from detector.detection.activity.activity import Activity, Opening, ValueCount, limit_values
+from detector.detection.activity.activity import Activity, SessionOpening, ValueCount, limit_values
 from detector.detection.activity.actor import Actor
 from detector.detection.activity.parts import CallOutcome, Traits
 
@@ -50,7 +50,7 @@ class ChunkActivity(msgspec.Struct, array_like=True):
     regions: list[str] = []
     outcomes: list[CallOutcome] = []
     groups: list[GroupCount] = []
-    openings: list[tuple[Opening, tuple[int, int]]] = []
+    openings: list[tuple[SessionOpening, tuple[int, int]]] = []
 
     def encode(self) -> bytes:
         """Return the counts as bytes; none where nothing was counted."""

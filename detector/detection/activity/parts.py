@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from detector.cloudtrail.record import ApiCall
-from detector.detection.activity.activity import ValueKind
+from detector.detection.activity.activity import ActivityKind
 from detector.detection.activity.actor import Actor
 from detector.detection.baseline import agent_family, network_of
 
-Traits = tuple[tuple[ValueKind, str], ...]
+Traits = tuple[tuple[ActivityKind, str], ...]
 """What is counted of a client in any call: its network, program, account, session and key."""
 
 
@@ -21,7 +21,7 @@ def traits_of(
     key: str | None,
 ) -> Traits:
     """Return the values that are counted of a client."""
-    traits: list[tuple[ValueKind, str]] = []
+    traits: list[tuple[ActivityKind, str]] = []
     network, program = network_of(address or ""), agent_family(agent or "")
     if network:
         traits.append(("network", network))
@@ -48,7 +48,9 @@ class CallOutcome(NamedTuple):
     def of(cls, call: ApiCall) -> CallOutcome:
         """Return what is counted of a call."""
         source, name, read_only, _, error = call
-        return cls(f"{source}:{name}", bool(error), is_denial(error), read_only is False)
+        return cls(
+            f"{source or ''}:{name or ''}", bool(error), is_denial(error), read_only is False
+        )
 
 
 def is_denial(error: str | None) -> bool:

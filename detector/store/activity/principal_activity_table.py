@@ -16,11 +16,11 @@ from detector.detection.activity.activity import (
     MORE,
     VALUE_KINDS,
     Activity,
+    ActivityKind,
     DayActivity,
-    Opening,
     PrincipalDay,
+    SessionOpening,
     ValueCount,
-    ValueKind,
 )
 from detector.detection.activity.actor import Actor
 from detector.detection.activity.chunk import activity_of
@@ -127,7 +127,7 @@ class PrincipalActivityTable:
         return firsts
 
     def principals_with(
-        self, kind: ValueKind, is_wanted: Callable[[str], bool], first_day: int, end_day: int
+        self, kind: ActivityKind, is_wanted: Callable[[str], bool], first_day: int, end_day: int
     ) -> set[Actor]:
         """Return the principals that may have a wanted value of a kind on ``[first, end)`` days.
 
@@ -175,7 +175,7 @@ class PrincipalActivityTable:
             return None
         return names
 
-    def openings(self) -> dict[Opening, tuple[int, int]]:
+    def openings(self) -> dict[SessionOpening, tuple[int, int]]:
         """Return which sessions were opened by whom, with the first and last time."""
         activity = Activity({}, {})
         rows = self._database.rows(
@@ -187,7 +187,9 @@ class PrincipalActivityTable:
             "LEFT JOIN activity_value y ON y.value_id = opened_session"
         )
         for a_kind, a_name, a_session, b_kind, b_name, b_session, first, last in rows:
-            opening = Opening(Actor(a_kind, a_name, a_session), Actor(b_kind, b_name, b_session))
+            opening = SessionOpening(
+                Actor(a_kind, a_name, a_session), Actor(b_kind, b_name, b_session)
+            )
             activity.add_opening(opening, (first, last))
         for opening, span in activity_of(self._pending()).openings.items():
             activity.add_opening(opening, span)
@@ -271,7 +273,7 @@ def _learn_names(
 
 def _add_openings(
     connection: sqlite3.Connection,
-    openings: dict[Opening, tuple[int, int]],
+    openings: dict[SessionOpening, tuple[int, int]],
     principals: dict[_Name, int],
     values: dict[_Name, int],
 ) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.filter import Field, Fields, FilterError, parse_filter, parse_unfinished, parser
+from detector.filter.principal_schema import PRINCIPALS
 from detector.filter.quoting import field_values, format_term, quote_value
 from detector.filter.schemas import ALERTS as FIELDS
 from detector.filter.schemas import EVENTS, NOTES, SUPPRESSIONS
@@ -23,7 +24,7 @@ from tui.screens.admin.source_rows import SOURCES
 
 DOCS = Path(__file__).parents[3] / "docs" / "filters.md"
 
-TABLES = (FIELDS, EVENTS, NOTES, SUPPRESSIONS, RULES, SOURCES)
+TABLES = (FIELDS, EVENTS, PRINCIPALS, NOTES, SUPPRESSIONS, RULES, SOURCES)
 
 
 def matching_ids(text: str) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from detector.cloudtrail.attacker_use import attacker_use
 from detector.cloudtrail.call_object import call_object_in_json
 from detector.detection.correlate import flagging_events
 from detector.filter.event_selector import EventQuery
@@ -223,6 +224,9 @@ class _Printer:
             "object": call_object_in_json(row.raw),
             "flags": row.flags,
         }
+        use = attacker_use(row.event.provider, row.event.action)
+        if use is not None:
+            event["attacker_use"] = use._asdict()
         if self._counts is not None:
             event["indicators"] = [each.text for each in self._counts.of_event(row.event)]
         return event

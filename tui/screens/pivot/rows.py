@@ -28,12 +28,14 @@ from tui.widgets.line import CellContent
 
 @dataclass(frozen=True)
 class QuestionLine:
-    """A question of the guide, above the events that answer it."""
+    """A question of the guide, an indicator or a run of calls, above its events."""
 
     question: str
     rows: int
     summary: str
     is_folded: bool
+    title: str = ""
+    """What is shown in place of the question; of a run of calls."""
 
 
 PivotLine = QuestionLine | EventRow
@@ -49,7 +51,7 @@ def heading(line: PivotLine) -> Content | None:
     if not isinstance(line, QuestionLine):
         return None
     return Content.assemble(
-        (f"{'▸' if line.is_folded else '▾'} {line.question}", "bold"),
+        safe.text(f"{'▸' if line.is_folded else '▾'} {line.title or line.question}", "bold"),
         f"  {format.number(line.rows)}",
         safe.text(f"  {line.summary}", "$foreground-muted"),
     )
@@ -102,7 +104,7 @@ def under_questions(rows: Iterable[EventRow], folded: Set[str]) -> Iterator[Pivo
             yield from answers
 
 
-def _column(
+def event_column(
     key: str,
     title: str | Callable[[], str],
     width: int,
@@ -110,7 +112,7 @@ def _column(
     write: Callable[[Any], CellContent] = str,
     **options: Any,
 ) -> Column[PivotLine]:
-    """Make a column of events, blank for a question.
+    """Make a column of events, blank above events.
 
     ``read`` gets the value of an event, ``write`` formats it.
     """
@@ -134,7 +136,7 @@ def _flags(flags_and_own: tuple[Sequence[str], bool]) -> Content:
 def pivot_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
     """Return the columns of a pivot; ``places`` are those of addresses."""
     return (
-        _column(
+        event_column(
             "time",
             time_display.column_title,
             14,
@@ -142,10 +144,10 @@ def pivot_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
             format.date_time,
             drop_priority=0,
         ),
-        _column(
+        event_column(
             "flags", "flags", 9, attrgetter("flags", "own"), _flags, drop_priority=2, field="flag"
         ),
-        _column(
+        event_column(
             "action",
             "call",
             18,
@@ -154,11 +156,11 @@ def pivot_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
             flex=True,
             field="call",
         ),
-        _column(
+        event_column(
             "outcome", "outcome", 12, attrgetter("event.error_code"), call_outcome, drop_priority=3
         ),
-        _column("region", "region", 14, attrgetter("event.region"), drop_priority=4),
-        _column(
+        event_column("region", "region", 14, attrgetter("event.region"), drop_priority=4),
+        event_column(
             "source",
             "source",
             format.address_width(places),
@@ -166,7 +168,7 @@ def pivot_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
             places.with_place,
             drop_priority=5,
         ),
-        _column(
+        event_column(
             "principal",
             "principal",
             16,
@@ -175,7 +177,9 @@ def pivot_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
             drop_priority=6,
             flex=True,
         ),
-        _column("agent", "agent", 14, attrgetter("event.user_agent"), drop_priority=7, flex=True),
+        event_column(
+            "agent", "agent", 14, attrgetter("event.user_agent"), drop_priority=7, flex=True
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
+from detector.cloudtrail.attacker_use import attacker_use
 from detector.detection.alert import Alert
 from detector.detection.correlate import flagging_events
 from detector.detection.record_search import Selector
@@ -47,6 +48,7 @@ from tui.screens.pivot.rows import (
     progress_line,
     resized,
 )
+from tui.widgets.columns import Column
 from tui.widgets.line import CellContent
 from tui.widgets.row_list import RowList
 
@@ -60,7 +62,7 @@ _OPTION_CELLS = 48
 
 
 class PivotScreen(ListScreen[EventRow]):
-    """The events of a pivot, which was begun from an alert.
+    """The events of a pivot, which was begun from an alert or from other events.
 
     ``trail`` names the screens behind this one.
     """
@@ -105,6 +107,8 @@ class PivotScreen(ListScreen[EventRow]):
     ]
 
     fields = EVENTS
+    reads_at_once = True
+    """Whether reading begins as the screen is opened."""
 
     class RowsRead(Message):
         """Rows read since the last message of a search.
@@ -132,7 +136,7 @@ class PivotScreen(ListScreen[EventRow]):
             super().__init__()
             self.reason = reason
 
-    def __init__(self, trail: Sequence[str], alert: Alert, pivot: Pivot) -> None:
+    def __init__(self, trail: Sequence[str], alert: Alert | None, pivot: Pivot) -> None:
         super().__init__()
         self.background = BackgroundRows(self, self)
         self._trail = (*trail, pivot.title)
@@ -163,13 +167,14 @@ class PivotScreen(ListScreen[EventRow]):
     def compose_body(self) -> Iterable[Widget]:
         yield Static("", id="asked", classes="line")
         yield Static("", id="progress", classes="line")
-        yield RowList(pivot_columns(self.workspace.rules), key=line_key, heading=heading)
+        yield RowList(self.line_columns(), key=line_key, heading=heading)
         yield QueryLine(self.query_description)
         yield Static("", id="beneath")
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._begin(self._pivot)
+        if self.reads_at_once:
+            self._begin(self._pivot)
 
     def on_unmount(self) -> None:
         self._stop.set()
@@ -205,8 +210,11 @@ class PivotScreen(ListScreen[EventRow]):
         if row is not None:
             event = row.event
             caller = [event.arn or "no ARN", event.access_key, event.user_agent]
-            position = f"{event.position.source} #{event.position.index}"
-            text = f"{' · '.join(filter(None, caller))}\n{position}"
+            about = f"{event.position.source} #{event.position.index}"
+            use = attacker_use(event.provider, event.action)
+            if use is not None:
+                about = f"{use.technique} {use.purpose}"
+            text = f"{' · '.join(filter(None, caller))}\n{about}"
         self.query_one("#beneath", Static).update(safe.text(text, "$foreground-muted", lines=True))
 
     # --- building the lines
@@ -234,6 +242,10 @@ class PivotScreen(ListScreen[EventRow]):
         self.filter_bar.counts = result.matching, result.total
         self._lines.empty = self._empty_text()
         self._lines.show(result.lines, result.keys)
+        self._show_asked()
+
+    def _show_asked(self) -> None:
+        """Say over which span is read, and in which order the events are."""
         pivot = self._pivot
         times = format.time_range(pivot.start, pivot.end - 1)
         order = "by question" if self._grouped else "by time"
@@ -271,11 +283,14 @@ class PivotScreen(ListScreen[EventRow]):
         rows: list[tuple[str, EventRow]] = []
         progress, count, due = self._progress, 0, 0.0
         try:
+            wanted = self.narrowed(wanted)
             files = self.workspace.store.chunks.file_spans(
                 wanted.start, wanted.end, wanted.selector
             )
             flagging = flagging_events(self.workspace.rules)
-            own_events = frozenset(self._alert.event_ids)
+            own_events: frozenset[str] = frozenset()
+            if self._alert is not None:
+                own_events = frozenset(self._alert.event_ids)
             for batch in pivot.read_pivot(wanted, files, flagging, own_events, stop):
                 rows += [
                     (line_key(row), row.without_json()) for row in batch.rows[: _MAX_ROWS - count]
@@ -290,6 +305,14 @@ class PivotScreen(ListScreen[EventRow]):
         except StateError as error:
             self.post_message(self.Failed(str(error)))
         self.post_message(self.RowsRead(stop, rows, progress, done=True))
+
+    def line_columns(self) -> tuple[Column[PivotLine], ...]:
+        """Return the columns of the list."""
+        return pivot_columns(self.workspace.rules)
+
+    def narrowed(self, wanted: Pivot) -> Pivot:
+        """Return the pivot as it is read; called in a thread. Raises StateError."""
+        return wanted
 
     @on(RowsRead)
     def _add_rows(self, event: RowsRead) -> None:

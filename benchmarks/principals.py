@@ -1,0 +1,129 @@
+"""Principals and events: what the index costs a scan and a state, and ten questions."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from importlib import import_module
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.corpus import cached, write_trail
+from benchmarks.engine import scan
+from benchmarks.pivots import ask
+from benchmarks.process import TRAILHOUND, apart, run
+from benchmarks.report import Report, at_most
+from benchmarks.scale import Scale
+
+_TABLES = ("principal", "principal_day", "activity_value", "session_opening", "activity_pending")
+
+
+def principals(scale: Scale, folder: Path) -> Report:
+    """Measure the activity of principals, and events by filters that name something."""
+    corpus = apart(cached, write_trail, scale.ordinary)
+    home, state = folder / "home", folder / "hunt.db"
+    whole = run(scan(corpus.root, "--db", str(state)), home).cpu
+    counting, folding = apart(_counting_seconds, corpus.root)
+    share = (counting + folding) / whole
+    size, days = _state_bytes(state)
+    per_thousand = size / corpus.files * 1e3
+    rows = [
+        ("", "first row", "all", "rows", "read"),
+        (
+            f"the index: {counting + folding:.2f} of {whole:.2f} s CPU of a scan",
+            f"{share:.1%}",
+            f"{per_thousand / 1e6:.3f} MB for 1,000 files",
+            f"{days:,}",
+            f"{size / max(1, days):,.0f} bytes a principal-day",
+        ),
+    ]
+    budgets = [at_most("principals: share of a scan's CPU", 0.05, share, "{:.1%}")]
+    for question in _questions(state, home):
+        command = [*TRAILHOUND, "events", "--db", str(state), "--format", "jsonl"]
+        runs = [ask([*command, "--filter", question], home) for _ in range(scale.rounds)]
+        first = median(each.first for each in runs)
+        rows.append(
+            (
+                question[:60],
+                f"{first:.2f} s",
+                f"{median(each.all for each in runs):.2f} s",
+                f"{runs[0].rows:,}",
+                runs[0].said.partition(" in ")[2],
+            )
+        )
+        budgets.append(at_most(f"events: first row of {question[:40]}", 2, first, "{:.2f} s"))
+    return Report(f"Principals and events, {corpus}", rows, budgets=budgets)
+
+
+def _counting_seconds(root: Path) -> tuple[float, float]:
+    """Return the CPU seconds of counting a trail's chunks, and of adding the counts up."""
+    from detector.detection.activity.chunk import activity_of
+    from detector.detection.signature_cache import SignatureCache
+    from detector.formats import read_chunks
+    from detector.rules.dispatch import Dispatch
+
+    digesting: Any = import_module("detector.detection.digest")
+    counting = 0.0
+    encoded: list[bytes] = []
+    count = digesting.count_activity
+
+    def timed(*given: Any) -> Any:
+        nonlocal counting
+        begun = time.process_time()
+        counted = count(*given)
+        encoded.append(counted.encode())
+        counting += time.process_time() - begun
+        return counted
+
+    digesting.count_activity = timed
+    cache, dispatch = SignatureCache(), Dispatch(())
+    for path in sorted(root.rglob("*.json*")):
+        with path.open("rb") as file:
+            for chunk in read_chunks(file):
+                digesting.digest(str(path), chunk, dispatch, cache)
+    begun = time.process_time()
+    for first in range(0, len(encoded), 256):
+        activity_of(encoded[first : first + 256])
+    return counting, time.process_time() - begun
+
+
+def _state_bytes(path: Path) -> tuple[int, int]:
+    """Return the bytes of the tables with their indexes, and the days of principals."""
+    with closing(sqlite3.connect(path)) as db:
+        size = db.execute(
+            "SELECT sum(d.pgsize) FROM dbstat AS d JOIN sqlite_schema AS t ON t.name = d.name "
+            f"WHERE t.tbl_name IN ({', '.join('?' * len(_TABLES))})",
+            _TABLES,
+        ).fetchone()[0]
+        days = db.execute("SELECT count(*) FROM principal_day").fetchone()[0]
+    return int(size), int(days)
+
+
+def _questions(state: Path, home: Path) -> Sequence[str]:
+    """Return ten filters over what the state holds."""
+    listed = run([*TRAILHOUND, "principals", "--db", str(state), "--format", "jsonl"], home).output
+    rows = [json.loads(line) for line in listed]
+    roles = sorted(
+        (row for row in rows if row["kind"] == "role"),
+        key=lambda row: (row["calls"], row["principal"]),
+    )
+    users = [row for row in rows if row["access_keys"]]
+    fewest, most = roles[0], roles[-1]
+    network = fewest["networks"][0].rpartition(".")[0]
+    service = sorted(row["principal"] for row in rows if row["kind"] == "service")
+    return (
+        f"principal:{fewest['principal'].rpartition('/')[2]}/",
+        f"principal:{most['principal'].rpartition('/')[2]}/",
+        f"principal={users[0]['principal']}",
+        f"key={users[-1]['access_keys'][0]}",
+        f"source:{network}.0/24",
+        f"account={fewest['accounts_called'][0]}",
+        f"region:{fewest['regions'][0]} outcome:Denied",
+        f"service:{fewest['services'][0]}",
+        f"call:{fewest['api_calls'][0].partition(':')[2]}",
+        f"source={service[0]}",
+    )

@@ -1,0 +1,36 @@
+"""What attackers use an API call for: one line, with its ATT&CK technique.
+
+The lines are ours, in ``attacker_uses.toml``; technique ids are MITRE ATT&CK's.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import NamedTuple
+
+
+class AttackerUse(NamedTuple):
+    """A technique's id, and what a call is used for, in one line."""
+
+    technique: str
+    purpose: str
+
+
+def attacker_use(source: str, name: str) -> AttackerUse | None:
+    """Return what attackers use a call for; None for calls that say little.
+
+    ``source`` is the event source, as ``iam.amazonaws.com``."""
+    return _uses().get((source.partition(".")[0], name))
+
+
+@lru_cache(1)
+def _uses() -> Mapping[tuple[str, str], AttackerUse]:
+    text = files("detector.cloudtrail").joinpath("attacker_uses.toml").read_text("utf-8")
+    return {
+        (service, name): AttackerUse(*use)
+        for service, uses in tomllib.loads(text).items()
+        for name, use in uses.items()
+    }

@@ -1,0 +1,273 @@
+"""Journeys that begin without an alert: who is here, what did it do, have we seen these."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.detector.trail import ACCOUNT, ANA, Raw, call
+from tests.hostile.payloads import PAYLOADS, harm, screen_text
+from tests.tui.stage import Hunt, press, said, until
+from tui.app.app import HuntApp
+from tui.screens.base.fact_list import Fact, FactList
+from tui.screens.base.menu import Menu
+from tui.screens.pivot.events import EventsScreen
+from tui.screens.pivot.rows import QuestionLine
+from tui.screens.principals.page import PrincipalScreen
+from tui.screens.principals.screen import PrincipalsScreen
+
+DAY = 86_400
+EVE = f"arn:aws:iam::{ACCOUNT}:user/eve"
+KEY = "AKIAIOSFODNN7EXAMPLE"
+DEPLOY = f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/ci-7"
+ADMIN = f"arn:aws:sts::{ACCOUNT}:assumed-role/admin/ci-7"
+
+
+def by(arn: str, at: int, name: str, **changed: Any) -> Raw:
+    """A call by a principal; a user has a long-term access key, a session a temporary one."""
+    key = "ASIA" + arn.rpartition("/")[2].upper()
+    kind = "AssumedRole"
+    if ":user/" in arn:
+        key, kind = KEY, "IAMUser"
+    identity = {"type": kind, "arn": arn, "accountId": ACCOUNT, "accessKeyId": key}
+    record = call(at, eventName=name, eventID=f"{arn}-{name}-{at}", **changed)
+    return {**record, "userIdentity": identity}
+
+
+def assumes(arn: str, at: int, opened: str) -> Raw:
+    role = opened.rpartition("/")[0].replace("sts", "iam").replace("assumed-role", "role")
+    return by(
+        arn,
+        at,
+        "AssumeRole",
+        eventSource="sts.amazonaws.com",
+        requestParameters={"roleArn": role, "roleSessionName": "ci-7"},
+        responseElements={"assumedRoleUser": {"arn": opened}},
+    )
+
+
+def trail() -> list[Raw]:
+    """Ana for twelve days; Eve since yesterday, by two roles to what she is after."""
+    past = [call(-day * DAY, event_id=f"ana-{day}") for day in range(12, 0, -1)]
+    return [
+        *past,
+        by(EVE, -DAY // 2, "GetCallerIdentity", eventSource="sts.amazonaws.com"),
+        by(EVE, -3600, "ListUsers", eventSource="iam.amazonaws.com", errorCode="AccessDenied"),
+        assumes(EVE, -1800, DEPLOY),
+        assumes(DEPLOY, -1700, ADMIN),
+        *[
+            by(ADMIN, -1600 + at, "DescribeVolumes", sourceIPAddress="198.51.100.9")
+            for at in range(5)
+        ],
+        by(ADMIN, -1500, "CreateAccessKey", eventSource="iam.amazonaws.com", readOnly=False),
+    ]
+
+
+@pytest.fixture
+def hunt(tmp_path: Path) -> Hunt:
+    return Hunt(tmp_path, trail())
+
+
+async def read(app: HuntApp, pilot: Pilot[None]) -> EventsScreen:
+    """Wait until the events of the latest question are there."""
+    await until(
+        pilot,
+        lambda: (
+            isinstance(app.screen, EventsScreen)
+            and app.screen._question is not None
+            and app.screen._question[0] == app.screen.filter.text
+            and app.screen._state == "done"
+            and app.screen.background.is_settled
+        ),
+    )
+    assert isinstance(app.screen, EventsScreen)
+    return app.screen
+
+
+async def listed(app: HuntApp, pilot: Pilot[None]) -> PrincipalsScreen:
+    await until(
+        pilot,
+        lambda: isinstance(app.screen, PrincipalsScreen) and app.screen._loaded is not None,
+    )
+    assert isinstance(app.screen, PrincipalsScreen)
+    return app.screen
+
+
+def calls(screen: EventsScreen) -> list[str]:
+    """The lines, a run or an indicator with its number."""
+    return [
+        f"{row.question} {row.rows}" if isinstance(row, QuestionLine) else row.event.action
+        for row in screen._lines.rows
+    ]
+
+
+def names(screen: PrincipalsScreen) -> list[str]:
+    return [row.name.rpartition("/")[2] for row in screen.row_list.rows]
+
+
+def text(app: HuntApp) -> str:
+    facts = app.screen.query_one(FactList)._lines
+    return "\n".join(
+        f"{line.label} {line.value}" if isinstance(line, Fact) else line.plain for line in facts
+    )
+
+
+def test_what_did_this_key_do_in_seven_days(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "3", "f", f"'key:{KEY} last 7d", "enter")
+        screen = await read(app, pilot)
+        assert calls(screen) == ["AssumeRole", "ListUsers", "GetCallerIdentity"]
+
+    hunt.play(journey)
+
+
+def test_who_is_new_since_a_day(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "2")
+        await listed(app, pilot)
+        await press(pilot, "f", "'first>=2026-02-28", "enter")
+        screen = await listed(app, pilot)
+        assert sorted(names(screen)) == ["admin", "deploy", "eve"]
+        assert {row.rhythm for row in screen.row_list.rows} == {"new"}
+
+    hunt.play(journey)
+
+
+def test_have_we_seen_these_addresses(hunt: Hunt) -> None:
+    wanted = ["198.51.100.9", *(f"192.0.2.{number}" for number in range(1, 40))]
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "3", "I", "'" + " ".join(wanted), "ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, EventsScreen))
+        screen = await read(app, pilot)
+        await until(pilot, lambda: len(calls(screen)) == 5 + 40)
+        lines = calls(screen)
+        assert lines[0] == "198.51.100.9 5"
+        assert lines[1:6] == ["DescribeVolumes"] * 5
+        assert lines[6] == "192.0.2.1 0"
+
+    hunt.play(journey)
+
+
+def test_who_opened_this_session_and_what_did_it_open(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "2")
+        await listed(app, pilot)
+        await press(pilot, "/", "'deploy", "enter", "enter")
+        await until(
+            pilot,
+            lambda: isinstance(app.screen, PrincipalScreen) and "Opened by" in text(app),
+        )
+        shown = text(app)
+        assert "Opened by\nrole/deploy/ci-7\n   ◂ user/eve  03-01 09:30" in shown
+        assert "Opened\nrole/deploy/ci-7\n   ▸ role/admin/ci-7  03-01 09:31" in shown
+
+    hunt.play(journey)
+
+
+def test_tree_leads_over_several_hops(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "2")
+        await listed(app, pilot)
+        await press(pilot, "/", "'eve", "enter", "enter")
+        await until(
+            pilot,
+            lambda: isinstance(app.screen, PrincipalScreen) and "Opened by" in text(app),
+        )
+        assert (
+            "Opened\nuser/eve\n   ▸ role/deploy/ci-7  03-01 09:30\n"
+            "      ▸ role/admin/ci-7  03-01 09:31" in text(app)
+        )
+        await press(pilot, "p")
+        screen = await read(app, pilot)
+        assert calls(screen) == ["AssumeRole", "ListUsers", "GetCallerIdentity"]
+
+    hunt.play(journey)
+
+
+def test_list_is_sorted_and_counted_over_fewer_days(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "2")
+        screen = await listed(app, pilot)
+        await press(pilot, "s")
+        await until(pilot, lambda: isinstance(app.screen, Menu))
+        await press(pilot, "j", "j", "j", "j", "j", "enter")
+        await until(pilot, lambda: app.screen is screen and names(screen)[0] == "ana")
+        await press(pilot, "<", "<", "<")
+        await until(pilot, lambda: sum(row.calls for row in screen.row_list.rows) == 11)
+        await press(pilot, "<")
+        assert said(app) == "At least one day"
+
+    hunt.play(journey)
+
+
+def test_events_narrow_to_writes_errors_and_runs(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "3")
+        screen = await read(app, pilot)
+        assert calls(screen)[0] == "CreateAccessKey"
+        run = screen._lines.rows[1]
+        assert isinstance(run, QuestionLine)
+        assert (run.rows, run.is_folded) == (5, True)
+        assert run.summary == "in us-east-1, 4 s, ok"
+        await press(pilot, "o")
+        await until(pilot, lambda: calls(screen).count("DescribeVolumes") == 5)
+        await press(pilot, "W")
+        await until(pilot, lambda: screen._state == "done" and calls(screen) == ["CreateAccessKey"])
+        await press(pilot, "W", "E")
+        await until(pilot, lambda: screen._state == "done" and calls(screen) == ["ListUsers"])
+
+    hunt.play(journey)
+
+
+def test_facets_count_and_filter(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "3")
+        screen = await read(app, pilot)
+        await press(pilot, "o", "l", "l", "l", "f2")
+        await until(pilot, lambda: isinstance(app.screen, Menu))
+        assert "DescribeVolumes" in screen_text(app)
+        await press(pilot, "enter")
+        await until(pilot, lambda: app.screen is screen)
+        await read(app, pilot)
+        assert set(calls(screen)) == {"DescribeVolumes"}
+
+    hunt.play(journey)
+
+
+def harms(app: HuntApp) -> list[str]:
+    """The harm that log text has done; a scroll bar may be dragged."""
+    return [each for each in harm(app) if "@mouse" not in each]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+def test_hostile_names_never_act_on_the_terminal(tmp_path: Path, size: tuple[int, int]) -> None:
+    records = [
+        by(
+            f"arn:aws:iam::{ACCOUNT}:user/{payload}",
+            at,
+            payload,
+            userAgent=payload,
+            sourceIPAddress=payload,
+            awsRegion=payload,
+        )
+        for at, payload in enumerate(PAYLOADS.values())
+    ]
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "2")
+        await listed(app, pilot)
+        assert not harms(app)
+        await press(pilot, "enter")
+        await until(pilot, lambda: isinstance(app.screen, PrincipalScreen) and bool(text(app)))
+        assert not harms(app)
+        await press(pilot, "3")
+        await read(app, pilot)
+        assert not harms(app)
+        await press(pilot, "f2")
+        assert not harms(app)
+
+    Hunt(tmp_path, [call(0, arn=ANA), *records]).play(journey, size=size)

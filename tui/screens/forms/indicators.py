@@ -1,0 +1,56 @@
+"""Ask for a list of indicators: pasted, typed, or from a file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+from textual.widget import Widget
+
+from detector.investigation.indicators import IndicatorList, parse_indicators
+from tui.presentation import format
+from tui.screens.base.input_fields import LineField, TextField
+from tui.screens.forms.base import FormScreen, labelled
+
+_MAX_BYTES = 4 << 20
+
+
+class IndicatorsForm(FormScreen):
+    """A form for indicators, whose events are then looked for."""
+
+    heading = "Look for indicators"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.indicators = IndicatorList(())
+        """The indicators that were read."""
+
+    def fields(self) -> Iterable[Widget]:
+        yield labelled(
+            "list",
+            TextField(
+                "list", "", "addresses, networks, access keys, ARNs, account ids, event ids, agents"
+            ),
+        )
+        yield labelled("or file", LineField("file", "", "one a line; # begins a comment"))
+
+    async def save(self) -> str:
+        text, name = self.value("list"), self.value("file")
+        if name:
+            text += "\n" + await asyncio.to_thread(_read, Path(name).expanduser())
+        self.indicators = parse_indicators(text)
+        if not self.indicators.indicators:
+            raise ValueError("Write or paste at least one address, key, ARN or id.")
+        said = format.plural(len(self.indicators.indicators), "indicator")
+        if self.indicators.refused:
+            said += f"; not looked for: {self.indicators.refused[0]}"
+        return said
+
+
+def _read(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise ValueError(f"{path}: over 4 MB: cut the list")
+    return data.decode("utf-8", "replace")

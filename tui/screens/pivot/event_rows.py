@@ -1,0 +1,175 @@
+"""Lines of the events: in order of time, folded in runs, or under indicators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from operator import attrgetter
+
+from detector.investigation.indicators import IndicatorCounts
+from detector.investigation.pivot import EventRow
+from detector.text.abbreviations import short_arn
+from detector.text.time import format_duration
+from tui.concurrency.job import Job, sort_in_pieces
+from tui.presentation import format, time_display
+from tui.presentation.calls import call_outcome
+from tui.screens.pivot.rows import PivotLine, PivotLines, QuestionLine, event_column, line_key
+from tui.widgets.columns import Column
+
+_FEWEST_IN_RUN = 3
+"""Equal calls in a row from which they are one line."""
+
+
+def event_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
+    """Return the columns of the events; ``places`` are those of addresses."""
+    return (
+        event_column(
+            "time",
+            time_display.column_title,
+            14,
+            attrgetter("event.time"),
+            format.date_time,
+            drop_priority=0,
+        ),
+        event_column(
+            "principal",
+            "principal",
+            16,
+            attrgetter("event.arn", "event.source_address"),
+            lambda caller: short_arn(caller[0]) or f"no ARN, {caller[1]}",
+            drop_priority=2,
+            flex=True,
+        ),
+        event_column(
+            "action",
+            "call",
+            18,
+            attrgetter("event.action"),
+            drop_priority=1,
+            flex=True,
+            field="call",
+        ),
+        event_column("object", "object", 14, attrgetter("acted_on"), drop_priority=3, flex=True),
+        event_column("region", "region", 14, attrgetter("event.region"), drop_priority=5),
+        event_column(
+            "outcome", "outcome", 12, attrgetter("event.error_code"), call_outcome, drop_priority=4
+        ),
+        event_column(
+            "source",
+            "source",
+            format.address_width(places),
+            attrgetter("event.source_address"),
+            places.with_place,
+            drop_priority=6,
+        ),
+        event_column(
+            "agent", "agent", 12, attrgetter("event.user_agent"), format.agent, drop_priority=7
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class EventOrder:
+    """How events are laid out: newest first, in runs, or under the indicators that they have.
+
+    ``opened`` are the runs, or the indicators, of which the events are shown or hidden."""
+
+    folds: bool = True
+    indicators: IndicatorCounts | None = None
+    toggled: frozenset[str] = frozenset()
+
+
+def build_event_lines(
+    rows: Mapping[str, EventRow],
+    matches: Callable[[EventRow], bool] | None,
+    order: EventOrder,
+    job: Job,
+) -> PivotLines:
+    """Build the lines, newest first. Raises Cancelled."""
+    keys = list(rows)
+    if matches is not None:
+        keys = [key for key in job.each(keys) if matches(rows[key])]
+    matching = len(keys)
+    keys = sort_in_pieces(keys, lambda key: rows[key].sort_key, job)
+    keys.reverse()
+    events = [rows[key] for key in keys]
+    if order.indicators is not None:
+        lines = list(_under_indicators(events, order.indicators, order.toggled))
+    elif order.folds:
+        lines = list(_runs(events, order.toggled))
+    else:
+        return PivotLines(events, keys, matching, len(rows))
+    return PivotLines(lines, [line_key(line) for line in job.each(lines)], matching, len(rows))
+
+
+def _runs(events: Sequence[EventRow], opened: Set[str]) -> Iterator[PivotLine]:
+    """Yield the events; equal calls in a row are one line, which can be opened."""
+    first = 0
+    while first < len(events):
+        end = first + 1
+        while end < len(events) and _call_of(events[end]) == _call_of(events[first]):
+            end += 1
+        run = events[first:end]
+        if len(run) < _FEWEST_IN_RUN:
+            yield from run
+        else:
+            name = f"{run[-1].event.event_id} {len(run)}"
+            is_folded = name not in opened
+            yield QuestionLine(name, len(run), _summary(run), is_folded, _title(run))
+            if not is_folded:
+                yield from run
+        first = end
+
+
+def _call_of(row: EventRow) -> tuple[str, str, str, str]:
+    event = row.event
+    return event.arn, event.provider, event.action, event.error_code
+
+
+def _title(run: Sequence[EventRow]) -> str:
+    event = run[-1].event
+    times = format.date_time(event.time)
+    caller = short_arn(event.arn) or f"no ARN, {event.source_address}"
+    return f"{times}  {caller}  {event.action}"
+
+
+def _summary(run: Sequence[EventRow]) -> str:
+    regions = {row.event.region for row in run}
+    where = next(iter(regions))
+    if len(regions) > 1:
+        where = f"{len(regions)} regions"
+    outcome = run[0].event.error_code or "ok"
+    return f"in {where}, {format_duration(run[0].event.time - run[-1].event.time)}, {outcome}"
+
+
+def _under_indicators(
+    events: Sequence[EventRow], counts: IndicatorCounts, folded: Set[str]
+) -> Iterator[PivotLine]:
+    """Yield each indicator with its events; those that were not seen come last."""
+    by_indicator: dict[str, list[EventRow]] = {}
+    for row in events:
+        for indicator in counts.of_event(row.event):
+            by_indicator.setdefault(indicator.text, []).append(row)
+    for indicator in sorted(
+        counts.indicators, key=lambda each: (-len(by_indicator.get(each.text, ())), each)
+    ):
+        text = indicator.text
+        rows = by_indicator.get(text, [])
+        if not rows:
+            yield QuestionLine(text, 0, f"{indicator.kind}, not seen", True)
+            continue
+        principals = {row.event.arn or row.event.caller_account for row in rows}
+        times = format.time_range(rows[-1].event.time, rows[0].event.time)
+        summary = f"{format.plural(len(principals), 'principal')}, {times}"
+        yield QuestionLine(text, len(rows), summary, text in folded)
+        if text not in folded:
+            yield from rows
+
+
+def described(folds: bool, indicators: IndicatorCounts | None) -> str:
+    """Return the order of the events in words."""
+    if indicators is not None:
+        return "by indicator"
+    if folds:
+        return "newest first, runs folded"
+    return "newest first"

@@ -1,0 +1,1 @@
+"""The principals: the list, and the page of one."""
