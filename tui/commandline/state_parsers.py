@@ -83,6 +83,11 @@ def _add_rules(commands: Subparsers) -> None:
     listing.set_defaults(module="rules", files=None)
     check = actions.add_parser("check", help="check rule files")
     check.add_argument("files", nargs="+", metavar="FILE")
+    check.add_argument(
+        "--summary",
+        action="store_true",
+        help="count what runs, and what is refused by reason, instead of naming each file",
+    )
     check.set_defaults(module="rules")
 
 

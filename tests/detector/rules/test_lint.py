@@ -133,3 +133,34 @@ def test_check_escapes_hostile_text(tmp_path, capsys):
 def test_caret_is_under_column():
     assert caret_excerpt("a\nbcd\n", 2, 3) == "  2 | bcd\n    |   ^"
     assert caret_excerpt("a", 5, 1) == ""
+
+
+def test_summary_counts_what_runs_and_what_is_refused_by_reason(tmp_path, capsys):
+    folder = tmp_path / "rules"
+    queries = [
+        ("query", "event.action: x"),
+        ("query", f"{CITY}: Berlin"),
+        ("eql", f'any where {CITY} != "x"'),
+        ("query", "kubernetes.audit.verb: x"),
+        ("query", "host.os.type: x and event.action: y"),
+        ("query", "event.acton: x"),
+        ("machine_learning", ""),
+        ("machine_learning", ""),
+    ]
+    for number, (type, query) in enumerate(queries):
+        path = write_rule(folder, query, type=type, name=f"{number}.toml")
+        path.write_text(path.read_text().replace('"r-1"', f'"r-{number}"'))
+    (folder / "h.toml").write_text("[hunt]\nname = 'H'\nquery = ['from logs-* | keep event.id']\n")
+    assert main(["rules", "check", "--summary", str(folder)]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.splitlines() == [
+        "9 rules and hunts: 4 run, 5 refused",
+        "of those that run, without the databases that are not named:",
+        "      1  can never fire here",
+        "      1  fire more often than in Elastic",
+        "refused:",
+        "      2  a machine learning job runs in Elasticsearch only",
+        "      2  names fields of other data: trailhound holds CloudTrail only",
+        "      1  names a field that CloudTrail's integration lacks",
+    ]

@@ -31,13 +31,17 @@ from tui.commandline.inputs import (
     open_fields,
 )
 from tui.commandline.narration import caret_excerpt, warn
+from tui.commandline.rule_counts import RuleCounts
 from tui.settings import config
 from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError
 
 
 def run(args: argparse.Namespace) -> int:
     if args.files is not None:
-        return _check([Path(name).expanduser() for name in args.files])
+        paths = [Path(name).expanduser() for name in args.files]
+        if args.summary:
+            return _summarize(paths)
+        return _check(paths)
     rules = load_rules(args)
     if args.format == "navigator":
         fired = {rule_id: count.alerts for rule_id, count in _counts(args).items()}
@@ -93,25 +97,44 @@ def _rule_object(rule: Rule, counts: Mapping[str, RuleCount]) -> dict[str, Any]:
 
 def _check(paths: Sequence[Path]) -> int:
     """Print what each file looks for, or what is wrong and where."""
-    placeholders = config.load_config().placeholders
-    context = CompileContext(
-        open_fields(None, None),
-        placeholders=placeholders,
-        lookups=Lookups(config.lookup_sources()),
-    )
-    path_by_id: dict[str, Path] = {}
     status = EXIT_OK
-    narrate_other_files(other_files(paths))
-    for path in paths:
-        if path.is_dir() and not any(True for _ in rule_files([path])):
-            raise CommandError(f"{path}: no rule files in it: name a file or folder that has some")
-    for path, lines in _check_files(list(rule_files(paths)), context, path_by_id):
+    for path, lines in _check_paths(paths):
         if isinstance(lines, RuleError):
             status = EXIT_FAILED
             _narrate_error(path, lines)
         else:
             print(*lines, sep="\n")
     return status
+
+
+def _summarize(paths: Sequence[Path]) -> int:
+    """Print how many rules run, and how many are refused for which reason."""
+    counts = RuleCounts()
+    for _, lines in _check_paths(paths):
+        if isinstance(lines, RuleError):
+            counts.add_refused(lines.message)
+        else:
+            counts.add_read(lines)
+    print(*counts.lines(), sep="\n")
+    return EXIT_OK
+
+
+def _check_paths(paths: Sequence[Path]) -> Iterator[tuple[Path, list[str] | RuleError]]:
+    """Yield the lines on each rule or hunt of files and folders, or its error.
+
+    Files in folders that are no rule files are narrated. Raises CommandError for a folder without
+    any rule file."""
+    placeholders = config.load_config().placeholders
+    context = CompileContext(
+        open_fields(None, None),
+        placeholders=placeholders,
+        lookups=Lookups(config.lookup_sources()),
+    )
+    narrate_other_files(other_files(paths))
+    for path in paths:
+        if path.is_dir() and not any(True for _ in rule_files([path])):
+            raise CommandError(f"{path}: no rule files in it: name a file or folder that has some")
+    yield from _check_files(list(rule_files(paths)), context, {})
 
 
 def _check_files(
