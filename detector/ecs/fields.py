@@ -24,6 +24,7 @@ from detector.ecs.user_agent import (
     operating_system,
 )
 from detector.ecs.values import Type
+from detector.text.suggest import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,15 @@ class FieldTable(Mapping[str, Field]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._table)
+
+    def hint(self, name: str) -> str:
+        """Return what to say of a name that no field has: a near one, or whose field it is."""
+        near = nearest(name, self._table)
+        root = name.partition(".")[0]
+        roots = {each.partition(".")[0] for each in self._table if ".entity." not in each}
+        if near or root in roots or "." not in name:
+            return near
+        return f": trailhound holds CloudTrail only, which has no fields {root}.*"
 
     def __len__(self) -> int:
         return len(self._table)

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from detector.ecs.fields import FieldTable
 from detector.eql.parser import parse_eql
 from detector.esql import ast, parser
-from detector.esql.errors import Span
+from detector.esql.errors import QUERY_START, Span
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts
+from detector.rules.null_effects import null_effects
 from detector.rules.rule_file import Metadata
 from detector.rules.rule_types import parse_query_bar
 
@@ -26,17 +27,36 @@ def lint_rule(metadata: Metadata, fields: FieldTable, strict_nulls: bool) -> lis
     """Return advice on a rule whose query compiles.
 
     ``strict_nulls``: nulls are as ES|QL has them, not as authors intend them."""
-    if metadata.type == "eql":
-        return list(_always_null_fields(parse_eql(metadata.query_text), fields))
-    if metadata.type != "esql":
-        return list(_always_null_fields(parse_query_bar(metadata), fields))
-    tree = parser.parse_query(metadata.query_text)
-    advice: list[Advice] = []
-    if strict_nulls:
-        advice += _null_negations(tree, fields)
-    advice += _always_null_fields(tree, fields)
-    advice += _coarse_suppression(tree, metadata)
+    advice = [
+        _advice(span, sentence)
+        for span, sentence in null_effects(_tree_of(metadata), fields, not strict_nulls)
+    ]
+    if metadata.type == "esql":
+        tree = parser.parse_query(metadata.query_text)
+        if strict_nulls:
+            advice += _null_negations(tree, fields)
+        advice += _coarse_suppression(tree, metadata)
     return sorted(advice)
+
+
+def _tree_of(metadata: Metadata) -> ast.Tree:
+    """Return the tree of a rule's query, with what the rule says beside it."""
+    match metadata.type:
+        case "esql":
+            return parser.parse_query(metadata.query_text)
+        case "eql":
+            return parse_eql(metadata.query_text, metadata.event_category_override)
+    condition = parse_query_bar(metadata)
+    required: list[str] = list(metadata.terms[0])
+    if metadata.threshold:
+        required += metadata.threshold.fields
+        required += [each.field for each in metadata.threshold.cardinality if each.value > 0]
+    commands = [ast.Where(condition, span=condition.span)]
+    for name in required:
+        column = ast.Column(name, span=QUERY_START)
+        is_known = ast.Not(ast.IsNull(column, span=QUERY_START), span=QUERY_START)
+        commands.append(ast.Where(is_known, span=QUERY_START))
+    return ast.Tree(tuple(commands), span=QUERY_START)
 
 
 def _advice(span: Span, sentence: str) -> Advice:
@@ -92,7 +112,7 @@ def _conditions_before_stats(tree: ast.Tree) -> tuple[list[ast.Expression], set[
 def _null_negation(condition: ast.Expression, name: str, fields: FieldTable) -> Iterator[Advice]:
     """Advise of a negation that is null without the field ``name``."""
     field = fields.get(name)
-    if field is None or field.always:
+    if field is None or field.always or field.absent:
         return
     remedy = f'write "{name} is null or …", or nulls = "intended" in a [trailhound] table'
     if field.only is not None and _excludes(condition, field.only):
@@ -141,12 +161,3 @@ def _excludes(condition: ast.Expression, value: str) -> bool:
                 isinstance(option, ast.Literal) and option.value == value for option in options
             )
     return False
-
-
-def _always_null_fields(tree: ast.Tree | ast.Expression, fields: FieldTable) -> Iterator[Advice]:
-    """Advise of fields that no CloudTrail record has."""
-    last_uses = {column.name: column for column in columns_in(tree)}
-    for column in last_uses.values():
-        field = fields.get(column.name)
-        if field is not None and field.absent:
-            yield _advice(column.span, f"{column.name} is always null here: {field.absent}")

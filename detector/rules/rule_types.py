@@ -20,7 +20,6 @@ from detector.esql.plan.planner import plan_tree, reads_cloudtrail
 from detector.esql.plan.predicate_analysis import find_multiplying_command
 from detector.esql.plan.query import Query
 from detector.rules.rule_file import Metadata, RuleError
-from detector.text.suggest import nearest
 from detector.text.time import DAY, SECONDS_PER_UNIT
 
 _UNSUPPORTED_TYPES = {
@@ -117,7 +116,8 @@ def check_supported(metadata: Metadata) -> None:
         )
     if type != "esql" and metadata.index and not any(map(_covers_cloudtrail, metadata.index)):
         raise RuleError(
-            f"reads {', '.join(metadata.index)}, which is not CloudTrail (logs-aws.cloudtrail-*)",
+            f"reads {', '.join(metadata.index)}: trailhound holds CloudTrail only "
+            "(logs-aws.cloudtrail-*)",
             key="index",
         )
 
@@ -265,7 +265,7 @@ def _where_not_null(names: Sequence[str]) -> tuple[ast.Command, ...]:
 def _check_fields(names: Sequence[str], fields: FieldTable, key: str) -> None:
     for name in names:
         if name not in fields:
-            raise RuleError(f"{key}: no field {name}{nearest(name, fields)}", key=key)
+            raise RuleError(f"{key}: no field {name}{fields.hint(name)}", key=key)
 
 
 def _column(name: str) -> ast.Column:

@@ -173,7 +173,10 @@ class ColumnScope:
         if column is None:
             column = self._find_field(name)
         if column is None:
-            raise EsqlError(span, f"no column {name} here{nearest(name, self.names())}")
+            hint = nearest(name, self.names())
+            if self._fields is not None and not hint and name not in self._dropped:
+                hint = self._fields.hint(name)
+            raise EsqlError(span, f"no column {name} here{hint}")
         return column
 
     def _find_field(self, name: str) -> CompiledExpr | None:

@@ -317,7 +317,8 @@ def _plan_from(command: ast.Command, scope: ColumnScope) -> None:
     if not any(reads_cloudtrail(pattern) for pattern in command.patterns):
         raise EsqlError(
             command.span,
-            f"reads {', '.join(command.patterns)}, which is not CloudTrail (logs-aws.cloudtrail-*)",
+            f"reads {', '.join(command.patterns)}: trailhound holds CloudTrail only "
+            "(logs-aws.cloudtrail-*)",
         )
     metadata: dict[str, Callable[[], CompiledExpr]] = {
         "_id": lambda: scope.find("event.id", command.span),

@@ -120,7 +120,7 @@ def test_min_hits_of_condition(having, expected):
 @pytest.mark.parametrize(
     "text, reason",
     [
-        ("from logs-okta.system-*", "not CloudTrail"),
+        ("from logs-okta.system-*", "CloudTrail only"),
         ("row a = 1", "must begin with from"),
         (f"{FROM} | limit 10 | stats count(*)", "limit before stats"),
         (f"{FROM} | enrich policy", "no lookup policy"),

@@ -72,14 +72,84 @@ def test_lint_is_silent_with_intended_nulls(tmp_path):
     assert lint_notes(tmp_path, query, more='[trailhound]\nnulls = "intended"') == []
 
 
-def test_lint_reports_always_null_fields(tmp_path):
-    (note,) = lint_notes(
-        tmp_path,
-        f"{FROM}| stats n = count_distinct(source.geo.city_name) by user.name | where n > 1",
-    )
-    assert note.startswith("source.geo.city_name is always null here: no City or Country database")
-    (note,) = lint_notes(tmp_path, "source.geo.city_name: Berlin", type="query")
-    assert note.startswith("source.geo.city_name is always null here")
+GEO = "source.geo.city_name is always null here: no City or Country database is named (--geo-db)"
+NEVER = f"the rule can never fire here, since {GEO}"
+MORE = (
+    "the rule fires more often here than in Elastic: this condition holds back nothing, since "
+    + GEO
+)
+PART = f"this condition is never true here, since {GEO}; the others still find events"
+SHOWN = "the column source.geo.city_name stays empty here: no City or Country database is named"
+CITY = "source.geo.city_name"
+
+
+@pytest.mark.parametrize(
+    "type, query, expected",
+    [
+        ("query", f"{CITY}: Berlin", NEVER),
+        ("query", f"event.action: x and {CITY}: *", NEVER),
+        ("query", f"event.action: x and not {CITY}: Berlin", MORE),
+        ("query", f"event.action: x and not ({CITY}: Berlin or {CITY}: Bonn)", MORE),
+        ("query", f"event.action: x or {CITY}: Berlin", PART),
+        ("query", f"event.action: x or not {CITY}: Berlin", MORE),
+        ("query", f"not (event.action: x and {CITY}: Berlin)", MORE),
+        ("eql", f'any where {CITY} == "Berlin"', NEVER),
+        ("eql", f'any where {CITY} != "Berlin"', MORE),
+        ("eql", f'any where not stringContains({CITY}, "B")', MORE),
+        ("eql", f'any where length({CITY}) > 3 or event.action == "x"', PART),
+        ("eql", f"sequence by {CITY} [any where true] [iam where true]", NEVER),
+        ("eql", f"sequence by ?{CITY} [any where true] [iam where true]", SHOWN),
+        ("eql", f'sequence [any where true] [iam where {CITY} : "B*"]', NEVER),
+        (
+            "eql",
+            'any where ?no.such == "x" or true',
+            "this condition is never true here, since no.such is always null here: CloudTrail has",
+        ),
+        ("esql", f'where {CITY} != "Berlin" | keep event.id', NEVER),
+        ("esql", f'where not {CITY} == "Berlin" | keep event.id', NEVER),
+        ("esql", f"where {CITY} is null | keep event.id", MORE),
+        ("esql", f'where event.action == "x" | keep event.id, {CITY}', SHOWN),
+        ("esql", f"stats n = count_distinct({CITY}) by user.name | where n > 1", NEVER),
+        ("esql", f"stats n = count_distinct({CITY}) by user.name | where n < 9", MORE),
+        ("esql", f"stats n = count(*), c = values({CITY}) by user.name | where n > 1", SHOWN),
+        ("esql", f"stats c = values({CITY}) by user.name | where c is not null", NEVER),
+        ("esql", f'eval c = concat({CITY}, "x") | where c like "B*" | keep event.id', NEVER),
+        ("esql", f'eval c = coalesce({CITY}, "x") | where c == "x" | keep event.id', SHOWN),
+    ],
+)
+def test_lint_tells_what_an_always_null_field_does(tmp_path, type, query, expected):
+    if type == "esql":
+        query = f"{FROM}| {query}"
+    (note,) = lint_notes(tmp_path, query, type=type)
+    assert note.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "type, more",
+    [
+        ("threshold", f'[rule.threshold]\nfield = ["{CITY}"]\nvalue = 2'),
+        (
+            "threshold",
+            '[rule.threshold]\nfield = ["user.name"]\nvalue = 2\n'
+            f'[[rule.threshold.cardinality]]\nfield = "{CITY}"\nvalue = 2',
+        ),
+        (
+            "new_terms",
+            f'[rule.new_terms]\nfield = "new_terms_fields"\nvalue = ["user.name", "{CITY}"]\n'
+            "[[rule.new_terms.history_window_start]]\n"
+            'field = "history_window_start"\nvalue = "now-9d"',
+        ),
+    ],
+)
+def test_lint_tells_of_fields_beside_the_query(tmp_path, type, more):
+    (note,) = lint_notes(tmp_path, "event.action: x", type=type, more=more)
+    assert note == NEVER
+
+
+def test_lint_with_intended_nulls_tells_that_a_rule_fires_more_often(tmp_path):
+    query = f'{FROM}| where not {CITY} == "Berlin" | keep event.id'
+    (note,) = lint_notes(tmp_path, query, more='[trailhound]\nnulls = "intended"')
+    assert note == MORE
 
 
 def test_lint_reports_coarse_suppression(tmp_path):
@@ -101,7 +171,7 @@ def test_check_describes_each_file(tmp_path, capsys):
     status, out, err = check(capsys, tmp_path / "rules")
     assert (status, err) == (0, "")
     assert out.splitlines() == [
-        f"{look_back}: A rule: in any 61 min by user.name: more than 4 events",
+        f"{look_back}: A rule: in any 61 min by user.name: >4 events",
         f"{hunt}: Who: a hunt of one query",
     ]
 
@@ -113,6 +183,21 @@ def test_check_points_at_errors_and_fails(tmp_path, capsys):
     assert (status, out) == (1, "")
     assert line == f"{bad}:9:10: no column event.acton here; did you mean event.action?"
     assert excerpt.index("event.acton") == caret.index("^")
+
+
+@pytest.mark.parametrize(
+    "query, words",
+    [
+        ("where kubernetes.audit.verb == 1", "no fields kubernetes.*"),
+        ('where host.os.type == "linux"', "no fields host.*"),
+        ("where event.acton == 1", "did you mean event.action?"),
+    ],
+)
+def test_check_tells_of_fields_of_other_data(tmp_path, capsys, query, words):
+    bad = write_rule(tmp_path / "rules", f"{FROM}| {query} | keep event.id")
+    _, _, err = check(capsys, bad)
+    assert words in err.splitlines()[0]
+    assert ("trailhound holds CloudTrail only" in err) == ("no fields" in words)
 
 
 def test_check_positions_notes_in_file(tmp_path, capsys):

@@ -434,7 +434,7 @@ def test_suppression_merges_windows_of_one_key(tmp_path, mode):
         ("new_terms", "event.action: X", "", "history_window_start are missing"),
         ("query", "hello", "", "free text is not supported"),
         ("query", "event.acton: X", "", "did you mean event.action?"),
-        ("query", "event.action: X", "index = ['logs-okta*']", "not CloudTrail"),
+        ("query", "event.action: X", "index = ['logs-okta*']", "CloudTrail only"),
         ("query", "event.action: X", "[[rule.filters]]\nmeta = 1", "filters: the meta"),
     ],
 )
