@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from detector.cloudtrail.record import (
     CALL_FIELDS,
@@ -13,6 +13,7 @@ from detector.cloudtrail.record import (
     ApiCall,
     EventSignature,
     Head,
+    Origin,
     api_call_of,
     origin_of,
 )
@@ -27,18 +28,23 @@ _PAIRS_LIMIT = 10_000
 _VERDICTS_LIMIT = 1 << 15
 """Of the verdicts that are remembered of all rules together, and the least for each."""
 _LEAST_VERDICTS = 256
+_SUBSETS_LIMIT = 1024
+"""Of the sets of rules that are remembered of a call."""
 
 
 class _Verdicts(ValueCache[tuple[Any, Any], bool]):
     """Whether a condition is true of a head, by the values that it reads.
 
-    The key is the values of the call and those of the origin, by ``of_call`` and ``of_origin``."""
+    The key is the values of the call and those of the origin, by ``of_call`` and ``of_origin``. The
+    ``number`` is that of the condition among all."""
 
-    def __init__(self, condition: HeadCondition, limit: int) -> None:
+    def __init__(self, condition: HeadCondition, limit: int, number: int) -> None:
+        self.number = number
         call_fields = [name for name in CALL_FIELDS if name in condition.reads]
         origin_fields = [name for name in ORIGIN_FIELDS if name in condition.reads]
         self.of_call = _values_of(CALL_FIELDS, call_fields)
         self.of_origin = _values_of(ORIGIN_FIELDS, origin_fields)
+        self.origin_fields = tuple(origin_fields)
         self.reads_origin = bool(origin_fields)
 
         def is_true(values: tuple[Any, Any]) -> bool:
@@ -70,13 +76,51 @@ def _fold_pair(pair: Pair) -> Pair:
     return source, name
 
 
-class _Candidate(NamedTuple):
-    """A rule that records of a call may match, whose origin fulfils its conditions.
+_Condition = tuple[int, int, Any]
+"""The bit of a rule, the number of its verdicts, and the values of the call that they read."""
 
-    A condition is the verdicts on it, and the values of the call that it reads."""
 
-    rule: Rule
-    conditions: tuple[tuple[_Verdicts, Any], ...]
+class _OriginTest:
+    """The conditions of rules that read the same values of an origin."""
+
+    def __init__(self, verdicts: Sequence[_Verdicts], conditions: Sequence[_Condition]) -> None:
+        self.of_origin = verdicts[conditions[0][1]].of_origin
+        self._conditions = [(bit, verdicts[number], of_call) for bit, number, of_call in conditions]
+
+    def refused(self, values: Any) -> int:
+        """Return the bits of the rules that refuse these values of an origin."""
+        bits = 0
+        for bit, verdicts, of_call in self._conditions:
+            if not verdicts[of_call, values]:
+                bits |= bit
+        return bits
+
+
+class _Candidates:
+    """The rules that records of a call may match, by their origins."""
+
+    def __init__(self, rules: Sequence[Rule], tests: Sequence[_OriginTest]) -> None:
+        self._rules = rules
+        self._all = (1 << len(rules)) - 1
+        self._tests = tests
+        self._by_bits: dict[int, list[Rule]] = {0: []}
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
+    def of_origin(
+        self, origin: Origin, refused: ValueCache[tuple[_OriginTest, Any], int]
+    ) -> list[Rule]:
+        """Return the rules whose conditions an origin fulfils."""
+        bits = self._all
+        for test in self._tests:
+            bits &= ~refused[test, test.of_origin(origin)]
+        rules = self._by_bits.get(bits)
+        if rules is None:
+            rules = [rule for index, rule in enumerate(self._rules) if bits >> index & 1]
+            if len(self._by_bits) < _SUBSETS_LIMIT:
+                self._by_bits[bits] = rules
+        return rules
 
 
 class Dispatch(dict[Pair, tuple[Rule, ...]]):
@@ -87,11 +131,21 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         self._rules = tuple(rules)
         conditions = [condition for rule in self._rules for condition in rule.query.prefilter.rest]
         limit = max(_LEAST_VERDICTS, _VERDICTS_LIMIT // max(1, len(conditions)))
-        self._verdicts = {
-            rule.rule_id: [_Verdicts(condition, limit) for condition in rule.query.prefilter.rest]
-            for rule in self._rules
-        }
-        self._by_call: ValueCache[ApiCall, tuple[_Candidate, ...]] = ValueCache(self._of_call)
+        self._verdicts: dict[str, list[_Verdicts]] = {}
+        numbered: list[_Verdicts] = []
+        for rule in self._rules:
+            of_rule = self._verdicts[rule.rule_id] = []
+            for condition in rule.query.prefilter.rest:
+                of_rule.append(_Verdicts(condition, limit, len(numbered)))
+                numbered.append(of_rule[-1])
+        self._tests: ValueCache[tuple[_Condition, ...], _OriginTest] = ValueCache(
+            lambda conditions: _OriginTest(numbered, conditions), longest=1 << 20
+        )
+        """Calls have tests in common: most are those of rules for any call."""
+        self._refused: ValueCache[tuple[_OriginTest, Any], int] = ValueCache(
+            lambda key: key[0].refused(key[1]), _VERDICTS_LIMIT // 2
+        )
+        self._by_call: ValueCache[ApiCall, _Candidates] = ValueCache(self._of_call)
         self._by_pair: dict[Pair, list[int]] = defaultdict(list)
         """The indexes of the rules that require a pair, by the folded pair."""
         for index, rule in enumerate(self._rules):
@@ -118,22 +172,18 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         candidates = self._by_call[api_call_of(signature)]
         if not candidates:
             return []
-        origin = origin_of(signature)
-        return [
-            rule
-            for rule, conditions in candidates
-            if all(
-                verdicts[of_call, verdicts.of_origin(origin)] for verdicts, of_call in conditions
-            )
-        ]
+        return candidates.of_origin(origin_of(signature), self._refused)
 
-    def _of_call(self, call: ApiCall) -> tuple[_Candidate, ...]:
+    def _of_call(self, call: ApiCall) -> _Candidates:
         """Return the rules that a call may match, with what is left to ask of an origin."""
         source, name, *_ = call
-        candidates = []
+        rules: list[Rule] = []
+        left: dict[tuple[str, ...], list[_Condition]] = defaultdict(list)
         for rule in self[source, name]:
             verdicts = [(each, each.of_call(call)) for each in self._verdicts[rule.rule_id]]
             if all(each[of_call, None] for each, of_call in verdicts if not each.reads_origin):
-                left = [(each, of_call) for each, of_call in verdicts if each.reads_origin]
-                candidates.append(_Candidate(rule, tuple(left)))
-        return tuple(candidates)
+                for each, of_call in verdicts:
+                    if each.reads_origin:
+                        left[each.origin_fields].append((1 << len(rules), each.number, of_call))
+                rules.append(rule)
+        return _Candidates(rules, [self._tests[tuple(conditions)] for conditions in left.values()])

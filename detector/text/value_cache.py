@@ -16,18 +16,22 @@ _V = TypeVar("_V")
 class ValueCache(dict[_K, _V]):
     """The results of ``derive`` by key, in two generations of at most ``limit`` entries.
 
-    A full generation becomes the previous one, from which what comes again is taken over. With the
-    bound on keys this bounds the bytes too. A cache changes speed only, never a result."""
+    Keys whose representation is longer than ``longest`` are not kept. A full generation becomes the
+    previous one, from which what comes again is taken over. With the bound on keys this bounds the
+    bytes too. A cache changes speed only, never a result."""
 
-    def __init__(self, derive: Callable[[_K], _V], limit: int = CACHE_LIMIT) -> None:
+    def __init__(
+        self, derive: Callable[[_K], _V], limit: int = CACHE_LIMIT, longest: int = LONGEST_KEY
+    ) -> None:
         super().__init__()
         self._derive = derive
         self._limit = limit
+        self._longest = longest
         self._previous: dict[_K, _V] = {}
 
     def __missing__(self, key: _K) -> _V:
         value = self._previous[key] if key in self._previous else self._derive(key)
-        if len(repr(key)) > LONGEST_KEY:
+        if len(repr(key)) > self._longest:
             return value
         if len(self) >= self._limit:
             self._previous = dict(self)

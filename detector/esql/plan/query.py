@@ -71,7 +71,7 @@ class Query:
     orders: tuple[SortKey, ...]
     limit: int | None
     thresholds: tuple[str, ...]
-    time_inputs: tuple[int, ...] | None
+    time_inputs: tuple[int, ...] | None = None
     sequence: CompiledSequence | None = None
 
     def rows(
