@@ -277,7 +277,7 @@ class Alert(msgspec.Struct, frozen=True):
             "risk_score": self.score,
             "calls": self.event_count,
             "techniques": sorted({each.id for each in attack}),
-            "tactics": sorted({each.tactic for each in attack}),
+            "tactics": sorted({each.tactic for each in attack if each.tactic}),
             "assignee": self.assignee or None,
         }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any
 
 from detector.esql.errors import Span
@@ -212,10 +214,33 @@ class Aggregation(Node):
     condition: Expression | None
 
 
-def depends_on_time(part: object) -> bool:
+def walk(part: object) -> Iterator[Node]:
+    """Yield the nodes of a part of a tree: each before those in it, from the left."""
+    stack = [part]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, Node):
+            yield top
+            kind: Any = type(top)
+            stack.extend(getattr(top, name) for name in reversed(_part_names(kind)))
+        elif isinstance(top, tuple):
+            stack.extend(reversed(top))
+
+
+@cache
+def _part_names(kind: Any) -> tuple[str, ...]:
+    """Return the names of the fields of a node's class that may hold other nodes."""
+    return tuple(part.name for part in fields(kind) if part.name != "span")
+
+
+_OF_TIME = ("now", "tbucket")
+
+
+def depends_on_time(part: Node | str) -> bool:
     """Check whether a node, or its printed form, uses the current time."""
-    printed = str(part)
-    return any(f"Call(name='{name}'" in printed for name in ("now", "tbucket"))
+    if isinstance(part, str):
+        return any(f"Call(name='{name}'" in part for name in _OF_TIME)
+    return any(isinstance(node, Call) and node.name in _OF_TIME for node in walk(part))
 
 
 class Command(Node):

@@ -98,9 +98,9 @@ def _rule(result: CompiledRule, path: Path, context: CompileContext) -> Rule:
 
 
 def _threats(tags: tuple[str, ...]) -> Iterator[Threat]:
-    """Yield the tactics of a rule's tags, with its techniques.
+    """Yield the tactics of a rule's tags, each with its techniques.
 
-    Tags do not say which technique is of which tactic: only a lone tactic has them."""
+    Tags do not say which technique is of which tactic."""
     tactics = []
     techniques: dict[str, list[Reference]] = {}
     for tag in tags:
@@ -114,13 +114,8 @@ def _threats(tags: tuple[str, ...]) -> Iterator[Threat]:
         elif tag.lower().startswith("attack.") and name in _TACTICS:
             tactics.append(Reference(*_TACTICS[name]))
     references = [Reference(id, subtechnique=below) for id, below in techniques.items()]
-    if len(tactics) == 1:
-        yield Threat(tactics[0], "MITRE ATT&CK", references)
-        return
-    for tactic in tactics:
-        yield Threat(tactic, "MITRE ATT&CK")
-    if references:
-        yield Threat(Reference(""), "MITRE ATT&CK", references)
+    for tactic in tactics or [Reference("")]:
+        yield Threat(tactic, "MITRE ATT&CK", references)
 
 
 def _guide(document: Document) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
-from functools import cache, reduce
+from functools import reduce
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError
@@ -36,22 +35,9 @@ def conjuncts(condition: ast.Expression) -> Iterator[ast.Expression]:
         yield condition
 
 
-def columns_in(node: object) -> Iterator[ast.Column]:
+def columns_in(part: object) -> Iterator[ast.Column]:
     """Yield the columns that a part of a query names."""
-    if isinstance(node, ast.Column):
-        yield node
-    elif isinstance(node, ast.Node):
-        for name in _parts_of(type(node)):
-            yield from columns_in(getattr(node, name))
-    elif isinstance(node, tuple):
-        for element in node:
-            yield from columns_in(element)
-
-
-@cache
-def _parts_of(kind: type[ast.Node]) -> tuple[str, ...]:
-    """Return the names of the fields of a node that may hold others."""
-    return tuple(field.name for field in fields(kind) if field.name != "span")
+    return (node for node in ast.walk(part) if isinstance(node, ast.Column))
 
 
 def required_pairs(condition: ast.Expression, scope: ColumnScope) -> Pairs:

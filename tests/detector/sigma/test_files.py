@@ -80,6 +80,22 @@ tags: [attack.impact, attack.t1485, attack.t1078.004, cve.2021-1]
 
 
 @pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ("attack.t1078", [("T1078", "")]),
+        ("attack.persistence", []),
+        (
+            "attack.initial_access, attack.persistence, attack.t1078",
+            [("T1078", "Initial Access"), ("T1078", "Persistence")],
+        ),
+    ],
+)
+def test_tags_are_tactics_and_techniques(tmp_path, tags, expected):
+    found = only(tmp_path, rule("A rule", "X", f"tags: [{tags}]\n"))
+    assert [(each.id, each.tactic) for each in found.attack] == expected
+
+
+@pytest.mark.parametrize(
     ("level", "severity", "score", "building_block"),
     [
         ("informational", "low", 1, True),
@@ -368,6 +384,16 @@ def test_refusals_of_correlations(tmp_path, old, new, line, message):
     assert problem.message.startswith(message)
 
 
+def test_correlations_of_correlations_are_refused(tmp_path):
+    outer = correlation("Several").replace("title: Several", "title: Outer")
+    text = "---\n".join([outer, correlation("Base"), rule("Base", "X")])
+    rules = loaded(tmp_path, r=text)
+    assert [each.name for each in rules] == ["Several"]
+    (problem,) = rules.problems
+    assert (problem.line, problem.column) == (4, 11)
+    assert "is a correlation itself" in problem.message
+
+
 def test_other_documents_of_a_file_in_error_run(tmp_path):
     text = rule("Bad", "x").replace("condition: sel", "condition: 1 of them or") + "---\n"
     rules = loaded(tmp_path, r=text + rule("Good", "x"))
@@ -441,10 +467,10 @@ def test_notes_on_what_never_matches(tmp_path):
   condition: s and t
 """
     assert notes(tmp_path, detection) == [
-        (7, "status is no field of CloudTrail's, so this never matches"),
+        (7, "status is not a CloudTrail field, so this never matches"),
         (
             8,
-            "sourceIpAddress is no field of CloudTrail's, so this never matches; did you mean "
+            "sourceIpAddress is not a CloudTrail field, so this never matches; did you mean "
             "sourceIPAddress?",
         ),
         (11, "YAML reads No as false: put it in quotes if the text is meant"),
