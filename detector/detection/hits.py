@@ -67,10 +67,10 @@ class HitCollector:
     def collect(self, group: SignatureGroup, rules: Sequence[Rule]) -> None:
         """Add the hits among the events of one signature."""
         verdicts: dict[tuple[bytes, str | None], _Verdict | None] = {}
-        # What a call to STS issued stands beyond its view.
-        is_viewed = group.signature.event_source != STS
+        # The key that a call to STS issued stands beyond its view.
+        may_issue = group.signature.event_source == STS
         for index in group.timed:
-            fields = read_hit_fields(self._records.encoded(index)) if is_viewed else None
+            fields = read_hit_fields(self._records.encoded(index))
             if fields is None:
                 self._collect_whole(index, rules, None)
                 continue
@@ -81,7 +81,7 @@ class HitCollector:
                 verdict = verdicts[key] = self._judge(group, rules, fields)
             if verdict is None:
                 self._collect_whole(index, rules, None)
-            elif verdict.undecided:
+            elif verdict.undecided or (may_issue and verdict.event.matches):
                 self._collect_whole(index, verdict.undecided, verdict)
             elif verdict.event.matches:
                 self._collect_viewed(index, fields, verdict)
