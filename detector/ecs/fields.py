@@ -217,7 +217,14 @@ def _added() -> Iterator[Field]:
     yield _keyword("group.id", getters.member(getters.response_elements, ["group", "groupId"]))
     yield _keyword("related.user", entities.related_users, many=True)
     yield _keyword("related.entity", entities.related_entities, many=True)
-    yield Field("related.hash", "keyword", lambda _: None, absent="only digest files have it")
+    for name in ("related.hash", "file.path", "aws.cloudtrail.flattened.digest"):
+        yield Field(name, "keyword", lambda _: None, absent="only digest files have it")
+    yield Field(
+        "aws.cloudtrail.flattened.insight_details",
+        "keyword",
+        lambda _: None,
+        absent="only Insight events have it, which are not read",
+    )
     for kind, prefix in (("", ""), ("user", "user."), ("host", "host."), ("service", "service.")):
         name = prefix + "target.entity.id" if kind else "entity.target.id"
         yield _keyword(name, entities.target_of_kind(kind), many=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detector.eql.parser import parse_eql
 from detector.esql import ast
@@ -151,3 +153,22 @@ def test_fields_of_a_sequence_may_be_absent_only_if_optional():
     assert key == ("ana", None) and inputs[0] == 1
     nobody = record(userIdentity={"type": "AWSService"})
     assert query.rows(nobody, START) == []
+
+
+WORDS = """any where and or not in in~ like regex~ : == != < ( ) [ ] ! | , . ? + - * / % = ~ `a` 'b'
+"c*" "d\\\\" \"\"\"e\"\"\" 1 2.5 .3e1 null true false user.name source.ip @timestamp length( concat(
+number( sequence by with maxspan= 5m runs=2 until sample fork // /* */ iam \x00 \u202e é"""
+
+
+@given(st.lists(st.sampled_from(WORDS.split()), max_size=12), st.booleans())
+def test_any_text_is_read_or_refused_with_its_place(words, is_condition):
+    text = " ".join(words)
+    if is_condition:
+        text = f"any where {text}"
+    try:
+        query = compiled(text)
+    except EsqlError as error:
+        assert error.line == 1 and 1 <= error.column <= len(text) + 1
+        assert error.message and error.message.isprintable()
+    else:
+        query.rows(record(), START)
