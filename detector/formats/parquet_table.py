@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from detector.formats.errors import Incomplete, NotALog, Unreadable
+from detector.text.installation import extra_command
 from detector.text.time import format_time
 
 _ROWS = 1024
@@ -22,7 +23,7 @@ def parquet_lines(file: Any) -> Iterator[bytes]:
         from pyarrow import parquet
     except ImportError:
         raise NotALog(
-            "parquet", "a Parquet file: pip install 'trailhound[parquet]' to read it"
+            "parquet", f"a Parquet file: to read it, {extra_command('parquet')}"
         ) from None
     try:
         for batch in parquet.ParquetFile(file).iter_batches(_ROWS):

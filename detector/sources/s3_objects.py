@@ -25,6 +25,7 @@ from detector.sources.accounting import FileState
 from detector.sources.aws_errors import Kind, failure_of
 from detector.sources.s3_raw_keys import Listed, head_raw, is_path, list_raw, read_raw
 from detector.sources.source import NoSource, Requests, SourceFile, Unavailable
+from detector.text.installation import extra_command
 from detector.text.secrets import hide_secrets
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def bucket_store(bucket: str) -> S3Store:
     try:
         from obstore.store import S3Store
     except ImportError:
-        raise NoSource(f"s3://{bucket}: pip install 'trailhound[s3]' to read buckets") from None
+        raise NoSource(f"s3://{bucket}: to read buckets, {extra_command('s3')}") from None
     endpoint = _endpoint()
     options: dict[str, Any] = {"region": bucket_region(bucket)}
     if endpoint:
@@ -298,7 +299,7 @@ def _credentials(bucket: str) -> Any:
         return Boto3CredentialProvider(boto3.Session())
     except ImportError:
         raise NoSource(
-            f"s3://{bucket}: pip install 'trailhound[aws]' to use AWS profiles, "
+            f"s3://{bucket}: to use AWS profiles, {extra_command('aws')}, "
             "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         ) from None
     except Exception as error:  # boto3 has no common class of errors; each says what is wrong.

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from detector.sources.source import Unavailable
+from detector.text.installation import extra_command
 
 Listed = tuple[str, int, str | None]
 """The key, size and ETag of an object."""
@@ -70,6 +71,6 @@ def _client(region: str) -> Any:
             "quarantined",
             "odd-key",
             "there are keys with an empty part, '.', '..' or control characters: "
-            "pip install 'trailhound[aws]' to read them",
+            f"to read them, {extra_command('aws')}",
         ) from None
     return boto3.client("s3", region_name=region)

@@ -16,6 +16,7 @@ from detector.sources.aws_errors import Kind, failure_of
 from detector.sources.s3_notification import NotifiedObject, parse_message
 from detector.sources.s3_objects import head_object, object_file
 from detector.sources.source import NoSource, SourceFile, Unavailable
+from detector.text.installation import extra_command
 from detector.text.secrets import hide_secrets
 
 _BATCH = 10
@@ -40,14 +41,14 @@ class SqsQueue:
     """
 
     def __init__(self, url: str, buckets: Set[str] = frozenset()) -> None:
+        self._name = hide_secrets(url)
         try:
             import boto3
             from botocore.exceptions import BotoCoreError, ClientError
             from botocore.parsers import ResponseParserError
         except ImportError:
-            raise NoSource(f"{url}: pip install 'trailhound[aws]' to read queues") from None
+            raise NoSource(f"{self._name}: to read queues, {extra_command('aws')}") from None
         self._errors = (BotoCoreError, ClientError, ResponseParserError)
-        self._name = hide_secrets(url)
         self._buckets = buckets
         self._uncommitted: dict[str, _Received] = {}
         """The messages with paths that are not committed yet, by id."""

@@ -65,7 +65,7 @@ def test_doctor_reports_state_problems(cli: Cli, db: Path, monkeypatch: pytest.M
     assert "problem" in lines(cli("doctor", "--db", db), "disk")[0]
     monkeypatch.setattr(state, "file_system", lambda path: "nfs4")
     assert (
-        "is on nfs4, a network: the state needs a local disk"
+        "is on nfs4, a network: the database needs a local disk"
         in lines(cli("doctor", "--db", db), "disk")[0]
     )
 
@@ -146,9 +146,9 @@ def test_doctor_reports_unreadable_sources(
         "warning",
         "problem",
     ]
-    assert "pip install 'trailhound[aws]'" in ran.out
+    assert "pip install obstore boto3" in ran.out
     assert "\x1b" not in ran.out
-    assert "pip install 'trailhound[aws]' adds aws" in lines(ran, "extras")[0]
+    assert "pip install obstore boto3 adds aws" in lines(ran, "extras")[0]
 
 
 def test_doctor_reports_terminal_problems(

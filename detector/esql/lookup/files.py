@@ -18,6 +18,7 @@ from detector.esql.lookup.table import (
     LookupTable,
     column_of_texts,
 )
+from detector.text.installation import extra_command
 from detector.text.visible import visible
 
 FILE_CAP = 64 << 20
@@ -133,7 +134,7 @@ def _parquet_columns(content: bytes) -> dict[str, LookupColumn]:
         from pyarrow import parquet
     except ImportError:
         raise LookupFileError(
-            "a Parquet file: pip install 'trailhound[parquet]' to read it, or save it as CSV"
+            f"a Parquet file: {extra_command('parquet')}, or save it as CSV"
         ) from None
     try:
         file = parquet.ParquetFile(io.BytesIO(content))

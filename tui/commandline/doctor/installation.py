@@ -18,6 +18,7 @@ from detector.rules.ruleset import load
 from detector.sources.open import expand_lists
 from detector.sources.source import NoSource
 from detector.store import SQLITE
+from detector.text.installation import add_command, extra_command
 from tui.commandline.doctor import Check
 from tui.commandline.inputs import load_risk
 from tui.settings import config
@@ -41,7 +42,7 @@ def version_checks() -> Iterator[Check]:
     try:
         textual = version("textual")
     except PackageNotFoundError:
-        yield Check("textual", "problem", "not installed", "pip install trailhound again")
+        yield Check("textual", "problem", "not installed", "install trailhound again")
         return
     yield _textual_version(textual)
     yield _sqlite_version()
@@ -55,7 +56,7 @@ def _textual_version(installed: str) -> Check:
             "textual",
             "warning",
             f"{installed}, made for {required}",
-            f"pip install textual=={required}",
+            add_command([f"textual=={required}"]),
         )
     return Check("textual", "ok", installed)
 
@@ -81,7 +82,7 @@ def _extras() -> Check:
     missing = [extra for extra in _EXTRAS if extra not in installed]
     finding = f"installed: {' '.join(installed)}" if installed else "none installed"
     if missing:
-        finding += f", pip install 'trailhound[{','.join(missing)}]' adds {' '.join(missing)}"
+        finding += f"; {extra_command(*missing)} adds {' '.join(missing)}"
     return Check("extras", "ok", finding)
 
 
@@ -171,9 +172,7 @@ def _source_check(name: str) -> Check:
 def _remote_check(name: str, extra: str) -> Check:
     if _is_installed(_EXTRAS[extra]):
         return Check("source", "ok", f"{name}; it is not asked here")
-    return Check(
-        "source", "problem", f"{name} needs the extra {extra}", f"pip install 'trailhound[{extra}]'"
-    )
+    return Check("source", "problem", f"{name} needs the extra {extra}", extra_command(extra))
 
 
 def _pattern_check(name: str) -> Check:

@@ -1,0 +1,33 @@
+"""How to add what an extra needs, for how trailhound was installed."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+import sys
+from collections.abc import Iterable
+from pathlib import PurePath
+
+EXTRA_PACKAGES = {
+    "s3": ("obstore",),
+    "aws": ("obstore", "boto3"),
+    "parquet": ("pyarrow",),
+}
+"""The packages of each extra: ``trailhound[s3]`` is on no index, and they are."""
+
+
+def extra_command(*extras: str) -> str:
+    """Return the command that adds the packages of extras to this installation."""
+    return add_command(dict.fromkeys(each for extra in extras for each in EXTRA_PACKAGES[extra]))
+
+
+def add_command(packages: Iterable[str], prefix: str = sys.prefix) -> str:
+    """Return the command that adds packages to the environment at ``prefix``."""
+    names = " ".join(packages)
+    parts = PurePath(prefix).parts
+    folders = set(itertools.pairwise(parts))
+    if ("pipx", "venvs") in folders:
+        return f"pipx inject {shlex.quote(parts[-1])} {names}"
+    if ("uv", "tools") in folders:
+        return f"uv pip install --python {shlex.quote(prefix)} {names}"
+    return f"{shlex.quote(prefix)}/bin/pip install {names}"
