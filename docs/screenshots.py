@@ -42,8 +42,8 @@ _TURNS = 5_000
 _ATTACK = "user/ci-deploy"
 """The principal of the sample logs' worst sweep, as the list writes it."""
 
-_THEN = "Then: "
-"""What the sentence on an alert says once what its principal did has been read."""
+_THEN = "CreateAccessKey →"
+"""What the line on an alert says once what its principal did has been read."""
 
 
 def main() -> None:
@@ -133,19 +133,12 @@ async def _go_through(app: HuntApp, pilot: Pilot[None]) -> None:
     )
     await _press(pilot, "shift+tab", *_typed("dana"), "shift+tab", *_typed("IR-142"))
     await _keep(app, pilot, "note")
-    await _press(pilot, "ctrl+s", "n", "3")
+    await _press(pilot, "ctrl+s", "n", "4")
     await _until(pilot, lambda: bool(app.screen.query_one(RowList).rows))
     await _keep(app, pilot, "hunt-log")
 
-    await _press(pilot, "1", "1", "x")
-    await _press(pilot, *["tab"] * 4, *_typed("CHG-77"))
-    await _until(
-        pilot,
-        lambda: (
-            "are still shown" in screenshot.screen_text(app)
-            and _THEN in screenshot.screen_text(app)
-        ),
-    )
+    await _press(pilot, "1", "1", "x", *_typed("CHG-77"))
+    await _until(pilot, lambda: " stay " in screenshot.screen_text(app))
     await _keep(app, pilot, "suppress")
     await _press(pilot, "escape", "y")
     for key, name in (("6", "sources"), ("7", "rules")):

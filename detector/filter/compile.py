@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -67,7 +68,11 @@ def parse_filter(text: str, fields: Fields[R], reference: float) -> Filter[R]:
 
 
 def parse_unfinished(text: str, fields: Fields[R], reference: float) -> Filter[R]:
-    """Compile a filter that is being typed, without its unfinished end."""
+    """Compile a filter that is being typed, without its unfinished end.
+
+    Half the name of a field at the end is no term yet: nobody has a value called ``sev``.
+    """
+    text = _without_half_name(text, fields)
     while True:
         try:
             return parse_filter(text, fields, reference)
@@ -75,6 +80,20 @@ def parse_unfinished(text: str, fields: Fields[R], reference: float) -> Filter[R
             if not error.unfinished:
                 raise
             text = text[: error.offset]
+
+
+_LAST_WORD = re.compile(r"(?:^|(?<=[\s(!-]))[a-z]+$", re.IGNORECASE)
+
+
+def _without_half_name(text: str, fields: Fields[R]) -> str:
+    """Return the text without a last word that may become the name of a field."""
+    match = _LAST_WORD.search(text)
+    if match is None:
+        return text
+    word = match[0].casefold()
+    if any(field.name.startswith(word) for field in fields):
+        return text[: match.start()]
+    return text
 
 
 class _Compiler(Generic[R]):

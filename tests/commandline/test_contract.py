@@ -96,7 +96,7 @@ def test_version_option(cli: Cli) -> None:
         (["hunt", "hunt.toml"], ["hunt.toml: no source"]),
         (
             ["compact", "--db", __file__, "--retention", "soon"],
-            ["--retention 'soon' is no interval", "12h, 7d or 2w"],
+            ["--retention 'soon' is not a duration", "12h, 7d or 2w"],
         ),
         (
             ["suppress", "add", "--principal", "a", "--for", "1y", "--ticket", "T"],
@@ -146,7 +146,9 @@ def test_invalid_configuration_is_one_line(
         write(tmp_path, "trailhound/config.toml", text.encode())
         one_line(cli("scan", tmp_path), 1, "config.toml")
     write(tmp_path, "trailhound/config.toml", b"retention = 'soon'")
-    one_line(cli("compact", "--db", __file__), 1, "config.toml: retention: 'soon' is no interval")
+    one_line(
+        cli("compact", "--db", __file__), 1, "config.toml: retention: 'soon' is not a duration"
+    )
 
 
 def test_configuration_gives_defaults(

@@ -413,3 +413,15 @@ def test_tail_ends_on_signal(tmp_path: Path) -> None:
         ran.send_signal(signal.SIGTERM)
         assert ran.wait() == 0
         assert b"files 2 found = 2 read" in ran.stderr.read()
+
+
+def test_suppression_needs_the_fields_that_the_configuration_requires(
+    cli: Cli, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    write(tmp_path, "trailhound/config.toml", b'require = ["ticket", "owner", "reason"]')
+    add = ("suppress", "add", "--account", "111122223333", "--db", db, "--ticket", "CHG-9")
+    one_line(cli(*add), 2, "required by the configuration: --owner, --justification")
+    assert cli(*add, "--owner", "dana", "--justification", "pentest").status == 0
+    write(tmp_path, "trailhound/config.toml", b'require = ["tickt"]')
+    one_line(cli(*add), 1, "require: no field 'tickt'")

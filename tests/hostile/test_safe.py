@@ -21,11 +21,12 @@ from textual.widgets import Static
 from detector.sources.accounting import Accounting
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tui.presentation import safe
+from tui.widgets.areas_bar import AreasBar
 from tui.widgets.charts.heat_strip import HeatStrip
 from tui.widgets.charts.sparkline import TimeSparkline
 from tui.widgets.columns import Column
 from tui.widgets.json_view import JsonView
-from tui.widgets.region_line import RegionLine
+from tui.widgets.labelled_lines import LabelledLine, LabelledLines
 from tui.widgets.row_list import RowList
 from tui.widgets.status import AccountingLine
 from tui.widgets.top_line import TopLine
@@ -113,7 +114,8 @@ class Everything(App[None]):
     def compose(self) -> ComposeResult:
         yield TopLine()
         yield TimeSparkline()
-        yield RegionLine()
+        yield LabelledLines(("why", "new"))
+        yield AreasBar()
         yield HeatStrip()
         yield RowList[str](
             [
@@ -138,7 +140,8 @@ class Everything(App[None]):
         self.payload = payload
         self.query_one(TopLine).show(payload[:40], safe.text(payload), payload)
         self.query_one(TimeSparkline).load([1.0], 0, 10, payload)
-        self.query_one(RegionLine).show([payload, "us-east-1"], {payload})
+        self.query_one(LabelledLines).show(LabelledLine("why", payload, payload[:9]))
+        self.query_one(AreasBar).show((), "", [safe.text(payload)])
         self.query_one(HeatStrip).load([payload], [(payload, 3)], 0, 30, {payload})
         self.query_one(RowList).show(["a", "b"])
         self.query_one("#nothing", RowList).empty = payload
@@ -176,7 +179,7 @@ def test_widgets_show_payloads_harmlessly() -> None:
 
 
 @pytest.mark.parametrize(
-    "widget", [HeatStrip, RowList, JsonView, TopLine, RegionLine, TimeSparkline]
+    "widget", [HeatStrip, RowList, JsonView, TopLine, LabelledLines, TimeSparkline]
 )
 @pytest.mark.parametrize("name", ["action", "closing-tag", "hyperlink"])
 def test_keys_and_clicks_trigger_nothing(name: str, widget: type[Widget]) -> None:

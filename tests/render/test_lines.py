@@ -7,14 +7,17 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.content import Content
 from textual.message import Message
 from textual.pilot import Pilot
 
 from detector.sources.accounting import Accounting
 from tests.render.stage import drawn, perform, style_at
+from tui.presentation.region_names import short_region
+from tui.widgets.areas_bar import Area, AreasBar
 from tui.widgets.charts.sparkline import TimeSparkline
-from tui.widgets.region_line import RegionLine, short_region
-from tui.widgets.status import AccountingLine, live_state
+from tui.widgets.labelled_lines import LabelledLine, LabelledLines
+from tui.widgets.status import AccountingLine, live_items
 from tui.widgets.top_line import TopLine
 
 Messages = list[Message]
@@ -35,18 +38,14 @@ eu-isoe-west-1 us-isof-east-1 us-isof-south-1
 
 def test_top_line_drops_last_items_first() -> None:
     async def act(line: TopLine, pilot: Pilot[None], messages: Messages) -> None:
-        line.show(
-            "trailhound › Alerts", live_state("live", NOW, NOW + 190.5), "AWSLogs/ · 3 accounts"
-        )
+        line.show("Alerts › user/ana", "critical 226 · open", "4 of 9 alerts")
         assert drawn(line) == [
-            "trailhound › Alerts"
-            + " " * 14
-            + "● live  latest 12:38:05Z (3 m behind)   AWSLogs/ · 3 accounts"
+            "Alerts › user/ana" + " " * 27 + "critical 226 · open   4 of 9 alerts"
         ]
         for width, text in (
-            (70, "trailhound › Alerts              ● live  latest 12:38:05Z (3 m behind)"),
-            (50, "trailhoun… ● live  latest 12:38:05Z (3 m behind)"),
-            (20, "● live  latest 12:3…"),
+            (50, "Alerts › user/ana              critical 226 · open"),
+            (30, "Alerts …   critical 226 · open"),
+            (20, " critical 226 · open"),
         ):
             await pilot.resize_terminal(width, 3)
             await pilot.pause()
@@ -56,22 +55,22 @@ def test_top_line_drops_last_items_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behind", "lag"),
+    ("behind", "items"),
     [
-        (-5, "latest 12:38:05Z (0 s behind)"),
-        (119, "latest 12:38:05Z (119 s behind)"),
-        (120, "latest 12:38:05Z (2 m behind)"),
-        (7_200, "latest 12:38:05Z (2 h behind)"),
-        (86_400, "latest 2026-03-01T12:38:05Z (24 h behind)"),
-        (90_000_000, "latest 2026-03-01T12:38:05Z (1,041 d behind)"),
+        (-5, ["● live", "latest 12:38:05Z (0 s ago)"]),
+        (119, ["● live", "latest 12:38:05Z (119 s ago)"]),
+        (7_200, ["● live", "latest 12:38:05Z (2 h ago)"]),
+        (86_399, ["● live", "latest 12:38:05Z (23 h ago)"]),
+        (86_400, ["▪ archive", "latest 2026-03-01 12:38Z"]),
+        (90_000_000, ["▪ archive", "latest 2026-03-01 12:38Z"]),
     ],
 )
-def test_live_state_writes_lag_in_its_unit(behind: int, lag: str) -> None:
-    assert live_state("live", NOW, NOW + behind).plain == f"● live  {lag}"
+def test_old_data_is_an_archive(behind: int, items: list[str]) -> None:
+    assert [item.plain for item in live_items("live", NOW, NOW + behind)] == items
 
 
-def test_accounting_line_is_empty_before_reading() -> None:
-    assert live_state("reading", None, NOW).plain == "◌ reading"
+def test_reading_without_events_has_no_latest() -> None:
+    assert [item.plain for item in live_items("reading", None, NOW)] == ["◌ reading"]
 
 
 ACCOUNTING = Accounting(
@@ -137,22 +136,47 @@ def test_short_region_names_are_distinct() -> None:
     assert short_region("no region") == "no region"
 
 
-def test_region_line_counts_what_does_not_fit() -> None:
-    async def act(line: RegionLine, pilot: Pilot[None], messages: Messages) -> None:
-        line.show(["us-east-1", "us-west-2", "af-south-1"], {"af-south-1"})
-        assert drawn(line) == ["af-s-1 unusual ▪ us-e-1 … +1"]
-        line.show(REGIONS)
-        assert drawn(line) == ["us-e-1 ▪ us-e-2 ▪ us-w-1 … +45"]
-        line.show(["x" * 300])
-        assert drawn(line) == ["x" * 19 + "…"]
-        await pilot.resize_terminal(12, 2)
-        await pilot.pause()
-        line.show(["us-gov-southeast-1"] * 4)
-        assert drawn(line) == ["4 regions"]
-        line.show([])
-        assert drawn(line) == [""]
+AREAS = [
+    Area("alerts", "1", "Alerts", "Alerts", "16"),
+    Area("suppressions", "5", "Suppressions", "Suppr", "2"),
+    Area("sources", "6", "Sources", "Src", "●"),
+]
 
-    perform(RegionLine, act, (30, 2))
+
+@pytest.mark.parametrize(
+    ("cells", "line"),
+    [
+        (
+            80,
+            "trailhound  1 Alerts 16  5 Suppressions 2  6 Sources ●      ▪ archive   AWSLogs/",
+        ),
+        (66, "trailhound  1 Alerts 16  5 Suppressions 2  6 Sources ●   ▪ archive"),
+        (60, "1 Alerts 16  5 Suppressions 2  6 Sources ●         ▪ archive"),
+        (40, "1 Alerts  5 Suppr  6 Src ●     ▪ archive"),
+        (24, "1 Alerts  5 Suppr  6 Sr…"),
+    ],
+)
+def test_areas_shrink_with_the_width(cells: int, line: str) -> None:
+    async def act(bar: AreasBar, pilot: Pilot[None], messages: Messages) -> None:
+        bar.show(AREAS, "alerts", [Content("▪ archive"), Content("AWSLogs/")])
+        assert drawn(bar) == [line[:cells]]
+
+    perform(AreasBar, act, (cells, 1))
+
+
+def test_labelled_lines_keep_label_and_tag() -> None:
+    async def act(lines: LabelledLines, pilot: Pilot[None], messages: Messages) -> None:
+        lines.show(
+            LabelledLine("why", "DescribeInstances in 17 regions", "T1580"),
+            LabelledLine("new", "key first seen"),
+        )
+        assert drawn(lines) == ["why   DescribeInstances in 17…   T1580", "new   key first seen"]
+        lines.show(LabelledLine("new", "x"))
+        assert drawn(lines)[1] == "new   x"
+        lines.clear()
+        assert drawn(lines) == ["", ""]
+
+    perform(lambda: LabelledLines(("why", "new")), act, (38, 2))
 
 
 def test_sparkline_has_bar_for_each_share_of_span() -> None:

@@ -15,7 +15,7 @@ from detector.detection.sweeps import group_recurring, group_sweeps
 from tests.tui.build import alert
 from tui.concurrency.job import Cancelled, Job
 from tui.presentation.format import principal
-from tui.screens.alerts.columns import ORDERS, AlertOrder
+from tui.screens.alerts.columns import NEWEST_FIRST, ORDERS, AlertOrder
 from tui.screens.alerts.rows import AlertRowBuilder, AlertRows, RowQuery
 from tui.screens.alerts.sweep_groups import FoldState
 
@@ -60,7 +60,7 @@ def rows_from_scratch(
         rows += [series.sweeps[-1].worst] if folded else members
     rows.sort(key=lambda row: (row.first_event, row.alert_id), reverse=True)
     rows.sort(key=order.sort_key, reverse=order.descending is not reverse)
-    if order is ORDERS[0]:
+    if order is NEWEST_FIRST:
         rows.sort(key=lambda row: (row.first_event, row.alert_id), reverse=not reverse)
         if reverse:  # equals stay newest first
             rows.sort(key=lambda row: row.alert_id, reverse=True)
@@ -120,7 +120,7 @@ def test_clearing_filter_groups_filtered_and_new_alerts() -> None:
                 is_open,
                 is_high if filtered else None,
                 folds,
-                ORDERS[0],
+                NEWEST_FIRST,
                 False,
             ),
             Job(),

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from detector.detection.alert import Alert
+from detector.detection.alert import Alert, Risk
 from tests.detector.trail import ANA
 from tests.hostile.payloads import screen_text
 from tests.tui.build import alert
@@ -38,14 +38,19 @@ def principals(app: HuntApp) -> list[str]:
     return [one.principal for one in rows(app).rows]
 
 
+def worst(name: str, at: int) -> Alert:
+    """An alert of more risk than those of the trail."""
+    return alert(name, at=at, risk=Risk(100, "critical", [("rule", 200)]))
+
+
 def counts(app: HuntApp) -> str:
     return str(app.screen.query_one("#counts", Static).render())
 
 
-def test_newest_alert_is_first(hunt: Hunt) -> None:
+def test_worst_alert_is_first(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert principals(app) == [CAT, CAT, ANA, BEN]
-        assert counts(app) == "4 alerts"
+        assert counts(app) == "4 alerts · ◆1 ●1 ○2"
 
     hunt.play(journey)
 
@@ -85,7 +90,7 @@ def test_paused_list_counts_new_alerts(hunt: Hunt) -> None:
         before = principals(app)
         await press(pilot, "P")
         await hunt.arrive(
-            app, pilot, hunt.update(alert("new", at=NEWEST), alert("newer", at=NEWEST + 1))
+            app, pilot, hunt.update(worst("new", at=NEWEST), worst("newer", at=NEWEST + 1))
         )
         assert principals(app) == before
         assert "+2 new" in counts(app)
@@ -110,7 +115,7 @@ def test_unmoved_cursor_starts_at_first_alert(hunt: Hunt, moved: bool) -> None:
         cursor_key = rows(app).cursor_key
         await hunt.arrive(app, pilot, hunt.update(alert("newer", at=NEWEST), live=False))
         assert rows(app).cursor_key == cursor_key
-        await hunt.arrive(app, pilot, hunt.update(alert("newest", at=NEWEST + 1)))
+        await hunt.arrive(app, pilot, hunt.update(worst("newest", at=NEWEST + 1)))
         assert rows(app).cursor_key == (cursor_key if moved else "newest")
 
     hunt.play(journey, pipeline=hunt.feed)
@@ -119,11 +124,11 @@ def test_unmoved_cursor_starts_at_first_alert(hunt: Hunt, moved: bool) -> None:
 def test_following_ends_when_cursor_moves(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "j", "F")
-        await hunt.arrive(app, pilot, hunt.update(alert("new", at=NEWEST)))
+        await hunt.arrive(app, pilot, hunt.update(worst("new", at=NEWEST)))
         assert rows(app).cursor_key == "new"
         await press(pilot, "j")
         cursor_key = rows(app).cursor_key
-        await hunt.arrive(app, pilot, hunt.update(alert("newer", at=NEWEST + 1)))
+        await hunt.arrive(app, pilot, hunt.update(worst("newer", at=NEWEST + 1)))
         assert rows(app).cursor_key == cursor_key
         assert "follow" not in counts(app)
 
@@ -134,7 +139,7 @@ def test_list_is_still_under_form(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         before = principals(app)
         await press(pilot, "c")
-        await hunt.arrive(app, pilot, hunt.update(alert("new", at=NEWEST)))
+        await hunt.arrive(app, pilot, hunt.update(worst("new", at=NEWEST)))
         assert [one.principal for one in app.screen_stack[0].query_one(RowList).rows] == before
         await press(pilot, "escape")
         assert rows(app).keys[0] == "new"
@@ -163,10 +168,10 @@ def test_triage_applies_to_marks_and_counts_them(hunt: Hunt) -> None:
 def test_closed_alerts_are_counted_and_can_be_shown(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "d")
-        assert counts(app) == "4 alerts · in 3 rows · 1 resolved · H shows them"
+        assert counts(app) == "4 alerts in 3 rows · ●1 ○2 · 1 resolved · H shows them"
         await press(pilot, "H")
         assert len(principals(app)) == 4
-        assert counts(app) == "4 alerts · 1 resolved · H hides them"
+        assert counts(app) == "4 alerts · ◆1 ●1 ○2 · 1 resolved · H hides them"
 
     hunt.play(journey)
 
@@ -192,7 +197,7 @@ def test_filter_is_live_and_stays_written(hunt: Hunt) -> None:
         await press(pilot, "enter")
         assert rows(app).has_focus
         assert "filter kali  2 of 4" in screen_text(app)
-        await hunt.arrive(app, pilot, hunt.update(alert("new", at=NEWEST)))
+        await hunt.arrive(app, pilot, hunt.update(worst("new", at=NEWEST)))
         assert "filter kali  2 of 5" in screen_text(app)
         await press(pilot, "escape")
         assert len(principals(app)) == 5

@@ -84,7 +84,7 @@ def test_app_decides_while_another_process_ingests(tmp_path: Path) -> None:
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         top = screen_text(app).splitlines()[0]
-        assert "following: trailhound (process" in top
+        assert "○ following" in top
         shown = app.screen.query_one(RowList).rows
         first, other = hunt.store.alerts.get(shown[0].alert_id), shown[1]
         assert first is not None
@@ -166,7 +166,7 @@ def test_unreadable_files_are_counted_and_listed(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         bad = msgspec.structs.replace(hunt.read.accounting, files_quarantined={"corrupt": 2})
         await hunt.arrive(app, pilot, hunt.update(accounting=bad))
-        assert said(app) == "2 files could not be read; 5 shows why"
+        assert said(app) == "2 files could not be read; 6 shows why"
 
     hunt.play(journey)
 
@@ -224,7 +224,7 @@ def test_hunt_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             "ctrl+s",
             "n",
         )
-        await press(pilot, "a", "G", "x", "shift+tab", "'our inventory", "ctrl+s")
+        await press(pilot, "a", "G", "x", "tab", "tab", "'our inventory", "ctrl+s")
         await until(pilot, lambda: len(app.screen.query_one(RowList).rows) == 3)
         await press(pilot, "q")
 
@@ -239,7 +239,7 @@ def test_hunt_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert BEN not in [one.principal for one in rows.rows]
         await press(pilot, "4")
         assert "escalated" in screen_text(app)
-        await press(pilot, "w", "tab", "l", "ctrl+s")
+        await press(pilot, "w", "tab", "right", "ctrl+s")
 
     restarted.play(second)
     [path] = out.iterdir()

@@ -133,7 +133,9 @@ def test_every_list_can_be_copied(desk: Path, tmp_path: Path) -> None:
             app.clear_notifications()
             return app._clipboard
 
-        await press(pilot, "c", "'seen [/] it", "ctrl+s", "x", "shift+tab", "'known", "ctrl+s", "4")
+        await press(
+            pilot, "c", "'seen [/] it", "ctrl+s", "x", "tab", "tab", "'known", "ctrl+s", "4"
+        )
         note_told = json.loads(await copied("j"))
         assert note_told["text"] == "seen [/] it"
         assert await copied("t") == "seen [/] it"
@@ -224,7 +226,7 @@ def test_json_is_piped_and_output_shown(desk: Path, tmp_path: Path) -> None:
         await until(pilot, lambda: "90 lines" in screen_text(app))
         await press(pilot, "G")
         assert app.screen.query_one(TextView).top > 50
-        await press(pilot, "q", "vertical_line", "tab", "l", "ctrl+s")
+        await press(pilot, "q", "vertical_line", "tab", "right", "ctrl+s")
         assert "this terminal cannot run another program" in screen_text(app)
 
     hunt.play(journey)

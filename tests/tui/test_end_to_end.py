@@ -60,7 +60,7 @@ def test_decisions_survive_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         await until(pilot, lambda: len(app.screen.query_one("#calls", RowList).rows) == 10)
         await press(pilot, "c", "'Our own scan", "ctrl+s")
         await until(pilot, lambda: len(app.store.triage.notes()) == 1)
-        await press(pilot, "x", *["tab"] * 6, "'told by the team", "ctrl+s")
+        await press(pilot, "x", "tab", "tab", "'told by the team", "ctrl+s")
         await until(pilot, lambda: len(app.store.suppressions.all()) == 1)
 
     async def second(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -70,7 +70,7 @@ def test_decisions_survive_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert app.store.files.accounting().records_seen == len(records())  # nothing was read twice
         await press(pilot, "4")
         for right in range(3):  # md, jsonl, csv
-            await press(pilot, "w", "tab", *["l"] * right, "ctrl+s")
+            await press(pilot, "w", "tab", *["right"] * right, "ctrl+s")
             await until(pilot, lambda right=right: len(list(out.iterdir())) == right + 1)
 
     asyncio.run(sit_down(folder, state, first))

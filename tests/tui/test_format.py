@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from detector.detection.alert import Risk
 from detector.detection.baseline import Baseline
 from detector.text.abbreviations import short_arn
 from detector.text.time import format_duration
-from tests.tui.build import START, alert
+from tests.tui.build import REGIONS, START, alert
 from tui.presentation import format
+from tui.presentation.explanation import new_line, then_line, why_line
 
 
 @pytest.mark.parametrize(
@@ -78,31 +78,50 @@ def test_callers_without_arn_are_named_by_kind() -> None:
 
 def test_principal_counts_further_callers() -> None:
     assert (
-        format.principal(alert(arns=["arn:aws:iam::1:user/a", "arn:aws:iam::1:user/b"]))
+        format.principal(alert(arns=["arn:aws:iam::111122223333:user/a", "arn:aws:iam::1:user/b"]))
         == "user/a +1"
     )
 
 
-def test_why_names_principal_regions_span_and_flags() -> None:
-    said = format.why(alert(flags=("snapshot", "access-key"), denied=5), None)
-    assert said == (
-        "user/ana matched “Many regions” in 12 regions within 11 s. 5 of 12 calls were denied. "
-        "Key AKIA…0001. Also: snapshot (2), access key (2)."
+def test_lines_say_why_then_and_new() -> None:
+    told = alert(flags=("snapshot", "access-key"), denied=5, baseline=Baseline(since=START))
+    assert why_line(told, None) == (
+        "12 calls matching “Many regions” in 12 regions within 11 s, 5 of 12 denied, "
+        "from 203.0.113.7 with aws-cli"
+    )
+    assert then_line(told, {}) == "nothing after it; before: snapshot (2), access key (2)"
+    assert then_line(alert(), {}) == "no other activity within ±30 min"
+    assert new_line(told) == "caller has no ARN or access key"
+
+
+def test_why_names_different_calls() -> None:
+    actions = ["GetSecretValue", "ListUsers", "ListRoles"]
+    told = alert(regions=["ap-south-1"], columns={"Esql.event_action_values": actions})
+    assert why_line(told, None).startswith(
+        "3 different calls (GetSecretValue, ListUsers, ListRoles) in ap-south-1"
     )
 
 
-def test_why_names_age_and_history_of_principal() -> None:
+def test_new_names_age_of_principal_and_unusual_regions() -> None:
     new = alert(
         at=7200 - 40,
-        baseline=Baseline(since=START - 12 * 86_400 + 7140, principal_first=START + 7100),
-        flags=("first-seen-principal", "snapshot"),
+        baseline=Baseline(
+            since=START - 12 * 86_400 + 7140,
+            principal_first=START + 7100,
+            unused_regions=["region-1", "region-2"],
+        ),
     )
-    new = msgspec.structs.replace(
-        new, flags=[msgspec.structs.replace(new.flags[0], first=START + 7100), new.flags[1]]
+    assert new_line(new) == (
+        "key AKIA…0001 first seen 40 s earlier (12 d of history); "
+        "2 of 12 regions never changed by this account before"
     )
-    assert format.why(new, None).endswith(
-        "Key AKIA…0001 first seen 40 s earlier (12 d of history). Also: snapshot (2)."
+
+
+def test_new_says_nothing_of_regions_where_history_is_short() -> None:
+    short = alert(
+        baseline=Baseline(since=START - 3600, principal_first=START - 9, unused_regions=REGIONS)
     )
+    assert new_line(short) == "not enough history yet (1 h of 10 d needed)"
 
 
 def test_risk_shows_its_sum() -> None:
@@ -116,7 +135,20 @@ def test_risk_shows_its_sum() -> None:
 
 
 def test_why_reports_that_all_was_denied() -> None:
-    assert "All 12 calls were denied." in format.why(alert(denied=12), None)
+    assert "all 12 denied" in why_line(alert(denied=12), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "cells", "shown"),
+    [
+        ("user/ana", 8, "user/ana"),
+        ("role/inventory/ana", 9, "role…/ana"),
+        ("role/inventory/ben", 9, "role…/ben"),
+        ("abc", 2, "ab"),
+    ],
+)
+def test_elided_text_keeps_both_ends(text: str, cells: int, shown: str) -> None:
+    assert format.elide(text, cells) == shown
 
 
 def test_network_comes_from_its_column() -> None:

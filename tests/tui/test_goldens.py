@@ -28,12 +28,11 @@ NOTE = [
 SUPPRESSION = [
     "G",
     "x",
-    "shift+tab",
-    "'our inventory",
-    "shift+tab",
-    "'dana",
-    "shift+tab",
     "'CHG-77",
+    "enter",
+    "'dana",
+    "enter",
+    "'our inventory",
 ]
 
 SCREENS: dict[str, Sequence[str]] = {

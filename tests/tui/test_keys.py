@@ -29,6 +29,7 @@ from tui.keymap import GROUPS, KeyEntry, KeysProvider, display, screen_entries
 from tui.screens.admin.hunt_log import HuntLogScreen
 from tui.screens.base.pane_tabs import PaneBar
 from tui.screens.pivot.screen import PivotScreen
+from tui.widgets.areas_bar import AreasBar
 
 WAYS = {
     "alerts": [],
@@ -147,7 +148,7 @@ def test_every_clickable_widget_is_registered_with_keys(way: str, tmp_path: Path
     play_at(way, tmp_path, check)
 
 
-CLICKED: dict[type[DOMNode], set[str]] = {PaneBar: {"pane.next"}}
+CLICKED: dict[type[DOMNode], set[str]] = {AreasBar: {"area.alerts"}, PaneBar: {"pane.next"}}
 """What can be clicked without having the focus, and the key that does the same."""
 
 
@@ -212,7 +213,7 @@ def test_palette_runs_action_of_key(tmp_path: Path) -> None:
     play_at("alerts", tmp_path, check)
 
 
-@pytest.mark.parametrize("width", [80, 160])
+@pytest.mark.parametrize("width", [80, 200])
 @pytest.mark.parametrize("way", WAYS)
 def test_footer_shows_main_keys_and_help(way: str, width: int, tmp_path: Path) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
@@ -223,7 +224,7 @@ def test_footer_shows_main_keys_and_help(way: str, width: int, tmp_path: Path) -
         shown: list[KeyEntry] = [
             entry for entry in screen_entries(app.screen) if entry.binding.show
         ]
-        if width == 160:
+        if width == 200:
             assert all(f"{display(entry.keys[0])} {entry.label}" in line for entry in shown)
 
     Hunt(tmp_path).play(journey, size=(width, 24))

@@ -101,7 +101,7 @@ def test_broken_rule_files_are_reported(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path, rules=[Path(__file__).with_name("data"), broken])
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        assert said(app) == "1 rule file in error; 6 shows where"
+        assert said(app) == "1 rule file in error; 7 shows where"
 
     hunt.play(journey)
 

@@ -11,7 +11,7 @@ from detector.rules.ruleset import RuleSet, load
 from tests.detector.ecs.mmdb import write_database
 from tests.tui.build import alert
 from tui.presentation.format import address_width
-from tui.screens.alert.panes import summary
+from tui.screens.base.alert_facts import alert_facts
 
 LONDON = {"city": {"names": {"en": "London"}}, "country": {"names": {"en": "United Kingdom"}}}
 
@@ -25,7 +25,7 @@ def rules(tmp_path: Path) -> RuleSet:
 def test_alert_shows_places_beside_addresses(rules: RuleSet) -> None:
     one = alert()
     facets = msgspec.structs.replace(one.facets, source_addresses=["2.125.160.1", "10.0.0.1"])
-    shown = str(summary(msgspec.structs.replace(one, facets=facets), rules))
+    shown = str(alert_facts(msgspec.structs.replace(one, facets=facets), rules))
     assert "2.125.160.1 (London, United Kingdom)" in shown and "10.0.0.1" in shown
 
 

@@ -149,7 +149,7 @@ def test_broken_rule_is_shown_until_mended(hunt: Hunt) -> None:
         path = break_sweep()
         app.reload_rules()
         await until(pilot, lambda: rows.rows[0].state == "error")
-        assert said(app) == "Loaded 1 rule, 1 file in error; 6 shows where"
+        assert said(app) == "Loaded 1 rule, 1 file in error; 7 shows where"
         await press(pilot, "g")
         assert "did you mean count_distinct" in " ".join(entry(app).split())
         assert "Esql.cloud_region_count_distinct = count_distnct(cloud.region)" in entry(app)

@@ -58,8 +58,8 @@ def test_recurring_sweeps_are_one_row(hunt: Hunt) -> None:
         assert principals(app).count(SCANNER) == 1
         await at_scanner(app, pilot)
         shown = screen_text(app)
-        assert "×4 user/scanner" in shown
-        assert "every 30 minutes, 12 regions, 4 times; o unfolds." in shown
+        assert "4▸ user/scanner" in shown
+        assert "every 30 minutes, 12 regions, 4 times – o expands" in shown
         app.clear_notifications()
         await compare(app, pilot, "alerts-folded")
 
@@ -171,7 +171,7 @@ def test_sweep_of_several_rules_folds(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert principals(app).count(CAT) == 1
         await press(pilot, "g")
-        assert "2 related alerts; o unfolds." in screen_text(app)
+        assert "2 related alerts – o expands" in screen_text(app)
         await press(pilot, "o")
         assert principals(app).count(CAT) == 2
 

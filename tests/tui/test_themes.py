@@ -17,8 +17,9 @@ from tests.tui.stage import Hunt, press, said
 from tui.app.app import HuntApp
 from tui.presentation import format
 from tui.presentation.theme import LABELS, SEVERITY_STYLE, THEMES
+from tui.screens.alerts.columns import note_cell
 from tui.settings import config, theme_choice
-from tui.widgets.status import _STATES, live_state
+from tui.widgets.status import _STATES, live_items
 
 
 def test_configuration_knows_every_theme() -> None:
@@ -39,33 +40,72 @@ def contrast(one: Color, other: Color) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
+GROUNDS = {
+    "background": ("background", 1.0),
+    "surface": ("surface", 1.0),
+    "panel": ("panel", 1.0),
+    "cursor row": ("accent", 0.14),
+    "cursor row without focus": ("foreground", 0.06),
+    "match of a search": ("warning", 0.14),
+}
+"""What text stands on: a colour of the theme, laid over the background with an opacity."""
+
+
+@pytest.mark.parametrize("ground", GROUNDS)
 @pytest.mark.parametrize(("name", "least"), [("dark", 4.5), ("light", 4.5), ("contrast", 7)])
-def test_text_contrasts_with_background(name: str, least: float) -> None:
-    """At WCAG's level AA, and AAA where high contrast is asked for."""
-    theme = THEMES[name]
-    variables = {**theme.to_color_system().generate(), **theme.variables}
-    ground = Color.parse(variables["background"])
-    for style in (
-        *SEVERITY_STYLE.values(),
-        "$foreground",
-        "$foreground-muted",
-        "$text-accent",
-        "$text-success",
-        "$accent",
-        "$footer-description-foreground",
-        "$footer-key-foreground",
-    ):
+def test_text_contrasts_with_what_it_stands_on(name: str, least: float, ground: str) -> None:
+    """At WCAG's level AA; AAA on the plain background where high contrast is asked for."""
+    variables = colours(name)
+    over, opacity = GROUNDS[ground]
+    back = Color.parse(variables["background"])
+    back += Color.parse(variables[over]).with_alpha(opacity)
+    least = least if ground == "background" else 4.5
+    for style in TEXTS:
         color = Color.parse(variables[style.split()[0].removeprefix("$")])
-        assert contrast(ground + color, ground) >= least, style
+        assert contrast(back + color, back) >= least, style
+
+
+@pytest.mark.parametrize("name", ["dark", "light", "contrast"])
+def test_pairs_of_a_theme_contrast(name: str) -> None:
+    """What is chosen has its own pair of colours; a scrollbar is no text, so 3 is enough."""
+    variables = colours(name)
+    for text, back, least in (
+        ("block-cursor-foreground", "block-cursor-background", 4.5),
+        ("block-cursor-blurred-foreground", "block-cursor-blurred-background", 4.5),
+        ("background", "accent", 4.5),
+        ("scrollbar", "scrollbar-background", 3),
+        ("scrollbar-hover", "scrollbar-background", 3),
+        ("scrollbar-active", "scrollbar-background", 3),
+    ):
+        pair = Color.parse(variables[text]), Color.parse(variables[back])
+        assert contrast(*pair) >= least, text
+
+
+def colours(name: str) -> dict[str, str]:
+    """Return the colours of a theme by their names."""
+    theme = THEMES[name]
+    return {**theme.to_color_system().generate(), **theme.variables}
+
+
+TEXTS = (
+    *SEVERITY_STYLE.values(),
+    "$foreground",
+    "$foreground-muted",
+    "$text-accent",
+    "$text-success",
+    "$accent",
+    "$footer-description-foreground",
+    "$footer-key-foreground",
+)
 
 
 def states() -> Iterator[tuple[str, list[str]]]:
     """Yield what differs on screen, and how each value is written."""
     yield "severity", [format.severity_label(word) for word in SEVERITY_STYLE]
-    yield "status", [format.state_label(alert(status=status, settled=True)) for status in STATUSES]
-    yield "settled", [format.state_label(alert(settled=settled)) for settled in (True, False)]
-    yield "suppressed", [format.state_label(alert(suppressed_by=by)) for by in (None, "s")]
-    yield "live", [live_state(state, None, 0).plain for state in _STATES]
+    yield "status", [note_cell(alert(status=status, settled=True)) for status in STATUSES]
+    yield "settled", [note_cell(alert(settled=settled)) for settled in (True, False)]
+    yield "suppressed", [note_cell(alert(suppressed_by=by)) for by in (None, "s")]
+    yield "live", [live_items(state, None, 0)[0].plain for state in _STATES]
 
 
 @pytest.mark.parametrize(

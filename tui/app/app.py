@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -121,6 +121,7 @@ class HuntApp(FrameApp[None]):
         keys: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(keys)
+        self.required_fields: Collection[str] = ()
         self.source_label = source_label
         self.now = clock
         time_display.set_mode("UTC", clock)
@@ -160,6 +161,7 @@ class HuntApp(FrameApp[None]):
 
     @on(StoreOpened)
     def _store_opened(self, event: StoreOpened) -> None:
+        from tui.app.alert_bell import AlertBell
         from tui.app.ingest_feed import IngestFeed
         from tui.app.rule_reloader import RuleReloader
         from tui.app.session_restore import SessionKeeper
@@ -169,6 +171,8 @@ class HuntApp(FrameApp[None]):
 
         opened = event.opened
         self.store, self.rules = opened.store, opened.rules
+        self.required_fields = opened.required_fields
+        self._bell = AlertBell(self, opened.bell)
         self.view_model = ViewModel()
         self._loader = StoreLoader(
             self,
@@ -280,6 +284,7 @@ class HuntApp(FrameApp[None]):
         from tui.presentation import format
 
         before = self.view_model.unread
+        self._bell.ring(update, self.view_model)
         self.view_model.update(update, self.now())
         if self.view_model.unread > before:
             files = format.plural(self.view_model.unread - before, "file")
@@ -379,7 +384,27 @@ class HuntApp(FrameApp[None]):
         else:
             self.switch_mode("alerts")
 
+    @property
+    def areas(self) -> Collection[str]:
+        """The names of the areas that there are."""
+        return AREAS.keys()
+
+    def area_counts(self) -> Mapping[str, int | str]:
+        """Return how much there is in each area, by name; what is not counted is left out."""
+        view_model = self.view_model
+        if not view_model.loaded:
+            return {}
+        return {
+            "alerts": len(view_model.alerts),
+            "log": len(view_model.notes),
+            "suppressions": len(view_model.active(self.now())),
+            "rules": len(self.rules),
+        }
+
     def action_area(self, name: str) -> None:
+        self.go_to_area(name)
+
+    def go_to_area(self, name: str) -> None:
         """Go to an area; from the area itself, to its first screen."""
         if name != self.current_mode:
             self.switch_mode(name)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from detector.investigation.principals import PrincipalRow
     from detector.triage.note import Note, NoteBody, Verdict
     from detector.triage.suppression import Suppression
-    from tui.model.workspace import Workspace
+    from tui.model.workspace import ExportChoice, Workspace
     from tui.settings.saved_views import SavedView
 
 
@@ -161,10 +161,10 @@ class ScreenRoutes:
 
         escalation.offer(self._workspace, alerts)
 
-    def export_notes(self, choices: Mapping[str, Sequence[Note]]) -> None:
+    def export_rows(self, export: ExportChoice, rows: Mapping[str, Sequence[Any]]) -> None:
         from tui.screens.forms.export import ExportForm
 
-        self._app.push_screen(ExportForm(choices))
+        self._app.push_screen(ExportForm(export, rows))
 
     def pipe(self, text: str) -> None:
         from tui.screens.forms.pipe import PipeForm

@@ -39,7 +39,9 @@ from tui.screens.base.row_actions import RowActions
 from tui.screens.base.screen import HuntScreen, ScreenPart
 from tui.screens.base.search import Search
 from tui.screens.base.text_pane import Reader
+from tui.screens.dialogs.column_chooser import ColumnChooser
 from tui.screens.dialogs.command_output import OutputScreen
+from tui.screens.dialogs.facets import FacetScreen
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.dialogs.palette import Palette
 from tui.screens.forms.choice import ChoiceField
@@ -117,6 +119,8 @@ SCREENS = (
     ScreenInfo("Menu", Menu, (Options,)),
     ScreenInfo("Copy", LetterMenu, (Lettered,)),
     ScreenInfo("Views", ViewMenu, (Options,)),
+    ScreenInfo("Facets", FacetScreen, (RowList,)),
+    ScreenInfo("Columns", ColumnChooser, (RowList,)),
     ScreenInfo("Help", HelpScreen),
     ScreenInfo("Commands", Palette),
 )

@@ -74,7 +74,7 @@ def completeness_lines(store: Store, final: bool, bounds: Bounds | None = None) 
     rules_off = sorted(store.rules.disabled())
     if rules_off:
         lines.append(
-            f"rules disabled in this database: {', '.join(rules_off)}: 6 in the app enables them"
+            f"rules disabled in this database: {', '.join(rules_off)}: enable them in the app"
         )
     return lines
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,8 @@ class Opened:
 
     ``make_pipeline`` is called in a thread, once no other process ingests; None: this one only
     shows what others ingest. ``session`` None: how the app is left is not stored. ``names`` are the
-    files of names that people gave.
+    files of names that people gave. ``required_fields`` are those without which no suppression is
+    made; ``bell`` is the severity from which new alerts ring, or ``off``.
     """
 
     store: Store
@@ -28,6 +29,8 @@ class Opened:
     make_pipeline: Callable[[RuleSet], Pipeline] | None
     session: SessionFile | None = None
     names: InventoryFiles | None = None
+    required_fields: Collection[str] = ()
+    bell: str = "critical"
 
 
 Opening = Callable[[], Opened]

@@ -6,7 +6,8 @@ Screens and the view model know the app by these protocols alone, so no module o
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -25,6 +26,21 @@ if TYPE_CHECKING:
     from tui.model.view_model import ViewModel
     from tui.settings.saved_views import SavedView
     from tui.settings.session_file import ListState
+
+
+@dataclass(frozen=True)
+class ExportChoice:
+    """How the rows of a list are exported.
+
+    ``title`` and ``noun`` are words of ours, ``file_stem`` the beginning of the file's name;
+    ``text`` writes rows in one of ``formats``, the first of which is the usual one.
+    """
+
+    title: str
+    noun: str
+    file_stem: str
+    formats: Sequence[str]
+    text: Callable[[Sequence[Any], str], str]
 
 
 class Workspace(Protocol):
@@ -46,6 +62,9 @@ class Workspace(Protocol):
     now: Callable[[], float]
     """The clock, in epoch seconds."""
 
+    required_fields: Collection[str]
+    """Fields without which no suppression is made: of ticket, owner and reason."""
+
     @property
     def closing(self) -> threading.Event:
         """Set when the app is being left: threads stop reading."""
@@ -53,6 +72,16 @@ class Workspace(Protocol):
     @property
     def at_home(self) -> bool:
         """Whether the list of alerts is in front."""
+
+    @property
+    def areas(self) -> Collection[str]:
+        """The names of the areas that there are."""
+
+    def area_counts(self) -> Mapping[str, int | str]:
+        """Return how much there is in each area, by name; what is not counted is left out."""
+
+    def go_to_area(self, name: str) -> None:
+        """Go to an area; from the area itself, to its first screen."""
 
     def say(self, message: str, *, severity: SeverityLevel = "information") -> None:
         """Show one line, which may quote a log, until the next."""
@@ -158,8 +187,8 @@ class Routes(Protocol):
     def offer_case_files(self, alerts: Sequence[Alert]) -> None:
         """Ask whether to write the case file of each alert."""
 
-    def export_notes(self, choices: Mapping[str, Sequence[Note]]) -> None:
-        """Ask which of the choices, by label, to write to which file."""
+    def export_rows(self, export: ExportChoice, rows: Mapping[str, Sequence[Any]]) -> None:
+        """Ask which rows, by label, to write to which file."""
 
     def pipe(self, text: str) -> None:
         """Ask for a command, run it on the text, show its output."""

@@ -6,27 +6,25 @@ them visible.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
+from detector.cloudtrail.principal_name import principal_name
 from detector.cloudtrail.tool_signatures import tool_signatures
 from detector.detection.alert import Alert, Flag
-from detector.detection.baseline import first_seen
-from detector.detection.event import Event
-from detector.detection.log_integrity import integrity_sentence, log_file_name
+from detector.detection.log_integrity import log_file_name
 from detector.detection.risk import risk_sentence
-from detector.text.abbreviations import FLAG_NAMES, FLAG_WORDS, flag_name, short_arn
+from detector.text.abbreviations import FLAG_NAMES, FLAG_WORDS, flag_name
 from detector.text.plural import plural as plural
 from detector.text.time import format_age, format_duration
 from tui.presentation import time_display
 
 if TYPE_CHECKING:
-    from detector.rules.rule import Rule
+    pass
 
-SEVERITY_GLYPHS = {"critical": "◆", "high": "▲", "medium": "●", "low": "·"}
+SEVERITY_GLYPHS = {"critical": "◆", "high": "▲", "medium": "●", "low": "○"}
 
 
 def number(value: int) -> str:
@@ -50,7 +48,11 @@ def principal(alert: Alert) -> str:
         kinds = ", ".join(alert.facets.identity_types)
         return f"no ARN ({kinds})" if kinds else "no ARN"
     more = f" +{len(arns) - 1}" if len(arns) > 1 else ""
-    return short_arn(arns[0]) + more
+    home = alert.facets.accounts[0] if len(alert.facets.accounts) == 1 else ""
+    return _name(arns[0], home) + more
+
+
+_name = lru_cache(1 << 12)(principal_name)
 
 
 def subject(alert: Alert) -> str:
@@ -106,6 +108,16 @@ _PRODUCTS = {
 }
 
 
+def elide(text: str, cells: int) -> str:
+    """Cut the middle of a text that is too long, since many texts differ at the end."""
+    if len(text) <= cells:
+        return text
+    if cells < 3:
+        return text[:cells]
+    tail = cells // 2
+    return f"{text[: cells - tail - 1]}…{text[-tail:]}"
+
+
 def agents(user_agents: Sequence[str]) -> str:
     return value_or_count(sorted({agent(text) for text in user_agents}), "agent")
 
@@ -141,21 +153,29 @@ def flag_counts(flags: Sequence[Flag]) -> str:
 
 def novelty_names(novelties: Sequence[str]) -> str:
     """Name what overrode a suppression: ``access key (1), new region us-east-2``."""
-    return ", ".join(map(_novelty_name, novelties))
+    return ", ".join(map(_novelty_with_count, novelties))
 
 
-def _novelty_name(novelty: str) -> str:
-    flag, _, count = novelty.rpartition(" ")
-    return f"{flag_name(flag)} ({count})" if flag in FLAG_NAMES else novelty
+def novelty_name(novelty: str) -> str:
+    """Name what overrode a suppression, without its number: ``access key``."""
+    flag = novelty.rpartition(" ")[0]
+    if flag in FLAG_NAMES:
+        return flag_name(flag)
+    return novelty
 
 
-def state_label(alert: Alert) -> str:
-    """Write the state in five letters; ``~`` while not settled."""
+def _novelty_with_count(novelty: str) -> str:
+    name = novelty_name(novelty)
+    if name == novelty:
+        return novelty
+    return f"{name} ({novelty.rpartition(' ')[2]})"
+
+
+def status_label(alert: Alert) -> str:
+    """Write what was decided on an alert in few letters; nothing of an open one."""
     if alert.suppressed_by:
-        label = "supp"
-    else:
-        label = {"open": "", "acknowledged": "ack", "closed": "res"}[alert.status]
-    return label if alert.settled else f"~{label}"
+        return "supp"
+    return {"open": "", "acknowledged": "ack", "closed": "res"}[alert.status]
 
 
 def date_time(seconds: float) -> str:
@@ -240,117 +260,11 @@ def masked_key(access_key: str) -> str:
     return access_key
 
 
-def why(
-    alert: Alert, rule: Rule | None, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})
-) -> str:
-    """Explain why the alert fired and what followed.
-
-    ``signals`` are the events behind the alert's flags.
-    """
-    integrity = integrity_sentence(alert)
-    if integrity:
-        return integrity
-    regions = alert.facets.regions
-    actions = counted_calls(rule) if rule else ""
-    deed = f"called {actions}" if actions else f"matched “{alert.rule.name}”"
-    where = regions[0] if len(regions) == 1 else plural(len(regions), "region")
-    sentence = f"{subject(alert)} {deed} in {where} {_time_phrase(alert, rule)}."
-    return " ".join([sentence, *_remarks(alert, signals)])
-
-
-def _time_phrase(alert: Alert, rule: Rule | None) -> str:
-    if alert.window is None:
-        return f"at {full_time(alert.first_event)}"
-    within = f"within {format_duration(alert.span)}" if alert.span else "in under 1 s"
-    return f"{within}{_threshold(rule)}"
-
-
-def counted_calls(rule: Rule) -> str:
-    """Name the API calls that the rule counts, if few."""
-    actions = {action for _, action in rule.query.required_pairs}
-    if not 0 < len(actions) <= 3 or not all(actions):
-        return ""
-    return " or ".join(sorted(action for action in actions if action))
-
-
-def _threshold(rule: Rule | None) -> str:
-    if rule is None or not rule.window or not rule.thresholds:
-        return ""
-    thresholds = " and ".join(
-        words.removeprefix("at least ").replace("distinct cloud.region", "regions")
-        for words in rule.thresholds
-    )
-    return f" (threshold: {thresholds} in {format_duration(rule.window)})"
-
-
-def _remarks(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> list[str]:
-    """Write what stands out, a sentence each."""
-    remarks = []
-    if alert.broke_through:
-        remarks.append(f"Not suppressed: {novelty_names(alert.broke_through)}.")
-    denied = alert.facets.denied
-    if denied:
-        all_denied = denied == alert.event_count
-        share = (
-            f"All {number(denied)}"
-            if all_denied
-            else f"{number(denied)} of {number(alert.event_count)}"
-        )
-        remarks.append(f"{share} calls were denied.")
-    remarks.append(_caller(alert))
-    actions = _later_actions(alert, signals)
-    other_flags = [flag for flag in alert.flags if flag.flag not in _WORDED_FLAGS]
-    if actions:
-        remarks.append(f"Then: {first_values(actions, _MAX_ACTIONS)}.")
-    elif other_flags:
-        counts = flag_counts(other_flags)
-        remarks.append(f"Also: {counts}.")
-    return [remark for remark in remarks if remark]
-
-
-_WORDED_FLAGS = ("first-seen-principal", "denied-calls", "tool-tell")
-"""Flags that the explanation has other words for."""
-
-_MAX_ACTIONS = 5
-"""Calls named after "Then"."""
-
-
-def _later_actions(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> list[str]:
-    """List the calls behind the flags from the alert's first event on.
-
-    Those of the weightiest flag come first; each call is listed once.
-    """
-    actions: dict[str, None] = {}
-    for flag in alert.flags:
-        for event in signals.get(flag.flag, ()):
-            if event.time >= alert.first_event:
-                actions[event.action] = None
-    return list(actions)
-
-
-def _caller(alert: Alert) -> str:
-    """Write which key called and how new the caller is."""
-    keys = alert.facets.access_keys
-    caller = _key_phrase(keys)
-    if alert.baseline is None or not (keys or alert.facets.arns):
-        if caller:
-            return f"{caller}."
-        return ""
-    start = alert.start
-    is_new, history = first_seen(alert.baseline, start)
-    if len(keys) != 1:
-        sentences = [caller, f"{history[:1].upper()}{history[1:]}"]
-        return ". ".join(filter(None, sentences)) + "."
-    separator = ": " if is_new is None else " "
-    return f"{caller}{separator}{history}."
-
-
-def _key_phrase(keys: Sequence[str]) -> str:
-    if not keys:
-        return ""
-    if len(keys) == 1:
-        return f"Key {masked_key(keys[0])}"
-    return f"{len(keys)} access keys"
+def total_risk(alert: Alert) -> int:
+    """Return the sum of the risk's parts, which is not capped; the rule's score without one."""
+    if alert.risk is None:
+        return alert.score
+    return sum(points for _, points in alert.risk.parts)
 
 
 def risk_sum(alert: Alert) -> str:

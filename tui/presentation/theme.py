@@ -78,7 +78,7 @@ DARK = _theme(
     success="#8fb573",
     warning="#d9b45b",
     error="#e06c75",
-    scrollbar=("#2a303b", "#3a4250"),
+    scrollbar=("#606a79", "#7a8595"),
     cursor=("#3b3226", "#f0d9b8"),
     blurred_cursor="#2e2a24",
 )
@@ -97,7 +97,7 @@ LIGHT = _theme(
     success="#3f7a2a",
     warning="#8a6200",
     error="#b3261e",
-    scrollbar=("#d8d4cb", "#c5c0b5"),
+    scrollbar=("#8f8a7e", "#77726a"),
     cursor=("#efe0c6", "#4a2c00"),
     blurred_cursor="#efe6d6",
     **{"foreground-muted": "#5f6670"},

@@ -11,6 +11,8 @@ inventory = ["accounts.json", "names.toml"]  # names of accounts, networks, know
 allow_buckets = ["trail-logs"]  # where a queue's messages may lead, beside the buckets you name
 theme = "light"
 author = "ana"              # who decides, where it is not the user of this system
+require = ["ticket", "owner", "reason"]  # what every suppression must have
+bell = "critical"           # from which severity new alerts ring: "high", …, or "off"
 
 [placeholders]              # the values of %name% in Sigma rules (`expand`)
 admins = ["root", "svc-*"]
@@ -35,6 +37,8 @@ from detector.esql.lookup.files import LookupSource
 from tui.settings.errors import CommandError
 
 THEME_NAMES = ("dark", "light", "contrast", "ansi")
+REQUIRABLE = ("ticket", "owner", "reason")
+BELLS = ("low", "medium", "high", "critical", "off")
 
 
 class LookupFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -59,11 +63,18 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
     author: str | None = None
     placeholders: dict[str, list[str]] = {}
     lookups: dict[str, LookupFile] = {}
+    require: list[str] = []
+    bell: str = "critical"
     keys: dict[str, str | list[str]] = {}
 
     def __post_init__(self) -> None:
         if self.theme is not None and self.theme not in THEME_NAMES:
             raise ValueError(f"no theme {self.theme!r}, there are {', '.join(THEME_NAMES)}")
+        unknown = [name for name in self.require if name not in REQUIRABLE]
+        if unknown:
+            raise ValueError(f"require: no field {unknown[0]!r}, there are {', '.join(REQUIRABLE)}")
+        if self.bell not in BELLS:
+            raise ValueError(f"bell: no severity {self.bell!r}, there are {', '.join(BELLS)}")
 
 
 def config_path() -> Path:

@@ -21,7 +21,8 @@ SESSION_VERSION = 1
 class ListState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How a list was left.
 
-    Rows are named by their keys. ``order`` is the column of the sort order, "" for the usual one.
+    Rows are named by their keys. ``order`` is the column of the sort order, "" for the usual one;
+    ``columns`` are the chosen ones, none for the usual ones.
     """
 
     filter: str = ""
@@ -31,6 +32,7 @@ class ListState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     unfolded: bool = False
     cursor: str | None = None
     marks: list[str] = []
+    columns: list[str] = []
 
 
 class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -25,6 +25,7 @@ __all__ = [
     "MaskedInput",
     "palette_placeholder",
     "screen_lines",
+    "write_escape",
 ]
 
 T = TypeVar("T")
@@ -41,6 +42,13 @@ class FilteredApp(App[T]):
         if isinstance(renderable, CompositorUpdate):
             renderable = self.filter_update(renderable)
         super()._display(screen, renderable)
+
+
+def write_escape(app: App[Any], sequence: str) -> None:
+    """Write an escape sequence to the terminal, where there is one."""
+    driver = app._driver
+    if driver is not None and not app.is_headless:
+        driver.write(sequence)
 
 
 class GutterOptionList(OptionList):

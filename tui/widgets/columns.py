@@ -14,6 +14,9 @@ V = TypeVar("V", bound=Hashable)
 GAP = 2
 """Blank cells between two columns."""
 
+OPTIONAL = 7
+"""The drop priority from which a column is only shown where the others have what they wish."""
+
 
 @dataclass(frozen=True)
 class Column(Generic[R]):
@@ -24,7 +27,9 @@ class Column(Generic[R]):
     columns go one by one, the highest ``drop_priority`` first. A ``flex`` column also takes a share
     of the width to spare. ``field`` is the filter's name for what the column shows, where that is
     not its ``key``. ``depends_on`` returns all that the cell depends on, where that is read faster
-    than the cell is written.
+    than the cell is written. ``shorten`` writes the cell in fewer cells than it needs; otherwise
+    its end is cut. ``wish`` is the width that it has before a column of ``OPTIONAL`` priority is
+    shown.
     """
 
     key: str
@@ -36,6 +41,8 @@ class Column(Generic[R]):
     flex: bool = False
     field: str = ""
     depends_on: Callable[[R], Hashable] | None = None
+    shorten: Callable[[R, int], CellContent] | None = None
+    wish: int = 0
 
     def text(self, row: R) -> str:
         """Return the text of the cell as the log has it."""
@@ -70,9 +77,10 @@ def fit(columns: Sequence[Column[R]], cells: int) -> list[tuple[Column[R], int]]
     One column always stays, cut if it must be.
     """
     shown = list(columns)
+    while _wished_width(shown) > cells and shown[_least(shown)].drop_priority >= OPTIONAL:
+        del shown[_least(shown)]
     while len(shown) > 1 and _width(shown) > cells:
-        # of equals the last goes first
-        shown.remove(max(reversed(shown), key=lambda column: column.drop_priority))
+        del shown[_least(shown)]
     spare = cells - _width(shown)
     if spare < 0:
         return [(column, max(0, cells)) for column in shown]
@@ -86,6 +94,16 @@ def fit(columns: Sequence[Column[R]], cells: int) -> list[tuple[Column[R], int]]
             flex_left -= 1
         widths.append((column, column.width + share))
     return widths
+
+
+def _least(columns: Sequence[Column[R]]) -> int:
+    """Return the index of the column that goes first; of equals it is the last."""
+    return max(range(len(columns)), key=lambda index: (columns[index].drop_priority, index))
+
+
+def _wished_width(columns: Sequence[Column[R]]) -> int:
+    wishes = sum(max(column.width, column.wish) for column in columns)
+    return wishes + GAP * (len(columns) - 1)
 
 
 def _width(columns: Sequence[Column[R]]) -> int:

@@ -23,8 +23,8 @@ class LineScroll(ScrollView, inherit_bindings=False):
         overflow-y: auto;
         scrollbar-gutter: stable;
         scrollbar-size-vertical: 1;
-        scrollbar-color: $foreground 20%;
-        scrollbar-color-hover: $foreground 35%;
+        scrollbar-color: $scrollbar;
+        scrollbar-color-hover: $scrollbar-hover;
         scrollbar-color-active: $accent;
         scrollbar-background: $foreground 4%;
         scrollbar-background-hover: $foreground 4%;

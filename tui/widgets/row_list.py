@@ -21,7 +21,7 @@ from tui.concurrency.worker import work
 from tui.keymap import MARK, MOVE, OPEN, key
 from tui.widgets.anchor import find_successor
 from tui.widgets.columns import Column
-from tui.widgets.row_search import first_match
+from tui.widgets.row_search import first_match, matching_rows
 from tui.widgets.row_view import RowView
 
 R = TypeVar("R")
@@ -136,6 +136,13 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         share: float | None
 
     @dataclass
+    class Matched(_RowListMessage):
+        """The cursor is on a match: which one, from 1, of how many."""
+
+        position: int
+        total: int
+
+    @dataclass
     class NoMatch(_RowListMessage):
         """A search went through all rows without a match."""
 
@@ -243,15 +250,33 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
             while not (await asyncio.wait({search}, timeout=_PROGRESS_SECONDS))[0]:
                 reported = True
                 self.post_message(self.Searching(self, job.share))
-        finally:
+        except asyncio.CancelledError:
             job.cancel()  # a newer search has begun, or the list is gone
+            raise
+        finally:
             if reported:
                 self.post_message(self.Searching(self, None))
         key = await search
         if key is None:
             self.post_message(self.NoMatch(self))
-        else:
-            self.move_to(key)
+            return
+        self.move_to(key)
+        matches = await asyncio.to_thread(self._all_matches, job, self._pattern, self._rows)
+        index = self.cursor_index
+        if matches is not None and index in matches:
+            self.post_message(self.Matched(self, matches.index(index) + 1, len(matches)))
+
+    def _all_matches(
+        self, job: Job, pattern: re.Pattern[str] | None, rows: Sequence[R]
+    ) -> list[int] | None:
+        """Find the indexes of all rows with a match; None if another search began."""
+        if pattern is None:
+            return None
+        columns = [column for column, _ in self._shown_columns()]
+        try:
+            return matching_rows(columns, pattern, rows, job, self._heading)
+        except Cancelled:
+            return None
 
     def _first_match(
         self,

@@ -1,4 +1,4 @@
-"""The search for the first row with a match.
+"""The search for rows with a match.
 
 Most rows share a region or a user agent with others. So rows are searched in pieces, column by
 column: what a cell depends on is read first, and a cell is written and searched only for values
@@ -56,6 +56,7 @@ class _ColumnSearch(Generic[R]):
         self._pattern = pattern
         self._depends_on: Callable[[R], Hashable] = column.depends_on or column.text
         self._without_match: set[Hashable] = set()
+        self._by_value: dict[Hashable, bool] = {}
 
     def first(self, rows: Sequence[R]) -> int | None:
         """Find the position of the first row whose cell has a match."""
@@ -70,5 +71,32 @@ class _ColumnSearch(Generic[R]):
         self._without_match |= new_values
         return None
 
+    def matches(self, row: R) -> bool:
+        """Tell whether the cell of a row has a match."""
+        value = self._depends_on(row)
+        if value not in self._by_value:
+            if len(self._by_value) > _MAX_VALUES:
+                self._by_value.clear()
+            self._by_value[value] = self._has_match(row)
+        return self._by_value[value]
+
     def _has_match(self, row: R) -> bool:
         return bool(match_spans(self._pattern, plain_text(self._column.text(row))))
+
+
+def matching_rows(
+    columns: Sequence[Column[R]],
+    pattern: re.Pattern[str],
+    rows: Sequence[R],
+    job: Job,
+    heading: Callable[[R], object] | None = None,
+) -> list[int]:
+    """Find the indexes of all rows with a match, in order. Raises Cancelled."""
+    searches = [_ColumnSearch(column, pattern) for column in columns]
+    indexes: list[int] = []
+    for piece in job.pieces(range(len(rows))):
+        cells = [index for index in piece if heading is None or heading(rows[index]) is None]
+        indexes += [
+            index for index in cells if any(search.matches(rows[index]) for search in searches)
+        ]
+    return indexes

@@ -58,7 +58,7 @@ class RowView(LineScroll, Generic[R]):
         & > .row-list--empty { color: $foreground-muted; }
         & > .row-list--bar { color: $foreground-muted; }
         & > .row-list--mark { color: $accent; text-style: bold; }
-        & > .row-list--hit { background: $warning 35%; text-style: underline; }
+        & > .row-list--hit { background: $warning 14%; text-style: bold underline; }
         & > .row-list--cell { text-style: bold underline; }
         & > .row-list--cursor { background: $foreground 6%; }
         &:focus > .row-list--cursor { background: $accent 14%; }
@@ -86,6 +86,7 @@ class RowView(LineScroll, Generic[R]):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._columns = tuple(columns)
+        self._chosen: tuple[str, ...] = ()
         self._key = key
         self._row_style = row_style
         self._heading = heading
@@ -98,6 +99,22 @@ class RowView(LineScroll, Generic[R]):
         self._column: str | None = None
         self._pattern: re.Pattern[str] | None = None
         self._strips: LRUCache[tuple[int, bool, bool], Strip] = LRUCache(1024)
+
+    @property
+    def chosen_columns(self) -> Sequence[str]:
+        """The keys of the columns that may be shown; none for all."""
+        return self._chosen
+
+    def choose_columns(self, keys: Sequence[str]) -> None:
+        """Show only columns with these keys, as far as they fit; without keys all."""
+        known = {column.key for column in self._columns}
+        self._chosen = tuple(key for key in keys if key in known)
+        self.redraw()
+
+    @property
+    def columns(self) -> Sequence[Column[R]]:
+        """All columns, those that do not fit included."""
+        return self._columns
 
     @property
     def rows(self) -> Sequence[R]:
@@ -183,7 +200,10 @@ class RowView(LineScroll, Generic[R]):
         return to_strip(runs, self.cells, base)
 
     def _shown_columns(self) -> list[tuple[Column[R], int]]:
-        return fit(self._columns, self.cells - GUTTER)
+        columns = self._columns
+        if self._chosen:
+            columns = tuple(column for column in columns if column.key in self._chosen)
+        return fit(columns, self.cells - GUTTER)
 
     def _header(self) -> Strip:
         base = self.get_visual_style("row-list--header")
@@ -218,7 +238,10 @@ class RowView(LineScroll, Generic[R]):
             runs += fit_cell(self._highlighted(heading, cells), cells, "left", base, self.app)
             return to_strip(runs, self.cells, background)
         for column, cells in self._shown_columns():
-            content = self._highlighted(as_content(column.cell(row)), cells)
+            content = as_content(column.cell(row))
+            if column.shorten is not None and content.cell_length > cells:
+                content = as_content(column.shorten(row, cells))
+            content = self._highlighted(content, cells)
             in_cursor_cell = at_cursor and column.key == self._column
             style = base + self.part("row-list--cell") if in_cursor_cell else base
             runs += fit_cell(content, cells, column.align, style, self.app)

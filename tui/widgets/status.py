@@ -12,28 +12,38 @@ from detector.sources.accounting import Accounting
 from detector.text.time import DAY, format_lag
 from tui.presentation import time_display
 
-LiveState = Literal["live", "reading", "paused", "following", "read-only", "stopped"]
+LiveState = Literal[
+    "live", "archive", "reading", "paused", "following", "no source", "read-only", "stopped"
+]
 
 _STATES: dict[LiveState, tuple[str, str]] = {
     "live": ("●", "$text-success"),
+    "archive": ("▪", "$foreground-muted"),
     "reading": ("◌", "$text-accent"),
     "paused": ("‖", "$text-warning"),
     "following": ("○", "$text-accent"),
+    "no source": ("○", "$foreground-muted"),
     "read-only": ("○", "$text-warning"),
     "stopped": ("×", "$text-error"),
 }
 
+ARCHIVE_AGE = DAY
+"""Seconds after its latest event from which data is an archive, not live."""
 
-def live_state(state: LiveState, newest: int | None, now: float) -> Content:
-    """Write ``● live  newest 12:38:05Z (3 m behind)``.
 
-    ``newest`` is the time of the newest event read; both times are in epoch seconds.
+def live_items(state: LiveState, newest: int | None, now: float) -> list[Content]:
+    """Return ``● live`` and ``latest 12:38:05Z (3 m ago)``.
+
+    ``newest`` is the time of the latest event read; both times are in epoch seconds. What is live
+    by itself but has only old events is an archive.
     """
+    if state == "live" and newest is not None and now - newest >= ARCHIVE_AGE:
+        state = "archive"
     glyph, style = _STATES[state]
-    label = Content.styled(f"{glyph} {state}", style)
-    if newest is None:
-        return label
-    return Content.assemble(label, (f"  latest {_newest_phrase(newest, now)}", "$foreground-muted"))
+    items = [Content.styled(f"{glyph} {state}", style)]
+    if newest is not None:
+        items.append(Content.styled(f"latest {_newest_phrase(newest, now)}", "$foreground-muted"))
+    return items
 
 
 def _newest_phrase(newest: int, now: float) -> str:
@@ -41,8 +51,10 @@ def _newest_phrase(newest: int, now: float) -> str:
     if time_display.mode == "relative":
         return f"{format_lag(lag)} ago"
     moment = time_display.datetime_at(newest)
-    stamp = f"{moment:%H:%M:%S}" if lag < DAY else f"{moment:%Y-%m-%dT%H:%M:%S}"
-    return f"{stamp}{time_display.zone_suffix(moment)} ({format_lag(lag)} behind)"
+    zone = time_display.zone_suffix(moment)
+    if lag < ARCHIVE_AGE:
+        return f"{moment:%H:%M:%S}{zone} ({format_lag(lag)} ago)"
+    return f"{moment:%Y-%m-%d %H:%M}{zone}"
 
 
 class AccountingLine(Widget):

@@ -113,7 +113,16 @@ def _open_sources(args: argparse.Namespace, resources: ExitStack) -> Opened:
     session = None
     if store.path is not None and not args.no_session:
         session = SessionFile(store.path)
-    return Opened(store, rules, make_pipeline, session, inventory_files())
+    settings = config.load_config()
+    return Opened(
+        store,
+        rules,
+        make_pipeline,
+        session,
+        inventory_files(),
+        settings.require,
+        settings.bell,
+    )
 
 
 def _open_demo(resources: ExitStack, clock: TrailClock) -> Opened:

@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
 def _add(store: Store, args: argparse.Namespace) -> None:
     duration = parse_interval_option(args.interval, "--for")
     scope, value = _scope_and_value(args)
+    _require_fields(args)
     now = time.time()
     alerts = store.alerts.all()
     until = store.files.newest_event_time() or now
@@ -66,6 +67,15 @@ def _add(store: Store, args: argparse.Namespace) -> None:
     )
     for alert, novelties in breaking:
         narrate(f"  {format_time(alert.first_event)}  {alert.alert_id}  {', '.join(novelties)}")
+
+
+def _require_fields(args: argparse.Namespace) -> None:
+    """Raise UsageError where a field that the configuration requires is missing."""
+    values = {"ticket": args.ticket, "owner": args.owner, "reason": args.justification}
+    options = {"ticket": "--ticket", "owner": "--owner", "reason": "--justification"}
+    missing = [options[field] for field in config.load_config().require if not values[field]]
+    if missing:
+        raise UsageError(f"required by the configuration: {', '.join(missing)}")
 
 
 def _scope_and_value(args: argparse.Namespace) -> tuple[Scope, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from textual import on
 from textual.containers import Horizontal
@@ -11,9 +12,11 @@ from textual.widget import Widget
 from detector.filter.schemas import NOTES
 from detector.text.abbreviations import short_arn
 from detector.triage.note import Note
-from tui.keymap import OUT, TRIAGE, key, key_of
+from tui.keymap import TRIAGE, key, key_of
+from tui.model.workspace import ExportChoice
 from tui.presentation import format
 from tui.presentation.copy_formats import CopyFormat, note_formats
+from tui.screens.base.export_choices import NOTE_CHOICE
 from tui.screens.base.fact_list import FactList
 from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.note_text import note_lines, verdict
@@ -59,14 +62,10 @@ class HuntLogScreen(ListScreen[Note]):
             TRIAGE,
             show=True,
         ),
-        key("note.export", "w", "export", "export", "Export notes to a file", OUT, show=True),
     ]
 
     area = "log"
     fields = NOTES
-
-    def screen_title(self) -> str:
-        return "trailhound › Hunt log"
 
     def reference_time(self) -> float:
         return self.workspace.now()
@@ -114,20 +113,16 @@ class HuntLogScreen(ListScreen[Note]):
         if note is not None and self.workspace.may_write():
             self.workspace.routes.edit_note(note)
 
-    def action_export(self) -> None:
-        shown, marks = list(self.row_list.rows), self.row_list.marks
+    def export_choice(self) -> ExportChoice:
+        return NOTE_CHOICE
+
+    def rows_to_export(self) -> dict[str, Sequence[Any]]:
+        choices = super().rows_to_export()
         every, current = self.workspace.view_model.notes, self.row_list.cursor_row
-        choices = {
-            "marked": [note for note in shown if str(note.note_id) in marks],
-            "filtered": shown if self.filter else [],
-            "all": every,
-            "this alert's": [
-                note for note in every if current and note.alert_id == current.alert_id
-            ],
-        }
-        self.workspace.routes.export_notes(
-            {label: notes for label, notes in choices.items() if notes or label == "all"}
-        )
+        choices["all"] = every
+        if current is not None:
+            choices["this alert's"] = [note for note in every if note.alert_id == current.alert_id]
+        return choices
 
 
 def _empty() -> str:

@@ -238,7 +238,7 @@ def _alerts_text(row: RuleRow) -> str:
 def _seconds_text(row: RuleRow) -> str:
     if row.seconds is None:
         return ""
-    return f"{row.seconds:.3f} s of searching since it was loaded"
+    return f"{row.seconds * 1000:,.0f} ms CPU since load"
 
 
 def _problem_lines(problem: RuleProblem, excerpt: str) -> Iterator[Line]:

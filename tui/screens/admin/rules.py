@@ -41,12 +41,10 @@ class RulesScreen(StoreListScreen[RuleRow]):
     ]
 
     area = "rules"
+    export_title, export_noun = "rules", "rule"
     fields = RULES
     noun = "rule"
     empty = "No rules loaded.\nAdd some with --rules FILE."
-
-    def screen_title(self) -> str:
-        return "trailhound › Rules"
 
     def columns(self) -> tuple[Column[RuleRow], ...]:
         return (
@@ -58,7 +56,15 @@ class RulesScreen(StoreListScreen[RuleRow]):
                 lambda row: format.severity_label(row.rule.severity) if row.rule else "",
                 drop_priority=3,
             ),
-            Column("name", "rule", 16, lambda row: row.name, drop_priority=1, flex=True),
+            Column(
+                "name",
+                "rule",
+                16,
+                lambda row: row.name,
+                drop_priority=1,
+                flex=True,
+                shorten=lambda row, cells: format.elide(row.name, cells),
+            ),
             Column("shape", "shape", 10, lambda row: row.shape, drop_priority=6),
             Column("window", "window", 7, lambda row: row.window, align="right", drop_priority=5),
             Column(

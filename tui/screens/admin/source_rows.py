@@ -107,7 +107,8 @@ def source_rows(store: Store, source_label: str, now: float) -> list[SourceRow]:
     """Return all rows, in the order of the screen. Raises StateError."""
     freshness = store.completeness.freshness()
     time = reference_time(freshness, now)
-    regions = [_region_row(region, time) for region in freshness]
+    is_archive = time != now
+    regions = [_region_row(region, time, is_archive) for region in freshness]
     findings = sorted(store.completeness.findings(), key=lambda finding: finding.kind, reverse=True)
     return [
         SourceRow("all", "all", "", source_label),
@@ -151,8 +152,8 @@ def _volume_row(volume: Volume) -> SourceRow:
     )
 
 
-def _region_row(region: Freshness, now: float) -> SourceRow:
-    state = "fresh"
+def _region_row(region: Freshness, now: float, is_archive: bool) -> SourceRow:
+    state = "archive" if is_archive else "fresh"
     if region.late(now):
         state = "quiet" if region.vouched(now) else "silent"
     name = f"{region.region} {region.account}"
@@ -271,6 +272,7 @@ def _finding_lines(finding: IntegrityFinding) -> Iterator[Line]:
 
 _STATE_TEXTS = {
     "fresh": "up to date",
+    "archive": "archive: the latest event is more than a day old",
     "quiet": "quiet: digests still arrive and show that nothing else was delivered",
     "silent": "silent: no deliveries and no digests – logging may have stopped. "
     "Check the trail and digest access.",

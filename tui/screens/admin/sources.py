@@ -55,15 +55,13 @@ class SourcesScreen(StoreListScreen[SourceRow]):
     ]
 
     area = "sources"
+    export_title, export_noun = "sources", "row"
     fields = SOURCES
     noun = "file"
 
     def __init__(self) -> None:
         super().__init__()
         self._rates = ReadRates()
-
-    def screen_title(self) -> str:
-        return "trailhound › Sources"
 
     def columns(self) -> tuple[Column[SourceRow], ...]:
         return (

@@ -64,14 +64,12 @@ class SuppressionsScreen(ListScreen[Suppression]):
     ]
 
     area = "suppressions"
+    export_title, export_noun = "suppressions", "suppression"
     fields = SUPPRESSIONS
 
     def __init__(self) -> None:
         super().__init__()
         self.row_actions = RowActions(self, self, "suppression")
-
-    def screen_title(self) -> str:
-        return "trailhound › Suppressions"
 
     def reference_time(self) -> float:
         return self.workspace.now()

@@ -12,13 +12,14 @@ from detector.store import StateError
 from tui.concurrency.worker import work
 from tui.presentation.calls import event_key
 from tui.screens.alert.heat_strip_pane import AlertStrip
+from tui.screens.base.call_objects import call_objects
 from tui.screens.base.pane_tabs import PaneBar
 from tui.screens.base.screen import HuntScreen, ScreenPart
 from tui.widgets.json_view import JsonView
 from tui.widgets.row_list import RowList
 
-_STRIP_MARGINS = 1
-"""Lines of the strip beside its regions."""
+_MAX_OBJECTS = 200
+"""Calls whose records are read for their objects."""
 
 
 class CallViews(ScreenPart):
@@ -27,6 +28,7 @@ class CallViews(ScreenPart):
     def __init__(self, screen: HuntScreen) -> None:
         super().__init__(screen)
         self._events: list[Event] = []
+        self._objects: dict[Event, str] = {}
         self._raw_key: str | None = None
         """The key of the call whose record is shown."""
 
@@ -51,9 +53,15 @@ class CallViews(ScreenPart):
         self._list.empty = "No calls of this alert are stored."
         self._list.show(events)
         self.screen.query_one(AlertStrip).show(alert, events)
-        regions = {event.region for event in events}
-        self.screen.query_one("#sight").styles.height = len(regions) + _STRIP_MARGINS
+        self.screen.remove_class("-unread")
         self.show_current()
+        self._objects = await asyncio.to_thread(call_objects, events[:_MAX_OBJECTS])
+        if self._objects:
+            self._list.redraw()
+
+    def object_of(self, call: Event) -> str:
+        """Return what a call was about, as far as it has been read."""
+        return self._objects.get(call, "")
 
     def first(self, region: str, start: float = -math.inf, end: float = math.inf) -> Event | None:
         """Return the first call of a region in ``[start, end)``."""

@@ -13,10 +13,8 @@ from textual.content import Content
 from detector.detection.alert import Alert
 from detector.detection.event import Event
 from detector.ecs.values import Value
-from detector.text.abbreviations import short_arn
 from tui.presentation import format, safe, time_display
 from tui.presentation.calls import call_outcome
-from tui.screens.base.fact_list import Line, facts
 from tui.widgets.columns import Column, derived_column
 
 if TYPE_CHECKING:
@@ -32,10 +30,13 @@ def record_position(event: Event) -> str:
     return f"{name.split(f'_{event.region}_')[-1]} #{event.position.index}"
 
 
-def call_columns(start: Callable[[], float], places: format.Places) -> tuple[Column[Event], ...]:
+def call_columns(
+    start: Callable[[], float], places: format.Places, object_of: Callable[[Event], str]
+) -> tuple[Column[Event], ...]:
     """Return the columns of an alert's calls.
 
-    ``start`` gives the epoch second of the first call; ``places`` are those of addresses.
+    ``start`` gives the epoch second of the first call; ``places`` are those of addresses;
+    ``object_of`` returns what a call was about.
     """
     return (
         Column(
@@ -45,20 +46,21 @@ def call_columns(start: Callable[[], float], places: format.Places) -> tuple[Col
             lambda event: format.clock_time(event.time, start()),
             drop_priority=0,
         ),
-        Column("region", "region", 14, lambda event: event.region, drop_priority=1),
-        Column("action", "call", 18, lambda event: event.action, drop_priority=4),
+        Column("region", "region", 14, lambda event: event.region, drop_priority=2),
+        Column("action", "call", 18, lambda event: event.action, drop_priority=1, flex=True),
+        Column("object", "object", 18, object_of, drop_priority=4, flex=True),
         derived_column(
-            "outcome", "outcome", 14, attrgetter("error_code"), call_outcome, drop_priority=2
+            "outcome", "outcome", 9, attrgetter("error_code"), call_outcome, drop_priority=3
         ),
         Column(
             "source",
             "source",
             format.address_width(places),
             lambda event: places.with_place(event.source_address),
-            drop_priority=3,
+            drop_priority=5,
         ),
-        Column("agent", "agent", 14, lambda event: event.user_agent, drop_priority=5, flex=True),
-        Column("place", "record", 24, record_position, drop_priority=6, flex=True),
+        Column("agent", "agent", 14, lambda event: event.user_agent, drop_priority=6, flex=True),
+        Column("place", "record", 24, record_position, drop_priority=7, flex=True),
     )
 
 
@@ -145,41 +147,3 @@ def _name(row: FieldRow, cells: int) -> Content:
     if len(name) > cells > 2:
         name = f"{name[: cells // 3]}…{name[len(name) - (cells - cells // 3 - 1) :]}"
     return Content.styled(name, "$foreground-muted")
-
-
-def summary(alert: Alert, places: format.Places) -> list[Line]:
-    """Return the facts of an alert, for the space beside the strip.
-
-    ``places`` are those of addresses.
-    """
-    facets = alert.facets
-    sources = [places.with_place(address) for address in facets.source_addresses]
-    denied = (
-        f"{facets.denied} of {alert.event_count} denied"
-        if facets.denied
-        else f"{alert.event_count} succeeded"
-    )
-    errors = f": {format.first_values(facets.error_codes, 2)}" if facets.error_codes else ""
-    start, end = alert.shown_extent
-    return list(
-        facts(
-            ("window", format.time_range(start, end)),
-            ("risk", format.risk_sum(alert)),
-            ("principal", format.first_values(facets.arns, 2)),
-            ("identity", format.first_values(facets.identity_types, 2)),
-            ("account", format.first_values(facets.accounts, 2)),
-            (
-                "role",
-                format.first_values([short_arn(arn) for arn in facets.roles], 1)
-                if facets.roles
-                else "",
-            ),
-            ("keys", format.first_values(facets.access_keys, 2)),
-            ("source", format.first_values(sources, 3)),
-            ("network", format.network(alert)),
-            ("agent", format.first_values(facets.user_agents)),
-            ("outcome", denied + errors),
-            ("flags", format.flag_counts(alert.flags) or "none"),
-            ("rule", alert.rule.name),
-        )
-    )

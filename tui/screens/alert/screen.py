@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from textual import on
@@ -18,19 +18,24 @@ from detector.detection.event import Event
 from detector.investigation.guide import Answer
 from detector.investigation.pivot import Pivot
 from detector.rules.rule import Rule
+from tui.concurrency.worker import work
 from tui.keymap import OPEN, OUT, key, key_of
 from tui.presentation import format, safe
 from tui.presentation.calls import event_key
 from tui.presentation.copy_formats import CopyFormat, alert_formats, event_formats, line_format
+from tui.presentation.explanation import new_line, technique_tag, then_line, why_line
 from tui.presentation.severity import severity_content
 from tui.screens.alert.call_views import CallViews
 from tui.screens.alert.guide_pane import GuidePane
 from tui.screens.alert.heat_strip_pane import AlertStrip
 from tui.screens.alert.pane_switcher import PANES, PaneSwitcher
-from tui.screens.alert.panes import FieldRow, call_columns, field_columns, field_rows, summary
+from tui.screens.alert.panes import FieldRow, call_columns, field_columns, field_rows
 from tui.screens.alert.sequence import AlertSequence
 from tui.screens.base.alert_actions import AlertActions
+from tui.screens.base.alert_facts import alert_facts, risk_heading
+from tui.screens.base.call_objects import objects_of_signals
 from tui.screens.base.copy_actions import CopyActions
+from tui.screens.base.export_choices import NOTE_CHOICE
 from tui.screens.base.fact_list import FactList, Line
 from tui.screens.base.note_text import note_lines
 from tui.screens.base.pane_tabs import PaneBar
@@ -41,9 +46,9 @@ from tui.screens.base.search import Search
 from tui.screens.base.text_pane import Reader
 from tui.widgets.charts.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
+from tui.widgets.labelled_lines import LabelledLine, LabelledLines
 from tui.widgets.line import CellContent
 from tui.widgets.row_list import RowList
-from tui.widgets.wrapped_text import WrappedText
 
 _FIELD_MARGINS = 9
 """Cells of the fields' list that neither name nor value has."""
@@ -82,7 +87,7 @@ class AlertScreen(HuntScreen):
         moved: Callable[[str], object] | None = None,
         pane: str = "calls",
     ) -> None:
-        super().__init__()
+        super().__init__(classes="-unread")
         self.copying = CopyActions(self, self.copy_formats)
         self.search = Search(self, self._searched_list, self._show_searched_list)
         self.row_actions = RowActions(self, self, "alert")
@@ -114,16 +119,16 @@ class AlertScreen(HuntScreen):
     # --- what is shown
 
     def compose_body(self) -> Iterable[Widget]:
-        yield WrappedText(Content(""), id="why")
+        yield LabelledLines(("why", "then", "new"), id="why")
         with Horizontal(id="sight"):
             yield AlertStrip()
             yield FactList(id="summary")
         yield PaneBar(PANES)
         with ContentSwitcher(initial="calls"):
             yield RowList(
-                call_columns(self._first_call, self.workspace.rules),
+                call_columns(self._first_call, self.workspace.rules, self.calls.object_of),
                 key=event_key,
-                empty="Reading the calls …",
+                empty="",
                 id="calls",
                 marking=False,
             )
@@ -155,23 +160,23 @@ class AlertScreen(HuntScreen):
             return self.alert.first_event
         return 0
 
-    def status_items(self) -> Sequence[CellContent]:
+    def title_items(self) -> Sequence[CellContent]:
         alert = self.alert
         if alert is None:
-            return super().status_items()
+            return ()
         states = [
             alert.status,
             "settled" if alert.settled else "provisional",
-            f"revision {alert.revision}" if alert.revision > 1 else "",
+            f"rev {alert.revision}" if alert.revision > 1 else "",
             "suppressed" if alert.suppressed_by else "",
         ]
         risk = Content.assemble(
             severity_content(alert.severity),
-            f" {alert.score} · ",
+            f" {risk_heading(alert)} · ",
             " · ".join(filter(None, states)),
         )
         position = Content(self.sequence.position).stylize("$foreground-muted")
-        return risk, position, self.live_state()
+        return risk, position
 
     def show(self) -> None:
         alert = self.alert
@@ -184,8 +189,9 @@ class AlertScreen(HuntScreen):
         if before is alert:
             return
         rule = self.workspace.rules.get(alert.rule.id)
-        self._show_why(alert)
-        self.query_one("#summary", FactList).show(summary(alert, self.workspace.rules))
+        self._show_why(alert, rule, is_other=before is None or before.alert_id != alert.alert_id)
+        self.query_one("#sight").styles.height = len(alert.facets.regions) + 1
+        self.query_one("#summary", FactList).show(alert_facts(alert, self.workspace.rules))
         self._show_fields()
         self.query_one(GuidePane).ask(
             self.workspace.store, alert, rule, flagging_events(self.workspace.rules)
@@ -201,11 +207,22 @@ class AlertScreen(HuntScreen):
         self._shown = None
         super().redraw()
 
-    def _show_why(
-        self, alert: Alert, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})
-    ) -> None:
-        why = format.why(alert, self.workspace.rules.get(alert.rule.id), signals)
-        self.query_one(WrappedText).update(safe.text(why))
+    def _show_why(self, alert: Alert, rule: Rule | None, *, is_other: bool) -> None:
+        lines = self.query_one(LabelledLines)
+        lines.show(
+            LabelledLine("why", why_line(alert, rule), technique_tag(alert)),
+            LabelledLine("new", new_line(alert)),
+        )
+        if is_other:
+            lines.show(LabelledLine("then", ""))
+
+    @work(exclusive=True, group="then")
+    async def _show_then(self, alert: Alert, signals: Mapping[str, Sequence[Event]]) -> None:
+        """Write what followed, with the objects of the calls as the logs have them."""
+        objects = await asyncio.to_thread(objects_of_signals, alert, signals)
+        if self.alert is alert and alert.baseline is not None:
+            text = then_line(alert, signals, lambda event: objects.get(event, ""))
+            self.query_one(LabelledLines).show(LabelledLine("then", text))
 
     def _show_rule(self, rule: Rule | None) -> None:
         note = "This alert's rule is not loaded."
@@ -250,7 +267,7 @@ class AlertScreen(HuntScreen):
 
     @on(GuidePane.Answered)
     def _signals_read(self, event: GuidePane.Answered) -> None:
-        self._show_why(event.alert, event.signals)
+        self._show_then(event.alert, event.signals)
 
     @on(GuidePane.Failed)
     def _guide_failed(self, event: GuidePane.Failed) -> None:
@@ -370,6 +387,7 @@ class AlertScreen(HuntScreen):
     def action_export(self) -> None:
         if self.alert is not None:
             view_model = self.workspace.view_model
-            self.workspace.routes.export_notes(
-                {"this alert's": view_model.notes_of(self.alert), "all": view_model.notes}
+            self.workspace.routes.export_rows(
+                NOTE_CHOICE,
+                {"this alert's": view_model.notes_of(self.alert), "all": view_model.notes},
             )

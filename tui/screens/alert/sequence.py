@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from detector.detection.alert import Alert
+from detector.text.plural import plural
 from tui.keymap import MOVE, key
 from tui.screens.base.screen import HuntScreen, ScreenPart
 
@@ -49,10 +50,10 @@ class AlertSequence(ScreenPart):
 
     @property
     def position(self) -> str:
-        """The current alert among all, as ``3 of 12``."""
+        """The current alert among all, as ``3 of 12 alerts``."""
         if self.alert_id not in self._order:
             return ""
-        return f"{self._order.index(self.alert_id) + 1} of {len(self._order)}"
+        return f"{self._order.index(self.alert_id) + 1} of {plural(len(self._order), 'alert')}"
 
     def replace_current(self, alert: Alert) -> None:
         """Replace the current alert by the one it was merged into."""

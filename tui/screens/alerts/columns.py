@@ -7,31 +7,76 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from textual.content import Content
+
 from detector.detection.alert import SEVERITIES, Alert
 from detector.text.time import format_duration
-from tui.presentation import format, time_display
-from tui.presentation.severity import severity_content
+from tui.presentation import format, safe, time_display
+from tui.presentation.rule_names import rule_name
+from tui.presentation.theme import SEVERITY_STYLE
 from tui.widgets.columns import Column, derived_column
 
+_SHORT_SEVERITIES = {"critical": "crit", "medium": "med"}
+
+_SHORT_VERDICTS = {
+    "escalated": "esc",
+    "benign": "ok",
+    "suspicious": "susp",
+    "false-positive": "fp",
+    "duplicate": "dup",
+}
+"""Of the verdicts that decide."""
+
+
+def risk_cell(alert: Alert) -> Content:
+    """Write glyph, uncapped risk and severity; ``…`` while the risk is being summed."""
+    if alert.risk is None:
+        return Content.styled("…", "$foreground-muted")
+    word = _SHORT_SEVERITIES.get(alert.severity, alert.severity)
+    glyph = format.SEVERITY_GLYPHS.get(alert.severity, " ")
+    text = f"{glyph} {format.total_risk(alert):>3} {word}"
+    return safe.text(text, SEVERITY_STYLE.get(alert.severity, ""))
+
+
+def note_cell(alert: Alert) -> str:
+    """Write what was decided: status, a sign where there are notes, their verdict.
+
+    ``~`` where late data may still change the alert.
+    """
+    unsettled = "" if alert.settled else "~"
+    note = ""
+    if alert.handled.notes:
+        note = f"✎ {_SHORT_VERDICTS.get(alert.handled.verdict, '')}".rstrip()
+    return " ".join(filter(None, [unsettled + format.status_label(alert), note]))
+
+
 ALERT_COLUMNS: tuple[Column[Alert], ...] = (
-    derived_column(
-        "time",
-        time_display.column_title,
+    Column("risk", "risk", 10, risk_cell, drop_priority=0),
+    Column(
+        "principal",
+        "principal",
         14,
-        attrgetter("first_event"),
-        format.date_time,
-        drop_priority=0,
+        format.principal,
+        drop_priority=1,
+        flex=True,
+        wish=18,
+        shorten=lambda alert, cells: format.elide(format.principal(alert), cells),
     ),
-    derived_column(
-        "severity", "severity", 10, attrgetter("severity"), severity_content, drop_priority=1
+    Column(
+        "rule",
+        "rule",
+        14,
+        lambda alert: alert.rule.name,
+        drop_priority=2,
+        flex=True,
+        shorten=lambda alert, cells: rule_name(alert.rule, cells),
     ),
-    Column("principal", "principal", 15, format.principal, drop_priority=2, flex=True),
     Column(
         "account",
         "account",
         12,
         lambda alert: format.value_or_count(alert.facets.accounts, "account"),
-        drop_priority=9,
+        drop_priority=7,
     ),
     Column(
         "regions",
@@ -51,43 +96,54 @@ ALERT_COLUMNS: tuple[Column[Alert], ...] = (
         drop_priority=4,
     ),
     derived_column(
-        "span", "span", 8, attrgetter("span"), format_duration, align="right", drop_priority=7
+        "span", "span", 8, attrgetter("span"), format_duration, align="right", drop_priority=9
     ),
-    Column(
-        "identity",
-        "identity",
-        11,
-        lambda alert: format.value_or_count(alert.facets.identity_types, "type"),
-        drop_priority=11,
+    derived_column(
+        "flags",
+        "flags",
+        10,
+        lambda alert: tuple([flag.flag for flag in alert.flags]),
+        format.flag_words,
+        drop_priority=5,
+        flex=True,
+        wish=18,
+        field="flag",
+    ),
+    Column("assignee", "assignee", 9, lambda alert: alert.assignee, drop_priority=8),
+    Column("note", "note", 8, note_cell, drop_priority=6, field="verdict"),
+    derived_column(
+        "time",
+        time_display.column_title,
+        14,
+        attrgetter("first_event"),
+        format.date_time,
+        drop_priority=10,
     ),
     Column(
         "source",
         "source",
         15,
         lambda alert: format.value_or_count(alert.facets.source_addresses, "source"),
-        drop_priority=8,
+        drop_priority=11,
     ),
-    Column("network", "network", 12, format.network, drop_priority=12),
     derived_column(
         "agent",
         "agent",
         14,
         lambda alert: tuple(alert.facets.user_agents),
         format.agents,
-        drop_priority=10,
+        drop_priority=12,
     ),
-    derived_column(
-        "flags",
-        "flags",
-        12,
-        lambda alert: tuple([flag.flag for flag in alert.flags]),
-        format.flag_words,
-        drop_priority=6,
-        flex=True,
-        field="flag",
+    Column("network", "network", 12, format.network, drop_priority=13),
+    Column(
+        "identity",
+        "identity",
+        11,
+        lambda alert: format.value_or_count(alert.facets.identity_types, "type"),
+        drop_priority=14,
     ),
-    Column("state", "state", 5, format.state_label, drop_priority=5, field="status"),
 )
+"""As the width shrinks, risk, principal, rule, regions, calls, flags and note stay longest."""
 
 
 @dataclass(frozen=True)
@@ -102,21 +158,26 @@ class AlertOrder:
 
 _SEVERITY_RANKS = {name: rank for rank, name in enumerate(SEVERITIES)}
 
+NEWEST_FIRST = AlertOrder("time", "time, newest first", lambda alert: alert.first_event)
+
 ORDERS = (
-    AlertOrder("time", "time, newest first", lambda alert: alert.first_event),
     AlertOrder(
-        "severity",
-        "severity, highest first",
-        lambda alert: (_SEVERITY_RANKS.get(alert.severity, -1), alert.score),
+        "risk",
+        "risk, highest first",
+        lambda alert: (_SEVERITY_RANKS.get(alert.severity, -1), format.total_risk(alert)),
     ),
+    NEWEST_FIRST,
     AlertOrder("regions", "regions, most first", lambda alert: len(alert.facets.regions)),
     AlertOrder("calls", "calls, most first", lambda alert: alert.event_count),
     AlertOrder("span", "span, fastest first", lambda alert: alert.span, descending=False),
     AlertOrder("flags", "flags, most first", lambda alert: len(alert.flags)),
     AlertOrder("principal", "principal, A to Z", format.principal, descending=False),
+    AlertOrder("rule", "rule, A to Z", lambda alert: alert.rule.name, descending=False),
     AlertOrder("account", "account", lambda alert: alert.account, descending=False),
+    AlertOrder("assignee", "assignee, A to Z", lambda alert: alert.assignee, descending=False),
     AlertOrder("source", "source", lambda alert: alert.facets.source_addresses, descending=False),
 )
+"""The first is the usual one: the worst alert first."""
 
 
 def row_style(alert: Alert) -> str:

@@ -13,7 +13,7 @@ from tui.keymap import key_of
 from tui.model.workspace import Workspace
 from tui.presentation import format
 from tui.screens.alerts.rows import AlertRows
-from tui.screens.base.screen import WIDE, ScreenPart
+from tui.screens.base.screen import ScreenPart
 from tui.widgets.charts.sparkline import TimeSparkline
 from tui.widgets.row_list import RowList
 
@@ -21,7 +21,7 @@ _DAY = 86_400
 
 
 class AlertsHeader(ScreenPart):
-    """A sparkline of the newest day, and the numbers of the list."""
+    """A sparkline of the data's last day, and the numbers of the list."""
 
     def compose(self) -> Iterable[Widget]:
         """Yield the widgets of the line."""
@@ -42,14 +42,13 @@ class AlertsHeader(ScreenPart):
         self.screen.query_one("#counts", Static).update(line)
 
     def show_sparkline(self, rows: AlertRows) -> None:
-        """Show when the alerts of the newest day came."""
+        """Show when the alerts of the data's last day came."""
         newest = max(rows.times, default=0)
-        label = ""
+        start, label = newest + 1 - _DAY, ""
         if rows.times:
-            is_wide = self.screen.size.width >= WIDE
-            label = "last 24 h of data" if is_wide else "24 h"
-        sparkline = self.screen.query_one(TimeSparkline)
-        sparkline.load(rows.times, newest + 1 - _DAY, newest + 1, label)
+            start = max(start, min(rows.times))
+            label = f"{format.date_minute(start)[-5:]}–{format.date_minute(newest)[-5:]}"
+        self.screen.query_one(TimeSparkline).load(rows.times, start, newest + 1, label)
 
 
 def counts_line(
@@ -57,15 +56,15 @@ def counts_line(
 ) -> Content:
     """Return the numbers of the list.
 
-    ``12 alerts · in 9 rows · 2 resolved · 1 suppressed``.
+    ``12 alerts in 9 rows · ◆2 ○10 · 2 resolved · 1 suppressed``.
     """
     hidden = rows.closed or rows.suppressed
     parts = [
         (f"+{format.number(rows.held_back)} new", "$text-accent bold", rows.held_back),
         (f"{format.number(marked)} marked", "$text-accent bold", marked),
         ("follow", "$text-accent", following),
-        (format.plural(rows.total, "alert"), "", True),
-        (f"in {format.plural(here, 'row')}", "$foreground-muted", here != rows.total),
+        (_total(rows.total, here), "", True),
+        (_severities(rows), "$foreground-muted", here),
         (f"{format.number(rows.closed)} resolved", "$foreground-muted", rows.closed),
         (f"{format.number(rows.suppressed)} suppressed", "$foreground-muted", rows.suppressed),
         (
@@ -76,6 +75,22 @@ def counts_line(
     ]
     return Content(" · ").join(
         Content.styled(text, style) for text, style, is_shown in parts if is_shown
+    )
+
+
+def _total(total: int, here: int) -> str:
+    alerts = format.plural(total, "alert")
+    if here == total:
+        return alerts
+    return f"{alerts} in {format.plural(here, 'row')}"
+
+
+def _severities(rows: AlertRows) -> str:
+    """Write how many alerts of each severity match: ``◆2 ▲2 ●6 ○6``."""
+    return " ".join(
+        f"{glyph}{format.number(rows.severities[severity])}"
+        for severity, glyph in format.SEVERITY_GLYPHS.items()
+        if rows.severities.get(severity)
     )
 
 

@@ -1,4 +1,4 @@
-"""Why the alert under the cursor fired, and in which regions."""
+"""The alert under the cursor: why it fired, what followed, what was new, and its preview."""
 
 from __future__ import annotations
 
@@ -12,54 +12,71 @@ from detector.detection.event import Event
 from detector.store import StateError
 from tui.concurrency.worker import work
 from tui.keymap import key_of
-from tui.presentation import format, safe
-from tui.presentation.calls import rare_regions
+from tui.presentation.explanation import new_line, technique_tag, then_line, why_line
+from tui.screens.alerts.preview import AlertPreview
 from tui.screens.alerts.sweep_groups import SweepGroup
+from tui.screens.base.call_objects import objects_of_signals
 from tui.screens.base.screen import HuntScreen, ScreenPart
-from tui.widgets.region_line import RegionLine
+from tui.widgets.labelled_lines import LabelledLine, LabelledLines
 from tui.widgets.row_list import RowList
-from tui.widgets.wrapped_text import WrappedText
 
 _REST_SECONDS = 0.15
 """Seconds that the cursor rests on an alert before its signals are read."""
 
 
 class HighlightedAlert(ScreenPart):
-    """Shows one alert in the WrappedText and the RegionLine of the screen."""
+    """Shows one alert in the LabelledLines of the screen, and in its preview if there is room."""
 
     def __init__(
         self, screen: HuntScreen, folded_group: Callable[[Alert], SweepGroup | None]
     ) -> None:
         super().__init__(screen)
         self._folded_group = folded_group
+        self._shown: Alert | None = None
 
     def show(self, alert: Alert | None) -> None:
         """Show this alert."""
-        self._show_why(alert)
-        if alert and alert.flags:
-            self._read_signals(alert)
-        regions = self.screen.query_one(RegionLine)
+        lines = self.screen.query_one(LabelledLines)
         if alert is None:
-            regions.show([], [])
-        else:
-            regions.show(alert.facets.regions, rare_regions(alert))
-
-    def _show_why(
-        self, alert: Alert | None, signals: Mapping[str, Sequence[Event]] = MappingProxyType({})
-    ) -> None:
-        text = ""
-        if alert is not None:
-            text = format.why(alert, self.workspace.rules.get(alert.rule.id), signals)
-            group = self._folded_group(alert)
-            if group is not None:
-                text = f"{group} – {key_of('alerts.fold')} expands. {text}"
-        self.screen.query_one(WrappedText).update(safe.text(text))
+            lines.clear()
+            self.screen.query_one(AlertPreview).clear()
+            self._shown = None
+            return
+        group, group_tag = self._folded_group(alert), ""
+        if group is not None:
+            group_tag = f"{group} – {key_of('alerts.fold')} expands"
+        rule = self.workspace.rules.get(alert.rule.id)
+        lines.show(
+            LabelledLine("why", why_line(alert, rule), technique_tag(alert)),
+            LabelledLine("new", new_line(alert), group_tag),
+        )
+        if self._shown is None or self._shown.alert_id != alert.alert_id:
+            lines.show(LabelledLine("then", ""))
+        if self._shown is not alert:
+            self._shown = alert
+            self._read(alert)
 
     @work(exclusive=True, group="then")
-    async def _read_signals(self, alert: Alert) -> None:
-        """Add what the principal did then, once the cursor rests."""
+    async def _read(self, alert: Alert) -> None:
+        """Read what the principal did then, once the cursor rests."""
         await asyncio.sleep(_REST_SECONDS)
-        with contextlib.suppress(StateError):  # the sentence stands without it
-            signals = await asyncio.to_thread(self.workspace.store.context.signals, alert.alert_id)
-            if self.screen.query_one(RowList).cursor_row is alert:
-                self._show_why(alert, signals)
+        store = self.workspace.store
+        preview = self.screen.query_one(AlertPreview)
+        signals: Mapping[str, Sequence[Event]] = MappingProxyType({})
+        with contextlib.suppress(StateError):  # the other lines stand without it
+            signals = await asyncio.to_thread(store.context.signals, alert.alert_id)
+            self._show_then(alert, then_line(alert, signals))
+            if preview.is_shown:
+                events = await asyncio.to_thread(store.alerts.events, alert.alert_id)
+                if self._is_current(alert):
+                    preview.show(alert, events, self.workspace.rules)
+        objects = await asyncio.to_thread(objects_of_signals, alert, signals)
+        if objects:
+            self._show_then(alert, then_line(alert, signals, lambda event: objects.get(event, "")))
+
+    def _show_then(self, alert: Alert, text: str) -> None:
+        if self._is_current(alert) and alert.baseline is not None:
+            self.screen.query_one(LabelledLines).show(LabelledLine("then", text))
+
+    def _is_current(self, alert: Alert) -> bool:
+        return self.screen.query_one(RowList).cursor_row is alert

@@ -6,12 +6,13 @@ that differ are looked at.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from detector.detection.alert import Alert
 from tui.concurrency.job import Cancelled, Job, sort_in_pieces
-from tui.screens.alerts.columns import ORDERS, AlertOrder
+from tui.screens.alerts.columns import NEWEST_FIRST, AlertOrder
 from tui.screens.alerts.sweep_groups import FoldState, SweepGroup, SweepIndex
 
 
@@ -62,6 +63,8 @@ class AlertRows:
     suppressed: int
     held_back: int
     is_held: bool
+    severities: Mapping[str, int] = field(default_factory=dict)
+    """How many alerts match, by severity."""
 
     def group(self, alert: Alert) -> SweepGroup | None:
         """Return the group that the alert can be folded into."""
@@ -219,6 +222,7 @@ def _rows(query: RowQuery, matches: _Matches, job: Job) -> AlertRows:
         suppressed=sum(bool(alert.suppressed_by) for alert in alerts),
         held_back=held_back,
         is_held=query.held_keys is not None,
+        severities=Counter(alert.severity for alert in matches.matching.values()),
     )
 
 
@@ -236,7 +240,7 @@ def sort_alerts(alerts: Sequence[Alert], order: AlertOrder, reverse: bool, job: 
     newest_first = sort_in_pieces(
         alerts, lambda alert: (alert.first_event, alert.alert_id), job, descending=True
     )
-    if order is ORDERS[0] and not reverse:
+    if order is NEWEST_FIRST and not reverse:
         return newest_first
     return sort_in_pieces(
         newest_first, order.sort_key, job, descending=order.descending is not reverse

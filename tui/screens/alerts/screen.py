@@ -8,7 +8,7 @@ from functools import partial
 
 from msgspec.structs import replace as replace_fields
 from textual import on
-from textual.content import Content
+from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from detector.detection.alert import Alert
@@ -18,11 +18,13 @@ from detector.filter.schemas import ALERTS
 from detector.text.time import format_time
 from tui.concurrency.job import Job
 from tui.keymap import LIVE, MOVE, OPEN, key, key_of
+from tui.model.workspace import ExportChoice
 from tui.presentation import format
 from tui.presentation.copy_formats import CopyFormat, alert_formats
 from tui.screens.alerts.columns import ALERT_COLUMNS, row_style
 from tui.screens.alerts.header import AlertsHeader, empty_text
 from tui.screens.alerts.highlighted import HighlightedAlert
+from tui.screens.alerts.preview import AlertPreview
 from tui.screens.alerts.rows import (
     NO_ROWS,
     AlertRowBuilder,
@@ -35,14 +37,13 @@ from tui.screens.alerts.sweep_groups import SweepGroup
 from tui.screens.alerts.view_options import ViewActions, ViewOptions
 from tui.screens.base.alert_actions import AlertActions
 from tui.screens.base.background_list import BackgroundRows
+from tui.screens.base.export_choices import ALERT_CHOICE
 from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.row_actions import RowActions
 from tui.settings.session_file import ListState
-from tui.widgets.line import CellContent
-from tui.widgets.region_line import RegionLine
+from tui.widgets.labelled_lines import LabelledLines
 from tui.widgets.row_list import RowList
-from tui.widgets.wrapped_text import WrappedText
 
 _SERIOUS = ("high", "critical")
 
@@ -132,22 +133,24 @@ class AlertsScreen(ListScreen[Alert]):
 
     # --- what is shown
 
-    def screen_title(self) -> str:
-        return "trailhound › Alerts"
-
-    def status_items(self) -> Sequence[CellContent]:
-        return self.live_state(self.paused), self.workspace.source_label
-
     def compose_body(self) -> Iterable[Widget]:
         yield from self.header.compose()
+        own_cells = {
+            "principal": {"cell": self._principal_cell, "shorten": self._short_principal},
+            "flags": {"cell": self._flags_cell, "depends_on": None},
+        }
         columns = [
-            replace(column, cell=self._principal_cell) if column.key == "principal" else column
+            replace(column, **own_cells.get(column.key, {}))  # type: ignore[arg-type]
             for column in ALERT_COLUMNS
         ]
-        yield RowList(columns, key=lambda alert: self._shown.key(alert), row_style=row_style)
-        yield QueryLine(self.query_description)
-        yield WrappedText(Content(""), id="why")
-        yield RegionLine()
+        with Horizontal(id="panes"):
+            with Vertical():
+                yield RowList(
+                    columns, key=lambda alert: self._shown.key(alert), row_style=row_style
+                )
+                yield QueryLine(self.query_description)
+            yield AlertPreview()
+        yield LabelledLines(("why", "then", "new"), id="why")
 
     def show(self) -> None:
         self.background.update()
@@ -170,7 +173,18 @@ class AlertsScreen(ListScreen[Alert]):
         group, principal = self._shown.folded_group(alert), format.principal(alert)
         if group is None:
             return principal
-        return f"×{len(group.alert_ids)} {principal} {group.recurrence.pace}".rstrip()
+        return f"{len(group.alert_ids)}▸ {principal}"
+
+    def _short_principal(self, alert: Alert, cells: int) -> str:
+        return format.elide(self._principal_cell(alert), cells)
+
+    def _flags_cell(self, alert: Alert) -> str:
+        """Write how often the alert recurs, then its flags."""
+        group = self._shown.folded_group(alert)
+        flags = format.flag_words([flag.flag for flag in alert.flags])
+        if group is None or not group.recurrence.pace:
+            return flags
+        return f"{group.recurrence.pace} {flags}"
 
     @on(RowList.Highlighted)
     def _show_highlighted(self) -> None:
@@ -328,6 +342,13 @@ class AlertsScreen(ListScreen[Alert]):
     def targets(self) -> list[Alert]:
         """Return the alerts that the selected rows stand for."""
         return self._members(self.row_list.selection)
+
+    def export_choice(self) -> ExportChoice:
+        return ALERT_CHOICE
+
+    def shown_rows(self) -> list[Alert]:
+        """Return the alerts that all rows stand for."""
+        return self._members(self.row_list.rows)
 
     def copy_formats_of(self, rows: Sequence[Alert]) -> Sequence[CopyFormat]:
         return alert_formats(self._members(rows))

@@ -38,7 +38,7 @@ class AlertActions(ScreenPart):
             "alert.acknowledge",
             "a",
             "status('acknowledged')",
-            "acknowledge",
+            "ack",
             "Acknowledge",
             TRIAGE,
             show=True,
@@ -56,7 +56,7 @@ class AlertActions(ScreenPart):
             "alert.comment",
             "c",
             "comment('undecided')",
-            "comment",
+            "note",
             "Add a note to the hunt log",
             TRIAGE,
             show=True,
@@ -71,10 +71,19 @@ class AlertActions(ScreenPart):
             show=True,
         ),
         key(
+            "alert.assign",
+            "A",
+            "assign",
+            "assign",
+            "Assign to me, or to nobody if they are mine",
+            TRIAGE,
+            show=True,
+        ),
+        key(
             "alert.close",
             "d",
             "status('closed')",
-            "done",
+            "resolve",
             "Resolve (hides it)",
             TRIAGE,
         ),
@@ -122,6 +131,21 @@ class AlertActions(ScreenPart):
     async def _set_status(self, status: Status, alerts: Sequence[Alert]) -> str:
         await self.workspace.decisions.set_status(alerts, status)
         return f"{_DONE[status]} {_named(alerts)}"
+
+    async def action_assign(self) -> None:
+        """Assign the targets to the analyst; to nobody if they all are already."""
+        author = self.workspace.store.database.author
+        alerts = self._row_actions.targets()
+        is_mine = bool(alerts) and all(alert.assignee == author for alert in alerts)
+        name = "" if is_mine else author
+        label = "unassign" if is_mine else "assign to me"
+        await self._row_actions.run(Action(label, partial(self._assign, name)))
+
+    async def _assign(self, name: str, alerts: Sequence[Alert]) -> str:
+        await self.workspace.decisions.assign(alerts, name)
+        if not name:
+            return f"Unassigned {_named(alerts)}"
+        return f"Assigned {_named(alerts)} to {safe.visible(name)}"
 
     def action_comment(self, verdict: Verdict) -> None:
         """Ask for a note on the targets.

@@ -50,6 +50,9 @@ class FilteredList(Protocol[R]):
     def candidates(self) -> Sequence[R]:
         """Return the rows whose values can be completed."""
 
+    def facet_rows(self) -> Sequence[R]:
+        """Return the rows whose values are counted in facets."""
+
     def is_filterable(self, row: R) -> bool:
         """Tell whether the row is one that the filter is asked of."""
 
@@ -92,6 +95,7 @@ class FilterBar(ScreenPart, Generic[R]):
             "Exclude a value of this row",
             FIND,
         ),
+        key("facets", "f2", "facets", "facets", "Facets: top values of each field", FIND),
         key(
             "views",
             "v",
@@ -234,6 +238,17 @@ class FilterBar(ScreenPart, Generic[R]):
 
         heading = "Show only" if include else "Hide"
         self.screen.app.push_screen(Menu(heading, options, next(iter(terms))), narrow)
+
+    def action_facets(self) -> None:
+        """Offer the most frequent values of each field."""
+        from tui.screens.dialogs.facets import FacetScreen
+
+        def narrow(term: str | None) -> None:
+            if term is not None:
+                self.add_term(term)
+
+        screen = FacetScreen(self._list.fields, lambda: list(self._list.facet_rows()))
+        self.screen.app.push_screen(screen, narrow)
 
     def action_views(self) -> None:
         """Offer the saved views."""

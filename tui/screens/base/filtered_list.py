@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from textual import on
 from textual.content import Content
 
 from detector.filter import Fields, Filter, FilterError
-from tui.keymap import MARK, MOVE, key, key_of
+from tui.keymap import FIND, MARK, MOVE, OUT, key, key_of
+from tui.model.workspace import ExportChoice
 from tui.presentation import format
 from tui.presentation.copy_formats import CopyFormat, line_format
 from tui.screens.base.copy_actions import CopyActions
+from tui.screens.base.export_choices import column_choice
 from tui.screens.base.filter_bar import FilterBar
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.screen import HuntScreen
@@ -65,13 +67,20 @@ class ListScreen(HuntScreen, Generic[R]):
             "Switch back",
             MOVE,
         ),
+        key(
+            "list.export",
+            "w",
+            "export",
+            "export",
+            "Export the marked or shown rows",
+            OUT,
+            show=True,
+        ),
+        key("list.columns", "C", "columns", "columns", "Choose the columns", FIND),
         key("mark.all", "asterisk", "mark_all", "mark all", "Mark all rows shown", MARK),
     ]
 
     fields: Fields[R]
-
-    area = ""
-    """The area that this is the first screen of; its list is then restored with the session."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,6 +119,7 @@ class ListScreen(HuntScreen, Generic[R]):
             filter=self.filter.text,
             cursor=self.row_list.cursor_key,
             marks=sorted(self.row_list.marks),
+            columns=list(self.row_list.chosen_columns),
         )
 
     def restore_options(self, state: ListState) -> None:
@@ -131,6 +141,7 @@ class ListScreen(HuntScreen, Generic[R]):
         if state is None:
             return
         self._to_restore = None
+        self.row_list.choose_columns(state.columns)
         if state.cursor is not None:
             self.row_list.move_to(state.cursor)
         self.row_list.marks = state.marks
@@ -165,6 +176,10 @@ class ListScreen(HuntScreen, Generic[R]):
     def candidates(self) -> Sequence[R]:
         """Return the rows whose values can be completed."""
         return self._candidates
+
+    def facet_rows(self) -> Sequence[R]:
+        """Return the rows whose values are counted in facets: those that are shown."""
+        return self.shown_rows()
 
     def is_filterable(self, row: R) -> bool:  # noqa: ARG002
         """Tell whether the row is one that the filter is asked of."""
@@ -225,6 +240,10 @@ class ListScreen(HuntScreen, Generic[R]):
     def _no_match(self) -> None:
         self.query_line.complain("no match")
 
+    @on(RowList.Matched)
+    def _matched(self, event: RowList.Matched) -> None:
+        self.search.show_position(event.position, event.total)
+
     @on(RowList.Searching)
     def _searching(self, event: RowList.Searching) -> None:
         if event.share is None:
@@ -241,6 +260,45 @@ class ListScreen(HuntScreen, Generic[R]):
 
     def action_column(self, step: int) -> None:
         self.row_list.step_column(step)
+
+    export_title = "rows"
+    """What an export of the list is called."""
+
+    export_noun = "row"
+
+    def export_choice(self) -> ExportChoice:
+        """Return how the rows are exported: as the columns show them."""
+        return column_choice(self.row_list.columns, self.export_title, self.export_noun)
+
+    def rows_to_export(self) -> dict[str, Sequence[Any]]:
+        """Return the rows that may be exported, by label, what the analyst sees first."""
+        choices: dict[str, Sequence[Any]] = {}
+        if self.has_marks():
+            choices["marked"] = self.targets()
+        choices["filtered" if self.filter else "all"] = self.shown_rows()
+        return choices
+
+    def shown_rows(self) -> Sequence[Any]:
+        """Return all that the rows on the list stand for."""
+        return list(self.row_list.rows)
+
+    def action_columns(self) -> None:
+        from tui.screens.dialogs.column_chooser import ColumnChooser
+
+        rows = self.row_list
+
+        def choose(keys: list[str] | None) -> None:
+            if keys is not None:
+                rows.choose_columns(keys)
+
+        self.app.push_screen(ColumnChooser(rows.columns, rows.chosen_columns), choose)
+
+    def action_export(self) -> None:
+        rows = self.rows_to_export()
+        if any(rows.values()):
+            self.workspace.routes.export_rows(self.export_choice(), rows)
+        else:
+            self.workspace.say("Nothing to export")
 
     def action_mark_all(self) -> None:
         self.row_list.marks = self.row_list.keys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from textual import events
 from textual.content import Content
@@ -11,15 +12,24 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui.keymap import KeyEntry, display, screen_entries
+from tui.keymap import TRIAGE, KeyEntry, display, screen_entries
 
 _BETWEEN = "  "
 
 
-class KeyLine(Widget):
-    """As many keys as fit, the last of them always.
+@runtime_checkable
+class Targets(Protocol):
+    """A screen whose actions apply to rows."""
 
-    The last one is help. A click on a key presses it.
+    def target_phrase(self, cells: int) -> str:
+        """Return what actions apply to now, for a line of ``cells``; ``""`` where to nothing."""
+
+
+class KeyLine(Widget):
+    """As many keys as fit, the last of them always, and before them what they apply to.
+
+    The last one is help. The order never changes, so a key is always found in its place. A click
+    on a key presses it.
     """
 
     ALLOW_SELECT = False
@@ -43,7 +53,10 @@ class KeyLine(Widget):
     def render(self) -> Content:
         key_style = self.get_visual_style("key-line--key")
         label_style = self.get_visual_style("key-line--label")
+        target = self._target()
         parts = []
+        if target:
+            parts.append(Content.styled(target, label_style))
         for entry in self._fitting_entries():
             key, label = display(entry.keys[0]), f" {entry.label}"
             part = Content.assemble((key, key_style), (label, label_style))
@@ -62,7 +75,7 @@ class KeyLine(Widget):
         self.tooltip = entry.binding.tooltip if entry else None
 
     def _entry_at(self, offset: Offset | None) -> KeyEntry | None:
-        start = 0
+        start = _lead_cells(self._target())
         for entry in self._fitting_entries():
             if offset and start <= offset.x < start + _cells(entry):
                 return entry
@@ -73,19 +86,31 @@ class KeyLine(Widget):
         if self._entries is None:
             self._entries = self._shown_entries()
         fitting = list(self._entries)
-        while len(fitting) > 1 and _line_cells(fitting) > self.size.width:
+        room = self.size.width - _lead_cells(self._target())
+        while len(fitting) > 1 and _line_cells(fitting) > room:
             del fitting[-2]
         return fitting
 
+    def _target(self) -> str:
+        """Return what actions apply to, in a width that does not change with the number."""
+        screen = self.screen
+        if not isinstance(screen, Targets) or screen.is_modal:
+            return ""
+        return screen.target_phrase(self.size.width)
+
     def _shown_entries(self) -> Sequence[KeyEntry]:
         shown = [entry for entry in screen_entries(self.screen) if entry.binding.show]
-        # labels that tell what a key would do now come first
-        shown.sort(key=lambda entry: entry.label == entry.binding.description)
+        # what is decided comes first, right after what it is decided on
+        shown.sort(key=lambda entry: entry.group is not TRIAGE)
         focused = self.screen.focused
         if isinstance(focused, Input) and not self.screen.is_modal:
             # letters are typed there, so only the keys of the input work
             shown = [entry for entry in shown if entry.node is focused]
         return shown
+
+
+def _lead_cells(target: str) -> int:
+    return len(target) + len(_BETWEEN) if target else 0
 
 
 def _cells(entry: KeyEntry) -> int:

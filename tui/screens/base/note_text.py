@@ -12,8 +12,8 @@ from textual.content import Content
 from detector.text.abbreviations import short_arn
 from detector.triage.note import Note, NoteBody, NoteContext
 from tui.presentation import format, safe
+from tui.presentation.region_names import short_region
 from tui.screens.base.fact_list import Line, facts
-from tui.widgets.region_line import short_region
 
 VERDICT_STYLE = {
     "escalated": "$text-error bold",

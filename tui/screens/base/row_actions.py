@@ -8,10 +8,10 @@ from typing import Generic, Protocol, TypeVar
 from textual.binding import Binding
 
 from detector.store import StateError
-from tui.keymap import MARK, TRIAGE, key
+from tui.keymap import MARK, key
 from tui.model.repeat import Action, LastAction
 from tui.presentation import format
-from tui.screens.base.screen import HuntScreen, ScreenPart
+from tui.screens.base.screen import WIDE, HuntScreen, ScreenPart
 
 R = TypeVar("R")
 
@@ -106,16 +106,16 @@ class RowActions(ScreenPart, Generic[R]):
             self.screen.refresh_bindings()
 
     def label_of(self, binding: Binding) -> str | None:
-        """Return the label of an action with the number of its targets."""
-        label = binding.description
+        """Return the label of the action that would be repeated."""
         last = self.workspace.decisions.last.get(self._noun)
         if binding.id == "again" and last is not None:
-            label = f"again: {last.action.label}"
-        elif binding.group != TRIAGE:
-            return None
-        count, marked = self._counted
-        if marked:
-            return f"{label} {format.number(count)} marked"
-        if count > 1:
-            return f"{label} {format.plural(count, self._noun)}"
-        return label
+            return f"again: {last.action.label}"
+        return None
+
+    def target_phrase(self, cells: int) -> str:
+        """Return ``on 2 alerts:`` in a width that stays, or ``on 2:`` where the line is narrow."""
+        count = format.number(self._counted[0])
+        if cells < WIDE:
+            return f"on {count}:".ljust(len("on 99:"))
+        longest = len(f"on 99 {format.plural(2, self._noun).partition(' ')[2]}:")
+        return f"on {format.plural(self._counted[0], self._noun)}:".ljust(longest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, ClassVar, cast
 
-from textual import actions
+from textual import actions, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
@@ -17,26 +17,32 @@ from detector.store import StateError
 from tui.keymap import MARK, OPEN, key
 from tui.model.workspace import Workspace
 from tui.presentation import safe, time_display
+from tui.screens.base.areas import listed_areas
 from tui.screens.base.key_footer import KeyLine
+from tui.widgets.areas_bar import AreasBar
 from tui.widgets.line import CellContent
 from tui.widgets.row_view import RowView
-from tui.widgets.status import AccountingLine, LiveState, live_state
+from tui.widgets.status import AccountingLine, LiveState, live_items
 from tui.widgets.top_line import TopLine
 
 WIDE = 110
 """Columns from which there is room for two things side by side."""
+
+PANES = 160
+"""Columns from which an opened thing has room beside its list."""
 
 TALL = 32
 """Lines from which there is room for two things one above the other."""
 
 
 class HuntScreen(Screen[None]):
-    """A full screen: top line, body, accounting, footer.
+    """A full screen: areas, title, body, accounting, footer.
 
+    The first screen of an area has no title: the line of areas says where the analyst is.
     ``show`` draws what the view model holds now.
     """
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide"), (PANES, "-panes")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
 
     BINDINGS = [
@@ -60,8 +66,11 @@ class HuntScreen(Screen[None]):
         key("redo", "Z", "redo", "redo", "Redo the decision undone last", MARK),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    area = ""
+    """The area that this is the first screen of."""
+
+    def __init__(self, classes: str | None = None) -> None:
+        super().__init__(classes=classes)
         self.parts: list[ScreenPart] = []
         self._composed = False
         self._times: time_display.TimeMode = time_display.mode
@@ -72,7 +81,9 @@ class HuntScreen(Screen[None]):
         return cast(Workspace, self.app)
 
     def compose(self) -> ComposeResult:
-        yield TopLine()
+        yield AreasBar()
+        if not self.area:
+            yield TopLine()
         yield from self.compose_body()
         yield AccountingLine()
         yield KeyLine()
@@ -86,16 +97,24 @@ class HuntScreen(Screen[None]):
         labels = (part.label_of(binding) for part in self.parts)
         return next((label for label in labels if label is not None), binding.description)
 
+    paused = False
+    """Whether the analyst holds what is shown."""
+
+    def target_phrase(self, cells: int) -> str:
+        """Return what actions apply to now, for the footer of ``cells``; ``""`` if to nothing."""
+        phrases = (part.target_phrase(cells) for part in self.parts)
+        return next(filter(None, phrases), "")
+
     def screen_title(self) -> CellContent:
-        """Return where the analyst is."""
-        raise NotImplementedError
+        """Return where the analyst is, on a screen that is not the first of its area."""
+        return ""
 
-    def status_items(self) -> Sequence[CellContent]:
-        """Return the status in the top line, the most important first."""
-        return self.live_state(), self.workspace.source_label
+    def title_items(self) -> Sequence[CellContent]:
+        """Return what stands at the right of the title, the most important first."""
+        return ()
 
-    def live_state(self, paused: bool = False) -> Content:
-        """Return whether the app reads, and how far behind it is."""
+    def live_items(self) -> Sequence[Content]:
+        """Return whether the app reads, the time of the latest event, and who reads instead."""
         view_model, store = self.workspace.view_model, self.workspace.store
         state: LiveState = "reading"
         if view_model.error:
@@ -103,16 +122,16 @@ class HuntScreen(Screen[None]):
         elif store.read_only:
             state = "read-only"
         elif self.workspace.follows:
-            state = "following"
-        elif paused:
+            state = "following" if store.holder else "no source"
+        elif self.paused:
             state = "paused"
         elif view_model.live:
             state = "live"
-        shown = live_state(state, view_model.newest, self.workspace.now())
+        items = live_items(state, view_model.newest, self.workspace.now())
         holder = store.holder if self.workspace.follows else None
         if holder:
-            return Content.assemble(shown, safe.text(f": {holder} reads", "$foreground-muted"))
-        return shown
+            items.append(safe.text(f"{holder} ingests", "$foreground-muted"))
+        return [*items, safe.text(self.workspace.source_label, "$foreground-muted")]
 
     def show(self) -> None:
         """Draw what the view model holds now.
@@ -175,7 +194,10 @@ class HuntScreen(Screen[None]):
 
     def show_status(self) -> None:
         """Draw the top line and the accounting; the lag grows every second."""
-        self.query_one(TopLine).show(self.screen_title(), *self.status_items())
+        front = getattr(self.app, "current_mode", "")
+        self.query_one(AreasBar).show(listed_areas(self.workspace), front, self.live_items())
+        for title in self.query(TopLine):
+            title.show(self.screen_title(), *self.title_items())
         self.query_one(AccountingLine).show(self.workspace.view_model.accounting)
         self.refresh_parts()
 
@@ -183,6 +205,10 @@ class HuntScreen(Screen[None]):
         """Tell the parts that rows, marks or cursor may have changed."""
         for part in self.parts:
             part.refresh()
+
+    @on(AreasBar.Chosen)
+    def _area_chosen(self, event: AreasBar.Chosen) -> None:
+        self.workspace.go_to_area(event.name)
 
     def action_back(self) -> None:
         if not self.workspace.at_home:
@@ -240,6 +266,10 @@ class ScreenPart:
     def label_of(self, binding: Binding) -> str | None:  # noqa: ARG002
         """Return a better label for a key, if it has one."""
         return None
+
+    def target_phrase(self, cells: int) -> str:  # noqa: ARG002
+        """Return what its actions apply to, in as many cells whatever the number."""
+        return ""
 
     def refresh(self) -> None:
         """Take in that rows, marks or the cursor may have changed."""

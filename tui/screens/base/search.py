@@ -47,6 +47,7 @@ class Search(ScreenPart):
         self._row_list = row_list
         self._prepare = prepare
         self.text = ""
+        self._position = ""
 
     @property
     def _query_line(self) -> QueryLine:
@@ -80,8 +81,17 @@ class Search(ScreenPart):
         return Content.assemble(
             ("find ", "$foreground-muted"),
             safe.text(self.text),
+            (f"   {self._position}" if self._position else "", "$foreground"),
             (f"   {key_of('find.next')} next · {key_of('back')} ends", "$foreground-muted"),
         )
+
+    def show_position(self, position: int, total: int) -> None:
+        """Show which match the cursor is on, of how many."""
+        self._position = f"{position:,} of {total:,}"
+        if self._query_line.asking:
+            self._query_line.message(Content(self._position))
+        else:
+            self._query_line.show_idle()
 
     def typed(self, text: str, done: bool) -> bool:  # noqa: ARG002
         """Search for what is typed."""
@@ -97,7 +107,7 @@ class Search(ScreenPart):
         self._row_list().focus()
 
     def _search(self, text: str) -> None:
-        self.text = text.strip()
+        self.text, self._position = text.strip(), ""
         pattern = re.compile(re.escape(self.text), re.IGNORECASE) if self.text else None
         self._row_list().set_highlight(pattern)
         if not self._query_line.asking:

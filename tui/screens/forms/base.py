@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
@@ -37,16 +38,17 @@ class FormScreen(ModalScreen[bool]):
         key(
             "form.next",
             "tab",
-            "app.focus_next",
+            "step_focus(1)",
             "next field",
             "Next field",
             FORM,
             show=True,
         ),
+        key("form.advance", "enter", "step_focus(1)", "next field", "Next field", FORM),
         key(
             "form.previous",
             "shift+tab",
-            "app.focus_previous",
+            "step_focus(-1)",
             "previous field",
             "Previous field",
             FORM,
@@ -86,6 +88,19 @@ class FormScreen(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         self._first_values = self._values()
+
+    def action_step_focus(self, step: int) -> None:
+        """Go to the next field or the one before; the first and the last are the ends."""
+        fields = [field for field in self.query("Input, ChoiceField, TextArea") if field.focusable]
+        if self.focused in fields:
+            index = fields.index(self.focused) + step
+            fields[max(0, min(index, len(fields) - 1))].focus()
+        elif fields:
+            fields[0].focus()
+
+    @on(Input.Submitted)
+    def _advance(self) -> None:
+        self.action_step_focus(1)
 
     async def action_save(self) -> None:
         if self._saving:

@@ -16,13 +16,16 @@ from tui.keymap import FORM, key
 
 
 class ChoiceField(Widget, can_focus=True):
-    """A choice among ``options``, which quote no log. Left and right choose."""
+    """A choice among ``options``, which quote no log.
+
+    Left and right choose, and so does the first letter of an option.
+    """
 
     COMPONENT_CLASSES = {"choice--chosen", "choice--other"}
 
     BINDINGS = [
-        key("choice.next", "right,l,space", "step(1)", "next", "Next choice", FORM),
-        key("choice.previous", "left,h", "step(-1)", "previous", "Previous choice", FORM),
+        key("choice.next", "right", "step(1)", "next", "Next choice", FORM),
+        key("choice.previous", "left", "step(-1)", "previous", "Previous choice", FORM),
     ]
 
     value: reactive[str] = reactive("", init=False)
@@ -69,6 +72,17 @@ class ChoiceField(Widget, can_focus=True):
 
     def action_step(self, step: int) -> None:
         self.value = self.options[(self.options.index(self.value) + step) % len(self.options)]
+
+    def on_key(self, event: events.Key) -> None:
+        """Choose by a first letter; of several options the next one."""
+        if event.character is None or not event.character.isalpha():
+            return
+        index = self.options.index(self.value)
+        for option in [*self.options[index + 1 :], *self.options[: index + 1]]:
+            if option.startswith(event.character.lower()):
+                self.value = option
+                event.stop()
+                return
 
     def on_click(self, event: events.Click) -> None:
         start = 0

@@ -1,4 +1,4 @@
-"""Write notes of the hunt log to a file."""
+"""Write the rows of a list to a file."""
 
 from __future__ import annotations
 
@@ -6,35 +6,36 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any
 
 from textual import on
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from detector.text import private_files
-from detector.triage.note import Note
+from tui.model.workspace import ExportChoice
 from tui.presentation import format, safe
 from tui.screens.base.input_fields import LineField
 from tui.screens.forms.base import FormScreen, labelled
 from tui.screens.forms.choice import ChoiceField
 
-ExportFormat = Literal["md", "jsonl", "csv"]
-
 
 class ExportForm(FormScreen):
-    """A form to export one of ``choices``, notes by label."""
+    """A form to export one of several sets of rows, by label.
 
-    heading = "Export the hunt log"
+    The first set is the one that the analyst sees.
+    """
 
-    def __init__(self, choices: Mapping[str, Sequence[Note]]) -> None:
+    def __init__(self, export: ExportChoice, rows: Mapping[str, Sequence[Any]]) -> None:
         super().__init__()
-        self._choices = choices
+        self._export = export
+        self._rows = rows
         self._default_name = ""
+        self.heading = f"Export {export.title}"
 
     def fields(self) -> Iterable[Widget]:
-        yield labelled("notes", ChoiceField(tuple(self._choices), id="which"))
-        yield labelled("format", ChoiceField(("md", "jsonl", "csv"), id="format"))
+        yield labelled("rows", ChoiceField(tuple(self._rows), id="which"))
+        yield labelled("format", ChoiceField(tuple(self._export.formats), id="format"))
         yield labelled("file", LineField("file"))
         yield Static("", id="preview")
 
@@ -49,33 +50,30 @@ class ExportForm(FormScreen):
         field = self.query_one("#file", Input)
         if field.value == self._default_name:
             stamp = datetime.fromtimestamp(self.workspace.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
-            self._default_name = f"hunt-log-{stamp}.{self.value('format')}"
+            self._default_name = f"{self._export.file_stem}-{stamp}.{self.value('format')}"
             field.value = self._default_name
-        count = format.plural(len(self._choices[self.value("which")]), "note")
+        count = format.plural(len(self._rows[self.value("which")]), self._export.noun)
         self.query_one("#preview", Static).update(
-            safe.text(f"{count}, in {Path.cwd()}", "$foreground-muted")
+            safe.text(f"{count}, to {Path.cwd()}", "$foreground-muted")
         )
 
     async def save(self) -> str:
-        notes = self._choices[self.value("which")]
+        rows = self._rows[self.value("which")]
         path = Path(self.value("file")).expanduser().absolute()
         if not self.value("file"):
             raise ValueError("Enter a file name.")
-        if not notes:
-            raise ValueError("No notes in this selection.")
+        if not rows:
+            raise ValueError("No rows in this selection.")
         try:
-            await asyncio.to_thread(_write, notes, cast(ExportFormat, self.value("format")), path)
+            await asyncio.to_thread(self._write, rows, self.value("format"), path)
         except FileExistsError:
             raise ValueError(f"{path} already exists: choose another name.") from None
         except OSError as error:
             raise ValueError(
                 f"Could not write {path}: {error.strerror or error}. Choose another location."
             ) from None
-        return f"{format.plural(len(notes), 'note')} written to {path}"
+        return f"{format.plural(len(rows), self._export.noun)} written to {path}"
 
-
-def _write(notes: Sequence[Note], kind: ExportFormat, path: Path) -> None:
-    """Write notes to a new file that only its owner can read."""
-    from detector.triage.export import export_notes
-
-    private_files.write_new(path, export_notes(notes, kind))
+    def _write(self, rows: Sequence[Any], kind: str, path: Path) -> None:
+        """Write rows to a new file that only its owner can read."""
+        private_files.write_new(path, self._export.text(rows, kind))

@@ -142,6 +142,8 @@ class NoteForm(_NoteFields):
         super().__init__(NoteBody(verdict=verdict), draft)
         self._alerts = alerts
         self._about = ([alert.alert_id for alert in alerts], None)
+        self._wordless = False
+        """Whether the analyst was asked about an escalation without a text."""
         self.written = NoteBody()
         """The note that was saved."""
         first = alerts[0]
@@ -152,6 +154,9 @@ class NoteForm(_NoteFields):
 
     async def save(self) -> str:
         words = self.words()
+        if words.verdict == "escalated" and not words.text and not self._wordless:
+            self._wordless = True
+            raise ValueError("Escalate without a text? Save again to confirm.")
         await self.workspace.decisions.add_notes(self._alerts, words)
         self.written = words
         noted = f"Note added to {format.plural(len(self._alerts), 'alert')}: {words.verdict}"

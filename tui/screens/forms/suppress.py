@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, cast
@@ -32,7 +33,7 @@ from tui.screens.base.input_fields import LineField
 from tui.screens.forms.base import FormScreen, labelled
 from tui.screens.forms.choice import ChoiceField
 
-_REPEATED = ("scope", "rule", "for", "ticket", "owner", "justification")
+_REPEATED = ("scope", "rule", "for", "ticket", "owner", "reason")
 """Fields that stay as they are when the form is opened for other alerts."""
 
 _NAMED_ALERTS = 4
@@ -56,35 +57,40 @@ class SuppressForm(FormScreen):
         self._scopes = [
             scope for scope in SCOPES if any(values.get(scope) for values in self._values_of)
         ]
-        self.heading = f"Suppress from {format.plural(len(alerts), 'marked alert')}"
-        if len(alerts) == 1:
-            self.heading = f"Suppress: {format.subject(alerts[0])}"
+        names = list(dict.fromkeys(format.subject(alert) for alert in alerts))
+        self.heading = f"Suppress {format.plural(len(alerts), 'alert')}"
+        if len(names) == 1:
+            self.heading += f" of {names[0]}"
 
     def fields(self) -> Iterable[Widget]:
         filled = self.filled.get
         scope = filled("scope", "")
+        required = self.workspace.required_fields
+
+        def name(field: str) -> str:
+            return f"{field} *" if field in required else field
+
         yield labelled(
-            "scope", ChoiceField(self._scopes, scope if scope in self._scopes else "", id="scope")
+            "match", ChoiceField(self._scopes, scope if scope in self._scopes else "", id="scope")
         )
         yield labelled("value", LineField("value"))
         yield labelled(
-            "rule", ChoiceField(("this rule", "all rules"), filled("rule", ""), id="rule")
+            "rules", ChoiceField(("this rule", "all rules"), filled("rule", ""), id="rule")
         )
         yield labelled(
-            "for", LineField("for", filled("for", "7d"), "8h, 7d, 2w, or a day: 2026-04-01")
+            "until", LineField("for", filled("for", "7d"), "8h, 7d, 2w, or a day: 2026-04-01")
         )
-        yield labelled("ticket", LineField("ticket", filled("ticket", ""), "e.g. CHG-77"))
-        yield labelled("owner", LineField("owner", filled("owner", ""), "responsible owner"))
+        yield labelled(name("ticket"), LineField("ticket", filled("ticket", ""), "e.g. CHG-77"))
+        yield labelled(name("owner"), LineField("owner", filled("owner", ""), "responsible owner"))
         yield labelled(
-            "justification",
-            LineField("justification", filled("justification", ""), "why is this expected?"),
+            name("reason"), LineField("reason", filled("reason", ""), "why is this expected?")
         )
         yield Static("", id="preview")
 
     def on_mount(self) -> None:
         self._fill_value()
         super().on_mount()
-        self.query_one("#scope").focus()
+        self.query_one("#ticket").focus()
 
     @on(ChoiceField.Changed, "#scope")
     def _fill_value(self) -> None:
@@ -109,23 +115,20 @@ class SuppressForm(FormScreen):
     async def _preview(self, suppressions: list[Suppression]) -> None:
         alerts, now = list(self.workspace.view_model.alerts.values()), self.workspace.now()
         preview = await asyncio.to_thread(_preview_all, suppressions, alerts, now)
-        expires = format.full_time(suppressions[0].expires)
-        lines = [
-            _count_line(preview, len(alerts)),
-            Content(f"Similar alerts stay hidden until {expires}."),
-        ]
-        for alert in preview.hidden[:_NAMED_ALERTS]:
-            text = f"{format.date_time(alert.first_event)}  {format.principal(alert)}"
-            lines.append(safe.text(text, "$foreground-muted"))
-        if len(preview.hidden) > _NAMED_ALERTS:
-            more = format.number(len(preview.hidden) - _NAMED_ALERTS)
-            lines.append(Content.styled(f"and {more} more", "$foreground-muted"))
+        lines = preview_lines(
+            preview, self._alerts, suppressions, format.full_time(suppressions[0].expires)
+        )
         self._show_preview(Content("\n").join(lines))
 
     def _show_preview(self, content: Content) -> None:
         self.query_one("#preview", Static).update(content)
 
     async def save(self) -> str:
+        missing_fields = [
+            field for field in self.workspace.required_fields if not self.value(field)
+        ]
+        if missing_fields:
+            raise ValueError(f"Required: {', '.join(missing_fields)}.")
         suppressions, now = self._suppressions(), self.workspace.now()
         active = {
             _target(suppression)
@@ -173,7 +176,7 @@ class SuppressForm(FormScreen):
             expires=parse_expiry(self.value("for"), now),
             ticket=self.value("ticket"),
             owner=self.value("owner"),
-            justification=self.value("justification"),
+            justification=self.value("reason"),
         )
         matching = [alert for alert in self._alerts if matches(suppression, alert)]
         if not matching:
@@ -217,20 +220,29 @@ def _preview_all(
     )
 
 
-def _count_line(preview: _Preview, alerts: int) -> Content:
-    through = ""
-    if preview.through:
-        through = f"; {format.number(len(preview.through))} would are still shown: "
-    novelties: dict[str, None] = {}
-    for _, new in preview.through:
-        novelties.update(dict.fromkeys(new))
-    hidden = format.plural(len(preview.hidden), "alert")
+def preview_lines(
+    preview: _Preview, chosen: Sequence[Alert], suppressions: Sequence[Suppression], until: str
+) -> list[Content]:
+    """Return the lines that say what will happen: what is hidden, what stays, who else is hit."""
+    count = format.plural(len(suppressions), "suppression")
+    lines = [Content.styled(f"Creates {count} until {until}. Last 30 days:", "$foreground-muted")]
+    hidden = list(dict.fromkeys(format.principal(alert) for alert in preview.hidden))
+    lines.append(_line(len(preview.hidden), "hidden", format.first_values(hidden, _NAMED_ALERTS)))
+    reasons = Counter(format.novelty_name(novelty) for _, new in preview.through for novelty in new)
+    why = ", ".join(f"{name} ({times})" for name, times in reasons.most_common(_NAMED_ALERTS))
+    lines.append(_line(len(preview.through), "stay", why or "no new activity"))
+    ids = {alert.alert_id for alert in chosen}
+    others = [alert for alert in preview.hidden if alert.alert_id not in ids]
+    named = list(dict.fromkeys(format.principal(alert) for alert in others))
+    which = "this one" if len(ids) == 1 else f"these {len(ids)}"
+    text = f"no alert but {which} is affected"
+    if others:
+        text = f"also hidden: {format.first_values(named, _NAMED_ALERTS)}"
+    lines.append(_line(len(others), "others", text, "$text-warning" if others else ""))
+    return lines
+
+
+def _line(count: int, label: str, text: str, style: str = "") -> Content:
     return Content.assemble(
-        (f"Would have hidden {hidden} of the last 30 days", "bold"),
-        f" ({format.number(preview.matching)} of the {format.number(alerts)} held)",
-        through,
-        safe.text(
-            format.first_values(list(novelties), _NAMED_ALERTS) if novelties else "",
-            "$text-warning",
-        ),
+        (f"{format.number(count):>5} {label:8}", "bold"), safe.text(text, style or "$foreground")
     )

@@ -14,9 +14,9 @@ from textual.strip import Strip
 from detector.cloudtrail.regions import Region
 from tui.keymap import MOVE, OPEN, key
 from tui.presentation import safe
+from tui.presentation.region_names import short_region
 from tui.widgets.line import StyledRun, cursor_bar, fit_cell, to_strip
 from tui.widgets.line_scroll import LineScroll
-from tui.widgets.region_line import short_region
 
 _WIDE_COLUMN = 36
 """Cells of a column from which the place stands beside the name."""

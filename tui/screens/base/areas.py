@@ -1,0 +1,50 @@
+"""The areas as the first line of every screen names them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui.keymap import key_of
+from tui.presentation.format import number
+from tui.widgets.areas_bar import Area
+
+if TYPE_CHECKING:
+    from tui.model.workspace import Workspace
+
+_TITLES = {
+    "alerts": ("Alerts", "Alerts"),
+    "principals": ("Principals", "Princ"),
+    "events": ("Events", "Events"),
+    "log": ("Hunt log", "Log"),
+    "suppressions": ("Suppressions", "Suppr"),
+    "sources": ("Sources", "Src"),
+    "rules": ("Rules", "Rules"),
+}
+"""Title and short title of each area, in the order of their keys."""
+
+
+def listed_areas(workspace: Workspace) -> list[Area]:
+    """Return the areas that there are, with their counts."""
+    counts = workspace.area_counts()
+    areas = []
+    for name, (title, short_title) in _TITLES.items():
+        if name in workspace.areas:
+            count, style = counts.get(name, ""), ""
+            if name == "sources":
+                count, style = _source_mark(workspace)
+            elif isinstance(count, int):
+                count = number(count)
+            areas.append(Area(name, key_of(f"area.{name}"), title, short_title, count, style))
+    return areas
+
+
+def _source_mark(workspace: Workspace) -> tuple[str, str]:
+    """Return a glyph for the health of the sources, and its style."""
+    view_model = workspace.view_model
+    if view_model.error:
+        return "×", "$text-error"
+    if view_model.unread:
+        return "▲", "$text-warning"
+    if view_model.live:
+        return "●", "$text-success"
+    return "◌", "$text-accent"

@@ -1,0 +1,80 @@
+"""Lines with a label at the left and a tag at the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from textual.content import Content
+from textual.widget import Widget
+
+from tui.presentation import safe
+
+_LABEL_CELLS = 6
+_GAP = 3
+"""Blank cells before a tag."""
+
+
+class LabelledLine(NamedTuple):
+    """A label of ours, a text that may quote a log, and a tag at the right end."""
+
+    label: str
+    text: str
+    tag: str = ""
+
+
+class LabelledLines(Widget):
+    """As many lines as there are labels, each wrapped to at most ``max_lines``.
+
+    A text that is too long ends in ``…``. A line whose text is not known yet is blank.
+    """
+
+    DEFAULT_CSS = "LabelledLines { height: auto; }"
+
+    def __init__(self, labels: Sequence[str], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._lines = [LabelledLine(label, "") for label in labels]
+        self.max_lines = 1
+
+    @property
+    def lines(self) -> Sequence[LabelledLine]:
+        """The lines, as they were shown last."""
+        return self._lines
+
+    def show(self, *lines: LabelledLine) -> None:
+        """Show these lines, in place of those with their labels."""
+        by_label = {line.label: line for line in lines}
+        shown = [by_label.get(line.label, line) for line in self._lines]
+        if shown != self._lines:
+            self._lines = shown
+            self.refresh(layout=self.max_lines > 1)
+
+    def clear(self) -> None:
+        """Show nothing, as there is nothing to explain."""
+        self.show(*(LabelledLine(line.label, "") for line in self._lines))
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:  # noqa: ARG002
+        return sum(len(self._wrapped(line, width)) for line in self._lines)
+
+    def render(self) -> Content:
+        cells = self.content_size.width
+        return Content("\n").join(
+            part for line in self._lines for part in self._wrapped(line, cells)
+        )
+
+    def _wrapped(self, line: LabelledLine, cells: int) -> list[Content]:
+        if not line.text:
+            return [Content("")]
+        tag_cells = len(line.tag) + _GAP if line.tag else 0
+        room = max(8, cells - _LABEL_CELLS - tag_cells)
+        wrapped = safe.text(line.text).wrap(room)
+        shown = wrapped[: self.max_lines]
+        if len(wrapped) > self.max_lines:
+            rest = Content(" ").join(wrapped[self.max_lines - 1 :])
+            shown[-1] = rest.truncate(room, ellipsis=True)
+        label = Content.styled(line.label.ljust(_LABEL_CELLS), "$foreground-muted")
+        first = Content.assemble(label, shown[0])
+        if line.tag and first.cell_length + tag_cells <= cells:
+            padding = " " * (cells - first.cell_length - len(line.tag))
+            first = Content.assemble(first, padding, (line.tag, "$foreground-muted"))
+        return [first, *(part.pad_left(_LABEL_CELLS) for part in shown[1:])]
