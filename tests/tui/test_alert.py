@@ -260,7 +260,7 @@ def test_revision_reads_calls_again(hunt: Hunt) -> None:
         )
         await hunt.arrive(app, pilot, hunt.update(grown))
         text = screen_text(app)
-        assert "provisional · revision 2" in text
+        assert "provisional · rev 2" in text
         assert "calls 11" in text
 
     hunt.play(journey, size=(120, 40))

@@ -26,11 +26,11 @@ from tui.keymap import display
 from tui.screens.pivot.rows import progress_line
 
 OTHER_CALLS = {
-    "escape": "f2",
+    "escape": "f6",
     "enter": "f3",
     "space": "f4",
     "z": "f5",
-    "n": "7",
+    "n": "f7",
     "x": "8",
     "c": "9",
     "exclamation_mark": "0",
@@ -41,10 +41,10 @@ OTHER_CALLS = {
     "o": "Q",
     "H": "U",
     "P": "X",
-    "greater_than_sign": "C",
+    "greater_than_sign": "f10",
     "less_than_sign": "B",
     "right_curly_bracket": "I",
-    "y": "2",
+    "y": "f8",
 }
 """What is pressed in info of these keys, by whatever they do."""
 

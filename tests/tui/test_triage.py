@@ -283,7 +283,7 @@ def test_suppression_stores_seen_profile(hunt: Hunt) -> None:
         assert app.view_model.alerts["moved"].broke_through == ["new network 198.51.100.0/24"]
         app.screen.query_one(RowList).move_to("moved")
         await pilot.pause()
-        assert "Not suppressed: new network 198.51.100.0/24" in " ".join(screen_text(app).split())
+        assert "not suppressed: new network 198.51.100.0/24" in " ".join(screen_text(app).split())
 
     hunt.play(journey, size=(120, 40))
 
