@@ -151,7 +151,7 @@ def test_edit_keeps_former_text(hunt: Hunt) -> None:
         await press(pilot, "tab", "G")
         shown = screen_text(app)
         assert "first thoughts" in shown
-        assert "it said" in shown
+        assert "earlier versions" in shown
 
     hunt.play(journey, size=(120, 40))
 

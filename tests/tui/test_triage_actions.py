@@ -171,7 +171,7 @@ def test_undo_leaves_later_changes(tmp_path: Path) -> None:
 def test_again_applies_to_next_row_or_marks(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "full_stop")
-        assert said(app) == "Nothing to repeat: no alert was decided on yet"
+        assert said(app) == "Nothing to repeat: no alert action yet"
         await press(pilot, "a", "full_stop")
         assert [alert.status for alert in rows(app).rows] == [
             "acknowledged",
@@ -203,9 +203,9 @@ def test_repeated_suppression_asks_with_own_value(
     hunt: Hunt,
 ) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "x", "tab", "tab", "tab")
+        await press(pilot, "x")
         app.screen.query_one("#for", Input).value = "30d"
-        await press(pilot, "tab", "'CHG-9", "ctrl+s")
+        await press(pilot, "'CHG-9", "ctrl+s")
         await until(pilot, lambda: len(rows(app).rows) == 3)
         await press(pilot, "j", "full_stop")
         assert isinstance(app.screen, SuppressForm)

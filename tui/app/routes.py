@@ -5,7 +5,7 @@ Screens are imported when they are first gone to, so that the first paint does n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,14 @@ from textual.screen import Screen
 if TYPE_CHECKING:
     from detector.detection.alert import Alert
     from detector.investigation.indicators import IndicatorList
+    from detector.filter import Fields
     from detector.investigation.pivot import EventRow, Pivot
     from detector.investigation.principals import PrincipalRow
     from detector.triage.note import Note, NoteBody, Verdict
     from detector.triage.suppression import Suppression
     from tui.model.workspace import ExportChoice, Workspace
     from tui.settings.saved_views import SavedView
+    from tui.widgets.columns import Column
 
 
 def _area_screen(module: str, name: str) -> Screen[None]:
@@ -192,6 +194,31 @@ class ScreenRoutes:
                 chosen(views[int(option)])
 
         self._app.push_screen(ViewMenu(views, current), answered)
+
+    def choose_facet(
+        self, fields: Fields[Any], rows: Sequence[Any], chosen: Callable[[str], object]
+    ) -> None:
+        from tui.screens.dialogs.facets import FacetScreen
+
+        def answered(term: str | None) -> None:
+            if term is not None:
+                chosen(term)
+
+        self._app.push_screen(FacetScreen(fields, rows), answered)
+
+    def choose_columns(
+        self,
+        columns: Sequence[Column[Any]],
+        current: Collection[str],
+        chosen: Callable[[Sequence[str]], object],
+    ) -> None:
+        from tui.screens.dialogs.column_chooser import ColumnChooser
+
+        def answered(keys: list[str] | None) -> None:
+            if keys is not None:
+                chosen(keys)
+
+        self._app.push_screen(ColumnChooser(columns, current), answered)
 
     def confirm(self, question: str, verb: str, confirmed: Callable[[], object]) -> None:
         from tui.screens.forms.confirm import Confirm

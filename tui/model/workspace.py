@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from detector.detection.alert import Alert
     from detector.investigation.indicators import IndicatorList
+    from detector.filter import Fields
     from detector.investigation.pivot import EventRow, Pivot
     from detector.investigation.principals import PrincipalRow
     from detector.rules.ruleset import RuleSet
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tui.model.view_model import ViewModel
     from tui.settings.saved_views import SavedView
     from tui.settings.session_file import ListState
+    from tui.widgets.columns import Column
 
 
 @dataclass(frozen=True)
@@ -200,6 +202,19 @@ class Routes(Protocol):
         chosen: Callable[[SavedView], None],
     ) -> None:
         """Offer the saved views; ``current`` is one without a name."""
+
+    def choose_facet(
+        self, fields: Fields[Any], rows: Sequence[Any], chosen: Callable[[str], object]
+    ) -> None:
+        """Offer the most frequent values of the rows; ``chosen`` gets the filter of one."""
+
+    def choose_columns(
+        self,
+        columns: Sequence[Column[Any]],
+        current: Collection[str],
+        chosen: Callable[[Sequence[str]], object],
+    ) -> None:
+        """Offer the columns of a list; ``chosen`` gets the keys, none for the usual ones."""
 
     def confirm(self, question: str, verb: str, confirmed: Callable[[], object]) -> None:
         """Ask a question; ``verb`` names what ``confirmed`` does on yes."""

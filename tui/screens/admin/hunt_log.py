@@ -13,10 +13,10 @@ from detector.filter.schemas import NOTES
 from detector.text.abbreviations import short_arn
 from detector.triage.note import Note
 from tui.keymap import TRIAGE, key, key_of
+from tui.model.export_choices import NOTE_CHOICE
 from tui.model.workspace import ExportChoice
 from tui.presentation import format
 from tui.presentation.copy_formats import CopyFormat, note_formats
-from tui.screens.base.export_choices import NOTE_CHOICE
 from tui.screens.base.fact_list import FactList
 from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.note_text import note_lines, verdict

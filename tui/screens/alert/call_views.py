@@ -10,9 +10,9 @@ from detector.detection.event import Event
 from detector.investigation.raw_record import EvidenceGone, raw_record
 from detector.store import StateError
 from tui.concurrency.worker import work
+from tui.model.call_objects import call_objects
 from tui.presentation.calls import event_key
 from tui.screens.alert.heat_strip_pane import AlertStrip
-from tui.screens.base.call_objects import call_objects
 from tui.screens.base.pane_tabs import PaneBar
 from tui.screens.base.screen import HuntScreen, ScreenPart
 from tui.widgets.json_view import JsonView

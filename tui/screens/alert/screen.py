@@ -20,6 +20,8 @@ from detector.investigation.pivot import Pivot
 from detector.rules.rule import Rule
 from tui.concurrency.worker import work
 from tui.keymap import OPEN, OUT, key, key_of
+from tui.model.call_objects import objects_of_signals
+from tui.model.export_choices import NOTE_CHOICE
 from tui.presentation import format, safe
 from tui.presentation.calls import event_key
 from tui.presentation.copy_formats import CopyFormat, alert_formats, event_formats, line_format
@@ -33,9 +35,7 @@ from tui.screens.alert.panes import FieldRow, call_columns, field_columns, field
 from tui.screens.alert.sequence import AlertSequence
 from tui.screens.base.alert_actions import AlertActions
 from tui.screens.base.alert_facts import alert_facts, risk_heading
-from tui.screens.base.call_objects import objects_of_signals
 from tui.screens.base.copy_actions import CopyActions
-from tui.screens.base.export_choices import NOTE_CHOICE
 from tui.screens.base.fact_list import FactList, Line
 from tui.screens.base.note_text import note_lines
 from tui.screens.base.pane_tabs import PaneBar

@@ -12,10 +12,10 @@ from detector.detection.event import Event
 from detector.store import StateError
 from tui.concurrency.worker import work
 from tui.keymap import key_of
+from tui.model.call_objects import objects_of_signals
 from tui.presentation.explanation import new_line, technique_tag, then_line, why_line
 from tui.screens.alerts.preview import AlertPreview
 from tui.screens.alerts.sweep_groups import SweepGroup
-from tui.screens.base.call_objects import objects_of_signals
 from tui.screens.base.screen import HuntScreen, ScreenPart
 from tui.widgets.labelled_lines import LabelledLine, LabelledLines
 from tui.widgets.row_list import RowList

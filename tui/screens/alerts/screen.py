@@ -18,6 +18,7 @@ from detector.filter.schemas import ALERTS
 from detector.text.time import format_time
 from tui.concurrency.job import Job
 from tui.keymap import LIVE, MOVE, OPEN, key, key_of
+from tui.model.export_choices import ALERT_CHOICE
 from tui.model.workspace import ExportChoice
 from tui.presentation import format
 from tui.presentation.copy_formats import CopyFormat, alert_formats
@@ -37,7 +38,6 @@ from tui.screens.alerts.sweep_groups import SweepGroup
 from tui.screens.alerts.view_options import ViewActions, ViewOptions
 from tui.screens.base.alert_actions import AlertActions
 from tui.screens.base.background_list import BackgroundRows
-from tui.screens.base.export_choices import ALERT_CHOICE
 from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.row_actions import RowActions

@@ -241,14 +241,8 @@ class FilterBar(ScreenPart, Generic[R]):
 
     def action_facets(self) -> None:
         """Offer the most frequent values of each field."""
-        from tui.screens.dialogs.facets import FacetScreen
-
-        def narrow(term: str | None) -> None:
-            if term is not None:
-                self.add_term(term)
-
-        screen = FacetScreen(self._list.fields, lambda: list(self._list.facet_rows()))
-        self.screen.app.push_screen(screen, narrow)
+        rows = list(self._list.facet_rows())
+        self.workspace.routes.choose_facet(self._list.fields, rows, self.add_term)
 
     def action_views(self) -> None:
         """Offer the saved views."""

@@ -10,11 +10,11 @@ from textual.content import Content
 
 from detector.filter import Fields, Filter, FilterError
 from tui.keymap import FIND, MARK, MOVE, OUT, key, key_of
+from tui.model.export_choices import column_choice
 from tui.model.workspace import ExportChoice
 from tui.presentation import format
 from tui.presentation.copy_formats import CopyFormat, line_format
 from tui.screens.base.copy_actions import CopyActions
-from tui.screens.base.export_choices import column_choice
 from tui.screens.base.filter_bar import FilterBar
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.screen import HuntScreen
@@ -283,15 +283,8 @@ class ListScreen(HuntScreen, Generic[R]):
         return list(self.row_list.rows)
 
     def action_columns(self) -> None:
-        from tui.screens.dialogs.column_chooser import ColumnChooser
-
         rows = self.row_list
-
-        def choose(keys: list[str] | None) -> None:
-            if keys is not None:
-                rows.choose_columns(keys)
-
-        self.app.push_screen(ColumnChooser(rows.columns, rows.chosen_columns), choose)
+        self.workspace.routes.choose_columns(rows.columns, rows.chosen_columns, rows.choose_columns)
 
     def action_export(self) -> None:
         rows = self.rows_to_export()

@@ -15,9 +15,9 @@ from textual.worker import Worker
 
 from detector.store import StateError
 from tui.keymap import MARK, OPEN, key
+from tui.model.areas import listed_areas
 from tui.model.workspace import Workspace
 from tui.presentation import safe, time_display
-from tui.screens.base.areas import listed_areas
 from tui.screens.base.key_footer import KeyLine
 from tui.widgets.areas_bar import AreasBar
 from tui.widgets.line import CellContent
@@ -28,7 +28,7 @@ from tui.widgets.top_line import TopLine
 WIDE = 110
 """Columns from which there is room for two things side by side."""
 
-PANES = 160
+SPLIT = 160
 """Columns from which an opened thing has room beside its list."""
 
 TALL = 32
@@ -42,7 +42,7 @@ class HuntScreen(Screen[None]):
     ``show`` draws what the view model holds now.
     """
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide"), (PANES, "-panes")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide"), (SPLIT, "-panes")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
 
     BINDINGS = [

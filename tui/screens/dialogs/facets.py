@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,10 +88,10 @@ class FacetScreen(ModalScreen[str | None]):
 
     BINDINGS = [key("facets.close", "escape,q", "dismiss", "close", "Close", OPEN, show=True)]
 
-    def __init__(self, fields: Fields[Any], rows: Callable[[], Sequence[Any]]) -> None:
+    def __init__(self, fields: Fields[Any], rows: Sequence[Any]) -> None:
         super().__init__()
         self._fields = fields
-        self._read_rows = rows
+        self._listed = rows
 
     def compose(self) -> ComposeResult:
         with Vertical(id="form", classes="tall"):
@@ -107,7 +107,7 @@ class FacetScreen(ModalScreen[str | None]):
     @work(exclusive=True, group="facets")
     async def _count(self) -> None:
         rows = self.query_one(RowList)
-        found = await asyncio.to_thread(facet_rows, self._fields, self._read_rows())
+        found = await asyncio.to_thread(facet_rows, self._fields, self._listed)
         rows.empty = "No values in common."
         rows.show(found)
         if len(found) > 1:
