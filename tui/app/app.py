@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.signal import Signal
 
+from tui.app.area_keys import AREA_BINDINGS
 from tui.app.base_app import FrameApp
 from tui.app.opening_screen import OpeningScreen
 from tui.app.routes import AREAS, ScreenRoutes
 from tui.concurrency.worker import work
-from tui.keymap import APP, OPEN, key, key_of
+from tui.keymap import key_of
 from tui.model.messages import OpeningFailed, StoreOpened
 from tui.model.opened import Opening
 from tui.presentation import time_display
@@ -51,10 +52,6 @@ _RULES_SECONDS = 3.0
 """How often the rule files are checked for changes."""
 
 
-_PRINCIPALS = "Go to the principals: who called, without any alert"
-_EVENTS = "Go to the events: any call, by a filter or a list of indicators"
-
-
 class HuntApp(FrameApp[None]):
     """The app over what ``opening`` opens.
 
@@ -66,44 +63,7 @@ class HuntApp(FrameApp[None]):
     MODES = {"opening": OpeningScreen, **AREAS}
     DEFAULT_MODE = "opening"
 
-    BINDINGS = [
-        key("area.alerts", "1", "area('alerts')", "alerts", "Go to the alerts", OPEN),
-        key("area.principals", "2", "area('principals')", "principals", _PRINCIPALS, OPEN),
-        key("area.events", "3", "area('events')", "events", _EVENTS, OPEN),
-        key("area.log", "4", "area('log')", "hunt log", "Go to the hunt log", OPEN),
-        key(
-            "area.suppressions",
-            "5",
-            "area('suppressions')",
-            "suppressions",
-            "Go to the suppressions",
-            OPEN,
-        ),
-        key(
-            "area.sources",
-            "6",
-            "area('sources')",
-            "sources",
-            "Sources and ingest health",
-            OPEN,
-        ),
-        key(
-            "area.rules",
-            "7",
-            "area('rules')",
-            "rules",
-            "Rules: enable, disable, results",
-            OPEN,
-        ),
-        key(
-            "times",
-            "t",
-            "next_times",
-            "times",
-            "Toggle UTC / local / relative time",
-            APP,
-        ),
-    ]
+    BINDINGS = AREA_BINDINGS
 
     store: Store
     rules: RuleSet

@@ -30,7 +30,6 @@ from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.alerts.timeline import TimelineScreen
 from tui.screens.base.alert_actions import AlertActions
 from tui.screens.base.copy_actions import CopyActions
-from tui.screens.base.facets import FacetMenu
 from tui.screens.base.filter_bar import FilterBar
 from tui.screens.base.input_fields import LineField, TextField
 from tui.screens.base.menu import Lettered, LetterMenu, Menu, Options
@@ -135,7 +134,6 @@ _SHARED_PARTS: tuple[type[ScreenPart], ...] = (
     FilterBar,
     Search,
     CopyActions,
-    FacetMenu,
 )
 _RANKS = {
     binding.id: rank for rank, part in enumerate(_SHARED_PARTS, 1) for binding in part.BINDINGS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -14,6 +14,7 @@ from detector.text.time import format_duration
 from tui.presentation import format, safe, time_display
 from tui.presentation.rule_names import rule_name
 from tui.presentation.theme import SEVERITY_STYLE
+from tui.screens.alerts.sweep_groups import SweepGroup
 from tui.widgets.columns import Column, derived_column
 
 _SHORT_SEVERITIES = {"critical": "crit", "medium": "med"}
@@ -144,6 +145,41 @@ ALERT_COLUMNS: tuple[Column[Alert], ...] = (
     ),
 )
 """As the width shrinks, risk, principal, rule, regions, calls, flags and note stay longest."""
+
+
+def columns_of_rows(
+    folded_group: Callable[[Alert], SweepGroup | None],
+) -> list[Column[Alert]]:
+    """Return the columns of rows that may stand for several alerts.
+
+    ``folded_group`` returns the group that an alert's row stands for: then the row says how many
+    alerts there are, and how often they recur.
+    """
+
+    def principal(alert: Alert) -> str:
+        group = folded_group(alert)
+        if group is None:
+            return format.principal(alert)
+        return f"{len(group.alert_ids)}▸ {format.principal(alert)}"
+
+    def short_principal(alert: Alert, cells: int) -> str:
+        return format.elide(principal(alert), cells)
+
+    def flags(alert: Alert) -> str:
+        group = folded_group(alert)
+        words = format.flag_words([flag.flag for flag in alert.flags])
+        if group is None or not group.recurrence.pace:
+            return words
+        return f"{group.recurrence.pace} {words}"
+
+    own = {
+        "principal": {"cell": principal, "shorten": short_principal},
+        "flags": {"cell": flags, "depends_on": None},
+    }
+    return [
+        replace(column, **own.get(column.key, {}))  # type: ignore[arg-type]
+        for column in ALERT_COLUMNS
+    ]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 
 from msgspec.structs import replace as replace_fields
@@ -20,9 +19,8 @@ from tui.concurrency.job import Job
 from tui.keymap import LIVE, MOVE, OPEN, key, key_of
 from tui.model.export_choices import ALERT_CHOICE
 from tui.model.workspace import ExportChoice
-from tui.presentation import format
 from tui.presentation.copy_formats import CopyFormat, alert_formats
-from tui.screens.alerts.columns import ALERT_COLUMNS, row_style
+from tui.screens.alerts.columns import columns_of_rows, row_style
 from tui.screens.alerts.header import AlertsHeader, empty_text
 from tui.screens.alerts.highlighted import HighlightedAlert
 from tui.screens.alerts.preview import AlertPreview
@@ -135,14 +133,7 @@ class AlertsScreen(ListScreen[Alert]):
 
     def compose_body(self) -> Iterable[Widget]:
         yield from self.header.compose()
-        own_cells = {
-            "principal": {"cell": self._principal_cell, "shorten": self._short_principal},
-            "flags": {"cell": self._flags_cell, "depends_on": None},
-        }
-        columns = [
-            replace(column, **own_cells.get(column.key, {}))  # type: ignore[arg-type]
-            for column in ALERT_COLUMNS
-        ]
+        columns = columns_of_rows(lambda alert: self._shown.folded_group(alert))
         with Horizontal(id="panes"):
             with Vertical():
                 yield RowList(
@@ -168,23 +159,6 @@ class AlertsScreen(ListScreen[Alert]):
     def folded_group(self, alert: Alert) -> SweepGroup | None:
         """Return the folded group that the alert is in."""
         return self._shown.folded_group(alert)
-
-    def _principal_cell(self, alert: Alert) -> str:
-        group, principal = self._shown.folded_group(alert), format.principal(alert)
-        if group is None:
-            return principal
-        return f"{len(group.alert_ids)}▸ {principal}"
-
-    def _short_principal(self, alert: Alert, cells: int) -> str:
-        return format.elide(self._principal_cell(alert), cells)
-
-    def _flags_cell(self, alert: Alert) -> str:
-        """Write how often the alert recurs, then its flags."""
-        group = self._shown.folded_group(alert)
-        flags = format.flag_words([flag.flag for flag in alert.flags])
-        if group is None or not group.recurrence.pace:
-            return flags
-        return f"{group.recurrence.pace} {flags}"
 
     @on(RowList.Highlighted)
     def _show_highlighted(self) -> None:

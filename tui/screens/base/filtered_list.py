@@ -179,7 +179,7 @@ class ListScreen(HuntScreen, Generic[R]):
 
     def facet_rows(self) -> Sequence[R]:
         """Return the rows whose values are counted in facets: those that are shown."""
-        return self.shown_rows()
+        return [row for row in self.shown_rows() if self.is_filterable(row)]
 
     def is_filterable(self, row: R) -> bool:  # noqa: ARG002
         """Tell whether the row is one that the filter is asked of."""

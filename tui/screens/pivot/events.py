@@ -22,13 +22,11 @@ from detector.investigation.selectors import AllOf
 from tui.concurrency.job import Job
 from tui.keymap import FIND, key, key_of
 from tui.presentation import format, safe
-from tui.screens.base.facets import FacetMenu
 from tui.screens.pivot.event_rows import EventOrder, build_event_lines, described, event_columns
 from tui.screens.pivot.rows import PivotLine, PivotLines
 from tui.screens.pivot.screen import PivotScreen
 from tui.settings.session_file import ListState
 from tui.widgets.columns import Column
-from tui.widgets.line import CellContent
 
 EVENT_SPANS: tuple[tuple[str, int | None], ...] = (
     ("15 min", 900),
@@ -78,17 +76,18 @@ class EventsScreen(PivotScreen):
             show=True,
         ),
         key("events.fold", "o", "fold", "runs", "Fold equal calls in a row, or show each", FIND),
-        *FacetMenu.BINDINGS,
     ]
 
     area = "events"
+    export_title, export_noun = "events", "event"
     fields = EVENTS
     reads_at_once = False
 
     def __init__(self, filter_text: str = "", since: int = 0, until: int = 0) -> None:
         everything = EventQuery(Filter("", None)).pivot(0)
         super().__init__((), None, everything)
-        self.facets = FacetMenu(self, self)
+        if filter_text:
+            self.area = ""  # opened from a principal: its title says so
         self._trail = ("Events",)
         self._filter_text = filter_text
         self._since, self._until = since, until
@@ -115,8 +114,6 @@ class EventsScreen(PivotScreen):
         return newest
 
     def on_mount(self) -> None:
-        if self._filter_text:
-            self.area = ""
         super().on_mount()
         if self._filter_text:
             try:
@@ -193,11 +190,6 @@ class EventsScreen(PivotScreen):
         self.filter_bar.renew()
         order = EventOrder(self._folds, self._indicators, self._folded)
         return partial(build_event_lines, self._rows.copy(), self.filter or None, order)
-
-    def screen_title(self) -> CellContent:
-        if self.is_area:
-            return "trailhound › Events"
-        return super().screen_title()
 
     def _show_asked(self) -> None:
         what = EVENT_SPANS[self._span][0]

@@ -22,7 +22,6 @@ from detector.text.time import DAY, format_age
 from tui.keymap import FIND, OPEN, key, key_of
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, value_formats
-from tui.screens.base.facets import FacetMenu
 from tui.screens.base.fact_list import FactList, Line, facts
 from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
@@ -84,23 +83,19 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
         key(
             "principals.sort", "s", "sort", "sort", "Choose the order of the list", FIND, show=True
         ),
-        *FacetMenu.BINDINGS,
     ]
 
     area = "principals"
+    export_title, export_noun = "principals", "principal"
     fields = PRINCIPALS
     noun = "principal"
     empty = "No calls in this span."
 
     def __init__(self) -> None:
         super().__init__()
-        self.facets = FacetMenu(self, self)
         self._span = len(DAY_SPANS) - 1
         self._order = "risk"
         self._list: PrincipalList | None = None
-
-    def screen_title(self) -> str:
-        return "trailhound › Principals"
 
     def compose_body(self) -> Iterable[Widget]:
         yield Static("", id="asked", classes="line")

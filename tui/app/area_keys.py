@@ -1,0 +1,49 @@
+"""The keys of the areas, and of what works on every screen of the app."""
+
+from __future__ import annotations
+
+from textual.binding import BindingType
+
+from tui.keymap import APP, OPEN, key
+
+_PRINCIPALS = "Go to the principals: who called, without any alert"
+_EVENTS = "Go to the events: any call, by a filter or a list of indicators"
+
+AREA_BINDINGS: list[BindingType] = [
+    key("area.alerts", "1", "area('alerts')", "alerts", "Go to the alerts", OPEN),
+    key("area.principals", "2", "area('principals')", "principals", _PRINCIPALS, OPEN),
+    key("area.events", "3", "area('events')", "events", _EVENTS, OPEN),
+    key("area.log", "4", "area('log')", "hunt log", "Go to the hunt log", OPEN),
+    key(
+        "area.suppressions",
+        "5",
+        "area('suppressions')",
+        "suppressions",
+        "Go to the suppressions",
+        OPEN,
+    ),
+    key(
+        "area.sources",
+        "6",
+        "area('sources')",
+        "sources",
+        "Sources and ingest health",
+        OPEN,
+    ),
+    key(
+        "area.rules",
+        "7",
+        "area('rules')",
+        "rules",
+        "Rules: enable, disable, results",
+        OPEN,
+    ),
+    key(
+        "times",
+        "t",
+        "next_times",
+        "times",
+        "Toggle UTC / local / relative time",
+        APP,
+    ),
+]
