@@ -21,6 +21,7 @@ _EXPORTS = (
     b'{"note_id":',
     b'{"type":"note"',
     b'{"type":"status"',
+    b'{"type":"assignee"',
     b'{"type":"suppression"',
     b'{"alert_id":',
     b"<!doctype html",

@@ -137,3 +137,13 @@ def test_case_of_nothing_is_refused(cli: Cli, db: Path, tmp_path: Path) -> None:
     )
     assert not out.exists()
     assert command_parser().parse_args(["case", "a", "b"]).alerts == ["a", "b"]
+
+
+def test_pivot_says_what_calls_acted_on(cli: Cli, db: Path) -> None:
+    pivot = ("pivot", "--principal", ANA, "--around", "2026-03-01T10:06:00Z", "--db", db, *RULES)
+    found = {row["event_id"]: row["object"] for row in cli(*pivot, "--format", "jsonl").objects}
+    assert found["key"] == "AKIACREATEDEXAMPLE77 · for user/backup"
+    assert "  → snap-0a1 · shared with 999988887777\n" in cli(*pivot).out
+    events = cli(*pivot, "--format", "timesketch").objects
+    assert {event["event_id"]: event["object"] or None for event in events} == found
+    assert {event["timestamp_desc"] for event in events} == {"Event Logged"}

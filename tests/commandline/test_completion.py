@@ -73,7 +73,7 @@ FISH = {
     "reo": {"reopen"},
     "suppress ": {"add", "list", "lift"},
     "suppress li": {"list", "lift"},
-    "scan --format ": {"table", "jsonl", "csv", "md", "html"},
+    "scan --format ": {"table", "jsonl", "csv", "md", "html", "ocsf"},
     "scan logs/ --window sl": {"sliding"},
     "log export --format m": {"md"},
     "completion f": {"fish"},

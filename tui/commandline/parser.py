@@ -279,7 +279,7 @@ def _add_pivot(commands: Subparsers) -> None:
         default="found",
         help="found: as read, nearest files first; time; guide: by guide question",
     )
-    parser.add_argument("--format", choices=("table", "jsonl"), default="table")
+    parser.add_argument("--format", choices=("table", "jsonl", "timesketch"), default="table")
     add_output_option(parser)
     add_filter_option(parser)
     add_bucket_option(parser)

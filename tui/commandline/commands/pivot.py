@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from detector.cloudtrail.call_object import call_object_in_json
 from detector.cloudtrail.object_key import trail_file
+from detector.delivery.timesketch import timesketch_event
 from detector.detection.correlate import flagging_events
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.detection.record_search import Selector
@@ -157,7 +159,15 @@ def _print_in_order(rows: Sequence[EventRow], args: argparse.Namespace) -> None:
 
 def _print_jsonl(rows: Iterable[EventRow]) -> None:
     for row in rows:
-        event = {**event_object(row.event), "flags": row.flags}
+        acted_on = call_object_in_json(row.raw)
+        event = {**event_object(row.event), "object": acted_on or None, "flags": row.flags}
+        sys.stdout.write(json_line(event) + "\n")
+    sys.stdout.flush()
+
+
+def _print_timesketch(rows: Iterable[EventRow]) -> None:
+    for row in rows:
+        event = timesketch_event(row.event, call_object_in_json(row.raw), row.flags)
         sys.stdout.write(json_line(event) + "\n")
     sys.stdout.flush()
 
@@ -184,10 +194,13 @@ def table_lines(rows: Iterable[EventRow]) -> Iterator[str]:
             f"{','.join(row.flags) or '-':18}",
             visible(event.arn) or "(no ARN)",
         )
-        yield "  ".join(cells).rstrip()
+        acted_on = visible(call_object_in_json(row.raw), 120)
+        arrow = f"  → {acted_on}" if acted_on else ""
+        yield "  ".join(cells).rstrip() + arrow
 
 
 _PRINT: dict[str, Callable[[Iterable[EventRow]], None]] = {
     "table": _print_table,
     "jsonl": _print_jsonl,
+    "timesketch": _print_timesketch,
 }
