@@ -21,6 +21,7 @@ from benchmarks.day import day
 from benchmarks.hits import hits
 from benchmarks.latency import latency
 from benchmarks.lists import lists
+from benchmarks.loading import loading
 from benchmarks.memory import memory
 from benchmarks.pivots import pivots
 from benchmarks.principals import principals
@@ -45,6 +46,7 @@ BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
         storm,
         small,
         rules,
+        loading,
         stages,
         memory,
         state,

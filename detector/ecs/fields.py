@@ -70,6 +70,10 @@ class FieldTable(Mapping[str, Field]):
     def __init__(self, table: Mapping[str, Field]) -> None:
         self._table = table
 
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+    """A table is known by itself: what follows from its fields is remembered by it."""
+
     def __getitem__(self, name: str) -> Field:
         field = self._table.get(name)
         if field:

@@ -222,13 +222,13 @@ def walk(part: object) -> Iterator[Node]:
         if isinstance(top, Node):
             yield top
             kind: Any = type(top)
-            stack.extend(getattr(top, name) for name in reversed(_part_names(kind)))
+            stack.extend(getattr(top, name) for name in reversed(part_names(kind)))
         elif isinstance(top, tuple):
             stack.extend(reversed(top))
 
 
 @cache
-def _part_names(kind: Any) -> tuple[str, ...]:
+def part_names(kind: Any) -> tuple[str, ...]:
     """Return the names of the fields of a node's class that may hold other nodes."""
     return tuple(part.name for part in fields(kind) if part.name != "span")
 

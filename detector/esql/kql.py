@@ -16,7 +16,7 @@ from detector.esql.grammars import load_parser
 from detector.esql.parse_cache import cached_tree
 
 if TYPE_CHECKING:
-    from lark import Token, UnexpectedToken
+    from lark import Lark, Token, UnexpectedToken
 
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
 _JOINING_WORDS = {"_OR": "or", "_AND": "and", "NOT": "not"}
@@ -39,14 +39,24 @@ def _parse(text: str, outer: Span | None) -> ast.Expression:
     builder = _Builder(text, outer)
     parser = load_parser("kql")
     try:
-        tokens = list(parser.lex(text))
         return builder.condition(parser.parse(text))
     except UnexpectedCharacters as error:
         raise builder.unexpected_character(error.pos_in_stream or 0) from None
     except UnexpectedToken as error:
-        raise builder.unexpected_token(error, tokens) from None
+        raise _refusal(builder, parser, error) from None
     except RecursionError:
         raise too_deep() from None
+
+
+def _refusal(builder: _Builder, parser: Lark, error: UnexpectedToken) -> EsqlError:
+    """Return the refusal of a token; a string that is not closed anywhere comes first."""
+    from lark import UnexpectedCharacters
+
+    try:
+        tokens = list(parser.lex(builder.text))
+    except UnexpectedCharacters as unclosed:
+        return builder.unexpected_character(unclosed.pos_in_stream or 0)
+    return builder.unexpected_token(error, tokens)
 
 
 class _Builder:

@@ -6,12 +6,12 @@ The table ``[trailhound]`` is our own.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
+import tomli
 
 from detector.text.visible import visible
 
@@ -175,8 +175,8 @@ def parse_toml(text: str) -> dict[str, Any]:
     """Parse TOML. Raises RuleError."""
     try:
         _refuse_long_keys(text)
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
         reason = str(error).partition(" (at ")[0]
         position = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         if position is None:  # "at end of document"
@@ -184,7 +184,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         else:
             line, column = int(position[1]), int(position[2])
         raise RuleError(f"not TOML: {reason}", line, column) from None
-    except (ValueError, RecursionError):  # tomllib lets these of int() and of itself pass
+    except (ValueError, RecursionError):  # tomli lets these of int() and of itself pass
         raise RuleError("not TOML: a number of too many digits, or nested too deeply") from None
 
 
@@ -239,7 +239,7 @@ def _convert(table: Any, type: type[_Table], text: str) -> _Table:
 def is_hunt(path: Path) -> bool:
     """Check whether a file is a hunt file; False if unreadable."""
     try:
-        return "hunt" in tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return "hunt" in tomli.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return False
 

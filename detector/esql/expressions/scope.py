@@ -9,11 +9,13 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
-from detector.ecs.fields import FieldTable
+from detector.ecs.fields import Field, FieldTable
 from detector.ecs.values import Type
-from detector.esql.errors import EsqlError, Span
+from detector.esql.errors import QUERY_START, EsqlError, Span
 from detector.esql.lookup.files import NO_LOOKUPS, Lookups
 from detector.text.suggest import nearest
 
@@ -179,6 +181,18 @@ class ColumnScope:
             raise EsqlError(span, f"no column {name} here{hint}")
         return column
 
+    def output(self) -> dict[str, CompiledExpr]:
+        """Return the columns of a result: all that are named, and the fields that cost little.
+
+        Fields that no command has read are read straight from the record."""
+        direct = _direct_columns(self._fields) if self._fields is not None else {}
+        columns = {}
+        for name in self.names():
+            column = self.columns.get(name) or direct.get(name)
+            if column is not None:
+                columns[name] = column
+        return columns
+
     def _find_field(self, name: str) -> CompiledExpr | None:
         """Make a column of the field ``name``, and remember it."""
         if self._fields is None or name in self._dropped:
@@ -186,16 +200,9 @@ class ColumnScope:
         field = self._fields.get(name)
         if field is None:
             return None
-        read = field.read
-        fact: ColumnFact = FieldFact(name)
-        if field.constant is not None:
-            fact = ConstantFact(field.constant)
-        if name == "@timestamp":
-            column = CompiledExpr(lambda row: row[TIME], "date", fact=fact)
-        else:
-            column = self.layout.cached(
-                CompiledExpr(lambda row: read(row[RECORD]), field.type, field.many, fact=fact)
-            )
+        column = _field_column(field)
+        if name != "@timestamp":
+            column = self.layout.cached(column)
         self.columns[name] = column
         return column
 
@@ -227,9 +234,8 @@ class ColumnScope:
             rank = (_exactness(pattern), index)
             for name in self.matching(pattern, span):
                 ranks[name] = max(ranks.get(name, (0, 0)), rank)
-        unused_span = Span(1, 1, 0, 0)
         self.columns = {
-            name: self.find(name, unused_span)
+            name: self.find(name, QUERY_START)
             for name in sorted(ranks, key=lambda name: ranks[name][1])
         }
         self._fields = None
@@ -255,6 +261,23 @@ class ColumnScope:
         self.columns = columns
         self._dropped.add(old)
         self._dropped.discard(new)
+
+
+def _field_column(field: Field) -> CompiledExpr:
+    """Make a column that reads a field of the record, each time that it is asked for."""
+    name, read = field.name, field.read
+    fact: ColumnFact = FieldFact(name)
+    if field.constant is not None:
+        fact = ConstantFact(field.constant)
+    if name == "@timestamp":
+        return CompiledExpr(itemgetter(TIME), "date", fact=fact)
+    return CompiledExpr(lambda row: read(row[RECORD]), field.type, field.many, fact=fact)
+
+
+@lru_cache(maxsize=4)
+def _direct_columns(fields: FieldTable) -> dict[str, CompiledExpr]:
+    """Make a column of each field; rules share them, since most show all fields."""
+    return {name: _field_column(field) for name, field in fields.items() if not field.on_demand}
 
 
 def _exactness(pattern: str) -> int:

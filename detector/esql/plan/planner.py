@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from detector.ecs.fields import FieldTable
 from detector.esql import ast, parser
-from detector.esql.errors import EsqlError, too_deep
+from detector.esql.errors import QUERY_START, EsqlError, too_deep
 from detector.esql.expressions.compiler import Compiler
 from detector.esql.expressions.scope import (
     DEFAULT_OPTIONS,
@@ -64,18 +64,15 @@ def plan_tree(
 ) -> Query:
     """Plan a query from its tree, as ``plan`` does from its text.
 
-    ``separate``: of several commands that group, hits that none brings together are groups of
-    their own, as the alerts of a rule are. Raises EsqlError."""
+    ``separate``: as a rule has it. Of several commands that group, hits that none brings together
+    are groups of their own, as its alerts are; an event is one hit of a group, whatever MV_EXPAND
+    makes of it. Raises EsqlError."""
     try:
         planner = _Planner(tree, fields, options, separate)
         planner.plan_commands()
-        if planner.program is not None:
-            return planner.program_query(text, planner.program)
-        if planner.sequence is not None:
-            return planner.sequence_query(text, planner.sequence)
-        if planner.stats is None:
-            return planner.filter_query(text, keys)
-        return planner.grouping_query(text, planner.stats)
+        query = planner.query(text, keys)
+        expands = any(isinstance(stage, Expand) for stage in query.stages)
+        return replace(query, unites_rows=separate and expands)
     except RecursionError:
         raise too_deep() from None
 
@@ -130,6 +127,16 @@ class _Planner:
                 case _:
                     plan_common_command(command, self._pipeline)
         self._canonical += lookup_digests(self._tree, self._layout.options)
+
+    def query(self, text: str, keys: tuple[ast.Named, ...]) -> Query:
+        """Return the query of the commands."""
+        if self.program is not None:
+            return self.program_query(text, self.program)
+        if self.sequence is not None:
+            return self.sequence_query(text, self.sequence)
+        if self.stats is not None:
+            return self.grouping_query(text, self.stats)
+        return self.filter_query(text, keys)
 
     def _plan_where(self, command: ast.Where) -> None:
         condition, scope = command.condition, self._pipeline.scope
@@ -196,17 +203,15 @@ class _Planner:
     def filter_query(self, text: str, keys: tuple[ast.Named, ...]) -> Query:
         """Return a query without STATS."""
         scope = self._pipeline.scope
-        span = self._tree.commands[0].span
-        names = [name for name in scope.names() if self._is_column(name)]
-        columns = {name: scope.find(name, span) for name in names}
+        columns = scope.output()
         # Keys may name the event's id even where KEEP or DROP has removed it.
-        event_id = ColumnScope(self._layout, self._fields).find("event.id", span)
+        event_id = ColumnScope(self._layout, self._fields).find("event.id", QUERY_START)
         scope.columns.setdefault("event.id", event_id)
         key_columns = {key.name: Compiler(scope).compile(key.expression) for key in keys}
         time_inputs = None
         if not self._time.decides(key.expression for key in keys):
             time_inputs = self._time.time_inputs(
-                [(ast.Column(name, span=span), expr) for name, expr in columns.items()]
+                [(ast.Column(name, span=QUERY_START), expr) for name, expr in columns.items()]
             )
         return Query(
             text=text,
@@ -231,11 +236,6 @@ class _Planner:
             thresholds=(),
             time_inputs=time_inputs,
         )
-
-    def _is_column(self, name: str) -> bool:
-        """Tell whether a result has a column: it costs little, or the query names it."""
-        field = self._fields.get(name)
-        return field is None or not field.on_demand or name in self._pipeline.scope.columns
 
     def grouping_query(self, text: str, stats: CompiledStats) -> Query:
         """Return a query with STATS."""
@@ -279,9 +279,7 @@ class _Planner:
     def program_query(self, text: str, program: ProgramBuilder) -> Query:
         """Return a query with several commands that group."""
         scope = self._pipeline.scope
-        span = self._tree.commands[0].span
-        names = [name for name in scope.names() if self._is_column(name)]
-        columns = {name: scope.find(name, span) for name in names}
+        columns = scope.output()
         plan = program.build(self._separate)
         return Query(
             text=text,

@@ -41,6 +41,14 @@ class _HitScope(ColumnScope):
         candidates = {**dict.fromkeys(self._source.names()), **self.columns}
         return [name for name in candidates if name not in self._dropped]
 
+    def output(self) -> dict[str, CompiledExpr]:
+        shown = self._source.output() if self._source is not None else {}
+        return {
+            name: self.find(name, QUERY_START)
+            for name in self.names()
+            if name in self.columns or name in shown
+        }
+
     def keep_whole(self, name: str, expr: CompiledExpr) -> None:
         """Make a column of the hits of an expression over events."""
         self.columns[name] = self._input(expr)

@@ -18,7 +18,7 @@ from detector.esql.expressions.scope import (
     RowSlots,
 )
 from detector.esql.plan.accumulators import Inputs
-from detector.esql.plan.grouping import Expand, Grouping, GroupSpan, HitGroup, Stage, run_stages
+from detector.esql.plan.grouping import Grouping, GroupSpan, HitGroup, Stage, run_stages
 from detector.esql.plan.predicate_analysis import Pairs
 from detector.esql.plan.prefilter import Prefilter
 from detector.esql.plan.program import TableProgram
@@ -47,9 +47,10 @@ class Query:
     ``key_names``: the columns besides the window that the hits of one group agree in. ``min_hits``:
     no group of fewer hits gives a result. ``columns``: the columns that the query returns, in
     order. ``sparse``: null columns are left out. ``orders`` and ``limit``: SORT and LIMIT.
-    ``thresholds``: the conditions on a group, in words.
-    ``time_inputs``: the indexes of the inputs that are the event's time, where nothing else of
-    ``rows`` depends on it; None where something does."""
+    ``thresholds``: the conditions on a group, in words. ``time_inputs``: the indexes of the inputs
+    that are the event's time, where nothing else of ``rows`` depends on it; None where something
+    does. ``unites_rows``: the rows that MV_EXPAND makes of an event are one hit of their group, as
+    a rule counts events."""
 
     text: str
     canonical: str
@@ -73,6 +74,7 @@ class Query:
     thresholds: tuple[str, ...]
     time_inputs: tuple[int, ...] | None = None
     sequence: CompiledSequence | None = None
+    unites_rows: bool = False
 
     def rows(
         self, record: Record, time: int, now: int | None = None, is_accepted: bool = False
@@ -93,13 +95,9 @@ class Query:
             inputs = tuple([capped_value(expr.read(row)) for expr in self.inputs])
             key_values = [many(capped_value(expr.read(row))) or [None] for expr in self.keys]
             rows.extend((key, inputs) for key in product(*key_values))
-        if len(rows) > 1 and self.grouping is not None and self._expands:
+        if len(rows) > 1 and self.grouping is not None and self.unites_rows:
             return _unite_rows(rows)
         return rows
-
-    @property
-    def _expands(self) -> bool:
-        return any(isinstance(stage, Expand) for stage in self.stages)
 
     def _step_rows(
         self, sequence: CompiledSequence, row: RowSlots

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.esql import ast, kql
+from detector.esql import ast, kql, parse_cache
 from detector.esql.errors import EsqlError, Span
 from detector.esql.parse_cache import cached_tree
 from detector.esql.parser import parse_query
@@ -99,6 +99,52 @@ def test_file_of_another_user_is_not_read(cache: Path) -> None:
     for path in cache.iterdir():
         os.chown(path, 65534, 65534)
 
+    assert cached_tree("x", "a", lambda: literal(2)).value == 2
+
+
+def test_files_are_private_and_whole(cache: Path) -> None:
+    cached_tree("x", "a", lambda: literal(1))
+    (path,) = cache.iterdir()  # no temporary file is left
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_link_and_pipe_in_the_cache_are_not_read(cache: Path, tmp_path: Path) -> None:
+    cached_tree("x", "a", lambda: literal(1))
+    (path,) = cache.iterdir()
+    target = tmp_path / "elsewhere"
+    target.write_bytes(path.read_bytes())
+    path.unlink()
+    path.symlink_to(target)
+    assert cached_tree("x", "a", lambda: literal(2)).value == 2
+    assert not path.is_symlink()  # replaced, and what it led to is as it was
+
+    path.unlink()
+    os.mkfifo(path)
+    assert cached_tree("x", "a", lambda: literal(3)).value == 3
+
+
+def test_huge_file_in_the_cache_is_parsed_again(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parse_cache, "_LONGEST", 100)
+    assert cached_tree("x", "a", lambda: literal("y" * 200)).value == "y" * 200
+    assert not cache.exists()  # not kept either
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'["Literal",[1,1,0,0],1,2]',
+        b'["Literal",[1,1,0],1]',
+        b'["Span",[1,1,0,0]]',
+        b'["",["Literal",[1,1,0,0],1]]',
+        b'{"a":1}',
+    ],
+)
+def test_node_of_other_parts_is_parsed_again(cache: Path, content: bytes) -> None:
+    cached_tree("x", "a", lambda: literal(1))
+    (path,) = cache.iterdir()
+    path.write_bytes(content)
     assert cached_tree("x", "a", lambda: literal(2)).value == 2
 
 

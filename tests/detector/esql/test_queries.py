@@ -230,3 +230,9 @@ def test_now_is_given_time():
     query = plan(f"{FROM} | where @timestamp > now() - 1 hour | keep event.id", field_table())
     assert query.rows(record(), START, now=START + 3599)
     assert not query.rows(record(), START, now=START + 3600)
+
+
+def test_mv_expand_before_stats_counts_each_row(run_query):
+    records = [record(resources=[{"ARN": "a"}, {"ARN": "b"}])]
+    query = f"{FROM} | mv_expand aws.cloudtrail.resources.arn | stats n = count(*)"
+    assert run_query(query, records) == [{"n": 2}]
