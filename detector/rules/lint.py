@@ -9,10 +9,11 @@ from detector.ecs.fields import FieldTable
 from detector.eql.parser import parse_eql
 from detector.esql import ast, parser
 from detector.esql.errors import QUERY_START, Span
+from detector.esql.lucene.parser import idle_clauses
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts
 from detector.rules.null_effects import null_effects
 from detector.rules.rule_file import Metadata
-from detector.rules.rule_types import parse_query_bar
+from detector.rules.rule_types import EVERYTHING, parse_query_bar
 
 
 class Advice(NamedTuple):
@@ -31,12 +32,26 @@ def lint_rule(metadata: Metadata, fields: FieldTable, strict_nulls: bool) -> lis
         _advice(span, sentence)
         for span, sentence in null_effects(_tree_of(metadata), fields, not strict_nulls)
     ]
+    if metadata.language == "lucene":
+        advice += _idle_clauses(metadata.query_text)
     if metadata.type == "esql":
         tree = parser.parse_query(metadata.query_text)
         if strict_nulls:
             advice += _null_negations(tree, fields)
         advice += _coarse_suppression(tree, metadata)
     return sorted(advice)
+
+
+def _idle_clauses(text: str) -> Iterator[Advice]:
+    """Advise of clauses of Lucene that change nothing."""
+    if text.strip() in EVERYTHING:
+        return
+    for span in idle_clauses(text):
+        yield _advice(
+            span,
+            "decides nothing, since other clauses are required (AND, +): write AND, or put what "
+            "OR joins into brackets",
+        )
 
 
 def _tree_of(metadata: Metadata) -> ast.Tree:

@@ -38,7 +38,7 @@ _LANGUAGES = {
     "new_terms": _QUERY_BAR,
 }
 """Types of rules that run here, with the languages that each may be in."""
-_EVERYTHING = ("", "*", "*:*")
+EVERYTHING = ("", "*", "*:*")
 """Queries of Kibana's query bar that every event passes."""
 _EVENT_TIMES = ("@timestamp", "event.ingested", "event.created")
 """The fields that are an event's time here."""
@@ -180,7 +180,7 @@ def _compile_eql(metadata: Metadata, context: QueryContext) -> Query:
 def parse_query_bar(metadata: Metadata) -> ast.Expression:
     """Parse a query of Kibana's query bar: KQL or Lucene. Raises EsqlError."""
     text = metadata.query_text
-    if text.strip() in _EVERYTHING:
+    if text.strip() in EVERYTHING:
         return ast.Literal(True, span=QUERY_START)
     if metadata.language == "lucene":
         return parse_lucene(text)

@@ -27,6 +27,7 @@ UNSUPPORTED = frozenset(
         "score",
         "term",
         "categorize",
+        "json_extract",
         "decay",
         "to_version",
         "to_unsigned_long",

@@ -24,6 +24,15 @@ def parse_lucene(text: str) -> ast.Expression:
 
     Raises EsqlError at the first place where the text is no query that trailhound supports.
     """
+    return _parse(text)[0]
+
+
+def idle_clauses(text: str) -> list[Span]:
+    """Return where optional clauses stand that decide nothing, since others are required."""
+    return _parse(text)[1]
+
+
+def _parse(text: str) -> tuple[ast.Expression, list[Span]]:
     parser = _Parser(lucene_tokens(text))
     try:
         condition = parser.clauses(None)
@@ -31,7 +40,7 @@ def parse_lucene(text: str) -> ast.Expression:
         raise too_deep() from None
     if parser.peek().kind != "end":
         raise _unexpected(parser.peek(), "AND, OR, or the end of the query")
-    return condition
+    return condition, parser.idle
 
 
 class _Clause(NamedTuple):
@@ -47,6 +56,8 @@ class _Parser:
     def __init__(self, tokens: list[LuceneToken]) -> None:
         self.tokens = tokens
         self.index = 0
+        self.idle: list[Span] = []
+        """Optional clauses beside required ones."""
 
     def peek(self, ahead: int = 0) -> LuceneToken:
         return self.tokens[min(self.index + ahead, len(self.tokens) - 1)]
@@ -66,6 +77,8 @@ class _Parser:
             condition = self.clause(field)
             _add_clause(clauses, conjunction, modifier, condition)
             if self.peek().kind in ("end", ")"):
+                if any(clause.occur == "must" for clause in clauses):
+                    self.idle += [each.condition.span for each in clauses if each.occur == "should"]
                 return _joined(clauses, start)
             conjunction = ""
             if self.peek().kind in ("and", "or"):

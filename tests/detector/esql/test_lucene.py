@@ -10,7 +10,7 @@ import pytest
 
 from detector.cloudtrail.record import Record
 from detector.esql.errors import EsqlError
-from detector.esql.lucene.parser import parse_lucene
+from detector.esql.lucene.parser import idle_clauses, parse_lucene
 from tests.detector.esql.conftest import condition_holds, record
 
 
@@ -201,3 +201,17 @@ def test_what_cannot_be_exact_is_refused(query: str, column: int, message: str) 
         matches(query, record())
     assert message in refusal.value.message
     assert refusal.value.column == column
+
+
+@pytest.mark.parametrize(
+    ("query", "idle"),
+    [
+        ("user.name:a OR user.name:b AND cloud.region:c", ["a"]),
+        ("user.name:a OR user.name:b", []),
+        ("+user.name:a user.name:b", ["b"]),
+        ("user.name:a AND (cloud.region:b OR cloud.region:c)", []),
+        ("user.name:a AND (cloud.region:b OR +cloud.region:c)", ["b"]),
+    ],
+)
+def test_clauses_that_decide_nothing_are_told(query: str, idle: list[str]) -> None:
+    assert [query[span.start : span.end] for span in idle_clauses(query)] == idle

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from detector.ecs.fields import field_table
 from detector.rules.lint import lint_rule
 from detector.rules.reading import read_rule
 from detector.rules.rule import CompileContext
-from tests.detector.rules.rule_scan import write_rule
+from tests.detector.rules.rule_scan import raw_record, write_rule
 from tui.commandline.main import main
 from tui.commandline.narration import caret_excerpt
 
@@ -249,3 +251,36 @@ def test_summary_counts_what_runs_and_what_is_refused_by_reason(tmp_path, capsys
         "      2  names fields of other data: trailhound holds CloudTrail only",
         "      1  names a field that CloudTrail's integration lacks",
     ]
+
+
+def test_check_reads_exports(tmp_path, capsys):
+    export = tmp_path / "rules.ndjson"
+    query = "event.action:RunInstances OR user.name:ana AND cloud.region:eu-west-1"
+    rule = {"rule_id": "k", "name": "Exported", "type": "query", "language": "lucene"}
+    bad = {"rule_id": "b", "name": "Bad", "type": "query", "query": "usr.name: x"}
+    export.write_text(f"{json.dumps({**rule, 'query': query})}\n{json.dumps(bad)}\n")
+    status, out, err = check(capsys, export)
+    assert status == 1
+    assert out.splitlines()[0] == f"{export}: Exported: every event that matches its query"
+    assert "decides nothing, since other clauses are required" in out
+    assert f"{export}:2:1: Bad: line 1, column 1 of its query: no column usr.name" in err
+
+
+def test_hunt_reads_the_tables_of_the_configuration(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "trailhound").mkdir()
+    table = tmp_path / "owners.csv"
+    table.write_text("who,team\nana,red\n")
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.json").write_text(json.dumps({"Records": [raw_record(0)]}))
+    query = f"{FROM} | enrich owners on user.name | stats n = count(*) by team"
+    command = ["hunt", "--query", query, str(logs), "--format", "jsonl"]
+
+    assert main(command) == 2
+    assert "no lookup owners: name its file in the configuration" in capsys.readouterr().err
+
+    config = f'[lookups.owners]\nfile = "{table}"\nkey = "who"\n'
+    (tmp_path / "trailhound" / "config.toml").write_text(config)
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out) == {"n": 1, "team": "red"}
