@@ -280,7 +280,7 @@ class _Planner:
         """Return a query with several commands that group."""
         scope = self._pipeline.scope
         columns = scope.output()
-        plan = program.build(self._separate)
+        plan = program.build(self._separate, ast.depends_on_time(self._tree))
         return Query(
             text=text,
             canonical=self._canonical,

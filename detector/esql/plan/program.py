@@ -14,7 +14,12 @@ from typing import Any
 
 from detector.ecs.values import many
 from detector.esql.expressions.scope import Getter, RowLayout, RowSlots
-from detector.esql.plan.accumulators import BatchAggregator, BoundAggregate, Inputs
+from detector.esql.plan.accumulators import (
+    BatchAggregator,
+    BoundAggregate,
+    Inputs,
+    SlidingAggregator,
+)
 from detector.esql.plan.grouping import GroupSpan, HitGroup, Stage, run_stages
 
 
@@ -75,7 +80,7 @@ class TableLevel:
         if not self.keys and not self.keeps_rows:
             groups[()] = []  # without BY there is one group, even an empty one
         for row in rows:
-            for key in product(*[many(read(row)) or [None] for read in self.keys]):
+            for key in self.groups_of(row):
                 groups[key].append(row)
         if self.keeps_rows:
             for members in groups.values():
@@ -83,21 +88,29 @@ class TableLevel:
                 for row in members:
                     row[self.group_slot] = aggregator
             return list(rows)
-        return [self._group_row(key, members, span) for key, members in groups.items()]
+        return [
+            self.group_row(key, self._aggregator(members), span) for key, members in groups.items()
+        ]
 
-    def _group_row(
-        self, key: Sequence[Any], members: Sequence[RowSlots], span: GroupSpan
-    ) -> RowSlots:
+    def groups_of(self, row: RowSlots) -> list[tuple[Any, ...]]:
+        """Return the keys of the groups that a row is in."""
+        return list(product(*[many(read(row)) or [None] for read in self.keys]))
+
+    def inputs_of(self, row: RowSlots) -> Inputs:
+        """Return what the aggregates need of a row."""
+        return tuple([read(row) for read in self.inputs])
+
+    def group_row(self, key: Sequence[Any], aggregator: object, span: GroupSpan) -> RowSlots:
+        """Make the row of a group, before the stages."""
         row = self.layout.new_row()
         span.place(row)
-        row[self.group_slot] = self._aggregator(members)
+        row[self.group_slot] = aggregator
         for slot, value in zip(self.key_slots, key, strict=True):
             row[slot] = value
         return row
 
     def _aggregator(self, members: Sequence[RowSlots]) -> _SharedAggregator:
-        inputs = [tuple([read(row) for read in self.inputs]) for row in members]
-        return _SharedAggregator(self.aggregates, inputs)
+        return _SharedAggregator(self.aggregates, list(map(self.inputs_of, members)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +119,8 @@ class TableProgram:
 
     ``layout``: that of the hits' rows; ``input_slots``, ``key_slots`` and ``window_slot``: where a
     hit's inputs and what the group has in common stand in it. ``merges``: the rows that are left
-    are one result, since each is an event's."""
+    are one result, since each is an event's. ``reads_clock``: its columns depend on where the span
+    lies."""
 
     layout: RowLayout
     input_slots: tuple[int, ...]
@@ -114,10 +128,13 @@ class TableProgram:
     window_slot: int | None
     levels: tuple[TableLevel, ...]
     merges: bool
+    reads_clock: bool
 
     def new_group(self) -> HitGroup:
         """Make an empty group."""
-        return HitRows()
+        if self.levels[0].keeps_rows or self.reads_clock or self.window_slot is not None:
+            return HitRows()
+        return MovingGroups(self)
 
     def whole_group(self, inputs: Sequence[Inputs]) -> object:
         """Make a group of hits that are all there."""
@@ -128,6 +145,8 @@ class TableProgram:
 
         Without ``conditions``, those after the last command that groups do not count; none does
         where no row would be left."""
+        if isinstance(group, MovingGroups):
+            return iter(self._run_from(1, group.rows(span), span, len(self.levels)))
         assert isinstance(group, HitRows)
         last = len(self.levels) - 1
         rows = self._run(group, span, last + 1 if conditions else last)
@@ -137,8 +156,14 @@ class TableProgram:
 
     def _run(self, group: HitRows, span: GroupSpan, checked: int) -> list[RowSlots]:
         """Run the levels; of the first ``checked`` the conditions count."""
-        rows = [self._hit_row(inputs, span) for inputs in group]
-        for index, level in enumerate(self.levels):
+        rows = [self.hit_row(inputs, span) for inputs in group]
+        return self._run_from(0, rows, span, checked)
+
+    def _run_from(
+        self, first: int, rows: list[RowSlots], span: GroupSpan, checked: int
+    ) -> list[RowSlots]:
+        """Run the levels from the one at ``first``."""
+        for index, level in enumerate(self.levels[first:], first):
             rows = [
                 left
                 for row in level.apply(rows, span)
@@ -146,7 +171,8 @@ class TableProgram:
             ]
         return rows
 
-    def _hit_row(self, inputs: Inputs, span: GroupSpan) -> RowSlots:
+    def hit_row(self, inputs: Inputs, span: GroupSpan) -> RowSlots:
+        """Make the row of a hit."""
         row = self.layout.new_row()
         span.place(row)
         for slot, value in zip(self.input_slots, inputs, strict=True):
@@ -156,3 +182,62 @@ class TableProgram:
         if self.window_slot is not None:
             row[self.window_slot] = span.start * 1000
         return row
+
+
+class MovingGroups:
+    """The groups of a program's first STATS, while hits join and leave.
+
+    A step costs what it changes and the rows that are left, not all hits: the groups that a hit
+    joins or leaves are computed again, the others are as they were."""
+
+    def __init__(self, program: TableProgram) -> None:
+        self._program = program
+        self._level = program.levels[0]
+        self._waiting: deque[Inputs] = deque()
+        """Hits that have joined since the groups were last asked for."""
+        self._joined: deque[list[tuple[Any, ...]]] = deque()
+        """Of each other hit, the groups that it is in."""
+        self._groups: dict[tuple[Any, ...], SlidingAggregator] = {}
+        self._rows: dict[tuple[Any, ...], list[RowSlots]] = {}
+
+    def __len__(self) -> int:
+        return len(self._joined) + len(self._waiting)
+
+    def add(self, row: Inputs) -> None:
+        """Add a hit at the end."""
+        self._waiting.append(row)
+
+    def retract(self) -> None:
+        """Remove the oldest hit."""
+        if not self._joined:
+            self._waiting.popleft()
+            return
+        for key in self._joined.popleft():
+            group = self._groups[key]
+            group.retract()
+            self._rows.pop(key, None)
+            if not len(group):
+                del self._groups[key]
+
+    def rows(self, span: GroupSpan) -> list[RowSlots]:
+        """Return the rows of all groups after the stages of the first STATS."""
+        while self._waiting:
+            self._join(self._program.hit_row(self._waiting.popleft(), span))
+        if not self._groups and not self._level.keys:
+            self._groups[()] = SlidingAggregator(self._level.aggregates)
+        for key, group in self._groups.items():
+            if key not in self._rows:
+                row = self._level.group_row(key, group, span)
+                self._rows[key] = list(run_stages(self._level.stages, row))
+        # What comes next writes into the rows.
+        return [row.copy() for key in self._groups for row in self._rows[key]]
+
+    def _join(self, row: RowSlots) -> None:
+        keys, inputs = self._level.groups_of(row), self._level.inputs_of(row)
+        for key in keys:
+            group = self._groups.get(key)
+            if group is None:
+                group = self._groups[key] = SlidingAggregator(self._level.aggregates)
+            group.add(inputs)
+            self._rows.pop(key, None)
+        self._joined.append(keys)

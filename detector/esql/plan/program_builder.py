@@ -144,12 +144,12 @@ class ProgramBuilder:
                 self._hits.keep_whole(named.name, expr)
         return keys
 
-    def build(self, separate: bool) -> ProgramPlan:
+    def build(self, separate: bool, reads_clock: bool) -> ProgramPlan:
         """Build the program.
 
         ``separate``: hits that no command brings together are groups of their own, as a rule's
         alerts are; otherwise all hits are one. Raises EsqlError where a rule would have to tell
-        apart what has no key."""
+        apart what has no key. ``reads_clock``: the query calls NOW()."""
         common = self._common_keys() if separate else {}
         window_name = next(
             (name for name, expr in common.items() if isinstance(expr.fact, WindowFact)), None
@@ -167,6 +167,7 @@ class ProgramBuilder:
             key_slots=tuple(self._first_slots[name] for name in keys),
             window_slot=None if window_name is None else self._first_slots[window_name],
             levels=tuple(map(_level, self._levels)),
+            reads_clock=reads_clock,
             merges=separate and isinstance(self._levels[-1].command, ast.InlineStats),
         )
         fact = None if window_name is None else common[window_name].fact

@@ -14,6 +14,7 @@ from detector.cloudtrail.record import Record
 from detector.ecs.fields import field_table
 from detector.esql import parser
 from detector.esql.errors import EsqlError
+from detector.esql.plan.grouping import GroupSpan
 from detector.esql.plan.planner import plan, plan_tree
 from tests.detector.esql.conftest import START, record
 from tests.detector.rules.rule_scan import RuleScan, raw_record, write_rule
@@ -274,6 +275,47 @@ def test_groups_of_a_rule_are_those_of_the_whole(seed: int) -> None:
     results = [query.result(START, key, inputs) for key, inputs in groups.items()]
     found = [dict(result) for result in results if result is not None]
     assert by_text(found) == by_text(rows_of(text, rows))
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| stats n = count(*), last = max(@timestamp) by user.name, cloud.region | where n >= 2 "
+        "| stats regions = values(cloud.region), all = sum(n), last = max(last) by user.name",
+        "| stats n = count(*) by arn = aws.cloudtrail.resources.arn, user.name "
+        "| inline stats most = max(n) by user.name | where n == most "
+        "| stats arns = values(arn), n = sum(n) by user.name | where n > 1",
+        "| stats n = count(*), actions = median(length(event.action)) | stats n = max(n)",
+    ],
+)
+def test_groups_that_move_are_those_computed_at_once(text: str, seed: int) -> None:
+    rng = random.Random(seed)
+    query = rule_query(text)
+    rows = sorted(random_rows(rng), key=lambda row: row["time"])
+    series: dict[Any, list[Any]] = defaultdict(list)
+    for row in rows:
+        for key, inputs in query.rows(event_of(row), row["time"]):
+            series[key].append(inputs)
+    for key, hits in series.items():
+        moving = query.sliding_aggregator()
+        first = 0
+        for end, inputs in enumerate(hits, start=1):
+            moving.add(inputs)
+            while first < end - 1 and rng.random() < 0.4:
+                moving.retract()
+                first += 1
+            if rng.random() < 0.7:
+                at_once = query.result(START, key, hits[first:end])
+                assert query.group_passes(moving, START, key) is (at_once is not None)
+                moved = list(query.grouping.rows(moving, GroupSpan(START, START, key), True))
+                values = [query._column_values(row) for row in moved]
+                expected = query.grouping.whole_group(hits[first:end])
+                again = query.grouping.rows(expected, GroupSpan(START, START, key), True)
+                assert sorted(map(repr, values)) == sorted(
+                    repr(query._column_values(row)) for row in again
+                )
+                assert len(moving) == end - first
 
 
 # rules
