@@ -179,21 +179,29 @@ class _SearchPlanner:
         )
         self._hashes = [related_hashes(search.request.selector) for search in searches]
         self._own = [_indexes_by_chunk(search.own) for search in searches]
+        self._of_anybody = [number for number, hashes in enumerate(self._hashes) if hashes is None]
+        self._by_hash: dict[int, list[int]] = defaultdict(list)
+        for number, hashes in enumerate(self._hashes):
+            for name in hashes or ():
+                self._by_hash[name].append(number)
 
     def request_for(self, chunk: ChunkRef) -> ChunkRequest[RelatedPrincipals]:
         """Return what to search in a chunk."""
-        index: PrincipalIndex | None = None
-        requests = []
+        requests: list[SearchRequest[RelatedPrincipals]] = []
         near = range(
             bisect_left(self._starts, chunk.first - self._longest),
             bisect_right(self._starts, chunk.last),
         )
-        for number in near:
+        if not near:
+            return ChunkRequest(requests, chunk.principal_index)
+        index = PrincipalIndex(chunk.principal_index)
+        numbers = {number for number in self._of_anybody if number in near}
+        for name in index.hashes():
+            numbers.update(number for number in self._by_hash.get(name, ()) if number in near)
+        for number in sorted(numbers):
             request, searched, _ = self._searches[number]
             if request.end <= chunk.first or chunk.sequence <= searched:
                 continue
-            if index is None:
-                index = PrincipalIndex(chunk.principal_index)
             hashes = self._hashes[number]
             own: Set[int] = self._own[number].get((chunk.path, chunk.offset), frozenset())
             if hashes is None or index.contains(hashes, own):

@@ -55,6 +55,10 @@ class PrincipalIndex:
             return bool(numbers)
         return any(set(self._indexes(number)) - ignored for number in numbers)
 
+    def hashes(self) -> Iterable[int]:
+        """Return the hashes that records have."""
+        return self._groups_by_hash.keys()
+
     def lookup(self, wanted: Set[int]) -> Iterator[tuple[PrincipalHashes, Sequence[int]]]:
         """Yield hashes and indexes of the records with a wanted hash."""
         for number in sorted(self._group_numbers(wanted)):
