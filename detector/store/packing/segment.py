@@ -112,7 +112,15 @@ class Packed(NamedTuple):
     hits: dict[str, int]
     """By rule."""
     identities: bytes
-    body: bytes
+    content: _Body
+
+    def body(self) -> bytes:
+        """Return the content as it is stored."""
+        return isal_zlib.compress(msgspec.msgpack.encode(self.content), 1)
+
+    def segment(self) -> Segment:
+        """Return the segment without unpacking what was packed."""
+        return Segment(self.identities, self.content)
 
 
 class _Numbers(dict[Any, int]):
@@ -198,19 +206,15 @@ def pack(rows: Sequence[StoredRow]) -> Packed:
         len(rows),
         dict(hits),
         b"".join([stored.identity for stored in rows]),
-        isal_zlib.compress(msgspec.msgpack.encode(body), 1),
+        body,
     )
 
 
 class Segment:
     """A segment that was unpacked. It never changes."""
 
-    def __init__(self, identities: bytes, body: bytes) -> None:
-        """Unpack a segment. Raises msgspec.MsgspecError where it is damaged."""
-        try:
-            self._body = _decoder.decode(isal_zlib.decompress(body))
-        except isal_zlib.error as error:  # type: ignore[misc]  # its stub gives it no type
-            raise msgspec.DecodeError(str(error)) from None
+    def __init__(self, identities: bytes, content: _Body) -> None:
+        self._body = content
         self._identities = identities
         start = self._body.start
         self.times = [start + passed for passed in self._body.times.numbers()]
@@ -220,6 +224,14 @@ class Segment:
         self._index = self._body.index.numbers()
         self.matches: list[Matches] = [self._unpacked(them) for them in self._body.matches]
         self._places: dict[Series, list[int]] | None = None
+
+    @classmethod
+    def unpack(cls, identities: bytes, body: bytes) -> Segment:
+        """Unpack a stored segment. Raises msgspec.MsgspecError where it is damaged."""
+        try:
+            return cls(identities, _decoder.decode(isal_zlib.decompress(body)))
+        except isal_zlib.error as error:  # type: ignore[misc]  # its stub gives it no type
+            raise msgspec.DecodeError(str(error)) from None
 
     def __len__(self) -> int:
         return len(self.times)

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from detector.cloudtrail.record import json_text
-from detector.store.packing.segment import StoredRow, pack
+from detector.store.packing.segment import Segment, StoredRow, pack
 
 SEGMENT_ROWS = 4096
 """Rows of a full segment. Larger ones cost more to look something up, smaller ones are packed less
@@ -19,22 +19,24 @@ FULL_TIER = len(_TIER_ROWS)
 
 def insert_segment(
     connection: sqlite3.Connection, rows: Sequence[StoredRow], is_fresh: bool
-) -> None:
-    """Write rows, in order of time and identity, as one segment."""
+) -> tuple[int, Segment]:
+    """Write rows, in order of time and identity, as one segment; return its id and itself."""
     packed = pack(rows)
+    # At random: no id is ever used again, also where a transaction fails.
+    segment_id = secrets.randbits(62)
     tier = sum(packed.rows >= limit for limit in _TIER_ROWS)
     connection.execute(
         "INSERT INTO segment (segment_id, fresh, tier, first, last, hits, identities, body) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            # At random: no id is ever used again, also where a transaction fails.
-            secrets.randbits(62),
+            segment_id,
             is_fresh,
             tier,
             packed.first,
             packed.last,
             json_text(packed.hits),
             packed.identities,
-            packed.body,
+            packed.body(),
         ),
     )
+    return segment_id, packed.segment()

@@ -20,8 +20,8 @@ from detector.store.packing.segment_writer import FULL_TIER, SEGMENT_ROWS, inser
 
 _MERGED = 8
 """Segments of one tier that are merged."""
-_UNPACKED = 16
-"""Segments that are held unpacked; one takes some megabytes."""
+_UNPACKED_ROWS = 16 * SEGMENT_ROWS
+"""Rows of the segments that are held unpacked; a thousand take about a megabyte."""
 _FEW = 16
 """Identities up to which searching is faster than an index."""
 
@@ -60,6 +60,7 @@ class SegmentTable:
     def __init__(self, database: Database) -> None:
         self.committed: StateQuery = database.rows
         self._unpacked: OrderedDict[int, Segment] = OrderedDict()
+        self._rows = 0
         self._lock = threading.Lock()
 
     def spans(self, query: StateQuery, start: float, end: float) -> list[SegmentSpan]:
@@ -84,11 +85,8 @@ class SegmentTable:
         found = query("SELECT identities, body FROM segment WHERE segment_id = ?", segment_id)
         if not found:
             raise SegmentGone
-        segment = Segment(*found[0])
-        with self._lock:
-            self._unpacked[segment_id] = segment
-            if len(self._unpacked) > _UNPACKED:
-                self._unpacked.popitem(last=False)
+        segment = Segment.unpack(*found[0])
+        self._keep(segment_id, segment)
         return segment
 
     def between(self, query: StateQuery, start: float, end: float) -> list[Segment]:
@@ -131,7 +129,7 @@ class SegmentTable:
         parts = -(-len(ordered) // SEGMENT_ROWS)
         for number in range(parts):
             part = ordered[len(ordered) * number // parts : len(ordered) * (number + 1) // parts]
-            insert_segment(connection, part, is_fresh)
+            self._keep(*insert_segment(connection, part, is_fresh))
 
     def remove(self, connection: sqlite3.Connection, places: Iterable[RowPlace]) -> None:
         """Remove rows."""
@@ -154,7 +152,7 @@ class SegmentTable:
             "DELETE FROM segment WHERE segment_id = ? RETURNING fresh", (segment_id,)
         ).fetchall()
         if rows:
-            insert_segment(connection, rows, is_fresh)
+            self._keep(*insert_segment(connection, rows, is_fresh))
 
     def give(self, connection: sqlite3.Connection, old_id: int, new_id: int) -> None:
         """Give the events of a file to the one that replaces it."""
@@ -198,6 +196,16 @@ class SegmentTable:
                     "DELETE FROM segment WHERE segment_id = ?", [(each,) for each in ids]
                 )
                 self.append(connection, rows, is_fresh)
+
+    def _keep(self, segment_id: int, segment: Segment) -> None:
+        """Hold a segment unpacked, in the place of those that were not used for longest."""
+        with self._lock:
+            if segment_id not in self._unpacked:
+                self._rows += len(segment)
+            self._unpacked[segment_id] = segment
+            while self._rows > _UNPACKED_ROWS and len(self._unpacked) > 1:
+                _, dropped = self._unpacked.popitem(last=False)
+                self._rows -= len(dropped)
 
     def _identities(self, query: StateQuery, segment_id: int) -> bytes:
         ((identities,),) = query("SELECT identities FROM segment WHERE segment_id = ?", segment_id)

@@ -61,7 +61,7 @@ def _unpack(db: sqlite3.Connection) -> None:
     widths = dict(db.execute("SELECT rule_id, width FROM today.rule_number"))
     ((generation,),) = db.execute("SELECT generation FROM progress").fetchall()
     for identities, body in db.execute("SELECT identities, body FROM today.segment").fetchall():
-        for stored in Segment(identities, body).rows():
+        for stored in Segment.unpack(identities, body).rows():
             _write_event(db, stored, generation)
             row = stored.row
             for time, matches in ((row.time, row.matches), *row.stale):

@@ -74,8 +74,8 @@ ROWS = st.lists(
 @given(ROWS)
 def test_rows_are_unpacked_as_they_were_packed(rows: list[StoredRow]) -> None:
     packed = pack(rows)
-    segment = Segment(packed.identities, packed.body)
-    assert segment.rows() == rows
+    segment = Segment.unpack(packed.identities, packed.body())
+    assert segment.rows() == packed.segment().rows() == rows
     assert (packed.first, packed.last, packed.rows) == (
         rows[0].row.time,
         rows[-1].row.time,
@@ -94,9 +94,10 @@ def test_rows_are_unpacked_as_they_were_packed(rows: list[StoredRow]) -> None:
 
 def test_damaged_segment_is_no_segment() -> None:
     packed = pack([StoredRow(bytes(16), event(), 1, 0)])
-    for body in (packed.body[:-4], b"", packed.body[:9] + b"\xff" * 9):
+    whole = packed.body()
+    for body in (whole[:-4], b"", whole[:9] + b"\xff" * 9):
         with pytest.raises(msgspec.MsgspecError):
-            Segment(packed.identities, body)
+            Segment.unpack(packed.identities, body)
 
 
 def event(time: int = 0, error: str = "", **changed: object) -> KeptEvent:
