@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 from typing import NamedTuple
@@ -215,3 +216,13 @@ def test_what_cannot_be_exact_is_refused(query: str, column: int, message: str) 
 )
 def test_clauses_that_decide_nothing_are_told(query: str, idle: list[str]) -> None:
     assert [query[span.start : span.end] for span in idle_clauses(query)] == idle
+
+
+def test_any_text_is_a_query_or_one_refusal() -> None:
+    rng = random.Random(11)
+    pieces = ["a", "b:", '"', "\\", "/", "(", ")", "[", "]", "{", "}", " TO ", " AND ", " OR "]
+    pieces += ["-", "+", "!", "*", "?", "~1", "^2", "&&", " ", "\n", "\\u00", "é", "\ud800", ">="]
+    for _ in range(4000):
+        text = "".join(rng.choice(pieces) for _ in range(rng.randrange(1, 14)))
+        with contextlib.suppress(EsqlError):
+            parse_lucene(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from detector.ecs.fields import field_table
+from detector.esql.errors import EsqlError
 from detector.rules.kibana.exceptions import build_exceptions
 from detector.rules.kibana.export import Export
 from detector.rules.kibana.filters import build_filters
@@ -246,3 +248,33 @@ def test_exception_that_is_not_exact_is_refused(entry: Json, message: str) -> No
         side_conditions(rule, field_table(), Export(lists={("l", "single"): items}))
     assert message in refusal.value.message
     assert refusal.value.key == "exceptions_list"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_filter_or_exception_gets_past_the_refusals(seed: int) -> None:
+    """Whatever JSON holds becomes conditions or one refusal."""
+    rng = random.Random(seed)
+    leaves: list[Any] = [None, True, 1, "x", "*", "now-1d", [], {}, {"value": "a"}, "user.name"]
+    keys = [
+        *["bool", "exists", "match", "match_phrase", "terms", "range", "wildcard", "regexp"],
+        *["query_string", "must", "should", "minimum_should_match", "meta", "query", "negate"],
+        *["type", "params", "relation", "field", "value", "flags", "operator", "user.name"],
+    ]
+
+    def any_json(depth: int) -> Any:
+        if depth == 0 or rng.random() < 0.3:
+            return rng.choice(leaves)
+        if rng.random() < 0.2:
+            return [any_json(depth - 1) for _ in range(rng.randrange(3))]
+        return {rng.choice(keys): any_json(depth - 1) for _ in range(rng.randrange(1, 3))}
+
+    for _ in range(500):
+        item = {"entries": [any_json(3)], "expire_time": any_json(1)}
+        for build in (
+            lambda: build_filters([any_json(5)]),
+            lambda item=item: build_exceptions(
+                [REFERENCE], Export(lists={("l", "single"): [item]})
+            ),
+        ):
+            with contextlib.suppress(RuleError, EsqlError):
+                build()
