@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from hypothesis import event, given, settings
 
-from detector.cloudtrail.record import Head, decode
+from detector.cloudtrail.record import decode
 from detector.ecs.fields import field_table
 from detector.eql.parser import parse_eql
 from detector.esql.plan.planner import plan_tree
@@ -36,13 +36,7 @@ def test_condition_matches_oracle(condition, changes):
     record = decode(orjson.dumps(raw))
     assert bool(query.rows(record, START)) == expected
     if expected:  # what the head alone tells loses no record
-        head = Head(
-            event_source=record.event_source,
-            event_name=record.event_name,
-            aws_region=record.aws_region,
-            source_ip_address=record.source_ip_address,
-            read_only=record.read_only,
-        )
+        head = record.head()
         pair = record.event_source, record.event_name
         wider = {pair, (pair[0], None), (None, pair[1]), (None, None)}
         assert query.required_pairs & wider
