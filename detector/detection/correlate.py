@@ -99,8 +99,12 @@ def find_signals(path: str, requests: ChunkRequests, flagging: Dispatch) -> Iter
     def may_be_signal(signature: EventSignature) -> bool:
         return bool(flagging.rules_for(signature)) or signature.event_source == STS
 
+    judged: Record | None = None
+    flags: tuple[str, ...] = ()
     for request, event, record, _raw in search_file(path, requests, may_be_signal):
-        flags = flags_of(event, record, flagging)
+        # A record that is near many alerts comes for one after the other.
+        if record is not judged:
+            flags, judged = flags_of(event, record, flagging), record
         if flags or event.issued_key:
             yield Signal(request.name, event, flags)
 
