@@ -284,7 +284,7 @@ def test_compact_reports_freed_space(cli: Cli, db: Path, tmp_path: Path) -> None
 def test_doctor_finds_damage_and_saves_notes(
     cli: Cli, db: Path, logs: Path, tmp_path: Path
 ) -> None:
-    assert "ok       soundness     sound" in cli("doctor", "--db", db).out
+    assert "ok       soundness     OK" in cli("doctor", "--db", db).out
     one_line(
         cli("doctor", "--db", tmp_path / "none", "--save", tmp_path / "new"), 1, "no database yet"
     )

@@ -38,7 +38,7 @@ def lines_of(out: str, name: str) -> list[str]:
 def test_status_lists_only_regions_that_need_attention(state: Path, cli: Cli) -> None:
     out = cli("status", "--db", state).out
     (summary,) = lines_of(out, "regions")
-    assert "28 of 2 accounts: 27 up to date, 1 late" in summary and "--all" in summary
+    assert "28 in 2 accounts: 1 late, 27 up to date" in summary and "--all" in summary
     assert [line.split()[1:3] for line in lines_of(out, "region")] == [
         [ACCOUNTS[0], "eu-west-1"],
         [*SILENT],

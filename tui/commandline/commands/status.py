@@ -15,6 +15,7 @@ import msgspec
 from detector.detection.alert import STATUSES
 from detector.store import Freshness, Store, reference_time
 from detector.text.json_output import json_line
+from detector.text.plural import plural
 from detector.text.time import format_time
 from detector.text.visible import visible
 from tui.commandline.narration import accounting_sums, completeness_lines
@@ -161,7 +162,7 @@ def _regions_line(regions: Sequence[Freshness], now: float) -> str:
     by_verdict = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(verdicts.items()))
     newest = max(region.newest for region in regions)
     return (
-        f"{'regions':14} {len(regions):,} of {len(accounts):,} accounts: {by_verdict}"
+        f"{'regions':14} {len(regions):,} in {plural(len(accounts), 'account')}: {by_verdict}"
         f"; newest delivery {format_time(newest)}; --all lists them"
     )
 

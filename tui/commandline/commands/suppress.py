@@ -63,7 +63,7 @@ def _add(store: Store, args: argparse.Namespace) -> None:
     print(suppression.suppression_id)
     narrate(
         f"hides {suppression.scope} {suppression.value} until {format_time(suppression.expires)}; "
-        f"hides of the last 30 days' alerts: {len(hidden)}; {len(breaking)} are still shown"
+        f"of the last 30 days' alerts it hides {len(hidden):,}; {len(breaking):,} are still shown"
     )
     for alert, novelties in breaking:
         narrate(f"  {format_time(alert.first_event)}  {alert.alert_id}  {', '.join(novelties)}")
