@@ -37,6 +37,8 @@ def test_commands_parse(page: Path) -> None:
                 line.rpartition("| ")[2] if "| trailhound" in line else line, comments=True
             )
             if words[:1] == ["trailhound"]:
+                if ">" in words:  # the shell's
+                    words = words[: words.index(">")]
                 arguments = command_first(words[1:])
                 is_command = bool(arguments) and arguments[0] in COMMANDS
                 (commands if is_command else app).parse_args(arguments)
