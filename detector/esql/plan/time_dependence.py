@@ -56,6 +56,8 @@ class TimeDependence:
         return tuple(times)
 
     def _reads_time(self, node: ast.Node) -> bool:
+        if isinstance(node, ast.Column):  # as each of the hundred that most rules show
+            return node.name in self._columns
         if ast.depends_on_time(node):
             return True
         return any(column.name in self._columns for column in columns_in(node))
