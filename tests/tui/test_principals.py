@@ -18,6 +18,7 @@ from tui.screens.pivot.events import EventsScreen
 from tui.screens.pivot.rows import QuestionLine
 from tui.screens.principals.page import PrincipalScreen
 from tui.screens.principals.screen import PrincipalsScreen
+from tui.widgets.row_list import RowList
 
 DAY = 86_400
 EVE = f"arn:aws:iam::{ACCOUNT}:user/eve"
