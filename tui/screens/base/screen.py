@@ -25,6 +25,9 @@ from tui.widgets.row_view import RowView
 from tui.widgets.status import AccountingLine, LiveState, live_items
 from tui.widgets.top_line import TopLine
 
+_NARROW = 72
+"""Columns from which a list and its details fit beside each other at all."""
+
 WIDE = 110
 """Columns from which there is room for two things side by side."""
 
@@ -42,7 +45,12 @@ class HuntScreen(Screen[None]):
     ``show`` draws what the view model holds now.
     """
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide"), (SPLIT, "-panes")]
+    HORIZONTAL_BREAKPOINTS = [
+        (0, "-tiny"),
+        (_NARROW, "-narrow"),
+        (WIDE, "-wide"),
+        (SPLIT, "-panes"),
+    ]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
 
     BINDINGS = [
