@@ -9,7 +9,7 @@ import pytest
 from docs.strings import code_strings, readable_strings
 
 FORMER = (
-    r"\bmachines?\b(?! learning| with Python)",
+    r"EC2 machines?\b|\bmachine images?\b|\bmachines? (?:started|are started|in|and networks)\b",
     "long-term key(?! denied)",
     "whose key it",
     "whose credentials",
@@ -36,7 +36,7 @@ FORMER = (
     "as usual",
     'unused-region(?!`|"|$|, | )',
     r"\brare\b",
-    "is no (?:such time|interval|number|network|file|role|field|list|project|TOML|JSON)",
+    "is no (?:such time|interval|network|file|role|field|list|project|TOML|JSON)",
     "one sweep",
     "unfolds?",
     "turn the order",
