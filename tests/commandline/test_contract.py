@@ -87,7 +87,7 @@ def test_version_option(cli: Cli) -> None:
     [
         (
             ["scan", ".", "--since", "yesterday"],
-            ["--since yesterday: no time", "2026-03-01T11:30:00Z"],
+            ["--since yesterday: not a time", "2026-03-01T11:30:00Z"],
         ),
         (["scan", ".", "--until", "2026-02-30"], ["--until 2026-02-30"]),
         (["scan", ".", "--now", "12:00"], ["--now 12:00"]),
@@ -100,7 +100,7 @@ def test_version_option(cli: Cli) -> None:
         ),
         (
             ["suppress", "add", "--principal", "a", "--for", "1y", "--ticket", "T"],
-            ["--for '1y' is no interval", "12h, 7d or 2w"],
+            ["--for '1y' is not a duration", "12h, 7d or 2w"],
         ),
         (["suppress", "add", "--principal", "a"], ["add a ticket"]),
         (["suppress", "add", "--cidr", "here", "--ticket", "T"], ["not an address or network"]),
