@@ -98,11 +98,11 @@ def test_suppress_add_reports_breaking_alerts(cli: Cli, db: str) -> None:
     base = ["suppress", "add", "--principal", ANA, "--ticket", "OPS-1", "--db", db]
     ran = cli(*base)
     assert (
-        "hides of the last 30 days' alerts: 0; 1 are still shown" in ran.err
+        "of the last 30 days' alerts it hides 0; 1 are still shown" in ran.err
         and "snapshot 1" in ran.err
     )
     assert (
-        "hides of the last 30 days' alerts: 1; 0 are still shown"
+        "of the last 30 days' alerts it hides 1; 0 are still shown"
         in cli(*base, "--waive", "snapshot").err
     )
     one_line(cli(*base, "--waive", "nonsense"), 2, "nonsense")
