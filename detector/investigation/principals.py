@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from detector.detection.activity.activity import (
-    Activity,
     DayActivity,
     activity_days,
     merged,
@@ -147,18 +146,45 @@ class PrincipalList(msgspec.Struct, frozen=True):
         return notes
 
 
+class PrincipalSum(msgspec.Struct, frozen=True, gc=False):
+    """What a principal did over some days; ``hours`` are the bits of each day's hours."""
+
+    whole: DayActivity
+    day_calls: dict[int, int]
+    hours: dict[int, int]
+
+
+def sum_principals(
+    store: Store, since: int | None = None, until: int | None = None
+) -> dict[Actor, PrincipalSum]:
+    """Return the sums over the days that ``[since, until)`` touches, in epoch seconds."""
+    return {
+        actor: PrincipalSum(
+            merged(days),
+            {day: of_day.calls for day, of_day in days.items()},
+            {day: of_day.hours for day, of_day in days.items()},
+        )
+        for actor, days in store.activity.each_principal(*activity_days(since, until))
+    }
+
+
 def list_principals(
     store: Store,
     table: RiskTable,
     since: int | None = None,
     until: int | None = None,
     risk_window: int = RISK_WINDOW,
+    sums: Mapping[Actor, PrincipalSum] | None = None,
 ) -> PrincipalList:
-    """Return the principals with calls on the days that ``[since, until)`` touches."""
+    """Return the principals with calls on the days that ``[since, until)`` touches.
+
+    ``sums`` are those of ``sum_principals``, where they are known already.
+    """
     newest = store.files.newest_event_time() or 0
-    activity = store.activity.read(*activity_days(since, until))
+    if sums is None:
+        sums = sum_principals(store, since, until)
     rows = principal_rows(
-        activity, store.activity.first_seen(), store.alerts.all(), newest, table, risk_window
+        sums, store.activity.first_seen(), store.alerts.all(), newest, table, risk_window
     )
     return PrincipalList(
         tuple(rows),
@@ -169,7 +195,7 @@ def list_principals(
 
 
 def principal_rows(
-    activity: Activity,
+    sums: Mapping[Actor, PrincipalSum],
     first_seen: Mapping[tuple[str, str], int],
     alerts: Iterable[Alert],
     newest: int,
@@ -177,28 +203,24 @@ def principal_rows(
     risk_window: int = RISK_WINDOW,
 ) -> list[PrincipalRow]:
     """Return a row for each principal: highest risk first, then rarest, then latest."""
-    of_principal: dict[tuple[str, str], dict[int, DayActivity]] = {}
-    for (kind, name, day), of_day in activity.days.items():
-        of_principal.setdefault((kind, name), {})[day] = of_day
-    wholes = {principal: merged(days) for principal, days in of_principal.items()}
-    makers = Counter(call for whole in wholes.values() for call in _values(whole, "call"))
+    makers = Counter(call for each in sums.values() for call in _values(each.whole, "call"))
     by_principal = alerts_by_principal(alerts)
     history_since = min(first_seen.values(), default=newest)
     rows = []
-    for principal, whole in wholes.items():
-        own_alerts = by_principal.get(principal, [])
-        first = first_seen.get(principal, whole.first)
-        uncommon = []
-        if len(wholes) >= _FEWEST_PRINCIPALS:
+    for actor, of_principal in sums.items():
+        whole = of_principal.whole
+        own_alerts = by_principal.get(actor.principal, [])
+        first = first_seen.get(actor.principal, whole.first)
+        uncommon: list[str] = []
+        if len(sums) >= _FEWEST_PRINCIPALS:
             uncommon = [call for call in _values(whole, "call") if makers[call] <= UNCOMMON_AMONG]
         rows.append(
             _row(
-                principal,
-                whole,
-                of_principal[principal],
+                actor,
+                of_principal,
                 first,
                 uncommon,
-                rhythm(of_principal[principal], first, history_since, newest),
+                rhythm(of_principal.hours, first, history_since, newest),
                 is_new_principal(first, history_since, newest),
                 own_alerts,
                 principal_risk(own_alerts, newest, risk_window, table),
@@ -209,9 +231,8 @@ def principal_rows(
 
 
 def _row(
-    principal: tuple[str, str],
-    whole: DayActivity,
-    days: Mapping[int, DayActivity],
+    actor: Actor,
+    of_principal: PrincipalSum,
     first_seen: int,
     uncommon: Sequence[str],
     rhythm: str,
@@ -219,7 +240,8 @@ def _row(
     alerts: Sequence[Alert],
     risk: PrincipalRisk,
 ) -> PrincipalRow:
-    kind, name = principal
+    whole = of_principal.whole
+    kind, name = actor.principal
     return PrincipalRow(
         kind,
         name,
@@ -238,7 +260,7 @@ def _row(
         _values(whole, "key"),
         len(_values(whole, "session")),
         tuple(sorted(kind for kind, counts in whole.values.items() if "" in counts)),
-        tuple(sorted((day, of_day.calls) for day, of_day in days.items())),
+        tuple(sorted(of_principal.day_calls.items())),
         tuple(uncommon),
         rhythm,
         is_new,
@@ -262,17 +284,16 @@ _HOURLY = 20
 _WEEK = 7
 
 
-def rhythm(
-    days: Mapping[int, DayActivity], first_seen: int, history_since: int, newest: int
-) -> str:
+def rhythm(days: Mapping[int, int], first_seen: int, history_since: int, newest: int) -> str:
     """Describe when a principal calls: new, once, hourly, daily, weekdays or irregular.
 
+    ``days`` are the bits of the hours with a call, by number of the day.
     ``""`` where there are too few days to tell."""
     if is_new_principal(first_seen, history_since, newest):
         return "new"
     first, last = min(days), max(newest // DAY, max(days))
     span = last - first + 1
-    hours = sum(day.hours.bit_count() for day in days.values()) / len(days)
+    hours = sum(hours.bit_count() for hours in days.values()) / len(days)
     is_daily = len(days) >= _MOST * span
     if hours >= _HOURLY and is_daily:
         return "hourly"

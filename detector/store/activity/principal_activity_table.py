@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -114,6 +116,39 @@ class PrincipalActivityTable:
             if first_day <= day < end_day and is_wanted:
                 activity.day(key).merge(of_day)
         return activity
+
+    def each_principal(
+        self, first_day: int, end_day: int
+    ) -> Iterator[tuple[Actor, dict[int, DayActivity]]]:
+        """Yield each principal with its days in ``[first_day, end_day)``, one at a time.
+
+        The names of sessions are numbers of theirs.
+        """
+        pending: dict[Actor, dict[int, DayActivity]] = {}
+        for (kind, name, day), of_day in activity_of(self._pending()).days.items():
+            if first_day <= day < end_day:
+                pending.setdefault(Actor(kind, name), {})[day] = of_day
+        names = self._value_names(bool(pending))
+        rows = self._database.rows(
+            "SELECT kind, name, day, body FROM principal_day JOIN principal USING (principal_id) "
+            "WHERE day >= ? AND day < ? ORDER BY principal_id",
+            first_day,
+            end_day,
+        )
+        for (kind, name), of_principal in groupby(rows, key=itemgetter(0, 1)):
+            actor = Actor(kind, name)
+            days = {day: _unpack(body, day, names) for _, _, day, body in of_principal}
+            for day, of_day in pending.pop(actor, {}).items():
+                if day in days:
+                    days[day].merge(of_day)
+                else:
+                    days[day] = of_day
+            yield actor, days
+        yield from pending.items()
+
+    def sequence(self) -> int:
+        """Return a number that changes whenever records were read."""
+        return int(self._database.value("SELECT sequence FROM progress"))
 
     def first_seen(self) -> dict[tuple[str, str], int]:
         """Return when each principal called first, in epoch seconds."""

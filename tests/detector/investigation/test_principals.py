@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from detector.detection.activity.activity import (
-    DayActivity,
     SessionOpening,
     activity_days,
 )
@@ -72,11 +71,9 @@ def test_resolved_suppressed_and_old_alerts_count_nothing(
     assert (risk.score, risk.severity, risk.parts) == (0, "", ())
 
 
-def on(*numbers: int, hours: int = 1) -> dict[int, DayActivity]:
-    return {
-        number: DayActivity(1, 0, 0, 0, number * DAY, number * DAY, (1 << hours) - 1, {})
-        for number in numbers
-    }
+def on(*numbers: int, hours: int = 1) -> dict[int, int]:
+    """The bits of so many hours on each of some days."""
+    return dict.fromkeys(numbers, (1 << hours) - 1)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +87,7 @@ def on(*numbers: int, hours: int = 1) -> dict[int, DayActivity]:
         (on(*(4 + 7 * week + day for week in range(3) for day in range(5))), "weekdays"),
     ],
 )
-def test_rhythm_of_days(days: dict[int, DayActivity], expected: str) -> None:
+def test_rhythm_of_days(days: dict[int, int], expected: str) -> None:
     newest = max(110, *days) * DAY - 1
     if expected == "weekdays":
         newest = (max(days) + 1) * DAY - 1
@@ -144,6 +141,9 @@ def test_counts_are_the_same_before_and_after_they_are_added_up(tmp_path: Path) 
     other.activity.fold = lambda: None  # type: ignore[method-assign]
     scan(tmp_path / "logs", store=other)
     assert other.activity.read(*activity_days(None, None), sessions=True) == added_up
+    assert dict(other.activity.each_principal(0, 1 << 32)) == dict(
+        store.activity.each_principal(0, 1 << 32)
+    )
     assert other.activity.principals() == store.activity.principals()
     assert other.activity.first_seen() == store.activity.first_seen() == {("user", ANA): START}
     store.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from textual import on
@@ -11,12 +11,15 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from detector.detection.activity.actor import Actor
 from detector.detection.risk import load_risk_table
 from detector.filter.principal_schema import PRINCIPALS
 from detector.investigation.principals import (
     PrincipalList,
     PrincipalRow,
+    PrincipalSum,
     list_principals,
+    sum_principals,
 )
 from detector.text.time import DAY, format_age
 from tui.keymap import FIND, OPEN, key, key_of
@@ -96,6 +99,9 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
         self._span = len(DAY_SPANS) - 1
         self._order = "risk"
         self._list: PrincipalList | None = None
+        self._sums: Mapping[Actor, PrincipalSum] = {}
+        self._summed: tuple[int, int] | None = None
+        """What has been read, and the span, of which the sums are."""
 
     def compose_body(self) -> Iterable[Widget]:
         yield Static("", id="asked", classes="line")
@@ -113,7 +119,10 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
             newest = store.files.newest_event_time() or int(self.workspace.now())
             since = newest - seconds
         table = load_risk_table(config.config_path().with_name("risk.toml"))
-        self._list = list_principals(store, table, since)
+        summed = store.activity.sequence(), self._span
+        if summed != self._summed:
+            self._sums, self._summed = sum_principals(store, since), summed
+        self._list = list_principals(store, table, since, sums=self._sums)
         _, sort_key = PRINCIPAL_ORDERS[self._order]
         return sorted(self._list.rows, key=sort_key)
 
