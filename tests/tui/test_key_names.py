@@ -26,25 +26,25 @@ from tui.keymap import display
 from tui.screens.pivot.rows import progress_line
 
 OTHER_CALLS = {
-    "escape": "f6",
+    "escape": "f10",
     "enter": "f3",
     "space": "f4",
     "z": "f5",
-    "n": "f7",
+    "n": "f8",
     "x": "8",
     "c": "9",
     "exclamation_mark": "0",
-    "f": "W",
+    "f": "f12",
     "v": "Y",
     "slash": "L",
     "R": "M",
     "o": "Q",
     "H": "U",
     "P": "X",
-    "greater_than_sign": "f10",
+    "greater_than_sign": "f11",
     "less_than_sign": "B",
-    "right_curly_bracket": "I",
-    "y": "f8",
+    "right_curly_bracket": "percent_sign",
+    "y": "ampersand",
 }
 """What is pressed in info of these keys, by whatever they do."""
 

@@ -7,10 +7,9 @@ its principals later, many commits at once: the same principals come in each.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
 
 import msgspec
 
@@ -26,6 +25,11 @@ from detector.detection.activity.activity import (
 )
 from detector.detection.activity.actor import Actor
 from detector.detection.activity.chunk import activity_of
+from detector.store.activity.name_numbers import (
+    PRINCIPAL_NUMBERS,
+    VALUE_NUMBERS,
+    number_names,
+)
 from detector.store.database import Database
 from detector.store.file_table import FileRead
 from detector.text.time import DAY
@@ -248,13 +252,13 @@ class PrincipalActivityTable:
         bodies = [body for (body,) in connection.execute("SELECT body FROM activity_pending")]
         brought = activity_of(bodies)
         self._waiting = 0
-        principals = _ids(
+        principals = number_names(
             connection,
-            _PRINCIPALS,
+            PRINCIPAL_NUMBERS,
             {(kind, name) for kind, name, _ in brought.days}
             | {actor.principal for opening in brought.openings for actor in opening},
         )
-        values = _ids(connection, _VALUES, set(_values_of(brought)))
+        values = number_names(connection, VALUE_NUMBERS, set(_values_of(brought)))
         names = {value_id: name for name, value_id in values.items()}
         _add_days(connection, brought.days, principals, values, names)
         _add_openings(connection, brought.openings, principals, values)
@@ -382,33 +386,3 @@ def _unpack(body: bytes, number: int, names: dict[int, _Name]) -> DayActivity:
         stored.hours,
         values,
     )
-
-
-def _ids(
-    connection: sqlite3.Connection, table: _IdTable, names: Iterable[_Name]
-) -> dict[_Name, int]:
-    """Return the number of each name; new names get one."""
-    ids = {}
-    for name in names:
-        row = connection.execute(table.select, name).fetchone()
-        if row is None:
-            row = (connection.execute(table.insert, name).lastrowid,)
-        ids[name] = int(row[0])
-    return ids
-
-
-class _IdTable(NamedTuple):
-    """A table that gives numbers to names."""
-
-    select: str
-    insert: str
-
-
-_PRINCIPALS = _IdTable(
-    "SELECT principal_id FROM principal WHERE kind = ? AND name = ?",
-    "INSERT INTO principal (kind, name) VALUES (?, ?)",
-)
-_VALUES = _IdTable(
-    "SELECT value_id FROM activity_value WHERE kind = ? AND value = ?",
-    "INSERT INTO activity_value (kind, value) VALUES (?, ?)",
-)
