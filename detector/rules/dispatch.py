@@ -115,6 +115,8 @@ class _Candidates:
         bits = self._all
         for test in self._tests:
             bits &= ~refused[test, test.of_origin(origin)]
+            if not bits:
+                break
         rules = self._by_bits.get(bits)
         if rules is None:
             rules = [rule for index, rule in enumerate(self._rules) if bits >> index & 1]
@@ -186,4 +188,6 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
                     if each.reads_origin:
                         left[each.origin_fields].append((1 << len(rules), each.number, of_call))
                 rules.append(rule)
-        return _Candidates(rules, [self._tests[tuple(conditions)] for conditions in left.values()])
+        # The caller last: it has more values than all others, and is compared by several fields.
+        fields = sorted(left, key=lambda names: ("user_identity" in names, names))
+        return _Candidates(rules, [self._tests[tuple(left[names])] for names in fields])
