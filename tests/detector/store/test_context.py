@@ -69,6 +69,6 @@ def test_footprint_labels_regions_new_rare_or_used(tmp_path: Path) -> None:
     }
     assert labels == {
         "eu-west-1": ["used"] * 5,
-        "eu-west-2": ["new", "rare", "rare", "used", "used"],
-        "eu-west-3": ["new", "new", "rare", "rare", "rare"],
+        "eu-west-2": ["new", "unusual", "unusual", "used", "used"],
+        "eu-west-3": ["new", "new", "unusual", "unusual", "unusual"],
     }
