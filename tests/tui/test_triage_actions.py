@@ -193,7 +193,7 @@ def test_again_applies_to_next_row_or_marks(hunt: Hunt) -> None:
         )  # what is closed goes, and the cursor is on another row already
         assert statuses(hunt).count("closed") == 2
         await press(pilot, "g", "c", "'our own scan", "ctrl+s", "asterisk", "full_stop")
-        assert said(app) == "Noted “our own scan” on 2 alerts; z undoes"
+        assert said(app) == "Note “our own scan” added to 2 alerts; z undoes"
         assert len(hunt.store.triage.notes()) == 3
 
     hunt.play(journey)
