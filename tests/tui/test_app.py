@@ -43,7 +43,7 @@ def test_ingest_failure_is_shown_in_one_line(hunt: Hunt) -> None:
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert said(app).startswith(
-            "Reading stopped: RuntimeError: the disk [/] \\x1b[31mwent away."
+            "Ingest stopped: RuntimeError: the disk [/] \\x1b[31mwent away."
         )
         assert "× stopped" in screen_text(app)
         assert harm(app) == []

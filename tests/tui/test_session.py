@@ -143,7 +143,7 @@ def test_missing_or_hostile_values_are_reported(tmp_path: Path, file: SessionFil
         async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
             assert isinstance(app.screen, AlertsScreen)
             assert len(app.screen.query_one(RowList).marks) == 1
-            assert said(app).startswith("1 row that had a mark")
+            assert said(app).startswith("1 previously marked row no longer listed")
             await press(pilot, "vertical_line")
             assert harm(app) == []
 

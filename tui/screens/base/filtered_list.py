@@ -147,8 +147,8 @@ class ListScreen(HuntScreen, Generic[R]):
         self.row_list.marks = state.marks
         missing = len(state.marks) - len(self.row_list.marks)
         if missing:
-            rows = format.plural(missing, "row")
-            self.workspace.say(f"{rows} previously marked are no longer listed")
+            rows = format.plural(missing, "previously marked row")
+            self.workspace.say(f"{rows} no longer listed")
 
     # --- what its parts ask of it
 
