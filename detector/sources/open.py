@@ -50,7 +50,10 @@ def open_sources(
     # What is piped in comes before what is asked of a network.
     others.sort(key=lambda source: not isinstance(source, Directory))
     source = CombinedSource([*directories, *others])
-    return source if bounds is None else BoundedSource(source, bounds, snapshots or {})
+    if bounds is None:
+        return source
+    # The mapping itself: it may be filled when the database is open.
+    return BoundedSource(source, bounds, {} if snapshots is None else snapshots)
 
 
 def _open_stream(name: str, live: bool, bounds: Bounds | None, buckets: Set[str]) -> Source:

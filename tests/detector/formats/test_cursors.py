@@ -52,6 +52,6 @@ def test_read_chunks_resumes_at_any_chunk(file: File, size: int) -> None:
             digest(path, chunk, dispatch, cache).partial
             for chunk in read_chunks(io.BytesIO(file.content))
         )
-        for event in merged.events.values():
+        for event in (kept.event(identity) for identity, kept in merged.hits.items()):
             given_id = loads(raw_record(event)).get("eventID")
             assert given_id == event.event_id if given_id else event.event_id.startswith("sha256:")

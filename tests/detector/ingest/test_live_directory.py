@@ -339,8 +339,9 @@ def test_file_with_several_links_is_read_once(store: Store, logs: Path) -> None:
     (logs / "c.json").symlink_to(logs / "a.json")
     (logs / "gone.json").symlink_to(logs / "nowhere")
     run = watch(store, logs)
-    read_once(run, skipped=2)
+    read_once(run, skipped=2, quarantined=1)
     assert run.accounting.files_skipped == {"link": 2}
+    assert run.accounting.files_quarantined == {"unreadable": 1}
 
 
 def test_later_link_is_skipped_as_link(store: Store, logs: Path) -> None:

@@ -426,8 +426,10 @@ def test_queue_deletes_message_after_commit_only(
     queue = SqsQueue("sqs://trail", {BUCKET})
 
     def come_again() -> None:
-        for receipt in [*queue._uncommitted]:
-            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)
+        for received in queue._uncommitted.values():
+            sqs.change_message_visibility(
+                QueueUrl=url, ReceiptHandle=received.receipt, VisibilityTimeout=0
+            )
 
     hunt = Hunt(queue, clock)
     failing = hunt.store.commit
