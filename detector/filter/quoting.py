@@ -12,7 +12,7 @@ from detector.text.time import format_time
 
 R = TypeVar("R")
 
-_PLAIN = re.compile(r"""[^\s",()*?!<>=-][^\s",()*?]*""")
+_PLAIN = re.compile(r"""[^\s",()*?!<>=:-][^\s",()*?]*""")
 
 
 def quote_value(text: str) -> str:

@@ -203,6 +203,13 @@ def _grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(several.map(_both), several.map(_either), st.builds(_not, marks, inner))
 
 
+def test_value_that_begins_with_an_operator_is_quoted() -> None:
+    for value in (":", ":a", "::1", "=x", ">x", "<", "!x", "-x"):
+        text = f"agent:{quote_value(value)}"
+        row = alert("x", AT, "low", user_agents=[f"a{value}b"])
+        assert parse_filter(text, ALERTS, AT)(row), text
+
+
 @settings(max_examples=300)
 @given(st.recursive(terms, _grown, max_leaves=6), st.lists(alerts, min_size=1, max_size=4))
 def test_filter_matches_oracle(case: FilterAndOracle, rows: list[Alert]) -> None:
