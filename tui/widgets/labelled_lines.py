@@ -65,7 +65,8 @@ class LabelledLines(Widget):
     def _wrapped(self, line: LabelledLine, cells: int) -> list[Content]:
         if not line.text:
             return [Content("")]
-        tag_cells = len(line.tag) + _GAP if line.tag else 0
+        tag = safe.text(line.tag, "$foreground-muted")
+        tag_cells = tag.cell_length + _GAP if line.tag else 0
         room = max(8, cells - _LABEL_CELLS - tag_cells)
         wrapped = safe.text(line.text).wrap(room)
         shown = wrapped[: self.max_lines]
@@ -75,6 +76,6 @@ class LabelledLines(Widget):
         label = Content.styled(line.label.ljust(_LABEL_CELLS), "$foreground-muted")
         first = Content.assemble(label, shown[0])
         if line.tag and first.cell_length + tag_cells <= cells:
-            padding = " " * (cells - first.cell_length - len(line.tag))
-            first = Content.assemble(first, padding, (line.tag, "$foreground-muted"))
+            padding = " " * (cells - first.cell_length - tag.cell_length)
+            first = Content.assemble(first, padding, tag)
         return [first, *(part.pad_left(_LABEL_CELLS) for part in shown[1:])]
