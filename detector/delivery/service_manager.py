@@ -29,7 +29,7 @@ class ServiceManager:
         if self._address.startswith("@"):  # in Linux's abstract name space
             self._address = "\0" + self._address[1:]
 
-    def notify(self, *lines: str) -> None:
+    def send(self, *lines: str) -> None:
         """Send states such as ``READY=1``."""
         if not self._address:
             return
@@ -62,8 +62,8 @@ class Heartbeat:
         """Say so. Raises OSError where the file cannot be written."""
         if not self._is_ready:
             self._is_ready = True
-            self._manager.notify("READY=1", "STATUS=watching")
-        self._manager.notify("WATCHDOG=1")
+            self._manager.send("READY=1", "STATUS=watching")
+        self._manager.send("WATCHDOG=1")
         now = self._clock()
         if self._file is not None and now - self._written >= _BEAT_EVERY:
             self._written = now

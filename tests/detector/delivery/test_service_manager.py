@@ -19,7 +19,7 @@ def test_service_manager_is_told_of_each_beat(tmp_path: Path) -> None:
         heartbeat = Heartbeat(manager)
         heartbeat.beat()
         heartbeat.beat()
-        manager.notify("STOPPING=1")
+        manager.send("STOPPING=1")
         received = [server.recv(1000).decode() for _ in range(4)]
     assert received == ["READY=1\nSTATUS=watching", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"]
 

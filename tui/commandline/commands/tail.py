@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             swept=_heartbeat(args, manager, store),
         )
         pipeline.run(stop, _Publisher(args, since, offer))
-        manager.notify("STOPPING=1")
+        manager.send("STOPPING=1")
         for line in (
             *completeness_lines(store, False),
             *accounting_sums(store.files.accounting()),
