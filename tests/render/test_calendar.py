@@ -28,10 +28,10 @@ def test_calendar_shows_days_by_hours() -> None:
         )
         assert drawn(calendar) == [
             " day        00    03    06    09    12    15    18    21      sweeps",
-            " Sun 03-01                      ·2                                 2",
-            " Mon 03-02                      ·                                  1",
+            " Sun 03-01                      ○2                                 2",
+            " Mon 03-02                      ○                                  1",
             " Tue 03-03",
-            "▌Wed 03-04                      ·                     ▲            2",
+            "▌Wed 03-04                      ○                     ▲            2",
             "",
         ]
         await pilot.press("left_curly_bracket", "k")
@@ -65,8 +65,8 @@ def test_calendar_shows_weeks_for_a_long_history() -> None:
         )
         assert drawn(calendar)[:3] == [
             " week of    Mon   Tue   Wed   Thu   Fri   Sat   Sun     sweeps",
-            " 2026-02-23                                     ·            1",
-            "▌2026-03-02                                     ·+          12",
+            " 2026-02-23                                     ○            1",
+            "▌2026-03-02                                     ○+          12",
         ], "the cursor stays on its day"
 
     perform(Calendar, act, (80, 12))

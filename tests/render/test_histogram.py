@@ -35,7 +35,7 @@ def test_histogram_has_row_for_each_severity() -> None:
             " here                 ▲       2",
             " ◆ critical           ▃       1",
             " ● medium      █              7",
-            " · low       ▃▃▃▃▃▃▃▃▃▃      10",
+            " ○ low       ▃▃▃▃▃▃▃▃▃▃      10",
             "",
         ]
 

@@ -40,7 +40,7 @@ def test_top_line_drops_last_items_first() -> None:
     async def act(line: TopLine, pilot: Pilot[None], messages: Messages) -> None:
         line.show("Alerts › user/ana", "critical 226 · open", "4 of 9 alerts")
         assert drawn(line) == [
-            "Alerts › user/ana" + " " * 27 + "critical 226 · open   4 of 9 alerts"
+            "Alerts › user/ana" + " " * 42 + "critical 226 · open   4 of 9 alerts"
         ]
         for width, text in (
             (50, "Alerts › user/ana              critical 226 · open"),
@@ -150,7 +150,7 @@ AREAS = [
             80,
             "trailhound  1 Alerts 16  5 Suppressions 2  6 Sources ●      ▪ archive   AWSLogs/",
         ),
-        (66, "trailhound  1 Alerts 16  5 Suppressions 2  6 Sources ●   ▪ archive"),
+        (66, "1 Alerts 16  5 Suppressions 2  6 Sources ●    ▪ archive   AWSLogs/"),
         (60, "1 Alerts 16  5 Suppressions 2  6 Sources ●         ▪ archive"),
         (40, "1 Alerts  5 Suppr  6 Src ●     ▪ archive"),
         (24, "1 Alerts  5 Suppr  6 Sr…"),

@@ -33,7 +33,7 @@ def test_board_has_column_for_each_geography() -> None:
             " mx-c-1  +           eu-s-1  +                               ap-s-2  +",
         ]
         styles = {
-            style_at(widget, y, word).color for y, word in ((2, "unusual"), (3, "used"), (5, "new"))
+            style_at(widget, y, word).color for y, word in ((2, "!"), (3, "used"), (5, "new"))
         }
         assert len(styles) == 3
         await pilot.resize_terminal(160, 8)

@@ -33,8 +33,8 @@ class Area:
 class AreasBar(Widget):
     """The areas at the left, the one in front in bold; the status at the right.
 
-    As the width shrinks, the app's name goes, then counts, then long titles, then the later items
-    of the status.
+    As the width shrinks, the app's name goes, then the later items of the status, then long titles,
+    then counts.
     """
 
     ALLOW_SELECT = False
